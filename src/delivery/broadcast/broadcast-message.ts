@@ -1,0 +1,14 @@
+import type { Sql } from '../../std/sql.ts'
+import type { IntentDraft, Json } from '../intent.ts'
+
+/** One page of a broadcast: the mails to write and where the next page begins; a null cursor ends the broadcast. */
+export interface BroadcastPage {
+  readonly drafts: readonly IntentDraft[]
+  readonly cursor: Json
+}
+
+/** A mail to very many people, written page by page so that no transaction is long and live mails go first. */
+export interface BroadcastMessage {
+  /** Reads the page after `cursor` (null at first); called inside the transaction that writes it. */
+  page(cursor: Json, limit: number, tx: Sql): Promise<BroadcastPage>
+}

@@ -1,0 +1,90 @@
+import type { Sql } from '../std/sql.ts'
+import type { ChannelName, Claim, Frozen, Intent, IntentDraft } from './intent.ts'
+
+/** What a process can execute of one group and channel. */
+export interface ClaimRequest {
+  readonly group: string
+  readonly channel: ChannelName
+  readonly kinds: readonly { readonly kind: string; readonly version: number }[]
+  readonly owner: string
+  readonly limit: number
+  readonly leaseMs: number
+  /** Which class is served first by this query; the others fill what is left, in their usual order. */
+  readonly first: 'live' | 'broadcast' | 'replay'
+}
+
+/** How an intent's attempt ended, as the store writes it. Delays are counted from the database's clock. */
+export type Settlement =
+  | { readonly is: 'final'; readonly state: 'sent' | 'delivered' | 'skipped' | 'dead' | 'rejected'; readonly reason: string | null }
+  /** Due again later; `waiting` marks the start of a wait that burned no attempt, `retry` a failed attempt. */
+  | { readonly is: 'later'; readonly as: 'waiting' | 'retry'; readonly reason: string; readonly afterMs: number }
+  /** The reply is unknown: retried once after `afterMs`, held when it was ambiguous before or `hold` is set. */
+  | { readonly is: 'ambiguous'; readonly reason: string; readonly afterMs: number; readonly hold: boolean }
+
+/** Rows that a channel keeps of its attempts (email_logs, webhook_deliveries), written in the same transaction, many at once. */
+export interface Ledger {
+  started(rows: readonly LedgerStart[], tx: Sql): Promise<void>
+  ended(rows: readonly LedgerEnd[], tx: Sql): Promise<void>
+}
+export interface LedgerStart {
+  readonly intent: Intent
+  readonly frozen: Frozen
+}
+export interface LedgerEnd {
+  readonly intent: Intent
+  readonly settlement: Settlement
+  /** Channel's own facts of the reply: response status, duration, provider id. */
+  readonly reply: Reply
+}
+export interface Reply {
+  readonly status?: number
+  readonly durationMs?: number
+  readonly providerId?: string
+  /** Our own words, never a foreign text. */
+  readonly error?: string
+}
+
+export interface StartRequest {
+  readonly intent: Intent
+  /** `handing_over` for what cannot be taken back (mail); `claimed` for what may simply run again. */
+  readonly state: 'handing_over' | 'claimed'
+  /** The lease is renewed to this from the start on. */
+  readonly leaseMs: number
+  readonly ledger: Ledger | null
+}
+
+/** The port to the intents. Every write proves the claim by (id, owner, claims); `lost` means drop the work. */
+export interface IntentStore {
+  /** Reads outside any transaction that writes. */
+  readonly read: Sql
+  claim(request: ClaimRequest): Promise<readonly Intent[]>
+  /** Gives claims back untouched, due now (a clean stop). */
+  release(claims: readonly Claim[]): Promise<void>
+  /** Proves the claim, counts the attempt, stores what was frozen. Starts of several workers may share a commit (10 ms). */
+  start(request: StartRequest, frozen: Frozen): Promise<'started' | 'lost'>
+  /**
+   * The same in a transaction of its own, in which `work` may read and write before it says what is frozen; null from it
+   * rolls back. The claim is proved, and its row locked, before `work` runs.
+   */
+  startWith(request: StartRequest, work: (tx: Sql) => Promise<Frozen | null>): Promise<'started' | 'refused' | 'lost'>
+  /** Records the attempt's end. Shares commits (10 ms) unless `work` has books of its own to write. */
+  settle(
+    intent: Intent,
+    settlement: Settlement,
+    options: { ledger: Ledger | null; reply: Reply; work?: (tx: Sql) => Promise<void> },
+  ): Promise<'settled' | 'lost'>
+  /** One transaction that proves the claim before and ends the intent after `work`: for channels whose effect is the database. */
+  transact<Result>(
+    intent: Intent,
+    leaseMs: number,
+    work: (tx: Sql) => Promise<{ result: Result; settlement: Settlement; drafts?: readonly IntentDraft[]; data?: Intent['data'] }>,
+  ): Promise<Result | 'lost'>
+  /** Leases that are over: claims go back to pending; a mail being handed over becomes ambiguous (held when it was before, or under `hold`). */
+  expireLeases(options: { hold: boolean; ambiguousRetryMs: number }): Promise<{ readonly reclaimed: number; readonly ambiguous: number }>
+  /** Intents of the group that are due, live and never attempted, counted up to `limit` (backpressure). */
+  countDue(group: string, limit: number): Promise<number>
+  /** How many mails of a broadcast's page are still unfinished, counted up to `limit`. */
+  countUnfinishedOf(eventId: string, group: string, limit: number): Promise<number>
+  /** Milliseconds until the next intent of the group becomes due (0: now), null when none waits. */
+  nextDueMs(group: string, channel: ChannelName): Promise<number | null>
+}

@@ -1,0 +1,51 @@
+import type { Sql } from '../std/sql.ts'
+import type { MailMessage } from './email/mail-message.ts'
+import type { RecalculationMessage } from './leaderboard/recalculation-message.ts'
+import type { BroadcastMessage } from './broadcast/broadcast-message.ts'
+import type { Intent } from './intent.ts'
+import type { WebhookMessage } from './webhook/webhook-message.ts'
+
+/** What each channel needs to be told by `prepare`. A new channel is a folder here and a line in this table. */
+export interface Messages {
+  readonly email: MailMessage
+  readonly webhook: WebhookMessage
+  readonly leaderboard: RecalculationMessage
+  readonly broadcast: BroadcastMessage
+}
+
+/** `skip` is final, with the reason an operator reads; `wait` burns no attempt and looks again. */
+export type Prepared<Message> =
+  | { readonly is: 'message'; readonly message: Message; readonly note?: string }
+  | { readonly is: 'skip'; readonly reason: string }
+  | { readonly is: 'wait'; readonly reason: string; readonly afterMs: number }
+
+export type Started<Message> = { readonly is: 'go'; readonly message: Message } | { readonly is: 'skip'; readonly reason: string }
+
+/** How an attempt ended, as a kind that keeps books of its own hears it. `final` is false while retries are left. */
+export interface AttemptEnd {
+  readonly ok: boolean
+  readonly final: boolean
+  readonly reason: string | null
+}
+
+/**
+ * How one kind of intent is executed: data, registered by its consumer.
+ *
+ * `prepare` only reads, and is called before every attempt; a dry run of a replay is accept and prepare, rolled back.
+ * `start` runs inside the short transaction that proves the claim and commits before anything is sent; it may refuse.
+ * `ended` runs inside the transaction that records the attempt's outcome. A kind without books leaves both out, and its
+ * starts and outcomes share commits with others.
+ */
+export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
+  readonly kind: string
+  readonly version: number
+  readonly channel: Channel
+  prepare(intent: Intent, read: Sql): Promise<Prepared<Messages[Channel]>>
+  start?(intent: Intent, message: Messages[Channel], tx: Sql): Promise<Started<Messages[Channel]>>
+  ended?(intent: Intent, end: AttemptEnd, tx: Sql): Promise<void>
+  /** Delays between attempts in milliseconds, before jitter; when they are used up the intent is dead. Default: the channel's. */
+  schedule?(message: Messages[Channel]): readonly number[] | undefined
+}
+
+/** Keeps the kinds of several channels in one list without losing what each was checked against. */
+export type AnyIntentKind = { [Channel in keyof Messages]: IntentKind<Channel> }[keyof Messages]

@@ -1,0 +1,20 @@
+import type { Sql } from '../../std/sql.ts'
+
+/** What one recalculation did. */
+export type Recalculated =
+  | { readonly is: 'done'; readonly mode: 'full'; readonly rowsChanged: number; readonly durationMs: number }
+  /** Another transaction holds the campaign's lock. */
+  | { readonly is: 'locked' }
+
+/** The port to the stored positions. */
+export interface Leaderboard {
+  /**
+   * Takes the campaign's advisory lock in a statement of its own, then makes stored positions agree with the rule, writing
+   * changed rows only, and records the run in the same transaction. READ COMMITTED only.
+   */
+  recalculate(campaignId: string, tx: Sql): Promise<Recalculated>
+  /** Makes mails that wait for this campaign's recalculation due; after its commit, in a statement of its own. */
+  wakeWaitingMails(campaignId: string): Promise<number>
+  /** Writes a recalculation for every campaign with dirty rows, or ranked with other points than its setting. */
+  sweep(group: string): Promise<number>
+}

@@ -1,0 +1,4 @@
+/** A campaign whose stored positions may differ from the rule. */
+export interface RecalculationMessage {
+  readonly campaignId: string
+}

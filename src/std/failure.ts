@@ -1,0 +1,12 @@
+/**
+ * A failure that an operator can mend: its message is one sentence that names the thing and the way out, holds no secret,
+ * and is shown without a stack trace.
+ */
+export class OperatorError extends Error {
+  override readonly name = 'OperatorError'
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

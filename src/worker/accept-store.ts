@@ -1,0 +1,79 @@
+import type { Intent, IntentDraft } from '../delivery/intent.ts'
+import type { DeadLetterReason } from './dead-letter.ts'
+
+/** An event that is to be accepted, with what its group decided. */
+export interface AcceptedEvent {
+  readonly offset: bigint
+  readonly eventId: string
+  readonly type: string
+  readonly at: Date
+  /** SHA-256 over the type and the identity of what happened: the same id with another hash is a conflict. */
+  readonly contentHash: Uint8Array
+  readonly drafts: readonly IntentDraft[]
+}
+
+/** A record that was published to the dead-letter topic and is now passed. */
+export interface PassedRecord {
+  readonly offset: bigint
+  readonly eventId: string | null
+  readonly type: string | null
+  readonly contentHash: Uint8Array | null
+  readonly reason: DeadLetterReason
+}
+
+/** One step of a partition: everything in it is written, or nothing. */
+export interface Chunk {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  /** What the progress row must hold, or the chunk is not ours to write. */
+  readonly expected: bigint
+  readonly next: bigint
+  readonly events: readonly AcceptedEvent[]
+  readonly passed: readonly PassedRecord[]
+  /** Intents that may be claimed by this very insert, so that this process's free workers take them from memory. */
+  readonly handOver: HandOver | null
+}
+
+export interface HandOver {
+  readonly owner: string
+  /** At most so many intents, per channel, with the lease of each. */
+  readonly slots: readonly { readonly channel: string; readonly count: number; readonly leaseMs: number }[]
+}
+
+export type AcceptResult =
+  | {
+      readonly is: 'accepted'
+      /** Event ids by how they ended; `repeated` were recorded before and changed nothing. */
+      readonly accepted: number
+      readonly noEffect: number
+      readonly duplicate: number
+      readonly repeated: number
+      /** Positions of `passed` that were counted for the first time. */
+      readonly deadLetters: number
+      readonly intents: number
+      /** Inserted already claimed for this process. */
+      readonly handedOver: readonly Intent[]
+    }
+  /** The row did not hold `expected`; nothing was written. */
+  | { readonly is: 'moved'; readonly row: bigint | null }
+  /** These event ids are on record with another content hash; nothing was written. */
+  | { readonly is: 'conflict'; readonly eventIds: readonly string[] }
+
+export interface ProgressRow {
+  readonly partition: number
+  readonly next: bigint
+  /** Records below this were on the topic when the group first started: exempt from the dedupe window. */
+  readonly exemptBelow: bigint
+}
+
+/** The port to what this system remembers: outcomes, intents and progress, in one transaction. */
+export interface AcceptStore {
+  /** Throws SqlError; after an error whose fate is unknown (connection lost at COMMIT) the caller reads the row. */
+  accept(chunk: Chunk): Promise<AcceptResult>
+  readProgress(group: string, topic: string): Promise<readonly ProgressRow[]>
+  /** Inserts rows that do not exist yet; existing ones are left alone. */
+  createProgress(group: string, topic: string, rows: readonly ProgressRow[]): Promise<void>
+  /** Compare-and-set of many rows at once (coalesced skips); returns the partitions whose row moved. */
+  advance(group: string, topic: string, moves: readonly { partition: number; expected: bigint; next: bigint }[]): Promise<readonly number[]>
+}

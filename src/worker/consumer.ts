@@ -1,0 +1,26 @@
+import type { IntentDraft } from '../delivery/intent.ts'
+import type { AnyIntentKind } from '../delivery/kind.ts'
+import type { AnyEvent, EventType } from '../events/event.ts'
+
+/** An exact type, or all types of a family. */
+export type TypePattern = EventType | 'user.*' | 'referral.*' | 'reward.*' | 'campaign.*'
+
+/**
+ * A consumer group as data. `name` is the group id (behind `KAFKA_GROUP_PREFIX`), the metric label and the suffix of the
+ * dead-letter topic. Registered by one line in consumers/index.ts; the boot refuses a bad one with a sentence.
+ */
+export interface Consumer {
+  readonly name: string
+  /** Default `KAFKA_TOPIC`. One group reads one topic. */
+  readonly topic?: string
+  readonly types: readonly TypePattern[]
+  /** Workers that execute its intents; default `KAFKA_WORKER_POOL_SIZE`. */
+  readonly poolSize?: number
+  /**
+   * Decides what to do about one event, from the event alone: pure, synchronous, no clock, no database. None means
+   * `no-effect`. An error thrown here is the event's own fault when it repeats (architecture.md, Whose fault).
+   */
+  accept(event: AnyEvent): readonly IntentDraft[]
+  /** Every kind of intent that `accept` may return, and those that older versions of this consumer have left behind. */
+  readonly kinds: readonly AnyIntentKind[]
+}

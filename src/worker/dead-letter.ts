@@ -1,0 +1,65 @@
+import type { HeaderValue, LogRecord } from './record-source.ts'
+
+/** Why an event cannot be processed: a closed list, each documented in README.md. */
+export type DeadLetterReason =
+  | 'too-large'
+  | 'too-deep'
+  | 'not-utf8'
+  | 'not-json'
+  | 'not-an-envelope'
+  | 'invalid-data'
+  | 'type-mismatch'
+  | 'unsupported-version'
+  | 'id-conflict'
+  | 'older-than-dedupe-window'
+  | 'consumer-error'
+  | 'database-rejected'
+
+/** A record that this group gives up, with its fault. `detail` names fields and rules, never values. */
+export interface DeadLetter {
+  readonly record: LogRecord
+  readonly topic: string
+  readonly partition: number
+  readonly group: string
+  readonly reason: DeadLetterReason
+  readonly detail: string
+  readonly eventId: string | null
+  readonly attempts: number
+  readonly firstFailedAt: Date
+  readonly lastFailedAt: Date
+}
+
+/** The port that puts dead letters away. Resolves when the broker has acknowledged all of them (acks of all replicas). */
+export interface DeadLetterSink {
+  publish(letters: readonly DeadLetter[]): Promise<void>
+}
+
+/** `<topic>.<group>.dlq`, the group with its prefix. */
+export function deadLetterTopic(topic: string, group: string): string {
+  return `${topic}.${group}.dlq`
+}
+
+/** Version of the headers that {@link deadLetterHeaders} adds. */
+const SCHEMA = '1'
+
+/**
+ * The record's own headers, unchanged, with ours behind them as UTF-8 strings. No foreign message text: it may hold an
+ * address.
+ */
+export function deadLetterHeaders(letter: DeadLetter): Record<string, HeaderValue | undefined> {
+  const ours = {
+    'dlq-schema-version': SCHEMA,
+    'dlq-original-topic': letter.topic,
+    'dlq-original-partition': String(letter.partition),
+    'dlq-original-offset': String(letter.record.offset),
+    'dlq-original-timestamp': String(letter.record.timestamp),
+    'dlq-consumer-group': letter.group,
+    'dlq-attempts': String(letter.attempts),
+    'dlq-error-code': letter.reason,
+    'dlq-reason': letter.detail,
+    'dlq-first-failed-at': letter.firstFailedAt.toISOString(),
+    'dlq-last-failed-at': letter.lastFailedAt.toISOString(),
+    'dlq-replay-count': '0',
+  }
+  return { ...letter.record.headers, ...Object.fromEntries(Object.entries(ours).map(([name, value]) => [name, Buffer.from(value)])) }
+}

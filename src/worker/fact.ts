@@ -1,0 +1,118 @@
+import type { DeadLetterReason } from './dead-letter.ts'
+
+/**
+ * What the path reports while it works. The path itself neither logs nor counts: telemetry and tests listen. Facts are per
+ * chunk or rarer, never per event, but for dead letters.
+ */
+export type Fact =
+  | {
+      readonly is: 'group-joined'
+      readonly group: string
+      readonly topic: string
+      readonly partitions: readonly number[]
+      readonly epoch: number
+    }
+  | { readonly is: 'assignment-ended'; readonly group: string; readonly epoch: number; readonly reason: string }
+  | {
+      readonly is: 'fetched'
+      readonly group: string
+      readonly partition: number
+      readonly records: number
+      readonly highWatermark: bigint
+      readonly nextOffset: bigint
+    }
+  | {
+      readonly is: 'accepted'
+      readonly group: string
+      readonly partition: number
+      readonly next: bigint
+      readonly counts: ReadonlyMap<string, TypeCounts>
+      readonly intents: number
+      readonly durationMs: number
+    }
+  | {
+      readonly is: 'dead-lettered'
+      readonly group: string
+      readonly topic: string
+      readonly partition: number
+      readonly offset: bigint
+      readonly eventId: string | null
+      readonly type: string | null
+      readonly reason: DeadLetterReason
+      readonly detail: string
+    }
+  | {
+      readonly is: 'row-moved'
+      readonly group: string
+      readonly partition: number
+      readonly expected: bigint
+      readonly row: bigint | null
+      readonly meaning: 'database-behind-kafka' | 'another-owner'
+    }
+  | { readonly is: 'waiting'; readonly group: string; readonly partition: number; readonly cause: string; readonly retryInMs: number }
+  | { readonly is: 'resumed'; readonly group: string; readonly partition: number }
+  | { readonly is: 'committed'; readonly group: string; readonly topic: string; readonly offsets: ReadonlyMap<number, bigint> }
+  | { readonly is: 'commit-failed'; readonly group: string; readonly cause: string }
+  | { readonly is: 'paused'; readonly group: string; readonly reason: string }
+  | { readonly is: 'unpaused'; readonly group: string }
+  | { readonly is: 'group-stopped'; readonly group: string; readonly reason: string }
+  | {
+      readonly is: 'consumer-crashed'
+      readonly group: string
+      readonly cause: string
+      readonly rebuildInMs: number
+      readonly crashes: number
+    }
+  | {
+      readonly is: 'client-log'
+      readonly group: string
+      readonly level: 'debug' | 'info' | 'warn' | 'error'
+      readonly message: string
+      readonly detail: object
+    }
+  | { readonly is: 'claimed'; readonly group: string; readonly channel: string; readonly count: number }
+  | {
+      readonly is: 'started'
+      readonly group: string
+      readonly channel: string
+      readonly kind: string
+      readonly intentId: string
+      readonly attempt: number
+    }
+  | {
+      readonly is: 'settled'
+      readonly group: string
+      readonly channel: string
+      readonly kind: string
+      readonly intentId: string
+      readonly eventId: string | null
+      readonly attempt: number
+      readonly outcome: string
+      readonly reason: string | null
+      readonly durationMs: number
+      /** Event timestamp to effect, for effects that were made. */
+      readonly endToEndMs: number | null
+    }
+  | { readonly is: 'claim-lost'; readonly group: string; readonly channel: string; readonly kind: string; readonly intentId: string }
+  | { readonly is: 'recalculated'; readonly campaignId: string; readonly rowsChanged: number; readonly durationMs: number }
+  | { readonly is: 'swept'; readonly campaigns: number }
+  | { readonly is: 'leases-expired'; readonly reclaimed: number; readonly ambiguous: number }
+  /** `down` and `up` once per change of state, not per failure. */
+  | {
+      readonly is: 'dependency'
+      readonly name: 'database' | 'relay' | 'kafka'
+      readonly state: 'up' | 'down'
+      readonly cause: string | null
+    }
+  | { readonly is: 'template-unknown-variable'; readonly template: string; readonly variable: string }
+
+/** How the events of one type in one chunk ended. */
+export interface TypeCounts {
+  ok: number
+  noEffect: number
+  duplicate: number
+  skipped: number
+  dead: number
+}
+
+export type Observe = (fact: Fact) => void

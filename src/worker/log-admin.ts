@@ -1,0 +1,36 @@
+/** The port to the log's administration: what the boot, the start positions and the lag metrics ask. One long-lived client. */
+
+export interface PartitionRange {
+  /** Offset of the oldest record still held. */
+  readonly low: bigint
+  /** Offset that the next record will get. */
+  readonly high: bigint
+}
+
+export interface LogAdmin {
+  /** Connects; throws an OperatorError that names the brokers when none answers. */
+  connect(signal?: AbortSignal): Promise<void>
+  /** Partition counts of the topics that exist, out of those asked for. */
+  topics(names: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** Creates a topic; resolves to false when it exists already. */
+  createTopic(topic: {
+    name: string
+    partitions: number
+    replicationFactor?: number
+    config?: Readonly<Record<string, string>>
+  }): Promise<boolean>
+  /** Adds partitions up to `partitions`; never removes any. */
+  growTopic(name: string, partitions: number): Promise<void>
+  /** Topic settings such as `retention.ms`. */
+  topicConfig(name: string): Promise<ReadonlyMap<string, string>>
+  ranges(topic: string): Promise<ReadonlyMap<number, PartitionRange>>
+  /** The offset of the first record at or after `time`, or high when there is none. */
+  offsetsAt(topic: string, time: Date): Promise<ReadonlyMap<number, bigint>>
+  /** Committed offsets of a group; a partition without a commit is missing. Never writes. */
+  committed(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>
+  /** Moves a group's committed offsets; throws while the group has members. */
+  setCommitted(group: string, topic: string, offsets: ReadonlyMap<number, bigint>): Promise<void>
+  /** Kafka's own word (`Stable`, `Empty`, `Dead`, ...) and how many members. */
+  groupState(group: string): Promise<{ readonly state: string; readonly members: number }>
+  disconnect(): Promise<void>
+}
