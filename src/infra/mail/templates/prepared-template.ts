@@ -1,0 +1,110 @@
+import { TemplateError } from '../../../delivery/email/mail-template.ts'
+import type { CampaignTemplate, MailType, TemplateValues } from '../../../delivery/email/mail-template.ts'
+import { readBuiltIn } from './built-in-template.ts'
+import { builtInExtras } from './built-in-view.ts'
+import { htmlFromText } from './html-from-text.ts'
+import { inlineStyles } from './inline-styles.ts'
+import { parsePart } from './template-part.ts'
+import type { TemplatePart } from './template-part.ts'
+import { textFromHtml } from './text-from-html.ts'
+
+/** A template version with all work done that does not depend on the recipient. */
+export interface PreparedTemplate {
+  readonly subject: TemplatePart
+  readonly html: TemplatePart
+  readonly text: TemplatePart
+  /** The text was made or written by us; an author's own text keeps its blank lines. */
+  readonly tidy: boolean
+  /** Each name once. */
+  readonly unknown: readonly string[]
+}
+
+/** The documented variables (app-schema: template variables). */
+export const documentedVariables = [
+  'first_name',
+  'last_name',
+  'email',
+  'position',
+  'referral_code',
+  'referral_link',
+  'referral_count',
+  'campaign_name',
+  'campaign_slug',
+  'company_name',
+  'reward_name',
+  'reward_description',
+  'reward_type',
+  'reward_code',
+  'reward_details',
+  'milestone',
+  'participant_count',
+] as const satisfies readonly (keyof TemplateValues)[]
+
+/** @throws {Error} a file is missing or does not parse: a broken installation, found at boot. */
+export function prepareBuiltIn(type: MailType): PreparedTemplate {
+  const { subject, html, text } = readBuiltIn(type)
+  const unknown = new Set<string>()
+  const parse = (source: string): TemplatePart => parsePart(source, builtInVocabulary, (variable) => unknown.add(variable))
+  return { subject: parse(subject), html: parse(html), text: parse(text), tidy: true, unknown: [...unknown] }
+}
+
+/** @throws {TemplateError} the sentence says which part is at fault. */
+export function prepareCampaignTemplate(template: CampaignTemplate): PreparedTemplate {
+  const { id } = template.identity
+  const { subject } = template
+  const html = blankToNull(template.html)
+  const text = blankToNull(template.text)
+  if (html === null && text === null) throw new TemplateError(id, 'The template has neither an HTML nor a text body; write one of them.')
+  const unknown = new Set<string>()
+  const parse = (part: string, source: string): TemplatePart => {
+    refuseHuge(id, part, source)
+    try {
+      return parsePart(source, campaignVocabulary, (variable) => unknown.add(variable.slice(0, 60)))
+    } catch (error) {
+      const fault = error instanceof Error ? error.message : 'unknown fault'
+      throw new TemplateError(id, `The template's ${part} does not parse: ${fault}. Correct the template, then retry the mail.`)
+    }
+  }
+  const subjectPart = parse('subject', subject)
+  const textPart = text === null ? undefined : parse('text body', text)
+  const htmlPart = html === null ? undefined : parse('HTML body', html)
+  return {
+    subject: subjectPart,
+    html:
+      html === null || htmlPart === undefined ? parse('text body', inlineStyles(htmlFromText(text ?? ''))) : (inlined(html) ?? htmlPart),
+    text: textPart ?? parse('HTML body', textFromHtml(html ?? '')),
+    tidy: text === null,
+    unknown: [...unknown],
+  }
+}
+
+const campaignVocabulary: ReadonlySet<string> = new Set(documentedVariables)
+const builtInVocabulary: ReadonlySet<string> = new Set([...documentedVariables, ...builtInExtras])
+
+/** Inlining costs time in length times tags, on the event loop: these bounds keep it under about half a second. */
+const maxCharacters = 256 * 1024
+const maxTags = 1_000
+
+function refuseHuge(id: string, part: string, source: string): void {
+  if (source.length > maxCharacters) {
+    throw new TemplateError(id, `The template's ${part} has ${source.length} characters; at most ${maxCharacters} are allowed.`)
+  }
+  const tags = source.split('{{').length - 1
+  if (tags > maxTags) throw new TemplateError(id, `The template's ${part} has ${tags} tags; at most ${maxTags} are allowed.`)
+}
+
+function blankToNull(source: string | null): string | null {
+  return source === null || source.trim() === '' ? null : source
+}
+
+/**
+ * The template parsed by itself already, so what goes wrong here is the inliner's: markup too deep to walk, or a section
+ * inside a style rule that inlining tore apart. The mail then goes out with its styles where the author wrote them.
+ */
+function inlined(html: string): TemplatePart | undefined {
+  try {
+    return parsePart(inlineStyles(html), campaignVocabulary, () => undefined)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,112 @@
+import mustache from 'mustache'
+
+/** One part of a template (subject, HTML or text), parsed once and rendered many times. */
+export interface TemplatePart {
+  readonly tokens: readonly Token[]
+}
+
+/** The variables that a template may name; what is not in here renders empty. */
+export type Vocabulary = ReadonlySet<string>
+
+/** A mail's values as mustache looks them up: without a prototype, so that no inherited name can resolve. */
+export type View = Readonly<Record<string, string | number | readonly string[]>>
+
+/**
+ * Parses a part and rewrites what a template must not do:
+ * - `{{{name}}}` and `{{&name}}` become `{{name}}`, because a value is never markup;
+ * - an unknown variable or section and every partial are dropped, and reported; `{{^unknown}}` keeps its content.
+ *
+ * After this only names of the vocabulary are left, so that mustache's own look-up, which would find `constructor` or break on
+ * `{{hasOwnProperty}}`, never sees a foreign name.
+ *
+ * @throws {Error} one sentence, when the part does not parse.
+ */
+export function parsePart(source: string, vocabulary: Vocabulary, onUnknown: (variable: string) => void): TemplatePart {
+  return { tokens: admit(parse(source), vocabulary, onUnknown, false) }
+}
+
+/** Renders a part as plain text, for subject and text. */
+export function renderPlain(part: TemplatePart, view: View): string {
+  return render(part, view, String)
+}
+
+/** Renders a part as HTML: each value is escaped for elements and for quoted attributes. */
+export function renderHtml(part: TemplatePart, view: View): string {
+  return render(part, view, escapeHtml)
+}
+
+export function escapeHtml(value: unknown): string {
+  const text = String(value)
+  return /[&<>"'`]/.test(text) ? text.replace(/[&<>"'`]/g, (character) => entities[character] ?? character) : text
+}
+
+/** mustache's token: kind, name or text, start, end; a section also holds its content. */
+type Token = readonly [kind: string, value: string, start: number, end: number, content?: readonly Token[]]
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+  '`': '&#96;',
+}
+
+/** A writer keeps every template it ever parsed, so that each parse gets one of its own. */
+function parse(source: string): readonly Token[] {
+  if (/\{\{\s*=/.test(source)) throw new Error('changes the tag delimiters, which is not supported')
+  try {
+    const tokens: readonly Token[] = new mustache.Writer().parse(source)
+    return tokens
+  } catch (error) {
+    throw new Error(faultOf(error), { cause: error })
+  }
+}
+
+/** mustache names the fault and quotes the tag, which is the author's text: kept, without control characters and cut short. */
+function faultOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : 'cannot be read'
+  const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+  return line.charAt(0).toLowerCase() + line.slice(1, 120)
+}
+
+function admit(
+  tokens: readonly Token[],
+  vocabulary: Vocabulary,
+  onUnknown: (variable: string) => void,
+  inSection: boolean,
+): readonly Token[] {
+  return tokens.flatMap((token): readonly Token[] => {
+    const [kind, name, start, end, content = []] = token
+    const known = vocabulary.has(name) || (name === '.' && inSection)
+    switch (kind) {
+      case 'text':
+        return [token]
+      case '!':
+        return []
+      case '#':
+        if (known) return [['#', name, start, end, admit(content, vocabulary, onUnknown, true)]]
+        break
+      case '^':
+        if (known) return [['^', name, start, end, admit(content, vocabulary, onUnknown, inSection)]]
+        onUnknown(name)
+        return admit(content, vocabulary, onUnknown, inSection)
+      case 'name':
+      case '&':
+        if (known) return [['name', name, start, end]]
+        break
+      default:
+    }
+    onUnknown(kind === '>' ? `> ${name}` : name)
+    return []
+  })
+}
+
+const writer = new mustache.Writer()
+
+function render(part: TemplatePart, view: View, escape: (value: unknown) => string): string {
+  const context = new mustache.Context(view)
+  // oxlint-disable-next-line no-unsafe-type-assertion -- the declared type of the tokens is flat, the writer walks nested ones
+  const tokens = part.tokens as unknown as string[][]
+  return writer.renderTokens(tokens, context, undefined, undefined, { escape })
+}
