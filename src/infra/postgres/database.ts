@@ -1,0 +1,126 @@
+import { Pool, type ClientBase, type PoolClient, type QueryResult } from 'pg'
+import { SqlError, type Sql } from '../../std/sql.ts'
+import type { ConnectionSettings } from './connection-settings.ts'
+import { connectionCause, isConnectionLost, sqlErrorOf } from './sql-error.ts'
+
+export interface DatabaseSettings {
+  readonly connection: ConnectionSettings
+  /** Connections at most. */
+  readonly max: number
+  /** Seen in `pg_stat_activity`. */
+  readonly applicationName: string
+  /** The server gives a statement up after this; we give the connection up when even that word does not arrive. */
+  readonly statementTimeoutMs: number
+  /** For connecting, and for waiting until one of `max` connections is free. */
+  readonly connectTimeoutMs: number
+}
+
+/** A pool of connections to one database. Survives restarts of the server: what was under way fails, the next call connects anew. */
+export interface Database {
+  /** One statement in a transaction of its own. */
+  readonly sql: Sql
+  /**
+   * BEGIN (READ COMMITTED), work, COMMIT; ROLLBACK when work throws. When this throws a SqlError without state the fate of
+   * the transaction is unknown: the connection may have been lost after COMMIT was sent.
+   */
+  transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>
+  /** Connections in use, idle and waiting. */
+  stats(): { total: number; idle: number; waiting: number }
+  /** Waits for what is under way and disconnects. Idempotent; the same promise for every caller. */
+  end(): Promise<void>
+}
+
+/** A row lock of the platform is waited for at most this long; a statement of ours may set its own with SET LOCAL. */
+const LOCK_TIMEOUT_MS = 5_000
+/** A transaction of ours that is left open (a frozen process) gives its locks up after this. */
+const IDLE_IN_TRANSACTION_MS = 30_000
+/** What the network may add to the server's own statement timeout before the connection counts as dead. */
+const ANSWER_MARGIN_MS = 5_000
+
+/**
+ * Connects on first use. `onTrouble` hears of connections that broke outside of any statement (nobody else would) and of
+ * those that broke under one.
+ */
+export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: string) => void = () => {}): Database {
+  const pool = new Pool({
+    ...settings.connection,
+    max: settings.max,
+    application_name: settings.applicationName,
+    connectionTimeoutMillis: settings.connectTimeoutMs,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: settings.statementTimeoutMs,
+    query_timeout: settings.statementTimeoutMs + ANSWER_MARGIN_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  })
+  const broken = new WeakSet<ClientBase>()
+
+  // Both listeners keep the process alive: an 'error' event that nobody hears is thrown. The pool hears its idle clients
+  // only; a client that is checked out needs a listener of its own.
+  pool.on('error', (error) => onTrouble(connectionCause(error)))
+  pool.on('connect', (client) => {
+    client.on('error', (error) => {
+      broken.add(client)
+      onTrouble(connectionCause(error))
+    })
+  })
+
+  async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw sqlErrorOf(error)
+    })
+    try {
+      return await work(client)
+    } finally {
+      client.release(broken.has(client))
+    }
+  }
+
+  async function run(client: PoolClient, text: string, parameters?: readonly unknown[]): Promise<QueryResult> {
+    try {
+      return await client.query(text, parameters && [...parameters])
+    } catch (error) {
+      if (isConnectionLost(error)) broken.add(client)
+      throw sqlErrorOf(error)
+    }
+  }
+
+  async function transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
+    return withClient(async (client) => {
+      let open = true
+      const tx: Sql = {
+        query: async (text, parameters) => {
+          if (!open) throw new Error('A statement was sent to a transaction that has ended.')
+          return (await run(client, text, parameters)).rows
+        },
+      }
+      await run(client, 'BEGIN ISOLATION LEVEL READ COMMITTED')
+      let result: T
+      try {
+        result = await work(tx)
+      } catch (error) {
+        open = false
+        if (!broken.has(client)) {
+          // The error that matters is the one that work threw; a connection that cannot even roll back is not used again.
+          await run(client, 'ROLLBACK').catch(() => broken.add(client))
+        }
+        throw error
+      }
+      open = false
+      const { command } = await run(client, 'COMMIT')
+      // The server answers COMMIT with ROLLBACK, and no error, when a statement failed and `work` went on regardless.
+      if (command !== 'COMMIT') throw new SqlError('The transaction was rolled back: a statement in it had failed.', { state: '25P02' })
+      return result
+    })
+  }
+
+  let ended: Promise<void> | undefined
+  return {
+    sql: { query: (text, parameters) => withClient(async (client) => (await run(client, text, parameters)).rows) },
+    transaction,
+    stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    end: () => (ended ??= pool.end()),
+  }
+}
