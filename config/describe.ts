@@ -1,0 +1,34 @@
+import { MASK, maskUrlPasswords } from './mask.ts'
+import { readVariables } from './read-variables.ts'
+import type { Environment, Reading } from './read-variables.ts'
+import { variables } from './variables.ts'
+import type { Variable } from './variables.ts'
+
+/** One line of `--check-config`. `value` is null when the variable is not given and has no default; secrets are masked. */
+export interface ConfigRow {
+  readonly name: string
+  readonly value: string | null
+  readonly source: Reading['source']
+}
+
+/** Every variable with its effective value, whether it can be used or not. */
+export function describeConfig(environment: Environment): readonly ConfigRow[] {
+  const { readings } = readVariables(environment)
+  return Object.entries<Variable<unknown>>(variables).map(([name, { secret }]) => {
+    const { text, source } = readings.get(name) ?? { text: null, source: 'default' }
+    return { name, value: text === null ? null : masked(text, secret), source }
+  })
+}
+
+/** The rows as an aligned table, one line each, without a line break at the end. */
+export function configTable(rows: readonly ConfigRow[]): string {
+  const cells = rows.map(
+    ({ name, value, source }) => [name, value === null ? '(not set)' : value === '' ? '(empty)' : value, source] as const,
+  )
+  const widths = [0, 1].map((column) => Math.max(...cells.map((row) => (row[column] ?? '').length)))
+  return cells.map(([name, value, source]) => `${name.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${source}`).join('\n')
+}
+
+function masked(text: string, secret: Variable<unknown>['secret']): string {
+  return secret === 'whole' ? MASK : maskUrlPasswords(text)
+}

@@ -1,0 +1,147 @@
+import { OperatorError } from '../src/std/failure.ts'
+import { databaseUrl } from './database-url.ts'
+import { readVariables } from './read-variables.ts'
+import type { Environment } from './read-variables.ts'
+import { warnOfUnknownNames } from './unknown-names.ts'
+import type { Values } from './variables.ts'
+
+/** The groups that exist, so that the configuration can be held against them. */
+export interface KnownGroups {
+  readonly groups: readonly string[]
+  /** Those of them that send mail, and so need a relay. */
+  readonly mailGroups: readonly string[]
+}
+
+export type Config = ReturnType<typeof shape>
+
+/** All that is wrong with a configuration, at once; the message is the sentences, one a line. */
+export class ConfigError extends OperatorError {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads the whole configuration, deeply frozen. `config.warnings` are sentences to log once. No problem quotes a secret.
+ *
+ * @throws {ConfigError} with every problem there is.
+ */
+export function loadConfig(environment: Environment, known: KnownGroups): Config {
+  const { values, problems: misreadings } = readVariables(environment)
+  const problems = [...misreadings]
+  const complained = (...names: string[]) => names.some((name) => problems.some((problem) => problem.startsWith(name)))
+  const warnings = [...warnOfUnknownNames(environment)]
+
+  const groups = values.KAFKA_GROUPS ?? known.groups
+  const strangers = groups.filter((group) => !known.groups.includes(group))
+  if (strangers.length > 0) {
+    problems.push(`KAFKA_GROUPS names ${strangers.join(', ')}, which does not exist; the groups are ${known.groups.join(', ')}.`)
+  }
+
+  const url = complained('DATABASE_URL') ? '' : databaseUrl(values, { problems, warnings })
+
+  const sendsMail = groups.some((group) => known.mailGroups.includes(group))
+  if (sendsMail && values.SMTP_URL === undefined && !complained('SMTP_URL')) {
+    problems.push(
+      `SMTP_URL is not set, but ${groups.filter((group) => known.mailGroups.includes(group)).join(' and ')} send mail: ` +
+        'give a relay such as smtp://user:password@mail.example.com:587, or run other groups by KAFKA_GROUPS.',
+    )
+  }
+  if (sendsMail && values.MAIL_FROM === undefined && !complained('MAIL_FROM')) {
+    warnings.push('MAIL_FROM is not set: mails of campaigns without a sender of their own cannot be sent.')
+  }
+  if (!complained('KAFKA_SESSION_TIMEOUT_MS', 'KAFKA_HEARTBEAT_INTERVAL_MS', 'KAFKA_TOPIC', 'KAFKA_GROUP_PREFIX')) {
+    problems.push(...crossChecks(values, groups))
+  }
+
+  if (problems.length > 0) throw new ConfigError(problems)
+  return freeze(shape(values, { groups, url, warnings }))
+}
+
+function crossChecks(values: Values, groups: readonly string[]): readonly string[] {
+  const problems: string[] = []
+  const most = Math.floor(values.KAFKA_SESSION_TIMEOUT_MS / 3)
+  if (values.KAFKA_HEARTBEAT_INTERVAL_MS > most) {
+    problems.push(
+      `KAFKA_HEARTBEAT_INTERVAL_MS is ${values.KAFKA_HEARTBEAT_INTERVAL_MS}, more than a third of KAFKA_SESSION_TIMEOUT_MS ` +
+        `(${values.KAFKA_SESSION_TIMEOUT_MS}): give at most ${most}, so that one lost heartbeat costs no partitions.`,
+    )
+  }
+  const longest = groups
+    .map((group) => `${values.KAFKA_TOPIC}.${values.KAFKA_GROUP_PREFIX}${group}.dlq`)
+    .find((topic) => topic.length > 249)
+  if (longest !== undefined) {
+    problems.push(
+      `KAFKA_TOPIC and KAFKA_GROUP_PREFIX make the dead-letter topic ${longest}, longer than 249 characters: shorten one of them.`,
+    )
+  }
+  return problems
+}
+
+/** The table as the program sees it: times in milliseconds, sizes in bytes. */
+function shape(values: Values, derived: { groups: readonly string[]; url: string; warnings: readonly string[] }) {
+  return {
+    kafka: {
+      brokers: values.KAFKA_BROKERS,
+      topic: values.KAFKA_TOPIC,
+      clientId: values.KAFKA_CLIENT_ID,
+      poolSize: values.KAFKA_WORKER_POOL_SIZE,
+      /** The groups to run, without prefix. */
+      groups: derived.groups,
+      groupPrefix: values.KAFKA_GROUP_PREFIX,
+      startFrom: values.KAFKA_START_FROM,
+      sessionTimeoutMs: values.KAFKA_SESSION_TIMEOUT_MS,
+      heartbeatIntervalMs: values.KAFKA_HEARTBEAT_INTERVAL_MS,
+    },
+    database: {
+      /** A `postgresql://` URL, also when the PG variables gave its parts. A secret. */
+      url: derived.url,
+      poolSize: values.DATABASE_POOL_SIZE,
+      statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
+    },
+    accept: {
+      concurrency: values.ACCEPT_CONCURRENCY,
+      chunkEvents: values.ACCEPT_CHUNK_EVENTS,
+      chunkBytes: values.ACCEPT_CHUNK_BYTES,
+      eventMaxBytes: values.EVENT_MAX_BYTES,
+      dedupeDays: values.DEDUPE_DAYS,
+    },
+    mail: {
+      /** Given whenever a group runs that sends mail. A secret. */
+      smtpUrl: values.SMTP_URL,
+      maxConnections: values.SMTP_MAX_CONNECTIONS,
+      from: values.MAIL_FROM,
+      deadlineMs: values.MAIL_DEADLINE_MS,
+      ambiguous: values.MAIL_AMBIGUOUS,
+      ambiguousRetryMs: values.AMBIGUOUS_RETRY_MS,
+      referralLinkTemplate: values.REFERRAL_LINK_TEMPLATE,
+      positionMaxWaitMs: values.POSITION_MAIL_MAX_WAIT_MS,
+    },
+    broadcast: { pageSize: values.BROADCAST_PAGE_SIZE, maxPending: values.BROADCAST_MAX_PENDING },
+    webhook: { deadlineMs: values.WEBHOOK_DEADLINE_MS, allowCidr: values.WEBHOOK_ALLOW_CIDR ?? [] },
+    leaderboard: {
+      sweepMs: values.LEADERBOARD_SWEEP_MS,
+      maxLagMs: values.LEADERBOARD_MAX_LAG_MS,
+      deadlineMs: values.LEADERBOARD_DEADLINE_MS,
+    },
+    delivery: {
+      missingRowWaitMs: values.MISSING_ROW_WAIT_MS,
+      campaignPausedRecheckMs: values.CAMPAIGN_PAUSED_RECHECK_MS,
+      leaseCheckMs: values.LEASE_CHECK_MS,
+    },
+    http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
+    process: { bootTimeoutMs: values.BOOT_TIMEOUT_MS, shutdownGraceMs: values.SHUTDOWN_GRACE_MS },
+    log: { level: values.LOG_LEVEL },
+    warnings: derived.warnings,
+  } as const
+}
+
+function freeze<Tree extends object>(tree: Tree): Tree {
+  for (const branch of Object.values(tree)) {
+    if (typeof branch === 'object' && branch !== null && !Object.isFrozen(branch)) freeze(branch)
+  }
+  return Object.freeze(tree)
+}

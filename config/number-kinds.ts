@@ -1,0 +1,27 @@
+import type { Kind } from './kind.ts'
+
+/** Longer timers fire at once in Node. */
+const LONGEST_TIMER_MS = 2_147_483_647
+
+/** A whole number within bounds, both included. */
+export function integer(minimum: number, maximum: number): Kind<number> {
+  return {
+    expects: `a whole number from ${minimum} to ${maximum}`,
+    parse: (text) => {
+      if (!/^[+-]?\d+$/.test(text)) return { wrong: 'is not a whole number' }
+      const value = Number(text)
+      if (value < minimum) return { wrong: 'is too small' }
+      return value > maximum ? { wrong: 'is too large' } : { value }
+    },
+  }
+}
+
+/** A span of time in milliseconds, without a unit in the text: the variable's name ends in `_MS`. */
+export function milliseconds(minimum: number, maximum = LONGEST_TIMER_MS): Kind<number> {
+  const whole = integer(minimum, maximum)
+  return {
+    expects: maximum === LONGEST_TIMER_MS ? `milliseconds, a whole number, at least ${minimum}` : `milliseconds, ${whole.expects}`,
+    parse: (text) =>
+      /^\d+(\.\d+)?\s*(ms|s|m|min|h)$/i.test(text) ? { wrong: 'has a unit, where only the number belongs' } : whole.parse(text),
+  }
+}

@@ -1,0 +1,52 @@
+import type { Kind } from './kind.ts'
+
+/** Anything at all. */
+export function anyText(expects: string): Kind<string> {
+  return { expects, parse: (text) => ({ value: text }) }
+}
+
+/** One of a few words. */
+export function oneOf<const Word extends string>(words: readonly Word[]): Kind<Word> {
+  return {
+    expects: `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
+    parse: (text) => {
+      const word = words.find((word) => word === text.toLowerCase())
+      return word === undefined ? { wrong: 'is none of these words' } : { value: word }
+    },
+  }
+}
+
+/** Text that matches a pattern; `expects` says the pattern in words. */
+export function matching(pattern: RegExp, expects: string): Kind<string> {
+  return { expects, parse: (text) => (pattern.test(text) ? { value: text } : { wrong: 'has a form that cannot be used' }) }
+}
+
+/** Names separated by commas, each once. Which names exist is checked where they are known. */
+export function names(expects: string): Kind<readonly string[]> {
+  return {
+    expects,
+    parse: (text) => {
+      const value = splitList(text)
+      return value.length === 0 ? { wrong: 'names nothing' } : { value }
+    },
+  }
+}
+
+/** Where a group begins on a topic that it has never read. */
+export type StartFrom = 'earliest' | 'latest' | Date
+
+export const startFrom: Kind<StartFrom> = {
+  expects: 'earliest, latest or an RFC 3339 time with its zone, such as 2025-01-31T00:00:00Z',
+  parse: (text) => {
+    if (text === 'earliest' || text === 'latest') return { value: text }
+    if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text)) return { wrong: 'is neither of these' }
+    const time = new Date(text)
+    return Number.isNaN(time.getTime()) ? { wrong: 'is no time that exists' } : { value: time }
+  },
+}
+
+/** The items of a comma-separated list, trimmed, each once. */
+export function splitList(text: string): readonly string[] {
+  const items = text.split(',').map((item) => item.trim())
+  return [...new Set(items.filter((item) => item !== ''))]
+}

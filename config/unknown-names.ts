@@ -1,0 +1,46 @@
+import type { Environment } from './read-variables.ts'
+import { variableNames } from './variables.ts'
+
+/** Names under these prefixes are meant for this program; `HTTP_`, `LOG_` and `PG` are shared with too many others. */
+const OURS = /^(?:KAFKA|SMTP|MAIL|DATABASE|WEBHOOK|ACCEPT|LEADERBOARD|BROADCAST)_/
+
+/** Kubernetes sets these by itself for a service that happens to be called kafka, smtp or database. */
+const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)$/
+
+/** One sentence for each name that looks like one of ours and is none: a setting that silently does nothing. */
+export function warnOfUnknownNames(environment: Environment): readonly string[] {
+  return Object.keys(environment)
+    .filter((name) => (environment[name] ?? '') !== '' && !variableNames.includes(name))
+    .flatMap((name) => {
+      const meant = closest(name)
+      if (meant !== null) return [`${name} is not a variable of this program and has no effect: did you mean ${meant}?`]
+      return OURS.test(name) && !SERVICE_LINK.test(name)
+        ? [`${name} is not a variable of this program and has no effect: remove it, or see config/example.env for the names.`]
+        : []
+    })
+}
+
+function closest(name: string): string | null {
+  if (SERVICE_LINK.test(name)) return null
+  const allowed = OURS.test(name) ? Math.floor(name.length / 3) : 2
+  const upper = name.toUpperCase()
+  const [nearest] = variableNames
+    .map((known) => ({ known, distance: editDistance(upper, known) }))
+    .filter(({ distance }) => distance <= allowed)
+    .sort((a, b) => a.distance - b.distance)
+  return nearest?.known ?? null
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      current.push(Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1))
+    }
+    previous = current
+  }
+  return previous[b.length] ?? 0
+}
