@@ -35,6 +35,9 @@ export interface Chunk {
   readonly handOver: HandOver | null
 }
 
+/** `repeated`: on record before with the same content, so that nothing changed; the others are the outcome now on record. */
+export type EventEnding = 'accepted' | 'no-effect' | 'duplicate' | 'dead-letter' | 'repeated'
+
 export interface HandOver {
   readonly owner: string
   /** At most so many intents, per channel, with the lease of each. */
@@ -44,11 +47,8 @@ export interface HandOver {
 export type AcceptResult =
   | {
       readonly is: 'accepted'
-      /** Event ids by how they ended; `repeated` were recorded before and changed nothing. */
-      readonly accepted: number
-      readonly noEffect: number
-      readonly duplicate: number
-      readonly repeated: number
+      /** How each of `events` ended, by its offset. */
+      readonly endings: ReadonlyMap<bigint, EventEnding>
       /** Positions of `passed` that were counted for the first time. */
       readonly deadLetters: number
       readonly intents: number
@@ -57,8 +57,8 @@ export type AcceptResult =
     }
   /** The row did not hold `expected`; nothing was written. */
   | { readonly is: 'moved'; readonly row: bigint | null }
-  /** These event ids are on record with another content hash; nothing was written. */
-  | { readonly is: 'conflict'; readonly eventIds: readonly string[] }
+  /** The events at these offsets have an id that is on record for another content; nothing was written. */
+  | { readonly is: 'conflict'; readonly offsets: readonly bigint[] }
 
 export interface ProgressRow {
   readonly partition: number

@@ -49,7 +49,14 @@ export type Fact =
       readonly row: bigint | null
       readonly meaning: 'database-behind-kafka' | 'another-owner'
     }
-  | { readonly is: 'waiting'; readonly group: string; readonly partition: number; readonly cause: string; readonly retryInMs: number }
+  | {
+      readonly is: 'waiting'
+      readonly group: string
+      readonly partition: number
+      readonly cause: string
+      readonly retryInMs: number
+      readonly attempt: number
+    }
   | { readonly is: 'resumed'; readonly group: string; readonly partition: number }
   | { readonly is: 'committed'; readonly group: string; readonly topic: string; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'commit-failed'; readonly group: string; readonly cause: string }
@@ -63,6 +70,7 @@ export type Fact =
       readonly rebuildInMs: number
       readonly crashes: number
     }
+  | { readonly is: 'handler-escaped'; readonly group: string; readonly partition: number; readonly cause: string }
   | {
       readonly is: 'client-log'
       readonly group: string

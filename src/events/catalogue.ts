@@ -1,0 +1,102 @@
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import type { EventData, EventType } from './event.ts'
+
+const uuid = Type.String({ format: 'uuid' })
+/** Information for a reader of the event; the database is asked for the address that a mail goes to. */
+const address = Type.String({ minLength: 1, maxLength: 1_000 })
+
+interface CatalogueEntry {
+  /** Version that the publisher writes; older ones are brought up to it by decoding. */
+  readonly version: number
+  readonly summary: string
+  readonly data: Type.TObject
+  /** Fields of `data` that identify what happened: they make the event id and the content hash. */
+  readonly identity: readonly string[]
+}
+
+/** Every event type: its current version, the shape of its `data`, and what identifies it. */
+export const catalogue: {
+  readonly [Type in EventType]: CatalogueEntry & { readonly identity: readonly (keyof EventData[Type] & string)[] }
+} = {
+  'user.signed_up': {
+    version: 1,
+    summary: 'A person joined the waitlist of a campaign.',
+    data: Type.Object({ user_id: uuid, campaign_id: uuid, email: address }),
+    identity: ['user_id'],
+  },
+  'user.verified': {
+    version: 1,
+    summary: 'A person confirmed their email address.',
+    data: Type.Object({ user_id: uuid, campaign_id: uuid, email: address }),
+    identity: ['user_id'],
+  },
+  'referral.created': {
+    version: 1,
+    summary: 'A person joined through the link of another.',
+    data: Type.Object({ referral_id: uuid, referrer_id: uuid, referred_id: uuid, campaign_id: uuid }),
+    identity: ['referral_id'],
+  },
+  'referral.verified': {
+    version: 1,
+    summary: 'A referred person confirmed their address; the referral counts.',
+    data: Type.Object({ referral_id: uuid, referrer_id: uuid, referred_id: uuid, campaign_id: uuid, points_per_referral: Type.Number() }),
+    identity: ['referral_id'],
+  },
+  'reward.earned': {
+    version: 1,
+    summary: 'A person earned a reward.',
+    data: Type.Object({ user_reward_id: uuid, user_id: uuid, campaign_id: uuid, reward_id: uuid }),
+    identity: ['user_reward_id'],
+  },
+  'campaign.milestone_reached': {
+    version: 1,
+    summary: 'A campaign reached a milestone.',
+    data: Type.Object({
+      campaign_id: uuid,
+      milestone: Type.String({ minLength: 1, maxLength: 200 }),
+      participant_count: Type.Integer({ minimum: 0 }),
+    }),
+    identity: ['campaign_id', 'milestone'],
+  },
+}
+
+export const eventTypes = Object.keys(catalogue).filter(isEventType)
+
+export function isEventType(type: string): type is EventType {
+  return Object.hasOwn(catalogue, type)
+}
+
+const envelope = Type.Object({
+  id: uuid,
+  type: Type.String(),
+  account_id: uuid,
+  campaign_id: uuid,
+  data: Type.Object({}),
+  timestamp: Type.String({ format: 'date-time' }),
+})
+
+const checkEnvelope = Compile(envelope)
+const checkData = new Map(eventTypes.map((type) => [type, Compile(catalogue[type].data)]))
+
+/** Null when `value` has the shape of an envelope, else the fields and rules that it breaks; never a value. */
+export function envelopeFault(value: unknown): string | null {
+  return checkEnvelope.Check(value) ? null : rules([...checkEnvelope.Errors(value)])
+}
+
+/** The same for the `data` of an event of `type`. */
+export function dataFault(type: EventType, data: unknown): string | null {
+  const check = checkData.get(type)
+  if (check === undefined) return `type ${type} is not in the catalogue`
+  return check.Check(data) ? null : rules([...check.Errors(data)])
+}
+
+function rules(errors: readonly { instancePath: string; keyword: string; params: object }[]): string {
+  return errors
+    .slice(0, 5)
+    .map((error) => {
+      const missing = 'requiredProperties' in error.params ? `: ${String(error.params.requiredProperties)}` : ''
+      return `${error.instancePath === '' ? '/' : error.instancePath} breaks ${error.keyword}${missing}`
+    })
+    .join('; ')
+}

@@ -1,0 +1,90 @@
+import { catalogue, dataFault, envelopeFault, isEventType } from './catalogue.ts'
+import { nestsDeeperThan } from './depth.ts'
+import type { AnyEvent } from './event.ts'
+import { header, headerText, typeInHeaders } from './header.ts'
+
+export interface EncodedEvent {
+  readonly value: Buffer | null
+  readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>
+}
+
+/** A fault is the event's own, at once; `detail` names fields and rules, never values. */
+export type Decoded =
+  | { readonly is: 'event'; readonly event: AnyEvent }
+  /** Well-formed, of a type that the catalogue does not know: somebody else's. */
+  | { readonly is: 'unknown-type' }
+  | { readonly is: 'fault'; readonly reason: DecodeFault; readonly detail: string }
+
+export type DecodeFault =
+  'too-large' | 'too-deep' | 'not-utf8' | 'not-json' | 'not-an-envelope' | 'invalid-data' | 'type-mismatch' | 'unsupported-version'
+
+/** Deep enough for any event of ours, far from what hurts. */
+const MAX_DEPTH = 32
+
+/**
+ * Bytes to event: size and depth limits, UTF-8, JSON, envelope, `data` by the catalogue, old versions brought up to date;
+ * headers and body must agree on the type. Never throws.
+ */
+export function decode(encoded: EncodedEvent, limits: { readonly maxBytes: number }): Decoded {
+  const { value } = encoded
+  if (value === null || value.length === 0) return fault('not-json', 'the record has no value')
+  if (value.length > limits.maxBytes) return fault('too-large', `${value.length} bytes, the limit is ${limits.maxBytes}`)
+  if (nestsDeeperThan(value, MAX_DEPTH)) return fault('too-deep', `nests deeper than ${MAX_DEPTH}`)
+
+  let text: string
+  try {
+    text = utf8.decode(value)
+  } catch {
+    // The decoder's message says no more than this reason does.
+    return fault('not-utf8', 'the value is not UTF-8')
+  }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    // V8's message quotes the text, which may hold an address.
+    return fault('not-json', 'the value is not JSON')
+  }
+  return check(parsed, encoded.headers)
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function check(parsed: unknown, headers: EncodedEvent['headers']): Decoded {
+  const envelope = envelopeFault(parsed)
+  if (envelope !== null) return fault('not-an-envelope', envelope)
+  const event = parsed as AnyEvent
+  const named = typeInHeaders(headers)
+  if (named !== null && named !== event.type) return fault('type-mismatch', 'the header and the body name different types')
+  if (!isEventType(event.type)) return { is: 'unknown-type' }
+
+  const version = headerText(headers, header.version)
+  if (version !== null && version !== String(catalogue[event.type].version)) {
+    return fault('unsupported-version', `this process knows ${event.type} up to version ${catalogue[event.type].version}`)
+  }
+  const data = dataFault(event.type, event.data)
+  if (data !== null) return fault('invalid-data', data)
+  if (event.data.campaign_id.toLowerCase() !== event.campaign_id.toLowerCase()) {
+    return fault('invalid-data', '/data/campaign_id differs from /campaign_id')
+  }
+  return { is: 'event', event: canonical(event) }
+}
+
+/** Uuids in lower case, as PostgreSQL writes them: keys are compared as text. */
+function canonical(event: AnyEvent): AnyEvent {
+  const data = Object.fromEntries(
+    Object.entries(event.data).map(([name, value]) => [name, name.endsWith('_id') ? String(value).toLowerCase() : value]),
+  )
+  // The spread keeps the pairing of type and data that check() has proved.
+  return {
+    ...event,
+    id: event.id.toLowerCase(),
+    account_id: event.account_id.toLowerCase(),
+    campaign_id: event.campaign_id.toLowerCase(),
+    data,
+  } as unknown as AnyEvent
+}
+
+function fault(reason: DecodeFault, detail: string): Decoded {
+  return { is: 'fault', reason, detail }
+}

@@ -1,0 +1,107 @@
+import type { IntentDraft } from '../delivery/intent.ts'
+import { decode } from '../events/decode.ts'
+import type { AnyEvent } from '../events/event.ts'
+import { contentHashOf } from '../events/identity.ts'
+import type { AcceptedEvent } from './accept-store.ts'
+import type { Consumer } from './consumer.ts'
+import type { DeadLetterReason } from './dead-letter.ts'
+import type { LogRecord } from './record-source.ts'
+import type { TypeFilter } from './type-filter.ts'
+import { describeFault } from './whose-fault.ts'
+
+/** A record that cannot be accepted, with the event in it as far as it was understood. */
+export interface Faulty {
+  readonly record: LogRecord
+  readonly eventId: string | null
+  readonly type: string | null
+  readonly contentHash: Uint8Array | null
+  readonly reason: DeadLetterReason
+  readonly detail: string
+  /** Given when it was not read but tried: how often, and since when. */
+  readonly attempts?: number
+  readonly firstFailedAt?: Date
+}
+
+/** Some consecutive records of a partition as their group sees them. */
+export interface ReadChunk {
+  readonly next: bigint
+  readonly events: readonly { readonly record: LogRecord; readonly accepted: AcceptedEvent }[]
+  readonly faulty: readonly Faulty[]
+  /** Records of types that the group does not handle, by type. */
+  readonly skipped: ReadonlyMap<string, number>
+}
+
+export interface ChunkReader {
+  readonly consumer: Consumer
+  readonly filter: TypeFilter
+  readonly maxEventBytes: number
+  readonly chunkEvents: number
+  readonly chunkBytes: number
+  /** Records with an older timestamp may have been processed and forgotten. Milliseconds since 1970. */
+  oldestRemembered(): number
+}
+
+/**
+ * Peek, decode and decide, chunk by chunk: at most `chunkEvents` handled records or `chunkBytes` of their values each. The
+ * last chunk ends at `end`, beyond the last record where the log has holes. Lazy: a chunk is read when it is asked for.
+ */
+export function* readChunks(reader: ChunkReader, records: readonly LogRecord[], end: bigint, exemptBelow: bigint): Generator<ReadChunk> {
+  let at = 0
+  do {
+    const events: { record: LogRecord; accepted: AcceptedEvent }[] = []
+    const faulty: Faulty[] = []
+    const skipped = new Map<string, number>()
+    let bytes = 0
+    for (; at < records.length && events.length + faulty.length < reader.chunkEvents && bytes < reader.chunkBytes; at++) {
+      const record = records[at]
+      if (record === undefined) break
+      const skippedType = reader.filter.skips(record) ?? read(reader, record, exemptBelow, events, faulty)
+      if (skippedType === null) bytes += record.value?.length ?? 0
+      else skipped.set(skippedType, (skipped.get(skippedType) ?? 0) + 1)
+    }
+    const next = records[at]?.offset ?? end
+    yield { next, events, faulty, skipped }
+  } while (at < records.length)
+}
+
+/** Puts the record where it belongs; returns its type when the group does not handle it after all. */
+function read(
+  reader: ChunkReader,
+  record: LogRecord,
+  exemptBelow: bigint,
+  events: { record: LogRecord; accepted: AcceptedEvent }[],
+  faulty: Faulty[],
+): string | null {
+  const decoded = decode(record, { maxBytes: reader.maxEventBytes })
+  if (decoded.is === 'unknown-type') return 'unknown'
+  if (decoded.is === 'fault') {
+    faulty.push({ record, eventId: null, type: null, contentHash: null, reason: decoded.reason, detail: decoded.detail })
+    return null
+  }
+  const { event } = decoded
+  if (!reader.filter.handles(event.type)) return event.type
+
+  const understood = { record, eventId: event.id, type: event.type, contentHash: contentHashOf(event.type, event.data) }
+  if (record.timestamp < reader.oldestRemembered() && record.offset >= exemptBelow) {
+    faulty.push({ ...understood, reason: 'older-than-dedupe-window', detail: 'its record is older than what is remembered' })
+    return null
+  }
+  const decided = decide(reader.consumer, event)
+  if ('fault' in decided) faulty.push({ ...understood, reason: 'consumer-error', detail: decided.fault, attempts: 2 })
+  else events.push({ record, accepted: { ...understood, offset: record.offset, at: new Date(event.timestamp), drafts: decided.drafts } })
+  return null
+}
+
+/** Consumer code that throws twice on the same event, which is all it sees, throws because of it. */
+function decide(consumer: Consumer, event: AnyEvent): { drafts: readonly IntentDraft[] } | { fault: string } {
+  try {
+    return { drafts: consumer.accept(event) }
+  } catch {
+    // Tried once more below; only what it throws then is told.
+  }
+  try {
+    return { drafts: consumer.accept(event) }
+  } catch (thrown) {
+    return { fault: describeFault(thrown) }
+  }
+}

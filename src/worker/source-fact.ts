@@ -1,0 +1,29 @@
+import { messageOf } from '../std/failure.ts'
+import type { Fact } from './fact.ts'
+import type { SourceReport } from './record-source.ts'
+
+/** What a source tells, as a fact of its group. */
+export function factOf(report: SourceReport, group: string, topic: string): Fact {
+  switch (report.is) {
+    case 'joined':
+      return { is: 'group-joined', group, topic, partitions: report.partitions, epoch: report.epoch }
+    case 'assignment-ended':
+      return { is: 'assignment-ended', group, epoch: report.epoch, reason: report.reason }
+    case 'crashed':
+      return {
+        is: 'consumer-crashed',
+        group,
+        cause: report.error.message,
+        rebuildInMs: report.rebuildInMs,
+        crashes: report.crashes,
+      }
+    case 'committed':
+      return { is: 'committed', group, topic, offsets: report.offsets }
+    case 'commit-failed':
+      return { is: 'commit-failed', group, cause: report.error.message }
+    case 'handler-escaped':
+      return { is: 'handler-escaped', group, partition: report.partition, cause: messageOf(report.error) }
+    case 'client-log':
+      return { is: 'client-log', group, level: report.level, message: report.message, detail: report.detail }
+  }
+}

@@ -1,0 +1,89 @@
+import type { ProgressRow } from './accept-store.ts'
+import type { PartitionRange } from './log-admin.ts'
+
+/** What the operator said for a first start on a topic that already holds records. */
+export type StartFrom =
+  { readonly is: 'unsaid' } | { readonly is: 'earliest' } | { readonly is: 'latest' } | { readonly is: 'time'; readonly time: Date }
+
+export interface StartQuestion {
+  readonly group: string
+  readonly topic: string
+  /** Rows of this group and topic, of all partitions. */
+  readonly rows: readonly ProgressRow[]
+  readonly ranges: ReadonlyMap<number, PartitionRange>
+  readonly committed: ReadonlyMap<number, bigint>
+  readonly startFrom: StartFrom
+  /** Asked only when `startFrom` is a time. */
+  readonly offsetsAtTime: ReadonlyMap<number, bigint>
+}
+
+/** `refuse` says what is wrong and what the operator can do. */
+export type StartAnswer =
+  { readonly is: 'start'; readonly create: readonly ProgressRow[] } | { readonly is: 'refuse'; readonly sentence: string }
+
+/**
+ * Where a group starts. A row is the truth, in both directions, as long as it lies in the log. A first start writes a row for
+ * every partition at once, and on a topic that holds records only when the operator has said from where, so that no first
+ * deployment mails last month by accident. A partition that was added later starts at its beginning.
+ */
+export function startPositions(question: StartQuestion): StartAnswer {
+  const { group, topic, rows, ranges } = question
+  if (rows.length === 0) return firstStart(question)
+
+  for (const row of rows) {
+    const range = ranges.get(row.partition)
+    if (range === undefined)
+      return refuse(
+        question,
+        `partition ${row.partition} of topic ${topic}, which group ${group} has progress for, does not exist any more (was the topic recreated?)`,
+      )
+    if (row.next < range.low)
+      return refuse(
+        question,
+        `group ${group} stands at offset ${row.next} of ${topic}/${row.partition}, but the log begins at ${range.low}: records ${row.next} to ${range.low - 1n} are lost`,
+      )
+    if (row.next > range.high)
+      return refuse(
+        question,
+        `group ${group} stands at offset ${row.next} of ${topic}/${row.partition}, but the log ends at ${range.high} (was the topic recreated?)`,
+      )
+  }
+  const known = new Set(rows.map((row) => row.partition))
+  return {
+    is: 'start',
+    create: [...ranges]
+      .filter(([partition]) => !known.has(partition))
+      .map(([partition, range]) => ({ partition, next: range.low, exemptBelow: 0n })),
+  }
+}
+
+function firstStart({ group, topic, ranges, committed, startFrom, offsetsAtTime }: StartQuestion): StartAnswer {
+  const holdsRecords = [...ranges.values()].some((range) => range.high > range.low)
+  if (startFrom.is === 'unsaid' && committed.size > 0) {
+    return {
+      is: 'refuse',
+      sentence: `group ${group} has committed offsets on ${topic}, but this database has no progress of it (a wrong or emptied database?): check DATABASE_URL, or say KAFKA_START_FROM=earliest, latest or a time`,
+    }
+  }
+  if (startFrom.is === 'unsaid' && holdsRecords) {
+    return {
+      is: 'refuse',
+      sentence: `group ${group} starts for the first time and topic ${topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest or a time such as 2026-01-31T00:00:00Z`,
+    }
+  }
+  const from = (partition: number, range: PartitionRange) => {
+    if (startFrom.is === 'latest') return range.high
+    return startFrom.is === 'time' ? (offsetsAtTime.get(partition) ?? range.high) : range.low
+  }
+  return {
+    is: 'start',
+    create: [...ranges].map(([partition, range]) => ({ partition, next: from(partition, range), exemptBelow: range.high })),
+  }
+}
+
+function refuse({ group }: StartQuestion, what: string): StartAnswer {
+  return {
+    is: 'refuse',
+    sentence: `${what}; decide with: npm run workerctl -- offsets reset --group ${group} --to earliest|latest|OFFSET|TIME --accept-loss`,
+  }
+}

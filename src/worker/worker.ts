@@ -1,0 +1,258 @@
+import { OperatorError, messageOf } from '../std/failure.ts'
+import { backoff } from '../std/backoff.ts'
+import { acceptChunk, type Acceptor, type ChunkEnd } from './accept-chunk.ts'
+import type { ProgressRow } from './accept-store.ts'
+import { watchPressure, type Pressure } from './backpressure.ts'
+import { createCommitReporter } from './commit-reporter.ts'
+import type { LogAdmin } from './log-admin.ts'
+import { countsOf } from './type-counts.ts'
+import { factOf } from './source-fact.ts'
+import { advanceSkips, type PartitionProgress } from './partition-progress.ts'
+import { readChunks, type ChunkReader, type ReadChunk } from './read-chunks.ts'
+import type { Assignment, PartitionBatch, RecordSource } from './record-source.ts'
+import { startPositions, type StartFrom } from './start-position.ts'
+
+export interface WorkerSettings {
+  readonly reader: ChunkReader
+  readonly acceptor: Acceptor
+  readonly source: RecordSource
+  readonly admin: LogAdmin
+  readonly pressure: Pressure
+  readonly startFrom: StartFrom
+  /** How long rows of skipped records and commits may be held back; milliseconds. */
+  readonly reportEveryMs: number
+}
+
+/** Health of a group, as /readyz and /livez ask for it. */
+export interface GroupStatus {
+  readonly state: 'starting' | 'running' | 'waiting' | 'stopped' | 'failed'
+  readonly reason: string | null
+  readonly partitions: readonly number[]
+}
+
+export interface GroupWorker {
+  /** Writes the start positions, joins, and resolves at the first assignment. Rejects with a sentence when it may not start. */
+  start(): Promise<void>
+  /** Takes in no more, finishes what is in hand, reports the last rows to Kafka and leaves the group. */
+  stop(): Promise<void>
+  status(): GroupStatus
+  /** Rejects when the group has ended without being asked to. */
+  readonly ended: Promise<void>
+}
+
+/**
+ * One consumer group of this process: how an event travels from the log into the database.
+ *
+ *   fetch (record-source.ts) -> peek, decode, decide (read-chunks.ts) -> accept in one transaction (accept-chunk.ts)
+ *   -> report to Kafka what the progress row holds (commit-reporter.ts)
+ *
+ * The chunks of a partition run one after the other, so there are no gaps to track; partitions run side by side. What the
+ * accepted intents do to the outside world happens elsewhere (delivery/), while no partition waits for it.
+ */
+export function createWorker(settings: WorkerSettings): GroupWorker {
+  const { acceptor, reader, source, admin } = settings
+  const { group, topic, store, clock, observe } = acceptor
+  const commits = createCommitReporter(source, settings.reportEveryMs)
+  const stopping = new AbortController()
+  let partitions = new Map<number, PartitionProgress>()
+  let status: GroupStatus = { state: 'starting', reason: null, partitions: [] }
+  let skipTimer: NodeJS.Timeout | null = null
+  let stopped: Promise<void> | null = null
+
+  async function start(): Promise<void> {
+    await positionsOf(await admin.ranges(topic))
+    await source.start({ assigned, batch, report: (report) => observe(factOf(report, group, topic)) })
+    void watchPressure({ group, pressure: settings.pressure, source, clock, observe, signal: stopping.signal, intervalMs: 1_000 })
+    void source.ended.catch((error: unknown) => {
+      fail(messageOf(error))
+    })
+  }
+
+  /** The rows of all partitions, missing ones written. Throws OperatorError when the group may not start. */
+  async function positionsOf(ranges: Awaited<ReturnType<LogAdmin['ranges']>>): Promise<readonly ProgressRow[]> {
+    const rows = await store.readProgress(group, topic)
+    const first = rows.length === 0
+    const answer = startPositions({
+      group,
+      topic,
+      rows,
+      ranges,
+      committed: first ? await admin.committed(group, topic) : new Map(),
+      startFrom: settings.startFrom,
+      offsetsAtTime: first && settings.startFrom.is === 'time' ? await admin.offsetsAt(topic, settings.startFrom.time) : new Map(),
+    })
+    if (answer.is === 'refuse') throw new OperatorError(answer.sentence)
+    if (answer.create.length === 0) return rows
+    // Another process may write the same rows at this moment: whatever is there first is the truth.
+    await store.createProgress(group, topic, answer.create)
+    return store.readProgress(group, topic)
+  }
+
+  async function assigned(assignment: Assignment): Promise<ReadonlyMap<number, bigint>> {
+    const rows = await untilAnswered(assignment, async () => positionsOf(await admin.ranges(topic)))
+    partitions = new Map()
+    for (const row of rows ?? []) {
+      if (!assignment.partitions.includes(row.partition)) continue
+      partitions.set(row.partition, {
+        assignment,
+        partition: row.partition,
+        exemptBelow: row.exemptBelow,
+        row: row.next,
+        position: row.next,
+        busy: null,
+      })
+      commits.note(assignment, row.partition, row.next)
+    }
+    status = { state: 'running', reason: null, partitions: assignment.partitions }
+    return new Map([...partitions.values()].map(({ partition, row }) => [partition, row]))
+  }
+
+  async function batch(batch: PartitionBatch): Promise<bigint> {
+    const progress = partitions.get(batch.partition)
+    if (progress === undefined || progress.assignment.epoch !== batch.assignment.epoch) return batch.nextOffset
+    observe({
+      is: 'fetched',
+      group,
+      partition: batch.partition,
+      records: batch.records.length,
+      highWatermark: batch.highWatermark,
+      nextOffset: batch.nextOffset,
+    })
+    const records = batch.records.filter((record) => record.offset >= progress.position)
+    for (const chunk of readChunks(reader, records, batch.nextOffset, progress.exemptBelow)) {
+      if (batch.assignment.signal.aborted) break
+      if (chunk.events.length + chunk.faulty.length === 0) {
+        skip(progress, chunk)
+        continue
+      }
+      const jump = await accept(progress, chunk)
+      if (jump) break
+    }
+    return progress.position
+  }
+
+  /** Nothing here is ours: the position moves now, the row within `reportEveryMs`. */
+  function skip(progress: PartitionProgress, chunk: ReadChunk): void {
+    progress.position = chunk.next
+    if (chunk.skipped.size > 0)
+      observe({
+        is: 'accepted',
+        group,
+        partition: progress.partition,
+        next: chunk.next,
+        counts: countsOf(chunk, null),
+        intents: 0,
+        durationMs: 0,
+      })
+    skipTimer ??= setTimeout(() => {
+      skipTimer = null
+      void writeSkips()
+    }, settings.reportEveryMs)
+  }
+
+  async function writeSkips(): Promise<void> {
+    try {
+      for (const progress of await advanceSkips(store, group, topic, partitions.values()))
+        commits.note(progress.assignment, progress.partition, progress.row)
+    } catch (error) {
+      // The rows stay behind for now, which loses nothing: the next accept or the next timer writes them.
+      observe({ is: 'commit-failed', group, cause: `progress of skipped records: ${messageOf(error)}` })
+    }
+  }
+
+  /** Returns whether the partition now goes on elsewhere than at the chunk's end. */
+  async function accept(progress: PartitionProgress, chunk: ReadChunk): Promise<boolean> {
+    await progress.busy?.catch(() => undefined)
+    const startedAt = clock.now()
+    const place = { partition: progress.partition, expected: progress.row, signal: progress.assignment.signal }
+    const work = acceptChunk(acceptor, place, chunk)
+    progress.busy = work
+    let end: ChunkEnd
+    try {
+      end = await work
+    } finally {
+      progress.busy = null
+    }
+    switch (end.is) {
+      case 'ended':
+        return true
+      case 'moved':
+        moved(progress, end.row)
+        return true
+      case 'accepted':
+        progress.row = chunk.next
+        progress.position = chunk.next
+        commits.note(progress.assignment, progress.partition, progress.row)
+        observe({
+          is: 'accepted',
+          group,
+          partition: progress.partition,
+          next: chunk.next,
+          counts: countsOf(chunk, end),
+          intents: end.intents,
+          durationMs: clock.now() - startedAt,
+        })
+        return false
+    }
+  }
+
+  /**
+   * The row is not where we left it. Higher: another owner, or our own commit whose answer was lost, has accepted this far.
+   * Lower: the database went back in time; what it forgot is accepted again from there.
+   */
+  function moved(progress: PartitionProgress, row: bigint | null): void {
+    const meaning = row === null || row < progress.row ? 'database-behind-kafka' : 'another-owner'
+    observe({ is: 'row-moved', group, partition: progress.partition, expected: progress.row, row, meaning })
+    if (row === null) {
+      fail(
+        `the progress row of ${topic}/${progress.partition} is gone (was the database emptied?): stop the group, then decide with: npm run workerctl -- offsets reset --group ${group}`,
+      )
+      return
+    }
+    progress.row = row
+    progress.position = row
+  }
+
+  /** Ends this group only; the others go on, and readiness says why this one does not. */
+  function fail(reason: string): void {
+    if (status.state === 'failed') return
+    status = { state: 'failed', reason, partitions: [] }
+    observe({ is: 'group-stopped', group, reason })
+    void source.stop()
+  }
+
+  /** Asks again while the database or the broker is away, until the assignment ends; a refusal is final. */
+  async function untilAnswered<Result>(assignment: Assignment, ask: () => Promise<Result>): Promise<Result | null> {
+    for (let attempt = 1; !assignment.signal.aborted; attempt++) {
+      try {
+        return await ask()
+      } catch (error) {
+        if (error instanceof OperatorError) throw error
+        const retryInMs = backoff(attempt, { baseMs: 200, maxMs: 5_000 })
+        status = { state: 'waiting', reason: `start positions: ${messageOf(error)}`, partitions: assignment.partitions }
+        observe({ is: 'waiting', group, partition: -1, cause: `start positions: ${messageOf(error)}`, retryInMs, attempt })
+        await clock.sleep(retryInMs, assignment.signal)
+      }
+    }
+    return null
+  }
+
+  return {
+    start,
+    stop() {
+      stopped ??= (async () => {
+        stopping.abort()
+        if (skipTimer !== null) clearTimeout(skipTimer)
+        await source.stop(async () => {
+          await writeSkips()
+          await commits.flush()
+        })
+        commits.stop()
+        if (status.state !== 'failed') status = { state: 'stopped', reason: null, partitions: [] }
+      })()
+      return stopped
+    },
+    status: () => status,
+    ended: source.ended,
+  }
+}
