@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePorts } from './free-port.ts'
+import { requireJava } from './java-tools.ts'
+import { defaultKafkaVersion, kafkaJars } from './kafka-jars.ts'
+import type { KafkaNode } from './kafka-node.ts'
+import { createKafkaNode, PortTakenError } from './kafka-node.ts'
+import { tempFolder } from './temp-folder.ts'
+
+export type KafkaServer = {
+  /** `127.0.0.1:port` of every broker, as advertised. */
+  readonly bootstrap: readonly string[]
+  readonly clusterId: string
+  readonly version: string
+  /** In the order of their ids 1, 2, 3. */
+  readonly brokers: readonly KafkaNode[]
+  /** Kills the brokers and removes their data. Idempotent. */
+  stop(): Promise<void>
+}
+
+export type KafkaOptions = {
+  readonly brokers?: 1 | 3
+  readonly version?: string
+  readonly onProgress?: (line: string) => void
+  /** Broker properties over ours, for every broker. */
+  readonly properties?: Readonly<Record<string, string | number | boolean>>
+  /** The port that clients are told to use for a broker, when something (a proxy of a fault test) stands before it. */
+  readonly advertise?: (broker: { readonly id: number; readonly port: number }) => number | Promise<number>
+}
+
+/**
+ * A real Kafka: KRaft, every broker also a controller, on 127.0.0.1 and ports of the operating system, data in a temporary folder that goes
+ * with it. Up in about three seconds once the jars are cached. Ends with this process if not stopped before.
+ *
+ * @throws one sentence when Java or Maven is missing; the end of the broker's log when it does not come up
+ */
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
+  const version = options.version ?? defaultKafkaVersion
+  const [java, jars] = await Promise.all([requireJava(), kafkaJars({ ...options, version })])
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startCluster(options, { java, jars, version })
+    } catch (cause) {
+      // Ports are asked for and given back before the broker binds them; somebody was quicker. Others, then.
+      if (!(cause instanceof PortTakenError) || attempt === 3) throw cause
+    }
+  }
+}
+
+async function startCluster(options: KafkaOptions, tools: { java: string; jars: string; version: string }): Promise<KafkaServer> {
+  const size = options.brokers ?? 1
+  options.onProgress?.(`Kafka ${tools.version}: starting ${size === 1 ? 'one broker' : `${size} brokers`}`)
+  const clusterId = randomBytes(16).toString('base64url')
+  const folder = tempFolder('kafka')
+  const members = membersOf(await freePorts(size * 3))
+  const nodes: KafkaNode[] = []
+  const stop = async () => {
+    await Promise.all(nodes.map(async (node) => node.kill()))
+    await folder.remove()
+  }
+  try {
+    const advertised = await Promise.all(members.map(async ({ id, port }) => (await options.advertise?.({ id, port })) ?? port))
+    for (const [index, member] of members.entries()) {
+      const home = join(folder.path, String(member.id))
+      await mkdir(home)
+      const properties = { ...propertiesOf(member, members, advertised[index] ?? member.port), ...options.properties }
+      nodes.push(await createKafkaNode({ ...member, ...tools, clusterId, clusterSize: size, folder: home, properties }))
+    }
+    // Together: a quorum of three has no leader while only one of them runs.
+    await Promise.all(nodes.map(async (node) => node.start()))
+    options.onProgress?.(`Kafka ${tools.version}: up`)
+    return { bootstrap: advertised.map((port) => `127.0.0.1:${port}`), clusterId, version: tools.version, brokers: nodes, stop }
+  } catch (cause) {
+    await stop()
+    throw cause
+  }
+}
+
+type Member = { readonly id: number; readonly port: number; readonly internalPort: number; readonly controllerPort: number }
+
+function membersOf(ports: readonly number[]): Member[] {
+  return Array.from({ length: ports.length / 3 }, (_, index) => {
+    const [port = 0, internalPort = 0, controllerPort = 0] = ports.slice(index * 3)
+    return { id: index + 1, port, internalPort, controllerPort }
+  })
+}
+
+/** Brokers talk to each other on a listener of their own, so that a fault put before the clients' one does not split the cluster. */
+function propertiesOf(member: Member, members: readonly Member[], advertisedPort: number): Record<string, string | number | boolean> {
+  const copies = members.length
+  const inSync = copies === 1 ? 1 : 2
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': member.id,
+    'controller.quorum.voters': members.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(','),
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'INTERNAL',
+    listeners: `CLIENT://127.0.0.1:${member.port},INTERNAL://127.0.0.1:${member.internalPort},CONTROLLER://127.0.0.1:${member.controllerPort}`,
+    'advertised.listeners': `CLIENT://127.0.0.1:${advertisedPort},INTERNAL://127.0.0.1:${member.internalPort}`,
+    'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'auto.create.topics.enable': false,
+    'default.replication.factor': copies,
+    'min.insync.replicas': inSync,
+    'offsets.topic.replication.factor': copies,
+    // 50 by default: the first group of every test would wait for their creation.
+    'offsets.topic.num.partitions': 10,
+    'transaction.state.log.replication.factor': copies,
+    'transaction.state.log.min.isr': inSync,
+    'transaction.state.log.num.partitions': 5,
+    'share.coordinator.state.topic.replication.factor': copies,
+    'share.coordinator.state.topic.min.isr': inSync,
+    'group.initial.rebalance.delay.ms': 0,
+    // A killed broker may not register again before its old session is over: 9 s by default, and all that time no restart is up.
+    'broker.session.timeout.ms': 3_000,
+    'broker.heartbeat.interval.ms': 500,
+  }
+}

@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { guard } from './guard.ts'
+import { spawnGuarded } from './guarded-process.ts'
+import { requireMaven } from './java-tools.ts'
+import type { ProcessIdentity } from './process-identity.ts'
+import { identifyProcess, isRunning } from './process-identity.ts'
+
+/** The broker version of demo and tests unless they ask for another. */
+export const defaultKafkaVersion = '4.3.0'
+
+const cache = fileURLToPath(new URL('../.cache/kafka', import.meta.url))
+const pom = fileURLToPath(new URL('kafka/pom.xml', import.meta.url))
+
+type KafkaJarsOptions = {
+  readonly version?: string
+  /** Gets a line a second while jars come down. */
+  readonly onProgress?: (line: string) => void
+  /** Where the versions are kept; `.cache/kafka` of this repository by default. */
+  readonly cacheFolder?: string
+}
+
+/**
+ * The folder with the jars of a Kafka broker. The first call for a version fetches them by Maven; a folder that exists is complete, because it
+ * gets its name only when everything is in it. Processes that want the same version at once wait for the first one's download.
+ *
+ * @throws one sentence when Maven is missing or cannot fetch them
+ */
+export async function kafkaJars({
+  version = defaultKafkaVersion,
+  onProgress,
+  cacheFolder = cache,
+}: KafkaJarsOptions = {}): Promise<string> {
+  const libs = join(cacheFolder, version, 'libs')
+  if (existsSync(libs)) return libs
+  await mkdir(join(cacheFolder, version), { recursive: true })
+  const unlock = await lock(join(cacheFolder, version, 'lock'), () => existsSync(libs))
+  try {
+    if (!existsSync(libs)) await download(version, libs, onProgress ?? (() => undefined))
+  } finally {
+    await unlock()
+  }
+  return libs
+}
+
+async function download(version: string, libs: string, onProgress: (line: string) => void): Promise<void> {
+  const mvn = await requireMaven()
+  const partial = `${libs}.${process.pid}.partial`
+  const release = guard({ kind: 'folder', path: partial })
+  try {
+    await mkdir(partial, { recursive: true })
+    const logFile = join(partial, 'maven.log')
+    onProgress(`Kafka ${version}: fetching the broker's jars with Maven, about 54 MB, this time only`)
+    const goal = ['-B', '-f', pom, 'dependency:copy-dependencies', `-Dkafka.version=${version}`, '-DincludeScope=runtime']
+    // Maven keeps its settings (mirrors, proxies) in variables of many names, so it gets all of ours.
+    const maven = await spawnGuarded(mvn, [...goal, `-DoutputDirectory=${partial}`], { env: environment(), logFile, lastSignal: 'SIGTERM' })
+    const progress = setInterval(() => void report(version, logFile, onProgress), 1_000)
+    const ended = await maven.exited.finally(() => clearInterval(progress))
+    const jars = (await readdir(partial)).filter((name) => name.endsWith('.jar'))
+    if (ended !== 'exit code 0' || jars.length === 0) throw new Error(await failure(version, logFile))
+    await rm(logFile)
+    await rename(partial, libs)
+    onProgress(`Kafka ${version}: ${jars.length} jars in place`)
+  } finally {
+    await rm(partial, { recursive: true, force: true })
+    release()
+  }
+}
+
+/** Maven copies only when all is down, so its "Downloaded from x: .../y.jar (1.2 MB at 3 MB/s)" lines are counted instead of files. */
+async function report(version: string, logFile: string, onProgress: (line: string) => void): Promise<void> {
+  const units: Record<string, number> = { B: 1e-6, kB: 1e-3, MB: 1 }
+  const found = [...(await readFile(logFile, 'utf8').catch(() => '')).matchAll(/Downloaded from .*\.jar \(([\d.]+) (B|kB|MB)/g)]
+  const megabytes = found.reduce((sum, [, size, unit]) => sum + Number(size) * (units[unit ?? ''] ?? 0), 0)
+  onProgress(`Kafka ${version}: ${found.length} jars, ${megabytes.toFixed(1)} MB so far`)
+}
+
+async function failure(version: string, logFile: string): Promise<string> {
+  const log = await readFile(logFile, 'utf8').catch(() => '')
+  const reason = /^.*ERROR\S* (.+)$/m.exec(log)?.[1] ?? 'it said nothing'
+  return `Maven could not fetch Kafka ${version}: ${reason.slice(0, 300)}; check the network, or Maven's settings if it needs a mirror or proxy.`
+}
+
+function environment(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+}
+
+/**
+ * Waits until the lock file is ours, or until `done`. A lock whose owner no longer runs is taken over. Two waiters may take it over in the same
+ * moment: then both download, each into a folder of its own, and the rename of the second finds the work done; nothing worse.
+ */
+async function lock(path: string, done: () => boolean): Promise<() => Promise<void>> {
+  while (!done()) {
+    try {
+      const file = await open(path, 'wx')
+      await file.writeFile(JSON.stringify(identifyProcess(process.pid)))
+      await file.close()
+      return async () => rm(path, { force: true })
+    } catch (cause) {
+      if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
+    }
+    const owner = await readOwner(path)
+    if (owner && !isRunning(owner)) await rm(path, { force: true })
+    await pause(200)
+  }
+  return async () => undefined
+}
+
+/** Undefined while the file is being written, or when it went away. */
+async function readOwner(path: string): Promise<ProcessIdentity | undefined> {
+  try {
+    const owner: ProcessIdentity = JSON.parse(await readFile(path, 'utf8'))
+    return owner
+  } catch {
+    return undefined
+  }
+}
