@@ -1,0 +1,91 @@
+/** Who sends and who receives, as SMTP says it: bare addresses, exactly one recipient. The headers of the mail play no part. */
+export interface MailEnvelope {
+  readonly from: string
+  readonly to: string
+}
+
+/** Where in the conversation a reply was given. */
+export type SmtpStage = 'connection' | 'MAIL FROM' | 'RCPT TO' | 'DATA' | 'end of message'
+
+/**
+ * What is known after an attempt. A relay that has not seen the end of a message never owns it, and one that answered is believed
+ * (RFC 5321, 4.2.5); only the end of the message without an answer leaves both sides in the dark.
+ */
+export type SendResult =
+  | { readonly is: 'accepted'; readonly code: number; readonly providerId: string | null }
+  /** The relay said no. `about` is whose fault it is: a `relay` that refuses us refuses every mail. */
+  | {
+      readonly is: 'refused'
+      readonly permanent: boolean
+      readonly about: 'recipient' | 'message' | 'relay'
+      readonly code: number
+      /** The enhanced status code (RFC 3463), such as 5.1.1, when the relay gave one. */
+      readonly enhanced: string | null
+      readonly stage: SmtpStage
+    }
+  /** The end of the message was not sent: it was not accepted and can be sent again. */
+  | { readonly is: 'not-sent'; readonly reason: SendTrouble }
+  /** The end of the message may have arrived and no reply came back. */
+  | { readonly is: 'ambiguous'; readonly reason: SendTrouble }
+
+/** `aborted`: by the caller's signal. `deadline`: the whole attempt took too long, however busy the connection was. */
+export type SendTrouble = 'connection-lost' | 'deadline' | 'aborted' | 'protocol-error'
+
+/** One connection, held for one mail. */
+export interface RelaySession {
+  /** Sends one mail; once per session. Never rejects. When `signal` aborts, the connection is destroyed at once. */
+  send(envelope: MailEnvelope, body: Uint8Array, signal: AbortSignal): Promise<SendResult>
+  /** Gives the connection back. Safe to call at any time and more than once. */
+  release(): void
+}
+
+export interface RelayStats {
+  readonly connecting: number
+  readonly inUse: number
+  readonly idle: number
+  /** Callers of `acquire` that wait for a connection. */
+  readonly waiting: number
+  /** Connections opened since the start. */
+  readonly opened: number
+  /** Connections that could not be opened, or were lost before a mail went over them, since the last that worked. */
+  readonly failures: number
+}
+
+/** The port to whatever takes our mail. */
+export interface MailRelay {
+  /**
+   * A connection on which the relay answered a moment ago. Waits while all are in use.
+   *
+   * @throws {RelayUnavailable} at once while the relay is known to be away, so that asking often costs nothing.
+   */
+  acquire(signal: AbortSignal): Promise<RelaySession>
+  /**
+   * Connects and logs in.
+   *
+   * @throws {RelayUnavailable} with a sentence for the operator.
+   */
+  verify(signal: AbortSignal): Promise<void>
+  stats(): RelayStats
+  /** Ends every connection, also those in use, and refuses what waits. Nothing is left running after it. */
+  close(): Promise<void>
+}
+
+export type RelayTrouble =
+  'relay-unreachable' | 'relay-credentials-refused' | 'relay-refuses-us' | 'relay-tls-failed' | 'relay-closed' | 'aborted'
+
+/** The relay takes no mail from us now. The message is one sentence for the operator, without credentials or the relay's own text. */
+export class RelayUnavailable extends Error {
+  override readonly name = 'RelayUnavailable'
+  readonly reason: RelayTrouble
+  /** When the next connection will be tried, in milliseconds from now. */
+  readonly retryAfterMs: number
+  /** Only an operator can mend it: the credentials are wrong or missing. */
+  readonly credentials: boolean
+
+  constructor(reason: RelayTrouble, sentence: string, retryAfterMs: number) {
+    super(sentence)
+    this.reason = reason
+    this.retryAfterMs = retryAfterMs
+    this.credentials = reason === 'relay-credentials-refused'
+  }
+}

@@ -1,0 +1,15 @@
+import { createHash } from 'node:crypto'
+import type { MailType } from './mail-template.ts'
+
+/**
+ * The Message-ID of the one mail of this type to this user about this event, with its angle brackets: the same from every
+ * process and on every attempt, so that a mail system that sees a second copy can tell. It reveals none of the three.
+ *
+ * @param domain of the sender, in ASCII
+ */
+export function messageIdOf(mail: { eventId: string; type: MailType; userId: string }, domain: string): string {
+  // As JSON, so that no two triples run together into the same text.
+  const identity = JSON.stringify([mail.eventId, mail.type, mail.userId])
+  const digest = createHash('sha256').update(identity).digest('hex')
+  return `<${digest.slice(0, 32)}@${domain}>`
+}

@@ -1,0 +1,72 @@
+import type { ChannelName, Frozen, Intent } from './intent.ts'
+import type { Ledger, Reply } from './intent-store.ts'
+
+/** A channel whose effect leaves the process: prepare, start (freeze, commit), perform. */
+export interface HandOverChannel<Message> {
+  readonly name: ChannelName
+  /** State of the row while the effect is under way: `handing_over` for what cannot be taken back, `claimed` for what may run again. */
+  readonly underway: 'handing_over' | 'claimed'
+  /** The longest that one `perform` may take, in milliseconds; a lease is twice as long. */
+  readonly deadlineMs: number
+  readonly ledger: Ledger | null
+  /** Delays between attempts in milliseconds, before jitter; used up, the intent is dead. */
+  readonly schedule: readonly number[]
+  /**
+   * What must be at hand before a start is worth an attempt (a relay connection). Waits for a free one until `signal` aborts.
+   * The caller releases the slot, whatever became of the intent.
+   *
+   * @throws {Unavailable} no attempt is burned; the whole channel waits.
+   */
+  acquire(message: Message, signal: AbortSignal): Promise<Slot>
+  /**
+   * The bytes and where to; called once per intent, at its first start. Reaches nothing outside the process.
+   *
+   * @throws {Refusal} this intent's own, permanent fault.
+   */
+  freeze(intent: Intent, message: Message): Promise<Frozen>
+  /** Sends what was frozen. Never throws for anything that the other side did, and ends soon after `signal` aborts. */
+  perform(intent: Intent, frozen: Frozen, message: Message, slot: Slot, signal: AbortSignal): Promise<Performed>
+}
+
+/** A place at the other side, held by one intent. Releasing it twice does nothing. */
+export interface Slot {
+  release(): void
+}
+
+/** The other side cannot be reached or will take nothing from us now; the fault of no intent. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable'
+  /** Short, bounded and fit for a metric label. */
+  readonly reason: string
+  /** When to ask again, in milliseconds from now. */
+  readonly retryAfterMs: number
+
+  constructor(reason: string, retryAfterMs: number, options: { message?: string; cause?: unknown } = {}) {
+    super(options.message ?? reason, { cause: options.cause })
+    this.reason = reason
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** The intent can never be performed as it is; its message is one sentence fit for a ledger: no address, no secret. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  /** Short, bounded and fit for a metric label: `template-error`, `invalid-address`. */
+  readonly reason: string
+
+  constructor(reason: string, sentence: string, options: { cause?: unknown } = {}) {
+    super(sentence, options)
+    this.reason = reason
+  }
+}
+
+/** How one attempt ended. `reason` is short and bounded; the reply tells the rest in our own words. */
+export type Performed =
+  | { readonly is: 'done'; readonly state: 'sent' | 'delivered'; readonly reply: Reply }
+  /** `afterMs` in place of the schedule; `burnsAttempt: false` for a fault of the other side that says nothing about this intent. */
+  | { readonly is: 'retry'; readonly reason: string; readonly afterMs?: number; readonly burnsAttempt: boolean; readonly reply: Reply }
+  /** Final, refused by the recipient. */
+  | { readonly is: 'rejected'; readonly reason: string; readonly reply: Reply }
+  | { readonly is: 'dead'; readonly reason: string; readonly reply: Reply }
+  /** It may have arrived, and nobody can tell. */
+  | { readonly is: 'ambiguous'; readonly reason: string; readonly reply: Reply }
