@@ -16,7 +16,7 @@ export function htmlFromText(text: string): string {
 /** Every second piece of the split is a tag. */
 function markUp(paragraph: string): string {
   return paragraph
-    .split(/(\{\{\{[^}]*\}\}\}|\{\{[^}]*\}\})/)
+    .split(/(\{\{\{[\s\S]*?\}\}\}|\{\{[\s\S]*?\}\})/)
     .map((piece, index) => {
       if (index % 2 === 0) return escapeHtml(piece).replace(/https?:\/\/[^\s<>&]+(?:&amp;[^\s<>&]+)*/g, '<a href="$&">$&</a>')
       return /^\{\{[{&]?\s*referral_link\s*\}{2,3}$/.test(piece) ? `<a href="${piece}">${piece}</a>` : piece

@@ -71,8 +71,10 @@ export function prepareCampaignTemplate(template: CampaignTemplate): PreparedTem
   return {
     subject: subjectPart,
     html:
-      html === null || htmlPart === undefined ? parse('text body', inlineStyles(htmlFromText(text ?? ''))) : (inlined(html) ?? htmlPart),
-    text: textPart ?? parse('HTML body', textFromHtml(html ?? '')),
+      html === null || htmlPart === undefined
+        ? parse('text body', inlineStyles(htmlFromText(text ?? '')))
+        : (parsedAgain(inlineStyles, html) ?? htmlPart),
+    text: textPart ?? parsedAgain(textFromHtml, html ?? '') ?? parse('HTML body', withoutSections(textFromHtml(html ?? ''))),
     tidy: text === null,
     unknown: [...unknown],
   }
@@ -98,13 +100,17 @@ function blankToNull(source: string | null): string | null {
 }
 
 /**
- * The template parsed by itself already, so what goes wrong here is the inliner's: markup too deep to walk, or a section
- * inside a style rule that inlining tore apart. The mail then goes out with its styles where the author wrote them.
+ * The template parsed by itself already, so what goes wrong here is ours: markup too deep for the inliner to walk, or a section
+ * that began in a style rule or a hidden element and was torn apart. The caller then takes the simpler way.
  */
-function inlined(html: string): TemplatePart | undefined {
+function parsedAgain(change: (html: string) => string, html: string): TemplatePart | undefined {
   try {
-    return parsePart(inlineStyles(html), campaignVocabulary, () => undefined)
+    return parsePart(change(html), campaignVocabulary, () => undefined)
   } catch {
     return undefined
   }
+}
+
+function withoutSections(source: string): string {
+  return source.replace(/\{\{\s*[#^/][\s\S]*?\}\}/g, '')
 }

@@ -3,7 +3,7 @@ import { decodeEntities } from './html-entities.ts'
 /**
  * A readable text for an HTML template that has none, made from the source, so that the mustache tags stay: paragraphs and
  * lines where the blocks are, "words (address)" for links, the alt text for images. Style, scripts, comments and elements
- * with `display: none` (a hidden preheader) are left out. One pass, linear in the length.
+ * with `display: none` (a hidden preheader) are left out. One pass over the markup, for a source whose mustache tags have parsed.
  */
 export function textFromHtml(html: string): string {
   const { text, tags } = setTagsAside(html)
@@ -25,16 +25,19 @@ const marks = /\uE000(\d+)\uE001/g
 
 function setTagsAside(html: string): { text: string; tags: readonly string[] } {
   const tags: string[] = []
-  const text = html.replace(/[\uE000\uE001]/g, '').replace(/\{\{\{[^}]*\}\}\}|\{\{[^}]*\}\}/g, (tag) => {
+  const text = html.replace(/[\uE000-\uE002]/g, '').replace(/\{\{\{[\s\S]*?\}\}\}|\{\{[\s\S]*?\}\}/g, (tag) => {
     tags.push(tag)
     return `\uE000${tags.length - 1}\uE001`
   })
   return { text, tags }
 }
 
+/** Where a block begins or ends: several in a row are one line break. */
+const lineEdge = '\uE002'
+
 const unseen = new Set(['head', 'style', 'script', 'title', 'template', 'noscript'])
 const paragraphs = new Set(['p', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table', 'ul', 'ol', 'blockquote', 'pre', 'hr', 'section', 'article'])
-const lines = new Set(['div', 'tr', 'br', 'center', 'header', 'footer', 'address', 'dt', 'dd'])
+const lines = new Set(['div', 'tr', 'center', 'header', 'footer', 'address', 'dt', 'dd'])
 const childless = new Set(['br', 'hr', 'img', 'input', 'meta', 'link', 'col', 'wbr'])
 
 function walk(html: string): string {
@@ -46,7 +49,7 @@ function walk(html: string): string {
   while (at < html.length) {
     const open = html.indexOf('<', at)
     const end = open === -1 ? html.length : open
-    if (hidden === undefined) out.push(html.slice(at, end).replace(/\s+/g, ' '))
+    if (hidden === undefined && end > at) out.push(html.slice(at, end).replace(/\s+/g, ' '))
     if (open === -1) break
     const tag = tagAt(html, open)
     at = tag.end
@@ -70,8 +73,11 @@ function walk(html: string): string {
   }
   return out
     .join('')
-    .replace(/ *\n */g, '\n')
     .replace(/ {2,}/g, ' ')
+    .split(lineEdge)
+    .map((line) => line.replace(/^ | $/g, '').replace(/ ?\n ?/g, '\n'))
+    .filter((line) => line !== '')
+    .join('\n')
 }
 
 interface Tag {
@@ -83,17 +89,19 @@ interface Tag {
   readonly literal: boolean
 }
 
+const tagName = /(\/?)([a-z][a-z0-9:-]*)|[!?/]/iy
+
 function tagAt(html: string, open: number): Tag {
+  const nothing = { name: '', closing: false, attributes: '', literal: false }
+  tagName.lastIndex = open + 1
+  const named = tagName.exec(html)
+  if (named === null) return { ...nothing, end: open + 1, literal: true }
   const comment = html.startsWith('<!--', open)
   const found = comment ? html.indexOf('-->', open + 4) : html.indexOf('>', open)
   const end = found === -1 ? html.length : found + (comment ? 3 : 1)
-  const nothing = { name: '', closing: false, attributes: '', end, literal: false }
-  if (comment) return nothing
-  const body = html.slice(open + 1, end - 1)
-  const name = /^\/?[a-z][a-z0-9:-]*/i.exec(body)?.[0]
-  if (name === undefined) return /^[!?/]/.test(body) ? nothing : { ...nothing, end: open + 1, literal: true }
-  const closing = name.startsWith('/')
-  return { name: name.slice(closing ? 1 : 0).toLowerCase(), closing, attributes: body.slice(name.length), end, literal: false }
+  const name = named[2]
+  if (name === undefined) return { ...nothing, end }
+  return { name: name.toLowerCase(), closing: named[1] === '/', attributes: html.slice(tagName.lastIndex, end - 1), end, literal: false }
 }
 
 function attributeOf(attributes: string, name: 'href' | 'alt'): string {
@@ -113,7 +121,8 @@ function addressOf(link: { href: string; at: number } | undefined, out: readonly
 
 function spacingOf(tag: Tag): string {
   if (paragraphs.has(tag.name)) return '\n\n'
-  if (lines.has(tag.name)) return tag.closing && tag.name === 'br' ? '' : '\n'
+  if (tag.name === 'br') return tag.closing ? '' : '\n'
+  if (lines.has(tag.name)) return lineEdge
   if (tag.name === 'li') return tag.closing ? '' : '\n- '
   if (tag.name === 'td' || tag.name === 'th') return ' '
   return tag.name === 'img' ? attributeOf(tag.attributes, 'alt') : ''

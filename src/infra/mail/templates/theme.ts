@@ -27,7 +27,7 @@ export function themeOf(branding: Branding): Theme {
     button_dark: hex(buttonDark),
     button_text_dark: hex(textOn(buttonDark)),
     accent_color: hex(readable(primary, lightBox, black, 4.5)),
-    accent_dark: hex(readable(primary, darkBox, white, 4.5)),
+    accent_dark: hex(readable(primary, darkBox, white, isGrey(primary) ? 10 : 4.5)),
   }
 }
 
@@ -53,6 +53,11 @@ function colourOf(text: string | null | undefined): Colour | undefined {
   const digits = text.length === 4 ? text.slice(1).replace(/./g, '$&$&') : text.slice(1)
   const value = Number.parseInt(digits, 16)
   return [value >> 16, (value >> 8) & 255, value & 255]
+}
+
+/** A black or grey brand has no hue to keep, and a middling grey would look switched off on a dark card. */
+function isGrey(colour: Colour): boolean {
+  return Math.max(...colour) - Math.min(...colour) < 24
 }
 
 /** White where it reads well, since a coloured button with dark text looks switched off; else the better of the two. */

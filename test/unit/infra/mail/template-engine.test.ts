@@ -1,0 +1,269 @@
+import { assert, property, string, constantFrom, array, boolean } from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { TemplateError } from '../../../../src/delivery/email/mail-template.ts'
+import type { CampaignTemplate, TemplateValues, UnknownVariable } from '../../../../src/delivery/email/mail-template.ts'
+import { createTemplateEngine } from '../../../../src/infra/mail/template-engine.ts'
+
+const updatedAt = new Date('2025-01-01T00:00:00Z')
+
+function template(
+  parts: Partial<Pick<CampaignTemplate, 'subject' | 'html' | 'text'>> & { id?: string; updatedAt?: Date },
+): CampaignTemplate {
+  return {
+    from: 'campaign',
+    identity: { id: parts.id ?? 'template-1', updatedAt: parts.updatedAt ?? updatedAt },
+    subject: parts.subject ?? 'Subject',
+    html: parts.html ?? null,
+    text: parts.text ?? null,
+  }
+}
+
+function engineWithReports(cachedTemplates = 200) {
+  const reports: UnknownVariable[] = []
+  return { reports, engine: createTemplateEngine({ cachedTemplates, onUnknownVariable: (unknown) => reports.push(unknown) }) }
+}
+
+const engine = createTemplateEngine()
+
+describe('values', () => {
+  const hostile = `<script>alert("x")</script> & 'quotes'`
+
+  test('are escaped in the HTML part and left as they are in subject and text', () => {
+    const mail = engine.render(
+      template({ subject: 'S {{first_name}}', html: '<p>{{first_name}}</p>', text: 'T {{first_name}}' }),
+      { first_name: hostile },
+      {},
+    )
+    expect(mail.html).toBe('<p>&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#39;quotes&#39;</p>')
+    expect(mail.subject).toBe(`S ${hostile}`)
+    expect(mail.text).toBe(`T ${hostile}`)
+  })
+
+  test.each(['{{{first_name}}}', '{{&first_name}}', '{{& first_name }}'])('are escaped however the tag is written: %s', (tag) => {
+    expect(engine.render(template({ html: `<p>${tag}</p>` }), { first_name: '<b>' }, {}).html).toBe('<p>&lt;b&gt;</p>')
+  })
+
+  test('are never read as a template', () => {
+    const mail = engine.render(template({ html: '<p>{{first_name}}</p>' }), { first_name: '{{email}}', email: 'ada@example.org' }, {})
+    expect(mail.html).toBe('<p>{{email}}</p>')
+    expect(mail.text).toBe('{{email}}\n')
+  })
+
+  test('come out of escaped HTML as they went in', () => {
+    const source = template({ html: '<p>{{first_name}}</p>' })
+    assert(
+      property(string({ unit: constantFrom('<', '>', '&', '"', "'", '`', '=', '/', '{', '}', '#', ';', ' ', 'a') }), (first_name) => {
+        const html = engine.render(source, { first_name }, {}).html
+        expect(html.slice(3, -4)).not.toMatch(/[<>"'`]/)
+        expect(decode(html.slice(3, -4))).toBe(first_name)
+      }),
+    )
+  })
+
+  test('that are absent, null or empty hide their section', () => {
+    const source = template({ text: '{{#first_name}}Hi {{first_name}}{{/first_name}}{{^first_name}}Hi{{/first_name}}' })
+    expect(engine.render(source, { first_name: 'Ada' }, {}).text).toBe('Hi Ada')
+    for (const values of [{}, { first_name: null }, { first_name: '' }]) expect(engine.render(source, values, {}).text).toBe('Hi')
+  })
+
+  test('that are functions or objects do not run and do not show', () => {
+    let ran = false
+    const values: TemplateValues = Object.assign({}, JSON.parse('{"email":{"shown":"shown"}}'), { first_name: () => (ran = true) })
+    expect(engine.render(template({ text: '[{{first_name}}{{#first_name}}x{{/first_name}}{{email}}]' }), values, {}).text).toBe('[]')
+    expect(ran).toBe(false)
+  })
+
+  test('of a prototype are not values', () => {
+    const values: TemplateValues = Object.create({ first_name: 'inherited' })
+    expect(engine.render(template({ text: '[{{first_name}}]' }), values, {}).text).toBe('[]')
+  })
+})
+
+describe('the subject', () => {
+  test.each([
+    'Ada\r\nBcc: all@example.org',
+    'Ada\nBcc: all@example.org',
+    'Ada\u2028Bcc: all@example.org',
+    'Ada\0\u0085Bcc: all@example.org',
+  ])('stays one line, whatever the name holds: %j', (first_name) => {
+    const mail = engine.render(template({ subject: 'Hi {{first_name}}\r\n', text: 'x' }), { first_name }, {})
+    expect(mail.subject).toMatch(/^Hi Ada ?Bcc: all@example\.org$/)
+  })
+
+  test('cannot be reordered by a name', () => {
+    expect(engine.render(template({ subject: 'Hi {{first_name}}!', text: 'x' }), { first_name: '\u202Egnp.exe' }, {}).subject).toBe(
+      'Hi gnp.exe!',
+    )
+  })
+})
+
+describe('unknown variables', () => {
+  test('render empty and are reported once per version and variable', () => {
+    const { engine, reports } = engineWithReports()
+    const first = template({ subject: '{{nope}}', html: '<p>[{{nope}}{{other}}{{#gone}}in{{/gone}}{{^gone}}out{{/gone}}]</p>' })
+    for (let mail = 0; mail < 3; mail++)
+      expect(engine.render(first, {}, {})).toEqual({ subject: '', html: '<p>[out]</p>', text: '[out]\n' })
+    expect(reports.map((report) => report.variable).toSorted()).toEqual(['gone', 'nope', 'other'])
+    expect(new Set(reports.map((report) => report.template))).toEqual(new Set(['template-1']))
+    engine.render({ ...first, identity: { id: 'template-1', updatedAt: new Date(updatedAt.getTime() + 1) } }, {}, {})
+    expect(reports).toHaveLength(6)
+  })
+
+  test('are not reported again when a version comes back into the cache', () => {
+    const { engine, reports } = engineWithReports(1)
+    const source = template({ text: '{{nope}}' })
+    engine.render(source, {}, {})
+    engine.render(template({ id: 'template-2', text: 'other' }), {}, {})
+    engine.render(source, {}, {})
+    expect(reports).toHaveLength(1)
+  })
+
+  test('do not include documented ones without a value', () => {
+    const { engine, reports } = engineWithReports()
+    engine.render(template({ text: '{{first_name}}{{reward_code}}{{participant_count}}' }), {}, {})
+    expect(reports).toEqual([])
+  })
+
+  test.each([
+    'constructor',
+    '__proto__',
+    'hasOwnProperty',
+    'toString',
+    'first_name.length',
+    'first_name.constructor',
+    '.',
+    'primary_color',
+  ])('%s resolves to nothing, inside a section too', (name) => {
+    const { engine, reports } = engineWithReports()
+    const text = `[{{${name}}}{{#${name}}}x{{/${name}}}{{^email}}{{${name}}}{{/email}}]`
+    expect(engine.render(template({ text }), { first_name: 'Ada' }, {}).text).toBe('[]')
+    expect(reports).toEqual([{ template: 'template-1', variable: name }])
+  })
+
+  test('partials are left out and reported', () => {
+    const { engine, reports } = engineWithReports()
+    expect(engine.render(template({ text: '[{{> layout}}]' }), {}, {}).text).toBe('[]')
+    expect(reports).toEqual([{ template: 'template-1', variable: '> layout' }])
+  })
+})
+
+describe('a template that cannot be used', () => {
+  test.each<[string, Parameters<typeof template>[0], RegExp]>([
+    ['an unclosed section', { html: '<p>{{#first_name}}</p>' }, /^The template's HTML body does not parse: unclosed section "first_name"/],
+    ['an unclosed tag', { text: 'Hi {{first_name' }, /^The template's text body does not parse: unclosed tag/],
+    ['a section closed twice', { subject: '{{/email}}', text: 'x' }, /^The template's subject does not parse: unopened section "email"/],
+    ['other delimiters', { text: '{{=<% %>=}}<% email %>' }, /delimiters/],
+    ['no body', { html: ' ', text: '\n' }, /neither an HTML nor a text body/],
+    ['too many characters', { html: 'x'.repeat(300_000) }, /300000 characters; at most/],
+    ['too many tags', { text: '{{email}}'.repeat(1_001) }, /1001 tags; at most/],
+  ])('%s is its permanent error, said in a sentence without values', (_, parts, sentence) => {
+    const { engine } = engineWithReports()
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const thrown = outcomeOf(() => engine.render(template(parts), { first_name: 'Secretname', email: 'secret@example.org' }, {}))
+      expect(thrown).toBeInstanceOf(TemplateError)
+      expect(thrown).toMatchObject({ templateId: 'template-1', message: expect.stringMatching(sentence) as unknown })
+      expect(String(thrown)).not.toMatch(/secret|[\r\n]/i)
+    }
+  })
+
+  test('does not stop its own mended version, nor others', () => {
+    expect(() => engine.render(template({ text: '{{#email}}' }), {}, {})).toThrow(TemplateError)
+    expect(engine.render(template({ text: 'mended' }), {}, {}).text).toBe('mended')
+  })
+
+  test('any template at all either renders or throws a TemplateError', () => {
+    const { engine } = engineWithReports(10)
+    const pieces = [
+      '{{',
+      '}}',
+      '{{{',
+      '#',
+      '^',
+      '/',
+      '>',
+      '!',
+      '&',
+      '.',
+      'email',
+      'constructor',
+      ' ',
+      '\n',
+      '<p>',
+      '</p>',
+      '<style>',
+      '<!--',
+      'p{',
+      '}',
+      '&#123;',
+      'href="',
+    ]
+    assert(
+      property(array(constantFrom(...pieces), { maxLength: 14 }), boolean(), (words, asHtml) => {
+        const body = words.join('')
+        const outcome = outcomeOf(() => engine.render(template(asHtml ? { html: body } : { text: body }), { email: 'ada@example.org' }, {}))
+        expect(outcome).not.toSatisfy((end) => end instanceof Error && !(end instanceof TemplateError))
+        expect(JSON.stringify(outcome)).not.toMatch(/function|\[object/)
+      }),
+      { numRuns: 400 },
+    )
+  })
+})
+
+describe('what is made once per version', () => {
+  const styled =
+    '<html><head><style>p { color: red } @media (prefers-color-scheme: dark) { p { color: white !important } }</style></head><body><p>{{email}}</p></body></html>'
+
+  test('styles are inlined and the dark mode stays', () => {
+    const { html } = engine.render(template({ html: styled }), { email: 'ada@example.org' }, {})
+    expect(html).toContain('<p style="color: red;">ada@example.org</p>')
+    expect(html).toMatch(/@media \(prefers-color-scheme: dark\)\s*\{\s*p\s*\{\s*color: white\s*!important/)
+  })
+
+  test('markup that the inliner cannot walk goes out as it was written', () => {
+    const html = `<style>{{#email}}p{color:red}{{/email}}</style>${'<b>'.repeat(20_000)}deep`
+    expect(engine.render(template({ html }), {}, {}).html).toContain('deep')
+  })
+
+  test('a section torn apart by the text made from it is left out of the text', () => {
+    const html = '<div style="display:none">{{#email}}</div><p>{{email}}</p>{{/email}}'
+    expect(engine.render(template({ html }), { email: 'ada@example.org' }, {}).text).toBe('ada@example.org\n')
+  })
+
+  test('a text is made where there is none, and HTML where there is only text', () => {
+    const fromHtml = engine.render(
+      template({ html: styled.replace('{{email}}', 'A &amp; <a href="{{referral_link}}">join</a>') }),
+      { referral_link: 'https://example.org/?a=1&b=2' },
+      {},
+    )
+    expect(fromHtml.text).toBe('A & join (https://example.org/?a=1&b=2)\n')
+    const fromText = engine.render(
+      template({ text: 'Hi <{{first_name}}>\nbye\n\n{{referral_link}}' }),
+      { first_name: '&', referral_link: 'https://example.org/?a=1&b=2' },
+      {},
+    )
+    expect(fromText.text).toBe('Hi <&>\nbye\n\nhttps://example.org/?a=1&b=2')
+    expect(fromText.html).toContain('Hi &lt;&amp;&gt;<br>')
+    expect(fromText.html).toContain('href="https://example.org/?a=1&amp;b=2"')
+    expect(fromText.html).toContain('prefers-color-scheme: dark')
+  })
+
+  test('a changed row is seen even when its time did not change', () => {
+    expect(engine.render(template({ text: 'before' }), {}, {}).text).toBe('before')
+    expect(engine.render(template({ text: 'after' }), {}, {}).text).toBe('after')
+  })
+})
+
+const characters: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#96': '`' }
+
+function decode(html: string): string {
+  return html.replace(/&([a-z#0-9]+);/g, (_, name: string) => characters[name] ?? '')
+}
+
+/** What it returned or threw. */
+function outcomeOf(run: () => unknown): unknown {
+  try {
+    return run()
+  } catch (error) {
+    return error
+  }
+}
