@@ -97,8 +97,8 @@ function shape(values: Values, derived: { groups: readonly string[]; url: string
       heartbeatIntervalMs: values.KAFKA_HEARTBEAT_INTERVAL_MS,
     },
     database: {
-      /** A `postgresql://` URL, also when the PG variables gave its parts. A secret. */
-      url: derived.url,
+      /** One `postgresql://` URL, also when the PG variables gave its parts. A secret. */
+      connection: { connectionString: derived.url },
       poolSize: values.DATABASE_POOL_SIZE,
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
     },
