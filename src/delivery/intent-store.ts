@@ -20,6 +20,8 @@ export type Settlement =
   | { readonly is: 'later'; readonly as: 'waiting' | 'retry'; readonly reason: string; readonly afterMs: number }
   /** The reply is unknown: retried once after `afterMs`, held when it was ambiguous before or `hold` is set. */
   | { readonly is: 'ambiguous'; readonly reason: string; readonly afterMs: number; readonly hold: boolean }
+  /** Never started: pending and due now on another channel, whose kind of the same name prepares it. */
+  | { readonly is: 'moved'; readonly channel: ChannelName }
 
 /** Rows that a channel keeps of its attempts (email_logs, webhook_deliveries), written in the same transaction, many at once. */
 export interface Ledger {

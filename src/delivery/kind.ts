@@ -2,7 +2,7 @@ import type { Sql } from '../std/sql.ts'
 import type { MailMessage } from './email/mail-message.ts'
 import type { RecalculationMessage } from './leaderboard/recalculation-message.ts'
 import type { BroadcastMessage } from './broadcast/broadcast-message.ts'
-import type { Intent } from './intent.ts'
+import type { ChannelName, Intent } from './intent.ts'
 import type { WebhookMessage } from './webhook/webhook-message.ts'
 
 /** What each channel needs to be told by `prepare`. A new channel is a folder here and a line in this table. */
@@ -13,11 +13,17 @@ export interface Messages {
   readonly broadcast: BroadcastMessage
 }
 
-/** `skip` is final, with the reason an operator reads; `wait` burns no attempt and looks again. */
+/**
+ * `skip` is final, with the reason an operator reads; `wait` burns no attempt and looks again. `dead` is final too, but a
+ * failure: the operator can mend the cause and retry it, and `ended` hears of it. `channel` hands an intent that was never
+ * started to another channel, due now, without an attempt: the kind of the same name there prepares it again.
+ */
 export type Prepared<Message> =
   | { readonly is: 'message'; readonly message: Message; readonly note?: string }
   | { readonly is: 'skip'; readonly reason: string }
   | { readonly is: 'wait'; readonly reason: string; readonly afterMs: number }
+  | { readonly is: 'dead'; readonly reason: string }
+  | { readonly is: 'channel'; readonly channel: ChannelName }
 
 export type Started<Message> = { readonly is: 'go'; readonly message: Message } | { readonly is: 'skip'; readonly reason: string }
 
@@ -26,6 +32,11 @@ export interface AttemptEnd {
   readonly ok: boolean
   readonly final: boolean
   readonly reason: string | null
+}
+
+/** Said by `ended` when the books could not follow the attempt; it is counted. */
+export interface EndedNote {
+  readonly note: string
 }
 
 /**
@@ -42,7 +53,7 @@ export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
   readonly channel: Channel
   prepare(intent: Intent, read: Sql): Promise<Prepared<Messages[Channel]>>
   start?(intent: Intent, message: Messages[Channel], tx: Sql): Promise<Started<Messages[Channel]>>
-  ended?(intent: Intent, end: AttemptEnd, tx: Sql): Promise<void>
+  ended?(intent: Intent, end: AttemptEnd, tx: Sql): Promise<EndedNote | undefined>
   /** Delays between attempts in milliseconds, before jitter; when they are used up the intent is dead. Default: the channel's. */
   schedule?(message: Messages[Channel]): readonly number[] | undefined
 }

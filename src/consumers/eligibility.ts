@@ -1,0 +1,82 @@
+import type { Intent } from '../delivery/intent.ts'
+
+/**
+ * Whether a person may hear from a campaign now: the rules that every mail and every delivery share (behaviour.md, Prepare).
+ * They are judged on what the rows say at each attempt, never on what the event said.
+ */
+export type Eligibility =
+  | { readonly is: 'go' }
+  | { readonly is: 'skip'; readonly reason: string }
+  | { readonly is: 'wait'; readonly reason: string; readonly afterMs: number }
+
+/** All null when the person's row does not exist (yet). */
+export interface EligibilityRow {
+  readonly person_status: string | null
+  readonly person_deleted: boolean | null
+  readonly campaign_status: string | null
+  readonly campaign_deleted: boolean | null
+  readonly account_status: string | null
+}
+
+/** What a statement selects to get an {@link EligibilityRow}; it names the tables `u`, `c` and `a`. */
+export const eligibilityColumns = `
+  u.status AS person_status, u.deleted_at IS NOT NULL AS person_deleted,
+  c.status AS campaign_status, c.deleted_at IS NOT NULL AS campaign_deleted,
+  a.status AS account_status`
+
+/**
+ * The campaign and the account of the person `u`, to be put after `waitlist_users u`. Outer joins, so that it also serves a
+ * statement that always returns a row. The account is that of the campaign's row; the one in the event is not trusted.
+ */
+export const eligibilityJoins = `
+  LEFT JOIN campaigns c ON c.id = u.campaign_id
+  LEFT JOIN accounts a ON a.id = c.account_id`
+
+/** Reason of the wait for a row that the platform has not committed yet; an intent that waits carries it. */
+export const awaitingRow = 'awaiting-row'
+
+/** Reason of the skip that ends it. */
+export const notFound = 'not-found'
+
+export interface EligibilitySettings {
+  /** How long a row may be missing before its intent is skipped (`MISSING_ROW_WAIT_MS`). */
+  readonly missingRowWaitMs: number
+  /** By the database's clock where it can be had, since `waitingSince` is. */
+  readonly now: Date
+}
+
+/** A paused campaign is looked at so often. */
+const pausedLookMs = 60_000
+
+/** Decides from the person's row; `undefined` means that the statement found none. */
+export function judge(
+  row: EligibilityRow | undefined,
+  intent: Pick<Intent, 'reason' | 'waitingSince'>,
+  settings: EligibilitySettings,
+): Eligibility {
+  if (row === undefined || row.person_status === null) return missingRow(intent, settings)
+  if (row.person_deleted === true) return skip('person-deleted')
+  if (row.person_status === 'blocked' || row.person_status === 'removed') return skip(`person-${row.person_status}`)
+  if (row.campaign_deleted === true) return skip('campaign-deleted')
+  if (row.account_status === 'suspended' || row.account_status === 'canceled') return skip(`account-${row.account_status}`)
+  if (row.campaign_status === 'draft') return skip('campaign-draft')
+  if (row.campaign_status === 'paused') return { is: 'wait', reason: 'campaign-paused', afterMs: pausedLookMs }
+  return { is: 'go' }
+}
+
+/**
+ * The platform may publish before its own transaction commits, so a missing row is waited for: looked at after a second, then
+ * after as long as it has been waited, at most half a minute. The wait is measured from the first look that found nothing, not
+ * from the intent's birth: an intent that is old already (a backlog, a replay) gets its full time too.
+ */
+export function missingRow(intent: Pick<Intent, 'reason' | 'waitingSince'>, settings: EligibilitySettings): Eligibility {
+  const since = intent.reason === awaitingRow && intent.waitingSince !== null ? intent.waitingSince : settings.now
+  const waitedMs = Math.max(0, settings.now.getTime() - since.getTime())
+  const leftMs = settings.missingRowWaitMs - waitedMs
+  if (leftMs <= 0) return skip(notFound)
+  return { is: 'wait', reason: awaitingRow, afterMs: Math.min(leftMs, Math.max(1_000, Math.min(30_000, waitedMs))) }
+}
+
+function skip(reason: string): Eligibility {
+  return { is: 'skip', reason }
+}
