@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { renderExampleEnv, renderVariableTable } from '../../../config/render-docs.ts'
+import { sections, variableNames, variables } from '../../../config/variables.ts'
+import type { Variable } from '../../../config/variables.ts'
+
+const all = Object.entries<Variable<unknown>>(variables)
+
+describe('the table of variables', () => {
+  it('has every variable in exactly one section', () => {
+    expect(sections.flatMap(({ variables }) => Object.keys(variables))).toEqual(all.map(([name]) => name))
+  })
+
+  it.each(all)('%s has a sentence, and a default that its own kind accepts', (name, variable) => {
+    expect(variable.doc).toMatch(/^[A-Z].*\.$/s)
+    const text = variable.default ?? ''
+    expect(text === '' || 'value' in variable.kind.parse(text)).toBe(true)
+    expect(name.endsWith('_MS')).toBe(variable.kind.expects.startsWith('milliseconds'))
+  })
+
+  it('names the file forms of secrets too', () => {
+    expect(variableNames).toContain('SMTP_URL_FILE')
+    expect(variableNames).toContain('PGPASSWORD_FILE')
+    expect(variableNames).not.toContain('KAFKA_TOPIC_FILE')
+  })
+})
+
+describe('what is rendered from it', () => {
+  it('is config/example.env (vitest -u writes it anew)', async () => {
+    await expect(renderExampleEnv()).toMatchFileSnapshot('../../../config/example.env')
+  })
+
+  it('is a table with a row for each variable', () => {
+    const rows = renderVariableTable().split('\n').slice(2)
+    expect(rows).toHaveLength(all.length)
+    expect(rows.find((row) => row.startsWith('| `KAFKA_TOPIC`'))).toContain('| `domain-events` |')
+    expect(rows.find((row) => row.startsWith('| `SMTP_URL` or `SMTP_URL_FILE`'))).toBeDefined()
+  })
+})
