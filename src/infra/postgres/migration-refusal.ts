@@ -1,0 +1,67 @@
+import type { Client } from 'pg'
+import { messageOf, OperatorError } from '../../std/failure.ts'
+import { migrationFolder, type MigrationSet } from './migration-set.ts'
+import { connectionCause, sqlErrorOf } from './sql-error.ts'
+
+/** Every table of the platform that the worker reads or writes. */
+const platformTables = [
+  'accounts',
+  'campaigns',
+  'waitlist_users',
+  'referrals',
+  'rewards',
+  'user_rewards',
+  'email_templates',
+  'email_logs',
+  'webhooks',
+  'webhook_deliveries',
+]
+
+/** What could not be connected to, without the password. */
+export function unreachable(client: Client, thrown: unknown): OperatorError {
+  const place = `The database "${client.database ?? ''}" at ${client.host}:${client.port}`
+  return new OperatorError(`${place} cannot be reached (${connectionCause(thrown)}): check DATABASE_URL or PG*, and that the server runs.`)
+}
+
+/** @throws {OperatorError} when the database is not the platform's. */
+export async function requirePlatformTables(client: Client): Promise<void> {
+  const { rows } = await client.query<{ relname: string }>(
+    `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relname = ANY ($1)`,
+    [platformTables],
+  )
+  const missing = platformTables.filter((table) => !rows.some(({ relname }) => relname === table))
+  if (missing.length === 0) return
+  throw new OperatorError(
+    `The database "${client.database ?? ''}" lacks the platform's ${missing.length === 1 ? 'table' : 'tables'} ` +
+      `${missing.map((table) => `public.${table}`).join(', ')}: ` +
+      `point DATABASE_URL or PG* at the platform's database, or run the platform's own migrations first.`,
+  )
+}
+
+/** The sentence for what stopped a migration; an error that has none stays as it is. */
+export async function refusalOf(client: Client, set: MigrationSet, thrown: unknown): Promise<unknown> {
+  if (thrown instanceof OperatorError) return thrown
+  const changed = /MD5 checksum failed for migration \[(\d+)\]/.exec(messageOf(thrown))
+  if (changed) {
+    return new OperatorError(
+      `Migration ${changed[1]} of the set "${set}" is not the one that was applied to the database "${client.database ?? ''}": ` +
+        `restore its file under ${migrationFolder(set)} and put the change into a new one.`,
+    )
+  }
+  const error = sqlErrorOf(thrown)
+  if (error.state === undefined) return unreachable(client, thrown)
+  if (error.state === '42501') {
+    return new OperatorError(
+      `The role "${client.user ?? ''}" may not migrate the database "${client.database ?? ''}": ${error.message} ` +
+        `Run the migration as the owner of the platform's tables, with CREATE on the database.`,
+    )
+  }
+  if (error.state === '55P03') {
+    return new OperatorError(
+      `A table of the database "${client.database ?? ''}" stays locked by another session: ` +
+        `end the long transaction that pg_stat_activity shows and run the migration again; what was applied stays.`,
+    )
+  }
+  return error
+}
