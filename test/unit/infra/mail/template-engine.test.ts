@@ -224,6 +224,14 @@ describe('what is made once per version', () => {
     expect(engine.render(template({ html }), {}, {}).html).toContain('deep')
   })
 
+  test.each([
+    ['many selectors on many elements', `<style>${'.a b { color: red }'.repeat(500)}</style>${'<b>x</b>'.repeat(5_000)}`],
+    ['selectors nested in selectors', `<style>${'a, b { color: red; '.repeat(18)}${'}'.repeat(18)}</style><b>x</b>`],
+    ['a selector without end', `<style>${'b '.repeat(1_000)}{ color: red }</style>${'<b>'.repeat(900)}`],
+  ])('styles that would hold up everybody else stay where they are: %s', (_, html) => {
+    expect(engine.render(template({ html }), {}, {}).html).toBe(html)
+  })
+
   test('a section torn apart by the text made from it is left out of the text', () => {
     const html = '<div style="display:none">{{#email}}</div><p>{{email}}</p>{{/email}}'
     expect(engine.render(template({ html }), { email: 'ada@example.org' }, {}).text).toBe('ada@example.org\n')
