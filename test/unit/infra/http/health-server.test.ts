@@ -1,0 +1,102 @@
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { Agent, request } from 'node:http'
+import { afterEach, describe, expect, it } from 'vitest'
+import { startHealthServer } from '../../../../src/infra/http/health-server.ts'
+import type { HealthReport, HealthServer } from '../../../../src/infra/http/health-server.ts'
+import { OperatorError } from '../../../../src/std/failure.ts'
+
+const well: HealthReport = { ok: true, checks: { loop: { ok: true } } }
+const unwell: HealthReport = { ok: false, checks: { kafka: { ok: false, reason: 'position-workers has not joined its group yet' } } }
+
+const running: HealthServer[] = []
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.close()))
+})
+
+async function start(options: { ready?: () => HealthReport; metrics?: () => Promise<string>; port?: number } = {}): Promise<HealthServer> {
+  const server = await startHealthServer({
+    host: '127.0.0.1',
+    port: options.port ?? 0,
+    live: () => well,
+    ready: options.ready ?? (() => well),
+    metrics: options.metrics ?? (() => Promise.resolve('up 1\n')),
+  })
+  running.push(server)
+  return server
+}
+
+const rejecting = () => Promise.reject(new Error('someone@example.com'))
+
+describe('the health server', () => {
+  it('says that it is well', async () => {
+    const { url, port } = await start()
+    expect(url).toBe(`http://127.0.0.1:${port}`)
+    for (const path of ['/livez', '/readyz', '/readyz?verbose']) {
+      const response = await fetch(`${url}${path}`)
+      expect(response.status).toBe(200)
+      expect(await response.json()).toEqual(well)
+    }
+  })
+
+  it('says why it is not ready, while it is alive', async () => {
+    const { url } = await start({ ready: () => unwell })
+    const response = await fetch(`${url}/readyz`)
+    expect(response.status).toBe(503)
+    expect(response.headers.get('content-type')).toContain('application/json')
+    expect(await response.json()).toEqual(unwell)
+    expect((await fetch(`${url}/livez`)).status).toBe(200)
+  })
+
+  it('serves metrics as Prometheus reads them', async () => {
+    const response = await fetch(`${(await start()).url}/metrics`)
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
+    expect(await response.text()).toBe('up 1\n')
+  })
+
+  it('answers HEAD without a body, other paths with 404 and other methods with 405', async () => {
+    const { url } = await start()
+    const head = await fetch(`${url}/readyz`, { method: 'HEAD' })
+    expect([head.status, await head.text()]).toEqual([200, ''])
+    expect((await fetch(`${url}/`)).status).toBe(404)
+    const post = await fetch(`${url}/livez`, { method: 'POST', body: 'x' })
+    expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+  })
+
+  it('answers 500 without the thrown text, and goes on', async () => {
+    const { url } = await start({ metrics: rejecting })
+    const response = await fetch(`${url}/metrics`)
+    expect(response.status).toBe(500)
+    expect(await response.text()).not.toContain('example.com')
+    expect((await fetch(`${url}/livez`)).status).toBe(200)
+  })
+
+  it('names a taken port and the variable', async () => {
+    const { port } = await start()
+    await expect(start({ port })).rejects.toThrow(OperatorError)
+    await expect(start({ port })).rejects.toThrow(new RegExp(`^Port ${port} .*HTTP_PORT`))
+  })
+
+  it('closes at once although connections are kept alive or half open', async () => {
+    const server = await start()
+    const agent = new Agent({ keepAlive: true })
+    const sent = request(`${server.url}/livez`, { agent }).end()
+    const [response] = await once(sent, 'response')
+    response.resume()
+    await once(response, 'end')
+    const half = connect(server.port, '127.0.0.1')
+    half.on('error', () => {
+      // The server cuts this connection; how the cut looks here is of no interest.
+    })
+    const gone = once(half, 'close')
+    await once(half, 'connect')
+    half.write('GET /livez HTTP/1.1\r\n')
+    const before = performance.now()
+    const closing = server.close()
+    expect(server.close()).toBe(closing)
+    await closing
+    await gone
+    expect(performance.now() - before).toBeLessThan(2000)
+    agent.destroy()
+  })
+})
