@@ -88,7 +88,7 @@ describe('the health server', () => {
     half.on('error', () => {
       // The server cuts this connection; how the cut looks here is of no interest.
     })
-    const gone = once(half, 'close')
+    const gone = new Promise((resolve) => half.on('close', resolve))
     await once(half, 'connect')
     half.write('GET /livez HTTP/1.1\r\n')
     const before = performance.now()
