@@ -1,13 +1,14 @@
 import { defineConfig } from 'vitest/config'
 
-/** One project per kind of test; only `unit` and `repo` run without the local stack. */
-const project = (name: string, include: string[], options: { timeoutMs: number; parallel: boolean }) => ({
+/** One project per kind of test; only `unit` and `repo` run without the local stack, which the others share. */
+const project = (name: string, include: string[], options: { timeoutMs: number; parallel: boolean; stack?: boolean }) => ({
   test: {
     name,
     include,
     testTimeout: options.timeoutMs,
     hookTimeout: options.timeoutMs,
     fileParallelism: options.parallel,
+    ...(options.stack ? { globalSetup: ['test/support/global-stack.ts'] } : {}),
   },
 })
 
@@ -16,9 +17,9 @@ export default defineConfig({
     projects: [
       project('unit', ['test/unit/**/*.test.ts'], { timeoutMs: 10_000, parallel: true }),
       project('repo', ['test/repo/**/*.test.ts'], { timeoutMs: 30_000, parallel: true }),
-      project('contract', ['test/contract/**/*.test.ts'], { timeoutMs: 60_000, parallel: false }),
-      project('integration', ['test/integration/**/*.test.ts'], { timeoutMs: 120_000, parallel: false }),
-      project('e2e', ['test/e2e/**/*.test.ts'], { timeoutMs: 180_000, parallel: false }),
+      project('contract', ['test/contract/**/*.test.ts'], { timeoutMs: 60_000, parallel: false, stack: true }),
+      project('integration', ['test/integration/**/*.test.ts'], { timeoutMs: 120_000, parallel: false, stack: true }),
+      project('e2e', ['test/e2e/**/*.test.ts'], { timeoutMs: 180_000, parallel: false, stack: true }),
     ],
   },
 })

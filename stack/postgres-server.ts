@@ -104,6 +104,7 @@ async function firstStart(cluster: Cluster, options: PostgresOptions): Promise<O
       await server.resume()
       return server
     } catch (cause) {
+      await server.kill()
       if (attempt === 3 || !/Address already in use/.test(String(cause))) throw cause
     }
   }
