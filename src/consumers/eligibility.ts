@@ -41,12 +41,11 @@ export const notFound = 'not-found'
 export interface EligibilitySettings {
   /** How long a row may be missing before its intent is skipped (`MISSING_ROW_WAIT_MS`). */
   readonly missingRowWaitMs: number
+  /** Between two looks at a paused campaign (`CAMPAIGN_PAUSED_RECHECK_MS`). */
+  readonly pausedRecheckMs?: number
   /** By the database's clock where it can be had, since `waitingSince` is. */
   readonly now: Date
 }
-
-/** A paused campaign is looked at so often. */
-const pausedLookMs = 60_000
 
 /** Decides from the person's row; `undefined` means that the statement found none. */
 export function judge(
@@ -60,7 +59,7 @@ export function judge(
   if (row.campaign_deleted === true) return skip('campaign-deleted')
   if (row.account_status === 'suspended' || row.account_status === 'canceled') return skip(`account-${row.account_status}`)
   if (row.campaign_status === 'draft') return skip('campaign-draft')
-  if (row.campaign_status === 'paused') return { is: 'wait', reason: 'campaign-paused', afterMs: pausedLookMs }
+  if (row.campaign_status === 'paused') return { is: 'wait', reason: 'campaign-paused', afterMs: settings.pausedRecheckMs ?? 60_000 }
   return { is: 'go' }
 }
 

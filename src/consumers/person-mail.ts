@@ -1,0 +1,79 @@
+import type { MailMessage } from '../delivery/email/mail-message.ts'
+
+/**
+ * What every mail to a participant says in the same way: to whom, from whom, in which colours, and the person's own template
+ * variables. Read when the mail is prepared, never taken from the event.
+ */
+export interface PersonRow {
+  readonly user_id: string
+  readonly email: string
+  readonly first_name: string | null
+  readonly last_name: string | null
+  readonly position: number
+  readonly referral_code: string
+  readonly referral_count: number
+  readonly campaign_id: string
+  readonly campaign_name: string
+  readonly campaign_slug: string
+  readonly from_name: string | null
+  readonly from_email: string | null
+  readonly reply_to: string | null
+  readonly logo_url: string | null
+  readonly primary_color: string | null
+  readonly custom_domain: string | null
+  readonly company_name: string
+}
+
+/** What a statement selects to get a {@link PersonRow}; it names the tables `u`, `c` and `a`. */
+export const personColumns = `
+  u.id AS user_id, u.email, u.first_name, u.last_name, u.position, u.referral_code, u.referral_count,
+  c.id AS campaign_id, c.name AS campaign_name, c.slug AS campaign_slug,
+  c.email_config->>'from_name' AS from_name, c.email_config->>'from_email' AS from_email, c.email_config->>'reply_to' AS reply_to,
+  c.branding_config->>'logo_url' AS logo_url, c.branding_config->>'primary_color' AS primary_color,
+  c.branding_config->>'custom_domain' AS custom_domain,
+  a.name AS company_name`
+
+export type PersonMail = Pick<MailMessage, 'campaignId' | 'userId' | 'to' | 'from' | 'replyTo' | 'values' | 'branding'>
+
+/** `referralLinkTemplate` holds `{referral_code}` (`REFERRAL_LINK_TEMPLATE`). */
+export function personMail(row: PersonRow, referralLinkTemplate: string | null): PersonMail {
+  return {
+    campaignId: row.campaign_id,
+    userId: row.user_id,
+    to: { address: row.email },
+    from: { ...(row.from_email ? { address: row.from_email } : {}), ...(row.from_name ? { name: row.from_name } : {}) },
+    ...(row.reply_to ? { replyTo: row.reply_to } : {}),
+    values: {
+      first_name: row.first_name,
+      last_name: row.last_name,
+      email: row.email,
+      position: row.position,
+      referral_code: row.referral_code,
+      referral_link: referralLink(row.referral_code, row.custom_domain, referralLinkTemplate),
+      referral_count: row.referral_count,
+      campaign_name: row.campaign_name,
+      campaign_slug: row.campaign_slug,
+      company_name: row.company_name,
+    },
+    branding: { logoUrl: row.logo_url, primaryColor: row.primary_color, companyName: row.company_name },
+  }
+}
+
+/**
+ * The template's link; on the campaign's own domain, when it has one, under the template's path (`/r/` and the code without a
+ * template). Null when there is neither: a mail without a link is better than one with a wrong link.
+ */
+export function referralLink(code: string, customDomain: string | null, template: string | null): string | null {
+  const filled = (from: string): string => from.replaceAll('{referral_code}', encodeURIComponent(code))
+  const domain = customDomain?.trim().toLowerCase() ?? ''
+  if (!domainName.test(domain)) return template === null ? null : filled(template)
+  const own = URL.parse(filled(template ?? 'https://example.com/r/{referral_code}'))
+  if (own === null) return null
+  own.protocol = 'https:'
+  own.port = ''
+  own.host = domain
+  return own.href
+}
+
+/** Anyone who runs a campaign may have written the domain, so that nothing but a name of a host passes. */
+const domainName = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/
