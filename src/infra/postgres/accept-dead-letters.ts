@@ -1,0 +1,43 @@
+import type { Sql } from '../../std/sql.ts'
+import type { Chunk } from '../../worker/accept-store.ts'
+import { sqlArray, sqlBytes } from './sql-array.ts'
+
+/**
+ * Records what was given up, once per position however often it is published, and the outcome of each event that could be
+ * read and has none. Returns how many positions are new.
+ */
+export async function insertDeadLetters(tx: Sql, chunk: Chunk): Promise<number> {
+  if (chunk.passed.length === 0) return 0
+  const place = [chunk.group, chunk.topic, chunk.partition]
+  const inserted = await tx.query(
+    `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", event_id, type, reason)
+     SELECT $1, $2, $3, d.* FROM unnest($4::bigint[], $5::uuid[], $6::text[], $7::text[]) AS d
+     ON CONFLICT DO NOTHING RETURNING 1`,
+    [
+      ...place,
+      sqlArray(chunk.passed, (record) => record.offset),
+      sqlArray(chunk.passed, (record) => record.eventId),
+      sqlArray(chunk.passed, (record) => record.type),
+      sqlArray(chunk.passed, (record) => record.reason),
+    ],
+  )
+  const known = chunk.passed.flatMap(({ offset, eventId, type, contentHash }) =>
+    eventId === null || type === null || contentHash === null ? [] : [{ offset, eventId, type, contentHash }],
+  )
+  if (known.length > 0) {
+    await tx.query(
+      `INSERT INTO worker.outcomes (group_name, topic, partition, "offset", event_id, type, content_hash, outcome)
+       SELECT $1, $2, $3, d.*, 'dead-letter' FROM unnest($4::bigint[], $5::uuid[], $6::text[], $7::bytea[]) AS d (o, event_id, type, hash)
+        ORDER BY d.event_id
+       ON CONFLICT DO NOTHING`,
+      [
+        ...place,
+        sqlArray(known, (record) => record.offset),
+        sqlArray(known, (record) => record.eventId),
+        sqlArray(known, (record) => record.type),
+        sqlArray(known, (record) => sqlBytes(record.contentHash)),
+      ],
+    )
+  }
+  return inserted.length
+}

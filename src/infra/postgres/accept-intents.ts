@@ -1,0 +1,118 @@
+import type { Intent, IntentDraft } from '../../delivery/intent.ts'
+import { SqlError, type Sql } from '../../std/sql.ts'
+import type { AcceptedEvent, Chunk, HandOver } from '../../worker/accept-store.ts'
+import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
+import { sqlArray } from './sql-array.ts'
+
+export interface Intended {
+  readonly intents: number
+  /** Events with drafts of which every one existed already. */
+  readonly duplicates: readonly AcceptedEvent[]
+  readonly handedOver: readonly Intent[]
+}
+
+interface Drafted {
+  readonly event: AcceptedEvent
+  readonly draft: IntentDraft
+}
+
+/**
+ * Writes the intents of events in log order. A draft under a key that exists does nothing; one that coalesces has its effect
+ * even so, through the pending intent that it meets.
+ */
+export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): Promise<Intended> {
+  const firsts = new Map<string, Drafted>()
+  for (const event of events) {
+    for (const draft of event.drafts) {
+      const key = `${draft.coalesce === true}:${draft.key}`
+      if (!firsts.has(key)) firsts.set(key, { event, draft })
+    }
+  }
+  const [now, later] = shareOut([...firsts.values()], chunk.handOver)
+  const handedOver = await insertClaimed(tx, chunk, now)
+  const inserted = await insertPending(tx, chunk, later)
+  for (const intent of handedOver) inserted.add(intent.key)
+
+  const made = ({ event, draft }: Drafted) =>
+    draft.coalesce === true || (inserted.has(draft.key) && firsts.get(`false:${draft.key}`)?.event === event)
+  const duplicates = events.filter((event) => event.drafts.length > 0 && !event.drafts.some((draft) => made({ event, draft })))
+  return { intents: inserted.size, duplicates, handedOver }
+}
+
+type Claimed = Drafted & { readonly owner: string; readonly leaseMs: number }
+
+/** Live drafts first come, first served into the free slots of their channel; what coalesces never, it must stay pending to be met. */
+function shareOut(drafted: readonly Drafted[], handOver: HandOver | null): readonly [readonly Claimed[], readonly Drafted[]] {
+  if (handOver === null) return [[], drafted]
+  const free = new Map(handOver.slots.map((slot) => [slot.channel, { left: slot.count, leaseMs: slot.leaseMs }]))
+  const now: Claimed[] = []
+  const later: Drafted[] = []
+  for (const one of drafted) {
+    const slot = one.draft.coalesce === true || (one.draft.class ?? 'live') !== 'live' ? undefined : free.get(one.draft.channel)
+    if (slot === undefined || slot.left < 1) {
+      later.push(one)
+      continue
+    }
+    slot.left--
+    now.push({ ...one, owner: handOver.owner, leaseMs: slot.leaseMs })
+  }
+  return [now, later]
+}
+
+const columns = `group_name, event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data`
+
+/** One row per element of arrays $2 to $13. */
+const drafts = `
+  SELECT $1, d.event_id, d.event_at, d.kind, d.version, d.channel, d.key, d.coalesce, d.class, d.campaign_id, d.user_id, d.destination, d.data`
+const drafted = `
+  unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::text[], $8::boolean[], $9::text[], $10::uuid[], $11::uuid[],
+         $12::text[], $13::jsonb[])`
+const names = `event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data`
+
+async function insertPending(tx: Sql, chunk: Chunk, rows: readonly Drafted[]): Promise<Set<string>> {
+  if (rows.length === 0) return new Set()
+  const inserted = await tx.query<{ key: string }>(
+    `INSERT INTO worker.intents (${columns}) ${drafts} FROM ${drafted} AS d (${names}) ON CONFLICT DO NOTHING RETURNING key`,
+    parameters(chunk.group, rows),
+  )
+  return new Set(inserted.map((row) => row.key))
+}
+
+async function insertClaimed(tx: Sql, chunk: Chunk, rows: readonly Claimed[]): Promise<readonly Intent[]> {
+  if (rows.length === 0) return []
+  const inserted = await tx.query<IntentRow>(
+    `INSERT INTO worker.intents (${columns}, state, claims, owner, lease_until)
+     ${drafts}, 'claimed', 1, d.owner, clock_timestamp() + d.lease_ms * interval '1 millisecond'
+       FROM ${drafted.replace(/\)$/, ', $14::text[], $15::float8[])')} AS d (${names}, owner, lease_ms)
+     ON CONFLICT DO NOTHING RETURNING ${intentColumns}`,
+    [...parameters(chunk.group, rows), sqlArray(rows, (row) => row.owner), sqlArray(rows, (row) => row.leaseMs)],
+  )
+  return inserted.map(intentOf)
+}
+
+function parameters(group: string, rows: readonly Drafted[]): unknown[] {
+  return [
+    group,
+    sqlArray(rows, ({ event }) => event.eventId),
+    sqlArray(rows, ({ event }) => event.at.toISOString()),
+    sqlArray(rows, ({ draft }) => draft.kind),
+    sqlArray(rows, ({ draft }) => draft.version),
+    sqlArray(rows, ({ draft }) => draft.channel),
+    sqlArray(rows, ({ draft }) => draft.key),
+    sqlArray(rows, ({ draft }) => String(draft.coalesce === true)),
+    sqlArray(rows, ({ draft }) => draft.class ?? 'live'),
+    sqlArray(rows, ({ draft }) => draft.campaignId),
+    sqlArray(rows, ({ draft }) => draft.userId),
+    sqlArray(rows, ({ draft }) => draft.destination),
+    sqlArray(rows, ({ draft }) => json(draft)),
+  ]
+}
+
+/** What JavaScript cannot write down is refused as the database refuses what it cannot read: as the event's own fault. */
+function json(draft: IntentDraft): string {
+  try {
+    return JSON.stringify(draft.data)
+  } catch (cause) {
+    throw new SqlError(`The data of an intent of kind ${draft.kind} cannot be written as JSON.`, { state: '22032', cause })
+  }
+}
