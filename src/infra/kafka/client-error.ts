@@ -1,0 +1,52 @@
+/** What kafkajs throws, read without its classes: errors arrive wrapped, the interesting one as a cause. */
+
+/** The broker says that the membership is over; kafkajs joins again with its next heartbeat. */
+export function endsMembership(error: unknown): boolean {
+  return causes(error).some(({ type }) => type !== undefined && MEMBERSHIP_OVER.has(type))
+}
+
+/** The broker could not be reached or did not answer: it passes by itself, however often it happens. */
+export function isBrokerTrouble(error: unknown): boolean {
+  return causes(error).some(({ name, type, retriable }) => BROKER_TROUBLE.has(name) || (type !== undefined && retriable))
+}
+
+/** Whether the broker answered with `type`, such as `MESSAGE_TOO_LARGE`. */
+export function isBrokerError(error: unknown, type: string): boolean {
+  return causes(error).some((cause) => cause.type === type)
+}
+
+const MEMBERSHIP_OVER = new Set([
+  'REBALANCE_IN_PROGRESS',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'FENCED_INSTANCE_ID',
+  'NOT_COORDINATOR_FOR_GROUP',
+])
+
+const BROKER_TROUBLE = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSNoBrokerAvailableError',
+  'KafkaJSLockTimeout',
+  'KafkaJSGroupCoordinatorNotFound',
+])
+
+interface Cause {
+  readonly name: string
+  readonly type: string | undefined
+  readonly retriable: boolean
+}
+
+function causes(error: unknown): Cause[] {
+  const found: Cause[] = []
+  for (let cause = error; cause instanceof Error && found.length < 10; cause = cause.cause) {
+    found.push({
+      name: cause.name,
+      type: 'type' in cause && typeof cause.type === 'string' ? cause.type : undefined,
+      retriable: 'retriable' in cause && cause.retriable === true,
+    })
+  }
+  return found
+}

@@ -1,0 +1,26 @@
+import type { LogEntry } from 'kafkajs'
+import kafkajs from 'kafkajs'
+
+/** One line of kafkajs's own log. */
+export interface ClientLog {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly detail: object
+}
+
+/**
+ * Lowers each line by what it means to an operator: kafkajs retries or rejoins after everything that it logs, and what it gives up reaches us as a
+ * rejection or a crash, which we report ourselves. So nothing here is an error.
+ */
+export function clientLog({ level, namespace, log }: LogEntry): ClientLog {
+  const { message, timestamp: _, logger: __, stack: ___, ...detail } = log
+  return { level: lowered(level, message), message, detail: { namespace, ...detail } }
+}
+
+function lowered(level: number, message: string): ClientLog['level'] {
+  const warn: number = kafkajs.logLevel.WARN
+  if (level > warn) return 'debug'
+  if (level === warn) return 'info'
+  // A broker's answer that kafkajs acts upon: coordinator loading, rebalance in progress, leader moved.
+  return message.startsWith('Response ') ? 'debug' : 'warn'
+}

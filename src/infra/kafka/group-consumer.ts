@@ -1,0 +1,44 @@
+import type { Consumer } from 'kafkajs'
+import { fencedAssigner } from './assignment-fence.ts'
+import type { ClientLog } from './client-log.ts'
+import { createKafkaClient, retrySettings } from './client.ts'
+import type { KafkaSettings } from './client.ts'
+
+export interface GroupConsumerOptions {
+  readonly settings: KafkaSettings
+  readonly groupId: string
+  readonly topic: string
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly maxWaitMs: number
+  readonly maxBytesPerPartition: number
+}
+
+/** A kafkajs consumer on a Kafka object of its own, settled as the member needs it. `rackId` stays unset: we read from leaders only. */
+export function createGroupConsumer(
+  options: GroupConsumerOptions,
+  hooks: { log: (line: ClientLog) => void; beforeJoin: () => void; mayRestart: () => boolean },
+): { readonly consumer: Consumer; readonly cut: () => void } {
+  const { kafka, cut } = createKafkaClient(
+    { ...options.settings, onLog: hooks.log },
+    { retries: RETRIES, longestWaitMs: options.rebalanceTimeoutMs },
+  )
+  const consumer = kafka.consumer({
+    groupId: options.groupId,
+    partitionAssigners: [fencedAssigner(hooks.beforeJoin)],
+    sessionTimeout: options.sessionTimeoutMs,
+    heartbeatInterval: options.heartbeatIntervalMs,
+    rebalanceTimeout: options.rebalanceTimeoutMs,
+    maxWaitTimeInMs: options.maxWaitMs,
+    maxBytesPerPartition: options.maxBytesPerPartition,
+    metadataMaxAge: 60_000,
+    allowAutoTopicCreation: false,
+    // Without it a disconnect during a join leaves a consumer that restarts and goes on consuming.
+    retry: { ...retrySettings(RETRIES), restartOnFailure: () => Promise.resolve(hooks.mayRestart()) },
+  })
+  return { consumer, cut }
+}
+
+/** About ten seconds of trying before kafkajs calls it a crash. */
+const RETRIES = 5

@@ -1,0 +1,286 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Consumer, EachBatchPayload, Offsets } from 'kafkajs'
+import { backoff } from '../../std/backoff.ts'
+import type { Clock } from '../../std/clock.ts'
+import type { Assignment, SourceHandlers } from '../../worker/record-source.ts'
+import { endsMembership } from './client-error.ts'
+import { createGroupConsumer } from './group-consumer.ts'
+import type { GroupConsumerOptions } from './group-consumer.ts'
+import { withHeartbeats } from './heartbeats.ts'
+import { OwnedAssignment } from './owned-assignment.ts'
+import { fetchedFrom, partitionBatch } from './partition-batch.ts'
+import { within } from './within.ts'
+
+export interface MemberOptions extends GroupConsumerOptions {
+  readonly clock: Clock
+  readonly random: () => number
+}
+
+/** What outlives a member: the source that makes the next one. */
+export interface MemberHost {
+  readonly handlers: SourceHandlers
+  isPaused(): boolean
+  nextEpoch(): number
+  /** The start positions of an assignment are set. */
+  placed(): void
+  /** A batch was handled. */
+  progressed(): void
+  /** kafkajs gave up for a reason that passes, and starts again by itself. */
+  restarting(error: Error): void
+  /** The handlers refused an assignment. */
+  refused(error: Error): void
+}
+
+/** How long a stop waits for the broker's part of a join or a leave before it cuts the connections. */
+const LEAVE_GRACE_MS = 5_000
+
+/** More than a member can own, so that no partition waits for another's batch. */
+const CONCURRENT_PARTITIONS = 1_000
+
+/** One kafkajs consumer, from its first connection to the crash or the stop that ends it. It is not used again. */
+export class GroupMember {
+  readonly #options: MemberOptions
+  readonly #host: MemberHost
+  readonly #consumer: Consumer
+  readonly #cut: () => void
+  readonly #over = Promise.withResolvers<Error | undefined>()
+  readonly #draining = new AbortController()
+  readonly #running = new Map<number, Promise<void>>()
+  /** Set from JoinGroup to its end, in success or crash. */
+  #joining: PromiseWithResolvers<void> | undefined
+  #assignment: OwnedAssignment | undefined
+  /** Of the last batch; it commits in whatever generation the member is, hence the epoch check beside every call. */
+  #commitThrough: ((offsets: Offsets) => Promise<void>) | undefined
+  /** The broker ended the membership and kafkajs has not yet begun to join. */
+  #awaitsJoin = false
+  #escapes = 0
+
+  constructor(options: MemberOptions, host: MemberHost) {
+    this.#options = options
+    this.#host = host
+    const { consumer, cut } = createGroupConsumer(options, {
+      log: (line) => host.handlers.report({ is: 'client-log', ...line }),
+      beforeJoin: () => this.#beforeJoin(),
+      mayRestart: () => !this.#isDraining,
+    })
+    this.#consumer = consumer
+    this.#cut = cut
+    consumer.on('consumer.group_join', ({ payload }) => {
+      this.#joinEnded()
+      if (!this.#isDraining) this.#own(payload.memberAssignment[options.topic] ?? [], payload.memberId)
+    })
+    consumer.on('consumer.start_batch_process', ({ payload }) => {
+      if (payload.batchSize === 0) this.#assignment?.skipTo(payload.partition, BigInt(payload.lastOffset) + 1n)
+    })
+    consumer.on('consumer.crash', ({ payload }) => this.#crashed(payload.error, payload.restart))
+  }
+
+  /** Joins and consumes. Resolves with the error that killed it, or with nothing once it was told to leave. Never rejects. */
+  async live(): Promise<Error | undefined> {
+    try {
+      await this.#consumer.connect()
+      await this.#consumer.subscribe({ topics: [this.#options.topic], fromBeginning: true })
+      if (this.#isDraining) return undefined
+      await this.#consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
+        eachBatch: (payload) => this.#eachBatch(payload),
+      })
+    } catch (error) {
+      this.#cut()
+      return asError(error)
+    }
+    return this.#over.promise
+  }
+
+  /** Stops fetching from all partitions. */
+  hold(): void {
+    const { topic } = this.#options
+    this.#whileRunning(() => this.#consumer.pause([{ topic, partitions: [...(this.#assignment?.partitions ?? [])] }]))
+  }
+
+  release(): void {
+    const assignment = this.#assignment
+    if (!assignment || assignment.ended || this.#isDraining) return
+    this.#whileRunning(() => this.#consumer.resume([{ topic: this.#options.topic, partitions: assignment.placed() }]))
+  }
+
+  /** See RecordSource.commit. The check and the call stand in one tick: kafkajs fixes the generation before it first waits. */
+  async commit(assignment: Assignment, offsets: ReadonlyMap<number, bigint>): Promise<boolean> {
+    const current = this.#assignment
+    if (!current || assignment !== current || current.ended || !this.#commitThrough) return false
+    const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }))
+    try {
+      await this.#commitThrough({ topics: [{ topic: this.#options.topic, partitions }] })
+      this.#host.handlers.report({ is: 'committed', offsets })
+      return true
+    } catch (error) {
+      if (endsMembership(error)) this.#endUntilJoin(current, 'the broker refused a commit of this membership')
+      else this.#host.handlers.report({ is: 'commit-failed', error: asError(error) })
+      return false
+    }
+  }
+
+  /** Takes no new batch and waits for those under way; the member stays in the group. */
+  async drain(): Promise<void> {
+    this.#draining.abort()
+    this.hold()
+    await Promise.all(this.#running.values())
+  }
+
+  /** Leaves the group and disconnects; after {@link drain}. A broker that does not answer within {@link LEAVE_GRACE_MS} is left without a word. */
+  async leave(): Promise<void> {
+    this.#end(this.#assignment, 'the source stops')
+    if (this.#joining) {
+      // kafkajs cannot stop a consumer in its first join: it would end up in the group with nobody to stop it.
+      await within(LEAVE_GRACE_MS, this.#joining.promise)
+      await nextTurn()
+    }
+    await within(
+      LEAVE_GRACE_MS,
+      this.#consumer.disconnect().catch(() => undefined), // kafkajs has logged it, and the cut ends what it could not
+    )
+    this.#cut()
+    this.#over.resolve(undefined)
+  }
+
+  get #isDraining(): boolean {
+    return this.#draining.signal.aborted
+  }
+
+  #beforeJoin(): void {
+    this.#end(this.#assignment, 'the member joins again')
+    if (this.#isDraining) throw Object.assign(new Error('the source stops'), { retriable: false })
+    // A join from inside a fetch (leader moved, partitions added) leaves the other brokers' fetches running: what they bring is not ours any more.
+    this.hold()
+    this.#joining ??= Promise.withResolvers()
+  }
+
+  #joinEnded(): void {
+    this.#joining?.resolve()
+    this.#joining = undefined
+    this.#awaitsJoin = false
+  }
+
+  #crashed(error: Error, restarts: boolean): void {
+    this.#joinEnded()
+    this.#commitThrough = undefined
+    this.#end(this.#assignment, 'the client crashed')
+    if (this.#isDraining) return
+    if (restarts) this.#host.restarting(error)
+    else this.#over.resolve(error)
+  }
+
+  #end(assignment: OwnedAssignment | undefined, reason: string): void {
+    if (assignment?.end(reason)) this.#host.handlers.report({ is: 'assignment-ended', epoch: assignment.epoch, reason })
+  }
+
+  /** The broker ended the membership: kafkajs hears it with its next heartbeat and joins again. */
+  #endUntilJoin(assignment: OwnedAssignment, reason: string): void {
+    this.#end(assignment, reason)
+    if (assignment !== this.#assignment || this.#joining) return
+    this.#awaitsJoin = true
+    this.hold()
+  }
+
+  /** Begins an epoch. Synchronous up to the pause: kafkajs fetches right after its join event. */
+  #own(partitions: readonly number[], memberId: string): void {
+    this.#end(this.#assignment, 'the partitions are placed anew')
+    const assignment = new OwnedAssignment({ epoch: this.#host.nextEpoch(), topic: this.#options.topic, partitions, memberId })
+    this.#assignment = assignment
+    this.hold()
+    this.#host.handlers.report({ is: 'joined', epoch: assignment.epoch, partitions, memberId })
+    void this.#place(assignment)
+  }
+
+  async #place(assignment: OwnedAssignment): Promise<void> {
+    const isOver = () => assignment !== this.#assignment || assignment.ended || this.#isDraining
+    try {
+      const starts = await this.#host.handlers.assigned(assignment)
+      if (isOver()) return
+      for (const partition of assignment.partitions) {
+        const start = starts.get(partition)
+        if (start !== undefined) this.#seek(assignment, partition, start)
+      }
+    } catch (error) {
+      if (!isOver()) this.#host.refused(asError(error))
+      return
+    }
+    if (!this.#host.isPaused()) this.release()
+    this.#host.placed()
+  }
+
+  /** Returning without resolving makes kafkajs fetch the same batch again. What is thrown from here kills the consumer. */
+  async #eachBatch(payload: EachBatchPayload): Promise<void> {
+    const { partition } = payload.batch
+    await this.#running.get(partition)
+    const assignment = this.#assignment
+    if (this.#isDraining || this.#joining || this.#awaitsJoin || !assignment) return
+    this.#commitThrough = (offsets) => payload.commitOffsetsIfNecessary(offsets)
+    if (assignment.ended || !assignment.continuesAt(partition, fetchedFrom(payload.batch))) {
+      // A seek that waits explains a batch from elsewhere. Else the offset was out of range and kafkajs went to the oldest record, or the session
+      // lapsed and the broker took us back without a join: the handlers say where to go on.
+      if (!payload.isStale()) this.#own(assignment.partitions, assignment.memberId)
+      return
+    }
+    const work = withHeartbeats(() => this.#handle(payload, assignment), {
+      beat: () => payload.heartbeat(),
+      intervalMs: this.#options.heartbeatIntervalMs,
+      clock: this.#options.clock,
+      failed: (error, silentMs) => this.#beatFailed(assignment, error, silentMs),
+    })
+    this.#running.set(partition, work)
+    await work
+    this.#running.delete(partition)
+  }
+
+  async #handle(payload: EachBatchPayload, assignment: OwnedAssignment): Promise<void> {
+    const { clock, random } = this.#options
+    const { partition } = payload.batch
+    try {
+      const batch = partitionBatch(payload.batch, assignment)
+      const next = await this.#host.handlers.batch(batch)
+      // A newer epoch has positions of its own.
+      if (assignment === this.#assignment) this.#goOn(payload, assignment, next, batch.nextOffset)
+      this.#escapes = 0
+      this.#host.progressed()
+    } catch (error) {
+      this.#host.handlers.report({ is: 'handler-escaped', error: asError(error), partition })
+      this.#escapes += 1
+      const pause = backoff(this.#escapes, { baseMs: 100, maxMs: 5_000, random })
+      await clock.sleep(pause, AbortSignal.any([assignment.signal, this.#draining.signal]))
+    }
+  }
+
+  #goOn(payload: EachBatchPayload, assignment: OwnedAssignment, next: bigint, nextOffset: bigint): void {
+    const { batch } = payload
+    if (next !== nextOffset) return this.#seek(assignment, batch.partition, next)
+    payload.resolveOffset(batch.lastOffset())
+    assignment.moveTo(batch.partition, next)
+  }
+
+  #beatFailed(assignment: OwnedAssignment, error: unknown, silentMs: number): void {
+    if (endsMembership(error)) this.#endUntilJoin(assignment, 'the broker ended the membership')
+    else if (silentMs >= this.#options.sessionTimeoutMs) this.#end(assignment, 'no heartbeat reached the broker for the session timeout')
+  }
+
+  #seek(assignment: OwnedAssignment, partition: number, offset: bigint): void {
+    if (typeof offset !== 'bigint' || offset < 0n) throw new RangeError(`partition ${partition} cannot go on at ${String(offset)}`)
+    this.#whileRunning(() => this.#consumer.seek({ topic: this.#options.topic, partition, offset: String(offset) }))
+    assignment.moveTo(partition, offset)
+  }
+
+  /** Between a crash and its event kafkajs has no group to act on; the next join sets everything anew. */
+  #whileRunning(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('Consumer group was not initialized'))) throw error
+    }
+  }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}

@@ -1,0 +1,184 @@
+import kafkajs from 'kafkajs'
+import type { Admin, SeekEntry } from 'kafkajs'
+import { messageOf, OperatorError } from '../../std/failure.ts'
+import type { LogAdmin } from '../../worker/log-admin.ts'
+import { isBrokerError } from './client-error.ts'
+import { createKafkaClient } from './client.ts'
+import type { KafkaClient, KafkaSettings } from './client.ts'
+import { within } from './within.ts'
+
+/**
+ * The log's administration over one long-lived kafkajs admin. That client never refreshes its metadata by age, so that partitions added later and
+ * leaders moved away escape it for good: whatever fails, or sees fewer partitions than there are, is asked once more of a new client.
+ */
+export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
+  let connection: Promise<Connection> | undefined
+
+  /** Connects when there is no connection; a failed attempt is not kept. */
+  function connected(signal?: AbortSignal): Promise<Connection> {
+    const opening = (connection ??= connect(settings, signal))
+    opening.catch(() => {
+      if (connection === opening) connection = undefined
+    })
+    return opening
+  }
+
+  async function renew(old: Connection): Promise<Connection> {
+    if ((await connection) === old) {
+      connection = undefined
+      void close(old)
+    }
+    return connected()
+  }
+
+  async function ask<Answer>(question: (admin: Admin) => Promise<Answer>): Promise<Answer> {
+    const first = await connected()
+    try {
+      return await question(first.admin)
+    } catch (error) {
+      if (error instanceof OperatorError) throw error
+      return question((await renew(first)).admin)
+    }
+  }
+
+  /** Asks for something of every partition of a topic. */
+  async function askPartitions<Entry>(topic: string, question: (admin: Admin) => Promise<Entry[]>): Promise<Entry[]> {
+    const expected = (await partitionCounts([topic])).get(topic)
+    if (expected === undefined) throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
+    return ask(async (admin) => {
+      const entries = await question(admin)
+      if (entries.length < expected) throw new Error(`topic "${topic}" has ${expected} partitions, but only ${entries.length} were told`)
+      return entries
+    })
+  }
+
+  function partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
+    return ask(async (admin) => {
+      // A question for a topic that is missing makes kafkajs fail on a null of its own; so first which there are.
+      const existing = new Set(await admin.listTopics())
+      const asked = names.filter((name) => existing.has(name))
+      if (asked.length === 0) return new Map()
+      const { topics } = await admin.fetchTopicMetadata({ topics: asked })
+      return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
+    })
+  }
+
+  async function groupState(group: string) {
+    const { groups } = await ask((admin) => admin.describeGroups([group]))
+    const found = groups.find(({ groupId }) => groupId === group)
+    return { state: found?.state ?? 'Dead', members: found?.members.length ?? 0 }
+  }
+
+  async function committed(group: string, topic: string): Promise<Map<number, bigint>> {
+    const entries = await askPartitions(topic, async (admin) => {
+      // Never with resolveOffsets: that one writes.
+      const topics = await admin.fetchOffsets({ groupId: group, topics: [topic] })
+      return topics.find((found) => found.topic === topic)?.partitions ?? []
+    })
+    return new Map(offsets(entries).filter(([, offset]) => offset >= 0n))
+  }
+
+  return {
+    connect: async (signal) => {
+      await connected(signal)
+    },
+    topics: partitionCounts,
+    createTopic: ({ name, partitions, replicationFactor, config }) =>
+      ask((admin) =>
+        admin.createTopics({
+          topics: [
+            {
+              topic: name,
+              numPartitions: partitions,
+              ...(replicationFactor === undefined ? {} : { replicationFactor }),
+              configEntries: Object.entries(config ?? {}).map(([entry, value]) => ({ name: entry, value })),
+            },
+          ],
+        }),
+      ),
+    growTopic: async (name, partitions) => {
+      const count = (await partitionCounts([name])).get(name)
+      if (count === undefined) throw new OperatorError(`topic "${name}" does not exist on ${settings.brokers.join(', ')}`)
+      if (count >= partitions) return
+      await ask(async (admin) => {
+        try {
+          await admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] })
+        } catch (error) {
+          // Somebody was faster; the second of our own tries, too.
+          if (!isBrokerError(error, 'INVALID_PARTITIONS')) throw error
+        }
+      })
+    },
+    topicConfig: async (name) => {
+      const { resources } = await ask((admin) =>
+        admin.describeConfigs({ includeSynonyms: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name }] }),
+      )
+      return new Map(
+        resources.flatMap(({ configEntries }) => configEntries.map(({ configName, configValue }) => [configName, configValue])),
+      )
+    },
+    ranges: async (topic) => {
+      const entries = await askPartitions(topic, (admin) => admin.fetchTopicOffsets(topic))
+      return new Map(entries.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]))
+    },
+    offsetsAt: async (topic, time) =>
+      new Map(offsets(await askPartitions(topic, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, time.getTime())))),
+    committed,
+    groupState,
+    setCommitted: async (group, topic, wanted) => {
+      if (wanted.size === 0) return
+      const { members } = await groupState(group)
+      if (members > 0)
+        throw new OperatorError(`group "${group}" has ${members} running member(s): stop its workers before its offsets are moved`)
+      const partitions = [...wanted].map(([partition, offset]) => ({ partition, offset: String(offset) }))
+      await ask((admin) => admin.setOffsets({ groupId: group, topic, partitions }))
+      const now = await committed(group, topic)
+      const wrong = [...wanted].find(([partition, offset]) => now.get(partition) !== offset)
+      if (wrong) throw new Error(`the offset of partition ${wrong[0]} of "${topic}" was not set for group "${group}"`)
+    },
+    disconnect: async () => {
+      const open = connection
+      connection = undefined
+      if (open) await close(await open)
+    },
+  }
+}
+
+interface Connection {
+  readonly admin: Admin
+  readonly client: KafkaClient
+}
+
+async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<Connection> {
+  const client = createKafkaClient(settings, { retries: 2 })
+  const admin = client.kafka.admin()
+  const abort = () => client.cut()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    signal?.throwIfAborted()
+    await admin.connect()
+    return { admin, client }
+  } catch (error) {
+    client.cut()
+    throw new OperatorError(
+      `no Kafka broker answers at ${settings.brokers.join(', ')} (${messageOf(error)}): start Kafka there, or correct KAFKA_BROKERS`,
+    )
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+async function close({ admin, client }: Connection): Promise<void> {
+  // kafkajs ends its sockets as it can; whatever that fails at, the cut does.
+  await within(
+    DISCONNECT_GRACE_MS,
+    admin.disconnect().catch(() => undefined),
+  )
+  client.cut()
+}
+
+const DISCONNECT_GRACE_MS = 2_000
+
+function offsets(entries: readonly SeekEntry[]): [number, bigint][] {
+  return entries.map(({ partition, offset }) => [partition, BigInt(offset)])
+}

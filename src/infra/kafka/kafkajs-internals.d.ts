@@ -1,0 +1,18 @@
+/** What we touch of kafkajs 2.2.4 and its codec package without published types, declared no wider than we use it. */
+
+declare module 'kafkajs/src/network/requestQueue/index.js' {
+  interface RequestQueueState {
+    readonly pending: readonly unknown[]
+    readonly throttledUntil: number
+  }
+  const RequestQueue: { readonly prototype: { scheduleCheckPendingRequests(this: RequestQueueState): void } }
+  export = RequestQueue
+}
+
+declare module 'kafkajs-snappy' {
+  const createSnappyCodec: () => {
+    compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>
+    decompress(compressed: Buffer): Promise<Buffer>
+  }
+  export = createSnappyCodec
+}
