@@ -31,6 +31,9 @@ export type SendResult =
 /** `aborted`: by the caller's signal. `deadline`: the whole attempt took too long, however busy the connection was. */
 export type SendTrouble = 'connection-lost' | 'deadline' | 'aborted' | 'protocol-error'
 
+/** Replies that only an operator can mend. RFC 4954: login required, mechanism too weak, credentials invalid, encryption required. */
+export const loginReplies: ReadonlySet<number> = new Set([530, 534, 535, 538])
+
 /** One connection, held for one mail. */
 export interface RelaySession {
   /** Sends one mail; once per session. Never rejects. When `signal` aborts, the connection is destroyed at once. */

@@ -1,0 +1,128 @@
+import type { Clock } from '../../std/clock.ts'
+import type { HandOverChannel, Slot } from '../hand-over-channel.ts'
+import { Refusal, Unavailable } from '../hand-over-channel.ts'
+import type { Frozen, Intent } from '../intent.ts'
+import type { Ledger } from '../intent-store.ts'
+import { parseAddress } from './mail-address.ts'
+import type { MailMessage } from './mail-message.ts'
+import type { MailRelay, RelaySession } from './mail-relay.ts'
+import { RelayUnavailable } from './mail-relay.ts'
+import type { RenderedMail, TemplateEngine } from './mail-template.ts'
+import { TemplateError } from './mail-template.ts'
+import { messageIdOf } from './message-id.ts'
+import type { Mailbox, MimeComposer } from './mime.ts'
+import { performed } from './mail-outcome.ts'
+
+export interface EmailChannelOptions {
+  readonly relay: MailRelay
+  readonly templates: TemplateEngine
+  readonly mime: MimeComposer
+  /** `email_logs`. */
+  readonly ledger: Ledger | null
+  /** Sends for campaigns that name no address of their own. */
+  readonly mailFrom: Mailbox
+  /** For one mail, in milliseconds. RFC 5321 (4.5.3.2.6) advises minutes: who gives up on the last reply early makes duplicates. */
+  readonly deadlineMs: number
+  readonly clock: Clock
+}
+
+/**
+ * Mail. A connection to the relay is held before the start, so a relay that is down burns no attempt; the row says
+ * `handing_over` before the first byte goes out, because the end of a message cannot be taken back.
+ */
+export function createEmailChannel(options: EmailChannelOptions): HandOverChannel<MailMessage> {
+  const { relay, clock } = options
+  return {
+    name: 'email',
+    underway: 'handing_over',
+    deadlineMs: options.deadlineMs,
+    ledger: options.ledger,
+    schedule: [30 * second, 2 * minute, 10 * minute, 30 * minute, hour, 2 * hour, 4 * hour, 8 * hour, 12 * hour],
+    acquire: async (_message, signal) => {
+      try {
+        return new RelaySlot(await relay.acquire(signal))
+      } catch (error) {
+        if (!(error instanceof RelayUnavailable)) throw error
+        throw new Unavailable(error.reason, error.retryAfterMs, { message: error.message, cause: error })
+      }
+    },
+    // Without `await` a refusal would be thrown at the caller instead of rejecting.
+    freeze: async (intent, message) => await freeze(intent, message, options),
+    perform: async (_intent, frozen, _message, slot, signal) => {
+      if (!(slot instanceof RelaySlot)) throw new Error('a mail is sent over the slot that its channel acquired')
+      const startedAt = clock.now()
+      const envelope = { from: textOf(frozen, 'from'), to: textOf(frozen, 'to') }
+      const result = await slot.session.send(envelope, frozen.body, signal)
+      return performed(result, clock.now() - startedAt)
+    },
+  }
+}
+
+const second = 1_000
+const minute = 60 * second
+const hour = 60 * minute
+
+class RelaySlot implements Slot {
+  readonly session: RelaySession
+
+  constructor(session: RelaySession) {
+    this.session = session
+  }
+
+  release(): void {
+    this.session.release()
+  }
+}
+
+async function freeze(intent: Intent, message: MailMessage, { templates, mime, mailFrom, clock }: EmailChannelOptions): Promise<Frozen> {
+  // Addresses first: nothing is made for a mail that can reach nobody, or somebody else.
+  const to = addressOf(message.to.address, "The recipient's address")
+  const from = addressOf(message.from.address ?? mailFrom.address, "The sender's address of the campaign")
+  const replyTo = message.replyTo === undefined ? undefined : addressOf(message.replyTo, 'The reply-to address of the campaign').address
+  const fromName = message.from.name ?? (message.from.address === undefined ? mailFrom.name : undefined)
+  const rendered = render(templates, message)
+  const messageId = messageIdOf({ eventId: intent.eventId ?? intent.key, type: message.type, userId: message.userId }, from.domain)
+  const body = await mime.compose({
+    from: { address: from.address, ...(fromName === undefined ? {} : { name: fromName }) },
+    to: { address: to.address, ...(message.to.name === undefined ? {} : { name: message.to.name }) },
+    ...(replyTo === undefined ? {} : { replyTo }),
+    subject: rendered.subject,
+    html: rendered.html,
+    text: rendered.text,
+    messageId,
+    date: new Date(clock.now()),
+  })
+  return {
+    envelope: {
+      to: to.address,
+      from: from.address,
+      ...(replyTo === undefined ? {} : { replyTo }),
+      subject: rendered.subject,
+      type: message.type,
+      templateId: message.templateId,
+      messageId,
+    },
+    body,
+  }
+}
+
+function addressOf(text: string, what: string): { address: string; domain: string } {
+  const parsed = parseAddress(text)
+  if (parsed === null) throw new Refusal('invalid-address', `${what} is not a plain address of the form name@domain`)
+  return parsed
+}
+
+function render(templates: TemplateEngine, message: MailMessage): RenderedMail {
+  try {
+    return templates.render(message.template, message.values, message.branding)
+  } catch (error) {
+    if (error instanceof TemplateError) throw new Refusal('template-error', error.message, { cause: error })
+    throw error
+  }
+}
+
+function textOf(frozen: Frozen, field: string): string {
+  const value = frozen.envelope[field]
+  if (typeof value !== 'string') throw new Error(`the frozen envelope of a mail lacks "${field}"`)
+  return value
+}

@@ -1,0 +1,50 @@
+import type { Performed } from '../hand-over-channel.ts'
+import type { Reply } from '../intent-store.ts'
+import type { SendResult } from './mail-relay.ts'
+import { loginReplies } from './mail-relay.ts'
+
+/** What the relay's answer means for the intent: its fault, the relay's, or nobody's. */
+export function performed(result: SendResult, durationMs: number): Performed {
+  if (result.is === 'accepted') {
+    const { code, providerId } = result
+    return { is: 'done', state: 'sent', reply: { status: code, durationMs, ...(providerId === null ? {} : { providerId }) } }
+  }
+  if (result.is === 'refused') return refused(result, { status: result.code, durationMs, error: refusalSentence(result) })
+  if (result.is === 'ambiguous') {
+    const error = 'The relay was given the whole message and did not answer; it may have taken it'
+    return { is: 'ambiguous', reason: result.reason, reply: { durationMs, error } }
+  }
+  // A connection that this mail breaks time after time must not be broken for ever; our own stop is nobody's attempt.
+  const burnsAttempt = result.reason !== 'aborted'
+  const error = 'The connection to the relay ended before the end of the message'
+  return { is: 'retry', reason: result.reason, burnsAttempt, reply: { durationMs, error } }
+}
+
+type Refused = Extract<SendResult, { is: 'refused' }>
+
+function refused(result: Refused, reply: Reply): Performed {
+  if (result.about === 'relay') {
+    const credentials = loginReplies.has(result.code)
+    return {
+      is: 'retry',
+      reason: credentials ? 'relay-credentials-refused' : 'relay-busy',
+      afterMs: credentials ? 60_000 : 30_000,
+      burnsAttempt: false,
+      reply,
+    }
+  }
+  if (!result.permanent) return { is: 'retry', reason: `${result.about}-deferred`, burnsAttempt: true, reply }
+  return { is: 'rejected', reason: permanentReason(result), reply }
+}
+
+/** Only `recipient-refused` says anything about the address: suppressions are written for it and for nothing else. */
+function permanentReason({ about, stage, code }: Refused): string {
+  if (about === 'recipient') return 'recipient-refused'
+  return stage === 'MAIL FROM' && code !== 552 ? 'sender-refused' : 'message-refused'
+}
+
+/** Codes and our own words; the relay's text may hold the address. */
+function refusalSentence({ about, permanent, code, enhanced, stage }: Refused): string {
+  const what = about === 'relay' ? 'takes no mail from us now' : permanent ? `refused the ${about}` : `put the ${about} off`
+  return `The relay ${what} at ${stage}: ${[code, enhanced].filter((part) => part !== null).join(' ')}`
+}

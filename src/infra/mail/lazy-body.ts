@@ -1,0 +1,32 @@
+import { Readable } from 'node:stream'
+
+/**
+ * A body that knows whether its end was asked for. The connection writes the final dot only after it has read the end, so while
+ * `exhausted` is false no relay can have accepted the mail, whatever became of the connection.
+ */
+export class LazyBody extends Readable {
+  /** The end was read: from here on the final dot may be on its way. */
+  exhausted = false
+  readonly #body: Uint8Array
+  #offset = 0
+
+  constructor(body: Uint8Array) {
+    // A mark above 0 would let the stream read ahead, up to the end, although the connection behind it is stuck.
+    super({ highWaterMark: 0 })
+    this.#body = body
+  }
+
+  override _read(): void {
+    if (this.#offset < this.#body.length) {
+      const chunk = this.#body.subarray(this.#offset, this.#offset + chunkBytes)
+      this.#offset += chunk.length
+      this.push(chunk)
+    } else {
+      this.exhausted = true
+      this.push(null)
+    }
+  }
+}
+
+/** Most mails are one chunk, and so one write to the socket. */
+const chunkBytes = 65_536

@@ -1,0 +1,55 @@
+import MailComposer from 'nodemailer/lib/mail-composer'
+import type { Mailbox, MailParts, MimeComposer } from '../../delivery/email/mime.ts'
+
+/** Messages by nodemailer's composer: `multipart/alternative` with a text and an HTML part, whatever their alphabet. */
+export const mimeComposer: MimeComposer = {
+  compose: (parts) =>
+    new MailComposer({
+      from: mailbox(parts.from),
+      to: mailbox(parts.to),
+      ...(parts.replyTo === undefined ? {} : { replyTo: mailbox({ address: parts.replyTo }) }),
+      subject: oneLine(parts.subject),
+      messageId: parts.messageId,
+      date: parts.date,
+      headers: { 'Auto-Submitted': 'auto-generated', ...headersOf(parts) },
+      text: parts.text.toWellFormed(),
+      html: parts.html.toWellFormed(),
+      // The parts are text, and text that names a file or a URL stays text.
+      disableFileAccess: true,
+      disableUrlAccess: true,
+      newline: 'win',
+    })
+      .compile()
+      .build(),
+}
+
+/** As an object: a string would be parsed, and a comma in it would be a second recipient. */
+function mailbox({ address, name }: Mailbox): { address: string; name: string } {
+  // The caller has parsed it; a last look at what could end the address early costs nothing.
+  if (!/^[^\s@,;:<>"()[\]\\]+@[^\s@,;:<>"()[\]\\]+$/.test(address)) throw new Error('a mail can only be composed for a parsed address')
+  return {
+    address,
+    name: oneLine(name ?? '')
+      .slice(0, maxNameLength)
+      .toWellFormed(),
+  }
+}
+
+/** Longer ones are no names, and every mail client cuts them. */
+const maxNameLength = 200
+
+/** Control characters and line separators become blanks: no value can begin a new header, in any client's reading. */
+function oneLine(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+    .trim()
+}
+
+function headersOf(parts: MailParts): Record<string, string> {
+  const entries = Object.entries(parts.headers ?? {}).map(([name, value]): [string, string] => {
+    if (!/^[A-Za-z][A-Za-z0-9-]{0,60}$/.test(name)) throw new Error('a header name is letters, digits and hyphens')
+    return [name, oneLine(value)]
+  })
+  return Object.fromEntries(entries)
+}

@@ -1,0 +1,45 @@
+import type { RelayTrouble } from '../../delivery/email/mail-relay.ts'
+import type { Answer } from './smtp-connection.ts'
+import { enhancedCode } from './smtp-reply.ts'
+import type { SmtpServer } from './smtp-url.ts'
+
+export interface Trouble {
+  readonly reason: RelayTrouble
+  /** For the operator: names the relay, a code and the way out; never the relay's text, never the credentials. */
+  readonly sentence: string
+}
+
+/** Why no connection could be opened. */
+export function troubleOf({ error, interrupted }: Answer<void>, server: SmtpServer): Trouble {
+  const relay = `The SMTP relay at ${server.host}:${server.port}`
+  const reply = error?.responseCode === undefined ? null : [error.responseCode, enhancedCode(error.response)].filter(Boolean).join(' ')
+  if (error?.code === 'ENOAUTH') {
+    const way = 'remove them, or turn on TLS or login at the relay'
+    return { reason: 'relay-credentials-refused', sentence: `${relay} offers no login for the credentials in SMTP_URL; ${way}` }
+  }
+  if (error?.code === 'EAUTH' && reply !== null && (error.responseCode ?? 0) >= 500) return credentialsRefused(server, reply)
+  if (reply !== null) return { reason: 'relay-refuses-us', sentence: `${relay} turns us away (${reply}); its own log says why` }
+  const system = originalCode(error) ?? (error?.code === 'ESOCKET' || error?.code === undefined ? null : error.code)
+  if (error?.code === 'ETLS' || (system !== null && /^(ERR_(SSL|TLS)|.*CERT|.*SIGNATURE|EPROTO$|SELF_SIGNED)/.test(system))) {
+    const cause = safeCode(system) ?? 'STARTTLS failed'
+    return { reason: 'relay-tls-failed', sentence: `${relay} cannot be spoken to over TLS (${cause}); check its certificate and SMTP_URL` }
+  }
+  const cause = safeCode(system) ?? (interrupted === 'deadline' ? 'it does not answer' : 'it ends the connection')
+  return { reason: 'relay-unreachable', sentence: `${relay} cannot be reached (${cause}); check SMTP_URL and that the relay runs` }
+}
+
+/** `code` with the enhanced code, as the relay gave them. */
+export function credentialsRefused(server: SmtpServer, code: string): Trouble {
+  const what = server.credentials === null ? 'wants a login and SMTP_URL has none' : 'refuses the credentials in SMTP_URL'
+  const way = server.credentials === null ? 'write smtp://user:password@host:port' : 'correct the user or the password'
+  return { reason: 'relay-credentials-refused', sentence: `The SMTP relay at ${server.host}:${server.port} ${what} (${code}); ${way}` }
+}
+
+/** nodemailer keeps the code of the system's error here, and puts its own in `code`. */
+function originalCode(error: object | null): string | null {
+  return error !== null && 'originalCode' in error && typeof error.originalCode === 'string' ? error.originalCode : null
+}
+
+function safeCode(code: string | null): string | null {
+  return code !== null && /^[A-Z][A-Z0-9_]{2,60}$/.test(code) ? code : null
+}

@@ -1,0 +1,163 @@
+import type { NodemailerError } from 'nodemailer'
+import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import type { MailEnvelope, SendResult, SendTrouble } from '../../delivery/email/mail-relay.ts'
+import { LazyBody } from './lazy-body.ts'
+import { providerIdOf, refusalOf } from './smtp-reply.ts'
+import type { SmtpServer } from './smtp-url.ts'
+
+/** How an exchange with the relay ended: with what was asked for, with an error of nodemailer, or cut short, or both of the latter. */
+export interface Answer<Value> {
+  readonly value?: Value | undefined
+  /** Its text may be the relay's. */
+  readonly error: NodemailerError | null
+  readonly interrupted: SendTrouble | null
+}
+
+type Settle<Value> = (error: NodemailerError | null, value?: Value) => void
+
+/**
+ * One connection, one exchange at a time. Each has a deadline of its own, because a socket's idle timeout never fires against a
+ * relay that drips. What is interrupted is destroyed: nobody knows where in the conversation it stands.
+ */
+export class SmtpConnection {
+  /** Called once, when the connection is of no more use. */
+  onDead: () => void = () => undefined
+  /** Mails offered so far, taken or not. */
+  mails = 0
+  /** A mail of ours was judged by the relay: it is there, and works. */
+  proved = false
+  /** When it last became idle, by the pool's clock. */
+  idleSince = 0
+  readonly #connection: SMTPConnection
+  #dead = false
+  #interrupt: ((why: SendTrouble, error: NodemailerError | null) => void) | null = null
+
+  private constructor(server: SmtpServer, deadlineMs: number) {
+    this.#connection = new SMTPConnection({
+      ...server.options,
+      host: server.host,
+      port: server.port,
+      connectionTimeout: deadlineMs,
+      greetingTimeout: deadlineMs,
+      dnsTimeout: deadlineMs,
+      // A reply has no business being longer, and close() is to mean closed.
+      maxResponseSize: 65_536,
+      socketCloseTimeout: 0,
+    })
+    this.#connection.on('error', (error: NodemailerError) => this.#lost(error))
+    // On a 421 nodemailer closes first and hands over the reply that it holds in the same tick; the reply tells more than the end.
+    this.#connection.on('end', () => queueMicrotask(() => this.#lost(null)))
+  }
+
+  /** Connects, secures, logs in. */
+  static async open(
+    server: SmtpServer,
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly connection: SmtpConnection } | { readonly failure: Answer<void> }> {
+    const connection = new SmtpConnection(server, deadlineMs)
+    const { credentials } = server
+    const smtp = connection.#connection
+    const failure = await connection.#exchange<void>(deadlineMs, signal, (settle) => {
+      smtp.connect((error) => {
+        if (error || credentials === null) settle(error ?? null)
+        else if (smtp.allowsAuth) smtp.login({ user: credentials.user, pass: credentials.pass }, (no) => settle(no))
+        else settle(Object.assign(new Error('no AUTH offered'), { code: 'ENOAUTH' }))
+      })
+    })
+    if (failure.error === null && failure.interrupted === null) return { connection }
+    connection.destroy()
+    return { failure }
+  }
+
+  get dead(): boolean {
+    return this.#dead
+  }
+
+  async send(envelope: MailEnvelope, bytes: Uint8Array, deadlineMs: number, signal: AbortSignal): Promise<SendResult> {
+    const body = new LazyBody(bytes)
+    // The connection reports what becomes of it; an error of the stream alone can only be its own destruction.
+    body.on('error', () => undefined)
+    this.mails += 1
+    const answer = await this.#exchange<SMTPConnection.SentMessageInfo>(deadlineMs, signal, (settle) => {
+      this.#connection.send({ from: envelope.from, to: [envelope.to], size: bytes.length }, body, settle)
+    })
+    const result = answer.value === undefined ? this.#refusedOrLost(answer, body) : this.#taken(answer.value, body)
+    body.destroy()
+    return result
+  }
+
+  /** Ends what the last mail left behind, and proves that the relay still answers. */
+  async reset(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
+    const { error, interrupted } = await this.#exchange<boolean>(deadlineMs, signal, (settle) => this.#connection.reset(settle))
+    if (error === null && interrupted === null) return true
+    // Its loss says nothing about the relay: most end a session that was idle for long.
+    this.destroy()
+    return false
+  }
+
+  /** Says goodbye and waits for the answer; a relay that gives none is left without. */
+  async quit(deadlineMs: number): Promise<void> {
+    // Ends with the connection, or at the deadline; it has no other answer.
+    await this.#exchange<void>(deadlineMs, new AbortController().signal, () => this.#connection.quit())
+    this.destroy()
+  }
+
+  destroy(): void {
+    this.#lost(null)
+    this.#connection.close()
+  }
+
+  #taken({ response, serverMessageId }: SMTPConnection.SentMessageInfo, body: LazyBody): SendResult {
+    if (!body.exhausted) {
+      // Thanked for a mail whose end was not sent, and now never will be: the mail was not taken, and this relay's word is worth nothing.
+      this.destroy()
+      return { is: 'not-sent', reason: 'protocol-error' }
+    }
+    this.proved = true
+    return { is: 'accepted', code: Number(response.slice(0, 3)), providerId: providerIdOf(response, serverMessageId) }
+  }
+
+  #refusedOrLost({ error, interrupted }: Answer<unknown>, body: LazyBody): SendResult {
+    const refusal = error === null ? null : refusalOf(error)
+    // After the end of the message only the answer to it counts, not a farewell of the connection.
+    if (refusal !== null && !(refusal.stage === 'connection' && body.exhausted)) {
+      // A relay that answers before it has read all would take the rest of the body for commands.
+      if (refusal.stage === 'end of message' && !body.exhausted) this.destroy()
+      this.proved ||= refusal.about !== 'relay'
+      return refusal
+    }
+    this.destroy()
+    return { is: body.exhausted ? 'ambiguous' : 'not-sent', reason: interrupted ?? 'connection-lost' }
+  }
+
+  /** Never rejects. At the deadline and on abort the connection is destroyed. */
+  async #exchange<Value>(deadlineMs: number, signal: AbortSignal, begin: (settle: Settle<Value>) => void): Promise<Answer<Value>> {
+    if (signal.aborted) return { error: null, interrupted: 'aborted' }
+    if (this.#dead) return { error: null, interrupted: 'connection-lost' }
+    const { promise, resolve } = Promise.withResolvers<Answer<Value>>()
+    const interrupt = (interrupted: SendTrouble, error: NodemailerError | null) => resolve({ error, interrupted })
+    const cut = (why: SendTrouble) => {
+      interrupt(why, null)
+      this.destroy()
+    }
+    const timer = setTimeout(() => cut('deadline'), deadlineMs)
+    const onAbort = () => cut('aborted')
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#interrupt = interrupt
+    begin((error, value) => resolve({ error: error ?? null, interrupted: null, value }))
+    const answer = await promise
+    this.#interrupt = null
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+    return answer
+  }
+
+  #lost(error: NodemailerError | null): void {
+    const reason = error?.code === 'EPROTOCOL' ? 'protocol-error' : 'connection-lost'
+    this.#interrupt?.(reason, error)
+    if (this.#dead) return
+    this.#dead = true
+    this.onDead()
+  }
+}

@@ -1,0 +1,263 @@
+import type { MailRelay, RelaySession, RelayStats, SendResult } from '../../delivery/email/mail-relay.ts'
+import { loginReplies, RelayUnavailable } from '../../delivery/email/mail-relay.ts'
+import { ReconnectGate } from './reconnect-gate.ts'
+import type { Trouble } from './relay-trouble.ts'
+import { credentialsRefused, troubleOf } from './relay-trouble.ts'
+import { SmtpConnection } from './smtp-connection.ts'
+import type { SmtpServer } from './smtp-url.ts'
+
+export interface SmtpRelayOptions {
+  readonly server: SmtpServer
+  readonly maxConnections: number
+  /** For one mail, from MAIL FROM to the last reply, in milliseconds. */
+  readonly sendDeadlineMs: number
+  /** For connecting, securing and logging in together. */
+  readonly connectDeadlineMs?: number
+  /** A connection without work is ended after this. Most relays do so themselves after minutes. */
+  readonly idleMs?: number
+  /** A connection that was idle for longer must answer before it is handed out. */
+  readonly probeAfterMs?: number
+  readonly maxMailsPerConnection?: number
+  /** Bounds of the pause between failed connections, in milliseconds. */
+  readonly reconnect?: { readonly baseMs: number; readonly maxMs: number }
+  readonly now?: () => number
+  readonly random?: () => number
+}
+
+interface Waiter {
+  readonly resolve: (session: RelaySession) => void
+  readonly reject: (error: RelayUnavailable) => void
+}
+
+/**
+ * A pool of SMTP connections. A connection is connecting, then idle, in use, refreshing (RSET under way, overlapped with the
+ * recording of the last outcome) and idle again, until it is dead. While connecting fails, one connection at a time is tried,
+ * with doubling pauses between; a connection that was opened but judged no mail counts as a failure too, so a relay that takes
+ * connections and drops them is not hammered.
+ */
+export class SmtpRelay implements MailRelay {
+  readonly #options: Required<SmtpRelayOptions>
+  readonly #gate: ReconnectGate
+  readonly #closing = new AbortController()
+  /** Opening connections, and QUITs under way; close waits for them. */
+  readonly #pending = new Set<Promise<void>>()
+  readonly #inUse = new Set<SmtpConnection>()
+  readonly #refreshing = new Set<SmtpConnection>()
+  #connecting = 0
+  #idle: SmtpConnection[] = []
+  #waiters: Waiter[] = []
+  #opened = 0
+  #idleTimer: NodeJS.Timeout | null = null
+  #closed: Promise<void> | null = null
+
+  constructor(options: SmtpRelayOptions) {
+    this.#options = { ...defaults, ...options }
+    const { reconnect, now, random } = this.#options
+    this.#gate = new ReconnectGate({ ...reconnect, now, random })
+  }
+
+  async acquire(signal: AbortSignal): Promise<RelaySession> {
+    if (signal.aborted) throw aborted()
+    const { promise, resolve, reject } = Promise.withResolvers<RelaySession>()
+    const waiter = { resolve, reject }
+    const onAbort = () => {
+      this.#waiters = this.#waiters.filter((other) => other !== waiter)
+      reject(aborted())
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#waiters.push(waiter)
+    this.#pump()
+    try {
+      return await promise
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async verify(signal: AbortSignal): Promise<void> {
+    const session = await this.acquire(signal)
+    session.release()
+  }
+
+  stats(): RelayStats {
+    return {
+      connecting: this.#connecting,
+      inUse: this.#inUse.size,
+      idle: this.#idle.length + this.#refreshing.size,
+      waiting: this.#waiters.length,
+      opened: this.#opened,
+      failures: this.#gate.failures,
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort()
+    this.#refuseWaiters()
+    if (this.#idleTimer) clearTimeout(this.#idleTimer)
+    for (const connection of [...this.#inUse, ...this.#refreshing]) connection.destroy()
+    for (const connection of this.#idle.splice(0)) this.#quit(connection)
+    await Promise.all(this.#pending)
+  }
+
+  /** Matches those who wait with what there is, and opens as many connections as are missing and allowed. */
+  #pump(): void {
+    if (this.#closing.signal.aborted) this.#refuseWaiters()
+    while (this.#waiters.length > 0) {
+      const connection = this.#idle.pop()
+      if (connection === undefined) break
+      // An old one goes through refreshing and comes back idle; who waits stays in the queue.
+      if (this.#options.now() - connection.idleSince > this.#options.probeAfterMs) this.#refresh(connection)
+      else this.#handOut(connection)
+    }
+    while (this.#waiters.length > this.#connecting + this.#refreshing.size && this.#mayConnect()) this.#connect()
+    const hope = this.#connecting + this.#refreshing.size + this.#inUse.size
+    if (hope === 0) this.#refuseWaiters()
+  }
+
+  #mayConnect(): boolean {
+    if (this.#connecting + this.#inUse.size + this.#refreshing.size + this.#idle.length >= this.#options.maxConnections) return false
+    return this.#gate.open(this.#connecting)
+  }
+
+  #connect(): void {
+    const { server, connectDeadlineMs, now } = this.#options
+    const startedAt = now()
+    this.#connecting += 1
+    const opening = SmtpConnection.open(server, connectDeadlineMs, this.#closing.signal)
+    this.#follow(
+      opening.then((opened) => {
+        this.#connecting -= 1
+        if ('failure' in opened) {
+          this.#gate.failed(troubleOf(opened.failure, server), startedAt)
+          this.#pump()
+        } else {
+          this.#opened += 1
+          opened.connection.onDead = () => this.#buried(opened.connection)
+          this.#rest(opened.connection)
+        }
+      }),
+    )
+  }
+
+  #handOut(connection: SmtpConnection): void {
+    const waiter = this.#waiters.shift()
+    if (waiter === undefined) return
+    this.#inUse.add(connection)
+    let state: 'fresh' | 'sending' | 'sent' | 'released' = 'fresh'
+    waiter.resolve({
+      send: async (envelope, body, signal) => {
+        if (state !== 'fresh') throw new Error('a relay session sends one mail')
+        state = 'sending'
+        const result = await connection.send(envelope, body, this.#options.sendDeadlineMs, signal)
+        this.#learn(connection, result)
+        if (state === 'sending') state = 'sent'
+        return result
+      },
+      release: () => {
+        if (state === 'released') return
+        // Given back in the middle of a mail, it stands nobody knows where.
+        if (state === 'sending') connection.destroy()
+        state = 'released'
+        this.#release(connection)
+      },
+    })
+  }
+
+  #learn(connection: SmtpConnection, result: SendResult): void {
+    if (result.is === 'refused' && result.about === 'relay') {
+      const { server } = this.#options
+      const code = [result.code, result.enhanced].filter(Boolean).join(' ')
+      const sentence = `The SMTP relay at ${server.host}:${server.port} puts our mail off (${code}); its own log says why`
+      this.#gate.failed(
+        loginReplies.has(result.code) ? credentialsRefused(server, code) : { reason: 'relay-refuses-us', sentence },
+        Infinity,
+      )
+      connection.destroy()
+    } else if (connection.proved) {
+      this.#gate.proved()
+    }
+  }
+
+  #release(connection: SmtpConnection): void {
+    if (!this.#inUse.delete(connection) || connection.dead) return
+    if (connection.mails >= this.#options.maxMailsPerConnection) this.#quit(connection)
+    else if (connection.mails > 0) this.#refresh(connection)
+    else this.#rest(connection)
+    this.#pump()
+  }
+
+  #refresh(connection: SmtpConnection): void {
+    this.#refreshing.add(connection)
+    const reset = connection.reset(Math.min(resetDeadlineMs, this.#options.sendDeadlineMs), this.#closing.signal)
+    this.#follow(reset.then((alive) => void (alive && this.#refreshing.delete(connection) && this.#rest(connection))))
+  }
+
+  #rest(connection: SmtpConnection): void {
+    if (this.#closing.signal.aborted) {
+      this.#quit(connection)
+      return
+    }
+    connection.idleSince = this.#options.now()
+    this.#idle.push(connection)
+    this.#pump()
+    this.#idleTimer ??= setTimeout(() => this.#sweep(), this.#options.idleMs).unref()
+  }
+
+  #sweep(): void {
+    this.#idleTimer = null
+    const before = this.#options.now() - this.#options.idleMs
+    const old = this.#idle.filter((connection) => connection.idleSince <= before)
+    this.#idle = this.#idle.filter((connection) => !old.includes(connection))
+    for (const connection of old) this.#quit(connection)
+    if (this.#idle.length > 0) this.#idleTimer = setTimeout(() => this.#sweep(), this.#options.idleMs).unref()
+  }
+
+  #quit(connection: SmtpConnection): void {
+    connection.onDead = () => undefined
+    this.#follow(connection.quit(quitDeadlineMs))
+  }
+
+  /** A connection is dead, by whoever's hand. */
+  #buried(connection: SmtpConnection): void {
+    this.#inUse.delete(connection)
+    this.#refreshing.delete(connection)
+    this.#idle = this.#idle.filter((other) => other !== connection)
+    const { host, port } = this.#options.server
+    const sentence = `The SMTP relay at ${host}:${port} ends connections before it has taken a mail; its own log says why`
+    if (!connection.proved && connection.mails > 0) this.#gate.failed({ reason: 'relay-refuses-us', sentence }, connection.idleSince)
+    this.#pump()
+  }
+
+  #refuseWaiters(): void {
+    const { reason, sentence } = this.#closing.signal.aborted ? closedTrouble : (this.#gate.trouble ?? closedTrouble)
+    const afterMs = this.#gate.retryAfterMs()
+    for (const { reject } of this.#waiters.splice(0)) reject(new RelayUnavailable(reason, sentence, afterMs))
+  }
+
+  #follow(work: Promise<void>): void {
+    const followed = work.finally(() => this.#pending.delete(followed))
+    this.#pending.add(followed)
+  }
+}
+
+const defaults = {
+  connectDeadlineMs: 15_000,
+  idleMs: 30_000,
+  probeAfterMs: 1_000,
+  maxMailsPerConnection: 500,
+  reconnect: { baseMs: 250, maxMs: 30_000 },
+  now: () => Date.now(),
+  random: Math.random,
+}
+const resetDeadlineMs = 10_000
+const quitDeadlineMs = 1_000
+const closedTrouble: Trouble = { reason: 'relay-closed', sentence: 'The mail path is closed: this process is stopping' }
+
+function aborted(): RelayUnavailable {
+  return new RelayUnavailable('aborted', 'The wait for a connection to the SMTP relay was given up', 0)
+}

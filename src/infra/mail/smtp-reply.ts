@@ -1,0 +1,56 @@
+import type { NodemailerError } from 'nodemailer'
+import type { SendResult, SmtpStage } from '../../delivery/email/mail-relay.ts'
+
+type Refused = Extract<SendResult, { is: 'refused' }>
+
+/**
+ * What a reply to one of our commands means, or null when the error is none: the connection's own trouble. nodemailer names the
+ * command only of errors that a reply caused; an unasked or cut-off reply is filed under `CONN`.
+ */
+export function refusalOf(error: NodemailerError): Refused | null {
+  // nodemailer refuses by itself, before MAIL FROM, what is larger than the relay said it takes. RFC 1870: 552 at MAIL FROM.
+  if (error.code === 'EMESSAGE' && error.command === 'MAIL FROM' && error.responseCode === undefined) {
+    return { is: 'refused', permanent: true, about: 'message', code: 552, enhanced: null, stage: 'MAIL FROM' }
+  }
+  // An address that cannot be put between angle brackets never leaves this process. RFC 5321: 553, mailbox name not allowed.
+  if (error.code === 'EENVELOPE' && error.command === 'API') {
+    return { is: 'refused', permanent: true, about: 'message', code: 553, enhanced: null, stage: 'MAIL FROM' }
+  }
+  const code = error.responseCode
+  const stage = stageOf(error)
+  if (code === undefined || stage === null) return null
+  return { is: 'refused', ...verdict(code, stage), code, enhanced: enhancedCode(error.response), stage }
+}
+
+/** 5xx is permanent and 4xx is not, but for what says nothing about this mail. */
+function verdict(code: number, stage: SmtpStage): Pick<Refused, 'permanent' | 'about'> {
+  // 530, 534, 535, 538 (RFC 4954, RFC 3207): we must log in, and otherwise than we did. 421: the relay closes. 454: its login or TLS is
+  // out of order. 503: the session got out of step. None of it is about a mail, and all of it passes or is mended.
+  if ([421, 454, 503, 530, 534, 535, 538].includes(code)) return { permanent: false, about: 'relay' }
+  if (stage === 'connection') return { permanent: false, about: 'relay' }
+  const about = stage === 'RCPT TO' ? 'recipient' : 'message'
+  // A code outside 4xx and 5xx where it does not belong (a 250 to DATA's place, a 354 to RCPT) is a relay out of step.
+  return code >= 400 ? { permanent: code >= 500, about } : { permanent: false, about: 'relay' }
+}
+
+function stageOf(error: NodemailerError): SmtpStage | null {
+  const { command } = error
+  if (command === 'MAIL FROM' || command === 'RCPT TO') return command
+  if (command === 'DATA') return error.code === 'EMESSAGE' ? 'end of message' : 'DATA'
+  // With PIPELINING the relay may close with 421 before the reply that decides; nodemailer then files it under the connection.
+  return command === 'CONN' && error.responseCode === 421 ? 'connection' : null
+}
+
+/** RFC 3463: class.subject.detail. Digits and dots only: no text of the relay leaves this file. */
+export function enhancedCode(response: string | undefined): string | null {
+  return /^\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})(?!\S)/.exec(response ?? '')?.[1] ?? null
+}
+
+/**
+ * The name that the relay gave to an accepted mail, for asking its operator: `queued as <id>` (Postfix), `id=<id>` (Exim), a
+ * Message-ID of its own (SES, Microsoft 365). Null when there is none that is certainly just a name.
+ */
+export function providerIdOf(response: string, serverMessageId: string | undefined): string | null {
+  if (serverMessageId !== undefined) return /^<([\w.@+=-]{1,200})>$/.exec(serverMessageId)?.[1] ?? null
+  return /\b(?:queued as |id=)([\w.+-]{4,100})(?![\w@])/i.exec(response)?.[1] ?? null
+}
