@@ -97,6 +97,8 @@ export type Fact =
       readonly attempt: number
       readonly outcome: string
       readonly reason: string | null
+      /** Our own words about the fault; never a foreign text. */
+      readonly detail: string | null
       readonly durationMs: number
       /** Event timestamp to effect, for effects that were made. */
       readonly endToEndMs: number | null
@@ -104,6 +106,7 @@ export type Fact =
   | { readonly is: 'claim-lost'; readonly group: string; readonly channel: string; readonly kind: string; readonly intentId: string }
   | { readonly is: 'recalculated'; readonly campaignId: string; readonly rowsChanged: number; readonly durationMs: number }
   | { readonly is: 'swept'; readonly campaigns: number }
+  | { readonly is: 'execution-failed'; readonly group: string; readonly channel: string; readonly intentId: string; readonly cause: string }
   | { readonly is: 'leases-expired'; readonly reclaimed: number; readonly ambiguous: number }
   /** `down` and `up` once per change of state, not per failure. */
   | {

@@ -1,0 +1,29 @@
+import type { Consumer } from '../../worker/consumer.ts'
+import { createMailKind, mailDraft, type MailKindSettings } from './mail-kind.ts'
+import { broadcastDraft, milestoneBroadcastKind } from './milestone-broadcast.ts'
+
+/** `email-workers`: one mail per event and person it concerns, a broadcast per milestone. */
+export function createEmailConsumer(settings: MailKindSettings): Consumer {
+  return {
+    name: 'email-workers',
+    types: ['user.*', 'referral.verified', 'reward.earned', 'campaign.*'],
+    accept(event) {
+      const to = (userId: string) => ({ campaignId: event.campaign_id, userId })
+      switch (event.type) {
+        case 'user.signed_up':
+          return [mailDraft(event.id, 'welcome', to(event.data.user_id))]
+        case 'user.verified':
+          return [mailDraft(event.id, 'verification', to(event.data.user_id))]
+        case 'referral.verified':
+          return [mailDraft(event.id, 'position_update', to(event.data.referrer_id), { referral_id: event.data.referral_id })]
+        case 'reward.earned':
+          return [mailDraft(event.id, 'reward_earned', to(event.data.user_id), { user_reward_id: event.data.user_reward_id })]
+        case 'campaign.milestone_reached':
+          return [broadcastDraft(event)]
+        case 'referral.created':
+          return []
+      }
+    },
+    kinds: [createMailKind(settings), milestoneBroadcastKind],
+  }
+}

@@ -1,0 +1,122 @@
+import type { MailMessage } from '../../delivery/email/mail-message.ts'
+import type { MailType, TemplateValues } from '../../delivery/email/mail-template.ts'
+import type { Intent, IntentDraft, JsonObject } from '../../delivery/intent.ts'
+import type { IntentKind, Prepared } from '../../delivery/kind.ts'
+import type { Sql } from '../../std/sql.ts'
+import { judge, missingRow } from '../eligibility.ts'
+import { mailTo, personColumns, personJoins, sentByItself, type PersonMailSettings, type PersonRow } from '../person-mail.ts'
+import { awaitPosition, positionColumns, positionJoins, type PositionRow } from './position-mail.ts'
+
+export interface MailKindSettings extends PersonMailSettings {
+  readonly missingRowWaitMs: number
+  readonly positionMailMaxWaitMs: number
+}
+
+/** The mails that this group sends by an intent each; `reward_delivery` is the reward group's. */
+type OwnMail = Exclude<MailType, 'reward_delivery'>
+
+/** One mail of one type about one event to one person: its key, so that nothing sends it twice. */
+export function mailDraft(eventId: string, type: OwnMail, to: { campaignId: string; userId: string }, data: JsonObject = {}): IntentDraft {
+  return {
+    kind: 'mail',
+    version: 1,
+    channel: 'email',
+    key: `mail:${eventId}:${type}:${to.userId}`,
+    campaignId: to.campaignId,
+    userId: to.userId,
+    destination: 'relay',
+    data: { ...data, type },
+  }
+}
+
+/** Reads everything that the mail says, and who may hear it, in one statement. */
+export function createMailKind(settings: MailKindSettings): IntentKind<'email'> {
+  return {
+    kind: 'mail',
+    version: 1,
+    channel: 'email',
+    async prepare(intent, read): Promise<Prepared<MailMessage>> {
+      const type = mailTypeOf(intent)
+      const userId = intent.userId
+      if (type === null || userId === null) return { is: 'skip', reason: 'unknown-mail' }
+      const row = await readRow(read, type, intent, userId)
+      const eligible = judge(row, intent, { missingRowWaitMs: settings.missingRowWaitMs, now: row?.now ?? new Date() })
+      if (eligible.is !== 'go' || row === undefined) return eligible.is === 'go' ? { is: 'skip', reason: 'not-found' } : eligible
+
+      let note: string | null = null
+      if (type === 'position_update') {
+        const wait = awaitPosition(row, intent, settings)
+        if (wait.is === 'wait') return wait
+        if (wait.is === 'skip') return wait
+        note = wait.note
+      }
+      if (type === 'reward_earned' && row.reward_name === null) {
+        const wait = missingRow(intent, { missingRowWaitMs: settings.missingRowWaitMs, now: row.now })
+        if (wait.is !== 'go') return wait
+      }
+      const message = mailTo(settings, row, { type, campaignId: intent.campaignId, userId, values: valuesOf(type, intent, row) })
+      return note === null ? { is: 'message', message } : { is: 'message', message, note }
+    },
+  }
+}
+
+type Row = PersonRow &
+  PositionRow & {
+    readonly reward_name: string | null
+    readonly reward_description: string | null
+    readonly reward_type: string | null
+  }
+
+async function readRow(read: Sql, type: OwnMail, intent: Intent, userId: string): Promise<Row | undefined> {
+  const [row] = await read.query<Row>(statements[type], [intent.campaignId, userId, subjectOf(type, intent), intent.waitingSince])
+  return row
+}
+
+const noReward = 'NULL::text AS reward_name, NULL::text AS reward_description, NULL::text AS reward_type'
+const noPosition = 'NULL::text AS referral_status, NULL::boolean AS ranked, NULL::boolean AS recalculated'
+
+function statement(type: OwnMail, columns: string, joins: string): string {
+  return `SELECT ${personColumns}, ${columns}
+  FROM (SELECT $1::uuid AS campaign_id, $2::uuid AS user_id, $3::uuid AS subject_id, $4::timestamptz AS waiting_since) q
+  JOIN waitlist_users u ON u.id = q.user_id AND u.campaign_id = q.campaign_id
+  ${personJoins(sentByItself(type))}
+  ${joins}`
+}
+
+const statements: Readonly<Record<OwnMail, string>> = {
+  welcome: statement('welcome', `${noReward}, ${noPosition}`, ''),
+  verification: statement('verification', `${noReward}, ${noPosition}`, ''),
+  milestone: statement('milestone', `${noReward}, ${noPosition}`, ''),
+  position_update: statement('position_update', `${noReward}, ${positionColumns}`, positionJoins),
+  reward_earned: statement(
+    'reward_earned',
+    `r.name AS reward_name, r.description AS reward_description, r.type AS reward_type, ${noPosition}`,
+    'LEFT JOIN user_rewards ur ON ur.id = q.subject_id AND ur.user_id = u.id LEFT JOIN rewards r ON r.id = ur.reward_id',
+  ),
+}
+
+/** What the mail is about, beside the person: the referral or the reward. */
+function subjectOf(type: OwnMail, intent: Intent): string | null {
+  const id = type === 'position_update' ? intent.data['referral_id'] : type === 'reward_earned' ? intent.data['user_reward_id'] : null
+  return typeof id === 'string' ? id : null
+}
+
+function valuesOf(type: OwnMail, intent: Intent, row: Row): TemplateValues {
+  switch (type) {
+    case 'reward_earned':
+      return { reward_name: row.reward_name, reward_description: row.reward_description, reward_type: row.reward_type }
+    case 'milestone': {
+      const { milestone, participant_count: count } = intent.data
+      return { milestone: typeof milestone === 'string' ? milestone : null, participant_count: typeof count === 'number' ? count : null }
+    }
+    case 'welcome':
+    case 'verification':
+    case 'position_update':
+      return {}
+  }
+}
+
+function mailTypeOf(intent: Intent): OwnMail | null {
+  const type = intent.data['type']
+  return typeof type === 'string' && Object.hasOwn(statements, type) ? (type as OwnMail) : null
+}

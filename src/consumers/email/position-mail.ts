@@ -1,0 +1,52 @@
+import type { Intent } from '../../delivery/intent.ts'
+import { missingRow } from '../eligibility.ts'
+
+/** What a position mail has to know before it may name a position. */
+export interface PositionRow {
+  readonly now: Date
+  readonly referral_status: string | null
+  /** Stored position and ranked columns agree with the source columns and the campaign's points. */
+  readonly ranked: boolean | null
+  /** A recalculation that began after this mail first looked has committed. */
+  readonly recalculated: boolean | null
+}
+
+/** Reason of the wait; a recalculation of the campaign makes the intents that carry it due. */
+export const awaitingRecalculation = 'awaiting-recalculation'
+
+export const positionColumns = `f.status AS referral_status,
+  u.ranked_score IS NOT NULL AND u.ranked_ppr = p.points
+    AND u.ranked_score = u.original_position::bigint - u.verified_referral_count::bigint * p.points AS ranked,
+  EXISTS (SELECT FROM worker.recalculations k WHERE k.campaign_id = u.campaign_id AND k.began_at > q.waiting_since) AS recalculated`
+
+/** POINTS is the campaign's setting as the leaderboard reads it. */
+export const positionJoins = `LEFT JOIN referrals f ON f.id = q.subject_id AND f.referrer_id = u.id
+  CROSS JOIN LATERAL (SELECT worker.points_per_referral(c.referral_config) AS points) p`
+
+export type PositionWait =
+  | { readonly is: 'go'; readonly note: string | null }
+  | { readonly is: 'wait'; readonly reason: string; readonly afterMs: number }
+  | { readonly is: 'skip'; readonly reason: string }
+
+/**
+ * The referral must read verified (the platform may publish before it commits). Then the mail goes when its person's row is
+ * clean, or a recalculation has run since it first looked; at the latest after `positionMailMaxWaitMs`, with the position
+ * known, and marked. Between looks a second, doubling to 30, unless a recalculation wakes it.
+ */
+export function awaitPosition(
+  row: PositionRow,
+  intent: Pick<Intent, 'reason' | 'waitingSince'>,
+  settings: { readonly missingRowWaitMs: number; readonly positionMailMaxWaitMs: number },
+): PositionWait {
+  if (row.referral_status !== 'verified' && row.referral_status !== 'converted') {
+    const wait = missingRow(intent, { missingRowWaitMs: settings.missingRowWaitMs, now: row.now })
+    if (wait.is !== 'go') return wait
+  }
+  if (row.ranked === true) return { is: 'go', note: null }
+  const since = intent.reason === awaitingRecalculation ? intent.waitingSince : null
+  if (since !== null && row.recalculated === true) return { is: 'go', note: null }
+  const waitedMs = since === null ? 0 : row.now.getTime() - since.getTime()
+  if (waitedMs >= settings.positionMailMaxWaitMs) return { is: 'go', note: 'position-not-recalculated' }
+  const leftMs = settings.positionMailMaxWaitMs - waitedMs
+  return { is: 'wait', reason: awaitingRecalculation, afterMs: Math.min(leftMs, Math.max(1_000, Math.min(30_000, waitedMs))) }
+}

@@ -1,0 +1,47 @@
+import type { Json } from '../intent.ts'
+import type { TransactionChannel } from '../transaction-channel.ts'
+import type { BroadcastMessage } from './broadcast-message.ts'
+
+/** How soon a broadcast whose last page is still being sent looks again. */
+const FULL_RETRY_MS = 1_000
+
+/**
+ * Writes a broadcast page by page: every step is one transaction that inserts mails and moves the cursor, so a kill repeats
+ * nothing and skips nothing; the next step waits while `maxPending` of its mails are unfinished. Going back to the end of the
+ * queue after each page is what lets several broadcasts take turns.
+ */
+export function createBroadcastChannel(options: {
+  readonly deadlineMs: number
+  readonly pageSize: number
+  readonly maxPending: number
+}): TransactionChannel<BroadcastMessage> {
+  return {
+    name: 'broadcast',
+    deadlineMs: options.deadlineMs,
+    async run(intent, message, store) {
+      const unfinished = intent.eventId === null ? 0 : await store.countUnfinishedOf(intent.eventId, intent.group, options.maxPending)
+      const full = unfinished >= options.maxPending
+      const result = await store.transact(intent, options.deadlineMs * 2, async (tx) => {
+        if (full)
+          return { result: 'full' as const, settlement: { is: 'later', as: 'waiting', reason: 'page-pending', afterMs: FULL_RETRY_MS } }
+        const page = await message.page(cursorOf(intent.data), options.pageSize, tx)
+        if (page.cursor === null)
+          return { result: 'last' as const, settlement: { is: 'final', state: 'delivered', reason: null }, drafts: page.drafts }
+        return {
+          result: 'page' as const,
+          settlement: { is: 'later', as: 'waiting', reason: 'next-page', afterMs: 0 },
+          drafts: page.drafts,
+          data: { ...intent.data, cursor: page.cursor },
+        }
+      })
+      if (result === 'lost') return { is: 'lost' }
+      return result === 'last'
+        ? { is: 'ran', outcome: 'done', reason: null }
+        : { is: 'ran', outcome: 'waiting', reason: result === 'full' ? 'page-pending' : 'next-page' }
+    },
+  }
+}
+
+function cursorOf(data: { readonly [key: string]: Json }): Json {
+  return data['cursor'] ?? null
+}

@@ -1,0 +1,11 @@
+import type { HandOverChannel } from './hand-over-channel.ts'
+import type { Messages } from './kind.ts'
+import type { TransactionChannel } from './transaction-channel.ts'
+
+/** Every channel of this process, by the name that intents carry. */
+export interface Channels {
+  readonly email: HandOverChannel<Messages['email']>
+  readonly webhook: HandOverChannel<Messages['webhook']>
+  readonly leaderboard: TransactionChannel<Messages['leaderboard']>
+  readonly broadcast: TransactionChannel<Messages['broadcast']>
+}

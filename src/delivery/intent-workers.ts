@@ -1,0 +1,201 @@
+import PQueue from 'p-queue'
+import type { AcceptResult, HandOver } from '../worker/accept-store.ts'
+import { messageOf } from '../std/failure.ts'
+import { SqlError } from '../std/sql.ts'
+import { describeFault } from '../worker/whose-fault.ts'
+import { executeIntent, type Executor } from './execute-intent.ts'
+import type { ChannelName, Intent } from './intent.ts'
+import type { ClaimRequest } from './intent-store.ts'
+
+export interface IntentWorkersSettings {
+  readonly group: string
+  readonly executor: Executor
+  readonly poolSize: number
+  /** This process's name on its claims: unique for as long as any claim of it may live. */
+  readonly owner: string
+  /** The longest that idle workers wait before they look for work that became due, or was written elsewhere. */
+  readonly pollMs: number
+}
+
+export interface RunningIntent {
+  readonly intentId: string
+  readonly channel: string
+  readonly kind: string
+  /** Milliseconds since 1970. */
+  readonly since: number
+}
+
+/**
+ * The workers of one group: `poolSize` intents at a time, claimed from the database, as many as there are free workers and no
+ * more. An intent that was just accepted is taken from memory instead, but only while the last claim came back short: as
+ * long as older work waits, it goes first.
+ */
+export interface IntentWorkers {
+  start(): void
+  /** For the accept path: free workers may be handed intents by the insert that writes them. */
+  reserve(): { readonly handOver: HandOver | null; taken(result: AcceptResult | null): void }
+  running(): readonly RunningIntent[]
+  /** Claims no more, gives back what has not begun, and resolves when the last running intent has ended. Idempotent. */
+  stop(): Promise<void>
+  /** Time is up: running sends are cut off and recorded as far as they can be. */
+  abort(): void
+}
+
+/** How long workers that are becoming free are gathered into one claim. */
+const GATHER_MS = 5
+
+/** While live work never runs out, one claim in ten begins with broadcasts and one in forty with replays. */
+function firstClass(claims: number): ClaimRequest['first'] {
+  if (claims % 40 === 0) return 'replay'
+  return claims % 10 === 0 ? 'broadcast' : 'live'
+}
+
+export function createIntentWorkers(settings: IntentWorkersSettings): IntentWorkers {
+  const { group, executor, poolSize, owner } = settings
+  const { store, kinds, channels, clock, observe } = executor
+  const queue = new PQueue({ concurrency: poolSize })
+  const running = new Map<string, RunningIntent>()
+  const waiting = new Map<string, Intent>()
+  const closedUntil = new Map<ChannelName, number>()
+  const down = new Set<ChannelName>()
+  const cut = new AbortController()
+  let reserved = 0
+  let claims = 0
+  let claimedShort = false
+  let stopping = false
+  let wake: (() => void) | null = null
+  let loop: Promise<void> | null = null
+  let stopped: Promise<void> | null = null
+
+  const free = () => poolSize - queue.pending - queue.size - reserved
+  const leaseMs = (channel: ChannelName) => channels[channel].deadlineMs * 2
+
+  async function run(): Promise<void> {
+    while (!stopping) {
+      if (free() <= 0) {
+        await woken(settings.pollMs)
+        continue
+      }
+      if (free() < poolSize / 2 && !claimedShort) await clock.sleep(GATHER_MS)
+      if (await claimOnce()) await woken(settings.pollMs)
+    }
+  }
+
+  /** Claims for every free worker; true when nothing more is due than was claimed. */
+  async function claimOnce(): Promise<boolean> {
+    let short = true
+    for (const channel of kinds.channels) {
+      const limit = free()
+      if (limit <= 0 || stopping) return false
+      if ((closedUntil.get(channel) ?? 0) > clock.now()) continue
+      try {
+        const first = firstClass(++claims)
+        const intents = await store.claim({ group, channel, kinds: kinds.known(channel), owner, limit, leaseMs: leaseMs(channel), first })
+        if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
+        if (intents.length === limit) short = false
+        for (const intent of intents) take(intent)
+      } catch (error) {
+        // The database is away or too slow: the accept path says so; here the next look is the retry.
+        observe({ is: 'dependency', name: 'database', state: 'down', cause: messageOf(error) })
+      }
+    }
+    claimedShort = short
+    return short
+  }
+
+  function take(intent: Intent): void {
+    waiting.set(intent.id, intent)
+    void queue.add(() => work(intent))
+  }
+
+  async function work(intent: Intent): Promise<void> {
+    waiting.delete(intent.id)
+    running.set(intent.id, { intentId: intent.id, channel: intent.channel, kind: intent.kind, since: clock.now() })
+    try {
+      const executed = await executeIntent(executor, intent, cut.signal)
+      if (executed.is === 'unavailable') await close(intent, executed.reason, executed.retryAfterMs)
+      else open(intent.channel)
+    } catch (error) {
+      // Whatever was started is recorded in its row; the lease decides who goes on with it, and when.
+      observe({
+        is: 'execution-failed',
+        group,
+        channel: intent.channel,
+        intentId: intent.id,
+        cause: error instanceof SqlError ? `database: ${describeFault(error)}` : describeFault(error),
+      })
+    } finally {
+      running.delete(intent.id)
+      if (!claimedShort) notify()
+    }
+  }
+
+  async function close(intent: Intent, reason: string, retryAfterMs: number): Promise<void> {
+    closedUntil.set(intent.channel, clock.now() + retryAfterMs)
+    if (!down.has(intent.channel) && !stopping) {
+      down.add(intent.channel)
+      observe({ is: 'dependency', name: 'relay', state: 'down', cause: reason })
+    }
+    await store.release([intent.claim])
+  }
+
+  function open(channel: ChannelName): void {
+    closedUntil.delete(channel)
+    if (down.delete(channel)) observe({ is: 'dependency', name: 'relay', state: 'up', cause: null })
+  }
+
+  function reserve(): ReturnType<IntentWorkers['reserve']> {
+    const channel = kinds.channels[0]
+    const count =
+      channel === undefined || stopping || !claimedShort || (closedUntil.get(channel) ?? 0) > clock.now() ? 0 : Math.max(0, free())
+    reserved += count
+    return {
+      handOver: channel === undefined || count === 0 ? null : { owner, slots: [{ channel, count, leaseMs: leaseMs(channel) }] },
+      taken(result) {
+        reserved -= count
+        if (result?.is !== 'accepted') return
+        for (const intent of result.handedOver) take(intent)
+        if (result.intents > result.handedOver.length) notify()
+      },
+    }
+  }
+
+  function woken(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        wake = null
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      wake = done
+    })
+  }
+
+  function notify(): void {
+    wake?.()
+  }
+
+  return {
+    start() {
+      loop ??= run()
+    },
+    reserve,
+    running: () => [...running.values()],
+    stop() {
+      stopped ??= (async () => {
+        stopping = true
+        notify()
+        await loop
+        queue.clear()
+        await store.release([...waiting.values()].map((intent) => intent.claim)).catch((error: unknown) => {
+          // Not given back: the leases give them back later.
+          observe({ is: 'dependency', name: 'database', state: 'down', cause: messageOf(error) })
+        })
+        await queue.onIdle()
+      })()
+      return stopped
+    },
+    abort: () => cut.abort(),
+  }
+}

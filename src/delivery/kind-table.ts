@@ -1,0 +1,24 @@
+import type { ChannelName, Intent } from './intent.ts'
+import type { AnyIntentKind } from './kind.ts'
+
+/** The kinds that a group knows, by what its intents carry. */
+export interface KindTable {
+  of(intent: Pick<Intent, 'kind' | 'version' | 'channel'>): AnyIntentKind | null
+  /** Channels that any kind uses, the first kind's first. */
+  readonly channels: readonly ChannelName[]
+  /** What may be claimed from a channel. */
+  known(channel: ChannelName): readonly { readonly kind: string; readonly version: number }[]
+}
+
+export function createKindTable(kinds: readonly AnyIntentKind[]): KindTable {
+  const table = new Map(kinds.map((kind) => [keyOf(kind), kind]))
+  return {
+    of: (intent) => table.get(keyOf(intent)) ?? null,
+    channels: [...new Set(kinds.map((kind) => kind.channel))],
+    known: (channel) => kinds.filter((kind) => kind.channel === channel).map(({ kind, version }) => ({ kind, version })),
+  }
+}
+
+function keyOf({ kind, version, channel }: Pick<Intent, 'kind' | 'version' | 'channel'>): string {
+  return `${channel}/${kind}/${version}`
+}

@@ -1,0 +1,14 @@
+import type { ChannelName, Intent } from './intent.ts'
+import type { IntentStore } from './intent-store.ts'
+
+/** A channel whose effect is the database itself: claim, effect and end are one transaction, so there is nothing to start. */
+export interface TransactionChannel<Message> {
+  readonly name: ChannelName
+  /** The longest that one run may take, in milliseconds; a lease is twice as long. */
+  readonly deadlineMs: number
+  /** Throws SqlError; nothing was written then. */
+  run(intent: Intent, message: Message, store: IntentStore): Promise<Ran>
+}
+
+/** `outcome` as it is counted: done, or what it waits for. */
+export type Ran = { readonly is: 'ran'; readonly outcome: 'done' | 'waiting'; readonly reason: string | null } | { readonly is: 'lost' }
