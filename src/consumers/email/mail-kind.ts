@@ -3,11 +3,15 @@ import type { MailType, TemplateValues } from '../../delivery/email/mail-templat
 import type { Intent, IntentDraft, JsonObject } from '../../delivery/intent.ts'
 import type { IntentKind, Prepared } from '../../delivery/kind.ts'
 import type { Sql } from '../../std/sql.ts'
-import { judge, missingRow } from '../eligibility.ts'
-import { mailTo, personColumns, personJoins, sentByItself, type PersonMailSettings, type PersonRow } from '../person-mail.ts'
+import { templateColumns, templateJoin, templateOf, type TemplateRow } from '../campaign-template.ts'
+import { eligibilityColumns, eligibilityJoins, judge, missingRow, type EligibilityRow } from '../eligibility.ts'
+import { personColumns, personMail, type PersonRow } from '../person-mail.ts'
 import { awaitPosition, positionColumns, positionJoins, type PositionRow } from './position-mail.ts'
 
-export interface MailKindSettings extends PersonMailSettings {
+export interface MailKindSettings {
+  /** Links of campaigns without a domain of their own; `{referral_code}` stands for the code. */
+  readonly referralLinkTemplate: string | null
+  readonly pausedRecheckMs: number
   readonly missingRowWaitMs: number
   readonly positionMailMaxWaitMs: number
 }
@@ -40,7 +44,7 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
       const userId = intent.userId
       if (type === null || userId === null) return { is: 'skip', reason: 'unknown-mail' }
       const row = await readRow(read, type, intent, userId)
-      const eligible = judge(row, intent, { missingRowWaitMs: settings.missingRowWaitMs, now: row?.now ?? new Date() })
+      const eligible = judge(row, intent, { ...settings, now: row?.now ?? new Date() })
       if (eligible.is !== 'go' || row === undefined) return eligible.is === 'go' ? { is: 'skip', reason: 'not-found' } : eligible
 
       let note: string | null = null
@@ -51,17 +55,27 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
         note = wait.note
       }
       if (type === 'reward_earned' && row.reward_name === null) {
-        const wait = missingRow(intent, { missingRowWaitMs: settings.missingRowWaitMs, now: row.now })
+        const wait = missingRow(intent, { ...settings, now: row.now })
         if (wait.is !== 'go') return wait
       }
-      const message = mailTo(settings, row, { type, campaignId: intent.campaignId, userId, values: valuesOf(type, intent, row) })
+      const person = personMail(row, settings.referralLinkTemplate)
+      const message: MailMessage = {
+        ...person,
+        type,
+        template: templateOf(row, type),
+        templateId: row.template_id,
+        values: { ...person.values, ...valuesOf(type, intent, row) },
+      }
       return note === null ? { is: 'message', message } : { is: 'message', message, note }
     },
   }
 }
 
-type Row = PersonRow &
+type Row = EligibilityRow &
+  PersonRow &
+  TemplateRow &
   PositionRow & {
+    readonly now: Date
     readonly reward_name: string | null
     readonly reward_description: string | null
     readonly reward_type: string | null
@@ -76,10 +90,11 @@ const noReward = 'NULL::text AS reward_name, NULL::text AS reward_description, N
 const noPosition = 'NULL::text AS referral_status, NULL::boolean AS ranked, NULL::boolean AS recalculated'
 
 function statement(type: OwnMail, columns: string, joins: string): string {
-  return `SELECT ${personColumns}, ${columns}
+  return `SELECT now() AS now, ${eligibilityColumns}, ${personColumns}, ${templateColumns}, ${columns}
   FROM (SELECT $1::uuid AS campaign_id, $2::uuid AS user_id, $3::uuid AS subject_id, $4::timestamptz AS waiting_since) q
   JOIN waitlist_users u ON u.id = q.user_id AND u.campaign_id = q.campaign_id
-  ${personJoins(sentByItself(type))}
+  ${eligibilityJoins}
+  ${templateJoin(`t.type = '${type}' AND t.send_automatically`)}
   ${joins}`
 }
 
