@@ -1,0 +1,62 @@
+import { jitter } from '../../std/backoff.ts'
+import type { Performed } from '../hand-over-channel.ts'
+import { retryAfterMs } from './retry-after.ts'
+import type { WebhookFailure, WebhookReply } from './webhook-client.ts'
+
+/** How an attempt ended, by the rules of Standard Webhooks 1.0.0. The words are ours: the reply's own text is never kept. */
+export function judgeReply(reply: WebhookReply, nowMs: number, random: () => number): Performed {
+  return reply.is === 'failed' ? judgeFailure(reply.failure, reply.durationMs) : judgeStatus(reply, nowMs, random)
+}
+
+type StatusReply = Extract<WebhookReply, { is: 'reply' }>
+
+function judgeStatus({ status, retryAfter, durationMs }: StatusReply, nowMs: number, random: () => number): Performed {
+  if (status >= 200 && status < 300) return { is: 'done', state: 'delivered', reply: { status, durationMs } }
+  const reply = { status, durationMs, error: `The endpoint answered ${status}.` }
+  // The status in the reply tells the ledger to set the endpoint failed: its owner wants no more of this.
+  if (status === 410) return { is: 'dead', reason: 'gone', reply }
+  if (!slowingDown.has(status)) return { is: 'retry', reason: reasonOf(status), burnsAttempt: true, reply }
+  const asked = Math.min(maxRetryAfterMs, retryAfterMs(retryAfter, nowMs) ?? slowDownMs)
+  // Many intents hear the same answer: they come back a little apart, and none before the time.
+  const afterMs = asked + jitter(asked / 10, random)
+  return { is: 'retry', reason: status === 429 ? 'too-many-requests' : 'unavailable', afterMs, burnsAttempt: true, reply }
+}
+
+const slowingDown: ReadonlySet<number> = new Set([429, 502, 503, 504])
+
+/** For those who say "slow down" and not how much. The schedule's own delay is kept where it is longer. */
+const slowDownMs = 60_000
+
+/** As long as the schedule's longest delay: no header of others puts a delivery off for a year. */
+const maxRetryAfterMs = 24 * 3_600_000
+
+/** Few, because a reason is also a metric label and the status belongs to others. */
+function reasonOf(status: number): string {
+  if (status < 400) return 'redirected'
+  return status < 500 ? 'client-error' : 'server-error'
+}
+
+function judgeFailure(failure: WebhookFailure, durationMs: number): Performed {
+  const reply = { durationMs, error: words[failure] }
+  switch (failure) {
+    case 'url-refused':
+    case 'address-refused':
+      return { is: 'dead', reason: failure, reply }
+    case 'stopped':
+      return { is: 'retry', reason: failure, afterMs: 1_000, burnsAttempt: false, reply }
+    default:
+      return { is: 'retry', reason: failure, burnsAttempt: true, reply }
+  }
+}
+
+const words: Readonly<Record<WebhookFailure, string>> = {
+  'url-refused': 'The URL is no http or https address without user, password or unusual port.',
+  'address-refused': 'The host has an address that is not public; WEBHOOK_ALLOW_CIDR names the exceptions.',
+  unresolved: 'The host has no address.',
+  'connection-refused': 'The connection was refused.',
+  'connection-lost': 'The connection was lost before an answer came.',
+  'tls-failed': 'No trusted TLS connection could be made.',
+  timeout: 'No answer came in time.',
+  'unreadable-reply': 'The answer was no readable HTTP.',
+  stopped: 'The worker was stopped before an answer came.',
+}

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import type { Clock } from '../../std/clock.ts'
+import type { HandOverChannel, Slot } from '../hand-over-channel.ts'
+import type { Frozen, Intent } from '../intent.ts'
+import type { Ledger } from '../intent-store.ts'
+import { judgeReply } from './judge-reply.ts'
+import { signedHeaders } from './signature.ts'
+import type { WebhookClient } from './webhook-client.ts'
+import type { WebhookMessage } from './webhook-message.ts'
+import { webhookSchedule } from './webhook-schedule.ts'
+
+export interface WebhookChannelSettings {
+  readonly client: WebhookClient
+  readonly ledger: Ledger | null
+  /** Longest that one request may take, in milliseconds, reply included (`WEBHOOK_DEADLINE_MS`). */
+  readonly deadlineMs: number
+  readonly clock: Pick<Clock, 'now'>
+  readonly random?: () => number
+}
+
+/** What is fixed of a webhook besides its bytes, as it stands in `worker.intents.envelope`. */
+export interface WebhookEnvelope {
+  /** Row of `webhooks`. */
+  readonly endpointId: string
+  /** Where the endpoint lived at the first start. */
+  readonly url: string
+  readonly eventType: string
+  /** The `webhook-id` of every attempt. */
+  readonly webhookId: string
+}
+
+/**
+ * Deliveries by HTTP, signed as Standard Webhooks 1.0.0 asks. A delivery may arrive twice (the process died before it wrote
+ * down the reply), with the same bytes under the same `webhook-id`, by which a receiver tells.
+ */
+export function createWebhookChannel(settings: WebhookChannelSettings): HandOverChannel<WebhookMessage> {
+  const { client, ledger, deadlineMs, clock, random = Math.random } = settings
+  return {
+    name: 'webhook',
+    underway: 'claimed',
+    // The request's own deadline must come first, so that a slow endpoint reads as slow and not as our being stopped.
+    deadlineMs: deadlineMs + 2_000,
+    ledger,
+    schedule: webhookSchedule,
+    acquire: async () => freeSlot,
+    freeze: async (intent, message) => freeze(intent, message),
+    async perform(_intent, frozen, message, _slot, signal) {
+      // Endpoint, id and bytes are the frozen ones; where the endpoint lives and its secret are today's, as its owner may mend both.
+      const { endpointId, webhookId } = envelopeOf(frozen)
+      if (message.endpointId !== endpointId) return { is: 'dead', reason: 'no-endpoint', reply: { error: otherEndpoint } }
+      const signed = signedHeaders(webhookId, clock.now(), frozen.body, message.secret)
+      if (signed === null) return { is: 'dead', reason: 'invalid-secret', reply: { error: invalidSecret } }
+      const headers = { 'content-type': 'application/json', 'user-agent': 'kafka-worker', ...signed }
+      const reply = await client.post({ url: message.url, headers, body: frozen.body, deadlineMs }, signal)
+      return judgeReply(reply, clock.now(), random)
+    },
+  }
+}
+
+/** The `webhook-id` of an effect, the same in every process and after every restart. */
+export function webhookIdOf(intentKey: string): string {
+  return `msg_${createHash('sha256').update(intentKey).digest('hex').slice(0, 32)}`
+}
+
+/** Connections are pooled per origin inside the client; there is nothing that must be free before a start is worth it. */
+const freeSlot: Slot = { release: () => {} }
+
+const otherEndpoint = 'The endpoint that the delivery began with is gone.'
+const invalidSecret = 'The secret of the endpoint is empty, or begins with whsec_ and is not the base64 of 24 to 64 bytes.'
+
+function freeze(intent: Intent, message: WebhookMessage): Frozen {
+  const { endpointId, url, eventType } = message
+  const envelope = { endpointId, url, eventType, webhookId: webhookIdOf(intent.key) } satisfies WebhookEnvelope
+  return { envelope, body: Buffer.from(JSON.stringify(message.payload), 'utf8') }
+}
+
+/** @throws {Error} the row holds what no version of this channel wrote. */
+function envelopeOf(frozen: Frozen): Pick<WebhookEnvelope, 'endpointId' | 'webhookId'> {
+  const { endpointId, webhookId } = frozen.envelope
+  if (typeof endpointId !== 'string' || typeof webhookId !== 'string') throw new Error('The frozen envelope names no endpoint and webhook id.')
+  return { endpointId, webhookId }
+}

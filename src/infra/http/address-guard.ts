@@ -1,0 +1,79 @@
+import { lookup as systemLookup, type LookupAddress } from 'node:dns'
+import { isIP, type LookupFunction } from 'node:net'
+import ipaddr from 'ipaddr.js'
+
+/**
+ * Keeps requests to addresses that somebody else chose away from our own network. A name is judged by the very addresses that
+ * the connection is then made to, so that a name which resolves differently a second later (rebinding) gains nothing; one
+ * address that is not allowed refuses the name, because which of several is dialled is not ours to say.
+ */
+export interface AddressGuard {
+  /** Whether an address may be connected to; false for what is no address. */
+  allows(address: string): boolean
+  /** For a host that is an address already and will never be looked up; names pass. Throws {@link AddressRefused}. */
+  checkLiteral(hostname: string): void
+  /** In place of dns.lookup for `connect`; ends with {@link AddressRefused} when any address of the name is not allowed. */
+  readonly lookup: LookupFunction
+}
+
+export interface AddressGuardSettings {
+  /** Networks in CIDR notation that are allowed all the same (`WEBHOOK_ALLOW_CIDR`). */
+  readonly allowCidr: readonly string[]
+  /** All addresses of a name; dns.lookup where left out. */
+  readonly resolve?: Resolve
+}
+
+export type Resolve = (
+  hostname: string,
+  options: { all: true; family?: number; hints?: number },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void
+
+/** The message names no host and no address: it may be shown to the endpoint's owner, and tells nothing of our network. */
+export class AddressRefused extends Error {
+  override readonly name = 'AddressRefused'
+  readonly code = 'ADDRESS_REFUSED'
+
+  constructor() {
+    super('The host has an address that is not public.')
+  }
+}
+
+/** @throws {Error} an entry of `allowCidr` is no network. */
+export function createAddressGuard(settings: AddressGuardSettings): AddressGuard {
+  const networks = settings.allowCidr.map((cidr) => ipaddr.parseCIDR(cidr))
+  const resolve: Resolve = settings.resolve ?? systemLookup
+
+  function allows(text: string): boolean {
+    if (isIP(text) === 0) return false
+    // process() unwraps ::ffff:a.b.c.d, which the system connects to as a.b.c.d.
+    const address = ipaddr.process(text)
+    if (networks.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))) return true
+    return address.range() === 'unicast' && (address.kind() === 'ipv4' || address.match(globalUnicast))
+  }
+
+  return {
+    allows,
+    checkLiteral(hostname) {
+      const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
+      if (isIP(bare) !== 0 && !allows(bare)) throw new AddressRefused()
+    },
+    lookup(hostname, options, callback) {
+      const { family, hints } = options
+      const wanted = { ...(typeof family === 'number' ? { family } : {}), ...(hints === undefined ? {} : { hints }) }
+      resolve(hostname, { ...wanted, all: true }, (error, addresses) => {
+        if (error !== null) return callback(error, '')
+        const [first] = addresses
+        if (first === undefined) return callback(Object.assign(new Error('The name has no address.'), { code: 'ENOTFOUND' }), '')
+        if (!addresses.every(({ address }) => allows(address))) return callback(new AddressRefused(), '')
+        return options.all === true ? callback(null, addresses) : callback(null, first.address, first.family)
+      })
+    },
+  }
+}
+
+/**
+ * What ipaddr.js calls `unicast` is what no list of exceptions names. Of IPv6 only 2000::/3 is given out to the world (IANA);
+ * beside it lie forms that mean an IPv4 address, such as the deprecated ::127.0.0.1.
+ */
+const globalUnicast = ipaddr.IPv6.parseCIDR('2000::/3')

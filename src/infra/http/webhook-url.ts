@@ -1,0 +1,12 @@
+/**
+ * The URL of an endpoint, if requests may go there at all: http or https, no user or password, and of the ports below 1024
+ * only 80 and 443, so that nobody makes us talk to a mail server or a shell. Null otherwise. Whether the *address* is allowed
+ * is the guard's question, at each connect.
+ */
+export function webhookUrl(text: string): URL | null {
+  const url = URL.parse(text)
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return null
+  if (url.username !== '' || url.password !== '') return null
+  const port = url.port === '' ? (url.protocol === 'http:' ? 80 : 443) : Number(url.port)
+  return port === 80 || port === 443 || port >= 1024 ? url : null
+}
