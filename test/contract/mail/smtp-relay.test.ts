@@ -1,0 +1,399 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { MailRelay, SendResult } from '../../../src/delivery/email/mail-relay.ts'
+import { RelayUnavailable } from '../../../src/delivery/email/mail-relay.ts'
+import type { SmtpRelayOptions } from '../../../src/infra/mail/smtp-relay.ts'
+import { SmtpRelay } from '../../../src/infra/mail/smtp-relay.ts'
+import { parseSmtpUrl } from '../../../src/infra/mail/smtp-url.ts'
+import type { SmtpSink, SmtpSinkOptions } from '../../../stack/smtp-sink.ts'
+import { startSmtpSink } from '../../../stack/smtp-sink.ts'
+import type { Script, ScriptedRelay } from './scripted-relay.ts'
+import { startScriptedRelay } from './scripted-relay.ts'
+
+const envelope = { from: 'news@example.com', to: 'ann@example.org' }
+const mail = Buffer.from('Subject: hello\r\n\r\n.a line that begins with a dot\r\n')
+const never = new AbortController().signal
+const cleanups: (() => Promise<unknown>)[] = []
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+function relayTo(url: string, options: Partial<SmtpRelayOptions> = {}): SmtpRelay {
+  const relay = new SmtpRelay({ server: parseSmtpUrl(url), maxConnections: 10, sendDeadlineMs: 5_000, ...options })
+  cleanups.push(() => relay.close())
+  return relay
+}
+
+async function sink(options: SmtpSinkOptions = {}): Promise<SmtpSink> {
+  const started = await startSmtpSink(options)
+  cleanups.push(() => started.stop())
+  return started
+}
+
+async function scripted(script: Script): Promise<{ server: ScriptedRelay; relay: SmtpRelay }> {
+  const server = await startScriptedRelay(script)
+  cleanups.push(() => server.stop())
+  return { server, relay: relayTo(`smtp://127.0.0.1:${server.port}`) }
+}
+
+async function sendOne(relay: MailRelay, body: Uint8Array = mail, to = envelope.to, signal = never): Promise<SendResult> {
+  const session = await relay.acquire(signal)
+  try {
+    return await session.send({ from: envelope.from, to }, body, signal)
+  } finally {
+    session.release()
+  }
+}
+
+async function until(fact: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000
+  while (!fact()) {
+    if (Date.now() > deadline) throw new Error('the fact did not come true within 10 s')
+    await pause(5)
+  }
+}
+
+async function unavailable(work: Promise<unknown>): Promise<RelayUnavailable> {
+  const error = await work.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+  if (error instanceof RelayUnavailable) return error
+  throw new Error(`expected RelayUnavailable, got ${String(error)}`)
+}
+
+describe('what the reply means', () => {
+  for (const extensions of [[], ['PIPELINING']]) {
+    const how = extensions.length > 0 ? 'pipelined' : 'one by one'
+    const cases: [string, Record<string, string>, Partial<Extract<SendResult, { is: 'refused' }>>][] = [
+      [
+        '4xx at MAIL',
+        { MAIL: '451 4.3.0 later' },
+        { permanent: false, about: 'message', stage: 'MAIL FROM', code: 451, enhanced: '4.3.0' },
+      ],
+      ['5xx at MAIL', { MAIL: '550 5.7.1 no' }, { permanent: true, about: 'message', stage: 'MAIL FROM', code: 550, enhanced: '5.7.1' }],
+      ['530 at MAIL', { MAIL: '530 5.7.0 log in' }, { permanent: false, about: 'relay', stage: 'MAIL FROM', code: 530 }],
+      ['4xx at RCPT', { RCPT: '450 4.2.1 greylisted' }, { permanent: false, about: 'recipient', stage: 'RCPT TO', code: 450 }],
+      [
+        '5xx at RCPT',
+        { RCPT: '550 5.1.1 no such user' },
+        { permanent: true, about: 'recipient', stage: 'RCPT TO', code: 550, enhanced: '5.1.1' },
+      ],
+      ['454 at RCPT', { RCPT: '454 4.7.0 not now' }, { permanent: false, about: 'relay', stage: 'RCPT TO', code: 454 }],
+      ['503 at RCPT', { RCPT: '503 5.5.1 bad sequence' }, { permanent: false, about: 'relay', code: 503 }],
+      ['5xx at the end', { DOT: '554 5.6.0 spam' }, { permanent: true, about: 'message', stage: 'end of message', code: 554 }],
+      ['4xx at the end', { DOT: '452 4.3.1 full' }, { permanent: false, about: 'message', stage: 'end of message', code: 452 }],
+      ['421 at the end', { DOT: '421 4.3.2 closing' }, { permanent: false, about: 'relay', stage: 'end of message', code: 421 }],
+    ]
+    // With PIPELINING a server that takes RCPT may still refuse DATA; after a refused MAIL or RCPT it must.
+    cases.push(['4xx at DATA', { DATA: '451 4.3.0 later' }, { permanent: false, about: 'message', stage: 'DATA', code: 451 }])
+    cases.push(['5xx at DATA', { DATA: '554 5.5.0 no' }, { permanent: true, about: 'message', stage: 'DATA', code: 554 }])
+    it.each(cases)(`%s, ${how}`, async (_name, replies, expected) => {
+      const refusedEarlier = extensions.length > 0 && ('MAIL' in replies || 'RCPT' in replies)
+      const { relay } = await scripted({
+        extensions,
+        replies: refusedEarlier ? { ...replies, DATA: '503 5.5.1 nobody to send to' } : replies,
+      })
+      expect(await sendOne(relay)).toMatchObject({ is: 'refused', ...expected })
+    })
+
+    it.each(['MAIL', 'RCPT'])(`421 at %s closes and is the relay's, ${how}`, async (verb) => {
+      const { relay } = await scripted({ extensions, replies: { [verb]: (socket) => socket.end('421 4.3.2 too busy\r\n') } })
+      expect(await sendOne(relay)).toMatchObject({ is: 'refused', about: 'relay', permanent: false, code: 421 })
+    })
+  }
+
+  it('250 is accepted, with the name that the relay gave it, and dots at line starts survive', async () => {
+    const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
+    expect(await sendOne(relay)).toEqual({ is: 'accepted', code: 250, providerId: '4XyZ01abc' })
+    expect(server.messages).toEqual(['Subject: hello\r\n\r\n..a line that begins with a dot\r\n'])
+    expect(server.commands).toContain('RCPT TO:<ann@example.org>')
+  })
+
+  it('a mail larger than the relay announced is refused without being sent', async () => {
+    const { relay, server } = await scripted({ extensions: ['SIZE 40'] })
+    expect(await sendOne(relay)).toMatchObject({ is: 'refused', permanent: true, about: 'message', code: 552 })
+    expect(server.commands.some((line) => line.startsWith('MAIL'))).toBe(false)
+  })
+
+  it('a result holds nothing of what the relay said', async () => {
+    const { relay } = await scripted({ replies: { RCPT: '550 5.1.1 <ann@example.org> secret words' } })
+    expect(JSON.stringify(await sendOne(relay))).not.toMatch(/ann|secret/)
+  })
+})
+
+describe('what is known when the connection ends', () => {
+  const big = Buffer.alloc(8_000_000, `${'x'.repeat(76)}\r\n`)
+
+  it('before DATA: not sent', async () => {
+    const { relay } = await scripted({ replies: { RCPT: (socket) => socket.destroy() } })
+    expect(await sendOne(relay)).toEqual({ is: 'not-sent', reason: 'connection-lost' })
+  })
+
+  it('in the middle of a body: not sent', async () => {
+    const { relay } = await scripted({ body: (socket, received) => received > 100_000 && socket.destroy() })
+    expect(await sendOne(relay, big)).toEqual({ is: 'not-sent', reason: 'connection-lost' })
+  })
+
+  it('after the end of the message: ambiguous', async () => {
+    const { relay, server } = await scripted({ replies: { DOT: (socket) => socket.destroy() } })
+    expect(await sendOne(relay)).toEqual({ is: 'ambiguous', reason: 'connection-lost' })
+    expect(server.messages).toHaveLength(1)
+  })
+
+  it('after the end of the message, with half a reply: ambiguous', async () => {
+    const { relay } = await scripted({ replies: { DOT: (socket) => socket.end('421 4.3.2 shutting do') } })
+    expect(await sendOne(relay)).toEqual({ is: 'ambiguous', reason: 'connection-lost' })
+  })
+
+  it('after the 250: accepted, and the next mail takes a new connection', async () => {
+    const { relay, server } = await scripted({ replies: { DOT: (socket) => socket.end('250 Ok\r\n') } })
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(server.connections()).toBe(2)
+  })
+
+  it('a relay that answers before the end of the body gets no more of it', async () => {
+    const { relay, server } = await scripted({ body: (socket, received) => received > 100_000 && socket.write('552 5.3.4 enough\r\n') })
+    expect(await sendOne(relay, big)).toMatchObject({ is: 'refused', code: 552, about: 'message' })
+    await until(() => server.open() === 0)
+    expect(server.messages).toEqual([])
+  })
+
+  it('a relay that thanks before the end of the body is not believed', async () => {
+    const { relay, server } = await scripted({ body: (socket, received) => received > 100_000 && socket.write('250 Ok\r\n') })
+    expect(await sendOne(relay, big)).toEqual({ is: 'not-sent', reason: 'protocol-error' })
+    await until(() => server.open() === 0)
+  })
+})
+
+describe('deadlines', () => {
+  /** Sends a byte of a reply that never ends, every few milliseconds. */
+  const drip = (socket: import('node:net').Socket) => {
+    const timer = setInterval(() => socket.write('2'), 10)
+    socket.on('close', () => clearInterval(timer))
+  }
+
+  it.each([
+    ['MAIL', 'not-sent'],
+    ['DOT', 'ambiguous'],
+  ] as const)('a relay that drips at %s is left at the deadline: %s', async (verb, is) => {
+    const server = await startScriptedRelay({ replies: { [verb]: drip } })
+    cleanups.push(() => server.stop())
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 200 })
+    expect(await sendOne(relay)).toEqual({ is, reason: 'deadline' })
+    await until(() => server.open() === 0)
+  })
+
+  it('an aborted mail destroys its connection', async () => {
+    const { relay, server } = await scripted({ replies: { DOT: () => undefined } })
+    const abort = new AbortController()
+    const sending = sendOne(relay, mail, envelope.to, abort.signal)
+    await until(() => server.messages.length === 1)
+    abort.abort()
+    expect(await sending).toEqual({ is: 'ambiguous', reason: 'aborted' })
+    await until(() => server.open() === 0)
+  })
+
+  it.each(['greeting', 'EHLO'])('a relay that drips at its %s is unreachable after the connect deadline', async (stage) => {
+    const server = await startScriptedRelay(stage === 'greeting' ? { greeting: drip } : { replies: { EHLO: drip } })
+    cleanups.push(() => server.stop())
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { connectDeadlineMs: 200 })
+    expect(await unavailable(relay.acquire(never))).toMatchObject({ reason: 'relay-unreachable' })
+    await until(() => server.open() === 0)
+  })
+})
+
+describe('a relay that is away or turns us away', () => {
+  it('refuses at once, tries one connection at a time with growing pauses, and recovers', async () => {
+    let now = 0
+    const smtp = await sink()
+    const relay = relayTo(smtp.url, { now: () => now, random: () => 1, reconnect: { baseMs: 1_000, maxMs: 4_000 } })
+    await smtp.halt()
+    const first = await Promise.all(Array.from({ length: 10 }, async () => unavailable(relay.acquire(never))))
+    expect(new Set(first.map((error) => error.reason))).toEqual(new Set(['relay-unreachable']))
+    expect(first[0]?.message).toMatch(/cannot be reached \(ECONNREFUSED\)/)
+    expect(relay.stats().failures).toBe(1)
+    for (const pauseMs of [1_000, 2_000, 4_000, 4_000]) {
+      expect((await unavailable(relay.acquire(never))).retryAfterMs).toBe(pauseMs)
+      now += pauseMs
+      await unavailable(relay.acquire(never))
+    }
+    now += 4_000
+    await smtp.resume()
+    expect(await Promise.all(Array.from({ length: 10 }, async () => sendOne(relay)))).toEqual(
+      Array(10).fill(expect.objectContaining({ is: 'accepted' })),
+    )
+    expect(relay.stats().failures).toBe(0)
+  })
+
+  it('535 names the credentials and gives nothing away', async () => {
+    const smtp = await sink({ auth: true })
+    const relay = relayTo(`smtp://sink:wrong-password@127.0.0.1:${smtp.port}`)
+    const error = await unavailable(relay.verify(never))
+    expect(error).toMatchObject({ reason: 'relay-credentials-refused', credentials: true })
+    expect(error.message).toMatch(/refuses the credentials in SMTP_URL \(535\)/)
+    expect(error.message).not.toMatch(/wrong-password|sink/)
+  })
+
+  it('logs in with the right ones', async () => {
+    const smtp = await sink({ auth: { user: 'mail@example.com', password: 'p@ss:w/rd%' } })
+    const relay = relayTo(smtp.url)
+    await relay.verify(never)
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+  })
+
+  it('credentials are not sent to a relay that offers no login', async () => {
+    const { port, commands } = await scripted({}).then(({ server }) => server)
+    const error = await unavailable(relayTo(`smtp://user:password@127.0.0.1:${port}`).verify(never))
+    expect(error).toMatchObject({ credentials: true })
+    expect(commands.some((line) => line.startsWith('AUTH'))).toBe(false)
+  })
+
+  it('530 at MAIL makes later callers wait', async () => {
+    const { relay } = await scripted({ replies: { MAIL: '530 5.7.0 log in first' } })
+    expect(await sendOne(relay)).toMatchObject({ is: 'refused', about: 'relay' })
+    const error = await unavailable(relay.acquire(never))
+    expect(error).toMatchObject({ reason: 'relay-credentials-refused', credentials: true })
+    expect(error.message).toMatch(/wants a login and SMTP_URL has none \(530 5\.7\.0\)/)
+    expect(error.retryAfterMs).toBeGreaterThan(0)
+  })
+
+  it('a relay that takes connections and drops them before a mail is not hammered', async () => {
+    const { relay, server } = await scripted({ replies: { MAIL: (socket) => socket.destroy() } })
+    const results = await Promise.allSettled(Array.from({ length: 50 }, async () => sendOne(relay)))
+    expect(results.filter((result) => result.status === 'fulfilled' && result.value.is !== 'not-sent')).toEqual([])
+    expect(server.connections()).toBeLessThanOrEqual(11)
+  })
+
+  it('a greeting of 554 is a refusal of us', async () => {
+    const { relay } = await scripted({ greeting: '554 5.7.1 not you' })
+    const error = await unavailable(relay.acquire(never))
+    expect(error).toMatchObject({ reason: 'relay-refuses-us' })
+    expect(error.message).toMatch(/\(554 5\.7\.1\)/)
+  })
+
+  it('a relay that allows fewer connections than we want is used with those', async () => {
+    let open = 0
+    const { relay, server } = await scripted({
+      greeting: (socket) => {
+        open += 1
+        socket.on('close', () => (open -= 1))
+        if (open > 2) socket.end('421 4.7.0 too many connections\r\n')
+        else socket.write('220 relay.example.com ESMTP\r\n')
+      },
+    })
+    // The third caller fails, or waits for one of the two; nobody who was served fails.
+    await Promise.all([sendOne(relay), sendOne(relay)])
+    const results = await Promise.all(Array.from({ length: 30 }, async () => sendOne(relay)))
+    expect(results.every((result) => result.is === 'accepted')).toBe(true)
+    expect(server.messages).toHaveLength(32)
+  })
+})
+
+describe('the pool', () => {
+  it('sends many mails over one connection, with RSET between them', async () => {
+    const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
+    for (let i = 0; i < 5; i++) expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(server.connections()).toBe(1)
+    const verbs = server.commands.map((line) => line.split(' ')[0])
+    expect(verbs.slice(0, 9)).toEqual(['EHLO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'MAIL', 'RCPT', 'DATA', 'RSET'])
+  })
+
+  it('a refused recipient leaves the connection usable, and reaches nobody with the next mail', async () => {
+    const smtp = await sink({
+      respond: (stage, { address }) => (stage === 'rcpt' && address === 'gone@example.org' ? { code: 550 } : undefined),
+    })
+    const relay = relayTo(smtp.url)
+    expect(await sendOne(relay, mail, 'gone@example.org')).toMatchObject({ is: 'refused', about: 'recipient' })
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(smtp.counters.connections).toBe(1)
+    expect(smtp.mails.map((taken) => taken.recipients)).toEqual([['ann@example.org']])
+  })
+
+  it('never opens more connections than allowed, and all who wait are served', async () => {
+    const smtp = await sink()
+    const relay = relayTo(smtp.url, { maxConnections: 3 })
+    const results = await Promise.all(Array.from({ length: 60 }, async () => sendOne(relay)))
+    expect(results.every((result) => result.is === 'accepted')).toBe(true)
+    expect(smtp.counters).toMatchObject({ connections: 3, mails: 60 })
+  })
+
+  it('replaces a connection after its share of mails', async () => {
+    const smtp = await sink()
+    const relay = relayTo(smtp.url, { maxMailsPerConnection: 2 })
+    for (let i = 0; i < 5; i++) await sendOne(relay)
+    expect(smtp.counters.connections).toBe(3)
+  })
+
+  it('ends idle connections with QUIT', async () => {
+    const server = await startScriptedRelay()
+    cleanups.push(() => server.stop())
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { idleMs: 50 })
+    await sendOne(relay)
+    await until(() => server.open() === 0)
+    expect(server.commands.at(-1)).toBe('QUIT')
+    expect(relay.stats()).toMatchObject({ idle: 0, inUse: 0 })
+  })
+
+  it('a connection that the relay ended while it was idle is not handed out', async () => {
+    const { relay, server } = await scripted({ replies: { RSET: (socket) => socket.destroy() } })
+    await sendOne(relay)
+    await until(() => server.open() === 0)
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(relay.stats().failures).toBe(0)
+  })
+
+  it('an old connection must answer before it is handed out', async () => {
+    let now = 0
+    const server = await startScriptedRelay()
+    cleanups.push(() => server.stop())
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { now: () => now })
+    await relay.verify(never)
+    now += 5_000
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(server.commands.map((line) => line.split(' ')[0]).slice(0, 3)).toEqual(['EHLO', 'RSET', 'MAIL'])
+  })
+
+  it('who gives up waiting takes no connection with him', async () => {
+    const smtp = await sink()
+    const relay = relayTo(smtp.url, { maxConnections: 1 })
+    const held = await relay.acquire(never)
+    const abort = new AbortController()
+    const waiting = unavailable(relay.acquire(abort.signal))
+    abort.abort()
+    expect(await waiting).toMatchObject({ reason: 'aborted' })
+    held.release()
+    held.release()
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+  })
+
+  it('a session given back in the middle of a mail is destroyed', async () => {
+    const { relay, server } = await scripted({ replies: { DOT: () => undefined } })
+    const session = await relay.acquire(never)
+    const sending = session.send(envelope, mail, never)
+    await until(() => server.messages.length === 1)
+    session.release()
+    expect(await sending).toMatchObject({ is: 'ambiguous' })
+    expect(relay.stats()).toMatchObject({ idle: 0, inUse: 0 })
+  })
+
+  it('close ends what is idle, what is in use and what waits, and leaves nothing running', async () => {
+    const { relay, server } = await scripted({ replies: { DOT: () => undefined } })
+    const idle = await relay.acquire(never)
+    const sending = sendOne(relay)
+    await until(() => server.messages.length === 1)
+    idle.release()
+    const other = relayTo(`smtp://127.0.0.1:${server.port}`, { maxConnections: 1 })
+    await other.acquire(never)
+    const waiting = unavailable(other.acquire(never))
+    await Promise.all([relay.close(), relay.close(), other.close()])
+    expect(await sending).toMatchObject({ is: 'ambiguous' })
+    expect(await waiting).toMatchObject({ reason: 'relay-closed' })
+    expect(await unavailable(relay.acquire(never))).toMatchObject({ reason: 'relay-closed' })
+    expect(relay.stats()).toMatchObject({ connecting: 0, inUse: 0, idle: 0, waiting: 0 })
+    await until(() => server.open() === 0)
+    expect(process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap')).toEqual([])
+  })
+})
