@@ -1,0 +1,205 @@
+import { Client } from 'pg'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { openDatabase, type Database } from '../../../src/infra/postgres/database.ts'
+import { SqlError, type Sql } from '../../../src/std/sql.ts'
+import { startPostgres, type PostgresServer } from '../../../stack/postgres-server.ts'
+import { open } from './migrated-database.ts'
+
+// A server of its own: these tests stop it.
+let server: PostgresServer
+const opened: Database[] = []
+
+beforeAll(async () => {
+  server = await startPostgres()
+  await run(
+    `CREATE TABLE note (id int PRIMARY KEY, body text UNIQUE CHECK (length(body) < 50), CONSTRAINT no_ghost CHECK (body <> 'ghost'))`,
+  )
+})
+afterAll(async () => server.stop())
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((database) => database.end()))
+  await run('TRUNCATE note')
+})
+
+test('values arrive as the port says: ids and bigint as strings, jsonb parsed, bytea as Buffer, timestamptz as Date', async () => {
+  const [row] = await pool().sql.query(
+    `SELECT '00000000-0000-4000-8000-000000000001'::uuid AS id, 9007199254740993::bigint AS big, '{"a":[1]}'::jsonb AS json,
+            '\\x00ff'::bytea AS bytes, '2026-01-02T03:04:05.678Z'::timestamptz AS at, 7 AS int, NULL AS nothing`,
+  )
+  expect(row).toEqual({
+    id: '00000000-0000-4000-8000-000000000001',
+    big: '9007199254740993',
+    json: { a: [1] },
+    bytes: Buffer.from([0, 255]),
+    at: new Date('2026-01-02T03:04:05.678Z'),
+    int: 7,
+    nothing: null,
+  })
+})
+
+test('a transaction commits what it did when its work returns and nothing when its work throws', async () => {
+  const database = pool()
+  await expect(
+    database.transaction(async (tx) => {
+      await tx.query(`INSERT INTO note VALUES (1, 'lost')`)
+      throw new TypeError('no')
+    }),
+  ).rejects.toThrow(TypeError)
+  expect(await database.transaction(async (tx) => tx.query(`INSERT INTO note VALUES (2, 'kept') RETURNING id`))).toEqual([{ id: 2 }])
+  expect(await database.sql.query('SELECT id FROM note')).toEqual([{ id: 2 }])
+  expect(database.stats()).toEqual({ total: 1, idle: 1, waiting: 0 })
+})
+
+test('a transaction whose work swallows the error of a statement does not pretend to have committed', async () => {
+  const database = pool()
+  await expect(
+    database.transaction(async (tx) => {
+      await tx.query(`INSERT INTO note VALUES (1, 'first')`)
+      await tx.query(`INSERT INTO note VALUES (1, 'again')`).catch(() => undefined)
+    }),
+  ).rejects.toMatchObject({ name: 'SqlError', state: '25P02' })
+  expect(await database.sql.query('SELECT FROM note')).toEqual([])
+})
+
+test("a statement sent to a transaction that has ended is refused instead of running in somebody else's", async () => {
+  let escaped: Sql | undefined
+  await pool().transaction(async (tx) => {
+    escaped = tx
+  })
+  await expect(escaped?.query('SELECT 1')).rejects.toThrow('has ended')
+})
+
+test('errors carry the SQLSTATE and the constraint and never a value of a row', async () => {
+  const { sql } = pool()
+  const secret = 'someone@example.com'
+  await sql.query('INSERT INTO note VALUES (1, $1)', [secret])
+  const statements: [string, unknown[], string, string | undefined][] = [
+    ['INSERT INTO note VALUES (2, $1)', [secret], '23505', 'note_body_key'],
+    ['INSERT INTO note VALUES (2, $1)', ['ghost'], '23514', 'no_ghost'],
+    ['SELECT $1::uuid', [secret], '22P02', undefined],
+    ['SELECT $1::text::int', [secret], '22P02', undefined],
+    ['SELECT $1::jsonb', [`{"a": ${secret}}`], '22P02', undefined],
+    ['SELECT $1::text', [`${secret}\0`], '22021', undefined],
+    [`DO $$ BEGIN RAISE EXCEPTION '${secret}'; END $$`, [], 'P0001', undefined],
+  ]
+  for (const [text, parameters, state, constraint] of statements) {
+    const error = await sql.query(text, parameters).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(SqlError)
+    expect(error).toMatchObject({ state, constraint })
+    expect(`${String(error)} ${JSON.stringify(error)} ${String((error as SqlError).cause)}`).not.toMatch(/someone|ghost@/)
+  }
+  expect(await sql.query('SELECT 1 AS still')).toEqual([{ still: 1 }])
+})
+
+test('a name that is wrong is still said, because it is ours', async () => {
+  await expect(pool().sql.query('SELECT * FROM nowhere')).rejects.toThrow('relation "nowhere" does not exist (SQLSTATE 42P01)')
+})
+
+test('every connection has its time limits', async () => {
+  const { sql } = pool({ statementTimeoutMs: 1_234 })
+  const settings = await sql.query<{ name: string; setting: string }>(
+    `SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY 1`,
+  )
+  expect(settings).toEqual([
+    { name: 'idle_in_transaction_session_timeout', setting: '30000' },
+    { name: 'lock_timeout', setting: '5000' },
+    { name: 'statement_timeout', setting: '1234' },
+  ])
+  await expect(pool({ statementTimeoutMs: 50 }).sql.query('SELECT pg_sleep(10)')).rejects.toMatchObject({ state: '57014' })
+})
+
+test.each(['fast', 'immediate'] as const)(
+  'a server restart (%s) fails what is under way, ends no process, and the next call connects anew',
+  async (mode) => {
+    const trouble = vi.fn<(cause: string) => void>()
+    const database = pool({}, trouble)
+    await Promise.all([database.sql.query('SELECT pg_sleep(0.05)'), database.sql.query('SELECT 1')])
+
+    let entered = () => {}
+    const inside = new Promise<void>((resolve) => (entered = resolve))
+    let restarted = () => {}
+    const restart = new Promise<void>((resolve) => (restarted = resolve))
+    // One checked out and silent, one in the middle of a statement, the others idle.
+    const silent = database.transaction(async (tx) => {
+      await tx.query(`INSERT INTO note VALUES (1, 'never')`)
+      entered()
+      await restart
+      return tx.query('SELECT 1')
+    })
+    const running = database.sql.query('SELECT pg_sleep(60)')
+    const ends = Promise.allSettled([silent, running])
+    await inside
+    await server.restart(mode)
+    restarted()
+    for (const end of await ends) expect(end).toMatchObject({ status: 'rejected', reason: { name: 'SqlError' } })
+    expect(trouble).toHaveBeenCalled()
+
+    expect(await database.sql.query('SELECT id FROM note')).toEqual([])
+    expect(database.stats()).toEqual({ total: 1, idle: 1, waiting: 0 })
+  },
+)
+
+test('a connection that is cut inside a transaction is not used again', async () => {
+  const database = pool({ max: 1 })
+  const cut = database.transaction(async (tx) => {
+    const [me] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    await run(`SELECT pg_terminate_backend(${me?.pid})`)
+    await tx.query('SELECT 1')
+  })
+  await expect(cut).rejects.toBeInstanceOf(SqlError)
+  expect(await database.sql.query('SELECT 1 AS alive')).toEqual([{ alive: 1 }])
+})
+
+test('without a server the error has no state and says what failed', async () => {
+  const database = pool()
+  await server.halt()
+  try {
+    await expect(database.sql.query('SELECT 1')).rejects.toMatchObject({ name: 'SqlError', state: undefined })
+    await expect(database.transaction(async () => 1)).rejects.toThrow(/^The connection to the database failed: .*ECONNREFUSED/)
+  } finally {
+    await server.resume()
+  }
+})
+
+test('nobody waits for a free connection longer than the connect timeout', async () => {
+  const database = pool({ max: 1, connectTimeoutMs: 100 })
+  await database.transaction(async () => {
+    await expect(database.sql.query('SELECT 1')).rejects.toMatchObject({ name: 'SqlError', state: undefined })
+  })
+})
+
+test('end is one promise for every caller and refuses what comes later', async () => {
+  const database = open(server.url)
+  await database.sql.query('SELECT 1')
+  expect(database.end()).toBe(database.end())
+  await database.end()
+  await expect(database.sql.query('SELECT 1')).rejects.toBeInstanceOf(SqlError)
+})
+
+test('a host name with several addresses that all refuse is reported with a cause', async () => {
+  const database = openDatabase({
+    connection: { host: 'localhost', port: 1, user: 'nobody', database: 'none' },
+    max: 1,
+    applicationName: 'test',
+    statementTimeoutMs: 1_000,
+    connectTimeoutMs: 1_000,
+  })
+  opened.push(database)
+  await expect(database.sql.query('SELECT 1')).rejects.toThrow('ECONNREFUSED')
+})
+
+function pool(settings: Parameters<typeof open>[1] = {}, onTrouble?: (cause: string) => void): Database {
+  const database = open(server.url, settings, onTrouble)
+  opened.push(database)
+  return database
+}
+
+async function run(statement: string): Promise<void> {
+  const client = new Client({ connectionString: server.url })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
