@@ -38,15 +38,9 @@ function reasonOf(status: number): string {
 
 function judgeFailure(failure: WebhookFailure, durationMs: number): Performed {
   const reply = { durationMs, error: words[failure] }
-  switch (failure) {
-    case 'url-refused':
-    case 'address-refused':
-      return { is: 'dead', reason: failure, reply }
-    case 'stopped':
-      return { is: 'retry', reason: failure, afterMs: 1_000, burnsAttempt: false, reply }
-    default:
-      return { is: 'retry', reason: failure, burnsAttempt: true, reply }
-  }
+  if (failure === 'url-refused' || failure === 'address-refused') return { is: 'dead', reason: failure, reply }
+  if (failure === 'stopped') return { is: 'retry', reason: failure, afterMs: 1_000, burnsAttempt: false, reply }
+  return { is: 'retry', reason: failure, burnsAttempt: true, reply }
 }
 
 const words: Readonly<Record<WebhookFailure, string>> = {

@@ -20,9 +20,12 @@ function signingKey(secret: string): Uint8Array | null {
   if (!secret.startsWith(prefix)) return secret === '' ? null : Buffer.from(secret, 'utf8')
   const text = secret.slice(prefix.length)
   const key = Buffer.from(text, 'base64')
-  const unpadded = (base64: string): string => base64.replace(/=+$/, '')
   if (unpadded(key.toString('base64')) !== unpadded(text)) return null
   return key.length >= 24 && key.length <= 64 ? key : null
 }
 
 const prefix = 'whsec_'
+
+function unpadded(base64: string): string {
+  return base64.replace(/=+$/, '')
+}

@@ -77,6 +77,7 @@ function freeze(intent: Intent, message: WebhookMessage): Frozen {
 /** @throws {Error} the row holds what no version of this channel wrote. */
 function envelopeOf(frozen: Frozen): Pick<WebhookEnvelope, 'endpointId' | 'webhookId'> {
   const { endpointId, webhookId } = frozen.envelope
-  if (typeof endpointId !== 'string' || typeof webhookId !== 'string') throw new Error('The frozen envelope names no endpoint and webhook id.')
+  if (typeof endpointId !== 'string' || typeof webhookId !== 'string')
+    throw new Error('The frozen envelope names no endpoint and webhook id.')
   return { endpointId, webhookId }
 }

@@ -1,0 +1,48 @@
+import type { Intent } from '../../delivery/intent.ts'
+import type { Prepared } from '../../delivery/kind.ts'
+import type { Sql } from '../../std/sql.ts'
+import { judge, missingRow } from '../eligibility.ts'
+import { readReward, type FoundReward } from './reward-row.ts'
+import { notDeliverable } from './start-condition.ts'
+
+export interface PrepareSettings<Message> {
+  readonly missingRowWaitMs: number
+  readonly pausedRecheckMs: number
+  readonly referralLinkTemplate: string | null
+  /** The delivery method, and channel, that this prepares for. */
+  readonly method: 'email' | 'webhook'
+  /** The message, or the reason why there is nowhere to send it. */
+  message(row: FoundReward, intent: Intent, referralLinkTemplate: string | null): Message | { readonly dead: string }
+}
+
+/**
+ * Decides what becomes of a reward now. What is final is said before what waits: a revoked reward of a paused campaign is
+ * skipped at once.
+ */
+export async function prepareReward<Message extends object>(
+  intent: Intent,
+  read: Sql,
+  settings: PrepareSettings<Message>,
+): Promise<Prepared<Message>> {
+  const row = await readReward(intent, read)
+  const eligibility = { ...settings, now: row.now }
+  if (row.user_reward_id === null) return refuse(missingRow(intent, eligibility))
+  const undeliverable = notDeliverable(row.status, row.expired)
+  if (undeliverable !== null) return { is: 'skip', reason: undeliverable }
+  const judged = judge(row, intent, eligibility)
+  if (judged.is !== 'go') return judged
+  // Once begun, a delivery keeps its way: what was frozen belongs to one channel.
+  const method = intent.frozen === null ? row.delivery_method : settings.method
+  if (method !== settings.method) return elsewhere(method)
+  const message = settings.message(row, intent, settings.referralLinkTemplate)
+  return 'dead' in message ? { is: 'dead', reason: message.dead } : { is: 'message', message }
+}
+
+function refuse(judged: ReturnType<typeof missingRow>): Prepared<never> {
+  return judged.is === 'go' ? { is: 'skip', reason: 'not-found' } : judged
+}
+
+function elsewhere(method: string): Prepared<never> {
+  if (method === 'email' || method === 'webhook') return { is: 'channel', channel: method }
+  return { is: 'skip', reason: method === 'manual' ? 'manual' : 'unknown-delivery-method' }
+}

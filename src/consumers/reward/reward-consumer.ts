@@ -1,0 +1,63 @@
+import type { IntentDraft } from '../../delivery/intent.ts'
+import type { IntentKind } from '../../delivery/kind.ts'
+import { scheduleOf } from '../../delivery/webhook/webhook-schedule.ts'
+import type { AnyEvent } from '../../events/event.ts'
+import type { Consumer } from '../../worker/consumer.ts'
+import { randomCode } from './reward-code.ts'
+import { rewardEnded, startReward } from './reward-books.ts'
+import { prepareReward } from './prepare-reward.ts'
+import { rewardMail, withMailCode } from './reward-mail.ts'
+import { rewardWebhook, withWebhookCode } from './reward-webhook.ts'
+
+export interface RewardSettings {
+  /** `MISSING_ROW_WAIT_MS`. */
+  readonly missingRowWaitMs: number
+  /** `CAMPAIGN_PAUSED_RECHECK_MS`. */
+  readonly pausedRecheckMs: number
+  /** `REFERRAL_LINK_TEMPLATE`, holding `{referral_code}`; null when it is not set. */
+  readonly referralLinkTemplate: string | null
+  /** What stands for `{random}` in a code; unguessable by default. */
+  readonly randomCode?: () => string
+}
+
+/**
+ * Delivers earned rewards. How a reward is delivered only its row says, and accept reads nothing: the intent begins on the
+ * webhook channel, and the kind there hands it to the email channel when the row says so (and back, while it has not started).
+ */
+export function createRewardConsumer(settings: RewardSettings): Consumer {
+  const code = settings.randomCode ?? randomCode
+  const email: IntentKind<'email'> = {
+    ...kind,
+    channel: 'email',
+    prepare: (intent, read) => prepareReward(intent, read, { ...settings, method: 'email', message: rewardMail }),
+    start: (intent, message, tx) => startReward(intent, tx, code, (code) => withMailCode(message, code)),
+    ended: rewardEnded,
+  }
+  const webhook: IntentKind<'webhook'> = {
+    ...kind,
+    channel: 'webhook',
+    prepare: (intent, read) => prepareReward(intent, read, { ...settings, method: 'webhook', message: rewardWebhook }),
+    start: (intent, message, tx) => startReward(intent, tx, code, (code) => withWebhookCode(message, code)),
+    ended: rewardEnded,
+    schedule: scheduleOf,
+  }
+  return { name: 'reward-workers', types: ['reward.earned'], accept, kinds: [email, webhook] }
+}
+
+const kind = { kind: 'reward', version: 1 } as const
+
+/** One delivery per `user_reward_id`, however many events name it. */
+function accept(event: AnyEvent): readonly IntentDraft[] {
+  if (event.type !== 'reward.earned') return []
+  const { user_reward_id, user_id, campaign_id } = event.data
+  return [
+    {
+      ...kind,
+      channel: 'webhook',
+      key: `reward:${user_reward_id}`,
+      campaignId: campaign_id,
+      userId: user_id,
+      data: { user_reward_id },
+    },
+  ]
+}

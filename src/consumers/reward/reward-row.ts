@@ -1,0 +1,86 @@
+import type { Intent, Json } from '../../delivery/intent.ts'
+import type { Sql } from '../../std/sql.ts'
+import { eligibilityColumns, eligibilityJoins, type EligibilityRow } from '../eligibility.ts'
+import { personColumns, type PersonRow } from '../person-mail.ts'
+
+/** Everything that deciding about one reward takes. The columns of a row that does not exist (yet) are null. */
+export type RewardRow = MissingReward | FoundReward
+
+export interface MissingReward extends EligibilityRow {
+  /** The database's clock. */
+  readonly now: Date
+  readonly user_reward_id: null
+}
+
+export interface FoundReward extends EligibilityRow, PersonRow {
+  readonly now: Date
+  readonly user_reward_id: string
+  readonly status: string
+  readonly expired: boolean
+  readonly reward_id: string
+  readonly reward_name: string
+  readonly reward_description: string | null
+  readonly reward_type: string
+  readonly delivery_method: string
+  readonly code: string | null
+  readonly code_template: string | null
+  readonly value: Json
+  readonly instructions: Json
+  readonly template_id: string | null
+  readonly template_updated_at: Date | null
+  readonly template_subject: string | null
+  readonly template_html: string | null
+  readonly template_text: string | null
+  readonly webhook_id: string | null
+  readonly webhook_url: string | null
+  readonly webhook_secret: string | null
+  readonly retry_enabled: boolean | null
+  readonly max_retries: number | null
+}
+
+/** Reads the reward of an intent in one statement, which sees one moment. */
+export async function readReward(intent: Intent, read: Sql): Promise<RewardRow> {
+  const endpoint = intent.frozen?.envelope['endpointId']
+  const [row] = await read.query<RewardRow>(statement, [userRewardIdOf(intent), typeof endpoint === 'string' ? endpoint : null])
+  if (row === undefined) throw new Error('The statement that reads a reward returned no row.')
+  return row
+}
+
+/** @throws {Error} the intent was not written by this consumer. */
+export function userRewardIdOf(intent: Intent): string {
+  const id = intent.data['user_reward_id']
+  if (typeof id !== 'string') throw new Error('The intent names no user_reward_id.')
+  return id
+}
+
+/**
+ * The clock comes first and everything else is joined to it, so that there always is a row. $2 is the endpoint that an intent
+ * has started with: it stays with that one. Reward data goes before the reward's own configuration.
+ */
+const statement = `
+  SELECT asked.now, ur.id AS user_reward_id, ur.status, coalesce(ur.expires_at <= asked.now, false) AS expired,
+    r.id AS reward_id, r.name AS reward_name, r.description AS reward_description, r.type AS reward_type, r.delivery_method,
+    nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template,
+    coalesce(nullif(ur.reward_data->'value', 'null'), r.config->'value') AS value,
+    coalesce(nullif(ur.reward_data->'instructions', 'null'), r.config->'instructions') AS instructions,
+    ${personColumns}, ${eligibilityColumns},
+    t.id AS template_id, t.updated_at AS template_updated_at, t.subject AS template_subject, t.html_body AS template_html,
+    t.text_body AS template_text,
+    w.id AS webhook_id, w.url AS webhook_url, w.secret AS webhook_secret, w.retry_enabled, w.max_retries
+  FROM (SELECT now() AS now, $1::uuid AS id) asked
+  LEFT JOIN user_rewards ur ON ur.id = asked.id
+  LEFT JOIN rewards r ON r.id = ur.reward_id
+  LEFT JOIN waitlist_users u ON u.id = ur.user_id
+  ${eligibilityJoins}
+  LEFT JOIN LATERAL (
+    SELECT * FROM email_templates
+    WHERE campaign_id = c.id AND type = 'custom' AND name = 'reward_delivery' AND enabled AND deleted_at IS NULL
+    ORDER BY id LIMIT 1
+  ) t ON r.delivery_method = 'email'
+  LEFT JOIN LATERAL (
+    SELECT * FROM webhooks
+    WHERE (campaign_id = c.id OR (campaign_id IS NULL AND account_id = c.account_id))
+      AND status = 'active' AND deleted_at IS NULL
+      AND (id = $2::uuid OR ($2::uuid IS NULL AND url = r.delivery_config->>'webhook_url'))
+    ORDER BY campaign_id IS NULL, id LIMIT 1
+  ) w ON true`
