@@ -9,6 +9,8 @@ import type { GroupConsumerOptions } from './group-consumer.ts'
 import { withHeartbeats } from './heartbeats.ts'
 import { OwnedAssignment } from './owned-assignment.ts'
 import { fetchedFrom, partitionBatch } from './partition-batch.ts'
+import { partitionControl } from './partition-control.ts'
+import type { PartitionControl } from './partition-control.ts'
 import { within } from './within.ts'
 
 export interface MemberOptions extends GroupConsumerOptions {
@@ -42,6 +44,7 @@ export class GroupMember {
   readonly #options: MemberOptions
   readonly #host: MemberHost
   readonly #consumer: Consumer
+  readonly #control: PartitionControl
   readonly #cut: () => void
   readonly #over = Promise.withResolvers<Error | undefined>()
   readonly #draining = new AbortController()
@@ -64,6 +67,7 @@ export class GroupMember {
       mayRestart: () => !this.#isDraining,
     })
     this.#consumer = consumer
+    this.#control = partitionControl(consumer, options.topic)
     this.#cut = cut
     consumer.on('consumer.group_join', ({ payload }) => {
       this.#joinEnded()
@@ -96,14 +100,11 @@ export class GroupMember {
 
   /** Stops fetching from all partitions. */
   hold(): void {
-    const { topic } = this.#options
-    this.#whileRunning(() => this.#consumer.pause([{ topic, partitions: [...(this.#assignment?.partitions ?? [])] }]))
+    this.#control.pause(this.#assignment?.partitions ?? [])
   }
 
   release(): void {
-    const assignment = this.#assignment
-    if (!assignment || assignment.ended || this.#isDraining) return
-    this.#whileRunning(() => this.#consumer.resume([{ topic: this.#options.topic, partitions: assignment.placed() }]))
+    if (this.#assignment && !this.#assignment.ended && !this.#isDraining) this.#control.resume(this.#assignment.placed())
   }
 
   /** See RecordSource.commit. The check and the call stand in one tick: kafkajs fixes the generation before it first waits. */
@@ -267,17 +268,8 @@ export class GroupMember {
 
   #seek(assignment: OwnedAssignment, partition: number, offset: bigint): void {
     if (typeof offset !== 'bigint' || offset < 0n) throw new RangeError(`partition ${partition} cannot go on at ${String(offset)}`)
-    this.#whileRunning(() => this.#consumer.seek({ topic: this.#options.topic, partition, offset: String(offset) }))
+    this.#control.seek(partition, offset)
     assignment.moveTo(partition, offset)
-  }
-
-  /** Between a crash and its event kafkajs has no group to act on; the next join sets everything anew. */
-  #whileRunning(act: () => void): void {
-    try {
-      act()
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('Consumer group was not initialized'))) throw error
-    }
   }
 }
 

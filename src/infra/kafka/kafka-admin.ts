@@ -5,6 +5,7 @@ import type { LogAdmin } from '../../worker/log-admin.ts'
 import { isBrokerError } from './client-error.ts'
 import { createKafkaClient } from './client.ts'
 import type { KafkaClient, KafkaSettings } from './client.ts'
+import { resetOffsets } from './offset-reset.ts'
 import { within } from './within.ts'
 
 /**
@@ -83,19 +84,7 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       await connected(signal)
     },
     topics: partitionCounts,
-    createTopic: ({ name, partitions, replicationFactor, config }) =>
-      ask((admin) =>
-        admin.createTopics({
-          topics: [
-            {
-              topic: name,
-              numPartitions: partitions,
-              ...(replicationFactor === undefined ? {} : { replicationFactor }),
-              configEntries: Object.entries(config ?? {}).map(([entry, value]) => ({ name: entry, value })),
-            },
-          ],
-        }),
-      ),
+    createTopic: (topic) => ask((admin) => create(admin, topic)),
     growTopic: async (name, partitions) => {
       const count = (await partitionCounts([name])).get(name)
       if (count === undefined) throw new OperatorError(`topic "${name}" does not exist on ${settings.brokers.join(', ')}`)
@@ -130,8 +119,8 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       const { members } = await groupState(group)
       if (members > 0)
         throw new OperatorError(`group "${group}" has ${members} running member(s): stop its workers before its offsets are moved`)
-      const partitions = [...wanted].map(([partition, offset]) => ({ partition, offset: String(offset) }))
-      await ask((admin) => admin.setOffsets({ groupId: group, topic, partitions }))
+      const { client } = await connected()
+      await resetOffsets(client.kafka, group, topic, wanted)
       const now = await committed(group, topic)
       const wrong = [...wanted].find(([partition, offset]) => now.get(partition) !== offset)
       if (wrong) throw new Error(`the offset of partition ${wrong[0]} of "${topic}" was not set for group "${group}"`)
@@ -141,6 +130,25 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       connection = undefined
       if (open) await close(await open)
     },
+  }
+}
+
+async function create(
+  admin: Admin,
+  { name, partitions, replicationFactor, config }: Parameters<LogAdmin['createTopic']>[0],
+): Promise<boolean> {
+  const topic = {
+    topic: name,
+    numPartitions: partitions,
+    ...(replicationFactor === undefined ? {} : { replicationFactor }),
+    configEntries: Object.entries(config ?? {}).map(([entry, value]) => ({ name: entry, value })),
+  }
+  try {
+    return await admin.createTopics({ topics: [topic] })
+  } catch (error) {
+    // kafkajs gathers the reasons of all topics behind a sentence that says nothing.
+    if (!(error instanceof kafkajs.KafkaJSAggregateError)) throw error
+    throw new OperatorError(`topic "${name}" cannot be created: ${error.errors.map(messageOf).join('; ')}`)
   }
 }
 
@@ -160,6 +168,7 @@ async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<C
     return { admin, client }
   } catch (error) {
     client.cut()
+    signal?.throwIfAborted()
     throw new OperatorError(
       `no Kafka broker answers at ${settings.brokers.join(', ')} (${messageOf(error)}): start Kafka there, or correct KAFKA_BROKERS`,
     )

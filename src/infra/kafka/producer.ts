@@ -1,0 +1,79 @@
+import kafkajs from 'kafkajs'
+import type { ICustomPartitioner, Message, Producer } from 'kafkajs'
+import { messageOf, OperatorError } from '../../std/failure.ts'
+import { isBrokerError } from './client-error.ts'
+import { createKafkaClient } from './client.ts'
+import type { KafkaSettings } from './client.ts'
+import { within } from './within.ts'
+
+/** Puts records into the log, acknowledged by all replicas. */
+export interface LogProducer {
+  /** Throws an OperatorError that names the brokers when none answers. */
+  connect(): Promise<void>
+  /** Throws an OperatorError when the topic is missing, and whatever the broker says; some of the messages may be in the log even so. */
+  send(topic: string, messages: Message[]): Promise<void>
+  disconnect(): Promise<void>
+}
+
+/**
+ * Acks of all replicas and no idempotence: kafkajs calls its own experimental, and #1005 reports lost sends. So a retry may double a record; every
+ * reader of ours knows records by their event id.
+ */
+export function createLogProducer(settings: KafkaSettings): LogProducer {
+  const { kafka, cut } = createKafkaClient(settings, { retries: 5 })
+  const producer = kafka.producer({
+    idempotent: false,
+    allowAutoTopicCreation: false,
+    createPartitioner: partitionOrKey,
+    metadataMaxAge: 60_000,
+  })
+  return {
+    connect: async () => {
+      try {
+        await producer.connect()
+      } catch (error) {
+        throw new OperatorError(
+          `no Kafka broker answers at ${settings.brokers.join(', ')} (${messageOf(error)}): start Kafka there, or correct KAFKA_BROKERS`,
+        )
+      }
+    },
+    send: async (topic, messages) => {
+      try {
+        for (let from = 0; from < messages.length; from += SEND_LIMIT)
+          await sendAll(producer, topic, messages.slice(from, from + SEND_LIMIT))
+      } catch (error) {
+        if (!isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
+        throw new OperatorError(
+          `topic "${topic}" does not exist on ${settings.brokers.join(', ')}: create it with \`workerctl topics apply\``,
+        )
+      }
+    },
+    disconnect: async () => {
+      await within(DISCONNECT_GRACE_MS, producer.disconnect().catch(noop)) // what it could not end, the cut does
+      cut()
+    },
+  }
+}
+
+/** kafkajs copies the messages of a partition once per message; short lists keep that cheap. */
+const SEND_LIMIT = 500
+
+const DISCONNECT_GRACE_MS = 5_000
+
+const noop = () => undefined
+
+async function sendAll(producer: Producer, topic: string, messages: Message[]): Promise<void> {
+  const acknowledged = await producer.send({ topic, messages, acks: -1 })
+  // kafkajs leaves out, without a word, what goes to a partition that its metadata does not know.
+  if (messages.length > 0 && acknowledged.length === 0) throw new Error(`the broker acknowledged nothing of what was sent to "${topic}"`)
+}
+
+/** The message's own partition where the topic has it, else Kafka's usual choice by key. */
+const partitionOrKey: ICustomPartitioner = () => {
+  const byKey = kafkajs.Partitioners.DefaultPartitioner()
+  return ({ topic, partitionMetadata, message }) => {
+    const { partition, ...rest } = message
+    if (partition !== undefined && partitionMetadata.some(({ partitionId }) => partitionId === partition)) return partition
+    return byKey({ topic, partitionMetadata, message: rest })
+  }
+}

@@ -1,0 +1,107 @@
+import { inject } from 'vitest'
+import { createKafkaAdmin } from '../../../src/infra/kafka/kafka-admin.ts'
+import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
+import type { KafkaSettings } from '../../../src/infra/kafka/client.ts'
+import { createKafkaSource } from '../../../src/infra/kafka/kafka-source.ts'
+import type { KafkaSourceOptions } from '../../../src/infra/kafka/kafka-source.ts'
+import type { LogAdmin } from '../../../src/worker/log-admin.ts'
+import type { Assignment, PartitionBatch, RecordSource, SourceHandlers, SourceReport } from '../../../src/worker/record-source.ts'
+import { freshGroupName, freshTopicName } from '../../support/fresh.ts'
+
+export function kafkaSettings(): KafkaSettings {
+  return { brokers: inject('kafkaBootstrap'), clientId: 'contract' }
+}
+
+/** A member under test with everything that it was told and that it told. */
+export interface Member {
+  readonly source: RecordSource
+  readonly assignments: Assignment[]
+  readonly batches: PartitionBatch[]
+  readonly reports: SourceReport[]
+  start(): Promise<void>
+  /** Values handled so far, `partition:value`, in order. */
+  values(): string[]
+  reported<Is extends SourceReport['is']>(is: Is): Extract<SourceReport, { is: Is }>[]
+}
+
+export interface Scene extends AsyncDisposable {
+  readonly topic: string
+  readonly group: string
+  readonly admin: LogAdmin
+  /** A member whose partitions start at 0 and whose batches are taken whole, where `handlers` says nothing else. */
+  member(handlers?: Partial<SourceHandlers>, options?: Partial<KafkaSourceOptions>): Member
+  produce(partition: number, values: readonly string[], options?: { compression?: number }): Promise<void>
+  members(): Promise<number>
+}
+
+/** A topic and a group of one's own; stops all members at its end. */
+export async function scene({ partitions = 1 } = {}): Promise<Scene> {
+  const settings = kafkaSettings()
+  const topic = freshTopicName()
+  const group = freshGroupName()
+  const admin = createKafkaAdmin(settings)
+  await admin.createTopic({ name: topic, partitions })
+  const { kafka, cut } = createKafkaClient(settings, { retries: 5 })
+  const producer = kafka.producer({ idempotent: false })
+  await producer.connect()
+  const sources: RecordSource[] = []
+  return {
+    topic,
+    group,
+    admin,
+    member: (handlers, options) => {
+      const member = createMember({ settings, groupId: group, topic, ...options }, handlers)
+      sources.push(member.source)
+      return member
+    },
+    produce: async (partition, values, { compression = 0 } = {}) => {
+      await producer.send({ topic, compression, messages: values.map((value) => ({ partition, key: value, value })) })
+    },
+    members: async () => (await admin.groupState(group)).members,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.allSettled(sources.map((source) => source.stop()))
+      await producer.disconnect()
+      cut()
+      await admin.disconnect()
+    },
+  }
+}
+
+function createMember(
+  options: Pick<KafkaSourceOptions, 'settings' | 'groupId' | 'topic'> & Partial<KafkaSourceOptions>,
+  handlers: Partial<SourceHandlers> = {},
+) {
+  const source = createKafkaSource({ sessionTimeoutMs: 6_000, heartbeatIntervalMs: 500, crashLimit: 3, ...options })
+  const assignments: Assignment[] = []
+  const batches: PartitionBatch[] = []
+  const reports: SourceReport[] = []
+  return {
+    source,
+    assignments,
+    batches,
+    reports,
+    start: () =>
+      source.start({
+        assigned: (assignment) => {
+          assignments.push(assignment)
+          return handlers.assigned?.(assignment) ?? Promise.resolve(startsAt(assignment, 0n))
+        },
+        batch: (batch) => {
+          batches.push(batch)
+          return handlers.batch?.(batch) ?? Promise.resolve(batch.nextOffset)
+        },
+        report: (report) => reports.push(report),
+      }),
+    values: () => batches.flatMap((batch) => valuesOf(batch).map((value) => `${batch.partition}:${value}`)),
+    reported: <Is extends SourceReport['is']>(is: Is) =>
+      reports.filter((report): report is Extract<SourceReport, { is: Is }> => report.is === is),
+  } satisfies Member
+}
+
+export function startsAt(assignment: Assignment, offset: bigint): Map<number, bigint> {
+  return new Map(assignment.partitions.map((partition) => [partition, offset]))
+}
+
+export function valuesOf(batch: PartitionBatch): string[] {
+  return batch.records.map(({ value }) => String(value))
+}
