@@ -12,12 +12,11 @@ export const mimeComposer: MimeComposer = {
       messageId: parts.messageId,
       date: parts.date,
       headers: { 'Auto-Submitted': 'auto-generated', ...headersOf(parts) },
-      text: parts.text.toWellFormed(),
-      html: parts.html.toWellFormed(),
+      text: crlfLines(parts.text),
+      html: crlfLines(parts.html),
       // The parts are text, and text that names a file or a URL stays text.
       disableFileAccess: true,
       disableUrlAccess: true,
-      newline: 'win',
     })
       .compile()
       .build(),
@@ -37,6 +36,11 @@ function mailbox({ address, name }: Mailbox): { address: string; name: string } 
 
 /** Longer ones are no names, and every mail client cuts them. */
 const maxNameLength = 200
+
+/** RFC 5322, 2.3: CR and LF occur only together. */
+function crlfLines(text: string): string {
+  return text.toWellFormed().replace(/\r\n?|\n/g, '\r\n')
+}
 
 /** Control characters and line separators become blanks: no value can begin a new header, in any client's reading. */
 function oneLine(text: string): string {

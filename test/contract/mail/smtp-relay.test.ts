@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { MailRelay, SendResult } from '../../../src/delivery/email/mail-relay.ts'
@@ -16,7 +17,7 @@ const never = new AbortController().signal
 const cleanups: (() => Promise<unknown>)[] = []
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
 function relayTo(url: string, options: Partial<SmtpRelayOptions> = {}): SmtpRelay {
@@ -61,6 +62,12 @@ async function unavailable(work: Promise<unknown>): Promise<RelayUnavailable> {
   )
   if (error instanceof RelayUnavailable) return error
   throw new Error(`expected RelayUnavailable, got ${String(error)}`)
+}
+
+/** Sends a byte of a reply that never ends, every few milliseconds. */
+function drip(socket: Socket): void {
+  const timer = setInterval(() => socket.write('2'), 10)
+  socket.on('close', () => clearInterval(timer))
 }
 
 describe('what the reply means', () => {
@@ -169,12 +176,6 @@ describe('what is known when the connection ends', () => {
 })
 
 describe('deadlines', () => {
-  /** Sends a byte of a reply that never ends, every few milliseconds. */
-  const drip = (socket: import('node:net').Socket) => {
-    const timer = setInterval(() => socket.write('2'), 10)
-    socket.on('close', () => clearInterval(timer))
-  }
-
   it.each([
     ['MAIL', 'not-sent'],
     ['DOT', 'ambiguous'],

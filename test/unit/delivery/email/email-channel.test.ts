@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest'
+import { createEmailChannel } from '../../../../src/delivery/email/email-channel.ts'
+import type { MailMessage } from '../../../../src/delivery/email/mail-message.ts'
+import type { MailRelay, SendResult } from '../../../../src/delivery/email/mail-relay.ts'
+import { RelayUnavailable } from '../../../../src/delivery/email/mail-relay.ts'
+import { TemplateError } from '../../../../src/delivery/email/mail-template.ts'
+import type { MailParts } from '../../../../src/delivery/email/mime.ts'
+import type { Intent } from '../../../../src/delivery/intent.ts'
+
+const never = new AbortController().signal
+const intent: Intent = {
+  id: '1',
+  group: 'email-workers',
+  kind: 'mail',
+  version: 1,
+  channel: 'email',
+  key: 'k',
+  class: 'live',
+  coalesce: false,
+  eventId: 'e1',
+  eventAt: null,
+  campaignId: 'c1',
+  userId: 'u1',
+  destination: null,
+  data: {},
+  attempt: 0,
+  ambiguous: 0,
+  waitingSince: null,
+  reason: null,
+  createdAt: new Date(0),
+  frozen: null,
+  claim: { id: '1', owner: 'o', claims: 1 },
+}
+const message: MailMessage = {
+  type: 'welcome',
+  campaignId: 'c1',
+  userId: 'u1',
+  to: { address: 'ann@example.org', name: 'Ann' },
+  from: {},
+  template: { from: 'built-in', type: 'welcome' },
+  templateId: null,
+  values: {},
+  branding: {},
+}
+
+function setUp(options: { result?: SendResult; unavailable?: RelayUnavailable; template?: TemplateError } = {}) {
+  const composed: MailParts[] = []
+  const sent: unknown[] = []
+  let released = 0
+  const relay: MailRelay = {
+    acquire: async () => {
+      if (options.unavailable) throw options.unavailable
+      return {
+        send: async (envelope, body) => {
+          sent.push({ envelope, body: Buffer.from(body).toString() })
+          return options.result ?? { is: 'accepted', code: 250, providerId: 'q1' }
+        },
+        release: () => (released += 1),
+      }
+    },
+    verify: async () => undefined,
+    stats: () => ({ connecting: 0, inUse: 0, idle: 0, waiting: 0, opened: 0, failures: 0 }),
+    close: async () => undefined,
+  }
+  const channel = createEmailChannel({
+    relay,
+    templates: {
+      render: () => {
+        if (options.template) throw options.template
+        return { subject: 'Hello', html: '<p>Hello</p>', text: 'Hello' }
+      },
+    },
+    mime: {
+      compose: async (parts) => {
+        composed.push(parts)
+        return Buffer.from('bytes')
+      },
+    },
+    ledger: null,
+    mailFrom: { address: 'news@example.com', name: 'News' },
+    deadlineMs: 60_000,
+    clock: { now: () => 1_000, sleep: async () => undefined },
+  })
+  const perform = async () => {
+    const frozen = await channel.freeze(intent, message)
+    const slot = await channel.acquire(message, never)
+    const performed = await channel.perform(intent, frozen, message, slot, never)
+    slot.release()
+    return performed
+  }
+  return { channel, composed, sent, perform, released: () => released }
+}
+
+describe('freeze', () => {
+  it('fixes envelope and bytes; the sender is the setting when the campaign has none', async () => {
+    const { channel, composed } = setUp()
+    const frozen = await channel.freeze(intent, message)
+    expect(frozen.envelope).toEqual({
+      to: 'ann@example.org',
+      from: 'news@example.com',
+      subject: 'Hello',
+      type: 'welcome',
+      templateId: null,
+      messageId: expect.stringMatching(/^<[0-9a-f]{32}@example\.com>$/),
+    })
+    expect(composed[0]).toMatchObject({ from: { address: 'news@example.com', name: 'News' }, to: { name: 'Ann' }, date: new Date(1_000) })
+  })
+
+  it('the campaign speaks under its own address, name and reply-to', async () => {
+    const { channel, composed } = setUp()
+    const from = { address: 'hi@list.example.org', name: 'The List' }
+    const frozen = await channel.freeze(intent, { ...message, from, replyTo: 'help@example.org', templateId: 't1' })
+    expect(frozen.envelope).toMatchObject({ from: 'hi@list.example.org', replyTo: 'help@example.org', templateId: 't1' })
+    expect(frozen.envelope['messageId']).toMatch(/@list\.example\.org>$/)
+    expect(composed[0]).toMatchObject({ from, replyTo: 'help@example.org' })
+    await channel.freeze(intent, { ...message, from: { address: 'hi@example.org' } })
+    expect(composed[1]?.from).toEqual({ address: 'hi@example.org' })
+  })
+
+  it.each([
+    { to: { address: 'ann@example.org, eve@example.com' } },
+    { to: { address: 'ann@example.org\r\nBcc: eve@example.com' } },
+    { to: { address: '"ann"@example.org' } },
+    { to: { address: 'ann' } },
+    { from: { address: 'news@example.com\n' } },
+    { replyTo: 'help' },
+  ])('refuses %j before anything is rendered, without repeating it', async (change) => {
+    const { channel } = setUp({ template: new TemplateError('t', 'must not be reached') })
+    const refusal = await channel.freeze(intent, { ...message, ...change }).catch((error: unknown) => error)
+    expect(refusal).toMatchObject({
+      name: 'Refusal',
+      reason: 'invalid-address',
+      message: expect.not.stringMatching(/ann|eve|example|help/),
+    })
+  })
+
+  it('a template that cannot be used is a refusal with its sentence', async () => {
+    const { channel } = setUp({ template: new TemplateError('t', 'The subject does not parse') })
+    await expect(channel.freeze(intent, message)).rejects.toMatchObject({ reason: 'template-error', message: 'The subject does not parse' })
+  })
+})
+
+describe('acquire', () => {
+  it('passes on that the relay is away', async () => {
+    const { channel } = setUp({ unavailable: new RelayUnavailable('relay-unreachable', 'a sentence', 700) })
+    await expect(channel.acquire(message, never)).rejects.toMatchObject({
+      name: 'Unavailable',
+      reason: 'relay-unreachable',
+      retryAfterMs: 700,
+      message: 'a sentence',
+    })
+  })
+})
+
+describe('perform', () => {
+  const refused = { is: 'refused', permanent: true, about: 'recipient', code: 550, enhanced: '5.1.1', stage: 'RCPT TO' } as const
+
+  it('sends the frozen bytes to the frozen recipient alone, and gives the connection back', async () => {
+    const { perform, sent, released } = setUp()
+    expect(await perform()).toEqual({ is: 'done', state: 'sent', reply: { status: 250, durationMs: 0, providerId: 'q1' } })
+    expect(sent).toEqual([{ envelope: { from: 'news@example.com', to: 'ann@example.org' }, body: 'bytes' }])
+    expect(released()).toBe(1)
+  })
+
+  it.each<[string, SendResult, object]>([
+    ['5xx to the recipient', refused, { is: 'rejected', reason: 'recipient-refused' }],
+    ['5xx to the sender', { ...refused, about: 'message', stage: 'MAIL FROM' }, { is: 'rejected', reason: 'sender-refused' }],
+    ['5xx to the message', { ...refused, about: 'message', stage: 'end of message' }, { is: 'rejected', reason: 'message-refused' }],
+    [
+      '4xx to the recipient',
+      { ...refused, permanent: false, code: 450 },
+      { is: 'retry', reason: 'recipient-deferred', burnsAttempt: true },
+    ],
+    [
+      '421',
+      { ...refused, permanent: false, about: 'relay', code: 421 },
+      { is: 'retry', reason: 'relay-busy', burnsAttempt: false, afterMs: 30_000 },
+    ],
+    [
+      '535',
+      { ...refused, permanent: false, about: 'relay', code: 535 },
+      { is: 'retry', reason: 'relay-credentials-refused', burnsAttempt: false },
+    ],
+    ['lost before the end', { is: 'not-sent', reason: 'connection-lost' }, { is: 'retry', reason: 'connection-lost', burnsAttempt: true }],
+    ['our own stop', { is: 'not-sent', reason: 'aborted' }, { is: 'retry', reason: 'aborted', burnsAttempt: false }],
+    ['no reply', { is: 'ambiguous', reason: 'deadline' }, { is: 'ambiguous', reason: 'deadline' }],
+  ])('%s', async (_name, result, expected) => {
+    expect(await setUp({ result }).perform()).toMatchObject(expected)
+  })
+
+  it('says codes in its own words', async () => {
+    expect(await setUp({ result: refused }).perform()).toMatchObject({
+      reply: { status: 550, error: 'The relay refused the recipient at RCPT TO: 550 5.1.1' },
+    })
+  })
+})
