@@ -60,7 +60,8 @@ async function flushEntries<Item, Result>(
 ): Promise<void> {
   try {
     const results = await flush(entries.map(({ item }) => item))
-    entries.forEach((entry, index) => entry.resolve(results[index] as Result))
+    if (results.length !== entries.length) throw new Error(`A flush of ${entries.length} items returned ${results.length} results.`)
+    for (const [index, result] of results.entries()) entries[index]?.resolve(result)
   } catch (error) {
     if (entries.length === 1 || isEverybodys(error)) {
       for (const entry of entries) entry.reject(error)

@@ -102,3 +102,11 @@ CREATE TABLE worker.reward_codes (
   PRIMARY KEY (campaign_id, code)
 );
 CREATE UNIQUE INDEX reward_codes_user_reward ON worker.reward_codes (user_reward_id);
+
+-- The points per referral that a campaign's ranking counts with, from campaigns.referral_config. Anything but a whole number
+-- from 0 to 999,999,999 counts as the default.
+CREATE FUNCTION worker.points_per_referral(referral_config jsonb) RETURNS int
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN CASE WHEN referral_config ->> 'points_per_referral' ~ '^[0-9]{1,9}(\.0+)?$'
+              THEN split_part(referral_config ->> 'points_per_referral', '.', 1)::int
+              ELSE 1 END;

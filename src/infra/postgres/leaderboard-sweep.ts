@@ -1,0 +1,51 @@
+import type { Sql } from '../../std/sql.ts'
+
+/**
+ * Writes a recalculation, as an intent of `group`, for each campaign whose stored positions may differ from the rule and that
+ * has none pending; returns how many. It reads the rows themselves, so it finds what no event spoke of.
+ */
+export async function sweep(sql: Sql, group: string): Promise<number> {
+  const [row] = await sql.query<{ written: number }>(sweepStatement, [group])
+  return row?.written ?? 0
+}
+
+/** Word for word the predicate of the index `waitlist_users_dirty`: the planner uses it for no other. */
+const isDirty =
+  `ranked_score IS DISTINCT FROM CASE WHEN deleted_at IS NULL AND status NOT IN ('blocked','removed') ` +
+  `THEN original_position::bigint - verified_referral_count::bigint * ranked_ppr END`
+
+// `dirty` jumps from campaign to campaign along the index: a campaign with a million dirty rows costs one probe, as one with a
+// single row does. A full re-rank writes the same points to all rows of a campaign, so one of them tells.
+const sweepStatement = `
+WITH RECURSIVE dirty (campaign_id) AS (
+  (SELECT campaign_id FROM public.waitlist_users WHERE ${isDirty} ORDER BY campaign_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT u.campaign_id FROM public.waitlist_users AS u
+           WHERE u.campaign_id > dirty.campaign_id AND ${isDirty}
+           ORDER BY u.campaign_id LIMIT 1)
+    FROM dirty
+   WHERE dirty.campaign_id IS NOT NULL
+),
+wanted AS (
+  SELECT id FROM public.campaigns WHERE id IN (SELECT campaign_id FROM dirty) AND deleted_at IS NULL
+  UNION
+  SELECT c.id
+    FROM public.campaigns AS c
+   CROSS JOIN LATERAL (
+     SELECT u.ranked_ppr FROM public.waitlist_users AS u
+      WHERE u.campaign_id = c.id AND u.ranked_score IS NOT NULL
+      ORDER BY u.ranked_score, u.created_at, u.id
+      LIMIT 1) AS probe
+   WHERE c.deleted_at IS NULL AND probe.ranked_ppr <> worker.points_per_referral(c.referral_config)
+),
+written AS (
+  INSERT INTO worker.intents (group_name, kind, version, channel, key, coalesce, campaign_id)
+  SELECT $1, 'recalculate', 1, 'leaderboard', 'recalculate:' || id, true, id
+    FROM wanted
+   WHERE NOT EXISTS (SELECT FROM worker.intents AS i
+                      WHERE i.group_name = $1 AND i.key = 'recalculate:' || wanted.id AND i.coalesce AND i.state = 'pending')
+   ORDER BY id
+  ON CONFLICT DO NOTHING
+  RETURNING id
+)
+SELECT count(*)::int AS written FROM written`

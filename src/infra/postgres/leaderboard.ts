@@ -1,0 +1,77 @@
+import type { Leaderboard, Recalculated } from '../../delivery/leaderboard/leaderboard.ts'
+import type { Sql } from '../../std/sql.ts'
+import type { Database } from './database.ts'
+import { rankAll } from './full-rank.ts'
+import { sweep } from './leaderboard-sweep.ts'
+
+/** A row lock that the platform holds is waited for at most this long; then this recalculation is tried again later. */
+const lockTimeoutMs = 5_000
+/** Room for a million participants on a busy machine. The database handle's own statement timeout must not be shorter. */
+const statementTimeoutMs = 120_000
+
+/** Stored positions in `waitlist_users`. The rule: dense row number by (original_position - verified referrals * points, created_at, id). */
+export function createLeaderboard(database: Database): Leaderboard {
+  return {
+    recalculate,
+    wakeWaitingMails: (campaignId) => wakeWaitingMails(database.sql, campaignId),
+    sweep: (group) => sweep(database.sql, group),
+  }
+}
+
+async function recalculate(campaignId: string, tx: Sql): Promise<Recalculated> {
+  const from = performance.now()
+  const began = await begin(campaignId, tx)
+  if (!began.got) return { is: 'locked' }
+  const rowsChanged = await rankAll(campaignId, tx)
+  await tx.query(recordStatement, [campaignId, began.at, rowsChanged])
+  return { is: 'done', mode: 'full', rowsChanged, durationMs: performance.now() - from }
+}
+
+/**
+ * The lock is taken in a statement of its own, before the one that reads: a statement reads the state of its beginning, so one
+ * that locks and reads would see the table as it was before it got the lock. For the same reason a transaction with one
+ * snapshot for all its statements is refused. The clock is read before the table is, so what committed before `at` is seen.
+ */
+async function begin(campaignId: string, tx: Sql): Promise<{ got: boolean; at: string }> {
+  const [row] = await tx.query<{ got: boolean; at: string; isolation: string }>(beginStatement, [
+    campaignId,
+    `${lockTimeoutMs}ms`,
+    `${statementTimeoutMs}ms`,
+  ])
+  if (row?.isolation !== 'read committed') {
+    throw new Error(`A recalculation needs a transaction with isolation level read committed, not ${row?.isolation}.`)
+  }
+  return row
+}
+
+// 64 bits of hash: among a million campaigns the 32 of hashtext() would make a hundred pairs share a lock.
+const beginStatement = `
+SELECT pg_try_advisory_xact_lock(hashtextextended('leaderboard:' || $1::uuid, 0)) AS got,
+       clock_timestamp()::text AS at,
+       current_setting('transaction_isolation') AS isolation,
+       set_config('jit', 'off', true),
+       set_config('lock_timeout', $2, true),
+       set_config('statement_timeout', $3, true)`
+
+const recordStatement = `
+INSERT INTO worker.recalculations AS r (campaign_id, began_at, committed_at, rows_changed)
+VALUES ($1, $2, clock_timestamp(), $3)
+ON CONFLICT (campaign_id) DO UPDATE
+   SET began_at = excluded.began_at, committed_at = excluded.committed_at, rows_changed = excluded.rows_changed`
+
+/**
+ * A locked row is being claimed, and then looked at after this recalculation's commit anyway, or is being settled, and then
+ * looks again within its own wait.
+ */
+async function wakeWaitingMails(sql: Sql, campaignId: string): Promise<number> {
+  const rows = await sql.query(
+    `UPDATE worker.intents SET due_at = now()
+      WHERE id = ANY (ARRAY(
+        SELECT id FROM worker.intents
+         WHERE campaign_id = $1 AND state = 'pending' AND reason = 'awaiting-recalculation' AND due_at > now()
+           FOR UPDATE SKIP LOCKED))
+     RETURNING id`,
+    [campaignId],
+  )
+  return rows.length
+}
