@@ -1,0 +1,134 @@
+import { systemClock } from '../../std/clock.ts'
+import type { Clock } from '../../std/clock.ts'
+import type { LogAdmin, PartitionRange } from '../../worker/log-admin.ts'
+import type { Metrics } from './metrics.ts'
+import { createWatermarkHistory } from './watermark-history.ts'
+import type { WatermarkHistory } from './watermark-history.ts'
+
+export interface PartitionLag extends PartitionRange {
+  /** Null when the group has never committed there; then its lag is all that the partition holds. */
+  readonly committed: bigint | null
+  readonly lag: bigint
+}
+
+export interface GroupLag {
+  readonly total: bigint
+  /** Age of the oldest record that is not committed; no more than this process has watched for. */
+  readonly secondsBehind: number
+  readonly partitions: ReadonlyMap<number, PartitionLag>
+}
+
+export interface LagSnapshot {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly topic: string
+  /** By group id, the prefix included. */
+  readonly groups: ReadonlyMap<string, GroupLag>
+}
+
+export interface LagMonitorOptions {
+  readonly admin: Pick<LogAdmin, 'committed' | 'ranges'>
+  /** Group ids as Kafka knows them, with the prefix. */
+  readonly groups: readonly string[]
+  readonly topic: string
+  readonly intervalMs: number
+  /** Hears the first error of each outage; the monitor goes on. */
+  readonly onError: (error: unknown) => void
+  readonly clock?: Clock
+}
+
+export interface LagMonitor {
+  start(): void
+  /** Idempotent. A question under way is not waited for; its answer is dropped. */
+  stop(): void
+  /** Measures now; for a start-up or a test that cannot wait for the next tick. Never throws. */
+  measure(): Promise<void>
+  /** The last values, or null before the first and when they are older than three intervals. */
+  latest(): LagSnapshot | null
+}
+
+/**
+ * Measures how far each group is behind. Commits are asked for before the ends of the partitions, so that a lag is never negative
+ * on a busy topic; partitions are joined by number; nothing is written.
+ */
+export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
+  const { admin, groups, topic, intervalMs, clock = systemClock } = options
+  const stopping = new AbortController()
+  const history = createWatermarkHistory()
+  let last: LagSnapshot | null = null
+  let failing = false
+  let started = false
+
+  async function measure(): Promise<void> {
+    try {
+      const committed = await Promise.all(groups.map((group) => admin.committed(group, topic)))
+      const ranges = await admin.ranges(topic)
+      if (stopping.signal.aborted) return
+      const at = clock.now()
+      history.add(at, ranges)
+      last = {
+        at,
+        topic,
+        groups: new Map(groups.map((group, index) => [group, lagOf(committed[index] ?? new Map(), ranges, history, at)])),
+      }
+      failing = false
+    } catch (error) {
+      if (!failing && !stopping.signal.aborted) options.onError(error)
+      failing = true
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await measure()
+      await clock.sleep(intervalMs, stopping.signal)
+    }
+  }
+
+  return {
+    start: () => {
+      if (started) return
+      started = true
+      void run()
+    },
+    stop: () => stopping.abort(),
+    measure,
+    latest: () => (last !== null && clock.now() - last.at <= 3 * intervalMs ? last : null),
+  }
+}
+
+function lagOf(
+  committed: ReadonlyMap<number, bigint>,
+  ranges: ReadonlyMap<number, PartitionRange>,
+  history: WatermarkHistory,
+  now: number,
+): GroupLag {
+  const partitions = new Map<number, PartitionLag>()
+  let total = 0n
+  let oldest = now
+  for (const [partition, { low, high }] of ranges) {
+    const position = committed.get(partition) ?? null
+    const behind = high - (position ?? low)
+    // Above the end: the topic was made anew. That is the boot's and the operator's business, and no lag.
+    const lag = behind > 0n ? behind : 0n
+    partitions.set(partition, { low, high, committed: position, lag })
+    total += lag
+    if (lag > 0n) oldest = Math.min(oldest, history.writtenAt(partition, position ?? low))
+  }
+  return { total, secondsBehind: (now - oldest) / 1000, partitions }
+}
+
+/** Sets the gauges of lag at each scrape; values that are too old disappear rather than lie. */
+export function publishLag(metrics: Metrics, monitor: Pick<LagMonitor, 'latest'>): void {
+  metrics.onScrape(() => {
+    metrics.lag.reset()
+    metrics.lagSeconds.reset()
+    const snapshot = monitor.latest()
+    for (const [consumergroup, { secondsBehind, partitions }] of snapshot?.groups ?? []) {
+      metrics.lagSeconds.set({ consumergroup }, secondsBehind)
+      for (const [partition, { lag }] of partitions) {
+        metrics.lag.set({ consumergroup, topic: snapshot?.topic ?? '', partition: String(partition) }, Number(lag))
+      }
+    }
+  })
+}

@@ -1,0 +1,140 @@
+import type { Fact, Observe } from '../../worker/fact.ts'
+import type { Log } from './log.ts'
+
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+/** A line that says the same as one of the last ten seconds is counted, not written: a fault must not flood the log. */
+const QUIET_MS = 10_000
+
+/**
+ * Writes facts as log lines. Nothing per event at info: chunks, commits, claims and good deliveries are debug; a retry is warn; a
+ * dead letter error, each; a change of state is written once, and what merely repeats it is debug.
+ */
+export function logFacts(log: Log, now: () => number = Date.now): Observe {
+  const states = new Map<string, string>()
+  const quiet = new Map<string, { until: number; suppressed: number }>()
+
+  const write = (level: Level, fact: Fact, message: string, fields: object = fieldsOf(fact)) => log[level](fields, message)
+
+  /** True when `value` is news about `key`. */
+  function changed(key: string, value: string): boolean {
+    if (states.get(key) === value) return false
+    states.set(key, value)
+    return true
+  }
+
+  function writeSeldom(level: Level, fact: Fact, key: string, message: string, fields: object = fieldsOf(fact)): void {
+    const last = quiet.get(key)
+    if (last !== undefined && now() < last.until) {
+      last.suppressed++
+      return
+    }
+    if (quiet.size >= 1000) quiet.clear()
+    quiet.set(key, { until: now() + QUIET_MS, suppressed: 0 })
+    write(level, fact, message, last !== undefined && last.suppressed > 0 ? { ...fields, repeated: last.suppressed } : fields)
+  }
+
+  return (fact) => {
+    switch (fact.is) {
+      case 'group-joined':
+        return write('info', fact, 'group joined')
+      case 'assignment-ended':
+        return write('info', fact, 'assignment ended')
+      case 'fetched':
+        return write('debug', fact, 'fetched')
+      case 'accepted':
+        return write('debug', fact, 'accepted')
+      case 'dead-lettered':
+        return write('error', fact, 'dead letter', { ...fieldsOf(fact), outcome: 'dead-letter' })
+      case 'row-moved':
+        return write(fact.meaning === 'database-behind-kafka' ? 'error' : 'warn', fact, fact.meaning)
+      case 'waiting':
+        return write(changed(place(fact), fact.cause) ? 'warn' : 'debug', fact, 'waiting')
+      case 'resumed':
+        states.delete(place(fact))
+        return write('info', fact, 'resumed')
+      case 'committed':
+        states.delete(`commit ${fact.group}`)
+        return write('debug', fact, 'committed')
+      case 'commit-failed':
+        return write(changed(`commit ${fact.group}`, 'failed') ? 'warn' : 'debug', fact, 'commit failed')
+      case 'paused':
+        return write(changed(`pause ${fact.group}`, fact.reason) ? 'warn' : 'debug', fact, 'paused')
+      case 'unpaused':
+        return write(states.delete(`pause ${fact.group}`) ? 'info' : 'debug', fact, 'unpaused')
+      case 'group-stopped':
+        return write('error', fact, 'group stopped')
+      case 'consumer-crashed':
+        return write('error', fact, 'consumer crashed')
+      case 'client-log': {
+        const fields = { group: fact.group, ...clientDetail(fact.detail) }
+        return writeSeldom(fact.level, fact, `client ${fact.group} ${fact.message}`, `kafka client: ${fact.message}`, fields)
+      }
+      case 'claimed':
+        return write('debug', fact, 'claimed')
+      case 'started':
+        return write('debug', fact, 'started')
+      case 'settled':
+        return write(levelOfOutcome(fact.outcome), fact, 'settled')
+      case 'claim-lost':
+        return write('warn', fact, 'claim lost')
+      case 'recalculated':
+        return write('debug', fact, 'recalculated')
+      case 'swept':
+        return write('debug', fact, 'swept')
+      case 'execution-failed':
+        return writeSeldom('warn', fact, `execution ${fact.group} ${fact.cause}`, 'execution failed')
+      case 'handler-escaped':
+        return writeSeldom('error', fact, `escaped ${fact.group}`, 'a batch handler threw, which is a fault of this program')
+      case 'leases-expired':
+        return write('warn', fact, 'leases expired')
+      case 'dependency': {
+        const level = fact.state === 'up' ? 'info' : 'warn'
+        return write(changed(`dependency ${fact.name}`, fact.state) ? level : 'debug', fact, `${fact.name} is ${fact.state}`)
+      }
+      case 'template-unknown-variable':
+        return write('warn', fact, 'template names an unknown variable')
+    }
+  }
+}
+
+function place(fact: { readonly group: string; readonly partition: number }): string {
+  return `wait ${fact.group} ${fact.partition}`
+}
+
+/** A delivery that will be tried again, or never, is worth a look; the rest went as it should. */
+function levelOfOutcome(outcome: string): Level {
+  return ['retry', 'ambiguous', 'dead', 'rejected', 'held'].includes(outcome) ? 'warn' : 'debug'
+}
+
+/** Facts hold our own words and numbers only; offsets become numbers, maps objects. */
+function fieldsOf(fact: Fact): object {
+  const { is: _, ...fields } = fact
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plain(value)]))
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value)
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), plain(item)]))
+  return value
+}
+
+/** What the client library may say of its own doings; anything else it attaches stays out. */
+const CLIENT_FIELDS = new Set([
+  'broker',
+  'clientId',
+  'groupId',
+  'memberId',
+  'topic',
+  'partition',
+  'retryCount',
+  'retryTime',
+  'size',
+  'apiName',
+])
+
+function clientDetail(detail: object): object {
+  return Object.fromEntries(
+    Object.entries(detail).filter(([name, value]) => CLIENT_FIELDS.has(name) && ['string', 'number'].includes(typeof value)),
+  )
+}

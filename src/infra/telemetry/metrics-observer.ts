@@ -1,0 +1,176 @@
+import type { Counter, Histogram } from 'prom-client'
+import type { Fact, Observe, TypeCounts } from '../../worker/fact.ts'
+import type { Metrics } from './metrics.ts'
+
+/** A label whose values come from outside stays below so many, whatever is sent. */
+const MOST_VALUES = 50
+
+/** Outcomes of a look at the rows that led to no attempt; their time says nothing of deliveries. */
+const UNSTARTED = new Set(['skipped', 'waiting', 'moved'])
+
+/** How the counts of a chunk are called in `outcome`. */
+const OUTCOMES: readonly (readonly [keyof TypeCounts, string])[] = [
+  ['ok', 'ok'],
+  ['noEffect', 'no_effect'],
+  ['duplicate', 'duplicate'],
+  ['skipped', 'skipped'],
+  ['dead', 'dead'],
+]
+
+/**
+ * Counts facts. A chunk costs one addition per type and outcome that occurs in it, not one per event; label children are looked up
+ * once. Event types that are not in `types` count as `other`.
+ */
+export function countFacts(metrics: Metrics, options: { readonly types: readonly string[] }): Observe {
+  const messages = children(metrics.messages)
+  const deliveries = children(metrics.deliveries)
+  const retries = children(metrics.retries)
+  const deadLetters = children(metrics.deadLetters)
+  const acceptDuration = observers(metrics.acceptDuration)
+  const deliveryDuration = observers(metrics.deliveryDuration)
+  const endToEnd = observers(metrics.endToEnd)
+  const knownTypes = new Set(options.types)
+  const reason = bounded()
+  const running = new Map<string, { readonly group: string; readonly channel: string }>()
+  const pausedFor = new Map<string, string>()
+  const owned = new Map<string, Set<number>>()
+
+  function unpause(group: string): void {
+    const old = pausedFor.get(group)
+    if (old !== undefined) metrics.paused.remove({ group, reason: old })
+    pausedFor.delete(group)
+  }
+
+  function pause(group: string, why: string): void {
+    unpause(group)
+    pausedFor.set(group, why)
+    metrics.paused.set({ group, reason: why }, 1)
+  }
+
+  function ended(intentId: string): void {
+    const delivery = running.get(intentId)
+    if (delivery && running.delete(intentId)) metrics.inFlight.dec(delivery)
+  }
+
+  /** Offsets of partitions that this process no longer owns would stand still and look like a stall. */
+  function forgetOffsets(group: string): void {
+    for (const partition of owned.get(group) ?? []) metrics.committedOffset.remove({ group, partition: String(partition) })
+    owned.delete(group)
+  }
+
+  function countAccepted({ group, counts, durationMs }: Extract<Fact, { is: 'accepted' }>): void {
+    for (const [type, count] of counts) {
+      const label = knownTypes.has(type) ? type : 'other'
+      for (const [field, outcome] of OUTCOMES) {
+        if (count[field] > 0) messages(group, label, outcome).inc(count[field])
+      }
+    }
+    acceptDuration(group).observe(durationMs / 1000)
+  }
+
+  function countSettled(fact: Extract<Fact, { is: 'settled' }>): void {
+    const { group, channel, kind, outcome } = fact
+    ended(fact.intentId)
+    deliveries(group, channel, kind, outcome).inc(1)
+    if (!UNSTARTED.has(outcome)) deliveryDuration(group, channel, kind).observe(fact.durationMs / 1000)
+    if (outcome === 'retry') retries(group, channel, kind).inc(1)
+    if (fact.endToEndMs !== null) endToEnd(group, kind).observe(Math.max(0, fact.endToEndMs) / 1000)
+  }
+
+  return (fact) => {
+    switch (fact.is) {
+      case 'group-joined':
+        return metrics.rebalances.inc({ group: fact.group })
+      case 'assignment-ended':
+        return forgetOffsets(fact.group)
+      case 'accepted':
+        return countAccepted(fact)
+      case 'dead-lettered':
+        return deadLetters(fact.group, fact.reason).inc(1)
+      case 'row-moved':
+        return metrics.rowMoves.inc({ group: fact.group, meaning: fact.meaning })
+      case 'committed': {
+        const partitions = owned.get(fact.group) ?? new Set()
+        owned.set(fact.group, partitions)
+        for (const [partition, offset] of fact.offsets) {
+          partitions.add(partition)
+          metrics.committedOffset.set({ group: fact.group, partition: String(partition) }, Number(offset))
+        }
+        return
+      }
+      case 'commit-failed':
+        return metrics.commitFailures.inc({ group: fact.group })
+      case 'paused':
+        return pause(fact.group, reason(fact.reason))
+      case 'unpaused':
+        return unpause(fact.group)
+      case 'group-stopped':
+        return pause(fact.group, 'stopped')
+      case 'consumer-crashed':
+        return metrics.consumerCrashes.inc({ group: fact.group })
+      case 'started':
+        if (!running.has(fact.intentId)) metrics.inFlight.inc({ group: fact.group, channel: fact.channel })
+        running.set(fact.intentId, { group: fact.group, channel: fact.channel })
+        return
+      case 'settled':
+        return countSettled(fact)
+      case 'claim-lost':
+        ended(fact.intentId)
+        return metrics.claimsLost.inc({ group: fact.group, channel: fact.channel })
+      case 'execution-failed':
+        ended(fact.intentId)
+        return metrics.executionFailures.inc({ group: fact.group, channel: fact.channel })
+      case 'handler-escaped':
+        return metrics.handlerEscapes.inc({ group: fact.group })
+      case 'recalculated':
+        metrics.recalculations.inc(1)
+        metrics.recalculationRows.inc(fact.rowsChanged)
+        return metrics.recalculationDuration.observe(fact.durationMs / 1000)
+      case 'swept':
+        return metrics.sweptCampaigns.inc(fact.campaigns)
+      case 'leases-expired':
+        metrics.leasesExpired.inc({ end: 'reclaimed' }, fact.reclaimed)
+        return metrics.leasesExpired.inc({ end: 'ambiguous' }, fact.ambiguous)
+      case 'dependency':
+        return metrics.dependencyUp.set({ dependency: fact.name }, fact.state === 'up' ? 1 : 0)
+      case 'template-unknown-variable':
+        return metrics.unknownVariables.inc(1)
+      case 'fetched':
+      case 'waiting':
+      case 'resumed':
+      case 'client-log':
+      case 'claimed':
+        // Nothing to count: what matters of these shows in lag, readiness and deliveries.
+        return
+    }
+  }
+}
+
+function children(counter: Counter): (...labels: string[]) => { inc(value: number): void } {
+  return cached((labels) => counter.labels(...labels))
+}
+
+function observers(histogram: Histogram): (...labels: string[]) => { observe(value: number): void } {
+  return cached((labels) => histogram.labels(...labels))
+}
+
+function cached<Child>(make: (labels: readonly string[]) => Child): (...labels: string[]) => Child {
+  const known = new Map<string, Child>()
+  return (...labels) => {
+    const key = labels.join('\n')
+    let child = known.get(key)
+    if (child === undefined) known.set(key, (child = make(labels)))
+    return child
+  }
+}
+
+/** The first {@link MOST_VALUES} values as they are, later ones as `other`. */
+function bounded(): (value: string) => string {
+  const seen = new Set<string>()
+  return (value) => {
+    if (seen.has(value)) return value
+    if (seen.size >= MOST_VALUES) return 'other'
+    seen.add(value)
+    return value
+  }
+}

@@ -1,0 +1,110 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+
+/** Of one delivery or one accept: from a millisecond to the longest deadline. */
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
+/** From the event to its effect: retries may take a day. */
+const AGES = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36_000, 86_400]
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/**
+ * Every metric of the worker, in a registry of its own. Labels are bounded (group, type, partition, outcome, reason): never an id
+ * or an address. Base units, as Prometheus asks: https://prometheus.io/docs/practices/naming/
+ */
+export function createMetrics(build: { readonly version: string }) {
+  const registry = new Registry()
+  const hooks: (() => void | Promise<void>)[] = []
+  const registers = [registry]
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+    new Counter({ name: `kafka_worker_${name}`, help, labelNames, registers })
+  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+    new Gauge({ name: `kafka_worker_${name}`, help, labelNames, registers })
+  const histogram = <Label extends string>(name: string, help: string, labelNames: readonly Label[], buckets: number[]) =>
+    new Histogram({ name: `kafka_worker_${name}`, help, labelNames, buckets, registers })
+
+  const own = {
+    // The two names that dashboards for consumer lag know; without our prefix.
+    lag: new Gauge({
+      name: 'kafka_consumergroup_lag',
+      help: 'Records of the partition that the group has not committed yet.',
+      labelNames: ['consumergroup', 'topic', 'partition'],
+      registers,
+    }),
+    lagSeconds: new Gauge({
+      name: 'kafka_consumergroup_group_lag_seconds',
+      help: 'Age of the oldest record that the group has not committed, over all partitions.',
+      labelNames: ['consumergroup'],
+      registers,
+    }),
+    messages: counter('messages_total', 'Records handled, by how accepting them ended.', ['group', 'type', 'outcome']),
+    acceptDuration: histogram('accept_duration_seconds', 'Time to accept one chunk of records.', ['group'], DURATIONS),
+    committedOffset: gauge('committed_offset', 'Offset last committed to Kafka by this process.', ['group', 'partition']),
+    commitFailures: counter('commit_failures_total', 'Commits that Kafka did not take; the next one repeats them.', ['group']),
+    rebalances: counter('rebalances_total', 'Times that this process joined the group.', ['group']),
+    consumerCrashes: counter('consumer_crashes_total', 'Times that a group had to be rebuilt after a crash of its client.', ['group']),
+    handlerEscapes: counter('handler_escapes_total', 'Batches whose handling threw, which is a fault of this program.', ['group']),
+    rowMoves: counter('row_moves_total', 'Times that a progress row was not where this process left it.', ['group', 'meaning']),
+    deadLetters: counter('dead_letters_total', 'Records put on the dead-letter topic.', ['group', 'reason']),
+    paused: gauge('paused', '1 while the group does not fetch, by reason.', ['group', 'reason']),
+    dependencyUp: gauge('dependency_up', '1 while the dependency answers, 0 while it does not.', ['dependency']),
+    deliveries: counter('deliveries_total', 'Attempts and looks at intents, by how they ended.', ['group', 'channel', 'kind', 'outcome']),
+    deliveryDuration: histogram('delivery_duration_seconds', 'Time from claim to outcome.', ['group', 'channel', 'kind'], DURATIONS),
+    endToEnd: histogram('end_to_end_seconds', 'Time from the event to its effect.', ['group', 'kind'], AGES),
+    retries: counter('retries_total', 'Attempts that failed and will be repeated.', ['group', 'channel', 'kind']),
+    inFlight: gauge('in_flight', 'Deliveries that have started and not ended.', ['group', 'channel']),
+    claimsLost: counter('claims_lost_total', 'Claims that another worker took over before they ended.', ['group', 'channel']),
+    executionFailures: counter('execution_failures_total', 'Intents given back because executing them threw.', ['group', 'channel']),
+    leasesExpired: counter('leases_expired_total', 'Claims whose lease ended without an outcome, by what became of them.', ['end']),
+    intentsPending: gauge('intents_pending', 'Unfinished intents, by what they wait for.', ['group', 'channel', 'state']),
+    oldestDue: gauge('intents_oldest_due_age_seconds', 'How long the oldest due intent has been due.', ['group']),
+    recalculations: counter('recalculations_total', 'Leaderboards recalculated.', []),
+    recalculationRows: counter('recalculation_rows_changed_total', 'Rows that recalculations changed.', []),
+    recalculationDuration: histogram('recalculation_duration_seconds', 'Time of one recalculation.', [], DURATIONS),
+    sweptCampaigns: counter('swept_campaigns_total', 'Campaigns that the sweep found changed without an event.', []),
+    unknownVariables: counter('template_unknown_variables_total', 'Variables in mail templates that do not exist.', []),
+    databasePool: gauge('database_pool', 'Connections of a pool by state, and callers that wait for one.', ['pool', 'state']),
+    eventLoopDelay: gauge('event_loop_delay_seconds', 'Delay of the event loop since the last scrape.', ['quantile']),
+    buildInfo: gauge('build_info', 'Always 1.', ['version', 'node']),
+  }
+  const ownNames = registry.getMetricsAsArray().map(({ name }) => name)
+  collectDefaultMetrics({ register: registry })
+  own.buildInfo.set({ version: build.version, node: process.versions.node }, 1)
+
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
+  hooks.push(() => {
+    for (const quantile of [0.5, 0.99, 1]) own.eventLoopDelay.set({ quantile: String(quantile) }, delay.percentile(quantile * 100) / 1e9)
+    delay.reset()
+  })
+
+  return {
+    ...own,
+    /** Names of the worker's own metrics, without those of the process. */
+    names: ownNames as readonly string[],
+    /** Calls `hook` before each scrape, to set what is looked up rather than counted. What it throws fails the scrape. */
+    onScrape(hook: () => void | Promise<void>): void {
+      hooks.push(hook)
+    },
+    /** The exposition text. */
+    async render(): Promise<string> {
+      await Promise.all(hooks.map(async (hook) => hook()))
+      return registry.metrics()
+    },
+    /** The worker's own metrics for the documentation. */
+    async describe(): Promise<readonly MetricDescription[]> {
+      const all = await registry.getMetricsAsJSON()
+      return all.filter(({ name }) => ownNames.includes(name)).map(({ name, help, type }) => ({ name, help, type: String(type) }))
+    },
+    /** Stops measuring the event loop. */
+    close(): void {
+      delay.disable()
+    },
+  }
+}
+
+export interface MetricDescription {
+  readonly name: string
+  readonly type: string
+  readonly help: string
+}

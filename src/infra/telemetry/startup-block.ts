@@ -1,0 +1,32 @@
+import type { Log } from './log.ts'
+
+/** What the daemon is about to run. */
+export interface StartupFacts {
+  readonly topic: string
+  readonly brokers: readonly string[]
+  /** Workers per group, unless the group says otherwise. */
+  readonly poolSize: number
+  readonly groups: readonly { readonly name: string; readonly types: readonly string[]; readonly workers: number }[]
+}
+
+/** The configuration as a person reads it, without a line break at the end. */
+export function startupBlock(facts: StartupFacts): string {
+  const groups = facts.groups.map(({ name, types, workers }) => {
+    const other = workers === facts.poolSize ? '' : `; ${workers} ${workers === 1 ? 'worker' : 'workers'}`
+    return `    * ${name} (processes: ${types.join(', ')}${other})`
+  })
+  return [
+    'Kafka event consumer server configuration:',
+    `  - Domain events topic: ${facts.topic}`,
+    `  - Kafka brokers: [${facts.brokers.join(', ')}]`,
+    `  - Worker pool size: ${facts.poolSize} per consumer`,
+    '  - Consumer groups:',
+    ...groups,
+  ].join('\n')
+}
+
+/** One structured line, with the readable block before it where a person is looking. */
+export function announceStart(facts: StartupFacts, log: Log, output: { readonly isTTY?: boolean; write(text: string): unknown }): void {
+  if (output.isTTY) output.write(`${startupBlock(facts)}\n`)
+  log.info({ topic: facts.topic, brokers: facts.brokers, poolSize: facts.poolSize, groups: facts.groups }, 'starting')
+}

@@ -1,0 +1,48 @@
+import type { PartitionRange } from '../../worker/log-admin.ts'
+
+interface Point {
+  readonly at: number
+  readonly high: bigint
+}
+
+export interface WatermarkHistory {
+  add(at: number, ranges: ReadonlyMap<number, PartitionRange>): void
+  /** About when the record at `offset` was written, in milliseconds since 1970; for older ones the beginning of the history. */
+  writtenAt(partition: number, offset: bigint): number
+}
+
+/** Per partition; when full, every second of the older half goes, so that old times get coarser and not lost. */
+const MOST_POINTS = 512
+
+/** Remembers when the end of each partition stood where, to turn an offset into a time without reading records. */
+export function createWatermarkHistory(): WatermarkHistory {
+  const histories = new Map<number, Point[]>()
+  return {
+    add(at, ranges) {
+      for (const [partition, { high }] of ranges) {
+        const known = histories.get(partition)
+        const end = known?.at(-1)
+        // A lower end is another topic under the same name: nothing known before speaks of it.
+        const points = known === undefined || (end !== undefined && high < end.high) ? [] : known
+        // While the end stands still its first and last sighting suffice; the last tells when the next record cannot have been there.
+        if (points.length >= 2 && points.at(-1)?.high === high && points.at(-2)?.high === high) points.pop()
+        points.push({ at, high })
+        histories.set(partition, points.length > MOST_POINTS ? thin(points) : points)
+      }
+    },
+    writtenAt(partition, offset) {
+      const points = histories.get(partition) ?? []
+      const after = points.findIndex(({ high }) => high > offset)
+      const to = points[after]
+      const from = points[after - 1]
+      if (to === undefined) return points.at(-1)?.at ?? 0
+      if (from === undefined) return to.at
+      return from.at + ((to.at - from.at) * Number(offset - from.high)) / Number(to.high - from.high)
+    },
+  }
+}
+
+function thin(points: readonly Point[]): Point[] {
+  const half = points.length / 2
+  return points.filter((_, index) => index === 0 || index >= half || index % 2 === 0)
+}

@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest'
+import { logFacts } from '../../../../src/infra/telemetry/log-observer.ts'
+import { createLog } from '../../../../src/infra/telemetry/log.ts'
+import type { Fact } from '../../../../src/worker/fact.ts'
+
+interface Line {
+  readonly level: string
+  readonly msg: string
+  readonly [field: string]: unknown
+}
+
+function setUp(level: 'info' | 'debug' = 'info') {
+  const lines: Line[] = []
+  const time = { now: 0 }
+  const log = createLog({ level, destination: { write: (line: string) => lines.push(JSON.parse(line)) } })
+  const observe = logFacts(log, () => time.now)
+  return { lines, observe, time, levels: () => lines.map((line) => line.level) }
+}
+
+const group = 'email-workers'
+const settled: Extract<Fact, { is: 'settled' }> = {
+  is: 'settled',
+  group,
+  channel: 'email',
+  kind: 'welcome',
+  intentId: '7',
+  eventId: '550e8400-e29b-41d4-a716-446655440000',
+  attempt: 1,
+  outcome: 'sent',
+  reason: null,
+  detail: null,
+  durationMs: 12,
+  endToEndMs: 80,
+}
+
+describe('facts as log lines', () => {
+  it('writes nothing at info for what happens all the time', () => {
+    const { lines, observe } = setUp()
+    observe({ is: 'fetched', group, partition: 0, records: 500, highWatermark: 1000n, nextOffset: 500n })
+    observe({ is: 'accepted', group, partition: 0, next: 500n, counts: new Map(), intents: 500, durationMs: 5 })
+    observe({ is: 'committed', group, topic: 'domain-events', offsets: new Map([[0, 500n]]) })
+    observe({ is: 'claimed', group, channel: 'email', count: 10 })
+    observe(settled)
+    expect(lines).toEqual([])
+  })
+
+  it('writes the same at debug, offsets as numbers', () => {
+    const { lines, observe } = setUp('debug')
+    observe({ is: 'committed', group, topic: 'domain-events', offsets: new Map([[3, 500n]]) })
+    observe(settled)
+    expect(lines[0]).toMatchObject({ level: 'debug', msg: 'committed', group, topic: 'domain-events', offsets: { 3: 500 } })
+    expect(lines[1]).toMatchObject({
+      level: 'debug',
+      msg: 'settled',
+      eventId: settled.eventId,
+      attempt: 1,
+      outcome: 'sent',
+      durationMs: 12,
+    })
+  })
+
+  it.each(['retry', 'ambiguous', 'dead', 'rejected'])('warns when a delivery ends %s', (outcome) => {
+    const { observe, lines } = setUp()
+    observe({ ...settled, outcome, reason: 'relay-refused' })
+    expect(lines).toEqual([expect.objectContaining({ level: 'warn', msg: 'settled', outcome, reason: 'relay-refused' })])
+  })
+
+  it('writes every dead letter as an error with its position', () => {
+    const { observe, lines } = setUp()
+    const dead = {
+      is: 'dead-lettered',
+      group,
+      topic: 't',
+      partition: 4,
+      eventId: null,
+      type: null,
+      reason: 'not-json',
+      detail: 'x',
+    } as const
+    observe({ ...dead, offset: 17n })
+    observe({ ...dead, offset: 18n })
+    expect(lines.map(({ level, partition, offset, outcome }) => [level, partition, offset, outcome])).toEqual([
+      ['error', 4, 17, 'dead-letter'],
+      ['error', 4, 18, 'dead-letter'],
+    ])
+  })
+
+  it('writes a change of state once, repetitions at debug', () => {
+    const { observe, levels } = setUp('debug')
+    const down = { is: 'dependency', name: 'database', state: 'down', cause: 'refused' } as const
+    observe(down)
+    observe(down)
+    observe({ ...down, state: 'up', cause: null })
+    observe(down)
+    expect(levels()).toEqual(['warn', 'debug', 'info', 'warn'])
+  })
+
+  it('warns of waiting once per cause and partition, and again after it went on', () => {
+    const { observe, levels } = setUp('debug')
+    const waiting = (partition: number, cause: string, attempt: number): Fact => ({
+      is: 'waiting',
+      group,
+      partition,
+      cause,
+      retryInMs: 1,
+      attempt,
+    })
+    observe(waiting(0, 'database', 1))
+    observe(waiting(0, 'database', 2))
+    observe(waiting(1, 'database', 1))
+    observe(waiting(0, 'brokers', 3))
+    observe({ is: 'resumed', group, partition: 0 })
+    observe(waiting(0, 'brokers', 1))
+    expect(levels()).toEqual(['warn', 'debug', 'warn', 'warn', 'info', 'warn'])
+  })
+
+  it('bounds what the client library says, and passes only fields that it knows', () => {
+    const { observe, lines, time } = setUp()
+    const say = (): void =>
+      observe({
+        is: 'client-log',
+        group,
+        level: 'warn',
+        message: 'Connection error',
+        detail: { broker: 'b:1', payload: 'someone@example.com', retryCount: 2 },
+      })
+    for (let count = 0; count < 100; count++) say()
+    time.now += 10_000
+    say()
+    expect(lines.map(({ msg, broker, retryCount, repeated }) => [msg, broker, retryCount, repeated])).toEqual([
+      ['kafka client: Connection error', 'b:1', 2, undefined],
+      ['kafka client: Connection error', 'b:1', 2, 99],
+    ])
+    expect(JSON.stringify(lines)).not.toContain('someone')
+  })
+
+  it('tells a database that went back in time from another owner', () => {
+    const { observe, levels } = setUp()
+    const moved = { is: 'row-moved', group, partition: 0, expected: 9n, row: null } as const
+    observe({ ...moved, meaning: 'database-behind-kafka' })
+    observe({ ...moved, meaning: 'another-owner' })
+    expect(levels()).toEqual(['error', 'warn'])
+  })
+})

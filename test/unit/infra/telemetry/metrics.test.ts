@@ -1,0 +1,181 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { countFacts } from '../../../../src/infra/telemetry/metrics-observer.ts'
+import { createMetrics } from '../../../../src/infra/telemetry/metrics.ts'
+import type { Metrics } from '../../../../src/infra/telemetry/metrics.ts'
+import type { Fact } from '../../../../src/worker/fact.ts'
+
+const open: Metrics[] = []
+afterEach(() => {
+  for (const metrics of open.splice(0)) metrics.close()
+})
+
+function setUp() {
+  const metrics = createMetrics({ version: '1.2.3' })
+  open.push(metrics)
+  const observe = countFacts(metrics, { types: ['user.signed_up'] })
+  const line = async (start: string) => {
+    const text = await metrics.render()
+    return text.split('\n').filter((line) => line.startsWith(start))
+  }
+  return { metrics, observe, line }
+}
+
+const group = 'email-workers'
+const started: Extract<Fact, { is: 'started' }> = { is: 'started', group, channel: 'email', kind: 'welcome', intentId: '7', attempt: 1 }
+const settled: Extract<Fact, { is: 'settled' }> = {
+  ...started,
+  is: 'settled',
+  eventId: null,
+  outcome: 'sent',
+  reason: null,
+  detail: null,
+  durationMs: 20,
+  endToEndMs: 2000,
+}
+
+describe('the metrics', () => {
+  it('have unique, conventional names, each with a sentence of help', async () => {
+    const { metrics } = setUp()
+    const all = await metrics.describe()
+    expect(all.map(({ name }) => name)).toEqual(metrics.names)
+    expect(new Set(metrics.names).size).toBe(metrics.names.length)
+    for (const { name, type, help } of all) {
+      expect(name).toMatch(/^kafka_(worker_|consumergroup_)[a-z_]+$/)
+      expect(help).toMatch(/^[A-Z1].*\.$/)
+      expect(name.endsWith('_total')).toBe(type === 'counter')
+    }
+    expect(metrics.names).toContain('kafka_consumergroup_lag')
+    expect(metrics.names).toContain('kafka_consumergroup_group_lag_seconds')
+  })
+
+  it('come with those of the process, the build and the event loop', async () => {
+    const { line } = setUp()
+    expect(await line('process_cpu_seconds_total')).toHaveLength(1)
+    expect(await line('kafka_worker_build_info')).toEqual([`kafka_worker_build_info{version="1.2.3",node="${process.versions.node}"} 1`])
+    expect(await line('kafka_worker_event_loop_delay_seconds{')).toHaveLength(3)
+  })
+
+  it('ask at each scrape for what is looked up', async () => {
+    const { metrics, line } = setUp()
+    let waiting = 1
+    metrics.onScrape(() => metrics.databasePool.set({ pool: 'delivery', state: 'waiting' }, waiting++))
+    expect(await line('kafka_worker_database_pool{')).toEqual(['kafka_worker_database_pool{pool="delivery",state="waiting"} 1'])
+    expect(await line('kafka_worker_database_pool{')).toEqual(['kafka_worker_database_pool{pool="delivery",state="waiting"} 2'])
+  })
+
+  it('do not share a registry', () => {
+    expect(() => [setUp(), setUp()]).not.toThrow()
+  })
+})
+
+describe('counting facts', () => {
+  it('counts a chunk by type and outcome, unknown types as other', async () => {
+    const { observe, line } = setUp()
+    const counts = new Map([
+      ['user.signed_up', { ok: 400, noEffect: 0, duplicate: 3, skipped: 0, dead: 1 }],
+      ['made.up.1', { ok: 0, noEffect: 0, duplicate: 0, skipped: 50, dead: 0 }],
+      ['made.up.2', { ok: 0, noEffect: 0, duplicate: 0, skipped: 5, dead: 0 }],
+    ])
+    const fact: Fact = { is: 'accepted', group, partition: 0, next: 500n, counts, intents: 400, durationMs: 30 }
+    observe(fact)
+    observe(fact)
+    expect(await line('kafka_worker_messages_total{')).toEqual([
+      `kafka_worker_messages_total{group="${group}",type="user.signed_up",outcome="ok"} 800`,
+      `kafka_worker_messages_total{group="${group}",type="user.signed_up",outcome="duplicate"} 6`,
+      `kafka_worker_messages_total{group="${group}",type="user.signed_up",outcome="dead"} 2`,
+      `kafka_worker_messages_total{group="${group}",type="other",outcome="skipped"} 110`,
+    ])
+    expect(await line('kafka_worker_accept_duration_seconds_count')).toEqual([
+      `kafka_worker_accept_duration_seconds_count{group="${group}"} 2`,
+    ])
+    expect(await line('kafka_worker_accept_duration_seconds_sum')).toEqual([
+      `kafka_worker_accept_duration_seconds_sum{group="${group}"} 0.06`,
+    ])
+  })
+
+  it('counts deliveries, retries, their time, and those in flight', async () => {
+    const { observe, line } = setUp()
+    observe(started)
+    observe({ ...started, intentId: '8' })
+    observe({ ...started, intentId: '9' })
+    expect(await line('kafka_worker_in_flight{')).toEqual([`kafka_worker_in_flight{group="${group}",channel="email"} 3`])
+    observe(settled)
+    observe({ ...settled, intentId: '8', outcome: 'retry', endToEndMs: null })
+    observe({ is: 'claim-lost', group, channel: 'email', kind: 'welcome', intentId: '9' })
+    // Skipped by prepare: it never started, so nothing ends.
+    observe({ ...settled, intentId: '10', outcome: 'skipped', endToEndMs: null })
+    const labels = `group="${group}",channel="email",kind="welcome"`
+    expect(await line('kafka_worker_in_flight{')).toEqual([`kafka_worker_in_flight{group="${group}",channel="email"} 0`])
+    expect(await line('kafka_worker_deliveries_total{')).toEqual([
+      `kafka_worker_deliveries_total{${labels},outcome="sent"} 1`,
+      `kafka_worker_deliveries_total{${labels},outcome="retry"} 1`,
+      `kafka_worker_deliveries_total{${labels},outcome="skipped"} 1`,
+    ])
+    expect(await line('kafka_worker_retries_total{')).toEqual([`kafka_worker_retries_total{${labels}} 1`])
+    expect(await line('kafka_worker_end_to_end_seconds_sum')).toEqual([
+      `kafka_worker_end_to_end_seconds_sum{group="${group}",kind="welcome"} 2`,
+    ])
+    expect(await line('kafka_worker_claims_lost_total{')).toHaveLength(1)
+    expect(await line('kafka_worker_delivery_duration_seconds_count')).toEqual([
+      `kafka_worker_delivery_duration_seconds_count{${labels}} 2`,
+    ])
+  })
+
+  it('shows a pause by its reason only as long as it lasts', async () => {
+    const { observe, line } = setUp()
+    observe({ is: 'paused', group, reason: 'backpressure' })
+    expect(await line('kafka_worker_paused{')).toEqual([`kafka_worker_paused{group="${group}",reason="backpressure"} 1`])
+    observe({ is: 'paused', group, reason: 'leaderboard-behind' })
+    expect(await line('kafka_worker_paused{')).toEqual([`kafka_worker_paused{group="${group}",reason="leaderboard-behind"} 1`])
+    observe({ is: 'unpaused', group })
+    expect(await line('kafka_worker_paused{')).toEqual([])
+  })
+
+  it('bounds reasons, whatever they say', async () => {
+    const { observe, line } = setUp()
+    for (let count = 0; count < 500; count++) observe({ is: 'paused', group: `group-${count}`, reason: `reason ${count}` })
+    const reasons = new Set((await line('kafka_worker_paused{')).map((line) => /reason="([^"]*)"/.exec(line)?.[1]))
+    expect(reasons.size).toBe(51)
+  })
+
+  it('forgets committed offsets of partitions that went to another owner', async () => {
+    const { observe, line } = setUp()
+    observe({ is: 'committed', group, topic: 'domain-events', offsets: new Map([[3, 500n]]) })
+    expect(await line('kafka_worker_committed_offset{')).toEqual([`kafka_worker_committed_offset{group="${group}",partition="3"} 500`])
+    observe({ is: 'assignment-ended', group, epoch: 1, reason: 'rebalance' })
+    expect(await line('kafka_worker_committed_offset{')).toEqual([])
+  })
+
+  it('counts everything else that is worth an alarm', async () => {
+    const { observe, metrics } = setUp()
+    observe({ is: 'group-joined', group, topic: 't', partitions: [0], epoch: 1 })
+    observe({ is: 'dead-lettered', group, topic: 't', partition: 0, offset: 1n, eventId: null, type: null, reason: 'not-json', detail: '' })
+    observe({ is: 'row-moved', group, partition: 0, expected: 1n, row: 0n, meaning: 'database-behind-kafka' })
+    observe({ is: 'commit-failed', group, cause: '' })
+    observe({ is: 'recalculated', campaignId: 'c', rowsChanged: 12, durationMs: 5 })
+    observe({ is: 'leases-expired', reclaimed: 2, ambiguous: 1 })
+    observe({ is: 'dependency', name: 'relay', state: 'down', cause: null })
+    observe({ is: 'template-unknown-variable', template: 't', variable: 'v' })
+    observe({ is: 'consumer-crashed', group, cause: '', rebuildInMs: 1, crashes: 1 })
+    observe({ is: 'group-stopped', group, reason: 'lost range' })
+    observe({ is: 'swept', campaigns: 2 })
+    const text = await metrics.render()
+    for (const line of [
+      `rebalances_total{group="${group}"} 1`,
+      `dead_letters_total{group="${group}",reason="not-json"} 1`,
+      `row_moves_total{group="${group}",meaning="database-behind-kafka"} 1`,
+      `commit_failures_total{group="${group}"} 1`,
+      'recalculations_total 1',
+      'recalculation_rows_changed_total 12',
+      'leases_expired_total{end="reclaimed"} 2',
+      'leases_expired_total{end="ambiguous"} 1',
+      'dependency_up{dependency="relay"} 0',
+      'template_unknown_variables_total 1',
+      `consumer_crashes_total{group="${group}"} 1`,
+      `paused{group="${group}",reason="stopped"} 1`,
+      'swept_campaigns_total 2',
+    ]) {
+      expect(text).toContain(`\nkafka_worker_${line}\n`)
+    }
+  })
+})
