@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { openDatabase, type Database } from '../../../src/infra/postgres/database.ts'
 import { SqlError, type Sql } from '../../../src/std/sql.ts'
 import { startPostgres, type PostgresServer } from '../../../stack/postgres-server.ts'
-import { open } from './migrated-database.ts'
+import { openPool } from './open-pool.ts'
 
 // A server of its own: these tests stop it.
 let server: PostgresServer
@@ -169,7 +169,7 @@ test('nobody waits for a free connection longer than the connect timeout', async
 })
 
 test('end is one promise for every caller and refuses what comes later', async () => {
-  const database = open(server.url)
+  const database = openPool(server.url)
   await database.sql.query('SELECT 1')
   expect(database.end()).toBe(database.end())
   await database.end()
@@ -188,8 +188,8 @@ test('a host name with several addresses that all refuse is reported with a caus
   await expect(database.sql.query('SELECT 1')).rejects.toThrow('ECONNREFUSED')
 })
 
-function pool(settings: Parameters<typeof open>[1] = {}, onTrouble?: (cause: string) => void): Database {
-  const database = open(server.url, settings, onTrouble)
+function pool(settings: Parameters<typeof openPool>[1] = {}, onTrouble?: (cause: string) => void): Database {
+  const database = openPool(server.url, settings, onTrouble)
   opened.push(database)
   return database
 }

@@ -1,0 +1,360 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { IntentDraft } from '../../../src/delivery/intent.ts'
+import { createAcceptStore } from '../../../src/infra/postgres/accept-store.ts'
+import type { AcceptedEvent, AcceptResult, AcceptStore, Chunk } from '../../../src/worker/accept-store.ts'
+import { freshGroupName } from '../../support/fresh.ts'
+import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { openPool } from './open-pool.ts'
+
+let db: MigratedDatabase
+let store: AcceptStore
+let group: string
+
+beforeAll(async () => {
+  db = await migratedDatabase()
+  store = createAcceptStore(db)
+})
+afterAll(async () => db.close())
+beforeEach(async () => {
+  group = freshGroupName()
+  await store.createProgress(group, 'topic', [{ partition: 0, next: 0n, exemptBelow: 0n }])
+})
+
+test('a chunk writes outcomes, intents in log order and progress', async () => {
+  const mailed = event(0n, [mail('a'), mail('b')])
+  const nothing = event(2n, [])
+  const result = await store.accept(chunk({ next: 3n, events: [mailed, nothing] }))
+
+  expect(result).toEqual({
+    is: 'accepted',
+    endings: new Map([
+      [0n, 'accepted'],
+      [2n, 'no-effect'],
+    ]),
+    deadLetters: 0,
+    intents: 2,
+    handedOver: [],
+  })
+  expect(await outcomes()).toEqual([
+    { event_id: mailed.eventId, type: 'user.signed_up', partition: 0, offset: '0', outcome: 'accepted', effects: ['a', 'b'] },
+    { event_id: nothing.eventId, type: 'user.signed_up', partition: 0, offset: '2', outcome: 'no-effect', effects: [] },
+  ])
+  expect(await intents()).toMatchObject([
+    {
+      key: 'a',
+      state: 'pending',
+      event_id: mailed.eventId,
+      event_at: mailed.at,
+      class: 'live',
+      claims: 0,
+      data: { note: 'it\'s "a\\b" {}' },
+    },
+    { key: 'b', state: 'pending' },
+  ])
+  expect(await progress()).toBe(3n)
+})
+
+test('a chunk whose row does not hold what was expected writes nothing and returns the row', async () => {
+  await store.accept(chunk({ next: 5n }))
+  expect(await store.accept(chunk({ expected: 0n, next: 9n, events: [event(0n, [mail('a')])] }))).toEqual({ is: 'moved', row: 5n })
+  expect(await store.accept({ ...chunk({ next: 9n }), partition: 7 })).toEqual({ is: 'moved', row: null })
+  expect(await outcomes()).toEqual([])
+  expect(await intents()).toEqual([])
+  expect(await progress()).toBe(5n)
+})
+
+test('a chunk of nothing but the progress row proves that the database takes writes', async () => {
+  expect(await store.accept(chunk({ expected: 0n, next: 0n }))).toMatchObject({ is: 'accepted', intents: 0 })
+})
+
+test('of two owners of one partition exactly one writes', async () => {
+  const other = openPool(db.url)
+  try {
+    const owners = [store, createAcceptStore(other), store, createAcceptStore(other)]
+    const events = [event(0n, [mail('a')]), event(1n, [mail('b')])]
+    for (let round = 0n; round < 20n; round++) {
+      const ends = await Promise.all(owners.map((owner) => owner.accept(chunk({ expected: round, next: round + 1n, events }))))
+      expect(ends.filter((end) => end.is === 'accepted')).toHaveLength(1)
+      expect(ends.filter((end) => end.is === 'moved')).toEqual(Array.from({ length: 3 }, () => ({ is: 'moved', row: round + 1n })))
+    }
+    expect(await intents()).toHaveLength(2)
+  } finally {
+    await other.end()
+  }
+})
+
+test('what is on record is repeated without effect, whatever its consumer now makes of it', async () => {
+  const known = event(0n, [mail('a')])
+  await store.accept(chunk({ next: 1n, events: [known] }))
+  const fresh = event(2n, [mail('c')])
+  const again = await store.accept(chunk({ expected: 1n, next: 3n, events: [{ ...known, offset: 1n, drafts: [mail('other')] }, fresh] }))
+  expect(endings(again)).toEqual({ 1: 'repeated', 2: 'accepted' })
+  expect((await intents()).map(({ key }) => key)).toEqual(['a', 'c'])
+  expect(await outcomes()).toMatchObject([{ offset: '0', effects: ['a'] }, { offset: '2' }])
+})
+
+test('the same id with another content is a conflict: nothing is written and the later record is named', async () => {
+  const known = event(0n, [])
+  await store.accept(chunk({ next: 1n, events: [known] }))
+  const events = [event(1n, [mail('a')]), { ...known, offset: 2n, contentHash: hash('other') }, { ...known, offset: 3n }]
+  expect(await store.accept(chunk({ expected: 1n, next: 4n, events }))).toEqual({ is: 'conflict', offsets: [2n] })
+  expect(await progress()).toBe(1n)
+  expect(await intents()).toEqual([])
+  expect(await outcomes()).toHaveLength(1)
+})
+
+test('one id twice in a chunk: the first counts, the same again is repeated, another content is a conflict', async () => {
+  const first = event(0n, [mail('a')])
+  const twice = await store.accept(chunk({ next: 2n, events: [first, { ...first, offset: 1n, eventId: first.eventId.toUpperCase() }] }))
+  expect(endings(twice)).toEqual({ 0: 'accepted', 1: 'repeated' })
+  expect(await intents()).toHaveLength(1)
+
+  const second = event(2n, [mail('b')])
+  const events = [second, { ...second, offset: 3n, contentHash: hash('other') }]
+  expect(await store.accept(chunk({ expected: 2n, next: 4n, events }))).toEqual({ is: 'conflict', offsets: [3n] })
+  expect(await progress()).toBe(2n)
+})
+
+test('an event whose every effect exists is a duplicate; one new effect makes it accepted', async () => {
+  await store.accept(chunk({ next: 1n, events: [event(0n, [mail('a')])] }))
+  const events = [event(1n, [mail('a')]), event(2n, [mail('a'), mail('b')]), event(3n, [mail('b')])]
+  const result = await store.accept(chunk({ expected: 1n, next: 4n, events }))
+  expect(endings(result)).toEqual({ 1: 'duplicate', 2: 'accepted', 3: 'duplicate' })
+  expect((await outcomes()).map(({ outcome }) => outcome)).toEqual(['accepted', 'duplicate', 'accepted', 'duplicate'])
+  expect((await intents()).map(({ key }) => key)).toEqual(['a', 'b'])
+})
+
+test('requests that coalesce become one pending intent and each has its effect; one that was claimed absorbs nothing', async () => {
+  const request = () => recalculation('campaign')
+  const first = await store.accept(chunk({ next: 2n, events: [event(0n, [request()]), event(1n, [request()])] }))
+  expect(first).toMatchObject({ intents: 1 })
+  const second = await store.accept(chunk({ expected: 2n, next: 3n, events: [event(2n, [request()])] }))
+  expect(endings(second)).toEqual({ 2: 'accepted' })
+  expect(await intents()).toHaveLength(1)
+
+  await db.sql.query(`UPDATE worker.intents SET state = 'claimed' WHERE group_name = $1`, [group])
+  await store.accept(chunk({ expected: 3n, next: 4n, events: [event(3n, [request()])] }))
+  expect((await intents()).map(({ state }) => state)).toEqual(['claimed', 'pending'])
+})
+
+test("groups do not see each other's outcomes and effects", async () => {
+  const shared = event(0n, [mail('a')])
+  await store.accept(chunk({ next: 1n, events: [shared] }))
+  group = freshGroupName()
+  await store.createProgress(group, 'topic', [{ partition: 0, next: 0n, exemptBelow: 0n }])
+  expect(endings(await store.accept(chunk({ next: 1n, events: [shared] })))).toEqual({ 0: 'accepted' })
+})
+
+test('intents go to free workers at once, at most as many per channel as have a slot, and only what was really inserted', async () => {
+  await store.accept(chunk({ next: 1n, events: [event(0n, [mail('spent')])] }))
+  const events = [
+    event(1n, [mail('spent')]),
+    event(2n, [mail('a'), { ...mail('page'), class: 'broadcast' }]),
+    event(3n, [mail('b'), mail('c')]),
+    event(4n, [recalculation('campaign'), { ...mail('hook'), channel: 'webhook' }]),
+  ]
+  const slots = [
+    { channel: 'email', count: 3, leaseMs: 60_000 },
+    { channel: 'leaderboard', count: 5, leaseMs: 60_000 },
+  ]
+  const before = await databaseNow()
+  const result = await store.accept(chunk({ expected: 1n, next: 5n, events, handOver: { owner: 'me', slots } }))
+  expect(endings(result)).toEqual({ 1: 'duplicate', 2: 'accepted', 3: 'accepted', 4: 'accepted' })
+  expect(result).toMatchObject({ intents: 6 })
+  const handedOver = result.is === 'accepted' ? result.handedOver : []
+  // The spent one took a slot and gave nothing back: too few is fine, too many is not.
+  expect(handedOver.map(({ key }) => key)).toEqual(['a', 'b'])
+  expect(handedOver[0]).toEqual({
+    id: expect.stringMatching(/^\d+$/),
+    group,
+    kind: 'mail.welcome',
+    version: 1,
+    channel: 'email',
+    key: 'a',
+    class: 'live',
+    coalesce: false,
+    eventId: events[1]?.eventId,
+    eventAt: events[1]?.at,
+    campaignId: campaign,
+    userId: user,
+    destination: null,
+    data: { note: 'it\'s "a\\b" {}' },
+    attempt: 0,
+    ambiguous: 0,
+    waitingSince: null,
+    reason: null,
+    createdAt: expect.any(Date),
+    frozen: null,
+    claim: { id: handedOver[0]?.id, owner: 'me', claims: 1 },
+  })
+  const claimed = (await intents()).filter(({ state }) => state === 'claimed')
+  expect(claimed.map(({ key, owner, claims }) => [key, owner, claims])).toEqual([
+    ['a', 'me', 1],
+    ['b', 'me', 1],
+  ])
+  for (const { lease_until } of claimed) {
+    expect(Number(lease_until) - before).toBeGreaterThanOrEqual(60_000)
+    expect(Number(lease_until) - before).toBeLessThan(70_000)
+  }
+  expect(
+    (await intents()).filter(({ owner, lease_until, state }) => state === 'pending' && (owner !== null || lease_until !== null)),
+  ).toEqual([])
+})
+
+test('what was passed is counted once per position and leaves an outcome where its event is known and has none', async () => {
+  const accepted = event(0n, [mail('a')])
+  const understood = { offset: 1n, eventId: randomUUID(), type: 'user.verified', contentHash: hash('x'), reason: 'consumer-error' } as const
+  const conflicting = { offset: 2n, eventId: accepted.eventId, type: accepted.type, contentHash: hash('y'), reason: 'id-conflict' } as const
+  const unreadable = { offset: 3n, eventId: null, type: null, contentHash: null, reason: 'not-json' } as const
+  const passed = [understood, conflicting, unreadable]
+  expect(await store.accept(chunk({ next: 4n, events: [accepted], passed }))).toMatchObject({ is: 'accepted', deadLetters: 3 })
+  expect((await outcomes()).map(({ event_id, outcome }) => [event_id, outcome])).toEqual([
+    [accepted.eventId, 'accepted'],
+    [understood.eventId, 'dead-letter'],
+  ])
+  expect(
+    await db.sql.query(`SELECT "offset", event_id, type, reason FROM worker.dead_letters WHERE group_name = $1 ORDER BY 1`, [group]),
+  ).toEqual([
+    { offset: '1', event_id: understood.eventId, type: 'user.verified', reason: 'consumer-error' },
+    { offset: '2', event_id: accepted.eventId, type: 'user.signed_up', reason: 'id-conflict' },
+    { offset: '3', event_id: null, type: null, reason: 'not-json' },
+  ])
+
+  // The database went back in time, or an operator reset the offsets: the same positions again.
+  await db.sql.query('UPDATE worker.progress SET next_offset = 0 WHERE group_name = $1', [group])
+  const again = await store.accept(chunk({ next: 4n, events: [accepted], passed: [...passed, { ...unreadable, offset: 9n }] }))
+  expect(again).toMatchObject({ is: 'accepted', deadLetters: 1, intents: 0 })
+  expect(endings(again)).toEqual({ 0: 'repeated' })
+})
+
+test.each([
+  ['NUL in the data', { data: { note: 'a\0b' } }, /^22/],
+  ['a lone surrogate in the data', { data: { note: '\ud800' } }, /^22/],
+  ['NUL in the key', { key: 'a\0b' }, /^22/],
+  ['a campaign that is no uuid', { campaignId: 'x","y' }, /^22/],
+  ['data that JSON cannot hold', { data: { note: 1n as never } }, /^22/],
+  ['a class that does not exist', { class: 'urgent' as never }, /^23/],
+])("%s is the event's own fault, writes nothing and spoils nothing", async (_name, change, state) => {
+  const events = [event(0n, [mail('good')]), event(1n, [{ ...mail('bad'), ...change }])]
+  await expect(store.accept(chunk({ next: 2n, events }))).rejects.toMatchObject({ name: 'SqlError', state: expect.stringMatching(state) })
+  expect(await progress()).toBe(0n)
+  expect(await outcomes()).toEqual([])
+  expect(await store.accept(chunk({ next: 1n, events: events.slice(0, 1) }))).toMatchObject({ is: 'accepted', intents: 1 })
+})
+
+test('text of every kind arrives unchanged', async () => {
+  const texts = ['', 'null', 'NULL', '{}', '{"a"}', '"', '\\', '\\"', 'a,b', ' a ', 'é 漢 🙂', "'; --", '\n\t', '$1']
+  const drafts = texts.map((text, index) => ({ ...mail(`${index}:${text}`), destination: text, data: { [text]: text } }))
+  await store.accept(chunk({ next: 1n, events: [event(0n, drafts)] }))
+  const rows = await intents()
+  expect(rows.map(({ key, destination, data }) => ({ key, destination, data }))).toEqual(
+    drafts.map(({ key, destination, data }) => ({ key, destination, data })),
+  )
+  expect(await outcomes()).toMatchObject([{ effects: drafts.map(({ key }) => key) }])
+})
+
+test('progress rows are created once, read back, and advanced many at once by compare-and-set', async () => {
+  const rows = [0, 1, 2, 3].map((partition) => ({ partition, next: BigInt(partition) * 10n, exemptBelow: 2n ** 40n }))
+  await store.createProgress(group, 'many', rows)
+  await store.createProgress(group, 'many', [
+    { partition: 0, next: 99n, exemptBelow: 0n },
+    { partition: 4, next: 2n ** 53n + 1n, exemptBelow: 0n },
+  ])
+  expect(await store.readProgress(group, 'many')).toEqual([...rows, { partition: 4, next: 2n ** 53n + 1n, exemptBelow: 0n }])
+
+  const moves = [
+    { partition: 3, expected: 30n, next: 35n },
+    { partition: 1, expected: 11n, next: 12n },
+    { partition: 0, expected: 0n, next: 1n },
+    { partition: 8, expected: 0n, next: 1n },
+  ]
+  expect([...(await store.advance(group, 'many', moves))].sort()).toEqual([0, 3])
+  expect((await store.readProgress(group, 'many')).map(({ next }) => next)).toEqual([1n, 10n, 20n, 35n, 2n ** 53n + 1n])
+  expect(await store.advance(group, 'many', [])).toEqual([])
+})
+
+test('two processes that advance the same partitions in opposite orders do not deadlock', async () => {
+  const partitions = Array.from({ length: 40 }, (_, partition) => partition)
+  await store.createProgress(
+    group,
+    'wide',
+    partitions.map((partition) => ({ partition, next: 0n, exemptBelow: 0n })),
+  )
+  for (let round = 0n; round < 20n; round++) {
+    const moves = partitions.map((partition) => ({ partition, expected: round, next: round + 1n }))
+    const ends = await Promise.all([moves, moves.toReversed(), moves].map((some) => store.advance(group, 'wide', some)))
+    expect(ends.flat()).toHaveLength(40)
+  }
+})
+
+test('5,000 events, and again: the second time changes nothing', async () => {
+  const size = 500
+  const events = Array.from({ length: 5_000 }, (_, index) => event(BigInt(index), [mail(`key-${index}`)]))
+  const pass = async (from: bigint) => {
+    const began = performance.now()
+    for (let at = 0; at < events.length; at += size) {
+      const some = events.slice(at, at + size)
+      const result = await store.accept(chunk({ expected: from + BigInt(at), next: from + BigInt(at + size), events: some }))
+      expect(result).toMatchObject({ is: 'accepted', intents: from === 0n ? size : 0 })
+    }
+    return ((performance.now() - began) * 1000) / events.length
+  }
+  const first = await pass(0n)
+  const second = await pass(5_000n)
+  console.info(`accept: ${first.toFixed(1)} microseconds per event, repeated ${second.toFixed(1)}`)
+  const [count] = await db.sql.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM worker.outcomes WHERE group_name = $1 AND outcome = 'accepted'`,
+    [group],
+  )
+  expect(count).toEqual({ count: 5_000 })
+  expect(await intents()).toHaveLength(5_000)
+})
+
+const campaign = randomUUID()
+const user = randomUUID()
+
+function event(offset: bigint, drafts: readonly IntentDraft[]): AcceptedEvent {
+  const eventId = randomUUID()
+  return { offset, eventId, type: 'user.signed_up', at: new Date('2026-01-02T03:04:05.678Z'), contentHash: hash(eventId), drafts }
+}
+
+function mail(key: string): IntentDraft {
+  return { kind: 'mail.welcome', version: 1, channel: 'email', key, campaignId: campaign, userId: user, data: { note: 'it\'s "a\\b" {}' } }
+}
+
+function recalculation(key: string): IntentDraft {
+  return { kind: 'leaderboard.recalculate', version: 1, channel: 'leaderboard', key, coalesce: true, campaignId: campaign, data: {} }
+}
+
+function hash(text: string): Uint8Array {
+  return createHash('sha256').update(text).digest()
+}
+
+function chunk(change: Partial<Chunk> & { next: bigint }): Chunk {
+  return { group, topic: 'topic', partition: 0, expected: 0n, events: [], passed: [], handOver: null, ...change }
+}
+
+function endings(result: AcceptResult): unknown {
+  return result.is === 'accepted' ? Object.fromEntries(result.endings) : result
+}
+
+async function progress(): Promise<bigint | undefined> {
+  return (await store.readProgress(group, 'topic'))[0]?.next
+}
+
+async function outcomes() {
+  return db.sql.query<Record<string, unknown>>(
+    `SELECT event_id, type, partition, "offset", outcome, effects FROM worker.outcomes WHERE group_name = $1 ORDER BY "offset"`,
+    [group],
+  )
+}
+
+async function intents() {
+  return db.sql.query<Record<string, unknown>>(`SELECT * FROM worker.intents WHERE group_name = $1 ORDER BY id`, [group])
+}
+
+async function databaseNow(): Promise<number> {
+  const [row] = await db.sql.query<{ now: Date }>('SELECT now()')
+  return Number(row?.now)
+}

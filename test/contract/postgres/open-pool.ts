@@ -1,0 +1,13 @@
+import { openDatabase, type Database, type DatabaseSettings } from '../../../src/infra/postgres/database.ts'
+
+/** A pool with the deadlines that tests want. Whoever opens it ends it. */
+export function openPool(
+  connectionString: string,
+  settings: Partial<DatabaseSettings> = {},
+  onTrouble?: (cause: string) => void,
+): Database {
+  return openDatabase(
+    { connection: { connectionString }, max: 5, applicationName: 'test', statementTimeoutMs: 10_000, connectTimeoutMs: 5_000, ...settings },
+    onTrouble,
+  )
+}
