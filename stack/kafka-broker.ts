@@ -61,12 +61,13 @@ async function startCluster(options: KafkaOptions, tools: { java: string; jars: 
   }
   try {
     const advertised = await Promise.all(members.map(async ({ id, port }) => (await options.advertise?.({ id, port })) ?? port))
-    for (const [index, member] of members.entries()) {
+    const create = async (member: Member, index: number) => {
       const home = join(folder.path, String(member.id))
       await mkdir(home)
       const properties = { ...propertiesOf(member, members, advertised[index] ?? member.port), ...options.properties }
-      nodes.push(await createKafkaNode({ ...member, ...tools, clusterId, clusterSize: size, folder: home, properties }))
+      return createKafkaNode({ ...member, ...tools, clusterId, clusterSize: size, folder: home, properties })
     }
+    nodes.push(...(await Promise.all(members.map(create))))
     // Together: a quorum of three has no leader while only one of them runs.
     await Promise.all(nodes.map(async (node) => node.start()))
     options.onProgress?.(`Kafka ${tools.version}: up`)

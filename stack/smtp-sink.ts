@@ -92,23 +92,24 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
   }
 
   const receive = (stream: SMTPServerDataStream, session: SMTPServerSession, done: (error: Error | null, text?: string) => void): void => {
-    const chunks: Buffer[] = []
-    stream.once('data', () => ask('body', session, {}, () => undefined))
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-    // Not a mail: the client went away before its final dot.
+    // Not a mail: the connection ended before its final dot.
     stream.on('error', () => undefined)
-    stream.on('end', () => {
-      const mail = mailOf(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks), session, names, options.keepBodies ?? false)
-      counters.mails++
-      mails.push(mail)
-      if (mails.length > keepMails) mails.shift()
-      for (const listener of listeners) listener(mail)
-      ask('data', session, { mail }, ({ error, code, text }) => {
-        mail.reply = code
-        if (!error) counters.accepted++
-        done(error, text)
+    const read = () =>
+      collect(stream, (raw) => {
+        const mail = mailOf(raw, session, names, options.keepBodies ?? false)
+        counters.mails++
+        mails.push(mail)
+        if (mails.length > keepMails) mails.shift()
+        for (const listener of listeners) listener(mail)
+        ask('data', session, { mail }, ({ error, code, text }) => {
+          mail.reply = code
+          if (!error) counters.accepted++
+          done(error, text)
+        })
       })
-    })
+    // Nothing is read before the hook has spoken: a cut in the body of a mail that came in one piece must not find its final dot.
+    if (respond) stream.once('readable', () => ask('body', session, {}, read))
+    else read()
   }
 
   const listen = async (port: number): Promise<number> => {
@@ -175,6 +176,14 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
     },
     stop: halt,
   }
+}
+
+function collect(stream: SMTPServerDataStream, complete: (raw: Buffer) => void): void {
+  const chunks: Buffer[] = []
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+  stream.on('end', () => complete(Buffer.concat(chunks)))
+  // A listener for `readable` has stopped the flow that one for `data` would begin.
+  stream.resume()
 }
 
 type Outcome = { readonly error: Error | null; readonly code: number; readonly text?: string }

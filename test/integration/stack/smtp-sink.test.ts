@@ -1,0 +1,88 @@
+import { createTransport } from 'nodemailer'
+import { expect, onTestFinished, test } from 'vitest'
+import type { SmtpSink, SmtpSinkOptions, SmtpStage } from '../../../stack/smtp-sink.ts'
+import { startSmtpSink } from '../../../stack/smtp-sink.ts'
+
+const message = { from: 'a@example.com', to: 'b@example.org', subject: 'Hello', text: 'one\n.two\n', messageId: '<1@example.com>' }
+
+test('a mail is recorded at its final dot with envelope, headers and bytes', async () => {
+  const sink = await start({ keepBodies: true, headers: ['list-id'] })
+  const heard: string[] = []
+  sink.onMail((mail) => heard.push(`${mail.messageId} ${mail.reply ?? 'unanswered'}`))
+  await send(sink, { list: { id: { url: 'list.example.com', comment: 'x' } } })
+  expect(sink.mails).toMatchObject([
+    {
+      messageId: '<1@example.com>',
+      from: 'a@example.com',
+      recipients: ['b@example.org'],
+      subject: 'Hello',
+      headers: { 'list-id': expect.stringContaining('list.example.com') },
+      reply: 250,
+    },
+  ])
+  expect(sink.mails[0]?.raw?.toString()).toContain('\r\n.two\r\n')
+  expect(sink.mails[0]?.size).toBe(sink.mails[0]?.raw?.length)
+  expect(heard).toEqual(['<1@example.com> unanswered'])
+  expect(sink.counters).toEqual({ connections: 1, mails: 1, accepted: 1 })
+})
+
+test.for(['connect', 'mail', 'rcpt', 'data'] as const)('it answers what it is told at the stage %s', async (stage) => {
+  const sink = await start({ respond: (at) => (at === stage ? { code: 451, text: 'not now' } : undefined) })
+  await expect(send(sink)).rejects.toMatchObject({ responseCode: 451 })
+  expect(sink.mails.map(({ reply }) => reply)).toEqual(stage === 'data' ? [451] : [])
+  sink.respondWith(undefined)
+  await send(sink)
+  expect(sink.counters.accepted).toBe(1)
+})
+
+test.for(['connect', 'mail', 'rcpt', 'body', 'data'] as const)('it cuts the connection at the stage %s', async (stage: SmtpStage) => {
+  const sink = await start({ respond: async (at) => (at === stage ? { drop: true } : undefined) })
+  await expect(send(sink)).rejects.toThrow(/closed|hang up|reset|greeting/i)
+  expect(sink.mails.map(({ reply }) => reply)).toEqual(stage === 'data' ? [undefined] : [])
+})
+
+test('it takes a mail, says so, and cuts the connection after', async () => {
+  const sink = await start({ respond: (stage) => (stage === 'data' ? { code: 250, text: 'queued', drop: true } : undefined) })
+  expect(await send(sink)).toContain('queued')
+  expect(sink.mails[0]?.reply).toBe(250)
+})
+
+test('with a login only its own user and password get in', async () => {
+  const sink = await start({ auth: true })
+  await send(sink)
+  const stranger = new URL(sink.url)
+  stranger.password = 'guessed'
+  await expect(send({ url: stranger.href })).rejects.toMatchObject({ responseCode: 535 })
+  await expect(send({ url: `smtp://127.0.0.1:${sink.port}` })).rejects.toThrow(/authentication required/i)
+  sink.respondWith((stage) => (stage === 'auth' ? { code: 454, text: 'later' } : undefined))
+  await expect(send(sink)).rejects.toMatchObject({ responseCode: 454 })
+  expect(sink.counters.accepted).toBe(1)
+})
+
+test('halt refuses and cuts, resume takes the same port again', async () => {
+  const sink = await start({})
+  await sink.halt()
+  await expect(send(sink)).rejects.toThrow(/ECONNREFUSED/)
+  await sink.resume()
+  await send(sink)
+  expect(sink.mails).toHaveLength(1)
+})
+
+test('it keeps the newest mails when told how many', async () => {
+  const sink = await start({ keepMails: 2 })
+  for (const id of ['<1@example.com>', '<2@example.com>', '<3@example.com>']) await send(sink, { messageId: id })
+  expect(sink.mails.map(({ messageId }) => messageId)).toEqual(['<2@example.com>', '<3@example.com>'])
+  expect(sink.counters.mails).toBe(3)
+})
+
+async function start(options: SmtpSinkOptions): Promise<SmtpSink> {
+  const sink = await startSmtpSink(options)
+  onTestFinished(async () => sink.stop())
+  return sink
+}
+
+async function send(sink: Pick<SmtpSink, 'url'>, more: object = {}): Promise<string> {
+  const transport = createTransport(sink.url)
+  const { response } = await transport.sendMail({ ...message, ...more })
+  return response
+}
