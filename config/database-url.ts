@@ -6,7 +6,7 @@ const PARTS = ['PGHOST', 'PGUSER', 'PGPASSWORD', 'PGDATABASE', 'PGSSLMODE'] as c
 export function databaseUrl(values: Values, report: { problems: string[]; warnings: string[] }): string {
   const parts = PARTS.filter((name) => values[name] !== undefined)
   if (values.DATABASE_URL !== undefined) {
-    if (parts.length > 0) report.warnings.push(`DATABASE_URL is set and wins: ${parts.join(', ')} have no effect.`)
+    if (parts.length > 0) report.warnings.push(`DATABASE_URL is set and wins over ${parts.join(', ')}.`)
     return values.DATABASE_URL
   }
   if (parts.length === 0) {

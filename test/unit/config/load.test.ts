@@ -137,7 +137,7 @@ describe('loadConfig', () => {
   it('lets DATABASE_URL win over PG variables and says so', () => {
     const config = load({ PGHOST: 'elsewhere.example.com', PGPASSWORD: 'quiet' })
     expect(config.database.connection.connectionString).toBe(least.DATABASE_URL)
-    expect(config.warnings).toEqual(['DATABASE_URL is set and wins: PGHOST, PGPASSWORD have no effect.'])
+    expect(config.warnings).toEqual(['DATABASE_URL is set and wins over PGHOST, PGPASSWORD.'])
   })
 
   it('knows the groups, and needs a relay only for those that send mail', () => {
