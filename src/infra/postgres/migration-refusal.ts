@@ -39,6 +39,18 @@ export async function requirePlatformTables(client: Client): Promise<void> {
   )
 }
 
+/**
+ * Asked before the first step: found out at the second, it would leave our schema with an owner who may not go on.
+ *
+ * @throws {OperatorError} when the role may not alter the platform's table.
+ */
+export async function requireOwnership(client: Client): Promise<void> {
+  const { rowCount } = await client.query(
+    `SELECT FROM pg_class WHERE oid = 'public.waitlist_users'::regclass AND pg_has_role(relowner, 'USAGE')`,
+  )
+  if (rowCount === 0) throw lacksRights(client, 'it is not the owner of table public.waitlist_users')
+}
+
 /** The sentence for what stopped a migration; an error that has none stays as it is. */
 export async function refusalOf(client: Client, set: MigrationSet, thrown: unknown): Promise<unknown> {
   if (thrown instanceof OperatorError) return thrown
@@ -52,10 +64,7 @@ export async function refusalOf(client: Client, set: MigrationSet, thrown: unkno
   const error = sqlErrorOf(thrown)
   if (error.state === undefined) return unreachable(client, thrown)
   if (error.state === '42501') {
-    return new OperatorError(
-      `The role "${client.user ?? ''}" may not migrate the database "${client.database ?? ''}": ${error.message} ` +
-        `Run the migration as the owner of the platform's tables, with CREATE on the database.`,
-    )
+    return lacksRights(client, error.message.replace(/\.$/, ''))
   }
   if (error.state === '55P03') {
     return new OperatorError(
@@ -64,4 +73,11 @@ export async function refusalOf(client: Client, set: MigrationSet, thrown: unkno
     )
   }
   return error
+}
+
+function lacksRights(client: Client, cause: string): OperatorError {
+  return new OperatorError(
+    `The role "${client.user ?? ''}" may not migrate the database "${client.database ?? ''}" (${cause}): ` +
+      `run the migration as the owner of the platform's tables, with CREATE on the database.`,
+  )
 }

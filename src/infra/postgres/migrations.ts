@@ -4,8 +4,8 @@ import { backoff } from '../../std/backoff.ts'
 import { systemClock, type Clock } from '../../std/clock.ts'
 import { OperatorError } from '../../std/failure.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
-import { refusalOf, requirePlatformTables, unreachable } from './migration-refusal.ts'
-import { migrationFolder, versionTables, type MigrationSet } from './migration-set.ts'
+import { refusalOf, requireOwnership, requirePlatformTables, unreachable } from './migration-refusal.ts'
+import { migrationFolder, newestVersion, versionTables, type MigrationSet } from './migration-set.ts'
 import { sqlErrorOf } from './sql-error.ts'
 
 export interface MigrateOptions {
@@ -82,6 +82,7 @@ async function underLock(client: Client, set: MigrationSet, options: MigrateOpti
   })
   runner.on('migration-started', ({ version, name }) => options.onProgress?.(`${set}: applying ${version} ${name}`))
   const from = await runner.getDatabaseVersion()
+  if (set === 'worker' && from < (await newestVersion(set))) await requireOwnership(client)
   const applied = await runner.migrate()
   return {
     from,

@@ -86,7 +86,7 @@ test('errors carry the SQLSTATE and the constraint and never a value of a row', 
     const error = await sql.query(text, parameters).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(SqlError)
     expect(error).toMatchObject({ state, constraint })
-    expect(`${String(error)} ${JSON.stringify(error)} ${String((error as SqlError).cause)}`).not.toMatch(/someone|ghost@/)
+    expect(`${String(error)} ${JSON.stringify(error)} ${error instanceof Error ? String(error.cause) : ''}`).not.toMatch(/someone|ghost'/)
   }
   expect(await sql.query('SELECT 1 AS still')).toEqual([{ still: 1 }])
 })
@@ -115,22 +115,20 @@ test.each(['fast', 'immediate'] as const)(
     const database = pool({}, trouble)
     await Promise.all([database.sql.query('SELECT pg_sleep(0.05)'), database.sql.query('SELECT 1')])
 
-    let entered = () => {}
-    const inside = new Promise<void>((resolve) => (entered = resolve))
-    let restarted = () => {}
-    const restart = new Promise<void>((resolve) => (restarted = resolve))
+    const inside = Promise.withResolvers<void>()
+    const restarted = Promise.withResolvers<void>()
     // One checked out and silent, one in the middle of a statement, the others idle.
     const silent = database.transaction(async (tx) => {
       await tx.query(`INSERT INTO note VALUES (1, 'never')`)
-      entered()
-      await restart
+      inside.resolve()
+      await restarted.promise
       return tx.query('SELECT 1')
     })
     const running = database.sql.query('SELECT pg_sleep(60)')
     const ends = Promise.allSettled([silent, running])
-    await inside
+    await inside.promise
     await server.restart(mode)
-    restarted()
+    restarted.resolve()
     for (const end of await ends) expect(end).toMatchObject({ status: 'rejected', reason: { name: 'SqlError' } })
     expect(trouble).toHaveBeenCalled()
 

@@ -1,0 +1,252 @@
+import { Client } from 'pg'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { newestVersion } from '../../../src/infra/postgres/migration-set.ts'
+import { migrate } from '../../../src/infra/postgres/migrations.ts'
+import { OperatorError } from '../../../src/std/failure.ts'
+import { freshDatabase, type FreshDatabase } from '../../support/fresh.ts'
+
+const newest = await newestVersion('worker')
+let fresh: FreshDatabase
+let client: Client
+let connection: { connectionString: string }
+
+beforeEach(async () => {
+  fresh = await freshDatabase()
+  connection = { connectionString: fresh.url }
+  client = new Client(connection)
+  await client.connect()
+})
+afterEach(async () => {
+  await client.end()
+  await fresh.drop()
+})
+
+test('the sets bring an empty database to the newest version, once', async () => {
+  const lines: string[] = []
+  expect(await migrate(connection, 'app')).toEqual({ from: 0, to: 1, applied: ['001.do.platform.sql'] })
+  const first = await migrate(connection, 'worker', { onProgress: (line) => lines.push(line) })
+  expect(first).toMatchObject({ from: 0, to: newest })
+  expect(first.applied).toHaveLength(newest)
+  expect(lines[0]).toBe('worker: applying 1 tables')
+  expect(await migrate(connection, 'app')).toEqual({ from: 1, to: 1, applied: [] })
+  expect(await migrate(connection, 'worker')).toEqual({ from: newest, to: newest, applied: [] })
+})
+
+test('migrations that run at once wait for each other, while indexes are built concurrently', async () => {
+  await Promise.all([migrate(connection, 'app'), migrate(connection, 'app')])
+  const ends = await Promise.all([1, 2, 3, 4].map(async () => migrate(connection, 'worker')))
+  expect(ends.map(({ applied }) => applied.length).sort((a, b) => a - b)).toEqual([0, 0, 0, newest])
+  expect(await rows(`SELECT FROM pg_locks WHERE locktype = 'advisory'`)).toEqual([])
+})
+
+test("the platform's table changes by the two columns and two indexes only, and new people are dirty", async () => {
+  await migrate(connection, 'app')
+  const before = await shape()
+  await migrate(connection, 'worker')
+  const added = (await shape()).filter((line) => !before.includes(line))
+  expect(added).toEqual([
+    'column ranked_ppr integer NOT NULL 0',
+    'column ranked_score bigint NULL none',
+    expect.stringMatching(/^index waitlist_users_dirty .* USING btree \(campaign_id\) WHERE \(ranked_score IS DISTINCT FROM/),
+    expect.stringMatching(
+      /^index waitlist_users_ranked .*\(campaign_id, ranked_score, created_at, id\) WHERE \(ranked_score IS NOT NULL\)/,
+    ),
+  ])
+
+  await people(['verified', 'verified', 'blocked'])
+  expect(await rows(`SELECT position FROM waitlist_users WHERE ${dirty} ORDER BY 1`)).toEqual([{ position: 1 }, { position: 2 }])
+  await client.query(`UPDATE waitlist_users SET ranked_score = original_position, ranked_ppr = 1`)
+  expect(await rows(`SELECT position FROM waitlist_users WHERE ${dirty}`)).toEqual([{ position: 3 }])
+  await client.query(`UPDATE waitlist_users SET verified_referral_count = 1 WHERE position = 2`)
+  expect(await rows(`SELECT position FROM waitlist_users WHERE ${dirty} ORDER BY 1`)).toEqual([{ position: 2 }, { position: 3 }])
+  await client.query('SET enable_seqscan = off')
+  expect(JSON.stringify(await rows(`EXPLAIN SELECT DISTINCT campaign_id FROM waitlist_users WHERE ${dirty}`))).toContain(
+    'waitlist_users_dirty',
+  )
+})
+
+test('an index whose building was interrupted is built again', async () => {
+  await both()
+  await client.query('DROP INDEX waitlist_users_ranked')
+  await client.query(`BEGIN; LOCK TABLE waitlist_users IN ROW EXCLUSIVE MODE`)
+  await asAnother(async (other) => {
+    await other.query(`SET lock_timeout = '50ms'`)
+    const building = other.query(
+      'CREATE INDEX CONCURRENTLY waitlist_users_ranked ON waitlist_users (campaign_id) WHERE ranked_score IS NOT NULL',
+    )
+    await expect(building).rejects.toMatchObject({ code: '55P03' })
+  })
+  await client.query('COMMIT')
+  await client.query('DELETE FROM worker.schema_versions WHERE version >= 3')
+  const index = `SELECT indisvalid, indnatts::int FROM pg_index WHERE indexrelid = 'waitlist_users_ranked'::regclass`
+  expect(await rows(index)).toEqual([{ indisvalid: false, indnatts: 1 }])
+  expect((await migrate(connection, 'worker')).applied).toContain('003.do.ranked-index.sql')
+  expect(await rows(index)).toEqual([{ indisvalid: true, indnatts: 4 }])
+})
+
+test('a live table that is locked is asked for briefly, again and again, and nobody queues behind for long', async () => {
+  await migrate(connection, 'app')
+  await people(['verified'])
+  await client.query(`BEGIN; UPDATE waitlist_users SET points = 1`)
+  let slowest = 0
+  let waited = 0
+  await asAnother(async (other) => {
+    const done = new AbortController()
+    const migrating = migrate(connection, 'worker', {
+      onProgress: (line) => {
+        if (!line.includes('locked by another session')) return
+        if (++waited === 2) void client.query('COMMIT')
+      },
+    }).finally(() => done.abort())
+    const reading = (async () => {
+      while (!done.signal.aborted) {
+        const began = performance.now()
+        await other.query('SELECT count(*) FROM waitlist_users')
+        slowest = Math.max(slowest, performance.now() - began)
+      }
+    })()
+    const [end] = await Promise.all([migrating, reading])
+    expect(end.to).toBe(newest)
+  })
+  expect(waited).toBe(2)
+  // A try lasts a second; without the limit a reader waits for as long as the lock is held.
+  expect(slowest).toBeLessThan(3_000)
+})
+
+test('a table that stays locked ends the migration with the way out, and what was applied stays', async () => {
+  await migrate(connection, 'app')
+  await client.query(`BEGIN; LOCK TABLE waitlist_users IN ACCESS SHARE MODE`)
+  const giveUp = new AbortController()
+  const onProgress = (line: string) => {
+    if (line.includes('applying 2')) giveUp.abort()
+  }
+  await refused(
+    migrate(connection, 'worker', { onProgress, signal: giveUp.signal }),
+    /stays locked by another session: end the long transaction/,
+  )
+  await client.query('COMMIT')
+  expect(await migrate(connection, 'worker')).toMatchObject({ from: 1, to: newest })
+})
+
+test('a migration is applied and recorded together or not at all', async () => {
+  await migrate(connection, 'app')
+  await client.query('CREATE SCHEMA worker; CREATE TABLE worker.schema_versions (version bigint PRIMARY KEY CHECK (version <> 1))')
+  await expect(migrate(connection, 'worker')).rejects.toMatchObject({ state: '23514' })
+  expect(await rows(`SELECT tablename FROM pg_tables WHERE schemaname = 'worker'`)).toEqual([{ tablename: 'schema_versions' }])
+  await client.query('ALTER TABLE worker.schema_versions DROP CONSTRAINT schema_versions_version_check')
+  expect(await migrate(connection, 'worker')).toMatchObject({ from: 0, to: newest })
+})
+
+test('a migration that was changed after it was applied is refused by its number', async () => {
+  await both()
+  await client.query(`UPDATE worker.schema_versions SET md5 = 'another' WHERE version = 2`)
+  const message = await refused(migrate(connection, 'worker'), /^Migration 2 of the set "worker" is not the one that was applied/)
+  expect(message).toContain('restore its file')
+})
+
+test('a database that is newer than this build is left alone', async () => {
+  await both()
+  await client.query(`INSERT INTO worker.schema_versions (version, name) VALUES (900, 'later')`)
+  expect(await migrate(connection, 'worker')).toEqual({ from: 900, to: 900, applied: [] })
+})
+
+test("a database without the platform's tables is refused, with their names", async () => {
+  const message = await refused(migrate(connection, 'worker'), /lacks the platform's tables public\.accounts, .*: point DATABASE_URL/)
+  expect(message).toContain('public.webhook_deliveries')
+  await migrate(connection, 'app')
+  await client.query('DROP TABLE webhook_deliveries')
+  await refused(migrate(connection, 'worker'), /lacks the platform's table public\.webhook_deliveries: /)
+})
+
+test('a role without rights is refused, with what it lacks', async () => {
+  await migrate(connection, 'app')
+  const role = `role_${fresh.name}`
+  await client.query(`CREATE ROLE ${role} LOGIN PASSWORD 'hidden'`)
+  try {
+    const url = new URL(fresh.url)
+    url.username = role
+    url.password = 'hidden'
+    const migrating = async () => migrate({ connectionString: url.href }, 'worker')
+    expect(await refused(migrating(), new RegExp(`The role "${role}" may not`))).toContain('not the owner of table public.waitlist_users')
+    await client.query(`GRANT CREATE ON SCHEMA public TO ${role}; ALTER TABLE waitlist_users OWNER TO ${role}`)
+    expect(await refused(migrating(), /: run the migration as the owner/)).toContain('permission denied for database')
+    await client.query(`GRANT CREATE ON DATABASE ${fresh.name} TO ${role}`)
+    expect(await migrating()).toMatchObject({ from: 0, to: newest })
+    await client.query('ALTER TABLE waitlist_users OWNER TO CURRENT_USER')
+    expect(await migrating()).toMatchObject({ from: newest, to: newest })
+  } finally {
+    await client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+  }
+})
+
+test('a database that cannot be reached is named without its password', async () => {
+  const nobody = { host: '127.0.0.1', port: 1, user: 'me', password: 'hidden', database: 'somewhere' }
+  const message = await refused(
+    migrate(nobody, 'worker'),
+    /"somewhere" at 127\.0\.0\.1:1 cannot be reached \(.*ECONNREFUSED.*\): check DATABASE_URL/,
+  )
+  expect(message).not.toContain('hidden')
+  const wrong = new URL(inject('postgresUrl'))
+  wrong.password = 'guessed'
+  expect(await refused(migrate({ connectionString: wrong.href }, 'worker'), /password authentication failed/)).not.toContain('guessed')
+  wrong.href = inject('postgresUrl')
+  wrong.pathname = '/nowhere'
+  await refused(migrate({ connectionString: wrong.href }, 'worker'), /database "nowhere" does not exist/)
+})
+
+/** Word for word as in leaderboard.md and in migration 004. */
+const dirty = `ranked_score IS DISTINCT FROM CASE WHEN deleted_at IS NULL AND status NOT IN ('blocked','removed') THEN original_position::bigint - verified_referral_count::bigint * ranked_ppr END`
+
+async function refused(migrating: Promise<unknown>, words: RegExp): Promise<string> {
+  const error = await migrating.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(OperatorError)
+  const message = error instanceof Error ? error.message : ''
+  expect(message).toMatch(words)
+  return message
+}
+
+async function both(): Promise<void> {
+  await migrate(connection, 'app')
+  await migrate(connection, 'worker')
+}
+
+async function rows(statement: string): Promise<object[]> {
+  return (await client.query<object>(statement)).rows
+}
+
+async function asAnother(work: (other: Client) => Promise<void>): Promise<void> {
+  const other = new Client(connection)
+  await other.connect()
+  try {
+    await work(other)
+  } finally {
+    await other.end()
+  }
+}
+
+async function shape(): Promise<string[]> {
+  const { rows } = await client.query<{ line: string }>(
+    `SELECT 'column ' || column_name || ' ' || data_type || CASE is_nullable WHEN 'NO' THEN ' NOT NULL ' ELSE ' NULL ' END || coalesce(column_default, 'none') AS line
+       FROM information_schema.columns WHERE table_schema = 'public' AND table_name = 'waitlist_users'
+     UNION ALL SELECT 'index ' || indexname || ' ' || indexdef FROM pg_indexes WHERE tablename = 'waitlist_users'
+     UNION ALL SELECT 'constraint ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'public.waitlist_users'::regclass
+     UNION ALL SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = 'public.waitlist_users'::regclass AND NOT tgisinternal
+     ORDER BY 1`,
+  )
+  return rows.map(({ line }) => line)
+}
+
+/** One campaign with people in these states, in order of their positions. */
+async function people(statuses: readonly string[]): Promise<void> {
+  await client.query(
+    `WITH account AS (INSERT INTO accounts (name, slug) VALUES ('Example', 'example') RETURNING id),
+          campaign AS (INSERT INTO campaigns (account_id, name, slug) SELECT id, 'Example', 'example' FROM account RETURNING id)
+     INSERT INTO waitlist_users (campaign_id, email, status, position, original_position, referral_code)
+     SELECT campaign.id, 'person' || place || '@example.com', status, place, place, 'code' || place
+       FROM campaign, unnest($1::text[]) WITH ORDINALITY AS s (status, place)`,
+    [statuses],
+  )
+}
