@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest'
+import type { EventTransport } from '../../../src/events/event-transport.ts'
+import { decode } from '../../../src/events/decode.ts'
+import { InvalidEvent } from '../../../src/events/invalid-event.ts'
+import { createPublisher } from '../../../src/events/publisher.ts'
+import type { TypedInput } from '../../../src/events/publisher-input.ts'
+
+const id = (digit: number) => `0000000${digit}-0000-4000-8000-00000000000a`
+const about = { accountId: id(1), campaignId: id(2) }
+const signedUp = { ...about, userId: id(3), email: 'guest@example.com' }
+const referral = { ...about, referralId: id(4), referrerId: id(5), referredId: id(3) }
+
+/** One of each type. */
+const everything: readonly TypedInput[] = [
+  { type: 'user.signed_up', ...signedUp },
+  { type: 'user.verified', ...signedUp },
+  { type: 'referral.created', ...referral },
+  { type: 'referral.verified', ...referral, pointsPerReferral: 10 },
+  { type: 'reward.earned', ...about, userRewardId: id(6), userId: id(3), rewardId: id(7) },
+  { type: 'campaign.milestone_reached', ...about, milestone: '100_participants', participantCount: 100 },
+]
+
+type Sent = Parameters<EventTransport['send']>[1][number]
+
+function createRecorder() {
+  const sent: Sent[] = []
+  const sends: number[] = []
+  const transport: EventTransport = {
+    send: async (topic, messages) => {
+      expect(topic).toBe('domain-events')
+      sends.push(messages.length)
+      sent.push(...messages)
+    },
+  }
+  const publisher = createPublisher({ transport, topic: 'domain-events', clock: { now: () => Date.UTC(2026, 0, 2, 3, 4, 5, 6) } })
+  return { sent, sends, publisher }
+}
+
+function decoded(message: Sent | undefined) {
+  if (message === undefined) throw new Error('nothing was sent')
+  const headers = Object.fromEntries(Object.entries(message.headers).map(([name, value]) => [name, Buffer.from(value)]))
+  const result = decode({ value: message.value, headers }, { maxBytes: 100_000 })
+  if (result.is !== 'event') throw new Error(JSON.stringify(result))
+  return result.event
+}
+
+/** What a caller without types may hand over. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the point of it
+const typeless = (fields: object) => fields as TypedInput
+
+describe('the publisher', () => {
+  it('sends every type as the worker reads it, under the campaign', async () => {
+    const { sent, sends, publisher } = createRecorder()
+    const published = await publisher.publishMany(everything)
+    expect(sends).toEqual([6])
+    expect(sent.map((message) => decoded(message).type)).toEqual(everything.map(({ type }) => type))
+    expect(sent.map(decoded).map((event) => event.id)).toEqual(published.map(({ eventId }) => eventId))
+    expect(new Set(published.map(({ eventId }) => eventId)).size).toBe(6)
+    for (const { key } of sent) expect(key).toBe(about.campaignId)
+  })
+
+  it('has a function per type that sends the same', async () => {
+    const { sent, publisher } = createRecorder()
+    await publisher.publishUserSignedUp(signedUp)
+    await publisher.publishUserVerified(signedUp)
+    await publisher.publishReferralCreated(referral)
+    await publisher.publishReferralVerified({ ...referral, pointsPerReferral: 10 })
+    await publisher.publishRewardEarned({ ...about, userRewardId: id(6), userId: id(3), rewardId: id(7) })
+    await publisher.publishCampaignMilestoneReached({ ...about, milestone: '100_participants', participantCount: 100 })
+    const many = createRecorder()
+    await many.publisher.publishMany(everything)
+    expect(sent).toEqual(many.sent)
+  })
+
+  it('puts the headers of the conventions on a record', async () => {
+    const { sent, publisher } = createRecorder()
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+    const { eventId } = await publisher.publishUserSignedUp({ ...signedUp, correlationId: 'request-1', traceparent })
+    expect(sent[0]?.headers).toEqual({
+      'event-type': 'user.signed_up',
+      'event-version': '1',
+      'event-id': eventId,
+      'content-type': 'application/json',
+      timestamp: '2026-01-02T03:04:05.006Z',
+      'correlation-id': 'request-1',
+      traceparent,
+    })
+    expect(decoded(sent[0])).toEqual({
+      id: eventId,
+      type: 'user.signed_up',
+      account_id: about.accountId,
+      campaign_id: about.campaignId,
+      data: { user_id: signedUp.userId, campaign_id: about.campaignId, email: signedUp.email },
+      timestamp: '2026-01-02T03:04:05.006Z',
+    })
+  })
+
+  it('gives a retry the id of the first try, whatever the time, the address or the spelling of ids', async () => {
+    const { sent, publisher } = createRecorder()
+    const first = await publisher.publishUserSignedUp(signedUp)
+    const retry = await publisher.publishUserSignedUp({
+      ...signedUp,
+      campaignId: about.campaignId.toUpperCase(),
+      userId: signedUp.userId.toUpperCase(),
+      email: 'other@example.com',
+      timestamp: new Date(0),
+    })
+    expect(retry).toEqual(first)
+    expect(sent[1]?.key).toBe(sent[0]?.key)
+    expect(await publisher.publishUserVerified(signedUp)).not.toEqual(first)
+    expect(await publisher.publishUserSignedUp({ ...signedUp, userId: id(8) })).not.toEqual(first)
+  })
+
+  it('takes an id and a time of the caller', async () => {
+    const { sent, publisher } = createRecorder()
+    expect(await publisher.publishUserSignedUp({ ...signedUp, eventId: id(9), timestamp: new Date(5) })).toEqual({ eventId: id(9) })
+    expect(decoded(sent[0])).toMatchObject({ id: id(9), timestamp: '1970-01-01T00:00:00.005Z' })
+  })
+
+  it.each([
+    ['a user id that is none', { ...everything[0], userId: 'x' }, 'user.signed_up was not published: userId breaks format'],
+    ['a missing address', { ...everything[0], email: undefined }, 'email breaks required'],
+    ['an empty address', { ...everything[1], email: '' }, 'email breaks minLength'],
+    ['an account id that is none', { ...everything[2], accountId: '' }, 'accountId breaks format'],
+    ['no account', { ...everything[2], accountId: undefined }, 'accountId breaks required'],
+    ['no campaign', { ...everything[2], campaignId: undefined }, 'campaignId breaks required'],
+    ['points that are text', { ...everything[3], pointsPerReferral: '10' }, 'pointsPerReferral breaks type'],
+    ['half a participant', { ...everything[5], participantCount: 0.5 }, 'participantCount breaks'],
+    ['an event id that is none', { ...everything[4], eventId: 'mine' }, 'id breaks format'],
+    ['an invalid date', { ...everything[4], timestamp: new Date(Number.NaN) }, 'timestamp must be a valid Date'],
+    ['a correlation id of two lines', { ...everything[4], correlationId: 'a\nb' }, 'correlationId must be'],
+    ['a made-up traceparent', { ...everything[4], traceparent: '1' }, 'traceparent must be'],
+    ['a misspelt type', { ...everything[0], type: 'user.signed-up' }, 'type must be one of user.signed_up, '],
+  ])('refuses %s and sends nothing, not even what was before it', async (_, fields, sentence) => {
+    const { sends, publisher } = createRecorder()
+    const refused = await publisher.publishMany([...everything, typeless(fields)]).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(InvalidEvent)
+    expect(refused).toHaveProperty('message', expect.stringContaining(sentence))
+    expect(sends).toEqual([])
+  })
+
+  it('does not call a transport for an empty list', async () => {
+    const { sends, publisher } = createRecorder()
+    expect(await publisher.publishMany([])).toEqual([])
+    expect(sends).toEqual([])
+  })
+
+  it('passes on what the transport fails with', async () => {
+    const transport: EventTransport = { send: () => Promise.reject(new Error('no broker')) }
+    await expect(createPublisher({ transport, topic: 'domain-events' }).publishUserSignedUp(signedUp)).rejects.toThrow('no broker')
+  })
+})
