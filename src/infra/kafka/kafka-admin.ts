@@ -1,5 +1,7 @@
 import kafkajs from 'kafkajs'
 import type { Admin, SeekEntry } from 'kafkajs'
+import { backoff } from '../../std/backoff.ts'
+import { systemClock } from '../../std/clock.ts'
 import { messageOf, OperatorError } from '../../std/failure.ts'
 import type { LogAdmin } from '../../worker/log-admin.ts'
 import { isBrokerError } from './client-error.ts'
@@ -10,7 +12,7 @@ import { within } from './within.ts'
 
 /**
  * The log's administration over one long-lived kafkajs admin. That client never refreshes its metadata by age, so that partitions added later and
- * leaders moved away escape it for good: whatever fails, or sees fewer partitions than there are, is asked once more of a new client.
+ * leaders moved away escape it for good: whatever fails, or sees fewer partitions than there are, is asked again of a new client.
  */
 export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   let connection: Promise<Connection> | undefined
@@ -33,12 +35,15 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   }
 
   async function ask<Answer>(question: (admin: Admin) => Promise<Answer>): Promise<Answer> {
-    const first = await connected()
-    try {
-      return await question(first.admin)
-    } catch (error) {
-      if (error instanceof OperatorError) throw error
-      return question((await renew(first)).admin)
+    for (let attempt = 1, open = await connected(); ; attempt += 1) {
+      try {
+        return await question(open.admin)
+      } catch (error) {
+        if (error instanceof OperatorError || attempt === ATTEMPTS) throw error
+      }
+      // A new partition needs a moment until it has a leader.
+      await systemClock.sleep(backoff(attempt, { baseMs: 100, maxMs: 1_000 }))
+      open = await renew(open)
     }
   }
 
@@ -151,6 +156,8 @@ async function create(
     throw new OperatorError(`topic "${name}" cannot be created: ${error.errors.map(messageOf).join('; ')}`)
   }
 }
+
+const ATTEMPTS = 4
 
 interface Connection {
   readonly admin: Admin

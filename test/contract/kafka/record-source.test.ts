@@ -113,7 +113,7 @@ test('two members share the partitions, and no commit of the old epoch is sent a
   await vi.waitFor(() => expect(newest(first.assignments).epoch).toBeGreaterThan(old.epoch), soon)
   const owned = [first, second].map(({ assignments }) => newest(assignments).partitions)
   expect(owned.map(({ length }) => length)).toEqual([1, 1])
-  expect(owned.flat().toSorted()).toEqual([0, 1])
+  expect(owned.flat().toSorted((a, b) => a - b)).toEqual([0, 1])
   expect(old.signal.aborted).toBe(true)
   expect(
     await first.source.commit(

@@ -1,3 +1,5 @@
+import kafkajs from 'kafkajs'
+import type { CompressionTypes } from 'kafkajs'
 import { inject } from 'vitest'
 import { createKafkaAdmin } from '../../../src/infra/kafka/kafka-admin.ts'
 import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
@@ -30,13 +32,12 @@ export interface Scene extends AsyncDisposable {
   readonly admin: LogAdmin
   /** A member whose partitions start at 0 and whose batches are taken whole, where `handlers` says nothing else. */
   member(handlers?: Partial<SourceHandlers>, options?: Partial<KafkaSourceOptions>): Member
-  produce(partition: number, values: readonly string[], options?: { compression?: number }): Promise<void>
+  produce(partition: number, values: readonly string[], options?: { compression?: CompressionTypes }): Promise<void>
   members(): Promise<number>
 }
 
 /** A topic and a group of one's own; stops all members at its end. */
-export async function scene({ partitions = 1 } = {}): Promise<Scene> {
-  const settings = kafkaSettings()
+export async function scene({ partitions = 1, settings = kafkaSettings() } = {}): Promise<Scene> {
   const topic = freshTopicName()
   const group = freshGroupName()
   const admin = createKafkaAdmin(settings)
@@ -54,7 +55,7 @@ export async function scene({ partitions = 1 } = {}): Promise<Scene> {
       sources.push(member.source)
       return member
     },
-    produce: async (partition, values, { compression = 0 } = {}) => {
+    produce: async (partition, values, { compression = kafkajs.CompressionTypes.None } = {}) => {
       await producer.send({ topic, compression, messages: values.map((value) => ({ partition, key: value, value })) })
     },
     members: async () => (await admin.groupState(group)).members,

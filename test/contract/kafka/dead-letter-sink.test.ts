@@ -1,0 +1,148 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createDeadLetterSink } from '../../../src/infra/kafka/dead-letter-sink.ts'
+import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
+import { OperatorError } from '../../../src/std/failure.ts'
+import { deadLetterTopic } from '../../../src/worker/dead-letter.ts'
+import type { DeadLetter } from '../../../src/worker/dead-letter.ts'
+import type { LogRecord, PartitionBatch } from '../../../src/worker/record-source.ts'
+import { kafkaSettings, scene } from './source-harness.ts'
+import type { Scene } from './source-harness.ts'
+
+const soon = { timeout: 20_000, interval: 25 }
+const MEBIBYTE = 1_048_576
+
+test('a dead letter keeps key, partition, value and headers, with ours behind them', async () => {
+  await using s = await scene({ partitions: 3 })
+  const headers = { 'event-type': Buffer.from('user.signed_up'), twice: [Buffer.from('1'), Buffer.from([0xff])] }
+  const record = { offset: 7n, timestamp: 1_700_000_000_000, key: Buffer.from([0, 255]), value: Buffer.from([0xc3, 0x28]), headers }
+  const [batch] = await published(s, [letter(s, { record, partition: 2 })])
+  expect(batch?.partition).toBe(2)
+  expect(batch?.records[0]).toMatchObject({ key: record.key, value: record.value, headers })
+  expect(textOf(batch?.records[0], 'dlq-original-offset')).toBe('7')
+  expect(textOf(batch?.records[0], 'dlq-error-code')).toBe('not-json')
+})
+
+test('a letter without key and value, with an empty header, is put away too', async () => {
+  await using s = await scene()
+  const record = { offset: 0n, timestamp: 1, key: null, value: null, headers: { empty: Buffer.alloc(0) } }
+  const [batch] = await published(s, [letter(s, { record })])
+  expect(batch?.records[0]).toMatchObject({ key: null, value: null, headers: { empty: Buffer.alloc(0) } })
+})
+
+test('where the dead-letter topic lacks the partition, the letter goes by its key', async () => {
+  await using s = await scene()
+  const [batch] = await published(s, [letter(s, { partition: 9 })])
+  expect(batch?.partition).toBe(0)
+  expect(textOf(batch?.records[0], 'dlq-original-partition')).toBe('9')
+})
+
+test('a letter that our headers make too large goes without its value, the others with theirs', async () => {
+  await using s = await scene()
+  const value = Buffer.alloc(MEBIBYTE - 100, 'x')
+  const large = { offset: 1n, timestamp: 1, key: Buffer.from('k'), value, headers: {} }
+  const batches = await published(s, [letter(s, {}), letter(s, { record: large }), letter(s, {})])
+  const records = batches.flatMap(({ records }) => records)
+  expect(records.map(({ value }) => value?.length)).toEqual([5, undefined, 5])
+  expect(records.map((record) => textOf(record, 'value-omitted'))).toEqual([undefined, 'true', undefined])
+  expect(records[1]?.key).toEqual(large.key)
+})
+
+test('headers that alone fill the limit are omitted as well', async () => {
+  await using s = await scene()
+  const headers = { filler: Buffer.alloc(MEBIBYTE - 100, 'x') }
+  const [batch] = await published(s, [letter(s, { record: { offset: 1n, timestamp: 1, key: null, value: null, headers } })])
+  expect(textOf(batch?.records[0], 'headers-omitted')).toBe('true')
+  expect(textOf(batch?.records[0], 'dlq-original-offset')).toBe('1')
+})
+
+test('letters that are too large only together all keep their values', async () => {
+  await using s = await scene()
+  const record = { offset: 1n, timestamp: 1, key: null, value: Buffer.alloc(MEBIBYTE / 2, 'x'), headers: {} }
+  const batches = await published(s, [letter(s, { record }), letter(s, { record }), letter(s, { record })])
+  expect(batches.flatMap(({ records }) => records.map(({ value }) => value?.length))).toEqual(Array(3).fill(MEBIBYTE / 2))
+})
+
+test('a dead-letter topic that is missing is told to the operator, and found once it is there', { timeout: 60_000 }, async () => {
+  await using s = await scene()
+  const sink = await connectedSink()
+  await expect(sink.publish([letter(s, {})])).rejects.toThrow(OperatorError)
+  expect(await published(s, [letter(s, {})], sink)).toHaveLength(1)
+})
+
+test('events go to the partition of their key, in order', async () => {
+  await using s = await scene({ partitions: 5 })
+  const producer = createEventProducer(kafkaSettings())
+  await producer.connect()
+  onTestFinished(() => producer.disconnect())
+  const messages = Array.from({ length: 1_200 }, (_, index) => ({
+    key: `key-${index % 7}`,
+    value: Buffer.from(String(index)),
+    headers: { 'event-type': 'user.signed_up' },
+  }))
+  await producer.send(s.topic, messages)
+  const member = s.member()
+  await member.start()
+  await vi.waitFor(() => expect(member.values()).toHaveLength(1_200), soon)
+  const byKey = Map.groupBy(
+    member.batches.flatMap((batch) => batch.records.map((record) => ({ record, partition: batch.partition }))),
+    ({ record }) => String(record.key),
+  )
+  expect(byKey.size).toBe(7)
+  for (const [key, found] of byKey) {
+    expect(new Set(found.map(({ partition }) => partition)).size).toBe(1)
+    expect(found.map(({ record }) => String(record.value))).toEqual(
+      messages.filter((sent) => sent.key === key).map(({ value }) => String(value)),
+    )
+  }
+  expect(textOf(byKey.get('key-0')?.[0]?.record, 'event-type')).toBe('user.signed_up')
+})
+
+test('an event for a topic that does not exist is told to the operator', async () => {
+  const producer = createEventProducer(kafkaSettings())
+  await producer.connect()
+  onTestFinished(() => producer.disconnect())
+  await expect(producer.send('no-such-topic', [{ key: 'k', value: Buffer.from('v'), headers: {} }])).rejects.toThrow('does not exist')
+})
+
+function letter(s: Scene, with_: Partial<DeadLetter>): DeadLetter {
+  return {
+    record: { offset: 0n, timestamp: 1, key: Buffer.from('k'), value: Buffer.from('value'), headers: {} },
+    topic: s.topic,
+    partition: 0,
+    group: s.group,
+    reason: 'not-json',
+    detail: 'unexpected end',
+    eventId: null,
+    attempts: 1,
+    firstFailedAt: new Date(0),
+    lastFailedAt: new Date(0),
+    ...with_,
+  }
+}
+
+async function connectedSink() {
+  const sink = createDeadLetterSink(kafkaSettings())
+  await sink.connect()
+  onTestFinished(() => sink.disconnect())
+  return sink
+}
+
+/** Publishes the letters and reads the dead-letter topic back. */
+async function published(
+  s: Scene,
+  letters: readonly DeadLetter[],
+  sink?: Awaited<ReturnType<typeof connectedSink>>,
+): Promise<PartitionBatch[]> {
+  const topic = deadLetterTopic(s.topic, s.group)
+  const [partitions = 1] = (await s.admin.topics([s.topic])).values()
+  await s.admin.createTopic({ name: topic, partitions })
+  await (sink ?? (await connectedSink())).publish(letters)
+  const reader = s.member({}, { topic })
+  await reader.start()
+  await vi.waitFor(() => expect(reader.values().length).toBeGreaterThanOrEqual(letters.length), soon)
+  return reader.batches
+}
+
+function textOf(record: LogRecord | undefined, header: string): string | undefined {
+  return record?.headers[header]?.toString()
+}

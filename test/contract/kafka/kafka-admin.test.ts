@@ -1,0 +1,110 @@
+import { expect, test, vi } from 'vitest'
+import { createKafkaAdmin } from '../../../src/infra/kafka/kafka-admin.ts'
+import { OperatorError } from '../../../src/std/failure.ts'
+import { freshTopicName } from '../../support/fresh.ts'
+import { kafkaSettings, scene } from './source-harness.ts'
+
+test('a topic is created once, with its settings, and grows but never shrinks', async () => {
+  await using s = await scene()
+  const name = freshTopicName()
+  const topic = { name, partitions: 2, replicationFactor: 1, config: { 'retention.ms': '86400000' } }
+  expect(await s.admin.topics([name])).toEqual(new Map())
+  expect(await s.admin.createTopic(topic)).toBe(true)
+  expect(await s.admin.createTopic(topic)).toBe(false)
+  expect(await s.admin.topics([name, 'no-such-topic'])).toEqual(new Map([[name, 2]]))
+  expect((await s.admin.topicConfig(name)).get('retention.ms')).toBe('86400000')
+  await s.admin.growTopic(name, 12)
+  await s.admin.growTopic(name, 3)
+  expect(await s.admin.topics([name])).toEqual(new Map([[name, 12]]))
+})
+
+test('a topic that the broker refuses is told with its reason', async () => {
+  await using s = await scene()
+  const refused = s.admin.createTopic({ name: freshTopicName(), partitions: 1, config: { 'retention.ms': 'soon' } })
+  await expect(refused).rejects.toThrow(OperatorError)
+  await expect(refused).rejects.toThrow('Configuration is invalid')
+})
+
+test('ranges and offsets are joined by partition number and see partitions added later', async () => {
+  await using s = await scene({ partitions: 2 })
+  await s.produce(1, ['a', 'b'])
+  expect(await s.admin.ranges(s.topic)).toEqual(
+    new Map([
+      [0, { low: 0n, high: 0n }],
+      [1, { low: 0n, high: 2n }],
+    ]),
+  )
+  await s.admin.growTopic(s.topic, 12)
+  const ranges = await s.admin.ranges(s.topic)
+  expect([...ranges.keys()].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, partition) => partition))
+  expect(ranges.get(1)).toEqual({ low: 0n, high: 2n })
+  expect(ranges.get(11)).toEqual({ low: 0n, high: 0n })
+  await expect(s.admin.ranges('no-such-topic')).rejects.toThrow('topic "no-such-topic" does not exist')
+})
+
+test('the offset at a time is the first record at or after it, or high', async () => {
+  await using s = await scene()
+  await s.produce(0, ['a'])
+  const between = new Date(Date.now() + 1)
+  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(between.getTime()))
+  await s.produce(0, ['b', 'c'])
+  expect(await s.admin.offsetsAt(s.topic, new Date(0))).toEqual(new Map([[0, 0n]]))
+  expect(await s.admin.offsetsAt(s.topic, between)).toEqual(new Map([[0, 1n]]))
+  expect(await s.admin.offsetsAt(s.topic, new Date(Date.now() + 3_600_000))).toEqual(new Map([[0, 3n]]))
+})
+
+test('asking for committed offsets writes none, and what was set is what is committed', async () => {
+  await using s = await scene({ partitions: 3 })
+  await s.produce(0, ['a', 'b'])
+  expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map())
+  expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map())
+  expect(await s.admin.groupState(s.group)).toEqual({ state: 'Dead', members: 0 })
+  await s.admin.setCommitted(
+    s.group,
+    s.topic,
+    new Map([
+      [0, 2n],
+      [2, 0n],
+    ]),
+  )
+  expect(await s.admin.committed(s.group, s.topic)).toEqual(
+    new Map([
+      [0, 2n],
+      [2, 0n],
+    ]),
+  )
+  await s.admin.setCommitted(s.group, s.topic, new Map([[0, 1n]]))
+  expect(await s.admin.committed(s.group, s.topic)).toEqual(
+    new Map([
+      [0, 1n],
+      [2, 0n],
+    ]),
+  )
+  expect(await s.admin.groupState(s.group)).toEqual({ state: 'Empty', members: 0 })
+})
+
+test('offsets of a group with members are not moved', async () => {
+  await using s = await scene()
+  await s.member().start()
+  expect(await s.admin.groupState(s.group)).toEqual({ state: 'Stable', members: 1 })
+  const moved = s.admin.setCommitted(s.group, s.topic, new Map([[0, 0n]]))
+  await expect(moved).rejects.toThrow(OperatorError)
+  await expect(moved).rejects.toThrow('stop its workers')
+  expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map())
+})
+
+test('brokers that do not answer are named', async () => {
+  const admin = createKafkaAdmin({ brokers: ['127.0.0.1:1', '127.0.0.1:2'], clientId: 'contract' })
+  await expect(admin.connect()).rejects.toThrow(OperatorError)
+  await expect(admin.connect()).rejects.toThrow('no Kafka broker answers at 127.0.0.1:1, 127.0.0.1:2')
+  await expect(admin.connect(AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late')
+  await admin.disconnect()
+})
+
+test('an admin that was disconnected connects again when asked', async () => {
+  const admin = createKafkaAdmin(kafkaSettings())
+  await admin.connect()
+  await admin.disconnect()
+  expect(await admin.topics(['no-such-topic'])).toEqual(new Map())
+  await admin.disconnect()
+})

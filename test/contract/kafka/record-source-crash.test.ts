@@ -1,0 +1,95 @@
+import kafkajs from 'kafkajs'
+import { afterEach, expect, test, vi } from 'vitest'
+import { registerCodecs } from '../../../src/infra/kafka/codecs.ts'
+import { OperatorError } from '../../../src/std/failure.ts'
+import { startKafka } from '../../../stack/kafka-broker.ts'
+import { scene } from './source-harness.ts'
+
+const soon = { timeout: 20_000, interval: 25 }
+const { CompressionCodecs, CompressionTypes } = kafkajs
+
+afterEach(registerCodecs)
+
+/** What kafkajs does with a batch whose codec nobody registered. */
+function breakDecompression(): void {
+  CompressionCodecs[CompressionTypes.ZSTD] = () => ({
+    compress: ({ buffer }: { buffer: Buffer }) => Promise.resolve(buffer),
+    decompress: () => {
+      throw Object.assign(new Error('no such codec'), { name: 'KafkaJSNotImplemented', retriable: false })
+    },
+  })
+}
+
+test('a client that is dead for good is rebuilt and goes on where the handlers say, still paused if it was', async () => {
+  await using s = await scene()
+  const member = s.member()
+  await member.start()
+  await s.produce(0, ['a'], { compression: CompressionTypes.ZSTD })
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a']), soon)
+  breakDecompression()
+  await s.produce(0, ['b'], { compression: CompressionTypes.GZIP })
+  const other = s.member({}, { groupId: `${s.group}-other` })
+  await expect(Promise.race([other.start(), other.source.ended])).resolves.toBeUndefined()
+  await vi.waitFor(() => expect(other.reported('crashed')).toMatchObject([{ crashes: 1 }]), soon)
+  other.source.pause()
+  registerCodecs()
+  await vi.waitFor(() => expect(other.assignments).toHaveLength(2), soon)
+  expect(other.assignments[0]?.signal.aborted).toBe(true)
+  await s.produce(0, ['c'])
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a', '0:b', '0:c']), soon)
+  expect(other.batches).toEqual([])
+  other.source.resume()
+  await vi.waitFor(() => expect(other.values()).toEqual(['0:a', '0:b', '0:c']), soon)
+  const newest = other.assignments.at(-1)
+  expect(newest && (await other.source.commit(newest, new Map([[0, 3n]])))).toBe(true)
+})
+
+test('crashes without progress end the source at the limit', async () => {
+  await using s = await scene()
+  await s.produce(0, ['a'], { compression: CompressionTypes.ZSTD })
+  breakDecompression()
+  const member = s.member({}, { crashLimit: 2 })
+  await member.start()
+  await expect(member.source.ended).rejects.toThrow(`group "${s.group}" cannot go on`)
+  expect(member.reported('crashed').map(({ crashes }) => crashes)).toEqual([1, 2])
+  await vi.waitFor(async () => expect(await s.members()).toBe(0), soon)
+})
+
+test('a topic that does not exist is told to the operator', async () => {
+  await using s = await scene()
+  const member = s.member({}, { topic: 'no-such-topic' })
+  const started = member.start()
+  await expect(started).rejects.toThrow(OperatorError)
+  await expect(started).rejects.toThrow('topic "no-such-topic" does not exist')
+})
+
+test('brokers that do not answer are given up before the first join, at the limit', async () => {
+  await using s = await scene()
+  const member = s.member({}, { settings: { brokers: ['127.0.0.1:1'], clientId: 'contract' }, crashLimit: 1 })
+  await expect(member.start()).rejects.toThrow('cannot go on')
+})
+
+test(
+  'a broker outage longer than the client tries is survived: nothing is lost, and it does not count as a crash',
+  { timeout: 120_000 },
+  async () => {
+    const kafka = await startKafka()
+    try {
+      const settings = { brokers: [...kafka.bootstrap], clientId: 'contract' }
+      await using s = await scene({ settings })
+      const member = s.member({}, { crashLimit: 1 })
+      await member.start()
+      await s.produce(0, ['a'])
+      await vi.waitFor(() => expect(member.values()).toEqual(['0:a']), soon)
+      await kafka.brokers[0]?.kill()
+      await vi.waitFor(() => expect(member.reported('crashed')).not.toEqual([]), { timeout: 40_000, interval: 100 })
+      await kafka.brokers[0]?.start()
+      await vi.waitFor(() => expect(member.assignments.length).toBeGreaterThan(1), { timeout: 40_000, interval: 100 })
+      await s.produce(0, ['b'])
+      await vi.waitFor(() => expect(member.values()).toContain('0:b'), soon)
+      expect(member.reported('crashed').at(-1)?.crashes).toBe(0)
+    } finally {
+      await kafka.stop()
+    }
+  },
+)
