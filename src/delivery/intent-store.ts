@@ -16,8 +16,8 @@ export interface ClaimRequest {
 /** How an intent's attempt ended, as the store writes it. Delays are counted from the database's clock. */
 export type Settlement =
   | { readonly is: 'final'; readonly state: 'sent' | 'delivered' | 'skipped' | 'dead' | 'rejected'; readonly reason: string | null }
-  /** Due again later; `waiting` marks the start of a wait that burned no attempt, `retry` a failed attempt. */
-  | { readonly is: 'later'; readonly as: 'waiting' | 'retry'; readonly reason: string; readonly afterMs: number }
+  /** Due again later; `waiting` marks the start of a wait that burned no attempt, `retry` a failed attempt, `unburned` one that does not count: the other side took nothing from anybody. */
+  | { readonly is: 'later'; readonly as: 'waiting' | 'retry' | 'unburned'; readonly reason: string; readonly afterMs: number }
   /** The reply is unknown: retried once after `afterMs`, held when it was ambiguous before or `hold` is set. */
   | { readonly is: 'ambiguous'; readonly reason: string; readonly afterMs: number; readonly hold: boolean }
   /** Never started: pending and due now on another channel, whose kind of the same name prepares it. */
@@ -44,6 +44,13 @@ export interface Reply {
   readonly providerId?: string
   /** Our own words, never a foreign text. */
   readonly error?: string
+}
+
+/** `waiting`: not due yet; `held` waits for the operator. */
+export interface Backlog {
+  readonly channel: string
+  readonly state: 'due' | 'waiting' | 'running' | 'ambiguous' | 'held'
+  readonly count: number
 }
 
 export interface StartRequest {
@@ -87,6 +94,10 @@ export interface IntentStore {
   countDue(group: string, limit: number): Promise<number>
   /** How many mails of a broadcast's page are still unfinished, counted up to `limit`. */
   countUnfinishedOf(eventId: string, group: string, limit: number): Promise<number>
+  /** How long the oldest due live intent of the group has been due, in milliseconds; null when none is due. */
+  oldestDueMs(group: string): Promise<number | null>
+  /** Unfinished intents of the group, for metrics; counts stop at `limit` per line. */
+  backlog(group: string, limit: number): Promise<readonly Backlog[]>
   /** Milliseconds until the next intent of the group becomes due (0: now), null when none waits. */
   nextDueMs(group: string, channel: ChannelName): Promise<number | null>
 }

@@ -1,6 +1,5 @@
 import PQueue from 'p-queue'
 import type { AcceptResult, HandOver } from '../worker/accept-store.ts'
-import { messageOf } from '../std/failure.ts'
 import { SqlError } from '../std/sql.ts'
 import { describeFault } from '../worker/whose-fault.ts'
 import { executeIntent, type Executor } from './execute-intent.ts'
@@ -94,9 +93,9 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
         if (intents.length === limit) short = false
         for (const intent of intents) take(intent)
-      } catch (error) {
-        // The database is away or too slow: the accept path says so; here the next look is the retry.
-        observe({ is: 'dependency', name: 'database', state: 'down', cause: messageOf(error) })
+      } catch {
+        // The database is away or too slow, which its probe reports; the next look is the retry.
+        short = true
       }
     }
     claimedShort = short
@@ -188,10 +187,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         notify()
         await loop
         queue.clear()
-        await store.release([...waiting.values()].map((intent) => intent.claim)).catch((error: unknown) => {
-          // Not given back: the leases give them back later.
-          observe({ is: 'dependency', name: 'database', state: 'down', cause: messageOf(error) })
-        })
+        // Not given back for lack of a database: their leases give them back later.
+        await store.release([...waiting.values()].map((intent) => intent.claim)).catch(() => undefined)
         await queue.onIdle()
       })()
       return stopped

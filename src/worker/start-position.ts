@@ -1,9 +1,12 @@
+import { OperatorError } from '../std/failure.ts'
 import type { ProgressRow } from './accept-store.ts'
 import type { PartitionRange } from './log-admin.ts'
 
-/** What the operator said for a first start on a topic that already holds records. */
-export type StartFrom =
-  { readonly is: 'unsaid' } | { readonly is: 'earliest' } | { readonly is: 'latest' } | { readonly is: 'time'; readonly time: Date }
+/** What the operator said for a first start on a topic that already holds records; null: nothing. */
+export type StartFrom = 'earliest' | 'latest' | Date | null
+
+/** The group may not start until the operator decides; its message says about what and how. */
+export class StartRefused extends OperatorError {}
 
 export interface StartQuestion {
   readonly group: string
@@ -59,21 +62,21 @@ export function startPositions(question: StartQuestion): StartAnswer {
 
 function firstStart({ group, topic, ranges, committed, startFrom, offsetsAtTime }: StartQuestion): StartAnswer {
   const holdsRecords = [...ranges.values()].some((range) => range.high > range.low)
-  if (startFrom.is === 'unsaid' && committed.size > 0) {
+  if (startFrom === null && committed.size > 0) {
     return {
       is: 'refuse',
       sentence: `group ${group} has committed offsets on ${topic}, but this database has no progress of it (a wrong or emptied database?): check DATABASE_URL, or say KAFKA_START_FROM=earliest, latest or a time`,
     }
   }
-  if (startFrom.is === 'unsaid' && holdsRecords) {
+  if (startFrom === null && holdsRecords) {
     return {
       is: 'refuse',
       sentence: `group ${group} starts for the first time and topic ${topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest or a time such as 2026-01-31T00:00:00Z`,
     }
   }
   const from = (partition: number, range: PartitionRange) => {
-    if (startFrom.is === 'latest') return range.high
-    return startFrom.is === 'time' ? (offsetsAtTime.get(partition) ?? range.high) : range.low
+    if (startFrom === 'latest') return range.high
+    return startFrom instanceof Date ? (offsetsAtTime.get(partition) ?? range.high) : range.low
   }
   return {
     is: 'start',

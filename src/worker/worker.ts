@@ -1,7 +1,8 @@
-import { OperatorError, messageOf } from '../std/failure.ts'
+import { messageOf } from '../std/failure.ts'
 import { backoff } from '../std/backoff.ts'
 import { acceptChunk, type Acceptor, type ChunkEnd } from './accept-chunk.ts'
 import type { ProgressRow } from './accept-store.ts'
+import type { Fact } from './fact.ts'
 import { watchPressure, type Pressure } from './backpressure.ts'
 import { createCommitReporter } from './commit-reporter.ts'
 import type { LogAdmin } from './log-admin.ts'
@@ -10,7 +11,7 @@ import { factOf } from './source-fact.ts'
 import { advanceSkips, type PartitionProgress } from './partition-progress.ts'
 import { readChunks, type ChunkReader, type ReadChunk } from './read-chunks.ts'
 import type { Assignment, PartitionBatch, RecordSource } from './record-source.ts'
-import { startPositions, type StartFrom } from './start-position.ts'
+import { StartRefused, startPositions, type StartFrom } from './start-position.ts'
 
 export interface WorkerSettings {
   readonly reader: ChunkReader
@@ -25,7 +26,8 @@ export interface WorkerSettings {
 
 /** Health of a group, as /readyz and /livez ask for it. */
 export interface GroupStatus {
-  readonly state: 'starting' | 'running' | 'waiting' | 'stopped' | 'failed'
+  /** `refused`: stopped for a reason that the operator decides; `lost`: its client cannot recover. */
+  readonly state: 'starting' | 'running' | 'waiting' | 'stopped' | 'refused' | 'lost'
   readonly reason: string | null
   readonly partitions: readonly number[]
 }
@@ -36,8 +38,8 @@ export interface GroupWorker {
   /** Takes in no more, finishes what is in hand, reports the last rows to Kafka and leaves the group. */
   stop(): Promise<void>
   status(): GroupStatus
-  /** Rejects when the group has ended without being asked to. */
-  readonly ended: Promise<void>
+  /** Resolves with the cause when the group's client cannot recover by itself. */
+  readonly lost: Promise<Error>
 }
 
 /**
@@ -50,8 +52,9 @@ export interface GroupWorker {
  * accepted intents do to the outside world happens elsewhere (delivery/), while no partition waits for it.
  */
 export function createWorker(settings: WorkerSettings): GroupWorker {
-  const { acceptor, reader, source, admin } = settings
-  const { group, topic, store, clock, observe } = acceptor
+  const { reader, source, admin } = settings
+  const acceptor = { ...settings.acceptor, observe }
+  const { group, topic, store, clock } = acceptor
   const commits = createCommitReporter(source, settings.reportEveryMs)
   const stopping = new AbortController()
   let partitions = new Map<number, PartitionProgress>()
@@ -59,16 +62,27 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
   let skipTimer: NodeJS.Timeout | null = null
   let stopped: Promise<void> | null = null
 
+  const lost = new Promise<Error>((resolve) => {
+    source.ended.catch((error: unknown) => {
+      end('lost', messageOf(error))
+      if (status.state === 'lost') resolve(error instanceof Error ? error : new Error(messageOf(error)))
+    })
+  })
+
   async function start(): Promise<void> {
     await positionsOf(await admin.ranges(topic))
-    await source.start({ assigned, batch, report: (report) => observe(factOf(report, group, topic)) })
+    await source.start({ assigned, batch, report: (told) => observe(factOf(told, group, topic)) })
     void watchPressure({ group, pressure: settings.pressure, source, clock, observe, signal: stopping.signal, intervalMs: 1_000 })
-    void source.ended.catch((error: unknown) => {
-      fail(messageOf(error))
-    })
   }
 
-  /** The rows of all partitions, missing ones written. Throws OperatorError when the group may not start. */
+  /** Tells the fact on, and keeps what readiness must know of it. */
+  function observe(fact: Fact): void {
+    if (fact.is === 'waiting' && status.state === 'running') status = { ...status, state: 'waiting', reason: fact.cause }
+    if (fact.is === 'resumed' && status.state === 'waiting') status = { ...status, state: 'running', reason: null }
+    settings.acceptor.observe(fact)
+  }
+
+  /** The rows of all partitions, missing ones written. Throws StartRefused when the group may not start. */
   async function positionsOf(ranges: Awaited<ReturnType<LogAdmin['ranges']>>): Promise<readonly ProgressRow[]> {
     const rows = await store.readProgress(group, topic)
     const first = rows.length === 0
@@ -79,9 +93,9 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
       ranges,
       committed: first ? await admin.committed(group, topic) : new Map(),
       startFrom: settings.startFrom,
-      offsetsAtTime: first && settings.startFrom.is === 'time' ? await admin.offsetsAt(topic, settings.startFrom.time) : new Map(),
+      offsetsAtTime: first && settings.startFrom instanceof Date ? await admin.offsetsAt(topic, settings.startFrom) : new Map(),
     })
-    if (answer.is === 'refuse') throw new OperatorError(answer.sentence)
+    if (answer.is === 'refuse') throw new StartRefused(answer.sentence)
     if (answer.create.length === 0) return rows
     // Another process may write the same rows at this moment: whatever is there first is the truth.
     await store.createProgress(group, topic, answer.create)
@@ -89,7 +103,10 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
   }
 
   async function assigned(assignment: Assignment): Promise<ReadonlyMap<number, bigint>> {
-    const rows = await untilAnswered(assignment, async () => positionsOf(await admin.ranges(topic)))
+    const rows = await untilAnswered(assignment, async () => positionsOf(await admin.ranges(topic))).catch((error: unknown) => {
+      end('refused', messageOf(error))
+      throw error
+    })
     partitions = new Map()
     for (const row of rows ?? []) {
       if (!assignment.partitions.includes(row.partition)) continue
@@ -204,7 +221,8 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
     const meaning = row === null || row < progress.row ? 'database-behind-kafka' : 'another-owner'
     observe({ is: 'row-moved', group, partition: progress.partition, expected: progress.row, row, meaning })
     if (row === null) {
-      fail(
+      end(
+        'refused',
         `the progress row of ${topic}/${progress.partition} is gone (was the database emptied?): stop the group, then decide with: npm run workerctl -- offsets reset --group ${group}`,
       )
       return
@@ -214,9 +232,10 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
   }
 
   /** Ends this group only; the others go on, and readiness says why this one does not. */
-  function fail(reason: string): void {
-    if (status.state === 'failed') return
-    status = { state: 'failed', reason, partitions: [] }
+  function end(state: 'refused' | 'lost', reason: string): void {
+    if (status.state === 'refused' || status.state === 'lost') return
+    status = { state, reason, partitions: [] }
+    stopping.abort()
     observe({ is: 'group-stopped', group, reason })
     void source.stop()
   }
@@ -227,7 +246,7 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
       try {
         return await ask()
       } catch (error) {
-        if (error instanceof OperatorError) throw error
+        if (error instanceof StartRefused) throw error
         const retryInMs = backoff(attempt, { baseMs: 200, maxMs: 5_000 })
         status = { state: 'waiting', reason: `start positions: ${messageOf(error)}`, partitions: assignment.partitions }
         observe({ is: 'waiting', group, partition: -1, cause: `start positions: ${messageOf(error)}`, retryInMs, attempt })
@@ -248,11 +267,11 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
           await commits.flush()
         })
         commits.stop()
-        if (status.state !== 'failed') status = { state: 'stopped', reason: null, partitions: [] }
+        if (status.state !== 'refused' && status.state !== 'lost') status = { state: 'stopped', reason: null, partitions: [] }
       })()
       return stopped
     },
     status: () => status,
-    ended: source.ended,
+    lost,
   }
 }

@@ -1,6 +1,6 @@
 import type { Intent, Json } from '../../delivery/intent.ts'
 import type { MailMessage } from '../../delivery/email/mail-message.ts'
-import type { TemplateSource } from '../../delivery/email/mail-template.ts'
+import { templateOf } from '../campaign-template.ts'
 import { personMail } from '../person-mail.ts'
 import type { FoundReward } from './reward-row.ts'
 
@@ -10,7 +10,7 @@ export function rewardMail(row: FoundReward, _intent: Intent, referralLinkTempla
   return {
     ...person,
     type: 'reward_delivery',
-    template: templateOf(row),
+    template: templateOf(row, 'reward_delivery'),
     templateId: row.template_id,
     values: {
       ...person.values,
@@ -25,17 +25,6 @@ export function rewardMail(row: FoundReward, _intent: Intent, referralLinkTempla
 
 export function withMailCode(message: MailMessage, code: string | null): MailMessage {
   return { ...message, values: { ...message.values, reward_code: code } }
-}
-
-function templateOf(row: FoundReward): TemplateSource {
-  if (row.template_id === null || row.template_updated_at === null) return { from: 'built-in', type: 'reward_delivery' }
-  return {
-    from: 'campaign',
-    identity: { id: row.template_id, updatedAt: row.template_updated_at },
-    subject: row.template_subject ?? '',
-    html: row.template_html,
-    text: row.template_text,
-  }
 }
 
 /** The platform keeps a value of any JSON type; a person reads text and numbers. */

@@ -1,5 +1,6 @@
 import type { Intent, Json } from '../../delivery/intent.ts'
 import type { Sql } from '../../std/sql.ts'
+import { templateColumns, templateJoin, type TemplateRow } from '../campaign-template.ts'
 import { eligibilityColumns, eligibilityJoins, type EligibilityRow } from '../eligibility.ts'
 import { personColumns, type PersonRow } from '../person-mail.ts'
 
@@ -12,7 +13,7 @@ export interface MissingReward extends EligibilityRow {
   readonly user_reward_id: null
 }
 
-export interface FoundReward extends EligibilityRow, PersonRow {
+export interface FoundReward extends EligibilityRow, PersonRow, TemplateRow {
   readonly now: Date
   readonly user_reward_id: string
   readonly status: string
@@ -26,11 +27,6 @@ export interface FoundReward extends EligibilityRow, PersonRow {
   readonly code_template: string | null
   readonly value: Json
   readonly instructions: Json
-  readonly template_id: string | null
-  readonly template_updated_at: Date | null
-  readonly template_subject: string | null
-  readonly template_html: string | null
-  readonly template_text: string | null
   readonly webhook_id: string | null
   readonly webhook_url: string | null
   readonly webhook_secret: string | null
@@ -63,20 +59,14 @@ const statement = `
     nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template,
     coalesce(nullif(ur.reward_data->'value', 'null'), r.config->'value') AS value,
     coalesce(nullif(ur.reward_data->'instructions', 'null'), r.config->'instructions') AS instructions,
-    ${personColumns}, ${eligibilityColumns},
-    t.id AS template_id, t.updated_at AS template_updated_at, t.subject AS template_subject, t.html_body AS template_html,
-    t.text_body AS template_text,
+    ${personColumns}, ${eligibilityColumns}, ${templateColumns},
     w.id AS webhook_id, w.url AS webhook_url, w.secret AS webhook_secret, w.retry_enabled, w.max_retries
   FROM (SELECT now() AS now, $1::uuid AS id) asked
   LEFT JOIN user_rewards ur ON ur.id = asked.id
   LEFT JOIN rewards r ON r.id = ur.reward_id
   LEFT JOIN waitlist_users u ON u.id = ur.user_id
   ${eligibilityJoins}
-  LEFT JOIN LATERAL (
-    SELECT * FROM email_templates
-    WHERE campaign_id = c.id AND type = 'custom' AND name = 'reward_delivery' AND enabled AND deleted_at IS NULL
-    ORDER BY id LIMIT 1
-  ) t ON r.delivery_method = 'email'
+  ${templateJoin(`t.type = 'custom' AND t.name = 'reward_delivery'`)}
   LEFT JOIN LATERAL (
     SELECT * FROM webhooks
     WHERE (campaign_id = c.id OR (campaign_id IS NULL AND account_id = c.account_id))

@@ -19,8 +19,8 @@ export interface EmailChannelOptions {
   readonly mime: MimeComposer
   /** `email_logs`. */
   readonly ledger: Ledger | null
-  /** Sends for campaigns that name no address of their own. */
-  readonly mailFrom: Mailbox
+  /** Sends for campaigns that name no address of their own; null: such mails are refused. */
+  readonly mailFrom: Mailbox | null
   /** For one mail, in milliseconds. RFC 5321 (4.5.3.2.6) advises minutes: who gives up on the last reply early makes duplicates. */
   readonly deadlineMs: number
   readonly clock: Clock
@@ -77,9 +77,11 @@ class RelaySlot implements Slot {
 async function freeze(intent: Intent, message: MailMessage, { templates, mime, mailFrom, clock }: EmailChannelOptions): Promise<Frozen> {
   // Addresses first: nothing is made for a mail that can reach nobody, or somebody else.
   const to = addressOf(message.to.address, "The recipient's address")
-  const from = addressOf(message.from.address ?? mailFrom.address, "The sender's address of the campaign")
+  const sender = message.from.address ?? mailFrom?.address
+  if (sender === undefined) throw new Refusal('no-sender', 'The campaign names no sender, and MAIL_FROM is not set.')
+  const from = addressOf(sender, "The sender's address of the campaign")
   const replyTo = message.replyTo === undefined ? undefined : addressOf(message.replyTo, 'The reply-to address of the campaign').address
-  const fromName = message.from.name ?? (message.from.address === undefined ? mailFrom.name : undefined)
+  const fromName = message.from.name ?? (message.from.address === undefined ? mailFrom?.name : undefined)
   const rendered = render(templates, message)
   const messageId = messageIdOf({ eventId: intent.eventId ?? intent.key, type: message.type, userId: message.userId }, from.domain)
   const body = await mime.compose({

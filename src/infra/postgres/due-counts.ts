@@ -1,15 +1,23 @@
 import type { ChannelName } from '../../delivery/intent.ts'
+import type { Backlog } from '../../delivery/intent-store.ts'
 import type { Sql } from '../../std/sql.ts'
 
-/** Due, live, and neither attempted nor waiting: the work that fetching more would add to. */
+/**
+ * Due, live, and neither attempted nor waiting: the work that fetching more would add to. Ordered, so that it walks along
+ * `intents_due`: without a wish for an order the planner reads the table from its start, where the finished ones lie.
+ */
 export async function countDue(sql: Sql, group: string, limit: number): Promise<number> {
   return countOf(
     await sql.query<Count>(
       `SELECT count(*)::int AS count FROM (
-         SELECT FROM worker.intents
-          WHERE group_name = $1 AND channel IN ('email', 'webhook', 'leaderboard', 'broadcast') AND class = 'live'
-            AND state IN ('pending', 'ambiguous') AND due_at <= now() AND attempt = 0 AND waiting_since IS NULL
-          LIMIT $2) AS due`,
+         SELECT FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
+          CROSS JOIN LATERAL (
+            SELECT FROM worker.intents AS i
+             WHERE i.group_name = $1 AND i.channel = c.channel AND i.class = 'live' AND i.state IN ('pending', 'ambiguous')
+               AND i.due_at <= now() AND i.attempt = 0 AND i.waiting_since IS NULL
+             ORDER BY i.due_at
+             LIMIT $2) AS due
+          LIMIT $2) AS counted`,
       [group, limit],
     ),
   )
@@ -42,6 +50,45 @@ export async function nextDueMs(sql: Sql, group: string, channel: ChannelName): 
     [group, channel],
   )
   return row === undefined || row.ms === null ? null : Math.max(0, row.ms)
+}
+
+/** By the database's clock; one probe of `intents_due` per channel. */
+export async function oldestDueMs(sql: Sql, group: string): Promise<number | null> {
+  const [row] = await sql.query<{ ms: number | null }>(
+    `SELECT (extract(epoch FROM now() - min(due_at)) * 1000)::float8 AS ms
+       FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
+      CROSS JOIN LATERAL (
+        SELECT due_at FROM worker.intents AS i
+         WHERE i.group_name = $1 AND i.channel = c.channel AND i.class = 'live' AND i.state IN ('pending', 'ambiguous') AND due_at <= now()
+         ORDER BY i.due_at
+         LIMIT 1) AS oldest`,
+    [group],
+  )
+  return row?.ms ?? null
+}
+
+/** Every line stops counting at `limit`: a backlog of millions must not be counted at each scrape. */
+export async function backlog(sql: Sql, group: string, limit: number): Promise<readonly Backlog[]> {
+  return sql.query<Backlog>(
+    `SELECT channel, state, count FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
+      CROSS JOIN LATERAL (
+        SELECT 'due' AS state, (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at <= now() LIMIT $2) AS due) AS count
+        UNION ALL
+        SELECT 'waiting', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at > now() LIMIT $2) AS waiting)
+        UNION ALL
+        SELECT 'ambiguous', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'ambiguous' LIMIT $2) AS ambiguous)
+        UNION ALL
+        SELECT 'running', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state IN ('claimed', 'handing_over') LIMIT $2) AS running)
+        UNION ALL
+        SELECT 'held', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'held' LIMIT $2) AS held)) AS line
+      WHERE count > 0`,
+    [group, limit],
+  )
 }
 
 interface Count {

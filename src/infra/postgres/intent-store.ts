@@ -1,7 +1,7 @@
 import type { IntentStore } from '../../delivery/intent-store.ts'
 import { claim, release } from './claim.ts'
 import type { Database } from './database.ts'
-import { countDue, countUnfinishedOf, nextDueMs } from './due-counts.ts'
+import { backlog, countDue, countUnfinishedOf, nextDueMs, oldestDueMs } from './due-counts.ts'
 import { createGather } from './gather.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { settleBatch, type SettleItem } from './settle-batch.ts'
@@ -45,6 +45,8 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     expireLeases: (how) => expireLeases(sql, how, expireBatch),
     countDue: (group, limit) => countDue(sql, group, limit),
     countUnfinishedOf: (eventId, group, limit) => countUnfinishedOf(sql, eventId, group, limit),
+    oldestDueMs: (group) => oldestDueMs(sql, group),
+    backlog: (group, limit) => backlog(sql, group, limit),
     nextDueMs: (group, channel) => nextDueMs(sql, group, channel),
   }
 }

@@ -48,7 +48,7 @@ function parametersOf(items: readonly SettleItem[]): unknown[] {
   ]
 }
 
-function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'ambiguous' | 'moved' {
+function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'unburned' | 'ambiguous' | 'moved' {
   return settlement.is === 'later' ? settlement.as : settlement.is
 }
 
@@ -81,9 +81,10 @@ UPDATE worker.intents AS i
        END,
        ambiguous = CASE
          WHEN s.kind = 'ambiguous' AND i.state <> 'ambiguous' THEN i.ambiguous + 1
-         WHEN s.kind IN ('waiting', 'retry', 'moved') AND i.state = 'ambiguous' THEN i.ambiguous - 1
+         WHEN s.kind IN ('waiting', 'retry', 'unburned', 'moved') AND i.state = 'ambiguous' THEN i.ambiguous - 1
          ELSE i.ambiguous
        END,
+       attempt = i.attempt - (s.kind = 'unburned')::int,
        reason = s.new_reason,
        due_at = CASE WHEN s.kind = 'final' THEN i.due_at ELSE now() + s.after_ms * interval '1 millisecond' END,
        waiting_since = ${waitingSince('i')},

@@ -1,0 +1,67 @@
+import type { Config } from '../config/load.ts'
+import { createBroadcastChannel } from './delivery/broadcast/broadcast-channel.ts'
+import type { Channels } from './delivery/channels.ts'
+import { createEmailChannel } from './delivery/email/email-channel.ts'
+import type { MailRelay } from './delivery/email/mail-relay.ts'
+import { noRelay } from './delivery/email/no-relay.ts'
+import { createLeaderboardChannel } from './delivery/leaderboard/leaderboard-channel.ts'
+import type { Leaderboard } from './delivery/leaderboard/leaderboard.ts'
+import { createWebhookChannel } from './delivery/webhook/webhook-channel.ts'
+import { createAddressGuard } from './infra/http/address-guard.ts'
+import { createWebhookClient } from './infra/http/webhook-client.ts'
+import { mimeComposer } from './infra/mail/mime-composer.ts'
+import { SmtpRelay } from './infra/mail/smtp-relay.ts'
+import { parseSmtpUrl } from './infra/mail/smtp-url.ts'
+import { createTemplateEngine } from './infra/mail/template-engine.ts'
+import { createMailLedger } from './infra/postgres/mail-ledger.ts'
+import { createWebhookLedger } from './infra/postgres/webhook-ledger.ts'
+import type { Clock } from './std/clock.ts'
+import type { Observe } from './worker/fact.ts'
+
+/** One page of a broadcast is a statement or two. */
+const BROADCAST_DEADLINE_MS = 30_000
+
+export interface ComposedChannels {
+  readonly channels: Channels
+  /** Null where no group of this process sends mail. */
+  readonly relay: MailRelay | null
+  /** Ends the connections to relays and endpoints. */
+  close(): Promise<void>
+}
+
+/** The channels with what is behind them. */
+export function composeChannels(config: Config, leaderboard: Leaderboard, clock: Clock, observe: Observe): ComposedChannels {
+  const { mail } = config
+  const relay =
+    mail.smtpUrl === undefined
+      ? null
+      : new SmtpRelay({ server: parseSmtpUrl(mail.smtpUrl), maxConnections: mail.maxConnections, sendDeadlineMs: mail.deadlineMs })
+  const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: config.webhook.allowCidr }) })
+  return {
+    relay,
+    channels: {
+      email: createEmailChannel({
+        relay: relay ?? noRelay,
+        templates: createTemplateEngine({
+          onUnknownVariable: ({ template, variable }) => observe({ is: 'template-unknown-variable', template, variable }),
+        }),
+        mime: mimeComposer,
+        ledger: createMailLedger(),
+        mailFrom: mail.from ?? null,
+        deadlineMs: mail.deadlineMs,
+        clock,
+      }),
+      webhook: createWebhookChannel({ client, ledger: createWebhookLedger(), deadlineMs: config.webhook.deadlineMs, clock }),
+      leaderboard: createLeaderboardChannel({
+        leaderboard,
+        deadlineMs: config.leaderboard.deadlineMs,
+        clock,
+        report: (recalculation) => observe({ is: 'recalculated', ...recalculation }),
+      }),
+      broadcast: createBroadcastChannel({ deadlineMs: BROADCAST_DEADLINE_MS, ...config.broadcast }),
+    },
+    close: async () => {
+      await Promise.allSettled([relay?.close(), client.stop()])
+    },
+  }
+}

@@ -1,0 +1,105 @@
+import PQueue from 'p-queue'
+import type { Config } from '../config/load.ts'
+import type { Channels } from './delivery/channels.ts'
+import type { IntentStore } from './delivery/intent-store.ts'
+import { createIntentWorkers, type IntentWorkers } from './delivery/intent-workers.ts'
+import { createKindTable } from './delivery/kind-table.ts'
+import { agePressure, duePressure } from './delivery/pressure.ts'
+import type { KafkaSettings } from './infra/kafka/client.ts'
+import { createKafkaSource } from './infra/kafka/kafka-source.ts'
+import type { Clock } from './std/clock.ts'
+import type { AcceptStore } from './worker/accept-store.ts'
+import type { Consumer } from './worker/consumer.ts'
+import type { DeadLetterSink } from './worker/dead-letter.ts'
+import type { Observe } from './worker/fact.ts'
+import type { LogAdmin } from './worker/log-admin.ts'
+import { createTypeFilter } from './worker/type-filter.ts'
+import { createWorker, type GroupWorker } from './worker/worker.ts'
+
+/** Rows of skipped records, and commits, are held back at most so long; milliseconds. */
+const REPORT_MS = 250
+/** Idle workers look for work that became due, or was written by another process. */
+const POLL_MS = 500
+/** Crashes in a row after which a group's client is given up. */
+const CRASH_LIMIT = 5
+const DAY_MS = 86_400_000
+
+/** What every group of the process shares. */
+export interface Shared {
+  readonly config: Config
+  readonly kafka: KafkaSettings
+  readonly admin: LogAdmin
+  readonly deadLetters: DeadLetterSink
+  readonly acceptStore: AcceptStore
+  readonly intentStore: IntentStore
+  readonly channels: Channels
+  readonly clock: Clock
+  readonly observe: Observe
+  /** This process's name on its claims. */
+  readonly owner: string
+}
+
+/** A consumer at work: `worker` accepts its events, `workers` execute its intents. */
+export interface Group {
+  /** The group id as Kafka knows it, with the prefix. */
+  readonly id: string
+  readonly worker: GroupWorker
+  readonly workers: IntentWorkers
+  /** It recalculates leaderboards, so the sweep writes its intents. */
+  readonly recalculates: boolean
+}
+
+export function composeGroup(consumer: Consumer, shared: Shared): Group {
+  const { config, kafka, admin, deadLetters, acceptStore, intentStore, channels, clock, observe, owner } = shared
+  const id = config.kafka.groupPrefix + consumer.name
+  const topic = consumer.topic ?? config.kafka.topic
+  const poolSize = consumer.poolSize ?? config.kafka.poolSize
+  const recalculates = consumer.kinds.some((kind) => kind.channel === 'leaderboard')
+  const ambiguous = { hold: config.mail.ambiguous === 'hold', retryMs: config.mail.ambiguousRetryMs }
+  const executor = { store: intentStore, kinds: createKindTable(consumer.kinds), channels, clock, observe, ambiguous }
+  const workers = createIntentWorkers({ group: id, poolSize, owner, pollMs: POLL_MS, executor })
+  const accepting = new PQueue({ concurrency: config.accept.concurrency })
+  const worker = createWorker({
+    reader: {
+      consumer,
+      filter: createTypeFilter(consumer.types),
+      maxEventBytes: config.accept.eventMaxBytes,
+      chunkEvents: config.accept.chunkEvents,
+      chunkBytes: config.accept.chunkBytes,
+      oldestRemembered: () => clock.now() - config.accept.dedupeDays * DAY_MS,
+    },
+    acceptor: {
+      group: id,
+      topic,
+      store: acceptStore,
+      deadLetters,
+      clock,
+      observe,
+      limit: (work) => accepting.add(work),
+      reserveHandOver: () => workers.reserve(),
+    },
+    source: createKafkaSource({
+      settings: { ...kafka, clientId: `${kafka.clientId}-${consumer.name}` },
+      groupId: id,
+      topic,
+      sessionTimeoutMs: config.kafka.sessionTimeoutMs,
+      heartbeatIntervalMs: config.kafka.heartbeatIntervalMs,
+      crashLimit: CRASH_LIMIT,
+    }),
+    admin,
+    pressure: recalculates ? agePressure(intentStore, id, config.leaderboard.maxLagMs) : duePressure(intentStore, id, poolSize),
+    startFrom: config.kafka.startFrom ?? null,
+    reportEveryMs: REPORT_MS,
+  })
+  return { id, worker, workers, recalculates }
+}
+
+/** What a stop of the group is waiting for, a line each. */
+export function blockersOf({ id, worker, workers }: Group): readonly string[] {
+  const { state } = worker.status()
+  const joined = state === 'stopped' || state === 'refused' || state === 'lost' ? [] : [`group ${id} has not left yet (${state})`]
+  const running = workers.running().map(({ channel, intentId, kind, since }) => {
+    return `group ${id}: ${channel} intent ${intentId} (${kind}) runs since ${new Date(since).toISOString()}`
+  })
+  return [...joined, ...running]
+}

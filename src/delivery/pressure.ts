@@ -1,0 +1,26 @@
+import type { Pressure } from '../worker/backpressure.ts'
+import type { IntentStore } from './intent-store.ts'
+
+/** How many due intents a group may have before it stops fetching, for each of its workers. */
+const DUE_PER_WORKER = 100
+
+/**
+ * A group stops fetching while too much of what it accepted is due and was never attempted, and resumes at half: so Kafka's
+ * lag stays the true scaling signal. Retries and waiting mails do not count.
+ */
+export function duePressure(store: Pick<IntentStore, 'countDue'>, group: string, poolSize: number): Pressure {
+  const high = DUE_PER_WORKER * poolSize
+  return async (paused) => {
+    const mark = paused ? high / 2 : high
+    const due = await store.countDue(group, mark + 1)
+    return due > mark ? 'intents-due' : null
+  }
+}
+
+/** Recalculations coalesce, so their number says nothing: a group of these stops when the oldest has been due for too long. */
+export function agePressure(store: Pick<IntentStore, 'oldestDueMs'>, group: string, maxAgeMs: number): Pressure {
+  return async (paused) => {
+    const age = (await store.oldestDueMs(group)) ?? 0
+    return age > (paused ? maxAgeMs / 2 : maxAgeMs) ? 'recalculations-late' : null
+  }
+}

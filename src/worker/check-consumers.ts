@@ -1,0 +1,27 @@
+import { eventTypes } from '../events/catalogue.ts'
+import { OperatorError } from '../std/failure.ts'
+import type { Consumer } from './consumer.ts'
+import { createTypeFilter } from './type-filter.ts'
+
+/** @throws {OperatorError} with one sentence per fault of the registered consumers: a bad one never runs. */
+export function checkConsumers(consumers: readonly Consumer[]): void {
+  const faults = consumers.flatMap((consumer) => faultsOf(consumer).map((fault) => `consumer ${consumer.name}: ${fault}`))
+  const names = consumers.map((consumer) => consumer.name)
+  for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index))) faults.push(`two consumers are named ${name}`)
+  if (faults.length > 0) throw new OperatorError(faults.join('\n'))
+}
+
+function faultsOf({ name, types, poolSize, kinds }: Consumer): string[] {
+  const faults: string[] = []
+  if (!/^[a-z][a-z0-9-]{0,99}$/.test(name)) faults.push('its name is a group id, of small letters, digits and hyphens')
+  if (types.length === 0) faults.push('it handles no types')
+  for (const pattern of types) {
+    const filter = createTypeFilter([pattern])
+    if (!eventTypes.some((type) => filter.handles(type))) faults.push(`its type ${pattern} matches nothing in the catalogue`)
+  }
+  if (poolSize !== undefined && (!Number.isInteger(poolSize) || poolSize < 1))
+    faults.push(`its poolSize ${poolSize} is no whole number from 1`)
+  const keys = kinds.map(({ kind, version, channel }) => `${channel}/${kind}/${version}`)
+  for (const key of new Set(keys.filter((key, index) => keys.indexOf(key) !== index))) faults.push(`it has two kinds ${key}`)
+  return faults
+}
