@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
+import type { AttemptEnd, EndedNote, Started } from '../../../src/delivery/kind.ts'
+import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
+import { migratedDatabase, type MigratedDatabase } from '../postgres/migrated-database.ts'
+import { insert, rewardIntent, rewardKinds, tellStory, userRewardOf, type Story } from './reward-story.ts'
+
+let database: MigratedDatabase
+beforeAll(async () => {
+  database = await migratedDatabase()
+})
+afterAll(async () => database.close())
+
+const kinds = rewardKinds()
+
+async function startMail(story: Story, randomCode?: () => string): Promise<Started<MailMessage>> {
+  const { email } = randomCode === undefined ? kinds : rewardKinds({ randomCode })
+  const intent = rewardIntent(story.userRewardId)
+  return database.transaction(async (tx) => {
+    const prepared = await email.prepare(intent, tx)
+    if (prepared.is !== 'message' || email.start === undefined) throw new Error(`Prepared is ${prepared.is}.`)
+    return email.start(intent, prepared.message, tx)
+  })
+}
+
+const codeOf = (started: Started<MailMessage>): unknown => (started.is === 'go' ? started.message.values.reward_code : started)
+
+const end = (story: Story, how: AttemptEnd): Promise<EndedNote | undefined> =>
+  database.transaction(async (tx) => kinds.email.ended?.(rewardIntent(story.userRewardId), how, tx))
+
+const delivered: AttemptEnd = { ok: true, final: true, reason: null }
+
+describe('the start of a delivery', () => {
+  it('counts each attempt', async () => {
+    const story = await tellStory(database.sql)
+    expect(await startMail(story)).toMatchObject({ is: 'go' })
+    expect(await startMail(story)).toMatchObject({ is: 'go' })
+    expect(await userRewardOf(database.sql, story)).toMatchObject({
+      status: 'earned',
+      delivery_attempts: 2,
+      last_delivery_attempt_at: expect.any(Date),
+    })
+  })
+
+  it.each([
+    ['reward-revoked', `status = 'revoked'`],
+    ['reward-delivered', `status = 'delivered'`],
+    ['reward-expired', `expires_at = now() - interval '1 second'`],
+  ])('is refused as %s when that was committed after prepare, and counts nothing', async (reason, change) => {
+    const story = await tellStory(database.sql)
+    const intent = rewardIntent(story.userRewardId)
+    const prepared = await kinds.email.prepare(intent, database.sql)
+    if (prepared.is !== 'message') throw new Error('The reward cannot be prepared.')
+    await database.sql.query(`UPDATE user_rewards SET ${change} WHERE id = $1`, [story.userRewardId])
+    expect(await database.transaction(async (tx) => kinds.email.start?.(intent, prepared.message, tx))).toEqual({ is: 'skip', reason })
+    expect(await userRewardOf(database.sql, story)).toMatchObject({ delivery_attempts: 0, last_delivery_attempt_at: null })
+  })
+
+  it('waits for a revocation that is being written, and obeys it', async () => {
+    const story = await tellStory(database.sql)
+    let starting: Promise<Started<MailMessage>> | undefined
+    await database.transaction(async (platform) => {
+      await platform.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [story.userRewardId])
+      starting = startMail(story)
+      await waitsForLock()
+    })
+    expect(await starting).toEqual({ is: 'skip', reason: 'reward-revoked' })
+  })
+})
+
+describe('the code', () => {
+  it('is made once, kept in the reward and in the reservations, and the same at every attempt', async () => {
+    const story = await tellStory(database.sql, { config: { code_template: 'EARLY-{random}' }, rewardData: { note: 'kept' } })
+    const code = codeOf(await startMail(story))
+    expect(code).toMatch(/^EARLY-[2-9A-HJKMNP-Z]{10}$/)
+    expect(await userRewardOf(database.sql, story)).toMatchObject({ reward_data: { note: 'kept', code } })
+    const reserved = await database.sql.query('SELECT campaign_id, code FROM worker.reward_codes WHERE user_reward_id = $1', [
+      story.userRewardId,
+    ])
+    expect(reserved).toEqual([{ campaign_id: story.campaignId, code }])
+    expect(codeOf(await startMail(story))).toBe(code)
+  })
+
+  it('goes into the payload of a webhook', async () => {
+    const url = 'https://hooks.example.com/rewards'
+    const story = await tellStory(database.sql, { method: 'webhook', webhookUrl: url, config: { code_template: '{random}' } })
+    await insert(database.sql, 'webhooks', { account_id: story.accountId, url, secret: 'secret' })
+    const intent = rewardIntent(story.userRewardId)
+    const started = await database.transaction(async (tx): Promise<Started<WebhookMessage> | undefined> => {
+      const prepared = await kinds.webhook.prepare(intent, tx)
+      return prepared.is === 'message' ? kinds.webhook.start?.(intent, prepared.message, tx) : undefined
+    })
+    const { reward_data: data } = await userRewardOf(database.sql, story)
+    expect(data['code']).toMatch(/^[2-9A-HJKMNP-Z]{10}$/)
+    expect(started).toMatchObject({
+      is: 'go',
+      message: {
+        payload: { type: 'reward.delivered', data: { user_id: story.userId, reward: { name: 'Ten percent off', code: data['code'] } } },
+      },
+    })
+  })
+
+  it('that the reward has already is never replaced', async () => {
+    const story = await tellStory(database.sql, { config: { code_template: '{random}' }, rewardData: { code: 'GIVEN' } })
+    expect(codeOf(await startMail(story))).toBe('GIVEN')
+    expect(await userRewardOf(database.sql, story)).toMatchObject({ reward_data: { code: 'GIVEN' } })
+  })
+
+  it('of a template without {random} is the template, for everybody', async () => {
+    for (let i = 0; i < 2; i++) {
+      const story = await tellStory(database.sql, { config: { code_template: 'SUMMER' } })
+      expect(codeOf(await startMail(story))).toBe('SUMMER')
+    }
+  })
+
+  it('is none without a template', async () => {
+    expect(codeOf(await startMail(await tellStory(database.sql)))).toBeNull()
+  })
+
+  it('is drawn again when it is taken in the campaign, within the same transaction', async () => {
+    const story = await tellStory(database.sql, { config: { code_template: 'X-{random}' } })
+    await database.sql.query('INSERT INTO worker.reward_codes (campaign_id, code, user_reward_id) VALUES ($1, $2, gen_random_uuid())', [
+      story.campaignId,
+      'X-TAKEN',
+    ])
+    const draws = ['TAKEN', 'TAKEN', 'FREE']
+    expect(codeOf(await startMail(story, () => draws.shift() ?? 'NONE'))).toBe('X-FREE')
+  })
+
+  it('is reserved for good: a reward whose data was overwritten gets it again', async () => {
+    const story = await tellStory(database.sql, { config: { code_template: '{random}' } })
+    const code = codeOf(await startMail(story))
+    await database.sql.query(`UPDATE user_rewards SET reward_data = '{}' WHERE id = $1`, [story.userRewardId])
+    expect(codeOf(await startMail(story))).toBe(code)
+  })
+
+  it('differs for two rewards of a campaign that draw the same at the same time', async () => {
+    const story = await tellStory(database.sql, { config: { code_template: '{random}' } })
+    const twin = {
+      ...story,
+      userRewardId: await insert(database.sql, 'user_rewards', {
+        user_id: story.userId,
+        reward_id: story.rewardId,
+        campaign_id: story.campaignId,
+        status: 'earned',
+      }),
+    }
+    const codes = await Promise.all([startMail(story, drawing('ONE')), startMail(twin, drawing('TWO'))])
+    expect(codes.map(codeOf)).toContain('SAME')
+    expect(new Set(codes.map(codeOf)).size).toBe(2)
+  })
+})
+
+describe('the end of an attempt', () => {
+  it('that succeeded makes the reward delivered and takes the error back', async () => {
+    const story = await tellStory(database.sql)
+    await end(story, { ok: false, final: false, reason: 'timeout' })
+    expect(await userRewardOf(database.sql, story)).toMatchObject({
+      status: 'earned',
+      delivery_error: 'Not delivered yet, will be tried again: timeout.',
+    })
+    expect(await end(story, delivered)).toBeUndefined()
+    expect(await userRewardOf(database.sql, story)).toMatchObject({
+      status: 'delivered',
+      delivered_at: expect.any(Date),
+      delivery_error: null,
+    })
+  })
+
+  it('that failed for good says so and leaves the status', async () => {
+    const story = await tellStory(database.sql)
+    await end(story, { ok: false, final: true, reason: 'no-endpoint' })
+    expect(await userRewardOf(database.sql, story)).toMatchObject({
+      status: 'earned',
+      delivered_at: null,
+      delivery_error: 'Not delivered: no-endpoint.',
+    })
+  })
+
+  it.each(['revoked', 'redeemed', 'expired'])('leaves a reward that became %s meanwhile, and notes it', async (status) => {
+    const story = await tellStory(database.sql)
+    await startMail(story)
+    await database.sql.query('UPDATE user_rewards SET status = $2 WHERE id = $1', [story.userRewardId, status])
+    expect(await end(story, delivered)).toEqual({ note: `reward-${status}-meanwhile` })
+    expect(await userRewardOf(database.sql, story)).toMatchObject({ status, delivered_at: null })
+    await end(story, { ok: false, final: true, reason: 'timeout' })
+    expect(await userRewardOf(database.sql, story)).toMatchObject({ status, delivery_error: null })
+  })
+
+  it('counts as delivered although the time ran out on the way', async () => {
+    const story = await tellStory(database.sql)
+    await startMail(story)
+    await database.sql.query(`UPDATE user_rewards SET expires_at = now() - interval '1 second' WHERE id = $1`, [story.userRewardId])
+    expect(await end(story, delivered)).toBeUndefined()
+    expect(await userRewardOf(database.sql, story)).toMatchObject({ status: 'delivered' })
+  })
+
+  it('said twice changes nothing the second time', async () => {
+    const story = await tellStory(database.sql)
+    await end(story, delivered)
+    const once = await userRewardOf(database.sql, story)
+    expect(await end(story, delivered)).toBeUndefined()
+    expect(await userRewardOf(database.sql, story)).toEqual(once)
+  })
+})
+
+/** Until a transaction on this database waits for a lock; the query itself takes as long as the look. */
+async function waitsForLock(): Promise<void> {
+  const deadline = Date.now() + 10_000
+  while (Date.now() < deadline) {
+    const rows = await database.sql.query(
+      `SELECT FROM pg_stat_activity, pg_sleep(0.02) WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
+    if (rows.length > 0) return
+  }
+  throw new Error('Nobody came to wait for the lock.')
+}
+
+/** A generator that gives both twins the same first, then each its own. */
+function drawing(own: string): () => string {
+  const draws = ['SAME', own]
+  return () => draws.shift() ?? 'NONE'
+}

@@ -1,0 +1,239 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { awaitingRow } from '../../../src/consumers/eligibility.ts'
+import type { Prepared } from '../../../src/delivery/kind.ts'
+import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
+import { migratedDatabase, type MigratedDatabase } from '../postgres/migrated-database.ts'
+import { frozenAt, insert, rewardIntent, rewardKinds, tellStory, type Plot, type Story } from './reward-story.ts'
+
+let database: MigratedDatabase
+beforeAll(async () => {
+  database = await migratedDatabase()
+})
+afterAll(async () => database.close())
+
+const kinds = rewardKinds()
+const url = 'https://hooks.example.com/rewards'
+const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
+
+const prepareMail = (story: Story) => kinds.email.prepare(rewardIntent(story.userRewardId), database.sql)
+const prepareWebhook = (story: Story) => kinds.webhook.prepare(rewardIntent(story.userRewardId), database.sql)
+
+describe('who may not have a reward', () => {
+  it.each([
+    ['person-deleted', `UPDATE waitlist_users SET deleted_at = now() WHERE id = $1`, 'userId'],
+    ['person-blocked', `UPDATE waitlist_users SET status = 'blocked' WHERE id = $1`, 'userId'],
+    ['person-removed', `UPDATE waitlist_users SET status = 'removed' WHERE id = $1`, 'userId'],
+    ['campaign-draft', `UPDATE campaigns SET status = 'draft' WHERE id = $1`, 'campaignId'],
+    ['campaign-deleted', `UPDATE campaigns SET deleted_at = now() WHERE id = $1`, 'campaignId'],
+    ['account-suspended', `UPDATE accounts SET status = 'suspended' WHERE id = $1`, 'accountId'],
+    ['account-canceled', `UPDATE accounts SET status = 'canceled' WHERE id = $1`, 'accountId'],
+    ['reward-delivered', `UPDATE user_rewards SET status = 'delivered' WHERE id = $1`, 'userRewardId'],
+    ['reward-redeemed', `UPDATE user_rewards SET status = 'redeemed' WHERE id = $1`, 'userRewardId'],
+    ['reward-revoked', `UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, 'userRewardId'],
+    ['reward-expired', `UPDATE user_rewards SET status = 'expired' WHERE id = $1`, 'userRewardId'],
+    ['reward-expired', `UPDATE user_rewards SET expires_at = now() - interval '1 second' WHERE id = $1`, 'userRewardId'],
+    ['manual', `UPDATE rewards SET delivery_method = 'manual' WHERE id = $1`, 'rewardId'],
+  ] as const)('%s', async (reason, change, id) => {
+    const story = await tellStory(database.sql)
+    await database.sql.query(change, [story[id]])
+    expect(await prepareMail(story)).toEqual({ is: 'skip', reason })
+    expect(await prepareWebhook(story)).toEqual({ is: 'skip', reason })
+  })
+
+  it.each([
+    [`UPDATE campaigns SET status = 'completed' WHERE id = $1`, 'campaignId'],
+    [`UPDATE user_rewards SET status = 'pending' WHERE id = $1`, 'userRewardId'],
+    [`UPDATE user_rewards SET expires_at = now() + interval '1 day' WHERE id = $1`, 'userRewardId'],
+    [`UPDATE waitlist_users SET status = 'converted' WHERE id = $1`, 'userId'],
+  ] as const)('is nobody after: %s', async (change, id) => {
+    const story = await tellStory(database.sql)
+    await database.sql.query(change, [story[id]])
+    expect(await prepareMail(story)).toMatchObject({ is: 'message' })
+  })
+
+  it('waits a minute for a paused campaign, as a revoked reward does not', async () => {
+    const story = await tellStory(database.sql)
+    await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
+    expect(await prepareMail(story)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 60_000 })
+    await database.sql.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [story.userRewardId])
+    expect(await prepareMail(story)).toEqual({ is: 'skip', reason: 'reward-revoked' })
+  })
+})
+
+describe('a row that is not there', () => {
+  it('is waited for, ever less eagerly, and given up in the end', async () => {
+    expect(await look(null)).toEqual({ is: 'wait', reason: awaitingRow, afterMs: 1_000 })
+    expect(await look(120_000)).toEqual({ is: 'wait', reason: awaitingRow, afterMs: 30_000 })
+    expect(await look(400_000)).toEqual({ is: 'skip', reason: 'not-found' })
+  })
+
+  it('is found when the platform commits', async () => {
+    const story = await tellStory(database.sql)
+    const waiting = { reason: awaitingRow, waitingSince: new Date() }
+    expect(await kinds.email.prepare(rewardIntent(story.userRewardId, waiting), database.sql)).toMatchObject({ is: 'message' })
+  })
+})
+
+describe('the way of a reward', () => {
+  it('is that of its row: each channel hands it to the other', async () => {
+    const byMail = await tellStory(database.sql, { method: 'email' })
+    expect(await prepareWebhook(byMail)).toEqual({ is: 'channel', channel: 'email' })
+    const byWebhook = await tellStory(database.sql, { method: 'webhook' })
+    expect(await prepareMail(byWebhook)).toEqual({ is: 'channel', channel: 'webhook' })
+  })
+
+  it('is kept once it has begun', async () => {
+    const story = await tellStory(database.sql, { method: 'webhook' })
+    const begun = rewardIntent(story.userRewardId, { frozen: { envelope: {}, body: Buffer.from('mail') } })
+    expect(await kinds.email.prepare(begun, database.sql)).toMatchObject({ is: 'message' })
+  })
+})
+
+describe('the mail', () => {
+  it('carries the reward, the person and the campaign, in the built-in template', async () => {
+    const story = await tellStory(database.sql, { rewardData: { code: 'EARLY-1', value: '20 %' } })
+    const prepared = await prepareMail(story)
+    expect(prepared).toMatchObject({
+      is: 'message',
+      message: {
+        type: 'reward_delivery',
+        campaignId: story.campaignId,
+        userId: story.userId,
+        to: { address: expect.stringMatching(/^person-\d+@example\.org$/) },
+        from: { address: 'hello@example.com', name: 'Early Birds' },
+        replyTo: 'help@example.com',
+        template: { from: 'built-in', type: 'reward_delivery' },
+        templateId: null,
+        values: {
+          first_name: 'Ada',
+          position: 3,
+          campaign_name: 'Early Birds',
+          company_name: 'Example Company',
+          referral_link: expect.stringMatching(/^https:\/\/example\.com\/r\/ref-\d+$/),
+          reward_name: 'Ten percent off',
+          reward_description: 'For early birds',
+          reward_type: 'discount',
+          reward_code: 'EARLY-1',
+          reward_details: '20 %\nType it in at the till.',
+        },
+        branding: { primaryColor: '#336699', companyName: 'Example Company' },
+      },
+    })
+  })
+
+  it('takes numbers and missing details for what they are', async () => {
+    const story = await tellStory(database.sql, { config: { value: 15, instructions: null } })
+    expect(await prepareMail(story)).toMatchObject({ message: { values: { reward_code: null, reward_details: '15' } } })
+  })
+
+  it('takes the template of the campaign with this name, when it is enabled', async () => {
+    const story = await tellStory(database.sql)
+    const template = {
+      campaign_id: story.campaignId,
+      type: 'custom',
+      subject: 'Here',
+      html_body: '<p>{{reward_code}}</p>',
+      text_body: null,
+    }
+    await insert(database.sql, 'email_templates', { ...template, name: 'another' })
+    await insert(database.sql, 'email_templates', { ...template, name: 'reward_delivery', enabled: false })
+    expect(await prepareMail(story)).toMatchObject({ message: { templateId: null } })
+    const id = await insert(database.sql, 'email_templates', { ...template, name: 'reward_delivery' })
+    expect(await prepareMail(story)).toMatchObject({
+      message: {
+        templateId: id,
+        template: { from: 'campaign', identity: { id }, subject: 'Here', html: '<p>{{reward_code}}</p>', text: null },
+      },
+    })
+  })
+})
+
+describe('the webhook', () => {
+  const plot: Plot = { method: 'webhook', webhookUrl: url, rewardData: { code: 'EARLY-1' } }
+  const endpoint = (story: Story, change: Record<string, unknown> = {}) =>
+    insert(database.sql, 'webhooks', { account_id: story.accountId, url, secret, max_retries: 7, ...change })
+
+  it('goes to the active endpoint of that URL, with the time of the event', async () => {
+    const story = await tellStory(database.sql, plot)
+    const id = await endpoint(story)
+    expect(await prepareWebhook(story)).toEqual({
+      is: 'message',
+      message: {
+        endpointId: id,
+        url,
+        secret,
+        eventType: 'reward.delivered',
+        retryEnabled: true,
+        maxRetries: 7,
+        payload: {
+          type: 'reward.delivered',
+          timestamp: '2030-01-02T03:04:05.678Z',
+          data: {
+            user_reward_id: story.userRewardId,
+            user_id: story.userId,
+            campaign_id: story.campaignId,
+            reward_id: story.rewardId,
+            reward: { name: 'Ten percent off', type: 'discount', code: 'EARLY-1', value: '10 %', instructions: 'Type it in at the till.' },
+          },
+        },
+      },
+    })
+  })
+
+  it("prefers the campaign's to the account's, and the lowest id", async () => {
+    const story = await tellStory(database.sql, plot)
+    await endpoint(story, { id: '00000000-0000-4000-8000-000000000001' })
+    const own = { campaign_id: story.campaignId }
+    await endpoint(story, { ...own, id: 'f0000000-0000-4000-8000-000000000002' })
+    await endpoint(story, { ...own, id: 'e0000000-0000-4000-8000-000000000003' })
+    expect(await prepareWebhook(story)).toMatchObject({ message: { endpointId: 'e0000000-0000-4000-8000-000000000003' } })
+  })
+
+  it.each([
+    ['paused', { status: 'paused' }],
+    ['failed', { status: 'failed' }],
+    ['deleted', { deleted_at: new Date() }],
+    ['at another URL', { url: 'https://hooks.example.com/other' }],
+  ])('is dead when its endpoint is %s', async (_what, change) => {
+    const story = await tellStory(database.sql, plot)
+    await endpoint(story, change)
+    expect(await prepareWebhook(story)).toEqual({ is: 'dead', reason: 'no-endpoint' })
+  })
+
+  it("is dead when there is none, or only another tenant's or campaign's, or no URL", async () => {
+    const story = await tellStory(database.sql, plot)
+    const stranger = await tellStory(database.sql, plot)
+    await endpoint(stranger)
+    const sibling = await insert(database.sql, 'campaigns', {
+      account_id: story.accountId,
+      name: 'Another',
+      slug: 'another',
+      status: 'active',
+    })
+    await endpoint(story, { campaign_id: sibling })
+    expect(await prepareWebhook(story)).toEqual({ is: 'dead', reason: 'no-endpoint' })
+    const nowhere = await tellStory(database.sql, { method: 'webhook' })
+    await endpoint(nowhere)
+    expect(await prepareWebhook(nowhere)).toEqual({ is: 'dead', reason: 'no-endpoint' })
+  })
+
+  it('stays with the endpoint it has begun with, wherever that lives now', async () => {
+    const story = await tellStory(database.sql, plot)
+    const first = await endpoint(story)
+    await endpoint(story, { campaign_id: story.campaignId })
+    await database.sql.query(`UPDATE webhooks SET url = 'https://hooks.example.com/moved' WHERE id = $1`, [first])
+    const begun = rewardIntent(story.userRewardId, { frozen: frozenAt(first) })
+    expect(await kinds.webhook.prepare(begun, database.sql)).toMatchObject({
+      message: { endpointId: first, url: 'https://hooks.example.com/moved' },
+    })
+    await database.sql.query(`UPDATE webhooks SET status = 'failed' WHERE id = $1`, [first])
+    expect(await kinds.webhook.prepare(begun, database.sql)).toEqual({ is: 'dead', reason: 'no-endpoint' })
+  })
+})
+
+/** A look at a reward that does not exist, and was waited for so long already. */
+function look(waitedMs: number | null): Promise<Prepared<WebhookMessage>> {
+  const waiting = waitedMs === null ? {} : { reason: awaitingRow, waitingSince: new Date(Date.now() - waitedMs) }
+  return kinds.webhook.prepare(rewardIntent(randomUUID(), waiting), database.sql)
+}

@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { startWebhookSink, type WebhookSink } from '../../../stack/webhook-sink.ts'
+import type { HandOverChannel } from '../../../src/delivery/hand-over-channel.ts'
+import type { Intent } from '../../../src/delivery/intent.ts'
+import { createWebhookChannel, webhookIdOf } from '../../../src/delivery/webhook/webhook-channel.ts'
+import type { WebhookClient } from '../../../src/delivery/webhook/webhook-client.ts'
+import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
+import { createAddressGuard } from '../../../src/infra/http/address-guard.ts'
+import { createWebhookClient } from '../../../src/infra/http/webhook-client.ts'
+import { rewardIntent } from '../consumers/reward-story.ts'
+
+let sink: WebhookSink
+let client: WebhookClient
+let channel: HandOverChannel<WebhookMessage>
+let skewMs = 0
+beforeEach(async () => {
+  skewMs = 0
+  sink = await startWebhookSink({ keepBodies: true })
+  client = createWebhookClient({ guard: createAddressGuard({ allowCidr: ['127.0.0.0/8'] }) })
+  channel = createWebhookChannel({ client, ledger: null, deadlineMs: 5_000, clock: { now: () => Date.now() + skewMs }, random: () => 0 })
+})
+afterEach(async () => {
+  await client.stop()
+  await sink.stop()
+})
+
+const never = new AbortController().signal
+const intent: Intent = rewardIntent('00000000-0000-4000-8000-0000000000b1')
+
+function messageTo(endpoint: { url: string; secret: string }): WebhookMessage {
+  return {
+    endpointId: '00000000-0000-4000-8000-0000000000f1',
+    url: endpoint.url,
+    secret: endpoint.secret,
+    eventType: 'reward.delivered',
+    payload: { type: 'reward.delivered', data: { name: 'Zoë – 10 %' } },
+    retryEnabled: true,
+    maxRetries: 5,
+  }
+}
+
+async function attempt(message: WebhookMessage, frozen = channel.freeze(intent, message)) {
+  const slot = await channel.acquire(message, never)
+  return channel.perform(intent, await frozen, message, slot, never).finally(() => slot.release())
+}
+
+describe('the webhook channel', () => {
+  it('sends the frozen bytes, signed, and calls 2xx delivered', async () => {
+    const message = messageTo(sink.endpoint('/rewards'))
+    expect(await attempt(message)).toMatchObject({ is: 'done', state: 'delivered', reply: { status: 204 } })
+    expect(sink.calls).toMatchObject([{ path: '/rewards', signatureOk: true, id: webhookIdOf(intent.key) }])
+    expect(sink.calls[0]?.headers).toMatchObject({ 'content-type': 'application/json' })
+    expect(JSON.parse(sink.calls[0]?.body?.toString() ?? '')).toEqual(message.payload)
+  })
+
+  it('repeats bytes and id exactly, and signs at the time and with the secret of each attempt', async () => {
+    const path = '/rewards'
+    const message = messageTo(sink.endpoint(path))
+    const frozen = channel.freeze(intent, message)
+    await attempt(message, frozen)
+    const secret = `whsec_${Buffer.alloc(24, 9).toString('base64')}`
+    sink.setSecrets(path, [secret])
+    skewMs = 60_000
+    await attempt({ ...message, secret, payload: { other: true } }, frozen)
+    const [first, second] = sink.calls
+    expect(second).toMatchObject({ signatureOk: true, id: first?.id, bodySha256: first?.bodySha256 })
+    expect(Number(second?.timestamp) - Number(first?.timestamp)).toBeGreaterThanOrEqual(60)
+  })
+
+  it('gives one effect the same id everywhere, another effect another', async () => {
+    const message = messageTo(sink.endpoint('/rewards'))
+    const again = await channel.freeze({ ...intent, id: '77', eventId: null }, message)
+    expect(again.envelope).toEqual((await channel.freeze(intent, message)).envelope)
+    expect(webhookIdOf('reward:a')).not.toBe(webhookIdOf('reward:b'))
+    expect(webhookIdOf('reward:a')).toMatch(/^msg_[0-9a-f]{32}$/)
+  })
+
+  it('takes 410 for the end and 503 for a request to wait', async () => {
+    const message = messageTo(sink.endpoint('/rewards'))
+    sink.respondWith(() => ({ status: 410 }))
+    expect(await attempt(message)).toMatchObject({ is: 'dead', reason: 'gone', reply: { status: 410 } })
+    sink.respondWith(() => ({ status: 503, headers: { 'retry-after': '120' }, body: 'secret of the tenant' }))
+    const performed = await attempt(message)
+    expect(performed).toMatchObject({ is: 'retry', reason: 'unavailable', afterMs: 126_000, burnsAttempt: true })
+    expect(JSON.stringify(performed)).not.toContain('tenant')
+  })
+
+  it('sends nothing with a secret that cannot sign, or to another endpoint than it began with', async () => {
+    const message = messageTo(sink.endpoint('/rewards'))
+    expect(await attempt({ ...message, secret: 'whsec_short' })).toMatchObject({ is: 'dead', reason: 'invalid-secret' })
+    const frozen = channel.freeze(intent, message)
+    expect(await attempt({ ...message, endpointId: '00000000-0000-4000-8000-0000000000f2' }, frozen)).toMatchObject({
+      is: 'dead',
+      reason: 'no-endpoint',
+    })
+    expect(sink.calls).toEqual([])
+  })
+
+  it('gives a slow endpoint its whole deadline before the executor would cut it', async () => {
+    const quick = createWebhookChannel({ client, ledger: null, deadlineMs: 200, clock: { now: () => Date.now() } })
+    expect(quick.deadlineMs).toBeGreaterThan(200)
+    sink.respondWith(() => ({ delayMs: 60_000 }))
+    const message = messageTo(sink.endpoint('/slow'))
+    const performed = await quick.perform(intent, await quick.freeze(intent, message), message, { release: () => {} }, never)
+    expect(performed).toMatchObject({ is: 'retry', reason: 'timeout', burnsAttempt: true })
+  })
+})

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest'
+import { judgeReply } from '../../../../src/delivery/webhook/judge-reply.ts'
+import type { WebhookFailure, WebhookReply } from '../../../../src/delivery/webhook/webhook-client.ts'
+
+const now = Date.UTC(2030, 0, 1)
+const answer = (status: number, retryAfter: string | null = null): WebhookReply => ({ is: 'reply', status, retryAfter, durationMs: 12 })
+const judged = (reply: WebhookReply, random = 0) => judgeReply(reply, now, () => random)
+
+describe('what a reply means', () => {
+  it.each([200, 202, 204, 299])('%i is delivered', (status) => {
+    expect(judged(answer(status))).toEqual({ is: 'done', state: 'delivered', reply: { status, durationMs: 12 } })
+  })
+
+  it.each([
+    [301, 'redirected'],
+    [307, 'redirected'],
+    [400, 'client-error'],
+    [404, 'client-error'],
+    [500, 'server-error'],
+    [599, 'server-error'],
+  ])('%i is tried again by the schedule, Retry-After or not', (status, reason) => {
+    const reply = { status, durationMs: 12, error: `The endpoint answered ${status}.` }
+    expect(judged(answer(status, '3600'))).toEqual({ is: 'retry', reason, burnsAttempt: true, reply })
+  })
+
+  it('410 ends the delivery, with the status that tells the ledger to fail the endpoint', () => {
+    expect(judged(answer(410))).toMatchObject({ is: 'dead', reason: 'gone', reply: { status: 410 } })
+  })
+
+  it.each([
+    [429, 'too-many-requests'],
+    [502, 'unavailable'],
+    [503, 'unavailable'],
+    [504, 'unavailable'],
+  ])('%i slows down: a minute, or as long as it asks, and a little longer at random', (status, reason) => {
+    expect(judged(answer(status))).toMatchObject({ is: 'retry', reason, afterMs: 63_000, burnsAttempt: true })
+    expect(judged(answer(status, '600'))).toMatchObject({ afterMs: 630_000 })
+    expect(judged(answer(status, '600'), 1)).toMatchObject({ afterMs: 660_000 })
+    expect(judged(answer(status, 'Tue, 01 Jan 2030 01:00:00 GMT'))).toMatchObject({ afterMs: 3_780_000 })
+  })
+
+  it('Retry-After puts nothing off for longer than a day', () => {
+    const day = 24 * 3_600_000
+    expect(judged(answer(503, '99999999999'))).toMatchObject({ afterMs: day + day / 20 })
+    expect(judged(answer(503, '9'.repeat(400)))).toMatchObject({ afterMs: day + day / 20 })
+  })
+
+  it.each<WebhookFailure>(['timeout', 'unresolved', 'connection-refused', 'connection-lost', 'tls-failed', 'unreadable-reply'])(
+    '%s is tried again, in our own words',
+    (failure) => {
+      const performed = judged({ is: 'failed', failure, durationMs: 5 })
+      expect(performed).toMatchObject({ is: 'retry', reason: failure, burnsAttempt: true, reply: { durationMs: 5 } })
+      expect(performed.reply.error).toMatch(/^[A-Z].*\.$/)
+    },
+  )
+
+  it.each<WebhookFailure>(['url-refused', 'address-refused'])('%s ends the delivery', (failure) => {
+    expect(judged({ is: 'failed', failure, durationMs: 0 })).toMatchObject({ is: 'dead', reason: failure })
+  })
+
+  it('our own stopping burns no attempt', () => {
+    expect(judged({ is: 'failed', failure: 'stopped', durationMs: 5 })).toMatchObject({ is: 'retry', burnsAttempt: false })
+  })
+})

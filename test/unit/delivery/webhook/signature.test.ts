@@ -1,0 +1,47 @@
+import { createHmac } from 'node:crypto'
+import { Webhook } from 'standardwebhooks'
+import { describe, expect, it } from 'vitest'
+import { signedHeaders } from '../../../../src/delivery/webhook/signature.ts'
+
+const body = Buffer.from('{"name":"Zoë – 100 %"}', 'utf8')
+const base64Of = (bytes: number): string => Buffer.alloc(bytes, 7).toString('base64')
+
+describe('the signature of a webhook', () => {
+  it.each([24, 32, 64])('is accepted by the reference library for a secret of %i bytes', (bytes) => {
+    const secret = `whsec_${base64Of(bytes)}`
+    const headers = signedHeaders('msg_1', Date.now(), body, secret)
+    expect(new Webhook(secret).verify(body, headers ?? {})).toEqual({ name: 'Zoë – 100 %' })
+  })
+
+  it('is refused by the reference library when one byte of the body differs', () => {
+    const secret = `whsec_${base64Of(32)}`
+    const headers = signedHeaders('msg_1', Date.now(), body, secret)
+    expect(() => new Webhook(secret).verify(`${body.toString()} `, headers ?? {})).toThrow('No matching signature')
+  })
+
+  it('takes a secret without the prefix as its UTF-8 bytes', () => {
+    const headers = signedHeaders('msg_1', 1_700_000_000_999, body, 'pässword')
+    const expected = createHmac('sha256', Buffer.from('pässword', 'utf8')).update(`msg_1.1700000000.${body.toString()}`).digest('base64')
+    expect(headers).toEqual({ 'webhook-id': 'msg_1', 'webhook-timestamp': '1700000000', 'webhook-signature': `v1,${expected}` })
+    expect(new Webhook(Buffer.from('pässword', 'utf8'), { format: 'raw' }).sign('msg_1', new Date(1_700_000_000_000), body)).toBe(
+      `v1,${expected}`,
+    )
+  })
+
+  it('reads the base64 of a secret with and without its padding', () => {
+    const padded = `whsec_${base64Of(32)}`
+    expect(padded.endsWith('=')).toBe(true)
+    expect(signedHeaders('msg_1', 0, body, padded.replace(/=+$/, ''))).toEqual(signedHeaders('msg_1', 0, body, padded))
+  })
+
+  it.each([
+    ['is empty', ''],
+    ['is a prefix alone', 'whsec_'],
+    ['is shorter than 24 bytes', `whsec_${base64Of(23)}`],
+    ['is longer than 64 bytes', `whsec_${base64Of(65)}`],
+    ['is no base64', `whsec_${'!'.repeat(40)}`],
+    ['is base64 of the URL alphabet', `whsec_${'-_'.repeat(20)}`],
+  ])('is not made with a secret that %s', (_what, secret) => {
+    expect(signedHeaders('msg_1', 0, body, secret)).toBeNull()
+  })
+})
