@@ -67,7 +67,7 @@ describe('an address', () => {
   })
 
   it('list that is no list of networks is refused at once', () => {
-    expect(() => createAddressGuard({ allowCidr: ['localhost'] })).toThrow('localhost')
+    expect(() => createAddressGuard({ allowCidr: ['localhost'] })).toThrow('CIDR')
   })
 })
 
