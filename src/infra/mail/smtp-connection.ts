@@ -131,18 +131,14 @@ export class SmtpConnection {
     return { is: body.exhausted ? 'ambiguous' : 'not-sent', reason: interrupted ?? 'connection-lost' }
   }
 
-  /** Never rejects. At the deadline and on abort the connection is destroyed. */
+  /** Never rejects. Who is interrupted destroys the connection before anything else can be written. */
   async #exchange<Value>(deadlineMs: number, signal: AbortSignal, begin: (settle: Settle<Value>) => void): Promise<Answer<Value>> {
     if (signal.aborted) return { error: null, interrupted: 'aborted' }
     if (this.#dead) return { error: null, interrupted: 'connection-lost' }
     const { promise, resolve } = Promise.withResolvers<Answer<Value>>()
     const interrupt = (interrupted: SendTrouble, error: NodemailerError | null) => resolve({ error, interrupted })
-    const cut = (why: SendTrouble) => {
-      interrupt(why, null)
-      this.destroy()
-    }
-    const timer = setTimeout(() => cut('deadline'), deadlineMs)
-    const onAbort = () => cut('aborted')
+    const timer = setTimeout(() => interrupt('deadline', null), deadlineMs)
+    const onAbort = () => interrupt('aborted', null)
     signal.addEventListener('abort', onAbort, { once: true })
     this.#interrupt = interrupt
     begin((error, value) => resolve({ error: error ?? null, interrupted: null, value }))

@@ -90,6 +90,12 @@ describe('mime composer', () => {
     )
   })
 
+  it('control characters and line separators in names and subjects become blanks', async () => {
+    const { mail } = await composed({ to: { address: 'ann@example.org', name: 'A\r\nB\u2028C\0' }, subject: 'One\r\n two\u2029three\x07' })
+    expect(mail.to).toMatchObject([{ name: 'A B C' }])
+    expect(mail.subject).toBe('One  two three')
+  })
+
   it('text that names a file or an address of the web stays text', async () => {
     const { mail } = await composed({ text: 'file:///etc/hostname', html: '<img src="/etc/hostname">' })
     expect(mail.text?.trim()).toBe('file:///etc/hostname')

@@ -164,6 +164,7 @@ describe('what is known when the connection ends', () => {
   it('a relay that answers before the end of the body gets no more of it', async () => {
     const { relay, server } = await scripted({ body: (socket, received) => received > 100_000 && socket.write('552 5.3.4 enough\r\n') })
     expect(await sendOne(relay, big)).toMatchObject({ is: 'refused', code: 552, about: 'message' })
+    expect(relay.stats()).toMatchObject({ idle: 0, inUse: 0 })
     await until(() => server.open() === 0)
     expect(server.messages).toEqual([])
   })
@@ -227,6 +228,20 @@ describe('a relay that is away or turns us away', () => {
       Array(10).fill(expect.objectContaining({ is: 'accepted' })),
     )
     expect(relay.stats().failures).toBe(0)
+  })
+
+  it('tries with one connection for all who wait, after a failure', async () => {
+    let now = 0
+    let greetings = 0
+    const server = await startScriptedRelay({ greeting: (socket) => void (greetings++ === 0 && socket.end('554 5.7.1 not you\r\n')) })
+    cleanups.push(() => server.stop())
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { now: () => now })
+    await unavailable(relay.acquire(never))
+    now += 1_000
+    const waiting = Array.from({ length: 5 }, async () => unavailable(relay.acquire(never)))
+    expect(relay.stats()).toMatchObject({ connecting: 1, waiting: 5 })
+    await relay.close()
+    await Promise.all(waiting)
   })
 
   it('535 names the credentials and gives nothing away', async () => {
@@ -313,6 +328,18 @@ describe('the pool', () => {
     expect(smtp.mails.map((taken) => taken.recipients)).toEqual([['ann@example.org']])
   })
 
+  it.each([
+    'ann@example.org,eve@example.com',
+    'ann@example.org>\r\nRCPT TO:<eve@example.com',
+    'ann@example.org\nRCPT TO:<eve@example.com>',
+  ])('an address that tries to be two reaches nobody else: %j', async (to) => {
+    const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
+    await sendOne(relay, mail, to)
+    const recipients = server.commands.filter((line) => line.startsWith('RCPT'))
+    expect(recipients.length).toBeLessThanOrEqual(1)
+    expect(recipients).not.toContain('RCPT TO:<eve@example.com>')
+  })
+
   it('never opens more connections than allowed, and all who wait are served', async () => {
     const smtp = await sink()
     const relay = relayTo(smtp.url, { maxConnections: 3 })
@@ -390,6 +417,7 @@ describe('the pool', () => {
     await other.acquire(never)
     const waiting = unavailable(other.acquire(never))
     await Promise.all([relay.close(), relay.close(), other.close()])
+    expect(server.commands.at(-1)).toBe('QUIT')
     expect(await sending).toMatchObject({ is: 'ambiguous' })
     expect(await waiting).toMatchObject({ reason: 'relay-closed' })
     expect(await unavailable(relay.acquire(never))).toMatchObject({ reason: 'relay-closed' })
