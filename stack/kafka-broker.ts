@@ -51,7 +51,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
 async function startCluster(options: KafkaOptions, tools: { java: string; jars: string; version: string }): Promise<KafkaServer> {
   const size = options.brokers ?? 1
   options.onProgress?.(`Kafka ${tools.version}: starting ${size === 1 ? 'one broker' : `${size} brokers`}`)
-  const clusterId = randomBytes(16).toString('base64url')
+  // Kafka's tool takes a value that begins with a hyphen for an option, as Kafka's own random ids never do.
+  const clusterId = `k${randomBytes(16).toString('base64url').slice(1)}`
   const folder = tempFolder('kafka')
   const members = membersOf(await freePorts(size * 3))
   const nodes: KafkaNode[] = []
