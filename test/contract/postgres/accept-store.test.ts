@@ -105,8 +105,8 @@ test('the same id with another content is a conflict: nothing is written and the
 })
 
 test('one id twice in a chunk: the first counts, the same again is repeated, another content is a conflict', async () => {
-  const first = event(0n, [mail('a')])
-  const twice = await store.accept(chunk({ next: 2n, events: [first, { ...first, offset: 1n, eventId: first.eventId.toUpperCase() }] }))
+  const first = { ...event(0n, [mail('a')]), eventId: randomUUID().toUpperCase() }
+  const twice = await store.accept(chunk({ next: 2n, events: [first, { ...first, offset: 1n, eventId: first.eventId.toLowerCase() }] }))
   expect(endings(twice)).toEqual({ 0: 'accepted', 1: 'repeated' })
   expect(await intents()).toHaveLength(1)
 
