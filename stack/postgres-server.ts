@@ -15,7 +15,7 @@ import { tempFolder } from './temp-folder.ts'
 import { cleanEnvironment } from './worker-environment.ts'
 
 /** `fast` breaks off what runs and shuts down in order; `immediate` is a crash from the inside, with recovery at the next start. */
-export type PostgresStopMode = 'fast' | 'immediate'
+type PostgresStopMode = 'fast' | 'immediate'
 
 export type PostgresServer = {
   /** Of the database `postgres`, as a superuser; the same through every restart. */

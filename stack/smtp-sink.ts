@@ -28,7 +28,7 @@ export type SmtpMail = {
 export type SmtpStage = 'connect' | 'auth' | 'mail' | 'rcpt' | 'body' | 'data'
 
 /** A reply instead of the usual one; with `drop` the connection is cut after it, or at once when there is no `code`. */
-export type SmtpReply = { readonly code?: number; readonly text?: string; readonly drop?: boolean }
+type SmtpReply = { readonly code?: number; readonly text?: string; readonly drop?: boolean }
 
 /** Asked at every stage; undefined means the usual reply. A promise that takes its time makes a slow server, one that never settles a hung one. */
 export type SmtpRespond = (
