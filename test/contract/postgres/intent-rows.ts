@@ -1,0 +1,85 @@
+import type { Intent } from '../../../src/delivery/intent.ts'
+import type { ClaimRequest, IntentStore } from '../../../src/delivery/intent-store.ts'
+import type { Sql } from '../../../src/std/sql.ts'
+
+export const campaignId = '00000000-0000-4000-8000-00000000000a'
+
+/** A row of `worker.intents` as tests look at it. */
+export interface Row {
+  readonly id: string
+  readonly key: string
+  readonly channel: string
+  readonly class: string
+  readonly state: string
+  readonly reason: string | null
+  readonly owner: string | null
+  readonly claims: number
+  readonly attempt: number
+  readonly ambiguous: number
+  readonly data: object
+  readonly envelope: object | null
+  readonly body: Buffer | null
+  readonly waiting_since: Date | null
+  readonly due_at: Date
+  readonly lease_until: Date | null
+  readonly finished_at: Date | null
+  readonly event_id: string | null
+  readonly event_at: Date | null
+  readonly created_at: Date
+}
+
+/** Inserts intents, each from the columns it names; the rest is a live mail of group `mailers` that is due now. */
+export async function insertIntents(sql: Sql, ...rows: readonly Record<string, unknown>[]): Promise<void> {
+  for (const [index, row] of rows.entries()) {
+    const full = {
+      group_name: 'mailers',
+      kind: 'mail',
+      version: 1,
+      channel: 'email',
+      key: `key-${index}`,
+      campaign_id: campaignId,
+      ...row,
+    }
+    const columns = Object.keys(full)
+    await sql.query(
+      `INSERT INTO worker.intents (${columns.join(', ')}) VALUES (${columns.map((_, position) => `$${position + 1}`).join(', ')})`,
+      Object.values(full),
+    )
+  }
+}
+
+export async function rowOf(sql: Sql, key: string): Promise<Row> {
+  const rows = await sql.query<Row>('SELECT * FROM worker.intents WHERE key = $1 ORDER BY id', [key])
+  const [row] = rows
+  if (row === undefined || rows.length > 1) throw new Error(`${rows.length} intents have the key ${key}`)
+  return row
+}
+
+export function request(change: Partial<ClaimRequest> = {}): ClaimRequest {
+  return {
+    group: 'mailers',
+    channel: 'email',
+    kinds: [{ kind: 'mail', version: 1 }],
+    owner: 'one',
+    limit: 100,
+    leaseMs: 60_000,
+    first: 'live',
+    ...change,
+  }
+}
+
+/** Claims the one intent that is due. */
+export async function claimOne(store: IntentStore, change: Partial<ClaimRequest> = {}): Promise<Intent> {
+  const [intent, another] = await store.claim(request(change))
+  if (intent === undefined || another !== undefined) throw new Error('not exactly one intent was due')
+  return intent
+}
+
+/** As if the owner had gone quiet long ago. */
+export async function endLeases(sql: Sql): Promise<void> {
+  await sql.query(`UPDATE worker.intents SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL`)
+}
+
+export async function makeDue(sql: Sql): Promise<void> {
+  await sql.query(`UPDATE worker.intents SET due_at = now()`)
+}

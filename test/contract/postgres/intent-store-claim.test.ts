@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { IntentStore } from '../../../src/delivery/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { claimOne, endLeases, insertIntents, request, rowOf } from './intent-rows.ts'
+import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+
+let database: MigratedDatabase
+let store: IntentStore
+beforeAll(async () => {
+  database = await migratedDatabase()
+  store = createIntentStore(database)
+})
+afterAll(() => database.close())
+beforeEach(() => database.sql.query('DELETE FROM worker.intents'))
+
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+const keysOf = (intents: readonly { key: string }[]) => intents.map(({ key }) => key)
+
+describe('claim', () => {
+  it('takes live before broadcast before replay, oldest due first, and only as many as asked for', async () => {
+    await insertIntents(
+      database.sql,
+      { key: 'replay', class: 'replay', due_at: minutesAgo(90) },
+      { key: 'live 2', due_at: minutesAgo(2) },
+      { key: 'broadcast', class: 'broadcast', due_at: minutesAgo(60) },
+      { key: 'live 1', due_at: minutesAgo(5) },
+      { key: 'live 3', due_at: minutesAgo(1) },
+    )
+    expect(keysOf(await store.claim(request({ limit: 4 })))).toEqual(['live 1', 'live 2', 'live 3', 'broadcast'])
+    expect(keysOf(await store.claim(request({ limit: 4 })))).toEqual(['replay'])
+  })
+
+  it('serves the class that it is told to first, and the others in their usual order', async () => {
+    await insertIntents(database.sql, { key: 'l' }, { key: 'b', class: 'broadcast' }, { key: 'r', class: 'replay' })
+    await database.transaction(async (tx) => {
+      const inside = createIntentStore({ ...database, sql: tx })
+      expect(keysOf(await inside.claim(request({ first: 'replay', limit: 2 })))).toEqual(['r', 'l'])
+    })
+    await database.sql.query(`UPDATE worker.intents SET state = 'pending'`)
+    expect(keysOf(await store.claim(request({ first: 'broadcast' })))).toEqual(['b', 'l', 'r'])
+  })
+
+  it('takes only what the process knows, what is due, and what is pending or ambiguous', async () => {
+    await insertIntents(
+      database.sql,
+      { key: 'pending' },
+      { key: 'ambiguous', state: 'ambiguous' },
+      { key: 'later', due_at: minutesAgo(-1) },
+      { key: 'ambiguous later', state: 'ambiguous', due_at: minutesAgo(-1) },
+      { key: 'newer version', version: 2 },
+      { key: 'other kind', kind: 'letter' },
+      { key: 'other group', group_name: 'others' },
+      { key: 'other channel', channel: 'webhook' },
+      ...['claimed', 'handing_over', 'held', 'sent', 'delivered', 'skipped', 'dead', 'rejected', 'cancelled'].map((state) => ({
+        key: state,
+        state,
+      })),
+    )
+    expect(keysOf(await store.claim(request())).sort()).toEqual(['ambiguous', 'pending'])
+  })
+
+  it('says what the row says, counts the claim and leases by the database’s clock', async () => {
+    const eventId = '00000000-0000-4000-8000-0000000000ee'
+    await insertIntents(database.sql, {
+      key: 'k',
+      data: { type: 'welcome' },
+      event_id: eventId,
+      user_id: eventId,
+      event_at: new Date(0),
+      destination: 'relay',
+      claims: 3,
+      attempt: 2,
+      envelope: { to: 'someone@example.com' },
+      body: Buffer.from('bytes'),
+    })
+    const intent = await claimOne(store, { leaseMs: 5_000 })
+    expect(intent).toMatchObject({
+      group: 'mailers',
+      kind: 'mail',
+      version: 1,
+      channel: 'email',
+      class: 'live',
+      coalesce: false,
+      eventId,
+      userId: eventId,
+      eventAt: new Date(0),
+      destination: 'relay',
+      data: { type: 'welcome' },
+      attempt: 2,
+      frozen: { envelope: { to: 'someone@example.com' }, body: Buffer.from('bytes') },
+      claim: { owner: 'one', claims: 4 },
+    })
+    const [lease] = await database.sql.query<{ ms: number }>(
+      'SELECT (extract(epoch FROM lease_until - clock_timestamp()) * 1000)::float8 AS ms FROM worker.intents',
+    )
+    expect(lease?.ms).toBeGreaterThan(3_000)
+    expect(lease?.ms).toBeLessThanOrEqual(5_000)
+  })
+
+  it('never gives one intent to two claimers', async () => {
+    await database.sql.query(
+      `INSERT INTO worker.intents (group_name, kind, version, channel, key, class, campaign_id)
+       SELECT 'mailers', 'mail', 1, 'email', n::text, (ARRAY['live', 'broadcast', 'replay'])[1 + n % 3], gen_random_uuid()
+         FROM generate_series(1, 600) AS n`,
+    )
+    const taken: string[] = []
+    const claimer = async (owner: string) => {
+      for (;;) {
+        const intents = await store.claim(request({ owner, limit: 7 }))
+        if (intents.length === 0) return
+        taken.push(...keysOf(intents))
+      }
+    }
+    await Promise.all(Array.from({ length: 10 }, (_, index) => claimer(`worker ${index}`)))
+    // A claimer may have seen nothing free while the others held the rest of their locks.
+    await claimer('last')
+    expect(taken).toHaveLength(600)
+    expect(new Set(taken).size).toBe(600)
+  })
+
+  it('passes over rows that somebody has locked instead of waiting for them', async () => {
+    await insertIntents(database.sql, { key: 'locked', due_at: minutesAgo(5) }, { key: 'free' })
+    await database.transaction(async (tx) => {
+      await tx.query(`SELECT FROM worker.intents WHERE key = 'locked' FOR UPDATE`)
+      expect(keysOf(await store.claim(request({ limit: 1 })))).toEqual(['free'])
+    })
+  })
+})
+
+describe('release', () => {
+  it('gives back what is ours, due now, and leaves alone what is not', async () => {
+    await insertIntents(database.sql, { key: 'ours', due_at: minutesAgo(1) }, { key: 'stolen' }, { key: 'done' })
+    const intents = await store.claim(request())
+    await database.sql.query(`UPDATE worker.intents SET owner = 'two', claims = 2 WHERE key = 'stolen'`)
+    await database.sql.query(`UPDATE worker.intents SET state = 'sent' WHERE key = 'done'`)
+    await store.release(intents.map(({ claim }) => claim))
+    expect(await rowOf(database.sql, 'ours')).toMatchObject({ state: 'pending', owner: null, lease_until: null, attempt: 0, claims: 1 })
+    expect(await rowOf(database.sql, 'stolen')).toMatchObject({ state: 'claimed', owner: 'two' })
+    expect(await rowOf(database.sql, 'done')).toMatchObject({ state: 'sent' })
+    expect(keysOf(await store.claim(request()))).toEqual(['ours'])
+    await store.release([])
+  })
+})
+
+describe('expireLeases', () => {
+  const options = { hold: false, ambiguousRetryMs: 60_000 }
+
+  it('takes back only claims whose lease is over, in batches until none is left', async () => {
+    const small = createIntentStore(database, { expireBatch: 2 })
+    await insertIntents(database.sql, ...Array.from({ length: 5 }, (_, index) => ({ key: `old ${index}` })))
+    await store.claim(request())
+    await endLeases(database.sql)
+    await insertIntents(database.sql, { key: 'young' })
+    await claimOne(store)
+    expect(await small.expireLeases(options)).toEqual({ reclaimed: 5, ambiguous: 0 })
+    expect(await rowOf(database.sql, 'young')).toMatchObject({ state: 'claimed' })
+    expect(await rowOf(database.sql, 'old 1')).toMatchObject({ state: 'pending', owner: null, lease_until: null })
+    expect(await small.expireLeases(options)).toEqual({ reclaimed: 0, ambiguous: 0 })
+  })
+
+  it('leaves a row alone that its worker is writing', async () => {
+    await insertIntents(database.sql, { key: 'busy' })
+    await claimOne(store)
+    await endLeases(database.sql)
+    await database.transaction(async (tx) => {
+      await tx.query('SELECT FROM worker.intents FOR UPDATE')
+      expect(await store.expireLeases(options)).toEqual({ reclaimed: 0, ambiguous: 0 })
+    })
+  })
+
+  it('makes a mail that was being handed over ambiguous, the second time held, and under hold held at once', async () => {
+    await insertIntents(
+      database.sql,
+      { key: 'first', state: 'handing_over', owner: 'one', lease_until: minutesAgo(1) },
+      { key: 'second', state: 'handing_over', owner: 'one', lease_until: minutesAgo(1), ambiguous: 1 },
+    )
+    expect(await store.expireLeases(options)).toEqual({ reclaimed: 0, ambiguous: 2 })
+    const first = await rowOf(database.sql, 'first')
+    expect(first).toMatchObject({ state: 'ambiguous', ambiguous: 1, owner: 'one', reason: 'lease-over', finished_at: null })
+    expect(first.due_at.getTime()).toBeGreaterThan(Date.now() + 30_000)
+    expect(await rowOf(database.sql, 'second')).toMatchObject({ state: 'held', ambiguous: 2, owner: 'one' })
+
+    await insertIntents(database.sql, { key: 'policy', state: 'handing_over', owner: 'one', lease_until: minutesAgo(1) })
+    expect(await store.expireLeases({ ...options, hold: true })).toEqual({ reclaimed: 0, ambiguous: 1 })
+    expect(await rowOf(database.sql, 'policy')).toMatchObject({ state: 'held', ambiguous: 1 })
+  })
+})
+
+describe('counts', () => {
+  it('counts what is due, live and never attempted, up to the limit', async () => {
+    await insertIntents(
+      database.sql,
+      { key: 'a' },
+      { key: 'b', channel: 'webhook' },
+      { key: 'c', channel: 'leaderboard' },
+      { key: 'attempted', attempt: 1 },
+      { key: 'waiting', waiting_since: minutesAgo(1) },
+      { key: 'later', due_at: minutesAgo(-1) },
+      { key: 'broadcast', class: 'broadcast' },
+      { key: 'replay', class: 'replay' },
+      { key: 'held', state: 'held' },
+      { key: 'claimed', state: 'claimed' },
+      { key: 'other', group_name: 'others' },
+    )
+    expect(await store.countDue('mailers', 100)).toBe(3)
+    expect(await store.countDue('mailers', 2)).toBe(2)
+    expect(await store.countDue('nobody', 2)).toBe(0)
+  })
+
+  it('counts what a broadcast has written and is not finished, without the broadcast itself', async () => {
+    const event = { event_id: '00000000-0000-4000-8000-0000000000ee', class: 'broadcast' }
+    const mails = ['pending', 'claimed', 'handing_over', 'ambiguous', 'sent', 'held', 'skipped']
+    await insertIntents(
+      database.sql,
+      { ...event, key: 'broadcast', channel: 'broadcast' },
+      ...mails.map((state) => Object.assign({ key: state, state }, event)),
+      { ...event, key: 'other event', event_id: '00000000-0000-4000-8000-0000000000ef' },
+      { ...event, key: 'other group', group_name: 'others' },
+    )
+    expect(await store.countUnfinishedOf(event.event_id, 'mailers', 100)).toBe(4)
+    expect(await store.countUnfinishedOf(event.event_id, 'mailers', 3)).toBe(3)
+  })
+
+  it('says when the next intent is due', async () => {
+    expect(await store.nextDueMs('mailers', 'email')).toBeNull()
+    await insertIntents(database.sql, { key: 'a', due_at: minutesAgo(-10) }, { key: 'b', class: 'replay', due_at: minutesAgo(-1) })
+    const ms = await store.nextDueMs('mailers', 'email')
+    expect(ms).toBeGreaterThan(50_000)
+    expect(ms).toBeLessThanOrEqual(61_000)
+    await insertIntents(database.sql, { key: 'c', class: 'broadcast', due_at: minutesAgo(1) })
+    expect(await store.nextDueMs('mailers', 'email')).toBe(0)
+    expect(await store.nextDueMs('mailers', 'webhook')).toBeNull()
+  })
+})

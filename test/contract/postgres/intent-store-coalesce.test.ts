@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Intent, IntentDraft } from '../../../src/delivery/intent.ts'
+import type { IntentStore, Settlement } from '../../../src/delivery/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { campaignId, claimOne, endLeases, insertIntents, makeDue, rowOf } from './intent-rows.ts'
+import { untilSomebodyWaits } from './lock-wait.ts'
+import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+
+let database: MigratedDatabase
+let store: IntentStore
+beforeAll(async () => {
+  database = await migratedDatabase()
+  store = createIntentStore(database)
+})
+afterAll(() => database.close())
+beforeEach(() => database.sql.query('TRUNCATE worker.intents'))
+
+const quiet = { ledger: null, reply: {} }
+const done: Settlement = { is: 'final', state: 'delivered', reason: null }
+const wait: Settlement = { is: 'later', as: 'waiting', reason: 'campaign-locked', afterMs: 1_000 }
+const key = 'recalculate:a'
+const request = () => insertIntents(database.sql, { key, coalesce: true, data: { n: 1 } })
+const keep = async () => {}
+const count = () => database.sql.query('SELECT FROM worker.intents').then((rows) => rows.length)
+
+/** Each way back to pending. */
+const waysBack: readonly [string, (intent: Intent) => Promise<unknown>][] = [
+  ['released', (intent) => store.release([intent.claim])],
+  ['settled to wait', (intent) => store.settle(intent, wait, quiet)],
+  ['settled with books', (intent) => store.settle(intent, wait, { ...quiet, work: keep })],
+  ['transacted to wait', (intent) => store.transact(intent, 1_000, async () => ({ result: 'waits', settlement: wait }))],
+  [
+    'expired',
+    async () => {
+      await endLeases(database.sql)
+      expect(await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })).toEqual({ reclaimed: 1, ambiguous: 0 })
+    },
+  ],
+]
+
+describe('a coalesced intent', () => {
+  it('is one while it is pending, and another one once it is claimed', async () => {
+    await request()
+    await expect(request()).rejects.toMatchObject({ constraint: 'intents_coalesced' })
+    await claimOne(store)
+    await request()
+    expect(await count()).toBe(2)
+  })
+
+  it('is deleted when it ends', async () => {
+    await request()
+    expect(await store.settle(await claimOne(store), done, quiet)).toBe('settled')
+    expect(await count()).toBe(0)
+  })
+
+  it.each(waysBack)('goes back as it was when it is %s', async (_, goBack) => {
+    await request()
+    const before = await rowOf(database.sql, key)
+    const intent = await claimOne(store)
+    await goBack(intent)
+    const after = await rowOf(database.sql, key)
+    expect(after).toMatchObject({ id: before.id, state: 'pending', owner: null, lease_until: null, claims: 1, attempt: 0, data: { n: 1 } })
+    expect(after.created_at).toEqual(before.created_at)
+    expect(await store.settle(intent, done, quiet)).toBe('lost')
+    await makeDue(database.sql)
+    expect((await claimOne(store)).claim.claims).toBe(2)
+  })
+
+  it.each(waysBack)('gives way to a newer request when it is %s', async (_, goBack) => {
+    await request()
+    const intent = await claimOne(store)
+    await request()
+    await goBack(intent)
+    expect((await rowOf(database.sql, key)).id).not.toBe(intent.id)
+  })
+
+  it('waits for a request that is being written at the same moment, and gives way to it', async () => {
+    await request()
+    const intent = await claimOne(store)
+    let settling: Promise<unknown> = Promise.resolve()
+    await database.transaction(async (tx) => {
+      await insertIntents(tx, { key, coalesce: true })
+      settling = store.settle(intent, wait, quiet)
+      await untilSomebodyWaits(database.sql)
+    })
+    expect(await settling).toBe('settled')
+    expect((await rowOf(database.sql, key)).id).not.toBe(intent.id)
+  })
+})
+
+const draft = (change: Partial<IntentDraft>): IntentDraft => ({
+  kind: 'mail',
+  version: 1,
+  channel: 'email',
+  key: 'page-mail',
+  campaignId,
+  data: {},
+  ...change,
+})
+
+const mustNotRun = () => Promise.reject(new Error('work must not run'))
+
+describe('transact', () => {
+  it('commits the work, its drafts, its cursor and its end together', async () => {
+    const eventId = '00000000-0000-4000-8000-0000000000ee'
+    await insertIntents(
+      database.sql,
+      { key: 'broadcast', event_id: eventId, event_at: new Date(5) },
+      { key: 'spent', state: 'skipped', due_at: new Date() },
+    )
+    const intent = await claimOne(store)
+    const result = await store.transact(intent, 1_000, async (tx) => {
+      await expect(database.sql.query('SELECT FROM worker.intents WHERE id = $1 FOR UPDATE NOWAIT', [intent.id])).rejects.toMatchObject({
+        state: '55P03',
+      })
+      await tx.query(`UPDATE worker.intents SET destination = 'worked' WHERE id = $1`, [intent.id])
+      return {
+        result: 42,
+        settlement: { is: 'later', as: 'waiting', reason: 'next-page', afterMs: 0 },
+        data: { cursor: 7 },
+        drafts: [
+          draft({ key: 'b', class: 'broadcast', userId: eventId, data: { type: 'milestone' } }),
+          draft({ key: 'a' }),
+          draft({ key: 'spent' }),
+          draft({ key: 'a' }),
+        ],
+      }
+    })
+    expect(result).toBe(42)
+    expect(await rowOf(database.sql, 'broadcast')).toMatchObject({
+      state: 'pending',
+      data: { cursor: 7 },
+      attempt: 0,
+      destination: 'worked',
+    })
+    expect(await rowOf(database.sql, 'a')).toMatchObject({ state: 'pending', class: 'live', event_id: eventId, event_at: new Date(5) })
+    expect(await rowOf(database.sql, 'b')).toMatchObject({ class: 'broadcast', data: { type: 'milestone' }, user_id: eventId })
+    expect(await rowOf(database.sql, 'spent')).toMatchObject({ state: 'skipped' })
+  })
+
+  it('leaves no trace of work that throws, but counts the attempt', async () => {
+    await insertIntents(database.sql, { key: 'k' })
+    const intent = await claimOne(store, { leaseMs: 100 })
+    const broken = store.transact(intent, 60_000, async (tx) => {
+      await tx.query(`UPDATE worker.intents SET destination = 'worked'`)
+      throw new Error('broken')
+    })
+    await expect(broken).rejects.toThrow('broken')
+    const row = await rowOf(database.sql, 'k')
+    expect(row).toMatchObject({ state: 'claimed', destination: null, attempt: 1 })
+    expect(row.lease_until?.getTime()).toBeGreaterThan(Date.now() + 30_000)
+    expect(await store.settle(intent, { is: 'later', as: 'retry', reason: 'broken', afterMs: 0 }, quiet)).toBe('settled')
+  })
+
+  it('does not work when the claim is not ours', async () => {
+    await request()
+    const intent = await claimOne(store)
+    await endLeases(database.sql)
+    expect(await store.transact(intent, 1_000, mustNotRun)).toBe('lost')
+  })
+
+  it('keeps the claim while it works, even past its lease', async () => {
+    await request()
+    const intent = await claimOne(store)
+    const result = await store.transact(intent, 1_000, async (tx) => {
+      await tx.query(`UPDATE worker.intents SET lease_until = now() - interval '1 second'`)
+      expect(await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })).toEqual({ reclaimed: 0, ambiguous: 0 })
+      return { result: 'worked', settlement: done }
+    })
+    expect(result).toBe('worked')
+    expect(await count()).toBe(0)
+  })
+})

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { IntentStore } from '../../../src/delivery/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { request } from './intent-rows.ts'
+import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+
+interface Node {
+  readonly 'Node Type': string
+  readonly 'Relation Name'?: string
+  readonly 'Index Name'?: string
+  readonly 'Actual Rows': number
+  readonly 'Rows Removed by Filter'?: number
+  readonly Plans?: readonly Node[]
+}
+
+let database: MigratedDatabase
+beforeAll(async () => {
+  database = await migratedDatabase()
+  await database.sql.query(
+    `INSERT INTO worker.intents (group_name, kind, version, channel, key, class, state, due_at, campaign_id)
+     SELECT 'mailers', 'mail', 1, 'email', n::text,
+            CASE WHEN n % 10 < 5 THEN 'live' WHEN n % 10 < 9 THEN 'broadcast' ELSE 'replay' END,
+            CASE WHEN n % 4 = 0 THEN 'sent' ELSE 'pending' END,
+            now() - n * interval '1 ms' + CASE WHEN n % 3 = 0 THEN interval '1 day' ELSE interval '0' END, gen_random_uuid()
+       FROM generate_series(1, 200000) AS n`,
+  )
+})
+afterAll(() => database.close())
+
+/** The plan, with what was really read, of the one statement that `use` runs; undone. */
+async function planOf(use: (store: IntentStore) => Promise<unknown>): Promise<Node[]> {
+  let sent: { text: string; parameters: readonly unknown[] | undefined } | undefined
+  const listening = {
+    query: async <Row extends object>(text: string, parameters?: readonly unknown[]): Promise<Row[]> => {
+      sent = { text, parameters }
+      return []
+    },
+  }
+  await use(createIntentStore({ ...database, sql: listening, transaction: (work) => work(listening) }))
+  if (sent === undefined) throw new Error('no statement was sent')
+  const { text, parameters } = sent
+  const undo = new Error('undo')
+  let plan: Node | undefined
+  await database
+    .transaction(async (tx) => {
+      const [row] = await tx.query<{ 'QUERY PLAN': [{ Plan: Node }] }>(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, parameters)
+      plan = row?.['QUERY PLAN'][0].Plan
+      throw undo
+    })
+    .catch((error: unknown) => {
+      if (error !== undo) throw error
+    })
+  return plan ? flat(plan) : []
+}
+
+function flat(node: Node): Node[] {
+  return [node, ...(node.Plans ?? []).flatMap(flat)]
+}
+
+const onIntents = (nodes: readonly Node[]) =>
+  nodes.filter((node) => node['Relation Name'] === 'intents' && node['Node Type'] !== 'ModifyTable')
+const touched = (node: Node) => node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)
+
+describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (when) => {
+  beforeAll(() => database.sql.query(when === 'analyzed' ? 'ANALYZE worker.intents' : 'SELECT'))
+
+  it.each(['live', 'broadcast', 'replay'] as const)('claim walks the due index as far as it must (%s first)', async (first) => {
+    const nodes = onIntents(await planOf((store) => store.claim(request({ limit: 20, first }))))
+    const walks = nodes.filter((node) => node['Index Name'] === 'intents_due')
+    expect(walks).toHaveLength(3)
+    // One more than asked for is what a lock that was lost would need.
+    for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(21)
+    expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan')
+  })
+
+  it('countDue and nextDueMs read what they need', async () => {
+    const due = onIntents(await planOf((store) => store.countDue('mailers', 1_000)))
+    expect(due.map((node) => node['Index Name'])).toContain('intents_due')
+    for (const node of due) expect(touched(node)).toBeLessThanOrEqual(1_000)
+    const next = onIntents(await planOf((store) => store.nextDueMs('mailers', 'email')))
+    expect(next.map((node) => node['Index Name'])).toEqual(['intents_due'])
+    for (const node of next) expect(touched(node)).toBeLessThanOrEqual(1)
+  })
+
+  it('expireLeases reads no more than its batch', async () => {
+    const nodes = onIntents(await planOf((store) => store.expireLeases({ hold: false, ambiguousRetryMs: 0 })))
+    for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(500)
+  })
+
+  it.each([1, 50])('start and settle find %s rows among those that are leased', async (limit) => {
+    const intents = await createIntentStore(database).claim(request({ limit }))
+    const frozen = { envelope: {}, body: Buffer.of(1) }
+    const starts = await planOf((store) =>
+      Promise.all(intents.map((intent) => store.start({ intent, state: 'claimed', leaseMs: 60_000, ledger: null }, frozen))),
+    )
+    const settles = await planOf((store) =>
+      Promise.all(intents.map((intent) => store.settle(intent, { is: 'final', state: 'sent', reason: null }, { ledger: null, reply: {} }))),
+    )
+    for (const nodes of [onIntents(starts), onIntents(settles)]) {
+      // By the leases when the statistics know of none: there are never many.
+      expect(['intents_pkey', 'intents_lease']).toContain(nodes[0]?.['Index Name'])
+      expect(nodes).toHaveLength(1)
+      for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(200)
+    }
+  })
+})

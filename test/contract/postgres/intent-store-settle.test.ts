@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Intent } from '../../../src/delivery/intent.ts'
+import type { IntentStore, Ledger, LedgerEnd, Settlement } from '../../../src/delivery/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { claimOne, endLeases, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
+import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+
+let database: MigratedDatabase
+let store: IntentStore
+beforeAll(async () => {
+  database = await migratedDatabase()
+  store = createIntentStore(database)
+  await database.sql.query('CREATE TABLE books (note text)')
+})
+afterAll(() => database.close())
+beforeEach(() => database.sql.query('TRUNCATE worker.intents, books'))
+
+const quiet = { ledger: null, reply: {} }
+const sent: Settlement = { is: 'final', state: 'sent', reason: null }
+const ambiguous: Settlement = { is: 'ambiguous', reason: 'connection-lost', afterMs: 60_000, hold: false }
+const later = (as: 'waiting' | 'retry', reason: string, afterMs = 60_000): Settlement => ({ is: 'later', as, reason, afterMs })
+
+/** An intent that is being handed over. */
+async function underway(row: Record<string, unknown> = {}): Promise<Intent> {
+  await insertIntents(database.sql, { key: 'k', ...row })
+  const intent = await claimOne(store)
+  await begin(intent)
+  return intent
+}
+
+async function begin(intent: Intent): Promise<void> {
+  const start = { intent, state: 'handing_over', leaseMs: 60_000, ledger: null } as const
+  expect(await store.start(start, { envelope: {}, body: Buffer.of(1) })).toBe('started')
+}
+
+async function claimAgain(owner: string): Promise<Intent> {
+  await makeDue(database.sql)
+  return claimOne(store, { owner })
+}
+
+describe('settle', () => {
+  it.each(['sent', 'delivered', 'skipped', 'dead', 'rejected'] as const)('ends an intent as %s', async (state) => {
+    const intent = await underway()
+    expect(await store.settle(intent, { is: 'final', state, reason: 'why' }, quiet)).toBe('settled')
+    const row = await rowOf(database.sql, 'k')
+    expect(row).toMatchObject({ state, reason: 'why', owner: null, lease_until: null, attempt: 1 })
+    expect(row.finished_at).toBeInstanceOf(Date)
+  })
+
+  it('makes a retry due later, without a wait', async () => {
+    const intent = await underway()
+    expect(await store.settle(intent, later('retry', 'refused-for-now'), quiet)).toBe('settled')
+    const row = await rowOf(database.sql, 'k')
+    expect(row).toMatchObject({
+      state: 'pending',
+      reason: 'refused-for-now',
+      owner: null,
+      attempt: 1,
+      waiting_since: null,
+      finished_at: null,
+    })
+    expect(row.due_at.getTime()).toBeGreaterThan(Date.now() + 30_000)
+  })
+
+  it('keeps the beginning of a wait while it waits for the same, and begins anew for something else', async () => {
+    await insertIntents(database.sql, { key: 'k' })
+    await store.settle(await claimOne(store), later('waiting', 'awaiting-row'), quiet)
+    const first = await rowOf(database.sql, 'k')
+    expect(first).toMatchObject({ state: 'pending', reason: 'awaiting-row', attempt: 0 })
+    expect(first.waiting_since).toBeInstanceOf(Date)
+
+    await store.settle(await claimAgain('two'), later('waiting', 'awaiting-row'), quiet)
+    expect((await rowOf(database.sql, 'k')).waiting_since).toEqual(first.waiting_since)
+
+    await store.settle(await claimAgain('three'), later('waiting', 'awaiting-recalculation'), quiet)
+    expect((await rowOf(database.sql, 'k')).waiting_since?.getTime()).toBeGreaterThan(first.waiting_since?.getTime() ?? Infinity)
+  })
+
+  it('moves an intent to another channel, due now', async () => {
+    await insertIntents(database.sql, { key: 'k', waiting_since: new Date(), reason: 'awaiting-row' })
+    expect(await store.settle(await claimOne(store), { is: 'moved', channel: 'webhook' }, quiet)).toBe('settled')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({
+      channel: 'webhook',
+      state: 'pending',
+      reason: null,
+      waiting_since: null,
+      attempt: 0,
+    })
+    expect(await store.claim(request({ channel: 'webhook' }))).toHaveLength(1)
+  })
+
+  it('counts for whoever holds the claim and for nobody else', async () => {
+    const intent = await underway()
+    for (const claim of [
+      { ...intent.claim, owner: 'two' },
+      { ...intent.claim, claims: 2 },
+      { ...intent.claim, id: '0' },
+    ]) {
+      expect(await store.settle({ ...intent, claim }, sent, quiet)).toBe('lost')
+    }
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'handing_over' })
+    expect(await store.settle(intent, sent, quiet)).toBe('settled')
+    expect(await store.settle(intent, later('retry', 'r'), quiet)).toBe('lost')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'sent' })
+  })
+
+  it('is lost after the lease was taken back', async () => {
+    await insertIntents(database.sql, { key: 'k' })
+    const intent = await claimOne(store)
+    await endLeases(database.sql)
+    await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })
+    expect(await store.settle(intent, sent, quiet)).toBe('lost')
+  })
+
+  it('shares transactions and ledgers among many, fails alone, and tells the ledger only of what was ours', async () => {
+    await insertIntents(database.sql, ...Array.from({ length: 30 }, (_, index) => ({ key: `${index}` })))
+    const intents = await store.claim(request())
+    await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = '7'`)
+    const calls: (readonly LedgerEnd[])[] = []
+    const ledger: Ledger = {
+      started: async () => {},
+      ended: async (rows, tx) => {
+        if (rows.some(({ intent }) => intent.key === '9')) await tx.query('SELECT 1/0')
+        calls.push(rows)
+      },
+    }
+    const reply = { status: 200 }
+    const results = await Promise.all(
+      intents.filter(({ key }) => key !== '9').map((intent) => store.settle(intent, sent, { ledger, reply })),
+    )
+    expect(results.filter((result) => result === 'settled')).toHaveLength(28)
+    expect(calls).toHaveLength(1)
+    expect(calls[0]?.map(({ intent }) => intent.key)).not.toContain('7')
+    expect(calls[0]?.[0]).toMatchObject({ settlement: sent, reply })
+
+    const last = await underway({ key: 'last' })
+    const nine = intents.find(({ key }) => key === '9') ?? last
+    const both = await Promise.allSettled([nine, last].map((intent) => store.settle(intent, sent, { ledger, reply })))
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+    expect(await rowOf(database.sql, '9')).toMatchObject({ state: 'claimed' })
+    expect(await rowOf(database.sql, 'last')).toMatchObject({ state: 'sent' })
+    const [{ transactions } = { transactions: 0 }] = await database.sql.query<{ transactions: number }>(
+      `SELECT count(DISTINCT xmin::text)::int AS transactions FROM worker.intents WHERE state = 'sent' AND key <> 'last'`,
+    )
+    expect(transactions).toBe(1)
+  })
+
+  it('writes the books of its kind in the same transaction, after the proof', async () => {
+    const intent = await underway()
+    const fail = store.settle(intent, sent, { ...quiet, work: (tx) => tx.query('SELECT 1/0').then(() => undefined) })
+    await expect(fail).rejects.toMatchObject({ state: '22012' })
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'handing_over' })
+
+    const work = (text: string) => ({
+      ...quiet,
+      work: async (tx: { query: MigratedDatabase['sql']['query'] }) => {
+        await tx.query('INSERT INTO books VALUES ($1)', [text])
+      },
+    })
+    expect(await store.settle(intent, sent, work('ours'))).toBe('settled')
+    expect(await store.settle(intent, sent, work('lost'))).toBe('lost')
+    expect(await database.sql.query('SELECT note FROM books')).toEqual([{ note: 'ours' }])
+  })
+})
+
+describe('an ambiguous end', () => {
+  it('is tried once more and then held', async () => {
+    const intent = await underway()
+    expect(await store.settle(intent, ambiguous, quiet)).toBe('settled')
+    const row = await rowOf(database.sql, 'k')
+    expect(row).toMatchObject({ state: 'ambiguous', ambiguous: 1, reason: 'connection-lost', finished_at: null })
+    expect(row.due_at.getTime()).toBeGreaterThan(Date.now() + 30_000)
+
+    const second = await claimAgain('two')
+    expect(second.ambiguous).toBe(1)
+    await begin(second)
+    expect(await store.settle(second, ambiguous, quiet)).toBe('settled')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'held', ambiguous: 2, attempt: 2 })
+    await makeDue(database.sql)
+    expect(await store.claim(request())).toEqual([])
+  })
+
+  it('is held at once when told so', async () => {
+    const intent = await underway()
+    await store.settle(intent, { ...ambiguous, hold: true }, quiet)
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'held', ambiguous: 1 })
+  })
+
+  it.each([false, true])('becomes sent by the late word of its worker (hold: %s)', async (hold) => {
+    const intent = await underway()
+    await endLeases(database.sql)
+    await store.expireLeases({ hold, ambiguousRetryMs: 60_000 })
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: hold ? 'held' : 'ambiguous' })
+    expect(await store.settle(intent, sent, quiet)).toBe('settled')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'sent', ambiguous: 1, owner: null })
+  })
+
+  it('is no longer its first worker’s once another has claimed it', async () => {
+    const intent = await underway()
+    await endLeases(database.sql)
+    await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })
+    const second = await claimAgain('two')
+    expect(await store.settle(intent, sent, quiet)).toBe('lost')
+    await begin(second)
+    expect(await store.settle(second, sent, quiet)).toBe('settled')
+  })
+
+  it('counts one doubtful attempt once, whoever noticed first, and not at all when nothing was handed over', async () => {
+    const intent = await underway()
+    await endLeases(database.sql)
+    await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })
+    expect(await store.settle(intent, ambiguous, quiet)).toBe('settled')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'ambiguous', ambiguous: 1 })
+    expect(await store.settle(intent, later('retry', 'never-sent'), quiet)).toBe('settled')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'pending', ambiguous: 0 })
+  })
+})

@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Frozen, Intent } from '../../../src/delivery/intent.ts'
+import type { IntentStore, Ledger, StartRequest } from '../../../src/delivery/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import type { Sql } from '../../../src/std/sql.ts'
+import { claimOne, endLeases, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
+import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+
+let database: MigratedDatabase
+let store: IntentStore
+beforeAll(async () => {
+  database = await migratedDatabase()
+  store = createIntentStore(database)
+  await database.sql.query('CREATE TABLE books (note text)')
+})
+afterAll(() => database.close())
+beforeEach(() => database.sql.query('TRUNCATE worker.intents, books'))
+
+const frozen: Frozen = { envelope: { to: 'someone@example.com' }, body: Buffer.from('Hello') }
+const starting = (intent: Intent, change: Partial<StartRequest> = {}): StartRequest => ({
+  intent,
+  state: 'handing_over',
+  leaseMs: 60_000,
+  ledger: null,
+  ...change,
+})
+
+/** Notes the keys that were started, in `books`. */
+const notingLedger: Ledger = {
+  started: async (rows, tx) => {
+    for (const { intent } of rows) await note(tx, intent.key)
+  },
+  ended: async () => {},
+}
+
+async function note(tx: Sql, text: string): Promise<void> {
+  await tx.query('INSERT INTO books VALUES ($1)', [text])
+}
+
+async function notes(): Promise<string[]> {
+  const rows = await database.sql.query<{ note: string }>('SELECT note FROM books ORDER BY note')
+  return rows.map((row) => row.note)
+}
+
+/** What can happen to a claim before its start. */
+const losses: readonly [string, (sql: Sql) => Promise<unknown>][] = [
+  ['another owner has it', (sql) => sql.query(`UPDATE worker.intents SET owner = 'two'`)],
+  ['it was claimed again', (sql) => sql.query(`UPDATE worker.intents SET claims = claims + 1`)],
+  ['it is pending again', (sql) => sql.query(`UPDATE worker.intents SET state = 'pending'`)],
+  ['it is started already', (sql) => sql.query(`UPDATE worker.intents SET state = 'handing_over'`)],
+  ['its lease is over', endLeases],
+  ['its row is gone', (sql) => sql.query('DELETE FROM worker.intents')],
+]
+
+describe('start', () => {
+  it('counts the attempt, freezes what goes out and renews the lease', async () => {
+    await insertIntents(database.sql, { key: 'k' })
+    const intent = await claimOne(store, { leaseMs: 5_000 })
+    expect(await store.start(starting(intent, { leaseMs: 100_000 }), frozen)).toBe('started')
+    const row = await rowOf(database.sql, 'k')
+    expect(row).toMatchObject({ state: 'handing_over', attempt: 1, owner: 'one', claims: 1, envelope: frozen.envelope, body: frozen.body })
+    expect(row.lease_until?.getTime()).toBeGreaterThan(Date.now() + 50_000)
+  })
+
+  it('lets what may run again stay claimed', async () => {
+    await insertIntents(database.sql, { key: 'k' })
+    expect(await store.start(starting(await claimOne(store), { state: 'claimed' }), frozen)).toBe('started')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'claimed', attempt: 1 })
+  })
+
+  it('never changes what was frozen before', async () => {
+    await insertIntents(database.sql, { key: 'k' })
+    const first = await claimOne(store)
+    await store.start(starting(first), frozen)
+    await store.settle(first, { is: 'later', as: 'retry', reason: 'r', afterMs: 0 }, { ledger: null, reply: {} })
+    await makeDue(database.sql)
+    const second = await claimOne(store)
+    expect(second.frozen).toEqual(frozen)
+    // Even by a worker that did not know.
+    const other = { envelope: { to: 'other@example.com' }, body: Buffer.from('Other') }
+    expect(await store.start(starting({ ...second, frozen: null }), other)).toBe('started')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ attempt: 2, envelope: frozen.envelope, body: frozen.body })
+  })
+
+  it.each(losses)('is lost when %s', async (_, lose) => {
+    await insertIntents(database.sql, { key: 'k' })
+    const intent = await claimOne(store)
+    await lose(database.sql)
+    const [before] = await database.sql.query('SELECT * FROM worker.intents')
+    expect(await store.start(starting(intent, { ledger: notingLedger }), frozen)).toBe('lost')
+    expect(await database.sql.query('SELECT * FROM worker.intents')).toEqual(before ? [before] : [])
+    expect(await notes()).toEqual([])
+  })
+
+  it('shares transactions among many starts, and each hears of its own', async () => {
+    await insertIntents(database.sql, ...Array.from({ length: 40 }, (_, index) => ({ key: `${index}` })))
+    const intents = await store.claim(request())
+    await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = '7'`)
+    const results = await Promise.all(intents.map((intent) => store.start(starting(intent, { ledger: notingLedger }), frozen)))
+    expect(intents.filter((_, index) => results[index] === 'lost').map(({ key }) => key)).toEqual(['7'])
+    const [{ transactions } = { transactions: 0 }] = await database.sql.query<{ transactions: number }>(
+      `SELECT count(DISTINCT xid)::int AS transactions FROM (
+         SELECT xmin::text AS xid FROM worker.intents WHERE state = 'handing_over' UNION ALL SELECT xmin::text FROM books) AS written`,
+    )
+    expect(transactions).toBe(1)
+    expect(await notes()).toHaveLength(39)
+  })
+
+  it('does not let one bad row fail its neighbours', async () => {
+    await insertIntents(database.sql, ...Array.from({ length: 6 }, (_, index) => ({ key: `${index}` })))
+    const intents = await store.claim(request())
+    const results = await Promise.allSettled(
+      intents.map((intent) =>
+        // jsonb takes no NUL.
+        store.start(starting(intent, { ledger: notingLedger }), intent.key === '3' ? { ...frozen, envelope: { to: '\0' } } : frozen),
+      ),
+    )
+    expect(results.map(({ status }) => status)).toEqual(intents.map(({ key }) => (key === '3' ? 'rejected' : 'fulfilled')))
+    expect(await notes()).toEqual(['0', '1', '2', '4', '5'])
+    expect(await rowOf(database.sql, '3')).toMatchObject({ state: 'claimed', attempt: 0 })
+  })
+
+  it('writes the ledger in the same transaction: when it fails, nothing was started', async () => {
+    await insertIntents(database.sql, { key: 'k' })
+    const intent = await claimOne(store)
+    const ledger: Ledger = { ...notingLedger, started: (_, tx) => tx.query('SELECT 1/0').then(() => undefined) }
+    await expect(store.start(starting(intent, { ledger }), frozen)).rejects.toMatchObject({ state: '22012' })
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'claimed', attempt: 0, envelope: null })
+  })
+})
+
+describe('startWith', () => {
+  it('proves the claim and locks the row before it lets work begin, and commits both', async () => {
+    await insertIntents(database.sql, { key: 'k' })
+    const intent = await claimOne(store)
+    const result = await store.startWith(starting(intent, { ledger: notingLedger }), async (tx) => {
+      await expect(database.sql.query('SELECT FROM worker.intents FOR UPDATE NOWAIT')).rejects.toMatchObject({ state: '55P03' })
+      await note(tx, 'attempt')
+      return frozen
+    })
+    expect(result).toBe('started')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'handing_over', attempt: 1, envelope: frozen.envelope })
+    expect(await notes()).toEqual(['attempt', 'k'])
+  })
+
+  it('leaves no trace of work that refuses', async () => {
+    await insertIntents(database.sql, { key: 'k' })
+    const intent = await claimOne(store)
+    const result = await store.startWith(starting(intent, { ledger: notingLedger }), async (tx) => {
+      await note(tx, 'attempt')
+      return null
+    })
+    expect(result).toBe('refused')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'claimed', attempt: 0, owner: 'one' })
+    expect(await notes()).toEqual([])
+  })
+
+  it.each(losses)('does not work at all when %s', async (_, lose) => {
+    await insertIntents(database.sql, { key: 'k' })
+    const intent = await claimOne(store)
+    await lose(database.sql)
+    expect(await store.startWith(starting(intent), () => Promise.reject(new Error('work must not run')))).toBe('lost')
+  })
+})

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Intent } from '../../../src/delivery/intent.ts'
+import type { IntentStore, Reply, Settlement } from '../../../src/delivery/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { createWebhookLedger } from '../../../src/infra/postgres/webhook-ledger.ts'
+import { claimOne, insertIntents, makeDue, request } from './intent-rows.ts'
+import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { insertCampaign, insertWebhook } from './platform-rows.ts'
+
+let database: MigratedDatabase
+let store: IntentStore
+let endpointId: string
+const ledger = createWebhookLedger()
+beforeAll(async () => {
+  database = await migratedDatabase()
+  store = createIntentStore(database)
+})
+afterAll(() => database.close())
+beforeEach(async () => {
+  await database.sql.query('TRUNCATE worker.intents, webhooks CASCADE')
+  endpointId = await insertWebhook(database.sql, await insertCampaign(database.sql))
+})
+
+const payload = { type: 'reward.delivered', data: { value: 'ä' } }
+const delivered: Settlement = { is: 'final', state: 'delivered', reason: null }
+const dead: Settlement = { is: 'final', state: 'dead', reason: 'out-of-attempts' }
+const retry: Settlement = { is: 'later', as: 'retry', reason: 'status-500', afterMs: 60_000 }
+
+async function start(intent: Intent, endpoint = endpointId) {
+  const envelope = { endpointId: endpoint, url: 'https://example.com/hook', eventType: 'reward.delivered', webhookId: 'msg_1' }
+  const frozen = { envelope, body: Buffer.from(JSON.stringify(payload)) }
+  return store.start({ intent, state: 'claimed', leaseMs: 60_000, ledger }, frozen)
+}
+
+async function started(key = 'k'): Promise<Intent> {
+  await insertIntents(database.sql, { key })
+  const intent = await claimOne(store)
+  expect(await start(intent)).toBe('started')
+  return intent
+}
+
+const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => store.settle(intent, settlement, { ledger, reply })
+const deliveries = () => database.sql.query<Record<string, unknown>>('SELECT * FROM webhook_deliveries')
+const endpoint = async () => (await database.sql.query<Record<string, unknown>>('SELECT * FROM webhooks WHERE id = $1', [endpointId]))[0]
+
+describe('webhook_deliveries', () => {
+  it('gets a row when the delivery begins, from what was frozen', async () => {
+    await started()
+    expect(await deliveries()).toMatchObject([
+      { webhook_id: endpointId, event_type: 'reward.delivered', payload, status: 'pending', attempt_number: 1, response_status: null },
+    ])
+  })
+
+  it('ends with success, what was answered and how long it took', async () => {
+    await settle(await started(), delivered, { status: 204, durationMs: 12.6 })
+    const [row] = await deliveries()
+    expect(row).toMatchObject({ status: 'success', response_status: 204, duration_ms: 13, error_message: null, next_retry_at: null })
+    expect(row?.['delivered_at']).toBeInstanceOf(Date)
+    expect(await endpoint()).toMatchObject({ total_sent: 1, total_failed: 0, last_failure_at: null, status: 'active' })
+    expect((await endpoint())?.['last_success_at']).toBeInstanceOf(Date)
+  })
+
+  it('stays one row over all attempts', async () => {
+    await settle(await started(), retry, { status: 500, error: 'The endpoint answered 500.' })
+    const [row] = await deliveries()
+    expect(row).toMatchObject({ status: 'pending', response_status: 500, error_message: 'The endpoint answered 500.', attempt_number: 1 })
+    expect(row?.['next_retry_at']).toBeInstanceOf(Date)
+    expect(await endpoint()).toMatchObject({ total_sent: 0, total_failed: 0 })
+    expect((await endpoint())?.['last_failure_at']).toBeInstanceOf(Date)
+
+    await makeDue(database.sql)
+    const second = await claimOne(store)
+    await start(second)
+    expect(await deliveries()).toMatchObject([{ status: 'pending', attempt_number: 2, next_retry_at: null }])
+    await settle(second, delivered, { status: 200 })
+    expect(await deliveries()).toMatchObject([{ status: 'success', attempt_number: 2, error_message: null }])
+    expect(await endpoint()).toMatchObject({ total_sent: 1, total_failed: 0 })
+  })
+
+  it('fails for good when the attempts are used up, and counts it once', async () => {
+    await settle(await started(), dead, { status: 500 })
+    expect(await deliveries()).toMatchObject([{ status: 'failed', error_message: 'out-of-attempts', next_retry_at: null }])
+    expect(await endpoint()).toMatchObject({ total_sent: 0, total_failed: 1, status: 'active' })
+  })
+
+  it('sets an endpoint failed that answers 410', async () => {
+    await settle(await started(), dead, { status: 410 })
+    expect(await endpoint()).toMatchObject({ total_failed: 1, status: 'failed' })
+  })
+
+  it('does not blame the endpoint for a delivery that we skip or postpone', async () => {
+    const intent = await started()
+    await settle(intent, { is: 'later', as: 'waiting', reason: 'campaign-paused', afterMs: 0 })
+    await makeDue(database.sql)
+    await settle(await claimOne(store), { is: 'final', state: 'skipped', reason: 'reward-revoked' })
+    expect(await deliveries()).toMatchObject([{ status: 'failed', error_message: 'reward-revoked' }])
+    expect(await endpoint()).toMatchObject({ total_sent: 0, total_failed: 0, last_failure_at: null })
+  })
+
+  it('counts every delivery of many that end together, against a platform that writes the same row', async () => {
+    await insertIntents(database.sql, ...Array.from({ length: 40 }, (_, index) => ({ key: `${index}` })))
+    const intents = await store.claim(request())
+    await Promise.all(intents.map((intent) => start(intent)))
+    const platform = Promise.all(
+      Array.from({ length: 20 }, () =>
+        database.sql.query('UPDATE webhooks SET max_retries = max_retries + 1, total_sent = total_sent + 1'),
+      ),
+    )
+    await Promise.all(intents.map((intent, index) => settle(intent, index % 4 === 0 ? dead : delivered, { status: 200 })))
+    await platform
+    expect(await endpoint()).toMatchObject({ total_sent: 50, total_failed: 10, max_retries: 25 })
+  })
+
+  it('does not let a delivery to no endpoint stop the others', async () => {
+    await insertIntents(database.sql, { key: 'a' }, { key: 'b' }, { key: 'c' })
+    const intents = await store.claim(request())
+    const results = await Promise.allSettled(
+      intents.map((intent) => start(intent, intent.key === 'b' ? '00000000-0000-4000-8000-000000000bad' : endpointId)),
+    )
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  })
+})
