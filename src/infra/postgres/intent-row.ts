@@ -27,13 +27,7 @@ const columns: readonly (keyof IntentRow)[] = [
 ]
 
 /** What {@link intentOf} reads of `worker.intents`, as a select list; goes behind SELECT and RETURNING alike. */
-export const intentColumns = intentColumnsOf('')
-
-/** The same with each column qualified by a table or alias, for statements that join. */
-export function intentColumnsOf(alias: string): string {
-  const prefix = alias === '' ? '' : `${alias}.`
-  return columns.map((column) => `${prefix}"${column}"`).join(', ')
-}
+export const intentColumns = columns.map((column) => `"${column}"`).join(', ')
 
 /** A row of `worker.intents` as the driver returns it. */
 export interface IntentRow {
