@@ -1,0 +1,85 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { variableNames } from '../../config/variables.ts'
+import { cleanEnvironment } from '../../stack/worker-environment.ts'
+import { eventually } from './eventually.ts'
+
+/** The daemon as its users run it: a process of its own, spoken to by signals and HTTP. */
+export interface Daemon extends AsyncDisposable {
+  readonly pid: number
+  /** Every line of its log, parsed, oldest first. */
+  readonly lines: readonly LogLine[]
+  /** What it wrote that is no log line, standard error included. */
+  readonly other: readonly string[]
+  /** Where health and metrics are. */
+  url(): string
+  ready(): Promise<void>
+  kill(signal: NodeJS.Signals): void
+  /** The exit code, or the signal's name. */
+  readonly exited: Promise<number | NodeJS.Signals>
+  metrics(): Promise<string>
+}
+
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly level: string }
+
+const main = fileURLToPath(new URL('../../cmd/kafka-worker/main.ts', import.meta.url))
+
+/** Starts the daemon with nothing of this shell's own settings but `variables`. It is killed at the end of the test if it still runs. */
+export function startDaemon(variables: Readonly<Record<string, string>>): Daemon {
+  const env = cleanEnvironment({ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables }, variableNames)
+  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const lines: LogLine[] = []
+  const other: string[] = []
+  createInterface(child.stdout).on('line', (line) => {
+    const parsed = parse(line)
+    if (parsed === null) other.push(line)
+    else lines.push(parsed)
+  })
+  createInterface(child.stderr).on('line', (line) => other.push(line))
+  const exited = exitOf(child)
+  const url = () => {
+    const found = lines.find((line) => line.msg === 'health and metrics')?.['url']
+    if (typeof found !== 'string') throw new Error(`the daemon serves nothing yet: ${tail(lines, other)}`)
+    return found
+  }
+  return {
+    pid: child.pid ?? -1,
+    lines,
+    other,
+    url,
+    exited,
+    kill: (signal) => child.kill(signal),
+    ready: () =>
+      eventually('the daemon is ready', async () => {
+        if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${tail(lines, other)}`)
+        const response = await fetch(`${url()}/readyz`)
+        return response.ok ? true : `not ready: ${await response.text()}`
+      }),
+    metrics: async () => (await fetch(`${url()}/metrics`)).text(),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await exited
+    },
+  }
+}
+
+function exitOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve(code ?? signal ?? -1))
+  })
+}
+
+function parse(line: string): LogLine | null {
+  try {
+    return line.startsWith('{') ? (JSON.parse(line) as LogLine) : null
+  } catch {
+    // Half a line of a killed process.
+    return null
+  }
+}
+
+function tail(lines: readonly LogLine[], other: readonly string[]): string {
+  return [...lines.slice(-8).map((line) => JSON.stringify(line)), ...other.slice(-8)].join('\n')
+}

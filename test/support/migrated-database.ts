@@ -1,0 +1,36 @@
+import { openDatabase, type Database } from '../../src/infra/postgres/database.ts'
+import { migrate } from '../../src/infra/postgres/migrations.ts'
+import { freshDatabase, templateDatabase } from './fresh.ts'
+
+export interface MigratedDatabase extends Database {
+  readonly url: string
+  /** Disconnects and drops. */
+  close(): Promise<void>
+}
+
+/** A database of the test's own with both migration sets applied: on the run's shared server, or `ownUrl` on another. */
+export async function migratedDatabase(ownUrl?: string): Promise<MigratedDatabase> {
+  const fresh = ownUrl === undefined ? await freshDatabase({ template: await templateDatabase('migrated', migrateBoth) }) : null
+  if (ownUrl !== undefined) await migrateBoth(ownUrl)
+  const url = fresh?.url ?? ownUrl ?? ''
+  const database = openDatabase({
+    connection: { connectionString: url },
+    max: 12,
+    applicationName: 'test',
+    statementTimeoutMs: 30_000,
+    connectTimeoutMs: 10_000,
+  })
+  return {
+    ...database,
+    url,
+    close: async () => {
+      await database.end()
+      await fresh?.drop()
+    },
+  }
+}
+
+async function migrateBoth(connectionString: string): Promise<void> {
+  await migrate({ connectionString }, 'app')
+  await migrate({ connectionString }, 'worker')
+}

@@ -1,0 +1,123 @@
+import { inject } from 'vitest'
+import { startSmtpSink, type SmtpSink, type SmtpSinkOptions } from '../../stack/smtp-sink.ts'
+import { startWebhookSink, type WebhookSink } from '../../stack/webhook-sink.ts'
+import { createPublisher, type Publisher } from '../../src/events/publisher.ts'
+import { createEventProducer } from '../../src/infra/kafka/event-producer.ts'
+import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
+import type { Sql } from '../../src/std/sql.ts'
+import { deadLetterTopic } from '../../src/worker/dead-letter.ts'
+import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import { migratedDatabase } from './migrated-database.ts'
+import { startDaemon, type Daemon } from './daemon.ts'
+import { eventually } from './eventually.ts'
+import { freshTopicName } from './fresh.ts'
+
+export const groups = ['email-workers', 'position-workers', 'reward-workers'] as const
+
+/** Everything that a daemon works on, of this test's own: topics, database, relay, endpoint. */
+export interface Scene extends AsyncDisposable {
+  readonly topic: string
+  readonly sql: Sql
+  readonly databaseUrl: string
+  readonly smtp: SmtpSink
+  readonly webhooks: WebhookSink
+  readonly admin: LogAdmin
+  readonly publisher: Publisher
+  /** Sends records as they are: what no publisher of ours would. */
+  sendRaw(messages: readonly { key: string; value: Buffer; headers: Record<string, string> }[]): Promise<void>
+  /** Starts a daemon on this scene; it ends with the scene. */
+  daemon(variables?: Readonly<Record<string, string>>): Daemon
+  /** Waits until every group has accepted all that is on the topic, every intent has ended and no position is dirty. */
+  settled(deadlineMs?: number): Promise<void>
+}
+
+export interface SceneOptions {
+  readonly partitions?: number
+  readonly smtp?: SmtpSinkOptions
+  /** Another database server than the run's shared one. */
+  readonly databaseUrl?: string
+}
+
+/** A scene with its topics made and its database migrated. */
+export async function setScene(options: SceneOptions = {}): Promise<Scene> {
+  const topic = freshTopicName()
+  const kafka = { brokers: inject('kafkaBootstrap'), clientId: 'test' }
+  const partitions = options.partitions ?? 4
+  const admin = createKafkaAdmin(kafka)
+  const producer = createEventProducer(kafka)
+  const [database, smtp, webhooks] = await Promise.all([
+    migratedDatabase(options.databaseUrl),
+    startSmtpSink(options.smtp),
+    startWebhookSink(),
+    producer.connect(),
+    admin
+      .connect()
+      .then(() =>
+        Promise.all(
+          [topic, ...groups.map((group) => deadLetterTopic(topic, group))].map((name) => admin.createTopic({ name, partitions })),
+        ),
+      ),
+  ])
+  const daemons: Daemon[] = []
+
+  function daemon(variables: Readonly<Record<string, string>> = {}): Daemon {
+    const started = startDaemon({
+      KAFKA_BROKERS: kafka.brokers.join(','),
+      KAFKA_TOPIC: topic,
+      KAFKA_SESSION_TIMEOUT_MS: '10000',
+      KAFKA_HEARTBEAT_INTERVAL_MS: '1000',
+      DATABASE_URL: database.url,
+      SMTP_URL: smtp.url,
+      MAIL_FROM: 'Waitlist <waitlist@example.com>',
+      MAIL_DEADLINE_MS: '3000',
+      AMBIGUOUS_RETRY_MS: '500',
+      WEBHOOK_DEADLINE_MS: '3000',
+      WEBHOOK_ALLOW_CIDR: '127.0.0.0/8',
+      LEADERBOARD_SWEEP_MS: '500',
+      LEADERBOARD_DEADLINE_MS: '10000',
+      REFERRAL_LINK_TEMPLATE: 'https://example.com/r/{referral_code}',
+      ...variables,
+    })
+    daemons.push(started)
+    return started
+  }
+
+  return {
+    topic,
+    sql: database.sql,
+    databaseUrl: database.url,
+    smtp,
+    webhooks,
+    admin,
+    publisher: createPublisher({ transport: producer, topic }),
+    sendRaw: (messages) => producer.send(topic, messages),
+    daemon,
+    settled: (deadlineMs) => eventually('everything is done', () => unsettled(admin, database.sql, topic), deadlineMs),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(daemons.map((one) => one[Symbol.asyncDispose]()))
+      await Promise.all([smtp.stop(), webhooks.stop(), producer.disconnect(), admin.disconnect()])
+      await database.close()
+    },
+  }
+}
+
+/** What is not done yet, or true. */
+async function unsettled(admin: LogAdmin, sql: Sql, topic: string): Promise<true | string> {
+  const ranges = await admin.ranges(topic)
+  const rows = await sql.query<{ group_name: string; partition: number; next_offset: string }>(
+    'SELECT group_name, partition, next_offset FROM worker.progress WHERE topic = $1',
+    [topic],
+  )
+  if (rows.length !== groups.length * ranges.size) return `${rows.length} progress rows`
+  const behind = rows.filter((row) => BigInt(row.next_offset) < (ranges.get(row.partition)?.high ?? 0n))
+  if (behind.length > 0) return `behind: ${behind.map((row) => `${row.group_name}/${row.partition} at ${row.next_offset}`).join(', ')}`
+  const intents = await sql.query<{ state: string; kind: string; reason: string | null; count: string }>(
+    `SELECT state, kind, reason, count(*) FROM worker.intents WHERE state IN ('pending', 'claimed', 'handing_over', 'ambiguous') GROUP BY 1, 2, 3`,
+  )
+  if (intents.length > 0) return `intents: ${intents.map((row) => `${row.count} ${row.kind} ${row.state} (${row.reason})`).join(', ')}`
+  const [dirty] = await sql.query<{ count: string }>(
+    `SELECT count(*) FROM waitlist_users u JOIN campaigns c ON c.id = u.campaign_id WHERE c.deleted_at IS NULL AND u.ranked_score IS DISTINCT FROM
+      CASE WHEN u.deleted_at IS NULL AND u.status NOT IN ('blocked', 'removed') THEN u.original_position::bigint - u.verified_referral_count::bigint * u.ranked_ppr END`,
+  )
+  return dirty?.count === '0' ? true : `${dirty?.count} dirty positions`
+}
