@@ -23,6 +23,7 @@ test('every partition begins at the offset that the handlers name, and one that 
   await s.produce(0, ['e'])
   await vi.waitFor(() => expect(member.values()).toContain('0:e'), soon)
   expect(member.values().filter((value) => value.startsWith('2:'))).toEqual([])
+  expect(member.assignments).toHaveLength(1)
 })
 
 test('batches of a partition come in order, one after the other, and go on where the last one ended', async () => {

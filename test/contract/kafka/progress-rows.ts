@@ -1,0 +1,38 @@
+import type { Assignment, PartitionBatch, SourceHandlers } from '../../../src/worker/record-source.ts'
+import { valuesOf } from './source-harness.ts'
+
+/** Progress rows in memory: what members of one group that share them accept, and what they would have accepted wrongly. */
+export function progressRows() {
+  const rows = new Map<number, bigint>()
+  const accepted: string[] = []
+  const faults: string[] = []
+  const running = new Set<number>()
+  return {
+    rows,
+    accepted,
+    faults,
+    /** Handlers of a member that accept by compare-and-set, each batch taking `takeMs`. */
+    handlers(takeMs: () => Promise<void>): Pick<SourceHandlers, 'assigned' | 'batch'> {
+      return {
+        assigned: (assignment: Assignment) =>
+          Promise.resolve(new Map(assignment.partitions.map((partition) => [partition, rows.get(partition) ?? 0n]))),
+        batch: async (batch: PartitionBatch) => {
+          const { partition, assignment, nextOffset } = batch
+          if (running.has(partition)) faults.push(`partition ${partition} ran twice at once`)
+          running.add(partition)
+          await takeMs()
+          running.delete(partition)
+          if (assignment.signal.aborted) return batch.records[0]?.offset ?? nextOffset
+          const row = rows.get(partition) ?? 0n
+          if (batch.records[0]?.offset !== row) {
+            faults.push(`partition ${partition} is at ${row}, the batch begins at ${batch.records[0]?.offset}`)
+            return row
+          }
+          rows.set(partition, nextOffset)
+          accepted.push(...valuesOf(batch).map((value) => `${partition}:${value}`))
+          return nextOffset
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,120 @@
+import { setTimeout as after } from 'node:timers/promises'
+import { expect, test, vi } from 'vitest'
+import { startKafka } from '../../../stack/kafka-broker.ts'
+import { progressRows } from './progress-rows.ts'
+import { scene } from './source-harness.ts'
+import type { Member, Scene } from './source-harness.ts'
+
+const PARTITIONS = 6
+
+test(
+  'members come and go: every record is accepted once and in order, no partition has two owners, no commit goes back',
+  { timeout: 120_000 },
+  async () => {
+    await using s = await scene({ partitions: PARTITIONS })
+    const progress = progressRows()
+    await using commits = watchCommits(s)
+    const members: Member[] = []
+    const join = async () => {
+      const member = s.member(progress.handlers(() => after(Math.random() * 30)))
+      await member.start()
+      members.push(member)
+    }
+    const committing = committer(members, progress.rows)
+    await join()
+    let sent = 0
+    for (let round = 0; round < 8; round += 1) {
+      const leaving = round % 3 === 2 ? members.shift() : undefined
+      await Promise.all([leaving ? leaving.source.stop() : join(), produceAll(s, (sent += 20))])
+    }
+    await vi.waitFor(() => expect(progress.accepted).toHaveLength(PARTITIONS * sent), { timeout: 60_000, interval: 50 })
+    await committing.stop()
+    expect(progress.faults).toEqual([])
+    expectInOrder(progress.accepted, sent)
+    expect(commits.backwards).toEqual([])
+  },
+)
+
+test('leaders move between three brokers: every record is accepted once and in order', { timeout: 180_000 }, async () => {
+  const kafka = await startKafka({ brokers: 3 })
+  try {
+    await using s = await scene({ partitions: PARTITIONS, settings: { brokers: [...kafka.bootstrap], clientId: 'contract' } })
+    const progress = progressRows()
+    const member = s.member(progress.handlers(() => after(Math.random() * 50)))
+    await member.start()
+    let sent = 0
+    const leader = kafka.brokers[0]
+    for (const move of [() => leader?.stop(), () => leader?.start()]) {
+      await produceAll(s, (sent += 20))
+      await move()
+      await produceAll(s, (sent += 20))
+      await vi.waitFor(() => expect(progress.accepted).toHaveLength(PARTITIONS * sent), { timeout: 60_000, interval: 50 })
+    }
+    expect(progress.faults).toEqual([])
+    expectInOrder(progress.accepted, sent)
+  } finally {
+    await kafka.stop()
+  }
+})
+
+/** Twenty more records for every partition, so that each has `upTo`. */
+async function produceAll(s: Scene, upTo: number): Promise<void> {
+  for (let value = upTo - 20; value < upTo; value += 5) {
+    const values = [0, 1, 2, 3, 4].map((step) => String(value + step))
+    await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => s.produce(partition, values)))
+  }
+}
+
+function expectInOrder(accepted: readonly string[], sent: number): void {
+  for (let partition = 0; partition < PARTITIONS; partition += 1) {
+    const own = accepted.filter((value) => value.startsWith(`${partition}:`))
+    expect(own).toEqual(Array.from({ length: sent }, (_, value) => `${partition}:${value}`))
+  }
+}
+
+/** Commits what the rows hold, for every member and its newest assignment, about every 20 ms. */
+function committer(members: readonly Member[], rows: ReadonlyMap<number, bigint>) {
+  const stopped = new AbortController()
+  const running = (async () => {
+    while (!stopped.signal.aborted) {
+      await Promise.all(
+        members.map(async ({ source, assignments }) => {
+          const assignment = assignments.at(-1)
+          const owned = [...rows].filter(([partition]) => assignment?.partitions.includes(partition))
+          if (assignment && owned.length > 0) await source.commit(assignment, new Map(owned))
+        }),
+      )
+      await after(20)
+    }
+  })()
+  return {
+    stop: async () => {
+      stopped.abort()
+      await running
+    },
+  }
+}
+
+/** Looks at the committed offsets all the time; `backwards` names every one that went back. */
+function watchCommits(s: Scene) {
+  const stopped = new AbortController()
+  const backwards: string[] = []
+  const seen = new Map<number, bigint>()
+  const running = (async () => {
+    while (!stopped.signal.aborted) {
+      for (const [partition, offset] of await s.admin.committed(s.group, s.topic)) {
+        const before = seen.get(partition) ?? 0n
+        if (offset < before) backwards.push(`partition ${partition} from ${before} to ${offset}`)
+        seen.set(partition, offset)
+      }
+      await after(20)
+    }
+  })()
+  return {
+    backwards,
+    [Symbol.asyncDispose]: async () => {
+      stopped.abort()
+      await running
+    },
+  }
+}
