@@ -1,0 +1,2 @@
+import type { Session } from './session.ts'
+export async function playLive(_session: Session, _options: { signal: AbortSignal }): Promise<void> {}

@@ -1,0 +1,176 @@
+import type { BadKind } from './bad-record.ts'
+import type { Setting } from './setting.ts'
+import type { Publication, Step, Write } from './step.ts'
+
+/** What has to be true at the end, worked out from the story alone: nothing here is shared with the program that it judges. */
+export interface Expected {
+  readonly events: number
+  /** How often each mail is due, by `type address`. */
+  readonly mails: ReadonlyMap<string, number>
+  readonly rewards: {
+    /** Handed over by a mail, and by a webhook: ids of `user_rewards`. */
+    readonly byMail: ReadonlySet<string>
+    readonly byWebhook: ReadonlySet<string>
+    /** Left as they were: for a human, without an endpoint, or of somebody who is gone. */
+    readonly untouched: ReadonlySet<string>
+  }
+  /** By group. */
+  readonly deadLetters: ReadonlyMap<string, number>
+  /** Of everybody who is ranked, by id. */
+  readonly positions: ReadonlyMap<string, number>
+}
+
+export const groups = ['email-workers', 'position-workers', 'reward-workers'] as const
+
+/** Whom a record costs a dead letter: those who handle the type in its header; all of them when there is none. */
+const refusedBy: Readonly<Record<BadKind, readonly string[]>> = {
+  'not-json': groups,
+  'not-utf8': groups,
+  'too-deep': ['email-workers', 'position-workers'],
+  'invalid-data': ['email-workers', 'reward-workers'],
+  'not-an-envelope': ['email-workers'],
+  'type-mismatch': ['email-workers'],
+  'unsupported-version': ['email-workers'],
+  'unknown-type': [],
+  'foreign-type': [],
+}
+
+interface Standing {
+  readonly id: string
+  readonly campaignId: string
+  readonly address: string
+  readonly consent: boolean
+  readonly originalPosition: number
+  readonly joinedAt: number
+  isGone: boolean
+  isVerified: boolean
+  referrals: number
+}
+
+export function expectedOf(setting: Setting, steps: Iterable<Step>): Expected {
+  const people = new Map<string, Standing>()
+  const facts = new Set<string>()
+  const mails = new Map<string, number>()
+  const deadLetters = new Map<string, number>(groups.map((group) => [group, 0]))
+  const grants = new Map<string, string>()
+  const rewards = { byMail: new Set<string>(), byWebhook: new Set<string>(), untouched: new Set<string>() }
+  let events = 0
+
+  const change = (write: Write): void => {
+    switch (write.is) {
+      case 'join': {
+        const { id, campaignId, email: address, consent, originalPosition, joinedAt } = write.person
+        people.set(id, { id, campaignId, address, consent, originalPosition, joinedAt, isGone: false, isVerified: false, referrals: 0 })
+        return
+      }
+      case 'verify':
+        personOf(write.personId).isVerified = true
+        return
+      case 'leave':
+        personOf(write.personId).isGone = true
+        return
+      case 'confirm':
+        personOf(write.referral.referrerId).referrals += 1
+        return
+      case 'grant':
+        grants.set(write.grant.id, write.grant.rewardId)
+        rewards.untouched.add(write.grant.id)
+        return
+      case 'refer':
+        return
+    }
+  }
+
+  const personOf = (id: string): Standing => {
+    const person = people.get(id)
+    if (person === undefined) throw new Error('The story speaks of somebody who never came.')
+    return person
+  }
+
+  const mail = (type: string, to: Standing): void => {
+    if (to.isGone) return
+    const key = `${type} ${to.address}`
+    mails.set(key, (mails.get(key) ?? 0) + 1)
+  }
+
+  const hear = (publication: Publication): void => {
+    events += 1
+    if (publication.is === 'bad') return refuse(refusedBy[publication.record.kind])
+    // Another fact under an id that is taken: the one group that handles sign-ups refuses it.
+    if (publication.is === 'conflict') return refuse(['email-workers'])
+    const { event } = publication
+    const fact = factOf(publication)
+    if (facts.has(fact)) return
+    facts.add(fact)
+    switch (event.type) {
+      case 'user.signed_up':
+        return mail('welcome', personOf(event.userId))
+      case 'user.verified':
+        return mail('verification', personOf(event.userId))
+      case 'referral.verified':
+        return mail('position_update', personOf(event.referrerId))
+      case 'reward.earned':
+        mail('reward_earned', personOf(event.userId))
+        return deliver(event.userRewardId, personOf(event.userId))
+      case 'campaign.milestone_reached':
+        for (const person of people.values()) {
+          if (person.campaignId === event.campaignId && person.isVerified && person.consent) mail('milestone', person)
+        }
+        return
+      case 'referral.created':
+        return
+    }
+  }
+
+  const refuse = (by: readonly string[]): void => {
+    for (const group of by) deadLetters.set(group, (deadLetters.get(group) ?? 0) + 1)
+  }
+
+  const deliver = (grantId: string, to: Standing): void => {
+    const reward = setting.rewards.find(({ id }) => id === grants.get(grantId))
+    const listened = setting.endpoints.some(({ path }) => path === reward?.path)
+    if (to.isGone || reward === undefined || reward.method === 'manual' || (reward.method === 'webhook' && !listened)) return
+    rewards.untouched.delete(grantId)
+    if (reward.method === 'webhook') rewards.byWebhook.add(grantId)
+    else {
+      rewards.byMail.add(grantId)
+      mail('reward_delivery', to)
+    }
+  }
+
+  for (const { writes, publications } of steps) {
+    for (const write of writes) change(write)
+    for (const publication of publications) hear(publication)
+  }
+  return { events, mails, rewards, deadLetters, positions: positionsOf(setting, [...people.values()]) }
+}
+
+/** What happened, whoever tells it and however often. */
+function factOf({ event }: Extract<Publication, { is: 'event' }>): string {
+  switch (event.type) {
+    case 'user.signed_up':
+    case 'user.verified':
+      return `${event.type} ${event.userId}`
+    case 'referral.created':
+    case 'referral.verified':
+      return `${event.type} ${event.referralId}`
+    case 'reward.earned':
+      return `${event.type} ${event.userRewardId}`
+    case 'campaign.milestone_reached':
+    default:
+      return `${event.type} ${event.campaignId} ${event.milestone}`
+  }
+}
+
+/** By score, then by who came first, then by id; without those who are gone. */
+function positionsOf({ campaigns }: Setting, people: readonly Standing[]): Map<string, number> {
+  const positions = new Map<string, number>()
+  for (const { id: campaignId, points } of campaigns) {
+    const score = (person: Standing) => person.originalPosition - person.referrals * (points ?? 1)
+    people
+      .filter((person) => person.campaignId === campaignId && !person.isGone)
+      .sort((one, other) => score(one) - score(other) || one.joinedAt - other.joinedAt || (one.id < other.id ? -1 : 1))
+      .forEach(({ id }, index) => positions.set(id, index + 1))
+  }
+  return positions
+}

@@ -1,0 +1,69 @@
+import { openDatabase } from '../../src/infra/postgres/database.ts'
+import type { Database } from '../../src/infra/postgres/database.ts'
+import { migrate } from '../../src/infra/postgres/migrations.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import type { Sql } from '../../src/std/sql.ts'
+import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import { groups } from './oracle.ts'
+import type { Servers } from './servers.ts'
+
+/** `<topic>.<group>.dlq`, for each group in the order of {@link groups}. */
+export function deadLetterTopics({ topic, groupPrefix }: Pick<Servers, 'topic' | 'groupPrefix'>): string[] {
+  return groups.map((group) => `${topic}.${groupPrefix}${group}.dlq`)
+}
+
+const PARTITIONS = 10
+
+/** The topic and its dead-letter topics, made where they are missing. */
+export async function prepareTopics(admin: LogAdmin, servers: Servers): Promise<void> {
+  await admin.connect()
+  for (const name of [servers.topic, ...deadLetterTopics(servers)]) await admin.createTopic({ name, partitions: PARTITIONS })
+}
+
+/**
+ * A database with the tables of platform and worker, open for the platform's part.
+ *
+ * @throws {OperatorError} it holds what the demo did not write
+ */
+export async function prepareDatabase(databaseUrl: string, onProgress: (line: string) => void): Promise<Database> {
+  const connection = { connectionString: databaseUrl }
+  const database = openDatabase({
+    connection,
+    max: 4,
+    applicationName: 'kafka-worker demo',
+    statementTimeoutMs: 60_000,
+    connectTimeoutMs: 10_000,
+  })
+  try {
+    await refuseForeignRows(database.sql)
+    await migrate(connection, 'app', { onProgress })
+    await migrate(connection, 'worker', { onProgress })
+    await database.sql.query('CREATE SCHEMA IF NOT EXISTS demo')
+    await database.sql.query('CREATE TABLE IF NOT EXISTS demo.accounts (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())')
+    return database
+  } catch (error) {
+    await database.end()
+    throw error
+  }
+}
+
+/** How many stories were begun in this database before: each gets ids of its own. */
+export async function storiesBefore(sql: Sql): Promise<number> {
+  const [row] = await sql.query<{ stories: number }>('SELECT count(DISTINCT at)::int AS stories FROM demo.accounts')
+  return row?.stories ?? 0
+}
+
+/** Every row of the platform hangs on an account, and ours are listed. */
+async function refuseForeignRows(sql: Sql): Promise<void> {
+  const [tables] = await sql.query<{ platform: boolean; ours: boolean }>(
+    `SELECT to_regclass('public.accounts') IS NOT NULL AS platform, to_regclass('demo.accounts') IS NOT NULL AS ours`,
+  )
+  if (!tables?.platform) return
+  const [foreign] = tables.ours
+    ? await sql.query<{ rows: number }>('SELECT count(*)::int AS rows FROM public.accounts WHERE id NOT IN (SELECT id FROM demo.accounts)')
+    : []
+  if (tables.ours && foreign?.rows === 0) return
+  throw new OperatorError(
+    'DEMO_DATABASE_URL names a database that holds tables or rows of a platform which the demo did not write: give it an empty database.',
+  )
+}

@@ -1,0 +1,80 @@
+import { createDatabase } from '../../stack/postgres-database.ts'
+import { startLocalStack } from '../../stack/local-stack.ts'
+import type { SmtpSink } from '../../stack/smtp-sink.ts'
+import { startWebhookSink } from '../../stack/webhook-sink.ts'
+import type { WebhookSink } from '../../stack/webhook-sink.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+
+/** What the demo plays on: servers of its own, or those of somebody who named them. */
+export interface Servers {
+  readonly brokers: readonly string[]
+  readonly databaseUrl: string
+  readonly smtpUrl: string
+  readonly topic: string
+  readonly groupPrefix: string
+  /** Not ours: what they hold stays. */
+  readonly existing: boolean
+  /** The mails, where the relay is our own. */
+  readonly mails: SmtpSink | null
+  readonly webhooks: WebhookSink
+  stop(): Promise<void>
+}
+
+export interface ServerOptions {
+  /** Keep this many mails with their bodies, to look at; 0 keeps all, without. */
+  readonly mailsToShow: number
+  readonly onProgress: (line: string) => void
+}
+
+/** Kafka, PostgreSQL and the two sinks, on this machine and gone with this process. */
+export async function startOwnServers({ mailsToShow, onProgress }: ServerOptions): Promise<Servers> {
+  const stack = await startLocalStack({
+    smtp: mailsToShow > 0 ? { keepBodies: true, keepMails: mailsToShow } : {},
+    webhooks: mailsToShow > 0 ? { keepCalls: 100 } : { keepBodies: true },
+    onProgress,
+  })
+  try {
+    return {
+      brokers: stack.kafka.bootstrap,
+      databaseUrl: await createDatabase(stack.postgres.url, 'platform'),
+      smtpUrl: stack.smtp.url,
+      topic: 'domain-events',
+      groupPrefix: '',
+      existing: false,
+      mails: stack.smtp,
+      webhooks: stack.webhooks,
+      stop: async () => stack.stop(),
+    }
+  } catch (error) {
+    await stack.stop()
+    throw error
+  }
+}
+
+/**
+ * The servers named by DEMO_KAFKA_BROKERS, DEMO_DATABASE_URL and DEMO_SMTP_URL, with a topic and groups of our own, so that nobody else's events are
+ * read there. Only the webhook sink is still ours.
+ *
+ * @throws {OperatorError} one of them is not named
+ */
+export async function useExistingServers(environment: Readonly<Record<string, string | undefined>>): Promise<Servers> {
+  const { DEMO_KAFKA_BROKERS: brokers, DEMO_DATABASE_URL: databaseUrl, DEMO_SMTP_URL: smtpUrl } = environment
+  if (!brokers || !databaseUrl || !smtpUrl) {
+    const missing = Object.entries({ DEMO_KAFKA_BROKERS: brokers, DEMO_DATABASE_URL: databaseUrl, DEMO_SMTP_URL: smtpUrl })
+      .filter(([, value]) => !value)
+      .map(([name]) => name)
+    throw new OperatorError(`--existing needs ${missing.join(' and ')}: name servers to play on, or leave --existing out and get new ones.`)
+  }
+  const webhooks = await startWebhookSink({ keepBodies: true })
+  return {
+    brokers: brokers.split(',').map((broker) => broker.trim()),
+    databaseUrl,
+    smtpUrl,
+    topic: 'domain-events-demo',
+    groupPrefix: 'demo-',
+    existing: true,
+    mails: null,
+    webhooks,
+    stop: async () => webhooks.stop(),
+  }
+}

@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Database } from '../../src/infra/postgres/database.ts'
+import { createPublisher } from '../../src/events/publisher.ts'
+import { createEventProducer } from '../../src/infra/kafka/event-producer.ts'
+import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
+import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import { startDaemon } from './daemon.ts'
+import type { Daemon } from './daemon.ts'
+import { createPlatformWriter } from './platform-writer.ts'
+import { createPlayer } from './player.ts'
+import type { Player } from './player.ts'
+import { prepareDatabase, prepareTopics, storiesBefore } from './prepare.ts'
+import { startOwnServers, useExistingServers } from './servers.ts'
+import type { Servers } from './servers.ts'
+import { createStory } from './story.ts'
+import type { Story } from './story.ts'
+
+/** Everything that a demo needs, up and running. */
+export interface Session {
+  readonly servers: Servers
+  readonly database: Database
+  readonly admin: LogAdmin
+  readonly daemon: Daemon
+  readonly story: Story
+  readonly player: Player
+  readonly campaignIds: readonly string[]
+}
+
+export interface SessionOptions {
+  readonly existing: boolean
+  readonly seed: number
+  /** Mails kept with their bodies, to be looked at; 0 keeps all, without. */
+  readonly mailsToShow: number
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+  readonly onProgress: (line: string) => void
+}
+
+/** Runs `work` on servers, tables, topics and a daemon made for it, and puts all away afterwards, the daemon first. */
+export async function withSession<Result>(options: SessionOptions, work: (session: Session) => Promise<Result>): Promise<Result> {
+  const { signal, onProgress } = options
+  const ends: (() => Promise<unknown>)[] = []
+  let isGood = false
+  try {
+    const servers = options.existing ? await useExistingServers(options.environment) : await startOwnServers(options)
+    ends.push(() => servers.stop())
+    signal.throwIfAborted()
+
+    const database = await prepareDatabase(servers.databaseUrl, onProgress)
+    ends.push(() => database.end())
+    const kafka = { brokers: servers.brokers, clientId: 'kafka-worker-demo' }
+    const admin = createKafkaAdmin(kafka)
+    ends.push(() => admin.disconnect())
+    await prepareTopics(admin, servers)
+    const transport = createEventProducer(kafka)
+    ends.push(() => transport.disconnect())
+    await transport.connect()
+
+    // The first story in a database is that of the seed itself.
+    const story = createStory(options.seed + 1_000_003 * (await storiesBefore(database.sql)))
+    const writer = createPlatformWriter(database, new Date())
+    await writer.begin(story.setting, createAddresses(servers))
+
+    const folder = await mkdtemp(join(tmpdir(), 'kafka-worker-demo-'))
+    // After a failure somebody will want to read it.
+    ends.push(async () => (isGood ? rm(folder, { recursive: true, force: true }) : undefined))
+    const daemon = await startDaemon(servers, join(folder, 'daemon.log'), signal)
+    ends.push(async () => onProgress(`The daemon ended with ${await daemon.stop()}.`))
+    onProgress(`The daemon was ready after ${(daemon.readyMs / 1000).toFixed(1)} s; its log is ${daemon.logFile}`)
+
+    const publisher = createPublisher({ transport, topic: servers.topic })
+    const player = createPlayer({ writer, publisher, transport, topic: servers.topic })
+    const campaignIds = story.setting.campaigns.map(({ id }) => id)
+    const session = { servers, database, admin, daemon, story, player, campaignIds }
+    const result = await Promise.race([work(session), daemon.died])
+    isGood = true
+    return result
+  } finally {
+    for (const end of ends.toReversed()) await end()
+  }
+}
+
+/** A secret per path, known to the sink; nobody listens on the path that says so. */
+function createAddresses({ webhooks }: Servers) {
+  const known = new Map<string, { url: string; secret: string }>()
+  return (path: string) => {
+    const address = known.get(path) ?? webhooks.endpoint(path)
+    known.set(path, address)
+    return address
+  }
+}
