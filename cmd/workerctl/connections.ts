@@ -1,0 +1,62 @@
+import { loadConfig, type Config } from '../../config/load.ts'
+import { createConsumers } from '../../src/consumers/index.ts'
+import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
+import { openDatabase, type Database } from '../../src/infra/postgres/database.ts'
+import { operatorGroups, type OperatorGroup } from '../../src/operator/operator-group.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import type { Terminal } from './terminal.ts'
+
+/** The worker's configuration, without the relay, which no verb uses; and all groups there are. */
+export function configure(terminal: Terminal): { config: Config; groups: readonly OperatorGroup[] } {
+  // Names and topics are all that is asked of the consumers here, and no setting changes those.
+  const consumers = createConsumers({
+    missingRowWaitMs: 0,
+    pausedRecheckMs: 0,
+    positionMailMaxWaitMs: 0,
+    referralLinkTemplate: null,
+  })
+  const config = loadConfig(terminal.environment, { groups: consumers.map(({ name }) => name), mailGroups: [] })
+  for (const warning of config.warnings) terminal.err(warning)
+  return { config, groups: operatorGroups(consumers, config.kafka) }
+}
+
+/** Works with the broker, connected, and disconnects. */
+export async function withKafka<Result>({ kafka }: Config, work: (admin: LogAdmin) => Promise<Result>): Promise<Result> {
+  const admin = createKafkaAdmin({ brokers: kafka.brokers, clientId: `${kafka.clientId}-workerctl` })
+  try {
+    await admin.connect()
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** Works with the database and disconnects. */
+export async function withDatabase<Result>(config: Config, work: (database: Database) => Promise<Result>): Promise<Result> {
+  const database = openDatabase({
+    connection: config.database.connection,
+    max: 1,
+    applicationName: 'workerctl',
+    statementTimeoutMs: config.database.statementTimeoutMs,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+  })
+  try {
+    return await work(database)
+  } finally {
+    await database.end()
+  }
+}
+
+const CONNECT_TIMEOUT_MS = 10_000
+
+/** @throws {OperatorError} when a topic of these groups is missing. */
+export async function requireTopics(admin: LogAdmin, groups: readonly OperatorGroup[]): Promise<void> {
+  const topics = [...new Set(groups.map(({ topic }) => topic))]
+  const present = await admin.topics(topics)
+  const missing = topics.filter((topic) => !present.has(topic))
+  if (missing.length === 0) return
+  throw new OperatorError(
+    `Topic ${missing.join(', ')} does not exist on these brokers: correct KAFKA_TOPIC or KAFKA_BROKERS, or create it with: npm run workerctl -- topics apply`,
+  )
+}

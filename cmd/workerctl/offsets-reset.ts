@@ -1,0 +1,132 @@
+import type { Command } from 'commander'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { createProgressAdmin } from '../../src/infra/postgres/progress-admin.ts'
+import { applyReset, requireStopped } from '../../src/operator/apply-reset.ts'
+import { findGroup, type OperatorGroup } from '../../src/operator/operator-group.ts'
+import type { ProgressAdmin } from '../../src/operator/progress-admin.ts'
+import { planReset, type ResetPlan } from '../../src/operator/reset-plan.ts'
+import { isDone, lossOf, resetSentences, resetTotals } from '../../src/operator/reset-summary.ts'
+import { parseResetTarget, type ResetTarget } from '../../src/operator/reset-target.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import { configure, requireTopics, withDatabase, withKafka } from './connections.ts'
+import { renderJson } from './render-json.ts'
+import { renderTable } from './render-table.ts'
+import type { Terminal } from './terminal.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface Options {
+  readonly group: string
+  readonly to: string
+  readonly partition?: number
+  readonly acceptLoss?: boolean
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+  readonly json?: boolean
+}
+
+const DAY_MS = 86_400_000
+
+const HELP = `
+Moves the progress rows in the database, which are the truth, and Kafka's committed offsets with them. The group's workers must
+be stopped. Shows the plan and asks on a terminal; elsewhere it changes nothing without --yes.
+
+Going back makes records be looked at again; effects are keyed, so nothing that was sent is sent twice. Records older than
+DEDUPE_DAYS, of which what was done may be forgotten, then go to the dead letters; records that were on the topic before the
+group's first start are exempt from that only until the group has once read all of them.
+Going forward over records that were not read needs --accept-loss, as does leaving a range that the log has lost.
+
+Examples:
+  npm run workerctl -- offsets reset --group email-workers --to earliest --dry-run
+  npm run workerctl -- offsets reset --group email-workers --to 2026-01-31T00:00:00Z --yes
+  npm run workerctl -- offsets reset --group email-workers --partition 3 --to 1200 --accept-loss --yes`
+
+export function addOffsetsReset(parent: Command, terminal: Terminal): void {
+  parent
+    .command('reset')
+    .description('choose where a stopped group goes on')
+    .requiredOption('--group <group>', 'the group, with KAFKA_GROUP_PREFIX or without')
+    .requiredOption('--to <position>', 'earliest, latest, an offset, or an RFC 3339 time')
+    .option('--partition <number>', 'only this partition', wholeNumber(0, 1_000_000))
+    .option('--accept-loss', 'pass over records that were not read')
+    .option('--dry-run', 'only show what would be done')
+    .option('--yes', 'apply without asking')
+    .option('--json', 'print one JSON object; never asks')
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      const { config, groups } = configure(terminal)
+      const group = findGroup(groups, options.group)
+      const target = parseResetTarget(options.to)
+      const { dedupeDays } = config.accept
+      await withKafka(config, (admin) =>
+        withDatabase(config, async (database) => {
+          await checkSchema(database.sql)
+          await requireTopics(admin, [group])
+          await requireStopped(admin, group.id)
+          const progress = createProgressAdmin(database)
+          const plan = await planOf({ group, target, partition: options.partition ?? null, dedupeDays }, admin, progress)
+          if (options.json !== true) show(plan, dedupeDays, terminal)
+          requireAcceptance(plan, options)
+          const decided = isDone(plan) ? 'nothing' : await decide(options, terminal)
+          if (decided === 'apply') await applyReset(plan, { progress, admin })
+          terminal.out(options.json === true ? jsonOf(plan, decided) : conclusions[decided])
+        }),
+      )
+    })
+}
+
+async function planOf(
+  asked: { group: OperatorGroup; target: ResetTarget; partition: number | null; dedupeDays: number },
+  admin: LogAdmin,
+  progress: ProgressAdmin,
+): Promise<ResetPlan> {
+  const { id, topic } = asked.group
+  const { target, partition } = asked
+  const committed = await admin.committed(id, topic)
+  const rows = await progress.readProgress(id, topic)
+  const offsetsAtTime = target instanceof Date ? await admin.offsetsAt(topic, target) : new Map<number, bigint>()
+  const rememberedFrom = await admin.offsetsAt(topic, new Date(Date.now() - asked.dedupeDays * DAY_MS))
+  const ranges = await admin.ranges(topic)
+  return planReset({ group: id, topic, target, partition, rows, committed, ranges, offsetsAtTime, rememberedFrom })
+}
+
+/** A dry run shows the loss and goes no further. */
+function requireAcceptance(plan: ResetPlan, { acceptLoss, dryRun }: Options): void {
+  const loss = lossOf(plan)
+  if (loss === null || acceptLoss === true || dryRun === true) return
+  throw new OperatorError(`Refused, because ${loss}: add --accept-loss if that is what you want. Nothing was changed.`)
+}
+
+type Decision = 'apply' | 'nothing' | 'dry-run' | 'unconfirmed' | 'declined'
+
+async function decide(options: Options, { ask }: Terminal): Promise<Decision> {
+  if (options.dryRun === true) return 'dry-run'
+  if (options.yes === true) return 'apply'
+  if (ask === null || options.json === true) return 'unconfirmed'
+  const answer = await ask('Apply this plan? (yes/no) ')
+  return answer.trim().toLowerCase() === 'yes' ? 'apply' : 'declined'
+}
+
+function show(plan: ResetPlan, dedupeDays: number, terminal: Terminal): void {
+  terminal.out(`Plan for ${plan.group} on ${plan.topic}:`)
+  terminal.out(
+    renderTable(
+      ['PARTITION', 'ROW', 'COMMITTED', 'TO', 'AGAIN', 'UNREAD', 'LOST'],
+      plan.moves.map((move) => [move.partition, move.from, move.committed, move.to, move.again, move.unread, move.lost]),
+    ),
+  )
+  for (const sentence of resetSentences(plan, dedupeDays)) terminal.out(sentence)
+}
+
+function jsonOf(plan: ResetPlan, decided: Decision): string {
+  const needsAcceptLoss = lossOf(plan) !== null
+  return renderJson({ ...plan, ...resetTotals(plan), needsAcceptLoss, changes: !isDone(plan), applied: decided === 'apply' })
+}
+
+const conclusions: Readonly<Record<Decision, string>> = {
+  apply: 'Done: the workers of the group begin there when they start; one that had stopped this group must be restarted.',
+  nothing: 'Nothing to do: progress rows and committed offsets are there already.',
+  'dry-run': 'Dry run: nothing was changed.',
+  unconfirmed: 'Nothing was changed: add --yes to apply this plan.',
+  declined: 'Nothing was changed.',
+}

@@ -1,0 +1,94 @@
+import type { Command } from 'commander'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { createProgressAdmin } from '../../src/infra/postgres/progress-admin.ts'
+import { reportOffsets, type PartitionOffsets } from '../../src/operator/offset-report.ts'
+import { findGroup, type OperatorGroup } from '../../src/operator/operator-group.ts'
+import type { ProgressAdmin } from '../../src/operator/progress-admin.ts'
+import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import { configure, requireTopics, withDatabase, withKafka } from './connections.ts'
+import { renderJson } from './render-json.ts'
+import { renderTable } from './render-table.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Options {
+  readonly group?: string
+  readonly json?: boolean
+}
+
+interface GroupOffsets {
+  readonly group: string
+  readonly topic: string
+  /** Kafka's own word, such as `Stable`, `Empty` or `Dead`. */
+  readonly state: string
+  readonly members: number
+  /** Over the partitions whose row lies in the log. */
+  readonly lag: bigint
+  readonly partitions: readonly PartitionOffsets[]
+}
+
+const HELP = `
+ROW is the progress row in the database, which is the truth; COMMITTED is what Kafka was told of it, a moment later. LAG counts
+from the row.
+
+Examples:
+  npm run workerctl -- offsets show
+  npm run workerctl -- offsets show --group email-workers
+  npm run -s workerctl -- offsets show --json`
+
+export function addOffsetsShow(parent: Command, terminal: Terminal): void {
+  parent
+    .command('show')
+    .description('show where every group stands, by partition')
+    .option('--group <group>', 'only this group, with KAFKA_GROUP_PREFIX or without')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      const { config, groups } = configure(terminal)
+      const chosen = options.group === undefined ? groups : [findGroup(groups, options.group)]
+      const shown = await withKafka(config, (admin) =>
+        withDatabase(config, async (database) => {
+          await checkSchema(database.sql)
+          await requireTopics(admin, chosen)
+          const progress = createProgressAdmin(database)
+          const found: GroupOffsets[] = []
+          for (const group of chosen) found.push(await offsetsOf(group, admin, progress))
+          return found
+        }),
+      )
+      if (options.json === true) terminal.out(renderJson({ groups: shown }))
+      else for (const group of shown) show(group, terminal)
+    })
+}
+
+async function offsetsOf({ id, topic }: OperatorGroup, admin: LogAdmin, progress: ProgressAdmin): Promise<GroupOffsets> {
+  const { state, members } = await admin.groupState(id)
+  const committed = await admin.committed(id, topic)
+  const rows = await progress.readProgress(id, topic)
+  const partitions = reportOffsets({ rows, committed, ranges: await admin.ranges(topic), members })
+  const lag = partitions.reduce((sum, partition) => sum + (partition.lag ?? 0n), 0n)
+  return { group: id, topic, state, members, lag, partitions }
+}
+
+function show({ group, topic, state, members, lag, partitions }: GroupOffsets, terminal: Terminal): void {
+  terminal.out(`${group} on ${topic}: ${state}, ${members === 1 ? '1 member' : `${members} members`}, lag ${lag}`)
+  terminal.out(
+    renderTable(
+      ['PARTITION', 'ROW', 'COMMITTED', 'LOW', 'HIGH', 'LAG', 'STATE'],
+      partitions.map((one) => [one.partition, one.row, one.committed, one.low, one.high, one.lag, one.state]),
+    ),
+  )
+  for (const sentence of sentencesOf(partitions)) terminal.out(sentence)
+  terminal.out('')
+}
+
+/** Partitions of which the same is said share a line. */
+function sentencesOf(partitions: readonly PartitionOffsets[]): string[] {
+  const told = Map.groupBy(
+    partitions.filter(({ sentence }) => sentence !== null),
+    ({ sentence }) => sentence,
+  )
+  return [...told].map(
+    ([sentence, same]) =>
+      `${same.length === 1 ? 'Partition' : 'Partitions'} ${same.map(({ partition }) => partition).join(', ')}: ${sentence}`,
+  )
+}

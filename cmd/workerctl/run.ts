@@ -1,0 +1,50 @@
+import { Command, CommanderError } from 'commander'
+import { databaseSentence } from '../../src/operator/database-sentence.ts'
+import { messageOf, OperatorError } from '../../src/std/failure.ts'
+import { SqlError } from '../../src/std/sql.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { addMigrate } from './migrate.ts'
+import { addOffsetsReset } from './offsets-reset.ts'
+import { addOffsetsShow } from './offsets-show.ts'
+import type { Terminal } from './terminal.ts'
+import { addTopicsApply } from './topics-apply.ts'
+
+/**
+ * Runs one verb; resolves to the exit code: 0 done, 1 refused or failed. What an operator can mend is one sentence on
+ * standard error.
+ */
+export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  const program = createProgram(terminal)
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode
+    const isDebug = program.opts<{ debug?: boolean }>().debug === true
+    terminal.err(isDebug && error instanceof Error ? (error.stack ?? error.message) : sentenceOf(error))
+    return 1
+  }
+}
+
+function createProgram(terminal: Terminal): Command {
+  const program = new Command('workerctl')
+    .description("The operator's verbs. Configured by the same environment variables as the worker (npm start -- --check-config).")
+    .version(packageJson.version)
+    .option('--debug', 'show the stack trace of a failure')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.err(text.trimEnd()) })
+    .showHelpAfterError('(--help shows how it is used)')
+    .addHelpText('after', '\nWith --json a verb prints one JSON object on standard output: npm run -s workerctl -- offsets show --json')
+  addMigrate(program, terminal)
+  addTopicsApply(program.command('topics').description("the worker's topics"), terminal)
+  const offsets = program.command('offsets').description('where the groups stand in their topics')
+  addOffsetsShow(offsets, terminal)
+  addOffsetsReset(offsets, terminal)
+  return program
+}
+
+function sentenceOf(error: unknown): string {
+  if (error instanceof OperatorError) return error.message
+  const known = error instanceof SqlError ? databaseSentence(error) : null
+  return known?.message ?? `workerctl failed unexpectedly: ${messageOf(error)} (--debug shows where)`
+}

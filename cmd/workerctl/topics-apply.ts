@@ -1,0 +1,71 @@
+import type { Command } from 'commander'
+import { DEFAULT_PARTITIONS, plannedTopics, planTopics, type TopicStep } from '../../src/operator/topic-plan.ts'
+import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import { configure, withKafka } from './connections.ts'
+import { renderJson } from './render-json.ts'
+import { renderTable } from './render-table.ts'
+import type { Terminal } from './terminal.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface Options {
+  readonly partitions?: number
+  readonly replicationFactor?: number
+  readonly dryRun?: boolean
+  readonly json?: boolean
+}
+
+const HELP = `
+Creates KAFKA_TOPIC and <topic>.<group>.dlq for every group, whether or not KAFKA_GROUPS runs it here. Running it again changes
+nothing. Dead letters are kept for 90 days, because somebody has to look at them and mend something before they are replayed;
+a week, the broker's default, is too short for that. Partitions are added, never taken away; a topic that exists gets more only
+by --partitions, because later events of a campaign may then lie in another partition than earlier ones. Settings of topics that
+exist are left alone.
+
+Examples:
+  npm run workerctl -- topics apply --dry-run
+  npm run workerctl -- topics apply --partitions 20 --replication-factor 3`
+
+export function addTopicsApply(parent: Command, terminal: Terminal): void {
+  parent
+    .command('apply')
+    .description('create the topic of the events and the dead-letter topics, and add partitions where they lack some')
+    .option('--partitions <count>', `partitions of the topic (a new one gets ${DEFAULT_PARTITIONS})`, wholeNumber(1, 10_000))
+    .option('--replication-factor <count>', "copies of each new partition (unset: the broker's default)", wholeNumber(1, 100))
+    .option('--dry-run', 'only show what would be done')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      const { config, groups } = configure(terminal)
+      await withKafka(config, async (admin) => {
+        const present = await admin.topics(plannedTopics(groups))
+        const steps = planTopics({ groups, partitions: options.partitions ?? null, present })
+        if (options.json !== true) show(steps, terminal)
+        const pending = steps.filter(({ action }) => action !== 'keep')
+        if (options.dryRun !== true) await apply(pending, admin, options)
+        const applied = options.dryRun !== true
+        if (options.json === true) terminal.out(renderJson({ topics: steps, changes: pending.length, applied }))
+        else terminal.out(conclusion(pending.length, applied))
+      })
+    })
+}
+
+function show(steps: readonly TopicStep[], terminal: Terminal): void {
+  terminal.out(
+    renderTable(
+      ['TOPIC', 'ACTION', 'NOW', 'PARTITIONS', 'NOTE'],
+      steps.map(({ name, action, from, partitions, note }) => [name, action, from, partitions, note ?? '']),
+    ),
+  )
+}
+
+async function apply(steps: readonly TopicStep[], admin: LogAdmin, { replicationFactor }: Options): Promise<void> {
+  for (const { name, action, partitions, config } of steps) {
+    if (action === 'grow') await admin.growTopic(name, partitions)
+    else await admin.createTopic({ name, partitions, config, ...(replicationFactor === undefined ? {} : { replicationFactor }) })
+  }
+}
+
+function conclusion(changes: number, applied: boolean): string {
+  if (changes === 0) return 'Nothing to do.'
+  return applied ? `Done: ${changes} of these topics created or grown.` : 'Dry run: nothing was changed.'
+}
