@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import { expectedOf } from '../../../cmd/demo/oracle.ts'
+import type { Setting } from '../../../cmd/demo/setting.ts'
+import type { Person, Publication, Step, Write } from '../../../cmd/demo/step.ts'
+import type { TypedInput } from '../../../src/events/publisher-input.ts'
+
+const about = { accountId: 'account', campaignId: 'campaign' }
+const campaign = { id: 'campaign', accountId: 'account', name: 'c', slug: 'c', fromEmail: null, color: null, domain: null, share: 1 }
+const reward = { campaignId: 'campaign', name: 'r', description: 'd', type: 'custom', codeTemplate: null, value: '1' }
+
+const setting = (points: number | null): Setting => ({
+  accounts: [],
+  campaigns: [{ ...campaign, points }],
+  templates: [],
+  rewards: [
+    { ...reward, id: 'mailed', method: 'email', path: null },
+    { ...reward, id: 'posted', method: 'webhook', path: '/here' },
+    { ...reward, id: 'lost', method: 'webhook', path: '/nowhere' },
+    { ...reward, id: 'handed', method: 'manual', path: null },
+  ],
+  endpoints: [{ id: 'e', accountId: 'account', campaignId: null, path: '/here', decoy: false }],
+})
+
+const join = (id: string, originalPosition: number, more: Partial<Person> = {}): Write => ({
+  is: 'join',
+  person: {
+    id,
+    campaignId: 'campaign',
+    email: `${id}@example.com`,
+    firstName: id,
+    lastName: '',
+    originalPosition,
+    joinedAt: originalPosition,
+    referralCode: id,
+    referredById: null,
+    consent: true,
+    ...more,
+  },
+})
+const tell = (event: TypedInput): Publication => ({ is: 'event', event })
+const verify = (personId: string): Write => ({ is: 'verify', personId })
+const signedUp = (userId: string) => tell({ type: 'user.signed_up', ...about, userId, email: 'stale@example.com' })
+const step = (writes: readonly Write[], ...publications: readonly Publication[]): Step => ({ writes, publications, timing: 'usual' })
+const expected = (steps: readonly Step[], points: number | null = 10) => expectedOf(setting(points), steps)
+const mailsOf = (steps: readonly Step[]) => Object.fromEntries(expected(steps).mails)
+
+const referral = { id: 'r1', campaignId: 'campaign', referrerId: 'p1', referredId: 'p2' }
+const { id: referralId, referrerId, referredId } = referral
+const referralVerified = tell({ type: 'referral.verified', ...about, referralId, referrerId, referredId, pointsPerReferral: 999 })
+
+describe('the oracle', () => {
+  it('expects one mail per fact, to the address of the row, however often it is told', () => {
+    expect(mailsOf([step([join('p1', 1)], signedUp('p1'), signedUp('p1'))])).toEqual({ 'welcome p1@example.com': 1 })
+  })
+
+  it('expects none for those who are gone', () => {
+    for (const how of ['blocked', 'removed', 'deleted'] as const) {
+      expect(mailsOf([step([join('p1', 1), { is: 'leave', personId: 'p1', how }], signedUp('p1'))])).toEqual({})
+    }
+  })
+
+  it('expects a position mail to the referrer and nothing for the creation', () => {
+    const created = tell({ type: 'referral.created', ...about, referralId, referrerId, referredId })
+    const verified = tell({ type: 'user.verified', ...about, userId: 'p2', email: 'p2@example.com' })
+    const steps = [
+      step([join('p1', 1), join('p2', 2), { is: 'refer', referral }], created),
+      step([verify('p2'), { is: 'confirm', referral }], verified, referralVerified),
+    ]
+    expect(mailsOf(steps)).toEqual({ 'verification p2@example.com': 1, 'position_update p1@example.com': 1 })
+  })
+
+  it('expects a milestone for those who had verified by then and agreed', () => {
+    const milestone = tell({ type: 'campaign.milestone_reached', ...about, milestone: '3_participants', participantCount: 3 })
+    expect(
+      mailsOf([
+        step([join('p1', 1), join('p2', 2), join('p3', 3, { consent: false }), verify('p1'), verify('p3')]),
+        step([], milestone),
+        step([verify('p2')], milestone),
+      ]),
+    ).toEqual({ 'milestone p1@example.com': 1 })
+  })
+
+  it('expects rewards by their method', () => {
+    const grant = (rewardId: string): Step =>
+      step(
+        [{ is: 'grant', grant: { id: `grant-${rewardId}`, campaignId: 'campaign', personId: 'p1', rewardId } }],
+        tell({ type: 'reward.earned', ...about, userRewardId: `grant-${rewardId}`, userId: 'p1', rewardId }),
+      )
+    const { mails, rewards } = expected([step([join('p1', 1)]), ...['mailed', 'posted', 'lost', 'handed'].map(grant)])
+    expect(Object.fromEntries(mails)).toEqual({ 'reward_earned p1@example.com': 4, 'reward_delivery p1@example.com': 1 })
+    expect(rewards.byMail).toEqual(new Set(['grant-mailed']))
+    expect(rewards.byWebhook).toEqual(new Set(['grant-posted']))
+    expect(rewards.untouched).toEqual(new Set(['grant-lost', 'grant-handed']))
+  })
+
+  it('ranks by score, then by who came first, then by id, without those who are gone', () => {
+    const steps = [
+      step([join('p1', 1), join('p2', 2), join('p3', 3), join('p4', 4), { is: 'leave', personId: 'p2', how: 'removed' }]),
+      step([{ is: 'confirm', referral: { ...referral, referrerId: 'p3' } }], referralVerified),
+      step([{ is: 'confirm', referral: { ...referral, referrerId: 'p2' } }]),
+    ]
+    expect(Object.fromEntries(expected(steps, 10).positions)).toEqual({ p3: 1, p1: 2, p4: 3 })
+    // Without a setting a referral is worth one: p3 has 2, behind p1's 1.
+    expect(Object.fromEntries(expected(steps, null).positions)).toEqual({ p1: 1, p3: 2, p4: 3 })
+    // A tie of scores.
+    expect(Object.fromEntries(expected(steps, 2).positions)).toEqual({ p1: 1, p3: 2, p4: 3 })
+    const twins = [step([join('b', 5, { joinedAt: 1 }), join('a', 5, { joinedAt: 1 })])]
+    expect(Object.fromEntries(expected(twins).positions)).toEqual({ a: 1, b: 2 })
+  })
+
+  it('expects a dead letter from each group that has to read a bad record', () => {
+    const bad = (kind: 'not-json' | 'invalid-data' | 'foreign-type'): Publication => ({
+      is: 'bad',
+      record: { kind, ...about, eventId: 'e', personId: 'p' },
+    })
+    const conflict: Publication = { is: 'conflict', event: { type: 'user.signed_up', ...about, userId: 'x', email: 'x@example.com' } }
+    const { deadLetters, events } = expected([step([], bad('not-json'), bad('invalid-data'), bad('foreign-type'), conflict)])
+    expect(Object.fromEntries(deadLetters)).toEqual({ 'email-workers': 3, 'position-workers': 1, 'reward-workers': 2 })
+    expect(events).toBe(4)
+  })
+})
