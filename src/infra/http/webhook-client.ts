@@ -117,7 +117,8 @@ function failureOf(error: unknown): WebhookFailure {
   if (any('UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT')) return 'timeout'
   if (any('ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL')) return 'connection-refused'
   if (codes.some((code) => /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|EPROTO)/.test(code))) return 'tls-failed'
-  if (error instanceof errors.HTTPParserError || codes.some((code) => code.startsWith('HPE_') || unreadable.has(code))) return 'unreadable-reply'
+  const unreadableReply = codes.some((code) => code.startsWith('HPE_') || unreadable.has(code))
+  if (error instanceof errors.HTTPParserError || unreadableReply) return 'unreadable-reply'
   return 'connection-lost'
 }
 
