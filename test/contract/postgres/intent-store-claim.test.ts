@@ -129,13 +129,15 @@ describe('claim', () => {
 
 describe('release', () => {
   it('gives back what is ours, due now, and leaves alone what is not', async () => {
-    await insertIntents(database.sql, { key: 'ours', due_at: minutesAgo(1) }, { key: 'stolen' }, { key: 'done' })
+    await insertIntents(database.sql, { key: 'ours', due_at: minutesAgo(1) }, { key: 'stolen' }, { key: 'claimed again' }, { key: 'done' })
     const intents = await store.claim(request())
-    await database.sql.query(`UPDATE worker.intents SET owner = 'two', claims = 2 WHERE key = 'stolen'`)
+    await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = 'stolen'`)
+    await database.sql.query(`UPDATE worker.intents SET claims = 2 WHERE key = 'claimed again'`)
     await database.sql.query(`UPDATE worker.intents SET state = 'sent' WHERE key = 'done'`)
     await store.release(intents.map(({ claim }) => claim))
     expect(await rowOf(database.sql, 'ours')).toMatchObject({ state: 'pending', owner: null, lease_until: null, attempt: 0, claims: 1 })
     expect(await rowOf(database.sql, 'stolen')).toMatchObject({ state: 'claimed', owner: 'two' })
+    expect(await rowOf(database.sql, 'claimed again')).toMatchObject({ state: 'claimed', owner: 'one' })
     expect(await rowOf(database.sql, 'done')).toMatchObject({ state: 'sent' })
     expect(keysOf(await store.claim(request()))).toEqual(['ours'])
     await store.release([])
@@ -183,52 +185,5 @@ describe('expireLeases', () => {
     await insertIntents(database.sql, { key: 'policy', state: 'handing_over', owner: 'one', lease_until: minutesAgo(1) })
     expect(await store.expireLeases({ ...options, hold: true })).toEqual({ reclaimed: 0, ambiguous: 1 })
     expect(await rowOf(database.sql, 'policy')).toMatchObject({ state: 'held', ambiguous: 1 })
-  })
-})
-
-describe('counts', () => {
-  it('counts what is due, live and never attempted, up to the limit', async () => {
-    await insertIntents(
-      database.sql,
-      { key: 'a' },
-      { key: 'b', channel: 'webhook' },
-      { key: 'c', channel: 'leaderboard' },
-      { key: 'attempted', attempt: 1 },
-      { key: 'waiting', waiting_since: minutesAgo(1) },
-      { key: 'later', due_at: minutesAgo(-1) },
-      { key: 'broadcast', class: 'broadcast' },
-      { key: 'replay', class: 'replay' },
-      { key: 'held', state: 'held' },
-      { key: 'claimed', state: 'claimed' },
-      { key: 'other', group_name: 'others' },
-    )
-    expect(await store.countDue('mailers', 100)).toBe(3)
-    expect(await store.countDue('mailers', 2)).toBe(2)
-    expect(await store.countDue('nobody', 2)).toBe(0)
-  })
-
-  it('counts what a broadcast has written and is not finished, without the broadcast itself', async () => {
-    const event = { event_id: '00000000-0000-4000-8000-0000000000ee', class: 'broadcast' }
-    const mails = ['pending', 'claimed', 'handing_over', 'ambiguous', 'sent', 'held', 'skipped']
-    await insertIntents(
-      database.sql,
-      { ...event, key: 'broadcast', channel: 'broadcast' },
-      ...mails.map((state) => Object.assign({ key: state, state }, event)),
-      { ...event, key: 'other event', event_id: '00000000-0000-4000-8000-0000000000ef' },
-      { ...event, key: 'other group', group_name: 'others' },
-    )
-    expect(await store.countUnfinishedOf(event.event_id, 'mailers', 100)).toBe(4)
-    expect(await store.countUnfinishedOf(event.event_id, 'mailers', 3)).toBe(3)
-  })
-
-  it('says when the next intent is due', async () => {
-    expect(await store.nextDueMs('mailers', 'email')).toBeNull()
-    await insertIntents(database.sql, { key: 'a', due_at: minutesAgo(-10) }, { key: 'b', class: 'replay', due_at: minutesAgo(-1) })
-    const ms = await store.nextDueMs('mailers', 'email')
-    expect(ms).toBeGreaterThan(50_000)
-    expect(ms).toBeLessThanOrEqual(61_000)
-    await insertIntents(database.sql, { key: 'c', class: 'broadcast', due_at: minutesAgo(1) })
-    expect(await store.nextDueMs('mailers', 'email')).toBe(0)
-    expect(await store.nextDueMs('mailers', 'webhook')).toBeNull()
   })
 })

@@ -161,9 +161,9 @@ describe('transact', () => {
 
   it('keeps the claim while it works, even past its lease', async () => {
     await request()
-    const intent = await claimOne(store)
-    const result = await store.transact(intent, 1_000, async (tx) => {
-      await tx.query(`UPDATE worker.intents SET lease_until = now() - interval '1 second'`)
+    const intent = await claimOne(store, { leaseMs: 1_500 })
+    const result = await store.transact(intent, 1_000, async () => {
+      await untilLeaseIsOver()
       expect(await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })).toEqual({ reclaimed: 0, ambiguous: 0 })
       return { result: 'worked', settlement: done }
     })
@@ -171,3 +171,11 @@ describe('transact', () => {
     expect(await count()).toBe(0)
   })
 })
+
+async function untilLeaseIsOver(): Promise<void> {
+  for (const deadline = Date.now() + 10_000; ;) {
+    const over = await database.sql.query('SELECT FROM worker.intents WHERE lease_until <= now()')
+    if (over.length > 0) return
+    if (Date.now() > deadline) throw new Error('the lease does not end')
+  }
+}

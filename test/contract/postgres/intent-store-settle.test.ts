@@ -18,7 +18,7 @@ beforeEach(() => database.sql.query('TRUNCATE worker.intents, books'))
 const quiet = { ledger: null, reply: {} }
 const sent: Settlement = { is: 'final', state: 'sent', reason: null }
 const ambiguous: Settlement = { is: 'ambiguous', reason: 'connection-lost', afterMs: 60_000, hold: false }
-const later = (as: 'waiting' | 'retry', reason: string, afterMs = 60_000): Settlement => ({ is: 'later', as, reason, afterMs })
+const later = (as: 'waiting' | 'retry' | 'unburned', reason: string, afterMs = 60_000): Settlement => ({ is: 'later', as, reason, afterMs })
 
 /** An intent that is being handed over. */
 async function underway(row: Record<string, unknown> = {}): Promise<Intent> {
@@ -60,6 +60,12 @@ describe('settle', () => {
       finished_at: null,
     })
     expect(row.due_at.getTime()).toBeGreaterThan(Date.now() + 30_000)
+  })
+
+  it('gives the attempt back that the other side took from nobody', async () => {
+    const intent = await underway({ attempt: 3 })
+    expect(await store.settle(intent, later('unburned', 'relay-closed'), quiet)).toBe('settled')
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'pending', reason: 'relay-closed', attempt: 3 })
   })
 
   it('keeps the beginning of a wait while it waits for the same, and begins anew for something else', async () => {

@@ -52,12 +52,15 @@ describe('webhook_deliveries', () => {
   })
 
   it('ends with success, what was answered and how long it took', async () => {
+    const other = await insertWebhook(database.sql, await insertCampaign(database.sql))
     await settle(await started(), delivered, { status: 204, durationMs: 12.6 })
     const [row] = await deliveries()
     expect(row).toMatchObject({ status: 'success', response_status: 204, duration_ms: 13, error_message: null, next_retry_at: null })
     expect(row?.['delivered_at']).toBeInstanceOf(Date)
     expect(await endpoint()).toMatchObject({ total_sent: 1, total_failed: 0, last_failure_at: null, status: 'active' })
     expect((await endpoint())?.['last_success_at']).toBeInstanceOf(Date)
+    const others = await database.sql.query('SELECT total_sent, last_success_at FROM webhooks WHERE id = $1', [other])
+    expect(others).toEqual([{ total_sent: 0, last_success_at: null }])
   })
 
   it('stays one row over all attempts', async () => {

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { IntentStore } from '../../../src/delivery/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { insertIntents } from './intent-rows.ts'
+import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+
+let database: MigratedDatabase
+let store: IntentStore
+beforeAll(async () => {
+  database = await migratedDatabase()
+  store = createIntentStore(database)
+})
+afterAll(() => database.close())
+beforeEach(() => database.sql.query('DELETE FROM worker.intents'))
+
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+
+describe('counts', () => {
+  it('counts what is due, live and never attempted, up to the limit', async () => {
+    await insertIntents(
+      database.sql,
+      { key: 'a' },
+      { key: 'b', channel: 'webhook' },
+      { key: 'c', channel: 'leaderboard' },
+      { key: 'attempted', attempt: 1 },
+      { key: 'waiting', waiting_since: minutesAgo(1) },
+      { key: 'later', due_at: minutesAgo(-1) },
+      { key: 'broadcast', class: 'broadcast' },
+      { key: 'replay', class: 'replay' },
+      { key: 'held', state: 'held' },
+      { key: 'claimed', state: 'claimed' },
+      { key: 'other', group_name: 'others' },
+    )
+    expect(await store.countDue('mailers', 100)).toBe(3)
+    expect(await store.countDue('mailers', 2)).toBe(2)
+    expect(await store.countDue('nobody', 2)).toBe(0)
+  })
+
+  it('counts what a broadcast has written and is not finished, without the broadcast itself', async () => {
+    const event = { event_id: '00000000-0000-4000-8000-0000000000ee', class: 'broadcast' }
+    const mails = ['pending', 'claimed', 'handing_over', 'ambiguous', 'sent', 'held', 'skipped']
+    await insertIntents(
+      database.sql,
+      { ...event, key: 'broadcast', channel: 'broadcast' },
+      ...mails.map((state) => Object.assign({ key: state, state }, event)),
+      { ...event, key: 'other event', event_id: '00000000-0000-4000-8000-0000000000ef' },
+      { ...event, key: 'other group', group_name: 'others' },
+    )
+    expect(await store.countUnfinishedOf(event.event_id, 'mailers', 100)).toBe(4)
+    expect(await store.countUnfinishedOf(event.event_id, 'mailers', 3)).toBe(3)
+  })
+
+  it('says when the next intent is due', async () => {
+    expect(await store.nextDueMs('mailers', 'email')).toBeNull()
+    await insertIntents(database.sql, { key: 'a', due_at: minutesAgo(-10) }, { key: 'b', class: 'replay', due_at: minutesAgo(-1) })
+    const ms = await store.nextDueMs('mailers', 'email')
+    expect(ms).toBeGreaterThan(50_000)
+    expect(ms).toBeLessThanOrEqual(61_000)
+    await insertIntents(database.sql, { key: 'c', class: 'broadcast', due_at: minutesAgo(1) })
+    expect(await store.nextDueMs('mailers', 'email')).toBe(0)
+    expect(await store.nextDueMs('mailers', 'webhook')).toBeNull()
+  })
+
+  it('says how long the oldest live intent has been due', async () => {
+    await insertIntents(database.sql, { key: 'later', due_at: minutesAgo(-1) }, { key: 'replay', class: 'replay', due_at: minutesAgo(9) })
+    expect(await store.oldestDueMs('mailers')).toBeNull()
+    await insertIntents(database.sql, { key: 'a', due_at: minutesAgo(1) }, { key: 'b', channel: 'leaderboard', due_at: minutesAgo(3) })
+    const ms = await store.oldestDueMs('mailers')
+    expect(ms).toBeGreaterThanOrEqual(179_000)
+    expect(ms).toBeLessThan(240_000)
+  })
+
+  it('counts what is unfinished by channel and state, each up to the limit', async () => {
+    await insertIntents(
+      database.sql,
+      { key: 'a' },
+      { key: 'b' },
+      { key: 'c' },
+      { key: 'later', due_at: minutesAgo(-1) },
+      { key: 'claimed', state: 'claimed' },
+      { key: 'handing over', state: 'handing_over' },
+      { key: 'held', state: 'held', channel: 'webhook' },
+      { key: 'ambiguous', state: 'ambiguous' },
+      { key: 'sent', state: 'sent' },
+      { key: 'other', group_name: 'others' },
+    )
+    const lines = await store.backlog('mailers', 2)
+    expect(lines).toHaveLength(5)
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        { channel: 'email', state: 'due', count: 2 },
+        { channel: 'email', state: 'waiting', count: 1 },
+        { channel: 'email', state: 'running', count: 2 },
+        { channel: 'email', state: 'ambiguous', count: 1 },
+        { channel: 'webhook', state: 'held', count: 1 },
+      ]),
+    )
+  })
+})
