@@ -1,2 +1,81 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { createLogUpdate } from 'log-update'
+import { SqlError } from '../../src/std/sql.ts'
+import { createLook } from './live-figures.ts'
+import { picture, plainLine } from './live-view.ts'
+import type { Addresses } from './live-view.ts'
+import { startMailPage } from './mail-page.ts'
 import type { Session } from './session.ts'
-export async function playLive(_session: Session, _options: { signal: AbortSignal }): Promise<void> {}
+import type { Step } from './step.ts'
+
+/** A burst this often, of so many steps: some thirty events a second. */
+const BURST_MS = 500
+const BURST_STEPS = 12
+const REDRAW_MS = 1_000
+const LINE_MS = 5_000
+
+/** Keeps traffic flowing and shows what becomes of it, until `signal` aborts. */
+export async function playLive(session: Session, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+  const page = session.servers.mails === null ? undefined : await startMailPage(session.servers.mails)
+  const ending = new AbortController()
+  const either = AbortSignal.any([signal, ending.signal])
+  try {
+    await Promise.all([flow(session, either), show(session, addressesOf(session, page?.url), either)])
+  } finally {
+    // Whichever of the two failed, the other ends too.
+    ending.abort()
+    await page?.close()
+  }
+}
+
+async function flow({ story, player }: Session, signal: AbortSignal): Promise<void> {
+  const steps = story.steps()
+  while (!signal.aborted) {
+    const burst: Step[] = Array.from({ length: BURST_STEPS }, () => steps.next().value).filter((step) => step !== undefined)
+    await player.play(burst, signal)
+    await rest(BURST_MS, signal)
+  }
+}
+
+async function show(session: Session, addresses: Addresses, signal: AbortSignal): Promise<void> {
+  const look = createLook(session)
+  const isTerminal = process.stdout.isTTY
+  const redraw = createLogUpdate(process.stdout)
+  if (!isTerminal) for (const [what, address] of Object.entries(addresses)) process.stdout.write(`${what}: ${address}\n`)
+  while (!signal.aborted) {
+    const figures = await look().catch((error: unknown) => {
+      // The daemon or the database does not answer this once; should it have died, the session hears of it.
+      if (error instanceof TypeError || error instanceof SqlError) return undefined
+      throw error
+    })
+    if (figures && isTerminal) redraw(picture(figures, addresses))
+    else if (figures) process.stdout.write(`${plainLine(figures)}\n`)
+    await rest(isTerminal ? REDRAW_MS : LINE_MS, signal)
+  }
+  if (isTerminal) redraw.done()
+}
+
+/** Resolves after `ms`, or at once when `signal` aborts. */
+async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  // Being told to end is no failure here.
+  await pause(ms, undefined, { signal }).catch(() => undefined)
+}
+
+function addressesOf({ daemon, servers }: Session, mailPage: string | undefined): Addresses {
+  return {
+    ...(mailPage === undefined ? {} : { mails: mailPage }),
+    metrics: `${daemon.url}/metrics`,
+    health: `${daemon.url}/readyz`,
+    broker: servers.brokers.join(', '),
+    // With its password only where it is one that we made up ourselves.
+    database: servers.existing ? withoutPassword(servers.databaseUrl) : servers.databaseUrl,
+    log: daemon.logFile,
+  }
+}
+
+function withoutPassword(databaseUrl: string): string {
+  const url = URL.parse(databaseUrl)
+  if (url === null) return 'as DEMO_DATABASE_URL says'
+  if (url.password !== '') url.password = '***'
+  return url.href
+}

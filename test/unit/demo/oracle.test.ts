@@ -104,6 +104,9 @@ describe('the oracle', () => {
     expect(Object.fromEntries(expected(steps, null).positions)).toEqual({ p1: 1, p3: 2, p4: 3 })
     // A tie of scores.
     expect(Object.fromEntries(expected(steps, 2).positions)).toEqual({ p1: 1, p3: 2, p4: 3 })
+    // A tie of scores goes to who came first, whatever the ids; a tie of both to the lower id.
+    const late = [step([join('b', 5, { joinedAt: 1 }), join('a', 5, { joinedAt: 2 })])]
+    expect(Object.fromEntries(expected(late).positions)).toEqual({ b: 1, a: 2 })
     const twins = [step([join('b', 5, { joinedAt: 1 }), join('a', 5, { joinedAt: 1 })])]
     expect(Object.fromEntries(expected(twins).positions)).toEqual({ a: 1, b: 2 })
   })

@@ -1,0 +1,60 @@
+import type { LiveFigures } from './live-figures.ts'
+
+/** Where to look further, by what is there. */
+export type Addresses = Readonly<Record<string, string>>
+
+/** The whole picture, for a terminal that is redrawn. */
+export function picture(figures: LiveFigures, addresses: Addresses): string {
+  const { groups, mails, leaderboard } = figures
+  return [
+    `${figures.published} events published`,
+    '',
+    table(
+      ['group', 'handled', '/s', 'lag', 'in flight', 'due', 'waiting', 'retries', 'dead letters'],
+      groups.map(({ group, handled, rate, lag, inFlight, due, waiting, retries, deadLetters }) => [
+        group,
+        handled,
+        Math.round(rate),
+        lag,
+        inFlight,
+        due,
+        waiting,
+        retries,
+        deadLetters,
+      ]),
+    ),
+    '',
+    table(
+      ['mails', 'sent'],
+      mails.map(({ type, count }) => [type, count]),
+    ),
+    '',
+    table(
+      [leaderboard.campaign, 'position', 'friends', 'score'],
+      leaderboard.leaders.map(({ name, position, friends, score }) => [name, position, friends, score]),
+    ),
+    '',
+    ...Object.entries(addresses).map(([what, address]) => `${what.padEnd(10)} ${address}`),
+    'Ctrl-C ends it.',
+  ].join('\n')
+}
+
+/** The same in a line, for an output that only grows. */
+export function plainLine({ published, groups, mails, leaderboard }: LiveFigures): string {
+  const sent = mails.reduce((sum, { count }) => sum + count, 0)
+  const states = groups.map(
+    ({ group, handled, rate, lag, inFlight, due, retries, deadLetters }) =>
+      `${group} handled=${handled} rate=${rate.toFixed(1)}/s lag=${lag} in-flight=${inFlight} due=${due} retries=${retries} dead-letters=${deadLetters}`,
+  )
+  const top = leaderboard.leaders.map(({ name }) => name).join(', ')
+  return [`published=${published}`, ...states, `mails=${sent}`, `top of ${leaderboard.campaign}: ${top}`].join(' | ')
+}
+
+/** The first column to the left, figures to the right. */
+function table(head: readonly string[], body: readonly (readonly (string | number)[])[]): string {
+  const rows = [head, ...body.map((row) => row.map(String))]
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows
+    .map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '))
+    .join('\n')
+}
