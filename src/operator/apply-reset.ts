@@ -27,7 +27,10 @@ export async function requireStopped(admin: Pick<LogAdmin, 'groupState'>, group:
  *
  * @throws {OperatorError} saying what is moved and what is not.
  */
-export async function applyReset(plan: ResetPlan, ports: { progress: ProgressAdmin; admin: LogAdmin }): Promise<void> {
+export async function applyReset(
+  plan: ResetPlan,
+  ports: { progress: Pick<ProgressAdmin, 'writeProgress'>; admin: Pick<LogAdmin, 'groupState' | 'setCommitted'> },
+): Promise<void> {
   const { group, topic } = plan
   await requireStopped(ports.admin, group)
   const changes = progressChanges(plan)
