@@ -6,7 +6,7 @@ import type { PartitionRange } from '../worker/log-admin.ts'
  * committed offsets; `new-partition`: the group's other partitions have rows; `data-lost` and `topic-recreated`: the row lies
  * outside the log; `commit-above-row` and `commit-behind-row`: Kafka's report differs from the row, which counts.
  */
-export type OffsetState =
+type OffsetState =
   'ok' | 'not-started' | 'no-row' | 'new-partition' | 'data-lost' | 'topic-recreated' | 'commit-above-row' | 'commit-behind-row'
 
 export interface PartitionOffsets {
