@@ -21,6 +21,9 @@ export interface Watched {
   readonly campaignIds: readonly string[]
 }
 
+/** Between two words about what is left. */
+const TELL_MS = 2_000
+
 /**
  * Waits until nothing is left to do. @throws {OperatorError} something still is at the deadline; it says what.
  */
@@ -29,12 +32,17 @@ export async function untilSettled(
   options: { deadlineMs: number; signal: AbortSignal; onLook: (line: string) => void },
 ): Promise<Remaining> {
   const startedAt = performance.now()
+  let toldAt = startedAt
   for (;;) {
     const remaining = await remainingOf(watched)
     const words = wordsOf(remaining)
     if (words.length === 0) return remaining
-    options.onLook(words.join(', '))
-    if (performance.now() - startedAt > options.deadlineMs) {
+    const now = performance.now()
+    if (now - toldAt > TELL_MS) {
+      toldAt = now
+      options.onLook(`To do: ${words.join(', ')}`)
+    }
+    if (now - startedAt > options.deadlineMs) {
       throw new OperatorError(`After ${Math.round(options.deadlineMs / 1000)} s this is still left: ${words.join(', ')}.`)
     }
     await pause(200, undefined, { signal: options.signal })
