@@ -1,8 +1,8 @@
 /** The publisher's port to the log. */
 export interface EventTransport {
   /**
-   * Appends the messages, those of one key in their order. Resolves when all replicas have acknowledged all of them; when it throws, some may have
-   * been appended, and sending the same again is right: readers know events by their id.
+   * Appends the messages, those of one key in their order. Resolves when all replicas have acknowledged all of them; when it throws, some
+   * may have been appended, and sending the same again is right: readers know events by their id.
    */
   send(
     topic: string,

@@ -15,6 +15,10 @@ export function isBrokerError(error: unknown, type: string): boolean {
   return causes(error).some((cause) => cause.type === type)
 }
 
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
 const MEMBERSHIP_OVER = new Set([
   'REBALANCE_IN_PROGRESS',
   'ILLEGAL_GENERATION',

@@ -64,8 +64,8 @@ export function retrySettings(retries: number) {
 }
 
 /**
- * Sockets that notice a dead peer. kafkajs never closes a half-open connection when a request times out (#919): after `idleMs` without a byte in
- * either direction the socket goes, and kafkajs connects again with its next request.
+ * Sockets that notice a dead peer. kafkajs never closes a half-open connection when a request times out (#919): after `idleMs` without a
+ * byte in either direction the socket goes, and kafkajs connects again with its next request.
  */
 function socketFactory({ idleMs }: { idleMs: number }): ISocketFactory {
   return ({ host, port, ssl, onConnect }) => {

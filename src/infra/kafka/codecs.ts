@@ -5,8 +5,8 @@ import createSnappyCodec from 'kafkajs-snappy'
 import { compressFrame, decompressFrame } from 'lz4-napi'
 
 /**
- * Registers the codecs that kafkajs does not bring: one batch in an unregistered codec kills a consumer for good. For the whole process; gzip is
- * built in. Kafka's lz4 is the frame format, not the raw block.
+ * Registers the codecs that kafkajs does not bring: one batch in an unregistered codec kills a consumer for good. For the whole process;
+ * gzip is built in. Kafka's lz4 is the frame format, not the raw block.
  */
 export function registerCodecs(): void {
   const { CompressionCodecs, CompressionTypes } = kafkajs

@@ -7,10 +7,10 @@ import { createLogProducer } from './producer.ts'
 import type { LogProducer } from './producer.ts'
 
 /**
- * Dead letters in Kafka, with key, value and headers as they were and ours behind them, on the same partition number as long as the topic has it.
- * A letter that our headers make too large for the broker goes without its value, marked `value-omitted: true` (and if need be without its
- * key and headers, marked `headers-omitted: true`): the original stays in the log. A
- * failed publish may have put some letters away: publish all again, a duplicate is harmless.
+ * Dead letters in Kafka, with key, value and headers as they were and ours behind them, on the same partition number as long as the topic
+ * has it. A letter that our headers make too large for the broker goes without its value, marked `value-omitted: true` (and if need be
+ * without its key and headers, marked `headers-omitted: true`): the original stays in the log. A failed publish may have put some letters
+ * away: publish all again, a duplicate is harmless.
  */
 export function createDeadLetterSink(settings: KafkaSettings): DeadLetterSink & { connect(): Promise<void>; disconnect(): Promise<void> } {
   const producer = createLogProducer(settings)

@@ -1,4 +1,4 @@
-import type { Consumer } from 'kafkajs'
+import type { Consumer, ConsumerRunConfig, EachBatchHandler } from 'kafkajs'
 import { fencedAssigner } from './assignment-fence.ts'
 import type { ClientLog } from './client-log.ts'
 import { createKafkaClient, retrySettings } from './client.ts'
@@ -39,6 +39,14 @@ export function createGroupConsumer(
   })
   return { consumer, cut }
 }
+
+/** Nothing is committed and no offset moves but by what `eachBatch` does. */
+export function runConfig(eachBatch: EachBatchHandler): ConsumerRunConfig {
+  return { autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: CONCURRENT_PARTITIONS, eachBatch }
+}
+
+/** More than a member can own, so that no partition waits for another's batch. */
+const CONCURRENT_PARTITIONS = 1_000
 
 /** About ten seconds of trying before kafkajs calls it a crash. */
 const RETRIES = 5

@@ -1,43 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Consumer, EachBatchPayload, Offsets } from 'kafkajs'
 import { backoff } from '../../std/backoff.ts'
-import type { Clock } from '../../std/clock.ts'
-import type { Assignment, SourceHandlers } from '../../worker/record-source.ts'
-import { endsMembership } from './client-error.ts'
-import { createGroupConsumer } from './group-consumer.ts'
-import type { GroupConsumerOptions } from './group-consumer.ts'
+import type { Assignment } from '../../worker/record-source.ts'
+import { asError, endsMembership } from './client-error.ts'
+import { createGroupConsumer, runConfig } from './group-consumer.ts'
 import { withHeartbeats } from './heartbeats.ts'
+import type { MemberHost, MemberOptions } from './member-host.ts'
 import { OwnedAssignment } from './owned-assignment.ts'
 import { fetchedFrom, partitionBatch } from './partition-batch.ts'
 import { partitionControl } from './partition-control.ts'
 import type { PartitionControl } from './partition-control.ts'
 import { within } from './within.ts'
 
-export interface MemberOptions extends GroupConsumerOptions {
-  readonly clock: Clock
-  readonly random: () => number
-}
-
-/** What outlives a member: the source that makes the next one. */
-export interface MemberHost {
-  readonly handlers: SourceHandlers
-  isPaused(): boolean
-  nextEpoch(): number
-  /** The start positions of an assignment are set. */
-  placed(): void
-  /** A batch was handled. */
-  progressed(): void
-  /** kafkajs gave up for a reason that passes, and starts again by itself. */
-  restarting(error: Error): void
-  /** The handlers refused an assignment. */
-  refused(error: Error): void
-}
-
 /** How long a stop waits for the broker's part of a join or a leave before it cuts the connections. */
 const LEAVE_GRACE_MS = 5_000
-
-/** More than a member can own, so that no partition waits for another's batch. */
-const CONCURRENT_PARTITIONS = 1_000
 
 /** One kafkajs consumer, from its first connection to the crash or the stop that ends it. It is not used again. */
 export class GroupMember {
@@ -85,12 +61,7 @@ export class GroupMember {
       await this.#consumer.connect()
       await this.#consumer.subscribe({ topics: [this.#options.topic], fromBeginning: true })
       if (this.#isDraining) return undefined
-      await this.#consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
-        eachBatch: (payload) => this.#eachBatch(payload),
-      })
+      await this.#consumer.run(runConfig((payload) => this.#eachBatch(payload)))
     } catch (error) {
       this.#cut()
       return asError(error)
@@ -113,7 +84,7 @@ export class GroupMember {
     if (!current || assignment !== current || current.ended || !this.#commitThrough) return false
     const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }))
     try {
-      await this.#commitThrough({ topics: [{ topic: this.#options.topic, partitions }] })
+      await this.#commitThrough({ topics: [{ topic: current.topic, partitions }] })
       this.#host.handlers.report({ is: 'committed', offsets })
       return true
     } catch (error) {
@@ -130,7 +101,7 @@ export class GroupMember {
     await Promise.all(this.#running.values())
   }
 
-  /** Leaves the group and disconnects; after {@link drain}. A broker that does not answer within {@link LEAVE_GRACE_MS} is left without a word. */
+  /** Leaves the group and disconnects; after {@link drain}. A broker that does not answer in time is left without a word. */
   async leave(): Promise<void> {
     this.#end(this.#assignment, 'the source stops')
     if (this.#joining) {
@@ -146,14 +117,14 @@ export class GroupMember {
     this.#over.resolve(undefined)
   }
 
-  get #isDraining(): boolean {
+  get #isDraining() {
     return this.#draining.signal.aborted
   }
 
   #beforeJoin(): void {
     this.#end(this.#assignment, 'the member joins again')
     if (this.#isDraining) throw Object.assign(new Error('the source stops'), { retriable: false })
-    // A join from inside a fetch (leader moved, partitions added) leaves the other brokers' fetches running: what they bring is not ours any more.
+    // A join from inside a fetch (leader moved, partitions added) leaves the other brokers' fetches running: nothing of that is ours now.
     this.hold()
     this.#joining ??= Promise.withResolvers()
   }
@@ -220,15 +191,16 @@ export class GroupMember {
     if (this.#isDraining || this.#joining || this.#awaitsJoin || !assignment) return
     this.#commitThrough = (offsets) => payload.commitOffsetsIfNecessary(offsets)
     if (assignment.ended || !assignment.continuesAt(partition, fetchedFrom(payload.batch))) {
-      // A seek that waits explains a batch from elsewhere. Else the offset was out of range and kafkajs went to the oldest record, or the session
-      // lapsed and the broker took us back without a join: the handlers say where to go on.
+      // A seek that waits explains a batch from elsewhere. Else the offset was out of range and kafkajs went to the oldest record, or the
+      // session lapsed and the broker took us back without a join: the handlers say where to go on.
       if (!payload.isStale()) this.#own(assignment.partitions, assignment.memberId)
       return
     }
+    const { heartbeatIntervalMs: intervalMs, clock } = this.#options
     const work = withHeartbeats(() => this.#handle(payload, assignment), {
+      intervalMs,
+      clock,
       beat: () => payload.heartbeat(),
-      intervalMs: this.#options.heartbeatIntervalMs,
-      clock: this.#options.clock,
       failed: (error, silentMs) => this.#beatFailed(assignment, error, silentMs),
     })
     this.#running.set(partition, work)
@@ -271,8 +243,4 @@ export class GroupMember {
     this.#control.seek(partition, offset)
     assignment.moveTo(partition, offset)
   }
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }

@@ -1,8 +1,9 @@
 import type { Clock } from '../../std/clock.ts'
 
 /**
- * Does `work` while the member heartbeats; kafkajs has no timer of its own and is silent while a batch runs. It goes on after the membership is lost:
- * a member that drains during a rebalance must keep its session. Failures are told to `failed`, with how long no beat has succeeded.
+ * Does `work` while the member heartbeats; kafkajs has no timer of its own and is silent while a batch runs. It goes on after the
+ * membership is lost: a member that drains during a rebalance must keep its session. Failures are told to `failed`, with how long no beat
+ * has succeeded.
  */
 export async function withHeartbeats<Result>(
   work: () => Promise<Result>,

@@ -11,8 +11,8 @@ import { resetOffsets } from './offset-reset.ts'
 import { within } from './within.ts'
 
 /**
- * The log's administration over one long-lived kafkajs admin. That client never refreshes its metadata by age, so that partitions added later and
- * leaders moved away escape it for good: whatever fails, or sees fewer partitions than there are, is asked again of a new client.
+ * The log's administration over one long-lived kafkajs admin, which refreshes its metadata with every question. What fails is asked again
+ * of a new client: after an outage in which it lost every broker, the old one may fail for good.
  */
 export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   let connection: Promise<Connection> | undefined
@@ -47,15 +47,11 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
     }
   }
 
-  /** Asks for something of every partition of a topic. */
-  async function askPartitions<Entry>(topic: string, question: (admin: Admin) => Promise<Entry[]>): Promise<Entry[]> {
-    const expected = (await partitionCounts([topic])).get(topic)
-    if (expected === undefined) throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
-    return ask(async (admin) => {
-      const entries = await question(admin)
-      if (entries.length < expected) throw new Error(`topic "${topic}" has ${expected} partitions, but only ${entries.length} were told`)
-      return entries
-    })
+  /** kafkajs would try for long to find a topic that is missing. */
+  async function askOf<Answer>(topic: string, question: (admin: Admin) => Promise<Answer>): Promise<Answer> {
+    if (!(await partitionCounts([topic])).has(topic))
+      throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
+    return ask(question)
   }
 
   function partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
@@ -76,7 +72,7 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   }
 
   async function committed(group: string, topic: string): Promise<Map<number, bigint>> {
-    const entries = await askPartitions(topic, async (admin) => {
+    const entries = await askOf(topic, async (admin) => {
       // Never with resolveOffsets: that one writes.
       const topics = await admin.fetchOffsets({ groupId: group, topics: [topic] })
       return topics.find((found) => found.topic === topic)?.partitions ?? []
@@ -112,11 +108,11 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       )
     },
     ranges: async (topic) => {
-      const entries = await askPartitions(topic, (admin) => admin.fetchTopicOffsets(topic))
+      const entries = await askOf(topic, (admin) => admin.fetchTopicOffsets(topic))
       return new Map(entries.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]))
     },
     offsetsAt: async (topic, time) =>
-      new Map(offsets(await askPartitions(topic, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, time.getTime())))),
+      new Map(offsets(await askOf(topic, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, time.getTime())))),
     committed,
     groupState,
     setCommitted: async (group, topic, wanted) => {

@@ -21,17 +21,21 @@ export interface KafkaSourceOptions {
   readonly maxWaitMs?: number
   /** 1 MiB when not given. */
   readonly maxBytesPerPartition?: number
-  /** Crashes in a row, without a batch handled between them, after which the source gives up. Broker outages do not count once it has joined. */
+  /**
+   * Crashes in a row, without a batch handled between them, after which the source gives up. Broker outages do not count once it has
+   * joined.
+   */
   readonly crashLimit: number
   readonly random?: () => number
   readonly clock?: Clock
 }
 
 /**
- * The log as kafkajs reads it: one group, one topic, one member. Behind it a chain of kafkajs consumers: one that is dead for good is replaced by a
- * new one, with a Kafka object of its own, after a backoff.
+ * The log as kafkajs reads it: one group, one topic, one member. Behind it a chain of kafkajs consumers: one that is dead for good is
+ * replaced by a new one, with a Kafka object of its own, after a backoff.
  *
- * `start` also rejects when `stop` comes before the first join. A batch under way when `stop` is called is not aborted: its caller must let it end.
+ * `start` also rejects when `stop` comes before the first join. A batch under way when `stop` is called is not aborted: its caller must let
+ * it end.
  */
 export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   const clock = options.clock ?? systemClock

@@ -1,7 +1,10 @@
 import type { Batch, IHeaders, KafkaMessage } from 'kafkajs'
 import type { Assignment, HeaderValue, LogRecord, PartitionBatch } from '../../worker/record-source.ts'
 
-/** A batch of kafkajs as the port has it. It goes on after `lastOffset()`, not after the last record: control records and compaction leave holes. */
+/**
+ * A batch of kafkajs as the port has it. It goes on after `lastOffset()`, not after the last record: control records and compaction leave
+ * holes.
+ */
 export function partitionBatch(batch: Batch, assignment: Assignment): PartitionBatch {
   return {
     topic: batch.topic,
@@ -13,7 +16,9 @@ export function partitionBatch(batch: Batch, assignment: Assignment): PartitionB
   }
 }
 
-/** The offset that a batch was fetched from. kafkajs 2.2.4 keeps it unpublished; without it a batch from before a seek looks like any other. */
+/**
+ * The offset that a batch was fetched from. kafkajs 2.2.4 keeps it unpublished; without it a batch from before a seek looks like any other.
+ */
 export function fetchedFrom(batch: Batch): bigint {
   if ('fetchedOffset' in batch && typeof batch.fetchedOffset === 'string') return BigInt(batch.fetchedOffset)
   throw new Error('kafkajs no longer tells the offset that a batch was fetched from')
@@ -36,7 +41,9 @@ function logHeaders(headers: IHeaders): Record<string, HeaderValue | undefined> 
   return result
 }
 
-/** A consumer gets Buffers, and null for a header without a value, which kafkajs does not say and cannot send again; we take it as empty. */
+/**
+ * A consumer gets Buffers, and null for a header without a value, which kafkajs does not say and cannot send again; we take it as empty.
+ */
 function bytes(value: Buffer | string | null): Buffer {
   return typeof value === 'string' ? Buffer.from(value) : (value ?? Buffer.alloc(0))
 }

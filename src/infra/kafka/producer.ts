@@ -16,8 +16,8 @@ export interface LogProducer {
 }
 
 /**
- * Acks of all replicas and no idempotence: kafkajs calls its own experimental, and #1005 reports lost sends. So a retry may double a record; every
- * reader of ours knows records by their event id.
+ * Acks of all replicas and no idempotence: kafkajs calls its own experimental, and #1005 reports lost sends. So a retry may double a
+ * record; every reader of ours knows records by their event id.
  */
 export function createLogProducer(settings: KafkaSettings): LogProducer {
   const { kafka, cut } = createKafkaClient(settings, { retries: 5 })

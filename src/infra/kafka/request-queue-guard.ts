@@ -5,9 +5,9 @@ import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 export const unguardedSchedule = RequestQueue.prototype.scheduleCheckPendingRequests
 
 /**
- * Stops the perpetual timer of kafkajs 2.2.4 (#1704): every connection re-arms a 1 ms timeout even when nothing waits, which costs 5 % of an idle
- * core and makes Node 24 warn of negative timeouts. With nothing pending and no throttle there is nothing to check: the next `push`, or the next
- * reply, calls this again.
+ * Stops the perpetual timer of kafkajs 2.2.4 (#1704): every connection re-arms a 1 ms timeout even when nothing waits, which costs 5 % of
+ * an idle core and makes Node 24 warn of negative timeouts. With nothing pending and no throttle there is nothing to check: the next
+ * `push`, or the next reply, calls this again.
  */
 export function guardRequestQueue(): void {
   RequestQueue.prototype.scheduleCheckPendingRequests = scheduleWhenNeeded

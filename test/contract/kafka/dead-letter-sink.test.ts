@@ -1,3 +1,5 @@
+import net from 'node:net'
+import type { ISocketFactory } from 'kafkajs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createDeadLetterSink } from '../../../src/infra/kafka/dead-letter-sink.ts'
 import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
@@ -95,6 +97,25 @@ test('events go to the partition of their key, in order', async () => {
     )
   }
   expect(textOf(byKey.get('key-0')?.[0]?.record, 'event-type')).toBe('user.signed_up')
+})
+
+test('a producer whose idle connection was closed sends again', async () => {
+  await using s = await scene()
+  const sockets: net.Socket[] = []
+  const socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
+    const socket = net.connect({ host, port }, onConnect)
+    socket.setTimeout(300, () => socket.destroy())
+    sockets.push(socket)
+    return socket
+  }
+  const producer = createEventProducer({ ...kafkaSettings(), socketFactory })
+  await producer.connect()
+  onTestFinished(() => producer.disconnect())
+  const send = (value: string) => producer.send(s.topic, [{ key: 'k', value: Buffer.from(value), headers: {} }])
+  await send('a')
+  await vi.waitFor(() => expect(sockets.every(({ destroyed }) => destroyed)).toBe(true), soon)
+  await send('b')
+  expect(await s.admin.ranges(s.topic)).toEqual(new Map([[0, { low: 0n, high: 2n }]]))
 })
 
 test('an event for a topic that does not exist is told to the operator', async () => {

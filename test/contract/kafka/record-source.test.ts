@@ -151,6 +151,7 @@ test('a running batch hears of the rebalance by its signal, and the group waits 
   await other.start()
   await told.promise
   expect(member.batches[0]?.assignment.signal.aborted).toBe(true)
+  expect(member.reported('assignment-ended')[0]?.reason).toBe('the broker ended the membership')
 })
 
 test('a member whose batch takes longer than the session timeout stays in the group', async () => {
@@ -213,7 +214,10 @@ test('a result of assigned() is dropped when the group has joined again meanwhil
       [1, 0n],
     ]),
   )
-  await vi.waitFor(() => expect([...member.values(), ...other.values()].toSorted()).toEqual(['0:b', '1:b']), soon)
+  for (const partition of [0, 1]) await s.produce(partition, ['c'])
+  const both = () => [...member.values(), ...other.values()].toSorted()
+  await vi.waitFor(() => expect(both()).toEqual(['0:b', '0:c', '1:b', '1:c']), soon)
+  expect(member.assignments).toHaveLength(2)
 })
 
 test('an error of assigned() ends the source with it', async () => {
