@@ -85,7 +85,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     let short = true
     for (const channel of kinds.channels) {
       const limit = free()
-      if (limit <= 0 || stopping) return false
+      if (limit <= 0) break
       if ((closedUntil.get(channel) ?? 0) > clock.now()) continue
       try {
         const first = firstClass(++claims)

@@ -8,7 +8,7 @@ import { createCommitReporter } from './commit-reporter.ts'
 import type { LogAdmin } from './log-admin.ts'
 import { countsOf } from './type-counts.ts'
 import { factOf } from './source-fact.ts'
-import { advanceSkips, type PartitionProgress } from './partition-progress.ts'
+import { advanceSkips, goOnAt, isBehind, type PartitionProgress } from './partition-progress.ts'
 import { readChunks, type ChunkReader, type ReadChunk } from './read-chunks.ts'
 import type { Assignment, PartitionBatch, RecordSource } from './record-source.ts'
 import { StartRefused, startPositions, type StartFrom } from './start-position.ts'
@@ -116,6 +116,7 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
         exemptBelow: row.exemptBelow,
         row: row.next,
         position: row.next,
+        seek: false,
         busy: null,
       })
       commits.note(assignment, row.partition, row.next)
@@ -135,6 +136,11 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
       highWatermark: batch.highWatermark,
       nextOffset: batch.nextOffset,
     })
+    await progress.busy?.catch(() => undefined)
+    if (progress.seek) {
+      progress.seek = false
+      return progress.position
+    }
     const records = batch.records.filter((record) => record.offset >= progress.position)
     for (const chunk of readChunks(reader, records, batch.nextOffset, progress.exemptBelow)) {
       if (batch.assignment.signal.aborted) break
@@ -161,20 +167,26 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
         intents: 0,
         durationMs: 0,
       })
+    armSkips()
+  }
+
+  function armSkips(): void {
     skipTimer ??= setTimeout(() => {
       skipTimer = null
       void writeSkips()
     }, settings.reportEveryMs)
   }
 
+  /** Writes what it can; what was busy, or went on meanwhile, has its turn later. */
   async function writeSkips(): Promise<void> {
     try {
-      for (const progress of await advanceSkips(store, group, topic, partitions.values()))
-        commits.note(progress.assignment, progress.partition, progress.row)
+      const written = await advanceSkips(store, group, topic, partitions.values())
+      for (const progress of written) commits.note(progress.assignment, progress.partition, progress.row)
     } catch (error) {
-      // The rows stay behind for now, which loses nothing: the next accept or the next timer writes them.
+      // The rows stay behind for now, which loses nothing.
       observe({ is: 'commit-failed', group, cause: `progress of skipped records: ${messageOf(error)}` })
     }
+    if (!stopping.signal.aborted && [...partitions.values()].some(isBehind)) armSkips()
   }
 
   /** Returns whether the partition now goes on elsewhere than at the chunk's end. */
@@ -227,8 +239,8 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
       )
       return
     }
-    progress.row = row
-    progress.position = row
+    goOnAt(progress, row)
+    progress.seek = false
   }
 
   /** Ends this group only; the others go on, and readiness says why this one does not. */

@@ -92,7 +92,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     publisher: createPublisher({ transport: producer, topic }),
     sendRaw: (messages) => producer.send(topic, messages),
     daemon,
-    settled: (deadlineMs) => eventually('everything is done', () => unsettled(admin, database.sql, topic), deadlineMs),
+    settled: (deadlineMs = 120_000) => eventually('everything is done', () => unsettled(admin, database.sql, topic), deadlineMs),
     async [Symbol.asyncDispose]() {
       await Promise.all(daemons.map((one) => one[Symbol.asyncDispose]()))
       await Promise.all([smtp.stop(), webhooks.stop(), producer.disconnect(), admin.disconnect()])

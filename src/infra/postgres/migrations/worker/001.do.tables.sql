@@ -83,6 +83,8 @@ CREATE INDEX intents_user ON worker.intents (user_id) WHERE user_id IS NOT NULL;
 -- A recalculation wakes the mails of its campaign that wait for it.
 CREATE INDEX intents_awaiting_position ON worker.intents (campaign_id) WHERE state = 'pending' AND reason = 'awaiting-recalculation';
 CREATE INDEX intents_unfinished_broadcast ON worker.intents (event_id) WHERE class <> 'live' AND state IN ('pending', 'claimed', 'handing_over', 'ambiguous');
+-- What waits for the operator is few, and asked for at every scrape.
+CREATE INDEX intents_held ON worker.intents (group_name, channel) WHERE state = 'held';
 CREATE INDEX intents_finished ON worker.intents (finished_at) WHERE finished_at IS NOT NULL;
 
 -- The last recalculation of each campaign that committed.

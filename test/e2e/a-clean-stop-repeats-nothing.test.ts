@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+import { doubledMails, mixedStory, wrongPositions } from '../support/story.ts'
+
+test('SIGTERM in mid-stream drains, commits and exits 0; the next start goes on where it was and repeats nothing', async () => {
+  await using scene = await setScene()
+  const story = await mixedStory(new Platform(scene.sql), scene, 2_000)
+  const first = scene.daemon()
+  await first.ready()
+  await scene.publisher.publishMany(story.events)
+  await eventually('the daemon is in mid-stream', () => scene.smtp.counters.mails > 100 || String(scene.smtp.counters.mails))
+  first.kill('SIGTERM')
+  expect(await first.exited).toBe(0)
+  expect(scene.smtp.counters.mails).toBeLessThan(story.mails)
+
+  // What Kafka was told is what the database holds, for every partition that moved.
+  const rows = await scene.sql.query<{ group_name: string; partition: number; next_offset: string }>(
+    'SELECT group_name, partition, next_offset FROM worker.progress',
+  )
+  for (const { group_name, partition, next_offset } of rows) {
+    const committed = (await scene.admin.committed(group_name, scene.topic)).get(partition)
+    if (next_offset !== '0') expect({ group_name, partition, committed }).toEqual({ group_name, partition, committed: BigInt(next_offset) })
+  }
+  const claimed = await scene.sql.query(`SELECT id FROM worker.intents WHERE state IN ('claimed', 'handing_over')`)
+  expect(claimed).toEqual([])
+
+  const second = scene.daemon()
+  await second.ready()
+  await scene.settled()
+  expect(scene.smtp.counters.mails).toBe(story.mails)
+  expect(doubledMails(scene)).toEqual([])
+  expect(await wrongPositions(scene, 3)).toEqual([])
+  expect(await second.metrics()).not.toMatch(/messages_total\{[^}]*outcome="duplicate"/)
+})
+
+test('SIGTERM before anything is there ends the boot', async () => {
+  await using scene = await setScene()
+  const daemon = scene.daemon({ DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/nothing' })
+  await eventually(
+    'it waits for the database',
+    () => daemon.lines.some(({ msg }) => msg.includes('the database does not answer')) || 'not yet',
+  )
+  daemon.kill('SIGTERM')
+  expect(await daemon.exited).toBe(0)
+})

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { Platform } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+import { doubledMails, mixedStory } from '../support/story.ts'
+
+const poison: readonly { name: string; value: Buffer; type?: string; reason: string }[] = [
+  { name: 'not JSON', value: Buffer.from('{"id":'), reason: 'not-json' },
+  { name: 'empty', value: Buffer.alloc(0), reason: 'not-json' },
+  { name: 'not UTF-8', value: Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), reason: 'not-utf8' },
+  { name: 'an array', value: Buffer.from('[]'), reason: 'not-an-envelope' },
+  { name: 'nested', value: Buffer.from('['.repeat(100_000)), reason: 'too-deep' },
+]
+
+test('poison records among a thousand good ones end as dead letters, each once, and harm no other', async () => {
+  await using scene = await setScene()
+  const story = await mixedStory(new Platform(scene.sql), scene, 1_000)
+  await scene.daemon().ready()
+
+  const half = story.events.length / 2
+  await scene.publisher.publishMany(story.events.slice(0, half))
+  const key = story.campaigns[0]?.campaignId ?? ''
+  // All three groups handle referral.verified or have to parse what has no header.
+  await scene.sendRaw(poison.map(({ value }) => ({ key, value, headers: {} })))
+  await scene.publisher.publishMany(story.events.slice(half))
+  await scene.settled()
+
+  expect(scene.smtp.counters.mails).toBe(story.mails)
+  expect(doubledMails(scene)).toEqual([])
+  const rows = await scene.sql.query<{ group_name: string; reason: string }>(
+    'SELECT group_name, reason FROM worker.dead_letters ORDER BY group_name, "offset"',
+  )
+  for (const group of ['email-workers', 'position-workers', 'reward-workers']) {
+    expect(rows.filter((row) => row.group_name === group).map((row) => row.reason)).toEqual(poison.map(({ reason }) => reason))
+    const ranges = await scene.admin.ranges(`${scene.topic}.${group}.dlq`)
+    expect([...ranges.values()].reduce((sum, { low, high }) => sum + high - low, 0n)).toBe(BigInt(poison.length))
+  }
+})
