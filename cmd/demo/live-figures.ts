@@ -10,7 +10,7 @@ export interface LiveFigures {
   readonly leaderboard: { readonly campaign: string; readonly leaders: readonly Leader[] }
 }
 
-export interface GroupFigures {
+interface GroupFigures {
   readonly group: string
   /** Records looked at, those of other groups' types left out. */
   readonly handled: number
@@ -24,7 +24,7 @@ export interface GroupFigures {
   readonly deadLetters: number
 }
 
-export interface Leader {
+interface Leader {
   readonly position: number
   readonly name: string
   readonly friends: number

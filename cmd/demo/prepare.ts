@@ -2,6 +2,7 @@ import { openDatabase } from '../../src/infra/postgres/database.ts'
 import type { Database } from '../../src/infra/postgres/database.ts'
 import { migrate } from '../../src/infra/postgres/migrations.ts'
 import { OperatorError } from '../../src/std/failure.ts'
+import { SqlError } from '../../src/std/sql.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import type { LogAdmin } from '../../src/worker/log-admin.ts'
 import { groups } from './oracle.ts'
@@ -23,7 +24,7 @@ export async function prepareTopics(admin: LogAdmin, servers: Servers): Promise<
 /**
  * A database with the tables of platform and worker, open for the platform's part.
  *
- * @throws {OperatorError} it holds what the demo did not write
+ * @throws {OperatorError} it does not answer, or holds what the demo did not write
  */
 export async function prepareDatabase(databaseUrl: string, onProgress: (line: string) => void): Promise<Database> {
   const connection = { connectionString: databaseUrl }
@@ -43,7 +44,8 @@ export async function prepareDatabase(databaseUrl: string, onProgress: (line: st
     return database
   } catch (error) {
     await database.end()
-    throw error
+    if (!(error instanceof SqlError) || error.state !== undefined) throw error
+    throw new OperatorError(`The database does not answer (${error.message}): start it, or correct DEMO_DATABASE_URL.`)
   }
 }
 

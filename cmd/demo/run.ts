@@ -3,6 +3,7 @@ import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { playLive } from './live.ts'
 import { playOnce, summaryOf } from './once.ts'
 import { withSession } from './session.ts'
+import type { Session } from './session.ts'
 
 interface Options {
   readonly once?: true
@@ -42,12 +43,12 @@ export async function main(args: readonly string[]): Promise<number> {
   const session = { existing: existing ?? false, seed, environment: process.env, signal: stopping.signal, onProgress }
   try {
     if (!once) {
-      await withSession({ ...session, mailsToShow: 500 }, (running) => playLive(running, { signal: stopping.signal }))
+      const play = (running: Session) => playLive(running, { signal: stopping.signal })
+      await withSession({ ...session, mailsToShow: 500 }, play, () => true)
       return 0
     }
-    const judged = await withSession({ ...session, mailsToShow: 0 }, (running) =>
-      playOnce(running, { events, signal: stopping.signal, onProgress }),
-    )
+    const play = (running: Session) => playOnce(running, { events, signal: stopping.signal, onProgress })
+    const judged = await withSession({ ...session, mailsToShow: 0 }, play, ({ differences }) => differences.length === 0)
     process.stdout.write(`${json ? JSON.stringify(judged.report) : summaryOf(judged)}\n`)
     for (const difference of judged.differences) process.stderr.write(`${difference}\n`)
     return judged.differences.length === 0 ? 0 : 1

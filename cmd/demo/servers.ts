@@ -3,7 +3,7 @@ import { startLocalStack } from '../../stack/local-stack.ts'
 import type { SmtpSink } from '../../stack/smtp-sink.ts'
 import { startWebhookSink } from '../../stack/webhook-sink.ts'
 import type { WebhookSink } from '../../stack/webhook-sink.ts'
-import { OperatorError } from '../../src/std/failure.ts'
+import { messageOf, OperatorError } from '../../src/std/failure.ts'
 
 /** What the demo plays on: servers of its own, or those of somebody who named them. */
 export interface Servers {
@@ -26,12 +26,18 @@ export interface ServerOptions {
   readonly onProgress: (line: string) => void
 }
 
-/** Kafka, PostgreSQL and the two sinks, on this machine and gone with this process. */
+/**
+ * Kafka, PostgreSQL and the two sinks, on this machine and gone with this process.
+ *
+ * @throws {OperatorError} one of them does not come up; the stack's own sentence
+ */
 export async function startOwnServers({ mailsToShow, onProgress }: ServerOptions): Promise<Servers> {
   const stack = await startLocalStack({
     smtp: mailsToShow > 0 ? { keepBodies: true, keepMails: mailsToShow } : {},
     webhooks: mailsToShow > 0 ? { keepCalls: 100 } : { keepBodies: true },
     onProgress,
+  }).catch((error: unknown) => {
+    throw new OperatorError(messageOf(error))
   })
   try {
     return {

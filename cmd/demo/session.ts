@@ -5,6 +5,7 @@ import type { Database } from '../../src/infra/postgres/database.ts'
 import { createPublisher } from '../../src/events/publisher.ts'
 import { createEventProducer } from '../../src/infra/kafka/event-producer.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
+import { messageOf } from '../../src/std/failure.ts'
 import type { LogAdmin } from '../../src/worker/log-admin.ts'
 import { startDaemon } from './daemon.ts'
 import type { Daemon } from './daemon.ts'
@@ -38,11 +39,18 @@ export interface SessionOptions {
   readonly onProgress: (line: string) => void
 }
 
-/** Runs `work` on servers, tables, topics and a daemon made for it, and puts all away afterwards, the daemon first. */
-export async function withSession<Result>(options: SessionOptions, work: (session: Session) => Promise<Result>): Promise<Result> {
+/**
+ * Runs `work` on servers, tables, topics and a daemon made for it, and puts all away afterwards, the daemon first; its log stays where it is unless
+ * `isGood` says that nobody will want to read it.
+ */
+export async function withSession<Result>(
+  options: SessionOptions,
+  work: (session: Session) => Promise<Result>,
+  isGood: (result: Result) => boolean,
+): Promise<Result> {
   const { signal, onProgress } = options
   const ends: (() => Promise<unknown>)[] = []
-  let isGood = false
+  let keepLog = true
   try {
     const servers = options.existing ? await useExistingServers(options.environment) : await startOwnServers(options)
     ends.push(() => servers.stop())
@@ -64,8 +72,7 @@ export async function withSession<Result>(options: SessionOptions, work: (sessio
     await writer.begin(story.setting, createAddresses(servers))
 
     const folder = await mkdtemp(join(tmpdir(), 'kafka-worker-demo-'))
-    // After a failure somebody will want to read it.
-    ends.push(async () => (isGood ? rm(folder, { recursive: true, force: true }) : undefined))
+    ends.push(async () => (keepLog ? undefined : rm(folder, { recursive: true, force: true })))
     const daemon = await startDaemon(servers, join(folder, 'daemon.log'), signal)
     ends.push(async () => onProgress(`The daemon ended with ${await daemon.stop()}.`))
     onProgress(`The daemon was ready after ${(daemon.readyMs / 1000).toFixed(1)} s; its log is ${daemon.logFile}`)
@@ -75,10 +82,13 @@ export async function withSession<Result>(options: SessionOptions, work: (sessio
     const campaignIds = story.setting.campaigns.map(({ id }) => id)
     const session = { servers, database, admin, daemon, story, player, campaignIds }
     const result = await Promise.race([work(session), daemon.died])
-    isGood = true
+    keepLog = !isGood(result)
     return result
   } finally {
-    for (const end of ends.toReversed()) await end()
+    for (const end of ends.toReversed()) {
+      // One that fails must not keep the others running, nor hide why we are here.
+      await end().catch((error: unknown) => onProgress(messageOf(error)))
+    }
   }
 }
 

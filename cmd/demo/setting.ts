@@ -9,7 +9,7 @@ export interface Setting {
   readonly endpoints: readonly Endpoint[]
 }
 
-export interface Account {
+interface Account {
   readonly id: string
   readonly name: string
   readonly slug: string
@@ -30,7 +30,7 @@ export interface Campaign {
   readonly share: number
 }
 
-export interface Template {
+interface Template {
   readonly id: string
   readonly campaignId: string
   readonly name: string
@@ -53,7 +53,7 @@ export interface Reward {
   readonly path: string | null
 }
 
-export interface Endpoint {
+interface Endpoint {
   readonly id: string
   readonly accountId: string
   readonly campaignId: string | null

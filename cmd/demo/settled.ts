@@ -57,7 +57,7 @@ async function remainingOf(watched: Watched): Promise<Remaining> {
   return { lag, unfinished, dirty: unfinished.length > 0 ? 0 : await dirtyOf(watched) }
 }
 
-export function wordsOf({ lag, unfinished, dirty }: Remaining): string[] {
+function wordsOf({ lag, unfinished, dirty }: Remaining): string[] {
   const behind = Object.entries(lag).filter(([, records]) => records > 0)
   return [
     ...behind.map(([group, records]) => `${group} is ${records} records behind`),

@@ -47,7 +47,7 @@ export interface Referral {
 }
 
 /** A row of `user_rewards`. */
-export interface Grant {
+interface Grant {
   readonly id: string
   readonly campaignId: string
   readonly personId: string

@@ -29,7 +29,7 @@ export interface Publisher {
   publishMany(events: readonly TypedInput[]): Promise<readonly Published[]>
 }
 
-export interface Published {
+interface Published {
   /** The id that every consumer knows the event by; telling the same fact again gives the same id. */
   readonly eventId: string
 }

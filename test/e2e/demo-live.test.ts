@@ -9,8 +9,8 @@ import { cleanEnvironment } from '../../stack/worker-environment.ts'
 interface LiveDemo {
   readonly child: ChildProcess
   readonly exited: Promise<unknown>
-  stdout(): string
-  stderr(): string
+  readonly stdout: () => string
+  readonly stderr: () => string
   /** What it says after `name: `. */
   address(name: string): Promise<string>
 }
