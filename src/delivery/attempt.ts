@@ -5,9 +5,14 @@ import type { IntentStore, Ledger, Reply, Settlement } from './intent-store.ts'
 import type { AttemptEnd, EndedNote } from './kind.ts'
 import type { Sql } from '../std/sql.ts'
 
-/** `unavailable`: nothing was started; the claim is to be given back and the channel left alone for a while. */
+/**
+ * `recorded` settles when the end of the attempt is in the database: a worker need not wait for it, a stop must.
+ * `unavailable`: nothing was started; the claim is to be given back and the channel left alone for a while.
+ */
 export type Executed =
-  { readonly is: 'done' } | { readonly is: 'lost' } | { readonly is: 'unavailable'; readonly reason: string; readonly retryAfterMs: number }
+  | { readonly is: 'done'; readonly recorded?: Promise<void> }
+  | { readonly is: 'lost' }
+  | { readonly is: 'unavailable'; readonly reason: string; readonly retryAfterMs: number }
 
 export interface AlsoAtEnd {
   readonly ended?: ((end: AttemptEnd, tx: Sql) => Promise<EndedNote | undefined>) | undefined

@@ -71,12 +71,9 @@ async function handOver<Channel extends 'email' | 'webhook'>(
     const performed = await perform(channel, intent, started, message, slot, signal)
     slot.release()
     const schedule = kind.schedule?.(message) ?? channel.schedule
-    await attempt.end(settlementOf(executor, performed, attempt.note, intent.attempt + 1, schedule), {
-      ended: endedOf(kind, intent),
-      ledger: channel.ledger,
-      reply: performed.reply,
-    })
-    return attempt.executed
+    const settlement = settlementOf(executor, performed, attempt.note, intent.attempt + 1, schedule)
+    const books = { ended: endedOf(kind, intent), ledger: channel.ledger, reply: performed.reply }
+    return { is: 'done', recorded: attempt.end(settlement, books) }
   } finally {
     slot.release()
   }

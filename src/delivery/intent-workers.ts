@@ -25,9 +25,10 @@ export interface RunningIntent {
 }
 
 /**
- * The workers of one group: `poolSize` intents at a time, claimed from the database, as many as there are free workers and no
- * more. An intent that was just accepted is taken from memory instead, but only while the last claim came back short: as
- * long as older work waits, it goes first.
+ * The workers of one group: `poolSize` intents at a time, claimed from the database; half as many again are claimed ahead, so
+ * that no worker waits for a query. An intent that was just accepted is taken from memory instead, one per free worker, and
+ * only while the last claim came back short: as long as older work waits, it goes first. A worker is free again when the
+ * other side has answered; writing that down goes on beside the next intent.
  */
 export interface IntentWorkers {
   start(): void
@@ -39,9 +40,6 @@ export interface IntentWorkers {
   /** Time is up: running sends are cut off and recorded as far as they can be. */
   abort(): void
 }
-
-/** How long workers that are becoming free are gathered into one claim. */
-const GATHER_MS = 5
 
 /** While live work never runs out, one claim in ten begins with broadcasts and one in forty with replays. */
 function firstClass(claims: number): ClaimRequest['first'] {
@@ -55,6 +53,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   const queue = new PQueue({ concurrency: poolSize })
   const running = new Map<string, RunningIntent>()
   const waiting = new Map<string, Intent>()
+  const recording = new Set<Promise<void>>()
   const closedUntil = new Map<ChannelName, number>()
   const down = new Set<ChannelName>()
   const cut = new AbortController()
@@ -66,17 +65,15 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   let loop: Promise<void> | null = null
   let stopped: Promise<void> | null = null
 
-  const free = () => poolSize - queue.pending - queue.size - reserved
+  const ahead = Math.floor(poolSize / 2)
+  /** Intents that may still be claimed; of them `ahead` wait for a worker. */
+  const room = () => poolSize + ahead - queue.pending - queue.size - reserved
   const leaseMs = (channel: ChannelName) => channels[channel].deadlineMs * 2
 
   async function run(): Promise<void> {
     while (!stopping) {
-      if (free() <= 0) {
-        await woken(settings.pollMs)
-        continue
-      }
-      if (free() < poolSize / 2 && !claimedShort) await clock.sleep(GATHER_MS)
-      if (await claimOnce()) await woken(settings.pollMs)
+      const worthAQuery = Math.max(1, Math.floor(ahead / 2))
+      if (room() < worthAQuery || (await claimOnce())) await woken(settings.pollMs)
     }
   }
 
@@ -84,7 +81,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   async function claimOnce(): Promise<boolean> {
     let short = true
     for (const channel of kinds.channels) {
-      const limit = free()
+      const limit = room()
       if (limit <= 0) break
       if ((closedUntil.get(channel) ?? 0) > clock.now()) continue
       try {
@@ -113,20 +110,29 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     try {
       const executed = await executeIntent(executor, intent, cut.signal)
       if (executed.is === 'unavailable') await close(intent, executed.reason, executed.retryAfterMs)
-      else open(intent.channel)
+      if (executed.is === 'done' && executed.recorded !== undefined) {
+        open(intent.channel)
+        await record(intent, executed.recorded)
+      }
     } catch (error) {
-      // Whatever was started is recorded in its row; the lease decides who goes on with it, and when.
-      observe({
-        is: 'execution-failed',
-        group,
-        channel: intent.channel,
-        intentId: intent.id,
-        cause: error instanceof SqlError ? `database: ${describeFault(error)}` : describeFault(error),
-      })
+      failed(intent, error)
     } finally {
       running.delete(intent.id)
       if (!claimedShort) notify()
     }
+  }
+
+  /** Waits only when more ends are being written than there are workers: the database is slow then, and they would pile up. */
+  async function record(intent: Intent, recorded: Promise<void>): Promise<void> {
+    const tracked = recorded.catch((error: unknown) => failed(intent, error)).finally(() => recording.delete(tracked))
+    recording.add(tracked)
+    if (recording.size > poolSize) await Promise.race(recording)
+  }
+
+  /** Whatever was started is recorded in its row; the lease decides who goes on with it, and when. */
+  function failed({ id, channel }: Intent, error: unknown): void {
+    const cause = error instanceof SqlError ? `database: ${describeFault(error)}` : describeFault(error)
+    observe({ is: 'execution-failed', group, channel, intentId: id, cause })
   }
 
   async function close(intent: Intent, reason: string, retryAfterMs: number): Promise<void> {
@@ -146,7 +152,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   function reserve(): ReturnType<IntentWorkers['reserve']> {
     const channel = kinds.channels[0]
     const count =
-      channel === undefined || stopping || !claimedShort || (closedUntil.get(channel) ?? 0) > clock.now() ? 0 : Math.max(0, free())
+      channel === undefined || stopping || !claimedShort || (closedUntil.get(channel) ?? 0) > clock.now() ? 0 : Math.max(0, room() - ahead)
     reserved += count
     return {
       handOver: channel === undefined || count === 0 ? null : { owner, slots: [{ channel, count, leaseMs: leaseMs(channel) }] },
@@ -190,6 +196,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         // Not given back for lack of a database: their leases give them back later.
         await store.release([...waiting.values()].map((intent) => intent.claim)).catch(() => undefined)
         await queue.onIdle()
+        await Promise.all(recording)
       })()
       return stopped
     },

@@ -37,6 +37,9 @@ const IDLE_IN_TRANSACTION_MS = 30_000
 /** What the network may add to the server's own statement timeout before the connection counts as dead. */
 const ANSWER_MARGIN_MS = 5_000
 
+/** Prepared statements per connection at most. */
+const MAX_PREPARED = 200
+
 /**
  * Connects on first use. `onTrouble` hears of connections that broke outside of any statement (nobody else would) and of
  * those that broke under one.
@@ -56,6 +59,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
     keepAliveInitialDelayMillis: 10_000,
   })
   const broken = new WeakSet<ClientBase>()
+  const names = new Map<string, string>()
 
   // Both listeners keep the process alive: an 'error' event that nobody hears is thrown. The pool hears its idle clients
   // only; a client that is checked out needs a listener of its own.
@@ -80,7 +84,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
 
   async function run(client: PoolClient, text: string, parameters?: readonly unknown[]): Promise<QueryResult> {
     try {
-      return await client.query(text, parameters && [...parameters])
+      return await client.query(parameters === undefined ? { text } : { ...prepared(text), values: [...parameters] })
     } catch (error) {
       if (isConnectionLost(error)) broken.add(client)
       throw sqlErrorOf(error)
@@ -114,6 +118,20 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
       if (command !== 'COMMIT') throw new SqlError('The transaction was rolled back: a statement in it had failed.', { state: '25P02' })
       return result
     })
+  }
+
+  /**
+   * Statements with parameters are prepared once per connection: planning the joins of one mail costs the server more than
+   * running them. A role or proxy that cannot keep prepared statements between transactions cannot be used.
+   */
+  function prepared(text: string): { text: string; name?: string } {
+    let name = names.get(text)
+    if (name === undefined) {
+      // Our texts are constants and few; whatever builds new ones for ever must not fill the server's memory.
+      if (names.size >= MAX_PREPARED) return { text }
+      names.set(text, (name = `kafka_worker_${names.size}`))
+    }
+    return { text, name }
   }
 
   let ended: Promise<void> | undefined
