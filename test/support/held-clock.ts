@@ -1,0 +1,42 @@
+import type { Clock } from '../../src/std/clock.ts'
+
+/** A clock that stands still until the test moves it: who sleeps is woken by {@link HeldClock.pass}, or by its own signal. */
+export interface HeldClock extends Clock {
+  /** Milliseconds that each of those who sleep now has asked for. */
+  readonly sleeping: readonly number[]
+  /** Lets `ms` go by, and wakes those whose time has come. */
+  pass(ms: number): void
+}
+
+export function createHeldClock(startMs = Date.UTC(2030, 0, 1)): HeldClock {
+  const sleepers = new Set<{ ms: number; until: number; wake: () => void }>()
+  let now = startMs
+  return {
+    get sleeping() {
+      return [...sleepers].map(({ ms }) => ms)
+    },
+    now: () => now,
+    pass(ms) {
+      now += ms
+      for (const sleeper of sleepers) if (sleeper.until <= now) sleeper.wake()
+    },
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted === true) {
+          resolve()
+          return
+        }
+        const sleeper = {
+          ms,
+          until: now + ms,
+          wake: () => {
+            sleepers.delete(sleeper)
+            signal?.removeEventListener('abort', sleeper.wake)
+            resolve()
+          },
+        }
+        sleepers.add(sleeper)
+        signal?.addEventListener('abort', sleeper.wake, { once: true })
+      }),
+  }
+}

@@ -1,0 +1,98 @@
+import type { IntentDraft } from '../../src/delivery/intent.ts'
+import type { AcceptedEvent, AcceptResult, AcceptStore, Chunk, EventEnding, ProgressRow } from '../../src/worker/accept-store.ts'
+
+/**
+ * The accept store of one group and topic in memory. It compares and sets rows, knows outcomes by id and content, and writes
+ * all of a chunk or nothing, as the real one does (test/contract/postgres/accept-store.test.ts).
+ */
+export class MemoryAcceptStore implements AcceptStore {
+  readonly rows = new Map<number, ProgressRow>()
+  readonly outcomes = new Map<string, { readonly hash: string; readonly ending: EventEnding }>()
+  readonly intents = new Map<string, IntentDraft>()
+  readonly deadLetters = new Set<string>()
+  /** Every chunk that was tried, in order. */
+  readonly tried: Chunk[] = []
+  /** What the database says no with before anything of the chunk is written; null lets it pass. */
+  refuses: (chunk: Chunk) => unknown = () => null
+  /** What happens to the answer after the commit: an error loses it. */
+  losesAnswer: (chunk: Chunk) => unknown = () => null
+  /** Waited for before anything is looked at: holds an accept under way. */
+  gate: Promise<void> = Promise.resolve()
+  /** Thrown by everything but accept while it is set. */
+  away: Error | null = null
+
+  async accept(chunk: Chunk): Promise<AcceptResult> {
+    this.tried.push(chunk)
+    await this.gate
+    const refused = this.refuses(chunk)
+    if (refused instanceof Error) throw refused
+    const row = this.rows.get(chunk.partition)
+    if (row === undefined || row.next !== chunk.expected) return { is: 'moved', row: row?.next ?? null }
+    const result = this.#write(chunk, row)
+    const lost = this.losesAnswer(chunk)
+    if (lost instanceof Error) throw lost
+    return result
+  }
+
+  #write(chunk: Chunk, row: ProgressRow): AcceptResult {
+    const known = new Map([...this.outcomes].map(([id, { hash }]) => [id, hash]))
+    const conflicts: bigint[] = []
+    const fresh: AcceptedEvent[] = []
+    const endings = new Map<bigint, EventEnding>()
+    for (const event of chunk.events) {
+      const hash = Buffer.from(event.contentHash).toString('hex')
+      const before = known.get(event.eventId)
+      if (before === undefined) {
+        known.set(event.eventId, hash)
+        fresh.push(event)
+        endings.set(event.offset, event.drafts.length === 0 ? 'no-effect' : 'accepted')
+      } else if (before === hash) endings.set(event.offset, 'repeated')
+      else conflicts.push(event.offset)
+    }
+    if (conflicts.length > 0) return { is: 'conflict', offsets: conflicts }
+
+    let intents = 0
+    for (const event of fresh) {
+      const unspent = event.drafts.filter((draft) => !this.intents.has(draft.key))
+      if (unspent.length === 0 && event.drafts.length > 0) endings.set(event.offset, 'duplicate')
+      for (const draft of unspent) this.intents.set(draft.key, draft)
+      intents += unspent.length
+      const ending = endings.get(event.offset) ?? 'accepted'
+      this.outcomes.set(event.eventId, { hash: Buffer.from(event.contentHash).toString('hex'), ending })
+    }
+    const passed = chunk.passed.map(({ offset }) => `${chunk.partition}/${offset}`).filter((position) => !this.deadLetters.has(position))
+    for (const position of passed) this.deadLetters.add(position)
+    this.rows.set(chunk.partition, { ...row, next: chunk.next })
+    return { is: 'accepted', endings, deadLetters: passed.length, intents, handedOver: [] }
+  }
+
+  async readProgress(): Promise<readonly ProgressRow[]> {
+    if (this.away !== null) throw this.away
+    return [...this.rows.values()]
+  }
+
+  async createProgress(_group: string, _topic: string, rows: readonly ProgressRow[]): Promise<void> {
+    if (this.away !== null) throw this.away
+    for (const row of rows) if (!this.rows.has(row.partition)) this.rows.set(row.partition, row)
+  }
+
+  async advance(
+    _group: string,
+    _topic: string,
+    moves: readonly { partition: number; expected: bigint; next: bigint }[],
+  ): Promise<readonly number[]> {
+    await this.gate
+    if (this.away !== null) throw this.away
+    return moves.flatMap(({ partition, expected, next }) => {
+      const row = this.rows.get(partition)
+      if (row === undefined || row.next !== expected) return []
+      this.rows.set(partition, { ...row, next })
+      return [partition]
+    })
+  }
+
+  /** Puts the row of a partition somewhere, whoever was there before. */
+  put(partition: number, next: bigint): void {
+    this.rows.set(partition, { partition, next, exemptBelow: 0n })
+  }
+}

@@ -1,0 +1,77 @@
+import type { Assignment, LogRecord, RecordSource, SourceHandlers } from '../../src/worker/record-source.ts'
+
+/** A log in the test's hand: it joins, hands over batches and ends assignments when the test says so. */
+export class MemorySource implements RecordSource {
+  readonly #ended = Promise.withResolvers<void>()
+  readonly ended = this.#ended.promise
+  readonly calls: string[] = []
+  readonly committed: Record<number, bigint>[] = []
+  #handlers: SourceHandlers | null = null
+  #assignment: { assignment: Assignment; end: AbortController } | null = null
+  #epoch = 0
+  #stopping = false
+
+  async start(handlers: SourceHandlers): Promise<void> {
+    this.#handlers = handlers
+    this.calls.push('start')
+  }
+
+  /** Joins the group anew; gives where each partition starts. */
+  async join(...partitions: readonly number[]): Promise<Record<number, bigint>> {
+    this.#assignment?.end.abort()
+    const end = new AbortController()
+    const assignment = { epoch: ++this.#epoch, topic: 'domain-events', partitions, signal: end.signal }
+    this.#assignment = { assignment, end }
+    const positions = await this.#told.assigned(assignment)
+    return Object.fromEntries(positions)
+  }
+
+  /** Hands over a batch of the current assignment, or of `assignment`; gives where the partition goes on. */
+  batch(partition: number, records: readonly LogRecord[], nextOffset: number, assignment = this.assignment): Promise<bigint> {
+    const batch = { topic: 'domain-events', partition, records, nextOffset: BigInt(nextOffset), highWatermark: 1_000n, assignment }
+    return this.#told.batch(batch)
+  }
+
+  /** The group has another owner, or the session is over. */
+  endAssignment(): void {
+    this.#assignment?.end.abort()
+  }
+
+  /** The client cannot recover by itself. */
+  lose(error: Error): void {
+    this.#ended.reject(error)
+  }
+
+  get assignment(): Assignment {
+    if (this.#assignment === null) throw new Error('join first')
+    return this.#assignment.assignment
+  }
+
+  get #told(): SourceHandlers {
+    if (this.#handlers === null) throw new Error('start first')
+    return this.#handlers
+  }
+
+  pause(): void {
+    this.calls.push('pause')
+  }
+
+  resume(): void {
+    this.calls.push('resume')
+  }
+
+  async commit(assignment: Assignment, offsets: ReadonlyMap<number, bigint>): Promise<boolean> {
+    if (assignment.signal.aborted) return false
+    this.committed.push(Object.fromEntries(offsets))
+    return true
+  }
+
+  async stop(flush?: () => Promise<void>): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
+    await flush?.()
+    this.calls.push('stop')
+    this.endAssignment()
+    this.#ended.resolve()
+  }
+}

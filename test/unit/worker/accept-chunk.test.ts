@@ -1,0 +1,280 @@
+import { describe, expect, it } from 'vitest'
+import { contentHashOf } from '../../../src/events/identity.ts'
+import { SqlError } from '../../../src/std/sql.ts'
+import { acceptChunk } from '../../../src/worker/accept-chunk.ts'
+import type { AcceptResult, Chunk } from '../../../src/worker/accept-store.ts'
+import type { Fact } from '../../../src/worker/fact.ts'
+import type { Faulty, ReadChunk } from '../../../src/worker/read-chunks.ts'
+import { createAcceptorScene } from '../../support/acceptor.ts'
+import { recordOf, recordOfEvent } from '../../support/log-records.ts'
+import { sampleEvent } from '../../support/sample-event.ts'
+
+type ReadEvent = ReadChunk['events'][number]
+
+/** The event at an offset, with one draft; `n` sets whose it is, `id` another id. */
+function event(offset: number, { n = offset, id = sampleEvent('user.verified', n).id } = {}): ReadEvent {
+  const content = sampleEvent('user.verified', n)
+  const draft = { kind: 'mail', version: 1, channel: 'email' as const, key: `mail:${id}`, campaignId: content.campaign_id, data: {} }
+  const contentHash = contentHashOf('user.verified', content.data)
+  return {
+    record: recordOfEvent(offset, content),
+    accepted: { offset: BigInt(offset), eventId: id, type: content.type, at: new Date(0), contentHash, drafts: [draft] },
+  }
+}
+
+function faulty(offset: number): Faulty {
+  const record = recordOf(offset, '{')
+  return { record, eventId: null, type: null, contentHash: null, reason: 'not-json', detail: 'the value is not JSON' }
+}
+
+function chunkOf(next: number, events: readonly ReadEvent[], faults: readonly Faulty[] = []): ReadChunk {
+  return { next: BigInt(next), events, faulty: faults, skipped: new Map() }
+}
+
+const never = new AbortController().signal
+const place = { partition: 0, expected: 0n, signal: never }
+const holds = (chunk: Chunk, poison: ReadEvent) => chunk.events.some(({ eventId }) => eventId === poison.accepted.eventId)
+const dataException = new SqlError('invalid input', { state: '22P02' })
+const lostConnection = new SqlError('connection terminated', {})
+const named = (facts: readonly Fact[], is: Fact['is']) => facts.filter((fact) => fact.is === is)
+
+describe('a good chunk', () => {
+  it('is one transaction, and its dead letters are acknowledged before it', async () => {
+    const { acceptor, store, letters, facts } = createAcceptorScene()
+    store.refuses = () => {
+      expect(letters).toHaveLength(1)
+      return null
+    }
+    const end = await acceptChunk(acceptor, place, chunkOf(5, [event(0), event(2)], [faulty(1)]))
+    expect(end).toMatchObject({ is: 'accepted', intents: 2, deadLetters: 1 })
+    expect(end).toHaveProperty(
+      'endings',
+      new Map([
+        [0n, 'accepted'],
+        [2n, 'accepted'],
+        [1n, 'dead-letter'],
+      ]),
+    )
+    expect(store.tried).toHaveLength(1)
+    expect(store.rows.get(0)?.next).toBe(5n)
+    expect(letters).toMatchObject([{ topic: 'domain-events', partition: 0, group: 'test-workers', reason: 'not-json', attempts: 1 }])
+    expect(facts).toMatchObject([{ is: 'dead-lettered', offset: 1n, reason: 'not-json' }])
+  })
+
+  it('passes the hand-over on, and settles the desk whatever became of the accept', async () => {
+    const { acceptor, store } = createAcceptorScene()
+    const taken: (AcceptResult | null)[] = []
+    const handOver = { owner: 'me', slots: [{ channel: 'email', count: 3, leaseMs: 1 }] }
+    const desk = { ...acceptor, reserveHandOver: () => ({ handOver, taken: (result: AcceptResult | null) => taken.push(result) }) }
+    let tries = 0
+    store.refuses = () => (++tries === 1 ? lostConnection : null)
+    await acceptChunk(desk, place, chunkOf(1, [event(0)]))
+    expect(taken).toMatchObject([null, { is: 'accepted' }])
+    expect(store.tried.map((chunk) => chunk.handOver)).toEqual([handOver, handOver])
+  })
+
+  it('whose row has moved is not written; nothing is reported of it', async () => {
+    const { acceptor, store, facts } = createAcceptorScene()
+    store.put(0, 7n)
+    expect(await acceptChunk(acceptor, place, chunkOf(5, [event(0)], [faulty(1)]))).toEqual({ is: 'moved', row: 7n })
+    store.rows.clear()
+    expect(await acceptChunk(acceptor, place, chunkOf(5, [event(0)]))).toEqual({ is: 'moved', row: null })
+    expect(store.intents.size).toBe(0)
+    expect(facts).toEqual([])
+  })
+})
+
+describe('one poisonous event', () => {
+  it('is found among the good ones and dead-lettered alone, in log order, the others with their effects', async () => {
+    const { acceptor, store, letters, facts } = createAcceptorScene()
+    const poison = event(2)
+    store.refuses = (chunk) => (holds(chunk, poison) ? dataException : null)
+    const end = await acceptChunk(acceptor, place, chunkOf(9, [event(0), poison, event(3), event(5)], [faulty(1)]))
+    expect(end).toMatchObject({ is: 'accepted', intents: 3, deadLetters: 2 })
+    expect([...(end.is === 'accepted' ? end.endings : [])]).toEqual([
+      [0n, 'accepted'],
+      [1n, 'dead-letter'],
+      [2n, 'dead-letter'],
+      [3n, 'accepted'],
+      [5n, 'accepted'],
+    ])
+    expect(store.rows.get(0)?.next).toBe(9n)
+    expect(store.outcomes.size).toBe(3)
+    expect(named(facts, 'dead-lettered')).toMatchObject([
+      { offset: 1n, reason: 'not-json' },
+      { offset: 2n, reason: 'database-rejected', detail: 'SQLSTATE 22P02', eventId: poison.accepted.eventId, type: 'user.verified' },
+    ])
+    expect(letters.filter(({ reason }) => reason === 'database-rejected')).toMatchObject([{ attempts: 2, record: { offset: 2n } }])
+    expect(named(facts, 'waiting')).toEqual([])
+  })
+
+  it('is given up only after it has failed alone twice, with an accept of nothing but the row between', async () => {
+    const { acceptor, store } = createAcceptorScene()
+    const poison = event(0)
+    store.refuses = (chunk) => (holds(chunk, poison) ? dataException : null)
+    await acceptChunk(acceptor, place, chunkOf(1, [poison]))
+    expect(store.tried.map(({ events, passed, next }) => [events.length, passed.length, next])).toEqual([
+      [1, 0, 1n],
+      [0, 0, 0n],
+      [1, 0, 1n],
+      [0, 1, 1n],
+    ])
+  })
+
+  it('that goes through the second time was none', async () => {
+    const { acceptor, store, letters } = createAcceptorScene()
+    let tries = 0
+    store.refuses = (chunk) => (chunk.events.length > 0 && ++tries === 1 ? dataException : null)
+    expect(await acceptChunk(acceptor, place, chunkOf(1, [event(0)]))).toMatchObject({ is: 'accepted', intents: 1 })
+    expect(letters).toEqual([])
+  })
+
+  it('is not blamed while even the row alone cannot be written: that is waited for', async () => {
+    const { acceptor, store, letters, facts } = createAcceptorScene()
+    let broken = 3
+    store.refuses = (chunk) => {
+      if (chunk.events.length > 0) return broken > 0 ? dataException : null
+      return broken-- > 0 ? dataException : null
+    }
+    expect(await acceptChunk(acceptor, place, chunkOf(1, [event(0)]))).toMatchObject({ is: 'accepted', intents: 1 })
+    expect(letters).toEqual([])
+    expect(named(facts, 'waiting')).toHaveLength(3)
+  })
+
+  it('stops the search where the row turns out to have moved, or the assignment ends', async () => {
+    const { acceptor, store } = createAcceptorScene()
+    const poison = event(1)
+    store.refuses = (chunk) => {
+      if (chunk.events.length === 1 && chunk.events[0]?.offset === 0n) store.put(0, 4n)
+      return holds(chunk, poison) ? dataException : null
+    }
+    expect(await acceptChunk(acceptor, place, chunkOf(3, [event(0), poison]))).toEqual({ is: 'moved', row: 4n })
+
+    const second = createAcceptorScene()
+    const ending = new AbortController()
+    second.store.refuses = (chunk) => {
+      if (chunk.events.length === 0) {
+        ending.abort()
+        return lostConnection
+      }
+      return dataException
+    }
+    expect(await acceptChunk(second.acceptor, { ...place, signal: ending.signal }, chunkOf(1, [event(0)]))).toEqual({ is: 'ended' })
+    expect(second.letters).toEqual([])
+  })
+})
+
+describe('an id that is on record for another event', () => {
+  it('is dead-lettered as id-conflict, from an earlier chunk or the same one, and the others are accepted', async () => {
+    const { acceptor, store, letters, facts } = createAcceptorScene()
+    const first = event(0)
+    const { eventId: id } = first.accepted
+    expect(await acceptChunk(acceptor, place, chunkOf(4, [first, event(1), event(2, { n: 77, id }), event(3)]))).toMatchObject({
+      intents: 3,
+    })
+    const end = await acceptChunk(acceptor, { ...place, expected: 4n }, chunkOf(6, [event(4, { n: 88, id }), event(5)]))
+    expect(end).toHaveProperty(
+      'endings',
+      new Map([
+        [5n, 'accepted'],
+        [4n, 'dead-letter'],
+      ]),
+    )
+    expect(letters.map(({ reason, record }) => [reason, record.offset])).toEqual([
+      ['id-conflict', 2n],
+      ['id-conflict', 4n],
+    ])
+    expect(named(facts, 'dead-lettered')).toHaveLength(2)
+    expect(store.rows.get(0)?.next).toBe(6n)
+  })
+
+  it('is found also by an event that stood alone under suspicion', async () => {
+    const { acceptor, store, letters } = createAcceptorScene()
+    const { eventId: id } = event(0).accepted
+    await acceptChunk(acceptor, place, chunkOf(1, [event(0)]))
+    let tries = 0
+    store.refuses = (chunk) => (chunk.events.length > 0 && ++tries === 1 ? dataException : null)
+    await acceptChunk(acceptor, { ...place, expected: 1n }, chunkOf(2, [event(1, { n: 99, id })]))
+    expect(letters.map(({ reason }) => reason)).toEqual(['id-conflict'])
+  })
+
+  it('a repetition with the same content is none', async () => {
+    const { acceptor, letters } = createAcceptorScene()
+    const end = await acceptChunk(acceptor, place, chunkOf(2, [event(0, { n: 5 }), event(1, { n: 5 })]))
+    expect(end).toMatchObject({ intents: 1 })
+    expect(end).toHaveProperty('endings', new Map([[0n, 'accepted'], [1n, 'repeated']])) // prettier-ignore
+    expect(letters).toEqual([])
+  })
+})
+
+describe('a fault of the system', () => {
+  it.each<[string, unknown]>([
+    ['the database away', lostConnection],
+    ['the database read-only', new SqlError('read-only', { state: '25006' })],
+    ['a table missing', new SqlError('no such table', { state: '42P01' })],
+    ['a bug of ours', new TypeError('x is not a function')],
+  ])('(%s) is waited for, ever longer, and dead-letters nothing', async (_, error) => {
+    const { acceptor, store, letters, facts } = createAcceptorScene()
+    let tries = 0
+    store.refuses = () => (++tries <= 12 ? error : null)
+    expect(await acceptChunk(acceptor, place, chunkOf(2, [event(0), event(1)]))).toMatchObject({ is: 'accepted', intents: 2 })
+    expect(letters).toEqual([])
+    const waits = facts.flatMap((fact) => (fact.is === 'waiting' ? [fact.retryInMs] : []))
+    expect(waits).toHaveLength(12)
+    expect(waits[0]).toBeLessThanOrEqual(100)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(5_000)
+    expect(Math.min(...waits.slice(8))).toBeGreaterThanOrEqual(2_500)
+    expect(facts.at(-1)).toMatchObject({ is: 'resumed', partition: 0 })
+  })
+
+  it('is left at once when the assignment ends, with nothing written', async () => {
+    const { acceptor, store, facts } = createAcceptorScene()
+    const ending = new AbortController()
+    store.refuses = () => lostConnection
+    const observe = (fact: Fact) => {
+      acceptor.observe(fact)
+      if (fact.is === 'waiting' && fact.attempt === 3) ending.abort()
+    }
+    const end = await acceptChunk({ ...acceptor, observe }, { ...place, signal: ending.signal }, chunkOf(1, [event(0)]))
+    expect(end).toEqual({ is: 'ended' })
+    expect(store.rows.get(0)?.next).toBe(0n)
+    expect(facts.map((fact) => fact.is)).toEqual(['waiting', 'waiting', 'waiting'])
+  })
+
+  it('is never tried when the assignment has ended before', async () => {
+    const { acceptor, store, letters } = createAcceptorScene()
+    expect(await acceptChunk(acceptor, { ...place, signal: AbortSignal.abort() }, chunkOf(2, [event(0)], [faulty(1)]))).toEqual({
+      is: 'ended',
+    })
+    expect(store.tried).toEqual([])
+    expect(letters).toEqual([])
+  })
+
+  it('may be the dead-letter topic: nothing is counted done before it has acknowledged, and nothing is sent twice for the database', async () => {
+    const { acceptor, store, letters, refusedPublications } = createAcceptorScene()
+    refusedPublications.push(new Error('no leader'), new Error('no leader'))
+    let tries = 0
+    store.refuses = () => (++tries <= 2 ? lostConnection : null)
+    await acceptChunk(acceptor, place, chunkOf(2, [event(0)], [faulty(1)]))
+    expect(letters).toHaveLength(1)
+    expect(store.tried).toHaveLength(3)
+  })
+
+  it('is also what looks like an event’s when the chunk holds none', async () => {
+    const { acceptor, store, letters, facts } = createAcceptorScene()
+    let tries = 0
+    store.refuses = () => (++tries === 1 ? dataException : null)
+    expect(await acceptChunk(acceptor, place, chunkOf(1, [], [faulty(0)]))).toMatchObject({ is: 'accepted', deadLetters: 1 })
+    expect(letters.map(({ reason }) => reason)).toEqual(['not-json'])
+    expect(named(facts, 'waiting')).toHaveLength(1)
+  })
+
+  it('may be a commit whose answer was lost: the next try finds the row where the chunk ends, and nothing happens twice', async () => {
+    const { acceptor, store } = createAcceptorScene()
+    let answers = 0
+    store.losesAnswer = () => (++answers === 1 ? lostConnection : null)
+    expect(await acceptChunk(acceptor, place, chunkOf(3, [event(0), event(1)]))).toEqual({ is: 'moved', row: 3n })
+    expect(store.outcomes.size).toBe(2)
+    expect(store.intents.size).toBe(2)
+  })
+})

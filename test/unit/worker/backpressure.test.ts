@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { watchPressure } from '../../../src/worker/backpressure.ts'
+import type { Fact } from '../../../src/worker/fact.ts'
+import { createJumpingClock } from '../../support/jumping-clock.ts'
+
+/** Plays one answer per look and ends; an Error is thrown. */
+async function watch(answers: readonly (string | Error | null)[]) {
+  const facts: Fact[] = []
+  const calls: string[] = []
+  const asked: boolean[] = []
+  const ending = new AbortController()
+  const clock = createJumpingClock()
+  await watchPressure({
+    group: 'test-workers',
+    pressure: async (paused) => {
+      const answer = answers[asked.length] ?? null
+      asked.push(paused)
+      if (asked.length === answers.length) ending.abort()
+      if (answer instanceof Error) throw answer
+      return answer
+    },
+    source: { pause: () => calls.push('pause'), resume: () => calls.push('resume') },
+    clock,
+    observe: (fact) => facts.push(fact),
+    signal: ending.signal,
+    intervalMs: 1_000,
+  })
+  return { facts: facts.map((fact) => fact.is), calls, asked, slept: clock.slept }
+}
+
+describe('backpressure', () => {
+  it('pauses once and resumes once, and asks with the lower mark while paused', async () => {
+    const seen = await watch([null, 'intents-due', 'intents-due', null, null])
+    expect(seen).toEqual({
+      calls: ['pause', 'resume'],
+      facts: ['paused', 'unpaused'],
+      asked: [false, false, true, true, false],
+      slept: [1_000, 1_000, 1_000, 1_000, 1_000],
+    })
+  })
+
+  it('leaves things as they are when it cannot measure', async () => {
+    const away = new Error('database away')
+    expect(await watch([away, null, away])).toMatchObject({ calls: [], facts: [] })
+    expect(await watch(['intents-due', away, away])).toMatchObject({ calls: ['pause'], facts: ['paused'], asked: [false, true, true] })
+  })
+
+  it('ends with its signal, without another look', async () => {
+    const ended = AbortSignal.abort()
+    const source = { pause: () => expect.unreachable(), resume: () => expect.unreachable() }
+    await watchPressure({
+      group: 'g',
+      pressure: async () => expect.unreachable(),
+      source,
+      clock: createJumpingClock(),
+      observe: () => undefined,
+      signal: ended,
+      intervalMs: 1,
+    })
+    expect(ended.aborted).toBe(true)
+  })
+})

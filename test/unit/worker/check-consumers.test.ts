@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest'
+import { listedConsumers } from '../../../src/consumers/known-groups.ts'
+import type { IntentKind } from '../../../src/delivery/kind.ts'
+import { checkConsumers } from '../../../src/worker/check-consumers.ts'
+import type { Consumer, TypePattern } from '../../../src/worker/consumer.ts'
+
+const kind: IntentKind<'leaderboard'> = {
+  kind: 'recalculate',
+  version: 1,
+  channel: 'leaderboard',
+  prepare: async () => ({ is: 'skip', reason: 'test' }),
+}
+const good: Consumer = { name: 'test-workers', types: ['user.*'], accept: () => [], kinds: [kind] }
+
+/** What the compiler would not let a consumer say. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the point of it
+const misspelt = 'user.signedup' as TypePattern
+
+describe('registered consumers', () => {
+  it('are good, as they stand', () => {
+    expect(() => checkConsumers(listedConsumers)).not.toThrow()
+    expect(() => checkConsumers([good, { ...good, name: 'other-workers', poolSize: 1 }])).not.toThrow()
+    expect(() => checkConsumers([{ ...good, kinds: [kind, { ...kind, version: 2 }] }])).not.toThrow()
+  })
+
+  it.each<[string, Partial<Consumer>, string]>([
+    ['a name with capitals', { name: 'Test' }, 'consumer Test: its name is a group id, of small letters, digits and hyphens'],
+    ['an empty name', { name: '' }, 'its name is a group id'],
+    ['no types', { types: [] }, 'it handles no types'],
+    ['a misspelt type', { types: [misspelt] }, 'its type user.signedup matches nothing in the catalogue'],
+    ['half a worker', { poolSize: 0.5 }, 'its poolSize 0.5 is no whole number from 1'],
+    ['no worker', { poolSize: 0 }, 'its poolSize 0'],
+    ['one kind twice', { kinds: [kind, kind] }, 'it has two kinds leaderboard/recalculate/1'],
+  ])('with %s never run', (_, change, sentence) => {
+    expect(() => checkConsumers([{ ...good, ...change }])).toThrow(sentence)
+  })
+
+  it('with several faults hear of all of them at once', () => {
+    const bad = { ...good, types: [], poolSize: 0 }
+    expect(() => checkConsumers([bad, bad])).toThrow(/no types\n.*poolSize 0.*\n.*\n.*\ntwo consumers are named test-workers$/s)
+  })
+})

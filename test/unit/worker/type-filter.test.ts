@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { createTypeFilter } from '../../../src/worker/type-filter.ts'
+import { recordOf } from '../../support/log-records.ts'
+
+const filter = createTypeFilter(['user.*', 'reward.earned'])
+
+describe('a type filter', () => {
+  it.each([
+    ['user.signed_up', true],
+    ['user.anything_new', true],
+    ['reward.earned', true],
+    ['reward.revoked', false],
+    ['users.signed_up', false],
+    ['user', false],
+    ['', false],
+  ])('of families and exact types: %s %s', (type, handled) => {
+    expect(filter.handles(type)).toBe(handled)
+    expect(filter.handles(type)).toBe(handled)
+  })
+
+  it('goes on answering rightly when somebody sends more types than it remembers', () => {
+    for (let n = 0; n < 1_500; n++) expect(filter.handles(`user.made_up_${n}`) && !filter.handles(`other.made_up_${n}`)).toBe(true)
+  })
+
+  it.each([
+    ['a handled type', { 'event-type': 'user.verified' }, null],
+    ['no header', {}, null],
+    ['another type', { 'event-type': 'referral.created' }, 'referral.created'],
+    ['another type in CloudEvents words', { ce_type: 'referral.created' }, 'referral.created'],
+  ])('peeks at a record with %s', (_, headers, skipped) => {
+    expect(filter.skips(recordOf(0, 'not even JSON', headers))).toBe(skipped)
+  })
+
+  it('parses what names its type twice', () => {
+    const twice = [Buffer.from('referral.created'), Buffer.from('user.verified')]
+    expect(filter.skips({ ...recordOf(0, '{}'), headers: { 'event-type': twice } })).toBeNull()
+  })
+})

@@ -1,0 +1,78 @@
+import type { Consumer } from '../../../src/worker/consumer.ts'
+import type { Fact } from '../../../src/worker/fact.ts'
+import type { LogAdmin, PartitionRange } from '../../../src/worker/log-admin.ts'
+import { createTypeFilter } from '../../../src/worker/type-filter.ts'
+import { createWorker, type GroupWorker, type WorkerSettings } from '../../../src/worker/worker.ts'
+import { createAcceptorScene, type AcceptorScene } from '../../support/acceptor.ts'
+import { createHeldClock, type HeldClock } from '../../support/held-clock.ts'
+import { MemorySource } from '../../support/memory-source.ts'
+
+const consumer: Consumer = {
+  name: 'test-workers',
+  types: ['user.verified'],
+  accept: (event) => [{ kind: 'mail', version: 1, channel: 'email', key: `mail:${event.id}`, campaignId: event.campaign_id, data: {} }],
+  kinds: [],
+}
+
+export interface WorkerScene extends AcceptorScene {
+  readonly worker: GroupWorker
+  readonly source: MemorySource
+  readonly clock: HeldClock
+  /** The facts of one kind, so far. */
+  readonly told: <Is extends Fact['is']>(is: Is) => Extract<Fact, { is: Is }>[]
+}
+
+/** A group on a log and a store in memory, both with partitions 0 and 1, empty unless `ranges` says otherwise. */
+export function createWorkerScene(
+  change: Partial<Pick<WorkerSettings, 'pressure' | 'startFrom' | 'reportEveryMs'>> & {
+    readonly ranges?: Record<number, PartitionRange>
+    readonly committed?: ReadonlyMap<number, bigint>
+  } = {},
+): WorkerScene {
+  const clock = createHeldClock()
+  const scene = createAcceptorScene(clock)
+  scene.store.rows.clear()
+  const source = new MemorySource()
+  const ranges = change.ranges ?? { 0: { low: 0n, high: 0n }, 1: { low: 0n, high: 0n } }
+  const worker = createWorker({
+    reader: {
+      consumer,
+      filter: createTypeFilter(consumer.types),
+      maxEventBytes: 100_000,
+      chunkEvents: 2,
+      chunkBytes: 100_000,
+      oldestRemembered: () => 0,
+    },
+    acceptor: scene.acceptor,
+    source,
+    admin: adminOf(new Map(Object.entries(ranges).map(([partition, range]) => [Number(partition), range])), change.committed ?? new Map()),
+    pressure: change.pressure ?? (async () => null),
+    startFrom: change.startFrom ?? null,
+    reportEveryMs: change.reportEveryMs ?? 60_000,
+  })
+  return {
+    ...scene,
+    worker,
+    source,
+    clock,
+    told: (is) => scene.facts.filter((fact): fact is Extract<Fact, { is: typeof is }> => fact.is === is),
+  }
+}
+
+const unused = () => Promise.reject(new Error('not what a worker asks'))
+
+function adminOf(ranges: ReadonlyMap<number, PartitionRange>, committed: ReadonlyMap<number, bigint>): LogAdmin {
+  return {
+    connect: unused,
+    topics: unused,
+    createTopic: unused,
+    growTopic: unused,
+    topicConfig: unused,
+    setCommitted: unused,
+    groupState: unused,
+    disconnect: unused,
+    ranges: async () => ranges,
+    offsetsAt: async () => new Map([...ranges.keys()].map((partition) => [partition, 3n])),
+    committed: async () => committed,
+  }
+}

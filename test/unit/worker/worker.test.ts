@@ -1,0 +1,282 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { SqlError } from '../../../src/std/sql.ts'
+import { StartRefused } from '../../../src/worker/start-position.ts'
+import type { LogRecord } from '../../../src/worker/record-source.ts'
+import { recordOf, recordOfEvent } from '../../support/log-records.ts'
+import { sampleEvent } from '../../support/sample-event.ts'
+import { createWorkerScene, type WorkerScene } from './worker-scene.ts'
+
+const ours = (offset: number, n = offset): LogRecord => recordOfEvent(offset, sampleEvent('user.verified', n))
+const others = (offset: number): LogRecord => recordOfEvent(offset, sampleEvent('user.signed_up', offset))
+const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
+
+const scenes: WorkerScene[] = []
+afterEach(async () => {
+  await Promise.all(scenes.splice(0).map(({ worker }) => worker.stop()))
+})
+
+/** A worker that the test's end stops. */
+function sceneOf(...change: Parameters<typeof createWorkerScene>): WorkerScene {
+  const scene = createWorkerScene(...change)
+  scenes.push(scene)
+  return scene
+}
+
+/** The same, started and with both partitions assigned. */
+async function runningScene(...change: Parameters<typeof createWorkerScene>): Promise<WorkerScene> {
+  const scene = sceneOf(...change)
+  await scene.worker.start()
+  await scene.source.join(0, 1)
+  return scene
+}
+
+describe('starting', () => {
+  it('writes a row for every partition before it joins, and tells Kafka what the rows hold', async () => {
+    const { worker, source, store } = sceneOf()
+    expect(worker.status()).toEqual({ state: 'starting', reason: null, partitions: [] })
+    await worker.start()
+    expect([...store.rows.values()].map(({ partition, next }) => [partition, next])).toEqual([
+      [0, 0n],
+      [1, 0n],
+    ])
+    expect(await source.join(1)).toEqual({ 1: 0n })
+    expect(worker.status()).toEqual({ state: 'running', reason: null, partitions: [1] })
+    await worker.stop()
+    expect(source.committed).toEqual([{ 1: 0n }])
+  })
+
+  it('is refused with a sentence, and never joins, where nobody has said where to begin', async () => {
+    const { worker, source, store } = sceneOf({ ranges: { 0: { low: 0n, high: 9n } } })
+    await expect(worker.start()).rejects.toThrow(StartRefused)
+    expect(source.calls).toEqual([])
+    expect(store.rows.size).toBe(0)
+  })
+
+  it('asks for the offsets of a time when told one', async () => {
+    const { worker, store } = sceneOf({ ranges: { 0: { low: 0n, high: 9n } }, startFrom: new Date(0) })
+    await worker.start()
+    expect(store.rows.get(0)).toEqual({ partition: 0, next: 3n, exemptBelow: 9n })
+  })
+
+  it('goes on at the rows, whoever wrote them', async () => {
+    const { worker, source, store } = sceneOf({ ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } } })
+    store.put(0, 4n)
+    store.put(1, 7n)
+    await worker.start()
+    expect(await source.join(0, 1)).toEqual({ 0: 4n, 1: 7n })
+  })
+
+  it('waits for the database at a join, visibly, and goes on when it answers', async () => {
+    const { worker, source, store, clock, told } = sceneOf()
+    await worker.start()
+    store.away = new Error('database away')
+    const joining = source.join(0, 1)
+    await soon(() => expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'start positions: database away' }))
+    store.away = null
+    clock.pass(5_000)
+    expect(await joining).toEqual({ 0: 0n, 1: 0n })
+    expect(worker.status().state).toBe('running')
+    expect(told('waiting')).toHaveLength(1)
+  })
+
+  it('ends the group alone, named, when a join finds it may not go on', async () => {
+    const { worker, source, store, told } = sceneOf()
+    await worker.start()
+    store.put(0, 99n)
+    await expect(source.join(0)).rejects.toThrow(StartRefused)
+    expect(worker.status()).toMatchObject({ state: 'refused', reason: expect.stringContaining('stands at offset 99') })
+    await soon(() => expect(source.calls).toContain('stop'))
+    expect(told('group-stopped')).toHaveLength(1)
+    await worker.stop()
+    expect(worker.status().state).toBe('refused')
+  })
+})
+
+describe('a batch', () => {
+  it('is accepted chunk by chunk; the row and the position end beyond its holes', async () => {
+    const { source, store, told, worker } = await runningScene()
+    expect(await source.batch(0, [ours(0), others(1), ours(2), recordOf(3, '{'), ours(5)], 9)).toBe(9n)
+    expect(store.tried.map(({ expected, next }) => [expected, next])).toEqual([
+      [0n, 3n],
+      [3n, 9n],
+    ])
+    expect(store.rows.get(0)?.next).toBe(9n)
+    expect(store.intents.size).toBe(3)
+    expect(told('accepted').map(({ next, intents }) => [next, intents])).toEqual([
+      [3n, 2],
+      [9n, 1],
+    ])
+    expect(told('fetched')).toMatchObject([{ partition: 0, records: 5, nextOffset: 9n }])
+    expect(told('dead-lettered')).toMatchObject([{ offset: 3n, reason: 'not-json' }])
+    await worker.stop()
+    expect(source.committed.at(-1)).toEqual({ 0: 9n, 1: 0n })
+  })
+
+  it('that is given again changes nothing: what is below the position is not read', async () => {
+    const { source, store } = await runningScene()
+    await source.batch(0, [ours(0), ours(1)], 2)
+    expect(await source.batch(0, [ours(0), ours(1), ours(2)], 3)).toBe(3n)
+    expect(store.tried.flatMap(({ events }) => events.map(({ offset }) => offset))).toEqual([0n, 1n, 2n])
+  })
+
+  it('of an assignment that is over, or a partition that is not ours, is let go', async () => {
+    const { source, store } = await runningScene()
+    const older = source.assignment
+    await source.join(0)
+    expect(await source.batch(0, [ours(0)], 1, older)).toBe(1n)
+    expect(await source.batch(1, [ours(0)], 1)).toBe(1n)
+    expect(store.tried).toEqual([])
+  })
+
+  it('is left where it stands when the assignment ends in the middle', async () => {
+    const { source, store } = await runningScene()
+    const open = Promise.withResolvers<void>()
+    store.gate = open.promise
+    const handling = source.batch(0, [ours(0), ours(1), ours(2), ours(3)], 4)
+    await soon(() => expect(store.tried).toHaveLength(1))
+    source.endAssignment()
+    open.resolve()
+    expect(await handling).toBe(2n)
+    expect(store.tried).toHaveLength(1)
+  })
+
+  it('waits while the system is at fault, visibly, and goes on', async () => {
+    const { source, store, clock, worker, told } = await runningScene()
+    store.refuses = () => new SqlError('away', {})
+    const handling = source.batch(0, [ours(0)], 1)
+    await soon(() => expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'database: SQLSTATE none', partitions: [0, 1] }))
+    store.refuses = () => null
+    await soon(() => expect(clock.sleeping.length).toBeGreaterThan(1))
+    clock.pass(5_000)
+    expect(await handling).toBe(1n)
+    expect(worker.status()).toEqual({ state: 'running', reason: null, partitions: [0, 1] })
+    expect(told('resumed')).toHaveLength(1)
+  })
+})
+
+describe('records that nobody here handles', () => {
+  it('move the position at once and the row later; Kafka is told only what the row holds', async () => {
+    const { source, store, worker, told } = await runningScene()
+    expect(await source.batch(0, [others(0), others(1)], 2)).toBe(2n)
+    expect(store.rows.get(0)?.next).toBe(0n)
+    expect(told('accepted')).toMatchObject([{ next: 2n, intents: 0, durationMs: 0 }])
+    expect(await source.batch(0, [ours(2)], 3)).toBe(3n)
+    expect(store.tried.map(({ expected, next }) => [expected, next])).toEqual([[0n, 3n]])
+    expect(await source.batch(1, [others(0)], 5)).toBe(5n)
+    await worker.stop()
+    expect(store.rows.get(1)?.next).toBe(5n)
+    expect(source.committed).toEqual([{ 0: 3n, 1: 5n }])
+  })
+
+  it('are written without a stop too, also those of a partition that was busy when their turn came', async () => {
+    const { source, store } = await runningScene({ reportEveryMs: 1 })
+    await source.batch(0, [others(0)], 1)
+    await soon(() => expect(store.rows.get(0)?.next).toBe(1n))
+    const open = Promise.withResolvers<void>()
+    store.gate = open.promise
+    const busy = source.batch(0, [ours(1), ours(2), others(3)], 4)
+    await source.batch(1, [others(0)], 1)
+    open.resolve()
+    expect(await busy).toBe(4n)
+    await soon(() => expect([store.rows.get(0)?.next, store.rows.get(1)?.next]).toEqual([4n, 1n]))
+    await soon(() => expect(source.committed.at(-1)).toMatchObject({ 0: 4n }))
+  })
+
+  it('whose row another owner moved lead there by a seek', async () => {
+    const { source, store } = await runningScene({ reportEveryMs: 1 })
+    store.put(0, 8n)
+    await source.batch(0, [others(0)], 1)
+    await soon(async () => expect(await source.batch(0, [], 1)).toBe(8n))
+    expect(store.rows.get(0)?.next).toBe(8n)
+  })
+
+  it('whose row cannot be written cost nothing but a report', async () => {
+    const { source, store, told } = await runningScene({ reportEveryMs: 1 })
+    store.away = new Error('database away')
+    await source.batch(0, [others(0)], 1)
+    await soon(() => expect(told('commit-failed')[0]?.cause).toBe('progress of skipped records: database away'))
+    store.away = null
+    await soon(() => expect(store.rows.get(0)?.next).toBe(1n))
+  })
+})
+
+describe('a row that is not where it was left', () => {
+  it('further on belongs to another owner: the chunk is dropped and the partition goes on there', async () => {
+    const { source, store, told } = await runningScene()
+    store.put(0, 7n)
+    expect(await source.batch(0, [ours(0), ours(1), ours(2)], 3)).toBe(7n)
+    expect(store.outcomes.size).toBe(0)
+    expect(told('row-moved')).toMatchObject([{ expected: 0n, row: 7n, meaning: 'another-owner' }])
+    expect(await source.batch(0, [ours(7)], 8)).toBe(8n)
+    expect(store.outcomes.size).toBe(1)
+  })
+
+  it('back means that the database forgot: what it forgot is accepted again', async () => {
+    const { source, store, told } = await runningScene()
+    await source.batch(0, [ours(0), ours(1), ours(2)], 3)
+    store.put(0, 1n)
+    store.outcomes.clear()
+    expect(await source.batch(0, [ours(3)], 4)).toBe(1n)
+    expect(told('row-moved')).toMatchObject([{ expected: 3n, row: 1n, meaning: 'database-behind-kafka' }])
+    expect(await source.batch(0, [ours(1), ours(2), ours(3)], 4)).toBe(4n)
+    expect(store.outcomes.size).toBe(3)
+  })
+
+  it('because the answer of our own commit was lost is where the chunk ends: nothing happens twice', async () => {
+    const { source, store, clock } = await runningScene()
+    let answers = 0
+    store.losesAnswer = () => (++answers === 1 ? new SqlError('connection lost', {}) : null)
+    const handling = source.batch(0, [ours(0), ours(1)], 2)
+    await soon(() => expect(clock.sleeping.length).toBeGreaterThan(1))
+    clock.pass(5_000)
+    expect(await handling).toBe(2n)
+    expect(store.outcomes.size).toBe(2)
+    expect(await source.batch(0, [ours(2)], 3)).toBe(3n)
+  })
+
+  it('and gone ends the group, with the way out', async () => {
+    const { source, store, worker, told } = await runningScene()
+    store.rows.delete(0)
+    await source.batch(0, [ours(0)], 1)
+    expect(worker.status()).toMatchObject({
+      state: 'refused',
+      reason: expect.stringMatching(/progress row of domain-events\/0 is gone.*offsets reset/),
+    })
+    expect(told('row-moved')).toMatchObject([{ row: null, meaning: 'database-behind-kafka' }])
+    expect(told('group-stopped')).toHaveLength(1)
+  })
+})
+
+describe('ending', () => {
+  it('is one promise for every caller, and leaves the group after the last commit', async () => {
+    const { source, worker } = await runningScene()
+    await source.batch(0, [ours(0)], 1)
+    await Promise.all([worker.stop(), worker.stop()])
+    expect(source.calls).toEqual(['start', 'stop'])
+    expect(source.committed).toEqual([{ 0: 1n, 1: 0n }])
+    expect(worker.status()).toEqual({ state: 'stopped', reason: null, partitions: [] })
+  })
+
+  it('by a client that cannot recover is told as lost, once', async () => {
+    const { source, worker, told } = await runningScene()
+    source.lose(new Error('five crashes in a row'))
+    expect(await worker.lost).toHaveProperty('message', 'five crashes in a row')
+    expect(worker.status()).toMatchObject({ state: 'lost', reason: 'five crashes in a row' })
+    expect(told('group-stopped')).toHaveLength(1)
+  })
+})
+
+describe('backpressure', () => {
+  it('pauses the source while there is too much to do', async () => {
+    let pressed: string | null = 'intents-due'
+    const { source, clock, told } = await runningScene({ pressure: async () => pressed })
+    await soon(() => expect(clock.sleeping).toEqual([1_000]))
+    clock.pass(1_000)
+    await soon(() => expect(source.calls).toEqual(['start', 'pause']))
+    expect(told('paused')).toMatchObject([{ reason: 'intents-due' }])
+    pressed = null
+    await soon(() => expect(clock.sleeping).toEqual([1_000]))
+    clock.pass(1_000)
+    await soon(() => expect(source.calls).toEqual(['start', 'pause', 'resume']))
+  })
+})
