@@ -78,14 +78,15 @@ CREATE UNIQUE INDEX intents_key ON worker.intents (group_name, key) WHERE NOT co
 CREATE UNIQUE INDEX intents_coalesced ON worker.intents (group_name, key) WHERE coalesce AND state = 'pending';
 CREATE INDEX intents_due ON worker.intents (group_name, channel, class, due_at, id) WHERE state IN ('pending', 'ambiguous');
 CREATE INDEX intents_lease ON worker.intents (lease_until) WHERE state IN ('claimed', 'handing_over');
-CREATE INDEX intents_event ON worker.intents (event_id);
-CREATE INDEX intents_user ON worker.intents (user_id) WHERE user_id IS NOT NULL;
+-- None on event_id or user_id: every change of state would write to it, and no query asks. The intents of an event are found by
+-- the keys in outcomes.effects.
 -- A recalculation wakes the mails of its campaign that wait for it.
 CREATE INDEX intents_awaiting_position ON worker.intents (campaign_id) WHERE state = 'pending' AND reason = 'awaiting-recalculation';
 CREATE INDEX intents_unfinished_broadcast ON worker.intents (event_id) WHERE class <> 'live' AND state IN ('pending', 'claimed', 'handing_over', 'ambiguous');
 -- What waits for the operator is few, and asked for at every scrape.
 CREATE INDEX intents_held ON worker.intents (group_name, channel) WHERE state = 'held';
-CREATE INDEX intents_finished ON worker.intents (finished_at) WHERE finished_at IS NOT NULL;
+-- For the deletion of what is old; nothing else asks by this.
+CREATE INDEX intents_finished ON worker.intents USING brin (finished_at);
 
 -- The last recalculation of each campaign that committed.
 CREATE TABLE worker.recalculations (
