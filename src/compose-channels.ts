@@ -13,8 +13,6 @@ import { mimeComposer } from './infra/mail/mime-composer.ts'
 import { SmtpRelay } from './infra/mail/smtp-relay.ts'
 import { parseSmtpUrl } from './infra/mail/smtp-url.ts'
 import { createTemplateEngine } from './infra/mail/template-engine.ts'
-import { createMailLedger } from './infra/postgres/mail-ledger.ts'
-import { createWebhookLedger } from './infra/postgres/webhook-ledger.ts'
 import type { Clock } from './std/clock.ts'
 import type { Observe } from './worker/fact.ts'
 
@@ -46,12 +44,12 @@ export function composeChannels(config: Config, leaderboard: Leaderboard, clock:
           onUnknownVariable: ({ template, variable }) => observe({ is: 'template-unknown-variable', template, variable }),
         }),
         mime: mimeComposer,
-        ledger: createMailLedger(),
+        ledger: 'email_logs',
         mailFrom: mail.from ?? null,
         deadlineMs: mail.deadlineMs,
         clock,
       }),
-      webhook: createWebhookChannel({ client, ledger: createWebhookLedger(), deadlineMs: config.webhook.deadlineMs, clock }),
+      webhook: createWebhookChannel({ client, ledger: 'webhook_deliveries', deadlineMs: config.webhook.deadlineMs, clock }),
       leaderboard: createLeaderboardChannel({
         leaderboard,
         deadlineMs: config.leaderboard.deadlineMs,

@@ -23,21 +23,10 @@ export type Settlement =
   /** Never started: pending and due now on another channel, whose kind of the same name prepares it. */
   | { readonly is: 'moved'; readonly channel: ChannelName }
 
-/** Rows that a channel keeps of its attempts (email_logs, webhook_deliveries), written in the same transaction, many at once. */
-export interface Ledger {
-  started(rows: readonly LedgerStart[], tx: Sql): Promise<void>
-  ended(rows: readonly LedgerEnd[], tx: Sql): Promise<void>
-}
-export interface LedgerStart {
-  readonly intent: Intent
-  readonly frozen: Frozen
-}
-export interface LedgerEnd {
-  readonly intent: Intent
-  readonly settlement: Settlement
-  /** Channel's own facts of the reply: response status, duration, provider id. */
-  readonly reply: Reply
-}
+/** The table in which a channel keeps a row per delivery; the store writes it with the intent, both or neither. */
+export type Ledger = 'email_logs' | 'webhook_deliveries'
+
+/** Channel's own facts of the other side's answer. */
 export interface Reply {
   readonly status?: number
   readonly durationMs?: number
@@ -69,14 +58,17 @@ export interface IntentStore {
   claim(request: ClaimRequest): Promise<readonly Intent[]>
   /** Gives claims back untouched, due now (a clean stop). */
   release(claims: readonly Claim[]): Promise<void>
-  /** Proves the claim, counts the attempt, stores what was frozen. Starts of several workers may share a commit (10 ms). */
+  /** Proves the claim, counts the attempt, stores what was frozen, opens the ledger's row. Starts of several workers may share a commit (10 ms). */
   start(request: StartRequest, frozen: Frozen): Promise<'started' | 'lost'>
   /**
    * The same in a transaction of its own, in which `work` may read and write before it says what is frozen; null from it
    * rolls back. The claim is proved, and its row locked, before `work` runs.
    */
   startWith(request: StartRequest, work: (tx: Sql) => Promise<Frozen | null>): Promise<'started' | 'refused' | 'lost'>
-  /** Records the attempt's end. Shares commits (10 ms) unless `work` has books of its own to write. */
+  /**
+   * Records the attempt's end, in the ledger too. Shares commits unless `work` has books of its own to write, and waits up to
+   * 10 ms for that when the attempt has a ledger: nobody should wait for such an end before going on.
+   */
   settle(
     intent: Intent,
     settlement: Settlement,
@@ -98,6 +90,4 @@ export interface IntentStore {
   oldestDueMs(group: string): Promise<number | null>
   /** Unfinished intents of the group, for metrics; counts stop at `limit` per line. */
   backlog(group: string, limit: number): Promise<readonly Backlog[]>
-  /** Milliseconds until the next intent of the group becomes due (0: now), null when none waits. */
-  nextDueMs(group: string, channel: ChannelName): Promise<number | null>
 }

@@ -4,7 +4,7 @@ import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
 import { createKafkaClient } from '../../src/infra/kafka/client.ts'
 import { createKafkaSource } from '../../src/infra/kafka/kafka-source.ts'
 import type { LogAdmin } from '../../src/worker/log-admin.ts'
-import { migratedDatabase, type MigratedDatabase } from '../contract/postgres/migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
 import { freshGroupName, freshTopicName } from '../support/fresh.ts'
 
 export interface Ran {

@@ -1,4 +1,3 @@
-import type { ChannelName } from '../../delivery/intent.ts'
 import type { Backlog } from '../../delivery/intent-store.ts'
 import type { Sql } from '../../std/sql.ts'
 
@@ -35,21 +34,6 @@ export async function countUnfinishedOf(sql: Sql, eventId: string, group: string
       [eventId, group, limit],
     ),
   )
-}
-
-/** By the database's clock; one probe of `intents_due` per class. */
-export async function nextDueMs(sql: Sql, group: string, channel: ChannelName): Promise<number | null> {
-  const [row] = await sql.query<{ ms: number | null }>(
-    `SELECT ceil(extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS ms
-       FROM unnest('{live,broadcast,replay}'::text[]) AS c (class)
-      CROSS JOIN LATERAL (
-        SELECT due_at FROM worker.intents AS i
-         WHERE i.group_name = $1 AND i.channel = $2 AND i.class = c.class AND i.state IN ('pending', 'ambiguous')
-         ORDER BY i.due_at
-         LIMIT 1) AS next`,
-    [group, channel],
-  )
-  return row === undefined || row.ms === null ? null : Math.max(0, row.ms)
 }
 
 /** By the database's clock; one probe of `intents_due` per channel. */

@@ -1,49 +1,73 @@
 import { SqlError } from '../../std/sql.ts'
 
 export interface GatherOptions {
-  /** Nothing waits longer than this for others to join it. */
+  /** The first to come waits this long for others, even when nothing is under way; 0: for what comes in the same turn. */
+  readonly lingerMs: number
+  /** Nothing waits longer than this for others to join it, `lingerMs` included. */
   readonly maxWaitMs: number
   /** Items in one flush at most. */
   readonly maxItems: number
 }
 
 /**
- * Lets callers share a transaction. `flush` writes what it is given, all or nothing, and returns one result per item.
+ * Lets callers share a statement. `flush` writes what it is given, all or nothing, and returns one result per item.
  *
- * With nothing under way an item is flushed at once; what arrives meanwhile is flushed together when that flush is done, or
- * after `maxWaitMs` beside it, so that one flush behind a lock holds nobody up. When an item's own values make a flush fail,
- * every item is flushed alone: a bad row never fails its neighbours.
+ * Items that have lingered are flushed when nothing is under way; otherwise together with all that came meanwhile when that
+ * flush is done, or after `maxWaitMs` beside it, so that one flush behind a lock holds nobody up. As many as one flush takes
+ * linger for nobody else. When an item's own values make a flush fail, every item is flushed alone: a bad row never fails
+ * its neighbours.
  */
 export function createGather<Item, Result>(
   flush: (items: readonly Item[]) => Promise<readonly Result[]>,
   options: GatherOptions,
 ): (item: Item) => Promise<Result> {
+  const { lingerMs, maxWaitMs, maxItems } = options
   let waiting: Entry<Item, Result>[] = []
   let running = 0
+  let ripe = false
   let soon: NodeJS.Immediate | undefined
-  let late: NodeJS.Timeout | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  /** The first of `waiting` has come. */
+  function begin(): void {
+    // Not in this very tick: callers that were woken by the same answer come together.
+    if (lingerMs === 0) soon = setImmediate(ripen)
+    else timer = setTimeout(ripen, lingerMs)
+  }
+
+  /** The first of `waiting` has lingered long enough. */
+  function ripen(): void {
+    clearTimeout(timer)
+    ripe = true
+    if (running === 0 || lingerMs >= maxWaitMs) run()
+    else timer = setTimeout(run, maxWaitMs - lingerMs)
+  }
 
   function run(): void {
     clearImmediate(soon)
-    clearTimeout(late)
-    soon = late = undefined
-    const entries = waiting.slice(0, options.maxItems)
-    waiting = waiting.slice(options.maxItems)
-    if (entries.length === 0) return
+    clearTimeout(timer)
+    ripe = false
+    const entries = waiting.slice(0, maxItems)
+    waiting = waiting.slice(maxItems)
     running++
     void flushEntries(flush, entries).then(() => {
       running--
-      if (waiting.length > 0) run()
+      if (ripe) run()
     })
-    if (waiting.length > 0) late = setTimeout(run, options.maxWaitMs)
+    if (waiting.length === 0) return
+    // The rest has lingered as long as the others.
+    ripe = true
+    timer = setTimeout(run, maxWaitMs)
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
-      // Not in this very tick: callers that were woken by the same answer come together.
-      if (running === 0) soon ??= setImmediate(run)
-      else late ??= setTimeout(run, options.maxWaitMs)
+      if (waiting.length === 1) begin()
+      else if (waiting.length === maxItems && !ripe) {
+        clearImmediate(soon)
+        ripen()
+      }
     })
 }
 

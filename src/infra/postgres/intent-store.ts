@@ -1,16 +1,19 @@
-import type { IntentStore } from '../../delivery/intent-store.ts'
+import type { IntentStore, Ledger } from '../../delivery/intent-store.ts'
 import { claim, release } from './claim.ts'
 import type { Database } from './database.ts'
-import { backlog, countDue, countUnfinishedOf, nextDueMs, oldestDueMs } from './due-counts.ts'
+import { backlog, countDue, countUnfinishedOf, oldestDueMs } from './due-counts.ts'
 import { createGather } from './gather.ts'
 import { expireLeases } from './lease-expiry.ts'
-import { settleBatch, type SettleItem } from './settle-batch.ts'
+import { settleBatch, type Settled, type SettleItem } from './settle-batch.ts'
+import { settleStatementOf, type SettleStatement } from './settle-statement.ts'
 import { startBatch, startWith, type StartItem } from './start-batch.ts'
 import { transact } from './transact.ts'
 
 export interface IntentStoreOptions {
   /** Starts and outcomes wait at most this long for others to share their commit. */
   readonly gatherMs?: number
+  /** Starts wait this long for others in any case: a worker waits with them. */
+  readonly startLingerMs?: number
   /** Starts or outcomes in one transaction at most. */
   readonly gatherItems?: number
   /** Leases taken back in one statement at most. */
@@ -19,24 +22,33 @@ export interface IntentStoreOptions {
 
 /** The intents in `worker.intents`. All times are the database's. Throws SqlError. */
 export function createIntentStore(database: Database, options: IntentStoreOptions = {}): IntentStore {
-  const { gatherMs = 10, gatherItems = 200, expireBatch = 500 } = options
-  const gatherOptions = { maxWaitMs: gatherMs, maxItems: gatherItems }
-  const start = createGather((items: readonly StartItem[]) => database.transaction((tx) => startBatch(items, tx)), gatherOptions)
-  const settle = createGather((items: readonly SettleItem[]) => database.transaction((tx) => settleBatch(items, tx)), gatherOptions)
+  const { gatherMs = 10, startLingerMs = 1, gatherItems = 200, expireBatch = 500 } = options
   const { sql } = database
+  const gathered = { maxWaitMs: gatherMs, maxItems: gatherItems }
+  const starts = onePer((ledger: Ledger | null) =>
+    createGather((items: readonly StartItem[]) => startBatch(items, ledger, sql), { ...gathered, lingerMs: startLingerMs }),
+  )
+  const settles = onePer((statement: SettleStatement) =>
+    createGather((items: readonly SettleItem[]) => settleBatch(items, statement, sql), {
+      ...gathered,
+      // An end that has a ledger is recorded beside the worker's next intent; for the others, skips and waits, it waits.
+      lingerMs: statement.ledger === null ? 0 : gatherMs,
+    }),
+  )
 
   return {
     read: sql,
     claim: (request) => claim(sql, request),
     release: (claims) => release(sql, claims),
-    start: (request, frozen) => start({ request, frozen }),
+    start: (request, frozen) => starts(request.ledger)({ request, frozen }),
     startWith: (request, work) => startWith(database, request, work),
     settle: (intent, settlement, { ledger, reply, work }) => {
-      const item = { intent, settlement, reply, ledger }
-      if (!work) return settle(item)
-      return database.transaction(async (tx) => {
+      const item = { intent, settlement, reply }
+      const statement = settleStatementOf(intent, settlement, ledger)
+      if (!work) return settles(statement)(item)
+      return database.transaction(async (tx): Promise<Settled> => {
         // The claim is proved, and its row locked, before the books are touched.
-        const [result = 'lost'] = await settleBatch([item], tx)
+        const [result = 'lost'] = await settleBatch([item], statement, tx)
         if (result === 'settled') await work(tx)
         return result
       })
@@ -47,6 +59,15 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     countUnfinishedOf: (eventId, group, limit) => countUnfinishedOf(sql, eventId, group, limit),
     oldestDueMs: (group) => oldestDueMs(sql, group),
     backlog: (group, limit) => backlog(sql, group, limit),
-    nextDueMs: (group, channel) => nextDueMs(sql, group, channel),
+  }
+}
+
+/** Only what goes by the same statement is gathered. */
+function onePer<Key, Value>(create: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>()
+  return (key) => {
+    const value = made.get(key) ?? create(key)
+    made.set(key, value)
+    return value
   }
 }

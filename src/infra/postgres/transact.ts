@@ -4,6 +4,7 @@ import type { Sql } from '../../std/sql.ts'
 import type { Database } from './database.ts'
 import { insertDrafts } from './intent-drafts.ts'
 import { settleBatch } from './settle-batch.ts'
+import { settleStatementOf } from './settle-statement.ts'
 import { lockClaim } from './start-batch.ts'
 
 export interface Transacted<Result> {
@@ -30,7 +31,7 @@ export async function transact<Result>(
       if (!(await lockClaim(intent, tx))) return 'lost'
       const { result, settlement, drafts, data } = await work(tx)
       await insertDrafts(intent, drafts ?? [], tx)
-      await settleBatch([{ intent, settlement, reply: {}, ledger: null, data }], tx)
+      await settleBatch([{ intent, settlement, reply: {}, data }], settleStatementOf(intent, settlement, null), tx)
       return result
     })
   } catch (error) {

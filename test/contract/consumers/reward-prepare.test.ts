@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { awaitingRow } from '../../../src/consumers/eligibility.ts'
 import type { Prepared } from '../../../src/delivery/kind.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
-import { migratedDatabase, type MigratedDatabase } from '../postgres/migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { frozenAt, insert, rewardIntent, rewardKinds, tellStory, type Plot, type Story } from './reward-story.ts'
 
 let database: MigratedDatabase

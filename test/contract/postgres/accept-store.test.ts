@@ -4,7 +4,7 @@ import type { IntentDraft } from '../../../src/delivery/intent.ts'
 import { createAcceptStore } from '../../../src/infra/postgres/accept-store.ts'
 import type { AcceptedEvent, AcceptResult, AcceptStore, Chunk } from '../../../src/worker/accept-store.ts'
 import { freshGroupName } from '../../support/fresh.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { openPool } from './open-pool.ts'
 
 let db: MigratedDatabase

@@ -4,7 +4,7 @@ import type { IntentStore, Settlement } from '../../../src/delivery/intent-store
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
 import { campaignId, claimOne, endLeases, insertIntents, makeDue, rowOf } from './intent-rows.ts'
 import { untilSomebodyWaits } from './lock-wait.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 
 let database: MigratedDatabase
 let store: IntentStore

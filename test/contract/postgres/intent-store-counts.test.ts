@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { IntentStore } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
 import { insertIntents } from './intent-rows.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
@@ -48,17 +48,6 @@ describe('counts', () => {
     )
     expect(await store.countUnfinishedOf(event.event_id, 'mailers', 100)).toBe(4)
     expect(await store.countUnfinishedOf(event.event_id, 'mailers', 3)).toBe(3)
-  })
-
-  it('says when the next intent is due', async () => {
-    expect(await store.nextDueMs('mailers', 'email')).toBeNull()
-    await insertIntents(database.sql, { key: 'a', due_at: minutesAgo(-10) }, { key: 'b', class: 'replay', due_at: minutesAgo(-1) })
-    const ms = await store.nextDueMs('mailers', 'email')
-    expect(ms).toBeGreaterThan(50_000)
-    expect(ms).toBeLessThanOrEqual(61_000)
-    await insertIntents(database.sql, { key: 'c', class: 'broadcast', due_at: minutesAgo(1) })
-    expect(await store.nextDueMs('mailers', 'email')).toBe(0)
-    expect(await store.nextDueMs('mailers', 'webhook')).toBeNull()
   })
 
   it('says how long the oldest live intent has been due', async () => {

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Intent } from '../../../src/delivery/intent.ts'
-import type { IntentStore, Ledger, LedgerEnd, Settlement } from '../../../src/delivery/intent-store.ts'
+import type { IntentStore, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
 import { claimOne, endLeases, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { insertCampaign, insertUser } from './platform-rows.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
@@ -13,7 +14,7 @@ beforeAll(async () => {
   await database.sql.query('CREATE TABLE books (note text)')
 })
 afterAll(() => database.close())
-beforeEach(() => database.sql.query('TRUNCATE worker.intents, books'))
+beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs, books'))
 
 const quiet = { ledger: null, reply: {} }
 const sent: Settlement = { is: 'final', state: 'sent', reason: null }
@@ -118,37 +119,39 @@ describe('settle', () => {
     expect(await store.settle(intent, sent, quiet)).toBe('lost')
   })
 
-  it('shares transactions and ledgers among many, fails alone, and tells the ledger only of what was ours', async () => {
-    await insertIntents(database.sql, ...Array.from({ length: 30 }, (_, index) => ({ key: `${index}` })))
+  it('shares a transaction and the ledger among many, fails alone, and tells the ledger only of what was ours', async () => {
+    const campaignId = await insertCampaign(database.sql)
+    const person = { campaign_id: campaignId, user_id: await insertUser(database.sql, campaignId) }
+    await insertIntents(database.sql, ...Array.from({ length: 30 }, (_, index) => Object.assign({ key: `${index}` }, person)))
     const intents = await store.claim(request())
+    const ledger = 'email_logs'
+    const start = (intent: Intent) =>
+      store.start(
+        { intent, state: 'handing_over', leaseMs: 60_000, ledger },
+        { envelope: { to: 'someone@example.com', subject: intent.key, type: 'welcome', messageId: '<m@example.com>' }, body: Buffer.of(1) },
+      )
+    expect(new Set(await Promise.all(intents.map(start)))).toEqual(new Set(['started']))
     await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = '7'`)
-    const calls: (readonly LedgerEnd[])[] = []
-    const ledger: Ledger = {
-      started: async () => {},
-      ended: async (rows, tx) => {
-        if (rows.some(({ intent }) => intent.key === '9')) await tx.query('SELECT 1/0')
-        calls.push(rows)
-      },
-    }
-    const reply = { status: 200 }
-    const results = await Promise.all(
-      intents.filter(({ key }) => key !== '9').map((intent) => store.settle(intent, sent, { ledger, reply })),
-    )
-    expect(results.filter((result) => result === 'settled')).toHaveLength(28)
-    expect(calls).toHaveLength(1)
-    expect(calls[0]?.map(({ intent }) => intent.key)).not.toContain('7')
-    expect(calls[0]?.[0]).toMatchObject({ settlement: sent, reply })
 
-    const last = await underway({ key: 'last' })
-    const nine = intents.find(({ key }) => key === '9') ?? last
-    const both = await Promise.allSettled([nine, last].map((intent) => store.settle(intent, sent, { ledger, reply })))
-    expect(both.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
-    expect(await rowOf(database.sql, '9')).toMatchObject({ state: 'claimed' })
-    expect(await rowOf(database.sql, 'last')).toMatchObject({ state: 'sent' })
-    const [{ transactions } = { transactions: 0 }] = await database.sql.query<{ transactions: number }>(
-      `SELECT count(DISTINCT xmin::text)::int AS transactions FROM worker.intents WHERE state = 'sent' AND key <> 'last'`,
+    const most = intents.filter(({ key }) => key !== '8' && key !== '9')
+    const results = await Promise.all(most.map((intent) => store.settle(intent, sent, { ledger, reply: { providerId: intent.key } })))
+    expect(most.filter((_, index) => results[index] === 'lost').map(({ key }) => key)).toEqual(['7'])
+    const written = await database.sql.query<{ subject: string; provider: string; xid: string }>(
+      `SELECT subject, provider_message_id AS provider, xmin::text AS xid FROM email_logs WHERE status = 'sent'`,
     )
-    expect(transactions).toBe(1)
+    expect(written).toHaveLength(27)
+    expect(written.every(({ subject, provider }) => subject === provider && subject !== '7')).toBe(true)
+    const moved = await database.sql.query<{ xid: string }>(`SELECT xmin::text AS xid FROM worker.intents WHERE state = 'sent'`)
+    expect(new Set([...written, ...moved].map(({ xid }) => xid)).size).toBe(1)
+
+    // No text takes a NUL.
+    const two = intents.filter(({ key }) => key === '8' || key === '9')
+    const both = await Promise.allSettled(
+      two.map((intent) => store.settle(intent, sent, { ledger, reply: intent.key === '9' ? { providerId: '\0' } : {} })),
+    )
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    expect(await rowOf(database.sql, '9')).toMatchObject({ state: 'handing_over' })
+    expect(await rowOf(database.sql, '8')).toMatchObject({ state: 'sent' })
   })
 
   it('writes the books of its kind in the same transaction, after the proof', async () => {

@@ -1,22 +1,28 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Frozen, Intent } from '../../../src/delivery/intent.ts'
-import type { IntentStore, Ledger, StartRequest } from '../../../src/delivery/intent-store.ts'
+import type { IntentStore, StartRequest } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { claimOne, endLeases, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { insertCampaign, insertUser } from './platform-rows.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
+/** Columns of an intent that the platform's tables refer to. */
+let person: { campaign_id: string; user_id: string }
 beforeAll(async () => {
   database = await migratedDatabase()
   store = createIntentStore(database)
   await database.sql.query('CREATE TABLE books (note text)')
+  const campaignId = await insertCampaign(database.sql)
+  person = { campaign_id: campaignId, user_id: await insertUser(database.sql, campaignId) }
 })
 afterAll(() => database.close())
-beforeEach(() => database.sql.query('TRUNCATE worker.intents, books'))
+beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs, books'))
 
 const frozen: Frozen = { envelope: { to: 'someone@example.com' }, body: Buffer.from('Hello') }
+const mail = (intent: Intent): Frozen => ({ ...frozen, envelope: { ...frozen.envelope, subject: intent.key, type: 'welcome' } })
 const starting = (intent: Intent, change: Partial<StartRequest> = {}): StartRequest => ({
   intent,
   state: 'handing_over',
@@ -25,14 +31,6 @@ const starting = (intent: Intent, change: Partial<StartRequest> = {}): StartRequ
   ...change,
 })
 
-/** Notes the keys that were started, in `books`. */
-const notingLedger: Ledger = {
-  started: async (rows, tx) => {
-    for (const { intent } of rows) await note(tx, intent.key)
-  },
-  ended: async () => {},
-}
-
 async function note(tx: Sql, text: string): Promise<void> {
   await tx.query('INSERT INTO books VALUES ($1)', [text])
 }
@@ -40,6 +38,12 @@ async function note(tx: Sql, text: string): Promise<void> {
 async function notes(): Promise<string[]> {
   const rows = await database.sql.query<{ note: string }>('SELECT note FROM books ORDER BY note')
   return rows.map((row) => row.note)
+}
+
+/** The mails that email_logs has a row of. */
+async function logged(): Promise<string[]> {
+  const rows = await database.sql.query<{ subject: string }>('SELECT subject FROM email_logs ORDER BY subject')
+  return rows.map((row) => row.subject)
 }
 
 /** What can happen to a claim before its start. */
@@ -83,76 +87,86 @@ describe('start', () => {
   })
 
   it.each(losses)('is lost when %s', async (_, lose) => {
-    await insertIntents(database.sql, { key: 'k' })
+    await insertIntents(database.sql, { key: 'k', ...person })
     const intent = await claimOne(store)
     await lose(database.sql)
     const [before] = await database.sql.query('SELECT * FROM worker.intents')
-    expect(await store.start(starting(intent, { ledger: notingLedger }), frozen)).toBe('lost')
+    expect(await store.start(starting(intent, { ledger: 'email_logs' }), mail(intent))).toBe('lost')
     expect(await database.sql.query('SELECT * FROM worker.intents')).toEqual(before ? [before] : [])
-    expect(await notes()).toEqual([])
+    expect(await logged()).toEqual([])
   })
 
   it('shares transactions among many starts, and each hears of its own', async () => {
-    await insertIntents(database.sql, ...Array.from({ length: 40 }, (_, index) => ({ key: `${index}` })))
+    await insertIntents(database.sql, ...Array.from({ length: 40 }, (_, index) => Object.assign({ key: `${index}` }, person)))
     const intents = await store.claim(request())
     await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = '7'`)
-    const results = await Promise.all(intents.map((intent) => store.start(starting(intent, { ledger: notingLedger }), frozen)))
+    const results = await Promise.all(intents.map((intent) => store.start(starting(intent, { ledger: 'email_logs' }), mail(intent))))
     expect(intents.filter((_, index) => results[index] === 'lost').map(({ key }) => key)).toEqual(['7'])
     const [{ transactions } = { transactions: 0 }] = await database.sql.query<{ transactions: number }>(
       `SELECT count(DISTINCT xid)::int AS transactions FROM (
-         SELECT xmin::text AS xid FROM worker.intents WHERE state = 'handing_over' UNION ALL SELECT xmin::text FROM books) AS written`,
+         SELECT xmin::text AS xid FROM worker.intents WHERE state = 'handing_over' UNION ALL SELECT xmin::text FROM email_logs) AS written`,
     )
     expect(transactions).toBe(1)
-    expect(await notes()).toHaveLength(39)
+    expect(await logged()).toHaveLength(39)
+    expect(await logged()).not.toContain('7')
+  })
+
+  it('keeps each to its ledger when those with and without one come together', async () => {
+    await insertIntents(database.sql, ...['a', 'b', 'c'].map((key) => Object.assign({ key }, person)))
+    const intents = await store.claim(request())
+    const results = intents.map((intent) =>
+      store.start(starting(intent, { ledger: intent.key === 'b' ? null : 'email_logs' }), mail(intent)),
+    )
+    expect(await Promise.all(results)).toEqual(['started', 'started', 'started'])
+    expect(await logged()).toEqual(['a', 'c'])
   })
 
   it('does not let one bad row fail its neighbours', async () => {
-    await insertIntents(database.sql, ...Array.from({ length: 6 }, (_, index) => ({ key: `${index}` })))
+    await insertIntents(database.sql, ...Array.from({ length: 6 }, (_, index) => Object.assign({ key: `${index}` }, person)))
     const intents = await store.claim(request())
     const results = await Promise.allSettled(
       intents.map((intent) =>
         // jsonb takes no NUL.
-        store.start(starting(intent, { ledger: notingLedger }), intent.key === '3' ? { ...frozen, envelope: { to: '\0' } } : frozen),
+        store.start(starting(intent, { ledger: 'email_logs' }), intent.key === '3' ? { ...frozen, envelope: { to: '\0' } } : mail(intent)),
       ),
     )
     expect(results.map(({ status }) => status)).toEqual(intents.map(({ key }) => (key === '3' ? 'rejected' : 'fulfilled')))
-    expect(await notes()).toEqual(['0', '1', '2', '4', '5'])
+    expect(await logged()).toEqual(['0', '1', '2', '4', '5'])
     expect(await rowOf(database.sql, '3')).toMatchObject({ state: 'claimed', attempt: 0 })
   })
 
   it('writes the ledger in the same transaction: when it fails, nothing was started', async () => {
-    await insertIntents(database.sql, { key: 'k' })
+    await insertIntents(database.sql, { key: 'k', ...person, user_id: '00000000-0000-4000-8000-000000000bad' })
     const intent = await claimOne(store)
-    const ledger: Ledger = { ...notingLedger, started: (_, tx) => tx.query('SELECT 1/0').then(() => undefined) }
-    await expect(store.start(starting(intent, { ledger }), frozen)).rejects.toMatchObject({ state: '22012' })
+    await expect(store.start(starting(intent, { ledger: 'email_logs' }), mail(intent))).rejects.toMatchObject({ state: '23503' })
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'claimed', attempt: 0, envelope: null })
   })
 })
 
 describe('startWith', () => {
   it('proves the claim and locks the row before it lets work begin, and commits both', async () => {
-    await insertIntents(database.sql, { key: 'k' })
+    await insertIntents(database.sql, { key: 'k', ...person })
     const intent = await claimOne(store)
-    const result = await store.startWith(starting(intent, { ledger: notingLedger }), async (tx) => {
+    const result = await store.startWith(starting(intent, { ledger: 'email_logs' }), async (tx) => {
       await expect(database.sql.query('SELECT FROM worker.intents FOR UPDATE NOWAIT')).rejects.toMatchObject({ state: '55P03' })
       await note(tx, 'attempt')
-      return frozen
+      return mail(intent)
     })
     expect(result).toBe('started')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'handing_over', attempt: 1, envelope: frozen.envelope })
-    expect(await notes()).toEqual(['attempt', 'k'])
+    expect([await notes(), await logged()]).toEqual([['attempt'], ['k']])
   })
 
   it('leaves no trace of work that refuses', async () => {
-    await insertIntents(database.sql, { key: 'k' })
+    await insertIntents(database.sql, { key: 'k', ...person })
     const intent = await claimOne(store)
-    const result = await store.startWith(starting(intent, { ledger: notingLedger }), async (tx) => {
+    const result = await store.startWith(starting(intent, { ledger: 'email_logs' }), async (tx) => {
       await note(tx, 'attempt')
       return null
     })
     expect(result).toBe('refused')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'claimed', attempt: 0, owner: 'one' })
-    expect(await notes()).toEqual([])
+    expect([await notes(), await logged()]).toEqual([[], []])
   })
 
   it.each(losses)('does not work at all when %s', async (_, lose) => {

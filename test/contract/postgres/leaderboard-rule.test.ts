@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createLeaderboard } from '../../../src/infra/postgres/leaderboard.ts'
 import type { Sql } from '../../../src/std/sql.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'
 import {
   changeParticipant,

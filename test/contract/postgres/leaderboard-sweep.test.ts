@@ -3,7 +3,7 @@ import type { Leaderboard } from '../../../src/delivery/leaderboard/leaderboard.
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
 import { createLeaderboard } from '../../../src/infra/postgres/leaderboard.ts'
 import { insertIntents, request } from './intent-rows.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUsers } from './platform-rows.ts'
 
 let database: MigratedDatabase

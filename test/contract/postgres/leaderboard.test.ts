@@ -3,7 +3,7 @@ import type { Leaderboard, Recalculated } from '../../../src/delivery/leaderboar
 import { createLeaderboard } from '../../../src/infra/postgres/leaderboard.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import { untilSomebodyWaits } from './lock-wait.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUser, insertUsers } from './platform-rows.ts'
 import { pick, seeded } from './rank-oracle.ts'
 

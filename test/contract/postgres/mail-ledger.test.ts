@@ -3,16 +3,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Intent } from '../../../src/delivery/intent.ts'
 import type { IntentStore, Reply, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
-import { createMailLedger } from '../../../src/infra/postgres/mail-ledger.ts'
 import { claimOne, insertIntents, makeDue, request } from './intent-rows.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
 let campaignId: string
 let userId: string
-const ledger = createMailLedger()
+const ledger = 'email_logs'
 beforeAll(async () => {
   database = await migratedDatabase()
   store = createIntentStore(database)

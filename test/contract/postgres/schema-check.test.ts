@@ -3,7 +3,7 @@ import { majorOf, newestVersion } from '../../../src/infra/postgres/migration-se
 import { checkSchema } from '../../../src/infra/postgres/schema-check.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import { freshDatabase } from '../../support/fresh.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { openPool } from './open-pool.ts'
 
 const newest = await newestVersion('worker')

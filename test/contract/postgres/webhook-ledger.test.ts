@@ -2,15 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Intent } from '../../../src/delivery/intent.ts'
 import type { IntentStore, Reply, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
-import { createWebhookLedger } from '../../../src/infra/postgres/webhook-ledger.ts'
 import { claimOne, insertIntents, makeDue, request } from './intent-rows.ts'
-import { migratedDatabase, type MigratedDatabase } from './migrated-database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertWebhook } from './platform-rows.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
 let endpointId: string
-const ledger = createWebhookLedger()
+const ledger = 'webhook_deliveries'
 beforeAll(async () => {
   database = await migratedDatabase()
   store = createIntentStore(database)

@@ -19,7 +19,7 @@ function heldFlush() {
   return { flushes, flush, seen: () => flushes.map(({ items }) => items) }
 }
 
-const options = { maxWaitMs: 10, maxItems: 3 }
+const options = { lingerMs: 0, maxWaitMs: 10, maxItems: 3 }
 
 describe('createGather', () => {
   it('flushes at once when nothing is under way, with all that came in the same turn', async () => {
@@ -68,6 +68,54 @@ describe('createGather', () => {
     await vi.advanceTimersByTimeAsync(0)
     flushes[1]?.end()
     expect(await results).toEqual([10, 20, 30, 40, 50])
+  })
+
+  it('lingers for others when told to, even with nothing under way, and begins anew after each flush', async () => {
+    const { flush, flushes, seen } = heldFlush()
+    const add = createGather(flush, { ...options, lingerMs: 4 })
+    void add(1)
+    await vi.advanceTimersByTimeAsync(3)
+    void add(2)
+    expect(seen()).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(seen()).toEqual([[1, 2]])
+    flushes[0]?.end()
+    await vi.advanceTimersByTimeAsync(100)
+    void add(3)
+    await vi.advanceTimersByTimeAsync(3)
+    expect(seen()).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(seen()).toEqual([[1, 2], [3]])
+  })
+
+  it('counts the lingering into the longest wait, and lingers on when a flush ends before it is over', async () => {
+    const { flush, flushes, seen } = heldFlush()
+    const add = createGather(flush, { ...options, lingerMs: 4 })
+    void add(1)
+    await vi.advanceTimersByTimeAsync(4)
+    void add(2)
+    await vi.advanceTimersByTimeAsync(9)
+    expect(seen()).toEqual([[1]])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(seen()).toEqual([[1], [2]])
+    void add(3)
+    await vi.advanceTimersByTimeAsync(2)
+    flushes[0]?.end()
+    flushes[1]?.end()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(seen()).toHaveLength(2)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(seen()).toEqual([[1], [2], [3]])
+  })
+
+  it('lingers for nobody when as many wait as one flush takes', async () => {
+    const { flush, seen } = heldFlush()
+    const add = createGather(flush, { ...options, lingerMs: 10 })
+    for (const item of [1, 2, 3, 4]) void add(item)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(seen()).toEqual([[1, 2, 3]])
+    await vi.advanceTimersByTimeAsync(10)
+    expect(seen()).toEqual([[1, 2, 3], [4]])
   })
 
   it('flushes each alone when one of them makes the flush fail', async () => {

@@ -1,0 +1,27 @@
+import type { Ledger, Reply, Settlement } from '../../delivery/intent-store.ts'
+import type { Intent } from '../../delivery/intent.ts'
+import { mailLedger } from './mail-ledger.ts'
+import { webhookLedger } from './webhook-ledger.ts'
+
+export interface LedgerEnd {
+  readonly intent: Intent
+  readonly settlement: Settlement
+  readonly reply: Reply
+}
+
+/**
+ * How a channel's rows follow its intents: common table expressions, so that they are written by the very statement that
+ * moves the intents, of exactly those whose claim it proved.
+ */
+export interface LedgerSql {
+  /** For rows of `worker.intents` in `started`, as they are from the start on. */
+  readonly started: string
+  /** For rows of `worker.intents` in `settled`, whose ends are in the parameters from `$first` on. */
+  ended(first: number): string
+  /** The ends as arrays, one element per intent. */
+  endedParameters(ends: readonly LedgerEnd[]): readonly string[]
+}
+
+export function ledgerSql(ledger: Ledger): LedgerSql {
+  return ledger === 'email_logs' ? mailLedger : webhookLedger
+}
