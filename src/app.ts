@@ -75,7 +75,7 @@ export function createApp(config: Config, log: Log, version: string): App {
   }
   const admin = createKafkaAdmin(kafka)
   const deadLetters = createDeadLetterSink(kafka)
-  const { channels, relay, close: closeChannels } = composeChannels(config, leaderboard, clock, observe)
+  const composed = composeChannels(config, leaderboard, clock, observe)
 
   const consumers = createConsumers({
     missingRowWaitMs: config.delivery.missingRowWaitMs,
@@ -85,7 +85,14 @@ export function createApp(config: Config, log: Log, version: string): App {
   })
   checkConsumers(consumers)
   const shared = {
-    ...{ config, kafka, admin, deadLetters, intentStore, channels, clock, observe },
+    config,
+    kafka,
+    admin,
+    deadLetters,
+    intentStore,
+    channels: composed.channels,
+    clock,
+    observe,
     acceptStore: createAcceptStore(pools.accept),
     owner: `${hostname()}:${process.pid}:${randomUUID()}`,
   }
@@ -117,6 +124,8 @@ export function createApp(config: Config, log: Log, version: string): App {
     if (signal.aborted) return
     databaseIs(null)
     await deadLetters.connect()
+    // A stop that came meanwhile has stopped the groups already: nothing may start behind it.
+    if (signal.aborted) return
     for (const { workers } of groups) workers.start()
     await Promise.all(groups.map(({ worker }) => worker.start()))
     startTasks()
@@ -129,7 +138,9 @@ export function createApp(config: Config, log: Log, version: string): App {
     keepDoing('lease check', config.delivery.leaseCheckMs, expireLeases)
     for (const { id, recalculates } of groups) if (recalculates) keepDoing('leaderboard sweep', config.leaderboard.sweepMs, () => sweep(id))
     // A relay that is away is no reason not to start: positions and webhooks go on, and mails wait in the database.
-    void relay?.verify(stopping.signal).catch((error: unknown) => log.error(`mails wait until this is mended: ${messageOf(error)}`))
+    void composed.relay
+      ?.verify(stopping.signal)
+      .catch((error: unknown) => log.error(`mails wait until this is mended: ${messageOf(error)}`))
   }
 
   function keepDoing(task: string, ms: number, work: () => Promise<void>): void {
@@ -171,7 +182,7 @@ export function createApp(config: Config, log: Log, version: string): App {
     // Accepting and executing end side by side: what is accepted last is left to whoever runs next.
     await Promise.all(groups.flatMap(({ worker, workers }) => [worker.stop(), workers.stop()]))
     await Promise.all(tasks)
-    await Promise.allSettled([closeChannels(), deadLetters.disconnect(), admin.disconnect()])
+    await Promise.allSettled([composed.close(), deadLetters.disconnect(), admin.disconnect()])
     await Promise.allSettled([pools.accept.end(), pools.delivery.end()])
     await server?.close()
     metrics.close()
@@ -187,8 +198,8 @@ export function createApp(config: Config, log: Log, version: string): App {
   }
 
   function publishPools(): void {
-    for (const [name, { stats }] of Object.entries(pools)) {
-      for (const [state, count] of Object.entries(stats())) metrics.databasePool.set({ pool: name, state }, count)
+    for (const [name, pool] of Object.entries(pools)) {
+      for (const [state, count] of Object.entries(pool.stats())) metrics.databasePool.set({ pool: name, state }, count)
     }
   }
 

@@ -1,4 +1,6 @@
 import type { Config } from '../config/load.ts'
+import { asSentence } from './operator/as-sentence.ts'
+import { databaseSentence, isDatabaseAway } from './operator/database-sentence.ts'
 import { backoff } from './std/backoff.ts'
 import type { Clock } from './std/clock.ts'
 import { OperatorError, messageOf } from './std/failure.ts'
@@ -9,6 +11,10 @@ import type { LogAdmin } from './worker/log-admin.ts'
 const DAY_MS = 86_400_000
 /** A record may be this much older than the topic's retention says: segments are removed whole, and late. */
 const RETENTION_SLACK_DAYS = 7
+/** Who has not answered for so long is said not to; the question stays open. */
+const SILENT_MS = 3_000
+/** A server that is there has this long for its first answer, however short BOOT_TIMEOUT_MS is. */
+const FIRST_ANSWER_MS = 2_000
 
 export interface BootChecks {
   readonly config: Config
@@ -19,91 +25,137 @@ export interface BootChecks {
   readonly clock: Clock
   readonly signal: AbortSignal
   /** Hears each sentence about what is not there yet, once. */
-  waiting(sentence: string): void
+  readonly waiting: (sentence: string) => void
+}
+
+/** A question that is asked until it is answered. */
+interface Need {
+  ask(signal: AbortSignal): Promise<void>
+  /** Why there is no answer yet; throws the refusal when there never will be one. */
+  absence(error: unknown): string
+  /** For who takes the question and says nothing. */
+  readonly silence: string
 }
 
 /**
  * Everything that must be true before a group joins. What is absent (broker, database) is said at once and asked for again
- * until `BOOT_TIMEOUT_MS`; what is wrong (schema, topics, rights) is said and ends the boot.
+ * until `BOOT_TIMEOUT_MS`; what is wrong (schema, topics, rights) is said and ends the boot, whatever else is still absent.
  *
  * @throws {OperatorError} one sentence with the way out.
  */
 export async function bootChecks(checks: BootChecks): Promise<void> {
-  const deadline = checks.clock.now() + checks.config.process.bootTimeoutMs
-  await Promise.all([
-    untilPresent(checks, deadline, databaseAbsence, async () => {
-      await checks.sql.query('SELECT 1')
-      await checks.checkSchema(checks.sql)
-    }),
-    untilPresent(checks, deadline, messageOf, () => checks.admin.connect(checks.signal)),
-  ])
-  await checkTopics(checks)
+  const ended = new AbortController()
+  const signal = AbortSignal.any([checks.signal, ended.signal])
+  try {
+    await Promise.all([untilAnswered({ ...checks, signal }, databaseNeed(checks)), untilAnswered({ ...checks, signal }, kafkaNeed(checks))])
+  } finally {
+    // The one that goes on asking when the other was refused would hold up the stop.
+    ended.abort()
+  }
 }
 
-async function untilPresent(
-  checks: BootChecks,
-  deadline: number,
-  absence: (error: unknown) => string | null,
-  attempt: () => Promise<void>,
-): Promise<void> {
+async function untilAnswered({ config, clock, signal, waiting }: BootChecks, need: Need): Promise<void> {
+  const { bootTimeoutMs } = config.process
+  const startedAt = clock.now()
+  const deadline = startedAt + bootTimeoutMs
+  const cutAt = Math.max(deadline, startedAt + FIRST_ANSWER_MS)
   let said = ''
-  for (let tries = 1; !checks.signal.aborted; tries++) {
-    try {
-      return await attempt()
-    } catch (error) {
-      const sentence = absence(error)
-      if (sentence === null) throw error
-      if (checks.clock.now() >= deadline)
-        throw new OperatorError(`${sentence} (gave up after BOOT_TIMEOUT_MS=${checks.config.process.bootTimeoutMs})`)
-      if (sentence !== said) checks.waiting(sentence)
-      said = sentence
-      const pause = backoff(tries, { baseMs: 200, maxMs: 2_000 })
-      await checks.clock.sleep(Math.min(pause, Math.max(0, deadline - checks.clock.now())), checks.signal)
-    }
+  const say = (sentence: string) => {
+    if (sentence !== said) waiting(sentence)
+    said = sentence
   }
-}
 
-/** Null when the database is there and said no for good. */
-function databaseAbsence(error: unknown): string | null {
-  if (!(error instanceof SqlError)) return null
-  // 57P03: starting up or shutting down; class 08: connection; 53300: too many connections.
-  if (error.state === undefined || error.state === '57P03' || error.state === '53300' || error.state.startsWith('08')) {
-    return `the database does not answer (${error.message}): check DATABASE_URL and that the server runs`
-  }
-  if (error.state.startsWith('28')) {
-    throw new OperatorError(
-      `the database refuses the user or password of DATABASE_URL (SQLSTATE ${error.state}): correct them, or the server's pg_hba.conf`,
+  for (let tries = 1; !signal.aborted; tries++) {
+    const over = new AbortController()
+    const attempt = AbortSignal.any([signal, over.signal])
+    const asked = need.ask(attempt).then(
+      () => null,
+      (error: unknown) => (attempt.aborted ? need.silence : need.absence(error)),
     )
+    const silent = (ms: number) => clock.sleep(ms, attempt).then(() => 'silent' as const)
+    let answer = await Promise.race([asked, silent(Math.min(SILENT_MS, cutAt - clock.now()))])
+    if (answer === 'silent' && !signal.aborted && clock.now() < cutAt) {
+      say(need.silence)
+      answer = await Promise.race([asked, silent(cutAt - clock.now())])
+    }
+    over.abort()
+    if (answer === null || signal.aborted) return
+    const sentence = answer === 'silent' ? need.silence : answer
+    if (clock.now() >= deadline)
+      throw new OperatorError(`${sentence.replace(/\.$/, '')}; given up after BOOT_TIMEOUT_MS (${bootTimeoutMs}).`)
+    say(sentence)
+    const pause = backoff(tries, { baseMs: 200, maxMs: 2_000 })
+    await clock.sleep(Math.min(pause, Math.max(0, deadline - clock.now())), signal)
   }
-  if (error.state === '3D000')
-    throw new OperatorError('the database that DATABASE_URL names does not exist: create it, or correct the name')
-  throw new OperatorError(
-    `the database refused the boot's question (SQLSTATE ${error.state}): check the rights of the role in DATABASE_URL`,
-  )
 }
 
-async function checkTopics({ config, groupIds, admin }: BootChecks): Promise<void> {
-  const { topic } = config.kafka
+function databaseNeed({ sql, checkSchema }: BootChecks): Need {
+  return {
+    ask: async () => {
+      await sql.query('SELECT 1')
+      await checkSchema(sql)
+    },
+    absence: (error) => {
+      if (!(error instanceof SqlError)) throw error
+      const known =
+        databaseSentence(error) ??
+        new OperatorError(
+          `The database does not take our questions (${error.message}): check that it is the platform's, and the role's rights.`,
+        )
+      if (!isDatabaseAway(error)) throw known
+      return known.message
+    },
+    silence: 'The database takes the connection and does not answer: check DATABASE_URL or PG*, and that the server is well.',
+  }
+}
+
+function kafkaNeed({ config, groupIds, admin }: BootChecks): Need {
+  const brokers = config.kafka.brokers.join(', ')
+  return {
+    ask: async (signal) => {
+      await admin.connect(signal)
+      await checkTopics(config, groupIds, admin)
+    },
+    absence: (error) => {
+      if (error instanceof TopicsRefused) throw error
+      if (error instanceof OperatorError) return asSentence(error.message)
+      return `Kafka at ${brokers} does not say which topics it has (${messageOf(error)}): check that its brokers are well.`
+    },
+    silence: `Kafka at ${brokers} takes the connection and does not answer: check KAFKA_BROKERS, and that the brokers are well.`,
+  }
+}
+
+/** Apart from the adapter's own sentences, which speak of what may be there the next time. */
+class TopicsRefused extends OperatorError {}
+
+async function checkTopics({ kafka: { topic }, accept }: Config, groupIds: readonly string[], admin: LogAdmin): Promise<void> {
   const wanted = [topic, ...groupIds.map((group) => deadLetterTopic(topic, group))]
   const present = await admin.topics(wanted)
   const missing = wanted.filter((name) => !present.has(name))
   if (missing.length > 0) {
-    throw new OperatorError(
-      `${missing.length === 1 ? 'topic' : 'topics'} ${missing.join(', ')} ${missing.length === 1 ? 'does' : 'do'} not exist: create them with: npm run workerctl -- topics apply`,
+    throw new TopicsRefused(
+      `${some('Topic', missing)} ${missing.length === 1 ? 'does' : 'do'} not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, ` +
+        `or run "npm run workerctl -- topics apply", then start again.`,
     )
   }
   const partitions = present.get(topic) ?? 0
   const narrow = wanted.slice(1).filter((name) => (present.get(name) ?? 0) < partitions)
   if (narrow.length > 0) {
-    throw new OperatorError(
-      `dead-letter topics ${narrow.join(', ')} have fewer partitions than ${topic} (${partitions}): grow them with: npm run workerctl -- topics apply`,
+    throw new TopicsRefused(
+      `${some('Dead-letter topic', narrow)} ${narrow.length === 1 ? 'has' : 'have'} fewer partitions than ${topic} (${partitions}): ` +
+        `run "npm run workerctl -- topics apply", then start again.`,
     )
   }
   const retentionMs = Number((await admin.topicConfig(topic)).get('retention.ms') ?? -1)
-  const needed = Math.ceil(retentionMs / DAY_MS) + RETENTION_SLACK_DAYS
-  if (retentionMs > 0 && config.accept.dedupeDays < needed) {
-    throw new OperatorError(
-      `DEDUPE_DAYS is ${config.accept.dedupeDays}, but topic ${topic} keeps records for ${Math.ceil(retentionMs / DAY_MS)} days: an event could come back after it was forgotten; set DEDUPE_DAYS to ${needed} or more`,
-    )
-  }
+  const days = Math.ceil(retentionMs / DAY_MS)
+  const needed = days + RETENTION_SLACK_DAYS
+  if (retentionMs <= 0 || accept.dedupeDays >= needed) return
+  throw new TopicsRefused(
+    `DEDUPE_DAYS is ${accept.dedupeDays}, but topic ${topic} keeps records for ${days} ${days === 1 ? 'day' : 'days'}, so that an event ` +
+      `could come back after it was forgotten: set DEDUPE_DAYS to ${needed} or more, or shorten the topic's retention.ms.`,
+  )
+}
+
+function some(noun: string, names: readonly string[]): string {
+  return `${noun}${names.length === 1 ? '' : 's'} ${names.join(', ')}`
 }

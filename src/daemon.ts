@@ -2,7 +2,10 @@ import type { Config } from '../config/load.ts'
 import { createApp, type App } from './app.ts'
 import { announceStart, type StartupFacts } from './infra/telemetry/startup-block.ts'
 import type { Log } from './infra/telemetry/log.ts'
+import { asSentence } from './operator/as-sentence.ts'
+import { databaseSentence } from './operator/database-sentence.ts'
 import { OperatorError, messageOf } from './std/failure.ts'
+import { SqlError } from './std/sql.ts'
 
 /** Exit codes of the daemon (README.md). */
 export const exitCode = { clean: 0, refused: 1, forced: 2, kafkaLost: 3 } as const
@@ -10,12 +13,19 @@ export const exitCode = { clean: 0, refused: 1, forced: 2, kafkaLost: 3 } as con
 /** Cut-off sends get this long to be recorded before the process ends by force; milliseconds. */
 const CUT_OFF_MS = 1_000
 
+interface Output {
+  readonly isTTY?: boolean
+  write(text: string): unknown
+}
+
 export interface DaemonSettings {
   readonly config: Config
   readonly log: Log
   readonly version: string
   readonly startup: StartupFacts
-  readonly output: { readonly isTTY?: boolean; write(text: string): unknown }
+  readonly output: Output
+  /** Where a person is looking, what ends the process is said here too, as a plain line. */
+  readonly complaints: Output
   /** Calls back at each signal that asks the process to stop. */
   onStopSignal(listener: (signal: string) => void): void
 }
@@ -41,39 +51,45 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
   try {
     app = createApp(config, log, settings.version)
   } catch (error) {
-    return refuse(log, error)
+    refuse(settings, error)
+    return exitCode.refused
   }
-  const ended = await Promise.race([boot(app, asked.signal), forced.promise.then(() => 'forced' as const)])
-  if (typeof ended === 'object') {
-    const code = refuse(log, ended.error)
-    await drain(app, config, log, forced.promise)
-    return code
-  }
-  if (ended === 'running') log.info('ready')
-  const lost = await Promise.race([untilAborted(asked.signal), app.lost])
-  if (lost !== null) log.fatal(`Kafka is lost for good: ${lost.message}`)
-  const drained = await drain(app, config, log, forced.promise)
+  const stopAsked = untilAborted(asked.signal)
+  const booting = boot(app, asked.signal)
+  const booted = await Promise.race([booting, stopAsked])
+  if (booted !== null && 'error' in booted) refuse(settings, booted.error)
+  else if (booted !== null) log.info('ready')
+
+  const lost = booted === null || 'error' in booted ? null : await Promise.race([stopAsked, app.lost])
+  if (lost !== null) fatal(settings, `Kafka is lost for good: ${asSentence(lost.message)}`)
+  const isDrained = await drain(settings, app, booting, forced.promise)
+  if (booted !== null && 'error' in booted) return exitCode.refused
   if (lost !== null) return exitCode.kafkaLost
-  return drained ? exitCode.clean : exitCode.forced
+  return isDrained ? exitCode.clean : exitCode.forced
 }
 
-async function boot(app: App, signal: AbortSignal): Promise<'running' | { error: unknown }> {
+type Booted = { readonly is: 'running' | 'stopped' } | { readonly error: unknown }
+
+async function boot(app: App, signal: AbortSignal): Promise<Booted> {
   try {
     await app.start(signal)
-    return 'running'
+    return { is: signal.aborted ? 'stopped' : 'running' }
   } catch (error) {
-    return signal.aborted ? 'running' : { error }
+    // What a stop breaks off fails, and is no refusal.
+    return signal.aborted ? { is: 'stopped' } : { error }
   }
 }
 
 /** Stops within the grace period; false when it had to be forced. */
-async function drain(app: App, config: Config, log: Log, forced: Promise<string>): Promise<boolean> {
-  const graceMs = config.process.shutdownGraceMs
+async function drain(settings: DaemonSettings, app: App, booting: Promise<unknown>, forced: Promise<string>): Promise<boolean> {
+  const { log } = settings
+  const graceMs = settings.config.process.shutdownGraceMs
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(`SHUTDOWN_GRACE_MS=${graceMs} have passed`), Math.max(0, graceMs - CUT_OFF_MS))
+    timer = setTimeout(() => resolve(`SHUTDOWN_GRACE_MS (${graceMs}) has passed`), Math.max(0, graceMs - CUT_OFF_MS))
   })
-  const stopped = app.stop().then(
+  // The boot ends too: by its signal while it waits, by the stop of the groups while they join.
+  const stopped = Promise.all([app.stop(), booting]).then(
     () => null,
     (error: unknown) => messageOf(error),
   )
@@ -83,16 +99,34 @@ async function drain(app: App, config: Config, log: Log, forced: Promise<string>
     log.info('stopped')
     return true
   }
-  log.error({ blockers: app.blockers() }, `forced to stop: ${reason}`)
+  const blockers = app.blockers()
+  log.error(
+    { blockers },
+    tell(settings, `Forced to stop, because ${reason}; what blocked: ${blockers.join('; ') || 'connections that do not close'}.`),
+  )
   app.abort()
   await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, CUT_OFF_MS))])
   return false
 }
 
-function refuse(log: Log, error: unknown): number {
-  if (error instanceof OperatorError) log.fatal(error.message)
-  else log.fatal({ err: error }, 'could not start')
-  return exitCode.refused
+function refuse(settings: DaemonSettings, error: unknown): void {
+  const known = error instanceof SqlError ? databaseSentence(error) : error
+  if (known instanceof OperatorError) fatal(settings, asSentence(known.message))
+  else
+    settings.log.fatal(
+      { err: error },
+      tell(settings, 'The start failed for a cause that has no sentence; the log line holds what is known.'),
+    )
+}
+
+function fatal(settings: DaemonSettings, sentence: string): void {
+  settings.log.fatal(tell(settings, sentence))
+}
+
+/** The sentence, shown to who looks at a terminal: between lines of JSON it would be overlooked. */
+function tell({ complaints }: DaemonSettings, sentence: string): string {
+  if (complaints.isTTY === true) complaints.write(`${sentence}\n`)
+  return sentence
 }
 
 function untilAborted(signal: AbortSignal): Promise<null> {

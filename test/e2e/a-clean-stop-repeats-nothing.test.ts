@@ -19,9 +19,11 @@ test('SIGTERM in mid-stream drains, commits and exits 0; the next start goes on 
   const rows = await scene.sql.query<{ group_name: string; partition: number; next_offset: string }>(
     'SELECT group_name, partition, next_offset FROM worker.progress',
   )
-  for (const { group_name, partition, next_offset } of rows) {
+  const moved = rows.filter((row) => row.next_offset !== '0')
+  expect(moved.length).toBeGreaterThan(0)
+  for (const { group_name, partition, next_offset } of moved) {
     const committed = (await scene.admin.committed(group_name, scene.topic)).get(partition)
-    if (next_offset !== '0') expect({ group_name, partition, committed }).toEqual({ group_name, partition, committed: BigInt(next_offset) })
+    expect({ group_name, partition, committed }).toEqual({ group_name, partition, committed: BigInt(next_offset) })
   }
   const claimed = await scene.sql.query(`SELECT id FROM worker.intents WHERE state IN ('claimed', 'handing_over')`)
   expect(claimed).toEqual([])
@@ -40,7 +42,7 @@ test('SIGTERM before anything is there ends the boot', async () => {
   const daemon = scene.daemon({ DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/nothing' })
   await eventually(
     'it waits for the database',
-    () => daemon.lines.some(({ msg }) => msg.includes('the database does not answer')) || 'not yet',
+    () => daemon.lines.some(({ msg }) => msg.includes('The database does not answer')) || 'not yet',
   )
   daemon.kill('SIGTERM')
   expect(await daemon.exited).toBe(0)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { databaseSentence } from '../../../src/operator/database-sentence.ts'
+import { databaseSentence, isDatabaseAway } from '../../../src/operator/database-sentence.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 
 test.each([
@@ -16,4 +16,24 @@ test.each([
 
 test('what no operator can mend has no sentence', () => {
   expect(databaseSentence(new SqlError('The database refused: why.', { state: '42703' }))).toBeNull()
+})
+
+test('the adapter’s own words are not said once more', () => {
+  const lost = new SqlError('The connection to the database failed: connect ECONNREFUSED 127.0.0.1:2.', {})
+  expect(databaseSentence(lost)?.message).toBe(
+    'The database does not answer (connect ECONNREFUSED 127.0.0.1:2): check DATABASE_URL or PG*, and that the server runs.',
+  )
+  const refused = new SqlError('The database refused: permission denied for table campaigns (SQLSTATE 42501).', { state: '42501' })
+  expect(databaseSentence(refused)?.message).toBe(
+    'The role lacks a right (permission denied for table campaigns (SQLSTATE 42501)): grant it, or connect as another role by DATABASE_URL or PG*.',
+  )
+})
+
+test('a password that is missing is no outage', () => {
+  const error = new SqlError(
+    'The connection to the database failed: SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string.',
+    {},
+  )
+  expect(isDatabaseAway(error)).toBe(false)
+  expect(databaseSentence(error)?.message).toBe('The database wants a password: give one in DATABASE_URL or PGPASSWORD.')
 })
