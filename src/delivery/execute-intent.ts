@@ -136,13 +136,12 @@ async function start<Channel extends 'email' | 'webhook'>(
   let frozen: Frozen | null = intent.frozen
   let refusal: string | null = null
   try {
-    const begin = kind.start
-    if (begin === undefined) {
+    if (kind.start === undefined) {
       frozen ??= await channel.freeze(intent, message)
       if ((await executor.store.start(request, frozen)) === 'lost') return attempt.lost()
     } else {
       const outcome = await executor.store.startWith(request, async (tx: Sql) => {
-        const answer = await begin(intent, message, tx)
+        const answer = (await kind.start?.(intent, message, tx)) ?? { is: 'go', message }
         if (answer.is === 'skip') {
           refusal = answer.reason
           return null

@@ -53,6 +53,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 function check(parsed: unknown, headers: EncodedEvent['headers']): Decoded {
   const envelope = envelopeFault(parsed)
   if (envelope !== null) return fault('not-an-envelope', envelope)
+  // Proved up to its data; that is proved below, by the type.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const event = parsed as AnyEvent
   const named = typeInHeaders(headers)
   if (named !== null && named !== event.type) return fault('type-mismatch', 'the header and the body name different types')
@@ -76,6 +78,7 @@ function canonical(event: AnyEvent): AnyEvent {
     Object.entries(event.data).map(([name, value]) => [name, name.endsWith('_id') ? String(value).toLowerCase() : value]),
   )
   // The spread keeps the pairing of type and data that check() has proved.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return {
     ...event,
     id: event.id.toLowerCase(),

@@ -1,17 +1,17 @@
 import { messageOf } from '../std/failure.ts'
-import { backoff } from '../std/backoff.ts'
 import { acceptChunk, type Acceptor, type ChunkEnd } from './accept-chunk.ts'
-import type { ProgressRow } from './accept-store.ts'
 import type { Fact } from './fact.ts'
 import { watchPressure, type Pressure } from './backpressure.ts'
 import { createCommitReporter } from './commit-reporter.ts'
 import type { LogAdmin } from './log-admin.ts'
 import { countsOf } from './type-counts.ts'
 import { factOf } from './source-fact.ts'
-import { advanceSkips, goOnAt, isBehind, type PartitionProgress } from './partition-progress.ts'
+import { goOnAt, type PartitionProgress } from './partition-progress.ts'
 import { readChunks, type ChunkReader, type ReadChunk } from './read-chunks.ts'
 import type { Assignment, PartitionBatch, RecordSource } from './record-source.ts'
-import { StartRefused, startPositions, type StartFrom } from './start-position.ts'
+import { createSkipWriter } from './skip-writer.ts'
+import { createPositions } from './positions.ts'
+import type { StartFrom } from './start-position.ts'
 
 export interface WorkerSettings {
   readonly reader: ChunkReader
@@ -55,11 +55,20 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
   const { reader, source, admin } = settings
   const acceptor = { ...settings.acceptor, observe }
   const { group, topic, store, clock } = acceptor
+  const positions = createPositions({ group, topic, store, admin, startFrom: settings.startFrom, clock })
   const commits = createCommitReporter(source, settings.reportEveryMs)
+  const skips = createSkipWriter({
+    store,
+    group,
+    topic,
+    everyMs: settings.reportEveryMs,
+    partitions: () => partitions.values(),
+    written: (progress) => commits.note(progress.assignment, progress.partition, progress.row),
+    failed: (cause) => observe({ is: 'commit-failed', group, cause }),
+  })
   const stopping = new AbortController()
   let partitions = new Map<number, PartitionProgress>()
   let status: GroupStatus = { state: 'starting', reason: null, partitions: [] }
-  let skipTimer: NodeJS.Timeout | null = null
   let stopped: Promise<void> | null = null
 
   const lost = new Promise<Error>((resolve) => {
@@ -70,7 +79,7 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
   })
 
   async function start(): Promise<void> {
-    await positionsOf(await admin.ranges(topic))
+    await positions.read()
     await source.start({ assigned, batch, report: (told) => observe(factOf(told, group, topic)) })
     void watchPressure({ group, pressure: settings.pressure, source, clock, observe, signal: stopping.signal, intervalMs: 1_000 })
   }
@@ -82,28 +91,12 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
     settings.acceptor.observe(fact)
   }
 
-  /** The rows of all partitions, missing ones written. Throws StartRefused when the group may not start. */
-  async function positionsOf(ranges: Awaited<ReturnType<LogAdmin['ranges']>>): Promise<readonly ProgressRow[]> {
-    const rows = await store.readProgress(group, topic)
-    const first = rows.length === 0
-    const answer = startPositions({
-      group,
-      topic,
-      rows,
-      ranges,
-      committed: first ? await admin.committed(group, topic) : new Map(),
-      startFrom: settings.startFrom,
-      offsetsAtTime: first && settings.startFrom instanceof Date ? await admin.offsetsAt(topic, settings.startFrom) : new Map(),
-    })
-    if (answer.is === 'refuse') throw new StartRefused(answer.sentence)
-    if (answer.create.length === 0) return rows
-    // Another process may write the same rows at this moment: whatever is there first is the truth.
-    await store.createProgress(group, topic, answer.create)
-    return store.readProgress(group, topic)
-  }
-
   async function assigned(assignment: Assignment): Promise<ReadonlyMap<number, bigint>> {
-    const rows = await untilAnswered(assignment, async () => positionsOf(await admin.ranges(topic))).catch((error: unknown) => {
+    const waiting = (cause: string, retryInMs: number, attempt: number) => {
+      status = { state: 'waiting', reason: cause, partitions: assignment.partitions }
+      observe({ is: 'waiting', group, partition: -1, cause, retryInMs, attempt })
+    }
+    const rows = await positions.untilRead(untilEither(assignment), waiting).catch((error: unknown) => {
       end('refused', messageOf(error))
       throw error
     })
@@ -143,7 +136,7 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
     }
     const records = batch.records.filter((record) => record.offset >= progress.position)
     for (const chunk of readChunks(reader, records, batch.nextOffset, progress.exemptBelow)) {
-      if (batch.assignment.signal.aborted) break
+      if (untilEither(batch.assignment).aborted) break
       if (chunk.events.length + chunk.faulty.length === 0) {
         skip(progress, chunk)
         continue
@@ -167,33 +160,14 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
         intents: 0,
         durationMs: 0,
       })
-    armSkips()
-  }
-
-  function armSkips(): void {
-    skipTimer ??= setTimeout(() => {
-      skipTimer = null
-      void writeSkips()
-    }, settings.reportEveryMs)
-  }
-
-  /** Writes what it can; what was busy, or went on meanwhile, has its turn later. */
-  async function writeSkips(): Promise<void> {
-    try {
-      const written = await advanceSkips(store, group, topic, partitions.values())
-      for (const progress of written) commits.note(progress.assignment, progress.partition, progress.row)
-    } catch (error) {
-      // The rows stay behind for now, which loses nothing.
-      observe({ is: 'commit-failed', group, cause: `progress of skipped records: ${messageOf(error)}` })
-    }
-    if (!stopping.signal.aborted && [...partitions.values()].some(isBehind)) armSkips()
+    skips.arm()
   }
 
   /** Returns whether the partition now goes on elsewhere than at the chunk's end. */
   async function accept(progress: PartitionProgress, chunk: ReadChunk): Promise<boolean> {
     await progress.busy?.catch(() => undefined)
     const startedAt = clock.now()
-    const place = { partition: progress.partition, expected: progress.row, signal: progress.assignment.signal }
+    const place = { partition: progress.partition, expected: progress.row, signal: untilEither(progress.assignment) }
     const work = acceptChunk(acceptor, place, chunk)
     progress.busy = work
     let end: ChunkEnd
@@ -243,6 +217,11 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
     progress.seek = false
   }
 
+  /** Waiting for a database ends with the assignment, and when the process is to stop. */
+  function untilEither({ signal }: Assignment): AbortSignal {
+    return AbortSignal.any([signal, stopping.signal])
+  }
+
   /** Ends this group only; the others go on, and readiness says why this one does not. */
   function end(state: 'refused' | 'lost', reason: string): void {
     if (status.state === 'refused' || status.state === 'lost') return
@@ -252,30 +231,14 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
     void source.stop()
   }
 
-  /** Asks again while the database or the broker is away, until the assignment ends; a refusal is final. */
-  async function untilAnswered<Result>(assignment: Assignment, ask: () => Promise<Result>): Promise<Result | null> {
-    for (let attempt = 1; !assignment.signal.aborted; attempt++) {
-      try {
-        return await ask()
-      } catch (error) {
-        if (error instanceof StartRefused) throw error
-        const retryInMs = backoff(attempt, { baseMs: 200, maxMs: 5_000 })
-        status = { state: 'waiting', reason: `start positions: ${messageOf(error)}`, partitions: assignment.partitions }
-        observe({ is: 'waiting', group, partition: -1, cause: `start positions: ${messageOf(error)}`, retryInMs, attempt })
-        await clock.sleep(retryInMs, assignment.signal)
-      }
-    }
-    return null
-  }
-
   return {
     start,
     stop() {
       stopped ??= (async () => {
         stopping.abort()
-        if (skipTimer !== null) clearTimeout(skipTimer)
+        skips.stop()
         await source.stop(async () => {
-          await writeSkips()
+          await skips.flush()
           await commits.flush()
         })
         commits.stop()

@@ -7,7 +7,7 @@ import type { Daemon } from '../support/daemon.ts'
 
 /** Partitions of the group in the daemon's latest join. */
 function owned(daemon: Daemon, group: string): readonly number[] {
-  const joined = daemon.lines.filter((line) => line.msg === 'group joined' && line['group'] === group).at(-1)
+  const joined = daemon.lines.findLast((line) => line.msg === 'group joined' && line['group'] === group)
   const partitions = joined?.['partitions']
   return Array.isArray(partitions) ? partitions.map(Number) : []
 }

@@ -73,11 +73,16 @@ function exitOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
 
 function parse(line: string): LogLine | null {
   try {
-    return line.startsWith('{') ? (JSON.parse(line) as LogLine) : null
+    const parsed: unknown = line.startsWith('{') ? JSON.parse(line) : null
+    return isLogLine(parsed) ? parsed : null
   } catch {
     // Half a line of a killed process.
     return null
   }
+}
+
+function isLogLine(value: unknown): value is LogLine {
+  return typeof value === 'object' && value !== null && 'msg' in value && 'level' in value
 }
 
 function tail(lines: readonly LogLine[], other: readonly string[]): string {

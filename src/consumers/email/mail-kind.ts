@@ -110,6 +110,8 @@ const statements: Readonly<Record<OwnMail, string>> = {
   ),
 }
 
+const ownMails: readonly OwnMail[] = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone']
+
 /** What the mail is about, beside the person: the referral or the reward. */
 function subjectOf(type: OwnMail, intent: Intent): string | null {
   const id = type === 'position_update' ? intent.data['referral_id'] : type === 'reward_earned' ? intent.data['user_reward_id'] : null
@@ -133,5 +135,5 @@ function valuesOf(type: OwnMail, intent: Intent, row: Row): TemplateValues {
 
 function mailTypeOf(intent: Intent): OwnMail | null {
   const type = intent.data['type']
-  return typeof type === 'string' && Object.hasOwn(statements, type) ? (type as OwnMail) : null
+  return ownMails.find((own) => own === type) ?? null
 }
