@@ -17,7 +17,7 @@ interface Drafted {
 }
 
 /**
- * Writes the intents of events in log order. A draft under a key that exists does nothing; one that coalesces has its effect
+ * Writes the intents of events, which come in log order. A draft under a key that exists does nothing; one that coalesces has its effect
  * even so, through the pending intent that it meets.
  */
 export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): Promise<Intended> {
@@ -30,8 +30,11 @@ export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly Acce
   }
   const [now, later] = shareOut([...firsts.values()], chunk.handOver)
   const handedOver = await insertClaimed(tx, chunk, now)
-  const inserted = await insertPending(tx, chunk, later)
-  for (const intent of handedOver) inserted.add(intent.key)
+  const inserted = new Set(handedOver.map((intent) => intent.key))
+  for (const coalesced of [true, false]) {
+    const rows = later.filter(({ draft }) => (draft.coalesce === true) === coalesced)
+    for (const key of await insertPending(tx, chunk, inOrder(rows), coalesced)) inserted.add(key)
+  }
 
   const made = ({ event, draft }: Drafted) =>
     draft.coalesce === true || (inserted.has(draft.key) && firsts.get(`false:${draft.key}`)?.event === event)
@@ -69,23 +72,48 @@ const drafted = `
          $12::text[], $13::jsonb[])`
 const names = `event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data`
 
-async function insertPending(tx: Sql, chunk: Chunk, rows: readonly Drafted[]): Promise<Set<string>> {
-  if (rows.length === 0) return new Set()
-  const inserted = await tx.query<{ key: string }>(
-    `INSERT INTO worker.intents (${columns}) ${drafts} FROM ${drafted} AS d (${names}) ON CONFLICT DO NOTHING RETURNING key`,
-    parameters(chunk.group, rows),
-  )
-  return new Set(inserted.map((row) => row.key))
+/**
+ * Two chunks that write the same keys wait for each other, not in a ring. Code units: any order does that is the same for all.
+ */
+function inOrder<Row extends Drafted>(rows: readonly Row[]): readonly Row[] {
+  return rows.toSorted((one, other) => (one.draft.key < other.draft.key ? -1 : 1))
+}
+
+/** The keys that were new. */
+async function insertPending(tx: Sql, chunk: Chunk, rows: readonly Drafted[], coalesced: boolean): Promise<readonly string[]> {
+  if (rows.length === 0) return []
+  const statement = coalesced ? insertCoalesced : insertOnce
+  const [written] = await tx.query<Written>(statement, [...parameters(chunk.group, rows), rows.length])
+  return written?.some ?? rows.map(({ draft }) => draft.key)
+}
+
+interface Written {
+  /** Null: all. That is nearly always so, and a row for each would cost as much as half its insert. */
+  readonly some: readonly string[] | null
+}
+
+// The index is named so that the others are not searched for a conflict that cannot be.
+const insertOnce = insertion('ON CONFLICT (group_name, key) WHERE NOT coalesce DO NOTHING')
+const insertCoalesced = insertion(`ON CONFLICT (group_name, key) WHERE coalesce AND state = 'pending' DO NOTHING`)
+
+function insertion(onConflict: string): string {
+  return `
+WITH inserted AS (
+  INSERT INTO worker.intents (${columns}) ${drafts} FROM ${drafted} AS d (${names}) ${onConflict} RETURNING key
+)
+SELECT CASE WHEN n < $14 THEN (SELECT coalesce(json_agg(key), '[]') FROM inserted) END AS "some"
+  FROM (SELECT count(*) AS n FROM inserted) AS counted`
 }
 
 async function insertClaimed(tx: Sql, chunk: Chunk, rows: readonly Claimed[]): Promise<readonly Intent[]> {
   if (rows.length === 0) return []
+  const sorted = inOrder(rows)
   const inserted = await tx.query<IntentRow>(
     `INSERT INTO worker.intents (${columns}, state, claims, owner, lease_until)
      ${drafts}, 'claimed', 1, d.owner, clock_timestamp() + d.lease_ms * interval '1 millisecond'
        FROM ${drafted.replace(/\)$/, ', $14::text[], $15::float8[])')} AS d (${names}, owner, lease_ms)
-     ON CONFLICT DO NOTHING RETURNING ${intentColumns}`,
-    [...parameters(chunk.group, rows), sqlArray(rows, (row) => row.owner), sqlArray(rows, (row) => row.leaseMs)],
+     ON CONFLICT (group_name, key) WHERE NOT coalesce DO NOTHING RETURNING ${intentColumns}`,
+    [...parameters(chunk.group, sorted), sqlArray(sorted, (row) => row.owner), sqlArray(sorted, (row) => row.leaseMs)],
   )
   return inserted.map(intentOf)
 }

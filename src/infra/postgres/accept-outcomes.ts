@@ -51,14 +51,17 @@ const nothing = Buffer.alloc(0)
 async function insert(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): Promise<ReadonlySet<string>> {
   if (events.length === 0) return new Set()
   // In the order of the key, so that two transactions that name the same ids wait for each other instead of deadlocking.
-  const rows = await tx.query<{ event_id: string }>(
-    `INSERT INTO worker.outcomes (group_name, topic, partition, event_id, type, content_hash, "offset", outcome, effects)
+  const [written] = await tx.query<{ some: readonly string[] | null }>(
+    `WITH inserted AS (
+     INSERT INTO worker.outcomes (group_name, topic, partition, event_id, type, content_hash, "offset", outcome, effects)
      SELECT $1, $2, $3, e.event_id, e.type, e.content_hash, e."offset", e.outcome, e.effects::text[]
        FROM unnest($4::uuid[], $5::text[], $6::bytea[], $7::bigint[], $8::text[], $9::text[])
               AS e (event_id, type, content_hash, "offset", outcome, effects)
       ORDER BY e.event_id
      ON CONFLICT DO NOTHING
-     RETURNING event_id`,
+     RETURNING event_id)
+     SELECT CASE WHEN n < $10 THEN (SELECT coalesce(json_agg(event_id), '[]') FROM inserted) END AS "some"
+       FROM (SELECT count(*) AS n FROM inserted) AS counted`,
     [
       chunk.group,
       chunk.topic,
@@ -69,9 +72,11 @@ async function insert(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): 
       sqlArray(events, (event) => event.offset),
       sqlArray(events, (event) => (event.drafts.length === 0 ? 'no-effect' : 'accepted')),
       sqlArray(events, (event) => sqlArray(event.drafts, (draft) => draft.key)),
+      events.length,
     ],
   )
-  return new Set(rows.map((row) => row.event_id))
+  // Null: all, as nearly always; a row for each would cost more than it tells.
+  return new Set(written?.some ?? events.map((event) => event.eventId.toLowerCase()))
 }
 
 async function hashesOnRecord(tx: Sql, chunk: Chunk, ids: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
