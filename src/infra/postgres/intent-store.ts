@@ -22,7 +22,7 @@ export interface IntentStoreOptions {
 
 /** The intents in `worker.intents`. All times are the database's. Throws SqlError. */
 export function createIntentStore(database: Database, options: IntentStoreOptions = {}): IntentStore {
-  const { gatherMs = 10, startLingerMs = 1, gatherItems = 200, expireBatch = 500 } = options
+  const { gatherMs = 10, startLingerMs = 2, gatherItems = 200, expireBatch = 500 } = options
   const { sql } = database
   const gathered = { maxWaitMs: gatherMs, maxItems: gatherItems }
   const starts = onePer((ledger: Ledger | null) =>
