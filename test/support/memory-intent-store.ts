@@ -1,0 +1,107 @@
+import type { ClaimRequest, IntentStore, Ledger, Reply, Settlement, StartRequest } from '../../src/delivery/intent-store.ts'
+import type { Claim, Frozen, Intent, IntentDraft } from '../../src/delivery/intent.ts'
+import type { Sql } from '../../src/std/sql.ts'
+
+/** A transaction without a database: what a fake passes on, and nothing asks. */
+export const noSql: Sql = { query: () => Promise.reject(new Error('nothing here may ask the database')) }
+
+export interface Settled {
+  readonly intent: Intent
+  readonly settlement: Settlement
+  readonly reply: Reply
+  readonly ledger: Ledger | null
+}
+
+/** Intents in memory, served in the order they lie in `due`. It notes what it was told, and says `lost` where the test wants it. */
+export class MemoryIntentStore implements IntentStore {
+  readonly read = noSql
+  readonly due: Intent[] = []
+  readonly claims: ClaimRequest[] = []
+  readonly started: { readonly request: StartRequest; readonly frozen: Frozen }[] = []
+  readonly settled: Settled[] = []
+  readonly released: Claim[] = []
+  readonly transactions: {
+    readonly settlement: Settlement
+    readonly drafts: readonly IntentDraft[]
+    readonly data: Intent['data'] | null
+  }[] = []
+  /** Says that somebody else has the intent now, to every write. */
+  lost = false
+  /** Thrown by every write while set. */
+  away: Error | null = null
+  /** Ends of attempts are written when this resolves. */
+  recording: Promise<void> = Promise.resolve()
+  dueCount = 0
+  oldestMs: number | null = null
+  unfinished = 0
+
+  async claim(request: ClaimRequest): Promise<readonly Intent[]> {
+    this.claims.push(request)
+    if (this.away !== null) throw this.away
+    const mine = this.due.filter((intent) => intent.channel === request.channel).slice(0, request.limit)
+    for (const intent of mine) this.due.splice(this.due.indexOf(intent), 1)
+    return mine
+  }
+
+  async release(claims: readonly Claim[]): Promise<void> {
+    if (this.away !== null) throw this.away
+    this.released.push(...claims)
+  }
+
+  async start(request: StartRequest, frozen: Frozen): Promise<'started' | 'lost'> {
+    if (this.away !== null) throw this.away
+    if (this.lost) return 'lost'
+    this.started.push({ request, frozen })
+    return 'started'
+  }
+
+  async startWith(request: StartRequest, work: (tx: Sql) => Promise<Frozen | null>): Promise<'started' | 'refused' | 'lost'> {
+    if (this.away !== null) throw this.away
+    if (this.lost) return 'lost'
+    const frozen = await work(noSql)
+    if (frozen === null) return 'refused'
+    this.started.push({ request, frozen })
+    return 'started'
+  }
+
+  async settle(intent: Intent, settlement: Settlement, options: Parameters<IntentStore['settle']>[2]): Promise<'settled' | 'lost'> {
+    await this.recording
+    if (this.away !== null) throw this.away
+    if (this.lost) return 'lost'
+    await options.work?.(noSql)
+    this.settled.push({ intent, settlement, reply: options.reply, ledger: options.ledger })
+    return 'settled'
+  }
+
+  async transact<Result>(
+    _intent: Intent,
+    _leaseMs: number,
+    work: (tx: Sql) => Promise<{ result: Result; settlement: Settlement; drafts?: readonly IntentDraft[]; data?: Intent['data'] }>,
+  ): Promise<Result | 'lost'> {
+    if (this.away !== null) throw this.away
+    if (this.lost) return 'lost'
+    const { result, settlement, drafts, data } = await work(noSql)
+    this.transactions.push({ settlement, drafts: drafts ?? [], data: data ?? null })
+    return result
+  }
+
+  async expireLeases(): Promise<{ reclaimed: number; ambiguous: number }> {
+    return { reclaimed: 0, ambiguous: 0 }
+  }
+
+  async countDue(_group: string, limit: number): Promise<number> {
+    return Math.min(limit, this.dueCount)
+  }
+
+  async countUnfinishedOf(_eventId: string, _group: string, limit: number): Promise<number> {
+    return Math.min(limit, this.unfinished)
+  }
+
+  async oldestDueMs(): Promise<number | null> {
+    return this.oldestMs
+  }
+
+  async backlog(): Promise<readonly never[]> {
+    return []
+  }
+}

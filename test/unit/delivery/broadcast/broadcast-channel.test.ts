@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { createBroadcastChannel } from '../../../../src/delivery/broadcast/broadcast-channel.ts'
+import type { BroadcastMessage, BroadcastPage } from '../../../../src/delivery/broadcast/broadcast-message.ts'
+import type { IntentDraft, Json } from '../../../../src/delivery/intent.ts'
+import { MemoryIntentStore } from '../../../support/memory-intent-store.ts'
+import { sampleIntent } from '../../../support/sample-intent.ts'
+
+const channel = createBroadcastChannel({ deadlineMs: 1_000, pageSize: 2, maxPending: 3 })
+const intent = sampleIntent({ channel: 'broadcast', kind: 'milestone-broadcast', data: { milestone: '100' } })
+const draft = (n: number): IntentDraft => ({ kind: 'mail', version: 1, channel: 'email', key: `k${n}`, campaignId: 'c', data: {} })
+
+/** A message of one page; it notes what it was asked. */
+function messageOf(page: BroadcastPage): { message: BroadcastMessage; asked: [Json, number][] } {
+  const asked: [Json, number][] = []
+  const message: BroadcastMessage = {
+    async page(cursor, limit) {
+      asked.push([cursor, limit])
+      return page
+    },
+  }
+  return { message, asked }
+}
+
+describe('a broadcast', () => {
+  it('writes its first page and moves the cursor in one transaction, and goes to the end of the queue', async () => {
+    const store = new MemoryIntentStore()
+    const { message, asked } = messageOf({ drafts: [draft(1), draft(2)], cursor: 'two' })
+    expect(await channel.run(intent, message, store)).toEqual({ is: 'ran', outcome: 'waiting', reason: 'next-page' })
+    expect(asked).toEqual([[null, 2]])
+    expect(store.transactions).toEqual([
+      {
+        settlement: { is: 'later', as: 'waiting', reason: 'next-page', afterMs: 0 },
+        drafts: [draft(1), draft(2)],
+        data: { milestone: '100', cursor: 'two' },
+      },
+    ])
+  })
+
+  it('goes on behind its cursor and ends with the last page', async () => {
+    const store = new MemoryIntentStore()
+    store.unfinished = 2
+    const { message, asked } = messageOf({ drafts: [draft(3)], cursor: null })
+    expect(await channel.run({ ...intent, data: { ...intent.data, cursor: 'two' } }, message, store)).toEqual({
+      is: 'ran',
+      outcome: 'done',
+      reason: null,
+    })
+    expect(asked).toEqual([['two', 2]])
+    expect(store.transactions).toEqual([{ settlement: { is: 'final', state: 'delivered', reason: null }, drafts: [draft(3)], data: null }])
+  })
+
+  it('waits, without reading a page, while too many of its mails are unfinished', async () => {
+    const store = new MemoryIntentStore()
+    store.unfinished = 3
+    const { message, asked } = messageOf({ drafts: [draft(3)], cursor: null })
+    expect(await channel.run(intent, message, store)).toEqual({ is: 'ran', outcome: 'waiting', reason: 'page-pending' })
+    expect(asked).toEqual([])
+    expect(store.transactions).toMatchObject([{ settlement: { as: 'waiting', reason: 'page-pending', afterMs: 1_000 }, drafts: [] }])
+  })
+
+  it('whose claim is lost writes nothing', async () => {
+    const store = new MemoryIntentStore()
+    store.lost = true
+    const { message, asked } = messageOf({ drafts: [draft(3)], cursor: null })
+    expect(await channel.run(intent, message, store)).toEqual({ is: 'lost' })
+    expect(asked).toEqual([])
+  })
+})

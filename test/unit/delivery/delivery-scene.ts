@@ -1,0 +1,99 @@
+import type { Channels } from '../../../src/delivery/channels.ts'
+import type { Executor } from '../../../src/delivery/execute-intent.ts'
+import type { HandOverChannel, Performed } from '../../../src/delivery/hand-over-channel.ts'
+import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
+import { createKindTable } from '../../../src/delivery/kind-table.ts'
+import type { AnyIntentKind, IntentKind } from '../../../src/delivery/kind.ts'
+import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
+import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
+import type { Fact } from '../../../src/worker/fact.ts'
+import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { MemoryIntentStore } from '../../support/memory-intent-store.ts'
+
+export const mailMessage: MailMessage = {
+  type: 'welcome',
+  campaignId: 'c1',
+  userId: 'u1',
+  to: { address: 'ann@example.org' },
+  from: {},
+  template: { from: 'built-in', type: 'welcome' },
+  templateId: null,
+  values: {},
+  branding: {},
+}
+
+export const sent: Performed = { is: 'done', state: 'sent', reply: { status: 250 } }
+
+/** A channel that does what the test says, and counts the slots that are out. */
+export interface FakeChannel<Message> extends HandOverChannel<Message> {
+  acquire: HandOverChannel<Message>['acquire']
+  freeze: HandOverChannel<Message>['freeze']
+  perform: HandOverChannel<Message>['perform']
+  slotsOut: number
+  schedule: readonly number[]
+}
+
+function fakeChannel<Message>(name: 'email' | 'webhook', underway: 'handing_over' | 'claimed'): FakeChannel<Message> {
+  const channel: FakeChannel<Message> = {
+    name,
+    underway,
+    deadlineMs: 1_000,
+    ledger: name === 'email' ? 'email_logs' : 'webhook_deliveries',
+    schedule: [1_000, 5_000],
+    slotsOut: 0,
+    async acquire() {
+      channel.slotsOut += 1
+      let out = true
+      return {
+        release() {
+          if (out) channel.slotsOut -= 1
+          out = false
+        },
+      }
+    },
+    freeze: async () => ({ envelope: { name }, body: Buffer.from('bytes') }),
+    perform: async () => sent,
+  }
+  return channel
+}
+
+/** The mail kind, ready to send, with what the test wants otherwise. */
+export function mailKind(change: Partial<IntentKind<'email'>> = {}): IntentKind<'email'> {
+  return { kind: 'mail', version: 1, channel: 'email', prepare: async () => ({ is: 'message', message: mailMessage }), ...change }
+}
+
+export interface DeliveryScene {
+  readonly executor: Executor
+  readonly store: MemoryIntentStore
+  readonly facts: readonly Fact[]
+  readonly email: FakeChannel<MailMessage>
+  readonly webhook: FakeChannel<WebhookMessage>
+  /** The facts of one kind, so far. */
+  readonly told: <Is extends Fact['is']>(is: Is) => Extract<Fact, { is: Is }>[]
+}
+
+/** Everything that executes intents, without a network or a database. */
+export function createDeliveryScene(kinds: readonly AnyIntentKind[] = [mailKind()], change: Partial<Executor> = {}): DeliveryScene {
+  const store = new MemoryIntentStore()
+  const facts: Fact[] = []
+  const email = fakeChannel<MailMessage>('email', 'handing_over')
+  const webhook = fakeChannel<WebhookMessage>('webhook', 'claimed')
+  const leaderboard: TransactionChannel<never> = { name: 'leaderboard', deadlineMs: 1_000, run: async () => ({ is: 'lost' }) }
+  const channels: Channels = { email, webhook, leaderboard, broadcast: { ...leaderboard, name: 'broadcast' } }
+  return {
+    store,
+    facts,
+    email,
+    webhook,
+    executor: {
+      store,
+      kinds: createKindTable(kinds),
+      channels,
+      clock: createJumpingClock(),
+      observe: (fact) => facts.push(fact),
+      ambiguous: { hold: false, retryMs: 60_000 },
+      ...change,
+    },
+    told: (is) => facts.filter((fact): fact is Extract<Fact, { is: typeof is }> => fact.is === is),
+  }
+}

@@ -1,0 +1,376 @@
+import { describe, expect, it } from 'vitest'
+import { executeIntent } from '../../../src/delivery/execute-intent.ts'
+import { Refusal, Unavailable, type Performed } from '../../../src/delivery/hand-over-channel.ts'
+import type { Settlement } from '../../../src/delivery/intent-store.ts'
+import type { AttemptEnd, IntentKind, Prepared } from '../../../src/delivery/kind.ts'
+import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
+import { SqlError } from '../../../src/std/sql.ts'
+import { sampleIntent } from '../../support/sample-intent.ts'
+import { createDeliveryScene, mailKind, mailMessage, type DeliveryScene } from './delivery-scene.ts'
+
+const never = new AbortController().signal
+const frozen = { envelope: { to: 'first' }, body: Buffer.from('frozen before') }
+
+/** Executes one intent to the end of its recording. */
+async function execute({ executor }: DeliveryScene, intent = sampleIntent(), signal = never) {
+  const executed = await executeIntent(executor, intent, signal)
+  if (executed.is === 'done') await executed.recorded
+  return executed
+}
+
+/** Sends nothing, and ends when it is told to. */
+const untilAborted: DeliveryScene['email']['perform'] = (_intent, _frozen, _message, _slot, signal) =>
+  new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve({ is: 'ambiguous', reason: 'deadline', reply: {} }))
+  })
+
+/** A kind whose books are noted. */
+function kindWithBooks(change: Partial<IntentKind<'email'>> = {}, note?: string) {
+  const ends: AttemptEnd[] = []
+  const kind = mailKind({
+    async ended(_, end) {
+      ends.push(end)
+      return note === undefined ? undefined : { note }
+    },
+    ...change,
+  })
+  return { kind, ends }
+}
+
+describe('prepare', () => {
+  it.each<[string, Prepared<MailMessage>, Settlement]>([
+    ['skip is final', { is: 'skip', reason: 'person-deleted' }, { is: 'final', state: 'skipped', reason: 'person-deleted' }],
+    [
+      'wait burns nothing',
+      { is: 'wait', reason: 'awaiting-row', afterMs: 7 },
+      { is: 'later', as: 'waiting', reason: 'awaiting-row', afterMs: 7 },
+    ],
+    ['dead is final too', { is: 'dead', reason: 'no-endpoint' }, { is: 'final', state: 'dead', reason: 'no-endpoint' }],
+    ['channel hands it on', { is: 'channel', channel: 'webhook' }, { is: 'moved', channel: 'webhook' }],
+  ])('%s, and nothing is started', async (_, answer, settlement) => {
+    const scene = createDeliveryScene([mailKind({ prepare: async () => answer })])
+    expect(await execute(scene)).toEqual({ is: 'done' })
+    expect(scene.store.settled.map((settled) => settled.settlement)).toEqual([settlement])
+    expect(scene.store.started).toEqual([])
+    expect(scene.told('started')).toEqual([])
+    expect(scene.told('settled')).toMatchObject([{ attempt: 0, endToEndMs: null }])
+  })
+
+  it('that says dead is heard by the books, skip is not', async () => {
+    const dead = kindWithBooks({ prepare: async () => ({ is: 'dead', reason: 'no-endpoint' }) })
+    await execute(createDeliveryScene([dead.kind]))
+    expect(dead.ends).toEqual([{ ok: false, final: true, reason: 'no-endpoint' }])
+    const skip = kindWithBooks({ prepare: async () => ({ is: 'skip', reason: 'manual' }) })
+    await execute(createDeliveryScene([skip.kind]))
+    expect(skip.ends).toEqual([])
+  })
+
+  it.each([
+    ['code of ours', new TypeError('ann@example.org')],
+    ['a statement that is wrong', new SqlError('ann@example.org', { state: '42703' })],
+  ])('that fails by %s is looked at again in a minute, without an attempt and without its words', async (_, error) => {
+    const scene = createDeliveryScene([mailKind({ prepare: () => Promise.reject(error) })])
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'prepare-failed', afterMs: 60_000 } }])
+    expect(scene.told('settled')[0]?.detail).toMatch(/^(TypeError|SQLSTATE 42703)/)
+    expect(JSON.stringify(scene.facts)).not.toContain('ann@')
+  })
+
+  it('that cannot reach the database leaves the intent to its lease', async () => {
+    const scene = createDeliveryScene([mailKind({ prepare: () => Promise.reject(new SqlError('away', {})) })])
+    await expect(execute(scene)).rejects.toThrow('away')
+    expect(scene.store.settled).toEqual([])
+  })
+})
+
+describe('a mail', () => {
+  it('is prepared, frozen, started, sent and recorded', async () => {
+    const { kind, ends } = kindWithBooks()
+    const scene = createDeliveryScene([kind])
+    scene.email.perform = async (_, sending) => {
+      expect(scene.store.started).toMatchObject([{ request: { state: 'handing_over', leaseMs: 2_000 }, frozen: sending }])
+      expect(scene.email.slotsOut).toBe(1)
+      return { is: 'done', state: 'sent', reply: { status: 250 } }
+    }
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([
+      { settlement: { is: 'final', state: 'sent', reason: null }, reply: { status: 250 }, ledger: 'email_logs' },
+    ])
+    expect(ends).toEqual([{ ok: true, final: true, reason: null }])
+    expect(scene.email.slotsOut).toBe(0)
+    expect(scene.facts.map((fact) => fact.is)).toEqual(['started', 'settled'])
+    expect(scene.told('settled')).toMatchObject([{ outcome: 'sent', attempt: 1, endToEndMs: 0 }])
+  })
+
+  it('frees its worker and its place at the relay before its end is written down', async () => {
+    const scene = createDeliveryScene()
+    const writing = Promise.withResolvers<void>()
+    scene.store.recording = writing.promise
+    const executed = await executeIntent(scene.executor, sampleIntent(), never)
+    expect(scene.email.slotsOut).toBe(0)
+    expect(scene.store.settled).toEqual([])
+    writing.resolve()
+    await (executed.is === 'done' ? executed.recorded : undefined)
+    expect(scene.store.settled).toHaveLength(1)
+  })
+
+  it('that was frozen before is sent as it was', async () => {
+    const scene = createDeliveryScene()
+    scene.email.freeze = () => Promise.reject(new Error('must not freeze again'))
+    await execute(scene, sampleIntent({ frozen, attempt: 1 }))
+    expect(scene.store.started).toMatchObject([{ frozen }])
+    expect(scene.told('started')).toMatchObject([{ attempt: 2 }])
+  })
+
+  it('carries the note of prepare, or of the books, to where an operator reads it', async () => {
+    const scene = createDeliveryScene([
+      mailKind({ prepare: async () => ({ is: 'message', message: mailMessage, note: 'position-not-recalculated' }) }),
+    ])
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([{ settlement: { state: 'sent', reason: 'position-not-recalculated' } }])
+    const books = createDeliveryScene([kindWithBooks({}, 'reward-revoked-meanwhile').kind])
+    await execute(books)
+    expect(books.told('settled')).toMatchObject([{ outcome: 'sent', reason: 'reward-revoked-meanwhile' }])
+  })
+
+  it('whose relay is away is not started; nothing is written', async () => {
+    const scene = createDeliveryScene()
+    scene.email.acquire = () => Promise.reject(new Unavailable('relay-unreachable', 700))
+    expect(await execute(scene)).toEqual({ is: 'unavailable', reason: 'relay-unreachable', retryAfterMs: 700 })
+    expect([...scene.store.started, ...scene.store.settled, ...scene.facts]).toEqual([])
+  })
+
+  it('that waits for a connection when the process stops is given back', async () => {
+    const scene = createDeliveryScene()
+    scene.email.acquire = () => Promise.reject(new Error('aborted'))
+    expect(await execute(scene, sampleIntent(), AbortSignal.abort())).toEqual({ is: 'unavailable', reason: 'stopping', retryAfterMs: 0 })
+    await expect(execute(scene)).rejects.toThrow('aborted')
+  })
+
+  it('that somebody else has by now is dropped before it is sent', async () => {
+    const scene = createDeliveryScene()
+    scene.store.lost = true
+    scene.email.perform = () => expect.unreachable()
+    expect(await execute(scene)).toEqual({ is: 'lost' })
+    expect(scene.facts).toMatchObject([{ is: 'claim-lost', intentId: '1' }])
+    expect(scene.email.slotsOut).toBe(0)
+  })
+
+  it('whose claim is lost while it is sent is told so, and writes nothing', async () => {
+    const scene = createDeliveryScene()
+    scene.email.perform = async () => {
+      scene.store.lost = true
+      return { is: 'done', state: 'sent', reply: {} }
+    }
+    await execute(scene)
+    expect(scene.facts.map((fact) => fact.is)).toEqual(['started', 'claim-lost'])
+  })
+
+  it('that can never be sent is rejected with its sentence, in books and ledger, without an attempt', async () => {
+    const { kind, ends } = kindWithBooks()
+    const scene = createDeliveryScene([kind])
+    scene.email.freeze = () => Promise.reject(new Refusal('template-error', 'The subject does not parse.'))
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([
+      {
+        settlement: { is: 'final', state: 'rejected', reason: 'template-error' },
+        reply: { error: 'The subject does not parse.' },
+        ledger: 'email_logs',
+      },
+    ])
+    expect(ends).toEqual([{ ok: false, final: true, reason: 'template-error' }])
+    expect(scene.told('started')).toEqual([])
+    expect(scene.email.slotsOut).toBe(0)
+  })
+
+  it('gives its place back although the database went away at its start', async () => {
+    const scene = createDeliveryScene()
+    scene.store.away = new SqlError('away', {})
+    await expect(execute(scene)).rejects.toThrow('away')
+    expect(scene.email.slotsOut).toBe(0)
+  })
+
+  it('is cut off at its deadline', async () => {
+    const scene = createDeliveryScene([mailKind()])
+    const email = { ...scene.email, deadlineMs: 5, perform: untilAborted }
+    await execute({ ...scene, executor: { ...scene.executor, channels: { ...scene.executor.channels, email } } })
+    expect(scene.store.settled).toMatchObject([{ settlement: { is: 'ambiguous', reason: 'deadline' } }])
+  })
+})
+
+describe('a start with books of its own', () => {
+  it('may change the message, which is what is frozen', async () => {
+    const changed: MailMessage = { ...mailMessage, values: { first_name: 'Ann' } }
+    const scene = createDeliveryScene([mailKind({ start: async () => ({ is: 'go', message: changed }) })])
+    scene.email.freeze = async (_, message) => ({ envelope: {}, body: Buffer.from(JSON.stringify(message.values)) })
+    await execute(scene)
+    expect(scene.store.started.map(({ frozen }) => Buffer.from(frozen.body).toString())).toEqual(['{"first_name":"Ann"}'])
+  })
+
+  it('may refuse: skipped with its reason, nothing sent, no attempt', async () => {
+    const { kind, ends } = kindWithBooks({ start: async () => ({ is: 'skip', reason: 'reward-revoked' }) })
+    const scene = createDeliveryScene([kind])
+    scene.email.perform = () => expect.unreachable()
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([{ settlement: { is: 'final', state: 'skipped', reason: 'reward-revoked' } }])
+    expect(scene.told('started')).toEqual([])
+    expect(ends).toEqual([])
+  })
+
+  it('is dropped when the claim is lost, and sends what was frozen before', async () => {
+    const kind = mailKind({ start: async () => ({ is: 'go', message: mailMessage }) })
+    const scene = createDeliveryScene([kind])
+    await execute(scene, sampleIntent({ frozen }))
+    expect(scene.store.started).toMatchObject([{ frozen }])
+    scene.store.lost = true
+    expect(await execute(scene)).toEqual({ is: 'lost' })
+  })
+})
+
+describe('how an attempt ended', () => {
+  const retry = { is: 'retry', reason: 'recipient-deferred', burnsAttempt: true, reply: { status: 450 } } as const
+
+  it.each<[string, Performed, object]>([
+    [
+      'rejected',
+      { is: 'rejected', reason: 'recipient-refused', reply: {} },
+      { is: 'final', state: 'rejected', reason: 'recipient-refused' },
+    ],
+    ['dead', { is: 'dead', reason: 'gone', reply: {} }, { is: 'final', state: 'dead', reason: 'gone' }],
+    ['ambiguous', { is: 'ambiguous', reason: 'lost', reply: {} }, { is: 'ambiguous', reason: 'lost', afterMs: 60_000, hold: false }],
+    [
+      'a fault that says nothing about it',
+      { ...retry, burnsAttempt: false, afterMs: 99 },
+      { is: 'later', as: 'unburned', reason: 'recipient-deferred', afterMs: 99 },
+    ],
+  ])('%s is recorded so', async (_, performed, settlement) => {
+    const { kind, ends } = kindWithBooks()
+    const scene = createDeliveryScene([kind])
+    scene.email.perform = async () => performed
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([{ settlement }])
+    expect(ends).toMatchObject([{ ok: false, final: performed.is === 'rejected' || performed.is === 'dead' }])
+  })
+
+  it('ambiguous under the policy to hold is held', async () => {
+    const scene = createDeliveryScene([mailKind()], { ambiguous: { hold: true, retryMs: 5 } })
+    scene.email.perform = async () => ({ is: 'ambiguous', reason: 'lost', reply: {} })
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([{ settlement: { is: 'ambiguous', hold: true, afterMs: 5 } }])
+  })
+
+  it.each([
+    [0, 500, 1_000],
+    [1, 2_500, 5_000],
+  ])('a retry after %i attempts comes between %i and %i ms later', async (attempt, least, most) => {
+    const scene = createDeliveryScene()
+    scene.email.perform = async () => retry
+    await execute(scene, sampleIntent({ attempt }))
+    const settlement = scene.store.settled[0]?.settlement
+    expect(settlement).toMatchObject({ is: 'later', as: 'retry', reason: 'recipient-deferred' })
+    const afterMs = settlement !== undefined && 'afterMs' in settlement ? settlement.afterMs : -1
+    expect(afterMs).toBeGreaterThanOrEqual(least)
+    expect(afterMs).toBeLessThanOrEqual(most)
+  })
+
+  it('a retry is not before the other side asked for', async () => {
+    const scene = createDeliveryScene()
+    scene.email.perform = async () => ({ ...retry, afterMs: 90_000 })
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([{ settlement: { as: 'retry', afterMs: 90_000 } }])
+  })
+
+  it('is dead when the schedule is used up; the kind may shorten it', async () => {
+    const scene = createDeliveryScene()
+    scene.email.perform = async () => retry
+    await execute(scene, sampleIntent({ attempt: 2 }))
+    expect(scene.store.settled).toMatchObject([{ settlement: { is: 'final', state: 'dead', reason: 'recipient-deferred' } }])
+    const shorter = createDeliveryScene([mailKind({ schedule: () => [] })])
+    shorter.email.perform = async () => retry
+    await execute(shorter)
+    expect(shorter.store.settled).toMatchObject([{ settlement: { is: 'final', state: 'dead' } }])
+  })
+
+  it('a fault that burns no attempt never uses the schedule up', async () => {
+    const scene = createDeliveryScene()
+    scene.email.perform = async () => ({ ...retry, burnsAttempt: false })
+    await execute(scene, sampleIntent({ attempt: 99 }))
+    expect(scene.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'unburned' } }])
+  })
+
+  it('a bug of the channel leaves a mail ambiguous and a webhook to be tried again, without its words', async () => {
+    const scene = createDeliveryScene([
+      mailKind(),
+      {
+        kind: 'reward',
+        version: 1,
+        channel: 'webhook',
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the fake channel looks at no message
+        prepare: async () => ({ is: 'message', message: {} as never }),
+      },
+    ])
+    scene.email.perform = () => Promise.reject(new TypeError('ann@example.org'))
+    scene.webhook.perform = () => Promise.reject(new TypeError('ann@example.org'))
+    await execute(scene)
+    await execute(scene, sampleIntent({ kind: 'reward', channel: 'webhook' }))
+    expect(scene.store.settled).toMatchObject([
+      { settlement: { is: 'ambiguous', reason: 'channel-error' } },
+      { settlement: { is: 'later', as: 'retry', reason: 'channel-error' } },
+    ])
+    expect(scene.store.started.map(({ request }) => request.state)).toEqual(['handing_over', 'claimed'])
+    expect(JSON.stringify([scene.facts, scene.store.settled])).not.toContain('ann@')
+  })
+})
+
+describe('a channel whose effect is the database', () => {
+  const kind: IntentKind<'leaderboard'> = {
+    kind: 'recalculate',
+    version: 1,
+    channel: 'leaderboard',
+    prepare: async ({ campaignId }) => ({ is: 'message', message: { campaignId } }),
+  }
+  const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard' })
+  type Run = DeliveryScene['executor']['channels']['leaderboard']['run']
+
+  function sceneOf(run: Run): DeliveryScene {
+    const scene = createDeliveryScene([kind])
+    const leaderboard = { name: 'leaderboard', deadlineMs: 1_000, run } as const
+    return { ...scene, executor: { ...scene.executor, channels: { ...scene.executor.channels, leaderboard } } }
+  }
+
+  it.each([
+    ['done', null],
+    ['waiting', 'campaign-locked'],
+  ] as const)('tells that it is %s; its own transaction has recorded that', async (outcome, reason) => {
+    const scene = sceneOf(async () => ({ is: 'ran', outcome, reason }))
+    expect(await execute(scene, intent)).toEqual({ is: 'done' })
+    expect(scene.told('settled')).toMatchObject([{ outcome, reason }])
+    expect(scene.store.settled).toEqual([])
+  })
+
+  it('is lost when somebody else has it', async () => {
+    const scene = sceneOf(async () => ({ is: 'lost' }))
+    expect(await execute(scene, intent)).toEqual({ is: 'lost' })
+    expect(scene.told('claim-lost')).toHaveLength(1)
+  })
+
+  it('is tried again when its transaction was ended, and thrown when the connection is gone', async () => {
+    const deadlock = sceneOf(() => Promise.reject(new SqlError('deadlock', { state: '40P01' })))
+    await execute(deadlock, intent)
+    expect(deadlock.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'retry', reason: 'sqlstate-40P01' } }])
+    await expect(
+      execute(
+        sceneOf(() => Promise.reject(new SqlError('away', {}))),
+        intent,
+      ),
+    ).rejects.toThrow('away')
+  })
+})
+
+describe('an intent of a kind that this process does not know', () => {
+  it('is left for one that does', async () => {
+    const scene = createDeliveryScene()
+    await execute(scene, sampleIntent({ version: 2 }))
+    expect(scene.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'unknown-kind', afterMs: 60_000 } }])
+  })
+})

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { createLeaderboardChannel } from '../../../../src/delivery/leaderboard/leaderboard-channel.ts'
+import type { Recalculated } from '../../../../src/delivery/leaderboard/leaderboard.ts'
+import { SqlError } from '../../../../src/std/sql.ts'
+import { createJumpingClock } from '../../../support/jumping-clock.ts'
+import { MemoryIntentStore, noSql } from '../../../support/memory-intent-store.ts'
+import { sampleIntent } from '../../../support/sample-intent.ts'
+
+const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard' })
+
+function sceneOf(recalculated: Recalculated | Error) {
+  const clock = createJumpingClock()
+  const store = new MemoryIntentStore()
+  const order: string[] = []
+  const reports: object[] = []
+  const channel = createLeaderboardChannel({
+    leaderboard: {
+      async recalculate(campaignId, tx) {
+        expect(tx).toBe(noSql)
+        order.push(`recalculate ${campaignId}`)
+        await clock.sleep(7)
+        if (recalculated instanceof Error) throw recalculated
+        return recalculated
+      },
+      async wakeWaitingMails(campaignId) {
+        order.push(`wake ${campaignId} after ${store.transactions.length} commits`)
+        return 1
+      },
+      sweep: async () => 0,
+    },
+    deadlineMs: 1_000,
+    clock,
+    report: (report) => reports.push(report),
+  })
+  return { store, order, reports, run: () => channel.run(intent, { campaignId: 'c1' }, store) }
+}
+
+describe('a recalculation', () => {
+  it('ends its intent in its own transaction, and wakes the waiting mails after it', async () => {
+    const { run, store, order, reports } = sceneOf({ is: 'done', mode: 'full', rowsChanged: 3, durationMs: 5 })
+    expect(await run()).toEqual({ is: 'ran', outcome: 'done', reason: null })
+    expect(store.transactions).toMatchObject([{ settlement: { is: 'final', state: 'delivered' } }])
+    expect(order).toEqual(['recalculate c1', 'wake c1 after 1 commits'])
+    expect(reports).toEqual([{ campaignId: 'c1', rowsChanged: 3, durationMs: 7 }])
+  })
+
+  it('of a campaign that another holds waits a second, and wakes nobody', async () => {
+    const { run, store, order, reports } = sceneOf({ is: 'locked' })
+    expect(await run()).toEqual({ is: 'ran', outcome: 'waiting', reason: 'campaign-locked' })
+    expect(store.transactions).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'campaign-locked', afterMs: 1_000 } }])
+    expect(order).toEqual(['recalculate c1'])
+    expect(reports).toEqual([])
+  })
+
+  it('whose claim is lost does nothing', async () => {
+    const { run, store, order } = sceneOf({ is: 'locked' })
+    store.lost = true
+    expect(await run()).toEqual({ is: 'lost' })
+    expect(order).toEqual([])
+  })
+
+  it('that the database ends is thrown, unreported', async () => {
+    const { run, order, reports } = sceneOf(new SqlError('deadlock', { state: '40P01' }))
+    await expect(run()).rejects.toThrow('deadlock')
+    expect(order).toEqual(['recalculate c1'])
+    expect(reports).toEqual([])
+  })
+})
