@@ -41,7 +41,7 @@ export function createRewardConsumer(settings: RewardSettings): Consumer {
     ended: rewardEnded,
     schedule: scheduleOf,
   }
-  return { name: 'reward-workers', types: ['reward.earned'], accept, kinds: [email, webhook] }
+  return { name: 'reward-workers', types: ['reward.earned'], accept, kinds: [webhook, email] }
 }
 
 const kind = { kind: 'reward', version: 1 } as const
