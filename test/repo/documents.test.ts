@@ -1,0 +1,89 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { renderVariableTable } from '../../config/render-docs.ts'
+import { exitCode } from '../../src/daemon.ts'
+import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
+import { files, filesUnder, firstCells, markedPart, tableRows } from './source-files.ts'
+
+const metricsPaper = existsSync('docs/metrics.md') ? 'docs/metrics.md' : 'README.md'
+
+describe('README.md', () => {
+  it('holds the table of variables as config/render-docs.ts renders it', () => {
+    expect(markedPart('README.md', 'variables')).toBe(renderVariableTable())
+  })
+
+  it('explains every dead-letter reason, and none that does not exist: what it means and what to do', () => {
+    const source = readFileSync('src/worker/dead-letter.ts', 'utf8')
+    const union = /export type DeadLetterReason =([\s\S]*?)\n\n/.exec(source)?.[1] ?? ''
+    const reasons = [...union.matchAll(/'([^']+)'/g)].map(([, reason]) => reason)
+    expect(reasons.length).toBeGreaterThan(5)
+    const table = markedPart('README.md', 'dead-letters')
+    expect(new Set(firstCells(table))).toEqual(new Set(reasons))
+    expect(tableRows(table).filter((cells) => cells.length < 3 || cells.includes(''))).toEqual([])
+  })
+
+  it('explains every exit code', () => {
+    const codes = firstCells(markedPart('README.md', 'exit-codes')).map(Number)
+    expect(new Set(codes)).toEqual(new Set<number>(Object.values(exitCode)))
+  })
+
+  it('proves every guarantee by a test that exists', () => {
+    const rows = tableRows(markedPart('README.md', 'guarantees'))
+    expect(rows.length).toBeGreaterThan(0)
+    const unproven = rows.filter((row) => {
+      const tests = linksOf(row.join(' ')).filter((link) => link.endsWith('.test.ts'))
+      return tests.length === 0 || !tests.every((test) => files.includes(test))
+    })
+    expect(unproven.map(([guarantee]) => guarantee)).toEqual([])
+  })
+})
+
+describe('metrics', () => {
+  it('are explained, each and no other, with the words of the program', async () => {
+    const metrics = createMetrics({ version: 'test' })
+    try {
+      const table = markedPart(metricsPaper, 'metrics')
+      expect(new Set(firstCells(table))).toEqual(new Set(metrics.names))
+    } finally {
+      metrics.close()
+    }
+  })
+})
+
+describe('links', () => {
+  const papers = files.filter((path) => path.endsWith('.md')).map((path) => ({ path, text: readFileSync(path, 'utf8') }))
+
+  it.each(papers)('of $path lead to files of this repository', ({ path, text }) => {
+    const lost = linksOf(text).filter((link) => {
+      const [file = '', anchor] = link.split('#')
+      const target = file === '' ? path : join(dirname(path), file)
+      if (!files.some((known) => known === target || known.startsWith(`${target.replace(/\/$/, '')}/`))) return true
+      return anchor !== undefined && target.endsWith('.md') && !anchorsOf(readFileSync(target, 'utf8')).includes(anchor)
+    })
+    expect(lost).toEqual([])
+  })
+
+  it('are found at all, outside code only', () => {
+    expect(linksOf('[a](b.md) `[c](d.md)` [e](https://example.com) ![f](g.png "title")\n```\n[h](i.md)\n```')).toEqual(['b.md', 'g.png'])
+    expect(anchorsOf('# One: two `three`\n## One-two')).toEqual(['one-two-three', 'one-two'])
+    expect(filesUnder(['src'], '.ts').length).toBeGreaterThan(100)
+  })
+})
+
+/** Targets of the links and images in Markdown that are no addresses of the web. */
+function linksOf(markdown: string): readonly string[] {
+  const prose = markdown.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, (code) => code.replaceAll(/[[\]()]/g, ''))
+  return [...prose.matchAll(/\]\(([^)\s]+)(?:\s+"[^"]*")?\)/g)].flatMap(([, to]) => (to === undefined || /^[a-z]+:/.test(to) ? [] : [to]))
+}
+
+/** The anchors that a Markdown reader makes of the headings. */
+function anchorsOf(markdown: string): readonly string[] {
+  return [...markdown.matchAll(/^#+\s+(.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replaceAll(/\s/g, '-'),
+  )
+}

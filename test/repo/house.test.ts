@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import packageJson from '../../package.json' with { type: 'json' }
+import lock from '../../package-lock.json' with { type: 'json' }
+import { files, filesUnder } from './source-files.ts'
+
+/** Names of the files whose text matches. */
+const matching = (sources: ReturnType<typeof filesUnder>, pattern: RegExp) =>
+  sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path)
+
+const program = filesUnder(['src', 'cmd', 'config'], '.ts')
+const tests = filesUnder(['test'], '.ts')
+
+const lines = ({ text }: { text: string }) => text.split('\n').length - 1
+
+describe('files of the program', () => {
+  it('are no longer than 250 lines', () => {
+    expect(program.filter((file) => lines(file) > 250).map((file) => `${file.path}: ${lines(file)} lines`)).toEqual([])
+  })
+
+  it('have no default export, which would let every reader call the thing by another name', () => {
+    expect(matching([...program, ...tests, ...filesUnder(['stack'], '.ts')], /^export default\b|^export \{[^}]*\bas default\b/m)).toEqual(
+      [],
+    )
+  })
+
+  it('swallow no error without a word', () => {
+    expect(matching([...program, ...tests, ...filesUnder(['stack'], '.ts')], emptyCatch)).toEqual([])
+  })
+
+  it('are named in kebab-case', () => {
+    const named = files.filter((path) => /^(src|cmd|config|stack|test)\/.*\.ts$/.test(path))
+    expect(named.filter((path) => !path.split('/').every((part) => /^[a-z0-9]+(?:[-.][a-z0-9]+)*$/.test(part)))).toEqual([])
+  })
+
+  it('lie in no drawer', () => {
+    const drawers = /(?:^|\/)(?:utils?|helpers?|common|managers?|services?|misc|lib)(?:\/|\.ts$)/
+    expect(files.filter((path) => /^(src|cmd|config|stack|test)\//.test(path) && drawers.test(path))).toEqual([])
+  })
+})
+
+describe('tests', () => {
+  it('run, all of them', () => {
+    expect(matching(tests, /\b(?:it|test|describe)(?:\.\w+)*\.(?:skip|only|todo)\b|\b(?:xit|xdescribe|fit|fdescribe)\(/)).toEqual([])
+  })
+
+  it('are where a project of vitest finds them', () => {
+    const projects = /^test\/(?:unit|repo|contract|integration|e2e)\//
+    expect(files.filter((path) => path.endsWith('.test.ts') && !projects.test(path))).toEqual([])
+  })
+})
+
+describe('packages', () => {
+  const wanted = Object.entries({ ...packageJson.dependencies, ...packageJson.devDependencies })
+
+  it('are exact', () => {
+    expect(wanted.filter(([, version]) => !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version))).toEqual([])
+  })
+
+  it('include the Node that .node-version names', () => {
+    expect(readFileSync('.node-version', 'utf8').trim()).toBe(packageJson.devDependencies.node)
+  })
+
+  it('are locked as wanted, without saying from which registry', () => {
+    const locked = lock.packages['']
+    expect({ ...locked.dependencies, ...locked.devDependencies }).toEqual(Object.fromEntries(wanted))
+    const text = readFileSync('package-lock.json', 'utf8')
+    expect([...text.matchAll(/"resolved": "([^"]+)"/g)].map(([, url]) => url)).toEqual([])
+    expect(text).not.toMatch(/https?:\/\/[^"\s]*(?:registry|npm)[^"\s]*\.tgz/)
+  })
+})
+
+/** Braces behind a catch with nothing in them, not even a comment that says why. */
+const emptyCatch = /\bcatch\s*(?:\([^)]*\)\s*)?\{\s*\}|\.catch\(\s*\(?\w*\)?\s*=>\s*\{\s*\}\s*\)/
