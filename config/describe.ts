@@ -14,9 +14,9 @@ export interface ConfigRow {
 /** Every variable with its effective value, whether it can be used or not. */
 export function describeConfig(environment: Environment): readonly ConfigRow[] {
   const { readings } = readVariables(environment)
-  return Object.entries<Variable<unknown>>(variables).map(([name, { secret }]) => {
+  return Object.entries<Variable<unknown>>(variables).map(([name, variable]) => {
     const { text, source } = readings.get(name) ?? { text: null, source: 'default' }
-    return { name, value: text === null ? null : masked(text, secret), source }
+    return { name, value: text === null ? null : masked(text, variable), source }
   })
 }
 
@@ -29,6 +29,9 @@ export function configTable(rows: readonly ConfigRow[]): string {
   return cells.map(([name, value, source]) => `${name.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${source}`).join('\n')
 }
 
-function masked(text: string, secret: Variable<unknown>['secret']): string {
-  return secret === 'whole' ? MASK : maskUrlPasswords(text)
+/** In a secret that cannot be read as a URL, and shows no password either, nobody knows where one stands. */
+function masked(text: string, { secret, kind }: Variable<unknown>): string {
+  if (secret === 'whole') return MASK
+  const shown = maskUrlPasswords(text)
+  return secret === 'url' && shown === text && 'wrong' in kind.parse(text) ? MASK : shown
 }

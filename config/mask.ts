@@ -1,8 +1,8 @@
 /** What stands in place of a secret. */
 export const MASK = '***'
 
-/** To the last @, because a password may hold one, or a slash, that should have been encoded. */
-const PASSWORD_IN_URL = /(:\/\/[^/?#\s:@]*):\S*@/g
+/** To the last @, because user and password may hold one, or a slash, that should have been encoded. */
+const PASSWORD_IN_URL = /(:\/\/[^?#\s:@]*):\S*@/g
 const PASSWORD_PARAMETER = /([?&][^=&\s]*(?:password|secret|token)[^=&\s]*=)[^&\s]*/gi
 
 /** The text with the passwords of all URLs in it hidden, also of URLs that do not parse. */

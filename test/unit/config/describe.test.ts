@@ -28,6 +28,14 @@ describe('describeConfig', () => {
     expect(JSON.stringify(rows)).not.toMatch(/hush|h@ush/)
   })
 
+  it.each(['worker:hush@mail.example.com', 'smtp://wor#ker:hush@mail.example.com', 'smtp://wor/ker:hush@mail.example.com'])(
+    'masks a secret that is no URL, or not the one that was meant: %s',
+    (url) => {
+      const rows = describeConfig({ ...environment, SMTP_URL: url })
+      expect(rows.find(({ name }) => name === 'SMTP_URL')?.value).not.toContain('hush')
+    },
+  )
+
   it('prints an aligned table', () => {
     const lines = configTable(rows).split('\n')
     expect(lines).toHaveLength(rows.length)
