@@ -138,9 +138,9 @@ export function createApp(config: Config, log: Log, version: string): App {
     keepDoing('lease check', config.delivery.leaseCheckMs, expireLeases)
     for (const { id, recalculates } of groups) if (recalculates) keepDoing('leaderboard sweep', config.leaderboard.sweepMs, () => sweep(id))
     // A relay that is away is no reason not to start: positions and webhooks go on, and mails wait in the database.
-    void composed.relay
-      ?.verify(stopping.signal)
-      .catch((error: unknown) => log.error(`mails wait until this is mended: ${messageOf(error)}`))
+    void composed.relay?.verify(stopping.signal).catch((error: unknown) => {
+      if (!stopping.signal.aborted) log.error(`Mails wait until this is mended: ${messageOf(error)}.`)
+    })
   }
 
   function keepDoing(task: string, ms: number, work: () => Promise<void>): void {

@@ -13,6 +13,7 @@ const DAY_MS = 86_400_000
 const RETENTION_SLACK_DAYS = 7
 /** Who has not answered for so long is said not to; the question stays open. */
 const SILENT_MS = 3_000
+const SILENT: unique symbol = Symbol('silent')
 /** A server that is there has this long for its first answer, however short BOOT_TIMEOUT_MS is. */
 const FIRST_ANSWER_MS = 2_000
 
@@ -70,22 +71,22 @@ async function untilAnswered({ config, clock, signal, waiting }: BootChecks, nee
     const attempt = AbortSignal.any([signal, over.signal])
     const asked = need.ask(attempt).then(
       () => null,
-      (error: unknown) => (attempt.aborted ? need.silence : need.absence(error)),
+      (error: unknown): string | typeof SILENT => (attempt.aborted ? SILENT : need.absence(error)),
     )
-    const silent = (ms: number) => clock.sleep(ms, attempt).then(() => 'silent' as const)
-    let answer = await Promise.race([asked, silent(Math.min(SILENT_MS, cutAt - clock.now()))])
-    if (answer === 'silent' && !signal.aborted && clock.now() < cutAt) {
-      say(need.silence)
-      answer = await Promise.race([asked, silent(cutAt - clock.now())])
+    const silentFor = (ms: number) => clock.sleep(Math.max(0, ms), attempt).then((): typeof SILENT => SILENT)
+    let answer = await Promise.race([asked, silentFor(Math.min(SILENT_MS, cutAt - clock.now()))])
+    if (answer === SILENT && clock.now() < cutAt) {
+      if (said === '') say(need.silence)
+      answer = await Promise.race([asked, silentFor(cutAt - clock.now())])
     }
     over.abort()
     if (answer === null || signal.aborted) return
-    const sentence = answer === 'silent' ? need.silence : answer
-    if (clock.now() >= deadline)
-      throw new OperatorError(`${sentence.replace(/\.$/, '')}; given up after BOOT_TIMEOUT_MS (${bootTimeoutMs}).`)
-    say(sentence)
+    if (answer !== SILENT) say(answer)
+    else if (said === '') say(need.silence)
     const pause = backoff(tries, { baseMs: 200, maxMs: 2_000 })
     await clock.sleep(Math.min(pause, Math.max(0, deadline - clock.now())), signal)
+    if (clock.now() >= deadline && !signal.aborted)
+      throw new OperatorError(`${said.replace(/\.$/, '')}; given up after BOOT_TIMEOUT_MS (${bootTimeoutMs}).`)
   }
 }
 
@@ -105,7 +106,7 @@ function databaseNeed({ sql, checkSchema }: BootChecks): Need {
       if (!isDatabaseAway(error)) throw known
       return known.message
     },
-    silence: 'The database takes the connection and does not answer: check DATABASE_URL or PG*, and that the server is well.',
+    silence: 'The database does not answer so far: check DATABASE_URL or PG*, and that the server runs.',
   }
 }
 
@@ -121,7 +122,7 @@ function kafkaNeed({ config, groupIds, admin }: BootChecks): Need {
       if (error instanceof OperatorError) return asSentence(error.message)
       return `Kafka at ${brokers} does not say which topics it has (${messageOf(error)}): check that its brokers are well.`
     },
-    silence: `Kafka at ${brokers} takes the connection and does not answer: check KAFKA_BROKERS, and that the brokers are well.`,
+    silence: `No Kafka broker answers at ${brokers} so far: start Kafka there, or correct KAFKA_BROKERS.`,
   }
 }
 

@@ -19,6 +19,8 @@ export interface Daemon extends AsyncDisposable {
   /** The exit code, or the signal's name. */
   readonly exited: Promise<number | NodeJS.Signals>
   metrics(): Promise<string>
+  /** Stops reading what it writes, as a log collector that died. */
+  closeOutput(): void
 }
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly level: string }
@@ -26,9 +28,9 @@ export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string
 const main = fileURLToPath(new URL('../../cmd/kafka-worker/main.ts', import.meta.url))
 
 /** Starts the daemon with nothing of this shell's own settings but `variables`. It is killed at the end of the test if it still runs. */
-export function startDaemon(variables: Readonly<Record<string, string>>): Daemon {
+export function startDaemon(variables: Readonly<Record<string, string>>, args: readonly string[] = []): Daemon {
   const env = cleanEnvironment({ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables }, variableNames)
-  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: LogLine[] = []
   const other: string[] = []
   createInterface(child.stdout).on('line', (line) => {
@@ -57,6 +59,10 @@ export function startDaemon(variables: Readonly<Record<string, string>>): Daemon
         return response.ok ? true : `not ready: ${await response.text()}`
       }),
     metrics: async () => (await fetch(`${url()}/metrics`)).text(),
+    closeOutput: () => {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    },
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL')
       await exited

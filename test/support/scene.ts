@@ -10,13 +10,15 @@ import type { LogAdmin } from '../../src/worker/log-admin.ts'
 import { migratedDatabase } from './migrated-database.ts'
 import { startDaemon, type Daemon } from './daemon.ts'
 import { eventually } from './eventually.ts'
-import { freshTopicName } from './fresh.ts'
+import { freshGroupName, freshTopicName } from './fresh.ts'
 
 export const groups = ['email-workers', 'position-workers', 'reward-workers'] as const
 
 /** Everything that a daemon works on, of this test's own: topics, database, relay, endpoint. */
 export interface Scene extends AsyncDisposable {
   readonly topic: string
+  /** The id of a group as Kafka knows it. */
+  group(name: (typeof groups)[number]): string
   readonly sql: Sql
   readonly databaseUrl: string
   readonly smtp: SmtpSink
@@ -36,6 +38,8 @@ export interface SceneOptions {
   readonly smtp?: SmtpSinkOptions
   /** Another database server than the run's shared one. */
   readonly databaseUrl?: string
+  /** Groups that no other scene has: a daemon that is killed stays a member of its groups until the session timeout. */
+  readonly ownGroups?: boolean
 }
 
 /** A scene with its topics made and its database migrated. */
@@ -43,6 +47,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
   const topic = freshTopicName()
   const kafka = { brokers: inject('kafkaBootstrap'), clientId: 'test' }
   const partitions = options.partitions ?? 4
+  const prefix = options.ownGroups === true ? `${freshGroupName('scene')}.` : ''
   const admin = createKafkaAdmin(kafka)
   const producer = createEventProducer(kafka)
   const [database, smtp, webhooks] = await Promise.all([
@@ -54,7 +59,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
       .connect()
       .then(() =>
         Promise.all(
-          [topic, ...groups.map((group) => deadLetterTopic(topic, group))].map((name) => admin.createTopic({ name, partitions })),
+          [topic, ...groups.map((group) => deadLetterTopic(topic, prefix + group))].map((name) => admin.createTopic({ name, partitions })),
         ),
       ),
   ])
@@ -64,6 +69,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     const started = startDaemon({
       KAFKA_BROKERS: kafka.brokers.join(','),
       KAFKA_TOPIC: topic,
+      KAFKA_GROUP_PREFIX: prefix,
       KAFKA_SESSION_TIMEOUT_MS: '10000',
       KAFKA_HEARTBEAT_INTERVAL_MS: '1000',
       DATABASE_URL: database.url,
@@ -84,6 +90,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
 
   return {
     topic,
+    group: (name) => prefix + name,
     sql: database.sql,
     databaseUrl: database.url,
     smtp,

@@ -1,0 +1,190 @@
+import { createServer, type AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { deadLetterTopic } from '../../src/worker/dead-letter.ts'
+import { freshDatabase, freshTopicName } from '../support/fresh.ts'
+import { refusalOf } from '../support/refusal.ts'
+import { groups, setScene, type Scene } from '../support/scene.ts'
+
+/** Refused before anything is written, so all share it. */
+let scene: Scene
+beforeAll(async () => {
+  scene = await setScene({ partitions: 2 })
+})
+afterAll(async () => scene[Symbol.asyncDispose]())
+
+/** A daemon that has what the scene has but for `variables`. */
+async function refused(variables: Readonly<Record<string, string>>): Promise<string> {
+  const { password } = new URL(scene.databaseUrl)
+  return refusalOf(scene.daemon(variables), [password])
+}
+
+/** Takes connections and says nothing. */
+async function withMuteServer<Result>(work: (port: number) => Promise<Result>): Promise<Result> {
+  const server = createServer((socket) => socket.on('error', () => socket.destroy()).resume())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server on a port has an address of this kind
+    return await work((server.address() as AddressInfo).port)
+  } finally {
+    await new Promise((resolve) => server.close(resolve))
+  }
+}
+
+function changed(url: string, change: (url: URL) => void): string {
+  const copy = new URL(url)
+  change(copy)
+  return copy.href
+}
+
+describe('Kafka', () => {
+  test('no broker', async () => {
+    const daemon = scene.daemon({ KAFKA_BROKERS: '127.0.0.1:1', BOOT_TIMEOUT_MS: '5000' })
+    expect(await refusalOf(daemon)).toMatch(
+      /^No Kafka broker answers at 127\.0\.0\.1:1 \(.*ECONNREFUSED.*\): start Kafka there, or correct KAFKA_BROKERS; given up after BOOT_TIMEOUT_MS \(5000\)\.$/,
+    )
+    // Said at once, not only in the end; and not again at every try.
+    expect(daemon.lines.filter(({ level, msg }) => level === 'warn' && msg.startsWith('No Kafka broker answers'))).toHaveLength(1)
+  })
+
+  test('a broker that takes the connection and says nothing', async () => {
+    await withMuteServer(async (port) => {
+      const startedAt = Date.now()
+      expect(await refused({ KAFKA_BROKERS: `127.0.0.1:${port}`, BOOT_TIMEOUT_MS: '2500' })).toBe(
+        `No Kafka broker answers at 127.0.0.1:${port} so far: start Kafka there, or correct KAFKA_BROKERS; given up after BOOT_TIMEOUT_MS (2500).`,
+      )
+      // The client's own patience is a multiple of 30 s.
+      expect(Date.now() - startedAt).toBeLessThan(15_000)
+    })
+  })
+
+  test('no topics', async () => {
+    const topic = freshTopicName()
+    const names = [topic, ...groups.map((group) => deadLetterTopic(topic, group))]
+    expect(await refused({ KAFKA_TOPIC: topic })).toBe(
+      `Topics ${names.join(', ')} do not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, or run "npm run workerctl -- topics apply", then start again.`,
+    )
+  })
+
+  test('one dead-letter topic missing', async () => {
+    const topic = freshTopicName()
+    await scene.admin.createTopic({ name: topic, partitions: 2 })
+    expect(await refused({ KAFKA_TOPIC: topic, KAFKA_GROUPS: 'position-workers' })).toBe(
+      `Topic ${topic}.position-workers.dlq does not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, or run "npm run workerctl -- topics apply", then start again.`,
+    )
+  })
+
+  test('a dead-letter topic with fewer partitions than the topic', async () => {
+    const topic = freshTopicName()
+    await scene.admin.createTopic({ name: topic, partitions: 2 })
+    await scene.admin.createTopic({ name: `${topic}.position-workers.dlq`, partitions: 1 })
+    expect(await refused({ KAFKA_TOPIC: topic, KAFKA_GROUPS: 'position-workers' })).toBe(
+      `Dead-letter topic ${topic}.position-workers.dlq has fewer partitions than ${topic} (2): run "npm run workerctl -- topics apply", then start again.`,
+    )
+  })
+
+  test('DEDUPE_DAYS below what the topic keeps', async () => {
+    expect(await refused({ DEDUPE_DAYS: '10' })).toBe(
+      `DEDUPE_DAYS is 10, but topic ${scene.topic} keeps records for 7 days, so that an event could come back after it was forgotten: set DEDUPE_DAYS to 14 or more, or shorten the topic's retention.ms.`,
+    )
+  })
+})
+
+describe('the database', () => {
+  test('nobody listens', async () => {
+    const url = 'postgresql://worker:hidden-word@127.0.0.1:1/platform'
+    const daemon = scene.daemon({ DATABASE_URL: url, BOOT_TIMEOUT_MS: '1500' })
+    expect(await refusalOf(daemon, ['hidden-word'])).toBe(
+      'The database does not answer (connect ECONNREFUSED 127.0.0.1:1): check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (1500).',
+    )
+    expect(daemon.lines.filter(({ level, msg }) => level === 'warn' && msg.startsWith('The database'))).toHaveLength(1)
+  })
+
+  test('a server that takes the connection and says nothing', async () => {
+    await withMuteServer(async (port) => {
+      expect(await refused({ DATABASE_URL: `postgresql://worker@127.0.0.1:${port}/platform`, BOOT_TIMEOUT_MS: '2500' })).toBe(
+        'The database does not answer so far: check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (2500).',
+      )
+    })
+  })
+
+  test('the password is wrong', async () => {
+    const url = changed(scene.databaseUrl, (copy) => (copy.password = 'hidden-word'))
+    expect(await refusalOf(scene.daemon({ DATABASE_URL: url }), ['hidden-word'])).toBe(
+      'The database refuses the role or its password (password authentication failed for user "postgres" (SQLSTATE 28P01)): correct DATABASE_URL or PG*.',
+    )
+  })
+
+  test('the password is missing', async () => {
+    const url = changed(scene.databaseUrl, (copy) => (copy.password = ''))
+    expect(await refused({ DATABASE_URL: url })).toBe('The database wants a password: give one in DATABASE_URL or PGPASSWORD.')
+  })
+
+  test('there is none of that name', async () => {
+    const url = changed(scene.databaseUrl, (copy) => (copy.pathname = '/nowhere'))
+    expect(await refused({ DATABASE_URL: url })).toBe(
+      'The database does not exist (database "nowhere" does not exist (SQLSTATE 3D000)): create it, or correct DATABASE_URL or PG*.',
+    )
+  })
+
+  test('it was never migrated; a broker that is absent as well does not hold up the answer', async () => {
+    const empty = await freshDatabase()
+    try {
+      expect(await refused({ DATABASE_URL: empty.url, KAFKA_BROKERS: '127.0.0.1:1' })).toMatch(
+        /^The database has no worker schema, and this build needs version \d+: run "npm run workerctl -- migrate", then start again\.$/,
+      )
+    } finally {
+      await empty.drop()
+    }
+  })
+
+  test('its schema is behind', async () => {
+    const [newest] = await scene.sql.query<{ version: string; row: object }>(
+      'DELETE FROM worker.schema_versions WHERE version = (SELECT max(version) FROM worker.schema_versions) RETURNING version, to_jsonb(schema_versions) AS row',
+    )
+    try {
+      expect(await refused({})).toBe(
+        `The database's worker schema is at version ${Number(newest?.version) - 1}, but this build needs ${newest?.version}: run "npm run workerctl -- migrate", then start again.`,
+      )
+    } finally {
+      await scene.sql.query('INSERT INTO worker.schema_versions SELECT * FROM jsonb_populate_record(NULL::worker.schema_versions, $1)', [
+        newest?.row,
+      ])
+    }
+  })
+
+  test('the role lacks rights', async () => {
+    const role = `role_${new URL(scene.databaseUrl).pathname.slice(1)}`
+    await scene.sql.query(`CREATE ROLE ${role} LOGIN PASSWORD 'hidden-word'`)
+    const url = changed(scene.databaseUrl, (copy) => ([copy.username, copy.password] = [role, 'hidden-word']))
+    const says = () => refusalOf(scene.daemon({ DATABASE_URL: url }), ['hidden-word'])
+    try {
+      expect(await says()).toBe(
+        `The role "${role}" may not SELECT on worker.schema_versions: GRANT USAGE ON SCHEMA worker and SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker to it.`,
+      )
+      await scene.sql.query(`GRANT USAGE ON SCHEMA worker TO ${role}`)
+      await scene.sql.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker TO ${role}`)
+      expect(await says()).toBe(
+        `The role "${role}" may not SELECT on public.accounts: run GRANT SELECT ON public.accounts TO "${role}" (and USAGE on its schema) as the table's owner.`,
+      )
+    } finally {
+      await scene.sql.query(`DROP OWNED BY ${role}`)
+      await scene.sql.query(`DROP ROLE ${role}`)
+    }
+  })
+})
+
+test('a port that is taken', async () => {
+  await withMuteServer(async (port) => {
+    expect(await refused({ HTTP_PORT: String(port) })).toBe(
+      `Port ${port} on 127.0.0.1 is taken by another program: stop it, or set HTTP_PORT to a free port (0 takes any).`,
+    )
+  })
+})
+
+test('the shared servers are well: the same daemon with nothing wrong starts', async () => {
+  expect(inject('kafkaBootstrap')).not.toEqual([])
+  const daemon = scene.daemon()
+  await daemon.ready()
+  daemon.kill('SIGTERM')
+  expect(await daemon.exited).toBe(0)
+})

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { expectClean } from '../support/refusal.ts'
+import type { Daemon } from '../support/daemon.ts'
+import { setScene } from '../support/scene.ts'
+
+/** The one line that says that mails wait. */
+async function complaintOf(daemon: Daemon): Promise<string> {
+  const found = () => daemon.lines.filter(({ level, msg }) => level === 'error' && msg.startsWith('Mails wait until this is mended: '))
+  await eventually('the relay is complained of', () => found().length > 0 || 'not yet')
+  expect(found()).toHaveLength(1)
+  return found()[0]?.msg ?? ''
+}
+
+test('SMTP credentials refused: the start is no failure, the line names the relay and the way out, the mail waits', async () => {
+  await using scene = await setScene({ ownGroups: true, partitions: 1, smtp: { auth: true } })
+  const url = new URL(scene.smtp.url)
+  url.password = 'hidden-word'
+  const daemon = scene.daemon({ SMTP_URL: url.href })
+  await daemon.ready()
+  expect(await complaintOf(daemon)).toMatch(
+    new RegExp(
+      `The SMTP relay at 127\\.0\\.0\\.1:${url.port} refuses the credentials in SMTP_URL \\(535.*\\); correct the user or the password\\.$`,
+    ),
+  )
+
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await eventually('the mail waits in the database', async () => {
+    const rows = await scene.sql.query<{ state: string; attempt: number }>('SELECT state, attempt FROM worker.intents')
+    return (rows.length === 1 && rows[0]?.attempt === 0) || JSON.stringify(rows)
+  })
+  daemon.kill('SIGTERM')
+  expect(await daemon.exited).toBe(0)
+  expectClean(daemon, ['hidden-word', new URL(scene.smtp.url).password])
+
+  // Corrected and started again, it goes out.
+  await scene.daemon().ready()
+  await scene.settled()
+  expect(scene.smtp.counters.accepted).toBe(1)
+})
+
+test('SMTP down at the start: the start is no failure and the line names the relay', async () => {
+  await using scene = await setScene({ ownGroups: true, partitions: 1 })
+  await scene.smtp.halt()
+  const daemon = scene.daemon()
+  await daemon.ready()
+  expect(await complaintOf(daemon)).toMatch(
+    new RegExp(
+      `The SMTP relay at 127\\.0\\.0\\.1:${scene.smtp.port} cannot be reached \\(ECONNREFUSED\\); check SMTP_URL and that the relay runs\\.$`,
+    ),
+  )
+  daemon.kill('SIGTERM')
+  expect(await daemon.exited).toBe(0)
+  expectClean(daemon)
+})

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import type { Daemon } from '../support/daemon.ts'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { expectClean } from '../support/refusal.ts'
+import { groups, setScene, type Scene } from '../support/scene.ts'
+
+/** A daemon in the middle of a mail whose final dot the relay never answers. */
+async function inTheMiddleOfAMail(scene: Scene, variables: Readonly<Record<string, string>>): Promise<Daemon> {
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  scene.smtp.respondWith((stage) => (stage === 'data' ? new Promise(() => undefined) : undefined))
+  const daemon = scene.daemon({ MAIL_DEADLINE_MS: '120000', ...variables })
+  await daemon.ready()
+  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await eventually('the relay has the mail', () => scene.smtp.counters.mails === 1 || 'no mail')
+  return daemon
+}
+
+/** The last word of a daemon that ended with exit code 2: it names the intent, its kind, its group and since when. */
+async function lastWordOf(scene: Scene, daemon: Daemon): Promise<string> {
+  expect(await daemon.exited).toBe(2)
+  expectClean(daemon)
+  const [intent] = await scene.sql.query<{ id: string; kind: string }>('SELECT id, kind FROM worker.intents')
+  const said = daemon.lines.filter(({ level, msg }) => level === 'error' && msg.startsWith('Forced to stop'))
+  expect(said).toHaveLength(1)
+  expect(said[0]?.['blockers']).toEqual([
+    expect.stringMatching(
+      new RegExp(`^group ${scene.group('email-workers')}: email intent ${intent?.id} \\(${intent?.kind}\\) runs since 2\\d{3}-`),
+    ),
+  ])
+  return said[0]?.msg ?? ''
+}
+
+test('a second SIGTERM forces', async () => {
+  await using scene = await setScene({ ownGroups: true, partitions: 1 })
+  const daemon = await inTheMiddleOfAMail(scene, {})
+  daemon.kill('SIGTERM')
+  await eventually('it drains', () => daemon.lines.some(({ msg }) => msg === 'stopping') || 'not yet')
+  // Its groups are left first, so that the mail is the only thing that blocks.
+  await eventually('the groups are left', async () => {
+    const states = await Promise.all(groups.map((group) => scene.admin.groupState(scene.group(group))))
+    return states.every(({ members }) => members === 0) || JSON.stringify(states)
+  })
+  daemon.kill('SIGTERM')
+  expect(await lastWordOf(scene, daemon)).toMatch(/^Forced to stop, because a second SIGTERM; what blocked: group .*email intent .*\.$/)
+})
+
+test('the end of SHUTDOWN_GRACE_MS forces', async () => {
+  await using scene = await setScene({ ownGroups: true, partitions: 1 })
+  const daemon = await inTheMiddleOfAMail(scene, { SHUTDOWN_GRACE_MS: '4000' })
+  const startedAt = Date.now()
+  daemon.kill('SIGTERM')
+  expect(await lastWordOf(scene, daemon)).toMatch(
+    /^Forced to stop, because SHUTDOWN_GRACE_MS \(4000\) has passed; what blocked: group .*\.$/,
+  )
+  expect(Date.now() - startedAt).toBeLessThan(8_000)
+})
