@@ -1,0 +1,149 @@
+import { describe, expect, it, vi } from 'vitest'
+import { loadConfig } from '../../config/load.ts'
+import { bootChecks, type BootChecks } from '../../src/boot.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import { SqlError } from '../../src/std/sql.ts'
+import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import { createHeldClock } from '../support/held-clock.ts'
+
+const DAY_MS = 86_400_000
+const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
+
+/** Everything is there, but for what the test takes away. */
+function sceneOf(
+  change: {
+    readonly topics?: Record<string, number>
+    readonly retentionMs?: number
+    readonly connect?: () => Promise<void>
+    readonly query?: () => Promise<never[]>
+    readonly checkSchema?: BootChecks['checkSchema']
+    readonly env?: Record<string, string>
+  } = {},
+) {
+  const clock = createHeldClock()
+  const told: string[] = []
+  const stopping = new AbortController()
+  const admin: LogAdmin = {
+    connect: change.connect ?? (async () => undefined),
+    topics: async () => new Map(Object.entries(change.topics ?? { 'domain-events': 10, 'domain-events.email-workers.dlq': 10 })),
+    topicConfig: async () => new Map(change.retentionMs === undefined ? [] : [['retention.ms', String(change.retentionMs)]]),
+    createTopic: unused,
+    growTopic: unused,
+    ranges: unused,
+    offsetsAt: unused,
+    committed: unused,
+    setCommitted: unused,
+    groupState: unused,
+    disconnect: unused,
+  }
+  const environment = { KAFKA_BROKERS: 'broker.example.com:9092', DATABASE_URL: 'postgresql://db.example.com/platform', ...change.env }
+  const boot = bootChecks({
+    config: loadConfig({ ...environment, KAFKA_GROUPS: 'email-workers' }, { groups: ['email-workers'], mailGroups: [] }),
+    groupIds: ['email-workers'],
+    admin,
+    sql: { query: change.query ?? (async () => []) },
+    checkSchema: change.checkSchema ?? (async () => undefined),
+    clock,
+    signal: stopping.signal,
+    waiting: (sentence) => told.push(sentence),
+  })
+  // What the boot refuses with, or null.
+  const ended = boot.then(
+    () => null,
+    (error: unknown) => error,
+  )
+  return { ended, clock, told, stop: () => stopping.abort() }
+}
+
+const unused = () => Promise.reject(new Error('not what the boot asks'))
+const away = () => Promise.reject(new SqlError('connect ECONNREFUSED', {}))
+
+describe('the boot', () => {
+  it('says nothing when everything is there', async () => {
+    const { ended, told } = sceneOf()
+    expect(await ended).toBeNull()
+    expect(told).toEqual([])
+  })
+
+  it.each<[string, Parameters<typeof sceneOf>[0], RegExp]>([
+    ['missing topics', { topics: {} }, /Topics domain-events, domain-events\.email-workers\.dlq do not exist.*workerctl -- topics apply/],
+    ['a missing dead-letter topic', { topics: { 'domain-events': 10 } }, /Topic domain-events\.email-workers\.dlq does not exist/],
+    [
+      'a narrow dead-letter topic',
+      { topics: { 'domain-events': 10, 'domain-events.email-workers.dlq': 9 } },
+      /domain-events\.email-workers\.dlq has fewer partitions than domain-events \(10\).*topics apply/,
+    ],
+    [
+      'a topic that remembers longer than the database',
+      { retentionMs: 84 * DAY_MS },
+      /DEDUPE_DAYS is 90, but topic domain-events keeps records for 84 days.*set DEDUPE_DAYS to 91 or more/,
+    ],
+    [
+      'a schema that is behind',
+      { checkSchema: () => Promise.reject(new OperatorError('The schema is behind: run workerctl migrate.')) },
+      /^The schema is behind/,
+    ],
+    ['a role without rights', { query: () => Promise.reject(new SqlError('permission denied', { state: '42501' })) }, /lacks a right/],
+  ])('refuses %s at once, with the way out', async (_, change, sentence) => {
+    const { ended, told } = sceneOf(change)
+    const refused = await ended
+    expect(refused).toBeInstanceOf(OperatorError)
+    expect(refused).toHaveProperty('message', expect.stringMatching(sentence))
+    expect(told).toEqual([])
+  })
+
+  it.each([
+    ['just long enough', { retentionMs: 83 * DAY_MS }],
+    ['for ever', { retentionMs: -1 }],
+  ])('takes a topic that keeps its records %s', async (_, change) => {
+    expect(await sceneOf(change).ended).toBeNull()
+  })
+
+  it('says once that the database is away, and goes on when it is there', async () => {
+    let present = false
+    let asked = 0
+    const { ended, clock, told } = sceneOf({
+      query: () => {
+        asked += 1
+        return present ? Promise.resolve([]) : away()
+      },
+    })
+    await soon(() => expect(told).toHaveLength(1))
+    clock.pass(2_000)
+    await soon(() => expect(asked).toBeGreaterThan(1))
+    present = true
+    await soon(() => {
+      clock.pass(2_000)
+      expect(asked).toBeGreaterThan(2)
+    })
+    expect(await ended).toBeNull()
+    expect(told).toEqual([expect.stringMatching(/database does not answer/)])
+  })
+
+  it('gives up on brokers that stay away, and names the bound', async () => {
+    const { ended, clock, told } = sceneOf({
+      connect: () => Promise.reject(new OperatorError('no broker answers at broker.example.com:9092')),
+      env: { BOOT_TIMEOUT_MS: '1000' },
+    })
+    await soon(() => expect(told).toHaveLength(1))
+    clock.pass(1_000)
+    expect(await ended).toHaveProperty('message', expect.stringMatching(/no broker answers at broker\.example\.com:9092.*BOOT_TIMEOUT_MS/i))
+  })
+
+  it('names who takes the question and says nothing', async () => {
+    const { ended, clock, told, stop } = sceneOf({ query: () => new Promise(() => undefined) })
+    // The brokers have answered when only the question to the database is still timed.
+    await soon(() => expect(clock.sleeping).toHaveLength(1))
+    clock.pass(3_000)
+    await soon(() => expect(told).toEqual([expect.stringMatching(/database .*does not answer/)]))
+    stop()
+    await ended
+  })
+
+  it('ends without a word when the process is to stop', async () => {
+    const { ended, told, stop } = sceneOf({ query: away })
+    await soon(() => expect(told).toHaveLength(1))
+    stop()
+    expect(await ended).toBeNull()
+  })
+})

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest'
+import { positionConsumer } from '../../../../src/consumers/position/position-consumer.ts'
+import { noSql } from '../../../support/memory-intent-store.ts'
+import { campaignId, sampleEvent } from '../../../support/sample-event.ts'
+import { sampleIntent } from '../../../support/sample-intent.ts'
+
+it('asks for one recalculation per campaign, whoever was verified, and lets requests become one', () => {
+  const drafts = [1, 2].map((n) => positionConsumer.accept(sampleEvent('referral.verified', n)))
+  expect(drafts[0]).toEqual([
+    { kind: 'recalculate', version: 1, channel: 'leaderboard', key: `recalculate:${campaignId}`, coalesce: true, campaignId, data: {} },
+  ])
+  expect(drafts[1]).toEqual(drafts[0])
+  expect(positionConsumer).toMatchObject({ name: 'position-workers', types: ['referral.verified'], poolSize: 1 })
+})
+
+it('needs nothing but the campaign to prepare one', async () => {
+  const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard', eventId: null })
+  expect(await positionConsumer.kinds[0]?.prepare(intent, noSql)).toEqual({ is: 'message', message: { campaignId: intent.campaignId } })
+})

@@ -1,0 +1,105 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { eventTypes } from '../../../src/events/catalogue.ts'
+import { decode, type Decoded } from '../../../src/events/decode.ts'
+import { recordOf, recordOfEvent } from '../../support/log-records.ts'
+import { campaignId, sampleEvent, uuid } from '../../support/sample-event.ts'
+
+const limits = { maxBytes: 2_000 }
+const good = sampleEvent('user.signed_up')
+const milestone = sampleEvent('campaign.milestone_reached')
+
+const bytes = (value: Buffer | string | null, headers: Record<string, string> = {}): Decoded => decode(recordOf(0, value, headers), limits)
+const body = (value: unknown, headers: Record<string, string> = {}): Decoded => bytes(JSON.stringify(value), headers)
+
+describe('decoding', () => {
+  it.each(eventTypes)('reads a whole %s', (type) => {
+    const event = sampleEvent(type, 7)
+    expect(decode(recordOfEvent(0, event), limits)).toEqual({ is: 'event', event })
+    expect(body(event)).toEqual({ is: 'event', event })
+  })
+
+  it('writes ids in lower case, so that one person is one key; and nothing else', () => {
+    const data = {
+      ...good.data,
+      user_id: good.data.user_id.toUpperCase(),
+      email: 'Person@Example.com',
+      campaign_id: campaignId.toUpperCase(),
+    }
+    const shouted = { ...good, id: good.id.toUpperCase(), account_id: good.account_id.toUpperCase(), campaign_id: campaignId, data }
+    expect(body(shouted)).toEqual({ is: 'event', event: { ...good, data: { ...good.data, email: 'Person@Example.com' } } })
+    const named = { ...milestone, data: { ...milestone.data, milestone: '1000_Participants' } }
+    expect(body(named)).toMatchObject({ event: { data: { milestone: '1000_Participants' } } })
+  })
+
+  it('takes fields that it does not know: the publisher may be newer', () => {
+    expect(body({ ...good, source: 'app', data: { ...good.data, locale: 'en' } })).toMatchObject({ is: 'event' })
+  })
+
+  it('leaves a well-formed event of a type that the catalogue does not know to others', () => {
+    expect(body({ ...good, type: 'user.renamed', data: {} })).toEqual({ is: 'unknown-type' })
+    expect(body({ ...good, type: 'constructor' }, { 'event-type': 'constructor' })).toEqual({ is: 'unknown-type' })
+  })
+
+  it.each<[string, () => Decoded, string]>([
+    ['no value', () => bytes(null), 'not-json'],
+    ['an empty value', () => bytes(''), 'not-json'],
+    ['a value that is too large', () => bytes('x'.repeat(2_001)), 'too-large'],
+    ['too many brackets', () => bytes('['.repeat(33)), 'too-deep'],
+    ['bytes that are no text', () => bytes(Buffer.from([0x22, 0xff, 0x22])), 'not-utf8'],
+    ['half a JSON', () => bytes('{"id":'), 'not-json'],
+    ['a byte order mark', () => bytes(`\uFEFF${JSON.stringify(good)}`), 'not-json'],
+    ['a JSON null', () => bytes('null'), 'not-an-envelope'],
+    ['a list', () => body([good]), 'not-an-envelope'],
+    ['an id that is none', () => body({ ...good, id: 'mine' }), 'not-an-envelope'],
+    ['no account', () => body({ ...good, account_id: undefined }), 'not-an-envelope'],
+    ['a timestamp that is none', () => body({ ...good, timestamp: 'yesterday' }), 'not-an-envelope'],
+    ['data that is a list', () => body({ ...good, data: [] }), 'not-an-envelope'],
+    ['no data', () => body({ ...good, data: null }), 'not-an-envelope'],
+    ['another type in the header', () => body(good, { 'event-type': 'user.verified' }), 'type-mismatch'],
+    ['another type in CloudEvents words', () => body(good, { ce_type: 'user.verified' }), 'type-mismatch'],
+    ['a newer version', () => body(good, { 'event-version': '2' }), 'unsupported-version'],
+    ['a version that is none', () => body(good, { 'event-version': 'one' }), 'unsupported-version'],
+    ['a missing user', () => body({ ...good, data: { campaign_id: campaignId, email: 'a@example.com' } }), 'invalid-data'],
+    ['a user id that is none', () => body({ ...good, data: { ...good.data, user_id: 'x' } }), 'invalid-data'],
+    ['an empty milestone', () => body({ ...milestone, data: { ...milestone.data, milestone: '' } }), 'invalid-data'],
+    ['half a participant', () => body({ ...milestone, data: { ...milestone.data, participant_count: 1.5 } }), 'invalid-data'],
+    ['data about another campaign', () => body({ ...good, data: { ...good.data, campaign_id: uuid('c', 2) } }), 'invalid-data'],
+  ])('refuses %s', (_, look, reason) => {
+    const result = look()
+    expect(result).toMatchObject({ is: 'fault', reason })
+    expect(result.is === 'fault' && result.detail !== '').toBe(true)
+  })
+
+  it('names the fields at fault, never what stands in them', () => {
+    const result = body({ ...good, data: { ...good.data, user_id: 'person@example.com', email: 7 } })
+    expect(result).toMatchObject({ detail: expect.stringMatching(/\/user_id breaks format.*\/email breaks type/) })
+    expect(JSON.stringify(result)).not.toContain('example.com')
+  })
+
+  it('never throws on any bytes, whatever their headers', () => {
+    const headers = fc.dictionary(fc.constantFrom('event-type', 'event-version', 'ce_type'), fc.string())
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), headers, (value, named) => {
+        expect(['fault', 'unknown-type']).toContain(bytes(Buffer.from(value), named).is)
+      }),
+    )
+  })
+
+  it('never throws on a changed event, and what it takes is what the catalogue says', () => {
+    const change = fc.record({ at: fc.constantFrom('id', 'type', 'account_id', 'campaign_id', 'data', 'timestamp'), to: fc.jsonValue() })
+    const inData = fc.record({ at: fc.constantFrom('user_id', 'campaign_id', 'email', '__proto__', 'extra'), to: fc.jsonValue() })
+    fc.assert(
+      fc.property(fc.option(change, { nil: undefined }), inData, (outer, inner) => {
+        const data = { ...good.data, [inner.at]: inner.to }
+        const event = { ...good, data, ...(outer === undefined ? {} : { [outer.at]: outer.to }) }
+        const result = body(event)
+        if (result.is !== 'event') return
+        expect(typeof result.event.data.campaign_id).toBe('string')
+        expect(result.event.campaign_id).toBe(campaignId)
+        expect(Number.isNaN(new Date(result.event.timestamp).getTime())).toBe(false)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})

@@ -1,0 +1,29 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { systemClock } from '../../../src/std/clock.ts'
+
+describe('sleeping', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  it('ends when the time is over, and leaves no listener on its signal', async () => {
+    const ending = new AbortController()
+    const removed = vi.spyOn(ending.signal, 'removeEventListener')
+    let awake = false
+    const sleeping = systemClock.sleep(1_000, ending.signal).then(() => (awake = true))
+    await vi.advanceTimersByTimeAsync(999)
+    expect(awake).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    await sleeping
+    expect(removed).toHaveBeenCalledTimes(1)
+  })
+
+  it('ends at once, without an error and without a timer left, when its signal aborts', async () => {
+    const ending = new AbortController()
+    const sleeping = systemClock.sleep(1_000, ending.signal)
+    ending.abort()
+    await sleeping
+    expect(vi.getTimerCount()).toBe(0)
+    await systemClock.sleep(1_000, ending.signal)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
