@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { variableNames } from '../../config/variables.ts'
+import { daemonCommand } from '../../stack/daemon-command.ts'
 import { spawnGuarded } from '../../stack/guarded-process.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { OperatorError } from '../../src/std/failure.ts'
@@ -28,7 +28,8 @@ const STOP_DEADLINE_MS = 35_000
 /** Starts the daemon on the servers and waits until it is ready. @throws {OperatorError} it ended instead; with its last lines. */
 export async function startDaemon(servers: Servers, logFile: string, signal: AbortSignal): Promise<Daemon> {
   const startedAt = performance.now()
-  const child = await spawnGuarded(process.execPath, [join(import.meta.dirname, '..', 'kafka-worker', 'main.ts')], {
+  const { command, args } = daemonCommand()
+  const child = await spawnGuarded(command, args, {
     env: cleanEnvironment(environmentFor(servers), variableNames),
     logFile,
     lastSignal: 'SIGTERM',

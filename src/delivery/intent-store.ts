@@ -1,5 +1,5 @@
 import type { Sql } from '../std/sql.ts'
-import type { ChannelName, Claim, Frozen, Intent, IntentDraft } from './intent.ts'
+import type { ChannelName, Claim, Frozen, Intent, IntentDraft, IntentState } from './intent.ts'
 
 /** What a process can execute of one group and channel. */
 export interface ClaimRequest {
@@ -13,9 +13,12 @@ export interface ClaimRequest {
   readonly first: 'live' | 'broadcast' | 'replay'
 }
 
+/** The ends that an attempt can come to; cancelling is the operator's. */
+type FinalState = Extract<IntentState, 'sent' | 'delivered' | 'skipped' | 'dead' | 'rejected'>
+
 /** How an intent's attempt ended, as the store writes it. Delays are counted from the database's clock. */
 export type Settlement =
-  | { readonly is: 'final'; readonly state: 'sent' | 'delivered' | 'skipped' | 'dead' | 'rejected'; readonly reason: string | null }
+  | { readonly is: 'final'; readonly state: FinalState; readonly reason: string | null }
   /** Due again later; `waiting` marks the start of a wait that burned no attempt, `retry` a failed attempt, `unburned` one that does not count: the other side took nothing from anybody. */
   | { readonly is: 'later'; readonly as: 'waiting' | 'retry' | 'unburned'; readonly reason: string; readonly afterMs: number }
   /** The reply is unknown: retried once after `afterMs`, held when it was ambiguous before or `hold` is set. */

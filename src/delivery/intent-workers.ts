@@ -65,6 +65,11 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   let loop: Promise<void> | null = null
   let stopped: Promise<void> | null = null
 
+  // Told after the place is free; when the last claim came back short there is nothing to fill it with.
+  queue.addEventListener('next', () => {
+    if (!claimedShort) notify()
+  })
+
   const ahead = Math.floor(poolSize / 2)
   /** Intents that may still be claimed; of them `ahead` wait for a worker. */
   const room = () => poolSize + ahead - queue.pending - queue.size - reserved
@@ -118,7 +123,6 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       failed(intent, error)
     } finally {
       running.delete(intent.id)
-      if (!claimedShort) notify()
     }
   }
 

@@ -1,4 +1,4 @@
-import type { AcceptStore } from './accept-store.ts'
+import type { AcceptStore, ProgressRow } from './accept-store.ts'
 import type { Assignment } from './record-source.ts'
 
 /**
@@ -16,6 +16,11 @@ export interface PartitionProgress {
   seek: boolean
   /** A chunk or an advance is under way; whoever comes next awaits it, so that compare-and-set never races ourselves. */
   busy: Promise<unknown> | null
+}
+
+/** A partition at the beginning of an assignment: where its row says. */
+export function startAt(assignment: Assignment, { partition, next, exemptBelow }: ProgressRow): PartitionProgress {
+  return { assignment, partition, exemptBelow, row: next, position: next, seek: false, busy: null }
 }
 
 /**

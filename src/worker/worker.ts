@@ -6,7 +6,7 @@ import { createCommitReporter } from './commit-reporter.ts'
 import type { LogAdmin } from './log-admin.ts'
 import { countsOf } from './type-counts.ts'
 import { factOf } from './source-fact.ts'
-import { goOnAt, type PartitionProgress } from './partition-progress.ts'
+import { goOnAt, startAt, type PartitionProgress } from './partition-progress.ts'
 import { readChunks, type ChunkReader, type ReadChunk } from './read-chunks.ts'
 import type { Assignment, PartitionBatch, RecordSource } from './record-source.ts'
 import { createSkipWriter } from './skip-writer.ts'
@@ -103,15 +103,7 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
     partitions = new Map()
     for (const row of rows ?? []) {
       if (!assignment.partitions.includes(row.partition)) continue
-      partitions.set(row.partition, {
-        assignment,
-        partition: row.partition,
-        exemptBelow: row.exemptBelow,
-        row: row.next,
-        position: row.next,
-        seek: false,
-        busy: null,
-      })
+      partitions.set(row.partition, startAt(assignment, row))
       commits.note(assignment, row.partition, row.next)
     }
     status = { state: 'running', reason: null, partitions: assignment.partitions }

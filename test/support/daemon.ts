@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { variableNames } from '../../config/variables.ts'
+import { daemonCommand } from '../../stack/daemon-command.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { eventually } from './eventually.ts'
 
@@ -25,12 +25,11 @@ export interface Daemon extends AsyncDisposable {
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly level: string }
 
-const main = fileURLToPath(new URL('../../cmd/kafka-worker/main.ts', import.meta.url))
-
 /** Starts the daemon with nothing of this shell's own settings but `variables`. It is killed at the end of the test if it still runs. */
 export function startDaemon(variables: Readonly<Record<string, string>>, args: readonly string[] = []): Daemon {
   const env = cleanEnvironment({ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables }, variableNames)
-  const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const start = daemonCommand()
+  const child = spawn(start.command, [...start.args, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: LogLine[] = []
   const other: string[] = []
   createInterface(child.stdout).on('line', (line) => {

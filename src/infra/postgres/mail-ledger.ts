@@ -2,13 +2,16 @@ import type { LedgerEnd, LedgerSql } from './ledger.ts'
 import { sqlArray } from './sql-array.ts'
 
 const rowId = `md5(i.group_name || ':' || i.key)::uuid`
+/** The platform knows fewer types than we send. */
+const platformType = (type: string) =>
+  `CASE WHEN ${type} IN ('verification', 'welcome', 'position_update', 'reward_earned', 'milestone') THEN ${type} ELSE 'custom' END`
 
 /**
  * One row of `email_logs` per mail: written when the mail is first handed over, from what was frozen in the intent, and
  * following its state. Its id is made of the intent's group and key, so that every attempt finds the same row.
  */
 export const mailLedger: LedgerSql = {
-  // The platform knows fewer types than we send. A template that was deleted for good meanwhile must not stop the mail. A row
+  // A template that was deleted for good meanwhile must not stop the mail. A row
   // that is there already belongs to an earlier attempt; only one that had failed for good is opened again.
   started: `
 booked AS (
@@ -16,13 +19,13 @@ booked AS (
   SELECT ${rowId}, i.campaign_id, i.user_id,
          (SELECT t.id FROM public.email_templates AS t WHERE t.id = (i.envelope->>'templateId')::uuid),
          i.envelope->>'to', i.envelope->>'subject',
-         CASE WHEN i.envelope->>'type' IN ('verification', 'welcome', 'position_update', 'reward_earned', 'milestone')
-              THEN i.envelope->>'type' ELSE 'custom' END
+         ${platformType("i.envelope->>'type'")}
     FROM started AS i
   ON CONFLICT (id) DO UPDATE
      SET status = 'pending', failed_at = NULL, error_message = NULL, updated_at = now()
    WHERE l.status = 'failed'
 )`,
+  // A mail that was refused before anything was frozen (its template does not parse, its address is none) gets a row that says so.
   // Delivered, opened, clicked and bounced are the platform's, told by the provider, sometimes before we have recorded the
   // reply ourselves: they are newer than anything that we can say.
   ended: (first) => `
@@ -38,6 +41,16 @@ booked AS (
            AS e (intent_id, status, provider_id, error)
     JOIN settled AS i ON i.id = e.intent_id
    WHERE l.id = ${rowId}
+),
+refused AS (
+  INSERT INTO public.email_logs AS l (id, campaign_id, user_id, recipient_email, subject, type, status, failed_at, error_message)
+  SELECT ${rowId}, i.campaign_id, i.user_id, u.email, '', ${platformType("i.data->>'type'")}, 'failed', now(), e.error
+    FROM unnest($${first}::bigint[], $${first + 1}::text[], $${first + 3}::text[]) AS e (intent_id, status, error)
+    JOIN settled AS i ON i.id = e.intent_id
+    JOIN public.waitlist_users AS u ON u.id = i.user_id
+   WHERE i.envelope IS NULL AND i.state = 'rejected'
+  ON CONFLICT (id) DO UPDATE SET failed_at = now(), error_message = excluded.error_message, updated_at = now()
+   WHERE l.status = 'failed'
 )`,
   endedParameters(ends) {
     const followed = ends.filter(({ settlement }) => settlement.is !== 'moved')

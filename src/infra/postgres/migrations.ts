@@ -58,7 +58,7 @@ export async function migrate(connection: ConnectionSettings, set: MigrationSet,
     })
   } finally {
     // Ends the session, and the advisory lock with it. That the server is gone already is no further news.
-    await client.end().catch(() => {})
+    await client.end().catch(() => undefined)
   }
 }
 

@@ -65,6 +65,16 @@ describe('email_logs', () => {
     ])
   })
 
+  it('gets a failed row when the mail is refused before anything was frozen, and says why', async () => {
+    await insertIntents(database.sql, { key: 'refused', campaign_id: campaignId, user_id: userId, data: { type: 'welcome' } })
+    const refused: Settlement = { is: 'final', state: 'rejected', reason: 'template-error' }
+    await settle(await claimOne(store), refused, { error: 'The template does not parse.' })
+    const [person] = await database.sql.query<{ email: string }>('SELECT email FROM waitlist_users WHERE id = $1', [userId])
+    expect(await logs()).toMatchObject([
+      { recipient_email: person?.email, type: 'welcome', status: 'failed', error_message: 'The template does not parse.', sent_at: null },
+    ])
+  })
+
   it('knows the platform’s types only', async () => {
     for (const type of ['verification', 'position_update', 'reward_earned', 'milestone', 'reward_delivery']) {
       await started(type, { type })

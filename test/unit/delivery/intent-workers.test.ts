@@ -104,21 +104,12 @@ describe('claiming', () => {
     expect(store.claims.at(-1)?.limit).toBeLessThanOrEqual(6)
   })
 
-  it.each([2, 3, 10])('does so with %i workers', async (poolSize) => {
+  it.each([1, 2, 3, 10])('does so with %i workers', async (poolSize) => {
     const { store, workers, flow } = sceneOf({ poolSize })
     store.due.push(...mails(50))
     flow()
     workers.start()
     await soon(() => expect(store.settled).toHaveLength(50))
-  })
-
-  // Turns red when the loop is woken only after the queue has counted the place as free: 1 then belongs to the list above.
-  it.fails('does so with one worker', async () => {
-    const { store, workers, flow } = sceneOf({ poolSize: 1 })
-    store.due.push(...mails(2))
-    flow()
-    workers.start()
-    await vi.waitFor(() => expect(store.settled).toHaveLength(2), { interval: 1, timeout: 200 })
   })
 
   it('goes on so although a second channel finds no worker free', async () => {

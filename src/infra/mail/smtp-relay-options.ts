@@ -1,0 +1,30 @@
+import type { SmtpServer } from './smtp-url.ts'
+
+export interface SmtpRelayOptions {
+  readonly server: SmtpServer
+  readonly maxConnections: number
+  /** For one mail, from MAIL FROM to the last reply, in milliseconds. */
+  readonly sendDeadlineMs: number
+  /** For connecting, securing and logging in together. */
+  readonly connectDeadlineMs?: number
+  /** A connection without work is ended after this. Most relays do so themselves after minutes. */
+  readonly idleMs?: number
+  /** A connection that was idle for longer must answer before it is handed out. */
+  readonly probeAfterMs?: number
+  readonly maxMailsPerConnection?: number
+  /** Bounds of the pause between failed connections, in milliseconds. */
+  readonly reconnect?: { readonly baseMs: number; readonly maxMs: number }
+  readonly now?: () => number
+  readonly random?: () => number
+}
+
+/** What is used where an option is left out. */
+export const defaults = {
+  connectDeadlineMs: 15_000,
+  idleMs: 30_000,
+  probeAfterMs: 1_000,
+  maxMailsPerConnection: 500,
+  reconnect: { baseMs: 250, maxMs: 30_000 },
+  now: () => Date.now(),
+  random: Math.random,
+}
