@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
  */
 export function daemonCommand(): { readonly command: string; readonly args: readonly string[] } {
   const packageJson: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  const match = /"start":"node ((?:--\S+ )*)(\S+)"/.exec(JSON.stringify(packageJson))
+  const match = /"start":"node ((?:--[^\s"]+ )*)([^\s"]+)"/.exec(JSON.stringify(packageJson))
   if (match === null) throw new Error('scripts.start in package.json is no plain call of node')
   const [, flags = '', program = ''] = match
   return {
