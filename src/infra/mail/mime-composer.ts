@@ -39,7 +39,9 @@ const maxNameLength = 200
 
 /** RFC 5322, 2.3: CR and LF occur only together. */
 function crlfLines(text: string): string {
-  return text.toWellFormed().replace(/\r\n?|\n/g, '\r\n')
+  // By plain strings: one pass of a regular expression over every line of HTML cost more than composing the rest of the mail.
+  const lines = text.includes('\r') ? text.replaceAll('\r\n', '\n').replaceAll('\r', '\n') : text
+  return lines.toWellFormed().replaceAll('\n', '\r\n')
 }
 
 /** Control characters and line separators become blanks: no value can begin a new header, in any client's reading. */
