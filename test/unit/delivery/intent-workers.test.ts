@@ -112,11 +112,18 @@ describe('claiming', () => {
     await soon(() => expect(store.settled).toHaveLength(50))
   })
 
-  it('goes on so although a second channel finds no worker free', async () => {
+  it('goes on so although a second channel finds no worker free, also when the claims before came back short', async () => {
     const { store, workers, flow } = sceneOf({ kinds: [mailKind(), webhookKind] })
-    store.due.push(...mails(50))
     workers.start()
-    await soon(() => expect(store.claims).toHaveLength(1))
+    await soon(() => expect(store.claims).toHaveLength(2))
+    store.due.push(...mails(50))
+    const desk = await soon(() => {
+      const reserved = workers.reserve()
+      expect(reserved.handOver).not.toBeNull()
+      return reserved
+    })
+    desk.taken(accepted({ intents: 50 }))
+    await soon(() => expect(workers.running()).toHaveLength(4))
     flow()
     await soon(() => expect(store.settled).toHaveLength(50))
   })
