@@ -62,6 +62,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   let claimedShort = false
   let stopping = false
   let wake: (() => void) | null = null
+  /** Work was told of while the loop was asking for work: it asks once more before it sleeps. */
+  let toldMeanwhile = false
   let loop: Promise<void> | null = null
   let stopped: Promise<void> | null = null
 
@@ -170,6 +172,10 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   }
 
   function woken(ms: number): Promise<void> {
+    if (toldMeanwhile) {
+      toldMeanwhile = false
+      return Promise.resolve()
+    }
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer)
@@ -182,7 +188,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   }
 
   function notify(): void {
-    wake?.()
+    if (wake === null) toldMeanwhile = true
+    else wake()
   }
 
   return {

@@ -207,6 +207,7 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
     }
     goOnAt(progress, row)
     progress.seek = false
+    commits.note(progress.assignment, progress.partition, row)
   }
 
   /** Waiting for a database ends with the assignment, and when the process is to stop. */

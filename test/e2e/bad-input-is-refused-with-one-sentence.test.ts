@@ -59,7 +59,7 @@ describe('Kafka', () => {
 
   test('no topics', async () => {
     const topic = freshTopicName()
-    const names = [topic, ...groups.map((group) => deadLetterTopic(topic, group))]
+    const names = [topic, ...groups.map((name) => deadLetterTopic(topic, scene.group(name)))]
     expect(await refused({ KAFKA_TOPIC: topic })).toBe(
       `Topics ${names.join(', ')} do not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, or run "npm run workerctl -- topics apply", then start again.`,
     )
@@ -69,16 +69,16 @@ describe('Kafka', () => {
     const topic = freshTopicName()
     await scene.admin.createTopic({ name: topic, partitions: 2 })
     expect(await refused({ KAFKA_TOPIC: topic, KAFKA_GROUPS: 'position-workers' })).toBe(
-      `Topic ${topic}.position-workers.dlq does not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, or run "npm run workerctl -- topics apply", then start again.`,
+      `Topic ${topic}.${scene.group('position-workers')}.dlq does not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, or run "npm run workerctl -- topics apply", then start again.`,
     )
   })
 
   test('a dead-letter topic with fewer partitions than the topic', async () => {
     const topic = freshTopicName()
     await scene.admin.createTopic({ name: topic, partitions: 2 })
-    await scene.admin.createTopic({ name: `${topic}.position-workers.dlq`, partitions: 1 })
+    await scene.admin.createTopic({ name: `${topic}.${scene.group('position-workers')}.dlq`, partitions: 1 })
     expect(await refused({ KAFKA_TOPIC: topic, KAFKA_GROUPS: 'position-workers' })).toBe(
-      `Dead-letter topic ${topic}.position-workers.dlq has fewer partitions than ${topic} (2): run "npm run workerctl -- topics apply", then start again.`,
+      `Dead-letter topic ${topic}.${scene.group('position-workers')}.dlq has fewer partitions than ${topic} (2): run "npm run workerctl -- topics apply", then start again.`,
     )
   })
 

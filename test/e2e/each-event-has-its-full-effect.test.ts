@@ -62,7 +62,7 @@ test('each event type has its full effect, and no other', async () => {
   expect(logs).toEqual([{ status: 'sent', count: String(scene.smtp.mails.length) }])
   await eventually('Kafka is told all that was accepted', async () => {
     const ranges = await scene.admin.ranges(scene.topic)
-    const committed = await scene.admin.committed('email-workers', scene.topic)
+    const committed = await scene.admin.committed(scene.group('email-workers'), scene.topic)
     return [...ranges].every(([partition, { high }]) => high === 0n || committed.get(partition) === high) || 'not yet'
   })
 })

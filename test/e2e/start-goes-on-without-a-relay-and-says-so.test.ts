@@ -14,7 +14,7 @@ async function complaintOf(daemon: Daemon): Promise<string> {
 }
 
 test('SMTP credentials refused: the start is no failure, the line names the relay and the way out, the mail waits', async () => {
-  await using scene = await setScene({ ownGroups: true, partitions: 1, smtp: { auth: true } })
+  await using scene = await setScene({ partitions: 1, smtp: { auth: true } })
   const url = new URL(scene.smtp.url)
   url.password = 'hidden-word'
   const daemon = scene.daemon({ SMTP_URL: url.href })
@@ -43,7 +43,7 @@ test('SMTP credentials refused: the start is no failure, the line names the rela
 })
 
 test('SMTP down at the start: the start is no failure and the line names the relay', async () => {
-  await using scene = await setScene({ ownGroups: true, partitions: 1 })
+  await using scene = await setScene({ partitions: 1 })
   await scene.smtp.halt()
   const daemon = scene.daemon()
   await daemon.ready()

@@ -5,7 +5,7 @@ import { setScene, type Scene } from '../support/scene.ts'
 
 /** A scene whose one partition holds a sign-up of each of these people. */
 async function sceneWithSignups(count: number): Promise<{ scene: Scene; campaign: Campaign; platform: Platform }> {
-  const scene = await setScene({ ownGroups: true, partitions: 1 })
+  const scene = await setScene({ partitions: 1 })
   const platform = new Platform(scene.sql)
   const campaign = await platform.campaign()
   await scene.publisher.publishMany(
@@ -54,7 +54,7 @@ test('from a time, what was written before it is left alone', async () => {
 })
 
 test('committed offsets without any row in the database are refused: it may be the wrong database', async () => {
-  await using scene = await setScene({ ownGroups: true, partitions: 1 })
+  await using scene = await setScene({ partitions: 1 })
   await scene.admin.setCommitted(scene.group('email-workers'), scene.topic, new Map([[0, 0n]]))
   const daemon = scene.daemon({ KAFKA_GROUPS: 'email-workers' })
   expect(await refusalOf(daemon, [new URL(scene.databaseUrl).password])).toBe(
@@ -64,7 +64,7 @@ test('committed offsets without any row in the database are refused: it may be t
 })
 
 test('a row outside the log is refused with the verb that decides', async () => {
-  await using scene = await setScene({ ownGroups: true, partitions: 1 })
+  await using scene = await setScene({ partitions: 1 })
   await scene.sql.query(`INSERT INTO worker.progress (group_name, topic, partition, next_offset, exempt_below) VALUES ($1, $2, 0, 9, 0)`, [
     scene.group('email-workers'),
     scene.topic,

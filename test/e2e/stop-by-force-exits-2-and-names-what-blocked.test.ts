@@ -33,7 +33,7 @@ async function lastWordOf(scene: Scene, daemon: Daemon): Promise<string> {
 }
 
 test('a second SIGTERM forces', async () => {
-  await using scene = await setScene({ ownGroups: true, partitions: 1 })
+  await using scene = await setScene({ partitions: 1 })
   const daemon = await inTheMiddleOfAMail(scene, {})
   daemon.kill('SIGTERM')
   await eventually('it drains', () => daemon.lines.some(({ msg }) => msg === 'stopping') || 'not yet')
@@ -47,7 +47,7 @@ test('a second SIGTERM forces', async () => {
 })
 
 test('the end of SHUTDOWN_GRACE_MS forces', async () => {
-  await using scene = await setScene({ ownGroups: true, partitions: 1 })
+  await using scene = await setScene({ partitions: 1 })
   const daemon = await inTheMiddleOfAMail(scene, { SHUTDOWN_GRACE_MS: '4000' })
   const startedAt = Date.now()
   daemon.kill('SIGTERM')

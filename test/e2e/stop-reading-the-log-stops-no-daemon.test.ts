@@ -3,7 +3,7 @@ import { Platform } from '../support/platform.ts'
 import { setScene } from '../support/scene.ts'
 
 test('a daemon whose standard output and error nobody reads any more goes on, and still stops cleanly', async () => {
-  await using scene = await setScene({ ownGroups: true, partitions: 1 })
+  await using scene = await setScene({ partitions: 1 })
   const daemon = scene.daemon()
   await daemon.ready()
   daemon.closeOutput()

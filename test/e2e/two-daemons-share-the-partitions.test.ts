@@ -15,10 +15,11 @@ function owned(daemon: Daemon, group: string): readonly number[] {
 test('two daemons share the partitions; when one leaves in mid-stream the other takes all, and nothing is lost or doubled', async () => {
   await using scene = await setScene()
   const story = await mixedStory(new Platform(scene.sql), scene, 2_000, 10)
+  const group = scene.group('email-workers')
   const [one, two] = [scene.daemon(), scene.daemon()]
   await Promise.all([one.ready(), two.ready()])
   await eventually('each has its share', () => {
-    const shares = [owned(one, 'email-workers'), owned(two, 'email-workers')]
+    const shares = [owned(one, group), owned(two, group)]
     return (shares.every((share) => share.length === 2) && new Set(shares.flat()).size === 4) || JSON.stringify(shares)
   })
 
@@ -26,7 +27,7 @@ test('two daemons share the partitions; when one leaves in mid-stream the other 
   await eventually('both are in mid-stream', () => scene.smtp.counters.mails > 100 || String(scene.smtp.counters.mails))
   one.kill('SIGTERM')
   expect(await one.exited).toBe(0)
-  await eventually('the other has all', () => owned(two, 'email-workers').length === 4 || JSON.stringify(owned(two, 'email-workers')))
+  await eventually('the other has all', () => owned(two, group).length === 4 || JSON.stringify(owned(two, group)))
   await scene.settled()
 
   expect(scene.smtp.counters.mails).toBe(story.mails)

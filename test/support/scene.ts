@@ -38,8 +38,6 @@ export interface SceneOptions {
   readonly smtp?: SmtpSinkOptions
   /** Another database server than the run's shared one. */
   readonly databaseUrl?: string
-  /** Groups that no other scene has: a daemon that is killed stays a member of its groups until the session timeout. */
-  readonly ownGroups?: boolean
 }
 
 /** A scene with its topics made and its database migrated. */
@@ -47,7 +45,8 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
   const topic = freshTopicName()
   const kafka = { brokers: inject('kafkaBootstrap'), clientId: 'test' }
   const partitions = options.partitions ?? 4
-  const prefix = options.ownGroups === true ? `${freshGroupName('scene')}.` : ''
+  // Groups that no other scene has: a daemon that is killed stays a member of its groups until the session timeout.
+  const prefix = `${freshGroupName('scene')}.`
   const admin = createKafkaAdmin(kafka)
   const producer = createEventProducer(kafka)
   const [database, smtp, webhooks] = await Promise.all([
