@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
 /** One project per kind of test; only `unit` and `repo` run without the local stack, which the others share. */
-const project = (name: string, include: string[], options: { timeoutMs: number; parallel: boolean; isolate?: boolean; stack?: boolean }) => ({
+const project = (
+  name: string,
+  include: string[],
+  options: { timeoutMs: number; parallel: boolean; isolate?: boolean; stack?: boolean },
+) => ({
   test: {
     name,
     include,
