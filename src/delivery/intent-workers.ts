@@ -64,6 +64,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   let wake: (() => void) | null = null
   /** Work was told of while the loop was asking for work: it asks once more before it sleeps. */
   let toldMeanwhile = false
+  let unreserved: (() => void) | null = null
   let loop: Promise<void> | null = null
   let stopped: Promise<void> | null = null
 
@@ -164,9 +165,11 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       handOver: channel === undefined || count === 0 ? null : { owner, slots: [{ channel, count, leaseMs: leaseMs(channel) }] },
       taken(result) {
         reserved -= count
-        if (result?.is !== 'accepted') return
-        for (const intent of result.handedOver) take(intent)
-        if (result.intents > result.handedOver.length) notify()
+        if (result?.is === 'accepted') {
+          for (const intent of result.handedOver) take(intent)
+          if (result.intents > result.handedOver.length) notify()
+        }
+        if (reserved === 0) unreserved?.()
       },
     }
   }
@@ -203,6 +206,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         stopping = true
         notify()
         await loop
+        // An accept under way may still hand over what it writes.
+        if (reserved > 0) await new Promise<void>((resolve) => (unreserved = resolve))
         queue.clear()
         // Not given back for lack of a database: their leases give them back later.
         await store.release([...waiting.values()].map((intent) => intent.claim)).catch(() => undefined)

@@ -100,8 +100,10 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
       end('refused', messageOf(error))
       throw error
     })
+    // The assignment has ended, or the group: what readiness says is not ours to change any more.
+    if (rows === null) return new Map()
     partitions = new Map()
-    for (const row of rows ?? []) {
+    for (const row of rows) {
       if (!assignment.partitions.includes(row.partition)) continue
       partitions.set(row.partition, startAt(assignment, row))
       commits.note(assignment, row.partition, row.next)

@@ -172,8 +172,10 @@ describe('handing over', () => {
     expect(workers.reserve().handOver).toBeNull()
     desk.taken(accepted({ intents: 2, handedOver: mails(2, 10) }))
     await soon(() => expect(sending.map(({ id }) => id)).toEqual(['1', '10', '11']))
-    expect(workers.reserve().handOver?.slots).toMatchObject([{ count: 1 }])
+    const left = workers.reserve()
+    expect(left.handOver?.slots).toMatchObject([{ count: 1 }])
     expect(store.claims).toHaveLength(1)
+    left.taken(null)
   })
 
   it('never happens while older work waits', async () => {
@@ -197,7 +199,9 @@ describe('handing over', () => {
       return reserved
     })
     desk.taken(result)
-    expect(workers.reserve().handOver?.slots).toMatchObject([{ count: 4 }])
+    const again = workers.reserve()
+    expect(again.handOver?.slots).toMatchObject([{ count: 4 }])
+    again.taken(null)
   })
 
   it('wakes the workers for what was accepted beyond it', async () => {
@@ -289,6 +293,26 @@ describe('stopping', () => {
     await stopping
     expect(store.settled).toHaveLength(4)
     expect(store.claims).toHaveLength(1)
+  })
+
+  it('waits for an accept under way, and for what that hands over', async () => {
+    const { store, workers, sending } = sceneOf()
+    store.due.push(...mails(1))
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(1))
+    const desk = workers.reserve()
+    expect(desk.handOver).not.toBeNull()
+    let stopped = false
+    const stopping = workers.stop().then(() => (stopped = true))
+    sending[0]?.end()
+    await soon(() => expect(store.settled).toHaveLength(1))
+    expect(stopped).toBe(false)
+    desk.taken(accepted({ intents: 1, handedOver: mails(1, 10) }))
+    await soon(() => expect(sending).toHaveLength(2))
+    expect(stopped).toBe(false)
+    sending[1]?.end()
+    await stopping
+    expect(store.settled).toHaveLength(2)
   })
 
   it('is the same promise for every caller, and safe before a start', async () => {
