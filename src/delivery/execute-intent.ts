@@ -118,7 +118,7 @@ function endedOf<Channel extends keyof Messages>(kind: Known<Channel>, intent: I
   return kind.ended === undefined ? undefined : async (end, tx) => kind.ended?.(intent, end, tx)
 }
 
-/** Errors of class 22 and 23 come from what was asked, not from the database's state. */
+/** Values (22), constraints (23) and names or rights (42) come from what was asked, not from the database's state. */
 function isOwn(error: SqlError): boolean {
   return error.state !== undefined && /^(22|23|42)/.test(error.state)
 }

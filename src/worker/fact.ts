@@ -111,7 +111,7 @@ export type Fact =
   /** `down` and `up` once per change of state, not per failure. */
   | {
       readonly is: 'dependency'
-      readonly name: 'database' | 'relay' | 'kafka'
+      readonly name: 'database' | 'relay'
       readonly state: 'up' | 'down'
       readonly cause: string | null
     }

@@ -50,8 +50,7 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
       let note: string | null = null
       if (type === 'position_update') {
         const wait = awaitPosition(row, intent, settings)
-        if (wait.is === 'wait') return wait
-        if (wait.is === 'skip') return wait
+        if (wait.is !== 'go') return wait
         note = wait.note
       }
       if (type === 'reward_earned' && row.reward_name === null) {
