@@ -5,7 +5,7 @@ import type { Observe } from '../worker/fact.ts'
 import { describeFault } from '../worker/whose-fault.ts'
 import { Attempt, type AlsoAtEnd, type Executed } from './attempt.ts'
 import type { Channels } from './channels.ts'
-import { Refusal, Unavailable, type HandOverChannel, type Performed, type Slot } from './hand-over-channel.ts'
+import { Postponed, Refusal, Unavailable, type HandOverChannel, type Performed, type Slot } from './hand-over-channel.ts'
 import type { Frozen, Intent } from './intent.ts'
 import type { IntentStore, Settlement, StartRequest } from './intent-store.ts'
 import type { IntentKind, Messages, Prepared } from './kind.ts'
@@ -62,6 +62,10 @@ async function handOver<Channel extends 'email' | 'webhook'>(
     slot = await channel.acquire(message, signal)
   } catch (error) {
     if (error instanceof Unavailable) return { is: 'unavailable', reason: error.reason, retryAfterMs: error.retryAfterMs }
+    if (error instanceof Postponed) {
+      await attempt.end({ is: 'later', as: 'waiting', reason: error.reason, afterMs: error.afterMs })
+      return attempt.executed
+    }
     if (signal.aborted) return { is: 'unavailable', reason: 'stopping', retryAfterMs: 0 }
     throw error
   }

@@ -16,6 +16,7 @@ export interface HandOverChannel<Message> {
    * The caller releases the slot, whatever became of the intent.
    *
    * @throws {Unavailable} no attempt is burned; the whole channel waits.
+   * @throws {Postponed} no attempt is burned; this intent waits, others go on.
    */
   acquire(message: Message, signal: AbortSignal): Promise<Slot>
   /**
@@ -45,6 +46,20 @@ export class Unavailable extends Error {
     super(options.message ?? reason, { cause: options.cause })
     this.reason = reason
     this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** Not this intent, not now: it waits `afterMs` under `reason` without an attempt, and others go on (a recipient domain's rate). */
+export class Postponed extends Error {
+  override readonly name = 'Postponed'
+  /** Short, bounded and fit for a metric label. */
+  readonly reason: string
+  readonly afterMs: number
+
+  constructor(reason: string, afterMs: number) {
+    super(reason)
+    this.reason = reason
+    this.afterMs = afterMs
   }
 }
 

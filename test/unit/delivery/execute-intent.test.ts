@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { executeIntent } from '../../../src/delivery/execute-intent.ts'
-import { Refusal, Unavailable, type Performed } from '../../../src/delivery/hand-over-channel.ts'
+import { Postponed, Refusal, Unavailable, type Performed } from '../../../src/delivery/hand-over-channel.ts'
 import type { Settlement } from '../../../src/delivery/intent-store.ts'
 import type { AttemptEnd, IntentKind, Prepared } from '../../../src/delivery/kind.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
@@ -138,6 +138,14 @@ describe('a mail', () => {
     scene.email.acquire = () => Promise.reject(new Unavailable('relay-unreachable', 700))
     expect(await execute(scene)).toEqual({ is: 'unavailable', reason: 'relay-unreachable', retryAfterMs: 700 })
     expect([...scene.store.started, ...scene.store.settled, ...scene.facts]).toEqual([])
+  })
+
+  it('that its channel postpones waits alone, without an attempt', async () => {
+    const scene = createDeliveryScene()
+    scene.email.acquire = () => Promise.reject(new Postponed('domain-rate', 700))
+    expect(await execute(scene)).toEqual({ is: 'done' })
+    expect(scene.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'domain-rate', afterMs: 700 } }])
+    expect(scene.told('started')).toEqual([])
   })
 
   it('that waits for a connection when the process stops is given back', async () => {
