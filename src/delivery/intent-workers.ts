@@ -41,7 +41,7 @@ export interface IntentWorkers {
   abort(): void
 }
 
-/** While live work never runs out, one claim in ten begins with broadcasts and one in forty with replays. */
+/** While live work never runs out, one claim in ten of a channel begins with broadcasts and one in forty with replays. */
 function firstClass(claims: number): ClaimRequest['first'] {
   if (claims % 40 === 0) return 'replay'
   return claims % 10 === 0 ? 'broadcast' : 'live'
@@ -57,8 +57,9 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   const closedUntil = new Map<ChannelName, number>()
   const down = new Set<ChannelName>()
   const cut = new AbortController()
+  const claims = new Map<ChannelName, number>()
   let reserved = 0
-  let claims = 0
+  let rounds = 0
   let claimedShort = false
   let stopping = false
   let wake: (() => void) | null = null
@@ -88,12 +89,14 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   /** Claims for every free worker; true when nothing more is due than was claimed. */
   async function claimOnce(): Promise<boolean> {
     let short = true
-    for (const channel of kinds.channels) {
+    // Each round begins with another channel: one whose work never runs out takes all the room whenever it comes first.
+    const turn = rounds++ % kinds.channels.length
+    for (const channel of [...kinds.channels.slice(turn), ...kinds.channels.slice(0, turn)]) {
       const limit = room()
       if (limit <= 0) break
       if ((closedUntil.get(channel) ?? 0) > clock.now()) continue
       try {
-        const first = firstClass(++claims)
+        const first = nextFirst(channel)
         const intents = await store.claim({ group, channel, kinds: kinds.known(channel), owner, limit, leaseMs: leaseMs(channel), first })
         if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
         if (intents.length === limit) short = false
@@ -105,6 +108,13 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     }
     claimedShort = short
     return short
+  }
+
+  /** Counted by channel: with one count for two that take turns, every tenth claim would always be the same one's. */
+  function nextFirst(channel: ChannelName): ClaimRequest['first'] {
+    const count = (claims.get(channel) ?? 0) + 1
+    claims.set(channel, count)
+    return firstClass(count)
   }
 
   function take(intent: Intent): void {
@@ -126,6 +136,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       failed(intent, error)
     } finally {
       running.delete(intent.id)
+      // A step may have written a page of mails, and be due again itself: more than was claimed, which no poll should wait for.
+      if (intent.channel === 'broadcast') claimedShort = false
     }
   }
 

@@ -21,6 +21,13 @@ const webhookKind: IntentKind<'webhook'> = {
   prepare: async () => ({ is: 'skip', reason: 'test' }),
 }
 
+const broadcastKind: IntentKind<'broadcast'> = {
+  kind: 'milestone-broadcast',
+  version: 1,
+  channel: 'broadcast',
+  prepare: async () => ({ is: 'message', message: { page: async () => ({ drafts: [], cursor: null }) } }),
+}
+
 interface Scene extends DeliveryScene {
   readonly workers: IntentWorkers
   /** Sends under way, each with its end in the test's hand. */
@@ -137,6 +144,37 @@ describe('claiming', () => {
       ['email', 6],
       ['webhook', 4],
     ])
+  })
+
+  it('begins each round with another channel, so that none is kept out by work that never runs out', async () => {
+    const { store, workers, flow } = sceneOf({ kinds: [mailKind(), webhookKind] })
+    store.due.push(...mails(500), sampleIntent({ id: '999', channel: 'webhook', kind: 'reward' }))
+    flow()
+    workers.start()
+    await soon(() => expect(store.settled).toHaveLength(501))
+    expect(store.claims.slice(0, 2).map(({ channel }) => channel)).toEqual(['email', 'webhook'])
+  })
+
+  it('goes on at once after a step of a broadcast, which may have written more', async () => {
+    const { store, workers, executor, flow, sending } = sceneOf({ kinds: [mailKind(), broadcastKind] })
+    executor.channels.broadcast.run = async () => {
+      store.due.push(...mails(20))
+      return { is: 'ran', outcome: 'waiting', reason: 'next-page' }
+    }
+    store.due.push(sampleIntent({ id: '999', channel: 'broadcast', kind: 'milestone-broadcast', class: 'broadcast' }))
+    flow()
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(20))
+  })
+
+  it('begins one claim in ten of each channel with broadcasts', async () => {
+    const { store, workers } = sceneOf({ pollMs: 0, kinds: [mailKind(), webhookKind] })
+    workers.start()
+    await soon(() => expect(store.claims.length).toBeGreaterThanOrEqual(60))
+    for (const channel of ['email', 'webhook']) {
+      const first = store.claims.filter((claim) => claim.channel === channel).map((claim) => claim.first)
+      expect(first.slice(0, 29).flatMap((one, index) => (one === 'broadcast' ? [index + 1] : []))).toEqual([10, 20])
+    }
   })
 
   it('begins one claim in ten with broadcasts and one in forty with replays', async () => {
