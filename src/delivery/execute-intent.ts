@@ -2,7 +2,7 @@ import { jitter } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import { SqlError, type Sql } from '../std/sql.ts'
 import type { Observe } from '../worker/fact.ts'
-import { describeFault } from '../worker/whose-fault.ts'
+import { describeFault, whoseFault } from '../worker/whose-fault.ts'
 import { Attempt, type AlsoAtEnd, type Executed } from './attempt.ts'
 import type { Channels } from './channels.ts'
 import { Postponed, Refusal, Unavailable, type HandOverChannel, type Performed, type Slot } from './hand-over-channel.ts'
@@ -94,7 +94,7 @@ async function prepared<Channel extends keyof Messages>(
   try {
     answer = await kind.prepare(intent, executor.store.read)
   } catch (error) {
-    if (error instanceof SqlError && !isOwn(error)) throw error
+    if (whoseFault('prepare', error) === 'system') throw error
     await attempt.end({ is: 'later', as: 'waiting', reason: 'prepare-failed', afterMs: BROKEN_RETRY_MS }, { fault: describeFault(error) })
     return null
   }
@@ -120,11 +120,6 @@ async function prepared<Channel extends keyof Messages>(
 /** The books of the intent's kind, when it keeps any. */
 function endedOf<Channel extends keyof Messages>(kind: Known<Channel>, intent: Intent): AlsoAtEnd['ended'] {
   return kind.ended === undefined ? undefined : async (end, tx) => kind.ended?.(intent, end, tx)
-}
-
-/** Values (22), constraints (23) and names or rights (42) come from what was asked, not from the database's state. */
-function isOwn(error: SqlError): boolean {
-  return error.state !== undefined && /^(22|23|42)/.test(error.state)
 }
 
 /** What was frozen and is now under way, or null when it was settled instead. Only this counts as an attempt. */

@@ -6,7 +6,7 @@ import type { AcceptResult, AcceptStore, Chunk, EventEnding, HandOver } from './
 import type { DeadLetter, DeadLetterSink } from './dead-letter.ts'
 import type { Observe } from './fact.ts'
 import type { Faulty, ReadChunk } from './read-chunks.ts'
-import { describeFault, mayBeTheEvents } from './whose-fault.ts'
+import { describeFault, whoseFault } from './whose-fault.ts'
 
 export interface Acceptor {
   readonly group: string
@@ -88,6 +88,8 @@ export async function acceptChunk(acceptor: Acceptor, place: Place, chunk: ReadC
     : acceptOneByOne(acceptor, place, chunk)
 }
 
+/** Faults of an accept that may be an event's own. */
+const mayBeTheEvents = (error: unknown) => whoseFault('accept', error) !== 'system'
 const nobody = () => false
 
 /** The chunk failed on something that may be one event's own: every event gets a chunk of its own, in log order. */

@@ -1,26 +1,67 @@
 import { SqlError } from '../std/sql.ts'
 
+/** What was being done: reading a record, asking the consumer, writing a chunk, or reading the rows for an intent. */
+type Step = 'decode' | 'decide' | 'accept' | 'prepare'
+
 /**
- * Whose fault a failed accept is, decided here and nowhere else. Data exceptions (22), integrity violations (23) and program
- * limits (54) may be an event's own: it is dead-lettered when it fails alone, twice, while an accept of nothing but the
- * progress row succeeds. Everything else is the system's: wait, dead-letter nothing.
+ * `own`: of the event or intent itself, at once. `own-when-proven`: when it fails alone, twice, while an accept of nothing but
+ * the progress row succeeds. `system`: nobody's; wait, give nothing up.
+ */
+export type Whose = 'own' | 'own-when-proven' | 'system'
+
+export interface FaultRule {
+  readonly step: Step
+  /** A class of SQLSTATE, anything that is no error of the database, or just anything. */
+  readonly fault: `sqlstate ${string}` | 'no sql error' | 'anything'
+  readonly whose: Exclude<Whose, 'system'>
+}
+
+/**
+ * Whose fault something is, decided here and nowhere else; what no line names is the system's. Data exceptions (22), integrity
+ * violations (23) and program limits (54) may come from what an event holds; names and rights (42) from the statement that a
+ * kind of intent asks with, which is no reason to hold up the others.
  *
  * SQLSTATE classes: PostgreSQL documentation, appendix A.
  */
-export function mayBeTheEvents(error: unknown): boolean {
-  return error instanceof SqlError && error.state !== undefined && OWN_CLASSES.has(error.state.slice(0, 2))
+export const faultRules: readonly FaultRule[] = [
+  { step: 'decode', fault: 'anything', whose: 'own' },
+  { step: 'decide', fault: 'anything', whose: 'own-when-proven' },
+  { step: 'accept', fault: 'sqlstate 22', whose: 'own-when-proven' },
+  { step: 'accept', fault: 'sqlstate 23', whose: 'own-when-proven' },
+  { step: 'accept', fault: 'sqlstate 54', whose: 'own-when-proven' },
+  { step: 'prepare', fault: 'sqlstate 22', whose: 'own' },
+  { step: 'prepare', fault: 'sqlstate 23', whose: 'own' },
+  { step: 'prepare', fault: 'sqlstate 42', whose: 'own' },
+  { step: 'prepare', fault: 'no sql error', whose: 'own' },
+]
+
+export function whoseFault(step: Step, error: unknown, rules = faultRules): Whose {
+  return rules.find((rule) => rule.step === step && names(rule, error))?.whose ?? 'system'
 }
 
-const OWN_CLASSES = new Set(['22', '23', '54'])
+function names({ fault }: FaultRule, error: unknown): boolean {
+  if (fault === 'anything') return true
+  if (fault === 'no sql error') return !(error instanceof SqlError)
+  return error instanceof SqlError && error.state !== undefined && fault === `sqlstate ${error.state.slice(0, 2)}`
+}
 
 /** Error class, code and where in our code; never the message, which may hold an address. */
 export function describeFault(error: unknown): string {
+  return words(error, 3)
+}
+
+/** What makes two faults of consumer code the same: the class and the top place, as {@link describeFault} begins. */
+export function fingerprintOf(error: unknown): string {
+  return words(error, 1)
+}
+
+function words(error: unknown, places: number): string {
   if (error instanceof SqlError)
     return `SQLSTATE ${error.state ?? 'none'}${error.constraint === undefined ? '' : ` on ${error.constraint}`}`
   if (!(error instanceof Error)) return typeof error
-  return [error.name, ...frames(error.stack ?? '')].join(' at ')
+  return [error.name, ...frames(error.stack ?? '').slice(0, places)].join(' at ')
 }
 
 function frames(stack: string): string[] {
-  return [...stack.matchAll(/\/((?:src|cmd)\/[\w./-]+:\d+)/g)].slice(0, 3).map((match) => match[1] ?? '')
+  return [...stack.matchAll(/\/((?:src|cmd)\/[\w./-]+:\d+)/g)].map((match) => match[1] ?? '')
 }

@@ -1,25 +1,54 @@
 import { describe, expect, it } from 'vitest'
 import { SqlError } from '../../../src/std/sql.ts'
-import { describeFault, mayBeTheEvents } from '../../../src/worker/whose-fault.ts'
+import { describeFault, faultRules, fingerprintOf, whoseFault, type FaultRule, type Whose } from '../../../src/worker/whose-fault.ts'
 
 const sql = (state: string | undefined, constraint?: string) => new SqlError('person@example.com is wrong', { state, constraint })
+const lineOf = ({ step, fault }: FaultRule) => `${step}: ${fault}`
 
-describe('whose fault', () => {
-  it.each(['22P02', '22001', '23505', '23514', '54000'])('SQLSTATE %s may be the event’s own', (state) => {
-    expect(mayBeTheEvents(sql(state))).toBe(true)
+/** Every line of the table, with what it decides and errors that nothing but this line decides so. */
+const lines: Record<string, readonly [Whose, readonly unknown[]]> = {
+  'decode: anything': ['own', [undefined, 'not-json', new SyntaxError('x')]],
+  'decide: anything': ['own-when-proven', [new TypeError('x is not a function'), 'thrown words', undefined, sql('53300')]],
+  'accept: sqlstate 22': ['own-when-proven', [sql('22P02'), sql('22001'), sql('22021')]],
+  'accept: sqlstate 23': ['own-when-proven', [sql('23505', 'intents_key'), sql('23514')]],
+  'accept: sqlstate 54': ['own-when-proven', [sql('54000'), sql('54001')]],
+  'prepare: sqlstate 22': ['own', [sql('22P02')]],
+  'prepare: sqlstate 23': ['own', [sql('23503')]],
+  'prepare: sqlstate 42': ['own', [sql('42P01'), sql('42501')]],
+  'prepare: no sql error': ['own', [new TypeError('x is not a function'), null]],
+}
+
+describe('the rules', () => {
+  it('are all tried here, and none that is not there', () => {
+    expect(faultRules.map(lineOf).toSorted()).toEqual(Object.keys(lines).toSorted())
   })
 
-  const systems: [string, unknown][] = [
-    ...['08006', '40001', '40P01', '53100', '53300', '55P03', '57014', '57P01', '42P01', '42501', '25006', 'XX000', ''].map(
-      (state): [string, unknown] => [state, sql(state)],
-    ),
+  it.each(faultRules.map((rule) => [lineOf(rule), rule] as const))('%s', (line, rule) => {
+    const [whose, errors] = lines[line] ?? ['system', []]
+    expect(errors).not.toEqual([])
+    const without = faultRules.filter((other) => other !== rule)
+    for (const error of errors) {
+      expect(whoseFault(rule.step, error)).toBe(whose)
+      expect(whoseFault(rule.step, error, without)).toBe('system')
+    }
+  })
+})
+
+describe('what no rule names is the system’s', () => {
+  const states = ['08006', '40001', '40P01', '53100', '53300', '55P03', '57014', '57P01', '25006', 'XX000', '']
+  const accepting: [string, unknown][] = [
+    ...[...states, '42P01', '42501'].map((state): [string, unknown] => [state, sql(state)]),
     ['a lost connection', sql(undefined)],
     ['an error of ours', new TypeError('x is not a function')],
     ['no error at all', '22P02'],
     ['nothing', null],
   ]
-  it.each(systems)('%s is the system’s', (_, error) => {
-    expect(mayBeTheEvents(error)).toBe(false)
+  it.each(accepting)('accepting: %s', (_, error) => {
+    expect(whoseFault('accept', error)).toBe('system')
+  })
+
+  it.each([...states, '54000', undefined])('preparing: %s', (state) => {
+    expect(whoseFault('prepare', sql(state))).toBe('system')
   })
 })
 
@@ -32,6 +61,7 @@ describe('the words about a fault', () => {
     [undefined, 'undefined'],
   ])('hold codes, never values: %#', (thrown, words) => {
     expect(describeFault(thrown)).toBe(words)
+    expect(fingerprintOf(thrown)).toBe(words)
   })
 
   it('name the class and at most three places in our code, without the folders of the machine', () => {
@@ -47,5 +77,6 @@ describe('the words about a fault', () => {
     expect(describeFault(error)).toBe(
       'RangeError at src/consumers/email/email-consumer.ts:12 at src/worker/read-chunks.ts:5 at cmd/kafka-worker/run.ts:7',
     )
+    expect(fingerprintOf(error)).toBe('RangeError at src/consumers/email/email-consumer.ts:12')
   })
 })
