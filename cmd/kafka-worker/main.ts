@@ -7,4 +7,7 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   )
   process.exit(1)
 }
-void import('./run.mts').then(async ({ main }) => process.exit(await main(process.argv.slice(2))))
+// A probe runs every few seconds: it loads none of the daemon.
+const [verb, ...rest] = process.argv.slice(2)
+if (verb === 'healthcheck') void import('./healthcheck.mts').then(async ({ main }) => process.exit(await main(rest)))
+else void import('./run.mts').then(async ({ main }) => process.exit(await main(process.argv.slice(2))))

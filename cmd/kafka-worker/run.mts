@@ -18,6 +18,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option('--check-config', 'print every variable with its effective value and where it came from, and what is wrong; then exit')
     .option('--json', 'with --check-config: print one JSON object')
     .version(packageJson.version)
+    .addHelpText('after', '\nhealthcheck [--live|--ready]  in place of all options: asks the daemon that runs here, exits 0 or 1')
     .showHelpAfterError('(--help shows how it is used)')
   command.parse([...args], { from: 'user' })
   const options = command.opts<{ checkConfig?: boolean; json?: boolean }>()
