@@ -30,7 +30,7 @@ export const milestoneBroadcastKind: IntentKind<'broadcast'> = {
         async page(cursor, limit, tx) {
           const people = await tx.query<{ id: string }>(recipients, [
             campaignId,
-            typeof cursor === 'string' ? cursor : null,
+            typeof cursor === 'string' ? cursor : beforeAll,
             eventAt,
             limit,
           ])
@@ -51,7 +51,10 @@ export const milestoneBroadcastKind: IntentKind<'broadcast'> = {
   },
 }
 
+/** Below every id, so that the first page is asked for like the others: an OR with null would read from the start each time. */
+const beforeAll = '00000000-0000-0000-0000-000000000000'
+
 const recipients = `SELECT id FROM waitlist_users
- WHERE campaign_id = $1 AND ($2::uuid IS NULL OR id > $2) AND status IN ('verified', 'converted') AND verified_at <= $3
+ WHERE campaign_id = $1 AND id > $2 AND status IN ('verified', 'converted') AND verified_at <= $3
    AND marketing_consent AND deleted_at IS NULL
  ORDER BY id LIMIT $4`
