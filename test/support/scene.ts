@@ -1,6 +1,6 @@
 import { inject } from 'vitest'
 import { startSmtpSink, type SmtpSink, type SmtpSinkOptions } from '../../stack/smtp-sink.ts'
-import { startWebhookSink, type WebhookSink } from '../../stack/webhook-sink.ts'
+import { startWebhookSink, type WebhookSink, type WebhookSinkOptions } from '../../stack/webhook-sink.ts'
 import { createPublisher, type Publisher } from '../../src/events/publisher.ts'
 import { createEventProducer } from '../../src/infra/kafka/event-producer.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
@@ -36,6 +36,7 @@ export interface Scene extends AsyncDisposable {
 export interface SceneOptions {
   readonly partitions?: number
   readonly smtp?: SmtpSinkOptions
+  readonly webhooks?: WebhookSinkOptions
   /** Another database server than the run's shared one. */
   readonly databaseUrl?: string
 }
@@ -52,7 +53,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
   const [database, smtp, webhooks] = await Promise.all([
     migratedDatabase(options.databaseUrl),
     startSmtpSink(options.smtp),
-    startWebhookSink(),
+    startWebhookSink(options.webhooks),
     producer.connect(),
     admin
       .connect()

@@ -54,7 +54,9 @@ export const milestoneBroadcastKind: IntentKind<'broadcast'> = {
 /** Below every id, so that the first page is asked for like the others: an OR with null would read from the start each time. */
 const beforeAll = '00000000-0000-0000-0000-000000000000'
 
-const recipients = `SELECT id FROM waitlist_users
- WHERE campaign_id = $1 AND id > $2 AND status IN ('verified', 'converted') AND verified_at <= $3
-   AND marketing_consent AND deleted_at IS NULL
- ORDER BY id LIMIT $4`
+const recipients = `SELECT u.id FROM waitlist_users u
+ WHERE u.campaign_id = $1 AND u.id > $2 AND u.status IN ('verified', 'converted') AND u.verified_at <= $3
+   AND u.marketing_consent AND u.deleted_at IS NULL
+   AND NOT EXISTS (SELECT FROM worker.suppressions s
+                    WHERE s.account_id = (SELECT account_id FROM campaigns WHERE id = $1) AND s.address_hash = worker.address_hash(u.email))
+ ORDER BY u.id LIMIT $4`
