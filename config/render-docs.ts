@@ -1,14 +1,54 @@
-import { sections } from './variables.ts'
-import type { Variable } from './variables.ts'
+import { sections, variables } from './variables.ts'
+import type { Variable, VariableName } from './variables.ts'
 
-/** The variables as one Markdown table, for the README; a test holds the README against it. */
-export function renderVariableTable(): string {
-  const rows = everyVariable().map(([name, variable]) => {
+/** docs/configuration.md: every variable, by section. Written by vitest -u, and held by the same test. */
+export function renderConfigurationDoc(): string {
+  const parts = sections.map(({ title, variables }) => {
+    const rows = Object.entries(variables).map(
+      ([name, variable]) => `| \`${name}\` | ${defaultOf(variable)} | ${cell(variable.kind.expects)} | ${meaning(name, variable)} |`,
+    )
+    return [`## ${title}`, '', '| variable | default | given as | meaning |', '|---|---|---|---|', ...rows].join('\n')
+  })
+  return `${[HEAD, ...parts].join('\n\n')}\n`
+}
+
+const HEAD = `# Configuration
+
+<!-- Made by config/render-docs.ts from config/variables.ts: npx vitest run --project unit test/unit/config -u -->
+
+Environment variables only, read once at the start.
+
+- The empty string, or blanks alone, count as not set. An empty default means that the variable may be left out.
+- A secret \`X\` may be given as the path of a file in \`X_FILE\` instead; giving both is an error. The file is read once, at the start, and blanks and line breaks around its text are dropped.
+- Everything that is wrong is said at once, and the exit code is 1. A name that looks like one of these and is none is warned of.
+- \`npm start -- --check-config\` prints each variable with its effective value, secrets masked, and where it came from.
+
+[config/example.env](../config/example.env) is the same as a file to copy from.`
+
+/** The variables that people set first, as a Markdown table for the README; a test holds the README against it. */
+export function renderFirstVariables(): string {
+  const rows = FIRST.map((name) => {
+    const variable: Variable<unknown> = variables[name]
     const names = variable.secret === null ? `\`${name}\`` : `\`${name}\` or \`${name}_FILE\``
-    return `| ${names} | ${defaultOf(variable)} | ${variable.doc.replaceAll('|', '\\|')} |`
+    return `| ${names} | ${defaultOf(variable)} | ${cell(variable.doc)} |`
   })
   return ['| variable | default | meaning |', '|---|---|---|', ...rows].join('\n')
 }
+
+const FIRST: readonly VariableName[] = [
+  'KAFKA_BROKERS',
+  'KAFKA_TOPIC',
+  'KAFKA_START_FROM',
+  'KAFKA_WORKER_POOL_SIZE',
+  'DATABASE_URL',
+  'SMTP_URL',
+  'MAIL_FROM',
+  'REFERRAL_LINK_TEMPLATE',
+  'DEDUPE_DAYS',
+  'HTTP_PORT',
+  'SHUTDOWN_GRACE_MS',
+  'LOG_LEVEL',
+]
 
 /** config/example.env: every variable, commented out where it has a default or may be left out. */
 export function renderExampleEnv(): string {
@@ -23,11 +63,18 @@ export function renderExampleEnv(): string {
   return `${[head, ...blocks].join('\n\n')}\n`
 }
 
-function everyVariable(): readonly (readonly [string, Variable<unknown>])[] {
-  return sections.flatMap(({ variables }) => Object.entries(variables))
+function meaning(name: string, { doc, secret }: Variable<unknown>): string {
+  if (secret === null) return cell(doc)
+  const hidden = secret === 'url' ? 'Its password is a secret' : 'A secret'
+  return `${cell(doc)} **${hidden}**: may come from the file that \`${name}_FILE\` names.`
 }
 
 function defaultOf(variable: Variable<unknown>): string {
   if (variable.need === 'required') return '**required**'
   return variable.default === null || variable.default === '' ? '' : `\`${variable.default}\``
+}
+
+/** A bar would end the cell. */
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|')
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { renderVariableTable } from '../../config/render-docs.ts'
+import { renderFirstVariables } from '../../config/render-docs.ts'
 import { exitCode } from '../../src/daemon.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { files, filesUnder, firstCells, markedPart, tableRows } from './source-files.ts'
@@ -9,8 +9,8 @@ import { files, filesUnder, firstCells, markedPart, tableRows } from './source-f
 const metricsPaper = existsSync('docs/metrics.md') ? 'docs/metrics.md' : 'README.md'
 
 describe('README.md', () => {
-  it('holds the table of variables as config/render-docs.ts renders it', () => {
-    expect(markedPart('README.md', 'variables')).toBe(renderVariableTable())
+  it('holds the table of the first variables as config/render-docs.ts renders it', () => {
+    expect(markedPart('README.md', 'variables')).toBe(renderFirstVariables())
   })
 
   it('explains every dead-letter reason, and none that does not exist: what it means and what to do', () => {

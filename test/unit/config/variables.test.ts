@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { renderExampleEnv, renderVariableTable } from '../../../config/render-docs.ts'
+import { renderConfigurationDoc, renderExampleEnv, renderFirstVariables } from '../../../config/render-docs.ts'
 import { sections, variableNames, variables } from '../../../config/variables.ts'
 import type { Variable } from '../../../config/variables.ts'
 
@@ -29,9 +29,26 @@ describe('what is rendered from it', () => {
     await expect(renderExampleEnv()).toMatchFileSnapshot('../../../config/example.env')
   })
 
-  it('is a table with a row for each variable', () => {
-    const rows = renderVariableTable().split('\n').slice(2)
-    expect(rows).toHaveLength(all.length)
+  it('is docs/configuration.md (vitest -u writes it anew)', async () => {
+    await expect(renderConfigurationDoc()).toMatchFileSnapshot('../../../docs/configuration.md')
+  })
+
+  it('has a row for each variable: default, form, meaning, and the file form of a secret', () => {
+    const rows = renderConfigurationDoc()
+      .split('\n')
+      .filter((row) => row.startsWith('| `'))
+    expect(rows.map((row) => /`([^`]+)`/.exec(row)?.[1])).toEqual(all.map(([name]) => name))
+    for (const [index, [name, variable]] of all.entries()) {
+      const cells = (rows[index] ?? '').split(/(?<!\\)\|/)
+      expect(cells).toHaveLength(6)
+      expect(cells[2]).toContain(variable.default ?? '')
+      expect(cells[3]?.trim().length).toBeGreaterThan(5)
+      expect(cells[4]?.includes(`${name}_FILE`)).toBe(variable.secret !== null)
+    }
+  })
+
+  it('is a short table for the README', () => {
+    const rows = renderFirstVariables().split('\n').slice(2)
     expect(rows.find((row) => row.startsWith('| `KAFKA_TOPIC`'))).toContain('| `domain-events` |')
     expect(rows.find((row) => row.startsWith('| `SMTP_URL` or `SMTP_URL_FILE`'))).toBeDefined()
   })
