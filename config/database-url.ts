@@ -1,6 +1,6 @@
 import type { Values } from './variables.ts'
 
-const PARTS = ['PGHOST', 'PGUSER', 'PGPASSWORD', 'PGDATABASE', 'PGSSLMODE'] as const
+const PARTS = ['PGHOST', 'PGUSER', 'PGPASSWORD', 'PGDATABASE'] as const
 
 /** One URL out of DATABASE_URL or the PG variables; adds to the problems when neither will do. */
 export function databaseUrl(values: Values, report: { problems: string[]; warnings: string[] }): string {
@@ -27,7 +27,6 @@ function fromParts(values: Values, host: string, user: string): string {
   const bracketed = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
   const parameters = new URLSearchParams()
   if (isSocket) parameters.set('host', host)
-  if (values.PGSSLMODE !== undefined) parameters.set('sslmode', values.PGSSLMODE)
   const address = isSocket ? `localhost:${values.PGPORT}` : `${bracketed}:${values.PGPORT}`
   const query = parameters.size === 0 ? '' : `?${parameters.toString()}`
   return `postgresql://${encodeURIComponent(user)}${password}@${address}/${encodeURIComponent(values.PGDATABASE ?? user)}${query}`

@@ -1,5 +1,9 @@
 import { OperatorError } from '../src/std/failure.ts'
+import { databaseConnection } from './database-tls.ts'
+import type { DatabaseConnection } from './database-tls.ts'
 import { databaseUrl } from './database-url.ts'
+import { kafkaAccess } from './kafka-access.ts'
+import type { KafkaAccessConfig } from './kafka-access.ts'
 import { readVariables } from './read-variables.ts'
 import type { Environment } from './read-variables.ts'
 import { warnOfUnknownNames } from './unknown-names.ts'
@@ -42,6 +46,8 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   }
 
   const url = complained('DATABASE_URL') ? '' : databaseUrl(values, { problems, warnings })
+  const connection = url === '' ? nowhere : databaseConnection(url, values, { problems, warnings })
+  const access = kafkaAccess(values, problems)
 
   const sendsMail = groups.some((group) => known.mailGroups.includes(group))
   if (sendsMail && values.SMTP_URL === undefined && !complained('SMTP_URL')) {
@@ -58,7 +64,7 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   }
 
   if (problems.length > 0) throw new ConfigError(problems)
-  return freeze(shape(values, { groups, url, warnings }))
+  return freeze(shape(values, { groups, connection, access, warnings }))
 }
 
 function crossChecks(values: Values, groups: readonly string[]): readonly string[] {
@@ -81,11 +87,22 @@ function crossChecks(values: Values, groups: readonly string[]): readonly string
   return problems
 }
 
+/** Where a problem has been told and nothing will be connected. */
+const nowhere: DatabaseConnection = { connectionString: '', tls: { mode: 'disable' } }
+
+interface Derived {
+  readonly groups: readonly string[]
+  readonly connection: DatabaseConnection
+  readonly access: KafkaAccessConfig
+  readonly warnings: readonly string[]
+}
+
 /** The table as the program sees it: times in milliseconds, sizes in bytes. */
-function shape(values: Values, derived: { groups: readonly string[]; url: string; warnings: readonly string[] }) {
+function shape(values: Values, derived: Derived) {
   return {
     kafka: {
       brokers: values.KAFKA_BROKERS,
+      ...derived.access,
       topic: values.KAFKA_TOPIC,
       clientId: values.KAFKA_CLIENT_ID,
       poolSize: values.KAFKA_WORKER_POOL_SIZE,
@@ -97,8 +114,8 @@ function shape(values: Values, derived: { groups: readonly string[]; url: string
       heartbeatIntervalMs: values.KAFKA_HEARTBEAT_INTERVAL_MS,
     },
     database: {
-      /** One `postgresql://` URL, also when the PG variables gave its parts. A secret. */
-      connection: { connectionString: derived.url },
+      /** One `postgresql://` URL, also when the PG variables gave its parts, and TLS apart from it. A secret. */
+      connection: derived.connection,
       poolSize: values.DATABASE_POOL_SIZE,
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
     },
@@ -112,6 +129,10 @@ function shape(values: Values, derived: { groups: readonly string[]; url: string
     mail: {
       /** Given whenever a group runs that sends mail. A secret. */
       smtpUrl: values.SMTP_URL,
+      /** Absent: the relay's own rule (smtp-url.ts). */
+      requireTls: values.SMTP_REQUIRE_TLS,
+      /** PEM texts. */
+      ca: values.SMTP_CA_FILE,
       maxConnections: values.SMTP_MAX_CONNECTIONS,
       from: values.MAIL_FROM,
       deadlineMs: values.MAIL_DEADLINE_MS,

@@ -37,6 +37,7 @@ export function renderFirstVariables(): string {
 
 const FIRST: readonly VariableName[] = [
   'KAFKA_BROKERS',
+  'KAFKA_SECURITY_PROTOCOL',
   'KAFKA_TOPIC',
   'KAFKA_START_FROM',
   'KAFKA_WORKER_POOL_SIZE',

@@ -10,10 +10,16 @@ export function oneOf<const Word extends string>(words: readonly Word[]): Kind<W
   return {
     expects: `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
     parse: (text) => {
-      const word = words.find((word) => word === text.toLowerCase())
+      const word = words.find((word) => word.toLowerCase() === text.toLowerCase())
       return word === undefined ? { wrong: 'is none of these words' } : { value: word }
     },
   }
+}
+
+/** A switch. */
+export const yesOrNo: Kind<boolean> = {
+  expects: 'true or false',
+  parse: (text) => (/^(?:true|false)$/i.test(text) ? { value: text.toLowerCase() === 'true' } : { wrong: 'is neither of these' }),
 }
 
 /** Text that matches a pattern; `expects` says the pattern in words. */

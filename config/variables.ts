@@ -1,7 +1,8 @@
+import { authorities, certificateFile, keyFile } from './file-kinds.ts'
 import type { Kind } from './kind.ts'
 import { hostPorts, mailbox, networks, serverUrl, urlTemplate } from './network-kinds.ts'
 import { integer, milliseconds } from './number-kinds.ts'
-import { anyText, matching, names, oneOf, startFrom } from './text-kinds.ts'
+import { anyText, matching, names, oneOf, startFrom, yesOrNo } from './text-kinds.ts'
 
 /**
  * Every variable that the worker reads, once: the loader, `--check-config`, config/example.env, docs/configuration.md,
@@ -21,6 +22,24 @@ const MILLION = 1_000_000
 
 const kafka = {
   KAFKA_BROKERS: required(hostPorts, 'Brokers to ask first; the others are learned from them.'),
+  KAFKA_SECURITY_PROTOCOL: withDefault(
+    oneOf(['PLAINTEXT', 'SSL', 'SASL_SSL', 'SASL_PLAINTEXT']),
+    'PLAINTEXT',
+    'How the brokers are spoken to, in the words of Kafka; SSL means TLS, SASL a login.',
+  ),
+  KAFKA_SSL_CA_FILE: optional(certificateFile, 'Authorities that sign the certificates of the brokers; unset trusts the public ones.'),
+  KAFKA_SSL_CERT_FILE: optional(
+    certificateFile,
+    'Our own certificate, for brokers that want one, with those between it and its authority.',
+  ),
+  KAFKA_SSL_KEY_FILE: optional(keyFile, 'Its key.'),
+  KAFKA_SASL_MECHANISM: withDefault(
+    oneOf(['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN']),
+    'SCRAM-SHA-512',
+    'How the login goes; PLAIN sends the password itself and so only over TLS.',
+  ),
+  KAFKA_SASL_USERNAME: optional(anyText('a user name'), 'User of the brokers.'),
+  KAFKA_SASL_PASSWORD: optional(anyText('a password'), 'Password of that user.', 'whole'),
   KAFKA_TOPIC: withDefault(
     matching(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/, 'a topic name: letters, digits, dot, underscore and hyphen, at most 249'),
     'domain-events',
@@ -53,7 +72,7 @@ const kafka = {
 const database = {
   DATABASE_URL: optional(
     serverUrl(['postgresql', 'postgres'], 'postgresql://user:password@db.example.com:5432/platform'),
-    'PostgreSQL, with `sslmode` and the like as parameters. Wins over the PG variables.',
+    'PostgreSQL, with `sslmode` and the like as parameters. Wins over the PG variables, but for PGSSL ones where it says nothing of TLS.',
     'url',
   ),
   PGHOST: optional(anyText('a host name or the folder of a socket'), 'Host of PostgreSQL, when DATABASE_URL is not given.'),
@@ -61,7 +80,13 @@ const database = {
   PGUSER: optional(anyText('a role name'), 'Role to connect as.'),
   PGPASSWORD: optional(anyText('a password'), 'Password of that role.', 'whole'),
   PGDATABASE: optional(anyText('a database name'), 'Database; unset takes the name of the role.'),
-  PGSSLMODE: optional(oneOf(['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify']), 'TLS towards PostgreSQL.'),
+  PGSSLMODE: optional(
+    oneOf(['disable', 'require', 'verify-ca', 'verify-full']),
+    'TLS towards PostgreSQL; anything below verify-full does not ask who the server is, or not by name.',
+  ),
+  PGSSLROOTCERT: optional(authorities, 'Authorities that sign the certificate of PostgreSQL; unset trusts the public ones.'),
+  PGSSLCERT: optional(certificateFile, 'Our own certificate, for a server that wants one.'),
+  PGSSLKEY: optional(keyFile, 'Its key.'),
   DATABASE_POOL_SIZE: withDefault(
     integer(1, 1000),
     '10',
@@ -96,6 +121,11 @@ const mail = {
     'Relay for all mail. Needed when a group runs that sends mail.',
     'url',
   ),
+  SMTP_REQUIRE_TLS: optional(
+    yesOrNo,
+    'Whether nothing goes to the relay before TLS; unset means true when SMTP_URL holds a login for another machine, else TLS where offered.',
+  ),
+  SMTP_CA_FILE: optional(certificateFile, 'Authorities that sign the certificate of the relay; unset trusts the public ones.'),
   SMTP_MAX_CONNECTIONS: withDefault(integer(1, 1000), '10', 'Most connections to the relay.'),
   MAIL_FROM: optional(mailbox, 'Sender of mails whose campaign names none.'),
   MAIL_DEADLINE_MS: withDefault(milliseconds(1000), '60000', 'Longest that handing one mail to the relay may take.'),

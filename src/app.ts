@@ -70,6 +70,8 @@ export function createApp(config: Config, log: Log, version: string): App {
   const kafka = {
     brokers: config.kafka.brokers,
     clientId: config.kafka.clientId,
+    tls: config.kafka.tls,
+    sasl: config.kafka.sasl,
     onLog: (line: { level: 'debug' | 'info' | 'warn' | 'error'; message: string; detail: object }) =>
       observe({ is: 'client-log', group: 'none', ...line }),
   }

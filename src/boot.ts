@@ -6,6 +6,7 @@ import type { Clock } from './std/clock.ts'
 import { OperatorError, messageOf } from './std/failure.ts'
 import { SqlError, type Sql } from './std/sql.ts'
 import { deadLetterTopic } from './worker/dead-letter.ts'
+import { LogAccessRefused } from './worker/log-admin.ts'
 import type { LogAdmin } from './worker/log-admin.ts'
 
 const DAY_MS = 86_400_000
@@ -118,7 +119,7 @@ function kafkaNeed({ config, groupIds, admin }: BootChecks): Need {
       await checkTopics(config, groupIds, admin)
     },
     absence: (error) => {
-      if (error instanceof TopicsRefused) throw error
+      if (error instanceof TopicsRefused || error instanceof LogAccessRefused) throw error
       if (error instanceof OperatorError) return asSentence(error.message)
       return `Kafka at ${brokers} does not say which topics it has (${messageOf(error)}): check that its brokers are well.`
     },

@@ -33,7 +33,7 @@ export function composeChannels(config: Config, leaderboard: Leaderboard, clock:
   const relay =
     mail.smtpUrl === undefined
       ? null
-      : new SmtpRelay({ server: parseSmtpUrl(mail.smtpUrl), maxConnections: mail.maxConnections, sendDeadlineMs: mail.deadlineMs })
+      : new SmtpRelay({ server: parseSmtpUrl(mail.smtpUrl, mail), maxConnections: mail.maxConnections, sendDeadlineMs: mail.deadlineMs })
   const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: config.webhook.allowCidr }) })
   return {
     relay,

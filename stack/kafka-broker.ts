@@ -4,17 +4,24 @@ import { join } from 'node:path'
 import { freePorts } from './free-port.ts'
 import { requireJava } from './java-tools.ts'
 import { defaultKafkaVersion, kafkaJars } from './kafka-jars.ts'
+import type { KafkaUser, SecureListener } from './kafka-listeners.ts'
+import { listenerProperties, protocolOf } from './kafka-listeners.ts'
 import type { KafkaNode } from './kafka-node.ts'
 import { createKafkaNode, PortTakenError } from './kafka-node.ts'
+import { setScramPassword } from './kafka-users.ts'
 import { tempFolder } from './temp-folder.ts'
 
 export type KafkaServer = {
   /** `127.0.0.1:port` of every broker, as advertised. */
   readonly bootstrap: readonly string[]
+  /** `127.0.0.1:port` of the first broker's further listeners, by their names. */
+  readonly secured: Readonly<Record<string, string>>
   readonly clusterId: string
   readonly version: string
   /** In the order of their ids 1, 2, 3. */
   readonly brokers: readonly KafkaNode[]
+  /** Gives a user of SCRAM another password, as an administrator would. */
+  setPassword(user: KafkaUser): Promise<void>
   /** Kills the brokers and removes their data. Idempotent. */
   stop(): Promise<void>
 }
@@ -25,6 +32,10 @@ export type KafkaOptions = {
   readonly onProgress?: (line: string) => void
   /** Broker properties over ours, for every broker. */
   readonly properties?: Readonly<Record<string, string | number | boolean>>
+  /** Listeners beside the plain one, which stays. */
+  readonly listeners?: readonly SecureListener[]
+  /** Who may log in by SCRAM-SHA-512 and SCRAM-SHA-256. */
+  readonly users?: readonly KafkaUser[]
   /** The port that clients are told to use for a broker, when something (a proxy of a fault test) stands before it. */
   readonly advertise?: (broker: { readonly id: number; readonly port: number }) => number | Promise<number>
 }
@@ -54,7 +65,8 @@ async function startCluster(options: KafkaOptions, tools: { java: string; jars: 
   // Kafka's tool takes a value that begins with a hyphen for an option, as Kafka's own random ids never do.
   const clusterId = `k${randomBytes(16).toString('base64url').slice(1)}`
   const folder = tempFolder('kafka')
-  const members = membersOf(await freePorts(size * 3))
+  const { listeners = [], users = [] } = options
+  const members = membersOf(await freePorts(size * (3 + listeners.length)), size)
   const nodes: KafkaNode[] = []
   const stop = async () => {
     await Promise.all(nodes.map(async (node) => node.kill()))
@@ -65,31 +77,55 @@ async function startCluster(options: KafkaOptions, tools: { java: string; jars: 
     const create = async (member: Member, index: number) => {
       const home = join(folder.path, String(member.id))
       await mkdir(home)
-      const properties = { ...propertiesOf(member, members, advertised[index] ?? member.port), ...options.properties }
-      return createKafkaNode({ ...member, ...tools, clusterId, clusterSize: size, folder: home, properties })
+      const more = await Promise.all(listeners.map((listener) => listenerProperties(listener, home)))
+      const own = propertiesOf(member, members, advertised[index] ?? member.port, listeners)
+      const properties = Object.assign({}, own, ...more, options.properties)
+      return createKafkaNode({ ...member, ...tools, clusterId, clusterSize: size, folder: home, properties, users })
     }
     nodes.push(...(await Promise.all(members.map(create))))
     // Together: a quorum of three has no leader while only one of them runs.
     await Promise.all(nodes.map(async (node) => node.start()))
     options.onProgress?.(`Kafka ${tools.version}: up`)
-    return { bootstrap: advertised.map((port) => `127.0.0.1:${port}`), clusterId, version: tools.version, brokers: nodes, stop }
+    return {
+      bootstrap: advertised.map((port) => `127.0.0.1:${port}`),
+      secured: Object.fromEntries(listeners.map(({ name }, index) => [name, `127.0.0.1:${members[0]?.morePorts[index]}`])),
+      clusterId,
+      version: tools.version,
+      brokers: nodes,
+      setPassword: (user) => setScramPassword({ ...tools, folder: folder.path, port: members[0]?.port ?? 0 }, user),
+      stop,
+    }
   } catch (cause) {
     await stop()
     throw cause
   }
 }
 
-type Member = { readonly id: number; readonly port: number; readonly internalPort: number; readonly controllerPort: number }
+type Member = {
+  readonly id: number
+  readonly port: number
+  readonly internalPort: number
+  readonly controllerPort: number
+  /** Of the further listeners, in their order. */
+  readonly morePorts: readonly number[]
+}
 
-function membersOf(ports: readonly number[]): Member[] {
-  return Array.from({ length: ports.length / 3 }, (_, index) => {
-    const [port = 0, internalPort = 0, controllerPort = 0] = ports.slice(index * 3)
-    return { id: index + 1, port, internalPort, controllerPort }
+function membersOf(ports: readonly number[], size: number): Member[] {
+  const each = ports.length / size
+  return Array.from({ length: size }, (_, index) => {
+    const [port = 0, internalPort = 0, controllerPort = 0, ...morePorts] = ports.slice(index * each, (index + 1) * each)
+    return { id: index + 1, port, internalPort, controllerPort, morePorts }
   })
 }
 
 /** Brokers talk to each other on a listener of their own, so that a fault put before the clients' one does not split the cluster. */
-function propertiesOf(member: Member, members: readonly Member[], advertisedPort: number): Record<string, string | number | boolean> {
+function propertiesOf(
+  member: Member,
+  members: readonly Member[],
+  advertisedPort: number,
+  listeners: readonly SecureListener[],
+): Record<string, string | number | boolean> {
+  const more = listeners.map(({ name }, index) => `,${name}://127.0.0.1:${member.morePorts[index]}`).join('')
   const copies = members.length
   const inSync = copies === 1 ? 1 : 2
   return {
@@ -98,9 +134,11 @@ function propertiesOf(member: Member, members: readonly Member[], advertisedPort
     'controller.quorum.voters': members.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'INTERNAL',
-    listeners: `CLIENT://127.0.0.1:${member.port},INTERNAL://127.0.0.1:${member.internalPort},CONTROLLER://127.0.0.1:${member.controllerPort}`,
-    'advertised.listeners': `CLIENT://127.0.0.1:${advertisedPort},INTERNAL://127.0.0.1:${member.internalPort}`,
-    'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: `CLIENT://127.0.0.1:${member.port},INTERNAL://127.0.0.1:${member.internalPort},CONTROLLER://127.0.0.1:${member.controllerPort}${more}`,
+    'advertised.listeners': `CLIENT://127.0.0.1:${advertisedPort},INTERNAL://127.0.0.1:${member.internalPort}${more}`,
+    'listener.security.protocol.map': ['CLIENT:PLAINTEXT', 'INTERNAL:PLAINTEXT', 'CONTROLLER:PLAINTEXT']
+      .concat(listeners.map((listener) => `${listener.name}:${protocolOf(listener)}`))
+      .join(','),
     'auto.create.topics.enable': false,
     'default.replication.factor': copies,
     'min.insync.replicas': inSync,

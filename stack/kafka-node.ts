@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { GuardedProcess } from './guarded-process.ts'
 import { spawnGuarded } from './guarded-process.ts'
+import type { KafkaUser } from './kafka-listeners.ts'
 import { kafkaMetadata } from './kafka-metadata.ts'
 import { cleanEnvironment } from './worker-environment.ts'
 
@@ -37,6 +38,8 @@ export type KafkaNodeOptions = {
   /** Exists, and is removed by the caller. */
   readonly folder: string
   readonly properties: Readonly<Record<string, string | number | boolean>>
+  /** Written into the metadata that the broker begins with. */
+  readonly users: readonly KafkaUser[]
 }
 
 /** Thrown when a broker ended because another process took one of its ports. */
@@ -51,7 +54,7 @@ export async function createKafkaNode(options: KafkaNodeOptions): Promise<KafkaN
   await writeFile(propertiesFile, `${lines.join('\n')}\n`)
   await run(
     options.java,
-    [...jvm(options), 'kafka.tools.StorageTool', 'format', '-t', options.clusterId, '-c', propertiesFile],
+    [...jvm(options), 'kafka.tools.StorageTool', 'format', '-t', options.clusterId, '-c', propertiesFile, ...options.users.flatMap(scram)],
     environment(),
   )
 
@@ -72,6 +75,10 @@ export async function createKafkaNode(options: KafkaNodeOptions): Promise<KafkaN
   }
 }
 
+function scram({ name, password }: KafkaUser): string[] {
+  return ['SCRAM-SHA-512', 'SCRAM-SHA-256'].flatMap((mechanism) => ['--add-scram', `${mechanism}=[name=${name},password=${password}]`])
+}
+
 /** A restart needs its old port back; an outgoing connection of anybody may hold it for a moment. */
 async function retryTakenPort(start: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
@@ -85,7 +92,7 @@ async function retryTakenPort(start: () => Promise<void>): Promise<void> {
 }
 
 /** Small and quick to start: a broker of tests lives for minutes, so the second compiler never pays. Leaves nothing outside its folder. */
-function jvm({ folder, jars }: KafkaNodeOptions): string[] {
+export function jvm({ folder, jars }: { readonly folder: string; readonly jars: string }): string[] {
   return [
     '-Xmx384m',
     '-XX:+UseSerialGC',
@@ -100,7 +107,7 @@ function jvm({ folder, jars }: KafkaNodeOptions): string[] {
 }
 
 /** KAFKA_* settings and JVM options of the shell are not for this broker. */
-function environment(): { env: Record<string, string> } {
+export function environment(): { env: Record<string, string> } {
   return { env: cleanEnvironment({}, ['JAVA_TOOL_OPTIONS', 'JDK_JAVA_OPTIONS', '_JAVA_OPTIONS', 'CLASSPATH']) }
 }
 

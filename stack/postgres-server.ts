@@ -11,6 +11,8 @@ import { spawnGuarded } from './guarded-process.ts'
 import type { PostgresBinaries, SystemUser } from './postgres-binaries.ts'
 import { postgresBinaries, unprivilegedUser } from './postgres-binaries.ts'
 import { createDatabase, dropDatabase } from './postgres-database.ts'
+import type { PostgresTls } from './postgres-tls.ts'
+import { tlsSettings, writeTls } from './postgres-tls.ts'
 import { tempFolder } from './temp-folder.ts'
 import { cleanEnvironment } from './worker-environment.ts'
 
@@ -33,6 +35,8 @@ export type PostgresServer = {
   resume(): Promise<void>
   /** `halt` and `resume`. */
   restart(mode?: PostgresStopMode): Promise<void>
+  /** Shows another certificate to connections from now on; only where it began with one. */
+  present(tls: PostgresTls): Promise<void>
   /** Stops the server for good and removes its data. Idempotent. */
   stop(): Promise<void>
 }
@@ -41,6 +45,8 @@ export type PostgresOptions = {
   readonly onProgress?: (line: string) => void
   /** Server settings over ours, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string | number>>
+  /** Speak TLS where the client asks for it; see postgres-tls.ts for who must. */
+  readonly tls?: PostgresTls
 }
 
 /**
@@ -59,6 +65,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     const user = await unprivilegedUser()
     const binaries = await postgresBinaries(user, folder.path)
     const cluster = await initialise(binaries, user, await realpath(folder.path))
+    if (options.tls) await writeTls(cluster.dataDir, cluster.user, options.tls)
     const server = await firstStart(cluster, options)
     options.onProgress?.('PostgreSQL: up')
     return {
@@ -110,12 +117,12 @@ async function firstStart(cluster: Cluster, options: PostgresOptions): Promise<O
   }
 }
 
-function serverOn(port: number, cluster: Cluster, { settings }: PostgresOptions): Omit<PostgresServer, 'stop'> {
+function serverOn(port: number, cluster: Cluster, { settings, tls }: PostgresOptions): Omit<PostgresServer, 'stop'> {
   const url = `postgres://postgres:${cluster.password}@127.0.0.1:${port}/postgres`
   let child: GuardedProcess | undefined
   const resume = async () => {
     if (child?.running()) return
-    child = await launch(port, cluster, settings)
+    child = await launch(port, cluster, tls ? { ...tlsSettings, ...settings } : settings)
     await untilAnswering(url, cluster, child)
   }
   const halt = async (mode: PostgresStopMode = 'fast') => child?.end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
@@ -126,6 +133,10 @@ function serverOn(port: number, cluster: Cluster, { settings }: PostgresOptions)
     pid: () => (child?.running() ? child.pid : undefined),
     createDatabase: async (name, options) => createDatabase(url, name, options),
     dropDatabase: async (name) => dropDatabase(url, name),
+    present: async (another) => {
+      await writeTls(cluster.dataDir, cluster.user, another)
+      child?.signal('SIGHUP')
+    },
     halt,
     kill: async () => child?.end('SIGKILL'),
     resume,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { SMTPServerDataStream, SMTPServerSession } from 'smtp-server'
 import { SMTPServer } from 'smtp-server'
+import type { Certificate } from './certificates.ts'
 import { mailHeaders } from './mail-headers.ts'
 
 export type SmtpMail = {
@@ -38,12 +39,19 @@ export type SmtpRespond = (
 type SmtpAnswer = SmtpReply | undefined
 
 export type SmtpSink = {
-  /** `smtp://127.0.0.1:port`, with user and password when it asks for them. */
+  /** `smtp://127.0.0.1:port` (`smtps://` where TLS comes first), with user and password when it asks for them. */
   readonly url: string
   readonly port: number
   /** Every mail that reached its final dot, whatever was answered, oldest first; the newest `keepMails` of them. */
   readonly mails: readonly SmtpMail[]
-  readonly counters: { readonly connections: number; readonly mails: number; readonly accepted: number }
+  /** `secured` are mails that came over TLS, `logins` those that were tried. */
+  readonly counters: {
+    readonly connections: number
+    readonly mails: number
+    readonly accepted: number
+    readonly secured: number
+    readonly logins: number
+  }
   /** Calls `listener` at every final dot, before the reply; the returned function ends that. */
   onMail(listener: (mail: SmtpMail) => void): () => void
   respondWith(respond: SmtpRespond | undefined): void
@@ -57,6 +65,8 @@ export type SmtpSink = {
 export type SmtpSinkOptions = {
   /** Ask for a login; a random password, or this one. */
   readonly auth?: boolean | { readonly user: string; readonly password: string }
+  /** Offer STARTTLS with this certificate, and take no login before it; `immediate` speaks TLS from the first byte. */
+  readonly tls?: Certificate & { readonly immediate?: boolean }
   readonly keepBodies?: boolean
   readonly keepMails?: number
   /** Lower-case names of headers to record besides message-id and subject. */
@@ -68,9 +78,10 @@ export type SmtpSinkOptions = {
 export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<SmtpSink> {
   const login = options.auth === true ? { user: 'sink', password: randomBytes(12).toString('base64url') } : options.auth || undefined
   const names = new Set(['message-id', 'subject', 'from', 'x-mail-type', ...(options.headers ?? [])])
+  const { tls } = options
   const keepMails = options.keepMails ?? Infinity
   const mails: SmtpMail[] = []
-  const counters = { connections: 0, mails: 0, accepted: 0 }
+  const counters = { connections: 0, mails: 0, accepted: 0, secured: 0, logins: 0 }
   const listeners = new Set<(mail: SmtpMail) => void>()
   const sockets = new Map<number, Socket>()
   let respond = options.respond
@@ -98,6 +109,7 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
       collect(stream, (raw) => {
         const mail = mailOf(raw, session, names, options.keepBodies ?? false)
         counters.mails++
+        if (session.secure) counters.secured++
         mails.push(mail)
         if (mails.length > keepMails) mails.shift()
         for (const listener of listeners) listener(mail)
@@ -114,18 +126,21 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
 
   const listen = async (port: number): Promise<number> => {
     const smtp = new SMTPServer({
-      disabledCommands: login ? ['STARTTLS'] : ['STARTTLS', 'AUTH'],
+      disabledCommands: [...(tls ? [] : ['STARTTLS']), ...(login ? [] : ['AUTH'])],
+      ...(tls ? { key: tls.key, cert: tls.cert, secure: tls.immediate ?? false } : {}),
       authOptional: login === undefined,
-      allowInsecureAuth: true,
+      allowInsecureAuth: tls === undefined,
       disableReverseLookup: true,
       logger: false,
       onConnect: (session, done) => ask('connect', session, {}, ({ error }) => done(error)),
-      onAuth: (auth, session, done) =>
+      onAuth: (auth, session, done) => {
+        counters.logins++
         ask('auth', session, auth.username === undefined ? {} : { address: auth.username }, ({ error }) => {
           if (error) return done(error)
           if (auth.username === login?.user && auth.password === login?.password) return done(null, { user: auth.username })
           return done(replyError(535, 'Authentication credentials invalid'))
-        }),
+        })
+      },
       onMailFrom: ({ address }, session, done) => ask('mail', session, { address }, ({ error }) => done(error)),
       onRcptTo: ({ address }, session, done) => ask('rcpt', session, { address }, ({ error }) => done(error)),
       onData: receive,
@@ -159,7 +174,7 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
 
   const port = await listen(0)
   return {
-    url: `smtp://${login ? `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@` : ''}127.0.0.1:${port}`,
+    url: `smtp${tls?.immediate ? 's' : ''}://${login ? `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@` : ''}127.0.0.1:${port}`,
     port,
     mails,
     counters,

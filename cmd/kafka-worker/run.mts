@@ -39,7 +39,7 @@ function readConfig(): { readonly config: Config | null; readonly problems: read
   try {
     const config = loadConfig(environment, knownGroups)
     // What only the mail path knows of its URL is said here as well, before anything is connected.
-    if (config.mail.smtpUrl !== undefined) parseSmtpUrl(config.mail.smtpUrl)
+    if (config.mail.smtpUrl !== undefined) parseSmtpUrl(config.mail.smtpUrl, config.mail)
     return { config, problems: [] }
   } catch (error) {
     if (error instanceof ConfigError) return { config: null, problems: error.problems }

@@ -23,7 +23,7 @@ export function configure(terminal: Terminal): { config: Config; groups: readonl
 
 /** Works with the broker, connected, and disconnects. */
 export async function withKafka<Result>({ kafka }: Config, work: (admin: LogAdmin) => Promise<Result>): Promise<Result> {
-  const admin = createKafkaAdmin({ brokers: kafka.brokers, clientId: `${kafka.clientId}-workerctl` })
+  const admin = createKafkaAdmin({ brokers: kafka.brokers, clientId: `${kafka.clientId}-workerctl`, tls: kafka.tls, sasl: kafka.sasl })
   try {
     await admin.connect()
     return await work(admin)

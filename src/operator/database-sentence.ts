@@ -1,9 +1,12 @@
 import { OperatorError } from '../std/failure.ts'
 import type { SqlError } from '../std/sql.ts'
+import { tlsFaultOf, tlsTrouble } from '../std/tls-fault.ts'
+import type { TlsFault } from '../std/tls-fault.ts'
 
 /** Whether the database may be there the next time: not reached, starting or shutting down, or full of connections. */
-export function isDatabaseAway({ state, message }: SqlError): boolean {
-  if (state === undefined) return !isPasswordMissing(message)
+export function isDatabaseAway(error: SqlError): boolean {
+  const { state, message } = error
+  if (state === undefined) return !isPasswordMissing(message) && !hasNoTls(message) && tlsFaultOf(error) === null
   // 57P01 to 57P03: shutting down, crashed, starting up; class 08: connection; 53300: too many connections.
   return /^(?:57P0[123]|08...|53300)$/.test(state)
 }
@@ -15,7 +18,17 @@ export function databaseSentence(error: SqlError): OperatorError | null {
   const said = message.replace(/^The (?:connection to the database failed|database refused): /, '').replace(/\.$/, '')
   if (isDatabaseAway(error))
     return new OperatorError(`The database does not answer (${said}): check DATABASE_URL or PG*, and that the server runs.`)
+  const fault = state === '' ? tlsFaultOf(error) : null
+  if (fault !== null) return new OperatorError(`${capital(tlsTrouble(fault, 'the database'))}: ${wayOut(fault)}.`)
+  if (hasNoTls(message))
+    return new OperatorError('The database offers no TLS: turn ssl on at the server, or say sslmode=disable in DATABASE_URL or PGSSLMODE.')
   if (isPasswordMissing(message)) return new OperatorError('The database wants a password: give one in DATABASE_URL or PGPASSWORD.')
+  if (state.startsWith('28') && message.includes('no encryption'))
+    return new OperatorError(
+      `The database takes no connection in clear (${said}): add sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.`,
+    )
+  if (state.startsWith('28') && message.includes('valid client certificate'))
+    return new OperatorError(`The database wants a client certificate (${said}): give one, and its key, by PGSSLCERT and PGSSLKEY.`)
   if (state.startsWith('28'))
     return new OperatorError(`The database refuses the role or its password (${said}): correct DATABASE_URL or PG*.`)
   if (state === '3D000') return new OperatorError(`The database does not exist (${said}): create it, or correct DATABASE_URL or PG*.`)
@@ -27,6 +40,32 @@ export function databaseSentence(error: SqlError): OperatorError | null {
     )
   }
   return null
+}
+
+function wayOut({ is }: TlsFault): string {
+  switch (is) {
+    case 'untrusted':
+      return 'give the certificate of the authority that signed it as sslrootcert in DATABASE_URL or by PGSSLROOTCERT'
+    case 'expired':
+      return 'renew it on the server, or set the clock of this machine right'
+    case 'misnamed':
+      return 'give DATABASE_URL or PGHOST a host name that the certificate holds'
+    case 'not-spoken':
+      return 'correct the port in DATABASE_URL or PGPORT'
+    case 'client-refused':
+      return 'give a certificate that it trusts, and its key, by PGSSLCERT and PGSSLKEY'
+    case 'failed':
+      return 'check the TLS settings of the server, and sslmode, sslrootcert, sslcert and sslkey in DATABASE_URL or PG*'
+  }
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** The driver's words (pg, connection.js) when it must encrypt and the server declines. */
+function hasNoTls(message: string): boolean {
+  return message.includes('does not support SSL connections')
 }
 
 /** The driver's words (pg, crypto/sasl.js) when the server asks for what we do not have. */

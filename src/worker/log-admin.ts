@@ -1,3 +1,5 @@
+import { OperatorError } from '../std/failure.ts'
+
 /** The port to the log's administration: what the boot, the start positions and the lag metrics ask. One long-lived client. */
 
 export interface PartitionRange {
@@ -7,8 +9,11 @@ export interface PartitionRange {
   readonly high: bigint
 }
 
+/** The log is there and does not let us in, or cannot be trusted: asking again does not help. */
+export class LogAccessRefused extends OperatorError {}
+
 export interface LogAdmin {
-  /** Connects; throws an OperatorError that names the brokers when none answers. */
+  /** Connects; throws an OperatorError that names the brokers when none answers, {@link LogAccessRefused} when they do not let us in. */
   connect(signal?: AbortSignal): Promise<void>
   /** Partition counts of the topics that exist, out of those asked for. */
   topics(names: readonly string[]): Promise<ReadonlyMap<string, number>>

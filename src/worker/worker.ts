@@ -87,6 +87,9 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
   /** Tells the fact on, and keeps what readiness must know of it. */
   function observe(fact: Fact): void {
     if (fact.is === 'waiting' && status.state === 'running') status = { ...status, state: 'waiting', reason: fact.cause }
+    // Running again with the next assignment.
+    if (fact.is === 'consumer-crashed' && (status.state === 'running' || status.state === 'waiting'))
+      status = { ...status, state: 'waiting', reason: fact.cause }
     if (fact.is === 'resumed' && status.state === 'waiting') status = { ...status, state: 'running', reason: null }
     settings.acceptor.observe(fact)
   }

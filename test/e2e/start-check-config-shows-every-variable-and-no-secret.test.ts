@@ -9,7 +9,7 @@ import { expectClean } from '../support/refusal.ts'
 const secret = 'hidden-word'
 const well = {
   KAFKA_BROKERS: 'kafka-1.example.com:9092',
-  DATABASE_URL: `postgresql://worker:${secret}@db.example.com:5432/platform?sslmode=require`,
+  DATABASE_URL: `postgresql://worker:${secret}@db.example.com:5432/platform?sslmode=verify-full`,
   SMTP_URL: `smtp://worker:${secret}@mail.example.com:587`,
   MAIL_FROM: 'waitlist@example.com',
 }
@@ -43,7 +43,7 @@ test('a configuration that will do: every variable, its value and source, exit 0
   expect(code).toBe(0)
   expect(other.map((line) => line.split(/ +/)[0])).toEqual(Object.keys(variables))
   expect(other).toContainEqual(
-    expect.stringMatching(/^DATABASE_URL +postgresql:\/\/worker:\*\*\*@db\.example\.com:5432\/platform\?sslmode=require +environment$/),
+    expect.stringMatching(/^DATABASE_URL +postgresql:\/\/worker:\*\*\*@db\.example\.com:5432\/platform\?sslmode=verify-full +environment$/),
   )
   expect(other).toContainEqual(expect.stringMatching(/^SMTP_URL +smtp:\/\/worker:\*\*\*@mail\.example\.com:587 +environment$/))
   expect(other).toContainEqual(expect.stringMatching(/^KAFKA_TOPIC +domain-events +default$/))
@@ -56,7 +56,7 @@ test('the same as one JSON object; a secret out of a file is masked and says whe
     const path = join(folder, 'password')
     await writeFile(path, `${secret}\n`, { mode: 0o600 })
     const { DATABASE_URL: _, ...rest } = well
-    const parts = { PGHOST: 'db.example.com', PGUSER: 'worker', PGPASSWORD_FILE: path }
+    const parts = { PGHOST: 'db.example.com', PGSSLMODE: 'verify-full', PGUSER: 'worker', PGPASSWORD_FILE: path }
     const { code, printed, row } = await checkedAsJson({ ...rest, ...parts, KAFKA_POOL: '3' })
     expect({ code, problems: printed.problems }).toEqual({ code: 0, problems: [] })
     expect(row('PGPASSWORD')).toEqual({ name: 'PGPASSWORD', value: '***', source: 'file' })

@@ -15,6 +15,11 @@ export function isBrokerError(error: unknown, type: string): boolean {
   return causes(error).some((cause) => cause.type === type)
 }
 
+/** Whether the error or one of its causes is such a one. */
+export function hasCause(error: unknown, is: (cause: Cause) => boolean): boolean {
+  return causes(error).some(is)
+}
+
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
@@ -37,8 +42,9 @@ const BROKER_TROUBLE = new Set([
   'KafkaJSGroupCoordinatorNotFound',
 ])
 
-interface Cause {
+export interface Cause {
   readonly name: string
+  readonly message: string
   readonly type: string | undefined
   readonly retriable: boolean
 }
@@ -48,6 +54,7 @@ function causes(error: unknown): Cause[] {
   for (let cause = error; cause instanceof Error && found.length < 10; cause = cause.cause) {
     found.push({
       name: cause.name,
+      message: cause.message,
       type: 'type' in cause && typeof cause.type === 'string' ? cause.type : undefined,
       retriable: 'retriable' in cause && cause.retriable === true,
     })

@@ -1,14 +1,16 @@
 import net from 'node:net'
 import tls from 'node:tls'
 import kafkajs from 'kafkajs'
-import type { ISocketFactory, Kafka, SASLOptions } from 'kafkajs'
+import type { ISocketFactory, Kafka } from 'kafkajs'
+import { clientAccess } from './access.ts'
+import type { KafkaAccess } from './access.ts'
 import { clientLog } from './client-log.ts'
 import type { ClientLog } from './client-log.ts'
 import { registerCodecs } from './codecs.ts'
 import { guardRequestQueue } from './request-queue-guard.ts'
 
 /** How to reach the cluster; the same for every client. */
-export interface KafkaSettings {
+export interface KafkaSettings extends KafkaAccess {
   /** `host:port`, used as given. */
   readonly brokers: readonly string[]
   readonly clientId: string
@@ -16,8 +18,6 @@ export interface KafkaSettings {
   readonly connectionTimeoutMs?: number
   /** 30 s when not given. */
   readonly requestTimeoutMs?: number
-  readonly ssl?: boolean | tls.ConnectionOptions
-  readonly sasl?: SASLOptions
   /** Takes the place of our own sockets, unchanged. */
   readonly socketFactory?: ISocketFactory
   /** The client's own log lines; a record source reports its lines to its handlers instead. */
@@ -52,8 +52,7 @@ export function createKafkaClient(settings: KafkaSettings, options: { retries: n
     logLevel: kafkajs.logLevel.INFO,
     // After the cut kafkajs only complains of the cut.
     logCreator: () => (entry) => (sockets.isCut() ? undefined : onLog?.(clientLog(entry))),
-    ...(settings.ssl === undefined ? {} : { ssl: settings.ssl }),
-    ...(settings.sasl === undefined ? {} : { sasl: settings.sasl }),
+    ...clientAccess(settings),
   })
   return { kafka, cut: sockets.cut }
 }

@@ -4,6 +4,7 @@ import { backoff } from '../../std/backoff.ts'
 import { systemClock } from '../../std/clock.ts'
 import { messageOf, OperatorError } from '../../std/failure.ts'
 import type { LogAdmin } from '../../worker/log-admin.ts'
+import { noAnswer, noConnection } from './access-fault.ts'
 import { isBrokerError } from './client-error.ts'
 import { createKafkaClient } from './client.ts'
 import type { KafkaClient, KafkaSettings } from './client.ts'
@@ -39,7 +40,7 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       try {
         return await question(open.admin)
       } catch (error) {
-        if (error instanceof OperatorError || attempt === ATTEMPTS) throw error
+        if (error instanceof OperatorError || attempt === ATTEMPTS) throw noAnswer(error, settings)
       }
       // A new partition needs a moment until it has a leader.
       await systemClock.sleep(backoff(attempt, { baseMs: 100, maxMs: 1_000 }))
@@ -172,9 +173,7 @@ async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<C
   } catch (error) {
     client.cut()
     signal?.throwIfAborted()
-    throw new OperatorError(
-      `no Kafka broker answers at ${settings.brokers.join(', ')} (${messageOf(error)}): start Kafka there, or correct KAFKA_BROKERS`,
-    )
+    throw noConnection(error, settings)
   } finally {
     signal?.removeEventListener('abort', abort)
   }

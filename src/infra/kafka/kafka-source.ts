@@ -2,7 +2,9 @@ import { backoff } from '../../std/backoff.ts'
 import { systemClock } from '../../std/clock.ts'
 import type { Clock } from '../../std/clock.ts'
 import { OperatorError } from '../../std/failure.ts'
+import { LogAccessRefused } from '../../worker/log-admin.ts'
 import type { RecordSource, SourceHandlers } from '../../worker/record-source.ts'
+import { accessRefused } from './access-fault.ts'
 import { isBrokerError, isBrokerTrouble } from './client-error.ts'
 import type { KafkaSettings } from './client.ts'
 import { GroupMember } from './group-member.ts'
@@ -22,8 +24,8 @@ export interface KafkaSourceOptions {
   /** 1 MiB when not given. */
   readonly maxBytesPerPartition?: number
   /**
-   * Crashes in a row, without a batch handled between them, after which the source gives up. Broker outages do not count once it has
-   * joined.
+   * Crashes in a row, without a batch handled between them, after which the source gives up. Outages of the brokers, and brokers that do
+   * not let us in any more, do not count once it has joined.
    */
   readonly crashLimit: number
   readonly random?: () => number
@@ -55,8 +57,11 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   let rebuilds = 0
 
   /** Counts a crash and tells it; false when it was one too many. */
-  function survives(handlers: SourceHandlers, error: Error, rebuildInMs: number): boolean {
-    if (!hasJoined || !isBrokerTrouble(error)) crashes += 1
+  function survives(handlers: SourceHandlers, thrown: Error, rebuildInMs: number): boolean {
+    // A password that was changed, a certificate that has expired: kafkajs gives up at once, and we wait until somebody has mended it.
+    const refused = accessRefused(thrown, options.settings)
+    const error = refused ?? thrown
+    if (!hasJoined || (refused === null && !isBrokerTrouble(thrown))) crashes += 1
     handlers.report({ is: 'crashed', error, rebuildInMs, crashes })
     if (crashes < options.crashLimit && (hasJoined || !isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION'))) return true
     fail(givenUp(error, options))
@@ -159,5 +164,6 @@ const noop = () => undefined
 function givenUp(error: Error, { topic, groupId, settings }: KafkaSourceOptions): Error {
   if (isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION'))
     return new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}: create it with \`workerctl topics apply\``)
+  if (error instanceof LogAccessRefused) return error
   return new Error(`group "${groupId}" cannot go on with topic "${topic}": ${error.message}`, { cause: error })
 }

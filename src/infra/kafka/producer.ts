@@ -1,6 +1,7 @@
 import kafkajs from 'kafkajs'
 import type { ICustomPartitioner, Message, Producer } from 'kafkajs'
-import { messageOf, OperatorError } from '../../std/failure.ts'
+import { OperatorError } from '../../std/failure.ts'
+import { noConnection } from './access-fault.ts'
 import { isBrokerError } from './client-error.ts'
 import { createKafkaClient } from './client.ts'
 import type { KafkaSettings } from './client.ts'
@@ -8,7 +9,7 @@ import { within } from './within.ts'
 
 /** Puts records into the log, acknowledged by all replicas. */
 export interface LogProducer {
-  /** Throws an OperatorError that names the brokers when none answers. */
+  /** Throws an OperatorError that names the brokers when none answers, or none lets us in. */
   connect(): Promise<void>
   /** Throws an OperatorError when the topic is missing, and whatever the broker says; some of the messages may be in the log even so. */
   send(topic: string, messages: Message[]): Promise<void>
@@ -32,9 +33,7 @@ export function createLogProducer(settings: KafkaSettings): LogProducer {
       try {
         await producer.connect()
       } catch (error) {
-        throw new OperatorError(
-          `no Kafka broker answers at ${settings.brokers.join(', ')} (${messageOf(error)}): start Kafka there, or correct KAFKA_BROKERS`,
-        )
+        throw noConnection(error, settings)
       }
     },
     send: async (topic, messages) => {

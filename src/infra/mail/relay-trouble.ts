@@ -1,3 +1,5 @@
+import { tlsFaultOf, tlsTrouble } from '../../std/tls-fault.ts'
+import type { TlsFault } from '../../std/tls-fault.ts'
 import type { RelayTrouble } from '../../delivery/email/mail-relay.ts'
 import type { Answer } from './smtp-connection.ts'
 import { enhancedCode } from './smtp-reply.ts'
@@ -18,14 +20,44 @@ export function troubleOf({ error, interrupted }: Answer<void>, server: SmtpServ
     return { reason: 'relay-credentials-refused', sentence: `${relay} offers no login for the credentials in SMTP_URL; ${way}` }
   }
   if (error?.code === 'EAUTH' && reply !== null && (error.responseCode ?? 0) >= 500) return credentialsRefused(server, reply)
+  if (error?.code === 'ETLS' && reply !== null) {
+    const way = 'turn it on there, write smtps:// if it speaks TLS from the start, or set SMTP_REQUIRE_TLS=false to send in clear'
+    return {
+      reason: 'relay-tls-failed',
+      sentence: `${relay} does not take STARTTLS (${reply}), and without TLS nothing goes to it; ${way}`,
+    }
+  }
   if (reply !== null) return { reason: 'relay-refuses-us', sentence: `${relay} turns us away (${reply}); its own log says why` }
+  const fault = tlsFaultOf(error)
+  if (fault !== null) {
+    const trouble = tlsTrouble(fault, `the SMTP relay at ${server.host}:${server.port}`)
+    return { reason: 'relay-tls-failed', sentence: `${trouble.charAt(0).toUpperCase()}${trouble.slice(1)}; ${wayOut(fault, server)}` }
+  }
   const system = originalCode(error) ?? (error?.code === 'ESOCKET' || error?.code === undefined ? null : error.code)
-  if (error?.code === 'ETLS' || (system !== null && /^(ERR_(SSL|TLS)|.*CERT|.*SIGNATURE|EPROTO$|SELF_SIGNED)/.test(system))) {
-    const cause = safeCode(system) ?? 'STARTTLS failed'
+  if (error?.code === 'ETLS') {
+    const cause = safeCode(originalCode(error)) ?? 'STARTTLS failed'
     return { reason: 'relay-tls-failed', sentence: `${relay} cannot be spoken to over TLS (${cause}); check its certificate and SMTP_URL` }
   }
   const cause = safeCode(system) ?? (interrupted === 'deadline' ? 'it does not answer' : 'it ends the connection')
   return { reason: 'relay-unreachable', sentence: `${relay} cannot be reached (${cause}); check SMTP_URL and that the relay runs` }
+}
+
+function wayOut({ is }: TlsFault, { options }: SmtpServer): string {
+  switch (is) {
+    case 'untrusted': {
+      const another = options.tls?.ca === undefined ? '' : ', which holds another one'
+      return `give the certificate of the authority that signed it by SMTP_CA_FILE${another}`
+    }
+    case 'expired':
+      return 'renew it at the relay, or set the clock of this machine right'
+    case 'misnamed':
+      return 'give SMTP_URL a host name that the certificate holds'
+    case 'not-spoken':
+      return 'write smtp:// for STARTTLS in SMTP_URL, or correct its port'
+    case 'client-refused':
+    case 'failed':
+      return 'check SMTP_URL and the TLS settings of the relay'
+  }
 }
 
 /** `code` with the enhanced code, as the relay gave them. */

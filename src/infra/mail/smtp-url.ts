@@ -1,5 +1,6 @@
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import { OperatorError } from '../../std/failure.ts'
+import { isLoopback } from '../../std/loopback.ts'
 
 /** Where the relay is and how to speak to it. */
 export interface SmtpServer {
@@ -10,13 +11,20 @@ export interface SmtpServer {
   readonly options: SMTPConnectionOptions
 }
 
+/** What is said about TLS beside the URL. */
+export interface RelayTls {
+  /** SMTP_REQUIRE_TLS. Absent: where the URL says nothing either, TLS is required when a login would go to another machine. */
+  readonly requireTls?: boolean | undefined
+  /** Authorities instead of the public ones, PEM. */
+  readonly ca?: string | undefined
+}
+
 /**
- * Reads `SMTP_URL`: `smtp://user:password@host:port` (STARTTLS where the relay offers it) or `smtps://` (TLS from the start), with
- * the options `requireTLS`, `ignoreTLS`, `name` (what we call ourselves), `tls.rejectUnauthorized` and `tls.servername` behind a `?`.
+ * Reads `SMTP_URL`: `smtp://user:password@host:port` (STARTTLS, see {@link RelayTls}) or `smtps://` (TLS from the start), with the options `requireTLS`, `ignoreTLS`, `name` (what we call ourselves), `tls.rejectUnauthorized` and `tls.servername` behind a `?`.
  *
  * @throws {OperatorError} one sentence that holds no part of the URL, which may carry the password.
  */
-export function parseSmtpUrl(text: string): SmtpServer {
+export function parseSmtpUrl(text: string, beside: RelayTls = {}): SmtpServer {
   if (!URL.canParse(text)) throw new OperatorError('SMTP_URL is not a URL; write smtp://user:password@host:port')
   const url = new URL(text)
   if (url.protocol !== 'smtp:' && url.protocol !== 'smtps:') throw new OperatorError('SMTP_URL must begin with smtp:// or smtps://')
@@ -29,12 +37,35 @@ export function parseSmtpUrl(text: string): SmtpServer {
     )
   }
   const secure = url.protocol === 'smtps:'
+  const { tls, requireTLS, ...own } = queryOptions(url.searchParams)
+  const required = requiresTls({ requireTls: beside.requireTls, inUrl: requireTLS, ignored: own.ignoreTLS === true }, url)
   return {
     host,
     port: url.port === '' ? (secure ? 465 : 587) : Number(url.port),
     credentials: url.username === '' ? null : { user: decoded(url.username), pass: decoded(url.password) },
-    options: { secure, ...queryOptions(url.searchParams) },
+    options: { secure, ...own, requireTLS: required && !secure, tls: { ...tls, ...(beside.ca === undefined ? {} : { ca: beside.ca }) } },
   }
+}
+
+/**
+ * A login, and every address, would be read by whoever sits between us and the relay, and STARTTLS that is only offered can be taken out of
+ * the offer by the same hand. On this machine nobody sits there.
+ */
+function requiresTls(
+  { requireTls, inUrl, ignored }: { requireTls: boolean | undefined; inUrl: boolean | undefined; ignored: boolean },
+  url: URL,
+): boolean {
+  if (requireTls !== undefined && inUrl !== undefined && requireTls !== inUrl) {
+    throw new OperatorError('SMTP_REQUIRE_TLS and requireTLS in SMTP_URL say different things; leave one of them out')
+  }
+  const said = requireTls ?? inUrl
+  const required = said ?? (url.username !== '' && !isLoopback(url.hostname))
+  if (!required || !ignored) return required
+  throw new OperatorError(
+    said === undefined
+      ? 'SMTP_URL has ignoreTLS and a login, which would go over the network in clear; remove ignoreTLS, or set SMTP_REQUIRE_TLS=false where that is meant'
+      : 'SMTP_URL has ignoreTLS although TLS is required; remove one of them',
+  )
 }
 
 function decoded(text: string): string {
@@ -48,7 +79,14 @@ function decoded(text: string): string {
 const flags = ['requireTLS', 'ignoreTLS', 'tls.rejectUnauthorized']
 const texts = ['name', 'tls.servername']
 
-function queryOptions(query: URLSearchParams): SMTPConnectionOptions {
+interface QueryOptions {
+  readonly requireTLS?: boolean
+  readonly ignoreTLS?: boolean
+  readonly name?: string
+  readonly tls?: { readonly rejectUnauthorized?: boolean; readonly servername?: string }
+}
+
+function queryOptions(query: URLSearchParams): QueryOptions {
   const found = new Map<string, string | boolean>()
   for (const [name, value] of query) {
     if (flags.includes(name)) {

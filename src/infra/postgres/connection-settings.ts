@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
+import type { ClientConfig } from 'pg'
 
 /** Where the database is and who we are there. A connection string wins over the other fields. */
 export interface ConnectionSettings {
@@ -8,5 +9,37 @@ export interface ConnectionSettings {
   readonly user?: string | undefined
   readonly password?: string | undefined
   readonly database?: string | undefined
-  readonly ssl?: boolean | ConnectionOptions | undefined
+  /** Absent: in clear, unless the connection string says something of TLS in the driver's own words. */
+  readonly tls?: DatabaseTls | undefined
+}
+
+/**
+ * TLS as libpq means it: `require` encrypts and trusts anybody, `verify-ca` wants a certificate of `ca`, `verify-full` wants it to be for
+ * this host as well. Certificates and keys are PEM texts; without `ca` the public authorities count.
+ */
+export interface DatabaseTls {
+  readonly mode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
+  readonly ca?: string | undefined
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+}
+
+/**
+ * What pg is given. Never its own reading of `sslmode`: it takes `prefer`, `require` and `verify-ca` for `verify-full` in this version and
+ * announces another meaning for the next; and never PGSSLMODE, which it reads where it is told nothing.
+ */
+export function driverConnection({ tls, ...settings }: ConnectionSettings): ClientConfig {
+  // A plain object each time: pg redefines the key in the one that it is given.
+  if (tls !== undefined) return { ...settings, ssl: tls.mode === 'disable' ? false : tlsOptions(tls) }
+  return /[?&]ssl/.test(settings.connectionString ?? '') ? settings : { ...settings, ssl: false }
+}
+
+function tlsOptions({ mode, ca, cert, key }: DatabaseTls): ConnectionOptions {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    rejectUnauthorized: mode !== 'require',
+    ...(mode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
+  }
 }

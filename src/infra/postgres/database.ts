@@ -1,6 +1,6 @@
 import { Pool, type ClientBase, type PoolClient, type QueryResult } from 'pg'
 import { SqlError, type Sql } from '../../std/sql.ts'
-import type { ConnectionSettings } from './connection-settings.ts'
+import { driverConnection, type ConnectionSettings } from './connection-settings.ts'
 import { connectionCause, isConnectionLost, sqlErrorOf } from './sql-error.ts'
 
 export interface DatabaseSettings {
@@ -46,7 +46,7 @@ const MAX_PREPARED = 200
  */
 export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: string) => void = () => {}): Database {
   const pool = new Pool({
-    ...settings.connection,
+    ...driverConnection(settings.connection),
     max: settings.max,
     application_name: settings.applicationName,
     connectionTimeoutMillis: settings.connectTimeoutMs,

@@ -3,7 +3,7 @@ import Postgrator from 'postgrator'
 import { backoff } from '../../std/backoff.ts'
 import { systemClock, type Clock } from '../../std/clock.ts'
 import { OperatorError } from '../../std/failure.ts'
-import type { ConnectionSettings } from './connection-settings.ts'
+import { driverConnection, type ConnectionSettings } from './connection-settings.ts'
 import { refusalOf, requireOwnership, requirePlatformTables, unreachable } from './migration-refusal.ts'
 import { migrationFolder, newestVersion, versionTables, type MigrationSet } from './migration-set.ts'
 import { sqlErrorOf } from './sql-error.ts'
@@ -39,7 +39,7 @@ const tryAgain = new Set(['55P03', '40P01'])
  */
 export async function migrate(connection: ConnectionSettings, set: MigrationSet, options: MigrateOptions = {}): Promise<Migrated> {
   const client = new Client({
-    ...connection,
+    ...driverConnection(connection),
     application_name: `kafka-worker migrate ${set}`,
     connectionTimeoutMillis: 10_000,
     // Building an index on a large table takes as long as it takes, whatever the role's own settings say.

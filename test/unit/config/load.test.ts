@@ -8,7 +8,7 @@ import { OperatorError } from '../../../src/std/failure.ts'
 const known = { groups: ['email-workers', 'position-workers', 'reward-workers'], mailGroups: ['email-workers', 'reward-workers'] }
 const least = {
   KAFKA_BROKERS: 'kafka-1.example.com:9092',
-  DATABASE_URL: 'postgresql://worker:hush@db.example.com/platform',
+  DATABASE_URL: 'postgresql://worker:hush@localhost/platform',
   SMTP_URL: 'smtp://worker:hush@mail.example.com:587',
   MAIL_FROM: 'news@example.com',
 }
@@ -125,9 +125,10 @@ describe('loadConfig', () => {
   it('builds one URL from the PG variables, encoded', () => {
     const { DATABASE_URL: _, ...others } = least
     const parts = { PGHOST: 'db.example.com', PGUSER: 'wor ker', PGPASSWORD: 'p@/ss', PGSSLMODE: 'verify-full' }
-    expect(loadConfig({ ...others, ...parts }, known).database.connection.connectionString).toBe(
-      'postgresql://wor%20ker:p%40%2Fss@db.example.com:5432/wor%20ker?sslmode=verify-full',
-    )
+    expect(loadConfig({ ...others, ...parts }, known).database.connection).toEqual({
+      connectionString: 'postgresql://wor%20ker:p%40%2Fss@db.example.com:5432/wor%20ker',
+      tls: { mode: 'verify-full' },
+    })
     expect(loadConfig({ ...others, PGHOST: '/run/pg', PGUSER: 'w' }, known).database.connection.connectionString).toBe(
       'postgresql://w@localhost:5432/w?host=%2Frun%2Fpg',
     )

@@ -1,0 +1,152 @@
+import { isLoopback } from '../src/std/loopback.ts'
+import { authorities, certificateFile, keyFile } from './file-kinds.ts'
+import { wrongWithPair } from './kafka-access.ts'
+import type { Kind } from './kind.ts'
+import type { Values } from './variables.ts'
+
+/** TLS towards PostgreSQL in the words of libpq; certificates and keys as PEM texts. */
+export interface DatabaseTlsConfig {
+  readonly mode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
+  /** Absent: the public authorities that Node knows. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+/** A connection as the driver is told of it: what libpq says of TLS is taken out of the URL, because the driver means other things by it. */
+export interface DatabaseConnection {
+  /** One `postgresql://` URL. A secret. */
+  readonly connectionString: string
+  readonly tls: DatabaseTlsConfig
+}
+
+/** Parameters of libpq that we know, with the variables that stand in where the URL says nothing. */
+const KNOWN = { sslmode: 'PGSSLMODE', sslrootcert: 'PGSSLROOTCERT', sslcert: 'PGSSLCERT', sslkey: 'PGSSLKEY' } as const
+type Parameter = keyof typeof KNOWN
+
+/**
+ * Splits what a URL, and the PGSSL variables where it is silent, say of TLS from the rest. A mode that would leave the connection in clear
+ * or the server unverified without a word is a problem; one that says so itself is a warning.
+ * https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
+ */
+export function databaseConnection(
+  text: string,
+  values: Pick<Values, (typeof KNOWN)[Parameter]>,
+  report: { problems: string[]; warnings: string[] },
+): DatabaseConnection {
+  const url = new URL(text)
+  const strange = [...url.searchParams.keys()].filter((name) => /^(ssl|uselibpqcompat)/.test(name) && !(name in KNOWN))
+  if (strange.length > 0) {
+    report.problems.push(
+      `DATABASE_URL has the parameter ${strange.join(', ')}, which has no meaning here: ` +
+        `TLS is told by sslmode, sslrootcert, sslcert and sslkey, such as sslmode=verify-full&sslrootcert=/etc/ssl/db-ca.pem.`,
+    )
+  }
+  const said = saidOf(url, values, report.problems)
+  const connectionString = withoutTls(text, url)
+  // libpq: sslmode is ignored on a Unix socket.
+  if (isSocket(url)) return { connectionString, tls: { mode: 'disable' } }
+  const mode = modeOf(said, url, report)
+  if (mode === 'disable') return { connectionString, tls: { mode } }
+  const { ca, cert, key } = said
+  const pair = wrongWithPair([said.names.sslcert, cert], [said.names.sslkey, key], report.problems)
+  report.problems.push(...pair)
+  return { connectionString, tls: { mode, ...given({ ca: ca === 'system' ? undefined : ca, cert, key }) } }
+}
+
+interface Said {
+  readonly mode: string | undefined
+  readonly ca: string | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
+  /** Where each was said, for the sentences. */
+  readonly names: Readonly<Record<Parameter, string>>
+}
+
+function saidOf(url: URL, values: Pick<Values, (typeof KNOWN)[Parameter]>, problems: string[]): Said {
+  const inUrl = (name: Parameter) => url.searchParams.get(name) ?? undefined
+  const fileOf = (name: Exclude<Parameter, 'sslmode'>, kind: Kind<string>) => {
+    const path = inUrl(name)
+    if (path === undefined) return values[KNOWN[name]]
+    const parsed = kind.parse(path)
+    if ('value' in parsed) return parsed.value
+    problems.push(`DATABASE_URL: ${name} ${parsed.wrong}; it must be ${kind.expects}.`)
+    return undefined
+  }
+  const nameOf = (name: Parameter) => (inUrl(name) === undefined ? KNOWN[name] : `DATABASE_URL: ${name}`)
+  return {
+    mode: inUrl('sslmode') ?? values.PGSSLMODE,
+    ca: fileOf('sslrootcert', authorities),
+    cert: fileOf('sslcert', certificateFile),
+    key: fileOf('sslkey', keyFile),
+    names: { sslmode: nameOf('sslmode'), sslrootcert: nameOf('sslrootcert'), sslcert: nameOf('sslcert'), sslkey: nameOf('sslkey') },
+  }
+}
+
+function modeOf(said: Said, url: URL, { problems, warnings }: { problems: string[]; warnings: string[] }): DatabaseTlsConfig['mode'] {
+  const { mode, ca, names } = said
+  const where = names.sslmode.replace(': ', ' says ')
+  const isFile = ca !== undefined && ca !== 'system'
+  switch (mode) {
+    case undefined:
+      if (!isLoopback(hostOf(url))) {
+        warnings.push(
+          `The connection to the database at ${hostOf(url)} is not encrypted: add sslmode=verify-full to DATABASE_URL ` +
+            'or set PGSSLMODE, or write sslmode=disable where that is meant.',
+        )
+      }
+      return 'disable'
+    case 'disable':
+    case 'verify-full':
+      return mode
+    case 'require':
+      if (ca === 'system') problems.push(weak(where, mode))
+      // libpq: with an authority at hand, require means verify-ca.
+      if (isFile) return 'verify-ca'
+      warnings.push(
+        `${where} require, which encrypts and does not ask who the server is: ` +
+          'use verify-full, with the certificate of its authority as sslrootcert or PGSSLROOTCERT unless a public one signed it.',
+      )
+      return mode
+    case 'verify-ca':
+      if (isFile) return mode
+      problems.push(
+        ca === 'system'
+          ? weak(where, mode)
+          : `${where} verify-ca without an authority, and a public one signs for anybody: give sslrootcert or PGSSLROOTCERT, or use verify-full.`,
+      )
+      return mode
+    default:
+      problems.push(
+        `${where} ${mode === 'allow' || mode === 'prefer' ? mode : 'something'}, which ` +
+          `${mode === 'allow' || mode === 'prefer' ? 'goes on in clear without a word when the server offers no TLS' : 'is no mode of libpq that can be used'}: ` +
+          'use verify-full, verify-ca, require or disable.',
+      )
+      return 'verify-full'
+  }
+}
+
+/** libpq refuses this as well: anybody can have a certificate of a public authority. */
+function weak(where: string, mode: string): string {
+  return `${where} ${mode}, which is too weak for the public authorities (sslrootcert=system): use verify-full.`
+}
+
+function withoutTls(text: string, url: URL): string {
+  const names = [...url.searchParams.keys()].filter((name) => /^(ssl|uselibpqcompat)/.test(name))
+  if (names.length === 0) return text
+  for (const name of names) url.searchParams.delete(name)
+  return url.href
+}
+
+function hostOf(url: URL): string {
+  return url.searchParams.get('host') ?? url.hostname
+}
+
+function isSocket(url: URL): boolean {
+  return /^(\/|%2f)/i.test(hostOf(url))
+}
+
+function given<Fields extends Readonly<Record<string, string | undefined>>>(fields: Fields): { [Name in keyof Fields]?: string } {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is left is what has a value
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [Name in keyof Fields]?: string }
+}
