@@ -152,6 +152,11 @@ const delivery = {
   LEADERBOARD_DEADLINE_MS: withDefault(milliseconds(1000), '120000', 'Longest that one recalculation may take.'),
   MISSING_ROW_WAIT_MS: withDefault(milliseconds(0), '300000', 'Longest that an effect waits for a row the platform has not committed yet.'),
   CAMPAIGN_PAUSED_RECHECK_MS: withDefault(milliseconds(100), '60000', 'Between two looks at a paused campaign.'),
+  UPKEEP_INTERVAL_MS: withDefault(
+    milliseconds(1000, 24 * 3_600_000),
+    '300000',
+    'Between two looks for what is older than DEDUPE_DAYS, which is then deleted; one process at a time does it.',
+  ),
   LEASE_CHECK_MS: withDefault(milliseconds(100), '1000', 'Between two looks for claims whose lease is over.'),
 }
 

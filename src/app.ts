@@ -15,11 +15,13 @@ import { openDatabase } from './infra/postgres/database.ts'
 import { createIntentStore } from './infra/postgres/intent-store.ts'
 import { createLeaderboard } from './infra/postgres/leaderboard.ts'
 import { checkSchema } from './infra/postgres/schema-check.ts'
+import { upkeep } from './infra/postgres/upkeep.ts'
 import { createLagMonitor, publishLag } from './infra/telemetry/lag.ts'
 import { logFacts } from './infra/telemetry/log-observer.ts'
 import type { Log } from './infra/telemetry/log.ts'
 import { countFacts } from './infra/telemetry/metrics-observer.ts'
 import { createMetrics } from './infra/telemetry/metrics.ts'
+import { jitter } from './std/backoff.ts'
 import { systemClock } from './std/clock.ts'
 import { every } from './std/every.ts'
 import { messageOf } from './std/failure.ts'
@@ -138,6 +140,7 @@ export function createApp(config: Config, log: Log, version: string): App {
     lag.start()
     keepDoing('database probe', PROBE_MS, probeDatabase)
     keepDoing('lease check', config.delivery.leaseCheckMs, expireLeases)
+    keepDoing('upkeep', () => jitter(config.delivery.upkeepIntervalMs), keepUp)
     for (const { id, recalculates } of groups) if (recalculates) keepDoing('leaderboard sweep', config.leaderboard.sweepMs, () => sweep(id))
     // A relay that is away is no reason not to start: positions and webhooks go on, and mails wait in the database.
     void composed.relay?.verify(stopping.signal).catch((error: unknown) => {
@@ -145,7 +148,7 @@ export function createApp(config: Config, log: Log, version: string): App {
     })
   }
 
-  function keepDoing(task: string, ms: number, work: () => Promise<void>): void {
+  function keepDoing(task: string, ms: number | (() => number), work: () => Promise<void>): void {
     const failed = (error: unknown) => log.debug({ err: error, task }, 'the next turn tries again')
     tasks.push(every(ms, work, { clock, signal: stopping.signal, failed }))
   }
@@ -170,6 +173,17 @@ export function createApp(config: Config, log: Log, version: string): App {
       ambiguousRetryMs: config.mail.ambiguousRetryMs,
     })
     if (expired.reclaimed + expired.ambiguous > 0) observe({ is: 'leases-expired', ...expired })
+  }
+
+  async function keepUp(): Promise<void> {
+    try {
+      const { dedupeDays } = config.accept
+      const turnMs = config.delivery.upkeepIntervalMs / 2
+      const report = await upkeep(pools.delivery, { dedupeDays, clock, turnMs }, stopping.signal)
+      if (report !== null && report.deleted.size > 0) observe({ is: 'upkeep', ...report })
+    } catch (error) {
+      observe({ is: 'upkeep-failed', cause: messageOf(error) })
+    }
   }
 
   async function sweep(group: string): Promise<void> {

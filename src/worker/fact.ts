@@ -108,6 +108,9 @@ export type Fact =
   | { readonly is: 'swept'; readonly campaigns: number }
   | { readonly is: 'execution-failed'; readonly group: string; readonly channel: string; readonly intentId: string; readonly cause: string }
   | { readonly is: 'leases-expired'; readonly reclaimed: number; readonly ambiguous: number }
+  /** What was older than `DEDUPE_DAYS`, by table. `complete`: nothing of it is left. */
+  | { readonly is: 'upkeep'; readonly deleted: ReadonlyMap<string, number>; readonly durationMs: number; readonly complete: boolean }
+  | { readonly is: 'upkeep-failed'; readonly cause: string }
   /** `down` and `up` once per change of state, not per failure. */
   | {
       readonly is: 'dependency'

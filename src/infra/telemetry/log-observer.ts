@@ -88,6 +88,10 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
         return writeSeldom('error', fact, `escaped ${fact.group}`, 'a batch handler threw, which is a fault of this program')
       case 'leases-expired':
         return write('warn', fact, 'leases expired')
+      case 'upkeep':
+        return write('info', fact, 'upkeep')
+      case 'upkeep-failed':
+        return writeSeldom('warn', fact, 'upkeep', 'upkeep failed')
       case 'dependency': {
         const level = fact.state === 'up' ? 'info' : 'warn'
         return write(changed(`dependency ${fact.name}`, fact.state) ? level : 'debug', fact, `${fact.name} is ${fact.state}`)

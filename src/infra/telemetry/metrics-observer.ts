@@ -131,6 +131,11 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
       case 'leases-expired':
         metrics.leasesExpired.inc({ end: 'reclaimed' }, fact.reclaimed)
         return metrics.leasesExpired.inc({ end: 'ambiguous' }, fact.ambiguous)
+      case 'upkeep':
+        for (const [table, rows] of fact.deleted) metrics.upkeepRows.inc({ table }, rows)
+        return metrics.upkeepDuration.observe(fact.durationMs / 1000)
+      case 'upkeep-failed':
+        return metrics.upkeepFailures.inc(1)
       case 'dependency':
         return metrics.dependencyUp.set({ dependency: fact.name }, fact.state === 'up' ? 1 : 0)
       case 'template-unknown-variable':

@@ -1,0 +1,272 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createAcceptStore } from '../../../src/infra/postgres/accept-store.ts'
+import { upkeepSteps } from '../../../src/infra/postgres/upkeep-steps.ts'
+import { upkeep, type UpkeepOptions, type UpkeepReport } from '../../../src/infra/postgres/upkeep.ts'
+import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { campaignId, insertIntents } from './intent-rows.ts'
+import { untilSomebodyWaits } from './lock-wait.ts'
+import { insertCampaign } from './platform-rows.ts'
+
+const lock = `SELECT pg_advisory_xact_lock(hashtextextended('kafka-worker:upkeep', 0))`
+const finals = ['sent', 'delivered', 'skipped', 'dead', 'rejected', 'cancelled']
+const unfinished = ['pending', 'claimed', 'handing_over', 'ambiguous', 'held']
+
+let db: MigratedDatabase
+beforeEach(async () => {
+  db = await migratedDatabase()
+})
+afterEach(async () => db.close())
+
+/** The window is 90 days, so what is older than 91 goes. */
+async function turn(options: Partial<UpkeepOptions> = {}, signal = new AbortController().signal): Promise<UpkeepReport | null> {
+  return upkeep(db, { dedupeDays: 90, clock: createJumpingClock(Date.now()), turnMs: 600_000, ...options }, signal)
+}
+
+const ago = (days: number, minutes = 0) => new Date(Date.now() - days * 86_400_000 - minutes * 60_000)
+
+async function outcome(eventId: string, at: Date): Promise<void> {
+  await db.sql.query(
+    `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome, effects, at)
+     VALUES ('mailers', $1, 'user.signed_up', $2, 'topic', 0, 0, 'accepted', '{}', $3)`,
+    [eventId, createHash('sha256').update(eventId).digest(), at],
+  )
+}
+
+async function many(table: 'outcomes' | 'dead_letters', count: number, at: Date): Promise<void> {
+  await db.sql.query(
+    table === 'outcomes'
+      ? `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome, effects, at)
+         SELECT 'mailers', gen_random_uuid(), 'user.signed_up', sha256(n::text::bytea), 'topic', 0, n, 'accepted', ARRAY['mail:' || gen_random_uuid()], $2
+           FROM generate_series(1, $1::int) AS n`
+      : `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", reason, at)
+         SELECT 'mailers', 'topic', 0, n, 'not-json', $2 FROM generate_series(1, $1::int) AS n`,
+    [count, at],
+  )
+}
+
+async function count(table: string): Promise<number> {
+  const [row] = await db.sql.query<{ count: number }>(`SELECT count(*)::int AS count FROM worker.${table}`)
+  return row?.count ?? -1
+}
+
+async function size(): Promise<number> {
+  const [row] = await db.sql.query<{ bytes: number }>(
+    `SELECT (pg_relation_size('worker.outcomes') + pg_relation_size('worker.outcomes_age'))::int AS bytes`,
+  )
+  return row?.bytes ?? 0
+}
+
+test('what is older than the window and its margin goes, nothing younger and nothing unfinished', async () => {
+  const [young, old] = [randomUUID(), randomUUID()]
+  await outcome(young, ago(91, -1))
+  await outcome(old, ago(91, 1))
+  await db.sql.query(
+    `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", reason, at) VALUES ('mailers', 't', 0, 1, 'not-json', $1), ('mailers', 't', 0, 2, 'not-json', $2)`,
+    [ago(91, -1), ago(91, 1)],
+  )
+  const rows = [
+    ...finals.map((state) => ({ key: `old-${state}`, state, created_at: ago(95), finished_at: ago(91, 1) })),
+    ...finals.map((state) => ({ key: `late-${state}`, state, created_at: ago(95), finished_at: ago(91, -1) })),
+    ...unfinished.map((state) => ({ key: `kept-${state}`, state, created_at: ago(400), due_at: ago(300) })),
+  ]
+  await insertIntents(db.sql, ...rows)
+
+  expect(await turn()).toMatchObject({
+    complete: true,
+    deleted: new Map<string, number>([
+      ['outcomes', 1],
+      ['intents', finals.length],
+      ['dead_letters', 1],
+    ]),
+  })
+  expect(await db.sql.query('SELECT event_id FROM worker.outcomes')).toEqual([{ event_id: young }])
+  expect(await db.sql.query('SELECT "offset" FROM worker.dead_letters')).toEqual([{ offset: '1' }])
+  const left = await db.sql.query<{ key: string }>('SELECT key FROM worker.intents ORDER BY id')
+  expect(left.map(({ key }) => key)).toEqual([...finals.map((state) => `late-${state}`), ...unfinished.map((state) => `kept-${state}`)])
+  expect((await turn())?.deleted.size).toBe(0)
+})
+
+test('codes and recalculations go with the row of their campaign, not with its mark; progress and suppressions never', async () => {
+  const [alive, marked, gone] = [await insertCampaign(db.sql), await insertCampaign(db.sql), randomUUID()]
+  await db.sql.query('UPDATE campaigns SET deleted_at = now() WHERE id = $1', [marked])
+  for (const campaign of [alive, marked, gone]) {
+    await db.sql.query('INSERT INTO worker.recalculations (campaign_id, began_at, committed_at, rows_changed) VALUES ($1, $2, $2, 1)', [
+      campaign,
+      ago(200),
+    ])
+    for (const [code, at] of [
+      ['old', ago(200)],
+      ['new', ago(2)],
+    ] as const) {
+      await db.sql.query('INSERT INTO worker.reward_codes (campaign_id, code, user_reward_id, at) VALUES ($1, $2, $3, $4)', [
+        campaign,
+        code,
+        randomUUID(),
+        at,
+      ])
+    }
+  }
+  await db.sql.query(`INSERT INTO worker.progress (group_name, topic, partition, next_offset, updated_at) VALUES ('g', 't', 0, 1, $1)`, [
+    ago(900),
+  ])
+  await db.sql.query(`INSERT INTO worker.suppressions (account_id, address_hash, reason, at) VALUES ($1, $2, 'bounced', $3)`, [
+    randomUUID(),
+    Buffer.alloc(32),
+    ago(900),
+  ])
+  expect((await turn())?.deleted).toEqual(
+    new Map<string, number>([
+      ['recalculations', 1],
+      ['reward_codes', 1],
+    ]),
+  )
+  const codes = await db.sql.query<{ campaign_id: string; code: string }>('SELECT campaign_id, code FROM worker.reward_codes')
+  expect(codes).toHaveLength(5)
+  expect(codes.filter(({ campaign_id }) => campaign_id === gone)).toEqual([{ campaign_id: gone, code: 'new' }])
+  expect([await count('recalculations'), await count('progress'), await count('suppressions')]).toEqual([2, 1, 1])
+})
+
+test('works in batches with pauses between them, ends at its time and goes on in the next turn', async () => {
+  await many('outcomes', 25, ago(100))
+  await insertIntents(
+    db.sql,
+    ...Array.from({ length: 25 }, (_, n) => ({ key: `k${n}`, state: 'sent', created_at: ago(100), finished_at: ago(100) })),
+  )
+  await many('dead_letters', 5, ago(100))
+  const clock = createJumpingClock(Date.now())
+  const first = await turn({ clock, batchRows: 10, turnMs: 20 })
+  expect(first).toMatchObject({ complete: false, deleted: new Map([['outcomes', 20]]) })
+  expect(clock.slept).toEqual([20])
+  const rest = createJumpingClock(Date.now())
+  expect(await turn({ clock: rest, batchRows: 10 })).toMatchObject({ complete: true })
+  expect(rest.slept).toEqual([20, 20, 20].slice(0, rest.slept.length))
+  expect([await count('outcomes'), await count('intents'), await count('dead_letters')]).toEqual([0, 0, 0])
+
+  await many('outcomes', 25, ago(100))
+  const ending = new AbortController()
+  ending.abort()
+  expect(await turn({ batchRows: 10 }, ending.signal)).toMatchObject({ complete: false, deleted: new Map([['outcomes', 10]]) })
+})
+
+test('one process at a time: who does not get the lock leaves the turn to the other', async () => {
+  await many('outcomes', 30, ago(100))
+  await db.transaction(async (tx) => {
+    await tx.query(lock)
+    expect(await turn()).toBeNull()
+  })
+  expect(await count('outcomes')).toBe(30)
+
+  const other = Promise.withResolvers<void>()
+  const taken = Promise.withResolvers<void>()
+  const holding = db.transaction(async (tx) => {
+    await other.promise
+    await tx.query(lock)
+    taken.resolve()
+    await ended.promise
+  })
+  const ended = Promise.withResolvers<void>()
+  const clock = {
+    now: () => Date.now(),
+    sleep: async () => {
+      other.resolve()
+      await taken.promise
+    },
+  }
+  expect(await turn({ clock, batchRows: 10 })).toMatchObject({ complete: false, deleted: new Map([['outcomes', 10]]) })
+  ended.resolve()
+  await holding
+  const reports = await Promise.all([turn({ batchRows: 10 }), turn({ batchRows: 10 })])
+  expect(reports.reduce((sum, report) => sum + (report?.deleted.get('outcomes') ?? 0), 0)).toBeLessThanOrEqual(20)
+  await turn()
+  expect(await count('outcomes')).toBe(0)
+})
+
+test('a row that somebody works on is left to the next turn, and nobody is waited for', async () => {
+  await insertIntents(
+    db.sql,
+    { key: 'locked', state: 'dead', created_at: ago(100), finished_at: ago(100) },
+    { key: 'free', state: 'dead', created_at: ago(100), finished_at: ago(100) },
+  )
+  await db.transaction(async (tx) => {
+    await tx.query(`SELECT FROM worker.intents WHERE key = 'locked' FOR UPDATE`)
+    expect((await turn())?.deleted).toEqual(new Map([['intents', 1]]))
+  })
+  expect(await db.sql.query('SELECT key FROM worker.intents')).toEqual([{ key: 'locked' }])
+  expect((await turn())?.deleted).toEqual(new Map([['intents', 1]]))
+})
+
+test('a process whose clock is years ahead deletes nothing that is young', async () => {
+  await outcome(randomUUID(), ago(1))
+  expect((await turn({ clock: createJumpingClock(Date.now() + 2 * 365 * 86_400_000) }))?.deleted.size).toBe(0)
+  expect((await turn({ clock: createJumpingClock(Date.now() - 365 * 86_400_000) }))?.deleted.size).toBe(0)
+})
+
+test('an event that is accepted again while its outcome is being deleted has no second effect: its key still stands', async () => {
+  const store = createAcceptStore(db)
+  const eventId = randomUUID()
+  const chunk = (expected: bigint) => ({
+    group: 'mailers',
+    topic: 'topic',
+    partition: 0,
+    expected,
+    next: expected + 1n,
+    events: [
+      {
+        offset: expected,
+        eventId,
+        type: 'user.signed_up',
+        contentHash: createHash('sha256').update(eventId).digest(),
+        at: new Date(),
+        drafts: [{ kind: 'mail', version: 1, channel: 'email', key: `mail:${eventId}`, campaignId, data: {} } as const],
+      },
+    ],
+    passed: [],
+    handOver: null,
+  })
+  await store.createProgress('mailers', 'topic', [{ partition: 0, next: 0n, exemptBelow: 0n }])
+  expect(await store.accept(chunk(0n))).toMatchObject({ is: 'accepted', intents: 1 })
+  await db.sql.query('UPDATE worker.outcomes SET at = $1', [ago(100)])
+  await db.sql.query(`UPDATE worker.intents SET state = 'sent', created_at = $1, finished_at = $2`, [ago(100), ago(91, -5)])
+
+  let again: ReturnType<typeof store.accept> | undefined
+  await db.transaction(async (tx) => {
+    const done = await upkeepSteps[0]?.batch(tx, { before: ago(91), cursor: '-infinity', limit: 100 })
+    expect(done?.deleted).toBe(1)
+    again = store.accept(chunk(1n))
+    await untilSomebodyWaits(db.sql)
+  })
+  expect(await again).toMatchObject({ is: 'accepted', intents: 0, endings: new Map([[1n, 'duplicate']]) })
+
+  // The same while it is young: known at once.
+  expect((await turn())?.deleted.size).toBe(0)
+  expect(await store.accept(chunk(2n))).toMatchObject({ is: 'accepted', endings: new Map([[2n, 'repeated']]) })
+})
+
+test('the place of what was deleted is filled again: no table grows', async () => {
+  const sizes: number[] = []
+  for (let days = 400; days > 100; days -= 60) {
+    await many('outcomes', 10_000, ago(days))
+    sizes.push(await size())
+    expect((await turn())?.deleted.get('outcomes')).toBe(10_000)
+    await db.sql.query('VACUUM worker.outcomes')
+  }
+  expect(Math.max(...sizes)).toBeLessThan((sizes[0] ?? 0) * 1.1)
+})
+
+test('a look for old outcomes among many young ones reads next to nothing, also where rows were deleted before', async () => {
+  await many('outcomes', 20_000, ago(100))
+  await turn()
+  await db.sql.query('VACUUM worker.outcomes')
+  await many('outcomes', 20_000, ago(10))
+  const [row] = await db.sql.query<{ 'QUERY PLAN': [{ Plan: object }] }>(
+    `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT ctid FROM worker.outcomes WHERE at >= '-infinity' AND at < now() - interval '91 days' ORDER BY at LIMIT 2000 FOR UPDATE SKIP LOCKED`,
+  )
+  const plan = row?.['QUERY PLAN'][0].Plan
+  expect(JSON.stringify(plan)).toContain('outcomes_age')
+  expect(plan).toHaveProperty(
+    'Shared Hit Blocks',
+    expect.toSatisfy((blocks: number) => blocks < 20),
+  )
+})
