@@ -59,6 +59,18 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   if (sendsMail && values.MAIL_FROM === undefined && !complained('MAIL_FROM')) {
     warnings.push('MAIL_FROM is not set: mails of campaigns without a sender of their own cannot be sent.')
   }
+  if (
+    values.UNSUBSCRIBE_URL_TEMPLATE?.includes('{signature}') === true &&
+    values.UNSUBSCRIBE_SECRET === undefined &&
+    !complained('UNSUBSCRIBE_SECRET')
+  ) {
+    problems.push(
+      'UNSUBSCRIBE_URL_TEMPLATE holds {signature}, but UNSUBSCRIBE_SECRET is not set: give the key that the platform checks it with.',
+    )
+  }
+  if (sendsMail && values.MAIL_ALLOWED_RECIPIENTS !== undefined) {
+    warnings.push('MAIL_ALLOWED_RECIPIENTS is set: mail goes to matching addresses only, all other mail is skipped as not-allowed.')
+  }
   if (!complained('KAFKA_SESSION_TIMEOUT_MS', 'KAFKA_HEARTBEAT_INTERVAL_MS', 'KAFKA_TOPIC', 'KAFKA_GROUP_PREFIX')) {
     problems.push(...crossChecks(values, groups))
   }
@@ -140,6 +152,15 @@ function shape(values: Values, derived: Derived) {
       ambiguousRetryMs: values.AMBIGUOUS_RETRY_MS,
       referralLinkTemplate: values.REFERRAL_LINK_TEMPLATE,
       positionMaxWaitMs: values.POSITION_MAIL_MAX_WAIT_MS,
+      /** Undefined: no limit. */
+      ratePerSecond: values.MAIL_RATE_PER_SECOND,
+      domainRatePerSecond: values.MAIL_DOMAIN_RATE_PER_SECOND,
+      maxEventAgeMs: values.MAIL_MAX_EVENT_AGE_SECONDS * 1_000,
+      /** Patterns; undefined allows every address. */
+      allowedRecipients: values.MAIL_ALLOWED_RECIPIENTS,
+      unsubscribeUrlTemplate: values.UNSUBSCRIBE_URL_TEMPLATE,
+      /** A secret. */
+      unsubscribeSecret: values.UNSUBSCRIBE_SECRET,
     },
     broadcast: { pageSize: values.BROADCAST_PAGE_SIZE, maxPending: values.BROADCAST_MAX_PENDING },
     webhook: { deadlineMs: values.WEBHOOK_DEADLINE_MS, allowCidr: values.WEBHOOK_ALLOW_CIDR ?? [] },
@@ -154,7 +175,12 @@ function shape(values: Values, derived: Derived) {
       leaseCheckMs: values.LEASE_CHECK_MS,
       upkeepIntervalMs: values.UPKEEP_INTERVAL_MS,
     },
-    http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
+    http: {
+      host: values.HTTP_HOST,
+      port: values.HTTP_PORT,
+      /** Undefined: nothing can be written over HTTP. A secret. */
+      token: values.HTTP_TOKEN,
+    },
     process: { bootTimeoutMs: values.BOOT_TIMEOUT_MS, shutdownGraceMs: values.SHUTDOWN_GRACE_MS },
     log: { level: values.LOG_LEVEL },
     warnings: derived.warnings,

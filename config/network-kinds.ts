@@ -68,6 +68,20 @@ export function urlTemplate(placeholder: string, example: string): Kind<string> 
   }
 }
 
+/** Where one POST ends mails to a person. RFC 8058 demands https, and a link that tells whom it is about. */
+export const unsubscribeUrl: Kind<string> = {
+  expects: 'an https URL that holds {user_id}, such as https://example.com/unsubscribe?user={user_id}&signature={signature}',
+  parse: (text) => {
+    if (!text.includes('{user_id}')) return { wrong: 'does not hold {user_id}' }
+    const filled = text.replaceAll(/\{(?:user_id|campaign_id|signature)\}/g, 'x')
+    const unknown = /\{[^}]*\}/.exec(filled)
+    if (unknown) return { wrong: `holds ${unknown[0]}, which nothing is known to fill` }
+    // It stands in a header, between angle brackets.
+    if (!/^[\x21-\x7e]+$/.test(filled) || /[<>"]/.test(filled)) return { wrong: 'holds a character that a URL writes percent-encoded' }
+    return URL.parse(filled)?.protocol === 'https:' ? { value: text } : { wrong: 'is no https URL' }
+  },
+}
+
 /** Networks in CIDR notation, separated by commas. */
 export const networks: Kind<readonly string[]> = {
   expects: 'networks in CIDR notation separated by commas, such as 127.0.0.0/8,10.1.2.0/24',

@@ -16,6 +16,17 @@ export function integer(minimum: number, maximum: number): Kind<number> {
   }
 }
 
+/** So many a second; less than one is a decimal fraction. */
+export const perSecond: Kind<number> = {
+  expects: 'a number from 0.001 to 100000, such as 20 or 0.5',
+  parse: (text) => {
+    if (!/^\d+(\.\d+)?$/.test(text)) return { wrong: 'is not a number' }
+    const value = Number(text)
+    if (value < 0.001) return { wrong: 'is too small' }
+    return value > 100_000 ? { wrong: 'is too large' } : { value }
+  },
+}
+
 /** A span of time in milliseconds, without a unit in the text: the variable's name ends in `_MS`. */
 export function milliseconds(minimum: number, maximum = LONGEST_TIMER_MS): Kind<number> {
   const whole = integer(minimum, maximum)

@@ -5,6 +5,15 @@ export function anyText(expects: string): Kind<string> {
   return { expects, parse: (text) => ({ value: text }) }
 }
 
+/** A secret that cannot be guessed for being short. */
+export const secretText: Kind<string> = {
+  expects: 'at least 16 characters without blanks, such as the output of `openssl rand -hex 32`',
+  parse: (text) => {
+    if (/\s/.test(text)) return { wrong: 'holds a blank' }
+    return text.length < 16 ? { wrong: 'is too short' } : { value: text }
+  },
+}
+
 /** One of a few words. */
 export function oneOf<const Word extends string>(words: readonly Word[]): Kind<Word> {
   return {

@@ -2,7 +2,7 @@ import type { Environment } from './read-variables.ts'
 import { variableNames } from './variables.ts'
 
 /** Names under these prefixes are meant for this program; `HTTP_`, `LOG_` and `PG` are shared with too many others. */
-const OURS = /^(?:KAFKA|SMTP|MAIL|DATABASE|WEBHOOK|ACCEPT|LEADERBOARD|BROADCAST)_/
+const OURS = /^(?:KAFKA|SMTP|MAIL|DATABASE|WEBHOOK|ACCEPT|LEADERBOARD|BROADCAST|UNSUBSCRIBE)_/
 
 /** Kubernetes sets these by itself for a service that happens to be called kafka, smtp or database. */
 const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)$/

@@ -1,8 +1,8 @@
 import { authorities, certificateFile, keyFile } from './file-kinds.ts'
 import type { Kind } from './kind.ts'
-import { hostPorts, mailbox, networks, serverUrl, urlTemplate } from './network-kinds.ts'
-import { integer, milliseconds } from './number-kinds.ts'
-import { anyText, matching, names, oneOf, startFrom, yesOrNo } from './text-kinds.ts'
+import { hostPorts, mailbox, networks, serverUrl, unsubscribeUrl, urlTemplate } from './network-kinds.ts'
+import { integer, milliseconds, perSecond } from './number-kinds.ts'
+import { anyText, matching, names, oneOf, secretText, startFrom, yesOrNo } from './text-kinds.ts'
 
 /**
  * Every variable that the worker reads, once: the loader, `--check-config`, config/example.env, docs/configuration.md,
@@ -135,6 +135,22 @@ const mail = {
     'A mail whose reply was lost: `retry` sends it once more under the same Message-ID, `hold` leaves it to the operator.',
   ),
   AMBIGUOUS_RETRY_MS: withDefault(milliseconds(0), '60000', 'Until such a mail is sent once more.'),
+  MAIL_RATE_PER_SECOND: optional(perSecond, 'Most mails that this process hands to the relay in a second; unset: no limit.'),
+  MAIL_DOMAIN_RATE_PER_SECOND: optional(perSecond, 'The same for the mails to any one domain of recipients; the others go on meanwhile.'),
+  MAIL_MAX_EVENT_AGE_SECONDS: withDefault(
+    integer(1, 3650 * 86_400),
+    '604800',
+    'An event that is older when it is first accepted mails nobody and delivers no reward: skipped as `stale`.',
+  ),
+  MAIL_ALLOWED_RECIPIENTS: optional(
+    names('addresses separated by commas, with * for anything, such as *@example.com,qa-*@example.org'),
+    'Mail goes to matching addresses only, the rest is skipped as `not-allowed`: for installations that must not reach real people.',
+  ),
+  UNSUBSCRIBE_URL_TEMPLATE: optional(
+    unsubscribeUrl,
+    'Where position and milestone mails are unsubscribed from, by one POST (RFC 8058); {user_id}, {campaign_id} and {signature} are filled in.',
+  ),
+  UNSUBSCRIBE_SECRET: optional(secretText, 'Key of {signature} in that URL: HMAC-SHA256 over the user id, in hex.', 'whole'),
   REFERRAL_LINK_TEMPLATE: optional(
     urlTemplate('referral_code', 'https://example.com/r/{referral_code}'),
     'Referral links of campaigns without a domain of their own.',
@@ -167,6 +183,7 @@ const process = {
     'Address of /livez, /readyz and /metrics; all interfaces, as containers need it. 127.0.0.1 keeps them on this machine.',
   ),
   HTTP_PORT: withDefault(integer(0, 65_535), '9090', 'Port of the same; 0 takes any free one, and the log says which.'),
+  HTTP_TOKEN: optional(secretText, 'Bearer token that POST /suppressions on this port asks for; unset: there is no such path.', 'whole'),
   BOOT_TIMEOUT_MS: withDefault(milliseconds(0), '60000', 'Longest that the start waits for brokers and database.'),
   SHUTDOWN_GRACE_MS: withDefault(milliseconds(0), '30000', 'Longest that a stop waits for running work; then the exit code is 2.'),
   LOG_LEVEL: withDefault(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info', 'Least level that is logged.'),

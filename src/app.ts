@@ -8,6 +8,7 @@ import { createConsumers } from './consumers/index.ts'
 import { eventTypes } from './events/catalogue.ts'
 import { liveness, readiness, type HealthFacts } from './health.ts'
 import { startHealthServer, type HealthServer } from './infra/http/health-server.ts'
+import { createSuppressionEndpoint } from './infra/http/suppression-endpoint.ts'
 import { createDeadLetterSink } from './infra/kafka/dead-letter-sink.ts'
 import { createKafkaAdmin } from './infra/kafka/kafka-admin.ts'
 import { createAcceptStore } from './infra/postgres/accept-store.ts'
@@ -16,12 +17,14 @@ import { createIntentStore } from './infra/postgres/intent-store.ts'
 import { createLeaderboard } from './infra/postgres/leaderboard.ts'
 import { checkSchema } from './infra/postgres/schema-check.ts'
 import { upkeep } from './infra/postgres/upkeep.ts'
+import { unsubscribe } from './infra/postgres/unsubscribe.ts'
 import { createLagMonitor, publishLag } from './infra/telemetry/lag.ts'
 import { logFacts } from './infra/telemetry/log-observer.ts'
 import type { Log } from './infra/telemetry/log.ts'
 import { countFacts } from './infra/telemetry/metrics-observer.ts'
 import { createMetrics } from './infra/telemetry/metrics.ts'
 import { jitter } from './std/backoff.ts'
+import { mailRulesOf } from './mail-rules-of.ts'
 import { systemClock } from './std/clock.ts'
 import { every } from './std/every.ts'
 import { messageOf } from './std/failure.ts'
@@ -86,6 +89,7 @@ export function createApp(config: Config, log: Log, version: string): App {
     pausedRecheckMs: config.delivery.campaignPausedRecheckMs,
     positionMailMaxWaitMs: config.mail.positionMaxWaitMs,
     referralLinkTemplate: config.mail.referralLinkTemplate ?? null,
+    rules: mailRulesOf(config),
   })
   checkConsumers(consumers)
   const shared = {
@@ -122,7 +126,9 @@ export function createApp(config: Config, log: Log, version: string): App {
 
   async function start(signal: AbortSignal): Promise<void> {
     const health = { live: () => liveness(healthFacts()), ready: () => readiness(healthFacts()), metrics: () => metrics.render() }
-    server = await startHealthServer({ ...config.http, ...health })
+    const { token } = config.http
+    const suppressions = token === undefined ? null : createSuppressionEndpoint({ token, unsubscribe: (of) => unsubscribe(sql, of) })
+    server = await startHealthServer({ ...config.http, ...health, suppressions })
     log.info({ url: server.url }, 'health and metrics')
     await bootChecks({ config, groupIds, admin, sql, checkSchema, clock, signal, waiting: (sentence) => log.warn(sentence) })
     if (signal.aborted) return

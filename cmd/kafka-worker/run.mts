@@ -67,7 +67,7 @@ function run(config: Config): Promise<number> {
     config,
     log: createLog({ level: config.log.level, destination: openLogDestination() }),
     version: packageJson.version,
-    startup: { topic, brokers, poolSize, groups },
+    startup: { topic, brokers, poolSize, mailRestricted: config.mail.allowedRecipients !== undefined, groups },
     output: process.stdout,
     complaints: process.stderr,
     onStopSignal(listener) {

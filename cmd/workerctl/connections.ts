@@ -1,5 +1,6 @@
 import { loadConfig, type Config } from '../../config/load.ts'
 import { createConsumers } from '../../src/consumers/index.ts'
+import { everythingGoes } from '../../src/consumers/mail-rules.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
 import { openDatabase, type Database } from '../../src/infra/postgres/database.ts'
 import { operatorGroups, type OperatorGroup } from '../../src/operator/operator-group.ts'
@@ -15,6 +16,7 @@ export function configure(terminal: Terminal): { config: Config; groups: readonl
     pausedRecheckMs: 0,
     positionMailMaxWaitMs: 0,
     referralLinkTemplate: null,
+    rules: everythingGoes,
   })
   const config = loadConfig(terminal.environment, { groups: consumers.map(({ name }) => name), mailGroups: [] })
   for (const warning of config.warnings) terminal.err(warning)

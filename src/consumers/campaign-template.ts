@@ -15,14 +15,21 @@ export const templateColumns = `
   t.updated_at AS template_updated_at`
 
 /**
- * The enabled template of the person `u`'s campaign that meets `condition` (SQL over `t`, ours alone): the oldest when there
- * are several.
+ * The enabled template of the person `u`'s campaign that meets `condition` (SQL over `t`, ours alone). Several are variants of
+ * one mail, shared out by their weights; one of weight 0 goes to nobody.
+ *
+ * By weighted rendezvous hashing: the hash of variant and person is a number x in (0, 1), and the variant with the least
+ * -ln(x) / weight has the person. So every attempt and every process picks the same one, each variant is picked in proportion
+ * to its weight, and one that is added or changed takes people only to or from itself. md5 is the same on every server.
+ * https://datatracker.ietf.org/doc/html/draft-ietf-bess-weighted-hrw
  */
 export function templateJoin(condition: string): string {
   return `LEFT JOIN LATERAL (
     SELECT t.id, t.subject, t.html_body, t.text_body, t.updated_at FROM email_templates t
-     WHERE t.campaign_id = u.campaign_id AND ${condition} AND t.enabled AND t.deleted_at IS NULL
-     ORDER BY t.created_at, t.id LIMIT 1) t ON true`
+     WHERE t.campaign_id = u.campaign_id AND ${condition} AND t.enabled AND t.deleted_at IS NULL AND coalesce(t.variant_weight, 100) > 0
+     ORDER BY -ln((('x' || left(md5(t.id::text || u.id::text), 12))::bit(48)::bigint + 0.5::float8) / 2::float8 ^ 48)
+              / coalesce(t.variant_weight, 100), t.id
+     LIMIT 1) t ON true`
 }
 
 /** The campaign's template, or the built-in one of this type. */

@@ -9,13 +9,17 @@ export type Eligibility =
   | { readonly is: 'skip'; readonly reason: string }
   | { readonly is: 'wait'; readonly reason: string; readonly afterMs: number }
 
-/** All null when the person's row does not exist (yet). */
-export interface EligibilityRow {
-  readonly person_status: string | null
-  readonly person_deleted: boolean | null
+/** The campaign and its account. */
+export interface CampaignRow {
   readonly campaign_status: string | null
   readonly campaign_deleted: boolean | null
   readonly account_status: string | null
+}
+
+/** All null when the person's row does not exist (yet). */
+export interface EligibilityRow extends CampaignRow {
+  readonly person_status: string | null
+  readonly person_deleted: boolean | null
 }
 
 /** What a statement selects to get an {@link EligibilityRow}; it names the tables `u`, `c` and `a`. */
@@ -56,6 +60,11 @@ export function judge(
   if (row === undefined || row.person_status === null) return missingRow(intent, settings)
   if (row.person_deleted === true) return skip('person-deleted')
   if (row.person_status === 'blocked' || row.person_status === 'removed') return skip(`person-${row.person_status}`)
+  return judgeCampaign(row, settings)
+}
+
+/** The part of it that holds for everybody in the campaign. */
+export function judgeCampaign(row: CampaignRow, settings: Pick<EligibilitySettings, 'pausedRecheckMs'>): Eligibility {
   if (row.campaign_deleted === true) return skip('campaign-deleted')
   if (row.account_status === 'suspended' || row.account_status === 'canceled') return skip(`account-${row.account_status}`)
   if (row.campaign_status === 'draft') return skip('campaign-draft')

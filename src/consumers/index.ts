@@ -1,5 +1,6 @@
 import type { Consumer } from '../worker/consumer.ts'
 import { createEmailConsumer } from './email/email-consumer.ts'
+import type { MailRules } from './mail-rules.ts'
 import { positionConsumer } from './position/position-consumer.ts'
 import { createRewardConsumer } from './reward/reward-consumer.ts'
 
@@ -10,6 +11,7 @@ export interface ConsumerSettings {
   readonly positionMailMaxWaitMs: number
   /** Links of campaigns without a domain of their own; `{referral_code}` stands for the code. */
   readonly referralLinkTemplate: string | null
+  readonly rules: MailRules
 }
 
 /** Every consumer group there is: one folder and one line each. */

@@ -1,5 +1,6 @@
 import type { Consumer } from '../worker/consumer.ts'
 import { createConsumers } from './index.ts'
+import { everythingGoes } from './mail-rules.ts'
 
 /** The registered consumers, to be listed and named but never run: nobody has configured them. */
 export const listedConsumers: readonly Consumer[] = createConsumers({
@@ -7,6 +8,7 @@ export const listedConsumers: readonly Consumer[] = createConsumers({
   pausedRecheckMs: 0,
   positionMailMaxWaitMs: 0,
   referralLinkTemplate: null,
+  rules: everythingGoes,
 })
 
 /** What the configuration is held against: which groups exist, and which of them need a relay. */

@@ -1,4 +1,5 @@
 import type { MailMessage } from '../delivery/email/mail-message.ts'
+import type { AddressRow } from './mail-rules.ts'
 
 /**
  * What every mail to a participant says in the same way: to whom, from whom, in which colours, and the person's own template
@@ -36,11 +37,11 @@ export const personColumns = `
 export type PersonMail = Pick<MailMessage, 'campaignId' | 'userId' | 'to' | 'from' | 'replyTo' | 'values' | 'branding'>
 
 /** `referralLinkTemplate` holds `{referral_code}` (`REFERRAL_LINK_TEMPLATE`). */
-export function personMail(row: PersonRow, referralLinkTemplate: string | null): PersonMail {
+export function personMail(row: PersonRow & Pick<AddressRow, 'address'>, referralLinkTemplate: string | null): PersonMail {
   return {
     campaignId: row.campaign_id,
     userId: row.user_id,
-    to: { address: row.email },
+    to: { address: row.address },
     from: { ...(row.from_email ? { address: row.from_email } : {}), ...(row.from_name ? { name: row.from_name } : {}) },
     ...(row.reply_to ? { replyTo: row.reply_to } : {}),
     values: {

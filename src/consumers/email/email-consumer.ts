@@ -1,6 +1,6 @@
 import type { Consumer } from '../../worker/consumer.ts'
 import { createMailKind, mailDraft, type MailKindSettings } from './mail-kind.ts'
-import { broadcastDraft, milestoneBroadcastKind } from './milestone-broadcast.ts'
+import { broadcastDraft, createMilestoneBroadcastKind } from './milestone-broadcast.ts'
 
 /** `email-workers`: one mail per event and person it concerns, a broadcast per milestone. */
 export function createEmailConsumer(settings: MailKindSettings): Consumer {
@@ -24,6 +24,6 @@ export function createEmailConsumer(settings: MailKindSettings): Consumer {
           return []
       }
     },
-    kinds: [createMailKind(settings), milestoneBroadcastKind],
+    kinds: [createMailKind(settings), createMilestoneBroadcastKind(settings)],
   }
 }

@@ -4,7 +4,16 @@ import type { Intent, IntentDraft, JsonObject } from '../../delivery/intent.ts'
 import type { IntentKind, Prepared } from '../../delivery/kind.ts'
 import type { Sql } from '../../std/sql.ts'
 import { templateColumns, templateJoin, templateOf, type TemplateRow } from '../campaign-template.ts'
-import { eligibilityColumns, eligibilityJoins, judge, missingRow, type EligibilityRow } from '../eligibility.ts'
+import { eligibilityColumns, eligibilityJoins, judge, missingRow, notFound, type EligibilityRow } from '../eligibility.ts'
+import {
+  addressColumns,
+  canUnsubscribeFrom,
+  forbiddenAddress,
+  handedOverTo,
+  isStale,
+  type AddressRow,
+  type MailRules,
+} from '../mail-rules.ts'
 import { personColumns, personMail, type PersonRow } from '../person-mail.ts'
 import { awaitPosition, positionColumns, positionJoins, type PositionRow } from './position-mail.ts'
 
@@ -14,6 +23,7 @@ export interface MailKindSettings {
   readonly pausedRecheckMs: number
   readonly missingRowWaitMs: number
   readonly positionMailMaxWaitMs: number
+  readonly rules: MailRules
 }
 
 /** The mails that this group sends by an intent each; `reward_delivery` is the reward group's. */
@@ -43,9 +53,15 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
       const type = mailTypeOf(intent)
       const userId = intent.userId
       if (type === null || userId === null) return { is: 'skip', reason: 'unknown-mail' }
+      // The mails of a broadcast are born long after the event: it was judged with the broadcast.
+      if (intent.class !== 'broadcast' && isStale(intent, settings.rules)) return { is: 'skip', reason: 'stale' }
       const row = await readRow(read, type, intent, userId)
       const eligible = judge(row, intent, { ...settings, now: row?.now ?? new Date() })
-      if (eligible.is !== 'go' || row === undefined) return eligible.is === 'go' ? { is: 'skip', reason: 'not-found' } : eligible
+      if (eligible.is === 'skip') return eligible
+      // What is final is said before what waits: nobody waits for a campaign to be told that he may not hear from it.
+      const forbidden = row === undefined ? null : forbiddenAddress(row, type, settings.rules)
+      if (forbidden !== null) return { is: 'skip', reason: forbidden }
+      if (eligible.is === 'wait' || row === undefined) return eligible.is === 'wait' ? eligible : { is: 'skip', reason: notFound }
 
       let note: string | null = null
       if (type === 'position_update') {
@@ -58,12 +74,15 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
         if (wait.is !== 'go') return wait
       }
       const person = personMail(row, settings.referralLinkTemplate)
+      const link = canUnsubscribeFrom(type) ? settings.rules.unsubscribeLink : null
+      const unsubscribeUrl = link === null ? null : link({ userId: row.user_id, campaignId: row.campaign_id })
       const message: MailMessage = {
         ...person,
         type,
         template: templateOf(row, type),
         templateId: row.template_id,
-        values: { ...person.values, ...valuesOf(type, intent, row) },
+        values: { ...person.values, ...valuesOf(type, intent, row), unsubscribe_link: unsubscribeUrl },
+        unsubscribeUrl,
       }
       return note === null ? { is: 'message', message } : { is: 'message', message, note }
     },
@@ -72,6 +91,7 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
 
 type Row = EligibilityRow &
   PersonRow &
+  AddressRow &
   TemplateRow &
   PositionRow & {
     readonly now: Date
@@ -81,7 +101,13 @@ type Row = EligibilityRow &
   }
 
 async function readRow(read: Sql, type: OwnMail, intent: Intent, userId: string): Promise<Row | undefined> {
-  const [row] = await read.query<Row>(statements[type], [intent.campaignId, userId, subjectOf(type, intent), intent.waitingSince])
+  const [row] = await read.query<Row>(statements[type], [
+    intent.campaignId,
+    userId,
+    subjectOf(type, intent),
+    intent.waitingSince,
+    handedOverTo(intent),
+  ])
   return row
 }
 
@@ -89,8 +115,9 @@ const noReward = 'NULL::text AS reward_name, NULL::text AS reward_description, N
 const noPosition = 'NULL::text AS referral_status, NULL::boolean AS ranked, NULL::boolean AS recalculated'
 
 function statement(type: OwnMail, columns: string, joins: string): string {
-  return `SELECT now() AS now, ${eligibilityColumns}, ${personColumns}, ${templateColumns}, ${columns}
-  FROM (SELECT $1::uuid AS campaign_id, $2::uuid AS user_id, $3::uuid AS subject_id, $4::timestamptz AS waiting_since) q
+  return `SELECT now() AS now, ${eligibilityColumns}, ${personColumns}, ${addressColumns('q.handed_over')}, ${templateColumns},
+    ${columns}
+  FROM (SELECT $1::uuid AS campaign_id, $2::uuid AS user_id, $3::uuid AS subject_id, $4::timestamptz AS waiting_since, $5::text AS handed_over) q
   JOIN waitlist_users u ON u.id = q.user_id AND u.campaign_id = q.campaign_id
   ${eligibilityJoins}
   ${templateJoin(`t.type = '${type}' AND t.send_automatically`)}

@@ -1,6 +1,9 @@
 import type { IntentDraft, Json } from '../../delivery/intent.ts'
 import type { IntentKind } from '../../delivery/kind.ts'
 import type { DomainEvent } from '../../events/event.ts'
+import type { Sql } from '../../std/sql.ts'
+import { judgeCampaign, missingRow, type CampaignRow, type Eligibility, type EligibilitySettings } from '../eligibility.ts'
+import { isStale, type MailRules } from '../mail-rules.ts'
 import { mailDraft } from './mail-kind.ts'
 
 /** One broadcast per milestone event; its mails are written page by page. */
@@ -16,47 +19,73 @@ export function broadcastDraft(event: DomainEvent<'campaign.milestone_reached'>)
   }
 }
 
-/** Who hears of a milestone: those who had verified by then, agreed to marketing, and may still be written to. */
-export const milestoneBroadcastKind: IntentKind<'broadcast'> = {
-  kind: 'milestone-broadcast',
-  version: 1,
-  channel: 'broadcast',
-  async prepare(intent) {
-    const { eventId, eventAt, campaignId, data } = intent
-    if (eventId === null || eventAt === null) return { is: 'skip', reason: 'no-event' }
-    return {
-      is: 'message',
-      message: {
-        async page(cursor, limit, tx) {
-          const people = await tx.query<{ id: string }>(recipients, [
-            campaignId,
-            typeof cursor === 'string' ? cursor : beforeAll,
-            eventAt,
-            limit,
-          ])
-          const drafts = people.map(({ id }) => ({
-            ...mailDraft(
-              eventId,
-              'milestone',
-              { campaignId, userId: id },
-              { milestone: data['milestone'] ?? null, participant_count: data['participant_count'] ?? null },
-            ),
-            class: 'broadcast' as const,
-          }))
-          const last: Json = people.at(-1)?.id ?? null
-          return { drafts, cursor: people.length < limit ? null : last }
+/**
+ * Who hears of a milestone: those who had verified by then, agreed to marketing, and may still be written to. The campaign is
+ * judged before each page, so that no mails are written that would all be skipped, or wait.
+ */
+export function createMilestoneBroadcastKind(
+  settings: Omit<EligibilitySettings, 'now'> & { readonly rules: MailRules },
+): IntentKind<'broadcast'> {
+  return {
+    kind: 'milestone-broadcast',
+    version: 1,
+    channel: 'broadcast',
+    async prepare(intent, read) {
+      const { eventId, eventAt, campaignId, data } = intent
+      if (eventId === null || eventAt === null) return { is: 'skip', reason: 'no-event' }
+      if (isStale(intent, settings.rules)) return { is: 'skip', reason: 'stale' }
+      const [row] = await read.query<CampaignRow & { now: Date }>(campaign, [campaignId])
+      const now = row?.now ?? new Date()
+      const judged: Eligibility =
+        row === undefined || row.campaign_status === null ? missingRow(intent, { ...settings, now }) : judgeCampaign(row, settings)
+      if (judged.is !== 'go') return judged
+      const content = { milestone: data['milestone'] ?? null, participant_count: data['participant_count'] ?? null }
+      return {
+        is: 'message',
+        message: {
+          async page(cursor, limit, tx) {
+            const people = await pageOf(tx, { campaignId, after: cursor, verifiedBy: eventAt, limit })
+            const drafts = people.map((userId) => ({
+              ...mailDraft(eventId, 'milestone', { campaignId, userId }, content),
+              class: 'broadcast' as const,
+            }))
+            const last: Json = people.at(-1) ?? null
+            return { drafts, cursor: people.length < limit ? null : last }
+          },
         },
-      },
-    }
-  },
+      }
+    },
+  }
+}
+
+/** The clock comes first, so that there always is a row. */
+const campaign = `
+  SELECT asked.now, c.status AS campaign_status, c.deleted_at IS NOT NULL AS campaign_deleted, a.status AS account_status
+    FROM (SELECT now() AS now, $1::uuid AS id) asked
+    LEFT JOIN campaigns c ON c.id = asked.id
+    LEFT JOIN accounts a ON a.id = c.account_id`
+
+interface Page {
+  readonly campaignId: string
+  /** The last person of the page before. */
+  readonly after: Json
+  readonly verifiedBy: Date
+  readonly limit: number
+}
+
+async function pageOf(tx: Sql, { campaignId, after, verifiedBy, limit }: Page): Promise<readonly string[]> {
+  const people = await tx.query<{ id: string }>(recipients, [campaignId, typeof after === 'string' ? after : beforeAll, verifiedBy, limit])
+  return people.map(({ id }) => id)
 }
 
 /** Below every id, so that the first page is asked for like the others: an OR with null would read from the start each time. */
 const beforeAll = '00000000-0000-0000-0000-000000000000'
 
+// Suppressed people are asked for one by one: as an anti-join the planner may read all suppressions of the account for each page.
 const recipients = `SELECT u.id FROM waitlist_users u
  WHERE u.campaign_id = $1 AND u.id > $2 AND u.status IN ('verified', 'converted') AND u.verified_at <= $3
    AND u.marketing_consent AND u.deleted_at IS NULL
-   AND NOT EXISTS (SELECT FROM worker.suppressions s
-                    WHERE s.account_id = (SELECT account_id FROM campaigns WHERE id = $1) AND s.address_hash = worker.address_hash(u.email))
+   AND (SELECT s.reason FROM worker.suppressions s
+         WHERE s.account_id = (SELECT c.account_id FROM campaigns c WHERE c.id = $1)
+           AND s.address_hash = worker.address_hash(u.email) LIMIT 1) IS NULL
  ORDER BY u.id LIMIT $4`

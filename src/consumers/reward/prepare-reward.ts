@@ -2,6 +2,7 @@ import type { Intent } from '../../delivery/intent.ts'
 import type { Prepared } from '../../delivery/kind.ts'
 import type { Sql } from '../../std/sql.ts'
 import { judge, missingRow } from '../eligibility.ts'
+import { forbiddenAddress, isStale, type MailRules } from '../mail-rules.ts'
 import { readReward, type FoundReward } from './reward-row.ts'
 import { notDeliverable } from './start-condition.ts'
 
@@ -9,6 +10,7 @@ export interface PrepareSettings<Message> {
   readonly missingRowWaitMs: number
   readonly pausedRecheckMs: number
   readonly referralLinkTemplate: string | null
+  readonly rules: MailRules
   /** The delivery method, and channel, that this prepares for. */
   readonly method: 'email' | 'webhook'
   /** The message, or the reason why there is nowhere to send it. */
@@ -26,17 +28,25 @@ export async function prepareReward<Message extends object>(
 ): Promise<Prepared<Message>> {
   const row = await readReward(intent, read)
   const eligibility = { ...settings, now: row.now }
-  if (row.user_reward_id === null) return refuse(missingRow(intent, eligibility))
+  const stale = isStale(intent, settings.rules)
+  if (row.user_reward_id === null) return stale ? skipStale : refuse(missingRow(intent, eligibility))
   const undeliverable = notDeliverable(row.status, row.expired)
   if (undeliverable !== null) return { is: 'skip', reason: undeliverable }
-  const judged = judge(row, intent, eligibility)
-  if (judged.is !== 'go') return judged
   // Once begun, a delivery keeps its way: what was frozen belongs to one channel.
   const method = intent.frozen === null ? row.delivery_method : settings.method
+  // What a human delivers is listed for him whatever its age.
+  if (stale && method !== 'manual') return skipStale
+  const judged = judge(row, intent, eligibility)
+  if (judged.is === 'skip') return judged
+  const forbidden = method === 'email' ? forbiddenAddress(row, 'reward_delivery', settings.rules) : null
+  if (forbidden !== null) return { is: 'skip', reason: forbidden }
+  if (judged.is === 'wait') return judged
   if (method !== settings.method) return elsewhere(method)
   const message = settings.message(row, intent, settings.referralLinkTemplate)
   return 'dead' in message ? { is: 'dead', reason: message.dead } : { is: 'message', message }
 }
+
+const skipStale = { is: 'skip', reason: 'stale' } as const
 
 function refuse(judged: ReturnType<typeof missingRow>): Prepared<never> {
   return judged.is === 'go' ? { is: 'skip', reason: 'not-found' } : judged

@@ -3,6 +3,7 @@ import type { IntentKind } from '../../delivery/kind.ts'
 import { scheduleOf } from '../../delivery/webhook/webhook-schedule.ts'
 import type { AnyEvent } from '../../events/event.ts'
 import type { Consumer } from '../../worker/consumer.ts'
+import type { MailRules } from '../mail-rules.ts'
 import { randomCode } from './reward-code.ts'
 import { rewardEnded, startReward } from './reward-books.ts'
 import { prepareReward } from './prepare-reward.ts'
@@ -16,6 +17,7 @@ export interface RewardSettings {
   readonly pausedRecheckMs: number
   /** `REFERRAL_LINK_TEMPLATE`, holding `{referral_code}`; null when it is not set. */
   readonly referralLinkTemplate: string | null
+  readonly rules: MailRules
   /** What stands for `{random}` in a code; unguessable by default. */
   readonly randomCode?: () => string
 }

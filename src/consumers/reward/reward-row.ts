@@ -2,6 +2,7 @@ import type { Intent, Json } from '../../delivery/intent.ts'
 import type { Sql } from '../../std/sql.ts'
 import { templateColumns, templateJoin, type TemplateRow } from '../campaign-template.ts'
 import { eligibilityColumns, eligibilityJoins, type EligibilityRow } from '../eligibility.ts'
+import { addressColumns, handedOverTo, type AddressRow } from '../mail-rules.ts'
 import { personColumns, type PersonRow } from '../person-mail.ts'
 
 /** Everything that deciding about one reward takes. The columns of a row that does not exist (yet) are null. */
@@ -13,7 +14,7 @@ export interface MissingReward extends EligibilityRow {
   readonly user_reward_id: null
 }
 
-export interface FoundReward extends EligibilityRow, PersonRow, TemplateRow {
+export interface FoundReward extends EligibilityRow, PersonRow, AddressRow, TemplateRow {
   readonly now: Date
   readonly user_reward_id: string
   readonly status: string
@@ -37,7 +38,11 @@ export interface FoundReward extends EligibilityRow, PersonRow, TemplateRow {
 /** Reads the reward of an intent in one statement, which sees one moment. */
 export async function readReward(intent: Intent, read: Sql): Promise<RewardRow> {
   const endpoint = intent.frozen?.envelope['endpointId']
-  const [row] = await read.query<RewardRow>(statement, [userRewardIdOf(intent), typeof endpoint === 'string' ? endpoint : null])
+  const [row] = await read.query<RewardRow>(statement, [
+    userRewardIdOf(intent),
+    typeof endpoint === 'string' ? endpoint : null,
+    handedOverTo(intent),
+  ])
   if (row === undefined) throw new Error('The statement that reads a reward returned no row.')
   return row
 }
@@ -59,7 +64,7 @@ const statement = `
     nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template,
     coalesce(nullif(ur.reward_data->'value', 'null'), r.config->'value') AS value,
     coalesce(nullif(ur.reward_data->'instructions', 'null'), r.config->'instructions') AS instructions,
-    ${personColumns}, ${eligibilityColumns}, ${templateColumns},
+    ${personColumns}, ${addressColumns('$3::text')}, ${eligibilityColumns}, ${templateColumns},
     w.id AS webhook_id, w.url AS webhook_url, w.secret AS webhook_secret, w.retry_enabled, w.max_retries
   FROM (SELECT now() AS now, $1::uuid AS id) asked
   LEFT JOIN user_rewards ur ON ur.id = asked.id

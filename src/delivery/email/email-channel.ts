@@ -93,10 +93,13 @@ async function freeze(intent: Intent, message: MailMessage, { templates, mime, m
     text: rendered.text,
     messageId,
     date: new Date(clock.now()),
+    ...(message.unsubscribeUrl ? { headers: unsubscribeHeaders(message.unsubscribeUrl) } : {}),
   })
   return {
     envelope: {
       to: to.address,
+      // As the platform writes it: a suppression must be found by that.
+      ...(to.address === message.to.address ? {} : { address: message.to.address }),
       from: from.address,
       ...(replyTo === undefined ? {} : { replyTo }),
       subject: rendered.subject,
@@ -106,6 +109,11 @@ async function freeze(intent: Intent, message: MailMessage, { templates, mime, m
     },
     body,
   }
+}
+
+/** RFC 2369, 3.2, and RFC 8058, 3.1: the URL between angle brackets, and that one POST to it, without a question, is enough. */
+function unsubscribeHeaders(url: string): Record<string, string> {
+  return { 'List-Unsubscribe': `<${url}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }
 }
 
 function addressOf(text: string, what: string): { address: string; domain: string } {

@@ -13,4 +13,6 @@ export interface MailMessage {
   readonly templateId: string | null
   readonly values: TemplateValues
   readonly branding: Branding
+  /** An https URL at which one POST ends mails of this kind (RFC 8058); such a mail says so in its headers. */
+  readonly unsubscribeUrl?: string | null
 }

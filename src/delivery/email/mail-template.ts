@@ -24,6 +24,8 @@ export interface TemplateValues {
   /** As the event names it; the built-in mail writes `1000_participants` as "1,000 participants". */
   readonly milestone?: TemplateValue
   readonly participant_count?: TemplateValue
+  /** Only in mails that one can unsubscribe from, where the operator has configured it. */
+  readonly unsubscribe_link?: TemplateValue
 }
 
 /**

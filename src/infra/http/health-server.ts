@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { OperatorError } from '../../std/failure.ts'
+import type { SuppressionEndpoint } from './suppression-endpoint.ts'
 
 /** Whether the process is well, and for each thing looked at whether and why not. Never holds an address or a secret. */
 export interface HealthReport {
@@ -23,6 +24,8 @@ export interface HealthServerOptions {
   readonly ready: () => HealthReport
   /** The exposition text of Prometheus. */
   readonly metrics: () => Promise<string>
+  /** Answers /suppressions; without it there is no such path. */
+  readonly suppressions?: SuppressionEndpoint | null
 }
 
 export interface HealthServer {
@@ -50,6 +53,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: HealthServerOptions): Promise<void> {
+  if (options.suppressions && request.url?.split('?', 1)[0] === '/suppressions') return options.suppressions(request, response)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
     sendJson(response, 405, { error: 'Only GET and HEAD are answered here.' })

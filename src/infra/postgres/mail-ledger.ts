@@ -28,6 +28,8 @@ booked AS (
   // A mail that was refused before anything was frozen (its template does not parse, its address is none) gets a row that says so.
   // Delivered, opened, clicked and bounced are the platform's, told by the provider, sometimes before we have recorded the
   // reply ourselves: they are newer than anything that we can say.
+  // Who does not exist at the relay is not written to again, by any campaign of the account. In an order that is the same for
+  // all: two batches that suppress the same addresses wait for each other, not in a ring.
   ended: (first) => `
 booked AS (
   UPDATE public.email_logs AS l
@@ -51,6 +53,16 @@ refused AS (
    WHERE i.envelope IS NULL AND i.state = 'rejected'
   ON CONFLICT (id) DO UPDATE SET failed_at = now(), error_message = excluded.error_message, updated_at = now()
    WHERE l.status = 'failed'
+),
+suppressed AS (
+  INSERT INTO worker.suppressions (account_id, address_hash, reason)
+  SELECT DISTINCT c.account_id, worker.address_hash(a.address), 'bounced'
+    FROM settled AS i
+    JOIN public.campaigns AS c ON c.id = i.campaign_id
+   CROSS JOIN LATERAL (VALUES (i.envelope->>'to'), (i.envelope->>'address')) AS a (address)
+   WHERE i.state = 'rejected' AND i.reason = 'recipient-refused' AND a.address IS NOT NULL
+   ORDER BY 1, 2
+  ON CONFLICT DO NOTHING
 )`,
   endedParameters(ends) {
     const followed = ends.filter(({ settlement }) => settlement.is !== 'moved')

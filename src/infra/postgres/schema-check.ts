@@ -13,6 +13,7 @@ const needs: Readonly<Record<string, readonly Privilege[]>> = {
   'worker.intents': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.recalculations': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.reward_codes': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.suppressions': ['SELECT', 'INSERT'],
   'public.accounts': ['SELECT'],
   'public.campaigns': ['SELECT'],
   'public.waitlist_users': ['SELECT', 'UPDATE'],

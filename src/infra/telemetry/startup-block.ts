@@ -6,6 +6,8 @@ export interface StartupFacts {
   readonly brokers: readonly string[]
   /** Workers per group, unless the group says otherwise. */
   readonly poolSize: number
+  /** Mail goes to some addresses only (`MAIL_ALLOWED_RECIPIENTS`). */
+  readonly mailRestricted: boolean
   readonly groups: readonly { readonly name: string; readonly types: readonly string[]; readonly workers: number }[]
 }
 
@@ -20,6 +22,7 @@ export function startupBlock(facts: StartupFacts): string {
     `  - Domain events topic: ${facts.topic}`,
     `  - Kafka brokers: [${facts.brokers.join(', ')}]`,
     `  - Worker pool size: ${facts.poolSize} per consumer`,
+    ...(facts.mailRestricted ? ['  - Mail goes only to addresses that match MAIL_ALLOWED_RECIPIENTS'] : []),
     '  - Consumer groups:',
     ...groups,
   ].join('\n')
@@ -28,5 +31,6 @@ export function startupBlock(facts: StartupFacts): string {
 /** One structured line, with the readable block before it where a person is looking. */
 export function announceStart(facts: StartupFacts, log: Log, output: { readonly isTTY?: boolean; write(text: string): unknown }): void {
   if (output.isTTY) output.write(`${startupBlock(facts)}\n`)
-  log.info({ topic: facts.topic, brokers: facts.brokers, poolSize: facts.poolSize, groups: facts.groups }, 'starting')
+  const { topic, brokers, poolSize, mailRestricted, groups } = facts
+  log.info({ topic, brokers, poolSize, mailRestricted, groups }, 'starting')
 }

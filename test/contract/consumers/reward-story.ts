@@ -1,6 +1,7 @@
 import type { Frozen, Intent } from '../../../src/delivery/intent.ts'
 import type { IntentKind } from '../../../src/delivery/kind.ts'
 import { createRewardConsumer, type RewardSettings } from '../../../src/consumers/reward/reward-consumer.ts'
+import { everythingGoes } from '../../../src/consumers/mail-rules.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 
 /** One earned reward with everything around it, as the platform would have written it. */
@@ -82,6 +83,7 @@ export function rewardKinds(settings: Partial<RewardSettings> = {}): { email: In
     missingRowWaitMs: 300_000,
     pausedRecheckMs: 60_000,
     referralLinkTemplate: 'https://example.com/r/{referral_code}',
+    rules: everythingGoes,
     ...settings,
   })
   const email = consumer.kinds.find((kind) => kind.channel === 'email')

@@ -32,7 +32,7 @@ describe('loadConfig', () => {
     expect(config.database.connection.connectionString).toBe(least.DATABASE_URL)
     expect(config.mail).toMatchObject({ maxConnections: 10, deadlineMs: 60_000, ambiguous: 'retry', from: { address: 'news@example.com' } })
     expect(config.webhook.allowCidr).toEqual([])
-    expect(config.http).toEqual({ host: '0.0.0.0', port: 9090 })
+    expect(config.http).toEqual({ host: '0.0.0.0', port: 9090, token: undefined })
     expect(config.warnings).toEqual([])
   })
 

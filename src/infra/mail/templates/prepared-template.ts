@@ -38,6 +38,7 @@ export const documentedVariables = [
   'reward_details',
   'milestone',
   'participant_count',
+  'unsubscribe_link',
 ] as const satisfies readonly (keyof TemplateValues)[]
 
 /** @throws {Error} a file is missing or does not parse: a broken installation, found at boot. */

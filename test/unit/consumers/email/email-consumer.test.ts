@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createEmailConsumer } from '../../../../src/consumers/email/email-consumer.ts'
+import { everythingGoes } from '../../../../src/consumers/mail-rules.ts'
 import { campaignId, sampleEvent, uuid } from '../../../support/sample-event.ts'
 
 const consumer = createEmailConsumer({
@@ -7,6 +8,7 @@ const consumer = createEmailConsumer({
   pausedRecheckMs: 1,
   missingRowWaitMs: 1,
   positionMailMaxWaitMs: 1,
+  rules: everythingGoes,
 })
 
 describe('the email consumer', () => {

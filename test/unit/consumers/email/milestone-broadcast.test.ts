@@ -1,10 +1,22 @@
 import { describe, expect, it } from 'vitest'
-import { milestoneBroadcastKind } from '../../../../src/consumers/email/milestone-broadcast.ts'
+import { createMilestoneBroadcastKind } from '../../../../src/consumers/email/milestone-broadcast.ts'
+import { everythingGoes } from '../../../../src/consumers/mail-rules.ts'
 import type { Sql } from '../../../../src/std/sql.ts'
-import { noSql } from '../../../support/memory-intent-store.ts'
 import { sampleIntent } from '../../../support/sample-intent.ts'
 
 const intent = sampleIntent({ kind: 'milestone-broadcast', channel: 'broadcast', data: { milestone: '100', participant_count: 100 } })
+
+const settings = { missingRowWaitMs: 60_000, pausedRecheckMs: 45_000, rules: everythingGoes }
+const milestoneBroadcastKind = createMilestoneBroadcastKind(settings)
+const fine = { now: new Date(), campaign_status: 'active', campaign_deleted: false, account_status: 'active' }
+
+/** A database in which the campaign's row says this. */
+function reading(row: object): Sql {
+  return {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row that the statement selects
+    query: async <Row extends object>() => [{ ...fine, ...row }] as Row[],
+  }
+}
 
 /** A page of the broadcast from people whom the database is said to hold. */
 async function page(people: readonly string[], cursor: string | null, limit: number) {
@@ -16,7 +28,7 @@ async function page(people: readonly string[], cursor: string | null, limit: num
       return people.map((id) => ({ id })) as Row[]
     },
   }
-  const prepared = await milestoneBroadcastKind.prepare(intent, noSql)
+  const prepared = await milestoneBroadcastKind.prepare(intent, reading({}))
   if (prepared.is !== 'message') throw new Error('nothing to send')
   return { asked, result: await prepared.message.page(cursor, limit, tx) }
 }
@@ -47,6 +59,24 @@ describe('a milestone broadcast', () => {
   })
 
   it('without an event is nothing', async () => {
-    expect(await milestoneBroadcastKind.prepare({ ...intent, eventId: null }, noSql)).toEqual({ is: 'skip', reason: 'no-event' })
+    expect(await milestoneBroadcastKind.prepare({ ...intent, eventId: null }, reading({}))).toEqual({ is: 'skip', reason: 'no-event' })
+  })
+
+  it.each([
+    [{ campaign_status: 'draft' }, { is: 'skip', reason: 'campaign-draft' }],
+    [{ campaign_deleted: true }, { is: 'skip', reason: 'campaign-deleted' }],
+    [{ account_status: 'suspended' }, { is: 'skip', reason: 'account-suspended' }],
+    [{ campaign_status: 'paused' }, { is: 'wait', reason: 'campaign-paused', afterMs: 45_000 }],
+    [{ campaign_status: null }, { is: 'wait', reason: 'awaiting-row', afterMs: 1_000 }],
+    [{ campaign_status: 'completed' }, { is: 'message' }],
+  ])('writes no page while the campaign says %o', async (row, answer) => {
+    expect(await milestoneBroadcastKind.prepare(intent, reading(row))).toMatchObject(answer)
+  })
+
+  it('about something long ago is nothing', async () => {
+    const kind = createMilestoneBroadcastKind({ ...settings, rules: { ...everythingGoes, maxEventAgeMs: 999 } })
+    const old = { ...intent, createdAt: new Date(Date.UTC(2030, 0, 1) + 1_000) }
+    expect(await kind.prepare(old, reading({}))).toEqual({ is: 'skip', reason: 'stale' })
+    expect(await kind.prepare({ ...old, class: 'replay' }, reading({}))).toMatchObject({ is: 'message' })
   })
 })

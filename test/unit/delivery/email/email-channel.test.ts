@@ -106,6 +106,21 @@ describe('freeze', () => {
     expect(composed[0]).toMatchObject({ from: { address: 'news@example.com', name: 'News' }, to: { name: 'Ann' }, date: new Date(1_000) })
   })
 
+  it('tells how to unsubscribe in two headers, and nothing where one cannot', async () => {
+    const { channel, composed } = setUp()
+    await channel.freeze(intent, { ...message, unsubscribeUrl: 'https://example.com/stop?user=u1' })
+    await channel.freeze(intent, { ...message, unsubscribeUrl: null })
+    expect(composed.map(({ headers }) => headers)).toEqual([
+      { 'List-Unsubscribe': '<https://example.com/stop?user=u1>', 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' },
+      undefined,
+    ])
+  })
+
+  it('keeps an address as the platform writes it beside the one that goes over the wire', async () => {
+    const frozen = await setUp().channel.freeze(intent, { ...message, to: { address: 'ann@b\u00fccher.example' } })
+    expect(frozen.envelope).toMatchObject({ to: 'ann@xn--bcher-kva.example', address: 'ann@b\u00fccher.example' })
+  })
+
   it('the campaign speaks under its own address, name and reply-to', async () => {
     const { channel, composed } = setUp()
     const from = { address: 'hi@list.example.org', name: 'The List' }

@@ -6,6 +6,7 @@ const facts = {
   topic: 'domain-events',
   brokers: ['localhost:9092'],
   poolSize: 10,
+  mailRestricted: false,
   groups: [
     { name: 'email-workers', types: ['user.*', 'referral.verified', 'reward.earned', 'campaign.*'], workers: 10 },
     { name: 'position-workers', types: ['referral.verified'], workers: 1 },

@@ -1,0 +1,69 @@
+import type { MailType } from '../delivery/email/mail-template.ts'
+import type { Intent } from '../delivery/intent.ts'
+
+/** What the operator rules about every mail, and of the first rule about every delivery of a reward. */
+export interface MailRules {
+  /** An event that is older when it is first accepted has no effect on people any more (`MAIL_MAX_EVENT_AGE_SECONDS`). */
+  readonly maxEventAgeMs: number
+  /** Whether this address may get mail at all (`MAIL_ALLOWED_RECIPIENTS`). */
+  readonly isAllowed: (address: string) => boolean
+  /** Where somebody stops the mails that are no answer to anything he did; null when there is no such place. */
+  readonly unsubscribeLink: UnsubscribeLink | null
+}
+
+/** The link of one person on one campaign's list. */
+export type UnsubscribeLink = (of: { readonly userId: string; readonly campaignId: string }) => string
+
+/** Rules that forbid nothing. */
+export const everythingGoes: MailRules = { maxEventAgeMs: Infinity, isAllowed: () => true, unsubscribeLink: null }
+
+/** Mails that nobody waits for: who unsubscribes gets none of them, and every other mail still. */
+const unasked: ReadonlySet<MailType> = new Set<MailType>(['position_update', 'milestone'])
+
+export function canUnsubscribeFrom(type: MailType): boolean {
+  return unasked.has(type)
+}
+
+/** Where the mail goes, and what is on record against that address. */
+export interface AddressRow {
+  /** That of the person's row; once a mail was handed over, the one it was handed over with. */
+  readonly address: string
+  /** Reasons in `worker.suppressions`; null for none. */
+  readonly suppressions: readonly string[] | null
+}
+
+/**
+ * What a statement selects to get an {@link AddressRow}; it names the tables `u` and `c`. `handedOver` is SQL for the address
+ * that {@link handedOverTo} found. A subquery and no join: each person costs one look into the primary key, however many rows
+ * the table has, and no plan can make of it a read of the whole.
+ */
+export function addressColumns(handedOver: string): string {
+  const address = `coalesce(${handedOver}, u.email)`
+  return `${address} AS address, (
+    SELECT array_agg(s.reason) FROM worker.suppressions s
+     WHERE s.account_id = c.account_id AND s.address_hash = worker.address_hash(${address})) AS suppressions`
+}
+
+/** The address of a mail that was handed over before, as the platform writes it: a retry goes there and nowhere else. */
+export function handedOverTo(intent: Pick<Intent, 'frozen'>): string | null {
+  const envelope = intent.frozen?.envelope
+  const address = envelope?.['address'] ?? envelope?.['to']
+  return typeof address === 'string' ? address : null
+}
+
+/** Why this mail may not go to this address; null when it may. */
+export function forbiddenAddress(row: AddressRow, type: MailType, rules: Pick<MailRules, 'isAllowed'>): string | null {
+  if (row.suppressions?.includes('bounced') === true) return 'suppressed-bounced'
+  if (canUnsubscribeFrom(type) && row.suppressions?.includes('unsubscribed') === true) return 'suppressed-unsubscribed'
+  return rules.isAllowed(row.address) ? null : 'not-allowed'
+}
+
+/**
+ * The event was old when it was first accepted: nobody wants last month's news. Measured between the event and the birth of
+ * its intent, so that waiting and retrying make nothing stale; a replay is somebody's decision, and a mail of a broadcast was
+ * judged with the broadcast.
+ */
+export function isStale(intent: Pick<Intent, 'class' | 'eventAt' | 'createdAt'>, rules: Pick<MailRules, 'maxEventAgeMs'>): boolean {
+  if (intent.class === 'replay' || intent.eventAt === null) return false
+  return intent.createdAt.getTime() - intent.eventAt.getTime() > rules.maxEventAgeMs
+}

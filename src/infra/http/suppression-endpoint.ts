@@ -1,0 +1,96 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+export interface SuppressionEndpointOptions {
+  /** What the bearer must show. */
+  readonly token: string
+  /** Records that somebody unsubscribed from an account's mails, as often as it is told; `unknown-account` when there is no such account. */
+  readonly unsubscribe: (of: { readonly accountId: string; readonly address: string }) => Promise<'recorded' | 'unknown-account'>
+}
+
+/** Answers one request, whatever it is; never rejects. */
+export type SuppressionEndpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+/**
+ * `POST /suppressions` with `{"account_id", "address", "reason": "unsubscribed"}`, for a platform that does not write
+ * `worker.suppressions` itself. 204 when it is on record. No answer repeats anything of the request.
+ */
+export function createSuppressionEndpoint({ token, unsubscribe }: SuppressionEndpointOptions): SuppressionEndpoint {
+  const expected = digest(`Bearer ${token}`)
+  return async (request, response) => {
+    if (request.method !== 'POST') return refuse(response, 405, 'Only POST is answered here.', { allow: 'POST' })
+    // Of equal length whatever was sent, so that the time of the comparison tells nothing.
+    if (!timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) {
+      return refuse(response, 401, 'The Authorization header must be "Bearer" and the HTTP_TOKEN.', { 'www-authenticate': 'Bearer' })
+    }
+    try {
+      const body = await readBody(request)
+      if (body === null) return refuse(response, 413, `The body may have at most ${maxBytes} bytes.`)
+      const asked = parse(body)
+      if ('wrong' in asked) return refuse(response, 400, asked.wrong)
+      const result = await unsubscribe(asked)
+      if (result === 'unknown-account') return refuse(response, 404, 'There is no account of this account_id.')
+      response.writeHead(204, { 'cache-control': 'no-store' }).end()
+    } catch {
+      // The client has gone, or the database: in neither case is anything on record that was not asked for.
+      refuse(response, 503, 'It was not recorded, because the database does not answer; try again.', { 'retry-after': '5' })
+    }
+  }
+}
+
+const maxBytes = 4_096
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+/** Null when it is longer than it may be. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request) {
+    const part = Buffer.from(chunk)
+    bytes += part.length
+    if (bytes > maxBytes) return null
+    chunks.push(part)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+
+function parse(body: string): { readonly accountId: string; readonly address: string } | { readonly wrong: string } {
+  const value = objectOf(body)
+  if (value === null) return { wrong: 'The body must be one JSON object, {"account_id":"...","address":"...","reason":"unsubscribed"}.' }
+  const { account_id: accountId, address, reason } = value
+  if (typeof accountId !== 'string' || !uuid.test(accountId)) return { wrong: 'account_id must be the UUID of an account.' }
+  // No more than a look: what the platform has on record counts, however odd.
+  const plain = typeof address === 'string' ? address.trim() : ''
+  if (!/^[^\s\p{Cc}]+@[^\s\p{Cc}@]+$/u.test(plain) || plain.length > 320) return { wrong: 'address must be one plain mail address.' }
+  if (reason !== 'unsubscribed') return { wrong: 'reason must be "unsubscribed".' }
+  return { accountId, address: plain }
+}
+
+function objectOf(body: string): { readonly [key: string]: unknown } | null {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
+  } catch {
+    // V8's message would quote the body.
+    return null
+  }
+}
+
+/** The connection ends with a refusal: what else the client meant to send is not waited for. */
+function refuse(response: ServerResponse, status: number, error: string, headers: Readonly<Record<string, string>> = {}): void {
+  const body = `${JSON.stringify({ error })}\n`
+  if (response.headersSent) return void response.destroy()
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    connection: 'close',
+    ...headers,
+  })
+  response.end(body)
+}

@@ -1,0 +1,19 @@
+import type { Sql } from '../../std/sql.ts'
+
+/** Puts on record that an address wants no more unasked mail from an account; told twice, it is recorded once. Throws SqlError. */
+export async function unsubscribe(
+  sql: Sql,
+  { accountId, address }: { readonly accountId: string; readonly address: string },
+): Promise<'recorded' | 'unknown-account'> {
+  const accounts = await sql.query(
+    `WITH account AS (SELECT id FROM public.accounts WHERE id = $1),
+     recorded AS (
+       INSERT INTO worker.suppressions (account_id, address_hash, reason)
+       SELECT id, worker.address_hash($2), 'unsubscribed' FROM account
+       ON CONFLICT DO NOTHING
+     )
+     SELECT id FROM account`,
+    [accountId, address],
+  )
+  return accounts.length > 0 ? 'recorded' : 'unknown-account'
+}
