@@ -2,6 +2,7 @@ import type { Config } from '../config/load.ts'
 import { createBroadcastChannel } from './delivery/broadcast/broadcast-channel.ts'
 import type { Channels } from './delivery/channels.ts'
 import { createEmailChannel } from './delivery/email/email-channel.ts'
+import { createMailRates } from './delivery/email/mail-rates.ts'
 import type { MailRelay } from './delivery/email/mail-relay.ts'
 import { noRelay } from './delivery/email/no-relay.ts'
 import { createLeaderboardChannel } from './delivery/leaderboard/leaderboard-channel.ts'
@@ -40,6 +41,7 @@ export function composeChannels(config: Config, leaderboard: Leaderboard, clock:
     channels: {
       email: createEmailChannel({
         relay: relay ?? noRelay,
+        rates: createMailRates({ perSecond: mail.ratePerSecond, perDomainPerSecond: mail.domainRatePerSecond, clock }),
         templates: createTemplateEngine({
           onUnknownVariable: ({ template, variable }) => observe({ is: 'template-unknown-variable', template, variable }),
         }),

@@ -80,6 +80,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   typebox: ['src/events'],
   uuid: ['src/events'],
   'p-queue': ['src/delivery', 'src'],
+  'rate-limiter-flexible': ['src/delivery'],
   commander: ['cmd'],
   'log-update': ['cmd'],
   'postal-mime': ['cmd'],

@@ -14,8 +14,8 @@ export interface PositionRow {
 /** Reason of the wait; a recalculation of the campaign makes the intents that carry it due. */
 export const awaitingRecalculation = 'awaiting-recalculation'
 
-/** Reason of a wait for the rate of the recipient's domain; only mails that were ready to go carry it. */
-const domainRate = 'domain-rate'
+/** Reasons of waits for a rate; only mails that were ready to go carry them. */
+const putOff: ReadonlySet<string | null> = new Set(['domain-rate', 'relay-rate'])
 
 export const positionColumns = `f.status AS referral_status,
   u.ranked_score IS NOT NULL AND u.ranked_ppr = p.points
@@ -45,8 +45,8 @@ export function awaitPosition(
     const wait = missingRow(intent, { missingRowWaitMs: settings.missingRowWaitMs, now: row.now })
     if (wait.is !== 'go') return wait
   }
-  // A mail that its recipient's domain put off had waited for its position before that.
-  if (row.ranked === true || intent.reason === domainRate) return { is: 'go', note: null }
+  // A mail that a rate put off had waited for its position before that.
+  if (row.ranked === true || putOff.has(intent.reason)) return { is: 'go', note: null }
   const since = intent.reason === awaitingRecalculation ? intent.waitingSince : null
   if (since !== null && row.recalculated === true) return { is: 'go', note: null }
   const waitedMs = since === null ? 0 : row.now.getTime() - since.getTime()

@@ -5,6 +5,7 @@ import type { Frozen, Intent } from '../intent.ts'
 import type { Ledger } from '../intent-store.ts'
 import { parseAddress } from './mail-address.ts'
 import type { MailMessage } from './mail-message.ts'
+import type { MailRates } from './mail-rates.ts'
 import type { MailRelay, RelaySession } from './mail-relay.ts'
 import { RelayUnavailable } from './mail-relay.ts'
 import type { RenderedMail, TemplateEngine } from './mail-template.ts'
@@ -15,6 +16,7 @@ import { performed } from './mail-outcome.ts'
 
 export interface EmailChannelOptions {
   readonly relay: MailRelay
+  readonly rates: MailRates
   readonly templates: TemplateEngine
   readonly mime: MimeComposer
   /** `email_logs`. */
@@ -38,7 +40,8 @@ export function createEmailChannel(options: EmailChannelOptions): HandOverChanne
     deadlineMs: options.deadlineMs,
     ledger: options.ledger,
     schedule: [30 * second, 2 * minute, 10 * minute, 30 * minute, hour, 2 * hour, 4 * hour, 8 * hour, 12 * hour],
-    acquire: async (_message, signal) => {
+    acquire: async (message, signal) => {
+      await options.rates.take(parseAddress(message.to.address)?.domain ?? null, signal)
       try {
         return new RelaySlot(await relay.acquire(signal))
       } catch (error) {

@@ -36,6 +36,7 @@ describe('a position mail', () => {
       wait(awaitingRecalculation, 1_000),
     ],
     ['goes at last with the position known, and says so', {}, waiting(300_000), { is: 'go', note: 'position-not-recalculated' }],
+    ['goes when the relay’s rate had put it off, though the row is dirty again', {}, { reason: 'relay-rate', waitingSince: ago(1) }, go],
     ['goes when the domain had put it off, though the row is dirty again', {}, { reason: 'domain-rate', waitingSince: ago(1) }, go],
     ['takes nulls of outer joins for dirty', { ranked: null, recalculated: null }, first, wait(awaitingRecalculation, 1_000)],
   ])('%s', (_, change, intent, answer) => {

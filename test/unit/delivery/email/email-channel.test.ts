@@ -46,6 +46,7 @@ const message: MailMessage = {
 function setUp(options: { result?: SendResult; unavailable?: RelayUnavailable; template?: TemplateError } = {}) {
   const composed: MailParts[] = []
   const sent: unknown[] = []
+  const asked: (string | null)[] = []
   let released = 0
   const relay: MailRelay = {
     acquire: async () => {
@@ -64,6 +65,7 @@ function setUp(options: { result?: SendResult; unavailable?: RelayUnavailable; t
   }
   const channel = createEmailChannel({
     relay,
+    rates: { take: async (domain) => void asked.push(domain) },
     templates: {
       render: () => {
         if (options.template) throw options.template
@@ -88,7 +90,7 @@ function setUp(options: { result?: SendResult; unavailable?: RelayUnavailable; t
     slot.release()
     return performed
   }
-  return { channel, composed, sent, perform, released: () => released }
+  return { channel, composed, sent, asked, perform, released: () => released }
 }
 
 describe('freeze', () => {
@@ -156,6 +158,14 @@ describe('freeze', () => {
 })
 
 describe('acquire', () => {
+  it("asks whether the recipient's domain has its turn, before it takes a connection", async () => {
+    const { channel, asked } = setUp({ unavailable: new RelayUnavailable('relay-unreachable', 'a sentence', 700) })
+    const to = (address: string) => channel.acquire({ ...message, to: { address } }, never).catch(() => undefined)
+    await to('ann@Example.ORG')
+    await to('no address')
+    expect(asked).toEqual(['example.org', null])
+  })
+
   it('passes on that the relay is away', async () => {
     const { channel } = setUp({ unavailable: new RelayUnavailable('relay-unreachable', 'a sentence', 700) })
     await expect(channel.acquire(message, never)).rejects.toMatchObject({

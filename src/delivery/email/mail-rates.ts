@@ -1,0 +1,101 @@
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import type { Clock } from '../../std/clock.ts'
+import { Postponed } from '../hand-over-channel.ts'
+
+export interface MailRateOptions {
+  /** Mails that this process hands to the relay; undefined: no limit. */
+  readonly perSecond?: number | undefined
+  /** Of them to any one domain of recipients. */
+  readonly perDomainPerSecond?: number | undefined
+  readonly clock: Clock
+  /** From 0 to 1. */
+  readonly random?: () => number
+}
+
+export interface MailRates {
+  /**
+   * Resolves when a mail to this domain may go, after a short wait for the relay's turn at most. Null: no domain that is known.
+   *
+   * @throws {Postponed} it is not this mail's turn yet; `afterMs` spreads what was put off together over the time that it takes.
+   */
+  take(domain: string | null, signal: AbortSignal): Promise<void>
+}
+
+/** A worker waits so long for the relay's turn: mails that are due stay due then, and press back. A stop waits as long. */
+const LONGEST_WAIT_MS = 2_000
+/** And a mail so long between two looks at its turn, however long the line: one that nobody put in a line must not wait for its end. */
+const LONGEST_TURN_MS = 60_000
+/** Rates are kept over this part of a second: what a whole one allows would otherwise go out at once at its beginning. */
+const WINDOWS_PER_SECOND = 20
+
+/** How fast mails may go, in all and to one domain. Held in memory: each process has its own share of what the relay takes. */
+export function createMailRates({ perSecond, perDomainPerSecond, clock, random = Math.random }: MailRateOptions): MailRates {
+  const all = perSecond === undefined ? null : createLimiter(perSecond)
+  const domains = perDomainPerSecond === undefined ? null : createLimiter(perDomainPerSecond)
+  const turns = new Turns(1_000 / (perDomainPerSecond ?? 1), clock, random)
+  return {
+    async take(domain, signal) {
+      if (domains !== null && domain !== null) {
+        const waitMs = await refused(domains, domain)
+        if (waitMs !== null) throw new Postponed('domain-rate', turns.next(domain, waitMs))
+      }
+      if (all === null) return
+      const until = clock.now() + LONGEST_WAIT_MS
+      for (;;) {
+        const waitMs = await refused(all, 'all')
+        if (waitMs === null) return
+        if (signal.aborted || clock.now() + waitMs > until) {
+          // What it took of its domain's rate goes to another mail.
+          if (domain !== null) await domains?.reward(domain)
+          throw new Postponed('relay-rate', waitMs + random() * LONGEST_WAIT_MS)
+        }
+        await clock.sleep(waitMs, signal)
+      }
+    },
+  }
+}
+
+function createLimiter(perSecond: number): RateLimiterMemory {
+  const points = Math.max(1, Math.ceil(perSecond / WINDOWS_PER_SECOND))
+  return new RateLimiterMemory({ points, duration: points / perSecond })
+}
+
+/** Null when the mail may go; otherwise the milliseconds until one may. */
+async function refused(limiter: RateLimiterMemory, key: string): Promise<number | null> {
+  try {
+    await limiter.consume(key)
+    return null
+  } catch (refusal) {
+    if (refusal instanceof RateLimiterRes) return Math.max(1, Math.ceil(refusal.msBeforeNext))
+    throw refusal
+  }
+}
+
+/** Gives mails of one domain, put off together, a moment each. */
+class Turns {
+  readonly #last = new Map<string, number>()
+  readonly #everyMs: number
+  readonly #clock: Clock
+  readonly #random: () => number
+
+  constructor(everyMs: number, clock: Clock, random: () => number) {
+    this.#everyMs = everyMs
+    this.#clock = clock
+    this.#random = random
+  }
+
+  /** In milliseconds from now, not before `earliestMs`. */
+  next(domain: string, earliestMs: number): number {
+    const now = this.#clock.now()
+    const turn = Math.max(now + earliestMs, (this.#last.get(domain) ?? 0) + this.#everyMs)
+    // Behind a line that long it looks again somewhere in it, and holds no place.
+    if (turn - now > LONGEST_TURN_MS) return LONGEST_TURN_MS * (0.5 + this.#random() / 2)
+    if (this.#last.size >= 1_000) this.#forget(now)
+    this.#last.set(domain, turn)
+    return turn - now
+  }
+
+  #forget(now: number): void {
+    for (const [domain, turn] of this.#last) if (turn <= now) this.#last.delete(domain)
+  }
+}
