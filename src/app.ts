@@ -3,8 +3,8 @@ import { hostname } from 'node:os'
 import type { Config } from '../config/load.ts'
 import { bootChecks } from './boot.ts'
 import { composeChannels } from './compose-channels.ts'
+import { composeConsumers } from './compose-consumers.ts'
 import { blockersOf, composeGroup } from './compose-group.ts'
-import { createConsumers } from './consumers/index.ts'
 import { eventTypes } from './events/catalogue.ts'
 import { liveness, readiness, type HealthFacts } from './health.ts'
 import { startHealthServer, type HealthServer } from './infra/http/health-server.ts'
@@ -24,11 +24,9 @@ import type { Log } from './infra/telemetry/log.ts'
 import { countFacts } from './infra/telemetry/metrics-observer.ts'
 import { createMetrics } from './infra/telemetry/metrics.ts'
 import { jitter } from './std/backoff.ts'
-import { mailRulesOf } from './mail-rules-of.ts'
 import { systemClock } from './std/clock.ts'
 import { every } from './std/every.ts'
 import { messageOf } from './std/failure.ts'
-import { checkConsumers } from './worker/check-consumers.ts'
 import type { Fact, Observe } from './worker/fact.ts'
 
 /** How often the database is asked whether it is there, for readiness; and the lag is measured. Milliseconds. */
@@ -84,14 +82,7 @@ export function createApp(config: Config, log: Log, version: string): App {
   const deadLetters = createDeadLetterSink(kafka)
   const composed = composeChannels(config, leaderboard, clock, observe)
 
-  const consumers = createConsumers({
-    missingRowWaitMs: config.delivery.missingRowWaitMs,
-    pausedRecheckMs: config.delivery.campaignPausedRecheckMs,
-    positionMailMaxWaitMs: config.mail.positionMaxWaitMs,
-    referralLinkTemplate: config.mail.referralLinkTemplate ?? null,
-    rules: mailRulesOf(config),
-  })
-  checkConsumers(consumers)
+  const consumers = composeConsumers(config)
   const shared = {
     config,
     kafka,

@@ -1,0 +1,33 @@
+import type { Config } from '../config/load.ts'
+import { allowedRecipients } from './consumers/allowed-recipients.ts'
+import { createConsumers } from './consumers/index.ts'
+import type { MailRules } from './consumers/mail-rules.ts'
+import { unsubscribeLinks } from './consumers/unsubscribe-link.ts'
+import { checkConsumers } from './worker/check-consumers.ts'
+import type { Consumer } from './worker/consumer.ts'
+
+/**
+ * Every consumer, with what the operator rules.
+ *
+ * @throws {OperatorError} one of them is not what the worker can run.
+ */
+export function composeConsumers(config: Config): readonly Consumer[] {
+  const consumers = createConsumers({
+    missingRowWaitMs: config.delivery.missingRowWaitMs,
+    pausedRecheckMs: config.delivery.campaignPausedRecheckMs,
+    positionMailMaxWaitMs: config.mail.positionMaxWaitMs,
+    referralLinkTemplate: config.mail.referralLinkTemplate ?? null,
+    rules: rulesOf(config),
+  })
+  checkConsumers(consumers)
+  return consumers
+}
+
+function rulesOf({ mail }: Config): MailRules {
+  const template = mail.unsubscribeUrlTemplate
+  return {
+    maxEventAgeMs: mail.maxEventAgeMs,
+    isAllowed: allowedRecipients(mail.allowedRecipients),
+    unsubscribeLink: template === undefined ? null : unsubscribeLinks(template, mail.unsubscribeSecret),
+  }
+}
