@@ -5,6 +5,7 @@ import { bootChecks } from './boot.ts'
 import { composeChannels } from './compose-channels.ts'
 import { composeConsumers } from './compose-consumers.ts'
 import { blockersOf, composeGroup } from './compose-group.ts'
+import { watchDatabase } from './database-watch.ts'
 import { eventTypes } from './events/catalogue.ts'
 import { liveness, readiness, type HealthFacts } from './health.ts'
 import { startHealthServer, type HealthServer } from './infra/http/health-server.ts'
@@ -110,7 +111,7 @@ export function createApp(config: Config, log: Log, version: string): App {
   metrics.onScrape(publishBacklog)
 
   let phase: 'booting' | 'running' | 'stopping' = 'booting'
-  let databaseTrouble: string | null = 'not asked yet'
+  const database = watchDatabase(sql, observe, () => Promise.all(groups.map(({ worker }) => worker.recheckProgress())))
   const tasks: Promise<void>[] = []
   let server: HealthServer | null = null
   let stopped: Promise<void> | null = null
@@ -123,7 +124,7 @@ export function createApp(config: Config, log: Log, version: string): App {
     log.info({ url: server.url }, 'health and metrics')
     await bootChecks({ config, groupIds, admin, sql, checkSchema, clock, signal, waiting: (sentence) => log.warn(sentence) })
     if (signal.aborted) return
-    databaseIs(null)
+    database.answered()
     await deadLetters.connect()
     // A stop that came meanwhile has stopped the groups already: nothing may start behind it.
     if (signal.aborted) return
@@ -135,7 +136,7 @@ export function createApp(config: Config, log: Log, version: string): App {
 
   function startTasks(): void {
     lag.start()
-    keepDoing('database probe', PROBE_MS, probeDatabase)
+    keepDoing('database probe', PROBE_MS, () => database.look())
     keepDoing('lease check', config.delivery.leaseCheckMs, expireLeases)
     keepDoing('upkeep', () => jitter(config.delivery.upkeepIntervalMs), keepUp)
     for (const { id, recalculates } of groups) if (recalculates) keepDoing('leaderboard sweep', config.leaderboard.sweepMs, () => sweep(id))
@@ -148,20 +149,6 @@ export function createApp(config: Config, log: Log, version: string): App {
   function keepDoing(task: string, ms: number | (() => number), work: () => Promise<void>): void {
     const failed = (error: unknown) => log.debug({ err: error, task }, 'the next turn tries again')
     tasks.push(every(ms, work, { clock, signal: stopping.signal, failed }))
-  }
-
-  async function probeDatabase(): Promise<void> {
-    await sql.query('SELECT 1').then(
-      () => databaseIs(null),
-      (error: unknown) => databaseIs(messageOf(error)),
-    )
-  }
-
-  function databaseIs(trouble: string | null): void {
-    if ((databaseTrouble === null) !== (trouble === null)) {
-      observe({ is: 'dependency', name: 'database', state: trouble === null ? 'up' : 'down', cause: trouble })
-    }
-    databaseTrouble = trouble
   }
 
   async function expireLeases(): Promise<void> {
@@ -202,7 +189,7 @@ export function createApp(config: Config, log: Log, version: string): App {
   }
 
   function healthFacts(): HealthFacts {
-    return { phase, databaseTrouble, groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])) }
+    return { phase, databaseTrouble: database.trouble(), groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])) }
   }
 
   function pool(name: string, max: number, statementTimeoutMs: number) {
@@ -219,7 +206,7 @@ export function createApp(config: Config, log: Log, version: string): App {
   async function publishBacklog(): Promise<void> {
     metrics.intentsPending.reset()
     metrics.oldestDue.reset()
-    if (databaseTrouble !== null) return
+    if (database.trouble() !== null) return
     for (const group of groupIds) {
       const [backlog, oldestMs] = await Promise.all([intentStore.backlog(group, BACKLOG_LIMIT), intentStore.oldestDueMs(group)])
       for (const { channel, state, count } of backlog) metrics.intentsPending.set({ group, channel, state }, count)

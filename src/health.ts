@@ -1,4 +1,4 @@
-import type { GroupStatus } from './worker/worker.ts'
+import type { GroupStatus } from './worker/group-status.ts'
 
 /** What /livez and /readyz answer from. */
 export interface HealthFacts {

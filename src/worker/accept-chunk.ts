@@ -31,6 +31,8 @@ type Letter = DeadLetter & Faulty
 interface Place {
   readonly partition: number
   readonly expected: bigint
+  /** What lies below was accepted before, and the database has lost it. */
+  readonly recoverBelow: bigint
   readonly signal: AbortSignal
 }
 
@@ -45,6 +47,10 @@ export async function acceptChunk(acceptor: Acceptor, place: Place, chunk: ReadC
   for (const faulty of chunk.faulty) passed.set(faulty.record.offset, letterOf(acceptor, place, faulty))
   const unpublished = new Set(passed.keys())
 
+  if (chunk.faulty.some(mustBeProven)) {
+    const probe = await acceptNothing(acceptor, place)
+    if (probe.is !== 'accepted') return probe
+  }
   const mayBlame = events.size > 0 ? mayBeTheEvents : nobody
   const end = await persist(acceptor, place, mayBlame, async () => {
     for (;;) {
@@ -56,6 +62,7 @@ export async function acceptChunk(acceptor: Acceptor, place: Place, chunk: ReadC
         partition: place.partition,
         expected: place.expected,
         next: chunk.next,
+        recoverBelow: place.recoverBelow,
         events: [...events.values()].map((event) => event.accepted),
         passed: [...passed.values()].map((letter) => ({ ...letter, offset: letter.record.offset })),
       })
@@ -92,6 +99,22 @@ export async function acceptChunk(acceptor: Acceptor, place: Place, chunk: ReadC
 const mayBeTheEvents = (error: unknown) => whoseFault('accept', error) !== 'system'
 const nobody = () => false
 
+/** What was read is bytes; what the consumer threw may come from the state of this process. */
+function mustBeProven({ failure }: Faulty): boolean {
+  return whoseFault(failure === undefined ? 'decode' : 'decide', failure?.error) === 'own-when-proven'
+}
+
+/** Nothing but the progress row, which stays where it is: shows that the system is able to accept. */
+async function acceptNothing(acceptor: Acceptor, place: Place): Promise<ChunkEnd> {
+  const { group, topic } = acceptor
+  const { partition, expected, recoverBelow } = place
+  const nothing = { group, topic, partition, expected, next: expected, recoverBelow, events: [], passed: [] }
+  const end = await persist(acceptor, place, nobody, () => write(acceptor, nothing))
+  // Neither can come of it: nobody is blamed, and no event has an id.
+  if (end.is === 'fault' || end.is === 'conflict') throw new Error(`an accept of nothing ended as ${end.is}`)
+  return end
+}
+
 /** The chunk failed on something that may be one event's own: every event gets a chunk of its own, in log order. */
 async function acceptOneByOne(acceptor: Acceptor, place: Place, chunk: ReadChunk): Promise<ChunkEnd> {
   const records = [...chunk.events, ...chunk.faulty].sort((a, b) => (a.record.offset < b.record.offset ? -1 : 1))
@@ -120,11 +143,13 @@ const none: ReadonlyMap<string, number> = new Map()
  * provably its own.
  */
 async function onceMoreAlone(acceptor: Acceptor, place: Place, chunk: ReadChunk, event: ReadChunk['events'][number]): Promise<ChunkEnd> {
-  const base = { group: acceptor.group, topic: acceptor.topic, partition: place.partition, expected: place.expected, passed: [] }
   const firstFailedAt = new Date(acceptor.clock.now())
-  const probe = await persist(acceptor, place, nobody, () => write(acceptor, { ...base, next: place.expected, events: [] }))
-  if (probe.is === 'moved' || probe.is === 'ended') return probe
-  const end = await persist(acceptor, place, mayBeTheEvents, () => write(acceptor, { ...base, next: chunk.next, events: [event.accepted] }))
+  const probe = await acceptNothing(acceptor, place)
+  if (probe.is !== 'accepted') return probe
+  const { group, topic } = acceptor
+  const { partition, expected, recoverBelow } = place
+  const alone = { group, topic, partition, expected, next: chunk.next, recoverBelow, events: [event.accepted], passed: [] }
+  const end = await persist(acceptor, place, mayBeTheEvents, () => write(acceptor, alone))
   if (end.is === 'conflict') return acceptChunk(acceptor, place, chunk)
   if (end.is !== 'fault') return end
   const faulty: Faulty = {
@@ -169,6 +194,8 @@ async function persist<Result>(
       return result
     } catch (error) {
       if (mayBlame(error)) return { is: 'fault', error }
+      // Nobody waits any more; told now, it would be a wait that nobody ends.
+      if (place.signal.aborted) return { is: 'ended' }
       const retryInMs = backoff(attempt, { baseMs: 100, maxMs: 5_000 })
       const cause = error instanceof SqlError ? `database: ${describeFault(error)}` : messageOf(error)
       acceptor.observe({ is: 'waiting', group: acceptor.group, partition: place.partition, cause, retryInMs, attempt })

@@ -29,6 +29,8 @@ export interface Chunk {
   /** What the progress row must hold, or the chunk is not ours to write. */
   readonly expected: bigint
   readonly next: bigint
+  /** Outcomes of offsets below are marked `recovered`: they were accepted before, and the database has lost it. */
+  readonly recoverBelow: bigint
   readonly events: readonly AcceptedEvent[]
   readonly passed: readonly PassedRecord[]
   /** Intents that may be claimed by this very insert, so that this process's free workers take them from memory. */

@@ -49,9 +49,27 @@ export type Fact =
       readonly row: bigint | null
       readonly meaning: 'database-behind-kafka' | 'another-owner'
     }
+  /** Events that the database had forgotten and that were accepted again; their partition has `next` of `below` behind it. */
+  | {
+      readonly is: 'recovered'
+      readonly group: string
+      readonly partition: number
+      readonly events: number
+      readonly next: bigint
+      readonly below: bigint
+    }
+  /** Kafka's offset was moved by something else than this program; the row is where the group goes on. */
+  | {
+      readonly is: 'offset-overruled'
+      readonly group: string
+      readonly partition: number
+      readonly committed: bigint
+      readonly row: bigint
+    }
   | {
       readonly is: 'waiting'
       readonly group: string
+      /** -1: the group as a whole. */
       readonly partition: number
       readonly cause: string
       readonly retryInMs: number
@@ -60,8 +78,9 @@ export type Fact =
   | { readonly is: 'resumed'; readonly group: string; readonly partition: number }
   | { readonly is: 'committed'; readonly group: string; readonly topic: string; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'commit-failed'; readonly group: string; readonly cause: string }
-  | { readonly is: 'paused'; readonly group: string; readonly reason: string }
-  | { readonly is: 'unpaused'; readonly group: string }
+  /** `detail`: what somebody must do about it; null for what passes by itself. */
+  | { readonly is: 'paused'; readonly group: string; readonly reason: string; readonly detail: string | null }
+  | { readonly is: 'unpaused'; readonly group: string; readonly reason: string }
   | { readonly is: 'group-stopped'; readonly group: string; readonly reason: string }
   | {
       readonly is: 'consumer-crashed'

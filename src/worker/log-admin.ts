@@ -12,6 +12,12 @@ export interface PartitionRange {
 /** The log is there and does not let us in, or cannot be trusted: asking again does not help. */
 export class LogAccessRefused extends OperatorError {}
 
+/** What a group has committed; `ours`: by a record source of this program, not by a tool. */
+export interface CommittedOffset {
+  readonly offset: bigint
+  readonly ours: boolean
+}
+
 export interface LogAdmin {
   /** Connects; throws an OperatorError that names the brokers when none answers, {@link LogAccessRefused} when they do not let us in. */
   connect(signal?: AbortSignal): Promise<void>
@@ -33,6 +39,8 @@ export interface LogAdmin {
   offsetsAt(topic: string, time: Date): Promise<ReadonlyMap<number, bigint>>
   /** Committed offsets of a group; a partition without a commit is missing. Never writes. */
   committed(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>
+  /** The same, with who committed them. */
+  commits(group: string, topic: string): Promise<ReadonlyMap<number, CommittedOffset>>
   /** Moves a group's committed offsets; throws while the group has members. */
   setCommitted(group: string, topic: string, offsets: ReadonlyMap<number, bigint>): Promise<void>
   /** Kafka's own word (`Stable`, `Empty`, `Dead`, ...) and how many members. */

@@ -10,6 +10,8 @@ export interface PartitionProgress {
   readonly assignment: Assignment
   readonly partition: number
   readonly exemptBelow: bigint
+  /** Offsets below were accepted before, and the database has lost it; 0 when it has lost nothing. */
+  readonly recoverBelow: bigint
   row: bigint
   position: bigint
   /** The position was moved from outside a batch: the next batch is given up for a seek. */
@@ -18,24 +20,35 @@ export interface PartitionProgress {
   busy: Promise<unknown> | null
 }
 
-/** A partition at the beginning of an assignment: where its row says. */
-export function startAt(assignment: Assignment, { partition, next, exemptBelow }: ProgressRow): PartitionProgress {
-  return { assignment, partition, exemptBelow, row: next, position: next, seek: false, busy: null }
+/** A partition at the beginning of an assignment: where its row says. `known`: how far it is known to have been accepted. */
+export function startAt(assignment: Assignment, { partition, next, exemptBelow }: ProgressRow, known: bigint): PartitionProgress {
+  const recoverBelow = known > next ? known : 0n
+  return { assignment, partition, exemptBelow, recoverBelow, row: next, position: next, seek: false, busy: null }
+}
+
+/** How far this process knows the partition to have been accepted, whatever the database remembers. */
+export function knownOf({ row, recoverBelow }: PartitionProgress): bigint {
+  return row > recoverBelow ? row : recoverBelow
+}
+
+/** What became of rows that were to be written: those that were, and those that held something else (null: gone). */
+export interface Advanced {
+  readonly written: readonly PartitionProgress[]
+  readonly elsewhere: ReadonlyMap<PartitionProgress, bigint | null>
 }
 
 /**
- * Writes the rows of partitions that moved by skips alone, all in one statement, and returns those that were written. A
- * partition that is busy comes later. A row that did not hold what we believed is read, and the partition goes on from there:
- * further on when another owner got ahead, back (by a seek at its next batch) when the database went back in time.
+ * Writes the rows of partitions that moved by skips alone, all in one statement. A partition that is busy comes later; a row
+ * that did not hold what we believed is read.
  */
 export async function advanceSkips(
   store: AcceptStore,
   group: string,
   topic: string,
   partitions: Iterable<PartitionProgress>,
-): Promise<readonly PartitionProgress[]> {
+): Promise<Advanced> {
   const moving = [...partitions].filter((partition) => partition.busy === null && isBehind(partition))
-  if (moving.length === 0) return []
+  if (moving.length === 0) return { written: [], elsewhere: new Map() }
   const moves = moving.map(({ partition, row, position }) => ({ partition, expected: row, next: position }))
   const work = advance(store, group, topic, moving, moves)
   for (const partition of moving) partition.busy = work
@@ -57,17 +70,18 @@ async function advance(
   topic: string,
   moving: readonly PartitionProgress[],
   moves: readonly { partition: number; expected: bigint; next: bigint }[],
-): Promise<readonly PartitionProgress[]> {
-  const written = new Set(await store.advance(group, topic, moves))
+): Promise<Advanced> {
+  const moved = new Set(await store.advance(group, topic, moves))
   for (const [index, partition] of moving.entries()) {
-    if (written.has(partition.partition)) partition.row = moves[index]?.next ?? partition.row
+    if (moved.has(partition.partition)) partition.row = moves[index]?.next ?? partition.row
   }
-  const strange = moving.filter(({ partition }) => !written.has(partition))
-  if (strange.length > 0) {
-    const rows = new Map((await store.readProgress(group, topic)).map((row) => [row.partition, row.next]))
-    for (const partition of strange) goOnAt(partition, rows.get(partition.partition) ?? partition.row)
+  const strange = moving.filter(({ partition }) => !moved.has(partition))
+  const rows = strange.length === 0 ? [] : await store.readProgress(group, topic)
+  const found = new Map(rows.map((row) => [row.partition, row.next]))
+  return {
+    written: moving.filter(({ partition }) => moved.has(partition)),
+    elsewhere: new Map(strange.map((partition) => [partition, found.get(partition.partition) ?? null])),
   }
-  return moving.filter(({ partition }) => written.has(partition))
 }
 
 /** The row holds something else than we left there: it is right, we go there. */

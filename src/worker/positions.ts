@@ -2,22 +2,29 @@ import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import { messageOf } from '../std/failure.ts'
 import type { AcceptStore, ProgressRow } from './accept-store.ts'
-import type { LogAdmin } from './log-admin.ts'
+import type { CommittedOffset, LogAdmin } from './log-admin.ts'
 import { StartRefused, startPositions, type StartFrom } from './start-position.ts'
+
+/** Where the partitions of a group start, and what Kafka was last told of it. */
+export interface Found {
+  readonly rows: readonly ProgressRow[]
+  readonly committed: ReadonlyMap<number, CommittedOffset>
+}
 
 /** Finds out where the partitions of one group start, in the database and the log. */
 export interface Positions {
   /**
-   * The rows of all partitions, missing ones written.
+   * The rows of all partitions, missing ones written. `known`: partitions that have had a row.
    *
    * @throws {StartRefused} the group may not start until the operator decides.
    */
-  read(): Promise<readonly ProgressRow[]>
+  read(known: ReadonlySet<number>): Promise<Found>
   /** The same, asked again while the database or the broker is away; null when `signal` aborts meanwhile. */
   untilRead(
+    known: ReadonlySet<number>,
     signal: AbortSignal,
     waiting: (cause: string, retryInMs: number, attempt: number) => void,
-  ): Promise<readonly ProgressRow[] | null>
+  ): Promise<Found | null>
 }
 
 export function createPositions(of: {
@@ -30,32 +37,36 @@ export function createPositions(of: {
 }): Positions {
   const { group, topic, store, admin, startFrom, clock } = of
 
-  async function read(): Promise<readonly ProgressRow[]> {
-    const ranges = await admin.ranges(topic)
+  async function read(known: ReadonlySet<number>): Promise<Found> {
+    // In the order in which they are behind each other: a member that still works moves its row up to the end of the log, and
+    // the commit up to the row. Asked in any other, what is right could look as if it lay beyond the end.
+    const committed = await admin.commits(group, topic)
     const rows = await store.readProgress(group, topic)
-    const first = rows.length === 0
+    const ranges = await admin.ranges(topic)
+    const isFirst = rows.length === 0
     const answer = startPositions({
       group,
       topic,
       rows,
       ranges,
-      committed: first ? await admin.committed(group, topic) : new Map(),
+      committed: new Set(committed.keys()),
+      known,
       startFrom,
-      offsetsAtTime: first && startFrom instanceof Date ? await admin.offsetsAt(topic, startFrom) : new Map(),
+      offsetsAtTime: isFirst && startFrom instanceof Date ? await admin.offsetsAt(topic, startFrom) : new Map(),
     })
     if (answer.is === 'refuse') throw new StartRefused(answer.sentence)
-    if (answer.create.length === 0) return rows
+    if (answer.create.length === 0) return { rows, committed }
     // Another process may write the same rows at this moment: whatever is there first is the truth.
     await store.createProgress(group, topic, answer.create)
-    return store.readProgress(group, topic)
+    return { rows: await store.readProgress(group, topic), committed }
   }
 
   return {
     read,
-    async untilRead(signal, waiting) {
+    async untilRead(known, signal, waiting) {
       for (let attempt = 1; !signal.aborted; attempt++) {
         try {
-          return await read()
+          return await read(known)
         } catch (error) {
           if (error instanceof StartRefused) throw error
           const retryInMs = backoff(attempt, { baseMs: 200, maxMs: 5_000 })

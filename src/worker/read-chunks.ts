@@ -5,6 +5,7 @@ import { contentHashOf } from '../events/identity.ts'
 import type { AcceptedEvent } from './accept-store.ts'
 import type { Consumer } from './consumer.ts'
 import type { DeadLetterReason } from './dead-letter.ts'
+import type { ConsumerFailure, EqualFailures } from './equal-failures.ts'
 import type { LogRecord } from './record-source.ts'
 import type { TypeFilter } from './type-filter.ts'
 import { describeFault } from './whose-fault.ts'
@@ -17,6 +18,8 @@ export interface Faulty {
   readonly contentHash: Uint8Array | null
   readonly reason: DeadLetterReason
   readonly detail: string
+  /** Given when the consumer threw. */
+  readonly failure?: ConsumerFailure
   /** Given when it was not read but tried: how often, and since when. */
   readonly attempts?: number
   readonly firstFailedAt?: Date
@@ -41,34 +44,47 @@ export interface ChunkReader {
   oldestRemembered(): number
 }
 
+/** What is read: some records of a partition, up to `end`, beyond the last of them where the log has holes. */
+export interface Reading {
+  readonly partition: number
+  readonly records: readonly LogRecord[]
+  readonly end: bigint
+  /** Records below are exempt from the dedupe window. */
+  readonly exemptBelow: bigint
+  /** Told of each event that the consumer throws on; once it says stop, the chunk ends behind that event, and the reading. */
+  readonly failures: EqualFailures
+}
+
 /**
- * Peek, decode and decide, chunk by chunk: at most `chunkEvents` handled records or `chunkBytes` of their values each. The
- * last chunk ends at `end`, beyond the last record where the log has holes. Lazy: a chunk is read when it is asked for.
+ * Peek, decode and decide, chunk by chunk: at most `chunkEvents` handled records or `chunkBytes` of their values each. Lazy: a
+ * chunk is read when it is asked for.
  */
-export function* readChunks(reader: ChunkReader, records: readonly LogRecord[], end: bigint, exemptBelow: bigint): Generator<ReadChunk> {
+export function* readChunks(reader: ChunkReader, reading: Reading): Generator<ReadChunk> {
+  const { records, end, failures } = reading
   let at = 0
   do {
     const events: { record: LogRecord; accepted: AcceptedEvent }[] = []
     const faulty: Faulty[] = []
     const skipped = new Map<string, number>()
     let bytes = 0
-    for (; at < records.length && events.length + faulty.length < reader.chunkEvents && bytes < reader.chunkBytes; at++) {
+    const isFull = () => events.length + faulty.length >= reader.chunkEvents || bytes >= reader.chunkBytes || failures.reason !== null
+    for (; at < records.length && !isFull(); at++) {
       const record = records[at]
       if (record === undefined) break
-      const skippedType = reader.filter.skips(record) ?? read(reader, record, exemptBelow, events, faulty)
+      const skippedType = reader.filter.skips(record) ?? read(reader, reading, record, events, faulty)
       if (skippedType === null) bytes += record.value?.length ?? 0
       else skipped.set(skippedType, (skipped.get(skippedType) ?? 0) + 1)
     }
     const next = records[at]?.offset ?? end
     yield { next, events, faulty, skipped }
-  } while (at < records.length)
+  } while (at < records.length && failures.reason === null)
 }
 
 /** Puts the record where it belongs; returns its type when the group does not handle it after all. */
 function read(
   reader: ChunkReader,
+  { partition, exemptBelow, failures }: Reading,
   record: LogRecord,
-  exemptBelow: bigint,
   events: { record: LogRecord; accepted: AcceptedEvent }[],
   faulty: Faulty[],
 ): string | null {
@@ -87,13 +103,15 @@ function read(
     return null
   }
   const decided = decide(reader.consumer, event)
-  if ('fault' in decided) faulty.push({ ...understood, reason: 'consumer-error', detail: decided.fault, attempts: 2 })
-  else events.push({ record, accepted: { ...understood, offset: record.offset, at: new Date(event.timestamp), drafts: decided.drafts } })
+  if ('error' in decided) {
+    failures.count(`${partition}/${record.offset}`, decided)
+    faulty.push({ ...understood, reason: 'consumer-error', detail: describeFault(decided.error), failure: decided, attempts: 2 })
+  } else events.push({ record, accepted: { ...understood, offset: record.offset, at: new Date(event.timestamp), drafts: decided.drafts } })
   return null
 }
 
 /** Consumer code that throws twice on the same event, which is all it sees, throws because of it. */
-function decide(consumer: Consumer, event: AnyEvent): { drafts: readonly IntentDraft[] } | { fault: string } {
+function decide(consumer: Consumer, event: AnyEvent): { drafts: readonly IntentDraft[] } | ConsumerFailure {
   try {
     return { drafts: consumer.accept(event) }
   } catch {
@@ -101,7 +119,7 @@ function decide(consumer: Consumer, event: AnyEvent): { drafts: readonly IntentD
   }
   try {
     return { drafts: consumer.accept(event) }
-  } catch (thrown) {
-    return { fault: describeFault(thrown) }
+  } catch (error) {
+    return { event, error }
   }
 }

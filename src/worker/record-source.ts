@@ -69,6 +69,11 @@ export interface RecordSource {
   pause(): void
   resume(): void
   /**
+   * Ends the assignment and begins it anew, as a join would, so that `assigned` is asked for start positions again. Does
+   * nothing while there is none, or a join is about to do it.
+   */
+  replace(): void
+  /**
    * Tells Kafka where the group stands, fenced by the epoch: resolves to false without sending when the assignment has
    * ended or the client cannot commit in it (the next owner starts at the progress row, which is the truth). Errors of the
    * broker are reported and give false too.

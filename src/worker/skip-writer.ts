@@ -18,6 +18,8 @@ export function createSkipWriter(of: {
   readonly everyMs: number
   partitions(): Iterable<PartitionProgress>
   written(progress: PartitionProgress): void
+  /** Its row held something else; null when it is gone. */
+  elsewhere(progress: PartitionProgress, row: bigint | null): void
   failed(cause: string): void
 }): SkipWriter {
   let timer: NodeJS.Timeout | null = null
@@ -34,7 +36,9 @@ export function createSkipWriter(of: {
   /** What was busy, or went on meanwhile, has its turn later. */
   async function flush(): Promise<void> {
     try {
-      for (const progress of await advanceSkips(of.store, of.group, of.topic, of.partitions())) of.written(progress)
+      const { written, elsewhere } = await advanceSkips(of.store, of.group, of.topic, of.partitions())
+      for (const progress of written) of.written(progress)
+      for (const [progress, row] of elsewhere) of.elsewhere(progress, row)
     } catch (error) {
       // The rows stay behind for now, which loses nothing.
       of.failed(`progress of skipped records: ${messageOf(error)}`)

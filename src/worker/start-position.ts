@@ -14,7 +14,10 @@ export interface StartQuestion {
   /** Rows of this group and topic, of all partitions. */
   readonly rows: readonly ProgressRow[]
   readonly ranges: ReadonlyMap<number, PartitionRange>
-  readonly committed: ReadonlyMap<number, bigint>
+  /** Partitions that Kafka has a committed offset of this group for. */
+  readonly committed: ReadonlySet<number>
+  /** Partitions whose row this process has seen before. */
+  readonly known: ReadonlySet<number>
   readonly startFrom: StartFrom
   /** Asked only when `startFrom` is a time. */
   readonly offsetsAtTime: ReadonlyMap<number, bigint>
@@ -30,7 +33,7 @@ export type StartAnswer =
  * deployment mails last month by accident. A partition that was added later starts at its beginning.
  */
 export function startPositions(question: StartQuestion): StartAnswer {
-  const { group, topic, rows, ranges } = question
+  const { group, topic, rows, ranges, committed, known } = question
   if (rows.length === 0) return firstStart(question)
 
   for (const row of rows) {
@@ -51,16 +54,21 @@ export function startPositions(question: StartQuestion): StartAnswer {
         `group ${group} stands at offset ${row.next} of ${topic}/${row.partition}, but the log ends at ${range.high} (was the topic recreated?)`,
       )
   }
-  const known = new Set(rows.map((row) => row.partition))
-  return {
-    is: 'start',
-    create: [...ranges]
-      .filter(([partition]) => !known.has(partition))
-      .map(([partition, range]) => ({ partition, next: range.low, exemptBelow: 0n })),
+  const present = new Set(rows.map((row) => row.partition))
+  const missing = [...ranges].filter(([partition]) => !present.has(partition))
+  for (const [partition] of missing) {
+    if (known.has(partition) || committed.has(partition))
+      return refuse(
+        question,
+        `group ${group} has read ${topic}/${partition} before, but its progress row is gone (was the database restored or emptied?)`,
+      )
   }
+  return { is: 'start', create: missing.map(([partition, range]) => ({ partition, next: range.low, exemptBelow: 0n })) }
 }
 
-function firstStart({ group, topic, ranges, committed, startFrom, offsetsAtTime }: StartQuestion): StartAnswer {
+function firstStart(question: StartQuestion): StartAnswer {
+  const { group, topic, ranges, committed, known, startFrom, offsetsAtTime } = question
+  if (known.size > 0) return refuse(question, `all progress of group ${group} on ${topic} is gone (was the database emptied?)`)
   const holdsRecords = [...ranges.values()].some((range) => range.high > range.low)
   if (startFrom === null && committed.size > 0) {
     return {

@@ -1,16 +1,19 @@
 import { messageOf } from '../std/failure.ts'
-import { acceptChunk, type Acceptor, type ChunkEnd } from './accept-chunk.ts'
-import type { Fact } from './fact.ts'
+import type { Acceptor } from './accept-chunk.ts'
 import { watchPressure, type Pressure } from './backpressure.ts'
+import { createBatchRunner } from './batch-runner.ts'
+import { createBrake } from './brake.ts'
 import { createCommitReporter } from './commit-reporter.ts'
+import { createEqualFailures, equalFailuresRule, type EqualFailuresRule } from './equal-failures.ts'
+import type { Fact } from './fact.ts'
+import { keepStatus, type GroupStatus } from './group-status.ts'
 import type { LogAdmin } from './log-admin.ts'
-import { countsOf } from './type-counts.ts'
-import { factOf } from './source-fact.ts'
-import { goOnAt, startAt, type PartitionProgress } from './partition-progress.ts'
-import { readChunks, type ChunkReader, type ReadChunk } from './read-chunks.ts'
+import { goOnAt, knownOf, startAt, type PartitionProgress } from './partition-progress.ts'
+import { createPositions, type Found } from './positions.ts'
+import type { ChunkReader } from './read-chunks.ts'
 import type { Assignment, PartitionBatch, RecordSource } from './record-source.ts'
 import { createSkipWriter } from './skip-writer.ts'
-import { createPositions } from './positions.ts'
+import { factOf } from './source-fact.ts'
 import type { StartFrom } from './start-position.ts'
 
 export interface WorkerSettings {
@@ -22,14 +25,8 @@ export interface WorkerSettings {
   readonly startFrom: StartFrom
   /** How long rows of skipped records and commits may be held back; milliseconds. */
   readonly reportEveryMs: number
-}
-
-/** Health of a group, as /readyz and /livez ask for it. */
-export interface GroupStatus {
-  /** `refused`: stopped for a reason that the operator decides; `lost`: its client cannot recover. */
-  readonly state: 'starting' | 'running' | 'waiting' | 'stopped' | 'refused' | 'lost'
-  readonly reason: string | null
-  readonly partitions: readonly number[]
+  /** Five within a minute, tried again every five minutes, when not given. */
+  readonly equalFailures?: EqualFailuresRule
 }
 
 export interface GroupWorker {
@@ -38,6 +35,12 @@ export interface GroupWorker {
   /** Takes in no more, finishes what is in hand, reports the last rows to Kafka and leaves the group. */
   stop(): Promise<void>
   status(): GroupStatus
+  /**
+   * Compares the row of every partition with what this process knows: for a database that was away and may have come back as
+   * an older one. A partition whose row went back is accepted again from there, without waiting for a record. Rejects when
+   * the database does not answer.
+   */
+  recheckProgress(): Promise<void>
   /** Resolves with the cause when the group's client cannot recover by itself. */
   readonly lost: Promise<Error>
 }
@@ -45,188 +48,165 @@ export interface GroupWorker {
 /**
  * One consumer group of this process: how an event travels from the log into the database.
  *
- *   fetch (record-source.ts) -> peek, decode, decide (read-chunks.ts) -> accept in one transaction (accept-chunk.ts)
- *   -> report to Kafka what the progress row holds (commit-reporter.ts)
+ *   fetch (record-source.ts) -> peek, decode, decide (read-chunks.ts) -> accept in one transaction (accept-chunk.ts), chunk by
+ *   chunk (batch-runner.ts) -> report to Kafka what the progress row holds (commit-reporter.ts)
  *
  * The chunks of a partition run one after the other, so there are no gaps to track; partitions run side by side. What the
  * accepted intents do to the outside world happens elsewhere (delivery/), while no partition waits for it.
  */
 export function createWorker(settings: WorkerSettings): GroupWorker {
-  const { reader, source, admin } = settings
+  const { source, admin } = settings
   const acceptor = { ...settings.acceptor, observe }
   const { group, topic, store, clock } = acceptor
+  const stopping = new AbortController()
+  const { signal } = stopping
   const positions = createPositions({ group, topic, store, admin, startFrom: settings.startFrom, clock })
   const commits = createCommitReporter(source, settings.reportEveryMs)
+  const brake = createBrake(group, source, observe)
+  const rule = settings.equalFailures ?? equalFailuresRule
+  const failures = createEqualFailures({ rule, consumer: settings.reader.consumer, brake, clock, signal })
+  const status = keepStatus(() => failures.reason)
   const skips = createSkipWriter({
     store,
     group,
     topic,
     everyMs: settings.reportEveryMs,
     partitions: () => partitions.values(),
-    written: (progress) => commits.note(progress.assignment, progress.partition, progress.row),
+    written: tell,
+    elsewhere: moved,
     failed: (cause) => observe({ is: 'commit-failed', group, cause }),
   })
-  const stopping = new AbortController()
+  const batches = createBatchRunner({
+    reader: settings.reader,
+    acceptor,
+    failures,
+    until: ({ assignment }) => untilEither(assignment),
+    written: tell,
+    moved: (progress, row) => {
+      moved(progress, row)
+      // The batch that is under way goes there itself.
+      progress.seek = false
+    },
+    skipped: () => skips.arm(),
+  })
   let partitions = new Map<number, PartitionProgress>()
-  let status: GroupStatus = { state: 'starting', reason: null, partitions: [] }
+  /** How far each partition that was ours is known to have been accepted. */
+  const known = new Map<number, bigint>()
   let stopped: Promise<void> | null = null
 
   const lost = new Promise<Error>((resolve) => {
     source.ended.catch((error: unknown) => {
-      end('lost', messageOf(error))
-      if (status.state === 'lost') resolve(error instanceof Error ? error : new Error(messageOf(error)))
+      if (end('lost', messageOf(error))) resolve(error instanceof Error ? error : new Error(messageOf(error)))
     })
   })
 
   async function start(): Promise<void> {
-    await positions.read()
+    await positions.read(new Set())
     await source.start({ assigned, batch, report: (told) => observe(factOf(told, group, topic)) })
-    void watchPressure({ group, pressure: settings.pressure, source, clock, observe, signal: stopping.signal, intervalMs: 1_000 })
+    void watchPressure({ pressure: settings.pressure, brake, clock, signal, intervalMs: 1_000 })
   }
 
   /** Tells the fact on, and keeps what readiness must know of it. */
   function observe(fact: Fact): void {
-    if (fact.is === 'waiting' && status.state === 'running') status = { ...status, state: 'waiting', reason: fact.cause }
-    // Running again with the next assignment.
-    if (fact.is === 'consumer-crashed' && (status.state === 'running' || status.state === 'waiting'))
-      status = { ...status, state: 'waiting', reason: fact.cause }
-    if (fact.is === 'resumed' && status.state === 'waiting') status = { ...status, state: 'running', reason: null }
+    status.hear(fact)
     settings.acceptor.observe(fact)
   }
 
+  function waiting(cause: string, retryInMs: number, attempt: number): void {
+    observe({ is: 'waiting', group, partition: -1, cause, retryInMs, attempt })
+  }
+
   async function assigned(assignment: Assignment): Promise<ReadonlyMap<number, bigint>> {
-    const waiting = (cause: string, retryInMs: number, attempt: number) => {
-      status = { state: 'waiting', reason: cause, partitions: assignment.partitions }
-      observe({ is: 'waiting', group, partition: -1, cause, retryInMs, attempt })
-    }
-    const rows = await positions.untilRead(untilEither(assignment), waiting).catch((error: unknown) => {
+    for (const progress of partitions.values()) known.set(progress.partition, knownOf(progress))
+    const found = await positions.untilRead(new Set(known.keys()), untilEither(assignment), waiting).catch((error: unknown) => {
       end('refused', messageOf(error))
       throw error
     })
     // The assignment has ended, or the group: what readiness says is not ours to change any more.
-    if (rows === null) return new Map()
-    partitions = new Map()
-    for (const row of rows) {
-      if (!assignment.partitions.includes(row.partition)) continue
-      partitions.set(row.partition, startAt(assignment, row))
-      commits.note(assignment, row.partition, row.next)
-    }
-    status = { state: 'running', reason: null, partitions: assignment.partitions }
+    if (found === null) return new Map()
+    partitions = placed(assignment, found)
+    status.assigned(assignment.partitions)
     return new Map([...partitions.values()].map(({ partition, row }) => [partition, row]))
+  }
+
+  /** The partitions of an assignment where their rows say, each compared with how far it is known to have been accepted. */
+  function placed(assignment: Assignment, { rows, committed }: Found): Map<number, PartitionProgress> {
+    const owned = new Map<number, PartitionProgress>()
+    for (const row of rows) {
+      const { partition, next } = row
+      if (!assignment.partitions.includes(partition)) continue
+      const before = partitions.get(partition)
+      const said = committed.get(partition)
+      const ours = said?.ours === true ? said.offset : 0n
+      const mine = known.get(partition) ?? 0n
+      const progress = startAt(assignment, row, ours > mine ? ours : mine)
+      owned.set(partition, progress)
+      const wasTold = before !== undefined && before.recoverBelow === progress.recoverBelow && next >= before.row
+      if (progress.recoverBelow > 0n && !wasTold)
+        observe({ is: 'row-moved', group, partition, expected: progress.recoverBelow, row: next, meaning: 'database-behind-kafka' })
+      if (said?.ours === false && said.offset !== next)
+        observe({ is: 'offset-overruled', group, partition, committed: said.offset, row: next })
+      tell(progress)
+    }
+    return owned
+  }
+
+  /**
+   * Kafka is told what the row holds, but for the time in which the database catches up on what it has lost: the higher offset
+   * is how whoever comes next knows that it did.
+   */
+  function tell(progress: PartitionProgress): void {
+    if (progress.row >= progress.recoverBelow) commits.note(progress.assignment, progress.partition, progress.row)
   }
 
   async function batch(batch: PartitionBatch): Promise<bigint> {
     const progress = partitions.get(batch.partition)
     if (progress === undefined || progress.assignment.epoch !== batch.assignment.epoch) return batch.nextOffset
-    observe({
-      is: 'fetched',
-      group,
-      partition: batch.partition,
-      records: batch.records.length,
-      highWatermark: batch.highWatermark,
-      nextOffset: batch.nextOffset,
-    })
-    await progress.busy?.catch(() => undefined)
-    if (progress.seek) {
-      progress.seek = false
-      return progress.position
-    }
-    const records = batch.records.filter((record) => record.offset >= progress.position)
-    for (const chunk of readChunks(reader, records, batch.nextOffset, progress.exemptBelow)) {
-      if (untilEither(batch.assignment).aborted) break
-      if (chunk.events.length + chunk.faulty.length === 0) {
-        skip(progress, chunk)
-        continue
-      }
-      const jump = await accept(progress, chunk)
-      if (jump) break
-    }
-    return progress.position
-  }
-
-  /** Nothing here is ours: the position moves now, the row within `reportEveryMs`. */
-  function skip(progress: PartitionProgress, chunk: ReadChunk): void {
-    progress.position = chunk.next
-    if (chunk.skipped.size > 0)
-      observe({
-        is: 'accepted',
-        group,
-        partition: progress.partition,
-        next: chunk.next,
-        counts: countsOf(chunk, null),
-        intents: 0,
-        durationMs: 0,
-      })
-    skips.arm()
-  }
-
-  /** Returns whether the partition now goes on elsewhere than at the chunk's end. */
-  async function accept(progress: PartitionProgress, chunk: ReadChunk): Promise<boolean> {
-    await progress.busy?.catch(() => undefined)
-    const startedAt = clock.now()
-    const place = { partition: progress.partition, expected: progress.row, signal: untilEither(progress.assignment) }
-    const work = acceptChunk(acceptor, place, chunk)
-    progress.busy = work
-    let end: ChunkEnd
-    try {
-      end = await work
-    } finally {
-      progress.busy = null
-    }
-    switch (end.is) {
-      case 'ended':
-        return true
-      case 'moved':
-        moved(progress, end.row)
-        return true
-      case 'accepted':
-        progress.row = chunk.next
-        progress.position = chunk.next
-        commits.note(progress.assignment, progress.partition, progress.row)
-        observe({
-          is: 'accepted',
-          group,
-          partition: progress.partition,
-          next: chunk.next,
-          counts: countsOf(chunk, end),
-          intents: end.intents,
-          durationMs: clock.now() - startedAt,
-        })
-        return false
-    }
+    return batches.run(progress, batch)
   }
 
   /**
    * The row is not where we left it. Higher: another owner, or our own commit whose answer was lost, has accepted this far.
-   * Lower: the database went back in time; what it forgot is accepted again from there.
+   * Lower or gone: the database went back in time, for the other partitions too; all are placed anew.
    */
   function moved(progress: PartitionProgress, row: bigint | null): void {
-    const meaning = row === null || row < progress.row ? 'database-behind-kafka' : 'another-owner'
-    observe({ is: 'row-moved', group, partition: progress.partition, expected: progress.row, row, meaning })
-    if (row === null) {
-      end(
-        'refused',
-        `the progress row of ${topic}/${progress.partition} is gone (was the database emptied?): stop the group, then decide with: npm run workerctl -- offsets reset --group ${group}`,
-      )
-      return
-    }
+    if (row === null || row < progress.row) return wentBack([{ progress, found: row }])
+    observe({ is: 'row-moved', group, partition: progress.partition, expected: progress.row, row, meaning: 'another-owner' })
     goOnAt(progress, row)
-    progress.seek = false
-    commits.note(progress.assignment, progress.partition, row)
+    tell(progress)
+  }
+
+  async function recheckProgress(): Promise<void> {
+    // Before the rows are read: they can only have moved up since, unless the database went back.
+    const left = [...partitions.values()].map((progress) => ({ progress, row: progress.row }))
+    if (left.length === 0 || signal.aborted) return
+    const rows = new Map((await store.readProgress(group, topic)).map(({ partition, next }) => [partition, next]))
+    const now = left.map(({ progress, row }) => ({ progress, row, found: rows.get(progress.partition) ?? null }))
+    wentBack(now.filter(({ row, found }) => found === null || found < row))
+  }
+
+  /** Where a row is lower, its place in the new assignment tells of it; a row that is gone ends the group there. */
+  function wentBack(all: readonly { readonly progress: PartitionProgress; readonly found: bigint | null }[]): void {
+    if (all.length === 0) return
+    for (const { progress, found: row } of all) {
+      const { partition, row: expected } = progress
+      if (row === null) observe({ is: 'row-moved', group, partition, expected, row, meaning: 'database-behind-kafka' })
+    }
+    source.replace()
   }
 
   /** Waiting for a database ends with the assignment, and when the process is to stop. */
-  function untilEither({ signal }: Assignment): AbortSignal {
-    return AbortSignal.any([signal, stopping.signal])
+  function untilEither(assignment: Assignment): AbortSignal {
+    return AbortSignal.any([assignment.signal, signal])
   }
 
   /** Ends this group only; the others go on, and readiness says why this one does not. */
-  function end(state: 'refused' | 'lost', reason: string): void {
-    if (status.state === 'refused' || status.state === 'lost') return
-    status = { state, reason, partitions: [] }
+  function end(state: 'refused' | 'lost', reason: string): boolean {
+    if (!status.end(state, reason)) return false
     stopping.abort()
     observe({ is: 'group-stopped', group, reason })
     void source.stop()
+    return true
   }
 
   return {
@@ -240,11 +220,12 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
           await commits.flush()
         })
         commits.stop()
-        if (status.state !== 'refused' && status.state !== 'lost') status = { state: 'stopped', reason: null, partitions: [] }
+        status.end('stopped', null)
       })()
       return stopped
     },
-    status: () => status,
+    status: () => status.current(),
+    recheckProgress,
     lost,
   }
 }

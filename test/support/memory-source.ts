@@ -6,6 +6,8 @@ export class MemorySource implements RecordSource {
   readonly ended = this.#ended.promise
   readonly calls: string[] = []
   readonly committed: Record<number, bigint>[] = []
+  /** Where the partitions started after each {@link replace}. */
+  readonly placed: Record<number, bigint>[] = []
   #handlers: SourceHandlers | null = null
   #assignment: { assignment: Assignment; end: AbortController } | null = null
   #epoch = 0
@@ -58,6 +60,14 @@ export class MemorySource implements RecordSource {
 
   resume(): void {
     this.calls.push('resume')
+  }
+
+  replace(): void {
+    this.calls.push('replace')
+    void this.join(...this.assignment.partitions).then(
+      (positions) => this.placed.push(positions),
+      () => undefined,
+    )
   }
 
   async commit(assignment: Assignment, offsets: ReadonlyMap<number, bigint>): Promise<boolean> {

@@ -32,6 +32,7 @@ function sceneOf(
     ranges: unused,
     offsetsAt: unused,
     committed: unused,
+    commits: unused,
     setCommitted: unused,
     groupState: unused,
     disconnect: unused,

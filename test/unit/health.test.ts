@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { liveness, readiness, type HealthFacts } from '../../src/health.ts'
-import type { GroupStatus } from '../../src/worker/worker.ts'
+import type { GroupStatus } from '../../src/worker/group-status.ts'
 
 const running: GroupStatus = { state: 'running', reason: null, partitions: [0] }
 const groups = (status: GroupStatus) => new Map([['email-workers', running], ['position-workers', status]]) // prettier-ignore

@@ -5,11 +5,11 @@ import type { Assignment } from '../../worker/record-source.ts'
 import { asError, endsMembership } from './client-error.ts'
 import { createGroupConsumer, runConfig } from './group-consumer.ts'
 import { withHeartbeats } from './heartbeats.ts'
+import { markedOffsets } from './marked-offsets.ts'
 import type { MemberHost, MemberOptions } from './member-host.ts'
 import { OwnedAssignment } from './owned-assignment.ts'
 import { fetchedFrom, partitionBatch } from './partition-batch.ts'
-import { partitionControl } from './partition-control.ts'
-import type { PartitionControl } from './partition-control.ts'
+import { partitionControl, type PartitionControl } from './partition-control.ts'
 import { within } from './within.ts'
 
 /** How long a stop waits for the broker's part of a join or a leave before it cuts the connections. */
@@ -78,13 +78,18 @@ export class GroupMember {
     if (this.#assignment && !this.#assignment.ended && !this.#isDraining) this.#control.resume(this.#assignment.placed())
   }
 
+  /** See RecordSource.replace: what runs ends with its assignment, and the handlers say where to go on. */
+  replace(): void {
+    const current = this.#assignment
+    if (current?.ended === false && !this.#joining && !this.#isDraining) this.#own(current.partitions, current.memberId)
+  }
+
   /** See RecordSource.commit. The check and the call stand in one tick: kafkajs fixes the generation before it first waits. */
   async commit(assignment: Assignment, offsets: ReadonlyMap<number, bigint>): Promise<boolean> {
     const current = this.#assignment
     if (!current || assignment !== current || current.ended || !this.#commitThrough) return false
-    const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }))
     try {
-      await this.#commitThrough({ topics: [{ topic: current.topic, partitions }] })
+      await this.#commitThrough(markedOffsets(current.topic, offsets))
       this.#host.handlers.report({ is: 'committed', offsets })
       return true
     } catch (error) {
@@ -210,7 +215,6 @@ export class GroupMember {
 
   async #handle(payload: EachBatchPayload, assignment: OwnedAssignment): Promise<void> {
     const { clock, random } = this.#options
-    const { partition } = payload.batch
     try {
       const batch = partitionBatch(payload.batch, assignment)
       const next = await this.#host.handlers.batch(batch)
@@ -219,10 +223,10 @@ export class GroupMember {
       this.#escapes = 0
       this.#host.progressed()
     } catch (error) {
-      this.#host.handlers.report({ is: 'handler-escaped', error: asError(error), partition })
+      this.#host.handlers.report({ is: 'handler-escaped', error: asError(error), partition: payload.batch.partition })
       this.#escapes += 1
-      const pause = backoff(this.#escapes, { baseMs: 100, maxMs: 5_000, random })
-      await clock.sleep(pause, AbortSignal.any([assignment.signal, this.#draining.signal]))
+      const over = AbortSignal.any([assignment.signal, this.#draining.signal])
+      await clock.sleep(backoff(this.#escapes, { baseMs: 100, maxMs: 5_000, random }), over)
     }
   }
 

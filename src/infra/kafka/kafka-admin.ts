@@ -3,10 +3,11 @@ import type { Admin, SeekEntry } from 'kafkajs'
 import { backoff } from '../../std/backoff.ts'
 import { systemClock } from '../../std/clock.ts'
 import { messageOf, OperatorError } from '../../std/failure.ts'
-import type { LogAdmin } from '../../worker/log-admin.ts'
+import type { CommittedOffset, LogAdmin } from '../../worker/log-admin.ts'
 import { noAnswer, noConnection } from './access-fault.ts'
 import { isBrokerError } from './client-error.ts'
 import { createKafkaClient } from './client.ts'
+import { COMMIT_MARK } from './marked-offsets.ts'
 import type { KafkaClient, KafkaSettings } from './client.ts'
 import { resetOffsets } from './offset-reset.ts'
 import { within } from './within.ts'
@@ -72,13 +73,20 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
     return { state: found?.state ?? 'Dead', members: found?.members.length ?? 0 }
   }
 
-  async function committed(group: string, topic: string): Promise<Map<number, bigint>> {
+  async function commits(group: string, topic: string): Promise<Map<number, CommittedOffset>> {
     const entries = await askOf(topic, async (admin) => {
       // Never with resolveOffsets: that one writes.
       const topics = await admin.fetchOffsets({ groupId: group, topics: [topic] })
       return topics.find((found) => found.topic === topic)?.partitions ?? []
     })
-    return new Map(offsets(entries).filter(([, offset]) => offset >= 0n))
+    const found = entries.map(
+      ({ partition, offset, metadata }) => [partition, { offset: BigInt(offset), ours: metadata === COMMIT_MARK }] as const,
+    )
+    return new Map(found.filter(([, { offset }]) => offset >= 0n))
+  }
+
+  async function committed(group: string, topic: string): Promise<Map<number, bigint>> {
+    return new Map([...(await commits(group, topic))].map(([partition, { offset }]) => [partition, offset]))
   }
 
   return {
@@ -115,6 +123,7 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
     offsetsAt: async (topic, time) =>
       new Map(offsets(await askOf(topic, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, time.getTime())))),
     committed,
+    commits,
     groupState,
     setCommitted: async (group, topic, wanted) => {
       if (wanted.size === 0) return

@@ -127,6 +127,7 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
       isPaused = false
       member?.release()
     },
+    replace: () => member?.replace(),
     commit: async (assignment, offsets) => (await member?.commit(assignment, offsets)) ?? false,
     stop: (flush) => {
       if (!stopped) {

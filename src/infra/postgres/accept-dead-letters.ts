@@ -26,8 +26,8 @@ export async function insertDeadLetters(tx: Sql, chunk: Chunk): Promise<number> 
   )
   if (known.length > 0) {
     await tx.query(
-      `INSERT INTO worker.outcomes (group_name, topic, partition, "offset", event_id, type, content_hash, outcome)
-       SELECT $1, $2, $3, d.*, 'dead-letter' FROM unnest($4::bigint[], $5::uuid[], $6::text[], $7::bytea[]) AS d (o, event_id, type, hash)
+      `INSERT INTO worker.outcomes (group_name, topic, partition, "offset", event_id, type, content_hash, outcome, recovered)
+       SELECT $1, $2, $3, d.*, 'dead-letter', d.o < $8 FROM unnest($4::bigint[], $5::uuid[], $6::text[], $7::bytea[]) AS d (o, event_id, type, hash)
         ORDER BY d.event_id
        ON CONFLICT DO NOTHING`,
       [
@@ -36,6 +36,7 @@ export async function insertDeadLetters(tx: Sql, chunk: Chunk): Promise<number> 
         sqlArray(known, (record) => record.eventId),
         sqlArray(known, (record) => record.type),
         sqlArray(known, (record) => sqlBytes(record.contentHash)),
+        chunk.recoverBelow,
       ],
     )
   }

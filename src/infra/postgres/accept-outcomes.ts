@@ -53,8 +53,8 @@ async function insert(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): 
   // In the order of the key, so that two transactions that name the same ids wait for each other instead of deadlocking.
   const [written] = await tx.query<{ some: readonly string[] | null }>(
     `WITH inserted AS (
-     INSERT INTO worker.outcomes (group_name, topic, partition, event_id, type, content_hash, "offset", outcome, effects)
-     SELECT $1, $2, $3, e.event_id, e.type, e.content_hash, e."offset", e.outcome, e.effects::text[]
+     INSERT INTO worker.outcomes (group_name, topic, partition, event_id, type, content_hash, "offset", outcome, effects, recovered)
+     SELECT $1, $2, $3, e.event_id, e.type, e.content_hash, e."offset", e.outcome, e.effects::text[], e."offset" < $11
        FROM unnest($4::uuid[], $5::text[], $6::bytea[], $7::bigint[], $8::text[], $9::text[])
               AS e (event_id, type, content_hash, "offset", outcome, effects)
       ORDER BY e.event_id
@@ -73,6 +73,7 @@ async function insert(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): 
       sqlArray(events, (event) => (event.drafts.length === 0 ? 'no-effect' : 'accepted')),
       sqlArray(events, (event) => sqlArray(event.drafts, (draft) => draft.key)),
       events.length,
+      chunk.recoverBelow,
     ],
   )
   // Null: all, as nearly always; a row for each would cost more than it tells.

@@ -48,6 +48,14 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
         return write('error', fact, 'dead letter', { ...fieldsOf(fact), outcome: 'dead-letter' })
       case 'row-moved':
         return write(fact.meaning === 'database-behind-kafka' ? 'error' : 'warn', fact, fact.meaning)
+      case 'recovered':
+        return write('warn', fact, 'accepted again what the database had lost')
+      case 'offset-overruled':
+        return write(
+          'warn',
+          fact,
+          `Kafka's offset was moved by another tool and is put back to the progress row, which decides; move both with: npm run workerctl -- offsets reset --group ${fact.group}`,
+        )
       case 'waiting':
         return write(changed(place(fact), fact.cause) ? 'warn' : 'debug', fact, 'waiting')
       case 'resumed':
@@ -59,9 +67,10 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
       case 'commit-failed':
         return write(changed(`commit ${fact.group}`, 'failed') ? 'warn' : 'debug', fact, 'commit failed')
       case 'paused':
-        return write(changed(`pause ${fact.group}`, fact.reason) ? 'warn' : 'debug', fact, 'paused')
+        // What passes by itself is a warning; what somebody must mend is an error.
+        return write(fact.detail === null ? 'warn' : 'error', fact, 'paused')
       case 'unpaused':
-        return write(states.delete(`pause ${fact.group}`) ? 'info' : 'debug', fact, 'unpaused')
+        return write('info', fact, 'unpaused')
       case 'group-stopped':
         return write('error', fact, 'group stopped')
       case 'consumer-crashed':

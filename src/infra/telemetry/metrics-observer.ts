@@ -32,19 +32,22 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
   const knownTypes = new Set(options.types)
   const reason = bounded()
   const running = new Map<string, { readonly group: string; readonly channel: string }>()
-  const pausedFor = new Map<string, string>()
+  const pausedFor = new Map<string, Set<string>>()
   const owned = new Map<string, Set<number>>()
 
-  function unpause(group: string): void {
-    const old = pausedFor.get(group)
-    if (old !== undefined) metrics.paused.remove({ group, reason: old })
-    pausedFor.delete(group)
+  function pause(group: string, why: string): void {
+    pausedFor.set(group, (pausedFor.get(group) ?? new Set()).add(why))
+    metrics.paused.set({ group, reason: why }, 1)
   }
 
-  function pause(group: string, why: string): void {
-    unpause(group)
-    pausedFor.set(group, why)
-    metrics.paused.set({ group, reason: why }, 1)
+  function unpause(group: string, why: string): void {
+    if (pausedFor.get(group)?.delete(why) === true) metrics.paused.remove({ group, reason: why })
+  }
+
+  /** A group that has ended is not paused for anything else any more. */
+  function stop(group: string): void {
+    for (const why of pausedFor.get(group) ?? []) unpause(group, why)
+    pause(group, 'stopped')
   }
 
   function ended(intentId: string): void {
@@ -89,6 +92,8 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
         return deadLetters(fact.group, fact.reason).inc(1)
       case 'row-moved':
         return metrics.rowMoves.inc({ group: fact.group, meaning: fact.meaning })
+      case 'recovered':
+        return metrics.recovered.inc({ group: fact.group }, fact.events)
       case 'committed': {
         const partitions = owned.get(fact.group) ?? new Set()
         owned.set(fact.group, partitions)
@@ -103,9 +108,9 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
       case 'paused':
         return pause(fact.group, reason(fact.reason))
       case 'unpaused':
-        return unpause(fact.group)
+        return unpause(fact.group, reason(fact.reason))
       case 'group-stopped':
-        return pause(fact.group, 'stopped')
+        return stop(fact.group)
       case 'consumer-crashed':
         return metrics.consumerCrashes.inc({ group: fact.group })
       case 'started':
@@ -141,6 +146,7 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
       case 'template-unknown-variable':
         return metrics.unknownVariables.inc(1)
       case 'fetched':
+      case 'offset-overruled':
       case 'waiting':
       case 'resumed':
       case 'client-log':

@@ -45,6 +45,7 @@ export function createMetrics(build: { readonly version: string }) {
     consumerCrashes: counter('consumer_crashes_total', 'Times that a group had to be rebuilt after a crash of its client.', ['group']),
     handlerEscapes: counter('handler_escapes_total', 'Batches whose handling threw, which is a fault of this program.', ['group']),
     rowMoves: counter('row_moves_total', 'Times that a progress row was not where this process left it.', ['group', 'meaning']),
+    recovered: counter('recovered_total', 'Events accepted again because the database had lost them.', ['group']),
     deadLetters: counter('dead_letters_total', 'Records put on the dead-letter topic.', ['group', 'reason']),
     paused: gauge('paused', '1 while the group does not fetch, by reason.', ['group', 'reason']),
     dependencyUp: gauge('dependency_up', '1 while the dependency answers, 0 while it does not.', ['dependency']),

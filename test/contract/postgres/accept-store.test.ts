@@ -361,7 +361,7 @@ function hash(text: string): Uint8Array {
 }
 
 function chunk(change: Partial<Chunk> & { next: bigint }): Chunk {
-  return { group, topic: 'topic', partition: 0, expected: 0n, events: [], passed: [], handOver: null, ...change }
+  return { group, topic: 'topic', partition: 0, expected: 0n, recoverBelow: 0n, events: [], passed: [], handOver: null, ...change }
 }
 
 function endings(result: AcceptResult): unknown {

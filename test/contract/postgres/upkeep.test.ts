@@ -212,6 +212,7 @@ test('an event that is accepted again while its outcome is being deleted has no 
     partition: 0,
     expected,
     next: expected + 1n,
+    recoverBelow: 0n,
     events: [
       {
         offset: expected,

@@ -32,7 +32,7 @@ function chunkOf(next: number, events: readonly ReadEvent[], faults: readonly Fa
 }
 
 const never = new AbortController().signal
-const place = { partition: 0, expected: 0n, signal: never }
+const place = { partition: 0, expected: 0n, recoverBelow: 0n, signal: never }
 const holds = (chunk: Chunk, poison: ReadEvent) => chunk.events.some(({ eventId }) => eventId === poison.accepted.eventId)
 const dataException = new SqlError('invalid input', { state: '22P02' })
 const lostConnection = new SqlError('connection terminated', {})
@@ -172,7 +172,7 @@ describe('an id that is on record for another event', () => {
     expect(await acceptChunk(acceptor, place, chunkOf(4, [first, event(1), event(2, { n: 77, id }), event(3)]))).toMatchObject({
       intents: 3,
     })
-    const end = await acceptChunk(acceptor, { ...place, expected: 4n }, chunkOf(6, [event(4, { n: 88, id }), event(5)]))
+    const end = await acceptChunk(acceptor, { ...place, expected: 4n, recoverBelow: 0n }, chunkOf(6, [event(4, { n: 88, id }), event(5)]))
     expect(end).toHaveProperty(
       'endings',
       new Map([
@@ -194,7 +194,7 @@ describe('an id that is on record for another event', () => {
     await acceptChunk(acceptor, place, chunkOf(1, [event(0)]))
     let tries = 0
     store.refuses = (chunk) => (chunk.events.length > 0 && ++tries === 1 ? dataException : null)
-    await acceptChunk(acceptor, { ...place, expected: 1n }, chunkOf(2, [event(1, { n: 99, id })]))
+    await acceptChunk(acceptor, { ...place, expected: 1n, recoverBelow: 0n }, chunkOf(2, [event(1, { n: 99, id })]))
     expect(letters.map(({ reason }) => reason)).toEqual(['id-conflict'])
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { watchPressure } from '../../../src/worker/backpressure.ts'
+import { createBrake } from '../../../src/worker/brake.ts'
 import type { Fact } from '../../../src/worker/fact.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 
@@ -11,7 +12,6 @@ async function watch(answers: readonly (string | Error | null)[]) {
   const ending = new AbortController()
   const clock = createJumpingClock()
   await watchPressure({
-    group: 'test-workers',
     pressure: async (paused) => {
       const answer = answers[asked.length] ?? null
       asked.push(paused)
@@ -19,9 +19,10 @@ async function watch(answers: readonly (string | Error | null)[]) {
       if (answer instanceof Error) throw answer
       return answer
     },
-    source: { pause: () => calls.push('pause'), resume: () => calls.push('resume') },
+    brake: createBrake('test-workers', { pause: () => calls.push('pause'), resume: () => calls.push('resume') }, (fact) =>
+      facts.push(fact),
+    ),
     clock,
-    observe: (fact) => facts.push(fact),
     signal: ending.signal,
     intervalMs: 1_000,
   })
@@ -47,13 +48,10 @@ describe('backpressure', () => {
 
   it('ends with its signal, without another look', async () => {
     const ended = AbortSignal.abort()
-    const source = { pause: () => expect.unreachable(), resume: () => expect.unreachable() }
     await watchPressure({
-      group: 'g',
       pressure: async () => expect.unreachable(),
-      source,
+      brake: { hold: () => expect.unreachable(), release: () => expect.unreachable() },
       clock: createJumpingClock(),
-      observe: () => undefined,
       signal: ended,
       intervalMs: 1,
     })

@@ -4,7 +4,7 @@ import { MemoryAcceptStore } from '../../support/memory-accept-store.ts'
 
 function progressOf(partition: number, row: bigint, position: bigint, change: Partial<PartitionProgress> = {}): PartitionProgress {
   const assignment = { epoch: 1, topic: 'domain-events', partitions: [0, 1, 2], signal: new AbortController().signal }
-  return { assignment, partition, exemptBelow: 0n, row, position, seek: false, busy: null, ...change }
+  return { assignment, partition, exemptBelow: 0n, recoverBelow: 0n, row, position, seek: false, busy: null, ...change }
 }
 
 function storeOf(...rows: readonly bigint[]): MemoryAcceptStore {
@@ -13,6 +13,7 @@ function storeOf(...rows: readonly bigint[]): MemoryAcceptStore {
   return store
 }
 
+const nothing = { written: [], elsewhere: new Map() }
 const advance = (store: MemoryAcceptStore, partitions: readonly PartitionProgress[]) =>
   advanceSkips(store, 'test-workers', 'domain-events', partitions)
 
@@ -20,21 +21,21 @@ describe('rows of skipped records', () => {
   it('are written together for every partition that moved', async () => {
     const store = storeOf(0n, 5n, 9n)
     const partitions = [progressOf(0, 0n, 4n), progressOf(1, 5n, 5n), progressOf(2, 9n, 20n)]
-    expect((await advance(store, partitions)).map(({ partition }) => partition)).toEqual([0, 2])
+    expect((await advance(store, partitions)).written.map(({ partition }) => partition)).toEqual([0, 2])
     expect([...store.rows.values()].map(({ next }) => next)).toEqual([4n, 5n, 20n])
     expect(partitions.map(({ row }) => row)).toEqual([4n, 5n, 20n])
     expect(partitions.every(({ busy }) => busy === null)).toBe(true)
-    expect(await advance(store, partitions)).toEqual([])
+    expect(await advance(store, partitions)).toEqual(nothing)
   })
 
   it('of a busy partition come later, and it is still known to be behind', async () => {
     const store = storeOf(0n, 0n)
     const busy = progressOf(0, 0n, 4n, { busy: Promise.resolve() })
-    expect(await advance(store, [busy, progressOf(1, 0n, 3n)])).toHaveLength(1)
+    expect((await advance(store, [busy, progressOf(1, 0n, 3n)])).written).toHaveLength(1)
     expect(busy.row).toBe(0n)
     expect(isBehind(busy)).toBe(true)
     busy.busy = null
-    expect(await advance(store, [busy])).toEqual([busy])
+    expect((await advance(store, [busy])).written).toEqual([busy])
     expect(isBehind(busy)).toBe(false)
   })
 
@@ -54,20 +55,21 @@ describe('rows of skipped records', () => {
   it('of an ended assignment are the next owner’s', async () => {
     const store = storeOf(0n)
     const assignment = { epoch: 1, topic: 'domain-events', partitions: [0], signal: AbortSignal.abort() }
-    expect(await advance(store, [progressOf(0, 0n, 4n, { assignment })])).toEqual([])
+    expect(await advance(store, [progressOf(0, 0n, 4n, { assignment })])).toEqual(nothing)
     expect(store.rows.get(0)?.next).toBe(0n)
   })
 
-  it.each([
-    ['another owner got ahead', 9n, true],
-    ['the database went back', 2n, true],
-    ['our own write got through after all', 7n, false],
-  ])('that are elsewhere are right: %s', async (_, found, seek) => {
-    const store = storeOf(found)
-    const progress = progressOf(0, 5n, 7n)
-    expect(await advance(store, [progress])).toEqual([])
-    expect(progress).toMatchObject({ row: found, position: found, seek, busy: null })
-    expect(store.rows.get(0)?.next).toBe(found)
+  it('that are elsewhere, or gone, are told', async () => {
+    const store = storeOf(9n, 2n)
+    const partitions = [progressOf(0, 5n, 7n), progressOf(1, 5n, 7n), progressOf(2, 5n, 7n)]
+    const { written, elsewhere } = await advance(store, partitions)
+    expect(written).toEqual([])
+    expect([...elsewhere].map(([{ partition }, row]) => [partition, row])).toEqual([
+      [0, 9n],
+      [1, 2n],
+      [2, null],
+    ])
+    expect(partitions.every(({ row, busy }) => row === 5n && busy === null)).toBe(true)
   })
 
   it('that cannot be written are still behind, and the partition is free', async () => {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Consumer } from '../../../src/worker/consumer.ts'
+import type { EqualFailures } from '../../../src/worker/equal-failures.ts'
 import { readChunks, type ChunkReader } from '../../../src/worker/read-chunks.ts'
 import type { LogRecord } from '../../../src/worker/record-source.ts'
 import { createTypeFilter } from '../../../src/worker/type-filter.ts'
@@ -22,8 +23,10 @@ function readerOf(change: Partial<ChunkReader> = {}): ChunkReader {
 }
 
 const all = (reader: ChunkReader, records: readonly LogRecord[], end: bigint, exemptBelow = 0n) => [
-  ...readChunks(reader, records, end, exemptBelow),
+  ...readChunks(reader, { partition: 0, records, end, exemptBelow, failures: tolerant }),
 ]
+/** Never has enough of failures. */
+const tolerant: EqualFailures = { count: () => undefined, reason: null }
 const signedUp = (offset: number) => recordOfEvent(offset, sampleEvent('user.signed_up', offset))
 const skipped = (offset: number) => recordOfEvent(offset, sampleEvent('user.verified', offset))
 
@@ -52,7 +55,13 @@ describe('reading', () => {
   it('is lazy: what is not asked for is not read', () => {
     let decided = 0
     const counting = { ...consumer, accept: () => ((decided += 1), []) }
-    const chunks = readChunks(readerOf({ consumer: counting, chunkEvents: 1 }), [signedUp(0), signedUp(1)], 2n, 0n)
+    const chunks = readChunks(readerOf({ consumer: counting, chunkEvents: 1 }), {
+      partition: 0,
+      records: [signedUp(0), signedUp(1)],
+      end: 2n,
+      exemptBelow: 0n,
+      failures: tolerant,
+    })
     chunks.next()
     expect(decided).toBe(1)
   })

@@ -1,13 +1,13 @@
 import type { Consumer } from '../../../src/worker/consumer.ts'
 import type { Fact } from '../../../src/worker/fact.ts'
-import type { LogAdmin, PartitionRange } from '../../../src/worker/log-admin.ts'
+import type { CommittedOffset, LogAdmin, PartitionRange } from '../../../src/worker/log-admin.ts'
 import { createTypeFilter } from '../../../src/worker/type-filter.ts'
 import { createWorker, type GroupWorker, type WorkerSettings } from '../../../src/worker/worker.ts'
 import { createAcceptorScene, type AcceptorScene } from '../../support/acceptor.ts'
 import { createHeldClock, type HeldClock } from '../../support/held-clock.ts'
 import { MemorySource } from '../../support/memory-source.ts'
 
-const consumer: Consumer = {
+const verifying: Consumer = {
   name: 'test-workers',
   types: ['user.verified'],
   accept: (event) => [{ kind: 'mail', version: 1, channel: 'email', key: `mail:${event.id}`, campaignId: event.campaign_id, data: {} }],
@@ -24,9 +24,10 @@ export interface WorkerScene extends AcceptorScene {
 
 /** A group on a log and a store in memory, both with partitions 0 and 1, empty unless `ranges` says otherwise. */
 export function createWorkerScene(
-  change: Partial<Pick<WorkerSettings, 'pressure' | 'startFrom' | 'reportEveryMs'>> & {
+  change: Partial<Pick<WorkerSettings, 'pressure' | 'startFrom' | 'reportEveryMs' | 'equalFailures'>> & {
     readonly ranges?: Record<number, PartitionRange>
-    readonly committed?: ReadonlyMap<number, bigint>
+    readonly committed?: ReadonlyMap<number, CommittedOffset>
+    readonly consumer?: Consumer
   } = {},
 ): WorkerScene {
   const clock = createHeldClock()
@@ -36,8 +37,8 @@ export function createWorkerScene(
   const ranges = change.ranges ?? { 0: { low: 0n, high: 0n }, 1: { low: 0n, high: 0n } }
   const worker = createWorker({
     reader: {
-      consumer,
-      filter: createTypeFilter(consumer.types),
+      consumer: change.consumer ?? verifying,
+      filter: createTypeFilter(verifying.types),
       maxEventBytes: 100_000,
       chunkEvents: 2,
       chunkBytes: 100_000,
@@ -49,6 +50,7 @@ export function createWorkerScene(
     pressure: change.pressure ?? (async () => null),
     startFrom: change.startFrom ?? null,
     reportEveryMs: change.reportEveryMs ?? 60_000,
+    ...(change.equalFailures === undefined ? {} : { equalFailures: change.equalFailures }),
   })
   return {
     ...scene,
@@ -61,7 +63,7 @@ export function createWorkerScene(
 
 const unused = () => Promise.reject(new Error('not what a worker asks'))
 
-function adminOf(ranges: ReadonlyMap<number, PartitionRange>, committed: ReadonlyMap<number, bigint>): LogAdmin {
+function adminOf(ranges: ReadonlyMap<number, PartitionRange>, committed: ReadonlyMap<number, CommittedOffset>): LogAdmin {
   return {
     connect: unused,
     topics: unused,
@@ -73,6 +75,7 @@ function adminOf(ranges: ReadonlyMap<number, PartitionRange>, committed: Readonl
     disconnect: unused,
     ranges: async () => ranges,
     offsetsAt: async () => new Map([...ranges.keys()].map((partition) => [partition, 3n])),
-    committed: async () => committed,
+    committed: unused,
+    commits: async () => committed,
   }
 }

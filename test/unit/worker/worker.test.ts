@@ -22,6 +22,9 @@ function sceneOf(...change: Parameters<typeof createWorkerScene>): WorkerScene {
   return scene
 }
 
+/** A log that holds records, for positions that are read more than once. */
+const filled = { ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } }, startFrom: 'earliest' } as const
+
 /** The same, started and with both partitions assigned. */
 async function runningScene(...change: Parameters<typeof createWorkerScene>): Promise<WorkerScene> {
   const scene = sceneOf(...change)
@@ -211,15 +214,74 @@ describe('a row that is not where it was left', () => {
     expect(store.outcomes.size).toBe(1)
   })
 
-  it('back means that the database forgot: what it forgot is accepted again', async () => {
-    const { source, store, told } = await runningScene()
+  it('back means that the database forgot: all are placed anew, and what it forgot is accepted again, marked', async () => {
+    const { source, store, told } = await runningScene(filled)
     await source.batch(0, [ours(0), ours(1), ours(2)], 3)
+    await source.batch(1, [ours(0, 10)], 1)
     store.put(0, 1n)
+    store.put(1, 0n)
     store.outcomes.clear()
-    expect(await source.batch(0, [ours(3)], 4)).toBe(1n)
-    expect(told('row-moved')).toMatchObject([{ expected: 3n, row: 1n, meaning: 'database-behind-kafka' }])
+    await source.batch(0, [ours(3)], 4)
+    await soon(() => expect(source.placed).toEqual([{ 0: 1n, 1: 0n }]))
+    expect(told('row-moved')).toMatchObject([
+      { partition: 0, expected: 3n, row: 1n, meaning: 'database-behind-kafka' },
+      { partition: 1, expected: 1n, row: 0n, meaning: 'database-behind-kafka' },
+    ])
+    store.tried.length = 0
     expect(await source.batch(0, [ours(1), ours(2), ours(3)], 4)).toBe(4n)
     expect(store.outcomes.size).toBe(3)
+    expect(store.tried.map(({ recoverBelow }) => recoverBelow)).toEqual([3n, 3n])
+    expect(told('recovered')).toMatchObject([{ partition: 0, events: 2, next: 3n, below: 3n }])
+  })
+
+  it('back is seen without a record when the database is asked again, and only then', async () => {
+    const { source, store, told, worker } = await runningScene(filled)
+    await source.batch(0, [ours(0), ours(1)], 2)
+    await worker.recheckProgress()
+    expect(source.calls).not.toContain('replace')
+    store.put(0, 1n)
+    await worker.recheckProgress()
+    await soon(() => expect(source.placed).toEqual([{ 0: 1n, 1: 0n }]))
+    expect(told('row-moved')).toMatchObject([{ partition: 0, expected: 2n, row: 1n }])
+    // Known by now: placing it once more is no second alarm.
+    await source.join(0, 1)
+    expect(told('row-moved')).toHaveLength(1)
+    store.away = new Error('database away')
+    await expect(worker.recheckProgress()).rejects.toThrow('database away')
+  })
+
+  it('back tells Kafka nothing until the row has come to where it was', async () => {
+    const { source, store, worker } = await runningScene(filled)
+    await source.batch(0, [ours(0), ours(1), ours(2), ours(3)], 4)
+    store.put(0, 0n)
+    await worker.recheckProgress()
+    await soon(() => expect(source.placed).toHaveLength(1))
+    await source.batch(0, [ours(0), ours(1)], 2)
+    await worker.stop()
+    expect(source.committed.every((offsets) => offsets[0] === undefined)).toBe(true)
+  })
+
+  it('at a join, below what we have committed, means the same; below what another tool has, that the row decides', async () => {
+    const committed = new Map([
+      [0, { offset: 5n, ours: true }],
+      [1, { offset: 5n, ours: false }],
+    ])
+    const { source, store, told, worker } = sceneOf({ committed, ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } } })
+    store.put(0, 3n)
+    store.put(1, 3n)
+    await worker.start()
+    expect(await source.join(0, 1)).toEqual({ 0: 3n, 1: 3n })
+    expect(told('row-moved')).toMatchObject([{ partition: 0, expected: 5n, row: 3n, meaning: 'database-behind-kafka' }])
+    expect(told('offset-overruled')).toMatchObject([{ partition: 1, committed: 5n, row: 3n }])
+    await source.batch(0, [ours(3), ours(4), ours(5)], 6)
+    await source.batch(1, [ours(3, 10)], 4)
+    expect(store.tried.map(({ partition, recoverBelow }) => [partition, recoverBelow])).toEqual([
+      [0, 5n],
+      [0, 5n],
+      [1, 0n],
+    ])
+    await worker.stop()
+    expect(source.committed).toEqual([{ 0: 6n, 1: 4n }])
   })
 
   it('because the answer of our own commit was lost is where the chunk ends: nothing happens twice', async () => {
@@ -235,15 +297,112 @@ describe('a row that is not where it was left', () => {
   })
 
   it('and gone ends the group, with the way out', async () => {
-    const { source, store, worker, told } = await runningScene()
+    const { source, store, worker, told } = await runningScene(filled)
     store.rows.delete(0)
     await source.batch(0, [ours(0)], 1)
-    expect(worker.status()).toMatchObject({
-      state: 'refused',
-      reason: expect.stringMatching(/progress row of domain-events\/0 is gone.*offsets reset/),
-    })
+    await soon(() => expect(worker.status().state).toBe('refused'))
+    expect(worker.status().reason).toMatch(/has read domain-events\/0 before, but its progress row is gone.*offsets reset/)
     expect(told('row-moved')).toMatchObject([{ row: null, meaning: 'database-behind-kafka' }])
     expect(told('group-stopped')).toHaveLength(1)
+  })
+})
+
+describe('consumer code that fails alike', () => {
+  const rule = { limit: 5, withinMs: 60_000, probeEveryMs: 1_000 }
+  const failingScene = async () => {
+    const broken = { is: true, tries: 0 }
+    const consumer = {
+      name: 'test-workers',
+      types: ['user.verified'] as const,
+      kinds: [],
+      accept: () => {
+        broken.tries++
+        if (broken.is) throw new TypeError('person@example.com')
+        return []
+      },
+    }
+    return { ...(await runningScene({ consumer, equalFailures: rule })), broken }
+  }
+
+  it('pauses its group behind the fifth: what comes after is neither given up nor passed, in any partition', async () => {
+    const { source, store, letters, told, worker } = await failingScene()
+    const open = Promise.withResolvers<void>()
+    store.gate = open.promise
+    // Both partitions at once, so that chunks of one are under way while the other's fail.
+    const both = [
+      source.batch(
+        0,
+        [0, 1, 2, 3].map((n) => ours(n)),
+        4,
+      ),
+      source.batch(
+        1,
+        [0, 1, 2, 3].map((n) => ours(n, n + 10)),
+        4,
+      ),
+    ]
+    open.resolve()
+    const [first = 0n, second = 0n] = await Promise.all(both)
+    expect(letters).toHaveLength(5)
+    expect(first + second).toBe(5n)
+    expect([store.rows.get(0)?.next, store.rows.get(1)?.next]).toEqual([first, second])
+    expect(told('paused')).toMatchObject([{ reason: 'equal-failures', detail: expect.stringMatching(/TypeError at src.*mended.*restart/) }])
+    expect(source.calls).toEqual(['start', 'pause'])
+    expect(worker.status()).toMatchObject({ state: 'waiting', reason: told('paused')[0]?.detail, partitions: [0, 1] })
+    // A batch that was fetched before the pause is left where it is.
+    expect(await source.batch(0, [ours(Number(first))], 9)).toBe(first)
+    expect(letters).toHaveLength(5)
+  })
+
+  it('goes on when a probe of the very event succeeds, and not before', async () => {
+    const { source, letters, told, worker, clock, broken } = await failingScene()
+    await source.batch(
+      0,
+      [0, 1, 2, 3, 4].map((n) => ours(n)),
+      5,
+    )
+    expect(letters).toHaveLength(5)
+    const tries = broken.tries
+    await soon(() => expect(clock.sleeping).toContain(1_000))
+    clock.pass(1_000)
+    await soon(() => expect(broken.tries).toBe(tries + 1))
+    expect(worker.status().state).toBe('waiting')
+    broken.is = false
+    await soon(() => expect(clock.sleeping.filter((ms) => ms === 1_000).length).toBeGreaterThan(1))
+    clock.pass(1_000)
+    await soon(() => expect(told('unpaused')).toMatchObject([{ reason: 'equal-failures' }]))
+    expect(source.calls.at(-1)).toBe('resume')
+    expect(worker.status()).toEqual({ state: 'running', reason: null, partitions: [0, 1] })
+    expect(await source.batch(0, [ours(5)], 6)).toBe(6n)
+  })
+
+  it('gives nothing up while nothing could be accepted either', async () => {
+    const { source, store, letters, clock } = await failingScene()
+    store.refuses = () => new SqlError('away', {})
+    const handling = source.batch(0, [ours(0)], 1)
+    await soon(() => expect(clock.sleeping.length).toBeGreaterThan(1))
+    expect(letters).toEqual([])
+    store.refuses = () => null
+    clock.pass(5_000)
+    expect(await handling).toBe(1n)
+    expect(letters).toMatchObject([{ reason: 'consumer-error', attempts: 2 }])
+  })
+})
+
+describe('what a group waits for', () => {
+  it('is told as long as one of its partitions waits, and forgotten with the assignment', async () => {
+    const { source, store, clock, worker } = await runningScene(filled)
+    store.refuses = () => new SqlError('away', {})
+    const handling = [source.batch(0, [ours(0)], 1), source.batch(1, [ours(0, 10)], 1)]
+    await soon(() => expect(clock.sleeping.length).toBe(3))
+    store.refuses = (chunk) => (chunk.partition === 0 ? null : new SqlError('away', {}))
+    clock.pass(200)
+    await handling[0]
+    await soon(() => expect(clock.sleeping.length).toBe(2))
+    expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'database: SQLSTATE none' })
+    await source.join(1)
+    await handling[1]
+    expect(worker.status()).toEqual({ state: 'running', reason: null, partitions: [1] })
   })
 })
 

@@ -123,17 +123,21 @@ describe('counting facts', () => {
 
   it('shows a pause by its reason only as long as it lasts', async () => {
     const { observe, line } = setUp()
-    observe({ is: 'paused', group, reason: 'backpressure' })
-    expect(await line('kafka_worker_paused{')).toEqual([`kafka_worker_paused{group="${group}",reason="backpressure"} 1`])
-    observe({ is: 'paused', group, reason: 'leaderboard-behind' })
-    expect(await line('kafka_worker_paused{')).toEqual([`kafka_worker_paused{group="${group}",reason="leaderboard-behind"} 1`])
-    observe({ is: 'unpaused', group })
-    expect(await line('kafka_worker_paused{')).toEqual([])
+    const paused = (reason: string) => `kafka_worker_paused{group="${group}",reason="${reason}"} 1`
+    observe({ is: 'paused', group, reason: 'backpressure', detail: null })
+    expect(await line('kafka_worker_paused{')).toEqual([paused('backpressure')])
+    observe({ is: 'paused', group, reason: 'equal-failures', detail: 'mend it' })
+    observe({ is: 'unpaused', group: 'another', reason: 'backpressure' })
+    expect(await line('kafka_worker_paused{')).toEqual([paused('backpressure'), paused('equal-failures')])
+    observe({ is: 'unpaused', group, reason: 'backpressure' })
+    expect(await line('kafka_worker_paused{')).toEqual([paused('equal-failures')])
+    observe({ is: 'group-stopped', group, reason: 'a sentence' })
+    expect(await line('kafka_worker_paused{')).toEqual([paused('stopped')])
   })
 
   it('bounds reasons, whatever they say', async () => {
     const { observe, line } = setUp()
-    for (let count = 0; count < 500; count++) observe({ is: 'paused', group: `group-${count}`, reason: `reason ${count}` })
+    for (let count = 0; count < 500; count++) observe({ is: 'paused', group: `group-${count}`, reason: `reason ${count}`, detail: null })
     const reasons = new Set((await line('kafka_worker_paused{')).map((line) => /reason="([^"]*)"/.exec(line)?.[1]))
     expect(reasons.size).toBe(51)
   })
