@@ -1,0 +1,34 @@
+# The daemon and workerctl on Node alone: no shell, no curl and no npm is needed to run them. docs/deployment.md has the commands.
+# Node's version is that of .node-version. Whoever builds for production puts the digest behind the tag: NODE_IMAGE=node:...@sha256:...
+ARG NODE_IMAGE=node:24.21.0-bookworm-slim
+
+FROM ${NODE_IMAGE} AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# No package that runs in production has an install script; the compiled codecs come as packages of their own.
+RUN ["npm", "ci", "--omit=dev", "--ignore-scripts"]
+
+FROM ${NODE_IMAGE}
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="kafka-worker" \
+      org.opencontainers.image.description="The event side of a referral and waitlist platform: mails, leaderboards, rewards." \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.revision="${REVISION}"
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=packages /app/node_modules ./node_modules
+# Readable by everybody and writable by nobody, whatever umask the clone was made under.
+COPY --chmod=0555 package.json LICENSE ./
+COPY --chmod=0555 cmd/kafka-worker ./cmd/kafka-worker
+COPY --chmod=0555 cmd/workerctl ./cmd/workerctl
+COPY --chmod=0555 config/*.ts ./config/
+COPY --chmod=0555 src ./src
+# By number, so that runAsNonRoot can be checked without the image's /etc/passwd.
+USER 10001:10001
+EXPOSE 9090
+STOPSIGNAL SIGTERM
+# Liveness: whoever acts on it restarts the container, and no restart brings a database back.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=90s --retries=3 CMD ["node", "cmd/kafka-worker/main.ts", "healthcheck", "--live"]
+# What npm start runs; node is process 1 and gets the signals itself.
+ENTRYPOINT ["node", "--max-semi-space-size=12", "--max-old-space-size=512", "cmd/kafka-worker/main.ts"]
