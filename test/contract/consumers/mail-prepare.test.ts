@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createMailKind } from '../../../src/consumers/email/mail-kind.ts'
+import { everythingGoes, type MailRules } from '../../../src/consumers/mail-rules.ts'
+import type { MailType } from '../../../src/delivery/email/mail-template.ts'
+import type { Intent } from '../../../src/delivery/intent.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { sampleIntent } from '../../support/sample-intent.ts'
+import { insert, rewardIntent, rewardKinds, tellStory, type Story } from './reward-story.ts'
+
+let database: MigratedDatabase
+beforeAll(async () => {
+  database = await migratedDatabase()
+})
+afterAll(() => database.close())
+
+const types = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone'] as const
+type OwnMail = Exclude<MailType, 'reward_delivery'>
+
+/** Whatever the mail is about exists, unless the story says otherwise. */
+async function look(story: Story, type: OwnMail, rules: Partial<MailRules> = {}, change: Partial<Intent> = {}) {
+  const kind = createMailKind({
+    missingRowWaitMs: 300_000,
+    pausedRecheckMs: 60_000,
+    positionMailMaxWaitMs: 0,
+    referralLinkTemplate: null,
+    rules: { ...everythingGoes, ...rules },
+  })
+  const data = { type, referral_id: await referralOf(story), user_reward_id: story.userRewardId }
+  return kind.prepare(sampleIntent({ campaignId: story.campaignId, userId: story.userId, data, ...change }), database.sql)
+}
+
+const referrals = new Map<string, string>()
+async function referralOf({ campaignId, userId }: Story): Promise<string> {
+  const known = referrals.get(userId)
+  if (known !== undefined) return known
+  const friend = { campaign_id: campaignId, email: `friend-${userId}@example.org`, referral_code: `friend-${userId}`, status: 'verified' }
+  const friendId = await insert(database.sql, 'waitlist_users', { ...friend, position: 9, original_position: 9 })
+  const referral = { campaign_id: campaignId, referrer_id: userId, referred_id: friendId, status: 'verified' }
+  const id = await insert(database.sql, 'referrals', referral)
+  referrals.set(userId, id)
+  return id
+}
+
+async function suppress(story: Story, reason: string, accountId = story.accountId, column = 'email'): Promise<void> {
+  await database.sql.query(
+    `INSERT INTO worker.suppressions (account_id, address_hash, reason)
+     SELECT $1, worker.address_hash(upper(${column})), $2 FROM waitlist_users WHERE id = $3`,
+    [accountId, reason, story.userId],
+  )
+}
+
+describe.each(types)('a %s mail', (type) => {
+  it.each([
+    ['person-deleted', `UPDATE waitlist_users SET deleted_at = now() WHERE id = $1`, 'userId'],
+    ['person-blocked', `UPDATE waitlist_users SET status = 'blocked' WHERE id = $1`, 'userId'],
+    ['person-removed', `UPDATE waitlist_users SET status = 'removed' WHERE id = $1`, 'userId'],
+    ['campaign-draft', `UPDATE campaigns SET status = 'draft' WHERE id = $1`, 'campaignId'],
+    ['campaign-deleted', `UPDATE campaigns SET deleted_at = now() WHERE id = $1`, 'campaignId'],
+    ['account-suspended', `UPDATE accounts SET status = 'suspended' WHERE id = $1`, 'accountId'],
+    ['account-canceled', `UPDATE accounts SET status = 'canceled' WHERE id = $1`, 'accountId'],
+  ] as const)('is skipped as %s', async (reason, change, id) => {
+    const story = await tellStory(database.sql)
+    expect(await look(story, type)).toMatchObject({ is: 'message' })
+    await database.sql.query(change, [story[id]])
+    expect(await look(story, type)).toEqual({ is: 'skip', reason })
+  })
+
+  it('waits while the campaign is paused and goes when it is completed', async () => {
+    const story = await tellStory(database.sql)
+    await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
+    expect(await look(story, type)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 60_000 })
+    await database.sql.query(`UPDATE campaigns SET status = 'completed' WHERE id = $1`, [story.campaignId])
+    expect(await look(story, type)).toMatchObject({ is: 'message' })
+  })
+
+  it('waits for a row that is not there, and not for ever', async () => {
+    const story = await tellStory(database.sql)
+    const absent = { userId: story.campaignId }
+    expect(await look(story, type, {}, absent)).toEqual({ is: 'wait', reason: 'awaiting-row', afterMs: 1_000 })
+    const long = { ...absent, reason: 'awaiting-row', waitingSince: new Date(0) }
+    expect(await look(story, type, {}, long)).toEqual({ is: 'skip', reason: 'not-found' })
+  })
+
+  it('is skipped when its address bounced, or unsubscribed and it is no answer to anything', async () => {
+    const story = await tellStory(database.sql)
+    await suppress(story, 'bounced', story.campaignId)
+    expect(await look(story, type)).toMatchObject({ is: 'message' })
+    await suppress(story, 'unsubscribed')
+    const unasked = type === 'position_update' || type === 'milestone'
+    expect(await look(story, type)).toMatchObject(unasked ? { is: 'skip', reason: 'suppressed-unsubscribed' } : { is: 'message' })
+    await suppress(story, 'bounced')
+    expect(await look(story, type)).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+    await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
+    expect(await look(story, type)).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+  })
+
+  it('is skipped when the event was old already, or the address is not allowed here', async () => {
+    const story = await tellStory(database.sql)
+    const old = { eventAt: new Date(1_000), createdAt: new Date(3_001) }
+    expect(await look(story, type, { maxEventAgeMs: 2_000 }, old)).toEqual({ is: 'skip', reason: 'stale' })
+    expect(await look(story, type, { maxEventAgeMs: 2_000 }, { ...old, class: 'broadcast' })).toMatchObject({ is: 'message' })
+    expect(await look(story, type, { isAllowed: () => false })).toEqual({ is: 'skip', reason: 'not-allowed' })
+  })
+
+  it('carries the way out when it is one that nobody waits for', async () => {
+    const story = await tellStory(database.sql)
+    const link = ({ userId, campaignId }: { userId: string; campaignId: string }) => `https://example.com/${campaignId}/${userId}`
+    const url = type === 'position_update' || type === 'milestone' ? `https://example.com/${story.campaignId}/${story.userId}` : null
+    const prepared = await look(story, type, { unsubscribeLink: link })
+    expect(prepared).toMatchObject({ message: { unsubscribeUrl: url, values: { unsubscribe_link: url } } })
+  })
+})
+
+describe('a mail that was handed over before', () => {
+  const frozen = { envelope: { to: 'old@xn--bcher-kva.example', address: 'old@b\u00fccher.example' }, body: Buffer.from('mail') }
+
+  it('is judged by the address that it goes to, not by the one that the row has now', async () => {
+    const story = await tellStory(database.sql)
+    await suppress(story, 'bounced')
+    expect(await look(story, 'welcome', {}, { frozen })).toMatchObject({ message: { to: { address: 'old@b\u00fccher.example' } } })
+    await suppress(story, 'bounced', story.accountId, `'old@b\u00fccher.example'::text || left(email, 0)`)
+    expect(await look(story, 'welcome', {}, { frozen })).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+  })
+})
+
+describe('a reward', () => {
+  const bounced = async (method: 'email' | 'webhook') => {
+    const story = await tellStory(database.sql, { method })
+    await suppress(story, 'unsubscribed')
+    await suppress(story, 'bounced')
+    return story
+  }
+
+  it('by mail is not sent to an address that bounced, and is one that unsubscribing does not end', async () => {
+    const kinds = rewardKinds()
+    const story = await tellStory(database.sql)
+    await suppress(story, 'unsubscribed')
+    expect(await kinds.email.prepare(rewardIntent(story.userRewardId), database.sql)).toMatchObject({ is: 'message' })
+    await suppress(story, 'bounced')
+    expect(await kinds.email.prepare(rewardIntent(story.userRewardId), database.sql)).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+  })
+
+  it('by webhook needs no address', async () => {
+    const story = await bounced('webhook')
+    const kinds = rewardKinds({ rules: { ...everythingGoes, isAllowed: () => false } })
+    const prepared = await kinds.webhook.prepare(rewardIntent(story.userRewardId), database.sql)
+    expect(prepared).toEqual({ is: 'dead', reason: 'no-endpoint' })
+  })
+
+  it('of an old event is not delivered, but still left to the human who has it on his list', async () => {
+    const kinds = rewardKinds({ rules: { ...everythingGoes, maxEventAgeMs: 1_000 } })
+    const old = { eventAt: new Date(0), createdAt: new Date(1_001) }
+    const reasonOf = async (method: 'email' | 'webhook' | 'manual') => {
+      const { userRewardId } = await tellStory(database.sql, { method })
+      return kinds.webhook.prepare(rewardIntent(userRewardId, old), database.sql)
+    }
+    expect(await reasonOf('email')).toEqual({ is: 'skip', reason: 'stale' })
+    expect(await reasonOf('webhook')).toEqual({ is: 'skip', reason: 'stale' })
+    expect(await reasonOf('manual')).toEqual({ is: 'skip', reason: 'manual' })
+    const missing = rewardIntent('00000000-0000-4000-8000-00000000dead', old)
+    expect(await kinds.webhook.prepare(missing, database.sql)).toEqual({ is: 'skip', reason: 'stale' })
+  })
+})

@@ -1,0 +1,85 @@
+import PostalMime from 'postal-mime'
+import { describe, expect, it } from 'vitest'
+import { unsubscribeLinks } from '../../../src/consumers/unsubscribe-link.ts'
+import { createEmailChannel } from '../../../src/delivery/email/email-channel.ts'
+import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
+import { noRelay } from '../../../src/delivery/email/no-relay.ts'
+import type { TemplateSource } from '../../../src/delivery/email/mail-template.ts'
+import { mimeComposer } from '../../../src/infra/mail/mime-composer.ts'
+import { createTemplateEngine } from '../../../src/infra/mail/template-engine.ts'
+import { sampleIntent } from '../../support/sample-intent.ts'
+
+const channel = createEmailChannel({
+  relay: noRelay,
+  rates: { take: async () => undefined },
+  templates: createTemplateEngine(),
+  mime: mimeComposer,
+  ledger: null,
+  mailFrom: { address: 'news@example.com' },
+  deadlineMs: 1_000,
+  clock: { now: () => 0, sleep: async () => undefined },
+})
+const of = { userId: '00000000-0000-4000-8000-0000000000a1', campaignId: '00000000-0000-4000-8000-0000000000c1' }
+const url = unsubscribeLinks(
+  'https://mail.example.com/lists/unsubscribe?campaign={campaign_id}&user={user_id}&signature={signature}&more=%41',
+  'a secret of some length',
+)(of)
+
+async function mail(type: 'milestone' | 'position_update' | 'welcome', unsubscribeUrl: string | null, template?: TemplateSource) {
+  const message: MailMessage = {
+    ...of,
+    type,
+    to: { address: 'ann@example.org' },
+    from: {},
+    template: template ?? { from: 'built-in', type },
+    templateId: null,
+    values: { first_name: 'Ann', campaign_name: 'Early Birds', milestone: '1000', unsubscribe_link: unsubscribeUrl },
+    branding: {},
+    unsubscribeUrl,
+  }
+  const { body } = await channel.freeze(sampleIntent(), message)
+  const text = Buffer.from(body).toString('latin1')
+  const parsed = await PostalMime.parse(body)
+  return { raw: text, parsed, header: (name: string) => parsed.headers.filter(({ key }) => key === name).map(({ value }) => value) }
+}
+
+describe.each(['milestone', 'position_update'] as const)('a %s mail', (type) => {
+  it('says in its headers, once and unencoded, where one POST ends such mails', async () => {
+    const { raw, header } = await mail(type, url)
+    expect(header('list-unsubscribe')).toEqual([`<${url}>`])
+    expect(header('list-unsubscribe-post')).toEqual(['List-Unsubscribe=One-Click'])
+    // What a program that unfolds and does no more would see.
+    const head = raw.slice(0, raw.indexOf('\r\n\r\n')).replaceAll(/\r\n[ \t]+/g, ' ')
+    expect(head.split('\r\n')).toContain(`List-Unsubscribe: <${url}>`)
+    expect(head.split('\r\n')).toContain('List-Unsubscribe-Post: List-Unsubscribe=One-Click')
+  })
+
+  it('shows the link to its reader, in both parts', async () => {
+    const { parsed } = await mail(type, url)
+    expect(parsed.text).toContain(`Unsubscribe: ${url}`)
+    const hrefs = [...(parsed.html ?? '').matchAll(/href="([^"]+)"[^>]*>Unsubscribe</g)].map(([, href]) => unescaped(href ?? ''))
+    expect(hrefs).toEqual([url])
+  })
+
+  it('says nothing of it where there is no such place', async () => {
+    const { raw } = await mail(type, null)
+    expect(raw).not.toMatch(/unsubscribe/i)
+  })
+})
+
+it('a campaign may put the link where it likes', async () => {
+  const template: TemplateSource = {
+    from: 'campaign',
+    identity: { id: 't', updatedAt: new Date(0) },
+    subject: 'News',
+    html: '<p><a href="{{unsubscribe_link}}">No more</a></p>',
+    text: 'No more: {{unsubscribe_link}}',
+  }
+  const { parsed } = await mail('milestone', url, template)
+  expect(parsed.text?.trim()).toBe(`No more: ${url}`)
+  expect(unescaped(/href="([^"]+)"/.exec(parsed.html ?? '')?.[1] ?? '')).toBe(url)
+})
+
+function unescaped(html: string): string {
+  return html.replaceAll('&#x2F;', '/').replaceAll('&#x3D;', '=').replaceAll('&amp;', '&')
+}

@@ -1,0 +1,123 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { IntentStore, Settlement } from '../../../src/delivery/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { unsubscribe } from '../../../src/infra/postgres/unsubscribe.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { claimOne, insertIntents, request } from './intent-rows.ts'
+import { insertCampaign, insertUser } from './platform-rows.ts'
+
+const ledger = 'email_logs'
+let database: MigratedDatabase
+let store: IntentStore
+let campaignId: string
+let accountId: string
+let userId: string
+beforeAll(async () => {
+  database = await migratedDatabase()
+  store = createIntentStore(database)
+  campaignId = await insertCampaign(database.sql)
+  userId = await insertUser(database.sql, campaignId)
+  const [row] = await database.sql.query<{ account_id: string }>('SELECT account_id FROM campaigns WHERE id = $1', [campaignId])
+  accountId = row?.account_id ?? ''
+})
+afterAll(() => database.close())
+beforeEach(() => database.sql.query('TRUNCATE worker.intents, worker.suppressions, email_logs'))
+
+const hash = (address: string) => createHash('sha256').update(address.toLowerCase()).digest()
+const rows = () =>
+  database.sql.query<{ account_id: string; address_hash: Buffer; reason: string }>(
+    'SELECT account_id, address_hash, reason FROM worker.suppressions ORDER BY address_hash',
+  )
+
+/** A mail to each of these, handed over and ended in one statement. */
+async function handOver(settlement: Settlement, ...to: readonly Record<string, string>[]): Promise<void> {
+  await insertIntents(database.sql, ...to.map(() => ({ key: randomUUID(), campaign_id: campaignId, user_id: userId })))
+  const intents = await store.claim(request())
+  expect(intents).toHaveLength(to.length)
+  const envelope = { from: 'a@example.com', subject: 'S', type: 'welcome', templateId: null, messageId: '<m@example.com>' }
+  await Promise.all(
+    intents.map((intent, index) =>
+      store.start(
+        { intent, state: 'handing_over', leaseMs: 60_000, ledger },
+        { envelope: { ...envelope, ...to[index] }, body: Buffer.from('m') },
+      ),
+    ),
+  )
+  const ends = intents.map((intent) => store.settle(intent, settlement, { ledger, reply: {} }))
+  expect(await Promise.all(ends)).toEqual(intents.map(() => 'settled'))
+}
+
+const refused: Settlement = { is: 'final', state: 'rejected', reason: 'recipient-refused' }
+
+describe('the hash of an address', () => {
+  it('is what any client of the database, and any program, can compute', async () => {
+    expect(await database.sql.query(`SELECT worker.address_hash('Guest@Example.COM') AS hash, worker.address_hash(NULL) AS none`)).toEqual([
+      { hash: hash('guest@example.com'), none: null },
+    ])
+  })
+})
+
+describe('a recipient whom the relay refuses', () => {
+  it('is suppressed for the account with the very statement that ends the mail, once', async () => {
+    await handOver(refused, { to: 'Gone@example.com' })
+    const expected = [{ account_id: accountId, address_hash: hash('gone@example.com'), reason: 'bounced' }]
+    expect(await rows()).toEqual(expected)
+    await handOver(refused, { to: 'gone@example.com' }, { to: 'GONE@example.com' })
+    expect(await rows()).toEqual(expected)
+  })
+
+  it('is suppressed as the platform writes the address, too', async () => {
+    await handOver(refused, { to: 'gone@xn--bcher-kva.example', address: 'gone@b\u00fccher.example' })
+    const hashes = (await rows()).map((row) => row.address_hash.toString('hex'))
+    expect(new Set(hashes)).toEqual(
+      new Set([hash('gone@xn--bcher-kva.example'), hash('gone@b\u00fccher.example')].map((one) => one.toString('hex'))),
+    )
+  })
+
+  it('is not suppressed by a worker that has lost the mail', async () => {
+    await insertIntents(database.sql, { key: 'k', campaign_id: campaignId, user_id: userId })
+    const intent = await claimOne(store)
+    await database.sql.query(`UPDATE worker.intents SET claims = claims + 1`)
+    expect(await store.settle(intent, refused, { ledger, reply: {} })).toBe('lost')
+    expect(await rows()).toEqual([])
+  })
+
+  it.each<Settlement>([
+    { is: 'final', state: 'sent', reason: null },
+    { is: 'final', state: 'rejected', reason: 'message-refused' },
+    { is: 'final', state: 'rejected', reason: 'sender-refused' },
+    { is: 'final', state: 'dead', reason: 'recipient-deferred' },
+    { is: 'later', as: 'retry', reason: 'recipient-deferred', afterMs: 1_000 },
+    { is: 'ambiguous', reason: 'deadline', afterMs: 1_000, hold: false },
+  ])('is another than one of %o', async (settlement) => {
+    await handOver(settlement, { to: 'fine@example.com' })
+    expect(await rows()).toEqual([])
+  })
+})
+
+describe('unsubscribing', () => {
+  it('is recorded once per account and address, beside a bounce', async () => {
+    await handOver(refused, { to: 'guest@example.com' })
+    expect(await unsubscribe(database.sql, { accountId, address: 'Guest@example.com' })).toBe('recorded')
+    expect(await unsubscribe(database.sql, { accountId, address: 'guest@example.com' })).toBe('recorded')
+    expect((await rows()).map(({ reason }) => reason).sort()).toEqual(['bounced', 'unsubscribed'])
+    expect((await rows()).every(({ address_hash }) => address_hash.equals(hash('guest@example.com')))).toBe(true)
+  })
+
+  it('needs an account that exists', async () => {
+    expect(await unsubscribe(database.sql, { accountId: randomUUID(), address: 'guest@example.com' })).toBe('unknown-account')
+    expect(await rows()).toEqual([])
+  })
+})
+
+describe('the look into the suppressions', () => {
+  it('goes by the primary key while the table is empty, when plans are made, and when it is large', async () => {
+    const statement = `SELECT reason FROM worker.suppressions s WHERE s.account_id = $1 AND s.address_hash = worker.address_hash($2)`
+    const planOf = async () => {
+      const plan = await database.sql.query<Record<string, string>>(`EXPLAIN (GENERIC_PLAN) ${statement}`)
+      return plan.map((row) => row['QUERY PLAN']).join('\n')
+    }
+    expect(await planOf()).toMatch(/Index (Only )?Scan using suppressions_pkey|Bitmap Index Scan on suppressions_pkey/)
+  })
+})
