@@ -181,7 +181,11 @@ function shape(values: Values, derived: Derived) {
       /** Undefined: nothing can be written over HTTP. A secret. */
       token: values.HTTP_TOKEN,
     },
-    process: { bootTimeoutMs: values.BOOT_TIMEOUT_MS, shutdownGraceMs: values.SHUTDOWN_GRACE_MS },
+    process: {
+      bootTimeoutMs: values.BOOT_TIMEOUT_MS,
+      shutdownGraceMs: values.SHUTDOWN_GRACE_MS,
+      livenessStallMs: values.LIVENESS_STALL_MS,
+    },
     log: { level: values.LOG_LEVEL },
     warnings: derived.warnings,
   } as const

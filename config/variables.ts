@@ -184,6 +184,11 @@ const process = {
   ),
   HTTP_PORT: withDefault(integer(0, 65_535), '9090', 'Port of the same; 0 takes any free one, and the log says which.'),
   HTTP_TOKEN: optional(secretText, 'Bearer token that POST /suppressions on this port asks for; unset: there is no such path.', 'whole'),
+  LIVENESS_STALL_MS: withDefault(
+    milliseconds(1000),
+    '300000',
+    'Longest that work may stand still beyond its own deadlines, waiting for nothing known, before /livez says no; more than a sick database adds to them.',
+  ),
   BOOT_TIMEOUT_MS: withDefault(milliseconds(0), '60000', 'Longest that the start waits for brokers and database.'),
   SHUTDOWN_GRACE_MS: withDefault(milliseconds(0), '30000', 'Longest that a stop waits for running work; then the exit code is 2.'),
   LOG_LEVEL: withDefault(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info', 'Least level that is logged.'),

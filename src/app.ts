@@ -2,39 +2,44 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Config } from '../config/load.ts'
 import { bootChecks } from './boot.ts'
+import { keepChores } from './chores.ts'
 import { composeChannels } from './compose-channels.ts'
 import { composeConsumers } from './compose-consumers.ts'
 import { blockersOf, composeGroup } from './compose-group.ts'
 import { watchDatabase } from './database-watch.ts'
 import { eventTypes } from './events/catalogue.ts'
-import { liveness, readiness, type HealthFacts } from './health.ts'
+import { createHealth, type HealthFacts } from './health.ts'
 import { startHealthServer, type HealthServer } from './infra/http/health-server.ts'
 import { createSuppressionEndpoint } from './infra/http/suppression-endpoint.ts'
 import { createDeadLetterSink } from './infra/kafka/dead-letter-sink.ts'
 import { createKafkaAdmin } from './infra/kafka/kafka-admin.ts'
 import { createAcceptStore } from './infra/postgres/accept-store.ts'
-import { openDatabase } from './infra/postgres/database.ts'
 import { createIntentStore } from './infra/postgres/intent-store.ts'
 import { createLeaderboard } from './infra/postgres/leaderboard.ts'
 import { checkSchema } from './infra/postgres/schema-check.ts'
-import { upkeep } from './infra/postgres/upkeep.ts'
 import { unsubscribe } from './infra/postgres/unsubscribe.ts'
 import { createLagMonitor, publishLag } from './infra/telemetry/lag.ts'
 import { logFacts } from './infra/telemetry/log-observer.ts'
 import type { Log } from './infra/telemetry/log.ts'
 import { countFacts } from './infra/telemetry/metrics-observer.ts'
 import { createMetrics } from './infra/telemetry/metrics.ts'
-import { jitter } from './std/backoff.ts'
+import { openPools } from './open-pools.ts'
+import { promptSql } from './prompt-sql.ts'
+import { publishDatabase } from './publish-database.ts'
 import { systemClock } from './std/clock.ts'
-import { every } from './std/every.ts'
+import { createStallWatch } from './std/stall-watch.ts'
+import { createTasks } from './tasks.ts'
+import { DATABASE_PROBE, vitalSigns } from './vital-signs.ts'
+import { workReport } from './work-report.ts'
 import { messageOf } from './std/failure.ts'
 import type { Fact, Observe } from './worker/fact.ts'
 
-/** How often the database is asked whether it is there, for readiness; and the lag is measured. Milliseconds. */
+/** How often the database is asked whether it is there, for readiness, and how soon it must answer. Milliseconds. */
 const PROBE_MS = 1_000
+const PROBE_DEADLINE_MS = 5_000
+/** How often it is looked whether all that is under way moves; and the lag is measured. Milliseconds. */
+const LOOK_MS = 1_000
 const LAG_MS = 5_000
-/** A backlog is counted to here and no further. */
-const BACKLOG_LIMIT = 100_000
 
 /** The daemon, put together and not yet started. */
 export interface App {
@@ -48,6 +53,10 @@ export interface App {
   stop(): Promise<void>
   /** Time is up: cuts off what still runs. */
   abort(): void
+  /** Takes no new work, or takes it again: the groups keep their partitions, and what is in hand goes on. */
+  quiet(on: boolean): void
+  /** Logs what every worker is doing. */
+  report(): void
   /** What a stop is waiting for, a line each. */
   blockers(): readonly string[]
   /** Resolves with the cause when a group's client cannot recover by itself. */
@@ -64,10 +73,7 @@ export function createApp(config: Config, log: Log, version: string): App {
     for (const observer of observers) observer(fact)
   }
 
-  const pools = {
-    accept: pool('accept', config.accept.concurrency * config.kafka.groups.length, config.database.statementTimeoutMs),
-    delivery: pool('delivery', config.database.poolSize, Math.max(config.database.statementTimeoutMs, config.leaderboard.deadlineMs)),
-  }
+  const pools = openPools(config, (name, ms) => metrics.databasePoolWait.observe({ pool: name }, ms / 1_000))
   const { sql } = pools.delivery
   const intentStore = createIntentStore(pools.delivery)
   const leaderboard = createLeaderboard(pools.delivery)
@@ -107,20 +113,36 @@ export function createApp(config: Config, log: Log, version: string): App {
     onError: (error) => log.warn({ err: error }, 'lag not measured'),
   })
   publishLag(metrics, lag)
-  metrics.onScrape(publishPools)
-  metrics.onScrape(publishBacklog)
+  metrics.onScrape(() => {
+    metrics.live.set(health.live().ok ? 1 : 0)
+    metrics.ready.set(health.ready().ok ? 1 : 0)
+  })
+  publishDatabase(metrics, {
+    pools,
+    store: createIntentStore(pools.watch),
+    groups: groupIds,
+    isThere: () => database.trouble() === null,
+  })
 
   let phase: 'booting' | 'running' | 'stopping' = 'booting'
-  const database = watchDatabase(sql, observe, () => Promise.all(groups.map(({ worker }) => worker.recheckProgress())))
-  const tasks: Promise<void>[] = []
+  let isQuiet = false
+  const tasks = createTasks({
+    clock,
+    signal: stopping.signal,
+    failed: (task, error) => log.debug({ err: error, task }, 'the next turn tries again'),
+  })
+  const prompt = promptSql(pools.watch.sql, PROBE_DEADLINE_MS, clock)
+  const database = watchDatabase(prompt, observe, () => Promise.all(groups.map(({ worker }) => worker.recheckProgress())))
+  const watch = createStallWatch({ clock, graceMs: config.process.livenessStallMs })
+  const health = createHealth({ facts: healthFacts, now: () => clock.now() })
   let server: HealthServer | null = null
   let stopped: Promise<void> | null = null
 
   async function start(signal: AbortSignal): Promise<void> {
-    const health = { live: () => liveness(healthFacts()), ready: () => readiness(healthFacts()), metrics: () => metrics.render() }
     const { token } = config.http
     const suppressions = token === undefined ? null : createSuppressionEndpoint({ token, unsubscribe: (of) => unsubscribe(sql, of) })
-    server = await startHealthServer({ ...config.http, ...health, suppressions })
+    server = await startHealthServer({ ...config.http, ...health, metrics: () => metrics.render(), suppressions })
+    tasks.keep('look at what is under way', LOOK_MS, 0, async () => void [health.live(), health.ready()])
     log.info({ url: server.url }, 'health and metrics')
     await bootChecks({ config, groupIds, admin, sql, checkSchema, clock, signal, waiting: (sentence) => log.warn(sentence) })
     if (signal.aborted) return
@@ -136,43 +158,12 @@ export function createApp(config: Config, log: Log, version: string): App {
 
   function startTasks(): void {
     lag.start()
-    keepDoing('database probe', PROBE_MS, () => database.look())
-    keepDoing('lease check', config.delivery.leaseCheckMs, expireLeases)
-    keepDoing('upkeep', () => jitter(config.delivery.upkeepIntervalMs), keepUp)
-    for (const { id, recalculates } of groups) if (recalculates) keepDoing('leaderboard sweep', config.leaderboard.sweepMs, () => sweep(id))
+    tasks.keep(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.look())
+    keepChores(tasks, { config, pools, groups, intentStore, leaderboard, clock, observe, signal: stopping.signal })
     // A relay that is away is no reason not to start: positions and webhooks go on, and mails wait in the database.
     void composed.relay?.verify(stopping.signal).catch((error: unknown) => {
       if (!stopping.signal.aborted) log.error(`Mails wait until this is mended: ${messageOf(error)}.`)
     })
-  }
-
-  function keepDoing(task: string, ms: number | (() => number), work: () => Promise<void>): void {
-    const failed = (error: unknown) => log.debug({ err: error, task }, 'the next turn tries again')
-    tasks.push(every(ms, work, { clock, signal: stopping.signal, failed }))
-  }
-
-  async function expireLeases(): Promise<void> {
-    const expired = await intentStore.expireLeases({
-      hold: config.mail.ambiguous === 'hold',
-      ambiguousRetryMs: config.mail.ambiguousRetryMs,
-    })
-    if (expired.reclaimed + expired.ambiguous > 0) observe({ is: 'leases-expired', ...expired })
-  }
-
-  async function keepUp(): Promise<void> {
-    try {
-      const { dedupeDays } = config.accept
-      const turnMs = config.delivery.upkeepIntervalMs / 2
-      const report = await upkeep(pools.delivery, { dedupeDays, clock, turnMs }, stopping.signal)
-      if (report !== null && report.deleted.size > 0) observe({ is: 'upkeep', ...report })
-    } catch (error) {
-      observe({ is: 'upkeep-failed', cause: messageOf(error) })
-    }
-  }
-
-  async function sweep(group: string): Promise<void> {
-    const campaigns = await leaderboard.sweep(group)
-    if (campaigns > 0) observe({ is: 'swept', campaigns })
   }
 
   async function stop(): Promise<void> {
@@ -181,37 +172,32 @@ export function createApp(config: Config, log: Log, version: string): App {
     lag.stop()
     // Accepting and executing end side by side: what is accepted last is left to whoever runs next.
     await Promise.all(groups.flatMap(({ worker, workers }) => [worker.stop(), workers.stop()]))
-    await Promise.all(tasks)
+    await tasks.ended()
     await Promise.allSettled([composed.close(), deadLetters.disconnect(), admin.disconnect()])
-    await Promise.allSettled([pools.accept.end(), pools.delivery.end()])
+    await Promise.allSettled(Object.values(pools).map((each) => each.end()))
     await server?.close()
     metrics.close()
   }
 
   function healthFacts(): HealthFacts {
-    return { phase, databaseTrouble: database.trouble(), groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])) }
-  }
-
-  function pool(name: string, max: number, statementTimeoutMs: number) {
-    const { connection } = config.database
-    return openDatabase({ connection, max, applicationName: `kafka-worker ${name}`, statementTimeoutMs, connectTimeoutMs: 5_000 })
-  }
-
-  function publishPools(): void {
-    for (const [name, pool] of Object.entries(pools)) {
-      for (const [state, count] of Object.entries(pool.stats())) metrics.databasePool.set({ pool: name, state }, count)
+    const databaseTrouble = database.trouble()
+    return {
+      phase,
+      quiet: isQuiet,
+      databaseTrouble,
+      groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])),
+      stalls: watch.look(vitalSigns({ config, channels: composed.channels, pools, groups, tasks: tasks.turns(), databaseTrouble })),
     }
   }
 
-  async function publishBacklog(): Promise<void> {
-    metrics.intentsPending.reset()
-    metrics.oldestDue.reset()
-    if (database.trouble() !== null) return
-    for (const group of groupIds) {
-      const [backlog, oldestMs] = await Promise.all([intentStore.backlog(group, BACKLOG_LIMIT), intentStore.oldestDueMs(group)])
-      for (const { channel, state, count } of backlog) metrics.intentsPending.set({ group, channel, state }, count)
-      metrics.oldestDue.set({ group }, (oldestMs ?? 0) / 1_000)
+  function quiet(on: boolean): void {
+    if (isQuiet === on || phase === 'stopping') return
+    isQuiet = on
+    for (const { source, workers } of groups) {
+      source.quiet(on)
+      workers.quiet(on)
     }
+    log.info(on ? 'quiet: takes no new work, keeps its partitions, finishes what is in hand' : 'takes work again')
   }
 
   return {
@@ -219,6 +205,11 @@ export function createApp(config: Config, log: Log, version: string): App {
     stop: () => (stopped ??= stop()),
     abort() {
       for (const { workers } of groups) workers.abort()
+    },
+    quiet,
+    report() {
+      log.warn({ phase, quiet: isQuiet, database: database.trouble() ?? 'answers' }, 'asked what is being done')
+      for (const { message, fields } of workReport(groups)) log.warn(fields, message)
     },
     blockers: () => groups.flatMap(blockersOf),
     lost: Promise.race(groups.map(({ worker }) => worker.lost)),

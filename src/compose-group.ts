@@ -13,6 +13,7 @@ import type { Consumer } from './worker/consumer.ts'
 import type { DeadLetterSink } from './worker/dead-letter.ts'
 import type { Observe } from './worker/fact.ts'
 import type { LogAdmin } from './worker/log-admin.ts'
+import { watchSource, type WatchedSource } from './worker/watched-source.ts'
 import { createTypeFilter } from './worker/type-filter.ts'
 import { createWorker, type GroupWorker } from './worker/worker.ts'
 
@@ -45,6 +46,8 @@ export interface Group {
   readonly id: string
   readonly worker: GroupWorker
   readonly workers: IntentWorkers
+  /** What the group reads from, to be looked at and told to be quiet. */
+  readonly source: WatchedSource
   /** It recalculates leaderboards, so the sweep writes its intents. */
   readonly recalculates: boolean
 }
@@ -58,6 +61,17 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
   const ambiguous = { hold: config.mail.ambiguous === 'hold', retryMs: config.mail.ambiguousRetryMs }
   const executor = { store: intentStore, kinds: createKindTable(consumer.kinds), channels, clock, observe, ambiguous }
   const workers = createIntentWorkers({ group: id, poolSize, owner, pollMs: POLL_MS, executor })
+  const source = watchSource(
+    createKafkaSource({
+      settings: { ...kafka, clientId: `${kafka.clientId}-${consumer.name}` },
+      groupId: id,
+      topic,
+      sessionTimeoutMs: config.kafka.sessionTimeoutMs,
+      heartbeatIntervalMs: config.kafka.heartbeatIntervalMs,
+      crashLimit: CRASH_LIMIT,
+    }),
+    () => clock.now(),
+  )
   const accepting = new PQueue({ concurrency: config.accept.concurrency })
   const worker = createWorker({
     reader: {
@@ -74,24 +88,20 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
       store: acceptStore,
       deadLetters,
       clock,
-      observe,
+      observe(fact) {
+        source.hear(fact)
+        observe(fact)
+      },
       limit: (work) => accepting.add(work),
       reserveHandOver: () => workers.reserve(),
     },
-    source: createKafkaSource({
-      settings: { ...kafka, clientId: `${kafka.clientId}-${consumer.name}` },
-      groupId: id,
-      topic,
-      sessionTimeoutMs: config.kafka.sessionTimeoutMs,
-      heartbeatIntervalMs: config.kafka.heartbeatIntervalMs,
-      crashLimit: CRASH_LIMIT,
-    }),
+    source,
     admin,
     pressure: recalculates ? agePressure(intentStore, id, config.leaderboard.maxLagMs) : duePressure(intentStore, id, poolSize),
     startFrom: config.kafka.startFrom ?? null,
     reportEveryMs: REPORT_MS,
   })
-  return { id, worker, workers, recalculates }
+  return { id, worker, workers, source, recalculates }
 }
 
 /** What a stop of the group is waiting for, a line each. */

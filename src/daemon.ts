@@ -18,6 +18,9 @@ interface Output {
   write(text: string): unknown
 }
 
+/** `quiet`: take no new work; `resume`: take it again; `report`: log what is being done. */
+export type Asked = 'stop' | 'quiet' | 'resume' | 'report'
+
 export interface DaemonSettings {
   readonly config: Config
   readonly log: Log
@@ -26,8 +29,8 @@ export interface DaemonSettings {
   readonly output: Output
   /** Where a person is looking, what ends the process is said here too, as a plain line. */
   readonly complaints: Output
-  /** Calls back at each signal that asks the process to stop. */
-  onStopSignal(listener: (signal: string) => void): void
+  /** Calls back at each signal that asks for this. */
+  on(asked: Asked, listener: (signal: string) => void): void
 }
 
 /**
@@ -41,7 +44,7 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
 
   const asked = new AbortController()
   const forced = Promise.withResolvers<string>()
-  settings.onStopSignal((signal) => {
+  settings.on('stop', (signal) => {
     if (asked.signal.aborted) forced.resolve(`a second ${signal}`)
     else log.info({ signal }, 'stopping')
     asked.abort()
@@ -54,6 +57,9 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
     refuse(settings, error)
     return exitCode.refused
   }
+  settings.on('quiet', () => app.quiet(true))
+  settings.on('resume', () => app.quiet(false))
+  settings.on('report', () => app.report())
   const stopAsked = untilAborted(asked.signal)
   const booting = boot(app, asked.signal)
   const booted = await Promise.race([booting, stopAsked])

@@ -70,8 +70,16 @@ function run(config: Config): Promise<number> {
     startup: { topic, brokers, poolSize, mailRestricted: config.mail.allowedRecipients !== undefined, groups },
     output: process.stdout,
     complaints: process.stderr,
-    onStopSignal(listener) {
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => listener(signal))
+    on(asked, listener) {
+      for (const signal of signals[asked]) process.on(signal, () => listener(signal))
     },
   })
 }
+
+/** USR1 is Node's own: it opens the debugger. */
+const signals = {
+  stop: ['SIGTERM', 'SIGINT'],
+  quiet: ['SIGTSTP'],
+  resume: ['SIGCONT'],
+  report: ['SIGUSR2', 'SIGTTIN'],
+} as const

@@ -91,6 +91,8 @@ export interface IntentStore {
   countUnfinishedOf(eventId: string, group: string, limit: number): Promise<number>
   /** How long the oldest due live intent of the group has been due, in milliseconds; null when none is due. */
   oldestDueMs(group: string): Promise<number | null>
+  /** The same for each channel that has any, for metrics. */
+  oldestDue(group: string): Promise<readonly { readonly channel: string; readonly ms: number }[]>
   /** Unfinished intents of the group, for metrics; counts stop at `limit` per line. */
   backlog(group: string, limit: number): Promise<readonly Backlog[]>
 }

@@ -35,6 +35,10 @@ export interface IntentWorkers {
   /** For the accept path: free workers may be handed intents by the insert that writes them. */
   reserve(): { readonly handOver: HandOver | null; taken(result: AcceptResult | null): void }
   running(): readonly RunningIntent[]
+  /** Counts the turns of the loop that claims; null while it is not to run. Busy, closed or quiet, it turns at least every `pollMs`. */
+  turns(): number | null
+  /** Claims no more, and is handed nothing, until it is told otherwise; what is claimed goes on. */
+  quiet(on: boolean): void
   /** Claims no more, gives back what has not begun, and resolves when the last running intent has ended. Idempotent. */
   stop(): Promise<void>
   /** Time is up: running sends are cut off and recorded as far as they can be. */
@@ -61,6 +65,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   let reserved = 0
   let rounds = 0
   let claimedShort = false
+  let turns = 0
+  let isQuiet = false
   let stopping = false
   let wake: (() => void) | null = null
   /** Work was told of while the loop was asking for work: it asks once more before it sleeps. */
@@ -81,8 +87,9 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
 
   async function run(): Promise<void> {
     while (!stopping) {
+      turns += 1
       const worthAQuery = Math.max(1, Math.floor(ahead / 2))
-      if (room() < worthAQuery || (await claimOnce())) await woken(settings.pollMs)
+      if (isQuiet || room() < worthAQuery || (await claimOnce())) await woken(settings.pollMs)
     }
   }
 
@@ -93,7 +100,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     const turn = rounds++ % kinds.channels.length
     for (const channel of [...kinds.channels.slice(turn), ...kinds.channels.slice(0, turn)]) {
       const limit = room()
-      if (limit <= 0) break
+      if (limit <= 0 || isQuiet) break
+      turns += 1
       if ((closedUntil.get(channel) ?? 0) > clock.now()) continue
       try {
         const first = nextFirst(channel)
@@ -171,7 +179,9 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   function reserve(): ReturnType<IntentWorkers['reserve']> {
     const channel = kinds.channels[0]
     const count =
-      channel === undefined || stopping || !claimedShort || (closedUntil.get(channel) ?? 0) > clock.now() ? 0 : Math.max(0, room() - ahead)
+      channel === undefined || stopping || isQuiet || !claimedShort || (closedUntil.get(channel) ?? 0) > clock.now()
+        ? 0
+        : Math.max(0, room() - ahead)
     reserved += count
     return {
       handOver: channel === undefined || count === 0 ? null : { owner, slots: [{ channel, count, leaseMs: leaseMs(channel) }] },
@@ -213,6 +223,11 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     },
     reserve,
     running: () => [...running.values()],
+    turns: () => (loop === null || stopping ? null : turns),
+    quiet(on) {
+      isQuiet = on
+      if (!on) notify()
+    },
     stop() {
       stopped ??= (async () => {
         stopping = true

@@ -84,6 +84,11 @@ export interface RecordSource {
    * disconnects. Idempotent; the same promise for every caller.
    */
   stop(flush?: () => Promise<void>): Promise<void>
+  /**
+   * The client's signs of life, counted; null before the start and from a stop on. Whatever the brokers do, and also while it is
+   * paused, it gives the next one within `withinMs`, unless it is dead or hears nothing because a batch is under way.
+   */
+  pulse(): { readonly beats: number; readonly withinMs: number } | null
   /** Settles when the source has ended: resolves after stop, rejects when it cannot recover by itself. */
   readonly ended: Promise<void>
 }

@@ -101,6 +101,10 @@ export class MemoryIntentStore implements IntentStore {
     return this.oldestMs
   }
 
+  async oldestDue(): Promise<readonly never[]> {
+    return []
+  }
+
   async backlog(): Promise<readonly never[]> {
     return []
   }

@@ -5,6 +5,8 @@ export class MemorySource implements RecordSource {
   readonly #ended = Promise.withResolvers<void>()
   readonly ended = this.#ended.promise
   readonly calls: string[] = []
+  /** Signs of life so far; null: it does not run. */
+  beats: number | null = null
   readonly committed: Record<number, bigint>[] = []
   /** Where the partitions started after each {@link replace}. */
   readonly placed: Record<number, bigint>[] = []
@@ -52,6 +54,10 @@ export class MemorySource implements RecordSource {
   get #told(): SourceHandlers {
     if (this.#handlers === null) throw new Error('start first')
     return this.#handlers
+  }
+
+  pulse(): { beats: number; withinMs: number } | null {
+    return this.beats === null ? null : { beats: this.beats, withinMs: 1_000 }
   }
 
   pause(): void {

@@ -1,10 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import { liveness, readiness, type HealthFacts } from '../../src/health.ts'
+import { createHealth, liveness, readiness, type HealthFacts } from '../../src/health.ts'
+import type { Stall } from '../../src/std/stall-watch.ts'
 import type { GroupStatus } from '../../src/worker/group-status.ts'
 
 const running: GroupStatus = { state: 'running', reason: null, partitions: [0] }
 const groups = (status: GroupStatus) => new Map([['email-workers', running], ['position-workers', status]]) // prettier-ignore
-const well: HealthFacts = { phase: 'running', databaseTrouble: null, groups: groups(running) }
+const well: HealthFacts = { phase: 'running', quiet: false, databaseTrouble: null, groups: groups(running), stalls: [] }
+const since = '2030-01-01T00:00:00.000Z'
+const stall: Stall = {
+  what: 'batch of partition 3',
+  group: 'position-workers',
+  since: Date.parse(since),
+  stillMs: 400_400,
+  allowedMs: 375_000,
+}
+
+/** What is wrong, and only that. */
+const wrong = ({ checks }: ReturnType<typeof readiness>) => Object.fromEntries(Object.entries(checks).filter(([, { ok }]) => !ok))
+const oneOf = (name: string, reason: string, message: string) => ({ [name]: { ok: false, reason, message } })
 
 describe('readiness', () => {
   it('is there when the process runs, the database answers and every group can accept', () => {
@@ -14,32 +27,48 @@ describe('readiness', () => {
     })
   })
 
-  it.each<[string, Partial<HealthFacts>, string, string]>([
-    ['booting', { phase: 'booting' }, 'process', 'booting'],
-    ['stopping', { phase: 'stopping' }, 'process', 'stopping'],
-    ['without a database', { databaseTrouble: 'connection refused' }, 'database', 'connection refused'],
-    ['with a group that waits', { groups: groups({ ...running, state: 'waiting', reason: 'database: SQLSTATE none' }) }, 'position-workers', 'database: SQLSTATE none'], // prettier-ignore
-    ['with a group that has not joined', { groups: groups({ ...running, state: 'starting' }) }, 'position-workers', 'starting'],
+  it.each<[string, Partial<HealthFacts>, [string, string, string]]>([
+    ['booting', { phase: 'booting' }, ['process', 'booting', 'It waits for brokers and database, or for its groups to join.']],
+    ['stopping', { phase: 'stopping' }, ['process', 'stopping', 'It finishes what is in hand and ends.']],
+    ['quiet', { quiet: true }, ['process', 'quiet', 'It takes no new work since it was sent SIGTSTP; SIGCONT lets it go on.']],
+    ['without a database', { databaseTrouble: 'connection refused' }, ['database', 'database-away', 'Connection refused.']],
+    [
+      'with a group that waits',
+      { groups: groups({ ...running, state: 'waiting', reason: 'database: SQLSTATE none' }) },
+      ['position-workers', 'waiting', 'It waits and goes on by itself: database: SQLSTATE none.'],
+    ],
+    [
+      'with a group that has not joined',
+      { groups: groups({ ...running, state: 'starting' }) },
+      ['position-workers', 'starting', 'It has no assignment of Kafka yet.'],
+    ],
     [
       'with a group that may not start',
       { groups: groups({ ...running, state: 'refused', reason: 'lost range' }) },
-      'position-workers',
-      'lost range',
+      ['position-workers', 'refused', 'Lost range.'],
     ],
-  ])('is not %s, and says why', (_, change, check, reason) => {
+    [
+      'with a group that has left',
+      { groups: groups({ ...running, state: 'stopped' }) },
+      ['position-workers', 'stopped', 'It has left its group.'],
+    ],
+  ])('is not %s, and says why', (_, change, what) => {
     const report = readiness({ ...well, ...change })
     expect(report.ok).toBe(false)
-    expect(report.checks[check]).toEqual({ ok: false, reason })
-    expect(Object.values(report.checks).filter(({ ok }) => !ok)).toHaveLength(1)
+    expect(wrong(report)).toEqual(oneOf(...what))
   })
 })
 
 describe('liveness', () => {
   it.each<[string, Partial<HealthFacts>]>([
     ['boots', { phase: 'booting', groups: new Map() }],
+    ['stops', { phase: 'stopping', stalls: [stall] }],
+    ['is quiet', { quiet: true }],
     ['has no database', { databaseTrouble: 'connection refused' }],
+    ['has a group that has not joined', { groups: groups({ ...running, state: 'starting' }) }],
     ['waits', { groups: groups({ ...running, state: 'waiting', reason: 'database away' }) }],
     ['was refused a group', { groups: groups({ ...running, state: 'refused', reason: 'lost range' }) }],
+    ['has left a group', { groups: groups({ ...running, state: 'stopped' }) }],
   ])('stays while the process %s: a restart would not help', (_, change) => {
     expect(liveness({ ...well, ...change }).ok).toBe(true)
   })
@@ -47,6 +76,44 @@ describe('liveness', () => {
   it('is gone with a group whose client is lost', () => {
     const report = liveness({ ...well, groups: groups({ ...running, state: 'lost', reason: 'five crashes in a row' }) })
     expect(report.ok).toBe(false)
-    expect(report.checks['position-workers']).toEqual({ ok: false, reason: 'five crashes in a row' })
+    expect(wrong(report)).toEqual(
+      oneOf('position-workers', 'lost', 'Its Kafka client cannot recover, restart the process: five crashes in a row.'),
+    )
+  })
+
+  it('is gone with what stands still, which is named with its group and since when; so is readiness', () => {
+    const message =
+      'The batch of partition 3, and 1 more has not moved for 400 s and waits for nothing known; 375 s is the most: restart the process.'
+    const stalls = [{ ...stall, what: 'later one', since: stall.since + 1 }, stall]
+    for (const report of [liveness({ ...well, stalls }), readiness({ ...well, stalls })]) {
+      expect(report.ok).toBe(false)
+      expect(wrong(report)).toEqual({ 'position-workers': { ok: false, reason: 'stalled', message, since } })
+    }
+    expect(wrong(liveness({ ...well, stalls: [{ ...stall, group: null, what: 'lease check' }] }))).toEqual({
+      process: expect.objectContaining({ ok: false, reason: 'stalled', message: expect.stringMatching(/^The lease check has not moved /) }),
+    })
+  })
+})
+
+describe('dates', () => {
+  it('say since when a thing is wrong, until it is well or wrong in another way', () => {
+    let facts = well
+    let now = Date.parse(since)
+    const health = createHealth({ facts: () => facts, now: () => now })
+    const dates = () => Object.values(wrong(health.ready())).map(({ reason, since: date }) => [reason, date])
+    expect(dates()).toEqual([])
+    facts = { ...well, phase: 'booting', databaseTrouble: 'connection refused' }
+    expect(dates()).toEqual([['booting', since], ['database-away', since]]) // prettier-ignore
+    now += 60_000
+    facts = { ...facts, databaseTrouble: 'another cause of the same' }
+    expect(dates()).toEqual([['booting', since], ['database-away', since]]) // prettier-ignore
+    facts = { ...facts, phase: 'running', quiet: true }
+    expect(dates()).toEqual([['quiet', '2030-01-01T00:01:00.000Z'], ['database-away', since]]) // prettier-ignore
+    facts = well
+    expect(dates()).toEqual([])
+    now += 60_000
+    facts = { ...well, databaseTrouble: 'again' }
+    expect(dates()).toEqual([['database-away', '2030-01-01T00:02:00.000Z']])
+    expect(health.live().ok).toBe(true)
   })
 })

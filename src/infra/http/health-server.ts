@@ -9,9 +9,12 @@ export interface HealthReport {
   readonly checks: Readonly<Record<string, HealthCheck>>
 }
 
+/** What is not ok says why: one of the reasons of docs/operations.md, a sentence for people, and since when in ISO 8601. */
 export interface HealthCheck {
   readonly ok: boolean
   readonly reason?: string
+  readonly message?: string
+  readonly since?: string
 }
 
 export interface HealthServerOptions {

@@ -13,6 +13,8 @@ export interface GroupConsumerOptions {
   readonly rebalanceTimeoutMs: number
   readonly maxWaitMs: number
   readonly maxBytesPerPartition: number
+  /** Hears each sign that the client runs. */
+  readonly alive: () => void
 }
 
 /** A kafkajs consumer on a Kafka object of its own, settled as the member needs it. `rackId` stays unset: we read from leaders only. */
@@ -37,6 +39,9 @@ export function createGroupConsumer(
     // Without it a disconnect during a join leaves a consumer that restarts and goes on consuming.
     retry: { ...retrySettings(RETRIES), restartOnFailure: () => Promise.resolve(hooks.mayRestart()) },
   })
+  // A fetch that begins shows that the loop turns, also while everything is paused; the others, that a broker is heard or missed.
+  for (const sign of ['consumer.fetch_start', 'consumer.network.request', 'consumer.network.request_timeout'] as const)
+    consumer.on(sign, options.alive)
   return { consumer, cut }
 }
 

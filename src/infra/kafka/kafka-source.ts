@@ -42,7 +42,15 @@ export interface KafkaSourceOptions {
 export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   const clock = options.clock ?? systemClock
   const random = options.random ?? Math.random
-  const memberOptions = { rebalanceTimeoutMs: 60_000, maxWaitMs: 250, maxBytesPerPartition: 1_048_576, ...options, clock, random }
+  const memberOptions = {
+    rebalanceTimeoutMs: 60_000,
+    maxWaitMs: 250,
+    maxBytesPerPartition: 1_048_576,
+    ...options,
+    clock,
+    random,
+    alive: () => void (beats += 1),
+  }
   const started = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()
   // Who holds neither promise when it rejects has the other one, or the reports.
@@ -55,9 +63,11 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   let epoch = 0
   let crashes = 0
   let rebuilds = 0
+  let beats = 0
 
   /** Counts a crash and tells it; false when it was one too many. */
   function survives(handlers: SourceHandlers, thrown: Error, rebuildInMs: number): boolean {
+    beats += 1
     // A password that was changed, a certificate that has expired: kafkajs gives up at once, and we wait until somebody has mended it.
     const refused = accessRefused(thrown, options.settings)
     const error = refused ?? thrown
@@ -70,6 +80,7 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
 
   async function live(handlers: SourceHandlers): Promise<void> {
     while (!stopping.signal.aborted) {
+      beats += 1
       member = new GroupMember(memberOptions, {
         handlers,
         isPaused: () => isPaused,
@@ -129,6 +140,8 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     },
     replace: () => member?.replace(),
     commit: async (assignment, offsets) => (await member?.commit(assignment, offsets)) ?? false,
+    pulse: () =>
+      beats === 0 || stopping.signal.aborted ? null : { beats, withinMs: LONGEST_SILENCE_MS + memberOptions.rebalanceTimeoutMs },
     stop: (flush) => {
       if (!stopped) {
         stopped = finish(flush)
@@ -159,6 +172,9 @@ function guarded(handlers: SourceHandlers): SourceHandlers {
 
 /** What kafkajs waits at least before it starts again by itself. */
 const RESTART_MS = 300
+
+/** A request that nobody answers (30 s), and kafkajs's or our own longest wait before it tries again (30 s). */
+const LONGEST_SILENCE_MS = 60_000
 
 const noop = () => undefined
 

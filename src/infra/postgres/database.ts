@@ -13,6 +13,8 @@ export interface DatabaseSettings {
   readonly statementTimeoutMs: number
   /** For connecting, and for waiting until one of `max` connections is free. */
   readonly connectTimeoutMs: number
+  /** Hears how long each caller waited for a connection, in milliseconds, whether or not he got one. */
+  readonly onWaited?: (ms: number) => void
 }
 
 /** A pool of connections to one database. Survives restarts of the server: what was under way fails, the next call connects anew. */
@@ -24,6 +26,8 @@ export interface Database {
    * the transaction is unknown: the connection may have been lost after COMMIT was sent.
    */
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>
+  /** The longest that one statement keeps its caller, waiting for a connection and for a server that is gone included; milliseconds. */
+  readonly longestStatementMs: number
   /** Connections in use, idle and waiting. */
   stats(): { total: number; idle: number; waiting: number }
   /** Waits for what is under way and disconnects. Idempotent; the same promise for every caller. */
@@ -72,9 +76,13 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
   })
 
   async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect().catch((error: unknown) => {
-      throw sqlErrorOf(error)
-    })
+    const askedAt = performance.now()
+    const client = await pool
+      .connect()
+      .catch((error: unknown) => {
+        throw sqlErrorOf(error)
+      })
+      .finally(() => settings.onWaited?.(performance.now() - askedAt))
     try {
       return await work(client)
     } finally {
@@ -138,6 +146,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
   return {
     sql: { query: (text, parameters) => withClient(async (client) => (await run(client, text, parameters)).rows) },
     transaction,
+    longestStatementMs: settings.connectTimeoutMs + settings.statementTimeoutMs + ANSWER_MARGIN_MS,
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     end: () => (ended ??= pool.end()),
   }

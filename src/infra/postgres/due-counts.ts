@@ -37,9 +37,9 @@ export async function countUnfinishedOf(sql: Sql, eventId: string, group: string
 }
 
 /** By the database's clock; one probe of `intents_due` per channel. */
-export async function oldestDueMs(sql: Sql, group: string): Promise<number | null> {
-  const [row] = await sql.query<{ ms: number | null }>(
-    `SELECT (extract(epoch FROM now() - min(due_at)) * 1000)::float8 AS ms
+export async function oldestDue(sql: Sql, group: string): Promise<readonly { channel: string; ms: number }[]> {
+  return sql.query<{ channel: string; ms: number }>(
+    `SELECT c.channel, (extract(epoch FROM now() - oldest.due_at) * 1000)::float8 AS ms
        FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
       CROSS JOIN LATERAL (
         SELECT due_at FROM worker.intents AS i
@@ -48,7 +48,12 @@ export async function oldestDueMs(sql: Sql, group: string): Promise<number | nul
          LIMIT 1) AS oldest`,
     [group],
   )
-  return row?.ms ?? null
+}
+
+/** Over all channels; null when nothing is due. */
+export async function oldestDueMs(sql: Sql, group: string): Promise<number | null> {
+  const ages = (await oldestDue(sql, group)).map(({ ms }) => ms)
+  return ages.length === 0 ? null : Math.max(...ages)
 }
 
 /** Every line stops counting at `limit`: a backlog of millions must not be counted at each scrape. */

@@ -1,7 +1,7 @@
 import type { IntentStore, Ledger } from '../../delivery/intent-store.ts'
 import { claim, release } from './claim.ts'
 import type { Database } from './database.ts'
-import { backlog, countDue, countUnfinishedOf, oldestDueMs } from './due-counts.ts'
+import { backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs } from './due-counts.ts'
 import { createGather } from './gather.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { settleBatch, type Settled, type SettleItem } from './settle-batch.ts'
@@ -58,6 +58,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     countDue: (group, limit) => countDue(sql, group, limit),
     countUnfinishedOf: (eventId, group, limit) => countUnfinishedOf(sql, eventId, group, limit),
     oldestDueMs: (group) => oldestDueMs(sql, group),
+    oldestDue: (group) => oldestDue(sql, group),
     backlog: (group, limit) => backlog(sql, group, limit),
   }
 }

@@ -58,7 +58,7 @@ export function createMetrics(build: { readonly version: string }) {
     executionFailures: counter('execution_failures_total', 'Intents given back because executing them threw.', ['group', 'channel']),
     leasesExpired: counter('leases_expired_total', 'Claims whose lease ended without an outcome, by what became of them.', ['end']),
     intentsPending: gauge('intents_pending', 'Unfinished intents, by what they wait for.', ['group', 'channel', 'state']),
-    oldestDue: gauge('intents_oldest_due_age_seconds', 'How long the oldest due intent has been due.', ['group']),
+    oldestDue: gauge('intents_oldest_due_age_seconds', 'How long the oldest due live intent has been due.', ['group', 'channel']),
     recalculations: counter('recalculations_total', 'Leaderboards recalculated.', []),
     recalculationRows: counter('recalculation_rows_changed_total', 'Rows that recalculations changed.', []),
     recalculationDuration: histogram('recalculation_duration_seconds', 'Time of one recalculation.', [], DURATIONS),
@@ -68,6 +68,9 @@ export function createMetrics(build: { readonly version: string }) {
     upkeepFailures: counter('upkeep_failures_total', 'Turns of the upkeep that failed; the next one tries again.', []),
     unknownVariables: counter('template_unknown_variables_total', 'Variables in mail templates that do not exist.', []),
     databasePool: gauge('database_pool', 'Connections of a pool by state, and callers that wait for one.', ['pool', 'state']),
+    databasePoolWait: histogram('database_pool_wait_seconds', 'Time that callers waited for a connection of a pool.', ['pool'], DURATIONS),
+    live: gauge('live', '1 while /livez says yes.', []),
+    ready: gauge('ready', '1 while /readyz says yes.', []),
     eventLoopDelay: gauge('event_loop_delay_seconds', 'Delay of the event loop since the last scrape.', ['quantile']),
     buildInfo: gauge('build_info', 'Always 1.', ['version', 'node']),
   }

@@ -1,0 +1,64 @@
+import type { Config } from '../config/load.ts'
+import type { Group } from './compose-group.ts'
+import type { IntentStore } from './delivery/intent-store.ts'
+import type { createLeaderboard } from './infra/postgres/leaderboard.ts'
+import { upkeep } from './infra/postgres/upkeep.ts'
+import type { Pools } from './open-pools.ts'
+import { jitter } from './std/backoff.ts'
+import type { Clock } from './std/clock.ts'
+import { messageOf } from './std/failure.ts'
+import type { Tasks } from './tasks.ts'
+import type { Observe } from './worker/fact.ts'
+
+/** What the chores work on. */
+export interface ChoreSettings {
+  readonly config: Config
+  readonly pools: Pools
+  readonly groups: readonly Pick<Group, 'id' | 'recalculates'>[]
+  readonly intentStore: IntentStore
+  readonly leaderboard: ReturnType<typeof createLeaderboard>
+  readonly clock: Clock
+  readonly observe: Observe
+  readonly signal: AbortSignal
+}
+
+/** What is done beside the path in every process: claims of dead processes, old rows, leaderboards that changed without an event. */
+export function keepChores(tasks: Tasks, settings: ChoreSettings): void {
+  const { config, groups } = settings
+  const { leaseCheckMs, upkeepIntervalMs } = config.delivery
+  const statementMs = settings.pools.delivery.longestStatementMs
+  tasks.keep('lease check', leaseCheckMs, statementMs, () => expireLeases(settings))
+  // A turn is half as long as the interval, and ends with the batch under way.
+  const turnMs = upkeepIntervalMs / 2
+  tasks.keep(
+    'upkeep',
+    upkeepIntervalMs,
+    turnMs + 2 * statementMs,
+    () => keepUp(settings, turnMs),
+    () => jitter(upkeepIntervalMs),
+  )
+  for (const { id, recalculates } of groups) {
+    if (recalculates) tasks.keep('leaderboard sweep', config.leaderboard.sweepMs, statementMs, () => sweep(settings, id))
+  }
+}
+
+async function expireLeases({ config, intentStore, observe }: ChoreSettings): Promise<void> {
+  const { ambiguous, ambiguousRetryMs } = config.mail
+  const expired = await intentStore.expireLeases({ hold: ambiguous === 'hold', ambiguousRetryMs })
+  if (expired.reclaimed + expired.ambiguous > 0) observe({ is: 'leases-expired', ...expired })
+}
+
+async function keepUp({ config, pools, clock, observe, signal }: ChoreSettings, turnMs: number): Promise<void> {
+  try {
+    const { dedupeDays } = config.accept
+    const report = await upkeep(pools.delivery, { dedupeDays, clock, turnMs }, signal)
+    if (report !== null && report.deleted.size > 0) observe({ is: 'upkeep', ...report })
+  } catch (error) {
+    observe({ is: 'upkeep-failed', cause: messageOf(error) })
+  }
+}
+
+async function sweep({ leaderboard, observe }: ChoreSettings, group: string): Promise<void> {
+  const campaigns = await leaderboard.sweep(group)
+  if (campaigns > 0) observe({ is: 'swept', campaigns })
+}

@@ -1,0 +1,33 @@
+import type { Config } from '../config/load.ts'
+import { openDatabase, type Database } from './infra/postgres/database.ts'
+
+/** The pools of one process. */
+export interface Pools {
+  /** Accepting events: nothing of delivery's can keep a partition waiting. */
+  readonly accept: Database
+  readonly delivery: Database
+  /** Readiness and metrics: they do not queue behind the work that they tell of. */
+  readonly watch: Database
+}
+
+/** The longest that a statement of readiness or of a scrape may take; milliseconds. */
+const WATCH_STATEMENT_MS = 5_000
+
+/** Nothing is connected before the first statement. `waited` hears how long each caller waited for a connection, in milliseconds. */
+export function openPools(config: Config, waited: (pool: string, ms: number) => void): Pools {
+  const { connection, poolSize, statementTimeoutMs } = config.database
+  const pool = (name: string, max: number, timeoutMs: number) =>
+    openDatabase({
+      connection,
+      max,
+      applicationName: `kafka-worker ${name}`,
+      statementTimeoutMs: timeoutMs,
+      connectTimeoutMs: 5_000,
+      onWaited: (ms) => waited(name, ms),
+    })
+  return {
+    accept: pool('accept', config.accept.concurrency * config.kafka.groups.length, statementTimeoutMs),
+    delivery: pool('delivery', poolSize, Math.max(statementTimeoutMs, config.leaderboard.deadlineMs)),
+    watch: pool('watch', 2, WATCH_STATEMENT_MS),
+  }
+}

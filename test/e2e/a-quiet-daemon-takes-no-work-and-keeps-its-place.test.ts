@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import type { Daemon } from '../support/daemon.ts'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { groups, setScene, type Scene } from '../support/scene.ts'
+
+interface Check {
+  readonly ok: boolean
+  readonly reason?: string
+  readonly since?: string
+}
+
+async function checksOf(daemon: Daemon, path: '/livez' | '/readyz'): Promise<{ status: number; wrong: Record<string, Check> }> {
+  const response = await fetch(`${daemon.url()}${path}`)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is in it is what the test asks
+  const { checks } = (await response.json()) as { checks: Record<string, Check> }
+  return { status: response.status, wrong: Object.fromEntries(Object.entries(checks).filter(([, { ok }]) => !ok)) }
+}
+
+const membersOf = async (scene: Scene) =>
+  Promise.all(groups.map(async (group) => (await scene.admin.groupState(scene.group(group))).members))
+
+const countOf = async (scene: Scene, table: string) =>
+  (await scene.sql.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`))[0]?.count
+
+test('SIGTSTP: no event is accepted and no intent claimed, the mail in hand ends, the places in the groups are kept; SIGCONT goes on', async () => {
+  await using scene = await setScene({ partitions: 1 })
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  const dot = Promise.withResolvers<undefined>()
+  scene.smtp.respondWith((stage) => (stage === 'data' && scene.smtp.counters.mails === 1 ? dot.promise : undefined))
+  const daemon = scene.daemon({ MAIL_DEADLINE_MS: '60000' })
+  await daemon.ready()
+  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await eventually('the relay has the mail', () => scene.smtp.counters.mails === 1 || 'no mail')
+
+  daemon.kill('SIGUSR2')
+  await eventually('it says what it is doing', () => daemon.lines.some(({ msg }) => msg === 'intent under way') || 'not yet')
+  const [intent] = await scene.sql.query<{ id: string; kind: string }>('SELECT id, kind FROM worker.intents')
+  const told = daemon.lines.filter(({ level }) => level === 'warn')
+  expect(told.map(({ msg }) => msg)).toEqual(['asked what is being done', ...groups.flatMap((_, index) => (index === 0 ? ['group at work', 'intent under way'] : ['group at work']))]) // prettier-ignore
+  expect(told[2]).toMatchObject({ group: scene.group('email-workers'), channel: 'email', intentId: intent?.id, kind: intent?.kind, since: expect.stringMatching(/^2\d{3}-/) }) // prettier-ignore
+  expect(JSON.stringify(told)).not.toContain('@')
+
+  daemon.kill('SIGTSTP')
+  await eventually('it is not ready because it is quiet', async () => {
+    const { status, wrong } = await checksOf(daemon, '/readyz')
+    return (status === 503 && wrong['process']?.reason === 'quiet' && wrong['process'].since !== undefined) || JSON.stringify(wrong)
+  })
+  expect(await checksOf(daemon, '/livez')).toEqual({ status: 200, wrong: {} })
+  dot.resolve(undefined)
+  await eventually('the mail in hand ends', async () => {
+    const [row] = await scene.sql.query<{ state: string }>('SELECT state FROM worker.intents')
+    return row?.state === 'sent' || String(row?.state)
+  })
+  // Due at once, for whoever claims: in the database as another process would leave it, and on the topic.
+  await scene.sql.query("UPDATE worker.intents SET state = 'pending', owner = NULL, finished_at = NULL, due_at = now()")
+  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  // Measured every five seconds: by then it would have been fetched many times.
+  await eventually('the record is seen as lag', async () => {
+    const lag = (await daemon.metrics())
+      .split('\n')
+      .find((line) => line.startsWith('kafka_consumergroup_lag{') && line.includes('email-workers'))
+    return lag?.endsWith(' 1') === true || String(lag)
+  })
+  expect(await membersOf(scene)).toEqual([1, 1, 1])
+  expect(await countOf(scene, 'worker.outcomes')).toBe(1)
+  expect(await countOf(scene, "worker.intents WHERE state <> 'pending'")).toBe(0)
+
+  daemon.kill('SIGCONT')
+  await daemon.ready()
+  await scene.settled()
+  expect(await countOf(scene, "worker.outcomes WHERE group_name LIKE '%email-workers'")).toBe(2)
+  daemon.kill('SIGTERM')
+  expect(await daemon.exited).toBe(0)
+})

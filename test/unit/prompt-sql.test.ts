@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import { promptSql } from '../../src/prompt-sql.ts'
+import type { Sql } from '../../src/std/sql.ts'
+import { createHeldClock } from '../support/held-clock.ts'
+
+function sceneOf(query: () => Promise<never[]>) {
+  const clock = createHeldClock()
+  const sql: Sql = { query }
+  return { clock, prompt: promptSql(sql, 5_000, clock) }
+}
+
+it('is as quick as the database, and leaves nothing waiting', async () => {
+  const good = sceneOf(async () => [])
+  expect(await good.prompt.query('SELECT 1')).toEqual([])
+  const bad = sceneOf(() => Promise.reject(new Error('refused')))
+  await expect(bad.prompt.query('SELECT 1')).rejects.toThrow('refused')
+  expect([...good.clock.sleeping, ...bad.clock.sleeping]).toEqual([])
+})
+
+it('takes a server that is frozen for one that is away', async () => {
+  const { prompt, clock } = sceneOf(() => new Promise(() => undefined))
+  const asked = prompt.query('SELECT 1')
+  clock.pass(4_999)
+  expect(clock.sleeping).toEqual([5_000])
+  clock.pass(1)
+  await expect(asked).rejects.toThrow('the database has not answered for 5 s')
+})
