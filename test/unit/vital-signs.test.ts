@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../../config/load.ts'
+import type { Channels } from '../../src/delivery/channels.ts'
+import type { IntentWorkers, RunningIntent } from '../../src/delivery/intent-workers.ts'
+import { createStallWatch } from '../../src/std/stall-watch.ts'
+import { DATABASE_PROBE, vitalSigns, type VitalSigns } from '../../src/vital-signs.ts'
+import type { BatchUnderWay, WatchedSource } from '../../src/worker/watched-source.ts'
+
+const config = loadConfig(
+  { KAFKA_BROKERS: 'kafka.example.com:9092', DATABASE_URL: 'postgresql://db.example.com/platform', SMTP_URL: 'smtp://mail.example.com' },
+  { groups: ['email-workers'], mailGroups: ['email-workers'] },
+)
+const channel = (name: string, deadlineMs: number) => ({ name, deadlineMs })
+// Only names and deadlines are looked at.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const channels = {
+  email: channel('email', 60_000),
+  webhook: channel('webhook', 22_000),
+  leaderboard: channel('leaderboard', 120_000),
+  broadcast: channel('broadcast', 30_000),
+} as Channels
+const pools = { accept: { longestStatementMs: 40_000 }, delivery: { longestStatementMs: 130_000 }, watch: { longestStatementMs: 15_000 } }
+
+const batch: BatchUnderWay = { partition: 3, records: 10, since: 0, moves: 0, waitsFor: null }
+const mail: RunningIntent = { intentId: '7', channel: 'email', kind: 'welcome', since: 0 }
+
+interface Group {
+  readonly batches: readonly BatchUnderWay[]
+  readonly held: boolean
+  readonly beats: number | null
+  readonly turns: number | null
+  readonly running: readonly RunningIntent[]
+}
+
+/** A group in which nothing is under way, but what is changed. */
+function groupOf(change: Partial<Group>): VitalSigns['groups'][number] {
+  const group: Group = { batches: [], held: false, beats: null, turns: null, running: [], ...change }
+  const source: Pick<WatchedSource, 'underWay' | 'isHeld' | 'pulse'> = {
+    underWay: () => group.batches,
+    isHeld: () => group.held,
+    pulse: () => (group.beats === null ? null : { beats: group.beats, withinMs: 120_000 }),
+  }
+  const workers: Pick<IntentWorkers, 'running' | 'turns'> = { running: () => group.running, turns: () => group.turns }
+  // What else they can do is not asked for.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return { id: 'email-workers', source: source as WatchedSource, workers: workers as IntentWorkers }
+}
+
+type Change = Partial<Group> & Partial<Pick<VitalSigns, 'tasks' | 'databaseTrouble'>>
+
+function signsOf({ tasks = [], databaseTrouble = null, ...group }: Change) {
+  return vitalSigns({ config, channels, pools, groups: [groupOf(group)], tasks, databaseTrouble })
+}
+
+/** What is called stalled after standing like this for so long, with 300 s of grace. */
+function stalledAfter(seconds: number, change: Change): readonly string[] {
+  let now = 0
+  const watch = createStallWatch({ clock: { now: () => now }, graceMs: 300_000 })
+  watch.look(signsOf(change))
+  for (let second = 0; second < seconds; second++) {
+    now += 1_000
+    watch.look(signsOf(change))
+  }
+  return watch.look(signsOf(change)).map(({ what }) => what)
+}
+
+describe('what can hang for ever', () => {
+  it.each<[string, Change, string, number]>([
+    ['an accept that never returns', { batches: [batch] }, 'batch of partition 3', 80],
+    ['start positions that are never told', { batches: [{ ...batch, partition: -1 }] }, 'look for the start positions', 80],
+    ['a Kafka client gone silent without a crash', { beats: 5 }, 'Kafka client', 120],
+    ['a claim loop stuck on a query', { turns: 9 }, 'loop that claims intents', 130],
+    ['a mail that is never settled', { running: [mail] }, 'email intent 7 (welcome)', 300],
+    ['a webhook that is never settled', { running: [{ ...mail, channel: 'webhook' }] }, 'webhook intent 7 (welcome)', 88],
+    ['a recalculation that is never settled', { running: [{ ...mail, channel: 'leaderboard' }] }, 'leaderboard intent 7 (welcome)', 480],
+    ['a channel nobody knows', { running: [{ ...mail, channel: 'pigeon' }] }, 'pigeon intent 7 (welcome)', 480],
+    ['a chore that never ends', { tasks: [{ task: 'lease check', turns: 3, withinMs: 131_000 }] }, 'lease check', 131],
+    ['a probe that never ends', { tasks: [{ task: DATABASE_PROBE, turns: 3, withinMs: 6_000 }] }, 'database probe', 6],
+  ])('%s is told once its deadlines and the grace are over', (_, change, what, seconds) => {
+    expect(stalledAfter(300 + seconds, change)).toEqual([])
+    expect(stalledAfter(301 + seconds, change)).toEqual([what])
+  })
+})
+
+describe('what rightly stands still', () => {
+  const day = 86_400
+
+  it.each<[string, Change]>([
+    ['a batch while the database is away', { batches: [batch], databaseTrouble: 'refused' }],
+    ['start positions while the database is away', { batches: [{ ...batch, partition: -1 }], databaseTrouble: 'refused' }],
+    ['claims while the database is away', { turns: 9, databaseTrouble: 'refused' }],
+    ['intents while the database is away', { running: [mail], databaseTrouble: 'refused' }],
+    ['chores while the database is away', { tasks: [{ task: 'lease check', turns: 3, withinMs: 1 }], databaseTrouble: 'refused' }],
+    ['a batch of a group that is paused, by whatever', { batches: [batch], held: true }],
+    ['a group whose client, claims and batches have ended or not begun', {}],
+  ])('%s is no stall, all day long', (_, change) => {
+    expect(stalledAfter(day, change)).toEqual([])
+  })
+
+  it('a batch that waits and tries again moves', () => {
+    let now = 0
+    const watch = createStallWatch({ clock: { now: () => now }, graceMs: 300_000 })
+    for (let moves = 0; moves < 1_000; moves++) {
+      now += 5_000
+      expect(watch.look(signsOf({ batches: [{ ...batch, moves, waitsFor: 'dead-letter topic: no leader' }] }))).toEqual([])
+    }
+  })
+
+  it('a client waits for the batch that it has delivered, which is looked at instead', () => {
+    expect(signsOf({ batches: [{ ...batch, waitsFor: 'x' }], beats: 5 }).map(({ what, excuse }) => [what, excuse])).toEqual([
+      ['batch of partition 3', null],
+      ['Kafka client', 'a batch is under way'],
+    ])
+  })
+
+  it('the absence of the database excuses neither the client nor the probe itself', () => {
+    const change: Change = { beats: 5, tasks: [{ task: DATABASE_PROBE, turns: 3, withinMs: 6_000 }], databaseTrouble: 'refused' }
+    expect(stalledAfter(430, change)).toEqual([DATABASE_PROBE, 'Kafka client'])
+  })
+})

@@ -1,0 +1,103 @@
+import { expect, it } from 'vitest'
+import type { Fact } from '../../../src/worker/fact.ts'
+import type { RecordSource } from '../../../src/worker/record-source.ts'
+import { watchSource } from '../../../src/worker/watched-source.ts'
+import { MemorySource } from '../../support/memory-source.ts'
+
+const group = 'email-workers'
+const waiting: Fact = { is: 'waiting', group, partition: 1, cause: 'database: SQLSTATE none', retryInMs: 100, attempt: 1 }
+
+/** A watched source whose batches end when the test says so. */
+async function sceneOf() {
+  const source = new MemorySource()
+  const watched = watchSource(source, () => 1_000)
+  const ends = new Map<number, PromiseWithResolvers<bigint>>()
+  await watched.start({
+    assigned: async () => new Map(),
+    batch({ partition }) {
+      const end = Promise.withResolvers<bigint>()
+      ends.set(partition, end)
+      return end.promise
+    },
+    report: () => undefined,
+  })
+  await source.join(0, 1)
+  return { source, watched, ends, moves: () => watched.underWay().map(({ partition, moves, waitsFor }) => [partition, moves, waitsFor]) }
+}
+
+it('shows each batch from its delivery to its end, however it ends', async () => {
+  const { source, watched, ends } = await sceneOf()
+  expect(watched.underWay()).toEqual([])
+  const first = source.batch(0, [], 5)
+  const second = source.batch(1, [], 7).catch((error: unknown) => String(error))
+  expect(watched.underWay()).toMatchObject([
+    { partition: 0, records: 0, since: 1_000 },
+    { partition: 1, records: 0, since: 1_000 },
+  ])
+  ends.get(0)?.resolve(5n)
+  expect(await first).toBe(5n)
+  ends.get(1)?.reject(new Error('escaped'))
+  expect(await second).toBe('Error: escaped')
+  expect(watched.underWay()).toEqual([])
+})
+
+it('counts what moves a batch, chunks and tries, and keeps what it waits for; other partitions do not move with it', async () => {
+  const { source, watched, ends, moves } = await sceneOf()
+  const batches = [source.batch(0, [], 5), source.batch(1, [], 7)]
+  watched.hear(waiting)
+  expect(moves()).toEqual([[0, 0, null], [1, 1, 'database: SQLSTATE none']]) // prettier-ignore
+  watched.hear(waiting)
+  watched.hear({ is: 'resumed', group, partition: 1 })
+  watched.hear({ is: 'accepted', group, partition: 1, next: 7n, counts: new Map(), intents: 0, durationMs: 1 })
+  watched.hear({ is: 'committed', group, topic: 'domain-events', offsets: new Map([[0, 5n]]) })
+  expect(moves()).toEqual([[0, 0, null], [1, 4, null]]) // prettier-ignore
+  for (const end of ends.values()) end.resolve(7n)
+  await Promise.all(batches)
+})
+
+it('watches the look for the start positions like a batch', async () => {
+  const source = new MemorySource()
+  const watched = watchSource(source, () => 0)
+  const placed = Promise.withResolvers<ReadonlyMap<number, bigint>>()
+  await watched.start({ assigned: () => placed.promise, batch: async () => 0n, report: () => undefined })
+  const joining = source.join(0)
+  watched.hear({ ...waiting, partition: -1 })
+  expect(watched.underWay()).toMatchObject([{ partition: -1, moves: 1, waitsFor: 'database: SQLSTATE none' }])
+  placed.resolve(new Map([[0, 4n]]))
+  expect(await joining).toEqual({ 0: 4n })
+  expect(watched.underWay()).toEqual([])
+})
+
+it('fetches only while nothing pauses it and it is not quiet', async () => {
+  const { source, watched } = await sceneOf()
+  const steps: [() => void, 'pause' | 'resume'][] = [
+    [() => watched.quiet(true), 'pause'],
+    [() => watched.pause(), 'pause'],
+    [() => watched.quiet(false), 'pause'],
+    [() => watched.resume(), 'resume'],
+    [() => watched.pause(), 'pause'],
+    [() => watched.quiet(true), 'pause'],
+    [() => watched.resume(), 'pause'],
+    [() => watched.quiet(false), 'resume'],
+  ]
+  for (const [step, last] of steps) {
+    step()
+    expect(source.calls.at(-1)).toBe(last)
+    expect(watched.isHeld()).toBe(last === 'pause')
+  }
+})
+
+it('is otherwise the source itself', async () => {
+  const { source, watched } = await sceneOf()
+  expect(watched.pulse()).toBeNull()
+  source.beats = 3
+  expect(watched.pulse()).toEqual({ beats: 3, withinMs: 1_000 })
+  expect(await watched.commit(source.assignment, new Map([[0, 4n]]))).toBe(true)
+  const plain: RecordSource = watched
+  let flushed = false
+  await plain.stop(async () => {
+    flushed = true
+  })
+  expect(flushed).toBe(true)
+  await watched.ended
+})
