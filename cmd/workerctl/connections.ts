@@ -34,13 +34,17 @@ export async function withKafka<Result>({ kafka }: Config, work: (admin: LogAdmi
   }
 }
 
-/** Works with the database and disconnects. */
-export async function withDatabase<Result>(config: Config, work: (database: Database) => Promise<Result>): Promise<Result> {
+/** Works with the database and disconnects. A verb that reads a whole table says how long its statements may take. */
+export async function withDatabase<Result>(
+  config: Config,
+  work: (database: Database) => Promise<Result>,
+  { statementTimeoutMs = config.database.statementTimeoutMs } = {},
+): Promise<Result> {
   const database = openDatabase({
     connection: config.database.connection,
     max: 1,
     applicationName: 'workerctl',
-    statementTimeoutMs: config.database.statementTimeoutMs,
+    statementTimeoutMs,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
   })
   try {
@@ -51,6 +55,8 @@ export async function withDatabase<Result>(config: Config, work: (database: Data
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
+/** Nothing tells the intents of a person or with a reason but reading all of them: a second per million. */
+export const WHOLE_TABLE_MS = 600_000
 
 /** @throws {OperatorError} when a topic of these groups is missing. */
 export async function requireTopics(admin: LogAdmin, groups: readonly OperatorGroup[]): Promise<void> {

@@ -10,6 +10,7 @@ import { parseResetTarget, type ResetTarget } from '../../src/operator/reset-tar
 import { OperatorError } from '../../src/std/failure.ts'
 import type { LogAdmin } from '../../src/worker/log-admin.ts'
 import { configure, requireTopics, withDatabase, withKafka } from './connections.ts'
+import { decide, unapplied, type Decision } from './decide.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
@@ -67,7 +68,7 @@ export function addOffsetsReset(parent: Command, terminal: Terminal): void {
           const plan = await planOf({ group, target, partition: options.partition ?? null, dedupeDays }, admin, progress)
           if (options.json !== true) show(plan, dedupeDays, terminal)
           requireAcceptance(plan, options)
-          const decided = isDone(plan) ? 'nothing' : await decide(options, terminal)
+          const decided = await decide(!isDone(plan), options, terminal)
           if (decided === 'apply') await applyReset(plan, { progress, admin })
           terminal.out(options.json === true ? jsonOf(plan, decided) : conclusions[decided])
         }),
@@ -97,16 +98,6 @@ function requireAcceptance(plan: ResetPlan, { acceptLoss, dryRun }: Options): vo
   throw new OperatorError(`Refused, because ${loss}: add --accept-loss if that is what you want. Nothing was changed.`)
 }
 
-type Decision = 'apply' | 'nothing' | 'dry-run' | 'unconfirmed' | 'declined'
-
-async function decide(options: Options, { ask }: Terminal): Promise<Decision> {
-  if (options.dryRun === true) return 'dry-run'
-  if (options.yes === true) return 'apply'
-  if (ask === null || options.json === true) return 'unconfirmed'
-  const answer = await ask('Apply this plan? (yes/no) ')
-  return answer.trim().toLowerCase() === 'yes' ? 'apply' : 'declined'
-}
-
 function show(plan: ResetPlan, dedupeDays: number, terminal: Terminal): void {
   terminal.out(`Plan for ${plan.group} on ${plan.topic}:`)
   terminal.out(
@@ -126,7 +117,5 @@ function jsonOf(plan: ResetPlan, decided: Decision): string {
 const conclusions: Readonly<Record<Decision, string>> = {
   apply: 'Done: the workers of the group begin there when they start; one that had stopped this group must be restarted.',
   nothing: 'Nothing to do: progress rows and committed offsets are there already.',
-  'dry-run': 'Dry run: nothing was changed.',
-  unconfirmed: 'Nothing was changed: add --yes to apply this plan.',
-  declined: 'Nothing was changed.',
+  ...unapplied,
 }

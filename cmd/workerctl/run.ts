@@ -3,6 +3,10 @@ import { databaseSentence } from '../../src/operator/database-sentence.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
 import packageJson from '../../package.json' with { type: 'json' }
+import { addForget } from './forget.ts'
+import { addIntentsChange } from './intents-change.ts'
+import { addIntentsList } from './intents-list.ts'
+import { addIntentsShow } from './intents-show.ts'
 import { addMigrate } from './migrate.ts'
 import { addOffsetsReset } from './offsets-reset.ts'
 import { addOffsetsShow } from './offsets-show.ts'
@@ -40,6 +44,11 @@ function createProgram(terminal: Terminal): Command {
   const offsets = program.command('offsets').description('where the groups stand in their topics')
   addOffsetsShow(offsets, terminal)
   addOffsetsReset(offsets, terminal)
+  const intents = program.command('intents').description('what is to be done, and what became of it')
+  addIntentsList(intents, terminal)
+  addIntentsShow(intents, terminal)
+  for (const change of ['retry', 'cancel', 'mark-sent'] as const) addIntentsChange(intents, change, terminal)
+  addForget(program, terminal)
   return program
 }
 

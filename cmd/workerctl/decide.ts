@@ -1,0 +1,25 @@
+import type { Terminal } from './terminal.ts'
+
+/** What becomes of a plan that was shown. */
+export type Decision = 'apply' | 'nothing' | 'dry-run' | 'unconfirmed' | 'declined'
+
+/** Asks on a terminal; elsewhere, and with --json, only `--yes` applies. */
+export async function decide(
+  changes: boolean,
+  options: { readonly dryRun?: boolean; readonly yes?: boolean; readonly json?: boolean },
+  { ask }: Pick<Terminal, 'ask'>,
+): Promise<Decision> {
+  if (!changes) return 'nothing'
+  if (options.dryRun === true) return 'dry-run'
+  if (options.yes === true) return 'apply'
+  if (ask === null || options.json === true) return 'unconfirmed'
+  const answer = await ask('Apply this plan? (yes/no) ')
+  return answer.trim().toLowerCase() === 'yes' ? 'apply' : 'declined'
+}
+
+/** How a verb ends that did not apply its plan. */
+export const unapplied: Readonly<Record<Exclude<Decision, 'apply' | 'nothing'>, string>> = {
+  'dry-run': 'Dry run: nothing was changed.',
+  unconfirmed: 'Nothing was changed: add --yes to apply this plan.',
+  declined: 'Nothing was changed.',
+}

@@ -1,0 +1,104 @@
+import type { Command } from 'commander'
+import { createForgetter } from '../../src/infra/postgres/forget.ts'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { elsewhereSentences, forgetSentences, type Forgetter, type Retention } from '../../src/operator/forget.ts'
+import { uuidOf } from '../../src/operator/intent-filter.ts'
+import type { OperatorGroup } from '../../src/operator/operator-group.ts'
+import { systemClock } from '../../src/std/clock.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import { deadLetterTopic } from '../../src/worker/dead-letter.ts'
+import type { Config } from '../../config/load.ts'
+import { configure, WHOLE_TABLE_MS, withDatabase, withKafka } from './connections.ts'
+import { decide, unapplied } from './decide.ts'
+import { renderJson } from './render-json.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Options {
+  readonly user: string
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+  readonly json?: boolean
+}
+
+/** A worker has an intent in hand for a mail's deadline at most, usually for a moment. */
+const WAIT_MS = 30_000
+const LOOK_MS = 250
+
+const HELP = `
+Erases what the worker holds of a person: in worker.intents the frozen mail, address, data and the person's id, what is not done
+is cancelled, and the payloads of webhook_deliveries that were theirs. Keys stay, so that nothing is sent again. Works while
+daemons run. It also says what it does not erase, and when that goes. Running it again finds nothing, or what came meanwhile.
+
+Examples:
+  npm run workerctl -- forget --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55 --dry-run
+  npm run workerctl -- forget --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55 --yes`
+
+export function addForget(parent: Command, terminal: Terminal): void {
+  parent
+    .command('forget')
+    .description('erase what is held of a person, and say what ages out elsewhere')
+    .requiredOption('--user <uuid>', 'the id in waitlist_users')
+    .option('--dry-run', 'only show what would be done')
+    .option('--yes', 'apply without asking')
+    .option('--json', 'print one JSON object; never asks')
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      const { config, groups } = configure(terminal)
+      const userId = uuidOf('--user', options.user)
+      const retentions = retentionsOf(config, groups)
+      await withDatabase(
+        config,
+        async (database) => {
+          await checkSchema(database.sql)
+          const forgetter = createForgetter(database)
+          const found = await forgetter.find(userId)
+          const elsewhere = elsewhereSentences(found, await retentions, config.accept.dedupeDays)
+          if (options.json !== true) for (const sentence of [...forgetSentences(userId, found), ...elsewhere]) terminal.out(sentence)
+          const decided = await decide(found.intentIds.length > 0, options, terminal)
+          const erased = decided === 'apply' ? await eraseAll(forgetter, userId, found.intentIds) : 0
+          const since = decided === 'apply' ? (await forgetter.find(userId)).intentIds.length : 0
+          if (options.json === true) {
+            const { intentIds: _, ...counts } = found
+            terminal.out(renderJson({ user: userId, ...counts, retentions: await retentions, applied: decided === 'apply', erased, since }))
+          } else if (decided === 'apply')
+            terminal.out(`Done: ${erased} erased.${since === 0 ? '' : ` ${since} came meanwhile: run it again.`}`)
+          else terminal.out(decided === 'nothing' ? 'Nothing to do.' : unapplied[decided])
+        },
+        { statementTimeoutMs: WHOLE_TABLE_MS },
+      )
+    })
+}
+
+/** @throws {OperatorError} when a worker keeps some in its hands for too long. */
+async function eraseAll(forgetter: Forgetter, userId: string, ids: readonly string[]): Promise<number> {
+  let erased = 0
+  for (const until = Date.now() + WAIT_MS; ;) {
+    const done = await forgetter.erase(userId, ids)
+    erased += done.erased
+    if (done.left === 0) return erased
+    if (Date.now() >= until) {
+      throw new OperatorError(
+        `${erased} erased, but ${done.left} of this person's intents ${done.left === 1 ? 'is' : 'are'} still in a worker's hands: run the same command again in a minute.`,
+      )
+    }
+    await systemClock.sleep(LOOK_MS)
+  }
+}
+
+/** What the brokers say; a cluster that does not answer keeps nobody from being forgotten. */
+async function retentionsOf(config: Config, groups: readonly OperatorGroup[]): Promise<readonly Retention[]> {
+  const topics = [...new Set(groups.flatMap(({ topic, id }) => [topic, deadLetterTopic(topic, id)]))]
+  try {
+    return await withKafka(config, (admin) =>
+      Promise.all(
+        topics.map(async (topic) => {
+          const ms = Number((await admin.topicConfig(topic)).get('retention.ms'))
+          return { topic, ms: Number.isFinite(ms) ? ms : null }
+        }),
+      ),
+    )
+  } catch {
+    // Which cause it was changes nothing in what must be said.
+    return topics.map((topic) => ({ topic, ms: null }))
+  }
+}

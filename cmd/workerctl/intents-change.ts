@@ -1,0 +1,103 @@
+import type { Command } from 'commander'
+import { listedConsumers } from '../../src/consumers/known-groups.ts'
+import { createKindTable } from '../../src/delivery/kind-table.ts'
+import { createIntentAdmin } from '../../src/infra/postgres/intent-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import type { Ended, IntentChange, IntentLine } from '../../src/operator/intent-admin.ts'
+import { intentFilter, requireSelection, type AskedIntents } from '../../src/operator/intent-filter.ts'
+import { done, isPlanned, planIntents, planSentences } from '../../src/operator/intent-plan.ts'
+import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
+import { decide, unapplied, type Decision } from './decide.ts'
+import { addIntentFilter } from './intent-options.ts'
+import { renderJson } from './render-json.ts'
+import type { Terminal } from './terminal.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface Options extends AskedIntents {
+  readonly limit: number
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+  readonly json?: boolean
+}
+
+const descriptions: Readonly<Record<IntentChange, string>> = {
+  retry: 'try intents again that ended dead, rejected, skipped or cancelled, or are in doubt',
+  cancel: 'give up intents that are not done and that no worker has in hand',
+  'mark-sent': 'say of held mails that they did go out',
+}
+
+const HELP: Readonly<Record<IntentChange, string>> = {
+  retry: `
+They are due at once, with all their attempts. What was frozen stays: the same bytes, address, Message-ID and webhook-id. Mails in
+doubt (held, ambiguous) may go out a second time.
+
+Examples:
+  npm run workerctl -- intents retry --state dead --reason no-endpoint --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --dry-run
+  npm run workerctl -- intents retry 4711 4712 --yes`,
+  cancel: `
+Their email_logs and webhook_deliveries rows become failed and say why, as does delivery_error of a reward.
+
+Examples:
+  npm run workerctl -- intents cancel --state pending --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --dry-run
+  npm run workerctl -- intents cancel 4711 --yes`,
+  'mark-sent': `
+Look for the Message-ID in the relay's log first. Their email_logs rows become sent, a reward that was mailed is delivered.
+
+Examples:
+  npm run workerctl -- intents list --state held
+  npm run workerctl -- intents mark-sent 4711 --yes`,
+}
+
+export function addIntentsChange(parent: Command, change: IntentChange, terminal: Terminal): void {
+  addIntentFilter(parent.command(change).argument('[ids...]', 'ids, as "intents list" shows them').description(descriptions[change]))
+    .option('--limit <count>', 'refused when more match', wholeNumber(1, 1_000_000), 1_000)
+    .option('--dry-run', 'only show what would be done')
+    .option('--yes', 'apply without asking')
+    .option('--json', 'print one JSON object; never asks')
+    .addHelpText('after', HELP[change])
+    .action(async (ids: string[], options: Options) => {
+      const { config, groups } = configure(terminal)
+      const filter = intentFilter(options, ids, groups)
+      requireSelection(filter)
+      await withDatabase(
+        config,
+        async (database) => {
+          await checkSchema(database.sql)
+          const admin = createIntentAdmin(database)
+          const plan = planIntents(change, filter, await admin.counts(filter), options.limit)
+          const sentences = planSentences(plan)
+          if (options.json !== true) for (const sentence of sentences) terminal.out(sentence)
+          const found = plan.count === 0 ? [] : await admin.list(plan.filter, plan.found)
+          const seen = found.filter((intent) => isPlanned(plan, intent))
+          const decided = await decide(plan.count > 0, options, terminal)
+          const changed = decided === 'apply' ? await admin.change(change, seen, ended) : []
+          const { count, states, left } = plan
+          const missed = decided === 'apply' ? seen.length - changed.length : 0
+          if (options.json === true) {
+            terminal.out(renderJson({ verb: change, planned: count, states, left, applied: decided === 'apply', changed, missed }))
+          } else if (decided !== 'nothing') terminal.out(conclusion(change, decided, seen, changed))
+        },
+        { statementTimeoutMs: WHOLE_TABLE_MS },
+      )
+    })
+}
+
+/** The books of the kind, where it has any: what a human decides stands in them as what a worker does. */
+const kinds = createKindTable(listedConsumers.flatMap(({ kinds }) => kinds))
+const ended: Ended = async (intent, end, tx) => {
+  await kinds.of(intent)?.ended?.(intent, end, tx)
+}
+
+function conclusion(
+  change: IntentChange,
+  decided: Exclude<Decision, 'nothing'>,
+  seen: readonly IntentLine[],
+  changed: readonly string[],
+): string {
+  if (decided !== 'apply') return unapplied[decided]
+  const missed = seen.length - changed.length
+  const told = `Done: ${changed.length} ${done[change]}.`
+  return missed === 0
+    ? told
+    : `${told} ${missed} moved meanwhile and ${missed === 1 ? 'was' : 'were'} left alone: run it again to look at ${missed === 1 ? 'it' : 'them'} anew.`
+}

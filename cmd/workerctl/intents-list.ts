@@ -1,0 +1,74 @@
+import type { Command } from 'commander'
+import { createIntentAdmin } from '../../src/infra/postgres/intent-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import type { IntentLine } from '../../src/operator/intent-admin.ts'
+import { intentFilter, type AskedIntents } from '../../src/operator/intent-filter.ts'
+import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
+import { addIntentFilter } from './intent-options.ts'
+import { renderJson } from './render-json.ts'
+import { renderTable } from './render-table.ts'
+import type { Terminal } from './terminal.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface Options extends AskedIntents {
+  readonly limit: number
+  readonly json?: boolean
+}
+
+const HELP = `
+The newest first. ABOUT is the type of a mail, or the user_rewards row of a reward.
+
+Examples:
+  npm run workerctl -- intents list --state held
+  npm run workerctl -- intents list --state dead,rejected --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33
+  npm run workerctl -- intents list --reason manual        rewards that are left to a human, with person and reward`
+
+export function addIntentsList(parent: Command, terminal: Terminal): void {
+  addIntentFilter(parent.command('list').description('list intents by state, reason, person and more'))
+    .option('--limit <count>', 'lines at most', wholeNumber(1, 100_000), 100)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      const { config, groups } = configure(terminal)
+      const filter = intentFilter(options, [], groups)
+      const { counts, intents } = await withDatabase(
+        config,
+        async (database) => {
+          await checkSchema(database.sql)
+          const admin = createIntentAdmin(database)
+          return { counts: await admin.counts(filter), intents: await admin.list(filter, options.limit) }
+        },
+        { statementTimeoutMs: WHOLE_TABLE_MS },
+      )
+      const matching = counts.reduce((sum, { count }) => sum + count, 0)
+      if (options.json === true) terminal.out(renderJson({ matching, intents }))
+      else show(intents, matching, terminal)
+    })
+}
+
+function show(intents: readonly IntentLine[], matching: number, terminal: Terminal): void {
+  if (matching === 0) {
+    terminal.out('No intent matches.')
+    return
+  }
+  const hasRewards = intents.some(({ rewardId }) => rewardId !== null)
+  terminal.out(
+    renderTable(
+      ['ID', 'STATE', 'REASON', 'GROUP', 'KIND', 'ABOUT', ...(hasRewards ? ['REWARD'] : []), 'PERSON', 'CAMPAIGN', 'ATTEMPT', 'SINCE'],
+      intents.map((one) => [
+        Number(one.id),
+        one.state,
+        one.reason,
+        one.group,
+        one.kind,
+        one.type ?? one.userRewardId,
+        ...(hasRewards ? [one.rewardId] : []),
+        one.userId,
+        one.campaignId,
+        one.attempt,
+        (one.finishedAt ?? one.createdAt).toISOString(),
+      ]),
+    ),
+  )
+  if (matching > intents.length) terminal.out(`${matching} match, the newest ${intents.length} are shown: raise --limit for more.`)
+}

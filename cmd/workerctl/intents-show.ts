@@ -1,0 +1,38 @@
+import type { Command } from 'commander'
+import { createIntentAdmin } from '../../src/infra/postgres/intent-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { intentFilter } from '../../src/operator/intent-filter.ts'
+import { storySentences } from '../../src/operator/intent-story.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import { configure, withDatabase } from './connections.ts'
+import { renderJson } from './render-json.ts'
+import type { Terminal } from './terminal.ts'
+
+const HELP = `
+Examples:
+  npm run workerctl -- intents show 4711
+  npm run -s workerctl -- intents show 4711 --json`
+
+export function addIntentsShow(parent: Command, terminal: Terminal): void {
+  parent
+    .command('show')
+    .argument('<id>', 'of the intent, as "intents list" shows it')
+    .description('tell the story of one intent: its event, its states, its mail or delivery')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (id: string, options: { readonly json?: boolean }) => {
+      const { config, groups } = configure(terminal)
+      intentFilter({}, [id], groups)
+      const story = await withDatabase(config, async (database) => {
+        await checkSchema(database.sql)
+        return createIntentAdmin(database).story(id)
+      })
+      if (story === null) {
+        throw new OperatorError(
+          `There is no intent ${id}: it never was, or it ended more than DEDUPE_DAYS=${config.accept.dedupeDays} ago and was deleted.`,
+        )
+      }
+      if (options.json === true) terminal.out(renderJson(story))
+      else for (const sentence of storySentences(story)) terminal.out(sentence)
+    })
+}

@@ -1,0 +1,62 @@
+import type { IntentAdmin, IntentLine, IntentStory, StateCount } from '../../operator/intent-admin.ts'
+import type { Database } from './database.ts'
+import { changeIntents } from './intent-change.ts'
+import { selected, selectionOf } from './intent-selection.ts'
+
+/** Intents changed in one transaction at most. */
+const BATCH = 500
+
+/** The intents as an operator looks at them and moves them. */
+export function createIntentAdmin(database: Database): IntentAdmin {
+  const { sql } = database
+  return {
+    counts: (filter) => sql.query<StateCount>(countStatement, selectionOf(filter)),
+    list: (filter, limit) => sql.query<IntentLine>(listStatement, [...selectionOf(filter), limit]),
+    story: async (id) => {
+      const [row] = await sql.query<IntentStory>(storyStatement, [id])
+      return row ?? null
+    },
+    change: async (change, seen, ended) => {
+      const changed: string[] = []
+      for (let at = 0; at < seen.length; at += BATCH) {
+        const some = seen.slice(at, at + BATCH)
+        changed.push(...(await database.transaction((tx) => changeIntents(tx, change, some, ended))))
+      }
+      return changed.toSorted((one, other) => Number(one) - Number(other))
+    },
+  }
+}
+
+const forgotten = `i.reason IS NOT DISTINCT FROM 'forgotten'`
+
+const countStatement = `
+SELECT i.state, i.coalesce, ${forgotten} AS forgotten, count(*)::int AS count
+  FROM worker.intents AS i
+ WHERE ${selected}
+ GROUP BY 1, 2, 3 ORDER BY count DESC, i.state`
+
+/** An id that is none makes no row of the platform's. */
+const uuidIn = (text: string) => `CASE WHEN ${text} ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (${text})::uuid END`
+const userReward = uuidIn(`i.data ->> 'user_reward_id'`)
+
+const line = `
+  i.id, i.group_name AS "group", i.kind, i.channel, i.state, i.reason, i.data ->> 'type' AS type, i.user_id AS "userId",
+  i.data ->> 'user_reward_id' AS "userRewardId", (SELECT ur.reward_id FROM public.user_rewards AS ur WHERE ur.id = ${userReward}) AS "rewardId",
+  i.campaign_id AS "campaignId", i.event_id AS "eventId", i.attempt, i.claims, i.coalesce, i.envelope ->> 'messageId' AS "messageId",
+  i.created_at AS "createdAt", i.due_at AS "dueAt", i.finished_at AS "finishedAt"`
+
+// Limited before the rewards are looked up.
+const listStatement = `
+SELECT ${line} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $9) AS i ORDER BY i.id DESC`
+
+const storyStatement = `
+SELECT ${line}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waiting_since AS "waitingSince", i.ambiguous,
+  i.event_at AS "eventAt", octet_length(i.body) AS "frozenBytes",
+  (SELECT jsonb_build_object('outcome', o.outcome, 'type', o.type, 'partition', o.partition, 'offset', o."offset", 'at', o.at)
+     FROM worker.outcomes AS o WHERE o.group_name = i.group_name AND o.event_id = i.event_id) AS outcome,
+  (SELECT jsonb_build_object('id', l.id, 'status', l.status, 'sentAt', l.sent_at, 'failedAt', l.failed_at, 'error', l.error_message)
+     FROM public.email_logs AS l WHERE l.id = md5(i.group_name || ':' || i.key)::uuid AND i.channel = 'email') AS mail,
+  (SELECT jsonb_build_object('id', d.id, 'status', d.status, 'responseStatus', d.response_status, 'attempt', d.attempt_number,
+                             'deliveredAt', d.delivered_at, 'nextRetryAt', d.next_retry_at, 'error', d.error_message)
+     FROM public.webhook_deliveries AS d WHERE d.id = md5(i.group_name || ':' || i.key)::uuid AND i.channel = 'webhook') AS delivery
+  FROM worker.intents AS i WHERE i.id = $1`

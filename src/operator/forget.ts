@@ -1,0 +1,84 @@
+import type { IntentState } from '../delivery/intent.ts'
+
+/** What is on record of a person, in our tables and in those rows of the platform's that we write. */
+export interface PersonRecord {
+  /** By state. */
+  readonly intents: readonly { readonly state: IntentState; readonly count: number }[]
+  /** All of them. */
+  readonly intentIds: readonly string[]
+  /** Rows of `webhook_deliveries` that those intents wrote. */
+  readonly deliveries: number
+  /** Rows of `email_logs`, the platform's, by its own column. */
+  readonly mails: number
+  /** The row in `waitlist_users`. */
+  readonly person: 'present' | 'deleted' | 'gone'
+}
+
+/** The port to what is kept of a person; works while daemons run. Throws SqlError. */
+export interface Forgetter {
+  find(userId: string): Promise<PersonRecord>
+  /**
+   * Erases those of the intents that no worker has in hand, and what they wrote to `webhook_deliveries`; resolves to how many
+   * are left. Again and again, it erases what is left.
+   */
+  erase(userId: string, intentIds: readonly string[]): Promise<{ readonly erased: number; readonly left: number }>
+}
+
+/** How long a place keeps what we do not erase; null when it could not be asked. */
+export interface Retention {
+  readonly topic: string
+  /** Milliseconds; negative: for ever. */
+  readonly ms: number | null
+}
+
+const unfinished: readonly IntentState[] = ['pending', 'ambiguous', 'held']
+
+export function forgetSentences(userId: string, found: PersonRecord): readonly string[] {
+  const count = (states: readonly IntentState[]) =>
+    found.intents.filter(({ state }) => states.includes(state)).reduce((sum, one) => sum + one.count, 0)
+  const running = count(['claimed', 'handing_over'])
+  const total = found.intentIds.length
+  return [
+    total === 0
+      ? `No intent names person ${userId}.`
+      : `${some(total, 'intent')} of person ${userId}: address, text, data and the person's id are erased; of these ${some(count(unfinished), 'unfinished one')} ` +
+        `will be cancelled. Keys stay, so that nothing is sent twice.`,
+    ...(running === 0
+      ? []
+      : [`${some(running, 'of them', 'of them')} ${running === 1 ? 'is' : 'are'} in a worker's hands this moment and will be waited for.`]),
+    ...(found.deliveries === 0 ? [] : [`${some(found.deliveries, 'row')} of webhook_deliveries: the payload is emptied.`]),
+  ]
+}
+
+/** What is not erased here, and when it goes. */
+export function elsewhereSentences(
+  found: Pick<PersonRecord, 'mails' | 'person'>,
+  retentions: readonly Retention[],
+  dedupeDays: number,
+): readonly string[] {
+  return [
+    ...(found.person === 'gone'
+      ? []
+      : [
+          found.person === 'deleted'
+            ? "The platform's own row is marked as deleted and still there: erasing it is the platform's."
+            : "The platform's own row is not deleted: delete it there first, or its next event makes new intents.",
+        ]),
+    `email_logs is the platform's and is not erased: ${found.mails === 0 ? 'it has no row' : `it has ${some(found.mails, 'row')}`} of this person${found.mails === 0 ? '' : ", to be deleted with the platform's own"}.`,
+    `Keys and outcomes hold the person's id, no more, and are deleted after DEDUPE_DAYS=${dedupeDays} and a day.`,
+    'Codes given out stay with their campaign, without a person. A suppression stays for good: it is a hash, and what keeps the address from being written to.',
+    ...retentions.map(({ topic, ms }) => `Topic ${topic} keeps its events, which may hold the address, ${kept(ms)}.`),
+    "Logs hold no addresses. Backups, the database's write-ahead log and the relay's log end by their own rules.",
+  ]
+}
+
+function kept(ms: number | null): string {
+  if (ms === null) return 'for as long as its retention.ms says; the brokers did not answer'
+  if (ms < 0) return 'for ever: its retention.ms has no end'
+  const days = Math.round((ms / 86_400_000) * 10) / 10
+  return `for ${days} ${days === 1 ? 'day' : 'days'} and until its segment is closed`
+}
+
+function some(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}

@@ -1,0 +1,103 @@
+import type { Intent, IntentState } from '../delivery/intent.ts'
+import type { AttemptEnd } from '../delivery/kind.ts'
+import type { Sql } from '../std/sql.ts'
+
+/** Which intents; an empty list and null ask for nothing. */
+export interface IntentFilter {
+  readonly ids: readonly string[]
+  readonly states: readonly IntentState[]
+  readonly reasons: readonly string[]
+  /** Group ids, with their prefix. */
+  readonly groups: readonly string[]
+  /** Kinds, or types of mail. */
+  readonly kinds: readonly string[]
+  readonly campaignId: string | null
+  readonly userId: string | null
+  readonly eventId: string | null
+}
+
+/** An intent as an operator sees it. No address: what was frozen is not shown. */
+export interface IntentLine {
+  readonly id: string
+  readonly group: string
+  readonly kind: string
+  readonly channel: string
+  readonly state: IntentState
+  readonly reason: string | null
+  /** Of mails. */
+  readonly type: string | null
+  readonly userId: string | null
+  readonly userRewardId: string | null
+  readonly rewardId: string | null
+  readonly campaignId: string
+  readonly eventId: string | null
+  readonly attempt: number
+  readonly claims: number
+  readonly coalesce: boolean
+  readonly messageId: string | null
+  readonly createdAt: Date
+  readonly dueAt: Date
+  readonly finishedAt: Date | null
+}
+
+/** An intent with what else is on record about it. */
+export interface IntentStory extends IntentLine {
+  readonly class: string
+  readonly key: string
+  readonly owner: string | null
+  readonly leaseUntil: Date | null
+  readonly waitingSince: Date | null
+  readonly ambiguous: number
+  readonly eventAt: Date | null
+  /** Bytes of what was frozen, or null. */
+  readonly frozenBytes: number | null
+  readonly outcome: {
+    readonly outcome: string
+    readonly type: string
+    readonly partition: number
+    readonly offset: number
+    readonly at: string
+  } | null
+  readonly mail: {
+    readonly id: string
+    readonly status: string
+    readonly sentAt: string | null
+    readonly failedAt: string | null
+    readonly error: string | null
+  } | null
+  readonly delivery: {
+    readonly id: string
+    readonly status: string
+    readonly responseStatus: number | null
+    readonly attempt: number
+    readonly deliveredAt: string | null
+    readonly nextRetryAt: string | null
+    readonly error: string | null
+  } | null
+}
+
+export type IntentChange = 'retry' | 'cancel' | 'mark-sent'
+
+/** How many intents of a state match. `forgotten` ones were erased and cannot be made again. */
+export interface StateCount {
+  readonly state: IntentState
+  readonly coalesce: boolean
+  readonly forgotten: boolean
+  readonly count: number
+}
+
+/** Told of every intent that was cancelled or marked as sent, so that a kind's own books follow; in the same transaction. */
+export type Ended = (intent: Intent, end: AttemptEnd, tx: Sql) => Promise<void>
+
+/** The port to the intents, for an operator; works while daemons run. Throws SqlError. */
+export interface IntentAdmin {
+  counts(filter: IntentFilter): Promise<readonly StateCount[]>
+  /** The newest first. */
+  list(filter: IntentFilter, limit: number): Promise<readonly IntentLine[]>
+  story(id: string): Promise<IntentStory | null>
+  /**
+   * Changes those that are still as they were seen (state and claims), the ledgers' rows with them; resolves to the ids that
+   * were changed. In transactions of a few hundred, so that a failure leaves whole ones behind.
+   */
+  change(change: IntentChange, seen: readonly Pick<IntentLine, 'id' | 'state' | 'claims'>[], ended: Ended): Promise<readonly string[]>
+}

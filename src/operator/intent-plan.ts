@@ -1,0 +1,98 @@
+import type { IntentState } from '../delivery/intent.ts'
+import { OperatorError } from '../std/failure.ts'
+import type { IntentChange, IntentFilter, IntentLine, StateCount } from './intent-admin.ts'
+
+/** What a verb may be done to. Running ones never: their worker would write over it, or hand over what was cancelled. */
+const from: Readonly<Record<IntentChange, readonly IntentState[]>> = {
+  retry: ['dead', 'rejected', 'skipped', 'cancelled', 'ambiguous', 'held'],
+  cancel: ['pending', 'ambiguous', 'held'],
+  'mark-sent': ['held'],
+}
+
+const running: ReadonlySet<IntentState> = new Set(['claimed', 'handing_over'])
+
+export interface IntentPlan {
+  readonly change: IntentChange
+  /** The asked filter, narrowed to what may be changed. */
+  readonly filter: IntentFilter
+  /** How many will be changed. */
+  readonly count: number
+  /** How many the narrowed filter finds: those, and forgotten ones. */
+  readonly found: number
+  /** What will be changed, by state. */
+  readonly states: readonly { readonly state: IntentState; readonly count: number }[]
+  /** Matching ones that are left alone, and why. */
+  readonly left: readonly string[]
+}
+
+/**
+ * What of the matching intents a verb will change.
+ *
+ * @throws {OperatorError} when intents named by id cannot be changed, or when more match than `limit`.
+ */
+export function planIntents(change: IntentChange, filter: IntentFilter, counts: readonly StateCount[], limit: number): IntentPlan {
+  const able = from[change]
+  const fits = ({ state, forgotten, coalesce }: StateCount) => able.includes(state) && !(change === 'retry' && (forgotten || coalesce))
+  const taken = counts.filter(fits)
+  const left = counts.filter((one) => !fits(one)).map((one) => leftSentence(change, one))
+  const count = sum(taken)
+  const found = sum(counts)
+  if (found < filter.ids.length) {
+    throw new OperatorError(`${filter.ids.length - found} of the ids that were given match no intent: nothing was changed.`)
+  }
+  if (filter.ids.length > 0 && left.length > 0) {
+    throw new OperatorError(`Not all of these can be changed: ${left.join('; ')}. Nothing was changed.`)
+  }
+  if (count > limit) {
+    throw new OperatorError(
+      `${count} intents match, more than --limit ${limit}: narrow the filter, or raise --limit if all of them are meant. Nothing was changed.`,
+    )
+  }
+  const states = [...new Set(taken.map(({ state }) => state))]
+  return {
+    change,
+    filter: { ...filter, states: filter.states.length === 0 ? able : able.filter((state) => filter.states.includes(state)) },
+    count,
+    found: sum(counts.filter(({ state }) => able.includes(state))),
+    states: states.map((state) => ({ state, count: sum(taken.filter((one) => one.state === state)) })),
+    left,
+  }
+}
+
+/** Whether an intent that the narrowed filter found is one of those that will be changed. */
+export function isPlanned({ change }: IntentPlan, { reason, coalesce }: Pick<IntentLine, 'reason' | 'coalesce'>): boolean {
+  return change !== 'retry' || (reason !== 'forgotten' && !coalesce)
+}
+
+/** What the plan will do, in words. */
+export function planSentences({ change, count, states, left }: IntentPlan): readonly string[] {
+  const doubt = states.some(({ state }) => state === 'held' || state === 'ambiguous')
+  const parts = states.map((one) => `${one.count} ${one.state}`).join(', ')
+  return [
+    count === 0
+      ? `Nothing that matches can be ${done[change]}.`
+      : `${count} ${count === 1 ? 'intent' : 'intents'} will be ${done[change]}: ${parts}.`,
+    ...(change === 'retry' && doubt
+      ? ['Those in doubt may have gone out already: a second copy has the same bytes and the same Message-ID.']
+      : []),
+    ...(change === 'cancel' && doubt ? ['Those in doubt may have gone out already; cancelling only ends the trying.'] : []),
+    ...left.map((sentence) => `Left alone: ${sentence}.`),
+  ]
+}
+
+export const done: Readonly<Record<IntentChange, string>> = {
+  retry: 'tried again',
+  cancel: 'cancelled',
+  'mark-sent': 'marked as sent',
+}
+
+function leftSentence(change: IntentChange, { state, forgotten, count }: StateCount): string {
+  const who = `${count} ${count === 1 ? 'is' : 'are'} ${forgotten && change === 'retry' ? 'forgotten' : state}`
+  if (running.has(state)) return `${who}, which a worker has in hand this moment (try again later)`
+  if (forgotten && change === 'retry') return `${who}, and cannot be made again`
+  return change === 'mark-sent' ? `${who}, and only held ones can be marked as sent` : who
+}
+
+function sum(counts: readonly { readonly count: number }[]): number {
+  return counts.reduce((total, { count }) => total + count, 0)
+}

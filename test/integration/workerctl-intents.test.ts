@@ -1,0 +1,246 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { createIntentAdmin } from '../../src/infra/postgres/intent-admin.ts'
+import type { Sql } from '../../src/std/sql.ts'
+import { insertIntents, rowOf } from '../contract/postgres/intent-rows.ts'
+import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
+import { Platform, type Campaign } from '../support/platform.ts'
+import { runWorkerctl, type Ran } from './workerctl-scene.ts'
+
+let db: MigratedDatabase
+let sql: Sql
+let platform: Platform
+let campaign: Campaign
+let userId: string
+
+beforeAll(async () => {
+  db = await migratedDatabase()
+  sql = db.sql
+  platform = new Platform(sql)
+})
+afterAll(async () => db.close())
+beforeEach(async () => {
+  await sql.query('TRUNCATE worker.intents, email_logs RESTART IDENTITY')
+  campaign = await platform.campaign()
+  userId = (await platform.person(campaign)).userId
+})
+
+function workerctl(...args: readonly string[]): Promise<Ran> {
+  return runWorkerctl(args, { KAFKA_BROKERS: inject('kafkaBootstrap').join(','), DATABASE_URL: db.url })
+}
+
+/** The object that a verb prints with `--json`. */
+async function json(...args: readonly string[]): Promise<Record<string, unknown>> {
+  const { code, out, err } = await workerctl(...args, '--json')
+  if (code !== 0) throw new Error(err)
+  return JSON.parse(out)
+}
+
+const mail = (key: string, columns: Record<string, unknown> = {}) => ({
+  group_name: 'email-workers',
+  key,
+  campaign_id: campaign.campaignId,
+  user_id: userId,
+  data: { type: 'welcome' },
+  ...columns,
+})
+const frozen = { envelope: { to: 'guest@example.com', subject: 'Hello', messageId: '<one@example.com>' }, body: Buffer.from('the mail') }
+
+async function states(): Promise<Record<string, string>> {
+  const rows = await sql.query<{ key: string; state: string }>('SELECT key, state FROM worker.intents ORDER BY id')
+  return Object.fromEntries(rows.map(({ key, state }) => [key, state]))
+}
+
+/** The `email_logs` row that the intent's mail has. */
+async function logRow(key: string, status: string): Promise<void> {
+  await sql.query(
+    `INSERT INTO email_logs (id, campaign_id, user_id, recipient_email, subject, type, status)
+     VALUES (md5('email-workers:' || $1)::uuid, $2, $3, 'guest@example.com', 'Hello', 'welcome', $4)`,
+    [key, campaign.campaignId, userId, status],
+  )
+}
+
+test('list finds by state, reason, kind, person, campaign and event, the newest first, and shows no address', async () => {
+  const eventId = randomUUID()
+  await insertIntents(
+    sql,
+    mail('a', { state: 'held', reason: 'reply-lost', event_id: eventId, ...frozen }),
+    mail('b', { state: 'dead', reason: 'connection-lost', data: { type: 'milestone' } }),
+    mail('c', { state: 'sent', user_id: randomUUID(), campaign_id: randomUUID() }),
+  )
+  const keysOf = async (...args: string[]) => {
+    const { intents } = await json('intents', 'list', ...args)
+    return Array.isArray(intents) ? intents.map(({ id }) => id).join(' ') : ''
+  }
+  expect(await keysOf()).toBe('3 2 1')
+  expect(await keysOf('--state', 'held,dead')).toBe('2 1')
+  expect(await keysOf('--reason', 'reply-lost')).toBe('1')
+  expect(await keysOf('--kind', 'milestone')).toBe('2')
+  expect(await keysOf('--kind', 'mail', '--limit', '1')).toBe('3')
+  expect(await keysOf('--user', userId.toUpperCase())).toBe('2 1')
+  expect(await keysOf('--campaign', campaign.campaignId)).toBe('2 1')
+  expect(await keysOf('--event', eventId)).toBe('1')
+  expect(await keysOf('--group', 'reward-workers')).toBe('')
+
+  const { out } = await workerctl('intents', 'list', '--limit', '1')
+  expect(out).toContain('3 match, the newest 1 are shown: raise --limit for more.')
+  const all = [
+    (await workerctl('intents', 'list')).out,
+    (await workerctl('intents', 'show', '1')).out,
+    JSON.stringify(await json('intents', 'show', '1')),
+  ]
+  expect(all.join()).not.toContain('guest@example.com')
+  expect((await workerctl('intents', 'list', '--state', 'cancelled')).out).toBe('No intent matches.')
+})
+
+test('list shows the rewards that are left to a human, with reward and person', async () => {
+  const rewardId = await platform.reward(campaign, { method: 'manual' })
+  const userRewardId = await platform.earned(campaign, rewardId, userId)
+  await insertIntents(sql, {
+    group_name: 'reward-workers',
+    kind: 'reward',
+    channel: 'webhook',
+    key: `reward:${userRewardId}`,
+    campaign_id: campaign.campaignId,
+    user_id: userId,
+    data: { user_reward_id: userRewardId },
+    state: 'skipped',
+    reason: 'manual',
+    finished_at: new Date(),
+  })
+  const { out } = await workerctl('intents', 'list', '--reason', 'manual')
+  for (const text of ['manual', rewardId, userRewardId, userId]) expect(out).toContain(text)
+  expect(await json('intents', 'list', '--reason', 'manual')).toMatchObject({ matching: 1, intents: [{ rewardId, userRewardId, userId }] })
+})
+
+test('show tells the story of an intent, and of one that is not there', async () => {
+  const eventId = randomUUID()
+  await sql.query(
+    `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome) VALUES ('email-workers', $1, 'user.signed_up', '\\x00', 't', 3, 12, 'accepted')`,
+    [eventId],
+  )
+  await insertIntents(
+    sql,
+    mail('held', { state: 'held', reason: 'reply-lost', event_id: eventId, event_at: new Date(), attempt: 2, ambiguous: 1, ...frozen }),
+  )
+  await logRow('held', 'pending')
+  const { code, out } = await workerctl('intents', 'show', '1')
+  expect(code).toBe(0)
+  for (const text of [
+    'Intent 1 of email-workers: mail welcome by email',
+    `Event ${eventId} (user.signed_up)`,
+    'partition 3, offset 12',
+    'It is held (reply-lost): nobody knows whether it went out',
+    'Attempts 2, claims 0, times in doubt 1.',
+    '8 bytes are frozen under Message-ID <one@example.com>',
+    ': pending.',
+  ])
+    expect(out).toContain(text)
+  const missing = await workerctl('intents', 'show', '99')
+  expect(missing.code).toBe(1)
+  expect(missing.err).toContain('There is no intent 99')
+})
+
+test('retry shows its plan, does nothing without --yes, then takes dead, rejected and skipped with fresh attempts', async () => {
+  await insertIntents(
+    sql,
+    ...['dead', 'rejected', 'skipped', 'cancelled'].map((state) =>
+      mail(state, { state, reason: 'x', attempt: 9, waiting_since: new Date(), finished_at: new Date() }),
+    ),
+    mail('sent', { state: 'sent', finished_at: new Date() }),
+    mail('running', { state: 'handing_over', owner: 'w', claims: 1, lease_until: new Date(Date.now() + 60_000) }),
+    mail('forgotten', { state: 'dead', reason: 'forgotten', user_id: null }),
+  )
+  const args = ['intents', 'retry', '--group', 'email-workers']
+  const before = await states()
+  const plan = await workerctl(...args)
+  expect(plan.out).toContain('4 intents will be tried again: ')
+  expect(plan.out).toContain('Left alone: 1 is forgotten, and cannot be made again.')
+  expect(plan.out).toContain('Left alone: 1 is handing_over, which a worker has in hand this moment (try again later).')
+  expect(plan.out).toContain('Nothing was changed: add --yes')
+  expect((await workerctl(...args, '--dry-run', '--yes')).out).toContain('Dry run')
+  expect(await states()).toEqual(before)
+
+  expect(await json(...args, '--yes')).toMatchObject({ planned: 4, applied: true, missed: 0, changed: ['1', '2', '3', '4'] })
+  expect(await states()).toEqual({ ...before, dead: 'pending', rejected: 'pending', skipped: 'pending', cancelled: 'pending' })
+  expect(await rowOf(sql, 'dead')).toMatchObject({ attempt: 0, reason: null, waiting_since: null, finished_at: null, owner: null })
+  expect((await workerctl(...args, '--yes')).out).toContain('Nothing that matches can be tried again.')
+})
+
+test('retry of what is in doubt keeps bytes, attempts and the count of doubts, and says what may happen', async () => {
+  await insertIntents(sql, mail('held', { state: 'held', reason: 'x', owner: 'old', claims: 3, attempt: 2, ambiguous: 1, ...frozen }))
+  const { out } = await workerctl('intents', 'retry', '1', '--yes')
+  expect(out).toContain('a second copy has the same bytes and the same Message-ID')
+  expect(await rowOf(sql, 'held')).toMatchObject({ state: 'pending', owner: null, claims: 3, attempt: 2, ambiguous: 1, ...frozen })
+})
+
+test('more than the limit, no selection, wrong ids and states are refused, and change nothing', async () => {
+  await insertIntents(
+    sql,
+    ...['a', 'b', 'c'].map((key) => mail(key, { state: 'dead', finished_at: new Date() })),
+    mail('d', { state: 'sent' }),
+  )
+  const refused = async (...args: string[]) => {
+    const { code, out, err } = await workerctl('intents', ...args, '--yes')
+    expect({ code, out }).toEqual({ code: 1, out: '' })
+    return err
+  }
+  expect(await refused('retry', '--state', 'dead', '--limit', '2')).toContain('3 intents match, more than --limit 2')
+  expect(await refused('retry')).toContain('Say which intents')
+  expect(await refused('retry', '1', '4')).toBe('Not all of these can be changed: 1 is sent. Nothing was changed.')
+  expect(await refused('retry', '1', '77')).toContain('1 of the ids that were given match no intent')
+  expect(await refused('mark-sent', '1')).toContain('1 is dead, and only held ones can be marked as sent')
+  expect(await refused('cancel', 'one')).toContain('"one" is no id of an intent')
+  expect(await refused('retry', '--state', 'done')).toContain('There is no state "done": give one of pending,')
+  expect(await refused('retry', '--user', 'guest@example.com')).toMatch(/^--user takes a uuid such as .*, and what was given is none\.$/)
+  expect(await states()).toEqual({ a: 'dead', b: 'dead', c: 'dead', d: 'sent' })
+})
+
+test('cancel ends what is not done, drops what coalesces, and the ledgers and the reward say so', async () => {
+  const rewardId = await platform.reward(campaign, { method: 'webhook' })
+  const userRewardId = await platform.earned(campaign, rewardId, userId)
+  await insertIntents(
+    sql,
+    mail('waiting', { reason: 'campaign-paused' }),
+    mail('doubt', { state: 'held', ...frozen }),
+    mail('running', { state: 'claimed', owner: 'w', claims: 1, lease_until: new Date(Date.now() + 60_000) }),
+    { ...mail('recalculate'), group_name: 'position-workers', kind: 'recalculate', channel: 'leaderboard', coalesce: true, user_id: null },
+    { ...mail('reward'), group_name: 'reward-workers', kind: 'reward', channel: 'webhook', data: { user_reward_id: userRewardId } },
+  )
+  await logRow('doubt', 'pending')
+  expect(await json('intents', 'cancel', '--campaign', campaign.campaignId, '--yes')).toMatchObject({ planned: 4, missed: 0 })
+  expect(await states()).toEqual({ waiting: 'cancelled', doubt: 'cancelled', running: 'claimed', reward: 'cancelled' })
+  expect(await sql.query('SELECT status, error_message FROM email_logs WHERE user_id = $1', [userId])).toEqual([
+    { status: 'failed', error_message: 'Cancelled by an operator; it may have gone out.' },
+  ])
+  expect(await sql.query('SELECT status, delivery_error FROM user_rewards WHERE id = $1', [userRewardId])).toEqual([
+    { status: 'earned', delivery_error: 'Not delivered: cancelled.' },
+  ])
+})
+
+test('mark-sent records what the relay took: the mail, and the reward that it delivered', async () => {
+  const rewardId = await platform.reward(campaign, { method: 'email' })
+  const userRewardId = await platform.earned(campaign, rewardId, userId)
+  await insertIntents(sql, mail('held', { kind: 'reward', state: 'held', data: { user_reward_id: userRewardId }, ...frozen }))
+  await logRow('held', 'pending')
+  expect((await workerctl('intents', 'mark-sent', '1', '--yes')).out).toContain('Done: 1 marked as sent.')
+  expect(await rowOf(sql, 'held')).toMatchObject({ state: 'sent', reason: 'by-operator', owner: null })
+  expect(await sql.query('SELECT status, provider_message_id FROM email_logs WHERE user_id = $1', [userId])).toEqual([
+    { status: 'sent', provider_message_id: '<one@example.com>' },
+  ])
+  expect(await sql.query('SELECT status FROM user_rewards WHERE id = $1', [userRewardId])).toEqual([{ status: 'delivered' }])
+})
+
+test('what moved between the plan and the write, or is locked by a worker, is left alone', async () => {
+  await insertIntents(sql, ...['moved', 'claimed', 'locked', 'free'].map((key) => mail(key, { state: 'dead', finished_at: new Date() })))
+  const admin = createIntentAdmin(db)
+  const nothing = { ids: [], states: [], reasons: [], groups: [], kinds: [], campaignId: null, userId: null, eventId: null }
+  const seen = await admin.list(nothing, 10)
+  await sql.query(`UPDATE worker.intents SET state = 'skipped' WHERE key = 'moved'`)
+  await sql.query(`UPDATE worker.intents SET claims = claims + 1 WHERE key = 'claimed'`)
+  await db.transaction(async (tx) => {
+    await tx.query(`SELECT FROM worker.intents WHERE key = 'locked' FOR UPDATE`)
+    expect(await admin.change('retry', seen, () => Promise.resolve())).toEqual(['4'])
+  })
+  expect(await states()).toEqual({ moved: 'skipped', claimed: 'dead', locked: 'dead', free: 'pending' })
+})
