@@ -89,14 +89,15 @@ async function eraseAll(forgetter: Forgetter, userId: string, ids: readonly stri
 async function retentionsOf(config: Config, groups: readonly OperatorGroup[]): Promise<readonly Retention[]> {
   const topics = [...new Set(groups.flatMap(({ topic, id }) => [topic, deadLetterTopic(topic, id)]))]
   try {
-    return await withKafka(config, (admin) =>
-      Promise.all(
-        topics.map(async (topic) => {
+    return await withKafka(config, async (admin) => {
+      const present = await admin.topics(topics)
+      return Promise.all(
+        [...present.keys()].map(async (topic) => {
           const ms = Number((await admin.topicConfig(topic)).get('retention.ms'))
           return { topic, ms: Number.isFinite(ms) ? ms : null }
         }),
-      ),
-    )
+      )
+    })
   } catch {
     // Which cause it was changes nothing in what must be said.
     return topics.map((topic) => ({ topic, ms: null }))

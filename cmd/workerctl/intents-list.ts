@@ -16,7 +16,8 @@ interface Options extends AskedIntents {
 }
 
 const HELP = `
-The newest first. ABOUT is the type of a mail, or the user_rewards row of a reward.
+The newest first. ABOUT is the type of a mail, or the user_rewards row of a reward; SINCE when it ended, or was
+created. Mails in doubt are listed with their Message-ID.
 
 Examples:
   npm run workerctl -- intents list --state held
@@ -51,10 +52,24 @@ function show(intents: readonly IntentLine[], matching: number, terminal: Termin
     terminal.out('No intent matches.')
     return
   }
+  const isInDoubt = intents.some(({ state, messageId }) => messageId !== null && (state === 'held' || state === 'ambiguous'))
   const hasRewards = intents.some(({ rewardId }) => rewardId !== null)
   terminal.out(
     renderTable(
-      ['ID', 'STATE', 'REASON', 'GROUP', 'KIND', 'ABOUT', ...(hasRewards ? ['REWARD'] : []), 'PERSON', 'CAMPAIGN', 'ATTEMPT', 'SINCE'],
+      [
+        'ID',
+        'STATE',
+        'REASON',
+        'GROUP',
+        'KIND',
+        'ABOUT',
+        ...(hasRewards ? ['REWARD'] : []),
+        'PERSON',
+        'CAMPAIGN',
+        'ATTEMPT',
+        'SINCE',
+        ...(isInDoubt ? ['MESSAGE-ID'] : []),
+      ],
       intents.map((one) => [
         Number(one.id),
         one.state,
@@ -67,6 +82,7 @@ function show(intents: readonly IntentLine[], matching: number, terminal: Termin
         one.campaignId,
         one.attempt,
         (one.finishedAt ?? one.createdAt).toISOString(),
+        ...(isInDoubt ? [one.messageId] : []),
       ]),
     ),
   )

@@ -3,6 +3,7 @@ import { databaseSentence } from '../../src/operator/database-sentence.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
 import packageJson from '../../package.json' with { type: 'json' }
+import { addDeadLettersList } from './dead-letters-list.ts'
 import { addForget } from './forget.ts'
 import { addIntentsChange } from './intents-change.ts'
 import { addIntentsList } from './intents-list.ts'
@@ -48,6 +49,7 @@ function createProgram(terminal: Terminal): Command {
   addIntentsList(intents, terminal)
   addIntentsShow(intents, terminal)
   for (const change of ['retry', 'cancel', 'mark-sent'] as const) addIntentsChange(intents, change, terminal)
+  addDeadLettersList(program.command('dead-letters').description('what was given up'), terminal)
   addForget(program, terminal)
   return program
 }

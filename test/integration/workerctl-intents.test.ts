@@ -60,6 +60,13 @@ async function logRow(key: string, status: string): Promise<void> {
   )
 }
 
+/** The sentence that a verb is refused with. */
+async function refused(...args: readonly string[]): Promise<string> {
+  const { code, out, err } = await workerctl('intents', ...args, '--yes')
+  expect({ code, out }).toEqual({ code: 1, out: '' })
+  return err
+}
+
 test('list finds by state, reason, kind, person, campaign and event, the newest first, and shows no address', async () => {
   const eventId = randomUUID()
   await insertIntents(
@@ -180,11 +187,6 @@ test('more than the limit, no selection, wrong ids and states are refused, and c
     ...['a', 'b', 'c'].map((key) => mail(key, { state: 'dead', finished_at: new Date() })),
     mail('d', { state: 'sent' }),
   )
-  const refused = async (...args: string[]) => {
-    const { code, out, err } = await workerctl('intents', ...args, '--yes')
-    expect({ code, out }).toEqual({ code: 1, out: '' })
-    return err
-  }
   expect(await refused('retry', '--state', 'dead', '--limit', '2')).toContain('3 intents match, more than --limit 2')
   expect(await refused('retry')).toContain('Say which intents')
   expect(await refused('retry', '1', '4')).toBe('Not all of these can be changed: 1 is sent. Nothing was changed.')
@@ -243,4 +245,23 @@ test('what moved between the plan and the write, or is locked by a worker, is le
     expect(await admin.change('retry', seen, () => Promise.resolve())).toEqual(['4'])
   })
   expect(await states()).toEqual({ moved: 'skipped', claimed: 'dead', locked: 'dead', free: 'pending' })
+})
+
+test('dead-letters list counts by group and reason and names the newest positions', async () => {
+  expect((await workerctl('dead-letters', 'list')).out).toBe('There are no dead letters.')
+  await sql.query(
+    `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", type, reason, at)
+     VALUES ('email-workers', 't', 0, 7, 'user.signed_up', 'invalid-data', now() - interval '1 hour'), ('email-workers', 't', 1, 9, NULL, 'not-json', now()),
+            ('reward-workers', 't', 1, 9, NULL, 'not-json', now())`,
+  )
+  expect(await json('dead-letters', 'list', '--group', 'email-workers', '--limit', '1')).toMatchObject({
+    counts: [
+      { group: 'email-workers', reason: 'not-json', count: 1 },
+      { group: 'email-workers', reason: 'invalid-data', count: 1 },
+    ],
+    places: [{ partition: 1, offset: '9', reason: 'not-json' }],
+  })
+  const { out } = await workerctl('dead-letters', 'list', '--reason', 'invalid-data')
+  expect(out).toMatch(/email-workers +invalid-data +1 /)
+  expect(out).not.toContain('not-json')
 })

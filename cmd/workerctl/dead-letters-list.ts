@@ -1,0 +1,82 @@
+import type { Command } from 'commander'
+import { createDeadLetterAdmin } from '../../src/infra/postgres/dead-letter-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { findGroup } from '../../src/operator/operator-group.ts'
+import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
+import { renderJson } from './render-json.ts'
+import { renderTable } from './render-table.ts'
+import type { Terminal } from './terminal.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface Options {
+  readonly group?: string
+  readonly reason?: string
+  readonly limit: number
+  readonly json?: boolean
+}
+
+const HELP = `
+What was given up, counted by group and reason, and the positions of the newest. The letters themselves, unchanged, are on
+<topic>.<group>.dlq until its retention is over; the record of them here is kept for DEDUPE_DAYS.
+
+Examples:
+  npm run workerctl -- dead-letters list
+  npm run workerctl -- dead-letters list --reason consumer-error --limit 100`
+
+export function addDeadLettersList(parent: Command, terminal: Terminal): void {
+  parent
+    .command('list')
+    .description('count dead letters by group and reason, and show where the newest came from')
+    .option('--group <group>', 'only of this group, with KAFKA_GROUP_PREFIX or without')
+    .option('--reason <reason>', 'only with this reason')
+    .option('--limit <count>', 'positions at most', wholeNumber(0, 100_000), 20)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      const { config, groups } = configure(terminal)
+      const filter = {
+        group: options.group === undefined ? null : findGroup(groups, options.group).id,
+        reason: options.reason ?? null,
+      }
+      const found = await withDatabase(
+        config,
+        async ({ sql }) => {
+          await checkSchema(sql)
+          const admin = createDeadLetterAdmin(sql)
+          return { counts: await admin.counts(filter), places: await admin.places(filter, options.limit) }
+        },
+        { statementTimeoutMs: WHOLE_TABLE_MS },
+      )
+      if (options.json === true) {
+        terminal.out(renderJson(found))
+        return
+      }
+      if (found.counts.length === 0) {
+        terminal.out('There are no dead letters.')
+        return
+      }
+      terminal.out(
+        renderTable(
+          ['GROUP', 'REASON', 'COUNT', 'FIRST', 'LAST'],
+          found.counts.map(({ group, reason, count, first, last }) => [group, reason, count, first.toISOString(), last.toISOString()]),
+        ),
+      )
+      if (found.places.length === 0) return
+      terminal.out('')
+      terminal.out(
+        renderTable(
+          ['AT', 'GROUP', 'REASON', 'TOPIC', 'PARTITION', 'OFFSET', 'TYPE', 'EVENT'],
+          found.places.map((one) => [
+            one.at.toISOString(),
+            one.group,
+            one.reason,
+            one.topic,
+            one.partition,
+            BigInt(one.offset),
+            one.type,
+            one.eventId,
+          ]),
+        ),
+      )
+    })
+}

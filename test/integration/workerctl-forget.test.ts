@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { deadLetterTopic } from '../../src/worker/dead-letter.ts'
+import { createIntentStore } from '../../src/infra/postgres/intent-store.ts'
+import { claimOne, insertIntents, rowOf } from '../contract/postgres/intent-rows.ts'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+import { runWorkerctl, scene, type Scene } from './workerctl-scene.ts'
+
+const address = 'guest@example.com'
+const frozen = { envelope: { to: address, subject: 'Hello', messageId: '<one@example.com>' }, body: Buffer.from(`To: ${address}`) }
+
+async function guest(s: Scene) {
+  const platform = new Platform(s.database.sql)
+  const campaign = await platform.campaign()
+  const { userId } = await platform.person(campaign, { email: address })
+  return { platform, campaign, userId }
+}
+
+/** Everything in our tables, and in the one of the platform's that we erase, as text. */
+async function kept({ database: { sql } }: Scene): Promise<string> {
+  const rows = await sql.query<{ text: string }>(
+    `SELECT i::text || convert_from(coalesce(i.body, ''), 'UTF8') AS text FROM worker.intents AS i UNION ALL SELECT payload::text FROM webhook_deliveries`,
+  )
+  return rows.map(({ text }) => text).join('\n')
+}
+
+test('a person is erased: mails, data and payloads, what is not done is cancelled, keys and the others stay', async () => {
+  await using s = await scene({ partitions: 1 })
+  const { platform, campaign, userId } = await guest(s)
+  const other = (await platform.person(campaign)).userId
+  const { sql } = s.database
+  const mine = (key: string, columns: Record<string, unknown>) => ({ key, campaign_id: campaign.campaignId, user_id: userId, ...columns })
+  await insertIntents(
+    sql,
+    mine('sent', { state: 'sent', finished_at: new Date(), ...frozen }),
+    mine('held', { state: 'held', owner: 'w', ...frozen }),
+    mine('pending', { data: { type: 'welcome', name: address } }),
+    { ...mine('reward', { state: 'delivered', ...frozen }), group_name: 'reward-workers', channel: 'webhook' },
+    { ...mine('theirs', { data: { type: 'welcome' } }), user_id: other },
+  )
+  const hook = await platform.webhook(campaign, 'https://example.com/hook', 's')
+  await sql.query(
+    `INSERT INTO webhook_deliveries (id, webhook_id, event_type, payload, status) VALUES (md5('reward-workers:reward')::uuid, $1, 'reward.delivered', $2, 'success')`,
+    [hook, JSON.stringify({ email: address })],
+  )
+  await sql.query(
+    `INSERT INTO email_logs (campaign_id, user_id, recipient_email, subject, type, status) VALUES ($1, $2, $3, 'Hello', 'welcome', 'sent')`,
+    [campaign.campaignId, userId, address],
+  )
+
+  const letters = deadLetterTopic(s.topic, s.group)
+  await s.admin.createTopic({ name: letters, partitions: 1, config: { 'retention.ms': '-1' } })
+
+  const before = await kept(s)
+  const dry = await s.workerctl(['forget', '--user', userId, '--dry-run'])
+  expect(dry.code).toBe(0)
+  for (const text of [
+    `4 intents of person ${userId}`,
+    'of these 2 unfinished ones will be cancelled',
+    '1 row of webhook_deliveries',
+    "The platform's own row is not deleted",
+    'it has 1 row of this person',
+    'DEDUPE_DAYS=90 and a day',
+    `Topic ${s.topic} keeps its events, which may hold the address, for 7 days`,
+    `Topic ${letters} keeps its events, which may hold the address, for ever`,
+    'Dry run: nothing was changed.',
+  ])
+    expect(dry.out).toContain(text)
+  expect(await kept(s)).toBe(before)
+
+  const { out, code } = await s.workerctl(['forget', '--user', userId.toUpperCase(), '--yes', '--json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(out)).toMatchObject({ user: userId, deliveries: 1, mails: 1, person: 'present', applied: true, erased: 4, since: 0 })
+  const after = await kept(s)
+  for (const secret of [address, userId, 'Hello', '<one@example.com>']) expect(after).not.toContain(secret)
+  expect(await rowOf(sql, 'sent')).toMatchObject({ state: 'sent', reason: 'forgotten', body: null, envelope: null, data: {} })
+  for (const key of ['held', 'pending']) expect(await rowOf(sql, key)).toMatchObject({ state: 'cancelled', owner: null, body: null })
+  expect(await rowOf(sql, 'theirs')).toMatchObject({ state: 'pending', data: { type: 'welcome' } })
+
+  expect((await s.workerctl(['intents', 'retry', '--reason', 'forgotten', '--yes'])).out).toContain(
+    'Nothing that matches can be tried again.',
+  )
+  expect((await s.workerctl(['forget', '--user', userId])).out).toContain(`No intent names person ${userId}.`)
+})
+
+test('a mail that a worker has in hand is waited for, and erased when it has gone', async () => {
+  await using s = await scene({ partitions: 1 })
+  const { campaign, userId } = await guest(s)
+  const { sql } = s.database
+  await insertIntents(sql, { key: 'mail', campaign_id: campaign.campaignId, user_id: userId })
+  const store = createIntentStore(s.database)
+  const intent = await claimOne(store)
+  const request = { intent, state: 'handing_over', leaseMs: 60_000, ledger: null } as const
+  expect(await store.start(request, frozen)).toBe('started')
+
+  const forgetting = s.workerctl(['forget', '--user', userId, '--yes'])
+  await eventually('forget looks again and again', async () => {
+    const [row] = await sql.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'workerctl' AND datname = current_database() AND query = 'COMMIT'`,
+    )
+    return (row?.count ?? 0) > 0 || 'not yet'
+  })
+  expect(await rowOf(sql, 'mail')).toMatchObject({ state: 'handing_over', envelope: frozen.envelope })
+  expect(await store.settle(intent, { is: 'final', state: 'sent', reason: null }, { ledger: null, reply: {} })).toBe('settled')
+  expect(await forgetting).toMatchObject({ code: 0, err: '' })
+  expect(await rowOf(sql, 'mail')).toMatchObject({ state: 'sent', reason: 'forgotten', body: null, envelope: null })
+})
+
+test('a person who does not exist and an id that is none are told; brokers that are away keep nobody from being forgotten', async () => {
+  await using s = await scene({ partitions: 1 })
+  const bad = await s.workerctl(['forget', '--user', address])
+  expect(bad).toMatchObject({ code: 1, out: '' })
+  expect(bad.err).toMatch(/^--user takes a uuid such as .*, and what was given is none\.$/)
+  const nobody = randomUUID()
+  const away = await s.workerctl(['forget', '--user', nobody, '--yes'], { environment: { KAFKA_BROKERS: '127.0.0.1:1' } })
+  expect(away.code).toBe(0)
+  expect(away.out).toContain('the brokers did not answer')
+  expect(away.out).toContain('Nothing to do.')
+})
+
+test('while a daemon runs, whoever is forgotten gets no more mail, and the event read again has no second effect', async () => {
+  await using s = await setScene()
+  const platform = new Platform(s.sql)
+  const campaign = await platform.campaign({ status: 'paused' })
+  const [gone, stays] = [await platform.person(campaign), await platform.person(campaign)]
+  const daemon = s.daemon({ CAMPAIGN_PAUSED_RECHECK_MS: '200' })
+  await daemon.ready()
+  for (const person of [gone, stays]) await s.publisher.publishUserSignedUp({ ...campaign, ...person })
+  await eventually('both mails wait', async () => {
+    const rows = await s.sql.query(`SELECT FROM worker.intents WHERE reason = 'campaign-paused'`)
+    return rows.length === 2 || `${rows.length}`
+  })
+  const environment = { KAFKA_BROKERS: '127.0.0.1:1', KAFKA_TOPIC: s.topic, DATABASE_URL: s.databaseUrl }
+  expect(await runWorkerctl(['forget', '--user', gone.userId, '--yes'], environment)).toMatchObject({ code: 0, err: '' })
+  // Only the key is left to say that it was had.
+  await s.sql.query('DELETE FROM worker.outcomes')
+  await s.sql.query(`UPDATE campaigns SET status = 'active'`)
+  await s.publisher.publishUserSignedUp({ ...campaign, ...gone })
+  await s.settled()
+  expect(s.smtp.mails.map(({ recipients }) => recipients)).toEqual([[stays.email]])
+})
