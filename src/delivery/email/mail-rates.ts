@@ -25,13 +25,15 @@ export interface MailRates {
 const LONGEST_WAIT_MS = 2_000
 /** And a mail so long between two looks at its turn, however long the line: one that nobody put in a line must not wait for its end. */
 const LONGEST_TURN_MS = 60_000
-/** Rates are kept over this part of a second: what a whole one allows would otherwise go out at once at its beginning. */
-const WINDOWS_PER_SECOND = 20
+/** The relay's rate is kept over parts of a second: what a whole one allows would otherwise go out at once at its beginning. */
+const RELAY_WINDOWS_PER_SECOND = 20
+/** A domain's over whole ones: mails come back for their turns in bunches, as often as workers look for what is due. */
+const DOMAIN_WINDOWS_PER_SECOND = 1
 
 /** How fast mails may go, in all and to one domain. Held in memory: each process has its own share of what the relay takes. */
 export function createMailRates({ perSecond, perDomainPerSecond, clock, random = Math.random }: MailRateOptions): MailRates {
-  const all = perSecond === undefined ? null : createLimiter(perSecond)
-  const domains = perDomainPerSecond === undefined ? null : createLimiter(perDomainPerSecond)
+  const all = perSecond === undefined ? null : createLimiter(perSecond, RELAY_WINDOWS_PER_SECOND)
+  const domains = perDomainPerSecond === undefined ? null : createLimiter(perDomainPerSecond, DOMAIN_WINDOWS_PER_SECOND)
   const turns = new Turns(1_000 / (perDomainPerSecond ?? 1), clock, random)
   return {
     async take(domain, signal) {
@@ -55,8 +57,8 @@ export function createMailRates({ perSecond, perDomainPerSecond, clock, random =
   }
 }
 
-function createLimiter(perSecond: number): RateLimiterMemory {
-  const points = Math.max(1, Math.ceil(perSecond / WINDOWS_PER_SECOND))
+function createLimiter(perSecond: number, windows: number): RateLimiterMemory {
+  const points = Math.max(1, Math.ceil(perSecond / windows))
   return new RateLimiterMemory({ points, duration: points / perSecond })
 }
 

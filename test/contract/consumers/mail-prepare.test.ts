@@ -13,6 +13,8 @@ beforeAll(async () => {
 })
 afterAll(() => database.close())
 
+const linkOf = ({ userId, campaignId }: { userId: string; campaignId: string }) => `https://example.com/${campaignId}/${userId}`
+
 const types = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone'] as const
 type OwnMail = Exclude<MailType, 'reward_delivery'>
 
@@ -104,9 +106,8 @@ describe.each(types)('a %s mail', (type) => {
 
   it('carries the way out when it is one that nobody waits for', async () => {
     const story = await tellStory(database.sql)
-    const link = ({ userId, campaignId }: { userId: string; campaignId: string }) => `https://example.com/${campaignId}/${userId}`
-    const url = type === 'position_update' || type === 'milestone' ? `https://example.com/${story.campaignId}/${story.userId}` : null
-    const prepared = await look(story, type, { unsubscribeLink: link })
+    const url = type === 'position_update' || type === 'milestone' ? linkOf(story) : null
+    const prepared = await look(story, type, { unsubscribeLink: linkOf })
     expect(prepared).toMatchObject({ message: { unsubscribeUrl: url, values: { unsubscribe_link: url } } })
   })
 })
@@ -124,13 +125,6 @@ describe('a mail that was handed over before', () => {
 })
 
 describe('a reward', () => {
-  const bounced = async (method: 'email' | 'webhook') => {
-    const story = await tellStory(database.sql, { method })
-    await suppress(story, 'unsubscribed')
-    await suppress(story, 'bounced')
-    return story
-  }
-
   it('by mail is not sent to an address that bounced, and is one that unsubscribing does not end', async () => {
     const kinds = rewardKinds()
     const story = await tellStory(database.sql)
@@ -141,7 +135,9 @@ describe('a reward', () => {
   })
 
   it('by webhook needs no address', async () => {
-    const story = await bounced('webhook')
+    const story = await tellStory(database.sql, { method: 'webhook' })
+    await suppress(story, 'unsubscribed')
+    await suppress(story, 'bounced')
     const kinds = rewardKinds({ rules: { ...everythingGoes, isAllowed: () => false } })
     const prepared = await kinds.webhook.prepare(rewardIntent(story.userRewardId), database.sql)
     expect(prepared).toEqual({ is: 'dead', reason: 'no-endpoint' })

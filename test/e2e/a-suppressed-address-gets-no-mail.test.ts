@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest'
+import { Platform } from '../support/platform.ts'
+import { setScene, type Scene } from '../support/scene.ts'
+
+/** Who got a mail, as often as he got one. */
+const reached = ({ smtp }: Scene) => smtp.mails.flatMap(({ recipients }) => recipients).sort()
+
+/** How each mail ended, by the type. */
+const ends = ({ sql }: Scene) =>
+  sql.query<{ mail: string; state: string; reason: string | null }>(
+    `SELECT data->>'type' AS mail, state, reason FROM worker.intents WHERE channel = 'email' ORDER BY id`,
+  )
+
+test('an address that the relay refused gets no mail of the account any more, and every mail of another account', async () => {
+  await using scene = await setScene()
+  const platform = new Platform(scene.sql)
+  const [campaign, other] = [await platform.campaign(), await platform.campaign()]
+  const gone = await platform.person(campaign, { email: 'Gone@example.com' })
+  const elsewhere = await platform.person(other, { email: 'gone@example.com' })
+  scene.smtp.respondWith((stage, { address }) =>
+    stage === 'rcpt' && /^gone@/i.test(address ?? '') ? { code: 550, text: '5.1.1 no' } : undefined,
+  )
+  await scene.daemon().ready()
+
+  await scene.publisher.publishUserSignedUp({ ...campaign, ...gone })
+  await scene.settled()
+  expect(await ends(scene)).toEqual([{ mail: 'welcome', state: 'rejected', reason: 'recipient-refused' }])
+  expect(await scene.sql.query('SELECT status FROM email_logs')).toEqual([{ status: 'failed' }])
+
+  scene.smtp.respondWith(undefined)
+  await scene.publisher.publishUserVerified({ ...campaign, ...gone })
+  await scene.publisher.publishUserVerified({ ...other, ...elsewhere })
+  await scene.settled()
+  expect(reached(scene)).toEqual([elsewhere.email])
+  expect(await ends(scene)).toContainEqual({ mail: 'verification', state: 'skipped', reason: 'suppressed-bounced' })
+  expect(await scene.sql.query('SELECT status FROM email_logs ORDER BY created_at')).toEqual([{ status: 'failed' }, { status: 'sent' }])
+})
+
+test('who unsubscribes over HTTP gets the mails that answer something, and no others', async () => {
+  await using scene = await setScene()
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  const [ada, bob] = [await platform.person(campaign), await platform.person(campaign)]
+  const token = 'a-token-for-this-test-alone'
+  const daemon = scene.daemon({ HTTP_TOKEN: token })
+  await daemon.ready()
+
+  const post = (bearer: string) =>
+    fetch(`${daemon.url()}/suppressions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${bearer}` },
+      body: JSON.stringify({ account_id: campaign.accountId, address: ada.email.toUpperCase(), reason: 'unsubscribed' }),
+    })
+  expect((await post('another-token-of-some-length')).status).toBe(401)
+  expect([(await post(token)).status, (await post(token)).status]).toEqual([204, 204])
+
+  const referralId = await platform.referral(campaign, ada.userId, bob.userId)
+  await scene.publisher.publishUserSignedUp({ ...campaign, ...ada })
+  await scene.publisher.publishReferralVerified({
+    ...campaign,
+    referralId,
+    referrerId: ada.userId,
+    referredId: bob.userId,
+    pointsPerReferral: 1,
+  })
+  await scene.publisher.publishCampaignMilestoneReached({ ...campaign, milestone: '2_participants', participantCount: 2 })
+  await scene.settled()
+  expect(reached(scene)).toEqual([ada.email, bob.email].sort())
+  expect((await ends(scene)).toSorted((a, b) => (a.mail < b.mail ? -1 : 1))).toEqual([
+    { mail: 'milestone', state: 'sent', reason: null },
+    { mail: 'position_update', state: 'skipped', reason: 'suppressed-unsubscribed' },
+    { mail: 'welcome', state: 'sent', reason: null },
+  ])
+  expect(JSON.stringify([daemon.lines, daemon.other])).not.toMatch(new RegExp(`${token}|${ada.email}`, 'i'))
+})

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { Platform } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+
+test('each person gets one variant of a template, the same again after a failed attempt, and email_logs says which', async () => {
+  await using scene = await setScene()
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  const people = await platform.crowd(campaign, 60)
+  for (const [variant, weight] of [
+    ['A', 100],
+    ['B', 100],
+    ['never', 0],
+  ]) {
+    await scene.sql.query(
+      `INSERT INTO email_templates (campaign_id, name, type, subject, text_body, variant_name, variant_weight)
+       SELECT $1, 'Verified ' || type, type, 'Variant ' || $2 || ' ' || type, 'Hello', $2, $3 FROM unnest('{welcome,verification}'::text[]) AS type`,
+      [campaign.campaignId, variant, weight],
+    )
+  }
+  // Every first attempt at a welcome fails before the message.
+  const refused = new Set<string>()
+  scene.smtp.respondWith((stage, { address = '' }) => {
+    if (stage !== 'rcpt' || refused.has(address)) return undefined
+    refused.add(address)
+    return { code: 451 }
+  })
+  const daemon = scene.daemon()
+  await daemon.ready()
+  await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
+  await expect.poll(() => refused.size, { timeout: 60_000 }).toBe(people.length)
+  await expect
+    .poll(() => scene.sql.query(`SELECT id FROM worker.intents WHERE state = 'pending' AND attempt = 1`), { timeout: 60_000 })
+    .toHaveLength(people.length)
+  await scene.sql.query('UPDATE worker.intents SET due_at = now()')
+  await scene.settled()
+
+  expect(scene.smtp.mails).toHaveLength(people.length)
+  const rows = await scene.sql.query<{ email: string; subject: string; variant: string }>(
+    `SELECT l.recipient_email AS email, l.subject, t.variant_name AS variant FROM email_logs l JOIN email_templates t ON t.id = l.template_id`,
+  )
+  expect(rows).toHaveLength(people.length)
+  expect(new Set(rows.map(({ variant }) => variant))).toEqual(new Set(['A', 'B']))
+  const sent = new Map(scene.smtp.mails.map(({ recipients, subject }) => [recipients[0], subject]))
+  for (const { email, subject, variant } of rows) {
+    expect(subject).toBe(`Variant ${variant} welcome`)
+    expect(sent.get(email)).toBe(subject)
+  }
+})
