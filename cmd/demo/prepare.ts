@@ -39,14 +39,19 @@ export async function prepareDatabase(databaseUrl: string, onProgress: (line: st
     await refuseForeignRows(database.sql)
     await migrate(connection, 'app', { onProgress })
     await migrate(connection, 'worker', { onProgress })
-    await database.sql.query('CREATE SCHEMA IF NOT EXISTS demo')
-    await database.sql.query('CREATE TABLE IF NOT EXISTS demo.accounts (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())')
+    await createMarks(database.sql)
     return database
   } catch (error) {
     await database.end()
     if (!(error instanceof SqlError) || error.state !== undefined) throw error
     throw new OperatorError(`The database does not answer (${error.message}): start it, or correct DEMO_DATABASE_URL.`)
   }
+}
+
+/** Room for the ids of the accounts that a story writes, by which its rows are told from others'. */
+export async function createMarks(sql: Sql): Promise<void> {
+  await sql.query('CREATE SCHEMA IF NOT EXISTS demo')
+  await sql.query('CREATE TABLE IF NOT EXISTS demo.accounts (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())')
 }
 
 /** How many stories were begun in this database before: each gets ids of its own. */

@@ -1,0 +1,66 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { broadcastState, broadcastStory, expectBroadcastComplete } from '../support/broadcast-story.ts'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+import { scaled, tell } from './long-scale.ts'
+
+/** Sign-ups that are published and not mailed yet, at least. */
+const AHEAD = 3_000
+
+test('a broadcast ends although live mails never run out: it has one claim in ten, they have the others', async () => {
+  await using scene = await setScene()
+  const platform = new Platform(scene.sql)
+  const story = await broadcastStory(platform, scene, scaled(3_000, 500))
+  const live = await platform.campaign()
+  const people = await platform.crowd(live, 100)
+  await scene.daemon({ LOG_LEVEL: 'info', MAIL_DEADLINE_MS: '3000' }).ready()
+
+  let published = 0
+  // The same people under another event id each time: to the worker that is another sign-up.
+  async function publish(count: number): Promise<void> {
+    const events = Array.from({ length: count }, (_, index) => {
+      const person = people[index % people.length] ?? { userId: '', email: '' }
+      return { type: 'user.signed_up' as const, ...live, ...person, eventId: crypto.randomUUID() }
+    })
+    await scene.publisher.publishMany(events)
+    published += count
+  }
+  const isLive = new Set(people.map(({ email }) => email))
+  const liveSent = () => scene.smtp.mails.filter(({ recipients }) => isLive.has(recipients[0] ?? '')).length
+  const waitingLive = async () => {
+    const [row] = await scene.sql.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM (SELECT FROM worker.intents WHERE group_name = $1 AND channel = 'email' AND class = 'live'
+        AND state = 'pending' AND due_at <= now() ORDER BY due_at LIMIT 100) AS due`,
+      [scene.group('email-workers')],
+    )
+    return row?.count ?? 0
+  }
+
+  await publish(AHEAD)
+  await eventually('live mails wait', async () => (await waitingLive()) === 100 || 'not yet')
+  await story.publish()
+  const before = liveSent()
+  let least = Infinity
+  const began = performance.now()
+  const deadline = Date.now() + 900_000
+  for (;;) {
+    const { state, written, sent } = await broadcastState(scene, story)
+    if (state === 'delivered' && sent === written) break
+    if (Date.now() > deadline) throw new Error(`the broadcast has not ended: ${sent} of ${written} mails sent, itself ${state}`)
+    least = Math.min(least, await waitingLive())
+    const ahead = published - liveSent()
+    if (ahead < AHEAD) await publish(AHEAD - ahead)
+    await pause(100)
+  }
+  const seconds = (performance.now() - began) / 1000
+  const during = liveSent() - before
+  tell(
+    `${story.recipients.size} of the broadcast beside ${during} live mails in ${seconds.toFixed(0)} s; never fewer than ${least === 100 ? '100' : least} live ones due`,
+  )
+  expect(least).toBeGreaterThan(0)
+  await expectBroadcastComplete(scene, story)
+  // Its share stays small.
+  expect(during).toBeGreaterThan(story.recipients.size * 4)
+})

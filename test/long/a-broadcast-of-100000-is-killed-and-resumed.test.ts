@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { broadcastState, broadcastStory, expectBroadcastComplete } from '../support/broadcast-story.ts'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+import { scaled, tell } from './long-scale.ts'
+
+/** Newcomers in the middle of the broadcast. */
+const newcomers = 300
+/** What the ten workers have in hand or have claimed ahead when the newcomers' mails are written. */
+const inHand = 15
+
+test('a broadcast to 100,000 that is killed in the middle: none twice, none missing, and newcomers need not wait for it', async () => {
+  await using scene = await setScene()
+  const platform = new Platform(scene.sql)
+  const count = scaled(100_000, 5_000)
+  const story = await broadcastStory(platform, scene, count)
+  const welcome = await platform.campaign()
+  const people = await platform.crowd(welcome, newcomers)
+  const settings = { LOG_LEVEL: 'info', MAIL_DEADLINE_MS: '1000' }
+  const sent = (share: number) => () => scene.smtp.counters.mails >= count * share || `${scene.smtp.counters.mails} of ${count}`
+  const patience = 300_000 + count * 10
+
+  const began = performance.now()
+  const first = scene.daemon(settings)
+  await first.ready()
+  await story.publish()
+  await eventually('a third is sent', sent(1 / 3), patience)
+  first.kill('SIGKILL')
+  expect(await first.exited).toBe('SIGKILL')
+  const cut = await broadcastState(scene, story)
+  expect(cut.state).not.toBe('delivered')
+  expect(cut.written).toBeLessThan(count)
+
+  const second = scene.daemon(settings)
+  await second.ready()
+  await eventually('half is sent', sent(1 / 2), patience)
+  await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up' as const, ...welcome, ...person })))
+  await eventually('the newcomers are accepted', async () => {
+    const [row] = await scene.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE campaign_id = $1', [
+      welcome.campaignId,
+    ])
+    return row?.count === newcomers || String(row?.count)
+  })
+  // From here on all of them wait side by side with the broadcast's.
+  const mark = scene.smtp.mails.length
+  const { written, sent: done } = await broadcastState(scene, story)
+  await scene.settled(patience)
+  const seconds = (performance.now() - began) / 1000
+
+  const isWelcome = new Set(people.map(({ email }) => email))
+  const after = scene.smtp.mails.slice(mark).map(({ recipients }) => isWelcome.has(recipients[0] ?? ''))
+  const last = after.lastIndexOf(true)
+  const overtaken = after.slice(0, last + 1).filter((welcomed) => !welcomed).length
+  const doubled = await expectBroadcastComplete(scene, story)
+  tell(`${count} recipients in ${seconds.toFixed(0)} s (${Math.round(count / seconds)} a second), ${doubled} twice after the kill`)
+  tell(
+    `${written - done} of its mails lay ready when ${newcomers} newcomers came; ${overtaken} of them went out before the last newcomer's`,
+  )
+  expect(written - done).toBeGreaterThan(500)
+  // One claim in ten begins with the broadcast, so that it ends one day; a claim takes a few.
+  expect(overtaken).toBeLessThanOrEqual(inHand + newcomers / 4)
+  expect(scene.smtp.mails.filter(({ recipients }) => isWelcome.has(recipients[0] ?? ''))).toHaveLength(newcomers)
+})

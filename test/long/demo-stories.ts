@@ -1,0 +1,142 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { compare, type Comparison } from '../../cmd/demo/compare.ts'
+import { findOut, type Found } from '../../cmd/demo/found.ts'
+import { expectedOf, type Expected } from '../../cmd/demo/oracle.ts'
+import { createPlatformWriter } from '../../cmd/demo/platform-writer.ts'
+import { createPlayer, type Player } from '../../cmd/demo/player.ts'
+import { createMarks, prepareDatabase } from '../../cmd/demo/prepare.ts'
+import type { Servers } from '../../cmd/demo/servers.ts'
+import { untilSettled } from '../../cmd/demo/settled.ts'
+import type { Step } from '../../cmd/demo/step.ts'
+import { createStory, type Story } from '../../cmd/demo/story.ts'
+import type { Scene } from '../support/scene.ts'
+
+/** Several of the demo's stories told at once on one topic, so that there are campaigns in nearly every partition. */
+export interface DemoStories extends AsyncDisposable {
+  /** Tells so many events a second, all stories in turn, until `isOver` says so; resolves when all of it is acknowledged. */
+  tell(eventsPerSecond: number, isOver: () => boolean): Promise<void>
+  /** Waits until all is done, and compares it with what the stories alone say. */
+  judge(deadlineMs: number): Promise<{ readonly comparison: Comparison; readonly found: Found; readonly events: number }>
+}
+
+/** How often the next events are told. */
+const BEAT_MS = 250
+
+/** Writes what is there before the stories begin. The scene must keep the bodies of webhooks. */
+export async function beginStories(scene: Scene, count: number): Promise<DemoStories> {
+  await createMarks(scene.sql)
+  const database = await prepareDatabase(scene.databaseUrl, () => undefined)
+  const transport = { send: (_topic: string, messages: Parameters<Scene['sendRaw']>[0]) => scene.sendRaw(messages) }
+  const writer = createPlatformWriter(database, new Date())
+  const addresses = new Map<string, { url: string; secret: string }>()
+  const address = (path: string) => {
+    const known = addresses.get(path) ?? scene.webhooks.endpoint(path)
+    addresses.set(path, known)
+    return known
+  }
+  const stories: { setting: Story['setting']; steps: ReturnType<Story['steps']>; player: Player; told: Step[] }[] = []
+  for (let seed = 1; seed <= count; seed++) {
+    const story = createStory(seed)
+    await writer.begin(story.setting, address)
+    const player = createPlayer({ writer, publisher: scene.publisher, transport, topic: scene.topic })
+    stories.push({ setting: story.setting, steps: story.steps(), player, told: [] })
+  }
+  const campaignIds = stories.flatMap(({ setting }) => setting.campaigns.map(({ id }) => id))
+  const servers: Servers = {
+    brokers: [],
+    databaseUrl: scene.databaseUrl,
+    smtpUrl: scene.smtp.url,
+    topic: scene.topic,
+    groupPrefix: scene.group('email-workers').replace(/email-workers$/, ''),
+    existing: true,
+    mails: scene.smtp,
+    webhooks: scene.webhooks,
+    stop: async () => undefined,
+  }
+
+  const closing = new AbortController()
+  let telling: Promise<void> = Promise.resolve()
+  async function tellOn(eventsPerSecond: number, isOver: () => boolean): Promise<void> {
+    const perBeat = Math.max(1, Math.round((eventsPerSecond * BEAT_MS) / 1000))
+    for (let beat = 0; !isOver() && !closing.signal.aborted; beat++) {
+      const story = stories[beat % stories.length]
+      if (story === undefined) return
+      const steps = some(story.steps, perBeat)
+      story.told.push(...steps)
+      await Promise.all([story.player.play(steps), pause(BEAT_MS)])
+    }
+  }
+
+  return {
+    tell: (eventsPerSecond, isOver) => (telling = tellOn(eventsPerSecond, isOver)),
+    async judge(deadlineMs) {
+      const signal = new AbortController().signal
+      const watched = { admin: scene.admin, sql: database.sql, servers, campaignIds }
+      await untilSettled(watched, { deadlineMs, signal, onLook: () => undefined }).catch(async (cause: unknown) => {
+        throw new Error(`not settled; ${await standing(scene)}`, { cause })
+      })
+      const expected = together(stories.map(({ setting, told }) => expectedOf(setting, told)))
+      const found = await findOut({ sql: database.sql, admin: scene.admin, servers, campaignIds, deadBefore: new Map() })
+      return { comparison: compare(expected, found), found, events: expected.events }
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort()
+      // A test that failed beside it has nobody who waits for it any more.
+      await telling.catch(() => undefined)
+      await database.end()
+    },
+  }
+}
+
+/** Where row, commit and the end of the log differ: which of the two is behind says where to look. */
+async function standing(scene: Scene): Promise<string> {
+  const rows = await scene.sql.query<{ group_name: string; partition: number; next_offset: string }>(
+    'SELECT group_name, partition, next_offset FROM worker.progress WHERE topic = $1',
+    [scene.topic],
+  )
+  const ranges = await scene.admin.ranges(scene.topic)
+  const lines: string[] = []
+  for (const { group_name: group, partition, next_offset: row } of rows) {
+    const high = String(ranges.get(partition)?.high)
+    const committed = String((await scene.admin.committed(group, scene.topic)).get(partition))
+    if (row !== high || committed !== high) lines.push(`${group}/${partition}: row ${row}, committed ${committed}, end ${high}`)
+  }
+  return lines.join('; ')
+}
+
+/** The next steps of a story that never ends, with so many events or a few more. */
+function some(steps: Generator<Step, void>, events: number): Step[] {
+  const taken: Step[] = []
+  for (let told = 0; told < events;) {
+    const next = steps.next()
+    if (next.done === true) return taken
+    taken.push(next.value)
+    told += next.value.publications.length
+  }
+  return taken
+}
+
+/** No story knows of another: their ids and addresses differ. */
+function together(all: readonly Expected[]): Expected {
+  return {
+    events: all.reduce((events, one) => events + one.events, 0),
+    mails: sum(all.map(({ mails }) => mails)),
+    rewards: {
+      byMail: union(all.map(({ rewards }) => rewards.byMail)),
+      byWebhook: union(all.map(({ rewards }) => rewards.byWebhook)),
+      untouched: union(all.map(({ rewards }) => rewards.untouched)),
+    },
+    deadLetters: sum(all.map(({ deadLetters }) => deadLetters)),
+    positions: sum(all.map(({ positions }) => positions)),
+  }
+}
+
+function sum(maps: readonly ReadonlyMap<string, number>[]): Map<string, number> {
+  const total = new Map<string, number>()
+  for (const [key, count] of maps.flatMap((map) => [...map])) total.set(key, (total.get(key) ?? 0) + count)
+  return total
+}
+
+function union(sets: readonly ReadonlySet<string>[]): Set<string> {
+  return new Set(sets.flatMap((set) => [...set]))
+}
