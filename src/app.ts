@@ -7,6 +7,7 @@ import { composeChannels } from './compose-channels.ts'
 import { composeConsumers } from './compose-consumers.ts'
 import { blockersOf, composeGroup } from './compose-group.ts'
 import { watchDatabase } from './database-watch.ts'
+import { Destinations } from './delivery/destinations.ts'
 import { eventTypes } from './events/catalogue.ts'
 import { createHealth, type HealthFacts } from './health.ts'
 import { startHealthServer, type HealthServer } from './infra/http/health-server.ts'
@@ -97,6 +98,7 @@ export function createApp(config: Config, log: Log, version: string): App {
     deadLetters,
     intentStore,
     channels: composed.channels,
+    destinations: new Destinations(observe),
     clock,
     observe,
     acceptStore: createAcceptStore(pools.accept),

@@ -1,6 +1,7 @@
 import PQueue from 'p-queue'
 import type { Config } from '../config/load.ts'
 import type { Channels } from './delivery/channels.ts'
+import type { Destinations } from './delivery/destinations.ts'
 import type { IntentStore } from './delivery/intent-store.ts'
 import { createIntentWorkers, type IntentWorkers } from './delivery/intent-workers.ts'
 import { createKindTable } from './delivery/kind-table.ts'
@@ -34,6 +35,7 @@ export interface Shared {
   readonly acceptStore: AcceptStore
   readonly intentStore: IntentStore
   readonly channels: Channels
+  readonly destinations: Destinations
   readonly clock: Clock
   readonly observe: Observe
   /** This process's name on its claims. */
@@ -53,13 +55,13 @@ export interface Group {
 }
 
 export function composeGroup(consumer: Consumer, shared: Shared): Group {
-  const { config, kafka, admin, deadLetters, acceptStore, intentStore, channels, clock, observe, owner } = shared
+  const { config, kafka, admin, deadLetters, acceptStore, intentStore, channels, destinations, clock, observe, owner } = shared
   const id = config.kafka.groupPrefix + consumer.name
   const topic = consumer.topic ?? config.kafka.topic
   const poolSize = consumer.poolSize ?? config.kafka.poolSize
   const recalculates = consumer.kinds.some((kind) => kind.channel === 'leaderboard')
   const ambiguous = { hold: config.mail.ambiguous === 'hold', retryMs: config.mail.ambiguousRetryMs }
-  const executor = { store: intentStore, kinds: createKindTable(consumer.kinds), channels, clock, observe, ambiguous }
+  const executor = { store: intentStore, kinds: createKindTable(consumer.kinds), channels, destinations, clock, observe, ambiguous }
   const workers = createIntentWorkers({ group: id, poolSize, owner, pollMs: POLL_MS, executor })
   const source = watchSource(
     createKafkaSource({
@@ -97,7 +99,9 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     },
     source,
     admin,
-    pressure: recalculates ? agePressure(intentStore, id, config.leaderboard.maxLagMs) : duePressure(intentStore, id, poolSize),
+    pressure: recalculates
+      ? agePressure(intentStore, id, config.leaderboard.maxLagMs)
+      : duePressure(intentStore, { group: id, poolSize, clock }),
     startFrom: config.kafka.startFrom ?? null,
     reportEveryMs: REPORT_MS,
   })

@@ -7,12 +7,13 @@ import type { Sql } from '../std/sql.ts'
 
 /**
  * `recorded` settles when the end of the attempt is in the database: a worker need not wait for it, a stop must.
- * `unavailable`: nothing was started; the claim is to be given back and the channel left alone for a while.
+ * `unavailable`: nothing was started or written; the claim is to be given back. `parked`: put back until its destination has a place.
  */
 export type Executed =
   | { readonly is: 'done'; readonly recorded?: Promise<void> }
   | { readonly is: 'lost' }
-  | { readonly is: 'unavailable'; readonly reason: string; readonly retryAfterMs: number }
+  | { readonly is: 'unavailable'; readonly reason: string }
+  | { readonly is: 'parked'; readonly destination: string }
 
 export interface AlsoAtEnd {
   readonly ended?: ((end: AttemptEnd, tx: Sql) => Promise<EndedNote | undefined>) | undefined
@@ -105,5 +106,7 @@ function outcomeOf(settlement: Settlement): string {
       return 'ambiguous'
     case 'moved':
       return 'moved'
+    case 'parked':
+      return 'parked'
   }
 }

@@ -1,3 +1,4 @@
+import type { Impression } from './impression.ts'
 import type { ChannelName, Frozen, Intent } from './intent.ts'
 import type { Ledger, Reply } from './intent-store.ts'
 
@@ -11,6 +12,8 @@ export interface HandOverChannel<Message> {
   readonly ledger: Ledger | null
   /** Delays between attempts in milliseconds, before jitter; used up, the intent is dead. */
   readonly schedule: readonly number[]
+  /** Where the message goes, for limits and breakers: an endpoint, or the channel's only destination. Never an address or a URL. */
+  destinationOf(message: Message): string
   /**
    * What must be at hand before a start is worth an attempt (a relay connection). Waits for a free one until `signal` aborts.
    * The caller releases the slot, whatever became of the intent.
@@ -75,8 +78,11 @@ export class Refusal extends Error {
   }
 }
 
-/** How one attempt ended. `reason` is short and bounded; the reply tells the rest in our own words. */
-export type Performed =
+/** How one attempt ended, and what it says of the destination: done means that it worked, everything else nothing, unless said. */
+export type Performed = Ended & { readonly impression?: Impression }
+
+/** `reason` is short and bounded; the reply tells the rest in our own words. */
+type Ended =
   | { readonly is: 'done'; readonly state: 'sent' | 'delivered'; readonly reply: Reply }
   /** `afterMs` in place of the schedule; `burnsAttempt: false` for a fault of the other side that says nothing about this intent. */
   | { readonly is: 'retry'; readonly reason: string; readonly afterMs?: number; readonly burnsAttempt: boolean; readonly reply: Reply }

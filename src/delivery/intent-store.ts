@@ -11,6 +11,10 @@ export interface ClaimRequest {
   readonly leaseMs: number
   /** Which class is served first by this query; the others fill what is left, in their usual order. */
   readonly first: 'live' | 'broadcast' | 'replay'
+  /** Campaigns that are passed over: they hold their share of the workers. */
+  readonly without: readonly string[]
+  /** Parked intents of these destinations come first, of each at most as many as there are places. */
+  readonly parked: readonly { readonly destination: string; readonly places: number }[]
 }
 
 /** The ends that an attempt can come to; cancelling is the operator's. */
@@ -23,6 +27,8 @@ export type Settlement =
   | { readonly is: 'later'; readonly as: 'waiting' | 'retry' | 'unburned'; readonly reason: string; readonly afterMs: number }
   /** The reply is unknown: retried once after `afterMs`, held when it was ambiguous before or `hold` is set. */
   | { readonly is: 'ambiguous'; readonly reason: string; readonly afterMs: number; readonly hold: boolean }
+  /** Never started: claimed again by `destination`, as soon as somebody asks for it, or like any other after `afterMs`. */
+  | { readonly is: 'parked'; readonly destination: string; readonly reason: 'endpoint-busy' | 'endpoint-open'; readonly afterMs: number }
   /** Never started: pending and due now on another channel, whose kind of the same name prepares it. */
   | { readonly is: 'moved'; readonly channel: ChannelName }
 
@@ -38,10 +44,10 @@ export interface Reply {
   readonly error?: string
 }
 
-/** `waiting`: not due yet; `held` waits for the operator. */
+/** `waiting`: not due yet; `parked`: for a place at its destination; `held` waits for the operator. */
 export interface Backlog {
   readonly channel: string
-  readonly state: 'due' | 'waiting' | 'running' | 'ambiguous' | 'held'
+  readonly state: 'due' | 'waiting' | 'parked' | 'running' | 'ambiguous' | 'held'
   readonly count: number
 }
 
@@ -87,6 +93,10 @@ export interface IntentStore {
   expireLeases(options: { hold: boolean; ambiguousRetryMs: number }): Promise<{ readonly reclaimed: number; readonly ambiguous: number }>
   /** Intents of the group that are due, live and never attempted, counted up to `limit` (backpressure). */
   countDue(group: string, limit: number): Promise<number>
+  /** Destinations with parked intents, in their order and behind `after`, at most `limit`. */
+  parkedDestinations(group: string, channel: ChannelName, after: string, limit: number): Promise<readonly string[]>
+  /** A destination of the group with more than `limit` parked intents that were never attempted, or null. */
+  backlogged(group: string, limit: number): Promise<string | null>
   /** How many mails of a broadcast's page are still unfinished, counted up to `limit`. */
   countUnfinishedOf(eventId: string, group: string, limit: number): Promise<number>
   /** How long the oldest due live intent of the group has been due, in milliseconds; null when none is due. */

@@ -1,10 +1,10 @@
-import PQueue from 'p-queue'
 import type { AcceptResult, HandOver } from '../worker/accept-store.ts'
 import { SqlError } from '../std/sql.ts'
 import { describeFault } from '../worker/whose-fault.ts'
+import { createClaiming } from './claiming.ts'
 import { executeIntent, type Executor } from './execute-intent.ts'
+import { HeldIntents } from './held-intents.ts'
 import type { ChannelName, Intent } from './intent.ts'
-import type { ClaimRequest } from './intent-store.ts'
 
 export interface IntentWorkersSettings {
   readonly group: string
@@ -29,6 +29,10 @@ export interface RunningIntent {
  * that no worker waits for a query. An intent that was just accepted is taken from memory instead, one per free worker, and
  * only while the last claim came back short: as long as older work waits, it goes first. A worker is free again when the
  * other side has answered; writing that down goes on beside the next intent.
+ *
+ * A campaign that holds half of the workers is passed over while anybody else has due work; where nobody has, it gets the rest.
+ * What has no place at its destination is parked, and claimed again when there is one; a channel whose only destination is away
+ * claims nothing. Of several channels that reach outside none takes more than three quarters of the workers.
  */
 export interface IntentWorkers {
   start(): void
@@ -45,26 +49,17 @@ export interface IntentWorkers {
   abort(): void
 }
 
-/** While live work never runs out, one claim in ten of a channel begins with broadcasts and one in forty with replays. */
-function firstClass(claims: number): ClaimRequest['first'] {
-  if (claims % 40 === 0) return 'replay'
-  return claims % 10 === 0 ? 'broadcast' : 'live'
-}
-
 export function createIntentWorkers(settings: IntentWorkersSettings): IntentWorkers {
   const { group, executor, poolSize, owner } = settings
   const { store, kinds, channels, clock, observe } = executor
-  const queue = new PQueue({ concurrency: poolSize })
+  const held = new HeldIntents(poolSize, work, (intent) => {
+    if (claiming.worthALook(intent.channel)) notify()
+  })
   const running = new Map<string, RunningIntent>()
-  const waiting = new Map<string, Intent>()
   const recording = new Set<Promise<void>>()
-  const closedUntil = new Map<ChannelName, number>()
-  const down = new Set<ChannelName>()
   const cut = new AbortController()
-  const claims = new Map<ChannelName, number>()
+  const ahead = Math.floor(poolSize / 2)
   let reserved = 0
-  let rounds = 0
-  let claimedShort = false
   let turns = 0
   let isQuiet = false
   let stopping = false
@@ -75,77 +70,31 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   let loop: Promise<void> | null = null
   let stopped: Promise<void> | null = null
 
-  // Told after the place is free; when the last claim came back short there is nothing to fill it with.
-  queue.addEventListener('next', () => {
-    if (!claimedShort) notify()
-  })
-
-  const ahead = Math.floor(poolSize / 2)
   /** Intents that may still be claimed; of them `ahead` wait for a worker. */
-  const room = () => poolSize + ahead - queue.pending - queue.size - reserved
+  const room = () => (isQuiet ? 0 : poolSize + ahead - held.size - reserved)
   const leaseMs = (channel: ChannelName) => channels[channel].deadlineMs * 2
+  const claiming = createClaiming({ ...executor, group, owner, poolSize, held, room, leaseMs, turn: () => (turns += 1) })
 
   async function run(): Promise<void> {
     while (!stopping) {
       turns += 1
       const worthAQuery = Math.max(1, Math.floor(ahead / 2))
-      if (isQuiet || room() < worthAQuery || (await claimOnce())) await woken(settings.pollMs)
+      if (room() < worthAQuery || !(await claiming.once())) await woken(settings.pollMs)
     }
-  }
-
-  /** Claims for every free worker; true when nothing more is due than was claimed. */
-  async function claimOnce(): Promise<boolean> {
-    let short = true
-    // Each round begins with another channel: one whose work never runs out takes all the room whenever it comes first.
-    const turn = rounds++ % kinds.channels.length
-    for (const channel of [...kinds.channels.slice(turn), ...kinds.channels.slice(0, turn)]) {
-      const limit = room()
-      if (limit <= 0 || isQuiet) break
-      turns += 1
-      if ((closedUntil.get(channel) ?? 0) > clock.now()) continue
-      try {
-        const first = nextFirst(channel)
-        const intents = await store.claim({ group, channel, kinds: kinds.known(channel), owner, limit, leaseMs: leaseMs(channel), first })
-        if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
-        if (intents.length === limit) short = false
-        for (const intent of intents) take(intent)
-      } catch {
-        // The database is away or too slow, which its probe reports; the next look is the retry.
-        short = true
-      }
-    }
-    claimedShort = short
-    return short
-  }
-
-  /** Counted by channel: with one count for two that take turns, every tenth claim would always be the same one's. */
-  function nextFirst(channel: ChannelName): ClaimRequest['first'] {
-    const count = (claims.get(channel) ?? 0) + 1
-    claims.set(channel, count)
-    return firstClass(count)
-  }
-
-  function take(intent: Intent): void {
-    waiting.set(intent.id, intent)
-    void queue.add(() => work(intent))
   }
 
   async function work(intent: Intent): Promise<void> {
-    waiting.delete(intent.id)
-    running.set(intent.id, { intentId: intent.id, channel: intent.channel, kind: intent.kind, since: clock.now() })
+    const { id, channel } = intent
+    running.set(id, { intentId: id, channel, kind: intent.kind, since: clock.now() })
     try {
       const executed = await executeIntent(executor, intent, cut.signal)
-      if (executed.is === 'unavailable') await close(intent, executed.reason, executed.retryAfterMs)
-      if (executed.is === 'done' && executed.recorded !== undefined) {
-        open(intent.channel)
-        await record(intent, executed.recorded)
-      }
+      if (executed.is === 'unavailable') await store.release([intent.claim])
+      if (executed.is === 'parked') claiming.parked(channel, executed.destination)
+      if (executed.is === 'done' && executed.recorded !== undefined) await record(intent, executed.recorded)
     } catch (error) {
       failed(intent, error)
     } finally {
-      running.delete(intent.id)
-      // A step may have written a page of mails, and be due again itself: more than was claimed, which no poll should wait for.
-      if (intent.channel === 'broadcast') claimedShort = false
+      running.delete(id)
     }
   }
 
@@ -162,34 +111,21 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     observe({ is: 'execution-failed', group, channel, intentId: id, cause })
   }
 
-  async function close(intent: Intent, reason: string, retryAfterMs: number): Promise<void> {
-    closedUntil.set(intent.channel, clock.now() + retryAfterMs)
-    if (!down.has(intent.channel) && !stopping) {
-      down.add(intent.channel)
-      observe({ is: 'dependency', name: 'relay', state: 'down', cause: reason })
-    }
-    await store.release([intent.claim])
-  }
-
-  function open(channel: ChannelName): void {
-    closedUntil.delete(channel)
-    if (down.delete(channel)) observe({ is: 'dependency', name: 'relay', state: 'up', cause: null })
-  }
-
   function reserve(): ReturnType<IntentWorkers['reserve']> {
     const channel = kinds.channels[0]
-    const count =
-      channel === undefined || stopping || isQuiet || !claimedShort || (closedUntil.get(channel) ?? 0) > clock.now()
-        ? 0
-        : Math.max(0, room() - ahead)
+    const count = channel === undefined || stopping ? 0 : Math.max(0, Math.min(room() - ahead, claiming.mayOvertake(channel)))
     reserved += count
+    const slot = channel && { channel, count, leaseMs: leaseMs(channel), share: held.share, held: held.perCampaign() }
     return {
-      handOver: channel === undefined || count === 0 ? null : { owner, slots: [{ channel, count, leaseMs: leaseMs(channel) }] },
+      handOver: slot === undefined || count === 0 ? null : { owner, slots: [slot] },
       taken(result) {
         reserved -= count
         if (result?.is === 'accepted') {
-          for (const intent of result.handedOver) take(intent)
-          if (result.intents > result.handedOver.length) notify()
+          held.add(result.handedOver)
+          if (result.intents > result.handedOver.length) {
+            claiming.told()
+            notify()
+          }
         }
         if (reserved === 0) unreserved?.()
       },
@@ -235,10 +171,9 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         await loop
         // An accept under way may still hand over what it writes.
         if (reserved > 0) await new Promise<void>((resolve) => (unreserved = resolve))
-        queue.clear()
         // Not given back for lack of a database: their leases give them back later.
-        await store.release([...waiting.values()].map((intent) => intent.claim)).catch(() => undefined)
-        await queue.onIdle()
+        await store.release(held.clear().map((intent) => intent.claim)).catch(() => undefined)
+        await held.idle()
         await Promise.all(recording)
       })()
       return stopped

@@ -42,8 +42,18 @@ export type EventEnding = 'accepted' | 'no-effect' | 'duplicate' | 'dead-letter'
 
 export interface HandOver {
   readonly owner: string
-  /** At most so many intents, per channel, with the lease of each. */
-  readonly slots: readonly { readonly channel: string; readonly count: number; readonly leaseMs: number }[]
+  readonly slots: readonly HandOverSlot[]
+}
+
+/** Free workers of one channel. */
+export interface HandOverSlot {
+  readonly channel: string
+  /** At most so many intents. */
+  readonly count: number
+  readonly leaseMs: number
+  /** Workers that one campaign may have while others wait, and how many each has. */
+  readonly share: number
+  readonly held: ReadonlyMap<string, number>
 }
 
 export type AcceptResult =

@@ -1,8 +1,14 @@
 import type { Clock } from '../std/clock.ts'
 import type { Brake } from './brake.ts'
 
+/** Why a group may not go on fetching. The reason is one of few; the detail is for a log line. */
+export interface Pressed {
+  readonly reason: string
+  readonly detail?: string
+}
+
 /** Whether a group may go on fetching: null, or why not. `paused` lets it resume at a lower mark than it stops at. */
-export type Pressure = (paused: boolean) => Promise<string | null>
+export type Pressure = (paused: boolean) => Promise<Pressed | null>
 
 /**
  * Looks once a second, and holds or releases the fetching of one group. What cannot be measured (database away) leaves things
@@ -20,16 +26,17 @@ export async function watchPressure(watch: {
   for (;;) {
     await watch.clock.sleep(watch.intervalMs, signal)
     if (signal.aborted) return
-    let reason: string | null
+    let pressed: Pressed | null
     try {
-      reason = await watch.pressure(heldFor !== null)
+      pressed = await watch.pressure(heldFor !== null)
     } catch {
       // The next look, in a second, is the retry.
       continue
     }
+    const reason = pressed?.reason ?? null
     if (reason === heldFor) continue
     // The new one first: between two reasons nothing is fetched.
-    if (reason !== null) brake.hold(reason)
+    if (pressed !== null) brake.hold(pressed.reason, pressed.detail)
     if (heldFor !== null) brake.release(heldFor)
     heldFor = reason
   }

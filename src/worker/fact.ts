@@ -137,6 +137,16 @@ export type Fact =
       readonly state: 'up' | 'down'
       readonly cause: string | null
     }
+  /** Once per change. The destination is an id, and fit for a log line only. */
+  | {
+      readonly is: 'breaker'
+      readonly channel: string
+      readonly destination: string
+      readonly state: 'open' | 'half-open' | 'closed'
+      readonly reason: string | null
+      /** Until one delivery is let through to look; null unless open. */
+      readonly retryInMs: number | null
+    }
   | { readonly is: 'template-unknown-variable'; readonly template: string; readonly variable: string }
 
 /** How the events of one type in one chunk ended. */

@@ -16,6 +16,7 @@ export interface Settled {
 export class MemoryIntentStore implements IntentStore {
   readonly read = noSql
   readonly due: Intent[] = []
+  readonly parked = new Set<Intent>()
   readonly claims: ClaimRequest[] = []
   readonly started: { readonly request: StartRequest; readonly frozen: Frozen }[] = []
   readonly settled: Settled[] = []
@@ -32,15 +33,26 @@ export class MemoryIntentStore implements IntentStore {
   /** Ends of attempts are written when this resolves. */
   recording: Promise<void> = Promise.resolve()
   dueCount = 0
+  parkedElsewhere: readonly string[] = []
+  parkedCount = 0
   oldestMs: number | null = null
   unfinished = 0
 
   async claim(request: ClaimRequest): Promise<readonly Intent[]> {
     this.claims.push(request)
     if (this.away !== null) throw this.away
-    const mine = this.due.filter((intent) => intent.channel === request.channel).slice(0, request.limit)
+    const mine = [...this.#parkedOf(request), ...this.due.filter((intent) => !this.parked.has(intent))]
+      .filter(({ channel, campaignId }) => channel === request.channel && !request.without.includes(campaignId))
+      .slice(0, request.limit)
     for (const intent of mine) this.due.splice(this.due.indexOf(intent), 1)
+    for (const intent of mine) this.parked.delete(intent)
     return mine
+  }
+
+  #parkedOf(request: ClaimRequest): readonly Intent[] {
+    return request.parked.flatMap(({ destination, places }) =>
+      [...this.parked].filter((intent) => intent.destination === destination).slice(0, places),
+    )
   }
 
   async release(claims: readonly Claim[]): Promise<void> {
@@ -69,6 +81,11 @@ export class MemoryIntentStore implements IntentStore {
     if (this.away !== null) throw this.away
     if (this.lost) return 'lost'
     await options.work?.(noSql)
+    if (settlement.is === 'parked') {
+      const parked = { ...intent, destination: settlement.destination }
+      this.due.push(parked)
+      this.parked.add(parked)
+    }
     this.settled.push({ intent, settlement, reply: options.reply, ledger: options.ledger })
     return 'settled'
   }
@@ -91,6 +108,14 @@ export class MemoryIntentStore implements IntentStore {
 
   async countDue(_group: string, limit: number): Promise<number> {
     return Math.min(limit, this.dueCount)
+  }
+
+  async parkedDestinations(): Promise<readonly string[]> {
+    return this.parkedElsewhere
+  }
+
+  async backlogged(_group: string, limit: number): Promise<string | null> {
+    return this.parkedCount > limit ? 'endpoint-1' : null
   }
 
   async countUnfinishedOf(_eventId: string, _group: string, limit: number): Promise<number> {

@@ -40,6 +40,7 @@ export function createEmailChannel(options: EmailChannelOptions): HandOverChanne
     deadlineMs: options.deadlineMs,
     ledger: options.ledger,
     schedule: [30 * second, 2 * minute, 10 * minute, 30 * minute, hour, 2 * hour, 4 * hour, 8 * hour, 12 * hour],
+    destinationOf: () => 'relay',
     acquire: async (message, signal) => {
       await options.rates.take(parseAddress(message.to.address)?.domain ?? null, signal)
       try {

@@ -1,6 +1,7 @@
 import type { Performed } from '../hand-over-channel.ts'
+import type { Impression } from '../impression.ts'
 import type { Reply } from '../intent-store.ts'
-import type { SendResult } from './mail-relay.ts'
+import type { SendResult, SendTrouble } from './mail-relay.ts'
 import { loginReplies } from './mail-relay.ts'
 
 /** What the relay's answer means for the intent: its fault, the relay's, or nobody's. */
@@ -12,12 +13,20 @@ export function performed(result: SendResult, durationMs: number): Performed {
   if (result.is === 'refused') return refused(result, { status: result.code, durationMs, error: refusalSentence(result) })
   if (result.is === 'ambiguous') {
     const error = 'The relay was given the whole message and did not answer; it may have taken it'
-    return { is: 'ambiguous', reason: result.reason, reply: { durationMs, error } }
+    return { is: 'ambiguous', reason: result.reason, reply: { durationMs, error }, impression: silent(result.reason) }
   }
   // A connection that this mail breaks time after time must not be broken for ever; our own stop is nobody's attempt.
   const burnsAttempt = result.reason !== 'aborted'
   const error = 'The connection to the relay ended before the end of the message'
-  return { is: 'retry', reason: result.reason, burnsAttempt, reply: { durationMs, error } }
+  return { is: 'retry', reason: result.reason, burnsAttempt, reply: { durationMs, error }, impression: silent(result.reason) }
+}
+
+/** A relay that judges a mail works, whatever it says of it. */
+const judged: Impression = { is: 'worked' }
+
+/** One connection may be lost for a hundred reasons; several in a row say that the relay takes mails and answers nobody. */
+function silent(reason: SendTrouble): Impression {
+  return reason === 'aborted' ? { is: 'none' } : { is: 'failed', reason }
 }
 
 type Refused = Extract<SendResult, { is: 'refused' }>
@@ -25,16 +34,13 @@ type Refused = Extract<SendResult, { is: 'refused' }>
 function refused(result: Refused, reply: Reply): Performed {
   if (result.about === 'relay') {
     const credentials = loginReplies.has(result.code)
-    return {
-      is: 'retry',
-      reason: credentials ? 'relay-credentials-refused' : 'relay-busy',
-      afterMs: credentials ? 60_000 : 30_000,
-      burnsAttempt: false,
-      reply,
-    }
+    const reason = credentials ? 'relay-credentials-refused' : 'relay-busy'
+    // 421 and 454 ask all of us to slow down: the relay is left alone for a time that grows until it takes a mail again.
+    const impression = { is: 'closed', reason, forMs: credentials ? 60_000 : null } as const
+    return { is: 'retry', reason, afterMs: credentials ? 60_000 : 5_000, burnsAttempt: false, reply, impression }
   }
-  if (!result.permanent) return { is: 'retry', reason: `${result.about}-deferred`, burnsAttempt: true, reply }
-  return { is: 'rejected', reason: permanentReason(result), reply }
+  if (!result.permanent) return { is: 'retry', reason: `${result.about}-deferred`, burnsAttempt: true, reply, impression: judged }
+  return { is: 'rejected', reason: permanentReason(result), reply, impression: judged }
 }
 
 /** Only `recipient-refused` says anything about the address: suppressions are written for it and for nothing else. */

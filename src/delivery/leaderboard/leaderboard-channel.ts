@@ -1,13 +1,19 @@
 import type { Clock } from '../../std/clock.ts'
-import type { TransactionChannel } from '../transaction-channel.ts'
+import { SqlError } from '../../std/sql.ts'
+import type { Ran, TransactionChannel } from '../transaction-channel.ts'
+import type { Intent } from '../intent.ts'
 import type { Settlement } from '../intent-store.ts'
 import type { Leaderboard, Recalculated } from './leaderboard.ts'
 import type { RecalculationMessage } from './recalculation-message.ts'
 
-/** Another holds the campaign's lock: only this campaign waits. */
-const LOCKED_RETRY_MS = 1_000
+/** Pauses of a campaign that somebody has locked: half of how long it has waited, within these bounds. Only this campaign waits. */
+const SHORTEST_MS = 50
+const LONGEST_MS = 400
+/** Tries that take long before they meet the lock come seldom: no more than a fifth of the worker goes into them. */
+const TRY_FACTOR = 4
+/** SQLSTATE of a lock that was not given in time. */
+const LOCK_NOT_AVAILABLE = '55P03'
 
-const locked: Settlement = { is: 'later', as: 'waiting', reason: 'campaign-locked', afterMs: LOCKED_RETRY_MS }
 const done: Settlement = { is: 'final', state: 'delivered', reason: null }
 
 /** What one run did, for the observer. */
@@ -26,16 +32,34 @@ export function createLeaderboardChannel(options: {
     deadlineMs: options.deadlineMs,
     async run(intent, message, store) {
       const startedAt = clock.now()
-      const result = await store.transact<Recalculated>(intent, options.deadlineMs * 2, async (tx) => {
-        const recalculated = await leaderboard.recalculate(message.campaignId, tx)
-        return { result: recalculated, settlement: recalculated.is === 'locked' ? locked : done }
-      })
+      const locked = (reason: string) => lockedFor(intent, reason, clock.now(), startedAt)
+      let result: Recalculated | 'lost'
+      try {
+        result = await store.transact<Recalculated>(intent, options.deadlineMs * 2, async (tx) => {
+          const recalculated = await leaderboard.recalculate(message.campaignId, tx, intent.reason === 'rows-locked')
+          return { result: recalculated, settlement: recalculated.is === 'locked' ? locked('campaign-locked') : done }
+        })
+      } catch (error) {
+        if (!(error instanceof SqlError) || error.state !== LOCK_NOT_AVAILABLE) throw error
+        return waiting(await store.settle(intent, locked('rows-locked'), { ledger: null, reply: {} }), 'rows-locked')
+      }
       if (result === 'lost') return { is: 'lost' }
-      if (result.is === 'locked') return { is: 'ran', outcome: 'waiting', reason: 'campaign-locked' }
+      if (result.is === 'locked') return waiting('settled', 'campaign-locked')
       options.report({ campaignId: message.campaignId, rowsChanged: result.rowsChanged, durationMs: clock.now() - startedAt })
       // After the commit, in a statement of its own: a mail that looks now must see the new positions.
       await leaderboard.wakeWaitingMails(message.campaignId)
       return { is: 'ran', outcome: 'done', reason: null }
     },
   }
+}
+
+/** Growing while it lasts, and never so long that the campaign waits for a second after the lock is gone. */
+function lockedFor({ waitingSince, reason: before }: Intent, reason: string, now: number, startedAt: number): Settlement {
+  const first = waitingSince === null || before !== reason
+  const pause = first ? SHORTEST_MS : Math.min(LONGEST_MS, Math.max(SHORTEST_MS, (now - waitingSince.getTime()) / 2))
+  return { is: 'later', as: 'waiting', reason, afterMs: first ? pause : Math.max(pause, (now - startedAt) * TRY_FACTOR) }
+}
+
+function waiting(settled: 'settled' | 'lost', reason: string): Ran {
+  return settled === 'lost' ? { is: 'lost' } : { is: 'ran', outcome: 'waiting', reason }
 }

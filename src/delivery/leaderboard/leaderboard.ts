@@ -11,8 +11,10 @@ export interface Leaderboard {
   /**
    * Takes the campaign's advisory lock in a statement of its own, then makes stored positions agree with the rule, writing
    * changed rows only, and records the run in the same transaction. READ COMMITTED only.
+   *
+   * Waits half a second at most for rows that somebody else has locked, and hardly at all `again`. Throws SqlError 55P03 then.
    */
-  recalculate(campaignId: string, tx: Sql): Promise<Recalculated>
+  recalculate(campaignId: string, tx: Sql, again: boolean): Promise<Recalculated>
   /** Makes mails that wait for this campaign's recalculation due; after its commit, in a statement of its own. */
   wakeWaitingMails(campaignId: string): Promise<number>
   /** Writes a recalculation for every campaign with dirty rows, or ranked with other points than its setting. */

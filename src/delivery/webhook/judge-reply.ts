@@ -1,5 +1,6 @@
 import { jitter } from '../../std/backoff.ts'
 import type { Performed } from '../hand-over-channel.ts'
+import type { Impression } from '../impression.ts'
 import { retryAfterMs } from './retry-after.ts'
 import type { WebhookFailure, WebhookReply } from './webhook-client.ts'
 
@@ -13,13 +14,22 @@ type StatusReply = Extract<WebhookReply, { is: 'reply' }>
 function judgeStatus({ status, retryAfter, durationMs }: StatusReply, nowMs: number, random: () => number): Performed {
   if (status >= 200 && status < 300) return { is: 'done', state: 'delivered', reply: { status, durationMs } }
   const reply = { status, durationMs, error: `The endpoint answered ${status}.` }
+  const impression = impressionOf(status, retryAfterMs(retryAfter, nowMs))
   // The status in the reply tells the ledger to set the endpoint failed: its owner wants no more of this.
-  if (status === 410) return { is: 'dead', reason: 'gone', reply }
-  if (!slowingDown.has(status)) return { is: 'retry', reason: reasonOf(status), burnsAttempt: true, reply }
+  if (status === 410) return { is: 'dead', reason: 'gone', reply, impression }
+  if (!slowingDown.has(status)) return { is: 'retry', reason: reasonOf(status), burnsAttempt: true, reply, impression }
   const asked = Math.min(maxRetryAfterMs, retryAfterMs(retryAfter, nowMs) ?? slowDownMs)
   // Many intents hear the same answer: they come back a little apart, and none before the time.
   const afterMs = asked + jitter(asked / 10, random)
-  return { is: 'retry', reason: status === 429 ? 'too-many-requests' : 'unavailable', afterMs, burnsAttempt: true, reply }
+  return { is: 'retry', reason: status === 429 ? 'too-many-requests' : 'unavailable', afterMs, burnsAttempt: true, reply, impression }
+}
+
+/** An endpoint that refuses this delivery is there. One that says until when it takes none is left alone until then. */
+function impressionOf(status: number, askedMs: number | null): Impression {
+  if (status < 500 && status !== 429) return { is: 'worked' }
+  const reason = status === 429 ? 'too-many-requests' : slowingDown.has(status) ? 'unavailable' : 'server-error'
+  if (slowingDown.has(status) && (askedMs !== null || status === 429)) return { is: 'closed', reason, forMs: askedMs }
+  return { is: 'failed', reason }
 }
 
 const slowingDown: ReadonlySet<number> = new Set([429, 502, 503, 504])
@@ -40,7 +50,7 @@ function judgeFailure(failure: WebhookFailure, durationMs: number): Performed {
   const reply = { durationMs, error: words[failure] }
   if (failure === 'url-refused' || failure === 'address-refused') return { is: 'dead', reason: failure, reply }
   if (failure === 'stopped') return { is: 'retry', reason: failure, afterMs: 1_000, burnsAttempt: false, reply }
-  return { is: 'retry', reason: failure, burnsAttempt: true, reply }
+  return { is: 'retry', reason: failure, burnsAttempt: true, reply, impression: { is: 'failed', reason: failure } }
 }
 
 const words: Readonly<Record<WebhookFailure, string>> = {

@@ -42,6 +42,7 @@ export function createWebhookChannel(settings: WebhookChannelSettings): HandOver
     deadlineMs: deadlineMs + 2_000,
     ledger,
     schedule: webhookSchedule,
+    destinationOf: ({ endpointId }) => endpointId,
     acquire: async () => freeSlot,
     freeze: async (intent, message) => freeze(intent, message),
     async perform(_intent, frozen, message, _slot, signal) {

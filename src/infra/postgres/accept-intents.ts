@@ -44,22 +44,28 @@ export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly Acce
 
 type Claimed = Drafted & { readonly owner: string; readonly leaseMs: number }
 
-/** Live drafts first come, first served into the free slots of their channel; what coalesces never, it must stay pending to be met. */
+/**
+ * Live drafts first come, first served into the free slots of their channel, no campaign with more than its share of workers
+ * while another could have one. What coalesces never, it must stay pending to be met.
+ */
 function shareOut(drafted: readonly Drafted[], handOver: HandOver | null): readonly [readonly Claimed[], readonly Drafted[]] {
   if (handOver === null) return [[], drafted]
-  const free = new Map(handOver.slots.map((slot) => [slot.channel, { left: slot.count, leaseMs: slot.leaseMs }]))
-  const now: Claimed[] = []
-  const later: Drafted[] = []
-  for (const one of drafted) {
-    const slot = one.draft.coalesce === true || (one.draft.class ?? 'live') !== 'live' ? undefined : free.get(one.draft.channel)
-    if (slot === undefined || slot.left < 1) {
-      later.push(one)
-      continue
+  const free = new Map(handOver.slots.map((slot) => [slot.channel, { ...slot, left: slot.count, held: new Map(slot.held) }]))
+  const chosen = new Map<Drafted, Claimed>()
+  const slotOf = ({ draft }: Drafted) =>
+    draft.coalesce === true || (draft.class ?? 'live') !== 'live' ? undefined : free.get(draft.channel)
+  for (const sharing of [true, false]) {
+    for (const one of drafted) {
+      const slot = slotOf(one)
+      if (slot === undefined || slot.left < 1 || chosen.has(one)) continue
+      const has = slot.held.get(one.draft.campaignId) ?? 0
+      if (sharing && has >= slot.share) continue
+      slot.left--
+      slot.held.set(one.draft.campaignId, has + 1)
+      chosen.set(one, { ...one, owner: handOver.owner, leaseMs: slot.leaseMs })
     }
-    slot.left--
-    now.push({ ...one, owner: handOver.owner, leaseMs: slot.leaseMs })
   }
-  return [now, later]
+  return [[...chosen.values()], drafted.filter((one) => !chosen.has(one))]
 }
 
 const columns = `group_name, event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data`

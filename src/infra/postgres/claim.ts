@@ -3,14 +3,17 @@ import type { ClaimRequest } from '../../delivery/intent-store.ts'
 import type { Sql } from '../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
 import { goesBack, untouched } from './coalesced.ts'
+import { isParked } from './parked.ts'
 
 const usualOrder: readonly IntentClass[] = ['live', 'broadcast', 'replay']
 
 /**
- * Claims up to `limit` due intents for `owner`, oldest due first within a class, in one statement.
+ * Claims up to `limit` intents for `owner` in one statement: parked ones whose destination has a place again, then what is due,
+ * oldest due first within a class. Less than `limit` means that nothing more was due.
  *
- * Each class is a limited walk of its own along `intents_due`, and only as long as the classes before it left room: sorting
- * all classes together would read every due row. Two claimers never wait for each other and never share a row.
+ * Each class is a limited walk of its own along `intents_due`, and only as long as those before it left room: sorting all
+ * classes together would read every due row. Two claimers never wait for each other and never share a row. Rows of campaigns
+ * that are passed over are read and dropped, so callers do that no longer than they must.
  */
 export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly Intent[]> {
   const order = [request.first, ...usualOrder.filter((name) => name !== request.first)]
@@ -22,6 +25,9 @@ export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly I
     request.owner,
     request.leaseMs,
     order,
+    request.without,
+    request.parked.map(({ destination }) => destination),
+    request.parked.map(({ places }) => places),
   ])
   return rows.map(intentOf)
 }
@@ -40,20 +46,34 @@ const walk = (position: number, before: readonly string[]) => `
   SELECT id FROM worker.intents
    WHERE group_name = $1 AND channel = $2 AND class = ($7::text[])[${position}]
      AND state IN ('pending', 'ambiguous') AND due_at <= now()
-     AND kind || '/' || version = ANY ($3::text[])
+     AND kind || '/' || version = ANY ($3::text[]) AND campaign_id <> ALL ($8::uuid[])
    ORDER BY due_at, id
-   LIMIT $4::int - ${before.length === 0 ? '0' : `(SELECT count(*) FROM (${before.map((name) => `SELECT FROM ${name}`).join(' UNION ALL ')}) AS taken)`}
+   LIMIT $4::int - (SELECT count(*) FROM (${before.map((name) => `SELECT FROM ${name}`).join(' UNION ALL ')}) AS taken)
      FOR UPDATE SKIP LOCKED`
 
-// The ids reach the UPDATE as an array, so that it goes by the primary key whatever the planner thinks of the sizes.
+// Live ones of a destination before its others; by id, which is the order of accepting.
+const parked = `
+  SELECT place.id FROM unnest($9::text[], $10::int[]) AS d (destination, places)
+   CROSS JOIN LATERAL (
+     SELECT id FROM worker.intents
+      WHERE group_name = $1 AND channel = $2 AND destination = d.destination AND ${isParked}
+        AND kind || '/' || version = ANY ($3::text[]) AND campaign_id <> ALL ($8::uuid[])
+      ORDER BY (class <> 'live'), id
+      LIMIT d.places
+        FOR UPDATE SKIP LOCKED) AS place
+   LIMIT $4`
+
+// What was parked is due like any other from here on, should its worker be lost. The ids reach the UPDATE as an array, so that it goes by the primary key whatever the planner thinks of the sizes.
 const claimStatement = `
-WITH first AS MATERIALIZED (${walk(1, [])}),
-second AS MATERIALIZED (${walk(2, ['first'])}),
-third AS MATERIALIZED (${walk(3, ['first', 'second'])}),
+WITH parked AS MATERIALIZED (${parked}),
+first AS MATERIALIZED (${walk(1, ['parked'])}),
+second AS MATERIALIZED (${walk(2, ['parked', 'first'])}),
+third AS MATERIALIZED (${walk(3, ['parked', 'first', 'second'])}),
 claimed AS (
   UPDATE worker.intents
-     SET state = 'claimed', owner = $5, claims = claims + 1, lease_until = clock_timestamp() + $6 * interval '1 millisecond'
-   WHERE id = ANY (ARRAY(SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third))
+     SET state = 'claimed', owner = $5, claims = claims + 1, lease_until = clock_timestamp() + $6 * interval '1 millisecond',
+         due_at = least(due_at, now()), reason = CASE WHEN ${isParked} THEN NULL ELSE reason END
+   WHERE id = ANY (ARRAY(SELECT id FROM parked UNION ALL SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third))
   RETURNING ${intentColumns}, due_at
 )
 SELECT * FROM claimed ORDER BY array_position($7::text[], class), due_at, id`

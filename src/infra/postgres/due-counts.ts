@@ -1,8 +1,9 @@
 import type { Backlog } from '../../delivery/intent-store.ts'
 import type { Sql } from '../../std/sql.ts'
+import { isParked } from './parked.ts'
 
 /**
- * Due, live, and neither attempted nor waiting: the work that fetching more would add to. Ordered, so that it walks along
+ * Due, live, and neither attempted nor waiting nor parked: the work that fetching more would add to. Ordered, so that it walks along
  * `intents_due`: without a wish for an order the planner reads the table from its start, where the finished ones lie.
  */
 export async function countDue(sql: Sql, group: string, limit: number): Promise<number> {
@@ -65,7 +66,10 @@ export async function backlog(sql: Sql, group: string, limit: number): Promise<r
           WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at <= now() LIMIT $2) AS due) AS count
         UNION ALL
         SELECT 'waiting', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
-          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at > now() LIMIT $2) AS waiting)
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at > now() AND (${isParked}) IS NOT TRUE LIMIT $2) AS waiting)
+        UNION ALL
+        SELECT 'parked', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND ${isParked} LIMIT $2) AS parked)
         UNION ALL
         SELECT 'ambiguous', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
           WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'ambiguous' LIMIT $2) AS ambiguous)

@@ -4,6 +4,7 @@ import type { Database } from './database.ts'
 import { backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs } from './due-counts.ts'
 import { createGather } from './gather.ts'
 import { expireLeases } from './lease-expiry.ts'
+import { backlogged, parkedDestinations } from './parked.ts'
 import { settleBatch, type Settled, type SettleItem } from './settle-batch.ts'
 import { settleStatementOf, type SettleStatement } from './settle-statement.ts'
 import { startBatch, startWith, type StartItem } from './start-batch.ts'
@@ -57,6 +58,8 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     expireLeases: (how) => expireLeases(sql, how, expireBatch),
     countDue: (group, limit) => countDue(sql, group, limit),
     countUnfinishedOf: (eventId, group, limit) => countUnfinishedOf(sql, eventId, group, limit),
+    parkedDestinations: (group, channel, after, limit) => parkedDestinations(sql, group, channel, after, limit),
+    backlogged: (group, limit) => backlogged(sql, group, limit),
     oldestDueMs: (group) => oldestDueMs(sql, group),
     oldestDue: (group) => oldestDue(sql, group),
     backlog: (group, limit) => backlog(sql, group, limit),

@@ -4,8 +4,12 @@ import type { Database } from './database.ts'
 import { rankAll } from './full-rank.ts'
 import { sweep } from './leaderboard-sweep.ts'
 
-/** A row lock that the platform holds is waited for at most this long; then this recalculation is tried again later. */
-const lockTimeoutMs = 5_000
+/**
+ * A row lock that somebody else holds is waited for at most this long: a group has one worker for all campaigns. The next tries of
+ * one that met a lock wait only for what is held for a moment.
+ */
+const lockTimeoutMs = 500
+const lockTimeoutAgainMs = 50
 /** Room for a million participants on a busy machine. The database handle's own statement timeout must not be shorter. */
 const statementTimeoutMs = 120_000
 
@@ -18,9 +22,9 @@ export function createLeaderboard(database: Database): Leaderboard {
   }
 }
 
-async function recalculate(campaignId: string, tx: Sql): Promise<Recalculated> {
+async function recalculate(campaignId: string, tx: Sql, again: boolean): Promise<Recalculated> {
   const from = performance.now()
-  const began = await begin(campaignId, tx)
+  const began = await begin(campaignId, tx, again ? lockTimeoutAgainMs : lockTimeoutMs)
   if (!began.got) return { is: 'locked' }
   const rowsChanged = await rankAll(campaignId, tx)
   await tx.query(recordStatement, [campaignId, began.at, rowsChanged])
@@ -32,10 +36,10 @@ async function recalculate(campaignId: string, tx: Sql): Promise<Recalculated> {
  * that locks and reads would see the table as it was before it got the lock. For the same reason a transaction with one
  * snapshot for all its statements is refused. The clock is read before the table is, so what committed before `at` is seen.
  */
-async function begin(campaignId: string, tx: Sql): Promise<{ got: boolean; at: string }> {
+async function begin(campaignId: string, tx: Sql, lockTimeout: number): Promise<{ got: boolean; at: string }> {
   const [row] = await tx.query<{ got: boolean; at: string; isolation: string }>(beginStatement, [
     campaignId,
-    `${lockTimeoutMs}ms`,
+    `${lockTimeout}ms`,
     `${statementTimeoutMs}ms`,
   ])
   if (row?.isolation !== 'read committed') {

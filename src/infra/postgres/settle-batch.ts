@@ -32,10 +32,11 @@ function parametersOf(items: readonly SettleItem[]): string[] {
     sqlArray(items, ({ settlement }) => ('afterMs' in settlement ? settlement.afterMs : 0)),
     sqlArray(items, ({ settlement }) => String(settlement.is === 'ambiguous' && settlement.hold)),
     sqlArray(items, ({ settlement }) => (settlement.is === 'moved' ? settlement.channel : null)),
+    sqlArray(items, ({ settlement }) => (settlement.is === 'parked' ? settlement.destination : null)),
     sqlArray(items, ({ data }) => (data === undefined ? null : JSON.stringify(data))),
   ]
 }
 
-function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'unburned' | 'ambiguous' | 'moved' {
+function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'unburned' | 'ambiguous' | 'moved' | 'parked' {
   return settlement.is === 'later' ? settlement.as : settlement.is
 }

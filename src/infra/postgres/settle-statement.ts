@@ -11,7 +11,7 @@ export interface SettleStatement {
 }
 
 /** Parameters of a settle itself. */
-export const SETTLE_PARAMETERS = 10
+export const SETTLE_PARAMETERS = 11
 
 /** The same object for the same need. */
 export function settleStatementOf({ coalesce }: Intent, settlement: Settlement, ledger: Ledger | null): SettleStatement {
@@ -22,8 +22,8 @@ export function settleStatementOf({ coalesce }: Intent, settlement: Settlement, 
 const settlements = `
 WITH s AS MATERIALIZED (
   SELECT * FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::boolean[], $9::text[],
-                       $10::jsonb[])
-      AS s (id, owner, claims, kind, final_state, new_reason, after_ms, hold, new_channel, new_data)
+                       $10::text[], $11::jsonb[])
+      AS s (id, owner, claims, kind, final_state, new_reason, after_ms, hold, new_channel, new_destination, new_data)
 )`
 
 // A wait that goes on keeps its beginning; a wait for something else begins now.
@@ -59,6 +59,7 @@ UPDATE worker.intents AS i
        owner = CASE WHEN s.kind = 'ambiguous' THEN i.owner END,
        lease_until = NULL,
        channel = coalesce(s.new_channel, i.channel),
+       destination = coalesce(s.new_destination, i.destination),
        data = coalesce(s.new_data, i.data),
        finished_at = CASE WHEN s.kind = 'final' THEN now() END
   FROM s

@@ -105,6 +105,8 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
         const level = fact.state === 'up' ? 'info' : 'warn'
         return write(changed(`dependency ${fact.name}`, fact.state) ? level : 'debug', fact, `${fact.name} is ${fact.state}`)
       }
+      case 'breaker':
+        return write(fact.state === 'open' ? 'warn' : 'info', fact, `breaker ${fact.state}`)
       case 'template-unknown-variable':
         return write('warn', fact, 'template names an unknown variable')
     }

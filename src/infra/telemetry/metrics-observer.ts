@@ -6,7 +6,7 @@ import type { Metrics } from './metrics.ts'
 const MOST_VALUES = 50
 
 /** Outcomes of a look at the rows that led to no attempt; their time says nothing of deliveries. */
-const UNSTARTED = new Set(['skipped', 'waiting', 'moved'])
+const UNSTARTED = new Set(['skipped', 'waiting', 'moved', 'parked'])
 
 /** How the counts of a chunk are called in `outcome`. */
 const OUTCOMES: readonly (readonly [keyof TypeCounts, string])[] = [
@@ -34,6 +34,7 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
   const running = new Map<string, { readonly group: string; readonly channel: string }>()
   const pausedFor = new Map<string, Set<string>>()
   const owned = new Map<string, Set<number>>()
+  const openBreakers = new Map<string, Set<string>>()
 
   function pause(group: string, why: string): void {
     pausedFor.set(group, (pausedFor.get(group) ?? new Set()).add(why))
@@ -78,6 +79,16 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
     if (!UNSTARTED.has(outcome)) deliveryDuration(group, channel, kind).observe(fact.durationMs / 1000)
     if (outcome === 'retry') retries(group, channel, kind).inc(1)
     if (fact.endToEndMs !== null) endToEnd(group, kind).observe(Math.max(0, fact.endToEndMs) / 1000)
+  }
+
+  /** Half-open counts as open: nobody but a probe gets through. */
+  function countBreaker({ channel, destination, state }: Extract<Fact, { is: 'breaker' }>): void {
+    const open = openBreakers.get(channel) ?? new Set()
+    openBreakers.set(channel, open)
+    if (state === 'closed') open.delete(destination)
+    else open.add(destination)
+    metrics.breakersOpen.set({ channel }, open.size)
+    metrics.breakerChanges.inc({ channel, state })
   }
 
   return (fact) => {
@@ -143,6 +154,8 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
         return metrics.upkeepFailures.inc(1)
       case 'dependency':
         return metrics.dependencyUp.set({ dependency: fact.name }, fact.state === 'up' ? 1 : 0)
+      case 'breaker':
+        return countBreaker(fact)
       case 'template-unknown-variable':
         return metrics.unknownVariables.inc(1)
       case 'fetched':

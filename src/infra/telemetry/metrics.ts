@@ -49,6 +49,8 @@ export function createMetrics(build: { readonly version: string }) {
     deadLetters: counter('dead_letters_total', 'Records put on the dead-letter topic.', ['group', 'reason']),
     paused: gauge('paused', '1 while the group does not fetch, by reason.', ['group', 'reason']),
     dependencyUp: gauge('dependency_up', '1 while the dependency answers, 0 while it does not.', ['dependency']),
+    breakersOpen: gauge('breakers_open', 'Destinations of the channel to which this process delivers nothing but probes.', ['channel']),
+    breakerChanges: counter('breaker_changes_total', 'Changes of state of the breakers of destinations.', ['channel', 'state']),
     deliveries: counter('deliveries_total', 'Attempts and looks at intents, by how they ended.', ['group', 'channel', 'kind', 'outcome']),
     deliveryDuration: histogram('delivery_duration_seconds', 'Time from claim to outcome.', ['group', 'channel', 'kind'], DURATIONS),
     endToEnd: histogram('end_to_end_seconds', 'Time from the event to its effect.', ['group', 'kind'], AGES),

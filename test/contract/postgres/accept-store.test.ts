@@ -156,8 +156,8 @@ test('intents go to free workers at once, at most as many per channel as have a 
     event(4n, [recalculation('campaign'), { ...mail('hook'), channel: 'webhook' }]),
   ]
   const slots = [
-    { channel: 'email', count: 3, leaseMs: 60_000 },
-    { channel: 'leaderboard', count: 5, leaseMs: 60_000 },
+    { channel: 'email', count: 3, leaseMs: 60_000, share: 5, held: new Map() },
+    { channel: 'leaderboard', count: 5, leaseMs: 60_000, share: 5, held: new Map() },
   ]
   const before = await databaseNow()
   const result = await store.accept(chunk({ expected: 1n, next: 5n, events, handOver: { owner: 'me', slots } }))

@@ -64,6 +64,8 @@ export function request(change: Partial<ClaimRequest> = {}): ClaimRequest {
     limit: 100,
     leaseMs: 60_000,
     first: 'live',
+    without: [],
+    parked: [],
     ...change,
   }
 }

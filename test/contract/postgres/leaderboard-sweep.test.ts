@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents, worker.recalculations, campaigns CASCADE'))
 
-const recalculate = (campaignId: string) => database.transaction((tx) => leaderboard.recalculate(campaignId, tx))
+const recalculate = (campaignId: string) => database.transaction((tx) => leaderboard.recalculate(campaignId, tx, false))
 
 describe('wakeWaitingMails', () => {
   it('makes the mails of the campaign due that wait for it, and nothing else', async () => {

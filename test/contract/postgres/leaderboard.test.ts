@@ -16,7 +16,8 @@ beforeAll(async () => {
 afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents, worker.recalculations, campaigns CASCADE'))
 
-const recalculate = (campaignId: string): Promise<Recalculated> => database.transaction((tx) => leaderboard.recalculate(campaignId, tx))
+const recalculate = (campaignId: string): Promise<Recalculated> =>
+  database.transaction((tx) => leaderboard.recalculate(campaignId, tx, false))
 
 /** How many ranked rows do not stand where the stored scores put them, in one snapshot. */
 async function misplaced(campaignId: string): Promise<number> {
@@ -48,7 +49,7 @@ describe('recalculate', () => {
     await insertUsers(database.sql, campaignId, 3)
     const before = await database.sql.query('SELECT * FROM waitlist_users ORDER BY id')
     const undone = database.transaction(async (tx) => {
-      expect(await leaderboard.recalculate(campaignId, tx)).toMatchObject({ is: 'done', rowsChanged: 3 })
+      expect(await leaderboard.recalculate(campaignId, tx, false)).toMatchObject({ is: 'done', rowsChanged: 3 })
       throw new Error('undo')
     })
     await expect(undone).rejects.toThrow('undo')
@@ -64,7 +65,7 @@ describe('recalculate', () => {
     expect(await records()).toMatchObject([{ campaign_id: campaignId, rows_changed: 3, ordered: true }])
     await database.transaction(async (tx) => {
       const [{ now } = { now: '' }] = await tx.query<{ now: string }>('SELECT clock_timestamp()::text AS now')
-      await leaderboard.recalculate(campaignId, tx)
+      await leaderboard.recalculate(campaignId, tx, false)
       expect(await tx.query('SELECT rows_changed, began_at > $1::timestamptz AS after FROM worker.recalculations', [now])).toEqual([
         { rows_changed: 0, after: true },
       ])
@@ -76,8 +77,8 @@ describe('recalculate', () => {
     const settings = `SELECT current_setting('jit') AS jit, current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement`
     await database.transaction(async (tx) => {
       await tx.query(`SET LOCAL lock_timeout = '1s'`)
-      await leaderboard.recalculate(campaignId, tx)
-      expect(await tx.query(settings)).toEqual([{ jit: 'off', lock: '5s', statement: '2min' }])
+      await leaderboard.recalculate(campaignId, tx, false)
+      expect(await tx.query(settings)).toEqual([{ jit: 'off', lock: '500ms', statement: '2min' }])
     })
     expect(await database.sql.query(settings)).not.toMatchObject([{ statement: '2min' }])
   })
@@ -86,7 +87,7 @@ describe('recalculate', () => {
     const campaignId = await insertCampaign(database.sql)
     const stale = database.transaction(async (tx) => {
       await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
-      return leaderboard.recalculate(campaignId, tx)
+      return leaderboard.recalculate(campaignId, tx, false)
     })
     await expect(stale).rejects.toThrow('read committed')
   })

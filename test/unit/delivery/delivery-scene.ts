@@ -1,4 +1,5 @@
 import type { Channels } from '../../../src/delivery/channels.ts'
+import { Destinations } from '../../../src/delivery/destinations.ts'
 import type { Executor } from '../../../src/delivery/execute-intent.ts'
 import type { HandOverChannel, Performed } from '../../../src/delivery/hand-over-channel.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
@@ -29,6 +30,7 @@ export interface FakeChannel<Message> extends HandOverChannel<Message> {
   acquire: HandOverChannel<Message>['acquire']
   freeze: HandOverChannel<Message>['freeze']
   perform: HandOverChannel<Message>['perform']
+  destinationOf: HandOverChannel<Message>['destinationOf']
   slotsOut: number
   schedule: readonly number[]
 }
@@ -41,6 +43,7 @@ function fakeChannel<Message>(name: 'email' | 'webhook', underway: 'handing_over
     ledger: name === 'email' ? 'email_logs' : 'webhook_deliveries',
     schedule: [1_000, 5_000],
     slotsOut: 0,
+    destinationOf: () => (name === 'email' ? 'relay' : 'endpoint-1'),
     async acquire() {
       channel.slotsOut += 1
       let out = true
@@ -89,6 +92,7 @@ export function createDeliveryScene(kinds: readonly AnyIntentKind[] = [mailKind(
       store,
       kinds: createKindTable(kinds),
       channels,
+      destinations: new Destinations((fact) => facts.push(fact)),
       clock: createJumpingClock(),
       observe: (fact) => facts.push(fact),
       ambiguous: { hold: false, retryMs: 60_000 },

@@ -136,8 +136,12 @@ describe('a mail', () => {
   it('whose relay is away is not started; nothing is written', async () => {
     const scene = createDeliveryScene()
     scene.email.acquire = () => Promise.reject(new Unavailable('relay-unreachable', 700))
-    expect(await execute(scene)).toEqual({ is: 'unavailable', reason: 'relay-unreachable', retryAfterMs: 700 })
-    expect([...scene.store.started, ...scene.store.settled, ...scene.facts]).toEqual([])
+    expect(await execute(scene)).toEqual({ is: 'unavailable', reason: 'relay-unreachable' })
+    expect([...scene.store.started, ...scene.store.settled]).toEqual([])
+    expect(scene.facts).toMatchObject([
+      { is: 'breaker', state: 'open', retryInMs: 700 },
+      { is: 'dependency', state: 'down' },
+    ])
   })
 
   it('that its channel postpones waits alone, without an attempt', async () => {
@@ -151,7 +155,7 @@ describe('a mail', () => {
   it('that waits for a connection when the process stops is given back', async () => {
     const scene = createDeliveryScene()
     scene.email.acquire = () => Promise.reject(new Error('aborted'))
-    expect(await execute(scene, sampleIntent(), AbortSignal.abort())).toEqual({ is: 'unavailable', reason: 'stopping', retryAfterMs: 0 })
+    expect(await execute(scene, sampleIntent(), AbortSignal.abort())).toEqual({ is: 'unavailable', reason: 'stopping' })
     await expect(execute(scene)).rejects.toThrow('aborted')
   })
 

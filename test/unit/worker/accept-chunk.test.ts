@@ -64,7 +64,7 @@ describe('a good chunk', () => {
   it('passes the hand-over on, and settles the desk whatever became of the accept', async () => {
     const { acceptor, store } = createAcceptorScene()
     const taken: (AcceptResult | null)[] = []
-    const handOver = { owner: 'me', slots: [{ channel: 'email', count: 3, leaseMs: 1 }] }
+    const handOver = { owner: 'me', slots: [{ channel: 'email', count: 3, leaseMs: 1, share: 5, held: new Map() }] }
     const desk = { ...acceptor, reserveHandOver: () => ({ handOver, taken: (result: AcceptResult | null) => taken.push(result) }) }
     let tries = 0
     store.refuses = () => (++tries === 1 ? lostConnection : null)

@@ -17,7 +17,7 @@ async function watch(answers: readonly (string | Error | null)[]) {
       asked.push(paused)
       if (asked.length === answers.length) ending.abort()
       if (answer instanceof Error) throw answer
-      return answer
+      return answer === null ? null : { reason: answer }
     },
     brake: createBrake('test-workers', { pause: () => calls.push('pause'), resume: () => calls.push('resume') }, (fact) =>
       facts.push(fact),

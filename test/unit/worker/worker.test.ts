@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { SqlError } from '../../../src/std/sql.ts'
+import type { Pressed } from '../../../src/worker/backpressure.ts'
 import { StartRefused } from '../../../src/worker/start-position.ts'
 import type { LogRecord } from '../../../src/worker/record-source.ts'
 import { recordOf, recordOfEvent } from '../../support/log-records.ts'
@@ -427,7 +428,7 @@ describe('ending', () => {
 
 describe('backpressure', () => {
   it('pauses the source while there is too much to do', async () => {
-    let pressed: string | null = 'intents-due'
+    let pressed: Pressed | null = { reason: 'intents-due' }
     const { source, clock, told } = await runningScene({ pressure: async () => pressed })
     await soon(() => expect(clock.sleeping).toEqual([1_000]))
     clock.pass(1_000)

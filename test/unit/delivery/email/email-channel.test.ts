@@ -188,7 +188,7 @@ describe('perform', () => {
   })
 
   it.each<[string, SendResult, object]>([
-    ['5xx to the recipient', refused, { is: 'rejected', reason: 'recipient-refused' }],
+    ['5xx to the recipient', refused, { is: 'rejected', reason: 'recipient-refused', impression: { is: 'worked' } }],
     ['5xx to the sender', { ...refused, about: 'message', stage: 'MAIL FROM' }, { is: 'rejected', reason: 'sender-refused' }],
     ['5xx to the message', { ...refused, about: 'message', stage: 'end of message' }, { is: 'rejected', reason: 'message-refused' }],
     [
@@ -199,14 +199,18 @@ describe('perform', () => {
     [
       '421',
       { ...refused, permanent: false, about: 'relay', code: 421 },
-      { is: 'retry', reason: 'relay-busy', burnsAttempt: false, afterMs: 30_000 },
+      { is: 'retry', reason: 'relay-busy', burnsAttempt: false, afterMs: 5_000, impression: { is: 'closed', forMs: null } },
     ],
     [
       '535',
       { ...refused, permanent: false, about: 'relay', code: 535 },
-      { is: 'retry', reason: 'relay-credentials-refused', burnsAttempt: false },
+      { is: 'retry', reason: 'relay-credentials-refused', burnsAttempt: false, impression: { is: 'closed', forMs: 60_000 } },
     ],
-    ['lost before the end', { is: 'not-sent', reason: 'connection-lost' }, { is: 'retry', reason: 'connection-lost', burnsAttempt: true }],
+    [
+      'lost before the end',
+      { is: 'not-sent', reason: 'connection-lost' },
+      { is: 'retry', reason: 'connection-lost', burnsAttempt: true, impression: { is: 'failed' } },
+    ],
     ['our own stop', { is: 'not-sent', reason: 'aborted' }, { is: 'retry', reason: 'aborted', burnsAttempt: false }],
     ['no reply', { is: 'ambiguous', reason: 'deadline' }, { is: 'ambiguous', reason: 'deadline' }],
   ])('%s', async (_name, result, expected) => {

@@ -8,16 +8,16 @@ import { sampleIntent } from '../../../support/sample-intent.ts'
 
 const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard' })
 
-function sceneOf(recalculated: Recalculated | Error) {
+function sceneOf(recalculated: Recalculated | Error, of = intent) {
   const clock = createJumpingClock()
   const store = new MemoryIntentStore()
   const order: string[] = []
   const reports: object[] = []
   const channel = createLeaderboardChannel({
     leaderboard: {
-      async recalculate(campaignId, tx) {
+      async recalculate(campaignId, tx, again) {
         expect(tx).toBe(noSql)
-        order.push(`recalculate ${campaignId}`)
+        order.push(`recalculate ${campaignId}${again ? ' again' : ''}`)
         await clock.sleep(7)
         if (recalculated instanceof Error) throw recalculated
         return recalculated
@@ -32,7 +32,7 @@ function sceneOf(recalculated: Recalculated | Error) {
     clock,
     report: (report) => reports.push(report),
   })
-  return { store, order, reports, run: () => channel.run(intent, { campaignId: 'c1' }, store) }
+  return { store, order, reports, run: () => channel.run(of, { campaignId: 'c1' }, store) }
 }
 
 describe('a recalculation', () => {
@@ -44,12 +44,36 @@ describe('a recalculation', () => {
     expect(reports).toEqual([{ campaignId: 'c1', rowsChanged: 3, durationMs: 7 }])
   })
 
-  it('of a campaign that another holds waits a second, and wakes nobody', async () => {
+  it('of a campaign that another holds waits, and wakes nobody', async () => {
     const { run, store, order, reports } = sceneOf({ is: 'locked' })
     expect(await run()).toEqual({ is: 'ran', outcome: 'waiting', reason: 'campaign-locked' })
-    expect(store.transactions).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'campaign-locked', afterMs: 1_000 } }])
+    expect(store.transactions).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'campaign-locked', afterMs: 50 } }])
     expect(order).toEqual(['recalculate c1'])
     expect(reports).toEqual([])
+  })
+
+  it.each([
+    [10, 50],
+    [300, 153],
+    [60_000, 400],
+  ])('of a campaign that is still held after %i ms is looked at again in %i', async (heldMs, afterMs) => {
+    const waitingSince = new Date(createJumpingClock().now() - heldMs)
+    const { run, store } = sceneOf({ is: 'locked' }, { ...intent, reason: 'campaign-locked', waitingSince })
+    await run()
+    expect(store.transactions[0]?.settlement).toMatchObject({ afterMs: expect.closeTo(afterMs, -1) })
+  })
+
+  it('that meets a row of somebody else waits alone, hardly at all when it meets it again', async () => {
+    const locked = new SqlError('lock timeout', { state: '55P03' })
+    const first = sceneOf(locked)
+    expect(await first.run()).toEqual({ is: 'ran', outcome: 'waiting', reason: 'rows-locked' })
+    expect(first.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'rows-locked', afterMs: 50 } }])
+    expect(first.order).toEqual(['recalculate c1'])
+    const waitingSince = new Date(createJumpingClock().now() - 60_000)
+    const second = sceneOf(locked, { ...intent, reason: 'rows-locked', waitingSince })
+    await second.run()
+    expect(second.order).toEqual(['recalculate c1 again'])
+    expect(second.store.settled).toMatchObject([{ settlement: { afterMs: 400 } }])
   })
 
   it('whose claim is lost does nothing', async () => {

@@ -20,7 +20,7 @@ describe('what a reply means', () => {
     [599, 'server-error'],
   ])('%i is tried again by the schedule, Retry-After or not', (status, reason) => {
     const reply = { status, durationMs: 12, error: `The endpoint answered ${status}.` }
-    expect(judged(answer(status, '3600'))).toEqual({ is: 'retry', reason, burnsAttempt: true, reply })
+    expect(judged(answer(status, '3600'))).toMatchObject({ is: 'retry', reason, burnsAttempt: true, reply })
   })
 
   it('410 ends the delivery, with the status that tells the ledger to fail the endpoint', () => {
@@ -56,6 +56,24 @@ describe('what a reply means', () => {
 
   it.each<WebhookFailure>(['url-refused', 'address-refused'])('%s ends the delivery', (failure) => {
     expect(judged({ is: 'failed', failure, durationMs: 0 })).toMatchObject({ is: 'dead', reason: failure })
+  })
+
+  it.each<[string, WebhookReply, object]>([
+    ['2xx', answer(204), { is: 'worked' }],
+    ['a refusal of this delivery', answer(404), { is: 'worked' }],
+    ['gone', answer(410), { is: 'worked' }],
+    ['5xx', answer(500, '600'), { is: 'failed', reason: 'server-error' }],
+    ['503 without a time', answer(503), { is: 'failed', reason: 'unavailable' }],
+    ['503 with one', answer(503, '600'), { is: 'closed', reason: 'unavailable', forMs: 600_000 }],
+    ['429 with one', answer(429, '600'), { is: 'closed', reason: 'too-many-requests', forMs: 600_000 }],
+    ['429 without', answer(429), { is: 'closed', reason: 'too-many-requests', forMs: null }],
+    ['no answer', { is: 'failed', failure: 'timeout', durationMs: 1 }, { is: 'failed', reason: 'timeout' }],
+  ])('%s says of the endpoint: %o', (_, reply, impression) => {
+    expect(judged(reply).impression ?? { is: 'worked' }).toEqual(impression)
+  })
+
+  it.each<WebhookFailure>(['url-refused', 'address-refused', 'stopped'])('%s says nothing of the endpoint', (failure) => {
+    expect(judged({ is: 'failed', failure, durationMs: 0 }).impression).toBeUndefined()
   })
 
   it('our own stopping burns no attempt', () => {

@@ -1,0 +1,155 @@
+import type { Clock } from '../std/clock.ts'
+import type { Observe } from '../worker/fact.ts'
+import type { Destinations } from './destinations.ts'
+import type { HeldIntents } from './held-intents.ts'
+import type { ChannelName } from './intent.ts'
+import type { ClaimRequest, IntentStore } from './intent-store.ts'
+import type { KindTable } from './kind-table.ts'
+import { ParkedIntents } from './parked-intents.ts'
+
+/** How long it is believed that nobody but the campaigns at their share has due work, and how much longer than the question took. */
+const ALONE_MS = 250
+const ALONE_FACTOR = 10
+
+export interface ClaimingSettings {
+  readonly group: string
+  readonly owner: string
+  readonly poolSize: number
+  readonly kinds: KindTable
+  readonly store: IntentStore
+  readonly destinations: Destinations
+  readonly held: HeldIntents
+  /** Intents that may still be claimed. */
+  readonly room: () => number
+  readonly leaseMs: (channel: ChannelName) => number
+  /** Called before each question to the database. */
+  readonly turn: () => void
+  readonly clock: Pick<Clock, 'now'>
+  readonly observe: Observe
+}
+
+/** What is claimed next, and what is passed over. */
+export interface Claiming {
+  /** Claims for every free worker; true when there may be more to claim at once. Never rejects. */
+  once(): Promise<boolean>
+  /** Free workers may take what was just accepted: nothing older of the channel is due, and its destination is not away. */
+  mayOvertake(channel: ChannelName): number
+  /** An intent of the channel has ended: whether there may be something to claim in its place. */
+  worthALook(channel: ChannelName): boolean
+  /** More was written than was claimed. */
+  told(): void
+  parked(channel: ChannelName, destination: string): void
+}
+
+export function createClaiming(settings: ClaimingSettings): Claiming {
+  const { group, owner, poolSize, kinds, store, destinations, held, room, leaseMs, turn, clock, observe } = settings
+  const claims = new Map<ChannelName, number>()
+  const parked = new Map<ChannelName, ParkedIntents>()
+  for (const channel of kinds.channels) {
+    if (destinations.parks(channel)) parked.set(channel, new ParkedIntents({ group, channel, store, destinations, held, clock }))
+  }
+  /** Channels whose last claim came back short: nothing more was due than was claimed. */
+  const short = new Set<ChannelName>()
+  const outward = kinds.channels.filter((channel) => destinations.parks(channel) || destinations.soleOf(channel) !== null)
+  const most = outward.length > 1 ? Math.max(1, poolSize - Math.floor(poolSize / 4)) : Infinity
+  let rounds = 0
+  let aloneUntil = -Infinity
+
+  /** Claims for every free worker; true when there may be more to claim at once. */
+  async function once(): Promise<boolean> {
+    const atShare = held.atShare
+    if (atShare.length === 0 || performance.now() < aloneUntil) {
+      const more = await claimRound([])
+      if (atShare.length === 0) held.alone = !more
+      held.fill()
+      return more
+    }
+    const from = performance.now()
+    const more = await claimRound(atShare)
+    held.alone = !more
+    if (more) return true
+    const took = performance.now() - from
+    aloneUntil = performance.now() + Math.max(ALONE_MS, took * ALONE_FACTOR)
+    held.fill()
+    return room() > 0 && claimRound([])
+  }
+
+  /** True when a claim came back full. */
+  async function claimRound(without: readonly string[]): Promise<boolean> {
+    let full = false
+    // Each round begins with another channel: one whose work never runs out takes all the room whenever it comes first.
+    const begin = rounds++ % kinds.channels.length
+    for (const channel of [...kinds.channels.slice(begin), ...kinds.channels.slice(0, begin)]) {
+      // No more than a share at a time: what one campaign has due must not fill the room before the others were asked for.
+      const limit = Math.min(room(), held.share, allowed(channel))
+      if (limit > 0) full = (await claimOf(channel, limit, without)) || full
+      else short.delete(channel)
+    }
+    return full
+  }
+
+  async function claimOf(channel: ChannelName, limit: number, without: readonly string[]): Promise<boolean> {
+    turn()
+    try {
+      const parkedHere = parked.get(channel)
+      const wanted = (await parkedHere?.ask()) ?? { asked: [], at: 0 }
+      const intents = await store.claim({
+        group,
+        channel,
+        kinds: kinds.known(channel),
+        owner,
+        limit,
+        leaseMs: leaseMs(channel),
+        first: nextFirst(channel),
+        without,
+        parked: wanted.asked,
+      })
+      const full = intents.length === limit
+      parkedHere?.took(wanted, intents, !full && without.length === 0)
+      if (full || without.length > 0) short.delete(channel)
+      else short.add(channel)
+      if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
+      held.add(intents)
+      return full
+    } catch {
+      // The database is away or too slow, which its probe reports; the next look is the retry.
+      short.add(channel)
+      return false
+    }
+  }
+
+  /** Counted by channel: with one count for two that take turns, every tenth claim would always be the same one's. */
+  function nextFirst(channel: ChannelName): ClaimRequest['first'] {
+    const count = (claims.get(channel) ?? 0) + 1
+    claims.set(channel, count)
+    return firstClass(count)
+  }
+
+  /** How many of the channel may be claimed as far as it is about the channel itself. */
+  function allowed(channel: ChannelName): number {
+    const sole = destinations.soleOf(channel)
+    const holds = held.ofChannel(channel)
+    const places = sole === null ? Infinity : destinations.places(channel, sole, holds)
+    return Math.min(places, outward.includes(channel) ? most - holds : Infinity)
+  }
+
+  return {
+    once,
+    mayOvertake: (channel) => (short.has(channel) ? allowed(channel) : 0),
+    worthALook(channel) {
+      // A step of a broadcast may have written a page of mails, and be due again itself: no poll should be waited for.
+      if (channel === 'broadcast') short.clear()
+      return kinds.channels.some((one) => !short.has(one)) || parked.get(channel)?.some === true
+    },
+    told() {
+      aloneUntil = -Infinity
+    },
+    parked: (channel, destination) => parked.get(channel)?.tell(destination),
+  }
+}
+
+/** While live work never runs out, one claim in ten of a channel begins with broadcasts and one in forty with replays. */
+function firstClass(claims: number): ClaimRequest['first'] {
+  if (claims % 40 === 0) return 'replay'
+  return claims % 10 === 0 ? 'broadcast' : 'live'
+}

@@ -1,0 +1,162 @@
+import { jitter } from '../std/backoff.ts'
+import type { Sql } from '../std/sql.ts'
+import { describeFault } from '../worker/whose-fault.ts'
+import { Attempt, type Executed } from './attempt.ts'
+import type { NoPlace } from './destinations.ts'
+import type { Executor } from './execute-intent.ts'
+import { Postponed, Refusal, Unavailable, type HandOverChannel, type Performed, type Slot } from './hand-over-channel.ts'
+import type { Impression } from './impression.ts'
+import type { ChannelName, Frozen, Intent } from './intent.ts'
+import type { Settlement, StartRequest } from './intent-store.ts'
+import type { IntentKind, Messages } from './kind.ts'
+import { endedOf, prepared } from './prepare-intent.ts'
+
+/** How long a parked intent waits at most for somebody to ask for its destination; then it is due like any other. Milliseconds. */
+const PARKED_MS = 3_600_000
+
+/** Prepare, find a place, start, perform, record the end. */
+export async function handOver<Channel extends 'email' | 'webhook'>(
+  executor: Executor,
+  kind: IntentKind<Channel>,
+  channel: HandOverChannel<Messages[Channel]>,
+  intent: Intent,
+  signal: AbortSignal,
+): Promise<Executed> {
+  const attempt = new Attempt(executor, intent)
+  const message = await prepared(executor.store, kind, intent, attempt)
+  if (message === null) return attempt.executed
+
+  const destination = channel.destinationOf(message)
+  const visit = executor.destinations.enter(channel.name, destination)
+  if (!('leave' in visit)) return noPlace(executor, visit, destination, channel.name, attempt)
+  let impression: Impression = { is: 'none' }
+  let slot: Slot | null = null
+  try {
+    slot = await channel.acquire(message, signal)
+    const started = await start(executor, kind, channel, intent, message, attempt)
+    if (started === null) return attempt.executed
+    const performed = await perform(channel, intent, started, message, slot, signal)
+    impression = performed.impression ?? { is: performed.is === 'done' ? 'worked' : 'none' }
+    const schedule = kind.schedule?.(message) ?? channel.schedule
+    const settlement = settlementOf(executor, performed, attempt.note, intent.attempt + 1, schedule)
+    const books = { ended: endedOf(kind, intent), ledger: channel.ledger, reply: performed.reply }
+    return { is: 'done', recorded: attempt.end(settlement, books) }
+  } catch (error) {
+    if (slot !== null) throw error
+    if (error instanceof Unavailable) {
+      impression = { is: 'closed', reason: error.reason, forMs: error.retryAfterMs }
+      return { is: 'unavailable', reason: error.reason }
+    }
+    if (error instanceof Postponed) {
+      await attempt.end({ is: 'later', as: 'waiting', reason: error.reason, afterMs: error.afterMs })
+      return attempt.executed
+    }
+    if (signal.aborted) return { is: 'unavailable', reason: 'stopping' }
+    throw error
+  } finally {
+    // The worker is free before the end is written down, and so is the place.
+    slot?.release()
+    await visit.leave(impression)
+  }
+}
+
+/** What all of a channel waits for stays due; what only some wait for is put where nobody else walks past it. */
+async function noPlace(executor: Executor, why: NoPlace, destination: string, channel: ChannelName, attempt: Attempt): Promise<Executed> {
+  const reason = why.is === 'busy' ? 'endpoint-busy' : 'endpoint-open'
+  if (!executor.destinations.parks(channel)) return { is: 'unavailable', reason }
+  await attempt.end({ is: 'parked', destination, reason, afterMs: PARKED_MS })
+  return attempt.executed.is === 'lost' ? attempt.executed : { is: 'parked', destination }
+}
+
+/** What was frozen and is now under way, or null when it was settled instead. Only this counts as an attempt. */
+async function start<Channel extends 'email' | 'webhook'>(
+  executor: Executor,
+  kind: IntentKind<Channel>,
+  channel: HandOverChannel<Messages[Channel]>,
+  intent: Intent,
+  message: Messages[Channel],
+  attempt: Attempt,
+): Promise<Frozen | null> {
+  const request: StartRequest = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, ledger: channel.ledger }
+  let frozen: Frozen | null = intent.frozen
+  let refusal: string | null = null
+  try {
+    if (kind.start === undefined) {
+      frozen ??= await channel.freeze(intent, message)
+      if ((await executor.store.start(request, frozen)) === 'lost') return attempt.lost()
+    } else {
+      const outcome = await executor.store.startWith(request, async (tx: Sql) => {
+        const answer = (await kind.start?.(intent, message, tx)) ?? { is: 'go', message }
+        if (answer.is === 'skip') {
+          refusal = answer.reason
+          return null
+        }
+        frozen ??= await channel.freeze(intent, answer.message)
+        return frozen
+      })
+      if (outcome === 'lost') return attempt.lost()
+      if (outcome === 'refused') {
+        await attempt.end({ is: 'final', state: 'skipped', reason: refusal })
+        return null
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    await attempt.end(
+      { is: 'final', state: 'rejected', reason: error.reason },
+      { ended: endedOf(kind, intent), ledger: channel.ledger, reply: { error: error.message } },
+    )
+    return null
+  }
+  attempt.started()
+  return frozen
+}
+
+async function perform<Message>(
+  channel: HandOverChannel<Message>,
+  intent: Intent,
+  frozen: Frozen,
+  message: Message,
+  slot: Slot,
+  signal: AbortSignal,
+): Promise<Performed> {
+  const deadline = new AbortController()
+  const timer = setTimeout(() => deadline.abort(), channel.deadlineMs)
+  try {
+    return await channel.perform(intent, frozen, message, slot, AbortSignal.any([signal, deadline.signal]))
+  } catch (error) {
+    // A bug of the channel: whether anything left is unknown, which for a mail is ambiguous and for a webhook one more try.
+    const reply = { error: describeFault(error) }
+    return channel.underway === 'handing_over'
+      ? { is: 'ambiguous', reason: 'channel-error', reply }
+      : { is: 'retry', reason: 'channel-error', burnsAttempt: true, reply }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function settlementOf(
+  executor: Executor,
+  performed: Performed,
+  note: string | null,
+  attempts: number,
+  schedule: readonly number[],
+): Settlement {
+  switch (performed.is) {
+    case 'done':
+      return { is: 'final', state: performed.state, reason: note }
+    case 'rejected':
+      return { is: 'final', state: 'rejected', reason: performed.reason }
+    case 'dead':
+      return { is: 'final', state: 'dead', reason: performed.reason }
+    case 'ambiguous':
+      return { is: 'ambiguous', reason: performed.reason, afterMs: executor.ambiguous.retryMs, hold: executor.ambiguous.hold }
+    case 'retry': {
+      if (!performed.burnsAttempt)
+        return { is: 'later', as: 'unburned', reason: performed.reason, afterMs: performed.afterMs ?? jitter(30_000) }
+      const planned = schedule[attempts - 1]
+      if (planned === undefined) return { is: 'final', state: 'dead', reason: performed.reason }
+      return { is: 'later', as: 'retry', reason: performed.reason, afterMs: Math.max(performed.afterMs ?? 0, jitter(planned)) }
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { describeFault, whoseFault } from '../worker/whose-fault.ts'
+import type { AlsoAtEnd, Attempt } from './attempt.ts'
+import type { Intent } from './intent.ts'
+import type { IntentStore } from './intent-store.ts'
+import type { IntentKind, Messages, Prepared } from './kind.ts'
+
+/** How soon an intent whose own code failed is looked at again. */
+export const BROKEN_RETRY_MS = 60_000
+
+/** The message to send, or null when the intent was settled without one. */
+export async function prepared<Channel extends keyof Messages>(
+  store: Pick<IntentStore, 'read'>,
+  kind: IntentKind<Channel>,
+  intent: Intent,
+  attempt: Attempt,
+): Promise<Messages[Channel] | null> {
+  let answer: Prepared<Messages[Channel]>
+  try {
+    answer = await kind.prepare(intent, store.read)
+  } catch (error) {
+    if (whoseFault('prepare', error) === 'system') throw error
+    await attempt.end({ is: 'later', as: 'waiting', reason: 'prepare-failed', afterMs: BROKEN_RETRY_MS }, { fault: describeFault(error) })
+    return null
+  }
+  switch (answer.is) {
+    case 'message':
+      attempt.note = answer.note ?? null
+      return answer.message
+    case 'skip':
+      await attempt.end({ is: 'final', state: 'skipped', reason: answer.reason })
+      return null
+    case 'dead':
+      await attempt.end({ is: 'final', state: 'dead', reason: answer.reason }, { ended: endedOf(kind, intent) })
+      return null
+    case 'wait':
+      await attempt.end({ is: 'later', as: 'waiting', reason: answer.reason, afterMs: answer.afterMs })
+      return null
+    case 'channel':
+      await attempt.end({ is: 'moved', channel: answer.channel })
+      return null
+  }
+}
+
+/** The books of the intent's kind, when it keeps any. */
+export function endedOf<Channel extends keyof Messages>(kind: IntentKind<Channel>, intent: Intent): AlsoAtEnd['ended'] {
+  return kind.ended === undefined ? undefined : async (end, tx) => kind.ended?.(intent, end, tx)
+}
