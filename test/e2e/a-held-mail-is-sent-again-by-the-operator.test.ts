@@ -32,7 +32,10 @@ test('a held mail that the operator retries while the daemon runs goes out once 
   })
   scene.smtp.respondWith(undefined)
 
-  expect(await workerctl('intents', 'retry', '--state', 'held', '--group', 'email-workers', '--yes')).toMatchObject({ planned: 1, missed: 0 })
+  expect(await workerctl('intents', 'retry', '--state', 'held', '--group', 'email-workers', '--yes')).toMatchObject({
+    planned: 1,
+    missed: 0,
+  })
   await scene.settled()
   const [first, second, ...more] = scene.smtp.mails
   expect(more).toEqual([])

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest'
+import { intentFilter, requireSelection, uuidOf } from '../../../src/operator/intent-filter.ts'
+
+const groups = [{ name: 'email-workers', id: 'stage.email-workers', topic: 'domain-events' }]
+const uuid = '7A4B1D0E-52C7-4F0A-9A53-0A6D2F6B8C11'
+
+describe('a filter of intents', () => {
+  it('reads lists, names groups by their ids, and ids in lower case', () => {
+    const filter = intentFilter({ state: 'held, dead', reason: 'a,b', group: 'email-workers', user: uuid }, ['7', '7', '8'], groups)
+    expect(filter).toMatchObject({
+      ids: ['7', '8'],
+      states: ['held', 'dead'],
+      reasons: ['a', 'b'],
+      groups: ['stage.email-workers'],
+      userId: uuid.toLowerCase(),
+      eventId: null,
+    })
+    expect(() => requireSelection(filter)).not.toThrow()
+  })
+
+  it.each([
+    ['an id', () => intentFilter({}, ['1', '2x'], groups), '"2x" is no id of an intent'],
+    ['a state', () => intentFilter({ state: 'open' }, [], groups), 'There is no state "open": give one of pending, claimed,'],
+    ['a group', () => intentFilter({ group: 'sales' }, [], groups), 'There is no group "sales": give one of stage.email-workers.'],
+    ['a campaign', () => intentFilter({ campaign: 'x' }, [], groups), '--campaign takes a uuid'],
+    ['everything', () => requireSelection(intentFilter({ state: ' ,' }, [], groups)), 'Say which intents'],
+  ])('refuses %s that is wrong, by name', (_, read, sentence) => {
+    expect(read).toThrow(sentence)
+  })
+
+  it('repeats nothing that may be an address', () => {
+    expect(() => uuidOf('--user', 'guest@example.com')).toThrow(/^--user takes a uuid such as \S+, and what was given is none\.$/)
+  })
+})

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest'
+import type { IntentState } from '../../../src/delivery/intent.ts'
+import type { IntentChange, IntentFilter, StateCount } from '../../../src/operator/intent-admin.ts'
+import { intentStates } from '../../../src/operator/intent-filter.ts'
+import { isPlanned, planIntents, planSentences } from '../../../src/operator/intent-plan.ts'
+import { OperatorError } from '../../../src/std/failure.ts'
+
+const all: IntentFilter = { ids: [], states: [], reasons: [], groups: [], kinds: [], campaignId: null, userId: null, eventId: null }
+const counted = (state: IntentState, count: number, more: Partial<StateCount> = {}): StateCount => ({
+  state,
+  count,
+  coalesce: false,
+  forgotten: false,
+  ...more,
+})
+const one = intentStates.map((state) => counted(state, 1))
+
+describe('the plan of a verb', () => {
+  it.each<[IntentChange, readonly IntentState[]]>([
+    ['retry', ['ambiguous', 'held', 'skipped', 'dead', 'rejected', 'cancelled']],
+    ['cancel', ['pending', 'ambiguous', 'held']],
+    ['mark-sent', ['held']],
+  ])('%s takes what it may and leaves the rest alone', (change, taken) => {
+    const plan = planIntents(change, all, one, 100)
+    expect(plan.states.map(({ state }) => state)).toEqual(taken)
+    expect(plan.count).toBe(taken.length)
+    expect(plan.filter.states.toSorted()).toEqual(taken.toSorted())
+    expect(plan.left).toHaveLength(intentStates.length - taken.length)
+  })
+
+  it('never takes what a worker has in hand', () => {
+    for (const change of ['retry', 'cancel', 'mark-sent'] as const) {
+      const { count, left } = planIntents(change, all, [counted('claimed', 2), counted('handing_over', 1)], 100)
+      expect(count).toBe(0)
+      expect(left).toEqual([
+        '2 are claimed, which a worker has in hand this moment (try again later)',
+        '1 is handing_over, which a worker has in hand this moment (try again later)',
+      ])
+    }
+  })
+
+  it('takes no more than asked for, and keeps to the states that were asked for', () => {
+    const filter = { ...all, states: ['dead', 'sent'] as const }
+    const plan = planIntents('retry', filter, [counted('dead', 5), counted('sent', 2)], 5)
+    expect(plan.filter.states).toEqual(['dead'])
+    expect(() => planIntents('retry', filter, [counted('dead', 6)], 5)).toThrow('6 intents match, more than --limit 5')
+  })
+
+  it('never makes a forgotten intent again, and finds it all the same among those of its state', () => {
+    const plan = planIntents('retry', all, [counted('dead', 2), counted('dead', 3, { forgotten: true })], 100)
+    expect(plan).toMatchObject({ count: 2, found: 5, left: ['3 are forgotten, and cannot be made again'] })
+    expect(isPlanned(plan, { reason: 'forgotten', coalesce: false })).toBe(false)
+    expect(isPlanned(plan, { reason: 'no-endpoint', coalesce: false })).toBe(true)
+  })
+
+  it('refuses ids that are missing or in another state, all or none', () => {
+    const named = { ...all, ids: ['1', '2'] }
+    expect(() => planIntents('cancel', named, [counted('pending', 1)], 100)).toThrow(OperatorError)
+    expect(() => planIntents('cancel', named, [counted('pending', 1), counted('sent', 1)], 100)).toThrow(
+      'Not all of these can be changed: 1 is sent. Nothing was changed.',
+    )
+    expect(planIntents('cancel', named, [counted('pending', 2)], 100).count).toBe(2)
+  })
+})
+
+describe('the words of a plan', () => {
+  it('say how many, of which states, and what doubt means', () => {
+    expect(planSentences(planIntents('retry', all, [counted('dead', 2), counted('held', 1)], 100))).toEqual([
+      '3 intents will be tried again: 2 dead, 1 held.',
+      'Those in doubt may have gone out already: a second copy has the same bytes and the same Message-ID.',
+    ])
+    expect(planSentences(planIntents('cancel', all, [counted('pending', 1)], 100))).toEqual(['1 intent will be cancelled: 1 pending.'])
+    expect(planSentences(planIntents('mark-sent', all, [counted('dead', 1)], 100))).toEqual([
+      'Nothing that matches can be marked as sent.',
+      'Left alone: 1 is dead, and only held ones can be marked as sent.',
+    ])
+  })
+})
