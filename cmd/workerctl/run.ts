@@ -4,6 +4,7 @@ import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { addDeadLettersList } from './dead-letters-list.ts'
+import { addExplain } from './explain.ts'
 import { addForget } from './forget.ts'
 import { addIntentsChange } from './intents-change.ts'
 import { addIntentsList } from './intents-list.ts'
@@ -50,6 +51,7 @@ function createProgram(terminal: Terminal): Command {
   addIntentsShow(intents, terminal)
   for (const change of ['retry', 'cancel', 'mark-sent'] as const) addIntentsChange(intents, change, terminal)
   addDeadLettersList(program.command('dead-letters').description('what was given up'), terminal)
+  addExplain(program, terminal)
   addForget(program, terminal)
   return program
 }

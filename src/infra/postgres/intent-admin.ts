@@ -1,6 +1,7 @@
 import type { IntentAdmin, IntentLine, IntentStory, StateCount } from '../../operator/intent-admin.ts'
 import type { Database } from './database.ts'
 import { changeIntents } from './intent-change.ts'
+import { intentLine } from './intent-line.ts'
 import { selected, selectionOf } from './intent-selection.ts'
 
 /** Intents changed in one transaction at most. */
@@ -35,22 +36,12 @@ SELECT i.state, i.coalesce, ${forgotten} AS forgotten, count(*)::int AS count
  WHERE ${selected}
  GROUP BY 1, 2, 3 ORDER BY count DESC, i.state`
 
-/** An id that is none makes no row of the platform's. */
-const uuidIn = (text: string) => `CASE WHEN ${text} ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (${text})::uuid END`
-const userReward = uuidIn(`i.data ->> 'user_reward_id'`)
-
-const line = `
-  i.id, i.group_name AS "group", i.kind, i.channel, i.state, i.reason, i.data ->> 'type' AS type, i.user_id AS "userId",
-  i.data ->> 'user_reward_id' AS "userRewardId", (SELECT ur.reward_id FROM public.user_rewards AS ur WHERE ur.id = ${userReward}) AS "rewardId",
-  i.campaign_id AS "campaignId", i.event_id AS "eventId", i.attempt, i.claims, i.coalesce, i.envelope ->> 'messageId' AS "messageId",
-  i.created_at AS "createdAt", i.due_at AS "dueAt", i.finished_at AS "finishedAt"`
-
 // Limited before the rewards are looked up.
 const listStatement = `
-SELECT ${line} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $9) AS i ORDER BY i.id DESC`
+SELECT ${intentLine} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $9) AS i ORDER BY i.id DESC`
 
 const storyStatement = `
-SELECT ${line}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waiting_since AS "waitingSince", i.ambiguous,
+SELECT ${intentLine}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waiting_since AS "waitingSince", i.ambiguous,
   i.event_at AS "eventAt", octet_length(i.body) AS "frozenBytes",
   (SELECT jsonb_build_object('outcome', o.outcome, 'type', o.type, 'partition', o.partition, 'offset', o."offset", 'at', o.at)
      FROM worker.outcomes AS o WHERE o.group_name = i.group_name AND o.event_id = i.event_id) AS outcome,

@@ -1,0 +1,89 @@
+import type { Command } from 'commander'
+import { listedConsumers } from '../../src/consumers/known-groups.ts'
+import { createExplainer } from '../../src/infra/postgres/explain.ts'
+import { createIntentAdmin } from '../../src/infra/postgres/intent-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { explainEvent, explainPerson, explainReward } from '../../src/operator/explain.ts'
+import { intentFilter, uuidOf } from '../../src/operator/intent-filter.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import type { Database } from '../../src/infra/postgres/database.ts'
+import type { OperatorGroup } from '../../src/operator/operator-group.ts'
+import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
+import { renderJson } from './render-json.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Options {
+  readonly event?: string
+  readonly user?: string
+  readonly reward?: string
+  readonly json?: boolean
+}
+
+interface Explained {
+  readonly found: object
+  readonly sentences: readonly string[]
+}
+
+/** Intents told of at most. */
+const MOST = 50
+
+const HELP = `
+The reasons in brackets are explained in docs/operations.md.
+
+Examples:
+  npm run workerctl -- explain --event 550e8400-e29b-41d4-a716-446655440000
+  npm run workerctl -- explain --reward 3f1c2a90-6f0e-4f5b-8a37-52a4f4d0c7b1      the id in user_rewards`
+
+export function addExplain(parent: Command, terminal: Terminal): void {
+  parent
+    .command('explain')
+    .description('say what became of an event, of a person, or of a reward')
+    .option('--event <uuid>', 'the id of the event')
+    .option('--user <uuid>', 'the id in waitlist_users')
+    .option('--reward <uuid>', 'the id in user_rewards')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      const { config, groups } = configure(terminal)
+      const ids = [uuidOf('--event', options.event), uuidOf('--user', options.user), uuidOf('--reward', options.reward)] as const
+      if (ids.filter((id) => id !== null).length !== 1) throw new OperatorError('Give one of --event, --user and --reward.')
+      const { found, sentences } = await withDatabase(
+        config,
+        async (database) => {
+          await checkSchema(database.sql)
+          return explained(ids, groups, database)
+        },
+        { statementTimeoutMs: WHOLE_TABLE_MS },
+      )
+      if (options.json === true) terminal.out(renderJson({ ...found, sentences }))
+      else for (const sentence of sentences) terminal.out(sentence)
+    })
+}
+
+async function explained(
+  [eventId, userId, userRewardId]: readonly [string | null, string | null, string | null],
+  groups: readonly OperatorGroup[],
+  database: Database,
+): Promise<Explained> {
+  const explainer = createExplainer(database.sql)
+  if (eventId !== null) {
+    const records = await explainer.event(
+      eventId,
+      groups.map(({ id }) => id),
+    )
+    const intents = await createIntentAdmin(database).list({ ...intentFilter({}, [], groups), eventId }, MOST)
+    const known = groups.map((group) => ({ ...group, types: listedConsumers.find(({ name }) => name === group.name)?.types ?? [] }))
+    return { found: { groups: records, intents }, sentences: [...explainEvent(known, records, intents), ...more(intents)] }
+  }
+  if (userRewardId !== null) {
+    const reward = await explainer.reward(userRewardId)
+    const intents = await explainer.intents({ userRewardId }, MOST)
+    return { found: { reward, intents }, sentences: explainReward(userRewardId, reward, intents) }
+  }
+  const intents = await explainer.intents({ userId: userId ?? '' }, MOST)
+  return { found: { intents }, sentences: [...explainPerson(userId ?? '', intents), ...more(intents)] }
+}
+
+function more(intents: readonly object[]): readonly string[] {
+  return intents.length < MOST ? [] : [`Only the newest ${MOST} are told: "intents list" shows more.`]
+}

@@ -1,0 +1,115 @@
+import type { Consumer } from '../worker/consumer.ts'
+import type { IntentLine } from './intent-admin.ts'
+import type { OperatorGroup } from './operator-group.ts'
+
+/** What one group has on record about an event. */
+export interface EventRecord {
+  readonly group: string
+  readonly outcome: string
+  readonly type: string
+  readonly partition: number
+  readonly offset: string
+  readonly at: Date
+  /** Of its dead letter, when it is one. */
+  readonly reason: string | null
+}
+
+/** A row of `user_rewards` with what its reward says about delivery. */
+export interface RewardRecord {
+  readonly id: string
+  readonly status: string
+  readonly userId: string
+  readonly deliveryMethod: string
+  readonly attempts: number
+  readonly error: string | null
+  readonly deliveredAt: Date | null
+  readonly expiresAt: Date | null
+}
+
+/** The port to what is on record beside the intents. Throws SqlError. */
+export interface Explainer {
+  event(eventId: string, groups: readonly string[]): Promise<readonly EventRecord[]>
+  reward(userRewardId: string): Promise<RewardRecord | null>
+  /** Of a person or a reward, the newest first. */
+  intents(of: { readonly userId: string } | { readonly userRewardId: string }, limit: number): Promise<readonly IntentLine[]>
+}
+
+/** What became of an event, group by group. */
+export function explainEvent(
+  groups: readonly (OperatorGroup & Pick<Consumer, 'types'>)[],
+  records: readonly EventRecord[],
+  intents: readonly IntentLine[],
+): readonly string[] {
+  const type = records[0]?.type
+  return groups.flatMap(({ id, types }) => {
+    const record = records.find(({ group }) => group === id)
+    if (record === undefined) return [absent(id, type !== undefined && !handles(types, type))]
+    const theirs = intents.filter(({ group }) => group === id)
+    return [
+      `${id} read it (${record.type}) from partition ${record.partition}, offset ${record.offset}, at ${record.at.toISOString()}: ${outcomes[record.outcome] ?? record.outcome}${record.reason === null ? '' : ` (${record.reason})`}.`,
+      ...theirs.map((intent) => `  ${intentSentence(intent)}`),
+      ...(record.outcome === 'accepted' && theirs.length === 0
+        ? ['  Nothing of it is left on record: a recalculation is not kept when it is done.']
+        : []),
+    ]
+  })
+}
+
+/** What became of a reward: its row, then what was done about it. */
+export function explainReward(id: string, reward: RewardRecord | null, intents: readonly IntentLine[]): readonly string[] {
+  if (reward === null) return [`There is no row ${id} in user_rewards: nothing is delivered without one.`, ...intents.map(intentSentence)]
+  const { status, deliveryMethod, attempts, error, deliveredAt, expiresAt } = reward
+  return [
+    `Reward ${id} of person ${reward.userId} is ${status}${deliveredAt === null ? '' : ` since ${deliveredAt.toISOString()}`}, to be delivered by ` +
+      `${deliveryMethod}${expiresAt === null ? '' : `, until ${expiresAt.toISOString()}`}; ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} so far.`,
+    ...(deliveryMethod === 'manual' ? ['Nothing delivers it by itself: manual ones are left to a human.'] : []),
+    ...(error === null ? [] : [`The last one: ${error}`]),
+    ...(intents.length === 0
+      ? [
+          'No event reward.earned for it is on record: none was published, none was read yet (offsets show), or it is longer ago than DEDUPE_DAYS.',
+        ]
+      : intents.map(intentSentence)),
+  ]
+}
+
+/** What was done, or is to be done, for a person. */
+export function explainPerson(userId: string, intents: readonly IntentLine[]): readonly string[] {
+  if (intents.length > 0) return intents.map(intentSentence)
+  return [
+    `No intent names person ${userId}: no event about this person was read in the last DEDUPE_DAYS, the person was forgotten, or a milestone was ` +
+      `not for them (not verified by then, no consent, suppressed).`,
+  ]
+}
+
+/** One intent in a sentence. */
+export function intentSentence(intent: IntentLine): string {
+  const what = `${intent.kind}${intent.type === null ? '' : ` ${intent.type}`} by ${intent.channel}`
+  const who = intent.userId === null ? '' : ` for person ${intent.userId}`
+  const why = intent.reason === null ? '' : ` (${intent.reason})`
+  return `${intent.group} ${intent.id}, ${what}${who}: ${intent.state}${why}${when(intent)}.`
+}
+
+function when({ state, finishedAt, dueAt, attempt }: IntentLine): string {
+  const tried = attempt === 0 ? '' : ` after ${attempt} ${attempt === 1 ? 'attempt' : 'attempts'}`
+  if (finishedAt !== null) return `${tried} at ${finishedAt.toISOString()}`
+  return state === 'pending' || state === 'ambiguous' ? `${tried}, due at ${dueAt.toISOString()}` : tried
+}
+
+const outcomes: Readonly<Record<string, string>> = {
+  accepted: 'it decided to do something',
+  'no-effect': 'there was nothing to do',
+  duplicate: 'everything it asks for was asked for before',
+  'dead-letter': 'it was given up',
+}
+
+function absent(group: string, unhandled: boolean): string {
+  if (unhandled) return `${group} does not handle events of this type.`
+  return (
+    `${group} has no record of it: it does not handle the type, has not come so far (offsets show), could not read the record (dead-letters list), ` +
+    `it was never published, or that is longer ago than DEDUPE_DAYS.`
+  )
+}
+
+function handles(types: readonly string[], type: string): boolean {
+  return types.some((known) => known === type || (known.endsWith('.*') && type.startsWith(known.slice(0, -1))))
+}

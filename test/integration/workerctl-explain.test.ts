@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import { expect, inject, test } from 'vitest'
+import { insertIntents } from '../contract/postgres/intent-rows.ts'
+import { migratedDatabase } from '../support/migrated-database.ts'
+import { Platform } from '../support/platform.ts'
+import { runWorkerctl } from './workerctl-scene.ts'
+
+test('explain says what became of an event in each group, of a person and of a reward', async () => {
+  const db = await migratedDatabase()
+  try {
+    const explain = (...args: string[]) =>
+      runWorkerctl(['explain', ...args], { KAFKA_BROKERS: inject('kafkaBootstrap').join(','), DATABASE_URL: db.url })
+    const platform = new Platform(db.sql)
+    const campaign = await platform.campaign()
+    const { userId, email } = await platform.person(campaign)
+    const rewardId = await platform.reward(campaign, { method: 'manual' })
+    const [userRewardId, unread] = [await platform.earned(campaign, rewardId, userId), await platform.earned(campaign, rewardId, userId)]
+    const eventId = randomUUID()
+    await db.sql.query(
+      `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome)
+       SELECT g, $1, 'reward.earned', '\\x00', 't', 2, 9, 'accepted' FROM unnest('{email-workers,reward-workers}'::text[]) AS g`,
+      [eventId],
+    )
+    const row = { campaign_id: campaign.campaignId, user_id: userId, event_id: eventId }
+    await insertIntents(
+      db.sql,
+      {
+        ...row,
+        group_name: 'email-workers',
+        key: 'm',
+        data: { type: 'reward_earned', user_reward_id: userRewardId },
+        reason: 'awaiting-row',
+      },
+      {
+        ...row,
+        group_name: 'reward-workers',
+        kind: 'reward',
+        channel: 'webhook',
+        key: 'r',
+        data: { user_reward_id: userRewardId },
+        state: 'skipped',
+        reason: 'manual',
+        finished_at: new Date(),
+      },
+    )
+
+    const event = (await explain('--event', eventId)).out
+    for (const text of [
+      'email-workers read it (reward.earned) from partition 2, offset 9',
+      `email-workers 1, mail reward_earned by email for person ${userId}: pending (awaiting-row), due at`,
+      `reward-workers 2, reward by webhook for person ${userId}: skipped (manual) at`,
+      'position-workers does not handle events of this type.',
+    ])
+      expect(event).toContain(text)
+    expect((await explain('--event', randomUUID())).out).toContain('email-workers has no record of it')
+
+    const reward = (await explain('--reward', userRewardId)).out
+    expect(reward).toContain(`Reward ${userRewardId} of person ${userId} is earned, to be delivered by manual; 0 attempts so far.`)
+    expect(reward).toContain('manual ones are left to a human')
+    expect(reward).toContain('skipped (manual)')
+    expect((await explain('--reward', unread)).out).toContain('No event reward.earned for it is on record')
+    expect((await explain('--reward', randomUUID())).out).toContain('nothing is delivered without one')
+
+    const person = JSON.parse((await explain('--user', userId, '--json')).out)
+    expect(person.intents).toMatchObject([{ id: '2' }, { id: '1' }])
+    expect(JSON.stringify(person)).not.toContain(email)
+    expect((await explain('--user', randomUUID())).out).toContain('No intent names person')
+
+    expect((await explain()).err).toBe('Give one of --event, --user and --reward.')
+    expect((await explain('--user', userId, '--event', eventId)).code).toBe(1)
+  } finally {
+    await db.close()
+  }
+})
