@@ -28,6 +28,7 @@ import { openPools } from './open-pools.ts'
 import { promptSql } from './prompt-sql.ts'
 import { publishDatabase } from './publish-database.ts'
 import { systemClock } from './std/clock.ts'
+import { createStatus } from './status.ts'
 import { createStallWatch } from './std/stall-watch.ts'
 import { createTasks } from './tasks.ts'
 import { DATABASE_PROBE, vitalSigns } from './vital-signs.ts'
@@ -69,7 +70,7 @@ export function createApp(config: Config, log: Log, version: string): App {
   const clock = systemClock
   const stopping = new AbortController()
   const metrics = createMetrics({ version })
-  const observers: readonly Observe[] = [logFacts(log), countFacts(metrics, { types: eventTypes })]
+  const observers: Observe[] = [logFacts(log), countFacts(metrics, { types: eventTypes })]
   const observe: Observe = (fact: Fact) => {
     for (const observer of observers) observer(fact)
   }
@@ -137,13 +138,21 @@ export function createApp(config: Config, log: Log, version: string): App {
   const database = watchDatabase(prompt, observe, () => Promise.all(groups.map(({ worker }) => worker.recheckProgress())))
   const watch = createStallWatch({ clock, graceMs: config.process.livenessStallMs })
   const health = createHealth({ facts: healthFacts, now: () => clock.now() })
+  const status = createStatus({ groups, health, lag, admin, clock })
+  observers.push((fact) => status.hear(fact))
   let server: HealthServer | null = null
   let stopped: Promise<void> | null = null
 
   async function start(signal: AbortSignal): Promise<void> {
     const { token } = config.http
     const suppressions = token === undefined ? null : createSuppressionEndpoint({ token, unsubscribe: (of) => unsubscribe(sql, of) })
-    server = await startHealthServer({ ...config.http, ...health, metrics: () => metrics.render(), suppressions })
+    server = await startHealthServer({
+      ...config.http,
+      ...health,
+      metrics: () => metrics.render(),
+      status: () => status.status(),
+      suppressions,
+    })
     tasks.keep('look at what is under way', LOOK_MS, 0, async () => void [health.live(), health.ready()])
     log.info({ url: server.url }, 'health and metrics')
     await bootChecks({ config, groupIds, admin, sql, checkSchema, clock, signal, waiting: (sentence) => log.warn(sentence) })

@@ -20,6 +20,8 @@ export interface WatchedSource extends RecordSource {
   hear(fact: Fact): void
   /** Whether fetching is stopped, by whomever. */
   isHeld(): boolean
+  /** Whether it was told to be quiet. */
+  isQuiet(): boolean
   /** Stops fetching, whatever else pauses and resumes; membership and batches under way go on. */
   quiet(on: boolean): void
 }
@@ -83,6 +85,7 @@ export function watchSource(source: RecordSource, now: () => number): WatchedSou
       steer()
     },
     isHeld: () => isPaused || isQuiet,
+    isQuiet: () => isQuiet,
     replace: () => source.replace(),
     commit: (assignment, offsets) => source.commit(assignment, offsets),
     stop: (flush) => source.stop(flush),

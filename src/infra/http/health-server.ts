@@ -25,6 +25,8 @@ export interface HealthServerOptions {
   readonly live: () => HealthReport
   /** Assigned and able to work. */
   readonly ready: () => HealthReport
+  /** How each group stands, for people; never for a probe. */
+  readonly status: () => Promise<object>
   /** The exposition text of Prometheus. */
   readonly metrics: () => Promise<string>
   /** Answers /suppressions; without it there is no such path. */
@@ -69,11 +71,14 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     case '/readyz':
       sendReport(response, options.ready())
       return
+    case '/status':
+      sendJson(response, 200, await options.status())
+      return
     case '/metrics':
       send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics())
       return
     default:
-      sendJson(response, 404, { error: 'There is nothing here; /livez, /readyz and /metrics exist.' })
+      sendJson(response, 404, { error: 'There is nothing here; /livez, /readyz, /status and /metrics exist.' })
   }
 }
 

@@ -1,6 +1,7 @@
 import { systemClock } from '../../std/clock.ts'
 import type { Clock } from '../../std/clock.ts'
 import type { LogAdmin, PartitionRange } from '../../worker/log-admin.ts'
+import { LAG_WINDOW_MS } from './lag-verdict.ts'
 import type { Metrics } from './metrics.ts'
 import { createWatermarkHistory } from './watermark-history.ts'
 import type { WatermarkHistory } from './watermark-history.ts'
@@ -45,6 +46,8 @@ export interface LagMonitor {
   measure(): Promise<void>
   /** The last values, or null before the first and when they are older than three intervals. */
   latest(): LagSnapshot | null
+  /** What was measured over the last minute, oldest first. */
+  recent(): readonly LagSnapshot[]
 }
 
 /**
@@ -56,6 +59,7 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
   const stopping = new AbortController()
   const history = createWatermarkHistory()
   let last: LagSnapshot | null = null
+  let recent: readonly LagSnapshot[] = []
   let failing = false
   let started = false
 
@@ -71,6 +75,7 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
         topic,
         groups: new Map(groups.map((group, index) => [group, lagOf(committed[index] ?? new Map(), ranges, history, at)])),
       }
+      recent = [...recent.filter((snapshot) => at - snapshot.at <= LAG_WINDOW_MS), last]
       failing = false
     } catch (error) {
       if (!failing && !stopping.signal.aborted) options.onError(error)
@@ -93,6 +98,7 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
     },
     stop: () => stopping.abort(),
     measure,
+    recent: () => recent.filter(({ at }) => clock.now() - at <= LAG_WINDOW_MS + 3 * intervalMs),
     latest: () => (last !== null && clock.now() - last.at <= 3 * intervalMs ? last : null),
   }
 }

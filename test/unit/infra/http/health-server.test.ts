@@ -20,6 +20,7 @@ async function start(options: { ready?: () => HealthReport; metrics?: () => Prom
     port: options.port ?? 0,
     live: () => well,
     ready: options.ready ?? (() => well),
+    status: async () => ({ groups: {} }),
     metrics: options.metrics ?? (() => Promise.resolve('up 1\n')),
   })
   running.push(server)
@@ -52,6 +53,11 @@ describe('the health server', () => {
     const response = await fetch(`${(await start()).url}/metrics`)
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
     expect(await response.text()).toBe('up 1\n')
+  })
+
+  it('serves the status for people', async () => {
+    const response = await fetch(`${(await start()).url}/status`)
+    expect([response.status, await response.json()]).toEqual([200, { groups: {} }])
   })
 
   it('answers HEAD without a body, other paths with 404 and other methods with 405', async () => {

@@ -21,6 +21,7 @@ async function start(unsubscribe: SuppressionEndpointOptions['unsubscribe'] = as
     port: 0,
     live: well,
     ready: well,
+    status: async () => ({}),
     metrics: async () => '',
     suppressions: createSuppressionEndpoint({
       token,
@@ -95,7 +96,14 @@ describe('POST /suppressions', () => {
     const { server } = await start()
     const get = await fetch(`${server.url}/suppressions`)
     expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST'])
-    const plain = await startHealthServer({ host: '127.0.0.1', port: 0, live: well, ready: well, metrics: async () => '' })
+    const plain = await startHealthServer({
+      host: '127.0.0.1',
+      port: 0,
+      live: well,
+      ready: well,
+      status: async () => ({}),
+      metrics: async () => '',
+    })
     running.push(plain)
     expect((await fetch(`${plain.url}/suppressions`)).status).toBe(404)
     expect((await fetch(`${plain.url}/suppressions`, { method: 'POST', body: '{}' })).status).toBe(405)

@@ -1,0 +1,105 @@
+import type { Group } from './compose-group.ts'
+import type { Health } from './health.ts'
+import type { HealthReport } from './infra/http/health-server.ts'
+import { groupVerdict, partitionVerdict, type LagVerdict } from './infra/telemetry/lag-verdict.ts'
+import type { LagMonitor } from './infra/telemetry/lag.ts'
+import type { Clock } from './std/clock.ts'
+import type { Fact } from './worker/fact.ts'
+import type { LogAdmin } from './worker/log-admin.ts'
+
+/** How each group stands, for people: GET /status. Never asked by a probe. */
+export interface Status {
+  readonly live: HealthReport
+  readonly ready: HealthReport
+  readonly groups: Readonly<Record<string, GroupReport>>
+}
+
+interface GroupReport {
+  readonly state: string
+  readonly reason: string | null
+  /** Those that this process owns. */
+  readonly owned: readonly number[]
+  /** Why it does not fetch, by intention. */
+  readonly paused: readonly string[]
+  /** Members in all processes; null when Kafka did not say. */
+  readonly members: number | null
+  /** Of the whole group, whoever owns the partitions. */
+  readonly verdict: LagVerdict
+  readonly lag: number
+  readonly secondsBehind: number | null
+  readonly partitions: Readonly<Record<string, LagVerdict & { readonly lag: number }>>
+  readonly batchesUnderWay: number
+  readonly intentsUnderWay: number
+}
+
+/** Kafka is given so long to name the members; milliseconds. */
+const MEMBERS_MS = 2_000
+
+export function createStatus(of: {
+  readonly groups: readonly Group[]
+  readonly health: Health
+  readonly lag: Pick<LagMonitor, 'latest' | 'recent'>
+  readonly admin: Pick<LogAdmin, 'groupState'>
+  readonly clock: Clock
+}): { status(): Promise<Status>; hear(fact: Fact): void } {
+  const paused = new Map<string, Set<string>>()
+  let breaker: string | null = null
+
+  function hear(fact: Fact): void {
+    if (fact.is === 'paused') paused.set(fact.group, (paused.get(fact.group) ?? new Set()).add(fact.reason))
+    if (fact.is === 'unpaused') paused.get(fact.group)?.delete(fact.reason)
+    if (fact.is === 'dependency' && fact.name === 'relay') breaker = fact.state === 'down' ? 'the relay takes nothing' : null
+  }
+
+  async function membersOf(group: string): Promise<number | null> {
+    const over = new AbortController()
+    const asked = of.admin.groupState(group).then(
+      ({ members }) => members,
+      // Unknown is an answer here: what is wrong with Kafka shows elsewhere.
+      () => null,
+    )
+    const late = of.clock.sleep(MEMBERS_MS, over.signal).then(() => null)
+    const members = await Promise.race([asked, late])
+    over.abort()
+    return members
+  }
+
+  async function reportOf({ id, worker, workers, source }: Group): Promise<GroupReport> {
+    const { state, reason, partitions: owned } = worker.status()
+    const members = await membersOf(id)
+    const reasons = [...(paused.get(id) ?? []), ...(source.isQuiet() ? ['quiet'] : [])]
+    const circumstances = { members, paused: reasons.length === 0 ? null : reasons.join(', '), breaker }
+    const recent = of.lag.recent()
+    const latest = of.lag.latest()?.groups.get(id)
+    const verdicts = new Map<number, LagVerdict>()
+    for (const partition of latest?.partitions.keys() ?? []) {
+      const samples = recent.flatMap(({ at, groups }) => {
+        const sample = groups.get(id)?.partitions.get(partition)
+        return sample === undefined ? [] : [{ at, ...sample }]
+      })
+      verdicts.set(partition, partitionVerdict(samples, circumstances))
+    }
+    const lagOf = (partition: number) => Number(latest?.partitions.get(partition)?.lag ?? 0n)
+    return {
+      state,
+      reason,
+      owned,
+      paused: reasons,
+      members,
+      verdict: groupVerdict(verdicts),
+      lag: Number(latest?.total ?? 0n),
+      secondsBehind: latest?.secondsBehind ?? null,
+      partitions: Object.fromEntries([...verdicts].map(([partition, verdict]) => [partition, { ...verdict, lag: lagOf(partition) }])),
+      batchesUnderWay: source.underWay().length,
+      intentsUnderWay: workers.running().length,
+    }
+  }
+
+  return {
+    hear,
+    async status() {
+      const reports = await Promise.all(of.groups.map(async (group) => [group.id, await reportOf(group)] as const))
+      return { live: of.health.live(), ready: of.health.ready(), groups: Object.fromEntries(reports) }
+    },
+  }
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest'
+import {
+  groupVerdict,
+  lagWords,
+  partitionVerdict,
+  type LagCircumstances,
+  type LagSample,
+  type LagVerdict,
+} from '../../../../src/infra/telemetry/lag-verdict.ts'
+
+const usual: LagCircumstances = { members: 1, paused: null, breaker: null }
+
+/** Measurements 5 s apart, `[committed, high]` each, the log beginning at 100. */
+const measured = (...points: readonly (readonly [number | null, number])[]): readonly LagSample[] =>
+  points.map(([committed, high], index) => ({
+    at: index * 5_000,
+    low: 100n,
+    high: BigInt(high),
+    committed: committed === null ? null : BigInt(committed),
+  }))
+
+/** A minute in which both ends move evenly. */
+const minute = (committed: readonly [number, number], high: readonly [number, number]) =>
+  measured(
+    ...Array.from({ length: 13 }, (_, index): [number, number] => [
+      Math.round(committed[0] + ((committed[1] - committed[0]) * index) / 12),
+      Math.round(high[0] + ((high[1] - high[0]) * index) / 12),
+    ]),
+  )
+
+describe('the verdict on a partition', () => {
+  it.each<[string, readonly LagSample[], Partial<LagCircumstances>, LagVerdict]>([
+    ['nothing measured', [], {}, { word: 'ok', sentence: 'It has not been measured yet.' }],
+    ['nothing to read', measured([200, 200]), {}, { word: 'ok', sentence: 'All is read.' }],
+    ['an empty log that was never read', measured([null, 100]), {}, { word: 'ok', sentence: 'All is read.' }],
+    ['retention overtook the group', measured([90, 200]), {}, { word: 'data-lost', sentence: 'Records 90 to 99 were deleted before they were read.' }],
+    ['a topic made anew', measured([900, 200]), {}, { word: 'data-lost', sentence: 'The log ends at 200, before the position 900: the topic was made anew or truncated.' }],
+    ['lost records are worse than nobody there', measured([90, 200]), { members: 0 }, { word: 'data-lost', sentence: 'Records 90 to 99 were deleted before they were read.' }],
+    ['nobody there', measured([150, 200]), { members: 0 }, { word: 'no-member', sentence: 'No process reads it; behind by 50 records.' }],
+    ['nobody there, with nothing to read', measured([200, 200]), { members: 0 }, { word: 'no-member', sentence: 'No process reads it; behind by 0 records.' }],
+    ['nobody knows who is there', measured([200, 200]), { members: null }, { word: 'ok', sentence: 'All is read.' }],
+    ['a pause', minute([150, 150], [200, 900]), { paused: 'quiet' }, { word: 'paused', sentence: 'Behind by 750 records because the group is paused: quiet.' }],
+    ['a pause with nothing to read', measured([200, 200]), { paused: 'quiet' }, { word: 'ok', sentence: 'All is read.' }],
+    ['a breaker behind the pause', minute([150, 150], [200, 201]), { paused: 'intents-due', breaker: 'the relay takes nothing' }, { word: 'breaker-open', sentence: 'Behind by 51 records because the relay takes nothing, and the group waits for its backlog (intents-due).' }],
+    ['a breaker that holds nothing back yet', measured([199, 200]), { breaker: 'the relay takes nothing' }, { word: 'ok', sentence: '1 record on the way.' }],
+    ['nothing read for a minute', minute([150, 150], [200, 260]), {}, { word: 'stalled', sentence: 'Behind by 110 records, and none was read for 60 s.' }],
+    ['one record not read for a minute: below the floor, and stuck', minute([199, 199], [200, 200]), {}, { word: 'stalled', sentence: 'Behind by 1 record, and none was read for 60 s.' }],
+    ['nothing read by a group that never committed', measured(...Array.from({ length: 13 }, (): [null, number] => [null, 130])), {}, { word: 'stalled', sentence: 'Behind by 30 records, and none was read for 60 s.' }],
+    ['nothing read, but watched for less than a minute', minute([150, 150], [200, 260]).slice(0, 10), {}, { word: 'falling-behind', sentence: 'Behind by 95 records; 0 were read and 45 written in 45 s.' }],
+    ['nothing read because nothing was there until now', measured(...Array.from({ length: 13 }, (_, index): [number, number] => [200, index < 12 ? 200 : 280])), {}, { word: 'ok', sentence: '80 records on the way.' }],
+    ['a handful of records', minute([200, 290], [205, 300]), {}, { word: 'ok', sentence: '10 records on the way.' }],
+    ['many records, all of the last seconds', minute([1_000, 61_000], [3_000, 63_000]), {}, { word: 'ok', sentence: '2000 records on the way.' }],
+    ['more read than written', minute([1_000, 4_000], [9_000, 9_600]), {}, { word: 'catching-up', sentence: 'Behind by 5600 records; 3000 were read and 600 written in 60 s.' }],
+    ['as much read as written, far behind', minute([1_000, 2_000], [9_000, 10_000]), {}, { word: 'falling-behind', sentence: 'Behind by 8000 records; 1000 were read and 1000 written in 60 s.' }],
+    ['less read than written', minute([1_000, 2_000], [9_000, 12_000]), {}, { word: 'falling-behind', sentence: 'Behind by 10000 records; 1000 were read and 3000 written in 60 s.' }],
+  ])('%s', (_, samples, circumstances, verdict) => {
+    expect(partitionVerdict(samples, { ...usual, ...circumstances })).toEqual(verdict)
+  }) // prettier-ignore
+})
+
+describe('the verdict on a group', () => {
+  const of = (word: LagVerdict['word']): LagVerdict => ({ word, sentence: `It is ${word}.` })
+
+  it.each(lagWords.map((word, index) => [word, lagWords[index + 1] ?? word] as const))('%s comes before %s', (worse, better) => {
+    expect(groupVerdict(new Map([[0, of(better)], [1, of(worse)]])).word).toBe(worse) // prettier-ignore
+  })
+
+  it('names the partition, or how many there are', () => {
+    const verdicts = new Map([[0, of('ok')], [3, of('stalled')], [5, of('paused')]]) // prettier-ignore
+    expect(groupVerdict(verdicts)).toEqual({ word: 'stalled', sentence: 'Partition 3: It is stalled.' })
+    verdicts.set(7, of('stalled'))
+    expect(groupVerdict(verdicts)).toEqual({ word: 'stalled', sentence: '2 partitions, the first being 3: It is stalled.' })
+    expect(groupVerdict(new Map())).toEqual({ word: 'ok', sentence: 'Every partition is read to its end, or nearly.' })
+  })
+})
