@@ -72,7 +72,7 @@ export function vitalSigns({ config, channels, pools, groups, tasks, databaseTro
     const claims: Sign[] =
       turns === null
         ? []
-        : [{ what: 'loop that claims intents', group, stamp: turns, allowedMs: pools.delivery.longestStatementMs, excuse: away }]
+        : [{ what: 'loop that claims intents', group, stamp: turns, allowedMs: 2 * pools.delivery.longestStatementMs, excuse: away }]
     return [...batches, ...intents, ...client, ...claims]
   })
   return [...ofTasks, ...ofGroups]

@@ -2,6 +2,7 @@ import { expect, inject, test } from 'vitest'
 import { loadConfig } from '../../config/load.ts'
 import { composeGroup } from '../../src/compose-group.ts'
 import type { Channels } from '../../src/delivery/channels.ts'
+import { Destinations } from '../../src/delivery/destinations.ts'
 import { createPublisher } from '../../src/events/publisher.ts'
 import { createHealth } from '../../src/health.ts'
 import { startHealthServer } from '../../src/infra/http/health-server.ts'
@@ -46,6 +47,7 @@ async function sceneOf() {
     // No intent is ever written.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     channels: {} as Channels,
+    destinations: new Destinations(() => undefined),
     clock,
     observe: () => undefined,
     owner: 'integration',

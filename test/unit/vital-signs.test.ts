@@ -69,7 +69,7 @@ describe('what can hang for ever', () => {
     ['an accept that never returns', { batches: [batch] }, 'batch of partition 3', 80],
     ['start positions that are never told', { batches: [{ ...batch, partition: -1 }] }, 'look for the start positions', 80],
     ['a Kafka client gone silent without a crash', { beats: 5 }, 'Kafka client', 120],
-    ['a claim loop stuck on a query', { turns: 9 }, 'loop that claims intents', 130],
+    ['a claim loop stuck on a query', { turns: 9 }, 'loop that claims intents', 260],
     ['a mail that is never settled', { running: [mail] }, 'email intent 7 (welcome)', 300],
     ['a webhook that is never settled', { running: [{ ...mail, channel: 'webhook' }] }, 'webhook intent 7 (welcome)', 88],
     ['a recalculation that is never settled', { running: [{ ...mail, channel: 'leaderboard' }] }, 'leaderboard intent 7 (welcome)', 480],

@@ -58,9 +58,9 @@ describe('the verdict on a partition', () => {
   }) // prettier-ignore
 })
 
-describe('the verdict on a group', () => {
-  const of = (word: LagVerdict['word']): LagVerdict => ({ word, sentence: `It is ${word}.` })
+const of = (word: LagVerdict['word']): LagVerdict => ({ word, sentence: `It is ${word}.` })
 
+describe('the verdict on a group', () => {
   it.each(lagWords.map((word, index) => [word, lagWords[index + 1] ?? word] as const))('%s comes before %s', (worse, better) => {
     expect(groupVerdict(new Map([[0, of(better)], [1, of(worse)]])).word).toBe(worse) // prettier-ignore
   })
