@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
 import { setScene } from '../support/scene.ts'
@@ -34,12 +35,15 @@ test('each person gets one variant of a template, the same again after a failed 
     .toHaveLength(people.length)
   await scene.sql.query('UPDATE worker.intents SET due_at = now()')
   await scene.settled()
+  // Told once more under another id: another mail, and the same variant.
+  await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person, eventId: randomUUID() })))
+  await scene.settled()
 
-  expect(scene.smtp.mails).toHaveLength(people.length)
+  expect(scene.smtp.mails).toHaveLength(2 * people.length)
   const rows = await scene.sql.query<{ email: string; subject: string; variant: string }>(
     `SELECT l.recipient_email AS email, l.subject, t.variant_name AS variant FROM email_logs l JOIN email_templates t ON t.id = l.template_id`,
   )
-  expect(rows).toHaveLength(people.length)
+  expect(rows).toHaveLength(2 * people.length)
   expect(new Set(rows.map(({ variant }) => variant))).toEqual(new Set(['A', 'B']))
   const sent = new Map(scene.smtp.mails.map(({ recipients, subject }) => [recipients[0], subject]))
   for (const { email, subject, variant } of rows) {
