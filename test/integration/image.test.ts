@@ -87,11 +87,12 @@ describe('the image', () => {
       const exited = new Promise((resolve) => daemon.once('close', (code, signal) => resolve(code ?? signal)))
       try {
         const isReady = services['worker']?.healthcheck?.test?.slice(1) ?? []
-        await eventually('the worker is ready', async () => {
-          if (daemon.exitCode !== null) throw new Error(`it ended with ${daemon.exitCode}: ${log.join('').slice(-2000)}`)
+        const ended = exited.then((how) => Promise.reject(new Error(`it ended with ${String(how)}: ${log.join('').slice(-2000)}`)))
+        const ready = eventually('the worker is ready', async () => {
           const { code, err } = await image.run(isReady, variables)
           return code === 0 ? true : `not ready: ${err}`
         })
+        await Promise.race([ready, ended])
         expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)
         expect(await image.run(image.healthcheck, variables)).toMatchObject({ code: 0, err: '' })
         daemon.kill('SIGTERM')
