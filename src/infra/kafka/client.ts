@@ -7,6 +7,7 @@ import type { KafkaAccess } from './access.ts'
 import { clientLog } from './client-log.ts'
 import type { ClientLog } from './client-log.ts'
 import { registerCodecs } from './codecs.ts'
+import { guardRecordSets } from './record-set-guard.ts'
 import { guardRequestQueue } from './request-queue-guard.ts'
 
 /** How to reach the cluster; the same for every client. */
@@ -100,3 +101,4 @@ function trackedSockets(factory: ISocketFactory) {
 
 registerCodecs()
 guardRequestQueue()
+guardRecordSets()

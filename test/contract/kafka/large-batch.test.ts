@@ -1,0 +1,55 @@
+import { createRequire } from 'node:module'
+import { connect } from 'node:net'
+import kafkajs from 'kafkajs'
+import { expect, test, vi } from 'vitest'
+import { kafkaSettings, scene } from './source-harness.ts'
+
+const require = createRequire(import.meta.url)
+
+/** More than fit on the stack as arguments of one call, by far; gzip packs them into some 100 kB. */
+const COUNT = 300_000
+
+/** One record batch to partition 0, straight to the only broker: kafkajs's own producer takes minutes to gather so many. */
+async function sendBatch(topic: string, values: readonly string[]): Promise<void> {
+  const encode: (request: object) => Promise<{ buffer: Buffer }> = require('kafkajs/src/protocol/request.js')
+  const produce: {
+    protocol(version: object): (request: object) => { request: object }
+  } = require('kafkajs/src/protocol/requests/produce/index.js')
+  const messages = values.map((value) => ({ key: null, value, headers: {} }))
+  const topicData = [{ topic, partitions: [{ partition: 0, firstSequence: 0, messages }] }]
+  const { request } = produce.protocol({ version: 7 })({
+    acks: -1,
+    timeout: 30_000,
+    compression: kafkajs.CompressionTypes.GZIP,
+    producerId: -1,
+    producerEpoch: 0,
+    topicData,
+  })
+  const { buffer } = await encode({ correlationId: 1, clientId: 'test', request })
+  const [broker = ''] = kafkaSettings().brokers
+  const url = new URL(`kafka://${broker}`)
+  const socket = connect(Number(url.port), url.hostname)
+  socket.end(buffer)
+  await new Promise((resolve, reject) => socket.once('data', resolve).once('error', reject))
+  socket.destroy()
+}
+
+test('one compressed batch of 300,000 tiny records is read whole, in order, and kills nobody', { timeout: 120_000 }, async () => {
+  await using s = await scene()
+  await sendBatch(
+    s.topic,
+    Array.from({ length: COUNT }, (_, index) => String(index % 10)),
+  )
+  await vi.waitFor(async () => expect((await s.admin.ranges(s.topic)).get(0)?.high).toBe(BigInt(COUNT)), { timeout: 10_000, interval: 100 })
+  const member = s.member()
+  await member.start()
+  await vi.waitFor(() => expect(member.batches.length + member.reported('crashed').length).toBeGreaterThan(0), {
+    timeout: 60_000,
+    interval: 25,
+  })
+  expect(member.reported('crashed')).toEqual([])
+  expect(member.batches[0]?.nextOffset).toBe(BigInt(COUNT))
+  const records = member.batches[0]?.records ?? []
+  expect(records.length).toBe(COUNT)
+  expect(records.every(({ offset, value }, index) => offset === BigInt(index) && String(value) === String(index % 10))).toBe(true)
+})
