@@ -67,6 +67,18 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in hand ends
   expect(await countOf(scene, 'worker.outcomes')).toBe(1)
   expect(await countOf(scene, "worker.intents WHERE state <> 'pending'")).toBe(0)
 
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
+  const status = (await (await fetch(`${daemon.url()}/status`)).json()) as { groups: Record<string, object> }
+  expect(status.groups[scene.group('email-workers')]).toMatchObject({
+    state: 'running',
+    owned: [0],
+    members: 1,
+    paused: ['quiet'],
+    lag: 1,
+    verdict: { word: 'paused', sentence: 'Partition 0: Behind by 1 record because the group is paused: quiet.' },
+    partitions: { 0: { word: 'paused', lag: 1 } },
+  })
+
   daemon.kill('SIGCONT')
   await daemon.ready()
   await scene.settled()

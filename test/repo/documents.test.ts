@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { renderFirstVariables } from '../../config/render-docs.ts'
 import { exitCode } from '../../src/daemon.ts'
+import { lagWords } from '../../src/infra/telemetry/lag-verdict.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { files, filesUnder, firstCells, markedPart, tableRows } from './source-files.ts'
 
@@ -48,6 +49,19 @@ describe('metrics', () => {
     } finally {
       metrics.close()
     }
+  })
+})
+
+describe('docs/operations.md', () => {
+  it('explains every reason of /livez and /readyz, and no other', () => {
+    const source = readFileSync('src/health.ts', 'utf8')
+    const reasons = [...source.matchAll(/\bwrong\('([a-z-]+)'/g)].map(([, reason]) => reason)
+    expect(reasons.length).toBeGreaterThan(8)
+    expect(new Set(firstCells(markedPart('docs/operations.md', 'health')))).toEqual(new Set(reasons))
+  })
+
+  it('explains every verdict on a lag, and no other', () => {
+    expect(new Set(firstCells(markedPart('docs/operations.md', 'lag-verdicts')))).toEqual(new Set<string>(lagWords))
   })
 })
 

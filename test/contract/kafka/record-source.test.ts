@@ -257,3 +257,34 @@ function newest(assignments: readonly Assignment[]): Assignment {
   if (!assignment) throw new Error('no assignment yet')
   return assignment
 }
+
+test('the client gives signs of life while it has nothing to do, is paused or is busy, and none before the start and behind a stop', async () => {
+  await using s = await scene()
+  const dot = Promise.withResolvers<void>()
+  const member = s.member({
+    batch: async (batch) => {
+      await dot.promise
+      return batch.nextOffset
+    },
+  })
+  const { source } = member
+  const beats = () => source.pulse()?.beats ?? 0
+  const goesOn = async () => {
+    const before = beats()
+    await vi.waitFor(() => expect(beats()).toBeGreaterThan(before + 2), soon)
+  }
+  expect(source.pulse()).toBeNull()
+  await member.start()
+  expect(source.pulse()?.withinMs).toBe(120_000)
+  await goesOn()
+  source.pause()
+  await goesOn()
+  source.resume()
+  await s.produce(0, ['a'])
+  // Heartbeats, while the fetch waits for the batch.
+  await goesOn()
+  dot.resolve()
+  await vi.waitFor(() => expect(member.batches).toHaveLength(1), soon)
+  await source.stop()
+  expect(source.pulse()).toBeNull()
+})

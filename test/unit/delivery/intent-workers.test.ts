@@ -201,6 +201,57 @@ describe('claiming', () => {
   })
 })
 
+describe('quiet', () => {
+  it('claims nothing and is handed nothing, finishes what is claimed, and goes on without a poll when it is over', async () => {
+    const { store, workers, sending, flow } = sceneOf()
+    store.due.push(...mails(2))
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(2))
+    const offered = () => {
+      const desk = workers.reserve()
+      desk.taken(null)
+      return desk.handOver !== null
+    }
+    await soon(() => expect(offered()).toBe(true))
+    workers.quiet(true)
+    expect(offered()).toBe(false)
+    store.due.push(...mails(3, 10))
+    flow()
+    await soon(() => expect(workers.running()).toEqual([]))
+    expect(store.due).toHaveLength(3)
+    workers.quiet(false)
+    await soon(() => expect(sending).toHaveLength(5))
+    expect(store.due).toEqual([])
+  })
+
+  it('leaves the loop turning, as being busy does; only before the start and behind a stop it need not', async () => {
+    const { workers } = sceneOf({ pollMs: 1 })
+    expect(workers.turns()).toBeNull()
+    workers.start()
+    for (const quiet of [false, true]) {
+      workers.quiet(quiet)
+      const before = workers.turns() ?? 0
+      await soon(() => expect(workers.turns()).toBeGreaterThan(before + 3))
+    }
+    await workers.stop()
+    expect(workers.turns()).toBeNull()
+  })
+
+  it('stops turning when a claim never returns, which is how one tells', async () => {
+    const { store, workers } = sceneOf({ pollMs: 1 })
+    const stuck = Promise.withResolvers<[]>()
+    const claim = store.claim.bind(store)
+    store.claim = () => stuck.promise
+    workers.start()
+    const turns = workers.turns()
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+    expect(workers.turns()).toBe(turns)
+    store.claim = claim
+    stuck.resolve([])
+    await soon(() => expect(workers.turns()).toBeGreaterThan((turns ?? 0) + 3))
+  })
+})
+
 describe('handing over', () => {
   it('happens only after a claim came back short, one per free worker', async () => {
     const { store, workers, sending } = sceneOf()
