@@ -20,6 +20,8 @@ export interface Scene extends AsyncDisposable {
   /** The id of a group as Kafka knows it. */
   group(name: (typeof groups)[number]): string
   readonly sql: Sql
+  /** BEGIN, work, COMMIT: for what the platform does while the daemon waits. */
+  transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>
   readonly databaseUrl: string
   readonly smtp: SmtpSink
   readonly webhooks: WebhookSink
@@ -92,6 +94,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     topic,
     group: (name) => prefix + name,
     sql: database.sql,
+    transaction: (work) => database.transaction(work),
     databaseUrl: database.url,
     smtp,
     webhooks,

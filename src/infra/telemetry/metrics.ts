@@ -57,6 +57,11 @@ export function createMetrics(build: { readonly version: string }) {
     deliveries: counter('deliveries_total', 'Attempts and looks at intents, by how they ended.', ['group', 'channel', 'kind', 'outcome']),
     deliveryDuration: histogram('delivery_duration_seconds', 'Time from claim to outcome.', ['group', 'channel', 'kind'], DURATIONS),
     endToEnd: histogram('end_to_end_seconds', 'Time from the event to its effect.', ['group', 'kind'], AGES),
+    notes: counter(
+      'delivery_notes_total',
+      'Effects that were made and have something to be said of, such as a reward that was revoked meanwhile.',
+      ['group', 'kind', 'note'],
+    ),
     retries: counter('retries_total', 'Attempts that failed and will be repeated.', ['group', 'channel', 'kind']),
     inFlight: gauge('in_flight', 'Deliveries that have started and not ended.', ['group', 'channel']),
     claimsLost: counter('claims_lost_total', 'Claims that another worker took over before they ended.', ['group', 'channel']),

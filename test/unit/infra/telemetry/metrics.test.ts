@@ -121,6 +121,16 @@ describe('counting facts', () => {
     ])
   })
 
+  it('counts what is to be said of effects that were made, and no reason of another outcome', async () => {
+    const { observe, line } = setUp()
+    observe({ ...settled, kind: 'reward', outcome: 'delivered', reason: 'reward-revoked-meanwhile' })
+    observe({ ...settled, intentId: '8', outcome: 'skipped', reason: 'reward-revoked' })
+    observe({ ...settled, intentId: '9' })
+    expect(await line('kafka_worker_delivery_notes_total{')).toEqual([
+      `kafka_worker_delivery_notes_total{group="${group}",kind="reward",note="reward-revoked-meanwhile"} 1`,
+    ])
+  })
+
   it('shows a pause by its reason only as long as it lasts', async () => {
     const { observe, line } = setUp()
     const paused = (reason: string) => `kafka_worker_paused{group="${group}",reason="${reason}"} 1`

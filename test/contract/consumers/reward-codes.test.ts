@@ -1,0 +1,91 @@
+import { randomInt } from 'node:crypto'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openDatabase, type Database } from '../../../src/infra/postgres/database.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { rewardIntent, rewardKinds, tellStory, userRewardOf } from './reward-story.ts'
+
+let database: MigratedDatabase
+const processes: Database[] = []
+beforeAll(async () => {
+  database = await migratedDatabase()
+  // As processes are to the database: each with connections of its own.
+  for (let index = 0; index < 4; index++) {
+    processes.push(
+      openDatabase({
+        connection: { connectionString: database.url },
+        max: 5,
+        applicationName: `process ${index}`,
+        statementTimeoutMs: 30_000,
+        connectTimeoutMs: 10_000,
+      }),
+    )
+  }
+})
+afterAll(async () => {
+  await Promise.all(processes.map((one) => one.end()))
+  await database.close()
+})
+
+it('20 workers of four processes give 200 rewards 200 codes, out of 400 that they all draw from', async () => {
+  const story = await tellStory(database.sql, { config: { code_template: 'CODE-{random}' } })
+  const rest = await database.sql.query<{ id: string }>(
+    `INSERT INTO user_rewards (user_id, reward_id, campaign_id, status) SELECT $1, $2, $3, 'earned' FROM generate_series(1, 199) RETURNING id`,
+    [story.userId, story.rewardId, story.campaignId],
+  )
+  const waiting = [story.userRewardId, ...rest.map(({ id }) => id)]
+  let drawn = 0
+  const { email } = rewardKinds({
+    randomCode: () => {
+      drawn++
+      return String(randomInt(400))
+    },
+  })
+  const given: unknown[] = []
+  async function work(process: Database): Promise<void> {
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      const intent = rewardIntent(id)
+      const started = await process.transaction(async (tx) => {
+        const prepared = await email.prepare(intent, tx)
+        return prepared.is === 'message' ? email.start?.(intent, prepared.message, tx) : undefined
+      })
+      given.push(started?.is === 'go' ? started.message.values['reward_code'] : started)
+    }
+  }
+  await Promise.all(processes.flatMap((process) => Array.from({ length: 5 }, () => work(process))))
+
+  expect(given).toHaveLength(200)
+  expect(new Set(given).size).toBe(200)
+  expect(drawn).toBeGreaterThan(220)
+  const stored = await database.sql.query<{ code: string }>(
+    `SELECT c.code FROM worker.reward_codes c JOIN user_rewards g ON g.id = c.user_reward_id AND g.reward_data->>'code' = c.code`,
+  )
+  expect(new Set(stored.map(({ code }) => code))).toEqual(new Set(given))
+})
+
+it('the same code may be given in another campaign', async () => {
+  const once = rewardKinds({ randomCode: () => 'SAME' }).email
+  for (let campaign = 0; campaign < 2; campaign++) {
+    const story = await tellStory(database.sql, { config: { code_template: '{random}' } })
+    const intent = rewardIntent(story.userRewardId)
+    const started = await database.transaction(async (tx) => {
+      const prepared = await once.prepare(intent, tx)
+      return prepared.is === 'message' ? once.start?.(intent, prepared.message, tx) : undefined
+    })
+    expect(started).toMatchObject({ is: 'go', message: { values: { reward_code: 'SAME' } } })
+  }
+})
+
+it('a generator that has nothing left is an error, and leaves neither code nor attempt', async () => {
+  const story = await tellStory(database.sql, { config: { code_template: '{random}' } })
+  await database.sql.query(`INSERT INTO worker.reward_codes (campaign_id, code, user_reward_id) VALUES ($1, 'ONLY', gen_random_uuid())`, [
+    story.campaignId,
+  ])
+  const { email } = rewardKinds({ randomCode: () => 'ONLY' })
+  const intent = rewardIntent(story.userRewardId)
+  const starting = database.transaction(async (tx) => {
+    const prepared = await email.prepare(intent, tx)
+    return prepared.is === 'message' ? email.start?.(intent, prepared.message, tx) : undefined
+  })
+  await expect(starting).rejects.toThrow('No free reward code after 20 tries.')
+  expect(await userRewardOf(database.sql, story)).toMatchObject({ delivery_attempts: 0, reward_data: {} })
+})
