@@ -1,6 +1,6 @@
 import { isLoopback } from '../src/std/loopback.ts'
 import { authorities, certificateFile, keyFile } from './file-kinds.ts'
-import { wrongWithPair } from './kafka-access.ts'
+import { isTold, wrongWithPair } from './kafka-access.ts'
 import type { Kind } from './kind.ts'
 import type { Values } from './variables.ts'
 
@@ -85,17 +85,24 @@ function saidOf(url: URL, values: Pick<Values, (typeof KNOWN)[Parameter]>, probl
 
 function modeOf(said: Said, url: URL, { problems, warnings }: { problems: string[]; warnings: string[] }): DatabaseTlsConfig['mode'] {
   const { mode, ca, names } = said
-  const where = names.sslmode.replace(': ', ' says ')
+  const where = names.sslmode === KNOWN.sslmode ? `${KNOWN.sslmode} says` : 'DATABASE_URL says sslmode'
   const isFile = ca !== undefined && ca !== 'system'
   switch (mode) {
-    case undefined:
-      if (!isLoopback(hostOf(url))) {
+    case undefined: {
+      const useless = [...(ca ? [names.sslrootcert] : []), ...(said.cert ? [names.sslcert] : []), ...(said.key ? [names.sslkey] : [])]
+      if (useless.length > 0) {
+        problems.push(
+          `${useless.join(' and ')} ${useless.length === 1 ? 'has' : 'have'} no effect without sslmode: ` +
+            'add sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.',
+        )
+      } else if (!isLoopback(hostOf(url))) {
         warnings.push(
           `The connection to the database at ${hostOf(url)} is not encrypted: add sslmode=verify-full to DATABASE_URL ` +
             'or set PGSSLMODE, or write sslmode=disable where that is meant.',
         )
       }
       return 'disable'
+    }
     case 'disable':
     case 'verify-full':
       return mode
@@ -109,7 +116,7 @@ function modeOf(said: Said, url: URL, { problems, warnings }: { problems: string
       )
       return mode
     case 'verify-ca':
-      if (isFile) return mode
+      if (isFile || isTold(problems, names.sslrootcert)) return mode
       problems.push(
         ca === 'system'
           ? weak(where, mode)

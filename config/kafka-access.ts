@@ -15,6 +15,8 @@ export interface KafkaAccessConfig {
 
 /** Out of KAFKA_SECURITY_PROTOCOL and what goes with it; adds to the problems what does not fit together, or would send a password in clear. */
 export function kafkaAccess(values: Values, problems: string[]): KafkaAccessConfig {
+  // A word that is no protocol has its complaint, and nothing can be held against it.
+  if (isTold(problems, 'KAFKA_SECURITY_PROTOCOL')) return {}
   const protocol = values.KAFKA_SECURITY_PROTOCOL
   const sasl = protocol.startsWith('SASL') ? login(values, problems) : refuseGiven(values, SASL, 'SASL_SSL', problems)
   const tls = protocol.endsWith('SSL') ? trust(values, problems) : refuseGiven(values, SSL, 'SSL or SASL_SSL', problems)
@@ -64,7 +66,7 @@ export function wrongWithPair(
 /** Settings for a login or for TLS under a protocol without are a mistake that would leave the brokers unprotected without a word. */
 function refuseGiven(values: Values, names: readonly (keyof Values)[], protocol: string, problems: string[]): null {
   const given = names.filter((name) => values[name] !== undefined)
-  if (given.length > 0 && !isTold(problems, 'KAFKA_SECURITY_PROTOCOL')) {
+  if (given.length > 0) {
     problems.push(
       `${given.join(' and ')} ${given.length === 1 ? 'has' : 'have'} no effect while KAFKA_SECURITY_PROTOCOL is ` +
         `${values.KAFKA_SECURITY_PROTOCOL}: set it to ${protocol}, or remove ${given.length === 1 ? 'it' : 'them'}.`,
@@ -73,6 +75,7 @@ function refuseGiven(values: Values, names: readonly (keyof Values)[], protocol:
   return null
 }
 
-function isTold(problems: readonly string[], name: string): boolean {
+/** Whether a variable has its complaint already. */
+export function isTold(problems: readonly string[], name: string): boolean {
   return problems.some((problem) => problem.startsWith(name))
 }

@@ -1,0 +1,89 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { loadWith, problemsWith } from './least.ts'
+import { pemFiles } from './pem-files.ts'
+
+const files = await pemFiles()
+afterAll(() => files.remove())
+
+const login = { KAFKA_SASL_USERNAME: 'worker', KAFKA_SASL_PASSWORD: 'hush' }
+const access = (more: Record<string, string>) => {
+  const { tls, sasl } = loadWith(more).kafka
+  return { tls, sasl }
+}
+
+describe('how the brokers are reached', () => {
+  it('is in clear and without a login unless something is said', () => {
+    expect(access({})).toEqual({ tls: undefined, sasl: undefined })
+  })
+
+  it('takes TLS with the public authorities, with those of a file, and with a certificate of ours', () => {
+    expect(access({ KAFKA_SECURITY_PROTOCOL: 'SSL' })).toEqual({ tls: {}, sasl: undefined })
+    expect(access({ KAFKA_SECURITY_PROTOCOL: 'ssl', KAFKA_SSL_CA_FILE: files.ca })).toEqual({ tls: { ca: files.text.ca }, sasl: undefined })
+    const all = { KAFKA_SSL_CA_FILE: files.ca, KAFKA_SSL_CERT_FILE: files.cert, KAFKA_SSL_KEY_FILE: files.key }
+    expect(access({ KAFKA_SECURITY_PROTOCOL: 'SSL', ...all })).toEqual({ tls: files.text, sasl: undefined })
+  })
+
+  it.each([
+    ['SASL_SSL', undefined, 'SCRAM-SHA-512'],
+    ['SASL_SSL', 'SCRAM-SHA-256', 'SCRAM-SHA-256'],
+    ['SASL_SSL', 'PLAIN', 'PLAIN'],
+    ['SASL_PLAINTEXT', undefined, 'SCRAM-SHA-512'],
+  ])('takes a login under %s by %s', (protocol, mechanism, expected) => {
+    const variables = { KAFKA_SECURITY_PROTOCOL: protocol, ...login, ...(mechanism ? { KAFKA_SASL_MECHANISM: mechanism } : {}) }
+    const { tls, sasl } = access(variables)
+    expect(sasl).toEqual({ mechanism: expected, username: 'worker', password: 'hush' })
+    expect(tls).toEqual(protocol === 'SASL_SSL' ? {} : undefined)
+  })
+})
+
+describe('is refused in one sentence', () => {
+  it.each<[string, Record<string, string>, string]>([
+    [
+      'PLAIN without TLS',
+      { KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT', KAFKA_SASL_MECHANISM: 'PLAIN', ...login },
+      'KAFKA_SASL_MECHANISM is PLAIN, which would send the password in clear under SASL_PLAINTEXT: set KAFKA_SECURITY_PROTOCOL to SASL_SSL, or use SCRAM-SHA-512.',
+    ],
+    [
+      'a login without its password',
+      { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_USERNAME: 'worker' },
+      'KAFKA_SASL_PASSWORD is not set, but KAFKA_SECURITY_PROTOCOL is SASL_SSL: give user and password.',
+    ],
+    [
+      'a login that would not be used',
+      login,
+      'KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD have no effect while KAFKA_SECURITY_PROTOCOL is PLAINTEXT: set it to SASL_SSL, or remove them.',
+    ],
+    [
+      'an authority that would not be used',
+      { KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT', KAFKA_SSL_CA_FILE: files.ca, ...login },
+      'KAFKA_SSL_CA_FILE has no effect while KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT: set it to SSL or SASL_SSL, or remove it.',
+    ],
+    [
+      'a certificate without its key',
+      { KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_CERT_FILE: files.cert },
+      'KAFKA_SSL_CERT_FILE is given without KAFKA_SSL_KEY_FILE: a client certificate needs both, or neither.',
+    ],
+    [
+      'a key without its certificate',
+      { KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_KEY_FILE: files.key },
+      'KAFKA_SSL_KEY_FILE is given without KAFKA_SSL_CERT_FILE: a client certificate needs both, or neither.',
+    ],
+    [
+      'the key of another certificate',
+      { KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_CERT_FILE: files.cert, KAFKA_SSL_KEY_FILE: files.strangersKey },
+      'KAFKA_SSL_KEY_FILE names the key of another certificate than that of KAFKA_SSL_CERT_FILE: give the two that belong together.',
+    ],
+    [
+      'a file that is none',
+      { KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_CERT_FILE: files.cert, KAFKA_SSL_KEY_FILE: files.locked },
+      `KAFKA_SSL_KEY_FILE: "${files.locked}" names a file with a key behind a passphrase; it must be the path of a PEM file with a private key without a passphrase that this user may read.`,
+    ],
+    [
+      'a protocol that there is not, and only that',
+      { KAFKA_SECURITY_PROTOCOL: 'TLS', KAFKA_SSL_CA_FILE: files.ca, ...login },
+      'KAFKA_SECURITY_PROTOCOL: "TLS" is none of these words; it must be PLAINTEXT, SSL, SASL_SSL or SASL_PLAINTEXT.',
+    ],
+  ])('%s', (_name, variables, problem) => {
+    expect(problemsWith(variables)).toEqual([problem])
+  })
+})

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { describeConfig } from '../../../config/describe.ts'
+import { variables, type Variable } from '../../../config/variables.ts'
+import { loadWith, problemsWith } from './least.ts'
+
+const all = Object.entries<Variable<unknown>>(variables)
+const secrets = all.filter(([, { secret }]) => secret !== null)
+const word = 'hidden-word-hidden-word-hidden-word'
+
+/** What must be said beside a secret for it to be used at all. The empty text is as good as nothing. */
+const beside: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  KAFKA_SASL_PASSWORD: { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_USERNAME: 'worker' },
+  PGPASSWORD: { DATABASE_URL: '', PGHOST: 'localhost', PGUSER: 'worker' },
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'config-secrets-test-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function file(name: string, content: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, content, { mode: 0o600 })
+  return path
+}
+
+/** A value that its kind takes and that holds the word. */
+function valueOf({ secret, kind }: Variable<unknown>): string {
+  return secret === 'url' ? (/\S+:\/\/\S+/.exec(kind.expects)?.[0] ?? '').replace(':password@', `:${word}@`) : word
+}
+
+it('whatever is named like a secret is one', () => {
+  const named = all.map(([name]) => name).filter((name) => /PASSWORD|SECRET|TOKEN|(?:SMTP|DATABASE)_URL$/.test(name))
+  expect(secrets.map(([name]) => name)).toEqual(expect.arrayContaining(named))
+  expect(named.length).toBeGreaterThan(3)
+})
+
+describe.each(secrets)('%s from a file', (name, variable) => {
+  const value = valueOf(variable)
+  const others = { [name]: '', ...beside[name] }
+
+  it('is the same as given directly, and what stands on the last line is not part of it', () => {
+    const direct = loadWith({ ...others, [name]: value })
+    const filed = loadWith({ ...others, [`${name}_FILE`]: file(name, `${value}\n`) })
+    expect(JSON.stringify(direct)).toContain(word)
+    expect(filed).toEqual(direct)
+  })
+
+  it('is masked, and says that it came from a file', () => {
+    const environment = { ...others, [`${name}_FILE`]: file(name, value) }
+    const rows = describeConfig(environment)
+    expect(rows.find((row) => row.name === name)).toMatchObject({ source: 'file', value: expect.stringContaining('***') })
+    expect(JSON.stringify(rows)).not.toContain(word)
+  })
+
+  it('is refused when it is given twice, missing or empty, with its name and without its content', () => {
+    const twice = problemsWith({ ...others, [name]: value, [`${name}_FILE`]: file(name, value) })
+    expect(twice).toEqual([`${name} and ${name}_FILE are both set: give one of them.`])
+    for (const [path, wrong] of [
+      [join(folder, 'none'), 'cannot be read (ENOENT)'],
+      [file('empty', '\n'), 'is empty'],
+    ] as const) {
+      expect(problemsWith({ ...others, [`${name}_FILE`]: path })).toContainEqual(
+        expect.stringMatching(new RegExp(`^${name}_FILE names the file .*${wrong.replaceAll(/[()]/g, '\\$&')}`)),
+      )
+    }
+  })
+})
