@@ -20,7 +20,8 @@ export interface RelayTls {
 }
 
 /**
- * Reads `SMTP_URL`: `smtp://user:password@host:port` (STARTTLS, see {@link RelayTls}) or `smtps://` (TLS from the start), with the options `requireTLS`, `ignoreTLS`, `name` (what we call ourselves), `tls.rejectUnauthorized` and `tls.servername` behind a `?`.
+ * Reads `SMTP_URL`: `smtp://user:password@host:port` (STARTTLS, see {@link RelayTls}) or `smtps://` (TLS from the start), with the options
+ * `requireTLS`, `ignoreTLS`, `name` (what we call ourselves), `tls.rejectUnauthorized` and `tls.servername` behind a `?`.
  *
  * @throws {OperatorError} one sentence that holds no part of the URL, which may carry the password.
  */

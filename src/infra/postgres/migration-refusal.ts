@@ -1,5 +1,7 @@
 import type { Client } from 'pg'
 import { messageOf, OperatorError } from '../../std/failure.ts'
+import type { SqlError } from '../../std/sql.ts'
+import { tlsFaultOf } from '../../std/tls-fault.ts'
 import { migrationFolder, type MigrationSet } from './migration-set.ts'
 import { connectionCause, sqlErrorOf } from './sql-error.ts'
 
@@ -17,8 +19,10 @@ const platformTables = [
   'webhook_deliveries',
 ]
 
-/** What could not be connected to, without the password. */
-export function unreachable(client: Client, thrown: unknown): OperatorError {
+/** What could not be connected to, without the password; what is wrong with TLS is left to whoever has words for it. */
+export function unreachable(client: Client, thrown: unknown): OperatorError | SqlError {
+  const error = sqlErrorOf(thrown)
+  if (tlsFaultOf(thrown) !== null || /SSL connections|no encryption|client certificate/.test(error.message)) return error
   const place = `The database "${client.database ?? ''}" at ${client.host}:${client.port}`
   return new OperatorError(`${place} cannot be reached (${connectionCause(thrown)}): check DATABASE_URL or PG*, and that the server runs.`)
 }

@@ -36,6 +36,7 @@ const tryAgain = new Set(['55P03', '40P01'])
  *
  * @throws {OperatorError} unreachable database, missing rights, missing platform tables, a changed migration, or a table that
  * stays locked.
+ * @throws {SqlError} what is wrong with TLS.
  */
 export async function migrate(connection: ConnectionSettings, set: MigrationSet, options: MigrateOptions = {}): Promise<Migrated> {
   const client = new Client({

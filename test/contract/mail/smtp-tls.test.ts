@@ -1,40 +1,36 @@
-import { once } from 'node:events'
-import { SMTPServer } from 'smtp-server'
-import { afterEach, describe, expect, it } from 'vitest'
+import { connect, createServer, type Socket } from 'node:net'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { RelayUnavailable } from '../../../src/delivery/email/mail-relay.ts'
 import { SmtpRelay } from '../../../src/infra/mail/smtp-relay.ts'
-import { parseSmtpUrl } from '../../../src/infra/mail/smtp-url.ts'
+import { parseSmtpUrl, type RelayTls } from '../../../src/infra/mail/smtp-url.ts'
+import { createAuthority, type Authority, type Certificate } from '../../../stack/certificates.ts'
+import { startSmtpSink, type SmtpSink, type SmtpSinkOptions } from '../../../stack/smtp-sink.ts'
+import { startScriptedRelay } from './scripted-relay.ts'
 
 const never = new AbortController().signal
+const login = { user: 'worker', password: 'hidden-word' }
 const cleanups: (() => Promise<unknown>)[] = []
+let own: Authority
+let foreign: Authority
+let server: Certificate
+
+beforeAll(async () => {
+  ;[own, foreign] = await Promise.all([createAuthority('Own'), createAuthority('Foreign')])
+  server = await own.server(['127.0.0.1'])
+})
 
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-/** With the self-signed certificate that smtp-server ships. Says for each mail whether it came over TLS. */
-async function tlsServer(options: { secure: boolean; disabledCommands?: string[] }): Promise<{ port: number; secured: boolean[] }> {
-  const secured: boolean[] = []
-  const server = new SMTPServer({
-    ...options,
-    authOptional: true,
-    disableReverseLookup: true,
-    logger: false,
-    onData: (stream, session, done) => {
-      secured.push(session.secure)
-      stream.resume().on('end', () => done(null))
-    },
-  })
-  server.on('error', () => undefined)
-  server.listen(0, '127.0.0.1')
-  await once(server.server, 'listening')
-  cleanups.push(() => new Promise<void>((resolve) => server.close(() => resolve())))
-  const address = server.server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return { port: address.port, secured }
+async function sink(options: SmtpSinkOptions = {}): Promise<SmtpSink> {
+  const started = await startSmtpSink(options)
+  cleanups.push(() => started.stop())
+  return started
 }
 
-async function sendTo(url: string): Promise<unknown> {
-  const relay = new SmtpRelay({ server: parseSmtpUrl(url), maxConnections: 1, sendDeadlineMs: 5_000 })
+async function sendTo(url: string, beside: RelayTls = {}): Promise<unknown> {
+  const relay = new SmtpRelay({ server: parseSmtpUrl(url, beside), maxConnections: 1, sendDeadlineMs: 5_000 })
   cleanups.push(() => relay.close())
   const session = await relay.acquire(never)
   const result = await session.send({ from: 'news@example.com', to: 'ann@example.org' }, Buffer.from('Subject: x\r\n\r\ny\r\n'), never)
@@ -42,27 +38,139 @@ async function sendTo(url: string): Promise<unknown> {
   return result
 }
 
-describe('TLS', () => {
-  it('smtps:// speaks TLS from the start', async () => {
-    const { port, secured } = await tlsServer({ secure: true })
-    expect(await sendTo(`smtps://127.0.0.1:${port}?tls.rejectUnauthorized=false`)).toMatchObject({ is: 'accepted' })
-    expect(secured).toEqual([true])
+/** What the relay is not used for, as the log says it. */
+async function complaint(url: string, beside: RelayTls = {}): Promise<string> {
+  const error = await sendTo(url, beside).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+  if (!(error instanceof RelayUnavailable)) throw new Error(`expected RelayUnavailable, got ${String(error)}`)
+  expect(error.reason).toBe('relay-tls-failed')
+  expect(error.message).not.toContain(login.password)
+  return error.message.replace(new URL(url).port, 'PORT')
+}
+
+/** Before the relay stands somebody who passes on everything and reads it. */
+async function listening(relay: SmtpSink): Promise<{ url: string; heard(): string }> {
+  const chunks: Buffer[] = []
+  const sockets = new Set<Socket>()
+  const tap = createServer((near) => {
+    const far = connect(relay.port, '127.0.0.1')
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (chunk: Buffer) => chunks.push(chunk))
+      from.on('error', () => to.destroy())
+      from.pipe(to)
+    }
+  })
+  await new Promise<void>((resolve) => tap.listen(0, '127.0.0.1', resolve))
+  cleanups.push(async () => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((resolve) => tap.close(resolve))
+  })
+  const url = new URL(relay.url)
+  const address = tap.address()
+  url.port = String(typeof address === 'object' && address !== null ? address.port : '')
+  return { url: url.href, heard: () => Buffer.concat(chunks).toString('latin1') }
+}
+
+const secrets = [
+  login.password,
+  Buffer.from(`\0${login.user}\0${login.password}`).toString('base64'),
+  Buffer.from(login.password).toString('base64'),
+]
+
+describe('over TLS', () => {
+  it.each([
+    ['STARTTLS', false],
+    ['TLS from the start', true],
+  ])('a login and a mail go by %s, and nothing of them is read on the way', async (_name, immediate) => {
+    const relay = await sink({ auth: login, tls: { ...server, immediate } })
+    const way = await listening(relay)
+    expect(await sendTo(way.url, { requireTls: true, ca: own.ca })).toMatchObject({ is: 'accepted' })
+    expect(relay.counters).toMatchObject({ secured: 1, logins: 1, accepted: 1 })
+    expect(way.heard()).not.toContain('ann@example.org')
+    for (const secret of secrets) expect(way.heard()).not.toContain(secret)
   })
 
-  it('smtp:// turns to TLS where it is offered', async () => {
-    const { port, secured } = await tlsServer({ secure: false })
-    expect(await sendTo(`smtp://127.0.0.1:${port}?tls.rejectUnauthorized=false`)).toMatchObject({ is: 'accepted' })
-    expect(secured).toEqual([true])
+  it('the same ear hears it all where TLS is turned off', async () => {
+    const relay = await sink({ auth: login })
+    const way = await listening(relay)
+    expect(await sendTo(way.url, { requireTls: false })).toMatchObject({ is: 'accepted' })
+    expect(way.heard()).toContain('ann@example.org')
+    expect(secrets.some((secret) => way.heard().includes(secret))).toBe(true)
   })
 
-  it('requireTLS sends nothing to a relay without', async () => {
-    const { port, secured } = await tlsServer({ secure: false, disabledCommands: ['STARTTLS'] })
-    await expect(sendTo(`smtp://127.0.0.1:${port}?requireTLS=true`)).rejects.toMatchObject({ name: 'RelayUnavailable' })
-    expect(secured).toEqual([])
+  it('smtp:// turns to TLS where it is offered, also when nothing is required', async () => {
+    const relay = await sink({ tls: server })
+    expect(await sendTo(relay.url, { ca: own.ca })).toMatchObject({ is: 'accepted' })
+    expect(relay.counters.secured).toBe(1)
+  })
+})
+
+describe('a relay without STARTTLS', () => {
+  it('hears neither login nor address when TLS is required', async () => {
+    const relay = await startScriptedRelay({ extensions: ['AUTH PLAIN LOGIN'], replies: { STARTTLS: '502 5.5.1 no such command' } })
+    cleanups.push(() => relay.stop())
+    expect(await complaint(`smtp://${login.user}:${login.password}@127.0.0.1:${relay.port}`, { requireTls: true })).toMatch(
+      /^The SMTP relay at 127\.0\.0\.1:PORT does not take STARTTLS \(502 5\.5\.1\), and without TLS nothing goes to it; turn it on there, write smtps:\/\/ if it speaks TLS from the start, or set SMTP_REQUIRE_TLS=false to send in clear$/,
+    )
+    expect(relay.commands.map((line) => line.split(' ')[0])).toEqual(['EHLO', 'STARTTLS'])
+    expect(relay.messages).toEqual([])
   })
 
-  it.each(['smtp', 'smtps'])('a certificate that nobody vouches for is named: %s', async (scheme) => {
-    const { port } = await tlsServer({ secure: scheme === 'smtps' })
-    await expect(sendTo(`${scheme}://127.0.0.1:${port}`)).rejects.toMatchObject({ reason: 'relay-tls-failed' })
+  it('that answers STARTTLS with a no hears no more either', async () => {
+    const relay = await startScriptedRelay({ extensions: ['STARTTLS', 'AUTH PLAIN'], replies: { STARTTLS: '454 4.7.0 not now' } })
+    cleanups.push(() => relay.stop())
+    const url = `smtp://${login.user}:${login.password}@127.0.0.1:${relay.port}`
+    expect(await complaint(url, { requireTls: true })).toMatch(/does not take STARTTLS \(454 4\.7\.0\)/)
+    expect(relay.commands.join(' ')).not.toMatch(/AUTH|MAIL/)
+  })
+})
+
+describe('a relay that may not be trusted gets nothing, and the line names the way out', () => {
+  const untrusted = 'The certificate of the SMTP relay at 127.0.0.1:PORT is signed by no authority that we trust (CODE); '
+  it.each<[string, () => Promise<Certificate>, () => RelayTls, string]>([
+    [
+      'another authority',
+      async () => server,
+      () => ({ ca: foreign.ca }),
+      `${untrusted}give the certificate of the authority that signed it by SMTP_CA_FILE, which holds another one`,
+    ],
+    [
+      'the public authorities',
+      async () => server,
+      () => ({}),
+      `${untrusted}give the certificate of the authority that signed it by SMTP_CA_FILE`,
+    ],
+    [
+      'an expired certificate',
+      () => own.server(['127.0.0.1'], { expired: true }),
+      () => ({ ca: own.ca }),
+      'The certificate of the SMTP relay at 127.0.0.1:PORT has expired or is not valid yet (CODE); renew it at the relay, or set the clock of this machine right',
+    ],
+    [
+      'a certificate for another name',
+      () => own.server(['elsewhere.example.com']),
+      () => ({ ca: own.ca }),
+      'The certificate of the SMTP relay at 127.0.0.1:PORT is for another host name (CODE); give SMTP_URL a host name that the certificate holds',
+    ],
+  ])('%s', async (_name, certificate, beside, sentence) => {
+    const tls = await certificate()
+    for (const immediate of [false, true]) {
+      const relay = await sink({ auth: login, tls: { ...tls, immediate } })
+      expect((await complaint(relay.url, beside())).replace(/\([A-Z_]+\)/, '(CODE)')).toBe(sentence)
+      expect(relay.counters).toMatchObject({ logins: 0, mails: 0 })
+    }
+  })
+
+  it('smtps:// to a port that begins in clear', async () => {
+    const relay = await sink({ tls: server })
+    expect(await complaint(relay.url.replace('smtp:', 'smtps:'), { ca: own.ca })).toMatch(
+      /^The SMTP relay at 127\.0\.0\.1:PORT does not speak TLS on this port \(.*\); write smtp:\/\/ for STARTTLS in SMTP_URL, or correct its port$/,
+    )
   })
 })

@@ -35,3 +35,44 @@ describe('parseSmtpUrl', () => {
     )
   })
 })
+
+describe('whether anything goes to the relay before TLS', () => {
+  const far = 'smtp://user:secret@relay.example.com'
+  it.each<[string, boolean | undefined, boolean]>([
+    // A login to another machine is never sent in clear unless that is said.
+    [far, undefined, true],
+    [far, false, false],
+    [`${far}?requireTLS=false`, undefined, false],
+    [`${far}?ignoreTLS=true`, false, false],
+    // Nothing to steal, or no network in between.
+    ['smtp://relay.example.com', undefined, false],
+    ['smtp://user:secret@127.0.0.1', undefined, false],
+    ['smtp://user:secret@localhost:2525', undefined, false],
+    ['smtp://user:secret@[::1]:2525', undefined, false],
+    // Said so.
+    ['smtp://relay.example.com', true, true],
+    ['smtp://user:secret@127.0.0.1', true, true],
+    ['smtp://relay.example.com?requireTLS=true', undefined, true],
+    // A name that only begins like this machine's.
+    ['smtp://user:secret@127.0.0.1.example.com', undefined, true],
+    ['smtp://user:secret@localhost.example.com', undefined, true],
+  ])('%s, SMTP_REQUIRE_TLS %s: %s', (url, requireTls, required) => {
+    expect(parseSmtpUrl(url, { requireTls }).options).toMatchObject({ requireTLS: required })
+  })
+
+  it.each<[string, boolean | undefined, RegExp]>([
+    [`${far}?requireTLS=false`, true, /^SMTP_REQUIRE_TLS and requireTLS in SMTP_URL say different things/],
+    [`${far}?ignoreTLS=true`, undefined, /^SMTP_URL has ignoreTLS and a login, which would go over the network in clear/],
+    [`${far}?ignoreTLS=true`, true, /^SMTP_URL has ignoreTLS although TLS is required/],
+  ])('refuses %s with SMTP_REQUIRE_TLS %s', (url, requireTls, message) => {
+    expect(() => parseSmtpUrl(url, { requireTls })).toThrow(message)
+  })
+
+  it('takes authorities, and keeps what the URL says of the certificate', () => {
+    expect(parseSmtpUrl(`${far}?tls.servername=mail.example.org`, { ca: 'PEM' }).options.tls).toEqual({
+      servername: 'mail.example.org',
+      ca: 'PEM',
+    })
+    expect(parseSmtpUrl(far).options.tls).toEqual({})
+  })
+})
