@@ -8,11 +8,13 @@ export async function setScramPassword(
   { java, jars, folder, port }: { readonly java: string; readonly jars: string; readonly folder: string; readonly port: number },
   { name, password }: KafkaUser,
 ): Promise<void> {
-  const changes = ['SCRAM-SHA-512', 'SCRAM-SHA-256'].map((mechanism) => `${mechanism}=[password=${password}]`).join(',')
   const where = ['--bootstrap-server', `127.0.0.1:${port}`, '--entity-type', 'users', '--entity-name', name]
-  await promisify(execFile)(
-    java,
-    [...jvm({ folder, jars }), 'kafka.admin.ConfigCommand', ...where, '--alter', '--add-config', changes],
-    environment(),
-  )
+  // One after the other: Kafka alters a user once in a request.
+  for (const mechanism of ['SCRAM-SHA-512', 'SCRAM-SHA-256']) {
+    await promisify(execFile)(
+      java,
+      [...jvm({ folder, jars }), 'kafka.admin.ConfigCommand', ...where, '--alter', '--add-config', `${mechanism}=[password=${password}]`],
+      environment(),
+    )
+  }
 }

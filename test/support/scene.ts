@@ -41,12 +41,14 @@ export interface SceneOptions {
   readonly webhooks?: WebhookSinkOptions
   /** Another database server than the run's shared one. */
   readonly databaseUrl?: string
+  /** Another broker than the run's shared one. */
+  readonly brokers?: readonly string[]
 }
 
 /** A scene with its topics made and its database migrated. */
 export async function setScene(options: SceneOptions = {}): Promise<Scene> {
   const topic = freshTopicName()
-  const kafka = { brokers: inject('kafkaBootstrap'), clientId: 'test' }
+  const kafka = { brokers: options.brokers ?? inject('kafkaBootstrap'), clientId: 'test' }
   const partitions = options.partitions ?? 4
   // Groups that no other scene has: a daemon that is killed stays a member of its groups until the session timeout.
   const prefix = `${freshGroupName('scene')}.`

@@ -73,10 +73,13 @@ describe('is let in', () => {
   })
 })
 
+function badLogin(mechanism: string): string {
+  return `Kafka at BROKER refuses the user or the password (${mechanism}): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`
+}
+
 describe('is refused with what to do, at once, and without the password', () => {
-  const untrusted = 'The certificate of the Kafka broker at BROKER is signed by no authority that we trust (UNABLE_TO_VERIFY_LEAF_SIGNATURE): '
-  const badLogin = (mechanism: string) =>
-    `Kafka at BROKER refuses the user or the password (${mechanism}): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`
+  const untrusted =
+    'The certificate of the Kafka broker at BROKER is signed by no authority that we trust (UNABLE_TO_VERIFY_LEAF_SIGNATURE): '
   const noClient = 'give a certificate that it trusts, and its key, by KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE'
   test.each<[string, Listener, () => KafkaAccess, string]>([
     [
@@ -138,7 +141,11 @@ describe('is refused with what to do, at once, and without the password', () => 
   ])('%s', async (_name, listener, access, sentence) => {
     const error = await asked(listener, access())
     expect(error).toBeInstanceOf(LogAccessRefused)
-    expect(messageOf(error).replace(at(listener), 'BROKER').replace(/\(\S+_ALERT_\w+\)/, '(ALERT)')).toBe(sentence)
+    expect(
+      messageOf(error)
+        .replace(at(listener), 'BROKER')
+        .replace(/\(\S+_ALERT_\w+\)/, '(ALERT)'),
+    ).toBe(sentence)
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain(word)
   })
 })
