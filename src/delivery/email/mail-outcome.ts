@@ -43,9 +43,12 @@ function refused(result: Refused, reply: Reply): Performed {
   return { is: 'rejected', reason: permanentReason(result), reply, impression: judged }
 }
 
-/** Only `recipient-refused` says anything about the address: suppressions are written for it and for nothing else. */
-function permanentReason({ about, stage, code }: Refused): string {
-  if (about === 'recipient') return 'recipient-refused'
+/**
+ * Only `recipient-refused` says anything about the address: suppressions are written for it and for nothing else. A refusal by
+ * policy (RFC 3463, X.7: relaying denied, a sender that is listed) is about us, and said of every recipient alike.
+ */
+function permanentReason({ about, stage, code, enhanced }: Refused): string {
+  if (about === 'recipient') return enhanced?.startsWith('5.7.') ? 'refused-by-policy' : 'recipient-refused'
   return stage === 'MAIL FROM' && code !== 552 ? 'sender-refused' : 'message-refused'
 }
 

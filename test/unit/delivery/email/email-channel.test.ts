@@ -189,6 +189,8 @@ describe('perform', () => {
 
   it.each<[string, SendResult, object]>([
     ['5xx to the recipient', refused, { is: 'rejected', reason: 'recipient-refused', impression: { is: 'worked' } }],
+    ['5.7.x to the recipient', { ...refused, enhanced: '5.7.1' }, { is: 'rejected', reason: 'refused-by-policy' }],
+    ['5xx to the recipient without an enhanced code', { ...refused, enhanced: null }, { is: 'rejected', reason: 'recipient-refused' }],
     ['5xx to the sender', { ...refused, about: 'message', stage: 'MAIL FROM' }, { is: 'rejected', reason: 'sender-refused' }],
     ['5xx to the message', { ...refused, about: 'message', stage: 'end of message' }, { is: 'rejected', reason: 'message-refused' }],
     [
