@@ -53,8 +53,10 @@ describe('counts', () => {
   it('says how long the oldest live intent has been due', async () => {
     await insertIntents(database.sql, { key: 'later', due_at: minutesAgo(-1) }, { key: 'replay', class: 'replay', due_at: minutesAgo(9) })
     expect(await store.oldestDueMs('mailers')).toBeNull()
+    expect(await store.oldestDue('mailers')).toEqual([])
     await insertIntents(database.sql, { key: 'a', due_at: minutesAgo(1) }, { key: 'b', channel: 'leaderboard', due_at: minutesAgo(3) })
     const ms = await store.oldestDueMs('mailers')
+    expect((await store.oldestDue('mailers')).map(({ channel }) => channel).toSorted()).toEqual(['email', 'leaderboard'])
     expect(ms).toBeGreaterThanOrEqual(179_000)
     expect(ms).toBeLessThan(240_000)
   })
