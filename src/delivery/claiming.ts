@@ -2,7 +2,7 @@ import type { Clock } from '../std/clock.ts'
 import type { Observe } from '../worker/fact.ts'
 import type { Destinations } from './destinations.ts'
 import type { HeldIntents } from './held-intents.ts'
-import type { ChannelName } from './intent.ts'
+import type { ChannelName, Intent } from './intent.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
 import { ParkedIntents } from './parked-intents.ts'
@@ -10,6 +10,13 @@ import { ParkedIntents } from './parked-intents.ts'
 /** How long it is believed that nobody but the campaigns at their share has due work, and how much longer than the question took. */
 const ALONE_MS = 250
 const ALONE_FACTOR = 10
+
+/**
+ * A campaign of which an intent was just parked probably has more like it in front of everybody else's, each to be read, prepared
+ * and parked: for so long others go before it, but in one claim of four, since it may have other endpoints that work. Milliseconds.
+ */
+const SET_BACK_MS = 5_000
+const SET_BACK_TURNS = 4
 
 export interface ClaimingSettings {
   readonly group: string
@@ -38,7 +45,7 @@ export interface Claiming {
   worthALook(channel: ChannelName): boolean
   /** More was written than was claimed. */
   told(): void
-  parked(channel: ChannelName, destination: string): void
+  parked(intent: Intent, destination: string): void
 }
 
 export function createClaiming(settings: ClaimingSettings): Claiming {
@@ -52,26 +59,34 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   const short = new Set<ChannelName>()
   const outward = kinds.channels.filter((channel) => destinations.parks(channel) || destinations.soleOf(channel) !== null)
   const most = outward.length > 1 ? Math.max(1, poolSize - Math.floor(poolSize / 4)) : Infinity
+  /** Until when each campaign is set back, by the process's own clock. */
+  const setBack = new Map<string, number>()
   let rounds = 0
   let aloneUntil = -Infinity
 
   /** Claims for every free worker; true when there may be more to claim at once. */
   async function once(): Promise<boolean> {
-    const atShare = held.atShare
-    if (atShare.length === 0 || performance.now() < aloneUntil) {
+    const behind = passedOver()
+    if (behind.length === 0 || performance.now() < aloneUntil) {
       const more = await claimRound([])
-      if (atShare.length === 0) held.alone = !more
+      if (behind.length === 0) held.alone = !more
       held.fill()
       return more
     }
     const from = performance.now()
-    const more = await claimRound(atShare)
+    const more = await claimRound(behind)
     held.alone = !more
     if (more) return true
     const took = performance.now() - from
     aloneUntil = performance.now() + Math.max(ALONE_MS, took * ALONE_FACTOR)
     held.fill()
     return room() > 0 && claimRound([])
+  }
+
+  /** Campaigns that others go before. */
+  function passedOver(): readonly string[] {
+    for (const [campaignId, until] of setBack) if (until < performance.now()) setBack.delete(campaignId)
+    return rounds % SET_BACK_TURNS === 0 ? held.atShare : [...new Set([...held.atShare, ...setBack.keys()])]
   }
 
   /** True when a claim came back full. */
@@ -144,7 +159,10 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     told() {
       aloneUntil = -Infinity
     },
-    parked: (channel, destination) => parked.get(channel)?.tell(destination),
+    parked({ channel, campaignId }, destination) {
+      parked.get(channel)?.tell(destination)
+      setBack.set(campaignId, performance.now() + SET_BACK_MS)
+    },
   }
 }
 

@@ -89,7 +89,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     try {
       const executed = await executeIntent(executor, intent, cut.signal)
       if (executed.is === 'unavailable') await store.release([intent.claim])
-      if (executed.is === 'parked') claiming.parked(channel, executed.destination)
+      if (executed.is === 'parked') claiming.parked(intent, executed.destination)
       if (executed.is === 'done' && executed.recorded !== undefined) await record(intent, executed.recorded)
     } catch (error) {
       failed(intent, error)

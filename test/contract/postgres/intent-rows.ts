@@ -20,6 +20,7 @@ export interface Row {
   readonly envelope: object | null
   readonly body: Buffer | null
   readonly waiting_since: Date | null
+  readonly destination: string | null
   readonly due_at: Date
   readonly lease_until: Date | null
   readonly finished_at: Date | null

@@ -24,6 +24,11 @@ beforeAll(async () => {
             now() - n * interval '1 ms' + CASE WHEN n % 3 = 0 THEN interval '1 day' ELSE interval '0' END, gen_random_uuid()
        FROM generate_series(1, 200000) AS n`,
   )
+  await database.sql.query(
+    `INSERT INTO worker.intents (group_name, kind, version, channel, key, due_at, campaign_id, destination, reason)
+     SELECT 'mailers', 'mail', 1, 'webhook', 'parked ' || n, now() + interval '1 hour', gen_random_uuid(), 'endpoint-' || n % 3, 'endpoint-open'
+       FROM generate_series(1, 30000) AS n`,
+  )
 })
 afterAll(() => database.close())
 
@@ -76,6 +81,26 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     // One more than asked for is what a lock that was lost would need.
     for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(21)
     expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan')
+  })
+
+  it('claim neither reads what is parked nor sorts it, and finds it by its destination', async () => {
+    const parked = [
+      { destination: 'endpoint-1', places: 2 },
+      { destination: 'endpoint-2', places: 2 },
+    ]
+    const nodes = onIntents(await planOf((store) => store.claim(request({ channel: 'webhook', limit: 20, parked }))))
+    expect(nodes.filter((node) => node['Index Name'] === 'intents_parked')).toHaveLength(1)
+    for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(21)
+    expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan')
+  })
+
+  it('parked destinations cost a probe each, a backlog what it counts', async () => {
+    const each = onIntents(await planOf((store) => store.parkedDestinations('mailers', 'webhook', '', 100)))
+    expect(new Set(each.map((node) => node['Index Name']))).toEqual(new Set(['intents_parked']))
+    for (const node of each) expect(touched(node)).toBeLessThanOrEqual(1)
+    const backlog = onIntents(await planOf((store) => store.backlogged('mailers', 1_000)))
+    expect(new Set(backlog.map((node) => node['Index Name']))).toEqual(new Set(['intents_parked']))
+    for (const node of backlog) expect(touched(node)).toBeLessThanOrEqual(1_001)
   })
 
   it('countDue reads what it needs', async () => {

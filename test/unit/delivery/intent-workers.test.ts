@@ -34,11 +34,16 @@ interface Scene extends DeliveryScene {
   readonly sending: { readonly id: string; readonly end: (performed?: Performed) => void }[]
   /** Ends sends as they come, from now on. */
   readonly flow: () => void
+  /** Called before the workers are stopped. */
+  readonly cleanups: (() => void)[]
 }
 
 const scenes: Scene[] = []
 afterEach(async () => {
-  for (const scene of scenes) scene.flow()
+  for (const scene of scenes) {
+    scene.flow()
+    for (const cleanup of scene.cleanups) cleanup()
+  }
   await Promise.all(scenes.splice(0).map(({ workers }) => workers.stop()))
 })
 
@@ -63,6 +68,7 @@ function sceneOf(options: { poolSize?: number; pollMs?: number; kinds?: Paramete
     ...scene,
     workers,
     sending,
+    cleanups: [],
     flow() {
       flowing = true
       for (const one of sending) one.end()
@@ -310,6 +316,137 @@ describe('handing over', () => {
     store.due.push(...mails(2, 10))
     desk.taken(accepted({ intents: 3, handedOver: mails(1) }))
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['1', '10', '11']))
+  })
+})
+
+describe('a campaign with its share of the workers', () => {
+  const of = (campaignId: string, count: number) => mails(count, Number(campaignId) * 100).map((intent) => ({ ...intent, campaignId }))
+
+  it('is passed over while another has due work, however much older its own is', async () => {
+    const { store, workers, sending } = sceneOf({ poolSize: 4 })
+    store.due.push(...of('1', 50), ...of('2', 2))
+    workers.start()
+    await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201']))
+    expect(store.claims.slice(0, 2).map(({ without, limit }) => ({ without, limit }))).toEqual([
+      { without: [], limit: 2 },
+      { without: ['1'], limit: 2 },
+    ])
+    // One of the others ends: there is no third, so its worker goes to the first campaign.
+    sending.find(({ id }) => id === '200')?.end()
+    await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '102', '200', '201']))
+  })
+
+  it('has all of them when nobody else has', async () => {
+    const { store, workers, sending } = sceneOf({ poolSize: 4 })
+    store.due.push(...of('1', 50))
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(4))
+  })
+
+  it('gives them back to the next who comes', async () => {
+    const { store, workers, sending } = sceneOf({ poolSize: 4 })
+    store.due.push(...of('1', 50))
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(4))
+    store.due.push(...of('2', 10))
+    const desk = workers.reserve()
+    desk.taken(accepted({ intents: 10 }))
+    const running = () => workers.running().map(({ intentId }) => intentId)
+    for (let turn = 0; turn < 8; turn++) {
+      const before = sending.length
+      sending.find(({ id }) => running().includes(id) && id.startsWith('1'))?.end()
+      await soon(() => expect(sending.length).toBeGreaterThan(before))
+      if (running().filter((id) => id.startsWith('2')).length === 2) return
+    }
+    expect(running()).toEqual(['two of the second campaign'])
+  })
+})
+
+describe('an endpoint', () => {
+  const kind: IntentKind<'webhook'> = { ...webhookKind, prepare: async () => ({ is: 'message', message: hook }) }
+  const hook = { endpointId: 'e', url: '', secret: '', eventType: '', payload: {}, retryEnabled: true, maxRetries: 9 }
+  const hooks = (count: number, from = 1) =>
+    mails(count, from).map((intent) => ({ ...intent, channel: 'webhook' as const, kind: 'reward', campaignId: `c${intent.id}` }))
+
+  function endpointScene() {
+    const scene = sceneOf({ poolSize: 10, kinds: [kind] })
+    const delivering: { readonly id: string; readonly end: (performed: Performed) => void }[] = []
+    const after: Performed[] = []
+    scene.webhook.perform = ({ id }) => {
+      const [next] = after
+      if (next !== undefined) return Promise.resolve(next)
+      return new Promise((resolve) => delivering.push({ id, end: resolve }))
+    }
+    scene.cleanups.push(() => {
+      after.push(delivered)
+      for (const one of delivering) one.end(delivered)
+    })
+    return { ...scene, delivering, after }
+  }
+  const delivered: Performed = { is: 'done', state: 'delivered', reply: {} }
+  const timeout: Performed = {
+    is: 'retry',
+    reason: 'timeout',
+    burnsAttempt: true,
+    reply: {},
+    impression: { is: 'failed', reason: 'timeout' },
+  }
+
+  it('gets two at a time; the others are parked, and claimed by their destination as places become free, all of them', async () => {
+    const { store, workers, delivering, after } = endpointScene()
+    store.due.push(...hooks(12))
+    workers.start()
+    await soon(() => expect(store.parked.size).toBe(10))
+    expect(delivering.map(({ id }) => id)).toEqual(['1', '2'])
+    expect(store.settled.map(({ settlement }) => settlement)).toEqual(
+      Array.from({ length: 10 }, () => ({ is: 'parked', destination: 'endpoint-1', reason: 'endpoint-busy', afterMs: 3_600_000 })),
+    )
+    delivering[0]?.end(delivered)
+    await soon(() => expect(delivering.map(({ id }) => id)).toEqual(['1', '2', '3']))
+    expect(store.claims.at(-1)?.parked.map(({ destination }) => destination)).toEqual(['endpoint-1'])
+    after.push(delivered)
+    for (const one of delivering) one.end(delivered)
+    await soon(() => expect(store.settled.filter(({ settlement }) => settlement.is === 'final')).toHaveLength(12))
+    // None was parked twice: who was claimed for a place had one.
+    expect(store.settled).toHaveLength(22)
+  })
+
+  it('that is away is parked without an attempt, and asked by one when its pause is over', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    try {
+      const { store, workers, after, told } = endpointScene()
+      after.push(timeout)
+      store.due.push(...hooks(9))
+      workers.start()
+      await soon(() => expect(store.settled.length + told('breaker').length).toBeGreaterThanOrEqual(10))
+      const attempts = told('started').length
+      expect(attempts).toBeLessThanOrEqual(4)
+      expect(store.parked.size).toBe(9 - attempts)
+      after.splice(0, 1, delivered)
+      vi.setSystemTime(Date.now() + 5_000)
+      workers.reserve().taken(accepted({ intents: 1 }))
+      await soon(() => expect(store.settled.filter(({ settlement }) => settlement.is === 'final')).toHaveLength(9 - attempts))
+      expect(told('breaker').map(({ state }) => state)).toEqual(['open', 'half-open', 'closed'])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('whose intents another process parked is found by a look at the database', async () => {
+    const { store, workers } = endpointScene()
+    store.parkedElsewhere = ['endpoint-9']
+    workers.start()
+    await soon(() => expect(store.claims[0]?.parked).toEqual([{ destination: 'endpoint-9', places: 2 }]))
+  })
+
+  it('sets its campaign back behind others for a while, not for good', async () => {
+    const { store, workers, delivering } = endpointScene()
+    const one = (id: number) => ({ ...hooks(1, id)[0], campaignId: 'dead' }) as Intent
+    store.due.push(...Array.from({ length: 12 }, (_, n) => one(n + 1)))
+    workers.start()
+    await soon(() => expect(store.parked.size).toBe(10))
+    expect(delivering).toHaveLength(2)
+    expect(store.claims.some(({ without }) => without.includes('dead'))).toBe(true)
   })
 })
 

@@ -1,0 +1,138 @@
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { expect, test } from 'vitest'
+import type { TypedInput } from '../../src/events/publisher-input.ts'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { rewardTenant } from '../support/reward-tenant.ts'
+import { setScene, type Scene } from '../support/scene.ts'
+
+const dead = 1_000
+const tenants = 4
+const perTenant = 50
+const pool = 10
+
+test('1,000 rewards due to an endpoint that hangs: the others are claimed as if it were not there, and it gets all of them when it is back', async () => {
+  await using scene = await setScene()
+  await using hanging = await startHangingEndpoint()
+  const platform = new Platform(scene.sql)
+  const daemon = scene.daemon({ KAFKA_GROUPS: 'reward-workers', KAFKA_WORKER_POOL_SIZE: String(pool) })
+  await daemon.ready()
+  const started = () => daemon.lines.filter((line) => line.msg === 'started').map((line) => String(line['intentId']))
+
+  const without = await deliver(scene, await liveEvents(scene, platform))
+  const tenant = await rewardTenant(scene, platform, dead, hanging)
+  const live = await liveEvents(scene, platform)
+  const before = started().length
+  await scene.publisher.publishMany(tenant.events)
+  const during = await deliver(scene, live)
+
+  // Claim order, by the log: among the live ones as they were accepted, and of the dead tenant's no more than its two places and
+  // the breaker let through.
+  const rows = await scene.sql.query<{ id: string; campaign_id: string }>('SELECT id, campaign_id FROM worker.intents')
+  const deadIds = new Set(rows.filter((row) => row.campaign_id === tenant.campaignId).map(({ id }) => id))
+  const order = started().slice(before)
+  const liveOrder = order.filter((id) => !deadIds.has(id)).map(Number)
+  expect(liveOrder).toHaveLength(live.length)
+  for (const [index, id] of liveOrder.toSorted((a, b) => a - b).entries())
+    expect(Math.abs(liveOrder.indexOf(id) - index)).toBeLessThanOrEqual(4 * pool)
+  expect(order.length - liveOrder.length).toBeLessThanOrEqual(10)
+  expect(hanging.answered()).toEqual([])
+
+  // All of it was read, nothing was paused, and the dead tenant's rows wait out of the way.
+  await eventually('all is accepted', async () => {
+    const [row] = await scene.sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress')
+    return row?.sum === String(dead + 2 * live.length) || String(row?.sum)
+  })
+  await eventually('the dead tenant is parked', async () => {
+    const [row] = await scene.sql.query<{ count: string }>(
+      `SELECT count(*) FROM worker.intents WHERE state = 'pending' AND reason IN ('endpoint-busy', 'endpoint-open') AND destination = $1`,
+      [tenant.endpointId],
+    )
+    return Number(row?.count) >= dead - 10 || String(row?.count)
+  })
+  await eventually('its breaker is open', async () => {
+    const line = (await daemon.metrics()).split('\n').find((one) => one.startsWith('kafka_worker_breakers_open'))
+    return line === 'kafka_worker_breakers_open{channel="webhook"} 1' || String(line)
+  })
+  const beside = await deliver(scene, await liveEvents(scene, platform))
+  console.log(
+    `event to endpoint, ms (median, 95 %): ${without.join(', ')} without the dead tenant, ${during.join(', ')} right behind ` +
+      `its ${dead}, ${beside.join(', ')} while they wait`,
+  )
+  expect(daemon.lines.filter((line) => line.msg === 'paused')).toEqual([])
+
+  hanging.heal()
+  await eventually('the endpoint got everything', async () => {
+    // As if the retries' own schedule, minutes for those that were tried twice, had passed.
+    await scene.sql.query(`UPDATE worker.intents SET due_at = now() WHERE state = 'pending' AND reason = 'timeout'`)
+    return hanging.answered().length >= dead || `${hanging.answered().length}`
+  })
+  await eventually('and that is recorded', async () => {
+    const [row] = await scene.sql.query<{ count: string }>(`SELECT count(*) FROM worker.intents WHERE state <> 'delivered'`)
+    return row?.count === '0' || String(row?.count)
+  })
+  expect(new Set(hanging.answered()).size).toBe(dead)
+  expect(hanging.answered()).toHaveLength(dead)
+  expect(hanging.most()).toBe(2)
+})
+
+async function liveEvents(scene: Scene, platform: Platform): Promise<readonly TypedInput[]> {
+  const all: TypedInput[][] = []
+  for (let one = 0; one < tenants; one++) {
+    const endpoint = scene.webhooks.endpoint(`/live-${crypto.randomUUID()}`)
+    all.push([...(await rewardTenant(scene, platform, perTenant, endpoint)).events])
+  }
+  return all.flatMap((_, at) => all.flatMap((events) => events.slice(at * tenants, (at + 1) * tenants))).slice(0, tenants * perTenant)
+}
+
+/** Publishes a few at a time and waits for all of them at their endpoints; median and 95th percentile of the time that took, in ms. */
+async function deliver(scene: Scene, events: readonly TypedInput[]): Promise<readonly [number, number]> {
+  const from = scene.webhooks.calls.length
+  const publishedAt: number[] = []
+  for (let at = 0; at < events.length; at += 10) {
+    await scene.publisher.publishMany(events.slice(at, at + 10))
+    publishedAt.push(...events.slice(at, at + 10).map(() => Date.now()))
+  }
+  await eventually('the live ones are delivered', () => {
+    const delivered = scene.webhooks.calls.length - from
+    return delivered === events.length || `${delivered} of ${events.length}`
+  })
+  const took = scene.webhooks.calls.slice(from).map(({ at }, index) => Math.max(0, at - (publishedAt[index] ?? at)))
+  const sorted = took.toSorted((a, b) => a - b)
+  return [sorted[Math.floor(sorted.length * 0.5)] ?? NaN, sorted[Math.floor(sorted.length * 0.95)] ?? NaN]
+}
+
+/** Takes connections and answers nothing until it is healed; counts the requests that it has open at once. */
+async function startHangingEndpoint() {
+  let healed = false
+  let open = 0
+  let most = 0
+  const answered: string[] = []
+  const server = createServer((request, response) => {
+    open += 1
+    most = Math.max(most, open)
+    response.on('close', () => (open -= 1))
+    request.resume().on('end', () => {
+      if (!healed) return
+      answered.push(String(request.headers['webhook-id']))
+      response.writeHead(204).end()
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return {
+    url: `http://127.0.0.1:${address.port}/dead`,
+    secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+    heal: () => (healed = true),
+    answered: () => answered,
+    most: () => most,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}

@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { frozenWith } from '../support/held-lock.ts'
+import { Platform, type Campaign } from '../support/platform.ts'
+import { setScene, type Scene } from '../support/scene.ts'
+import { wrongPositions } from '../support/story.ts'
+
+const others = 8
+
+test.each([
+  [
+    'another worker, the campaign’s lock',
+    'campaign-locked',
+    (id: string) => `SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:' || '${id}'::uuid, 0))`,
+  ],
+  [
+    'a client of the platform, its rows',
+    'rows-locked',
+    (id: string) => `SELECT FROM waitlist_users WHERE campaign_id = '${id}' FOR UPDATE`,
+  ],
+])('a stopped process holds %s: other campaigns are recalculated within the second, this one when it is gone', async (_, reason, lock) => {
+  await using scene = await setScene()
+  const platform = new Platform(scene.sql)
+  // Nothing but the events asks for recalculations.
+  const daemon = scene.daemon({ KAFKA_GROUPS: 'position-workers', LEADERBOARD_SWEEP_MS: '600000' })
+  await daemon.ready()
+  const before = await delays(scene, platform)
+
+  const stuck = await crowdWithReferral(platform)
+  await using frozen = await frozenWith(scene.databaseUrl, lock(stuck.campaignId))
+  await scene.publisher.publishReferralVerified(stuck)
+  await eventually('the wait and its reason are visible', async () => {
+    const rows = await scene.sql.query<{ reason: string }>('SELECT reason FROM worker.intents WHERE campaign_id = $1', [stuck.campaignId])
+    return rows[0]?.reason === reason || JSON.stringify(rows)
+  })
+  const during = await delays(scene, platform)
+  console.log(`accepted to recalculated, worst of ${others}: ${before} ms without, ${during} ms beside a ${reason} campaign`)
+  expect(during - before).toBeLessThan(1_000)
+  expect((await wrongPositions(scene, 1)).length).toBeGreaterThan(0)
+
+  const releasedAt = await now(scene)
+  await frozen[Symbol.asyncDispose]()
+  await eventually('the campaign is right', async () => (await wrongPositions(scene, 1)).length === 0 || 'wrong positions')
+  const [late] = await scene.sql.query<{ ms: number }>(
+    `SELECT (extract(epoch FROM committed_at - $2::timestamptz) * 1000)::float8 AS ms FROM worker.recalculations WHERE campaign_id = $1`,
+    [stuck.campaignId, releasedAt],
+  )
+  console.log(`recalculated ${Math.round(late?.ms ?? NaN)} ms after the lock was released`)
+  const [left] = await scene.sql.query<{ count: string }>('SELECT count(*) FROM worker.intents')
+  expect(left?.count).toBe('0')
+})
+
+/** The longest that one of several campaigns waited from the accept of its event to its recalculation's commit, in milliseconds. */
+async function delays(scene: Scene, platform: Platform): Promise<number> {
+  const campaigns: string[] = []
+  for (let one = 0; one < others; one++) {
+    const event = await crowdWithReferral(platform)
+    campaigns.push(event.campaignId)
+    await scene.publisher.publishReferralVerified(event)
+  }
+  let worst = 0
+  await eventually('the others are recalculated', async () => {
+    const rows = await scene.sql.query<{ ms: number }>(
+      `SELECT (extract(epoch FROM r.committed_at - o.at) * 1000)::float8 AS ms
+         FROM worker.recalculations r JOIN worker.outcomes o ON o.effects = ARRAY['recalculate:' || r.campaign_id::text]
+        WHERE r.campaign_id = ANY ($1::uuid[])`,
+      [campaigns],
+    )
+    worst = Math.round(Math.max(...rows.map(({ ms }) => ms)))
+    return rows.length === others || `${rows.length} of ${others}`
+  })
+  return worst
+}
+
+async function crowdWithReferral(platform: Platform) {
+  const campaign: Campaign = await platform.campaign({ points: 1 })
+  const people = await platform.crowd(campaign, 20)
+  const [referrer, referred] = [people.at(-1), people.at(0)]
+  if (referrer === undefined || referred === undefined) throw new Error('no people')
+  const referralId = await platform.referral(campaign, referrer.userId, referred.userId)
+  return { ...campaign, referralId, referrerId: referrer.userId, referredId: referred.userId, pointsPerReferral: 1 }
+}
+
+async function now(scene: Scene): Promise<string> {
+  const [row] = await scene.sql.query<{ at: string }>('SELECT clock_timestamp()::text AS at')
+  return row?.at ?? ''
+}
