@@ -21,6 +21,8 @@ const parked = (key: string, destination: string, change: object = {}) => ({
   due_at: hourAhead(),
   ...change,
 })
+const rows = (from: number, count: number, destination: string, attempt = 0) =>
+  Array.from({ length: count }, (_, n) => parked(`k${from + n}`, destination, { channel: 'webhook', attempt }))
 const campaign = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 const keysOf = (intents: readonly { key: string }[]) => intents.map(({ key }) => key).toSorted()
 
@@ -128,8 +130,6 @@ describe('what is parked', () => {
   })
 
   it('does not press back, but for one destination’s own backlog of what was never attempted', async () => {
-    const rows = (from: number, count: number, destination: string, attempt = 0) =>
-      Array.from({ length: count }, (_, n) => parked(`k${from + n}`, destination, { channel: 'webhook', attempt }))
     await insertIntents(database.sql, ...rows(0, 3, 'e1'), ...rows(10, 3, 'e2'), ...rows(20, 3, 'e2', 1))
     expect(await store.countDue('mailers', 100)).toBe(0)
     expect(await store.oldestDueMs('mailers')).toBeNull()

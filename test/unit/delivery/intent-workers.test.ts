@@ -14,6 +14,12 @@ const NO_POLL_MS = 600_000
 const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
 const mails = (count: number, from = 1): Intent[] => Array.from({ length: count }, (_, n) => sampleIntent({ id: String(from + n) }))
 
+/** Mails of one campaign. */
+const of = (campaignId: string, count: number) => mails(count, Number(campaignId) * 100).map((intent) => ({ ...intent, campaignId }))
+/** Webhooks to one endpoint, each of a campaign of its own. */
+const hooks = (count: number, from = 1) =>
+  mails(count, from).map((intent) => ({ ...intent, channel: 'webhook' as const, kind: 'reward', campaignId: `c${intent.id}` }))
+
 const webhookKind: IntentKind<'webhook'> = {
   kind: 'reward',
   version: 1,
@@ -320,8 +326,6 @@ describe('handing over', () => {
 })
 
 describe('a campaign with its share of the workers', () => {
-  const of = (campaignId: string, count: number) => mails(count, Number(campaignId) * 100).map((intent) => ({ ...intent, campaignId }))
-
   it('is passed over while another has due work, however much older its own is', async () => {
     const { store, workers, sending } = sceneOf({ poolSize: 4 })
     store.due.push(...of('1', 50), ...of('2', 2))
@@ -365,9 +369,6 @@ describe('a campaign with its share of the workers', () => {
 describe('an endpoint', () => {
   const kind: IntentKind<'webhook'> = { ...webhookKind, prepare: async () => ({ is: 'message', message: hook }) }
   const hook = { endpointId: 'e', url: '', secret: '', eventType: '', payload: {}, retryEnabled: true, maxRetries: 9 }
-  const hooks = (count: number, from = 1) =>
-    mails(count, from).map((intent) => ({ ...intent, channel: 'webhook' as const, kind: 'reward', campaignId: `c${intent.id}` }))
-
   function endpointScene() {
     const scene = sceneOf({ poolSize: 10, kinds: [kind] })
     const delivering: { readonly id: string; readonly end: (performed: Performed) => void }[] = []
@@ -441,8 +442,7 @@ describe('an endpoint', () => {
 
   it('sets its campaign back behind others for a while, not for good', async () => {
     const { store, workers, delivering } = endpointScene()
-    const one = (id: number) => ({ ...hooks(1, id)[0], campaignId: 'dead' }) as Intent
-    store.due.push(...Array.from({ length: 12 }, (_, n) => one(n + 1)))
+    store.due.push(...hooks(12).map((intent) => ({ ...intent, campaignId: 'dead' })))
     workers.start()
     await soon(() => expect(store.parked.size).toBe(10))
     expect(delivering).toHaveLength(2)
