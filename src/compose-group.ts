@@ -12,6 +12,7 @@ import type { Clock } from './std/clock.ts'
 import type { AcceptStore } from './worker/accept-store.ts'
 import type { Consumer } from './worker/consumer.ts'
 import type { DeadLetterSink } from './worker/dead-letter.ts'
+import type { EqualFailuresRule } from './worker/equal-failures.ts'
 import type { Observe } from './worker/fact.ts'
 import type { LogAdmin } from './worker/log-admin.ts'
 import { watchSource, type WatchedSource } from './worker/watched-source.ts'
@@ -40,6 +41,8 @@ export interface Shared {
   readonly observe: Observe
   /** This process's name on its claims. */
   readonly owner: string
+  /** When consumer code that fails alike pauses its group; the worker's own rule when not given. */
+  readonly equalFailures?: EqualFailuresRule
 }
 
 /** A consumer at work: `worker` accepts its events, `workers` execute its intents. */
@@ -104,6 +107,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
       : duePressure(intentStore, { group: id, poolSize, clock }),
     startFrom: config.kafka.startFrom ?? null,
     reportEveryMs: REPORT_MS,
+    ...(shared.equalFailures === undefined ? {} : { equalFailures: shared.equalFailures }),
   })
   return { id, worker, workers, source, recalculates }
 }

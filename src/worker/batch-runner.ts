@@ -42,7 +42,6 @@ export function createBatchRunner(of: {
       if (of.until(progress).aborted) break
       if (chunk.events.length + chunk.faulty.length === 0) skip(progress, chunk)
       else if (await accept(progress, chunk)) break
-      if (failures.reason !== null) break
     }
     return progress.position
   }

@@ -32,12 +32,7 @@ test('offsets that were reset by another tool, set beyond the log or deleted: ev
   const daemon = scene.daemon()
   await daemon.ready()
   await scene.settled()
-  expect(
-    scene.smtp.mails
-      .map(({ recipients }) => recipients)
-      .flat()
-      .toSorted(),
-  ).toEqual(people.map((person) => person.email).toSorted())
+  expect(scene.smtp.mails.flatMap(({ recipients }) => recipients).toSorted()).toEqual(people.map((person) => person.email).toSorted())
   const told = daemon.lines.filter(({ msg }) => msg.includes('moved by another tool'))
   expect(told.map((line) => `${String(line['group'])}: ${String(line['committed'])}, row ${String(line['row'])}`).toSorted()).toEqual([
     `${email}: 0, row 3`,
