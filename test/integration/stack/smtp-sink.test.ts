@@ -23,7 +23,7 @@ test('a mail is recorded at its final dot with envelope, headers and bytes', asy
   expect(sink.mails[0]?.raw?.toString()).toContain('\r\n.two\r\n')
   expect(sink.mails[0]?.size).toBe(sink.mails[0]?.raw?.length)
   expect(heard).toEqual(['<1@example.com> unanswered'])
-  expect(sink.counters).toEqual({ connections: 1, mails: 1, accepted: 1 })
+  expect(sink.counters).toEqual({ connections: 1, mails: 1, accepted: 1, secured: 0, logins: 0 })
 })
 
 test.for(['connect', 'mail', 'rcpt', 'data'] as const)('it answers what it is told at the stage %s', async (stage) => {
