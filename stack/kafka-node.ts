@@ -17,8 +17,12 @@ export type KafkaNode = {
   /** Its client listener on 127.0.0.1, the same through every restart. */
   readonly port: number
   pid(): number | undefined
-  /** Starts it on the data and ports it had, and waits until it answers as a member of the cluster. */
-  start(): Promise<void>
+  /**
+   * Starts it on the data and ports it had, and waits until it answers as a member of the cluster.
+   *
+   * @param properties over those it had, from now on
+   */
+  start(properties?: Readonly<Record<string, string | number | boolean>>): Promise<void>
   /** Clean stop: leadership is handed over first (SIGTERM). */
   stop(): Promise<void>
   /** SIGKILL. */
@@ -50,8 +54,12 @@ export async function createKafkaNode(options: KafkaNodeOptions): Promise<KafkaN
   const { id, port, folder } = options
   const propertiesFile = join(folder, 'server.properties')
   const logFile = join(folder, 'broker.log')
-  const lines = Object.entries({ ...options.properties, 'log.dirs': join(folder, 'data') }).map(([name, value]) => `${name}=${value}`)
-  await writeFile(propertiesFile, `${lines.join('\n')}\n`)
+  let properties = { ...options.properties, 'log.dirs': join(folder, 'data') }
+  const writeProperties = async () => {
+    const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`)
+    await writeFile(propertiesFile, `${lines.join('\n')}\n`)
+  }
+  await writeProperties()
   await run(
     options.java,
     [...jvm(options), 'kafka.tools.StorageTool', 'format', '-t', options.clusterId, '-c', propertiesFile, ...options.users.flatMap(scram)],
@@ -68,7 +76,11 @@ export async function createKafkaNode(options: KafkaNodeOptions): Promise<KafkaN
     id,
     port,
     pid: () => (child?.running() ? child.pid : undefined),
-    start: async () => retryTakenPort(start),
+    start: async (changed) => {
+      properties = { ...properties, ...changed }
+      await writeProperties()
+      await retryTakenPort(start)
+    },
     stop: async () => child?.end('SIGTERM', 30_000),
     kill: async () => child?.end('SIGKILL'),
     signal: (signal) => child?.signal(signal),
