@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Intent } from '../../../src/delivery/intent.ts'
 import type { IntentStore, Reply, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import type { Sql } from '../../../src/std/sql.ts'
 import { claimOne, insertIntents, makeDue, request } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertWebhook } from './platform-rows.ts'
@@ -25,10 +26,13 @@ const delivered: Settlement = { is: 'final', state: 'delivered', reason: null }
 const dead: Settlement = { is: 'final', state: 'dead', reason: 'out-of-attempts' }
 const retry: Settlement = { is: 'later', as: 'retry', reason: 'status-500', afterMs: 60_000 }
 
-async function start(intent: Intent, endpoint = endpointId) {
+function frozenFor(endpoint: string) {
   const envelope = { endpointId: endpoint, url: 'https://example.com/hook', eventType: 'reward.delivered', webhookId: 'msg_1' }
-  const frozen = { envelope, body: Buffer.from(JSON.stringify(payload)) }
-  return store.start({ intent, state: 'claimed', leaseMs: 60_000, ledger }, frozen)
+  return { envelope, body: Buffer.from(JSON.stringify(payload)) }
+}
+
+function start(intent: Intent, endpoint = endpointId) {
+  return store.start({ intent, state: 'claimed', leaseMs: 60_000, ledger }, frozenFor(endpoint))
 }
 
 async function started(key = 'k'): Promise<Intent> {
@@ -38,6 +42,8 @@ async function started(key = 'k'): Promise<Intent> {
   return intent
 }
 
+/** Takes a moment, as the books of a reward do. */
+const books = async (tx: Sql) => void (await tx.query('SELECT pg_sleep(0.002)'))
 const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => store.settle(intent, settlement, { ledger, reply })
 const deliveries = () => database.sql.query<Record<string, unknown>>('SELECT * FROM webhook_deliveries')
 const endpoint = async () => (await database.sql.query<Record<string, unknown>>('SELECT * FROM webhooks WHERE id = $1', [endpointId]))[0]
@@ -111,6 +117,24 @@ describe('webhook_deliveries', () => {
     await Promise.all(intents.map((intent, index) => settle(intent, index % 4 === 0 ? dead : delivered, { status: 200 })))
     await platform
     expect(await endpoint()).toMatchObject({ total_sent: 50, total_failed: 10, max_retries: 25 })
+  })
+
+  it('never deadlocks on the row of an endpoint to which many deliveries end at once, each with books of its own', async () => {
+    await insertIntents(database.sql, ...Array.from({ length: 200 }, (_, index) => ({ key: `${index}` })))
+    const intents = await store.claim(request({ limit: 200 }))
+    const deliverAll = async (mine: readonly Intent[]) => {
+      for (const intent of mine) {
+        // The new delivery's foreign key locks the endpoint's row as well, for others who do the same.
+        const request = { intent, state: 'claimed', leaseMs: 60_000, ledger } as const
+        await store.startWith(request, async (tx) => {
+          await books(tx)
+          return frozenFor(endpointId)
+        })
+        await store.settle(intent, delivered, { ledger, reply: {}, work: books })
+      }
+    }
+    await Promise.all(Array.from({ length: 10 }, (_, worker) => deliverAll(intents.filter((_intent, index) => index % 10 === worker))))
+    expect(await endpoint()).toMatchObject({ total_sent: 200 })
   })
 
   it('does not let a delivery to no endpoint stop the others', async () => {
