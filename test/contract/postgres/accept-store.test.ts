@@ -147,6 +147,23 @@ test("groups do not see each other's outcomes and effects", async () => {
   expect(endings(await store.accept(chunk({ next: 1n, events: [shared] })))).toEqual({ 0: 'accepted' })
 })
 
+test('of the free workers one campaign gets no more than its share, but for what no other of the chunk takes', async () => {
+  const other = '00000000-0000-4000-8000-0000000000cc'
+  const ours = ['a', 'b', 'c', 'd'].map((key) => mail(key))
+  const slots = [{ channel: 'email', count: 4, leaseMs: 60_000, share: 3, held: new Map([[campaign, 1]]) }]
+  const handOver = { owner: 'me', slots }
+  const shared = await store.accept(chunk({ next: 1n, events: [event(0n, [...ours, { ...mail('other'), campaignId: other }])], handOver }))
+  const keys = (result: typeof shared) => (result.is === 'accepted' ? result.handedOver.map(({ key }) => key).toSorted() : [])
+  // Two and the other one are within their shares; the fourth place nobody else takes.
+  expect(keys(shared)).toEqual(['a', 'b', 'c', 'other'])
+  const narrow = { owner: 'me', slots: slots.map((slot) => Object.assign({}, slot, { count: 3 })) }
+  const more = ['e', 'f', 'g'].map((key) => mail(key))
+  const second = await store.accept(
+    chunk({ expected: 1n, next: 2n, events: [event(1n, [...more, { ...mail('another'), campaignId: other }])], handOver: narrow }),
+  )
+  expect(keys(second)).toEqual(['another', 'e', 'f'])
+})
+
 test('intents go to free workers at once, at most as many per channel as have a slot, and only what was really inserted', async () => {
   await store.accept(chunk({ next: 1n, events: [event(0n, [mail('spent')])] }))
   const events = [
