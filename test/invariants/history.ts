@@ -1,0 +1,275 @@
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/**
+ * A history: what one run did and what could be seen of it from outside, as JSON lines in `history.jsonl` of a folder, beside one
+ * `daemon-<n>.log` per process with all that it wrote. Whoever breaks things writes it; the checker believes nothing else. All
+ * times are epoch milliseconds of one machine's clock: servers, daemons and sinks share it.
+ */
+export type Entry =
+  | Run
+  | Setting
+  | Change
+  | Acked
+  | LogRecord
+  | Mail
+  | WebhookCall
+  | Commit
+  | Generation
+  | Positions
+  | Row
+  | ProcessEvent
+  | Fault
+  | Health
+  | Memory
+  | Recovered
+
+/** The entry of one kind. */
+export type EntryOf<Kind extends Entry['is']> = Extract<Entry, { is: Kind }>
+
+export type GroupName = 'email-workers' | 'position-workers' | 'reward-workers'
+
+/** The first line: what was run and what it promised to keep to. */
+export interface Run {
+  readonly is: 'run'
+  readonly at: number
+  /** The sentence that the scenario proves. */
+  readonly scenario: string
+  readonly seed: number | null
+  readonly commit: string | null
+  readonly topic: string
+  /** Group ids as Kafka knows them. */
+  readonly groups: Readonly<Record<GroupName, string>>
+  /** MAIL_AMBIGUOUS. */
+  readonly ambiguous: 'retry' | 'hold'
+  /** SHUTDOWN_GRACE_MS. */
+  readonly graceMs: number
+  /** POSITION_MAIL_MAX_WAIT_MS. */
+  readonly positionMailMaxWaitMs: number
+  /** Within which time after the end of a fault all lag has to be gone. */
+  readonly recoveryMs: number
+  /** No process may hold more resident memory. */
+  readonly memoryLimitMb: number
+  /** Texts that nothing a daemon writes and no dead-letter header may hold. */
+  readonly markers: readonly string[]
+  /** Whether everything was left to settle: without, only what holds at every moment is proved. */
+  readonly settles: boolean
+}
+
+/** What stands before the first change. */
+export interface Setting {
+  readonly is: 'setting'
+  readonly campaigns: readonly { readonly id: string; readonly accountId: string; readonly points: number }[]
+  readonly rewards: readonly {
+    readonly id: string
+    readonly campaignId: string
+    readonly method: 'email' | 'webhook' | 'manual'
+    /** Whether an active endpoint listens where the reward is to go. */
+    readonly hasEndpoint: boolean
+    /** Whether a code is made for each delivery. */
+    readonly hasCode: boolean
+  }[]
+}
+
+/** A transaction of the platform: `from` before its BEGIN, `at` after its COMMIT was acknowledged. In the order of their commits per campaign. */
+export interface Change {
+  readonly is: 'change'
+  readonly from: number
+  readonly at: number
+  readonly change:
+    | {
+        readonly is: 'join'
+        readonly userId: string
+        readonly campaignId: string
+        readonly email: string
+        readonly originalPosition: number
+        /** `created_at` of the row, epoch milliseconds. */
+        readonly createdAt: number
+        readonly consent: boolean
+        readonly verifiedAt: number | null
+      }
+    | { readonly is: 'verify'; readonly userId: string; readonly verifiedAt: number }
+    /** Blocked, removed or deleted: no mail, no place in the ranking. */
+    | { readonly is: 'leave'; readonly userId: string }
+    /** The referral counts for its referrer from here on. */
+    | { readonly is: 'confirm'; readonly referralId: string; readonly referrerId: string; readonly referredId: string }
+    | { readonly is: 'points'; readonly campaignId: string; readonly points: number }
+    | { readonly is: 'grant'; readonly userRewardId: string; readonly userId: string; readonly rewardId: string }
+    | { readonly is: 'revoke'; readonly userRewardId: string }
+}
+
+/** A produce that Kafka acknowledged. */
+export interface Acked {
+  readonly is: 'acked'
+  readonly at: number
+  readonly eventId: string | null
+  /** SHA-256 of the value, hex: finds records that have no id. */
+  readonly valueSha256: string
+}
+
+/** A record as it stands in the log at the end of the run, read by a consumer of the harness. */
+export interface LogRecord {
+  readonly is: 'record'
+  readonly partition: number
+  readonly offset: number
+  /** The broker's or producer's, epoch milliseconds. */
+  readonly timestamp: number
+  readonly headers: Readonly<Record<string, string>>
+  /** Base64; null for a tombstone. */
+  readonly value: string | null
+  /** From a dead-letter topic: its name. Absent: the topic of the run. */
+  readonly topic?: string
+}
+
+/** A mail that reached its final dot. */
+export interface Mail {
+  readonly is: 'mail'
+  readonly at: number
+  readonly messageId: string
+  readonly recipients: readonly string[]
+  readonly subject: string
+  /** Header X-Mail-Type, if the mail has one. */
+  readonly type: string | null
+  /** SHA-256 of the whole message, hex. */
+  readonly sha256: string
+  /** The code of the reply; null when none was sent. */
+  readonly reply: number | null
+  /** The position that a position mail shows. */
+  readonly position?: number
+}
+
+/** A request that a webhook receiver read to its end. */
+export interface WebhookCall {
+  readonly is: 'webhook'
+  readonly at: number
+  readonly id: string
+  readonly path: string
+  readonly bodySha256: string
+  readonly signatureOk: boolean
+  /** Null when no answer was given. */
+  readonly status: number | null
+}
+
+/** A commit as it stands in `__consumer_offsets`, in the order of the log. `generation` is that of the group's last metadata before it. */
+export interface Commit {
+  readonly is: 'commit'
+  /** Position in its partition of `__consumer_offsets`. */
+  readonly logOffset: number
+  /** The broker's time of the commit. */
+  readonly at: number
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly metadata: string
+  readonly generation: number
+}
+
+/** A group's metadata as it stands in `__consumer_offsets`: who has which partitions from here on. */
+export interface Generation {
+  readonly is: 'generation'
+  readonly logOffset: number
+  readonly at: number
+  readonly group: string
+  readonly generation: number
+  readonly members: readonly { readonly id: string; readonly partitions: readonly number[] }[]
+}
+
+/** Kafka's committed offsets, and read after them the rows of `worker.progress`, of one group. */
+export interface Positions {
+  readonly is: 'positions'
+  readonly at: number
+  readonly group: string
+  readonly committed: Readonly<Record<string, number>>
+  readonly rows: Readonly<Record<string, number>>
+  /** `clean-stop`: taken after every process had stopped by itself. */
+  readonly when: 'running' | 'clean-stop' | 'settled'
+}
+
+/** A row at the end of the run: every row of every table named here. Times are epoch milliseconds, bytea hex, bigint text. */
+export interface Row {
+  readonly is: 'row'
+  readonly table:
+    | 'outcomes'
+    | 'intents'
+    | 'progress'
+    | 'dead_letters'
+    | 'reward_codes'
+    | 'email_logs'
+    | 'webhook_deliveries'
+    | 'waitlist_users'
+    | 'user_rewards'
+  readonly row: Readonly<Record<string, unknown>>
+}
+
+/** What became of a daemon, or was done to it. */
+export interface ProcessEvent {
+  readonly is: 'process'
+  readonly at: number
+  /** The number in the name of its log. */
+  readonly daemon: number
+  readonly pid: number
+  readonly event: 'started' | 'ready' | 'signalled' | 'exited'
+  readonly signal?: string
+  readonly code?: number | string
+  /** Of a kill at a named moment: the moment. */
+  readonly moment?: string
+}
+
+/** Something was broken, or mended. */
+export interface Fault {
+  readonly is: 'fault'
+  readonly at: number
+  readonly name: string
+  readonly phase: 'begin' | 'end'
+  /** What stops working while it lasts. */
+  readonly hits: readonly ('kafka' | 'database' | 'relay' | 'webhook' | 'daemon')[]
+  /** The database went back to what it held at this time; what was done since is done again and marked `recovered`. */
+  readonly setBackTo?: number
+}
+
+/** What a daemon answers to probes. */
+export interface Health {
+  readonly is: 'health'
+  readonly at: number
+  readonly daemon: number
+  readonly ready: boolean | null
+  readonly live: boolean | null
+  readonly reasons: readonly string[]
+}
+
+export interface Memory {
+  readonly is: 'memory'
+  readonly at: number
+  readonly daemon: number
+  readonly residentMb: number
+}
+
+/** After the last fault all groups had accepted and done everything. */
+export interface Recovered {
+  readonly is: 'recovered'
+  readonly at: number
+  readonly afterMs: number
+}
+
+/** The file in a history's folder. */
+export const HISTORY_FILE = 'history.jsonl'
+
+/**
+ * Reads a history, in the order it was written.
+ *
+ * @throws with the number of the line that is no JSON; half a last line included, because a history must be whole
+ */
+export async function* readHistory(folder: string): AsyncGenerator<Entry> {
+  let number = 0
+  for await (const line of createInterface({ input: createReadStream(join(folder, HISTORY_FILE)) })) {
+    number += 1
+    try {
+      const entry: Entry = JSON.parse(line)
+      yield entry
+    } catch (cause) {
+      throw new Error(`Line ${number} of ${folder}/${HISTORY_FILE} is no JSON.`, { cause })
+    }
+  }
+}
