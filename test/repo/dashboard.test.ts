@@ -51,9 +51,11 @@ describe('the dashboard of Grafana', () => {
   it('shows what an operator looks for first', () => {
     const all = targets.map(({ expr }) => expr).join('\n')
     const wanted = ['group_lag_seconds', 'messages_total', 'in_flight', 'intents_pending', 'oldest_due', 'dead_letters', 'paused']
-    expect([...wanted, 'end_to_end', 'event_loop_delay', 'database_pool', 'dependency_up'].filter((part) => !all.includes(part))).toEqual(
-      [],
-    )
+    expect(
+      [...wanted, 'end_to_end', 'event_loop_delay', 'database_pool', 'dependency_up', 'breakers_open'].filter(
+        (part) => !all.includes(part),
+      ),
+    ).toEqual([])
   })
 
   it('asks for no variable that it does not define, and draws no two panels at one place', () => {
