@@ -26,6 +26,8 @@ export default defineConfig({
       project('contract', ['test/contract/**/*.test.ts'], { timeoutMs: 60_000, parallel: false, stack: true }),
       project('integration', ['test/integration/**/*.test.ts'], { timeoutMs: 120_000, parallel: false, stack: true }),
       project('e2e', ['test/e2e/**/*.test.ts'], { timeoutMs: 180_000, parallel: false, stack: true }),
+      // Servers and processes broken on purpose; not part of `npm test`: `npm run test:faults`.
+      project('faults', ['test/faults/**/*.test.ts'], { timeoutMs: 300_000, parallel: false, stack: true }),
       // Minutes each, so not part of `npm test`: `npm run test:long`.
       project('long', ['test/long/**/*.test.ts'], { timeoutMs: 1_800_000, parallel: false, stack: true }),
     ],
