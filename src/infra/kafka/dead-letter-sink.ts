@@ -67,9 +67,10 @@ function withoutAll(letter: DeadLetter): Message {
 
 /** kafkajs fails on a header without a value. */
 function sendable(letter: DeadLetter): IHeaders {
-  const headers: IHeaders = {}
-  for (const [name, value] of Object.entries(deadLetterHeaders(letter))) {
-    if (value !== undefined) headers[name] = Buffer.isBuffer(value) ? value : [...value]
-  }
-  return headers
+  // Not by assignment: a header may be called `__proto__`.
+  return Object.fromEntries(
+    Object.entries(deadLetterHeaders(letter)).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Buffer.isBuffer(value) ? value : [...value]]],
+    ),
+  )
 }

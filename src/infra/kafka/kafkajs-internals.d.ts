@@ -13,17 +13,16 @@ declare module 'kafkajs/src/protocol/decoder.js' {
   class Decoder {
     constructor(bytes: Buffer)
     offset: number
+    readInt8(): number
     readInt32(): number
+    readVarInt(): number
+    readVarLong(): { readonly value: bigint }
+    readVarIntString(): string | null
+    readVarIntBytes(): Buffer | null
     readBytes(length: number): Buffer
     canReadBytes(length: number): boolean
   }
   export = Decoder
-}
-
-declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
-  import type Decoder from 'kafkajs/src/protocol/decoder.js'
-  function decodeRecordBatch(decoder: Decoder): Promise<{ readonly records: readonly unknown[] }>
-  export = decodeRecordBatch
 }
 
 declare module 'kafkajs-snappy' {

@@ -35,10 +35,13 @@ function logRecord(message: KafkaMessage): LogRecord {
 }
 
 function logHeaders(headers: IHeaders): Record<string, HeaderValue | undefined> {
-  const result: Record<string, HeaderValue | undefined> = {}
-  for (const [name, value] of Object.entries(headers))
-    result[name] = Array.isArray(value) ? value.map(bytes) : value === undefined ? value : bytes(value)
-  return result
+  // Not by assignment: a header may be called `__proto__`.
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.map(bytes) : value === undefined ? value : bytes(value),
+    ]),
+  )
 }
 
 /**

@@ -1,12 +1,18 @@
 import { createRequire } from 'node:module'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
-import decodeRecordBatch from 'kafkajs/src/protocol/recordBatch/v0/decoder.js'
+import { guardRecords } from './record-guard.ts'
 
 const require = createRequire(import.meta.url)
+// Before the reader of batches is loaded, which comes with the next line.
+guardRecords()
 const path = require.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js')
 
 /** The function as kafkajs ships it; a test compares its text, so that a new version is looked at before it is guarded. */
 export const unguardedDecode: (decoder: Decoder) => Promise<unknown[]> = require(path)
+
+const decodeRecordBatch: (
+  decoder: Decoder,
+) => Promise<{ readonly records: readonly unknown[] }> = require('kafkajs/src/protocol/recordBatch/v0/decoder.js')
 
 /** Where the magic byte of a record set stands, and that of Kafka 0.11 and later. */
 const MAGIC_OFFSET = 16

@@ -24,6 +24,13 @@ test('a dead letter keeps key, partition, value and headers, with ours behind th
   expect(textOf(batch?.records[0], 'dlq-error-code')).toBe('not-json')
 })
 
+test('headers of names that mean something in JavaScript are kept as well', async () => {
+  await using s = await scene()
+  const headers = Object.fromEntries(['__proto__', 'constructor', 'toString'].map((name) => [name, Buffer.from(name)]))
+  const [batch] = await published(s, [letter(s, { record: { offset: 0n, timestamp: 1, key: null, value: null, headers } })])
+  expect(Object.entries(batch?.records[0]?.headers ?? {}).slice(0, 3)).toEqual(Object.entries(headers))
+})
+
 test('a letter without key and value, with an empty header, is put away too', async () => {
   await using s = await scene()
   const record = { offset: 0n, timestamp: 1, key: null, value: null, headers: { empty: Buffer.alloc(0) } }
