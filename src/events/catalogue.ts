@@ -81,8 +81,21 @@ const checkData = new Map(eventTypes.map((type) => [type, Compile(catalogue[type
 
 /** Null when `value` has the shape of an envelope, else the fields and rules that it breaks; never a value. */
 export function envelopeFault(value: unknown): string | null {
-  return checkEnvelope.Check(value) ? null : rules([...checkEnvelope.Errors(value)])
+  if (!checkEnvelope.Check(value)) return rules([...checkEnvelope.Errors(value)])
+  return isInstant(value.timestamp) ? null : '/timestamp breaks range'
 }
+
+/**
+ * RFC 3339 has times that no Date holds (leap seconds, a time zone's name behind the offset), and offsets that lead out of the years
+ * that PostgreSQL and RFC 3339 can write down.
+ */
+function isInstant(timestamp: string): boolean {
+  const at = Date.parse(timestamp)
+  return at >= EARLIEST && at <= LATEST
+}
+
+const EARLIEST = Date.parse('0001-01-01T00:00:00.000Z')
+const LATEST = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** The same for the `data` of an event of `type`. */
 export function dataFault(type: EventType, data: unknown): string | null {

@@ -1,7 +1,7 @@
 import { catalogue, dataFault, envelopeFault, isEventType } from './catalogue.ts'
 import { nestsDeeperThan } from './depth.ts'
 import type { AnyEvent } from './event.ts'
-import { header, headerText, typeInHeaders } from './header.ts'
+import { header, headerTexts, typesInHeaders } from './header.ts'
 
 export interface EncodedEvent {
   readonly value: Buffer | null
@@ -56,12 +56,11 @@ function check(parsed: unknown, headers: EncodedEvent['headers']): Decoded {
   // Proved up to its data; that is proved below, by the type.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const event = parsed as AnyEvent
-  const named = typeInHeaders(headers)
-  if (named !== null && named !== event.type) return fault('type-mismatch', 'the header and the body name different types')
+  if (typesInHeaders(headers).some((named) => named !== event.type))
+    return fault('type-mismatch', 'the header and the body name different types')
   if (!isEventType(event.type)) return { is: 'unknown-type' }
 
-  const version = headerText(headers, header.version)
-  if (version !== null && version !== String(catalogue[event.type].version)) {
+  if (headerTexts(headers, header.version).some((version) => version !== String(catalogue[event.type].version))) {
     return fault('unsupported-version', `this process knows ${event.type} up to version ${catalogue[event.type].version}`)
   }
   const data = dataFault(event.type, event.data)
@@ -75,7 +74,11 @@ function check(parsed: unknown, headers: EncodedEvent['headers']): Decoded {
 /** Uuids in lower case, as PostgreSQL writes them: keys are compared as text. */
 function canonical(event: AnyEvent): AnyEvent {
   const data = Object.fromEntries(
-    Object.entries(event.data).map(([name, value]) => [name, name.endsWith('_id') ? String(value).toLowerCase() : value]),
+    Object.entries(event.data).map(([name, value]: [string, unknown]) => [
+      name,
+      // Fields that the catalogue does not know may be called so too, and hold anything.
+      name.endsWith('_id') && typeof value === 'string' ? value.toLowerCase() : value,
+    ]),
   )
   // The spread keeps the pairing of type and data that check() has proved.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion

@@ -19,8 +19,8 @@ export function createTypeFilter(patterns: readonly TypePattern[]): TypeFilter {
     const before = known.get(type)
     if (before !== undefined) return before
     const answer = exact.has(type) || families.some((family) => type.startsWith(family))
-    // Bounded: the types on a topic are few, unless somebody sends nonsense.
-    if (known.size < 1_000) known.set(type, answer)
+    // Bounded in number and length: the types on a topic are few and short, unless somebody sends nonsense.
+    if (known.size < 1_000 && type.length <= 100) known.set(type, answer)
     return answer
   }
 

@@ -11,6 +11,8 @@ const milestone = sampleEvent('campaign.milestone_reached')
 
 const bytes = (value: Buffer | string | null, headers: Record<string, string> = {}): Decoded => decode(recordOf(0, value, headers), limits)
 const body = (value: unknown, headers: Record<string, string> = {}): Decoded => bytes(JSON.stringify(value), headers)
+const twice = (name: string, ...texts: string[]) =>
+  decode({ value: Buffer.from(JSON.stringify(good)), headers: { [name]: texts.map((text) => Buffer.from(text)) } }, limits)
 
 describe('decoding', () => {
   it.each(eventTypes)('reads a whole %s', (type) => {
@@ -41,7 +43,22 @@ describe('decoding', () => {
     expect(body({ ...good, type: 'constructor' }, { 'event-type': 'constructor' })).toEqual({ is: 'unknown-type' })
   })
 
+  it('keeps fields that it does not know as they are, whatever they are called and hold', () => {
+    const data = { ...good.data, other_id: { toString: 1 }, order_id: null, session_id: 'Abc' }
+    expect(body({ ...good, data })).toEqual({ is: 'event', event: { ...good, data: { ...data, session_id: 'abc' } } })
+  })
+
+  it('believes a header that is given twice when both are true, and one without a value says nothing', () => {
+    for (const name of ['event-type', 'ce_type']) expect(twice(name, good.type, good.type)).toMatchObject({ is: 'event' })
+    expect(twice('event-version', '1', '1')).toMatchObject({ is: 'event' })
+    expect(body(good, { 'event-type': '', 'event-version': '' })).toMatchObject({ is: 'event' })
+    expect(body(good, { 'event-type': '', ce_type: 'user.verified' })).toMatchObject({ reason: 'type-mismatch' })
+  })
+
   it.each<[string, () => Decoded, string]>([
+    ['a second type in the headers', () => twice('event-type', good.type, 'user.verified'), 'type-mismatch'],
+    ['a second version', () => twice('event-version', '1', '2'), 'unsupported-version'],
+    ['a newer version, said twice', () => twice('event-version', '2', '2'), 'unsupported-version'],
     ['no value', () => bytes(null), 'not-json'],
     ['an empty value', () => bytes(''), 'not-json'],
     ['a value that is too large', () => bytes('x'.repeat(2_001)), 'too-large'],
@@ -56,6 +73,10 @@ describe('decoding', () => {
     ['a timestamp that is none', () => body({ ...good, timestamp: 'yesterday' }), 'not-an-envelope'],
     ['data that is a list', () => body({ ...good, data: [] }), 'not-an-envelope'],
     ['no data', () => body({ ...good, data: null }), 'not-an-envelope'],
+    ['a leap second, which no Date holds', () => body({ ...good, timestamp: '2016-12-31T23:59:60Z' }), 'not-an-envelope'],
+    ['a time zone with a name', () => body({ ...good, timestamp: '2030-01-01T00:00:00Z[Europe/Paris]' }), 'not-an-envelope'],
+    ['a time before the year 1', () => body({ ...good, timestamp: '0001-01-01T00:00:00+00:01' }), 'not-an-envelope'],
+    ['a time after the year 9999', () => body({ ...good, timestamp: '9999-12-31T23:59:59-00:01' }), 'not-an-envelope'],
     ['another type in the header', () => body(good, { 'event-type': 'user.verified' }), 'type-mismatch'],
     ['another type in CloudEvents words', () => body(good, { ce_type: 'user.verified' }), 'type-mismatch'],
     ['a newer version', () => body(good, { 'event-version': '2' }), 'unsupported-version'],

@@ -1,8 +1,18 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { createTypeFilter } from '../../../src/worker/type-filter.ts'
 import { recordOf } from '../../support/log-records.ts'
 
 const filter = createTypeFilter(['user.*', 'reward.earned'])
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc()')
+  return process.memoryUsage().heapUsed
+}
+
+const skips = (...types: string[]) =>
+  filter.skips({ ...recordOf(0, '{}'), headers: { 'event-type': types.map((type) => Buffer.from(type)) } })
 
 describe('a type filter', () => {
   it.each([
@@ -31,8 +41,17 @@ describe('a type filter', () => {
     expect(filter.skips(recordOf(0, 'not even JSON', headers))).toBe(skipped)
   })
 
-  it('parses what names its type twice', () => {
-    const twice = [Buffer.from('referral.created'), Buffer.from('user.verified')]
-    expect(filter.skips({ ...recordOf(0, '{}'), headers: { 'event-type': twice } })).toBeNull()
+  it('remembers no type that is longer than a type can be', () => {
+    const fresh = createTypeFilter(['user.*'])
+    const before = heapUsed()
+    for (let n = 0; n < 500; n++) fresh.skips(recordOf(n, null, { 'event-type': `${n}${'x'.repeat(100_000)}` }))
+    expect(heapUsed() - before).toBeLessThan(20_000_000)
+    expect(fresh.handles('user.verified')).toBe(true)
+  })
+
+  it('parses what names two types, and no type', () => {
+    expect(skips('referral.created', 'user.verified')).toBeNull()
+    expect(skips('')).toBeNull()
+    expect(skips('referral.created', 'referral.created')).toBe('referral.created')
   })
 })
