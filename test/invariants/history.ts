@@ -24,6 +24,8 @@ export type Entry =
   | Health
   | Memory
   | Recovered
+  | Refused
+  | End
 
 /** The entry of one kind. */
 export type EntryOf<Kind extends Entry['is']> = Extract<Entry, { is: Kind }>
@@ -55,6 +57,10 @@ export interface Run {
   readonly markers: readonly string[]
   /** Whether everything was left to settle: without, only what holds at every moment is proved. */
   readonly settles: boolean
+  /** EVENT_MAX_BYTES; absent: 262,144. */
+  readonly maxEventBytes?: number
+  /** MAIL_MAX_EVENT_AGE_SECONDS in milliseconds; absent: 7 days. */
+  readonly mailMaxEventAgeMs?: number
 }
 
 /** What stands before the first change. */
@@ -84,7 +90,7 @@ export interface Change {
         readonly campaignId: string
         readonly email: string
         readonly originalPosition: number
-        /** `created_at` of the row, epoch milliseconds. */
+        /** `created_at` of the row, epoch milliseconds; fractions where the row has microseconds. */
         readonly createdAt: number
         readonly consent: boolean
         readonly verifiedAt: number | null
@@ -115,7 +121,8 @@ export interface LogRecord {
   readonly offset: number
   /** The broker's or producer's, epoch milliseconds. */
   readonly timestamp: number
-  readonly headers: Readonly<Record<string, string>>
+  /** As UTF-8; an array when the record gives the header more than once. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
   /** Base64; null for a tombstone. */
   readonly value: string | null
   /** From a dead-letter topic: its name. Absent: the topic of the run. */
@@ -164,6 +171,8 @@ export interface Commit {
   readonly offset: number
   readonly metadata: string
   readonly generation: number
+  /** Who made it, where an observer of the daemon knows: the broker's log does not say. */
+  readonly member?: string
 }
 
 /** A group's metadata as it stands in `__consumer_offsets`: who has which partitions from here on. */
@@ -183,11 +192,27 @@ export interface Positions {
   readonly group: string
   readonly committed: Readonly<Record<string, number>>
   readonly rows: Readonly<Record<string, number>>
+  /** The high watermarks of the topic, read last. Absent: the log ends behind its last record. */
+  readonly ends?: Readonly<Record<string, number>>
   /** `clean-stop`: taken after every process had stopped by itself. */
   readonly when: 'running' | 'clean-stop' | 'settled'
 }
 
-/** A row at the end of the run: every row of every table named here. Times are epoch milliseconds, bytea hex, bigint text. */
+/**
+ * A row at the end of the run: every row of every table named here. Times are epoch milliseconds, bytea hex, bigint text, arrays and
+ * jsonb as JSON. Columns that the checker reads; others may be left out:
+ *
+ * - `outcomes`: group_name, event_id, type, topic, partition, offset, outcome, effects, at, recovered
+ * - `intents`: group_name, kind, channel, key, coalesce, class, event_id, campaign_id, user_id, state, reason, claims, attempt,
+ *   ambiguous, envelope, created_at, finished_at
+ * - `progress`: group_name, topic, partition, next_offset
+ * - `dead_letters`: group_name, topic, partition, offset, event_id, reason, at
+ * - `reward_codes`: campaign_id, code, user_reward_id
+ * - `email_logs`: user_id, recipient_email, type, status, error_message
+ * - `webhook_deliveries`: payload, status, attempt_number, error_message
+ * - `waitlist_users`: id, campaign_id, position, ranked_score
+ * - `user_rewards`: id, status, reward_data, delivery_attempts, delivered_at, delivery_error
+ */
 export interface Row {
   readonly is: 'row'
   readonly table:
@@ -251,6 +276,23 @@ export interface Recovered {
   readonly is: 'recovered'
   readonly at: number
   readonly afterMs: number
+}
+
+/** A recipient or a message that the relay refused before its final dot; without this, nothing may have ended as refused. */
+export interface Refused {
+  readonly is: 'refused'
+  readonly at: number
+  readonly recipient: string
+  /** 4xx or 5xx. */
+  readonly reply: number
+}
+
+/** The last line. A history that has it is whole when it holds as many entries. */
+export interface End {
+  readonly is: 'end'
+  readonly at: number
+  /** Lines before this one. */
+  readonly entries: number
 }
 
 /** The file in a history's folder. */
