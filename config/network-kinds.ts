@@ -82,24 +82,6 @@ export const unsubscribeUrl: Kind<string> = {
   },
 }
 
-/** Networks in CIDR notation, separated by commas. */
-export const networks: Kind<readonly string[]> = {
-  expects: 'networks in CIDR notation separated by commas, such as 127.0.0.0/8,10.1.2.0/24',
-  parse: (text) => {
-    const items = splitList(text)
-    const wrong = items.map(wrongWithNetwork).find((wrong) => wrong !== null)
-    return wrong ? { wrong } : { value: items }
-  },
-}
-
-function wrongWithNetwork(item: string): string | null {
-  const [address = '', prefix, ...rest] = item.split('/')
-  const family = isIP(address)
-  if (family === 0 || rest.length > 0) return 'holds a part that is no IP network'
-  if (prefix === undefined) return `has an address without a prefix length (one address alone is written ${family === 4 ? '/32' : '/128'})`
-  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128) ? null : 'has a prefix length that cannot be'
-}
-
 /** One mailbox. */
 export interface Mailbox {
   readonly address: string

@@ -80,6 +80,13 @@ describe('loadConfig', () => {
     expect(problems[0]).not.toContain('hush')
   })
 
+  it.each(['0.0.0.0/0', '::/0', '10.1.2.3/32', '10.128.0.0/9', 'fd00:1:2::/48', '2001:db8::1/128', '::1/128', 'FD00::/8'])(
+    'takes WEBHOOK_ALLOW_CIDR=%s',
+    (network) => {
+      expect(load({ WEBHOOK_ALLOW_CIDR: network }).webhook.allowCidr).toEqual([network])
+    },
+  )
+
   it('takes the empty string and blanks as not set', () => {
     expect(load({ KAFKA_TOPIC: '', LOG_LEVEL: '  ', KAFKA_GROUPS: '' }).kafka.topic).toBe('domain-events')
     expect(problemsOf({ ...least, KAFKA_BROKERS: ' ' })).toEqual([expect.stringContaining('KAFKA_BROKERS is not set')])
@@ -113,6 +120,14 @@ describe('loadConfig', () => {
     ['REFERRAL_LINK_TEMPLATE', 'ftp://example.com/{referral_code}'],
     ['WEBHOOK_ALLOW_CIDR', '10.0.0.0/33'],
     ['WEBHOOK_ALLOW_CIDR', 'example.com/8'],
+    ['WEBHOOK_ALLOW_CIDR', '10.1.2.3/8'],
+    ['WEBHOOK_ALLOW_CIDR', '10.0.0.1/0'],
+    ['WEBHOOK_ALLOW_CIDR', 'fd00::1/64'],
+    ['WEBHOOK_ALLOW_CIDR', '::ffff:10.0.0.0/104'],
+    ['WEBHOOK_ALLOW_CIDR', '::ffff:a00:0/104'],
+    ['WEBHOOK_ALLOW_CIDR', 'fe80::%eth0/10'],
+    ['WEBHOOK_ALLOW_CIDR', '0x7f.0.0.0/8'],
+    ['WEBHOOK_ALLOW_CIDR', '127.1/8'],
     ['DEDUPE_DAYS', '0'],
     ['DEDUPE_DAYS', '1e3'],
     ['HTTP_PORT', '65536'],
