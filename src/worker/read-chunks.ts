@@ -1,4 +1,5 @@
 import type { IntentDraft } from '../delivery/intent.ts'
+import { isEventType } from '../events/catalogue.ts'
 import { decode } from '../events/decode.ts'
 import type { AnyEvent } from '../events/event.ts'
 import { contentHashOf } from '../events/identity.ts'
@@ -30,7 +31,7 @@ export interface ReadChunk {
   readonly next: bigint
   readonly events: readonly { readonly record: LogRecord; readonly accepted: AcceptedEvent }[]
   readonly faulty: readonly Faulty[]
-  /** Records of types that the group does not handle, by type. */
+  /** Records of types that the group does not handle, by type; those outside the catalogue as one. */
   readonly skipped: ReadonlyMap<string, number>
 }
 
@@ -73,12 +74,19 @@ export function* readChunks(reader: ChunkReader, reading: Reading): Generator<Re
       if (record === undefined) break
       const skippedType = reader.filter.skips(record) ?? read(reader, reading, record, events, faulty)
       if (skippedType === null) bytes += record.value?.length ?? 0
-      else skipped.set(skippedType, (skipped.get(skippedType) ?? 0) + 1)
+      else {
+        // A header may hold anything, an address too, and what is counted here is written to the log.
+        const type = isEventType(skippedType) ? skippedType : unknownType
+        skipped.set(type, (skipped.get(type) ?? 0) + 1)
+      }
     }
     const next = records[at]?.offset ?? end
     yield { next, events, faulty, skipped }
   } while (at < records.length && failures.reason === null)
 }
+
+/** What records of types outside the catalogue are counted as. */
+const unknownType = 'unknown'
 
 /** Puts the record where it belongs; returns its type when the group does not handle it after all. */
 function read(
@@ -89,7 +97,7 @@ function read(
   faulty: Faulty[],
 ): string | null {
   const decoded = decode(record, { maxBytes: reader.maxEventBytes })
-  if (decoded.is === 'unknown-type') return 'unknown'
+  if (decoded.is === 'unknown-type') return unknownType
   if (decoded.is === 'fault') {
     faulty.push({ record, eventId: null, type: null, contentHash: null, reason: decoded.reason, detail: decoded.detail })
     return null

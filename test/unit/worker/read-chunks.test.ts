@@ -42,6 +42,17 @@ describe('reading', () => {
     expect(Object.fromEntries(chunk?.skipped ?? [])).toEqual({ 'user.verified': 2, unknown: 1 })
   })
 
+  it('counts what a header calls by a name outside the catalogue under one word, whatever it holds', () => {
+    const strangers = ['ada@example.com', '__proto__', 'x'.repeat(10_000)].map((type) =>
+      recordOf(0, 'not even JSON', { 'event-type': type }),
+    )
+    const [chunk] = all(readerOf(), [...strangers, skipped(3)], 9n)
+    expect([...(chunk?.skipped ?? [])]).toEqual([
+      ['unknown', 3],
+      ['user.verified', 1],
+    ])
+  })
+
   it('says where the partition goes on although it held no record at all', () => {
     expect(all(readerOf(), [], 7n)).toMatchObject([{ next: 7n, events: [], faulty: [] }])
   })
