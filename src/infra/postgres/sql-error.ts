@@ -4,7 +4,7 @@ import { SqlError } from '../../std/sql.ts'
 
 /**
  * Classes of SQLSTATE whose primary message speaks of the server, the statement or the schema. In the others it may quote a
- * value (`invalid input syntax for type uuid: "..."`), as `detail` does and as a trigger's own RAISE may.
+ * value (`invalid input syntax for type uuid: "..."`), as `detail` does, and as a trigger's own RAISE may in any class.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const quotesNoValues = new Set(['08', '0A', '25', '26', '28', '3D', '40', '42', '53', '54', '55', '57', '58', 'XX'])
@@ -35,7 +35,8 @@ export function connectionCause(thrown: unknown): string {
 
 function sentence(error: DatabaseError): string {
   const state = error.code ?? 'unknown'
-  if (quotesNoValues.has(state.slice(0, 2))) return `The database refused: ${error.message} (SQLSTATE ${state}).`
+  if (quotesNoValues.has(state.slice(0, 2)) && error.routine !== 'exec_stmt_raise')
+    return `The database refused: ${error.message} (SQLSTATE ${state}).`
   const place = [
     error.constraint && `constraint ${error.constraint}`,
     error.column && `column ${error.column}`,

@@ -21,6 +21,12 @@ test("a refused value names its place and no value, and keeps nothing of the dri
   expect(error.cause).toBeUndefined()
 })
 
+test('what a trigger says is not repeated, whatever code it gives', () => {
+  const raised = refusal('42501', { routine: 'exec_stmt_raise', table: 'users' })
+  expect(sqlErrorOf(raised).message).toBe('The database refused a value (SQLSTATE 42501, table users).')
+  expect(sqlErrorOf(refusal('42501', {})).message).toContain('a@example.com')
+})
+
 test('a connection is lost unless the server answered with an error that leaves it usable', () => {
   expect(isConnectionLost(refusal('22P02', { severity: 'ERROR' }))).toBe(false)
   expect(isConnectionLost(refusal('57P01', { severity: 'FATAL' }))).toBe(true)
