@@ -46,8 +46,9 @@ export function createAddressGuard(settings: AddressGuardSettings): AddressGuard
 
   function allows(text: string): boolean {
     if (isIP(text) === 0) return false
-    // process() unwraps ::ffff:a.b.c.d, which the system connects to as a.b.c.d.
-    const address = ipaddr.process(text)
+    // ipaddr.js takes ::a.b.c.d, as look-ups write some addresses of IPv6, for a.b.c.d, where the system would not connect to;
+    // written in full it is read rightly. process() unwraps ::ffff:a.b.c.d, which the system does connect to as a.b.c.d.
+    const address = ipaddr.process(text.replace(/^::(?=\d+\.)/, '0:0:0:0:0:0:'))
     if (networks.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))) return true
     return address.range() === 'unicast' && (address.kind() === 'ipv4' || address.match(globalUnicast))
   }

@@ -35,6 +35,13 @@ describe('an address', () => {
     ['::ffff:7f00:1', 'mapped loopback in hexadecimal'],
     ['::ffff:10.0.0.1', 'mapped private'],
     ['::127.0.0.1', 'IPv4-compatible loopback'],
+    ['::8.8.8.8', 'IPv4-compatible, as look-ups write it: no address of the world'],
+    ['::8.8.8.8%eth0', 'the same with a zone'],
+    ['0:0:0:0:0:0:8.8.8.8', 'the same in full'],
+    ['::808:808', 'the same in hexadecimal'],
+    ['::ffff:0:8.8.8.8', 'IPv4-translated'],
+    ['64:ff9b::8.8.8.8', 'NAT64 of a public address'],
+    ['::ffff:127.0.0.1%lo', 'mapped loopback with a zone'],
     ['64:ff9b::7f00:1', 'NAT64'],
     ['64:ff9b:1::1', 'local NAT64'],
     ['2002:7f00:1::', '6to4'],
@@ -64,6 +71,22 @@ describe('an address', () => {
       true,
     ])
     expect(['128.0.0.1', '10.0.0.1', '::1', 'fd00:2::5'].map((address) => open.allows(address))).toEqual([true, false, false, false])
+    // Other ways to say 127.0.0.1 that do not lead there.
+    expect(['::127.0.0.1', '::7f00:1', '64:ff9b::7f00:1', '2002:7f00:1::'].map((address) => open.allows(address))).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ])
+    const all4 = createAddressGuard({ allowCidr: ['0.0.0.0/0'] })
+    expect(['169.254.169.254', '::1', 'fd00::1', '::127.0.0.1'].map((address) => all4.allows(address))).toEqual([true, false, false, false])
+    const all6 = createAddressGuard({ allowCidr: ['::/0'] })
+    expect(['::1', '::127.0.0.1', '127.0.0.1', '::ffff:127.0.0.1'].map((address) => all6.allows(address))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
   })
 
   it('list that is no list of networks is refused at once', () => {
