@@ -25,19 +25,31 @@ export interface Daemon extends AsyncDisposable {
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly level: string }
 
-/** Starts the daemon with nothing of this shell's own settings but `variables`. It is killed at the end of the test if it still runs. */
-export function startDaemon(variables: Readonly<Record<string, string>>, args: readonly string[] = []): Daemon {
+/**
+ * Starts the daemon with nothing of this shell's own settings but `variables`. It is killed at the end of the test if it still runs.
+ *
+ * @param onLine hears every line that it writes, as it is
+ */
+export function startDaemon(
+  variables: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+  onLine: (line: string) => void = () => undefined,
+): Daemon {
   const env = cleanEnvironment({ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables }, variableNames)
   const start = daemonCommand()
   const child = spawn(start.command, [...start.args, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: LogLine[] = []
   const other: string[] = []
   createInterface(child.stdout).on('line', (line) => {
+    onLine(line)
     const parsed = parse(line)
     if (parsed === null) other.push(line)
     else lines.push(parsed)
   })
-  createInterface(child.stderr).on('line', (line) => other.push(line))
+  createInterface(child.stderr).on('line', (line) => {
+    onLine(line)
+    other.push(line)
+  })
   const exited = exitOf(child)
   const url = () => {
     const found = lines.find((line) => line.msg === 'health and metrics')?.['url']

@@ -29,6 +29,8 @@ export interface Scene extends AsyncDisposable {
   readonly publisher: Publisher
   /** Sends records as they are: what no publisher of ours would. */
   sendRaw(messages: readonly { key: string; value: Buffer; headers: Record<string, string> }[]): Promise<void>
+  /** What a daemon of this scene is started with. */
+  readonly variables: Readonly<Record<string, string>>
   /** Starts a daemon on this scene; it ends with the scene. */
   daemon(variables?: Readonly<Record<string, string>>): Daemon
   /** Waits until every group has accepted all that is on the topic, every intent has ended and no position is dirty. */
@@ -69,25 +71,26 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
   ])
   const daemons: Daemon[] = []
 
-  function daemon(variables: Readonly<Record<string, string>> = {}): Daemon {
-    const started = startDaemon({
-      KAFKA_BROKERS: kafka.brokers.join(','),
-      KAFKA_TOPIC: topic,
-      KAFKA_GROUP_PREFIX: prefix,
-      KAFKA_SESSION_TIMEOUT_MS: '10000',
-      KAFKA_HEARTBEAT_INTERVAL_MS: '1000',
-      DATABASE_URL: database.url,
-      SMTP_URL: smtp.url,
-      MAIL_FROM: 'Waitlist <waitlist@example.com>',
-      MAIL_DEADLINE_MS: '3000',
-      AMBIGUOUS_RETRY_MS: '500',
-      WEBHOOK_DEADLINE_MS: '3000',
-      WEBHOOK_ALLOW_CIDR: '127.0.0.0/8',
-      LEADERBOARD_SWEEP_MS: '500',
-      LEADERBOARD_DEADLINE_MS: '10000',
-      REFERRAL_LINK_TEMPLATE: 'https://example.com/r/{referral_code}',
-      ...variables,
-    })
+  const variables = {
+    KAFKA_BROKERS: kafka.brokers.join(','),
+    KAFKA_TOPIC: topic,
+    KAFKA_GROUP_PREFIX: prefix,
+    KAFKA_SESSION_TIMEOUT_MS: '10000',
+    KAFKA_HEARTBEAT_INTERVAL_MS: '1000',
+    DATABASE_URL: database.url,
+    SMTP_URL: smtp.url,
+    MAIL_FROM: 'Waitlist <waitlist@example.com>',
+    MAIL_DEADLINE_MS: '3000',
+    AMBIGUOUS_RETRY_MS: '500',
+    WEBHOOK_DEADLINE_MS: '3000',
+    WEBHOOK_ALLOW_CIDR: '127.0.0.0/8',
+    LEADERBOARD_SWEEP_MS: '500',
+    LEADERBOARD_DEADLINE_MS: '10000',
+    REFERRAL_LINK_TEMPLATE: 'https://example.com/r/{referral_code}',
+  }
+
+  function daemon(more: Readonly<Record<string, string>> = {}): Daemon {
+    const started = startDaemon({ ...variables, ...more })
     daemons.push(started)
     return started
   }
@@ -103,6 +106,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     admin,
     publisher: createPublisher({ transport: producer, topic }),
     sendRaw: (messages) => producer.send(topic, messages),
+    variables,
     daemon,
     settled: (deadlineMs = 120_000) => eventually('everything is done', () => unsettled(admin, database.sql, topic), deadlineMs),
     async [Symbol.asyncDispose]() {

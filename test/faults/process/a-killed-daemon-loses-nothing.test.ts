@@ -1,0 +1,29 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+
+/**
+ * Fault: one of two daemons is killed with SIGKILL at arbitrary moments under traffic, five times, and another takes its place.
+ * Promise: nothing is lost; what was in flight may be done once more, and only that.
+ */
+test('a daemon that is killed again and again loses nothing', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 11 })
+  const staying = scene.daemon()
+  let falling = scene.daemon()
+  await Promise.all([staying.ready(), falling.ready()])
+
+  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  for (let round = 0; round < 5; round++) {
+    // How long it may live is what chance decides here.
+    await pause(500 + scene.random.below(3_000))
+    await scene.fault('a daemon is killed', ['daemon'], async () => {
+      falling.kill('SIGKILL')
+      await falling.exited
+      falling = scene.daemon()
+      await falling.ready()
+    })
+  }
+  await traffic.stop()
+  expect(traffic.told).toBeGreaterThan(200)
+  await scene.verdict()
+})

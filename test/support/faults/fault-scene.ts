@@ -1,0 +1,253 @@
+import { seededRandom } from '../../../cmd/demo/random.ts'
+import type { Random } from '../../../cmd/demo/random.ts'
+import type { Step } from '../../../cmd/demo/step.ts'
+import type { Story } from '../../../cmd/demo/story.ts'
+import { openDatabase } from '../../../src/infra/postgres/database.ts'
+import { deadLetterTopic } from '../../../src/worker/dead-letter.ts'
+import type { Fault, Run } from '../../invariants/history.ts'
+import { startDaemon } from '../daemon.ts'
+import { eventually } from '../eventually.ts'
+import { setScene } from '../scene.ts'
+import type { Scene } from '../scene.ts'
+import { recordDaemon } from './recorded-daemon.ts'
+import type { RecordedDaemon } from './recorded-daemon.ts'
+import { recordSinks } from './recorded-sinks.ts'
+import { createRecorder } from './recorder.ts'
+import type { Recorder } from './recorder.ts'
+import { markersOf, runEntry } from './run-entry.ts'
+import { samplePositions, startSamples } from './samples.ts'
+import { startServers } from './servers.ts'
+import type { ServerOptions, Servers } from './servers.ts'
+import { startTcpProxy } from './tcp-proxy.ts'
+import type { TcpProxy } from './tcp-proxy.ts'
+import { beginStories } from './traffic.ts'
+import type { Traffic, TrafficOptions } from './traffic.ts'
+import { uncommitted } from './uncommitted.ts'
+import { judge } from './verdict.ts'
+import { completeHistory } from './whole-history.ts'
+
+/**
+ * A scene on which things break, and whose whole history is written down: the demo's world is told while daemons work, faults strike, and
+ * at the end the checker speaks. What the platform does waits for servers that are away and is done once.
+ */
+export interface FaultScene extends AsyncDisposable {
+  readonly scene: Pick<Scene, 'topic' | 'group' | 'sql' | 'transaction' | 'smtp' | 'webhooks' | 'admin' | 'sendRaw' | 'databaseUrl'>
+  /** Between daemons and servers; `kafka` has one per broker of one's own, and none before the shared one. */
+  readonly proxies: {
+    readonly kafka: readonly TcpProxy[]
+    readonly postgres: TcpProxy
+    readonly smtp: TcpProxy
+    readonly webhooks: TcpProxy
+  }
+  /** The scene's own servers, where it asked for them. */
+  readonly servers: Pick<Servers, 'kafka' | 'postgres'>
+  readonly recorder: Recorder
+  /** Of the scene's seed: for whatever a scenario leaves to chance. */
+  readonly random: Random
+  /** Tells stories on the topic, with the platform's rows. */
+  traffic(options?: TrafficOptions): Traffic
+  /** Steps of one's own, in the campaigns of `settings`. */
+  play(steps: readonly Step[]): Promise<void>
+  readonly settings: readonly Story['setting'][]
+  /** Starts a daemon; its output, probes, memory and end are recorded. */
+  daemon(variables?: Readonly<Record<string, string>>): RecordedDaemon
+  /** Records that something is broken for as long as `work` takes. */
+  fault<Result>(name: string, hits: Fault['hits'], work: () => Promise<Result>): Promise<Result>
+  /** Everything that was broken works again: proxies, sinks, own servers. Daemons are the scenario's. */
+  heal(): Promise<void>
+  /** Waits until every group has accepted and committed all, every intent has ended and no position is dirty; tells how long after the last fault. */
+  drained(deadlineMs?: number): Promise<void>
+  /**
+   * Waits for `drained`, stops the daemons in order, completes the history and has it checked.
+   *
+   * @throws with the checker's sentences, and where the history is
+   */
+  verdict(options?: { readonly drains?: boolean }): Promise<void>
+}
+
+export interface FaultSceneOptions extends ServerOptions {
+  /** The sentence that is proved: the test's name. */
+  readonly scenario: string | undefined
+  readonly seed?: number
+  readonly partitions?: number
+  /** Stories told at once, with four campaigns each. */
+  readonly stories?: number
+  /** Variables of every daemon. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** See {@link Run}. */
+  readonly promises?: Partial<Pick<Run, 'recoveryMs' | 'memoryLimitMb' | 'markers'>>
+}
+
+export async function setFaultScene(options: FaultSceneOptions): Promise<FaultScene> {
+  const { seed = 1, promises = {} } = options
+  const stack = new AsyncDisposableStack()
+  const recorder = createRecorder()
+  let holds = false
+  stack.defer(() => {
+    if (!holds) process.stderr.write(`  history: ${recorder.folder}\n`)
+    recorder.close(holds ? 'remove' : 'keep')
+  })
+  const servers = stack.use(await startServers(options))
+  const scene = stack.use(
+    await setScene({
+      partitions: options.partitions ?? 4,
+      brokers: servers.brokers,
+      smtp: { auth: true, keepBodies: true, keepMails: 1 },
+      webhooks: { keepCalls: 1 },
+      ...(servers.ownDatabaseUrl === undefined ? {} : { databaseUrl: servers.ownDatabaseUrl }),
+    }),
+  )
+  const proxyTo = async (url: string) => stack.use(await startTcpProxy({ target: { port: Number(new URL(url).port) } }))
+  const [postgres, smtp, webhooks] = await Promise.all([scene.databaseUrl, scene.smtp.url, scene.webhooks.url].map(proxyTo))
+  if (postgres === undefined || smtp === undefined || webhooks === undefined) throw new Error('There are three proxies.')
+  const proxies = { kafka: servers.kafkaProxies, postgres, smtp, webhooks }
+  const variables = {
+    ...scene.variables,
+    KAFKA_BROKERS: servers.advertised.join(','),
+    DATABASE_URL: through(scene.databaseUrl, postgres),
+    SMTP_URL: through(scene.smtp.url, smtp),
+    // As short as the broker allows: what a kill leaves behind is over sooner.
+    KAFKA_SESSION_TIMEOUT_MS: '6000',
+    // Its lease is twice as long, and outlives whoever held it.
+    LEADERBOARD_DEADLINE_MS: '5000',
+    LOG_LEVEL: 'info',
+    ...options.settings,
+  }
+  const groups = {
+    'email-workers': scene.group('email-workers'),
+    'position-workers': scene.group('position-workers'),
+    'reward-workers': scene.group('reward-workers'),
+  }
+  const addresses = new Map<string, { url: string; secret: string }>()
+  const address = (path: string) => {
+    const { url, secret } = addresses.get(path) ?? scene.webhooks.endpoint(path)
+    const made = { url: through(url, webhooks), secret }
+    addresses.set(path, made)
+    return made
+  }
+
+  const database = openDatabase({
+    connection: { connectionString: scene.databaseUrl },
+    max: 4,
+    applicationName: 'platform',
+    statementTimeoutMs: 30_000,
+    connectTimeoutMs: 5_000,
+  })
+  stack.defer(() => database.end())
+  const closing = new AbortController()
+  const stories = await beginStories({
+    recorder,
+    database,
+    transport: { send: (_topic, messages) => scene.sendRaw(messages) },
+    topic: scene.topic,
+    seed,
+    count: options.stories ?? 2,
+    address,
+    signal: closing.signal,
+  })
+  const secrets = [...addresses.values()].map(({ secret }) => secret)
+  const markers = [...markersOf(stories.settings, secrets, [scene.databaseUrl, scene.smtp.url]), ...(promises.markers ?? [])]
+  const run = { scenario: options.scenario ?? '', seed, topic: scene.topic, groups }
+  recorder.record(runEntry({ ...run, ...promises, markers }, variables))
+  recorder.record(stories.setting)
+
+  const sinks = recordSinks(recorder, scene.smtp, scene.webhooks)
+  const daemons: RecordedDaemon[] = []
+  const sampled = {
+    recorder,
+    admin: scene.admin,
+    sql: scene.sql,
+    topic: scene.topic,
+    groups: Object.values(groups),
+    daemons,
+    also: () => sinks.flush(),
+  }
+  const samples = startSamples(sampled)
+  const telling: Traffic[] = []
+  let lastFaultEnd: number | null = null
+  let isDrained = false
+  stack.defer(async () => {
+    closing.abort()
+    await Promise.all(daemons.map((daemon) => daemon[Symbol.asyncDispose]()))
+    await Promise.allSettled([samples.stop(), ...telling.map(({ done }) => done)])
+  })
+
+  const tell = (line: string) => process.stderr.write(`  ${line}\n`)
+
+  async function drained(deadlineMs = 120_000): Promise<void> {
+    const until = Date.now() + deadlineMs
+    await scene.settled(deadlineMs)
+    await eventually('Kafka is told of all', () => uncommitted(sampled), Math.max(1_000, until - Date.now()))
+    const at = Date.now()
+    const afterMs = at - (lastFaultEnd ?? at)
+    recorder.record({ is: 'recovered', at, afterMs })
+    tell(`everything was done ${(afterMs / 1000).toFixed(1)} s after the last fault`)
+    await samplePositions(sampled, 'settled')
+    isDrained = true
+  }
+
+  async function stopDaemons(): Promise<void> {
+    const running = daemons.filter((daemon) => !daemon.isOver())
+    for (const daemon of running) daemon.kill('SIGTERM')
+    const codes = await Promise.all(running.map(({ exited }) => exited))
+    if (codes.every((code) => code === 0)) await samplePositions(sampled, 'clean-stop')
+  }
+
+  return {
+    scene,
+    proxies,
+    servers,
+    recorder,
+    random: seededRandom(seed + 1),
+    settings: stories.settings,
+    traffic(asked = {}) {
+      const traffic = stories.start(asked)
+      isDrained = false
+      telling.push(traffic)
+      return traffic
+    },
+    play: (steps) => stories.play(steps),
+    daemon(more = {}) {
+      const all = { ...variables, ...more }
+      const daemon = recordDaemon(recorder, daemons.length + 1, (onLine) => startDaemon(all, [], onLine))
+      daemons.push(daemon)
+      return daemon
+    },
+    async fault(name, hits, work) {
+      const mark = (phase: Fault['phase'], at: number) => recorder.record({ is: 'fault', at, name, phase, hits })
+      mark('begin', Date.now())
+      try {
+        return await work()
+      } finally {
+        lastFaultEnd = Date.now()
+        mark('end', lastFaultEnd)
+      }
+    },
+    async heal() {
+      scene.smtp.respondWith(undefined)
+      scene.webhooks.respondWith(undefined)
+      await Promise.all([servers.heal(), scene.smtp.resume(), scene.webhooks.resume()])
+      await Promise.all([...proxies.kafka, postgres, smtp, webhooks].map((proxy) => proxy.pass()))
+    },
+    drained,
+    async verdict({ drains = true } = {}) {
+      await Promise.all(telling.map((traffic) => traffic.stop()))
+      if (drains && !isDrained) await drained()
+      await stopDaemons()
+      await samples.stop()
+      await sinks.flush(true)
+      const deadLetterTopics = Object.values(groups).map((group) => deadLetterTopic(scene.topic, group))
+      await completeHistory({ ...sampled, brokers: servers.brokers, deadLetterTopics })
+      tell((await judge(recorder.folder)).trim())
+      holds = true
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+/** The same server behind the proxy's port. */
+function through(url: string, proxy: TcpProxy): string {
+  const proxied = new URL(url)
+  proxied.port = String(proxy.port)
+  return proxied.href
+}

@@ -1,0 +1,48 @@
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Daemon } from '../daemon.ts'
+import type { Recorder } from './recorder.ts'
+
+/** A daemon whose life and whole output are in the history. */
+export interface RecordedDaemon extends Daemon {
+  /** From 1, in the order of their starts; `daemon-<number>.log` holds all that it wrote. */
+  readonly number: number
+  isOver(): boolean
+}
+
+/** How a daemon is started: with whom to tell of each line that it writes. */
+export type StartDaemon = (onLine: (line: string) => void) => Daemon
+
+/** @param moment of a daemon that ends itself at a named moment: the moment */
+export function recordDaemon(recorder: Recorder, number: number, start: StartDaemon, moment?: string): RecordedDaemon {
+  const log = join(recorder.folder, `daemon-${number}.log`)
+  const daemon = start((line) => appendFileSync(log, `${line}\n`))
+  const { pid } = daemon
+  const tell = (
+    event: 'started' | 'ready' | 'signalled' | 'exited',
+    more: { signal?: string; code?: number | string; moment?: string } = {},
+  ) => recorder.record({ is: 'process', at: Date.now(), daemon: number, pid, event, ...more })
+  tell('started')
+  let isOver = false
+  const exited = daemon.exited.then((code) => {
+    isOver = true
+    tell('exited', { code, ...(moment === undefined ? {} : { moment }) })
+    return code
+  })
+  return {
+    ...daemon,
+    number,
+    exited,
+    isOver: () => isOver,
+    ready: async () => {
+      await daemon.ready()
+      tell('ready')
+    },
+    kill: (signal) => {
+      if (isOver) return
+      // Before the signal: what follows from it must not be written first.
+      tell('signalled', { signal })
+      daemon.kill(signal)
+    },
+  }
+}

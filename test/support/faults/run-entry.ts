@@ -1,0 +1,40 @@
+import { execFileSync } from 'node:child_process'
+import { variables as known } from '../../../config/variables.ts'
+import type { Story } from '../../../cmd/demo/story.ts'
+import type { Run } from '../../invariants/history.ts'
+
+/** The first line of a history: what the daemons were told by their variables they keep to. */
+export function runEntry(
+  run: Pick<Run, 'scenario' | 'seed' | 'topic' | 'groups' | 'markers'> & Partial<Pick<Run, 'recoveryMs' | 'memoryLimitMb' | 'settles'>>,
+  variables: Readonly<Record<string, string>>,
+): Run {
+  const valueOf = (name: 'SHUTDOWN_GRACE_MS' | 'POSITION_MAIL_MAX_WAIT_MS') => Number(variables[name] ?? known[name].default)
+  return {
+    is: 'run',
+    at: Date.now(),
+    commit: commitHere(),
+    ambiguous: variables['MAIL_AMBIGUOUS'] === 'hold' ? 'hold' : 'retry',
+    graceMs: valueOf('SHUTDOWN_GRACE_MS'),
+    positionMailMaxWaitMs: valueOf('POSITION_MAIL_MAX_WAIT_MS'),
+    recoveryMs: 60_000,
+    memoryLimitMb: 600,
+    settles: true,
+    ...run,
+  }
+}
+
+/** What the demo's world holds that may stand in no log, metric or header: addresses, tokens, secrets of endpoints and servers. */
+export function markersOf(settings: readonly Story['setting'][], secrets: readonly string[], urls: readonly string[]): string[] {
+  const slugs = settings.flatMap(({ campaigns }) => campaigns.map(({ slug }) => slug))
+  const passwords = urls.map((url) => decodeURIComponent(new URL(url).password)).filter(Boolean)
+  return ['guest@example.org', ...slugs.flatMap((slug) => [`@${slug}.`, `token-${slug}`]), ...secrets, ...passwords]
+}
+
+/** Null outside a clone. */
+function commitHere(): string | null {
+  try {
+    return execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,137 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { EndpointAddress } from '../../../cmd/demo/platform-setting.ts'
+import { createPlayer } from '../../../cmd/demo/player.ts'
+import type { Player } from '../../../cmd/demo/player.ts'
+import type { Step } from '../../../cmd/demo/step.ts'
+import { createStory } from '../../../cmd/demo/story.ts'
+import type { Story } from '../../../cmd/demo/story.ts'
+import type { EventTransport } from '../../../src/events/event-transport.ts'
+import { createPublisher } from '../../../src/events/publisher.ts'
+import type { Database } from '../../../src/infra/postgres/database.ts'
+import type { Setting } from '../../invariants/history.ts'
+import { createReceipts, recordedTransport, recordedWriter } from './recorded-platform.ts'
+import type { Recorder } from './recorder.ts'
+
+/** Stories that are being told. */
+export interface Traffic {
+  /** Events that were acknowledged so far. */
+  readonly told: number
+  /** Resolves when as many events as were asked for are acknowledged, or after `stop`. */
+  readonly done: Promise<void>
+  /** Ends after what is under way. */
+  stop(): Promise<void>
+}
+
+/** So many events a second, 20 when not given; and so many in all, or until `stop`. */
+export interface TrafficOptions {
+  readonly eventsPerSecond?: number
+  readonly events?: number
+}
+
+/** The world of the demo, several of its stories at once so that there are campaigns in most partitions. */
+export interface Stories {
+  readonly settings: readonly Story['setting'][]
+  /** The same for the checker. */
+  readonly setting: Setting
+  start(options: TrafficOptions): Traffic
+  /** Plays steps of one's own among them, recorded like all others. */
+  play(steps: readonly Step[]): Promise<void>
+}
+
+export interface StoriesOptions {
+  readonly recorder: Recorder
+  readonly database: Database
+  readonly transport: EventTransport
+  readonly topic: string
+  readonly seed: number
+  readonly count: number
+  readonly address: EndpointAddress
+  readonly signal: AbortSignal
+}
+
+const BEAT_MS = 250
+
+/** Writes what stands before the first event. */
+export async function beginStories(options: StoriesOptions): Promise<Stories> {
+  const { database, transport, topic, address } = options
+  await createReceipts(database.sql)
+  await database.sql.query('CREATE TABLE IF NOT EXISTS demo.accounts (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())')
+  const writer = recordedWriter(database, new Date(), options)
+  const publisher = createPublisher({ transport: recordedTransport(transport, true, options), topic })
+  const player = () => createPlayer({ writer, publisher, transport: recordedTransport(transport, false, options), topic })
+  const told: { readonly steps: ReturnType<Story['steps']>; readonly setting: Story['setting']; readonly player: Player }[] = []
+  for (let index = 0; index < options.count; index++) {
+    const story = createStory(options.seed * 1_000 + index)
+    await writer.begin(story.setting, address)
+    told.push({ steps: story.steps(), setting: story.setting, player: player() })
+  }
+  const settings = told.map(({ setting }) => setting)
+
+  async function tell(
+    { eventsPerSecond = 20, events = Infinity }: TrafficOptions,
+    counts: { told: number },
+    stop: AbortSignal,
+  ): Promise<void> {
+    const perBeat = Math.max(1, Math.round((eventsPerSecond * BEAT_MS) / 1_000))
+    for (let beat = 0; counts.told < events && !stop.aborted; beat++) {
+      const story = told[beat % told.length]
+      if (story === undefined) return
+      const before = story.player.acknowledged
+      const rest = pause(BEAT_MS, undefined, { signal: stop }).catch(() => undefined)
+      await story.player.play(some(story.steps, Math.min(perBeat, events - counts.told)))
+      counts.told += story.player.acknowledged - before
+      await rest
+    }
+  }
+
+  return {
+    settings,
+    setting: settingOf(settings),
+    start: (traffic) => {
+      const stopping = new AbortController()
+      const counts = { told: 0 }
+      const done = tell(traffic, counts, AbortSignal.any([stopping.signal, options.signal]))
+      // Whoever awaits it hears of it; a test that failed beside it has nobody left who does.
+      done.catch(() => undefined)
+      return {
+        get told() {
+          return counts.told
+        },
+        done,
+        stop: () => {
+          stopping.abort()
+          return done
+        },
+      }
+    },
+    play: (steps) => player().play(steps),
+  }
+}
+
+/** The next steps of a story that never ends, with so many events or one more. */
+function some(steps: Generator<Step, void>, events: number): Step[] {
+  const taken: Step[] = []
+  for (let count = 0; count < events;) {
+    const next = steps.next()
+    if (next.done === true) return taken
+    taken.push(next.value)
+    count += next.value.publications.length
+  }
+  return taken
+}
+
+function settingOf(stories: readonly Story['setting'][]): Setting {
+  return {
+    is: 'setting',
+    campaigns: stories.flatMap(({ campaigns }) => campaigns.map(({ id, accountId, points }) => ({ id, accountId, points: points ?? 1 }))),
+    rewards: stories.flatMap(({ rewards, endpoints }) =>
+      rewards.map(({ id, campaignId, method, path, codeTemplate }) => ({
+        id,
+        campaignId,
+        method,
+        hasEndpoint: endpoints.some((endpoint) => endpoint.path === path && !endpoint.decoy),
+        hasCode: codeTemplate !== null,
+      })),
+    ),
+  }
+}

@@ -1,0 +1,20 @@
+import type { LogAdmin } from '../../../src/worker/log-admin.ts'
+
+interface Committing {
+  readonly admin: Pick<LogAdmin, 'ranges' | 'committed'>
+  readonly topic: string
+  readonly groups: readonly string[]
+}
+
+/** Where Kafka has not been told yet how far a group is, or true. */
+export async function uncommitted({ admin, topic, groups }: Committing): Promise<true | string> {
+  const ranges = await admin.ranges(topic)
+  for (const group of groups) {
+    const committed = await admin.committed(group, topic)
+    for (const [partition, { low, high }] of ranges) {
+      const told = committed.get(partition) ?? low
+      if (told !== high) return `${group}/${partition}: ${told} of ${high}`
+    }
+  }
+  return true
+}
