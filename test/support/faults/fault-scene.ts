@@ -84,7 +84,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
   const recorder = createRecorder()
   let holds = false
   stack.defer(() => {
-    if (!holds) process.stderr.write(`  history: ${recorder.folder}\n`)
+    if (!holds) tell(`history: ${recorder.folder}`)
     recorder.close(holds ? 'remove' : 'keep')
   })
   const servers = stack.use(await startServers(options))
@@ -172,8 +172,6 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     await Promise.allSettled([samples.stop(), ...telling.map(({ done }) => done)])
   })
 
-  const tell = (line: string) => process.stderr.write(`  ${line}\n`)
-
   async function drained(deadlineMs = 120_000): Promise<void> {
     const until = Date.now() + deadlineMs
     await scene.settled(deadlineMs)
@@ -243,6 +241,11 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+}
+
+/** For who runs it, past the reporters. */
+function tell(line: string): void {
+  process.stderr.write(`  ${line}\n`)
 }
 
 /** The same server behind the proxy's port. */

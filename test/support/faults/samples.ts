@@ -65,7 +65,7 @@ export async function samplePositions({ recorder, admin, sql, topic, groups }: S
 async function sampleDaemons({ recorder, daemons }: Sampled): Promise<void> {
   await Promise.all(
     daemons
-      .filter(({ isOver }) => !isOver())
+      .filter((daemon) => !daemon.isOver())
       .map(async (daemon) => {
         const [live, ready, residentMb] = await Promise.all([probe(daemon, '/livez'), probe(daemon, '/readyz'), residentMbOf(daemon.pid)])
         const at = Date.now()
