@@ -29,7 +29,8 @@ describe('readOffsetsLog', () => {
     const entries: (Commit | Generation)[] = []
     await readOffsetsLog(brokers, topic, [group], (entry) => entries.push(entry))
 
-    const commits = entries.filter((entry) => entry.is === 'commit')
+    // -1 is kafkajs's own: the offsets lay beyond the end of the log, where it reads.
+    const commits = entries.filter((entry) => entry.is === 'commit' && entry.offset !== -1)
     expect(commits).toMatchObject([
       { group, topic, partition: 2, offset: 5, metadata: 'a note', generation: 1 },
       { group, topic, partition: 2, offset: 3_000_000_000, metadata: '', generation: 1 },

@@ -11,7 +11,7 @@ import { setScene } from '../scene.ts'
 import type { Scene } from '../scene.ts'
 import { recordDaemon } from './recorded-daemon.ts'
 import type { RecordedDaemon } from './recorded-daemon.ts'
-import { recordSinks } from './recorded-sinks.ts'
+import { recordRefusals, recordSinks } from './recorded-sinks.ts'
 import { createRecorder } from './recorder.ts'
 import type { Recorder } from './recorder.ts'
 import { markersOf, runEntry } from './run-entry.ts'
@@ -192,7 +192,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
   }
 
   return {
-    scene,
+    scene: { ...scene, smtp: recordRefusals(recorder, scene.smtp) },
     proxies,
     servers,
     recorder,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import PostalMime from 'postal-mime'
-import type { SmtpMail, SmtpSink } from '../../../stack/smtp-sink.ts'
+import type { SmtpMail, SmtpRespond, SmtpSink } from '../../../stack/smtp-sink.ts'
 import type { WebhookCall, WebhookSink } from '../../../stack/webhook-sink.ts'
 import type { Mail } from '../../invariants/history.ts'
 import type { Recorder } from './recorder.ts'
@@ -33,6 +33,20 @@ export function recordSinks(recorder: Recorder, smtp: SmtpSink, webhooks: Webhoo
       }
     },
   }
+}
+
+/** Records what the relay says to recipients that it does not take. What it says to the final dot is in the mail. */
+export function recordRefusals(recorder: Recorder, smtp: SmtpSink): SmtpSink {
+  const recorded =
+    (respond: SmtpRespond): SmtpRespond =>
+    async (stage, about) => {
+      const reply = await respond(stage, about)
+      const { address: recipient } = about
+      if (stage === 'rcpt' && recipient !== undefined && reply?.code !== undefined && reply.code >= 400)
+        recorder.record({ is: 'refused', at: Date.now(), recipient, reply: reply.code })
+      return reply
+    }
+  return { ...smtp, respondWith: (respond) => smtp.respondWith(respond && recorded(respond)) }
 }
 
 async function entryOf(mail: SmtpMail): Promise<Mail> {

@@ -9,6 +9,8 @@ export interface Recorder {
   /** Holds the history and the output of the daemons. */
   readonly folder: string
   record(entry: Entry): void
+  /** Writes the last line, by which a history is known to be whole. */
+  end(): void
   /** No more is written; the folder stays, or goes. Idempotent. */
   close(what: 'keep' | 'remove'): void
 }
@@ -18,10 +20,17 @@ export function createRecorder(): Recorder {
   const folder = mkdtempSync(join(tmpdir(), 'kafka-worker-history-'))
   const file = openSync(join(folder, HISTORY_FILE), 'a')
   let isOpen = true
+  let entries = 0
+  // At once and in order: a few microseconds each, a few hundred a second.
+  const record = (entry: Entry) => {
+    if (!isOpen) return
+    writeSync(file, `${JSON.stringify(entry)}\n`)
+    entries += 1
+  }
   return {
     folder,
-    // At once and in order: a few microseconds each, a few hundred a second.
-    record: (entry) => void (isOpen && writeSync(file, `${JSON.stringify(entry)}\n`)),
+    record,
+    end: () => record({ is: 'end', at: Date.now(), entries }),
     close: (what) => {
       if (!isOpen) return
       isOpen = false

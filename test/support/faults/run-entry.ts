@@ -3,12 +3,14 @@ import { variables as known } from '../../../config/variables.ts'
 import type { Story } from '../../../cmd/demo/story.ts'
 import type { Run } from '../../invariants/history.ts'
 
+type Known = 'SHUTDOWN_GRACE_MS' | 'POSITION_MAIL_MAX_WAIT_MS' | 'EVENT_MAX_BYTES' | 'MAIL_MAX_EVENT_AGE_SECONDS'
+
 /** The first line of a history: what the daemons were told by their variables they keep to. */
 export function runEntry(
   run: Pick<Run, 'scenario' | 'seed' | 'topic' | 'groups' | 'markers'> & Partial<Pick<Run, 'recoveryMs' | 'memoryLimitMb' | 'settles'>>,
   variables: Readonly<Record<string, string>>,
 ): Run {
-  const valueOf = (name: 'SHUTDOWN_GRACE_MS' | 'POSITION_MAIL_MAX_WAIT_MS') => Number(variables[name] ?? known[name].default)
+  const valueOf = (name: Known) => Number(variables[name] ?? known[name].default)
   return {
     is: 'run',
     at: Date.now(),
@@ -16,7 +18,10 @@ export function runEntry(
     ambiguous: variables['MAIL_AMBIGUOUS'] === 'hold' ? 'hold' : 'retry',
     graceMs: valueOf('SHUTDOWN_GRACE_MS'),
     positionMailMaxWaitMs: valueOf('POSITION_MAIL_MAX_WAIT_MS'),
-    recoveryMs: 60_000,
+    maxEventBytes: valueOf('EVENT_MAX_BYTES'),
+    mailMaxEventAgeMs: valueOf('MAIL_MAX_EVENT_AGE_SECONDS') * 1_000,
+    // Longer than the longest lease, that of a page of a broadcast: what was under way when its process or transaction ended waits for it.
+    recoveryMs: 120_000,
     memoryLimitMb: 600,
     settles: true,
     ...run,

@@ -51,12 +51,14 @@ export async function samplePositions({ recorder, admin, sql, topic, groups }: S
       'SELECT partition, next_offset FROM worker.progress WHERE group_name = $1 AND topic = $2',
       [group, topic],
     )
+    const ends = await admin.ranges(topic)
     recorder.record({
       is: 'positions',
       at: Date.now(),
       group,
       committed: Object.fromEntries([...committed].map(([partition, offset]) => [partition, Number(offset)])),
       rows: Object.fromEntries(rows.map(({ partition, next_offset }) => [partition, Number(next_offset)])),
+      ends: Object.fromEntries([...ends].map(([partition, { high }]) => [partition, Number(high)])),
       when,
     })
   }

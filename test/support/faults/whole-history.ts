@@ -14,7 +14,7 @@ export interface Remaining {
   readonly groups: readonly string[]
 }
 
-/** Adds what can only be read when all is over: the records of the topics, every commit, the rows of the tables. */
+/** Adds what can only be read when all is over: the records of the topics, every commit, the rows of the tables; and the last line. */
 export async function completeHistory({ recorder, brokers, sql, topic, deadLetterTopics, groups }: Remaining): Promise<void> {
   for (const name of [topic, ...deadLetterTopics]) {
     await readTopic(brokers, name, (partition, { offset, timestamp, headers = {}, value }) => {
@@ -23,7 +23,7 @@ export async function completeHistory({ recorder, brokers, sql, topic, deadLette
         partition,
         offset: Number(offset),
         timestamp: Number(timestamp),
-        headers: Object.fromEntries(Object.entries(headers).map(([key, text]) => [key, String(text)])),
+        headers: Object.fromEntries(Object.entries(headers).map(([key, text]) => [key, Array.isArray(text) ? text.map(String) : String(text)])),
         value: value?.toString('base64') ?? null,
       }
       recorder.record(name === topic ? entry : { ...entry, topic: name })
@@ -31,4 +31,5 @@ export async function completeHistory({ recorder, brokers, sql, topic, deadLette
   }
   await readOffsetsLog(brokers, topic, groups, (entry) => recorder.record(entry))
   await readRows(sql, (row) => recorder.record(row))
+  recorder.end()
 }
