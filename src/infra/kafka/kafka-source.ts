@@ -73,7 +73,9 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     const error = refused ?? thrown
     if (!hasJoined || (refused === null && !isBrokerTrouble(thrown))) crashes += 1
     handlers.report({ is: 'crashed', error, rebuildInMs, crashes })
-    if (crashes < options.crashLimit && (hasJoined || !isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION'))) return true
+    // Looked for twice: a broker hears of a topic a moment after another one has acknowledged its creation.
+    const isMissing = !hasJoined && crashes > 1 && isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION')
+    if (crashes < options.crashLimit && !isMissing) return true
     fail(givenUp(error, options))
     return false
   }

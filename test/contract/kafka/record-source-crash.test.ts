@@ -2,7 +2,9 @@ import kafkajs from 'kafkajs'
 import { afterEach, expect, test, vi } from 'vitest'
 import { registerCodecs } from '../../../src/infra/kafka/codecs.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
+import type { SourceReport } from '../../../src/worker/record-source.ts'
 import { startKafka } from '../../../stack/kafka-broker.ts'
+import { freshTopicName } from '../../support/fresh.ts'
 import { scene } from './source-harness.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
@@ -63,10 +65,29 @@ test('a topic that does not exist is told to the operator', async () => {
   await expect(started).rejects.toThrow('topic "no-such-topic" does not exist')
 })
 
+test('a topic that a broker hears of only now is found at the second look', async () => {
+  await using s = await scene()
+  const topic = freshTopicName()
+  const created = Promise.withResolvers<void>()
+  const create = ({ is }: SourceReport) => {
+    if (is === 'crashed') s.admin.createTopic({ name: topic, partitions: 1 }).then(() => created.resolve(), created.reject)
+  }
+  const member = s.member({ report: create }, { topic })
+  await member.start()
+  await created.promise
+  expect(member.reported('crashed')).toHaveLength(1)
+})
+
 test('brokers that do not answer are given up before the first join, at the limit', async () => {
   await using s = await scene()
   const member = s.member({}, { settings: { brokers: ['127.0.0.1:1'], clientId: 'contract' }, crashLimit: 1 })
+  const printed = (['log', 'info', 'warn', 'error'] as const).map((method) => vi.spyOn(console, method))
   await expect(member.start()).rejects.toThrow('cannot go on')
+  // The client's own lines come as reports, none of them as an error, and nowhere else.
+  const levels = new Set(member.reported('client-log').map(({ level }) => level))
+  expect(levels).toContain('warn')
+  expect(levels).not.toContain('error')
+  expect(printed.flatMap(({ mock }) => mock.calls)).toEqual([])
 })
 
 test(

@@ -36,12 +36,20 @@ export interface Scene extends AsyncDisposable {
   members(): Promise<number>
 }
 
-/** A topic and a group of one's own; stops all members at its end. */
-export async function scene({ partitions = 1, settings = kafkaSettings() } = {}): Promise<Scene> {
+/** A topic and a group of one's own; stops all members at its end. `topic`: how the topic is made, beside its partitions. */
+export async function scene({
+  partitions = 1,
+  settings = kafkaSettings(),
+  ...options
+}: {
+  partitions?: number
+  settings?: KafkaSettings
+  topic?: Pick<Parameters<LogAdmin['createTopic']>[0], 'replicationFactor' | 'config'>
+} = {}): Promise<Scene> {
   const topic = freshTopicName()
   const group = freshGroupName()
   const admin = createKafkaAdmin(settings)
-  await admin.createTopic({ name: topic, partitions })
+  await admin.createTopic({ name: topic, partitions, ...options.topic })
   const { kafka, cut } = createKafkaClient(settings, { retries: 5 })
   const producer = kafka.producer({ idempotent: false })
   await producer.connect()
@@ -91,7 +99,10 @@ function createMember(
           batches.push(batch)
           return handlers.batch?.(batch) ?? Promise.resolve(batch.nextOffset)
         },
-        report: (report) => reports.push(report),
+        report: (report) => {
+          reports.push(report)
+          handlers.report?.(report)
+        },
       }),
     values: () => batches.flatMap((batch) => valuesOf(batch).map((value) => `${batch.partition}:${value}`)),
     reported: <Is extends SourceReport['is']>(is: Is) =>
