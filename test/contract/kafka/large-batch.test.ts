@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
-import { connect } from 'node:net'
 import kafkajs from 'kafkajs'
 import { expect, test, vi } from 'vitest'
+import { sendRaw } from './raw-request.ts'
 import { kafkaSettings, scene } from './source-harness.ts'
 
 const require = createRequire(import.meta.url)
@@ -11,7 +11,6 @@ const COUNT = 300_000
 
 /** One record batch to partition 0, straight to the only broker: kafkajs's own producer takes minutes to gather so many. */
 async function sendBatch(topic: string, values: readonly string[]): Promise<void> {
-  const encode: (request: object) => Promise<{ buffer: Buffer }> = require('kafkajs/src/protocol/request.js')
   const produce: {
     protocol(version: object): (request: object) => { request: object }
   } = require('kafkajs/src/protocol/requests/produce/index.js')
@@ -25,13 +24,8 @@ async function sendBatch(topic: string, values: readonly string[]): Promise<void
     producerEpoch: 0,
     topicData,
   })
-  const { buffer } = await encode({ correlationId: 1, clientId: 'test', request })
   const [broker = ''] = kafkaSettings().brokers
-  const url = new URL(`kafka://${broker}`)
-  const socket = connect(Number(url.port), url.hostname)
-  socket.end(buffer)
-  await new Promise((resolve, reject) => socket.once('data', resolve).once('error', reject))
-  socket.destroy()
+  await sendRaw(broker, request)
 }
 
 test('one compressed batch of 300,000 tiny records is read whole, in order, and kills nobody', { timeout: 120_000 }, async () => {

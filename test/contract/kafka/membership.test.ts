@@ -1,0 +1,119 @@
+import { expect, test, vi } from 'vitest'
+import { evict } from './raw-request.ts'
+import { kafkaSettings, scene, startsAt } from './source-harness.ts'
+import type { Member, Scene } from './source-harness.ts'
+
+const soon = { timeout: 20_000, interval: 25 }
+
+test('a commit that the broker refuses is not sent again in the next membership', async () => {
+  await using s = await scene()
+  // Heartbeats so far apart that the commit is the first to meet the refusal.
+  const member = s.member({ assigned: (assignment) => Promise.resolve(startsAt(assignment, 1n)) }, patient)
+  await member.start()
+  await s.produce(0, ['a', 'b'])
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:b']), soon)
+  const [assignment] = member.assignments
+  if (!assignment) throw new Error('no assignment')
+  await evictNewest(s, member)
+  expect(await member.source.commit(assignment, new Map([[0, 2n]]))).toBe(false)
+  expect(member.reported('assignment-ended').map(({ reason }) => reason)).toEqual(['the broker refused a commit of this membership'])
+  await vi.waitFor(() => expect(member.assignments).toHaveLength(2), soon)
+  await s.produce(0, ['c'])
+  await vi.waitFor(() => expect(member.values()).toContain('0:c'), soon)
+  expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map())
+  expect(member.reported('crashed')).toEqual([])
+})
+
+test('a member that was put out of its group joins again and is placed anew', async () => {
+  await using s = await scene()
+  const member = s.member()
+  await member.start()
+  await s.produce(0, ['a'])
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a']), soon)
+  await evictNewest(s, member)
+  await vi.waitFor(() => expect(member.assignments).toHaveLength(2), soon)
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a', '0:a']), soon)
+  expect(member.assignments[0]?.signal.aborted).toBe(true)
+  expect(await s.members()).toBe(1)
+})
+
+test('a batch that ends after its membership does not move the position of the next one', async () => {
+  await using s = await scene()
+  const held = Promise.withResolvers<void>()
+  const member = s.member({
+    batch: async (batch) => {
+      if (batch.assignment.epoch === 1) await held.promise
+      return batch.nextOffset
+    },
+  })
+  await member.start()
+  await s.produce(0, ['a'])
+  await vi.waitFor(() => expect(member.batches).toHaveLength(1), soon)
+  await evictNewest(s, member)
+  await vi.waitFor(() => expect(member.assignments[0]?.signal.aborted).toBe(true), soon)
+  held.resolve()
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a', '0:a']), soon)
+  expect(member.batches.map(({ assignment }) => assignment.epoch)).toEqual([1, 2])
+})
+
+test('a member that drains longer than its session keeps it, and may commit at the end', async () => {
+  await using s = await scene()
+  const held = Promise.withResolvers<void>()
+  const member = s.member({
+    batch: async (batch) => {
+      await held.promise
+      return batch.nextOffset
+    },
+  })
+  await member.start()
+  await s.produce(0, ['a'])
+  await vi.waitFor(() => expect(member.batches).toHaveLength(1), soon)
+  const [assignment] = member.assignments
+  let committed: boolean | undefined
+  const stopped = member.source.stop(async () => {
+    committed = assignment && (await member.source.commit(assignment, new Map([[0, 1n]])))
+  })
+  setTimeout(held.resolve, 8_000)
+  await stopped
+  expect(committed).toBe(true)
+  expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map([[0, 1n]]))
+})
+
+test('a member that owns nothing leaves the others of its process alone', async () => {
+  await using s = await scene()
+  const first = s.member()
+  await first.start()
+  const second = s.member()
+  await second.start()
+  const owners = () => [first, second].map(({ assignments }) => assignments.at(-1)?.partitions.length)
+  await vi.waitFor(() => expect(owners().toSorted((a = 0, b = 0) => a - b)).toEqual([0, 1]), soon)
+  for (const value of ['a', 'b', 'c']) {
+    await s.produce(0, [value])
+    await vi.waitFor(() => expect([...first.values(), ...second.values()].at(-1)).toBe(`0:${value}`), soon)
+  }
+  expect([first, second].flatMap((member) => member.reported('crashed'))).toEqual([])
+  expect([first, second].map(({ assignments }) => assignments.length)).toEqual([2, 1])
+})
+
+test('a report that throws harms nobody', async () => {
+  await using s = await scene()
+  const member = s.member({
+    report: () => {
+      throw new TypeError('a bug of an observer')
+    },
+  })
+  await member.start()
+  await s.produce(0, ['a'])
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a']), soon)
+  expect(member.assignments).toHaveLength(1)
+  expect(member.reported('crashed')).toEqual([])
+})
+
+const patient = { sessionTimeoutMs: 20_000, heartbeatIntervalMs: 6_000 }
+
+async function evictNewest(s: Scene, member: Member): Promise<void> {
+  const [broker = ''] = kafkaSettings().brokers
+  const memberId = member.reported('joined').at(-1)?.memberId
+  if (memberId === undefined) throw new Error('the member has not joined')
+  await evict(broker, s.group, memberId)
+}

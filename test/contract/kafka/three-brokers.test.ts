@@ -1,0 +1,110 @@
+import { setTimeout as after } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
+import { startKafkaCluster, type KafkaCluster } from '../../support/kafka-cluster.ts'
+import { progressRows } from './progress-rows.ts'
+import { scene, valuesOf } from './source-harness.ts'
+import type { Member, Scene } from './source-harness.ts'
+
+const soon = { timeout: 30_000, interval: 25 }
+const single = { replicationFactor: 1 }
+
+let cluster: KafkaCluster
+
+beforeAll(async () => {
+  cluster = await startKafkaCluster()
+})
+afterAll(async () => cluster[Symbol.asyncDispose]())
+
+test('a join that a moved leader causes ends the old assignment before it begins, not when it is over', async () => {
+  await using s = await sceneOf(4)
+  for (const partition of [0, 1, 2, 3]) await cluster.move(s.topic, partition, 1)
+  const held = Promise.withResolvers<void>()
+  // However it ends, the batch does too.
+  using _ = { [Symbol.dispose]: () => held.resolve() }
+  const busy = s.member({
+    batch: async (batch) => {
+      await held.promise
+      return batch.nextOffset
+    },
+  })
+  const moved = s.member()
+  // First come, leader of the group: only the leader's join makes the others join.
+  await moved.start()
+  await busy.start()
+  await vi.waitFor(() => expect([busy, moved].map((member) => newest(member).partitions.length)).toEqual([2, 2]), soon)
+  const [first = 0, second = 0] = newest(moved).partitions
+  const [theirs = 0] = newest(busy).partitions
+  const before = newest(moved)
+  await s.produce(first, ['a'])
+  await s.produce(theirs, ['b'])
+  await vi.waitFor(() => expect([moved, busy].map(({ batches }) => batches.at(-1)?.partition)).toEqual([first, theirs]), soon)
+
+  // The member learns of it by a fetch, and joins from there; the group waits for the other one's batch.
+  await cluster.move(s.topic, first, 2)
+  await vi.waitFor(async () => expect((await s.admin.groupState(s.group)).state).toBe('PreparingRebalance'), soon)
+  expect(before.signal.aborted).toBe(true)
+  expect(await moved.source.commit(before, new Map([[first, 1n]]))).toBe(false)
+
+  // What comes meanwhile is the next assignment's.
+  await s.produce(second, ['c'])
+  held.resolve()
+  await vi.waitFor(() => expect([...moved.values(), ...busy.values()]).toContain(`${second}:c`), soon)
+  expect(moved.assignments).toHaveLength(before.epoch + 1)
+  expect(moved.batches.filter(({ assignment }) => assignment === before).flatMap(valuesOf)).toEqual(['a'])
+  expect([moved, busy].flatMap((member) => member.reported('crashed'))).toEqual([])
+})
+
+test('leaders are reassigned under load: every record is accepted once and in order, and no client crashes', async () => {
+  const partitions = 6
+  await using s = await sceneOf(partitions)
+  const progress = progressRows()
+  const members = [0, 1].map(() => s.member(progress.handlers(() => after(Math.random() * 20))))
+  await Promise.all(members.map(async (member) => member.start()))
+  let sent = 0
+  for (const broker of [1, 2, 3, 1]) {
+    const sending = produceTen(s, partitions, sent)
+    for (let partition = 0; partition < partitions; partition += 1) await cluster.move(s.topic, partition, ((broker + partition) % 3) + 1)
+    await sending
+    sent += 10
+  }
+  await vi.waitFor(() => expect(progress.accepted).toHaveLength(partitions * sent), soon)
+  expect(progress.faults).toEqual([])
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const own = progress.accepted.filter((value) => value.startsWith(`${partition}:`))
+    expect(own).toEqual(Array.from({ length: sent }, (_, value) => `${partition}:${value}`))
+  }
+  expect(members.flatMap((member) => member.reported('crashed'))).toEqual([])
+})
+
+test('a send that not all replicas have is no send', { timeout: 120_000 }, async () => {
+  await using s = await scene({ settings: cluster.settings, topic: { replicationFactor: 3, config: { 'min.insync.replicas': '3' } } })
+  const producer = createEventProducer(cluster.settings)
+  await producer.connect()
+  const send = () => producer.send(s.topic, [{ key: 'k', value: Buffer.from('v'), headers: {} }])
+  await send()
+  const leader = (await cluster.leaders(s.topic)).get(0)
+  const follower = cluster.kafka.brokers.find(({ id }) => id !== leader)
+  try {
+    await follower?.stop()
+    await expect(send()).rejects.toThrow(/replicas/)
+  } finally {
+    await follower?.start()
+    await producer.disconnect()
+  }
+})
+
+function sceneOf(partitions: number): Promise<Scene> {
+  return scene({ partitions, settings: cluster.settings, topic: single })
+}
+
+async function produceTen(s: Scene, partitions: number, from: number): Promise<void> {
+  for (let value = from; value < from + 10; value += 1)
+    await Promise.all(Array.from({ length: partitions }, (_, partition) => s.produce(partition, [String(value)])))
+}
+
+function newest({ assignments }: Member) {
+  const assignment = assignments.at(-1)
+  if (!assignment) throw new Error('no assignment yet')
+  return assignment
+}
