@@ -1,12 +1,10 @@
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
-import { messageOf } from '../std/failure.ts'
-import { SqlError } from '../std/sql.ts'
 import type { AcceptResult, AcceptStore, Chunk, EventEnding, HandOver } from './accept-store.ts'
 import type { DeadLetter, DeadLetterSink } from './dead-letter.ts'
 import type { Observe } from './fact.ts'
 import type { Faulty, ReadChunk } from './read-chunks.ts'
-import { describeFault, whoseFault } from './whose-fault.ts'
+import { causeOf, describeFault, whoseFault } from './whose-fault.ts'
 
 export interface Acceptor {
   readonly group: string
@@ -197,8 +195,7 @@ async function persist<Result>(
       // Nobody waits any more; told now, it would be a wait that nobody ends.
       if (place.signal.aborted) return { is: 'ended' }
       const retryInMs = backoff(attempt, { baseMs: 100, maxMs: 5_000 })
-      const cause = error instanceof SqlError ? `database: ${describeFault(error)}` : messageOf(error)
-      acceptor.observe({ is: 'waiting', group: acceptor.group, partition: place.partition, cause, retryInMs, attempt })
+      acceptor.observe({ is: 'waiting', group: acceptor.group, partition: place.partition, cause: causeOf(error), retryInMs, attempt })
       await acceptor.clock.sleep(retryInMs, place.signal)
     }
   }

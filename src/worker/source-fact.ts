@@ -1,6 +1,6 @@
-import { messageOf } from '../std/failure.ts'
 import type { Fact } from './fact.ts'
 import type { SourceReport } from './record-source.ts'
+import { describeFault } from './whose-fault.ts'
 
 /** What a source tells, as a fact of its group. */
 export function factOf(report: SourceReport, group: string, topic: string): Fact {
@@ -22,7 +22,7 @@ export function factOf(report: SourceReport, group: string, topic: string): Fact
     case 'commit-failed':
       return { is: 'commit-failed', group, cause: report.error.message }
     case 'handler-escaped':
-      return { is: 'handler-escaped', group, partition: report.partition, cause: messageOf(report.error) }
+      return { is: 'handler-escaped', group, partition: report.partition, cause: describeFault(report.error) }
     case 'client-log':
       return { is: 'client-log', group, level: report.level, message: report.message, detail: report.detail }
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '../std/failure.ts'
 import { SqlError } from '../std/sql.ts'
 
 /** What was being done: reading a record, asking the consumer, writing a chunk, or reading the rows for an intent. */
@@ -49,6 +50,17 @@ function names({ fault }: FaultRule, error: unknown): boolean {
 export function describeFault(error: unknown): string {
   return words(error, 3)
 }
+
+/**
+ * Why something is tried again, for log and readiness: what a library for the network says of itself, but no text of the language's
+ * own errors, which quote the value that they stumbled over.
+ */
+export function causeOf(error: unknown): string {
+  if (error instanceof SqlError) return `database: ${describeFault(error)}`
+  return quotesValues.some((type) => error instanceof type) ? describeFault(error) : messageOf(error)
+}
+
+const quotesValues = [TypeError, SyntaxError, RangeError, ReferenceError, URIError] as const
 
 /** What makes two faults of consumer code the same: the class and the top place, as {@link describeFault} begins. */
 export function fingerprintOf(error: unknown): string {

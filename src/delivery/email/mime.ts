@@ -23,7 +23,8 @@ export interface MailParts {
 export interface MimeComposer {
   /**
    * The message as it goes over the wire, in CRLF lines of at most 998 bytes, before dot-stuffing. Nothing in a part can add
-   * a header, a recipient or a line: control characters in names, subject and header values become blanks.
+   * a header, a recipient or a line: control characters in names, subject and header values become blanks, and what no
+   * client would show of an endless name or subject is cut.
    *
    * @throws Error for a header name or address that no mail can carry: the caller's mistake.
    */

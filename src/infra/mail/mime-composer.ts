@@ -8,7 +8,7 @@ export const mimeComposer: MimeComposer = {
       from: mailbox(parts.from),
       to: mailbox(parts.to),
       ...(parts.replyTo === undefined ? {} : { replyTo: mailbox({ address: parts.replyTo }) }),
-      subject: oneLine(parts.subject),
+      subject: cut(oneLine(parts.subject), maxSubjectLength),
       messageId: parts.messageId,
       date: parts.date,
       headers: { 'Auto-Submitted': 'auto-generated', ...headersOf(parts) },
@@ -28,14 +28,20 @@ function mailbox({ address, name }: Mailbox): { address: string; name: string } 
   if (!/^[^\s@,;:<>"()[\]\\]+@[^\s@,;:<>"()[\]\\]+$/.test(address)) throw new Error('a mail can only be composed for a parsed address')
   return {
     address,
-    name: oneLine(name ?? '')
-      .slice(0, maxNameLength)
-      .toWellFormed(),
+    name: cut(oneLine(name ?? ''), maxNameLength),
   }
 }
 
 /** Longer ones are no names, and every mail client cuts them. */
 const maxNameLength = 200
+
+/** RFC 5322, 2.1.1: a line has 998 bytes at most, and one without a blank cannot be folded. */
+const maxSubjectLength = 800
+
+/** Half a character at the end becomes a replacement for it. */
+function cut(text: string, length: number): string {
+  return text.slice(0, length).toWellFormed()
+}
 
 /** RFC 5322, 2.3: CR and LF occur only together. */
 function crlfLines(text: string): string {

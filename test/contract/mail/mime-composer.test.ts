@@ -96,6 +96,15 @@ describe('mime composer', () => {
     expect(mail.subject).toBe('One  two three')
   })
 
+  it.each(['S'.repeat(20_000), 'é'.repeat(20_000), '🎉'.repeat(20_000), 'long '.repeat(5_000)])(
+    'a subject that no line can hold is cut, whatever it is made of',
+    async (subject) => {
+      const { raw, mail } = await composed({ subject })
+      expect(mail.subject).toBe(subject.slice(0, 800).trim())
+      expect(Math.max(...raw.split('\r\n').map((line) => line.length))).toBeLessThanOrEqual(998)
+    },
+  )
+
   it('text that names a file or an address of the web stays text', async () => {
     const { mail } = await composed({ text: 'file:///etc/hostname', html: '<img src="/etc/hostname">' })
     expect(mail.text?.trim()).toBe('file:///etc/hostname')

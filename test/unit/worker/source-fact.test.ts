@@ -28,8 +28,8 @@ it.each<[SourceReport, Fact]>([
     { is: 'commit-failed', group, cause: 'why' },
   ],
   [
-    { is: 'handler-escaped', error: new Error('why'), partition: 3 },
-    { is: 'handler-escaped', group, partition: 3, cause: 'why' },
+    { is: 'handler-escaped', error: Object.assign(new TypeError('person@example.com'), { stack: '' }), partition: 3 },
+    { is: 'handler-escaped', group, partition: 3, cause: 'TypeError' },
   ],
   [
     { is: 'client-log', level: 'warn', message: 'words', detail: { retry: 1 } },

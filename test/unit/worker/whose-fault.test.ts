@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { SqlError } from '../../../src/std/sql.ts'
-import { describeFault, faultRules, fingerprintOf, whoseFault, type FaultRule, type Whose } from '../../../src/worker/whose-fault.ts'
+import {
+  causeOf,
+  describeFault,
+  faultRules,
+  fingerprintOf,
+  whoseFault,
+  type FaultRule,
+  type Whose,
+} from '../../../src/worker/whose-fault.ts'
 
 const sql = (state: string | undefined, constraint?: string) => new SqlError('person@example.com is wrong', { state, constraint })
 const lineOf = ({ step, fault }: FaultRule) => `${step}: ${fault}`
@@ -78,5 +86,15 @@ describe('the words about a fault', () => {
       'RangeError at src/consumers/email/email-consumer.ts:12 at src/worker/read-chunks.ts:5 at cmd/kafka-worker/run.ts:7',
     )
     expect(fingerprintOf(error)).toBe('RangeError at src/consumers/email/email-consumer.ts:12')
+  })
+
+  it('of what is waited for are those of libraries for the network, not those of the language, which quote values', () => {
+    expect(() => BigInt('person@example.com')).toThrow('person@example.com')
+    for (const fault of [new SyntaxError('person@example.com'), new TypeError('person@example.com')]) {
+      fault.stack = ''
+      expect(causeOf(fault)).toBe(fault.name)
+    }
+    expect(causeOf(new Error('connect ECONNREFUSED 127.0.0.1:9092'))).toBe('connect ECONNREFUSED 127.0.0.1:9092')
+    expect(causeOf(sql('40001'))).toBe('database: SQLSTATE 40001')
   })
 })

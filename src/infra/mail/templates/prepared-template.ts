@@ -4,7 +4,7 @@ import { readBuiltIn } from './built-in-template.ts'
 import { builtInExtras } from './built-in-view.ts'
 import { htmlFromText } from './html-from-text.ts'
 import { inlineStyles } from './inline-styles.ts'
-import { parsePart } from './template-part.ts'
+import { nameOnly, parsePart } from './template-part.ts'
 import type { TemplatePart } from './template-part.ts'
 import { textFromHtml } from './text-from-html.ts'
 
@@ -60,7 +60,7 @@ export function prepareCampaignTemplate(template: CampaignTemplate): PreparedTem
   const parse = (part: string, source: string): TemplatePart => {
     refuseHuge(id, part, source)
     try {
-      return parsePart(source, campaignVocabulary, (variable) => unknown.add(variable.slice(0, 60)))
+      return parsePart(source, campaignVocabulary, (variable) => unknown.add(nameOnly(variable)))
     } catch (error) {
       const fault = error instanceof Error ? error.message : 'unknown fault'
       throw new TemplateError(id, `The template's ${part} does not parse: ${fault}. Correct the template, then retry the mail.`)

@@ -63,11 +63,16 @@ function parse(source: string): readonly Token[] {
   }
 }
 
-/** mustache names the fault and quotes the tag, which is the author's text: kept, without control characters and cut short. */
+/** mustache names the fault and quotes the tag, which is whatever the author wrote: kept where it is a name. */
 function faultOf(error: unknown): string {
   const text = error instanceof Error ? error.message : 'cannot be read'
-  const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
-  return line.charAt(0).toLowerCase() + line.slice(1, 120)
+  const line = text.replace(/"([^]*)"/, (_, tag: string) => `"${nameOnly(tag)}"`)
+  return line.charAt(0).toLowerCase() + line.slice(1)
+}
+
+/** Fit for log and `email_logs`, where an address or whole sentences that stand in a tag have no place. */
+export function nameOnly(tag: string): string {
+  return /^(?:> )?[\w.-]{1,60}$/.test(tag) ? tag : '...'
 }
 
 function admit(

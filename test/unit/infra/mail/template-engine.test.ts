@@ -140,6 +140,12 @@ describe('unknown variables', () => {
     expect(reports).toEqual([{ template: 'template-1', variable: name }])
   })
 
+  test('are named only where they are names', () => {
+    const { engine, reports } = engineWithReports()
+    engine.render(template({ text: '{{ada@example.com}}{{ first name }}{{firstname}}' }), {}, {})
+    expect(reports.map(({ variable }) => variable)).toEqual(['...', 'firstname'])
+  })
+
   test('partials are left out and reported', () => {
     const { engine, reports } = engineWithReports()
     expect(engine.render(template({ text: '[{{> layout}}]' }), {}, {}).text).toBe('[]')
@@ -165,6 +171,15 @@ describe('a template that cannot be used', () => {
       expect(String(thrown)).not.toMatch(/secret|[\r\n]/i)
     }
   })
+
+  test.each(['{{#ada@example.com}}', '{{/ada@example.com}}', '{{#ada@example.com}}{{/first_name}}', `{{#${'long '.repeat(50)}}}`])(
+    'is told without what stands in its tags, when that is no name: %s',
+    (text) => {
+      const thrown = outcomeOf(() => engine.render(template({ text }), {}, {}))
+      expect(String(thrown)).toMatch(/section "\.\.\."/)
+      expect(String(thrown)).not.toMatch(/ada|long/)
+    },
+  )
 
   test('does not stop its own mended version, nor others', () => {
     expect(() => engine.render(template({ text: '{{#email}}' }), {}, {})).toThrow(TemplateError)
