@@ -65,8 +65,12 @@ export interface App {
   readonly lost: Promise<Error>
 }
 
-/** Put together from every room; with compose-channels.ts and compose-group.ts the only place that sees them all. */
-export function createApp(config: Config, log: Log, version: string): App {
+/**
+ * Put together from every room; with compose-channels.ts and compose-group.ts the only place that sees them all.
+ *
+ * @param alsoObserve hears every fact, after log and metrics.
+ */
+export function createApp(config: Config, log: Log, version: string, alsoObserve?: Observe): App {
   const clock = systemClock
   const stopping = new AbortController()
   const metrics = createMetrics({ version })
@@ -140,6 +144,7 @@ export function createApp(config: Config, log: Log, version: string): App {
   const health = createHealth({ facts: healthFacts, now: () => clock.now() })
   const status = createStatus({ groups, health, lag, admin, clock })
   observers.push((fact) => status.hear(fact))
+  if (alsoObserve !== undefined) observers.push(alsoObserve)
   let server: HealthServer | null = null
   let stopped: Promise<void> | null = null
 

@@ -6,6 +6,7 @@ import { asSentence } from './operator/as-sentence.ts'
 import { databaseSentence } from './operator/database-sentence.ts'
 import { OperatorError, messageOf } from './std/failure.ts'
 import { SqlError } from './std/sql.ts'
+import type { Observe } from './worker/fact.ts'
 
 /** Exit codes of the daemon (README.md). */
 export const exitCode = { clean: 0, refused: 1, forced: 2, kafkaLost: 3 } as const
@@ -29,6 +30,8 @@ export interface DaemonSettings {
   readonly output: Output
   /** Where a person is looking, what ends the process is said here too, as a plain line. */
   readonly complaints: Output
+  /** Hears every fact of the path, after log and metrics. */
+  readonly observe?: Observe | undefined
   /** Calls back at each signal that asks for this. */
   on(asked: Asked, listener: (signal: string) => void): void
 }
@@ -52,7 +55,7 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
 
   let app: App
   try {
-    app = createApp(config, log, settings.version)
+    app = createApp(config, log, settings.version, settings.observe)
   } catch (error) {
     refuse(settings, error)
     return exitCode.refused

@@ -9,10 +9,15 @@ import { openLogDestination } from '../../src/infra/telemetry/log-destination.ts
 import { createLog } from '../../src/infra/telemetry/log.ts'
 import { asSentence } from '../../src/operator/as-sentence.ts'
 import { OperatorError } from '../../src/std/failure.ts'
+import type { Observe } from '../../src/worker/fact.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 
-/** Reads the command line and the configuration, and runs the daemon; resolves to the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
+/**
+ * Reads the command line and the configuration, and runs the daemon; resolves to the exit code.
+ *
+ * @param observe hears every fact of the path; for a program that runs the daemon under its eyes.
+ */
+export async function main(args: readonly string[], observe?: Observe): Promise<number> {
   const command = new Command('kafka-worker')
     .description('Runs the consumer groups of the domain-events topic. Configured by environment variables: see --check-config.')
     .option('--check-config', 'print every variable with its effective value and where it came from, and what is wrong; then exit')
@@ -31,7 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
   if (options.checkConfig === true) report(options.json === true, problems, config?.warnings ?? [])
   else complain(problems)
   if (config === null) return 1
-  return options.checkConfig === true ? 0 : run(config)
+  return options.checkConfig === true ? 0 : run(config, observe)
 }
 
 /** The configuration, or all that is wrong with it. */
@@ -58,7 +63,7 @@ function complain(sentences: readonly string[]): void {
   if (sentences.length > 0) process.stderr.write(`${sentences.join('\n')}\n`)
 }
 
-function run(config: Config): Promise<number> {
+function run(config: Config, observe: Observe | undefined): Promise<number> {
   const { topic, brokers, poolSize, groupPrefix } = config.kafka
   const groups = listedConsumers
     .filter(({ name }) => config.kafka.groups.includes(name))
@@ -70,6 +75,7 @@ function run(config: Config): Promise<number> {
     startup: { topic, brokers, poolSize, mailRestricted: config.mail.allowedRecipients !== undefined, groups },
     output: process.stdout,
     complaints: process.stderr,
+    observe,
     on(asked, listener) {
       for (const signal of signals[asked]) process.on(signal, () => listener(signal))
     },

@@ -1,5 +1,6 @@
 import type { Clock } from '../std/clock.ts'
 import type { Observe } from '../worker/fact.ts'
+import type { Performed } from './hand-over-channel.ts'
 import type { Intent } from './intent.ts'
 import type { IntentStore, Ledger, Reply, Settlement } from './intent-store.ts'
 import type { AttemptEnd, EndedNote } from './kind.ts'
@@ -47,6 +48,11 @@ export class Attempt {
   started(): void {
     this.#number += 1
     this.#observe({ is: 'started', ...this.#labels(), attempt: this.#number })
+  }
+
+  /** The network has had its part. */
+  performed(outcome: Performed['is']): void {
+    this.#observe({ is: 'performed', ...this.#labels(), attempt: this.#number, outcome })
   }
 
   /** Somebody else has the intent now; nothing of ours may be written. */

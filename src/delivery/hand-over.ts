@@ -36,6 +36,7 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
     const started = await start(executor, kind, channel, intent, message, attempt)
     if (started === null) return attempt.executed
     const performed = await perform(channel, intent, started, message, slot, signal)
+    attempt.performed(performed.is)
     impression = performed.impression ?? { is: performed.is === 'done' ? 'worked' : 'none' }
     const schedule = kind.schedule?.(message) ?? channel.schedule
     const settlement = settlementOf(executor, performed, attempt.note, intent.attempt + 1, schedule)

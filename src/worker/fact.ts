@@ -76,6 +76,8 @@ export type Fact =
       readonly attempt: number
     }
   | { readonly is: 'resumed'; readonly group: string; readonly partition: number }
+  /** Kafka is about to be told; nothing was sent yet. */
+  | { readonly is: 'committing'; readonly group: string; readonly topic: string; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'committed'; readonly group: string; readonly topic: string; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'commit-failed'; readonly group: string; readonly cause: string }
   /** `detail`: what somebody must do about it; null for what passes by itself. */
@@ -105,6 +107,17 @@ export type Fact =
       readonly kind: string
       readonly intentId: string
       readonly attempt: number
+    }
+  /** The other side has answered, or will not any more; nothing of that is written yet. Only for what leaves the process. */
+  | {
+      readonly is: 'performed'
+      readonly group: string
+      readonly channel: string
+      readonly kind: string
+      readonly intentId: string
+      readonly attempt: number
+      /** How it went, before anybody has decided what follows from it. */
+      readonly outcome: 'done' | 'retry' | 'rejected' | 'dead' | 'ambiguous'
     }
   | {
       readonly is: 'settled'

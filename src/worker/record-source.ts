@@ -56,6 +56,7 @@ export type SourceReport =
   | { readonly is: 'joined'; readonly epoch: number; readonly partitions: readonly number[]; readonly memberId: string }
   | { readonly is: 'assignment-ended'; readonly epoch: number; readonly reason: string }
   | { readonly is: 'crashed'; readonly error: Error; readonly rebuildInMs: number; readonly crashes: number }
+  | { readonly is: 'committing'; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'committed'; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'commit-failed'; readonly error: Error }
   | { readonly is: 'handler-escaped'; readonly error: Error; readonly partition: number }

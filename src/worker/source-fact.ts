@@ -17,6 +17,8 @@ export function factOf(report: SourceReport, group: string, topic: string): Fact
         rebuildInMs: report.rebuildInMs,
         crashes: report.crashes,
       }
+    case 'committing':
+      return { is: 'committing', group, topic, offsets: report.offsets }
     case 'committed':
       return { is: 'committed', group, topic, offsets: report.offsets }
     case 'commit-failed':

@@ -4,6 +4,7 @@ import { variableNames } from '../../config/variables.ts'
 import { daemonCommand } from '../../stack/daemon-command.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { eventually } from './eventually.ts'
+import { momentNames, momentVariables, observedDaemonCommand, type Moments } from './faults/moments.ts'
 
 /** The daemon as its users run it: a process of its own, spoken to by signals and HTTP. */
 export interface Daemon extends AsyncDisposable {
@@ -25,29 +26,36 @@ export interface Daemon extends AsyncDisposable {
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly level: string }
 
+export interface DaemonOptions {
+  /** Hears every line that it writes, as it is. */
+  readonly onLine?: (line: string) => void
+  /** It runs under an observer that kills, freezes or stalls it there; see faults/observed-daemon.ts. */
+  readonly moments?: Moments
+}
+
 /**
  * Starts the daemon with nothing of this shell's own settings but `variables`. It is killed at the end of the test if it still runs.
- *
- * @param onLine hears every line that it writes, as it is
  */
 export function startDaemon(
   variables: Readonly<Record<string, string>>,
   args: readonly string[] = [],
-  onLine: (line: string) => void = () => undefined,
+  options: DaemonOptions = {},
 ): Daemon {
-  const env = cleanEnvironment({ HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables }, variableNames)
-  const start = daemonCommand()
+  const { onLine, moments = {} } = options
+  const settings = { HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables, ...momentVariables(moments) }
+  const env = cleanEnvironment(settings, [...variableNames, ...momentNames])
+  const start = Object.keys(moments).length === 0 ? daemonCommand() : observedDaemonCommand()
   const child = spawn(start.command, [...start.args, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: LogLine[] = []
   const other: string[] = []
   createInterface(child.stdout).on('line', (line) => {
-    onLine(line)
+    onLine?.(line)
     const parsed = parse(line)
     if (parsed === null) other.push(line)
     else lines.push(parsed)
   })
   createInterface(child.stderr).on('line', (line) => {
-    onLine(line)
+    onLine?.(line)
     other.push(line)
   })
   const exited = exitOf(child)

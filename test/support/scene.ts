@@ -9,6 +9,7 @@ import { deadLetterTopic } from '../../src/worker/dead-letter.ts'
 import type { LogAdmin } from '../../src/worker/log-admin.ts'
 import { migratedDatabase } from './migrated-database.ts'
 import { startDaemon, type Daemon } from './daemon.ts'
+import type { Moments } from './faults/moments.ts'
 import { eventually } from './eventually.ts'
 import { freshGroupName, freshTopicName } from './fresh.ts'
 
@@ -31,8 +32,8 @@ export interface Scene extends AsyncDisposable {
   sendRaw(messages: readonly { key: string; value: Buffer; headers: Record<string, string> }[]): Promise<void>
   /** What a daemon of this scene is started with. */
   readonly variables: Readonly<Record<string, string>>
-  /** Starts a daemon on this scene; it ends with the scene. */
-  daemon(variables?: Readonly<Record<string, string>>): Daemon
+  /** Starts a daemon on this scene, which something happens to at the given moments; it ends with the scene. */
+  daemon(variables?: Readonly<Record<string, string>>, moments?: Moments): Daemon
   /** Waits until every group has accepted all that is on the topic, every intent has ended and no position is dirty. */
   settled(deadlineMs?: number): Promise<void>
 }
@@ -89,8 +90,8 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     REFERRAL_LINK_TEMPLATE: 'https://example.com/r/{referral_code}',
   }
 
-  function daemon(more: Readonly<Record<string, string>> = {}): Daemon {
-    const started = startDaemon({ ...variables, ...more })
+  function daemon(more: Readonly<Record<string, string>> = {}, moments: Moments = {}): Daemon {
+    const started = startDaemon({ ...variables, ...more }, [], { moments })
     daemons.push(started)
     return started
   }

@@ -89,6 +89,7 @@ export class GroupMember {
     const current = this.#assignment
     if (!current || assignment !== current || current.ended || !this.#commitThrough) return false
     try {
+      this.#host.handlers.report({ is: 'committing', offsets })
       await this.#commitThrough(markedOffsets(current.topic, offsets))
       this.#host.handlers.report({ is: 'committed', offsets })
       return true
@@ -231,10 +232,9 @@ export class GroupMember {
   }
 
   #goOn(payload: EachBatchPayload, assignment: OwnedAssignment, next: bigint, nextOffset: bigint): void {
-    const { batch } = payload
-    if (next !== nextOffset) return this.#seek(assignment, batch.partition, next)
-    payload.resolveOffset(batch.lastOffset())
-    assignment.moveTo(batch.partition, next)
+    if (next !== nextOffset) return this.#seek(assignment, payload.batch.partition, next)
+    payload.resolveOffset(payload.batch.lastOffset())
+    assignment.moveTo(payload.batch.partition, next)
   }
 
   #beatFailed(assignment: OwnedAssignment, error: unknown, silentMs: number): void {

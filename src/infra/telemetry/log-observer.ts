@@ -107,6 +107,10 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
       }
       case 'breaker':
         return write(fact.state === 'open' ? 'warn' : 'info', fact, `breaker ${fact.state}`)
+      case 'committing':
+      case 'performed':
+        // What follows at once says more.
+        return
       case 'template-unknown-variable':
         return write('warn', fact, 'template names an unknown variable')
     }

@@ -166,6 +166,8 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
       case 'resumed':
       case 'client-log':
       case 'claimed':
+      case 'committing':
+      case 'performed':
         // Nothing to count: what matters of these shows in lag, readiness and deliveries.
         return
     }

@@ -9,8 +9,9 @@ import { startDaemon } from '../daemon.ts'
 import { eventually } from '../eventually.ts'
 import { setScene } from '../scene.ts'
 import type { Scene } from '../scene.ts'
+import type { Moments } from './moments.ts'
 import { recordDaemon } from './recorded-daemon.ts'
-import type { RecordedDaemon } from './recorded-daemon.ts'
+import type { RecordedDaemon, StartDaemon } from './recorded-daemon.ts'
 import { recordRefusals, recordSinks } from './recorded-sinks.ts'
 import { createRecorder } from './recorder.ts'
 import type { Recorder } from './recorder.ts'
@@ -49,8 +50,8 @@ export interface FaultScene extends AsyncDisposable {
   /** Steps of one's own, in the campaigns of `settings`. */
   play(steps: readonly Step[]): Promise<void>
   readonly settings: readonly Story['setting'][]
-  /** Starts a daemon; its output, probes, memory and end are recorded. */
-  daemon(variables?: Readonly<Record<string, string>>): RecordedDaemon
+  /** Starts a daemon, which something happens to at the given moments; its output, probes, memory and end are recorded. */
+  daemon(variables?: Readonly<Record<string, string>>, moments?: Moments): RecordedDaemon
   /** Records that something is broken for as long as `work` takes. */
   fault<Result>(name: string, hits: Fault['hits'], work: () => Promise<Result>): Promise<Result>
   /** Everything that was broken works again: proxies, sinks, own servers. Daemons are the scenario's. */
@@ -205,9 +206,10 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
       return traffic
     },
     play: (steps) => stories.play(steps),
-    daemon(more = {}) {
+    daemon(more = {}, moments = {}) {
       const all = { ...variables, ...more }
-      const daemon = recordDaemon(recorder, daemons.length + 1, (onLine) => startDaemon(all, [], onLine))
+      const start: StartDaemon = (onLine) => startDaemon(all, [], { onLine, moments })
+      const daemon = recordDaemon(recorder, daemons.length + 1, start, moments.killAt && JSON.stringify(moments.killAt))
       daemons.push(daemon)
       return daemon
     },

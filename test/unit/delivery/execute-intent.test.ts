@@ -98,7 +98,7 @@ describe('a mail', () => {
     ])
     expect(ends).toEqual([{ ok: true, final: true, reason: null }])
     expect(scene.email.slotsOut).toBe(0)
-    expect(scene.facts.map((fact) => fact.is)).toEqual(['started', 'settled'])
+    expect(scene.facts.map((fact) => fact.is)).toEqual(['started', 'performed', 'settled'])
     expect(scene.told('settled')).toMatchObject([{ outcome: 'sent', attempt: 1, endToEndMs: 0 }])
   })
 
@@ -175,7 +175,7 @@ describe('a mail', () => {
       return { is: 'done', state: 'sent', reply: {} }
     }
     await execute(scene)
-    expect(scene.facts.map((fact) => fact.is)).toEqual(['started', 'claim-lost'])
+    expect(scene.facts.map((fact) => fact.is)).toEqual(['started', 'performed', 'claim-lost'])
   })
 
   it('that can never be sent is rejected with its sentence, in books and ledger, without an attempt', async () => {
