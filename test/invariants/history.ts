@@ -57,7 +57,7 @@ export interface Run {
   readonly markers: readonly string[]
   /** Whether everything was left to settle: without, only what holds at every moment is proved. */
   readonly settles: boolean
-  /** EVENT_MAX_BYTES; absent: 262,144. */
+  /** EVENT_MAX_BYTES; absent: 1,048,576. */
   readonly maxEventBytes?: number
   /** MAIL_MAX_EVENT_AGE_SECONDS in milliseconds; absent: 7 days. */
   readonly mailMaxEventAgeMs?: number

@@ -1,0 +1,49 @@
+import type { GroupName } from './history.ts'
+import type { Ledger } from './ledger.ts'
+import type { Findings } from './verdict.ts'
+import { when } from './verdict.ts'
+import type { FaultSpan, WholeHistory } from './whole-history.ts'
+
+const SETTLING_MS = 5_000
+
+/** Groups that a fault of this must not stop. */
+const untouched = { relay: ['position-workers'], webhook: ['email-workers', 'position-workers'] } as const
+
+/** While nothing but the relay, or nothing but webhooks, is away, the groups that need neither go on. */
+export function judgeIsolation(history: WholeHistory, ledgers: readonly Ledger[], findings: Findings): void {
+  for (const fault of history.faults) {
+    const [hit, ...others] = fault.hits
+    if (others.length > 0 || (hit !== 'relay' && hit !== 'webhook') || isDisturbed(history, fault)) continue
+    const groups: readonly GroupName[] = untouched[hit]
+    for (const ledger of ledgers) if (groups.includes(ledger.name)) judgeGroup(ledger, fault, findings)
+  }
+}
+
+/** Something else that stops work happened too: another fault, or a process that came or went and so a rebalance. */
+function isDisturbed(history: WholeHistory, fault: FaultSpan): boolean {
+  const isNear = (begin: number, end: number) => begin < fault.end && end > fault.begin - 30_000
+  const others = history.faults.filter((one) => one !== fault && isNear(one.begin, one.end))
+  return (
+    others.some(({ hits }) => hits.some((hit) => hit === 'kafka' || hit === 'database' || hit === 'daemon')) ||
+    history.processes.some(({ at, event }) => (event === 'started' || event === 'exited') && isNear(at, at))
+  )
+}
+
+function judgeGroup(ledger: Ledger, { name, begin, end }: FaultSpan, findings: Findings): void {
+  let due = 0
+  let done = 0
+  for (const entries of ledger.partitions.values()) {
+    for (const { record, acceptedAt, by } of entries) {
+      if (by === 'repeat') continue
+      if (record.timestamp > begin + SETTLING_MS && record.timestamp < end - SETTLING_MS) due += 1
+      if (acceptedAt > begin + SETTLING_MS && acceptedAt < end) done += 1
+    }
+  }
+  if (due === 0) return
+  findings.checked('I11')
+  if (done === 0)
+    findings.violated(
+      'I11',
+      `${ledger.group} accepted nothing from ${when(begin + SETTLING_MS)} to ${when(end)}, during “${name}”; ${due} events came meanwhile.`,
+    )
+}

@@ -1,0 +1,317 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { checkHistory } from '../../invariants/check.ts'
+import { HISTORY_FILE, type Entry, type EntryOf, type Row } from '../../invariants/history.ts'
+import { subjects, type Subject, type Verdict } from '../../invariants/verdict.ts'
+import { address, endOfLog, eventId, grant, groups, mailKey, person, sha, T, trueHistory } from './true-history.ts'
+
+describe('a true history', () => {
+  it('passes, and every invariant was judged on something', async () => {
+    const verdict = await judged(trueHistory())
+    expect(findings(verdict)).toEqual([])
+    expect(verdict.held).toBe(true)
+    const idle = subjects.filter((subject) => verdict.judgements[subject].checked === 0)
+    // No fault of it leaves a group that must go on.
+    expect(idle).toEqual(['I11'])
+    expect(verdict.figures).toMatchObject({ events: endOfLog, ambiguousMails: 1, secondCopies: 1, lost: 0, doubledMails: 0, kills: 1 })
+  })
+
+  it.each([
+    [
+      'a database that was set back: what was lost may be mailed again, and committed offsets stay',
+      [
+        { is: 'fault', at: T + 640, name: 'restore', phase: 'begin', hits: ['database'], setBackTo: T + 550 } as const,
+        { is: 'fault', at: T + 680, name: 'restore', phase: 'end', hits: ['database'] } as const,
+        { ...mailOf('welcome'), at: T + 900, sha256: sha('frozen anew') },
+      ],
+    ],
+    ['a commit of a tool', [{ ...lastCommit(), logOffset: 99, metadata: '', offset: 1 }]],
+    ['a daemon that is frozen while it should stop', [signal(2, 86_500, 'SIGSTOP'), signal(2, 87_000, 'SIGCONT')]],
+  ])('may hold %s', async (_, more) => {
+    expect(findings(await judged([...trueHistory(), ...more]))).toEqual([])
+  })
+})
+
+type Plant = (history: Entry[]) => Entry[]
+const plants: readonly (readonly [name: string, by: Subject, plant: Plant])[] = [
+  ['an acknowledged record that is not in the log', 'I1', without('record', ({ offset, topic }) => offset === 10 && topic === undefined)],
+  ['an event that has no outcome', 'I1', withoutRow('outcomes', { event_id: eventId(1) })],
+  ['an outcome that exists twice', 'I1', doubleRow('outcomes', { event_id: eventId(1) })],
+  ['an outcome of nothing in the log', 'I1', alsoRow('outcomes', { event_id: eventId(1) }, { event_id: eventId(99), offset: '99' })],
+  ['an outcome with other effects', 'I1', withRow('outcomes', { event_id: eventId(1) }, { effects: [] })],
+  [
+    'a duplicate of nothing',
+    'I1',
+    withRow('outcomes', { group_name: groups['reward-workers'], event_id: eventId(4) }, { outcome: 'duplicate' }),
+  ],
+  ['a repeat that was accepted before its first', 'I1', withRow('outcomes', { event_id: eventId(0) }, { offset: '7' })],
+  ['an effect that does not exist', 'I1', withoutRow('intents', { key: mailKey(4, 'reward_earned', 1) })],
+  ['an effect that exists twice', 'I1', doubleRow('intents', { key: `broadcast:${eventId(6)}` })],
+  [
+    'an effect that no event made',
+    'I1',
+    alsoRow('intents', { key: mailKey(0, 'welcome', 1) }, { key: mailKey(0, 'welcome', 3), state: 'cancelled' }),
+  ],
+  ['an effect that is not done', 'I1', withRow('intents', { key: mailKey(10, 'welcome', 5) }, { state: 'pending', finished_at: null })],
+  ['a conflict that was passed in silence', 'I1', withoutRow('dead_letters', { reason: 'id-conflict' })],
+  ['a bad record without a dead letter', 'I1', withoutRow('dead_letters', { group_name: groups['position-workers'] })],
+  ['a dead letter that was counted twice', 'I1', doubleRow('dead_letters', { reason: 'id-conflict' })],
+  ['a dead letter that was never published', 'I1', without('record', ({ topic }) => topic?.includes('reward') === true)],
+  ['a dead letter of a sound event', 'I1', alsoRow('dead_letters', { reason: 'id-conflict' }, { offset: '0', reason: 'invalid-data' })],
+
+  ['a lost mail', 'I2', without('mail', ({ subject }) => subject === 'welcome')],
+  ['a doubled mail', 'I2', also('mail', ({ subject }) => subject === 'welcome', {})],
+  ['a mail that went out three times', 'I2', also('mail', ({ subject, reply }) => subject === 'verification' && reply === 250, {})],
+  ['a second copy under hold', 'I2', withEntry('run', () => true, { ambiguous: 'hold' })],
+  ['a second copy with other bytes', 'I2', withEntry('mail', ({ reply }) => reply === null, { sha256: sha('other') })],
+  [
+    'a second copy with another Message-ID',
+    'I2',
+    withEntry('mail', ({ reply }) => reply === null, { messageId: `${mailOf('verification').messageId.split('@')[0]}@other.example>` }),
+  ],
+  ['a mail that nobody expects', 'I2', also('mail', ({ subject }) => subject === 'welcome', { messageId: '<0123@mail.example>' })],
+  ['a mail to somebody else', 'I2', withEntry('mail', ({ subject }) => subject === 'welcome', { recipients: [address(3)] })],
+  ['a mail to two', 'I2', withEntry('mail', ({ subject }) => subject === 'welcome', { recipients: [address(1), address(3)] })],
+  [
+    'a mail that was skipped without a reason',
+    'I2',
+    withoutMail(0, 'welcome', 1, { state: 'skipped', reason: 'person-removed', envelope: null }),
+  ],
+  ['a mail that was held without a doubt', 'I2', withoutMail(0, 'welcome', 1, { state: 'held', envelope: null })],
+  ['a milestone mail that was left out', 'I2', leaveOut(6, 'milestone', 2)],
+  ['a milestone mail without consent', 'I2', withJoin(person(2), { consent: false })],
+
+  ['a changed webhook body', 'I3', withEntry('webhook', ({ status }) => status === 500, { bodySha256: sha('other') })],
+  ['a changed webhook-id', 'I3', withEntry('webhook', ({ status }) => status === 500, { id: 'msg_2' })],
+  ['a signature that is wrong', 'I3', withEntry('webhook', ({ status }) => status === 500, { signatureOk: false })],
+  ['a delivery that no receiver took', 'I3', without('webhook', ({ status }) => status === 200)],
+  [
+    'a delivery that was taken and is not delivered',
+    'I3',
+    withRow('intents', { key: `reward:${grant(1)}` }, { state: 'dead', reason: 'server-error' }),
+  ],
+
+  ['a mail that is not in email_logs', 'I4', withoutRow('email_logs', { type: 'custom' })],
+  ['a mail that is in email_logs twice', 'I4', doubleRow('email_logs', { type: 'welcome' })],
+  ['a code that was given out twice', 'I4', alsoRow('reward_codes', {}, { user_reward_id: grant(2) })],
+  ['a reward with two codes', 'I4', alsoRow('reward_codes', {}, { code: 'CODE-2' })],
+  ['a reward that lacks its code', 'I4', withoutRow('reward_codes', {})],
+  ['a delivery with two rows', 'I4', doubleRow('webhook_deliveries', {})],
+  ['a delivery without a row', 'I4', withoutRow('webhook_deliveries', {})],
+  [
+    'a reward that was delivered and does not say so',
+    'I4',
+    withRow('user_rewards', { id: grant(2) }, { status: 'earned', delivered_at: null }),
+  ],
+  ['an attempt that was not counted', 'I4', withRow('user_rewards', { id: grant(1) }, { delivery_attempts: 1 })],
+  ['an attempt that was counted twice', 'I4', withRow('user_rewards', { id: grant(2) }, { delivery_attempts: 3 })],
+
+  ['a record that was accepted out of order', 'I5', withRow('outcomes', { event_id: eventId(1) }, { at: T + 223 })],
+  ['a stale position in a mail', 'I5', withEntry('mail', ({ subject }) => subject === 'position_update', { position: 4 })],
+  ['a position mail without a position', 'I5', withEntry('mail', ({ subject }) => subject === 'position_update', { position: undefined })],
+  [
+    'a mail that claims to have waited too long',
+    'I5',
+    withRow('intents', { key: mailKey(3, 'position_update', 4) }, { reason: 'position-not-recalculated' }),
+  ],
+
+  ['a wrong final position', 'I6', withRow('waitlist_users', { id: person(4) }, { position: 4 })],
+  ['somebody who left and is ranked', 'I6', withRow('waitlist_users', { id: person(5) }, { ranked_score: '5' })],
+  ['somebody who is not ranked', 'I6', withRow('waitlist_users', { id: person(3) }, { ranked_score: null })],
+  ['somebody whose row is gone', 'I6', withoutRow('waitlist_users', { id: person(3) })],
+
+  ['a commit above what was accepted', 'I7', withEntry('commit', ({ offset }) => offset === 5, { offset: 11 })],
+  ['a commit that went back', 'I7', also('commit', ({ logOffset }) => logOffset === 3, { logOffset: 4, offset: 9 })],
+  [
+    'a commit by a member that does not have the partition',
+    'I7',
+    withEntry('commit', ({ logOffset }) => logOffset === 3, { member: 'member-1' }),
+  ],
+  [
+    'a commit of a partition that nobody has',
+    'I7',
+    withEntry('generation', ({ generation }) => generation === 2, { members: [{ id: 'member-2', partitions: [] }] }),
+  ],
+  ['a committed offset above the row', 'I7', withEntry('positions', ({ when }) => when === 'running', { rows: { 0: 4 } })],
+  ['a clean stop that left a commit behind', 'I7', withEntry('positions', ({ when }) => when === 'clean-stop', { committed: { 0: 10 } })],
+  [
+    'a rest before the end of the log',
+    'I7',
+    withEntry('positions', ({ when }) => when === 'settled', { committed: { 0: 10 }, rows: { 0: 10 } }),
+  ],
+
+  ['a stop beyond the grace period', 'I8', withEntry('process', ({ code }) => code === 0, { at: T + 88_000 })],
+  ['a stop that never came', 'I8', without('process', ({ code }) => code === 0)],
+  ['more memory than agreed', 'I8', withEntry('memory', () => true, { residentMb: 401 })],
+  ['a recovery that took too long', 'I9', withEntry('recovered', () => true, { afterMs: 60_001 })],
+  ['a recovery that nobody saw', 'I9', without('recovered', () => true)],
+  ['ready while the database is away', 'I10', withEntry('health', ({ ready }) => ready === false, { ready: true })],
+  ['not alive while it works', 'I10', withEntry('health', ({ at }) => at === T + 80, { live: false })],
+  ['a clean stop with another exit code', 'I10', withEntry('process', ({ code }) => code === 0, { code: 2 })],
+  ['a process that ended by itself', 'I10', without('process', ({ signal }) => signal === 'SIGTERM')],
+  ['a group that stood still while the relay was away', 'I11', relayAway],
+  [
+    'an address in a header of a dead letter',
+    'I12',
+    withEntry('record', ({ topic }) => topic !== undefined, { headers: { 'dlq-reason': address(1) } }),
+  ],
+  ['an address in an error', 'I12', withRow('email_logs', { type: 'custom' }, { error_message: `550 ${address(2)}` })],
+
+  ['no commits', 'history', without('commit', () => true)],
+  ['no mails', 'history', without('mail', () => true)],
+  ['no records', 'history', without('record', () => true)],
+  ['nothing acknowledged', 'history', without('acked', () => true)],
+  ['no processes', 'history', without('process', () => true)],
+  ['no positions at rest', 'history', without('positions', ({ when }) => when !== 'running')],
+  ['no progress rows', 'history', withoutRow('progress', {})],
+]
+
+describe('a planted fault is found', () => {
+  it.each(plants)('%s (%s)', async (_, by, plant) => {
+    const verdict = await judged(plant(trueHistory()))
+    expect(verdict.held).toBe(false)
+    expect(verdict.judgements[by].told).not.toEqual([])
+  })
+
+  it('a secret in a log, though it lies across two pieces of the file', async () => {
+    const log = `${'.'.repeat(65_530)}secret-token`
+    const verdict = await judged(trueHistory(), log)
+    expect(verdict.judgements.I12.told).toEqual(['daemon-1.log holds marker 2 of 2.'])
+  })
+})
+
+describe('no history', () => {
+  const lines = trueHistory().map((entry) => JSON.stringify(entry))
+  it.each([
+    ['an empty one', '', 'is empty'],
+    ['one that is cut off within a line', lines.join('\n').slice(0, -5), 'is no JSON'],
+    ['one that lacks its beginning', lines.slice(1).join('\n'), 'does not begin with its run'],
+    ['one that lacks its setting', lines.slice(0, 1).join('\n'), 'says nothing of what stood before'],
+    [
+      'one that lacks lines before its end',
+      [...lines.slice(0, -1), JSON.stringify({ is: 'end', at: T, entries: lines.length })].join('\n'),
+      'entries, and holds',
+    ],
+    [
+      'one whose rows lack a column',
+      [...lines, JSON.stringify({ is: 'row', table: 'progress', row: {} })].join('\n'),
+      'A row of progress holds no',
+    ],
+    ['one with a kind of entry that nobody knows', [...lines, JSON.stringify({ is: 'rumour' })].join('\n'), 'rumour'],
+  ])('is judged in %s', async (_, text, message) => {
+    const folder = await folderOf(text)
+    await expect(checkHistory(folder)).rejects.toThrow(message)
+  })
+
+  it.each([0.2, 0.4, 0.6, 0.8])('holds that was cut off behind a line, after %d of it', async (share) => {
+    const text = lines.slice(0, Math.round(lines.length * share)).join('\n')
+    const verdict = await checkHistory(await folderOf(text))
+    expect(verdict.held).toBe(false)
+  })
+})
+
+async function judged(history: readonly Entry[], log = 'nothing of interest\n'): Promise<Verdict> {
+  return checkHistory(await folderOf(history.map((entry) => JSON.stringify(entry)).join('\n'), log))
+}
+
+async function folderOf(text: string, log = ''): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'history-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, HISTORY_FILE), text)
+  for (const daemon of [1, 2]) await writeFile(join(folder, `daemon-${daemon}.log`), daemon === 1 ? log : '')
+  return folder
+}
+
+function findings(verdict: Verdict): string[] {
+  return subjects.flatMap((subject) => verdict.judgements[subject].told.map((sentence) => `${subject}: ${sentence}`))
+}
+
+function isOf<Kind extends Entry['is']>(entry: Entry, kind: Kind): entry is EntryOf<Kind> {
+  return entry.is === kind
+}
+
+function without<Kind extends Entry['is']>(kind: Kind, which: (entry: EntryOf<Kind>) => boolean): Plant {
+  return (history) => history.filter((entry) => !(isOf(entry, kind) && which(entry)))
+}
+
+function withEntry<Kind extends Entry['is']>(kind: Kind, which: (entry: EntryOf<Kind>) => boolean, change: object): Plant {
+  return (history) => history.map((entry) => (isOf(entry, kind) && which(entry) ? { ...entry, ...change } : entry))
+}
+
+function also<Kind extends Entry['is']>(kind: Kind, which: (entry: EntryOf<Kind>) => boolean, change: object): Plant {
+  return (history) => history.flatMap((entry) => (isOf(entry, kind) && which(entry) ? [entry, { ...entry, ...change }] : [entry]))
+}
+
+type Columns = Row['row']
+function isRow(table: Row['table'], where: Columns): (entry: Row) => boolean {
+  return (entry) => entry.table === table && Object.entries(where).every(([column, value]) => entry.row[column] === value)
+}
+
+function withoutRow(table: Row['table'], where: Columns): Plant {
+  return without('row', isRow(table, where))
+}
+
+function doubleRow(table: Row['table'], where: Columns): Plant {
+  return also('row', isRow(table, where), {})
+}
+
+function alsoRow(table: Row['table'], where: Columns, change: Columns): Plant {
+  return (history) =>
+    history.flatMap((entry) =>
+      entry.is === 'row' && isRow(table, where)(entry) ? [entry, { ...entry, row: { ...entry.row, ...change } }] : [entry],
+    )
+}
+
+function withRow(table: Row['table'], where: Columns, change: Columns): Plant {
+  return (history) =>
+    history.map((entry) => (entry.is === 'row' && isRow(table, where)(entry) ? { ...entry, row: { ...entry.row, ...change } } : entry))
+}
+
+function withJoin(userId: string, more: object): Plant {
+  return (history) =>
+    history.map((entry) =>
+      entry.is === 'change' && entry.change.is === 'join' && entry.change.userId === userId
+        ? { ...entry, change: { ...entry.change, ...more } }
+        : entry,
+    )
+}
+
+/** The mail never came, and its row says why. */
+function withoutMail(offset: number, type: string, to: number, change: Columns): Plant {
+  return (history) => {
+    const rest = without('mail', ({ subject, recipients }) => subject === type && recipients[0] === address(to))(history)
+    const logged = withoutRow('email_logs', { type, user_id: person(to) })(rest)
+    return withRow('intents', { key: mailKey(offset, type, to) }, change)(logged)
+  }
+}
+
+/** As if it had never been thought of. */
+function leaveOut(offset: number, type: string, to: number): Plant {
+  return (history) => withoutRow('intents', { key: mailKey(offset, type, to) })(withoutMail(offset, type, to, {})(history))
+}
+
+/** Events came in the middle of the fault, and their group waited until it was over. */
+function relayAway(history: Entry[]): Entry[] {
+  const fault = { is: 'fault', name: 'the relay is away', hits: ['relay'] } as const
+  const moved = withEntry('record', ({ topic, offset }) => topic === undefined && offset === 3, { timestamp: T + 120_000 })(history)
+  const late = withRow('outcomes', { group_name: groups['position-workers'], event_id: eventId(3) }, { at: T + 131_000 })(moved)
+  return [...late, { ...fault, phase: 'begin', at: T + 112_500 }, { ...fault, phase: 'end', at: T + 130_000 }]
+}
+
+function mailOf(type: string): EntryOf<'mail'> {
+  const found = trueHistory().find((entry): entry is EntryOf<'mail'> => entry.is === 'mail' && entry.subject === type)
+  if (found === undefined) throw new Error(`There is no ${type} mail.`)
+  return found
+}
+
+function lastCommit(): EntryOf<'commit'> {
+  const found = trueHistory().findLast((entry): entry is EntryOf<'commit'> => entry.is === 'commit')
+  if (found === undefined) throw new Error('There is no commit.')
+  return found
+}
+
+function signal(daemon: number, at: number, name: string): EntryOf<'process'> {
+  return { is: 'process', at: T + at, daemon, pid: 100 + daemon, event: 'signalled', signal: name }
+}
