@@ -5,6 +5,7 @@ import { daemonCommand } from '../../stack/daemon-command.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { eventually } from './eventually.ts'
 import { momentNames, momentVariables, observedDaemonCommand, type Moments } from './faults/moments.ts'
+import { watchForSpills } from './spilled.ts'
 
 /** The daemon as its users run it: a process of its own, spoken to by signals and HTTP. */
 export interface Daemon extends AsyncDisposable {
@@ -34,7 +35,14 @@ export interface DaemonOptions {
 }
 
 /**
+<<<<<<< HEAD
  * Starts the daemon with nothing of this shell's own settings but `variables`. It is killed at the end of the test if it still runs.
+=======
+ * Starts the daemon with nothing of this shell's own settings but `variables`. It is killed at the end of the test if it still runs, and
+ * the test fails if anything that it wrote held an address or a secret.
+ *
+ * @param onLine hears every line that it writes, as it is
+>>>>>>> b413eca (Every daemon that a test starts is watched for addresses and secrets in its output)
  */
 export function startDaemon(
   variables: Readonly<Record<string, string>>,
@@ -48,14 +56,17 @@ export function startDaemon(
   const child = spawn(start.command, [...start.args, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: LogLine[] = []
   const other: string[] = []
+  const spills = watchForSpills(variables)
   createInterface(child.stdout).on('line', (line) => {
     onLine?.(line)
+    spills.look(line)
     const parsed = parse(line)
     if (parsed === null) other.push(line)
     else lines.push(parsed)
   })
   createInterface(child.stderr).on('line', (line) => {
     onLine?.(line)
+    spills.look(line)
     other.push(line)
   })
   const exited = exitOf(child)
@@ -85,6 +96,7 @@ export function startDaemon(
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL')
       await exited
+      if (spills.found.length > 0) throw new Error(`the output of the daemon held ${spills.found.join('; ')}`)
     },
   }
 }

@@ -111,9 +111,10 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     daemon,
     settled: (deadlineMs = 120_000) => eventually('everything is done', () => unsettled(admin, database.sql, topic), deadlineMs),
     async [Symbol.asyncDispose]() {
-      await Promise.all(daemons.map((one) => one[Symbol.asyncDispose]()))
+      const ends = await Promise.allSettled(daemons.map((one) => one[Symbol.asyncDispose]()))
       await Promise.all([smtp.stop(), webhooks.stop(), producer.disconnect(), admin.disconnect()])
       await database.close()
+      for (const end of ends) if (end.status === 'rejected') throw end.reason
     },
   }
 }
