@@ -1,0 +1,238 @@
+import { expect, inject, test } from 'vitest'
+import { createKafkaSource } from '../../src/infra/kafka/kafka-source.ts'
+import { runWorkerctl } from '../integration/workerctl-scene.ts'
+import type { Daemon } from '../support/daemon.ts'
+import { eventually } from '../support/eventually.ts'
+import { freshGroupName } from '../support/fresh.ts'
+import { Platform, type Campaign } from '../support/platform.ts'
+import { groups, setScene, type Scene } from '../support/scene.ts'
+
+/** In every value that nobody but its owner may see, and in nothing else. */
+const mark = 'zq7marker'
+const relay = { user: `${mark}-user`, password: `${mark}-relay-password` }
+
+test('whatever fails, and however it is answered, no output tells an address, a name, a code, a secret or an event', async () => {
+  await using scene = await setScene({ smtp: { auth: relay } })
+  const platform = new Platform(scene.sql)
+  // No secret: PostgreSQL and we name who is refused.
+  const role = `role_${crypto.randomUUID().slice(0, 8)}`
+  await scene.sql.query(`CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD '${mark}-database-password'`)
+  const database = new URL(scene.databaseUrl)
+  ;[database.username, database.password] = [role, `${mark}-database-password`]
+  const variables = {
+    DATABASE_URL: database.href,
+    HTTP_TOKEN: `${mark}-http-token-of-some-length`,
+    UNSUBSCRIBE_SECRET: `${mark}-unsubscribe`,
+  }
+  const outputs: string[] = []
+  try {
+    const refusedLogin = await refusedStart(scene, database)
+    const daemon = scene.daemon(variables)
+    await daemon.ready()
+    await mailsRefused(scene, platform)
+    await webhooksRefused(scene, platform)
+    await databaseRefuses(scene, platform, daemon)
+    await badRecords(scene)
+    await scene.settled()
+    for (const path of ['metrics', 'status', 'readyz', 'livez']) outputs.push(await (await fetch(`${daemon.url()}/${path}`)).text())
+    daemon.kill('SIGUSR2')
+    await eventually('the report of all workers', () => daemon.lines.some(({ msg }) => /work|doing/.test(msg)) || 'none yet')
+    daemon.kill('SIGTERM')
+    expect(await daemon.exited).toBe(0)
+    for (const { lines, other } of [refusedLogin, daemon]) outputs.push(...lines.map((line) => JSON.stringify(line)), ...other)
+    outputs.push(...(await columns(scene)), ...(await deadLetterHeaders(scene)), ...(await operatorsView(scene, variables)))
+  } finally {
+    await scene.sql.query(`DROP ROLE ${role}`)
+  }
+
+  expect(outputs.length).toBeGreaterThan(100)
+  expect(outputs.filter((output) => output.includes(mark))).toEqual([])
+})
+
+async function refusedStart(scene: Scene, database: URL): Promise<Daemon> {
+  const wrong = new URL(database)
+  wrong.password = `${mark}-wrong-password`
+  const daemon = scene.daemon({ DATABASE_URL: wrong.href, BOOT_TIMEOUT_MS: '600000' })
+  expect(await daemon.exited).toBe(1)
+  return daemon
+}
+
+let told = 0
+
+/** Whoever it is, everything about them is marked. */
+function marked() {
+  const n = ++told
+  return { email: `${mark}-${n}@example.org`, first_name: `${mark} first`, last_name: `${mark} last`, referral_code: `${mark}-${n}` }
+}
+
+async function joins(scene: Scene, platform: Platform, campaign: Campaign, columns: Readonly<Record<string, unknown>> = {}) {
+  const person = await platform.person(campaign, { ...marked(), ...columns })
+  await scene.publisher.publishUserSignedUp({ ...campaign, ...person })
+  return person
+}
+
+/** At every stage a reply that repeats what it knows, for good and for now. */
+async function mailsRefused(scene: Scene, platform: Platform): Promise<void> {
+  const campaign = await platform.campaign({ name: `${mark} campaign` })
+  const text = `5.1.1 <${mark}-1@example.org> unknown, user ${relay.user} password ${relay.password}`
+  let answers = 0
+  const stages = ['auth', 'mail', 'rcpt', 'data'] as const
+  scene.smtp.respondWith((stage) => {
+    const wanted = stages[Math.floor(answers / 2)]
+    if (stage !== wanted) return undefined
+    return { code: answers++ % 2 === 0 && stage !== 'auth' ? 550 : stage === 'auth' ? 535 : 421, text }
+  })
+  for (let n = 0; n < 6; n++) await joins(scene, platform, campaign)
+  await joins(scene, platform, campaign, { email: `${mark} no address` })
+  const broken = await platform.campaign()
+  await scene.sql.query(
+    `INSERT INTO email_templates (campaign_id, name, type, subject, html_body, text_body) VALUES ($1, 'own', 'welcome', 'x', '{{#${mark}@example.org}}', 'x')`,
+    [broken.campaignId],
+  )
+  await joins(scene, platform, broken)
+  await eventually('every stage has refused', () => answers >= 8 || `${answers} refusals`)
+  scene.smtp.respondWith(undefined)
+}
+
+async function webhooksRefused(scene: Scene, platform: Platform): Promise<void> {
+  const answers = [{ status: 500 }, { status: 302, headers: { location: `http://127.0.0.1/${mark}` } }, { status: 410 }, { drop: true }]
+  const ends = answers.map((answer, n) => ({ answer, endpoint: scene.webhooks.endpoint(`/${mark}/${n}`) }))
+  scene.webhooks.respondWith(({ path, headers }) => {
+    const { answer, endpoint } = ends[Number(path.split('/').at(-1))] ?? {}
+    return (
+      answer && {
+        ...answer,
+        body: `${endpoint?.secret} ${JSON.stringify(headers)} ${mark}`,
+        headers: { ...answer.headers, 'x-echo': mark },
+      }
+    )
+  })
+  for (const { endpoint } of [...ends, { endpoint: { url: `http://10.0.0.1/${mark}`, secret: 'whsec_short' } }]) {
+    const campaign = await platform.campaign()
+    const id = await platform.webhook(campaign, endpoint.url, endpoint.secret)
+    await scene.sql.query('UPDATE webhooks SET retry_enabled = false WHERE id = $1', [id])
+    const rewardId = await platform.reward(campaign, { method: 'webhook', webhookUrl: endpoint.url, codeTemplate: `${mark}-{random}` })
+    const person = await platform.person(campaign, marked())
+    const userRewardId = await platform.earned(campaign, rewardId, person.userId)
+    await scene.publisher.publishRewardEarned({ ...campaign, userRewardId, rewardId, userId: person.userId })
+  }
+}
+
+/** Errors of the server that quote rows: in their message, their detail, and a trigger's own words. */
+async function databaseRefuses(scene: Scene, platform: Platform, daemon: Daemon): Promise<void> {
+  const campaign = await platform.campaign()
+  const faults = {
+    syntax: 'PERFORM NEW.recipient_email::uuid',
+    unique: 'INSERT INTO email_logs SELECT NEW.*; INSERT INTO email_logs SELECT NEW.*',
+    raised: `RAISE EXCEPTION 'not %', NEW.recipient_email USING ERRCODE = '42501'`,
+  }
+  for (const [name, body] of Object.entries(faults)) {
+    await scene.sql.query(
+      `CREATE FUNCTION fault_${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF pg_trigger_depth() = 1 THEN ${body}; END IF; RETURN NEW; END $$`,
+    )
+    await scene.sql.query(`CREATE TRIGGER fault BEFORE INSERT ON email_logs FOR EACH ROW EXECUTE FUNCTION fault_${name}()`)
+    const before = failures(daemon)
+    await joins(scene, platform, campaign)
+    await eventually(`the database has refused: ${name}`, () => failures(daemon) > before || 'not yet')
+    await scene.sql.query('DROP TRIGGER fault ON email_logs')
+  }
+  // And where events are accepted: this one is passed to the dead letters.
+  await scene.sql.query(
+    `CREATE FUNCTION fault_accept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.data->>'milestone' LIKE '%${mark}%' THEN RAISE EXCEPTION 'not %', NEW.data USING ERRCODE = '23514'; END IF; RETURN NEW; END $$`,
+  )
+  await scene.sql.query('CREATE TRIGGER fault BEFORE INSERT ON worker.intents FOR EACH ROW EXECUTE FUNCTION fault_accept()')
+  await scene.publisher.publishCampaignMilestoneReached({ ...campaign, milestone: `${mark} people`, participantCount: 3 })
+}
+
+/** Lines about statements that were refused outside of a delivery's own end. */
+function failures({ lines }: Daemon): number {
+  return lines.filter(({ msg, cause }) => msg === 'execution failed' || (typeof cause === 'string' && cause.includes('SQLSTATE'))).length
+}
+
+async function badRecords(scene: Scene): Promise<void> {
+  const event = {
+    id: mark,
+    type: 'user.signed_up',
+    account_id: mark,
+    campaign_id: mark,
+    timestamp: mark,
+    data: { [`${mark}@example.org`]: mark },
+  }
+  const values = [mark, `{"${mark}`, JSON.stringify(event), JSON.stringify({ ...event, type: `${mark}.type` }), JSON.stringify([mark])]
+  await scene.sendRaw(values.map((value) => ({ key: mark, value: Buffer.from(value), headers: {} })))
+  await scene.sendRaw(
+    ['event-type', 'ce_type'].map((name) => ({ key: mark, value: Buffer.from('{}'), headers: { [name]: `${mark}@example.org` } })),
+  )
+}
+
+/** What the worker wrote into rows about failures. */
+async function columns(scene: Scene): Promise<readonly string[]> {
+  const rows = await Promise.all(
+    [
+      'SELECT status, type, provider_message_id, error_message FROM email_logs',
+      'SELECT status, delivery_error FROM user_rewards',
+      `SELECT to_jsonb(d) - 'payload' - 'webhook_id' AS row FROM webhook_deliveries d`,
+      'SELECT state, reason, owner, destination FROM worker.intents',
+      'SELECT * FROM worker.dead_letters',
+      'SELECT * FROM worker.outcomes',
+      'SELECT * FROM worker.suppressions',
+    ].map((text) => scene.sql.query(text)),
+  )
+  return rows.flat().map((row) => JSON.stringify(row))
+}
+
+/** Ours alone: key, value and headers of the record stay as they were. */
+async function deadLetterHeaders(scene: Scene): Promise<readonly string[]> {
+  const found: string[] = []
+  const settings = { brokers: inject('kafkaBootstrap'), clientId: 'test' }
+  const topic = `${scene.topic}.${scene.group('email-workers')}.dlq`
+  const source = createKafkaSource({
+    settings,
+    groupId: freshGroupName(),
+    topic,
+    sessionTimeoutMs: 6_000,
+    heartbeatIntervalMs: 500,
+    crashLimit: 3,
+  })
+  await source.start({
+    assigned: ({ partitions }) => Promise.resolve(new Map(partitions.map((partition) => [partition, 0n]))),
+    batch: ({ records, nextOffset }) => {
+      for (const { headers } of records) {
+        const ours = Object.entries(headers).filter(([name]) => name.startsWith('dlq-'))
+        found.push(ours.map(([name, value]) => `${name}: ${String(value)}`).join('\n'))
+      }
+      return Promise.resolve(nextOffset)
+    },
+    report: () => undefined,
+  })
+  try {
+    // Four of the bad records, and the milestone that the database refused.
+    await eventually('the dead letters', () => found.length >= 5 || `${found.length} read`)
+  } finally {
+    await source.stop()
+  }
+  return found
+}
+
+/** Lists and figures; `explain` and `intents show` are asked about one person or intent, and tell what an operator needs. */
+async function operatorsView(scene: Scene, variables: Readonly<Record<string, string>>): Promise<readonly string[]> {
+  const environment = {
+    ...variables,
+    KAFKA_BROKERS: inject('kafkaBootstrap').join(','),
+    KAFKA_TOPIC: scene.topic,
+    KAFKA_GROUP_PREFIX: scene.group(groups[0]).replace(groups[0], ''),
+    SMTP_URL: scene.smtp.url,
+    MAIL_FROM: 'waitlist@example.com',
+  }
+  const verbs = [
+    'intents list',
+    'intents list --json',
+    'dead-letters list',
+    'dead-letters list --json',
+    'offsets show',
+    'intents retry --dry-run --state dead',
+    'no such verb',
+  ]
+  const all = await Promise.all(verbs.map((verb) => runWorkerctl(verb.split(' '), environment)))
+  return all.map(({ out, err }) => out + err)
+}
