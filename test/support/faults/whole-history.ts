@@ -23,7 +23,9 @@ export async function completeHistory({ recorder, brokers, sql, topic, deadLette
         partition,
         offset: Number(offset),
         timestamp: Number(timestamp),
-        headers: Object.fromEntries(Object.entries(headers).map(([key, text]) => [key, Array.isArray(text) ? text.map(String) : String(text)])),
+        headers: Object.fromEntries(
+          Object.entries(headers).map(([key, text]) => [key, Array.isArray(text) ? text.map(String) : String(text)]),
+        ),
         value: value?.toString('base64') ?? null,
       }
       recorder.record(name === topic ? entry : { ...entry, topic: name })
