@@ -35,14 +35,8 @@ export interface DaemonOptions {
 }
 
 /**
-<<<<<<< HEAD
- * Starts the daemon with nothing of this shell's own settings but `variables`. It is killed at the end of the test if it still runs.
-=======
  * Starts the daemon with nothing of this shell's own settings but `variables`. It is killed at the end of the test if it still runs, and
  * the test fails if anything that it wrote held an address or a secret.
- *
- * @param onLine hears every line that it writes, as it is
->>>>>>> b413eca (Every daemon that a test starts is watched for addresses and secrets in its output)
  */
 export function startDaemon(
   variables: Readonly<Record<string, string>>,
