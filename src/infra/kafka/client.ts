@@ -9,6 +9,7 @@ import type { ClientLog } from './client-log.ts'
 import { registerCodecs } from './codecs.ts'
 import { guardRecordSets } from './record-set-guard.ts'
 import { guardRequestQueue } from './request-queue-guard.ts'
+import { endWhenSilent } from './silent-socket.ts'
 
 /** How to reach the cluster; the same for every client. */
 export interface KafkaSettings extends KafkaAccess {
@@ -65,7 +66,8 @@ export function retrySettings(retries: number) {
 
 /**
  * Sockets that notice a dead peer. kafkajs never closes a half-open connection when a request times out (#919): after `idleMs` without a
- * byte in either direction the socket goes, and kafkajs connects again with its next request.
+ * byte in either direction, or as long without an answer to what is written, the socket goes, and kafkajs connects again with its next
+ * request.
  */
 function socketFactory({ idleMs }: { idleMs: number }): ISocketFactory {
   return ({ host, port, ssl, onConnect }) => {
@@ -75,6 +77,7 @@ function socketFactory({ idleMs }: { idleMs: number }): ISocketFactory {
     socket.setKeepAlive(true, 30_000)
     socket.setNoDelay(true)
     socket.setTimeout(idleMs, () => socket.destroy())
+    endWhenSilent(socket, idleMs)
     return socket
   }
 }
