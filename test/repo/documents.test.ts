@@ -65,6 +65,20 @@ describe('docs/operations.md', () => {
   })
 })
 
+describe('docs/kafka-client.md', () => {
+  it('names for every guard the code, and a test that exists', () => {
+    const rows = tableRows(markedPart('docs/kafka-client.md', 'kafka-guards'))
+    expect(rows.length).toBeGreaterThan(15)
+    const unproven = rows.filter((row) => {
+      const [code = '', ...others] = linksOf(row.join(' ')).map((link) => join('docs', link))
+      const test = others.find((link) => link.endsWith('.test.ts')) ?? ''
+      const name = /"([^"]+)"/.exec(row.at(-1) ?? '')?.[1]
+      return !code.startsWith('src/') || !files.includes(test) || name === undefined || !readFileSync(test, 'utf8').includes(`'${name}'`)
+    })
+    expect(unproven.map(([guard]) => guard)).toEqual([])
+  })
+})
+
 describe('links', () => {
   const papers = files.filter((path) => path.endsWith('.md')).map((path) => ({ path, text: readFileSync(path, 'utf8') }))
 

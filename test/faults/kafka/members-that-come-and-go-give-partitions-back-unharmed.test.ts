@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { startKafkaCluster } from '../../support/kafka-cluster.ts'
+import { groupUnderLoad } from './group-under-load.ts'
+
+test('instances join and leave every few seconds, partitions go to others and back: all is accepted once, in order', async () => {
+  await using cluster = await startKafkaCluster()
+  await using load = await groupUnderLoad(cluster)
+  const stays = await load.join()
+  for (let round = 0; round < 8; round += 1) {
+    const guest = await load.join()
+    await load.works(100)
+    await guest.source.stop()
+    await load.works(100)
+    // A guest that stays over the next one's time, so that what it gives up goes to a third.
+    if (round % 3 === 2) await load.join()
+  }
+  // The one that stays has owned partitions, given them away and got them back.
+  const owned = stays.assignments.map(({ partitions }) => new Set(partitions))
+  const cameBack = owned.some((now, at) =>
+    [...now].some((partition) => owned[at - 1]?.has(partition) === false && owned[at - 2]?.has(partition)),
+  )
+  expect(cameBack).toBe(true)
+  expect((await load.judge()).backwards).toEqual([])
+})
