@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { startKafka } from '../../stack/kafka-broker.ts'
 import { startPostgres } from '../../stack/postgres-server.ts'
+import { runningStack } from './running-stack.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -16,8 +17,14 @@ type SharedStack = { users: number; readonly servers: ReturnType<typeof startSer
 /** vitest loads this module once per project, so what projects share lives on the process's global object. */
 const shared: typeof globalThis & { kafkaWorkerTestStack?: SharedStack } = globalThis
 
-/** One Kafka and one PostgreSQL for all projects of a run that ask for them: the first starts them, the last stops them. */
+/** One Kafka and one PostgreSQL for all projects of a run that ask for them: the first starts them, the last stops them. Servers that were handed over are used as they are. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const running = runningStack()
+  if (running !== null) {
+    project.provide('kafkaBootstrap', [...running.kafkaBootstrap])
+    project.provide('postgresUrl', running.postgresUrl)
+    return () => Promise.resolve()
+  }
   const stack = (shared.kafkaWorkerTestStack ??= { users: 0, servers: startServers() })
   stack.users++
   const [kafka, postgres] = await stack.servers

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { mailInDoubt } from '../../support/mail-in-doubt.ts'
+
+test('SIGKILL while the relay thinks about the recipient: nothing was handed over, and the mail goes out once', async () => {
+  await using doubt = await mailInDoubt()
+  const asked = Promise.withResolvers<void>()
+  doubt.scene.smtp.respondWith((stage) => {
+    if (stage !== 'rcpt') return undefined
+    asked.resolve()
+    return new Promise(() => undefined)
+  })
+  const killed = await doubt.begin()
+  await asked.promise
+  await doubt.kill(killed)
+  doubt.scene.smtp.respondWith(undefined)
+  doubt.daemon()
+  await eventually('the mail is recorded as sent', async () => (await doubt.row()).state === 'sent' || JSON.stringify(await doubt.row()))
+  expect(doubt.scene.smtp.mails.map(({ reply }) => reply)).toEqual([250])
+})

@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process'
+
+/**
+ * Runs a program to its end, in a process group of its own; when `signal` aborts, the whole group is killed.
+ *
+ * @param on.env is added to our own environment
+ * @returns `code` null when it was killed; `output` is what it wrote, both streams
+ */
+export async function finished(
+  command: string,
+  args: readonly string[],
+  on: { cwd: string; env: Readonly<Record<string, string>>; signal: AbortSignal },
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  const child = spawn(command, args, { cwd: on.cwd, env: { ...process.env, ...on.env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const chunks: string[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
+  const kill = () => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL')
+  }
+  if (on.signal.aborted) kill()
+  on.signal.addEventListener('abort', kill, { once: true })
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', (code) => resolve({ code, output: chunks.join('') }))
+    })
+  } finally {
+    on.signal.removeEventListener('abort', kill)
+  }
+}
