@@ -154,7 +154,7 @@ export const mutants: readonly Mutant[] = [
     const performed = await perform(channel, intent, started, message, slot, signal)`,
         becomes: `    const frozen = intent.frozen ?? (await channel.freeze(intent, message))
     const performed = await perform(channel, intent, frozen, message, slot, signal)
-    const started = await start(executor, kind, channel, { ...intent, frozen }, message, attempt)
+    const started = await start(executor, kind, channel, intent, message, attempt)
     if (started === null) return attempt.executed`,
       },
     ],

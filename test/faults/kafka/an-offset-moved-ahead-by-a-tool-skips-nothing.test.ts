@@ -3,6 +3,10 @@ import { eventually } from '../../support/eventually.ts'
 import { Platform } from '../../support/platform.ts'
 import { setScene } from '../../support/scene.ts'
 
+/**
+ * Fault: another tool moves a group's offset ahead while no daemon runs.
+ * Promise: the progress row decides; what lies in between is accepted.
+ */
 test('an offset that another tool moved ahead, over records that nobody accepted: the group starts at its row and passes none of them', async () => {
   await using scene = await setScene({ partitions: 1 })
   const platform = new Platform(scene.sql)

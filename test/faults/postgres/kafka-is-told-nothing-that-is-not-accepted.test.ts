@@ -3,6 +3,10 @@ import { eventually } from '../../support/eventually.ts'
 import { Platform } from '../../support/platform.ts'
 import { setScene } from '../../support/scene.ts'
 
+/**
+ * Fault: somebody holds the lock of one partition's progress row while both partitions have records.
+ * Promise: Kafka's offset never goes above the row; the other partition goes on, and with the lock everything is over.
+ */
 test('while the accept of one partition waits for a lock, Kafka hears of the other partition and nothing of this one', async () => {
   await using scene = await setScene({ partitions: 2 })
   const platform = new Platform(scene.sql)

@@ -3,6 +3,10 @@ import { Platform } from '../../support/platform.ts'
 import { setScene } from '../../support/scene.ts'
 import { wrongPositions } from '../../support/story.ts'
 
+/**
+ * Fault: the platform changes rows and no event tells of it.
+ * Promise: the sweep finds the campaign, and the positions follow the rows.
+ */
 test('rows that change without an event (a referral, a blocked person) have their positions mended within seconds', async () => {
   await using scene = await setScene({ partitions: 1 })
   const platform = new Platform(scene.sql)

@@ -2,6 +2,10 @@ import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { mailInDoubt } from '../../support/mail-in-doubt.ts'
 
+/**
+ * Fault: a daemon is killed (SIGKILL) when the relay has the final dot and has not answered.
+ * Promise: the mail is in doubt, and counted: held under one policy, sent once more with the same Message-ID under the other.
+ */
 test('SIGKILL at the final dot, under MAIL_AMBIGUOUS=hold: the mail is held for the operator and never sent again', async () => {
   await using doubt = await mailInDoubt({ MAIL_AMBIGUOUS: 'hold' })
   await doubt.killAtTheDot(await doubt.begin())

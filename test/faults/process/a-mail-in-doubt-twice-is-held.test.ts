@@ -2,6 +2,10 @@ import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { mailInDoubt } from '../../support/mail-in-doubt.ts'
 
+/**
+ * Fault: two daemons in a row are killed (SIGKILL) at the final dot of the same mail.
+ * Promise: nobody sends it a third time; the operator decides.
+ */
 test('two daemons killed at the final dot of one mail: the third sends it no more, it is held for the operator', async () => {
   await using doubt = await mailInDoubt({ MAIL_AMBIGUOUS: 'retry' })
   await doubt.killAtTheDot(await doubt.begin())

@@ -2,6 +2,10 @@ import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { mailInDoubt } from '../../support/mail-in-doubt.ts'
 
+/**
+ * Fault: a daemon is killed (SIGKILL) after the start of a mail and before its final dot.
+ * Promise: the mail goes out, once.
+ */
 test('SIGKILL while the relay thinks about the recipient: nothing was handed over, and the mail goes out once', async () => {
   await using doubt = await mailInDoubt()
   const asked = Promise.withResolvers<void>()

@@ -3,6 +3,10 @@ import { eventually } from '../../support/eventually.ts'
 import { Platform } from '../../support/platform.ts'
 import { setScene } from '../../support/scene.ts'
 
+/**
+ * Fault: a daemon is frozen (SIGSTOP) between the reading for a mail and its start, until the lease is over.
+ * Promise: it drops the mail; whoever takes it next decides by the rows as they are then.
+ */
 test('a worker that is frozen until its lease is over drops the mail that it had prepared: its reader has gone meanwhile', async () => {
   await using scene = await setScene({ partitions: 1 })
   const platform = new Platform(scene.sql)

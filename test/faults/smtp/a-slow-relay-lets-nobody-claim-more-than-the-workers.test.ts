@@ -6,6 +6,10 @@ import { setScene } from '../../support/scene.ts'
 const pool = 2
 const ahead = 1
 
+/**
+ * Fault: the relay takes mails and does not answer.
+ * Promise: what a process has claimed stays within its workers and what it claims ahead, the oldest first.
+ */
 test('while the relay thinks, a process claims no more than its workers and one half more, and nothing new before what is older', async () => {
   await using scene = await setScene({ partitions: 1 })
   const platform = new Platform(scene.sql)
