@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
+import { messageOf } from '../../src/std/failure.ts'
 import { startKafka } from '../../stack/kafka-broker.ts'
 import { startPostgres } from '../../stack/postgres-server.ts'
 import type { RunningStack } from '../support/running-stack.ts'
@@ -85,9 +86,7 @@ async function soundly(scenario: Scenario, copy: string, greens: Map<string, Ver
 async function noticed(mutant: Mutant, on: Hunt): Promise<boolean> {
   const copy = await workCopy(root)
   try {
-    plant(copy.path, mutant)
-    await checkTypes(copy.path, on.signal)
-    const { is, reason } = await runScenario(copy.path, mutant.scenario, on.stack, on.signal)
+    const { is, reason } = await underMutant(mutant, copy.path, on)
     const isFound = is === mutant.fails
     const word = isFound
       ? 'found'
@@ -100,6 +99,17 @@ async function noticed(mutant: Mutant, on: Hunt): Promise<boolean> {
     if (on.keep) tell(`   ${copy.path}`)
     else await copy.remove()
   }
+}
+
+/** What does not fit the program, or makes none of it, shows nothing. */
+async function underMutant(mutant: Mutant, copy: string, on: Hunt): Promise<Verdict> {
+  try {
+    plant(copy, mutant)
+    await checkTypes(copy, on.signal)
+  } catch (error) {
+    return { is: 'broken', reason: messageOf(error) }
+  }
+  return runScenario(copy, mutant.scenario, on.stack, on.signal)
 }
 
 function chosen(text: string): readonly Mutant[] {
