@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { handedOver, type RunningStack } from '../support/running-stack.ts'
 import { finished } from './finished.ts'
-import type { Scenario } from './mutants.ts'
+import type { Scenario } from './mutant.ts'
 import { verdictOf, type Report, type Verdict } from './verdict.ts'
 
 /** Far beyond what any scenario takes; one that hangs is broken, not red. Milliseconds. */

@@ -4,7 +4,8 @@ import { messageOf } from '../../src/std/failure.ts'
 import { startKafka } from '../../stack/kafka-broker.ts'
 import { startPostgres } from '../../stack/postgres-server.ts'
 import type { RunningStack } from '../support/running-stack.ts'
-import { mutants, type Mutant, type Scenario } from './mutants.ts'
+import type { Mutant, Scenario } from './mutant.ts'
+import { mutants } from './mutants.ts'
 import { plant } from './plant.ts'
 import { runScenario } from './run-scenario.ts'
 import type { Verdict } from './verdict.ts'
@@ -83,16 +84,19 @@ async function soundly(scenario: Scenario, copy: string, greens: Map<string, Ver
   return verdict.is === 'green'
 }
 
+const missed: Readonly<Record<Verdict['is'], string>> = {
+  green: 'the scenario is green',
+  broken: 'which shows nothing: it could not be run',
+  assertion: 'the scenario failed by what it expects, not by a deadline',
+  deadline: 'the scenario failed by a deadline, not by what it expects',
+}
+
 async function noticed(mutant: Mutant, on: Hunt): Promise<boolean> {
   const copy = await workCopy(root)
   try {
     const { is, reason } = await underMutant(mutant, copy.path, on)
     const isFound = is === mutant.fails
-    const word = isFound
-      ? 'found'
-      : is === 'green'
-        ? 'NOT FOUND, the scenario is green'
-        : `NOT FOUND, the scenario failed otherwise (${is})`
+    const word = isFound ? 'found' : `NOT FOUND, ${missed[is]}`
     say(`${numberOf(mutant)} ${mutant.name}: ${word}\n   ${mutant.scenario.file}${reason === '' ? '' : `\n   ${reason}`}`)
     return isFound
   } finally {
