@@ -12,13 +12,16 @@ export interface SpillWatch {
 const webhookSecret = /whsec_[\w+/=-]{16,}/
 const address = /[\w.+'=-]+@[\w-]+(?:\.[\w-]+)+/g
 
+/** Of the examples in our own sentences about variables, which are nobody's. */
+const examples = Object.values(variables).flatMap(({ kind }) => kind.expects.match(address) ?? [])
+
 /**
- * Watches for every address that `given` does not name itself, secrets of webhooks, and each secret among `given`: whole variables,
+ * Watches for every address that neither `given` nor an example of ours names, secrets of webhooks, and each secret among `given`: whole variables,
  * passwords in URLs, as they are and percent-encoded, and what stands in the files that a `..._FILE` names.
  */
 export function watchForSpills(given: Readonly<Record<string, string>>): SpillWatch {
   const secrets = secretsOf(given)
-  const named = new Set(Object.values(given).flatMap((value) => value.match(address) ?? []))
+  const named = new Set([...examples, ...Object.values(given).flatMap((value) => value.match(address) ?? [])])
   const found = new Map<string, string>()
 
   function holds(line: string): string | null {
