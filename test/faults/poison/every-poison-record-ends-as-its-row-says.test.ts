@@ -1,0 +1,190 @@
+import { execFile } from 'node:child_process'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { expect, onTestFinished, test } from 'vitest'
+import { startKafka } from '../../../stack/kafka-broker.ts'
+import type { Daemon } from '../../support/daemon.ts'
+import { Platform } from '../../support/platform.ts'
+import { POISON_PARTITION, readTopic, sendPoison, type Letter, type SentRow } from '../../support/poison/poison-log.ts'
+import { eventIdOfRow, type PoisonRecord } from '../../support/poison/poison-record.ts'
+import { endOf, groupWords, poisonRows, type End, type GroupWord, type PoisonRow } from '../../support/poison/poison-row.ts'
+import { setScene, type Scene } from '../../support/scene.ts'
+import { doubledMails, effects, mixedStory, wrongPositions } from '../../support/story.ts'
+
+const run = promisify(execFile)
+
+const MEGABYTE = 1_000_000
+/**
+ * What the daemon may take over what it has before, in bytes: three groups at once hold a record of 10 MB as fetched, in its dead letter and in
+ * the request, and 100,000 headers as objects.
+ */
+const MEMORY_BOUND = 500 * MEGABYTE
+
+test(
+  'hundreds of poison records, one table row each, end in every group as the row says, once even when they are read again, and harm no good record',
+  { timeout: 600_000 },
+  async () => {
+    expect(poisonRows.length).toBeGreaterThanOrEqual(200)
+    expect(new Set(poisonRows.map(({ name }) => name)).size).toBe(poisonRows.length)
+    const kafka = await startKafka({
+      properties: { 'message.max.bytes': 12 * MEGABYTE, 'log.message.timestamp.after.max.ms': '9223372036854775807' },
+    })
+    onTestFinished(() => kafka.stop())
+    await using scene = await setScene({ brokers: kafka.bootstrap, partitions: 2 })
+    const story = await mixedStory(new Platform(scene.sql), scene, 500)
+    // Poison takes processor time, and a busy machine makes much of it: no deadline is tried here.
+    const settings = { MISSING_ROW_WAIT_MS: '0', KAFKA_SESSION_TIMEOUT_MS: '60000', MAIL_DEADLINE_MS: '60000' }
+    const daemon = scene.daemon(settings)
+    await daemon.ready()
+    await using memory = watchMemory(daemon)
+
+    const sent = await sendPoison(kafka.bootstrap, scene.topic, story.events)
+    await scene.settled(200_000)
+    const { before, peak } = await memory.stop()
+
+    expect(await ends(scene, sent)).toEqual(expected(sent))
+    expect(await letters(scene, kafka.bootstrap, sent)).toEqual([])
+    expect(scene.smtp.counters.mails).toBe(story.mails)
+    expect(doubledMails(scene)).toEqual([])
+    expect(await wrongPositions(scene, 3)).toEqual([])
+    expect(troubles(daemon)).toEqual([])
+    expect(peak - before).toBeLessThan(MEMORY_BOUND)
+
+    // Read once more from the beginning, with all that is on record.
+    const done = await effects(scene)
+    daemon.kill('SIGTERM')
+    expect(await daemon.exited).toBe(0)
+    await scene.sql.query('UPDATE worker.progress SET next_offset = 0')
+    const again = scene.daemon(settings)
+    await again.ready()
+    await scene.settled(200_000)
+    expect(await ends(scene, sent)).toEqual(expected(sent))
+    expect(await effects(scene)).toEqual(done)
+    // That the row lies behind Kafka's offset is what was done to it.
+    expect(troubles(again).filter((line) => !line.includes('database-behind-kafka'))).toEqual([])
+  },
+)
+
+function groupName(scene: Scene, word: GroupWord): string {
+  return scene.group(`${word}-workers`)
+}
+
+/** `row in group: end`, for what can be told apart in the database. */
+function expected(sent: readonly SentRow[]): readonly string[] {
+  return sent.flatMap(({ row }) => groupWords.map((word) => `${row.name} in ${word}: ${endOf(row, word)}`))
+}
+
+async function ends(scene: Scene, sent: readonly SentRow[]): Promise<readonly string[]> {
+  const place = [scene.topic, POISON_PARTITION]
+  const dead = await scene.sql.query<{ place: string; reason: string }>(
+    `SELECT group_name || '/' || "offset" AS place, reason FROM worker.dead_letters WHERE topic = $1 AND partition = $2`,
+    place,
+  )
+  const outcomes = await scene.sql.query<{ place: string; owner: string; outcome: string }>(
+    `SELECT group_name || '/' || "offset" AS place, group_name || '/' || event_id AS owner, outcome FROM worker.outcomes
+      WHERE topic = $1 AND partition = $2`,
+    place,
+  )
+  const reasons = new Map(dead.map((row) => [row.place, row.reason]))
+  const byPlace = new Map(outcomes.map((row) => [row.place, row.outcome]))
+  const byId = new Set(outcomes.map((row) => row.owner))
+  return sent.flatMap(({ row, offset }) =>
+    groupWords.map((word) => {
+      const at = `${groupName(scene, word)}/${offset}`
+      const reason = reasons.get(at)
+      const isOnRecord = endOf(row, word) === 'repeated' && byId.has(`${groupName(scene, word)}/${eventIdOfRow(row)}`)
+      const end = reason === undefined ? (byPlace.get(at) ?? (isOnRecord ? 'repeated' : 'skipped')) : `dead-letter:${reason}`
+      return `${row.name} in ${word}: ${end}`
+    }),
+  )
+}
+
+/** What is wrong with the dead-letter topics: a letter or more for each row that ends so, each as it was sent, and no others. */
+async function letters(scene: Scene, brokers: readonly string[], sent: readonly SentRow[]): Promise<readonly string[]> {
+  const wrong: string[] = []
+  for (const word of groupWords) {
+    const group = groupName(scene, word)
+    const topic = `${scene.topic}.${group}.dlq`
+    const ranges = await scene.admin.ranges(topic)
+    const found = await readTopic(
+      brokers,
+      topic,
+      [...ranges.values()].reduce((sum, { low, high }) => sum + high - low, 0n),
+    )
+    const byOffset = Map.groupBy(found, ({ headers }) => String(headers['dlq-original-offset']))
+    for (const { row, record, offset } of sent) {
+      const end = endOf(row, word)
+      const of = byOffset.get(String(offset)) ?? []
+      byOffset.delete(String(offset))
+      const dead = end.startsWith('dead-letter:')
+      if (dead ? of.length === 0 : of.length > 0) wrong.push(`${row.name} in ${word}: ${of.length} letters`)
+      if (dead && !of.every((letter) => isLetterOf(letter, row, record, end))) wrong.push(`${row.name} in ${word}: its letter differs`)
+    }
+    for (const offset of byOffset.keys()) wrong.push(`${word}: a letter of ${offset}, where no poison is`)
+  }
+  return wrong
+}
+
+function isLetterOf(letter: Letter, row: PoisonRow, record: PoisonRecord, end: End): boolean {
+  const { 'dlq-error-code': code, 'value-omitted': omitted, ...headers } = letter.headers
+  const theirs = Object.keys(headers).filter((name) => !name.startsWith('dlq-'))
+  const its = Object.entries(record.headers).filter(([name]) => row.ours?.includes(name) !== true)
+  return (
+    String(code) === end.slice('dead-letter:'.length) &&
+    letter.partition === POISON_PARTITION &&
+    equal(letter.key, record.key) &&
+    (row.letter === 'value-omitted' ? letter.value === null && String(omitted) === 'true' : equal(letter.value, record.value)) &&
+    theirs.length === its.length &&
+    its.every(([name, value]) => equalHeader(Object.getOwnPropertyDescriptor(headers, name)?.value, value))
+  )
+}
+
+function equal(one: Buffer | null, other: Buffer | null): boolean {
+  return one === null || other === null ? one === other : Buffer.compare(one, other) === 0
+}
+
+function equalHeader(found: unknown, sent: Buffer | readonly Buffer[]): boolean {
+  if (Buffer.isBuffer(sent)) return Buffer.isBuffer(found) && equal(found, sent)
+  return Array.isArray(found) && found.length === sent.length && sent.every((one, at) => equalHeader(found[at], one))
+}
+
+/** Log lines of anything but dead letters that say that something went wrong, and what is no log line. */
+function troubles(daemon: Daemon): readonly string[] {
+  return [
+    ...daemon.lines
+      .filter(({ level, msg }) => ['error', 'fatal'].includes(level) && msg !== 'dead letter')
+      .map((line) => JSON.stringify(line)),
+    ...daemon.lines.filter(({ msg }) => msg === 'waiting').map((line) => JSON.stringify(line)),
+    ...daemon.other,
+  ]
+}
+
+interface MemoryWatch extends AsyncDisposable {
+  /** Resident bytes at first and at most. */
+  stop(): Promise<{ readonly before: number; readonly peak: number }>
+}
+
+/** Looks at the daemon's memory all the time. */
+function watchMemory(daemon: Daemon): MemoryWatch {
+  let stopped = false
+  const look = async () => Number((await run('ps', ['-o', 'rss=', '-p', String(daemon.pid)])).stdout) * 1_024
+  const watching = (async () => {
+    const before = await look()
+    let peak = before
+    while (!stopped) {
+      peak = Math.max(peak, await look())
+      await pause(100)
+    }
+    return { before, peak }
+  })()
+  const stop = () => {
+    stopped = true
+    return watching
+  }
+  return {
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop()
+    },
+  }
+}
