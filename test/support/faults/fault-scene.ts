@@ -2,19 +2,16 @@ import { seededRandom } from '../../../cmd/demo/random.ts'
 import type { Random } from '../../../cmd/demo/random.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
 import type { Story } from '../../../cmd/demo/story.ts'
-import { openDatabase } from '../../../src/infra/postgres/database.ts'
 import { deadLetterTopic } from '../../../src/worker/dead-letter.ts'
 import type { Fault, Run } from '../../invariants/history.ts'
 import { startDaemon } from '../daemon.ts'
 import { eventually } from '../eventually.ts'
-import { setScene } from '../scene.ts'
-import type { Scene } from '../scene.ts'
+import { setScene, type Scene } from '../scene.ts'
 import type { Moments } from './moments.ts'
 import { recordDaemon } from './recorded-daemon.ts'
 import type { RecordedDaemon, StartDaemon } from './recorded-daemon.ts'
 import { recordRefusals, recordSinks } from './recorded-sinks.ts'
-import { createRecorder } from './recorder.ts'
-import type { Recorder } from './recorder.ts'
+import { createRecorder, type Recorder } from './recorder.ts'
 import { markersOf, runEntry } from './run-entry.ts'
 import { samplePositions, startSamples } from './samples.ts'
 import { startServers } from './servers.ts'
@@ -81,7 +78,7 @@ export interface FaultSceneOptions extends ServerOptions {
 
 export async function setFaultScene(options: FaultSceneOptions): Promise<FaultScene> {
   const { seed = 1, promises = {} } = options
-  const stack = new AsyncDisposableStack()
+  await using stack = new AsyncDisposableStack()
   const recorder = createRecorder()
   let holds = false
   stack.defer(() => {
@@ -100,7 +97,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
   )
   const proxyTo = async (url: string) => stack.use(await startTcpProxy({ target: { port: Number(new URL(url).port) } }))
   const [postgres, smtp, webhooks] = await Promise.all([scene.databaseUrl, scene.smtp.url, scene.webhooks.url].map(proxyTo))
-  if (postgres === undefined || smtp === undefined || webhooks === undefined) throw new Error('There are three proxies.')
+  if (!postgres || !smtp || !webhooks) throw new Error('There are three proxies.')
   const proxies = { kafka: servers.kafkaProxies, postgres, smtp, webhooks }
   const variables = {
     ...scene.variables,
@@ -127,18 +124,10 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     return made
   }
 
-  const database = openDatabase({
-    connection: { connectionString: scene.databaseUrl },
-    max: 4,
-    applicationName: 'platform',
-    statementTimeoutMs: 30_000,
-    connectTimeoutMs: 5_000,
-  })
-  stack.defer(() => database.end())
   const closing = new AbortController()
   const stories = await beginStories({
     recorder,
-    database,
+    databaseUrl: scene.databaseUrl,
     transport: { send: (_topic, messages) => scene.sendRaw(messages) },
     topic: scene.topic,
     seed,
@@ -146,6 +135,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     address,
     signal: closing.signal,
   })
+  stack.defer(() => stories.close())
   const secrets = [...addresses.values()].map(({ secret }) => secret)
   const markers = [...markersOf(stories.settings, secrets, [scene.databaseUrl, scene.smtp.url]), ...(promises.markers ?? [])]
   const run = { scenario: options.scenario ?? '', seed, topic: scene.topic, groups }
@@ -192,6 +182,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     if (codes.every((code) => code === 0)) await samplePositions(sampled, 'clean-stop')
   }
 
+  const all = stack.move()
   return {
     scene: { ...scene, smtp: recordRefusals(recorder, scene.smtp) },
     proxies,
@@ -207,8 +198,8 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     },
     play: (steps) => stories.play(steps),
     daemon(more = {}, moments = {}) {
-      const all = { ...variables, ...more }
-      const start: StartDaemon = (onLine) => startDaemon(all, [], { onLine, moments })
+      const settings = { ...variables, ...more }
+      const start: StartDaemon = (onLine) => startDaemon(settings, [], { onLine, moments })
       const daemon = recordDaemon(recorder, daemons.length + 1, start, moments.killAt && JSON.stringify(moments.killAt))
       daemons.push(daemon)
       return daemon
@@ -241,7 +232,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
       tell((await judge(recorder.folder)).trim())
       holds = true
     },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
 }
 

@@ -7,7 +7,7 @@ import { createStory } from '../../../cmd/demo/story.ts'
 import type { Story } from '../../../cmd/demo/story.ts'
 import type { EventTransport } from '../../../src/events/event-transport.ts'
 import { createPublisher } from '../../../src/events/publisher.ts'
-import type { Database } from '../../../src/infra/postgres/database.ts'
+import { openDatabase } from '../../../src/infra/postgres/database.ts'
 import type { Setting } from '../../invariants/history.ts'
 import { createReceipts, recordedTransport, recordedWriter } from './recorded-platform.ts'
 import type { Recorder } from './recorder.ts'
@@ -36,11 +36,13 @@ export interface Stories {
   start(options: TrafficOptions): Traffic
   /** Plays steps of one's own among them, recorded like all others. */
   play(steps: readonly Step[]): Promise<void>
+  /** Disconnects; what is being told has to be over. */
+  close(): Promise<void>
 }
 
 export interface StoriesOptions {
   readonly recorder: Recorder
-  readonly database: Database
+  readonly databaseUrl: string
   readonly transport: EventTransport
   readonly topic: string
   readonly seed: number
@@ -53,7 +55,14 @@ const BEAT_MS = 250
 
 /** Writes what stands before the first event. */
 export async function beginStories(options: StoriesOptions): Promise<Stories> {
-  const { database, transport, topic, address } = options
+  const { databaseUrl, transport, topic, address } = options
+  const database = openDatabase({
+    connection: { connectionString: databaseUrl },
+    max: 4,
+    applicationName: 'platform',
+    statementTimeoutMs: 30_000,
+    connectTimeoutMs: 5_000,
+  })
   await createReceipts(database.sql)
   await database.sql.query('CREATE TABLE IF NOT EXISTS demo.accounts (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())')
   const writer = recordedWriter(database, new Date(), options)
@@ -105,6 +114,7 @@ export async function beginStories(options: StoriesOptions): Promise<Stories> {
       }
     },
     play: (steps) => player().play(steps),
+    close: () => database.end(),
   }
 }
 
