@@ -16,6 +16,8 @@ export type KafkaServer = {
   readonly bootstrap: readonly string[]
   /** `127.0.0.1:port` of the first broker's further listeners, by their names. */
   readonly secured: Readonly<Record<string, string>>
+  /** `127.0.0.1:port` of every broker's further listener of that name. */
+  listening(name: string): readonly string[]
   readonly clusterId: string
   readonly version: string
   /** In the order of their ids 1, 2, 3. */
@@ -89,6 +91,10 @@ async function startCluster(options: KafkaOptions, tools: { java: string; jars: 
     return {
       bootstrap: advertised.map((port) => `127.0.0.1:${port}`),
       secured: Object.fromEntries(listeners.map(({ name }, index) => [name, `127.0.0.1:${members[0]?.morePorts[index]}`])),
+      listening: (listener) => {
+        const index = listeners.findIndex(({ name }) => name === listener)
+        return members.map(({ morePorts }) => `127.0.0.1:${morePorts[index]}`)
+      },
       clusterId,
       version: tools.version,
       brokers: nodes,

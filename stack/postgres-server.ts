@@ -11,6 +11,7 @@ import { spawnGuarded } from './guarded-process.ts'
 import type { PostgresBinaries, SystemUser } from './postgres-binaries.ts'
 import { postgresBinaries, unprivilegedUser } from './postgres-binaries.ts'
 import { createDatabase, dropDatabase } from './postgres-database.ts'
+import { PostgresProcesses } from './postgres-processes.ts'
 import type { PostgresTls } from './postgres-tls.ts'
 import { tlsSettings, writeTls } from './postgres-tls.ts'
 import { tempFolder } from './temp-folder.ts'
@@ -29,9 +30,11 @@ export type PostgresServer = {
   dropDatabase(name: string): Promise<void>
   /** Stops the server and keeps its data and port for `resume`. */
   halt(mode?: PostgresStopMode): Promise<void>
-  /** SIGKILL to the postmaster; its children notice and end. */
+  /** SIGKILL to the postmaster; its children notice and end, which is awaited. */
   kill(): Promise<void>
-  /** Starts again after `halt` or `kill`; resolves when queries are answered. */
+  /** Stops all its processes where they stand: connections stay, new ones are made by the system, nothing answers. */
+  freeze(): void
+  /** Starts again after `halt`, `kill` or `freeze`; resolves when queries are answered. */
   resume(): Promise<void>
   /** `halt` and `resume`. */
   restart(mode?: PostgresStopMode): Promise<void>
@@ -120,12 +123,18 @@ async function firstStart(cluster: Cluster, options: PostgresOptions): Promise<O
 function serverOn(port: number, cluster: Cluster, { settings, tls }: PostgresOptions): Omit<PostgresServer, 'stop'> {
   const url = `postgres://postgres:${cluster.password}@127.0.0.1:${port}/postgres`
   let child: GuardedProcess | undefined
+  let processes: PostgresProcesses | undefined
   const resume = async () => {
+    processes?.thaw()
     if (child?.running()) return
     child = await launch(port, cluster, tls ? { ...tlsSettings, ...settings } : settings)
+    processes = new PostgresProcesses(child)
     await untilAnswering(url, cluster, child)
   }
-  const halt = async (mode: PostgresStopMode = 'fast') => child?.end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
+  const halt = async (mode: PostgresStopMode = 'fast') => {
+    processes?.thaw()
+    await child?.end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
+  }
   return {
     url,
     port,
@@ -138,7 +147,8 @@ function serverOn(port: number, cluster: Cluster, { settings, tls }: PostgresOpt
       child?.signal('SIGHUP')
     },
     halt,
-    kill: async () => child?.end('SIGKILL'),
+    kill: async () => processes?.kill(),
+    freeze: () => processes?.freeze(),
     resume,
     restart: async (mode) => {
       await halt(mode)

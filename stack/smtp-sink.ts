@@ -28,8 +28,11 @@ export type SmtpMail = {
 /** `body` is the first byte after DATA, where only `drop` has an effect; `data` is the final dot. */
 export type SmtpStage = 'connect' | 'auth' | 'mail' | 'rcpt' | 'body' | 'data'
 
-/** A reply instead of the usual one; with `drop` the connection is cut after it, or at once when there is no `code`. */
-type SmtpReply = { readonly code?: number; readonly text?: string; readonly drop?: boolean }
+/**
+ * A reply instead of the usual one; with `drop` the connection is cut after it, or at once when there is no `code`. With `dripMs` it never
+ * ends: a byte of one more line after each pause, for as long as the client listens (not over TLS).
+ */
+type SmtpReply = { readonly code?: number; readonly text?: string; readonly drop?: boolean; readonly dripMs?: number }
 
 /** Asked at every stage; undefined means the usual reply. A promise that takes its time makes a slow server, one that never settles a hung one. */
 export type SmtpRespond = (
@@ -91,6 +94,7 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
   const ask = (stage: SmtpStage, session: SMTPServerSession, about: Parameters<SmtpRespond>[1], done: (outcome: Outcome) => void): void => {
     const cut = () => sockets.get(session.remotePort)?.destroy()
     const settle = (reply: SmtpAnswer) => {
+      if (reply?.dripMs !== undefined) return dripOver(sockets.get(session.remotePort), reply.code ?? 250, reply.dripMs)
       if (reply?.drop && reply.code === undefined) cut()
       else done(outcomeOf(reply))
       // destroySoon flushes first: the reply, written by then, still reaches the client.
@@ -191,6 +195,14 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
     },
     stop: halt,
   }
+}
+
+function dripOver(socket: Socket | undefined, code: number, everyMs: number): void {
+  const line = `${code}-one moment\r\n`
+  let at = 0
+  const timer = setInterval(() => socket?.write(line.charAt(at++ % line.length)), everyMs)
+  if (socket) socket.once('close', () => clearInterval(timer))
+  else clearInterval(timer)
 }
 
 function collect(stream: SMTPServerDataStream, complete: (raw: Buffer) => void): void {

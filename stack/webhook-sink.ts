@@ -25,7 +25,7 @@ export type WebhookCall = {
 }
 
 /** An answer instead of 204. `drop` cuts the connection; `raw` has the response to itself (drip, endless body). */
-type WebhookAnswer = {
+export type WebhookAnswer = {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string

@@ -1,39 +1,18 @@
-import { execFile } from 'node:child_process'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startPostgres, type PostgresServer } from '../../stack/postgres-server.ts'
-import { tempFolder } from '../../stack/temp-folder.ts'
 import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
+import { takeBaseCopy } from '../support/faults/base-copy.ts'
 import { Platform } from '../support/platform.ts'
 import { groups, setScene, type Scene } from '../support/scene.ts'
 
 let server: PostgresServer
-const kept = tempFolder('base-copy')
-const copy = join(kept.path, 'data')
 beforeAll(async () => {
   server = await startPostgres()
 })
 afterAll(async () => {
   await server.stop()
-  await kept.remove()
 })
-
-/** A base copy as a backup takes it from a server that stands still. */
-async function takeCopy(): Promise<void> {
-  await server.halt('fast')
-  await promisify(execFile)('cp', ['-a', server.dataDir, copy])
-  await server.resume()
-}
-
-async function restoreCopy(): Promise<void> {
-  await server.halt('immediate')
-  await rm(server.dataDir, { recursive: true })
-  await promisify(execFile)('cp', ['-a', copy, server.dataDir])
-  await server.resume()
-}
 
 /** Kafka has been told of everything that is on record. */
 async function reported(scene: Scene): Promise<void> {
@@ -88,7 +67,7 @@ test('a base copy restored under a running daemon, and again before a start, is 
   await daemon.ready()
   await publish(0, 30)
   await scene.settled()
-  await takeCopy()
+  await using copy = await takeBaseCopy(server)
   const before = await places(scene)
   const rowsBefore = await rows(scene)
   await daemon.ready()
@@ -104,7 +83,7 @@ test('a base copy restored under a running daemon, and again before a start, is 
   const back = [...(await rows(scene))].filter(([place, next]) => next !== rowsBefore.get(place)).map(([place]) => place)
   expect(back).toHaveLength(groups.length)
 
-  await restoreCopy()
+  await copy.restore()
   await eventually('what was lost is accepted again', async () => (await recovered(scene)).length === lost.length || 'not yet')
   await daemon.ready()
   await scene.settled()
@@ -118,7 +97,7 @@ test('a base copy restored under a running daemon, and again before a start, is 
 
   daemon.kill('SIGTERM')
   expect(await daemon.exited).toBe(0)
-  await restoreCopy()
+  await copy.restore()
   const next = scene.daemon()
   await next.ready()
   await scene.settled()

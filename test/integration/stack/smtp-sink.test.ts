@@ -1,5 +1,6 @@
+import { connect } from 'node:net'
 import { createTransport } from 'nodemailer'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { SmtpSink, SmtpSinkOptions, SmtpStage } from '../../../stack/smtp-sink.ts'
 import { startSmtpSink } from '../../../stack/smtp-sink.ts'
 
@@ -40,6 +41,31 @@ test.for(['connect', 'mail', 'rcpt', 'body', 'data'] as const)('it cuts the conn
   await expect(send(sink)).rejects.toThrow(/closed|hang up|reset|greeting/i)
   expect(sink.mails.map(({ reply }) => reply)).toEqual(stage === 'data' ? [undefined] : [])
 })
+
+test.for(['connect', 'mail', 'rcpt', 'data'] as const)(
+  'a reply at the stage %s drips for ever, byte by byte, and is none',
+  async (stage) => {
+    const sink = await start({ respond: (at) => (at === stage ? { dripMs: 5 } : undefined) })
+    const client = connect(sink.port, '127.0.0.1')
+    onTestFinished(() => void client.destroy())
+    let heard = ''
+    let pieces = 0
+    client.on('data', (bytes) => {
+      heard += String(bytes)
+      pieces++
+    })
+    const lines = ['EHLO a.example.com', 'MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.org>', 'DATA', 'x\r\n.']
+    const stages = ['connect', 'ehlo', 'mail', 'rcpt', 'DATA', 'data']
+    for (const line of lines.slice(0, stages.indexOf(stage))) {
+      await vi.waitFor(() => expect(heard).toMatch(/^\d{3} .*\r\n$/m))
+      heard = ''
+      client.write(`${line}\r\n`)
+    }
+    await vi.waitFor(() => expect(heard).toContain('250-one moment\r\n250-one moment\r\n'))
+    expect(pieces).toBeGreaterThan(20)
+    expect(client.destroyed).toBe(false)
+  },
+)
 
 test('it takes a mail, says so, and cuts the connection after', async () => {
   const sink = await start({ respond: (stage) => (stage === 'data' ? { code: 250, text: 'queued', drop: true } : undefined) })

@@ -18,6 +18,7 @@ import { startServers } from './servers.ts'
 import type { ServerOptions, Servers } from './servers.ts'
 import { startTcpProxy } from './tcp-proxy.ts'
 import type { TcpProxy } from './tcp-proxy.ts'
+import { through } from './through.ts'
 import { beginStories } from './traffic.ts'
 import type { Traffic, TrafficOptions } from './traffic.ts'
 import { uncommitted } from './uncommitted.ts'
@@ -239,11 +240,4 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
 /** For who runs it, past the reporters. */
 function tell(line: string): void {
   process.stderr.write(`  ${line}\n`)
-}
-
-/** The same server behind the proxy's port. */
-function through(url: string, proxy: TcpProxy): string {
-  const proxied = new URL(url)
-  proxied.port = String(proxy.port)
-  return proxied.href
 }

@@ -1,9 +1,8 @@
 import { inject } from 'vitest'
-import { startKafka } from '../../../stack/kafka-broker.ts'
 import type { KafkaOptions, KafkaServer } from '../../../stack/kafka-broker.ts'
 import { startPostgres } from '../../../stack/postgres-server.ts'
 import type { PostgresOptions, PostgresServer } from '../../../stack/postgres-server.ts'
-import { startTcpProxy } from './tcp-proxy.ts'
+import { startProxiedKafka } from './proxied-kafka.ts'
 import type { TcpProxy } from './tcp-proxy.ts'
 
 /** The servers of a fault scene. The harness speaks to them directly, the daemons through the proxies. */
@@ -31,17 +30,16 @@ export interface ServerOptions {
 
 /** Outside vitest there are no shared servers: both must be the scene's own. */
 export async function startServers({ ownKafka = false, ownPostgres = false }: ServerOptions): Promise<Servers> {
-  const proxies = new Map<number, TcpProxy>()
-  const [kafka, postgres] = await Promise.all([
-    ownKafka === false ? null : startOwnKafka(ownKafka === true ? {} : ownKafka, proxies),
+  const [proxied, postgres] = await Promise.all([
+    ownKafka === false ? null : startProxiedKafka(ownKafka === true ? {} : ownKafka),
     ownPostgres === false ? null : startPostgres(ownPostgres === true ? {} : ownPostgres),
   ])
-  const direct = kafka?.secured[DIRECT]
-  const brokers = direct === undefined ? inject('kafkaBootstrap') : [direct]
+  const kafka = proxied?.kafka ?? null
+  const brokers = proxied?.direct ?? inject('kafkaBootstrap')
   return {
     brokers,
-    advertised: kafka?.bootstrap ?? brokers,
-    kafkaProxies: [...proxies].sort(([one], [other]) => one - other).map(([, proxy]) => proxy),
+    advertised: proxied?.bootstrap ?? brokers,
+    kafkaProxies: proxied?.proxies ?? [],
     kafka,
     postgres,
     ownDatabaseUrl: postgres?.url,
@@ -50,25 +48,7 @@ export async function startServers({ ownKafka = false, ownPostgres = false }: Se
       await Promise.all([...(kafka?.brokers ?? []).map((node) => node.start()), postgres?.resume()])
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([kafka?.stop(), postgres?.stop()])
-      await Promise.all([...proxies.values()].map((proxy) => proxy[Symbol.asyncDispose]()))
+      await Promise.all([proxied?.[Symbol.asyncDispose](), postgres?.stop()])
     },
   }
-}
-
-/** Where the harness is served, past the proxies. */
-const DIRECT = 'DIRECT'
-
-function startOwnKafka(options: KafkaOptions, proxies: Map<number, TcpProxy>): Promise<KafkaServer> {
-  return startKafka({
-    ...options,
-    listeners: [...(options.listeners ?? []), { name: DIRECT }],
-    advertise: async ({ id, port }) => {
-      // A start that found a port taken begins again with others.
-      await proxies.get(id)?.[Symbol.asyncDispose]()
-      const proxy = await startTcpProxy({ target: { port } })
-      proxies.set(id, proxy)
-      return proxy.port
-    },
-  })
 }
