@@ -27,6 +27,8 @@ export function judgeCommits(history: WholeHistory, ledgers: readonly Ledger[], 
     judgeSamples(history, ledger, findings)
   }
   findings.set('generations', new Set(history.generations.map(({ group, generation }) => `${group} ${generation}`)).size)
+  const members = history.generations.flatMap(({ group, members }) => members.map(({ id }) => `${group} ${id}`))
+  findings.set('joins', new Set(members).size)
 }
 
 const inLog = (one: { logOffset: number }, other: { logOffset: number }) => one.logOffset - other.logOffset

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { checkHistory } from './check.ts'
-import { sentences, subjects, type Verdict } from './verdict.ts'
+import { wordsOf } from './verdict.ts'
 
 /**
  * `node test/invariants/main.ts <folder> [--json]`: judges the history in the folder. Exit code 0 when everything holds, 1 when
@@ -20,19 +20,4 @@ if (folder === undefined || others.length > 0) {
     console.error(error instanceof Error ? error.message : String(error))
     process.exitCode = 2
   }
-}
-
-function wordsOf({ judgements, figures, scenario }: Verdict): string {
-  const lines = subjects.flatMap((subject) => {
-    const { held, checked, violations, told } = judgements[subject]
-    const verdict = held
-      ? checked === 0
-        ? 'held      nothing to judge'
-        : `held      ${checked} checked`
-      : `VIOLATED  ${violations} of ${checked} checked`
-    const more = violations > told.length ? [`    and ${violations - told.length} more`] : []
-    return [`${subject.padEnd(8)} ${verdict}: ${sentences[subject]}`, ...told.map((sentence) => `    ${sentence}`), ...more]
-  })
-  const seen = Object.entries(figures).map(([name, value]) => `${name} ${value ?? '-'}`)
-  return [scenario, ...lines, seen.join(', ')].join('\n')
 }

@@ -100,3 +100,19 @@ export function createFindings(): Findings {
 export function when(at: number): string {
   return Number.isFinite(at) && Math.abs(at) < 8e15 ? new Date(at).toISOString() : 'never'
 }
+
+/** A verdict for people: a line per invariant, the sentences of what does not hold, and the figures. */
+export function wordsOf({ judgements, figures, scenario }: Verdict): string {
+  const lines = subjects.flatMap((subject) => {
+    const { held, checked, violations, told } = judgements[subject]
+    const verdict = held
+      ? checked === 0
+        ? 'held      nothing to judge'
+        : `held      ${checked} checked`
+      : `VIOLATED  ${violations} of ${checked} checked`
+    const more = violations > told.length ? [`    and ${violations - told.length} more`] : []
+    return [`${subject.padEnd(8)} ${verdict}: ${sentences[subject]}`, ...told.map((sentence) => `    ${sentence}`), ...more]
+  })
+  const seen = Object.entries(figures).map(([name, value]) => `${name} ${value ?? '-'}`)
+  return [scenario, ...lines, seen.join(', ')].join('\n')
+}

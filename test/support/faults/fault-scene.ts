@@ -4,6 +4,7 @@ import type { Step } from '../../../cmd/demo/step.ts'
 import type { Story } from '../../../cmd/demo/story.ts'
 import { deadLetterTopic } from '../../../src/worker/dead-letter.ts'
 import type { Fault, Run } from '../../invariants/history.ts'
+import { wordsOf, type Verdict } from '../../invariants/verdict.ts'
 import { startDaemon } from '../daemon.ts'
 import { eventually } from '../eventually.ts'
 import { setScene, type Scene } from '../scene.ts'
@@ -59,9 +60,11 @@ export interface FaultScene extends AsyncDisposable {
   /**
    * Waits for `drained`, stops the daemons in order, completes the history and has it checked.
    *
-   * @throws with the checker's sentences, and where the history is
+   * @throws with the checker's sentences
    */
   verdict(options?: { readonly drains?: boolean }): Promise<void>
+  /** The same without an error when something does not hold: what the checker says. The history stays if it does not hold. */
+  judged(options?: { readonly drains?: boolean }): Promise<Verdict>
 }
 
 export interface FaultSceneOptions extends ServerOptions {
@@ -183,6 +186,19 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     if (codes.every((code) => code === 0)) await samplePositions(sampled, 'clean-stop')
   }
 
+  async function judged({ drains = true }: { readonly drains?: boolean } = {}): Promise<Verdict> {
+    await Promise.all(telling.map((traffic) => traffic.stop()))
+    if (drains && !isDrained) await drained()
+    await stopDaemons()
+    await samples.stop()
+    await sinks.flush(true)
+    const deadLetterTopics = Object.values(groups).map((group) => deadLetterTopic(scene.topic, group))
+    await completeHistory({ ...sampled, brokers: servers.brokers, deadLetterTopics })
+    const verdict = await judge(recorder.folder)
+    holds = verdict.held
+    return verdict
+  }
+
   const all = stack.move()
   return {
     scene: { ...scene, smtp: recordRefusals(recorder, scene.smtp) },
@@ -222,16 +238,11 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
       await Promise.all([...proxies.kafka, postgres, smtp, webhooks].map((proxy) => proxy.pass()))
     },
     drained,
-    async verdict({ drains = true } = {}) {
-      await Promise.all(telling.map((traffic) => traffic.stop()))
-      if (drains && !isDrained) await drained()
-      await stopDaemons()
-      await samples.stop()
-      await sinks.flush(true)
-      const deadLetterTopics = Object.values(groups).map((group) => deadLetterTopic(scene.topic, group))
-      await completeHistory({ ...sampled, brokers: servers.brokers, deadLetterTopics })
-      tell((await judge(recorder.folder)).trim())
-      holds = true
+    judged,
+    async verdict(options) {
+      const verdict = await judged(options)
+      if (!verdict.held) throw new Error(`The history does not hold.\n${wordsOf(verdict)}`)
+      tell(wordsOf(verdict))
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }

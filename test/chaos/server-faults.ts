@@ -1,0 +1,88 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Random } from '../../cmd/demo/random.ts'
+import type { FaultScene } from '../support/faults/fault-scene.ts'
+import type { TcpProxy } from '../support/faults/tcp-proxy.ts'
+import { pickDeed, type Deed } from './deed.ts'
+import { relayMoods, receiverMoods } from './moods.ts'
+
+/** Between the end of a fault and the next, at least and at most. Milliseconds. */
+const REST_MS = [2_000, 8_000] as const
+/** How long a fault lasts, at least and at most. Milliseconds. */
+const FAULT_MS = [1_000, 10_000] as const
+
+export interface ServerFaultCounts {
+  /** Broker or database stopped, killed or frozen. */
+  restarts: number
+  /** Connections refused, cut, delayed or swallowed. */
+  cuts: number
+  /** Relay or receiver of webhooks that answers badly, or is away. */
+  moods: number
+}
+
+/** Breaks one server at a time until the signal, and mends it; resolves when the last is mended. */
+export async function breakServers(
+  scene: Pick<FaultScene, 'fault' | 'heal' | 'proxies' | 'servers' | 'scene'>,
+  random: Random,
+  counts: ServerFaultCounts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { kafka, postgres } = scene.servers
+  if (kafka === null || postgres === null) throw new Error('Chaos needs servers of its own.')
+  const [broker] = kafka.brokers
+  const [kafkaProxy] = scene.proxies.kafka
+  if (broker === undefined || kafkaProxy === undefined) throw new Error('Chaos needs a broker behind a proxy.')
+  const { smtp, webhooks } = scene.scene
+  const lasts = () => pause(FAULT_MS[0] + random.below(FAULT_MS[1] - FAULT_MS[0]), undefined, { signal }).catch(() => undefined)
+
+  async function during(name: string, hit: Hit, strike: () => Promise<void> | void): Promise<void> {
+    await scene.fault(name, [hit], async () => {
+      await strike()
+      await lasts()
+      await scene.heal()
+    })
+  }
+  const restart = (name: string, hit: Hit, strike: () => Promise<void> | void) => {
+    counts.restarts += 1
+    return during(name, hit, strike)
+  }
+  const cut = (hit: Hit, proxy: TcpProxy) => {
+    counts.cuts += 1
+    const [name, strike] = random.pick(Object.entries(cuts))
+    return during(`${hit}: ${name}`, hit, () => strike(proxy))
+  }
+  const mood = <Mood>(hit: Hit, moods: Readonly<Record<string, (random: Random) => Mood>>, respondWith: (mood: Mood) => void) => {
+    counts.moods += 1
+    const [name, make] = random.pick(Object.entries(moods))
+    return during(`${hit}: ${name}`, hit, () => respondWith(make(random)))
+  }
+
+  const deeds: readonly Deed[] = [
+    { weight: 1, work: () => restart('the broker is stopped', 'kafka', () => broker.stop()) },
+    { weight: 2, work: () => restart('the broker is killed', 'kafka', () => broker.kill()) },
+    { weight: 1, work: () => restart('the broker is frozen', 'kafka', () => broker.signal('SIGSTOP')) },
+    { weight: 1, work: () => restart('the database is stopped fast', 'database', () => postgres.halt('fast')) },
+    { weight: 2, work: () => restart('the database is stopped at once', 'database', () => postgres.halt('immediate')) },
+    { weight: 1, work: () => restart('the database is killed', 'database', () => postgres.kill()) },
+    { weight: 3, work: () => cut('kafka', kafkaProxy) },
+    { weight: 3, work: () => cut('database', scene.proxies.postgres) },
+    { weight: 2, work: () => cut('relay', scene.proxies.smtp) },
+    { weight: 2, work: () => cut('webhook', scene.proxies.webhooks) },
+    { weight: 3, work: () => mood('relay', relayMoods, (respond) => smtp.respondWith(respond)) },
+    { weight: 3, work: () => mood('webhook', receiverMoods, (respond) => webhooks.respondWith(respond)) },
+  ]
+  while (!signal.aborted) {
+    await pause(REST_MS[0] + random.below(REST_MS[1] - REST_MS[0]), undefined, { signal }).catch(() => undefined)
+    if (!signal.aborted) await pickDeed(deeds, random)()
+  }
+}
+
+type Hit = Parameters<FaultScene['fault']>[1][number]
+
+/** What a line does to its ends. */
+const cuts: Readonly<Record<string, (proxy: TcpProxy) => Promise<void> | void>> = {
+  'connections are refused': (proxy) => proxy.refuse(),
+  'nothing comes through': (proxy) => proxy.blackHole(),
+  'all connections are reset': (proxy) => proxy.reset(),
+  'every byte takes 100 ms': (proxy) => proxy.latency(100),
+  'each connection is cut after 20,000 bytes': (proxy) => proxy.cutAfter(20_000, 'to-server', 'each'),
+}
