@@ -24,6 +24,8 @@ export interface FleetCounts {
 /** Daemons that come and go, under a supervisor that keeps two running. */
 export interface Fleet {
   readonly counts: Readonly<FleetCounts>
+  /** The first ones are ready: every group has begun. */
+  begin(): Promise<void>
   /** Kills, stops, freezes and starts them until the signal; resolves when all that was begun is over. */
   comeAndGo(signal: AbortSignal): Promise<void>
   /** No daemon is left that would end itself, and those that are there are ready. */
@@ -109,8 +111,11 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
 
   return {
     counts,
-    async comeAndGo(signal) {
+    async begin() {
       supervise()
+      await allReady(steady)
+    },
+    async comeAndGo(signal) {
       const begun: Promise<void>[] = []
       while (!signal.aborted) {
         await pause(PAUSE_MS[0] + random.below(PAUSE_MS[1] - PAUSE_MS[0]), undefined, { signal }).catch(() => undefined)
@@ -121,7 +126,13 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
     async calm() {
       await Promise.all([...doomed].map(stop))
       supervise()
-      await Promise.all([...steady].map((daemon) => daemon.ready()))
+      // One that ends by itself meanwhile has a successor.
+      while (!(await allReady(steady))) supervise()
     },
   }
+}
+
+async function allReady(daemons: ReadonlySet<RecordedDaemon>): Promise<boolean> {
+  const ready = [...daemons].map((daemon) => Promise.race([daemon.ready().then(() => true), daemon.exited.then(() => false)]))
+  return (await Promise.all(ready)).every(Boolean)
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { seededRandom } from '../../cmd/demo/random.ts'
 import { wordsOf } from '../invariants/verdict.ts'
-import { setFaultScene } from '../support/faults/fault-scene.ts'
+import { setFaultScene, type FaultScene } from '../support/faults/fault-scene.ts'
 import { createFleet } from './fleet.ts'
 import { breakServers, type ServerFaultCounts } from './server-faults.ts'
 
@@ -59,9 +59,10 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
   const [fates, faults] = [seededRandom(seed * 2), seededRandom(seed * 2 + 1)]
   const fleet = createFleet(scene, fates)
   const counts: ServerFaultCounts = { restarts: 0, cuts: 0, moods: 0 }
+  await fleet.begin()
   const traffic = scene.traffic({ eventsPerSecond: EVENTS_PER_SECOND })
   const over = AbortSignal.timeout(minutes * 60_000)
-  const telling = tellOn(over, () => {
+  const telling = every(30_000, over, () => {
     const { starts, kills, freezes, stops } = fleet.counts
     tell(
       `${traffic.told} events, ${starts} starts, ${kills} kills, ${stops} stops, ${freezes} freezes, ${counts.restarts} restarts, ${counts.cuts + counts.moods} other faults`,
@@ -71,7 +72,7 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
   await Promise.all([traffic.stop(), telling])
   await scene.heal()
   await fleet.calm()
-  await scene.drained(DRAIN_MS)
+  await drained(scene)
   const verdict = await scene.judged()
   for (const line of wordsOf(verdict).split('\n')) tell(line)
   const { starts, kills, freezes, stops } = fleet.counts
@@ -98,9 +99,21 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
   }
 }
 
-async function tellOn(over: AbortSignal, tell: () => void): Promise<void> {
+/** Whatever waits for a retry of minutes or hours need not: that it waits is no promise of these runs. */
+async function drained(scene: Pick<FaultScene, 'drained' | 'hurry'>): Promise<void> {
+  const done = new AbortController()
+  const hurrying = every(5_000, done.signal, () => scene.hurry())
+  try {
+    await scene.drained(DRAIN_MS)
+  } finally {
+    done.abort()
+    await hurrying
+  }
+}
+
+async function every(ms: number, over: AbortSignal, work: () => Promise<void> | void): Promise<void> {
   while (!over.aborted) {
-    await pause(30_000, undefined, { signal: over }).catch(() => undefined)
-    tell()
+    await pause(ms, undefined, { signal: over }).catch(() => undefined)
+    if (!over.aborted) await work()
   }
 }

@@ -55,6 +55,8 @@ export interface FaultScene extends AsyncDisposable {
   fault<Result>(name: string, hits: Fault['hits'], work: () => Promise<Result>): Promise<Result>
   /** Everything that was broken works again: proxies, sinks, own servers. Daemons are the scenario's. */
   heal(): Promise<void>
+  /** Time passes for intents that wait for their next attempt, as hours of a retry schedule do: they are due now. */
+  hurry(): Promise<void>
   /** Waits until every group has accepted and committed all, every intent has ended and no position is dirty; tells how long after the last fault. */
   drained(deadlineMs?: number): Promise<void>
   /**
@@ -236,6 +238,9 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
       scene.webhooks.respondWith(undefined)
       await Promise.all([servers.heal(), scene.smtp.resume(), scene.webhooks.resume()])
       await Promise.all([...proxies.kafka, postgres, smtp, webhooks].map((proxy) => proxy.pass()))
+    },
+    async hurry() {
+      await scene.sql.query(`UPDATE worker.intents SET due_at = now() WHERE state IN ('pending', 'ambiguous') AND due_at > now()`)
     },
     drained,
     judged,
