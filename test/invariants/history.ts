@@ -238,6 +238,8 @@ export interface ProcessEvent {
   readonly event: 'started' | 'ready' | 'signalled' | 'exited'
   readonly signal?: string
   readonly code?: number | string
+  /** Of an end: how many lines it had written. */
+  readonly lines?: number
   /** Of a kill at a named moment: the moment. */
   readonly moment?: string
 }

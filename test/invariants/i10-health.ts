@@ -41,6 +41,8 @@ function judgeExit(history: WholeHistory, daemon: number, events: readonly Entry
     return
   }
   if (stop !== undefined) {
+    // A process that has not begun to run our code is ended by the signal itself.
+    if (code === stop.signal && exited.lines === 0) return
     const isForced = stops.length > 1 || at - stop.at >= history.run.graceMs
     if (code !== 0 && !(code === 2 && isForced)) findings.violated('I10', `${ended} after it was told to stop.`)
     return

@@ -16,17 +16,23 @@ export type StartDaemon = (onLine: (line: string) => void) => Daemon
 /** @param moment of a daemon that ends itself at a named moment: the moment */
 export function recordDaemon(recorder: Recorder, number: number, start: StartDaemon, moment?: string): RecordedDaemon {
   const log = join(recorder.folder, `daemon-${number}.log`)
-  const daemon = start((line) => appendFileSync(log, `${line}\n`))
+  // There from the start: one that is killed before its first line has said nothing, which is not the same as a lost log.
+  appendFileSync(log, '')
+  let lines = 0
+  const daemon = start((line) => {
+    lines += 1
+    appendFileSync(log, `${line}\n`)
+  })
   const { pid } = daemon
   const tell = (
     event: 'started' | 'ready' | 'signalled' | 'exited',
-    more: { signal?: string; code?: number | string; moment?: string } = {},
+    more: { signal?: string; code?: number | string; moment?: string; lines?: number } = {},
   ) => recorder.record({ is: 'process', at: Date.now(), daemon: number, pid, event, ...more })
   tell('started')
   let isOver = false
   const exited = daemon.exited.then((code) => {
     isOver = true
-    tell('exited', { code, ...(moment === undefined ? {} : { moment }) })
+    tell('exited', { code, lines, ...(moment === undefined ? {} : { moment }) })
     return code
   })
   return {

@@ -29,6 +29,14 @@ describe('a true history', () => {
     ],
     ['a commit of a tool', [{ ...lastCommit(), logOffset: 99, metadata: '', offset: 1 }]],
     ['a daemon that is frozen while it should stop', [signal(2, 86_500, 'SIGSTOP'), signal(2, 87_000, 'SIGCONT')]],
+    [
+      'a process that a signal ended before it said anything',
+      [
+        { is: 'process', at: T + 100, daemon: 3, pid: 103, event: 'started' } as const,
+        signal(3, 110, 'SIGTERM'),
+        { is: 'process', at: T + 120, daemon: 3, pid: 103, event: 'exited', code: 'SIGTERM', lines: 0 } as const,
+      ],
+    ],
   ])('may hold %s', async (_, more) => {
     expect(findings(await judged([...trueHistory(), ...more]))).toEqual([])
   })
@@ -150,6 +158,7 @@ const plants: readonly (readonly [name: string, by: Subject, plant: Plant])[] = 
   ['ready while the database is away', 'I10', withEntry('health', ({ ready }) => ready === false, { ready: true })],
   ['not alive while it works', 'I10', withEntry('health', ({ at }) => at === T + 80, { live: false })],
   ['a clean stop with another exit code', 'I10', withEntry('process', ({ code }) => code === 0, { code: 2 })],
+  ['a daemon that a signal ended instead of a stop', 'I10', withEntry('process', ({ code }) => code === 0, { code: 'SIGTERM', lines: 9 })],
   ['a process that ended by itself', 'I10', without('process', ({ signal }) => signal === 'SIGTERM')],
   ['a group that stood still while the relay was away', 'I11', relayAway],
   [
@@ -220,7 +229,7 @@ async function folderOf(text: string, log = ''): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'history-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   await writeFile(join(folder, HISTORY_FILE), text)
-  for (const daemon of [1, 2]) await writeFile(join(folder, `daemon-${daemon}.log`), daemon === 1 ? log : '')
+  for (const daemon of [1, 2, 3]) await writeFile(join(folder, `daemon-${daemon}.log`), daemon === 1 ? log : '')
   return folder
 }
 
