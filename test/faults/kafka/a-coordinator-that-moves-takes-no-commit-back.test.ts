@@ -9,6 +9,10 @@ beforeAll(async () => {
 })
 afterAll(async () => cluster[Symbol.asyncDispose]())
 
+/**
+ * Fault: of three brokers, the one that coordinates the groups goes away and comes back.
+ * Promise: no commit goes back, and all is accepted once.
+ */
 test.each(['stop', 'kill'] as const)('a group goes on when its coordinator moves: %s', async (how) => {
   await using load = await groupUnderLoad(cluster)
   await load.join()

@@ -2,6 +2,10 @@ import { expect, test } from 'vitest'
 import { startKafkaCluster } from '../../support/kafka-cluster.ts'
 import { groupUnderLoad } from './group-under-load.ts'
 
+/**
+ * Fault: instances join and leave every few seconds; partitions go to others and come back to their former owner.
+ * Promise: everything is accepted once and in order, and no commit goes back.
+ */
 test('instances join and leave every few seconds, partitions go to others and back: all is accepted once, in order', async () => {
   await using cluster = await startKafkaCluster()
   await using load = await groupUnderLoad(cluster)

@@ -20,6 +20,10 @@ const MEGABYTE = 1_000_000
  */
 const MEMORY_BOUND = 500 * MEGABYTE
 
+/**
+ * Fault: hundreds of bad records, a table row each, stand between good ones.
+ * Promise: each ends in every group as its row says, nothing crashes, stalls or grows, and the good ones around them are unharmed.
+ */
 test(
   'hundreds of poison records, one table row each, end in every group as the row says, once even when they are read again, and harm no good record',
   { timeout: 600_000 },
