@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+
+const scripts: Readonly<Record<string, string>> = JSON.parse(readFileSync('package.json', 'utf8')).scripts
+const ci = readFileSync('.ci/run', 'utf8')
+const nightly: { jobs: { faults: { strategy: { matrix: { run: readonly string[] } } } } } = parse(
+  readFileSync('.github/workflows/nightly.yml', 'utf8'),
+)
+const everyNight = nightly.jobs.faults.strategy.matrix.run
+
+describe('the commands of package.json', () => {
+  it.each(['.ci/run', 'README.md', 'CONTRIBUTING.md', 'docs/faults.md', 'docs/kafka-client.md'])(
+    'are the only ones that %s names',
+    (path) => {
+      const named = [...readFileSync(path, 'utf8').matchAll(/npm run (?:-s )?([\w:.-]*\w)/g)].map(([, name = '']) => name)
+      expect(named.filter((name) => scripts[name] === undefined)).toEqual([])
+    },
+  )
+
+  it('are all tried by each run on a clean clone, or every night', () => {
+    const tests = Object.keys(scripts).filter((name) => /^(?:test:|chaos$|check$)/.test(name) && name !== 'test:unit')
+    const tried = `${ci}\n${everyNight.join('\n')}\n`
+    expect(tests.filter((name) => !new RegExp(`npm run ${name}(?![\\w:.-])`).test(tried))).toEqual([])
+    expect(ci).toMatch(/^npm test$/m)
+  })
+
+  it('bring every project of vitest to run', () => {
+    const config = readFileSync('vitest.config.ts', 'utf8')
+    const projects = [...config.matchAll(/project\('(\w+)'/g)].map(([, name = '']) => name)
+    expect(projects.length).toBeGreaterThan(5)
+    const left = projects.filter((name) => scripts['test']?.includes(`'!${name}'`) === true)
+    const alone = Object.values(scripts).join('\n')
+    expect(left.filter((name) => !new RegExp(`--project ${name}\\b`).test(alone))).toEqual([])
+  })
+})
