@@ -37,7 +37,7 @@ export async function checkHistory(folder: string): Promise<Verdict> {
   findings.set('events', history.acked.length)
   findings.set('records', history.records.length)
   findings.set('webhookCalls', history.calls.length)
-  findings.set('kills', history.processes.filter(({ event, signal }) => event === 'signalled' && signal === 'SIGKILL').length)
+  findings.set('kills', history.processes.filter(({ event, code }) => event === 'exited' && code === 'SIGKILL').length)
 
   judgeWholeness(history, ledgers, plan, findings)
   judgeNoLoss(history, ledgers, findings)

@@ -37,7 +37,8 @@ function judgeExit(history: WholeHistory, daemon: number, events: readonly Entry
   const [stop] = stops
   const ended = `Daemon ${daemon} ended at ${when(at)} with ${String(code)}`
   if (code === 'SIGKILL' || signals.some(({ signal }) => signal === 'SIGKILL')) {
-    if (!signals.some(({ signal }) => signal === 'SIGKILL')) findings.violated('I10', `${ended}, and nobody of the harness killed it.`)
+    const isPlanned = exited.moment !== undefined || signals.some(({ signal }) => signal === 'SIGKILL')
+    if (!isPlanned) findings.violated('I10', `${ended}, and nobody of the harness killed it.`)
     return
   }
   if (stop !== undefined) {

@@ -37,6 +37,13 @@ describe('a true history', () => {
         { is: 'process', at: T + 120, daemon: 3, pid: 103, event: 'exited', code: 'SIGTERM', lines: 0 } as const,
       ],
     ],
+    [
+      'a daemon that killed itself at the moment it was told',
+      [
+        { is: 'process', at: T + 100, daemon: 3, pid: 103, event: 'started' } as const,
+        { is: 'process', at: T + 120, daemon: 3, pid: 103, event: 'exited', code: 'SIGKILL', moment: 'accepted' } as const,
+      ],
+    ],
   ])('may hold %s', async (_, more) => {
     expect(findings(await judged([...trueHistory(), ...more]))).toEqual([])
   })
@@ -159,6 +166,7 @@ const plants: readonly (readonly [name: string, by: Subject, plant: Plant])[] = 
   ['not alive while it works', 'I10', withEntry('health', ({ at }) => at === T + 80, { live: false })],
   ['a clean stop with another exit code', 'I10', withEntry('process', ({ code }) => code === 0, { code: 2 })],
   ['a daemon that a signal ended instead of a stop', 'I10', withEntry('process', ({ code }) => code === 0, { code: 'SIGTERM', lines: 9 })],
+  ['a daemon that was killed by nobody', 'I10', withEntry('process', ({ code }) => code === 0, { code: 'SIGKILL' })],
   ['a process that ended by itself', 'I10', without('process', ({ signal }) => signal === 'SIGTERM')],
   ['a group that stood still while the relay was away', 'I11', relayAway],
   [
