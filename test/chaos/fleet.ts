@@ -10,7 +10,7 @@ const MOST = 4
 /** Longer than the session timeout of the scene: its partitions have moved when it wakes. Milliseconds. */
 const FROZEN_MS = 8_000
 /** Between two deeds, at least and at most. Milliseconds. */
-const PAUSE_MS = [1_000, 5_000] as const
+const PAUSE_MS = [500, 3_500] as const
 
 export interface FleetCounts {
   starts: number
@@ -103,9 +103,9 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
 
   const deeds: readonly Deed[] = [
     { weight: 5, work: () => onSome(kill) },
-    { weight: 3, work: () => onSome(stop) },
+    { weight: 4, work: () => onSome(stop) },
     { weight: 1, work: () => onSome(freeze) },
-    { weight: 3, work: () => join() },
+    { weight: 4, work: () => join() },
     { weight: 6, work: () => join({ fact: random.pick(moments), nth: 1 + random.below(5) }) },
   ]
 

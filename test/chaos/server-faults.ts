@@ -34,8 +34,8 @@ export async function breakServers(
   const { smtp, webhooks } = scene.scene
   const lasts = () => pause(FAULT_MS[0] + random.below(FAULT_MS[1] - FAULT_MS[0]), undefined, { signal }).catch(() => undefined)
 
-  async function during(name: string, hit: Hit, strike: () => Promise<void> | void): Promise<void> {
-    await scene.fault(name, [hit], async () => {
+  async function during(name: string, hits: readonly Hit[], strike: () => Promise<void> | void): Promise<void> {
+    await scene.fault(name, hits, async () => {
       await strike()
       await lasts()
       await scene.heal()
@@ -43,17 +43,17 @@ export async function breakServers(
   }
   const restart = (name: string, hit: Hit, strike: () => Promise<void> | void) => {
     counts.restarts += 1
-    return during(name, hit, strike)
+    return during(name, [hit], strike)
   }
   const cut = (hit: Hit, proxy: TcpProxy) => {
     counts.cuts += 1
-    const [name, strike] = random.pick(Object.entries(cuts))
-    return during(`${hit}: ${name}`, hit, () => strike(proxy))
+    const [name, { strike, isAway }] = random.pick(Object.entries(cuts))
+    return during(`${hit}: ${name}`, isAway ? [hit] : [], () => strike(proxy))
   }
   const mood = <Mood>(hit: Hit, moods: Readonly<Record<string, (random: Random) => Mood>>, respondWith: (mood: Mood) => void) => {
     counts.moods += 1
     const [name, make] = random.pick(Object.entries(moods))
-    return during(`${hit}: ${name}`, hit, () => respondWith(make(random)))
+    return during(`${hit}: ${name}`, [hit], () => respondWith(make(random)))
   }
 
   const deeds: readonly Deed[] = [
@@ -78,11 +78,11 @@ export async function breakServers(
 
 type Hit = Parameters<FaultScene['fault']>[1][number]
 
-/** What a line does to its ends. */
-const cuts: Readonly<Record<string, (proxy: TcpProxy) => Promise<void> | void>> = {
-  'connections are refused': (proxy) => proxy.refuse(),
-  'nothing comes through': (proxy) => proxy.blackHole(),
-  'all connections are reset': (proxy) => proxy.reset(),
-  'every byte takes 100 ms': (proxy) => proxy.latency(100),
-  'each connection is cut after 20,000 bytes': (proxy) => proxy.cutAfter(20_000, 'to-server', 'each'),
+/** What a line does to its ends. Behind one that is slow or breaks off now and then a server is there all the same. */
+const cuts: Readonly<Record<string, { readonly isAway: boolean; readonly strike: (proxy: TcpProxy) => Promise<void> | void }>> = {
+  'connections are refused': { isAway: true, strike: (proxy) => proxy.refuse() },
+  'nothing comes through': { isAway: true, strike: (proxy) => proxy.blackHole() },
+  'all connections are reset': { isAway: false, strike: (proxy) => proxy.reset() },
+  'every byte takes 100 ms': { isAway: false, strike: (proxy) => proxy.latency(100) },
+  'each connection is cut after 20,000 bytes': { isAway: false, strike: (proxy) => proxy.cutAfter(20_000, 'to-server', 'each') },
 }
