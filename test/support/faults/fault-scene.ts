@@ -51,8 +51,8 @@ export interface FaultScene extends AsyncDisposable {
   readonly settings: readonly Story['setting'][]
   /** Starts a daemon, which something happens to at the given moments; its output, probes, memory and end are recorded. */
   daemon(variables?: Readonly<Record<string, string>>, moments?: Moments): RecordedDaemon
-  /** Records that something is broken for as long as `work` takes. */
-  fault<Result>(name: string, hits: Fault['hits'], work: () => Promise<Result>): Promise<Result>
+  /** Records that something is broken for as long as `work` takes; `setBackTo`: see {@link Fault}. */
+  fault<Result>(name: string, hits: Fault['hits'], work: () => Promise<Result>, more?: Pick<Fault, 'setBackTo'>): Promise<Result>
   /** Everything that was broken works again: proxies, sinks, own servers. Daemons are the scenario's. */
   heal(): Promise<void>
   /** Time passes for intents that wait for their next attempt, as hours of a retry schedule do: they are due now. */
@@ -223,8 +223,8 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
       daemons.push(daemon)
       return daemon
     },
-    async fault(name, hits, work) {
-      const mark = (phase: Fault['phase'], at: number) => recorder.record({ is: 'fault', at, name, phase, hits })
+    async fault(name, hits, work, more = {}) {
+      const mark = (phase: Fault['phase'], at: number) => recorder.record({ is: 'fault', at, name, phase, hits, ...more })
       mark('begin', Date.now())
       try {
         return await work()

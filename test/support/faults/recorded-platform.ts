@@ -71,9 +71,9 @@ function once<Result>(database: Database, work: (tx: Sql) => Promise<Result>, si
   )
 }
 
-/** Lost connections, a server that shuts down, starts, has no room or takes no writes: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** Lost connections, a server that shuts down, starts, has no room or takes no writes; locks that do not come, and rings of them: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 function isAway(error: unknown): boolean {
-  return error instanceof SqlError && (error.state === undefined || /^(08|53|57P|25006)/.test(error.state))
+  return error instanceof SqlError && (error.state === undefined || /^(08|53|57P|25006|55P03|40P01)/.test(error.state))
 }
 
 async function outlast<Result>(

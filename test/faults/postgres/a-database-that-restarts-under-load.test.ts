@@ -3,11 +3,13 @@ import { eventually } from '../../support/eventually.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 
 /**
- * Fault: PostgreSQL is stopped in its immediate mode, a crash from the inside, and started again, three times under load.
+ * Fault: PostgreSQL is stopped and started again, three times under load: in its fast mode, which breaks off what runs, and in its
+ * immediate mode, a crash from the inside.
  * Promise: nothing is lost or doubled, no daemon ends, and all is done soon after the last start.
  */
-test('a database that crashes and comes back under load costs nothing but time', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 21, ownPostgres: true })
+test.each(['fast', 'immediate'] as const)('a database that restarts under load (%s) costs nothing but time', async (mode) => {
+  const scenario = expect.getState().currentTestName
+  await using scene = await setFaultScene({ scenario, seed: mode === 'fast' ? 20 : 21, ownPostgres: true })
   const daemons = [scene.daemon(), scene.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
@@ -15,8 +17,9 @@ test('a database that crashes and comes back under load costs nothing but time',
   for (let round = 0; round < 3; round++) {
     const before = traffic.told
     await eventually('traffic is under way', () => traffic.told > before + 100 || `${traffic.told} events`)
-    await scene.fault('the database crashes and starts again', ['database'], async () => scene.servers.postgres?.restart('immediate'))
+    await scene.fault('the database stops and starts again', ['database'], async () => scene.servers.postgres?.restart(mode))
   }
   await traffic.stop()
+  expect(daemons.map((daemon) => daemon.isOver())).toEqual([false, false])
   await scene.verdict()
 })

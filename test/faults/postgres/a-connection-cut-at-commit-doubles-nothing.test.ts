@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { onStatement, type Statement } from '../../support/faults/client-statements.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import type { Verdict } from '../../support/faults/proxied-connection.ts'
+
+/** What ends with one statement, and how it is known by its words: a COMMIT, or a statement that is a transaction of its own. */
+const moments: Readonly<Record<string, (statement: Statement) => boolean>> = {
+  'accept of events': commitAfter(/INSERT INTO worker\.outcomes/),
+  'recalculation of a leaderboard': commitAfter(/INSERT INTO worker\.recalculations/),
+  'start of a mail': alone(/WITH started AS[^]*INSERT INTO public\.email_logs/),
+  'end of a mail': alone(/settled AS[^]*UPDATE public\.email_logs/),
+  'start of a reward': commitAfter(/UPDATE user_rewards ur\s+SET delivery_attempts/),
+  'end of a reward': commitAfter(/UPDATE user_rewards ur SET status = 'delivered'/),
+}
+
+/** The server gets the bytes and its answer is lost; it never gets them; it gets them and the client waits for the answer in vain. */
+const verdicts: readonly Verdict[] = ['cut', 'cut-before', 'cut', 'cut-before', 'mute', 'cut']
+
+/**
+ * Fault: six times each, the connection is lost at the COMMIT of an accept, of a recalculation, of the start and of the end of a mail and
+ * of a reward: right behind it, right before it, or its answer never comes.
+ * Promise: whether it took place is found out, and nothing is lost or done twice; a mail whose end was lost may go out once more, marked.
+ */
+test('connections that are cut at COMMIT leave the fate open, and nothing is doubled', async () => {
+  await using scene = await setFaultScene({
+    scenario: expect.getState().currentTestName,
+    seed: 24,
+    // How long an answer is waited for follows from it.
+    settings: { DATABASE_STATEMENT_TIMEOUT_MS: '1000' },
+  })
+  const seen = new Map<string, number>()
+  const struck = new Map<string, Verdict[]>()
+  onStatement(scene.proxies.postgres, (statement) => {
+    const [moment] = Object.entries(moments).find(([, fits]) => fits(statement)) ?? []
+    if (moment === undefined) return undefined
+    const count = (seen.get(moment) ?? 0) + 1
+    seen.set(moment, count)
+    const before = struck.get(moment) ?? []
+    const verdict = verdicts[before.length]
+    // Every third: between two cuts there is work.
+    if (count % 3 !== 0 || verdict === undefined) return undefined
+    struck.set(moment, [...before, verdict])
+    return verdict
+  })
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+
+  await scene.fault('connections are cut at COMMIT', [], () => scene.traffic({ eventsPerSecond: 50, events: 400 }).done)
+  await scene.drained()
+  expect(Object.fromEntries(struck)).toEqual(Object.fromEntries(Object.keys(moments).map((moment) => [moment, verdicts])))
+  expect(await scene.scene.sql.query('SELECT reason FROM worker.intents WHERE state = $1', ['held'])).toEqual([])
+  await scene.verdict()
+})
+
+function commitAfter(words: RegExp) {
+  return ({ text, transaction }: Statement) => text === 'COMMIT' && transaction.some((one) => words.test(one))
+}
+
+function alone(words: RegExp) {
+  return ({ text, transaction }: Statement) => transaction.length === 1 && words.test(text)
+}

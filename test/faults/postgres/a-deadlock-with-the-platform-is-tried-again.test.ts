@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { countersOf } from '../../support/faults/probes.ts'
+
+/**
+ * Fault: the platform locks a reward's row and then the rows of its delivery, the other way round than the end of a delivery does; and the
+ * rows of a campaign from last to first while its leaderboard is written.
+ * Promise: the platform is never the victim; what the daemon had to give up is counted and done again, once for every receiver.
+ */
+test('a deadlock with the platform costs the worker a try, and the platform nothing', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 34 })
+  const { sql, transaction, webhooks } = scene.scene
+  // Who waits first looks first for a ring: time enough to close it, and less than a lock is waited for.
+  await sql.query(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''3s''', current_database()); END $$`)
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  const failures = () => countersOf(daemons, 'kafka_worker_execution_failures_total')
+
+  let rings = 0
+  let held: Promise<void> | null = null
+  webhooks.respondWith(async ({ id }) => {
+    if (rings === 2 || held !== null) return undefined
+    const locked = Promise.withResolvers<void>()
+    held = transaction(async (tx) => {
+      await tx.query(`SET LOCAL deadlock_timeout = '60s'`)
+      await tx.query(`SET LOCAL lock_timeout = 0`)
+      const [reward] = await tx.query<{ id: string }>(
+        `SELECT ur.id FROM worker.intents i JOIN user_rewards ur ON i.key = 'reward:' || ur.id::text
+          WHERE i.envelope->>'webhookId' = $1 FOR UPDATE OF ur`,
+        [id],
+      )
+      locked.resolve()
+      await eventually('the end of the delivery waits for the reward', async () => {
+        const waits = await sql.query(
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+              AND application_name = 'kafka-worker delivery' AND query LIKE 'UPDATE user_rewards ur SET status%'`,
+        )
+        return (reward !== undefined && waits.length > 0) || `${String(reward?.id)}, ${waits.length} wait`
+      })
+      await tx.query('UPDATE webhooks SET updated_at = updated_at')
+      rings += 1
+    }).finally(() => (held = null))
+    held.catch(locked.reject)
+    await locked.promise
+    return undefined
+  })
+  await scene.fault('the platform locks in another order', [], async () => {
+    const traffic = scene.traffic({ eventsPerSecond: 40 })
+    await eventually('two rings are closed', () => rings === 2 || `${rings} rings`)
+    await held
+    await traffic.stop()
+  })
+  expect(await failures()).toBeGreaterThan(0)
+  await scene.verdict()
+})

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { createStory } from '../../../cmd/demo/story.ts'
+import { eventually } from '../../support/eventually.ts'
+import { takeBaseCopy } from '../../support/faults/base-copy.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { probesOf } from '../../support/faults/probes.ts'
+
+const seed = 23
+
+/**
+ * Fault: a failover to a database that lacks the last commits, in mid-stream: a base copy is put in its place. Kafka has been told of
+ * events that nobody knows any more.
+ * Promise: the daemons notice, say so, accept again what was lost, and mark it; each effect is there once, each mail under one id.
+ */
+test('a failover that lost the last commits is noticed, and what was lost is accepted again and marked', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, stories: 1, ownPostgres: true })
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  // The scene's own story, told by hand: the platform's rows are safe before the copy, and what is published of them comes after it.
+  const steps = [...createStory(seed * 1_000).steps(240)]
+  await scene.play(steps.map(({ writes }) => ({ writes, publications: [], timing: 'usual' })))
+  await eventually('the groups have begun', async () => (await rows()).length === 12 || `${(await rows()).length} rows`)
+  const setBackTo = Date.now()
+  await using copy = await scene.fault('the database stops to be copied', ['database'], async () =>
+    takeBaseCopy(scene.servers.postgres ?? raise()),
+  )
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+
+  const published = scene.play(steps.map(({ publications, timing }) => ({ writes: [], publications, timing })))
+  await eventually('Kafka knows of more than the copy', async () => (await told()) > 150 || `${await told()} offsets`)
+  await scene.fault('a failover without the last commits', ['database'], () => copy.restore(), { setBackTo })
+  await published
+  await scene.drained()
+
+  const [found] = await scene.scene.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.outcomes WHERE recovered')
+  expect(found?.count).toBeGreaterThan(50)
+  const alarms = daemons.flatMap(({ lines }) => lines.filter(({ msg }) => msg === 'database-behind-kafka'))
+  expect(alarms.length).toBeGreaterThan(0)
+  expect((await Promise.all(daemons.map(probesOf))).map(({ live, ready }) => live && ready)).toEqual([true, true])
+  await scene.verdict()
+
+  function rows() {
+    return scene.scene.sql.query('SELECT FROM worker.progress')
+  }
+  async function told(): Promise<number> {
+    const { admin, group, topic } = scene.scene
+    const committed = await admin.committed(group('email-workers'), topic)
+    return [...committed.values()].reduce((sum, offset) => sum + Number(offset), 0)
+  }
+})
+
+function raise(): never {
+  throw new Error('The scene has a database of its own.')
+}

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { countersOf, probesOf } from '../../support/faults/probes.ts'
+import { frozenWith } from '../../support/held-lock.ts'
+
+/**
+ * Fault: a process that holds a campaign's lock, or the rows of its participants, in an open transaction is stopped.
+ * Promise: that campaign's leaderboard waits and says for what; all others go on, daemons are ready; when it is gone all is mended.
+ */
+test.each([
+  {
+    what: 'the lock of a campaign',
+    reason: 'campaign-locked',
+    seed: 28,
+    statement: (id: string) => `SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:' || '${id}'::uuid, 0))`,
+  },
+  {
+    what: 'the rows of a campaign',
+    reason: 'rows-locked',
+    seed: 29,
+    statement: (id: string) => `SELECT FROM waitlist_users WHERE campaign_id = '${id}' FOR UPDATE`,
+  },
+])('a frozen client with $what holds up that campaign only', async ({ what, reason, seed, statement }) => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed })
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  await eventually('traffic is under way', () => traffic.told > 150 || `${traffic.told} events`)
+
+  const recalculated = () => countersOf(daemons, 'kafka_worker_recalculations_total')
+  const campaignId = scene.settings[0]?.campaigns[0]?.id
+  await scene.fault(`a frozen client with ${what}`, [], async () => {
+    await using _frozen = await frozenWith(scene.scene.databaseUrl, statement(campaignId ?? ''))
+    const before = await recalculated()
+    await eventually('its leaderboard waits', async () => {
+      const found = await scene.scene.sql.query<{ reason: string }>(
+        `SELECT reason FROM worker.intents WHERE campaign_id = $1 AND channel = 'leaderboard'`,
+        [campaignId],
+      )
+      return found.some((row) => row.reason === reason) || JSON.stringify(found)
+    })
+    await eventually('others are recalculated', async () => (await recalculated()) > before + 5 || `${await recalculated()} of ${before}`)
+    expect((await Promise.all(daemons.map(probesOf))).map(({ live, ready }) => live && ready)).toEqual([true, true])
+  })
+  await traffic.stop()
+  await scene.verdict()
+})

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { notReadyFor } from '../../support/faults/probes.ts'
+import { DISK_FULL, strikeTables } from '../../support/faults/struck-tables.ts'
+
+const tables = ['outcomes', 'progress', 'intents', 'dead_letters', 'recalculations', 'reward_codes']
+const books = ['email_logs', 'webhook_deliveries']
+
+/**
+ * Fault: the disk of the worker's tables and books is full: PostgreSQL answers and reads, and refuses every row with SQLSTATE 53100 (by
+ * triggers, so that no right to mount a small disk is needed).
+ * Promise: daemons are not ready and say why, live, and give nothing up; when there is room again all goes on by itself.
+ */
+test('a full disk is waited for: nothing is given up, and when there is room all goes on', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 25 })
+  const { sql } = scene.scene
+  const disk = await strikeTables(sql, [...tables.map((table) => `worker.${table}`), ...books.map((table) => `public.${table}`)])
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+
+  const traffic = scene.traffic({ eventsPerSecond: 50 })
+  await eventually('traffic is under way', () => traffic.told > 100 || `${traffic.told} events`)
+  await scene.fault('the disk is full', [], async () => {
+    await disk.with(DISK_FULL)
+    const before = traffic.told
+    await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*email-workers: waiting: .*SQLSTATE 53100/)))
+    const held = await accepted()
+    await eventually('traffic goes on', () => traffic.told > before + 150 || `${traffic.told - before} events`)
+    // Whoever looks now still waits, and has written nothing meanwhile.
+    await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*email-workers: waiting: .*SQLSTATE 53100/)))
+    expect(await accepted()).toBe(held)
+    await disk.healed()
+  })
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  await traffic.stop()
+  for (const daemon of daemons) {
+    const told = daemon.lines.filter(({ msg, level }) => msg === 'waiting' && level === 'warn').map(({ cause }) => String(cause))
+    expect(told).toContain('database: SQLSTATE 53100')
+    expect(daemon.isOver()).toBe(false)
+  }
+  await scene.verdict()
+
+  async function accepted(): Promise<string | undefined> {
+    const [row] = await sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress')
+    return row?.sum
+  }
+})

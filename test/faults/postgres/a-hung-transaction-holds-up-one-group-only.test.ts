@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { notReadyFor, probesOf } from '../../support/faults/probes.ts'
+import { frozenWith } from '../../support/held-lock.ts'
+
+/**
+ * Fault: a transaction that has locked the progress rows of one group hangs: its process is stopped.
+ * Promise: that group waits, is not ready and says why, lives, and accepts nothing; the other groups go on; afterwards all is accepted once.
+ */
+test('a hung transaction with the progress rows of a group holds up that group only', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 30 })
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  await eventually('traffic is under way', () => traffic.told > 100 || `${traffic.told} events`)
+
+  const { sql, group, databaseUrl } = scene.scene
+  await scene.fault('a hung transaction with progress rows', [], async () => {
+    const locking = `SELECT FROM worker.progress WHERE group_name = '${group('email-workers')}' ORDER BY partition FOR UPDATE`
+    await using _frozen = await frozenWith(databaseUrl, locking)
+    const before = await accepted()
+    await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*email-workers: waiting: .*SQLSTATE 55P03/)))
+    await eventually('the other groups go on', async () => {
+      const now = await accepted()
+      const moved = ['position-workers', 'reward-workers'].filter((name) => (now.get(name) ?? 0) > (before.get(name) ?? 0) + 20)
+      return moved.length === 2 || moved.join(', ')
+    })
+    expect((await accepted()).get('email-workers')).toBe(before.get('email-workers'))
+    const wrong = (await Promise.all(daemons.map(probesOf))).flatMap((probes) => probes.wrong)
+    expect(wrong.filter((one) => !/^\S*email-workers: /.test(one))).toEqual([])
+  })
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  await traffic.stop()
+  await scene.verdict()
+
+  /** Offsets of all partitions together, by group. */
+  async function accepted(): Promise<ReadonlyMap<string, number>> {
+    const found = await sql.query<{ group_name: string; sum: string }>(
+      'SELECT group_name, sum(next_offset) FROM worker.progress GROUP BY 1',
+    )
+    return new Map(found.map((row) => [row.group_name.replace(/^.*\./, ''), Number(row.sum)]))
+  }
+})

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { notReadyFor, probesOf } from '../../support/faults/probes.ts'
+import { strikeTables } from '../../support/faults/struck-tables.ts'
+
+/**
+ * Fault: every byte to and from the database takes 100 to 500 ms, so that a statement takes 200 to 1,000; then the statements of accepts
+ * run longer than DATABASE_STATEMENT_TIMEOUT_MS and are broken off.
+ * Promise: while it is slow daemons work, ready; while statements are broken off the groups wait, not ready, and say why; nothing is
+ * given up or doubled.
+ */
+test('a slow database costs nothing but time, and a statement that takes too long is tried again', async () => {
+  await using scene = await setFaultScene({
+    scenario: expect.getState().currentTestName,
+    seed: 32,
+    settings: { DATABASE_STATEMENT_TIMEOUT_MS: '1500' },
+  })
+  const { sql } = scene.scene
+  const outcomes = await strikeTables(sql, ['worker.outcomes'])
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  const traffic = scene.traffic({ eventsPerSecond: 20 })
+  await eventually('traffic is under way', () => traffic.told > 40 || `${traffic.told} events`)
+
+  await scene.fault('the database is far away', [], async () => {
+    for (let round = 0; round < 4; round++) {
+      scene.proxies.postgres.latency(100 + scene.random.below(400))
+      const before = await accepted()
+      await eventually('events are accepted', async () => (await accepted()) > before + 30 || `${await accepted()} of ${before}`)
+      expect((await Promise.all(daemons.map(probesOf))).map(({ live, ready }) => live && ready)).toEqual([true, true])
+    }
+    scene.proxies.postgres.latency(0)
+  })
+  await scene.fault('statements take too long', [], async () => {
+    await outcomes.with('PERFORM pg_sleep(10)')
+    await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*-workers: waiting: .*SQLSTATE 57014/)))
+    await outcomes.healed()
+  })
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  await traffic.stop()
+  await scene.verdict()
+
+  async function accepted(): Promise<number> {
+    const [row] = await sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress')
+    return Number(row?.sum)
+  }
+})

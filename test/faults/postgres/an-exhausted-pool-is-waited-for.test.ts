@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { countersOf, probesOf } from '../../support/faults/probes.ts'
+
+/**
+ * Fault: one connection for all deliveries and one per group for accepting, each statement takes 40 ms, and for a while a table that every
+ * mail is booked in is locked, so that who waits for a connection gets none in time.
+ * Promise: events are accepted all the while and daemons stay ready; what found no connection is done later, once.
+ */
+test('an exhausted pool delays deliveries, and neither accepts nor probes', async () => {
+  await using scene = await setFaultScene({
+    scenario: expect.getState().currentTestName,
+    seed: 31,
+    settings: { DATABASE_POOL_SIZE: '1', ACCEPT_CONCURRENCY: '1' },
+  })
+  scene.proxies.postgres.latency(20)
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  const traffic = scene.traffic({ eventsPerSecond: 20 })
+  await eventually('traffic is under way', () => traffic.told > 60 || `${traffic.told} events`)
+
+  const { sql, transaction } = scene.scene
+  const withoutConnection = () => countersOf(daemons, 'kafka_worker_execution_failures_total')
+  await scene.fault('no connection is free', [], () =>
+    transaction(async (tx) => {
+      await tx.query('LOCK TABLE public.email_logs IN ACCESS EXCLUSIVE MODE')
+      const before = await accepted()
+      await eventually('deliveries get no connection', async () => (await withoutConnection()) > 5 || `${await withoutConnection()}`)
+      await eventually('events are accepted', async () => (await accepted()) > before + 100 || `${await accepted()} of ${before}`)
+      expect((await Promise.all(daemons.map(probesOf))).map(({ live, ready }) => live && ready)).toEqual([true, true])
+    }),
+  )
+  await traffic.stop()
+  scene.proxies.postgres.latency(0)
+  await scene.verdict()
+
+  async function accepted(): Promise<number> {
+    const [row] = await sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress')
+    return Number(row?.sum)
+  }
+})
