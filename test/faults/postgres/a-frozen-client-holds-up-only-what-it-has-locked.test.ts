@@ -21,7 +21,7 @@ test.each([
     seed: 29,
     statement: (id: string) => `SELECT FROM waitlist_users WHERE campaign_id = '${id}' FOR UPDATE`,
   },
-])('a frozen client with $what holds up that campaign only', async ({ what, reason, seed, statement }) => {
+])('a frozen client holds up only the campaign that it has locked ($what)', async ({ what, reason, seed, statement }) => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed })
   const daemons = [scene.daemon(), scene.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
