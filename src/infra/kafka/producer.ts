@@ -22,10 +22,11 @@ export interface LogProducer {
  */
 export function createLogProducer(settings: KafkaSettings): LogProducer {
   const { kafka, cut } = createKafkaClient(settings, { retries: 5 })
+  const places = new Places()
   const producer = kafka.producer({
     idempotent: false,
     allowAutoTopicCreation: false,
-    createPartitioner: partitionOrKey,
+    createPartitioner: () => places.kept(partitionOrKey()),
     metadataMaxAge: 60_000,
   })
   return {
@@ -39,7 +40,7 @@ export function createLogProducer(settings: KafkaSettings): LogProducer {
     send: async (topic, messages) => {
       try {
         for (let from = 0; from < messages.length; from += SEND_LIMIT)
-          await sendAll(producer, topic, messages.slice(from, from + SEND_LIMIT))
+          await sendAll(producer, places, topic, messages.slice(from, from + SEND_LIMIT))
       } catch (error) {
         if (!isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
         throw new OperatorError(
@@ -61,10 +62,38 @@ const DISCONNECT_GRACE_MS = 5_000
 
 const noop = () => undefined
 
-async function sendAll(producer: Producer, topic: string, messages: Message[]): Promise<void> {
-  const acknowledged = await producer.send({ topic, messages, acks: -1 })
-  // kafkajs leaves out, without a word, what goes to a partition that its metadata does not know.
-  if (messages.length > 0 && acknowledged.length === 0) throw new Error(`the broker acknowledged nothing of what was sent to "${topic}"`)
+/**
+ * Sends again what nobody has acknowledged. kafkajs leaves out, without a word, what goes to a partition that its metadata does not know,
+ * and, when it tries again, what goes to a broker that has answered before: of a partition that this broker has come to lead meanwhile
+ * nothing is ever sent.
+ */
+async function sendAll(producer: Producer, places: Places, topic: string, messages: readonly Message[]): Promise<void> {
+  // Copies: their places hold for this send alone.
+  let left = messages.map((message) => ({ ...message }))
+  while (left.length > 0) {
+    const acknowledged = await producer.send({ topic, messages: left, acks: -1 })
+    const partitions = new Set(acknowledged.map(({ partition }) => partition))
+    const missing = left.filter((message) => !partitions.has(places.of(message)))
+    if (missing.length === left.length) throw new Error(`the broker acknowledged nothing of what was sent to "${topic}"`)
+    left = missing
+  }
+}
+
+/** Where each message goes, the same through all tries of kafkajs: an acknowledged partition then holds all that was meant for it. */
+class Places {
+  readonly #places = new WeakMap<Message, number>()
+
+  kept(choose: ReturnType<ICustomPartitioner>): ReturnType<ICustomPartitioner> {
+    return (among) => {
+      const place = this.#places.get(among.message) ?? choose(among)
+      this.#places.set(among.message, place)
+      return place
+    }
+  }
+
+  of(message: Message): number {
+    return this.#places.get(message) ?? -1
+  }
 }
 
 /** The message's own partition where the topic has it, else Kafka's usual choice by key. */

@@ -1,6 +1,8 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
+import { createLogProducer } from '../../../src/infra/kafka/producer.ts'
+import { readTopic } from '../../support/faults/read-topic.ts'
 import { startKafkaCluster, type KafkaCluster } from '../../support/kafka-cluster.ts'
 import { progressRows } from './progress-rows.ts'
 import { scene, valuesOf } from './source-harness.ts'
@@ -89,6 +91,30 @@ test('a send that not all replicas have is no send', { timeout: 120_000 }, async
     await expect(send()).rejects.toThrow(/replicas/)
   } finally {
     await follower?.start()
+    await producer.disconnect()
+  }
+})
+
+test('a leader that has moved to a broker which already answered: nothing of the send is left out', async () => {
+  await using s = await sceneOf(2)
+  await cluster.move(s.topic, 0, 1)
+  await cluster.move(s.topic, 1, 2)
+  const producer = createLogProducer(cluster.settings)
+  await producer.connect()
+  try {
+    const send = (value: string) =>
+      producer.send(
+        s.topic,
+        [0, 1].map((partition) => ({ partition, value })),
+      )
+    // It knows the leaders from here on, and hears of the move by the refusal of one broker while the other one takes its part.
+    await send('before')
+    await cluster.move(s.topic, 0, 2)
+    await send('after')
+    const inLog: string[] = []
+    await readTopic(cluster.settings.brokers, s.topic, (partition, { value }) => inLog.push(`${partition}: ${value?.toString()}`))
+    expect(inLog.toSorted()).toEqual(['0: after', '0: before', '1: after', '1: before'])
+  } finally {
     await producer.disconnect()
   }
 })
