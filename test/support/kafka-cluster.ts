@@ -4,21 +4,51 @@ import { startKafka } from '../../stack/kafka-broker.ts'
 import type { KafkaServer } from '../../stack/kafka-broker.ts'
 import { eventually } from './eventually.ts'
 
-/** Three brokers, their ids 1, 2 and 3, and what an operator sees and moves there. */
-export interface KafkaCluster extends AsyncDisposable {
-  readonly kafka: KafkaServer
-  readonly settings: KafkaSettings
+/** What an operator sees of a cluster. */
+export interface ClusterView extends AsyncDisposable {
   /** The brokers that lead the partitions of a topic, by partition. */
   leaders(topic: string): Promise<ReadonlyMap<number, number>>
-  /** Gives a partition to another broker alone, which leads it when this resolves. */
-  move(topic: string, partition: number, broker: number): Promise<void>
   /** The broker that keeps the members and offsets of a group that has existed. */
   coordinator(group: string): Promise<number>
+}
+
+/** Three brokers, their ids 1, 2 and 3, and what an operator sees and moves there. */
+export interface KafkaCluster extends ClusterView {
+  readonly kafka: KafkaServer
+  readonly settings: KafkaSettings
+  /** Gives a partition to another broker alone, which leads it when this resolves. */
+  move(topic: string, partition: number, broker: number): Promise<void>
 }
 
 export async function startKafkaCluster(): Promise<KafkaCluster> {
   const kafka = await startKafka({ brokers: 3 })
   const settings = { brokers: [...kafka.bootstrap], clientId: 'cluster' }
+  const { admin, end, ...view } = await look(settings)
+  return {
+    ...view,
+    kafka,
+    settings,
+    move: async (topic, partition, broker) => {
+      await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment: [{ partition, replicas: [broker] }] }] })
+      await eventually(`broker ${broker} leads partition ${partition}`, async () => {
+        const leader = (await view.leaders(topic)).get(partition)
+        return leader === broker || `broker ${leader} leads it`
+      })
+    },
+    [Symbol.asyncDispose]: async () => {
+      end()
+      await kafka.stop()
+    },
+  }
+}
+
+/** Looks at a cluster that somebody else has started. */
+export async function viewCluster(brokers: readonly string[]): Promise<ClusterView> {
+  const { leaders, coordinator, end } = await look({ brokers: [...brokers], clientId: 'cluster' })
+  return { leaders, coordinator, [Symbol.asyncDispose]: async () => end() }
+}
+
+async function look(settings: KafkaSettings) {
   const client = createKafkaClient(settings, { retries: 10 })
   const admin = client.kafka.admin()
   await admin.connect()
@@ -26,26 +56,11 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
     return new Map(topics.flatMap(({ partitions }) => partitions.map(({ partitionId, leader }) => [partitionId, leader] as const)))
   }
-  return {
-    kafka,
-    settings,
-    leaders,
-    move: async (topic, partition, broker) => {
-      await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment: [{ partition, replicas: [broker] }] }] })
-      await eventually(`broker ${broker} leads partition ${partition}`, async () => {
-        const leader = (await leaders(topic)).get(partition)
-        return leader === broker || `broker ${leader} leads it`
-      })
-    },
-    coordinator: async (group) => {
-      const offsets = await leaders('__consumer_offsets')
-      return offsets.get(offsetsPartition(group, offsets.size)) ?? 0
-    },
-    [Symbol.asyncDispose]: async () => {
-      client.cut()
-      await kafka.stop()
-    },
+  const coordinator = async (group: string) => {
+    const offsets = await leaders('__consumer_offsets')
+    return offsets.get(offsetsPartition(group, offsets.size)) ?? 0
   }
+  return { admin, leaders, coordinator, end: () => client.cut() }
 }
 
 /** Where Kafka keeps a group: by Java's hash of its name, which is of plain letters. */

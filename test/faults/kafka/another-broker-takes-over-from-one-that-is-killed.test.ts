@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { viewCluster } from '../../support/kafka-cluster.ts'
+
+/**
+ * Fault: of three brokers the one that coordinates a group, and leads partitions, is killed under load.
+ * Promise: the others take over, the groups go on while it is away, and nothing is lost or doubled.
+ */
+test('a broker of three that coordinates and leads is killed under load: another takes over, and all goes on without it', async () => {
+  await using scene = await setFaultScene({
+    scenario: expect.getState().currentTestName,
+    seed: 33,
+    partitions: 4,
+    ownKafka: { brokers: 3 },
+  })
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  const group = scene.scene.group('email-workers')
+  await using view = await viewCluster(scene.servers.kafka?.bootstrap ?? [])
+  const brokers = scene.servers.kafka?.brokers ?? []
+
+  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  const accepted = async () => {
+    const [row] = await scene.scene.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.outcomes')
+    return row?.count ?? 0
+  }
+  const goesOn = async (events: number) => {
+    const before = (await accepted()) + events
+    await eventually('events are accepted', async () => (await accepted()) >= before || `${await accepted()} of ${before}`)
+  }
+  await goesOn(40)
+  const id = await view.coordinator(group)
+  const broker = brokers[id - 1]
+  if (!broker) throw new Error('the group has no coordinator')
+  await scene.fault(`broker ${id} is killed, which coordinates`, ['kafka'], async () => {
+    await broker.kill()
+    await eventually('others coordinate and lead', async () => {
+      const [coordinator, leaders] = [await view.coordinator(group), await view.leaders(scene.scene.topic)]
+      return ![coordinator, ...leaders.values()].includes(id) || `${coordinator} coordinates, ${[...leaders.values()].join(' ')} lead`
+    })
+    await goesOn(40)
+    await broker.start()
+  })
+  await traffic.stop()
+  expect(daemons.map((daemon) => daemon.isOver())).toEqual([false, false])
+  await scene.verdict()
+})
