@@ -6,7 +6,7 @@ export interface Mutant {
   /** Planted together; each `text` stands exactly once in its file. */
   readonly edits: readonly Edit[]
   readonly scenario: Scenario
-  /** How the scenario must fail: by what it expects, or by a promised deadline that passes. */
+  /** How the scenario must fail: by what it expects, or by a promised deadline that passes. What the checker finds in its history counts too. */
   readonly fails: 'assertion' | 'deadline'
 }
 

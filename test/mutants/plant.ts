@@ -12,7 +12,7 @@ export function plant(root: string, { name, edits }: Mutant): void {
     const path = join(root, file)
     const [before, after, ...more] = readFileSync(path, 'utf8').split(text)
     if (before === undefined || after === undefined || more.length > 0)
-      throw new Error(`"${name}": its text stands not exactly once in ${file}. Bring test/mutants/mutants.ts up to the program.`)
+      throw new Error(`"${name}": its text stands not exactly once in ${file}. Bring the tables of test/mutants up to the program.`)
     writeFileSync(path, before + becomes + after)
   }
 }

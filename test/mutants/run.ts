@@ -84,7 +84,7 @@ async function soundly(scenario: Scenario, copy: string, greens: Map<string, Ver
   return verdict.is === 'green'
 }
 
-const missed: Readonly<Record<Verdict['is'], string>> = {
+const missed: Readonly<Record<Exclude<Verdict['is'], 'history'>, string>> = {
   green: 'the scenario is green',
   broken: 'which shows nothing: it could not be run',
   assertion: 'the scenario failed by what it expects, not by a deadline',
@@ -95,7 +95,7 @@ async function noticed(mutant: Mutant, on: Hunt): Promise<boolean> {
   const copy = await workCopy(root)
   try {
     const { is, reason } = await underMutant(mutant, copy.path, on)
-    const isFound = is === mutant.fails
+    const isFound = is === mutant.fails || is === 'history'
     const word = isFound ? 'found' : `NOT FOUND, ${missed[is]}`
     say(`${numberOf(mutant)} ${mutant.name}: ${word}\n   ${mutant.scenario.file}${reason === '' ? '' : `\n   ${reason}`}`)
     return isFound

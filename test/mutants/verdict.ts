@@ -12,11 +12,11 @@ export interface Report {
 
 /**
  * How a scenario ended. `assertion`: something was not as it expects; `deadline`: something that was promised in time did not
- * come. `broken` is neither: it did not run, could not start what it needs, or was cut off, which shows nothing of the program.
+ * come; `history`: the checker read what had happened and found a promise broken. `broken` is none of them: it did not run, could not start what it needs, or was cut off, which shows nothing of the program.
  */
 export interface Verdict {
-  readonly is: 'green' | 'assertion' | 'deadline' | 'broken'
-  /** The first line of the failure; empty when green. */
+  readonly is: 'green' | 'assertion' | 'deadline' | 'history' | 'broken'
+  /** The first line of the failure, and of a history the first sentence that the checker says of it; empty when green. */
   readonly reason: string
 }
 
@@ -30,14 +30,24 @@ export function verdictOf(report: Report, title: string): Verdict {
   }
   if (result.status === 'passed') return { is: 'green', reason: '' }
   if (result.status !== 'failed') return { is: 'broken', reason: `the test is ${result.status}` }
-  const reason = firstLine(result.failureMessages?.[0] ?? 'no reason was given')
-  return { is: kindOf(reason), reason }
+  const message = result.failureMessages?.[0] ?? 'no reason was given'
+  const is = kindOf(firstLine(message))
+  return { is, reason: is === 'history' ? historyOf(message) : firstLine(message) }
 }
 
-/** An assertion of vitest, or the sentence of `eventually`, but for that of a daemon that never became ready. */
+const BROKEN_HISTORY = 'Error: The history does not hold.'
+
+/** An assertion of vitest, the sentence of `eventually`, but for that of a daemon that never became ready, or that of a fault scene's verdict. */
 function kindOf(reason: string): Verdict['is'] {
   if (reason.startsWith('AssertionError: ')) return 'assertion'
+  if (reason === BROKEN_HISTORY) return 'history'
   return /^Error: (?!the daemon is ready).+: not within \d+ ms; last seen: /.test(reason) ? 'deadline' : 'broken'
+}
+
+/** The checker's sentences are indented under the invariant that they tell of. */
+function historyOf(message: string): string {
+  const sentence = /^\w+ +VIOLATED .*\n {4}(.+)$/m.exec(message)?.[1]
+  return sentence === undefined ? BROKEN_HISTORY : `${BROKEN_HISTORY} ${sentence}`
 }
 
 function firstLine(text: string): string {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createFindings, wordsOf } from '../../invariants/verdict.ts'
 import { verdictOf } from '../../mutants/verdict.ts'
 
 const title = 'a scenario'
@@ -15,6 +16,20 @@ describe('verdictOf', () => {
     ['broken', 'ReferenceError: started is not defined'],
   ])('calls it %s: %s', (is, message) => {
     expect(verdictOf(failed(message), title)).toEqual({ is, reason: message.split('\n')[0] })
+  })
+
+  it('calls a history that the checker does not let pass by its name, with the first sentence that says why', () => {
+    const findings = createFindings()
+    findings.checked('I2', 3)
+    findings.violated('I2', 'A mail went out twice.')
+    findings.violated('I7', 'A commit went back.')
+    const words = wordsOf(findings.verdict({ scenario: title, seed: 1 }))
+    expect(verdictOf(failed(`Error: The history does not hold.\n${words}\n    at test.ts:37:32`), title)).toEqual({
+      is: 'history',
+      reason: 'Error: The history does not hold. A mail went out twice.',
+    })
+    // No history, no verdict: nothing is known of the program.
+    expect(verdictOf(failed('Error: The history cannot be judged (checker: 2).\n'), title).is).toBe('broken')
   })
 
   it('calls a test that passed green, and one that was passed over broken', () => {

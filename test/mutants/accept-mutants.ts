@@ -1,0 +1,96 @@
+import type { Mutant } from './mutant.ts'
+
+/** Of the way of a record into the database: what is accepted, by whom, and what Kafka is told of it. */
+export const acceptMutants: readonly Mutant[] = [
+  {
+    name: 'commit before accept',
+    because: 'Kafka is told of records that no transaction holds; another reader of its offset would pass them.',
+    edits: [
+      {
+        file: 'src/worker/batch-runner.ts',
+        text: `    const startedAt = clock.now()\n    const { partition, row, recoverBelow } = progress\n`,
+        becomes: `    const startedAt = clock.now()\n    const { partition, row, recoverBelow } = progress\n    of.written({ ...progress, row: chunk.next })\n`,
+      },
+    ],
+    scenario: {
+      project: 'faults',
+      file: 'test/faults/postgres/kafka-is-told-nothing-that-is-not-accepted.test.ts',
+      test: 'while the accept of one partition waits for a lock, Kafka hears of the other partition and nothing of this one',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'no epoch fence',
+    because: 'A commit of an assignment that is over goes out in the generation of the next one.',
+    edits: [
+      {
+        file: 'src/infra/kafka/group-member.ts',
+        text: 'if (!current || assignment !== current || current.ended || !this.#commitThrough) return false',
+        becomes: 'if (!current || !this.#commitThrough) return false',
+      },
+    ],
+    scenario: {
+      project: 'contract',
+      file: 'test/contract/kafka/record-source.test.ts',
+      test: 'two members share the partitions, and no commit of the old epoch is sent after the rejoin',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'progress row ignored',
+    because: 'An assignment starts where Kafka says; what lies between the row and there is never accepted.',
+    edits: [
+      {
+        file: 'src/worker/worker.ts',
+        text: 'return new Map([...partitions.values()].map(({ partition, row }) => [partition, row]))',
+        becomes:
+          'return new Map([...partitions.values()].map(({ partition, row }) => [partition, found.committed.get(partition)?.offset ?? row]))',
+      },
+    ],
+    scenario: {
+      project: 'faults',
+      file: 'test/faults/kafka/an-offset-moved-ahead-by-a-tool-skips-nothing.test.ts',
+      test: 'an offset that another tool moved ahead, over records that nobody accepted: the group starts at its row and passes none of them',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'progress row overwritten without comparing',
+    because: 'Two owners of one partition both write, and the slower one takes the row back.',
+    edits: [
+      {
+        file: 'src/infra/postgres/accept-store.ts',
+        text: 'AND partition = $3 AND next_offset = $4',
+        becomes: 'AND partition = $3 AND $4::bigint IS NOT NULL',
+      },
+      {
+        file: 'src/infra/postgres/accept-store.ts',
+        text: 'AND p.partition = held.partition AND p.next_offset = moves.expected',
+        becomes: 'AND p.partition = held.partition',
+      },
+    ],
+    scenario: {
+      project: 'contract',
+      file: 'test/contract/postgres/accept-store.test.ts',
+      test: 'of two owners of one partition exactly one writes',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'ON CONFLICT key without the user',
+    because: 'Of all mails of a milestone only one is written; the others look like its repetitions.',
+    edits: [
+      {
+        file: 'src/consumers/email/mail-kind.ts',
+        text: 'key: `mail:${eventId}:${type}:${to.userId}`,',
+        becomes: 'key: `mail:${eventId}:${type}`,',
+      },
+    ],
+    scenario: {
+      project: 'e2e',
+      file: 'test/e2e/each-event-has-its-full-effect.test.ts',
+      test: 'each event type has its full effect, and no other',
+    },
+    fails: 'assertion',
+  },
+]

@@ -1,0 +1,140 @@
+import type { Mutant } from './mutant.ts'
+
+/** Of the way out: who may carry out an intent, when, and what is on record if he dies over it. */
+export const deliveryMutants: readonly Mutant[] = [
+  {
+    name: 'claim without the lease check',
+    because: 'A worker that was away sends what it prepared long ago.',
+    edits: [
+      {
+        file: 'src/infra/postgres/start-batch.ts',
+        text: `AND state = 'claimed' AND lease_until > now()\n   FOR UPDATE`,
+        becomes: `AND state = 'claimed'\n   FOR UPDATE`,
+      },
+      {
+        file: 'src/infra/postgres/start-batch.ts',
+        text: `AND CASE WHEN i.state = 'claimed' THEN i.lease_until > now() END`,
+        becomes: `AND i.state = 'claimed'`,
+      },
+    ],
+    scenario: {
+      project: 'faults',
+      file: 'test/faults/process/a-worker-that-wakes-after-its-lease-sends-nothing.test.ts',
+      test: 'a worker that is frozen until its lease is over drops the mail that it had prepared: its reader has gone meanwhile',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'outcome written before the send',
+    because: 'A daemon that dies in between leaves a mail that counts as sent and never was.',
+    edits: [
+      {
+        file: 'src/delivery/hand-over.ts',
+        text: '    const performed = await perform(channel, intent, started, message, slot, signal)',
+        becomes: `    await attempt.end({ is: 'final', state: channel.name === 'email' ? 'sent' : 'delivered', reason: null }, { ledger: channel.ledger })
+    const performed = await perform(channel, intent, started, message, slot, signal)`,
+      },
+    ],
+    scenario: {
+      project: 'faults',
+      file: 'test/faults/process/a-mail-that-was-not-handed-over-goes-out-after-a-kill.test.ts',
+      test: 'SIGKILL while the relay thinks about the recipient: nothing was handed over, and the mail goes out once',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'handing_over written after the dot',
+    because: 'A daemon that dies in between leaves a mail that went out and looks as if it had not: it is sent again, uncounted.',
+    edits: [
+      {
+        file: 'src/delivery/hand-over.ts',
+        text: `    const started = await start(executor, kind, channel, intent, message, attempt)
+    if (started === null) return attempt.executed
+    const performed = await perform(channel, intent, started, message, slot, signal)`,
+        becomes: `    const frozen = intent.frozen ?? (await channel.freeze(intent, message))
+    const performed = await perform(channel, intent, frozen, message, slot, signal)
+    const started = await start(executor, kind, channel, intent, message, attempt)
+    if (started === null) return attempt.executed`,
+      },
+    ],
+    scenario: {
+      project: 'faults',
+      file: 'test/faults/process/a-kill-at-the-final-dot-doubles-only-what-is-counted.test.ts',
+      test: 'SIGKILL at the final dot, under MAIL_AMBIGUOUS=hold: the mail is held for the operator and never sent again',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'retry after the second ambiguous',
+    because: 'A mail whose reply is lost each time is sent for ever.',
+    edits: [
+      {
+        file: 'src/infra/postgres/lease-expiry.ts',
+        text: `CASE WHEN $2 OR ambiguous > 0 THEN 'held' ELSE 'ambiguous' END`,
+        becomes: `CASE WHEN $2 THEN 'held' ELSE 'ambiguous' END`,
+      },
+      {
+        file: 'src/infra/postgres/settle-statement.ts',
+        text: `WHEN s.hold OR i.ambiguous > (i.state = 'ambiguous')::int THEN 'held'`,
+        becomes: `WHEN s.hold THEN 'held'`,
+      },
+    ],
+    scenario: {
+      project: 'faults',
+      file: 'test/faults/process/a-mail-in-doubt-twice-is-held.test.ts',
+      test: 'two daemons killed at the final dot of one mail: the third sends it no more, it is held for the operator',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'hand-over without the claim bound',
+    because: 'A process claims more than it can carry out, the newest first, and the leases run out in its queue.',
+    edits: [
+      {
+        file: 'src/delivery/claiming.ts',
+        text: 'mayOvertake: (channel) => (short.has(channel) ? allowed(channel) : 0),',
+        becomes: 'mayOvertake: (channel) => allowed(channel),',
+      },
+      {
+        file: 'src/delivery/intent-workers.ts',
+        text: 'Math.max(0, Math.min(room() - ahead, claiming.mayOvertake(channel)))',
+        becomes: 'Math.max(0, Math.min(1_000, claiming.mayOvertake(channel)))',
+      },
+    ],
+    scenario: {
+      project: 'faults',
+      file: 'test/faults/smtp/a-slow-relay-lets-nobody-claim-more-than-the-workers.test.ts',
+      test: 'while the relay thinks, a process claims no more than its workers and one half more, and nothing new before what is older',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'breaker shared by all endpoints',
+    because: 'One dead tenant stops the deliveries to all others.',
+    edits: [
+      {
+        file: 'src/delivery/destinations.ts',
+        text: '  readonly #observe: Observe\n',
+        becomes: '  readonly #observe: Observe\n  readonly #shared = new Map<ChannelName, Breaker>()\n',
+      },
+      {
+        file: 'src/delivery/destinations.ts',
+        text: '    const breaker = new Breaker(rules[channel]?.failures ?? Infinity, (change, reason) => {',
+        becomes: '    const own = new Breaker(rules[channel]?.failures ?? Infinity, (change, reason) => {',
+      },
+      {
+        file: 'src/delivery/destinations.ts',
+        text: '    const known: Known = { channel, destination, breaker, inside: 0, probing: false }',
+        becomes: `    const breaker = this.#shared.get(channel) ?? own
+    this.#shared.set(channel, breaker)
+    const known: Known = { channel, destination, breaker, inside: 0, probing: false }`,
+      },
+    ],
+    scenario: {
+      project: 'faults',
+      file: 'test/faults/webhook/a-dead-endpoint-closes-no-other.test.ts',
+      test: 'while the breaker of a dead endpoint is open, a reward for another endpoint is delivered at its first try',
+    },
+    fails: 'assertion',
+  },
+]
