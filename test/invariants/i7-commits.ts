@@ -131,6 +131,8 @@ function judgeSamples(history: WholeHistory, ledger: Ledger, findings: Findings)
       const isCatchingUp = sample.when === 'running' && restore !== undefined && caughtUp.get(partition) !== restore.end
       if (isCatchingUp && committed <= row && sample.at > restore.end) caughtUp.set(partition, restore.end)
       if (isCatchingUp && committed > row) findings.count('positionsAfterRestore')
+      else if (committed > row && sample.when === 'running' && isToolsDoing(history, sample, Number(partition), committed))
+        findings.count('positionsMovedByTools')
       else if (committed > row)
         findings.violated(
           'I7',
@@ -140,6 +142,19 @@ function judgeSamples(history: WholeHistory, ledger: Ledger, findings: Findings)
         judgeRest(history, ledger, { sample, partition, committed, row, end: sample.ends?.[partition] ?? ends.get(partition) }, findings)
     }
   }
+}
+
+/** What Kafka holds is what a tool told it before; at rest our own commit has to stand over it. */
+function isToolsDoing(history: WholeHistory, { group, at }: EntryOf<'positions'>, partition: number, committed: number): boolean {
+  return history.commits.some(
+    (commit) =>
+      commit.metadata !== OURS &&
+      commit.group === group &&
+      commit.topic === history.run.topic &&
+      commit.partition === partition &&
+      commit.offset === committed &&
+      commit.at <= at + ROUNDING_MS,
+  )
 }
 
 interface Rest {

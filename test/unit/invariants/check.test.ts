@@ -28,6 +28,13 @@ describe('a true history', () => {
       ],
     ],
     ['a commit of a tool', [{ ...lastCommit(), logOffset: 99, metadata: '', offset: 1 }]],
+    [
+      'an offset that a tool moved above the row, until a daemon comes',
+      [
+        { ...lastCommit(), logOffset: 99, metadata: '', offset: 6, at: T + 280 },
+        { ...sampleOf('running'), committed: { 0: 6 }, rows: { 0: 4 } },
+      ],
+    ],
     ['a daemon that is frozen while it should stop', [signal(2, 86_500, 'SIGSTOP'), signal(2, 87_000, 'SIGCONT')]],
     [
       'a process that a signal ended before it said anything',
@@ -150,6 +157,24 @@ const plants: readonly (readonly [name: string, by: Subject, plant: Plant])[] = 
     withEntry('generation', ({ generation }) => generation === 2, { members: [{ id: 'member-2', partitions: [] }] }),
   ],
   ['a committed offset above the row', 'I7', withEntry('positions', ({ when }) => when === 'running', { rows: { 0: 4 } })],
+  [
+    'a committed offset above the row, which a tool had not told yet',
+    'I7',
+    (history) => [
+      ...withEntry('positions', ({ when, group }) => when === 'running' && group === lastCommit().group, { rows: { 0: 4 } })(history),
+      { ...lastCommit(), logOffset: 99, metadata: '', offset: 5, at: T + 400 },
+    ],
+  ],
+  [
+    'an offset that a tool moved above the row, and that stays there at rest',
+    'I7',
+    (history) => [
+      ...withEntry('positions', ({ when, group }) => when === 'settled' && group === lastCommit().group, {
+        committed: { 0: endOfLog + 1 },
+      })(history),
+      { ...lastCommit(), logOffset: 99, metadata: '', offset: endOfLog + 1 },
+    ],
+  ],
   ['a clean stop that left a commit behind', 'I7', withEntry('positions', ({ when }) => when === 'clean-stop', { committed: { 0: 10 } })],
   [
     'a rest before the end of the log',
@@ -326,6 +351,12 @@ function mailOf(type: string): EntryOf<'mail'> {
 function lastCommit(): EntryOf<'commit'> {
   const found = trueHistory().findLast((entry): entry is EntryOf<'commit'> => entry.is === 'commit')
   if (found === undefined) throw new Error('There is no commit.')
+  return found
+}
+
+function sampleOf(when: EntryOf<'positions'>['when']): EntryOf<'positions'> {
+  const found = trueHistory().findLast((entry): entry is EntryOf<'positions'> => entry.is === 'positions' && entry.when === when)
+  if (found === undefined) throw new Error(`There are no positions of ${when}.`)
   return found
 }
 
