@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { mailInDoubt } from '../../support/mail-in-doubt.ts'
+import { mailInDoubt } from '../../support/faults/mail-in-doubt.ts'
 
 /**
  * Fault: a daemon is killed (SIGKILL) when the relay has the final dot and has not answered.
@@ -9,22 +9,24 @@ import { mailInDoubt } from '../../support/mail-in-doubt.ts'
 test('SIGKILL at the final dot, under MAIL_AMBIGUOUS=hold: the mail is held for the operator and never sent again', async () => {
   await using doubt = await mailInDoubt({ MAIL_AMBIGUOUS: 'hold' })
   await doubt.killAtTheDot(await doubt.begin())
-  doubt.daemon()
+  doubt.scene.daemon()
   await eventually(
     'the mail is decided',
     async () => ['held', 'sent'].includes((await doubt.row()).state) || JSON.stringify(await doubt.row()),
   )
   expect(await doubt.row()).toEqual({ state: 'held', reason: 'lease-over', ambiguous: 1 })
-  expect(doubt.scene.smtp.counters.mails).toBe(1)
+  expect(doubt.copies).toHaveLength(1)
+  await doubt.verdict()
 })
 
 test('SIGKILL at the final dot, under MAIL_AMBIGUOUS=retry: the second copy has the Message-ID of the first, and the row counts it', async () => {
   await using doubt = await mailInDoubt({ MAIL_AMBIGUOUS: 'retry' })
   await doubt.killAtTheDot(await doubt.begin())
-  doubt.daemon()
+  doubt.scene.daemon()
   await eventually('the mail is recorded as sent', async () => (await doubt.row()).state === 'sent' || JSON.stringify(await doubt.row()))
   expect(await doubt.row()).toMatchObject({ ambiguous: 1 })
-  const ids = doubt.scene.smtp.mails.map(({ messageId }) => messageId)
+  const ids = doubt.copies.map(({ messageId }) => messageId)
   expect(ids).toHaveLength(2)
   expect(ids[1]).toBe(ids[0])
+  await doubt.verdict()
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { mailInDoubt } from '../../support/mail-in-doubt.ts'
+import { mailInDoubt } from '../../support/faults/mail-in-doubt.ts'
 
 /**
  * Fault: two daemons in a row are killed (SIGKILL) at the final dot of the same mail.
@@ -9,14 +9,15 @@ import { mailInDoubt } from '../../support/mail-in-doubt.ts'
 test('two daemons killed at the final dot of one mail: the third sends it no more, it is held for the operator', async () => {
   await using doubt = await mailInDoubt({ MAIL_AMBIGUOUS: 'retry' })
   await doubt.killAtTheDot(await doubt.begin())
-  await doubt.killAtTheDot(doubt.daemon())
-  doubt.daemon()
+  await doubt.killAtTheDot(doubt.scene.daemon())
+  doubt.scene.daemon()
   await eventually(
     'the mail is decided',
     async () => ['held', 'sent'].includes((await doubt.row()).state) || JSON.stringify(await doubt.row()),
   )
   expect(await doubt.row()).toEqual({ state: 'held', reason: 'lease-over', ambiguous: 2 })
-  const ids = doubt.scene.smtp.mails.map(({ messageId }) => messageId)
+  const ids = doubt.copies.map(({ messageId }) => messageId)
   expect(ids).toHaveLength(2)
   expect(ids[1]).toBe(ids[0])
+  await doubt.verdict()
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { mailInDoubt } from '../../support/mail-in-doubt.ts'
+import { mailInDoubt } from '../../support/faults/mail-in-doubt.ts'
 
 /**
  * Fault: a daemon is killed (SIGKILL) after the start of a mail and before its final dot.
@@ -9,7 +9,7 @@ import { mailInDoubt } from '../../support/mail-in-doubt.ts'
 test('SIGKILL while the relay thinks about the recipient: nothing was handed over, and the mail goes out once', async () => {
   await using doubt = await mailInDoubt()
   const asked = Promise.withResolvers<void>()
-  doubt.scene.smtp.respondWith((stage) => {
+  doubt.scene.scene.smtp.respondWith((stage) => {
     if (stage !== 'rcpt') return undefined
     asked.resolve()
     return new Promise(() => undefined)
@@ -17,8 +17,9 @@ test('SIGKILL while the relay thinks about the recipient: nothing was handed ove
   const killed = await doubt.begin()
   await asked.promise
   await doubt.kill(killed)
-  doubt.scene.smtp.respondWith(undefined)
-  doubt.daemon()
+  doubt.scene.scene.smtp.respondWith(undefined)
+  doubt.scene.daemon()
   await eventually('the mail is recorded as sent', async () => (await doubt.row()).state === 'sent' || JSON.stringify(await doubt.row()))
-  expect(doubt.scene.smtp.mails.map(({ reply }) => reply)).toEqual([250])
+  expect(doubt.copies.map(({ reply }) => reply)).toEqual([250])
+  await doubt.verdict()
 })
