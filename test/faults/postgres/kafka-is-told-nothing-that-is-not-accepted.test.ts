@@ -1,48 +1,49 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { Platform } from '../../support/platform.ts'
-import { setScene } from '../../support/scene.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { guestsOf, signUp } from '../../support/faults/guests.ts'
 
 /**
  * Fault: somebody holds the lock of one partition's progress row while both partitions have records.
  * Promise: Kafka's offset never goes above the row; the other partition goes on, and with the lock everything is over.
  */
 test('while the accept of one partition waits for a lock, Kafka hears of the other partition and nothing of this one', async () => {
-  await using scene = await setScene({ partitions: 2 })
-  const platform = new Platform(scene.sql)
-  const group = scene.group('email-workers')
-  const committed = async (partition: number) => (await scene.admin.committed(group, scene.topic)).get(partition) ?? 0n
-  const end = async (partition: number) => (await scene.admin.ranges(scene.topic)).get(partition)?.high ?? 0n
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 2 })
+  const { admin, sql, topic, transaction } = scene.scene
+  const group = scene.scene.group('email-workers')
+  const committed = async (partition: number) => (await admin.committed(group, topic)).get(partition) ?? 0n
+  const end = async (partition: number) => (await admin.ranges(topic)).get(partition)?.high ?? 0n
   const isTold = async (partition: number) => {
     const [told, high] = [await committed(partition), await end(partition)]
     return told === high || `${told} of ${high}`
   }
-  const settings = { KAFKA_GROUPS: 'email-workers' }
-  const first = scene.daemon(settings)
+  const first = scene.daemon()
   await first.ready()
   first.kill('SIGTERM')
   expect(await first.exited).toBe(0)
   // A campaign's events share a partition: of so many campaigns both partitions get some.
-  for (let campaigns = 0; campaigns < 24; campaigns++) {
-    const campaign = await platform.campaign()
-    await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
-  }
+  const guests = guestsOf(scene)
+  await scene.play(scene.settings.flatMap(({ campaigns }) => campaigns.flatMap((campaign) => guests(campaign, 3).map(signUp))))
+  expect(await Promise.all([end(0), end(1)])).not.toContain(0n)
 
-  await scene.transaction(async (tx) => {
-    await tx.query('SELECT FROM worker.progress WHERE group_name = $1 AND partition = 0 FOR UPDATE', [group])
-    scene.daemon(settings)
-    await eventually('the accept of the locked partition waits', async () => {
-      const waiting = await scene.sql.query(
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%worker.progress%'`,
-      )
-      return waiting.length === 1 || `${waiting.length} wait`
-    })
-    // Both came with one fetch, and what is noted for Kafka meanwhile is told together.
-    await eventually('Kafka is told of the other partition', () => isTold(1))
-    expect(await committed(0)).toBe(0n)
-  })
+  await scene.fault('the progress row of a partition is locked', [], () =>
+    transaction(async (tx) => {
+      await tx.query('SELECT FROM worker.progress WHERE group_name = $1 AND partition = 0 FOR UPDATE', [group])
+      scene.daemon()
+      await eventually('the accept of the locked partition waits', async () => {
+        const waiting = await sql.query(
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%worker.progress%'`,
+        )
+        return waiting.length === 1 || `${waiting.length} wait`
+      })
+      // Both came with one fetch, and what is noted for Kafka meanwhile is told together.
+      await eventually('Kafka is told of the other partition', () => isTold(1))
+      expect(await committed(0)).toBe(0n)
+    }),
+  )
 
   await eventually('Kafka is told of both', () => isTold(0))
-  const [row] = await scene.sql.query<{ count: string }>('SELECT count(*) FROM worker.outcomes')
+  const [row] = await sql.query<{ count: string }>('SELECT count(*) FROM worker.outcomes WHERE group_name = $1', [group])
   expect(row?.count).toBe('24')
+  await scene.verdict()
 })
