@@ -33,7 +33,7 @@ export interface KafkaClient {
 }
 
 /**
- * The one place that makes a `new Kafka()`. Make one per consumer: kafkajs caches committed offsets per Kafka object by group id alone.
+ * The one place that makes a `new Kafka()`. Make one per consumer: its connections are cut, and its log lines told, by themselves.
  *
  * @param options.retries how often kafkajs itself tries again, at growing distances from 300 ms, before it gives an error to us
  * @param options.longestWaitMs the longest that a request may rightly wait for its answer (a join waits for the other members)

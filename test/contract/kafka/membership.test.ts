@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import { socketsWithoutCommits } from './lossy-sockets.ts'
 import { evict } from './raw-request.ts'
 import { kafkaSettings, scene, startsAt } from './source-harness.ts'
 import type { Member, Scene } from './source-harness.ts'
@@ -22,6 +23,31 @@ test('a commit that the broker refuses is not sent again in the next membership'
   await vi.waitFor(() => expect(member.values()).toContain('0:c'), soon)
   expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map())
   expect(member.reported('crashed')).toEqual([])
+})
+
+test('a commit that found no broker is not sent by the next membership', async () => {
+  await using s = await scene()
+  let isDown = true
+  const settings = { ...kafkaSettings(), socketFactory: socketsWithoutCommits(() => isDown) }
+  const member = s.member(
+    {
+      assigned: (assignment) => {
+        isDown = assignment.epoch === 1
+        return Promise.resolve(startsAt(assignment, 1n))
+      },
+    },
+    { settings },
+  )
+  await member.start()
+  await s.produce(0, ['a', 'b'])
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:b']), soon)
+  const [assignment] = member.assignments
+  const committing = assignment && member.source.commit(assignment, new Map([[0, 2n]]))
+  await evictNewest(s, member)
+  await vi.waitFor(() => expect(member.assignments).toHaveLength(2), soon)
+  expect(await committing).toBe(false)
+  expect(member.reported('commit-failed')).toHaveLength(1)
+  expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map())
 })
 
 test('a member that was put out of its group joins again and is placed anew', async () => {
@@ -54,6 +80,29 @@ test('a batch that ends after its membership does not move the position of the n
   held.resolve()
   await vi.waitFor(() => expect(member.values()).toEqual(['0:a', '0:a']), soon)
   expect(member.batches.map(({ assignment }) => assignment.epoch)).toEqual([1, 2])
+})
+
+test('a batch that ends after its partitions were placed anew moves none of them', async () => {
+  await using s = await scene()
+  const held = Promise.withResolvers<void>()
+  const member = s.member({
+    batch: async (batch) => {
+      if (batch.assignment.epoch > 1) return batch.nextOffset
+      await held.promise
+      // Where it stopped, as a batch does whose assignment has ended.
+      return 1n
+    },
+  })
+  await s.produce(0, ['a', 'b'])
+  await member.start()
+  await vi.waitFor(() => expect(member.batches).toHaveLength(1), soon)
+  member.source.replace()
+  await vi.waitFor(() => expect(member.assignments).toHaveLength(2), soon)
+  held.resolve()
+  await vi.waitFor(() => expect(member.batches).toHaveLength(2), soon)
+  expect(member.batches.map(({ assignment }) => assignment.epoch)).toEqual([1, 2])
+  expect(member.values()).toEqual(['0:a', '0:b', '0:a', '0:b'])
+  expect(member.assignments).toHaveLength(2)
 })
 
 test('a member that drains longer than its session keeps it, and may commit at the end', async () => {

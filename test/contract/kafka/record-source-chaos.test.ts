@@ -1,6 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
-import { startKafka } from '../../../stack/kafka-broker.ts'
 import { progressRows } from './progress-rows.ts'
 import { scene } from './source-harness.ts'
 import type { Member, Scene } from './source-harness.ts'
@@ -34,28 +33,6 @@ test(
     expect(commits.backwards).toEqual([])
   },
 )
-
-test('leaders move between three brokers: every record is accepted once and in order', { timeout: 180_000 }, async () => {
-  const kafka = await startKafka({ brokers: 3 })
-  try {
-    await using s = await scene({ partitions: PARTITIONS, settings: { brokers: [...kafka.bootstrap], clientId: 'contract' } })
-    const progress = progressRows()
-    const member = s.member(progress.handlers(() => after(Math.random() * 50)))
-    await member.start()
-    let sent = 0
-    const leader = kafka.brokers[0]
-    for (const move of [() => leader?.stop(), () => leader?.start()]) {
-      await produceAll(s, (sent += 20))
-      await move()
-      await produceAll(s, (sent += 20))
-      await vi.waitFor(() => expect(progress.accepted).toHaveLength(PARTITIONS * sent), { timeout: 60_000, interval: 50 })
-    }
-    expect(progress.faults).toEqual([])
-    expectInOrder(progress.accepted, sent)
-  } finally {
-    await kafka.stop()
-  }
-})
 
 /** Twenty more records for every partition, so that each has `upTo`. */
 async function produceAll(s: Scene, upTo: number): Promise<void> {

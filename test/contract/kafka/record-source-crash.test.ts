@@ -3,7 +3,6 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { registerCodecs } from '../../../src/infra/kafka/codecs.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import type { SourceReport } from '../../../src/worker/record-source.ts'
-import { startKafka } from '../../../stack/kafka-broker.ts'
 import { freshTopicName } from '../../support/fresh.ts'
 import { scene } from './source-harness.ts'
 
@@ -89,28 +88,3 @@ test('brokers that do not answer are given up before the first join, at the limi
   expect(levels).not.toContain('error')
   expect(printed.flatMap(({ mock }) => mock.calls)).toEqual([])
 })
-
-test(
-  'a broker outage longer than the client tries is survived: nothing is lost, and it does not count as a crash',
-  { timeout: 120_000 },
-  async () => {
-    const kafka = await startKafka()
-    try {
-      const settings = { brokers: [...kafka.bootstrap], clientId: 'contract' }
-      await using s = await scene({ settings })
-      const member = s.member({}, { crashLimit: 1 })
-      await member.start()
-      await s.produce(0, ['a'])
-      await vi.waitFor(() => expect(member.values()).toEqual(['0:a']), soon)
-      await kafka.brokers[0]?.kill()
-      await vi.waitFor(() => expect(member.reported('crashed')).not.toEqual([]), { timeout: 40_000, interval: 100 })
-      await kafka.brokers[0]?.start()
-      await vi.waitFor(() => expect(member.assignments.length).toBeGreaterThan(1), { timeout: 40_000, interval: 100 })
-      await s.produce(0, ['b'])
-      await vi.waitFor(() => expect(member.values()).toContain('0:b'), soon)
-      expect(member.reported('crashed').at(-1)?.crashes).toBe(0)
-    } finally {
-      await kafka.stop()
-    }
-  },
-)

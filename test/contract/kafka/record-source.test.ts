@@ -50,6 +50,24 @@ test('batches of a partition come in order, one after the other, and go on where
   }
 })
 
+test('no partition waits for the batch of another one', async () => {
+  await using s = await scene({ partitions: 2 })
+  for (const partition of [0, 1]) await s.produce(partition, ['a'])
+  const begun = new Set<number>()
+  const both = Promise.withResolvers<void>()
+  const member = s.member({
+    batch: async (batch) => {
+      if (begun.add(batch.partition).size === 2) both.resolve()
+      await both.promise
+      return batch.nextOffset
+    },
+  })
+  await member.start()
+  // One answer of the broker holds both batches.
+  await both.promise
+  expect(member.batches).toHaveLength(2)
+})
+
 test('a record keeps its key, its headers and its time', async () => {
   await using s = await scene()
   await s.produce(0, ['a'])

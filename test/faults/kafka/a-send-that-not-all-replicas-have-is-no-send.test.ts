@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
+import { scene } from '../../contract/kafka/source-harness.ts'
+import { startKafkaCluster } from '../../support/kafka-cluster.ts'
+
+/**
+ * Fault: one of three replicas goes away, of a topic that wants all three.
+ * Promise: a send is refused, not acknowledged by those that are left.
+ */
+test('a send that not all replicas have is no send', async () => {
+  await using cluster = await startKafkaCluster()
+  await using s = await scene({ settings: cluster.settings, topic: { replicationFactor: 3, config: { 'min.insync.replicas': '3' } } })
+  const producer = createEventProducer(cluster.settings)
+  await producer.connect()
+  const send = () => producer.send(s.topic, [{ key: 'k', value: Buffer.from('v'), headers: {} }])
+  await send()
+  const leader = (await cluster.leaders(s.topic)).get(0)
+  await cluster.kafka.brokers.find(({ id }) => id !== leader)?.stop()
+  await expect(send()).rejects.toThrow(/replicas/)
+  await producer.disconnect()
+})

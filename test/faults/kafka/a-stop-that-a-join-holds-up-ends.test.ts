@@ -1,0 +1,72 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { expect, test, vi } from 'vitest'
+import { kafkaSettings, scene } from '../../contract/kafka/source-harness.ts'
+import type { Scene } from '../../contract/kafka/source-harness.ts'
+import { eventually } from '../../support/eventually.ts'
+
+const soon = { timeout: 20_000, interval: 25 }
+
+/**
+ * Fault: a stop during a join that the group holds up for longer than the stop waits.
+ * Promise: the stop ends in time, the group gets over it, and nothing of the client goes on behind it.
+ */
+test('a stop during a join that the group holds up ends in time, and the group gets over it', async () => {
+  await using s = await scene({ partitions: 2 })
+  const { busy, held } = await busyMember(s)
+  const late = s.member()
+  const started = late.start()
+  await joinIsHeldUp(s)
+  const from = performance.now()
+  const stopped = late.source.stop()
+  await expect(started).rejects.toThrow('stopped before it had joined')
+  await stopped
+  expect(performance.now() - from).toBeLessThan(12_000)
+  held.resolve()
+  // The broker keeps a join whose connection went away until its session timeout.
+  await vi.waitFor(async () => expect(await s.members()).toBe(1), soon)
+  await s.produce(1, ['b'])
+  await vi.waitFor(() => expect(busy.values()).toContain('1:b'), soon)
+  expect(late.assignments).toEqual([])
+})
+
+test('a process that is told to stop while its group holds the join up ends by itself', async () => {
+  await using s = await scene()
+  const { held } = await busyMember(s)
+  using _ = { [Symbol.dispose]: () => held.resolve() }
+  const program = fileURLToPath(new URL('stops-while-it-joins.ts', import.meta.url))
+  const child = fork(program, [kafkaSettings().brokers[0] ?? '', s.group, s.topic], { execArgv: [] })
+  const exited = once(child, 'exit')
+  try {
+    await joinIsHeldUp(s)
+    child.send('stop')
+    await eventually('the process has ended', () => child.exitCode !== null || 'it goes on', 30_000)
+    expect(child.exitCode).toBe(0)
+  } finally {
+    child.kill('SIGKILL')
+    await exited
+  }
+})
+
+/** A member in a batch that lasts until `held` is resolved: so long a join of the group waits for it. */
+async function busyMember(s: Scene) {
+  const held = Promise.withResolvers<void>()
+  const busy = s.member({
+    batch: async (batch) => {
+      await held.promise
+      return batch.nextOffset
+    },
+  })
+  await busy.start()
+  await s.produce(0, ['a'])
+  await vi.waitFor(() => expect(busy.batches).toHaveLength(1), soon)
+  return { busy, held }
+}
+
+function joinIsHeldUp(s: Scene): Promise<void> {
+  return eventually('the group holds the join up', async () => {
+    const { state } = await s.admin.groupState(s.group)
+    return state === 'PreparingRebalance' || state
+  })
+}

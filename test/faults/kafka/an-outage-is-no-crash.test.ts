@@ -1,0 +1,30 @@
+import { expect, test, vi } from 'vitest'
+import { startKafka } from '../../../stack/kafka-broker.ts'
+import { scene } from '../../contract/kafka/source-harness.ts'
+
+const soon = { timeout: 20_000, interval: 25 }
+
+/**
+ * Fault: the only broker is away for longer than the client tries.
+ * Promise: the group goes on where it stood, and the outage is not counted among the crashes that end a source.
+ */
+test('a broker outage longer than the client tries is survived: nothing is lost, and it does not count as a crash', async () => {
+  const kafka = await startKafka()
+  try {
+    const settings = { brokers: [...kafka.bootstrap], clientId: 'contract' }
+    await using s = await scene({ settings })
+    const member = s.member({}, { crashLimit: 1 })
+    await member.start()
+    await s.produce(0, ['a'])
+    await vi.waitFor(() => expect(member.values()).toEqual(['0:a']), soon)
+    await kafka.brokers[0]?.kill()
+    await vi.waitFor(() => expect(member.reported('crashed')).not.toEqual([]), { timeout: 40_000, interval: 100 })
+    await kafka.brokers[0]?.start()
+    await vi.waitFor(() => expect(member.assignments.length).toBeGreaterThan(1), { timeout: 40_000, interval: 100 })
+    await s.produce(0, ['b'])
+    await vi.waitFor(() => expect(member.values()).toContain('0:b'), soon)
+    expect(member.reported('crashed').at(-1)?.crashes).toBe(0)
+  } finally {
+    await kafka.stop()
+  }
+})
