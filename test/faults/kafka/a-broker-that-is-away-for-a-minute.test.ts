@@ -1,0 +1,45 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+
+/**
+ * Fault: for a minute nobody reaches the broker: connections are refused, or they are taken and nothing comes of them. The platform
+ * publishes past the fault.
+ * Promise: no daemon ends or says that it does not live, nothing is given up, and when the broker can be reached all that has come
+ * meanwhile is done by itself.
+ */
+test.each([
+  { how: 'refuse', seed: 36 },
+  { how: 'blackHole', seed: 37 },
+] as const)('a broker that is away for a minute costs nothing but time: $how', async ({ how, seed }) => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, ownKafka: true })
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  const [proxy] = scene.proxies.kafka
+  const traffic = scene.traffic({ eventsPerSecond: 20 })
+  const accepted = async () => {
+    const [row] = await scene.scene.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.outcomes')
+    return row?.count ?? 0
+  }
+  await eventually('events are accepted', async () => (await accepted()) > 40 || String(await accepted()))
+
+  await scene.fault(`the broker is away: ${how}`, ['kafka'], async () => {
+    await proxy?.[how]()
+    const [atFirst, told] = [await accepted(), traffic.told]
+    // What the issue asks for is a minute.
+    await pause(60_000)
+    // What had been fetched is done; nothing of the hundreds of events since is.
+    expect((await accepted()) - atFirst).toBeLessThan(300)
+    expect(traffic.told - told).toBeGreaterThan(400)
+    await proxy?.pass()
+  })
+  await traffic.stop()
+  await scene.drained()
+  expect(daemons.map((daemon) => daemon.isOver())).toEqual([false, false])
+  for (const { lines } of daemons) {
+    const stopped = lines.filter(({ msg }) => msg === 'group stopped')
+    expect(stopped).toEqual([])
+  }
+  await scene.verdict()
+})

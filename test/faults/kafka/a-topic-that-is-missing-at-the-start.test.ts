@@ -1,0 +1,31 @@
+import { expect, inject, test } from 'vitest'
+import { deadLetterTopic } from '../../../src/worker/dead-letter.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { topicTool } from '../../support/faults/topic-tool.ts'
+import { refusalOf } from '../../support/refusal.ts'
+
+/**
+ * Fault: the topic, or the dead-letter topic of a group, does not exist when a daemon starts.
+ * Promise: the start is refused with a sentence that names it and the way out, and makes no topic; once it exists a start works as ever.
+ */
+test.each([
+  { missing: 'the topic', seed: 38 },
+  { missing: 'a dead-letter topic', seed: 39 },
+] as const)('a start without $missing is refused by its name, and works when it has been created', async ({ missing, seed }) => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, partitions: 2 })
+  await using tool = await topicTool(inject('kafkaBootstrap'))
+  const { admin, topic, group } = scene.scene
+  const name = missing === 'the topic' ? topic : deadLetterTopic(topic, group('email-workers'))
+  await scene.fault(`${missing} is missing`, ['kafka'], async () => {
+    await tool.deleteTopic(name)
+    const sentence = await refusalOf(scene.daemon())
+    expect(sentence).toContain(`${name} `)
+    expect(sentence).toContain('npm run workerctl -- topics apply')
+    expect(await admin.topics([name])).toEqual(new Map())
+    await admin.createTopic({ name, partitions: 2 })
+  })
+  await scene.daemon().ready()
+  const traffic = scene.traffic({ eventsPerSecond: 80, events: 100 })
+  await traffic.done
+  await scene.verdict()
+})

@@ -1,0 +1,46 @@
+import { expect, inject, test } from 'vitest'
+import { deadLetterTopic } from '../../../src/worker/dead-letter.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { readTopic } from '../../support/faults/read-topic.ts'
+import { topicTool } from '../../support/faults/topic-tool.ts'
+
+const EVENT_MAX_BYTES = 200_000
+const LETTER_MAX_BYTES = 100_000
+
+/**
+ * Fault: records above EVENT_MAX_BYTES, and bad ones below it that are above what the dead-letter topic of one group takes, come among
+ * good ones.
+ * Promise: each is a dead letter of every group, whole where its topic takes it and else without its value, marked so; the good ones
+ * are unharmed.
+ */
+test('records over the size limits are dead letters, without their value where it does not fit, and harm no other', async () => {
+  await using scene = await setFaultScene({
+    scenario: expect.getState().currentTestName,
+    seed: 41,
+    partitions: 1,
+    settings: { EVENT_MAX_BYTES: String(EVENT_MAX_BYTES) },
+  })
+  await using tool = await topicTool(inject('kafkaBootstrap'))
+  const { admin, topic, group, sendRaw } = scene.scene
+  const [narrow, wide] = [deadLetterTopic(topic, group('email-workers')), deadLetterTopic(topic, group('reward-workers'))]
+  await tool.deleteTopic(narrow)
+  await admin.createTopic({ name: narrow, partitions: 1, config: { 'max.message.bytes': String(LETTER_MAX_BYTES) } })
+  await scene.daemon().ready()
+  const traffic = scene.traffic({ eventsPerSecond: 80, events: 100 })
+  const large = [EVENT_MAX_BYTES + 100_000, EVENT_MAX_BYTES - 50_000, 1_000].map((bytes) => Buffer.alloc(bytes, 'x'))
+  for (const value of large) await sendRaw([{ key: 'k', value, headers: {} }])
+  await traffic.done
+  await scene.drained()
+
+  const lettersOf = async (name: string) => {
+    const letters: string[] = []
+    await readTopic(inject('kafkaBootstrap'), name, (_, { value, headers }) => {
+      const [code, omitted] = [headers?.['dlq-error-code'], headers?.['value-omitted']].map((text) => text?.toString())
+      if (value === null || /^x+$/.test(value.toString())) letters.push(`${code} ${value?.length ?? 'no value'} ${omitted ?? ''}`.trim())
+    })
+    return letters
+  }
+  expect(await lettersOf(wide)).toEqual(['too-large 300000', 'not-json 150000', 'not-json 1000'])
+  expect(await lettersOf(narrow)).toEqual(['too-large no value true', 'not-json no value true', 'not-json 1000'])
+  await scene.verdict()
+})

@@ -1,0 +1,28 @@
+import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
+import { eventually } from '../eventually.ts'
+
+/** What an operator does to topics with Kafka's own tools, and the program never does. */
+export interface TopicTool extends AsyncDisposable {
+  /** Resolves when no broker knows it any more. */
+  deleteTopic(name: string): Promise<void>
+  /** The oldest record of the partition has this offset from then on. */
+  deleteRecordsBelow(topic: string, partition: number, offset: bigint): Promise<void>
+}
+
+export async function topicTool(brokers: readonly string[]): Promise<TopicTool> {
+  const { kafka, cut } = createKafkaClient({ brokers, clientId: 'tool' }, { retries: 5 })
+  const admin = kafka.admin()
+  await admin.connect()
+  return {
+    deleteTopic: async (name) => {
+      await admin.deleteTopics({ topics: [name] })
+      await eventually(`${name} is gone`, async () => !(await admin.listTopics()).includes(name) || 'it is still there')
+    },
+    deleteRecordsBelow: (topic, partition, offset) =>
+      admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] }),
+    [Symbol.asyncDispose]: async () => {
+      await admin.disconnect()
+      cut()
+    },
+  }
+}
