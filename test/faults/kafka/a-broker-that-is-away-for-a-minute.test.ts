@@ -3,6 +3,9 @@ import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 
+/** In a black hole what was asked lies for the request timeout, and a group then waits for members that are not coming: up to a minute. */
+const RECOVERY_MS = 180_000
+
 /**
  * Fault: for a minute nobody reaches the broker: connections are refused, or they are taken and nothing comes of them. The platform
  * publishes past the fault.
@@ -13,7 +16,12 @@ test.each([
   { how: 'refuse', seed: 36 },
   { how: 'blackHole', seed: 37 },
 ] as const)('a broker that is away for a minute costs nothing but time: $how', async ({ how, seed }) => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, ownKafka: true })
+  await using scene = await setFaultScene({
+    scenario: expect.getState().currentTestName,
+    seed,
+    ownKafka: true,
+    promises: { recoveryMs: RECOVERY_MS },
+  })
   const daemons = [scene.daemon(), scene.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
   const [proxy] = scene.proxies.kafka
@@ -35,7 +43,7 @@ test.each([
     await proxy?.pass()
   })
   await traffic.stop()
-  await scene.drained()
+  await scene.drained(RECOVERY_MS)
   expect(daemons.map((daemon) => daemon.isOver())).toEqual([false, false])
   for (const { lines } of daemons) {
     const stopped = lines.filter(({ msg }) => msg === 'group stopped')

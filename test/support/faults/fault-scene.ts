@@ -2,6 +2,7 @@ import { seededRandom } from '../../../cmd/demo/random.ts'
 import type { Random } from '../../../cmd/demo/random.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
 import type { Story } from '../../../cmd/demo/story.ts'
+import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
 import { deadLetterTopic } from '../../../src/worker/dead-letter.ts'
 import type { Fault, Run } from '../../invariants/history.ts'
 import { wordsOf, type Verdict } from '../../invariants/verdict.ts'
@@ -76,6 +77,8 @@ export interface FaultSceneOptions extends ServerOptions {
   readonly partitions?: number
   /** Stories told at once, with four campaigns each. */
   readonly stories?: number
+  /** The platform publishes as daemons read, through the proxies; past them when left out. */
+  readonly publishesThroughProxies?: boolean
   /** Variables of every daemon. */
   readonly settings?: Readonly<Record<string, string>>
   /** See {@link Run}. */
@@ -130,11 +133,15 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     return made
   }
 
+  const publisher =
+    options.publishesThroughProxies === true ? createEventProducer({ brokers: servers.advertised, clientId: 'platform' }) : null
+  stack.defer(async () => publisher?.disconnect())
+  await publisher?.connect()
   const closing = new AbortController()
   const stories = await beginStories({
     recorder,
     databaseUrl: scene.databaseUrl,
-    transport: { send: (_topic, messages) => scene.sendRaw(messages) },
+    transport: publisher ?? { send: (_topic, messages) => scene.sendRaw(messages) },
     topic: scene.topic,
     seed,
     count: options.stories ?? 2,

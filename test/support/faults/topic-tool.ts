@@ -18,8 +18,11 @@ export async function topicTool(brokers: readonly string[]): Promise<TopicTool> 
       await admin.deleteTopics({ topics: [name] })
       await eventually(`${name} is gone`, async () => !(await admin.listTopics()).includes(name) || 'it is still there')
     },
-    deleteRecordsBelow: (topic, partition, offset) =>
-      admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] }),
+    deleteRecordsBelow: async (topic, partition, offset) => {
+      // kafkajs deletes only of topics that its client has looked at before.
+      await admin.fetchTopicOffsets(topic)
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] })
+    },
     [Symbol.asyncDispose]: async () => {
       await admin.disconnect()
       cut()

@@ -1,0 +1,70 @@
+import { expect, inject, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { topicTool } from '../../support/faults/topic-tool.ts'
+import { Platform } from '../../support/platform.ts'
+import { refusalOf } from '../../support/refusal.ts'
+import { setScene } from '../../support/scene.ts'
+import { workerctlOn } from '../../support/workerctl-on.ts'
+
+/**
+ * Fault: records are deleted from the log (as retention does): those that a group has read, then some that it has not.
+ * Promise: the first is nobody's concern. By the second that group stops, under the running daemon and at the next start, names what is
+ * lost, and goes on only where the operator says; groups that had read them do not notice.
+ */
+test('a log cut above the row of one group: that group stops and names what is lost until the operator resets it, the others go on', async () => {
+  await using scene = await setScene({ partitions: 1 })
+  await using tool = await topicTool(inject('kafkaBootstrap'))
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  const publish = async (people: number) =>
+    scene.publisher.publishMany(
+      (await platform.crowd(campaign, people)).map((person) => ({ type: 'user.signed_up' as const, ...campaign, ...person })),
+    )
+  const rowsAre = (email: number, reward: number) =>
+    eventually(`the rows are ${email} and ${reward}`, async () => {
+      const rows = await scene.sql.query<{ next: string }>('SELECT next_offset AS next FROM worker.progress ORDER BY group_name')
+      const seen = rows.map(({ next }) => next).join(' ')
+      return seen === `${email} ${reward}` || seen
+    })
+  const mailer = { KAFKA_GROUPS: 'email-workers' }
+  const daemon = scene.daemon(mailer)
+  const other = scene.daemon({ KAFKA_GROUPS: 'reward-workers' })
+  await Promise.all([daemon.ready(), other.ready()])
+  await publish(5)
+  await rowsAre(5, 5)
+
+  // Below the row.
+  await tool.deleteRecordsBelow(scene.topic, 0, 4n)
+  await publish(1)
+  await rowsAre(6, 6)
+
+  // Above it: a quiet group fetches nothing.
+  daemon.kill('SIGTSTP')
+  await eventually('it is quiet', async () => (await (await fetch(`${daemon.url()}/readyz`)).text()).includes('quiet') || 'not yet')
+  await publish(4)
+  await rowsAre(6, 10)
+  await tool.deleteRecordsBelow(scene.topic, 0, 8n)
+  daemon.kill('SIGCONT')
+  const group = scene.group('email-workers')
+  const sentence = `roup ${group} stands at offset 6 of ${scene.topic}/0, but the log begins at 8: records 6 to 7 are lost; decide with: npm run workerctl -- offsets reset --group ${group}`
+  await eventually('readiness says why', async () => {
+    const response = await fetch(`${daemon.url()}/readyz`)
+    const body = await response.text()
+    return (response.status === 503 && body.includes(sentence)) || body
+  })
+  expect((await fetch(`${daemon.url()}/livez`)).status).toBe(200)
+  expect(daemon.lines.filter(({ msg }) => msg === 'group stopped')).toHaveLength(1)
+  await publish(1)
+  await rowsAre(6, 11)
+  expect((await fetch(`${other.url()}/readyz`)).status).toBe(200)
+  daemon.kill('SIGTERM')
+  expect(await daemon.exited).toBe(0)
+  expect(await refusalOf(scene.daemon(mailer))).toContain(sentence)
+
+  const reset = await workerctlOn(scene, 'offsets', 'reset', '--group', group, '--to', 'earliest', '--accept-loss', '--yes')
+  expect(reset).toMatchObject({ code: 0, err: '' })
+  await scene.daemon(mailer).ready()
+  await rowsAre(11, 11)
+  // Two of eleven are lost, and only they.
+  await eventually('the rest is mailed', () => scene.smtp.counters.mails === 9 || String(scene.smtp.counters.mails))
+})

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+
+/**
+ * Fault: connections to the broker are reset at the first byte of an answer, several times under load: what the platform published is in
+ * the log, its acknowledgement is lost, and the producer sends the same again.
+ * Promise: the log holds events twice, and each has its effects once.
+ */
+test('publishing whose acknowledgement is cut puts events into the log twice, and each has its effects once', async () => {
+  await using scene = await setFaultScene({
+    scenario: expect.getState().currentTestName,
+    seed: 42,
+    ownKafka: true,
+    publishesThroughProxies: true,
+  })
+  const { admin, topic } = scene.scene
+  const [proxy] = scene.proxies.kafka
+  const inLog = async () => [...(await admin.ranges(topic)).values()].reduce((sum, { high }) => sum + Number(high), 0)
+  await scene.daemon().ready()
+  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  for (let round = 0; round < 4; round++) {
+    const before = traffic.told
+    await eventually('traffic is under way', () => traffic.told > before + 25 || `${traffic.told} events`)
+    await scene.fault('acknowledgements are cut', ['kafka'], async () => {
+      const sent = await inLog()
+      proxy?.cutAfter(0, 'to-client', 'each')
+      await eventually('something is in the log that nobody acknowledged', async () => (await inLog()) > sent || `${sent} records`)
+      await proxy?.pass()
+    })
+  }
+  await traffic.stop()
+  const told = traffic.told
+  await scene.drained()
+  expect(await inLog()).toBeGreaterThan(told)
+  await scene.verdict()
+})

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+
+/** kafkajs asks for the topic's partitions when its knowledge is a minute old, with the next fetch, and joins again. */
+const NOTICED_WITHIN_MS = 90_000
+
+/**
+ * Fault: partitions are added to the topic under load, so that campaigns move to other partitions.
+ * Promise: they are noticed within about a minute and read from their beginning; nothing is lost or doubled.
+ */
+test('partitions added under load are read from their beginning, and nothing is lost or doubled', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 35, partitions: 2, stories: 4 })
+  const { admin, topic, sql } = scene.scene
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  const traffic = scene.traffic({ eventsPerSecond: 10 })
+  await eventually('traffic is under way', () => traffic.told > 20 || `${traffic.told} events`)
+  await scene.fault('partitions are added', ['kafka'], async () => {
+    await admin.growTopic(topic, 6)
+    await eventually(
+      'every partition has its rows',
+      async () => {
+        const [row] = await sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.progress WHERE topic = $1', [topic])
+        return row?.count === 18 || `${row?.count} rows`
+      },
+      NOTICED_WITHIN_MS,
+    )
+  })
+  await eventually(
+    'the platform publishes to them',
+    async () => {
+      const ranges = await admin.ranges(topic)
+      const used = [...ranges].filter(([partition, { high }]) => partition > 1 && high > 0n)
+      return used.length > 0 || `${used.length} are used`
+    },
+    NOTICED_WITHIN_MS,
+  )
+  await traffic.stop()
+  expect(daemons.map((daemon) => daemon.isOver())).toEqual([false, false])
+  await scene.verdict()
+})
