@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { Platform } from '../../support/platform.ts'
-import { setScene } from '../../support/scene.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { guestsOf, signUp } from '../../support/faults/guests.ts'
 
 const pool = 2
 const ahead = 1
@@ -11,34 +11,39 @@ const ahead = 1
  * Promise: what a process has claimed stays within its workers and what it claims ahead, the oldest first.
  */
 test('while the relay thinks, a process claims no more than its workers and one half more, and nothing new before what is older', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const platform = new Platform(scene.sql)
-  const campaign = await platform.campaign()
+  const settings = { KAFKA_WORKER_POOL_SIZE: String(pool), MAIL_DEADLINE_MS: '60000' }
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 1, stories: 1, settings })
+  const { smtp, sql } = scene.scene
+  const recipients: string[] = []
+  smtp.onMail((mail) => recipients.push(...mail.recipients))
+  const guests = guestsOf(scene)
+  const [campaign] = scene.settings.flatMap(({ campaigns }) => campaigns)
   const answer = Promise.withResolvers<undefined>()
-  scene.smtp.respondWith((stage) => (stage === 'data' ? answer.promise : undefined))
-  const daemon = scene.daemon({ KAFKA_GROUPS: 'email-workers', KAFKA_WORKER_POOL_SIZE: String(pool), MAIL_DEADLINE_MS: '60000' })
-  await daemon.ready()
+  smtp.respondWith((stage) => (stage === 'data' ? answer.promise : undefined))
+  await scene.daemon().ready()
 
-  const older = await signUps(20)
-  const newer = await signUps(20)
-  const claimed = await scene.sql.query<{ user_id: string }>(
-    `SELECT user_id FROM worker.intents WHERE state IN ('claimed', 'handing_over')`,
-  )
-  expect(claimed.length).toBeLessThanOrEqual(pool + ahead)
-  expect(claimed.filter(({ user_id }) => newer.some(({ userId }) => userId === user_id))).toEqual([])
-
-  answer.resolve(undefined)
-  await eventually('all mails are out', () => scene.smtp.counters.mails === 40 || String(scene.smtp.counters.mails))
-  const recipients = scene.smtp.mails.flatMap((mail) => mail.recipients)
-  expect(recipients.toSorted()).toEqual([...older, ...newer].map(({ email }) => email).toSorted())
+  const { older, newer } = await scene.fault('the relay takes mails and does not answer', ['relay'], async () => {
+    const both = { older: await signUps(20), newer: await signUps(20) }
+    const claimed = await sql.query<{ user_id: string }>(
+      `SELECT user_id FROM worker.intents WHERE channel = 'email' AND state IN ('claimed', 'handing_over')`,
+    )
+    expect(claimed.length).toBeGreaterThan(0)
+    expect(claimed.length).toBeLessThanOrEqual(pool + ahead)
+    expect(claimed.filter(({ user_id }) => both.newer.some(({ person }) => person.id === user_id))).toEqual([])
+    answer.resolve(undefined)
+    return both
+  })
+  await eventually('all mails are out', () => recipients.length === 40 || String(recipients.length))
+  expect(recipients.toSorted()).toEqual([...older, ...newer].map(({ person }) => person.email).toSorted())
+  await scene.verdict()
 
   /** People whose sign-ups were accepted. */
   async function signUps(count: number) {
-    const people = await platform.crowd(campaign, count)
-    await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up' as const, ...campaign, ...person })))
+    const people = campaign === undefined ? [] : guests(campaign, count)
+    await scene.play(people.map(signUp))
     await eventually('the sign-ups are accepted', async () => {
-      const [row] = await scene.sql.query<{ count: string }>('SELECT count(*) FROM worker.intents WHERE user_id = ANY ($1::uuid[])', [
-        people.map(({ userId }) => userId),
+      const [row] = await sql.query<{ count: string }>('SELECT count(*) FROM worker.intents WHERE user_id = ANY ($1::uuid[])', [
+        people.map(({ person }) => person.id),
       ])
       return row?.count === String(count) || String(row?.count)
     })

@@ -1,38 +1,55 @@
+import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { Platform } from '../../support/platform.ts'
-import { rewardTenant } from '../../support/reward-tenant.ts'
-import { setScene } from '../../support/scene.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { earn, guestsOf, joining, quietly } from '../../support/faults/guests.ts'
 
 /**
  * Fault: an endpoint answers 500 until its breaker opens.
  * Promise: the deliveries to other endpoints do not notice.
  */
 test('while the breaker of a dead endpoint is open, a reward for another endpoint is delivered at its first try', async () => {
-  await using scene = await setScene({
-    partitions: 1,
-    webhooks: { respond: ({ path }) => (path === '/dead' ? { status: 500 } : undefined) },
-  })
-  const platform = new Platform(scene.sql)
-  const dead = await rewardTenant(scene, platform, 3, scene.webhooks.endpoint('/dead'))
-  const live = await rewardTenant(scene, platform, 1, scene.webhooks.endpoint('/live'))
-  const daemon = scene.daemon({ KAFKA_GROUPS: 'reward-workers' })
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 1, stories: 1 })
+  const { sql, webhooks } = scene.scene
+  const guests = guestsOf(scene)
+  const tenant = (at: number, count: number) => {
+    const { campaigns = [], rewards = [] } = scene.settings[0] ?? {}
+    const campaign = campaigns[at]
+    // The one with an endpoint of its own.
+    const reward = rewards.find(({ campaignId, path }) => campaignId === campaign?.id && path === `/${campaign.slug}`)
+    if (campaign === undefined || reward === undefined) throw new Error('A campaign has a reward for an endpoint of its own.')
+    return { path: reward.path, campaignId: campaign.id, reward, people: guests(campaign, count) }
+  }
+  const dead = tenant(1, 3)
+  const live = tenant(2, 1)
+  let liveCalls = 0
+  webhooks.onCall(({ path }) => (liveCalls += path === live.path ? 1 : 0))
+  webhooks.respondWith(({ path }) => (path === dead.path ? { status: 500 } : undefined))
+  await scene.play([...dead.people, ...live.people].map((guest) => quietly(joining(guest), { is: 'verify', personId: guest.person.id })))
+  const daemon = scene.daemon()
   await daemon.ready()
-  await scene.publisher.publishMany(dead.events)
-  await eventually('the breaker of the dead endpoint is open', () => daemon.lines.some(({ msg }) => msg === 'breaker open') || 'closed')
 
-  await scene.publisher.publishMany(live.events)
-  const rowOf = async () => {
-    const [row] = await scene.sql.query<{ state: string; reason: string | null }>(
-      'SELECT state, reason FROM worker.intents WHERE campaign_id = $1',
+  await scene.fault('an endpoint answers 500', ['webhook'], async () => {
+    await scene.play(dead.people.map((guest) => earn(guest, dead.reward, randomUUID())))
+    await eventually('the breaker of the dead endpoint is open', () => daemon.lines.some(({ msg }) => msg === 'breaker open') || 'closed')
+
+    await scene.play(live.people.map((guest) => earn(guest, live.reward, randomUUID())))
+    await eventually('the other endpoint was tried or put off', async () => {
+      const row = await rowOf()
+      return row?.state === 'delivered' || row?.reason === 'endpoint-open' || JSON.stringify(row)
+    })
+    expect(await rowOf()).toEqual({ state: 'delivered', reason: null })
+    expect(liveCalls).toBe(1)
+    await scene.heal()
+  })
+  await scene.hurry()
+  await scene.verdict()
+
+  async function rowOf() {
+    const [row] = await sql.query<{ state: string; reason: string | null }>(
+      `SELECT state, reason FROM worker.intents WHERE campaign_id = $1 AND channel = 'webhook'`,
       [live.campaignId],
     )
     return row
   }
-  await eventually('the other endpoint was tried or put off', async () => {
-    const row = await rowOf()
-    return row?.state === 'delivered' || row?.reason === 'endpoint-open' || JSON.stringify(row)
-  })
-  expect(await rowOf()).toEqual({ state: 'delivered', reason: null })
-  expect(scene.webhooks.calls.filter(({ path }) => path === '/live')).toHaveLength(1)
 })
