@@ -61,7 +61,7 @@ export function doubledMails(scene: Scene): readonly string[] {
 }
 
 /** People whose stored position is not the one that the rule of the leaderboard gives, by a calculation in plain JavaScript. */
-export async function wrongPositions(scene: Scene, points: number): Promise<readonly string[]> {
+export async function wrongPositions(scene: Pick<Scene, 'sql'>, points: number): Promise<readonly string[]> {
   const people = await scene.sql.query<{
     id: string
     campaign_id: string
