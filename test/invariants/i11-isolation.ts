@@ -1,10 +1,12 @@
-import type { GroupName } from './history.ts'
+import type { EntryOf, GroupName } from './history.ts'
 import type { Ledger } from './ledger.ts'
 import type { Findings } from './verdict.ts'
 import { when } from './verdict.ts'
 import type { FaultSpan, WholeHistory } from './whole-history.ts'
 
 const SETTLING_MS = 5_000
+/** A rebalance that something else began may last so long. */
+const CALMING_MS = 30_000
 
 /** Groups that a fault of this must not stop. */
 const untouched = { relay: ['position-workers'], webhook: ['email-workers', 'position-workers'] } as const
@@ -21,12 +23,19 @@ export function judgeIsolation(history: WholeHistory, ledgers: readonly Ledger[]
 
 /** Something else that stops work happened too: another fault, or a process that came or went and so a rebalance. */
 function isDisturbed(history: WholeHistory, fault: FaultSpan): boolean {
-  const isNear = (begin: number, end: number) => begin < fault.end && end > fault.begin - 30_000
-  const others = history.faults.filter((one) => one !== fault && isNear(one.begin, one.end))
+  const isNear = (begin: number, calm: number) => begin < fault.end && calm > fault.begin
+  const others = history.faults.filter((one) => one !== fault && isNear(one.begin, one.end + CALMING_MS))
   return (
     others.some(({ hits }) => hits.some((hit) => hit === 'kafka' || hit === 'database' || hit === 'daemon')) ||
-    history.processes.some(({ at, event }) => (event === 'started' || event === 'exited') && isNear(at, at))
+    history.processes.some((one) => (one.event === 'started' || one.event === 'exited') && isNear(one.at, untilCalm(history, one)))
   )
+}
+
+/** A process that says ready has joined, and so has everybody else; one that never said so may have joined at any time. */
+function untilCalm(history: WholeHistory, { at, daemon, event }: EntryOf<'process'>): number {
+  if (event === 'exited') return at + CALMING_MS
+  const ready = history.processes.find((one) => one.daemon === daemon && one.event === 'ready')
+  return ready?.at ?? at + CALMING_MS
 }
 
 function judgeGroup(ledger: Ledger, { name, begin, end }: FaultSpan, findings: Findings): void {

@@ -54,6 +54,11 @@ describe('a true history', () => {
   ])('may hold %s', async (_, more) => {
     expect(findings(await judged([...trueHistory(), ...more]))).toEqual([])
   })
+
+  it('may hold a group that stood still while the relay was away, as a daemon joined meanwhile that never said ready', async () => {
+    const { judgements } = await judged([...relayAway(trueHistory()), ...third('started', 110_000), ...third('exited', 170_000)])
+    expect(judgements.I11).toMatchObject({ held: true, checked: 0 })
+  })
 })
 
 type Plant = (history: Entry[]) => Entry[]
@@ -194,6 +199,11 @@ const plants: readonly (readonly [name: string, by: Subject, plant: Plant])[] = 
   ['a daemon that was killed by nobody', 'I10', withEntry('process', ({ code }) => code === 0, { code: 'SIGKILL' })],
   ['a process that ended by itself', 'I10', without('process', ({ signal }) => signal === 'SIGTERM')],
   ['a group that stood still while the relay was away', 'I11', relayAway],
+  [
+    'a group that stood still while the relay was away, after the last daemon had joined',
+    'I11',
+    (history) => [...relayAway(history), ...third('started', 110_000), ...third('ready', 112_000), ...third('exited', 170_000)],
+  ],
   [
     'an address in a header of a dead letter',
     'I12',
@@ -340,6 +350,13 @@ function relayAway(history: Entry[]): Entry[] {
   const moved = withEntry('record', ({ topic, offset }) => topic === undefined && offset === 3, { timestamp: T + 120_000 })(history)
   const late = withRow('outcomes', { group_name: groups['position-workers'], event_id: eventId(3) }, { at: T + 131_000 })(moved)
   return [...late, { ...fault, phase: 'begin', at: T + 112_500 }, { ...fault, phase: 'end', at: T + 130_000 }]
+}
+
+/** Something that a third daemon does, which is killed in the end. */
+function third(event: EntryOf<'process'>['event'], at: number): Entry[] {
+  const entry = { is: 'process', daemon: 3, pid: 103 } as const
+  if (event !== 'exited') return [{ ...entry, at: T + at, event }]
+  return [signal(3, at - 1, 'SIGKILL'), { ...entry, at: T + at, event, code: 'SIGKILL', lines: 0 }]
 }
 
 function mailOf(type: string): EntryOf<'mail'> {
