@@ -74,7 +74,12 @@ export async function startWebhookSink(options: WebhookSinkOptions = {}): Promis
     const answer = (await respond?.(call)) ?? {}
     if (answer.delayMs !== undefined) await pause(answer.delayMs, undefined, { signal: closing.signal })
     if (answer.drop) return void request.socket.destroy()
-    if (answer.raw) return answer.raw(response)
+    if (answer.raw) {
+      answer.raw(response)
+      // A head has a status, whatever becomes of the body behind it.
+      if (response.headersSent) call.status = response.statusCode
+      return
+    }
     call.status = answer.status ?? 204
     response.writeHead(call.status, answer.headers).end(answer.body)
   }
