@@ -8,8 +8,8 @@ import { SmtpRelay } from '../../../src/infra/mail/smtp-relay.ts'
 import { parseSmtpUrl } from '../../../src/infra/mail/smtp-url.ts'
 import type { SmtpSink, SmtpSinkOptions } from '../../../stack/smtp-sink.ts'
 import { startSmtpSink } from '../../../stack/smtp-sink.ts'
-import type { Script, ScriptedRelay } from './scripted-relay.ts'
-import { startScriptedRelay } from './scripted-relay.ts'
+import type { Script, ScriptedRelay } from '../../support/scripted-relay.ts'
+import { startScriptedRelay } from '../../support/scripted-relay.ts'
 
 const envelope = { from: 'news@example.com', to: 'ann@example.org' }
 const mail = Buffer.from('Subject: hello\r\n\r\n.a line that begins with a dot\r\n')

@@ -5,7 +5,7 @@ import { SmtpRelay } from '../../../src/infra/mail/smtp-relay.ts'
 import { parseSmtpUrl, type RelayTls } from '../../../src/infra/mail/smtp-url.ts'
 import { createAuthority, type Authority, type Certificate } from '../../../stack/certificates.ts'
 import { startSmtpSink, type SmtpSink, type SmtpSinkOptions } from '../../../stack/smtp-sink.ts'
-import { startScriptedRelay } from './scripted-relay.ts'
+import { startScriptedRelay } from '../../support/scripted-relay.ts'
 
 const never = new AbortController().signal
 const login = { user: 'worker', password: 'hidden-word' }

@@ -65,7 +65,7 @@ export interface FaultScene extends AsyncDisposable {
    *
    * @throws with the checker's sentences
    */
-  verdict(options?: { readonly drains?: boolean }): Promise<void>
+  verdict(options?: { readonly drains?: boolean }): Promise<Verdict>
   /** The same without an error when something does not hold: what the checker says. The history stays if it does not hold. */
   judged(options?: { readonly drains?: boolean }): Promise<Verdict>
 }
@@ -255,6 +255,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
       const verdict = await judged(options)
       if (!verdict.held) throw new Error(`The history does not hold.\n${wordsOf(verdict)}`)
       tell(wordsOf(verdict))
+      return verdict
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }

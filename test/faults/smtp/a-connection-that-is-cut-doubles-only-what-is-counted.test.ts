@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { drainedSoon } from '../../support/faults/drained-soon.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import type { SmtpRespond, SmtpStage } from '../../../stack/smtp-sink.ts'
+
+/** Where the connection is cut, and whether the relay has said 250 by then. */
+const cuts: readonly {
+  readonly name: string
+  readonly stage: SmtpStage
+  readonly answer: { readonly code?: number; readonly drop: true }
+}[] = [
+  { name: 'before DATA', stage: 'rcpt', answer: { drop: true } },
+  { name: 'in the body', stage: 'body', answer: { drop: true } },
+  { name: 'after the final dot', stage: 'data', answer: { drop: true } },
+  { name: 'after 250', stage: 'data', answer: { code: 250, drop: true } },
+]
+
+/** Fewer than open the breaker in a row. */
+const timesEach = 4
+
+/**
+ * Fault: the relay cuts connections before DATA, in the body, after the final dot and after its 250.
+ * Promise: a second copy goes out only where the relay had the final dot and did not answer, once, counted, under the same Message-ID and with the same bytes.
+ */
+test('a connection that is cut costs a second copy only after the final dot, of the same bytes, and the row counts it', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 35 })
+  const { smtp, sql } = scene.scene
+  await scene.daemon().ready()
+  const traffic = scene.traffic({ eventsPerSecond: 30 })
+  const met = new Map<string, number>()
+  const doubted = new Set<string>()
+  for (const { name, stage, answer } of cuts) {
+    await scene.fault(`cut ${name}`, ['relay'], async () => {
+      smtp.respondWith(cutting(name, stage, answer))
+      await eventually(`connections were cut ${name}`, () => met.get(name) === timesEach || `${met.get(name) ?? 0}`)
+      smtp.respondWith(undefined)
+    })
+    const before = smtp.counters.accepted
+    await eventually('the relay is trusted again', () => smtp.counters.accepted > before + 5 || `${smtp.counters.accepted - before}`)
+  }
+  await traffic.stop()
+  await drainedSoon(scene)
+  const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
+  expect(ended).toEqual([{ state: 'sent' }])
+  const { figures } = await scene.verdict()
+  expect({ copies: figures['secondCopies'], doubled: figures['doubledMails'] }).toEqual({ copies: timesEach, doubled: 0 })
+  // A mail this small is on its way as a whole when the cut in its body is felt: who sent it cannot know that its end was never read.
+  expect(figures['ambiguousMails']).toBeGreaterThanOrEqual(timesEach)
+  expect(figures['ambiguousMails']).toBeLessThanOrEqual(2 * timesEach)
+  expect(doubted.size).toBe(timesEach)
+
+  /** Cuts as often as is wanted, and no mail twice. */
+  function cutting(name: string, at: SmtpStage, answer: (typeof cuts)[number]['answer']): SmtpRespond {
+    return (stage, { mail }) => {
+      const count = met.get(name) ?? 0
+      if (stage !== at || count === timesEach || (mail !== undefined && doubted.has(mail.messageId))) return undefined
+      met.set(name, count + 1)
+      if (mail !== undefined && answer.code === undefined) doubted.add(mail.messageId)
+      return answer
+    }
+  }
+})

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { drainedSoon } from '../../support/faults/drained-soon.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { startStagedRelay, type EarlyStage } from '../../support/faults/staged-relay.ts'
+
+/** A 5xx at each stage, and what it means for the mail: null when it says nothing about any mail. */
+const refusals: readonly { readonly stage: EarlyStage | 'whole mail'; readonly reply: string; readonly reason: string | null }[] = [
+  { stage: 'greeting', reply: '554 5.3.2 no service', reason: null },
+  { stage: 'EHLO', reply: '550 5.7.1 not you', reason: null },
+  { stage: 'MAIL', reply: '550 5.1.8 bad sender', reason: 'sender-refused' },
+  { stage: 'RCPT', reply: '550 5.1.1 no such user', reason: 'recipient-refused' },
+  { stage: 'RCPT', reply: '554 5.7.1 relaying denied', reason: 'refused-by-policy' },
+  { stage: 'DATA', reply: '554 5.5.0 no valid recipients', reason: 'message-refused' },
+  { stage: 'whole mail', reply: '552 5.3.4 too big', reason: 'message-refused' },
+]
+
+/**
+ * Fault: the relay refuses with 55x at each stage: greeting, EHLO, sender, recipient, DATA, and the whole mail.
+ * Promise: only what was refused is; an address is suppressed for an unknown recipient alone; who turns away everybody refused no mail.
+ */
+test('a refusal for good (55x) ends the mail that it was said of, suppresses only unknown recipients, and is no mail’s when it meets the connection', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 32 })
+  await using relay = await startStagedRelay(scene.recorder)
+  const { smtp, sql } = scene.scene
+  await scene.daemon().ready()
+  const traffic = scene.traffic({ eventsPerSecond: 30 })
+  for (const { stage, reply, reason } of refusals) {
+    const before = await rejected(reason)
+    await scene.fault(`${reply} at ${stage}`, ['relay'], async () => {
+      if (stage === 'whole mail') {
+        smtp.respondWith((at) => (at === 'data' ? { code: Number(reply.slice(0, 3)), text: 'no' } : undefined))
+      } else {
+        relay.misbehave(() => ({ stage, reply }))
+        scene.proxies.smtp.flipTarget(relay.port)
+      }
+      if (reason === null) await eventually(`it was said at ${stage}`, () => (relay.said.get(reply) ?? 0) > 1 || 'not yet')
+      else await eventually(`mails end as ${reason}`, async () => (await rejected(reason)) > before + 2 || `${await rejected(reason)}`)
+      smtp.respondWith(undefined)
+      if (stage !== 'whole mail') scene.proxies.smtp.flipTarget(smtp.port)
+    })
+  }
+  await traffic.stop()
+  await drainedSoon(scene)
+  const reasons = await sql.query<{ reason: string }>(
+    `SELECT DISTINCT reason FROM worker.intents WHERE channel = 'email' AND state NOT IN ('sent', 'skipped') ORDER BY 1`,
+  )
+  expect(reasons.map((row) => row.reason)).toEqual(['message-refused', 'recipient-refused', 'refused-by-policy', 'sender-refused'])
+  const suppressed = await sql.query(`SELECT account_id, address_hash FROM worker.suppressions WHERE reason = 'bounced' ORDER BY 1, 2`)
+  const unknown = await sql.query(
+    `SELECT DISTINCT c.account_id, worker.address_hash(u.email) AS address_hash
+       FROM worker.intents i JOIN waitlist_users u ON u.id = i.user_id JOIN campaigns c ON c.id = i.campaign_id
+      WHERE i.reason = 'recipient-refused' ORDER BY 1, 2`,
+  )
+  expect(suppressed).toEqual(unknown)
+  await scene.verdict()
+
+  async function rejected(reason: string | null): Promise<number> {
+    const [row] = await sql.query<{ count: string }>(`SELECT count(*) FROM worker.intents WHERE state = 'rejected' AND reason = $1`, [
+      reason,
+    ])
+    return Number(row?.count)
+  }
+})

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { drainedSoon } from '../../support/faults/drained-soon.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { DRIP, startStagedRelay, type EarlyStage } from '../../support/faults/staged-relay.ts'
+
+/** Connecting and logging in share one deadline, which is longer: at these stages at once, one connection each. */
+const opening: readonly EarlyStage[] = ['greeting', 'EHLO', 'AUTH']
+const sending: readonly EarlyStage[] = ['MAIL', 'RCPT', 'DATA']
+
+/**
+ * Fault: at each stage the relay answers with a byte now and then, for ever, so that its connections are never idle.
+ * Promise: every attempt ends at its deadline; before the final dot the mail is sent again, after it the doubt is counted.
+ */
+test('a relay that drips at any stage is left at the deadline, and every mail goes out when it speaks again', async () => {
+  await using scene = await setFaultScene({
+    scenario: expect.getState().currentTestName,
+    seed: 34,
+    settings: { MAIL_DEADLINE_MS: '1000' },
+  })
+  await using relay = await startStagedRelay(scene.recorder)
+  const { smtp, sql } = scene.scene
+  await scene.daemon().ready()
+  const traffic = scene.traffic({ eventsPerSecond: 15 })
+  await scene.fault('it drips while a connection is opened', ['relay'], () => dripsAt(opening))
+  for (const stage of sending) await scene.fault(`it drips at ${stage}`, ['relay'], () => dripsAt([stage]))
+
+  await scene.fault('it drips after the final dot', ['relay'], async () => {
+    const { mails } = smtp.counters
+    smtp.respondWith((stage) => (stage === 'data' ? { dripMs: 50 } : undefined))
+    await eventually('a mail met it', () => smtp.counters.mails > mails || 'not yet')
+    smtp.respondWith(undefined)
+    await eventually('a mail is in doubt', async () => {
+      const doubts = await sql.query('SELECT FROM worker.intents WHERE ambiguous > 0')
+      return doubts.length > 0 || 'not yet'
+    })
+  })
+  await traffic.stop()
+  await drainedSoon(scene)
+  const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
+  expect(ended).toEqual([{ state: 'sent' }])
+  const { figures } = await scene.verdict()
+  expect(Number(figures['ambiguousMails'])).toBeGreaterThan(0)
+
+  async function dripsAt(stages: readonly EarlyStage[]): Promise<void> {
+    relay.misbehave((connection) => ({ stage: stages[connection % stages.length] ?? 'greeting', reply: DRIP }))
+    scene.proxies.smtp.flipTarget(relay.port)
+    await eventually('all of it was met', () => (relay.said.get(DRIP) ?? 0) >= stages.length || `${relay.said.get(DRIP)}`)
+    // The relay ends no connection: whoever is gone has left by himself.
+    await eventually('they left', () => relay.left >= stages.length || `${relay.left} left`)
+    scene.proxies.smtp.flipTarget(smtp.port)
+    const before = smtp.counters.accepted
+    await eventually('mails go out again', () => smtp.counters.accepted > before || 'not yet')
+  }
+})

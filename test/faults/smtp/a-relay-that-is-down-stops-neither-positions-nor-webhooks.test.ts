@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { drainedSoon } from '../../support/faults/drained-soon.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+
+/** The checker lets the first and the last five seconds of an outage pass. */
+const OUTAGE_MS = 14_000
+
+/**
+ * Fault: the relay is away under traffic, first refusing connections, then as a black hole.
+ * Promise: positions and webhooks go on, no mail is counted as tried for nothing, the daemon stays ready, and all mails go out afterwards.
+ */
+test('while the relay is away, refusing or silent, positions and webhooks go on; the mails wait and lose nothing', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 36 })
+  const { smtp, webhooks, sql } = scene.scene
+  let calls = 0
+  webhooks.onCall(() => calls++)
+  const daemon = scene.daemon()
+  await daemon.ready()
+  const traffic = scene.traffic({ eventsPerSecond: 30 })
+  await eventually('mails go out', () => smtp.counters.accepted > 10 || `${smtp.counters.accepted} mails`)
+
+  for (const how of ['refuse', 'blackHole'] as const) {
+    await scene.fault(`the relay is away: ${how}`, ['relay'], async () => {
+      const until = Date.now() + OUTAGE_MS
+      await scene.proxies.smtp[how]()
+      const before = { accepted: smtp.counters.accepted, calls, recalculated: await recalculated() }
+      await eventually('the outage is over', () => Date.now() > until || `${until - Date.now()} ms`)
+      expect(smtp.counters.accepted).toBe(before.accepted)
+      expect(calls).toBeGreaterThan(before.calls)
+      expect(await recalculated()).toBeGreaterThan(before.recalculated)
+      expect((await fetch(`${daemon.url()}/readyz`)).status).toBe(200)
+      await scene.proxies.smtp.pass()
+    })
+    const { accepted } = smtp.counters
+    await eventually('mails go out again', () => smtp.counters.accepted > accepted || `${accepted}`)
+  }
+  await traffic.stop()
+  await drainedSoon(scene)
+  const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
+  expect(ended).toEqual([{ state: 'sent' }])
+  const { judgements } = await scene.verdict()
+  expect(judgements.I11.checked).toBeGreaterThan(0)
+
+  /** When the last recalculation of any campaign was, epoch milliseconds. */
+  async function recalculated(): Promise<number> {
+    const [row] = await sql.query<{ at: Date }>('SELECT max(committed_at) AS at FROM worker.recalculations')
+    return Number(row?.at)
+  }
+})

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { drainedSoon } from '../../support/faults/drained-soon.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { earlyStages, startStagedRelay } from '../../support/faults/staged-relay.ts'
+
+const replies = ['451 4.3.0 later', '452 4.3.1 no room', '421 4.3.2 later'] as const
+
+/**
+ * Fault: under traffic the relay answers 451, 452 and 421 at each stage: greeting, EHLO, login, sender, recipient, DATA, and to the whole mail.
+ * Promise: no mail is given up and no address is held against anybody; each mail goes out once when the relay takes it.
+ */
+test('a relay that says “later” at every stage in turn gets every mail once when it takes them', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 31 })
+  await using relay = await startStagedRelay(scene.recorder)
+  const { smtp } = scene.scene
+  await scene.daemon().ready()
+  const traffic = scene.traffic({ eventsPerSecond: 20 })
+  for (const stage of earlyStages) {
+    await scene.fault(`“later” at ${stage}`, ['relay'], async () => {
+      relay.misbehave((connection) => ({ stage, reply: replies[connection % replies.length] ?? '421 later' }))
+      scene.proxies.smtp.flipTarget(relay.port)
+      await eventually(`all was said at ${stage}`, () => relay.said.size === replies.length || [...relay.said.keys()].join())
+    })
+    // What failed has to prove itself again, or its pauses would grow from stage to stage.
+    scene.proxies.smtp.flipTarget(smtp.port)
+    await oneIsTaken()
+  }
+  await scene.fault('“later” to whole mails', ['relay'], async () => {
+    let said = 0
+    smtp.respondWith((stage) => {
+      if (stage !== 'data') return undefined
+      const code = Number(replies[said++ % replies.length]?.slice(0, 3))
+      return { code, text: 'later', drop: code === 421 }
+    })
+    await eventually('all was said to mails', () => said >= replies.length || `${said} mails`)
+    smtp.respondWith(undefined)
+  })
+  await traffic.stop()
+  await oneIsTaken()
+  const [put] = await scene.scene.sql.query<{ off: string }>(
+    `SELECT count(*) AS off FROM worker.intents WHERE channel = 'email' AND attempt > 0 AND state = 'pending'`,
+  )
+  expect(Number(put?.off)).toBeGreaterThan(0)
+  await drainedSoon(scene)
+  const ended = await scene.scene.sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
+  expect(ended).toEqual([{ state: 'sent' }])
+  expect(await scene.scene.sql.query('SELECT reason FROM worker.suppressions')).toEqual([])
+  await scene.verdict()
+
+  async function oneIsTaken(): Promise<void> {
+    const before = smtp.counters.accepted
+    await eventually('the relay takes mails again', () => smtp.counters.accepted > before || `${before} mails`)
+  }
+})

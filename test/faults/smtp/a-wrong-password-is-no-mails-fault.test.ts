@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { drainedSoon } from '../../support/faults/drained-soon.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+
+/**
+ * Fault: the relay refuses our login (535) under traffic, as after its password was changed there first.
+ * Promise: no mail is refused, put off or counted as tried for it, the relay is not hammered, and all go out when the password is right again.
+ */
+test('a relay that refuses our password (535) costs no mail an attempt, and gets them all when the password is right again', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 33 })
+  const { smtp, sql } = scene.scene
+  const daemon = scene.daemon()
+  await daemon.ready()
+  const traffic = scene.traffic({ eventsPerSecond: 30 })
+  await eventually('mails go out', () => smtp.counters.accepted > 10 || `${smtp.counters.accepted} mails`)
+  const told = () => daemon.lines.filter((line) => line['reason'] === 'relay-credentials-refused' && line.level !== 'info')
+
+  await scene.fault('the relay refuses our password', ['relay'], async () => {
+    const { logins } = smtp.counters
+    smtp.respondWith((stage) => (stage === 'auth' ? { code: 535, text: 'no' } : undefined))
+    scene.proxies.smtp.reset()
+    const before = traffic.told
+    await eventually(
+      'the login was refused again and again',
+      () => smtp.counters.logins >= logins + 4 || `${smtp.counters.logins - logins}`,
+    )
+    await eventually('traffic goes on', () => traffic.told > before + 60 || `${traffic.told - before} events`)
+    // Ten at once before the first no is heard; after it one at a time, with pauses that double.
+    expect(smtp.counters.logins - logins).toBeLessThan(20)
+    const [waiting] = await sql.query<{ all: string; tried: string }>(
+      `SELECT count(*) AS all, count(*) FILTER (WHERE attempt > 0 AND reason = 'relay-credentials-refused') AS tried
+         FROM worker.intents WHERE channel = 'email' AND state = 'pending'`,
+    )
+    expect(Number(waiting?.all)).toBeGreaterThan(10)
+    expect(waiting?.tried).toBe('0')
+    await eventually('the operator is told', () => told().length > 0 || 'not yet')
+    smtp.respondWith(undefined)
+  })
+  await traffic.stop()
+  await drainedSoon(scene)
+  const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
+  expect(ended).toEqual([{ state: 'sent' }])
+  await scene.verdict()
+})

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { drainedSoon } from '../../support/faults/drained-soon.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { tenantsOf } from '../../support/faults/reward-steps.ts'
+import { silence } from '../../support/faults/webhook-answers.ts'
+
+/** The checker lets the first and the last five seconds of an outage pass. */
+const OUTAGE_MS = 14_000
+const ROUND_MS = 2_000
+
+/**
+ * Fault: one endpoint of eight takes requests and never answers, while every tenant has deliveries due again and again.
+ * Promise: the others' deliveries, all mails and all positions go on as if it were not there; it gets its own when it answers again.
+ */
+test('one dead endpoint among eight tenants: the others get theirs at the first try, and it gets all of its own afterwards', async () => {
+  await using scene = await setFaultScene({
+    scenario: expect.getState().currentTestName,
+    seed: 45,
+    stories: 2,
+    settings: { WEBHOOK_DEADLINE_MS: '2000' },
+  })
+  const { webhooks, sql } = scene.scene
+  const [dead, ...live] = tenantsOf(scene.settings, scene.random)
+  if (dead === undefined) throw new Error('There are eight tenants.')
+  const others = live.map(({ campaign }) => campaign.id)
+  await scene.daemon().ready()
+  const traffic = scene.traffic({ eventsPerSecond: 20 })
+  let rounds = 0
+
+  await scene.fault('one endpoint never answers', ['webhook'], async () => {
+    const until = Date.now() + OUTAGE_MS
+    webhooks.respondWith(({ path }) => (path === dead.path ? silence() : undefined))
+    for (; Date.now() < until; rounds++) {
+      const next = Date.now() + ROUND_MS
+      await scene.play([...dead.earn(5), ...live.flatMap((tenant) => tenant.earn(1))])
+      await eventually('the round is over', () => Date.now() > next || `${next - Date.now()} ms`)
+    }
+    await eventually('the others have theirs', async () => {
+      const [row] = await sql.query<{ open: number }>(
+        `SELECT count(*)::int AS open FROM worker.intents
+          WHERE channel = 'webhook' AND campaign_id = ANY ($1::uuid[]) AND state NOT IN ('delivered', 'dead', 'skipped')`,
+        [others],
+      )
+      return row?.open === 0 || `${row?.open} are open`
+    })
+    const [its] = await sql.query<{ open: number; done: number }>(
+      `SELECT count(*) FILTER (WHERE state = 'pending')::int AS open, count(*) FILTER (WHERE state = 'delivered')::int AS done
+         FROM worker.intents WHERE channel = 'webhook' AND campaign_id = $1 AND envelope->>'url' LIKE '%' || $2`,
+      [dead.campaign.id, dead.path],
+    )
+    expect(its?.done).toBe(0)
+    webhooks.respondWith(undefined)
+  })
+  const tries = await sql.query(
+    `SELECT DISTINCT attempt FROM worker.intents WHERE channel = 'webhook' AND state = 'delivered' AND campaign_id = ANY ($1::uuid[])`,
+    [others],
+  )
+  expect(tries).toEqual([{ attempt: 1 }])
+  expect(rounds).toBeGreaterThan(3)
+  await traffic.stop()
+  await drainedSoon(scene)
+  const { judgements } = await scene.verdict()
+  expect(judgements.I11.checked).toBeGreaterThan(0)
+})

@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { drainedSoon } from '../../support/faults/drained-soon.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { tenantsOf } from '../../support/faults/reward-steps.ts'
+import { retryAfterKinds, tooBusy } from '../../support/faults/webhook-answers.ts'
+
+const DAY = 86_400
+/** For who says nothing that can be read. */
+const MINUTE = 60
+
+/** Seconds that a delivery is put off at least, for each kind of `Retry-After`; a day is the most that anybody is believed. */
+const asked: Readonly<Record<keyof ReturnType<typeof retryAfterKinds>, number>> = {
+  seconds: 2,
+  'no seconds': 0,
+  'a date to come': 2,
+  'a date that has passed': 0,
+  'a date in ten years': DAY,
+  'longer than anybody waits': DAY,
+  'more digits than a number holds': DAY,
+  'a negative number': MINUTE,
+  'a fraction': MINUTE,
+  words: MINUTE,
+  nothing: MINUTE,
+  'two values': MINUTE,
+}
+
+const kinds = Object.keys(asked).flatMap((kind) => ([429, 503] as const).map((status) => ({ kind, status })))
+
+/**
+ * Fault: endpoints answer 429 and 503 with every kind of `Retry-After`: seconds, dates past, to come and far away, huge, negative, garbage, none.
+ * Promise: nobody is asked before the time that he named, nobody is left alone for longer than a day, and nonsense puts a delivery off for a minute.
+ */
+test('an endpoint that is busy is asked again when it said, within a day whatever it said, and a delivery is put off, not lost', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 42, stories: kinds.length / 4 })
+  const { webhooks, sql } = scene.scene
+  const tenants = tenantsOf(scene.settings, scene.random)
+  const calledAt = new Map<string, number[]>()
+  webhooks.onCall(({ path, at }) => calledAt.set(path, [...(calledAt.get(path) ?? []), at]))
+  const first = scene.daemon()
+  await first.ready()
+
+  await scene.fault('endpoints are busy', ['webhook'], async () => {
+    webhooks.respondWith(({ path }) => {
+      const { kind, status } = kinds[tenants.findIndex((tenant) => tenant.path === path)] ?? {}
+      return kind === undefined ? undefined : tooBusy(retryAfterKinds()[kind] ?? '', status)
+    })
+    await scene.play(tenants.flatMap((tenant) => tenant.earn(1)))
+    const seen = new Map<string, number>()
+    await eventually('each was told to come later', async () => {
+      for (const [campaign, at] of await due()) if (!seen.has(campaign)) seen.set(campaign, at)
+      return seen.size === kinds.length || `${seen.size} of ${kinds.length}`
+    })
+    const wrong = kinds.flatMap(({ kind, status }, index) => {
+      const { campaign, path } = tenants[index] ?? {}
+      const [at = NaN] = calledAt.get(path ?? '') ?? []
+      const seconds = ((seen.get(campaign?.id ?? '') ?? NaN) - at) / 1_000
+      const least = asked[kind] ?? NaN
+      // A tenth more, that many do not come at once; the schedule's own first pause; and what a busy machine takes to write it down.
+      return seconds >= least && seconds <= Math.max(least * 1.1, 5) + 10 ? [] : [`${status} with ${kind}: ${seconds} s`]
+    })
+    expect(wrong).toEqual([])
+    webhooks.respondWith(undefined)
+  })
+
+  // What an endpoint asked for is remembered for an hour at most, and by the process that heard it: a restart begins anew.
+  first.kill('SIGTERM')
+  expect(await first.exited).toBe(0)
+  await scene.daemon().ready()
+  await drainedSoon(scene)
+  const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'webhook'`)
+  expect(ended).toEqual([{ state: 'delivered' }])
+  await scene.verdict()
+
+  /** When each delivery comes again, epoch milliseconds by campaign. */
+  async function due(): Promise<Map<string, number>> {
+    const rows = await sql.query<{ campaign_id: string; due_at: Date }>(
+      `SELECT campaign_id, due_at FROM worker.intents WHERE channel = 'webhook' AND state = 'pending' AND attempt = 1`,
+    )
+    return new Map(rows.map(({ campaign_id, due_at }) => [campaign_id, due_at.getTime()]))
+  }
+})

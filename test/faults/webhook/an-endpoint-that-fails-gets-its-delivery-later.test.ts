@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest'
+import type { WebhookAnswer } from '../../../stack/webhook-sink.ts'
+import { eventually } from '../../support/eventually.ts'
+import { drainedSoon } from '../../support/faults/drained-soon.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { tenantsOf } from '../../support/faults/reward-steps.ts'
+import { cutBody, cutHead, drippingBody, drippingHeaders, endlessBody, redirect, silence } from '../../support/faults/webhook-answers.ts'
+
+/** What an endpoint says at first, and what the row says then. */
+const failures: readonly (readonly [name: string, answer: (elsewhere: string) => WebhookAnswer, becomes: string])[] = [
+  ['nothing', () => silence(), 'timeout'],
+  ['headers that drip for ever', () => drippingHeaders(50), 'timeout'],
+  ['500', () => ({ status: 500 }), 'server-error'],
+  ['404', () => ({ status: 404 }), 'client-error'],
+  ['500 with a body that drips for ever', () => drippingBody(50, 500), 'server-error'],
+  ['500 with a body without end', () => endlessBody(500), 'server-error'],
+  ['an end of the connection', () => ({ drop: true }), 'connection-lost'],
+  ['half a status line', () => cutHead(), 'connection-lost'],
+  ['301', (elsewhere) => redirect(elsewhere, 301), 'redirected'],
+  ['302', (elsewhere) => redirect(elsewhere, 302), 'redirected'],
+  ['303', (elsewhere) => redirect(elsewhere, 303), 'redirected'],
+  ['307', (elsewhere) => redirect(elsewhere, 307), 'redirected'],
+  ['308', (elsewhere) => redirect(elsewhere, 308), 'redirected'],
+  ['200 with a body that drips for ever', () => drippingBody(50), 'delivered'],
+  ['200 with a body without end', () => endlessBody(), 'delivered'],
+  ['200 with half a body', () => cutBody(), 'delivered'],
+]
+
+/**
+ * Fault: each of sixteen endpoints fails in a way of its own: silence, errors, cut connections, redirects, heads and bodies that drip or never end.
+ * Promise: an attempt ends at its deadline and follows no redirect; the delivery comes again with the same id and bytes; a 2xx counts whatever its body does.
+ */
+test('endpoints that fail, each in a way of its own, get the same delivery again, and nobody follows where they point', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 41, stories: failures.length / 4 })
+  const { webhooks, sql } = scene.scene
+  const tenants = tenantsOf(scene.settings, scene.random)
+  const elsewhere = `http://127.0.0.1:${scene.proxies.webhooks.port}/elsewhere`
+  const met = new Map<string, number>()
+  webhooks.onCall(({ path }) => met.set(path, (met.get(path) ?? 0) + 1))
+  await scene.daemon({ WEBHOOK_DEADLINE_MS: '1000' }).ready()
+
+  await scene.fault('endpoints fail', ['webhook'], async () => {
+    webhooks.respondWith(({ path }) => failures[tenants.findIndex((tenant) => tenant.path === path)]?.[1](elsewhere))
+    await scene.play(tenants.flatMap((tenant) => tenant.earn(1)))
+    await eventually('each was tried', async () => {
+      const rows = await sql.query(
+        `SELECT FROM worker.intents WHERE channel = 'webhook' AND (state = 'delivered' OR state = 'pending' AND attempt > 0)`,
+      )
+      return rows.length === failures.length || `${rows.length} of ${failures.length}`
+    })
+    const rows = await sql.query<{ campaign_id: string; says: string }>(
+      `SELECT campaign_id, CASE state WHEN 'pending' THEN reason ELSE state END AS says FROM worker.intents WHERE channel = 'webhook'`,
+    )
+    const said = new Map(rows.map(({ campaign_id, says }) => [campaign_id, says]))
+    expect(failures.map(([name], index) => [name, said.get(tenants[index]?.campaign.id ?? '')])).toEqual(
+      failures.map(([name, , becomes]) => [name, becomes]),
+    )
+    webhooks.respondWith(undefined)
+  })
+  await drainedSoon(scene)
+  const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'webhook'`)
+  expect(ended).toEqual([{ state: 'delivered' }])
+  expect(met.get('/elsewhere')).toBeUndefined()
+  const calls = failures.map(([name], index) => [name, (met.get(tenants[index]?.path ?? '') ?? 0) > 1])
+  expect(calls).toEqual(failures.map(([name, , becomes]) => [name, becomes !== 'delivered']))
+  await scene.verdict()
+})

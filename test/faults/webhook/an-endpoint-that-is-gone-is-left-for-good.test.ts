@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { tenantsOf } from '../../support/faults/reward-steps.ts'
+
+/**
+ * Fault: an endpoint answers 410: its owner wants no more.
+ * Promise: it is set failed and never asked again; the deliveries that had nowhere to go say so; other endpoints get theirs.
+ */
+test('an endpoint that answers 410 is set failed and asked no more, while the others get their deliveries', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 43, stories: 1 })
+  const { webhooks, sql } = scene.scene
+  // The first tenant's address is in a row of its account too, which would be next.
+  const [first, gone, ...rest] = tenantsOf(scene.settings, scene.random)
+  if (first === undefined || gone === undefined) throw new Error('There are four tenants.')
+  const others = [first, ...rest]
+  let calls = 0
+  webhooks.onCall(({ path }) => {
+    if (path === gone.path) calls += 1
+  })
+  webhooks.respondWith(({ path }) => (path === gone.path ? { status: 410 } : undefined))
+  await scene.daemon().ready()
+  await scene.play([...gone.earn(1), ...others.flatMap((tenant) => tenant.earn(2))])
+  await eventually('the endpoint is failed', async () => {
+    const rows = await sql.query(`SELECT FROM webhooks WHERE campaign_id = $1 AND status = 'failed'`, [gone.campaign.id])
+    return rows.length === 1 || 'not yet'
+  })
+  await scene.play([...gone.earn(3), ...others.flatMap((tenant) => tenant.earn(2))])
+  await scene.drained()
+  const ends = async (those: readonly string[]) =>
+    sql.query(
+      `SELECT state, reason, count(*)::int FROM worker.intents WHERE channel = 'webhook' AND campaign_id = ANY ($1::uuid[]) GROUP BY 1, 2 ORDER BY 3`,
+      [those],
+    )
+  expect(await ends([gone.campaign.id])).toEqual([
+    { state: 'dead', reason: 'gone', count: 1 },
+    { state: 'dead', reason: 'no-endpoint', count: 3 },
+  ])
+  expect(await ends(others.map(({ campaign }) => campaign.id))).toEqual([{ state: 'delivered', reason: null, count: 12 }])
+  expect(calls).toBe(1)
+  await scene.verdict()
+})

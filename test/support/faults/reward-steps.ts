@@ -1,0 +1,56 @@
+import type { Campaign } from '../../../cmd/demo/setting.ts'
+import type { Random } from '../../../cmd/demo/random.ts'
+import type { Step } from '../../../cmd/demo/step.ts'
+import type { Story } from '../../../cmd/demo/story.ts'
+
+/** A campaign with an endpoint of its own, and what earns rewards that are delivered there. */
+export interface Tenant {
+  readonly campaign: Campaign
+  /** Of its endpoint at the webhook sink. */
+  readonly path: string
+  /** So many more people, each with a reward. */
+  earn(count: number): Step[]
+}
+
+/** Behind everybody that a story invents for itself. */
+const FIRST_PLACE = 1_000_000
+
+/** The campaigns of all stories, each with an endpoint that nobody else has. */
+export function tenantsOf(settings: readonly Story['setting'][], random: Random): readonly Tenant[] {
+  return settings.flatMap(({ campaigns, rewards }) =>
+    campaigns.map((campaign) => {
+      const path = `/${campaign.slug}`
+      const reward = rewards.find((one) => one.campaignId === campaign.id && one.path === path)
+      if (reward === undefined) throw new Error(`Nothing is delivered to ${path}.`)
+      let place = FIRST_PLACE
+      const earn = (count: number) => Array.from({ length: count }, () => earned(campaign, reward.id, place++, random))
+      return { campaign, path, earn }
+    }),
+  )
+}
+
+function earned(campaign: Campaign, rewardId: string, place: number, random: Random): Step {
+  const { id: campaignId, accountId, slug } = campaign
+  const person = {
+    id: random.uuid(),
+    campaignId,
+    email: `guest-${place}@${slug}.example.org`,
+    firstName: `Guest ${place}`,
+    lastName: campaign.name,
+    originalPosition: place,
+    joinedAt: place,
+    referralCode: `${slug}-${place}`,
+    referredById: null,
+    consent: false,
+  }
+  const grant = { id: random.uuid(), campaignId, personId: person.id, rewardId }
+  const event = { type: 'reward.earned', accountId, campaignId, userRewardId: grant.id, userId: person.id, rewardId } as const
+  return {
+    writes: [
+      { is: 'join', person },
+      { is: 'grant', grant },
+    ],
+    publications: [{ is: 'event', event }],
+    timing: 'usual',
+  }
+}
