@@ -32,15 +32,17 @@ test('records over the size limits are dead letters, without their value where i
   await traffic.done
   await scene.drained()
 
-  const lettersOf = async (name: string) => {
-    const letters: string[] = []
-    await readTopic(inject('kafkaBootstrap'), name, (_, { value, headers }) => {
-      const [code, omitted] = [headers?.['dlq-error-code'], headers?.['value-omitted']].map((text) => text?.toString())
-      if (value === null || /^x+$/.test(value.toString())) letters.push(`${code} ${value?.length ?? 'no value'} ${omitted ?? ''}`.trim())
-    })
-    return letters
-  }
   expect(await lettersOf(wide)).toEqual(['too-large 300000', 'not-json 150000', 'not-json 1000'])
   expect(await lettersOf(narrow)).toEqual(['too-large no value true', 'not-json no value true', 'not-json 1000'])
   await scene.verdict()
 })
+
+/** What stands in a dead-letter topic of the large records: reason, bytes, and whether the value was left out. */
+async function lettersOf(name: string): Promise<string[]> {
+  const letters: string[] = []
+  await readTopic(inject('kafkaBootstrap'), name, (_, { value, headers }) => {
+    const [code, omitted] = [headers?.['dlq-error-code'], headers?.['value-omitted']].map((text) => text?.toString())
+    if (value === null || /^x+$/.test(value.toString())) letters.push(`${code} ${value?.length ?? 'no value'} ${omitted ?? ''}`.trim())
+  })
+  return letters
+}
