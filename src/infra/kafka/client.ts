@@ -90,7 +90,11 @@ function trackedSockets(factory: ISocketFactory) {
       if (isCut) throw new Error('the client is closed')
       const socket = factory(request)
       open.add(socket)
-      socket.once('close', () => open.delete(socket))
+      socket.once('close', () => {
+        open.delete(socket)
+        // kafkajs lets go of its dead sockets at every try to connect, and each time Node would keep a listener for the connection to come.
+        socket.unref = () => socket
+      })
       return socket
     }) satisfies ISocketFactory,
     isCut: () => isCut,
