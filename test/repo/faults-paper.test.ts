@@ -11,4 +11,8 @@ describe('docs/faults.md', () => {
     const mute = scenarios.filter(({ sentences, fault, promise }) => sentences.length === 0 || fault === '' || promise === '')
     expect(mute.map(({ path }) => path)).toEqual([])
   })
+
+  it('names no placeholder of a table of tests: it stands in brackets, or behind a colon at the end', () => {
+    expect(scenarios.flatMap(({ sentences }) => sentences).filter((sentence) => /%[sdifjo]\b|\$\w/.test(sentence))).toEqual([])
+  })
 })

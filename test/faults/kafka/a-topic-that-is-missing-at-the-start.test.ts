@@ -11,21 +11,24 @@ import { refusalOf } from '../../support/refusal.ts'
 test.each([
   { missing: 'the topic', seed: 38 },
   { missing: 'a dead-letter topic', seed: 39 },
-] as const)('a start without $missing is refused by its name, and works when it has been created', async ({ missing, seed }) => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, partitions: 2 })
-  await using tool = await topicTool(inject('kafkaBootstrap'))
-  const { admin, topic, group } = scene.scene
-  const name = missing === 'the topic' ? topic : deadLetterTopic(topic, group('email-workers'))
-  await scene.fault(`${missing} is missing`, ['kafka'], async () => {
-    await tool.deleteTopic(name)
-    const sentence = await refusalOf(scene.daemon())
-    expect(sentence).toContain(`${name} `)
-    expect(sentence).toContain('npm run workerctl -- topics apply')
-    expect(await admin.topics([name])).toEqual(new Map())
-    await admin.createTopic({ name, partitions: 2 })
-  })
-  await scene.daemon().ready()
-  const traffic = scene.traffic({ eventsPerSecond: 80, events: 100 })
-  await traffic.done
-  await scene.verdict()
-})
+] as const)(
+  'a start without a topic that it needs is refused by its name, and works when it has been created ($missing)',
+  async ({ missing, seed }) => {
+    await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, partitions: 2 })
+    await using tool = await topicTool(inject('kafkaBootstrap'))
+    const { admin, topic, group } = scene.scene
+    const name = missing === 'the topic' ? topic : deadLetterTopic(topic, group('email-workers'))
+    await scene.fault(`${missing} is missing`, ['kafka'], async () => {
+      await tool.deleteTopic(name)
+      const sentence = await refusalOf(scene.daemon())
+      expect(sentence).toContain(`${name} `)
+      expect(sentence).toContain('npm run workerctl -- topics apply')
+      expect(await admin.topics([name])).toEqual(new Map())
+      await admin.createTopic({ name, partitions: 2 })
+    })
+    await scene.daemon().ready()
+    const traffic = scene.traffic({ eventsPerSecond: 80, events: 100 })
+    await traffic.done
+    await scene.verdict()
+  },
+)
