@@ -84,6 +84,9 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
       case 'started':
         return write('debug', fact, 'started')
       case 'settled':
+        // One fault keeps all that need the same rows waiting, and each looks again within the minute.
+        if (fact.outcome === 'waiting' && fact.detail !== null)
+          return writeSeldom('warn', fact, `waits ${fact.group} ${fact.kind} ${fact.detail}`, 'settled')
         return write(levelOfOutcome(fact.outcome), fact, 'settled')
       case 'claim-lost':
         return write('warn', fact, 'claim lost')

@@ -65,6 +65,22 @@ describe('facts as log lines', () => {
     expect(lines).toEqual([expect.objectContaining({ level: 'warn', msg: 'settled', outcome, reason: 'relay-refused' })])
   })
 
+  it('warns when the rows for a delivery cannot be read, once for all that wait for the same', () => {
+    const { observe, lines, time } = setUp()
+    const failed = { ...settled, outcome: 'waiting', reason: 'prepare-failed', detail: 'SQLSTATE 42501' }
+    for (const intentId of ['7', '8', '9']) observe({ ...failed, intentId })
+    observe({ ...failed, kind: 'reward' })
+    // Who only waits, for a row or a turn, is no news.
+    observe({ ...settled, outcome: 'waiting', reason: 'awaiting-row' })
+    expect(lines.map(({ level, msg, kind, detail }) => ({ level, msg, kind, detail }))).toEqual([
+      { level: 'warn', msg: 'settled', kind: 'welcome', detail: 'SQLSTATE 42501' },
+      { level: 'warn', msg: 'settled', kind: 'reward', detail: 'SQLSTATE 42501' },
+    ])
+    time.now += 60_000
+    observe(failed)
+    expect(lines.at(-1)).toMatchObject({ level: 'warn', reason: 'prepare-failed', repeated: 2 })
+  })
+
   it('writes every dead letter as an error with its position', () => {
     const { observe, lines } = setUp()
     const dead = {
