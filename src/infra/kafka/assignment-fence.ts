@@ -1,5 +1,6 @@
 import kafkajs from 'kafkajs'
 import type { PartitionAssigner } from 'kafkajs'
+import { onGroup, type Commit } from './commit-path.ts'
 
 /**
  * Kafka's round robin, telling us of every join. kafkajs calls an assigner's `protocol()` synchronously before each JoinGroup, on every
@@ -8,16 +9,19 @@ import type { PartitionAssigner } from 'kafkajs'
  * a partition.
  *
  * @param joining what it throws keeps the member from joining
+ * @param path hears by what the member commits once it has joined
  */
-export function fencedAssigner(joining: () => void): PartitionAssigner {
+export function fencedAssigner(joining: () => void, path: (commit: Commit) => void): PartitionAssigner {
   return (config) => {
     const roundRobin = kafkajs.PartitionAssigners.roundRobin(config)
-    return {
+    const fenced = {
       ...roundRobin,
-      protocol: (subscription) => {
+      protocol: (subscription: Parameters<typeof roundRobin.protocol>[0]) => {
         joining()
         return roundRobin.protocol(subscription)
       },
     }
+    onGroup(fenced, path)
+    return fenced
   }
 }

@@ -1,6 +1,7 @@
 import type { Consumer, ConsumerRunConfig, EachBatchHandler } from 'kafkajs'
 import { fencedAssigner } from './assignment-fence.ts'
 import type { ClientLog } from './client-log.ts'
+import type { Commit } from './commit-path.ts'
 import { createKafkaClient, retrySettings } from './client.ts'
 import type { KafkaSettings } from './client.ts'
 
@@ -20,7 +21,7 @@ export interface GroupConsumerOptions {
 /** A kafkajs consumer on a Kafka object of its own, settled as the member needs it. `rackId` stays unset: we read from leaders only. */
 export function createGroupConsumer(
   options: GroupConsumerOptions,
-  hooks: { log: (line: ClientLog) => void; beforeJoin: () => void; mayRestart: () => boolean },
+  hooks: { log: (line: ClientLog) => void; beforeJoin: () => void; commitPath: (commit: Commit) => void; mayRestart: () => boolean },
 ): { readonly consumer: Consumer; readonly cut: () => void } {
   const { kafka, cut } = createKafkaClient(
     { ...options.settings, onLog: hooks.log },
@@ -28,7 +29,7 @@ export function createGroupConsumer(
   )
   const consumer = kafka.consumer({
     groupId: options.groupId,
-    partitionAssigners: [fencedAssigner(hooks.beforeJoin)],
+    partitionAssigners: [fencedAssigner(hooks.beforeJoin, hooks.commitPath)],
     sessionTimeout: options.sessionTimeoutMs,
     heartbeatInterval: options.heartbeatIntervalMs,
     rebalanceTimeout: options.rebalanceTimeoutMs,

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Consumer, EachBatchPayload, Offsets } from 'kafkajs'
+import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { backoff } from '../../std/backoff.ts'
 import type { Assignment } from '../../worker/record-source.ts'
 import { asError, endsMembership } from './client-error.ts'
+import type { Commit } from './commit-path.ts'
 import { createGroupConsumer, runConfig } from './group-consumer.ts'
 import { withHeartbeats } from './heartbeats.ts'
 import { markedOffsets } from './marked-offsets.ts'
@@ -28,8 +29,8 @@ export class GroupMember {
   /** Set from JoinGroup to its end, in success or crash. */
   #joining: PromiseWithResolvers<void> | undefined
   #assignment: OwnedAssignment | undefined
-  /** Of the last batch; it commits in whatever generation the member is, hence the epoch check beside every call. */
-  #commitThrough: ((offsets: Offsets) => Promise<void>) | undefined
+  /** It commits in whatever generation the member is, hence the epoch check beside every call. */
+  #commitThrough: Commit | undefined
   /** The broker ended the membership and kafkajs has not yet begun to join. */
   #awaitsJoin = false
   #escapes = 0
@@ -40,6 +41,7 @@ export class GroupMember {
     const { consumer, cut } = createGroupConsumer(options, {
       log: (line) => host.handlers.report({ is: 'client-log', ...line }),
       beforeJoin: () => this.#beforeJoin(),
+      commitPath: (commit) => (this.#commitThrough = commit),
       mayRestart: () => !this.#isDraining,
     })
     this.#consumer = consumer
@@ -143,7 +145,6 @@ export class GroupMember {
 
   #crashed(error: Error, restarts: boolean): void {
     this.#joinEnded()
-    this.#commitThrough = undefined
     this.#end(this.#assignment, 'the client crashed')
     if (this.#isDraining) return
     if (restarts) this.#host.restarting(error)
@@ -195,7 +196,6 @@ export class GroupMember {
     await this.#running.get(partition)
     const assignment = this.#assignment
     if (this.#isDraining || this.#joining || this.#awaitsJoin || !assignment) return
-    this.#commitThrough = (offsets) => payload.commitOffsetsIfNecessary(offsets)
     if (assignment.ended || !assignment.continuesAt(partition, fetchedFrom(payload.batch))) {
       // A seek that waits explains a batch from elsewhere. Else the offset was out of range and kafkajs went to the oldest record, or the
       // session lapsed and the broker took us back without a join: the handlers say where to go on.

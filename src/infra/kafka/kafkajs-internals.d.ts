@@ -25,6 +25,16 @@ declare module 'kafkajs/src/protocol/decoder.js' {
   export = Decoder
 }
 
+declare module 'kafkajs/src/consumer/consumerGroup.js' {
+  import type { Offsets } from 'kafkajs'
+  interface Group {
+    readonly assigners: readonly object[]
+    commitOffsets(offsets: Offsets): Promise<void>
+  }
+  const ConsumerGroup: { readonly prototype: { joinAndSync(this: Group): Promise<void> } }
+  export = ConsumerGroup
+}
+
 declare module 'kafkajs-snappy' {
   const createSnappyCodec: () => {
     compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>

@@ -68,6 +68,25 @@ test('no partition waits for the batch of another one', async () => {
   expect(member.batches).toHaveLength(2)
 })
 
+const behindThree = (assignment: Assignment) => Promise.resolve(startsAt(assignment, 3n))
+
+test('a member commits before it has read anything, and after every join', async () => {
+  await using s = await scene({ partitions: 2 })
+  for (const partition of [0, 1]) await s.produce(partition, ['a', 'b', 'c'])
+  const first = s.member({ assigned: behindThree })
+  await first.start()
+  const [alone] = first.assignments
+  expect(alone && (await first.source.commit(alone, new Map([[0, 2n]])))).toBe(true)
+  await s.member({ assigned: behindThree }).start()
+  await vi.waitFor(() => expect(first.assignments).toHaveLength(2), soon)
+  const [, shared] = first.assignments
+  const [partition = -1] = shared?.partitions ?? []
+  expect(shared && (await first.source.commit(shared, new Map([[partition, 3n]])))).toBe(true)
+  expect(alone && (await first.source.commit(alone, new Map([[0, 1n]])))).toBe(false)
+  expect((await s.admin.committed(s.group, s.topic)).get(partition)).toBe(3n)
+  expect(first.batches).toEqual([])
+})
+
 test('a record keeps its key, its headers and its time', async () => {
   await using s = await scene()
   await s.produce(0, ['a'])
