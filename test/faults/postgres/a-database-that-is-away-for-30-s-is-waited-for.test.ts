@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { notReadyFor, probesOf, type Probes } from '../../support/faults/probes.ts'
+
+const AWAY_MS = 30_000
+
+/**
+ * Fault: the database cannot be reached for 30 s: connections are refused, or nothing comes through and nothing ends; two daemons run,
+ * and a third is started meanwhile.
+ * Promise: they are not ready and say why, and live; the one that was started waits and then works; nothing is lost or doubled.
+ */
+test.each(['refuse', 'blackHole'] as const)('a database that is away for 30 s (%s) is waited for, at the start as well', async (how) => {
+  const scenario = expect.getState().currentTestName
+  await using scene = await setFaultScene({ scenario, seed: how === 'refuse' ? 26 : 27 })
+  const { postgres } = scene.proxies
+  const daemons = [scene.daemon(), scene.daemon()]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+
+  const traffic = scene.traffic({ eventsPerSecond: 20 })
+  await eventually('traffic is under way', () => traffic.told > 60 || `${traffic.told} events`)
+  const late = await scene.fault(`the database cannot be reached (${how})`, ['database'], async () => {
+    const since = Date.now()
+    await postgres[how]()
+    const started = scene.daemon()
+    await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^database: database-away: .+/, 10_000)))
+    await eventually('the late one serves probes', () => started.url() !== '' || 'not yet')
+    await notReadyFor(started, /^process: booting: /)
+    const dishonest: Probes[] = []
+    await eventually('it has been away for 30 s', async () => {
+      const probes = await Promise.all([...daemons, started].map(probesOf))
+      dishonest.push(...probes.filter(({ live, ready }) => !live || ready))
+      return Date.now() - since > AWAY_MS || `${Date.now() - since} ms`
+    })
+    expect(dishonest).toEqual([])
+    await postgres.pass()
+    return started
+  })
+  await Promise.all([...daemons, late].map((daemon) => daemon.ready()))
+  await traffic.stop()
+  await scene.verdict()
+})

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { notReadyFor, probesOf } from '../../support/faults/probes.ts'
+import { through } from '../../support/faults/through.ts'
+
+const password = randomBytes(18).toString('base64url')
+
+/**
+ * Fault: the daemons' role loses rights while they run: first to INSERT on worker.intents, then to SELECT on waitlist_users.
+ * Promise: what needs the right waits and says so, in readiness where accepting stands still and in the log; nothing is given up, nobody
+ * is blamed, and after the GRANT all goes on.
+ */
+test('a right that is taken away is waited for, and nothing is given up', async () => {
+  await using scene = await setFaultScene({
+    scenario: expect.getState().currentTestName,
+    seed: 33,
+    // A role belongs to a whole server.
+    ownPostgres: true,
+    promises: { markers: [password] },
+  })
+  const { sql, databaseUrl } = scene.scene
+  await sql.query(`CREATE ROLE worker_app LOGIN PASSWORD '${password}'`)
+  await sql.query('GRANT USAGE ON SCHEMA worker, public TO worker_app')
+  await sql.query('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker TO worker_app')
+  await sql.query('GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO worker_app')
+  const url = new URL(through(databaseUrl, scene.proxies.postgres))
+  url.username = 'worker_app'
+  url.password = password
+  const daemons = [scene.daemon({ DATABASE_URL: url.href }), scene.daemon({ DATABASE_URL: url.href })]
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  await eventually('traffic is under way', () => traffic.told > 100 || `${traffic.told} events`)
+
+  await scene.fault('no right to INSERT on worker.intents', [], async () => {
+    await sql.query('REVOKE INSERT ON worker.intents FROM worker_app')
+    await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*email-workers: waiting: .*SQLSTATE 42501/)))
+    await sql.query('GRANT INSERT ON worker.intents TO worker_app')
+  })
+  await Promise.all(daemons.map((daemon) => daemon.ready()))
+  for (const { lines } of daemons)
+    expect(lines).toContainEqual(expect.objectContaining({ msg: 'waiting', level: 'warn', cause: 'database: SQLSTATE 42501' }))
+
+  await scene.fault('no right to SELECT on waitlist_users', [], async () => {
+    await sql.query('REVOKE SELECT ON waitlist_users FROM worker_app')
+    // Events are accepted without it, and what needs the rows waits by itself: mails one by one, leaderboards as a whole.
+    await eventually('mails wait', async () => (await waiting('prepare-failed')) > 20 || `${await waiting('prepare-failed')} wait`)
+    await eventually('leaderboards wait', async () => (await waiting('sqlstate-42501')) > 0 || 'none waits')
+    expect((await Promise.all(daemons.map(probesOf))).map(({ live, ready }) => live && ready)).toEqual([true, true])
+    await sql.query('GRANT SELECT ON waitlist_users TO worker_app')
+  })
+  expect(daemons.flatMap(({ lines }) => lines).some(({ detail }) => String(detail).includes('SQLSTATE 42501'))).toBe(true)
+  await traffic.stop()
+  // They would be looked at again within the minute.
+  await sql.query(`UPDATE worker.intents SET due_at = now() WHERE state = 'pending' AND reason = 'prepare-failed'`)
+  await scene.verdict()
+
+  async function waiting(reason: string): Promise<number> {
+    const [row] = await sql.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM worker.intents WHERE state = 'pending' AND reason = $1`,
+      [reason],
+    )
+    return row?.count ?? 0
+  }
+})
