@@ -6,12 +6,17 @@ type Level = 'debug' | 'info' | 'warn' | 'error'
 /** A line that says the same as one of the last ten seconds is counted, not written: a fault must not flood the log. */
 const QUIET_MS = 10_000
 
+/** A client of Kafka that has not complained for so long has got over it; it waits for answers, and between tries, half as long. */
+const CALM_MS = 60_000
+
 /**
  * Writes facts as log lines. Nothing per event at info: chunks, commits, claims and good deliveries are debug; a retry is warn; a
  * dead letter error, each; a change of state is written once, and what merely repeats it is debug.
  */
 export function logFacts(log: Log, now: () => number = Date.now): Observe {
   const states = new Map<string, string>()
+  /** Until when another complaint of a group's client is the same trouble. */
+  const complaints = new Map<string, number>()
   const quiet = new Map<string, { until: number; suppressed: number }>()
 
   const write = (level: Level, fact: Fact, message: string, fields: object = fieldsOf(fact)) => log[level](fields, message)
@@ -21,6 +26,19 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
     if (states.get(key) === value) return false
     states.set(key, value)
     return true
+  }
+
+  /** The client of `group` complains, in whatever words: true when that is news, because it has not for a while, or has worked since. */
+  function complains(group: string): boolean {
+    const isNews = now() >= (complaints.get(group) ?? 0)
+    complaints.set(group, now() + CALM_MS)
+    return isNews
+  }
+
+  /** The brokers have taken the group in: what comes now is news again. */
+  function calm(group: string): void {
+    complaints.delete(group)
+    states.delete(`crashed ${group}`)
   }
 
   function writeSeldom(level: Level, fact: Fact, key: string, message: string, fields: object = fieldsOf(fact)): void {
@@ -37,6 +55,7 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
   return (fact) => {
     switch (fact.is) {
       case 'group-joined':
+        calm(fact.group)
         return write('info', fact, 'group joined')
       case 'assignment-ended':
         return write('info', fact, 'assignment ended')
@@ -74,10 +93,12 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
       case 'group-stopped':
         return write('error', fact, 'group stopped')
       case 'consumer-crashed':
-        return write('error', fact, 'consumer crashed')
+        // One that counts towards the limit is news each time; one that only waits for the brokers, once until the group has joined.
+        return write(changed(`crashed ${fact.group}`, String(fact.crashes)) ? 'error' : 'debug', fact, 'consumer crashed')
       case 'client-log': {
+        const level = fact.level === 'warn' && !complains(fact.group) ? 'debug' : fact.level
         const fields = { group: fact.group, ...clientDetail(fact.detail) }
-        return writeSeldom(fact.level, fact, `client ${fact.group} ${fact.message}`, `kafka client: ${fact.message}`, fields)
+        return writeSeldom(level, fact, `client ${level} ${fact.group} ${fact.message}`, `kafka client: ${fact.message}`, fields)
       }
       case 'claimed':
         return write('debug', fact, 'claimed')
@@ -89,7 +110,7 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
           return writeSeldom('warn', fact, `waits ${fact.group} ${fact.kind} ${fact.detail}`, 'settled')
         return write(levelOfOutcome(fact.outcome), fact, 'settled')
       case 'claim-lost':
-        return write('warn', fact, 'claim lost')
+        return writeSeldom('warn', fact, `claim lost ${fact.group}`, 'claim lost')
       case 'recalculated':
         return write('debug', fact, 'recalculated')
       case 'swept':
@@ -99,7 +120,7 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
       case 'handler-escaped':
         return writeSeldom('error', fact, `escaped ${fact.group}`, 'a batch handler threw, which is a fault of this program')
       case 'leases-expired':
-        return write('warn', fact, 'leases expired')
+        return writeSeldom('warn', fact, 'leases expired', 'leases expired')
       case 'upkeep':
         return write('info', fact, 'upkeep')
       case 'upkeep-failed':
@@ -108,8 +129,13 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
         const level = fact.state === 'up' ? 'info' : 'warn'
         return write(changed(`dependency ${fact.name}`, fact.state) ? level : 'debug', fact, `${fact.name} is ${fact.state}`)
       }
-      case 'breaker':
-        return write(fact.state === 'open' ? 'warn' : 'info', fact, `breaker ${fact.state}`)
+      case 'breaker': {
+        // A look that finds the destination still away is no news.
+        const key = `breaker ${fact.channel} ${fact.destination}`
+        const level = fact.state === 'half-open' || (fact.state === 'open' && !changed(key, 'open')) ? 'debug' : null
+        if (fact.state === 'closed') states.delete(key)
+        return write(level ?? (fact.state === 'open' ? 'warn' : 'info'), fact, `breaker ${fact.state}`)
+      }
       case 'committing':
       case 'performed':
         // What follows at once says more.

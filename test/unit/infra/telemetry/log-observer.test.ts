@@ -130,24 +130,59 @@ describe('facts as log lines', () => {
     expect(levels()).toEqual(['warn', 'debug', 'warn', 'warn', 'info', 'warn'])
   })
 
-  it('bounds what the client library says, and passes only fields that it knows', () => {
-    const { observe, lines, time } = setUp()
-    const say = (): void =>
-      observe({
-        is: 'client-log',
-        group,
-        level: 'warn',
-        message: 'Connection error',
-        detail: { broker: 'b:1', payload: 'someone@example.com', retryCount: 2 },
-      })
-    for (let count = 0; count < 100; count++) say()
-    time.now += 10_000
-    say()
-    expect(lines.map(({ msg, broker, retryCount, repeated }) => [msg, broker, retryCount, repeated])).toEqual([
-      ['kafka client: Connection error', 'b:1', 2, undefined],
-      ['kafka client: Connection error', 'b:1', 2, 99],
-    ])
+  const joined: Fact = { is: 'group-joined', group, topic: 'domain-events', epoch: 2, partitions: [0] }
+  const complaint = (message: string, of = group): Fact => ({
+    is: 'client-log',
+    group: of,
+    level: 'warn',
+    message,
+    detail: { broker: 'b:1', payload: 'someone@example.com', retryCount: 2 },
+  })
+
+  it('passes on of what the client library says only fields that it knows', () => {
+    const { observe, lines } = setUp()
+    observe(complaint('Connection error'))
+    expect(lines).toMatchObject([{ level: 'warn', msg: 'kafka client: Connection error', broker: 'b:1', retryCount: 2 }])
     expect(JSON.stringify(lines)).not.toContain('someone')
+  })
+
+  it('tells a complaint of a client once, in whatever words it goes on, until the group has joined or a minute was quiet', () => {
+    const { observe, lines, time } = setUp()
+    for (let count = 0; count < 100; count++) {
+      observe(complaint(`Connection error ${count}`))
+      time.now += 30_000
+    }
+    expect(lines).toHaveLength(1)
+    observe(complaint('Connection error', 'another'))
+    expect(lines).toHaveLength(2)
+    observe(joined)
+    observe(complaint('Connection error'))
+    time.now += 60_000
+    observe(complaint('Connection error'))
+    expect(lines.map(({ level }) => level)).toEqual(['warn', 'warn', 'info', 'warn', 'warn'])
+  })
+
+  it('tells a crash that only waits for the brokers once until the group has joined, and one that counts each time', () => {
+    const { observe, levels } = setUp('debug')
+    const crash = (crashes: number): Fact => ({ is: 'consumer-crashed', group, cause: 'away', rebuildInMs: 1, crashes })
+    for (const crashes of [0, 0, 0, 1, 2]) observe(crash(crashes))
+    observe(joined)
+    observe(crash(2))
+    expect(levels()).toEqual(['error', 'debug', 'debug', 'error', 'error', 'info', 'error'])
+  })
+
+  it('tells that a destination is left alone and that it is back, and not each look at it', () => {
+    const { observe, lines } = setUp()
+    const breaker = (state: 'open' | 'half-open' | 'closed'): Fact => ({
+      is: 'breaker',
+      channel: 'webhook',
+      destination: 'e',
+      state,
+      reason: null,
+      retryInMs: null,
+    })
+    for (const state of ['open', 'half-open', 'open', 'half-open', 'closed', 'open'] as const) observe(breaker(state))
+    expect(lines.map(({ msg }) => msg)).toEqual(['breaker open', 'breaker closed', 'breaker open'])
   })
 
   it('tells a database that went back in time from another owner', () => {
