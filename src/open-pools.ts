@@ -1,4 +1,5 @@
 import type { Config } from '../config/load.ts'
+import { ConnectGate } from './infra/postgres/connect-gate.ts'
 import { openDatabase, type Database } from './infra/postgres/database.ts'
 
 /** The pools of one process. */
@@ -16,6 +17,7 @@ const WATCH_STATEMENT_MS = 5_000
 /** Nothing is connected before the first statement. `waited` hears how long each caller waited for a connection, in milliseconds. */
 export function openPools(config: Config, waited: (pool: string, ms: number) => void): Pools {
   const { connection, poolSize, statementTimeoutMs } = config.database
+  const gate = new ConnectGate()
   const pool = (name: string, max: number, timeoutMs: number) =>
     openDatabase({
       connection,
@@ -23,6 +25,7 @@ export function openPools(config: Config, waited: (pool: string, ms: number) => 
       applicationName: `kafka-worker ${name}`,
       statementTimeoutMs: timeoutMs,
       connectTimeoutMs: 5_000,
+      gate,
       onWaited: (ms) => waited(name, ms),
     })
   return {

@@ -1,5 +1,6 @@
 import { Pool, type ClientBase, type PoolClient, type QueryResult } from 'pg'
 import { SqlError, type Sql } from '../../std/sql.ts'
+import { ConnectGate } from './connect-gate.ts'
 import { driverConnection, type ConnectionSettings } from './connection-settings.ts'
 import { connectionCause, isConnectionLost, sqlErrorOf } from './sql-error.ts'
 
@@ -13,11 +14,13 @@ export interface DatabaseSettings {
   readonly statementTimeoutMs: number
   /** For connecting, and for waiting until one of `max` connections is free. */
   readonly connectTimeoutMs: number
+  /** Shared by the pools of one server, so that it is tried by one of them for all; one of its own when not given. */
+  readonly gate?: ConnectGate
   /** Hears how long each caller waited for a connection, in milliseconds, whether or not he got one. */
   readonly onWaited?: (ms: number) => void
 }
 
-/** A pool of connections to one database. Survives restarts of the server: what was under way fails, the next call connects anew. */
+/** A pool of connections to one database. Survives restarts of the server: what was under way fails, and later calls connect anew, at growing distances of up to a second while that fails. */
 export interface Database {
   /** One statement in a transaction of its own. */
   readonly sql: Sql
@@ -62,6 +65,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   })
+  const { gate = new ConnectGate() } = settings
   const broken = new WeakSet<ClientBase>()
   const names = new Map<string, string>()
 
@@ -77,17 +81,20 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
 
   async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     const askedAt = performance.now()
-    const client = await pool
-      .connect()
-      .catch((error: unknown) => {
-        throw sqlErrorOf(error)
-      })
-      .finally(() => settings.onWaited?.(performance.now() - askedAt))
+    const client = await connected().finally(() => settings.onWaited?.(performance.now() - askedAt))
     try {
       return await work(client)
     } finally {
       client.release(broken.has(client))
     }
+  }
+
+  async function connected(): Promise<PoolClient> {
+    const needsNew = pool.idleCount === 0 && pool.totalCount < settings.max
+    if (needsNew) return gate.pass(() => pool.connect(), sqlErrorOf)
+    return pool.connect().catch((error: unknown) => {
+      throw sqlErrorOf(error)
+    })
   }
 
   async function run(client: PoolClient, text: string, parameters?: readonly unknown[]): Promise<QueryResult> {
