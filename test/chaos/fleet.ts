@@ -22,12 +22,14 @@ export interface FleetCounts {
 }
 
 /** Daemons that come and go, under a supervisor that keeps two running. */
-export interface Fleet {
+export interface Fleet extends Disposable {
   readonly counts: Readonly<FleetCounts>
   /** The first ones are ready: every group has begun. */
   begin(): Promise<void>
   /** Kills, stops, freezes and starts them until the signal; resolves when all that was begun is over. */
   comeAndGo(signal: AbortSignal): Promise<void>
+  /** Nobody is started any more. */
+  [Symbol.dispose](): void
   /** No daemon is left that would end itself, and those that are there are ready. */
   calm(): Promise<void>
 }
@@ -59,9 +61,10 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
     )
   }
 
+  let isOver = false
   const size = () => steady.size + doomed.size
   function supervise(): void {
-    while (size() < FEWEST) start()
+    while (!isOver && size() < FEWEST) start()
   }
 
   async function onSome(work: (daemon: RecordedDaemon) => Promise<void>): Promise<void> {
@@ -111,6 +114,9 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
 
   return {
     counts,
+    [Symbol.dispose]() {
+      isOver = true
+    },
     async begin() {
       supervise()
       await allReady(steady)

@@ -42,7 +42,7 @@ export interface ChaosOptions {
 
 const EVENTS_PER_SECOND = 25
 /** Until all is done after the last fault. Milliseconds. */
-const DRAIN_MS = 300_000
+const DRAIN_MS = 600_000
 
 /** Steady load, faults of every kind for so long, then everything heals, drains and is judged. */
 export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<ChaosSummary> {
@@ -57,7 +57,7 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
     promises: { recoveryMs: DRAIN_MS },
   })
   const [fates, faults] = [seededRandom(seed * 2), seededRandom(seed * 2 + 1)]
-  const fleet = createFleet(scene, fates)
+  using fleet = createFleet(scene, fates)
   const counts: ServerFaultCounts = { restarts: 0, cuts: 0, moods: 0 }
   await fleet.begin()
   const traffic = scene.traffic({ eventsPerSecond: EVENTS_PER_SECOND })

@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { variableNames } from '../../config/variables.ts'
 import { daemonCommand } from '../../stack/daemon-command.ts'
+import { guard } from '../../stack/guard.ts'
+import { identifyProcess } from '../../stack/process-identity.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { eventually } from './eventually.ts'
 import { momentNames, momentVariables, observedDaemonCommand, type Moments } from './faults/moments.ts'
@@ -47,7 +49,7 @@ export function startDaemon(
   const settings = { HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables, ...momentVariables(moments) }
   const env = cleanEnvironment(settings, [...variableNames, ...momentNames])
   const start = Object.keys(moments).length === 0 ? daemonCommand() : observedDaemonCommand()
-  const child = spawn(start.command, [...start.args, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(start.command, [...start.args, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const lines: LogLine[] = []
   const other: string[] = []
   const spills = watchForSpills(variables)
@@ -63,7 +65,10 @@ export function startDaemon(
     spills.look(line)
     other.push(line)
   })
-  const exited = exitOf(child)
+  // A run that is killed leaves no daemon behind; the guardian ends groups, so it leads one.
+  const identity = child.pid === undefined ? undefined : identifyProcess(child.pid)
+  const release = identity === undefined ? () => undefined : guard({ kind: 'process', process: identity, signal: 'SIGKILL' })
+  const exited = exitOf(child).finally(release)
   const url = () => {
     const found = lines.find((line) => line.msg === 'health and metrics')?.['url']
     if (typeof found !== 'string') throw new Error(`the daemon serves nothing yet: ${tail(lines, other)}`)
