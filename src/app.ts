@@ -182,16 +182,26 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     })
   }
 
+  /** Steps of the stop that are under way. */
+  const ending = new Set<string>()
+  async function ends(what: string, step: Promise<unknown>): Promise<void> {
+    ending.add(what)
+    await step.finally(() => ending.delete(what))
+  }
+
   async function stop(): Promise<void> {
     phase = 'stopping'
     stopping.abort()
     lag.stop()
     // Accepting and executing end side by side: what is accepted last is left to whoever runs next.
-    await Promise.all(groups.flatMap(({ worker, workers }) => [worker.stop(), workers.stop()]))
-    await tasks.ended()
-    await Promise.allSettled([composed.close(), deadLetters.disconnect(), admin.disconnect()])
-    await Promise.allSettled(Object.values(pools).map((each) => each.end()))
-    await server?.close()
+    await Promise.all(groups.flatMap(({ id, worker, workers }) => [worker.stop(), ends(workersOf(id), workers.stop())]))
+    await ends('chores that wait for the database', tasks.ended())
+    await Promise.allSettled([
+      ends('connections to the relay and the endpoints', composed.close()),
+      ends('connections to Kafka', Promise.allSettled([deadLetters.disconnect(), admin.disconnect()])),
+    ])
+    await ends('connections to the database', Promise.allSettled(Object.values(pools).map((each) => each.end())))
+    await ends('the HTTP server', Promise.resolve(server?.close()))
     metrics.close()
   }
 
@@ -227,7 +237,16 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
       log.warn({ phase, quiet: isQuiet, database: database.trouble() ?? 'answers' }, 'asked what is being done')
       for (const { message, fields } of workReport(groups)) log.warn(fields, message)
     },
-    blockers: () => groups.flatMap(blockersOf),
+    blockers() {
+      // Where an intent runs its workers have not ended either: only the intent is worth a word.
+      for (const { id, workers } of groups) if (workers.running().length > 0) ending.delete(workersOf(id))
+      return [...groups.flatMap(blockersOf), ...ending]
+    },
     lost: Promise.race(groups.map(({ worker }) => worker.lost)),
   }
+}
+
+/** What the workers of a group still do when no intent of theirs runs. */
+function workersOf(group: string): string {
+  return `group ${group}: claims and results that wait for the database`
 }

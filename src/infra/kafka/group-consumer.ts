@@ -14,6 +14,7 @@ export interface GroupConsumerOptions {
   readonly rebalanceTimeoutMs: number
   readonly maxWaitMs: number
   readonly maxBytesPerPartition: number
+  readonly maxBytes: number
   /** Hears each sign that the client runs. */
   readonly alive: () => void
 }
@@ -35,6 +36,7 @@ export function createGroupConsumer(
     rebalanceTimeout: options.rebalanceTimeoutMs,
     maxWaitTimeInMs: options.maxWaitMs,
     maxBytesPerPartition: options.maxBytesPerPartition,
+    maxBytes: options.maxBytes,
     metadataMaxAge: 60_000,
     allowAutoTopicCreation: false,
     // Without it a disconnect during a join leaves a consumer that restarts and goes on consuming.

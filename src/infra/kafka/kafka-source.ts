@@ -21,8 +21,10 @@ export interface KafkaSourceOptions {
   readonly rebalanceTimeoutMs?: number
   /** How long the broker holds a fetch that finds nothing; it bounds how late a resume and a stop take effect. 250 ms when not given. */
   readonly maxWaitMs?: number
-  /** 1 MiB when not given. */
+  /** Of one fetch, before it is decompressed; 1 MiB when not given. A larger first record comes all the same. */
   readonly maxBytesPerPartition?: number
+  /** The same for all partitions of a broker together; 10 MiB when not given. What was fetched is handled before more is asked for. */
+  readonly maxBytes?: number
   /**
    * Crashes in a row, without a batch handled between them, after which the source gives up. Outages of the brokers, and brokers that do
    * not let us in any more, do not count once it has joined.
@@ -46,6 +48,7 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     rebalanceTimeoutMs: 60_000,
     maxWaitMs: 250,
     maxBytesPerPartition: 1_048_576,
+    maxBytes: 10_485_760,
     ...options,
     clock,
     random,

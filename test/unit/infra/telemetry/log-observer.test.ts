@@ -33,6 +33,17 @@ const settled: Extract<Fact, { is: 'settled' }> = {
   endToEndMs: 80,
 }
 
+const crash = (crashes: number): Fact => ({ is: 'consumer-crashed', group, cause: 'away', rebuildInMs: 1, crashes })
+
+const breaker = (state: 'open' | 'half-open' | 'closed'): Fact => ({
+  is: 'breaker',
+  channel: 'webhook',
+  destination: 'e',
+  state,
+  reason: null,
+  retryInMs: null,
+})
+
 describe('facts as log lines', () => {
   it('writes nothing at info for what happens all the time', () => {
     const { lines, observe } = setUp()
@@ -164,7 +175,6 @@ describe('facts as log lines', () => {
 
   it('tells a crash that only waits for the brokers once until the group has joined, and one that counts each time', () => {
     const { observe, levels } = setUp('debug')
-    const crash = (crashes: number): Fact => ({ is: 'consumer-crashed', group, cause: 'away', rebuildInMs: 1, crashes })
     for (const crashes of [0, 0, 0, 1, 2]) observe(crash(crashes))
     observe(joined)
     observe(crash(2))
@@ -173,14 +183,6 @@ describe('facts as log lines', () => {
 
   it('tells that a destination is left alone and that it is back, and not each look at it', () => {
     const { observe, lines } = setUp()
-    const breaker = (state: 'open' | 'half-open' | 'closed'): Fact => ({
-      is: 'breaker',
-      channel: 'webhook',
-      destination: 'e',
-      state,
-      reason: null,
-      retryInMs: null,
-    })
     for (const state of ['open', 'half-open', 'open', 'half-open', 'closed', 'open'] as const) observe(breaker(state))
     expect(lines.map(({ msg }) => msg)).toEqual(['breaker open', 'breaker closed', 'breaker open'])
   })
