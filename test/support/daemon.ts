@@ -23,6 +23,8 @@ export interface Daemon extends AsyncDisposable {
   /** The exit code, or the signal's name. */
   readonly exited: Promise<number | NodeJS.Signals>
   metrics(): Promise<string>
+  /** Leaves what it writes in the pipe, as a log collector that hangs, or reads it again. */
+  holdOutput(on: boolean): void
   /** Stops reading what it writes, as a log collector that died. */
   closeOutput(): void
 }
@@ -88,6 +90,7 @@ export function startDaemon(
         return response.ok ? true : `not ready: ${await response.text()}`
       }),
     metrics: async () => (await fetch(`${url()}/metrics`)).text(),
+    holdOutput: (on) => void (on ? child.stdout.pause() : child.stdout.resume()),
     closeOutput: () => {
       child.stdout.destroy()
       child.stderr.destroy()

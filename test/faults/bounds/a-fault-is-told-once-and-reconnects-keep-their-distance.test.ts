@@ -1,0 +1,102 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import type { LogLine } from '../../support/daemon.ts'
+import { eventually } from '../../support/eventually.ts'
+import type { TcpProxy } from '../../support/faults/tcp-proxy.ts'
+import { Platform } from '../../support/platform.ts'
+import { rewardTenant } from '../../support/reward-tenant.ts'
+import type { Scene } from '../../support/scene.ts'
+import { dependencies, proxiedScene, type Dependency, type ProxiedScene } from './proxied-scene.ts'
+
+const FAULT_MS = 30_000
+const STEPS = 150
+
+/** What docs/operations.md states: lines and connections tried in the first half minute of a fault, and connections open afterwards. */
+const bounds: Readonly<Record<Dependency, { lines: number; connects: number; open: number }>> = {
+  // Three groups of four lines each, the lag and the dead letters' producer; three consumers with two connections each, producer, admin.
+  kafka: { lines: 20, connects: 120, open: 8 },
+  // Twelve for accepting, ten for deliveries, two to watch.
+  postgres: { lines: 20, connects: 90, open: 24 },
+  relay: { lines: 10, connects: 20, open: 10 },
+  endpoint: { lines: 20, connects: 20, open: 2 },
+}
+
+test.each(dependencies)('%s away under traffic, three ways', async (dependency) => {
+  await using proxied = await proxiedScene()
+  const { scene } = proxied
+  const proxy = proxied.proxies[dependency]
+  const step = await traffic(proxied)
+  const daemon = proxied.daemon()
+  await daemon.ready()
+  await step()
+
+  for (const fault of ['refuse', 'turnAway', 'blackHole'] as const) {
+    const [lines, connects] = [daemon.lines.length, proxy.counters.accepted]
+    const began = Date.now()
+    await proxy[fault]()
+    while (Date.now() - began < FAULT_MS) {
+      await step()
+      await pause(500)
+    }
+    const told = daemon.lines.slice(lines)
+    const tried = proxy.counters.accepted - connects
+    await proxy.pass()
+    const healed = Date.now()
+    await daemon.ready()
+    await (dependency === 'endpoint' ? answered(scene) : scene.settled(180_000))
+    const after = daemon.lines.slice(lines + told.length)
+    console.log(
+      `${dependency} ${fault}: ${told.length} lines, ${tried} connections tried (${perSecond(proxy, began)}); afterwards ${after.length} lines, ${proxy.counters.open} connections open (${perSecond(proxy, healed)}), all done after ${((Date.now() - healed) / 1000).toFixed(1)} s\n${summary(told)}\n--\n${summary(after)}`,
+    )
+    expect.soft(told.length, `lines while ${dependency} is away (${fault})`).toBeLessThanOrEqual(bounds[dependency].lines)
+    expect.soft(tried, `connections to ${dependency} while it is away (${fault})`).toBeLessThanOrEqual(bounds[dependency].connects)
+    expect.soft(proxy.counters.open, `connections to ${dependency} that is back`).toBeLessThanOrEqual(bounds[dependency].open)
+  }
+  daemon.kill('SIGTERM')
+  expect(await daemon.exited).toBe(0)
+})
+
+/** Publishes, each time, a sign-up, a referral and a reward: work for every group and every channel. */
+async function traffic(proxied: ProxiedScene): Promise<() => Promise<void>> {
+  const { scene } = proxied
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  const [referrer, ...people] = await platform.crowd(campaign, STEPS + 1)
+  if (referrer === undefined) throw new Error('there is nobody')
+  const rewards = await rewardTenant(scene, platform, STEPS, proxied.endpoint('/rewards'))
+  const events = await Promise.all(
+    people.map(async (person, index) => {
+      const referral = {
+        referralId: await platform.referral(campaign, referrer.userId, person.userId),
+        referrerId: referrer.userId,
+        referredId: person.userId,
+      }
+      return [
+        { type: 'user.signed_up' as const, ...campaign, ...person },
+        { type: 'referral.verified' as const, ...campaign, ...referral, pointsPerReferral: 1 },
+        ...rewards.events.slice(index, index + 1),
+      ]
+    }),
+  )
+  let at = 0
+  return async () => void (await scene.publisher.publishMany(events[at++] ?? []))
+}
+
+/** What failed at an endpoint is tried again minutes later; that it is no longer left alone shows earlier. */
+async function answered(scene: Scene): Promise<void> {
+  const before = scene.webhooks.calls.length
+  await eventually('the endpoint is called again', () => scene.webhooks.calls.length > before || 'no call', 120_000)
+}
+
+function perSecond(proxy: TcpProxy, since: number): string {
+  const first = Math.floor(since / 1000)
+  return [...proxy.connectsPerSecond()].flatMap(([second, count]) => (second < first ? [] : [`${second - first} s: ${count}`])).join(', ')
+}
+
+/** How often what was said. */
+function summary(lines: readonly LogLine[]): string {
+  const said = Map.groupBy(lines, (line) =>
+    [line.level, line.msg, line['group'], line['cause'] ?? line['reason']].filter(Boolean).join(' '),
+  )
+  return [...said].map(([text, { length }]) => `  ${length} × ${text}`).join('\n')
+}

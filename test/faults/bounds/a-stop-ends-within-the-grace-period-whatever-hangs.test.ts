@@ -1,0 +1,147 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { frozenWith } from '../../support/held-lock.ts'
+import { Platform } from '../../support/platform.ts'
+import { expectClean } from '../../support/refusal.ts'
+import { rewardTenant } from '../../support/reward-tenant.ts'
+import type { SmtpStage } from '../../../stack/smtp-sink.ts'
+import { proxiedScene, type ProxiedScene } from './proxied-scene.ts'
+
+const GRACE_MS = 8_000
+/** What a machine that is busy with other tests adds to ending a process. */
+const MARGIN_MS = 3_000
+
+let proxied: ProxiedScene
+beforeAll(async () => {
+  proxied = await proxiedScene()
+})
+afterAll(async () => proxied[Symbol.asyncDispose]())
+afterEach(async () => {
+  proxied.scene.smtp.respondWith(undefined)
+  proxied.scene.webhooks.respondWith(undefined)
+  await Promise.all(Object.values(proxied.proxies).map((proxy) => proxy.pass()))
+  // What one kind of hanging leaves behind is not the next one's.
+  await proxied.scene.sql.query('DELETE FROM worker.intents')
+})
+
+interface Hang {
+  readonly what: string
+  /** It hangs already when the daemon starts, which would else have a connection in hand. */
+  readonly early?: boolean
+  /** Makes it hang; what it returns is disposed of when the daemon has ended. */
+  readonly begin: () => Promise<AsyncDisposable | void> | void
+  /** True when something hangs. */
+  readonly hangs: () => boolean | Promise<boolean>
+  /** The exit code and the last word. */
+  readonly end: readonly [code: number, word: RegExp]
+}
+
+/** Time is up, and `what` is named. */
+function forced(what: string): Hang['end'] {
+  return [2, new RegExp(`^Forced to stop, because SHUTDOWN_GRACE_MS \\(${GRACE_MS}\\) has passed; what blocked: .*(${what}).*\\.$`)]
+}
+
+/** The relay never answers at this stage. */
+function silentAt(stage: SmtpStage): Hang {
+  let asked = 0
+  return {
+    what: `the relay at ${stage}`,
+    early: stage === 'connect',
+    begin: () =>
+      proxied.scene.smtp.respondWith((now) => {
+        if (now !== stage) return undefined
+        asked += 1
+        return new Promise(() => undefined)
+      }),
+    hangs: async () =>
+      asked > 0 &&
+      (await proxied.scene.sql.query(`SELECT FROM worker.intents WHERE channel = 'email' AND state IN ('claimed', 'handing_over')`))
+        .length > 0,
+    end: forced('email intent \\S+ \\(\\w+\\) runs since'),
+  }
+}
+
+/** Counts from `begin` on: true when there was one more since. */
+function since(count: () => number): { readonly begin: () => void; readonly more: () => boolean } {
+  let before = 0
+  return { begin: () => void (before = count()), more: () => count() > before }
+}
+
+const relay = since(() => proxied.proxies.relay.counters.accepted)
+const endpoint = since(() => proxied.proxies.endpoint.counters.accepted)
+const calls = since(() => proxied.scene.webhooks.calls.length)
+
+const hangs: readonly Hang[] = [
+  ...(['connect', 'mail', 'rcpt', 'data'] as const).map(silentAt),
+  {
+    what: 'the relay, a black hole',
+    begin: () => (relay.begin(), proxied.proxies.relay.blackHole()),
+    hangs: relay.more,
+    end: forced('email intent \\S+ \\(\\w+\\) runs since'),
+  },
+  {
+    what: 'an endpoint that drips its headers for ever',
+    begin: () => {
+      calls.begin()
+      proxied.scene.webhooks.respondWith(() => ({
+        raw: ({ socket }) => {
+          socket?.write('HTTP/1.1 200 OK\r\n')
+          const drip = setInterval(() => socket?.write('x-drip: 1\r\n'), 200)
+          socket?.once('close', () => clearInterval(drip))
+        },
+      }))
+    },
+    hangs: calls.more,
+    end: forced('webhook intent \\S+ \\(\\w+\\) runs since'),
+  },
+  {
+    what: 'an endpoint, a black hole',
+    begin: () => (endpoint.begin(), proxied.proxies.endpoint.blackHole()),
+    hangs: endpoint.more,
+    end: forced('webhook intent \\S+ \\(\\w+\\) runs since'),
+  },
+  {
+    what: 'a statement behind the lock of a frozen client',
+    begin: () => frozenWith(proxied.scene.databaseUrl, 'LOCK TABLE worker.outcomes IN ACCESS EXCLUSIVE MODE'),
+    hangs: async () =>
+      (await proxied.scene.sql.query(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`))
+        .length > 0,
+    end: [0, /^stopped$/],
+  },
+  {
+    what: 'PostgreSQL, a black hole',
+    begin: () => proxied.proxies.postgres.blackHole(),
+    hangs: () => true,
+    end: forced('that wait for the database'),
+  },
+  {
+    what: 'Kafka, a black hole',
+    begin: () => proxied.proxies.kafka.blackHole(),
+    hangs: () => true,
+    end: forced('connections to Kafka|has not left yet'),
+  },
+]
+
+test.each(hangs)('SIGTERM while it hangs: $what', async ({ early = false, begin, hangs: doesHang, end }) => {
+  const { scene } = proxied
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  const rewards = await rewardTenant(scene, platform, 1, proxied.endpoint(`/${campaign.campaignId}`))
+  const before = early ? await begin() : undefined
+  const daemon = proxied.daemon({ SHUTDOWN_GRACE_MS: String(GRACE_MS), MAIL_DEADLINE_MS: '120000', WEBHOOK_DEADLINE_MS: '120000' })
+  await daemon.ready()
+  const hold = early ? before : await begin()
+  await scene.publisher.publishMany([{ type: 'user.signed_up', ...campaign, ...(await platform.person(campaign)) }, ...rewards.events])
+  await eventually('it hangs', async () => (await doesHang()) || 'not yet')
+  const asked = Date.now()
+  daemon.kill('SIGTERM')
+  const code = await daemon.exited
+  const tookMs = Date.now() - asked
+  await hold?.[Symbol.asyncDispose]()
+  // What was cut off may be recorded behind it.
+  const last = daemon.lines.findLast(({ msg }) => msg === 'stopped' || msg.startsWith('Forced'))?.msg ?? ''
+  console.log(`exit code ${code} after ${tookMs} ms: ${last}`)
+  expect(tookMs).toBeLessThan(GRACE_MS + MARGIN_MS)
+  expectClean(daemon)
+  expect([code, last]).toEqual([end[0], expect.stringMatching(end[1])])
+})
