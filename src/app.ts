@@ -30,6 +30,7 @@ import { publishDatabase } from './publish-database.ts'
 import { systemClock } from './std/clock.ts'
 import { createStatus } from './status.ts'
 import { createStallWatch } from './std/stall-watch.ts'
+import { createStopSteps } from './stop-steps.ts'
 import { createTasks } from './tasks.ts'
 import { DATABASE_PROBE, vitalSigns } from './vital-signs.ts'
 import { workReport } from './work-report.ts'
@@ -182,26 +183,21 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     })
   }
 
-  /** Steps of the stop that are under way. */
-  const ending = new Set<string>()
-  async function ends(what: string, step: Promise<unknown>): Promise<void> {
-    ending.add(what)
-    await step.finally(() => ending.delete(what))
-  }
+  const steps = createStopSteps()
 
   async function stop(): Promise<void> {
     phase = 'stopping'
     stopping.abort()
     lag.stop()
     // Accepting and executing end side by side: what is accepted last is left to whoever runs next.
-    await Promise.all(groups.flatMap(({ id, worker, workers }) => [worker.stop(), ends(workersOf(id), workers.stop())]))
-    await ends('chores that wait for the database', tasks.ended())
+    await Promise.all(groups.flatMap(({ id, worker, workers }) => [worker.stop(), steps.ends(workersOf(id), workers.stop())]))
+    await steps.ends('chores that wait for the database', tasks.ended())
     await Promise.allSettled([
-      ends('connections to the relay and the endpoints', composed.close()),
-      ends('connections to Kafka', Promise.allSettled([deadLetters.disconnect(), admin.disconnect()])),
+      steps.ends('connections to the relay and the endpoints', composed.close()),
+      steps.ends('connections to Kafka', Promise.allSettled([deadLetters.disconnect(), admin.disconnect()])),
     ])
-    await ends('connections to the database', Promise.allSettled(Object.values(pools).map((each) => each.end())))
-    await ends('the HTTP server', Promise.resolve(server?.close()))
+    await steps.ends('connections to the database', Promise.allSettled(Object.values(pools).map((each) => each.end())))
+    await steps.ends('the HTTP server', Promise.resolve(server?.close()))
     metrics.close()
   }
 
@@ -239,8 +235,8 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     },
     blockers() {
       // Where an intent runs its workers have not ended either: only the intent is worth a word.
-      for (const { id, workers } of groups) if (workers.running().length > 0) ending.delete(workersOf(id))
-      return [...groups.flatMap(blockersOf), ...ending]
+      const told = new Set(groups.filter(({ workers }) => workers.running().length > 0).map(({ id }) => workersOf(id)))
+      return [...groups.flatMap(blockersOf), ...steps.underway().filter((step) => !told.has(step))]
     },
     lost: Promise.race(groups.map(({ worker }) => worker.lost)),
   }
