@@ -21,7 +21,11 @@ const bounds: Readonly<Record<Dependency, { lines: number; connects: number; ope
   endpoint: { lines: 20, connects: 20, open: 2 },
 }
 
-test.each(dependencies)('%s away under traffic, three ways', async (dependency) => {
+/**
+ * Fault: Kafka, the database, the relay or an endpoint refuses, resets or swallows everything for half a minute under traffic.
+ * Promise: the log tells changes of state and no retries; reconnects keep their distance; afterwards no more connections are open than configured.
+ */
+test.each(dependencies)('a fault is told once and reconnects keep their distance: %s', async (dependency) => {
   await using proxied = await proxiedScene()
   const { scene } = proxied
   const proxy = proxied.proxies[dependency]

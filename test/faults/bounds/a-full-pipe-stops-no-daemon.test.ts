@@ -5,10 +5,14 @@ import { residentMemory } from '../../support/resident-memory.ts'
 import { setScene } from '../../support/scene.ts'
 
 /** Their log lines at debug are more than what a pipe and the daemon together hold back. */
-const EVENTS = 4_000
+const EVENTS = 9_000
 /** What is held back, and what working on so much leaves behind in any case. Megabytes. */
 const MOST_RESIDENT = 350
 
+/**
+ * Fault: nobody reads a standard output that is full.
+ * Promise: the daemon goes on, stops in order and holds back no more than its limit; read again, it says how many lines are missing.
+ */
 test('a standard output that is full and that nobody reads stops no daemon and fills no memory; read again, it says how much is missing', async () => {
   await using scene = await setScene({ smtp: { keepMails: 10 } })
   const daemon = scene.daemon({ LOG_LEVEL: 'trace' })

@@ -122,7 +122,11 @@ const hangs: readonly Hang[] = [
   },
 ]
 
-test.each(hangs)('SIGTERM while it hangs: $what', async ({ early = false, begin, hangs: doesHang, end }) => {
+/**
+ * Fault: SIGTERM while a relay, an endpoint, the database or Kafka hangs at some stage.
+ * Promise: the process ends within `SHUTDOWN_GRACE_MS`, with 0 where it could drain, else with 2 and the name of what blocked.
+ */
+test.each(hangs)('a stop ends within the grace period whatever hangs: $what', async ({ early = false, begin, hangs: doesHang, end }) => {
   const { scene } = proxied
   const platform = new Platform(scene.sql)
   const campaign = await platform.campaign()
