@@ -66,8 +66,9 @@ export function openLogDestination(options: LogDestinationOptions = {}): LogDest
   }
 
   function push(line: string): void {
-    const bytes = Buffer.from(line)
-    if (gone || heldBytes + bytes.length > maxHeldBytes) {
+    // A line has at least as many bytes as characters: what cannot fit is not even copied.
+    const bytes = gone || heldBytes + line.length > maxHeldBytes ? null : bytesOf(line, timer !== undefined)
+    if (bytes === null || heldBytes + bytes.length > maxHeldBytes) {
       dropped++
       untold++
       return
@@ -106,13 +107,25 @@ export function openLogDestination(options: LogDestinationOptions = {}): LogDest
   return {
     write: (line) => {
       push(line)
-      if (!drain()) later()
+      // While a reader is waited for, the next look is soon: a try for each line would cost an exception each.
+      if (timer === undefined && !drain()) later()
     },
     flush,
     get dropped() {
       return dropped
     },
   }
+}
+
+/**
+ * What is to be held gets memory of its own. A line cut out of Node's pool would keep all of its slab, most of which others used and left:
+ * lines of 4 MiB held 170 MiB so.
+ */
+function bytesOf(line: string, held: boolean): Uint8Array {
+  if (!held) return Buffer.from(line)
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(line))
+  bytes.write(line)
+  return bytes
 }
 
 /**

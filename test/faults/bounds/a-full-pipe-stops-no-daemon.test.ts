@@ -22,7 +22,7 @@ test('a standard output that is full and that nobody reads stops no daemon and f
   const campaign = await platform.campaign()
   const people = await platform.crowd(campaign, EVENTS)
   await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
-  await scene.settled(240_000)
+  await scene.settled(500_000)
   expect(scene.smtp.counters.accepted).toBe(EVENTS)
   const { most } = await residentMemory(daemon.pid)
   console.log(`${most.toFixed(0)} MB resident at most`)
@@ -35,7 +35,7 @@ test('a standard output that is full and that nobody reads stops no daemon and f
   await eventually('it is gone', () => !alive(daemon.pid) || 'alive')
   daemon.holdOutput(false)
   expect(await daemon.exited).toBe(0)
-})
+}, 600_000)
 
 function alive(pid: number): boolean {
   try {

@@ -59,6 +59,24 @@ describe('the log destination', () => {
     await vi.waitFor(() => expect(taken).toMatch(/^1234\n1234\n\{"level":"warn".*"msg":"log lines dropped","count":3\}\n$/))
   })
 
+  it('keeps nothing alive with the lines that it holds', async () => {
+    const taken: Uint8Array[] = []
+    let full = true
+    const destination = openLogDestination({
+      fd,
+      write: (_, bytes) => {
+        if (full) throw failing('EAGAIN')
+        taken.push(bytes)
+        return bytes.length
+      },
+    })
+    for (let line = 0; line < 5; line++) destination.write('1234\n')
+    full = false
+    await vi.waitFor(() => expect(taken).toHaveLength(5))
+    // The first found out that the reader is slow.
+    expect(taken.slice(1).map(({ buffer }) => buffer.byteLength)).toEqual([5, 5, 5, 5])
+  })
+
   it('stops writing when the reader is gone, and goes on when the disk is full', () => {
     let calls = 0
     const gone = openLogDestination({
