@@ -25,7 +25,7 @@ const MOST_RESIDENT = 400
 test.each([
   { database: 'that answers', stuck: false },
   { database: 'that takes nothing until every group stands before it', stuck: true },
-])('memory stays below its limit under a flood of 1 MB records, with a database $database', async ({ stuck }) => {
+])('memory stays below its limit under a flood of 1 MB records: with a database $database', async ({ stuck }) => {
   await using scene = await setScene({ partitions: PARTITIONS, smtp: { keepMails: 10 } })
   const expected = await flood(scene)
   await using holder = stuck
