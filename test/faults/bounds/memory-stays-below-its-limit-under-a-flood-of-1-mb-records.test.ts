@@ -23,9 +23,9 @@ const MOST_RESIDENT = 400
  * Promise: all are processed, with less than 400 MB resident.
  */
 test.each([
-  { database: 'that answers', stuck: false },
-  { database: 'that takes nothing until every group stands before it', stuck: true },
-])('memory stays below its limit under a flood of 1 MB records: with a database $database', async ({ stuck }) => {
+  { database: 'a database that answers', stuck: false },
+  { database: 'a database that takes nothing until every group stands before it', stuck: true },
+])('memory stays below its limit under a flood of 1 MB records: $database', async ({ stuck }) => {
   await using scene = await setScene({ partitions: PARTITIONS, smtp: { keepMails: 10 } })
   const expected = await flood(scene)
   await using holder = stuck
