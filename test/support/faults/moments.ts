@@ -16,7 +16,7 @@ export interface Moment {
   readonly group?: string
   readonly channel?: string
   readonly kind?: string
-  readonly outcome?: string
+  readonly outcome?: string | readonly string[]
   readonly partition?: number
   /** Kafka is told this offset or a higher one, of any partition. */
   readonly offset?: number
@@ -63,7 +63,7 @@ function fits(moment: Moment, fact: Fact): boolean {
     return false
   if (moment.channel !== undefined && !('channel' in fact && fact.channel === moment.channel)) return false
   if (moment.kind !== undefined && !('kind' in fact && fact.kind === moment.kind)) return false
-  if (moment.outcome !== undefined && !('outcome' in fact && fact.outcome === moment.outcome)) return false
+  if (moment.outcome !== undefined && !('outcome' in fact && [moment.outcome].flat().includes(fact.outcome))) return false
   const { offset } = moment
   if (offset !== undefined && !('offsets' in fact && [...fact.offsets.values()].some((told) => told >= offset))) return false
   return moment.partition === undefined || ('partition' in fact && fact.partition === moment.partition)

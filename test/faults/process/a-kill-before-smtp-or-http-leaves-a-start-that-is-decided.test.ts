@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { doom } from '../../support/faults/doom.ts'
+import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
+
+/**
+ * Fault: a daemon is killed (SIGKILL) when the start of a delivery is committed and no byte has left: one for each mail of every type, for
+ * a reward by mail and one by webhook, for a page of a broadcast and a recalculation.
+ * Promise: everything goes out once. The mails count as in doubt, and their rows say so.
+ */
+test('SIGKILL between the start and the first byte, for every handler: all goes out once, and the mails are marked as in doubt', async () => {
+  await using waiting = await waitingDeliveries(expect.getState().currentTestName, 'started')
+  const { scene, mails, copies, bodies } = waiting
+  await waiting.letAllGo()
+  await Promise.all([
+    ...Array.from({ length: mails }, () => doom(scene, 'email-workers', { fact: 'started' })),
+    ...Array.from({ length: 2 }, () => doom(scene, 'reward-workers', { fact: 'started' })),
+  ])
+  expect(await waiting.states()).toEqual({
+    mails: { handing_over: mails },
+    rewards: { 'email handing_over': 1, 'webhook claimed': 1 },
+    doubts: { 0: mails + 1 },
+  })
+  expect([copies.size, bodies.size]).toEqual([0, 0])
+
+  await waiting.settle()
+  expect([...copies.values()]).toEqual(Array.from(copies, () => 1))
+  expect([...bodies.values()].map((sent) => sent.length)).toEqual([1])
+  // The milestone mail of the page that was killed is of later, and nobody's victim.
+  expect((await waiting.states()).doubts).toEqual({ 0: 1, 1: mails + 1 })
+})
