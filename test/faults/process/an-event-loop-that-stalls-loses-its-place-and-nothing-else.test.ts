@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+
+/**
+ * Fault: the event loop of one of two daemons stalls in the middle of its work for longer than its session of 6 s, heartbeats included.
+ * Promise: the other takes over; the stalled one finds that its place is gone and joins again; nothing is lost or doubled.
+ */
+test('an event loop that stalls for longer than the session loses its partitions, joins again, and nothing is lost or doubled', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 22 })
+  const staying = scene.daemon()
+  const stalling = scene.daemon({}, { stallAt: { fact: 'accepted', group: 'email-workers', nth: 5, ms: 9_000 } })
+  await Promise.all([staying.ready(), stalling.ready()])
+  const joins = () => stalling.lines.filter(({ msg }) => msg === 'group joined').length
+  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  await scene.fault('an event loop stalls', ['daemon'], async () => {
+    await eventually('it stalls', () => stalling.other.some((line) => line.startsWith('observed: stalls for 9000 ms')) || 'not yet')
+    const before = joins()
+    await eventually(
+      'the other has all partitions of a group',
+      () =>
+        staying.lines.some(
+          ({ msg, partitions, epoch }) => msg === 'group joined' && Number(epoch) > 1 && String(partitions) === '0,1,2,3',
+        ) || 'not yet',
+    )
+    await eventually('it has joined its groups again', () => joins() >= before + 3 || `${joins() - before}`)
+  })
+  await traffic.stop()
+  await scene.verdict()
+})

@@ -1,0 +1,28 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+
+/**
+ * Fault: SIGTERM at arbitrary moments of a daemon's life under traffic, its start included, eight times.
+ * Promise: it ends with 0 within the grace period, and nothing is repeated: no second copy, nothing in doubt.
+ */
+test('SIGTERM at arbitrary moments: each stop is clean, and nothing is sent twice or in doubt', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 23 })
+  const staying = scene.daemon()
+  await staying.ready()
+  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  for (let round = 0; round < 8; round++) {
+    const daemon = scene.daemon()
+    await eventually('it has begun', () => daemon.lines.length > 0 || 'not a word')
+    // How long it may live is what chance decides here.
+    await pause(scene.random.below(3_500))
+    daemon.kill('SIGTERM')
+    expect({ round, code: await daemon.exited }).toEqual({ round, code: 0 })
+  }
+  await traffic.stop()
+  const { held, figures } = await scene.judged()
+  expect(held).toBe(true)
+  expect({ ...figures }).toMatchObject({ secondCopies: 0, ambiguousMails: 0, lost: 0, kills: 0 })
+  expect(figures['webhookRepeats'] ?? 0).toBe(0)
+})

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import { setFaultScene } from '../../support/faults/fault-scene.ts'
+
+/**
+ * Fault: under traffic a daemon joins, and at the moment at which the others give their partitions up for it one of them is stopped
+ * (SIGTERM); the newcomer takes its place; four times.
+ * Promise: each stop in the middle of a rebalance is clean, and nothing is repeated or in doubt.
+ */
+test('daemons that join and leave, each leaving while partitions move: every stop is clean, nothing is sent twice or in doubt', async () => {
+  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 24 })
+  const staying = scene.daemon()
+  let leaving = scene.daemon()
+  await Promise.all([staying.ready(), leaving.ready()])
+  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  for (let round = 0; round < 4; round++) {
+    const given = () => leaving.lines.filter(({ msg }) => msg === 'assignment ended').length
+    const before = given()
+    const joining = scene.daemon()
+    await eventually('partitions move', () => given() > before || 'not yet')
+    leaving.kill('SIGTERM')
+    expect({ round, code: await leaving.exited }).toEqual({ round, code: 0 })
+    await joining.ready()
+    leaving = joining
+  }
+  await traffic.stop()
+  const { held, figures } = await scene.judged()
+  expect(held).toBe(true)
+  expect({ ...figures }).toMatchObject({ secondCopies: 0, ambiguousMails: 0, lost: 0, kills: 0 })
+  expect(figures['webhookRepeats'] ?? 0).toBe(0)
+})
