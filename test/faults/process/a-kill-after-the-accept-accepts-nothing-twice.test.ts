@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { eventsOfEveryHandler as all } from '../../support/faults/every-handler.ts'
+import { waitingEvents } from '../../support/faults/waiting-events.ts'
+
+/**
+ * Fault: of each group a daemon is killed (SIGKILL) when it has accepted an event for every handler, and done nothing else.
+ * Promise: the rows stand, nobody accepts them again, and what follows from them is done once.
+ */
+test('SIGKILL behind the accept of an event for every handler: the row decides, nothing is accepted twice, everything is done once', async () => {
+  await using waiting = await waitingEvents(expect.getState().currentTestName)
+  const dead = await waiting.doomEveryGroup({ fact: 'accepted' })
+  for (const group of ['email-workers', 'position-workers', 'reward-workers'] as const)
+    expect({ group, ...dead[group] }).toMatchObject({ group, outcomes: all[group], row: 7, committed: 0 })
+  expect([dead['email-workers'].intents, dead['reward-workers'].intents]).toEqual([7, 2])
+  expect(waiting.copies.size).toBe(0)
+
+  await waiting.settle()
+  expect([...waiting.copies.values()]).toEqual(Array.from({ length: 10 }, () => 1))
+  expect(await waiting.doubts()).toBe(0)
+})

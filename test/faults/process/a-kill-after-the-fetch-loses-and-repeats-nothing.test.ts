@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { waitingEvents } from '../../support/faults/waiting-events.ts'
+
+/**
+ * Fault: of each group a daemon is killed (SIGKILL) when it has fetched an event for every handler and accepted none.
+ * Promise: nothing was done, and the next daemon does all of it once.
+ */
+test('SIGKILL behind the fetch of an event for every handler: nothing was done, and everything is done once', async () => {
+  await using waiting = await waitingEvents(expect.getState().currentTestName)
+  const dead = await waiting.doomEveryGroup({ fact: 'fetched' })
+  const nothing = { outcomes: {}, row: 0, committed: 0, intents: 0 }
+  // The sweep may have found campaigns that were never recalculated.
+  const { intents: _, ...position } = { ...dead['position-workers'] }
+  expect([dead['email-workers'], dead['reward-workers']]).toEqual([nothing, nothing])
+  expect({ ...position, intents: 0 }).toEqual(nothing)
+
+  await waiting.settle()
+  expect([...waiting.copies.values()]).toEqual(Array.from({ length: 10 }, () => 1))
+  expect(await waiting.doubts()).toBe(0)
+})

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import type { GroupName } from '../../invariants/history.ts'
+import { startDoomed, type Doomed } from '../../support/faults/doom.ts'
+import type { FaultScene } from '../../support/faults/fault-scene.ts'
+import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
+
+const killAt = { fact: 'settled', outcome: ['sent', 'delivered'] } as const
+
+/**
+ * Fault: a daemon is killed (SIGKILL) when the outcome of a delivery is in its row: one for each mail of every type, for a reward by mail and
+ * one by webhook, for a page of a broadcast and a recalculation.
+ * Promise: no second copy of anything.
+ */
+test('SIGKILL behind the outcome row, for every handler: nothing of it is done again', async () => {
+  await using waiting = await waitingDeliveries(expect.getState().currentTestName, 'settled')
+  const { scene, mails, copies, bodies } = waiting
+  await scene.fault('daemons are killed behind their outcome rows', ['daemon'], async () => {
+    const doomed = (await Promise.all([startedInTurn(scene, 'email-workers', mails), startedInTurn(scene, 'reward-workers', 2)])).flat()
+    // One after the other: a worker begins the next mail while the row of the last is being written.
+    for (let over = 1; over <= doomed.length; over++) {
+      await waiting.letOneGo()
+      const dead = () => doomed.filter((daemon) => daemon.isOver()).length
+      await eventually('whoever took it is dead', () => dead() === over || `${dead()} of ${over}`)
+    }
+    await Promise.all(doomed.map((daemon) => daemon.killed()))
+  })
+  const done = { mails: { sent: mails }, rewards: { 'email sent': 1, 'webhook delivered': 1 }, doubts: { 0: mails + 1 } }
+  expect(await waiting.states()).toEqual(done)
+
+  await waiting.settle()
+  expect([...copies.values()]).toEqual(Array.from({ length: mails + 1 }, () => 1))
+  expect([...bodies.values()].map((sent) => sent.length)).toEqual([1])
+  expect(await waiting.states()).toEqual(done)
+})
+
+/** Each ready before the next begins. */
+async function startedInTurn(scene: FaultScene, group: GroupName, count: number): Promise<readonly Doomed[]> {
+  const all: Doomed[] = []
+  while (all.length < count) {
+    const doomed = startDoomed(scene, group, killAt)
+    await doomed.ready()
+    all.push(doomed)
+  }
+  return all
+}

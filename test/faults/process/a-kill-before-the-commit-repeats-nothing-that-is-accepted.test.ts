@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { eventsOfEveryHandler as all } from '../../support/faults/every-handler.ts'
+import { waitingEvents } from '../../support/faults/waiting-events.ts'
+
+/**
+ * Fault: of each group a daemon is killed (SIGKILL) when it has accepted an event for every handler and is about to tell Kafka so.
+ * Promise: the row decides, though Kafka knows nothing of it: nothing is accepted again, and only mails that were on their way are in doubt.
+ */
+test('SIGKILL before the commit to Kafka, with an event for every handler accepted: the row decides, nothing is accepted twice', async () => {
+  await using waiting = await waitingEvents(expect.getState().currentTestName)
+  const dead = await waiting.doomEveryGroup({ fact: 'committing', offset: 1 })
+  for (const group of ['email-workers', 'position-workers', 'reward-workers'] as const)
+    expect({ group, ...dead[group] }).toMatchObject({ group, outcomes: all[group], row: 7, committed: 0 })
+
+  await waiting.settle()
+  const repeated = [...waiting.copies.values()].filter((copies) => copies > 1)
+  expect(waiting.copies.size).toBe(10)
+  // A call of the one webhook is no doubt: it may be repeated under its id.
+  expect(repeated.length).toBeLessThanOrEqual((await waiting.doubts()) + 1)
+})

@@ -1,0 +1,90 @@
+import { expect } from 'vitest'
+import type { GroupName } from '../../invariants/history.ts'
+import { doom } from './doom.ts'
+import { everyHandler, eventsOfEveryHandler } from './every-handler.ts'
+import { setFaultScene, type FaultScene } from './fault-scene.ts'
+import type { Moment } from './moments.ts'
+
+/** What is known of a group at one moment. */
+interface Standing {
+  /** Events that have an outcome, by their types. */
+  readonly outcomes: Readonly<Record<string, number>>
+  /** The row of the group's only partition; 0 where it is not written. */
+  readonly row: number
+  /** What Kafka was told last; 0 for nothing. */
+  readonly committed: number
+  readonly intents: number
+}
+
+/** A scene with an event for every handler on its topic, of one partition, of which nobody has read anything. */
+export interface WaitingEvents extends AsyncDisposable {
+  readonly scene: FaultScene
+  /** One daemon per group fetches them all at once and is killed at the moment; each standing then. */
+  doomEveryGroup(killAt: Moment): Promise<Readonly<Record<GroupName, Standing>>>
+  /** A steady daemon works until all, and one more sign-up, is done, and the checker speaks. */
+  settle(): Promise<void>
+  /** Copies of each mail that the relay got, calls of each delivery that an endpoint got. */
+  readonly copies: ReadonlyMap<string, number>
+  /** Mails that were ever in doubt. */
+  doubts(): Promise<number>
+}
+
+const groups = ['email-workers', 'position-workers', 'reward-workers'] as const
+
+export async function waitingEvents(scenario: string | undefined): Promise<WaitingEvents> {
+  const scene = await setFaultScene({ scenario, partitions: 1, stories: 1, seed: 6, settings: { KAFKA_START_FROM: 'earliest' } })
+  const { sql, smtp, webhooks, admin, topic, group } = scene.scene
+  const copies = new Map<string, number>()
+  const count = (id: string) => copies.set(id, (copies.get(id) ?? 0) + 1)
+  smtp.onMail(({ messageId }) => count(messageId))
+  webhooks.onCall(({ id }) => count(id))
+  const world = everyHandler(scene)
+  await scene.play([...world.before, ...world.steps])
+
+  async function standing(name: GroupName): Promise<Standing> {
+    const id = group(name)
+    const outcomes = await sql.query<{ type: string; count: string }>(
+      'SELECT type, count(*) FROM worker.outcomes WHERE group_name = $1 GROUP BY 1 ORDER BY 1',
+      [id],
+    )
+    const [row] = await sql.query<{ next: string; intents: string }>(
+      `SELECT (SELECT coalesce(max(next_offset), 0) FROM worker.progress WHERE group_name = $1) AS next,
+              (SELECT count(*) FROM worker.intents WHERE group_name = $1) AS intents`,
+      [id],
+    )
+    const committed = await admin.committed(id, topic)
+    return {
+      outcomes: Object.fromEntries(outcomes.map(({ type, count }) => [type, Number(count)])),
+      row: Number(row?.next),
+      committed: Number(committed.get(0) ?? 0),
+      intents: Number(row?.intents),
+    }
+  }
+
+  return {
+    scene,
+    copies,
+    async doomEveryGroup(killAt) {
+      await Promise.all(groups.map((name) => doom(scene, name, killAt, { KAFKA_WORKER_POOL_SIZE: '10' })))
+      const [email, position, reward] = await Promise.all(groups.map(standing))
+      if (!email || !position || !reward) throw new Error('There are three groups.')
+      return { 'email-workers': email, 'position-workers': position, 'reward-workers': reward }
+    },
+    async settle() {
+      await sql.query(`UPDATE worker.intents SET lease_until = now() WHERE state IN ('claimed', 'handing_over')`)
+      await scene.daemon().ready()
+      // A member tells Kafka nothing before its first batch: without a new event nobody would hear how far the dead had got.
+      await scene.play([world.later])
+      await scene.verdict()
+      const after = await Promise.all(groups.map(standing))
+      const { 'user.signed_up': signUps, ...others } = eventsOfEveryHandler['email-workers']
+      const all = { ...eventsOfEveryHandler, 'email-workers': { ...others, 'user.signed_up': signUps + 1 } }
+      expect(after.map(({ outcomes }) => outcomes)).toEqual(groups.map((name) => all[name]))
+    },
+    async doubts() {
+      const [row] = await sql.query<{ count: string }>('SELECT count(*) FROM worker.intents WHERE ambiguous > 0')
+      return Number(row?.count)
+    },
+    [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
+  }
+}
