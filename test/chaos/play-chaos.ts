@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { seededRandom } from '../../cmd/demo/random.ts'
 import { wordsOf } from '../invariants/verdict.ts'
-import { setFaultScene, type FaultScene } from '../support/faults/fault-scene.ts'
+import { drainedSoon } from '../support/faults/drained-soon.ts'
+import { setFaultScene } from '../support/faults/fault-scene.ts'
 import { createFleet } from './fleet.ts'
 import { breakServers, type ServerFaultCounts } from './server-faults.ts'
 
@@ -72,7 +73,7 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
   await Promise.all([traffic.stop(), telling])
   await scene.heal()
   await fleet.calm()
-  await drained(scene)
+  await drainedSoon(scene, DRAIN_MS)
   const verdict = await scene.judged()
   for (const line of wordsOf(verdict).split('\n')) tell(line)
   const { starts, kills, freezes, stops } = fleet.counts
@@ -96,18 +97,6 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
     violations: Object.values(verdict.judgements).reduce((sum, { violations }) => sum + violations, 0),
     recoverySeconds: figure('recoverySeconds'),
     history: verdict.held ? null : scene.recorder.folder,
-  }
-}
-
-/** Whatever waits for a retry of minutes or hours need not: that it waits is no promise of these runs. */
-async function drained(scene: Pick<FaultScene, 'drained' | 'hurry'>): Promise<void> {
-  const done = new AbortController()
-  const hurrying = every(5_000, done.signal, () => scene.hurry())
-  try {
-    await scene.drained(DRAIN_MS)
-  } finally {
-    done.abort()
-    await hurrying
   }
 }
 
