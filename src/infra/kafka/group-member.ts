@@ -42,7 +42,7 @@ export class GroupMember {
       log: (line) => host.handlers.report({ is: 'client-log', ...line }),
       beforeJoin: () => this.#beforeJoin(),
       commitPath: (commit) => (this.#commitThrough = commit),
-      mayRestart: () => !this.#isDraining && host.mayRestart(),
+      mayRestart: () => !this.#isDraining,
     })
     this.#consumer = consumer
     this.#control = partitionControl(consumer, options.topic)

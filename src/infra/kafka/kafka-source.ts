@@ -67,8 +67,6 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   let crashes = 0
   let rebuilds = 0
   let beats = 0
-  /** kafkajs has started again by itself, and no batch was handled since. */
-  let restarted = false
 
   /** Counts a crash and tells it; false when it was one too many. */
   function survives(handlers: SourceHandlers, thrown: Error, rebuildInMs: number): boolean {
@@ -99,13 +97,8 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
         progressed: () => {
           crashes = 0
           rebuilds = 0
-          restarted = false
         },
-        mayRestart: () => !restarted,
-        restarting: (error) => {
-          restarted = true
-          survives(handlers, error, RESTART_MS)
-        },
+        restarting: (error) => void survives(handlers, error, RESTART_MS),
         refused: fail,
       })
       const error = await member.live()

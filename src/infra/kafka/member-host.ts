@@ -16,8 +16,6 @@ export interface MemberHost {
   placed(): void
   /** A batch was handled. */
   progressed(): void
-  /** Whether kafkajs may start again by itself, at its distance that never grows; else the member ends, and the next one comes later. */
-  mayRestart(): boolean
   /** kafkajs gave up for a reason that passes, and starts again by itself. */
   restarting(error: Error): void
   /** The handlers refused an assignment. */
