@@ -45,12 +45,6 @@ export function earn({ campaign, person }: Guest, { id: rewardId }: Reward, gran
   return { ...told(event), writes: [{ is: 'grant', grant }] }
 }
 
-/** An event that no group handles: everybody reads past it, and tells Kafka how far. */
-export function idleEvent({ id: campaignId, accountId }: Campaign): Step {
-  const [referralId, referrerId, referredId] = [randomUUID(), randomUUID(), randomUUID()]
-  return told({ type: 'referral.created', accountId, campaignId, referralId, referrerId, referredId })
-}
-
 function told(event: Extract<Publication, { is: 'event' }>['event']): Step {
   return { writes: [], publications: [{ is: 'event', event }], timing: 'usual' }
 }

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { SmtpMail } from '../../../stack/smtp-sink.ts'
 import { setFaultScene, type FaultScene } from './fault-scene.ts'
-import { guestsOf, idleEvent, signUp } from './guests.ts'
+import { guestsOf, signUp } from './guests.ts'
 import type { RecordedDaemon } from './recorded-daemon.ts'
 
 /** A fault scene with one mail, and daemons that are killed while they hand it over. */
@@ -14,10 +14,6 @@ export interface MailInDoubt extends AsyncDisposable {
   kill(daemon: RecordedDaemon): Promise<void>
   /** Kills `daemon` when the next mail reaches its final dot; the relay, which has the mail, never answers. */
   killAtTheDot(daemon: RecordedDaemon): Promise<void>
-  /**
-   * The scene's. One more event comes before it: a member tells Kafka of rows that it found moved, as a killed one may leave them, with
-   * the first records that it reads.
-   */
   verdict(): Promise<void>
   /** What the mail's row says. */
   row(): Promise<{ readonly state: string; readonly reason: string | null; readonly ambiguous: number }>
@@ -63,7 +59,6 @@ export async function mailInDoubt(settings: Readonly<Record<string, string>> = {
       smtp.respondWith(undefined)
     },
     async verdict() {
-      await scene.play([idleEvent(campaign)])
       await scene.verdict()
     },
     async row() {
