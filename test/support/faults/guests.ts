@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { createCast, type Member } from '../../../cmd/demo/cast.ts'
 import type { Campaign, Reward } from '../../../cmd/demo/setting.ts'
 import type { Publication, Step, Write } from '../../../cmd/demo/step.ts'
