@@ -3,12 +3,19 @@ import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 
+const THINKING_MS = 200
+
 /**
  * Fault: SIGTERM at arbitrary moments of a daemon's life under traffic, its start included, eight times.
  * Promise: it ends with 0 within the grace period, and nothing is repeated: no second copy, nothing in doubt.
  */
 test('SIGTERM at arbitrary moments: each stop is clean, and nothing is sent twice or in doubt', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 23 })
+  // The relay thinks about each mail, so that no stop finds all workers idle.
+  scene.scene.smtp.respondWith(async (stage) => {
+    if (stage === 'data') await pause(THINKING_MS)
+    return undefined
+  })
   const staying = scene.daemon()
   await staying.ready()
   const traffic = scene.traffic({ eventsPerSecond: 40 })
