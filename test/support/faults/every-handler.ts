@@ -11,8 +11,6 @@ export interface EveryHandler {
    * milestone in `reached` and one in `reachedLater`, each with one person to be written to.
    */
   readonly steps: readonly Step[]
-  /** One more sign-up, for later. */
-  readonly later: Step
   readonly live: Campaign
   readonly reached: Campaign
   readonly reachedLater: Campaign
@@ -54,7 +52,7 @@ export function everyHandler({ settings, random }: Pick<FaultScene, 'settings' |
   const referred = person(live, 2, referrer.id)
   const unverified = person(live, 3)
   const deserving = person(live, 4)
-  const [newcomer, latecomer] = [person(live, 5), person(live, 6)]
+  const newcomer = person(live, 5)
   const audience = [person(reached, 1), person(reachedLater, 1)]
   const referral = { id: random.uuid(), campaignId: live.id, referrerId: referrer.id, referredId: referred.id }
 
@@ -88,7 +86,6 @@ export function everyHandler({ settings, random }: Pick<FaultScene, 'settings' |
       milestone(reached),
       milestone(reachedLater),
     ],
-    later: signUp(latecomer),
     live,
     reached,
     reachedLater,
