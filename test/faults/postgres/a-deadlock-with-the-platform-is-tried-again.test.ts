@@ -4,8 +4,7 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { countersOf } from '../../support/faults/probes.ts'
 
 /**
- * Fault: the platform locks a reward's row and then the rows of its delivery, the other way round than the end of a delivery does; and the
- * rows of a campaign from last to first while its leaderboard is written.
+ * Fault: the platform locks a reward's row and then the rows of its delivery, the other way round than the end of a delivery does.
  * Promise: the platform is never the victim; what the daemon had to give up is counted and done again, once for every receiver.
  */
 test('a deadlock with the platform costs the worker a try, and the platform nothing', async () => {
