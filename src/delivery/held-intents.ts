@@ -68,6 +68,14 @@ export class HeldIntents {
     }
   }
 
+  /**
+   * Takes out what waits although workers are free: intents of campaigns that have their share already. Held until one of those that
+   * run has ended, they would keep others from being claimed.
+   */
+  takeBlocked(): readonly Intent[] {
+    return this.#running.size < this.#poolSize ? this.clear() : []
+  }
+
   /** Takes out what has not begun. */
   clear(): readonly Intent[] {
     const cleared = [...this.#waiting.values()]

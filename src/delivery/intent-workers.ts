@@ -76,11 +76,19 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   const claiming = createClaiming({ ...executor, group, owner, poolSize, held, room, leaseMs, turn: () => (turns += 1) })
 
   async function run(): Promise<void> {
+    const worthAQuery = Math.max(1, Math.floor(ahead / 2))
     while (!stopping) {
       turns += 1
-      const worthAQuery = Math.max(1, Math.floor(ahead / 2))
+      if (room() < worthAQuery) await makeRoom()
       if (room() < worthAQuery || !(await claiming.once())) await woken(settings.pollMs)
     }
+  }
+
+  /** Gives back what free workers may not begin because its campaign has its share: others may have due work for them. */
+  async function makeRoom(): Promise<void> {
+    const blocked = isQuiet ? [] : held.takeBlocked()
+    // Not given back for lack of a database: their leases give them back later.
+    if (blocked.length > 0) await store.release(blocked.map((intent) => intent.claim)).catch(() => undefined)
   }
 
   async function work(intent: Intent): Promise<void> {

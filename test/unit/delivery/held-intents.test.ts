@@ -35,6 +35,17 @@ describe('held intents', () => {
     expect(freed).toEqual(['a1'])
   })
 
+  it('are taken out where workers are free and their campaigns have their share, and nowhere else', () => {
+    const { held, add, running } = heldOf(4)
+    add('a1', 'a2', 'a3', 'a4', 'b1')
+    expect(held.takeBlocked().map(({ id }) => id)).toEqual(['a3', 'a4'])
+    expect(running()).toEqual(['a1', 'a2', 'b1'])
+    expect([held.size, held.atShare]).toEqual([3, ['a']])
+    add('a5', 'b2', 'b3')
+    expect(held.takeBlocked()).toEqual([])
+    expect(held.size).toBe(6)
+  })
+
   it('of one campaign have all workers when nobody else waits', () => {
     const { held, add, running } = heldOf(4)
     add('a1', 'a2', 'a3', 'a4', 'a5')

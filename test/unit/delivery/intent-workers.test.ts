@@ -347,6 +347,16 @@ describe('a campaign with its share of the workers', () => {
     await soon(() => expect(sending).toHaveLength(4))
   })
 
+  it('gives back what it may not begin, where that is all the process has room for and workers are free', async () => {
+    const { store, workers, sending } = sceneOf({ poolSize: 4 })
+    const desk = workers.reserve()
+    desk.taken(accepted({ intents: 6, handedOver: of('1', 6) }))
+    store.due.push(...of('2', 2))
+    workers.start()
+    await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201']))
+    expect(store.released.map(({ id }) => id)).toEqual(['102', '103', '104', '105'])
+  })
+
   it('gives them back to the next who comes', async () => {
     const { store, workers, sending } = sceneOf({ poolSize: 4 })
     store.due.push(...of('1', 50))
