@@ -130,11 +130,15 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
         return write(changed(`dependency ${fact.name}`, fact.state) ? level : 'debug', fact, `${fact.name} is ${fact.state}`)
       }
       case 'breaker': {
-        // A look that finds the destination still away is no news.
+        // A look that finds the destination still away is no news, unless it is away for a cause that was not told yet.
         const key = `breaker ${fact.channel} ${fact.destination}`
-        const level = fact.state === 'half-open' || (fact.state === 'open' && !changed(key, 'open')) ? 'debug' : null
+        const told = states.get(key) ?? ''
+        const cause = `${fact.reason};`
         if (fact.state === 'closed') states.delete(key)
-        return write(level ?? (fact.state === 'open' ? 'warn' : 'info'), fact, `breaker ${fact.state}`)
+        if (fact.state === 'half-open' || (fact.state === 'open' && told.includes(cause)))
+          return write('debug', fact, `breaker ${fact.state}`)
+        if (fact.state === 'open') states.set(key, told + cause)
+        return write(fact.state === 'open' ? 'warn' : 'info', fact, `breaker ${fact.state}`)
       }
       case 'committing':
       case 'performed':

@@ -35,12 +35,12 @@ const settled: Extract<Fact, { is: 'settled' }> = {
 
 const crash = (crashes: number): Fact => ({ is: 'consumer-crashed', group, cause: 'away', rebuildInMs: 1, crashes })
 
-const breaker = (state: 'open' | 'half-open' | 'closed'): Fact => ({
+const breaker = (state: 'open' | 'half-open' | 'closed', reason: string | null = null): Fact => ({
   is: 'breaker',
   channel: 'webhook',
   destination: 'e',
   state,
-  reason: null,
+  reason,
   retryInMs: null,
 })
 
@@ -185,6 +185,16 @@ describe('facts as log lines', () => {
     const { observe, lines } = setUp()
     for (const state of ['open', 'half-open', 'open', 'half-open', 'closed', 'open'] as const) observe(breaker(state))
     expect(lines.map(({ msg }) => msg)).toEqual(['breaker open', 'breaker closed', 'breaker open'])
+  })
+
+  it('tells each cause for which it is left alone once, so that the one to mend is not hidden behind the first', () => {
+    const { observe, lines } = setUp()
+    const causes = ['relay-unreachable', 'relay-unreachable', 'relay-credentials-refused', 'relay-unreachable', 'relay-credentials-refused']
+    for (const cause of causes) observe(breaker('open', cause))
+    expect(lines.map(({ reason }) => reason)).toEqual(['relay-unreachable', 'relay-credentials-refused'])
+    observe(breaker('closed'))
+    observe(breaker('open', 'relay-unreachable'))
+    expect(lines.map(({ msg }) => msg)).toEqual(['breaker open', 'breaker open', 'breaker closed', 'breaker open'])
   })
 
   it('tells a database that went back in time from another owner', () => {
