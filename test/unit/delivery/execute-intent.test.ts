@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { executeIntent } from '../../../src/delivery/execute-intent.ts'
 import { Postponed, Refusal, Unavailable, type Performed } from '../../../src/delivery/hand-over-channel.ts'
 import type { Settlement } from '../../../src/delivery/intent-store.ts'
@@ -7,6 +7,8 @@ import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { createDeliveryScene, mailKind, mailMessage, type DeliveryScene } from './delivery-scene.ts'
+
+afterEach(() => void vi.useRealTimers())
 
 const never = new AbortController().signal
 const frozen = { envelope: { to: 'first' }, body: Buffer.from('frozen before') }
@@ -134,6 +136,7 @@ describe('a mail', () => {
   })
 
   it('whose relay is away is not started; nothing is written', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] }) // a breaker reads the time itself, on both sides of the pause that is compared
     const scene = createDeliveryScene()
     scene.email.acquire = () => Promise.reject(new Unavailable('relay-unreachable', 700))
     expect(await execute(scene)).toEqual({ is: 'unavailable', reason: 'relay-unreachable' })
