@@ -168,6 +168,7 @@ function shape(values: Values, derived: Derived) {
       sweepMs: values.LEADERBOARD_SWEEP_MS,
       maxLagMs: values.LEADERBOARD_MAX_LAG_MS,
       deadlineMs: values.LEADERBOARD_DEADLINE_MS,
+      history: values.LEADERBOARD_HISTORY,
     },
     delivery: {
       missingRowWaitMs: values.MISSING_ROW_WAIT_MS,

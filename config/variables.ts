@@ -167,6 +167,11 @@ const delivery = {
   LEADERBOARD_SWEEP_MS: withDefault(milliseconds(100), '5000', 'Between two looks for leaderboards that changed without an event.'),
   LEADERBOARD_MAX_LAG_MS: withDefault(milliseconds(1000), '60000', 'The position group stops fetching while a due recalculation is older.'),
   LEADERBOARD_DEADLINE_MS: withDefault(milliseconds(1000), '120000', 'Longest that one recalculation may take.'),
+  LEADERBOARD_HISTORY: withDefault(
+    oneOf(['off', 'top', 'all']),
+    'top',
+    'Movements that a recalculation keeps for workerctl leaderboard explain, for DEDUPE_DAYS: none, its hundred largest, or all.',
+  ),
   MISSING_ROW_WAIT_MS: withDefault(milliseconds(0), '300000', 'Longest that an effect waits for a row the platform has not committed yet.'),
   CAMPAIGN_PAUSED_RECHECK_MS: withDefault(milliseconds(100), '60000', 'Between two looks at a paused campaign.'),
   UPKEEP_INTERVAL_MS: withDefault(

@@ -83,7 +83,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   const pools = openPools(config, (name, ms) => metrics.databasePoolWait.observe({ pool: name }, ms / 1_000))
   const { sql } = pools.delivery
   const intentStore = createIntentStore(pools.delivery)
-  const leaderboard = createLeaderboard(pools.delivery)
+  const leaderboard = createLeaderboard(pools.delivery, { history: config.leaderboard.history })
   const kafka = {
     brokers: config.kafka.brokers,
     clientId: config.kafka.clientId,

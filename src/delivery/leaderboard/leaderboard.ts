@@ -1,8 +1,18 @@
 import type { Sql } from '../../std/sql.ts'
 
+/** How much of a run's movements is kept for `workerctl leaderboard explain`: nothing, the largest hundred, or all. */
+export type LeaderboardHistory = 'off' | 'top' | 'all'
+
+/**
+ * Why a whole campaign was ranked instead of windows: for the first time, with other points than before, because so many have
+ * changed that it is cheaper, or because stored positions were not what they must be.
+ */
+export type FullBecause = 'first' | 'points' | 'many' | 'unsure'
+
 /** What one recalculation did. */
 export type Recalculated =
-  | { readonly is: 'done'; readonly mode: 'full'; readonly rowsChanged: number; readonly durationMs: number }
+  /** `because` is null when only windows were ranked. */
+  | { readonly is: 'done'; readonly because: FullBecause | null; readonly rowsChanged: number; readonly durationMs: number }
   /** Another transaction holds the campaign's lock. */
   | { readonly is: 'locked' }
 

@@ -1,4 +1,5 @@
 import type { Sql } from '../../std/sql.ts'
+import { isDirty } from './rank-terms.ts'
 
 /**
  * Writes a recalculation, as an intent of `group`, for each campaign whose stored positions may differ from the rule and that
@@ -8,11 +9,6 @@ export async function sweep(sql: Sql, group: string): Promise<number> {
   const [row] = await sql.query<{ written: number }>(sweepStatement, [group])
   return row?.written ?? 0
 }
-
-/** Word for word the predicate of the index `waitlist_users_dirty`: the planner uses it for no other. */
-const isDirty =
-  `ranked_score IS DISTINCT FROM CASE WHEN deleted_at IS NULL AND status NOT IN ('blocked','removed') ` +
-  `THEN original_position::bigint - verified_referral_count::bigint * ranked_ppr END`
 
 // `dirty` jumps from campaign to campaign along the index: a campaign with a million dirty rows costs one probe, as one with a
 // single row does. A full re-rank writes the same points to all rows of a campaign, so one of them tells.

@@ -1,8 +1,10 @@
-import type { Leaderboard, Recalculated } from '../../delivery/leaderboard/leaderboard.ts'
+import type { FullBecause, Leaderboard, LeaderboardHistory, Recalculated } from '../../delivery/leaderboard/leaderboard.ts'
 import type { Sql } from '../../std/sql.ts'
 import type { Database } from './database.ts'
 import { rankAll } from './full-rank.ts'
 import { sweep } from './leaderboard-sweep.ts'
+import type { RankRun } from './rank-run.ts'
+import { anyPlan, indexesOnly, rankWindows } from './window-rank.ts'
 
 /**
  * A row lock that somebody else holds is waited for at most this long: a group has one worker for all campaigns. The next tries of
@@ -13,22 +15,40 @@ const lockTimeoutAgainMs = 50
 /** Room for a million participants on a busy machine. The database handle's own statement timeout must not be shorter. */
 const statementTimeoutMs = 120_000
 
+/** Movements of one run that go into the history; null: all. */
+const remembered: Readonly<Record<LeaderboardHistory, number | null>> = { off: 0, top: 100, all: null }
+
 /** Stored positions in `waitlist_users`. The rule: dense row number by (original_position - verified referrals * points, created_at, id). */
-export function createLeaderboard(database: Database): Leaderboard {
+export function createLeaderboard(database: Database, options: { readonly history: LeaderboardHistory }): Leaderboard {
   return {
-    recalculate,
+    recalculate: (campaignId, tx, again) => recalculate(campaignId, tx, { again, remember: remembered[options.history] }),
     wakeWaitingMails: (campaignId) => wakeWaitingMails(database.sql, campaignId),
     sweep: (group) => sweep(database.sql, group),
   }
 }
 
-async function recalculate(campaignId: string, tx: Sql, again: boolean): Promise<Recalculated> {
+async function recalculate(
+  campaignId: string,
+  tx: Sql,
+  { again, remember }: { readonly again: boolean; readonly remember: number | null },
+): Promise<Recalculated> {
   const from = performance.now()
   const began = await begin(campaignId, tx, again ? lockTimeoutAgainMs : lockTimeoutMs)
   if (!began.got) return { is: 'locked' }
-  const rowsChanged = await rankAll(campaignId, tx)
-  await tx.query(recordStatement, [campaignId, began.at, rowsChanged])
-  return { is: 'done', mode: 'full', rowsChanged, durationMs: performance.now() - from }
+  const { because, rowsChanged } = await rank({ campaignId, beganAt: began.at, remember }, tx)
+  await tx.query(recordStatement, [campaignId, began.at, rowsChanged, because === null ? 'windowed' : 'full'])
+  return { is: 'done', because, rowsChanged, durationMs: performance.now() - from }
+}
+
+/** By windows; whole where those give up, or where somebody was deleted for good between our read and our write, so that a gap is left. */
+async function rank(run: RankRun, tx: Sql): Promise<{ because: FullBecause | null; rowsChanged: number }> {
+  const windowed = await rankWindows(run, tx)
+  if (typeof windowed !== 'string' && windowed.written === windowed.changes) return { because: null, rowsChanged: windowed.written }
+  await tx.query(`SELECT ${anyPlan}`)
+  const whole = await rankAll(run, tx)
+  return typeof windowed === 'string'
+    ? { because: windowed, rowsChanged: whole.written }
+    : { because: 'unsure', rowsChanged: windowed.written + whole.written }
 }
 
 /**
@@ -56,13 +76,14 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('leaderboard:' || $1::uuid, 0)
        set_config('jit', 'off', true),
        set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('lock_timeout', $2, true),
-       set_config('statement_timeout', $3, true)`
+       set_config('statement_timeout', $3, true),
+       ${indexesOnly}`
 
 const recordStatement = `
-INSERT INTO worker.recalculations AS r (campaign_id, began_at, committed_at, rows_changed)
-VALUES ($1, $2, clock_timestamp(), $3)
+INSERT INTO worker.recalculations AS r (campaign_id, began_at, committed_at, rows_changed, mode)
+VALUES ($1, $2, clock_timestamp(), $3, $4)
 ON CONFLICT (campaign_id) DO UPDATE
-   SET began_at = excluded.began_at, committed_at = excluded.committed_at, rows_changed = excluded.rows_changed`
+   SET began_at = excluded.began_at, committed_at = excluded.committed_at, rows_changed = excluded.rows_changed, mode = excluded.mode`
 
 /**
  * A locked row is being claimed, and then looked at after this recalculation's commit anyway, or is being settled, and then

@@ -12,6 +12,7 @@ const needs: Readonly<Record<string, readonly Privilege[]>> = {
   'worker.dead_letters': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.intents': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.recalculations': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.position_changes': ['SELECT', 'INSERT', 'DELETE'],
   'worker.reward_codes': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.suppressions': ['SELECT', 'INSERT'],
   'public.accounts': ['SELECT'],

@@ -1,6 +1,6 @@
 import type { Sql } from '../../std/sql.ts'
 
-export type UpkeepTable = 'outcomes' | 'intents' | 'dead_letters' | 'recalculations' | 'reward_codes'
+export type UpkeepTable = 'outcomes' | 'intents' | 'dead_letters' | 'position_changes' | 'recalculations' | 'reward_codes'
 
 export interface UpkeepBatch {
   readonly deleted: number
@@ -23,6 +23,7 @@ export const upkeepSteps: readonly UpkeepStep[] = [
   byAge('outcomes'),
   { table: 'intents', begin: '0', batch: finishedIntents },
   byAge('dead_letters'),
+  byAge('position_changes'),
   withoutCampaign('recalculations', 'committed_at'),
   withoutCampaign('reward_codes', 'at'),
 ]
@@ -31,7 +32,7 @@ export const upkeepSteps: readonly UpkeepStep[] = [
  * Along the index on `at`. The cursor keeps each batch from reading once more the entries of what the ones before it deleted.
  * By ctid, which a lock holds in place.
  */
-function byAge(table: 'outcomes' | 'dead_letters'): UpkeepStep {
+function byAge(table: 'outcomes' | 'dead_letters' | 'position_changes'): UpkeepStep {
   const statement = `
 WITH old AS MATERIALIZED (
   SELECT ctid, at FROM worker.${table} WHERE at >= $1::timestamptz AND at < $2::timestamptz ORDER BY at LIMIT $3 FOR UPDATE SKIP LOCKED

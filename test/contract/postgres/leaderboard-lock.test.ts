@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => database.close())
 
 it('a recalculation that meets another one never writes what it read before the other had ended', async () => {
-  const leaderboard = createLeaderboard(database)
+  const leaderboard = createLeaderboard(database, { history: 'top' })
   const campaignId = await insertCampaign(database.sql)
   const [first, second, third] = await insertUsers(database.sql, campaignId, 3)
   const recalculate = () => database.transaction((tx) => leaderboard.recalculate(campaignId, tx, false))

@@ -102,7 +102,7 @@ async function playHistory(seed: number): Promise<void> {
 }
 
 async function recalculate(campaignId: string): Promise<number> {
-  const result = await database.transaction((tx) => createLeaderboard(database).recalculate(campaignId, tx, false))
+  const result = await database.transaction((tx) => createLeaderboard(database, { history: 'top' }).recalculate(campaignId, tx, false))
   if (result.is !== 'done') throw new Error('somebody holds the lock')
   expect(result.durationMs).toBeGreaterThan(0)
   return result.rowsChanged

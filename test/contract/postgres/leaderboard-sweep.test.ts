@@ -10,7 +10,7 @@ let database: MigratedDatabase
 let leaderboard: Leaderboard
 beforeAll(async () => {
   database = await migratedDatabase()
-  leaderboard = createLeaderboard(database)
+  leaderboard = createLeaderboard(database, { history: 'top' })
 })
 afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents, worker.recalculations, campaigns CASCADE'))
@@ -93,7 +93,7 @@ describe('sweep', () => {
     await database.sql.query('ANALYZE waitlist_users, campaigns')
     let text = ''
     const listening = { query: (statement: string) => ((text = statement), Promise.resolve([])) }
-    await createLeaderboard({ ...database, sql: listening }).sweep('rankers')
+    await createLeaderboard({ ...database, sql: listening }, { history: 'top' }).sweep('rankers')
     const plan = await database.sql.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${text}`, ['rankers'])
     const lines = plan.map((row) => row['QUERY PLAN']).join('\n')
     expect(lines).toContain('waitlist_users_dirty')

@@ -11,7 +11,7 @@ let database: MigratedDatabase
 let leaderboard: Leaderboard
 beforeAll(async () => {
   database = await migratedDatabase()
-  leaderboard = createLeaderboard(database)
+  leaderboard = createLeaderboard(database, { history: 'top' })
 })
 afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents, worker.recalculations, campaigns CASCADE'))
@@ -39,7 +39,7 @@ describe('recalculate', () => {
       await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:' || $1::text, 0))`, [held])
       expect(await recalculate(held)).toEqual({ is: 'locked' })
       expect(await recalculate(held.toUpperCase())).toEqual({ is: 'locked' })
-      expect(await recalculate(free)).toMatchObject({ is: 'done', mode: 'full', rowsChanged: 2 })
+      expect(await recalculate(free)).toMatchObject({ is: 'done', because: 'first', rowsChanged: 2 })
     })
     expect(await recalculate(held)).toMatchObject({ is: 'done', rowsChanged: 2 })
   })

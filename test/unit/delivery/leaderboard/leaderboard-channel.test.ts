@@ -37,7 +37,7 @@ function sceneOf(recalculated: Recalculated | Error, of = intent) {
 
 describe('a recalculation', () => {
   it('ends its intent in its own transaction, and wakes the waiting mails after it', async () => {
-    const { run, store, order, reports } = sceneOf({ is: 'done', mode: 'full', rowsChanged: 3, durationMs: 5 })
+    const { run, store, order, reports } = sceneOf({ is: 'done', because: null, rowsChanged: 3, durationMs: 5 })
     expect(await run()).toEqual({ is: 'ran', outcome: 'done', reason: null })
     expect(store.transactions).toMatchObject([{ settlement: { is: 'final', state: 'delivered' } }])
     expect(order).toEqual(['recalculate c1', 'wake c1 after 1 commits'])
