@@ -42,12 +42,12 @@ export const pointSettings: readonly (readonly [unknown, number])[] = [
   ['7', 1],
 ]
 
-/** Few different values, so that scores and times tie often and the id decides. */
-export function newParticipant(random: () => number): Participant {
+/** With few different places, scores and times tie often and the id decides. */
+export function newParticipant(random: () => number, places = 12): Participant {
   return {
     id: randomUUID(),
     createdAt: new Date(1_700_000_000_000 + Math.floor(random() * 4) * 1_000),
-    original: 1 + Math.floor(random() * 12),
+    original: 1 + Math.floor(random() * places),
     verified: random() < 0.7 ? 0 : Math.floor(random() * 5),
     status: pick(['pending', 'verified', 'verified', 'converted', 'blocked', 'removed'], random),
     deleted: random() < 0.1,
@@ -58,13 +58,13 @@ export function newParticipant(random: () => number): Participant {
 }
 
 /** One thing that the platform does to one participant. */
-export function changeParticipant(one: Participant, random: () => number): void {
+export function changeParticipant(one: Participant, random: () => number, places = 12): void {
   const what = random()
   if (what < 0.4) one.verified += 1
   else if (what < 0.5) one.verified = Math.max(0, one.verified - 1)
   else if (what < 0.75) one.status = pick(['pending', 'verified', 'converted', 'blocked', 'removed'], random)
   else if (what < 0.9) one.deleted = !one.deleted
-  else one.original = 1 + Math.floor(random() * 12)
+  else one.original = 1 + Math.floor(random() * places)
 }
 
 /** Ranks in memory, by the rule and nothing else; returns how many participants' stored ranks that changes. */
