@@ -136,7 +136,14 @@ export type Fact =
       readonly endToEndMs: number | null
     }
   | { readonly is: 'claim-lost'; readonly group: string; readonly channel: string; readonly kind: string; readonly intentId: string }
-  | { readonly is: 'recalculated'; readonly campaignId: string; readonly rowsChanged: number; readonly durationMs: number }
+  | {
+      readonly is: 'recalculated'
+      readonly campaignId: string
+      /** Why everybody was ranked: `first`, `points`, `many` or `unsure`; null: only windows around those who changed. */
+      readonly because: string | null
+      readonly rowsChanged: number
+      readonly durationMs: number
+    }
   | { readonly is: 'swept'; readonly campaigns: number }
   | { readonly is: 'execution-failed'; readonly group: string; readonly channel: string; readonly intentId: string; readonly cause: string }
   | { readonly is: 'leases-expired'; readonly reclaimed: number; readonly ambiguous: number }

@@ -3,7 +3,7 @@ import { SqlError } from '../../std/sql.ts'
 import type { Ran, TransactionChannel } from '../transaction-channel.ts'
 import type { Intent } from '../intent.ts'
 import type { Settlement } from '../intent-store.ts'
-import type { Leaderboard, Recalculated } from './leaderboard.ts'
+import type { FullBecause, Leaderboard, Recalculated } from './leaderboard.ts'
 import type { RecalculationMessage } from './recalculation-message.ts'
 
 /** Pauses of a campaign that somebody has locked: half of how long it has waited, within these bounds. Only this campaign waits. */
@@ -17,7 +17,12 @@ const LOCK_NOT_AVAILABLE = '55P03'
 const done: Settlement = { is: 'final', state: 'delivered', reason: null }
 
 /** What one run did, for the observer. */
-export type ReportRecalculation = (recalculation: { campaignId: string; rowsChanged: number; durationMs: number }) => void
+export type ReportRecalculation = (recalculation: {
+  campaignId: string
+  because: FullBecause | null
+  rowsChanged: number
+  durationMs: number
+}) => void
 
 /** Recalculates one campaign in one transaction under its lock, then wakes the mails that wait for it. */
 export function createLeaderboardChannel(options: {
@@ -45,7 +50,8 @@ export function createLeaderboardChannel(options: {
       }
       if (result === 'lost') return { is: 'lost' }
       if (result.is === 'locked') return waiting('settled', 'campaign-locked')
-      options.report({ campaignId: message.campaignId, rowsChanged: result.rowsChanged, durationMs: clock.now() - startedAt })
+      const { because, rowsChanged } = result
+      options.report({ campaignId: message.campaignId, because, rowsChanged, durationMs: clock.now() - startedAt })
       // After the commit, in a statement of its own: a mail that looks now must see the new positions.
       await leaderboard.wakeWaitingMails(message.campaignId)
       return { is: 'ran', outcome: 'done', reason: null }

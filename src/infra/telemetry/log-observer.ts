@@ -112,7 +112,9 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
       case 'claim-lost':
         return writeSeldom('warn', fact, `claim lost ${fact.group}`, 'claim lost')
       case 'recalculated':
-        return write('debug', fact, 'recalculated')
+        return fact.because === 'unsure'
+          ? write('warn', fact, 'recalculated everybody: stored positions were not as they were left')
+          : write('debug', fact, 'recalculated')
       case 'swept':
         return write('debug', fact, 'swept')
       case 'execution-failed':

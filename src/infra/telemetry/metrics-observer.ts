@@ -141,7 +141,7 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
       case 'handler-escaped':
         return metrics.handlerEscapes.inc({ group: fact.group })
       case 'recalculated':
-        metrics.recalculations.inc(1)
+        metrics.recalculations.inc({ mode: fact.because ?? 'windowed' })
         metrics.recalculationRows.inc(fact.rowsChanged)
         return metrics.recalculationDuration.observe(fact.durationMs / 1000)
       case 'swept':

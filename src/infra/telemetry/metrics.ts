@@ -69,7 +69,7 @@ export function createMetrics(build: { readonly version: string }) {
     leasesExpired: counter('leases_expired_total', 'Claims whose lease ended without an outcome, by what became of them.', ['end']),
     intentsPending: gauge('intents_pending', 'Unfinished intents, by what they wait for.', ['group', 'channel', 'state']),
     oldestDue: gauge('intents_oldest_due_age_seconds', 'How long the oldest due live intent has been due.', ['group', 'channel']),
-    recalculations: counter('recalculations_total', 'Leaderboards recalculated.', []),
+    recalculations: counter('recalculations_total', 'Leaderboards recalculated: windowed, or why everybody was ranked.', ['mode']),
     recalculationRows: counter('recalculation_rows_changed_total', 'Rows that recalculations changed.', []),
     recalculationDuration: histogram('recalculation_duration_seconds', 'Time of one recalculation.', [], DURATIONS),
     sweptCampaigns: counter('swept_campaigns_total', 'Campaigns that the sweep found changed without an event.', []),

@@ -41,7 +41,7 @@ describe('a recalculation', () => {
     expect(await run()).toEqual({ is: 'ran', outcome: 'done', reason: null })
     expect(store.transactions).toMatchObject([{ settlement: { is: 'final', state: 'delivered' } }])
     expect(order).toEqual(['recalculate c1', 'wake c1 after 1 commits'])
-    expect(reports).toEqual([{ campaignId: 'c1', rowsChanged: 3, durationMs: 7 }])
+    expect(reports).toEqual([{ campaignId: 'c1', because: null, rowsChanged: 3, durationMs: 7 }])
   })
 
   it('of a campaign that another holds waits, and wakes nobody', async () => {

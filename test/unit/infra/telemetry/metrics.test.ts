@@ -166,7 +166,7 @@ describe('counting facts', () => {
     observe({ is: 'dead-lettered', group, topic: 't', partition: 0, offset: 1n, eventId: null, type: null, reason: 'not-json', detail: '' })
     observe({ is: 'row-moved', group, partition: 0, expected: 1n, row: 0n, meaning: 'database-behind-kafka' })
     observe({ is: 'commit-failed', group, cause: '' })
-    observe({ is: 'recalculated', campaignId: 'c', rowsChanged: 12, durationMs: 5 })
+    observe({ is: 'recalculated', campaignId: 'c', because: null, rowsChanged: 12, durationMs: 5 })
     observe({ is: 'leases-expired', reclaimed: 2, ambiguous: 1 })
     observe({ is: 'dependency', name: 'relay', state: 'down', cause: null })
     observe({ is: 'template-unknown-variable', template: 't', variable: 'v' })
@@ -183,7 +183,7 @@ describe('counting facts', () => {
       `dead_letters_total{group="${group}",reason="not-json"} 1`,
       `row_moves_total{group="${group}",meaning="database-behind-kafka"} 1`,
       `commit_failures_total{group="${group}"} 1`,
-      'recalculations_total 1',
+      'recalculations_total{mode="windowed"} 1',
       'recalculation_rows_changed_total 12',
       'leases_expired_total{end="reclaimed"} 2',
       'leases_expired_total{end="ambiguous"} 1',
