@@ -7,7 +7,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     because: 'Who waited for the lock ranks the table as it was before the wait, and the positions look clean.',
     edits: [
       {
-        file: 'src/infra/postgres/leaderboard.ts',
+        file: 'src/infra/postgres/rank-run.ts',
         text: `SELECT pg_try_advisory_xact_lock(hashtextextended('leaderboard:' || $1::uuid, 0)) AS got,`,
         becomes: 'SELECT $1::uuid IS NOT NULL AS got,',
       },
