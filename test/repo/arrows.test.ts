@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { importsOf, type Import } from './arrows.ts'
 import { filesUnder } from './source-files.ts'
 
-const sources = filesUnder(['src', 'cmd', 'config', 'stack', 'test'], '.ts').filter(({ path }) => !path.endsWith('.d.ts'))
+const sources = filesUnder(['src', 'cmd', 'config', 'stack', 'bench', 'test'], '.ts').filter(({ path }) => !path.endsWith('.d.ts'))
 const imports = sources.flatMap(importsOf)
 
 /** The rooms of architecture.md, narrowest first. */
@@ -13,6 +13,7 @@ const rooms = [
   'cmd',
   'config',
   'stack',
+  'bench',
   'test',
 ]
 const roomOf = (path: string) => rooms.find((room) => path.startsWith(`${room}/`)) ?? 'root'
@@ -61,6 +62,8 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
   config: [value(/^src\/std\//)],
   stack: [],
   cmd: [value(/^src\//), value(/^config\//), value(/^package\.json$/), value(/^stack\//)],
+  // Measures the program from outside, on servers of its own.
+  bench: [value(/^src\//), value(/^stack\//)],
   test: [value(/./)],
 }
 
@@ -118,7 +121,9 @@ describe('arrows between rooms', () => {
   })
 
   it('leave the programs that run in production without the local stack', () => {
-    const strange = imports.filter(({ from, to }) => /^cmd\/(kafka-worker|workerctl)\//.test(from) && /^(stack|test|cmd\/demo)\//.test(to))
+    const strange = imports.filter(
+      ({ from, to }) => /^cmd\/(kafka-worker|workerctl)\//.test(from) && /^(stack|bench|test|cmd\/demo)\//.test(to),
+    )
     expect(strange.map(told)).toEqual([])
   })
 

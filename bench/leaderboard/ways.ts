@@ -1,0 +1,52 @@
+import { rankAll } from '../../src/infra/postgres/full-rank.ts'
+import type { Database } from '../../src/infra/postgres/database.ts'
+import { createLeaderboard } from '../../src/infra/postgres/leaderboard.ts'
+import { beginRun, recordRun, remembered } from '../../src/infra/postgres/rank-run.ts'
+import { anyPlan } from '../../src/infra/postgres/window-rank.ts'
+
+/** Makes a campaign's stored positions right again, in one transaction under its lock; returns how many rows it wrote. */
+export type Way = (database: Database, campaignId: string) => Promise<number>
+
+/** What is commonly done: at each event every participant's position is numbered anew and written, whether it changed or not. */
+export const reference: Way = async (database, campaignId) =>
+  database.transaction(async (tx) => {
+    // The server counts rows anyway: told so, this way does not pay for being measured.
+    const updated = `pg_stat_get_xact_tuples_updated('waitlist_users'::regclass)::int`
+    const [before] = await tx.query<{ rows: number }>(`SELECT pg_advisory_xact_lock(hashtext($1)), ${updated} AS rows`, [campaignId])
+    await tx.query(
+      `UPDATE waitlist_users AS u
+          SET position = ranked.place
+         FROM (SELECT w.id, row_number() OVER (
+                        ORDER BY w.original_position - w.verified_referral_count * (c.referral_config ->> 'points_per_referral')::int, w.created_at, w.id) AS place
+                 FROM waitlist_users AS w
+                 JOIN campaigns AS c ON c.id = w.campaign_id
+                WHERE w.campaign_id = $1 AND w.deleted_at IS NULL AND w.status NOT IN ('blocked', 'removed')) AS ranked
+        WHERE u.id = ranked.id`,
+      [campaignId],
+    )
+    const [after] = await tx.query<{ rows: number }>(`SELECT ${updated} AS rows`)
+    return (after?.rows ?? 0) - (before?.rows ?? 0)
+  })
+
+/** The repair path: all are ranked, and only rows that differ are written. */
+export const full: Way = async (database, campaignId) =>
+  database.transaction(async (tx) => {
+    const beganAt = await beginRun(campaignId, tx, 500)
+    if (beganAt === null) throw locked()
+    await tx.query(`SELECT ${anyPlan}`)
+    const run = { campaignId, beganAt, remember: remembered.top }
+    const { written } = await rankAll(run, tx)
+    await recordRun(run, 'full', written, tx)
+    return written
+  })
+
+/** What the daemon does. */
+export const windowed: Way = async (database, campaignId) => {
+  const result = await database.transaction((tx) => createLeaderboard(database, { history: 'top' }).recalculate(campaignId, tx, false))
+  if (result.is !== 'done') throw locked()
+  return result.rowsChanged
+}
+
+function locked(): Error {
+  return new Error('Somebody else holds the lock of the campaign.')
+}
