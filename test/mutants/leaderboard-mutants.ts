@@ -13,20 +13,88 @@ export const leaderboardMutants: readonly Mutant[] = [
       },
       { file: 'src/infra/postgres/leaderboard.ts', text: 'const lockTimeoutMs = 500', becomes: 'const lockTimeoutMs = 60_000' },
       {
-        file: 'src/infra/postgres/full-rank.ts',
-        text: 'WITH scored AS (',
-        becomes: `WITH lock AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:' || $1::uuid, 0))),\nscored AS (`,
+        file: 'src/infra/postgres/window-rank.ts',
+        text: 'WITH setting AS MATERIALIZED (',
+        becomes: `WITH lock AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:' || $1::uuid, 0))),\nsetting AS MATERIALIZED (`,
       },
       {
-        file: 'src/infra/postgres/full-rank.ts',
-        text: 'WHERE u.campaign_id = $1 AND ${isRanked}\n),',
-        becomes: 'WHERE EXISTS (SELECT FROM lock) AND u.campaign_id = $1 AND ${isRanked}\n),',
+        file: 'src/infra/postgres/window-rank.ts',
+        text: 'FROM (${settingOfCampaign}) AS s\n',
+        becomes: 'FROM (${settingOfCampaign}) AS s WHERE EXISTS (SELECT FROM lock)\n',
       },
     ],
     scenario: {
       project: 'contract',
       file: 'test/contract/postgres/leaderboard-lock.test.ts',
       test: 'a recalculation that meets another one never writes what it read before the other had ended',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'no lock on the campaign',
+    because: 'Two recalculations rank from the same state, and the later one overwrites the positions of the earlier.',
+    edits: [
+      {
+        file: 'src/infra/postgres/leaderboard.ts',
+        text: `SELECT pg_try_advisory_xact_lock(hashtextextended('leaderboard:' || $1::uuid, 0)) AS got,`,
+        becomes: 'SELECT $1::uuid IS NOT NULL AS got,',
+      },
+    ],
+    scenario: {
+      project: 'contract',
+      file: 'test/contract/postgres/leaderboard.test.ts',
+      test: 'stays dense in every committed snapshot while several race against each other and a platform that writes',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'score of the live row',
+    because: 'A score that does not belong to the position beside it looks clean for ever.',
+    edits: [
+      {
+        file: 'src/infra/postgres/rank-terms.ts',
+        text: 'SET position = c.place, ranked_score = c.score, ranked_ppr = c.points',
+        becomes: "SET position = c.place, ranked_score = ${scoreBy('c.points')}, ranked_ppr = c.points",
+      },
+    ],
+    scenario: {
+      project: 'contract',
+      file: 'test/contract/postgres/leaderboard.test.ts',
+      test: 'stores the score that it read, not that of a row which the platform changes meanwhile',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'no dirty check of who joined',
+    because: 'Only who stands in the ranking is looked at, and newcomers never get there.',
+    edits: [
+      {
+        file: 'src/infra/postgres/window-rank.ts',
+        text: 'WHERE u.campaign_id = $1 AND ${isDirty}',
+        becomes: 'WHERE u.campaign_id = $1 AND u.ranked_score IS NOT NULL AND ${isDirty}',
+      },
+    ],
+    scenario: {
+      project: 'contract',
+      file: 'test/contract/postgres/leaderboard-windows.test.ts',
+      test: 'moves everybody behind who joined or left, whatever happens in front of them',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'no check of what stands in a window',
+    because: 'Positions that somebody wrote, or a gap, are counted on from and never mended.',
+    edits: [
+      {
+        file: 'src/infra/postgres/window-rank.ts',
+        text: 'bool_and(position = counted AND',
+        becomes: 'bool_and(position IS NOT NULL AND',
+      },
+    ],
+    scenario: {
+      project: 'contract',
+      file: 'test/contract/postgres/leaderboard-windows.test.ts',
+      test: 'that meets a position that somebody wrote in a window ranks everybody',
     },
     fails: 'assertion',
   },
