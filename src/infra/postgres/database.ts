@@ -20,8 +20,8 @@ export interface DatabaseSettings {
   readonly onWaited?: (ms: number) => void
 }
 
-/** A pool of connections to one database. Survives restarts of the server: what was under way fails, and later calls connect anew, at growing distances of up to a second while that fails. */
-export interface Database {
+/** Where statements go: a pool, or one connection of it. */
+export interface Session {
   /** One statement in a transaction of its own. */
   readonly sql: Sql
   /**
@@ -29,6 +29,15 @@ export interface Database {
    * the transaction is unknown: the connection may have been lost after COMMIT was sent.
    */
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>
+}
+
+/** A pool of connections to one database. Survives restarts of the server: what was under way fails, and later calls connect anew, at growing distances of up to a second while that fails. */
+export interface Database extends Session {
+  /**
+   * One connection for as long as `work` lasts, with the advisory locks, cursors and settings that `work` gives it; closed when `work` ends,
+   * so that nothing of them is left. Once it is lost every statement on it fails: it is never replaced by another one.
+   */
+  session<T>(work: (session: Session) => Promise<T>): Promise<T>
   /** The longest that one statement keeps its caller, waiting for a connection and for a server that is gone included; milliseconds. */
   readonly longestStatementMs: number
   /** Connections in use, idle and waiting. */
@@ -106,33 +115,43 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
     }
   }
 
-  async function transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
-    return withClient(async (client) => {
-      let open = true
-      const tx: Sql = {
-        query: async (text, parameters) => {
-          if (!open) throw new Error('A statement was sent to a transaction that has ended.')
-          return (await run(client, text, parameters)).rows
-        },
-      }
-      await run(client, 'BEGIN ISOLATION LEVEL READ COMMITTED')
-      let result: T
-      try {
-        result = await work(tx)
-      } catch (error) {
-        open = false
-        if (!broken.has(client)) {
-          // The error that matters is the one that work threw; a connection that cannot even roll back is not used again.
-          await run(client, 'ROLLBACK').catch(() => broken.add(client))
-        }
-        throw error
-      }
+  async function transactionOn<T>(client: PoolClient, work: (tx: Sql) => Promise<T>): Promise<T> {
+    let open = true
+    const tx: Sql = {
+      query: async (text, parameters) => {
+        if (!open) throw new Error('A statement was sent to a transaction that has ended.')
+        return (await run(client, text, parameters)).rows
+      },
+    }
+    await run(client, 'BEGIN ISOLATION LEVEL READ COMMITTED')
+    let result: T
+    try {
+      result = await work(tx)
+    } catch (error) {
       open = false
-      const { command } = await run(client, 'COMMIT')
-      // The server answers COMMIT with ROLLBACK, and no error, when a statement failed and `work` went on regardless.
-      if (command !== 'COMMIT') throw new SqlError('The transaction was rolled back: a statement in it had failed.', { state: '25P02' })
-      return result
-    })
+      if (!broken.has(client)) {
+        // The error that matters is the one that work threw; a connection that cannot even roll back is not used again.
+        await run(client, 'ROLLBACK').catch(() => broken.add(client))
+      }
+      throw error
+    }
+    open = false
+    const { command } = await run(client, 'COMMIT')
+    // The server answers COMMIT with ROLLBACK, and no error, when a statement failed and `work` went on regardless.
+    if (command !== 'COMMIT') throw new SqlError('The transaction was rolled back: a statement in it had failed.', { state: '25P02' })
+    return result
+  }
+
+  async function sessionOn<T>(client: PoolClient, work: (session: Session) => Promise<T>): Promise<T> {
+    try {
+      return await work({
+        sql: { query: async (text, parameters) => (await run(client, text, parameters)).rows },
+        transaction: (inside) => transactionOn(client, inside),
+      })
+    } finally {
+      // What the pool does not keep it closes.
+      broken.add(client)
+    }
   }
 
   /**
@@ -152,7 +171,8 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
   let ended: Promise<void> | undefined
   return {
     sql: { query: (text, parameters) => withClient(async (client) => (await run(client, text, parameters)).rows) },
-    transaction,
+    transaction: (work) => withClient((client) => transactionOn(client, work)),
+    session: (work) => withClient((client) => sessionOn(client, work)),
     longestStatementMs: settings.connectTimeoutMs + settings.statementTimeoutMs + ANSWER_MARGIN_MS,
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     end: () => (ended ??= pool.end()),
