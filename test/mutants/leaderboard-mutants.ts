@@ -8,7 +8,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/infra/postgres/rank-run.ts',
-        text: `SELECT pg_try_advisory_xact_lock(hashtextextended('leaderboard:' || $1::uuid, 0)) AS got,`,
+        text: 'SELECT pg_try_advisory_xact_lock(${campaignLock}) AS got,',
         becomes: 'SELECT $1::uuid IS NOT NULL AS got,',
       },
       { file: 'src/infra/postgres/leaderboard.ts', text: 'const lockTimeoutMs = 500', becomes: 'const lockTimeoutMs = 60_000' },
@@ -35,8 +35,8 @@ export const leaderboardMutants: readonly Mutant[] = [
     because: 'Two recalculations rank from the same state, and the later one overwrites the positions of the earlier.',
     edits: [
       {
-        file: 'src/infra/postgres/leaderboard.ts',
-        text: `SELECT pg_try_advisory_xact_lock(hashtextextended('leaderboard:' || $1::uuid, 0)) AS got,`,
+        file: 'src/infra/postgres/rank-run.ts',
+        text: 'SELECT pg_try_advisory_xact_lock(${campaignLock}) AS got,',
         becomes: 'SELECT $1::uuid IS NOT NULL AS got,',
       },
     ],

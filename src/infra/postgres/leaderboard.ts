@@ -1,6 +1,6 @@
 import type { FullBecause, Leaderboard, LeaderboardHistory, Recalculated } from '../../delivery/leaderboard/leaderboard.ts'
 import type { Sql } from '../../std/sql.ts'
-import type { Database } from './database.ts'
+import type { Session } from './database.ts'
 import { rankAll } from './full-rank.ts'
 import { sweep } from './leaderboard-sweep.ts'
 import { beginRun, recordRun, remembered, type RankRun } from './rank-run.ts'
@@ -14,7 +14,7 @@ const lockTimeoutMs = 500
 const lockTimeoutAgainMs = 50
 
 /** Stored positions in `waitlist_users`. The rule: dense row number by (original_position - verified referrals * points, created_at, id). */
-export function createLeaderboard(database: Database, options: { readonly history: LeaderboardHistory }): Leaderboard {
+export function createLeaderboard(database: Pick<Session, 'sql'>, options: { readonly history: LeaderboardHistory }): Leaderboard {
   return {
     recalculate: (campaignId, tx, again) => recalculate(campaignId, tx, { again, remember: remembered[options.history] }),
     wakeWaitingMails: (campaignId) => wakeWaitingMails(database.sql, campaignId),

@@ -44,9 +44,12 @@ export async function beginRun(campaignId: string, tx: Sql, lockTimeoutMs: numbe
   return row.got ? row.at : null
 }
 
-// A campaign of ten and one of a million share these prepared statements, not a plan. 64 bits of hash: among a million campaigns the 32 of hashtext() would make a hundred pairs share a lock.
+/** The key of the lock of the campaign `$1`. 64 bits of hash: among a million campaigns the 32 of hashtext() would make a hundred pairs share a lock. */
+export const campaignLock = `hashtextextended('leaderboard:' || $1::uuid, 0)`
+
+// A campaign of ten and one of a million share these prepared statements, not a plan.
 const beginStatement = `
-SELECT pg_try_advisory_xact_lock(hashtextextended('leaderboard:' || $1::uuid, 0)) AS got,
+SELECT pg_try_advisory_xact_lock(${campaignLock}) AS got,
        clock_timestamp()::text AS at,
        current_setting('transaction_isolation') AS isolation,
        set_config('jit', 'off', true),
