@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { Platform, type Campaign } from '../support/platform.ts'
+import { setScene, type Scene } from '../support/scene.ts'
+import { wrongPositions } from '../support/story.ts'
+import { scaled, tell } from './long-scale.ts'
+
+const others = 8
+
+test('who is blocked at the top of a million people delays other campaigns for that one run in its process, and not at all in a second one', async () => {
+  await using scene = await setScene()
+  const platform = new Platform(scene.sql)
+  const big = await platform.campaign({ points: 1 })
+  const people = scaled(1_000_000, 100_000)
+  await scene.sql.query(
+    `INSERT INTO waitlist_users (id, campaign_id, email, referral_code, status, position, original_position, created_at)
+     SELECT id, $1, id || '@example.com', id::text, 'verified', place, place, to_timestamp(place)
+       FROM (SELECT gen_random_uuid() AS id, place FROM generate_series(1, $2::int) AS place) AS one`,
+    [big.campaignId, people],
+  )
+  const variables = { KAFKA_GROUPS: 'position-workers', LEADERBOARD_SWEEP_MS: '200' }
+  const first = scene.daemon(variables)
+  await first.ready()
+  await eventually('the million is ranked', async () => (await runs(scene, big)).length === 1 || 'not yet', 300_000)
+  const quiet = await delays(scene, platform)
+
+  const alone = await whileSomebodyIsBlocked()
+  tell(
+    `${people} people, one at the top is blocked: ${alone.rows} rows in ${alone.runMs} ms; accepted to recalculated, worst of ${others} others: ` +
+      `${quiet} ms before, ${alone.delayMs} ms during it in the same process`,
+  )
+  expect(alone.rows).toBe(people)
+  expect(alone.delayMs).toBeLessThan(alone.runMs + quiet + 1_000)
+
+  const second = scene.daemon(variables)
+  await second.ready()
+  const beside = await whileSomebodyIsBlocked()
+  tell(`with a second process: ${beside.rows} rows in ${beside.runMs} ms, the others ${beside.delayMs} ms`)
+  expect(beside.rows).toBe(people - 1)
+  expect(beside.delayMs).toBeLessThan(quiet + 1_000)
+  expect(await wrongPositions(scene, 1)).toEqual([])
+
+  /** The first in the ranking; then the others have something to be recalculated for while that run is under way. */
+  async function whileSomebodyIsBlocked() {
+    const [before] = await runs(scene, big)
+    await scene.sql.query(
+      `UPDATE waitlist_users SET status = 'blocked'
+        WHERE id = (SELECT id FROM waitlist_users WHERE campaign_id = $1 AND ranked_score IS NOT NULL ORDER BY ranked_score, created_at, id LIMIT 1)`,
+      [big.campaignId],
+    )
+    await eventually('its run is under way', async () => {
+      const rows = await scene.sql.query(`SELECT FROM worker.intents WHERE campaign_id = $1 AND state = 'claimed'`, [big.campaignId])
+      return rows.length > 0 || 'not yet'
+    })
+    const delayMs = await delays(scene, platform)
+    await eventually('its run is over', async () => (await runs(scene, big))[0]?.began !== before?.began || 'not yet', 300_000)
+    const [run] = await runs(scene, big)
+    return { delayMs, rows: run?.rows ?? 0, runMs: run?.ms ?? 0 }
+  }
+})
+
+function runs(scene: Scene, { campaignId }: Campaign) {
+  return scene.sql.query<{ began: string; rows: number; ms: number }>(
+    `SELECT began_at::text AS began, rows_changed AS rows, round(extract(epoch FROM committed_at - began_at) * 1000)::int AS ms
+       FROM worker.recalculations WHERE campaign_id = $1`,
+    [campaignId],
+  )
+}
+
+/** The longest that one of several campaigns waited from the accept of its event to its recalculation's commit, in milliseconds. */
+async function delays(scene: Scene, platform: Platform): Promise<number> {
+  const campaigns: string[] = []
+  for (let one = 0; one < others; one++) {
+    const campaign = await platform.campaign({ points: 1 })
+    const [referrer, referred] = await platform.crowd(campaign, 2)
+    if (referrer === undefined || referred === undefined) throw new Error('no people')
+    const referralId = await platform.referral(campaign, referrer.userId, referred.userId)
+    campaigns.push(campaign.campaignId)
+    const ids = { referralId, referrerId: referrer.userId, referredId: referred.userId }
+    await scene.publisher.publishReferralVerified({ ...campaign, ...ids, pointsPerReferral: 1 })
+  }
+  let worst = 0
+  await eventually(
+    'the others are recalculated',
+    async () => {
+      const rows = await scene.sql.query<{ ms: number }>(
+        `SELECT (extract(epoch FROM r.committed_at - o.at) * 1000)::float8 AS ms
+           FROM worker.recalculations r JOIN worker.outcomes o ON o.effects = ARRAY['recalculate:' || r.campaign_id::text]
+          WHERE r.campaign_id = ANY ($1::uuid[]) AND r.committed_at > o.at`,
+        [campaigns],
+      )
+      worst = Math.round(Math.max(...rows.map(({ ms }) => ms)))
+      return rows.length === others || `${rows.length} of ${others}`
+    },
+    300_000,
+  )
+  return worst
+}
