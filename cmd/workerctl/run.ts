@@ -9,6 +9,9 @@ import { addForget } from './forget.ts'
 import { addIntentsChange } from './intents-change.ts'
 import { addIntentsList } from './intents-list.ts'
 import { addIntentsShow } from './intents-show.ts'
+import { addLeaderboardAudit } from './leaderboard-audit.ts'
+import { addLeaderboardExplain } from './leaderboard-explain.ts'
+import { addLeaderboardShow } from './leaderboard-show.ts'
 import { addMigrate } from './migrate.ts'
 import { addOffsetsReset } from './offsets-reset.ts'
 import { addOffsetsShow } from './offsets-show.ts'
@@ -51,6 +54,10 @@ function createProgram(terminal: Terminal): Command {
   addIntentsShow(intents, terminal)
   for (const change of ['retry', 'cancel', 'mark-sent'] as const) addIntentsChange(intents, change, terminal)
   addDeadLettersList(program.command('dead-letters').description('what was given up'), terminal)
+  const leaderboard = program.command('leaderboard').description('stored positions: whether they are right, and why they are what they are')
+  addLeaderboardAudit(leaderboard, terminal)
+  addLeaderboardShow(leaderboard, terminal)
+  addLeaderboardExplain(leaderboard, terminal)
   addExplain(program, terminal)
   addForget(program, terminal)
   return program

@@ -21,6 +21,14 @@ export const scoreBy = (points: string) =>
 /** The points per referral of the campaign `$1`, as one row, or none when there is no such campaign. */
 export const settingOfCampaign = `SELECT worker.points_per_referral(referral_config) AS points FROM public.campaigns WHERE id = $1`
 
+/** Who stands in the ranking of the campaign `$1`, over `waitlist_users AS u`: the predicate of the index `waitlist_users_ranked`. */
+export const ranked = 'u.campaign_id = $1 AND u.ranked_score IS NOT NULL'
+
+/** A column of the first (`ASC`) or last of those ranked, `among` them by a further condition; along the index. */
+export const edge = (column: string, direction: 'ASC' | 'DESC', among = '') =>
+  `(SELECT u.${column} FROM public.waitlist_users AS u WHERE ${ranked}${among} ` +
+  `ORDER BY u.ranked_score ${direction}, u.created_at ${direction}, u.id ${direction} LIMIT 1)`
+
 /**
  * The end of a statement that made `changes (id, was_at, had_score, place, score, points)`: writes them, remembers the largest
  * movements as history, and tells how many rows there were and how many were written. Parameters: `$1` campaign, `$2` how many

@@ -1,7 +1,7 @@
 import type { FullBecause } from '../../delivery/leaderboard/leaderboard.ts'
 import type { Sql } from '../../std/sql.ts'
 import type { RankRun, Written } from './rank-run.ts'
-import { isDirty, scoreBy, settingOfCampaign, writeChanges } from './rank-terms.ts'
+import { edge, isDirty, ranked, scoreBy, settingOfCampaign, writeChanges } from './rank-terms.ts'
 
 /** From here on, and from one in so many of those ranked, a whole ranking is cheaper than windows around each. */
 const MANY_DIRTY = 1_000
@@ -33,12 +33,6 @@ function settings(value: 'on' | 'off'): string {
     .map((name) => `set_config('${name}', '${value}', true)`)
     .join(', ')
 }
-
-// The first and the last of those ranked, along the index: whether the points still hold, and how many there are.
-const ranked = 'u.campaign_id = $1 AND u.ranked_score IS NOT NULL'
-const edge = (column: string, direction: 'ASC' | 'DESC', among = '') =>
-  `(SELECT u.${column} FROM public.waitlist_users AS u WHERE ${ranked}${among} ` +
-  `ORDER BY u.ranked_score ${direction}, u.created_at ${direction}, u.id ${direction} LIMIT 1)`
 
 const windowStatement = `
 WITH setting AS MATERIALIZED (

@@ -1,0 +1,63 @@
+import type { Command } from 'commander'
+import { createLeaderboardReader } from '../../src/infra/postgres/leaderboard-reader.ts'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { uuidOf } from '../../src/operator/intent-filter.ts'
+import { MANY_DIRTY, notRanked, unknownPerson } from '../../src/operator/leaderboard-reader.ts'
+import { isDirty, MOST_EVENTS, placeSentences } from '../../src/operator/leaderboard-story.ts'
+import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
+import { leaderboardGroup } from './leaderboard-group.ts'
+import { renderJson } from './render-json.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Options {
+  readonly user: string
+  readonly json?: boolean
+}
+
+const HELP = `
+What is on record of movements is set by LEADERBOARD_HISTORY. An event may be accepted only after the run that already found
+what it tells of: then the next run covers it.
+
+Examples:
+  npm run workerctl -- leaderboard explain --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55`
+
+export function addLeaderboardExplain(parent: Command, terminal: Terminal): void {
+  parent
+    .command('explain')
+    .description('say why a person stands at this position: score, state, last movement and its events')
+    .requiredOption('--user <uuid>', 'the id in waitlist_users')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      const { config, groups } = configure(terminal)
+      const userId = uuidOf('--user', options.user)
+      const kept = { history: config.leaderboard.history, dedupeDays: config.accept.dedupeDays }
+      const { person, standing, change } = await withDatabase(
+        config,
+        async (database) => {
+          await checkSchema(database.sql)
+          const reader = createLeaderboardReader(database.sql, { group: leaderboardGroup(groups), manyDirty: MANY_DIRTY })
+          const person = await reader.person(userId)
+          const standing = person === null ? null : await reader.standing(person.campaignId)
+          if (person === null || standing === null) throw unknownPerson(userId)
+          return { person, standing, change: await reader.lastChange(person, MOST_EVENTS) }
+        },
+        // Between two runs lie all events of all campaigns, if it was long ago that this one changed.
+        { statementTimeoutMs: WHOLE_TABLE_MS },
+      )
+      const sentences = placeSentences(person, standing, change, kept)
+      if (options.json === true) {
+        terminal.out(
+          renderJson({
+            ...person,
+            dirty: isDirty(person),
+            notRanked: notRanked(person),
+            campaign: standing,
+            history: kept.history,
+            lastChange: change,
+            sentences,
+          }),
+        )
+      } else for (const sentence of sentences) terminal.out(sentence)
+    })
+}

@@ -1,0 +1,110 @@
+import type { LeaderboardHistory } from '../../delivery/leaderboard/leaderboard.ts'
+import type { Busy, CampaignAudit, LeaderboardAuditor, LockHolder } from '../../operator/leaderboard-audit.ts'
+import { SqlError, type Sql } from '../../std/sql.ts'
+import type { Database } from './database.ts'
+import { rankAll, wholeRanking } from './full-rank.ts'
+import { createLeaderboard } from './leaderboard.ts'
+import { pendingRecalculation } from './pending-recalculation.ts'
+import { beginRun, campaignLock, recordRun, remembered } from './rank-run.ts'
+import { isDirty, isRanked, settingOfCampaign } from './rank-terms.ts'
+import { anyPlan } from './window-rank.ts'
+
+export interface AuditorOptions {
+  /** The group that recalculates, with its prefix. */
+  readonly group: string
+  readonly history: LeaderboardHistory
+  /** Differences that are named at most. */
+  readonly named: number
+}
+
+/** As long as a recalculation waits for a row that somebody else has locked. */
+const LOCK_TIMEOUT_MS = 500
+/** Lock not available, deadlock; and our own word for a row that was deleted under the repair. All of them pass. */
+const PASSING = new Set(['55P03', '40P01', '40001'])
+
+/**
+ * Compares stored positions with a full ranking, under the lock that recalculations take, so that none of them is halfway. A
+ * million rows are counted where they are.
+ */
+export function createLeaderboardAuditor(database: Database, options: AuditorOptions): LeaderboardAuditor {
+  return {
+    campaigns: async (asked) => {
+      const rows = await database.sql.query<{ id: string }>(campaignsStatement, [asked])
+      return rows.map(({ id }) => id)
+    },
+    audit: async (campaignId, { repair }) => {
+      const audited = await orBusy(campaignId, () => database.transaction((tx) => audit(tx, campaignId, repair, options)))
+      // After the commit, as a recalculation does: who looks now must see the new positions.
+      if ('repaired' in audited && audited.repaired !== null) await createLeaderboard(database, options).wakeWaitingMails(campaignId)
+      return audited
+    },
+    holder: async (campaignId) => {
+      const [row] = await database.sql.query<LockHolder>(holderStatement, [campaignId])
+      return row ?? null
+    },
+  }
+}
+
+const campaignsStatement = `SELECT id FROM public.campaigns WHERE CASE WHEN $1::uuid IS NULL THEN deleted_at IS NULL ELSE id = $1 END ORDER BY id`
+
+type Audited = CampaignAudit | Omit<Busy, 'holder'>
+
+async function orBusy(campaignId: string, work: () => Promise<Audited>): Promise<Audited> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof SqlError && PASSING.has(error.state ?? '')) return { campaignId, busy: 'rows' }
+    throw error
+  }
+}
+
+async function audit(tx: Sql, campaignId: string, repair: boolean, { group, history, named }: AuditorOptions): Promise<Audited> {
+  const beganAt = await beginRun(campaignId, tx, LOCK_TIMEOUT_MS)
+  if (beganAt === null) return { campaignId, busy: 'lock' }
+  await tx.query(`SELECT ${anyPlan}`)
+  const [found] = await tx.query<Pick<CampaignAudit, 'people' | 'misplaced' | 'stale' | 'differences' | 'first'>>(auditStatement, [
+    campaignId,
+    named,
+  ])
+  if (found === undefined) throw new Error('The statement that audits returned no row.')
+  const pending = await pendingRecalculation(tx, group, campaignId)
+  if (!repair || found.differences === 0) return { campaignId, ...found, pending, repaired: null }
+
+  const run = { campaignId, beganAt, remember: remembered[history] }
+  const { changes, written } = await rankAll(run, tx)
+  // Somebody was deleted for good between read and write, and has left a gap.
+  if (written < changes) throw new SqlError('People were deleted while they were ranked.', { state: '40001' })
+  await recordRun(run, 'full', written, tx)
+  return { campaignId, ...found, pending, repaired: written }
+}
+
+// Nulls come last: the ranked ones are numbered from 1. What was ranked with other points than the campaign has now is stale when
+// the first one was too, as the sweep asks; alone it is a fault, and so is a position that is not its number.
+const auditStatement = `
+WITH ${wholeRanking},
+stored AS (
+  SELECT u.position, u.ranked_score IS NOT NULL AS ranked, u.ranked_ppr <> setting.points AS other_points, ${isRanked} AS takes_part, ${isDirty} AS dirty,
+         row_number() OVER in_order AS counted, first_value(u.ranked_ppr) OVER in_order <> setting.points AS points_changed
+    FROM public.waitlist_users AS u
+   CROSS JOIN (${settingOfCampaign}) AS setting
+   WHERE u.campaign_id = $1
+  WINDOW in_order AS (ORDER BY u.ranked_score, u.created_at, u.id)
+)
+SELECT count(*) FILTER (WHERE takes_part)::int AS people,
+       count(*) FILTER (WHERE ranked AND (position <> counted OR (other_points AND NOT points_changed AND NOT dirty)))::int AS misplaced,
+       count(*) FILTER (WHERE dirty OR (ranked AND other_points AND points_changed))::int AS stale,
+       (SELECT count(*)::int FROM changes) AS differences,
+       (SELECT coalesce(json_agg(json_build_object('userId', id, 'stored', stored, 'right', "right") ORDER BY place, id), '[]')
+          FROM (SELECT id, place, CASE WHEN had_score IS NOT NULL THEN was_at END AS stored, CASE WHEN score IS NOT NULL THEN place END AS "right"
+                  FROM changes ORDER BY place, id LIMIT $2) AS few) AS first
+  FROM stored`
+
+// A key of 64 bits stands in pg_locks as two halves, with 1 in objsubid.
+const holderStatement = `
+SELECT l.pid, a.application_name AS application, extract(epoch FROM clock_timestamp() - a.xact_start)::int AS seconds
+  FROM pg_locks AS l
+  LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND (l.classid::bigint << 32) | l.objid::bigint = ${campaignLock}
+ LIMIT 1`

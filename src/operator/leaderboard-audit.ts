@@ -1,0 +1,153 @@
+import type { Clock } from '../std/clock.ts'
+import { OperatorError } from '../std/failure.ts'
+import { pendingSentence, type PendingRecalculation } from './leaderboard-reader.ts'
+
+/** What a full ranking says of one campaign's stored positions, in one snapshot. */
+export interface CampaignAudit {
+  readonly campaignId: string
+  /** Who takes part. */
+  readonly people: number
+  /**
+   * Rows whose position is not the number that the stored scores give them, or that were ranked with other points than the rest.
+   * No recalculation looks for them.
+   */
+  readonly misplaced: number
+  /** Rows that changed since they were ranked, or that were ranked with the campaign's former points. The sweep finds them. */
+  readonly stale: number
+  /** Rows that a full ranking would write: these, and whom they push aside. */
+  readonly differences: number
+  /** The first of them, in the right order. */
+  readonly first: readonly Difference[]
+  readonly pending: PendingRecalculation | null
+  /** Rows that the repair wrote, all that differed; null: none was asked for, or nothing differed. */
+  readonly repaired: number | null
+}
+
+/** Null: not in the ranking. */
+export interface Difference {
+  readonly userId: string
+  readonly stored: number | null
+  readonly right: number | null
+}
+
+/** `lock`: somebody has the campaign's lock; `rows`: somebody has rows of its people locked, or deletes them for good. */
+export interface Busy {
+  readonly campaignId: string
+  readonly busy: 'lock' | 'rows'
+  readonly holder: LockHolder | null
+}
+
+/** A session that has a campaign's lock. What the role may not see is null. */
+export interface LockHolder {
+  readonly pid: number
+  readonly application: string | null
+  /** That its transaction has been open. */
+  readonly seconds: number | null
+}
+
+/** The port to the audit. Throws SqlError. */
+export interface LeaderboardAuditor {
+  /** The one that is asked for, if it exists, or all that are not deleted. */
+  campaigns(asked: string | null): Promise<readonly string[]>
+  /**
+   * One transaction under the campaign's lock, which is only tried. Writes nothing unless `repair`: then what differs, recorded
+   * as a recalculation's, and wakes the mails that waited for one.
+   */
+  audit(campaignId: string, options: { readonly repair: boolean }): Promise<CampaignAudit | Omit<Busy, 'holder'>>
+  holder(campaignId: string): Promise<LockHolder | null>
+}
+
+/** What an audit found; all but `misplaced` and `stale` need nobody. */
+export type Verdict = 'right' | 'repaired' | 'pending' | 'stale' | 'misplaced'
+
+const LOOK_MS = 250
+
+/** Tries for up to `waitMs` to have the campaign for itself. */
+export async function auditPatiently(
+  auditor: LeaderboardAuditor,
+  campaignId: string,
+  options: { readonly repair: boolean; readonly waitMs: number; readonly clock: Clock },
+): Promise<CampaignAudit | Busy> {
+  for (const until = options.clock.now() + options.waitMs; ;) {
+    const audited = await auditor.audit(campaignId, options)
+    if (!('busy' in audited)) return audited
+    if (options.clock.now() >= until) return { ...audited, holder: audited.busy === 'lock' ? await auditor.holder(campaignId) : null }
+    await options.clock.sleep(LOOK_MS)
+  }
+}
+
+export function verdictOf({ differences, repaired, misplaced, pending }: CampaignAudit): Verdict {
+  if (differences === 0) return 'right'
+  if (repaired !== null) return 'repaired'
+  if (misplaced > 0) return 'misplaced'
+  return pending === null ? 'stale' : 'pending'
+}
+
+/** A campaign's audit, a line each. */
+export function auditSentences(audit: CampaignAudit): readonly string[] {
+  const { campaignId, people, misplaced, stale, differences, first, repaired } = audit
+  const found = `Campaign ${campaignId}: ${some(people, 'person takes', 'people take')} part, ${some(differences, 'difference')}`
+  if (differences === 0) return [`${found}.`]
+  const more = differences - first.length
+  return [
+    `${found} to a full ranking.`,
+    ...(misplaced === 0
+      ? []
+      : [
+          `  ${some(misplaced, 'row is', 'rows are')} misplaced: the position does not follow from the stored scores (a person deleted for good, ` +
+            `a created_at or a position edited by hand). No recalculation looks for that.`,
+        ]),
+    ...(stale === 0
+      ? []
+      : [
+          `  ${some(stale, 'row is', 'rows are')} stale: changed since ${stale === 1 ? 'it was' : 'they were'} ranked. ${pendingSentence(audit.pending)}`,
+        ]),
+    ...first.map(({ userId, stored, right }) => `  person ${userId}: ${stored ?? 'not ranked'}, should be ${right ?? 'not ranked'}`),
+    ...(more === 0 ? [] : [`  and ${more} more.`]),
+    ...(repaired === null ? [] : [`  Repaired: ${some(repaired, 'row')} written.`]),
+  ]
+}
+
+export function busySentence({ campaignId, busy, holder }: Busy, waitMs: number): string {
+  const waited = `${waitMs / 1_000} s`
+  if (busy === 'rows') {
+    return (
+      `Campaign ${campaignId} was not repaired: rows of its people were locked by another session, or being deleted, for ${waited}. ` +
+      `Nothing was changed: end the transaction that pg_stat_activity shows, and run it again.`
+    )
+  }
+  const who = holder === null ? '' : ` (${holderOf(holder)})`
+  const end = holder === null ? 'the session that pg_locks shows' : `it by SELECT pg_terminate_backend(${holder.pid})`
+  return (
+    `Campaign ${campaignId} was not audited: for ${waited} its lock was held by a recalculation, or by a process that stands still${who}. ` +
+    `Nothing was changed: run it again in a minute; if it is still the same one, end ${end}.`
+  )
+}
+
+function holderOf({ pid, application, seconds }: LockHolder): string {
+  return `PostgreSQL process ${pid}${application === null ? '' : ` of ${application}`}${seconds === null ? '' : `, in a transaction for ${seconds} s`}`
+}
+
+/**
+ * The audit's last word.
+ *
+ * @throws {OperatorError} when something is left for the operator: one sentence with the way out.
+ */
+export function requireRight(audits: readonly CampaignAudit[], busy: readonly Busy[], sweepMs: number): void {
+  const count = (verdict: Verdict) => audits.filter((audit) => verdictOf(audit) === verdict).length
+  const [misplaced, stale] = [count('misplaced'), count('stale')]
+  const left = [
+    ...(misplaced === 0 ? [] : [`misplaced rows in ${some(misplaced, 'campaign')}: run it again with --repair`]),
+    ...(stale === 0
+      ? []
+      : [
+          `stale rows and no recalculation pending in ${some(stale, 'campaign')}: a running daemon asks for one within LEADERBOARD_SWEEP_MS=${sweepMs}; run it again then, or with --repair`,
+        ]),
+    ...(busy.length === 0 ? [] : [`${some(busy.length, 'campaign')} in somebody else's hands: run it again`]),
+  ]
+  if (left.length > 0) throw new OperatorError(`Not all is right. Left: ${left.join('. Left: ')}.`)
+}
+
+function some(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}
