@@ -176,12 +176,16 @@ test('without a server the error has no state and says what failed', async () =>
 test('a session is one connection: what is set and locked on it stays between its transactions, and goes with its end', async () => {
   const database = pool({ max: 2 })
   const locks = async () => (await database.sql.query(`SELECT FROM pg_locks WHERE locktype = 'advisory'`)).length
-  const seen = await database.session(async ({ sql, transaction }) => {
-    await sql.query(`SELECT pg_advisory_lock(4711), set_config('work_mem', '123kB', false)`)
-    await transaction(async (tx) => tx.query('DECLARE kept CURSOR WITH HOLD FOR SELECT generate_series(1, 3) AS n'))
-    await expect(transaction(() => Promise.reject(new TypeError('no')))).rejects.toThrow(TypeError)
+  const seen = await database.session(async (session) => {
+    await session.sql.query(`SELECT pg_advisory_lock(4711), set_config('work_mem', '123kB', false)`)
+    await session.transaction(async (tx) => tx.query('DECLARE kept CURSOR WITH HOLD FOR SELECT generate_series(1, 3) AS n'))
+    await expect(session.transaction(() => Promise.reject(new TypeError('no')))).rejects.toThrow(TypeError)
     expect(await locks()).toBe(1)
-    return [...(await sql.query('SHOW work_mem')), ...(await sql.query('FETCH 2 FROM kept')), ...(await sql.query('FETCH 2 FROM kept'))]
+    return [
+      ...(await session.sql.query('SHOW work_mem')),
+      ...(await session.sql.query('FETCH 2 FROM kept')),
+      ...(await session.sql.query('FETCH 2 FROM kept')),
+    ]
   })
   expect(seen).toEqual([{ work_mem: '123kB' }, { n: 1 }, { n: 2 }, { n: 3 }])
   expect(database.stats().total).toBe(1)
@@ -190,12 +194,12 @@ test('a session is one connection: what is set and locked on it stays between it
 
 test('a session whose connection is lost fails with every statement after that, and never goes on with another one', async () => {
   const database = pool({ max: 2 })
-  const lost = database.session(async ({ sql, transaction }) => {
-    const [me] = await sql.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  const lost = database.session(async (session) => {
+    const [me] = await session.sql.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
     await run(`SELECT pg_terminate_backend(${me?.pid})`)
-    await expect(sql.query('SELECT 1')).rejects.toBeInstanceOf(SqlError)
-    await expect(transaction((tx) => tx.query('SELECT 1'))).rejects.toBeInstanceOf(SqlError)
-    return sql.query('SELECT 1')
+    await expect(session.sql.query('SELECT 1')).rejects.toBeInstanceOf(SqlError)
+    await expect(session.transaction((tx) => tx.query('SELECT 1'))).rejects.toBeInstanceOf(SqlError)
+    return session.sql.query('SELECT 1')
   })
   await expect(lost).rejects.toBeInstanceOf(SqlError)
   expect(await database.sql.query('SELECT 1 AS alive')).toEqual([{ alive: 1 }])
