@@ -10,6 +10,7 @@ import { addIntentsChange } from './intents-change.ts'
 import { addIntentsList } from './intents-list.ts'
 import { addIntentsShow } from './intents-show.ts'
 import { addLeaderboardAudit } from './leaderboard-audit.ts'
+import { addLeaderboardBackfill } from './leaderboard-backfill.ts'
 import { addLeaderboardExplain } from './leaderboard-explain.ts'
 import { addLeaderboardShow } from './leaderboard-show.ts'
 import { addMigrate } from './migrate.ts'
@@ -58,6 +59,7 @@ function createProgram(terminal: Terminal): Command {
   addLeaderboardAudit(leaderboard, terminal)
   addLeaderboardShow(leaderboard, terminal)
   addLeaderboardExplain(leaderboard, terminal)
+  addLeaderboardBackfill(leaderboard, terminal)
   addExplain(program, terminal)
   addForget(program, terminal)
   return program

@@ -10,10 +10,12 @@ export async function sweep(sql: Sql, group: string): Promise<number> {
   return row?.written ?? 0
 }
 
-// `dirty` jumps from campaign to campaign along the index: a campaign with a million dirty rows costs one probe, as one with a
-// single row does. A full re-rank writes the same points to all rows of a campaign, so one of them tells.
-const sweepStatement = `
-WITH RECURSIVE dirty (campaign_id) AS (
+/**
+ * `dirty (campaign_id)`, which needs WITH RECURSIVE: it jumps from campaign to campaign along the index, so that a campaign with a
+ * million dirty rows costs one probe, as one with a single row does, and one without none.
+ */
+export const dirtyCampaigns = `
+dirty (campaign_id) AS (
   (SELECT campaign_id FROM public.waitlist_users WHERE ${isDirty} ORDER BY campaign_id LIMIT 1)
   UNION ALL
   SELECT (SELECT u.campaign_id FROM public.waitlist_users AS u
@@ -21,7 +23,11 @@ WITH RECURSIVE dirty (campaign_id) AS (
            ORDER BY u.campaign_id LIMIT 1)
     FROM dirty
    WHERE dirty.campaign_id IS NOT NULL
-),
+)`
+
+// A full re-rank writes the same points to all rows of a campaign, so one of them tells.
+const sweepStatement = `
+WITH RECURSIVE ${dirtyCampaigns},
 wanted AS (
   SELECT id FROM public.campaigns WHERE id IN (SELECT campaign_id FROM dirty) AND deleted_at IS NULL
   UNION

@@ -1,0 +1,79 @@
+import type { Clock } from '../std/clock.ts'
+import type { Backfilled, BackfillFact, ReportBackfill } from './backfill.ts'
+
+/** Between two lines of progress, and between two about the same lock. */
+const EVERY_MS = 5_000
+const LOCKED_EVERY_MS = 30_000
+
+/** What an operator reads while a backfill runs: a line now and then, however many campaigns there are, and what was left alone at once. */
+export function createBackfillLines(clock: Pick<Clock, 'now'>, line: (text: string) => void): ReportBackfill {
+  let toldAt = clock.now()
+  const lockToldAt = new Map<string, number>()
+  const now = (text: string) => {
+    toldAt = clock.now()
+    line(text)
+  }
+  const once = (key: string, text: string) => {
+    if (clock.now() - (lockToldAt.get(key) ?? -Infinity) < LOCKED_EVERY_MS) return
+    lockToldAt.set(key, clock.now())
+    line(text)
+  }
+  return (fact) => {
+    const campaign = `campaign ${fact.campaignId}`
+    if (fact.is === 'rows-locked') once('rows', `${campaign}: another session has locked rows, trying again`)
+    else if (fact.is === 'campaign-locked') once(campaign, `${campaign}: another session ranks it, looking again after the others`)
+    else if (fact.is === 'ended' && fact.backfilled.is === 'other-points') now(`${campaign}: ${leftAlone(fact.backfilled)}`)
+    else if (clock.now() - toldAt >= EVERY_MS) now(`${campaign}: ${fact.is === 'ranked' ? progress(fact) : ended(fact)}`)
+  }
+}
+
+function progress({ ranked, of, rows, ms }: Extract<BackfillFact, { is: 'ranked' }>): string {
+  const perSecond = ms > 0 ? (rows * 1_000) / ms : 0
+  const left = perSecond > 0 ? `, about ${Math.ceil((of - ranked) / perSecond)} s left` : ''
+  return `${number(ranked)} of ${number(of)} ranked, ${number(Math.round(perSecond))} rows/s${left}`
+}
+
+function ended({ backfilled, left }: Extract<BackfillFact, { is: 'ended' }>): string {
+  const what = backfilled.is === 'done' ? `done, ${number(backfilled.rows)} ranked` : 'nothing to do any more'
+  return left === 0 ? what : `${what}; ${some(left, 'campaign')} left`
+}
+
+function leftAlone({ rankedWith, points }: Extract<Backfilled, { is: 'other-points' }>): string {
+  return (
+    `left to a daemon, which ranks all of it anew in one transaction: those who have a rank were ranked with ` +
+    `${some(rankedWith, 'point')} per referral, and the setting is ${points}`
+  )
+}
+
+/** What was done in all, in one sentence. */
+export function backfillSummary(ended: ReadonlyMap<string, Backfilled>, seconds: number): string {
+  const { ranked, mended, done, left } = backfillTotals(ended)
+  if (ended.size === 0) return 'Nothing to do: everybody who takes part has a rank.'
+  const changed = mended === 0 ? '' : `, and ${some(mended, 'row')} written for what changed meanwhile`
+  const alone = left === 0 ? '' : ` ${some(left, 'campaign')} left to a daemon, see above.`
+  return `Done: ${some(ranked, 'participant')} of ${some(done, 'campaign')} ranked in ${seconds} s${changed}.${alone}`
+}
+
+export function backfillTotals(ended: ReadonlyMap<string, Backfilled>) {
+  const all = [...ended.values()]
+  const sum = (count: (one: Backfilled) => number) => all.reduce((total, one) => total + count(one), 0)
+  return {
+    ranked: sum((one) => ('rows' in one ? one.rows : 0)),
+    mended: sum((one) => (one.is === 'done' ? one.mended : 0)),
+    done: sum((one) => (one.is === 'done' ? 1 : 0)),
+    left: sum((one) => (one.is === 'other-points' ? 1 : 0)),
+  }
+}
+
+/** What became of each campaign, for a program to read. */
+export function backfillRows(ended: ReadonlyMap<string, Backfilled>): readonly object[] {
+  return [...ended].map(([campaign, { is, ...figures }]) => ({ campaign, outcome: is, ...figures }))
+}
+
+function some(count: number, one: string): string {
+  return `${number(count)} ${one}${count === 1 ? '' : 's'}`
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US')
+}

@@ -1,0 +1,374 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { LeaderboardHistory } from '../../../src/delivery/leaderboard/leaderboard.ts'
+import { createBackfiller } from '../../../src/infra/postgres/leaderboard-backfill.ts'
+import { createLeaderboard } from '../../../src/infra/postgres/leaderboard.ts'
+import type { Backfilled, Backfiller, BackfillFact } from '../../../src/operator/backfill.ts'
+import type { Clock } from '../../../src/std/clock.ts'
+import type { Sql } from '../../../src/std/sql.ts'
+import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { insertIntents } from './intent-rows.ts'
+import { insertCampaign, insertUser, insertUsers } from './platform-rows.ts'
+import { playHistory, ranksOf } from './rank-history.ts'
+
+let database: MigratedDatabase
+beforeAll(async () => {
+  database = await migratedDatabase()
+})
+afterAll(() => database.close())
+beforeEach(() => database.sql.query('TRUNCATE worker.intents, worker.recalculations, worker.position_changes, campaigns CASCADE'))
+
+interface Options {
+  readonly batchRows?: number
+  readonly history?: LeaderboardHistory
+  readonly clock?: Clock
+  readonly report?: (fact: BackfillFact) => void
+}
+
+function backfill(campaignId: string, { batchRows = 2, history = 'top', clock = createJumpingClock(), report = () => {} }: Options = {}) {
+  return database.session<Backfilled>(async (session) =>
+    (await createBackfiller(session, { batchRows, history, clock })).backfill(campaignId, report),
+  )
+}
+
+const recalculate = (campaignId: string) =>
+  database.transaction((tx) => createLeaderboard(database, { history: 'off' }).recalculate(campaignId, tx, false))
+
+const change = (statement: string, ...parameters: unknown[]) => database.sql.query(statement, parameters)
+
+/** A campaign with many participants. */
+async function crowd(count: number): Promise<string> {
+  const campaignId = await insertCampaign(database.sql)
+  await database.sql.query(
+    `INSERT INTO waitlist_users (campaign_id, email, referral_code, status, position, original_position)
+     SELECT $1, n::text, gen_random_uuid(), 'verified', n, n FROM generate_series(1, $2::int) AS n`,
+    [campaignId, count],
+  )
+  return campaignId
+}
+
+/** A clock whose pauses are where the platform writes: `deeds` one after the other, then nothing. After each, what is ranked is dense. */
+function writing(campaignId: string, ...deeds: (() => Promise<unknown>)[]): Clock {
+  const clock = createJumpingClock()
+  return {
+    now: () => clock.now(),
+    sleep: async (ms) => {
+      expect(await notInPlace(campaignId)).toEqual([])
+      await deeds.shift()?.()
+      await clock.sleep(ms)
+    },
+  }
+}
+
+/** Ranked rows that do not stand where their stored scores put them. */
+function notInPlace(campaignId: string): Promise<unknown[]> {
+  return database.sql.query(
+    `SELECT * FROM (SELECT id, position, row_number() OVER (ORDER BY ranked_score, created_at, id) AS place
+                      FROM waitlist_users WHERE campaign_id = $1 AND ranked_score IS NOT NULL) AS ranked
+      WHERE position <> place`,
+    [campaignId],
+  )
+}
+
+async function order(campaignId: string): Promise<string[]> {
+  const rows = await database.sql.query<{ id: string; position: number }>(
+    `SELECT id, position FROM waitlist_users WHERE campaign_id = $1 AND ranked_score IS NOT NULL ORDER BY position, id`,
+    [campaignId],
+  )
+  expect(rows.map(({ position }) => position)).toEqual(rows.map((_, index) => index + 1))
+  return rows.map(({ id }) => id)
+}
+
+/** The rule, once more and whole, has nothing to change. */
+async function atRest(campaignId: string): Promise<void> {
+  expect(await notInPlace(campaignId)).toEqual([])
+  const before = await ranksOf(campaignId, database.sql)
+  await change('UPDATE waitlist_users SET ranked_score = NULL WHERE campaign_id = $1', campaignId)
+  expect(await recalculate(campaignId)).toMatchObject({ because: 'first' })
+  expect(await ranksOf(campaignId, database.sql)).toEqual(before)
+}
+
+/** The campaigns that one would go through. */
+const campaigns = (only: string | null = null) =>
+  database.session(async (session) =>
+    (await createBackfiller(session, { batchRows: 1, history: 'off', clock: createJumpingClock() })).campaigns(only),
+  )
+
+describe('the campaigns of a backfill', () => {
+  it('are those with somebody who takes part and has no rank, deleted ones left out', async () => {
+    const made = await Promise.all(Array.from({ length: 5 }, () => insertCampaign(database.sql)))
+    const [new1 = '', new2 = '', ranked = '', edited = '', deleted = ''] = made
+    for (const campaignId of made) await insertUsers(database.sql, campaignId, 2)
+    for (const campaignId of [ranked, edited]) await recalculate(campaignId)
+    await change('UPDATE waitlist_users SET verified_referral_count = 1 WHERE campaign_id = $1', edited)
+    await change('UPDATE campaigns SET deleted_at = now() WHERE id = $1', deleted)
+    await insertUser(database.sql, await insertCampaign(database.sql), { status: 'removed' })
+    expect(await campaigns()).toEqual([new1, new2].toSorted())
+    expect(await campaigns(new2.toUpperCase())).toEqual([new2])
+    expect(await campaigns(ranked)).toEqual([])
+    for (const none of [deleted, randomUUID()])
+      await expect(campaigns(none)).rejects.toThrow(`There is no campaign ${none} in this database, or it is deleted`)
+  })
+
+  it('cost a probe of the index of dirty rows for each that has work, and no look at any other', async () => {
+    await database.sql.query(
+      `WITH account AS (INSERT INTO accounts (name, slug) VALUES ('A', 'a') RETURNING id),
+            made AS (INSERT INTO campaigns (account_id, name, slug)
+                     SELECT account.id, n::text, n::text FROM account, generate_series(1, 300) AS n RETURNING id, slug)
+       INSERT INTO waitlist_users (campaign_id, email, referral_code, status, position, original_position, ranked_score, ranked_ppr)
+       SELECT made.id, n::text, made.id || n::text, 'verified', n, n,
+              CASE WHEN made.slug::int > 3 THEN n END, CASE WHEN made.slug::int > 3 THEN 1 ELSE 0 END
+         FROM made, generate_series(1, 100) AS n`,
+    )
+    await database.sql.query('VACUUM ANALYZE waitlist_users, campaigns')
+    const { plans, result } = await explained('WITH RECURSIVE', (backfiller) => backfiller.campaigns(null))
+    expect(result).toHaveLength(3)
+    expect(plans[0]).toContain('waitlist_users_dirty')
+    expect(plans[0]).not.toMatch(/Seq Scan on waitlist_users|waitlist_users_ranked|waitlist_users_pkey/)
+    expect(pagesOf(plans[0])).toBeLessThan(100)
+  })
+})
+
+/** Plans of the statements that hold `words`, as the server made and ran them, before they are run once more for their rows. */
+async function explained<T>(words: string, work: (backfiller: Backfiller) => Promise<T>): Promise<{ plans: string[]; result: T }> {
+  const plans: string[] = []
+  const listening = (sql: Sql): Sql => ({
+    query: async (text, parameters) => {
+      if (text.includes(words)) {
+        await sql.query('BEGIN')
+        const plan = await sql.query<{ 'QUERY PLAN': string }>(`EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) ${text}`, parameters)
+        await sql.query('ROLLBACK')
+        plans.push(plan.map((row) => row['QUERY PLAN']).join('\n'))
+      }
+      return sql.query(text, parameters)
+    },
+  })
+  const result = await database.session(async (session) => {
+    const listened = { ...session, sql: listening(session.sql) }
+    return work(await createBackfiller(listened, { batchRows: 2_000, history: 'off', clock: createJumpingClock() }))
+  })
+  return { plans, result }
+}
+
+function pagesOf(plan = ''): number {
+  const [, pages] = /^ *Buffers: shared hit=(\d+)/m.exec(plan) ?? []
+  return Number(pages)
+}
+
+describe('a backfill', () => {
+  it('ranks random campaigns as the oracle does, in batches of any size', async () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const batchRows = 1 + (seed % 7)
+      await playHistory(
+        database,
+        seed,
+        {
+          rounds: 1,
+          joins: 40,
+          hardDeletes: false,
+          recalculate: async (campaignId) => {
+            const done = await backfill(campaignId, { batchRows, clock: writing(campaignId) })
+            return done.is === 'done' ? done.rows + done.mended : 0
+          },
+        },
+        ({ expected, found }) => expect({ seed, ...found }).toEqual({ seed, ...expected }),
+      )
+    }
+  })
+
+  it('goes on behind those who have a rank, whom it does not write again; who stands in front of them comes at the end', async () => {
+    const campaignId = await insertCampaign(database.sql)
+    const first = await insertUsers(database.sql, campaignId, 3)
+    await recalculate(campaignId)
+    const versions = () => database.sql.query('SELECT xmin::text FROM waitlist_users WHERE id = ANY ($1::uuid[]) ORDER BY id', [first])
+    const before = await versions()
+    const behind = await Promise.all([7, 8, 9].map((place) => insertUser(database.sql, campaignId, { original_position: place })))
+    expect(await backfill(campaignId)).toEqual({ is: 'done', rows: 3, mended: 0, whole: false })
+    expect(await versions()).toEqual(before)
+    expect(await order(campaignId)).toEqual([...first, ...behind])
+    const [inFront, last] = [
+      await insertUser(database.sql, campaignId, { original_position: 0 }),
+      await insertUser(database.sql, campaignId, { original_position: 10 }),
+    ]
+    expect(await backfill(campaignId)).toEqual({ is: 'done', rows: 1, mended: 8, whole: false })
+    expect(await order(campaignId)).toEqual([inFront, ...first, ...behind, last])
+    await atRest(campaignId)
+  })
+
+  it('writes the ranked columns of those whose position is right already', async () => {
+    const campaignId = await insertCampaign(database.sql, { points_per_referral: 4 })
+    await insertUser(database.sql, campaignId, { position: 1, original_position: 5, verified_referral_count: 1 })
+    expect(await backfill(campaignId)).toEqual({ is: 'done', rows: 1, mended: 0, whole: false })
+    expect([...(await ranksOf(campaignId, database.sql)).values()]).toEqual(['1 1 4'])
+  })
+
+  it('leaves out who is blocked, deleted or gone before his batch, without a gap and with nothing left to write', async () => {
+    const campaignId = await insertCampaign(database.sql)
+    const [a, b, c, d, e, f, g] = await insertUsers(database.sql, campaignId, 7)
+    const clock = writing(
+      campaignId,
+      () => change(`UPDATE waitlist_users SET status = 'blocked' WHERE id = $1`, c),
+      () => change('DELETE FROM waitlist_users WHERE id = $1', e),
+      () => change('UPDATE waitlist_users SET deleted_at = now() WHERE id = $1', g),
+    )
+    expect(await backfill(campaignId, { clock })).toEqual({ is: 'done', rows: 4, mended: 0, whole: false })
+    expect(await order(campaignId)).toEqual([a, b, d, f])
+    await atRest(campaignId)
+  })
+
+  it('stores the score that it read; who changed or joined meanwhile is moved at the end', async () => {
+    const campaignId = await insertCampaign(database.sql, { points_per_referral: 10 })
+    const [a, b, c, d, e] = await insertUsers(database.sql, campaignId, 5)
+    let joined = ''
+    const clock = writing(
+      campaignId,
+      () => change('UPDATE waitlist_users SET verified_referral_count = 1 WHERE id = ANY ($1::uuid[])', [b, d]),
+      async () => {
+        const rows = await change('SELECT ranked_score FROM waitlist_users WHERE id = $1', d)
+        expect(rows).toEqual([{ ranked_score: '4' }])
+        joined = await insertUser(database.sql, campaignId, { original_position: 0, created_at: new Date(0) })
+      },
+    )
+    expect(await backfill(campaignId, { clock })).toMatchObject({ is: 'done', rows: 5, whole: false })
+    expect(await order(campaignId)).toEqual([b, d, joined, a, c, e])
+    await atRest(campaignId)
+  })
+
+  it('ranks everybody anew where somebody who had a rank is deleted for good: no dirty row tells of the gap', async () => {
+    const campaignId = await insertCampaign(database.sql)
+    const [a, b, c, d, e] = await insertUsers(database.sql, campaignId, 5)
+    const clock = createJumpingClock()
+    let pauses = 0
+    const deleting: Clock = {
+      ...clock,
+      sleep: async () => {
+        // After the second batch; the frontier itself goes, too, and the next batch stands behind the one before it.
+        if (++pauses === 2) await change('DELETE FROM waitlist_users WHERE id = ANY ($1::uuid[])', [b, d])
+      },
+    }
+    expect(await backfill(campaignId, { clock: deleting })).toEqual({ is: 'done', rows: 5, mended: 2, whole: true })
+    expect(await order(campaignId)).toEqual([a, c, e])
+    await atRest(campaignId)
+  })
+
+  it('holds the lock of its campaign from the first batch to the end, and no other', async () => {
+    const [campaignId, other] = [await insertCampaign(database.sql), await insertCampaign(database.sql)]
+    await insertUsers(database.sql, campaignId, 5)
+    await insertUsers(database.sql, other, 2)
+    const seen: unknown[] = []
+    const look = async () => seen.push(await recalculate(campaignId), await backfill(campaignId))
+    const clock = writing(campaignId, look, async () => seen.push(await recalculate(other)))
+    await database.session(async (session) => {
+      const backfiller = await createBackfiller(session, { batchRows: 2, history: 'off', clock })
+      expect(await backfiller.backfill(campaignId, () => {})).toMatchObject({ is: 'done', rows: 5 })
+      expect(await recalculate(campaignId)).toMatchObject({ is: 'done', rowsChanged: 0 })
+    })
+    expect(seen).toMatchObject([{ is: 'locked' }, { is: 'locked' }, { is: 'done', because: 'first', rowsChanged: 2 }])
+  })
+
+  it('leaves a campaign alone that somebody else ranks', async () => {
+    const campaignId = await insertCampaign(database.sql)
+    await insertUsers(database.sql, campaignId, 3)
+    await database.transaction(async (tx) => {
+      expect(await createLeaderboard(database, { history: 'off' }).recalculate(campaignId, tx, false)).toMatchObject({ is: 'done' })
+      expect(await backfill(campaignId)).toEqual({ is: 'locked' })
+    })
+    expect(await backfill(campaignId)).toEqual({ is: 'nothing' })
+  })
+
+  it('leaves a campaign to the whole ranking whose points are not those that some were ranked with, from the beginning or in the middle', async () => {
+    const campaignId = await insertCampaign(database.sql, { points_per_referral: 2 })
+    await insertUsers(database.sql, campaignId, 5)
+    const clock = writing(campaignId, () =>
+      change(`UPDATE campaigns SET referral_config = '{"points_per_referral": 3}' WHERE id = $1`, campaignId),
+    )
+    expect(await backfill(campaignId, { clock })).toEqual({ is: 'other-points', rows: 2, rankedWith: 2, points: 3 })
+    expect(await notInPlace(campaignId)).toEqual([])
+    expect(await backfill(campaignId)).toEqual({ is: 'other-points', rows: 0, rankedWith: 2, points: 3 })
+    expect(await recalculate(campaignId)).toMatchObject({ because: 'points', rowsChanged: 5 })
+    expect(await backfill(campaignId)).toEqual({ is: 'nothing' })
+  })
+
+  it('ranks up to a row that the platform has locked, holds up nobody meanwhile, and goes on when it is free', async () => {
+    const campaignId = await insertCampaign(database.sql)
+    const users = await insertUsers(database.sql, campaignId, 120)
+    const facts: BackfillFact['is'][] = []
+    const locked = Promise.withResolvers<void>()
+    let running: Promise<Backfilled> | undefined
+    await database.transaction(async (tx) => {
+      await tx.query('UPDATE waitlist_users SET points = 1 WHERE id = $1', [users[110]])
+      const report = ({ is }: BackfillFact) => {
+        facts.push(is)
+        if (facts.filter((fact) => fact === 'rows-locked').length === 3) locked.resolve()
+      }
+      running = backfill(campaignId, { batchRows: 120, report })
+      await Promise.race([locked.promise, running])
+      // Behind the one that waits, and in the same batch.
+      await change('UPDATE waitlist_users SET points = 1 WHERE id = $1', users[111])
+      expect((await order(campaignId)).length).toBeGreaterThanOrEqual(60)
+    })
+    expect(await running).toMatchObject({ is: 'done', rows: 120 })
+    expect(await order(campaignId)).toEqual(users)
+  })
+
+  it('finds each row of a batch by its key, also in a table without statistics', async () => {
+    const campaignId = await crowd(3_000)
+    const { plans } = await explained('held AS', (backfiller) => backfiller.backfill(campaignId, () => {}))
+    expect(plans.length).toBeGreaterThan(1)
+    for (const plan of plans) {
+      expect(plan).not.toMatch(/Seq Scan on waitlist_users|Join Filter/)
+      expect(pagesOf(plan) / 2_000).toBeLessThan(30)
+    }
+  })
+
+  it('takes as many rows as a quarter of a second does, up to the limit, and pauses for as long as it worked', async () => {
+    const campaignId = await crowd(7_000)
+    const takes = [10, 10, 10, 300, 300, 9_000]
+    const pauses: number[] = []
+    const batches: number[] = []
+    let time = 0
+    const clock: Clock = {
+      now: () => (time += takes[batches.length] ?? 1),
+      sleep: (ms) => Promise.resolve(void pauses.push(ms)),
+    }
+    const report = (fact: BackfillFact) => {
+      if (fact.is === 'ranked') batches.push(fact.ranked)
+    }
+    expect(await backfill(campaignId, { batchRows: 2_000, clock, report })).toMatchObject({ is: 'done', rows: 7_000 })
+    expect(batches).toEqual([500, 1_500, 3_500, 5_500, 6_500, 7_000])
+    expect(pauses).toEqual([10, 10, 10, 300, 300, 5_000, 1])
+  })
+
+  it('is remembered as one recalculation, wakes the mails that wait for it, and fills the history only where all of it is wanted', async () => {
+    const campaignId = await insertCampaign(database.sql)
+    await insertUsers(database.sql, campaignId, 3)
+    await insertIntents(database.sql, {
+      key: 'waits',
+      campaign_id: campaignId,
+      reason: 'awaiting-recalculation',
+      due_at: new Date(Date.now() + 60_000),
+    })
+    await backfill(campaignId)
+    expect(await database.sql.query('SELECT campaign_id, mode FROM worker.recalculations')).toEqual([
+      { campaign_id: campaignId, mode: 'windowed' },
+    ])
+    expect(await database.sql.query(`SELECT FROM worker.intents WHERE due_at <= now()`)).toHaveLength(1)
+    expect(await database.sql.query('SELECT FROM worker.position_changes')).toEqual([])
+
+    const told = await insertCampaign(database.sql)
+    const [first] = await insertUsers(database.sql, told, 3)
+    await backfill(told, { history: 'all' })
+    const history = await database.sql.query('SELECT * FROM worker.position_changes WHERE campaign_id = $1 ORDER BY to_position', [told])
+    expect(history).toHaveLength(3)
+    expect(history[0]).toMatchObject({ user_id: first, from_position: null, to_position: 1, from_score: null, to_score: '1' })
+  })
+
+  it('of a campaign that does not exist or has nobody without a rank does nothing', async () => {
+    const campaignId = await insertCampaign(database.sql)
+    await insertUser(database.sql, campaignId, { status: 'blocked' })
+    expect(await backfill(campaignId)).toEqual({ is: 'nothing' })
+    expect(await backfill(randomUUID())).toEqual({ is: 'nothing' })
+    expect(await database.sql.query('SELECT FROM worker.recalculations')).toEqual([])
+  })
+})
