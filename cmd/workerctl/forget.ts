@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { createForgetter } from '../../src/infra/postgres/forget.ts'
 import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
-import { elsewhereSentences, forgetSentences, type Forgetter, type Retention } from '../../src/operator/forget.ts'
+import { doneSentence, elsewhereSentences, forgetSentences } from '../../src/operator/forget.ts'
+import type { Erased, Forgetter, Retention } from '../../src/operator/forget.ts'
 import { uuidOf } from '../../src/operator/intent-filter.ts'
 import type { OperatorGroup } from '../../src/operator/operator-group.ts'
 import { systemClock } from '../../src/std/clock.ts'
@@ -26,8 +27,9 @@ const LOOK_MS = 250
 
 const HELP = `
 Erases what the worker holds of a person: in worker.intents the frozen mail, address, data and the person's id, what is not done
-is cancelled, and the payloads of webhook_deliveries that were theirs. Keys stay, so that nothing is sent again. Works while
-daemons run. It also says what it does not erase, and when that goes. Running it again finds nothing, or what came meanwhile.
+is cancelled; the payloads of webhook_deliveries that were theirs; their movements in worker.position_changes. Keys stay, so
+that nothing is sent again. Works while daemons run. It also says what it does not erase, and when that goes. Running it again
+finds nothing, or what came meanwhile.
 
 Examples:
   npm run workerctl -- forget --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55 --dry-run
@@ -54,14 +56,15 @@ export function addForget(parent: Command, terminal: Terminal): void {
           const found = await forgetter.find(userId)
           const elsewhere = elsewhereSentences(found, await retentions, config.accept.dedupeDays)
           if (options.json !== true) for (const sentence of [...forgetSentences(userId, found), ...elsewhere]) terminal.out(sentence)
-          const decided = await decide(found.intentIds.length > 0, options, terminal)
-          const erased = decided === 'apply' ? await eraseAll(forgetter, userId, found.intentIds) : 0
-          const since = decided === 'apply' ? (await forgetter.find(userId)).intentIds.length : 0
+          const decided = await decide(found.intentIds.length + found.movements > 0, options, terminal)
+          const done = decided === 'apply' ? await eraseAll(forgetter, userId, found.intentIds) : { erased: 0, movements: 0 }
+          const now = decided === 'apply' ? await forgetter.find(userId) : null
+          const since = now === null ? 0 : now.intentIds.length + now.movements
           if (options.json === true) {
             const { intentIds: _, ...counts } = found
-            terminal.out(renderJson({ user: userId, ...counts, retentions: await retentions, applied: decided === 'apply', erased, since }))
-          } else if (decided === 'apply')
-            terminal.out(`Done: ${erased} erased.${since === 0 ? '' : ` ${since} came meanwhile: run it again.`}`)
+            const applied = { applied: decided === 'apply', erased: done.erased, erasedMovements: done.movements, since }
+            terminal.out(renderJson({ user: userId, ...counts, retentions: await retentions, ...applied }))
+          } else if (decided === 'apply') terminal.out(doneSentence(done, since))
           else terminal.out(decided === 'nothing' ? 'Nothing to do.' : unapplied[decided])
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },
@@ -70,12 +73,13 @@ export function addForget(parent: Command, terminal: Terminal): void {
 }
 
 /** @throws {OperatorError} when a worker keeps some in its hands for too long. */
-async function eraseAll(forgetter: Forgetter, userId: string, ids: readonly string[]): Promise<number> {
-  let erased = 0
+async function eraseAll(forgetter: Forgetter, userId: string, ids: readonly string[]): Promise<Omit<Erased, 'left'>> {
+  let [erased, movements] = [0, 0]
   for (const until = Date.now() + WAIT_MS; ;) {
     const done = await forgetter.erase(userId, ids)
     erased += done.erased
-    if (done.left === 0) return erased
+    movements += done.movements
+    if (done.left === 0) return { erased, movements }
     if (Date.now() >= until) {
       throw new OperatorError(
         `${erased} erased, but ${done.left} of this person's intents ${done.left === 1 ? 'is' : 'are'} still in a worker's hands: run the same command again in a minute.`,

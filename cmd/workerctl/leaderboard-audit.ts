@@ -27,7 +27,7 @@ Without --campaign all campaigns that are not deleted, one after the other; thos
 looked at under the lock that recalculations take, some seconds for a million people; its own recalculations wait meanwhile.
 
   misplaced  the position does not follow from the stored scores: somebody was deleted for good, a created_at or a position
-             was edited by hand. No recalculation looks for that: --repair
+             was edited by hand. Recalculations notice that only by chance: --repair
   stale      the row, or the campaign's points, changed since it was ranked: a recalculation is pending, or the sweep of a
              running daemon asks for one
   difference a row that a full ranking would write, for either cause or because others moved

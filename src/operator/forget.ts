@@ -10,18 +10,29 @@ export interface PersonRecord {
   readonly deliveries: number
   /** Rows of `email_logs`, the platform's, by its own column. */
   readonly mails: number
+  /** Movements on record (`position_changes`). */
+  readonly movements: number
   /** The row in `waitlist_users`. */
   readonly person: 'present' | 'deleted' | 'gone'
+  /** That row still stands in the ranking of its campaign. */
+  readonly ranked: boolean
 }
 
 /** The port to what is kept of a person; works while daemons run. Throws SqlError. */
 export interface Forgetter {
   find(userId: string): Promise<PersonRecord>
   /**
-   * Erases those of the intents that no worker has in hand, and what they wrote to `webhook_deliveries`; resolves to how many
-   * are left. Again and again, it erases what is left.
+   * Erases the movements, those of the intents that no worker has in hand, and what they wrote to `webhook_deliveries`; resolves
+   * to how many intents are left. Again and again, it erases what is left.
    */
-  erase(userId: string, intentIds: readonly string[]): Promise<{ readonly erased: number; readonly left: number }>
+  erase(userId: string, intentIds: readonly string[]): Promise<Erased>
+}
+
+export interface Erased {
+  readonly erased: number
+  readonly movements: number
+  /** Intents that a worker has in hand. */
+  readonly left: number
 }
 
 /** How long a place keeps what we do not erase; null when it could not be asked. */
@@ -46,13 +57,24 @@ export function forgetSentences(userId: string, found: PersonRecord): readonly s
     ...(running === 0
       ? []
       : [`${some(running, 'of them', 'of them')} ${running === 1 ? 'is' : 'are'} in a worker's hands this moment and will be waited for.`]),
+    ...(found.movements === 0
+      ? []
+      : [
+          `${some(found.movements, 'movement')} in leaderboards (position_changes): ${found.movements === 1 ? 'it is' : 'they are'} deleted.`,
+        ]),
     ...(found.deliveries === 0 ? [] : [`${some(found.deliveries, 'row')} of webhook_deliveries: the payload is emptied.`]),
   ]
 }
 
+/** `since`: what came while it was done. */
+export function doneSentence({ erased, movements }: Omit<Erased, 'left'>, since: number): string {
+  const again = since === 0 ? '' : ` ${since} came meanwhile: run it again.`
+  return `Done: ${some(erased, 'intent')} and ${some(movements, 'movement')} erased.${again}`
+}
+
 /** What is not erased here, and when it goes. */
 export function elsewhereSentences(
-  found: Pick<PersonRecord, 'mails' | 'person'>,
+  found: Pick<PersonRecord, 'mails' | 'person' | 'ranked'>,
   retentions: readonly Retention[],
   dedupeDays: number,
 ): readonly string[] {
@@ -64,6 +86,9 @@ export function elsewhereSentences(
             ? "The platform's own row is marked as deleted and still there: erasing it is the platform's."
             : "The platform's own row is not deleted: delete it there first, or its next event makes new intents.",
         ]),
+    ...(found.ranked
+      ? ['The person is still ranked: the recalculation that changes that may record the movement, with the id. Run this again afterwards.']
+      : []),
     `email_logs is the platform's and is not erased: ${found.mails === 0 ? 'it has no row' : `it has ${some(found.mails, 'row')}`} of this person${found.mails === 0 ? '' : ", to be deleted with the platform's own"}.`,
     `Keys and outcomes hold the person's id, no more, and are deleted after DEDUPE_DAYS=${dedupeDays} and a day.`,
     'Codes given out stay with their campaign, without a person. A suppression stays for good: it is a hash, and what keeps the address from being written to.',

@@ -9,7 +9,7 @@ export interface CampaignAudit {
   readonly people: number
   /**
    * Rows whose position is not the number that the stored scores give them, or that were ranked with other points than the rest.
-   * No recalculation looks for them.
+   * The sweep does not look for them, and a recalculation meets them only by chance.
    */
   readonly misplaced: number
   /** Rows that changed since they were ranked, or that were ranked with the campaign's former points. The sweep finds them. */
@@ -95,7 +95,7 @@ export function auditSentences(audit: CampaignAudit): readonly string[] {
       ? []
       : [
           `  ${some(misplaced, 'row is', 'rows are')} misplaced: the position does not follow from the stored scores (a person deleted for good, ` +
-            `a created_at or a position edited by hand). No recalculation looks for that.`,
+            `a created_at or a position edited by hand). Recalculations notice that only by chance.`,
         ]),
     ...(stale === 0
       ? []

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { deadLetterTopic } from '../../src/worker/dead-letter.ts'
 import { createIntentStore } from '../../src/infra/postgres/intent-store.ts'
+import { createLeaderboard } from '../../src/infra/postgres/leaderboard.ts'
 import { claimOne, insertIntents, rowOf } from '../contract/postgres/intent-rows.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
@@ -83,6 +84,33 @@ test('a person is erased: mails, data and payloads, what is not done is cancelle
     'Nothing that matches can be tried again.',
   )
   expect((await s.workerctl(['forget', '--user', userId])).out).toContain(`No intent names person ${userId}.`)
+})
+
+test("a person's movements in leaderboards are erased, those of others stay, and the one that comes at the end is announced", async () => {
+  await using s = await scene({ partitions: 0 })
+  const { platform, campaign, userId } = await guest(s)
+  const other = (await platform.person(campaign)).userId
+  const { sql } = s.database
+  const recalculate = () =>
+    s.database.transaction((tx) => createLeaderboard(s.database, { history: 'top' }).recalculate(campaign.campaignId, tx, false))
+  const movements = async () =>
+    (await sql.query<{ user_id: string }>('SELECT user_id FROM worker.position_changes')).map((row) => row.user_id)
+  await recalculate()
+  await sql.query('UPDATE waitlist_users SET verified_referral_count = 5 WHERE id = $1', [other])
+  await recalculate()
+
+  const dry = await s.workerctl(['forget', '--user', userId, '--dry-run'])
+  expect(dry.out).toContain('2 movements in leaderboards (position_changes): they are deleted.')
+  expect(dry.out).toContain('The person is still ranked: the recalculation that changes that may record the movement')
+  expect(await movements()).toHaveLength(4)
+  expect((await s.workerctl(['forget', '--user', userId, '--yes'])).out).toContain('Done: 0 intents and 2 movements erased.')
+  expect(await movements()).toEqual([other, other])
+
+  await sql.query('DELETE FROM waitlist_users WHERE id = $1', [userId])
+  expect((await s.workerctl(['forget', '--user', userId, '--yes'])).out).not.toContain('still ranked')
+  const { out } = await s.workerctl(['forget', '--user', other, '--yes', '--json'])
+  expect(JSON.parse(out)).toMatchObject({ movements: 2, ranked: true, erased: 0, erasedMovements: 2, since: 0 })
+  expect(await movements()).toEqual([])
 })
 
 test('a mail that a worker has in hand is waited for, and erased when it has gone', async () => {

@@ -14,13 +14,13 @@ export function createForgetter(database: Database): Forgetter {
     },
     erase: (userId, intentIds) =>
       database.transaction(async (tx) => {
-        const [row] = await tx.query<{ erased: number; seen: number }>(eraseStatement, [userId, intentIds])
+        const [row] = await tx.query<{ erased: number; movements: number }>(eraseStatement, [userId, intentIds])
         // In a statement of its own, which sees what the first one wrote.
         const [left] = await tx.query<{ left: number }>(
           `SELECT count(*)::int AS left FROM worker.intents WHERE id = ANY ($2::bigint[]) AND user_id = $1`,
           [userId, intentIds],
         )
-        return { erased: row?.erased ?? 0, left: left?.left ?? 0 }
+        return { erased: row?.erased ?? 0, movements: row?.movements ?? 0, left: left?.left ?? 0 }
       }),
   }
 }
@@ -33,6 +33,8 @@ SELECT (SELECT coalesce(json_agg(json_build_object('state', state, 'count', coun
        (SELECT count(*)::int FROM public.webhook_deliveries
          WHERE id = ANY (ARRAY(SELECT md5(group_name || ':' || key)::uuid FROM theirs))) AS deliveries,
        (SELECT count(*)::int FROM public.email_logs WHERE user_id = $1) AS mails,
+       (SELECT count(*)::int FROM worker.position_changes WHERE user_id = $1) AS movements,
+       EXISTS (SELECT FROM public.waitlist_users WHERE id = $1 AND ranked_score IS NOT NULL) AS ranked,
        coalesce((SELECT CASE WHEN deleted_at IS NULL THEN 'present' ELSE 'deleted' END FROM public.waitlist_users WHERE id = $1), 'gone') AS person`
 
 /**
@@ -68,5 +70,8 @@ mails AS (
      SET status = 'failed', failed_at = now(), error_message = 'Forgotten by an operator.', updated_at = now()
     FROM erased
    WHERE l.id = erased.ledger AND l.status = 'pending'
+),
+movements AS (
+  DELETE FROM worker.position_changes WHERE user_id = $1 RETURNING 1
 )
-SELECT count(*)::int AS erased FROM erased`
+SELECT (SELECT count(*)::int FROM erased) AS erased, (SELECT count(*)::int FROM movements) AS movements`

@@ -32,6 +32,33 @@ const recalculate = (campaignId: string) =>
 const refer = (id: string | undefined) =>
   sql.query('UPDATE waitlist_users SET verified_referral_count = verified_referral_count + 1 WHERE id = $1', [id])
 
+/** Accepts one verified referral of the campaign, as the group's own consumer decides; returns the event's id. */
+async function accept(campaignId: string, offset: bigint, by = group): Promise<string> {
+  const event = { ...sampleEvent('referral.verified'), id: randomUUID(), campaign_id: campaignId }
+  const store = createAcceptStore(database)
+  if (offset === 0n) await store.createProgress(by, 'topic', [{ partition: 0, next: 0n, exemptBelow: 0n }])
+  const accepted = {
+    offset,
+    eventId: event.id,
+    type: event.type,
+    at: new Date(),
+    contentHash: Buffer.from(event.id),
+    drafts: positionConsumer.accept(event),
+  }
+  const at = {
+    group: by,
+    topic: 'topic',
+    partition: 0,
+    expected: offset,
+    next: offset + 1n,
+    recoverBelow: 0n,
+    passed: [],
+    handOver: null,
+  }
+  expect(await store.accept({ ...at, events: [accepted] })).toMatchObject({ is: 'accepted' })
+  return event.id
+}
+
 describe('a campaign', () => {
   it('says what it is ranked with, how many are ranked, how many changed, and when it was last recalculated', async () => {
     const campaignId = await insertCampaign(sql, { points_per_referral: 2 })
@@ -118,33 +145,6 @@ describe('people', () => {
 })
 
 describe('the last movement', () => {
-  /** Accepts one verified referral of the campaign, as the group's own consumer decides; returns the event's id. */
-  async function accept(campaignId: string, offset: bigint, by = group): Promise<string> {
-    const event = { ...sampleEvent('referral.verified'), id: randomUUID(), campaign_id: campaignId }
-    const store = createAcceptStore(database)
-    if (offset === 0n) await store.createProgress(by, 'topic', [{ partition: 0, next: 0n, exemptBelow: 0n }])
-    const accepted = {
-      offset,
-      eventId: event.id,
-      type: event.type,
-      at: new Date(),
-      contentHash: Buffer.from(event.id),
-      drafts: positionConsumer.accept(event),
-    }
-    const at = {
-      group: by,
-      topic: 'topic',
-      partition: 0,
-      expected: offset,
-      next: offset + 1n,
-      recoverBelow: 0n,
-      passed: [],
-      handOver: null,
-    }
-    expect(await store.accept({ ...at, events: [accepted] })).toMatchObject({ is: 'accepted' })
-    return event.id
-  }
-
   it('names the events that its run covered, those that met a request that was pending already among them, the newest first', async () => {
     const [campaignId, other] = [await insertCampaign(sql), await insertCampaign(sql)]
     const [first, , third] = await insertUsers(sql, campaignId, 3)

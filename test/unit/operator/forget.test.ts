@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { elsewhereSentences, forgetSentences, type PersonRecord } from '../../../src/operator/forget.ts'
+import { doneSentence, elsewhereSentences, forgetSentences, type PersonRecord } from '../../../src/operator/forget.ts'
 
 const found: PersonRecord = {
   intents: [
@@ -10,7 +10,9 @@ const found: PersonRecord = {
   intentIds: ['1', '2', '3', '4'],
   deliveries: 0,
   mails: 3,
+  movements: 0,
   person: 'gone',
+  ranked: false,
 }
 
 describe('what is told of forgetting a person', () => {
@@ -19,7 +21,17 @@ describe('what is told of forgetting a person', () => {
       "4 intents of person U: address, text, data and the person's id are erased; of these 1 unfinished one will be cancelled. Keys stay, so that nothing is sent twice.",
       "1 of them is in a worker's hands this moment and will be waited for.",
     ])
-    expect(forgetSentences('U', { ...found, intents: [], intentIds: [] })).toEqual(['No intent names person U.'])
+    const nothing = { ...found, intents: [], intentIds: [] }
+    expect(forgetSentences('U', nothing)).toEqual(['No intent names person U.'])
+    expect(forgetSentences('U', { ...nothing, movements: 1 })[1]).toBe('1 movement in leaderboards (position_changes): it is deleted.')
+    expect(forgetSentences('U', { ...nothing, movements: 2 })[1]).toContain(
+      '2 movements in leaderboards (position_changes): they are deleted.',
+    )
+  })
+
+  it('counts what was erased, and what came meanwhile', () => {
+    expect(doneSentence({ erased: 1, movements: 2 }, 0)).toBe('Done: 1 intent and 2 movements erased.')
+    expect(doneSentence({ erased: 0, movements: 1 }, 3)).toBe('Done: 0 intents and 1 movement erased. 3 came meanwhile: run it again.')
   })
 
   it('says when what is left elsewhere goes', () => {
@@ -35,7 +47,11 @@ describe('what is told of forgetting a person', () => {
     for (const part of ['it has 3 rows', 'DEDUPE_DAYS=90', 'Topic a keeps', 'for 1 day and', 'Topic b keeps', 'for ever', 'did not answer'])
       expect(text).toContain(part)
     expect(text).not.toContain("platform's own row is")
-    expect(elsewhereSentences({ mails: 0, person: 'present' }, [], 90)[0]).toContain('delete it there first')
-    expect(elsewhereSentences({ mails: 0, person: 'deleted' }, [], 90)[0]).toContain('still there')
+    expect(elsewhereSentences({ mails: 0, person: 'present', ranked: false }, [], 90)[0]).toContain('delete it there first')
+    expect(elsewhereSentences({ mails: 0, person: 'deleted', ranked: true }, [], 90)[1]).toContain(
+      'still ranked: the recalculation that changes that',
+    )
+    expect(text).not.toContain('still ranked')
+    expect(elsewhereSentences({ mails: 0, person: 'deleted', ranked: false }, [], 90)[0]).toContain('still there')
   })
 })

@@ -58,7 +58,7 @@ describe('what is told of an audit', () => {
   it('tells misplaced from stale, names the first who differ, and says what is pending', () => {
     expect(auditSentences({ ...misplaced, stale: 1, differences: 9, pending })).toEqual([
       'Campaign C: 40 people take part, 9 differences to a full ranking.',
-      '  2 rows are misplaced: the position does not follow from the stored scores (a person deleted for good, a created_at or a position edited by hand). No recalculation looks for that.',
+      '  2 rows are misplaced: the position does not follow from the stored scores (a person deleted for good, a created_at or a position edited by hand). Recalculations notice that only by chance.',
       '  1 row is stale: changed since it was ranked. A recalculation is pending since 1970-01-01T00:00:00.000Z, due at 1970-01-01T00:00:01.000Z.',
       '  person U: 3, should be 2',
       '  person V: 2, should be not ranked',

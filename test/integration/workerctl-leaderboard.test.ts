@@ -1,0 +1,312 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
+import { createLeaderboard } from '../../src/infra/postgres/leaderboard.ts'
+import { insertIntents } from '../contract/postgres/intent-rows.ts'
+import { eventually } from '../support/eventually.ts'
+import { frozenWith } from '../support/held-lock.ts'
+import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
+import { Platform, type Campaign } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+import { workerctlOn } from '../support/workerctl-on.ts'
+import { runWorkerctl, type Ran } from './workerctl-scene.ts'
+
+let database: MigratedDatabase
+let platform: Platform
+beforeAll(async () => {
+  database = await migratedDatabase()
+})
+afterAll(() => database.close())
+beforeEach(async () => {
+  platform = new Platform(database.sql)
+  await database.sql.query('TRUNCATE worker.intents, worker.outcomes, worker.recalculations, worker.position_changes, campaigns CASCADE')
+})
+
+// No verb of these asks Kafka anything.
+const leaderboard = (...args: string[]): Promise<Ran> =>
+  runWorkerctl(['leaderboard', ...args], { KAFKA_BROKERS: '127.0.0.1:1', DATABASE_URL: database.url })
+const run = (statement: string, ...parameters: unknown[]) => database.sql.query(statement, parameters)
+const recalculate = ({ campaignId }: Campaign) =>
+  database.transaction((tx) => createLeaderboard(database, { history: 'top' }).recalculate(campaignId, tx, false))
+const everyRow = () => run('SELECT xmin::text, * FROM waitlist_users ORDER BY id')
+const explain = (userId: string | undefined, variables: Record<string, string> = {}, ...more: string[]) =>
+  runWorkerctl(['leaderboard', 'explain', '--user', userId ?? '', ...more], {
+    KAFKA_BROKERS: '127.0.0.1:1',
+    DATABASE_URL: database.url,
+    ...variables,
+  })
+
+/** The rows of what `show` told, as cells. */
+const table = ({ out }: Ran) =>
+  out
+    .slice(out.indexOf('POSITION'))
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/ +/))
+const places = async (ran: Promise<Ran>) => table(await ran).map(([position]) => Number(position))
+
+/** A campaign whose people were ranked in the order in which they joined. */
+async function ranked(people: number): Promise<{ campaign: Campaign; campaignId: string; ids: readonly string[] }> {
+  const campaign = await platform.campaign()
+  await platform.crowd(campaign, people)
+  await recalculate(campaign)
+  const rows = await database.sql.query<{ id: string }>('SELECT id FROM waitlist_users WHERE campaign_id = $1 ORDER BY position', [
+    campaign.campaignId,
+  ])
+  return { campaign, campaignId: campaign.campaignId, ids: rows.map(({ id }) => id) }
+}
+
+/** A request of the group that recalculates, as the sweep writes it. */
+const asked = ({ campaignId }: Campaign) => ({
+  group_name: 'position-workers',
+  kind: 'recalculate',
+  channel: 'leaderboard',
+  key: `recalculate:${campaignId}`,
+  coalesce: true,
+  campaign_id: campaignId,
+  created_at: new Date('2030-01-01T00:00:00Z'),
+})
+
+describe('leaderboard audit', () => {
+  it('finds what is wrong in any campaign, writes nothing, repairs what it is told to, and finds nothing afterwards', async () => {
+    const [gap, tie, edited, right, deleted] = [await ranked(4), await ranked(1), await ranked(3), await ranked(2), await ranked(2)]
+    for (const place of [2, 3]) await platform.person(tie.campaign, { original_position: 99, created_at: new Date(place * 1_000_000_000) })
+    await recalculate(tie.campaign)
+    await run('DELETE FROM waitlist_users WHERE id = $1', gap.ids[1])
+    await run(`UPDATE waitlist_users SET created_at = now() WHERE campaign_id = $1 AND position = 2`, tie.campaignId)
+    await run('UPDATE waitlist_users SET position = 77 WHERE id = ANY ($1)', [edited.ids[2], deleted.ids[0]])
+    await run('UPDATE campaigns SET deleted_at = now() WHERE id = $1', deleted.campaignId)
+
+    const before = await everyRow()
+    const found = await leaderboard('audit')
+    expect(await everyRow()).toEqual(before)
+    expect(found.code).toBe(1)
+    expect(found.err).toBe('Not all is right. Left: misplaced rows in 3 campaigns: run it again with --repair.')
+    for (const text of [
+      `Campaign ${gap.campaignId}: 3 people take part, 2 differences to a full ranking.\n  2 rows are misplaced`,
+      `person ${gap.ids[2]}: 3, should be 2\n  person ${gap.ids[3]}: 4, should be 3`,
+      `Campaign ${tie.campaignId}: 3 people take part, 2 differences`,
+      `person ${edited.ids[2]}: 77, should be 3`,
+      '4 campaigns audited: 5 differences in 3 of them.',
+    ])
+      expect(found.out).toContain(text)
+    for (const { campaignId } of [right, deleted]) expect(found.out).not.toContain(campaignId)
+
+    expect(await leaderboard('audit', '--campaign', gap.campaignId, '--repair')).toMatchObject({ code: 0, err: '' })
+    const rest = await leaderboard('audit', '--repair', '--json')
+    expect(rest).toMatchObject({ code: 0, err: '' })
+    expect(JSON.parse(rest.out)).toMatchObject({
+      audited: 4,
+      busy: [],
+      campaigns: [{ repaired: expect.any(Number) }, { misplaced: expect.any(Number) }],
+    })
+    expect(await run('SELECT mode, rows_changed FROM worker.recalculations WHERE campaign_id = $1', gap.campaignId)).toEqual([
+      { mode: 'full', rows_changed: 2 },
+    ])
+
+    expect(await leaderboard('audit')).toEqual({ code: 0, err: '', out: '4 campaigns audited: 0 differences.' })
+    const one = await leaderboard('audit', '--campaign', deleted.campaignId.toUpperCase())
+    expect(one).toMatchObject({ code: 1 })
+    expect(one.out).toContain('2 people take part, 1 difference to a full ranking.')
+    const fine = await leaderboard('audit', '--campaign', right.campaignId)
+    expect(fine).toEqual({ code: 0, err: '', out: `Campaign ${right.campaignId}: 2 people take part, 0 differences.` })
+  })
+
+  it('leaves what is stale to the recalculation that is pending, and says so when none is', async () => {
+    const { campaign, campaignId, ids } = await ranked(3)
+    await run('UPDATE waitlist_users SET verified_referral_count = 9 WHERE id = $1', ids[2])
+    const alone = await leaderboard('audit')
+    expect(alone.code).toBe(1)
+    expect(alone.err).toContain(
+      'stale rows and no recalculation pending in 1 campaign: a running daemon asks for one within LEADERBOARD_SWEEP_MS=5000',
+    )
+    expect(alone.out).toContain(`  1 row is stale: changed since it was ranked. No recalculation is pending.`)
+    expect(alone.out).not.toContain('misplaced')
+
+    await insertIntents(database.sql, asked(campaign))
+    const waiting = await leaderboard('audit', '--campaign', campaignId)
+    expect(waiting).toMatchObject({ code: 0, err: '' })
+    expect(waiting.out).toContain('3 differences to a full ranking.')
+    expect(waiting.out).toContain('A recalculation is pending since 2030-01-01T00:00:00.000Z')
+    const { out } = await leaderboard('audit', '--campaign', campaignId, '--repair', '--json')
+    expect(JSON.parse(out).campaigns).toMatchObject([
+      { stale: 1, misplaced: 0, differences: 3, repaired: 3, pending: { state: 'pending' } },
+    ])
+    expect((await leaderboard('audit')).code).toBe(0)
+  })
+
+  it('says who holds a campaign that it cannot have, changes nothing there, and goes on with the others', async () => {
+    const [held, free] = [await ranked(2), await ranked(2)]
+    await run('UPDATE waitlist_users SET position = 77')
+    await using _ = await frozenWith(database.url, `SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:${held.campaignId}', 0))`)
+    const { code, out, err } = await leaderboard('audit', '--repair')
+    expect(code).toBe(1)
+    expect(err).toBe("Not all is right. Left: 1 campaign in somebody else's hands: run it again.")
+    expect(out).toMatch(
+      new RegExp(
+        `Campaign ${held.campaignId} was not audited: for 10 s its lock was held .* \\(PostgreSQL process \\d+ of test lock holder, in a transaction for \\d+ s\\)`,
+      ),
+    )
+    expect(out).toContain('1 campaign audited: 2 differences in 1 of them.')
+    expect(await run('SELECT position FROM waitlist_users WHERE campaign_id = $1', held.campaignId)).toEqual([
+      { position: 77 },
+      { position: 77 },
+    ])
+    expect(await run('SELECT position FROM waitlist_users WHERE id = ANY ($1) ORDER BY 1', free.ids)).toEqual([
+      { position: 1 },
+      { position: 2 },
+    ])
+  })
+
+  it('waits for a recalculation that has the campaign, and looks when it has ended', async () => {
+    const { campaignId } = await ranked(2)
+    let auditing: Promise<Ran> | undefined
+    await database.transaction(async (tx) => {
+      await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:' || $1::text, 0))`, [campaignId])
+      auditing = leaderboard('audit', '--campaign', campaignId)
+      await eventually('it has tried', async () => {
+        const rows = await run(
+          `SELECT FROM pg_stat_activity WHERE application_name = 'workerctl' AND datname = current_database() AND query = 'COMMIT'`,
+        )
+        return rows.length === 1 || 'not yet'
+      })
+    })
+    expect(await auditing).toMatchObject({ code: 0, err: '' })
+  })
+
+  it('refuses a campaign that there is not, and an id that is none', async () => {
+    const nobody = randomUUID()
+    expect(await leaderboard('audit', '--campaign', nobody)).toEqual({
+      code: 1,
+      out: '',
+      err: `There is no campaign ${nobody} in this database: give an id of the table campaigns.`,
+    })
+    expect((await leaderboard('audit', '--campaign', 'mine')).err).toContain('--campaign takes a uuid')
+  })
+})
+
+describe('leaderboard show', () => {
+  it('shows the first of a campaign with score, what it is made of and who has changed, and no address', async () => {
+    const { campaign, campaignId, ids } = await ranked(20)
+    await run('UPDATE waitlist_users SET verified_referral_count = 5 WHERE id = $1', ids[1])
+    await insertIntents(database.sql, asked(campaign))
+    const shown = await leaderboard('show', '--campaign', campaignId, '--top', '3')
+    expect(shown).toMatchObject({ code: 0, err: '' })
+    for (const text of [
+      `Campaign ${campaignId}: 20 people ranked, 1 point per verified referral.`,
+      '1 row joined, left or changed since the last ranking.',
+      ': everybody, 20 rows written.',
+      'A recalculation is pending since 2030-01-01T00:00:00.000Z',
+    ])
+      expect(shown.out).toContain(text)
+    expect(table(shown)).toEqual([
+      ['1', ids[0], '1', '1', '0', 'ranked'],
+      ['2', ids[1], '2', '2', '5', 'dirty'],
+      ['3', ids[2], '3', '3', '0', 'ranked'],
+    ])
+    expect(table(await leaderboard('show', '--campaign', campaignId))).toHaveLength(10)
+    const json = await leaderboard('show', '--campaign', campaignId, '--json')
+    expect(JSON.parse(json.out)).toMatchObject({
+      ranked: 20,
+      dirty: 1,
+      points: 1,
+      last: { mode: 'full' },
+      people: [{ position: 1, score: 1 }, {}, {}, {}, {}, {}, {}, {}, {}, {}],
+    })
+    expect(shown.out + json.out).not.toContain('@')
+  })
+
+  it('shows the neighbours of somebody, and says why somebody has none', async () => {
+    const { campaign, campaignId, ids } = await ranked(20)
+    const around = (userId: string | undefined, ...more: string[]) =>
+      leaderboard('show', '--campaign', campaignId, '--around', userId ?? '', ...more)
+    expect(await places(around(ids[9], '--top', '4'))).toEqual([8, 9, 10, 11, 12])
+    expect(await places(around(ids[0]))).toEqual([1, 2, 3, 4, 5, 6])
+
+    const { userId: newcomer } = await platform.person(campaign)
+    const { userId: blocked } = await platform.person(campaign, { status: 'blocked' })
+    const { userId: foreign } = await platform.person(await platform.campaign())
+    await run('UPDATE waitlist_users SET deleted_at = now() WHERE id = $1', ids[3])
+    expect(await places(around(ids[3], '--top', '1'))).toEqual([4])
+    await recalculate(campaign)
+    await run('UPDATE waitlist_users SET ranked_score = NULL WHERE id = $1', newcomer)
+    for (const [who, why] of [
+      [newcomer, 'no recalculation has ranked this person yet'],
+      [blocked, 'the person is blocked'],
+      [ids[3], 'the person is marked as deleted'],
+    ])
+      expect(await around(who)).toEqual({ code: 1, out: '', err: `Person ${who} is not ranked and has no neighbours: ${why}.` })
+    expect((await around(foreign)).err).toContain(`Person ${foreign} takes part in another campaign: --campaign`)
+    expect((await around(randomUUID())).err).toContain('There is no person')
+    expect((await leaderboard('show', '--campaign', randomUUID())).err).toContain('There is no campaign')
+    expect((await leaderboard('show')).code).toBe(1)
+  })
+})
+
+describe('leaderboard explain', () => {
+  it('says of whom it found what, what is on record, and why nothing is', async () => {
+    const { campaign, campaignId, ids } = await ranked(3)
+    await run('UPDATE waitlist_users SET verified_referral_count = 1 WHERE id = $1', ids[2])
+    await insertIntents(database.sql, asked(campaign))
+    const dirty = await explain(ids[2])
+    expect(dirty).toMatchObject({ code: 0, err: '' })
+    for (const text of [
+      `Person ${ids[2]} of campaign ${campaignId} stands at position 3 of 3.`,
+      'The score is 2 = original position 3 - 1 verified referral x 1 point.',
+      'The row is dirty: it was ranked with score 3, and the next recalculation ranks it with 2.',
+      'A recalculation is pending since 2030-01-01T00:00:00.000Z',
+      'The last movement on record: into the ranking at position 3, score 3',
+    ])
+      expect(dirty.out).toContain(text)
+    const { out } = await explain(ids[2], {}, '--json')
+    expect(JSON.parse(out)).toMatchObject({
+      position: 3,
+      score: 2,
+      rankedScore: 3,
+      dirty: true,
+      notRanked: null,
+      history: 'top',
+      campaign: { ranked: 3, pending: { state: 'pending' } },
+      lastChange: { fromPosition: null, toPosition: 3, events: [] },
+    })
+    expect(dirty.out + out).not.toContain('@')
+
+    await run('TRUNCATE worker.position_changes')
+    expect((await explain(ids[0])).out).toContain('of each run the hundred largest are kept (LEADERBOARD_HISTORY=top), for DEDUPE_DAYS=90')
+    expect((await explain(ids[0], { LEADERBOARD_HISTORY: 'off' })).out).toContain(
+      'LEADERBOARD_HISTORY=off: recalculations do not record who moved.',
+    )
+    await run(`UPDATE waitlist_users SET status = 'removed', ranked_score = NULL WHERE id = $1`, ids[0])
+    expect((await explain(ids[0])).out).toContain('is not ranked: the person is removed.')
+    expect((await explain(randomUUID())).err).toContain('There is no person')
+  })
+})
+
+test('while a daemon runs, explain names the event that moved somebody, and an audit finds nothing', async () => {
+  await using s = await setScene()
+  // Without the sweep nothing but an event makes it recalculate.
+  const daemon = s.daemon({ LEADERBOARD_SWEEP_MS: '600000' })
+  await daemon.ready()
+  const people = new Platform(s.sql)
+  const campaign = await people.campaign()
+  const [first, second, third] = [await people.person(campaign), await people.person(campaign), await people.person(campaign)]
+  const refers = async (referredId: string) => {
+    const referralId = await people.referral(campaign, second.userId, referredId)
+    const referral = { referralId, referrerId: second.userId, referredId, pointsPerReferral: 1 }
+    const { eventId } = await s.publisher.publishReferralVerified({ ...campaign, ...referral })
+    await s.settled()
+    return eventId
+  }
+  const explain = (...more: string[]) => workerctlOn(s, 'leaderboard', 'explain', '--user', second.userId, ...more)
+
+  const joining = await refers(first.userId)
+  expect((await explain()).out).toContain('into the ranking at position 2, score 1')
+  expect((await explain()).out).toContain(`It covered what was accepted before it, 1 event:\n  referral.verified ${joining} at`)
+  const moving = await refers(third.userId)
+  const { code, out, err } = await explain()
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  expect(out).toContain('stands at position 1 of 3.')
+  expect(out).toContain('from position 2 to 1, score 1 to 0, by the recalculation')
+  expect(out).toContain(`1 event:\n  referral.verified ${moving} at`)
+  expect(JSON.parse((await explain('--json')).out).lastChange.events).toMatchObject([{ eventId: moving }])
+  expect(await workerctlOn(s, 'leaderboard', 'audit')).toEqual({ code: 0, err: '', out: '1 campaign audited: 0 differences.' })
+})
