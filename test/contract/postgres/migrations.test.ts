@@ -3,7 +3,11 @@ import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { newestVersion } from '../../../src/infra/postgres/migration-set.ts'
 import { migrate } from '../../../src/infra/postgres/migrations.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
+import { eventually } from '../../support/eventually.ts'
 import { freshDatabase, type FreshDatabase } from '../../support/fresh.ts'
+import { liveWrites } from '../../support/live-platform.ts'
+import { openPool } from './open-pool.ts'
+import { insertCampaign, insertUser, insertUsers } from './platform-rows.ts'
 
 const newest = await newestVersion('worker')
 let fresh: FreshDatabase
@@ -65,23 +69,62 @@ test("the platform's table changes by the two columns and two indexes only, and 
   )
 })
 
-test('an index whose building was interrupted is built again', async () => {
-  await both()
-  await client.query('DROP INDEX waitlist_users_ranked')
-  await client.query(`BEGIN; LOCK TABLE waitlist_users IN ROW EXCLUSIVE MODE`)
-  await asAnother(async (other) => {
-    await other.query(`SET lock_timeout = '50ms'`)
-    const building = other.query(
-      'CREATE INDEX CONCURRENTLY waitlist_users_ranked ON waitlist_users (campaign_id) WHERE ranked_score IS NOT NULL',
+test('a platform writes on while the columns and the indexes are made, also while an index waits for a transaction that stays open', async () => {
+  await migrate(connection, 'app')
+  const pool = openPool(fresh.url)
+  const over = new AbortController()
+  try {
+    const campaignId = await insertCampaign(pool.sql)
+    await pool.sql.query(
+      `INSERT INTO waitlist_users (campaign_id, email, referral_code, position, original_position)
+       SELECT $1, n::text, n::text, n, n FROM generate_series(1, 20000) AS n`,
+      [campaignId],
     )
-    await expect(building).rejects.toMatchObject({ code: '55P03' })
+    const users = await insertUsers(pool.sql, campaignId, 20)
+    const writing = liveWrites(pool.sql, { campaignId, users, hardDeletes: false, seed: 1 }, over.signal)
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
+    const lines: string[] = []
+    const migrating = migrate(connection, 'worker', { onProgress: (line) => lines.push(line) }).finally(() => over.abort())
+    await Promise.race([migrating, theIndexWaits(pool.sql)])
+    expect(lines.at(-1)).toBe('worker: applying 3 ranked-index')
+    // Without CONCURRENTLY, or behind a lock that is asked for, none of these would return before the commit.
+    const joined = await insertUser(pool.sql, campaignId, { original_position: 20_001 })
+    for (const id of [joined, ...users]) await pool.sql.query(`UPDATE waitlist_users SET status = 'blocked' WHERE id = $1`, [id])
+    await pool.sql.query('DELETE FROM waitlist_users WHERE id = $1', [joined])
+    await theIndexWaits(pool.sql)
+    await client.query('COMMIT')
+    expect((await migrating).to).toBe(newest)
+    console.log(`writes beside the migrations of a table of 20,000: ${JSON.stringify(await writing)}`)
+    expect(await pool.sql.query(indexes)).toEqual([
+      { name: 'waitlist_users_dirty', valid: true },
+      { name: 'waitlist_users_ranked', valid: true },
+    ])
+  } finally {
+    over.abort()
+    await pool.end()
+  }
+})
+
+test('an index whose building is cut off is built again by the next migration', async () => {
+  await migrate(connection, 'app')
+  await people(['verified', 'blocked'])
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
+  await asAnother(async (other) => {
+    const sql = { query: async (statement: string) => (await other.query<{ pid: number }>(statement)).rows }
+    const migrating = migrate(connection, 'worker').catch((error: unknown) => error)
+    await Promise.race([migrating, theIndexWaits(sql)])
+    await other.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kafka-worker migrate worker' AND datname = current_database()`,
+    )
+    expect(await migrating).toMatchObject({ name: 'SqlError', state: '57P01' })
   })
   await client.query('COMMIT')
-  await client.query('DELETE FROM worker.schema_versions WHERE version >= 3')
-  const index = `SELECT indisvalid, indnatts::int FROM pg_index WHERE indexrelid = 'waitlist_users_ranked'::regclass`
-  expect(await rows(index)).toEqual([{ indisvalid: false, indnatts: 1 }])
-  expect((await migrate(connection, 'worker')).applied).toContain('003.do.ranked-index.sql')
-  expect(await rows(index)).toEqual([{ indisvalid: true, indnatts: 4 }])
+  expect(await rows(indexes)).toEqual([{ name: 'waitlist_users_ranked', valid: false }])
+  expect(await migrate(connection, 'worker')).toMatchObject({ from: 2, to: newest })
+  expect(await rows(indexes)).toEqual([
+    { name: 'waitlist_users_dirty', valid: true },
+    { name: 'waitlist_users_ranked', valid: true },
+  ])
 })
 
 test('a live table that is locked is asked for briefly, again and again, and nobody queues behind for long', async () => {
@@ -196,6 +239,20 @@ test('a database that cannot be reached is named without its password', async ()
 
 /** Word for word as in leaderboard.md and in migration 004. */
 const dirty = `ranked_score IS DISTINCT FROM CASE WHEN deleted_at IS NULL AND status NOT IN ('blocked','removed') THEN original_position::bigint - verified_referral_count::bigint * ranked_ppr END`
+
+const indexes = `
+SELECT c.relname AS name, i.indisvalid AS valid FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+ WHERE c.relname IN ('waitlist_users_ranked', 'waitlist_users_dirty') ORDER BY 1`
+
+/** Resolves when an index is built and only waits for transactions that began before it. */
+async function theIndexWaits(sql: { query(statement: string): Promise<object[]> }): Promise<void> {
+  await eventually('the index waits', async () => {
+    const waiting = await sql.query(
+      `SELECT FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase = 'waiting for old snapshots' AND lockers_done < lockers_total`,
+    )
+    return waiting.length === 1 || 'not yet'
+  })
+}
 
 async function refused(migrating: Promise<unknown>, words: RegExp): Promise<string> {
   const error = await migrating.then(
