@@ -68,14 +68,16 @@ export async function wrongPositions(scene: Pick<Scene, 'sql'>, points: number):
     position: number
     original_position: number
     verified_referral_count: number
-    created_at: Date
+    joined: string
   }>(
-    `SELECT id, campaign_id, position, original_position, verified_referral_count, created_at FROM waitlist_users WHERE deleted_at IS NULL AND status NOT IN ('blocked', 'removed')`,
+    // A Date would lose the microseconds, and with them the order of people who joined at once.
+    `SELECT id, campaign_id, position, original_position, verified_referral_count, extract(epoch FROM created_at)::text AS joined
+       FROM waitlist_users WHERE deleted_at IS NULL AND status NOT IN ('blocked', 'removed')`,
   )
   const score = (person: (typeof people)[number]) => person.original_position - person.verified_referral_count * points
   return [...Map.groupBy(people, (person) => person.campaign_id).values()].flatMap((ranked) =>
     ranked
-      .sort((a, b) => score(a) - score(b) || a.created_at.getTime() - b.created_at.getTime() || (a.id < b.id ? -1 : 1))
+      .sort((a, b) => score(a) - score(b) || Number(a.joined) - Number(b.joined) || (a.id < b.id ? -1 : 1))
       .flatMap((person, index) => (person.position === index + 1 ? [] : [`${person.id} at ${person.position} instead of ${index + 1}`])),
   )
 }

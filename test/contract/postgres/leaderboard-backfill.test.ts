@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { LeaderboardHistory } from '../../../src/delivery/leaderboard/leaderboard.ts'
 import { createBackfiller } from '../../../src/infra/postgres/leaderboard-backfill.ts'
 import { createLeaderboard } from '../../../src/infra/postgres/leaderboard.ts'
-import type { Backfilled, Backfiller, BackfillFact } from '../../../src/operator/backfill.ts'
+import { backfillAll, type Backfilled, type Backfiller, type BackfillFact } from '../../../src/operator/backfill.ts'
 import type { Clock } from '../../../src/std/clock.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
@@ -60,6 +60,11 @@ function writing(campaignId: string, ...deeds: (() => Promise<unknown>)[]): Cloc
     },
   }
 }
+
+/** What sessions of this database hold, of advisory locks and of locks by transactions that have written; ours that looks left out. */
+const locks = `
+SELECT locktype AS kind FROM pg_locks
+ WHERE granted AND pid <> pg_backend_pid() AND (locktype = 'transactionid' OR (locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))`
 
 /** Ranked rows that do not stand where their stored scores put them. */
 function notInPlace(campaignId: string): Promise<unknown[]> {
@@ -310,6 +315,39 @@ describe('a backfill', () => {
     })
     expect(await running).toMatchObject({ is: 'done', rows: 120 })
     expect(await order(campaignId)).toEqual(users)
+  })
+
+  it('writes no more rows in one transaction than a batch, and holds no lock between them', async () => {
+    const campaignId = await crowd(1_000)
+    const clock: Clock = {
+      ...createJumpingClock(),
+      // The one of the campaign, by the session.
+      sleep: async () => expect(await database.sql.query(locks)).toEqual([{ kind: 'advisory' }]),
+    }
+    expect(await backfill(campaignId, { batchRows: 150, clock })).toMatchObject({ rows: 1_000 })
+    const transactions = await database.sql.query<{ rows: number }>(
+      'SELECT count(*)::int AS rows FROM waitlist_users WHERE campaign_id = $1 GROUP BY xmin::text ORDER BY 1 DESC',
+      [campaignId],
+    )
+    expect(transactions.map(({ rows }) => rows)).toEqual([150, 150, 150, 150, 150, 150, 100])
+    expect(await database.sql.query(locks)).toEqual([])
+  })
+
+  it('goes through several campaigns on its one connection, which ends by itself when nothing comes from us any more', async () => {
+    const made = [await crowd(5), await crowd(7), await insertCampaign(database.sql, { points_per_referral: 3 })]
+    await insertUser(database.sql, made[2] ?? '', { original_position: 9, verified_referral_count: 2 })
+    const clock = createJumpingClock()
+    await database.session(async (session) => {
+      const backfiller = await createBackfiller(session, { batchRows: 2, history: 'off', clock })
+      const ended = await backfillAll(backfiller, await backfiller.campaigns(null), { clock, report: () => {} })
+      expect(Object.fromEntries([...ended].map(([id, one]) => [id, one.is === 'done' && one.rows]))).toEqual({
+        [made[0] ?? '']: 5,
+        [made[1] ?? '']: 7,
+        [made[2] ?? '']: 1,
+      })
+      expect(await session.sql.query('SHOW idle_session_timeout')).toEqual([{ idle_session_timeout: '1min' }])
+    })
+    for (const campaignId of made) await atRest(campaignId)
   })
 
   it('finds each row of a batch by its key, also in a table without statistics', async () => {
