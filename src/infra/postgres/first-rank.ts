@@ -94,7 +94,7 @@ SELECT id, score
  * blocked or moved away meanwhile leaves a gap; he is left out, and clean. Of whoever stays the score of the read is written, as
  * {@link writeChanges} has it.
  *
- * Resolves to the setting of the campaign, null when it is gone; where it is not `points` any more nothing is written.
+ * Resolves to the setting of the campaign as well; null when it is gone.
  */
 export async function rankBatch(
   { campaignId, beganAt, remember, points }: RankRun & { readonly points: number },
@@ -113,26 +113,24 @@ export async function rankBatch(
   return row
 }
 
-// A table without statistics must not make the planner read all of the campaign for each of the batch: a subquery that locks is done for
-// each by itself, and no index knows IS NOT DISTINCT FROM.
+// In a subquery that locks, which is done for each of the batch by itself: as a join, in a table without statistics, the planner reads all
+// of the campaign for each of them.
 const batchStatement = `
-WITH setting AS MATERIALIZED (${settingOfCampaign}),
-behind AS MATERIALIZED (SELECT coalesce(${edge('position', 'DESC')}, 0) AS last),
+WITH behind AS MATERIALIZED (SELECT coalesce(${edge('position', 'DESC')}, 0) AS last),
 held AS MATERIALIZED (
   SELECT u.id, u.position, b.score, b.place
     FROM unnest($4::uuid[], $5::bigint[]) WITH ORDINALITY AS b (id, score, place)
    CROSS JOIN LATERAL (
      SELECT u.id, u.position FROM public.waitlist_users AS u
-      WHERE u.id = b.id AND u.campaign_id IS NOT DISTINCT FROM $1 AND u.ranked_score IS NULL AND ${isRanked}
+      WHERE u.id = b.id AND u.campaign_id = $1 AND u.ranked_score IS NULL AND ${isRanked}
         FOR NO KEY UPDATE) AS u
-   WHERE (SELECT points FROM setting) = $6::int
 ),
 changes AS MATERIALIZED (
   SELECT id, position AS was_at, NULL::bigint AS had_score, (last + row_number() OVER (ORDER BY place))::int AS place, score, $6::int AS points
     FROM held CROSS JOIN behind
 ),
 ${writeChanges}
-SELECT (SELECT points FROM setting) AS setting, (SELECT count(*)::int FROM changes) AS changes, (SELECT count(*)::int FROM written) AS written`
+SELECT (${settingOfCampaign}) AS setting, (SELECT count(*)::int FROM changes) AS changes, (SELECT count(*)::int FROM written) AS written`
 
 /** Those ranked by their number, and by the position of the last: they differ where somebody who was ranked is deleted for good. */
 export async function isDense(campaignId: string, sql: Sql): Promise<boolean> {

@@ -110,10 +110,10 @@ async function rankBatches(sql: Sql, campaignId: string, first: FirstRank, work:
       await clock.sleep(backoff(++tries, AGAIN_MS))
       continue
     }
-    if (done.setting !== first.points) return { rows, setting: done.setting }
     tries = 0
     waiting = waiting.slice(batch.length)
     rows += done.written
+    if (done.setting !== first.points) return { rows, setting: done.setting }
     const now = clock.now()
     work.report({ is: 'ranked', campaignId, ranked: first.ranked + rows, of: first.ranked + first.unranked, rows, ms: now - startedAt })
     pace.took(now - batchAt)
