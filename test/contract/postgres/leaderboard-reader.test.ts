@@ -128,7 +128,10 @@ describe('people', () => {
     expect(await around(1, 2)).toEqual([1, 2, 3])
     expect(await around(9, 3)).toEqual([6, 7, 8, 9])
     expect(await around(4, 0)).toEqual([4])
-    expect(await reader.around(await insertCampaign(sql), all[0] ?? '', 3)).toEqual([])
+    const other = await insertCampaign(sql)
+    await insertUsers(sql, other, 9)
+    await recalculate(other)
+    expect(await reader.around(other, all[0] ?? '', 3)).toEqual([])
   })
 
   it('are told with what their place is made of, also when they take no part', async () => {
