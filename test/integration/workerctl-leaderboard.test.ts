@@ -135,7 +135,9 @@ describe('leaderboard audit', () => {
   })
 
   it('says who holds a campaign that it cannot have, changes nothing there, and goes on with the others', async () => {
-    const [held, free] = [await ranked(2), await ranked(2)]
+    // They are looked at in the order of their ids; the one that cannot be had comes first.
+    const [held, free] = [await ranked(2), await ranked(2)].toSorted((one, other) => (one.campaignId < other.campaignId ? -1 : 1))
+    if (held === undefined || free === undefined) throw new Error('there are two')
     await run('UPDATE waitlist_users SET position = 77')
     await using _ = await frozenWith(database.url, `SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:${held.campaignId}', 0))`)
     const { code, out, err } = await leaderboard('audit', '--repair')
