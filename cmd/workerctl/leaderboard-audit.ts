@@ -59,7 +59,8 @@ export function addLeaderboardAudit(parent: Command, terminal: Terminal): void {
           if (asked !== null && campaigns.length === 0) throw unknownCampaign(asked)
           const tell = (line: string) => options.json !== true && terminal.out(line)
           const { told, busy } = await auditAll(auditor, campaigns, options.repair === true, asked !== null, tell)
-          if (options.json === true) terminal.out(renderJson({ audited: campaigns.length - busy.length, campaigns: told, busy }))
+          if (options.json === true)
+            terminal.out(renderJson({ audited: campaigns.length - busy.length, ...totals(told), campaigns: told, busy }))
           else if (asked === null) terminal.out(summary(campaigns.length - busy.length, told))
           requireRight(told, busy, sweepMs)
         },
@@ -91,7 +92,13 @@ async function auditAll(
   return { told, busy }
 }
 
+function totals(told: readonly CampaignAudit[]): { differences: number; repaired: number } {
+  const sum = (of: (audit: CampaignAudit) => number) => told.reduce((total, audit) => total + of(audit), 0)
+  return { differences: sum(({ differences }) => differences), repaired: sum(({ repaired }) => repaired ?? 0) }
+}
+
 function summary(audited: number, told: readonly CampaignAudit[]): string {
-  const differences = told.reduce((sum, audit) => sum + audit.differences, 0)
-  return `${audited} ${audited === 1 ? 'campaign' : 'campaigns'} audited: ${differences} ${differences === 1 ? 'difference' : 'differences'}${told.length === 0 ? '' : ` in ${told.length} of them`}.`
+  const { differences } = totals(told)
+  const where = differences === 0 ? '' : ` in ${told.length} of them`
+  return `${audited} ${audited === 1 ? 'campaign' : 'campaigns'} audited: ${differences} ${differences === 1 ? 'difference' : 'differences'}${where}.`
 }

@@ -96,6 +96,8 @@ describe('leaderboard audit', () => {
     expect(rest).toMatchObject({ code: 0, err: '' })
     expect(JSON.parse(rest.out)).toMatchObject({
       audited: 4,
+      differences: 3,
+      repaired: 3,
       busy: [],
       campaigns: [{ repaired: expect.any(Number) }, { misplaced: expect.any(Number) }],
     })
@@ -104,6 +106,13 @@ describe('leaderboard audit', () => {
     ])
 
     expect(await leaderboard('audit')).toEqual({ code: 0, err: '', out: '4 campaigns audited: 0 differences.' })
+    expect(JSON.parse((await leaderboard('audit', '--json')).out)).toEqual({
+      audited: 4,
+      differences: 0,
+      repaired: 0,
+      campaigns: [],
+      busy: [],
+    })
     const one = await leaderboard('audit', '--campaign', deleted.campaignId.toUpperCase())
     expect(one).toMatchObject({ code: 1 })
     expect(one.out).toContain('2 people take part, 1 difference to a full ranking.')
