@@ -94,7 +94,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     scenario: {
       project: 'contract',
       file: 'test/contract/postgres/leaderboard-windows.test.ts',
-      test: 'that meets a position that somebody wrote in a window ranks everybody',
+      test: 'that meets a position that somebody wrote ranks everybody',
     },
     fails: 'assertion',
   },

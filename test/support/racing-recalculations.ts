@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { createLeaderboard } from '../../src/infra/postgres/leaderboard.ts'
-import type { Sql } from '../../src/std/sql.ts'
+import { SqlError, type Sql } from '../../src/std/sql.ts'
 import { insertCampaign, insertUser, insertUsers } from '../contract/postgres/platform-rows.ts'
 import { pick, seeded } from '../contract/postgres/rank-oracle.ts'
 import type { MigratedDatabase } from './migrated-database.ts'
@@ -65,7 +65,8 @@ async function child(url: string, count: number, campaigns: readonly string[]): 
   const started = spawn(process.execPath, [program, url, String(count), ...campaigns], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [output, [code]] = await Promise.all([text(started.stdout), once(started, 'exit')])
   expect(code).toBe(0)
-  return JSON.parse(output) as Ends
+  const ends: Ends = JSON.parse(output)
+  return ends
 }
 
 /** Campaigns whose ranked rows do not stand where their stored scores put them, in one snapshot. */
@@ -102,7 +103,7 @@ async function platform(database: MigratedDatabase, all: ReadonlyMap<string, str
             await tx.query('UPDATE waitlist_users SET updated_at = now() WHERE id = $1', [pick(users, random)])
         })
         .catch((error: unknown) => {
-          if ((error as { state?: string }).state !== '40P01') throw error
+          if (!(error instanceof SqlError) || error.state !== '40P01') throw error
         })
     }
   }

@@ -30,6 +30,25 @@ async function ranked(count: number): Promise<{ campaignId: string; ids: string[
   return { campaignId, ids }
 }
 
+/** Of eight, the fourth is changed as nobody should, and the sixth gets a referral: what the run says, and positions in the order of the rule. */
+async function afterSurprise(change: string): Promise<{ because: unknown; positions: readonly number[] }> {
+  const { campaignId, ids } = await ranked(8)
+  await database.sql.query(change, [ids[3]])
+  await refer(ids[5] ?? '', 1)
+  const result = await recalculate(campaignId)
+  const rows = await database.sql.query<{ position: number }>(
+    'SELECT position FROM waitlist_users ORDER BY original_position - 3 * verified_referral_count, created_at, id',
+  )
+  return { because: result.is === 'done' && result.because, positions: rows.map(({ position }) => position) }
+}
+
+/** What is remembered, run by run. */
+function history(): Promise<{ from_position: number | null; to_position: number | null }[]> {
+  return database.sql.query(
+    'SELECT from_position, to_position FROM worker.position_changes ORDER BY at, from_position NULLS LAST, to_position',
+  )
+}
+
 /** Scans of the whole table and rows fetched by indexes, by this session since it last reported. */
 async function readSoFar(tx: Sql): Promise<{ seq: number; fetched: number }> {
   const [row] = await tx.query<{ seq: number; fetched: number }>(
@@ -75,19 +94,20 @@ describe('a recalculation', () => {
     expect(await recalculate(campaignId)).toMatchObject({ because: null, rowsChanged: 0 })
   })
 
-  it.each([
-    ['a position that somebody wrote', 'UPDATE waitlist_users SET position = 1 WHERE id = $1'],
-    ['somebody who was deleted for good', 'DELETE FROM waitlist_users WHERE id = $1'],
-    ['an edited time', `UPDATE waitlist_users SET original_position = 3, ranked_score = 3, created_at = '2000-01-01' WHERE id = $1`],
-  ])('that meets %s in a window ranks everybody', async (_, change) => {
-    const { campaignId, ids } = await ranked(8)
-    await database.sql.query(change, [ids[3]])
-    await refer(ids[5] ?? '', 1)
-    expect(await recalculate(campaignId)).toMatchObject({ because: 'unsure' })
-    const rows = await database.sql.query<{ position: number }>(
-      'SELECT position FROM waitlist_users ORDER BY original_position - 3 * verified_referral_count, created_at, id',
-    )
-    expect(rows.map(({ position }) => position)).toEqual(rows.map((_row, index) => index + 1))
+  const surprised = { because: 'unsure', positions: [1, 2, 3, 4, 5, 6, 7, 8] }
+
+  it('that meets a position that somebody wrote ranks everybody', async () => {
+    expect(await afterSurprise('UPDATE waitlist_users SET position = 1 WHERE id = $1')).toEqual(surprised)
+  })
+
+  it('that meets the gap of somebody who was deleted for good ranks everybody', async () => {
+    const seven = { ...surprised, positions: surprised.positions.slice(0, 7) }
+    expect(await afterSurprise('DELETE FROM waitlist_users WHERE id = $1')).toEqual(seven)
+  })
+
+  it('that meets an edited time ranks everybody', async () => {
+    const change = `UPDATE waitlist_users SET original_position = 3, ranked_score = 3, created_at = '2000-01-01' WHERE id = $1`
+    expect(await afterSurprise(change)).toEqual(surprised)
   })
 
   it('during which somebody is deleted for good leaves no gap', async () => {
@@ -159,11 +179,6 @@ describe('a recalculation', () => {
 })
 
 describe('the history', () => {
-  const history = () =>
-    database.sql.query<{ from_position: number | null; to_position: number | null }>(
-      'SELECT from_position, to_position FROM worker.position_changes ORDER BY at, from_position NULLS LAST, to_position',
-    )
-
   it('has the largest hundred movements of a run, those who moved by themselves first', async () => {
     const { campaignId, ids } = await ranked(300)
     await database.sql.query('TRUNCATE worker.position_changes')
