@@ -14,12 +14,15 @@ export async function rankAll({ campaignId, beganAt, remember }: RankRun, tx: Sq
 /**
  * What a whole ranking of the campaign `$1` would change: `changes (id, was_at, had_score, place, score, points)`. PostgreSQL
  * compares uuids byte by byte, which is the order of their canonical text.
+ *
+ * The setting is materialized: joined otherwise, the function that reads the points is run anew for each of a million rows.
  */
 export const wholeRanking = `
+setting AS MATERIALIZED (${settingOfCampaign}),
 scored AS (
   SELECT u.id, u.created_at, u.position, u.ranked_score, u.ranked_ppr, setting.points, ${scoreBy('setting.points')} AS score
     FROM public.waitlist_users AS u
-   CROSS JOIN (${settingOfCampaign}) AS setting
+   CROSS JOIN setting
    WHERE u.campaign_id = $1 AND ${isRanked}
 ),
 placed AS (

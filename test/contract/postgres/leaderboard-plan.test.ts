@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { wholeRanking } from '../../../src/infra/postgres/full-rank.ts'
 import { createLeaderboard } from '../../../src/infra/postgres/leaderboard.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
@@ -59,4 +60,13 @@ it.each([
   expect(plan).not.toMatch(/Seq Scan on waitlist_users|Bitmap|Hash|Merge Join/)
   const [, pages] = /^ *Buffers: shared hit=(\d+)/m.exec(plan) ?? []
   expect(Number(pages)).toBeLessThan(400)
+})
+
+it("a whole ranking reads the campaign's setting once, not for each participant", async () => {
+  const plan = await database.sql.query<{ 'QUERY PLAN': string }>(
+    `EXPLAIN (VERBOSE, COSTS OFF) WITH ${wholeRanking} SELECT count(*) FROM changes`,
+    [await insertCampaign(database.sql)],
+  )
+  // The words of the function that reads it, which the planner puts where it is called.
+  expect(plan.filter((row) => row['QUERY PLAN'].includes('referral_config'))).toHaveLength(1)
 })
