@@ -6,7 +6,7 @@ import { rankAll, wholeRanking } from './full-rank.ts'
 import { createLeaderboard } from './leaderboard.ts'
 import { pendingRecalculation } from './pending-recalculation.ts'
 import { beginRun, campaignLock, recordRun, remembered } from './rank-run.ts'
-import { isDirty, isRanked, settingOfCampaign } from './rank-terms.ts'
+import { edge, isDirty, isRanked } from './rank-terms.ts'
 import { anyPlan } from './window-rank.ts'
 
 export interface AuditorOptions {
@@ -19,6 +19,8 @@ export interface AuditorOptions {
 
 /** As long as a recalculation waits for a row that somebody else has locked. */
 const LOCK_TIMEOUT_MS = 500
+/** A repair may write a million rows, and nobody else mends them. The database handle's own statement timeout must not be shorter. */
+const STATEMENT_TIMEOUT_MS = 600_000
 /** Lock not available, deadlock; and our own word for a row that was deleted under the repair. All of them pass. */
 const PASSING = new Set(['55P03', '40P01', '40001'])
 
@@ -59,7 +61,7 @@ async function orBusy(campaignId: string, work: () => Promise<Audited>): Promise
 }
 
 async function audit(tx: Sql, campaignId: string, repair: boolean, { group, history, named }: AuditorOptions): Promise<Audited> {
-  const beganAt = await beginRun(campaignId, tx, LOCK_TIMEOUT_MS)
+  const beganAt = await beginRun(campaignId, tx, LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS)
   if (beganAt === null) return { campaignId, busy: 'lock' }
   await tx.query(`SELECT ${anyPlan}`)
   const [found] = await tx.query<Pick<CampaignAudit, 'people' | 'misplaced' | 'stale' | 'differences' | 'first'>>(auditStatement, [
@@ -82,13 +84,13 @@ async function audit(tx: Sql, campaignId: string, repair: boolean, { group, hist
 // the first one was too, as the sweep asks; alone it is a fault, and so is a position that is not its number.
 const auditStatement = `
 WITH ${wholeRanking},
+setting_now AS MATERIALIZED (SELECT points, ${edge('ranked_ppr', 'ASC')} <> points AS points_changed FROM setting),
 stored AS (
-  SELECT u.position, u.ranked_score IS NOT NULL AS ranked, u.ranked_ppr <> setting.points AS other_points, ${isRanked} AS takes_part, ${isDirty} AS dirty,
-         row_number() OVER in_order AS counted, first_value(u.ranked_ppr) OVER in_order <> setting.points AS points_changed
+  SELECT u.position, u.ranked_score IS NOT NULL AS ranked, u.ranked_ppr <> s.points AS other_points, ${isRanked} AS takes_part, ${isDirty} AS dirty,
+         row_number() OVER (ORDER BY u.ranked_score, u.created_at, u.id) AS counted, s.points_changed
     FROM public.waitlist_users AS u
-   CROSS JOIN (${settingOfCampaign}) AS setting
+   CROSS JOIN setting_now AS s
    WHERE u.campaign_id = $1
-  WINDOW in_order AS (ORDER BY u.ranked_score, u.created_at, u.id)
 )
 SELECT count(*) FILTER (WHERE takes_part)::int AS people,
        count(*) FILTER (WHERE ranked AND (position <> counted OR (other_points AND NOT points_changed AND NOT dirty)))::int AS misplaced,

@@ -26,17 +26,17 @@ const statementTimeoutMs = 120_000
 
 /**
  * Takes the campaign's lock and sets the transaction up for windows; resolves to `beganAt`, or to null when somebody else has
- * the lock. Row locks are waited for as long as the caller says.
+ * the lock. Row locks are waited for, and statements may take, as long as the caller says; milliseconds.
  *
  * The lock is taken in a statement of its own, before the one that reads: a statement reads the state of its beginning, so one
  * that locks and reads would see the table as it was before it got the lock. For the same reason a transaction with one
  * snapshot for all its statements is refused. The clock is read before the table is, so what committed before `beganAt` is seen.
  */
-export async function beginRun(campaignId: string, tx: Sql, lockTimeoutMs: number): Promise<string | null> {
+export async function beginRun(campaignId: string, tx: Sql, lockTimeoutMs: number, timeoutMs = statementTimeoutMs): Promise<string | null> {
   const [row] = await tx.query<{ got: boolean; at: string; isolation: string }>(beginStatement, [
     campaignId,
     `${lockTimeoutMs}ms`,
-    `${statementTimeoutMs}ms`,
+    `${timeoutMs}ms`,
   ])
   if (row?.isolation !== 'read committed') {
     throw new Error(`A recalculation needs a transaction with isolation level read committed, not ${row?.isolation}.`)

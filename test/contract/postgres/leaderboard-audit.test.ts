@@ -192,6 +192,22 @@ describe('a repair', () => {
     expect(await database.sql.query('SELECT key FROM worker.intents WHERE due_at <= now()')).toEqual([{ key: 'theirs' }])
   })
 
+  it('has more time than a recalculation, and waits no longer for rows that others have locked', async () => {
+    const { campaignId } = await rankedFive()
+    let settings: object[] = []
+    const watched: MigratedDatabase = {
+      ...database,
+      transaction: (work) =>
+        database.transaction(async (tx) => {
+          const result = await work(tx)
+          settings = await tx.query(`SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock`)
+          return result
+        }),
+    }
+    await createLeaderboardAuditor(watched, options).audit(campaignId, { repair: true })
+    expect(settings).toEqual([{ statement: '10min', lock: '500ms' }])
+  })
+
   it('records nothing where nothing differs, and no movement when no history is kept', async () => {
     const { campaignId } = await rankedFive()
     const before = await everything()
