@@ -99,6 +99,40 @@ export const leaderboardMutants: readonly Mutant[] = [
     fails: 'assertion',
   },
   {
+    name: 'lock of a backfill for one statement only',
+    because: 'Between two batches a recalculation ranks the rest, and the next batch counts on from a number that is not its own.',
+    edits: [
+      {
+        file: 'src/infra/postgres/leaderboard-backfill.ts',
+        text: 'SELECT ${deed}(${campaignLock}) AS did',
+        becomes: "SELECT ${deed.replace('advisory_lock', 'advisory_xact_lock')}(${campaignLock}) IS NOT NULL AS did",
+      },
+    ],
+    scenario: {
+      project: 'contract',
+      file: 'test/contract/postgres/leaderboard-backfill.test.ts',
+      test: 'holds the lock of its campaign from the first batch to the end, and no other',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'a backfill that goes on from the beginning',
+    because: 'Who stands in front of those who have a rank is numbered behind them.',
+    edits: [
+      {
+        file: 'src/infra/postgres/first-rank.ts',
+        text: 'WHERE NOT EXISTS (SELECT FROM last) OR',
+        becomes: 'WHERE true OR',
+      },
+    ],
+    scenario: {
+      project: 'contract',
+      file: 'test/contract/postgres/leaderboard-backfill.test.ts',
+      test: 'goes on behind those who have a rank, whom it does not write again; who stands in front of them comes at the end',
+    },
+    fails: 'assertion',
+  },
+  {
     name: 'sweep off and no event',
     because: 'Positions of rows that changed without an event stay wrong for ever.',
     edits: [
