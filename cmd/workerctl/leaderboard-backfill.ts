@@ -19,7 +19,7 @@ interface Options {
 const HELP = `
 For the day on which a platform that has participants gets this worker: after migrate nobody has a rank, and the first
 recalculation of a campaign writes all of its rows in one transaction. This ranks them in small ones beforehand, while the
-platform writes. It takes half of one connection at most, and a quarter of a second for one transaction.
+platform writes. It takes half of one connection at most, and some tenth of a second for one transaction.
 
 It may be ended and started again at any moment, and goes on where it stood. Beside daemons a campaign is ranked by whoever
 comes first, and the other waits. Run again it finds nothing to do.

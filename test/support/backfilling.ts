@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
+import packageJson from '../../package.json' with { type: 'json' }
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 
 export interface Backfilling extends AsyncDisposable {
@@ -14,7 +15,8 @@ export interface Backfilling extends AsyncDisposable {
 /** `workerctl leaderboard backfill` as an operator starts it: a process of its own, killed at the end of the test if it still runs. */
 export function startBackfill(databaseUrl: string, ...args: readonly string[]): Backfilling {
   const env = cleanEnvironment({ KAFKA_BROKERS: '127.0.0.1:1', DATABASE_URL: databaseUrl })
-  const child = spawn(process.execPath, ['cmd/workerctl/main.ts', 'leaderboard', 'backfill', ...args], {
+  const [, ...program] = packageJson.scripts.workerctl.split(' ')
+  const child = spawn(process.execPath, [...program, 'leaderboard', 'backfill', ...args], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -113,8 +113,8 @@ export async function rankBatch(
   return row
 }
 
-// In a subquery that locks, which is done for each of the batch by itself: as a join, in a table without statistics, the planner reads all
-// of the campaign for each of them.
+// Each of the batch by its key, whatever the planner believes of the table: a subquery that locks is done for each by itself, and no index
+// knows IS NOT DISTINCT FROM. By a join, or along an index on the campaign, all of the campaign would be read for each of them.
 const batchStatement = `
 WITH behind AS MATERIALIZED (SELECT coalesce(${edge('position', 'DESC')}, 0) AS last),
 held AS MATERIALIZED (
@@ -122,7 +122,7 @@ held AS MATERIALIZED (
     FROM unnest($4::uuid[], $5::bigint[]) WITH ORDINALITY AS b (id, score, place)
    CROSS JOIN LATERAL (
      SELECT u.id, u.position FROM public.waitlist_users AS u
-      WHERE u.id = b.id AND u.campaign_id = $1 AND u.ranked_score IS NULL AND ${isRanked}
+      WHERE u.id = b.id AND u.campaign_id IS NOT DISTINCT FROM $1 AND u.ranked_score IS NULL AND ${isRanked}
         FOR NO KEY UPDATE) AS u
 ),
 changes AS MATERIALIZED (

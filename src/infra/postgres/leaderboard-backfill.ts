@@ -28,7 +28,7 @@ export interface BackfillOptions {
 }
 
 /** A batch that takes longer than this is followed by a smaller one: so long a write of the platform's may have to wait. */
-const BATCH_MS = 250
+const BATCH_MS = 100
 const FIRST_ROWS = 500
 const LEAST_ROWS = 50
 /** A row lock of the platform's is waited for so long, while our own rows stay locked. */
@@ -168,7 +168,7 @@ async function unlessLocked<T>(statement: () => Promise<T>): Promise<T | 'rows-l
   }
 }
 
-/** How large a batch is: what a quarter of a second does, whatever the machine, and less where rows are locked. */
+/** How large a batch is: what a tenth of a second does, whatever the machine, and less where rows are locked. */
 function createPace(most: number): { readonly rows: number; took(ms: number): void; smaller(): void } {
   let rows = Math.min(FIRST_ROWS, most)
   const smaller = () => {
