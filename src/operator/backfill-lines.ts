@@ -21,11 +21,13 @@ export function createBackfillLines(clock: Pick<Clock, 'now'>, line: (text: stri
   return (fact) => {
     const campaign = `campaign ${fact.campaignId}`
     if (fact.is === 'rows-locked') once('rows', `${campaign}: another session has locked rows, trying again`)
-    else if (fact.is === 'campaign-locked') once(campaign, `${campaign}: another session ranks it, looking again after the others`)
+    else if (fact.is === 'put-off') once(campaign, `${campaign}: another session ${held[fact.by]}, looking again after the others`)
     else if (fact.is === 'ended' && fact.backfilled.is === 'other-points') now(`${campaign}: ${leftAlone(fact.backfilled)}`)
     else if (clock.now() - toldAt >= EVERY_MS) now(`${campaign}: ${fact.is === 'ranked' ? progress(fact) : ended(fact)}`)
   }
 }
+
+const held = { campaign: 'ranks it', rows: 'keeps rows of it locked' } as const
 
 function progress({ ranked, of, rows, ms }: Extract<BackfillFact, { is: 'ranked' }>): string {
   const perSecond = ms > 0 ? (rows * 1_000) / ms : 0

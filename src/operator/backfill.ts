@@ -10,8 +10,8 @@ export type Backfilled =
   | { readonly is: 'done'; readonly rows: number; readonly mended: number; readonly whole: boolean }
   /** Nobody waits for a first rank. */
   | { readonly is: 'nothing' }
-  /** Somebody else holds the campaign's lock. */
-  | { readonly is: 'locked' }
+  /** Somebody else holds the campaign's lock, or keeps rows of its people locked. It is as if it had not been begun, or goes on where it stood. */
+  | { readonly is: 'locked'; readonly by: 'campaign' | 'rows' }
   /** Some are ranked with `rankedWith` points per referral, and the setting is `points`: only a whole ranking is right. `rows` were ranked before that came up. */
   | { readonly is: 'other-points'; readonly rows: number; readonly rankedWith: number; readonly points: number }
 
@@ -28,8 +28,8 @@ export type BackfillFact =
     }
   /** Rows that somebody else has locked; tried again. */
   | { readonly is: 'rows-locked'; readonly campaignId: string }
-  /** The campaign is locked; looked at again after the others. */
-  | { readonly is: 'campaign-locked'; readonly campaignId: string }
+  /** Looked at again after the others. */
+  | { readonly is: 'put-off'; readonly campaignId: string; readonly by: 'campaign' | 'rows' }
   | { readonly is: 'ended'; readonly campaignId: string; readonly backfilled: Backfilled; readonly left: number }
 
 export type ReportBackfill = (fact: BackfillFact) => void
@@ -63,7 +63,7 @@ export async function backfillAll(
       const backfilled = await backfiller.backfill(campaignId, on.report)
       if (backfilled.is === 'locked') {
         locked.push(campaignId)
-        on.report({ is: 'campaign-locked', campaignId })
+        on.report({ is: 'put-off', campaignId, by: backfilled.by })
         continue
       }
       ended.set(campaignId, backfilled)

@@ -82,7 +82,7 @@ test('killed again and again it goes on where it stood, writes no row twice, and
   expect(await recalculate(database, campaignId)).toMatchObject({ because: null, rowsChanged: 0 })
 })
 
-test('beside a platform that writes, ranks are dense in every snapshot, nobody waits long, and in the end all follow the rule', async () => {
+test('beside a platform that writes, ranks are dense in every snapshot and follow the rule in the end; what writes wait is told', async () => {
   await using database = await closing()
   const { campaignId, users } = await crowd(database, 6_000)
   const [early, over] = [new AbortController(), new AbortController()]

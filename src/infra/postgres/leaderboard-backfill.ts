@@ -1,8 +1,8 @@
 import type { LeaderboardHistory } from '../../delivery/leaderboard/leaderboard.ts'
 import type { Backfilled, Backfiller, ReportBackfill } from '../../operator/backfill.ts'
-import { backoff } from '../../std/backoff.ts'
 import type { Clock } from '../../std/clock.ts'
-import { SqlError, type Sql } from '../../std/sql.ts'
+import type { Sql } from '../../std/sql.ts'
+import { createPatience, type Patience } from './backfill-patience.ts'
 import type { Session } from './database.ts'
 import {
   campaignsToRank,
@@ -33,14 +33,8 @@ const FIRST_ROWS = 500
 const LEAST_ROWS = 50
 /** A row lock of the platform's is waited for so long, while our own rows stay locked. */
 const LOCK_TIMEOUT_MS = 100
-/** The pause after work is as long as the work was, up to this. */
-const LONGEST_PAUSE_MS = 5_000
 /** A process that stands still gives the campaign back after this. */
 const IDLE_SESSION_MS = 60_000
-/** Between two tries of what met a lock. */
-const AGAIN_MS = { baseMs: 50, maxMs: 1_000 }
-/** deadlock_detected and lock_not_available: https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const tryAgain = new Set(['40P01', '55P03'])
 
 /**
  * The first ranking of campaigns, beside whoever writes: in batches, each a transaction of its own, with pauses as long as the work, so
@@ -51,12 +45,16 @@ const tryAgain = new Set(['40P01', '55P03'])
  */
 export async function createBackfiller(session: Session, options: BackfillOptions): Promise<Backfiller> {
   await session.sql.query(settings, [`${IDLE_SESSION_MS}ms`])
+  /** Rows of campaigns that were given back before they were done. */
+  const unfinished = new Map<string, number>()
   return {
     campaigns: (only) => campaignsToRank(only, session.sql),
     backfill: async (campaignId, report) => {
-      if (!(await onLock('pg_try_advisory_lock', campaignId, session.sql))) return { is: 'locked' }
-      const backfilled = await underLock(session, campaignId, { ...options, report })
+      if (!(await onLock('pg_try_advisory_lock', campaignId, session.sql))) return { is: 'locked', by: 'campaign' }
+      const before = unfinished.get(campaignId) ?? null
+      const { backfilled, rows } = await underLock(session, campaignId, { ...options, before, report })
       await onLock('pg_advisory_unlock', campaignId, session.sql)
+      if (backfilled.is === 'locked') unfinished.set(campaignId, rows)
       // Whose mails wait for it they are looked at once it is committed.
       if (backfilled.is === 'done') await createLeaderboard(session, options).wakeWaitingMails(campaignId)
       return backfilled
@@ -74,71 +72,85 @@ async function onLock(deed: 'pg_try_advisory_lock' | 'pg_advisory_unlock', campa
   return row?.did === true
 }
 
-type Work = BackfillOptions & { readonly report: ReportBackfill }
-
-async function underLock(session: Session, campaignId: string, work: Work): Promise<Backfilled> {
-  const first = await lookAtFirstRank(campaignId, session.sql)
-  if (first === null || first.unranked === 0) return { is: 'nothing' }
-  const { points, rankedWith } = first
-  if (rankedWith !== null && rankedWith !== points) return { is: 'other-points', rows: 0, rankedWith, points }
-  await session.transaction((tx) => orderUnranked({ campaignId, points }, tx))
-  await session.sql.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
-  const { rows, setting } = await rankBatches(session.sql, campaignId, first, work)
-  await session.sql.query('RESET lock_timeout')
-  await forgetOrder(session.sql)
-  if (setting !== points && setting !== null) return { is: 'other-points', rows, rankedWith: points, points: setting }
-  return { is: 'done', rows, ...(await mend(session, campaignId, work)) }
+interface Work extends BackfillOptions {
+  readonly report: ReportBackfill
+  /** Rows that this process has ranked in the campaign before; null: it comes for the first time. */
+  readonly before: number | null
 }
 
-/** Ends with the order, or with the setting. */
-async function rankBatches(sql: Sql, campaignId: string, first: FirstRank, work: Work): Promise<{ rows: number; setting: number | null }> {
-  const { clock } = work
-  const run = { campaignId, beganAt: first.at, remember: work.history === 'all' ? null : 0, points: first.points }
-  const pace = createPace(work.batchRows)
+/** `rows`: ranked by this process so far. */
+async function underLock(session: Session, campaignId: string, work: Work): Promise<{ backfilled: Backfilled; rows: number }> {
+  const patience = createPatience(work.clock, () => work.report({ is: 'rows-locked', campaignId }))
+  const first = await lookAtFirstRank(campaignId, session.sql)
+  let rows = work.before ?? 0
+  if (first === null || (first.unranked === 0 && work.before === null)) return { backfilled: { is: 'nothing' }, rows }
+  if (first.unranked > 0) {
+    const { points, rankedWith } = first
+    if (rankedWith !== null && rankedWith !== points) return { backfilled: { is: 'other-points', rows, rankedWith, points }, rows }
+    await session.transaction((tx) => orderUnranked({ campaignId, points }, tx))
+    await session.sql.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
+    const done = await rankBatches(session.sql, campaignId, first, patience, work)
+    await session.sql.query('RESET lock_timeout')
+    await forgetOrder(session.sql)
+    rows += done.rows
+    if (done.setting !== null && done.setting !== points)
+      return { backfilled: { is: 'other-points', rows, rankedWith: points, points: done.setting }, rows }
+  }
+  const mended = patience.isOver ? null : await mend(session, campaignId, patience, work.history)
+  return { backfilled: mended === null ? { is: 'locked', by: 'rows' } : { is: 'done', rows, ...mended }, rows }
+}
+
+/** Ends with the order, with the setting, or with its patience. */
+async function rankBatches(
+  sql: Sql,
+  campaignId: string,
+  first: FirstRank,
+  patience: Patience,
+  { clock, batchRows, history, report }: Work,
+): Promise<{ rows: number; setting: number | null }> {
+  const run = { campaignId, beganAt: first.at, remember: history === 'all' ? null : 0, points: first.points }
+  const pace = createPace(batchRows)
   const startedAt = clock.now()
   let rows = 0
+  let setting: number | null = first.points
   let waiting: readonly Unranked[] = []
-  for (let tries = 0; ;) {
-    const batchAt = clock.now()
+  while (setting === first.points && !patience.isOver) {
     if (waiting.length === 0) waiting = await nextUnranked(pace.rows, sql)
-    if (waiting.length === 0) return { rows, setting: first.points }
+    if (waiting.length === 0) break
     const batch = waiting.slice(0, pace.rows)
-    const done = await unlessLocked(() => rankBatch(run, batch, sql))
-    if (done === 'rows-locked') {
-      work.report({ is: 'rows-locked', campaignId })
+    const done = await patience.attempt(() => rankBatch(run, batch, sql))
+    if (done === null) {
       pace.smaller()
-      await clock.sleep(backoff(++tries, AGAIN_MS))
       continue
     }
-    tries = 0
     waiting = waiting.slice(batch.length)
     rows += done.written
-    if (done.setting !== first.points) return { rows, setting: done.setting }
-    const now = clock.now()
-    work.report({ is: 'ranked', campaignId, ranked: first.ranked + rows, of: first.ranked + first.unranked, rows, ms: now - startedAt })
-    pace.took(now - batchAt)
-    await clock.sleep(Math.min(now - batchAt, LONGEST_PAUSE_MS))
+    setting = done.setting
+    pace.took(patience.took)
+    const ms = clock.now() - startedAt
+    report({ is: 'ranked', campaignId, ranked: first.ranked + rows, of: first.ranked + first.unranked, rows, ms })
   }
+  return { rows, setting }
 }
 
 /**
  * The ordinary recalculation sees to whoever changed, joined or left in front meanwhile. What no dirty row tells is that somebody who
- * was ranked already was deleted for good; then everybody is ranked anew.
+ * was ranked already was deleted for good; then everybody is ranked anew. Null: rows stay locked.
  */
-async function mend(session: Session, campaignId: string, { clock, history, report }: Work): Promise<{ mended: number; whole: boolean }> {
+async function mend(
+  session: Session,
+  campaignId: string,
+  patience: Patience,
+  history: LeaderboardHistory,
+): Promise<{ mended: number; whole: boolean } | null> {
   const dense = await isDense(campaignId, session.sql)
-  for (let tries = 0; ; tries++) {
-    const startedAt = clock.now()
-    const done = await unlessLocked(() =>
-      session.transaction((tx) =>
-        dense ? rankOrdinarily(session, campaignId, history, tx, tries > 0) : rankWhole(campaignId, history, tx),
-      ),
+  while (!patience.isOver) {
+    const done = await patience.attempt((again) =>
+      session.transaction((tx) => (dense ? rankOrdinarily(session, campaignId, history, tx, again) : rankWhole(campaignId, history, tx))),
     )
-    await clock.sleep(Math.min(clock.now() - startedAt, LONGEST_PAUSE_MS))
-    if (done !== 'rows-locked') return done
-    report({ is: 'rows-locked', campaignId })
-    await clock.sleep(backoff(tries + 1, AGAIN_MS))
+    if (done !== null) return done
   }
+  return null
 }
 
 async function rankOrdinarily(session: Session, campaignId: string, history: LeaderboardHistory, tx: Sql, again: boolean) {
@@ -158,15 +170,6 @@ async function rankWhole(campaignId: string, history: LeaderboardHistory, tx: Sq
 }
 
 const LOCK_LOST = 'Somebody else has the lock of the campaign although this session holds it.'
-
-async function unlessLocked<T>(statement: () => Promise<T>): Promise<T | 'rows-locked'> {
-  try {
-    return await statement()
-  } catch (error) {
-    if (error instanceof SqlError && tryAgain.has(error.state ?? '')) return 'rows-locked'
-    throw error
-  }
-}
 
 /** How large a batch is: what a tenth of a second does, whatever the machine, and less where rows are locked. */
 function createPace(most: number): { readonly rows: number; took(ms: number): void; smaller(): void } {

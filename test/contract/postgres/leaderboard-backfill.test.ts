@@ -277,7 +277,7 @@ describe('a backfill', () => {
     await insertUsers(database.sql, campaignId, 3)
     await database.transaction(async (tx) => {
       expect(await createLeaderboard(database, { history: 'off' }).recalculate(campaignId, tx, false)).toMatchObject({ is: 'done' })
-      expect(await backfill(campaignId)).toEqual({ is: 'locked' })
+      expect(await backfill(campaignId)).toEqual({ is: 'locked', by: 'campaign' })
     })
     expect(await backfill(campaignId)).toEqual({ is: 'nothing' })
   })
@@ -315,6 +315,29 @@ describe('a backfill', () => {
     })
     expect(await running).toMatchObject({ is: 'done', rows: 120 })
     expect(await order(campaignId)).toEqual(users)
+  })
+
+  it('gives a campaign back whose rows stay locked, in the middle or at the end, and goes on with it later', async () => {
+    const campaignId = await insertCampaign(database.sql)
+    const users = await insertUsers(database.sql, campaignId, 120)
+    const [middle, early] = [users[110], users[2]]
+    await database.session(async (session) => {
+      const backfiller = await createBackfiller(session, { batchRows: 120, history: 'off', clock: createJumpingClock() })
+      const givenBack = async (id: string | undefined) => {
+        await database.transaction(async (tx) => {
+          await tx.query('SELECT FROM waitlist_users WHERE id = $1 FOR UPDATE', [id])
+          expect(await backfiller.backfill(campaignId, () => {})).toEqual({ is: 'locked', by: 'rows' })
+          expect(await database.sql.query(`${locks} AND locktype = 'advisory'`)).toEqual([])
+        })
+      }
+      await givenBack(middle)
+      expect((await order(campaignId)).length).toBeGreaterThanOrEqual(60)
+      await change('UPDATE waitlist_users SET verified_referral_count = 1 WHERE id = $1', early)
+      await givenBack(early)
+      expect(await order(campaignId)).toEqual(users)
+      expect(await backfiller.backfill(campaignId, () => {})).toMatchObject({ is: 'done', rows: 120, whole: false })
+    })
+    await atRest(campaignId)
   })
 
   it('writes no more rows in one transaction than a batch, and holds no lock between them', async () => {

@@ -23,7 +23,7 @@ function scripted(outcomes: Readonly<Record<string, readonly Backfilled[]>>) {
 
 describe('backfillAll', () => {
   it('goes through the campaigns in their order, and looks again at locked ones after the others until they are free', async () => {
-    const locked: Backfilled = { is: 'locked' }
+    const locked: Backfilled = { is: 'locked', by: 'campaign' }
     const { asked, backfiller } = scripted({ [a]: [locked, locked, locked, done(1)], [b]: [done(2)], [c]: [locked, { is: 'nothing' }] })
     const clock = createJumpingClock()
     const facts: BackfillFact[] = []
@@ -96,7 +96,8 @@ describe('lines of a backfill', () => {
   it('say at once what is left alone, and now and then what is locked', async () => {
     const { told, report, pass } = lines()
     const locked = () => {
-      report({ is: 'campaign-locked', campaignId: b })
+      report({ is: 'put-off', campaignId: b, by: 'campaign' })
+      report({ is: 'put-off', campaignId: c, by: 'rows' })
       report({ is: 'rows-locked', campaignId: a })
     }
     locked()
@@ -106,6 +107,7 @@ describe('lines of a backfill', () => {
     locked()
     const both = [
       'campaign campaign-b: another session ranks it, looking again after the others',
+      'campaign campaign-c: another session keeps rows of it locked, looking again after the others',
       'campaign campaign-a: another session has locked rows, trying again',
     ]
     expect(told).toEqual([
