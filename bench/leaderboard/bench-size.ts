@@ -4,7 +4,7 @@ import { migrate } from '../../src/infra/postgres/migrations.ts'
 import { POINTS_PER_REFERRAL, referrers, seedCampaign } from './campaign.ts'
 import { quantile, timed, timedBurst, timedEvents, type Run } from './measure.ts'
 import { differenceFromRule } from './proof.ts'
-import { full, reference, windowed, type Way } from './ways.ts'
+import { full, reference, STATEMENT_TIMEOUT_MS, windowed, type Way } from './ways.ts'
 
 /** Of one way at one size; medians where not said otherwise. */
 export interface WayFigures {
@@ -40,7 +40,7 @@ export async function benchSize(postgres: PostgresServer, participants: number, 
     connection: { connectionString },
     max: 1,
     applicationName: 'bench:leaderboard',
-    statementTimeoutMs: 1_800_000,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     connectTimeoutMs: 10_000,
   })
   try {
@@ -84,7 +84,7 @@ async function measureAll({ database, connectionString, participants, tell }: Be
   const rewritten = await measure('reference', reference, { atLeast: 3, atMost: 20, seconds: 10 }, 0)
   tell('migrating, first ranking')
   await migrate({ connectionString }, 'worker')
-  await windowed(database, campaignId)
+  await full(database, campaignId)
   // The pages as they are some time after the migration: filled to 85 %.
   await sql.query('VACUUM (FULL) waitlist_users')
   await settle(database)

@@ -5,8 +5,9 @@ export const POINTS_PER_REFERRAL = 10
 const OUT_OF = 100
 
 /**
- * A campaign of so many people in a database that has the platform's tables only, the same at each run: original positions from 1 on, a
- * third with referrals, some with dozens, two in five brought by somebody, one in a hundred out. Returns its id.
+ * A campaign of so many people in a database that has the platform's tables only, the same at each run: original positions from 1 on,
+ * fifty who joined at the same instant, a third with referrals, some with dozens, two in five brought by somebody, one in a hundred out.
+ * Returns its id.
  */
 export async function seedCampaign(sql: Sql, participants: number): Promise<string> {
   const [campaign] = await sql.query<{ id: string }>(
@@ -32,7 +33,7 @@ SELECT ${idOf('n')}, $1, 'guest-' || n || '@example.com', 'Guest', n::text,
        n, n, 'GUEST' || n, CASE WHEN n > 1 AND n % 5 < 2 THEN ${idOf('(1 + abs(hashint4(n)::bigint) % (n - 1))')} END,
        referrals + n % 2, referrals, n % 5 <> 1, CASE WHEN n % 5 <> 1 THEN joined + interval '1 hour' END, joined, joined,
        CASE WHEN n % (3 * ${OUT_OF}) = 2 * ${OUT_OF} THEN joined + interval '1 day' END
-  FROM (SELECT n, timestamptz '2026-01-01 00:00:00Z' + n * interval '3 seconds' AS joined,
+  FROM (SELECT n, timestamptz '2026-01-01 00:00:00Z' + n / 50 * interval '2 minutes' AS joined,
                floor(0.5 / power(((hashint4(n) & 1023) + 1) / 1024.0, 0.7))::int AS referrals
           FROM generate_series(1, $2::int) AS n) AS people
  ORDER BY people.n`

@@ -4,6 +4,9 @@ import { createLeaderboard } from '../../src/infra/postgres/leaderboard.ts'
 import { beginRun, recordRun, remembered } from '../../src/infra/postgres/rank-run.ts'
 import { anyPlan } from '../../src/infra/postgres/window-rank.ts'
 
+/** Of a statement on a slow machine; nothing is given up half measured. */
+export const STATEMENT_TIMEOUT_MS = 1_800_000
+
 /** Makes a campaign's stored positions right again, in one transaction under its lock; returns how many rows it wrote. */
 export type Way = (database: Database, campaignId: string) => Promise<number>
 
@@ -31,7 +34,7 @@ export const reference: Way = async (database, campaignId) =>
 /** The repair path: all are ranked, and only rows that differ are written. */
 export const full: Way = async (database, campaignId) =>
   database.transaction(async (tx) => {
-    const beganAt = await beginRun(campaignId, tx, 500)
+    const beganAt = await beginRun(campaignId, tx, 500, STATEMENT_TIMEOUT_MS)
     if (beganAt === null) throw locked()
     await tx.query(`SELECT ${anyPlan}`)
     const run = { campaignId, beganAt, remember: remembered.top }

@@ -23,7 +23,7 @@ describe('renderFigures', () => {
   })
 
   it('compares the largest size with 10,000 where both were measured', () => {
-    expect(renderFigures([figures(10_000, 2), figures(100_000, 2), figures(1_000_000, 3)])).toContain(
+    expect(renderFigures([figures(10_000, 2), figures(100_000, 2.5), figures(1_000_000, 3)])).toContain(
       'One event at 1,000,000 takes 1.50 times as long as at 10,000 by windows.',
     )
     expect(renderFigures([figures(1_000, 2), figures(1_000_000, 3)])).not.toContain('times as long')
