@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { Platform, type Campaign } from '../support/platform.ts'
+import { Platform } from '../support/platform.ts'
 import { setScene, type Scene } from '../support/scene.ts'
 import { wrongPositions } from '../support/story.ts'
 import { scaled, tell } from './long-scale.ts'
@@ -21,51 +21,49 @@ test('who is blocked at the top of a million people delays other campaigns for t
   const variables = { KAFKA_GROUPS: 'position-workers', LEADERBOARD_SWEEP_MS: '200' }
   const first = scene.daemon(variables)
   await first.ready()
-  await eventually('the million is ranked', async () => (await runs(scene, big)).length === 1 || 'not yet', 300_000)
+  const ranked = () => scene.sql.query('SELECT FROM worker.recalculations WHERE campaign_id = $1', [big.campaignId])
+  await eventually('the million is ranked', async () => (await ranked()).length === 1 || 'not yet', 300_000)
   const quiet = await delays(scene, platform)
 
   const alone = await whileSomebodyIsBlocked()
   tell(
-    `${people} people, one at the top is blocked: ${alone.rows} rows in ${alone.runMs} ms; accepted to recalculated, worst of ${others} others: ` +
+    `${people} people, one at the top is blocked: everybody else moves up in ${alone.runMs} ms; accepted to recalculated, worst of ${others} others: ` +
       `${quiet} ms before, ${alone.delayMs} ms during it in the same process`,
   )
-  expect(alone.rows).toBe(people)
   expect(alone.delayMs).toBeLessThan(alone.runMs + quiet + 1_000)
 
   const second = scene.daemon(variables)
   await second.ready()
   const beside = await whileSomebodyIsBlocked()
-  tell(`with a second process: ${beside.rows} rows in ${beside.runMs} ms, the others ${beside.delayMs} ms`)
-  expect(beside.rows).toBe(people - 1)
+  tell(`with a second process: ${beside.runMs} ms, the others ${beside.delayMs} ms`)
   expect(beside.delayMs).toBeLessThan(quiet + 1_000)
   expect(await wrongPositions(scene, 1)).toEqual([])
 
   /** The first in the ranking; then the others have something to be recalculated for while that run is under way. */
   async function whileSomebodyIsBlocked() {
-    const [before] = await runs(scene, big)
-    await scene.sql.query(
-      `UPDATE waitlist_users SET status = 'blocked'
-        WHERE id = (SELECT id FROM waitlist_users WHERE campaign_id = $1 AND ranked_score IS NOT NULL ORDER BY ranked_score, created_at, id LIMIT 1)`,
+    const [top, next] = await scene.sql.query<{ id: string }>(
+      'SELECT id FROM waitlist_users WHERE campaign_id = $1 AND ranked_score IS NOT NULL ORDER BY ranked_score, created_at, id LIMIT 2',
       [big.campaignId],
     )
+    const from = performance.now()
+    await scene.sql.query(`UPDATE waitlist_users SET status = 'blocked' WHERE id = $1`, [top?.id])
     await eventually('its run is under way', async () => {
       const rows = await scene.sql.query(`SELECT FROM worker.intents WHERE campaign_id = $1 AND state = 'claimed'`, [big.campaignId])
       return rows.length > 0 || 'not yet'
     })
-    const delayMs = await delays(scene, platform)
-    await eventually('its run is over', async () => (await runs(scene, big))[0]?.began !== before?.began || 'not yet', 300_000)
-    const [run] = await runs(scene, big)
-    return { delayMs, rows: run?.rows ?? 0, runMs: run?.ms ?? 0 }
+    // The record of the run is not asked: the sweep may have had another, of nothing, follow at once.
+    const over = eventually(
+      'the next one is the first',
+      async () => {
+        const [row] = await scene.sql.query<{ position: number }>('SELECT position FROM waitlist_users WHERE id = $1', [next?.id])
+        return row?.position === 1 || `at ${row?.position}`
+      },
+      300_000,
+    ).then(() => Math.round(performance.now() - from))
+    const [delayMs, runMs] = await Promise.all([delays(scene, platform), over])
+    return { delayMs, runMs }
   }
 })
-
-function runs(scene: Scene, { campaignId }: Campaign) {
-  return scene.sql.query<{ began: string; rows: number; ms: number }>(
-    `SELECT began_at::text AS began, rows_changed AS rows, round(extract(epoch FROM committed_at - began_at) * 1000)::int AS ms
-       FROM worker.recalculations WHERE campaign_id = $1`,
-    [campaignId],
-  )
-}
 
 /** The longest that one of several campaigns waited from the accept of its event to its recalculation's commit, in milliseconds. */
 async function delays(scene: Scene, platform: Platform): Promise<number> {
