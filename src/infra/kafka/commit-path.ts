@@ -1,5 +1,6 @@
 import type { Offsets } from 'kafkajs'
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
+import { untilJoined } from './until-joined.ts'
 
 /** One request in the generation of this very moment, never tried again; rejects as the broker says. */
 export type Commit = (offsets: Offsets) => Promise<void>
@@ -22,5 +23,5 @@ export function onGroup(assigner: object, joins: (commit: Commit) => void): void
 
 const watchedJoin: typeof unwatchedJoin = function join() {
   for (const assigner of this.assigners) waiting.get(assigner)?.((offsets) => this.commitOffsets(offsets))
-  return unwatchedJoin.call(this)
+  return untilJoined(() => unwatchedJoin.call(this))
 }

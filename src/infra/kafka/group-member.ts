@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { backoff } from '../../std/backoff.ts'
 import type { Assignment } from '../../worker/record-source.ts'
+import { AwaitedJoin } from './awaited-join.ts'
 import { asError, endsMembership } from './client-error.ts'
 import type { Commit } from './commit-path.ts'
 import { createGroupConsumer, runConfig } from './group-consumer.ts'
@@ -11,6 +12,7 @@ import type { MemberHost, MemberOptions } from './member-host.ts'
 import { OwnedAssignment } from './owned-assignment.ts'
 import { fetchedFrom, partitionBatch } from './partition-batch.ts'
 import { partitionControl, type PartitionControl } from './partition-control.ts'
+import { place } from './place.ts'
 import { within } from './within.ts'
 
 /** How long a stop waits for the broker's part of a join or a leave before it cuts the connections. */
@@ -31,8 +33,7 @@ export class GroupMember {
   #assignment: OwnedAssignment | undefined
   /** It commits in whatever generation the member is, hence the epoch check beside every call. */
   #commitThrough: Commit | undefined
-  /** The broker ended the membership and kafkajs has not yet begun to join. */
-  #awaitsJoin = false
+  readonly #nextJoin = new AwaitedJoin()
   #escapes = 0
 
   constructor(options: MemberOptions, host: MemberHost) {
@@ -53,6 +54,9 @@ export class GroupMember {
     })
     consumer.on('consumer.start_batch_process', ({ payload }) => {
       if (payload.batchSize === 0) this.#assignment?.skipTo(payload.partition, BigInt(payload.lastOffset) + 1n)
+    })
+    consumer.on('consumer.heartbeat', () => {
+      if (this.#nextJoin.beatTaken()) this.#placeAnew()
     })
     consumer.on('consumer.crash', ({ payload }) => this.#crashed(payload.error, payload.restart))
   }
@@ -82,8 +86,7 @@ export class GroupMember {
 
   /** See RecordSource.replace: what runs ends with its assignment, and the handlers say where to go on. */
   replace(): void {
-    const current = this.#assignment
-    if (current?.ended === false && !this.#joining && !this.#isDraining) this.#own(current.partitions, current.memberId)
+    if (this.#assignment?.ended === false) this.#placeAnew()
   }
 
   /** See RecordSource.commit. The check and the call stand in one tick: kafkajs fixes the generation before it first waits. */
@@ -131,6 +134,7 @@ export class GroupMember {
 
   #beforeJoin(): void {
     this.#end(this.#assignment, 'the member joins again')
+    this.#nextJoin.end()
     if (this.#isDraining) throw Object.assign(new Error('the source stops'), { retriable: false })
     // A join from inside a fetch (leader moved, partitions added) leaves the other brokers' fetches running: nothing of that is ours now.
     this.hold()
@@ -140,7 +144,6 @@ export class GroupMember {
   #joinEnded(): void {
     this.#joining?.resolve()
     this.#joining = undefined
-    this.#awaitsJoin = false
   }
 
   #crashed(error: Error, restarts: boolean): void {
@@ -159,8 +162,13 @@ export class GroupMember {
   #endUntilJoin(assignment: OwnedAssignment, reason: string): void {
     this.#end(assignment, reason)
     if (assignment !== this.#assignment || this.#joining) return
-    this.#awaitsJoin = true
+    this.#nextJoin.begin()
     this.hold()
+  }
+
+  #placeAnew(): void {
+    const current = this.#assignment
+    if (current && !this.#joining && !this.#isDraining) this.#own(current.partitions, current.memberId)
   }
 
   /** Begins an epoch. Synchronous up to the pause: kafkajs fetches right after its join event. */
@@ -175,17 +183,8 @@ export class GroupMember {
 
   async #place(assignment: OwnedAssignment): Promise<void> {
     const isOver = () => assignment !== this.#assignment || assignment.ended || this.#isDraining
-    try {
-      const starts = await this.#host.handlers.assigned(assignment)
-      if (isOver()) return
-      for (const partition of assignment.partitions) {
-        const start = starts.get(partition)
-        if (start !== undefined) this.#seek(assignment, partition, start)
-      }
-    } catch (error) {
-      if (!isOver()) this.#host.refused(asError(error))
-      return
-    }
+    const seek = (partition: number, start: bigint) => this.#seek(assignment, partition, start)
+    if (!(await place(assignment, this.#host, { isOver, seek }))) return
     if (!this.#host.isPaused()) this.release()
     this.#host.placed()
   }
@@ -195,7 +194,7 @@ export class GroupMember {
     const { partition } = payload.batch
     await this.#running.get(partition)
     const assignment = this.#assignment
-    if (this.#isDraining || this.#joining || this.#awaitsJoin || !assignment) return
+    if (this.#isDraining || this.#joining || this.#nextJoin.isAwaited || !assignment) return
     if (assignment.ended || !assignment.continuesAt(partition, fetchedFrom(payload.batch))) {
       // A seek that waits explains a batch from elsewhere. Else the offset was out of range and kafkajs went to the oldest record, or the
       // session lapsed and the broker took us back without a join: the handlers say where to go on.

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { socketsWithoutCommits } from './lossy-sockets.ts'
+import { socketsThatRefuse, socketsWithoutCommits } from './lossy-sockets.ts'
 import { evict } from './raw-request.ts'
 import { kafkaSettings, scene, startsAt } from './source-harness.ts'
 import type { Member, Scene } from './source-harness.ts'
@@ -128,6 +128,76 @@ test('a member that drains longer than its session keeps it, and may commit at t
   expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map([[0, 1n]]))
 })
 
+test('a join that the coordinator does not take yet is tried again, though it knows the member as it was', async () => {
+  await using s = await scene()
+  let moved = 0
+  // The coordinator has moved: the old one says so to a heartbeat, the new one is loading when the join comes, twice.
+  const socketFactory = socketsThatRefuse((request) => {
+    if (request === 'heartbeat' && moved === 1) moved = 2
+    else if (request === 'join' && (moved === 2 || moved === 3)) moved += 1
+    else return undefined
+    return request === 'heartbeat' ? NOT_COORDINATOR : COORDINATOR_LOAD_IN_PROGRESS
+  })
+  const member = s.member({}, { settings: { ...kafkaSettings(), socketFactory } })
+  await member.start()
+  await s.produce(0, ['a'])
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a']), soon)
+  moved = 1
+  await vi.waitFor(() => expect(moved).toBe(4), soon)
+  await vi.waitFor(() => expect(member.assignments).toHaveLength(2), soon)
+  await s.produce(0, ['b'])
+  await vi.waitFor(() => expect(member.values()).toContain('0:b'), soon)
+  expect(member.reported('crashed')).toEqual([])
+  expect(await s.members()).toBe(1)
+})
+
+test('a join that is never taken crashes the client, which begins anew', async () => {
+  await using s = await scene()
+  let moved = 0
+  const socketFactory = socketsThatRefuse((request) => {
+    if (request === 'heartbeat' && moved === 1) moved = 2
+    else if (request !== 'join' || moved !== 2) return undefined
+    return request === 'heartbeat' ? NOT_COORDINATOR : COORDINATOR_LOAD_IN_PROGRESS
+  })
+  const member = s.member({}, { settings: { ...kafkaSettings(), socketFactory } })
+  await member.start()
+  moved = 1
+  await vi.waitFor(() => expect(member.reported('crashed')).toHaveLength(1), { ...soon, timeout: 30_000 })
+  moved = 0
+  await vi.waitFor(() => expect(member.assignments).toHaveLength(2), soon)
+  await s.produce(0, ['a'])
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a']), soon)
+  expect(await s.members()).toBe(1)
+})
+
+test('a membership that a broker refused for a moment goes on, placed anew', async () => {
+  await using s = await scene()
+  let isMoved = false
+  const member = s.member(
+    { assigned: (assignment) => Promise.resolve(startsAt(assignment, BigInt(assignment.epoch) - 1n)) },
+    {
+      settings: {
+        ...kafkaSettings(),
+        socketFactory: socketsThatRefuse((request) => (request === 'commit' && isMoved ? NOT_COORDINATOR : undefined)),
+      },
+    },
+  )
+  await member.start()
+  await s.produce(0, ['a'])
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a']), soon)
+  isMoved = true
+  const [first] = member.assignments
+  expect(first && (await member.source.commit(first, new Map([[0, 1n]])))).toBe(false)
+  isMoved = false
+  expect(first?.signal.aborted).toBe(true)
+  await vi.waitFor(() => expect(member.assignments).toHaveLength(2), soon)
+  await s.produce(0, ['b'])
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a', '0:b']), soon)
+  const second = member.assignments[1]
+  expect(second && (await member.source.commit(second, new Map([[0, 2n]])))).toBe(true)
+  expect(member.reported('crashed')).toEqual([])
+})
+
 test('a member that owns nothing leaves the others of its process alone', async () => {
   await using s = await scene()
   const first = s.member()
@@ -157,6 +227,10 @@ test('a report that throws harms nobody', async () => {
   expect(member.assignments).toHaveLength(1)
   expect(member.reported('crashed')).toEqual([])
 })
+
+/** As the protocol numbers them. */
+const COORDINATOR_LOAD_IN_PROGRESS = 14
+const NOT_COORDINATOR = 16
 
 const patient = { sessionTimeoutMs: 20_000, heartbeatIntervalMs: 6_000 }
 
