@@ -14,7 +14,8 @@ afterAll(async () => cluster[Symbol.asyncDispose]())
  * Promise: no commit goes back, and all is accepted once.
  */
 test.each(['stop', 'kill'] as const)('a group goes on when its coordinator moves: %s', async (how) => {
-  await using load = await groupUnderLoad(cluster)
+  // Until the brokers have missed one that was killed, and another has its groups, a session may lapse that nobody renewed.
+  await using load = await groupUnderLoad(cluster, { mayOverlap: how === 'kill' })
   await load.join()
   await load.join()
   await load.works()

@@ -25,17 +25,27 @@ export interface GroupUnderLoad extends AsyncDisposable {
   judge(): Promise<{ readonly backwards: readonly string[] }>
 }
 
-export async function groupUnderLoad(cluster: KafkaCluster): Promise<GroupUnderLoad> {
+export async function groupUnderLoad(cluster: KafkaCluster, options: Parameters<typeof progressRows>[0] = {}): Promise<GroupUnderLoad> {
   const s = await scene({ partitions: PARTITIONS, settings: cluster.settings })
-  const progress = progressRows()
+  const progress = progressRows(options)
   const members: Member[] = []
   const over = new AbortController()
   let sent = 0
   let isProducing = true
+  /** The client gives up after ten seconds, and a broker that was killed may be missed for longer than that. */
+  const produced = async (partition: number, value: string): Promise<void> => {
+    try {
+      await s.produce(partition, [value])
+    } catch (error) {
+      if (!isProducing) throw error
+      await after(100)
+      await produced(partition, value)
+    }
+  }
   const producing = (async () => {
     for (; isProducing; sent += 1) {
       // A send that the client gives up may be in the log: every value stands once in it only if it went in at the first time.
-      await Promise.all(Array.from({ length: PARTITIONS }, async (_, partition) => s.produce(partition, [String(sent)])))
+      await Promise.all(Array.from({ length: PARTITIONS }, async (_, partition) => produced(partition, String(sent))))
       await after(10)
     }
   })()
@@ -62,7 +72,11 @@ export async function groupUnderLoad(cluster: KafkaCluster): Promise<GroupUnderL
     },
     works: (records = 200) => {
       const wanted = progress.accepted.length + records
-      return eventually('the group works', () => progress.accepted.length >= wanted || `${progress.accepted.length} of ${wanted}`, 120_000)
+      return eventually(
+        'the group works',
+        () => progress.accepted.length >= wanted || `${progress.accepted.length} of ${wanted}, ${sent} sent to each partition`,
+        120_000,
+      )
     },
     judge: async () => {
       isProducing = false
