@@ -19,9 +19,19 @@ export function createCommitReporter(source: Pick<RecordSource, 'commit'>, inter
   let told: { epoch: number; offsets: Map<number, bigint> } = { epoch: -1, offsets: new Map() }
   let timer: NodeJS.Timeout | null = null
   let stopped = false
+  let sending: Promise<void> | null = null
 
-  async function flush(): Promise<void> {
+  /** One commit at a time: of two under way, the older one, refused and tried again, would end behind the newer. */
+  function flush(): Promise<void> {
     disarm()
+    const next = sending === null ? send() : sending.then(send)
+    sending = next
+    const over = () => void (sending === next && (sending = null))
+    void next.then(over, over)
+    return next
+  }
+
+  async function send(): Promise<void> {
     const telling = untold
     untold = null
     if (telling === null || telling.assignment.signal.aborted) return

@@ -56,6 +56,22 @@ describe('commits', () => {
     expect(told).toEqual([{ 0: 10n }, { 0: 4n }])
   })
 
+  it('go one at a time: one that hangs and is then refused does not follow a newer one', async () => {
+    const first = Promise.withResolvers<boolean>()
+    const answers: (boolean | Promise<boolean>)[] = [first.promise]
+    const { told, source } = broker(() => answers.shift() ?? true)
+    const commits = createCommitReporter(source, INTERVAL_MS)
+    const own = assignment(1)
+    commits.note(own, 0, 12n)
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS)
+    commits.note(own, 0, 17n)
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS * 4)
+    expect(told).toEqual([{ 0: 12n }])
+    first.resolve(false)
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS * 4)
+    expect(told).toEqual([{ 0: 12n }, { 0: 17n }])
+  })
+
   it('that were not taken are kept and tried again, under what was noted meanwhile', async () => {
     let takes = false
     const { told, source } = broker(() => takes)
