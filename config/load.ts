@@ -127,7 +127,7 @@ function shape(values: Values, derived: Derived) {
     },
     database: {
       /** One `postgresql://` URL, also when the PG variables gave its parts, and TLS apart from it. A secret. */
-      connection: derived.connection,
+      connection: { ...derived.connection, platformSchema: values.PLATFORM_SCHEMA },
       poolSize: values.DATABASE_POOL_SIZE,
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
     },

@@ -88,6 +88,14 @@ const database = {
   PGSSLROOTCERT: optional(authorities, 'Authorities that sign the certificate of PostgreSQL; unset trusts the public ones.'),
   PGSSLCERT: optional(certificateFile, 'Our own certificate, for a server that wants one.'),
   PGSSLKEY: optional(keyFile, 'Its key.'),
+  PLATFORM_SCHEMA: withDefault(
+    matching(
+      /^(?!pg_|worker$|information_schema$)[A-Za-z_][A-Za-z0-9_-]{0,62}$/,
+      "the platform's schema: letters, digits, underscore and hyphen",
+    ),
+    'public',
+    "Schema of the platform's tables; the search_path of the role does not matter. Ours is always `worker`.",
+  ),
   DATABASE_POOL_SIZE: withDefault(
     integer(1, 1000),
     '10',

@@ -92,9 +92,10 @@ async function measureAll({ database, connectionString, participants, tell }: Be
   const ours = await measure('windowed', windowed, { atLeast: 300, atMost: 1_000, seconds: 60 }, 3)
 
   tell('blocking the first')
-  await sql.query(`UPDATE waitlist_users SET status = 'blocked' WHERE campaign_id = $1 AND position = 1 AND ranked_score IS NOT NULL`, [
-    campaignId,
-  ])
+  await sql.query(
+    `UPDATE platform.waitlist_users SET status = 'blocked' WHERE campaign_id = $1 AND position = 1 AND ranked_score IS NOT NULL`,
+    [campaignId],
+  )
   const block = await timed(windowed, database, campaignId)
   await prove('after the first was blocked')
   return {

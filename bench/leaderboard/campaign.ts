@@ -11,8 +11,8 @@ const OUT_OF = 100
  */
 export async function seedCampaign(sql: Sql, participants: number): Promise<string> {
   const [campaign] = await sql.query<{ id: string }>(
-    `WITH account AS (INSERT INTO accounts (name, slug) VALUES ('Bench', 'bench') RETURNING id)
-     INSERT INTO campaigns (account_id, name, slug, status, referral_config)
+    `WITH account AS (INSERT INTO platform.accounts (name, slug) VALUES ('Bench', 'bench') RETURNING id)
+     INSERT INTO platform.campaigns (account_id, name, slug, status, referral_config)
      SELECT id, 'Bench', 'bench', 'active', jsonb_build_object('points_per_referral', $1::int) FROM account RETURNING id`,
     [POINTS_PER_REFERRAL],
   )
@@ -26,7 +26,7 @@ const idOf = (n: string) => `md5('participant ' || ${n})::uuid`
 
 // hashint4 spreads without chance, so that every run makes the same people.
 const seedStatement = `
-INSERT INTO waitlist_users (id, campaign_id, email, first_name, last_name, status, position, original_position, referral_code, referred_by_id,
+INSERT INTO platform.waitlist_users (id, campaign_id, email, first_name, last_name, status, position, original_position, referral_code, referred_by_id,
                             referral_count, verified_referral_count, email_verified, verified_at, created_at, updated_at, deleted_at)
 SELECT ${idOf('n')}, $1, 'guest-' || n || '@example.com', 'Guest', n::text,
        CASE WHEN n % (3 * ${OUT_OF}) = 0 THEN 'blocked' WHEN n % (3 * ${OUT_OF}) = ${OUT_OF} THEN 'removed' WHEN n % 5 = 1 THEN 'pending' ELSE 'verified' END,
@@ -52,7 +52,7 @@ export function* referrers(participants: number): Generator<number, never> {
 /** What the platform writes when these people's referrals are verified; one statement, in a transaction of its own. */
 export async function verifyReferrals(sql: Sql, by: readonly number[]): Promise<void> {
   await sql.query(
-    `UPDATE waitlist_users AS u
+    `UPDATE platform.waitlist_users AS u
         SET verified_referral_count = verified_referral_count + times, referral_count = referral_count + times,
             last_activity_at = now(), updated_at = now()
        FROM (SELECT ${idOf('n')} AS id, count(*)::int AS times FROM unnest($1::int[]) AS n GROUP BY n) AS verified

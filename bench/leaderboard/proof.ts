@@ -47,7 +47,7 @@ async function* pagesOf(sql: Sql, campaignId: string): AsyncGenerator<readonly S
     const page = await sql.query<Stored>(
       `SELECT id, original_position, verified_referral_count, status, deleted_at IS NOT NULL AS deleted, position,
               (extract(epoch FROM created_at) * 1000000)::bigint AS joined
-         FROM waitlist_users WHERE campaign_id = $1 AND id > $2 ORDER BY id LIMIT ${PAGE}`,
+         FROM platform.waitlist_users WHERE campaign_id = $1 AND id > $2 ORDER BY id LIMIT ${PAGE}`,
       [campaignId, after],
     )
     const last = page.at(-1)

@@ -17,12 +17,12 @@ export const reference: Way = async (database, campaignId) =>
     const updated = `pg_stat_get_xact_tuples_updated('waitlist_users'::regclass)::int`
     const [before] = await tx.query<{ rows: number }>(`SELECT pg_advisory_xact_lock(hashtext($1)), ${updated} AS rows`, [campaignId])
     await tx.query(
-      `UPDATE waitlist_users AS u
+      `UPDATE platform.waitlist_users AS u
           SET position = ranked.place
          FROM (SELECT w.id, row_number() OVER (
                         ORDER BY w.original_position - w.verified_referral_count * (c.referral_config ->> 'points_per_referral')::int, w.created_at, w.id) AS place
-                 FROM waitlist_users AS w
-                 JOIN campaigns AS c ON c.id = w.campaign_id
+                 FROM platform.waitlist_users AS w
+                 JOIN platform.campaigns AS c ON c.id = w.campaign_id
                 WHERE w.campaign_id = $1 AND w.deleted_at IS NULL AND w.status NOT IN ('blocked', 'removed')) AS ranked
         WHERE u.id = ranked.id`,
       [campaignId],

@@ -45,11 +45,11 @@ export async function findOut(place: Place): Promise<Found> {
   const { sql, campaignIds, servers } = place
   const grants = await sql.query<GrantRow>(
     `SELECT g.id, g.campaign_id, g.status, g.reward_data->>'code' AS code, r.config->>'code_template' AS code_template
-       FROM public.user_rewards g JOIN public.rewards r ON r.id = g.reward_id WHERE g.campaign_id = ANY ($1::uuid[])`,
+       FROM platform.user_rewards g JOIN platform.rewards r ON r.id = g.reward_id WHERE g.campaign_id = ANY ($1::uuid[])`,
     [campaignIds],
   )
   const ranked = await sql.query<{ id: string; position: number }>(
-    'SELECT id, position FROM public.waitlist_users WHERE ranked_score IS NOT NULL AND campaign_id = ANY ($1::uuid[])',
+    'SELECT id, position FROM platform.waitlist_users WHERE ranked_score IS NOT NULL AND campaign_id = ANY ($1::uuid[])',
     [campaignIds],
   )
   const dead = await deadLettersOn(place.admin, servers)
@@ -97,7 +97,7 @@ async function receivedMails(sql: Sql, campaignIds: readonly string[], sink: Smt
 async function loggedMails(sql: Sql, campaignIds: readonly string[]): Promise<Pick<Found, 'mails' | 'duplicateMails'>> {
   const rows = await sql.query<{ type: string; address: string }>(
     // In the platform's column the delivery of a reward is a custom mail.
-    `SELECT CASE type WHEN 'custom' THEN 'reward_delivery' ELSE type END AS type, recipient_email AS address FROM public.email_logs
+    `SELECT CASE type WHEN 'custom' THEN 'reward_delivery' ELSE type END AS type, recipient_email AS address FROM platform.email_logs
       WHERE status IN ('sent', 'delivered', 'opened', 'clicked') AND campaign_id = ANY ($1::uuid[])`,
     [campaignIds],
   )

@@ -47,12 +47,12 @@ export function createLook({ daemon, database, servers, story, player }: Session
   return async () => {
     const samples = readMetrics(await (await fetch(`${daemon.url}/metrics`)).text())
     const mails = await database.sql.query<{ type: string; count: number }>(
-      `SELECT CASE type WHEN 'custom' THEN 'reward_delivery' ELSE type END AS type, count(*)::int AS count FROM public.email_logs
+      `SELECT CASE type WHEN 'custom' THEN 'reward_delivery' ELSE type END AS type, count(*)::int AS count FROM platform.email_logs
         WHERE status = 'sent' AND campaign_id = ANY ($1::uuid[]) GROUP BY 1 ORDER BY 1`,
       [campaignIds],
     )
     const leaders = await database.sql.query<Leader>(
-      `SELECT position, first_name AS name, verified_referral_count AS friends, ranked_score::int AS score FROM public.waitlist_users
+      `SELECT position, first_name AS name, verified_referral_count AS friends, ranked_score::int AS score FROM platform.waitlist_users
         WHERE campaign_id = $1 AND ranked_score IS NOT NULL ORDER BY position LIMIT 5`,
       [campaign?.id],
     )

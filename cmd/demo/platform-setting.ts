@@ -87,7 +87,7 @@ async function insert(tx: Sql, table: string, rows: readonly object[]): Promise<
   const columns = Object.keys(rows[0] ?? {}).join(', ')
   if (columns === '') return
   await tx.query(
-    `INSERT INTO public.${table} (${columns}) SELECT ${columns} FROM jsonb_populate_recordset(NULL::public.${table}, $1::jsonb)`,
+    `INSERT INTO platform.${table} (${columns}) SELECT ${columns} FROM jsonb_populate_recordset(NULL::platform.${table}, $1::jsonb)`,
     [JSON.stringify(rows)],
   )
 }

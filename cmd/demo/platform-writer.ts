@@ -6,7 +6,7 @@ import type { EndpointAddress } from './platform-setting.ts'
 import type { Setting } from './setting.ts'
 import type { Write } from './step.ts'
 
-/** Plays the platform: the program that owns the public tables and changes them while the worker runs. */
+/** Plays the platform: the program that owns the platform's tables and changes them while the worker runs. */
 export interface PlatformWriter {
   begin(setting: Setting, address: EndpointAddress): Promise<void>
   /** All in one transaction, as at the moment `at`. */
@@ -64,7 +64,7 @@ async function rows(tx: Sql, statement: string, values: readonly object[], more:
 const given = (columns: string) => `jsonb_to_recordset($1::jsonb) AS given (${columns})`
 
 const insertPeople = `
-  INSERT INTO public.waitlist_users (id, campaign_id, email, first_name, last_name, position, original_position, referral_code,
+  INSERT INTO platform.waitlist_users (id, campaign_id, email, first_name, last_name, position, original_position, referral_code,
     referred_by_id, verification_token, marketing_consent, last_activity_at, created_at, updated_at)
   SELECT id, "campaignId", email, "firstName", "lastName", "originalPosition", "originalPosition", "referralCode",
     "referredById", 'token-' || "referralCode", consent, $2, $3::timestamptz + "joinedAt" * interval '1 millisecond', $2
@@ -74,31 +74,31 @@ const insertPeople = `
 const referral = given('id uuid, "campaignId" uuid, "referrerId" uuid, "referredId" uuid')
 
 const insertReferrals = `
-  INSERT INTO public.referrals (id, campaign_id, referrer_id, referred_id, created_at, updated_at)
+  INSERT INTO platform.referrals (id, campaign_id, referrer_id, referred_id, created_at, updated_at)
   SELECT id, "campaignId", "referrerId", "referredId", $2, $2 FROM ${referral}`
 
 const countReferrals = `
-  UPDATE public.waitlist_users AS u SET referral_count = referral_count + n, last_activity_at = $2, updated_at = $2
+  UPDATE platform.waitlist_users AS u SET referral_count = referral_count + n, last_activity_at = $2, updated_at = $2
     FROM (SELECT "referrerId" AS id, count(*)::int AS n FROM ${referral} GROUP BY 1) AS c WHERE u.id = c.id`
 
 const verifyPeople = `
-  UPDATE public.waitlist_users AS u
+  UPDATE platform.waitlist_users AS u
      SET status = 'verified', email_verified = true, verification_token = NULL, verified_at = $2, last_activity_at = $2, updated_at = $2
     FROM ${given('"personId" uuid')} WHERE u.id = "personId"`
 
 const confirmReferrals = `
-  UPDATE public.referrals AS r SET status = 'verified', verified_at = $2, updated_at = $2 FROM ${given('id uuid')} WHERE r.id = given.id`
+  UPDATE platform.referrals AS r SET status = 'verified', verified_at = $2, updated_at = $2 FROM ${given('id uuid')} WHERE r.id = given.id`
 
 const countVerifiedReferrals = `
-  UPDATE public.waitlist_users AS u SET verified_referral_count = verified_referral_count + n, updated_at = $2
+  UPDATE platform.waitlist_users AS u SET verified_referral_count = verified_referral_count + n, updated_at = $2
     FROM (SELECT "referrerId" AS id, count(*)::int AS n FROM ${referral} GROUP BY 1) AS c WHERE u.id = c.id`
 
 const leave = `
-  UPDATE public.waitlist_users AS u
+  UPDATE platform.waitlist_users AS u
      SET status = CASE how WHEN 'deleted' THEN status ELSE how END, deleted_at = CASE how WHEN 'deleted' THEN $2::timestamptz END, updated_at = $2
     FROM ${given('"personId" uuid, how text')} WHERE u.id = "personId"`
 
 const insertGrants = `
-  INSERT INTO public.user_rewards (id, user_id, reward_id, campaign_id, status, earned_at, created_at, updated_at)
+  INSERT INTO platform.user_rewards (id, user_id, reward_id, campaign_id, status, earned_at, created_at, updated_at)
   SELECT id, "personId", "rewardId", "campaignId", 'earned', $2, $2, $2
     FROM ${given('id uuid, "personId" uuid, "rewardId" uuid, "campaignId" uuid')}`

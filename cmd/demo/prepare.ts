@@ -63,11 +63,13 @@ export async function storiesBefore(sql: Sql): Promise<number> {
 /** Every row of the platform hangs on an account, and ours are listed. */
 async function refuseForeignRows(sql: Sql): Promise<void> {
   const [tables] = await sql.query<{ platform: boolean; ours: boolean }>(
-    `SELECT to_regclass('public.accounts') IS NOT NULL AS platform, to_regclass('demo.accounts') IS NOT NULL AS ours`,
+    `SELECT to_regclass('platform.accounts') IS NOT NULL AS platform, to_regclass('demo.accounts') IS NOT NULL AS ours`,
   )
   if (!tables?.platform) return
   const [foreign] = tables.ours
-    ? await sql.query<{ rows: number }>('SELECT count(*)::int AS rows FROM public.accounts WHERE id NOT IN (SELECT id FROM demo.accounts)')
+    ? await sql.query<{ rows: number }>(
+        'SELECT count(*)::int AS rows FROM platform.accounts WHERE id NOT IN (SELECT id FROM demo.accounts)',
+      )
     : []
   if (tables.ours && foreign?.rows === 0) return
   throw new OperatorError(

@@ -100,7 +100,7 @@ async function unfinishedOf({ sql, campaignIds }: Watched): Promise<string[]> {
 async function dirtyOf({ sql, campaignIds }: Watched): Promise<number> {
   const [row] = await sql.query<{ dirty: number }>(
     `SELECT count(*)::int AS dirty
-       FROM public.waitlist_users u JOIN public.campaigns c ON c.id = u.campaign_id
+       FROM platform.waitlist_users u JOIN platform.campaigns c ON c.id = u.campaign_id
       WHERE c.id = ANY ($1::uuid[])
         AND u.ranked_score IS DISTINCT FROM CASE WHEN u.deleted_at IS NULL AND u.status NOT IN ('blocked', 'removed')
           THEN u.original_position - u.verified_referral_count * coalesce((c.referral_config->>'points_per_referral')::int, 1) END`,

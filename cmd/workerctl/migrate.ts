@@ -12,7 +12,7 @@ interface Options {
 }
 
 const HELP = `
-The set "worker" is ours: the schema "worker", and two columns with indexes on public.waitlist_users. It is safe on a live
+The set "worker" is ours: the schema "worker", and two columns with indexes on the platform's waitlist_users. It is safe on a live
 database and may run before the release that needs it. The set "app" makes the platform's own tables, for development
 databases only; it is refused where the platform's tables exist already.
 

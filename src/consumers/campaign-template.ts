@@ -25,7 +25,7 @@ export const templateColumns = `
  */
 export function templateJoin(condition: string): string {
   return `LEFT JOIN LATERAL (
-    SELECT t.id, t.subject, t.html_body, t.text_body, t.updated_at FROM email_templates t
+    SELECT t.id, t.subject, t.html_body, t.text_body, t.updated_at FROM platform.email_templates t
      WHERE t.campaign_id = u.campaign_id AND ${condition} AND t.enabled AND t.deleted_at IS NULL AND coalesce(t.variant_weight, 100) > 0
      ORDER BY -ln((('x' || left(md5(t.id::text || u.id::text), 12))::bit(48)::bigint + 0.5::float8) / 2::float8 ^ 48)
               / coalesce(t.variant_weight, 100), t.id

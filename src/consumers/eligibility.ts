@@ -33,8 +33,8 @@ export const eligibilityColumns = `
  * statement that always returns a row. The account is that of the campaign's row; the one in the event is not trusted.
  */
 export const eligibilityJoins = `
-  LEFT JOIN campaigns c ON c.id = u.campaign_id
-  LEFT JOIN accounts a ON a.id = c.account_id`
+  LEFT JOIN platform.campaigns c ON c.id = u.campaign_id
+  LEFT JOIN platform.accounts a ON a.id = c.account_id`
 
 /** Reason of the wait for a row that the platform has not committed yet; an intent that waits carries it. */
 export const awaitingRow = 'awaiting-row'

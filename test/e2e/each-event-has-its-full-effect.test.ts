@@ -1,17 +1,29 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
+import { hostileRole } from '../support/hostile-role.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { setScene, type Scene } from '../support/scene.ts'
 
 const subjectsTo = (mails: readonly { recipients: readonly string[]; subject: string }[], address: string) =>
   mails.filter(({ recipients }) => recipients.includes(address)).map(({ subject }) => subject)
 
 test('each event type has its full effect, and no other', async () => {
   await using scene = await setScene()
+  expect(await mailsOfEachEvent(scene, scene.databaseUrl)).toBe(10)
+})
+
+test("each event has it where the role's settings are the worst there are and the platform has a schema of its own", async () => {
+  await using scene = await setScene({ platformSchema: 'shop' })
+  await using role = await hostileRole(scene.sql, scene.databaseUrl)
+  expect(await mailsOfEachEvent(scene, role.url)).toBe(10)
+})
+
+/** Publishes one of each and expects what follows; returns how many mails there were. */
+async function mailsOfEachEvent(scene: Scene, databaseUrl: string): Promise<number> {
   const platform = new Platform(scene.sql)
   const campaign = await platform.campaign({ points: 2 })
   const [ada, bob, eve] = [await platform.person(campaign), await platform.person(campaign), await platform.person(campaign)]
-  const daemon = scene.daemon()
+  const daemon = scene.daemon({ DATABASE_URL: databaseUrl })
   await daemon.ready()
 
   await scene.publisher.publishUserSignedUp({ ...campaign, ...ada })
@@ -65,4 +77,5 @@ test('each event type has its full effect, and no other', async () => {
     const committed = await scene.admin.committed(scene.group('email-workers'), scene.topic)
     return [...ranges].every(([partition, { high }]) => high === 0n || committed.get(partition) === high) || 'not yet'
   })
-})
+  return scene.smtp.mails.length
+}

@@ -8,13 +8,18 @@ export interface MigratedDatabase extends Database {
   close(): Promise<void>
 }
 
-/** A database of the test's own with both migration sets applied: on the run's shared server, or `ownUrl` on another. */
-export async function migratedDatabase(ownUrl?: string): Promise<MigratedDatabase> {
-  const fresh = ownUrl === undefined ? await freshDatabase({ template: await templateDatabase('migrated', migrateBoth) }) : null
-  if (ownUrl !== undefined) await migrateBoth(ownUrl)
+/**
+ * A database of the test's own with both migration sets applied: on the run's shared server, or `ownUrl` on another. The platform's tables
+ * are in `platformSchema`.
+ */
+export async function migratedDatabase(ownUrl?: string, platformSchema = 'public'): Promise<MigratedDatabase> {
+  const template =
+    ownUrl === undefined ? await templateDatabase(`migrated_${platformSchema}`, (url) => migrateBoth(url, platformSchema)) : ''
+  const fresh = ownUrl === undefined ? await freshDatabase({ template }) : null
+  if (ownUrl !== undefined) await migrateBoth(ownUrl, platformSchema)
   const url = fresh?.url ?? ownUrl ?? ''
   const database = openDatabase({
-    connection: { connectionString: url },
+    connection: { connectionString: url, platformSchema },
     max: 12,
     applicationName: 'test',
     statementTimeoutMs: 30_000,
@@ -30,7 +35,7 @@ export async function migratedDatabase(ownUrl?: string): Promise<MigratedDatabas
   }
 }
 
-async function migrateBoth(connectionString: string): Promise<void> {
-  await migrate({ connectionString }, 'app')
-  await migrate({ connectionString }, 'worker')
+async function migrateBoth(connectionString: string, platformSchema: string): Promise<void> {
+  await migrate({ connectionString, platformSchema }, 'app')
+  await migrate({ connectionString, platformSchema }, 'worker')
 }

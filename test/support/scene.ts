@@ -44,6 +44,8 @@ export interface SceneOptions {
   readonly webhooks?: WebhookSinkOptions
   /** Another database server than the run's shared one. */
   readonly databaseUrl?: string
+  /** Where the platform's tables are; `public` when not given. */
+  readonly platformSchema?: string
   /** Another broker than the run's shared one. */
   readonly brokers?: readonly string[]
 }
@@ -58,7 +60,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
   const admin = createKafkaAdmin(kafka)
   const producer = createEventProducer(kafka)
   const [database, smtp, webhooks] = await Promise.all([
-    migratedDatabase(options.databaseUrl),
+    migratedDatabase(options.databaseUrl, options.platformSchema),
     startSmtpSink(options.smtp),
     startWebhookSink(options.webhooks),
     producer.connect(),
@@ -79,6 +81,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     KAFKA_SESSION_TIMEOUT_MS: '10000',
     KAFKA_HEARTBEAT_INTERVAL_MS: '1000',
     DATABASE_URL: database.url,
+    PLATFORM_SCHEMA: options.platformSchema ?? 'public',
     SMTP_URL: smtp.url,
     MAIL_FROM: 'Waitlist <waitlist@example.com>',
     MAIL_DEADLINE_MS: '3000',

@@ -118,7 +118,7 @@ function statement(type: OwnMail, columns: string, joins: string): string {
   return `SELECT now() AS now, ${eligibilityColumns}, ${personColumns}, ${addressColumns('q.handed_over')}, ${templateColumns},
     ${columns}
   FROM (SELECT $1::uuid AS campaign_id, $2::uuid AS user_id, $3::uuid AS subject_id, $4::timestamptz AS waiting_since, $5::text AS handed_over) q
-  JOIN waitlist_users u ON u.id = q.user_id AND u.campaign_id = q.campaign_id
+  JOIN platform.waitlist_users u ON u.id = q.user_id AND u.campaign_id = q.campaign_id
   ${eligibilityJoins}
   ${templateJoin(`t.type = '${type}' AND t.send_automatically`)}
   ${joins}`
@@ -132,7 +132,7 @@ const statements: Readonly<Record<OwnMail, string>> = {
   reward_earned: statement(
     'reward_earned',
     `r.name AS reward_name, r.description AS reward_description, r.type AS reward_type, ${noPosition}`,
-    'LEFT JOIN user_rewards ur ON ur.id = q.subject_id AND ur.user_id = u.id LEFT JOIN rewards r ON r.id = ur.reward_id',
+    'LEFT JOIN platform.user_rewards ur ON ur.id = q.subject_id AND ur.user_id = u.id LEFT JOIN platform.rewards r ON r.id = ur.reward_id',
   ),
 }
 

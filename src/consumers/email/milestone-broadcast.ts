@@ -62,8 +62,8 @@ export function createMilestoneBroadcastKind(
 const campaign = `
   SELECT asked.now, c.status AS campaign_status, c.deleted_at IS NOT NULL AS campaign_deleted, a.status AS account_status
     FROM (SELECT now() AS now, $1::uuid AS id) asked
-    LEFT JOIN campaigns c ON c.id = asked.id
-    LEFT JOIN accounts a ON a.id = c.account_id`
+    LEFT JOIN platform.campaigns c ON c.id = asked.id
+    LEFT JOIN platform.accounts a ON a.id = c.account_id`
 
 interface Page {
   readonly campaignId: string
@@ -82,10 +82,10 @@ async function pageOf(tx: Sql, { campaignId, after, verifiedBy, limit }: Page): 
 const beforeAll = '00000000-0000-0000-0000-000000000000'
 
 // Suppressed people are asked for one by one: as an anti-join the planner may read all suppressions of the account for each page.
-const recipients = `SELECT u.id FROM waitlist_users u
+const recipients = `SELECT u.id FROM platform.waitlist_users u
  WHERE u.campaign_id = $1 AND u.id > $2 AND u.status IN ('verified', 'converted') AND u.verified_at <= $3
    AND u.marketing_consent AND u.deleted_at IS NULL
    AND (SELECT s.reason FROM worker.suppressions s
-         WHERE s.account_id = (SELECT c.account_id FROM campaigns c WHERE c.id = $1)
+         WHERE s.account_id = (SELECT c.account_id FROM platform.campaigns c WHERE c.id = $1)
            AND s.address_hash = worker.address_hash(u.email) LIMIT 1) IS NULL
  ORDER BY u.id LIMIT $4`

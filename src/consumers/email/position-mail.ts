@@ -23,7 +23,7 @@ export const positionColumns = `f.status AS referral_status,
   EXISTS (SELECT FROM worker.recalculations k WHERE k.campaign_id = u.campaign_id AND k.began_at > q.waiting_since) AS recalculated`
 
 /** POINTS is the campaign's setting as the leaderboard reads it. */
-export const positionJoins = `LEFT JOIN referrals f ON f.id = q.subject_id AND f.referrer_id = u.id
+export const positionJoins = `LEFT JOIN platform.referrals f ON f.id = q.subject_id AND f.referrer_id = u.id
   CROSS JOIN LATERAL (SELECT worker.points_per_referral(c.referral_config) AS points) p`
 
 export type PositionWait =

@@ -19,9 +19,9 @@ export async function startReward<Message>(
 ): Promise<Started<Message>> {
   const id = userRewardIdOf(intent)
   const [row] = await tx.query<{ campaign_id: string; code: string | null; code_template: string | null }>(
-    `UPDATE user_rewards ur
+    `UPDATE platform.user_rewards ur
      SET delivery_attempts = ur.delivery_attempts + 1, last_delivery_attempt_at = now(), updated_at = now()
-     FROM rewards r
+     FROM platform.rewards r
      WHERE ur.id = $1 AND r.id = ur.reward_id AND ${deliverable}
      RETURNING ur.campaign_id, nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template`,
     [id],
@@ -31,7 +31,7 @@ export async function startReward<Message>(
 
   const code = await codeFrom({ campaignId: row.campaign_id, userRewardId: id, template: row.code_template }, tx, random)
   await tx.query(
-    `UPDATE user_rewards
+    `UPDATE platform.user_rewards
      SET reward_data = CASE jsonb_typeof(reward_data) WHEN 'object' THEN reward_data ELSE '{}' END || jsonb_build_object('code', $2::text)
      WHERE id = $1`,
     [id, code],
@@ -43,7 +43,7 @@ export async function startReward<Message>(
 export async function rewardEnded(intent: Intent, end: AttemptEnd, tx: Sql): Promise<EndedNote | undefined> {
   const id = userRewardIdOf(intent)
   if (!end.ok) {
-    await tx.query(`UPDATE user_rewards ur SET delivery_error = $2, updated_at = now() WHERE ur.id = $1 AND ${unsettled}`, [
+    await tx.query(`UPDATE platform.user_rewards ur SET delivery_error = $2, updated_at = now() WHERE ur.id = $1 AND ${unsettled}`, [
       id,
       sentenceOf(end),
     ])
@@ -51,12 +51,12 @@ export async function rewardEnded(intent: Intent, end: AttemptEnd, tx: Sql): Pro
   }
   // Whether it had expired was asked at the start; a reward that was delivered in time is delivered, whatever the time now.
   const updated = await tx.query(
-    `UPDATE user_rewards ur SET status = 'delivered', delivered_at = now(), delivery_error = NULL, updated_at = now()
+    `UPDATE platform.user_rewards ur SET status = 'delivered', delivered_at = now(), delivery_error = NULL, updated_at = now()
      WHERE ur.id = $1 AND ${unsettled} RETURNING ur.id`,
     [id],
   )
   if (updated.length > 0) return undefined
-  const [row] = await tx.query<{ status: string }>('SELECT status FROM user_rewards WHERE id = $1', [id])
+  const [row] = await tx.query<{ status: string }>('SELECT status FROM platform.user_rewards WHERE id = $1', [id])
   if (row?.status === 'delivered') return undefined
   return { note: row === undefined ? 'reward-deleted-meanwhile' : `reward-${row.status}-meanwhile` }
 }
@@ -65,7 +65,7 @@ const unsettled = `ur.status IN ('pending', 'earned')`
 
 async function whyNot(id: string, tx: Sql): Promise<string> {
   const [row] = await tx.query<{ status: string; expired: boolean }>(
-    'SELECT status, coalesce(expires_at <= now(), false) AS expired FROM user_rewards WHERE id = $1',
+    'SELECT status, coalesce(expires_at <= now(), false) AS expired FROM platform.user_rewards WHERE id = $1',
     [id],
   )
   if (row === undefined) return notFound

@@ -67,13 +67,13 @@ const statement = `
     ${personColumns}, ${addressColumns('$3::text')}, ${eligibilityColumns}, ${templateColumns},
     w.id AS webhook_id, w.url AS webhook_url, w.secret AS webhook_secret, w.retry_enabled, w.max_retries
   FROM (SELECT now() AS now, $1::uuid AS id) asked
-  LEFT JOIN user_rewards ur ON ur.id = asked.id
-  LEFT JOIN rewards r ON r.id = ur.reward_id
-  LEFT JOIN waitlist_users u ON u.id = ur.user_id
+  LEFT JOIN platform.user_rewards ur ON ur.id = asked.id
+  LEFT JOIN platform.rewards r ON r.id = ur.reward_id
+  LEFT JOIN platform.waitlist_users u ON u.id = ur.user_id
   ${eligibilityJoins}
   ${templateJoin(`t.type = 'custom' AND t.name = 'reward_delivery'`)}
   LEFT JOIN LATERAL (
-    SELECT * FROM webhooks
+    SELECT * FROM platform.webhooks
     WHERE (campaign_id = c.id OR (campaign_id IS NULL AND account_id = c.account_id))
       AND status = 'active' AND deleted_at IS NULL
       AND (id = $2::uuid OR ($2::uuid IS NULL AND url = r.delivery_config->>'webhook_url'))

@@ -11,6 +11,8 @@ export interface ConnectionSettings {
   readonly database?: string | undefined
   /** Absent: in clear, unless the connection string says something of TLS in the driver's own words. */
   readonly tls?: DatabaseTls | undefined
+  /** Where the platform's tables are; `public` when not given. Letters, digits, underscore and hyphen. */
+  readonly platformSchema?: string | undefined
 }
 
 /**

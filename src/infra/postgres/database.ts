@@ -2,6 +2,8 @@ import { Pool, type ClientBase, type PoolClient, type QueryResult } from 'pg'
 import { SqlError, type Sql } from '../../std/sql.ts'
 import { ConnectGate } from './connect-gate.ts'
 import { driverConnection, type ConnectionSettings } from './connection-settings.ts'
+import { DEFAULT_PLATFORM_SCHEMA, inPlatformSchema } from './platform-schema.ts'
+import { sessionSettings } from './session-settings.ts'
 import { connectionCause, isConnectionLost, sqlErrorOf } from './sql-error.ts'
 
 export interface DatabaseSettings {
@@ -12,7 +14,7 @@ export interface DatabaseSettings {
   readonly applicationName: string
   /** The server gives a statement up after this; we give the connection up when even that word does not arrive. */
   readonly statementTimeoutMs: number
-  /** For connecting, and for waiting until one of `max` connections is free. */
+  /** For connecting, for the settings of a new connection, and for waiting until one of `max` connections is free. */
   readonly connectTimeoutMs: number
   /** Shared by the pools of one server, so that it is tried by one of them for all; one of its own when not given. */
   readonly gate?: ConnectGate
@@ -46,9 +48,7 @@ export interface Database extends Session {
   end(): Promise<void>
 }
 
-/** A row lock of the platform is waited for at most this long; a statement of ours may set its own with SET LOCAL. */
 const LOCK_TIMEOUT_MS = 5_000
-/** A transaction of ours that is left open (a frozen process) gives its locks up after this. */
 const IDLE_IN_TRANSACTION_MS = 30_000
 /** What the network may add to the server's own statement timeout before the connection counts as dead. */
 const ANSWER_MARGIN_MS = 5_000
@@ -61,22 +61,24 @@ const MAX_PREPARED = 200
  * those that broke under one.
  */
 export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: string) => void = () => {}): Database {
+  const { platformSchema = DEFAULT_PLATFORM_SCHEMA } = settings.connection
+  const timeouts = { statementMs: settings.statementTimeoutMs, lockMs: LOCK_TIMEOUT_MS, idleInTransactionMs: IDLE_IN_TRANSACTION_MS }
+  const settle = { text: sessionSettings(platformSchema, timeouts), query_timeout: settings.connectTimeoutMs }
   const pool = new Pool({
     ...driverConnection(settings.connection),
     max: settings.max,
     application_name: settings.applicationName,
     connectionTimeoutMillis: settings.connectTimeoutMs,
     idleTimeoutMillis: 30_000,
-    statement_timeout: settings.statementTimeoutMs,
     query_timeout: settings.statementTimeoutMs + ANSWER_MARGIN_MS,
-    lock_timeout: LOCK_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
+    // Awaited by the pool, whatever its types say: no other statement is sent before the settings hold, and a connection without them is closed.
+    onConnect: (client): unknown => client.query(settle),
   })
   const { gate = new ConnectGate() } = settings
   const broken = new WeakSet<ClientBase>()
-  const names = new Map<string, string>()
+  const statements = new Map<string, { readonly text: string; readonly name: string }>()
 
   // Both listeners keep the process alive: an 'error' event that nobody hears is thrown. The pool hears its idle clients
   // only; a client that is checked out needs a listener of its own.
@@ -108,7 +110,9 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
 
   async function run(client: PoolClient, text: string, parameters?: readonly unknown[]): Promise<QueryResult> {
     try {
-      return await client.query(parameters === undefined ? { text } : { ...prepared(text), values: [...parameters] })
+      return await client.query(
+        parameters === undefined ? { text: inPlatformSchema(text, platformSchema) } : { ...prepared(text), values: [...parameters] },
+      )
     } catch (error) {
       if (isConnectionLost(error)) broken.add(client)
       throw sqlErrorOf(error)
@@ -159,13 +163,14 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
    * running them. A role or proxy that cannot keep prepared statements between transactions cannot be used.
    */
   function prepared(text: string): { text: string; name?: string } {
-    let name = names.get(text)
-    if (name === undefined) {
-      // Our texts are constants and few; whatever builds new ones for ever must not fill the server's memory.
-      if (names.size >= MAX_PREPARED) return { text }
-      names.set(text, (name = `kafka_worker_${names.size}`))
-    }
-    return { text, name }
+    const known = statements.get(text)
+    if (known !== undefined) return known
+    const sent = inPlatformSchema(text, platformSchema)
+    // Our texts are constants and few; whatever builds new ones for ever must not fill the server's memory.
+    if (statements.size >= MAX_PREPARED) return { text: sent }
+    const statement = { text: sent, name: `kafka_worker_${statements.size}` }
+    statements.set(text, statement)
+    return statement
   }
 
   let ended: Promise<void> | undefined
@@ -173,7 +178,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
     sql: { query: (text, parameters) => withClient(async (client) => (await run(client, text, parameters)).rows) },
     transaction: (work) => withClient((client) => transactionOn(client, work)),
     session: (work) => withClient((client) => sessionOn(client, work)),
-    longestStatementMs: settings.connectTimeoutMs + settings.statementTimeoutMs + ANSWER_MARGIN_MS,
+    longestStatementMs: 2 * settings.connectTimeoutMs + settings.statementTimeoutMs + ANSWER_MARGIN_MS,
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     end: () => (ended ??= pool.end()),
   }

@@ -11,11 +11,10 @@ import { versionTables } from './migration-set.ts'
 export async function requireDevelopmentDatabase(sql: Sql): Promise<void> {
   const [found] = await sql.query<{ database: string; platform: boolean; ours: boolean }>(
     `SELECT current_database() AS database,
-            to_regclass('public.accounts') IS NOT NULL OR to_regclass('public.campaigns') IS NOT NULL
-              OR to_regclass('public.waitlist_users') IS NOT NULL AS platform,
+            to_regclass('platform.accounts') IS NOT NULL OR to_regclass('platform.campaigns') IS NOT NULL
+              OR to_regclass('platform.waitlist_users') IS NOT NULL AS platform,
             (SELECT count(*) FROM pg_attribute
-              WHERE attrelid = to_regclass($1) AND attname IN ('version', 'name', 'md5', 'run_at')) = 4 AS ours`,
-    [versionTables.app],
+              WHERE attrelid = to_regclass('${versionTables.app}') AND attname IN ('version', 'name', 'md5', 'run_at')) = 4 AS ours`,
   )
   if (found === undefined || !found.platform) return
   if (found.ours) {

@@ -25,7 +25,7 @@ SELECT o.group_name AS "group", o.outcome, o.type, o.partition, o."offset", o.at
 const rewardStatement = `
 SELECT ur.id, ur.status, ur.user_id AS "userId", r.delivery_method AS "deliveryMethod", ur.delivery_attempts AS attempts,
        ur.delivery_error AS error, ur.delivered_at AS "deliveredAt", ur.expires_at AS "expiresAt"
-  FROM public.user_rewards AS ur JOIN public.rewards AS r ON r.id = ur.reward_id
+  FROM platform.user_rewards AS ur JOIN platform.rewards AS r ON r.id = ur.reward_id
  WHERE ur.id = $1`
 
 const newest = (condition: string) =>

@@ -9,8 +9,8 @@ const unranked = `${isDirty} AND u.ranked_score IS NULL`
 
 // One probe of the index for a campaign with dirty rows, none for any other.
 const withUnranked = `
-FROM public.campaigns AS c
-WHERE c.deleted_at IS NULL AND EXISTS (SELECT FROM public.waitlist_users AS u WHERE u.campaign_id = c.id AND ${unranked})`
+FROM platform.campaigns AS c
+WHERE c.deleted_at IS NULL AND EXISTS (SELECT FROM platform.waitlist_users AS u WHERE u.campaign_id = c.id AND ${unranked})`
 
 /**
  * Campaigns that are not deleted and have participants without a rank, by id; only the one that was asked for, if one was.
@@ -18,7 +18,7 @@ WHERE c.deleted_at IS NULL AND EXISTS (SELECT FROM public.waitlist_users AS u WH
  * @throws {OperatorError} when that does not exist.
  */
 export async function campaignsToRank(only: string | null, sql: Sql): Promise<readonly string[]> {
-  const known = only === null || (await sql.query('SELECT FROM public.campaigns WHERE id = $1 AND deleted_at IS NULL', [only])).length > 0
+  const known = only === null || (await sql.query('SELECT FROM platform.campaigns WHERE id = $1 AND deleted_at IS NULL', [only])).length > 0
   if (!known) throw new OperatorError(`There is no campaign ${only} in this database, or it is deleted: give an id of the table campaigns.`)
   const rows = await (only === null
     ? sql.query<{ id: string }>(
@@ -48,7 +48,7 @@ export async function lookAtFirstRank(campaignId: string, sql: Sql): Promise<Fir
 
 const lookStatement = `
 SELECT clock_timestamp()::text AS at, s.points, ${edge('ranked_ppr', 'DESC')} AS "rankedWith", coalesce(${edge('position', 'DESC')}, 0) AS ranked,
-       (SELECT count(*)::int FROM public.waitlist_users AS u WHERE u.campaign_id = $1 AND ${unranked}) AS unranked
+       (SELECT count(*)::int FROM platform.waitlist_users AS u WHERE u.campaign_id = $1 AND ${unranked}) AS unranked
   FROM (${settingOfCampaign}) AS s`
 
 export interface Unranked {
@@ -80,11 +80,11 @@ export async function forgetOrder(sql: Sql): Promise<void> {
 const orderStatement = `
 DECLARE leaderboard_backfill NO SCROLL CURSOR WITH HOLD FOR
 WITH last AS MATERIALIZED (
-  SELECT u.ranked_score, u.created_at, u.id FROM public.waitlist_users AS u WHERE ${ranked}
+  SELECT u.ranked_score, u.created_at, u.id FROM platform.waitlist_users AS u WHERE ${ranked}
    ORDER BY u.ranked_score DESC, u.created_at DESC, u.id DESC LIMIT 1
 )
 SELECT id, score
-  FROM (SELECT u.id, u.created_at, ${scoreBy('$2::int')} AS score FROM public.waitlist_users AS u WHERE u.campaign_id = $1 AND ${unranked}) AS scored
+  FROM (SELECT u.id, u.created_at, ${scoreBy('$2::int')} AS score FROM platform.waitlist_users AS u WHERE u.campaign_id = $1 AND ${unranked}) AS scored
  WHERE NOT EXISTS (SELECT FROM last) OR (score, created_at, id) > (SELECT ranked_score, created_at, id FROM last)
  ORDER BY score, created_at, id`
 
@@ -121,7 +121,7 @@ held AS MATERIALIZED (
   SELECT u.id, u.position, b.score, b.place
     FROM unnest($4::uuid[], $5::bigint[]) WITH ORDINALITY AS b (id, score, place)
    CROSS JOIN LATERAL (
-     SELECT u.id, u.position FROM public.waitlist_users AS u
+     SELECT u.id, u.position FROM platform.waitlist_users AS u
       WHERE u.id = b.id AND u.campaign_id IS NOT DISTINCT FROM $1 AND u.ranked_score IS NULL AND ${isRanked}
         FOR NO KEY UPDATE) AS u
 ),
@@ -139,4 +139,4 @@ export async function isDense(campaignId: string, sql: Sql): Promise<boolean> {
 }
 
 const denseStatement = `
-SELECT count(*) = coalesce(${edge('position', 'DESC')}, 0) AS dense FROM public.waitlist_users AS u WHERE ${ranked}`
+SELECT count(*) = coalesce(${edge('position', 'DESC')}, 0) AS dense FROM platform.waitlist_users AS u WHERE ${ranked}`

@@ -30,12 +30,12 @@ WITH theirs AS MATERIALIZED (SELECT id, state, group_name, key, channel FROM wor
 SELECT (SELECT coalesce(json_agg(json_build_object('state', state, 'count', count)), '[]')
           FROM (SELECT state, count(*)::int AS count FROM theirs GROUP BY 1 ORDER BY 1) AS counted) AS intents,
        ARRAY(SELECT id::text FROM theirs ORDER BY id) AS "intentIds",
-       (SELECT count(*)::int FROM public.webhook_deliveries
+       (SELECT count(*)::int FROM platform.webhook_deliveries
          WHERE id = ANY (ARRAY(SELECT md5(group_name || ':' || key)::uuid FROM theirs))) AS deliveries,
-       (SELECT count(*)::int FROM public.email_logs WHERE user_id = $1) AS mails,
+       (SELECT count(*)::int FROM platform.email_logs WHERE user_id = $1) AS mails,
        (SELECT count(*)::int FROM worker.position_changes WHERE user_id = $1) AS movements,
-       EXISTS (SELECT FROM public.waitlist_users WHERE id = $1 AND ranked_score IS NOT NULL) AS ranked,
-       coalesce((SELECT CASE WHEN deleted_at IS NULL THEN 'present' ELSE 'deleted' END FROM public.waitlist_users WHERE id = $1), 'gone') AS person`
+       EXISTS (SELECT FROM platform.waitlist_users WHERE id = $1 AND ranked_score IS NOT NULL) AS ranked,
+       coalesce((SELECT CASE WHEN deleted_at IS NULL THEN 'present' ELSE 'deleted' END FROM platform.waitlist_users WHERE id = $1), 'gone') AS person`
 
 /**
  * A row that a worker has in hand is left: what it has frozen is on its way out, and its outcome is to be recorded. Any other
@@ -59,14 +59,14 @@ erased AS (
   RETURNING i.id, md5(i.group_name || ':' || i.key)::uuid AS ledger
 ),
 deliveries AS (
-  UPDATE public.webhook_deliveries AS d
+  UPDATE platform.webhook_deliveries AS d
      SET payload = '{}', status = CASE WHEN d.status = 'pending' THEN 'failed' ELSE d.status END, next_retry_at = NULL,
          error_message = CASE WHEN d.status = 'pending' THEN 'Forgotten by an operator.' ELSE d.error_message END, updated_at = now()
     FROM erased
    WHERE d.id = erased.ledger
 ),
 mails AS (
-  UPDATE public.email_logs AS l
+  UPDATE platform.email_logs AS l
      SET status = 'failed', failed_at = now(), error_message = 'Forgotten by an operator.', updated_at = now()
     FROM erased
    WHERE l.id = erased.ledger AND l.status = 'pending'

@@ -21,7 +21,7 @@ export const wholeRanking = `
 setting AS MATERIALIZED (${settingOfCampaign}),
 scored AS (
   SELECT u.id, u.created_at, u.position, u.ranked_score, u.ranked_ppr, setting.points, ${scoreBy('setting.points')} AS score
-    FROM public.waitlist_users AS u
+    FROM platform.waitlist_users AS u
    CROSS JOIN setting
    WHERE u.campaign_id = $1 AND ${isRanked}
 ),
@@ -34,7 +34,7 @@ changes AS MATERIALIZED (
    WHERE position <> place OR ranked_score IS DISTINCT FROM score OR ranked_ppr <> points
   UNION ALL
   SELECT id, position, ranked_score, position, NULL, ranked_ppr
-    FROM public.waitlist_users
+    FROM platform.waitlist_users
    WHERE campaign_id = $1 AND ranked_score IS NOT NULL AND NOT (${isRanked})
 )`
 

@@ -46,8 +46,8 @@ SELECT ${intentLine}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.
   (SELECT jsonb_build_object('outcome', o.outcome, 'type', o.type, 'partition', o.partition, 'offset', o."offset", 'at', o.at)
      FROM worker.outcomes AS o WHERE o.group_name = i.group_name AND o.event_id = i.event_id) AS outcome,
   (SELECT jsonb_build_object('id', l.id, 'status', l.status, 'sentAt', l.sent_at, 'failedAt', l.failed_at, 'error', l.error_message)
-     FROM public.email_logs AS l WHERE l.id = md5(i.group_name || ':' || i.key)::uuid AND i.channel = 'email') AS mail,
+     FROM platform.email_logs AS l WHERE l.id = md5(i.group_name || ':' || i.key)::uuid AND i.channel = 'email') AS mail,
   (SELECT jsonb_build_object('id', d.id, 'status', d.status, 'responseStatus', d.response_status, 'attempt', d.attempt_number,
                              'deliveredAt', d.delivered_at, 'nextRetryAt', d.next_retry_at, 'error', d.error_message)
-     FROM public.webhook_deliveries AS d WHERE d.id = md5(i.group_name || ':' || i.key)::uuid AND i.channel = 'webhook') AS delivery
+     FROM platform.webhook_deliveries AS d WHERE d.id = md5(i.group_name || ':' || i.key)::uuid AND i.channel = 'webhook') AS delivery
   FROM worker.intents AS i WHERE i.id = $1`

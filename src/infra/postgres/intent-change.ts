@@ -61,14 +61,14 @@ ended AS (
   RETURNING i.*, seen.state AS was
 ),
 mails AS (
-  UPDATE public.email_logs AS l
+  UPDATE platform.email_logs AS l
      SET status = 'failed', failed_at = now(), updated_at = now(),
          error_message = CASE WHEN ended.was = 'pending' THEN 'Cancelled by an operator.' ELSE 'Cancelled by an operator; it may have gone out.' END
     FROM ended
    WHERE l.id = md5(ended.group_name || ':' || ended.key)::uuid AND l.status = 'pending'
 ),
 deliveries AS (
-  UPDATE public.webhook_deliveries AS d
+  UPDATE platform.webhook_deliveries AS d
      SET status = 'failed', next_retry_at = NULL, error_message = 'Cancelled by an operator.', updated_at = now()
     FROM ended
    WHERE d.id = md5(ended.group_name || ':' || ended.key)::uuid AND d.status = 'pending'
@@ -85,7 +85,7 @@ ended AS (
   RETURNING i.*
 ),
 mails AS (
-  UPDATE public.email_logs AS l
+  UPDATE platform.email_logs AS l
      SET status = 'sent', sent_at = coalesce(l.sent_at, now()), failed_at = NULL, error_message = NULL, updated_at = now(),
          provider_message_id = coalesce(l.provider_message_id, ended.envelope ->> 'messageId')
     FROM ended

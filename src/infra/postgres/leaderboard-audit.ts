@@ -47,7 +47,7 @@ export function createLeaderboardAuditor(database: Database, options: AuditorOpt
   }
 }
 
-const campaignsStatement = `SELECT id FROM public.campaigns WHERE CASE WHEN $1::uuid IS NULL THEN deleted_at IS NULL ELSE id = $1 END ORDER BY id`
+const campaignsStatement = `SELECT id FROM platform.campaigns WHERE CASE WHEN $1::uuid IS NULL THEN deleted_at IS NULL ELSE id = $1 END ORDER BY id`
 
 type Audited = CampaignAudit | Omit<Busy, 'holder'>
 
@@ -88,7 +88,7 @@ setting_now AS MATERIALIZED (SELECT points, ${edge('ranked_ppr', 'ASC')} <> poin
 stored AS (
   SELECT u.position, u.ranked_score IS NOT NULL AS ranked, u.ranked_ppr <> s.points AS other_points, ${isRanked} AS takes_part, ${isDirty} AS dirty,
          row_number() OVER (ORDER BY u.ranked_score, u.created_at, u.id) AS counted, s.points_changed
-    FROM public.waitlist_users AS u
+    FROM platform.waitlist_users AS u
    CROSS JOIN setting_now AS s
    WHERE u.campaign_id = $1
 )

@@ -65,9 +65,9 @@ function whole(text: string | null): bigint | null {
 const standingStatement = `
 SELECT c.id AS "campaignId", c.deleted_at IS NOT NULL AS deleted, setting.points, ${edge('ranked_ppr', 'ASC')} AS "rankedWith",
        coalesce(${edge('position', 'DESC')}, 0) AS ranked,
-       (SELECT count(*)::int FROM (SELECT FROM public.waitlist_users WHERE campaign_id = $1 AND ${isDirty} LIMIT $2) AS few) AS dirty,
+       (SELECT count(*)::int FROM (SELECT FROM platform.waitlist_users WHERE campaign_id = $1 AND ${isDirty} LIMIT $2) AS few) AS dirty,
        r.began_at AS "beganAt", r.committed_at AS "committedAt", r.mode, r.rows_changed AS "rowsChanged"
-  FROM public.campaigns AS c
+  FROM platform.campaigns AS c
  CROSS JOIN (${settingOfCampaign}) AS setting
   LEFT JOIN worker.recalculations AS r ON r.campaign_id = c.id
  WHERE c.id = $1`
@@ -76,7 +76,7 @@ const columns = `u.position, u.id AS "userId", u.ranked_score AS score, u.origin
        u.verified_referral_count AS "verifiedReferrals", u.created_at, u.ranked_ppr, ${isDirty} AS dirty`
 /** People of the ranking, to be ordered; `among` them by a further condition. */
 const people = (among: string, direction: 'ASC' | 'DESC', limit: string) =>
-  `(SELECT ${columns} FROM public.waitlist_users AS u WHERE ${ranked}${among}
+  `(SELECT ${columns} FROM platform.waitlist_users AS u WHERE ${ranked}${among}
      ORDER BY u.ranked_score ${direction}, u.created_at ${direction}, u.id ${direction} LIMIT ${limit})`
 const told = `position, "userId", score, "originalPosition", "verifiedReferrals", dirty OR ranked_ppr <> (${settingOfCampaign}) AS dirty`
 const inOrder = `ORDER BY score, near.created_at, "userId"`
@@ -86,7 +86,7 @@ const topStatement = `SELECT ${told} FROM ${people('', 'ASC', '$2')} AS near ${i
 const place = '(u.ranked_score, u.created_at, u.id)'
 const theirPlace = '(who.ranked_score, who.created_at, who.id)'
 const aroundStatement = `
-WITH who AS MATERIALIZED (SELECT u.ranked_score, u.created_at, u.id FROM public.waitlist_users AS u WHERE ${ranked} AND u.id = $2)
+WITH who AS MATERIALIZED (SELECT u.ranked_score, u.created_at, u.id FROM platform.waitlist_users AS u WHERE ${ranked} AND u.id = $2)
 SELECT ${told}
   FROM who
  CROSS JOIN LATERAL (
@@ -99,8 +99,8 @@ const personStatement = `
 SELECT u.id AS "userId", u.campaign_id AS "campaignId", u.status, u.deleted_at IS NOT NULL AS deleted, u.position,
        u.original_position AS "originalPosition", u.verified_referral_count AS "verifiedReferrals", setting.points,
        ${scoreBy('setting.points')} AS score, u.ranked_score AS "rankedScore", u.ranked_ppr AS "rankedWith"
-  FROM public.waitlist_users AS u
- CROSS JOIN LATERAL (SELECT worker.points_per_referral(c.referral_config) AS points FROM public.campaigns AS c WHERE c.id = u.campaign_id) AS setting
+  FROM platform.waitlist_users AS u
+ CROSS JOIN LATERAL (SELECT worker.points_per_referral(c.referral_config) AS points FROM platform.campaigns AS c WHERE c.id = u.campaign_id) AS setting
  WHERE u.id = $1`
 
 // An event that asks for what is asked for already has no intent of its own; its outcome names the key all the same.

@@ -16,9 +16,9 @@ export async function sweep(sql: Sql, group: string): Promise<number> {
  */
 export const dirtyCampaigns = `
 dirty (campaign_id) AS (
-  (SELECT campaign_id FROM public.waitlist_users WHERE ${isDirty} ORDER BY campaign_id LIMIT 1)
+  (SELECT campaign_id FROM platform.waitlist_users WHERE ${isDirty} ORDER BY campaign_id LIMIT 1)
   UNION ALL
-  SELECT (SELECT u.campaign_id FROM public.waitlist_users AS u
+  SELECT (SELECT u.campaign_id FROM platform.waitlist_users AS u
            WHERE u.campaign_id > dirty.campaign_id AND ${isDirty}
            ORDER BY u.campaign_id LIMIT 1)
     FROM dirty
@@ -29,12 +29,12 @@ dirty (campaign_id) AS (
 const sweepStatement = `
 WITH RECURSIVE ${dirtyCampaigns},
 wanted AS (
-  SELECT id FROM public.campaigns WHERE id IN (SELECT campaign_id FROM dirty) AND deleted_at IS NULL
+  SELECT id FROM platform.campaigns WHERE id IN (SELECT campaign_id FROM dirty) AND deleted_at IS NULL
   UNION
   SELECT c.id
-    FROM public.campaigns AS c
+    FROM platform.campaigns AS c
    CROSS JOIN LATERAL (
-     SELECT u.ranked_ppr FROM public.waitlist_users AS u
+     SELECT u.ranked_ppr FROM platform.waitlist_users AS u
       WHERE u.campaign_id = c.id AND u.ranked_score IS NOT NULL
       ORDER BY u.ranked_score, u.created_at, u.id
       LIMIT 1) AS probe

@@ -15,9 +15,9 @@ export const mailLedger: LedgerSql = {
   // that is there already belongs to an earlier attempt; only one that had failed for good is opened again.
   started: `
 booked AS (
-  INSERT INTO public.email_logs AS l (id, campaign_id, user_id, template_id, recipient_email, subject, type)
+  INSERT INTO platform.email_logs AS l (id, campaign_id, user_id, template_id, recipient_email, subject, type)
   SELECT ${rowId}, i.campaign_id, i.user_id,
-         (SELECT t.id FROM public.email_templates AS t WHERE t.id = (i.envelope->>'templateId')::uuid),
+         (SELECT t.id FROM platform.email_templates AS t WHERE t.id = (i.envelope->>'templateId')::uuid),
          i.envelope->>'to', i.envelope->>'subject',
          ${platformType("i.envelope->>'type'")}
     FROM started AS i
@@ -32,7 +32,7 @@ booked AS (
   // all: two batches that suppress the same addresses wait for each other, not in a ring.
   ended: (first) => `
 booked AS (
-  UPDATE public.email_logs AS l
+  UPDATE platform.email_logs AS l
      SET status = CASE WHEN l.status IN ('pending', 'sent', 'failed') THEN e.status ELSE l.status END,
          sent_at = CASE WHEN e.status = 'sent' THEN coalesce(l.sent_at, now()) ELSE l.sent_at END,
          provider_message_id = CASE WHEN e.status = 'sent' THEN coalesce(e.provider_id, i.envelope->>'messageId') ELSE l.provider_message_id END,
@@ -45,11 +45,11 @@ booked AS (
    WHERE l.id = ${rowId}
 ),
 refused AS (
-  INSERT INTO public.email_logs AS l (id, campaign_id, user_id, recipient_email, subject, type, status, failed_at, error_message)
+  INSERT INTO platform.email_logs AS l (id, campaign_id, user_id, recipient_email, subject, type, status, failed_at, error_message)
   SELECT ${rowId}, i.campaign_id, i.user_id, u.email, '', ${platformType("i.data->>'type'")}, 'failed', now(), e.error
     FROM unnest($${first}::bigint[], $${first + 1}::text[], $${first + 3}::text[]) AS e (intent_id, status, error)
     JOIN settled AS i ON i.id = e.intent_id
-    JOIN public.waitlist_users AS u ON u.id = i.user_id
+    JOIN platform.waitlist_users AS u ON u.id = i.user_id
    WHERE i.envelope IS NULL AND i.state = 'rejected'
   ON CONFLICT (id) DO UPDATE SET failed_at = now(), error_message = excluded.error_message, updated_at = now()
    WHERE l.status = 'failed'
@@ -58,7 +58,7 @@ suppressed AS (
   INSERT INTO worker.suppressions (account_id, address_hash, reason)
   SELECT DISTINCT c.account_id, worker.address_hash(a.address), 'bounced'
     FROM settled AS i
-    JOIN public.campaigns AS c ON c.id = i.campaign_id
+    JOIN platform.campaigns AS c ON c.id = i.campaign_id
    CROSS JOIN LATERAL (VALUES (i.envelope->>'to'), (i.envelope->>'address')) AS a (address)
    WHERE i.state = 'rejected' AND i.reason = 'recipient-refused' AND a.address IS NOT NULL
    ORDER BY 1, 2

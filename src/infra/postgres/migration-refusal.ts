@@ -3,6 +3,7 @@ import { messageOf, OperatorError } from '../../std/failure.ts'
 import type { SqlError } from '../../std/sql.ts'
 import { tlsFaultOf } from '../../std/tls-fault.ts'
 import { migrationFolder, type MigrationSet } from './migration-set.ts'
+import { inPlatformSchema } from './platform-schema.ts'
 import { connectionCause, sqlErrorOf } from './sql-error.ts'
 
 /** Every table of the platform that the worker reads or writes. */
@@ -28,18 +29,18 @@ export function unreachable(client: Client, thrown: unknown): OperatorError | Sq
 }
 
 /** @throws {OperatorError} when the database is not the platform's. */
-export async function requirePlatformTables(client: Client): Promise<void> {
+export async function requirePlatformTables(client: Client, schema: string): Promise<void> {
   const { rows } = await client.query<{ relname: string }>(
     `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relname = ANY ($1)`,
-    [platformTables],
+      WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND c.relname = ANY ($2)`,
+    [schema, platformTables],
   )
   const missing = platformTables.filter((table) => !rows.some(({ relname }) => relname === table))
   if (missing.length === 0) return
   throw new OperatorError(
     `The database "${client.database ?? ''}" lacks the platform's ${missing.length === 1 ? 'table' : 'tables'} ` +
-      `${missing.map((table) => `public.${table}`).join(', ')}: ` +
-      `point DATABASE_URL or PG* at the platform's database, or run the platform's own migrations first.`,
+      `${missing.map((table) => `${schema}.${table}`).join(', ')}: ` +
+      `point DATABASE_URL or PG* at the platform's database and PLATFORM_SCHEMA at its schema, or run the platform's own migrations first.`,
   )
 }
 
@@ -48,11 +49,11 @@ export async function requirePlatformTables(client: Client): Promise<void> {
  *
  * @throws {OperatorError} when the role may not alter the platform's table.
  */
-export async function requireOwnership(client: Client): Promise<void> {
+export async function requireOwnership(client: Client, schema: string): Promise<void> {
   const { rowCount } = await client.query(
-    `SELECT FROM pg_class WHERE oid = 'public.waitlist_users'::regclass AND pg_has_role(relowner, 'USAGE')`,
+    inPlatformSchema(`SELECT FROM pg_class WHERE oid = 'platform.waitlist_users'::regclass AND pg_has_role(relowner, 'USAGE')`, schema),
   )
-  if (rowCount === 0) throw lacksRights(client, 'it is not the owner of table public.waitlist_users')
+  if (rowCount === 0) throw lacksRights(client, `it is not the owner of table ${schema}.waitlist_users`)
 }
 
 /** The sentence for what stopped a migration; an error that has none stays as it is. */

@@ -7,8 +7,8 @@ import { join } from 'node:path'
  */
 export type MigrationSet = 'app' | 'worker'
 
-/** Where each set's runner keeps what it has applied. */
-export const versionTables = { app: 'public.schema_versions', worker: 'worker.schema_versions' } as const satisfies Record<
+/** Where each set's runner keeps what it has applied, as our statements name it. */
+export const versionTables = { app: 'platform.schema_versions', worker: 'worker.schema_versions' } as const satisfies Record<
   MigrationSet,
   string
 >

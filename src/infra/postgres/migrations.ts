@@ -6,6 +6,8 @@ import { OperatorError } from '../../std/failure.ts'
 import { driverConnection, type ConnectionSettings } from './connection-settings.ts'
 import { refusalOf, requireOwnership, requirePlatformTables, unreachable } from './migration-refusal.ts'
 import { migrationFolder, newestVersion, versionTables, type MigrationSet } from './migration-set.ts'
+import { DEFAULT_PLATFORM_SCHEMA, quotedSchema } from './platform-schema.ts'
+import { sessionSettings } from './session-settings.ts'
 import { sqlErrorOf } from './sql-error.ts'
 
 export interface MigrateOptions {
@@ -14,6 +16,11 @@ export interface MigrateOptions {
   /** Ends the waiting for another migration or for a lock; a statement under way is finished. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
+}
+
+interface PlacedOptions extends MigrateOptions {
+  /** Where the platform's tables are. The files say `public`, and their checksums are fixed. */
+  readonly schema: string
 }
 
 export interface Migrated {
@@ -39,14 +46,12 @@ const tryAgain = new Set(['55P03', '40P01'])
  * @throws {SqlError} what is wrong with TLS.
  */
 export async function migrate(connection: ConnectionSettings, set: MigrationSet, options: MigrateOptions = {}): Promise<Migrated> {
+  const { platformSchema: schema = DEFAULT_PLATFORM_SCHEMA } = connection
   const client = new Client({
     ...driverConnection(connection),
     application_name: `kafka-worker migrate ${set}`,
     connectionTimeoutMillis: 10_000,
-    // Building an index on a large table takes as long as it takes, whatever the role's own settings say.
-    statement_timeout: 0,
     keepAlive: true,
-    options: '-c timezone=UTC -c client_min_messages=warning',
   })
   // Without a listener a connection that breaks between two statements ends the process; the next statement fails anyway.
   client.on('error', () => {})
@@ -54,7 +59,9 @@ export async function migrate(connection: ConnectionSettings, set: MigrationSet,
     await client.connect().catch((error: unknown) => {
       throw unreachable(client, error)
     })
-    return await underLock(client, set, options).catch(async (error: unknown) => {
+    // Building an index on a large table takes as long as it takes, whatever the role's own settings say.
+    await client.query(sessionSettings(schema, { statementMs: 0, lockMs: 0, idleInTransactionMs: 0 }))
+    return await underLock(client, set, { ...options, schema }).catch(async (error: unknown) => {
       throw await refusalOf(client, set, error)
     })
   } finally {
@@ -63,7 +70,7 @@ export async function migrate(connection: ConnectionSettings, set: MigrationSet,
   }
 }
 
-async function underLock(client: Client, set: MigrationSet, options: MigrateOptions): Promise<Migrated> {
+async function underLock(client: Client, set: MigrationSet, options: PlacedOptions): Promise<Migrated> {
   const clock = options.clock ?? systemClock
   // Asked for again and again instead of waited for: CREATE INDEX CONCURRENTLY waits for every statement that began before
   // it, and so for one that waits for this lock, while that one waits for us.
@@ -72,10 +79,10 @@ async function underLock(client: Client, set: MigrationSet, options: MigrateOpti
     await clock.sleep(backoff(Math.min(attempt, 3), { baseMs: 100, maxMs: 1_000 }), options.signal)
     if (options.signal?.aborted) throw new OperatorError('The migration was given up while another one was running.')
   }
-  if (set === 'worker') await requirePlatformTables(client)
+  if (set === 'worker') await requirePlatformTables(client, options.schema)
   const runner = new Postgrator({
     driver: 'pg',
-    schemaTable: versionTables[set],
+    schemaTable: versionTables[set].replace(/^platform/, options.schema),
     // The folder's own path is no pattern.
     migrationPattern: `${migrationFolder(set).replaceAll(/[?*()[\]{}]/g, '[$&]')}/*`,
     newline: 'LF',
@@ -83,7 +90,7 @@ async function underLock(client: Client, set: MigrationSet, options: MigrateOpti
   })
   runner.on('migration-started', ({ version, name }) => options.onProgress?.(`${set}: applying ${version} ${name}`))
   const from = await runner.getDatabaseVersion()
-  if (set === 'worker' && from < (await newestVersion(set))) await requireOwnership(client)
+  if (set === 'worker' && from < (await newestVersion(set))) await requireOwnership(client, options.schema)
   const applied = await runner.migrate()
   return {
     from,
@@ -104,7 +111,7 @@ async function tryLock(client: Client): Promise<boolean> {
  * dies between the two would find its tables made and not know it. So the script leaves its transaction open, and the
  * recording ends it. What cannot run inside a transaction can be repeated instead.
  */
-function steps(client: Client, set: MigrationSet, options: MigrateOptions) {
+function steps(client: Client, set: MigrationSet, options: PlacedOptions) {
   const clock = options.clock ?? systemClock
   let open = false
 
@@ -117,8 +124,9 @@ function steps(client: Client, set: MigrationSet, options: MigrateOptions) {
     return result
   }
 
-  async function execSqlScript(script: string): Promise<void> {
-    const index = /CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+IF\s+NOT\s+EXISTS\s+(\w+)\s+ON\s+(\w+)\./i.exec(script)
+  async function execSqlScript(file: string): Promise<void> {
+    const script = file.replaceAll(/\bpublic\.(?=[a-z_])/g, `${quotedSchema(options.schema)}.`)
+    const index = /CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+IF\s+NOT\s+EXISTS\s+(\w+)\s+ON\s+"?([\w-]+)"?\./i.exec(script)
     if (index?.[1] !== undefined && index[2] !== undefined) {
       await dropInvalidIndex(client, index[2], index[1])
       // No lock_timeout here: the lock that this needs keeps no reader or writer waiting, and giving up leaves a broken index.
@@ -150,5 +158,5 @@ async function dropInvalidIndex(client: Client, schema: string, index: string): 
       WHERE n.nspname = $1 AND c.relname = $2 AND NOT i.indisvalid`,
     [schema, index],
   )
-  if (rowCount === 1) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${schema}.${index}`)
+  if (rowCount === 1) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${quotedSchema(schema)}.${index}`)
 }

@@ -19,14 +19,14 @@ export const scoreBy = (points: string) =>
   `CASE WHEN ${isRanked} THEN original_position::bigint - verified_referral_count::bigint * ${points} END`
 
 /** The points per referral of the campaign `$1`, as one row, or none when there is no such campaign. */
-export const settingOfCampaign = `SELECT worker.points_per_referral(referral_config) AS points FROM public.campaigns WHERE id = $1`
+export const settingOfCampaign = `SELECT worker.points_per_referral(referral_config) AS points FROM platform.campaigns WHERE id = $1`
 
 /** Who stands in the ranking of the campaign `$1`, over `waitlist_users AS u`: the predicate of the index `waitlist_users_ranked`. */
 export const ranked = 'u.campaign_id = $1 AND u.ranked_score IS NOT NULL'
 
 /** A column of the first (`ASC`) or last of those ranked, `among` them by a further condition; along the index. */
 export const edge = (column: string, direction: 'ASC' | 'DESC', among = '') =>
-  `(SELECT u.${column} FROM public.waitlist_users AS u WHERE ${ranked}${among} ` +
+  `(SELECT u.${column} FROM platform.waitlist_users AS u WHERE ${ranked}${among} ` +
   `ORDER BY u.ranked_score ${direction}, u.created_at ${direction}, u.id ${direction} LIMIT 1)`
 
 /**
@@ -42,7 +42,7 @@ export const edge = (column: string, direction: 'ASC' | 'DESC', among = '') =>
  */
 export const writeChanges = `
 written AS (
-  UPDATE public.waitlist_users AS u
+  UPDATE platform.waitlist_users AS u
      SET position = c.place, ranked_score = c.score, ranked_ppr = c.points
     FROM changes AS c
    WHERE u.id = c.id

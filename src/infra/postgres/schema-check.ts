@@ -1,6 +1,7 @@
 import { OperatorError } from '../../std/failure.ts'
 import type { Sql } from '../../std/sql.ts'
 import { majorOf, newestVersion, versionTables } from './migration-set.ts'
+import { platformSchemaName } from './platform-schema.ts'
 
 type Privilege = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE'
 
@@ -15,16 +16,16 @@ const needs: Readonly<Record<string, readonly Privilege[]>> = {
   'worker.position_changes': ['SELECT', 'INSERT', 'DELETE'],
   'worker.reward_codes': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.suppressions': ['SELECT', 'INSERT'],
-  'public.accounts': ['SELECT'],
-  'public.campaigns': ['SELECT'],
-  'public.waitlist_users': ['SELECT', 'UPDATE'],
-  'public.referrals': ['SELECT'],
-  'public.rewards': ['SELECT'],
-  'public.user_rewards': ['SELECT', 'UPDATE'],
-  'public.email_templates': ['SELECT'],
-  'public.email_logs': ['SELECT', 'INSERT', 'UPDATE'],
-  'public.webhooks': ['SELECT', 'UPDATE'],
-  'public.webhook_deliveries': ['SELECT', 'INSERT', 'UPDATE'],
+  'platform.accounts': ['SELECT'],
+  'platform.campaigns': ['SELECT'],
+  'platform.waitlist_users': ['SELECT', 'UPDATE'],
+  'platform.referrals': ['SELECT'],
+  'platform.rewards': ['SELECT'],
+  'platform.user_rewards': ['SELECT', 'UPDATE'],
+  'platform.email_templates': ['SELECT'],
+  'platform.email_logs': ['SELECT', 'INSERT', 'UPDATE'],
+  'platform.webhooks': ['SELECT', 'UPDATE'],
+  'platform.webhook_deliveries': ['SELECT', 'INSERT', 'UPDATE'],
 }
 
 /**
@@ -73,10 +74,12 @@ function older(version: number, needed: number): OperatorError {
 async function checkRights(sql: Sql): Promise<void> {
   const asked = Object.entries(needs).flatMap(([table, privileges]) => privileges.map((privilege) => ({ table, privilege })))
   const [missing] = await sql.query<{ name: string; privilege: string; exists: boolean; role: string }>(
-    `SELECT asked.name, asked.privilege, c.oid IS NOT NULL AS exists, current_user AS role
-       FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (name, privilege, place)
-       LEFT JOIN pg_namespace n ON n.nspname = split_part(asked.name, '.', 1)
-       LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = split_part(asked.name, '.', 2)
+    `SELECT asked.schema || '.' || asked.relation AS name, asked.privilege, c.oid IS NOT NULL AS exists, current_user AS role
+       FROM (SELECT CASE split_part(name, '.', 1) WHEN 'platform' THEN ${platformSchemaName} ELSE split_part(name, '.', 1) END AS schema,
+                    split_part(name, '.', 2) AS relation, privilege, place
+               FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (name, privilege, place)) AS asked
+       LEFT JOIN pg_namespace n ON n.nspname = asked.schema
+       LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = asked.relation
       WHERE c.oid IS NULL
          OR NOT has_schema_privilege(n.oid, 'USAGE')
          OR NOT CASE asked.privilege WHEN 'DELETE' THEN has_table_privilege(c.oid, asked.privilege)
@@ -89,6 +92,6 @@ async function checkRights(sql: Sql): Promise<void> {
   throw new OperatorError(
     missing.exists
       ? `The role "${role}" may not ${privilege} on ${name}: run GRANT ${privilege} ON ${name} TO "${role}" (and USAGE on its schema) as the table's owner.`
-      : `The table ${name} does not exist in this database: point DATABASE_URL or PG* at the platform's database.`,
+      : `The table ${name} does not exist in this database: point DATABASE_URL or PG* at the platform's database, and PLATFORM_SCHEMA at its schema.`,
   )
 }

@@ -6,7 +6,7 @@ export async function unsubscribe(
   { accountId, address }: { readonly accountId: string; readonly address: string },
 ): Promise<'recorded' | 'unknown-account'> {
   const accounts = await sql.query(
-    `WITH account AS (SELECT id FROM public.accounts WHERE id = $1),
+    `WITH account AS (SELECT id FROM platform.accounts WHERE id = $1),
      recorded AS (
        INSERT INTO worker.suppressions (account_id, address_hash, reason)
        SELECT id, worker.address_hash($2), 'unsubscribed' FROM account

@@ -94,7 +94,7 @@ WITH RECURSIVE known (campaign_id) AS (
 ),
 orphans AS MATERIALIZED (
   SELECT campaign_id FROM known
-   WHERE campaign_id IS NOT NULL AND NOT EXISTS (SELECT FROM public.campaigns AS c WHERE c.id = known.campaign_id)
+   WHERE campaign_id IS NOT NULL AND NOT EXISTS (SELECT FROM platform.campaigns AS c WHERE c.id = known.campaign_id)
 ),
 old AS MATERIALIZED (
   SELECT t.ctid FROM worker.${table} AS t WHERE t.campaign_id = ANY (ARRAY(SELECT campaign_id FROM orphans)) AND t.${time} < $1::timestamptz

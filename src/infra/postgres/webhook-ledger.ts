@@ -11,7 +11,7 @@ const rowId = `md5(i.group_name || ':' || i.key)::uuid`
 export const webhookLedger: LedgerSql = {
   started: `
 booked AS (
-  INSERT INTO public.webhook_deliveries (id, webhook_id, event_type, payload, attempt_number)
+  INSERT INTO platform.webhook_deliveries (id, webhook_id, event_type, payload, attempt_number)
   SELECT ${rowId}, (i.envelope->>'endpointId')::uuid, i.envelope->>'eventType', convert_from(i.body, 'UTF8')::jsonb, i.attempt
     FROM started AS i
   ON CONFLICT (id) DO UPDATE
@@ -22,7 +22,7 @@ booked AS (
   // have locked meanwhile.
   ended: (first) => `
 deliveries AS (
-  UPDATE public.webhook_deliveries AS d
+  UPDATE platform.webhook_deliveries AS d
      SET status = e.status,
          response_status = e.response_status,
          duration_ms = e.duration_ms,
@@ -47,13 +47,13 @@ tally AS MATERIALIZED (
    GROUP BY webhook_id
 ),
 locked AS MATERIALIZED (
-  SELECT id FROM public.webhooks
+  SELECT id FROM platform.webhooks
    WHERE id IN (SELECT webhook_id FROM tally WHERE (SELECT count(*) FROM tally) > 1)
    ORDER BY id
      FOR NO KEY UPDATE
 ),
 counted AS (
-  UPDATE public.webhooks AS w
+  UPDATE platform.webhooks AS w
      SET total_sent = w.total_sent + tally.sent,
          total_failed = w.total_failed + tally.failed,
          last_success_at = CASE WHEN tally.sent > 0 THEN now() ELSE w.last_success_at END,

@@ -44,7 +44,7 @@ WITH setting AS MATERIALIZED (
 ),
 dirty AS MATERIALIZED (
   SELECT u.id, u.created_at, u.position, u.ranked_score, u.ranked_ppr, ${scoreBy('setting.points')} AS score
-    FROM public.waitlist_users AS u
+    FROM platform.waitlist_users AS u
    CROSS JOIN setting
    WHERE u.campaign_id = $1 AND ${isDirty}
    LIMIT (SELECT greatest(${MANY_DIRTY}, ranked / ${MANY_DIRTY_SHARE}) + 1 FROM setting)
@@ -68,7 +68,7 @@ inside AS MATERIALIZED (
   SELECT w.low, w.base, u.id, u.created_at, u.position, u.ranked_score, u.ranked_ppr, ${scoreBy('(SELECT points FROM setting)')} AS score
     FROM windows AS w
    CROSS JOIN LATERAL (
-     SELECT * FROM public.waitlist_users AS u WHERE ${ranked} AND u.ranked_score >= w.low AND u.ranked_score <= w.high OFFSET 0) AS u
+     SELECT * FROM platform.waitlist_users AS u WHERE ${ranked} AND u.ranked_score >= w.low AND u.ranked_score <= w.high OFFSET 0) AS u
 ),
 verdict AS MATERIALIZED (
   SELECT CASE WHEN (SELECT because FROM beforehand) IS NOT NULL THEN (SELECT because FROM beforehand)

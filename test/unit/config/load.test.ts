@@ -143,6 +143,7 @@ describe('loadConfig', () => {
     expect(loadConfig({ ...others, ...parts }, known).database.connection).toEqual({
       connectionString: 'postgresql://wor%20ker:p%40%2Fss@db.example.com:5432/wor%20ker',
       tls: { mode: 'verify-full' },
+      platformSchema: 'public',
     })
     expect(loadConfig({ ...others, PGHOST: '/run/pg', PGUSER: 'w' }, known).database.connection.connectionString).toBe(
       'postgresql://w@localhost:5432/w?host=%2Frun%2Fpg',
