@@ -7,7 +7,7 @@ import type { ClaimRequest, IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
 import { ParkedIntents } from './parked-intents.ts'
 
-/** How long it is believed that nobody but the campaigns at their share has due work, and how much longer than the question took. */
+/** How long it is believed that nobody but the campaigns and accounts at their share has due work, and how much longer than the question took. */
 const ALONE_MS = 250
 const ALONE_FACTOR = 10
 
@@ -59,6 +59,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   const short = new Set<ChannelName>()
   const outward = kinds.channels.filter((channel) => destinations.parks(channel) || destinations.soleOf(channel) !== null)
   const most = outward.length > 1 ? Math.max(1, poolSize - Math.floor(poolSize / 4)) : Infinity
+  for (const channel of parked.keys()) destinations.limit(group, channel, Math.min(most, poolSize))
   /** Until when each campaign is set back, by the process's own clock. */
   const setBack = new Map<string, number>()
   let rounds = 0
@@ -66,10 +67,13 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
 
   /** Claims for every free worker; true when there may be more to claim at once. */
   async function once(): Promise<boolean> {
+    const unknown = held.campaignsOfUnknownAccount
+    if (unknown.length > 0) await learnAccounts(unknown)
     const behind = passedOver()
-    if (behind.length === 0 || performance.now() < aloneUntil) {
-      const more = await claimRound([])
-      if (behind.length === 0) held.alone = !more
+    const isAnybody = behind.campaigns.length > 0 || behind.accounts.length > 0
+    if (!isAnybody || performance.now() < aloneUntil) {
+      const more = await claimRound(nobody)
+      if (!isAnybody) held.alone = !more
       held.fill()
       return more
     }
@@ -80,17 +84,28 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     const took = performance.now() - from
     aloneUntil = performance.now() + Math.max(ALONE_MS, took * ALONE_FACTOR)
     held.fill()
-    return room() > 0 && claimRound([])
+    return room() > 0 && claimRound(nobody)
   }
 
-  /** Campaigns that others go before. */
-  function passedOver(): readonly string[] {
+  /** No intent says whose it is: accept reads no table of the platform. */
+  async function learnAccounts(campaigns: readonly string[]): Promise<void> {
+    try {
+      held.learnAccounts(campaigns, await store.accountsOf(campaigns))
+    } catch {
+      // The database is away or too slow, which its probe reports; the next look is the retry.
+    }
+  }
+
+  /** Campaigns and accounts that others go before. */
+  function passedOver(): ClaimRequest['without'] {
     for (const [campaignId, until] of setBack) if (until < performance.now()) setBack.delete(campaignId)
-    return rounds % SET_BACK_TURNS === 0 ? held.atShare : [...new Set([...held.atShare, ...setBack.keys()])]
+    const { campaignsAtShare, accountsAtShare: accounts } = held
+    const campaigns = rounds % SET_BACK_TURNS === 0 ? campaignsAtShare : [...new Set([...campaignsAtShare, ...setBack.keys()])]
+    return { campaigns, accounts }
   }
 
   /** True when a claim came back full. */
-  async function claimRound(without: readonly string[]): Promise<boolean> {
+  async function claimRound(without: ClaimRequest['without']): Promise<boolean> {
     let full = false
     // Each round begins with another channel: one whose work never runs out takes all the room whenever it comes first.
     const begin = rounds++ % kinds.channels.length
@@ -103,7 +118,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     return full
   }
 
-  async function claimOf(channel: ChannelName, limit: number, without: readonly string[]): Promise<boolean> {
+  async function claimOf(channel: ChannelName, limit: number, without: ClaimRequest['without']): Promise<boolean> {
     turn()
     try {
       const parkedHere = parked.get(channel)
@@ -118,10 +133,12 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
         first: nextFirst(channel),
         without,
         parked: wanted.asked,
+        parkedShare: Math.floor((limit + ((claims.get(channel) ?? 0) % 2)) / 2),
       })
       const full = intents.length === limit
-      parkedHere?.took(wanted, intents, !full && without.length === 0)
-      if (full || without.length > 0) short.delete(channel)
+      const isOfAll = without === nobody
+      parkedHere?.took(wanted, intents, !full && isOfAll)
+      if (full || !isOfAll) short.delete(channel)
       else short.add(channel)
       if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
       held.add(intents)
@@ -165,6 +182,8 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     },
   }
 }
+
+const nobody: ClaimRequest['without'] = { campaigns: [], accounts: [] }
 
 /** While live work never runs out, one claim in ten of a channel begins with broadcasts and one in forty with replays. */
 function firstClass(claims: number): ClaimRequest['first'] {

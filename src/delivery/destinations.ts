@@ -1,11 +1,12 @@
 import type { Observe } from '../worker/fact.ts'
 import { Breaker } from './breaker.ts'
+import { Bulkhead, PaceMeter, type Pace } from './bulkhead.ts'
 import type { Impression } from './impression.ts'
 import type { ChannelName } from './intent.ts'
 
 /** How deliveries of a channel are spread over where they go. */
 interface Rules {
-  /** Deliveries to one destination at a time. */
+  /** Deliveries to one destination at a time; one that has not answered yet gets a single one. */
   readonly atOnce: number
   /** Failures in a row that open its breaker. */
   readonly failures: number
@@ -19,37 +20,69 @@ const rules: Readonly<Partial<Record<ChannelName, Rules>>> = {
   webhook: { atOnce: 2, failures: 3, sole: null },
 }
 
-/** Destinations remembered per process; beyond it those that nobody visits are forgotten, the longest known first. */
+/** Destinations remembered per process; beyond it those that nobody visits are forgotten, the longest unvisited first. */
 const MOST_KNOWN = 10_000
 
 interface Known {
   readonly channel: ChannelName
   readonly destination: string
   readonly breaker: Breaker
-  inside: number
+  readonly pace: PaceMeter
+  /** The group of each delivery that is there. */
+  readonly inside: { readonly group: string }[]
   /** One delivery is there to find out whether it is back. */
   probing: boolean
 }
 
 /** One delivery's stay at its destination. */
 export interface Visit {
+  /** The delivery sets out now: from here on its time tells how soon the destination answers. */
+  begin(): void
   /** Ends it, and says how the destination was. A second call does nothing. */
   leave(impression: Impression): Promise<void>
 }
 
-/** Why there is no place: `busy` ends with another's visit, `open` not before `retryAfterMs`. */
+/** Why there is no place: `busy` ends with a visit, there or at another slow destination, `open` not before `retryAfterMs`. */
 export type NoPlace = { readonly is: 'busy' } | { readonly is: 'open'; readonly retryAfterMs: number }
 
 /**
- * What this process knows of where deliveries go: per destination how many are there now, and a breaker. An open one lets one
- * delivery in when its pause is over; that one decides. Other processes have their own.
+ * What this process knows of where deliveries go: per destination how many are there now, how soon it answers, and a breaker. An
+ * open one lets one delivery in when its pause is over; that one decides. Other processes have their own.
  */
 export class Destinations {
   readonly #known = new Map<string, Known>()
+  /** Those with a delivery inside. */
+  readonly #visited = new Set<Known>()
+  readonly #workers = new Map<string, number>()
   readonly #observe: Observe
+  readonly #now: () => number
 
-  constructor(observe: Observe) {
+  /** @param now milliseconds of a monotonic clock. */
+  constructor(observe: Observe, now: () => number = () => performance.now()) {
     this.#observe = observe
+    this.#now = now
+  }
+
+  /** Of the group's workers so many may be at the channel; slow destinations get half of them, those not known to be quick three quarters. */
+  limit(group: string, channel: ChannelName, workers: number): void {
+    this.#workers.set(keyOf(channel, group), workers)
+  }
+
+  /** What the group's deliveries under way leave for more; null where there is no limit. */
+  bulkhead(group: string, channel: ChannelName): Bulkhead | null {
+    const workers = this.#workers.get(keyOf(channel, group))
+    if (workers === undefined) return null
+    const bulkhead = new Bulkhead(workers)
+    const now = this.#now()
+    for (const known of this.#visited) {
+      if (known.channel !== channel) continue
+      bulkhead.take(known.pace.at(now), known.inside.filter((visit) => visit.group === group).length)
+    }
+    return bulkhead
+  }
+
+  paceOf(channel: ChannelName, destination: string): Pace {
+    return this.#known.get(keyOf(channel, destination))?.pace.at(this.#now()) ?? 'unproven'
   }
 
   /** The only destination of the channel, or null when each intent has its own. */
@@ -64,37 +97,47 @@ export class Destinations {
 
   /** Deliveries that may go there now, of which `held` are claimed already, inside or on their way. */
   places(channel: ChannelName, destination: string, held = 0): number {
-    const atOnce = rules[channel]?.atOnce ?? Infinity
     const known = this.#known.get(keyOf(channel, destination))
-    if (known === undefined || known.breaker.closed) return atOnce - Math.max(held, known?.inside ?? 0)
+    const atOnce = atOnceOf(channel, this.paceOf(channel, destination))
+    if (known === undefined || known.breaker.closed) return atOnce - Math.max(held, known?.inside.length ?? 0)
     return known.probing || known.breaker.probeAt > Date.now() ? 0 : 1 - held
   }
 
-  enter(channel: ChannelName, destination: string): Visit | NoPlace {
+  enter(channel: ChannelName, destination: string, group: string): Visit | NoPlace {
     const key = keyOf(channel, destination)
     const known = this.#known.get(key) ?? this.#discovered(channel, destination)
+    const pace = known.pace.at(this.#now())
+    const isFull = this.bulkhead(group, channel)?.room(pace) === 0
     if (!known.breaker.closed) {
       const retryAfterMs = Math.max(0, known.breaker.probeAt - Date.now())
       if (known.probing || retryAfterMs > 0) return { is: 'open', retryAfterMs }
+      if (isFull) return { is: 'busy' }
       known.probing = true
       this.#tell(known, 'half-open', null)
-    } else if (known.inside >= (rules[channel]?.atOnce ?? Infinity)) return { is: 'busy' }
+    } else if (isFull || known.inside.length >= atOnceOf(channel, pace)) return { is: 'busy' }
     const probe = known.probing
-    known.inside += 1
+    const visit = { group }
+    known.inside.push(visit)
+    this.#visited.add(known)
     this.#known.delete(key)
     this.#known.set(key, known)
     this.#forget()
+    let answered: ((at: number) => void) | null = null
     let left = false
     return {
+      begin: () => {
+        answered = known.pace.begin(this.#now())
+      },
       leave: async (impression) => {
         if (left) return
         left = true
-        known.inside -= 1
+        answered?.(this.#now())
+        known.inside.splice(known.inside.indexOf(visit), 1)
+        if (known.inside.length === 0) this.#visited.delete(known)
         // Who set out before the breaker opened tells nothing new of it.
         const counts = probe || known.breaker.closed
         if (counts && impression.is !== 'none') await known.breaker.hear(impression)
         if (probe) known.probing = false
-        if (known.inside === 0 && known.breaker.spotless) this.#known.delete(key)
       },
     }
   }
@@ -105,7 +148,7 @@ export class Destinations {
       if (channel !== 'email' || change === 'opened again') return
       this.#observe({ is: 'dependency', name: 'relay', state: change === 'closed' ? 'up' : 'down', cause: reason })
     })
-    const known: Known = { channel, destination, breaker, inside: 0, probing: false }
+    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], probing: false }
     return known
   }
 
@@ -114,15 +157,28 @@ export class Destinations {
     this.#observe({ is: 'breaker', channel, destination, state, reason, retryInMs })
   }
 
+  /** First the one that has been idle longest with nothing held against it, else the one with an open breaker that has. */
   #forget(): void {
     if (this.#known.size <= MOST_KNOWN) return
+    let oldest: readonly [string, Known] | null = null
     for (const [key, known] of this.#known) {
-      if (known.inside > 0) continue
-      this.#known.delete(key)
-      if (!known.breaker.closed) this.#tell(known, 'closed', 'forgotten')
-      if (this.#known.size <= MOST_KNOWN) return
+      if (known.inside.length > 0) continue
+      oldest ??= [key, known]
+      if (known.breaker.spotless) {
+        oldest = [key, known]
+        break
+      }
     }
+    if (oldest === null) return
+    const [key, known] = oldest
+    this.#known.delete(key)
+    if (!known.breaker.closed) this.#tell(known, 'closed', 'forgotten')
   }
+}
+
+function atOnceOf(channel: ChannelName, pace: Pace): number {
+  const atOnce = rules[channel]?.atOnce ?? Infinity
+  return pace === 'unproven' && Number.isFinite(atOnce) ? 1 : atOnce
 }
 
 function keyOf(channel: ChannelName, destination: string): string {

@@ -27,7 +27,7 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
   if (message === null) return attempt.executed
 
   const destination = channel.destinationOf(message)
-  const visit = executor.destinations.enter(channel.name, destination)
+  const visit = executor.destinations.enter(channel.name, destination, intent.group)
   if (!('leave' in visit)) return noPlace(executor, visit, destination, channel.name, attempt)
   let impression: Impression = { is: 'none' }
   let slot: Slot | null = null
@@ -35,6 +35,7 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
     slot = await channel.acquire(message, signal)
     const started = await start(executor, kind, channel, intent, message, attempt)
     if (started === null) return attempt.executed
+    visit.begin()
     const performed = await perform(channel, intent, started, message, slot, signal)
     attempt.performed(performed.is)
     impression = performed.impression ?? { is: performed.is === 'done' ? 'worked' : 'none' }

@@ -1,11 +1,14 @@
 import type { ChannelName, Intent } from './intent.ts'
 
+/** Campaigns of which the account is remembered; beyond it all are asked for anew. */
+const MOST_ACCOUNTS = 10_000
+
 /**
  * The intents that one group of this process has claimed and not ended: at most `poolSize` run, the others wait for a worker,
- * first come, first served, but no campaign has more than half of the workers while others wait for one.
+ * first come, first served, but no campaign and no account has more than half of the workers while others wait for one.
  */
 export class HeldIntents {
-  /** Workers that one campaign may have while others wait. One worker cannot be shared. */
+  /** Workers that one campaign or account may have while others wait. One worker cannot be shared. */
   readonly share: number
   /** Nobody else waits in the database: a campaign may have more than its share. */
   alone = false
@@ -14,7 +17,8 @@ export class HeldIntents {
   readonly #freed: (intent: Intent) => void
   readonly #waiting = new Map<string, Intent>()
   readonly #running = new Map<string, Intent>()
-  readonly #campaigns = new Map<string, { held: number; running: number }>()
+  /** Null for a campaign without an account. */
+  readonly #accounts = new Map<string, string | null>()
   #idle: (() => void) | null = null
 
   /** @param run does one intent, and never rejects. @param freed hears of each that has ended, when its worker is free. */
@@ -30,13 +34,28 @@ export class HeldIntents {
   }
 
   /** Campaigns that hold their share or more. */
-  get atShare(): readonly string[] {
-    return [...this.#campaigns].filter(([, { held }]) => held >= this.share).map(([campaignId]) => campaignId)
+  get campaignsAtShare(): readonly string[] {
+    return this.#atShare(({ campaignId }) => campaignId)
+  }
+
+  /** Accounts that do, over all their campaigns. */
+  get accountsAtShare(): readonly string[] {
+    return this.#atShare((intent) => this.#accountOf(intent))
+  }
+
+  /** Campaigns with intents here of which nobody has said which account they belong to. */
+  get campaignsOfUnknownAccount(): readonly string[] {
+    return [...new Set([...this.#all()].map(({ campaignId }) => campaignId))].filter((campaignId) => !this.#accounts.has(campaignId))
+  }
+
+  learnAccounts(campaignIds: readonly string[], accounts: ReadonlyMap<string, string>): void {
+    if (this.#accounts.size + campaignIds.length > MOST_ACCOUNTS) this.#accounts.clear()
+    for (const campaignId of campaignIds) this.#accounts.set(campaignId, accounts.get(campaignId) ?? null)
   }
 
   /** How many each campaign holds. */
   perCampaign(): ReadonlyMap<string, number> {
-    return new Map([...this.#campaigns].map(([campaignId, { held }]) => [campaignId, held]))
+    return countBy(this.#all(), ({ campaignId }) => campaignId)
   }
 
   ofChannel(channel: ChannelName): number {
@@ -48,11 +67,15 @@ export class HeldIntents {
     return this.#count((intent) => intent.channel === channel && intent.destination === destination)
   }
 
+  /** Where those go that wait for a worker, as far as that is known. */
+  waitingFor(channel: ChannelName): readonly string[] {
+    return [...this.#waiting.values()].flatMap((intent) =>
+      intent.channel === channel && intent.destination !== null ? [intent.destination] : [],
+    )
+  }
+
   add(intents: readonly Intent[]): void {
-    for (const intent of intents) {
-      this.#waiting.set(intent.id, intent)
-      this.#of(intent).held += 1
-    }
+    for (const intent of intents) this.#waiting.set(intent.id, intent)
     this.fill()
   }
 
@@ -63,14 +86,13 @@ export class HeldIntents {
       if (next === null) return
       this.#waiting.delete(next.id)
       this.#running.set(next.id, next)
-      this.#of(next).running += 1
       void this.#run(next).finally(() => this.#ended(next))
     }
   }
 
   /**
-   * Takes out what waits although workers are free: intents of campaigns that have their share already. Held until one of those that
-   * run has ended, they would keep others from being claimed.
+   * Takes out what waits although workers are free: intents of campaigns or accounts that have their share already. Held until one
+   * of those that run has ended, they would keep others from being claimed.
    */
   takeBlocked(): readonly Intent[] {
     return this.#running.size < this.#poolSize ? this.clear() : []
@@ -80,7 +102,6 @@ export class HeldIntents {
   clear(): readonly Intent[] {
     const cleared = [...this.#waiting.values()]
     this.#waiting.clear()
-    for (const intent of cleared) this.#release(intent)
     return cleared
   }
 
@@ -90,34 +111,48 @@ export class HeldIntents {
   }
 
   #next(): Intent | null {
+    const [first] = this.#waiting.values()
+    if (first === undefined || this.alone) return first ?? null
+    const campaigns = countBy(this.#running.values(), ({ campaignId }) => campaignId)
+    const accounts = countBy(this.#running.values(), (intent) => this.#accountOf(intent))
     for (const intent of this.#waiting.values()) {
-      if (this.alone || this.#of(intent).running < this.share) return intent
+      const account = this.#accountOf(intent)
+      const held = Math.max(campaigns.get(intent.campaignId) ?? 0, account === null ? 0 : (accounts.get(account) ?? 0))
+      if (held < this.share) return intent
     }
     return null
   }
 
   #ended(intent: Intent): void {
     this.#running.delete(intent.id)
-    this.#of(intent).running -= 1
-    this.#release(intent)
     this.fill()
     this.#freed(intent)
     if (this.size === 0) this.#idle?.()
   }
 
-  #release(intent: Intent): void {
-    const campaign = this.#of(intent)
-    campaign.held -= 1
-    if (campaign.held === 0) this.#campaigns.delete(intent.campaignId)
+  #accountOf({ campaignId }: Intent): string | null {
+    return this.#accounts.get(campaignId) ?? null
   }
 
-  #of({ campaignId }: Intent): { held: number; running: number } {
-    const campaign = this.#campaigns.get(campaignId) ?? { held: 0, running: 0 }
-    this.#campaigns.set(campaignId, campaign)
-    return campaign
+  #atShare(of: (intent: Intent) => string | null): readonly string[] {
+    return [...countBy(this.#all(), of)].filter(([, count]) => count >= this.share).map(([id]) => id)
+  }
+
+  *#all(): Iterable<Intent> {
+    yield* this.#waiting.values()
+    yield* this.#running.values()
   }
 
   #count(is: (intent: Intent) => boolean): number {
-    return [...this.#waiting.values(), ...this.#running.values()].filter(is).length
+    return [...this.#all()].filter(is).length
   }
+}
+
+function countBy(intents: Iterable<Intent>, of: (intent: Intent) => string | null): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const intent of intents) {
+    const id = of(intent)
+    if (id !== null) counts.set(id, (counts.get(id) ?? 0) + 1)
+  }
+  return counts
 }

@@ -11,10 +11,12 @@ export interface ClaimRequest {
   readonly leaseMs: number
   /** Which class is served first by this query; the others fill what is left, in their usual order. */
   readonly first: 'live' | 'broadcast' | 'replay'
-  /** Campaigns that are passed over: they hold their share of the workers. */
-  readonly without: readonly string[]
-  /** Parked intents of these destinations come first, of each at most as many as there are places. */
+  /** Campaigns and accounts that are passed over: they hold their share of the workers. */
+  readonly without: { readonly campaigns: readonly string[]; readonly accounts: readonly string[] }
+  /** Parked intents of these destinations may be claimed, of each at most as many as there are places. */
   readonly parked: readonly { readonly destination: string; readonly places: number }[]
+  /** So many of the claim are for parked intents, and the rest of it where nothing else is due. */
+  readonly parkedShare: number
 }
 
 /** The ends that an attempt can come to; cancelling is the operator's. */
@@ -65,6 +67,8 @@ export interface IntentStore {
   /** Reads outside any transaction that writes. */
   readonly read: Sql
   claim(request: ClaimRequest): Promise<readonly Intent[]>
+  /** The account of each of these campaigns, as the platform's rows say. */
+  accountsOf(campaignIds: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Gives claims back untouched, due now (a clean stop). */
   release(claims: readonly Claim[]): Promise<void>
   /** Proves the claim, counts the attempt, stores what was frozen, opens the ledger's row. Starts of several workers may share a commit (10 ms). */

@@ -50,8 +50,10 @@ export const deliveryMutants: readonly Mutant[] = [
         file: 'src/delivery/hand-over.ts',
         text: `    const started = await start(executor, kind, channel, intent, message, attempt)
     if (started === null) return attempt.executed
+    visit.begin()
     const performed = await perform(channel, intent, started, message, slot, signal)`,
         becomes: `    const frozen = intent.frozen ?? (await channel.freeze(intent, message))
+    visit.begin()
     const performed = await perform(channel, intent, frozen, message, slot, signal)
     const started = await start(executor, kind, channel, intent, message, attempt)
     if (started === null) return attempt.executed`,
@@ -124,10 +126,10 @@ export const deliveryMutants: readonly Mutant[] = [
       },
       {
         file: 'src/delivery/destinations.ts',
-        text: '    const known: Known = { channel, destination, breaker, inside: 0, probing: false }',
+        text: '    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], probing: false }',
         becomes: `    const breaker = this.#shared.get(channel) ?? own
     this.#shared.set(channel, breaker)
-    const known: Known = { channel, destination, breaker, inside: 0, probing: false }`,
+    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], probing: false }`,
       },
     ],
     scenario: {

@@ -37,16 +37,28 @@ export class MemoryIntentStore implements IntentStore {
   parkedCount = 0
   oldestMs: number | null = null
   unfinished = 0
+  /** By campaign. */
+  readonly accounts = new Map<string, string>()
 
   async claim(request: ClaimRequest): Promise<readonly Intent[]> {
     this.claims.push(request)
     if (this.away !== null) throw this.away
-    const mine = [...this.#parkedOf(request), ...this.due.filter((intent) => !this.parked.has(intent))]
-      .filter(({ channel, campaignId }) => channel === request.channel && !request.without.includes(campaignId))
-      .slice(0, request.limit)
+    const { channel, without, limit, parkedShare } = request
+    const isWanted = (intent: Intent) =>
+      intent.channel === channel &&
+      !without.campaigns.includes(intent.campaignId) &&
+      !without.accounts.includes(this.accounts.get(intent.campaignId) ?? '')
+    const parked = this.#parkedOf(request).filter(isWanted).slice(0, limit)
+    const due = this.due.filter((intent) => !this.parked.has(intent) && isWanted(intent))
+    const dueTaken = due.slice(0, limit - Math.min(parked.length, parkedShare))
+    const mine = [...parked.slice(0, limit - dueTaken.length), ...dueTaken]
     for (const intent of mine) this.due.splice(this.due.indexOf(intent), 1)
     for (const intent of mine) this.parked.delete(intent)
     return mine
+  }
+
+  async accountsOf(campaignIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return new Map([...this.accounts].filter(([campaignId]) => campaignIds.includes(campaignId)))
   }
 
   #parkedOf(request: ClaimRequest): readonly Intent[] {

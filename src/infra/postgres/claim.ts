@@ -8,12 +8,12 @@ import { isParked } from './parked.ts'
 const usualOrder: readonly IntentClass[] = ['live', 'broadcast', 'replay']
 
 /**
- * Claims up to `limit` intents for `owner` in one statement: parked ones whose destination has a place again, then what is due,
- * oldest due first within a class. Less than `limit` means that nothing more was due.
+ * Claims up to `limit` intents for `owner` in one statement: of parked ones whose destination has a place again as many as are their
+ * share, then what is due, oldest due first within a class, then more parked ones. Less than `limit` means that nothing more was due.
  *
  * Each class is a limited walk of its own along `intents_due`, and only as long as those before it left room: sorting all
  * classes together would read every due row. Two claimers never wait for each other and never share a row. Rows of campaigns
- * that are passed over are read and dropped, so callers do that no longer than they must.
+ * and accounts that are passed over are read and dropped, so callers do that no longer than they must.
  */
 export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly Intent[]> {
   const order = [request.first, ...usualOrder.filter((name) => name !== request.first)]
@@ -25,11 +25,22 @@ export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly I
     request.owner,
     request.leaseMs,
     order,
-    request.without,
+    request.without.campaigns,
     request.parked.map(({ destination }) => destination),
     request.parked.map(({ places }) => places),
+    request.without.accounts,
+    request.parkedShare,
   ])
   return rows.map(intentOf)
+}
+
+/** By the campaigns' rows; those that are gone are left out. */
+export async function accountsOf(sql: Sql, campaignIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql.query<{ id: string; account_id: string }>(
+    'SELECT id, account_id FROM platform.campaigns WHERE id = ANY ($1::uuid[]) AND account_id IS NOT NULL',
+    [campaignIds],
+  )
+  return new Map(rows.map(({ id, account_id }) => [id, account_id]))
 }
 
 /** Gives claims back; a coalesced one that has a newer pending one beside it is dropped instead. Claims that are lost are left alone. */
@@ -42,13 +53,17 @@ export async function release(sql: Sql, claims: readonly Claim[]): Promise<void>
   ])
 }
 
+// The campaigns of accounts are read only where there are such accounts, and hashed once a walk.
+const notPassedOver = `campaign_id <> ALL ($8::uuid[])
+     AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE cardinality($11::uuid[]) > 0 AND c.account_id = ANY ($11::uuid[]))`
+
 const walk = (position: number, before: readonly string[]) => `
   SELECT id FROM worker.intents
    WHERE group_name = $1 AND channel = $2 AND class = ($7::text[])[${position}]
      AND state IN ('pending', 'ambiguous') AND due_at <= now()
-     AND kind || '/' || version = ANY ($3::text[]) AND campaign_id <> ALL ($8::uuid[])
+     AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
    ORDER BY due_at, id
-   LIMIT $4::int - (SELECT count(*) FROM (${before.map((name) => `SELECT FROM ${name}`).join(' UNION ALL ')}) AS taken)
+   LIMIT $4::int - (SELECT least(count(*), $12::int) FROM parked)${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')}
      FOR UPDATE SKIP LOCKED`
 
 // Live ones of a destination before its others; by id, which is the order of accepting.
@@ -57,23 +72,28 @@ const parked = `
    CROSS JOIN LATERAL (
      SELECT id FROM worker.intents
       WHERE group_name = $1 AND channel = $2 AND destination = d.destination AND ${isParked}
-        AND kind || '/' || version = ANY ($3::text[]) AND campaign_id <> ALL ($8::uuid[])
+        AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
       ORDER BY (class <> 'live'), id
       LIMIT d.places
         FOR UPDATE SKIP LOCKED) AS place
    LIMIT $4`
 
-// What was parked is due like any other from here on, should its worker be lost. The ids reach the UPDATE as an array, so that it goes by the primary key whatever the planner thinks of the sizes.
+// What was parked is due like any other from here on, should its worker be lost. The ids reach the UPDATE as an array, so that it goes
+// by the primary key whatever the planner thinks of the sizes. Parked ones that find no room were locked for nothing: they are few.
 const claimStatement = `
 WITH parked AS MATERIALIZED (${parked}),
-first AS MATERIALIZED (${walk(1, ['parked'])}),
-second AS MATERIALIZED (${walk(2, ['parked', 'first'])}),
-third AS MATERIALIZED (${walk(3, ['parked', 'first', 'second'])}),
+first AS MATERIALIZED (${walk(1, [])}),
+second AS MATERIALIZED (${walk(2, ['first'])}),
+third AS MATERIALIZED (${walk(3, ['first', 'second'])}),
+due AS MATERIALIZED (SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third),
+chosen AS MATERIALIZED (
+  (SELECT id FROM parked LIMIT $4::int - (SELECT count(*) FROM due)) UNION ALL SELECT id FROM due
+),
 claimed AS (
   UPDATE worker.intents
      SET state = 'claimed', owner = $5, claims = claims + 1, lease_until = clock_timestamp() + $6 * interval '1 millisecond',
          due_at = least(due_at, now()), reason = CASE WHEN ${isParked} THEN NULL ELSE reason END
-   WHERE id = ANY (ARRAY(SELECT id FROM parked UNION ALL SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third))
+   WHERE id = ANY (ARRAY(SELECT id FROM chosen))
   RETURNING ${intentColumns}, due_at
 )
 SELECT * FROM claimed ORDER BY array_position($7::text[], class), due_at, id`

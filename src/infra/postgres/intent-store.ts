@@ -1,5 +1,5 @@
 import type { IntentStore, Ledger } from '../../delivery/intent-store.ts'
-import { claim, release } from './claim.ts'
+import { accountsOf, claim, release } from './claim.ts'
 import type { Database } from './database.ts'
 import { backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs } from './due-counts.ts'
 import { createGather } from './gather.ts'
@@ -40,6 +40,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   return {
     read: sql,
     claim: (request) => claim(sql, request),
+    accountsOf: (campaignIds) => accountsOf(sql, campaignIds),
     release: (claims) => release(sql, claims),
     start: (request, frozen) => starts(request.ledger)({ request, frozen }),
     startWith: (request, work) => startWith(database, request, work),

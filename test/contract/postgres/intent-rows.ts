@@ -65,8 +65,9 @@ export function request(change: Partial<ClaimRequest> = {}): ClaimRequest {
     limit: 100,
     leaseMs: 60_000,
     first: 'live',
-    without: [],
+    without: { campaigns: [], accounts: [] },
     parked: [],
+    parkedShare: 100,
     ...change,
   }
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { IntentStore } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
 import { claimOne, endLeases, insertIntents, request, rowOf } from './intent-rows.ts'
+import { Platform } from '../../support/platform.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 
 let database: MigratedDatabase
@@ -84,6 +85,22 @@ describe('claim by destination', () => {
     expect(keysOf(await store.claim(request({ parked: places })))).toEqual(['replay'])
   })
 
+  it('leaves the rest of a claim to what is due, and takes it where nothing else is', async () => {
+    await insertIntents(
+      database.sql,
+      ...Array.from({ length: 8 }, (_, n) => parked(`parked ${n}`, `e${n}`)),
+      ...Array.from({ length: 4 }, (_, n) => ({ key: `due ${n}` })),
+      { key: 'broadcast', class: 'broadcast' },
+    )
+    const places = Array.from({ length: 8 }, (_, n) => ({ destination: `e${n}`, places: 1 }))
+    const claim = async (limit: number, parkedShare: number) => keysOf(await store.claim(request({ limit, parkedShare, parked: places })))
+    expect(await claim(4, 2)).toEqual(['due 0', 'due 1', 'parked 0', 'parked 1'])
+    expect(await claim(1, 0)).toEqual(['due 2'])
+    expect(await claim(1, 1)).toEqual(['parked 2'])
+    expect(await claim(4, 1)).toEqual(['broadcast', 'due 3', 'parked 3', 'parked 4'])
+    expect(await claim(4, 0)).toEqual(['parked 5', 'parked 6', 'parked 7'])
+  })
+
   it('gives no row to two claimers, and knows its group, channel and kinds', async () => {
     await insertIntents(
       database.sql,
@@ -113,8 +130,37 @@ describe('campaigns that have their share', () => {
       { key: 'c broadcast', campaign_id: campaign(3), class: 'broadcast' },
     )
     const places = [{ destination: 'e1', places: 2 }]
-    expect(keysOf(await store.claim(request({ limit: 3, without: [campaign(1)], parked: places })))).toEqual(['b', 'c broadcast'])
-    expect(keysOf(await store.claim(request({ without: [], parked: places })))).toEqual(['a broadcast', 'a parked', 'a1', 'a2'])
+    expect(keysOf(await store.claim(request({ limit: 3, without: { campaigns: [campaign(1)], accounts: [] }, parked: places })))).toEqual([
+      'b',
+      'c broadcast',
+    ])
+    expect(keysOf(await store.claim(request({ parked: places })))).toEqual(['a broadcast', 'a parked', 'a1', 'a2'])
+  })
+})
+
+describe('accounts that have their share', () => {
+  it('are passed over with all their campaigns, parked ones too, and each campaign says whose it is', async () => {
+    const platform = new Platform(database.sql)
+    const [one, other, third] = [await platform.campaign(), await platform.campaign(), await platform.campaign()]
+    await database.sql.query('UPDATE campaigns SET account_id = $1 WHERE id = $2', [one.accountId, other.campaignId])
+    await insertIntents(
+      database.sql,
+      { key: 'one', campaign_id: one.campaignId },
+      { key: 'other of the same', campaign_id: other.campaignId },
+      parked('parked of the same', 'e1', { campaign_id: other.campaignId }),
+      { key: 'third', campaign_id: third.campaignId },
+      { key: 'of a campaign that is gone', campaign_id: campaign(9) },
+    )
+    const without = { campaigns: [], accounts: [one.accountId] }
+    const places = [{ destination: 'e1', places: 2 }]
+    expect(keysOf(await store.claim(request({ without, parked: places })))).toEqual(['of a campaign that is gone', 'third'])
+    expect(await store.accountsOf([one.campaignId, other.campaignId, campaign(9)])).toEqual(
+      new Map([
+        [one.campaignId, one.accountId],
+        [other.campaignId, one.accountId],
+      ]),
+    )
+    expect(keysOf(await store.claim(request({ parked: places })))).toEqual(['one', 'other of the same', 'parked of the same'])
   })
 })
 

@@ -14,11 +14,24 @@ const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 
 function scene() {
   const facts: Fact[] = []
-  const destinations = new Destinations((fact) => facts.push(fact))
-  const enter = (destination = 'a') => destinations.enter('webhook', destination)
+  let now = 0
+  const destinations = new Destinations(
+    (fact) => facts.push(fact),
+    () => now,
+  )
+  const enter = (destination = 'a', group = 'g') => destinations.enter('webhook', destination, group)
+  /** A delivery that takes so long. */
+  async function answer(ms: number, destination = 'a') {
+    const visit = inside(enter(destination))
+    visit.begin()
+    now += ms
+    await visit.leave(worked)
+  }
   return {
     destinations,
     enter,
+    answer,
+    later: (ms: number) => (now += ms),
     visit: async (impression: Impression, destination = 'a') => inside(enter(destination)).leave(impression),
     places: (destination = 'a', held = 0) => destinations.places('webhook', destination, held),
     states: () => facts.filter((fact) => fact.is === 'breaker').map(({ state }) => state),
@@ -32,16 +45,39 @@ function inside(entered: Visit | NoPlace): Visit {
 }
 
 describe('an endpoint', () => {
-  it('has two places; a place is free again once, when its visit ends', async () => {
-    const { enter, places } = scene()
+  it('has one place until it has answered, then two; a place is free again once, when its visit ends', async () => {
+    const { enter, places, answer } = scene()
+    expect([places(), places('a', 1)]).toEqual([1, 0])
+    const unproven = inside(enter())
+    expect(enter()).toEqual({ is: 'busy' })
+    await unproven.leave(none)
+    await answer(10)
+    expect([places(), places('a', 1)]).toEqual([2, 1])
     const [first] = [inside(enter()), inside(enter())]
     expect(enter()).toEqual({ is: 'busy' })
     expect(places()).toBe(0)
-    expect(places('b')).toBe(2)
-    expect(places('b', 1)).toBe(1)
     await first.leave(none)
     await first.leave(none)
     expect(places()).toBe(1)
+  })
+
+  it('is slow from its first second on, and quick again after three quick answers', async () => {
+    const { enter, later, answer, destinations } = scene()
+    const pace = () => destinations.paceOf('webhook', 'a')
+    const visit = inside(enter())
+    expect(pace()).toBe('unproven')
+    visit.begin()
+    later(999)
+    expect(pace()).toBe('unproven')
+    later(1)
+    expect(pace()).toBe('slow')
+    await visit.leave(worked)
+    const paces = [pace()]
+    for (let quick = 0; quick < 3; quick++) {
+      await answer(10)
+      paces.push(pace())
+    }
+    expect(paces).toEqual(['slow', 'slow', 'unproven', 'quick'])
   })
 
   it('is left alone after three failures in a row, told once, and one delivery looks when the pause is over', async () => {
@@ -59,6 +95,7 @@ describe('an endpoint', () => {
     const probe = inside(enter())
     expect(enter()).toEqual({ is: 'open', retryAfterMs: 0 })
     expect(places()).toBe(0)
+    probe.begin()
     await probe.leave(worked)
     expect(states()).toEqual(['open', 'half-open', 'closed'])
     expect(places()).toBe(2)
@@ -91,7 +128,8 @@ describe('an endpoint', () => {
   })
 
   it('learns nothing from who set out before it was found away, nor from a probe that did not get there', async () => {
-    const { visit, enter, states } = scene()
+    const { visit, answer, enter, states } = scene()
+    await answer(10)
     const early = inside(enter())
     for (let failure = 0; failure < 3; failure++) await visit(failed)
     await early.leave(worked)
@@ -103,9 +141,12 @@ describe('an endpoint', () => {
     expect(states()).toEqual(['open', 'half-open', 'half-open', 'closed'])
   })
 
-  it('that is idle and well takes no memory; of the others ten thousand are remembered', async () => {
+  it('is one of ten thousand that are remembered; those with nothing against them are forgotten first', async () => {
     const { visit, facts } = scene()
-    for (let one = 0; one < 10_001; one++) await visit({ is: 'closed', reason: 'unavailable', forMs: 1_000 }, `endpoint ${one}`)
+    await visit({ is: 'closed', reason: 'unavailable', forMs: 1_000 }, 'endpoint 0')
+    for (let one = 0; one < 10_001; one++) await visit(worked, `quick ${one}`)
+    expect(facts.map((fact) => fact.is === 'breaker' && fact.state)).toEqual(['open'])
+    for (let one = 1; one < 10_001; one++) await visit({ is: 'closed', reason: 'unavailable', forMs: 1_000 }, `endpoint ${one}`)
     expect(facts.at(-1)).toMatchObject({ state: 'open', destination: 'endpoint 10000' })
     expect(facts.filter((fact) => fact.is === 'breaker' && fact.state === 'closed')).toEqual([
       expect.objectContaining({ destination: 'endpoint 0', reason: 'forgotten' }),
@@ -113,10 +154,37 @@ describe('an endpoint', () => {
   })
 })
 
+describe('the workers of a group', () => {
+  it.each([
+    [1, { slow: 1, notQuick: 1 }],
+    [2, { slow: 1, notQuick: 1 }],
+    [4, { slow: 2, notQuick: 3 }],
+    [8, { slow: 4, notQuick: 6 }],
+    [15, { slow: 7, notQuick: 12 }],
+  ])('of whom %i may deliver: of slow endpoints half are kept, of those that never answered three quarters', async (workers, most) => {
+    const { destinations, enter, later, answer } = scene()
+    destinations.limit('g', 'webhook', workers)
+    for (let one = 0; one < workers; one++) await answer(10, `quick ${one}`)
+    const entered = (name: string, count = workers + 1) => {
+      const visits = Array.from({ length: count }, (_, one) => enter(`${name} ${one}`)).filter((visit) => 'leave' in visit)
+      for (const visit of visits) visit.begin()
+      return visits
+    }
+    const unproven = entered('new')
+    expect(unproven).toHaveLength(most.notQuick)
+    expect(enter('new, of another group', 'other')).toHaveProperty('leave')
+    later(1_000)
+    for (const visit of unproven) await visit.leave(worked)
+    expect(entered('new', most.notQuick)).toHaveLength(most.slow)
+    expect(entered('never seen')).toHaveLength(most.notQuick - most.slow)
+    expect(entered('quick')).toHaveLength(workers)
+  })
+})
+
 describe('the relay', () => {
   it('has no limit of its own, is open at once when it says so, and tells the dependency once', async () => {
     const { destinations, facts } = scene()
-    const enter = () => inside(destinations.enter('email', 'relay'))
+    const enter = () => inside(destinations.enter('email', 'relay', 'g'))
     const visits = Array.from({ length: 50 }, enter)
     await visits[0]?.leave({ is: 'closed', reason: 'relay-busy', forMs: null })
     for (const one of visits.slice(1)) await one.leave(failed)
@@ -137,7 +205,7 @@ describe('the relay', () => {
     [5, 0],
   ])('that lost %i mails in a row has %s places', async (lost, places) => {
     const { destinations } = scene()
-    for (let mail = 0; mail < lost; mail++) await inside(destinations.enter('email', 'relay')).leave(failed)
+    for (let mail = 0; mail < lost; mail++) await inside(destinations.enter('email', 'relay', 'g')).leave(failed)
     expect(destinations.places('email', 'relay')).toBe(places)
   })
 })

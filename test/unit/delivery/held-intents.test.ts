@@ -27,7 +27,7 @@ describe('held intents', () => {
     const { held, add, end, running, freed } = heldOf(4)
     add('a1', 'a2', 'a3', 'a4')
     expect(running()).toEqual(['a1', 'a2'])
-    expect(held.atShare).toEqual(['a'])
+    expect(held.campaignsAtShare).toEqual(['a'])
     add('b1')
     expect(running()).toEqual(['a1', 'a2', 'b1'])
     await end('a1')
@@ -35,12 +35,26 @@ describe('held intents', () => {
     expect(freed).toEqual(['a1'])
   })
 
+  it('of one account have no more than half either, over all its campaigns, as soon as that is known', async () => {
+    const { held, add, end, running } = heldOf(4)
+    add('a1', 'b1', 'c1')
+    expect(held.campaignsOfUnknownAccount).toEqual(['a', 'b', 'c'])
+    held.learnAccounts(['a', 'b', 'c', 'd'], new Map(['a', 'b', 'c'].map((campaign) => [campaign, 'account'])))
+    expect([held.campaignsOfUnknownAccount, held.campaignsAtShare, held.accountsAtShare]).toEqual([[], [], ['account']])
+    add('a2', 'd1', 'd2')
+    expect(running()).toEqual(['a1', 'b1', 'c1', 'd1'])
+    await end('a1')
+    expect(running()).toEqual(['b1', 'c1', 'd1', 'd2'])
+    await end('b1')
+    expect(running()).toEqual(['c1', 'd1', 'd2', 'a2'])
+  })
+
   it('are taken out where workers are free and their campaigns have their share, and nowhere else', () => {
     const { held, add, running } = heldOf(4)
     add('a1', 'a2', 'a3', 'a4', 'b1')
     expect(held.takeBlocked().map(({ id }) => id)).toEqual(['a3', 'a4'])
     expect(running()).toEqual(['a1', 'a2', 'b1'])
-    expect([held.size, held.atShare]).toEqual([3, ['a']])
+    expect([held.size, held.campaignsAtShare]).toEqual([3, ['a']])
     add('a5', 'b2', 'b3')
     expect(held.takeBlocked()).toEqual([])
     expect(held.size).toBe(6)
@@ -59,6 +73,7 @@ describe('held intents', () => {
     add('a1', 'a2', 'b1')
     expect([held.size, held.ofChannel('email'), held.ofChannel('webhook')]).toEqual([3, 3, 0])
     expect([held.boundFor('email', 'a'), held.boundFor('webhook', 'a')]).toEqual([2, 0])
+    expect([held.waitingFor('email'), held.waitingFor('webhook')]).toEqual([['a'], []])
     expect(held.perCampaign()).toEqual(
       new Map([
         ['a', 2],
@@ -70,12 +85,12 @@ describe('held intents', () => {
     await end('a1')
     await end('b1')
     await idle
-    expect([held.size, held.atShare, held.perCampaign().size]).toEqual([0, [], 0])
+    expect([held.size, held.campaignsAtShare, held.perCampaign().size]).toEqual([0, [], 0])
   })
 
   it('of a single worker are not shared', () => {
     const { held, add, running } = heldOf(1)
     add('a1', 'a2')
-    expect([held.atShare, running()]).toEqual([[], ['a1']])
+    expect([held.campaignsAtShare, running()]).toEqual([[], ['a1']])
   })
 })

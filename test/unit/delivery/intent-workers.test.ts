@@ -10,10 +10,12 @@ import { createDeliveryScene, mailKind, sent, type DeliveryScene } from './deliv
 
 /** Far longer than any test: what happens here happens because somebody was woken, not because of a poll. */
 const NO_POLL_MS = 600_000
+const PARKED_MS = 3_600_000
 
 const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
 const mails = (count: number, from = 1): Intent[] => Array.from({ length: count }, (_, n) => sampleIntent({ id: String(from + n) }))
 
+const nobody = { campaigns: [], accounts: [] }
 /** Mails of one campaign. */
 const of = (campaignId: string, count: number) => mails(count, Number(campaignId) * 100).map((intent) => ({ ...intent, campaignId }))
 /** Webhooks to one endpoint, each of a campaign of its own. */
@@ -109,8 +111,9 @@ describe('claiming', () => {
         limit: 2,
         leaseMs: 2_000,
         first: 'live',
-        without: [],
+        without: nobody,
         parked: [],
+        parkedShare: 1,
       },
     ])
     expect(store.due).toHaveLength(14)
@@ -332,8 +335,8 @@ describe('a campaign with its share of the workers', () => {
     workers.start()
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201']))
     expect(store.claims.slice(0, 2).map(({ without, limit }) => ({ without, limit }))).toEqual([
-      { without: [], limit: 2 },
-      { without: ['1'], limit: 2 },
+      { without: nobody, limit: 2 },
+      { without: { campaigns: ['1'], accounts: [] }, limit: 2 },
     ])
     // One of the others ends: there is no third, so its worker goes to the first campaign.
     sending.find(({ id }) => id === '200')?.end()
@@ -403,14 +406,14 @@ describe('an endpoint', () => {
     impression: { is: 'failed', reason: 'timeout' },
   }
 
-  it('gets two at a time; the others are parked, and claimed by their destination as places become free, all of them', async () => {
+  it('gets one until it has answered, then two at a time; the others are parked, and claimed by their destination, all of them', async () => {
     const { store, workers, delivering, after } = endpointScene()
     store.due.push(...hooks(12))
     workers.start()
-    await soon(() => expect(store.parked.size).toBe(10))
-    expect(delivering.map(({ id }) => id)).toEqual(['1', '2'])
+    await soon(() => expect(store.parked.size).toBe(11))
+    expect(delivering.map(({ id }) => id)).toEqual(['1'])
     expect(store.settled.map(({ settlement }) => settlement)).toEqual(
-      Array.from({ length: 10 }, () => ({ is: 'parked', destination: 'endpoint-1', reason: 'endpoint-busy', afterMs: 3_600_000 })),
+      Array.from({ length: 11 }, () => ({ is: 'parked', destination: 'endpoint-1', reason: 'endpoint-busy', afterMs: PARKED_MS })),
     )
     delivering[0]?.end(delivered)
     await soon(() => expect(delivering.map(({ id }) => id)).toEqual(['1', '2', '3']))
@@ -419,7 +422,7 @@ describe('an endpoint', () => {
     for (const one of delivering) one.end(delivered)
     await soon(() => expect(store.settled.filter(({ settlement }) => settlement.is === 'final')).toHaveLength(12))
     // None was parked twice: who was claimed for a place had one.
-    expect(store.settled).toHaveLength(22)
+    expect(store.settled).toHaveLength(23)
   })
 
   it('that is away is parked without an attempt, and asked by one when its pause is over', async () => {
@@ -447,16 +450,16 @@ describe('an endpoint', () => {
     const { store, workers } = endpointScene()
     store.parkedElsewhere = ['endpoint-9']
     workers.start()
-    await soon(() => expect(store.claims[0]?.parked).toEqual([{ destination: 'endpoint-9', places: 2 }]))
+    await soon(() => expect(store.claims[0]?.parked).toEqual([{ destination: 'endpoint-9', places: 1 }]))
   })
 
   it('sets its campaign back behind others for a while, not for good', async () => {
     const { store, workers, delivering } = endpointScene()
     store.due.push(...hooks(12).map((intent) => ({ ...intent, campaignId: 'dead' })))
     workers.start()
-    await soon(() => expect(store.parked.size).toBe(10))
-    expect(delivering).toHaveLength(2)
-    expect(store.claims.some(({ without }) => without.includes('dead'))).toBe(true)
+    await soon(() => expect(store.parked.size).toBe(11))
+    expect(delivering).toHaveLength(1)
+    expect(store.claims.some(({ without }) => without.campaigns.includes('dead'))).toBe(true)
   })
 })
 

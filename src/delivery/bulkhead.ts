@@ -1,0 +1,55 @@
+/** How soon a destination answers, as far as this process has seen. */
+export type Pace = 'quick' | 'unproven' | 'slow'
+
+/** A delivery that takes longer makes its destination slow, while it is still under way. Milliseconds. */
+const SLOW_MS = 1_000
+/** Quick answers in a row after which a destination that was slow counts as quick again. */
+const QUICK_AFTER = 3
+
+/** The pace of one destination. Times are milliseconds of the monotonic clock. */
+export class PaceMeter {
+  /** Quick answers that it still owes. */
+  #owes = 1
+  readonly #since = new Set<{ readonly at: number }>()
+
+  /** A delivery sets out; what is returned is called with its end. */
+  begin(at: number): (endedAt: number) => void {
+    const one = { at }
+    this.#since.add(one)
+    return (endedAt) => {
+      if (!this.#since.delete(one)) return
+      this.#owes = endedAt - at >= SLOW_MS ? QUICK_AFTER : Math.max(0, this.#owes - 1)
+    }
+  }
+
+  at(now: number): Pace {
+    for (const { at } of this.#since) if (now - at >= SLOW_MS) return 'slow'
+    if (this.#owes === 0) return 'quick'
+    return this.#owes === 1 ? 'unproven' : 'slow'
+  }
+}
+
+/**
+ * How many deliveries of a group may still go to slow destinations, and to destinations that are not known to be quick. Without
+ * these limits a handful of endpoints that answer after seconds would hold every worker, and all other tenants would wait.
+ */
+export class Bulkhead {
+  #slow: number
+  #notQuick: number
+
+  /** @param workers those that the channel may have at all. */
+  constructor(workers: number) {
+    this.#slow = Math.max(1, Math.floor(workers / 2))
+    this.#notQuick = Math.max(1, workers - Math.max(1, Math.floor(workers / 4)))
+  }
+
+  room(pace: Pace): number {
+    if (pace === 'quick') return Infinity
+    return Math.max(0, pace === 'slow' ? Math.min(this.#slow, this.#notQuick) : this.#notQuick)
+  }
+
+  take(pace: Pace, count = 1): void {
+    if (pace === 'slow') this.#slow -= count
+    if (pace !== 'quick') this.#notQuick -= count
+  }
+}
