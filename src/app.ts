@@ -127,8 +127,9 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   })
   publishDatabase(metrics, {
     pools,
-    store: createIntentStore(pools.watch),
+    store: createIntentStore(pools.metrics),
     groups: groupIds,
+    clock,
     isThere: () => database.trouble() === null,
   })
 

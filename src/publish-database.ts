@@ -1,40 +1,68 @@
-import type { IntentStore } from './delivery/intent-store.ts'
+import type { Backlog, IntentStore } from './delivery/intent-store.ts'
 import type { Database } from './infra/postgres/database.ts'
 import type { Metrics } from './infra/telemetry/metrics.ts'
 import type { Pools } from './open-pools.ts'
+import type { Clock } from './std/clock.ts'
 
 /** A backlog is counted to here and no further. */
 const BACKLOG_LIMIT = 100_000
+/** A scrape waits at most this long for the count; Prometheus gives up after 10 s. Milliseconds. */
+const COUNT_DEADLINE_MS = 1_000
 
-/** At each scrape: how the pools stand, and what waits in the database; the latter disappears while nobody can count it. */
+interface Count {
+  readonly group: string
+  readonly backlog: readonly Backlog[]
+  readonly oldest: readonly { readonly channel: string; readonly ms: number }[]
+}
+
+/**
+ * At each scrape: the state of the pools, and what waits in the database. When that cannot be counted in time (a locked table, a database
+ * that is away) the scrape answers with the last count and its age.
+ */
 export function publishDatabase(
   metrics: Metrics,
   of: {
     readonly pools: Pools
     readonly store: Pick<IntentStore, 'backlog' | 'oldestDue'>
     readonly groups: readonly string[]
+    readonly clock: Pick<Clock, 'sleep'>
     isThere(): boolean
   },
 ): void {
+  let countedAt = performance.now()
+  /** Shared by scrapes that meet: one count at a time, on one connection. */
+  let counting: Promise<void> | null = null
+
+  async function count(): Promise<void> {
+    const askedAt = performance.now()
+    const counts: Count[] = []
+    for (const group of of.groups)
+      counts.push({ group, backlog: await of.store.backlog(group, BACKLOG_LIMIT), oldest: await of.store.oldestDue(group) })
+    metrics.intentsPending.reset()
+    metrics.oldestDue.reset()
+    for (const { group, backlog, oldest } of counts) {
+      for (const { channel, state, count } of backlog) metrics.intentsPending.set({ group, channel, state }, count)
+      for (const { channel, ms } of oldest) metrics.oldestDue.set({ group, channel }, ms / 1_000)
+    }
+    countedAt = askedAt
+  }
+
   metrics.onScrape(() => {
     for (const [name, pool] of Object.entries<Database>({ ...of.pools })) {
       const { total, idle, waiting } = pool.stats()
       for (const [state, count] of Object.entries({ total, idle, waiting })) metrics.databasePool.set({ pool: name, state }, count)
     }
   })
-  async function publishGroup(group: string): Promise<void> {
-    const [backlog, oldest] = await Promise.all([of.store.backlog(group, BACKLOG_LIMIT), of.store.oldestDue(group)])
-    for (const { channel, state, count } of backlog) metrics.intentsPending.set({ group, channel, state }, count)
-    for (const { channel, ms } of oldest) metrics.oldestDue.set({ group, channel }, ms / 1_000)
-  }
   metrics.onScrape(async () => {
-    metrics.intentsPending.reset()
-    metrics.oldestDue.reset()
-    if (!of.isThere()) return
-    try {
-      for (const group of of.groups) await publishGroup(group)
-    } catch {
-      // Too slow to count, or just gone: the probe says so, and the rest of the scrape goes on.
+    if (of.isThere()) {
+      // What cannot be counted shows in the age; the probe names a database that is away.
+      counting ??= count()
+        .catch(() => undefined)
+        .finally(() => (counting = null))
+      const over = new AbortController()
+      await Promise.race([counting, of.clock.sleep(COUNT_DEADLINE_MS, over.signal)])
+      over.abort()
     }
+    metrics.countAge.set((performance.now() - countedAt) / 1_000)
   })
 }

@@ -34,9 +34,14 @@ export function databaseSentence(error: SqlError): OperatorError | null {
   if (state === '3D000') return new OperatorError(`The database does not exist (${said}): create it, or correct DATABASE_URL or PG*.`)
   if (state === '42501')
     return new OperatorError(`The role lacks a right (${said}): grant it, or connect as another role by DATABASE_URL or PG*.`)
-  if (state === '55P03' || state === '57014') {
+  if (state === '55P03') {
     return new OperatorError(
-      `A row stays locked by another session (${said}): end the transaction that pg_stat_activity shows, and try again.`,
+      `A row or table stays locked by another session (${said}): end the transaction that pg_stat_activity shows, and try again.`,
+    )
+  }
+  if (state === '57014') {
+    return new OperatorError(
+      `A statement was cancelled before it ended (${said}): look in pg_stat_activity for what it waits for, and try again.`,
     )
   }
   return null

@@ -59,7 +59,7 @@ async function sceneOf() {
       config,
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
       channels: {} as Channels,
-      pools: { accept: statement, delivery: statement, watch: statement },
+      pools: { accept: statement, delivery: statement, watch: statement, metrics: statement },
       groups: [group],
       tasks: [],
       databaseTrouble: null,

@@ -19,7 +19,12 @@ const channels = {
   leaderboard: channel('leaderboard', 120_000),
   broadcast: channel('broadcast', 30_000),
 } as Channels
-const pools = { accept: { longestStatementMs: 40_000 }, delivery: { longestStatementMs: 130_000 }, watch: { longestStatementMs: 15_000 } }
+const pools = {
+  accept: { longestStatementMs: 40_000 },
+  delivery: { longestStatementMs: 130_000 },
+  watch: { longestStatementMs: 15_000 },
+  metrics: { longestStatementMs: 15_000 },
+}
 
 const batch: BatchUnderWay = { partition: 3, records: 10, since: 0, moves: 0, waitsFor: null }
 const mail: RunningIntent = { intentId: '7', channel: 'email', kind: 'welcome', since: 0 }

@@ -69,6 +69,7 @@ export function createMetrics(build: { readonly version: string }) {
     leasesExpired: counter('leases_expired_total', 'Claims whose lease ended without an outcome, by what became of them.', ['end']),
     intentsPending: gauge('intents_pending', 'Unfinished intents, by what they wait for.', ['group', 'channel', 'state']),
     oldestDue: gauge('intents_oldest_due_age_seconds', 'How long the oldest due live intent has been due.', ['group', 'channel']),
+    countAge: gauge('intents_count_age_seconds', 'Age of the figures of intents_pending and intents_oldest_due_age_seconds.', []),
     recalculations: counter('recalculations_total', 'Leaderboards recalculated: windowed, or why everybody was ranked.', ['mode']),
     recalculationRows: counter('recalculation_rows_changed_total', 'Rows that recalculations changed.', []),
     recalculationDuration: histogram('recalculation_duration_seconds', 'Time of one recalculation.', [], DURATIONS),

@@ -10,6 +10,7 @@ test.each([
   { state: '3D000', says: 'does not exist' },
   { state: '42501', says: 'lacks a right' },
   { state: '55P03', says: 'stays locked' },
+  { state: '57014', says: 'was cancelled' },
 ])('$state $says', ({ state, says }) => {
   expect(databaseSentence(new SqlError('The database refused: why.', { state }))?.message).toContain(says)
 })
