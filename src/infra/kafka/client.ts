@@ -2,6 +2,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import kafkajs from 'kafkajs'
 import type { ISocketFactory, Kafka } from 'kafkajs'
+import { guardAbortedRecords } from './aborted-records-guard.ts'
 import { clientAccess } from './access.ts'
 import type { KafkaAccess } from './access.ts'
 import { clientLog } from './client-log.ts'
@@ -109,3 +110,4 @@ function trackedSockets(factory: ISocketFactory) {
 registerCodecs()
 guardRequestQueue()
 guardRecordSets()
+guardAbortedRecords()

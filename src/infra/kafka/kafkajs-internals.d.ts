@@ -25,6 +25,29 @@ declare module 'kafkajs/src/protocol/decoder.js' {
   export = Decoder
 }
 
+declare module 'kafkajs/src/broker/index.js' {
+  interface FetchReply {
+    readonly responses: readonly {
+      readonly partitions: readonly {
+        abortedTransactions?: readonly { readonly producerId: string; readonly firstOffset: string }[] | null
+        readonly messages: readonly {
+          readonly key: Buffer | null
+          readonly batchContext: {
+            readonly firstOffset: string
+            readonly lastOffsetDelta: number
+            readonly producerId: string
+            readonly inTransaction: boolean
+            readonly isControlBatch: boolean
+          }
+          isControlRecord: boolean
+        }[]
+      }[]
+    }[]
+  }
+  const Broker: { readonly prototype: { fetch(this: object, request: object): Promise<FetchReply> } }
+  export = Broker
+}
+
 declare module 'kafkajs/src/consumer/consumerGroup.js' {
   import type { Offsets } from 'kafkajs'
   interface Group {

@@ -5,7 +5,8 @@ import type { KafkaSettings } from '../../../src/infra/kafka/client.ts'
 import { startKafka } from '../../../stack/kafka-broker.ts'
 import type { KafkaServer } from '../../../stack/kafka-broker.ts'
 import { freshTopicName } from '../../support/fresh.ts'
-import { scene } from './source-harness.ts'
+import type { Assignment } from '../../../src/worker/record-source.ts'
+import { scene, startsAt } from './source-harness.ts'
 import type { Member, Scene } from './source-harness.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
@@ -38,6 +39,42 @@ test('transactions leave no trace: what was aborted is not read, and every posit
   await vi.waitFor(() => expect(member.values().at(-1)).toBe('0:e'), soon)
   expect(member.values()).toEqual(['0:a', '0:b', '0:c', '0:d', '0:e'])
   expect(member.assignments).toHaveLength(1)
+})
+
+test('where transactions of several producers overlap, exactly what was committed is read, wherever the reading begins', async () => {
+  await using s = await scene({ settings })
+  await using first = await transactionsOn(s, 'first')
+  await using second = await transactionsOn(s, 'second')
+  await using third = await transactionsOn(s, 'third')
+  const outer = await first.begin()
+  const inner = await second.begin()
+  const kept = await third.begin()
+  await outer.send(['outer-1'])
+  await inner.send(['inner-1'])
+  // Inside of two that are aborted, the second of which would be found one record too late.
+  const inside = (await s.admin.ranges(s.topic)).get(0)?.high
+  await inner.send(['inner-2'])
+  await kept.send(['kept-1'])
+  await s.produce(0, ['outside'])
+  await inner.abort()
+  // This one is aborted still, though a transaction that began later has ended.
+  await outer.send(['outer-2', 'outer-3'])
+  const next = await second.begin()
+  await next.send(['next'])
+  await outer.abort()
+  await kept.send(['kept-2'])
+  await next.commit()
+  await kept.commit()
+  const committed = ['0:kept-1', '0:outside', '0:next', '0:kept-2']
+  for (const start of [0n, inside ?? 0n]) {
+    const assigned = (assignment: Assignment) => Promise.resolve(startsAt(assignment, start))
+    const member = s.member({ assigned }, { groupId: `${s.group}-${start}` })
+    await member.start()
+    await vi.waitFor(() => expect(member.values().at(-1)).toBe('0:kept-2'), soon)
+    expect(member.values()).toEqual(committed)
+    expect(member.batches.at(-1)?.nextOffset).toBe((await s.admin.ranges(s.topic)).get(0)?.high)
+    expect(member.assignments).toHaveLength(1)
+  }
 })
 
 test('what compaction took away is passed, record by record, and nothing is read twice', async () => {
@@ -90,14 +127,21 @@ async function passed(s: Scene, member: Member): Promise<void> {
   expect((await s.admin.ranges(s.topic)).get(0)?.high).toBeGreaterThan(member.batches.at(-1)?.nextOffset ?? 0n)
 }
 
-async function transactionsOn({ topic }: Scene) {
+async function transactionsOn({ topic }: Scene, name = '') {
   const { kafka: client, cut } = createKafkaClient(settings, { retries: 5 })
-  const producer = client.producer({ idempotent: true, maxInFlightRequests: 1, transactionalId: `transactions-of-${topic}` })
+  const producer = client.producer({ idempotent: true, maxInFlightRequests: 1, transactionalId: `transactions-of-${topic}${name}` })
   await producer.connect()
+  const begin = async () => {
+    const transaction = await producer.transaction()
+    const send = (values: readonly string[]) =>
+      transaction.send({ topic, messages: values.map((value) => ({ partition: 0, key: value, value })) })
+    return { send, commit: () => transaction.commit(), abort: () => transaction.abort() }
+  }
   return {
+    begin,
     send: async (values: readonly string[], end: 'commit' | 'abort') => {
-      const transaction = await producer.transaction()
-      await transaction.send({ topic, messages: values.map((value) => ({ partition: 0, key: value, value })) })
+      const transaction = await begin()
+      await transaction.send(values)
       await transaction[end]()
     },
     [Symbol.asyncDispose]: async () => {
