@@ -24,7 +24,7 @@ export interface ComposedChannels {
   readonly channels: Channels
   /** Null where no group of this process sends mail. */
   readonly relay: MailRelay | null
-  /** Ends the connections to relays and endpoints. */
+  /** Ends the connections to relays and endpoints, and the thread that compiles templates. */
   close(): Promise<void>
 }
 
@@ -35,6 +35,9 @@ export function composeChannels(config: Config, leaderboard: Leaderboard, clock:
     mail.smtpUrl === undefined
       ? null
       : new SmtpRelay({ server: parseSmtpUrl(mail.smtpUrl, mail), maxConnections: mail.maxConnections, sendDeadlineMs: mail.deadlineMs })
+  const templates = createTemplateEngine({
+    onUnknownVariable: ({ template, variable }) => observe({ is: 'template-unknown-variable', template, variable }),
+  })
   const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: config.webhook.allowCidr }) })
   return {
     relay,
@@ -42,9 +45,7 @@ export function composeChannels(config: Config, leaderboard: Leaderboard, clock:
       email: createEmailChannel({
         relay: relay ?? noRelay,
         rates: createMailRates({ perSecond: mail.ratePerSecond, perDomainPerSecond: mail.domainRatePerSecond, clock }),
-        templates: createTemplateEngine({
-          onUnknownVariable: ({ template, variable }) => observe({ is: 'template-unknown-variable', template, variable }),
-        }),
+        templates,
         mime: mimeComposer,
         ledger: 'email_logs',
         mailFrom: mail.from ?? null,
@@ -61,7 +62,7 @@ export function composeChannels(config: Config, leaderboard: Leaderboard, clock:
       broadcast: createBroadcastChannel({ deadlineMs: BROADCAST_DEADLINE_MS, ...config.broadcast }),
     },
     close: async () => {
-      await Promise.allSettled([relay?.close(), client.stop()])
+      await Promise.allSettled([relay?.close(), client.stop(), templates.close()])
     },
   }
 }

@@ -6,13 +6,11 @@ export interface TemplateRow {
   readonly template_subject: string | null
   readonly template_html: string | null
   readonly template_text: string | null
-  readonly template_updated_at: Date | null
 }
 
 /** What a statement selects to get a {@link TemplateRow}; it names {@link templateJoin}'s table `t`. */
 export const templateColumns = `
-  t.id AS template_id, t.subject AS template_subject, t.html_body AS template_html, t.text_body AS template_text,
-  t.updated_at AS template_updated_at`
+  t.id AS template_id, t.subject AS template_subject, t.html_body AS template_html, t.text_body AS template_text`
 
 /**
  * The enabled template of the person `u`'s campaign that meets `condition` (SQL over `t`, ours alone). Several are variants of
@@ -25,7 +23,7 @@ export const templateColumns = `
  */
 export function templateJoin(condition: string): string {
   return `LEFT JOIN LATERAL (
-    SELECT t.id, t.subject, t.html_body, t.text_body, t.updated_at FROM platform.email_templates t
+    SELECT t.id, t.subject, t.html_body, t.text_body FROM platform.email_templates t
      WHERE t.campaign_id = u.campaign_id AND ${condition} AND t.enabled AND t.deleted_at IS NULL AND coalesce(t.variant_weight, 100) > 0
      ORDER BY -ln((('x' || left(md5(t.id::text || u.id::text), 12))::bit(48)::bigint + 0.5::float8) / 2::float8 ^ 48)
               / coalesce(t.variant_weight, 100), t.id
@@ -37,7 +35,7 @@ export function templateOf(row: TemplateRow, type: MailType): TemplateSource {
   if (row.template_id === null) return { from: 'built-in', type }
   return {
     from: 'campaign',
-    identity: { id: row.template_id, updatedAt: row.template_updated_at ?? new Date(0) },
+    id: row.template_id,
     subject: row.template_subject ?? '',
     html: row.template_html,
     text: row.template_text,

@@ -1,6 +1,7 @@
+import { jitter } from '../../std/backoff.ts'
 import type { Clock } from '../../std/clock.ts'
 import type { HandOverChannel, Slot } from '../hand-over-channel.ts'
-import { Refusal, Unavailable } from '../hand-over-channel.ts'
+import { Postponed, Refusal, Unavailable } from '../hand-over-channel.ts'
 import type { Frozen, Intent } from '../intent.ts'
 import type { Ledger } from '../intent-store.ts'
 import { parseAddress } from './mail-address.ts'
@@ -9,7 +10,7 @@ import type { MailRates } from './mail-rates.ts'
 import type { MailRelay, RelaySession } from './mail-relay.ts'
 import { RelayUnavailable } from './mail-relay.ts'
 import type { RenderedMail, TemplateEngine } from './mail-template.ts'
-import { TemplateError } from './mail-template.ts'
+import { TemplateCompilerUnavailable, TemplateError } from './mail-template.ts'
 import { messageIdOf } from './message-id.ts'
 import type { Mailbox, MimeComposer } from './mime.ts'
 import { performed } from './mail-outcome.ts'
@@ -42,6 +43,8 @@ export function createEmailChannel(options: EmailChannelOptions): HandOverChanne
     schedule: [30 * second, 2 * minute, 10 * minute, 30 * minute, hour, 2 * hour, 4 * hour, 8 * hour, 12 * hour],
     destinationOf: () => 'relay',
     acquire: async (message, signal) => {
+      // Compiled here, where neither a connection nor a transaction waits for it.
+      await compiled(options.templates, message, signal)
       await options.rates.take(parseAddress(message.to.address)?.domain ?? null, signal)
       try {
         return new RelaySlot(await relay.acquire(signal))
@@ -86,7 +89,7 @@ async function freeze(intent: Intent, message: MailMessage, { templates, mime, m
   const from = addressOf(sender, "The sender's address of the campaign")
   const replyTo = message.replyTo === undefined ? undefined : addressOf(message.replyTo, 'The reply-to address of the campaign').address
   const fromName = message.from.name ?? (message.from.address === undefined ? mailFrom?.name : undefined)
-  const rendered = render(templates, message)
+  const rendered = await render(templates, message)
   const messageId = messageIdOf({ eventId: intent.eventId ?? intent.key, type: message.type, userId: message.userId }, from.domain)
   const body = await mime.compose({
     from: { address: from.address, ...(fromName === undefined ? {} : { name: fromName }) },
@@ -126,11 +129,20 @@ function addressOf(text: string, what: string): { address: string; domain: strin
   return parsed
 }
 
-function render(templates: TemplateEngine, message: MailMessage): RenderedMail {
+async function compiled(templates: TemplateEngine, message: MailMessage, signal: AbortSignal): Promise<void> {
   try {
-    return templates.render(message.template, message.values, message.branding)
+    await templates.ready(message.template, signal)
   } catch (error) {
-    if (error instanceof TemplateError) throw new Refusal('template-error', error.message, { cause: error })
+    if (!(error instanceof TemplateCompilerUnavailable)) throw error
+    throw new Postponed('template-compiler-unavailable', jitter(30 * second))
+  }
+}
+
+async function render(templates: TemplateEngine, message: MailMessage): Promise<RenderedMail> {
+  try {
+    return await templates.render(message.template, message.values, message.branding)
+  } catch (error) {
+    if (error instanceof TemplateError) throw new Refusal(error.reason, error.message, { cause: error })
     throw error
   }
 }

@@ -38,10 +38,10 @@ export interface Branding {
   readonly companyName?: string | null | undefined
 }
 
-/** A row of `email_templates`. The identity names the version: the row changes, `updatedAt` changes. */
+/** A row of `email_templates`. Its texts are its version: `updated_at` moves for other reasons, too, and is another program's to keep. */
 export interface CampaignTemplate {
   readonly from: 'campaign'
-  readonly identity: { readonly id: string; readonly updatedAt: Date }
+  readonly id: string
   readonly subject: string
   readonly html: string | null
   readonly text: string | null
@@ -64,12 +64,23 @@ export interface RenderedMail {
 
 export interface TemplateEngine {
   /**
+   * Compiles the template, unless it is compiled already, so that {@link render} need not wait. A template that cannot be used is
+   * no failure here: `render` says so.
+   *
+   * @throws {TemplateCompilerUnavailable}
+   * @throws the reason of `signal`, once it has aborted.
+   */
+  ready(source: TemplateSource, signal: AbortSignal): Promise<void>
+  /**
    * Fills a template. Values are HTML-escaped in the HTML part, however the template writes the tag, and never read as a
    * template themselves. Unknown variables render empty and are reported once per template version.
    *
    * @throws {TemplateError} the template itself cannot be used; no retry of this version will help.
+   * @throws {TemplateCompilerUnavailable}
    */
-  render(source: TemplateSource, values: TemplateValues, branding: Branding): RenderedMail
+  render(source: TemplateSource, values: TemplateValues, branding: Branding): Promise<RenderedMail>
+  /** Idempotent; what is being compiled rejects. */
+  close(): Promise<void>
 }
 
 /** A variable that no template may use, found while a template version was first read. `template` is its id, or the type of a built-in. */
@@ -78,16 +89,24 @@ export interface UnknownVariable {
   readonly variable: string
 }
 
+/** `template-too-costly`: compiling took too long or too much memory. Both are reasons of an intent. */
+export type TemplateFault = 'template-error' | 'template-too-costly'
+
 /**
  * This version of a template cannot be used. The message is one sentence fit for `email_logs.error_message`: it names the
  * part and the fault and holds no value of any recipient.
  */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError'
-  readonly templateId: string
+  readonly reason: TemplateFault
 
-  constructor(templateId: string, sentence: string) {
+  constructor(sentence: string, reason: TemplateFault = 'template-error') {
     super(sentence)
-    this.templateId = templateId
+    this.reason = reason
   }
+}
+
+/** Nothing can be compiled now; the fault of no template. */
+export class TemplateCompilerUnavailable extends Error {
+  override readonly name = 'TemplateCompilerUnavailable'
 }

@@ -1,40 +1,62 @@
+import { createHash } from 'node:crypto'
 import { TemplateError } from '../../delivery/email/mail-template.ts'
 import type {
-  Branding,
   CampaignTemplate,
   MailType,
   RenderedMail,
   TemplateEngine,
-  TemplateSource,
   TemplateValues,
   UnknownVariable,
 } from '../../delivery/email/mail-template.ts'
 import { builtInView } from './templates/built-in-view.ts'
-import { documentedVariables, prepareBuiltIn, prepareCampaignTemplate } from './templates/prepared-template.ts'
+import { documentedVariables, prepareBuiltIn } from './templates/prepared-template.ts'
 import type { PreparedTemplate } from './templates/prepared-template.ts'
+import { TemplateCompiler } from './templates/template-compiler.ts'
+import type { Compiled, TemplateCompilerOptions } from './templates/template-compiler.ts'
 import { renderHtml, renderPlain } from './templates/template-part.ts'
 import type { View } from './templates/template-part.ts'
 import { tidyText } from './templates/text-from-html.ts'
 
-export interface TemplateEngineOptions {
+export interface TemplateEngineOptions extends TemplateCompilerOptions {
   /** Called once per template version and variable, as long as the version is among the last 10,000 that were read. */
   readonly onUnknownVariable?: (unknown: UnknownVariable) => void
-  /** How many campaign template versions are kept prepared; one takes a few times the size of its source. Default 200. */
-  readonly cachedTemplates?: number
+  /** What the compiled campaign templates may retain together, in bytes; the one used last always stays. Default 32 MiB. */
+  readonly cacheBytes?: number
 }
 
 /**
- * Renders by mustache. Parsing, style inlining and the derived text or HTML are done once per template version; a mail costs
- * only the filling of the tags. Creating an engine reads and prepares the built-ins.
+ * Renders by mustache. Parsing, style inlining and the derived text or HTML are done once per text of a template, in a worker
+ * thread; a mail costs only the filling of the tags. Creating an engine reads and prepares the built-ins.
  */
 export function createTemplateEngine(options: TemplateEngineOptions = {}): TemplateEngine {
   const builtIns = prepareBuiltIns()
-  const campaigns = new CampaignTemplates(options.cachedTemplates ?? 200, options.onUnknownVariable ?? (() => undefined))
+  const compiler = new TemplateCompiler(options)
+  const campaigns = new CampaignTemplates(compiler, options)
   return {
-    render(source: TemplateSource, values: TemplateValues, branding: Branding): RenderedMail {
-      const view = viewOf(values)
-      return source.from === 'built-in' ? fill(builtIns[source.type], builtInView(view, branding)) : fill(campaigns.get(source), view)
+    async ready(source, signal) {
+      if (source.from === 'campaign') await unlessAborted(campaigns.get(source), signal)
     },
+    async render(source, values, branding) {
+      const view = viewOf(values)
+      if (source.from === 'built-in') return fill(builtIns[source.type], builtInView(view, branding))
+      const compiled = await campaigns.get(source)
+      if (compiled.is === 'unusable') throw new TemplateError(compiled.sentence, compiled.reason)
+      return fill(compiled.template, view)
+    },
+    close: () => compiler.close(),
+  }
+}
+
+/** @throws the reason of `signal`, when it aborts first */
+async function unlessAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 
@@ -89,59 +111,74 @@ function withoutControls(value: string): string {
   return controls.test(value) ? value.replace(new RegExp(controls, 'g'), '') : value
 }
 
-/** Prepared campaign templates, the most recently used ones; a version that cannot be used is remembered as its error. */
+/** Compiled campaign templates by their text, the most recently used ones; one that cannot be used is remembered as its fault. */
 class CampaignTemplates {
-  readonly #kept = new Map<string, { readonly source: CampaignTemplate; readonly result: PreparedTemplate | TemplateError }>()
+  readonly #kept = new Map<string, Compiled>()
+  readonly #compiling = new Map<string, Promise<Compiled>>()
   /** Versions whose unknown variables were reported; outlives `#kept`, so that a version coming back is not counted again. */
   readonly #reported = new Set<string>()
+  readonly #compiler: TemplateCompiler
   readonly #limit: number
   readonly #onUnknown: (unknown: UnknownVariable) => void
+  #bytes = 0
 
-  constructor(limit: number, onUnknown: (unknown: UnknownVariable) => void) {
-    this.#limit = limit
-    this.#onUnknown = onUnknown
+  constructor(compiler: TemplateCompiler, options: TemplateEngineOptions) {
+    this.#compiler = compiler
+    this.#limit = options.cacheBytes ?? 32 * 1024 * 1024
+    this.#onUnknown = options.onUnknownVariable ?? (() => undefined)
   }
 
-  /** @throws {TemplateError} */
-  get(source: CampaignTemplate): PreparedTemplate {
-    const version = `${source.identity.id}@${source.identity.updatedAt.getTime()}`
-    const hit = this.#kept.get(version)
-    const kept = hit !== undefined && sameText(hit.source, source) ? hit : { source, result: this.#prepare(source, version) }
-    // A Map keeps the order of insertion: the first key is the one that was not used for longest.
-    this.#kept.delete(version)
-    this.#kept.set(version, kept)
-    dropOldest(this.#kept, this.#limit)
-    if (kept.result instanceof TemplateError) throw kept.result
-    return kept.result
+  /** @throws {TemplateCompilerUnavailable} */
+  async get(source: CampaignTemplate): Promise<Compiled> {
+    const key = keyOf(source)
+    const compiled = this.#kept.get(key) ?? (await this.#compile(key, source))
+    this.#use(key, compiled)
+    if (compiled.is === 'compiled') this.#report(source.id, key, compiled.template.unknown)
+    return compiled
   }
 
-  #prepare(source: CampaignTemplate, version: string): PreparedTemplate | TemplateError {
-    try {
-      const prepared = prepareCampaignTemplate(source)
-      this.#report(source.identity.id, version, prepared.unknown)
-      return prepared
-    } catch (error) {
-      if (error instanceof TemplateError) return error
-      throw error
+  /** However many mails ask for a template, it is compiled once. */
+  #compile(key: string, source: CampaignTemplate): Promise<Compiled> {
+    const underway = this.#compiling.get(key)
+    if (underway !== undefined) return underway
+    const { subject, html, text } = source
+    const compiling = this.#compiler.compile({ subject, html, text }).finally(() => this.#compiling.delete(key))
+    this.#compiling.set(key, compiling)
+    return compiling
+  }
+
+  /** A Map keeps the order of insertion: the first key is the one that was not used for longest. */
+  #use(key: string, compiled: Compiled): void {
+    if (this.#kept.delete(key)) this.#bytes -= costOf(compiled)
+    this.#kept.set(key, compiled)
+    this.#bytes += costOf(compiled)
+    for (const [oldest, dropped] of this.#kept) {
+      if (this.#bytes <= this.#limit || this.#kept.size === 1) return
+      this.#kept.delete(oldest)
+      this.#bytes -= costOf(dropped)
     }
   }
 
-  #report(template: string, version: string, unknown: readonly string[]): void {
-    if (unknown.length === 0 || this.#reported.has(version)) return
+  #report(template: string, key: string, unknown: readonly string[]): void {
+    if (unknown.length === 0) return
+    const version = `${template} ${key}`
+    if (this.#reported.has(version)) return
     this.#reported.add(version)
-    dropOldest(this.#reported, 10_000)
+    for (const oldest of this.#reported) {
+      if (this.#reported.size <= 10_000) break
+      this.#reported.delete(oldest)
+    }
     for (const variable of unknown) this.#onUnknown({ template, variable })
   }
 }
 
-/** `updated_at` is another program's to keep, to the millisecond as we see it: the text itself decides. */
-function sameText(a: CampaignTemplate, b: CampaignTemplate): boolean {
-  return a.subject === b.subject && a.html === b.html && a.text === b.text
+function keyOf({ subject, html, text }: CampaignTemplate): string {
+  return createHash('sha256')
+    .update(JSON.stringify([subject, html, text]))
+    .digest('base64')
 }
 
-function dropOldest(kept: Map<string, unknown> | Set<string>, limit: number): void {
-  for (const key of kept.keys()) {
-    if (kept.size <= limit) return
-    kept.delete(key)
-  }
+/** A key, its entry in the map and the sentence of a fault: half a kilobyte. */
+function costOf(compiled: Compiled): number {
+  return 512 + (compiled.is === 'compiled' ? compiled.bytes : 0)
 }

@@ -143,7 +143,7 @@ describe('the mail', () => {
     expect(await prepareMail(story)).toMatchObject({
       message: {
         templateId: id,
-        template: { from: 'campaign', identity: { id }, subject: 'Here', html: '<p>{{reward_code}}</p>', text: null },
+        template: { from: 'campaign', id, subject: 'Here', html: '<p>{{reward_code}}</p>', text: null },
       },
     })
   })

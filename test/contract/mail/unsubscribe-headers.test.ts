@@ -70,7 +70,7 @@ describe.each(['milestone', 'position_update'] as const)('a %s mail', (type) => 
 it('a campaign may put the link where it likes', async () => {
   const template: TemplateSource = {
     from: 'campaign',
-    identity: { id: 't', updatedAt: new Date(0) },
+    id: 't',
     subject: 'News',
     html: '<p><a href="{{unsubscribe_link}}">No more</a></p>',
     text: 'No more: {{unsubscribe_link}}',

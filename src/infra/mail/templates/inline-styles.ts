@@ -4,8 +4,8 @@ import juice from 'juice'
  * Writes the rules of `<style>` into the elements they match, because some clients drop `<style>`. Media queries, among them
  * the dark mode, stay where they are. Mustache tags pass through untouched. Loads nothing from anywhere.
  *
- * Matching costs about 5 microseconds per selector and element, on the event loop that all groups share, and nested or very long
- * selectors multiply that. HTML that would take longer than half a second or so is returned as it is; most clients show it the same.
+ * Matching costs about 5 microseconds per selector and element, and nested or very long selectors multiply that. HTML that would take
+ * longer than half a second or so, or would become much longer, is returned as it is; most clients show it the same.
  *
  * @throws whatever the inliner meets in markup that it cannot walk.
  */
@@ -16,10 +16,13 @@ export function inlineStyles(html: string): string {
     .map((style) => style.split(/<\/style/i, 1)[0] ?? '')
     .join('\n')
   if (selectorsIn(styles) * elementsIn(html) > maxMatches || isTangled(styles)) return html
-  return juice(html, { preserveMediaQueries: true, preserveFontFaces: true, preserveKeyFrames: true, preservedSelectors: kept })
+  const inlined = juice(html, { preserveMediaQueries: true, preserveFontFaces: true, preserveKeyFrames: true, preservedSelectors: kept })
+  return inlined.length > maxCharacters ? html : inlined
 }
 
 const maxMatches = 100_000
+/** Four times what a campaign may write: a long rule on many elements would make every mail megabytes. */
+const maxCharacters = 1024 * 1024
 
 /** Selectors that only mean something in a style sheet: the colour scheme's declaration and Outlook.com's dark mode. */
 const kept = [':root', '[data-ogsc]', '[data-ogsb]']

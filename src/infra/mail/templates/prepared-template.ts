@@ -1,11 +1,12 @@
 import { TemplateError } from '../../../delivery/email/mail-template.ts'
-import type { CampaignTemplate, MailType, TemplateValues } from '../../../delivery/email/mail-template.ts'
+import type { MailType, TemplateValues } from '../../../delivery/email/mail-template.ts'
 import { readBuiltIn } from './built-in-template.ts'
 import { builtInExtras } from './built-in-view.ts'
 import { htmlFromText } from './html-from-text.ts'
 import { inlineStyles } from './inline-styles.ts'
 import { nameOnly, parsePart } from './template-part.ts'
-import type { TemplatePart } from './template-part.ts'
+import type { TemplatePart, Token } from './template-part.ts'
+import type { TemplateText } from './template-compiler.ts'
 import { textFromHtml } from './text-from-html.ts'
 
 /** A template version with all work done that does not depend on the recipient. */
@@ -50,20 +51,19 @@ export function prepareBuiltIn(type: MailType): PreparedTemplate {
 }
 
 /** @throws {TemplateError} the sentence says which part is at fault. */
-export function prepareCampaignTemplate(template: CampaignTemplate): PreparedTemplate {
-  const { id } = template.identity
+export function prepareCampaignTemplate(template: TemplateText): PreparedTemplate {
   const { subject } = template
   const html = blankToNull(template.html)
   const text = blankToNull(template.text)
-  if (html === null && text === null) throw new TemplateError(id, 'The template has neither an HTML nor a text body; write one of them.')
+  if (html === null && text === null) throw new TemplateError('The template has neither an HTML nor a text body; write one of them.')
   const unknown = new Set<string>()
   const parse = (part: string, source: string): TemplatePart => {
-    refuseHuge(id, part, source)
+    refuseHuge(part, source)
     try {
       return parsePart(source, campaignVocabulary, (variable) => unknown.add(nameOnly(variable)))
     } catch (error) {
       const fault = error instanceof Error ? error.message : 'unknown fault'
-      throw new TemplateError(id, `The template's ${part} does not parse: ${fault}. Correct the template, then retry the mail.`)
+      throw new TemplateError(`The template's ${part} does not parse: ${fault}. Correct the template, then retry the mail.`)
     }
   }
   const subjectPart = parse('subject', subject)
@@ -84,16 +84,33 @@ export function prepareCampaignTemplate(template: CampaignTemplate): PreparedTem
 const campaignVocabulary: ReadonlySet<string> = new Set(documentedVariables)
 const builtInVocabulary: ReadonlySet<string> = new Set([...documentedVariables, ...builtInExtras])
 
-/** Inlining costs time in length times tags, on the event loop: these bounds keep it under about half a second. */
+/** Inlining costs time in length times tags: these bounds keep it under about half a second. */
 const maxCharacters = 256 * 1024
 const maxTags = 1_000
 
-function refuseHuge(id: string, part: string, source: string): void {
+function refuseHuge(part: string, source: string): void {
   if (source.length > maxCharacters) {
-    throw new TemplateError(id, `The template's ${part} has ${source.length} characters; at most ${maxCharacters} are allowed.`)
+    throw new TemplateError(`The template's ${part} has ${source.length} characters; at most ${maxCharacters} are allowed.`)
   }
   const tags = source.split('{{').length - 1
-  if (tags > maxTags) throw new TemplateError(id, `The template's ${part} has ${tags} tags; at most ${maxTags} are allowed.`)
+  if (tags > maxTags) throw new TemplateError(`The template's ${part} has ${tags} tags; at most ${maxTags} are allowed.`)
+}
+
+/** What a prepared template keeps on the heap, in bytes: its strings, flat, and what V8 adds to each token. */
+export function retainedBytes({ subject, html, text }: PreparedTemplate): number {
+  return [subject, html, text].reduce((bytes, part) => bytes + bytesOf(part.tokens), TOKEN_BYTES)
+}
+
+/** An array of five with its elements, and the header of a string. */
+const TOKEN_BYTES = 160
+
+function bytesOf(tokens: readonly Token[]): number {
+  return tokens.reduce((bytes, [, value, , , content = []]) => bytes + TOKEN_BYTES + stringBytes(value) + bytesOf(content), 0)
+}
+
+/** V8 keeps a string in one byte a character as long as all of them are Latin-1, in two otherwise. */
+function stringBytes(value: string): number {
+  return /[^\0-\xFF]/.test(value) ? 2 * value.length : value.length
 }
 
 function blankToNull(source: string | null): string | null {

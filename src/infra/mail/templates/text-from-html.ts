@@ -12,10 +12,10 @@ export function textFromHtml(html: string): string {
   return tidyText(plain).replace(marks, (_, index: string) => tags[Number(index)] ?? '')
 }
 
-/** No blanks at the ends of lines, one empty line between paragraphs, none at either end. */
+/** No blanks at the ends of lines, one empty line between paragraphs, none at either end. Linear in the length, whatever blanks it holds. */
 export function tidyText(text: string): string {
   return `${text
-    .replace(/[ \t]+\n/g, '\n')
+    .replace(/(?<![ \t])[ \t]+\n/g, '\n')
     .replace(/\n{3,}/g, '\n\n')
     .trim()}\n`
 }

@@ -3,7 +3,7 @@ import { createEmailChannel } from '../../../../src/delivery/email/email-channel
 import type { MailMessage } from '../../../../src/delivery/email/mail-message.ts'
 import type { MailRelay, SendResult } from '../../../../src/delivery/email/mail-relay.ts'
 import { RelayUnavailable } from '../../../../src/delivery/email/mail-relay.ts'
-import { TemplateError } from '../../../../src/delivery/email/mail-template.ts'
+import { TemplateCompilerUnavailable, TemplateError } from '../../../../src/delivery/email/mail-template.ts'
 import type { MailParts } from '../../../../src/delivery/email/mime.ts'
 import type { Intent } from '../../../../src/delivery/intent.ts'
 
@@ -43,7 +43,7 @@ const message: MailMessage = {
   branding: {},
 }
 
-function setUp(options: { result?: SendResult; unavailable?: RelayUnavailable; template?: TemplateError } = {}) {
+function setUp(options: { result?: SendResult; unavailable?: RelayUnavailable; template?: TemplateError; compiler?: Error } = {}) {
   const composed: MailParts[] = []
   const sent: unknown[] = []
   const asked: (string | null)[] = []
@@ -67,7 +67,11 @@ function setUp(options: { result?: SendResult; unavailable?: RelayUnavailable; t
     relay,
     rates: { take: async (domain) => void asked.push(domain) },
     templates: {
-      render: () => {
+      ready: async () => {
+        if (options.compiler) throw options.compiler
+      },
+      close: async () => undefined,
+      render: async () => {
         if (options.template) throw options.template
         return { subject: 'Hello', html: '<p>Hello</p>', text: 'Hello' }
       },
@@ -142,7 +146,7 @@ describe('freeze', () => {
     { from: { address: 'news@example.com\n' } },
     { replyTo: 'help' },
   ])('refuses %j before anything is rendered, without repeating it', async (change) => {
-    const { channel } = setUp({ template: new TemplateError('t', 'must not be reached') })
+    const { channel } = setUp({ template: new TemplateError('must not be reached') })
     const refusal = await channel.freeze(intent, { ...message, ...change }).catch((error: unknown) => error)
     expect(refusal).toMatchObject({
       name: 'Refusal',
@@ -152,8 +156,10 @@ describe('freeze', () => {
   })
 
   it('a template that cannot be used is a refusal with its sentence', async () => {
-    const { channel } = setUp({ template: new TemplateError('t', 'The subject does not parse') })
+    const { channel } = setUp({ template: new TemplateError('The subject does not parse') })
     await expect(channel.freeze(intent, message)).rejects.toMatchObject({ reason: 'template-error', message: 'The subject does not parse' })
+    const costly = setUp({ template: new TemplateError('It takes too long', 'template-too-costly') }).channel
+    await expect(costly.freeze(intent, message)).rejects.toMatchObject({ name: 'Refusal', reason: 'template-too-costly' })
   })
 })
 
@@ -164,6 +170,12 @@ describe('acquire', () => {
     await to('ann@Example.ORG')
     await to('no address')
     expect(asked).toEqual(['example.org', null])
+  })
+
+  it('postpones a mail whose template nobody can compile now, before it takes a turn or a connection', async () => {
+    const { channel, asked } = setUp({ compiler: new TemplateCompilerUnavailable('no thread') })
+    await expect(channel.acquire(message, never)).rejects.toMatchObject({ name: 'Postponed', reason: 'template-compiler-unavailable' })
+    expect(asked).toEqual([])
   })
 
   it('passes on that the relay is away', async () => {
