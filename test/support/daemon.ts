@@ -1,12 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { variableNames } from '../../config/variables.ts'
-import { daemonCommand } from '../../stack/daemon-command.ts'
 import { guard } from '../../stack/guard.ts'
 import { identifyProcess } from '../../stack/process-identity.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { eventually } from './eventually.ts'
-import { momentNames, momentVariables, observedDaemonCommand, type Moments } from './faults/moments.ts'
+import { commandFor, momentNames, momentVariables, type Moments } from './faults/moments.ts'
 import { watchForSpills } from './spilled.ts'
 
 /** The daemon as its users run it: a process of its own, spoken to by signals and HTTP. */
@@ -20,6 +19,8 @@ export interface Daemon extends AsyncDisposable {
   url(): string
   ready(): Promise<void>
   kill(signal: NodeJS.Signals): void
+  /** Sets its wall clock forward, or back; resolves when that is done, or the daemon is over. Only with `steppableClock` among its moments. */
+  stepClock(ms: number): Promise<void>
   /** The exit code, or the signal's name. */
   readonly exited: Promise<number | NodeJS.Signals>
   metrics(): Promise<string>
@@ -50,19 +51,22 @@ export function startDaemon(
   const { onLine, moments = {} } = options
   const settings = { HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables, ...momentVariables(moments) }
   const env = cleanEnvironment(settings, [...variableNames, ...momentNames])
-  const start = Object.keys(moments).length === 0 ? daemonCommand() : observedDaemonCommand()
-  const child = spawn(start.command, [...start.args, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const start = commandFor(moments)
+  const stdio = ['ignore', 'pipe', 'pipe', ...(moments.steppableClock === true ? (['ipc'] as const) : [])] satisfies StdioOptions
+  const child = spawn(start.command, [...start.args, ...args], { env, stdio, detached: true })
+  if (child.stdout === null || child.stderr === null) throw new Error('the daemon has no output')
+  const { stdout, stderr } = child
   const lines: LogLine[] = []
   const other: string[] = []
   const spills = watchForSpills(variables)
-  createInterface(child.stdout).on('line', (line) => {
+  createInterface(stdout).on('line', (line) => {
     onLine?.(line)
     spills.look(line)
     const parsed = parse(line)
     if (parsed === null) other.push(line)
     else lines.push(parsed)
   })
-  createInterface(child.stderr).on('line', (line) => {
+  createInterface(stderr).on('line', (line) => {
     onLine?.(line)
     spills.look(line)
     other.push(line)
@@ -83,6 +87,7 @@ export function startDaemon(
     url,
     exited,
     kill: (signal) => child.kill(signal),
+    stepClock: (ms) => stepClock(child, ms),
     ready: () =>
       eventually('the daemon is ready', async () => {
         if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${tail(lines, other)}`)
@@ -90,10 +95,10 @@ export function startDaemon(
         return response.ok ? true : `not ready: ${await response.text()}`
       }),
     metrics: async () => (await fetch(`${url()}/metrics`)).text(),
-    holdOutput: (on) => void (on ? child.stdout.pause() : child.stdout.resume()),
+    holdOutput: (on) => void (on ? stdout.pause() : stdout.resume()),
     closeOutput: () => {
-      child.stdout.destroy()
-      child.stderr.destroy()
+      stdout.destroy()
+      stderr.destroy()
     },
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL')
@@ -101,6 +106,19 @@ export function startDaemon(
       if (spills.found.length > 0) throw new Error(`the output of the daemon held ${spills.found.join('; ')}`)
     },
   }
+}
+
+function stepClock(child: ChildProcess, ms: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const isOver = () => child.exitCode !== null || child.signalCode !== null
+    if (isOver()) return resolve()
+    child.once('message', () => resolve())
+    child.once('exit', () => resolve())
+    child.send({ stepClockMs: ms }, (error) => {
+      // A channel that is closed is the end of the process, which comes as `exit`.
+      if (error !== null && child.connected) reject(error)
+    })
+  })
 }
 
 function exitOf(child: ChildProcess): Promise<number | NodeJS.Signals> {

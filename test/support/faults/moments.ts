@@ -30,6 +30,8 @@ export interface Moments {
   readonly killAt?: Moment & { readonly signal?: 'SIGKILL' | 'SIGSTOP' }
   /** Blocks the event loop, heartbeats included. */
   readonly stallAt?: Moment & { readonly ms: number }
+  /** Its wall clock can be stepped: `daemon.stepClock(ms)`. */
+  readonly steppableClock?: boolean
 }
 
 export const momentNames = ['OBSERVED_KILL_AT', 'OBSERVED_STALL_AT'] as const
@@ -69,8 +71,11 @@ function fits(moment: Moment, fact: Fact): boolean {
   return moment.partition === undefined || ('partition' in fact && fact.partition === moment.partition)
 }
 
-/** As `daemonCommand`, for the program that watches. */
-export function observedDaemonCommand(): ReturnType<typeof daemonCommand> {
+/** As `daemonCommand`, for a daemon with these moments: the program that watches, the clock that steps. */
+export function commandFor(moments: Moments): ReturnType<typeof daemonCommand> {
   const { command, args } = daemonCommand()
-  return { command, args: [...args.slice(0, -1), fileURLToPath(new URL('observed-daemon.ts', import.meta.url))] }
+  const flags = moments.steppableClock === true ? ['--import', new URL('stepped-clock.ts', import.meta.url).href] : []
+  const isObserved = moments.killAt !== undefined || moments.stallAt !== undefined
+  const program = isObserved ? [fileURLToPath(new URL('observed-daemon.ts', import.meta.url))] : args.slice(-1)
+  return { command, args: [...args.slice(0, -1), ...flags, ...program] }
 }
