@@ -48,12 +48,12 @@ export function names(expects: string): Kind<readonly string[]> {
 }
 
 /** Where a group begins on a topic that it has never read. */
-export type StartFrom = 'earliest' | 'latest' | Date
+export type StartFrom = 'earliest' | 'latest' | 'committed' | Date
 
 export const startFrom: Kind<StartFrom> = {
-  expects: 'earliest, latest or an RFC 3339 time with its zone, such as 2025-01-31T00:00:00Z',
+  expects: 'earliest, latest, committed or an RFC 3339 time with its zone, such as 2025-01-31T00:00:00Z',
   parse: (text) => {
-    if (text === 'earliest' || text === 'latest') return { value: text }
+    if (text === 'earliest' || text === 'latest' || text === 'committed') return { value: text }
     if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text)) return { wrong: 'is neither of these' }
     const time = new Date(text)
     return Number.isNaN(time.getTime()) ? { wrong: 'is no time that exists' } : { value: time }

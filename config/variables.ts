@@ -60,7 +60,7 @@ const kafka = {
   ),
   KAFKA_START_FROM: optional(
     startFrom,
-    'Where a group begins that has never read the topic: earliest, latest or an RFC 3339 time. Needed when the topic already holds records.',
+    'Where a group begins that has never read the topic: earliest, latest, an RFC 3339 time, or committed to take over from another program at the offsets that Kafka has of the group. Needed when the topic already holds records.',
   ),
   KAFKA_SESSION_TIMEOUT_MS: withDefault(
     milliseconds(1000, 30 * 60_000),

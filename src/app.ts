@@ -34,7 +34,7 @@ import { createStopSteps } from './stop-steps.ts'
 import { createTasks } from './tasks.ts'
 import { DATABASE_PROBE, vitalSigns } from './vital-signs.ts'
 import { workReport } from './work-report.ts'
-import { messageOf } from './std/failure.ts'
+import { messageOf, OperatorError } from './std/failure.ts'
 import type { Fact, Observe } from './worker/fact.ts'
 
 /** How often the database is asked whether it is there, for readiness, and how soon it must answer. Milliseconds. */
@@ -169,7 +169,9 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     // A stop that came meanwhile has stopped the groups already: nothing may start behind it.
     if (signal.aborted) return
     for (const { workers } of groups) workers.start()
-    await Promise.all(groups.map(({ worker }) => worker.start()))
+    const refusals = (await Promise.all(groups.map(({ worker }) => worker.start()))).filter((sentence) => sentence !== null)
+    // The others work while one waits for the operator; where none may start, this process has nothing to do.
+    if (refusals.length === groups.length) throw new OperatorError(refusals.join('; '))
     startTasks()
     if (phase === 'booting') phase = 'running'
   }

@@ -15,14 +15,17 @@ import type { DeadLetterSink } from './worker/dead-letter.ts'
 import type { EqualFailuresRule } from './worker/equal-failures.ts'
 import type { Observe } from './worker/fact.ts'
 import type { LogAdmin } from './worker/log-admin.ts'
+import { createGroupRunner } from './worker/group-runner.ts'
 import { watchSource, type WatchedSource } from './worker/watched-source.ts'
 import { createTypeFilter } from './worker/type-filter.ts'
-import { createWorker, type GroupWorker } from './worker/worker.ts'
+import { createWorker, type GroupWorker, type WorkerSettings } from './worker/worker.ts'
 
 /** Rows of skipped records, and commits, are held back at most so long; milliseconds. */
 const REPORT_MS = 250
 /** Idle workers look for work that became due, or was written by another process. */
 const POLL_MS = 500
+/** How often a group compares its rows with the log, beside its starts and joins. */
+const CHECK_MS = 5_000
 /** Crashes in a row after which a group's client is given up. */
 const CRASH_LIMIT = 5
 const DAY_MS = 86_400_000
@@ -66,7 +69,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
   const ambiguous = { hold: config.mail.ambiguous === 'hold', retryMs: config.mail.ambiguousRetryMs }
   const executor = { store: intentStore, kinds: createKindTable(consumer.kinds), channels, destinations, clock, observe, ambiguous }
   const workers = createIntentWorkers({ group: id, poolSize, owner, pollMs: POLL_MS, executor })
-  const source = watchSource(
+  const openSource = () =>
     createKafkaSource({
       settings: { ...kafka, clientId: `${kafka.clientId}-${consumer.name}` },
       groupId: id,
@@ -74,11 +77,10 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
       sessionTimeoutMs: config.kafka.sessionTimeoutMs,
       heartbeatIntervalMs: config.kafka.heartbeatIntervalMs,
       crashLimit: CRASH_LIMIT,
-    }),
-    () => clock.now(),
-  )
+    })
+  const source = watchSource(openSource, () => clock.now())
   const accepting = new PQueue({ concurrency: config.accept.concurrency })
-  const worker = createWorker({
+  const settings: WorkerSettings = {
     reader: {
       consumer,
       filter: createTypeFilter(consumer.types),
@@ -108,6 +110,16 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     startFrom: config.kafka.startFrom ?? null,
     reportEveryMs: REPORT_MS,
     ...(shared.equalFailures === undefined ? {} : { equalFailures: shared.equalFailures }),
+  }
+  const worker = createGroupRunner({
+    group: id,
+    begin(known) {
+      source.renew()
+      return createWorker({ ...settings, known })
+    },
+    clock,
+    observe,
+    checkMs: CHECK_MS,
   })
   return { id, worker, workers, source, recalculates }
 }

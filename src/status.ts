@@ -1,6 +1,7 @@
 import type { Group } from './compose-group.ts'
 import type { Health } from './health.ts'
 import type { HealthReport } from './infra/http/health-server.ts'
+import { asSentence } from './operator/as-sentence.ts'
 import { groupVerdict, partitionVerdict, type LagVerdict } from './infra/telemetry/lag-verdict.ts'
 import type { LagMonitor } from './infra/telemetry/lag.ts'
 import type { Clock } from './std/clock.ts'
@@ -86,7 +87,8 @@ export function createStatus(of: {
       owned,
       paused: reasons,
       members,
-      verdict: groupVerdict(verdicts),
+      verdict:
+        state === 'refused' ? { word: 'stopped', sentence: asSentence(reason ?? 'It waits for the operator') } : groupVerdict(verdicts),
       lag: Number(latest?.total ?? 0n),
       secondsBehind: latest?.secondsBehind ?? null,
       partitions: Object.fromEntries([...verdicts].map(([partition, verdict]) => [partition, { ...verdict, lag: lagOf(partition) }])),

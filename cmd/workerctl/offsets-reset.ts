@@ -14,12 +14,13 @@ import { decide, unapplied, type Decision } from './decide.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
+import { leaderEpochs } from '../../src/worker/log-faults.ts'
 import { wholeNumber } from './whole-number.ts'
 
 interface Options {
   readonly group: string
   readonly to: string
-  readonly partition?: number
+  readonly partition?: readonly number[]
   readonly acceptLoss?: boolean
   readonly dryRun?: boolean
   readonly yes?: boolean
@@ -29,8 +30,12 @@ interface Options {
 const DAY_MS = 86_400_000
 
 const HELP = `
-Moves the progress rows in the database, which are the truth, and Kafka's committed offsets with them. The group's workers must
-be stopped. Shows the plan and asks on a terminal; elsewhere it changes nothing without --yes.
+Moves the progress rows in the database, which are the truth, and Kafka's committed offsets with them. The group must have no
+members: stop its workers, unless they have stopped the group themselves because of a loss. Shows the plan and asks on a terminal;
+elsewhere it changes nothing without --yes. --dry-run works beside a running group.
+
+committed is where Kafka's committed offsets are, as another program's worker left them: the nearest offset that the log still has,
+and the beginning of a partition without a commit.
 
 Going back makes records be looked at again; effects are keyed, so nothing that was sent is sent twice. Records older than
 DEDUPE_DAYS, of which what was done may be forgotten, then go to the dead letters; records that were on the topic before the
@@ -40,15 +45,16 @@ Going forward over records that were not read needs --accept-loss, as does leavi
 Examples:
   npm run workerctl -- offsets reset --group email-workers --to earliest --dry-run
   npm run workerctl -- offsets reset --group email-workers --to 2026-01-31T00:00:00Z --yes
-  npm run workerctl -- offsets reset --group email-workers --partition 3 --to 1200 --accept-loss --yes`
+  npm run workerctl -- offsets reset --group email-workers --partition 3 --to 1200 --accept-loss --yes
+  npm run workerctl -- offsets reset --group email-workers --partition 0,4,7 --to earliest --accept-loss`
 
 export function addOffsetsReset(parent: Command, terminal: Terminal): void {
   parent
     .command('reset')
     .description('choose where a stopped group goes on')
     .requiredOption('--group <group>', 'the group, with KAFKA_GROUP_PREFIX or without')
-    .requiredOption('--to <position>', 'earliest, latest, an offset, or an RFC 3339 time')
-    .option('--partition <number>', 'only this partition', wholeNumber(0, 1_000_000))
+    .requiredOption('--to <position>', 'earliest, latest, committed, an offset, or an RFC 3339 time')
+    .option('--partition <numbers>', 'only these partitions, such as 3 or 0,4,7', partitionNumbers)
     .option('--accept-loss', 'pass over records that were not read')
     .option('--dry-run', 'only show what would be done')
     .option('--yes', 'apply without asking')
@@ -63,9 +69,9 @@ export function addOffsetsReset(parent: Command, terminal: Terminal): void {
         withDatabase(config, async (database) => {
           await checkSchema(database.sql)
           await requireTopics(admin, [group])
-          await requireStopped(admin, group.id)
+          if (options.dryRun !== true) await requireStopped(admin, group.id)
           const progress = createProgressAdmin(database)
-          const plan = await planOf({ group, target, partition: options.partition ?? null, dedupeDays }, admin, progress)
+          const plan = await planOf({ group, target, partitions: options.partition ?? null, dedupeDays }, admin, progress)
           if (options.json !== true) show(plan, dedupeDays, terminal)
           requireAcceptance(plan, options)
           const decided = await decide(!isDone(plan), options, terminal)
@@ -77,18 +83,26 @@ export function addOffsetsReset(parent: Command, terminal: Terminal): void {
 }
 
 async function planOf(
-  asked: { group: OperatorGroup; target: ResetTarget; partition: number | null; dedupeDays: number },
+  asked: { group: OperatorGroup; target: ResetTarget; partitions: readonly number[] | null; dedupeDays: number },
   admin: LogAdmin,
   progress: ProgressAdmin,
 ): Promise<ResetPlan> {
   const { id, topic } = asked.group
-  const { target, partition } = asked
+  const { target, partitions } = asked
   const committed = await admin.committed(id, topic)
   const rows = await progress.readProgress(id, topic)
   const offsetsAtTime = target instanceof Date ? await admin.offsetsAt(topic, target) : new Map<number, bigint>()
   const rememberedFrom = await admin.offsetsAt(topic, new Date(Date.now() - asked.dedupeDays * DAY_MS))
   const ranges = await admin.ranges(topic)
-  return planReset({ group: id, topic, target, partition, rows, committed, ranges, offsetsAtTime, rememberedFrom })
+  const topicId = await admin.topicId(topic)
+  const epochEnds = await admin.epochEnds(topic, leaderEpochs(rows))
+  return planReset({ group: id, topic, topicId, target, partitions, rows, committed, ranges, epochEnds, offsetsAtTime, rememberedFrom })
+}
+
+const partitionNumber = wholeNumber(0, 1_000_000)
+
+function partitionNumbers(text: string): readonly number[] {
+  return [...new Set(text.split(',').map(partitionNumber))]
 }
 
 /** A dry run shows the loss and goes no further. */
@@ -115,7 +129,7 @@ function jsonOf(plan: ResetPlan, decided: Decision): string {
 }
 
 const conclusions: Readonly<Record<Decision, string>> = {
-  apply: 'Done: the workers of the group begin there when they start; one that had stopped this group must be restarted.',
+  apply: 'Done: the workers of the group begin there when they start; those that run and had stopped this group take it up by themselves.',
   nothing: 'Nothing to do: progress rows and committed offsets are there already.',
   ...unapplied,
 }

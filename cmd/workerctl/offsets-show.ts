@@ -4,6 +4,7 @@ import { createProgressAdmin } from '../../src/infra/postgres/progress-admin.ts'
 import { reportOffsets, type PartitionOffsets } from '../../src/operator/offset-report.ts'
 import { findGroup, type OperatorGroup } from '../../src/operator/operator-group.ts'
 import type { ProgressAdmin } from '../../src/operator/progress-admin.ts'
+import { leaderEpochs } from '../../src/worker/log-faults.ts'
 import type { LogAdmin } from '../../src/worker/log-admin.ts'
 import { configure, requireTopics, withDatabase, withKafka } from './connections.ts'
 import { renderJson } from './render-json.ts'
@@ -64,7 +65,10 @@ async function offsetsOf({ id, topic }: OperatorGroup, admin: LogAdmin, progress
   const { state, members } = await admin.groupState(id)
   const committed = await admin.committed(id, topic)
   const rows = await progress.readProgress(id, topic)
-  const partitions = reportOffsets({ rows, committed, ranges: await admin.ranges(topic), members })
+  const ranges = await admin.ranges(topic)
+  const topicId = await admin.topicId(topic)
+  const epochEnds = await admin.epochEnds(topic, leaderEpochs(rows))
+  const partitions = reportOffsets({ rows, committed, ranges, topicId, epochEnds, members })
   const lag = partitions.reduce((sum, partition) => sum + (partition.lag ?? 0n), 0n)
   return { group: id, topic, state, members, lag, partitions }
 }

@@ -51,7 +51,7 @@ export async function applyReset(
 
   async function write(): Promise<boolean> {
     try {
-      return await ports.progress.writeProgress(group, topic, changes)
+      return await ports.progress.writeProgress(group, topic, changes, plan.topicId)
     } catch (error) {
       if (!(error instanceof SqlError) || error.state !== undefined) throw error
       throw new OperatorError(

@@ -1,13 +1,14 @@
 import type { ProgressRow } from '../worker/accept-store.ts'
 import type { PartitionRange } from '../worker/log-admin.ts'
+import { cutOf, isRecreated } from '../worker/log-faults.ts'
 
 /**
  * A partition's state in a word: `ok`; `not-started`: the group has no progress at all; `no-row`: neither, though Kafka has
- * committed offsets; `new-partition`: the group's other partitions have rows; `data-lost` and `topic-recreated`: the row lies
- * outside the log; `commit-above-row` and `commit-behind-row`: Kafka's report differs from the row, which counts.
+ * committed offsets; `new-partition`: the group's other partitions have rows; `data-lost`, `topic-recreated` and `log-cut`: the log is not
+ * the one that the row was written for, or does not hold it; `commit-above-row` and `commit-behind-row`: Kafka's report differs from the row, which counts.
  */
 type OffsetState =
-  'ok' | 'not-started' | 'no-row' | 'new-partition' | 'data-lost' | 'topic-recreated' | 'commit-above-row' | 'commit-behind-row'
+  'ok' | 'not-started' | 'no-row' | 'new-partition' | 'data-lost' | 'topic-recreated' | 'log-cut' | 'commit-above-row' | 'commit-behind-row'
 
 export interface PartitionOffsets {
   readonly partition: number
@@ -28,19 +29,24 @@ export interface OffsetQuestion {
   readonly rows: readonly ProgressRow[]
   readonly committed: ReadonlyMap<number, bigint>
   readonly ranges: ReadonlyMap<number, PartitionRange>
+  /** Null when the brokers have no topic ids. */
+  readonly topicId: string | null
+  /** Where the leader epochs of the rows' last records end; see {@link LogAdmin.epochEnds}. */
+  readonly epochEnds: ReadonlyMap<number, bigint | null>
   /** Members of the group; while some run, their commits come a moment after the rows. */
   readonly members: number
 }
 
 /** Where a group stands, by partition number. Ask for commits first, then rows, then ranges, or they seem to contradict each other. */
 export function reportOffsets(question: OffsetQuestion): readonly PartitionOffsets[] {
-  const rows = new Map(question.rows.map((row) => [row.partition, row.next]))
+  const rows = new Map(question.rows.map((row) => [row.partition, row]))
   return [...new Set([...question.ranges.keys(), ...rows.keys()])]
     .sort((a, b) => a - b)
     .map((partition) => reportPartition(question, partition, rows.get(partition) ?? null))
 }
 
-function reportPartition(question: OffsetQuestion, partition: number, row: bigint | null): PartitionOffsets {
+function reportPartition(question: OffsetQuestion, partition: number, found: ProgressRow | null): PartitionOffsets {
+  const row = found?.next ?? null
   const committed = question.committed.get(partition) ?? null
   const range = question.ranges.get(partition) ?? null
   const inLog = row !== null && range !== null && row >= range.low && row <= range.high
@@ -51,8 +57,21 @@ function reportPartition(question: OffsetQuestion, partition: number, row: bigin
     low: range?.low ?? null,
     high: range?.high ?? null,
     lag: inLog ? range.high - row : null,
-    ...judge(question, row, committed, range),
+    ...(otherLog(question, found) ?? judge(question, row, committed, range)),
   }
+}
+
+/** What is wrong with the log that a row speaks of; null when nothing is known to be. */
+function otherLog({ topicId, epochEnds }: OffsetQuestion, row: ProgressRow | null): { state: OffsetState; sentence: string } | null {
+  if (row === null) return null
+  if (isRecreated(row, topicId))
+    return {
+      state: 'topic-recreated',
+      sentence: 'the topic was deleted and made anew since the group read it; what it holds now was not read',
+    }
+  const cut = cutOf(row, epochEnds.get(row.partition))
+  if (cut === null) return null
+  return { state: 'log-cut', sentence: `the log was cut at ${cut}, below what was read of it; what was written there since was not read` }
 }
 
 function judge(

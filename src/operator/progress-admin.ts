@@ -14,9 +14,10 @@ export interface ProgressChange {
 export interface ProgressAdmin {
   readProgress(group: string, topic: string): Promise<readonly ProgressRow[]>
   /**
-   * Writes all changes in one transaction, or none: resolves to false when a row did not hold what was expected.
+   * Writes all changes in one transaction, or none: resolves to false when a row did not hold what was expected. The rows belong to the log
+   * of `topicId` from then on, and know no last record.
    *
    * @throws {SqlError} without a state when the connection was lost, and with it the knowledge whether the rows are written.
    */
-  writeProgress(group: string, topic: string, changes: readonly ProgressChange[]): Promise<boolean>
+  writeProgress(group: string, topic: string, changes: readonly ProgressChange[], topicId?: string | null): Promise<boolean>
 }

@@ -1,6 +1,7 @@
 import { OperatorError } from '../std/failure.ts'
 import type { ProgressRow } from '../worker/accept-store.ts'
 import type { PartitionRange } from '../worker/log-admin.ts'
+import { cutOf, isRecreated } from '../worker/log-faults.ts'
 import type { ProgressChange } from './progress-admin.ts'
 import type { ResetTarget } from './reset-target.ts'
 
@@ -9,7 +10,11 @@ export interface ResetQuestion {
   readonly topic: string
   readonly target: ResetTarget
   /** Null: all partitions. */
-  readonly partition: number | null
+  readonly partitions: readonly number[] | null
+  /** Null when the brokers have no topic ids. */
+  readonly topicId: string | null
+  /** Where the leader epochs of the rows' last records end; see {@link LogAdmin.epochEnds}. */
+  readonly epochEnds: ReadonlyMap<number, bigint | null>
   /** Rows of all partitions. */
   readonly rows: readonly ProgressRow[]
   readonly committed: ReadonlyMap<number, bigint>
@@ -41,6 +46,8 @@ export interface PartitionMove {
   readonly lost: bigint
   /** The row belongs to another log: how many of its records were never read cannot be known. */
   readonly recreated: boolean
+  /** Where the log was cut below what was read of it; null when it was not. */
+  readonly cutAt: bigint | null
 }
 
 export interface ResetPlan {
@@ -48,6 +55,7 @@ export interface ResetPlan {
   readonly topic: string
   /** `first`: neither the database nor Kafka knows the group; `no-rows`: only Kafka does. */
   readonly start: 'known' | 'no-rows' | 'first'
+  readonly topicId: string | null
   readonly moves: readonly PartitionMove[]
 }
 
@@ -62,26 +70,28 @@ export interface ResetPlan {
  * @throws {OperatorError} a partition that does not exist, an offset outside the log, a first start of one partition alone.
  */
 export function planReset(question: ResetQuestion): ResetPlan {
-  const { group, topic, rows, ranges, committed, partition } = question
+  const { group, topic, topicId, rows, ranges, committed, partitions } = question
   const start = rows.length > 0 ? 'known' : committed.size > 0 ? 'no-rows' : 'first'
   const all = [...new Set([...ranges.keys(), ...rows.map((row) => row.partition)])].sort((a, b) => a - b)
-  if (partition !== null && !all.includes(partition)) {
-    throw new OperatorError(`Topic ${topic} has no partition ${partition}: give one from 0 to ${ranges.size - 1}.`)
-  }
+  const strange = partitions?.find((partition) => !all.includes(partition))
+  if (strange !== undefined) throw new OperatorError(`Topic ${topic} has no partition ${strange}: give one from 0 to ${ranges.size - 1}.`)
   // A row for one partition would make the others look as if they had been added later: they would start at their beginnings.
-  if (partition !== null && start !== 'known') {
+  if (partitions !== null && start !== 'known') {
     throw new OperatorError(`Group ${group} has no progress yet, so its first positions are chosen together: leave --partition out.`)
   }
-  const chosen = all.filter((one) => partition === null || one === partition)
+  const chosen = all.filter((one) => partitions === null || partitions.includes(one))
   requireInLog(question, chosen)
-  return { group, topic, start, moves: chosen.map((one) => moveOf(question, start, one)) }
+  return { group, topic, start, topicId, moves: chosen.map((one) => moveOf(question, start, one)) }
 }
 
 /** The progress rows that a plan writes. */
 export function progressChanges({ moves }: ResetPlan): readonly ProgressChange[] {
-  return moves
-    .filter(({ from, to }) => from !== to)
-    .map(({ partition, from, to, exemptBelow }) => ({ partition, expected: from, next: to, exemptBelow }))
+  return (
+    moves
+      // A row that stays where it is and belongs to another log must forget that one.
+      .filter(({ from, to, recreated, cutAt }) => from !== to || recreated || cutAt !== null)
+      .map(({ partition, from, to, exemptBelow }) => ({ partition, expected: from, next: to, exemptBelow }))
+  )
 }
 
 /** The committed offsets that a plan sets in Kafka. */
@@ -106,15 +116,18 @@ function moveOf(question: ResetQuestion, start: ResetPlan['start'], partition: n
   const row = question.rows.find((one) => one.partition === partition)
   const range = question.ranges.get(partition)
   const committed = question.committed.get(partition) ?? null
-  const nothing = { again: 0n, forgotten: 0n, unread: 0n, lost: 0n, recreated: false }
+  const nothing = { again: 0n, forgotten: 0n, unread: 0n, lost: 0n, recreated: false, cutAt: null }
   const place = { partition, from: row?.next ?? null, committed }
   if (range === undefined) return { ...nothing, ...place, to: null, exemptBelow: 0n, recreated: true }
 
   const to = positionOf(question, partition, range)
   if (start === 'first') return { ...nothing, ...place, to, exemptBelow: range.high, unread: to - range.low }
   // Without a row Kafka's report is the best that is known; without that, nothing was read.
-  const read = row?.next ?? committed ?? range.low
-  if (read > range.high) return { ...nothing, ...place, to, exemptBelow: range.high, unread: to - range.low, recreated: true }
+  const epochEnd = question.epochEnds.get(partition)
+  const cutAt = row === undefined ? null : cutOf(row, epochEnd)
+  const read = cutAt ?? row?.next ?? committed ?? range.low
+  const isOther = row !== undefined && (isRecreated(row, question.topicId) || epochEnd === null)
+  if (isOther || read > range.high) return { ...nothing, ...place, to, exemptBelow: range.high, unread: to - range.low, recreated: true }
 
   const lost = read < range.low ? range.low - read : 0n
   const readInLog = read < range.low ? range.low : read
@@ -129,14 +142,21 @@ function moveOf(question: ResetQuestion, start: ResetPlan['start'], partition: n
     unread: to > readInLog ? to - readInLog : 0n,
     lost,
     recreated: false,
+    cutAt,
   }
 }
 
-function positionOf({ target, offsetsAtTime }: ResetQuestion, partition: number, { low, high }: PartitionRange): bigint {
+function within(offset: bigint, { low, high }: PartitionRange): bigint {
+  return offset < low ? low : offset > high ? high : offset
+}
+
+function positionOf(question: ResetQuestion, partition: number, { low, high }: PartitionRange): bigint {
+  const { target, offsetsAtTime } = question
   if (target === 'earliest') return low
   if (target === 'latest') return high
   if (typeof target === 'bigint') return target
   const at = offsetsAtTime.get(partition) ?? high
+  if (target === 'committed') return within(question.committed.get(partition) ?? low, { low, high })
   // The log may have lost its beginning since the time was looked up.
   return at < low ? low : at
 }

@@ -25,6 +25,11 @@ export function lossOf(plan: ResetPlan): string | null {
   if (recreated.length > 0) {
     parts.push(`whatever it had not read of the log that was there before (partition ${recreated.join(', ')}; nobody can count it)`)
   }
+  const cut = plan.moves.filter(({ cutAt }) => cutAt !== null)
+  if (cut.length > 0) {
+    const places = cut.map(({ partition, cutAt }) => `partition ${partition} at ${cutAt}`).join(', ')
+    parts.push(`whatever it had not read of the records that were cut off (${places}; nobody can count it)`)
+  }
   return parts.length === 0 ? null : `group ${plan.group} passes over ${parts.join(', and ')}`
 }
 

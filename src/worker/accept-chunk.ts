@@ -1,9 +1,9 @@
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
-import type { AcceptResult, AcceptStore, Chunk, EventEnding, HandOver } from './accept-store.ts'
+import type { AcceptResult, AcceptStore, Chunk, EventEnding, HandOver, LastRecord } from './accept-store.ts'
 import type { DeadLetter, DeadLetterSink } from './dead-letter.ts'
 import type { Observe } from './fact.ts'
-import type { Faulty, ReadChunk } from './read-chunks.ts'
+import { lastOf, type Faulty, type ReadChunk } from './read-chunks.ts'
 import { causeOf, describeFault, whoseFault } from './whose-fault.ts'
 
 export interface Acceptor {
@@ -60,6 +60,7 @@ export async function acceptChunk(acceptor: Acceptor, place: Place, chunk: ReadC
         partition: place.partition,
         expected: place.expected,
         next: chunk.next,
+        ...lastIn(chunk),
         recoverBelow: place.recoverBelow,
         events: [...events.values()].map((event) => event.accepted),
         passed: [...passed.values()].map((letter) => ({ ...letter, offset: letter.record.offset })),
@@ -122,8 +123,11 @@ async function acceptOneByOne(acceptor: Acceptor, place: Place, chunk: ReadChunk
   let intents = 0
   for (const [index, one] of records.entries()) {
     const next = records[index + 1]?.record.offset ?? chunk.next
+    const last = index === records.length - 1 ? lastIn(chunk) : lastOf(one.record)
     const alone: ReadChunk =
-      'accepted' in one ? { next, events: [one], faulty: [], skipped: none } : { next, events: [], faulty: [one], skipped: none }
+      'accepted' in one
+        ? { next, ...last, events: [one], faulty: [], skipped: none }
+        : { next, ...last, events: [], faulty: [one], skipped: none }
     const end = await acceptChunk(acceptor, { ...place, expected }, alone)
     if (end.is !== 'accepted') return end
     for (const [offset, ending] of end.endings) endings.set(offset, ending)
@@ -136,6 +140,10 @@ async function acceptOneByOne(acceptor: Acceptor, place: Place, chunk: ReadChunk
 
 const none: ReadonlyMap<string, number> = new Map()
 
+function lastIn({ last }: ReadChunk): { last?: LastRecord } {
+  return last === undefined ? {} : { last }
+}
+
 /**
  * One event failed alone. When an accept of nothing but the progress row succeeds and the event fails once more, the fault is
  * provably its own.
@@ -146,7 +154,17 @@ async function onceMoreAlone(acceptor: Acceptor, place: Place, chunk: ReadChunk,
   if (probe.is !== 'accepted') return probe
   const { group, topic } = acceptor
   const { partition, expected, recoverBelow } = place
-  const alone = { group, topic, partition, expected, next: chunk.next, recoverBelow, events: [event.accepted], passed: [] }
+  const alone = {
+    group,
+    topic,
+    partition,
+    expected,
+    next: chunk.next,
+    ...lastIn(chunk),
+    recoverBelow,
+    events: [event.accepted],
+    passed: [],
+  }
   const end = await persist(acceptor, place, mayBeTheEvents, () => write(acceptor, alone))
   if (end.is === 'conflict') return acceptChunk(acceptor, place, chunk)
   if (end.is !== 'fault') return end

@@ -29,6 +29,8 @@ export interface Chunk {
   /** What the progress row must hold, or the chunk is not ours to write. */
   readonly expected: bigint
   readonly next: bigint
+  /** The last record below `next`; missing when there was none, or its leader epoch is not known. */
+  readonly last?: LastRecord
   /** Outcomes of offsets below are marked `recovered`: they were accepted before, and the database has lost it. */
   readonly recoverBelow: bigint
   readonly events: readonly AcceptedEvent[]
@@ -72,11 +74,29 @@ export type AcceptResult =
   /** The events at these offsets have an id that is on record for another content; nothing was written. */
   | { readonly is: 'conflict'; readonly offsets: readonly bigint[] }
 
+/** What tells whether a record that was read is still in the log: a log that was cut below it ends its leader epoch there. */
+export interface LastRecord {
+  readonly offset: bigint
+  readonly leaderEpoch: number
+}
+
 export interface ProgressRow {
   readonly partition: number
   readonly next: bigint
   /** Records below this were on the topic when the group first started: exempt from the dedupe window. */
   readonly exemptBelow: bigint
+  /** Of the topic that the group reads; missing until it is learnt, as after an older version. */
+  readonly topicId?: string
+  /** The last record that was read whose leader epoch was known. */
+  readonly last?: LastRecord
+}
+
+/** One partition that moves by compare-and-set. */
+export interface ProgressMove {
+  readonly partition: number
+  readonly expected: bigint
+  readonly next: bigint
+  readonly last?: LastRecord
 }
 
 /** The port to what this system remembers: outcomes, intents and progress, in one transaction. */
@@ -86,6 +106,8 @@ export interface AcceptStore {
   readProgress(group: string, topic: string): Promise<readonly ProgressRow[]>
   /** Inserts rows that do not exist yet; existing ones are left alone. */
   createProgress(group: string, topic: string, rows: readonly ProgressRow[]): Promise<void>
+  /** Writes the topic's id into the rows that have none. */
+  learnTopic(group: string, topic: string, topicId: string): Promise<void>
   /** Compare-and-set of many rows at once (coalesced skips); returns the partitions whose row moved. */
-  advance(group: string, topic: string, moves: readonly { partition: number; expected: bigint; next: bigint }[]): Promise<readonly number[]>
+  advance(group: string, topic: string, moves: readonly ProgressMove[]): Promise<readonly number[]>
 }

@@ -49,6 +49,7 @@ export function createBatchRunner(of: {
   /** Nothing here is ours: the position moves now, the row later. */
   function skip(progress: PartitionProgress, chunk: ReadChunk): void {
     progress.position = chunk.next
+    progress.last = chunk.last ?? progress.last
     if (chunk.skipped.size > 0) {
       const counts = countsOf(chunk, null)
       observe({ is: 'accepted', group, partition: progress.partition, next: chunk.next, counts, intents: 0, durationMs: 0 })

@@ -84,6 +84,10 @@ export type Fact =
   | { readonly is: 'paused'; readonly group: string; readonly reason: string; readonly detail: string | null }
   | { readonly is: 'unpaused'; readonly group: string; readonly reason: string }
   | { readonly is: 'group-stopped'; readonly group: string; readonly reason: string }
+  /** What had stopped the group is decided: it begins anew. */
+  | { readonly is: 'group-resumed'; readonly group: string }
+  /** Whether the log is still the one that the rows speak of could not be asked this time, or it is not. */
+  | { readonly is: 'log-unchecked'; readonly group: string; readonly cause: string }
   | {
       readonly is: 'consumer-crashed'
       readonly group: string

@@ -35,6 +35,13 @@ export interface LogAdmin {
   /** Topic settings such as `retention.ms`. */
   topicConfig(name: string): Promise<ReadonlyMap<string, string>>
   ranges(topic: string): Promise<ReadonlyMap<number, PartitionRange>>
+  /** What a topic that is made anew does not share with the old one of its name; null when the brokers are too old to have ids. */
+  topicId(topic: string): Promise<string | null>
+  /**
+   * By partition, where the records of a leader epoch and of all before it end in the log of today: a log that was cut below a record that
+   * was read ends that record's epoch below it (KIP-320). Null: the brokers know only older epochs. A partition that is missing: unknown.
+   */
+  epochEnds(topic: string, epochs: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, bigint | null>>
   /** The offset of the first record at or after `time`, or high when there is none. */
   offsetsAt(topic: string, time: Date): Promise<ReadonlyMap<number, bigint>>
   /** Committed offsets of a group; a partition without a commit is missing. Never writes. */

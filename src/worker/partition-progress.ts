@@ -1,4 +1,4 @@
-import type { AcceptStore, ProgressRow } from './accept-store.ts'
+import type { AcceptStore, LastRecord, ProgressMove, ProgressRow } from './accept-store.ts'
 import type { Assignment } from './record-source.ts'
 
 /**
@@ -14,6 +14,8 @@ export interface PartitionProgress {
   readonly recoverBelow: bigint
   row: bigint
   position: bigint
+  /** The last record below the position whose leader epoch is known; null when none was read in this assignment. */
+  last: LastRecord | null
   /** The position was moved from outside a batch: the next batch is given up for a seek. */
   seek: boolean
   /** A chunk or an advance is under way; whoever comes next awaits it, so that compare-and-set never races ourselves. */
@@ -23,7 +25,7 @@ export interface PartitionProgress {
 /** A partition at the beginning of an assignment: where its row says. `known`: how far it is known to have been accepted. */
 export function startAt(assignment: Assignment, { partition, next, exemptBelow }: ProgressRow, known: bigint): PartitionProgress {
   const recoverBelow = known > next ? known : 0n
-  return { assignment, partition, exemptBelow, recoverBelow, row: next, position: next, seek: false, busy: null }
+  return { assignment, partition, exemptBelow, recoverBelow, row: next, position: next, last: null, seek: false, busy: null }
 }
 
 /** How far this process knows the partition to have been accepted, whatever the database remembers. */
@@ -49,7 +51,12 @@ export async function advanceSkips(
 ): Promise<Advanced> {
   const moving = [...partitions].filter((partition) => partition.busy === null && isBehind(partition))
   if (moving.length === 0) return { written: [], elsewhere: new Map() }
-  const moves = moving.map(({ partition, row, position }) => ({ partition, expected: row, next: position }))
+  const moves = moving.map(({ partition, row, position, last }) => ({
+    partition,
+    expected: row,
+    next: position,
+    ...(last === null ? {} : { last }),
+  }))
   const work = advance(store, group, topic, moving, moves)
   for (const partition of moving) partition.busy = work
   try {
@@ -69,7 +76,7 @@ async function advance(
   group: string,
   topic: string,
   moving: readonly PartitionProgress[],
-  moves: readonly { partition: number; expected: bigint; next: bigint }[],
+  moves: readonly ProgressMove[],
 ): Promise<Advanced> {
   const moved = new Set(await store.advance(group, topic, moves))
   for (const [index, partition] of moving.entries()) {
@@ -89,4 +96,5 @@ export function goOnAt(partition: PartitionProgress, row: bigint): void {
   partition.seek = row !== partition.position
   partition.row = row
   partition.position = row
+  partition.last = null
 }

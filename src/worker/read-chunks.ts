@@ -3,7 +3,7 @@ import { isEventType } from '../events/catalogue.ts'
 import { decode } from '../events/decode.ts'
 import type { AnyEvent } from '../events/event.ts'
 import { contentHashOf } from '../events/identity.ts'
-import type { AcceptedEvent } from './accept-store.ts'
+import type { AcceptedEvent, LastRecord } from './accept-store.ts'
 import type { Consumer } from './consumer.ts'
 import type { DeadLetterReason } from './dead-letter.ts'
 import type { ConsumerFailure, EqualFailures } from './equal-failures.ts'
@@ -29,6 +29,8 @@ export interface Faulty {
 /** Some consecutive records of a partition as their group sees them. */
 export interface ReadChunk {
   readonly next: bigint
+  /** The last record of the chunk, handled or not. */
+  readonly last?: LastRecord
   readonly events: readonly { readonly record: LogRecord; readonly accepted: AcceptedEvent }[]
   readonly faulty: readonly Faulty[]
   /** Records of types that the group does not handle, by type; those outside the catalogue as one. */
@@ -81,8 +83,13 @@ export function* readChunks(reader: ChunkReader, reading: Reading): Generator<Re
       }
     }
     const next = records[at]?.offset ?? end
-    yield { next, events, faulty, skipped }
+    yield { next, ...lastOf(records[at - 1]), events, faulty, skipped }
   } while (at < records.length && failures.reason === null)
+}
+
+/** What is kept of a record to know it again; nothing when its log has no leader epochs. */
+export function lastOf(record: LogRecord | undefined): { last?: LastRecord } {
+  return record?.leaderEpoch === undefined ? {} : { last: { offset: record.offset, leaderEpoch: record.leaderEpoch } }
 }
 
 /** What records of types outside the catalogue are counted as. */

@@ -13,6 +13,8 @@ export interface LogRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Readonly<Record<string, HeaderValue | undefined>>
+  /** Of the leader that appended it; missing where the format of the log has none. */
+  readonly leaderEpoch?: number
 }
 
 /** What a member owns from one join of the group to the next. */

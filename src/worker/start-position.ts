@@ -1,9 +1,10 @@
 import { OperatorError } from '../std/failure.ts'
 import type { ProgressRow } from './accept-store.ts'
+import { findLogFaults, sentenceOfFaults } from './log-faults.ts'
 import type { PartitionRange } from './log-admin.ts'
 
 /** What the operator said for a first start on a topic that already holds records; null: nothing. */
-export type StartFrom = 'earliest' | 'latest' | Date | null
+export type StartFrom = 'earliest' | 'latest' | 'committed' | Date | null
 
 /** The group may not start until the operator decides; its message says about what and how. */
 export class StartRefused extends OperatorError {}
@@ -11,14 +12,20 @@ export class StartRefused extends OperatorError {}
 export interface StartQuestion {
   readonly group: string
   readonly topic: string
+  /** Null when the brokers have no topic ids. */
+  readonly topicId: string | null
   /** Rows of this group and topic, of all partitions. */
   readonly rows: readonly ProgressRow[]
   readonly ranges: ReadonlyMap<number, PartitionRange>
-  /** Partitions that Kafka has a committed offset of this group for. */
-  readonly committed: ReadonlySet<number>
+  /** Where the leader epochs of the rows' last records end in the log; see {@link LogAdmin.epochEnds}. */
+  readonly epochEnds: ReadonlyMap<number, bigint | null>
+  /** Offsets of this group that Kafka has, by partition. */
+  readonly committed: ReadonlyMap<number, bigint>
   /** Partitions whose row this process has seen before. */
   readonly known: ReadonlySet<number>
   readonly startFrom: StartFrom
+  /** Members of the group before its rows were read. Asked only when `startFrom` is `committed`. */
+  readonly members: number
   /** Asked only when `startFrom` is a time. */
   readonly offsetsAtTime: ReadonlyMap<number, bigint>
 }
@@ -28,52 +35,40 @@ export type StartAnswer =
   { readonly is: 'start'; readonly create: readonly ProgressRow[] } | { readonly is: 'refuse'; readonly sentence: string }
 
 /**
- * Where a group starts. A row is the truth, in both directions, as long as it lies in the log. A first start writes a row for
- * every partition at once, and on a topic that holds records only when the operator has said from where, so that no first
+ * Where a group starts. A row is the truth, in both directions, as long as it lies in the log that it was written for. A first start writes
+ * a row for every partition at once, and on a topic that holds records only when the operator has said from where, so that no first
  * deployment mails last month by accident. A partition that was added later starts at its beginning.
  */
 export function startPositions(question: StartQuestion): StartAnswer {
-  const { group, topic, rows, ranges, committed, known } = question
+  const { topicId, rows, ranges } = question
   if (rows.length === 0) return firstStart(question)
-
-  for (const row of rows) {
-    const range = ranges.get(row.partition)
-    if (range === undefined)
-      return refuse(
-        question,
-        `partition ${row.partition} of topic ${topic}, which group ${group} has progress for, does not exist any more (was the topic recreated?)`,
-      )
-    if (row.next < range.low)
-      return refuse(
-        question,
-        `group ${group} stands at offset ${row.next} of ${topic}/${row.partition}, but the log begins at ${range.low}: records ${row.next} to ${range.low - 1n} are lost`,
-      )
-    if (row.next > range.high)
-      return refuse(
-        question,
-        `group ${group} stands at offset ${row.next} of ${topic}/${row.partition}, but the log ends at ${range.high} (was the topic recreated?)`,
-      )
-  }
+  const faults = findLogFaults(question)
+  if (faults.length > 0) return { is: 'refuse', sentence: sentenceOfFaults(question, faults) }
   const present = new Set(rows.map((row) => row.partition))
   const missing = [...ranges].filter(([partition]) => !present.has(partition))
-  for (const [partition] of missing) {
-    if (known.has(partition) || committed.has(partition))
-      return refuse(
-        question,
-        `group ${group} has read ${topic}/${partition} before, but its progress row is gone (was the database restored or emptied?)`,
-      )
+  return {
+    is: 'start',
+    create: missing.map(([partition, range]) => ({ partition, next: range.low, exemptBelow: 0n, ...idOf(topicId) })),
   }
-  return { is: 'start', create: missing.map(([partition, range]) => ({ partition, next: range.low, exemptBelow: 0n })) }
 }
 
 function firstStart(question: StartQuestion): StartAnswer {
-  const { group, topic, ranges, committed, known, startFrom, offsetsAtTime } = question
-  if (known.size > 0) return refuse(question, `all progress of group ${group} on ${topic} is gone (was the database emptied?)`)
+  const { group, topic, topicId, ranges, committed, known, startFrom, offsetsAtTime } = question
+  if (known.size > 0) {
+    return {
+      is: 'refuse',
+      sentence:
+        `all progress of group ${group} on ${topic} is gone (was the database emptied?); ` +
+        `decide with: npm run workerctl -- offsets reset --group ${group} --to earliest|latest|committed|OFFSET|TIME --accept-loss`,
+    }
+  }
   const holdsRecords = [...ranges.values()].some((range) => range.high > range.low)
   if (startFrom === null && committed.size > 0) {
     return {
       is: 'refuse',
-      sentence: `group ${group} has committed offsets on ${topic}, but this database has no progress of it (a wrong or emptied database?): check DATABASE_URL, or say KAFKA_START_FROM=earliest, latest or a time`,
+      sentence:
+        `group ${group} has committed offsets on ${topic}, but this database has no progress of it (a wrong or emptied database?): ` +
+        `check DATABASE_URL, or set KAFKA_START_FROM=committed to take over from another program's worker, or earliest, latest or a time`,
     }
   }
   if (startFrom === null && holdsRecords) {
@@ -82,19 +77,53 @@ function firstStart(question: StartQuestion): StartAnswer {
       sentence: `group ${group} starts for the first time and topic ${topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest or a time such as 2026-01-31T00:00:00Z`,
     }
   }
+  const refusal = startFrom === 'committed' ? refusalOfCommitted(question) : null
+  if (refusal !== null) return { is: 'refuse', sentence: refusal }
   const from = (partition: number, range: PartitionRange) => {
     if (startFrom === 'latest') return range.high
+    // Without a commit nothing is known to have been read: from its beginning, nothing is lost.
+    if (startFrom === 'committed') return committed.get(partition) ?? range.low
     return startFrom instanceof Date ? (offsetsAtTime.get(partition) ?? range.high) : range.low
   }
   return {
     is: 'start',
-    create: [...ranges].map(([partition, range]) => ({ partition, next: from(partition, range), exemptBelow: range.high })),
+    create: [...ranges].map(([partition, range]) => ({
+      partition,
+      next: from(partition, range),
+      exemptBelow: range.high,
+      ...idOf(topicId),
+    })),
   }
 }
 
-function refuse({ group }: StartQuestion, what: string): StartAnswer {
-  return {
-    is: 'refuse',
-    sentence: `${what}; decide with: npm run workerctl -- offsets reset --group ${group} --to earliest|latest|OFFSET|TIME --accept-loss`,
+/** Why a group cannot begin where Kafka's committed offsets are; null when it can. */
+function refusalOfCommitted({ group, topic, ranges, committed, members }: StartQuestion): string | null {
+  if (members > 0) {
+    const count = members === 1 ? '1 running member' : `${members} running members`
+    return (
+      `KAFKA_START_FROM is committed, but group ${group} has ${count} that this database knows nothing of: ` +
+      `stop the worker that this one takes over from, so that its offsets no longer move; one that was killed counts until its session is over`
+    )
   }
+  const holdsRecords = [...ranges.values()].some((range) => range.high > range.low)
+  if (committed.size === 0 && holdsRecords) {
+    return (
+      `KAFKA_START_FROM is committed, but Kafka has no committed offsets of group ${group} on ${topic}: ` +
+      `correct KAFKA_GROUP_PREFIX so that its name is that of the worker before it, or set KAFKA_START_FROM to earliest, latest or a time`
+    )
+  }
+  const outside = [...ranges].flatMap(([partition, { low, high }]) => {
+    const offset = committed.get(partition)
+    if (offset === undefined || (offset >= low && offset <= high)) return []
+    return [`${topic}/${partition} at ${offset}, outside ${low} to ${high}`]
+  })
+  if (outside.length === 0) return null
+  return (
+    `KAFKA_START_FROM is committed, but group ${group} has committed ${outside.join(', and ')}: records that it had not read are lost; ` +
+    `step over them with: npm run workerctl -- offsets reset --group ${group} --to committed --accept-loss`
+  )
+}
+
+function idOf(topicId: string | null): { topicId?: string } {
+  return topicId === null ? {} : { topicId }
 }

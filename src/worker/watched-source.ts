@@ -24,6 +24,8 @@ export interface WatchedSource extends RecordSource {
   isQuiet(): boolean
   /** Stops fetching, whatever else pauses and resumes; membership and batches under way go on. */
   quiet(on: boolean): void
+  /** Begins with another source in place of the one that has ended; what it was told by {@link quiet} holds on. */
+  renew(): void
 }
 
 interface Entry extends BatchUnderWay {
@@ -33,8 +35,9 @@ interface Entry extends BatchUnderWay {
 
 const START_POSITIONS = -1
 
-/** Watches `source` from outside, so that no fault of the handling itself can hide that a batch stands still. */
-export function watchSource(source: RecordSource, now: () => number): WatchedSource {
+/** Watches a source from outside, so that no fault of the handling itself can hide that a batch stands still. */
+export function watchSource(open: () => RecordSource, now: () => number): WatchedSource {
+  let source = open()
   const entries = new Set<Entry>()
   let isPaused = false
   let isQuiet = false
@@ -84,13 +87,20 @@ export function watchSource(source: RecordSource, now: () => number): WatchedSou
       isQuiet = on
       steer()
     },
+    renew() {
+      source = open()
+      isPaused = false
+      steer()
+    },
     isHeld: () => isPaused || isQuiet,
     isQuiet: () => isQuiet,
     replace: () => source.replace(),
     commit: (assignment, offsets) => source.commit(assignment, offsets),
     stop: (flush) => source.stop(flush),
     pulse: () => source.pulse(),
-    ended: source.ended,
+    get ended() {
+      return source.ended
+    },
     underWay: () => [...entries],
     hear(fact) {
       if (fact.is === 'accepted' || fact.is === 'dead-lettered' || fact.is === 'row-moved' || fact.is === 'resumed')

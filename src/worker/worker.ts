@@ -14,7 +14,7 @@ import type { ChunkReader } from './read-chunks.ts'
 import type { Assignment, PartitionBatch, RecordSource } from './record-source.ts'
 import { createSkipWriter } from './skip-writer.ts'
 import { factOf } from './source-fact.ts'
-import type { StartFrom } from './start-position.ts'
+import { StartRefused, type StartFrom } from './start-position.ts'
 
 export interface WorkerSettings {
   readonly reader: ChunkReader
@@ -25,13 +25,15 @@ export interface WorkerSettings {
   readonly startFrom: StartFrom
   /** How long rows of skipped records and commits may be held back; milliseconds. */
   readonly reportEveryMs: number
+  /** Partitions that are known to have had a row. */
+  readonly known?: ReadonlySet<number>
   /** Five within a minute, tried again every five minutes, when not given. */
   readonly equalFailures?: EqualFailuresRule
 }
 
 export interface GroupWorker {
-  /** Writes the start positions, joins, and resolves at the first assignment. Rejects with a sentence when it may not start. */
-  start(): Promise<void>
+  /** Writes the start positions, joins, and resolves at the first assignment: to null, or to the sentence why the group may not start. */
+  start(): Promise<string | null>
   /** Takes in no more, finishes what is in hand, reports the last rows to Kafka and leaves the group. */
   stop(): Promise<void>
   status(): GroupStatus
@@ -45,6 +47,18 @@ export interface GroupWorker {
   readonly lost: Promise<Error>
 }
 
+/** A group from one start to its end, which is final. */
+export interface GroupLife extends GroupWorker {
+  /**
+   * Compares the log with the rows, and stops the group when it may not go on.
+   *
+   * @throws {StartRefused} it may not, whether or not it has been stopped for it; anything else when the question was not answered.
+   */
+  check(): Promise<void>
+  /** Partitions that are known to have had a row. */
+  known(): ReadonlySet<number>
+}
+
 /**
  * One consumer group of this process: how an event travels from the log into the database.
  *
@@ -54,7 +68,7 @@ export interface GroupWorker {
  * The chunks of a partition run one after the other, so there are no gaps to track; partitions run side by side. What the
  * accepted intents do to the outside world happens elsewhere (delivery/), while no partition waits for it.
  */
-export function createWorker(settings: WorkerSettings): GroupWorker {
+export function createWorker(settings: WorkerSettings): GroupLife {
   const { source, admin } = settings
   const acceptor = { ...settings.acceptor, observe }
   const { group, topic, store, clock } = acceptor
@@ -91,7 +105,7 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
   })
   let partitions = new Map<number, PartitionProgress>()
   /** How far each partition that was ours is known to have been accepted. */
-  const known = new Map<number, bigint>()
+  const known = new Map<number, bigint>([...(settings.known ?? [])].map((partition) => [partition, 0n]))
   let stopped: Promise<void> | null = null
 
   const lost = new Promise<Error>((resolve) => {
@@ -100,10 +114,30 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
     })
   })
 
-  async function start(): Promise<void> {
-    await positions.read(new Set())
-    await source.start({ assigned, batch, report: (told) => observe(factOf(told, group, topic)) })
+  async function start(): Promise<string | null> {
+    try {
+      if ((await positions.untilRead(seen(), signal, waiting)) === null) return null
+      await source.start({ assigned, batch, report: (told) => observe(factOf(told, group, topic)) })
+    } catch (error) {
+      if (!(error instanceof StartRefused)) throw error
+      end('refused', error.message)
+      return error.message
+    }
     void watchPressure({ pressure: settings.pressure, brake, clock, signal, intervalMs: 1_000 })
+    return null
+  }
+
+  async function check(): Promise<void> {
+    try {
+      await positions.read(seen())
+    } catch (error) {
+      if (error instanceof StartRefused) end('refused', error.message)
+      throw error
+    }
+  }
+
+  function seen(): ReadonlySet<number> {
+    return new Set([...known.keys(), ...partitions.keys()])
   }
 
   /** Tells the fact on, and keeps what readiness must know of it. */
@@ -226,6 +260,8 @@ export function createWorker(settings: WorkerSettings): GroupWorker {
     },
     status: () => status.current(),
     recheckProgress,
+    check,
+    known: seen,
     lost,
   }
 }

@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
+import { createKafkaClient } from '../../src/infra/kafka/client.ts'
+import { eventually } from '../support/eventually.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
 import { refusalOf } from '../support/refusal.ts'
 import { setScene, type Scene } from '../support/scene.ts'
@@ -58,7 +60,7 @@ test('committed offsets without any row in the database are refused: it may be t
   await scene.admin.setCommitted(scene.group('email-workers'), scene.topic, new Map([[0, 0n]]))
   const daemon = scene.daemon({ KAFKA_GROUPS: 'email-workers' })
   expect(await refusalOf(daemon, [new URL(scene.databaseUrl).password])).toBe(
-    `Group ${scene.group('email-workers')} has committed offsets on ${scene.topic}, but this database has no progress of it (a wrong or emptied database?): check DATABASE_URL, or say KAFKA_START_FROM=earliest, latest or a time.`,
+    `Group ${scene.group('email-workers')} has committed offsets on ${scene.topic}, but this database has no progress of it (a wrong or emptied database?): check DATABASE_URL, or set KAFKA_START_FROM=committed to take over from another program's worker, or earliest, latest or a time.`,
   )
   expect(await scene.sql.query('SELECT * FROM worker.progress')).toEqual([])
 })
@@ -70,8 +72,54 @@ test('a row outside the log is refused with the verb that decides', async () => 
     scene.topic,
   ])
   expect(await refusalOf(scene.daemon({ KAFKA_GROUPS: 'email-workers' }))).toMatch(
-    /^Group .*email-workers stands at offset 9 of .*\/0, but the log ends at 0 \(was the topic recreated\?\); decide with: npm run workerctl -- offsets reset .*\.$/,
+    /^Group .*email-workers stands at offset 9 of .*\/0, but the log ends at 0 \(was the topic recreated\?\); decide with: npm run workerctl -- offsets reset --group .*email-workers --partition 0 --to earliest --accept-loss\.$/,
   )
+})
+
+test('it takes over from another program where that has committed, once that has left the group', async () => {
+  await using scene = await setScene({ partitions: 2 })
+  const platform = new Platform(scene.sql)
+  const people = async (count: number) => {
+    // Two campaigns, a partition each: the events of a campaign share one.
+    const campaign = await platform.campaign()
+    const crowd = await platform.crowd(campaign, count)
+    await scene.publisher.publishMany(crowd.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
+    const ranges = await scene.admin.ranges(scene.topic)
+    return { emails: crowd.map(({ email }) => email), ranges }
+  }
+  const first = await people(5)
+  const partition = [...first.ranges].find(([, { high }]) => high === 5n)?.[0] ?? -1
+  const emails = [...first.emails]
+  let other = first
+  for (let untouched = true; untouched; untouched = [...other.ranges].some(([, { high }]) => high === 0n)) {
+    other = await people(1)
+    emails.push(...other.emails)
+  }
+  const group = scene.group('email-workers')
+  const { kafka, cut } = createKafkaClient({ brokers: inject('kafkaBootstrap'), clientId: 'another-program' }, { retries: 5 })
+  const stranger = kafka.consumer({ groupId: group, sessionTimeout: 10_000 })
+  await stranger.connect()
+  await stranger.subscribe({ topics: [scene.topic] })
+  const joined = Promise.withResolvers<void>()
+  stranger.on('consumer.group_join', () => joined.resolve())
+  await stranger.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => undefined })
+  await joined.promise
+  await stranger.commitOffsets([{ topic: scene.topic, partition, offset: '3' }])
+
+  const takingOver = { KAFKA_GROUPS: 'email-workers', KAFKA_START_FROM: 'committed' }
+  expect(await refusalOf(scene.daemon(takingOver))).toBe(
+    `KAFKA_START_FROM is committed, but group ${group} has 1 running member that this database knows nothing of: stop the worker that this one takes over from, so that its offsets no longer move; one that was killed counts until its session is over.`,
+  )
+  expect(await scene.sql.query('SELECT * FROM worker.progress')).toEqual([])
+  await stranger.disconnect()
+  cut()
+
+  const daemon = scene.daemon(takingOver)
+  await daemon.ready()
+  // The three before the commit are the other program's; where it has committed nothing, all are ours.
+  const ours = emails.slice(3)
+  await eventually('the others are mailed', () => scene.smtp.counters.mails === ours.length || String(scene.smtp.counters.mails))
+  expect(scene.smtp.mails.flatMap(({ recipients }) => recipients).toSorted()).toEqual(ours.toSorted())
 })
 
 /** The first millisecond after `time`, once it has begun. */

@@ -1,5 +1,13 @@
 import type { IntentDraft } from '../../src/delivery/intent.ts'
-import type { AcceptedEvent, AcceptResult, AcceptStore, Chunk, EventEnding, ProgressRow } from '../../src/worker/accept-store.ts'
+import type {
+  AcceptedEvent,
+  AcceptResult,
+  AcceptStore,
+  Chunk,
+  EventEnding,
+  ProgressMove,
+  ProgressRow,
+} from '../../src/worker/accept-store.ts'
 
 /**
  * The accept store of one group and topic in memory. It compares and sets rows, knows outcomes by id and content, and writes
@@ -62,7 +70,7 @@ export class MemoryAcceptStore implements AcceptStore {
     }
     const passed = chunk.passed.map(({ offset }) => `${chunk.partition}/${offset}`).filter((position) => !this.deadLetters.has(position))
     for (const position of passed) this.deadLetters.add(position)
-    this.rows.set(chunk.partition, { ...row, next: chunk.next })
+    this.rows.set(chunk.partition, { ...row, next: chunk.next, ...(chunk.last === undefined ? {} : { last: chunk.last }) })
     return { is: 'accepted', endings, deadLetters: passed.length, intents, handedOver: [] }
   }
 
@@ -76,17 +84,17 @@ export class MemoryAcceptStore implements AcceptStore {
     for (const row of rows) if (!this.rows.has(row.partition)) this.rows.set(row.partition, row)
   }
 
-  async advance(
-    _group: string,
-    _topic: string,
-    moves: readonly { partition: number; expected: bigint; next: bigint }[],
-  ): Promise<readonly number[]> {
+  async learnTopic(_group: string, _topic: string, topicId: string): Promise<void> {
+    for (const [partition, row] of this.rows) if (row.topicId === undefined) this.rows.set(partition, { ...row, topicId })
+  }
+
+  async advance(_group: string, _topic: string, moves: readonly ProgressMove[]): Promise<readonly number[]> {
     await this.gate
     if (this.away !== null) throw this.away
-    return moves.flatMap(({ partition, expected, next }) => {
+    return moves.flatMap(({ partition, expected, next, last }) => {
       const row = this.rows.get(partition)
       if (row === undefined || row.next !== expected) return []
-      this.rows.set(partition, { ...row, next })
+      this.rows.set(partition, { ...row, next, ...(last === undefined ? {} : { last }) })
       return [partition]
     })
   }

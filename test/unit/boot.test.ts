@@ -30,6 +30,8 @@ function sceneOf(
     createTopic: unused,
     growTopic: unused,
     ranges: unused,
+    topicId: unused,
+    epochEnds: unused,
     offsetsAt: unused,
     committed: unused,
     commits: unused,

@@ -9,6 +9,7 @@ import { isBrokerError } from './client-error.ts'
 import { createKafkaClient } from './client.ts'
 import { COMMIT_MARK } from './marked-offsets.ts'
 import type { KafkaClient, KafkaSettings } from './client.ts'
+import { LogIdentity } from './log-identity.ts'
 import { resetOffsets } from './offset-reset.ts'
 import { within } from './within.ts'
 
@@ -36,10 +37,10 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
     return connected()
   }
 
-  async function ask<Answer>(question: (admin: Admin) => Promise<Answer>): Promise<Answer> {
+  async function ask<Answer>(question: (admin: Admin, identity: LogIdentity) => Promise<Answer>): Promise<Answer> {
     for (let attempt = 1, open = await connected(); ; attempt += 1) {
       try {
-        return await question(open.admin)
+        return await question(open.admin, open.identity)
       } catch (error) {
         if (error instanceof OperatorError || attempt === ATTEMPTS) throw noAnswer(error, settings)
       }
@@ -50,7 +51,7 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   }
 
   /** kafkajs would try for long to find a topic that is missing. */
-  async function askOf<Answer>(topic: string, question: (admin: Admin) => Promise<Answer>): Promise<Answer> {
+  async function askOf<Answer>(topic: string, question: (admin: Admin, identity: LogIdentity) => Promise<Answer>): Promise<Answer> {
     if (!(await partitionCounts([topic])).has(topic))
       throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
     return ask(question)
@@ -120,6 +121,8 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       const entries = await askOf(topic, (admin) => admin.fetchTopicOffsets(topic))
       return new Map(entries.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]))
     },
+    topicId: (topic) => askOf(topic, (_, identity) => identity.topicId(topic)),
+    epochEnds: (topic, epochs) => askOf(topic, (_, identity) => identity.epochEnds(topic, epochs)),
     offsetsAt: async (topic, time) =>
       new Map(offsets(await askOf(topic, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, time.getTime())))),
     committed,
@@ -167,6 +170,7 @@ const ATTEMPTS = 4
 
 interface Connection {
   readonly admin: Admin
+  readonly identity: LogIdentity
   readonly client: KafkaClient
 }
 
@@ -178,7 +182,7 @@ async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<C
   try {
     signal?.throwIfAborted()
     await admin.connect()
-    return { admin, client }
+    return { admin, client, identity: new LogIdentity(client.kafka) }
   } catch (error) {
     client.cut()
     signal?.throwIfAborted()
@@ -188,11 +192,11 @@ async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<C
   }
 }
 
-async function close({ admin, client }: Connection): Promise<void> {
+async function close({ admin, client, identity }: Connection): Promise<void> {
   // kafkajs ends its sockets as it can; whatever that fails at, the cut does.
   await within(
     DISCONNECT_GRACE_MS,
-    admin.disconnect().catch(() => undefined),
+    Promise.all([admin.disconnect(), identity.disconnect()]).catch(() => undefined),
   )
   client.cut()
 }

@@ -14,7 +14,13 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     constructor(bytes: Buffer)
     offset: number
     readInt8(): number
+    readInt16(): number
     readInt32(): number
+    readInt64(): { toString(): string }
+    readBoolean(): boolean
+    readString(): string | null
+    readUVarInt(): number
+    readUVarIntString(): string | null
     readVarInt(): number
     readVarLong(): { readonly value: bigint }
     readVarIntString(): string | null
@@ -46,6 +52,18 @@ declare module 'kafkajs/src/broker/index.js' {
   }
   const Broker: { readonly prototype: { fetch(this: object, request: object): Promise<FetchReply> } }
   export = Broker
+}
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  class Encoder {
+    writeInt32(value: number): this
+    writeBoolean(value: boolean): this
+    writeString(value: string): this
+    writeUVarInt(value: number): this
+    writeUVarIntString(value: string): this
+    writeBuffer(value: Buffer): this
+  }
+  export = Encoder
 }
 
 declare module 'kafkajs/src/consumer/consumerGroup.js' {

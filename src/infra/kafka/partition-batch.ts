@@ -31,7 +31,16 @@ function logRecord(message: KafkaMessage): LogRecord {
     key: message.key,
     value: message.value,
     headers: message.headers ? logHeaders(message.headers) : {},
+    ...leaderEpochOf(message),
   }
+}
+
+/** kafkajs 2.2.4 hands on what the batch of a record said and does not publish it. */
+function leaderEpochOf(message: KafkaMessage): { leaderEpoch?: number } {
+  const batch: unknown = 'batchContext' in message ? message.batchContext : undefined
+  if (typeof batch !== 'object' || batch === null || !('partitionLeaderEpoch' in batch)) return {}
+  const epoch = batch.partitionLeaderEpoch
+  return typeof epoch === 'number' && epoch >= 0 ? { leaderEpoch: epoch } : {}
 }
 
 function logHeaders(headers: IHeaders): Record<string, HeaderValue | undefined> {

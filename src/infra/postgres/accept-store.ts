@@ -23,19 +23,35 @@ export function createAcceptStore(database: Database): AcceptStore {
     readProgress: (group, topic) => readProgress(database.sql, group, topic),
     createProgress: async (group, topic, rows) => {
       await database.sql.query(
-        `INSERT INTO worker.progress (group_name, topic, partition, next_offset, exempt_below)
-         SELECT $1, $2, r.* FROM unnest($3::int[], $4::bigint[], $5::bigint[]) AS r ON CONFLICT DO NOTHING`,
-        [group, topic, sqlArray(rows, (row) => row.partition), sqlArray(rows, (row) => row.next), sqlArray(rows, (row) => row.exemptBelow)],
+        `INSERT INTO worker.progress (group_name, topic, partition, next_offset, exempt_below, topic_id)
+         SELECT $1, $2, r.* FROM unnest($3::int[], $4::bigint[], $5::bigint[], $6::text[]) AS r ON CONFLICT DO NOTHING`,
+        [
+          group,
+          topic,
+          sqlArray(rows, (row) => row.partition),
+          sqlArray(rows, (row) => row.next),
+          sqlArray(rows, (row) => row.exemptBelow),
+          sqlArray(rows, (row) => row.topicId ?? null),
+        ],
       )
+    },
+    learnTopic: async (group, topic, topicId) => {
+      await database.sql.query(`UPDATE worker.progress SET topic_id = $3 WHERE group_name = $1 AND topic = $2 AND topic_id IS NULL`, [
+        group,
+        topic,
+        topicId,
+      ])
     },
     advance: async (group, topic, moves) => {
       // Locked in order first: two processes that both believe to own some partitions must not deadlock.
       const rows = await database.sql.query<{ partition: number }>(
-        `WITH moves AS (SELECT * FROM unnest($3::int[], $4::bigint[], $5::bigint[]) AS m (partition, expected, next)),
+        `WITH moves AS (SELECT * FROM unnest($3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[])
+                           AS m (partition, expected, next, last_offset, last_epoch)),
               held AS MATERIALIZED (
                 SELECT p.partition FROM worker.progress AS p JOIN moves USING (partition)
                  WHERE p.group_name = $1 AND p.topic = $2 ORDER BY p.partition FOR UPDATE OF p)
-         UPDATE worker.progress AS p SET next_offset = moves.next, updated_at = now()
+         UPDATE worker.progress AS p SET next_offset = moves.next, updated_at = now(),
+                last_offset = coalesce(moves.last_offset, p.last_offset), last_epoch = coalesce(moves.last_epoch, p.last_epoch)
            FROM held JOIN moves USING (partition)
           WHERE p.group_name = $1 AND p.topic = $2 AND p.partition = held.partition AND p.next_offset = moves.expected
          RETURNING p.partition`,
@@ -45,6 +61,8 @@ export function createAcceptStore(database: Database): AcceptStore {
           sqlArray(moves, (move) => move.partition),
           sqlArray(moves, (move) => move.expected),
           sqlArray(moves, (move) => move.next),
+          sqlArray(moves, (move) => move.last?.offset ?? null),
+          sqlArray(moves, (move) => move.last?.leaderEpoch ?? null),
         ],
       )
       return rows.map((row) => row.partition)
@@ -79,10 +97,11 @@ async function accept(tx: Sql, chunk: Chunk): Promise<AcceptResult> {
 
 async function moveProgress(tx: Sql, chunk: Chunk): Promise<boolean> {
   const moved = await tx.query(
-    `UPDATE worker.progress SET next_offset = $5, updated_at = now()
+    `UPDATE worker.progress SET next_offset = $5, updated_at = now(),
+            last_offset = coalesce($6, last_offset), last_epoch = coalesce($7, last_epoch)
       WHERE group_name = $1 AND topic = $2 AND partition = $3 AND next_offset = $4
      RETURNING partition`,
-    [chunk.group, chunk.topic, chunk.partition, chunk.expected, chunk.next],
+    [chunk.group, chunk.topic, chunk.partition, chunk.expected, chunk.next, chunk.last?.offset ?? null, chunk.last?.leaderEpoch ?? null],
   )
   return moved.length === 1
 }
@@ -96,9 +115,24 @@ async function rowOf(tx: Sql, chunk: Chunk): Promise<bigint | null> {
 }
 
 async function readProgress(sql: Sql, group: string, topic: string): Promise<readonly ProgressRow[]> {
-  const rows = await sql.query<{ partition: number; next_offset: string; exempt_below: string }>(
-    `SELECT partition, next_offset, exempt_below FROM worker.progress WHERE group_name = $1 AND topic = $2 ORDER BY partition`,
+  const rows = await sql.query<{
+    partition: number
+    next_offset: string
+    exempt_below: string
+    topic_id: string | null
+    last_offset: string | null
+    last_epoch: number | null
+  }>(
+    `SELECT partition, next_offset, exempt_below, topic_id, last_offset, last_epoch FROM worker.progress WHERE group_name = $1 AND topic = $2 ORDER BY partition`,
     [group, topic],
   )
-  return rows.map((row) => ({ partition: row.partition, next: BigInt(row.next_offset), exemptBelow: BigInt(row.exempt_below) }))
+  return rows.map((row) => ({
+    partition: row.partition,
+    next: BigInt(row.next_offset),
+    exemptBelow: BigInt(row.exempt_below),
+    ...(row.topic_id === null ? {} : { topicId: row.topic_id }),
+    ...(row.last_offset === null || row.last_epoch === null
+      ? {}
+      : { last: { offset: BigInt(row.last_offset), leaderEpoch: row.last_epoch } }),
+  }))
 }

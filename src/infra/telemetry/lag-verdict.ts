@@ -1,5 +1,15 @@
 /** How a group stands on a partition, in a word; the worst first, in the order in which a group takes the word of its partitions. */
-export const lagWords = ['data-lost', 'no-member', 'stalled', 'falling-behind', 'breaker-open', 'paused', 'catching-up', 'ok'] as const
+export const lagWords = [
+  'stopped',
+  'data-lost',
+  'no-member',
+  'stalled',
+  'falling-behind',
+  'breaker-open',
+  'paused',
+  'catching-up',
+  'ok',
+] as const
 
 export type LagWord = (typeof lagWords)[number]
 

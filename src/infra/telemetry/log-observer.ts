@@ -92,6 +92,10 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
         return write('info', fact, 'unpaused')
       case 'group-stopped':
         return write('error', fact, 'group stopped')
+      case 'group-resumed':
+        return write('info', fact, 'group begins anew')
+      case 'log-unchecked':
+        return write('debug', fact, 'log not checked')
       case 'consumer-crashed':
         // One that counts towards the limit is news each time; one that only waits for the brokers, once until the group has joined.
         return write(changed(`crashed ${fact.group}`, String(fact.crashes)) ? 'error' : 'debug', fact, 'consumer crashed')

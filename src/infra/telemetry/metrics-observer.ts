@@ -124,6 +124,8 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
         return unpause(fact.group, reason(fact.reason))
       case 'group-stopped':
         return stop(fact.group)
+      case 'group-resumed':
+        return unpause(fact.group, 'stopped')
       case 'consumer-crashed':
         return metrics.consumerCrashes.inc({ group: fact.group })
       case 'started':
@@ -163,6 +165,7 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
       case 'fetched':
       case 'offset-overruled':
       case 'waiting':
+      case 'log-unchecked':
       case 'resumed':
       case 'client-log':
       case 'claimed':

@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { createKafkaAdmin } from '../../../src/infra/kafka/kafka-admin.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
+import { topicTool } from '../../support/faults/topic-tool.ts'
 import { freshTopicName } from '../../support/fresh.ts'
 import { kafkaSettings, scene } from './source-harness.ts'
 
@@ -110,4 +111,37 @@ test('an admin that was disconnected connects again when asked', async () => {
   await admin.disconnect()
   expect(await admin.topics(['no-such-topic'])).toEqual(new Map())
   await admin.disconnect()
+})
+
+test('a topic that is made anew has another id, and a leader epoch ends where its records do', async () => {
+  await using s = await scene({ partitions: 2 })
+  await using tool = await topicTool(kafkaSettings().brokers)
+  await s.produce(1, ['a', 'b', 'c'])
+  const id = await s.admin.topicId(s.topic)
+  expect(id).toMatch(/^[\w-]{22}$/)
+  expect(await s.admin.topicId(s.topic)).toBe(id)
+  const member = s.member()
+  await member.start()
+  await vi.waitFor(() => expect(member.values()).toHaveLength(3), { timeout: 20_000 })
+  const epoch = member.batches.flatMap(({ records }) => records).at(-1)?.leaderEpoch ?? -1
+  await member.source.stop()
+  const epochs = new Map([
+    [0, epoch],
+    [1, epoch],
+    [7, epoch],
+  ])
+  expect(await s.admin.epochEnds(s.topic, epochs)).toEqual(
+    new Map([
+      [0, 0n],
+      [1, 3n],
+    ]),
+  )
+  // Retention takes records that were read: the epoch ends where it did.
+  await tool.deleteRecordsBelow(s.topic, 1, 3n)
+  expect(await s.admin.epochEnds(s.topic, new Map([[1, epoch]]))).toEqual(new Map([[1, 3n]]))
+  expect(await s.admin.epochEnds(s.topic, new Map([[1, epoch + 5]]))).toEqual(new Map([[1, null]]))
+
+  await tool.deleteTopic(s.topic)
+  await vi.waitFor(async () => expect(await s.admin.createTopic({ name: s.topic, partitions: 2 })).toBe(true), { timeout: 20_000 })
+  expect(await s.admin.topicId(s.topic)).not.toBe(id)
 })

@@ -328,6 +328,22 @@ test.each([
   expect(await intents()).toHaveLength(3_000)
 })
 
+test('a row learns its topic once, and remembers the last record that was read, where its leader epoch is known', async () => {
+  const row = async () => (await store.readProgress(group, 'topic'))[0]
+  expect(await row()).toEqual({ partition: 0, next: 0n, exemptBelow: 0n })
+  await store.learnTopic(group, 'topic', 'the-id')
+  await store.learnTopic(group, 'topic', 'another-id')
+  const last = { offset: 2n, leaderEpoch: 7 }
+  await store.accept(chunk({ expected: 0n, next: 5n, last }))
+  expect(await row()).toEqual({ partition: 0, next: 5n, exemptBelow: 0n, topicId: 'the-id', last })
+  // What comes without an epoch (a hole, an older version) takes nothing of what is known away.
+  await store.accept(chunk({ expected: 5n, next: 6n }))
+  await store.advance(group, 'topic', [{ partition: 0, expected: 6n, next: 7n }])
+  expect(await row()).toMatchObject({ next: 7n, last })
+  await store.advance(group, 'topic', [{ partition: 0, expected: 7n, next: 9n, last: { offset: 8n, leaderEpoch: 8 } }])
+  expect(await row()).toMatchObject({ next: 9n, last: { offset: 8n, leaderEpoch: 8 } })
+})
+
 test('5,000 events, and again: the second time changes nothing', async () => {
   const size = 500
   const events = Array.from({ length: 5_000 }, (_, index) => event(BigInt(index), [mail(`key-${index}`)]))

@@ -2,6 +2,7 @@ import { expect, inject, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { topicTool } from '../../support/faults/topic-tool.ts'
 import { Platform } from '../../support/platform.ts'
+import { printedCommands, runPrinted } from '../../support/printed-commands.ts'
 import { refusalOf } from '../../support/refusal.ts'
 import { setScene } from '../../support/scene.ts'
 import { workerctlOn } from '../../support/workerctl-on.ts'
@@ -9,7 +10,8 @@ import { workerctlOn } from '../../support/workerctl-on.ts'
 /**
  * Fault: records are deleted from the log (as retention does): those that a group has read, then some that it has not.
  * Promise: the first is nobody's concern. By the second that group stops, under the running daemon and at the next start, names what is
- * lost, and goes on only where the operator says; groups that had read them do not notice.
+ * lost, and goes on by itself when the operator has run the command that it prints; groups that had read them do not notice, in other
+ * processes or in the same.
  */
 test('a log cut above the row of one group: that group stops and names what is lost until the operator resets it, the others go on', async () => {
   await using scene = await setScene({ partitions: 1 })
@@ -46,7 +48,7 @@ test('a log cut above the row of one group: that group stops and names what is l
   await tool.deleteRecordsBelow(scene.topic, 0, 8n)
   daemon.kill('SIGCONT')
   const group = scene.group('email-workers')
-  const sentence = `roup ${group} stands at offset 6 of ${scene.topic}/0, but the log begins at 8: records 6 to 7 are lost; decide with: npm run workerctl -- offsets reset --group ${group}`
+  const sentence = `roup ${group} stands at offset 6 of ${scene.topic}/0, but the log begins at 8: records 6 to 7 are lost; decide with: npm run workerctl -- offsets reset --group ${group} --partition 0 --to earliest --accept-loss`
   await eventually('readiness says why', async () => {
     const response = await fetch(`${daemon.url()}/readyz`)
     const body = await response.text()
@@ -61,10 +63,28 @@ test('a log cut above the row of one group: that group stops and names what is l
   expect(await daemon.exited).toBe(0)
   expect(await refusalOf(scene.daemon(mailer))).toContain(sentence)
 
-  const reset = await workerctlOn(scene, 'offsets', 'reset', '--group', group, '--to', 'earliest', '--accept-loss', '--yes')
-  expect(reset).toMatchObject({ code: 0, err: '' })
-  await scene.daemon(mailer).ready()
-  await rowsAre(11, 11)
-  // Two of eleven are lost, and only they.
-  await eventually('the rest is mailed', () => scene.smtp.counters.mails === 9 || String(scene.smtp.counters.mails))
+  const dryRun = await workerctlOn(scene, 'offsets', 'reset', '--group', scene.group('reward-workers'), '--to', 'earliest', '--dry-run')
+  expect(dryRun).toMatchObject({ code: 0, err: '', out: expect.stringContaining('Dry run: nothing was changed.') })
+  other.kill('SIGTERM')
+  expect(await other.exited).toBe(0)
+  const all = scene.daemon({ KAFKA_GROUPS: 'email-workers,reward-workers' })
+  let unready = ''
+  await eventually('the other group works, and readiness says which one does not', async () => {
+    const checks: { checks: Record<string, { ok: boolean; message?: string }> } = JSON.parse(
+      await (await fetch(`${all.url()}/readyz`)).text(),
+    )
+    const wrong = Object.entries(checks.checks).filter(([, { ok }]) => !ok)
+    unready = wrong.map(([name, { message }]) => `${name}: ${message}`).join('; ')
+    return (wrong.length === 1 && wrong[0]?.[0] === group) || unready
+  })
+  expect(unready).toContain(sentence)
+  await publish(1)
+  await rowsAre(6, 12)
+  const [command, ...others] = printedCommands(unready)
+  expect(others).toEqual([])
+  expect(await runPrinted(scene, command ?? '')).toMatchObject({ code: 0, err: '' })
+  await all.ready()
+  await rowsAre(12, 12)
+  // Two of twelve are lost, and only they.
+  await eventually('the rest is mailed', () => scene.smtp.counters.mails === 10 || String(scene.smtp.counters.mails))
 })

@@ -4,7 +4,15 @@ import { reportOffsets, type OffsetQuestion } from '../../../src/operator/offset
 const range = { low: 10n, high: 50n }
 
 function states(question: Partial<OffsetQuestion>) {
-  const report = reportOffsets({ rows: [], committed: new Map(), ranges: new Map([[0, range]]), members: 0, ...question })
+  const report = reportOffsets({
+    rows: [],
+    committed: new Map(),
+    ranges: new Map([[0, range]]),
+    topicId: null,
+    epochEnds: new Map(),
+    members: 0,
+    ...question,
+  })
   return report.map(({ partition, state, lag }) => `${partition} ${state} ${lag}`)
 }
 
@@ -33,4 +41,12 @@ test('partitions are sorted by number; new ones and those that are gone are told
     [2, range],
   ])
   expect(states({ ranges, rows: [row(20n, 2), row(5n, 11)] })).toEqual(['2 ok 30', '10 new-partition null', '11 topic-recreated null'])
+})
+
+test('a row of another topic, or of a log that was cut below it, is not ok however well it fits', () => {
+  const last = { offset: 39n, leaderEpoch: 3 }
+  expect(states({ rows: [{ ...row(40n), topicId: 'old' }], topicId: 'new' })).toEqual(['0 topic-recreated 10'])
+  expect(states({ rows: [{ ...row(40n), topicId: 'old' }], topicId: 'old' })).toEqual(['0 ok 10'])
+  expect(states({ rows: [{ ...row(40n), last }], epochEnds: new Map([[0, 39n]]) })).toEqual(['0 log-cut 10'])
+  expect(states({ rows: [{ ...row(40n), last }], epochEnds: new Map([[0, 40n]]) })).toEqual(['0 ok 10'])
 })

@@ -16,7 +16,9 @@ function plan(question: Partial<ResetQuestion>) {
     group: 'g',
     topic: 't',
     target: 'earliest',
-    partition: null,
+    partitions: null,
+    topicId: null,
+    epochEnds: new Map(),
     rows: [],
     committed: new Map(),
     ranges: new Map([[0, { low: 10n, high: 50n }]]),
@@ -50,7 +52,7 @@ test('going forward counts what is passed over, by partition', () => {
   ])
   const forward = plan({ target: 'latest', rows: [row(30n), row(30n, { partition: 1 })], ranges })
   expect(lossOf(forward)).toBe('group g passes over 21 records that it has not read (20 in partition 0, 1 in partition 1)')
-  const one = plan({ target: 'latest', rows: [row(30n), row(30n, { partition: 1 })], ranges, partition: 1 })
+  const one = plan({ target: 'latest', rows: [row(30n), row(30n, { partition: 1 })], ranges, partitions: [1] })
   expect(one.moves).toMatchObject([{ partition: 1, unread: 1n }])
 })
 
@@ -67,7 +69,7 @@ test('an offset outside the log is refused, with the log', () => {
 })
 
 test('a partition that does not exist is refused', () => {
-  expect(() => plan({ rows: [row(30n)], partition: 1 })).toThrow('Topic t has no partition 1: give one from 0 to 0.')
+  expect(() => plan({ rows: [row(30n)], partitions: [1] })).toThrow('Topic t has no partition 1: give one from 0 to 0.')
 })
 
 test('the range that the log has lost is a loss even at its beginning', () => {
@@ -81,7 +83,7 @@ test('a recreated topic is a first reading, and a loss that nobody can count', (
   const recreated = plan({ rows: [row(99n, { exemptBelow: 80n })] })
   expect(recreated.moves).toMatchObject([{ from: 99n, to: 10n, recreated: true, exemptBelow: 50n, again: 0n }])
   expect(lossOf(recreated)).toContain('nobody can count it')
-  const shrunk = plan({ rows: [row(30n), row(7n, { partition: 1 })], partition: 1 })
+  const shrunk = plan({ rows: [row(30n), row(7n, { partition: 1 })], partitions: [1] })
   expect(progressChanges(shrunk)).toEqual([{ partition: 1, expected: 7n, next: null, exemptBelow: 0n }])
   expect(commitChanges(shrunk)).toEqual(new Map())
   expect(lossOf(shrunk)).not.toBeNull()
@@ -92,7 +94,7 @@ test('a first start loses nothing wherever it begins, and takes all partitions',
   expect(first).toMatchObject({ start: 'first', moves: [{ from: null, to: 50n, unread: 40n, exemptBelow: 50n }] })
   expect(lossOf(first)).toBeNull()
   expect(resetSentences(first, 90)[0]).toContain('40 records before these positions')
-  expect(() => plan({ partition: 0 })).toThrow('leave --partition out')
+  expect(() => plan({ partitions: [0] })).toThrow('leave --partition out')
 })
 
 test('in an emptied database the committed offset says what was read, and that it may be sent again', () => {
@@ -101,7 +103,7 @@ test('in an emptied database the committed offset says what was read, and that i
   expect(resetSentences(emptied, 90).join(' ')).toContain('may be sent again')
   expect(resetSentences(emptied, 90).join(' ')).not.toContain('sent twice')
   expect(lossOf(plan({ target: 'latest', committed: at(30n) }))).toContain('20 records that it has not read')
-  expect(() => plan({ committed: at(30n), partition: 0 })).toThrow('leave --partition out')
+  expect(() => plan({ committed: at(30n), partitions: [0] })).toThrow('leave --partition out')
 })
 
 test('a partition that was added later begins at its beginning, so anything else passes over records', () => {
@@ -109,7 +111,7 @@ test('a partition that was added later begins at its beginning, so anything else
     [0, { low: 0n, high: 5n }],
     [1, { low: 0n, high: 3n }],
   ])
-  const added = plan({ target: 'latest', rows: [row(5n)], ranges, partition: 1 })
+  const added = plan({ target: 'latest', rows: [row(5n)], ranges, partitions: [1] })
   expect(added.moves).toMatchObject([{ partition: 1, from: null, to: 3n, unread: 3n, exemptBelow: 0n }])
 })
 
@@ -127,4 +129,31 @@ test('where rows and commits are already there nothing is done; where only the r
   expect(isDone(half)).toBe(false)
   expect(progressChanges(half)).toEqual([])
   expect(commitChanges(half)).toEqual(at(10n))
+})
+
+test('a topic that was made anew is a first reading, also where the row stays as it is', () => {
+  const stays = plan({ rows: [{ ...row(50n), topicId: 'old' }], topicId: 'new', target: 'latest', committed: at(50n) })
+  expect(stays.moves).toMatchObject([{ from: 50n, to: 50n, recreated: true, exemptBelow: 50n }])
+  expect(isDone(stays)).toBe(false)
+  expect(lossOf(stays)).toContain('nobody can count it')
+  expect(lossOf(plan({ rows: [{ ...row(50n), topicId: 'old' }], topicId: 'old', target: 'latest' }))).toBeNull()
+})
+
+test('a log that was cut counts what was written since as unread, and asks for the loss to be accepted', () => {
+  const last = { offset: 39n, leaderEpoch: 3 }
+  const cut = plan({ rows: [{ ...row(40n), last }], epochEnds: at(30n), target: 30n })
+  expect(cut.moves).toMatchObject([{ from: 40n, to: 30n, again: 0n, unread: 0n, cutAt: 30n, recreated: false }])
+  expect(lossOf(cut)).toContain('that were cut off (partition 0 at 30; nobody can count it)')
+  expect(lossOf(plan({ rows: [{ ...row(40n), last }], epochEnds: at(30n), target: 'latest' }))).toContain('20 records that it has not read')
+  expect(onlyMove({ rows: [{ ...row(40n), last }], epochEnds: at(40n), target: 40n })).toMatchObject({ cutAt: null })
+  expect(onlyMove({ rows: [{ ...row(40n), last }], epochEnds: new Map([[0, null]]), target: 'earliest' })).toMatchObject({
+    recreated: true,
+  })
+})
+
+test('committed is the nearest offset that the log has, and the beginning where nothing was committed', () => {
+  expect(onlyMove({ committed: at(30n), target: 'committed' })).toMatchObject({ to: 30n, unread: 0n })
+  expect(onlyMove({ committed: at(3n), target: 'committed' })).toMatchObject({ to: 10n, lost: 7n })
+  expect(onlyMove({ committed: at(60n), target: 'committed' })).toMatchObject({ to: 50n, recreated: true })
+  expect(onlyMove({ target: 'committed' })).toMatchObject({ to: 10n })
 })

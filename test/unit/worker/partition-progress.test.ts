@@ -4,7 +4,7 @@ import { MemoryAcceptStore } from '../../support/memory-accept-store.ts'
 
 function progressOf(partition: number, row: bigint, position: bigint, change: Partial<PartitionProgress> = {}): PartitionProgress {
   const assignment = { epoch: 1, topic: 'domain-events', partitions: [0, 1, 2], signal: new AbortController().signal }
-  return { assignment, partition, exemptBelow: 0n, recoverBelow: 0n, row, position, seek: false, busy: null, ...change }
+  return { assignment, partition, exemptBelow: 0n, recoverBelow: 0n, row, position, last: null, seek: false, busy: null, ...change }
 }
 
 function storeOf(...rows: readonly bigint[]): MemoryAcceptStore {

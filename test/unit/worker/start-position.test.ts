@@ -14,7 +14,10 @@ const question: StartQuestion = {
   topic: 'domain-events',
   rows: [],
   ranges: filled,
-  committed: new Set(),
+  topicId: null,
+  epochEnds: new Map(),
+  members: 0,
+  committed: new Map(),
   known: new Set(),
   startFrom: null,
   offsetsAtTime: new Map(),
@@ -37,7 +40,7 @@ describe('a group without any row', () => {
       { startFrom: new Date(0), offsetsAtTime: new Map([[0, 7n]]) },
       [[0, 7n, 20n], [1, 0n, 0n]], // prettier-ignore
     ],
-    ['is told by the operator although offsets are committed', { startFrom: 'earliest', committed: new Set([0]) }, [[0, 5n, 20n], [1, 0n, 0n]]], // prettier-ignore
+    ['is told by the operator although offsets are committed', { startFrom: 'earliest', committed: new Map([[0, 8n]]) }, [[0, 5n, 20n], [1, 0n, 0n]]], // prettier-ignore
     [
       'does not mail last month by accident',
       {},
@@ -45,10 +48,30 @@ describe('a group without any row', () => {
     ],
     [
       'does not trust Kafka’s offsets alone: the database may be the wrong one',
-      { committed: new Set([0]) },
-      expect.stringMatching(/has committed offsets .* no progress .* check DATABASE_URL, or say KAFKA_START_FROM/),
+      { committed: new Map([[0, 8n]]) },
+      expect.stringMatching(/has committed offsets .* no progress .* check DATABASE_URL, or set KAFKA_START_FROM=committed/),
     ],
-    ['nor on an empty topic', { ranges: empty, committed: new Set([0]) }, expect.stringContaining('check DATABASE_URL')],
+    [
+      'takes over at the committed offsets when told, from the beginning where there is none',
+      { startFrom: 'committed', committed: new Map([[0, 8n]]) },
+      [[0, 8n, 20n], [1, 0n, 0n]], // prettier-ignore
+    ],
+    [
+      'takes over from nobody that still runs',
+      { startFrom: 'committed', committed: new Map([[0, 8n]]), members: 1 },
+      expect.stringMatching(/group test-workers has 1 running member that this database knows nothing of: stop the worker/),
+    ],
+    [
+      'nor from a group that Kafka knows nothing of',
+      { startFrom: 'committed' },
+      expect.stringMatching(/no committed offsets of group test-workers .* correct KAFKA_GROUP_PREFIX/),
+    ],
+    [
+      'nor over records that are lost',
+      { startFrom: 'committed', committed: new Map([[0, 3n]]) },
+      expect.stringMatching(/committed domain-events\/0 at 3, outside 5 to 20: .* --group test-workers --to committed --accept-loss$/),
+    ],
+    ['nor on an empty topic', { ranges: empty, committed: new Map([[0, 8n]]) }, expect.stringContaining('check DATABASE_URL')],
   ])('%s', (_, change, expected) => {
     expect(answer(change)).toEqual(expected)
   })
@@ -60,7 +83,7 @@ describe('a group with rows', () => {
     ['goes on at the oldest record still held', { rows: [row(0, 5n), row(1, 0n)] }, []],
     ['goes on at the end', { rows: [row(0, 20n), row(1, 0n)] }, []],
     ['reads a partition that was added later from its beginning, and nothing of it is exempt', { rows: [row(1, 0n)] }, [[0, 5n, 0n]]],
-    ['cares neither for KAFKA_START_FROM nor for Kafka’s offsets', { rows: [row(0, 10n), row(1, 0n)], startFrom: 'latest', committed: new Set([0]) }, []], // prettier-ignore
+    ['cares neither for KAFKA_START_FROM nor for Kafka’s offsets', { rows: [row(0, 10n), row(1, 0n)], startFrom: 'latest', committed: new Map([[0, 8n]]) }, []], // prettier-ignore
     [
       'refuses a lost range by name',
       { rows: [row(0, 2n), row(1, 0n)] },
@@ -80,7 +103,26 @@ describe('a group with rows', () => {
     expect(answer(change)).toEqual(expected)
   })
 
-  it('names the command that decides', () => {
-    expect(answer({ rows: [row(0, 2n)] })).toMatch(/npm run workerctl -- offsets reset --group test-workers --to .* --accept-loss$/)
+  it('steps over each partition that has lost something with a command for it and no other, all at once', () => {
+    const ranges = new Map([0, 1, 2, 3].map((partition) => [partition, { low: 5n, high: 20n }]))
+    const last = { offset: 12n, leaderEpoch: 3 }
+    const rows = [row(0, 2n), row(1, 9n), row(2, 4n), { ...row(3, 13n), last }]
+    expect(answer({ rows, ranges, epochEnds: new Map([[3, 10n]]) })).toMatch(
+      /at offset 2 of domain-events\/0, .*; .* at offset 4 of domain-events\/2, .*; .* at offset 13 of domain-events\/3, but the log was cut at 10, .*; decide with: npm run workerctl -- offsets reset --group test-workers --partition 0,2 --to earliest --accept-loss && npm run workerctl -- offsets reset --group test-workers --partition 3 --to 10 --accept-loss$/,
+    )
+  })
+
+  it('refuses another topic of the same name, however well its offsets fit', () => {
+    const rows = [{ ...row(0, 20n), topicId: 'old' }, row(1, 0n)]
+    expect(answer({ rows, topicId: 'old' })).toEqual([])
+    expect(answer({ rows, topicId: null })).toEqual([])
+    expect(answer({ rows, topicId: 'new' })).toMatch(
+      /^topic domain-events was deleted and made anew since group test-workers read it up to offset 20 of partition 0: .* --group test-workers --to earliest --accept-loss$/,
+    )
+  })
+
+  it('goes on where retention or compaction has taken the last record that was read', () => {
+    const last = { offset: 4n, leaderEpoch: 3 }
+    expect(answer({ rows: [{ ...row(0, 5n), last }, row(1, 0n)], epochEnds: new Map([[0, 5n]]) })).toEqual([])
   })
 })

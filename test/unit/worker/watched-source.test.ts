@@ -10,7 +10,10 @@ const waiting: Fact = { is: 'waiting', group, partition: 1, cause: 'database: SQ
 /** A watched source whose batches end when the test says so. */
 async function sceneOf() {
   const source = new MemorySource()
-  const watched = watchSource(source, () => 1_000)
+  const watched = watchSource(
+    () => source,
+    () => 1_000,
+  )
   const ends = new Map<number, PromiseWithResolvers<bigint>>()
   await watched.start({
     assigned: async () => new Map(),
@@ -57,7 +60,10 @@ it('counts what moves a batch, chunks and tries, and keeps what it waits for; ot
 
 it('watches the look for the start positions like a batch', async () => {
   const source = new MemorySource()
-  const watched = watchSource(source, () => 0)
+  const watched = watchSource(
+    () => source,
+    () => 0,
+  )
   const placed = Promise.withResolvers<ReadonlyMap<number, bigint>>()
   await watched.start({ assigned: () => placed.promise, batch: async () => 0n, report: () => undefined })
   const joining = source.join(0)

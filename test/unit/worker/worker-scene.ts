@@ -74,6 +74,8 @@ function adminOf(ranges: ReadonlyMap<number, PartitionRange>, committed: Readonl
     groupState: unused,
     disconnect: unused,
     ranges: async () => ranges,
+    topicId: async () => null,
+    epochEnds: async () => new Map(),
     offsetsAt: async () => new Map([...ranges.keys()].map((partition) => [partition, 3n])),
     committed: unused,
     commits: async () => committed,

@@ -51,8 +51,9 @@ describe('starting', () => {
 
   it('is refused with a sentence, and never joins, where nobody has said where to begin', async () => {
     const { worker, source, store } = sceneOf({ ranges: { 0: { low: 0n, high: 9n } } })
-    await expect(worker.start()).rejects.toThrow(StartRefused)
-    expect(source.calls).toEqual([])
+    expect(await worker.start()).toMatch(/starts for the first time/)
+    expect(source.calls).toEqual(['stop'])
+    expect(worker.status().state).toBe('refused')
     expect(store.rows.size).toBe(0)
   })
 
