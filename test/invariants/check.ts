@@ -36,6 +36,7 @@ export async function checkHistory(folder: string): Promise<Verdict> {
   const duties = rewardDuties(history, world, ledgers)
   findings.set('events', history.acked.length)
   findings.set('records', history.records.length)
+  findings.set('abortedRecords', history.aborted.length)
   findings.set('webhookCalls', history.calls.length)
   findings.set('kills', history.processes.filter(({ event, code }) => event === 'exited' && code === 'SIGKILL').length)
 

@@ -12,6 +12,7 @@ export type Entry =
   | Setting
   | Change
   | Acked
+  | Aborted
   | LogRecord
   | Mail
   | WebhookCall
@@ -112,6 +113,13 @@ export interface Acked {
   readonly eventId: string | null
   /** SHA-256 of the value, hex: finds records that have no id. */
   readonly valueSha256: string
+}
+
+/** A record was appended in a transaction that is aborted, or never ends: no group may accept it. Written before it is sent. */
+export interface Aborted {
+  readonly is: 'aborted'
+  readonly at: number
+  readonly eventId: string
 }
 
 /** A record as it stands in the log at the end of the run, read by a consumer of the harness. */

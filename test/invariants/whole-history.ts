@@ -25,6 +25,8 @@ export interface WholeHistory {
   readonly setting: EntryOf<'setting'>
   readonly changes: EntryOf<'change'>[]
   readonly acked: EntryOf<'acked'>[]
+  readonly aborted: EntryOf<'aborted'>[]
+  /** Without those of aborted transactions, whatever the harness's own reader let through: to the groups they do not exist. */
   readonly records: StoredRecord[]
   readonly deadLetterRecords: DeadLetterRecord[]
   readonly mails: EntryOf<'mail'>[]
@@ -63,6 +65,7 @@ export async function wholeHistory(folder: string): Promise<WholeHistory> {
   const whole = {
     changes: [] as EntryOf<'change'>[],
     acked: [] as EntryOf<'acked'>[],
+    aborted: [] as EntryOf<'aborted'>[],
     records: [] as StoredRecord[],
     deadLetterRecords: [] as DeadLetterRecord[],
     mails: [] as EntryOf<'mail'>[],
@@ -95,6 +98,9 @@ export async function wholeHistory(folder: string): Promise<WholeHistory> {
         break
       case 'acked':
         whole.acked.push(entry)
+        break
+      case 'aborted':
+        whole.aborted.push(entry)
         break
       case 'record':
         if (run !== undefined) addRecord(whole, run, entry)
@@ -146,8 +152,11 @@ export async function wholeHistory(folder: string): Promise<WholeHistory> {
   }
   if (run === undefined) throw new Error(`The history in ${folder} is empty.`)
   if (setting === undefined) throw new Error(`The history in ${folder} says nothing of what stood before the first change.`)
-  whole.records.sort((one, other) => one.partition - other.partition || one.offset - other.offset)
-  return { ...whole, folder, run, setting, endedAt, faults: spansOf(faults, endedAt) }
+  const aborted = new Set(whole.aborted.map(({ eventId }) => eventId))
+  const records = whole.records
+    .filter(({ reading }) => reading.is !== 'event' || !aborted.has(reading.event.id))
+    .sort((one, other) => one.partition - other.partition || one.offset - other.offset)
+  return { ...whole, records, folder, run, setting, endedAt, faults: spansOf(faults, endedAt) }
 }
 
 function addRecord(

@@ -35,6 +35,7 @@ describe('a true history', () => {
         { ...sampleOf('running'), committed: { 0: 6 }, rows: { 0: 4 } },
       ],
     ],
+    ['a record of an aborted transaction that the reader of the harness let through', abortedRecord()],
     ['a daemon that is frozen while it should stop', [signal(2, 86_500, 'SIGSTOP'), signal(2, 87_000, 'SIGCONT')]],
     [
       'a process that a signal ended before it said anything',
@@ -67,6 +68,14 @@ const plants: readonly (readonly [name: string, by: Subject, plant: Plant])[] = 
   ['an event that has no outcome', 'I1', withoutRow('outcomes', { event_id: eventId(1) })],
   ['an outcome that exists twice', 'I1', doubleRow('outcomes', { event_id: eventId(1) })],
   ['an outcome of nothing in the log', 'I1', alsoRow('outcomes', { event_id: eventId(1) }, { event_id: eventId(99), offset: '99' })],
+  [
+    'an outcome of an aborted record',
+    'I1',
+    (history) => [
+      ...alsoRow('outcomes', { event_id: eventId(1) }, { event_id: eventId(77), offset: '77', effects: [] })(history),
+      ...abortedRecord(),
+    ],
+  ],
   ['an outcome with other effects', 'I1', withRow('outcomes', { event_id: eventId(1) }, { effects: [] })],
   [
     'a duplicate of nothing',
@@ -369,6 +378,17 @@ function lastCommit(): EntryOf<'commit'> {
   const found = trueHistory().findLast((entry): entry is EntryOf<'commit'> => entry.is === 'commit')
   if (found === undefined) throw new Error('There is no commit.')
   return found
+}
+
+/** The event of offset 1 under another id, in a transaction that was aborted. */
+function abortedRecord(): Entry[] {
+  const record = trueHistory().find((entry) => entry.is === 'record' && entry.offset === 1)
+  if (record?.is !== 'record') throw new Error('There is no record.')
+  const value = Buffer.from(String(record.value), 'base64').toString().replace(eventId(1), eventId(77))
+  return [
+    { is: 'aborted', at: T + 101, eventId: eventId(77) },
+    { ...record, offset: 77, value: Buffer.from(value).toString('base64') },
+  ]
 }
 
 function sampleOf(when: EntryOf<'positions'>['when']): EntryOf<'positions'> {
