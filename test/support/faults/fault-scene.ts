@@ -2,6 +2,7 @@ import { seededRandom } from '../../../cmd/demo/random.ts'
 import type { Random } from '../../../cmd/demo/random.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
 import type { Story } from '../../../cmd/demo/story.ts'
+import type { EventTransport } from '../../../src/events/event-transport.ts'
 import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
 import { deadLetterTopic } from '../../../src/worker/dead-letter.ts'
 import type { Fault, Run } from '../../invariants/history.ts'
@@ -40,8 +41,8 @@ export interface FaultScene extends AsyncDisposable {
     readonly smtp: TcpProxy
     readonly webhooks: TcpProxy
   }
-  /** The scene's own servers, where it asked for them. */
-  readonly servers: Pick<Servers, 'kafka' | 'postgres'>
+  /** The scene's own servers, where it asked for them; `brokers` is the harness's way to whichever serves it. */
+  readonly servers: Pick<Servers, 'brokers' | 'kafka' | 'postgres'>
   readonly recorder: Recorder
   /** Of the scene's seed: for whatever a scenario leaves to chance. */
   readonly random: Random
@@ -79,6 +80,11 @@ export interface FaultSceneOptions extends ServerOptions {
   readonly stories?: number
   /** The platform publishes as daemons read, through the proxies; past them when left out. */
   readonly publishesThroughProxies?: boolean
+  /** What stands between the platform and the log, given the way that it would publish without; closed with the scene. */
+  readonly publishesWith?: (
+    plain: EventTransport,
+    more: { readonly brokers: readonly string[]; readonly recorder: Recorder },
+  ) => EventTransport & AsyncDisposable
   /** Variables of every daemon. */
   readonly settings?: Readonly<Record<string, string>>
   /** See {@link Run}. */
@@ -137,11 +143,14 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     options.publishesThroughProxies === true ? createEventProducer({ brokers: servers.advertised, clientId: 'platform' }) : null
   stack.defer(async () => publisher?.disconnect())
   await publisher?.connect()
+  const plain = publisher ?? { send: (_topic: string, messages: Parameters<Scene['sendRaw']>[0]) => scene.sendRaw(messages) }
+  const special = options.publishesWith?.(plain, { brokers: servers.brokers, recorder })
+  stack.defer(async () => special?.[Symbol.asyncDispose]())
   const closing = new AbortController()
   const stories = await beginStories({
     recorder,
     databaseUrl: scene.databaseUrl,
-    transport: publisher ?? { send: (_topic, messages) => scene.sendRaw(messages) },
+    transport: special ?? plain,
     topic: scene.topic,
     seed,
     count: options.stories ?? 2,
