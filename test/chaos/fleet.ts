@@ -9,6 +9,8 @@ const FEWEST = 2
 const MOST = 4
 /** Longer than the session timeout of the scene: its partitions have moved when it wakes. Milliseconds. */
 const FROZEN_MS = 8_000
+/** What its wall clock is set forward or back by: longer than a session, and an hour, as where summer time is taken for the time. */
+const CLOCK_STEPS_MS = [-3_600_000, -75_000, 75_000, 3_600_000] as const
 /** Between two deeds, at least and at most. Milliseconds. */
 const PAUSE_MS = [500, 3_500] as const
 
@@ -17,6 +19,8 @@ export interface FleetCounts {
   kills: number
   freezes: number
   stops: number
+  /** The wall clock of one of them was set forward or back; its monotonic clock went on. */
+  clockSteps: number
   /** Ended by themselves with a code, as a start does when its servers are away for too long. */
   gaveUp: number
 }
@@ -38,7 +42,7 @@ export interface Fleet extends Disposable {
 const moments = ['fetched', 'accepted', 'committing', 'started', 'performed', 'settled'] as const
 
 export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random: Random): Fleet {
-  const counts: FleetCounts = { starts: 0, kills: 0, freezes: 0, stops: 0, gaveUp: 0 }
+  const counts: FleetCounts = { starts: 0, kills: 0, freezes: 0, stops: 0, clockSteps: 0, gaveUp: 0 }
   const steady = new Set<RecordedDaemon>()
   /** They end themselves when their moment comes. */
   const doomed = new Set<RecordedDaemon>()
@@ -47,7 +51,7 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
   const taken = new Set<RecordedDaemon>()
 
   function start(moment?: { readonly fact: (typeof moments)[number]; readonly nth: number }): void {
-    const daemon = scene.daemon({}, moment === undefined ? {} : { killAt: moment })
+    const daemon = scene.daemon({}, { steppableClock: true, ...(moment === undefined ? {} : { killAt: moment }) })
     const among = moment === undefined ? steady : doomed
     counts.starts += 1
     among.add(daemon)
@@ -100,6 +104,14 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
     })
   }
 
+  async function stepClock(daemon: RecordedDaemon): Promise<void> {
+    const ms = random.pick(CLOCK_STEPS_MS)
+    counts.clockSteps += 1
+    await scene.fault(`the wall clock of a daemon is set ${ms < 0 ? 'back' : 'forward'} by ${Math.abs(ms) / 1_000} s`, [], () =>
+      daemon.stepClock(ms),
+    )
+  }
+
   async function join(moment?: Parameters<typeof start>[0]): Promise<void> {
     if (size() < MOST) start(moment)
   }
@@ -108,6 +120,7 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
     { weight: 5, work: () => onSome(kill) },
     { weight: 4, work: () => onSome(stop) },
     { weight: 1, work: () => onSome(freeze) },
+    { weight: 2, work: () => onSome(stepClock) },
     { weight: 4, work: () => join() },
     { weight: 6, work: () => join({ fact: random.pick(moments), nth: 1 + random.below(5) }) },
   ]

@@ -3,6 +3,7 @@ import { seededRandom } from '../../cmd/demo/random.ts'
 import { wordsOf } from '../invariants/verdict.ts'
 import { drainedSoon } from '../support/faults/drained-soon.ts'
 import { setFaultScene } from '../support/faults/fault-scene.ts'
+import { createOverlappingTransactions } from '../support/faults/overlapping-transactions.ts'
 import { createFleet } from './fleet.ts'
 import { breakServers, type ServerFaultCounts } from './server-faults.ts'
 
@@ -22,6 +23,14 @@ export interface ChaosSummary {
   readonly restarts: number
   /** Lines to any server refused, cut, delayed or swallowed; relay and receivers unwell. */
   readonly otherFaults: number
+  /** Records of transactions that were aborted among others; none may be accepted. */
+  readonly abortedRecords: number
+  /** How often the topic got another codec. */
+  readonly codecs: number
+  /** How often our role at the database got other settings. */
+  readonly hostileSettings: number
+  /** Steps of one daemon's wall clock. */
+  readonly clockSteps: number
   /** Mails of which nobody could know whether they had gone out, and how many of them came a second time. */
   readonly ambiguousMails: number
   readonly secondCopies: number
@@ -42,6 +51,8 @@ export interface ChaosOptions {
 }
 
 const EVENTS_PER_SECOND = 25
+/** Which part of what the platform sends goes through a transaction among aborted ones. */
+const IN_TRANSACTIONS = 0.2
 /** Until all is done after the last fault. Milliseconds. */
 const DRAIN_MS = 600_000
 
@@ -50,16 +61,18 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
   await using scene = await setFaultScene({
     scenario: 'chaos',
     seed,
-    ownKafka: true,
+    ownKafka: { properties: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1_000 } },
     ownPostgres: true,
     partitions: 6,
     stories: 3,
     settings: { MAIL_DEADLINE_MS: '3000', AMBIGUOUS_RETRY_MS: '1000' },
     promises: { recoveryMs: DRAIN_MS },
+    publishesWith: (plain, more) =>
+      createOverlappingTransactions({ ...more, plain, random: seededRandom(seed * 3), share: IN_TRANSACTIONS }),
   })
   const [fates, faults] = [seededRandom(seed * 2), seededRandom(seed * 2 + 1)]
   using fleet = createFleet(scene, fates)
-  const counts: ServerFaultCounts = { restarts: 0, cuts: 0, moods: 0 }
+  const counts: ServerFaultCounts = { restarts: 0, cuts: 0, moods: 0, codecs: 0, hostileSettings: 0 }
   await fleet.begin()
   const traffic = scene.traffic({ eventsPerSecond: EVENTS_PER_SECOND })
   const over = AbortSignal.timeout(minutes * 60_000)
@@ -90,6 +103,10 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
     stops,
     restarts: counts.restarts,
     otherFaults: counts.cuts + counts.moods,
+    abortedRecords: figure('abortedRecords'),
+    codecs: counts.codecs,
+    hostileSettings: counts.hostileSettings,
+    clockSteps: fleet.counts.clockSteps,
     ambiguousMails: figure('ambiguousMails'),
     secondCopies: figure('secondCopies'),
     duplicates: figure('duplicates'),

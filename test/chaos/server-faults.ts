@@ -2,7 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../cmd/demo/random.ts'
 import type { FaultScene } from '../support/faults/fault-scene.ts'
 import type { TcpProxy } from '../support/faults/tcp-proxy.ts'
+import { codecs, topicTool } from '../support/faults/topic-tool.ts'
 import { pickDeed, type Deed } from './deed.ts'
+import { turnHostile, closeConnections } from './hostile-settings.ts'
 import { relayMoods, receiverMoods } from './moods.ts'
 
 /** Between the end of a fault and the next, at least and at most. Milliseconds. */
@@ -17,6 +19,10 @@ export interface ServerFaultCounts {
   cuts: number
   /** Relay or receiver of webhooks that answers badly, or is away. */
   moods: number
+  /** The topic got another codec. */
+  codecs: number
+  /** Our role at the database got other settings, and every connection of the daemons ended. */
+  hostileSettings: number
 }
 
 /** Breaks one server at a time until the signal, and mends it; resolves when the last is mended. */
@@ -56,6 +62,25 @@ export async function breakServers(
     return during(`${hit}: ${name}`, [hit], () => respondWith(make(random)))
   }
 
+  async function recompress(): Promise<void> {
+    const codec = random.pick(codecs)
+    counts.codecs += 1
+    await scene.fault(`the topic is compressed as ${codec}`, [], async () => {
+      await using tool = await topicTool(scene.servers.brokers)
+      await tool.compress(scene.scene.topic, codec)
+    })
+  }
+  async function changeSettings(): Promise<void> {
+    counts.hostileSettings += 1
+    await scene.fault('the role at the database has hostile settings', [], async () => {
+      await turnHostile(scene.scene.sql, random)
+      await closeConnections(scene.scene.sql)
+    })
+  }
+
+  // Before the first of them strikes: no run goes without.
+  await changeSettings()
+  await recompress()
   const deeds: readonly Deed[] = [
     { weight: 1, work: () => restart('the broker is stopped', 'kafka', () => broker.stop()) },
     { weight: 2, work: () => restart('the broker is killed', 'kafka', () => broker.kill()) },
@@ -67,6 +92,8 @@ export async function breakServers(
     { weight: 3, work: () => cut('database', scene.proxies.postgres) },
     { weight: 2, work: () => cut('relay', scene.proxies.smtp) },
     { weight: 2, work: () => cut('webhook', scene.proxies.webhooks) },
+    { weight: 2, work: recompress },
+    { weight: 2, work: changeSettings },
     { weight: 3, work: () => mood('relay', relayMoods, (respond) => smtp.respondWith(respond)) },
     { weight: 3, work: () => mood('webhook', receiverMoods, (respond) => webhooks.respondWith(respond)) },
   ]
