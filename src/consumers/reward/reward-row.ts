@@ -1,4 +1,5 @@
 import type { Intent, Json } from '../../delivery/intent.ts'
+import { parseExactJson } from '../../std/exact-json.ts'
 import type { Sql } from '../../std/sql.ts'
 import { templateColumns, templateJoin, type TemplateRow } from '../campaign-template.ts'
 import { eligibilityColumns, eligibilityJoins, type EligibilityRow } from '../eligibility.ts'
@@ -38,13 +39,22 @@ export interface FoundReward extends EligibilityRow, PersonRow, AddressRow, Temp
 /** Reads the reward of an intent in one statement, which sees one moment. */
 export async function readReward(intent: Intent, read: Sql): Promise<RewardRow> {
   const endpoint = intent.frozen?.envelope['endpointId']
-  const [row] = await read.query<RewardRow>(statement, [
+  const [row] = await read.query<MissingReward | RowOfReward>(statement, [
     userRewardIdOf(intent),
     typeof endpoint === 'string' ? endpoint : null,
     handedOverTo(intent),
   ])
   if (row === undefined) throw new Error('The statement that reads a reward returned no row.')
-  return row
+  if (row.user_reward_id === null) return row
+  return { ...row, value: jsonOf(row.value), instructions: jsonOf(row.instructions) }
+}
+
+/** `value` and `instructions` as the text of their jsonb: the driver would round their numbers, and a tenant's go out as written. */
+type RowOfReward = Omit<FoundReward, 'value' | 'instructions'> & { readonly value: string | null; readonly instructions: string | null }
+
+function jsonOf(text: string | null): Json {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the text of a jsonb is JSON
+  return text === null ? null : (parseExactJson(text) as Json)
 }
 
 /** @throws {Error} the intent was not written by this consumer. */
@@ -62,8 +72,8 @@ const statement = `
   SELECT asked.now, ur.id AS user_reward_id, ur.status, coalesce(ur.expires_at <= asked.now, false) AS expired,
     r.id AS reward_id, r.name AS reward_name, r.description AS reward_description, r.type AS reward_type, r.delivery_method,
     nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template,
-    coalesce(nullif(ur.reward_data->'value', 'null'), r.config->'value') AS value,
-    coalesce(nullif(ur.reward_data->'instructions', 'null'), r.config->'instructions') AS instructions,
+    coalesce(nullif(ur.reward_data->'value', 'null'), r.config->'value')::text AS value,
+    coalesce(nullif(ur.reward_data->'instructions', 'null'), r.config->'instructions')::text AS instructions,
     ${personColumns}, ${addressColumns('$3::text')}, ${eligibilityColumns}, ${templateColumns},
     w.id AS webhook_id, w.url AS webhook_url, w.secret AS webhook_secret, w.retry_enabled, w.max_retries
   FROM (SELECT now() AS now, $1::uuid AS id) asked

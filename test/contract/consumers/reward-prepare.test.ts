@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { awaitingRow } from '../../../src/consumers/eligibility.ts'
 import type { Prepared } from '../../../src/delivery/kind.ts'
+import { createWebhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
+import { createAddressGuard } from '../../../src/infra/http/address-guard.ts'
+import { createWebhookClient } from '../../../src/infra/http/webhook-client.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { frozenAt, insert, rewardIntent, rewardKinds, tellStory, type Plot, type Story } from './reward-story.ts'
 
@@ -15,6 +18,10 @@ afterAll(async () => database.close())
 const kinds = rewardKinds()
 const url = 'https://hooks.example.com/rewards'
 const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
+
+const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: [] }) })
+afterAll(() => client.stop())
+const channel = createWebhookChannel({ client, ledger: null, deadlineMs: 1_000, clock: { now: () => 0 } })
 
 const prepareMail = (story: Story) => kinds.email.prepare(rewardIntent(story.userRewardId), database.sql)
 const prepareWebhook = (story: Story) => kinds.webhook.prepare(rewardIntent(story.userRewardId), database.sql)
@@ -125,6 +132,29 @@ describe('the mail', () => {
   it('takes numbers and missing details for what they are', async () => {
     const story = await tellStory(database.sql, { config: { value: 15, instructions: null } })
     expect(await prepareMail(story)).toMatchObject({ message: { values: { reward_code: null, reward_details: '15' } } })
+  })
+
+  it.each([
+    ['6011000990139424123', '6011000990139424123'],
+    ['10.00', '10.00'],
+    ['-0.10', '-0.10'],
+    ['1e400', String(10n ** 400n)],
+  ])('carries the number %s as its tenant wrote it', async (_, number) => {
+    const story = await tellStory(database.sql)
+    const write = (table: 'rewards' | 'user_rewards', column: string, json: string, id: string) =>
+      database.sql.query(`UPDATE ${table} SET ${column} = $1::jsonb WHERE id = $2`, [json, id])
+    await write('rewards', 'config', `{"value": ${number}, "instructions": {"card": [${number}]}}`, story.rewardId)
+    expect(await prepareMail(story)).toMatchObject({ message: { values: { reward_details: `${number}\n{"card":[${number}]}` } } })
+    await write('user_rewards', 'reward_data', `{"value": ${number}, "code": ${number}}`, story.userRewardId)
+    await database.sql.query(`UPDATE rewards SET delivery_method = 'webhook', delivery_config = $1 WHERE id = $2`, [
+      JSON.stringify({ webhook_url: url }),
+      story.rewardId,
+    ])
+    await insert(database.sql, 'webhooks', { account_id: story.accountId, url, secret })
+    const prepared = await prepareWebhook(story)
+    if (prepared.is !== 'message') throw new Error(`the webhook is ${prepared.is}`)
+    const { body } = await channel.freeze(rewardIntent(story.userRewardId), prepared.message)
+    expect(Buffer.from(body).toString()).toContain(`"code":"${number}","value":${number},"instructions":{"card":[${number}]}`)
   })
 
   it('takes the template of the campaign with this name, when it is enabled', async () => {
