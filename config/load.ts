@@ -146,6 +146,8 @@ function shape(values: Values, derived: Derived) {
       /** PEM texts. */
       ca: values.SMTP_CA_FILE,
       maxConnections: values.SMTP_MAX_CONNECTIONS,
+      /** A mail waits for a connection no longer than it may take itself, or its lease would end meanwhile. */
+      connectDeadlineMs: Math.min(values.SMTP_CONNECT_DEADLINE_MS, values.MAIL_DEADLINE_MS),
       from: values.MAIL_FROM,
       deadlineMs: values.MAIL_DEADLINE_MS,
       ambiguous: values.MAIL_AMBIGUOUS,

@@ -136,6 +136,11 @@ const mail = {
   ),
   SMTP_CA_FILE: optional(certificateFile, 'Authorities that sign the certificate of the relay; unset trusts the public ones.'),
   SMTP_MAX_CONNECTIONS: withDefault(integer(1, 1000), '10', 'Most connections to the relay.'),
+  SMTP_CONNECT_DEADLINE_MS: withDefault(
+    milliseconds(1000),
+    '300000',
+    'Longest that opening a connection to the relay may take: TCP, greeting, EHLO, TLS and login. Never longer than MAIL_DEADLINE_MS, within which a mail needs one.',
+  ),
   MAIL_FROM: optional(mailbox, 'Sender of mails whose campaign names none.'),
   MAIL_DEADLINE_MS: withDefault(milliseconds(1000), '60000', 'Longest that handing one mail to the relay may take.'),
   MAIL_AMBIGUOUS: withDefault(

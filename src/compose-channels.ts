@@ -34,7 +34,12 @@ export function composeChannels(config: Config, leaderboard: Leaderboard, clock:
   const relay =
     mail.smtpUrl === undefined
       ? null
-      : new SmtpRelay({ server: parseSmtpUrl(mail.smtpUrl, mail), maxConnections: mail.maxConnections, sendDeadlineMs: mail.deadlineMs })
+      : new SmtpRelay({
+          server: parseSmtpUrl(mail.smtpUrl, mail),
+          maxConnections: mail.maxConnections,
+          sendDeadlineMs: mail.deadlineMs,
+          connectDeadlineMs: mail.connectDeadlineMs,
+        })
   const templates = createTemplateEngine({
     onUnknownVariable: ({ template, variable }) => observe({ is: 'template-unknown-variable', template, variable }),
   })

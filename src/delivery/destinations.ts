@@ -30,6 +30,8 @@ interface Known {
   readonly pace: PaceMeter
   /** The group of each delivery that is there. */
   readonly inside: { readonly group: string }[]
+  /** When it last worked, by the monotonic clock. */
+  workedAt: number
   /** One delivery is there to find out whether it is back. */
   probing: boolean
 }
@@ -119,6 +121,7 @@ export class Destinations {
     const visit = { group }
     known.inside.push(visit)
     this.#visited.add(known)
+    const enteredAt = this.#now()
     this.#known.delete(key)
     this.#known.set(key, known)
     this.#forget()
@@ -134,8 +137,10 @@ export class Destinations {
         answered?.(this.#now())
         known.inside.splice(known.inside.indexOf(visit), 1)
         if (known.inside.length === 0) this.#visited.delete(known)
-        // Who set out before the breaker opened tells nothing new of it.
-        const counts = probe || known.breaker.closed
+        if (impression.is === 'worked') known.workedAt = this.#now()
+        // Who set out before the breaker opened tells nothing new of it; nor does one recipient's failure beside the success of others.
+        const alone = impression.is === 'failed' && impression.ofOne === true && known.workedAt > enteredAt
+        const counts = probe || (known.breaker.closed && !alone)
         if (counts && impression.is !== 'none') await known.breaker.hear(impression)
         if (probe) known.probing = false
       },
@@ -148,7 +153,7 @@ export class Destinations {
       if (channel !== 'email' || change === 'opened again') return
       this.#observe({ is: 'dependency', name: 'relay', state: change === 'closed' ? 'up' : 'down', cause: reason })
     })
-    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], probing: false }
+    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }
     return known
   }
 

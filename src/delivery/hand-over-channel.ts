@@ -7,7 +7,7 @@ export interface HandOverChannel<Message> {
   readonly name: ChannelName
   /** State of the row while the effect is under way: `handing_over` for what cannot be taken back, `claimed` for what may run again. */
   readonly underway: 'handing_over' | 'claimed'
-  /** The longest that one `perform` may take, in milliseconds; a lease is twice as long. */
+  /** The longest that one `perform` may take, in milliseconds ({@link outerDeadline}); a lease is twice as long. */
   readonly deadlineMs: number
   readonly ledger: Ledger | null
   /** Delays between attempts in milliseconds, before jitter; used up, the intent is dead. */
@@ -32,6 +32,14 @@ export interface HandOverChannel<Message> {
   perform(intent: Intent, frozen: Frozen, message: Message, slot: Slot, signal: AbortSignal): Promise<Performed>
 }
 
+/**
+ * The deadline of a channel that gives the other side `innerMs`. The inner deadline has to come first: only it knows what was waited
+ * for, and what the outer one cuts off looks like a stop of ours, which counts for nothing.
+ */
+export function outerDeadline(innerMs: number): number {
+  return innerMs + Math.min(2_000, Math.ceil(innerMs / 4))
+}
+
 /** A place at the other side, held by one intent. Releasing it twice does nothing. */
 export interface Slot {
   release(): void
@@ -42,10 +50,10 @@ export class Unavailable extends Error {
   override readonly name = 'Unavailable'
   /** Short, bounded and fit for a metric label. */
   readonly reason: string
-  /** When to ask again, in milliseconds from now. */
-  readonly retryAfterMs: number
+  /** When to ask again, in milliseconds from now; null: at once, because we gave up waiting, which says nothing about the other side. */
+  readonly retryAfterMs: number | null
 
-  constructor(reason: string, retryAfterMs: number, options: { message?: string; cause?: unknown } = {}) {
+  constructor(reason: string, retryAfterMs: number | null, options: { message?: string; cause?: unknown } = {}) {
     super(options.message ?? reason, { cause: options.cause })
     this.reason = reason
     this.retryAfterMs = retryAfterMs

@@ -46,7 +46,7 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
   } catch (error) {
     if (slot !== null) throw error
     if (error instanceof Unavailable) {
-      impression = { is: 'closed', reason: error.reason, forMs: error.retryAfterMs }
+      if (error.retryAfterMs !== null) impression = { is: 'closed', reason: error.reason, forMs: error.retryAfterMs }
       return { is: 'unavailable', reason: error.reason }
     }
     if (error instanceof Postponed) {

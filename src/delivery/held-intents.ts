@@ -13,16 +13,18 @@ export class HeldIntents {
   /** Nobody else waits in the database: a campaign may have more than its share. */
   alone = false
   readonly #poolSize: number
-  readonly #run: (intent: Intent) => Promise<void>
+  readonly #run: (intent: Intent, waitedMs: number) => Promise<void>
   readonly #freed: (intent: Intent) => void
   readonly #waiting = new Map<string, Intent>()
+  /** When each began to wait here, by the monotonic clock. */
+  readonly #since = new WeakMap<Intent, number>()
   readonly #running = new Map<string, Intent>()
   /** Null for a campaign without an account. */
   readonly #accounts = new Map<string, string | null>()
   #idle: (() => void) | null = null
 
-  /** @param run does one intent, and never rejects. @param freed hears of each that has ended, when its worker is free. */
-  constructor(poolSize: number, run: (intent: Intent) => Promise<void>, freed: (intent: Intent) => void) {
+  /** @param run does one intent, told how long it has waited here, and never rejects. @param freed hears of each that has ended, when its worker is free. */
+  constructor(poolSize: number, run: (intent: Intent, waitedMs: number) => Promise<void>, freed: (intent: Intent) => void) {
     this.#poolSize = poolSize
     this.#run = run
     this.#freed = freed
@@ -75,7 +77,10 @@ export class HeldIntents {
   }
 
   add(intents: readonly Intent[]): void {
-    for (const intent of intents) this.#waiting.set(intent.id, intent)
+    for (const intent of intents) {
+      this.#waiting.set(intent.id, intent)
+      this.#since.set(intent, performance.now())
+    }
     this.fill()
   }
 
@@ -86,7 +91,8 @@ export class HeldIntents {
       if (next === null) return
       this.#waiting.delete(next.id)
       this.#running.set(next.id, next)
-      void this.#run(next).finally(() => this.#ended(next))
+      const waitedMs = performance.now() - (this.#since.get(next) ?? performance.now())
+      void this.#run(next, waitedMs).finally(() => this.#ended(next))
     }
   }
 

@@ -91,10 +91,12 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     if (blocked.length > 0) await store.release(blocked.map((intent) => intent.claim)).catch(() => undefined)
   }
 
-  async function work(intent: Intent): Promise<void> {
+  async function work(intent: Intent, waitedMs: number): Promise<void> {
     const { id, channel } = intent
     running.set(id, { intentId: id, channel, kind: intent.kind, since: clock.now() })
     try {
+      // After a long wait for a worker its lease might end in the wait for a connection: claimed anew it has a whole one.
+      if (waitedMs > channels[channel].deadlineMs / 2) return await store.release([intent.claim])
       const executed = await executeIntent(executor, intent, cut.signal)
       if (executed.is === 'unavailable') await store.release([intent.claim])
       if (executed.is === 'parked') claiming.parked(intent, executed.destination)

@@ -126,10 +126,10 @@ export const deliveryMutants: readonly Mutant[] = [
       },
       {
         file: 'src/delivery/destinations.ts',
-        text: '    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], probing: false }',
+        text: '    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }',
         becomes: `    const breaker = this.#shared.get(channel) ?? own
     this.#shared.set(channel, breaker)
-    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], probing: false }`,
+    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }`,
       },
     ],
     scenario: {

@@ -1,7 +1,7 @@
 import { jitter } from '../../std/backoff.ts'
 import type { Clock } from '../../std/clock.ts'
 import type { HandOverChannel, Slot } from '../hand-over-channel.ts'
-import { Postponed, Refusal, Unavailable } from '../hand-over-channel.ts'
+import { outerDeadline, Postponed, Refusal, Unavailable } from '../hand-over-channel.ts'
 import type { Frozen, Intent } from '../intent.ts'
 import type { Ledger } from '../intent-store.ts'
 import { parseAddress } from './mail-address.ts'
@@ -38,7 +38,7 @@ export function createEmailChannel(options: EmailChannelOptions): HandOverChanne
   return {
     name: 'email',
     underway: 'handing_over',
-    deadlineMs: options.deadlineMs,
+    deadlineMs: outerDeadline(options.deadlineMs),
     ledger: options.ledger,
     schedule: [30 * second, 2 * minute, 10 * minute, 30 * minute, hour, 2 * hour, 4 * hour, 8 * hour, 12 * hour],
     destinationOf: () => 'relay',
@@ -46,11 +46,17 @@ export function createEmailChannel(options: EmailChannelOptions): HandOverChanne
       // Compiled here, where neither a connection nor a transaction waits for it.
       await compiled(options.templates, message, signal)
       await options.rates.take(parseAddress(message.to.address)?.domain ?? null, signal)
+      // Behind mails of others on a slow relay's connections, its lease must not end while it waits.
+      const impatient = new AbortController()
+      const timer = setTimeout(() => impatient.abort(), options.deadlineMs)
       try {
-        return new RelaySlot(await relay.acquire(signal))
+        return new RelaySlot(await relay.acquire(AbortSignal.any([signal, impatient.signal])))
       } catch (error) {
         if (!(error instanceof RelayUnavailable)) throw error
-        throw new Unavailable(error.reason, error.retryAfterMs, { message: error.message, cause: error })
+        const ours = error.reason === 'aborted' || error.reason === 'relay-closed'
+        throw new Unavailable(error.reason, ours ? null : error.retryAfterMs, { message: error.message, cause: error })
+      } finally {
+        clearTimeout(timer)
       }
     },
     // Without `await` a refusal would be thrown at the caller instead of rejecting.

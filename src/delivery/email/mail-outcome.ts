@@ -12,13 +12,22 @@ export function performed(result: SendResult, durationMs: number): Performed {
   }
   if (result.is === 'refused') return refused(result, { status: result.code, durationMs, error: refusalSentence(result) })
   if (result.is === 'ambiguous') {
-    const error = 'The relay was given the whole message and did not answer; it may have taken it'
+    const error = `The relay was given the whole message and did not answer${inTime(result.reason)}; it may have taken it`
     return { is: 'ambiguous', reason: result.reason, reply: { durationMs, error }, impression: silent(result.reason) }
   }
   // A connection that this mail breaks time after time must not be broken for ever; our own stop is nobody's attempt.
   const burnsAttempt = result.reason !== 'aborted'
-  const error = 'The connection to the relay ended before the end of the message'
+  const error = inTime(result.reason) === '' ? 'The connection to the relay ended before the end of the message' : silence(result.reason)
   return { is: 'retry', reason: result.reason, burnsAttempt, reply: { durationMs, error }, impression: silent(result.reason) }
+}
+
+function inTime(reason: SendTrouble): string {
+  return reason.startsWith('timeout-') ? ' in time' : ''
+}
+
+function silence(reason: SendTrouble): string {
+  if (reason === 'timeout-body') return 'The relay did not read the message in time'
+  return `The relay did not answer ${reason.slice('timeout-'.length).toUpperCase()} in time`
 }
 
 /** A relay that judges a mail works, whatever it says of it. */
@@ -26,7 +35,9 @@ const judged: Impression = { is: 'worked' }
 
 /** One connection may be lost for a hundred reasons; several in a row say that the relay takes mails and answers nobody. */
 function silent(reason: SendTrouble): Impression {
-  return reason === 'aborted' ? { is: 'none' } : { is: 'failed', reason }
+  if (reason === 'aborted') return { is: 'none' }
+  // Some relays ask the recipient's own server before they answer; one that lets us hang is not the relay's silence.
+  return { is: 'failed', reason, ofOne: reason === 'timeout-rcpt' || reason === 'timeout-data' }
 }
 
 type Refused = Extract<SendResult, { is: 'refused' }>

@@ -28,8 +28,13 @@ export type SendResult =
   /** The end of the message may have arrived and no reply came back. */
   | { readonly is: 'ambiguous'; readonly reason: SendTrouble }
 
-/** `aborted`: by the caller's signal. `deadline`: the whole attempt took too long, however busy the connection was. */
-export type SendTrouble = 'connection-lost' | 'deadline' | 'aborted' | 'protocol-error'
+/** What a connection that is being opened waits for. */
+export type ConnectStage = 'connect' | 'greeting' | 'ehlo' | 'tls' | 'auth'
+/** What a mail waits for: the reply to a command, the relay taking the body, the reply to the whole mail. */
+export type SendStage = 'mail' | 'rcpt' | 'data' | 'body' | 'final-reply'
+
+/** `aborted`: by the caller's signal. `timeout-...`: the attempt reached its deadline at this stage, however busy the connection was. */
+export type SendTrouble = 'connection-lost' | `timeout-${SendStage}` | 'aborted' | 'protocol-error'
 
 /** Replies that only an operator can mend. RFC 4954: login required, mechanism too weak, credentials invalid, encryption required. */
 export const loginReplies: ReadonlySet<number> = new Set([530, 534, 535, 538])
@@ -74,7 +79,14 @@ export interface MailRelay {
 }
 
 export type RelayTrouble =
-  'relay-unreachable' | 'relay-credentials-refused' | 'relay-refuses-us' | 'relay-tls-failed' | 'relay-closed' | 'aborted'
+  | 'relay-unreachable'
+  | 'relay-credentials-refused'
+  | 'relay-refuses-us'
+  | 'relay-tls-failed'
+  | `timeout-${ConnectStage}`
+  | 'timeout-mail'
+  | 'relay-closed'
+  | 'aborted'
 
 /** The relay takes no mail from us now. The message is one sentence for the operator, without credentials or the relay's own text. */
 export class RelayUnavailable extends Error {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../std/clock.ts'
-import type { HandOverChannel, Slot } from '../hand-over-channel.ts'
+import { outerDeadline, type HandOverChannel, type Slot } from '../hand-over-channel.ts'
 import type { Frozen, Intent } from '../intent.ts'
 import type { Ledger } from '../intent-store.ts'
 import { judgeReply } from './judge-reply.ts'
@@ -38,8 +38,7 @@ export function createWebhookChannel(settings: WebhookChannelSettings): HandOver
   return {
     name: 'webhook',
     underway: 'claimed',
-    // The request's own deadline must come first, so that a slow endpoint reads as slow and not as our being stopped.
-    deadlineMs: deadlineMs + 2_000,
+    deadlineMs: outerDeadline(deadlineMs),
     ledger,
     schedule: webhookSchedule,
     destinationOf: ({ endpointId }) => endpointId,

@@ -1,6 +1,6 @@
 import { tlsFaultOf, tlsTrouble } from '../../std/tls-fault.ts'
 import type { TlsFault } from '../../std/tls-fault.ts'
-import type { RelayTrouble } from '../../delivery/email/mail-relay.ts'
+import type { ConnectStage, RelayTrouble } from '../../delivery/email/mail-relay.ts'
 import type { Answer } from './smtp-connection.ts'
 import { enhancedCode } from './smtp-reply.ts'
 import type { SmtpServer } from './smtp-url.ts'
@@ -11,8 +11,9 @@ export interface Trouble {
   readonly sentence: string
 }
 
-/** Why no connection could be opened. */
-export function troubleOf({ error, interrupted }: Answer<void>, server: SmtpServer): Trouble {
+/** Why no connection could be opened, and what it waited for at the end. */
+export function troubleOf({ error, interrupted }: Answer<void>, stage: ConnectStage, server: SmtpServer): Trouble {
+  if (interrupted === 'deadline') return silentAt(stage, server)
   const relay = `The SMTP relay at ${server.host}:${server.port}`
   const reply = error?.responseCode === undefined ? null : [error.responseCode, enhancedCode(error.response)].filter(Boolean).join(' ')
   if (error?.code === 'ENOAUTH') {
@@ -38,8 +39,25 @@ export function troubleOf({ error, interrupted }: Answer<void>, server: SmtpServ
     const cause = safeCode(originalCode(error)) ?? 'STARTTLS failed'
     return { reason: 'relay-tls-failed', sentence: `${relay} cannot be spoken to over TLS (${cause}); check its certificate and SMTP_URL` }
   }
-  const cause = safeCode(system) ?? (interrupted === 'deadline' ? 'it does not answer' : 'it ends the connection')
+  const cause = safeCode(system) ?? 'it ends the connection'
   return { reason: 'relay-unreachable', sentence: `${relay} cannot be reached (${cause}); check SMTP_URL and that the relay runs` }
+}
+
+/** The relay says nothing, not even no. */
+export function silentAt(stage: ConnectStage | 'mail', { host, port }: SmtpServer): Trouble {
+  const sentence =
+    stage === 'connect'
+      ? `The SMTP relay at ${host}:${port} cannot be reached (no connection in time); check SMTP_URL, the network and that the relay runs`
+      : `The SMTP relay at ${host}:${port} takes connections and ${silence[stage]} in time; its own log may say why, and SMTP_CONNECT_DEADLINE_MS and MAIL_DEADLINE_MS give it longer`
+  return { reason: `timeout-${stage}`, sentence }
+}
+
+const silence: Readonly<Record<Exclude<ConnectStage, 'connect'> | 'mail', string>> = {
+  greeting: 'does not greet us',
+  ehlo: 'does not answer EHLO',
+  tls: 'does not finish the TLS handshake',
+  auth: 'does not answer the login',
+  mail: 'does not answer MAIL FROM',
 }
 
 function wayOut({ is }: TlsFault, { options }: SmtpServer): string {

@@ -1,8 +1,9 @@
 import type { NodemailerError } from 'nodemailer'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
-import type { MailEnvelope, SendResult, SendTrouble } from '../../delivery/email/mail-relay.ts'
+import type { ConnectStage, MailEnvelope, SendResult, SendTrouble } from '../../delivery/email/mail-relay.ts'
 import { LazyBody } from './lazy-body.ts'
 import { providerIdOf, refusalOf } from './smtp-reply.ts'
+import { SmtpStages } from './smtp-stage.ts'
 import type { SmtpServer } from './smtp-url.ts'
 
 /** How an exchange with the relay ended: with what was asked for, with an error of nodemailer, or cut short, or both of the latter. */
@@ -10,8 +11,10 @@ export interface Answer<Value> {
   readonly value?: Value | undefined
   /** Its text may be the relay's. */
   readonly error: NodemailerError | null
-  readonly interrupted: SendTrouble | null
+  readonly interrupted: Interrupted | null
 }
+
+type Interrupted = 'connection-lost' | 'deadline' | 'aborted' | 'protocol-error'
 
 type Settle<Value> = (error: NodemailerError | null, value?: Value) => void
 
@@ -24,22 +27,28 @@ export class SmtpConnection {
   onDead: () => void = () => undefined
   /** Mails offered so far, taken or not. */
   mails = 0
-  /** A mail of ours was judged by the relay: it is there, and works. */
+  /** The relay has answered to a mail of ours: it is there, and works. */
   proved = false
+  /** Why we ended it in the middle of a mail; null while we have not, or the relay did. */
+  left: SendTrouble | null = null
   /** When it last became idle, by the pool's clock. */
   idleSince = 0
   readonly #connection: SMTPConnection
+  readonly #stages = new SmtpStages()
   #dead = false
-  #interrupt: ((why: SendTrouble, error: NodemailerError | null) => void) | null = null
+  #interrupt: ((why: Interrupted, error: NodemailerError | null) => void) | null = null
 
   private constructor(server: SmtpServer, deadlineMs: number) {
     this.#connection = new SMTPConnection({
       ...server.options,
+      ...this.#stages.options,
       host: server.host,
       port: server.port,
-      connectionTimeout: deadlineMs,
-      greetingTimeout: deadlineMs,
-      dnsTimeout: deadlineMs,
+      // Our deadlines come first, because only ours know the stage. Of several addresses each gets its part of this one.
+      connectionTimeout: deadlineMs + LATER_MS,
+      greetingTimeout: deadlineMs + LATER_MS,
+      dnsTimeout: deadlineMs + LATER_MS,
+      socketTimeout: NEVER_MS,
       // A reply has no business being longer, and close() is to mean closed.
       maxResponseSize: 65_536,
       socketCloseTimeout: 0,
@@ -49,12 +58,12 @@ export class SmtpConnection {
     this.#connection.on('end', () => queueMicrotask(() => this.#lost(null)))
   }
 
-  /** Connects, secures, logs in. */
+  /** Connects, is greeted, secures, logs in. */
   static async open(
     server: SmtpServer,
     deadlineMs: number,
     signal: AbortSignal,
-  ): Promise<{ readonly connection: SmtpConnection } | { readonly failure: Answer<void> }> {
+  ): Promise<{ readonly connection: SmtpConnection } | { readonly failure: Answer<void>; readonly stage: ConnectStage }> {
     const connection = new SmtpConnection(server, deadlineMs)
     const { credentials } = server
     const smtp = connection.#connection
@@ -66,8 +75,9 @@ export class SmtpConnection {
       })
     })
     if (failure.error === null && failure.interrupted === null) return { connection }
+    const stage = connection.#stages.opening
     connection.destroy()
-    return { failure }
+    return { failure, stage }
   }
 
   get dead(): boolean {
@@ -127,8 +137,13 @@ export class SmtpConnection {
       this.proved ||= refusal.about !== 'relay'
       return refusal
     }
+    const stage = this.#stages.sending(body.exhausted)
+    const reason = interrupted === 'deadline' ? (`timeout-${stage}` as const) : (interrupted ?? 'connection-lost')
+    // A relay that has answered to MAIL FROM works, whatever it thinks about since.
+    this.proved ||= interrupted === 'deadline' && stage !== 'mail'
+    if (interrupted === 'deadline' || interrupted === 'aborted') this.left = reason
     this.destroy()
-    return { is: body.exhausted ? 'ambiguous' : 'not-sent', reason: interrupted ?? 'connection-lost' }
+    return { is: body.exhausted ? 'ambiguous' : 'not-sent', reason }
   }
 
   /** Never rejects. Who is interrupted destroys the connection before anything else can be written. */
@@ -136,7 +151,7 @@ export class SmtpConnection {
     if (signal.aborted) return { error: null, interrupted: 'aborted' }
     if (this.#dead) return { error: null, interrupted: 'connection-lost' }
     const { promise, resolve } = Promise.withResolvers<Answer<Value>>()
-    const interrupt = (interrupted: SendTrouble, error: NodemailerError | null) => resolve({ error, interrupted })
+    const interrupt = (interrupted: Interrupted, error: NodemailerError | null) => resolve({ error, interrupted })
     const timer = setTimeout(() => interrupt('deadline', null), deadlineMs)
     const onAbort = () => interrupt('aborted', null)
     signal.addEventListener('abort', onAbort, { once: true })
@@ -157,3 +172,7 @@ export class SmtpConnection {
     this.onDead()
   }
 }
+
+const LATER_MS = 5_000
+/** As long as a timer can be set for: 24 days. */
+const NEVER_MS = 2_147_483_647

@@ -5,7 +5,7 @@ export interface SmtpRelayOptions {
   readonly maxConnections: number
   /** For one mail, from MAIL FROM to the last reply, in milliseconds. */
   readonly sendDeadlineMs: number
-  /** For connecting, securing and logging in together. */
+  /** For connecting, securing, the greeting and logging in together. */
   readonly connectDeadlineMs?: number
   /** A connection without work is ended after this. Most relays do so themselves after minutes. */
   readonly idleMs?: number

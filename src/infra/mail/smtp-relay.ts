@@ -2,7 +2,7 @@ import type { MailRelay, RelaySession, RelayStats, SendResult } from '../../deli
 import { loginReplies, RelayUnavailable } from '../../delivery/email/mail-relay.ts'
 import { ReconnectGate } from './reconnect-gate.ts'
 import type { Trouble } from './relay-trouble.ts'
-import { credentialsRefused, troubleOf } from './relay-trouble.ts'
+import { credentialsRefused, silentAt, troubleOf } from './relay-trouble.ts'
 import { SmtpConnection } from './smtp-connection.ts'
 import { defaults, type SmtpRelayOptions } from './smtp-relay-options.ts'
 
@@ -81,7 +81,10 @@ export class SmtpRelay implements MailRelay {
     this.#closing.abort()
     this.#refuseWaiters()
     if (this.#idleTimer) clearTimeout(this.#idleTimer)
-    for (const connection of [...this.#inUse, ...this.#refreshing]) connection.destroy()
+    for (const connection of [...this.#inUse, ...this.#refreshing]) {
+      connection.left = 'aborted'
+      connection.destroy()
+    }
     for (const connection of this.#idle.splice(0)) this.#quit(connection)
     await Promise.all(this.#pending)
   }
@@ -115,7 +118,7 @@ export class SmtpRelay implements MailRelay {
       opening.then((opened) => {
         this.#connecting -= 1
         if ('failure' in opened) {
-          this.#gate.failed(troubleOf(opened.failure, server), startedAt)
+          this.#gate.failed(troubleOf(opened.failure, opened.stage, server), startedAt)
           this.#pump()
         } else {
           this.#opened += 1
@@ -143,7 +146,10 @@ export class SmtpRelay implements MailRelay {
       release: () => {
         if (state === 'released') return
         // Given back in the middle of a mail, it stands nobody knows where.
-        if (state === 'sending') connection.destroy()
+        if (state === 'sending') {
+          connection.left = 'aborted'
+          connection.destroy()
+        }
         state = 'released'
         this.#release(connection)
       },
@@ -209,10 +215,17 @@ export class SmtpRelay implements MailRelay {
     this.#inUse.delete(connection)
     this.#refreshing.delete(connection)
     this.#idle = this.#idle.filter((other) => other !== connection)
+    if (!connection.proved && connection.mails > 0) this.#unproved(connection)
+    this.#pump()
+  }
+
+  /** Opened, and of no use. Where we hung up for reasons of our own that says nothing about the relay. */
+  #unproved({ left, idleSince }: SmtpConnection): void {
+    if (left === 'aborted') return
     const { host, port } = this.#options.server
     const sentence = `The SMTP relay at ${host}:${port} ends connections before it has taken a mail; its own log says why`
-    if (!connection.proved && connection.mails > 0) this.#gate.failed({ reason: 'relay-refuses-us', sentence }, connection.idleSince)
-    this.#pump()
+    const trouble: Trouble = left === null ? { reason: 'relay-refuses-us', sentence } : silentAt('mail', this.#options.server)
+    this.#gate.failed(trouble, idleSince)
   }
 
   #refuseWaiters(): void {

@@ -70,6 +70,9 @@ function drip(socket: Socket): void {
   socket.on('close', () => clearInterval(timer))
 }
 
+/** Answers in the end. */
+const slowly = (reply: string) => (socket: Socket) => void setTimeout(() => socket.write(`${reply}\r\n`), 60)
+
 describe('what the reply means', () => {
   for (const extensions of [[], ['PIPELINING']]) {
     const how = extensions.length > 0 ? 'pipelined' : 'one by one'
@@ -178,14 +181,56 @@ describe('what is known when the connection ends', () => {
 
 describe('deadlines', () => {
   it.each([
-    ['MAIL', 'not-sent'],
-    ['DOT', 'ambiguous'],
-  ] as const)('a relay that drips at %s is left at the deadline: %s', async (verb, is) => {
-    const server = await startScriptedRelay({ replies: { [verb]: drip } })
+    ['MAIL', 'not-sent', 'timeout-mail'],
+    ['RCPT', 'not-sent', 'timeout-rcpt'],
+    ['DATA', 'not-sent', 'timeout-data'],
+    ['DOT', 'ambiguous', 'timeout-final-reply'],
+  ] as const)('a relay that drips, or says nothing, at %s is left at the deadline: %s, %s', async (verb, is, reason) => {
+    for (const extensions of [[], ['PIPELINING']]) {
+      for (const act of [drip, () => undefined]) {
+        // Nor does it answer to what a client that pipelines has sent meanwhile.
+        const later = { MAIL: ['RCPT', 'DATA'], RCPT: ['DATA'], DATA: [], DOT: [] }[verb].map((next) => [next, () => undefined])
+        const server = await startScriptedRelay({ extensions, replies: { [verb]: act, ...Object.fromEntries(later) } })
+        cleanups.push(() => server.stop())
+        const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 200 })
+        expect(await sendOne(relay)).toEqual({ is, reason })
+        await until(() => server.open() === 0)
+      }
+    }
+  })
+
+  it('a relay that stops reading in the middle of a body is left at the deadline, and was not given the mail', async () => {
+    const server = await startScriptedRelay({ body: (socket) => socket.pause() })
     cleanups.push(() => server.stop())
-    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 200 })
-    expect(await sendOne(relay)).toEqual({ is, reason: 'deadline' })
-    await until(() => server.open() === 0)
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 300 })
+    expect(await sendOne(relay, Buffer.alloc(30_000_000, `${'x'.repeat(76)}\r\n`))).toEqual({ is: 'not-sent', reason: 'timeout-body' })
+  })
+
+  it('a relay that is silent from the first mail on is named so, not as one that refuses us', async () => {
+    const server = await startScriptedRelay({ replies: { MAIL: () => undefined } })
+    cleanups.push(() => server.stop())
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 100 })
+    await sendOne(relay)
+    const error = await unavailable(relay.acquire(never))
+    expect(error).toMatchObject({ reason: 'timeout-mail', message: expect.stringMatching(/does not answer MAIL FROM in time/) })
+  })
+
+  it('a recipient that the relay never answers about keeps no other mail from a new connection', async () => {
+    const server = await startScriptedRelay({ replies: { RCPT: () => undefined } })
+    cleanups.push(() => server.stop())
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 100 })
+    for (let mails = 0; mails < 3; mails++) expect(await sendOne(relay)).toMatchObject({ reason: 'timeout-rcpt' })
+    expect(relay.stats().failures).toBe(0)
+  })
+
+  it('a mail that we give up ourselves says nothing about the relay', async () => {
+    const { relay, server } = await scripted({ replies: { MAIL: () => undefined } })
+    const abort = new AbortController()
+    const sending = sendOne(relay, mail, envelope.to, abort.signal)
+    await until(() => server.commands.some((line) => line.startsWith('MAIL')))
+    abort.abort()
+    expect(await sending).toEqual({ is: 'not-sent', reason: 'aborted' })
+    expect(relay.stats().failures).toBe(0)
   })
 
   it('an aborted mail destroys its connection', async () => {
@@ -198,12 +243,28 @@ describe('deadlines', () => {
     await until(() => server.open() === 0)
   })
 
-  it.each(['greeting', 'EHLO'])('a relay that drips at its %s is unreachable after the connect deadline', async (stage) => {
-    const server = await startScriptedRelay(stage === 'greeting' ? { greeting: drip } : { replies: { EHLO: drip } })
+  it.each([
+    ['greeting', { greeting: drip }, 'smtp://'],
+    ['ehlo', { replies: { EHLO: drip } }, 'smtp://'],
+    ['tls', { extensions: ['STARTTLS'], replies: { STARTTLS: drip } }, 'smtp://'],
+    ['tls', { extensions: ['STARTTLS'], replies: { STARTTLS: '220 go ahead' } }, 'smtp://'],
+    ['auth', { extensions: ['AUTH PLAIN'], replies: { AUTH: drip } }, 'smtp://user:password@'],
+    ['auth', { extensions: ['AUTH LOGIN'], replies: { AUTH: '334 VXNlcm5hbWU6', 'C2LUAW==': drip } }, 'smtp://sink:password@'],
+  ] as const)('a relay that keeps us waiting at %s is named so after the connect deadline', async (stage, script, scheme) => {
+    const server = await startScriptedRelay(script)
     cleanups.push(() => server.stop())
-    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { connectDeadlineMs: 200 })
-    expect(await unavailable(relay.acquire(never))).toMatchObject({ reason: 'relay-unreachable' })
+    const relay = relayTo(`${scheme}127.0.0.1:${server.port}`, { connectDeadlineMs: 200 })
+    const error = await unavailable(relay.acquire(never))
+    expect(error).toMatchObject({ reason: `timeout-${stage}`, message: expect.stringMatching(/^The SMTP relay at 127\.0\.0\.1:\d+ takes/) })
     await until(() => server.open() === 0)
+  })
+
+  it('a relay that takes its time with every answer is waited for', async () => {
+    const { relay } = await scripted({
+      greeting: slowly('220 at last'),
+      replies: { EHLO: slowly('250 relay.example.com'), MAIL: slowly('250 Ok') },
+    })
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
   })
 })
 

@@ -4,13 +4,13 @@ import { drainedSoon } from '../../support/faults/drained-soon.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { DRIP, startStagedRelay, type EarlyStage } from '../../support/faults/staged-relay.ts'
 
-/** Connecting and logging in share one deadline, which is longer: at these stages at once, one connection each. */
+/** Connecting and logging in share one deadline: at these stages at once, one connection each. */
 const opening: readonly EarlyStage[] = ['greeting', 'EHLO', 'AUTH']
 const sending: readonly EarlyStage[] = ['MAIL', 'RCPT', 'DATA']
 
 /**
  * Fault: at each stage the relay answers with a byte now and then, for ever, so that its connections are never idle.
- * Promise: every attempt ends at its deadline; before the final dot the mail is sent again, after it the doubt is counted.
+ * Promise: every attempt ends at its deadline, counts, and names the stage; before the final dot the mail is sent again, after it the doubt is counted.
  */
 test('a relay that drips at any stage is left at the deadline, and every mail goes out when it speaks again', async () => {
   await using scene = await setFaultScene({
@@ -23,7 +23,9 @@ test('a relay that drips at any stage is left at the deadline, and every mail go
   await scene.daemon().ready()
   const traffic = scene.traffic({ eventsPerSecond: 15 })
   await scene.fault('it drips while a connection is opened', ['relay'], () => dripsAt(opening))
-  for (const stage of sending) await scene.fault(`it drips at ${stage}`, ['relay'], () => dripsAt([stage]))
+  for (const stage of sending) {
+    await scene.fault(`it drips at ${stage}`, ['relay'], () => dripsAt([stage], `timeout-${stage.toLowerCase()}`))
+  }
 
   await scene.fault('it drips after the final dot', ['relay'], async () => {
     const { mails } = smtp.counters
@@ -31,8 +33,8 @@ test('a relay that drips at any stage is left at the deadline, and every mail go
     await eventually('a mail met it', () => smtp.counters.mails > mails || 'not yet')
     smtp.respondWith(undefined)
     await eventually('a mail is in doubt', async () => {
-      const doubts = await sql.query('SELECT FROM worker.intents WHERE ambiguous > 0')
-      return doubts.length > 0 || 'not yet'
+      const doubts = await sql.query<{ reason: string }>('SELECT reason FROM worker.intents WHERE ambiguous > 0')
+      return doubts.some(({ reason }) => reason === 'timeout-final-reply') || JSON.stringify(doubts)
     })
   })
   await traffic.stop()
@@ -42,12 +44,20 @@ test('a relay that drips at any stage is left at the deadline, and every mail go
   const { figures } = await scene.verdict()
   expect(Number(figures['ambiguousMails'])).toBeGreaterThan(0)
 
-  async function dripsAt(stages: readonly EarlyStage[]): Promise<void> {
+  async function dripsAt(stages: readonly EarlyStage[], reason?: string): Promise<void> {
     relay.misbehave((connection) => ({ stage: stages[connection % stages.length] ?? 'greeting', reply: DRIP }))
     scene.proxies.smtp.flipTarget(relay.port)
     await eventually('all of it was met', () => (relay.said.get(DRIP) ?? 0) >= stages.length || `${relay.said.get(DRIP)}`)
     // The relay ends no connection: whoever is gone has left by himself.
     await eventually('they left', () => relay.left >= stages.length || `${relay.left} left`)
+    if (reason !== undefined) {
+      await eventually(`an attempt counts as ${reason}`, async () => {
+        const tried = await sql.query<{ reason: string }>(
+          `SELECT DISTINCT reason FROM worker.intents WHERE channel = 'email' AND state = 'pending' AND attempt > 0`,
+        )
+        return tried.some((row) => row.reason === reason) || JSON.stringify(tried)
+      })
+    }
     scene.proxies.smtp.flipTarget(smtp.port)
     const before = smtp.counters.accepted
     await eventually('mails go out again', () => smtp.counters.accepted > before || 'not yet')

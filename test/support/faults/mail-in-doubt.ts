@@ -19,7 +19,7 @@ export interface MailInDoubt extends AsyncDisposable {
   row(): Promise<{ readonly state: string; readonly reason: string | null; readonly ambiguous: number }>
 }
 
-/** @param settings of the daemons, beside a lease of two seconds. */
+/** @param settings of the daemons, beside a lease of two and a half seconds. */
 export async function mailInDoubt(settings: Readonly<Record<string, string>> = {}): Promise<MailInDoubt> {
   const scene = await setFaultScene({
     scenario: expect.getState().currentTestName,

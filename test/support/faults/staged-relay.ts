@@ -34,16 +34,19 @@ const DRIP_MS = 50
 export async function startStagedRelay(recorder: Recorder): Promise<StagedRelay> {
   const said = new Map<string, number>()
   const plans = new WeakMap<Socket, Wrong>()
+  /** What drips says nothing else, whatever a client that pipelines has sent meanwhile. */
+  const dripping = new WeakSet<Socket>()
   let connections = 0
   let left = 0
   let choose: Parameters<StagedRelay['misbehave']>[0] = closed
 
   const at = (stage: EarlyStage, usual: string) => (socket: Socket) => {
     const plan = plans.get(socket) ?? planFor(socket)
+    if (dripping.has(socket)) return
     if (stage === 'RCPT') refused(plan)
     if (plan.stage !== stage) return void socket.write(`${usual}\r\n`)
     said.set(plan.reply, (said.get(plan.reply) ?? 0) + 1)
-    if (plan.reply === DRIP) drip(socket)
+    if (plan.reply === DRIP) drip(socket, dripping)
     else if (plan.reply.startsWith('421')) socket.end(`${plan.reply}\r\n`)
     else socket.write(`${plan.reply}\r\n`)
   }
@@ -98,7 +101,8 @@ function closed(): Wrong {
 }
 
 /** One line more of a reply, and never its last. */
-function drip(socket: Socket): void {
+function drip(socket: Socket, dripping: WeakSet<Socket>): void {
+  dripping.add(socket)
   const line = '250-one moment\r\n'
   let next = 0
   const timer = setInterval(() => socket.write(line.charAt(next++ % line.length)), DRIP_MS)

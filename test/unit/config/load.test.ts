@@ -30,7 +30,13 @@ describe('loadConfig', () => {
     expect(config.kafka).toMatchObject({ brokers: ['kafka-1.example.com:9092'], topic: 'domain-events', poolSize: 10, groupPrefix: '' })
     expect(config.kafka.groups).toEqual(known.groups)
     expect(config.database.connection.connectionString).toBe(least.DATABASE_URL)
-    expect(config.mail).toMatchObject({ maxConnections: 10, deadlineMs: 60_000, ambiguous: 'retry', from: { address: 'news@example.com' } })
+    expect(config.mail).toMatchObject({
+      maxConnections: 10,
+      deadlineMs: 60_000,
+      connectDeadlineMs: 60_000,
+      ambiguous: 'retry',
+      from: { address: 'news@example.com' },
+    })
     expect(config.webhook.allowCidr).toEqual([])
     expect(config.http).toEqual({ host: '0.0.0.0', port: 9090, token: undefined })
     expect(config.warnings).toEqual([])

@@ -44,6 +44,23 @@ function inside(entered: Visit | NoPlace): Visit {
   return entered
 }
 
+describe('the relay', () => {
+  it('is not left alone for what may be one recipient’s, while it works for others; where nothing works it is', async () => {
+    const { destinations, later, states } = scene()
+    const send = () => inside(destinations.enter('email', 'relay', 'g'))
+    const ofOne: Impression = { ...failed, ofOne: true }
+    for (let failure = 0; failure < 6; failure++) {
+      const hanging = send()
+      later(1)
+      await send().leave(worked)
+      await hanging.leave(ofOne)
+    }
+    expect(states()).toEqual([])
+    for (let failure = 0; failure < 5; failure++) await send().leave(ofOne)
+    expect(states()).toEqual(['open'])
+  })
+})
+
 describe('an endpoint', () => {
   it('has one place until it has answered, then two; a place is free again once, when its visit ends', async () => {
     const { enter, places, answer } = scene()

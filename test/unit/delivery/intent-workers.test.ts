@@ -128,6 +128,17 @@ describe('claiming', () => {
     expect(store.claims.at(-1)?.limit).toBeLessThanOrEqual(6)
   })
 
+  it('gives back what has waited for a worker for so long that its lease might end before it has gone out', async () => {
+    const { store, workers, sending, email } = sceneOf({ poolSize: 2 })
+    Object.assign(email, { deadlineMs: 40 })
+    store.due.push(...mails(3))
+    workers.start()
+    // The two are cut off at their deadline; the third has waited as long by then.
+    await soon(() => expect(store.settled).toHaveLength(2))
+    await soon(() => expect(store.released.map(({ id }) => id)).toEqual(['3']))
+    expect(sending.map(({ id }) => id)).toEqual(['1', '2'])
+  })
+
   it.each([1, 2, 3, 10])('does so with %i workers', async (poolSize) => {
     const { store, workers, flow } = sceneOf({ poolSize })
     store.due.push(...mails(50))

@@ -43,13 +43,24 @@ const message: MailMessage = {
   branding: {},
 }
 
-function setUp(options: { result?: SendResult; unavailable?: RelayUnavailable; template?: TemplateError; compiler?: Error } = {}) {
+function setUp(
+  options: {
+    result?: SendResult
+    unavailable?: RelayUnavailable
+    template?: TemplateError
+    compiler?: Error
+    deadlineMs?: number
+    waits?: boolean
+  } = {},
+) {
   const composed: MailParts[] = []
   const sent: unknown[] = []
   const asked: (string | null)[] = []
   let released = 0
   const relay: MailRelay = {
-    acquire: async () => {
+    acquire: async (signal) => {
+      if (options.waits) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      if (options.waits) throw new RelayUnavailable('aborted', 'given up', 0)
       if (options.unavailable) throw options.unavailable
       return {
         send: async (envelope, body) => {
@@ -84,7 +95,7 @@ function setUp(options: { result?: SendResult; unavailable?: RelayUnavailable; t
     },
     ledger: null,
     mailFrom: { address: 'news@example.com', name: 'News' },
-    deadlineMs: 60_000,
+    deadlineMs: options.deadlineMs ?? 60_000,
     clock: { now: () => 1_000, sleep: async () => undefined },
   })
   const perform = async () => {
@@ -189,6 +200,21 @@ describe('acquire', () => {
   })
 })
 
+describe('deadlines', () => {
+  it('the relay’s comes before the channel’s, and a lease is longer than both one after the other', () => {
+    for (const deadlineMs of [1_000, 60_000]) {
+      const { channel } = setUp({ deadlineMs })
+      expect(channel.deadlineMs).toBeGreaterThan(deadlineMs)
+      expect(channel.deadlineMs * 2).toBeGreaterThan(channel.deadlineMs / 2 + deadlineMs)
+    }
+  })
+
+  it('a wait for a connection ends with the deadline, and is held against nobody', async () => {
+    const { channel } = setUp({ deadlineMs: 5, waits: true })
+    await expect(channel.acquire(message, never)).rejects.toMatchObject({ name: 'Unavailable', reason: 'aborted', retryAfterMs: null })
+  })
+})
+
 describe('perform', () => {
   const refused = { is: 'refused', permanent: true, about: 'recipient', code: 550, enhanced: '5.1.1', stage: 'RCPT TO' } as const
 
@@ -226,7 +252,21 @@ describe('perform', () => {
       { is: 'retry', reason: 'connection-lost', burnsAttempt: true, impression: { is: 'failed' } },
     ],
     ['our own stop', { is: 'not-sent', reason: 'aborted' }, { is: 'retry', reason: 'aborted', burnsAttempt: false }],
-    ['no reply', { is: 'ambiguous', reason: 'deadline' }, { is: 'ambiguous', reason: 'deadline' }],
+    [
+      'no reply to the sender',
+      { is: 'not-sent', reason: 'timeout-mail' },
+      { is: 'retry', reason: 'timeout-mail', burnsAttempt: true, impression: { is: 'failed', reason: 'timeout-mail', ofOne: false } },
+    ],
+    [
+      'no reply to the recipient',
+      { is: 'not-sent', reason: 'timeout-rcpt' },
+      { is: 'retry', reason: 'timeout-rcpt', burnsAttempt: true, impression: { is: 'failed', ofOne: true } },
+    ],
+    [
+      'no reply to the whole mail',
+      { is: 'ambiguous', reason: 'timeout-final-reply' },
+      { is: 'ambiguous', reason: 'timeout-final-reply', impression: { is: 'failed', ofOne: false } },
+    ],
   ])('%s', async (_name, result, expected) => {
     expect(await setUp({ result }).perform()).toMatchObject(expected)
   })

@@ -1,0 +1,79 @@
+import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
+import type { ConnectStage, SendStage } from '../../delivery/email/mail-relay.ts'
+
+/**
+ * What a connection waits for, read from nodemailer's log of the conversation: the only place where it says so. With PIPELINING
+ * several commands are under way at once, and the reply that is missing is that to the first. Of a command only its first word
+ * is looked at, of a reply only what it offers; no line is kept.
+ */
+export class SmtpStages {
+  /** The relay offers to take addresses beyond ASCII (RFC 6531), by its newest EHLO reply. */
+  smtpUtf8 = false
+  /** To be spread into the options of a connection. */
+  readonly options: Pick<SMTPConnectionOptions, 'logger' | 'transactionLog'>
+  #awaited: (ConnectStage | SendStage)[] = []
+  #between: ConnectStage | null = 'connect'
+
+  constructor() {
+    const hear = (entry: unknown, message: unknown) => this.#hear(tagOf(entry), String(message))
+    const logger = { level: ignore, trace: ignore, debug: hear, info: hear, warn: ignore, error: ignore, fatal: ignore }
+    this.options = { transactionLog: true, logger }
+  }
+
+  /** While a connection is opened. */
+  get opening(): ConnectStage {
+    const stage = this.#awaited[0] ?? this.#between ?? 'greeting'
+    return isSend(stage) ? 'ehlo' : stage
+  }
+
+  /** While a mail is sent. @param exhausted its end was asked for. */
+  sending(exhausted: boolean): SendStage {
+    const stage = this.#awaited[0]
+    if (stage !== undefined) return isSend(stage) ? stage : 'mail'
+    return exhausted ? 'final-reply' : 'body'
+  }
+
+  #hear(tag: string, message: string): void {
+    if (tag === 'network' && this.#between === 'connect' && message.includes('established')) {
+      this.#between = null
+      this.#awaited = ['greeting']
+    } else if (tag === 'client') {
+      this.#between = null
+      this.#awaited.push(stageOf(message) ?? 'auth')
+    } else if (tag === 'server') {
+      const answered = this.#awaited.shift()
+      if (answered === 'tls') this.#between = 'tls'
+      if (answered === 'ehlo') this.smtpUtf8 = /^250[ -]SMTPUTF8\b/im.test(message)
+    }
+  }
+}
+
+function ignore(): void {}
+
+const stages: Readonly<Record<string, ConnectStage | SendStage>> = {
+  EHLO: 'ehlo',
+  HELO: 'ehlo',
+  STARTTLS: 'tls',
+  AUTH: 'auth',
+  MAIL: 'mail',
+  RCPT: 'rcpt',
+  DATA: 'data',
+  // Their answers have deadlines of their own, which nobody asks the stage of.
+  RSET: 'mail',
+  QUIT: 'mail',
+}
+
+/** Null for what is no command: the lines of a login. */
+function stageOf(line: string): ConnectStage | SendStage | null {
+  return stages[/^[A-Z]+/.exec(line)?.[0] ?? ''] ?? null
+}
+
+const sendStages: ReadonlySet<string> = new Set<SendStage>(['mail', 'rcpt', 'data', 'body', 'final-reply'])
+
+function isSend(stage: ConnectStage | SendStage): stage is SendStage {
+  return sendStages.has(stage)
+}
+
+function tagOf(entry: unknown): string {
+  return typeof entry === 'object' && entry !== null && 'tnx' in entry ? String(entry.tnx) : ''
+}
