@@ -28,6 +28,7 @@ import { openPools } from './open-pools.ts'
 import { promptSql } from './prompt-sql.ts'
 import { publishDatabase } from './publish-database.ts'
 import { systemClock } from './std/clock.ts'
+import { watchStatements } from './slow-statements.ts'
 import { createStatus } from './status.ts'
 import { createStallWatch } from './std/stall-watch.ts'
 import { createStopSteps } from './stop-steps.ts'
@@ -142,9 +143,10 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   })
   const prompt = promptSql(pools.watch.sql, PROBE_DEADLINE_MS, clock)
   const database = watchDatabase(prompt, observe, () => Promise.all(groups.map(({ worker }) => worker.recheckProgress())))
+  const statements = watchStatements(pools, prompt, observe)
   const watch = createStallWatch({ clock, graceMs: config.process.livenessStallMs })
   const health = createHealth({ facts: healthFacts, now: () => clock.now() })
-  const status = createStatus({ groups, health, lag, admin, clock })
+  const status = createStatus({ groups, health, lag, admin, statements, clock })
   observers.push((fact) => status.hear(fact))
   if (alsoObserve !== undefined) observers.push(alsoObserve)
   let server: HealthServer | null = null
@@ -179,6 +181,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   function startTasks(): void {
     lag.start()
     tasks.keep(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.look())
+    tasks.keep('look at slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.look())
     keepChores(tasks, { config, pools, groups, intentStore, leaderboard, clock, observe, signal: stopping.signal })
     // A relay that is away is no reason not to start: positions and webhooks go on, and mails wait in the database.
     void composed.relay?.verify(stopping.signal).catch((error: unknown) => {
@@ -235,6 +238,9 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     report() {
       log.warn({ phase, quiet: isQuiet, database: database.trouble() ?? 'answers' }, 'asked what is being done')
       for (const { message, fields } of workReport(groups)) log.warn(fields, message)
+      void statements.list().then((slow) => {
+        for (const statement of slow) log.warn(statement, 'statement under way')
+      })
     },
     blockers() {
       // Where an intent runs its workers have not ended either: only the intent is worth a word.

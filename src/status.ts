@@ -4,6 +4,7 @@ import type { HealthReport } from './infra/http/health-server.ts'
 import { asSentence } from './operator/as-sentence.ts'
 import { groupVerdict, partitionVerdict, type LagVerdict } from './infra/telemetry/lag-verdict.ts'
 import type { LagMonitor } from './infra/telemetry/lag.ts'
+import type { SlowStatement, SlowStatements } from './slow-statements.ts'
 import type { Clock } from './std/clock.ts'
 import type { Fact } from './worker/fact.ts'
 import type { LogAdmin } from './worker/log-admin.ts'
@@ -13,6 +14,8 @@ export interface Status {
   readonly live: HealthReport
   readonly ready: HealthReport
   readonly groups: Readonly<Record<string, GroupReport>>
+  /** Statements that the database has not answered for a second, the oldest first. */
+  readonly slowStatements: readonly SlowStatement[]
 }
 
 interface GroupReport {
@@ -31,6 +34,8 @@ interface GroupReport {
   readonly partitions: Readonly<Record<string, LagVerdict & { readonly lag: number }>>
   readonly batchesUnderWay: number
   readonly intentsUnderWay: number
+  /** How many of them are in each stage. */
+  readonly stages: Readonly<Record<string, number>>
 }
 
 /** Kafka is given so long to name the members; milliseconds. */
@@ -41,6 +46,7 @@ export function createStatus(of: {
   readonly health: Health
   readonly lag: Pick<LagMonitor, 'latest' | 'recent'>
   readonly admin: Pick<LogAdmin, 'groupState'>
+  readonly statements: Pick<SlowStatements, 'list'>
   readonly clock: Clock
 }): { status(): Promise<Status>; hear(fact: Fact): void } {
   const paused = new Map<string, Set<string>>()
@@ -94,14 +100,22 @@ export function createStatus(of: {
       partitions: Object.fromEntries([...verdicts].map(([partition, verdict]) => [partition, { ...verdict, lag: lagOf(partition) }])),
       batchesUnderWay: source.underWay().length,
       intentsUnderWay: workers.running().length,
+      stages: countOf(workers.running().map(({ stage }) => stage)),
     }
   }
 
   return {
     hear,
     async status() {
-      const reports = await Promise.all(of.groups.map(async (group) => [group.id, await reportOf(group)] as const))
-      return { live: of.health.live(), ready: of.health.ready(), groups: Object.fromEntries(reports) }
+      const [slowStatements, ...reports] = await Promise.all([
+        of.statements.list(),
+        ...of.groups.map(async (group) => [group.id, await reportOf(group)] as const),
+      ])
+      return { live: of.health.live(), ready: of.health.ready(), groups: Object.fromEntries(reports), slowStatements }
     },
   }
+}
+
+function countOf(words: readonly string[]): Record<string, number> {
+  return Object.fromEntries([...Map.groupBy(words, (word) => word)].map(([word, same]) => [word, same.length]))
 }

@@ -19,7 +19,10 @@ export function workReport(groups: readonly Group[]): readonly WorkLine[] {
         message: partition < 0 ? 'start positions looked for' : 'batch under way',
         fields: { group, ...(partition < 0 ? {} : { partition, records }), since: iso(since), waitsFor },
       })),
-      ...intents.map(({ since, ...intent }) => ({ message: 'intent under way', fields: { group, ...intent, since: iso(since) } })),
+      ...intents.map(({ since, stageSince, ...intent }) => ({
+        message: 'intent under way',
+        fields: { group, ...intent, since: iso(since), stageSince: iso(stageSince) },
+      })),
     ]
   })
 }

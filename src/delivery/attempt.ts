@@ -16,6 +16,12 @@ export type Executed =
   | { readonly is: 'unavailable'; readonly reason: string }
   | { readonly is: 'parked'; readonly destination: string }
 
+/**
+ * Where an attempt is: reading rows, waiting for a connection of the relay or for its rate, committing the start, at the other side,
+ * writing down how it ended; `transaction` is the whole work of a channel whose effect is the database.
+ */
+export type Stage = 'prepare' | 'connection' | 'start' | 'send' | 'transaction' | 'record'
+
 export interface AlsoAtEnd {
   readonly ended?: ((end: AttemptEnd, tx: Sql) => Promise<EndedNote | undefined>) | undefined
   readonly ledger?: Ledger | null
@@ -30,18 +36,32 @@ export class Attempt {
   readonly #clock: Clock
   readonly #observe: Observe
   readonly #claimedAt: number
+  readonly #onStage: (stage: Stage) => void
+  readonly #stages = new Map<Stage, number>()
+  #stage: Stage = 'prepare'
+  #stageSince = performance.now()
   #number: number
   executed: Executed = { is: 'done' }
   /** What `prepare` had to say about a message that goes all the same. */
   note: string | null = null
 
-  constructor(on: { store: IntentStore; clock: Clock; observe: Observe }, intent: Intent) {
+  constructor(on: { store: IntentStore; clock: Clock; observe: Observe }, intent: Intent, onStage: (stage: Stage) => void = () => {}) {
+    this.#onStage = onStage
     this.#intent = intent
     this.#store = on.store
     this.#clock = on.clock
     this.#observe = on.observe
     this.#claimedAt = on.clock.now()
     this.#number = intent.attempt
+  }
+
+  /** The attempt goes on to another stage. */
+  enter(stage: Stage): void {
+    const now = performance.now()
+    this.#stages.set(this.#stage, (this.#stages.get(this.#stage) ?? 0) + now - this.#stageSince)
+    this.#stage = stage
+    this.#stageSince = now
+    this.#onStage(stage)
   }
 
   /** The start is committed: from here on the attempt counts. */
@@ -74,6 +94,7 @@ export class Attempt {
         note = (await ended({ ok, final, reason }, tx))?.note ?? null
       },
     }
+    this.enter('record')
     const settled = await this.#store.settle(this.#intent, settlement, { ledger: also.ledger ?? null, reply: also.reply ?? {}, ...work })
     if (settled === 'lost') this.lost()
     else this.settled(outcomeOf(settlement), reason ?? note, also.fault ?? also.reply?.error ?? null)
@@ -81,6 +102,7 @@ export class Attempt {
 
   /** The end was recorded by the channel's own transaction. */
   settled(outcome: string, reason: string | null, detail: string | null = null): void {
+    this.enter('record')
     const now = this.#clock.now()
     const { eventAt, eventId } = this.#intent
     const made = outcome === 'sent' || outcome === 'delivered' || outcome === 'done'
@@ -93,6 +115,7 @@ export class Attempt {
       reason,
       detail,
       durationMs: now - this.#claimedAt,
+      stages: new Map(this.#stages),
       endToEndMs: made && eventAt !== null ? now - eventAt.getTime() : null,
     })
   }

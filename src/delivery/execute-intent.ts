@@ -2,7 +2,7 @@ import { jitter } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import { SqlError } from '../std/sql.ts'
 import type { Observe } from '../worker/fact.ts'
-import { Attempt, type Executed } from './attempt.ts'
+import { Attempt, type Executed, type Stage } from './attempt.ts'
 import type { Channels } from './channels.ts'
 import type { Destinations } from './destinations.ts'
 import { handOver } from './hand-over.ts'
@@ -29,18 +29,23 @@ export interface Executor {
  * One intent, one attempt: prepare, start, perform, record the end. `signal` aborts when the process can wait no longer; what
  * cannot be taken back is recorded all the same. Throws SqlError when the database is away: the lease then runs out.
  */
-export async function executeIntent(executor: Executor, intent: Intent, signal: AbortSignal): Promise<Executed> {
+export async function executeIntent(
+  executor: Executor,
+  intent: Intent,
+  signal: AbortSignal,
+  onStage?: (stage: Stage) => void,
+): Promise<Executed> {
   const entry = executor.kinds.of(intent)
   if (entry === null) return unknownKind(executor, intent)
   switch (entry.channel) {
     case 'email':
-      return handOver(executor, entry, executor.channels.email, intent, signal)
+      return handOver(executor, entry, executor.channels.email, intent, signal, onStage)
     case 'webhook':
-      return handOver(executor, entry, executor.channels.webhook, intent, signal)
+      return handOver(executor, entry, executor.channels.webhook, intent, signal, onStage)
     case 'leaderboard':
-      return transact(executor, entry, executor.channels.leaderboard, intent)
+      return transact(executor, entry, executor.channels.leaderboard, intent, onStage)
     case 'broadcast':
-      return transact(executor, entry, executor.channels.broadcast, intent)
+      return transact(executor, entry, executor.channels.broadcast, intent, onStage)
   }
 }
 
@@ -49,11 +54,13 @@ async function transact<Channel extends 'leaderboard' | 'broadcast'>(
   kind: IntentKind<Channel>,
   channel: TransactionChannel<Messages[Channel]>,
   intent: Intent,
+  onStage?: (stage: Stage) => void,
 ): Promise<Executed> {
-  const attempt = new Attempt(executor, intent)
+  const attempt = new Attempt(executor, intent, onStage)
   const message = await prepared(executor.store, kind, intent, attempt)
   if (message === null) return attempt.executed
   attempt.started()
+  attempt.enter('transaction')
   try {
     const ran = await channel.run(intent, message, executor.store)
     if (ran.is === 'lost') attempt.lost()

@@ -1,7 +1,7 @@
 import { jitter } from '../std/backoff.ts'
 import type { Sql } from '../std/sql.ts'
 import { describeFault } from '../worker/whose-fault.ts'
-import { Attempt, type Executed } from './attempt.ts'
+import { Attempt, type Executed, type Stage } from './attempt.ts'
 import type { NoPlace } from './destinations.ts'
 import type { Executor } from './execute-intent.ts'
 import { Postponed, Refusal, Unavailable, type HandOverChannel, type Performed, type Slot } from './hand-over-channel.ts'
@@ -21,8 +21,9 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
   channel: HandOverChannel<Messages[Channel]>,
   intent: Intent,
   signal: AbortSignal,
+  onStage?: (stage: Stage) => void,
 ): Promise<Executed> {
-  const attempt = new Attempt(executor, intent)
+  const attempt = new Attempt(executor, intent, onStage)
   const message = await prepared(executor.store, kind, intent, attempt)
   if (message === null) return attempt.executed
 
@@ -32,10 +33,13 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
   let impression: Impression = { is: 'none' }
   let slot: Slot | null = null
   try {
+    attempt.enter('connection')
     slot = await channel.acquire(message, signal)
+    attempt.enter('start')
     const started = await start(executor, kind, channel, intent, message, attempt)
     if (started === null) return attempt.executed
     visit.begin()
+    attempt.enter('send')
     const performed = await perform(channel, intent, started, message, slot, signal)
     attempt.performed(performed.is)
     impression = performed.impression ?? { is: performed.is === 'done' ? 'worked' : 'none' }

@@ -1,6 +1,7 @@
 import type { AcceptResult, HandOver } from '../worker/accept-store.ts'
 import { SqlError } from '../std/sql.ts'
 import { describeFault } from '../worker/whose-fault.ts'
+import type { Stage } from './attempt.ts'
 import { createClaiming } from './claiming.ts'
 import { executeIntent, type Executor } from './execute-intent.ts'
 import { HeldIntents } from './held-intents.ts'
@@ -22,6 +23,9 @@ export interface RunningIntent {
   readonly kind: string
   /** Milliseconds since 1970. */
   readonly since: number
+  readonly stage: Stage
+  /** Since when it is in this stage. */
+  readonly stageSince: number
 }
 
 /**
@@ -93,11 +97,14 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
 
   async function work(intent: Intent, waitedMs: number): Promise<void> {
     const { id, channel } = intent
-    running.set(id, { intentId: id, channel, kind: intent.kind, since: clock.now() })
+    const since = clock.now()
+    const enter = (stage: Stage) => running.set(id, { intentId: id, channel, kind: intent.kind, since, stage, stageSince: clock.now() })
+    enter('prepare')
     try {
       // After a long wait for a worker its lease might end in the wait for a connection: claimed anew it has a whole one.
       if (waitedMs > channels[channel].deadlineMs / 2) return await store.release([intent.claim])
-      const executed = await executeIntent(executor, intent, cut.signal)
+      // What is recorded beside the next intent is no work of this worker any more.
+      const executed = await executeIntent(executor, intent, cut.signal, (stage) => running.get(id)?.since === since && enter(stage))
       if (executed.is === 'unavailable') await store.release([intent.claim])
       if (executed.is === 'parked') claiming.parked(intent, executed.destination)
       if (executed.is === 'done' && executed.recorded !== undefined) await record(intent, executed.recorded)

@@ -136,6 +136,8 @@ export type Fact =
       /** Our own words about the fault; never a foreign text. */
       readonly detail: string | null
       readonly durationMs: number
+      /** Milliseconds in each stage of the attempt, in their order. */
+      readonly stages: ReadonlyMap<string, number>
       /** Event timestamp to effect, for effects that were made. */
       readonly endToEndMs: number | null
     }
@@ -154,6 +156,17 @@ export type Fact =
   /** What was older than `DEDUPE_DAYS`, by table. `complete`: nothing of it is left. */
   | { readonly is: 'upkeep'; readonly deleted: ReadonlyMap<string, number>; readonly durationMs: number; readonly complete: boolean }
   | { readonly is: 'upkeep-failed'; readonly cause: string }
+  /** A statement has been waited for unusually long; `blockedBy` are sessions of the server, null when it did not say in time. */
+  | {
+      readonly is: 'slow-statement'
+      readonly pool: string
+      readonly statement: string
+      readonly forMs: number
+      readonly pid: number | null
+      readonly blockedBy: readonly number[] | null
+      /** How many statements more are slow at the same time. */
+      readonly others: number
+    }
   /** `down` and `up` once per change of state, not per failure. */
   | {
       readonly is: 'dependency'

@@ -51,9 +51,11 @@ export const deliveryMutants: readonly Mutant[] = [
         text: `    const started = await start(executor, kind, channel, intent, message, attempt)
     if (started === null) return attempt.executed
     visit.begin()
+    attempt.enter('send')
     const performed = await perform(channel, intent, started, message, slot, signal)`,
         becomes: `    const frozen = intent.frozen ?? (await channel.freeze(intent, message))
     visit.begin()
+    attempt.enter('send')
     const performed = await perform(channel, intent, frozen, message, slot, signal)
     const started = await start(executor, kind, channel, intent, message, attempt)
     if (started === null) return attempt.executed`,

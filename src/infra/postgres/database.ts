@@ -4,6 +4,7 @@ import { ConnectGate } from './connect-gate.ts'
 import { driverConnection, type ConnectionSettings } from './connection-settings.ts'
 import { DEFAULT_PLATFORM_SCHEMA, inPlatformSchema } from './platform-schema.ts'
 import { sessionSettings } from './session-settings.ts'
+import { statementName } from './statement-name.ts'
 import { connectionCause, isConnectionLost, sqlErrorOf } from './sql-error.ts'
 
 export interface DatabaseSettings {
@@ -33,6 +34,16 @@ export interface Session {
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>
 }
 
+/** A statement that the server has not answered yet. */
+export interface StatementUnderWay {
+  /** Verbs and tables, see statement-name.ts. */
+  readonly statement: string
+  /** Of the session at the server; null while that is not known. */
+  readonly pid: number | null
+  /** By `performance.now()`. */
+  readonly since: number
+}
+
 /** A pool of connections to one database. Survives restarts of the server: what was under way fails, and later calls connect anew, at growing distances of up to a second while that fails. */
 export interface Database extends Session {
   /**
@@ -42,6 +53,8 @@ export interface Database extends Session {
   session<T>(work: (session: Session) => Promise<T>): Promise<T>
   /** The longest that one statement keeps its caller, waiting for a connection and for a server that is gone included; milliseconds. */
   readonly longestStatementMs: number
+  /** The statements that are waited for. */
+  underWay(): readonly StatementUnderWay[]
   /** Connections in use, idle and waiting. */
   stats(): { total: number; idle: number; waiting: number }
   /** Waits for what is under way and disconnects. Idempotent; the same promise for every caller. */
@@ -74,9 +87,11 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     // Awaited by the pool, whatever its types say: no other statement is sent before the settings hold, and a connection without them is closed.
-    onConnect: (client): unknown => client.query(settle),
+    onConnect: (client): unknown => client.query(settle).then((results) => pids.set(client, pidOf(results))),
   })
   const { gate = new ConnectGate() } = settings
+  const pids = new WeakMap<ClientBase, number | null>()
+  const underWay = new Set<StatementUnderWay>()
   const broken = new WeakSet<ClientBase>()
   const statements = new Map<string, { readonly text: string; readonly name: string }>()
 
@@ -109,6 +124,8 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
   }
 
   async function run(client: PoolClient, text: string, parameters?: readonly unknown[]): Promise<QueryResult> {
+    const statement = { statement: nameOf(text), pid: pids.get(client) ?? null, since: performance.now() }
+    underWay.add(statement)
     try {
       return await client.query(
         parameters === undefined ? { text: inPlatformSchema(text, platformSchema) } : { ...prepared(text), values: [...parameters] },
@@ -116,6 +133,8 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
     } catch (error) {
       if (isConnectionLost(error)) broken.add(client)
       throw sqlErrorOf(error)
+    } finally {
+      underWay.delete(statement)
     }
   }
 
@@ -179,7 +198,26 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
     transaction: (work) => withClient((client) => transactionOn(client, work)),
     session: (work) => withClient((client) => sessionOn(client, work)),
     longestStatementMs: 2 * settings.connectTimeoutMs + settings.statementTimeoutMs + ANSWER_MARGIN_MS,
+    underWay: () => [...underWay],
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     end: () => (ended ??= pool.end()),
   }
 }
+
+/** The driver answers several statements in one text by an array of results, which its types do not say. */
+function pidOf(results: QueryResult | readonly QueryResult[]): number | null {
+  const last: { rows: readonly { pid?: number }[] } | undefined = Array.isArray(results) ? results.at(-1) : results
+  return last?.rows[0]?.pid ?? null
+}
+
+/** Of constant texts, so each is looked through once. */
+function nameOf(text: string): string {
+  let name = statementNames.get(text)
+  if (name === undefined) {
+    name = statementName(text)
+    if (statementNames.size < 2 * MAX_PREPARED) statementNames.set(text, name)
+  }
+  return name
+}
+
+const statementNames = new Map<string, string>()

@@ -10,7 +10,7 @@ export interface SessionTimeouts {
 }
 
 /**
- * Every setting that our statements and the driver's parsers depend on, for one round trip on each new connection. ALTER ROLE, ALTER
+ * Every setting that our statements and the driver's parsers depend on, for one round trip on each new connection; the last result is `pid`. ALTER ROLE, ALTER
  * DATABASE, postgresql.conf and `options` of a connection string may say otherwise. Sent as a statement, because poolers such as PgBouncer
  * refuse most startup parameters.
  *
@@ -37,12 +37,15 @@ export function sessionSettings(platformSchema: string, timeouts: SessionTimeout
     lock_timeout: timeouts.lockMs,
     idle_in_transaction_session_timeout: timeouts.idleInTransactionMs,
   }
-  return [...Object.entries(settings).map(([name, value]) => `SET ${name} = ${value}`), newerTimeouts, durable].join('; ')
+  return [...Object.entries(settings).map(([name, value]) => `SET ${name} = ${value}`), newerTimeouts, durable, backend].join('; ')
 }
 
 /** Known since PostgreSQL 14 and 17. The first closes idle connections, and with them the locks of a session; the second a transaction. */
 const newerTimeouts = `
   SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')`
+
+/** Which session of the server this is, behind a pooler too. */
+const backend = 'SELECT pg_backend_pid() AS pid'
 
 /** With `off` the server says that `handing_over` is committed before it is; stronger settings than `on` stay. */
 const durable = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`

@@ -146,6 +146,8 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
         if (fact.state === 'open') states.set(key, told + cause)
         return write(fact.state === 'open' ? 'warn' : 'info', fact, `breaker ${fact.state}`)
       }
+      case 'slow-statement':
+        return write('warn', fact, 'statement slow')
       case 'committing':
       case 'performed':
         // What follows at once says more.

@@ -28,6 +28,7 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
   const deadLetters = children(metrics.deadLetters)
   const acceptDuration = observers(metrics.acceptDuration)
   const deliveryDuration = observers(metrics.deliveryDuration)
+  const stageDuration = observers(metrics.stageDuration)
   const endToEnd = observers(metrics.endToEnd)
   const knownTypes = new Set(options.types)
   const reason = bounded()
@@ -76,6 +77,7 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
     const { group, channel, kind, outcome } = fact
     ended(fact.intentId)
     deliveries(group, channel, kind, outcome).inc(1)
+    for (const [stage, ms] of fact.stages) stageDuration(channel, stage).observe(ms / 1000)
     if (!UNSTARTED.has(outcome)) deliveryDuration(group, channel, kind).observe(fact.durationMs / 1000)
     // What was made has no reason but a note of our own code, of which there are few.
     if ((outcome === 'sent' || outcome === 'delivered') && fact.reason !== null) metrics.notes.inc({ group, kind, note: fact.reason })
@@ -171,6 +173,7 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
       case 'claimed':
       case 'committing':
       case 'performed':
+      case 'slow-statement':
         // Nothing to count: what matters of these shows in lag, readiness and deliveries.
         return
     }

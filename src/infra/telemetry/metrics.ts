@@ -56,6 +56,7 @@ export function createMetrics(build: { readonly version: string }) {
     breakerChanges: counter('breaker_changes_total', 'Changes of state of the breakers of destinations.', ['channel', 'state']),
     deliveries: counter('deliveries_total', 'Attempts and looks at intents, by how they ended.', ['group', 'channel', 'kind', 'outcome']),
     deliveryDuration: histogram('delivery_duration_seconds', 'Time from claim to outcome.', ['group', 'channel', 'kind'], DURATIONS),
+    stageDuration: histogram('stage_duration_seconds', 'Time in one stage of a delivery.', ['channel', 'stage'], DURATIONS),
     endToEnd: histogram('end_to_end_seconds', 'Time from the event to its effect.', ['group', 'kind'], AGES),
     notes: counter(
       'delivery_notes_total',

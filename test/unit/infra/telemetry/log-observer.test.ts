@@ -30,6 +30,7 @@ const settled: Extract<Fact, { is: 'settled' }> = {
   reason: null,
   detail: null,
   durationMs: 12,
+  stages: new Map([['prepare', 4]]),
   endToEndMs: 80,
 }
 

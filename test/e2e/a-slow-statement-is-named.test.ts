@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+
+/** Taken by the trigger of the platform, without a deadline, and held by the test. */
+const LOCK = 7
+
+test('a statement that waits is named with who blocks it: in the log, in /status, on SIGUSR2, and by stage in the metrics', async () => {
+  await using scene = await setScene()
+  await scene.sql.query(
+    `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$ BEGIN PERFORM pg_advisory_xact_lock(${LOCK}); RETURN NEW; END $$`,
+  )
+  await scene.sql.query('CREATE TRIGGER slow BEFORE INSERT ON email_logs FOR EACH ROW EXECUTE FUNCTION slow()')
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  const ada = await platform.person(campaign)
+  const daemon = scene.daemon()
+  await daemon.ready()
+  const lines = (msg: string) => daemon.lines.filter((line) => line.msg === msg)
+
+  const blocker = await scene.transaction(async (tx) => {
+    const [session] = await tx.query<{ pid: number }>(`SELECT pg_backend_pid() AS pid FROM pg_advisory_xact_lock(${LOCK})`)
+    await scene.publisher.publishUserSignedUp({ ...campaign, ...ada })
+    await eventually('the log names it', () => lines('statement slow').length > 0 || 'no line')
+
+    const waits = { pool: 'delivery', statement: 'UPDATE worker.intents, INSERT platform.email_logs', blockedBy: [session?.pid] }
+    expect(lines('statement slow')[0]).toMatchObject({ ...waits, level: 'warn', forMs: expect.any(Number), pid: expect.any(Number) })
+
+    const response = await fetch(`${daemon.url()}/status`)
+    expect(await response.json()).toMatchObject({
+      slowStatements: [waits],
+      groups: { [scene.group('email-workers')]: { stages: { start: 1 } } },
+    })
+
+    daemon.kill('SIGUSR2')
+    await eventually('it says what is being done', () => lines('statement under way').length > 0 || 'no line')
+    expect(lines('statement under way')[0]).toMatchObject(waits)
+    expect(lines('intent under way')[0]).toMatchObject({ kind: 'mail', stage: 'start', stageSince: expect.any(String) })
+    return session?.pid
+  })
+  expect(blocker).toBeGreaterThan(0)
+
+  await scene.settled()
+  expect(scene.smtp.mails).toHaveLength(1)
+  const metrics = await daemon.metrics()
+  for (const stage of ['prepare', 'connection', 'start', 'send', 'record'])
+    expect(metrics).toContain(`kafka_worker_stage_duration_seconds_count{channel="email",stage="${stage}"} 1`)
+  // A second is the least that is slow, and the statement was at least that.
+  expect(metrics).toContain(`kafka_worker_stage_duration_seconds_bucket{le="0.5",channel="email",stage="start"} 0`)
+})
