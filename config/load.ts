@@ -171,6 +171,7 @@ function shape(values: Values, derived: Derived) {
       maxLagMs: values.LEADERBOARD_MAX_LAG_MS,
       deadlineMs: values.LEADERBOARD_DEADLINE_MS,
       history: values.LEADERBOARD_HISTORY,
+      historyDays: values.LEADERBOARD_HISTORY_DAYS,
     },
     delivery: {
       missingRowWaitMs: values.MISSING_ROW_WAIT_MS,

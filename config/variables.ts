@@ -183,7 +183,12 @@ const delivery = {
   LEADERBOARD_HISTORY: withDefault(
     oneOf(['off', 'top', 'all']),
     'top',
-    'Movements that a recalculation keeps for workerctl leaderboard explain, for DEDUPE_DAYS: none, its hundred largest, or all.',
+    'Movements that a recalculation keeps for workerctl leaderboard explain: none, its hundred largest, or all.',
+  ),
+  LEADERBOARD_HISTORY_DAYS: withDefault(
+    integer(1, 3650),
+    '30',
+    'Days that those movements are kept, but never longer than DEDUPE_DAYS and a day.',
   ),
   MISSING_ROW_WAIT_MS: withDefault(milliseconds(0), '300000', 'Longest that an effect waits for a row the platform has not committed yet.'),
   CAMPAIGN_PAUSED_RECHECK_MS: withDefault(milliseconds(100), '60000', 'Between two looks at a paused campaign.'),

@@ -51,7 +51,7 @@ async function expireLeases({ config, intentStore, observe }: ChoreSettings): Pr
 async function keepUp({ config, pools, clock, observe, signal }: ChoreSettings, turnMs: number): Promise<void> {
   try {
     const { dedupeDays } = config.accept
-    const report = await upkeep(pools.delivery, { dedupeDays, clock, turnMs }, signal)
+    const report = await upkeep(pools.delivery, { dedupeDays, historyDays: config.leaderboard.historyDays, clock, turnMs }, signal)
     if (report !== null && report.deleted.size > 0) observe({ is: 'upkeep', ...report })
   } catch (error) {
     observe({ is: 'upkeep-failed', cause: messageOf(error) })

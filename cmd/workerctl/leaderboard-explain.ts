@@ -31,7 +31,7 @@ export function addLeaderboardExplain(parent: Command, terminal: Terminal): void
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
       const userId = uuidOf('--user', options.user)
-      const kept = { history: config.leaderboard.history, dedupeDays: config.accept.dedupeDays }
+      const kept = { history: config.leaderboard.history, historyDays: config.leaderboard.historyDays }
       const { person, standing, change } = await withDatabase(
         config,
         async (database) => {

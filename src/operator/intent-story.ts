@@ -15,7 +15,9 @@ export function storySentences(story: IntentStory): readonly string[] {
     `Created at ${story.createdAt.toISOString()}. ${stateSentence(story)}`,
     `Attempts ${story.attempt}, claims ${story.claims}, times in doubt ${story.ambiguous}.`,
     story.frozenBytes === null
-      ? 'Nothing is frozen: the next attempt is made from the rows as they are then.'
+      ? story.state === 'sent' || story.state === 'delivered'
+        ? 'Its bytes were dropped when it was sent: nothing sends them again.'
+        : 'Nothing is frozen: the next attempt is made from the rows as they are then.'
       : `${story.frozenBytes} bytes are frozen${story.messageId === null ? '' : ` under Message-ID ${story.messageId}`}: every attempt sends them.`,
     ...(mail === null
       ? []

@@ -4,7 +4,7 @@ import type { CampaignStanding, PersonStanding, PositionChange } from './leaderb
 /** What is kept of movements, by the configuration. */
 export interface HistoryKept {
   readonly history: 'off' | 'top' | 'all'
-  readonly dedupeDays: number
+  readonly historyDays: number
 }
 
 /** Events told of at most. */
@@ -72,8 +72,8 @@ function dirtySentence(person: PersonStanding): string {
   return `The row is dirty: it was ranked with score ${rankedScore}${by}, and the next recalculation ranks it with ${score}.`
 }
 
-function nothingRecorded({ history, dedupeDays }: HistoryKept): readonly string[] {
-  const days = `for DEDUPE_DAYS=${dedupeDays}`
+function nothingRecorded({ history, historyDays }: HistoryKept): readonly string[] {
+  const days = `for LEADERBOARD_HISTORY_DAYS=${historyDays}`
   if (history === 'off') return []
   if (history === 'all') return [`No movement of this person is on record; each is kept ${days}.`]
   return [`No movement of this person is on record: of each run the hundred largest are kept (LEADERBOARD_HISTORY=top), ${days}.`]

@@ -226,7 +226,8 @@ test('mark-sent records what the relay took: the mail, and the reward that it de
   await insertIntents(sql, mail('held', { kind: 'reward', state: 'held', data: { user_reward_id: userRewardId }, ...frozen }))
   await logRow('held', 'pending')
   expect((await workerctl('intents', 'mark-sent', '1', '--yes')).out).toContain('Done: 1 marked as sent.')
-  expect(await rowOf(sql, 'held')).toMatchObject({ state: 'sent', reason: 'by-operator', owner: null })
+  expect(await rowOf(sql, 'held')).toMatchObject({ state: 'sent', reason: 'by-operator', owner: null, body: null })
+  expect((await workerctl('intents', 'show', '1')).out).toContain('Its bytes were dropped when it was sent')
   expect(await sql.query('SELECT status, provider_message_id FROM email_logs WHERE user_id = $1', [userId])).toEqual([
     { status: 'sent', provider_message_id: '<one@example.com>' },
   ])

@@ -282,7 +282,9 @@ describe('leaderboard explain', () => {
     expect(dirty.out + out).not.toContain('@')
 
     await run('TRUNCATE worker.position_changes')
-    expect((await explain(ids[0])).out).toContain('of each run the hundred largest are kept (LEADERBOARD_HISTORY=top), for DEDUPE_DAYS=90')
+    expect((await explain(ids[0])).out).toContain(
+      'of each run the hundred largest are kept (LEADERBOARD_HISTORY=top), for LEADERBOARD_HISTORY_DAYS=30',
+    )
     expect((await explain(ids[0], { LEADERBOARD_HISTORY: 'off' })).out).toContain(
       'LEADERBOARD_HISTORY=off: recalculations do not record who moved.',
     )

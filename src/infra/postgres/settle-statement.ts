@@ -38,6 +38,8 @@ END`
  * `ambiguous` and `held` keep owner and claims: the reply may still come, late, from the worker that waits for it, and then
  * counts, unless somebody else has claimed the intent meanwhile. Doubt about one attempt is counted once, whether its lease
  * ran out first or its worker reported it, and taken back when the late word is that nothing was handed over.
+ *
+ * The body is dropped once nothing can send it again. Every other end can be retried by an operator, with the same bytes.
  */
 const settling = `
 UPDATE worker.intents AS i
@@ -61,6 +63,7 @@ UPDATE worker.intents AS i
        channel = coalesce(s.new_channel, i.channel),
        destination = coalesce(s.new_destination, i.destination),
        data = coalesce(s.new_data, i.data),
+       body = CASE WHEN s.kind = 'final' AND s.final_state IN ('sent', 'delivered') THEN NULL ELSE i.body END,
        finished_at = CASE WHEN s.kind = 'final' THEN now() END
   FROM s
  WHERE ${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims AND NOT i.coalesce

@@ -1,6 +1,6 @@
 import type { Sql } from '../../std/sql.ts'
 
-export type UpkeepTable = 'outcomes' | 'intents' | 'dead_letters' | 'position_changes' | 'recalculations' | 'reward_codes'
+export type UpkeepTable = 'outcomes' | 'intents' | 'intent_bodies' | 'dead_letters' | 'position_changes' | 'recalculations' | 'reward_codes'
 
 export interface UpkeepBatch {
   readonly deleted: number
@@ -10,7 +10,10 @@ export interface UpkeepBatch {
 
 /** How one table is freed of what is old, a batch at a time. Rows that somebody has locked are left to a later turn. */
 export interface UpkeepStep {
+  /** `intent_bodies`: the rows of `intents` stay, without their body. */
   readonly table: UpkeepTable
+  /** Which age counts: that of what is remembered of events, or that of the leaderboards' history. */
+  readonly age: 'dedupe' | 'history'
   readonly begin: string | null
   batch(tx: Sql, at: { before: Date; cursor: string; limit: number }): Promise<UpkeepBatch>
 }
@@ -21,7 +24,8 @@ export interface UpkeepStep {
  */
 export const upkeepSteps: readonly UpkeepStep[] = [
   byAge('outcomes'),
-  { table: 'intents', begin: '0', batch: finishedIntents },
+  { table: 'intents', age: 'dedupe', begin: '0', batch: finishedIntents },
+  { table: 'intent_bodies', age: 'dedupe', begin: '0', batch: sentBodies },
   byAge('dead_letters'),
   byAge('position_changes'),
   withoutCampaign('recalculations', 'committed_at'),
@@ -43,6 +47,7 @@ gone AS (
 SELECT count(*)::int AS deleted, max(at)::text AS cursor FROM gone`
   return {
     table,
+    age: table === 'position_changes' ? 'history' : 'dedupe',
     begin: '-infinity',
     batch: async (tx, { before, cursor, limit }) => {
       const [row] = await tx.query<{ deleted: number; cursor: string | null }>(statement, [cursor, before, limit])
@@ -80,6 +85,26 @@ SELECT (SELECT count(*)::int FROM gone) AS deleted, max(id)::text AS last,
   FROM page`
 
 /**
+ * Bodies of what is sent, which older versions kept with the row; whatever their age. The index holds nothing else, so that this
+ * costs a look at an empty index once they are gone.
+ */
+async function sentBodies(tx: Sql, { cursor, limit }: { cursor: string; limit: number }): Promise<UpkeepBatch> {
+  const [row] = await tx.query<{ deleted: number; last: string | null }>(sentBodiesStatement, [cursor, limit])
+  const deleted = row?.deleted ?? 0
+  return { deleted, cursor: deleted < limit ? null : (row?.last ?? null) }
+}
+
+const sentBodiesStatement = `
+WITH sent AS MATERIALIZED (
+  SELECT id FROM worker.intents
+   WHERE id > $1::bigint AND body IS NOT NULL AND state IN ('sent', 'delivered') ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+),
+cleared AS (
+  UPDATE worker.intents SET body = NULL WHERE id = ANY (ARRAY(SELECT id FROM sent)) RETURNING id
+)
+SELECT count(*)::int AS deleted, max(id)::text AS last FROM cleared`
+
+/**
  * Rows of campaigns whose row is gone, not merely marked as deleted, and that are old themselves: a campaign that was deleted
  * by mistake and restored from a copy finds its codes still taken. `campaigns` jumps from one to the next along the key, so
  * a campaign with a million codes costs one probe.
@@ -106,6 +131,7 @@ gone AS (
 SELECT count(*)::int AS deleted FROM gone`
   return {
     table,
+    age: 'dedupe',
     begin: '',
     batch: async (tx, { before, cursor, limit }) => {
       const [row] = await tx.query<{ deleted: number }>(statement, [before, limit])

@@ -6,6 +6,8 @@ import { upkeepSteps, type UpkeepStep, type UpkeepTable } from './upkeep-steps.t
 export interface UpkeepOptions {
   /** `DEDUPE_DAYS`. */
   readonly dedupeDays: number
+  /** `LEADERBOARD_HISTORY_DAYS`; no more than `dedupeDays` count. */
+  readonly historyDays: number
   readonly clock: Clock
   /** Rows in one transaction at most. */
   readonly batchRows?: number
@@ -36,7 +38,7 @@ const MARGIN_MS = DAY_MS
 const LEAST_PAUSE_MS = 20
 
 /**
- * Deletes what is older than `DEDUPE_DAYS` and a day, in small transactions, with pauses as long as the work: at most half of
+ * Deletes what is older than `DEDUPE_DAYS` and a day, movements in leaderboards older than `LEADERBOARD_HISTORY_DAYS`, in small transactions, with pauses as long as the work: at most half of
  * one connection, whatever there is to delete.
  *
  * One process at a time, by an advisory lock that each transaction takes and its end gives back: nothing stays locked by a
@@ -46,7 +48,11 @@ const LEAST_PAUSE_MS = 20
 export async function upkeep(database: Database, options: UpkeepOptions, signal: AbortSignal): Promise<UpkeepReport | null> {
   const { clock, batchRows = 2_000 } = options
   const startedAt = clock.now()
-  const before = await cutoff(database.sql, clock, options.dedupeDays * DAY_MS + MARGIN_MS)
+  const dedupeMs = options.dedupeDays * DAY_MS + MARGIN_MS
+  const before = {
+    dedupe: await cutoff(database.sql, clock, dedupeMs),
+    history: await cutoff(database.sql, clock, Math.min(dedupeMs, options.historyDays * DAY_MS)),
+  }
   const deleted = new Map<UpkeepTable, number>()
   const report = (complete: boolean): UpkeepReport => ({ deleted, durationMs: clock.now() - startedAt, complete })
 
@@ -54,7 +60,7 @@ export async function upkeep(database: Database, options: UpkeepOptions, signal:
     let cursor = step.begin
     while (cursor !== null) {
       const batchAt = clock.now()
-      const done = await batch(database, step, { before, cursor, limit: batchRows })
+      const done = await batch(database, step, { before: before[step.age], cursor, limit: batchRows })
       if (done === null) return deleted.size === 0 ? null : report(false)
       if (done.deleted > 0) deleted.set(step.table, (deleted.get(step.table) ?? 0) + done.deleted)
       cursor = done.cursor

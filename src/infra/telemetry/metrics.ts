@@ -75,7 +75,9 @@ export function createMetrics(build: { readonly version: string }) {
     recalculationRows: counter('recalculation_rows_changed_total', 'Rows that recalculations changed.', []),
     recalculationDuration: histogram('recalculation_duration_seconds', 'Time of one recalculation.', [], DURATIONS),
     sweptCampaigns: counter('swept_campaigns_total', 'Campaigns that the sweep found changed without an event.', []),
-    upkeepRows: counter('upkeep_rows_deleted_total', 'Rows deleted because they were older than DEDUPE_DAYS.', ['table']),
+    upkeepRows: counter('upkeep_rows_deleted_total', 'Rows deleted because of their age, or freed of a body that nothing sends again.', [
+      'table',
+    ]),
     upkeepDuration: histogram('upkeep_duration_seconds', 'Time of one turn of the upkeep that deleted anything.', [], DURATIONS),
     upkeepFailures: counter('upkeep_failures_total', 'Turns of the upkeep that failed; the next one tries again.', []),
     unknownVariables: counter('template_unknown_variables_total', 'Variables in mail templates that do not exist.', []),

@@ -46,6 +46,8 @@ describe('settle', () => {
     const row = await rowOf(database.sql, 'k')
     expect(row).toMatchObject({ state, reason: 'why', owner: null, lease_until: null, attempt: 1 })
     expect(row.finished_at).toBeInstanceOf(Date)
+    // Whatever an operator can retry goes out with the same bytes.
+    expect(row.body).toEqual(state === 'sent' || state === 'delivered' ? null : Buffer.of(1))
   })
 
   it('makes a retry due later, without a wait', async () => {
@@ -192,7 +194,7 @@ describe('an ambiguous end', () => {
   it('is held at once when told so', async () => {
     const intent = await underway()
     await store.settle(intent, { ...ambiguous, hold: true }, quiet)
-    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'held', ambiguous: 1 })
+    expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'held', ambiguous: 1, body: Buffer.of(1) })
   })
 
   it.each([false, true])('becomes sent by the late word of its worker (hold: %s)', async (hold) => {

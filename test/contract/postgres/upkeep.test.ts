@@ -21,7 +21,7 @@ afterEach(async () => db.close())
 
 /** The window is 90 days, so what is older than 91 goes. */
 async function turn(options: Partial<UpkeepOptions> = {}, signal = new AbortController().signal): Promise<UpkeepReport | null> {
-  return upkeep(db, { dedupeDays: 90, clock: createJumpingClock(Date.now()), turnMs: 600_000, ...options }, signal)
+  return upkeep(db, { dedupeDays: 90, historyDays: 30, clock: createJumpingClock(Date.now()), turnMs: 600_000, ...options }, signal)
 }
 
 const ago = (days: number, minutes = 0) => new Date(Date.now() - days * 86_400_000 - minutes * 60_000)
@@ -86,6 +86,39 @@ test('what is older than the window and its margin goes, nothing younger and not
   const left = await db.sql.query<{ key: string }>('SELECT key FROM worker.intents ORDER BY id')
   expect(left.map(({ key }) => key)).toEqual([...finals.map((state) => `late-${state}`), ...unfinished.map((state) => `kept-${state}`)])
   expect((await turn())?.deleted.size).toBe(0)
+})
+
+test('bodies that nothing sends again are cleared in batches, whatever their age, and movements have an age of their own', async () => {
+  const frozen = { envelope: { to: 'someone@example.com' }, body: Buffer.from('the mail') }
+  const states = [...finals, ...unfinished]
+  await insertIntents(
+    db.sql,
+    ...states.map((state) => ({ key: state, state, finished_at: finals.includes(state) ? ago(1) : null, ...frozen })),
+    ...Array.from({ length: 5 }, (_, n) => ({ key: `more-${n}`, state: 'sent', finished_at: ago(1), ...frozen })),
+  )
+  for (const days of [29, 31, 200]) {
+    await db.sql.query('INSERT INTO worker.position_changes (user_id, campaign_id, at) VALUES (gen_random_uuid(), $1, $2)', [
+      campaignId,
+      ago(days),
+    ])
+  }
+  const locked = await db.transaction(async (tx) => {
+    await tx.query(`SELECT FROM worker.intents WHERE key = 'more-0' FOR UPDATE`)
+    return turn({ batchRows: 2 })
+  })
+  expect(locked?.deleted).toEqual(
+    new Map<string, number>([
+      ['intent_bodies', 6],
+      ['position_changes', 2],
+    ]),
+  )
+  expect((await turn())?.deleted).toEqual(new Map([['intent_bodies', 1]]))
+  expect((await turn())?.deleted.size).toBe(0)
+  const kept = await db.sql.query<{ key: string }>('SELECT key FROM worker.intents WHERE body IS NOT NULL ORDER BY id')
+  expect(kept.map(({ key }) => key)).toEqual(states.filter((state) => state !== 'sent' && state !== 'delivered'))
+  expect(await count('intents')).toBe(states.length + 5)
+  await turn({ historyDays: 3_650 })
+  expect(await count('position_changes')).toBe(1)
 })
 
 test('codes and recalculations go with the row of their campaign, not with its mark; progress and suppressions never', async () => {

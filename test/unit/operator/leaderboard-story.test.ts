@@ -35,7 +35,7 @@ const change: PositionChange = {
   toScore: 14n,
   events: [{ eventId: 'E', type: 'referral.verified', at: at(25) }],
 }
-const kept = { history: 'top', dedupeDays: 90 } as const
+const kept = { history: 'top', historyDays: 30 } as const
 const told = (who: Partial<PersonStanding>, what: PositionChange | null = change, how: Parameters<typeof placeSentences>[3] = kept) =>
   placeSentences({ ...person, ...who }, standing, what, how)
 const movement = (what: Partial<PositionChange>) => told({}, { ...change, ...what })[5]
@@ -92,9 +92,9 @@ describe('why a person stands at a position', () => {
     const many = { ...change, since: null, events: Array.from({ length: 20 }, () => ({ eventId: 'E', type: 't', at: at(25) })) }
     expect(told({}, many)[6]).toBe('It covered what was accepted before it, the newest 20:')
     expect(told({}, null).at(-1)).toBe(
-      'No movement of this person is on record: of each run the hundred largest are kept (LEADERBOARD_HISTORY=top), for DEDUPE_DAYS=90.',
+      'No movement of this person is on record: of each run the hundred largest are kept (LEADERBOARD_HISTORY=top), for LEADERBOARD_HISTORY_DAYS=30.',
     )
-    expect(told({}, null, { ...kept, history: 'all' }).at(-1)).toContain('each is kept for DEDUPE_DAYS=90')
+    expect(told({}, null, { ...kept, history: 'all' }).at(-1)).toContain('each is kept for LEADERBOARD_HISTORY_DAYS=30')
     const off = 'LEADERBOARD_HISTORY=off: recalculations do not record who moved.'
     expect(told({}, null, { ...kept, history: 'off' }).at(-1)).toBe(off)
     expect(told({}, change, { ...kept, history: 'off' })).toContain(off)
