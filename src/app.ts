@@ -7,6 +7,7 @@ import { composeChannels } from './compose-channels.ts'
 import { composeConsumers } from './compose-consumers.ts'
 import { blockersOf, composeGroup } from './compose-group.ts'
 import { watchDatabase } from './database-watch.ts'
+import { BreakerRecord } from './delivery/breaker-record.ts'
 import { Destinations } from './delivery/destinations.ts'
 import { eventTypes } from './events/catalogue.ts'
 import { createHealth, type HealthFacts } from './health.ts'
@@ -97,6 +98,8 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   const deadLetters = createDeadLetterSink(kafka)
   const composed = composeChannels(config, leaderboard, clock, observe)
 
+  const breakerRecord = new BreakerRecord(intentStore)
+  observers.push((fact) => breakerRecord.hear(fact))
   const consumers = composeConsumers(config)
   const shared = {
     config,
@@ -105,7 +108,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     deadLetters,
     intentStore,
     channels: composed.channels,
-    destinations: new Destinations(observe),
+    destinations: new Destinations(observe, { arrived: (channel, destination) => breakerRecord.arrived(channel, destination) }),
     clock,
     observe,
     acceptStore: createAcceptStore(pools.accept),
@@ -126,9 +129,10 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     metrics.live.set(health.live().ok ? 1 : 0)
     metrics.ready.set(health.ready().ok ? 1 : 0)
   })
+  const figures = createIntentStore(pools.metrics)
   publishDatabase(metrics, {
     pools,
-    store: createIntentStore(pools.metrics),
+    store: figures,
     groups: groupIds,
     clock,
     isThere: () => database.trouble() === null,
@@ -146,7 +150,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   const statements = watchStatements(pools, prompt, observe)
   const watch = createStallWatch({ clock, graceMs: config.process.livenessStallMs })
   const health = createHealth({ facts: healthFacts, now: () => clock.now() })
-  const status = createStatus({ groups, health, lag, admin, statements, clock })
+  const status = createStatus({ groups, health, lag, admin, statements, store: figures, clock })
   observers.push((fact) => status.hear(fact))
   if (alsoObserve !== undefined) observers.push(alsoObserve)
   let server: HealthServer | null = null
@@ -182,7 +186,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     lag.start()
     tasks.keep(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.look())
     tasks.keep('look at slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.look())
-    keepChores(tasks, { config, pools, groups, intentStore, leaderboard, clock, observe, signal: stopping.signal })
+    keepChores(tasks, { config, pools, groups, breakerRecord, intentStore, leaderboard, clock, observe, signal: stopping.signal })
     // A relay that is away is no reason not to start: positions and webhooks go on, and mails wait in the database.
     void composed.relay?.verify(stopping.signal).catch((error: unknown) => {
       if (!stopping.signal.aborted) log.error(`Mails wait until this is mended: ${messageOf(error)}.`)

@@ -1,5 +1,6 @@
 import type { Config } from '../config/load.ts'
 import type { Group } from './compose-group.ts'
+import { abandonParked, type BreakerRecord } from './delivery/breaker-record.ts'
 import type { IntentStore } from './delivery/intent-store.ts'
 import type { createLeaderboard } from './infra/postgres/leaderboard.ts'
 import { upkeep } from './infra/postgres/upkeep.ts'
@@ -14,13 +15,18 @@ import type { Observe } from './worker/fact.ts'
 export interface ChoreSettings {
   readonly config: Config
   readonly pools: Pools
-  readonly groups: readonly Pick<Group, 'id' | 'recalculates'>[]
+  readonly groups: readonly Pick<Group, 'id' | 'recalculates' | 'kinds'>[]
+  readonly breakerRecord: BreakerRecord
   readonly intentStore: IntentStore
   readonly leaderboard: ReturnType<typeof createLeaderboard>
   readonly clock: Clock
   readonly observe: Observe
   readonly signal: AbortSignal
 }
+
+/** How often it is written down which breakers are open, and what was parked too long is given up. Milliseconds. */
+const BREAKERS_MS = 2_000
+const ABANDON_MS = 10_000
 
 /** What is done beside the path in every process: claims of dead processes, old rows, leaderboards that changed without an event. */
 export function keepChores(tasks: Tasks, settings: ChoreSettings): void {
@@ -37,7 +43,11 @@ export function keepChores(tasks: Tasks, settings: ChoreSettings): void {
     () => keepUp(settings, turnMs),
     () => jitter(upkeepIntervalMs),
   )
-  for (const { id, recalculates } of groups) {
+  tasks.keep('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
+  for (const { id, recalculates, kinds } of groups) {
+    if (kinds.channels.includes('webhook')) {
+      tasks.keep(`rewards of ${id} whose endpoint is away`, ABANDON_MS, ABANDON_MS + statementMs, () => abandon(settings, id, kinds))
+    }
     if (recalculates) tasks.keep('leaderboard sweep', config.leaderboard.sweepMs, statementMs, () => sweep(settings, id))
   }
 }
@@ -61,4 +71,12 @@ async function keepUp({ config, pools, clock, observe, signal }: ChoreSettings, 
 async function sweep({ leaderboard, observe }: ChoreSettings, group: string): Promise<void> {
   const campaigns = await leaderboard.sweep(group)
   if (campaigns > 0) observe({ is: 'swept', campaigns })
+}
+
+async function abandon({ intentStore, observe, signal }: ChoreSettings, group: string, kinds: Group['kinds']): Promise<void> {
+  // A turn ends in time; the next one goes on.
+  const over = AbortSignal.any([signal, AbortSignal.timeout(ABANDON_MS)])
+  await abandonParked(intentStore, { group, channel: 'webhook', kinds }, over, (abandoned) => {
+    observe({ is: 'abandoned', group, ...abandoned })
+  })
 }

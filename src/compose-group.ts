@@ -4,7 +4,7 @@ import type { Channels } from './delivery/channels.ts'
 import type { Destinations } from './delivery/destinations.ts'
 import type { IntentStore } from './delivery/intent-store.ts'
 import { createIntentWorkers, type IntentWorkers } from './delivery/intent-workers.ts'
-import { createKindTable } from './delivery/kind-table.ts'
+import { createKindTable, type KindTable } from './delivery/kind-table.ts'
 import { agePressure, duePressure } from './delivery/pressure.ts'
 import type { KafkaSettings } from './infra/kafka/client.ts'
 import { createKafkaSource } from './infra/kafka/kafka-source.ts'
@@ -58,6 +58,7 @@ export interface Group {
   readonly source: WatchedSource
   /** It recalculates leaderboards, so the sweep writes its intents. */
   readonly recalculates: boolean
+  readonly kinds: KindTable
 }
 
 export function composeGroup(consumer: Consumer, shared: Shared): Group {
@@ -67,7 +68,8 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
   const poolSize = consumer.poolSize ?? config.kafka.poolSize
   const recalculates = consumer.kinds.some((kind) => kind.channel === 'leaderboard')
   const ambiguous = { hold: config.mail.ambiguous === 'hold', retryMs: config.mail.ambiguousRetryMs }
-  const executor = { store: intentStore, kinds: createKindTable(consumer.kinds), channels, destinations, clock, observe, ambiguous }
+  const kinds = createKindTable(consumer.kinds)
+  const executor = { store: intentStore, kinds, channels, destinations, clock, observe, ambiguous }
   const workers = createIntentWorkers({ group: id, poolSize, owner, pollMs: POLL_MS, executor })
   const openSource = () =>
     createKafkaSource({
@@ -104,9 +106,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     },
     source,
     admin,
-    pressure: recalculates
-      ? agePressure(intentStore, id, config.leaderboard.maxLagMs)
-      : duePressure(intentStore, { group: id, poolSize, clock }),
+    pressure: recalculates ? agePressure(intentStore, id, config.leaderboard.maxLagMs) : duePressure(intentStore, { group: id, poolSize }),
     startFrom: config.kafka.startFrom ?? null,
     reportEveryMs: REPORT_MS,
     ...(shared.equalFailures === undefined ? {} : { equalFailures: shared.equalFailures }),
@@ -121,7 +121,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     observe,
     checkMs: CHECK_MS,
   })
-  return { id, worker, workers, source, recalculates }
+  return { id, worker, workers, source, recalculates, kinds }
 }
 
 /** What a stop of the group is waiting for, a line each. */

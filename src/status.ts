@@ -5,6 +5,7 @@ import { asSentence } from './operator/as-sentence.ts'
 import { groupVerdict, partitionVerdict, type LagVerdict } from './infra/telemetry/lag-verdict.ts'
 import type { LagMonitor } from './infra/telemetry/lag.ts'
 import type { SlowStatement, SlowStatements } from './slow-statements.ts'
+import type { IntentStore } from './delivery/intent-store.ts'
 import type { Clock } from './std/clock.ts'
 import type { Fact } from './worker/fact.ts'
 import type { LogAdmin } from './worker/log-admin.ts'
@@ -31,6 +32,8 @@ interface GroupReport {
   readonly verdict: LagVerdict
   readonly lag: number
   readonly secondsBehind: number | null
+  /** How long the oldest due intent of each channel has been due; null when the database did not say. */
+  readonly oldestDueSeconds: Readonly<Record<string, number>> | null
   readonly partitions: Readonly<Record<string, LagVerdict & { readonly lag: number }>>
   readonly batchesUnderWay: number
   readonly intentsUnderWay: number
@@ -47,6 +50,7 @@ export function createStatus(of: {
   readonly lag: Pick<LagMonitor, 'latest' | 'recent'>
   readonly admin: Pick<LogAdmin, 'groupState'>
   readonly statements: Pick<SlowStatements, 'list'>
+  readonly store: Pick<IntentStore, 'oldestDue'>
   readonly clock: Clock
 }): { status(): Promise<Status>; hear(fact: Fact): void } {
   const paused = new Map<string, Set<string>>()
@@ -73,7 +77,11 @@ export function createStatus(of: {
 
   async function reportOf({ id, worker, workers, source }: Group): Promise<GroupReport> {
     const { state, reason, partitions: owned } = worker.status()
-    const members = await membersOf(id)
+    const [members, due] = await Promise.all([
+      membersOf(id),
+      // Unknown is an answer here, too: what is wrong with the database shows elsewhere.
+      of.store.oldestDue(id).catch(() => null),
+    ])
     const reasons = [...(paused.get(id) ?? []), ...(source.isQuiet() ? ['quiet'] : [])]
     const circumstances = { members, paused: reasons.length === 0 ? null : reasons.join(', '), breaker }
     const recent = of.lag.recent()
@@ -94,9 +102,12 @@ export function createStatus(of: {
       paused: reasons,
       members,
       verdict:
-        state === 'refused' ? { word: 'stopped', sentence: asSentence(reason ?? 'It waits for the operator') } : groupVerdict(verdicts),
+        state === 'refused'
+          ? { word: 'stopped', sentence: asSentence(reason ?? 'It waits for the operator') }
+          : groupVerdict(verdicts, due ?? []),
       lag: Number(latest?.total ?? 0n),
       secondsBehind: latest?.secondsBehind ?? null,
+      oldestDueSeconds: due && Object.fromEntries(due.map(({ channel, ms }) => [channel, Math.round(ms / 1_000)])),
       partitions: Object.fromEntries([...verdicts].map(([partition, verdict]) => [partition, { ...verdict, lag: lagOf(partition) }])),
       batchesUnderWay: source.underWay().length,
       intentsUnderWay: workers.running().length,

@@ -7,6 +7,7 @@ export function addIntentFilter(command: Command): Command {
     .option('--reason <reasons>', 'such as no-endpoint (docs/operations.md lists them)')
     .option('--group <groups>', 'with KAFKA_GROUP_PREFIX or without')
     .option('--kind <kinds>', 'kinds, or types of mail: reward, welcome')
+    .option('--destination <ids>', 'for this webhook endpoint (its id in webhooks)')
     .option('--campaign <uuid>', 'of this campaign')
     .option('--user <uuid>', 'for this person')
     .option('--event <uuid>', 'because of this event')

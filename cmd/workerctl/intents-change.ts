@@ -33,6 +33,7 @@ doubt (held, ambiguous) may go out a second time.
 
 Examples:
   npm run workerctl -- intents retry --state dead --reason no-endpoint --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --dry-run
+  npm run workerctl -- intents retry --state dead --reason endpoint-unavailable --destination 7c1f0f3e-64a0-4c1f-9d0b-2d1f2a4b5c6d --limit 100000
   npm run workerctl -- intents retry 4711 4712 --yes`,
   cancel: `
 Their email_logs and webhook_deliveries rows become failed and say why, as does delivery_error of a reward.

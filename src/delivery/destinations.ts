@@ -57,12 +57,14 @@ export class Destinations {
   readonly #visited = new Set<Known>()
   readonly #workers = new Map<string, number>()
   readonly #observe: Observe
+  readonly #arrived: (channel: ChannelName, destination: string) => void
   readonly #now: () => number
 
-  /** @param now milliseconds of a monotonic clock. */
-  constructor(observe: Observe, now: () => number = () => performance.now()) {
+  /** @param of `now`: milliseconds of a monotonic clock; `arrived` hears of each delivery that found its destination well. */
+  constructor(observe: Observe, of: { now?: () => number; arrived?: (channel: ChannelName, destination: string) => void } = {}) {
     this.#observe = observe
-    this.#now = now
+    this.#arrived = of.arrived ?? (() => {})
+    this.#now = of.now ?? (() => performance.now())
   }
 
   /** Of the group's workers so many may be at the channel; slow destinations get half of them, those not known to be quick three quarters. */
@@ -137,7 +139,10 @@ export class Destinations {
         answered?.(this.#now())
         known.inside.splice(known.inside.indexOf(visit), 1)
         if (known.inside.length === 0) this.#visited.delete(known)
-        if (impression.is === 'worked') known.workedAt = this.#now()
+        if (impression.is === 'worked') {
+          known.workedAt = this.#now()
+          this.#arrived(channel, destination)
+        }
         // Who set out before the breaker opened tells nothing new of it; nor does one recipient's failure beside the success of others.
         const alone = impression.is === 'failed' && impression.ofOne === true && known.workedAt > enteredAt
         const counts = probe || (known.breaker.closed && !alone)

@@ -11,8 +11,11 @@ import type { Settlement, StartRequest } from './intent-store.ts'
 import type { IntentKind, Messages } from './kind.ts'
 import { endedOf, prepared } from './prepare-intent.ts'
 
-/** How long a parked intent waits at most for somebody to ask for its destination; then it is due like any other. Milliseconds. */
-const PARKED_MS = 3_600_000
+/**
+ * How long a parked intent waits at most for somebody to ask for its destination; then it is due like any other. Spread over days:
+ * what was parked in a minute must not come due in one. Milliseconds.
+ */
+const PARKED_MS = 72 * 3_600_000
 
 /** Prepare, find a place, start, perform, record the end. */
 export async function handOver<Channel extends 'email' | 'webhook'>(
@@ -70,7 +73,7 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
 async function noPlace(executor: Executor, why: NoPlace, destination: string, channel: ChannelName, attempt: Attempt): Promise<Executed> {
   const reason = why.is === 'busy' ? 'endpoint-busy' : 'endpoint-open'
   if (!executor.destinations.parks(channel)) return { is: 'unavailable', reason }
-  await attempt.end({ is: 'parked', destination, reason, afterMs: PARKED_MS })
+  await attempt.end({ is: 'parked', destination, reason, afterMs: jitter(PARKED_MS) })
   return attempt.executed.is === 'lost' ? attempt.executed : { is: 'parked', destination }
 }
 

@@ -1,4 +1,5 @@
 import type { Sql } from '../std/sql.ts'
+import type { BreakerStore } from './breaker-record.ts'
 import type { ChannelName, Claim, Frozen, Intent, IntentDraft, IntentState } from './intent.ts'
 
 /** What a process can execute of one group and channel. */
@@ -63,7 +64,7 @@ export interface StartRequest {
 }
 
 /** The port to the intents. Every write proves the claim by (id, owner, claims); `lost` means drop the work. */
-export interface IntentStore {
+export interface IntentStore extends BreakerStore {
   /** Reads outside any transaction that writes. */
   readonly read: Sql
   claim(request: ClaimRequest): Promise<readonly Intent[]>
@@ -95,12 +96,10 @@ export interface IntentStore {
   ): Promise<Result | 'lost'>
   /** Leases that are over: claims go back to pending; a mail being handed over becomes ambiguous (held when it was before, or under `hold`). */
   expireLeases(options: { hold: boolean; ambiguousRetryMs: number }): Promise<{ readonly reclaimed: number; readonly ambiguous: number }>
-  /** Intents of the group that are due, live and never attempted, counted up to `limit` (backpressure). */
+  /** Live intents of the group that are due, or wait for their turn under a rate of ours, counted up to `limit` (backpressure). */
   countDue(group: string, limit: number): Promise<number>
   /** Destinations with parked intents, in their order and behind `after`, at most `limit`. */
   parkedDestinations(group: string, channel: ChannelName, after: string, limit: number): Promise<readonly string[]>
-  /** A destination of the group with more than `limit` parked intents that were never attempted, or null. */
-  backlogged(group: string, limit: number): Promise<string | null>
   /** How many mails of a broadcast's page are still unfinished, counted up to `limit`. */
   countUnfinishedOf(eventId: string, group: string, limit: number): Promise<number>
   /** How long the oldest due live intent of the group has been due, in milliseconds; null when none is due. */

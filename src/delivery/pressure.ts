@@ -1,35 +1,20 @@
-import type { Clock } from '../std/clock.ts'
 import type { Pressure } from '../worker/backpressure.ts'
 import type { IntentStore } from './intent-store.ts'
 
 /** How many due intents a group may have before it stops fetching, for each of its workers. */
 const DUE_PER_WORKER = 100
-/** How many intents that were never attempted may be parked for one destination. */
-const PARKED_PER_DESTINATION = 10_000
-/** Parked ones are counted less often: of a large backlog that takes a while, and it is slow to grow. Milliseconds. */
-const PARKED_EVERY_MS = 5_000
 
 /**
- * A group stops fetching while too much of what it accepted is due and was never attempted, and resumes at half: so Kafka's
- * lag stays the true scaling signal. Retries and waiting mails do not count, nor what is parked for a destination that is busy
- * or away, up to a number that one tenant's dead endpoint may not pass.
+ * A group stops fetching while too much of what it accepted is due, and resumes at half: so Kafka's lag stays the true scaling
+ * signal. It counts whatever fetching more would only add to, tried before or not. What is parked for an endpoint that is busy or
+ * away does not count, however much it is: that is its tenant's own loss.
  */
-export function duePressure(
-  store: Pick<IntentStore, 'countDue' | 'backlogged'>,
-  on: { readonly group: string; readonly poolSize: number; readonly clock: Pick<Clock, 'now'> },
-): Pressure {
-  const { group, clock } = on
+export function duePressure(store: Pick<IntentStore, 'countDue'>, on: { readonly group: string; readonly poolSize: number }): Pressure {
+  const { group } = on
   const high = DUE_PER_WORKER * on.poolSize
-  let countedAt = -Infinity
-  let behind: string | null = null
   return async (paused) => {
     const mark = paused ? high / 2 : high
-    if ((await store.countDue(group, mark + 1)) > mark) return { reason: 'intents-due' }
-    if (clock.now() - countedAt >= PARKED_EVERY_MS) {
-      behind = await store.backlogged(group, behind === null ? PARKED_PER_DESTINATION : PARKED_PER_DESTINATION / 2)
-      countedAt = clock.now()
-    }
-    return behind === null ? null : { reason: 'destination-backlog', detail: `endpoint ${behind}` }
+    return (await store.countDue(group, mark + 1)) > mark ? { reason: 'intents-due' } : null
   }
 }
 

@@ -11,6 +11,8 @@ export interface IntentFilter {
   readonly groups: readonly string[]
   /** Kinds, or types of mail. */
   readonly kinds: readonly string[]
+  /** Ids of endpoints; `relay` for mails. */
+  readonly destinations: readonly string[]
   readonly campaignId: string | null
   readonly userId: string | null
   readonly eventId: string | null

@@ -9,6 +9,7 @@ export interface AskedIntents {
   readonly reason?: string
   readonly group?: string
   readonly kind?: string
+  readonly destination?: string
   readonly campaign?: string
   readonly user?: string
   readonly event?: string
@@ -38,6 +39,7 @@ export function intentFilter(asked: AskedIntents, ids: readonly string[], groups
     reasons: listOf(asked.reason),
     groups: listOf(asked.group).map((name) => findGroup(groups, name).id),
     kinds: listOf(asked.kind),
+    destinations: listOf(asked.destination),
     campaignId: uuidOf('--campaign', asked.campaign),
     userId: uuidOf('--user', asked.user),
     eventId: uuidOf('--event', asked.event),
@@ -45,8 +47,8 @@ export function intentFilter(asked: AskedIntents, ids: readonly string[], groups
 }
 
 /** @throws {OperatorError} when nothing is named at all: "all there are" is never meant. */
-export function requireSelection({ ids, states, reasons, groups, kinds, campaignId, userId, eventId }: IntentFilter): void {
-  const lists = [ids, states, reasons, groups, kinds]
+export function requireSelection({ ids, states, reasons, groups, kinds, destinations, campaignId, userId, eventId }: IntentFilter): void {
+  const lists = [ids, states, reasons, groups, kinds, destinations]
   if (lists.some((list) => list.length > 0) || campaignId !== null || userId !== null || eventId !== null) return
   throw new OperatorError('Say which intents: their ids, or a filter such as --state dead --reason no-endpoint.')
 }

@@ -184,6 +184,15 @@ export type Fact =
       /** Until one delivery is let through to look; null unless open. */
       readonly retryInMs: number | null
     }
+  /** Parked intents that ended `dead`, because their destination was away for longer than all retries take. */
+  | {
+      readonly is: 'abandoned'
+      readonly group: string
+      readonly channel: string
+      readonly kind: string
+      readonly destination: string
+      readonly count: number
+    }
   | { readonly is: 'template-unknown-variable'; readonly template: string; readonly variable: string }
 
 /** How the events of one type in one chunk ended. */

@@ -237,7 +237,17 @@ test('mark-sent records what the relay took: the mail, and the reward that it de
 test('what moved between the plan and the write, or is locked by a worker, is left alone', async () => {
   await insertIntents(sql, ...['moved', 'claimed', 'locked', 'free'].map((key) => mail(key, { state: 'dead', finished_at: new Date() })))
   const admin = createIntentAdmin(db)
-  const nothing = { ids: [], states: [], reasons: [], groups: [], kinds: [], campaignId: null, userId: null, eventId: null }
+  const nothing = {
+    ids: [],
+    states: [],
+    reasons: [],
+    groups: [],
+    kinds: [],
+    destinations: [],
+    campaignId: null,
+    userId: null,
+    eventId: null,
+  }
   const seen = await admin.list(nothing, 10)
   await sql.query(`UPDATE worker.intents SET state = 'skipped' WHERE key = 'moved'`)
   await sql.query(`UPDATE worker.intents SET claims = claims + 1 WHERE key = 'claimed'`)

@@ -34,7 +34,6 @@ export class MemoryIntentStore implements IntentStore {
   recording: Promise<void> = Promise.resolve()
   dueCount = 0
   parkedElsewhere: readonly string[] = []
-  parkedCount = 0
   oldestMs: number | null = null
   unfinished = 0
   /** By campaign. */
@@ -126,8 +125,12 @@ export class MemoryIntentStore implements IntentStore {
     return this.parkedElsewhere
   }
 
-  async backlogged(_group: string, limit: number): Promise<string | null> {
-    return this.parkedCount > limit ? 'endpoint-1' : null
+  async recordBreakers(): Promise<readonly never[]> {
+    return []
+  }
+
+  async abandonParked(): Promise<readonly never[]> {
+    return []
   }
 
   async countUnfinishedOf(_eventId: string, _group: string, limit: number): Promise<number> {

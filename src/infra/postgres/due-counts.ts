@@ -3,25 +3,36 @@ import type { Sql } from '../../std/sql.ts'
 import { isParked } from './parked.ts'
 
 /**
- * Due, live, and neither attempted nor waiting nor parked: the work that fetching more would add to. Ordered, so that it walks along
- * `intents_due`: without a wish for an order the planner reads the table from its start, where the finished ones lie.
+ * Live work that is due, tried before or not, and mails that wait for their turn under a rate of ours. Neither half looks at anything
+ * that it does not count, so it reads `limit` rows at most, however many there are. Along `intents_due` from its newest end: at the
+ * other lie the entries of what has ended, for as long as nothing was vacuumed.
  */
 export async function countDue(sql: Sql, group: string, limit: number): Promise<number> {
   return countOf(
     await sql.query<Count>(
       `SELECT count(*)::int AS count FROM (
-         SELECT FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
-          CROSS JOIN LATERAL (
-            SELECT FROM worker.intents AS i
-             WHERE i.group_name = $1 AND i.channel = c.channel AND i.class = 'live' AND i.state IN ('pending', 'ambiguous')
-               AND i.due_at <= now() AND i.attempt = 0 AND i.waiting_since IS NULL
-             ORDER BY i.due_at
-             LIMIT $2) AS due
-          LIMIT $2) AS counted`,
+         SELECT FROM (
+           SELECT FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
+            CROSS JOIN LATERAL (
+              SELECT FROM worker.intents AS i
+               WHERE i.group_name = $1 AND i.channel = c.channel AND i.class = 'live' AND i.state IN ('pending', 'ambiguous')
+                 AND i.due_at <= now()
+               ORDER BY i.due_at DESC
+               LIMIT $2) AS due
+            LIMIT $2) AS due
+         UNION ALL
+         SELECT FROM (
+           SELECT FROM worker.intents AS i
+            WHERE i.group_name = $1 AND ${isThrottled} AND i.due_at > now()
+            LIMIT $2) AS throttled
+         LIMIT $2) AS counted`,
       [group, limit],
     ),
   )
 }
+
+/** In the words of the index `intents_throttled`. */
+const isThrottled = `i.state = 'pending' AND i.reason IN ('domain-rate', 'relay-rate')`
 
 /** What a broadcast has written and is not finished yet; the broadcast itself is not counted. */
 export async function countUnfinishedOf(sql: Sql, eventId: string, group: string, limit: number): Promise<number> {

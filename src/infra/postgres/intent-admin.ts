@@ -38,7 +38,7 @@ SELECT i.state, i.coalesce, ${forgotten} AS forgotten, count(*)::int AS count
 
 // Limited before the rewards are looked up.
 const listStatement = `
-SELECT ${intentLine} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $9) AS i ORDER BY i.id DESC`
+SELECT ${intentLine} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $10) AS i ORDER BY i.id DESC`
 
 const storyStatement = `
 SELECT ${intentLine}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waiting_since AS "waitingSince", i.ambiguous,

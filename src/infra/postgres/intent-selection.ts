@@ -1,7 +1,7 @@
 import type { IntentFilter } from '../../operator/intent-admin.ts'
 
 /**
- * The intents that a filter means, as a condition over `i`; its parameters are $1 to $8. Those that are not asked for are
+ * The intents that a filter means, as a condition over `i`; its parameters are $1 to $9. Those that are not asked for are
  * null, and a plan made for the values passes over them: held ones are found by their index, others by reading the table,
  * which an operator's verb may do and a daemon must not.
  */
@@ -13,7 +13,8 @@ export const selected = `
   AND ($5::text[] IS NULL OR i.kind = ANY ($5) OR i.data ->> 'type' = ANY ($5))
   AND ($6::uuid IS NULL OR i.campaign_id = $6)
   AND ($7::uuid IS NULL OR i.user_id = $7)
-  AND ($8::uuid IS NULL OR i.event_id = $8)`
+  AND ($8::uuid IS NULL OR i.event_id = $8)
+  AND ($9::text[] IS NULL OR i.destination = ANY ($9))`
 
 export function selectionOf(filter: IntentFilter): readonly unknown[] {
   return [
@@ -25,6 +26,7 @@ export function selectionOf(filter: IntentFilter): readonly unknown[] {
     filter.campaignId,
     filter.userId,
     filter.eventId,
+    list(filter.destinations),
   ]
 }
 

@@ -1,10 +1,11 @@
 import type { IntentStore, Ledger } from '../../delivery/intent-store.ts'
+import { abandonParked, recordBreakers } from './breakers.ts'
 import { accountsOf, claim, release } from './claim.ts'
 import type { Database } from './database.ts'
 import { backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs } from './due-counts.ts'
 import { createGather } from './gather.ts'
 import { expireLeases } from './lease-expiry.ts'
-import { backlogged, parkedDestinations } from './parked.ts'
+import { parkedDestinations } from './parked.ts'
 import { settleBatch, type Settled, type SettleItem } from './settle-batch.ts'
 import { settleStatementOf, type SettleStatement } from './settle-statement.ts'
 import { startBatch, startWith, type StartItem } from './start-batch.ts'
@@ -60,7 +61,8 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     countDue: (group, limit) => countDue(sql, group, limit),
     countUnfinishedOf: (eventId, group, limit) => countUnfinishedOf(sql, eventId, group, limit),
     parkedDestinations: (group, channel, after, limit) => parkedDestinations(sql, group, channel, after, limit),
-    backlogged: (group, limit) => backlogged(sql, group, limit),
+    recordBreakers: (changes) => recordBreakers(sql, changes),
+    abandonParked: (request, ended) => abandonParked(database, request, ended),
     oldestDueMs: (group) => oldestDueMs(sql, group),
     oldestDue: (group) => oldestDue(sql, group),
     backlog: (group, limit) => backlog(sql, group, limit),

@@ -19,22 +19,6 @@ export async function parkedDestinations(
   return rows.map(({ destination }) => destination)
 }
 
-/** Nearly always a count of `limit` rows that ends early: only when all together are more is each looked at. */
-export async function backlogged(sql: Sql, group: string, limit: number): Promise<string | null> {
-  const [row] = await sql.query<{ destination: string }>(
-    `WITH RECURSIVE ${each('$1', `'webhook'`, `''`)}
-     SELECT destination FROM each
-      WHERE destination IS NOT NULL
-        AND (SELECT count(*) FROM (${parkedIn} LIMIT $2 + 1) AS rows) > $2
-        AND (SELECT count(*) FROM (${parkedIn} AND i.destination = each.destination AND i.attempt = 0 LIMIT $2 + 1) AS rows) > $2
-      LIMIT 1`,
-    [group, limit],
-  )
-  return row?.destination ?? null
-}
-
-const parkedIn = `SELECT FROM worker.intents AS i WHERE i.group_name = $1 AND i.channel = 'webhook' AND ${isParked}`
-
 /** Recursive table `each (destination)` of the destinations behind `after`, in order; it ends with a null. */
 function each(group: string, channel: string, after: string): string {
   const next = (behind: string) => `

@@ -15,6 +15,7 @@ const needs: Readonly<Record<string, readonly Privilege[]>> = {
   'worker.recalculations': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.position_changes': ['SELECT', 'INSERT', 'DELETE'],
   'worker.reward_codes': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.breakers': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.suppressions': ['SELECT', 'INSERT'],
   'platform.accounts': ['SELECT'],
   'platform.campaigns': ['SELECT'],

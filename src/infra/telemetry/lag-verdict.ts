@@ -7,6 +7,7 @@ export const lagWords = [
   'falling-behind',
   'breaker-open',
   'paused',
+  'intents-late',
   'catching-up',
   'ok',
 ] as const
@@ -83,8 +84,30 @@ export function partitionVerdict(samples: readonly LagSample[], { members, pause
   return consumed > produced ? { word: 'catching-up', sentence: rates } : { word: 'falling-behind', sentence: rates }
 }
 
-/** The verdict on a group: the worst of its partitions, with how many there are of that kind. */
-export function groupVerdict(partitions: ReadonlyMap<number, LagVerdict>): LagVerdict {
+/** Work that has been due for so long is late, however well the log is read. Milliseconds. */
+const LATE_MS = 120_000
+
+/**
+ * The verdict on a group: the worst of its partitions, with how many there are of that kind; or, where those are read, that what
+ * was accepted is not done in time.
+ *
+ * @param due how long the oldest due intent of each channel has been due
+ */
+export function groupVerdict(
+  partitions: ReadonlyMap<number, LagVerdict>,
+  due: readonly { readonly channel: string; readonly ms: number }[] = [],
+): LagVerdict {
+  const verdict = worstOf(partitions)
+  const oldest = due.toSorted((one, other) => other.ms - one.ms)[0]
+  if (oldest === undefined || oldest.ms <= LATE_MS || (verdict.word !== 'ok' && verdict.word !== 'catching-up')) return verdict
+  const minutes = Math.floor(oldest.ms / 60_000)
+  return {
+    word: 'intents-late',
+    sentence: `The log is read, but work of the ${oldest.channel} channel has been due for ${minutes} minutes and is not done.`,
+  }
+}
+
+function worstOf(partitions: ReadonlyMap<number, LagVerdict>): LagVerdict {
   const worst = lagWords.find((word) => [...partitions.values()].some((verdict) => verdict.word === word)) ?? 'ok'
   const alike = [...partitions].filter(([, { word }]) => word === worst)
   const [first] = alike

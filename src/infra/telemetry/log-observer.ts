@@ -127,6 +127,8 @@ export function logFacts(log: Log, now: () => number = Date.now): Observe {
         return writeSeldom('error', fact, `escaped ${fact.group}`, 'a batch handler threw, which is a fault of this program')
       case 'leases-expired':
         return writeSeldom('warn', fact, 'leases expired', 'leases expired')
+      case 'abandoned':
+        return writeSeldom('warn', fact, `abandoned ${fact.group} ${fact.destination}`, 'given up: the endpoint was away for too long')
       case 'upkeep':
         return write('info', fact, 'upkeep')
       case 'upkeep-failed':

@@ -136,6 +136,8 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
         return
       case 'settled':
         return countSettled(fact)
+      case 'abandoned':
+        return deliveries(fact.group, fact.channel, fact.kind, 'dead').inc(fact.count)
       case 'claim-lost':
         ended(fact.intentId)
         return metrics.claimsLost.inc({ group: fact.group, channel: fact.channel })

@@ -42,10 +42,7 @@ function groupOf(poolSize: number) {
   // As the reward group has: two channels, of which neither gets all workers.
   const scene = createDeliveryScene([reward, { ...mailKind(), kind: 'reward' }], {
     store: createIntentStore(database),
-    destinations: new Destinations(
-      () => {},
-      () => now,
-    ),
+    destinations: new Destinations(() => {}, { now: () => now }),
   })
   scene.webhook.destinationOf = ({ endpointId }) => endpointId
   Object.assign(scene.webhook, { ledger: null })

@@ -16,14 +16,18 @@ beforeEach(() => database.sql.query('DELETE FROM worker.intents'))
 const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
 
 describe('counts', () => {
-  it('counts what is due, live and never attempted, up to the limit', async () => {
+  it('counts what is due and live, tried or not, and what waits for its turn under a rate, up to the limit', async () => {
     await insertIntents(
       database.sql,
       { key: 'a' },
       { key: 'b', channel: 'webhook' },
       { key: 'c', channel: 'leaderboard' },
       { key: 'attempted', attempt: 1 },
-      { key: 'waiting', waiting_since: minutesAgo(1) },
+      { key: 'waited', waiting_since: minutesAgo(1) },
+      { key: 'ambiguous', state: 'ambiguous' },
+      { key: 'throttled', reason: 'domain-rate', due_at: minutesAgo(-1) },
+      { key: 'throttled and due', reason: 'relay-rate' },
+      { key: 'paused', reason: 'campaign-paused', due_at: minutesAgo(-1) },
       { key: 'later', due_at: minutesAgo(-1) },
       { key: 'broadcast', class: 'broadcast' },
       { key: 'replay', class: 'replay' },
@@ -31,7 +35,7 @@ describe('counts', () => {
       { key: 'claimed', state: 'claimed' },
       { key: 'other', group_name: 'others' },
     )
-    expect(await store.countDue('mailers', 100)).toBe(3)
+    expect(await store.countDue('mailers', 100)).toBe(8)
     expect(await store.countDue('mailers', 2)).toBe(2)
     expect(await store.countDue('nobody', 2)).toBe(0)
   })

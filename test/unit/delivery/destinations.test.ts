@@ -15,10 +15,7 @@ const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 function scene() {
   const facts: Fact[] = []
   let now = 0
-  const destinations = new Destinations(
-    (fact) => facts.push(fact),
-    () => now,
-  )
+  const destinations = new Destinations((fact) => facts.push(fact), { now: () => now })
   const enter = (destination = 'a', group = 'g') => destinations.enter('webhook', destination, group)
   /** A delivery that takes so long. */
   async function answer(ms: number, destination = 'a') {

@@ -10,7 +10,6 @@ import { createDeliveryScene, mailKind, sent, type DeliveryScene } from './deliv
 
 /** Far longer than any test: what happens here happens because somebody was woken, not because of a poll. */
 const NO_POLL_MS = 600_000
-const PARKED_MS = 3_600_000
 
 const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
 const mails = (count: number, from = 1): Intent[] => Array.from({ length: count }, (_, n) => sampleIntent({ id: String(from + n) }))
@@ -424,7 +423,7 @@ describe('an endpoint', () => {
     await soon(() => expect(store.parked.size).toBe(11))
     expect(delivering.map(({ id }) => id)).toEqual(['1'])
     expect(store.settled.map(({ settlement }) => settlement)).toEqual(
-      Array.from({ length: 11 }, () => ({ is: 'parked', destination: 'endpoint-1', reason: 'endpoint-busy', afterMs: PARKED_MS })),
+      Array.from({ length: 11 }, () => ({ is: 'parked', destination: 'endpoint-1', reason: 'endpoint-busy', afterMs: expect.any(Number) })),
     )
     delivering[0]?.end(delivered)
     await soon(() => expect(delivering.map(({ id }) => id)).toEqual(['1', '2', '3']))

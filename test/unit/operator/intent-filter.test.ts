@@ -6,11 +6,16 @@ const uuid = '7A4B1D0E-52C7-4F0A-9A53-0A6D2F6B8C11'
 
 describe('a filter of intents', () => {
   it('reads lists, names groups by their ids, and ids in lower case', () => {
-    const filter = intentFilter({ state: 'held, dead', reason: 'a,b', group: 'email-workers', user: uuid }, ['7', '7', '8'], groups)
+    const filter = intentFilter(
+      { state: 'held, dead', reason: 'a,b', destination: 'e1,e2', group: 'email-workers', user: uuid },
+      ['7', '7', '8'],
+      groups,
+    )
     expect(filter).toMatchObject({
       ids: ['7', '8'],
       states: ['held', 'dead'],
       reasons: ['a', 'b'],
+      destinations: ['e1', 'e2'],
       groups: ['stage.email-workers'],
       userId: uuid.toLowerCase(),
       eventId: null,

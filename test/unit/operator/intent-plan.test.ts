@@ -5,7 +5,17 @@ import { intentStates } from '../../../src/operator/intent-filter.ts'
 import { isPlanned, planIntents, planSentences } from '../../../src/operator/intent-plan.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 
-const all: IntentFilter = { ids: [], states: [], reasons: [], groups: [], kinds: [], campaignId: null, userId: null, eventId: null }
+const all: IntentFilter = {
+  ids: [],
+  states: [],
+  reasons: [],
+  groups: [],
+  kinds: [],
+  destinations: [],
+  campaignId: null,
+  userId: null,
+  eventId: null,
+}
 const counted = (state: IntentState, count: number, more: Partial<StateCount> = {}): StateCount => ({
   state,
   count,

@@ -61,6 +61,26 @@ describe('the verdict on a partition', () => {
 const of = (word: LagVerdict['word']): LagVerdict => ({ word, sentence: `It is ${word}.` })
 
 describe('the verdict on a group', () => {
+  it.each([
+    ['ok', 120_000, 'ok'],
+    ['ok', 120_001, 'intents-late'],
+    ['catching-up', 600_000, 'intents-late'],
+    ['paused', 600_000, 'paused'],
+    ['stalled', 600_000, 'stalled'],
+  ] as const)('%s with work that has been due for %i ms is %s', (word, ms, verdict) => {
+    const due = [
+      { channel: 'webhook', ms: 5 },
+      { channel: 'email', ms },
+    ]
+    expect(groupVerdict(new Map([[0, of(word)]]), due).word).toBe(verdict)
+  })
+
+  it('says which channel is late, and by how much', () => {
+    expect(groupVerdict(new Map(), [{ channel: 'email', ms: 720_000 }]).sentence).toBe(
+      'The log is read, but work of the email channel has been due for 12 minutes and is not done.',
+    )
+  })
+
   it.each(lagWords.map((word, index) => [word, lagWords[index + 1] ?? word] as const))('%s comes before %s', (worse, better) => {
     expect(groupVerdict(new Map([[0, of(better)], [1, of(worse)]])).word).toBe(worse) // prettier-ignore
   })

@@ -1,0 +1,112 @@
+import type { Sql } from '../std/sql.ts'
+import type { Fact } from '../worker/fact.ts'
+import type { ChannelName, Intent } from './intent.ts'
+import type { KindTable } from './kind-table.ts'
+import { webhookSchedule } from './webhook/webhook-schedule.ts'
+
+/** What a process found out about a destination, `agoMs` ago. */
+export interface BreakerChange {
+  readonly of: { readonly channel: string; readonly destination: string }
+  readonly state: 'open' | 'closed'
+  readonly reason: string | null
+  readonly agoMs: number
+}
+
+export interface AbandonRequest {
+  readonly group: string
+  readonly channel: ChannelName
+  readonly kinds: ReturnType<KindTable['known']>
+  /** Destinations that were away for so long at least. */
+  readonly awayMs: number
+  readonly limit: number
+}
+
+/** The port to what all processes found out about destinations that are away. */
+export interface BreakerStore {
+  /** Resolves to all destinations that are on record as away. */
+  recordBreakers(changes: readonly BreakerChange[]): Promise<readonly BreakerChange['of'][]>
+  /** Ends a batch of what is parked for destinations that were away for too long; `ended` keeps the books of each, in the same transaction. */
+  abandonParked(request: AbandonRequest, ended: (intent: Intent, tx: Sql) => Promise<void>): Promise<readonly Intent[]>
+}
+
+type Change = Omit<BreakerChange, 'agoMs'> & { readonly at: number }
+
+/**
+ * Writes down since when breakers of single destinations are open. Breakers are each process's own and end with it; how long a
+ * destination has been away must outlive it. What is found is kept until the database has it.
+ */
+export class BreakerRecord {
+  readonly #store: Pick<BreakerStore, 'recordBreakers'>
+  /** The last that was found about each destination, not written yet. */
+  readonly #found = new Map<string, Change>()
+  #away: ReadonlySet<string> = new Set()
+  readonly #now: () => number
+
+  /** @param now milliseconds of a monotonic clock. */
+  constructor(store: Pick<BreakerStore, 'recordBreakers'>, now: () => number = () => performance.now()) {
+    this.#store = store
+    this.#now = now
+  }
+
+  hear(fact: Fact): void {
+    // One that was only forgotten may still be away.
+    if (fact.is !== 'breaker' || fact.channel === 'email' || fact.state === 'half-open' || fact.reason === 'forgotten') return
+    this.#find(fact, fact.state, fact.reason)
+  }
+
+  /** A delivery arrived, whether or not the breaker of this process was open: another's may have been, or this one's before a restart. */
+  arrived(channel: string, destination: string): void {
+    if (this.#away.has(keyOf({ channel, destination }))) this.#find({ channel, destination }, 'closed', null)
+  }
+
+  /** Throws SqlError; what was found is then kept for the next time. */
+  async write(): Promise<void> {
+    const found = new Map(this.#found)
+    const now = this.#now()
+    const away = await this.#store.recordBreakers([...found.values()].map(({ at, ...change }) => ({ ...change, agoMs: now - at })))
+    this.#away = new Set(away.map(keyOf))
+    for (const [key, change] of found) if (this.#found.get(key) === change) this.#found.delete(key)
+  }
+
+  #find({ channel, destination }: BreakerChange['of'], state: BreakerChange['state'], reason: string | null): void {
+    this.#found.set(keyOf({ channel, destination }), { of: { channel, destination }, state, reason, at: this.#now() })
+  }
+}
+
+/** As long as all retries of a delivery take, at most: what was never tried waits no longer than what was. */
+export const AWAY_TOO_LONG_MS = webhookSchedule.reduce((sum, delay) => sum + delay, 0)
+/** Intents ended in one transaction. */
+const BATCH = 200
+
+/** What was parked for a destination and given up, by kind and destination. */
+export interface Abandoned {
+  readonly channel: string
+  readonly kind: string
+  readonly destination: string
+  readonly count: number
+}
+
+/** Gives up what is parked for destinations that were away for longer than all retries take, a batch at a time. Throws SqlError. */
+export async function abandonParked(
+  store: Pick<BreakerStore, 'abandonParked'>,
+  of: { readonly group: string; readonly channel: ChannelName; readonly kinds: KindTable },
+  signal: AbortSignal,
+  told: (abandoned: Abandoned) => void,
+): Promise<void> {
+  const { group, channel, kinds } = of
+  const request = { group, channel, kinds: kinds.known(channel), awayMs: AWAY_TOO_LONG_MS, limit: BATCH }
+  for (;;) {
+    const ended = await store.abandonParked(request, async (intent, tx) => {
+      await kinds.of(intent)?.ended?.(intent, { ok: false, final: true, reason: 'endpoint-unavailable' }, tx)
+    })
+    for (const some of Map.groupBy(ended, ({ kind, destination }) => `${kind} ${destination}`).values()) {
+      const [{ kind, destination } = { kind: '', destination: null }] = some
+      told({ channel, kind, destination: destination ?? '', count: some.length })
+    }
+    if (ended.length < BATCH || signal.aborted) return
+  }
+}
+
+function keyOf({ channel, destination }: BreakerChange['of']): string {
+  return `${channel} ${destination}`
+}

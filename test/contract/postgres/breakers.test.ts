@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { AWAY_TOO_LONG_MS, type BreakerChange } from '../../../src/delivery/breaker-record.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { insertIntents, rowOf } from './intent-rows.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+
+let database: MigratedDatabase
+beforeAll(async () => {
+  database = await migratedDatabase()
+})
+afterAll(() => database.close())
+beforeEach(async () => {
+  await database.sql.query('DELETE FROM worker.intents')
+  await database.sql.query('DELETE FROM worker.breakers')
+})
+
+const HOUR_MS = 3_600_000
+const store = () => createIntentStore(database)
+const found = (state: 'open' | 'closed', hoursAgo: number, destination = 'e'): BreakerChange => ({
+  of: { channel: 'webhook', destination },
+  state,
+  reason: state === 'open' ? 'timeout' : null,
+  agoMs: hoursAgo * HOUR_MS,
+})
+/** As processes tell, each in turn. */
+async function tell(...changes: readonly BreakerChange[]) {
+  for (const change of changes) await store().recordBreakers([change])
+}
+/** Hours that the destination has been away, as of the last failure. */
+async function awayFor(destination = 'e'): Promise<number | null> {
+  const [row] = await database.sql.query<{ hours: number }>(
+    'SELECT round(extract(epoch FROM failed_at - open_since) / 3600)::int AS hours FROM worker.breakers WHERE destination = $1',
+    [destination],
+  )
+  return row?.hours ?? null
+}
+
+const since = (hours: number) => new Date(Date.now() - hours * HOUR_MS)
+const parked = (key: string, change: object = {}) => ({
+  key,
+  channel: 'webhook',
+  destination: 'e',
+  reason: 'endpoint-open',
+  due_at: since(-24),
+  waiting_since: since(5),
+  ...change,
+})
+const abandon = (limit = 100) => {
+  const request = {
+    group: 'mailers',
+    channel: 'webhook' as const,
+    kinds: [{ kind: 'mail', version: 1 }],
+    awayMs: AWAY_TOO_LONG_MS,
+    limit,
+  }
+  const books: string[] = []
+  const ended = store().abandonParked(request, async (intent, tx) => {
+    await tx.query('SELECT')
+    books.push(intent.key)
+  })
+  return ended.then((intents) => ({ keys: intents.map(({ key }) => key), books }))
+}
+const away = (openHours: number, failedHours: number, destination = 'e') =>
+  database.sql.query(`INSERT INTO worker.breakers VALUES ('webhook', $1, 'timeout', $2, $3)`, [
+    destination,
+    since(openHours),
+    since(failedHours),
+  ])
+
+describe('how long a destination has been away', () => {
+  it('counts from the first failure on, whichever process found it, over a restart', async () => {
+    await tell(found('open', 8), found('open', 6), found('open', 4), found('open', 2))
+    expect(await awayFor()).toBe(6)
+    expect(await store().recordBreakers([])).toEqual([{ channel: 'webhook', destination: 'e' }])
+  })
+
+  it('begins anew where nobody has tried it for hours: it may have been well', async () => {
+    await tell(found('open', 90), found('open', 88), found('open', 2), found('open', 1))
+    expect(await awayFor()).toBe(1)
+  })
+
+  it('ends with a delivery that arrived, but not with one that arrived before the last failure', async () => {
+    await tell(found('open', 8), found('open', 6), found('closed', 7))
+    expect(await awayFor()).toBe(2)
+    await tell(found('closed', 5))
+    expect(await awayFor()).toBeNull()
+    expect(await store().recordBreakers([])).toEqual([])
+  })
+})
+
+describe('what is parked for a destination that is away for longer than all retries take', () => {
+  it('ends dead with that reason, in batches, with the books of each', async () => {
+    await away(77, 1)
+    await insertIntents(
+      database.sql,
+      parked('a'),
+      parked('b', { reason: 'endpoint-busy' }),
+      parked('c', { waiting_since: null, created_at: since(9) }),
+    )
+    expect(await abandon(2)).toEqual({ keys: ['a', 'b'], books: ['a', 'b'] })
+    expect(await abandon(2)).toEqual({ keys: ['c'], books: ['c'] })
+    expect(await rowOf(database.sql, 'a')).toMatchObject({ state: 'dead', reason: 'endpoint-unavailable', destination: 'e', attempt: 0 })
+    expect((await rowOf(database.sql, 'a')).finished_at).not.toBeNull()
+  })
+
+  it.each([
+    ['has been away for less', 76, 1],
+    ['was not tried of late', 200, 4],
+    ['is not on record as away', null, null],
+  ])('stays where the destination %s', async (_, open, failed) => {
+    if (open !== null) await away(open, failed)
+    await insertIntents(database.sql, parked('a'))
+    expect((await abandon()).keys).toEqual([])
+  })
+
+  it('stays where it was parked after the last failure, is of another group, kind or destination, or waits for something else', async () => {
+    await away(77, 1)
+    await insertIntents(
+      database.sql,
+      parked('newer', { waiting_since: since(0) }),
+      parked('group', { group_name: 'others' }),
+      parked('kind', { kind: 'letter' }),
+      parked('destination', { destination: 'f' }),
+      parked('retry', { reason: 'timeout' }),
+      parked('claimed', { state: 'claimed' }),
+    )
+    expect((await abandon()).keys).toEqual([])
+  })
+
+  it('stays as it is when its books cannot be kept', async () => {
+    await away(77, 1)
+    await insertIntents(database.sql, parked('a'))
+    const request = {
+      group: 'mailers',
+      channel: 'webhook' as const,
+      kinds: [{ kind: 'mail', version: 1 }],
+      awayMs: AWAY_TOO_LONG_MS,
+      limit: 9,
+    }
+    await expect(store().abandonParked(request, () => Promise.reject(new Error('no books')))).rejects.toThrow('no books')
+    expect(await rowOf(database.sql, 'a')).toMatchObject({ state: 'pending', reason: 'endpoint-open' })
+  })
+})

@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { rewardTenant } from '../support/reward-tenant.ts'
+import { setScene } from '../support/scene.ts'
+import { workerctlOn } from '../support/workerctl-on.ts'
+
+const owed = 40
+
+test('an endpoint stays away over a restart: after as long as all retries take its parked rewards end dead, and are retried together when it is back', async () => {
+  await using scene = await setScene()
+  const { sql, webhooks } = scene
+  const platform = new Platform(sql)
+  let isBack = false
+  webhooks.respondWith(({ path }) => (path === '/away' && !isBack ? { status: 503, headers: { 'retry-after': '1' } } : undefined))
+  const arrived = (path: string) => webhooks.calls.filter((call) => call.path === path).length
+  const environment = { KAFKA_GROUPS: 'reward-workers', KAFKA_WORKER_POOL_SIZE: '4' }
+  const tenant = await rewardTenant(scene, platform, owed, webhooks.endpoint('/away'))
+  const other = await rewardTenant(scene, platform, 5, webhooks.endpoint('/well'))
+
+  const first = scene.daemon(environment)
+  await first.ready()
+  await scene.publisher.publishMany(tenant.events)
+  const openSince = async () => {
+    const [row] = await sql.query<{ since: string }>('SELECT open_since::text AS since FROM worker.breakers WHERE destination = $1', [
+      tenant.endpointId,
+    ])
+    return row?.since
+  }
+  await eventually('it is on record that the endpoint is away', async () => (await openSince()) !== undefined || 'no row')
+  const since = await openSince()
+  first.kill('SIGKILL')
+  await first.exited
+
+  const second = scene.daemon(environment)
+  await second.ready()
+  await eventually('the new process finds it away too', () => second.lines.some(({ msg }) => msg === 'breaker open') || 'closed')
+  expect(await openSince()).toBe(since)
+
+  // As if those days had passed, at each of which somebody tried it.
+  await sql.query(`UPDATE worker.breakers SET open_since = open_since - interval '4 days'`)
+  await eventually('what was parked has ended', async () => {
+    const counts = await countsOf()
+    return (counts['pending endpoint-open'] ?? 0) + (counts['pending endpoint-busy'] ?? 0) === 0 || JSON.stringify(counts)
+  })
+  const ended = (await countsOf())['dead endpoint-unavailable'] ?? 0
+  expect(ended).toBeGreaterThanOrEqual(owed - 8)
+  const [books] = await sql.query<{ count: number }>(
+    `SELECT count(*)::int FROM user_rewards WHERE delivery_error = 'Not delivered: endpoint-unavailable.'`,
+  )
+  expect(books?.count).toBe(ended)
+  await scene.publisher.publishMany(other.events)
+  await eventually('others have theirs', () => arrived('/well') === 5 || `${arrived('/well')}`)
+
+  isBack = true
+  const { code, out } = await workerctlOn(
+    scene,
+    'intents',
+    'retry',
+    '--reason',
+    'endpoint-unavailable',
+    '--destination',
+    tenant.endpointId ?? '',
+    '--yes',
+  )
+  expect(code).toBe(0)
+  expect(out).toContain(`Done: ${ended} `)
+  await eventually('everybody has everything', async () => {
+    // As if the retries' own schedule, and the breaker's pause, had passed.
+    await sql.query(`UPDATE worker.intents SET due_at = now() WHERE state = 'pending' AND reason = 'unavailable'`)
+    const counts = await countsOf()
+    return counts['delivered '] === owed + 5 || JSON.stringify(counts)
+  })
+  await eventually('the record of its absence has ended', async () => (await openSince()) === undefined || 'still there')
+
+  async function countsOf(): Promise<Record<string, number>> {
+    const rows = await sql.query<{ what: string; count: number }>(
+      `SELECT state || ' ' || coalesce(reason, '') AS what, count(*)::int FROM worker.intents GROUP BY 1`,
+    )
+    return Object.fromEntries(rows.map(({ what, count }) => [what, count]))
+  }
+})

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { BreakerRecord, type BreakerChange } from '../../../src/delivery/breaker-record.ts'
+import type { Fact } from '../../../src/worker/fact.ts'
+
+function scene(away: readonly string[] = []) {
+  let now = 0
+  let failure: Error | null = null
+  const written: BreakerChange[][] = []
+  const record = new BreakerRecord(
+    {
+      async recordBreakers(changes) {
+        if (failure !== null) throw failure
+        written.push([...changes])
+        return away.map((destination) => ({ channel: 'webhook', destination }))
+      },
+    },
+    () => now,
+  )
+  const hear = (state: 'open' | 'half-open' | 'closed', reason: string | null = null, channel = 'webhook') =>
+    record.hear({ is: 'breaker', channel, destination: 'e', state, reason, retryInMs: null } satisfies Fact)
+  const of = { channel: 'webhook', destination: 'e' }
+  return { record, hear, written, of, pass: (ms: number) => (now += ms), fail: (error: Error | null) => (failure = error) }
+}
+
+describe('what is found out about a destination', () => {
+  it('is written once, the last of it, with its age', async () => {
+    const { record, hear, written, of, pass } = scene()
+    hear('closed')
+    hear('open', 'timeout')
+    hear('half-open')
+    hear('open', 'too-many-requests', 'email')
+    pass(500)
+    await record.write()
+    await record.write()
+    expect(written).toEqual([[{ of, state: 'open', reason: 'timeout', agoMs: 500 }], []])
+  })
+
+  it('is kept while the database is away, and forgotten breakers are nothing found out', async () => {
+    const { record, hear, written, of, pass, fail } = scene()
+    hear('open', 'timeout')
+    hear('closed', 'forgotten')
+    fail(new Error('away'))
+    await expect(record.write()).rejects.toThrow('away')
+    fail(null)
+    pass(60_000)
+    await record.write()
+    expect(written).toEqual([[{ of, state: 'open', reason: 'timeout', agoMs: 60_000 }]])
+  })
+
+  it('ends with any delivery that arrives, also where the breaker of this process was never open', async () => {
+    const { record, written, of } = scene(['e'])
+    record.arrived('webhook', 'e')
+    await record.write()
+    record.arrived('webhook', 'e')
+    record.arrived('webhook', 'another')
+    await record.write()
+    expect(written).toEqual([[], [{ of, state: 'closed', reason: null, agoMs: 0 }]])
+  })
+})
