@@ -7,7 +7,14 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   )
   process.exit(1)
 }
-// A probe runs every few seconds: it loads none of the daemon.
 const [verb, ...rest] = process.argv.slice(2)
+// A probe runs every few seconds: it loads none of the daemon.
 if (verb === 'healthcheck') void import('./healthcheck.mts').then(async ({ main }) => process.exit(await main(rest)))
-else void import('./run.mts').then(async ({ main }) => process.exit(await main(process.argv.slice(2))))
+else {
+  // To process 1 of a container the kernel delivers no signal that nobody listens for: a stop that came while modules are loaded would be
+  // lost, and the daemon would run on until it is killed. What arrives before its listener is kept for it.
+  const signals = ['SIGTERM', 'SIGINT', 'SIGTSTP', 'SIGCONT', 'SIGUSR2', 'SIGTTIN']
+  const early = signals.slice(signals.length)
+  for (const signal of signals) process.on(signal, () => early.push(signal))
+  void import('./run.mts').then(async ({ main }) => process.exit(await main(process.argv.slice(2), { early })))
+}

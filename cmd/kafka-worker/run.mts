@@ -9,15 +9,17 @@ import { openLogDestination } from '../../src/infra/telemetry/log-destination.ts
 import { createLog } from '../../src/infra/telemetry/log.ts'
 import { asSentence } from '../../src/operator/as-sentence.ts'
 import { OperatorError } from '../../src/std/failure.ts'
+import { withWholeOutput } from '../../src/std/with-whole-output.ts'
 import type { Observe } from '../../src/worker/fact.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 
 /**
  * Reads the command line and the configuration, and runs the daemon; resolves to the exit code.
  *
- * @param observe hears every fact of the path; for a program that runs the daemon under its eyes.
+ * @param surroundings.observe receives every fact of the path; for a program that watches the daemon it runs
+ * @param surroundings.early signals that arrived before anybody listened, oldest first; more may be added until this resolves
  */
-export async function main(args: readonly string[], observe?: Observe): Promise<number> {
+export async function main(args: readonly string[], surroundings: Surroundings = {}): Promise<number> {
   const command = new Command('kafka-worker')
     .description('Runs the consumer groups of the domain-events topic. Configured by environment variables: see --check-config.')
     .option('--check-config', 'print every variable with its effective value and where it came from, and what is wrong; then exit')
@@ -33,10 +35,19 @@ export async function main(args: readonly string[], observe?: Observe): Promise<
   }
 
   const { config, problems } = readConfig()
-  if (options.checkConfig === true) report(options.json === true, problems, config?.warnings ?? [])
-  else complain(problems)
-  if (config === null) return 1
-  return options.checkConfig === true ? 0 : run(config, observe)
+  if (options.checkConfig === true) {
+    return withWholeOutput(() => {
+      report(options.json === true, problems, config?.warnings ?? [])
+      return config === null ? 1 : 0
+    })
+  }
+  complain(problems)
+  return config === null ? 1 : run(config, surroundings)
+}
+
+interface Surroundings {
+  readonly observe?: Observe
+  readonly early?: readonly string[]
 }
 
 /** The configuration, or all that is wrong with it. */
@@ -63,7 +74,7 @@ function complain(sentences: readonly string[]): void {
   if (sentences.length > 0) process.stderr.write(`${sentences.join('\n')}\n`)
 }
 
-function run(config: Config, observe: Observe | undefined): Promise<number> {
+function run(config: Config, { observe, early = [] }: Surroundings): Promise<number> {
   const { topic, brokers, poolSize, groupPrefix } = config.kafka
   const groups = listedConsumers
     .filter(({ name }) => config.kafka.groups.includes(name))
@@ -77,7 +88,9 @@ function run(config: Config, observe: Observe | undefined): Promise<number> {
     complaints: process.stderr,
     observe,
     on(asked, listener) {
-      for (const signal of signals[asked]) process.on(signal, () => listener(signal))
+      const awaited: readonly string[] = signals[asked]
+      for (const signal of awaited) process.on(signal, () => listener(signal))
+      for (const signal of early) if (awaited.includes(signal)) listener(signal)
     },
   })
 }

@@ -27,8 +27,10 @@ if (killAt) {
 }
 
 process.exit(
-  await main(process.argv.slice(2), (fact) => {
-    for (const strike of strikes) strike(fact)
+  await main(process.argv.slice(2), {
+    observe: (fact) => {
+      for (const strike of strikes) strike(fact)
+    },
   }),
 )
 
