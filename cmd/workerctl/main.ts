@@ -7,5 +7,12 @@ if (major < 24) {
   )
   process.exit(1)
 }
-const [{ run }, { processTerminal }] = await Promise.all([import('./run.ts'), import('./terminal.ts')])
-process.exit(await run(process.argv.slice(2), processTerminal()))
+// To process 1 of a container the kernel delivers no signal that nobody listens for, and Ctrl-C would do nothing.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+const [{ run }, { processTerminal }, { withWholeOutput }] = await Promise.all([
+  import('./run.ts'),
+  import('./terminal.ts'),
+  import('../../src/std/with-whole-output.ts'),
+])
+process.exit(await withWholeOutput(() => run(process.argv.slice(2), processTerminal())))
