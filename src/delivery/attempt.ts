@@ -1,17 +1,32 @@
+import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Observe } from '../worker/fact.ts'
+import { causeOf, describeFault, whoseFault } from '../worker/whose-fault.ts'
 import type { Performed } from './hand-over-channel.ts'
 import type { Intent } from './intent.ts'
-import type { IntentStore, Ledger, Reply, Settlement } from './intent-store.ts'
+import type { IntentStore, Ledger, Reply, SettleOptions, Settlement } from './intent-store.ts'
 import type { AttemptEnd, EndedNote } from './kind.ts'
 import type { Sql } from '../std/sql.ts'
 
+/** Tries in which the platform's tables refuse an end, until it is written without them. */
+const REFUSED_TRIES = 3
+/** Between two tries to write an end that only this process knows. */
+const KEEP = { baseMs: 100, maxMs: 15_000 }
+/** Renewals of a lease in the time of one. */
+const RENEWALS = 4
+
+/** An end on its way into the database: `tried` settles with the first try, `written` when it is there, or nobody can wait any longer. */
+export interface Recording {
+  readonly tried: Promise<void>
+  readonly written: Promise<void>
+}
+
 /**
- * `recorded` settles when the end of the attempt is in the database: a worker need not wait for it, a stop must.
+ * `recording`: a worker need not wait until the end of the attempt is written, a stop must.
  * `unavailable`: nothing was started or written; the claim is to be given back. `parked`: put back until its destination has a place.
  */
 export type Executed =
-  | { readonly is: 'done'; readonly recorded?: Promise<void> }
+  | { readonly is: 'done'; readonly recording?: Recording }
   | { readonly is: 'lost' }
   | { readonly is: 'unavailable'; readonly reason: string }
   | { readonly is: 'parked'; readonly destination: string }
@@ -31,7 +46,8 @@ export interface AlsoAtEnd {
 
 /** One attempt at one intent: writes how it ended, once, and tells the observer. */
 export class Attempt {
-  readonly #intent: Intent
+  /** Without what was frozen: an end may have to wait for the database with many others. */
+  readonly intent: Intent
   readonly #store: IntentStore
   readonly #clock: Clock
   readonly #observe: Observe
@@ -47,7 +63,7 @@ export class Attempt {
 
   constructor(on: { store: IntentStore; clock: Clock; observe: Observe }, intent: Intent, onStage: (stage: Stage) => void = () => {}) {
     this.#onStage = onStage
-    this.#intent = intent
+    this.intent = intent.frozen === null ? intent : { ...intent, frozen: null }
     this.#store = on.store
     this.#clock = on.clock
     this.#observe = on.observe
@@ -82,29 +98,84 @@ export class Attempt {
     return null
   }
 
-  /** Records the end. `ended` keeps the books of the intent's kind, in the same transaction. */
+  /** Records the end, or throws SqlError: the lease then decides. `ended` keeps the books of the intent's kind, in the same transaction. */
   async end(settlement: Settlement, also: AlsoAtEnd = {}): Promise<void> {
-    const reason = 'reason' in settlement ? settlement.reason : null
+    await this.#write(settlement, also, () => false)
+  }
+
+  /**
+   * Records an end that nobody else can find out again, such as the answer of a relay: it is tried until it is written, somebody
+   * else has the intent, or `signal` says that the process can wait no longer. The lease is renewed meanwhile.
+   */
+  keep(settlement: Settlement, also: AlsoAtEnd, leaseMs: number, signal: AbortSignal): Recording {
+    const tried = Promise.withResolvers<void>()
+    // What keeps the end from being written may keep the lease from being renewed; each is tried again.
+    const renew = () => this.#store.renew(this.intent.claim, leaseMs).catch(() => undefined)
+    const renewing = setInterval(() => void renew(), leaseMs / RENEWALS)
+    const again = async (error: unknown, tries: number): Promise<boolean> => {
+      tried.resolve()
+      if (signal.aborted) return false
+      if (tries === 1) this.#observe({ is: 'execution-failed', ...this.#labels(), cause: causeOf(error) })
+      // Between two tries for certain: while one waits for a lock of the platform's it holds the intent's row itself.
+      await renew()
+      await this.#clock.sleep(Math.min(backoff(tries, KEEP), leaseMs / RENEWALS), signal)
+      return !signal.aborted
+    }
+    const written = this.#write(settlement, also, again).finally(() => {
+      clearInterval(renewing)
+      tried.resolve()
+    })
+    return { tried: tried.promise, written }
+  }
+
+  /** @param again whether to try once more, asked after each try that failed by no fault of this end. */
+  async #write(
+    settlement: Settlement,
+    also: AlsoAtEnd,
+    again: (error: unknown, tries: number) => boolean | Promise<boolean>,
+  ): Promise<void> {
+    this.enter('record')
+    let reason = 'reason' in settlement ? settlement.reason : null
     const final = settlement.is === 'final'
     const ok = final && (settlement.state === 'sent' || settlement.state === 'delivered')
-    const { ended } = also
+    const { ended, ledger = null, reply = {} } = also
+    const booked = ended !== undefined || ledger !== null
+    let detail = also.fault ?? reply.error ?? null
     let note: string | null = null
-    const work = ended && {
-      work: async (tx: Sql) => {
+    const work =
+      ended &&
+      (async (tx: Sql) => {
         note = (await ended({ ok, final, reason }, tx))?.note ?? null
-      },
+      })
+    let to: Settlement = settlement
+    let options: SettleOptions = { ledger, reply, detail, work }
+    let refusals = 0
+    for (let tries = 1; ; tries++) {
+      try {
+        const settled = await this.#store.settle(this.intent, to, options)
+        if (settled === 'lost') this.lost()
+        else this.settled(outcomeOf(to), reason ?? note, detail)
+        return
+      } catch (error) {
+        const refused = booked && options.unbooked !== true && whoseFault('book', error) !== 'system'
+        if (refused && ++refusals === REFUSED_TRIES) {
+          // What happened is written down whatever the platform's tables say to it.
+          detail = [detail, `the platform's tables refused it: ${describeFault(error)}`].filter((words) => words !== null).join('; ')
+          if (to.is === 'final' && reason === null) {
+            reason = 'end-refused'
+            to = { is: 'final', state: to.state, reason }
+          }
+          options = { ledger, reply, detail, unbooked: true }
+        } else if (!refused && !(await again(error, tries))) throw error
+      }
     }
-    this.enter('record')
-    const settled = await this.#store.settle(this.#intent, settlement, { ledger: also.ledger ?? null, reply: also.reply ?? {}, ...work })
-    if (settled === 'lost') this.lost()
-    else this.settled(outcomeOf(settlement), reason ?? note, also.fault ?? also.reply?.error ?? null)
   }
 
   /** The end was recorded by the channel's own transaction. */
   settled(outcome: string, reason: string | null, detail: string | null = null): void {
     this.enter('record')
     const now = this.#clock.now()
-    const { eventAt, eventId } = this.#intent
+    const { eventAt, eventId } = this.intent
     const made = outcome === 'sent' || outcome === 'delivered' || outcome === 'done'
     this.#observe({
       is: 'settled',
@@ -121,7 +192,7 @@ export class Attempt {
   }
 
   #labels(): { group: string; channel: string; kind: string; intentId: string } {
-    return { group: this.#intent.group, channel: this.#intent.channel, kind: this.#intent.kind, intentId: this.#intent.id }
+    return { group: this.intent.group, channel: this.intent.channel, kind: this.intent.kind, intentId: this.intent.id }
   }
 }
 

@@ -1,7 +1,7 @@
 import { jitter } from '../std/backoff.ts'
 import type { Sql } from '../std/sql.ts'
-import { describeFault } from '../worker/whose-fault.ts'
-import { Attempt, type Executed, type Stage } from './attempt.ts'
+import { describeFault, whoseFault } from '../worker/whose-fault.ts'
+import { Attempt, type AlsoAtEnd, type Executed, type Recording, type Stage } from './attempt.ts'
 import type { NoPlace } from './destinations.ts'
 import type { Executor } from './execute-intent.ts'
 import { Postponed, Refusal, Unavailable, type HandOverChannel, type Performed, type Slot } from './hand-over-channel.ts'
@@ -16,6 +16,10 @@ import { endedOf, prepared } from './prepare-intent.ts'
  * what was parked in a minute must not come due in one. Milliseconds.
  */
 const PARKED_MS = 72 * 3_600_000
+
+/** A start that failed by no fault of its own is tried again after so long, growing with the time that it has waited. Milliseconds. */
+const FIRST_AGAIN_MS = 1_000
+const LAST_AGAIN_MS = 60_000
 
 /** Prepare, find a place, start, perform, record the end. */
 export async function handOver<Channel extends 'email' | 'webhook'>(
@@ -39,7 +43,7 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
     attempt.enter('connection')
     slot = await channel.acquire(message, signal)
     attempt.enter('start')
-    const started = await start(executor, kind, channel, intent, message, attempt)
+    const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed
     visit.begin()
     attempt.enter('send')
@@ -48,8 +52,8 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
     impression = performed.impression ?? { is: performed.is === 'done' ? 'worked' : 'none' }
     const schedule = kind.schedule?.(message) ?? channel.schedule
     const settlement = settlementOf(executor, performed, attempt.note, intent.attempt + 1, schedule)
-    const books = { ended: endedOf(kind, intent), ledger: channel.ledger, reply: performed.reply }
-    return { is: 'done', recorded: attempt.end(settlement, books) }
+    const books = { ended: endedOf(kind, attempt.intent), ledger: channel.ledger, reply: performed.reply }
+    return { is: 'done', recording: attempt.keep(settlement, books, channel.deadlineMs * 2, signal) }
   } catch (error) {
     if (slot !== null) throw error
     if (error instanceof Unavailable) {
@@ -85,6 +89,7 @@ async function start<Channel extends 'email' | 'webhook'>(
   intent: Intent,
   message: Messages[Channel],
   attempt: Attempt,
+  signal: AbortSignal,
 ): Promise<Frozen | null> {
   const request: StartRequest = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, ledger: channel.ledger }
   let frozen: Frozen | null = intent.frozen
@@ -110,15 +115,37 @@ async function start<Channel extends 'email' | 'webhook'>(
       }
     }
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    await attempt.end(
-      { is: 'final', state: 'rejected', reason: error.reason },
-      { ended: endedOf(kind, intent), ledger: channel.ledger, reply: { error: error.message } },
-    )
+    const books = { ended: endedOf(kind, attempt.intent), ledger: channel.ledger }
+    if (error instanceof Refusal) {
+      await attempt.end({ is: 'final', state: 'rejected', reason: error.reason }, { ...books, reply: { error: error.message } })
+      return null
+    }
+    attempt.executed = { is: 'done', recording: startFailed(error, books) }
     return null
   }
   attempt.started()
   return frozen
+
+  /**
+   * Nothing was handed over, and this process knows it, even where the connection was lost at COMMIT and the row may say that it is
+   * under way. A row that the platform's tables refuse has failed an attempt; what is nobody's fault waits.
+   */
+  function startFailed(error: unknown, books: Pick<AlsoAtEnd, 'ended' | 'ledger'>): Recording {
+    const fault = describeFault(error)
+    const keep = (settlement: Settlement, also: AlsoAtEnd) => attempt.keep(settlement, { ...also, fault }, request.leaseMs, signal)
+    if (whoseFault('book', error) === 'system') {
+      return keep({ is: 'later', as: 'waiting', reason: 'start-failed', afterMs: againMs(executor, intent) }, {})
+    }
+    const planned = (kind.schedule?.(message) ?? channel.schedule)[intent.attempt]
+    return planned === undefined
+      ? keep({ is: 'final', state: 'dead', reason: 'start-refused' }, books)
+      : keep({ is: 'later', as: 'refused', reason: 'start-refused', afterMs: jitter(planned) }, books)
+  }
+}
+
+function againMs({ clock }: Executor, { reason, waitingSince }: Intent): number {
+  const waited = reason === 'start-failed' && waitingSince !== null ? clock.now() - waitingSince.getTime() : 0
+  return jitter(Math.min(LAST_AGAIN_MS, Math.max(2 * FIRST_AGAIN_MS, waited / 2)))
 }
 
 async function perform<Message>(

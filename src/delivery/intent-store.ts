@@ -26,8 +26,11 @@ type FinalState = Extract<IntentState, 'sent' | 'delivered' | 'skipped' | 'dead'
 /** How an intent's attempt ended, as the store writes it. Delays are counted from the database's clock. */
 export type Settlement =
   | { readonly is: 'final'; readonly state: FinalState; readonly reason: string | null }
-  /** Due again later; `waiting` marks the start of a wait that burned no attempt, `retry` a failed attempt, `unburned` one that does not count: the other side took nothing from anybody. */
-  | { readonly is: 'later'; readonly as: 'waiting' | 'retry' | 'unburned'; readonly reason: string; readonly afterMs: number }
+  /**
+   * Due again later; `waiting` marks the start of a wait that burned no attempt, `retry` a failed attempt, `unburned` one that does
+   * not count: the other side took nothing from anybody. `refused` is a failed attempt too, whose start was rolled back uncounted.
+   */
+  | { readonly is: 'later'; readonly as: 'waiting' | 'retry' | 'unburned' | 'refused'; readonly reason: string; readonly afterMs: number }
   /** The reply is unknown: retried once after `afterMs`, held when it was ambiguous before or `hold` is set. */
   | { readonly is: 'ambiguous'; readonly reason: string; readonly afterMs: number; readonly hold: boolean }
   /** Never started: claimed again by `destination`, as soon as somebody asks for it, or like any other after `afterMs`. */
@@ -52,6 +55,16 @@ export interface Backlog {
   readonly channel: string
   readonly state: 'due' | 'waiting' | 'parked' | 'running' | 'ambiguous' | 'held'
   readonly count: number
+}
+
+export interface SettleOptions {
+  readonly ledger: Ledger | null
+  readonly reply: Reply
+  /** What the reason leaves open, in our own words: no address, no foreign text. Kept beside the reason. */
+  readonly detail?: string | null
+  /** The platform's tables refused the end: only our own are written. */
+  readonly unbooked?: boolean
+  readonly work?: ((tx: Sql) => Promise<void>) | undefined
 }
 
 export interface StartRequest {
@@ -83,11 +96,12 @@ export interface IntentStore extends BreakerStore {
    * Records the attempt's end, in the ledger too. Shares commits unless `work` has books of its own to write, and waits up to
    * 10 ms for that when the attempt has a ledger: nobody should wait for such an end before going on.
    */
-  settle(
-    intent: Intent,
-    settlement: Settlement,
-    options: { ledger: Ledger | null; reply: Reply; work?: (tx: Sql) => Promise<void> },
-  ): Promise<'settled' | 'lost'>
+  settle(intent: Intent, settlement: Settlement, options: SettleOptions): Promise<'settled' | 'lost'>
+  /**
+   * Moves the end of a lease to `leaseMs` from now, while an end waits to be written. In doubt already, the intent is not due before
+   * then. Passes over what is locked or somebody else's.
+   */
+  renew(claim: Claim, leaseMs: number): Promise<void>
   /** One transaction that proves the claim before and ends the intent after `work`: for channels whose effect is the database. */
   transact<Result>(
     intent: Intent,

@@ -1,7 +1,7 @@
 import type { AcceptResult, HandOver } from '../worker/accept-store.ts'
 import { SqlError } from '../std/sql.ts'
 import { describeFault } from '../worker/whose-fault.ts'
-import type { Stage } from './attempt.ts'
+import type { Recording, Stage } from './attempt.ts'
 import { createClaiming } from './claiming.ts'
 import { executeIntent, type Executor } from './execute-intent.ts'
 import { HeldIntents } from './held-intents.ts'
@@ -16,6 +16,9 @@ export interface IntentWorkersSettings {
   /** The longest that idle workers wait before they look for work that became due, or was written elsewhere. */
   readonly pollMs: number
 }
+
+/** Ends that wait for the database to take them: so many are kept beside the intents that run. Each is about a kilobyte. */
+const MOST_KEPT = 1_000
 
 export interface RunningIntent {
   readonly intentId: string
@@ -60,7 +63,9 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     if (claiming.worthALook(intent.channel)) notify()
   })
   const running = new Map<string, RunningIntent>()
+  /** Ends on their way into the database, and those of them that are tried for the first time. */
   const recording = new Set<Promise<void>>()
+  const firstTries = new Set<Promise<void>>()
   const cut = new AbortController()
   const ahead = Math.floor(poolSize / 2)
   let reserved = 0
@@ -107,7 +112,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       const executed = await executeIntent(executor, intent, cut.signal, (stage) => running.get(id)?.since === since && enter(stage))
       if (executed.is === 'unavailable') await store.release([intent.claim])
       if (executed.is === 'parked') claiming.parked(intent, executed.destination)
-      if (executed.is === 'done' && executed.recorded !== undefined) await record(intent, executed.recorded)
+      if (executed.is === 'done' && executed.recording !== undefined) await record(intent, executed.recording)
     } catch (error) {
       failed(intent, error)
     } finally {
@@ -115,11 +120,17 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     }
   }
 
-  /** Waits only when more ends are being written than there are workers: the database is slow then, and they would pile up. */
-  async function record(intent: Intent, recorded: Promise<void>): Promise<void> {
-    const tracked = recorded.catch((error: unknown) => failed(intent, error)).finally(() => recording.delete(tracked))
+  /**
+   * Waits only when more ends are being written than there are workers: the database is slow then, and they would pile up. Those
+   * that were refused once, by a lock on a row of the platform's, hold up no worker until they are very many.
+   */
+  async function record(intent: Intent, { tried, written }: Recording): Promise<void> {
+    const tracked = written.catch((error: unknown) => failed(intent, error)).finally(() => recording.delete(tracked))
+    const first = tried.finally(() => firstTries.delete(first))
     recording.add(tracked)
-    if (recording.size > poolSize) await Promise.race(recording)
+    firstTries.add(first)
+    if (firstTries.size > poolSize) await Promise.race(firstTries)
+    if (recording.size > MOST_KEPT) await Promise.race(recording)
   }
 
   /** Whatever was started is recorded in its row; the lease decides who goes on with it, and when. */

@@ -30,7 +30,7 @@ export async function prepared<Channel extends keyof Messages>(
       await attempt.end({ is: 'final', state: 'skipped', reason: answer.reason })
       return null
     case 'dead':
-      await attempt.end({ is: 'final', state: 'dead', reason: answer.reason }, { ended: endedOf(kind, intent) })
+      await attempt.end({ is: 'final', state: 'dead', reason: answer.reason }, { ended: endedOf(kind, attempt.intent) })
       return null
     case 'wait':
       await attempt.end({ is: 'later', as: 'waiting', reason: answer.reason, afterMs: answer.afterMs })

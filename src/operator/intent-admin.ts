@@ -51,6 +51,8 @@ export interface IntentStory extends IntentLine {
   readonly waitingSince: Date | null
   readonly ambiguous: number
   readonly eventAt: Date | null
+  /** What the reason leaves open, in our own words. */
+  readonly detail: string | null
   /** Bytes of what was frozen, or null. */
   readonly frozenBytes: number | null
   readonly outcome: {

@@ -33,7 +33,7 @@ export function storySentences(story: IntentStory): readonly string[] {
 }
 
 function stateSentence(story: IntentStory): string {
-  const why = story.reason === null ? '' : ` (${story.reason})`
+  const why = story.reason === null ? '' : ` (${story.reason}${story.detail === null ? '' : `: ${story.detail}`})`
   switch (story.state) {
     case 'pending':
     case 'ambiguous':

@@ -48,7 +48,7 @@ export const deliveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/delivery/hand-over.ts',
-        text: `    const started = await start(executor, kind, channel, intent, message, attempt)
+        text: `    const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed
     visit.begin()
     attempt.enter('send')
@@ -57,7 +57,7 @@ export const deliveryMutants: readonly Mutant[] = [
     visit.begin()
     attempt.enter('send')
     const performed = await perform(channel, intent, frozen, message, slot, signal)
-    const started = await start(executor, kind, channel, intent, message, attempt)
+    const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed`,
       },
     ],

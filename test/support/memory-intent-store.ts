@@ -1,4 +1,4 @@
-import type { ClaimRequest, IntentStore, Ledger, Reply, Settlement, StartRequest } from '../../src/delivery/intent-store.ts'
+import type { ClaimRequest, IntentStore, Ledger, Reply, SettleOptions, Settlement, StartRequest } from '../../src/delivery/intent-store.ts'
 import type { Claim, Frozen, Intent, IntentDraft } from '../../src/delivery/intent.ts'
 import type { Sql } from '../../src/std/sql.ts'
 
@@ -10,6 +10,8 @@ export interface Settled {
   readonly settlement: Settlement
   readonly reply: Reply
   readonly ledger: Ledger | null
+  readonly detail: string | null
+  readonly unbooked: boolean
 }
 
 /** Intents in memory, served in the order they lie in `due`. It notes what it was told, and says `lost` where the test wants it. */
@@ -21,6 +23,7 @@ export class MemoryIntentStore implements IntentStore {
   readonly started: { readonly request: StartRequest; readonly frozen: Frozen }[] = []
   readonly settled: Settled[] = []
   readonly released: Claim[] = []
+  readonly renewed: Claim[] = []
   readonly transactions: {
     readonly settlement: Settlement
     readonly drafts: readonly IntentDraft[]
@@ -32,6 +35,8 @@ export class MemoryIntentStore implements IntentStore {
   away: Error | null = null
   /** Ends of attempts are written when this resolves. */
   recording: Promise<void> = Promise.resolve()
+  /** Thrown by the next settles, one each. */
+  readonly settleFaults: Error[] = []
   dueCount = 0
   parkedElsewhere: readonly string[] = []
   oldestMs: number | null = null
@@ -87,9 +92,16 @@ export class MemoryIntentStore implements IntentStore {
     return 'started'
   }
 
-  async settle(intent: Intent, settlement: Settlement, options: Parameters<IntentStore['settle']>[2]): Promise<'settled' | 'lost'> {
+  async renew(claim: Claim): Promise<void> {
+    if (this.away !== null) throw this.away
+    this.renewed.push(claim)
+  }
+
+  async settle(intent: Intent, settlement: Settlement, options: SettleOptions): Promise<'settled' | 'lost'> {
     await this.recording
     if (this.away !== null) throw this.away
+    const fault = this.settleFaults.shift()
+    if (fault !== undefined) throw fault
     if (this.lost) return 'lost'
     await options.work?.(noSql)
     if (settlement.is === 'parked') {
@@ -97,7 +109,8 @@ export class MemoryIntentStore implements IntentStore {
       this.due.push(parked)
       this.parked.add(parked)
     }
-    this.settled.push({ intent, settlement, reply: options.reply, ledger: options.ledger })
+    const { reply, ledger, detail = null, unbooked = false } = options
+    this.settled.push({ intent, settlement, reply, ledger, detail, unbooked })
     return 'settled'
   }
 

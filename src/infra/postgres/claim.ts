@@ -53,6 +53,17 @@ export async function release(sql: Sql, claims: readonly Claim[]): Promise<void>
   ])
 }
 
+/** Renews the leases of `claims`, as far as they are still theirs and nobody has their rows locked. */
+export async function renew(sql: Sql, claims: readonly Claim[], leaseMs: number): Promise<readonly null[]> {
+  await sql.query(renewStatement, [
+    claims.map((claim) => claim.id),
+    claims.map((claim) => claim.owner),
+    claims.map((claim) => claim.claims),
+    leaseMs,
+  ])
+  return claims.map(() => null)
+}
+
 // The campaigns of accounts are read only where there are such accounts, and hashed once a walk.
 const notPassedOver = `campaign_id <> ALL ($8::uuid[])
      AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE cardinality($11::uuid[]) > 0 AND c.account_id = ANY ($11::uuid[]))`
@@ -97,6 +108,20 @@ claimed AS (
   RETURNING ${intentColumns}, due_at
 )
 SELECT * FROM claimed ORDER BY array_position($7::text[], class), due_at, id`
+
+// A mail in doubt is not due while its worker, which has the relay's answer, still tries to write it down.
+const renewStatement = `
+WITH ours AS MATERIALIZED (
+  SELECT i.id
+    FROM unnest($1::bigint[], $2::text[], $3::int[]) AS c (id, owner, claims)
+    JOIN worker.intents AS i ON i.id = c.id AND i.owner = c.owner AND i.claims = c.claims
+                            AND i.state IN ('claimed', 'handing_over', 'ambiguous')
+     FOR UPDATE OF i SKIP LOCKED
+)
+UPDATE worker.intents
+   SET lease_until = CASE WHEN state <> 'ambiguous' THEN clock_timestamp() + $4 * interval '1 millisecond' END,
+       due_at = CASE WHEN state = 'ambiguous' THEN greatest(due_at, clock_timestamp() + $4 * interval '1 millisecond') ELSE due_at END
+ WHERE id = ANY (ARRAY(SELECT id FROM ours))`
 
 const releaseStatement = `
 WITH ours AS MATERIALIZED (

@@ -91,17 +91,26 @@ async function flushEntries<Item, Result>(
       for (const entry of entries) entry.reject(error)
       return
     }
-    for (const entry of entries) await flushEntries(flush, [entry])
+    // Side by side, a few at a time: each of those that meet a lock waits for as long as one may.
+    const left = [...entries]
+    const flushAlone = async (): Promise<void> => {
+      for (let entry = left.shift(); entry !== undefined; entry = left.shift()) await flushEntries(flush, [entry])
+    }
+    await Promise.all(Array.from({ length: ALONE_AT_ONCE }, flushAlone))
   }
 }
 
+/** Items of one failed flush that are flushed alone at the same time; each has a connection of the pool. */
+const ALONE_AT_ONCE = 4
+
 /**
- * Connection lost, transaction state, rights, missing table, resources, shutdown: it would be the same for each alone. Not
- * so values (22, 23, 54), locks (55P03, 40P01), a statement that took too long (57014) and what a ledger threw itself.
+ * Connection lost, login, transaction state, resources, shutdown: it would be the same for each alone. Anything else may come
+ * from one row, be it only by a trigger that fails for some rows and not for others: values (22, 23, 54), locks (55P03, 40P01), a
+ * statement that took too long (57014), names that a trigger does not find (42).
  */
 function isEverybodys(error: unknown): boolean {
   if (!(error instanceof SqlError)) return false
   if (error.state === undefined) return true
   if (error.state === '57014') return false
-  return ['08', '25', '28', '3D', '42', '53', '57', '58', 'XX'].includes(error.state.slice(0, 2))
+  return ['08', '25', '28', '3D', '53', '57', '58'].includes(error.state.slice(0, 2))
 }

@@ -1,6 +1,7 @@
+import type { Claim } from '../../delivery/intent.ts'
 import type { IntentStore, Ledger } from '../../delivery/intent-store.ts'
 import { abandonParked, recordBreakers } from './breakers.ts'
-import { accountsOf, claim, release } from './claim.ts'
+import { accountsOf, claim, release, renew } from './claim.ts'
 import type { Database } from './database.ts'
 import { backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs } from './due-counts.ts'
 import { createGather } from './gather.ts'
@@ -37,6 +38,9 @@ export function createIntentStore(database: Database, options: IntentStoreOption
       lingerMs: statement.ledger === null ? 0 : gatherMs,
     }),
   )
+  const renewals = onePer((leaseMs: number) =>
+    createGather((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...gathered, lingerMs: gatherMs }),
+  )
 
   return {
     read: sql,
@@ -45,9 +49,9 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     release: (claims) => release(sql, claims),
     start: (request, frozen) => starts(request.ledger)({ request, frozen }),
     startWith: (request, work) => startWith(database, request, work),
-    settle: (intent, settlement, { ledger, reply, work }) => {
-      const item = { intent, settlement, reply }
-      const statement = settleStatementOf(intent, settlement, ledger)
+    settle: (intent, settlement, { ledger, reply, detail, unbooked, work }) => {
+      const item = { intent, settlement, reply, detail }
+      const statement = settleStatementOf(intent, settlement, ledger, unbooked)
       if (!work) return settles(statement)(item)
       return database.transaction(async (tx): Promise<Settled> => {
         // The claim is proved, and its row locked, before the books are touched.
@@ -56,6 +60,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
         return result
       })
     },
+    renew: (claimed, leaseMs) => renewals(leaseMs)(claimed).then(() => undefined),
     transact: (intent, leaseMs, work) => transact(database, intent, leaseMs, work),
     expireLeases: (how) => expireLeases(sql, how, expireBatch),
     countDue: (group, limit) => countDue(sql, group, limit),

@@ -18,6 +18,8 @@ export interface LedgerSql {
   readonly started: string
   /** For rows of `worker.intents` in `settled`, whose ends are in the parameters from `$first` on. */
   ended(first: number): string
+  /** For the same rows when the platform's tables have refused them: what is written in ours all the same. */
+  readonly endedInOurs: string
   /** The ends as arrays, one element per intent. */
   endedParameters(ends: readonly LedgerEnd[]): readonly string[]
 }

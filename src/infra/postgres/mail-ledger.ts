@@ -6,6 +6,20 @@ const rowId = `md5(i.group_name || ':' || i.key)::uuid`
 const platformType = (type: string) =>
   `CASE WHEN ${type} IN ('verification', 'welcome', 'position_update', 'reward_earned', 'milestone') THEN ${type} ELSE 'custom' END`
 
+// Who does not exist at the relay is not written to again, by any campaign of the account. In an order that is the same for
+// all: two batches that suppress the same addresses wait for each other, not in a ring.
+const suppressed = `
+suppressed AS (
+  INSERT INTO worker.suppressions (account_id, address_hash, reason)
+  SELECT DISTINCT c.account_id, worker.address_hash(a.address), 'bounced'
+    FROM settled AS i
+    JOIN platform.campaigns AS c ON c.id = i.campaign_id
+   CROSS JOIN LATERAL (VALUES (i.envelope->>'to'), (i.envelope->>'address')) AS a (address)
+   WHERE i.state = 'rejected' AND i.reason = 'recipient-refused' AND a.address IS NOT NULL
+   ORDER BY 1, 2
+  ON CONFLICT DO NOTHING
+)`
+
 /**
  * One row of `email_logs` per mail: written when the mail is first handed over, from what was frozen in the intent, and
  * following its state. Its id is made of the intent's group and key, so that every attempt finds the same row.
@@ -28,8 +42,6 @@ booked AS (
   // A mail that was refused before anything was frozen (its template does not parse, its address is none) gets a row that says so.
   // Delivered, opened, clicked and bounced are the platform's, told by the provider, sometimes before we have recorded the
   // reply ourselves: they are newer than anything that we can say.
-  // Who does not exist at the relay is not written to again, by any campaign of the account. In an order that is the same for
-  // all: two batches that suppress the same addresses wait for each other, not in a ring.
   ended: (first) => `
 booked AS (
   UPDATE platform.email_logs AS l
@@ -53,17 +65,8 @@ refused AS (
    WHERE i.envelope IS NULL AND i.state = 'rejected'
   ON CONFLICT (id) DO UPDATE SET failed_at = now(), error_message = excluded.error_message, updated_at = now()
    WHERE l.status = 'failed'
-),
-suppressed AS (
-  INSERT INTO worker.suppressions (account_id, address_hash, reason)
-  SELECT DISTINCT c.account_id, worker.address_hash(a.address), 'bounced'
-    FROM settled AS i
-    JOIN platform.campaigns AS c ON c.id = i.campaign_id
-   CROSS JOIN LATERAL (VALUES (i.envelope->>'to'), (i.envelope->>'address')) AS a (address)
-   WHERE i.state = 'rejected' AND i.reason = 'recipient-refused' AND a.address IS NOT NULL
-   ORDER BY 1, 2
-  ON CONFLICT DO NOTHING
-)`,
+),${suppressed}`,
+  endedInOurs: suppressed,
   endedParameters(ends) {
     const followed = ends.filter(({ settlement }) => settlement.is !== 'moved')
     return [

@@ -8,6 +8,8 @@ import { sqlArray } from './sql-array.ts'
 export interface SettleItem extends LedgerEnd {
   /** Replaces the intent's data (a broadcast's cursor). */
   readonly data?: JsonObject | undefined
+  /** Beside the reason; see SettleOptions. */
+  readonly detail?: string | null | undefined
 }
 
 export type Settled = 'settled' | 'lost'
@@ -34,9 +36,10 @@ function parametersOf(items: readonly SettleItem[]): string[] {
     sqlArray(items, ({ settlement }) => (settlement.is === 'moved' ? settlement.channel : null)),
     sqlArray(items, ({ settlement }) => (settlement.is === 'parked' ? settlement.destination : null)),
     sqlArray(items, ({ data }) => (data === undefined ? null : JSON.stringify(data))),
+    sqlArray(items, ({ detail }) => detail ?? null),
   ]
 }
 
-function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'unburned' | 'ambiguous' | 'moved' | 'parked' {
+function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'unburned' | 'refused' | 'ambiguous' | 'moved' | 'parked' {
   return settlement.is === 'later' ? settlement.as : settlement.is
 }

@@ -11,19 +11,20 @@ export interface SettleStatement {
 }
 
 /** Parameters of a settle itself. */
-export const SETTLE_PARAMETERS = 11
+export const SETTLE_PARAMETERS = 12
 
-/** The same object for the same need. */
-export function settleStatementOf({ coalesce }: Intent, settlement: Settlement, ledger: Ledger | null): SettleStatement {
+/** The same object for the same need. `unbooked`: without the platform's tables, which refused the end. */
+export function settleStatementOf({ coalesce }: Intent, settlement: Settlement, ledger: Ledger | null, unbooked = false): SettleStatement {
   const forms = coalesce ? (settlement.is === 'final' ? finishCoalesced : returnCoalesced) : settle
-  return forms[ledger ?? 'none']
+  if (ledger === null) return forms.none
+  return forms[unbooked ? (`${ledger} unbooked` as const) : ledger]
 }
 
 const settlements = `
 WITH s AS MATERIALIZED (
   SELECT * FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::boolean[], $9::text[],
-                       $10::text[], $11::jsonb[])
-      AS s (id, owner, claims, kind, final_state, new_reason, after_ms, hold, new_channel, new_destination, new_data)
+                       $10::text[], $11::jsonb[], $12::text[])
+      AS s (id, owner, claims, kind, final_state, new_reason, after_ms, hold, new_channel, new_destination, new_data, new_detail)
 )`
 
 // A wait that goes on keeps its beginning; a wait for something else begins now.
@@ -52,11 +53,12 @@ UPDATE worker.intents AS i
        END,
        ambiguous = CASE
          WHEN s.kind = 'ambiguous' AND i.state <> 'ambiguous' THEN i.ambiguous + 1
-         WHEN s.kind IN ('waiting', 'retry', 'unburned', 'moved') AND i.state = 'ambiguous' THEN i.ambiguous - 1
+         WHEN s.kind IN ('waiting', 'retry', 'unburned', 'refused', 'moved') AND i.state = 'ambiguous' THEN i.ambiguous - 1
          ELSE i.ambiguous
        END,
-       attempt = i.attempt - (s.kind = 'unburned')::int,
+       attempt = i.attempt - (s.kind = 'unburned')::int + (s.kind = 'refused')::int,
        reason = s.new_reason,
+       detail = s.new_detail,
        due_at = CASE WHEN s.kind = 'final' THEN i.due_at ELSE now() + s.after_ms * interval '1 millisecond' END,
        waiting_since = ${waitingSince('i')},
        owner = CASE WHEN s.kind = 'ambiguous' THEN i.owner END,
@@ -90,10 +92,17 @@ ${goesBack('SELECT id FROM settled', {
 })}`)
 
 /** `expressions` end with the intents as they were moved, in `settled`; the ledger follows them in the same statement. */
-function withLedgers(expressions: string): Readonly<Record<Ledger | 'none', SettleStatement>> {
-  const form = (ledger: Ledger | null): SettleStatement => {
-    const booked = ledger === null ? '' : `,${ledgerSql(ledger).ended(SETTLE_PARAMETERS + 1)}`
-    return { ledger, text: `${expressions}${booked} SELECT id FROM settled` }
+function withLedgers(expressions: string): Readonly<Record<Ledger | `${Ledger} unbooked` | 'none', SettleStatement>> {
+  const form = (ledger: Ledger | null, more: string): SettleStatement => {
+    return { ledger, text: `${expressions}${more === '' ? '' : `,${more}`} SELECT id FROM settled` }
   }
-  return { none: form(null), email_logs: form('email_logs'), webhook_deliveries: form('webhook_deliveries') }
+  const booked = (ledger: Ledger) => form(ledger, ledgerSql(ledger).ended(SETTLE_PARAMETERS + 1))
+  const unbooked = (ledger: Ledger) => form(null, ledgerSql(ledger).endedInOurs)
+  return {
+    none: form(null, ''),
+    email_logs: booked('email_logs'),
+    webhook_deliveries: booked('webhook_deliveries'),
+    'email_logs unbooked': unbooked('email_logs'),
+    'webhook_deliveries unbooked': unbooked('webhook_deliveries'),
+  }
 }

@@ -14,7 +14,8 @@ export function sqlErrorOf(thrown: unknown): SqlError {
   if (thrown instanceof SqlError) return thrown
   if (thrown instanceof DatabaseError) {
     // Never as `cause`: the driver's error carries `detail` and `where`, and loggers print causes whole.
-    return new SqlError(sentence(thrown), { state: thrown.code, constraint: thrown.constraint })
+    const { code, constraint, table } = thrown
+    return new SqlError(sentence(thrown), { state: code, constraint, table, raisedBy: raisedBy(thrown) })
   }
   return new SqlError(`The connection to the database failed: ${connectionCause(thrown)}.`, { cause: thrown })
 }
@@ -33,6 +34,12 @@ export function connectionCause(thrown: unknown): string {
   return messageOf(thrown)
 }
 
+/** `where` also quotes statements, so only the name of the function is taken from it. */
+function raisedBy(error: DatabaseError): string | undefined {
+  if (error.routine !== 'exec_stmt_raise') return undefined
+  return /^PL\/pgSQL function ([\w.]+)\(/.exec(error.where ?? '')?.[1] ?? 'unknown'
+}
+
 function sentence(error: DatabaseError): string {
   const state = error.code ?? 'unknown'
   if (quotesNoValues.has(state.slice(0, 2)) && error.routine !== 'exec_stmt_raise')
@@ -41,6 +48,7 @@ function sentence(error: DatabaseError): string {
     error.constraint && `constraint ${error.constraint}`,
     error.column && `column ${error.column}`,
     error.table && `table ${error.table}`,
+    error.routine === 'exec_stmt_raise' && `raised by ${raisedBy(error)}`,
   ].filter(Boolean)
   return `The database refused a value (SQLSTATE ${state}${place.length > 0 ? `, ${place.join(', ')}` : ''}).`
 }

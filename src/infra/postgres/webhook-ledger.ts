@@ -63,6 +63,7 @@ counted AS (
     FROM tally
    WHERE (SELECT count(*) FROM locked) >= 0 AND w.id = tally.webhook_id AND (tally.sent > 0 OR tally.failure OR tally.gone)
 )`,
+  endedInOurs: '',
   endedParameters(ends) {
     const followed = ends.filter(({ settlement }) => settlement.is !== 'moved')
     return [

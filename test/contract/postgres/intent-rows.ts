@@ -12,6 +12,7 @@ export interface Row {
   readonly class: string
   readonly state: string
   readonly reason: string | null
+  readonly detail: string | null
   readonly owner: string | null
   readonly claims: number
   readonly attempt: number

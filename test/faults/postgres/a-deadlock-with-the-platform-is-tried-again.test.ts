@@ -5,7 +5,7 @@ import { countersOf } from '../../support/faults/probes.ts'
 
 /**
  * Fault: the platform locks a reward's row and then the rows of its delivery, the other way round than the end of a delivery does.
- * Promise: the platform is never the victim; what the daemon had to give up is counted and done again, once for every receiver.
+ * Promise: the platform is never the victim; what the daemon had to give up is counted and written again; every receiver is called once.
  */
 test('a deadlock with the platform costs the worker a try, and the platform nothing', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 34 })
@@ -44,6 +44,8 @@ test('a deadlock with the platform costs the worker a try, and the platform noth
     await locked.promise
     return undefined
   })
+  const calls: string[] = []
+  webhooks.onCall(({ id }) => calls.push(id))
   await scene.fault('the platform locks in another order', [], async () => {
     const traffic = scene.traffic({ eventsPerSecond: 40 })
     await eventually('two rings are closed', () => rings === 2 || `${rings} rings`)
@@ -52,4 +54,5 @@ test('a deadlock with the platform costs the worker a try, and the platform noth
   })
   expect(await failures()).toBeGreaterThan(0)
   await scene.verdict()
+  expect(calls.toSorted()).toEqual([...new Set(calls)].toSorted())
 })

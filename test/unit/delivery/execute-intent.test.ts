@@ -5,6 +5,7 @@ import type { Settlement } from '../../../src/delivery/intent-store.ts'
 import type { AttemptEnd, IntentKind, Prepared } from '../../../src/delivery/kind.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import { SqlError } from '../../../src/std/sql.ts'
+import { createJumpingClock } from '../../support/jumping-clock.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { createDeliveryScene, mailKind, mailMessage, type DeliveryScene } from './delivery-scene.ts'
 
@@ -16,7 +17,7 @@ const frozen = { envelope: { to: 'first' }, body: Buffer.from('frozen before') }
 /** Executes one intent to the end of its recording. */
 async function execute({ executor }: DeliveryScene, intent = sampleIntent(), signal = never) {
   const executed = await executeIntent(executor, intent, signal)
-  if (executed.is === 'done') await executed.recorded
+  if (executed.is === 'done') await executed.recording?.written
   return executed
 }
 
@@ -112,7 +113,7 @@ describe('a mail', () => {
     expect(scene.email.slotsOut).toBe(0)
     expect(scene.store.settled).toEqual([])
     writing.resolve()
-    await (executed.is === 'done' ? executed.recorded : undefined)
+    await (executed.is === 'done' ? executed.recording?.written : undefined)
     expect(scene.store.settled).toHaveLength(1)
   })
 
@@ -198,11 +199,57 @@ describe('a mail', () => {
     expect(scene.email.slotsOut).toBe(0)
   })
 
-  it('gives its place back although the database went away at its start', async () => {
-    const scene = createDeliveryScene()
-    scene.store.away = new SqlError('away', {})
-    await expect(execute(scene)).rejects.toThrow('away')
+  it.each([
+    ['the connection was lost, perhaps at COMMIT', new SqlError('away', {}), 'SQLSTATE none'],
+    ['a row of the platform is locked', new SqlError('locked', { state: '55P03' }), 'SQLSTATE 55P03'],
+    ['code of ours threw', new TypeError('ann@example.org'), expect.stringMatching(/^TypeError/)],
+  ])('whose start failed because %s waits, sends nothing and burns no attempt', async (_, error, detail) => {
+    const { kind, ends } = kindWithBooks()
+    const scene = createDeliveryScene([kind])
+    scene.store.start = () => Promise.reject(error)
+    scene.store.startWith = () => Promise.reject(error)
+    scene.email.perform = () => expect.unreachable()
+    scene.store.settleFaults.push(new SqlError('away', {}))
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([
+      { settlement: { is: 'later', as: 'waiting', reason: 'start-failed' }, ledger: null, detail },
+    ])
     expect(scene.email.slotsOut).toBe(0)
+    expect(ends).toEqual([])
+    expect(JSON.stringify(scene.facts)).not.toContain('ann@')
+  })
+
+  it('whose start failed waits longer, the longer it has waited for that', async () => {
+    const scene = createDeliveryScene()
+    scene.store.start = () => Promise.reject(new SqlError('locked', { state: '55P03' }))
+    const waitingSince = new Date(scene.executor.clock.now() - 3_600_000)
+    await execute(scene, sampleIntent({ reason: 'start-failed', waitingSince }))
+    await execute(scene, sampleIntent({ reason: 'awaiting-row', waitingSince }))
+    const [long, short] = scene.store.settled.map(({ settlement }) => ('afterMs' in settlement ? settlement.afterMs : 0))
+    expect(long).toBeGreaterThanOrEqual(30_000)
+    expect(long).toBeLessThanOrEqual(60_000)
+    expect(short).toBeLessThanOrEqual(2_000)
+  })
+
+  it('whose start the tables of the platform refuse has failed an attempt, by its schedule, and is dead when that is used up', async () => {
+    const { kind, ends } = kindWithBooks()
+    const scene = createDeliveryScene([kind])
+    const refusal = new SqlError('x', { state: '23514', table: 'email_logs', constraint: 'short_subject' })
+    scene.store.start = () => Promise.reject(refusal)
+    scene.store.startWith = () => Promise.reject(refusal)
+    scene.email.perform = () => expect.unreachable()
+    for (const attempt of [0, 1, 2]) await execute(scene, sampleIntent({ attempt }))
+    const detail = 'SQLSTATE 23514, constraint short_subject, table email_logs'
+    expect(scene.store.settled).toMatchObject([
+      { settlement: { is: 'later', as: 'refused', reason: 'start-refused' }, ledger: 'email_logs', detail },
+      { settlement: { is: 'later', as: 'refused', reason: 'start-refused' }, ledger: 'email_logs', detail },
+      { settlement: { is: 'final', state: 'dead', reason: 'start-refused' }, ledger: 'email_logs', detail },
+    ])
+    const pauses = scene.store.settled.flatMap(({ settlement }) => ('afterMs' in settlement ? [settlement.afterMs] : []))
+    const [first = 0, second = 0] = pauses
+    expect([first >= 500 && first <= 1_000, second >= 2_500 && second <= 5_000, pauses.length]).toEqual([true, true, 2])
+    expect(ends.map(({ final }) => final)).toEqual([false, false, true])
+    expect(scene.told('settled')).toMatchObject([{ detail }, { detail }, { detail }])
   })
 
   it('is cut off at its deadline', async () => {
@@ -210,6 +257,104 @@ describe('a mail', () => {
     const email = { ...scene.email, deadlineMs: 5, perform: untilAborted }
     await execute({ ...scene, executor: { ...scene.executor, channels: { ...scene.executor.channels, email } } })
     expect(scene.store.settled).toMatchObject([{ settlement: { is: 'ambiguous', reason: 'deadline' } }])
+  })
+})
+
+describe('an answer that cannot be written down at once', () => {
+  const away = new SqlError('away', {})
+  const locked = new SqlError('locked', { state: '55P03' })
+  const check = new SqlError('x', { state: '23514', table: 'email_logs', constraint: 'short_error' })
+
+  it('is kept and written down when it can be, and told of once', async () => {
+    const { kind, ends } = kindWithBooks()
+    const scene = createDeliveryScene([kind])
+    scene.store.settleFaults.push(away, locked, new SqlError('x', { state: '40P01' }), away)
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([
+      { settlement: { is: 'final', state: 'sent', reason: null }, ledger: 'email_logs', unbooked: false },
+    ])
+    expect(scene.store.renewed).toHaveLength(4)
+    expect(ends).toHaveLength(1)
+    expect(scene.told('execution-failed')).toMatchObject([{ cause: 'database: SQLSTATE none' }])
+    expect(scene.told('settled')).toMatchObject([{ outcome: 'sent' }])
+  })
+
+  it('is tried again at growing distances, and at least four times in the time of a lease', async () => {
+    const clock = createJumpingClock()
+    const scene = createDeliveryScene([mailKind()], { clock })
+    scene.store.settleFaults.push(...Array.from({ length: 8 }, () => away))
+    await execute(scene)
+    expect(clock.slept).toHaveLength(8)
+    expect(clock.slept[0]).toBeLessThanOrEqual(100)
+    expect(clock.slept.slice(-1)).toEqual([500])
+    expect(scene.store.settled).toHaveLength(1)
+  })
+
+  it('keeps its lease meanwhile', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const scene = createDeliveryScene()
+    const writing = Promise.withResolvers<void>()
+    scene.store.recording = writing.promise
+    const executed = await executeIntent(scene.executor, sampleIntent(), never)
+    await vi.advanceTimersByTimeAsync(1_600)
+    expect(scene.store.renewed).toEqual([1, 2, 3].map(() => sampleIntent().claim))
+    writing.resolve()
+    await (executed.is === 'done' ? executed.recording?.written : undefined)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(scene.store.renewed).toHaveLength(3)
+  })
+
+  it('is dropped when somebody else has the intent by then', async () => {
+    const scene = createDeliveryScene()
+    scene.store.settleFaults.push(away)
+    const settle = scene.store.settle.bind(scene.store)
+    scene.store.settle = async (...of) => {
+      scene.store.lost = scene.store.settleFaults.length === 0
+      return settle(...of)
+    }
+    await execute(scene)
+    expect(scene.facts.map((fact) => fact.is)).toEqual(['started', 'performed', 'execution-failed', 'claim-lost'])
+  })
+
+  it('is given up when the process can wait no longer', async () => {
+    const scene = createDeliveryScene()
+    scene.store.settleFaults.push(locked, away, locked)
+    const stop = new AbortController()
+    const clock = { ...scene.executor.clock, sleep: async () => (scene.store.settleFaults.length === 1 ? stop.abort() : undefined) }
+    const executed = await executeIntent({ ...scene.executor, clock }, sampleIntent(), stop.signal)
+    await expect(executed.is === 'done' ? executed.recording?.written : undefined).rejects.toBe(away)
+    expect(scene.store.settleFaults).toHaveLength(1)
+  })
+
+  it('is written down without the tables of the platform when they refuse it, and says so', async () => {
+    const { kind, ends } = kindWithBooks()
+    const scene = createDeliveryScene([kind])
+    scene.store.settleFaults.push(check, away, check, check)
+    await execute(scene)
+    const detail = "the platform's tables refused it: SQLSTATE 23514, constraint short_error, table email_logs"
+    expect(scene.store.settled).toMatchObject([
+      { settlement: { is: 'final', state: 'sent', reason: 'end-refused' }, unbooked: true, detail },
+    ])
+    expect(scene.told('settled')).toMatchObject([{ outcome: 'sent', reason: 'end-refused', detail }])
+    expect(ends).toEqual([])
+  })
+
+  it('keeps its own reason when it is refused, and what the other side answered', async () => {
+    const scene = createDeliveryScene()
+    scene.email.perform = async () => ({
+      is: 'rejected',
+      reason: 'recipient-refused',
+      reply: { status: 550, error: 'The relay refused it.' },
+    })
+    scene.store.settleFaults.push(check, check, check)
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([
+      {
+        settlement: { state: 'rejected', reason: 'recipient-refused' },
+        unbooked: true,
+        detail: expect.stringMatching(/^The relay refused it\.; the platform/),
+      },
+    ])
   })
 })
 

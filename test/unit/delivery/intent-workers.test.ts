@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Unavailable, type Performed } from '../../../src/delivery/hand-over-channel.ts'
 import type { Intent } from '../../../src/delivery/intent.ts'
@@ -5,6 +6,7 @@ import { createIntentWorkers, type IntentWorkers } from '../../../src/delivery/i
 import type { IntentKind } from '../../../src/delivery/kind.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import type { AcceptResult } from '../../../src/worker/accept-store.ts'
+import { createJumpingClock } from '../../support/jumping-clock.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { createDeliveryScene, mailKind, sent, type DeliveryScene } from './delivery-scene.ts'
 
@@ -55,7 +57,10 @@ afterEach(async () => {
 })
 
 function sceneOf(options: { poolSize?: number; pollMs?: number; kinds?: Parameters<typeof createDeliveryScene>[0] } = {}): Scene {
-  const scene = createDeliveryScene(options.kinds ?? [mailKind()])
+  const jumping = createJumpingClock()
+  // Others have their turn meanwhile: an end is tried again for as long as the store is away.
+  const clock = { ...jumping, sleep: (ms: number, signal?: AbortSignal) => setImmediate().then(() => jumping.sleep(ms, signal)) }
+  const scene = createDeliveryScene(options.kinds ?? [mailKind()], { clock })
   const sending: Scene['sending'] = []
   let flowing = false
   scene.email.perform = ({ id }, _frozen, _message, _slot, signal) =>
@@ -269,7 +274,7 @@ describe('quiet', () => {
     store.claim = () => stuck.promise
     workers.start()
     const turns = workers.turns()
-    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+    for (let turn = 0; turn < 50; turn++) await setImmediate()
     expect(workers.turns()).toBe(turns)
     store.claim = claim
     stuck.resolve([])
@@ -516,24 +521,30 @@ describe('writing ends down', () => {
     workers.start()
     // Two ends are written while the workers go on; with the third, and the fourth, they wait.
     await soon(() => expect(sending).toHaveLength(4))
-    await new Promise((resolve) => {
-      setImmediate(resolve)
-    })
+    await setImmediate()
     expect(sending).toHaveLength(4)
     expect(store.settled).toEqual([])
     writing.resolve()
     await soon(() => expect(store.settled).toHaveLength(20))
   })
 
-  it('that fails is told, and left to the lease', async () => {
-    const { store, workers, sending, told } = sceneOf()
-    store.due.push(...mails(1))
+  it('that fails is told, and tried again until it succeeds, and holds up no worker meanwhile', async () => {
+    const { store, workers, flow, told } = sceneOf({ poolSize: 2, pollMs: 1 })
+    const settle = store.settle.bind(store)
+    let locked = true
+    // More of them than there are workers.
+    store.settle = async (intent, ...rest) => {
+      if (locked && Number(intent.id) <= 5) throw new SqlError('ann@example.org', { state: '55P03' })
+      return settle(intent, ...rest)
+    }
+    store.due.push(...mails(20))
+    flow()
     workers.start()
-    await soon(() => expect(sending).toHaveLength(1))
-    store.away = new SqlError('ann@example.org', {})
-    sending[0]?.end()
-    await soon(() => expect(told('execution-failed')).toMatchObject([{ intentId: '1', cause: 'database: SQLSTATE none' }]))
-    store.away = null
+    await soon(() => expect(store.settled).toHaveLength(15))
+    const cause = 'database: SQLSTATE 55P03'
+    expect(told('execution-failed')).toMatchObject(['1', '2', '3', '4', '5'].map((intentId) => ({ intentId, cause })))
+    locked = false
+    await soon(() => expect(store.settled).toHaveLength(20))
   })
 })
 
@@ -586,15 +597,19 @@ describe('stopping', () => {
     await workers.stop()
   })
 
-  it('does not hang on a database that is away: the leases give back', async () => {
-    const { store, workers, sending } = sceneOf()
+  it('waits for a database that is away until the time is up: the leases give back', async () => {
+    const { store, workers, sending, told } = sceneOf()
     store.due.push(...mails(6))
     workers.start()
     await soon(() => expect(sending).toHaveLength(4))
     store.away = new SqlError('away', {})
     for (const one of sending) one.end()
-    await workers.stop()
-    expect(store.released).toEqual([])
+    const stopping = workers.stop()
+    await soon(() => expect(told('execution-failed')).toHaveLength(4))
+    workers.abort()
+    await stopping
+    expect(told('execution-failed')).toHaveLength(8)
+    expect([...store.released, ...store.settled]).toEqual([])
   })
 
   it('cuts off what still runs when the time is up, and records that', async () => {

@@ -24,6 +24,12 @@ const lines: Record<string, readonly [Whose, readonly unknown[]]> = {
   'prepare: sqlstate 23': ['own', [sql('23503')]],
   'prepare: sqlstate 42': ['own', [sql('42P01'), sql('42501')]],
   'prepare: no sql error': ['own', [new TypeError('x is not a function'), null]],
+  'book: sqlstate 22': ['own', [sql('22001')]],
+  'book: sqlstate 23': ['own', [sql('23514', 'email_logs_subject_check')]],
+  'book: sqlstate 44': ['own', [sql('44000')]],
+  'book: sqlstate 54': ['own', [sql('54000')]],
+  'book: sqlstate P0': ['own', [sql('P0001')]],
+  'book: raised': ['own', [new SqlError('x', { state: '42501', raisedBy: 'keep_closed_campaigns' })]],
 }
 
 describe('the rules', () => {
@@ -58,11 +64,15 @@ describe('what no rule names is the system’s', () => {
   it.each([...states, '54000', undefined])('preparing: %s', (state) => {
     expect(whoseFault('prepare', sql(state))).toBe('system')
   })
+
+  it.each([...states, '42P01', '42501', undefined])('writing into the tables of the platform: %s', (state) => {
+    expect(whoseFault('book', sql(state))).toBe('system')
+  })
 })
 
 describe('the words about a fault', () => {
   it.each([
-    [sql('23505', 'intents_key'), 'SQLSTATE 23505 on intents_key'],
+    [sql('23505', 'intents_key'), 'SQLSTATE 23505, constraint intents_key'],
     [sql('22P02'), 'SQLSTATE 22P02'],
     [sql(undefined), 'SQLSTATE none'],
     ['person@example.com', 'string'],

@@ -118,19 +118,22 @@ describe('createGather', () => {
     expect(seen()).toEqual([[1, 2, 3], [4]])
   })
 
-  it('flushes each alone when one of them makes the flush fail', async () => {
-    const flush = vi.fn<(items: readonly number[]) => Promise<readonly number[]>>(async (items) => {
-      if (items.includes(2)) throw new SqlError('bad value', { state: '22P02' })
-      return items
-    })
-    const add = createGather(flush, options)
-    const results = Promise.allSettled([add(1), add(2), add(3)])
-    await vi.advanceTimersByTimeAsync(0)
-    expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
-    expect(flush).toHaveBeenCalledTimes(4)
-  })
+  it.each(['22P02', '23514', 'P0001', '42703', '55P03', '40P01', '57014', 'XX001'])(
+    'flushes each alone when one of them makes the flush fail (%s)',
+    async (state) => {
+      const flush = vi.fn<(items: readonly number[]) => Promise<readonly number[]>>(async (items) => {
+        if (items.includes(2)) throw new SqlError('bad value', { state })
+        return items
+      })
+      const add = createGather(flush, options)
+      const results = Promise.allSettled([add(1), add(2), add(3)])
+      await vi.advanceTimersByTimeAsync(0)
+      expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+      expect(flush).toHaveBeenCalledTimes(4)
+    },
+  )
 
-  it.each([undefined, '57P01', '53300', '42501'])('asks once only when the fault is everybody’s (%s)', async (state) => {
+  it.each([undefined, '57P01', '53300', '28000'])('asks once only when the fault is everybody’s (%s)', async (state) => {
     const flush = vi.fn<() => Promise<readonly number[]>>(() => Promise.reject(new SqlError('down', { state })))
     const add = createGather(flush, options)
     const results = Promise.allSettled([add(1), add(2)])

@@ -23,8 +23,14 @@ test("a refused value names its place and no value, and keeps nothing of the dri
 
 test('what a trigger says is not repeated, whatever code it gives', () => {
   const raised = refusal('42501', { routine: 'exec_stmt_raise', table: 'users' })
-  expect(sqlErrorOf(raised).message).toBe('The database refused a value (SQLSTATE 42501, table users).')
+  expect(sqlErrorOf(raised).message).toBe('The database refused a value (SQLSTATE 42501, table users, raised by unknown).')
   expect(sqlErrorOf(refusal('42501', {})).message).toContain('a@example.com')
+})
+
+test('the function that raised an error is named, and nothing else of the context', () => {
+  const where = `PL/pgSQL function public.refuse(text) line 3 at RAISE\nSQL statement "SELECT refuse('a@example.com')"`
+  const error = sqlErrorOf(refusal('P0001', { routine: 'exec_stmt_raise', where }))
+  expect(error).toMatchObject({ raisedBy: 'public.refuse', message: expect.not.stringContaining('@') })
 })
 
 test('a connection is lost unless the server answered with an error that leaves it usable', () => {
