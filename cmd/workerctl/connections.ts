@@ -5,11 +5,16 @@ import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
 import { openDatabase, type Database } from '../../src/infra/postgres/database.ts'
 import { operatorGroups, type OperatorGroup } from '../../src/operator/operator-group.ts'
 import { OperatorError } from '../../src/std/failure.ts'
+import type { Consumer } from '../../src/worker/consumer.ts'
 import type { LogAdmin } from '../../src/worker/log-admin.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The worker's configuration, without the relay, which no verb uses; and all groups there are. */
-export function configure(terminal: Terminal): { config: Config; groups: readonly OperatorGroup[] } {
+/** The worker's configuration, without the relay, which no verb uses; and all groups there are, with the consumers by their names. */
+export function configure(terminal: Terminal): {
+  config: Config
+  groups: readonly OperatorGroup[]
+  consumers: ReadonlyMap<string, Consumer>
+} {
   // Names and topics are all that is asked of the consumers here, and no setting changes those.
   const consumers = createConsumers({
     missingRowWaitMs: 0,
@@ -20,7 +25,8 @@ export function configure(terminal: Terminal): { config: Config; groups: readonl
   })
   const config = loadConfig(terminal.environment, { groups: consumers.map(({ name }) => name), mailGroups: [] })
   for (const warning of config.warnings) terminal.err(warning)
-  return { config, groups: operatorGroups(consumers, config.kafka) }
+  const byName = new Map(consumers.map((consumer) => [consumer.name, consumer]))
+  return { config, groups: operatorGroups(consumers, config.kafka), consumers: byName }
 }
 
 /** Works with the broker, connected, and disconnects. */

@@ -16,6 +16,7 @@ import { addLeaderboardShow } from './leaderboard-show.ts'
 import { addMigrate } from './migrate.ts'
 import { addOffsetsReset } from './offsets-reset.ts'
 import { addOffsetsShow } from './offsets-show.ts'
+import { addReconcile } from './reconcile.ts'
 import type { Terminal } from './terminal.ts'
 import { addTopicsApply } from './topics-apply.ts'
 
@@ -60,6 +61,7 @@ function createProgram(terminal: Terminal): Command {
   addLeaderboardShow(leaderboard, terminal)
   addLeaderboardExplain(leaderboard, terminal)
   addLeaderboardBackfill(leaderboard, terminal)
+  addReconcile(program, terminal)
   addExplain(program, terminal)
   addForget(program, terminal)
   return program

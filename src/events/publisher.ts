@@ -69,6 +69,11 @@ export function createPublisher({ transport, topic, clock = systemClock }: Publi
   }
 }
 
+/** The id that an event gets whose publisher gives none. */
+export function eventIdOfInput(input: TypedInput): string {
+  return eventIdOf(input.type, dataOf(input))
+}
+
 interface EncodedMessage {
   readonly key: string
   readonly value: Buffer

@@ -4,9 +4,10 @@ import { topicTool } from '../support/faults/topic-tool.ts'
 import { Platform } from '../support/platform.ts'
 import { printedCommands, runPrinted } from '../support/printed-commands.ts'
 import { refusalOf } from '../support/refusal.ts'
+import { workerctlOn } from '../support/workerctl-on.ts'
 import { setScene } from '../support/scene.ts'
 
-test('a topic made anew stops its groups, named, empty and with as many records as were read, until the operator decides', async () => {
+test('a topic made anew stops its groups, named, until the operator decides, and who lost out by it is found and told once', async () => {
   await using scene = await setScene({ partitions: 1 })
   await using tool = await topicTool(inject('kafkaBootstrap'))
   const platform = new Platform(scene.sql)
@@ -28,29 +29,45 @@ test('a topic made anew stops its groups, named, empty and with as many records 
     return rows.every(({ next }) => next === '5') || JSON.stringify(rows)
   })
 
+  // Who joins and earns a reward now is lost: it is published, not read, and goes with the topic.
+  daemon.kill('SIGTSTP')
+  await eventually('it is quiet', async () => (await (await fetch(`${daemon.url()}/readyz`)).text()).includes('quiet') || 'not yet')
+  await publish(3)
+  const reward = await platform.reward(campaign, { method: 'email' })
+  const earned = async (userId: string) => {
+    const userRewardId = await platform.earned(campaign, reward, userId)
+    return { type: 'reward.earned' as const, ...campaign, userRewardId, userId, rewardId: reward }
+  }
+  const winner = await platform.person(campaign)
+  await scene.publisher.publishMany([await earned(winner.userId)])
   await tool.deleteTopic(scene.topic)
-  await eventually('it is made anew', async () => (await scene.admin.createTopic({ name: scene.topic, partitions: 1 })) || 'not yet')
+  daemon.kill('SIGCONT')
+  await eventually('it is made anew', async () => {
+    // Made, and not answered for in time, it is there at the next try.
+    await scene.admin.createTopic({ name: scene.topic, partitions: 1 })
+    return (await scene.admin.ranges(scene.topic)).get(0)?.high === 0n || 'it has no leader yet'
+  })
   const sentences = async () => {
     const response = await fetch(`${daemon.url()}/readyz`)
     const checks: unknown = JSON.parse(await response.text())
     return { status: response.status, text: JSON.stringify(checks) }
   }
-  const told = groups.map((name) => {
+  const sentencesToBe = groups.map((name) => {
     const group = scene.group(name)
     return `opic ${scene.topic} was deleted and made anew since group ${group} read it up to offset 5 of partition 0: what the group had not read of the old topic is lost, and what the new one holds was not read; decide with: npm run workerctl -- offsets reset --group ${group} --to earliest --accept-loss`
   })
   await eventually('readiness names both groups while it is empty', async () => {
     const { status, text } = await sentences()
-    return (status === 503 && told.every((sentence) => text.includes(sentence))) || text
+    return (status === 503 && sentencesToBe.every((sentence) => text.includes(sentence))) || text
   })
   expect((await fetch(`${daemon.url()}/livez`)).status).toBe(200)
   expect(JSON.parse(await (await fetch(`${daemon.url()}/status`)).text())).toMatchObject({
-    groups: { [scene.group('email-workers')]: { state: 'refused', verdict: { word: 'stopped', sentence: `T${told[0]}.` } } },
+    groups: { [scene.group('email-workers')]: { state: 'refused', verdict: { word: 'stopped', sentence: `T${sentencesToBe[0]}.` } } },
   })
 
   // As many as were read: by the offsets alone, nothing would be wrong.
   await publish(5)
-  expect(await refusalOf(scene.daemon(both))).toEqual(`T${told.join('; t')}.`)
+  expect(await refusalOf(scene.daemon(both))).toEqual(`T${sentencesToBe.join('; t')}.`)
   expect(scene.smtp.counters.mails).toBe(5)
 
   const commands = printedCommands((await sentences()).text)
@@ -60,4 +77,33 @@ test('a topic made anew stops its groups, named, empty and with as many records 
   await mailed(10)
   expect(daemon.lines.filter(({ msg }) => msg === 'group stopped')).toHaveLength(2)
   expect(daemon.lines.filter(({ msg }) => msg === 'group begins anew')).toHaveLength(2)
+
+  // Neither the winner's sign-up nor anybody's verification was ever published; the sign-up counts, as a fact without an outcome.
+  const until = ['--until', new Date(Date.now() + 60_000).toISOString()]
+  const found: unknown = JSON.parse((await workerctlOn(scene, 'reconcile', ...until, '--json')).out)
+  const { campaignId } = campaign
+  const missing = (type: string, name: (typeof groups)[number], count: number) => ({ type, campaignId, group: scene.group(name), count })
+  expect(found).toMatchObject({
+    facts: { 'user.signed_up': 4, 'user.verified': 0, 'referral.verified': 0, 'reward.earned': 1 },
+    uncovered: [
+      missing('user.signed_up', 'email-workers', 4),
+      missing('reward.earned', 'email-workers', 1),
+      missing('reward.earned', 'reward-workers', 1),
+    ],
+    undecidable: [],
+    published: 0,
+    applied: false,
+  })
+  expect(scene.smtp.counters.mails).toBe(10)
+  const told = await workerctlOn(scene, 'reconcile', ...until, '--publish', '--yes')
+  expect(told).toMatchObject({ code: 0, err: '', out: expect.stringContaining('Done: 5 published.') })
+  // Four welcomes, the winner's notification, and the reward itself.
+  await mailed(16)
+  await eventually('all is on record', async () => {
+    const again = await workerctlOn(scene, 'reconcile', ...until, '--publish', '--yes')
+    return again.out.includes('Nothing to publish: every fact that can be compared has its outcome.') || again.out
+  })
+  const welcomes = scene.smtp.mails.filter(({ recipients }) => recipients[0] !== winner.email).map(({ recipients }) => recipients[0])
+  expect(new Set(welcomes).size).toBe(13)
+  expect(scene.smtp.counters.mails).toBe(16)
 })

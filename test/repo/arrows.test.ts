@@ -51,7 +51,14 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
     value(/^src\/worker\/whose-fault\.ts$/),
   ],
   // Pure plans and sentences of the operator's programs; the ports are the worker's.
-  'src/operator': [value(/^src\/std\//), type(/^src\/worker\//), value(/^src\/worker\/(dead-letter|log-faults)\.ts$/), type(drafts)],
+  'src/operator': [
+    value(/^src\/std\//),
+    // What a fact is called, and how it is told again.
+    value(/^src\/events\//),
+    type(/^src\/worker\//),
+    value(/^src\/worker\/(dead-letter|log-faults)\.ts$/),
+    type(drafts),
+  ],
   'src/infra/kafka': infra,
   'src/infra/postgres': infra,
   'src/infra/mail': infra,

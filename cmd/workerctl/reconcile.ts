@@ -1,0 +1,190 @@
+import type { Command } from 'commander'
+import type { Config } from '../../config/load.ts'
+import { createPublisher } from '../../src/events/publisher.ts'
+import { createEventProducer } from '../../src/infra/kafka/event-producer.ts'
+import type { Database } from '../../src/infra/postgres/database.ts'
+import { createFactReader } from '../../src/infra/postgres/fact-reader.ts'
+import { createProgressAdmin } from '../../src/infra/postgres/progress-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import type { OperatorGroup } from '../../src/operator/operator-group.ts'
+import {
+  factTypes,
+  publishFacts,
+  reconcile,
+  type CoveringGroup,
+  type FactReader,
+  type PlatformFact,
+  type Reconciliation,
+  type Window,
+} from '../../src/operator/reconcile.ts'
+import { parseResetTarget } from '../../src/operator/reset-target.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import type { Consumer } from '../../src/worker/consumer.ts'
+import { createTypeFilter } from '../../src/worker/type-filter.ts'
+import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
+import { decide, unapplied, type Decision } from './decide.ts'
+import { renderJson } from './render-json.ts'
+import { renderTable } from './render-table.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Options {
+  readonly since?: string
+  readonly until?: string
+  readonly publish?: boolean
+  readonly yes?: boolean
+  readonly json?: boolean
+}
+
+const DAY_MS = 86_400_000
+/** What happened last may be on its way still. */
+const UNDER_WAY_MS = 300_000
+/** Campaigns that are listed on a terminal; --json has all. */
+const MOST_ROWS = 50
+/** Events in one request. */
+const BATCH = 500
+
+const HELP = `
+Looks for people whom a loss has passed over: after a topic was made anew, a range of records was lost, or groups were moved over
+unread records. Reads the platform's rows (sign-ups, verifications, verified referrals, rewards), compares the ids of their events
+with the outcomes of every group that has progress, and counts what is missing by type and campaign. Works while daemons run, and
+reads by primary key only.
+
+--publish tells exactly those facts again, with the time at which they happened, under the ids that they have: a group that has
+accepted one meanwhile passes it over, so nothing is sent twice. Without it nothing is published.
+
+By default it looks back to the oldest outcome that is kept, at most DEDUPE_DAYS: of what is older nothing is remembered. What is
+younger than 5 minutes may be on its way and is left out. Milestones leave no row in the platform's tables: publish one that was
+lost again by its name, which gives it its id. Types whose publisher chooses event ids of its own cannot be compared and are named.
+
+Examples:
+  npm run workerctl -- reconcile
+  npm run workerctl -- reconcile --since 2026-01-31T00:00:00Z --publish`
+
+export function addReconcile(parent: Command, terminal: Terminal): void {
+  parent
+    .command('reconcile')
+    .description('find facts of the platform that no outcome covers, and publish them again')
+    .option('--since <time>', 'only what happened from this RFC 3339 time on')
+    .option('--until <time>', 'only what happened before this RFC 3339 time (5 minutes ago)')
+    .option('--publish', 'publish what is missing')
+    .option('--yes', 'publish without asking')
+    .option('--json', 'print one JSON object; never asks')
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      const { config, groups, consumers } = configure(terminal)
+      const chosen = { since: timeOf('--since', options.since), until: timeOf('--until', options.until) }
+      await withDatabase(
+        config,
+        async (database) => {
+          await checkSchema(database.sql)
+          const reader = createFactReader(database.sql)
+          const covering = await coveringGroups(database, groups, consumers)
+          const window = await windowOf(reader, config, chosen)
+          const question = { groups: covering, window, staleBefore: new Date(Date.now() - config.mail.maxEventAgeMs) }
+          const found = await reconcile(reader, question)
+          if (options.json !== true) show(found, window, terminal)
+          const missing = factTypes.reduce((sum, type) => sum + found.facts[type], 0)
+          const decided = await decide(missing > 0, { ...options, dryRun: options.publish !== true }, terminal)
+          const done = { published: 0, unpublishable: 0 }
+          if (decided === 'apply') {
+            await withPublisher(config, async (publish) => {
+              await reconcile(reader, question, async (facts) => {
+                for (let at = 0; at < facts.length; at += BATCH) {
+                  const { published, unpublishable } = await publish(facts.slice(at, at + BATCH))
+                  done.published += published
+                  done.unpublishable += unpublishable
+                }
+              })
+            })
+          }
+          if (options.json === true) terminal.out(renderJson({ ...window, ...found, ...done, applied: decided === 'apply' }))
+          else terminal.out(conclusionOf(decided, done))
+        },
+        { statementTimeoutMs: WHOLE_TABLE_MS },
+      )
+    })
+}
+
+function timeOf(option: string, text: string | undefined): Date | null {
+  if (text === undefined) return null
+  const time = parseResetTarget(text, option)
+  if (time instanceof Date) return time
+  throw new OperatorError(`${option} "${text}" is no time: give one with its zone such as 2026-01-31T00:00:00Z.`)
+}
+
+/** Groups without progress have never run here: what they did not do was not lost. */
+async function coveringGroups(
+  database: Database,
+  groups: readonly OperatorGroup[],
+  consumers: ReadonlyMap<string, Pick<Consumer, 'types'>>,
+): Promise<readonly CoveringGroup[]> {
+  const progress = createProgressAdmin(database)
+  const running: CoveringGroup[] = []
+  for (const { id, name, topic } of groups) {
+    const { handles } = createTypeFilter(consumers.get(name)?.types ?? [])
+    if ((await progress.readProgress(id, topic)).length > 0) running.push({ id, handles })
+  }
+  if (running.length === 0)
+    throw new OperatorError('No group has progress in this database, so nothing was lost: check DATABASE_URL or PG*.')
+  return running
+}
+
+async function windowOf(reader: FactReader, { accept }: Config, chosen: { since: Date | null; until: Date | null }): Promise<Window> {
+  const rememberedFrom = new Date(Date.now() - accept.dedupeDays * DAY_MS)
+  if (chosen.since !== null && chosen.since < rememberedFrom) {
+    throw new OperatorError(
+      `--since is longer ago than DEDUPE_DAYS=${accept.dedupeDays}, and what was done then may be forgotten: give a time from ${rememberedFrom.toISOString()} on.`,
+    )
+  }
+  const oldest = await reader.oldestOutcome()
+  const begin = oldest === null || oldest < rememberedFrom ? rememberedFrom : oldest
+  return { since: chosen.since ?? begin, until: chosen.until ?? new Date(Date.now() - UNDER_WAY_MS) }
+}
+
+async function withPublisher(
+  { kafka }: Config,
+  work: (publish: (facts: readonly PlatformFact[]) => ReturnType<typeof publishFacts>) => Promise<void>,
+): Promise<void> {
+  const transport = createEventProducer({
+    brokers: kafka.brokers,
+    clientId: `${kafka.clientId}-workerctl`,
+    tls: kafka.tls,
+    sasl: kafka.sasl,
+  })
+  await transport.connect()
+  try {
+    const publisher = createPublisher({ transport, topic: kafka.topic })
+    await work((facts) => publishFacts(publisher, facts))
+  } finally {
+    await transport.disconnect()
+  }
+}
+
+function show(found: Reconciliation, { since, until }: Window, terminal: Terminal): void {
+  const looked = factTypes.map((type) => `${found.checked[type]} ${type}`).join(', ')
+  terminal.out(`Looked at ${looked}, from ${since.toISOString()} to ${until.toISOString()}.`)
+  const lines = found.uncovered.toSorted((a, b) => b.count - a.count)
+  if (lines.length > 0) {
+    terminal.out(
+      renderTable(
+        ['TYPE', 'CAMPAIGN', 'GROUP', 'MISSING'],
+        lines.slice(0, MOST_ROWS).map(({ type, campaignId, group, count }) => [type, campaignId, group, count]),
+      ),
+    )
+  }
+  if (lines.length > MOST_ROWS) terminal.out(`And ${lines.length - MOST_ROWS} lines more, which --json has.`)
+  for (const type of found.undecidable) {
+    terminal.out(
+      `${type}: its publisher seems to choose event ids of its own, so nothing tells which facts are covered; none of them is published.`,
+    )
+  }
+  if (found.stale > 0) terminal.out(`${found.stale} of them are older than MAIL_MAX_EVENT_AGE_SECONDS: told again they mail nobody.`)
+}
+
+function conclusionOf(decided: Decision, { published, unpublishable }: { published: number; unpublishable: number }): string {
+  if (decided === 'nothing') return 'Nothing to publish: every fact that can be compared has its outcome.'
+  if (decided === 'dry-run') return 'Nothing was published: add --publish to publish what is missing.'
+  if (decided !== 'apply') return unapplied[decided]
+  const left = unpublishable === 0 ? '' : ` ${unpublishable} cannot be told by an event, because their rows break its rules.`
+  return `Done: ${published} published.${left}`
+}

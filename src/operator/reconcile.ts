@@ -1,0 +1,133 @@
+import { InvalidEvent } from '../events/invalid-event.ts'
+import { eventIdOfInput, type Publisher } from '../events/publisher.ts'
+import type { TypedInput } from '../events/publisher-input.ts'
+
+/** What the platform's rows say has happened, and that somebody acts on. A milestone leaves no row; `referral.created` has no effect. */
+export const factTypes = ['user.signed_up', 'user.verified', 'referral.verified', 'reward.earned'] as const
+
+export type FactType = (typeof factTypes)[number]
+
+/** A row of the platform as the event that tells of it. */
+export type PlatformFact = Extract<TypedInput, { type: FactType }> & { readonly timestamp: Date }
+
+/** From `since` on, and before `until`. */
+export interface Window {
+  readonly since: Date
+  readonly until: Date
+}
+
+/** The port to the platform's rows and to the outcomes. */
+export interface FactReader {
+  /** The facts among the next rows after `after`, by key; `next`: where the following page begins, null at the end. */
+  page(type: FactType, window: Window, after: string | null): Promise<{ facts: readonly PlatformFact[]; next: string | null }>
+  /** The outcomes of these events, as `group` and event id. */
+  outcomes(groups: readonly string[], eventIds: readonly string[]): Promise<readonly { group: string; eventId: string }[]>
+  /** When the oldest outcome that is kept was written; null when there is none. */
+  oldestOutcome(): Promise<Date | null>
+  /** Types of which outcomes were written lately: whether nearly all of their events carry ids that are made from what happened. */
+  recentIds(): Promise<readonly { type: string; derived: boolean }[]>
+}
+
+/** A group as far as it concerns coverage. */
+export interface CoveringGroup {
+  readonly id: string
+  handles(type: string): boolean
+}
+
+/** How many facts of a campaign a group has no outcome for. */
+export interface Uncovered {
+  readonly type: FactType
+  readonly campaignId: string
+  readonly group: string
+  readonly count: number
+}
+
+export interface Reconciliation {
+  /** Facts looked at, by type. */
+  readonly checked: Readonly<Record<FactType, number>>
+  /** Facts that some group has no outcome for, by type. */
+  readonly facts: Readonly<Record<FactType, number>>
+  readonly uncovered: readonly Uncovered[]
+  /** Of `facts`, those older than events may be that still mail somebody. */
+  readonly stale: number
+  /** Types whose events carry ids of their publisher's own: no fact of them can be told to be covered. */
+  readonly undecidable: readonly FactType[]
+}
+
+/**
+ * Compares the platform's rows with the outcomes, page by page, and hands what no outcome covers to `lost`, if given. An event is known by
+ * the id that is made from what happened, so a type whose publisher chooses other ids is left out: published again under the derived id it
+ * would be a second event, and mail twice.
+ */
+export async function reconcile(
+  reader: FactReader,
+  of: { readonly groups: readonly CoveringGroup[]; readonly window: Window; readonly staleBefore: Date },
+  lost: (facts: readonly PlatformFact[]) => Promise<void> = async () => undefined,
+): Promise<Reconciliation> {
+  const checked = zeros()
+  const facts = zeros()
+  const counts = new Map<string, Uncovered>()
+  let stale = 0
+  const recent = await reader.recentIds()
+  const undecidable = factTypes.filter((type) => recent.some((one) => one.type === type && !one.derived))
+  for (const type of factTypes) {
+    const groups = of.groups.filter((group) => group.handles(type)).map(({ id }) => id)
+    if (groups.length === 0 || undecidable.includes(type)) continue
+    for (let after: string | null = null, more = true; more;) {
+      const page = await reader.page(type, of.window, after)
+      const missing = await uncoveredOf(reader, groups, page.facts)
+      checked[type] += page.facts.length
+      facts[type] += missing.size
+      for (const [fact, lacking] of missing) {
+        if (fact.timestamp < of.staleBefore) stale += 1
+        for (const group of lacking) count(counts, { type, campaignId: fact.campaignId, group, count: 1 })
+      }
+      if (missing.size > 0) await lost([...missing.keys()])
+      after = page.next
+      more = page.next !== null
+    }
+  }
+  return { checked, facts, uncovered: [...counts.values()], stale, undecidable }
+}
+
+/**
+ * Publishes facts under the ids that they have. Told again, a fact is the same event: whoever has accepted it meanwhile passes it over.
+ * Resolves to how many were published, and how many no event can tell of (an address that is none).
+ */
+export async function publishFacts(
+  publisher: Pick<Publisher, 'publishMany'>,
+  facts: readonly PlatformFact[],
+): Promise<{ published: number; unpublishable: number }> {
+  try {
+    await publisher.publishMany(facts)
+    return { published: facts.length, unpublishable: 0 }
+  } catch (error) {
+    if (!(error instanceof InvalidEvent)) throw error
+    if (facts.length === 1) return { published: 0, unpublishable: 1 }
+  }
+  const middle = Math.ceil(facts.length / 2)
+  const [first, second] = [await publishFacts(publisher, facts.slice(0, middle)), await publishFacts(publisher, facts.slice(middle))]
+  return { published: first.published + second.published, unpublishable: first.unpublishable + second.unpublishable }
+}
+
+/** The facts that some group lacks an outcome for, with those groups. */
+async function uncoveredOf(
+  reader: FactReader,
+  groups: readonly string[],
+  facts: readonly PlatformFact[],
+): Promise<ReadonlyMap<PlatformFact, readonly string[]>> {
+  if (facts.length === 0) return new Map()
+  const ids = new Map(facts.map((fact) => [fact, eventIdOfInput(fact)]))
+  const found = new Set((await reader.outcomes(groups, [...ids.values()])).map(({ group, eventId }) => `${group} ${eventId}`))
+  const lacking = [...ids].map(([fact, id]) => [fact, groups.filter((group) => !found.has(`${group} ${id}`))] as const)
+  return new Map(lacking.filter(([, without]) => without.length > 0))
+}
+
+function count(counts: Map<string, Uncovered>, one: Uncovered): void {
+  const key = `${one.type} ${one.campaignId} ${one.group}`
+  counts.set(key, { ...one, count: (counts.get(key)?.count ?? 0) + 1 })
+}
+
+function zeros(): Record<FactType, number> {
+  return { 'user.signed_up': 0, 'user.verified': 0, 'referral.verified': 0, 'reward.earned': 0 }
+}

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { createFactReader } from '../../../src/infra/postgres/fact-reader.ts'
+import { factTypes, type FactReader, type FactType, type PlatformFact, type Window } from '../../../src/operator/reconcile.ts'
+import { migratedDatabase } from '../../support/migrated-database.ts'
+import { Platform } from '../../support/platform.ts'
+
+const hour = 3_600_000
+const window: Window = { since: new Date(Date.now() - 2 * hour), until: new Date(Date.now() + hour) }
+
+async function all(reader: FactReader, type: FactType): Promise<{ pages: number; facts: readonly PlatformFact[] }> {
+  const facts: PlatformFact[] = []
+  let pages = 0
+  for (let after: string | null = null; ;) {
+    const page = await reader.page(type, window, after)
+    pages += 1
+    facts.push(...page.facts)
+    if (page.next === null) return { pages, facts }
+    after = page.next
+  }
+}
+
+test('facts are read page by page: those in the window that still count, as their events tell them', async () => {
+  const db = await migratedDatabase()
+  try {
+    const platform = new Platform(db.sql)
+    const reader = createFactReader(db.sql)
+    const campaign = await platform.campaign({ points: 3 })
+    const gone = await platform.campaign()
+    await platform.person(gone)
+    await db.sql.query(`UPDATE campaigns SET deleted_at = now() WHERE id = $1`, [gone.campaignId])
+    await platform.person(campaign, { status: 'blocked' })
+    await platform.person(campaign, { deleted_at: new Date() })
+    await platform.person(campaign, { created_at: new Date(Date.now() - 3 * hour), verified_at: null })
+    const ada = await platform.person(campaign)
+    const bob = await platform.person(campaign, { verified_at: null, status: 'pending' })
+    const referralId = await platform.referral(campaign, ada.userId, bob.userId)
+    const rewardId = await platform.reward(campaign, { method: 'manual' })
+    const userRewardId = await platform.earned(campaign, rewardId, ada.userId)
+    const revoked = await platform.earned(campaign, rewardId, bob.userId)
+    await db.sql.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [revoked])
+
+    const told = Object.fromEntries(await Promise.all(factTypes.map(async (type) => [type, (await all(reader, type)).facts] as const)))
+    const where = { ...campaign, timestamp: expect.any(Date) }
+    expect(told['user.signed_up']).toHaveLength(2)
+    expect(told['user.signed_up']).toContainEqual({ type: 'user.signed_up', ...where, ...bob })
+    expect(told['user.verified']).toEqual([{ type: 'user.verified', ...where, ...ada }])
+    expect(told['referral.verified']).toEqual([
+      { type: 'referral.verified', ...where, referralId, referrerId: ada.userId, referredId: bob.userId, pointsPerReferral: 3 },
+    ])
+    expect(told['reward.earned']).toEqual([{ type: 'reward.earned', ...where, userRewardId, userId: ada.userId, rewardId }])
+
+    await platform.crowd(campaign, 10_001)
+    const many = await all(reader, 'user.signed_up')
+    expect(many.pages).toBeGreaterThan(2)
+    expect(new Set(many.facts.map((fact) => ('userId' in fact ? fact.userId : ''))).size).toBe(10_003)
+    expect(many.facts).toHaveLength(10_003)
+  } finally {
+    await db.close()
+  }
+})
+
+test('outcomes are looked up by id, and tell how the ids of their type are made', async () => {
+  const db = await migratedDatabase()
+  try {
+    const reader = createFactReader(db.sql)
+    expect([await reader.oldestOutcome(), await reader.recentIds()]).toEqual([null, []])
+    const derived = '6f5b1c0e-3a0b-5d0f-9a39-2f6f0d8f7a11'
+    const chosen = randomUUID()
+    for (const [type, id] of [
+      ['user.verified', derived],
+      ['user.signed_up', chosen],
+    ] as const)
+      // prettier-ignore
+      await db.sql.query(
+        `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome)
+         VALUES ('email-workers', $1, $2, '\\x00', 't', 0, 0, 'accepted')`,
+        [id, type],
+      )
+    expect(await reader.outcomes(['email-workers', 'reward-workers'], [derived, chosen, randomUUID()])).toHaveLength(2)
+    expect(await reader.outcomes(['reward-workers'], [derived])).toEqual([])
+    expect((await reader.recentIds()).toSorted((a, b) => a.type.localeCompare(b.type))).toEqual([
+      { type: 'user.signed_up', derived: false },
+      { type: 'user.verified', derived: true },
+    ])
+    expect(await reader.oldestOutcome()).toBeInstanceOf(Date)
+  } finally {
+    await db.close()
+  }
+})
