@@ -121,8 +121,8 @@ async function coveringGroups(
   const progress = createProgressAdmin(database)
   const running: CoveringGroup[] = []
   for (const { id, name, topic } of groups) {
-    const { handles } = createTypeFilter(consumers.get(name)?.types ?? [])
-    if ((await progress.readProgress(id, topic)).length > 0) running.push({ id, handles })
+    const filter = createTypeFilter(consumers.get(name)?.types ?? [])
+    if ((await progress.readProgress(id, topic)).length > 0) running.push({ id, handles: (type) => filter.handles(type) })
   }
   if (running.length === 0)
     throw new OperatorError('No group has progress in this database, so nothing was lost: check DATABASE_URL or PG*.')

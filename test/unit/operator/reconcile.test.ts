@@ -28,7 +28,7 @@ const rewards = { id: 'reward-workers', handles: (type: string) => type === 'rew
 
 /** Facts in pages of two; `covered`: what each group has an outcome for. */
 function readerOf(facts: readonly PlatformFact[], covered: Record<string, readonly PlatformFact[]>, derived = true): FactReader {
-  const ids = Object.entries(covered).flatMap(([group, some]) => some.map((fact) => `${group} ${eventIdOfInput(fact)}`))
+  const ids = new Set(Object.entries(covered).flatMap(([group, some]) => some.map((fact) => `${group} ${eventIdOfInput(fact)}`)))
   return {
     async page(type, _, after) {
       const from = Number(after ?? 0)
@@ -36,7 +36,7 @@ function readerOf(facts: readonly PlatformFact[], covered: Record<string, readon
       return { facts: facts.slice(from, from + 2).filter((fact) => fact.type === type), next }
     },
     outcomes: async (groups, eventIds) =>
-      groups.flatMap((group) => eventIds.filter((id) => ids.includes(`${group} ${id}`)).map((eventId) => ({ group, eventId }))),
+      groups.flatMap((group) => eventIds.filter((id) => ids.has(`${group} ${id}`)).map((eventId) => ({ group, eventId }))),
     oldestOutcome: async () => null,
     recentIds: async () => [{ type: 'user.signed_up', derived }],
   }
@@ -79,5 +79,5 @@ it('publishes all but what breaks the rules of an event', async () => {
   }
   const facts = [1, 2, 3, 4, 5].map(signUp)
   expect(await publishFacts(publisher, facts)).toEqual({ published: 4, unpublishable: 1 })
-  expect(told.map(({ timestamp }) => timestamp.getUTCDate()).toSorted()).toEqual([1, 2, 4, 5])
+  expect(told).toEqual([1, 2, 4, 5].map(signUp))
 })
