@@ -58,7 +58,7 @@ export async function bootChecks(checks: BootChecks): Promise<void> {
 
 async function untilAnswered({ config, clock, signal, waiting }: BootChecks, need: Need): Promise<void> {
   const { bootTimeoutMs } = config.process
-  const startedAt = clock.now()
+  const startedAt = clock.monotonic()
   const deadline = startedAt + bootTimeoutMs
   const cutAt = Math.max(deadline, startedAt + FIRST_ANSWER_MS)
   let said = ''
@@ -75,18 +75,18 @@ async function untilAnswered({ config, clock, signal, waiting }: BootChecks, nee
       (error: unknown): string | typeof SILENT => (attempt.aborted ? SILENT : need.absence(error)),
     )
     const silentFor = (ms: number) => clock.sleep(Math.max(0, ms), attempt).then((): typeof SILENT => SILENT)
-    let answer = await Promise.race([asked, silentFor(Math.min(SILENT_MS, cutAt - clock.now()))])
-    if (answer === SILENT && clock.now() < cutAt) {
+    let answer = await Promise.race([asked, silentFor(Math.min(SILENT_MS, cutAt - clock.monotonic()))])
+    if (answer === SILENT && clock.monotonic() < cutAt) {
       if (said === '') say(need.silence)
-      answer = await Promise.race([asked, silentFor(cutAt - clock.now())])
+      answer = await Promise.race([asked, silentFor(cutAt - clock.monotonic())])
     }
     over.abort()
     if (answer === null || signal.aborted) return
     if (answer !== SILENT) say(answer)
     else if (said === '') say(need.silence)
     const pause = backoff(tries, { baseMs: 200, maxMs: 2_000 })
-    await clock.sleep(Math.min(pause, Math.max(0, deadline - clock.now())), signal)
-    if (clock.now() >= deadline && !signal.aborted)
+    await clock.sleep(Math.min(pause, Math.max(0, deadline - clock.monotonic())), signal)
+    if (clock.monotonic() >= deadline && !signal.aborted)
       throw new OperatorError(`${said.replace(/\.$/, '')}; given up after BOOT_TIMEOUT_MS (${bootTimeoutMs}).`)
   }
 }

@@ -67,6 +67,8 @@ export function vitalSigns({ config, channels, pools, groups, tasks, databaseTro
               allowedMs: pulse.withinMs,
               excuse: batches.length > 0 ? 'a batch is under way' : null,
             },
+            // It can fetch without being in the group any more, and the broker refuses every commit.
+            { what: 'membership of the group', group, stamp: pulse.heartbeats, allowedMs: pulse.withinMs, excuse: null },
           ]
     const turns = workers.turns()
     const claims: Sign[] =

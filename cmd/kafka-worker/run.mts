@@ -8,6 +8,7 @@ import { parseSmtpUrl } from '../../src/infra/mail/smtp-url.ts'
 import { openLogDestination } from '../../src/infra/telemetry/log-destination.ts'
 import { createLog } from '../../src/infra/telemetry/log.ts'
 import { asSentence } from '../../src/operator/as-sentence.ts'
+import { measureWithMonotonicTime } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { withWholeOutput } from '../../src/std/with-whole-output.ts'
 import type { Observe } from '../../src/worker/fact.ts'
@@ -75,6 +76,7 @@ function complain(sentences: readonly string[]): void {
 }
 
 function run(config: Config, { observe, early = [] }: Surroundings): Promise<number> {
+  measureWithMonotonicTime()
   const { topic, brokers, poolSize, groupPrefix } = config.kafka
   const groups = listedConsumers
     .filter(({ name }) => config.kafka.groups.includes(name))

@@ -75,12 +75,12 @@ export function addForget(parent: Command, terminal: Terminal): void {
 /** @throws {OperatorError} when a worker keeps some in its hands for too long. */
 async function eraseAll(forgetter: Forgetter, userId: string, ids: readonly string[]): Promise<Omit<Erased, 'left'>> {
   let [erased, movements] = [0, 0]
-  for (const until = Date.now() + WAIT_MS; ;) {
+  for (const until = performance.now() + WAIT_MS; ;) {
     const done = await forgetter.erase(userId, ids)
     erased += done.erased
     movements += done.movements
     if (done.left === 0) return { erased, movements }
-    if (Date.now() >= until) {
+    if (performance.now() >= until) {
       throw new OperatorError(
         `${erased} erased, but ${done.left} of this person's intents ${done.left === 1 ? 'is' : 'are'} still in a worker's hands: run the same command again in a minute.`,
       )

@@ -39,7 +39,7 @@ export function addLeaderboardBackfill(parent: Command, terminal: Terminal): voi
     .action(async (options: Options) => {
       const { config } = configure(terminal)
       const clock = systemClock
-      const startedAt = clock.now()
+      const startedAt = clock.monotonic()
       const only = options.campaign === undefined ? null : uuidOf('--campaign', options.campaign)
       const ended = await withDatabase(
         config,
@@ -53,7 +53,7 @@ export function addLeaderboardBackfill(parent: Command, terminal: Terminal): voi
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
-      const seconds = Math.round((clock.now() - startedAt) / 100) / 10
+      const seconds = Math.round((clock.monotonic() - startedAt) / 100) / 10
       if (options.json === true) terminal.out(renderJson({ ...backfillTotals(ended), seconds, campaigns: backfillRows(ended) }))
       else terminal.out(backfillSummary(ended, seconds))
     })

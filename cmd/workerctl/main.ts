@@ -10,9 +10,11 @@ if (major < 24) {
 // To process 1 of a container the kernel delivers no signal that nobody listens for, and Ctrl-C would do nothing.
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
-const [{ run }, { processTerminal }, { withWholeOutput }] = await Promise.all([
+const [{ run }, { processTerminal }, { withWholeOutput }, { measureWithMonotonicTime }] = await Promise.all([
   import('./run.ts'),
   import('./terminal.ts'),
   import('../../src/std/with-whole-output.ts'),
+  import('../../src/std/clock.ts'),
 ])
+measureWithMonotonicTime()
 process.exit(await withWholeOutput(() => run(process.argv.slice(2), processTerminal())))

@@ -7,6 +7,7 @@ import type { ProgressAdmin } from '../../src/operator/progress-admin.ts'
 import { planReset, type ResetPlan } from '../../src/operator/reset-plan.ts'
 import { isDone, lossOf, resetSentences, resetTotals } from '../../src/operator/reset-summary.ts'
 import { parseResetTarget, type ResetTarget } from '../../src/operator/reset-target.ts'
+import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { LogAdmin } from '../../src/worker/log-admin.ts'
 import { configure, requireTopics, withDatabase, withKafka } from './connections.ts'
@@ -92,7 +93,7 @@ async function planOf(
   const committed = await admin.committed(id, topic)
   const rows = await progress.readProgress(id, topic)
   const offsetsAtTime = target instanceof Date ? await admin.offsetsAt(topic, target) : new Map<number, bigint>()
-  const rememberedFrom = await admin.offsetsAt(topic, new Date(Date.now() - asked.dedupeDays * DAY_MS))
+  const rememberedFrom = await admin.offsetsAt(topic, new Date(systemClock.now() - asked.dedupeDays * DAY_MS))
   const ranges = await admin.ranges(topic)
   const topicId = await admin.topicId(topic)
   const epochEnds = await admin.epochEnds(topic, leaderEpochs(rows))

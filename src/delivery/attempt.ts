@@ -67,7 +67,7 @@ export class Attempt {
     this.#store = on.store
     this.#clock = on.clock
     this.#observe = on.observe
-    this.#claimedAt = on.clock.now()
+    this.#claimedAt = on.clock.monotonic()
     this.#number = intent.attempt
   }
 
@@ -185,7 +185,7 @@ export class Attempt {
       outcome,
       reason,
       detail,
-      durationMs: now - this.#claimedAt,
+      durationMs: this.#clock.monotonic() - this.#claimedAt,
       stages: new Map(this.#stages),
       endToEndMs: made && eventAt !== null ? now - eventAt.getTime() : null,
     })

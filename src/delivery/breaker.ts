@@ -9,12 +9,12 @@ const LONGEST_MS = 3_600_000
 const SHORTEST_MS = 100
 
 /**
- * The breaker of one destination: closed, or open until `probeAt`, after which the next impression decides. What is delivered
- * does not pass through it: it is told of the end. Its time is `Date.now()`, as the library's is.
+ * The breaker of one destination: closed, or open until `retryAfterMs` is 0, after which the next impression decides. What is
+ * delivered does not pass through it: it is told of the end.
  */
 export class Breaker {
-  /** Milliseconds since 1970; meaningless while closed. */
-  probeAt = 0
+  /** By the clock that the library measures with, `Date.now()`, which is monotonic here ({@link measureWithMonotonicTime}). */
+  #probeAt = 0
   readonly #policy: ReturnType<typeof circuitBreaker>
   readonly #row: ConsecutiveBreaker
   #atOnce = false
@@ -32,7 +32,7 @@ export class Breaker {
     const halfOpenAfter = new DelegateBackoff<{ result: object }, number>(({ result }, grown = 0) => {
       const asked = 'error' in result && result.error instanceof Failed ? result.error.forMs : null
       const delay = asked === null ? backoff(grown + 1, pause) : Math.min(LONGEST_MS, Math.max(SHORTEST_MS, asked))
-      this.probeAt = Date.now() + delay
+      this.#probeAt = Date.now() + delay
       return { delay, state: asked === null ? grown + 1 : grown }
     })
     this.#policy = circuitBreaker(handleType(Failed), { breaker, halfOpenAfter })
@@ -50,6 +50,11 @@ export class Breaker {
 
   get closed(): boolean {
     return this.#policy.state === CircuitState.Closed
+  }
+
+  /** How long an open one stays away; 0 when somebody may look. */
+  get retryAfterMs(): number {
+    return Math.max(0, this.#probeAt - Date.now())
   }
 
   /** Nothing is held against the destination: forgetting it changes nothing. */

@@ -31,7 +31,7 @@ export interface ClaimingSettings {
   readonly leaseMs: (channel: ChannelName) => number
   /** Called before each question to the database. */
   readonly turn: () => void
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'monotonic'>
   readonly observe: Observe
 }
 

@@ -104,7 +104,7 @@ export class Destinations {
     const known = this.#known.get(keyOf(channel, destination))
     const atOnce = atOnceOf(channel, this.paceOf(channel, destination))
     if (known === undefined || known.breaker.closed) return atOnce - Math.max(held, known?.inside.length ?? 0)
-    return known.probing || known.breaker.probeAt > Date.now() ? 0 : 1 - held
+    return known.probing || known.breaker.retryAfterMs > 0 ? 0 : 1 - held
   }
 
   enter(channel: ChannelName, destination: string, group: string): Visit | NoPlace {
@@ -113,7 +113,7 @@ export class Destinations {
     const pace = known.pace.at(this.#now())
     const isFull = this.bulkhead(group, channel)?.room(pace) === 0
     if (!known.breaker.closed) {
-      const retryAfterMs = Math.max(0, known.breaker.probeAt - Date.now())
+      const { retryAfterMs } = known.breaker
       if (known.probing || retryAfterMs > 0) return { is: 'open', retryAfterMs }
       if (isFull) return { is: 'busy' }
       known.probing = true
@@ -163,7 +163,7 @@ export class Destinations {
   }
 
   #tell({ channel, destination, breaker }: Known, state: 'open' | 'half-open' | 'closed', reason: string | null): void {
-    const retryInMs = state === 'open' ? Math.max(0, breaker.probeAt - Date.now()) : null
+    const retryInMs = state === 'open' ? breaker.retryAfterMs : null
     this.#observe({ is: 'breaker', channel, destination, state, reason, retryInMs })
   }
 

@@ -18,7 +18,7 @@ export interface ParkedOf {
   readonly store: Pick<IntentStore, 'parkedDestinations'>
   readonly destinations: Destinations
   readonly held: HeldIntents
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'monotonic'>
 }
 
 /** For which destinations of one channel of a group there are parked intents, as far as this process knows; it forgets none for good. */
@@ -102,8 +102,8 @@ export class ParkedIntents {
 
   async #look(): Promise<void> {
     const { group, channel, store, clock } = this.#on
-    if (clock.now() < this.#lookAt) return
-    this.#lookAt = clock.now() + LOOK_MS
+    if (clock.monotonic() < this.#lookAt) return
+    this.#lookAt = clock.monotonic() + LOOK_MS
     const found = await store.parkedDestinations(group, channel, this.#after, PER_LOOK)
     this.#after = found.length < PER_LOOK ? '' : (found.at(-1) ?? '')
     for (const destination of found) if (!this.#told.has(destination)) this.tell(destination)

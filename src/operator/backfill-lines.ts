@@ -6,16 +6,16 @@ const EVERY_MS = 5_000
 const LOCKED_EVERY_MS = 30_000
 
 /** What an operator reads while a backfill runs: a line now and then, however many campaigns there are, and what was left alone at once. */
-export function createBackfillLines(clock: Pick<Clock, 'now'>, line: (text: string) => void): ReportBackfill {
-  let toldAt = clock.now()
+export function createBackfillLines(clock: Pick<Clock, 'monotonic'>, line: (text: string) => void): ReportBackfill {
+  let toldAt = clock.monotonic()
   const lockToldAt = new Map<string, number>()
   const now = (text: string) => {
-    toldAt = clock.now()
+    toldAt = clock.monotonic()
     line(text)
   }
   const once = (key: string, text: string) => {
-    if (clock.now() - (lockToldAt.get(key) ?? -Infinity) < LOCKED_EVERY_MS) return
-    lockToldAt.set(key, clock.now())
+    if (clock.monotonic() - (lockToldAt.get(key) ?? -Infinity) < LOCKED_EVERY_MS) return
+    lockToldAt.set(key, clock.monotonic())
     line(text)
   }
   return (fact) => {
@@ -23,7 +23,7 @@ export function createBackfillLines(clock: Pick<Clock, 'now'>, line: (text: stri
     if (fact.is === 'rows-locked') once('rows', `${campaign}: another session has locked rows, trying again`)
     else if (fact.is === 'put-off') once(campaign, `${campaign}: another session ${held[fact.by]}, looking again after the others`)
     else if (fact.is === 'ended' && fact.backfilled.is === 'other-points') now(`${campaign}: ${leftAlone(fact.backfilled)}`)
-    else if (clock.now() - toldAt >= EVERY_MS) now(`${campaign}: ${fact.is === 'ranked' ? progress(fact) : ended(fact)}`)
+    else if (clock.monotonic() - toldAt >= EVERY_MS) now(`${campaign}: ${fact.is === 'ranked' ? progress(fact) : ended(fact)}`)
   }
 }
 

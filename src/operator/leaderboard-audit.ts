@@ -68,10 +68,10 @@ export async function auditPatiently(
   campaignId: string,
   options: { readonly repair: boolean; readonly waitMs: number; readonly clock: Clock },
 ): Promise<CampaignAudit | Busy> {
-  for (const until = options.clock.now() + options.waitMs; ;) {
+  for (const until = options.clock.monotonic() + options.waitMs; ;) {
     const audited = await auditor.audit(campaignId, options)
     if (!('busy' in audited)) return audited
-    if (options.clock.now() >= until) return { ...audited, holder: audited.busy === 'lock' ? await auditor.holder(campaignId) : null }
+    if (options.clock.monotonic() >= until) return { ...audited, holder: audited.busy === 'lock' ? await auditor.holder(campaignId) : null }
     await options.clock.sleep(LOOK_MS)
   }
 }

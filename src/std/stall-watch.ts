@@ -30,7 +30,7 @@ export interface StallWatch {
   look(signs: Iterable<Sign>): readonly Stall[]
 }
 
-/** Between two looks no more than this counts: a process that was frozen, or a clock that jumped, is no work that stands still. */
+/** Between two looks no more than this counts: a process that was frozen is no work that stands still. */
 const MOST_BETWEEN_LOOKS_MS = 5_000
 
 interface Seen {
@@ -45,17 +45,18 @@ interface Seen {
  * Tells what stands still for longer than its own deadlines and `graceMs` together, while nothing excuses it. To be asked about
  * once a second, or more often.
  */
-export function createStallWatch(options: { readonly clock: Pick<Clock, 'now'>; readonly graceMs: number }): StallWatch {
+export function createStallWatch(options: { readonly clock: Pick<Clock, 'now' | 'monotonic'>; readonly graceMs: number }): StallWatch {
   const { clock, graceMs } = options
   let known = new Map<string, Seen>()
   let watchedMs = 0
-  let lookedAt = clock.now()
+  let lookedAt = clock.monotonic()
 
   return {
     look(signs) {
+      const at = clock.monotonic()
+      watchedMs += Math.min(at - lookedAt, MOST_BETWEEN_LOOKS_MS)
+      lookedAt = at
       const now = clock.now()
-      watchedMs += Math.min(Math.max(0, now - lookedAt), MOST_BETWEEN_LOOKS_MS)
-      lookedAt = now
       const seen = new Map<string, Seen>()
       const stalls: Stall[] = []
       for (const { what, group, stamp, allowedMs, excuse } of signs) {

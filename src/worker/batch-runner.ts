@@ -60,7 +60,7 @@ export function createBatchRunner(of: {
   /** Returns whether the partition now goes on elsewhere than at the chunk's end. */
   async function accept(progress: PartitionProgress, chunk: ReadChunk): Promise<boolean> {
     await progress.busy?.catch(() => undefined)
-    const startedAt = clock.now()
+    const startedAt = clock.monotonic()
     const { partition, row, recoverBelow } = progress
     const work = acceptChunk(acceptor, { partition, expected: row, recoverBelow, signal: of.until(progress) }, chunk)
     progress.busy = work
@@ -82,7 +82,7 @@ export function createBatchRunner(of: {
         progress.position = next
         of.written(progress)
         const counts = countsOf(chunk, end)
-        observe({ is: 'accepted', group, partition, next, counts, intents: end.intents, durationMs: clock.now() - startedAt })
+        observe({ is: 'accepted', group, partition, next, counts, intents: end.intents, durationMs: clock.monotonic() - startedAt })
         const again = [...end.endings].filter(
           ([offset, ending]) => offset < recoverBelow && !(ending === 'repeated' || ending === 'dead-letter'),
         ).length

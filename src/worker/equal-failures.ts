@@ -60,7 +60,7 @@ export function createEqualFailures(of: {
 
   return {
     count(place, { event, error }) {
-      const now = clock.now()
+      const now = clock.monotonic()
       const fingerprint = fingerprintOf(error)
       const places = new Map([...(failed.get(fingerprint) ?? [])].filter(([, at]) => now - at < rule.withinMs))
       failed.set(fingerprint, places.set(place, now))

@@ -65,6 +65,15 @@ export type SourceReport =
   /** The client's own log line, level lowered for what it retries by itself. */
   | { readonly is: 'client-log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string; readonly detail: object }
 
+/** The client's signs of life, counted. */
+export interface Pulse {
+  /** It turns: fetches, and answers of brokers. */
+  readonly beats: number
+  /** It is a member, or tries to be one: heartbeats that the broker took or refused, joins, new beginnings. */
+  readonly heartbeats: number
+  readonly withinMs: number
+}
+
 export interface RecordSource {
   /** Joins the group; resolves at the first join whose start positions are set. Rejects when the group cannot be joined. */
   start(handlers: SourceHandlers): Promise<void>
@@ -88,10 +97,10 @@ export interface RecordSource {
    */
   stop(flush?: () => Promise<void>): Promise<void>
   /**
-   * The client's signs of life, counted; null before the start and from a stop on. Whatever the brokers do, and also while it is
-   * paused, it gives the next one within `withinMs`, unless it is dead or hears nothing because a batch is under way.
+   * Null before the start and from a stop on. Whatever the brokers do, and also while it is paused, the next sign of each kind comes within
+   * `withinMs`, unless the client is dead; a batch under way holds back those that it turns.
    */
-  pulse(): { readonly beats: number; readonly withinMs: number } | null
+  pulse(): Pulse | null
   /** Settles when the source has ended: resolves after stop, rejects when it cannot recover by itself. */
   readonly ended: Promise<void>
 }

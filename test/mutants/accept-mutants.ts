@@ -8,8 +8,8 @@ export const acceptMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/worker/batch-runner.ts',
-        text: `    const startedAt = clock.now()\n    const { partition, row, recoverBelow } = progress\n`,
-        becomes: `    const startedAt = clock.now()\n    const { partition, row, recoverBelow } = progress\n    of.written({ ...progress, row: chunk.next })\n`,
+        text: `    const startedAt = clock.monotonic()\n    const { partition, row, recoverBelow } = progress\n`,
+        becomes: `    const startedAt = clock.monotonic()\n    const { partition, row, recoverBelow } = progress\n    of.written({ ...progress, row: chunk.next })\n`,
       },
     ],
     scenario: {

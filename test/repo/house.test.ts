@@ -33,6 +33,19 @@ describe('files of the program', () => {
     expect(silent).toEqual([])
   })
 
+  it('take durations and deadlines from the monotonic clock', () => {
+    // Where the library's own `Date.now()` is compared with, and where it becomes monotonic.
+    const librarys = ['src/delivery/breaker.ts', 'src/infra/kafka/request-queue-guard.ts', 'src/std/clock.ts']
+    expect(
+      matching(program, /^(?!\s*(?:\/\/|\*)).*\bDate\.now\b/m)
+        .filter((path) => !path.startsWith('cmd/demo/'))
+        .toSorted(),
+    ).toEqual(librarys)
+    // The time of day, compared with times that others wrote: of records, and of rows, where a bound holds whatever comes of it.
+    const calendars = ['cmd/workerctl/offsets-reset.ts', 'src/compose-group.ts', 'src/delivery/hand-over.ts']
+    expect(matching(program, wallArithmetic).toSorted()).toEqual(calendars)
+  })
+
   it('are named in kebab-case', () => {
     const named = files.filter((path) => /^(src|cmd|config|stack|bench|test)\/.*\.ts$/.test(path))
     expect(named.filter((path) => !path.split('/').every((part) => /^[a-z0-9]+(?:[-.][a-z0-9]+)*$/.test(part)))).toEqual([])
@@ -74,6 +87,9 @@ describe('packages', () => {
     expect(text).not.toMatch(/https?:\/\/[^"\s]*(?:registry|npm)[^"\s]*\.tgz/)
   })
 })
+
+/** The time of day in a sum, a difference or a comparison. */
+const wallArithmetic = /[cC]lock\.now\(\)\s*(?:[-+<]|>[^)])|(?:[-+<]|[^=]>)=?\s*[\w.]*[cC]lock\.now\(\)/
 
 /** Braces behind a catch with nothing in them; a comment in them, or on the line above, says why. */
 const emptyCatch = /\bcatch\s*(?:\([^)]*\)\s*)?\{\s*\}|\.catch\(\s*\(?\w*\)?\s*=>\s*\{\s*\}\s*\)/g

@@ -16,6 +16,7 @@ export function createHeldClock(startMs = Date.UTC(2030, 0, 1)): HeldClock {
       return [...sleepers].map(({ ms }) => ms)
     },
     now: () => now,
+    monotonic: () => now - startMs,
     pass(ms) {
       now += ms
       for (const sleeper of sleepers) if (sleeper.until <= now) sleeper.wake()

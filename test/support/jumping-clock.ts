@@ -7,6 +7,7 @@ export function createJumpingClock(startMs = Date.UTC(2030, 0, 1)): Clock & { re
   return {
     slept,
     now: () => now,
+    monotonic: () => now - startMs,
     async sleep(ms, signal) {
       if (signal?.aborted === true) return
       slept.push(ms)

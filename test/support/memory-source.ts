@@ -1,4 +1,4 @@
-import type { Assignment, LogRecord, RecordSource, SourceHandlers } from '../../src/worker/record-source.ts'
+import type { Assignment, LogRecord, RecordSource, SourceHandlers, Pulse } from '../../src/worker/record-source.ts'
 
 /** A log in the test's hand: it joins, hands over batches and ends assignments when the test says so. */
 export class MemorySource implements RecordSource {
@@ -56,8 +56,8 @@ export class MemorySource implements RecordSource {
     return this.#handlers
   }
 
-  pulse(): { beats: number; withinMs: number } | null {
-    return this.beats === null ? null : { beats: this.beats, withinMs: 1_000 }
+  pulse(): Pulse | null {
+    return this.beats === null ? null : { beats: this.beats, heartbeats: this.beats, withinMs: 1_000 }
   }
 
   pause(): void {

@@ -32,10 +32,14 @@ const mail: RunningIntent = { intentId: '7', channel: 'email', kind: 'welcome', 
 interface Group {
   readonly batches: readonly BatchUnderWay[]
   readonly held: boolean
-  readonly beats: number | null
+  readonly beats: number | null | 'moving'
+  /** They move, if left out. */
+  readonly heartbeats?: number
   readonly turns: number | null
   readonly running: readonly RunningIntent[]
 }
+
+let moved = 0
 
 /** A group in which nothing is under way, but what is changed. */
 function groupOf(change: Partial<Group>): VitalSigns['groups'][number] {
@@ -43,7 +47,11 @@ function groupOf(change: Partial<Group>): VitalSigns['groups'][number] {
   const source: Pick<WatchedSource, 'underWay' | 'isHeld' | 'pulse'> = {
     underWay: () => group.batches,
     isHeld: () => group.held,
-    pulse: () => (group.beats === null ? null : { beats: group.beats, withinMs: 120_000 }),
+    pulse: () => {
+      if (group.beats === null) return null
+      moved += 1
+      return { beats: group.beats === 'moving' ? moved : group.beats, heartbeats: group.heartbeats ?? moved, withinMs: 120_000 }
+    },
   }
   const workers: Pick<IntentWorkers, 'running' | 'turns'> = { running: () => group.running, turns: () => group.turns }
   // What else they can do is not asked for.
@@ -60,7 +68,7 @@ function signsOf({ tasks = [], databaseTrouble = null, ...group }: Change) {
 /** What is called stalled after standing like this for so long, with 300 s of grace. */
 function stalledAfter(seconds: number, change: Change): readonly string[] {
   let now = 0
-  const watch = createStallWatch({ clock: { now: () => now }, graceMs: 300_000 })
+  const watch = createStallWatch({ clock: { now: () => now, monotonic: () => now }, graceMs: 300_000 })
   watch.look(signsOf(change))
   for (let second = 0; second < seconds; second++) {
     now += 1_000
@@ -74,6 +82,7 @@ describe('what can hang for ever', () => {
     ['an accept that never returns', { batches: [batch] }, 'batch of partition 3', 80],
     ['start positions that are never told', { batches: [{ ...batch, partition: -1 }] }, 'look for the start positions', 80],
     ['a Kafka client gone silent without a crash', { beats: 5 }, 'Kafka client', 120],
+    ['a member whose heartbeats have stopped, though it fetches', { beats: 'moving', heartbeats: 8 }, 'membership of the group', 120],
     ['a claim loop stuck on a query', { turns: 9 }, 'loop that claims intents', 260],
     ['a mail that is never settled', { running: [mail] }, 'email intent 7 (welcome)', 300],
     ['a webhook that is never settled', { running: [{ ...mail, channel: 'webhook' }] }, 'webhook intent 7 (welcome)', 88],
@@ -104,7 +113,7 @@ describe('what rightly stands still', () => {
 
   it('a batch that waits and tries again moves', () => {
     let now = 0
-    const watch = createStallWatch({ clock: { now: () => now }, graceMs: 300_000 })
+    const watch = createStallWatch({ clock: { now: () => now, monotonic: () => now }, graceMs: 300_000 })
     for (let moves = 0; moves < 1_000; moves++) {
       now += 5_000
       expect(watch.look(signsOf({ batches: [{ ...batch, moves, waitsFor: 'dead-letter topic: no leader' }] }))).toEqual([])
@@ -115,6 +124,7 @@ describe('what rightly stands still', () => {
     expect(signsOf({ batches: [{ ...batch, waitsFor: 'x' }], beats: 5 }).map(({ what, excuse }) => [what, excuse])).toEqual([
       ['batch of partition 3', null],
       ['Kafka client', 'a batch is under way'],
+      ['membership of the group', null],
     ])
   })
 

@@ -63,10 +63,10 @@ export function createEmailChannel(options: EmailChannelOptions): HandOverChanne
     freeze: async (intent, message) => await freeze(intent, message, options),
     perform: async (_intent, frozen, _message, slot, signal) => {
       if (!(slot instanceof RelaySlot)) throw new Error('a mail is sent over the slot that its channel acquired')
-      const startedAt = clock.now()
+      const startedAt = clock.monotonic()
       const envelope = { from: textOf(frozen, 'from'), to: textOf(frozen, 'to') }
       const result = await slot.session.send(envelope, frozen.body, signal)
-      return performed(result, clock.now() - startedAt)
+      return performed(result, clock.monotonic() - startedAt)
     },
   }
 }

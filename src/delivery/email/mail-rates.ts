@@ -42,11 +42,11 @@ export function createMailRates({ perSecond, perDomainPerSecond, clock, random =
         if (waitMs !== null) throw new Postponed('domain-rate', turns.next(domain, waitMs))
       }
       if (all === null) return
-      const until = clock.now() + LONGEST_WAIT_MS
+      const until = clock.monotonic() + LONGEST_WAIT_MS
       for (;;) {
         const waitMs = await refused(all, 'all')
         if (waitMs === null) return
-        if (signal.aborted || clock.now() + waitMs > until) {
+        if (signal.aborted || clock.monotonic() + waitMs > until) {
           // What it took of its domain's rate goes to another mail.
           if (domain !== null) await domains?.reward(domain)
           throw new Postponed('relay-rate', waitMs + random() * LONGEST_WAIT_MS)
@@ -88,7 +88,7 @@ class Turns {
 
   /** In milliseconds from now, not before `earliestMs`. */
   next(domain: string, earliestMs: number): number {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     const turn = Math.max(now + earliestMs, (this.#last.get(domain) ?? 0) + this.#everyMs)
     // Behind a line that long it looks again somewhere in it, and holds no place.
     if (turn - now > LONGEST_TURN_MS) return LONGEST_TURN_MS * (0.5 + this.#random() / 2)

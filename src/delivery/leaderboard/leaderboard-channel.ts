@@ -36,8 +36,8 @@ export function createLeaderboardChannel(options: {
     name: 'leaderboard',
     deadlineMs: options.deadlineMs,
     async run(intent, message, store) {
-      const startedAt = clock.now()
-      const locked = (reason: string) => lockedFor(intent, reason, clock.now(), startedAt)
+      const startedAt = clock.monotonic()
+      const locked = (reason: string) => lockedFor(intent, reason, clock.now(), clock.monotonic() - startedAt)
       let result: Recalculated | 'lost'
       try {
         result = await store.transact<Recalculated>(intent, options.deadlineMs * 2, async (tx) => {
@@ -51,7 +51,7 @@ export function createLeaderboardChannel(options: {
       if (result === 'lost') return { is: 'lost' }
       if (result.is === 'locked') return waiting('settled', 'campaign-locked')
       const { because, rowsChanged } = result
-      options.report({ campaignId: message.campaignId, because, rowsChanged, durationMs: clock.now() - startedAt })
+      options.report({ campaignId: message.campaignId, because, rowsChanged, durationMs: clock.monotonic() - startedAt })
       // After the commit, in a statement of its own: a mail that looks now must see the new positions.
       await leaderboard.wakeWaitingMails(message.campaignId)
       return { is: 'ran', outcome: 'done', reason: null }
@@ -60,10 +60,10 @@ export function createLeaderboardChannel(options: {
 }
 
 /** Growing while it lasts, and never so long that the campaign waits for a second after the lock is gone. */
-function lockedFor({ waitingSince, reason: before }: Intent, reason: string, now: number, startedAt: number): Settlement {
+function lockedFor({ waitingSince, reason: before }: Intent, reason: string, now: number, tookMs: number): Settlement {
   const first = waitingSince === null || before !== reason
   const pause = first ? SHORTEST_MS : Math.min(LONGEST_MS, Math.max(SHORTEST_MS, (now - waitingSince.getTime()) / 2))
-  return { is: 'later', as: 'waiting', reason, afterMs: first ? pause : Math.max(pause, (now - startedAt) * TRY_FACTOR) }
+  return { is: 'later', as: 'waiting', reason, afterMs: first ? pause : Math.max(pause, tookMs * TRY_FACTOR) }
 }
 
 function waiting(settled: 'settled' | 'lost', reason: string): Ran {

@@ -17,6 +17,8 @@ export interface GroupConsumerOptions {
   readonly maxBytes: number
   /** Hears each sign that the client runs. */
   readonly alive: () => void
+  /** Hears each sign that it is in its group, or tries to be. */
+  readonly belongs: () => void
 }
 
 /** A kafkajs consumer on a Kafka object of its own, settled as the member needs it. `rackId` stays unset: we read from leaders only. */
@@ -45,6 +47,7 @@ export function createGroupConsumer(
   // A fetch that begins shows that the loop turns, also while everything is paused; the others, that a broker is heard or missed.
   for (const sign of ['consumer.fetch_start', 'consumer.network.request', 'consumer.network.request_timeout'] as const)
     consumer.on(sign, options.alive)
+  for (const sign of ['consumer.heartbeat', 'consumer.group_join'] as const) consumer.on(sign, options.belongs)
   return { consumer, cut }
 }
 

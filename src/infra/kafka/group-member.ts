@@ -133,6 +133,7 @@ export class GroupMember {
   }
 
   #beforeJoin(): void {
+    this.#options.belongs()
     this.#end(this.#assignment, 'the member joins again')
     this.#nextJoin.end()
     if (this.#isDraining) throw Object.assign(new Error('the source stops'), { retriable: false })
@@ -237,6 +238,7 @@ export class GroupMember {
   }
 
   #beatFailed(assignment: OwnedAssignment, error: unknown, silentMs: number): void {
+    this.#options.belongs()
     if (endsMembership(error)) this.#endUntilJoin(assignment, 'the broker ended the membership')
     else if (silentMs >= this.#options.sessionTimeoutMs) this.#end(assignment, 'no heartbeat reached the broker for the session timeout')
   }

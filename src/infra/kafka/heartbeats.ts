@@ -19,16 +19,16 @@ export async function withHeartbeats<Result>(
 }
 
 async function keepBeating(done: AbortSignal, { beat, intervalMs, clock, failed }: Parameters<typeof withHeartbeats>[1]): Promise<void> {
-  let lastBeat = clock.now()
+  let lastBeat = clock.monotonic()
   for (;;) {
     // kafkajs sends at most one per interval and skips what comes a moment too early; half of it keeps the distance below 1.5 intervals.
     await clock.sleep(intervalMs / 2, done)
     if (done.aborted) return
     try {
       await beat()
-      lastBeat = clock.now()
+      lastBeat = clock.monotonic()
     } catch (error) {
-      if (!done.aborted) failed(error, clock.now() - lastBeat)
+      if (!done.aborted) failed(error, clock.monotonic() - lastBeat)
     }
   }
 }

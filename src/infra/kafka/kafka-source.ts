@@ -53,6 +53,7 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     clock,
     random,
     alive: () => void (beats += 1),
+    belongs: () => void (heartbeats += 1),
   }
   const started = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()
@@ -67,10 +68,12 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   let crashes = 0
   let rebuilds = 0
   let beats = 0
+  let heartbeats = 0
 
   /** Counts a crash and tells it; false when it was one too many. */
   function survives(handlers: SourceHandlers, thrown: Error, rebuildInMs: number): boolean {
     beats += 1
+    heartbeats += 1
     // A password that was changed, a certificate that has expired: kafkajs gives up at once, and we wait until somebody has mended it.
     const refused = accessRefused(thrown, options.settings)
     const error = refused ?? thrown
@@ -146,7 +149,9 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     replace: () => member?.replace(),
     commit: async (assignment, offsets) => (await member?.commit(assignment, offsets)) ?? false,
     pulse: () =>
-      beats === 0 || stopping.signal.aborted ? null : { beats, withinMs: LONGEST_SILENCE_MS + memberOptions.rebalanceTimeoutMs },
+      beats === 0 || stopping.signal.aborted
+        ? null
+        : { beats, heartbeats, withinMs: LONGEST_SILENCE_MS + memberOptions.rebalanceTimeoutMs },
     stop: (flush) => {
       if (!stopped) {
         stopped = finish(flush)

@@ -1,5 +1,6 @@
 import kafkajs from 'kafkajs'
 import type { ICustomPartitioner, Message, Producer } from 'kafkajs'
+import { systemClock } from '../../std/clock.ts'
 import { OperatorError } from '../../std/failure.ts'
 import { noConnection } from './access-fault.ts'
 import { isBrokerError } from './client-error.ts'
@@ -68,8 +69,10 @@ const noop = () => undefined
  * nothing is ever sent.
  */
 async function sendAll(producer: Producer, places: Places, topic: string, messages: readonly Message[]): Promise<void> {
+  // kafkajs would take `Date.now()`, which need not be the time of day (std/clock.ts).
+  const timestamp = String(systemClock.now())
   // Copies: their places hold for this send alone.
-  let left = messages.map((message) => ({ ...message }))
+  let left = messages.map((message) => ({ timestamp, ...message }))
   while (left.length > 0) {
     const acknowledged = await producer.send({ topic, messages: left, acks: -1 })
     const partitions = new Set(acknowledged.map(({ partition }) => partition))

@@ -14,6 +14,7 @@ export interface SmtpRelayOptions {
   readonly maxMailsPerConnection?: number
   /** Bounds of the pause between failed connections, in milliseconds. */
   readonly reconnect?: { readonly baseMs: number; readonly maxMs: number }
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number
   readonly random?: () => number
 }
@@ -25,6 +26,6 @@ export const defaults = {
   probeAfterMs: 1_000,
   maxMailsPerConnection: 500,
   reconnect: { baseMs: 250, maxMs: 30_000 },
-  now: () => Date.now(),
+  now: () => performance.now(),
   random: Math.random,
 }

@@ -34,10 +34,10 @@ export function createPatience(clock: Clock, locked: () => void): Patience {
       return tries >= MOST_TRIES
     },
     async attempt(statement) {
-      const from = clock.now()
+      const from = clock.monotonic()
       try {
         const result = await statement(tries > 0)
-        took = clock.now() - from
+        took = clock.monotonic() - from
         tries = 0
         await clock.sleep(Math.min(took, LONGEST_PAUSE_MS))
         return result

@@ -110,7 +110,7 @@ async function rankBatches(
 ): Promise<{ rows: number; setting: number | null }> {
   const run = { campaignId, beganAt: first.at, remember: history === 'all' ? null : 0, points: first.points }
   const pace = createPace(batchRows)
-  const startedAt = clock.now()
+  const startedAt = clock.monotonic()
   let rows = 0
   let setting: number | null = first.points
   let waiting: readonly Unranked[] = []
@@ -127,7 +127,7 @@ async function rankBatches(
     rows += done.written
     setting = done.setting
     pace.took(patience.took)
-    const ms = clock.now() - startedAt
+    const ms = clock.monotonic() - startedAt
     report({ is: 'ranked', campaignId, ranked: first.ranked + rows, of: first.ranked + first.unranked, rows, ms })
   }
   return { rows, setting }

@@ -47,25 +47,25 @@ const LEAST_PAUSE_MS = 20
  */
 export async function upkeep(database: Database, options: UpkeepOptions, signal: AbortSignal): Promise<UpkeepReport | null> {
   const { clock, batchRows = 2_000 } = options
-  const startedAt = clock.now()
+  const startedAt = clock.monotonic()
   const dedupeMs = options.dedupeDays * DAY_MS + MARGIN_MS
   const before = {
     dedupe: await cutoff(database.sql, clock, dedupeMs),
     history: await cutoff(database.sql, clock, Math.min(dedupeMs, options.historyDays * DAY_MS)),
   }
   const deleted = new Map<UpkeepTable, number>()
-  const report = (complete: boolean): UpkeepReport => ({ deleted, durationMs: clock.now() - startedAt, complete })
+  const report = (complete: boolean): UpkeepReport => ({ deleted, durationMs: clock.monotonic() - startedAt, complete })
 
   for (const step of upkeepSteps) {
     let cursor = step.begin
     while (cursor !== null) {
-      const batchAt = clock.now()
+      const batchAt = clock.monotonic()
       const done = await batch(database, step, { before: before[step.age], cursor, limit: batchRows })
       if (done === null) return deleted.size === 0 ? null : report(false)
       if (done.deleted > 0) deleted.set(step.table, (deleted.get(step.table) ?? 0) + done.deleted)
       cursor = done.cursor
-      if (signal.aborted || clock.now() - startedAt >= options.turnMs) return report(false)
-      if (cursor !== null) await clock.sleep(Math.max(LEAST_PAUSE_MS, clock.now() - batchAt), signal)
+      if (signal.aborted || clock.monotonic() - startedAt >= options.turnMs) return report(false)
+      if (cursor !== null) await clock.sleep(Math.max(LEAST_PAUSE_MS, clock.monotonic() - batchAt), signal)
     }
   }
   return report(true)

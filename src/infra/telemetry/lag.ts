@@ -20,7 +20,7 @@ export interface GroupLag {
 }
 
 export interface LagSnapshot {
-  /** Milliseconds since 1970. */
+  /** Milliseconds of the monotonic clock. */
   readonly at: number
   readonly topic: string
   /** By group id, the prefix included. */
@@ -68,7 +68,7 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
       const committed = await Promise.all(groups.map((group) => admin.committed(group, topic)))
       const ranges = await admin.ranges(topic)
       if (stopping.signal.aborted) return
-      const at = clock.now()
+      const at = clock.monotonic()
       history.add(at, ranges)
       last = {
         at,
@@ -98,8 +98,8 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
     },
     stop: () => stopping.abort(),
     measure,
-    recent: () => recent.filter(({ at }) => clock.now() - at <= LAG_WINDOW_MS + 3 * intervalMs),
-    latest: () => (last !== null && clock.now() - last.at <= 3 * intervalMs ? last : null),
+    recent: () => recent.filter(({ at }) => clock.monotonic() - at <= LAG_WINDOW_MS + 3 * intervalMs),
+    latest: () => (last !== null && clock.monotonic() - last.at <= 3 * intervalMs ? last : null),
   }
 }
 

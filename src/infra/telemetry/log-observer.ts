@@ -13,7 +13,7 @@ const CALM_MS = 60_000
  * Writes facts as log lines. Nothing per event at info: chunks, commits, claims and good deliveries are debug; a retry is warn; a
  * dead letter error, each; a change of state is written once, and what merely repeats it is debug.
  */
-export function logFacts(log: Log, now: () => number = Date.now): Observe {
+export function logFacts(log: Log, now: () => number = () => performance.now()): Observe {
   const states = new Map<string, string>()
   /** Until when another complaint of a group's client is the same trouble. */
   const complaints = new Map<string, number>()

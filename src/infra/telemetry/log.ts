@@ -1,4 +1,4 @@
-import { pino, stdTimeFunctions } from 'pino'
+import { pino } from 'pino'
 import type { DestinationStream, Logger } from 'pino'
 import { errorFields } from './error-fields.ts'
 import { openLogDestination } from './log-destination.ts'
@@ -15,7 +15,8 @@ export function createLog(options: { readonly level: LogLevel; readonly destinat
     {
       level: options.level,
       base: { pid: process.pid },
-      timestamp: stdTimeFunctions.isoTime,
+      // pino's own asks `Date.now()`, which measures durations and does not follow the wall clock (std/clock.ts).
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: errorFields, error: errorFields },
     },

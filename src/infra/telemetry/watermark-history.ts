@@ -7,7 +7,7 @@ interface Point {
 
 export interface WatermarkHistory {
   add(at: number, ranges: ReadonlyMap<number, PartitionRange>): void
-  /** About when the record at `offset` was written, in milliseconds since 1970; for older ones the beginning of the history. */
+  /** About when the record at `offset` was written, by the clock of the times that were added; for older ones the beginning of the history. */
   writtenAt(partition: number, offset: bigint): number
 }
 

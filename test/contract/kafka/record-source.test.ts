@@ -305,10 +305,11 @@ test('the client gives signs of life while it has nothing to do, is paused or is
     },
   })
   const { source } = member
-  const beats = () => source.pulse()?.beats ?? 0
+  const signs = () => source.pulse() ?? { beats: 0, heartbeats: 0 }
   const goesOn = async () => {
-    const before = beats()
-    await vi.waitFor(() => expect(beats()).toBeGreaterThan(before + 2), soon)
+    const before = signs()
+    await vi.waitFor(() => expect(signs().beats).toBeGreaterThan(before.beats + 2), soon)
+    await vi.waitFor(() => expect(signs().heartbeats).toBeGreaterThan(before.heartbeats + 1), soon)
   }
   expect(source.pulse()).toBeNull()
   await member.start()

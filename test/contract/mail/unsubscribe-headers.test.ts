@@ -17,7 +17,7 @@ const channel = createEmailChannel({
   ledger: null,
   mailFrom: { address: 'news@example.com' },
   deadlineMs: 1_000,
-  clock: { now: () => 0, sleep: async () => undefined },
+  clock: { now: () => 0, monotonic: () => 0, sleep: async () => undefined },
 })
 const of = { userId: '00000000-0000-4000-8000-0000000000a1', campaignId: '00000000-0000-4000-8000-0000000000c1' }
 const url = unsubscribeLinks(

@@ -53,6 +53,7 @@ function writing(campaignId: string, ...deeds: (() => Promise<unknown>)[]): Cloc
   const clock = createJumpingClock()
   return {
     now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
     sleep: async (ms) => {
       expect(await notInPlace(campaignId)).toEqual([])
       await deeds.shift()?.()
@@ -395,7 +396,8 @@ describe('a backfill', () => {
     const batches: number[] = []
     let time = 0
     const clock: Clock = {
-      now: () => (time += takes[batches.length] ?? 1),
+      now: () => 0,
+      monotonic: () => (time += takes[batches.length] ?? 1),
       sleep: (ms) => Promise.resolve(void pauses.push(ms)),
     }
     const report = (fact: BackfillFact) => {

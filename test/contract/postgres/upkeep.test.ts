@@ -202,6 +202,7 @@ test('one process at a time: who does not get the lock leaves the turn to the ot
   const ended = Promise.withResolvers<void>()
   const clock = {
     now: () => Date.now(),
+    monotonic: () => performance.now(),
     sleep: async () => {
       other.resolve()
       await taken.promise

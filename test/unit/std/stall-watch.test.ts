@@ -6,19 +6,22 @@ const batch: Sign = { what: 'batch of partition 3', group: 'email-workers', stam
 /** A watch with 5 s of grace, looked at once a second by a clock in the test's hand. */
 function watchOf() {
   let now = 1_000_000
-  const watch = createStallWatch({ clock: { now: () => now }, graceMs: 5_000 })
+  let passed = 0
+  const watch = createStallWatch({ clock: { now: () => now, monotonic: () => passed }, graceMs: 5_000 })
   return {
     /** Looks each second for so long, and gives what stands still at the end. */
     watchFor: (seconds: number, ...signs: readonly Sign[]) => {
       let stalls = watch.look(signs)
       for (let second = 0; second < seconds; second++) {
         now += 1_000
+        passed += 1_000
         stalls = watch.look(signs)
       }
       return stalls.map(({ what, group, since, stillMs, allowedMs }) => ({ what, group, sinceMs: now - since, stillMs, allowedMs }))
     },
-    jump: (ms: number) => {
-      now += ms
+    jump: (wallMs: number, passedMs: number) => {
+      now += wallMs
+      passed += passedMs
     },
   }
 }
@@ -62,12 +65,13 @@ it('tells things of one name apart by their groups, and what moves from what doe
 })
 
 it.each([
-  ['a process that was frozen for an hour', 3_600_000],
-  ['a clock that was put an hour back', -3_600_000],
-])('does not take %s for a stall', (_, ms) => {
+  ['a process that was frozen for an hour', 3_600_000, 3_600_000],
+  ['a wall clock that was put an hour back', -3_600_000, 0],
+  ['a wall clock that was put an hour forward', 3_600_000, 0],
+])('does not take %s for a stall', (_, wallMs, passedMs) => {
   const { watchFor, jump } = watchOf()
   expect(watchFor(9, batch)).toEqual([])
-  jump(ms)
+  jump(wallMs, passedMs)
   // The hour counts as five seconds at most.
   expect(watchFor(0, batch)).toEqual([])
   expect(watchFor(7, batch)).toHaveLength(1)

@@ -97,7 +97,7 @@ it('is otherwise the source itself', async () => {
   const { source, watched } = await sceneOf()
   expect(watched.pulse()).toBeNull()
   source.beats = 3
-  expect(watched.pulse()).toEqual({ beats: 3, withinMs: 1_000 })
+  expect(watched.pulse()).toEqual({ beats: 3, heartbeats: 3, withinMs: 1_000 })
   expect(await watched.commit(source.assignment, new Map([[0, 4n]]))).toBe(true)
   const plain: RecordSource = watched
   let flushed = false

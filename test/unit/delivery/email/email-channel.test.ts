@@ -96,7 +96,7 @@ function setUp(
     ledger: null,
     mailFrom: { address: 'news@example.com', name: 'News' },
     deadlineMs: options.deadlineMs ?? 60_000,
-    clock: { now: () => 1_000, sleep: async () => undefined },
+    clock: { now: () => 1_000, monotonic: () => 1_000, sleep: async () => undefined },
   })
   const perform = async () => {
     const frozen = await channel.freeze(intent, message)

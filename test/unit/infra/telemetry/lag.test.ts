@@ -18,7 +18,7 @@ function setUp() {
     topic: 'domain-events',
     intervalMs: 10_000,
     onError: (error) => errors.push(error),
-    clock: { now: () => state.now, sleep: () => new Promise(() => {}) },
+    clock: { now: () => 0, monotonic: () => state.now, sleep: () => new Promise(() => {}) },
     admin: {
       committed: (group) => {
         calls.push(`committed ${group}`)
