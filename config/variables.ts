@@ -191,7 +191,11 @@ const delivery = {
     'Days that those movements are kept, but never longer than DEDUPE_DAYS and a day.',
   ),
   MISSING_ROW_WAIT_MS: withDefault(milliseconds(0), '300000', 'Longest that an effect waits for a row the platform has not committed yet.'),
-  CAMPAIGN_PAUSED_RECHECK_MS: withDefault(milliseconds(100), '60000', 'Between two looks at a paused campaign.'),
+  CAMPAIGN_PAUSED_RECHECK_MS: withDefault(
+    milliseconds(100),
+    '5000',
+    'How soon it is noticed that a paused campaign goes on; one look for all its intents.',
+  ),
   UPKEEP_INTERVAL_MS: withDefault(
     milliseconds(1000, 24 * 3_600_000),
     '300000',

@@ -27,11 +27,13 @@ export interface ChoreSettings {
 /** How often it is written down which breakers are open, and what was parked too long is given up. Milliseconds. */
 const BREAKERS_MS = 2_000
 const ABANDON_MS = 10_000
+/** The longest turn of waking what waited for a campaign. Milliseconds. */
+const WAKE_MS = 10_000
 
 /** What is done beside the path in every process: claims of dead processes, old rows, leaderboards that changed without an event. */
 export function keepChores(tasks: Tasks, settings: ChoreSettings): void {
   const { config, groups } = settings
-  const { leaseCheckMs, upkeepIntervalMs } = config.delivery
+  const { leaseCheckMs, upkeepIntervalMs, campaignPausedRecheckMs } = config.delivery
   const statementMs = settings.pools.delivery.longestStatementMs
   tasks.keep('lease check', leaseCheckMs, statementMs, () => expireLeases(settings))
   // A turn is half as long as the interval, and ends with the batch under way.
@@ -43,6 +45,7 @@ export function keepChores(tasks: Tasks, settings: ChoreSettings): void {
     () => keepUp(settings, turnMs),
     () => jitter(upkeepIntervalMs),
   )
+  tasks.keep('paused campaigns', campaignPausedRecheckMs, WAKE_MS + statementMs, () => wake(settings))
   tasks.keep('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
   for (const { id, recalculates, kinds } of groups) {
     if (kinds.channels.includes('webhook')) {
@@ -79,4 +82,10 @@ async function abandon({ intentStore, observe, signal }: ChoreSettings, group: s
   await abandonParked(intentStore, { group, channel: 'webhook', kinds }, over, (abandoned) => {
     observe({ is: 'abandoned', group, ...abandoned })
   })
+}
+
+/** The platform tells nobody that a campaign goes on: one row for each that is waited for is looked at. */
+async function wake({ intentStore, clock, signal }: ChoreSettings): Promise<void> {
+  const until = clock.monotonic() + WAKE_MS
+  while (!(await intentStore.wakeCampaigns()).all && !signal.aborted && clock.monotonic() < until);
 }

@@ -14,7 +14,6 @@ import type { Consumer } from './worker/consumer.ts'
 export function composeConsumers(config: Config): readonly Consumer[] {
   const consumers = createConsumers({
     missingRowWaitMs: config.delivery.missingRowWaitMs,
-    pausedRecheckMs: config.delivery.campaignPausedRecheckMs,
     positionMailMaxWaitMs: config.mail.positionMaxWaitMs,
     referralLinkTemplate: config.mail.referralLinkTemplate ?? null,
     rules: rulesOf(config),

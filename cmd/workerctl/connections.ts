@@ -18,7 +18,6 @@ export function configure(terminal: Terminal): {
   // Names and topics are all that is asked of the consumers here, and no setting changes those.
   const consumers = createConsumers({
     missingRowWaitMs: 0,
-    pausedRecheckMs: 0,
     positionMailMaxWaitMs: 0,
     referralLinkTemplate: null,
     rules: everythingGoes,

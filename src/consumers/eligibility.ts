@@ -1,13 +1,11 @@
 import type { Intent } from '../delivery/intent.ts'
+import type { Wait } from '../delivery/kind.ts'
 
 /**
  * Whether a person may hear from a campaign now: the rules that every mail and every delivery share (behaviour.md, Prepare).
  * They are judged on what the rows say at each attempt, never on what the event said.
  */
-export type Eligibility =
-  | { readonly is: 'go' }
-  | { readonly is: 'skip'; readonly reason: string }
-  | { readonly is: 'wait'; readonly reason: string; readonly afterMs: number }
+export type Eligibility = { readonly is: 'go' } | { readonly is: 'skip'; readonly reason: string } | Wait
 
 /** The campaign and its account. */
 export interface CampaignRow {
@@ -39,14 +37,15 @@ export const eligibilityJoins = `
 /** Reason of the wait for a row that the platform has not committed yet; an intent that waits carries it. */
 export const awaitingRow = 'awaiting-row'
 
+/** What waits for a paused campaign is woken when that goes on; should nobody do so, it is looked at after this. Milliseconds. */
+const PAUSED_MS = 3_600_000
+
 /** Reason of the skip that ends it. */
 export const notFound = 'not-found'
 
 export interface EligibilitySettings {
   /** How long a row may be missing before its intent is skipped (`MISSING_ROW_WAIT_MS`). */
   readonly missingRowWaitMs: number
-  /** Between two looks at a paused campaign (`CAMPAIGN_PAUSED_RECHECK_MS`). */
-  readonly pausedRecheckMs?: number
   /** By the database's clock where it can be had, since `waitingSince` is. */
   readonly now: Date
 }
@@ -60,15 +59,15 @@ export function judge(
   if (row === undefined || row.person_status === null) return missingRow(intent, settings)
   if (row.person_deleted === true) return skip('person-deleted')
   if (row.person_status === 'blocked' || row.person_status === 'removed') return skip(`person-${row.person_status}`)
-  return judgeCampaign(row, settings)
+  return judgeCampaign(row)
 }
 
 /** The part of it that holds for everybody in the campaign. */
-export function judgeCampaign(row: CampaignRow, settings: Pick<EligibilitySettings, 'pausedRecheckMs'>): Eligibility {
+export function judgeCampaign(row: CampaignRow): Eligibility {
   if (row.campaign_deleted === true) return skip('campaign-deleted')
   if (row.account_status === 'suspended' || row.account_status === 'canceled') return skip(`account-${row.account_status}`)
   if (row.campaign_status === 'draft') return skip('campaign-draft')
-  if (row.campaign_status === 'paused') return { is: 'wait', reason: 'campaign-paused', afterMs: settings.pausedRecheckMs ?? 60_000 }
+  if (row.campaign_status === 'paused') return { is: 'wait', reason: 'campaign-paused', afterMs: PAUSED_MS, of: 'campaign' }
   return { is: 'go' }
 }
 

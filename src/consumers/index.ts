@@ -7,7 +7,6 @@ import { createRewardConsumer } from './reward/reward-consumer.ts'
 /** What consumers are told by the operator. */
 export interface ConsumerSettings {
   readonly missingRowWaitMs: number
-  readonly pausedRecheckMs: number
   readonly positionMailMaxWaitMs: number
   /** Links of campaigns without a domain of their own; `{referral_code}` stands for the code. */
   readonly referralLinkTemplate: string | null

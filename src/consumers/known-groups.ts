@@ -5,7 +5,6 @@ import { everythingGoes } from './mail-rules.ts'
 /** The registered consumers, to be listed and named but never run: nobody has configured them. */
 export const listedConsumers: readonly Consumer[] = createConsumers({
   missingRowWaitMs: 0,
-  pausedRecheckMs: 0,
   positionMailMaxWaitMs: 0,
   referralLinkTemplate: null,
   rules: everythingGoes,

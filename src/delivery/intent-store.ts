@@ -112,6 +112,10 @@ export interface IntentStore extends BreakerStore {
   expireLeases(options: { hold: boolean; ambiguousRetryMs: number }): Promise<{ readonly reclaimed: number; readonly ambiguous: number }>
   /** Live intents of the group that are due, or wait for their turn under a rate of ours, counted up to `limit` (backpressure). */
   countDue(group: string, limit: number): Promise<number>
+  /** Puts off what is due next of the same campaign, kind and class, as far as a look of bounded cost finds it. */
+  putOffCampaign(intent: Intent, to: { readonly reason: string; readonly afterMs: number }): Promise<number>
+  /** Makes a batch of intents due that wait for a campaign which is not paused any more. */
+  wakeCampaigns(): Promise<{ readonly woken: number; readonly all: boolean }>
   /** Destinations with parked intents, in their order and behind `after`, at most `limit`. */
   parkedDestinations(group: string, channel: ChannelName, after: string, limit: number): Promise<readonly string[]>
   /** How many mails of a broadcast's page are still unfinished, counted up to `limit`. */

@@ -13,6 +13,14 @@ export interface Messages {
   readonly broadcast: BroadcastMessage
 }
 
+/** `of: 'campaign'`: every intent of this kind and campaign would be told the same, so they are put off together. */
+export interface Wait {
+  readonly is: 'wait'
+  readonly reason: string
+  readonly afterMs: number
+  readonly of?: 'campaign'
+}
+
 /**
  * `skip` is final, with the reason an operator reads; `wait` burns no attempt and looks again. `dead` is final too, but a
  * failure: the operator can mend the cause and retry it, and `ended` hears of it. `channel` hands an intent that was never
@@ -21,7 +29,7 @@ export interface Messages {
 export type Prepared<Message> =
   | { readonly is: 'message'; readonly message: Message; readonly note?: string }
   | { readonly is: 'skip'; readonly reason: string }
-  | { readonly is: 'wait'; readonly reason: string; readonly afterMs: number }
+  | Wait
   | { readonly is: 'dead'; readonly reason: string }
   | { readonly is: 'channel'; readonly channel: ChannelName }
 

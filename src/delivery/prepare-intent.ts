@@ -9,7 +9,7 @@ export const BROKEN_RETRY_MS = 60_000
 
 /** The message to send, or null when the intent was settled without one. */
 export async function prepared<Channel extends keyof Messages>(
-  store: Pick<IntentStore, 'read'>,
+  store: Pick<IntentStore, 'read' | 'putOffCampaign'>,
   kind: IntentKind<Channel>,
   intent: Intent,
   attempt: Attempt,
@@ -34,6 +34,7 @@ export async function prepared<Channel extends keyof Messages>(
       return null
     case 'wait':
       await attempt.end({ is: 'later', as: 'waiting', reason: answer.reason, afterMs: answer.afterMs })
+      if (answer.of === 'campaign') await store.putOffCampaign(intent, answer)
       return null
     case 'channel':
       await attempt.end({ is: 'moved', channel: answer.channel })

@@ -17,23 +17,25 @@ test('mails, rewards and milestones of a paused campaign wait without an attempt
   await scene.publisher.publishCampaignMilestoneReached({ ...campaign, milestone: '1_participants', participantCount: 1 })
   await scene.publisher.publishUserSignedUp({ ...running, ...bob })
   const waiting = () =>
-    scene.sql.query<{ kind: string; looks: boolean }>(
-      `SELECT kind, claims > 3 AS looks FROM worker.intents
+    scene.sql.query<{ kind: string }>(
+      `SELECT kind FROM worker.intents
         WHERE campaign_id = $1 AND state IN ('pending', 'claimed') AND reason = 'campaign-paused' AND attempt = 0 ORDER BY kind`,
       [campaign.campaignId],
     )
-  await eventually('all of it has been looked at several times', async () => {
+  await eventually('all of it waits', async () => {
     const rows = await waiting()
-    return (rows.length === 4 && rows.every(({ looks }) => looks)) || JSON.stringify(rows)
+    return rows.length === 4 || JSON.stringify(rows)
   })
   expect((await waiting()).map(({ kind }) => kind)).toEqual(['mail', 'mail', 'milestone-broadcast', 'reward'])
-  expect(scene.smtp.mails.flatMap(({ recipients }) => recipients)).toEqual([bob.email])
+  const recipients = () => scene.smtp.mails.flatMap(({ recipients }) => recipients)
+  await eventually('the mail of the campaign that runs is sent', () => recipients().length > 0 || 'not yet')
+  expect(recipients()).toEqual([bob.email])
   expect(await scene.sql.query('SELECT delivery_attempts FROM user_rewards')).toEqual([{ delivery_attempts: 0 }])
 
   await scene.sql.query(`UPDATE campaigns SET status = 'active' WHERE id = $1`, [campaign.campaignId])
   await scene.settled()
   // The welcome, the notice, the reward and the milestone.
-  expect(scene.smtp.mails.flatMap(({ recipients }) => recipients).filter((address) => address === ada.email)).toHaveLength(4)
+  expect(recipients().filter((address) => address === ada.email)).toHaveLength(4)
   expect(await scene.sql.query('SELECT status, delivery_attempts FROM user_rewards')).toEqual([
     { status: 'delivered', delivery_attempts: 1 },
   ])

@@ -24,6 +24,8 @@ export class MemoryIntentStore implements IntentStore {
   readonly settled: Settled[] = []
   readonly released: Claim[] = []
   readonly renewed: Claim[] = []
+  /** Campaign and reason of what was put off together. */
+  readonly putOff: string[] = []
   readonly transactions: {
     readonly settlement: Settlement
     readonly drafts: readonly IntentDraft[]
@@ -136,6 +138,15 @@ export class MemoryIntentStore implements IntentStore {
 
   async parkedDestinations(): Promise<readonly string[]> {
     return this.parkedElsewhere
+  }
+
+  async putOffCampaign(intent: Intent, to: { readonly reason: string }): Promise<number> {
+    this.putOff.push(`${intent.campaignId} ${to.reason}`)
+    return 0
+  }
+
+  async wakeCampaigns(): Promise<{ woken: number; all: boolean }> {
+    return { woken: 0, all: true }
   }
 
   async recordBreakers(): Promise<readonly never[]> {

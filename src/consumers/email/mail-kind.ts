@@ -20,7 +20,6 @@ import { awaitPosition, positionColumns, positionJoins, type PositionRow } from 
 export interface MailKindSettings {
   /** Links of campaigns without a domain of their own; `{referral_code}` stands for the code. */
   readonly referralLinkTemplate: string | null
-  readonly pausedRecheckMs: number
   readonly missingRowWaitMs: number
   readonly positionMailMaxWaitMs: number
   readonly rules: MailRules

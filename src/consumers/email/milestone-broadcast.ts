@@ -37,7 +37,7 @@ export function createMilestoneBroadcastKind(
       const [row] = await read.query<CampaignRow & { now: Date }>(campaign, [campaignId])
       const now = row?.now ?? new Date()
       const judged: Eligibility =
-        row === undefined || row.campaign_status === null ? missingRow(intent, { ...settings, now }) : judgeCampaign(row, settings)
+        row === undefined || row.campaign_status === null ? missingRow(intent, { ...settings, now }) : judgeCampaign(row)
       if (judged.is !== 'go') return judged
       const content = { milestone: data['milestone'] ?? null, participant_count: data['participant_count'] ?? null }
       return {

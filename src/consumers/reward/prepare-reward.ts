@@ -8,7 +8,6 @@ import { notDeliverable } from './start-condition.ts'
 
 export interface PrepareSettings<Message> {
   readonly missingRowWaitMs: number
-  readonly pausedRecheckMs: number
   readonly referralLinkTemplate: string | null
   readonly rules: MailRules
   /** The delivery method, and channel, that this prepares for. */

@@ -13,8 +13,6 @@ import { rewardWebhook, withWebhookCode } from './reward-webhook.ts'
 export interface RewardSettings {
   /** `MISSING_ROW_WAIT_MS`. */
   readonly missingRowWaitMs: number
-  /** `CAMPAIGN_PAUSED_RECHECK_MS`. */
-  readonly pausedRecheckMs: number
   /** `REFERRAL_LINK_TEMPLATE`, holding `{referral_code}`; null when it is not set. */
   readonly referralLinkTemplate: string | null
   readonly rules: MailRules

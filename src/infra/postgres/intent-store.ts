@@ -6,6 +6,7 @@ import type { Database } from './database.ts'
 import { backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs } from './due-counts.ts'
 import { createGather } from './gather.ts'
 import { expireLeases } from './lease-expiry.ts'
+import { putOffCampaign, wakeCampaigns } from './paused-campaigns.ts'
 import { parkedDestinations } from './parked.ts'
 import { settleBatch, type Settled, type SettleItem } from './settle-batch.ts'
 import { settleStatementOf, type SettleStatement } from './settle-statement.ts'
@@ -66,6 +67,8 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     countDue: (group, limit) => countDue(sql, group, limit),
     countUnfinishedOf: (eventId, group, limit) => countUnfinishedOf(sql, eventId, group, limit),
     parkedDestinations: (group, channel, after, limit) => parkedDestinations(sql, group, channel, after, limit),
+    putOffCampaign: (intent, to) => putOffCampaign(sql, intent, to),
+    wakeCampaigns: () => wakeCampaigns(sql),
     recordBreakers: (changes) => recordBreakers(sql, changes),
     abandonParked: (request, ended) => abandonParked(database, request, ended),
     oldestDueMs: (group) => oldestDueMs(sql, group),

@@ -22,7 +22,6 @@ type OwnMail = Exclude<MailType, 'reward_delivery'>
 async function look(story: Story, type: OwnMail, rules: Partial<MailRules> = {}, change: Partial<Intent> = {}) {
   const kind = createMailKind({
     missingRowWaitMs: 300_000,
-    pausedRecheckMs: 60_000,
     positionMailMaxWaitMs: 0,
     referralLinkTemplate: null,
     rules: { ...everythingGoes, ...rules },
@@ -70,7 +69,7 @@ describe.each(types)('a %s mail', (type) => {
   it('waits while the campaign is paused and goes when it is completed', async () => {
     const story = await tellStory(database.sql)
     await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
-    expect(await look(story, type)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 60_000 })
+    expect(await look(story, type)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' })
     await database.sql.query(`UPDATE campaigns SET status = 'completed' WHERE id = $1`, [story.campaignId])
     expect(await look(story, type)).toMatchObject({ is: 'message' })
   })

@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.close())
 
-const kind = createMilestoneBroadcastKind({ missingRowWaitMs: 1_000, pausedRecheckMs: 1_000, rules: everythingGoes })
+const kind = createMilestoneBroadcastKind({ missingRowWaitMs: 1_000, rules: everythingGoes })
 const at = new Date()
 
 async function prepared({ campaignId }: Campaign) {

@@ -59,10 +59,10 @@ describe('who may not have a reward', () => {
     expect(await prepareMail(story)).toMatchObject({ is: 'message' })
   })
 
-  it('waits a minute for a paused campaign, as a revoked reward does not', async () => {
+  it('waits for a paused campaign, as a revoked reward does not', async () => {
     const story = await tellStory(database.sql)
     await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
-    expect(await prepareMail(story)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 60_000 })
+    expect(await prepareMail(story)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' })
     await database.sql.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [story.userRewardId])
     expect(await prepareMail(story)).toEqual({ is: 'skip', reason: 'reward-revoked' })
   })

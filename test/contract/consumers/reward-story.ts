@@ -81,7 +81,6 @@ function isPlain(value: unknown): boolean {
 export function rewardKinds(settings: Partial<RewardSettings> = {}): { email: IntentKind<'email'>; webhook: IntentKind<'webhook'> } {
   const consumer = createRewardConsumer({
     missingRowWaitMs: 300_000,
-    pausedRecheckMs: 60_000,
     referralLinkTemplate: 'https://example.com/r/{referral_code}',
     rules: everythingGoes,
     ...settings,

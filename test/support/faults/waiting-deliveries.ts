@@ -67,8 +67,11 @@ export async function waitingDeliveries(
   expect(await accepting.exited).toBe(0)
   expect([copies.size, bodies.size]).toEqual([0, 0])
   await goesOn('active')
+  // Without the reason by which a daemon would wake all that waited for the campaign.
   const due = (when: string, which: string) =>
-    sql.query(`UPDATE worker.intents SET due_at = now() ${when} WHERE state = 'pending' AND kind IN ('mail', 'reward') ${which}`)
+    sql.query(
+      `UPDATE worker.intents SET due_at = now() ${when}, reason = nullif(reason, 'campaign-paused') WHERE state = 'pending' AND kind IN ('mail', 'reward') ${which}`,
+    )
   await due(`+ interval '1 hour'`, '')
 
   return {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { awaitingRow, judge, type Eligibility, type EligibilityRow } from '../../../src/consumers/eligibility.ts'
 
 const now = new Date('2030-01-01T12:00:00Z')
-const settings = { missingRowWaitMs: 300_000, pausedRecheckMs: 45_000, now }
+const settings = { missingRowWaitMs: 300_000, now }
 const fresh = { reason: null, waitingSince: null }
 const fine: EligibilityRow = {
   person_status: 'verified',
@@ -41,7 +41,8 @@ describe('a person', () => {
     expect(judge({ ...fine, campaign_status: 'paused' }, waiting, settings)).toEqual({
       is: 'wait',
       reason: 'campaign-paused',
-      afterMs: 45_000,
+      afterMs: 3_600_000,
+      of: 'campaign',
     })
   })
 })

@@ -59,6 +59,21 @@ describe('prepare', () => {
     expect(scene.told('settled')).toMatchObject([{ attempt: 0, endToEndMs: null }])
   })
 
+  it('that waits for a whole campaign puts off what else is due of it', async () => {
+    const wait = { is: 'wait', reason: 'campaign-paused', afterMs: 7 } as const
+    for (const [answer, putOff] of [
+      [wait, []],
+      [{ ...wait, of: 'campaign' }, [`${sampleIntent().campaignId} campaign-paused`]],
+    ] as const) {
+      const scene = createDeliveryScene([mailKind({ prepare: async () => answer })])
+      expect(await execute(scene)).toEqual({ is: 'done' })
+      expect(scene.store.settled.map(({ settlement }) => settlement)).toMatchObject([
+        { is: 'later', reason: 'campaign-paused', afterMs: 7 },
+      ])
+      expect(scene.store.putOff).toEqual(putOff)
+    }
+  })
+
   it('that says dead is heard by the books, skip is not', async () => {
     const dead = kindWithBooks({ prepare: async () => ({ is: 'dead', reason: 'no-endpoint' }) })
     await execute(createDeliveryScene([dead.kind]))

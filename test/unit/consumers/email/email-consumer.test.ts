@@ -5,7 +5,6 @@ import { campaignId, sampleEvent, uuid } from '../../../support/sample-event.ts'
 
 const consumer = createEmailConsumer({
   referralLinkTemplate: null,
-  pausedRecheckMs: 1,
   missingRowWaitMs: 1,
   positionMailMaxWaitMs: 1,
   rules: everythingGoes,

@@ -6,7 +6,7 @@ import { sampleIntent } from '../../../support/sample-intent.ts'
 
 const intent = sampleIntent({ kind: 'milestone-broadcast', channel: 'broadcast', data: { milestone: '100', participant_count: 100 } })
 
-const settings = { missingRowWaitMs: 60_000, pausedRecheckMs: 45_000, rules: everythingGoes }
+const settings = { missingRowWaitMs: 60_000, rules: everythingGoes }
 const milestoneBroadcastKind = createMilestoneBroadcastKind(settings)
 const fine = { now: new Date(), campaign_status: 'active', campaign_deleted: false, account_status: 'active' }
 
@@ -66,7 +66,7 @@ describe('a milestone broadcast', () => {
     [{ campaign_status: 'draft' }, { is: 'skip', reason: 'campaign-draft' }],
     [{ campaign_deleted: true }, { is: 'skip', reason: 'campaign-deleted' }],
     [{ account_status: 'suspended' }, { is: 'skip', reason: 'account-suspended' }],
-    [{ campaign_status: 'paused' }, { is: 'wait', reason: 'campaign-paused', afterMs: 45_000 }],
+    [{ campaign_status: 'paused' }, { is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' }],
     [{ campaign_status: null }, { is: 'wait', reason: 'awaiting-row', afterMs: 1_000 }],
     [{ campaign_status: 'completed' }, { is: 'message' }],
   ])('writes no page while the campaign says %o', async (row, answer) => {

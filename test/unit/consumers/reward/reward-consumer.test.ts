@@ -4,7 +4,7 @@ import { createRewardConsumer } from '../../../../src/consumers/reward/reward-co
 import { randomCode } from '../../../../src/consumers/reward/reward-code.ts'
 import type { AnyEvent } from '../../../../src/events/event.ts'
 
-const consumer = createRewardConsumer({ missingRowWaitMs: 1, pausedRecheckMs: 1, referralLinkTemplate: null, rules: everythingGoes })
+const consumer = createRewardConsumer({ missingRowWaitMs: 1, referralLinkTemplate: null, rules: everythingGoes })
 const campaign = '00000000-0000-4000-8000-0000000000c1'
 const reward = '00000000-0000-4000-8000-0000000000b1'
 const user = '00000000-0000-4000-8000-0000000000a1'
