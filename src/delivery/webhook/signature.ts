@@ -5,27 +5,33 @@ import { createHmac } from 'node:crypto'
  * that a receiver can refuse old copies. Null when the secret cannot sign.
  */
 export function signedHeaders(id: string, atMs: number, body: Uint8Array, secret: string): Record<string, string> | null {
-  const key = signingKey(secret)
-  if (key === null) return null
+  const keys = signingKeys(secret)
+  if (keys.length === 0) return null
   const seconds = Math.floor(atMs / 1000)
-  const signature = createHmac('sha256', key).update(`${id}.${seconds}.`).update(body).digest('base64')
-  return { 'webhook-id': id, 'webhook-timestamp': String(seconds), 'webhook-signature': `v1,${signature}` }
+  const signatures = keys.map((key) => `v1,${createHmac('sha256', key).update(`${id}.${seconds}.`).update(body).digest('base64')}`)
+  return { 'webhook-id': id, 'webhook-timestamp': String(seconds), 'webhook-signature': signatures.join(' ') }
 }
 
 /**
- * `whsec_` and the base64 of 24 to 64 bytes; any other text stands for its UTF-8 bytes. Null for an empty secret, and for a
- * `whsec_` one of another length or alphabet: its owner's verifier would read other bytes than we do.
+ * `whsec_` and base64, of any length: the standard's 24 to 64 bytes are advice to whoever makes a secret, and its reference
+ * library takes all. Without the prefix a secret stands for its UTF-8 bytes; the reference library would read base64 there as
+ * well, so where both readings are possible both sign, and a receiver finds the one that it knows. None for a secret that is
+ * empty, or no base64 behind the prefix.
  */
-function signingKey(secret: string): Uint8Array | null {
-  if (!secret.startsWith(prefix)) return secret === '' ? null : Buffer.from(secret, 'utf8')
-  const text = secret.slice(prefix.length)
-  const key = Buffer.from(text, 'base64')
-  if (unpadded(key.toString('base64')) !== unpadded(text)) return null
-  return key.length >= 24 && key.length <= 64 ? key : null
+function signingKeys(secret: string): readonly Uint8Array[] {
+  if (secret.startsWith(prefix)) return fromBase64(secret.slice(prefix.length))
+  if (secret === '') return []
+  return [Buffer.from(secret, 'utf8'), ...fromBase64(secret)]
 }
 
 const prefix = 'whsec_'
 
-function unpadded(base64: string): string {
-  return base64.replace(/=+$/, '')
+/**
+ * With or without its padding. One character behind the last full group, such as the line break of a file, says nothing and is left
+ * out, as the reference library does. Anything else that is not of the alphabet is refused, where Node would skip it.
+ */
+function fromBase64(text: string): readonly Uint8Array[] {
+  const unpadded = text.replace(/={1,2}$/, '')
+  const whole = unpadded.length % 4 === 1 ? unpadded.slice(0, -1) : unpadded
+  return /^[A-Za-z0-9+/]{2,}$/.test(whole) ? [Buffer.from(whole, 'base64')] : []
 }

@@ -66,7 +66,7 @@ export function webhookIdOf(intentKey: string): string {
 const freeSlot: Slot = { release: () => {} }
 
 const otherEndpoint = 'The endpoint that the delivery began with is gone.'
-const invalidSecret = 'The secret of the endpoint is empty, or begins with whsec_ and is not the base64 of 24 to 64 bytes.'
+const invalidSecret = 'The secret of the endpoint is empty, or begins with whsec_ and is not base64 behind that.'
 
 function freeze(intent: Intent, message: WebhookMessage): Frozen {
   const { endpointId, url, eventType } = message

@@ -5,7 +5,7 @@ export interface WebhookMessage {
   /** Row of `webhooks` that receives it. */
   readonly endpointId: string
   readonly url: string
-  /** `whsec_` and base64, or any other text, used as its UTF-8 bytes. Never logged. */
+  /** `whsec_` and base64, or any other text: see signature.ts. Never logged. */
   readonly secret: string
   readonly eventType: string
   readonly payload: JsonObject

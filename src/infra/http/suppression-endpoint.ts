@@ -16,11 +16,11 @@ export type SuppressionEndpoint = (request: IncomingMessage, response: ServerRes
  * `worker.suppressions` itself. 204 when it is on record. No answer repeats anything of the request.
  */
 export function createSuppressionEndpoint({ token, unsubscribe }: SuppressionEndpointOptions): SuppressionEndpoint {
-  const expected = digest(`Bearer ${token}`)
+  const expected = digest(token)
   return async (request, response) => {
     if (request.method !== 'POST') return refuse(response, 405, 'Only POST is answered here.', { allow: 'POST' })
     // Of equal length whatever was sent, so that the time of the comparison tells nothing.
-    if (!timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) {
+    if (!timingSafeEqual(digest(bearerOf(request.headers.authorization)), expected)) {
       return refuse(response, 401, 'The Authorization header must be "Bearer" and the HTTP_TOKEN.', { 'www-authenticate': 'Bearer' })
     }
     try {
@@ -39,6 +39,11 @@ export function createSuppressionEndpoint({ token, unsubscribe }: SuppressionEnd
 }
 
 const maxBytes = 4_096
+
+/** RFC 9110, 11.1 and 11.4: the scheme in any case, one blank or several behind it. Empty when there is no bearer token. */
+function bearerOf(authorization: string | undefined): string {
+  return /^bearer +(\S+)[ \t]*$/i.exec(authorization ?? '')?.[1] ?? ''
+}
 
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()

@@ -220,6 +220,16 @@ describe('the webhook', () => {
     expect(await prepareWebhook(story)).toMatchObject({ message: { endpointId: 'e0000000-0000-4000-8000-000000000003' } })
   })
 
+  it.each(['HTTPS://HOOKS.example.com:443/x/../rewards', ' https://hooks.example.com/rewards#top'])(
+    'goes to an endpoint that is the same by the URL standard, at the URL of its row: %j',
+    async (written) => {
+      const story = await tellStory(database.sql, plot)
+      await endpoint(story)
+      const own = await endpoint(story, { url: written, campaign_id: story.campaignId })
+      expect(await prepareWebhook(story)).toMatchObject({ message: { endpointId: own, url: written } })
+    },
+  )
+
   it.each([
     ['paused', { status: 'paused' }],
     ['failed', { status: 'failed' }],

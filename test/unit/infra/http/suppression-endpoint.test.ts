@@ -38,6 +38,12 @@ async function start(unsubscribe: SuppressionEndpointOptions['unsubscribe'] = as
 }
 
 describe('POST /suppressions', () => {
+  it.each(['Bearer ', 'bearer ', 'BEARER  ', 'bEaReR   '])('takes the token behind "%s" (RFC 9110)', async (scheme) => {
+    const { post, recorded } = await start()
+    expect((await post(asked, { authorization: `${scheme}${token}` })).status).toBe(204)
+    expect(recorded).toHaveLength(1)
+  })
+
   it('records who unsubscribed', async () => {
     const { post, recorded } = await start()
     const response = await post(asked)
@@ -48,8 +54,11 @@ describe('POST /suppressions', () => {
   it.each([
     {},
     { authorization: 'Bearer another-token-of-equal-size' },
-    { authorization: `bearer  ${token}` },
     { authorization: token },
+    { authorization: `Basic ${token}` },
+    { authorization: `Bearer${token}` },
+    { authorization: 'Bearer' },
+    { authorization: `Bearer ${token} ${token}` },
     { authorization: `Bearer ${token}x` },
   ])('answers nobody without the token (%o)', async (headers: Record<string, string>) => {
     const { post, recorded } = await start()
