@@ -66,15 +66,34 @@ export function personMail(row: PersonRow & Pick<AddressRow, 'address'>, referra
  */
 export function referralLink(code: string, customDomain: string | null, template: string | null): string | null {
   const filled = (from: string): string => from.replaceAll('{referral_code}', encodeURIComponent(code))
-  const domain = customDomain?.trim().toLowerCase() ?? ''
-  if (!domainName.test(domain)) return template === null ? null : filled(template)
+  const domain = originOf(customDomain)
+  if (domain === null) return template === null ? null : filled(template)
   const own = URL.parse(filled(template ?? 'https://example.com/r/{referral_code}'))
   if (own === null) return null
-  own.protocol = 'https:'
-  own.port = ''
-  own.host = domain
+  own.protocol = domain.protocol
+  own.host = domain.hostname
+  own.port = domain.port
   return own.href
 }
 
-/** Anyone who runs a campaign may have written the domain, so that nothing but a name of a host passes. */
+/** Said of a mail whose referral link is the default one, although its campaign names a domain: nobody can tell which is meant. */
+export const domainNotUnderstood = 'custom-domain-not-understood'
+
+export function domainNote({ custom_domain: domain }: Pick<PersonRow, 'custom_domain'>): string | null {
+  return domain === null || domain.trim() === '' || originOf(domain) !== null ? null : domainNotUnderstood
+}
+
+/**
+ * The host of a domain as people write it: with or without scheme, port and final slash or dot, in Unicode or punycode; https unless
+ * it says http. Anyone who runs a campaign may have written it, so that nothing but a public name of a host passes: no path, no user,
+ * no address.
+ */
+function originOf(domain: string | null): URL | null {
+  const text = domain?.trim() ?? ''
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`)
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) return null
+  url.hostname = url.hostname.replace(/\.$/, '')
+  return domainName.test(url.hostname) && url.href === `${url.origin}/` ? url : null
+}
+
 const domainName = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/

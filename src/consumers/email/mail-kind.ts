@@ -14,7 +14,7 @@ import {
   type AddressRow,
   type MailRules,
 } from '../mail-rules.ts'
-import { personColumns, personMail, type PersonRow } from '../person-mail.ts'
+import { domainNote, personColumns, personMail, type PersonRow } from '../person-mail.ts'
 import { awaitPosition, positionColumns, positionJoins, type PositionRow } from './position-mail.ts'
 
 export interface MailKindSettings {
@@ -83,6 +83,7 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
         values: { ...person.values, ...valuesOf(type, intent, row), unsubscribe_link: unsubscribeUrl },
         unsubscribeUrl,
       }
+      note ??= domainNote(row)
       return note === null ? { is: 'message', message } : { is: 'message', message, note }
     },
   }

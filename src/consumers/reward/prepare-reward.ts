@@ -3,6 +3,7 @@ import type { Prepared } from '../../delivery/kind.ts'
 import type { Sql } from '../../std/sql.ts'
 import { judge, missingRow } from '../eligibility.ts'
 import { forbiddenAddress, isStale, type MailRules } from '../mail-rules.ts'
+import { domainNote } from '../person-mail.ts'
 import { readReward, type FoundReward } from './reward-row.ts'
 import { notDeliverable } from './start-condition.ts'
 
@@ -42,7 +43,9 @@ export async function prepareReward<Message extends object>(
   if (judged.is === 'wait') return judged
   if (method !== settings.method) return elsewhere(method)
   const message = settings.message(row, intent, settings.referralLinkTemplate)
-  return 'dead' in message ? { is: 'dead', reason: message.dead } : { is: 'message', message }
+  if ('dead' in message) return { is: 'dead', reason: message.dead }
+  const note = method === 'email' ? domainNote(row) : null
+  return note === null ? { is: 'message', message } : { is: 'message', message, note }
 }
 
 const skipStale = { is: 'skip', reason: 'stale' } as const

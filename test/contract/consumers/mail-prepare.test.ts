@@ -66,6 +66,29 @@ describe.each(types)('a %s mail', (type) => {
     expect(await look(story, type)).toEqual({ is: 'skip', reason })
   })
 
+  it("has a link on the campaign's domain, or says that it is not understood", async () => {
+    const story = await tellStory(database.sql)
+    const links = async (domain: string) => {
+      await database.sql.query(`UPDATE campaigns SET branding_config = jsonb_build_object('custom_domain', $1::text) WHERE id = $2`, [
+        domain,
+        story.campaignId,
+      ])
+      const prepared = [await look(story, type), await rewardKinds().email.prepare(rewardIntent(story.userRewardId), database.sql)]
+      return prepared.map((answer) => (answer.is === 'message' ? [answer.message.values.referral_link, answer.note] : answer))
+    }
+    // There is one note, and this mail has one already.
+    const other = type === 'position_update' ? 'position-not-recalculated' : undefined
+    const own = expect.stringMatching(/^https:\/\/xn--bcher-kva\.example\/r\//) as unknown
+    expect(await links('https://b\u00fccher.example./')).toEqual([
+      [own, other],
+      [own, undefined],
+    ])
+    expect(await links('example.org/path')).toEqual([
+      [null, other ?? 'custom-domain-not-understood'],
+      [expect.stringMatching(/^https:\/\/example\.com\//), 'custom-domain-not-understood'],
+    ])
+  })
+
   it('waits while the campaign is paused and goes when it is completed', async () => {
     const story = await tellStory(database.sql)
     await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
