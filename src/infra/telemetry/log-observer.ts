@@ -6,6 +6,9 @@ type Level = 'debug' | 'info' | 'warn' | 'error'
 /** A line that says the same as one of the last ten seconds is counted, not written: a fault must not flood the log. */
 const QUIET_MS = 10_000
 
+/** What is skipped is told so often for each reason, with how many there were meanwhile. */
+const SKIPPED_QUIET_MS = 60_000
+
 /** A client of Kafka that has not complained for so long has got over it; it waits for answers, and between tries, half as long. */
 const CALM_MS = 60_000
 
@@ -41,14 +44,14 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
     states.delete(`crashed ${group}`)
   }
 
-  function writeSeldom(level: Level, fact: Fact, key: string, message: string, fields: object = fieldsOf(fact)): void {
+  function writeSeldom(level: Level, fact: Fact, key: string, message: string, fields: object = fieldsOf(fact), quietMs = QUIET_MS): void {
     const last = quiet.get(key)
     if (last !== undefined && now() < last.until) {
       last.suppressed++
       return
     }
     if (quiet.size >= 1000) quiet.clear()
-    quiet.set(key, { until: now() + QUIET_MS, suppressed: 0 })
+    quiet.set(key, { until: now() + quietMs, suppressed: 0 })
     write(level, fact, message, last !== undefined && last.suppressed > 0 ? { ...fields, repeated: last.suppressed } : fields)
   }
 
@@ -112,6 +115,11 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         // One fault keeps all that need the same rows waiting, and each looks again within the minute.
         if (fact.outcome === 'waiting' && fact.detail !== null)
           return writeSeldom('warn', fact, `waits ${fact.group} ${fact.kind} ${fact.detail}`, 'settled')
+        // Nothing comes of what is skipped, and somebody may wait for it.
+        if (fact.outcome === 'skipped') {
+          const { group, kind, reason } = fact
+          writeSeldom('info', fact, `skipped ${group} ${kind} ${reason}`, skippedAs(reason), { group, kind, reason }, SKIPPED_QUIET_MS)
+        }
         return write(levelOfOutcome(fact.outcome), fact, 'settled')
       case 'claim-lost':
         return writeSeldom('warn', fact, `claim lost ${fact.group}`, 'claim lost')
@@ -158,6 +166,10 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         return write('warn', fact, 'template names an unknown variable')
     }
   }
+}
+
+function skippedAs(reason: string | null): string {
+  return reason === 'stale' ? 'skipped: the event was older than MAIL_MAX_EVENT_AGE_SECONDS when it was accepted' : 'skipped'
 }
 
 function place(fact: { readonly group: string; readonly partition: number }): string {

@@ -81,6 +81,8 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
     if (!UNSTARTED.has(outcome)) deliveryDuration(group, channel, kind).observe(fact.durationMs / 1000)
     // What was made has no reason but a note of our own code, of which there are few.
     if ((outcome === 'sent' || outcome === 'delivered') && fact.reason !== null) metrics.notes.inc({ group, kind, note: fact.reason })
+    // Reasons of our own code, of which there are few.
+    if (outcome === 'skipped' && fact.reason !== null) metrics.skips.inc({ group, kind, reason: fact.reason })
     if (outcome === 'retry') retries(group, channel, kind).inc(1)
     if (fact.endToEndMs !== null) endToEnd(group, kind).observe(Math.max(0, fact.endToEndMs) / 1000)
   }

@@ -93,6 +93,22 @@ describe('facts as log lines', () => {
     expect(lines.at(-1)).toMatchObject({ level: 'warn', reason: 'prepare-failed', repeated: 2 })
   })
 
+  it('tells what is skipped once a minute for each reason, with how many there were', () => {
+    const { observe, lines, time } = setUp()
+    const stale = { ...settled, outcome: 'skipped', reason: 'stale' }
+    for (const intentId of ['7', '8', '9']) observe({ ...stale, intentId })
+    observe({ ...stale, reason: 'person-deleted' })
+    const told = () => lines.filter(({ level }) => level === 'info').map(({ msg, reason, repeated }) => ({ msg, reason, repeated }))
+    const sentence = expect.stringMatching(/^skipped: .* MAIL_MAX_EVENT_AGE_SECONDS/) as unknown
+    expect(told()).toEqual([
+      { msg: sentence, reason: 'stale', repeated: undefined },
+      { msg: 'skipped', reason: 'person-deleted', repeated: undefined },
+    ])
+    time.now += 60_000
+    observe(stale)
+    expect(told().at(-1)).toEqual({ msg: sentence, reason: 'stale', repeated: 2 })
+  })
+
   it('writes every dead letter as an error with its position', () => {
     const { observe, lines } = setUp()
     const dead = {

@@ -130,6 +130,9 @@ describe('counting facts', () => {
     expect(await line('kafka_worker_delivery_notes_total{')).toEqual([
       `kafka_worker_delivery_notes_total{group="${group}",kind="reward",note="reward-revoked-meanwhile"} 1`,
     ])
+    expect(await line('kafka_worker_delivery_skips_total{')).toEqual([
+      `kafka_worker_delivery_skips_total{group="${group}",kind="welcome",reason="reward-revoked"} 1`,
+    ])
   })
 
   it('shows a pause by its reason only as long as it lasts', async () => {
