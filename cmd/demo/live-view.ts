@@ -3,14 +3,22 @@ import type { LiveFigures } from './live-figures.ts'
 /** Where to look further, by what is there. */
 export type Addresses = Readonly<Record<string, string>>
 
-/** The whole picture, for a terminal that is redrawn. */
+/** The whole picture, for a terminal that is redrawn; 80 columns and 24 rows hold it. */
 export function picture(figures: LiveFigures, addresses: Addresses): string {
   const { groups, mails, leaderboard } = figures
+  const sent = table(
+    ['mails', 'sent'],
+    mails.map(({ type, count }) => [type, count]),
+  )
+  const ranking = table(
+    [leaderboard.campaign, 'position', 'friends', 'score'],
+    leaderboard.leaders.map(({ name, position, friends, score }) => [name, position, friends, score]),
+  )
   return [
-    `${figures.published} events published`,
+    `${figures.published} events published; Ctrl-C ends it.`,
     '',
     table(
-      ['group', 'handled', '/s', 'lag', 'in flight', 'due', 'waiting', 'retries', 'dead letters'],
+      ['group', 'handled', '/s', 'lag', 'in flight', 'due', 'waiting', 'retries', 'dlq'],
       groups.map(({ group, handled, rate, lag, inFlight, due, waiting, retries, deadLetters }) => [
         group,
         handled,
@@ -24,19 +32,20 @@ export function picture(figures: LiveFigures, addresses: Addresses): string {
       ]),
     ),
     '',
-    table(
-      ['mails', 'sent'],
-      mails.map(({ type, count }) => [type, count]),
-    ),
+    sideBySide(sent, ranking),
     '',
-    table(
-      [leaderboard.campaign, 'position', 'friends', 'score'],
-      leaderboard.leaders.map(({ name, position, friends, score }) => [name, position, friends, score]),
-    ),
+    'Score: order of joining minus points for friends. Lowest leads, even below 0.',
     '',
     ...Object.entries(addresses).map(([what, address]) => `${what.padEnd(10)} ${address}`),
-    'Ctrl-C ends it.',
   ].join('\n')
+}
+
+function sideBySide(left: string, right: string): string {
+  const [lefts, rights] = [left.split('\n'), right.split('\n')]
+  const width = Math.max(...lefts.map(({ length }) => length)) + 4
+  return Array.from({ length: Math.max(lefts.length, rights.length) }, (_, line) =>
+    `${(lefts[line] ?? '').padEnd(width)}${rights[line] ?? ''}`.trimEnd(),
+  ).join('\n')
 }
 
 /** The same in a line, for an output that only grows. */

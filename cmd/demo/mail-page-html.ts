@@ -6,7 +6,7 @@ export function listDocument(entries: readonly { readonly mail: SmtpMail; readon
   const rows = entries.map(
     ({ mail, email }) =>
       `<a class="row" href="/mail/${encodeURIComponent(mail.messageId)}">
-        <time>${escape(new Date(mail.at).toLocaleTimeString('en-GB'))}</time>
+        <time datetime="${new Date(mail.at).toISOString()}">${new Date(mail.at).toISOString().slice(11, 19)} UTC</time>
         <span class="to">${escape(mail.recipients.join(', '))}</span>
         <span class="subject">${escape(email.subject ?? '')}</span>
       </a>`,
@@ -28,6 +28,7 @@ export function mailDocument(mail: SmtpMail, email: Email): string {
       <p>${escape(email.from?.name ?? '')} &lt;${escape(email.from?.address ?? mail.from)}&gt; to ${escape(mail.recipients.join(', '))}</p></header>
     <main>
       <iframe sandbox title="The mail's HTML" src="/html/${encodeURIComponent(mail.messageId)}"></iframe>
+      <p><a href="/html/${encodeURIComponent(mail.messageId)}">The HTML alone</a></p>
       <h2>Text</h2><pre>${escape(email.text ?? '')}</pre>
       <h2>Headers</h2><table>${headers.join('')}</table>
     </main>`,
@@ -35,7 +36,10 @@ export function mailDocument(mail: SmtpMail, email: Email): string {
 }
 
 export function missingDocument(): string {
-  return document('No such mail', '<header><h1>No such mail</h1><p>It was pushed out by newer ones. <a href="/">All mails</a></p></header>')
+  return document(
+    'No such mail',
+    '<header><h1>No such mail</h1><p>Newer ones may have pushed it out. <a href="/">All mails</a></p></header>',
+  )
 }
 
 function document(title: string, body: string, head = ''): string {
@@ -51,10 +55,10 @@ const style = `
   header { margin-bottom: 1.5rem; } header p { margin: .25rem 0; color: var(--soft); } a { color: var(--accent); }
   .list, iframe, pre, table { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; }
   .list { overflow: hidden; } .empty { padding: 0 1rem; color: var(--soft); }
-  .row { display: grid; grid-template-columns: 5rem 18rem 1fr; gap: 1rem; padding: .6rem 1rem; color: inherit; text-decoration: none; }
+  .row { display: grid; grid-template-columns: 6.5rem 18rem 1fr; gap: 1rem; padding: .6rem 1rem; color: inherit; text-decoration: none; }
   .row + .row { border-top: 1px solid var(--line); } .row:hover { background: var(--page); }
   .row span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; } time, .to { color: var(--soft); } .subject { font-weight: 600; }
-  iframe { width: 100%; height: 36rem; } pre { padding: 1rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+  iframe { box-sizing: border-box; width: 100%; height: 56rem; resize: vertical; } pre { padding: 1rem; white-space: pre-wrap; overflow-wrap: anywhere; }
   table { width: 100%; border-spacing: 0; font-size: .85rem; } th, td { padding: .3rem .75rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
   th { width: 12rem; color: var(--soft); font-weight: 500; }
   @media (max-width: 40rem) { .row { grid-template-columns: 1fr; gap: 0; } }`

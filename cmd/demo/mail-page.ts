@@ -31,7 +31,7 @@ export async function startMailPage(sink: Pick<SmtpSink, 'mails' | 'counters'>):
       const entries = await Promise.all(listed.map(async (mail) => ({ mail, email: await parse(mail) })))
       return send(response, 200, listDocument(entries, sink.counters.mails), PAGE_POLICY)
     }
-    const mail = find(decodeURIComponent(id))
+    const mail = find(decoded(id))
     if (mail === undefined || !['mail', 'html'].includes(room)) return send(response, 404, missingDocument(), PAGE_POLICY)
     const email = await parse(mail)
     if (room === 'html') return send(response, 200, email.html ?? '', MAIL_POLICY)
@@ -40,7 +40,7 @@ export async function startMailPage(sink: Pick<SmtpSink, 'mails' | 'counters'>):
 
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/'
-    // An address that cannot be decoded, or a mail that nobody can read: a page that says so is not worth its lines.
+    // A mail that nobody can read: a page that says so is not worth its lines.
     answer(path, response).catch(() => response.writeHead(500).end())
   })
   server.listen(0, '127.0.0.1')
@@ -52,6 +52,16 @@ export async function startMailPage(sink: Pick<SmtpSink, 'mails' | 'counters'>):
       server.closeAllConnections()
       await new Promise<void>((resolve) => server.close(() => resolve()))
     },
+  }
+}
+
+/** What is no percent-encoding is the id of no mail. */
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id)
+  } catch {
+    // Taken as it stands, like every other address of nothing.
+    return id
   }
 }
 

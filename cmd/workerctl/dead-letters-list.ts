@@ -59,6 +59,7 @@ export function addDeadLettersList(parent: Command, terminal: Terminal): void {
         renderTable(
           ['GROUP', 'REASON', 'COUNT', 'FIRST', 'LAST'],
           found.counts.map(({ group, reason, count, first, last }) => [group, reason, count, first.toISOString(), last.toISOString()]),
+          terminal.columns,
         ),
       )
       if (found.places.length === 0) return
@@ -76,6 +77,7 @@ export function addDeadLettersList(parent: Command, terminal: Terminal): void {
             one.type,
             one.eventId,
           ]),
+          terminal.columns,
         ),
       )
     })

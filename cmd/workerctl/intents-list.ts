@@ -84,6 +84,7 @@ function show(intents: readonly IntentLine[], matching: number, terminal: Termin
         (one.finishedAt ?? one.createdAt).toISOString(),
         ...(isInDoubt ? [one.messageId] : []),
       ]),
+      terminal.columns,
     ),
   )
   if (matching > intents.length) terminal.out(`${matching} match, the newest ${intents.length} are shown: raise --limit for more.`)

@@ -53,7 +53,7 @@ export function addLeaderboardShow(parent: Command, terminal: Terminal): void {
         if (options.json === true) terminal.out(renderJson({ ...standing, people }))
         else {
           for (const sentence of standingSentences(standing)) terminal.out(sentence)
-          if (people.length > 0) terminal.out(table(people))
+          if (people.length > 0) terminal.out(table(people, terminal.columns))
         }
       })
     })
@@ -71,9 +71,10 @@ async function neighbours(reader: LeaderboardReader, campaignId: string, userId:
   return reader.around(campaignId, userId, each)
 }
 
-function table(people: readonly RankedPerson[]): string {
+function table(people: readonly RankedPerson[], columns: number | null): string {
   return renderTable(
     ['POSITION', 'PERSON', 'SCORE', 'ORIGINAL', 'REFERRALS', 'STATE'],
     people.map((one) => [one.position, one.userId, one.score, one.originalPosition, one.verifiedReferrals, one.dirty ? 'dirty' : 'ranked']),
+    columns,
   )
 }

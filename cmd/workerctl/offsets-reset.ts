@@ -119,6 +119,7 @@ function show(plan: ResetPlan, dedupeDays: number, terminal: Terminal): void {
     renderTable(
       ['PARTITION', 'ROW', 'COMMITTED', 'TO', 'AGAIN', 'UNREAD', 'LOST'],
       plan.moves.map((move) => [move.partition, move.from, move.committed, move.to, move.again, move.unread, move.lost]),
+      terminal.columns,
     ),
   )
   for (const sentence of resetSentences(plan, dedupeDays)) terminal.out(sentence)

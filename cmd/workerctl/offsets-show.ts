@@ -79,6 +79,7 @@ function show({ group, topic, state, members, lag, partitions }: GroupOffsets, t
     renderTable(
       ['PARTITION', 'ROW', 'COMMITTED', 'LOW', 'HIGH', 'LAG', 'STATE'],
       partitions.map((one) => [one.partition, one.row, one.committed, one.low, one.high, one.lag, one.state]),
+      terminal.columns,
     ),
   )
   for (const sentence of sentencesOf(partitions)) terminal.out(sentence)

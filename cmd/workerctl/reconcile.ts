@@ -18,6 +18,7 @@ import {
   type Window,
 } from '../../src/operator/reconcile.ts'
 import { parseResetTarget } from '../../src/operator/reset-target.ts'
+import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Consumer } from '../../src/worker/consumer.ts'
 import { createTypeFilter } from '../../src/worker/type-filter.ts'
@@ -80,7 +81,7 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
           const reader = createFactReader(database.sql)
           const covering = await coveringGroups(database, groups, consumers)
           const window = await windowOf(reader, config, chosen)
-          const question = { groups: covering, window, staleBefore: new Date(Date.now() - config.mail.maxEventAgeMs) }
+          const question = { groups: covering, window, staleBefore: new Date(systemClock.now() - config.mail.maxEventAgeMs) }
           const found = await reconcile(reader, question)
           if (options.json !== true) show(found, window, terminal)
           const missing = factTypes.reduce((sum, type) => sum + found.facts[type], 0)
@@ -130,7 +131,7 @@ async function coveringGroups(
 }
 
 async function windowOf(reader: FactReader, { accept }: Config, chosen: { since: Date | null; until: Date | null }): Promise<Window> {
-  const rememberedFrom = new Date(Date.now() - accept.dedupeDays * DAY_MS)
+  const rememberedFrom = new Date(systemClock.now() - accept.dedupeDays * DAY_MS)
   if (chosen.since !== null && chosen.since < rememberedFrom) {
     throw new OperatorError(
       `--since is longer ago than DEDUPE_DAYS=${accept.dedupeDays}, and what was done then may be forgotten: give a time from ${rememberedFrom.toISOString()} on.`,
@@ -138,7 +139,7 @@ async function windowOf(reader: FactReader, { accept }: Config, chosen: { since:
   }
   const oldest = await reader.oldestOutcome()
   const begin = oldest === null || oldest < rememberedFrom ? rememberedFrom : oldest
-  return { since: chosen.since ?? begin, until: chosen.until ?? new Date(Date.now() - UNDER_WAY_MS) }
+  return { since: chosen.since ?? begin, until: chosen.until ?? new Date(systemClock.now() - UNDER_WAY_MS) }
 }
 
 async function withPublisher(
@@ -169,6 +170,7 @@ function show(found: Reconciliation, { since, until }: Window, terminal: Termina
       renderTable(
         ['TYPE', 'CAMPAIGN', 'GROUP', 'MISSING'],
         lines.slice(0, MOST_ROWS).map(({ type, campaignId, group, count }) => [type, campaignId, group, count]),
+        terminal.columns,
       ),
     )
   }

@@ -1,16 +1,49 @@
 type Cell = string | number | bigint | null
 
-/** Columns aligned by spaces, numbers to the right; null is a dash. */
-export function renderTable(header: readonly string[], rows: readonly (readonly Cell[])[]): string {
+/** What a column of text keeps at least when it is cut: the first group of a uuid. */
+const LEAST = 8
+
+/**
+ * Columns aligned by spaces, numbers to the right; null is a dash.
+ *
+ * @param columns the terminal's width. Text that does not fit is cut with an ellipsis; where that is not enough, each row becomes a block
+ *   of lines. Null: nothing is cut, for pipes and files.
+ */
+export function renderTable(header: readonly string[], rows: readonly (readonly Cell[])[], columns: number | null): string {
   const lines = [header, ...rows.map((row) => row.map((cell) => String(cell ?? '-')))]
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
   const isNumeric = header.map((_, column) => rows.every((row) => typeof row[column] !== 'string'))
+  const natural = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
+  const widths = columns === null ? natural : fitted(natural, isNumeric, columns)
+  if (widths === null) return blocks(header, lines.slice(1))
   return lines
     .map((line) =>
       line
-        .map((cell, column) => (isNumeric[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+        .map((cell, column) => padded(cell, widths[column] ?? 0, isNumeric[column] === true))
         .join('  ')
         .trimEnd(),
     )
     .join('\n')
+}
+
+/** The widest columns of text give way first; null when they cannot give enough. */
+function fitted(natural: readonly number[], isNumeric: readonly boolean[], columns: number): readonly number[] | null {
+  const widths = [...natural]
+  const total = () => widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1))
+  while (total() > columns) {
+    const widest = widths.reduce((best, width, column) => (isNumeric[column] !== true && width > (widths[best] ?? 0) ? column : best), -1)
+    const width = widths[widest] ?? 0
+    if (width <= LEAST) return null
+    widths[widest] = width - 1
+  }
+  return widths
+}
+
+function padded(cell: string, width: number, isNumber: boolean): string {
+  if (isNumber) return cell.padStart(width)
+  return cell.length > width ? `${cell.slice(0, width - 1)}…` : cell.padEnd(width)
+}
+
+function blocks(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const width = Math.max(...header.map(({ length }) => length))
+  return rows.map((row) => row.map((cell, column) => `${(header[column] ?? '').padEnd(width)}  ${cell}`).join('\n')).join('\n\n')
 }

@@ -9,6 +9,8 @@ export interface Terminal {
   out(line: string): void
   /** A line about the work, or about what went wrong. */
   err(line: string): void
+  /** How wide it is; null for a pipe or a file. */
+  readonly columns: number | null
   /** Null when nobody sits there to answer. */
   readonly ask: ((question: string) => Promise<string>) | null
 }
@@ -19,6 +21,7 @@ export function processTerminal(): Terminal {
     environment,
     out: (line) => stdout.write(`${line}\n`),
     err: (line) => stderr.write(`${line}\n`),
+    columns: stdout.isTTY ? stdout.columns : null,
     ask: stdin.isTTY && stdout.isTTY ? ask : null,
   }
 }

@@ -54,6 +54,7 @@ function show(steps: readonly TopicStep[], terminal: Terminal): void {
     renderTable(
       ['TOPIC', 'ACTION', 'NOW', 'PARTITIONS', 'NOTE'],
       steps.map(({ name, action, from, partitions, note }) => [name, action, from, partitions, note ?? '']),
+      terminal.columns,
     ),
   )
 }

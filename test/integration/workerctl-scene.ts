@@ -139,6 +139,7 @@ export async function runWorkerctl(args: readonly string[], environment: Readonl
     environment,
     out: (line) => out.push(line),
     err: (line) => err.push(line),
+    columns: null,
     ask: answer === undefined ? null : () => Promise.resolve(answer),
   })
   return { code, out: out.join('\n'), err: err.join('\n') }

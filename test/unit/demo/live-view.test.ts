@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { picture } from '../../../cmd/demo/live-view.ts'
+
+const group = { handled: 1_234_567, rate: 99, lag: 12_345, inFlight: 10, due: 9_999, waiting: 9_999, retries: 9_999, deadLetters: 99_999 }
+const types = ['milestone', 'position_update', 'reward_delivery', 'reward_earned', 'verification', 'welcome']
+
+test('the picture of the running demo fits a terminal of 80 columns and 24 rows, the line of the cursor included', () => {
+  const lines = picture(
+    {
+      published: 12_345_678,
+      groups: ['email-workers', 'position-workers', 'reward-workers'].map((name) => ({ group: name, ...group })),
+      mails: types.map((type) => ({ type, count: 12_345_678 })),
+      leaderboard: {
+        campaign: 'Beta contest',
+        leaders: [1, 2, 3, 4, 5].map((position) => ({ position, name: `Guest ${position}0000`, friends: 12_345, score: -12_345 })),
+      },
+    },
+    {
+      mails: 'http://127.0.0.1:65535/',
+      metrics: 'http://127.0.0.1:65535/metrics',
+      health: 'http://127.0.0.1:65535/readyz',
+      broker: '127.0.0.1:65535',
+      database: 'postgres://postgres:N-HOOECDc3NRLQDxHBZFq9Ms@127.0.0.1:65535/platform',
+      log: '/tmp/kafka-worker-demo-8D4SZ7/daemon.log',
+    },
+  ).split('\n')
+  expect(lines.length).toBeLessThan(24)
+  expect(lines.filter(({ length }) => length > 80)).toEqual([])
+  for (const seen of [...types, 'Guest 50000', 'reward-workers', 'mails', 'daemon.log'])
+    expect(lines.some((line) => line.includes(seen))).toBe(true)
+})
