@@ -78,6 +78,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
       topic,
       sessionTimeoutMs: config.kafka.sessionTimeoutMs,
       heartbeatIntervalMs: config.kafka.heartbeatIntervalMs,
+      maxEventBytes: config.accept.eventMaxBytes,
       crashLimit: CRASH_LIMIT,
     })
   const source = watchSource(openSource, () => clock.now())

@@ -6,6 +6,8 @@ import { header, headerTexts, typesInHeaders } from './header.ts'
 export interface EncodedEvent {
   readonly value: Buffer | null
   readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>
+  /** Given when the record was too large to be held. */
+  readonly omittedBytes?: number
 }
 
 /** A fault is the event's own, at once; `detail` names fields and rules, never values. */
@@ -26,9 +28,10 @@ const MAX_DEPTH = 32
  * headers and body must agree on the type. Never throws.
  */
 export function decode(encoded: EncodedEvent, limits: { readonly maxBytes: number }): Decoded {
-  const { value } = encoded
+  const { value, omittedBytes } = encoded
+  if (omittedBytes !== undefined) return tooLarge(omittedBytes, limits)
   if (value === null || value.length === 0) return fault('not-json', 'the record has no value')
-  if (value.length > limits.maxBytes) return fault('too-large', `${value.length} bytes, the limit is ${limits.maxBytes}`)
+  if (value.length > limits.maxBytes) return tooLarge(value.length, limits)
   if (nestsDeeperThan(value, MAX_DEPTH)) return fault('too-deep', `nests deeper than ${MAX_DEPTH}`)
 
   let text: string
@@ -89,6 +92,10 @@ function canonical(event: AnyEvent): AnyEvent {
     campaign_id: event.campaign_id.toLowerCase(),
     data,
   } as unknown as AnyEvent
+}
+
+function tooLarge(bytes: number, { maxBytes }: { readonly maxBytes: number }): Decoded {
+  return fault('too-large', `${bytes} bytes, the limit is ${maxBytes}`)
 }
 
 function fault(reason: DecodeFault, detail: string): Decoded {

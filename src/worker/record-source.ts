@@ -15,6 +15,8 @@ export interface LogRecord {
   readonly headers: Readonly<Record<string, HeaderValue | undefined>>
   /** Of the leader that appended it; missing where the format of the log has none. */
   readonly leaderEpoch?: number
+  /** Given when the record is too large to be held: its size. The value is null then, and key and headers may be left out too. */
+  readonly omittedBytes?: number
 }
 
 /** What a member owns from one join of the group to the next. */
@@ -46,7 +48,7 @@ export interface SourceHandlers {
   assigned(assignment: Assignment): Promise<ReadonlyMap<number, bigint>>
   /**
    * Handles one batch and returns the offset at which the partition goes on: `nextOffset`, or a seek. At most one call per
-   * partition at a time; while it runs the member heartbeats. It must settle soon after `assignment.signal` aborts, and
+   * partition at a time, each a part of what was fetched; while it runs the member heartbeats. It must settle soon after `assignment.signal` aborts, and
    * must not throw (what escapes is a bug: the source reports it and fetches the same batch again).
    */
   batch(batch: PartitionBatch): Promise<bigint>

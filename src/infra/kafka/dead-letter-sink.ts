@@ -8,7 +8,7 @@ import type { LogProducer } from './producer.ts'
 
 /**
  * Dead letters in Kafka, with key, value and headers as they were and ours behind them, on the same partition number as long as the topic
- * has it. A letter that our headers make too large for the broker goes without its value, marked `value-omitted: true` (and if need be
+ * has it. A letter that our headers make too large for the broker, or that was too large to be held, goes without its value, marked `value-omitted: true` (and if need be
  * without its key and headers, marked `headers-omitted: true`): the original stays in the log. A failed publish may have put some letters
  * away: publish all again, a duplicate is harmless.
  */
@@ -51,12 +51,14 @@ function isTooLarge(error: unknown): boolean {
 }
 
 function message(letter: DeadLetter): Message {
-  const { key, value } = letter.record
+  const { key, value, omittedBytes } = letter.record
+  if (omittedBytes !== undefined) return withoutValue(letter)
   return { key, value, partition: letter.partition, headers: sendable(letter) }
 }
 
 function withoutValue(letter: DeadLetter): Message {
-  return { ...message(letter), value: null, headers: { ...sendable(letter), 'value-omitted': 'true' } }
+  const { key } = letter.record
+  return { key, partition: letter.partition, value: null, headers: { ...sendable(letter), 'value-omitted': 'true' } }
 }
 
 /** For a key and headers that alone fill the limit. */

@@ -10,7 +10,7 @@ import { withHeartbeats } from './heartbeats.ts'
 import { markedOffsets } from './marked-offsets.ts'
 import type { MemberHost, MemberOptions } from './member-host.ts'
 import { OwnedAssignment } from './owned-assignment.ts'
-import { fetchedFrom, partitionBatch } from './partition-batch.ts'
+import { fetchedFrom, heldBytes, slicesOf, type Slice } from './partition-batch.ts'
 import { partitionControl, type PartitionControl } from './partition-control.ts'
 import { place } from './place.ts'
 import { within } from './within.ts'
@@ -215,26 +215,40 @@ export class GroupMember {
   }
 
   async #handle(payload: EachBatchPayload, assignment: OwnedAssignment): Promise<void> {
-    const { clock, random } = this.#options
+    const { clock, random, maxEventBytes } = this.#options
+    const over = AbortSignal.any([assignment.signal, this.#draining.signal])
+    let giveBack: (() => void) | null = null
     try {
-      const batch = partitionBatch(payload.batch, assignment)
-      const next = await this.#host.handlers.batch(batch)
-      // A newer epoch has positions of its own.
-      if (assignment === this.#assignment) this.#goOn(payload, assignment, next, batch.nextOffset)
+      giveBack = await this.#host.unpacked.hold(heldBytes(payload.batch, maxEventBytes), over)
+      if (giveBack === null) return
+      for await (const slice of slicesOf(payload.batch, maxEventBytes)) if (!(await this.#handleSlice(payload, assignment, slice))) break
       this.#escapes = 0
       this.#host.progressed()
     } catch (error) {
       this.#host.handlers.report({ is: 'handler-escaped', error: asError(error), partition: payload.batch.partition })
       this.#escapes += 1
-      const over = AbortSignal.any([assignment.signal, this.#draining.signal])
+      giveBack?.()
       await clock.sleep(backoff(this.#escapes, { baseMs: 100, maxMs: 5_000, random }), over)
+    } finally {
+      giveBack?.()
     }
   }
 
-  #goOn(payload: EachBatchPayload, assignment: OwnedAssignment, next: bigint, nextOffset: bigint): void {
-    if (next !== nextOffset) return this.#seek(assignment, payload.batch.partition, next)
-    payload.resolveOffset(payload.batch.lastOffset())
-    assignment.moveTo(payload.batch.partition, next)
+  /** Returns whether the partition goes on with the next slice. */
+  async #handleSlice(payload: EachBatchPayload, assignment: OwnedAssignment, slice: Slice): Promise<boolean> {
+    const { topic, partition, highWatermark } = payload.batch
+    // What a pause or a stop finds unread is fetched anew, from where the last slice ended.
+    if (assignment.ended || this.#isDraining || this.#host.isPaused()) return false
+    const next = await this.#host.handlers.batch({ topic, partition, ...slice, highWatermark: BigInt(highWatermark), assignment })
+    // A newer epoch has positions of its own.
+    if (assignment !== this.#assignment) return false
+    if (next !== slice.nextOffset) {
+      this.#seek(assignment, partition, next)
+      return false
+    }
+    payload.resolveOffset(String(next - 1n))
+    assignment.moveTo(partition, next)
+    return true
   }
 
   #beatFailed(assignment: OwnedAssignment, error: unknown, silentMs: number): void {

@@ -8,6 +8,7 @@ import { accessRefused } from './access-fault.ts'
 import { isBrokerError, isBrokerTrouble } from './client-error.ts'
 import type { KafkaSettings } from './client.ts'
 import { GroupMember } from './group-member.ts'
+import { createUnpackBudget, type UnpackBudget } from './unpack-budget.ts'
 
 export interface KafkaSourceOptions {
   readonly settings: KafkaSettings
@@ -25,6 +26,10 @@ export interface KafkaSourceOptions {
   readonly maxBytesPerPartition?: number
   /** The same for all partitions of a broker together; 10 MiB when not given. What was fetched is handled before more is asked for. */
   readonly maxBytes?: number
+  /** A compressed record with a larger value comes without it, marked by `omittedBytes`; 1 MiB when not given. */
+  readonly maxEventBytes?: number
+  /** What bounds the unpacked records that are held; one for the whole process, 32 MiB, when not given. */
+  readonly unpackBudget?: UnpackBudget
   /**
    * Crashes in a row, without a batch handled between them, after which the source gives up. Outages of the brokers, and brokers that do
    * not let us in any more, do not count once it has joined.
@@ -49,12 +54,14 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     maxWaitMs: 250,
     maxBytesPerPartition: 1_048_576,
     maxBytes: 10_485_760,
+    maxEventBytes: 1_048_576,
     ...options,
     clock,
     random,
     alive: () => void (beats += 1),
     belongs: () => void (heartbeats += 1),
   }
+  const unpacked = (options.unpackBudget ?? processBudget).share()
   const started = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()
   // Who holds neither promise when it rejects has the other one, or the reports.
@@ -92,6 +99,7 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
       member = new GroupMember(memberOptions, {
         handlers,
         isPaused: () => isPaused,
+        unpacked,
         nextEpoch: () => (epoch += 1),
         placed: () => {
           hasJoined = true
@@ -164,6 +172,9 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     },
   }
 }
+
+/** Of unpacked records, over all groups. Some eight partitions of each are then read at once, more than may write at once. */
+const processBudget = createUnpackBudget(33_554_432)
 
 /** An observer's own fault must not reach kafkajs, whose events and logs call it: it would crash the consumer. */
 function guarded(handlers: SourceHandlers): SourceHandlers {

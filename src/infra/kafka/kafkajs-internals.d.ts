@@ -12,6 +12,7 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
 declare module 'kafkajs/src/protocol/decoder.js' {
   class Decoder {
     constructor(bytes: Buffer)
+    readonly buffer: Buffer
     offset: number
     readInt8(): number
     readInt16(): number

@@ -1,8 +1,11 @@
 import type { Clock } from '../../std/clock.ts'
 import type { SourceHandlers } from '../../worker/record-source.ts'
 import type { GroupConsumerOptions } from './group-consumer.ts'
+import type { UnpackShare } from './unpack-budget.ts'
 
 export interface MemberOptions extends GroupConsumerOptions {
+  /** The largest value that is held whole when it comes compressed. */
+  readonly maxEventBytes: number
   readonly clock: Clock
   readonly random: () => number
 }
@@ -11,6 +14,8 @@ export interface MemberOptions extends GroupConsumerOptions {
 export interface MemberHost {
   readonly handlers: SourceHandlers
   isPaused(): boolean
+  /** Bounds what is unpacked, over all groups of the process. */
+  readonly unpacked: UnpackShare
   nextEpoch(): number
   /** The start positions of an assignment are set. */
   placed(): void

@@ -56,6 +56,14 @@ test('a letter that our headers make too large goes without its value, the other
   expect(records[1]?.key).toEqual(large.key)
 })
 
+test('a letter of a record that was too large to be held goes without a value, marked so', async () => {
+  await using s = await scene()
+  const record = { offset: 1n, timestamp: 1, key: Buffer.from('k'), value: null, headers: {}, omittedBytes: 5_000_000 }
+  const [batch] = await published(s, [letter(s, { record })])
+  expect(batch?.records[0]).toMatchObject({ key: record.key, value: null })
+  expect(textOf(batch?.records[0], 'value-omitted')).toBe('true')
+})
+
 test('headers that alone fill the limit are omitted as well', async () => {
   await using s = await scene()
   const headers = { filler: Buffer.alloc(MEBIBYTE - 100, 'x') }

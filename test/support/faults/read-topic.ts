@@ -1,6 +1,7 @@
 import type { KafkaMessage } from 'kafkajs'
 import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
 import { freshGroupName } from '../fresh.ts'
+import { unpacked } from '../unpacked.ts'
 
 /**
  * Reads a topic from its beginning to where it ended when it was asked for, with a consumer that commits nothing. Per partition in the
@@ -32,7 +33,7 @@ export async function readTopic(
       eachBatch: async (given) => {
         const { batch } = given
         const end = left.get(batch.partition)
-        for (const message of batch.messages) {
+        for (const message of await unpacked(batch)) {
           if (end !== undefined && BigInt(message.offset) < end) onRecord(batch.partition, message)
         }
         given.resolveOffset(batch.lastOffset())

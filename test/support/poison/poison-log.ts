@@ -3,6 +3,7 @@ import type { Message } from 'kafkajs'
 import { createPublisher } from '../../../src/events/publisher.ts'
 import type { TypedInput } from '../../../src/events/publisher-input.ts'
 import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
+import { unpacked } from '../unpacked.ts'
 import { eventually } from '../eventually.ts'
 import { freshGroupName } from '../fresh.ts'
 import { recordOfRow, type PoisonRecord } from './poison-record.ts'
@@ -106,8 +107,8 @@ export async function readTopic(brokers: readonly string[], topic: string, count
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   await consumer.run({
-    eachMessage: async ({ partition, message }) => {
-      letters.push({ partition, key: message.key, value: message.value, headers: message.headers ?? {} })
+    eachBatch: async ({ batch }) => {
+      for (const { key, value, headers = {} } of await unpacked(batch)) letters.push({ partition: batch.partition, key, value, headers })
     },
   })
   await eventually(`${count} records of ${topic} are read`, () => BigInt(letters.length) >= count || `${letters.length}`)

@@ -62,6 +62,7 @@ describe('decoding', () => {
     ['no value', () => bytes(null), 'not-json'],
     ['an empty value', () => bytes(''), 'not-json'],
     ['a value that is too large', () => bytes('x'.repeat(2_001)), 'too-large'],
+    ['a value that was too large to be held', () => decode({ value: null, headers: {}, omittedBytes: 2_001 }, limits), 'too-large'],
     ['too many brackets', () => bytes('['.repeat(33)), 'too-deep'],
     ['bytes that are no text', () => bytes(Buffer.from([0x22, 0xff, 0x22])), 'not-utf8'],
     ['half a JSON', () => bytes('{"id":'), 'not-json'],

@@ -1,0 +1,101 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createUnzip, createZstdDecompress, unzipSync, zstdDecompressSync } from 'node:zlib'
+import { unpackLz4 } from './unpack-lz4.ts'
+import { unpackSnappy } from './unpack-snappy.ts'
+
+/** The codec of a record batch, as its attributes name it. */
+export type Codec = 0 | 1 | 2 | 3 | 4
+
+/** How much of the unpacked bytes comes at once, about. */
+const PIECE_BYTES = 65_536
+/** A batch is small up to this size, packed and unpacked. */
+const SMALL_PACKED_BYTES = 65_536
+const SMALL_BYTES = 524_288
+
+/**
+ * Unpacks the records of one batch piece by piece, so that no more than a piece and the codec's own window is held, however much they
+ * unpack to, and so that it can be ended in the middle. Throws on bytes that are not of the codec.
+ */
+export function unpack(codec: Codec, packed: Buffer): AsyncIterable<Buffer> {
+  switch (codec) {
+    case 0:
+      return whole(packed)
+    case 1:
+      return atOnce(unzipSync, packed) ?? throughStream(createUnzip({ chunkSize: PIECE_BYTES }), packed)
+    case 2:
+      return inTurns(unpackSnappy(packed))
+    case 3:
+      return inTurns(unpackLz4(packed))
+    case 4:
+      return atOnce(zstdDecompressSync, packed) ?? throughStream(createZstdDecompress({ chunkSize: PIECE_BYTES }), packed)
+  }
+}
+
+/** What the codec itself holds while it unpacks, beside the piece. */
+export function windowOf(codec: Codec, packed: Buffer): number {
+  switch (codec) {
+    case 0:
+      return 0
+    case 1:
+      return SMALL_BYTES
+    case 2:
+    case 3:
+      return 4 * PIECE_BYTES
+    case 4:
+      return Math.max(SMALL_BYTES, zstdWindow(packed))
+  }
+}
+
+/**
+ * Most batches are small, and making a stream takes ten times as long as unpacking one of them. Null when it is not small, or does not unpack
+ * to little: a millisecond at most is lost then.
+ */
+function atOnce(unpackSync: typeof unzipSync | typeof zstdDecompressSync, packed: Buffer): AsyncIterable<Buffer> | null {
+  if (packed.length > SMALL_PACKED_BYTES) return null
+  try {
+    return whole(unpackSync(packed, { chunkSize: PIECE_BYTES, maxOutputLength: SMALL_BYTES }))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') return null
+    throw error
+  }
+}
+
+async function* whole(packed: Buffer): AsyncGenerator<Buffer> {
+  yield packed
+}
+
+async function* throughStream(
+  stream: ReturnType<typeof createUnzip | typeof createZstdDecompress>,
+  packed: Buffer,
+): AsyncGenerator<Buffer> {
+  stream.end(packed)
+  // Whoever ends the loop destroys the stream.
+  for await (const piece of stream) if (Buffer.isBuffer(piece)) yield piece
+}
+
+/** Work in plain JavaScript lets the event loop turn after each piece. */
+async function* inTurns(pieces: Iterable<Buffer>): AsyncGenerator<Buffer> {
+  for (const piece of pieces) {
+    yield piece
+    await nextTurn()
+  }
+}
+
+/** RFC 8878, 3.1.1.1: a frame says how much of what it unpacked must be kept. */
+function zstdWindow(packed: Buffer): number {
+  const descriptor = packed[4] ?? 0
+  const isSingleSegment = (descriptor & 0x20) !== 0
+  if (!isSingleSegment) {
+    const window = packed[5] ?? 0
+    const base = 2 ** (10 + (window >> 3))
+    return base + (base / 8) * (window & 7)
+  }
+  const at = 5 + (ZSTD_DICTIONARY_ID_BYTES[descriptor & 3] ?? 0)
+  const sizeBytes = 2 ** (descriptor >> 6)
+  if (at + sizeBytes > packed.length) return 0
+  if (sizeBytes === 1) return packed.readUInt8(at)
+  if (sizeBytes === 2) return packed.readUInt16LE(at) + 256
+  return sizeBytes === 4 ? packed.readUInt32LE(at) : Number(packed.readBigUInt64LE(at))
+}
+
+const ZSTD_DICTIONARY_ID_BYTES = [0, 1, 2, 4]
