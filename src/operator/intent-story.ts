@@ -1,3 +1,4 @@
+import { instantOf } from '../std/instant.ts'
 import type { IntentStory } from './intent-admin.ts'
 
 /** An intent's story, a line each. No address: the mail's row names it to whoever may read the platform's tables. */
@@ -63,7 +64,7 @@ function at(words: string, time: Date | string | null): string {
 }
 
 function iso(time: Date | string): string {
-  return new Date(time).toISOString()
+  return (typeof time === 'string' ? instantOf(time) : time).toISOString()
 }
 
 function said(error: string | null): string {

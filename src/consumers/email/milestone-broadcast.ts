@@ -6,6 +6,9 @@ import { judgeCampaign, missingRow, type CampaignRow, type Eligibility, type Eli
 import { isStale, type MailRules } from '../mail-rules.ts'
 import { mailDraft } from './mail-kind.ts'
 
+/** After the last page everybody is looked at once more: a platform publishes before it commits, and the one who reached the milestone was not there. */
+const SECOND_PASS_MS = 3_000
+
 /** One broadcast per milestone event; its mails are written page by page. */
 export function broadcastDraft(event: DomainEvent<'campaign.milestone_reached'>): IntentDraft {
   return {
@@ -44,13 +47,15 @@ export function createMilestoneBroadcastKind(
         is: 'message',
         message: {
           async page(cursor, limit, tx) {
-            const people = await pageOf(tx, { campaignId, after: cursor, verifiedBy: eventAt, limit })
+            const { pass, after } = placeOf(cursor)
+            const people = await pageOf(tx, { campaignId, after, verifiedBefore: endOf(eventAt), limit })
             const drafts = people.map((userId) => ({
               ...mailDraft(eventId, 'milestone', { campaignId, userId }, content),
               class: 'broadcast' as const,
             }))
-            const last: Json = people.at(-1) ?? null
-            return { drafts, cursor: people.length < limit ? null : last }
+            const last = people.at(-1)
+            if (last !== undefined && people.length === limit) return { drafts, cursor: pass === 1 ? last : { again: last } }
+            return pass === 1 ? { drafts, cursor: { again: beforeAll }, pauseMs: SECOND_PASS_MS } : { drafts, cursor: null }
           },
         },
       }
@@ -65,16 +70,31 @@ const campaign = `
     LEFT JOIN platform.campaigns c ON c.id = asked.id
     LEFT JOIN platform.accounts a ON a.id = c.account_id`
 
+/**
+ * An event's time is cut to milliseconds, and to seconds where its publisher writes no more, while `verified_at` is exact: the person
+ * whose verification reached the milestone may have verified within the one that it names.
+ */
+function endOf(eventAt: Date): Date {
+  const ms = eventAt.getTime()
+  return new Date(ms + (ms % 1_000 === 0 ? 1_000 : 1))
+}
+
+/** Which pass it is, and the last person of the page before: an id, or `{ again: id }` in the second one. */
+function placeOf(cursor: Json): { readonly pass: 1 | 2; readonly after: string } {
+  if (typeof cursor === 'string') return { pass: 1, after: cursor }
+  const again = typeof cursor === 'object' && cursor !== null && 'again' in cursor ? cursor['again'] : null
+  return typeof again === 'string' ? { pass: 2, after: again } : { pass: 1, after: beforeAll }
+}
+
 interface Page {
   readonly campaignId: string
-  /** The last person of the page before. */
-  readonly after: Json
-  readonly verifiedBy: Date
+  readonly after: string
+  readonly verifiedBefore: Date
   readonly limit: number
 }
 
-async function pageOf(tx: Sql, { campaignId, after, verifiedBy, limit }: Page): Promise<readonly string[]> {
-  const people = await tx.query<{ id: string }>(recipients, [campaignId, typeof after === 'string' ? after : beforeAll, verifiedBy, limit])
+async function pageOf(tx: Sql, { campaignId, after, verifiedBefore, limit }: Page): Promise<readonly string[]> {
+  const people = await tx.query<{ id: string }>(recipients, [campaignId, after, verifiedBefore, limit])
   return people.map(({ id }) => id)
 }
 
@@ -83,7 +103,7 @@ const beforeAll = '00000000-0000-0000-0000-000000000000'
 
 // Suppressed people are asked for one by one: as an anti-join the planner may read all suppressions of the account for each page.
 const recipients = `SELECT u.id FROM platform.waitlist_users u
- WHERE u.campaign_id = $1 AND u.id > $2 AND u.status IN ('verified', 'converted') AND u.verified_at <= $3
+ WHERE u.campaign_id = $1 AND u.id > $2 AND u.status IN ('verified', 'converted') AND u.verified_at < $3
    AND u.marketing_consent AND u.deleted_at IS NULL
    AND (SELECT s.reason FROM worker.suppressions s
          WHERE s.account_id = (SELECT c.account_id FROM platform.campaigns c WHERE c.id = $1)

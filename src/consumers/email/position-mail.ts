@@ -17,10 +17,11 @@ export const awaitingRecalculation = 'awaiting-recalculation'
 /** Reasons of waits for a rate; only mails that were ready to go carry them. */
 const putOff: ReadonlySet<string | null> = new Set(['domain-rate', 'relay-rate'])
 
+// The beginning of the wait arrives cut to milliseconds: a recalculation that began within that one may have begun before it.
 export const positionColumns = `f.status AS referral_status,
   u.ranked_score IS NOT NULL AND u.ranked_ppr = p.points
     AND u.ranked_score = u.original_position::bigint - u.verified_referral_count::bigint * p.points AS ranked,
-  EXISTS (SELECT FROM worker.recalculations k WHERE k.campaign_id = u.campaign_id AND k.began_at > q.waiting_since) AS recalculated`
+  EXISTS (SELECT FROM worker.recalculations k WHERE k.campaign_id = u.campaign_id AND k.began_at >= q.waiting_since + interval '1 millisecond') AS recalculated`
 
 /** POINTS is the campaign's setting as the leaderboard reads it. */
 export const positionJoins = `LEFT JOIN platform.referrals f ON f.id = q.subject_id AND f.referrer_id = u.id

@@ -27,9 +27,10 @@ export function createBroadcastChannel(options: {
         const page = await message.page(cursorOf(intent.data), options.pageSize, tx)
         if (page.cursor === null)
           return { result: 'last' as const, settlement: { is: 'final', state: 'delivered', reason: null }, drafts: page.drafts }
+        const next = page.pauseMs === undefined ? ('next-page' as const) : ('second-pass' as const)
         return {
-          result: 'page' as const,
-          settlement: { is: 'later', as: 'waiting', reason: 'next-page', afterMs: 0 },
+          result: next,
+          settlement: { is: 'later', as: 'waiting', reason: next, afterMs: page.pauseMs ?? 0 },
           drafts: page.drafts,
           data: { ...intent.data, cursor: page.cursor },
         }
@@ -37,7 +38,7 @@ export function createBroadcastChannel(options: {
       if (result === 'lost') return { is: 'lost' }
       return result === 'last'
         ? { is: 'ran', outcome: 'done', reason: null }
-        : { is: 'ran', outcome: 'waiting', reason: result === 'full' ? 'page-pending' : 'next-page' }
+        : { is: 'ran', outcome: 'waiting', reason: result === 'full' ? 'page-pending' : result }
     },
   }
 }

@@ -1,10 +1,14 @@
 import type { Sql } from '../../std/sql.ts'
 import type { IntentDraft, Json } from '../intent.ts'
 
-/** One page of a broadcast: the mails to write and where the next page begins; a null cursor ends the broadcast. */
+/**
+ * One page of a broadcast: the mails to write and where the next page begins; a null cursor ends the broadcast. After `pauseMs` another
+ * pass begins, in which mails that were written are not written again.
+ */
 export interface BroadcastPage {
   readonly drafts: readonly IntentDraft[]
   readonly cursor: Json
+  readonly pauseMs?: number
 }
 
 /** A mail to very many people, written page by page so that no transaction is long and live mails go first. */

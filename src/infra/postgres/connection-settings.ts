@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
-import type { ClientConfig } from 'pg'
+import { types, type ClientConfig, type CustomTypesConfig } from 'pg'
+import { instantOf } from '../../std/instant.ts'
 
 /** Where the database is and who we are there. A connection string wins over the other fields. */
 export interface ConnectionSettings {
@@ -35,6 +36,20 @@ export function driverConnection({ tls, ...settings }: ConnectionSettings): Clie
   if (tls !== undefined) return { ...settings, ssl: tls.mode === 'disable' ? false : tlsOptions(tls) }
   return /[?&]ssl/.test(settings.connectionString ?? '') ? settings : { ...settings, ssl: false }
 }
+
+/** Types by whose parsers the driver reads: its own, but for times. */
+export const driverTypes: CustomTypesConfig = {
+  getTypeParser(id, format) {
+    // The driver's types know text and binary by two functions of one name.
+    const parse: unknown = types.getTypeParser(id, format ?? 'text')
+    if (typeof parse !== 'function') throw new Error('The driver has no parser for a type.')
+    const read = (value: unknown): unknown => parse(value)
+    return times.has(id) ? (value: unknown) => (typeof value === 'string' ? instantOf(value, read) : read(value)) : read
+  },
+}
+
+/** Otherwise `infinity` would arrive as a number, and the year 294276 as an invalid Date. */
+const times: ReadonlySet<number> = new Set([types.builtins.DATE, types.builtins.TIMESTAMP, types.builtins.TIMESTAMPTZ])
 
 function tlsOptions({ mode, ca, cert, key }: DatabaseTls): ConnectionOptions {
   return {

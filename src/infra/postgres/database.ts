@@ -1,7 +1,7 @@
 import { Pool, type ClientBase, type PoolClient, type QueryResult } from 'pg'
 import { SqlError, type Sql } from '../../std/sql.ts'
 import { ConnectGate } from './connect-gate.ts'
-import { driverConnection, type ConnectionSettings } from './connection-settings.ts'
+import { driverConnection, driverTypes, type ConnectionSettings } from './connection-settings.ts'
 import { DEFAULT_PLATFORM_SCHEMA, inPlatformSchema } from './platform-schema.ts'
 import { sessionSettings } from './session-settings.ts'
 import { statementName } from './statement-name.ts'
@@ -79,6 +79,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
   const settle = { text: sessionSettings(platformSchema, timeouts), query_timeout: settings.connectTimeoutMs }
   const pool = new Pool({
     ...driverConnection(settings.connection),
+    types: driverTypes,
     max: settings.max,
     application_name: settings.applicationName,
     connectionTimeoutMillis: settings.connectTimeoutMs,

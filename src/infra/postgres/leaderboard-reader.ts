@@ -1,3 +1,4 @@
+import { instantOf } from '../../std/instant.ts'
 import type {
   CampaignStanding,
   LeaderboardReader,
@@ -41,7 +42,7 @@ export function createLeaderboardReader(sql: Sql, { group, manyDirty }: ReaderOp
         most,
       ])
       if (row === undefined) return null
-      const events = row.events.map((event) => ({ ...event, at: new Date(event.at) }))
+      const events = row.events.map((event) => ({ ...event, at: instantOf(event.at) }))
       return { ...row, fromScore: whole(row.fromScore), toScore: whole(row.toScore), events }
     },
   }

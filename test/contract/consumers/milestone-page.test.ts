@@ -1,6 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createMilestoneBroadcastKind } from '../../../src/consumers/email/milestone-broadcast.ts'
 import { everythingGoes } from '../../../src/consumers/mail-rules.ts'
+import { createBroadcastChannel } from '../../../src/delivery/broadcast/broadcast-channel.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { insertIntents, request } from '../postgres/intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { Platform, type Campaign } from '../../support/platform.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
@@ -12,14 +16,14 @@ beforeAll(async () => {
 afterAll(() => database.close())
 
 const kind = createMilestoneBroadcastKind({ missingRowWaitMs: 1_000, rules: everythingGoes })
-const at = new Date()
+const at = new Date(Math.floor(Date.now() / 1_000) * 1_000 - 499)
 
 async function prepared({ campaignId }: Campaign) {
   const times = { eventAt: at, createdAt: at }
   return kind.prepare(sampleIntent({ channel: 'broadcast', kind: 'milestone-broadcast', campaignId, ...times }), database.sql)
 }
 
-/** Everybody to whom the broadcast writes, page by page. */
+/** Everybody to whom the broadcast writes in its first pass, page by page. */
 async function recipients(campaign: Campaign, limit: number): Promise<readonly (string | undefined)[]> {
   const answer = await prepared(campaign)
   if (answer.is !== 'message') throw new Error(`no message but ${JSON.stringify(answer)}`)
@@ -28,7 +32,7 @@ async function recipients(campaign: Campaign, limit: number): Promise<readonly (
   do {
     const page = await answer.message.page(cursor, limit, database.sql)
     all.push(...page.drafts.map(({ userId }) => userId))
-    cursor = page.cursor
+    cursor = page.pauseMs === undefined ? page.cursor : null
   } while (cursor !== null)
   return all
 }
@@ -50,6 +54,71 @@ it('a page leaves out who is suppressed by the account of the campaign, whatever
   expect(await recipients(campaign, 7)).toEqual(expected.toSorted())
   expect(await recipients(campaign, 28)).toEqual(expected.toSorted())
 })
+
+it('the person whose verification reached the milestone is written to, whatever is cut off the time of the event', async () => {
+  const platform = new Platform(database.sql)
+  const campaign = await platform.campaign()
+  const verified = async (offset: string) => {
+    const { userId } = await platform.person(campaign)
+    await database.sql.query('UPDATE waitlist_users SET verified_at = $2::timestamptz + $3::interval WHERE id = $1', [userId, at, offset])
+    return userId
+  }
+  const [reached] = [await verified('999 microseconds'), await verified('1 millisecond'), await verified('1 hour')]
+  expect(new Set(await recipients(campaign, 10))).toEqual(new Set([reached]))
+})
+
+it('whose row was not committed when the pages were read is found in the second pass, and nobody is written to twice', async () => {
+  const platform = new Platform(database.sql)
+  const campaign = await platform.campaign()
+  const people = await platform.crowd(campaign, 3)
+  const store = createIntentStore(database)
+  const eventId = randomUUID()
+  await insertIntents(database.sql, {
+    group_name: 'email-workers',
+    kind: 'milestone-broadcast',
+    channel: 'broadcast',
+    class: 'broadcast',
+    event_id: eventId,
+    event_at: at,
+    campaign_id: campaign.campaignId,
+    key: `broadcast:${eventId}`,
+  })
+  const channel = createBroadcastChannel({ deadlineMs: 10_000, pageSize: 2, maxPending: 100 })
+  const step = async () => {
+    await database.sql.query(`UPDATE worker.intents SET due_at = now() WHERE channel = 'broadcast'`)
+    const kinds = [{ kind: 'milestone-broadcast', version: 1 }]
+    const [intent] = await store.claim(request({ group: 'email-workers', channel: 'broadcast', kinds, first: 'broadcast' }))
+    if (intent === undefined) throw new Error('no broadcast is due')
+    const answer = await kind.prepare(intent, database.sql)
+    if (answer.is !== 'message') throw new Error(`no message but ${JSON.stringify(answer)}`)
+    return (await channel.run(intent, answer.message, store)).is === 'ran' ? reasonOf(eventId) : 'lost'
+  }
+  const late = Promise.withResolvers<void>()
+  const joined = Promise.withResolvers<string>()
+  const joining = database.transaction(async (tx) => {
+    joined.resolve((await new Platform(tx).person(campaign)).userId)
+    await late.promise
+  })
+  const latecomer = await joined.promise
+  expect([await step(), await step()]).toEqual(['next-page', 'second-pass'])
+  late.resolve()
+  await joining
+  const reasons: (string | null)[] = []
+  while (reasons.at(-1) !== null) reasons.push(await step())
+  expect(reasons).toEqual(['next-page', 'next-page', null])
+  const mails = await database.sql.query<{ user_id: string }>(`SELECT user_id FROM worker.intents WHERE event_id = $1 AND kind = 'mail'`, [
+    eventId,
+  ])
+  expect(mails.map(({ user_id }) => user_id).toSorted()).toEqual([...people.map(({ userId }) => userId), latecomer].toSorted())
+})
+
+async function reasonOf(eventId: string): Promise<string | null> {
+  const [row] = await database.sql.query<{ reason: string | null }>(
+    `SELECT reason FROM worker.intents WHERE event_id = $1 AND channel = 'broadcast'`,
+    [eventId],
+  )
+  return row?.reason ?? null
+}
 
 it('a broadcast waits for a campaign that is paused or not there yet, and ends with one that is a draft', async () => {
   const platform = new Platform(database.sql)

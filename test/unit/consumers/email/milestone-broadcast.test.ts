@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createMilestoneBroadcastKind } from '../../../../src/consumers/email/milestone-broadcast.ts'
 import { everythingGoes } from '../../../../src/consumers/mail-rules.ts'
+import type { Json } from '../../../../src/delivery/intent.ts'
 import type { Sql } from '../../../../src/std/sql.ts'
 import { sampleIntent } from '../../../support/sample-intent.ts'
 
@@ -19,7 +20,7 @@ function reading(row: object): Sql {
 }
 
 /** A page of the broadcast from people whom the database is said to hold. */
-async function page(people: readonly string[], cursor: string | null, limit: number) {
+async function page(people: readonly string[], cursor: Json, limit: number, eventAt = intent.eventAt) {
   const asked: (readonly unknown[])[] = []
   const tx: Sql = {
     async query<Row extends object>(_text: string, parameters: readonly unknown[] = []) {
@@ -28,7 +29,7 @@ async function page(people: readonly string[], cursor: string | null, limit: num
       return people.map((id) => ({ id })) as Row[]
     },
   }
-  const prepared = await milestoneBroadcastKind.prepare(intent, reading({}))
+  const prepared = await milestoneBroadcastKind.prepare({ ...intent, eventAt }, reading({}))
   if (prepared.is !== 'message') throw new Error('nothing to send')
   return { asked, result: await prepared.message.page(cursor, limit, tx) }
 }
@@ -36,7 +37,8 @@ async function page(people: readonly string[], cursor: string | null, limit: num
 describe('a milestone broadcast', () => {
   it('writes a mail of class broadcast per person, and goes on behind the last', async () => {
     const { asked, result } = await page(['p1', 'p2'], 'p0', 2)
-    expect(asked).toEqual([[intent.campaignId, 'p0', intent.eventAt, 2]])
+    // The event's time may be cut to seconds.
+    expect(asked).toEqual([[intent.campaignId, 'p0', new Date(Date.UTC(2030, 0, 1, 0, 0, 1)), 2]])
     expect(result.cursor).toBe('p2')
     expect(result.drafts).toMatchObject([
       {
@@ -52,10 +54,21 @@ describe('a milestone broadcast', () => {
   it.each([
     ['a short page', ['p1'], 1],
     ['an empty page', [], 0],
-  ])('ends with %s', async (_, people, drafts) => {
-    const { result } = await page(people, null, 2)
-    expect(result.cursor).toBeNull()
-    expect(result.drafts).toHaveLength(drafts)
+  ])('looks at everybody once more some seconds after %s, and then ends', async (_, people, drafts) => {
+    const first = await page(people, null, 2)
+    expect(first.result).toMatchObject({ cursor: { again: '00000000-0000-0000-0000-000000000000' }, pauseMs: 3_000 })
+    expect(first.result.drafts).toHaveLength(drafts)
+    const second = await page(['p1', 'p2'], first.result.cursor, 2)
+    expect(second.asked[0]?.[1]).toBe('00000000-0000-0000-0000-000000000000')
+    expect(second.result).toMatchObject({ cursor: { again: 'p2' }, drafts: [{ userId: 'p1' }, { userId: 'p2' }] })
+    const last = await page(people, second.result.cursor, 2)
+    expect(last.asked[0]?.[1]).toBe('p2')
+    expect(last.result.cursor).toBeNull()
+  })
+
+  it('asks for those who had verified by the end of the millisecond that the event names', async () => {
+    const { asked } = await page([], null, 2, new Date(Date.UTC(2030, 0, 1, 0, 0, 0, 123)))
+    expect(asked[0]?.[2]).toEqual(new Date(Date.UTC(2030, 0, 1, 0, 0, 0, 124)))
   })
 
   it('without an event is nothing', async () => {

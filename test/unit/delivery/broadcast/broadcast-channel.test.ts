@@ -49,6 +49,19 @@ describe('a broadcast', () => {
     expect(store.transactions).toEqual([{ settlement: { is: 'final', state: 'delivered', reason: null }, drafts: [draft(3)], data: null }])
   })
 
+  it('waits before it looks at everybody a second time', async () => {
+    const store = new MemoryIntentStore()
+    const { message } = messageOf({ drafts: [draft(3)], cursor: { again: '' }, pauseMs: 700 })
+    expect(await channel.run(intent, message, store)).toEqual({ is: 'ran', outcome: 'waiting', reason: 'second-pass' })
+    expect(store.transactions).toMatchObject([
+      {
+        settlement: { is: 'later', as: 'waiting', reason: 'second-pass', afterMs: 700 },
+        drafts: [draft(3)],
+        data: { cursor: { again: '' } },
+      },
+    ])
+  })
+
   it('waits, without reading a page, while too many of its mails are unfinished', async () => {
     const store = new MemoryIntentStore()
     store.unfinished = 3
