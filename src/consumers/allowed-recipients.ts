@@ -1,16 +1,23 @@
+import { canonicalAddress } from '../delivery/email/address-spelling.ts'
+
 /**
- * Whether an address matches one of the patterns, in which `*` stands for anything and capitals do not count
- * (`MAIL_ALLOWED_RECIPIENTS`); without patterns every address does. An address with letters beyond ASCII in its domain is
- * compared as it is written, so that no look-alike passes for a domain that was meant.
+ * Whether an address matches one of the patterns, in which `*` stands for anything (`MAIL_ALLOWED_RECIPIENTS`); without patterns
+ * every address does. Both are compared in their canonical form, in which a look-alike is another domain than the one meant.
  */
 export function allowedRecipients(patterns: readonly string[] | undefined): (address: string) => boolean {
   if (patterns === undefined) return () => true
   const expressions = patterns.map(expressionOf)
-  return (address) => expressions.some((expression) => expression.test(address))
+  return (address) => {
+    const canonical = canonicalAddress(address)
+    return expressions.some((expression) => expression.test(canonical))
+  }
 }
 
 function expressionOf(pattern: string): RegExp {
-  const parts = pattern.split('*').map((part) => part.replaceAll(/[\\^$.|?+()[\]{}/-]/g, '\\$&'))
+  // A domain with a wildcard in it is none; what stands between wildcards is compared as it is then.
+  const parts = canonicalAddress(pattern)
+    .split('*')
+    .map((part) => part.replaceAll(/[\\^$.|?+()[\]{}/-]/g, '\\$&'))
   // Neither a line break in an address nor one behind it makes the rest of it go unseen.
   return new RegExp(`^${parts.join('[^]*')}$`, 'i')
 }

@@ -1,5 +1,7 @@
 import type { MailType } from '../delivery/email/mail-template.ts'
+import { spellingsOf } from '../delivery/email/address-spelling.ts'
 import type { Intent } from '../delivery/intent.ts'
+import type { Sql } from '../std/sql.ts'
 
 /** What the operator rules about every mail, and of the first rule about every delivery of a reward. */
 export interface MailRules {
@@ -42,6 +44,21 @@ export function addressColumns(handedOver: string): string {
   return `${address} AS address, (
     SELECT array_agg(s.reason) FROM worker.suppressions s
      WHERE s.account_id = c.account_id AND s.address_hash = worker.address_hash(${address})) AS suppressions`
+}
+
+/**
+ * The row with what is on record against the mailbox in any spelling. Nearly every address has one spelling only, and costs
+ * nothing here.
+ */
+export async function inEverySpelling<Row extends AddressRow & { readonly campaign_id: string }>(read: Sql, row: Row): Promise<Row> {
+  const spellings = spellingsOf(row.address)
+  if (spellings.length === 1) return row
+  const found = await read.query<{ reason: string }>(
+    `SELECT DISTINCT s.reason FROM platform.campaigns c JOIN worker.suppressions s ON s.account_id = c.account_id
+      WHERE c.id = $1 AND s.address_hash = ANY (SELECT sha256(convert_to(spelling, 'UTF8')) FROM unnest($2::text[]) AS spelling)`,
+    [row.campaign_id, spellings],
+  )
+  return { ...row, suppressions: [...(row.suppressions ?? []), ...found.map(({ reason }) => reason)] }
 }
 
 /** The address of a mail that was handed over before, as the platform writes it: a retry goes there and nowhere else. */

@@ -10,6 +10,7 @@ import {
   canUnsubscribeFrom,
   forbiddenAddress,
   handedOverTo,
+  inEverySpelling,
   isStale,
   type AddressRow,
   type MailRules,
@@ -108,7 +109,7 @@ async function readRow(read: Sql, type: OwnMail, intent: Intent, userId: string)
     intent.waitingSince,
     handedOverTo(intent),
   ])
-  return row
+  return row && inEverySpelling(read, row)
 }
 
 const noReward = 'NULL::text AS reward_name, NULL::text AS reward_description, NULL::text AS reward_type'

@@ -3,7 +3,7 @@ import { parseExactJson } from '../../std/exact-json.ts'
 import type { Sql } from '../../std/sql.ts'
 import { templateColumns, templateJoin, type TemplateRow } from '../campaign-template.ts'
 import { eligibilityColumns, eligibilityJoins, type EligibilityRow } from '../eligibility.ts'
-import { addressColumns, handedOverTo, type AddressRow } from '../mail-rules.ts'
+import { addressColumns, handedOverTo, inEverySpelling, type AddressRow } from '../mail-rules.ts'
 import { personColumns, type PersonRow } from '../person-mail.ts'
 import { sameUrl } from './same-url.ts'
 
@@ -42,7 +42,7 @@ export async function readReward(intent: Intent, read: Sql): Promise<RewardRow> 
   const [row] = await read.query<MissingReward | RowOfReward>(statement, [userRewardIdOf(intent), handedOverTo(intent)])
   if (row === undefined) throw new Error('The statement that reads a reward returned no row.')
   if (row.user_reward_id === null) return row
-  const { wanted_url: url, value, instructions, ...rest } = row
+  const { wanted_url: url, value, instructions, ...rest } = row.address === null ? row : await inEverySpelling(read, row)
   return { ...rest, ...(await readEndpoint(row, url, intent, read)), value: jsonOf(value), instructions: jsonOf(instructions) }
 }
 

@@ -3,6 +3,7 @@ import { createMailKind } from '../../../src/consumers/email/mail-kind.ts'
 import { everythingGoes, type MailRules } from '../../../src/consumers/mail-rules.ts'
 import type { MailType } from '../../../src/delivery/email/mail-template.ts'
 import type { Intent } from '../../../src/delivery/intent.ts'
+import { unsubscribe } from '../../../src/infra/postgres/unsubscribe.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { insert, rewardIntent, rewardKinds, tellStory, type Story } from './reward-story.ts'
@@ -143,6 +144,35 @@ describe('a mail that was handed over before', () => {
     expect(await look(story, 'welcome', {}, { frozen })).toMatchObject({ message: { to: { address: 'old@b\u00fccher.example' } } })
     await suppress(story, 'bounced', story.accountId, `'old@b\u00fccher.example'::text || left(email, 0)`)
     expect(await look(story, 'welcome', {}, { frozen })).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+  })
+})
+
+describe('a mailbox with several spellings', () => {
+  const [composed, decomposed] = ['info@b\u00fccher.example', 'info@bu\u0308cher.example']
+  it.each([
+    ['info@xn--bcher-kva.example', composed],
+    [composed, 'info@xn--bcher-kva.example'],
+    [composed, 'info@XN--BCHER-KVA.example'],
+    [decomposed, composed],
+    [composed, decomposed],
+    ['INFO@B\u00dcCHER.example', composed],
+    ['j\u00f6rg@xn--bcher-kva.example', 'J\u00d6RG@B\u00dcCHER.example'],
+  ])('unsubscribed as %s gets none as %s', async (unsubscribed, written) => {
+    const story = await tellStory(database.sql)
+    await database.sql.query('UPDATE waitlist_users SET email = $1 WHERE id = $2', [written, story.userId])
+    expect(await look(story, 'milestone')).toMatchObject({ is: 'message' })
+    await unsubscribe(database.sql, { accountId: story.accountId, address: unsubscribed })
+    expect(await look(story, 'milestone')).toEqual({ is: 'skip', reason: 'suppressed-unsubscribed' })
+    expect(await look(story, 'welcome')).toMatchObject({ is: 'message' })
+    await database.sql.query('DELETE FROM worker.suppressions')
+    // What the platform, or an earlier version, wrote for itself.
+    await database.sql.query(
+      `INSERT INTO worker.suppressions (account_id, address_hash, reason) VALUES ($1, sha256(convert_to(lower($2), 'UTF8')), 'bounced')`,
+      [story.accountId, unsubscribed.toLowerCase()],
+    )
+    expect(await look(story, 'welcome')).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+    const reward = rewardKinds().email.prepare(rewardIntent(story.userRewardId), database.sql)
+    expect(await reward).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
   })
 })
 

@@ -26,6 +26,13 @@ describe('allowed recipients', () => {
     expect(allowed(address)).toBe(false)
   })
 
+  it('are compared in their canonical form', () => {
+    const pattern = allowedRecipients(['*@b\u00fccher.example'])
+    expect(['a@B\u00dcCHER.example', 'a@xn--bcher-kva.example', 'a@bu\u0308cher.example'].map(pattern)).toEqual([true, true, true])
+    expect(allowedRecipients(['*@xn--bcher-kva.example'])('a@b\u00fccher.example')).toBe(true)
+    expect(pattern('a@bucher.example')).toBe(false)
+  })
+
   it('are all where nothing is said', () => {
     expect(allowedRecipients(undefined)('anybody@example.org')).toBe(true)
   })

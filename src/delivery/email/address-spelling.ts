@@ -1,0 +1,42 @@
+import { domainToASCII, domainToUnicode } from 'node:url'
+
+/**
+ * The one form of an address by which mailboxes are told apart: composed letters (NFC), none of them capital in any alphabet, the
+ * domain in ASCII (RFC 5891). What no domain can be made of stays as it is, in lower case.
+ */
+export function canonicalAddress(address: string): string {
+  const { local, domain } = partsOf(address)
+  return join(local, asciiOf(domain))
+}
+
+/**
+ * All spellings of the mailbox under which something may be on record: the platform hashes addresses as it writes them, and the
+ * database lowers letters by its own locale. Of one in plain ASCII there is only the canonical one.
+ */
+export function spellingsOf(address: string): readonly string[] {
+  const canonical = canonicalAddress(address)
+  // eslint-disable-next-line no-control-regex -- all of ASCII is meant
+  if (/^[\x00-\x7f]*$/.test(address) && !/@.*\bxn--/i.test(address)) return [canonical]
+  const { local, domain } = partsOf(address)
+  const ascii = asciiOf(domain)
+  const unicode = domainToUnicode(ascii) || domain
+  const locals = [local, local.normalize('NFD')]
+  const domains = [ascii, unicode, unicode.normalize('NFD')]
+  const asWritten = address.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+  return [...new Set([canonical, ...locals.flatMap((each) => domains.map((one) => join(each, one))), asWritten])]
+}
+
+/** Of anything but letters, digits, hyphens and dots domainToASCII would decode or drop a part. */
+function asciiOf(domain: string): string {
+  return (/^[\p{L}\p{M}\p{N}.-]+$/u.test(domain) && domainToASCII(domain)) || domain
+}
+
+function partsOf(address: string): { readonly local: string; readonly domain: string } {
+  const at = address.lastIndexOf('@')
+  const lower = (text: string) => text.normalize('NFC').toLowerCase().normalize('NFC')
+  return { local: lower(address.slice(0, Math.max(at, 0))), domain: lower(address.slice(at + 1)) }
+}
+
+function join(local: string, domain: string): string {
+  return local === '' ? domain : `${local}@${domain}`
+}
