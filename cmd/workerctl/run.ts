@@ -17,6 +17,7 @@ import { addMigrate } from './migrate.ts'
 import { addOffsetsReset } from './offsets-reset.ts'
 import { addOffsetsShow } from './offsets-show.ts'
 import { addReconcile } from './reconcile.ts'
+import { addSuppressionsList, addSuppressionsRemove } from './suppressions.ts'
 import type { Terminal } from './terminal.ts'
 import { addTopicsApply } from './topics-apply.ts'
 
@@ -62,6 +63,9 @@ function createProgram(terminal: Terminal): Command {
   addLeaderboardExplain(leaderboard, terminal)
   addLeaderboardBackfill(leaderboard, terminal)
   addReconcile(program, terminal)
+  const suppressions = program.command('suppressions').description('who is not written to')
+  addSuppressionsList(suppressions, terminal)
+  addSuppressionsRemove(suppressions, terminal)
   addExplain(program, terminal)
   addForget(program, terminal)
   return program

@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../delivery/email/address-spelling.ts'
+import { canonicalAddress } from '../std/address-spelling.ts'
 
 /**
  * Whether an address matches one of the patterns, in which `*` stands for anything (`MAIL_ALLOWED_RECIPIENTS`); without patterns

@@ -1,5 +1,5 @@
 import type { MailType } from '../delivery/email/mail-template.ts'
-import { spellingsOf } from '../delivery/email/address-spelling.ts'
+import { spellingsOf } from '../std/address-spelling.ts'
 import type { Intent } from '../delivery/intent.ts'
 import type { Sql } from '../std/sql.ts'
 

@@ -42,7 +42,13 @@ describe('files of the program', () => {
         .toSorted(),
     ).toEqual(librarys)
     // The time of day, compared with times that others wrote: of records, and of rows, where a bound holds whatever comes of it.
-    const calendars = ['cmd/workerctl/offsets-reset.ts', 'cmd/workerctl/reconcile.ts', 'src/compose-group.ts', 'src/delivery/hand-over.ts']
+    const calendars = [
+      'cmd/workerctl/offsets-reset.ts',
+      'cmd/workerctl/reconcile.ts',
+      'src/compose-group.ts',
+      'src/delivery/email/email-channel.ts',
+      'src/delivery/hand-over.ts',
+    ]
     expect(matching(program, wallArithmetic).toSorted()).toEqual(calendars)
   })
 

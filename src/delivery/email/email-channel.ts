@@ -61,12 +61,12 @@ export function createEmailChannel(options: EmailChannelOptions): HandOverChanne
     },
     // Without `await` a refusal would be thrown at the caller instead of rejecting.
     freeze: async (intent, message) => await freeze(intent, message, options),
-    perform: async (_intent, frozen, _message, slot, signal) => {
+    perform: async (intent, frozen, _message, slot, signal) => {
       if (!(slot instanceof RelaySlot)) throw new Error('a mail is sent over the slot that its channel acquired')
       const startedAt = clock.monotonic()
       const envelope = { from: textOf(frozen, 'from'), to: textOf(frozen, 'to') }
       const result = await slot.session.send(envelope, frozen.body, signal)
-      return performed(result, clock.monotonic() - startedAt)
+      return performed(result, clock.monotonic() - startedAt, clock.now() - intent.createdAt.getTime())
     },
   }
 }
@@ -94,6 +94,10 @@ async function freeze(intent: Intent, message: MailMessage, { templates, mime, m
   if (sender === undefined) throw new Refusal('no-sender', 'The campaign names no sender, and MAIL_FROM is not set.')
   const from = addressOf(sender, "The sender's address of the campaign")
   const replyTo = message.replyTo === undefined ? undefined : addressOf(message.replyTo, 'The reply-to address of the campaign').address
+  // Addresses in the envelope tell the relay that it needs SMTPUTF8; one that stands in a header alone would go there raw.
+  if (replyTo !== undefined && !isAscii(replyTo)) {
+    throw new Refusal('invalid-address', 'The reply-to address of the campaign has letters beyond ASCII before its @; give another one')
+  }
   const fromName = message.from.name ?? (message.from.address === undefined ? mailFrom?.name : undefined)
   const rendered = await render(templates, message)
   const messageId = messageIdOf({ eventId: intent.eventId ?? intent.key, type: message.type, userId: message.userId }, from.domain)
@@ -122,6 +126,11 @@ async function freeze(intent: Intent, message: MailMessage, { templates, mime, m
     },
     body,
   }
+}
+
+function isAscii(text: string): boolean {
+  // eslint-disable-next-line no-control-regex -- all of ASCII is meant
+  return /^[\x00-\x7f]*$/.test(text)
 }
 
 /** RFC 2369, 3.2, and RFC 8058, 3.1: the URL between angle brackets, and that one POST to it, without a question, is enough. */

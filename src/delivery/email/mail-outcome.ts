@@ -1,16 +1,16 @@
+import { jitter } from '../../std/backoff.ts'
 import type { Performed } from '../hand-over-channel.ts'
 import type { Impression } from '../impression.ts'
 import type { Reply } from '../intent-store.ts'
 import type { SendResult, SendTrouble } from './mail-relay.ts'
-import { loginReplies } from './mail-relay.ts'
 
-/** What the relay's answer means for the intent: its fault, the relay's, or nobody's. */
-export function performed(result: SendResult, durationMs: number): Performed {
+/** What the relay's answer means for the intent: its fault, the relay's, or nobody's. @param ageMs since the mail was asked for. */
+export function performed(result: SendResult, durationMs: number, ageMs: number): Performed {
   if (result.is === 'accepted') {
     const { code, providerId } = result
     return { is: 'done', state: 'sent', reply: { status: code, durationMs, ...(providerId === null ? {} : { providerId }) } }
   }
-  if (result.is === 'refused') return refused(result, { status: result.code, durationMs, error: refusalSentence(result) })
+  if (result.is === 'refused') return refused(result, ageMs, { status: result.code, durationMs, error: refusalSentence(result) })
   if (result.is === 'ambiguous') {
     const error = `The relay was given the whole message and did not answer${inTime(result.reason)}; it may have taken it`
     return { is: 'ambiguous', reason: result.reason, reply: { durationMs, error }, impression: silent(result.reason) }
@@ -42,29 +42,78 @@ function silent(reason: SendTrouble): Impression {
 
 type Refused = Extract<SendResult, { is: 'refused' }>
 
-function refused(result: Refused, reply: Reply): Performed {
-  if (result.about === 'relay') {
-    const credentials = loginReplies.has(result.code)
-    const reason = credentials ? 'relay-credentials-refused' : 'relay-busy'
-    // 421 and 454 ask all of us to slow down: the relay is left alone for a time that grows until it takes a mail again.
-    const impression = { is: 'closed', reason, forMs: credentials ? 60_000 : null } as const
-    return { is: 'retry', reason, afterMs: credentials ? 60_000 : 5_000, burnsAttempt: false, reply, impression }
+/** RFC 5321, 4.5.4.1: whoever cannot send gives up after four or five days. */
+const GIVE_UP_MS = 5 * 24 * 3_600_000
+/** Between two tries of a mail that is refused for our sake: what an operator mends is not mended in seconds. */
+const REFUSED_US_MS = 5 * 60_000
+
+function refused({ means, stage }: Refused, ageMs: number, reply: Reply): Performed {
+  switch (means) {
+    case 'login': {
+      const reason = 'relay-credentials-refused'
+      const impression = { is: 'closed', reason, forMs: 60_000 } as const
+      return { is: 'retry', reason, afterMs: 60_000, burnsAttempt: false, reply, impression }
+    }
+    case 'busy': {
+      // 421 and 454 ask all of us to slow down: the relay is left alone for a time that grows until it takes a mail again.
+      const reason = 'relay-busy'
+      const impression = { is: 'closed', reason, forMs: null } as const
+      return { is: 'retry', reason, afterMs: 5_000, burnsAttempt: false, reply, impression }
+    }
+    case 'us': {
+      const reason = 'relay-refuses-us'
+      if (ageMs > GIVE_UP_MS) return { is: 'dead', reason, reply, impression: refusesAll(reason) }
+      return { is: 'retry', reason, afterMs: jitter(REFUSED_US_MS), burnsAttempt: false, reply, impression: refusesAll(reason) }
+    }
+    case 'later': {
+      const reason = stage === 'RCPT TO' ? 'recipient-deferred' : 'message-deferred'
+      return { is: 'retry', reason, burnsAttempt: true, reply, impression: judged }
+    }
+    case 'mailbox-unavailable':
+      return { is: 'retry', reason: means, burnsAttempt: true, reply, impression: judged }
+    case 'undeliverable':
+      return { is: 'retry', reason: means, burnsAttempt: true, reply, impression: refusesAll(means) }
+    case 'unclear':
+      return { is: 'rejected', reason: 'refused-unclear', reply, impression: refusesAll('refused-unclear') }
+    case 'no-such-mailbox':
+    case 'policy':
+    case 'message':
+    case 'sender':
+    case 'smtputf8':
+      return { is: 'rejected', reason: reasonOfRejection[means], reply, impression: judged }
   }
-  if (!result.permanent) return { is: 'retry', reason: `${result.about}-deferred`, burnsAttempt: true, reply, impression: judged }
-  return { is: 'rejected', reason: permanentReason(result), reply, impression: judged }
 }
 
-/**
- * Only `recipient-refused` says anything about the address: suppressions are written for it and for nothing else. A refusal by
- * policy (RFC 3463, X.7: relaying denied, a sender that is listed) is about us, and said of every recipient alike.
- */
-function permanentReason({ about, stage, code, enhanced }: Refused): string {
-  if (about === 'recipient') return enhanced?.startsWith('5.7.') ? 'refused-by-policy' : 'recipient-refused'
-  return stage === 'MAIL FROM' && code !== 552 ? 'sender-refused' : 'message-refused'
+/** Only `recipient-refused` says anything about the address: suppressions are written for it and for nothing else. */
+const reasonOfRejection = {
+  'no-such-mailbox': 'recipient-refused',
+  policy: 'refused-by-policy',
+  message: 'message-refused',
+  sender: 'sender-refused',
+  smtputf8: 'smtputf8-unsupported',
+} as const
+
+/** It may be about this recipient alone; said of five in a row, and of nobody else meanwhile, it is the relay's. */
+function refusesAll(reason: string): Impression {
+  return { is: 'failed', reason, ofOne: true }
 }
 
 /** Codes and our own words; the relay's text may hold the address. */
-function refusalSentence({ about, permanent, code, enhanced, stage }: Refused): string {
-  const what = about === 'relay' ? 'takes no mail from us now' : permanent ? `refused the ${about}` : `put the ${about} off`
-  return `The relay ${what} at ${stage}: ${[code, enhanced].filter((part) => part !== null).join(' ')}`
+function refusalSentence({ means, code, enhanced, stage }: Refused): string {
+  return `${sentences[means]} at ${stage}: ${[code, enhanced].filter((part) => part !== null).join(' ')}`
+}
+
+const sentences: Readonly<Record<Refused['means'], string>> = {
+  'no-such-mailbox': 'The relay says that the mailbox does not exist',
+  'mailbox-unavailable': 'The relay says that the mailbox is full or disabled',
+  undeliverable: 'The relay cannot reach the mailbox',
+  policy: 'The relay refused the recipient by its policy',
+  unclear: 'The relay refused the recipient without saying why',
+  message: 'The relay refused the message',
+  sender: 'The relay refused the sender',
+  smtputf8: 'The relay takes no address beyond ASCII',
+  us: 'The relay refuses us, whoever the recipient is; its log and its settings for us say why',
+  busy: 'The relay takes no mail from us now',
+  login: 'The relay wants another login',
+  later: 'The relay put the mail off',
 }

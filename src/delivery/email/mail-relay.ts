@@ -13,11 +13,10 @@ export type SmtpStage = 'connection' | 'MAIL FROM' | 'RCPT TO' | 'DATA' | 'end o
  */
 export type SendResult =
   | { readonly is: 'accepted'; readonly code: number; readonly providerId: string | null }
-  /** The relay said no. `about` is whose fault it is: a `relay` that refuses us refuses every mail. */
+  /** The relay said no. */
   | {
       readonly is: 'refused'
-      readonly permanent: boolean
-      readonly about: 'recipient' | 'message' | 'relay'
+      readonly means: RefusalMeaning
       readonly code: number
       /** The enhanced status code (RFC 3463), such as 5.1.1, when the relay gave one. */
       readonly enhanced: string | null
@@ -28,6 +27,31 @@ export type SendResult =
   /** The end of the message may have arrived and no reply came back. */
   | { readonly is: 'ambiguous'; readonly reason: SendTrouble }
 
+/** Who or what a refusal speaks of. */
+export type RefusalMeaning =
+  /** This mailbox, or its domain, does not exist: the only one that is held against the address. */
+  | 'no-such-mailbox'
+  /** It exists, and is full or disabled now. */
+  | 'mailbox-unavailable'
+  /** The way there, or a mail system on it. */
+  | 'undeliverable'
+  /** Somebody's policy about this mail. */
+  | 'policy'
+  /** Nobody can tell from the reply. */
+  | 'unclear'
+  | 'message'
+  | 'sender'
+  /** The address or the message goes beyond ASCII, and the relay or whoever is behind it cannot take that. */
+  | 'smtputf8'
+  /** Us: what we are called, whom we may send for, a list that we are on. Said of every recipient alike. */
+  | 'us'
+  /** Nobody now: the relay closes, or is out of order or out of step. */
+  | 'busy'
+  /** The login: only an operator can mend it. */
+  | 'login'
+  /** This mail, later (4xx). */
+  | 'later'
+
 /** What a connection that is being opened waits for. */
 export type ConnectStage = 'connect' | 'greeting' | 'ehlo' | 'tls' | 'auth'
 /** What a mail waits for: the reply to a command, the relay taking the body, the reply to the whole mail. */
@@ -35,9 +59,6 @@ export type SendStage = 'mail' | 'rcpt' | 'data' | 'body' | 'final-reply'
 
 /** `aborted`: by the caller's signal. `timeout-...`: the attempt reached its deadline at this stage, however busy the connection was. */
 export type SendTrouble = 'connection-lost' | `timeout-${SendStage}` | 'aborted' | 'protocol-error'
-
-/** Replies that only an operator can mend. RFC 4954: login required, mechanism too weak, credentials invalid, encryption required. */
-export const loginReplies: ReadonlySet<number> = new Set([530, 534, 535, 538])
 
 /** One connection, held for one mail. */
 export interface RelaySession {

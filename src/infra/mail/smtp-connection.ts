@@ -85,6 +85,10 @@ export class SmtpConnection {
   }
 
   async send(envelope: MailEnvelope, bytes: Uint8Array, deadlineMs: number, signal: AbortSignal): Promise<SendResult> {
+    // RFC 6531, 3.1: not without the relay's offer; nodemailer would send the raw bytes. 3.7.1 has the codes of a relay that says so.
+    if (!isAscii(envelope.from + envelope.to) && !this.#stages.smtpUtf8) {
+      return { is: 'refused', means: 'smtputf8', code: 553, enhanced: '5.6.7', stage: 'MAIL FROM' }
+    }
     const body = new LazyBody(bytes)
     // The connection reports what becomes of it; an error of the stream alone can only be its own destruction.
     body.on('error', () => undefined)
@@ -134,7 +138,7 @@ export class SmtpConnection {
     if (refusal !== null && !(refusal.stage === 'connection' && body.exhausted)) {
       // A relay that answers before it has read all would take the rest of the body for commands.
       if (refusal.stage === 'end of message' && !body.exhausted) this.destroy()
-      this.proved ||= refusal.about !== 'relay'
+      this.proved ||= refusal.means !== 'busy' && refusal.means !== 'login'
       return refusal
     }
     const stage = this.#stages.sending(body.exhausted)
@@ -171,6 +175,11 @@ export class SmtpConnection {
     this.#dead = true
     this.onDead()
   }
+}
+
+function isAscii(text: string): boolean {
+  // eslint-disable-next-line no-control-regex -- all of ASCII is meant
+  return /^[\x00-\x7f]*$/.test(text)
 }
 
 const LATER_MS = 5_000

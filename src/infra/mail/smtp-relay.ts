@@ -1,5 +1,5 @@
 import type { MailRelay, RelaySession, RelayStats, SendResult } from '../../delivery/email/mail-relay.ts'
-import { loginReplies, RelayUnavailable } from '../../delivery/email/mail-relay.ts'
+import { RelayUnavailable } from '../../delivery/email/mail-relay.ts'
 import { ReconnectGate } from './reconnect-gate.ts'
 import type { Trouble } from './relay-trouble.ts'
 import { credentialsRefused, silentAt, troubleOf } from './relay-trouble.ts'
@@ -157,14 +157,11 @@ export class SmtpRelay implements MailRelay {
   }
 
   #learn(connection: SmtpConnection, result: SendResult): void {
-    if (result.is === 'refused' && result.about === 'relay') {
+    if (result.is === 'refused' && (result.means === 'busy' || result.means === 'login')) {
       const { server } = this.#options
       const code = [result.code, result.enhanced].filter(Boolean).join(' ')
       const sentence = `The SMTP relay at ${server.host}:${server.port} puts our mail off (${code}); its own log says why`
-      this.#gate.failed(
-        loginReplies.has(result.code) ? credentialsRefused(server, code) : { reason: 'relay-refuses-us', sentence },
-        Infinity,
-      )
+      this.#gate.failed(result.means === 'login' ? credentialsRefused(server, code) : { reason: 'relay-refuses-us', sentence }, Infinity)
       connection.destroy()
     } else if (connection.proved) {
       this.#gate.proved()

@@ -1,5 +1,6 @@
 import type { NodemailerError } from 'nodemailer'
 import type { SendResult, SmtpStage } from '../../delivery/email/mail-relay.ts'
+import { meaningOf } from './reply-table.ts'
 
 type Refused = Extract<SendResult, { is: 'refused' }>
 
@@ -10,27 +11,17 @@ type Refused = Extract<SendResult, { is: 'refused' }>
 export function refusalOf(error: NodemailerError): Refused | null {
   // nodemailer refuses by itself, before MAIL FROM, what is larger than the relay said it takes. RFC 1870: 552 at MAIL FROM.
   if (error.code === 'EMESSAGE' && error.command === 'MAIL FROM' && error.responseCode === undefined) {
-    return { is: 'refused', permanent: true, about: 'message', code: 552, enhanced: null, stage: 'MAIL FROM' }
+    return { is: 'refused', means: 'message', code: 552, enhanced: null, stage: 'MAIL FROM' }
   }
   // An address that cannot be put between angle brackets never leaves this process. RFC 5321: 553, mailbox name not allowed.
   if (error.code === 'EENVELOPE' && error.command === 'API') {
-    return { is: 'refused', permanent: true, about: 'message', code: 553, enhanced: null, stage: 'MAIL FROM' }
+    return { is: 'refused', means: 'message', code: 553, enhanced: null, stage: 'MAIL FROM' }
   }
   const code = error.responseCode
   const stage = stageOf(error)
   if (code === undefined || stage === null) return null
-  return { is: 'refused', ...verdict(code, stage), code, enhanced: enhancedCode(error.response), stage }
-}
-
-/** 5xx is permanent and 4xx is not, but for what says nothing about this mail. */
-function verdict(code: number, stage: SmtpStage): Pick<Refused, 'permanent' | 'about'> {
-  // 530, 534, 535, 538 (RFC 4954, RFC 3207): we must log in, and otherwise than we did. 421: the relay closes. 454: its login or TLS is
-  // out of order. 503: the session got out of step. None of it is about a mail, and all of it passes or is mended.
-  if ([421, 454, 503, 530, 534, 535, 538].includes(code)) return { permanent: false, about: 'relay' }
-  if (stage === 'connection') return { permanent: false, about: 'relay' }
-  const about = stage === 'RCPT TO' ? 'recipient' : 'message'
-  // A code outside 4xx and 5xx where it does not belong (a 250 to DATA's place, a 354 to RCPT) is a relay out of step.
-  return code >= 400 ? { permanent: code >= 500, about } : { permanent: false, about: 'relay' }
+  const enhanced = enhancedCode(error.response)
+  return { is: 'refused', means: meaningOf({ code, enhanced, stage, text: error.response ?? '' }), code, enhanced, stage }
 }
 
 function stageOf(error: NodemailerError): SmtpStage | null {

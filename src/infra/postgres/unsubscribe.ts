@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../../delivery/email/address-spelling.ts'
+import { canonicalAddress } from '../../std/address-spelling.ts'
 import type { Sql } from '../../std/sql.ts'
 
 /**

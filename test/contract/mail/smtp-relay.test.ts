@@ -77,28 +77,20 @@ describe('what the reply means', () => {
   for (const extensions of [[], ['PIPELINING']]) {
     const how = extensions.length > 0 ? 'pipelined' : 'one by one'
     const cases: [string, Record<string, string>, Partial<Extract<SendResult, { is: 'refused' }>>][] = [
-      [
-        '4xx at MAIL',
-        { MAIL: '451 4.3.0 later' },
-        { permanent: false, about: 'message', stage: 'MAIL FROM', code: 451, enhanced: '4.3.0' },
-      ],
-      ['5xx at MAIL', { MAIL: '550 5.7.1 no' }, { permanent: true, about: 'message', stage: 'MAIL FROM', code: 550, enhanced: '5.7.1' }],
-      ['530 at MAIL', { MAIL: '530 5.7.0 log in' }, { permanent: false, about: 'relay', stage: 'MAIL FROM', code: 530 }],
-      ['4xx at RCPT', { RCPT: '450 4.2.1 greylisted' }, { permanent: false, about: 'recipient', stage: 'RCPT TO', code: 450 }],
-      [
-        '5xx at RCPT',
-        { RCPT: '550 5.1.1 no such user' },
-        { permanent: true, about: 'recipient', stage: 'RCPT TO', code: 550, enhanced: '5.1.1' },
-      ],
-      ['454 at RCPT', { RCPT: '454 4.7.0 not now' }, { permanent: false, about: 'relay', stage: 'RCPT TO', code: 454 }],
-      ['503 at RCPT', { RCPT: '503 5.5.1 bad sequence' }, { permanent: false, about: 'relay', code: 503 }],
-      ['5xx at the end', { DOT: '554 5.6.0 spam' }, { permanent: true, about: 'message', stage: 'end of message', code: 554 }],
-      ['4xx at the end', { DOT: '452 4.3.1 full' }, { permanent: false, about: 'message', stage: 'end of message', code: 452 }],
-      ['421 at the end', { DOT: '421 4.3.2 closing' }, { permanent: false, about: 'relay', stage: 'end of message', code: 421 }],
+      ['4xx at MAIL', { MAIL: '451 4.3.0 later' }, { means: 'later', stage: 'MAIL FROM', code: 451, enhanced: '4.3.0' }],
+      ['5xx at MAIL', { MAIL: '550 5.7.1 no' }, { means: 'sender', stage: 'MAIL FROM', code: 550, enhanced: '5.7.1' }],
+      ['530 at MAIL', { MAIL: '530 5.7.0 log in' }, { means: 'login', stage: 'MAIL FROM', code: 530 }],
+      ['4xx at RCPT', { RCPT: '450 4.2.1 greylisted' }, { means: 'later', stage: 'RCPT TO', code: 450 }],
+      ['5xx at RCPT', { RCPT: '550 5.1.1 no such user' }, { means: 'no-such-mailbox', stage: 'RCPT TO', code: 550, enhanced: '5.1.1' }],
+      ['454 at RCPT', { RCPT: '454 4.7.0 not now' }, { means: 'busy', stage: 'RCPT TO', code: 454 }],
+      ['503 at RCPT', { RCPT: '503 5.5.1 bad sequence' }, { means: 'busy', code: 503 }],
+      ['5xx at the end', { DOT: '554 5.6.0 spam' }, { means: 'message', stage: 'end of message', code: 554 }],
+      ['4xx at the end', { DOT: '452 4.3.1 full' }, { means: 'later', stage: 'end of message', code: 452 }],
+      ['421 at the end', { DOT: '421 4.3.2 closing' }, { means: 'busy', stage: 'end of message', code: 421 }],
     ]
     // With PIPELINING a server that takes RCPT may still refuse DATA; after a refused MAIL or RCPT it must.
-    cases.push(['4xx at DATA', { DATA: '451 4.3.0 later' }, { permanent: false, about: 'message', stage: 'DATA', code: 451 }])
-    cases.push(['5xx at DATA', { DATA: '554 5.5.0 no' }, { permanent: true, about: 'message', stage: 'DATA', code: 554 }])
+    cases.push(['4xx at DATA', { DATA: '451 4.3.0 later' }, { means: 'later', stage: 'DATA', code: 451 }])
+    cases.push(['5xx at DATA', { DATA: '554 5.6.0 no' }, { means: 'message', stage: 'DATA', code: 554 }])
     it.each(cases)(`%s, ${how}`, async (_name, replies, expected) => {
       const refusedEarlier = extensions.length > 0 && ('MAIL' in replies || 'RCPT' in replies)
       const { relay } = await scripted({
@@ -110,7 +102,7 @@ describe('what the reply means', () => {
 
     it.each(['MAIL', 'RCPT'])(`421 at %s closes and is the relay's, ${how}`, async (verb) => {
       const { relay } = await scripted({ extensions, replies: { [verb]: (socket) => socket.end('421 4.3.2 too busy\r\n') } })
-      expect(await sendOne(relay)).toMatchObject({ is: 'refused', about: 'relay', permanent: false, code: 421 })
+      expect(await sendOne(relay)).toMatchObject({ is: 'refused', means: 'busy', code: 421 })
     })
   }
 
@@ -123,13 +115,46 @@ describe('what the reply means', () => {
 
   it('a mail larger than the relay announced is refused without being sent', async () => {
     const { relay, server } = await scripted({ extensions: ['SIZE 40'] })
-    expect(await sendOne(relay)).toMatchObject({ is: 'refused', permanent: true, about: 'message', code: 552 })
+    expect(await sendOne(relay)).toMatchObject({ is: 'refused', means: 'message', code: 552 })
     expect(server.commands.some((line) => line.startsWith('MAIL'))).toBe(false)
   })
 
   it('a result holds nothing of what the relay said', async () => {
     const { relay } = await scripted({ replies: { RCPT: '550 5.1.1 <ann@example.org> secret words' } })
     expect(JSON.stringify(await sendOne(relay))).not.toMatch(/ann|secret/)
+  })
+})
+
+describe('an address beyond ASCII', () => {
+  const to = 'bücherfreund@xn--bcher-kva.example'
+
+  it('is not sent to a relay that does not offer SMTPUTF8, which is the fault of nobody else, and harms no other mail', async () => {
+    for (const envelopes of [
+      { from: envelope.from, to },
+      { from: to, to: envelope.to },
+    ]) {
+      const { relay, server } = await scripted({ extensions: ['PIPELINING', '8BITMIME'] })
+      const session = await relay.acquire(never)
+      expect(await session.send(envelopes, mail, never)).toEqual({
+        is: 'refused',
+        means: 'smtputf8',
+        code: 553,
+        enhanced: '5.6.7',
+        stage: 'MAIL FROM',
+      })
+      session.release()
+      expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+      expect(server.commands.filter((line) => line.startsWith('MAIL'))).toEqual(['MAIL FROM:<news@example.com>'])
+      expect(server.connections()).toBe(1)
+    }
+  })
+
+  it('goes out under SMTPUTF8 to a relay that offers it', async () => {
+    const { relay, server } = await scripted({ extensions: ['PIPELINING', 'SMTPUTF8'] })
+    expect(await sendOne(relay, mail, to)).toMatchObject({ is: 'accepted' })
+    const commands = server.commands.map((line) => Buffer.from(line, 'latin1').toString('utf8'))
+    expect(commands).toContain('MAIL FROM:<news@example.com> SMTPUTF8')
+    expect(commands).toContain(`RCPT TO:<${to}>`)
   })
 })
 
@@ -166,7 +191,7 @@ describe('what is known when the connection ends', () => {
 
   it('a relay that answers before the end of the body gets no more of it', async () => {
     const { relay, server } = await scripted({ body: (socket, received) => received > 100_000 && socket.write('552 5.3.4 enough\r\n') })
-    expect(await sendOne(relay, big)).toMatchObject({ is: 'refused', code: 552, about: 'message' })
+    expect(await sendOne(relay, big)).toMatchObject({ is: 'refused', code: 552, means: 'message' })
     expect(relay.stats()).toMatchObject({ idle: 0, inUse: 0 })
     await until(() => server.open() === 0)
     expect(server.messages).toEqual([])
@@ -220,6 +245,12 @@ describe('deadlines', () => {
     cleanups.push(() => server.stop())
     const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 100 })
     for (let mails = 0; mails < 3; mails++) expect(await sendOne(relay)).toMatchObject({ reason: 'timeout-rcpt' })
+    expect(relay.stats().failures).toBe(0)
+  })
+
+  it('a recipient for whom the relay turns us away keeps no other mail waiting', async () => {
+    const { relay } = await scripted({ replies: { RCPT: '554 5.7.1 Relay access denied' } })
+    for (let mails = 0; mails < 3; mails++) expect(await sendOne(relay)).toMatchObject({ means: 'us' })
     expect(relay.stats().failures).toBe(0)
   })
 
@@ -330,7 +361,7 @@ describe('a relay that is away or turns us away', () => {
 
   it('530 at MAIL makes later callers wait', async () => {
     const { relay } = await scripted({ replies: { MAIL: '530 5.7.0 log in first' } })
-    expect(await sendOne(relay)).toMatchObject({ is: 'refused', about: 'relay' })
+    expect(await sendOne(relay)).toMatchObject({ is: 'refused', means: 'login' })
     const error = await unavailable(relay.acquire(never))
     expect(error).toMatchObject({ reason: 'relay-credentials-refused', credentials: true })
     expect(error.message).toMatch(/wants a login and SMTP_URL has none \(530 5\.7\.0\)/)
@@ -383,7 +414,7 @@ describe('the pool', () => {
       respond: (stage, { address }) => (stage === 'rcpt' && address === 'gone@example.org' ? { code: 550 } : undefined),
     })
     const relay = relayTo(smtp.url)
-    expect(await sendOne(relay, mail, 'gone@example.org')).toMatchObject({ is: 'refused', about: 'recipient' })
+    expect(await sendOne(relay, mail, 'gone@example.org')).toMatchObject({ is: 'refused', means: 'unclear' })
     expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
     expect(smtp.counters.connections).toBe(1)
     expect(smtp.mails.map((taken) => taken.recipients)).toEqual([['ann@example.org']])

@@ -4,20 +4,26 @@ import { drainedSoon } from '../../support/faults/drained-soon.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { startStagedRelay, type EarlyStage } from '../../support/faults/staged-relay.ts'
 
-/** A 5xx at each stage, and what it means for the mail: null when it says nothing about any mail. */
-const refusals: readonly { readonly stage: EarlyStage | 'whole mail'; readonly reply: string; readonly reason: string | null }[] = [
+/** A 5xx at each stage, and what it means for the mail: null when it says nothing about any mail. `waits`: the mail goes out later. */
+const refusals: readonly {
+  readonly stage: EarlyStage | 'whole mail'
+  readonly reply: string
+  readonly reason: string | null
+  readonly waits?: boolean
+}[] = [
   { stage: 'greeting', reply: '554 5.3.2 no service', reason: null },
   { stage: 'EHLO', reply: '550 5.7.1 not you', reason: null },
   { stage: 'MAIL', reply: '550 5.1.8 bad sender', reason: 'sender-refused' },
   { stage: 'RCPT', reply: '550 5.1.1 no such user', reason: 'recipient-refused' },
-  { stage: 'RCPT', reply: '554 5.7.1 relaying denied', reason: 'refused-by-policy' },
-  { stage: 'DATA', reply: '554 5.5.0 no valid recipients', reason: 'message-refused' },
+  { stage: 'RCPT', reply: '550 5.7.1 delivery not authorized', reason: 'refused-by-policy' },
+  { stage: 'RCPT', reply: '552 5.2.2 mailbox full', reason: 'mailbox-unavailable', waits: true },
+  { stage: 'DATA', reply: '554 no valid recipients', reason: 'message-refused' },
   { stage: 'whole mail', reply: '552 5.3.4 too big', reason: 'message-refused' },
 ]
 
 /**
  * Fault: the relay refuses with 55x at each stage: greeting, EHLO, sender, recipient, DATA, and the whole mail.
- * Promise: only what was refused is; an address is suppressed for an unknown recipient alone; who turns away everybody refused no mail.
+ * Promise: only what was refused is; an address is suppressed for an unknown recipient alone, a full mailbox is tried again; who turns away everybody refused no mail.
  */
 test('a refusal for good (55x) ends the mail that it was said of, suppresses only unknown recipients, and is no mail’s when it meets the connection', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 32 })
@@ -25,17 +31,18 @@ test('a refusal for good (55x) ends the mail that it was said of, suppresses onl
   const { smtp, sql } = scene.scene
   await scene.daemon().ready()
   const traffic = scene.traffic({ eventsPerSecond: 30 })
-  for (const { stage, reply, reason } of refusals) {
-    const before = await rejected(reason)
+  for (const { stage, reply, reason, waits } of refusals) {
+    const state = waits === true ? 'pending' : 'rejected'
+    const before = await ended(state, reason)
     await scene.fault(`${reply} at ${stage}`, ['relay'], async () => {
       if (stage === 'whole mail') {
-        smtp.respondWith((at) => (at === 'data' ? { code: Number(reply.slice(0, 3)), text: 'no' } : undefined))
+        smtp.respondWith((at) => (at === 'data' ? { code: Number(reply.slice(0, 3)), text: reply.slice(4) } : undefined))
       } else {
         relay.misbehave(() => ({ stage, reply }))
         scene.proxies.smtp.flipTarget(relay.port)
       }
       if (reason === null) await eventually(`it was said at ${stage}`, () => (relay.said.get(reply) ?? 0) > 1 || 'not yet')
-      else await eventually(`mails end as ${reason}`, async () => (await rejected(reason)) > before + 2 || `${await rejected(reason)}`)
+      else await eventually(`mails end as ${reason}`, async () => (await ended(state, reason)) > before + 2 || `${before}`)
       smtp.respondWith(undefined)
       if (stage !== 'whole mail') scene.proxies.smtp.flipTarget(smtp.port)
     })
@@ -55,8 +62,9 @@ test('a refusal for good (55x) ends the mail that it was said of, suppresses onl
   expect(suppressed).toEqual(unknown)
   await scene.verdict()
 
-  async function rejected(reason: string | null): Promise<number> {
-    const [row] = await sql.query<{ count: string }>(`SELECT count(*) FROM worker.intents WHERE state = 'rejected' AND reason = $1`, [
+  async function ended(state: string, reason: string | null): Promise<number> {
+    const [row] = await sql.query<{ count: string }>('SELECT count(*) FROM worker.intents WHERE state = $1 AND reason = $2', [
+      state,
       reason,
     ])
     return Number(row?.count)

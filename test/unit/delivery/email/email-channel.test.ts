@@ -51,6 +51,7 @@ function setUp(
     compiler?: Error
     deadlineMs?: number
     waits?: boolean
+    now?: number
   } = {},
 ) {
   const composed: MailParts[] = []
@@ -96,7 +97,7 @@ function setUp(
     ledger: null,
     mailFrom: { address: 'news@example.com', name: 'News' },
     deadlineMs: options.deadlineMs ?? 60_000,
-    clock: { now: () => 1_000, monotonic: () => 1_000, sleep: async () => undefined },
+    clock: { now: () => options.now ?? 1_000, monotonic: () => 1_000, sleep: async () => undefined },
   })
   const perform = async () => {
     const frozen = await channel.freeze(intent, message)
@@ -156,6 +157,7 @@ describe('freeze', () => {
     { to: { address: 'ann' } },
     { from: { address: 'news@example.com\n' } },
     { replyTo: 'help' },
+    { replyTo: 'hélp@example.org' },
   ])('refuses %j before anything is rendered, without repeating it', async (change) => {
     const { channel } = setUp({ template: new TemplateError('must not be reached') })
     const refusal = await channel.freeze(intent, { ...message, ...change }).catch((error: unknown) => error)
@@ -216,7 +218,8 @@ describe('deadlines', () => {
 })
 
 describe('perform', () => {
-  const refused = { is: 'refused', permanent: true, about: 'recipient', code: 550, enhanced: '5.1.1', stage: 'RCPT TO' } as const
+  const refused = { is: 'refused', means: 'no-such-mailbox', code: 550, enhanced: '5.1.1', stage: 'RCPT TO' } as const
+  const tooOld = 5 * 24 * 3_600_000 + 2_000
 
   it('sends the frozen bytes to the frozen recipient alone, and gives the connection back', async () => {
     const { perform, sent, released } = setUp()
@@ -225,25 +228,46 @@ describe('perform', () => {
     expect(released()).toBe(1)
   })
 
+  it('a mail that is refused for our sake for longer than five days is given up', async () => {
+    const result = { ...refused, means: 'us' } as const
+    expect(await setUp({ result, now: tooOld }).perform()).toMatchObject({ is: 'dead', reason: 'relay-refuses-us' })
+  })
+
   it.each<[string, SendResult, object]>([
-    ['5xx to the recipient', refused, { is: 'rejected', reason: 'recipient-refused', impression: { is: 'worked' } }],
-    ['5.7.x to the recipient', { ...refused, enhanced: '5.7.1' }, { is: 'rejected', reason: 'refused-by-policy' }],
-    ['5xx to the recipient without an enhanced code', { ...refused, enhanced: null }, { is: 'rejected', reason: 'recipient-refused' }],
-    ['5xx to the sender', { ...refused, about: 'message', stage: 'MAIL FROM' }, { is: 'rejected', reason: 'sender-refused' }],
-    ['5xx to the message', { ...refused, about: 'message', stage: 'end of message' }, { is: 'rejected', reason: 'message-refused' }],
+    ['no such mailbox', refused, { is: 'rejected', reason: 'recipient-refused', impression: { is: 'worked' } }],
+    ['policy', { ...refused, means: 'policy' }, { is: 'rejected', reason: 'refused-by-policy', impression: { is: 'worked' } }],
     [
-      '4xx to the recipient',
-      { ...refused, permanent: false, code: 450 },
-      { is: 'retry', reason: 'recipient-deferred', burnsAttempt: true },
+      'nobody can tell',
+      { ...refused, means: 'unclear' },
+      { is: 'rejected', reason: 'refused-unclear', impression: { is: 'failed', ofOne: true } },
+    ],
+    ['the sender', { ...refused, means: 'sender' }, { is: 'rejected', reason: 'sender-refused' }],
+    ['the message', { ...refused, means: 'message' }, { is: 'rejected', reason: 'message-refused' }],
+    ['beyond ASCII', { ...refused, means: 'smtputf8' }, { is: 'rejected', reason: 'smtputf8-unsupported' }],
+    [
+      'full or disabled',
+      { ...refused, means: 'mailbox-unavailable' },
+      { is: 'retry', reason: 'mailbox-unavailable', burnsAttempt: true, impression: { is: 'worked' } },
     ],
     [
+      'the way there',
+      { ...refused, means: 'undeliverable' },
+      { is: 'retry', reason: 'undeliverable', burnsAttempt: true, impression: { is: 'failed', ofOne: true } },
+    ],
+    [
+      'us',
+      { ...refused, means: 'us' },
+      { is: 'retry', reason: 'relay-refuses-us', burnsAttempt: false, impression: { is: 'failed', ofOne: true } },
+    ],
+    ['4xx to the recipient', { ...refused, means: 'later', code: 450 }, { is: 'retry', reason: 'recipient-deferred', burnsAttempt: true }],
+    [
       '421',
-      { ...refused, permanent: false, about: 'relay', code: 421 },
+      { ...refused, means: 'busy', code: 421 },
       { is: 'retry', reason: 'relay-busy', burnsAttempt: false, afterMs: 5_000, impression: { is: 'closed', forMs: null } },
     ],
     [
       '535',
-      { ...refused, permanent: false, about: 'relay', code: 535 },
+      { ...refused, means: 'login', code: 535 },
       { is: 'retry', reason: 'relay-credentials-refused', burnsAttempt: false, impression: { is: 'closed', forMs: 60_000 } },
     ],
     [
@@ -273,7 +297,7 @@ describe('perform', () => {
 
   it('says codes in its own words', async () => {
     expect(await setUp({ result: refused }).perform()).toMatchObject({
-      reply: { status: 550, error: 'The relay refused the recipient at RCPT TO: 550 5.1.1' },
+      reply: { status: 550, error: 'The relay says that the mailbox does not exist at RCPT TO: 550 5.1.1' },
     })
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { canonicalAddress, spellingsOf } from '../../../../src/delivery/email/address-spelling.ts'
+import { canonicalAddress, spellingsOf } from '../../../src/std/address-spelling.ts'
 
 const same = [
   'j\u00f6rg@b\u00fccher.example',

@@ -31,9 +31,12 @@ function asciiOf(domain: string): string {
   return (/^[\p{L}\p{M}\p{N}.-]+$/u.test(domain) && domainToASCII(domain)) || domain
 }
 
+function lower(text: string): string {
+  return text.normalize('NFC').toLowerCase().normalize('NFC')
+}
+
 function partsOf(address: string): { readonly local: string; readonly domain: string } {
   const at = address.lastIndexOf('@')
-  const lower = (text: string) => text.normalize('NFC').toLowerCase().normalize('NFC')
   return { local: lower(address.slice(0, Math.max(at, 0))), domain: lower(address.slice(at + 1)) }
 }
 

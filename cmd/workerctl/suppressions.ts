@@ -1,0 +1,150 @@
+import type { Command } from 'commander'
+import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { createSuppressionAdmin } from '../../src/infra/postgres/suppression-admin.ts'
+import type { SuppressionCount, SuppressionFilter } from '../../src/operator/suppression-admin.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
+import { decide, unapplied } from './decide.ts'
+import { renderJson } from './render-json.ts'
+import { renderTable } from './render-table.ts'
+import type { Terminal } from './terminal.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface Asked {
+  readonly account?: string
+  readonly reason?: string
+  readonly email?: string
+  readonly since?: string
+  readonly before?: string
+  readonly limit: number
+  readonly json?: boolean
+}
+
+const LIST_HELP = `
+Addresses are on record as hashes: --email finds one that you know, and nothing shows one that you do not.
+
+Examples:
+  npm run workerctl -- suppressions list
+  npm run workerctl -- suppressions list --email guest@example.com
+  npm run workerctl -- suppressions list --reason bounced --since 2030-01-31T12:00Z`
+
+const REMOVE_HELP = `
+Whoever is removed is written to again, by the next event: mails that were skipped or rejected meanwhile are not sent (intents retry).
+
+Examples:
+  npm run workerctl -- suppressions remove --email guest@example.com --account 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --dry-run
+  npm run workerctl -- suppressions remove --reason bounced --since 2030-01-31T12:00Z --before 2030-01-31T13:00Z --yes`
+
+export function addSuppressionsList(parent: Command, terminal: Terminal): void {
+  withFilter(parent.command('list').description('count who is not written to by account and reason, and show the newest'))
+    .option('--limit <count>', 'rows at most', wholeNumber(0, 100_000), 20)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', LIST_HELP)
+    .action(async (options: Asked) => {
+      const { config } = configure(terminal)
+      const filter = filterOf(options)
+      const found = await withDatabase(
+        config,
+        async ({ sql }) => {
+          await checkSchema(sql)
+          const admin = createSuppressionAdmin(sql)
+          return { counts: await admin.counts(filter), suppressions: await admin.list(filter, options.limit) }
+        },
+        { statementTimeoutMs: WHOLE_TABLE_MS },
+      )
+      if (options.json === true) return terminal.out(renderJson(found))
+      if (found.counts.length === 0) return terminal.out('Nobody is suppressed, as far as this was asked for.')
+      terminal.out(countsTable(found.counts, terminal.columns))
+      if (found.suppressions.length === 0) return
+      terminal.out('')
+      const lines = found.suppressions.map(({ at, accountId, reason, hash }) => [at.toISOString(), accountId, reason, hash.slice(0, 12)])
+      terminal.out(renderTable(['AT', 'ACCOUNT', 'REASON', 'HASH'], lines, terminal.columns))
+    })
+}
+
+interface RemoveOptions extends Asked {
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+}
+
+export function addSuppressionsRemove(parent: Command, terminal: Terminal): void {
+  withFilter(parent.command('remove').description('let addresses be written to again'))
+    .option('--limit <count>', 'refused when more match', wholeNumber(1, 1_000_000), 1_000)
+    .option('--dry-run', 'only show what would be done')
+    .option('--yes', 'apply without asking')
+    .option('--json', 'print one JSON object; never asks')
+    .addHelpText('after', REMOVE_HELP)
+    .action(async (options: RemoveOptions) => {
+      const { config } = configure(terminal)
+      const filter = filterOf(options)
+      if (Object.values(filter).every((part) => part === null)) {
+        throw new OperatorError('Say which suppressions: give --email, --account, --reason, --since or --before')
+      }
+      await withDatabase(
+        config,
+        async ({ sql }) => {
+          await checkSchema(sql)
+          const admin = createSuppressionAdmin(sql)
+          const counts = await admin.counts(filter)
+          const planned = counts.reduce((sum, { count }) => sum + count, 0)
+          if (planned > options.limit) {
+            throw new OperatorError(
+              `${planned} suppressions match, more than --limit ${options.limit}: say more closely which, or raise it`,
+            )
+          }
+          if (options.json !== true) {
+            terminal.out(planned === 0 ? 'No suppression matches.' : countsTable(counts, terminal.columns))
+            if (planned > 0) terminal.out(`${planned} of them will be removed.`)
+          }
+          const decided = await decide(planned > 0, options, terminal)
+          const removed = decided === 'apply' ? await admin.remove(filter) : 0
+          if (options.json === true) terminal.out(renderJson({ planned, counts, applied: decided === 'apply', removed }))
+          else if (decided !== 'nothing') terminal.out(decided === 'apply' ? `Done: ${removed} removed.` : unapplied[decided])
+        },
+        { statementTimeoutMs: WHOLE_TABLE_MS },
+      )
+    })
+}
+
+function withFilter(command: Command): Command {
+  return command
+    .option('--email <address>', 'only of this address')
+    .option('--account <id>', 'only of this account')
+    .option('--reason <reason>', 'only bounced, or only unsubscribed')
+    .option('--since <time>', 'only what is on record since then (ISO 8601)')
+    .option('--before <time>', 'only what was on record before then')
+}
+
+function filterOf({ account, reason, email, since, before }: Asked): SuppressionFilter {
+  if (account !== undefined && !/^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(account)) {
+    throw new OperatorError('--account must be the UUID of an account')
+  }
+  if (reason !== undefined && reason !== 'bounced' && reason !== 'unsubscribed') {
+    throw new OperatorError('--reason must be bounced or unsubscribed')
+  }
+  if (email !== undefined && !/^\S+@\S+$/.test(email)) throw new OperatorError('--email must be one plain mail address')
+  return {
+    accountId: account ?? null,
+    reason: reason ?? null,
+    address: email ?? null,
+    since: timeOf('--since', since),
+    before: timeOf('--before', before),
+  }
+}
+
+function timeOf(option: string, text: string | undefined): Date | null {
+  if (text === undefined) return null
+  const time = new Date(text)
+  if (!/^\d{4}-/.test(text) || Number.isNaN(time.getTime())) {
+    throw new OperatorError(`${option} must be a time such as 2030-01-31T12:00:00Z`)
+  }
+  return time
+}
+
+function countsTable(counts: readonly SuppressionCount[], columns: number | null): string {
+  return renderTable(
+    ['ACCOUNT', 'REASON', 'COUNT', 'FIRST', 'LAST'],
+    counts.map(({ accountId, reason, count, first, last }) => [accountId, reason, count, first.toISOString(), last.toISOString()]),
+    columns,
+  )
+}

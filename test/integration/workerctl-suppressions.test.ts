@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
+import { runWorkerctl, type Ran } from './workerctl-scene.ts'
+
+let db: MigratedDatabase
+const [one, other] = [randomUUID(), randomUUID()]
+
+beforeAll(async () => {
+  db = await migratedDatabase()
+})
+afterAll(async () => db.close())
+beforeEach(async () => {
+  await db.sql.query('TRUNCATE worker.suppressions')
+  await db.sql.query(
+    `INSERT INTO worker.suppressions (account_id, address_hash, reason, at) VALUES
+       ($1, worker.address_hash('guest@example.com'), 'bounced', '2030-01-01Z'),
+       ($2, worker.address_hash('guest@example.com'), 'unsubscribed', '2030-01-02Z'),
+       ($1, worker.address_hash('ann@example.com'), 'bounced', '2030-01-03Z')`,
+    [one, other],
+  )
+})
+
+const workerctl = (...args: readonly string[]): Promise<Ran> =>
+  runWorkerctl(['suppressions', ...args], { KAFKA_BROKERS: inject('kafkaBootstrap').join(','), DATABASE_URL: db.url })
+const left = async () => (await db.sql.query('SELECT FROM worker.suppressions')).length
+
+test('who is suppressed is listed by address, account, reason and time, and no address is shown', async () => {
+  const all = await workerctl('list')
+  expect(all).toMatchObject({ code: 0, out: expect.stringContaining(one) })
+  expect(all.out).not.toContain('@')
+  const filters: readonly (readonly [readonly string[], number])[] = [
+    [['--email', 'GUEST@Example.com'], 2],
+    [['--account', one], 2],
+    [['--reason', 'unsubscribed'], 1],
+    [['--since', '2030-01-02T00:00:00Z'], 2],
+    [['--since', '2030-01-02T00:00:00Z', '--before', '2030-01-03T00:00:00Z'], 1],
+    [['--email', 'nobody@example.com'], 0],
+  ]
+  for (const [args, count] of filters) {
+    expect(JSON.parse((await workerctl('list', ...args, '--json')).out)).toMatchObject({
+      suppressions: Array(count).fill(expect.anything()),
+    })
+  }
+})
+
+test('what is removed is shown before, and nothing else goes', async () => {
+  expect(await workerctl('remove', '--email', 'guest@example.com')).toMatchObject({ code: 0, out: expect.stringContaining('add --yes') })
+  expect(await workerctl('remove', '--email', 'guest@example.com', '--dry-run')).toMatchObject({
+    out: expect.stringContaining('2 of them'),
+  })
+  expect(await left()).toBe(3)
+  const { out } = await workerctl('remove', '--email', 'guest@example.com', '--account', one, '--yes', '--json')
+  expect(JSON.parse(out)).toMatchObject({ planned: 1, applied: true, removed: 1 })
+  expect(await left()).toBe(2)
+  expect(await workerctl('remove', '--email', 'nobody@example.com', '--yes')).toMatchObject({ code: 0, out: 'No suppression matches.' })
+})
+
+test.each([
+  [['remove', '--yes'], /Say which suppressions/],
+  [['remove', '--before', '2040-01-01', '--limit', '2', '--yes'], /3 suppressions match, more than --limit 2/],
+  [['list', '--reason', 'other'], /bounced or unsubscribed/],
+  [['list', '--account', 'x'], /UUID/],
+  [['list', '--since', 'yesterday'], /--since must be a time/],
+  [['list', '--email', 'x'], /plain mail address/],
+])('%j is refused with one sentence', async (args, sentence) => {
+  expect(await workerctl(...args)).toMatchObject({ code: 1, err: expect.stringMatching(sentence) })
+  expect(await left()).toBe(3)
+})
