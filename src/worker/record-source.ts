@@ -63,6 +63,8 @@ export type SourceReport =
   | { readonly is: 'committing'; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'committed'; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'commit-failed'; readonly error: Error }
+  /** Nothing is left to deliver between `from`, where the last batch or this report ended, and `next`: aborted transactions, markers, compaction. */
+  | { readonly is: 'passed'; readonly partition: number; readonly from: bigint; readonly next: bigint }
   | { readonly is: 'handler-escaped'; readonly error: Error; readonly partition: number }
   /** The client's own log line, level lowered for what it retries by itself. */
   | { readonly is: 'client-log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string; readonly detail: object }

@@ -3,7 +3,7 @@ import type { SourceReport } from './record-source.ts'
 import { describeFault } from './whose-fault.ts'
 
 /** What a source tells, as a fact of its group. */
-export function factOf(report: SourceReport, group: string, topic: string): Fact {
+export function factOf(report: Exclude<SourceReport, { is: 'passed' }>, group: string, topic: string): Fact {
   switch (report.is) {
     case 'joined':
       return { is: 'group-joined', group, topic, partitions: report.partitions, epoch: report.epoch }

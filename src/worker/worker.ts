@@ -11,7 +11,7 @@ import type { LogAdmin } from './log-admin.ts'
 import { goOnAt, knownOf, startAt, type PartitionProgress } from './partition-progress.ts'
 import { createPositions, type Found } from './positions.ts'
 import type { ChunkReader } from './read-chunks.ts'
-import type { Assignment, PartitionBatch, RecordSource } from './record-source.ts'
+import type { Assignment, PartitionBatch, RecordSource, SourceReport } from './record-source.ts'
 import { createSkipWriter } from './skip-writer.ts'
 import { factOf } from './source-fact.ts'
 import { StartRefused, type StartFrom } from './start-position.ts'
@@ -117,7 +117,7 @@ export function createWorker(settings: WorkerSettings): GroupLife {
   async function start(): Promise<string | null> {
     try {
       if ((await positions.untilRead(seen(), signal, waiting)) === null) return null
-      await source.start({ assigned, batch, report: (told) => observe(factOf(told, group, topic)) })
+      await source.start({ assigned, batch, report: told })
     } catch (error) {
       if (!(error instanceof StartRefused)) throw error
       end('refused', error.message)
@@ -138,6 +138,15 @@ export function createWorker(settings: WorkerSettings): GroupLife {
 
   function seen(): ReadonlySet<number> {
     return new Set([...known.keys(), ...partitions.keys()])
+  }
+
+  function told(report: SourceReport): void {
+    if (report.is !== 'passed') return observe(factOf(report, group, topic))
+    const progress = partitions.get(report.partition)
+    // All before the hole is handled, and nothing of it can ever come: its row follows, or a lag would stay that nobody can read.
+    if (progress === undefined || progress.seek || progress.position !== report.from) return
+    progress.position = report.next
+    skips.arm()
   }
 
   /** Tells the fact on, and keeps what readiness must know of it. */

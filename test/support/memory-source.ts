@@ -36,6 +36,11 @@ export class MemorySource implements RecordSource {
     return this.#told.batch(batch)
   }
 
+  /** Nothing of what the log holds there is ever delivered. */
+  pass(partition: number, from: number, next: number): void {
+    this.#told.report({ is: 'passed', partition, from: BigInt(from), next: BigInt(next) })
+  }
+
   /** The group has another owner, or the session is over. */
   endAssignment(): void {
     this.#assignment?.end.abort()

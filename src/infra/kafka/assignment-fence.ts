@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs'
 import type { PartitionAssigner } from 'kafkajs'
-import { onGroup, type Commit } from './commit-path.ts'
+import { onGroup, type GroupWatch } from './commit-path.ts'
 
 /**
  * Kafka's round robin, telling us of every join. kafkajs calls an assigner's `protocol()` synchronously before each JoinGroup, on every
@@ -9,9 +9,9 @@ import { onGroup, type Commit } from './commit-path.ts'
  * a partition.
  *
  * @param joining what it throws keeps the member from joining
- * @param path hears by what the member commits once it has joined
+ * @param watch hears of the group that joins with it
  */
-export function fencedAssigner(joining: () => void, path: (commit: Commit) => void): PartitionAssigner {
+export function fencedAssigner(joining: () => void, watch: GroupWatch): PartitionAssigner {
   return (config) => {
     const roundRobin = kafkajs.PartitionAssigners.roundRobin(config)
     const fenced = {
@@ -21,7 +21,7 @@ export function fencedAssigner(joining: () => void, path: (commit: Commit) => vo
         return roundRobin.protocol(subscription)
       },
     }
-    onGroup(fenced, path)
+    onGroup(fenced, watch)
     return fenced
   }
 }

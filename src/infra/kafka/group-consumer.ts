@@ -1,7 +1,7 @@
 import type { Consumer, ConsumerRunConfig, EachBatchHandler } from 'kafkajs'
 import { fencedAssigner } from './assignment-fence.ts'
 import type { ClientLog } from './client-log.ts'
-import type { Commit } from './commit-path.ts'
+import type { GroupWatch } from './commit-path.ts'
 import { createKafkaClient, retrySettings } from './client.ts'
 import type { KafkaSettings } from './client.ts'
 
@@ -24,7 +24,7 @@ export interface GroupConsumerOptions {
 /** A kafkajs consumer on a Kafka object of its own, settled as the member needs it. `rackId` stays unset: we read from leaders only. */
 export function createGroupConsumer(
   options: GroupConsumerOptions,
-  hooks: { log: (line: ClientLog) => void; beforeJoin: () => void; commitPath: (commit: Commit) => void; mayRestart: () => boolean },
+  hooks: { log: (line: ClientLog) => void; beforeJoin: () => void; watch: GroupWatch; mayRestart: () => boolean },
 ): { readonly consumer: Consumer; readonly cut: () => void } {
   const { kafka, cut } = createKafkaClient(
     { ...options.settings, onLog: hooks.log },
@@ -32,7 +32,7 @@ export function createGroupConsumer(
   )
   const consumer = kafka.consumer({
     groupId: options.groupId,
-    partitionAssigners: [fencedAssigner(hooks.beforeJoin, hooks.commitPath)],
+    partitionAssigners: [fencedAssigner(hooks.beforeJoin, hooks.watch)],
     sessionTimeout: options.sessionTimeoutMs,
     heartbeatInterval: options.heartbeatIntervalMs,
     rebalanceTimeout: options.rebalanceTimeoutMs,

@@ -42,7 +42,10 @@ export class GroupMember {
     const { consumer, cut } = createGroupConsumer(options, {
       log: (line) => host.handlers.report({ is: 'client-log', ...line }),
       beforeJoin: () => this.#beforeJoin(),
-      commitPath: (commit) => (this.#commitThrough = commit),
+      watch: {
+        joins: (commit) => (this.#commitThrough = commit),
+        passes: (partition, from, next) => this.#passed(partition, from, next),
+      },
       mayRestart: () => !this.#isDraining,
     })
     this.#consumer = consumer
@@ -51,9 +54,6 @@ export class GroupMember {
     consumer.on('consumer.group_join', ({ payload }) => {
       this.#joinEnded()
       if (!this.#isDraining) this.#own(payload.memberAssignment[options.topic] ?? [], payload.memberId)
-    })
-    consumer.on('consumer.start_batch_process', ({ payload }) => {
-      if (payload.batchSize === 0) this.#assignment?.skipTo(payload.partition, BigInt(payload.lastOffset) + 1n)
     })
     consumer.on('consumer.heartbeat', () => {
       if (this.#nextJoin.beatTaken()) this.#placeAnew()
@@ -188,6 +188,15 @@ export class GroupMember {
     if (!(await place(assignment, this.#host, { isOver, seek }))) return
     if (!this.#host.isPaused()) this.release()
     this.#host.placed()
+  }
+
+  /** kafkajs goes on behind a fetch that holds nothing for us, and nobody else hears of it. */
+  #passed(partition: number, from: bigint, next: bigint): void {
+    const assignment = this.#assignment
+    if (this.#isDraining || this.#joining || this.#nextJoin.isAwaited || !assignment || assignment.ended) return
+    if (!assignment.continuesAt(partition, from)) return
+    assignment.skipTo(partition, next)
+    this.#host.handlers.report({ is: 'passed', partition, from, next })
   }
 
   /** Returning without resolving makes kafkajs fetch the same batch again. What is thrown from here kills the consumer. */

@@ -73,7 +73,15 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     readonly assigners: readonly object[]
     commitOffsets(offsets: Offsets): Promise<void>
   }
-  const ConsumerGroup: { readonly prototype: { joinAndSync(this: Group): Promise<void> } }
+  interface FetchedBatch {
+    readonly partition: number
+    readonly fetchedOffset: string
+    isEmptyDueToFiltering(): boolean
+    lastOffset(): string
+  }
+  const ConsumerGroup: {
+    readonly prototype: { joinAndSync(this: Group): Promise<void>; fetch(this: Group, nodeId: number): Promise<readonly FetchedBatch[]> }
+  }
   export = ConsumerGroup
 }
 

@@ -35,6 +35,7 @@ test('transactions leave no trace: what was aborted is not read, and every posit
   // Nothing but aborted records and markers, which kafkajs passes without a batch.
   await transactions.send(['w'], 'abort')
   await passed(s, member)
+  expect(member.reported('passed').at(-1)?.next).toBe((await s.admin.ranges(s.topic)).get(0)?.high)
   await s.produce(0, ['e'])
   await vi.waitFor(() => expect(member.values().at(-1)).toBe('0:e'), soon)
   expect(member.values()).toEqual(['0:a', '0:b', '0:c', '0:d', '0:e'])

@@ -34,6 +34,32 @@ async function runningScene(...change: Parameters<typeof createWorkerScene>): Pr
   return scene
 }
 
+describe('a hole of the log', () => {
+  it('moves the row, and Kafka is told, without a record; one that does not begin where all is handled moves nothing', async () => {
+    const { source, store, worker } = await runningScene({ reportEveryMs: 1 })
+    await source.batch(0, [ours(0)], 1)
+    source.pass(0, 1, 4)
+    source.pass(0, 4, 6)
+    source.pass(1, 5, 9)
+    const rows = () => [...store.rows.values()].map(({ partition, next }) => [partition, next])
+    await soon(() =>
+      expect(rows()).toEqual([
+        [0, 6n],
+        [1, 0n],
+      ]),
+    )
+    await source.batch(0, [ours(6)], 7)
+    await soon(() =>
+      expect(rows()).toEqual([
+        [0, 7n],
+        [1, 0n],
+      ]),
+    )
+    await worker.stop()
+    expect(source.committed.at(-1)).toMatchObject({ 0: 7n })
+  })
+})
+
 describe('starting', () => {
   it('writes a row for every partition before it joins, and tells Kafka what the rows hold', async () => {
     const { worker, source, store } = sceneOf()

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { createKafkaClient } from '../../src/infra/kafka/client.ts'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+
+test('an aborted transaction at the end of a partition leaves no lag: rows and Kafka move past it, and no record is needed for that', async () => {
+  await using scene = await setScene({ partitions: 1 })
+  const { topic, sql, admin, publisher } = scene
+  const platform = new Platform(sql)
+  const campaign = await platform.campaign()
+  const { kafka, cut } = createKafkaClient(
+    { brokers: String(scene.variables['KAFKA_BROKERS']).split(','), clientId: 'test' },
+    { retries: 5 },
+  )
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, transactionalId: topic })
+  await producer.connect()
+  const daemon = scene.daemon()
+  await daemon.ready()
+  await publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await scene.settled()
+
+  const transaction = await producer.transaction()
+  await transaction.send({ topic, messages: [{ partition: 0, value: 'never committed' }] })
+  await transaction.abort()
+  const high = (await admin.ranges(topic)).get(0)?.high
+  expect(high).toBe(3n)
+  for (const name of ['email-workers', 'position-workers', 'reward-workers'] as const) {
+    await eventually(`${name} is at the end`, async () => {
+      const [row] = await sql.query<{ next_offset: string }>('SELECT next_offset FROM worker.progress WHERE group_name = $1', [
+        scene.group(name),
+      ])
+      const committed = (await admin.committed(scene.group(name), topic)).get(0)
+      return (row?.next_offset === '3' && committed === high) || `row ${row?.next_offset}, committed ${committed}`
+    })
+  }
+  await publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await scene.settled()
+  await producer.disconnect()
+  cut()
+})
