@@ -17,7 +17,8 @@ const usualOrder: readonly IntentClass[] = ['live', 'broadcast', 'replay']
  */
 export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly Intent[]> {
   const order = [request.first, ...usualOrder.filter((name) => name !== request.first)]
-  const rows = await sql.query<IntentRow>(claimStatement, [
+  const { accounts } = request.without
+  const rows = await sql.query<IntentRow>(accounts.length === 0 ? claimStatement : claimStatementPastAccounts, [
     request.group,
     request.channel,
     request.kinds.map(({ kind, version }) => `${kind}/${version}`),
@@ -28,8 +29,8 @@ export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly I
     request.without.campaigns,
     request.parked.map(({ destination }) => destination),
     request.parked.map(({ places }) => places),
-    request.without.accounts,
     request.parkedShare,
+    ...(accounts.length === 0 ? [] : [accounts]),
   ])
   return rows.map(intentOf)
 }
@@ -64,21 +65,17 @@ export async function renew(sql: Sql, claims: readonly Claim[], leaseMs: number)
   return claims.map(() => null)
 }
 
-// The campaigns of accounts are read only where there are such accounts, and hashed once a walk.
-const notPassedOver = `campaign_id <> ALL ($8::uuid[])
-     AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE cardinality($11::uuid[]) > 0 AND c.account_id = ANY ($11::uuid[]))`
-
-const walk = (position: number, before: readonly string[]) => `
+const walk = (notPassedOver: string, position: number, before: readonly string[]) => `
   SELECT id FROM worker.intents
    WHERE group_name = $1 AND channel = $2 AND class = ($7::text[])[${position}]
      AND state IN ('pending', 'ambiguous') AND due_at <= now()
      AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
    ORDER BY due_at, id
-   LIMIT $4::int - (SELECT least(count(*), $12::int) FROM parked)${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')}
+   LIMIT $4::int - (SELECT least(count(*), $11::int) FROM parked)${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')}
      FOR UPDATE SKIP LOCKED`
 
 // Live ones of a destination before its others; by id, which is the order of accepting.
-const parked = `
+const parked = (notPassedOver: string) => `
   SELECT place.id FROM unnest($9::text[], $10::int[]) AS d (destination, places)
    CROSS JOIN LATERAL (
      SELECT id FROM worker.intents
@@ -91,11 +88,11 @@ const parked = `
 
 // What was parked is due like any other from here on, should its worker be lost. The ids reach the UPDATE as an array, so that it goes
 // by the primary key whatever the planner thinks of the sizes. Parked ones that find no room were locked for nothing: they are few.
-const claimStatement = `
-WITH parked AS MATERIALIZED (${parked}),
-first AS MATERIALIZED (${walk(1, [])}),
-second AS MATERIALIZED (${walk(2, ['first'])}),
-third AS MATERIALIZED (${walk(3, ['first', 'second'])}),
+const statementFor = (notPassedOver: string) => `
+WITH parked AS MATERIALIZED (${parked(notPassedOver)}),
+first AS MATERIALIZED (${walk(notPassedOver, 1, [])}),
+second AS MATERIALIZED (${walk(notPassedOver, 2, ['first'])}),
+third AS MATERIALIZED (${walk(notPassedOver, 3, ['first', 'second'])}),
 due AS MATERIALIZED (SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third),
 chosen AS MATERIALIZED (
   (SELECT id FROM parked LIMIT $4::int - (SELECT count(*) FROM due)) UNION ALL SELECT id FROM due
@@ -122,6 +119,13 @@ UPDATE worker.intents
    SET lease_until = CASE WHEN state <> 'ambiguous' THEN clock_timestamp() + $4 * interval '1 millisecond' END,
        due_at = CASE WHEN state = 'ambiguous' THEN greatest(due_at, clock_timestamp() + $4 * interval '1 millisecond') ELSE due_at END
  WHERE id = ANY (ARRAY(SELECT id FROM ours))`
+
+const notOfCampaigns = `campaign_id <> ALL ($8::uuid[])`
+const claimStatement = statementFor(notOfCampaigns)
+// A statement of its own, since accounts are seldom passed over: their campaigns are read and hashed once a walk.
+const claimStatementPastAccounts = statementFor(
+  `${notOfCampaigns} AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE c.account_id = ANY ($12::uuid[]))`,
+)
 
 const releaseStatement = `
 WITH ours AS MATERIALIZED (
