@@ -15,10 +15,12 @@ export const hostPorts: Kind<readonly string[]> = {
 
 function wrongWithPair(pair: string): string | null {
   if (pair.includes('://')) return 'has a scheme (://), where only host:port belongs'
-  const parts = /^(\[[^\]]+\]|[^:[\]\s/@]+)(?::(\d+))?$/.exec(pair)
+  // kafkajs takes what stands before the first colon for the host.
+  if (pair.startsWith('[') || isIP(pair) === 6)
+    return 'holds an IPv6 address, which the Kafka client cannot dial: give the broker a host name that resolves to it'
+  const parts = /^([^:[\]\s/@]+)(?::(\d+))?$/.exec(pair)
   if (!parts) return 'holds a part that is not host:port'
-  const [, host = '', port] = parts
-  if (host.startsWith('[') && isIP(host.slice(1, -1)) !== 6) return 'holds a bracketed host that is no IPv6 address'
+  const [, , port] = parts
   if (port === undefined) return 'has a host without a port'
   return Number(port) >= 1 && Number(port) <= 65_535 ? null : 'has a port outside 1 to 65535'
 }

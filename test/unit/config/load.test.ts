@@ -93,6 +93,15 @@ describe('loadConfig', () => {
     },
   )
 
+  it.each(['[::1]:9092', '::1', 'a.example.com:1,[2001:db8::1]:9092'])(
+    'refuses KAFKA_BROKERS=%s, which the client cannot dial',
+    (brokers) => {
+      expect(problemsOf({ ...least, KAFKA_BROKERS: brokers })).toEqual([
+        expect.stringMatching(/^KAFKA_BROKERS.* holds an IPv6 address.*host name/),
+      ])
+    },
+  )
+
   it('takes the empty string and blanks as not set', () => {
     expect(load({ KAFKA_TOPIC: '', LOG_LEVEL: '  ', KAFKA_GROUPS: '' }).kafka.topic).toBe('domain-events')
     expect(problemsOf({ ...least, KAFKA_BROKERS: ' ' })).toEqual([expect.stringContaining('KAFKA_BROKERS is not set')])
@@ -100,13 +109,13 @@ describe('loadConfig', () => {
 
   it('reads times, lists and words', () => {
     const config = load({
-      KAFKA_BROKERS: 'a.example.com:1, [::1]:9092 ,a.example.com:1',
+      KAFKA_BROKERS: 'a.example.com:1, 127.0.0.1:9092 ,a.example.com:1',
       KAFKA_START_FROM: '2025-01-31T00:00:00+01:00',
       WEBHOOK_ALLOW_CIDR: '127.0.0.0/8,fd00::/8',
       MAIL_FROM: 'Example News <news@example.com>',
       MAIL_AMBIGUOUS: 'HOLD',
     })
-    expect(config.kafka.brokers).toEqual(['a.example.com:1', '[::1]:9092'])
+    expect(config.kafka.brokers).toEqual(['a.example.com:1', '127.0.0.1:9092'])
     expect(config.kafka.startFrom).toEqual(new Date('2025-01-30T23:00:00Z'))
     expect(config.webhook.allowCidr).toEqual(['127.0.0.0/8', 'fd00::/8'])
     expect(config.mail).toMatchObject({ from: { name: 'Example News', address: 'news@example.com' }, ambiguous: 'hold' })
@@ -116,6 +125,8 @@ describe('loadConfig', () => {
     ['KAFKA_BROKERS', 'localhost:0'],
     ['KAFKA_BROKERS', 'a:1,b'],
     ['KAFKA_BROKERS', '[zz]:1'],
+    ['KAFKA_BROKERS', '[::1]:9092'],
+    ['KAFKA_BROKERS', 'a.example.com:1,::1'],
     ['KAFKA_TOPIC', 'domain events'],
     ['KAFKA_TOPIC', '..'],
     ['KAFKA_START_FROM', '2025-02-31'],
