@@ -15,7 +15,14 @@ export type Decoded =
   | { readonly is: 'event'; readonly event: AnyEvent }
   /** Well-formed, of a type that the catalogue does not know: somebody else's. */
   | { readonly is: 'unknown-type' }
-  | { readonly is: 'fault'; readonly reason: DecodeFault; readonly detail: string }
+  | { readonly is: 'fault'; readonly reason: DecodeFault; readonly detail: string; readonly envelope?: KnownEnvelope }
+
+/** What a sound envelope tells of an event whose data is not: ids in lower case, a type of the catalogue. */
+export interface KnownEnvelope {
+  readonly id: string
+  readonly type: string
+  readonly campaignId: string
+}
 
 export type DecodeFault =
   'too-large' | 'too-deep' | 'not-utf8' | 'not-json' | 'not-an-envelope' | 'invalid-data' | 'type-mismatch' | 'unsupported-version'
@@ -67,9 +74,10 @@ function check(parsed: unknown, headers: EncodedEvent['headers']): Decoded {
     return fault('unsupported-version', `this process knows ${event.type} up to version ${catalogue[event.type].version}`)
   }
   const data = dataFault(event.type, event.data)
-  if (data !== null) return fault('invalid-data', data)
-  if (event.data.campaign_id.toLowerCase() !== event.campaign_id.toLowerCase()) {
-    return fault('invalid-data', '/data/campaign_id differs from /campaign_id')
+  const known = { id: event.id.toLowerCase(), type: event.type, campaignId: event.campaign_id.toLowerCase() }
+  if (data !== null) return { ...fault('invalid-data', data), envelope: known }
+  if (event.data.campaign_id.toLowerCase() !== known.campaignId) {
+    return { ...fault('invalid-data', '/data/campaign_id differs from /campaign_id'), envelope: known }
   }
   return { is: 'event', event: canonical(event) }
 }
@@ -98,6 +106,6 @@ function tooLarge(bytes: number, { maxBytes }: { readonly maxBytes: number }): D
   return fault('too-large', `${bytes} bytes, the limit is ${maxBytes}`)
 }
 
-function fault(reason: DecodeFault, detail: string): Decoded {
+function fault(reason: DecodeFault, detail: string): Extract<Decoded, { is: 'fault' }> {
   return { is: 'fault', reason, detail }
 }

@@ -225,6 +225,7 @@ function letterOf(acceptor: Acceptor, place: Place, faulty: Faulty): Letter {
     record: faulty.record,
     eventId: faulty.eventId,
     type: faulty.type,
+    campaignId: faulty.campaignId ?? null,
     contentHash: faulty.contentHash,
     reason: faulty.reason,
     detail: faulty.detail,

@@ -17,6 +17,8 @@ export interface PassedRecord {
   readonly offset: bigint
   readonly eventId: string | null
   readonly type: string | null
+  /** Of an envelope without sound data; no event of it is on record. */
+  readonly campaignId?: string | null
   readonly contentHash: Uint8Array | null
   readonly reason: DeadLetterReason
 }

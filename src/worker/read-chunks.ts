@@ -16,6 +16,8 @@ export interface Faulty {
   readonly record: LogRecord
   readonly eventId: string | null
   readonly type: string | null
+  /** Of an envelope without sound data. */
+  readonly campaignId?: string | null
   readonly contentHash: Uint8Array | null
   readonly reason: DeadLetterReason
   readonly detail: string
@@ -106,7 +108,9 @@ function read(
   const decoded = decode(record, { maxBytes: reader.maxEventBytes })
   if (decoded.is === 'unknown-type') return unknownType
   if (decoded.is === 'fault') {
-    faulty.push({ record, eventId: null, type: null, contentHash: null, reason: decoded.reason, detail: decoded.detail })
+    const { reason, detail, envelope } = decoded
+    const told = { eventId: envelope?.id ?? null, type: envelope?.type ?? null, campaignId: envelope?.campaignId ?? null }
+    faulty.push({ record, ...told, contentHash: null, reason, detail })
     return null
   }
   const { event } = decoded

@@ -53,6 +53,14 @@ test('explain says what became of an event in each group, of a person and of a r
     ])
       expect(event).toContain(text)
     expect((await explain('--event', randomUUID())).out).toContain('email-workers has no record of it')
+    const unreadable = randomUUID()
+    await db.sql.query(
+      `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", event_id, type, reason) VALUES ('email-workers', 't', 1, 7, $1, 'user.signed_up', 'invalid-data')`,
+      [unreadable],
+    )
+    expect((await explain('--event', unreadable)).out).toMatch(
+      /email-workers read it \(user\.signed_up\) from partition 1, offset 7, at .*\(invalid-data\)\./,
+    )
 
     const reward = (await explain('--reward', userRewardId)).out
     expect(reward).toContain(`Reward ${userRewardId} of person ${userId} is earned, to be delivered by manual; 0 attempts so far.`)

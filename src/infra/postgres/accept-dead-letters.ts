@@ -10,8 +10,8 @@ export async function insertDeadLetters(tx: Sql, chunk: Chunk): Promise<number> 
   if (chunk.passed.length === 0) return 0
   const place = [chunk.group, chunk.topic, chunk.partition]
   const inserted = await tx.query(
-    `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", event_id, type, reason)
-     SELECT $1, $2, $3, d.* FROM unnest($4::bigint[], $5::uuid[], $6::text[], $7::text[]) AS d
+    `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", event_id, type, reason, campaign_id)
+     SELECT $1, $2, $3, d.* FROM unnest($4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::uuid[]) AS d
      ON CONFLICT DO NOTHING RETURNING 1`,
     [
       ...place,
@@ -19,6 +19,7 @@ export async function insertDeadLetters(tx: Sql, chunk: Chunk): Promise<number> 
       sqlArray(chunk.passed, (record) => record.eventId),
       sqlArray(chunk.passed, (record) => record.type),
       sqlArray(chunk.passed, (record) => record.reason),
+      sqlArray(chunk.passed, (record) => record.campaignId ?? null),
     ],
   )
   const known = chunk.passed.flatMap(({ offset, eventId, type, contentHash }) =>

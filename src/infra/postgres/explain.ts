@@ -20,7 +20,13 @@ const eventStatement = `
 SELECT o.group_name AS "group", o.outcome, o.type, o.partition, o."offset", o.at, d.reason
   FROM worker.outcomes AS o
   LEFT JOIN worker.dead_letters AS d ON d.group_name = o.group_name AND d.topic = o.topic AND d.partition = o.partition AND d."offset" = o."offset"
- WHERE o.group_name = ANY ($2::text[]) AND o.event_id = $1`
+ WHERE o.group_name = ANY ($2::text[]) AND o.event_id = $1
+UNION ALL
+-- One whose data could not be read has no outcome; the same id may have been told again, and understood.
+SELECT d.group_name, 'dead-letter', d.type, d.partition, d."offset", d.at, d.reason
+  FROM worker.dead_letters AS d
+ WHERE d.group_name = ANY ($2::text[]) AND d.event_id = $1
+   AND NOT EXISTS (SELECT FROM worker.outcomes AS o WHERE o.group_name = d.group_name AND o.event_id = d.event_id)`
 
 const rewardStatement = `
 SELECT ur.id, ur.status, ur.user_id AS "userId", r.delivery_method AS "deliveryMethod", ur.delivery_attempts AS attempts,

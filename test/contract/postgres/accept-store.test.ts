@@ -225,18 +225,30 @@ test('what was passed is counted once per position and leaves an outcome where i
   const understood = { offset: 1n, eventId: randomUUID(), type: 'user.verified', contentHash: hash('x'), reason: 'consumer-error' } as const
   const conflicting = { offset: 2n, eventId: accepted.eventId, type: accepted.type, contentHash: hash('y'), reason: 'id-conflict' } as const
   const unreadable = { offset: 3n, eventId: null, type: null, contentHash: null, reason: 'not-json' } as const
-  const passed = [understood, conflicting, unreadable]
-  expect(await store.accept(chunk({ next: 4n, events: [accepted], passed }))).toMatchObject({ is: 'accepted', deadLetters: 3 })
+  const campaignId = randomUUID()
+  const halfRead = {
+    offset: 4n,
+    eventId: randomUUID(),
+    type: 'user.verified',
+    campaignId,
+    contentHash: null,
+    reason: 'invalid-data',
+  } as const
+  const passed = [understood, conflicting, unreadable, halfRead]
+  expect(await store.accept(chunk({ next: 5n, events: [accepted], passed }))).toMatchObject({ is: 'accepted', deadLetters: 4 })
   expect((await outcomes()).map(({ event_id, outcome }) => [event_id, outcome])).toEqual([
     [accepted.eventId, 'accepted'],
     [understood.eventId, 'dead-letter'],
   ])
   expect(
-    await db.sql.query(`SELECT "offset", event_id, type, reason FROM worker.dead_letters WHERE group_name = $1 ORDER BY 1`, [group]),
+    await db.sql.query(`SELECT "offset", event_id, type, campaign_id, reason FROM worker.dead_letters WHERE group_name = $1 ORDER BY 1`, [
+      group,
+    ]),
   ).toEqual([
-    { offset: '1', event_id: understood.eventId, type: 'user.verified', reason: 'consumer-error' },
-    { offset: '2', event_id: accepted.eventId, type: 'user.signed_up', reason: 'id-conflict' },
-    { offset: '3', event_id: null, type: null, reason: 'not-json' },
+    { offset: '1', event_id: understood.eventId, type: 'user.verified', campaign_id: null, reason: 'consumer-error' },
+    { offset: '2', event_id: accepted.eventId, type: 'user.signed_up', campaign_id: null, reason: 'id-conflict' },
+    { offset: '3', event_id: null, type: null, campaign_id: null, reason: 'not-json' },
+    { offset: '4', event_id: halfRead.eventId, type: 'user.verified', campaign_id: campaignId, reason: 'invalid-data' },
   ])
 
   // The database went back in time, or an operator reset the offsets: the same positions again.

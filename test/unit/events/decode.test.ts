@@ -89,6 +89,8 @@ describe('decoding', () => {
     ['data about another campaign', () => body({ ...good, data: { ...good.data, campaign_id: uuid('c', 2) } }), 'invalid-data'],
   ])('refuses %s', (_, look, reason) => {
     const result = look()
+    const envelope = { id: expect.stringMatching(/^[0-9a-f-]{36}$/), type: expect.any(String), campaignId }
+    expect(result.is === 'fault' ? result.envelope : null).toEqual(reason === 'invalid-data' ? envelope : undefined)
     expect(result).toMatchObject({ is: 'fault', reason })
     expect(result.is === 'fault' && result.detail !== '').toBe(true)
   })
