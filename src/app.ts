@@ -18,8 +18,9 @@ import { createKafkaAdmin } from './infra/kafka/kafka-admin.ts'
 import { createAcceptStore } from './infra/postgres/accept-store.ts'
 import { createIntentStore } from './infra/postgres/intent-store.ts'
 import { createLeaderboard } from './infra/postgres/leaderboard.ts'
-import { checkSchema } from './infra/postgres/schema-check.ts'
+import { checkRights, checkSchema } from './infra/postgres/schema-check.ts'
 import { unsubscribe } from './infra/postgres/unsubscribe.ts'
+import { requireWritable } from './infra/postgres/writable.ts'
 import { createLagMonitor, publishLag } from './infra/telemetry/lag.ts'
 import { logFacts } from './infra/telemetry/log-observer.ts'
 import type { Log } from './infra/telemetry/log.ts'
@@ -146,7 +147,14 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     failed: (task, error) => log.debug({ err: error, task }, 'the next turn tries again'),
   })
   const prompt = promptSql(pools.watch.sql, PROBE_DEADLINE_MS, clock)
-  const database = watchDatabase(prompt, observe, () => Promise.all(groups.map(({ worker }) => worker.recheckProgress())))
+  const database = watchDatabase(
+    {
+      writable: () => requireWritable(prompt),
+      rights: () => checkRights(prompt),
+      recheck: () => Promise.all(groups.map(({ worker }) => worker.recheckProgress())),
+    },
+    observe,
+  )
   const statements = watchStatements(pools, prompt, observe)
   const watch = createStallWatch({ clock, graceMs: config.process.livenessStallMs })
   const health = createHealth({ facts: healthFacts, now: () => clock.now() })
@@ -168,7 +176,17 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     })
     tasks.keep('look at what is under way', LOOK_MS, 0, async () => void [health.live(), health.ready()])
     log.info({ url: server.url }, 'health and metrics')
-    await bootChecks({ config, groupIds, admin, sql, checkSchema, clock, signal, waiting: (sentence) => log.warn(sentence) })
+    await bootChecks({
+      config,
+      groupIds,
+      admin,
+      sql,
+      checkSchema,
+      requireWritable,
+      clock,
+      signal,
+      waiting: (sentence) => log.warn(sentence),
+    })
     if (signal.aborted) return
     database.answered()
     await deadLetters.connect()
@@ -217,6 +235,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
       phase,
       quiet: isQuiet,
       databaseTrouble,
+      databaseFault: database.fault(),
       groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])),
       stalls: watch.look(vitalSigns({ config, channels: composed.channels, pools, groups, tasks: tasks.turns(), databaseTrouble })),
     }
@@ -240,7 +259,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     },
     quiet,
     report() {
-      log.warn({ phase, quiet: isQuiet, database: database.trouble() ?? 'answers' }, 'asked what is being done')
+      log.warn({ phase, quiet: isQuiet, database: database.trouble() ?? database.fault() ?? 'answers' }, 'asked what is being done')
       for (const { message, fields } of workReport(groups)) log.warn(fields, message)
       void statements.list().then((slow) => {
         for (const statement of slow) log.warn(statement, 'statement under way')

@@ -1,4 +1,5 @@
 import type { Config } from '../config/load.ts'
+import { WritesRefused } from './infra/postgres/writable.ts'
 import { asSentence } from './operator/as-sentence.ts'
 import { databaseSentence, isDatabaseAway } from './operator/database-sentence.ts'
 import { backoff } from './std/backoff.ts'
@@ -24,6 +25,7 @@ export interface BootChecks {
   readonly admin: LogAdmin
   readonly sql: Sql
   readonly checkSchema: (sql: Sql) => Promise<void>
+  readonly requireWritable: (sql: Sql) => Promise<unknown>
   readonly clock: Clock
   readonly signal: AbortSignal
   /** Hears each sentence about what is not there yet, once. */
@@ -91,13 +93,15 @@ async function untilAnswered({ config, clock, signal, waiting }: BootChecks, nee
   }
 }
 
-function databaseNeed({ sql, checkSchema }: BootChecks): Need {
+function databaseNeed({ sql, checkSchema, requireWritable }: BootChecks): Need {
   return {
     ask: async () => {
       await sql.query('SELECT 1')
       await checkSchema(sql)
+      await requireWritable(sql)
     },
     absence: (error) => {
+      if (error instanceof WritesRefused) return error.message
       if (!(error instanceof SqlError)) throw error
       const known =
         databaseSentence(error) ??

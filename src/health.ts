@@ -10,6 +10,8 @@ export interface HealthFacts {
   readonly quiet: boolean
   /** Null while the database answers. */
   readonly databaseTrouble: string | null
+  /** Why nothing or not all can be done on the database although it answers; null when all can. */
+  readonly databaseFault: string | null
   readonly groups: ReadonlyMap<string, GroupStatus>
   /** What stands still for longer than it may (vital-signs.ts). */
   readonly stalls: readonly Stall[]
@@ -37,7 +39,7 @@ export function createHealth(of: { facts(): HealthFacts; now(): number }): Healt
 export function readiness(facts: HealthFacts): HealthReport {
   return reportOf({
     process: firstWrong(processReady(facts), stalled(null, facts)),
-    database: facts.databaseTrouble === null ? well : wrong('database-away', asSentence(facts.databaseTrouble)),
+    database: databaseReady(facts),
     ...forEachGroup(facts, (status, group) => firstWrong(groupReady(status), stalled(group, facts))),
   })
 }
@@ -63,6 +65,11 @@ function processReady({ phase, quiet }: HealthFacts): HealthCheck {
   if (phase === 'booting') return wrong('booting', 'It waits for brokers and database, or for its groups to join.')
   if (phase === 'stopping') return wrong('stopping', 'It finishes what is in hand and ends.')
   return quiet ? wrong('quiet', 'It takes no new work since it was sent SIGTSTP; SIGCONT lets it go on.') : well
+}
+
+function databaseReady({ databaseTrouble, databaseFault }: HealthFacts): HealthCheck {
+  if (databaseTrouble !== null) return wrong('database-away', asSentence(databaseTrouble))
+  return databaseFault === null ? well : wrong('database-refuses', asSentence(databaseFault))
 }
 
 function groupReady({ state, reason }: GroupStatus): HealthCheck {

@@ -34,6 +34,11 @@ export function databaseSentence(error: SqlError): OperatorError | null {
   if (state === '3D000') return new OperatorError(`The database does not exist (${said}): create it, or correct DATABASE_URL or PG*.`)
   if (state === '42501')
     return new OperatorError(`The role lacks a right (${said}): grant it, or connect as another role by DATABASE_URL or PG*.`)
+  if (state === '25006') {
+    return new OperatorError(
+      `The database takes no writes (${said}): connect to the primary by DATABASE_URL or PG*, or turn default_transaction_read_only off.`,
+    )
+  }
   if (state === '55P03') {
     return new OperatorError(
       `A row or table stays locked by another session (${said}): end the transaction that pg_stat_activity shows, and try again.`,

@@ -69,6 +69,7 @@ async function sceneOf() {
       phase: 'running',
       quiet: false,
       databaseTrouble: null,
+      databaseFault: null,
       groups: new Map([[group.id, group.worker.status()]]),
       stalls: watch.look(signs()),
     }),

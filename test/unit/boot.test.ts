@@ -17,6 +17,7 @@ function sceneOf(
     readonly connect?: () => Promise<void>
     readonly query?: () => Promise<never[]>
     readonly checkSchema?: BootChecks['checkSchema']
+    readonly requireWritable?: BootChecks['requireWritable']
     readonly env?: Record<string, string>
   } = {},
 ) {
@@ -46,6 +47,7 @@ function sceneOf(
     admin,
     sql: { query: change.query ?? (async () => []) },
     checkSchema: change.checkSchema ?? (async () => undefined),
+    requireWritable: change.requireWritable ?? (async () => undefined),
     clock,
     signal: stopping.signal,
     waiting: (sentence) => told.push(sentence),

@@ -1,24 +1,36 @@
 import { expect, it } from 'vitest'
 import { watchDatabase } from '../../src/database-watch.ts'
+import { WritesRefused } from '../../src/infra/postgres/writable.ts'
+import { OperatorError } from '../../src/std/failure.ts'
 import type { Fact } from '../../src/worker/fact.ts'
 
-/** A server that started at `started`, or is away. */
+/** A server that started at `started`, is away, or refuses. */
 function setUp() {
-  const server = { started: 'monday', away: false, rechecks: 0, recheckFails: false }
-  const facts: Fact[] = []
-  const answer = async () => {
-    if (server.away) throw new Error('database away')
-    return [{ started: server.started }]
+  const server = {
+    started: 'monday',
+    away: false,
+    rechecks: 0,
+    recheckFails: false,
+    refuses: null as Error | null,
+    lacks: null as Error | null,
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one question, one row
-  const sql = { query: answer as never }
+  const facts: Fact[] = []
   const watch = watchDatabase(
-    sql,
-    (fact) => facts.push(fact),
-    async () => {
-      server.rechecks++
-      if (server.recheckFails) throw new Error('database away')
+    {
+      async writable() {
+        if (server.away) throw new Error('database away')
+        if (server.refuses !== null) throw server.refuses
+        return server.started
+      },
+      async rights() {
+        if (server.lacks !== null) throw server.lacks
+      },
+      async recheck() {
+        server.rechecks++
+        if (server.recheckFails) throw new Error('database away')
+      },
     },
+    (fact) => facts.push(fact),
   )
   return { server, watch, told: () => facts.splice(0).map((fact) => (fact.is === 'dependency' ? `${fact.state} ${fact.cause}` : fact.is)) }
 }
@@ -56,4 +68,21 @@ it('compares again when it could not', async () => {
   await watch.look()
   await watch.look()
   expect([watch.trouble(), server.rechecks]).toEqual([null, 2])
+})
+
+it('names what the database refuses, each sentence once, and compares progress when it takes writes again', async () => {
+  const { server, watch, told } = setUp()
+  await watch.look()
+  told()
+  server.refuses = new WritesRefused('It is in recovery.')
+  await watch.look()
+  await watch.look()
+  expect([watch.trouble(), watch.fault(), told()]).toEqual([null, 'It is in recovery.', ['down It is in recovery.']])
+  server.refuses = null
+  server.lacks = new OperatorError('The role may not INSERT.')
+  await watch.look()
+  expect([watch.trouble(), watch.fault(), told()]).toEqual([null, 'The role may not INSERT.', ['down The role may not INSERT.']])
+  server.lacks = null
+  await watch.look()
+  expect([watch.fault(), server.rechecks, told()]).toEqual([null, 2, ['up null']])
 })

@@ -5,7 +5,14 @@ import type { GroupStatus } from '../../src/worker/group-status.ts'
 
 const running: GroupStatus = { state: 'running', reason: null, partitions: [0] }
 const groups = (status: GroupStatus) => new Map([['email-workers', running], ['position-workers', status]]) // prettier-ignore
-const well: HealthFacts = { phase: 'running', quiet: false, databaseTrouble: null, groups: groups(running), stalls: [] }
+const well: HealthFacts = {
+  phase: 'running',
+  quiet: false,
+  databaseTrouble: null,
+  databaseFault: null,
+  groups: groups(running),
+  stalls: [],
+}
 const since = '2030-01-01T00:00:00.000Z'
 const stall: Stall = {
   what: 'batch of partition 3',
@@ -32,6 +39,11 @@ describe('readiness', () => {
     ['stopping', { phase: 'stopping' }, ['process', 'stopping', 'It finishes what is in hand and ends.']],
     ['quiet', { quiet: true }, ['process', 'quiet', 'It takes no new work since it was sent SIGTSTP; SIGCONT lets it go on.']],
     ['without a database', { databaseTrouble: 'connection refused' }, ['database', 'database-away', 'Connection refused.']],
+    [
+      'with a database that takes no writes',
+      { databaseFault: 'it is in recovery' },
+      ['database', 'database-refuses', 'It is in recovery.'],
+    ],
     [
       'with a group that waits',
       { groups: groups({ ...running, state: 'waiting', reason: 'database: SQLSTATE none' }) },

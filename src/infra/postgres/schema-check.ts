@@ -71,8 +71,12 @@ function older(version: number, needed: number): OperatorError {
   )
 }
 
-/** The first right that is missing. A right on some of a table's columns counts: a platform may grant no more than we write. */
-async function checkRights(sql: Sql): Promise<void> {
+/**
+ * Names the first right that is missing. A right on some of a table's columns counts: a platform may grant no more than we write.
+ *
+ * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be asked.
+ */
+export async function checkRights(sql: Sql): Promise<void> {
   const asked = Object.entries(needs).flatMap(([table, privileges]) => privileges.map((privilege) => ({ table, privilege })))
   const [missing] = await sql.query<{ name: string; privilege: string; exists: boolean; role: string }>(
     `SELECT asked.schema || '.' || asked.relation AS name, asked.privilege, c.oid IS NOT NULL AS exists, current_user AS role
