@@ -146,7 +146,9 @@ async function databaseRefuses(scene: Scene, platform: Platform, daemon: Daemon)
 
 /** Lines about statements that were refused outside of a delivery's own end. */
 function failures({ lines }: Daemon): number {
-  return lines.filter(({ msg, cause }) => msg === 'execution failed' || (typeof cause === 'string' && cause.includes('SQLSTATE'))).length
+  return lines.filter(
+    ({ msg, cause, reason }) => msg === 'execution failed' || reason === 'start-refused' || String(cause).includes('SQLSTATE'),
+  ).length
 }
 
 async function badRecords(scene: Scene): Promise<void> {
