@@ -33,7 +33,7 @@ test('a deadlock with the platform costs the worker a try, and the platform noth
       await eventually('the end of the delivery waits for the reward', async () => {
         const waits = await sql.query(
           `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-              AND application_name = 'kafka-worker delivery' AND query LIKE 'UPDATE user_rewards ur SET status%'`,
+              AND application_name = 'kafka-worker delivery' AND query LIKE 'UPDATE %user_rewards ur SET status%'`,
         )
         return (reward !== undefined && waits.length > 0) || `${String(reward?.id)}, ${waits.length} wait`
       })
