@@ -19,6 +19,7 @@ import { createAcceptStore } from './infra/postgres/accept-store.ts'
 import { createIntentStore } from './infra/postgres/intent-store.ts'
 import { createLeaderboard } from './infra/postgres/leaderboard.ts'
 import { checkRights, checkSchema } from './infra/postgres/schema-check.ts'
+import { upkeepSteps } from './infra/postgres/upkeep-steps.ts'
 import { unsubscribe } from './infra/postgres/unsubscribe.ts'
 import { requireWritable } from './infra/postgres/writable.ts'
 import { createLagMonitor, publishLag } from './infra/telemetry/lag.ts'
@@ -78,7 +79,9 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   const clock = systemClock
   const stopping = new AbortController()
   const metrics = createMetrics({ version })
-  const observers: Observe[] = [logFacts(log), countFacts(metrics, { types: eventTypes })]
+  const allGroups = config.kafka.groups.map((name) => config.kafka.groupPrefix + name)
+  const tables = upkeepSteps.map(({ table }) => table)
+  const observers: Observe[] = [logFacts(log), countFacts(metrics, { types: eventTypes, groups: allGroups, tables })]
   const observe: Observe = (fact: Fact) => {
     for (const observer of observers) observer(fact)
   }

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { eventTypes } from '../../src/events/catalogue.ts'
+import { upkeepSteps } from '../../src/infra/postgres/upkeep-steps.ts'
+import { countFacts } from '../../src/infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
+import { deadLetterReasons } from '../../src/worker/dead-letter.ts'
 
 interface Rule {
   readonly alert: string
@@ -12,10 +16,17 @@ interface Rule {
 
 const file: { groups: readonly { rules: readonly Rule[] }[] } = parse(readFileSync('config/prometheus/alerts.yml', 'utf8'))
 const rules = file.groups.flatMap((group) => group.rules)
+interface Case {
+  readonly input_series: readonly { readonly series: string }[]
+  readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts: readonly object[] }[]
+}
+const { tests: cases }: { tests: readonly Case[] } = parse(readFileSync('config/prometheus/alerts-test.yml', 'utf8'))
 const operations = readFileSync('docs/operations.md', 'utf8')
 const headings = [...operations.matchAll(/^### (KafkaWorker\w+)$/gm)].map(([, name]) => name)
 
+const groups = ['email-workers', 'reward-workers']
 const metrics = createMetrics({ version: 'test' })
+countFacts(metrics, { types: eventTypes, groups, tables: upkeepSteps.map(({ table }) => table) })
 afterAll(() => metrics.close())
 const labels = new Map(Object.values(metrics).flatMap(labelled))
 
@@ -39,6 +50,34 @@ describe('the alerts of Prometheus', () => {
     expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`)
     expect(headings).toContain(alert)
     expect(['page', 'ticket']).toContain(severity)
+  })
+
+  it.each(rules.filter(({ expr }) => expr.includes('increase(')))(
+    '$alert would see a first occurrence: what it watches is there at 0 before anything has happened',
+    async ({ expr }) => {
+      const samples = (await metrics.render()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+      for (const [, metric = '', matchers = ''] of expr.matchAll(/increase\((kafka_\w+)(?:\{([^}]*)\})?\[/g)) {
+        const found = samples.filter((line) => line.startsWith(metric) && line.includes(matchers))
+        expect(found.length).toBeGreaterThan(0)
+        expect(found.filter((line) => !line.endsWith(' 0'))).toEqual([])
+        const wanted = [
+          ...(labels.get(metric)?.includes('group') === true ? groups.map((group) => `group="${group}"`) : []),
+          ...(labels.get(metric)?.includes('reason') === true ? deadLetterReasons.map((reason) => `reason="${reason}"`) : []),
+        ]
+        expect(wanted.filter((label) => !found.some((line) => line.includes(label)))).toEqual([])
+      }
+    },
+  )
+
+  it('are each shown to fire by a case for promtool, on series that exist', () => {
+    const fired = cases.flatMap((test) => test.alert_rule_test.filter(({ exp_alerts }) => exp_alerts.length > 0))
+    expect([...new Set(fired.map(({ alertname }) => alertname))].toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted())
+    for (const { series } of cases.flatMap((test) => test.input_series)) {
+      const [, metric = '', given = ''] = /^(\w+)\{(.*)\}$/.exec(series) ?? []
+      if (metric === 'up') continue
+      const named = [...given.matchAll(/(\w+)="/g)].map(([, label]) => label).filter((label) => label !== 'instance' && label !== 'job')
+      expect([metric, new Set(named)]).toEqual([metric, new Set(labels.get(metric))])
+    }
   })
 
   it('are all that docs/operations.md tells of', () => {

@@ -1,16 +1,15 @@
-import net from 'node:net'
-import tls from 'node:tls'
+import type net from 'node:net'
 import kafkajs from 'kafkajs'
 import type { ISocketFactory, Kafka } from 'kafkajs'
 import { guardAbortedRecords } from './aborted-records-guard.ts'
 import { clientAccess } from './access.ts'
 import type { KafkaAccess } from './access.ts'
+import { brokerSockets } from './broker-sockets.ts'
 import { clientLog } from './client-log.ts'
 import type { ClientLog } from './client-log.ts'
 import { registerCodecs } from './codecs.ts'
 import { guardRecordSets } from './record-set-guard.ts'
 import { guardRequestQueue } from './request-queue-guard.ts'
-import { endWhenSilent } from './silent-socket.ts'
 
 /** How to reach the cluster; the same for every client. */
 export interface KafkaSettings extends KafkaAccess {
@@ -42,7 +41,7 @@ export interface KafkaClient {
 export function createKafkaClient(settings: KafkaSettings, options: { retries: number; longestWaitMs?: number }): KafkaClient {
   const requestTimeoutMs = settings.requestTimeoutMs ?? 30_000
   const sockets = trackedSockets(
-    settings.socketFactory ?? socketFactory({ idleMs: Math.max(requestTimeoutMs, options.longestWaitMs ?? 0) + 30_000 }),
+    settings.socketFactory ?? brokerSockets({ idleMs: Math.max(requestTimeoutMs, options.longestWaitMs ?? 0) + 30_000 }),
   )
   const { onLog } = settings
   const kafka = new kafkajs.Kafka({
@@ -63,24 +62,6 @@ export function createKafkaClient(settings: KafkaSettings, options: { retries: n
 /** All five, because kafkajs takes other defaults when NODE_ENV is `test`. */
 export function retrySettings(retries: number) {
   return { retries, initialRetryTime: 300, factor: 0.2, multiplier: 2, maxRetryTime: 30_000 }
-}
-
-/**
- * Sockets that notice a dead peer. kafkajs never closes a half-open connection when a request times out (#919): after `idleMs` without a
- * byte in either direction, or as long without an answer to what is written, the socket goes, and kafkajs connects again with its next
- * request.
- */
-function socketFactory({ idleMs }: { idleMs: number }): ISocketFactory {
-  return ({ host, port, ssl, onConnect }) => {
-    const socket = ssl
-      ? tls.connect({ host, port, ...(net.isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
-      : net.connect({ host, port }, onConnect)
-    socket.setKeepAlive(true, 30_000)
-    socket.setNoDelay(true)
-    socket.setTimeout(idleMs, () => socket.destroy())
-    endWhenSilent(socket, idleMs)
-    return socket
-  }
 }
 
 function trackedSockets(factory: ISocketFactory) {

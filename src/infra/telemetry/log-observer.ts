@@ -6,15 +6,15 @@ type Level = 'debug' | 'info' | 'warn' | 'error'
 /** A line that says the same as one of the last ten seconds is counted, not written: a fault must not flood the log. */
 const QUIET_MS = 10_000
 
-/** What is skipped is told so often for each reason, with how many there were meanwhile. */
-const SKIPPED_QUIET_MS = 60_000
+/** Deliveries that are skipped, or will be repeated, are told so often for each reason, with how many there were meanwhile. */
+const OUTCOME_QUIET_MS = 60_000
 
 /** A client of Kafka that has not complained for so long has got over it; it waits for answers, and between tries, half as long. */
 const CALM_MS = 60_000
 
 /**
- * Writes facts as log lines. Nothing per event at info: chunks, commits, claims and good deliveries are debug; a retry is warn; a
- * dead letter error, each; a change of state is written once, and what merely repeats it is debug.
+ * Writes facts as log lines. Nothing per event at info: chunks, commits, claims and good deliveries are debug; a retry is warn, once per
+ * reason and minute; a dead letter error, each; a change of state is written once, and what merely repeats it is debug.
  */
 export function logFacts(log: Log, now: () => number = () => performance.now()): Observe {
   const states = new Map<string, string>()
@@ -44,15 +44,28 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
     states.delete(`crashed ${group}`)
   }
 
+  function isQuiet(key: string): boolean {
+    return now() < (quiet.get(key)?.until ?? -Infinity)
+  }
+
   function writeSeldom(level: Level, fact: Fact, key: string, message: string, fields: object = fieldsOf(fact), quietMs = QUIET_MS): void {
     const last = quiet.get(key)
-    if (last !== undefined && now() < last.until) {
+    if (last !== undefined && isQuiet(key)) {
       last.suppressed++
       return
     }
     if (quiet.size >= 1000) quiet.clear()
     quiet.set(key, { until: now() + quietMs, suppressed: 0 })
     write(level, fact, message, last !== undefined && last.suppressed > 0 ? { ...fields, repeated: last.suppressed } : fields)
+  }
+
+  /** A relay or endpoint that defers thousands gives as many equal lines: the first of each reason and minute is told, the rest is debug. */
+  function writeOutcome(fact: Extract<Fact, { is: 'settled' }>): void {
+    const level = levelOfOutcome(fact.outcome)
+    if (fact.outcome !== 'retry') return write(level, fact, 'settled')
+    const key = `retry ${fact.group} ${fact.kind} ${fact.reason}`
+    if (isQuiet(key)) write('debug', fact, 'settled')
+    writeSeldom(level, fact, key, 'settled', fieldsOf(fact), OUTCOME_QUIET_MS)
   }
 
   return (fact) => {
@@ -118,9 +131,9 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         // Nothing comes of what is skipped, and somebody may wait for it.
         if (fact.outcome === 'skipped') {
           const { group, kind, reason } = fact
-          writeSeldom('info', fact, `skipped ${group} ${kind} ${reason}`, skippedAs(reason), { group, kind, reason }, SKIPPED_QUIET_MS)
+          writeSeldom('info', fact, `skipped ${group} ${kind} ${reason}`, skippedAs(reason), { group, kind, reason }, OUTCOME_QUIET_MS)
         }
-        return write(levelOfOutcome(fact.outcome), fact, 'settled')
+        return writeOutcome(fact)
       case 'claim-lost':
         return writeSeldom('warn', fact, `claim lost ${fact.group}`, 'claim lost')
       case 'recalculated':

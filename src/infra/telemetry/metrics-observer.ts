@@ -1,4 +1,5 @@
 import type { Counter, Histogram } from 'prom-client'
+import { deadLetterReasons } from '../../worker/dead-letter.ts'
 import type { Fact, Observe, TypeCounts } from '../../worker/fact.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -17,11 +18,20 @@ const OUTCOMES: readonly (readonly [keyof TypeCounts, string])[] = [
   ['dead', 'dead'],
 ]
 
+export interface CountOptions {
+  readonly types: readonly string[]
+  /** Ids of the groups of this process. */
+  readonly groups: readonly string[]
+  /** Tables that the upkeep deletes from. */
+  readonly tables: readonly string[]
+}
+
 /**
  * Counts facts. A chunk costs one addition per type and outcome that occurs in it, not one per event; label children are looked up
  * once. Event types that are not in `types` count as `other`.
  */
-export function countFacts(metrics: Metrics, options: { readonly types: readonly string[] }): Observe {
+export function countFacts(metrics: Metrics, options: CountOptions): Observe {
+  startAtZero(metrics, options)
   const messages = children(metrics.messages)
   const deliveries = children(metrics.deliveries)
   const retries = children(metrics.retries)
@@ -181,6 +191,26 @@ export function countFacts(metrics: Metrics, options: { readonly types: readonly
         // Nothing to count: what matters of these shows in lag, readiness and deliveries.
         return
     }
+  }
+}
+
+/**
+ * `increase()` does not see a series whose first value is 1, so a first dead letter would alert nobody. What alerts ask for is there at 0
+ * from the first scrape, and so is every other counter whose labels are known beforehand.
+ */
+function startAtZero(metrics: Metrics, { groups, tables }: CountOptions): void {
+  for (const group of groups) {
+    for (const counter of [metrics.commitFailures, metrics.rebalances, metrics.consumerCrashes, metrics.handlerEscapes, metrics.recovered])
+      counter.inc({ group }, 0)
+    for (const meaning of ['database-behind-kafka', 'another-owner']) metrics.rowMoves.inc({ group, meaning }, 0)
+    for (const reason of deadLetterReasons) metrics.deadLetters.inc({ group, reason }, 0)
+  }
+  for (const table of tables) metrics.upkeepRows.inc({ table }, 0)
+  for (const end of ['reclaimed', 'ambiguous']) metrics.leasesExpired.inc({ end }, 0)
+  for (const mode of ['windowed', 'first', 'points', 'many', 'unsure']) metrics.recalculations.inc({ mode }, 0)
+  for (const channel of ['email', 'webhook']) {
+    metrics.breakersOpen.set({ channel }, 0)
+    for (const state of ['open', 'half-open', 'closed']) metrics.breakerChanges.inc({ channel, state }, 0)
   }
 }
 

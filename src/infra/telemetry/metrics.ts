@@ -95,6 +95,8 @@ export function createMetrics(build: { readonly version: string }) {
   }
   const ownNames = registry.getMetricsAsArray().map(({ name }) => name)
   collectDefaultMetrics({ register: registry })
+  // Gauges that are named like counters; without `_total` they are there by type, and their sum is these.
+  for (const name of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${name}_total`)
   own.buildInfo.set({ version: build.version, node: process.versions.node }, 1)
 
   const delay = monitorEventLoopDelay({ resolution: LOOP_INTERVAL_MS })

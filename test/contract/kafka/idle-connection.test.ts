@@ -1,6 +1,11 @@
+import { once } from 'node:events'
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 import { expect, test, vi } from 'vitest'
-import { scene } from './source-harness.ts'
+import { brokerSockets } from '../../../src/infra/kafka/broker-sockets.ts'
+import type { ClientLog } from '../../../src/infra/kafka/client-log.ts'
+import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
+import { kafkaSettings, scene } from './source-harness.ts'
 
 const require = createRequire(import.meta.url)
 const RequestQueue: { prototype: { checkPendingRequests(): void } } = require('kafkajs/src/network/requestQueue/index.js')
@@ -16,4 +21,31 @@ test('connections with nothing to send keep no timer going', async () => {
   await vi.waitFor(() => expect(beats()).toBeGreaterThan(from.beats + 16), { timeout: 20_000, interval: 25 })
   // One for each answer, and few more; kafkajs alone checks every connection a thousand times a second.
   expect(checks.mock.calls.length - from.checks).toBeLessThan(100)
+})
+
+test('a connection that nobody needs is closed without a complaint, and opened again for the next request', async () => {
+  const lines: ClientLog[] = []
+  const sockets: Socket[] = []
+  const open = brokerSockets({ idleMs: 400 })
+  const { kafka } = createKafkaClient(
+    {
+      ...kafkaSettings(),
+      onLog: (line) => lines.push(line),
+      socketFactory: (request) => {
+        const socket = open(request)
+        sockets.push(socket)
+        return socket
+      },
+    },
+    { retries: 0 },
+  )
+  const admin = kafka.admin()
+  await admin.connect()
+  await admin.listTopics()
+  await Promise.all(sockets.filter((socket) => !socket.closed).map((socket) => once(socket, 'close')))
+  const before = sockets.length
+  await admin.listTopics()
+  expect(sockets.length).toBeGreaterThan(before)
+  await admin.disconnect()
+  expect(lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([])
 })

@@ -34,6 +34,8 @@ const settled: Extract<Fact, { is: 'settled' }> = {
   endToEndMs: 80,
 }
 
+const deferred = (reason: string): Fact => ({ ...settled, outcome: 'retry', reason })
+
 const crash = (crashes: number): Fact => ({ is: 'consumer-crashed', group, cause: 'away', rebuildInMs: 1, crashes })
 
 const breaker = (state: 'open' | 'half-open' | 'closed', reason: string | null = null): Fact => ({
@@ -75,6 +77,21 @@ describe('facts as log lines', () => {
     const { observe, lines } = setUp()
     observe({ ...settled, outcome, reason: 'relay-refused' })
     expect(lines).toEqual([expect.objectContaining({ level: 'warn', msg: 'settled', outcome, reason: 'relay-refused' })])
+  })
+
+  it('warns of deferred deliveries once per reason and minute, with how many there were meanwhile; debug has each', () => {
+    const { observe, lines, time } = setUp('debug')
+    for (let index = 0; index < 5; index += 1) observe(deferred('recipient-deferred'))
+    observe(deferred('deadline'))
+    time.now = 60_000
+    observe(deferred('recipient-deferred'))
+    const warned = lines.filter(({ level }) => level === 'warn')
+    expect(warned.map(({ reason, repeated }) => [reason, repeated])).toEqual([
+      ['recipient-deferred', undefined],
+      ['deadline', undefined],
+      ['recipient-deferred', 4],
+    ])
+    expect(lines).toHaveLength(7)
   })
 
   it('warns when the rows for a delivery cannot be read, once for all that wait for the same', () => {

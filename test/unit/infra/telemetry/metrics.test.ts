@@ -12,7 +12,7 @@ afterEach(() => {
 function setUp() {
   const metrics = createMetrics({ version: '1.2.3' })
   open.push(metrics)
-  const observe = countFacts(metrics, { types: ['user.signed_up'] })
+  const observe = countFacts(metrics, { types: ['user.signed_up'], groups: [group], tables: ['outcomes'] })
   const line = async (start: string) => {
     const text = await metrics.render()
     return text.split('\n').filter((line) => line.startsWith(start))
@@ -47,6 +47,13 @@ describe('the metrics', () => {
     }
     expect(metrics.names).toContain('kafka_consumergroup_lag')
     expect(metrics.names).toContain('kafka_consumergroup_group_lag_seconds')
+  })
+
+  it('are named as Prometheus wants it, those of the process too: counters end in _total, and nothing else does', async () => {
+    const { line } = setUp()
+    const types = (await line('# TYPE ')).map((text) => text.split(' ').slice(2))
+    expect(types.length).toBeGreaterThan(50)
+    expect(types.filter(([name, type]) => name?.endsWith('_total') !== (type === 'counter'))).toEqual([])
   })
 
   it('come with those of the process, the build and the event loop', async () => {
