@@ -37,6 +37,11 @@ export type Executed =
  */
 export type Stage = 'prepare' | 'connection' | 'start' | 'send' | 'transaction' | 'record'
 
+/** Hears of each stage when it begins; `waitsFor` says, whenever it is asked, where within it the work is. */
+export type OnStage = (stage: Stage, waitsFor: () => string | null) => void
+
+const nothing = () => null
+
 export interface AlsoAtEnd {
   readonly ended?: ((end: AttemptEnd, tx: Sql) => Promise<EndedNote | undefined>) | undefined
   readonly ledger?: Ledger | null
@@ -52,7 +57,7 @@ export class Attempt {
   readonly #clock: Clock
   readonly #observe: Observe
   readonly #claimedAt: number
-  readonly #onStage: (stage: Stage) => void
+  readonly #onStage: OnStage
   readonly #stages = new Map<Stage, number>()
   #stage: Stage = 'prepare'
   #stageSince = performance.now()
@@ -61,7 +66,7 @@ export class Attempt {
   /** What `prepare` had to say about a message that goes all the same. */
   note: string | null = null
 
-  constructor(on: { store: IntentStore; clock: Clock; observe: Observe }, intent: Intent, onStage: (stage: Stage) => void = () => {}) {
+  constructor(on: { store: IntentStore; clock: Clock; observe: Observe }, intent: Intent, onStage: OnStage = () => {}) {
     this.#onStage = onStage
     this.intent = intent.frozen === null ? intent : { ...intent, frozen: null }
     this.#store = on.store
@@ -72,12 +77,12 @@ export class Attempt {
   }
 
   /** The attempt goes on to another stage. */
-  enter(stage: Stage): void {
+  enter(stage: Stage, waitsFor: () => string | null = nothing): void {
     const now = performance.now()
     this.#stages.set(this.#stage, (this.#stages.get(this.#stage) ?? 0) + now - this.#stageSince)
     this.#stage = stage
     this.#stageSince = now
-    this.#onStage(stage)
+    this.#onStage(stage, waitsFor)
   }
 
   /** The start is committed: from here on the attempt counts. */

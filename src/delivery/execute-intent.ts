@@ -2,7 +2,7 @@ import { jitter } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import { SqlError } from '../std/sql.ts'
 import type { Observe } from '../worker/fact.ts'
-import { Attempt, type Executed, type Stage } from './attempt.ts'
+import { Attempt, type Executed, type OnStage } from './attempt.ts'
 import type { Channels } from './channels.ts'
 import type { Destinations } from './destinations.ts'
 import { handOver } from './hand-over.ts'
@@ -29,12 +29,7 @@ export interface Executor {
  * One intent, one attempt: prepare, start, perform, record the end. `signal` aborts when the process can wait no longer; what
  * cannot be taken back is recorded all the same. Throws SqlError when the database is away: the lease then runs out.
  */
-export async function executeIntent(
-  executor: Executor,
-  intent: Intent,
-  signal: AbortSignal,
-  onStage?: (stage: Stage) => void,
-): Promise<Executed> {
+export async function executeIntent(executor: Executor, intent: Intent, signal: AbortSignal, onStage?: OnStage): Promise<Executed> {
   const entry = executor.kinds.of(intent)
   if (entry === null) return unknownKind(executor, intent)
   switch (entry.channel) {
@@ -54,7 +49,7 @@ async function transact<Channel extends 'leaderboard' | 'broadcast'>(
   kind: IntentKind<Channel>,
   channel: TransactionChannel<Messages[Channel]>,
   intent: Intent,
-  onStage?: (stage: Stage) => void,
+  onStage?: OnStage,
 ): Promise<Executed> {
   const attempt = new Attempt(executor, intent, onStage)
   const message = await prepared(executor.store, kind, intent, attempt)

@@ -43,6 +43,8 @@ export function outerDeadline(innerMs: number): number {
 /** A place at the other side, held by one intent. Releasing it twice does nothing. */
 export interface Slot {
   release(): void
+  /** What the delivery waits for at the other side, while it is there: a word of the channel's own. */
+  stage?(): string | null
 }
 
 /** The other side cannot be reached or will take nothing from us now; the fault of no intent. */

@@ -1,7 +1,7 @@
 import { jitter } from '../std/backoff.ts'
 import type { Sql } from '../std/sql.ts'
 import { describeFault, whoseFault } from '../worker/whose-fault.ts'
-import { Attempt, type AlsoAtEnd, type Executed, type Recording, type Stage } from './attempt.ts'
+import { Attempt, type AlsoAtEnd, type Executed, type Recording, type OnStage } from './attempt.ts'
 import type { NoPlace } from './destinations.ts'
 import type { Executor } from './execute-intent.ts'
 import { Postponed, Refusal, Unavailable, type HandOverChannel, type Performed, type Slot } from './hand-over-channel.ts'
@@ -28,7 +28,7 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
   channel: HandOverChannel<Messages[Channel]>,
   intent: Intent,
   signal: AbortSignal,
-  onStage?: (stage: Stage) => void,
+  onStage?: OnStage,
 ): Promise<Executed> {
   const attempt = new Attempt(executor, intent, onStage)
   const message = await prepared(executor.store, kind, intent, attempt)
@@ -46,7 +46,8 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
     const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed
     visit.begin()
-    attempt.enter('send')
+    const place = slot
+    attempt.enter('send', () => place.stage?.() ?? null)
     const performed = await perform(channel, intent, started, message, slot, signal)
     attempt.performed(performed.is)
     impression = performed.impression ?? { is: performed.is === 'done' ? 'worked' : 'none' }

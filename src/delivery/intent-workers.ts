@@ -1,7 +1,7 @@
 import type { AcceptResult, HandOver } from '../worker/accept-store.ts'
 import { SqlError } from '../std/sql.ts'
 import { describeFault } from '../worker/whose-fault.ts'
-import type { Recording, Stage } from './attempt.ts'
+import type { Recording, OnStage, Stage } from './attempt.ts'
 import { createClaiming } from './claiming.ts'
 import { executeIntent, type Executor } from './execute-intent.ts'
 import { HeldIntents } from './held-intents.ts'
@@ -29,6 +29,8 @@ export interface RunningIntent {
   readonly stage: Stage
   /** Since when it is in this stage. */
   readonly stageSince: number
+  /** At the relay: the reply that is waited for; null elsewhere. */
+  readonly waitsFor: string | null
 }
 
 /**
@@ -62,7 +64,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   const held = new HeldIntents(poolSize, work, (intent) => {
     if (claiming.worthALook(intent.channel)) notify()
   })
-  const running = new Map<string, RunningIntent>()
+  const running = new Map<string, Omit<RunningIntent, 'waitsFor'> & { readonly waitsFor: () => string | null }>()
   /** Ends on their way into the database, and those of them that are tried for the first time. */
   const recording = new Set<Promise<void>>()
   const firstTries = new Set<Promise<void>>()
@@ -103,13 +105,16 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   async function work(intent: Intent, waitedMs: number): Promise<void> {
     const { id, channel } = intent
     const since = clock.now()
-    const enter = (stage: Stage) => running.set(id, { intentId: id, channel, kind: intent.kind, since, stage, stageSince: clock.now() })
-    enter('prepare')
+    const enter: OnStage = (stage, waitsFor) =>
+      running.set(id, { intentId: id, channel, kind: intent.kind, since, stage, stageSince: clock.now(), waitsFor })
+    enter('prepare', () => null)
     try {
       // After a long wait for a worker its lease might end in the wait for a connection: claimed anew it has a whole one.
       if (waitedMs > channels[channel].deadlineMs / 2) return await store.release([intent.claim])
       // What is recorded beside the next intent is no work of this worker any more.
-      const executed = await executeIntent(executor, intent, cut.signal, (stage) => running.get(id)?.since === since && enter(stage))
+      const executed = await executeIntent(executor, intent, cut.signal, (stage, waitsFor) => {
+        if (running.get(id)?.since === since) enter(stage, waitsFor)
+      })
       if (executed.is === 'unavailable') await store.release([intent.claim])
       if (executed.is === 'parked') claiming.parked(intent, executed.destination)
       if (executed.is === 'done' && executed.recording !== undefined) await record(intent, executed.recording)
@@ -186,7 +191,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       loop ??= run()
     },
     reserve,
-    running: () => [...running.values()],
+    running: () => [...running.values()].map((intent) => ({ ...intent, waitsFor: intent.waitsFor() })),
     turns: () => (loop === null || stopping ? null : turns),
     quiet(on) {
       isQuiet = on

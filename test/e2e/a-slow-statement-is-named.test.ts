@@ -36,7 +36,7 @@ test('a statement that waits is named with who blocks it: in the log, in /status
     daemon.kill('SIGUSR2')
     await eventually('it says what is being done', () => lines('statement under way').length > 0 || 'no line')
     expect(lines('statement under way')[0]).toMatchObject(waits)
-    expect(lines('intent under way')[0]).toMatchObject({ kind: 'mail', stage: 'start', stageSince: expect.any(String) })
+    expect(lines('intent under way')[0]).toMatchObject({ kind: 'mail', stage: 'start', stageSince: expect.any(String), waitsFor: null })
     return session?.pid
   })
   expect(blocker).toBeGreaterThan(0)

@@ -51,11 +51,13 @@ export const deliveryMutants: readonly Mutant[] = [
         text: `    const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed
     visit.begin()
-    attempt.enter('send')
+    const place = slot
+    attempt.enter('send', () => place.stage?.() ?? null)
     const performed = await perform(channel, intent, started, message, slot, signal)`,
         becomes: `    const frozen = intent.frozen ?? (await channel.freeze(intent, message))
     visit.begin()
-    attempt.enter('send')
+    const place = slot
+    attempt.enter('send', () => place.stage?.() ?? null)
     const performed = await perform(channel, intent, frozen, message, slot, signal)
     const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed`,

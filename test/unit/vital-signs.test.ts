@@ -27,7 +27,7 @@ const pools = {
 }
 
 const batch: BatchUnderWay = { partition: 3, records: 10, since: 0, moves: 0, waitsFor: null }
-const mail: RunningIntent = { intentId: '7', channel: 'email', kind: 'welcome', since: 0, stage: 'prepare', stageSince: 0 }
+const mail: RunningIntent = { intentId: '7', channel: 'email', kind: 'welcome', since: 0, stage: 'prepare', stageSince: 0, waitsFor: null }
 
 interface Group {
   readonly batches: readonly BatchUnderWay[]

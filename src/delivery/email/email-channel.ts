@@ -85,6 +85,10 @@ class RelaySlot implements Slot {
   release(): void {
     this.session.release()
   }
+
+  stage(): string | null {
+    return this.session.stage()
+  }
 }
 
 async function freeze(intent: Intent, message: MailMessage, { templates, mime, mailFrom, clock }: EmailChannelOptions): Promise<Frozen> {

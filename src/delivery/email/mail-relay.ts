@@ -64,6 +64,8 @@ export type SendTrouble = 'connection-lost' | `timeout-${SendStage}` | 'aborted'
 export interface RelaySession {
   /** Sends one mail; once per session. Never rejects. When `signal` aborts, the connection is destroyed at once. */
   send(envelope: MailEnvelope, body: Uint8Array, signal: AbortSignal): Promise<SendResult>
+  /** What the mail under way waits for; null while there is none. */
+  stage(): SendStage | null
   /** Gives the connection back. Safe to call at any time and more than once. */
   release(): void
 }

@@ -1,6 +1,6 @@
 import type { NodemailerError } from 'nodemailer'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
-import type { ConnectStage, MailEnvelope, SendResult, SendTrouble } from '../../delivery/email/mail-relay.ts'
+import type { ConnectStage, MailEnvelope, SendResult, SendStage, SendTrouble } from '../../delivery/email/mail-relay.ts'
 import { LazyBody } from './lazy-body.ts'
 import { providerIdOf, refusalOf } from './smtp-reply.ts'
 import { SmtpStages } from './smtp-stage.ts'
@@ -35,6 +35,8 @@ export class SmtpConnection {
   idleSince = 0
   readonly #connection: SMTPConnection
   readonly #stages = new SmtpStages()
+  /** Of the last mail. */
+  #body: LazyBody | null = null
   #dead = false
   #interrupt: ((why: Interrupted, error: NodemailerError | null) => void) | null = null
 
@@ -90,6 +92,7 @@ export class SmtpConnection {
       return { is: 'refused', means: 'smtputf8', code: 553, enhanced: '5.6.7', stage: 'MAIL FROM' }
     }
     const body = new LazyBody(bytes)
+    this.#body = body
     // The connection reports what becomes of it; an error of the stream alone can only be its own destruction.
     body.on('error', () => undefined)
     this.mails += 1
@@ -99,6 +102,11 @@ export class SmtpConnection {
     const result = answer.value === undefined ? this.#refusedOrLost(answer, body) : this.#taken(answer.value, body)
     body.destroy()
     return result
+  }
+
+  /** What the mail under way waits for. */
+  stage(): SendStage {
+    return this.#stages.sending(this.#body?.exhausted ?? false)
   }
 
   /** Ends what the last mail left behind, and proves that the relay still answers. */

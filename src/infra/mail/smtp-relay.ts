@@ -143,6 +143,7 @@ export class SmtpRelay implements MailRelay {
         if (state === 'sending') state = 'sent'
         return result
       },
+      stage: () => (state === 'sending' ? connection.stage() : null),
       release: () => {
         if (state === 'released') return
         // Given back in the middle of a mail, it stands nobody knows where.

@@ -206,6 +206,26 @@ describe('what is known when the connection ends', () => {
 
 describe('deadlines', () => {
   it.each([
+    ['MAIL', 'mail'],
+    ['RCPT', 'rcpt'],
+    ['DATA', 'data'],
+    ['DOT', 'final-reply'],
+  ] as const)('a mail that waits for the answer to %s says so while it waits: %s', async (verb, stage) => {
+    const server = await startScriptedRelay({ replies: { [verb]: () => undefined } })
+    cleanups.push(() => server.stop())
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`)
+    const session = await relay.acquire(new AbortController().signal)
+    expect(session.stage()).toBeNull()
+    const over = new AbortController()
+    const sending = session.send({ from: 'a@example.com', to: 'b@example.com' }, Buffer.from('Subject: one\r\n\r\none\r\n'), over.signal)
+    await until(() => session.stage() === stage)
+    over.abort()
+    await sending
+    expect(session.stage()).toBeNull()
+    session.release()
+  })
+
+  it.each([
     ['MAIL', 'not-sent', 'timeout-mail'],
     ['RCPT', 'not-sent', 'timeout-rcpt'],
     ['DATA', 'not-sent', 'timeout-data'],

@@ -68,6 +68,7 @@ function setUp(
           sent.push({ envelope, body: Buffer.from(body).toString() })
           return options.result ?? { is: 'accepted', code: 250, providerId: 'q1' }
         },
+        stage: () => null,
         release: () => (released += 1),
       }
     },
