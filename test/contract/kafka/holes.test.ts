@@ -52,14 +52,16 @@ test('where transactions of several producers overlap, exactly what was committe
   const kept = await third.begin()
   await outer.send(['outer-1'])
   await inner.send(['inner-1'])
-  // Inside of two that are aborted, the second of which would be found one record too late. Nothing tells where: all is open yet.
+  // Inside of two that are aborted. The broker names them in the order of their ends, `inner` first, and the first record here is of the other.
+  // Nothing tells where: all is open yet.
   const inside = 2n
+  await outer.send(['outer-2'])
   await inner.send(['inner-2'])
   await kept.send(['kept-1'])
   await s.produce(0, ['outside'])
   await inner.abort()
   // This one is aborted still, though a transaction that began later has ended.
-  await outer.send(['outer-2', 'outer-3'])
+  await outer.send(['outer-3', 'outer-4'])
   const next = await second.begin()
   await next.send(['next'])
   await outer.abort()
