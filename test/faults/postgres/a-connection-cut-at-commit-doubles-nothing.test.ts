@@ -7,10 +7,10 @@ import type { Verdict } from '../../support/faults/proxied-connection.ts'
 const moments: Readonly<Record<string, (statement: Statement) => boolean>> = {
   'accept of events': commitAfter(/INSERT INTO worker\.outcomes/),
   'recalculation of a leaderboard': commitAfter(/INSERT INTO worker\.recalculations/),
-  'start of a mail': alone(/WITH started AS[^]*INSERT INTO public\.email_logs/),
-  'end of a mail': alone(/settled AS[^]*UPDATE public\.email_logs/),
-  'start of a reward': commitAfter(/UPDATE user_rewards ur\s+SET delivery_attempts/),
-  'end of a reward': commitAfter(/UPDATE user_rewards ur SET status = 'delivered'/),
+  'start of a mail': alone(/WITH started AS[^]*INSERT INTO "public"\.email_logs/),
+  'end of a mail': alone(/settled AS[^]*UPDATE "public"\.email_logs/),
+  'start of a reward': commitAfter(/UPDATE "public"\.user_rewards ur\s+SET delivery_attempts/),
+  'end of a reward': commitAfter(/UPDATE "public"\.user_rewards ur SET status = 'delivered'/),
 }
 
 /** The server gets the bytes and its answer is lost; it never gets them; it gets them and the client waits for the answer in vain. */
