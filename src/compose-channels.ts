@@ -63,6 +63,7 @@ export function composeChannels(config: Config, leaderboard: Leaderboard, clock:
         deadlineMs: config.leaderboard.deadlineMs,
         clock,
         report: (recalculation) => observe({ is: 'recalculated', ...recalculation }),
+        reportTooSlow: (run) => observe({ is: 'recalculation-too-slow', ...run }),
       }),
       broadcast: createBroadcastChannel({ deadlineMs: BROADCAST_DEADLINE_MS, ...config.broadcast }),
     },

@@ -150,6 +150,7 @@ export type Fact =
       readonly rowsChanged: number
       readonly durationMs: number
     }
+  | { readonly is: 'recalculation-too-slow'; readonly campaignId: string; readonly deadlineMs: number; readonly nextTryMs: number }
   | { readonly is: 'swept'; readonly campaigns: number }
   | { readonly is: 'execution-failed'; readonly group: string; readonly channel: string; readonly intentId: string; readonly cause: string }
   | { readonly is: 'leases-expired'; readonly reclaimed: number; readonly ambiguous: number }

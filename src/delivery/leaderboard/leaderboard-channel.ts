@@ -13,8 +13,13 @@ const LONGEST_MS = 400
 const TRY_FACTOR = 4
 /** SQLSTATE of a lock that was not given in time. */
 const LOCK_NOT_AVAILABLE = '55P03'
+/** SQLSTATE of a statement that ran into its timeout, or that somebody cancelled. */
+const QUERY_CANCELED = '57014'
+
+const TOO_SLOW = 'recalculation-too-slow'
 
 const done: Settlement = { is: 'final', state: 'delivered', reason: null }
+const tooSlow = (afterMs: number): Settlement => ({ is: 'later', as: 'waiting', reason: TOO_SLOW, afterMs })
 
 /** What one run did, for the observer. */
 export type ReportRecalculation = (recalculation: {
@@ -24,36 +29,49 @@ export type ReportRecalculation = (recalculation: {
   durationMs: number
 }) => void
 
+/** A run that was broken off because it took too long; its campaign is left alone for so long. */
+export type ReportTooSlow = (run: { campaignId: string; deadlineMs: number; nextTryMs: number }) => void
+
 /** Recalculates one campaign in one transaction under its lock, then wakes the mails that wait for it. */
 export function createLeaderboardChannel(options: {
   readonly leaderboard: Leaderboard
   readonly deadlineMs: number
   readonly clock: Clock
   readonly report: ReportRecalculation
+  readonly reportTooSlow: ReportTooSlow
 }): TransactionChannel<RecalculationMessage> {
-  const { leaderboard, clock } = options
+  const { leaderboard, clock, deadlineMs } = options
   return {
     name: 'leaderboard',
-    deadlineMs: options.deadlineMs,
-    async run(intent, message, store) {
+    deadlineMs,
+    async run(intent, { campaignId }, store) {
       const startedAt = clock.monotonic()
       const locked = (reason: string) => lockedFor(intent, reason, clock.now(), clock.monotonic() - startedAt)
-      let result: Recalculated | 'lost'
+      let result: Recalculated | { readonly is: 'put-off' } | 'lost'
       try {
-        result = await store.transact<Recalculated>(intent, options.deadlineMs * 2, async (tx) => {
-          const recalculated = await leaderboard.recalculate(message.campaignId, tx, intent.reason === 'rows-locked')
+        result = await store.transact<Exclude<typeof result, 'lost'>>(intent, deadlineMs * 2, async (tx) => {
+          const leftMs = await leaderboard.putOffMs(campaignId, tx)
+          if (leftMs !== null) return { result: { is: 'put-off' }, settlement: tooSlow(leftMs) }
+          const recalculated = await leaderboard.recalculate(campaignId, tx, intent.reason === 'rows-locked', deadlineMs)
           return { result: recalculated, settlement: recalculated.is === 'locked' ? locked('campaign-locked') : done }
         })
       } catch (error) {
-        if (!(error instanceof SqlError) || error.state !== LOCK_NOT_AVAILABLE) throw error
+        if (!(error instanceof SqlError)) throw error
+        if (error.state === QUERY_CANCELED && clock.monotonic() - startedAt >= deadlineMs) {
+          const nextTryMs = await leaderboard.putOff(campaignId, intent.group, deadlineMs)
+          options.reportTooSlow({ campaignId, deadlineMs, nextTryMs })
+          return waiting(await store.settle(intent, tooSlow(nextTryMs), { ledger: null, reply: {} }), TOO_SLOW)
+        }
+        if (error.state !== LOCK_NOT_AVAILABLE) throw error
         return waiting(await store.settle(intent, locked('rows-locked'), { ledger: null, reply: {} }), 'rows-locked')
       }
       if (result === 'lost') return { is: 'lost' }
+      if (result.is === 'put-off') return waiting('settled', TOO_SLOW)
       if (result.is === 'locked') return waiting('settled', 'campaign-locked')
       const { because, rowsChanged } = result
-      options.report({ campaignId: message.campaignId, because, rowsChanged, durationMs: clock.monotonic() - startedAt })
+      options.report({ campaignId, because, rowsChanged, durationMs: clock.monotonic() - startedAt })
       // After the commit, in a statement of its own: a mail that looks now must see the new positions.
-      await leaderboard.wakeWaitingMails(message.campaignId)
+      await leaderboard.wakeWaitingMails(campaignId)
       return { is: 'ran', outcome: 'done', reason: null }
     },
   }

@@ -22,9 +22,17 @@ export interface Leaderboard {
    * Takes the campaign's advisory lock in a statement of its own, then makes stored positions agree with the rule, writing
    * changed rows only, and records the run in the same transaction. READ COMMITTED only.
    *
-   * Waits half a second at most for rows that somebody else has locked, and hardly at all `again`. Throws SqlError 55P03 then.
+   * Waits half a second at most for rows that somebody else has locked, and hardly at all `again`. Throws SqlError 55P03 then, and
+   * 57014 when ranking takes longer than `deadlineMs` (ten minutes when not given).
    */
-  recalculate(campaignId: string, tx: Sql, again: boolean): Promise<Recalculated>
+  recalculate(campaignId: string, tx: Sql, again: boolean, deadlineMs?: number): Promise<Recalculated>
+  /**
+   * A recalculation took longer than `deadlineMs`: `group` leaves the campaign alone for as long as this resolves to, in milliseconds,
+   * longer each time. One that commits, here or by `workerctl`, ends that.
+   */
+  putOff(campaignId: string, group: string, deadlineMs: number): Promise<number>
+  /** How long the campaign is still left alone, in milliseconds; null when it is not. */
+  putOffMs(campaignId: string, tx: Sql): Promise<number | null>
   /** Makes mails that wait for this campaign's recalculation due; after its commit, in a statement of its own. */
   wakeWaitingMails(campaignId: string): Promise<number>
   /** Writes a recalculation for every campaign with dirty rows, or ranked with other points than its setting. */

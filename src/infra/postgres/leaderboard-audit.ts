@@ -19,8 +19,6 @@ export interface AuditorOptions {
 
 /** As long as a recalculation waits for a row that somebody else has locked. */
 const LOCK_TIMEOUT_MS = 500
-/** A repair may write a million rows, and nobody else mends them. The database handle's own statement timeout must not be shorter. */
-const STATEMENT_TIMEOUT_MS = 600_000
 /** Lock not available, deadlock; and our own word for a row that was deleted under the repair. All of them pass. */
 const PASSING = new Set(['55P03', '40P01', '40001'])
 
@@ -61,7 +59,7 @@ async function orBusy(campaignId: string, work: () => Promise<Audited>): Promise
 }
 
 async function audit(tx: Sql, campaignId: string, repair: boolean, { group, history, named }: AuditorOptions): Promise<Audited> {
-  const beganAt = await beginRun(campaignId, tx, LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS)
+  const beganAt = await beginRun(campaignId, tx, LOCK_TIMEOUT_MS)
   if (beganAt === null) return { campaignId, busy: 'lock' }
   await tx.query(`SELECT ${anyPlan}`)
   const [found] = await tx.query<Pick<CampaignAudit, 'people' | 'misplaced' | 'stale' | 'differences' | 'first'>>(auditStatement, [

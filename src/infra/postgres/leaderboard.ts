@@ -3,7 +3,7 @@ import type { Sql } from '../../std/sql.ts'
 import type { Session } from './database.ts'
 import { rankAll } from './full-rank.ts'
 import { sweep } from './leaderboard-sweep.ts'
-import { beginRun, recordRun, remembered, type RankRun } from './rank-run.ts'
+import { PATIENT_MS, beginRun, putOff, putOffMs, recordRun, remembered, type RankRun } from './rank-run.ts'
 import { anyPlan, rankWindows } from './window-rank.ts'
 
 /**
@@ -16,7 +16,10 @@ const lockTimeoutAgainMs = 50
 /** Stored positions in `waitlist_users`. The rule: dense row number by (original_position - verified referrals * points, created_at, id). */
 export function createLeaderboard(database: Pick<Session, 'sql'>, options: { readonly history: LeaderboardHistory }): Leaderboard {
   return {
-    recalculate: (campaignId, tx, again) => recalculate(campaignId, tx, { again, remember: remembered[options.history] }),
+    recalculate: (campaignId, tx, again, deadlineMs = PATIENT_MS) =>
+      recalculate(campaignId, tx, { again, deadlineMs, remember: remembered[options.history] }),
+    putOff: (campaignId, group, deadlineMs) => putOff(database.sql, campaignId, group, deadlineMs),
+    putOffMs: (campaignId, tx) => putOffMs(tx, campaignId),
     wakeWaitingMails: (campaignId) => wakeWaitingMails(database.sql, campaignId),
     sweep: (group) => sweep(database.sql, group),
   }
@@ -25,22 +28,22 @@ export function createLeaderboard(database: Pick<Session, 'sql'>, options: { rea
 async function recalculate(
   campaignId: string,
   tx: Sql,
-  { again, remember }: { readonly again: boolean; readonly remember: number | null },
+  { again, deadlineMs, remember }: { readonly again: boolean; readonly deadlineMs: number; readonly remember: number | null },
 ): Promise<Recalculated> {
   const from = performance.now()
-  const beganAt = await beginRun(campaignId, tx, again ? lockTimeoutAgainMs : lockTimeoutMs)
+  const beganAt = await beginRun(campaignId, tx, again ? lockTimeoutAgainMs : lockTimeoutMs, deadlineMs)
   if (beganAt === null) return { is: 'locked' }
   const run = { campaignId, beganAt, remember }
-  const { because, rowsChanged } = await rank(run, tx)
+  const { because, rowsChanged } = await rank(run, tx, () => deadlineMs - (performance.now() - from))
   await recordRun(run, because === null ? 'windowed' : 'full', rowsChanged, tx)
   return { is: 'done', because, rowsChanged, durationMs: performance.now() - from }
 }
 
 /** By windows; whole where those give up, or where somebody was deleted for good between our read and our write, so that a gap is left. */
-async function rank(run: RankRun, tx: Sql): Promise<{ because: FullBecause | null; rowsChanged: number }> {
+async function rank(run: RankRun, tx: Sql, leftMs: () => number): Promise<{ because: FullBecause | null; rowsChanged: number }> {
   const windowed = await rankWindows(run, tx)
   if (typeof windowed !== 'string' && windowed.written === windowed.changes) return { because: null, rowsChanged: windowed.written }
-  await tx.query(`SELECT ${anyPlan}`)
+  await tx.query(`SELECT ${anyPlan}, set_config('statement_timeout', $1, true)`, [`${Math.max(1, Math.ceil(leftMs()))}ms`])
   const whole = await rankAll(run, tx)
   return typeof windowed === 'string'
     ? { because: windowed, rowsChanged: whole.written }

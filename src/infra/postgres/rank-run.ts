@@ -21,8 +21,15 @@ export interface Written {
 /** Movements of one run that go into the history; null: all. */
 export const remembered: Readonly<Record<LeaderboardHistory, number | null>> = { off: 0, top: 100, all: null }
 
-/** Room for a million participants on a busy machine. The database handle's own statement timeout must not be shorter. */
-const statementTimeoutMs = 120_000
+/**
+ * For whoever sets no deadline, such as an operator's repair: it may write a million rows, and nobody else mends them. The database
+ * handle's own statement timeout must not be shorter than what is asked for.
+ */
+export const PATIENT_MS = 600_000
+
+/** After a recalculation that took too long its campaign is put off for this many deadlines, then for twice as many, and so on up to an hour. */
+const FIRST_PAUSE_DEADLINES = 4
+const LONGEST_PAUSE_MS = 3_600_000
 
 /**
  * Takes the campaign's lock and sets the transaction up for windows; resolves to `beganAt`, or to null when somebody else has
@@ -32,7 +39,7 @@ const statementTimeoutMs = 120_000
  * that locks and reads would see the table as it was before it got the lock. For the same reason a transaction with one
  * snapshot for all its statements is refused. The clock is read before the table is, so what committed before `beganAt` is seen.
  */
-export async function beginRun(campaignId: string, tx: Sql, lockTimeoutMs: number, timeoutMs = statementTimeoutMs): Promise<string | null> {
+export async function beginRun(campaignId: string, tx: Sql, lockTimeoutMs: number, timeoutMs = PATIENT_MS): Promise<string | null> {
   const [row] = await tx.query<{ got: boolean; at: string; isolation: string }>(beginStatement, [
     campaignId,
     `${lockTimeoutMs}ms`,
@@ -58,13 +65,57 @@ SELECT pg_try_advisory_xact_lock(${campaignLock}) AS got,
        set_config('statement_timeout', $3, true),
        ${indexesOnly}`
 
-/** The end of a run, in its transaction. */
+/** The end of a run, in its transaction. A campaign that was put off is put off no longer. */
 export async function recordRun({ campaignId, beganAt }: RankRun, mode: 'windowed' | 'full', rowsChanged: number, tx: Sql): Promise<void> {
-  await tx.query(recordStatement, [campaignId, beganAt, rowsChanged, mode])
+  const [row] = await tx.query<{ putOff: string | null }>(recordStatement, [campaignId, beganAt, rowsChanged, mode])
+  if (row && row.putOff !== null) await tx.query(dueStatement, [row.putOff, campaignId])
 }
 
 const recordStatement = `
+WITH slow AS (DELETE FROM worker.slow_recalculations WHERE campaign_id = $1 RETURNING group_name)
 INSERT INTO worker.recalculations AS r (campaign_id, began_at, committed_at, rows_changed, mode)
 VALUES ($1, $2, clock_timestamp(), $3, $4)
 ON CONFLICT (campaign_id) DO UPDATE
-   SET began_at = excluded.began_at, committed_at = excluded.committed_at, rows_changed = excluded.rows_changed, mode = excluded.mode`
+   SET began_at = excluded.began_at, committed_at = excluded.committed_at, rows_changed = excluded.rows_changed, mode = excluded.mode
+RETURNING (SELECT group_name FROM slow) AS "putOff"`
+
+const dueStatement = `
+UPDATE worker.intents SET due_at = now()
+ WHERE id = ANY (ARRAY(
+   SELECT id FROM worker.intents
+    WHERE group_name = $1 AND key = 'recalculate:' || $2::uuid AND coalesce AND state = 'pending' AND due_at > now()
+      FOR UPDATE SKIP LOCKED))`
+
+/**
+ * Puts a campaign off whose recalculation took longer than `deadlineMs`, for longer each time; resolves to milliseconds. Beside the
+ * intents, not in one: a request that came while it ran is due at once and knows nothing of it.
+ */
+export async function putOff(sql: Sql, campaignId: string, group: string, deadlineMs: number): Promise<number> {
+  const firstMs = deadlineMs * FIRST_PAUSE_DEADLINES
+  const [row] = await sql.query<{ pauseMs: number }>(putOffStatement, [campaignId, group, firstMs, Math.max(firstMs, LONGEST_PAUSE_MS)])
+  return row?.pauseMs ?? firstMs
+}
+
+/** How long the campaign is still put off, in milliseconds; null when it is not. */
+export async function putOffMs(tx: Sql, campaignId: string): Promise<number | null> {
+  const [row] = await tx.query<{ ms: number }>(leftStatement, [campaignId])
+  return row?.ms ?? null
+}
+
+const pause = (tries: string) => `least($4::float8, $3::float8 * power(2, least(${tries} - 1, 30)))`
+
+// What nobody has tried for a month after its time belongs to a campaign that is gone.
+const putOffStatement = `
+WITH forgotten AS (
+  DELETE FROM worker.slow_recalculations WHERE next_try_at < now() - interval '30 days' AND campaign_id <> $1
+)
+INSERT INTO worker.slow_recalculations AS s (campaign_id, group_name, tries, next_try_at)
+VALUES ($1, $2, 1, clock_timestamp() + ${pause('1')} * interval '1 millisecond')
+ON CONFLICT (campaign_id) DO UPDATE
+   SET group_name = excluded.group_name, tries = s.tries + 1,
+       next_try_at = clock_timestamp() + ${pause('(s.tries + 1)')} * interval '1 millisecond'
+RETURNING ${pause('tries')} AS "pauseMs"`
+
+const leftStatement = `
+SELECT (extract(epoch FROM next_try_at - clock_timestamp()) * 1000)::float8 AS ms
+  FROM worker.slow_recalculations WHERE campaign_id = $1 AND next_try_at > clock_timestamp()`

@@ -13,6 +13,7 @@ const needs: Readonly<Record<string, readonly Privilege[]>> = {
   'worker.dead_letters': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.intents': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.recalculations': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.slow_recalculations': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.position_changes': ['SELECT', 'INSERT', 'DELETE'],
   'worker.reward_codes': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.breakers': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],

@@ -140,6 +140,12 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         return fact.because === 'unsure'
           ? write('warn', fact, 'recalculated everybody: stored positions were not as they were left')
           : write('debug', fact, 'recalculated')
+      case 'recalculation-too-slow':
+        return write(
+          'error',
+          fact,
+          `a recalculation takes longer than LEADERBOARD_DEADLINE_MS: raise it, or run npm run workerctl -- leaderboard audit --campaign ${fact.campaignId} --repair (leaderboard backfill where nobody is ranked yet)`,
+        )
       case 'swept':
         return write('debug', fact, 'swept')
       case 'execution-failed':

@@ -188,6 +188,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
       case 'committing':
       case 'performed':
       case 'slow-statement':
+      case 'recalculation-too-slow':
         // Nothing to count: what matters of these shows in lag, readiness and deliveries.
         return
     }

@@ -74,13 +74,17 @@ describe('recalculate', () => {
 
   it('is patient in its own transaction only', async () => {
     const campaignId = await insertCampaign(database.sql)
-    const settings = `SELECT current_setting('jit') AS jit, current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement`
+    const settings = `SELECT current_setting('jit') AS jit, current_setting('lock_timeout') AS lock, (SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout') AS statement`
     await database.transaction(async (tx) => {
       await tx.query(`SET LOCAL lock_timeout = '1s'`)
-      await leaderboard.recalculate(campaignId, tx, false)
-      expect(await tx.query(settings)).toEqual([{ jit: 'off', lock: '500ms', statement: '2min' }])
+      await leaderboard.recalculate(campaignId, tx, false, 3_600_000)
+      // What is left of the deadline when everybody is ranked.
+      const [patient] = await tx.query<{ statement: number }>(settings)
+      expect(patient).toEqual({ jit: 'off', lock: '500ms', statement: expect.any(Number) })
+      expect(patient?.statement).toBeGreaterThan(1_800_000)
+      expect(patient?.statement).toBeLessThanOrEqual(3_600_000)
     })
-    expect(await database.sql.query(settings)).not.toMatchObject([{ statement: '2min' }])
+    expect(await database.sql.query(settings)).toMatchObject([{ statement: 30_000 }])
   })
 
   it('refuses a transaction whose statements all read one snapshot', async () => {

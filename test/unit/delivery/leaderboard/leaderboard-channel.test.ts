@@ -8,7 +8,7 @@ import { sampleIntent } from '../../../support/sample-intent.ts'
 
 const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard' })
 
-function sceneOf(recalculated: Recalculated | Error, of = intent) {
+function sceneOf(recalculated: Recalculated | Error, of = intent, { tookMs = 7, leftMs = null as number | null } = {}) {
   const clock = createJumpingClock()
   const store = new MemoryIntentStore()
   const order: string[] = []
@@ -18,7 +18,7 @@ function sceneOf(recalculated: Recalculated | Error, of = intent) {
       async recalculate(campaignId, tx, again) {
         expect(tx).toBe(noSql)
         order.push(`recalculate ${campaignId}${again ? ' again' : ''}`)
-        await clock.sleep(7)
+        await clock.sleep(tookMs)
         if (recalculated instanceof Error) throw recalculated
         return recalculated
       },
@@ -26,11 +26,17 @@ function sceneOf(recalculated: Recalculated | Error, of = intent) {
         order.push(`wake ${campaignId} after ${store.transactions.length} commits`)
         return 1
       },
+      async putOff() {
+        order.push('put off')
+        return 4_000
+      },
+      putOffMs: async () => leftMs,
       sweep: async () => 0,
     },
     deadlineMs: 1_000,
     clock,
     report: (report) => reports.push(report),
+    reportTooSlow: (report) => reports.push(report),
   })
   return { store, order, reports, run: () => channel.run(of, { campaignId: 'c1' }, store) }
 }
@@ -74,6 +80,29 @@ describe('a recalculation', () => {
     await second.run()
     expect(second.order).toEqual(['recalculate c1 again'])
     expect(second.store.settled).toMatchObject([{ settlement: { afterMs: 400 } }])
+  })
+
+  it('that takes too long puts its campaign off, and says so', async () => {
+    const { run, store, order, reports } = sceneOf(new SqlError('statement timeout', { state: '57014' }), intent, { tookMs: 1_000 })
+    expect(await run()).toEqual({ is: 'ran', outcome: 'waiting', reason: 'recalculation-too-slow' })
+    expect(store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'recalculation-too-slow', afterMs: 4_000 } }])
+    expect(order).toEqual(['recalculate c1', 'put off'])
+    expect(reports).toEqual([{ campaignId: 'c1', deadlineMs: 1_000, nextTryMs: 4_000 }])
+  })
+
+  it('that somebody cancelled before its time is thrown, and puts nothing off', async () => {
+    const { run, order } = sceneOf(new SqlError('canceled', { state: '57014' }), intent, { tookMs: 999 })
+    await expect(run()).rejects.toThrow('canceled')
+    expect(order).toEqual(['recalculate c1'])
+  })
+
+  it('of a campaign that is put off waits for what is left, and tries nothing', async () => {
+    const { run, store, order } = sceneOf({ is: 'locked' }, intent, { leftMs: 321 })
+    expect(await run()).toEqual({ is: 'ran', outcome: 'waiting', reason: 'recalculation-too-slow' })
+    expect(store.transactions).toMatchObject([
+      { settlement: { is: 'later', as: 'waiting', reason: 'recalculation-too-slow', afterMs: 321 } },
+    ])
+    expect(order).toEqual([])
   })
 
   it('whose claim is lost does nothing', async () => {
