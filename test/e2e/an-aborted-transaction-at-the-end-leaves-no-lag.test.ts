@@ -1,4 +1,4 @@
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createKafkaClient } from '../../src/infra/kafka/client.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
@@ -38,6 +38,7 @@ test('an aborted transaction at the end of a partition leaves no lag: rows and K
       return (row?.next_offset === '3' && committed === high) || `row ${row?.next_offset}, committed ${committed}`
     })
   }
+  expect(await sql.query('SELECT DISTINCT next_offset FROM worker.progress')).toEqual([{ next_offset: '3' }])
   await publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
   await scene.settled()
   await producer.disconnect()
