@@ -15,7 +15,7 @@ export type Whose = 'own' | 'own-when-proven' | 'system'
 
 export interface FaultRule {
   readonly step: Step
-  /** A class of SQLSTATE, an error that a trigger raised under whatever code, anything that is no error of the database, or just anything. */
+  /** A class of SQLSTATE, an error that a trigger raised under a code that does not speak of the server, anything that is no error of the database, or just anything. */
   readonly fault: `sqlstate ${string}` | 'raised' | 'no sql error' | 'anything'
   readonly whose: Exclude<Whose, 'system'>
 }
@@ -53,9 +53,13 @@ export function whoseFault(step: Step, error: unknown, rules = faultRules): Whos
 function names({ fault }: FaultRule, error: unknown): boolean {
   if (fault === 'anything') return true
   if (fault === 'no sql error') return !(error instanceof SqlError)
-  if (fault === 'raised') return error instanceof SqlError && error.raisedBy !== undefined
+  if (fault === 'raised')
+    return error instanceof SqlError && error.raisedBy !== undefined && !ofTheServer.has(error.state?.slice(0, 2) ?? '')
   return error instanceof SqlError && error.state !== undefined && fault === `sqlstate ${error.state.slice(0, 2)}`
 }
+
+/** Connections, transactions, resources, locks, operators, the system: a trigger that raises one of these means that later is another matter. */
+const ofTheServer = new Set(['08', '25', '40', '53', '55', '57', '58', 'XX'])
 
 /** Error class, code and where in our code; never the message, which may hold an address. */
 export function describeFault(error: unknown): string {

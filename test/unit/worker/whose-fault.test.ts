@@ -68,6 +68,10 @@ describe('what no rule names is the system’s', () => {
   it.each([...states, '42P01', '42501', undefined])('writing into the tables of the platform: %s', (state) => {
     expect(whoseFault('book', sql(state))).toBe('system')
   })
+
+  it.each(states.filter((state) => state !== ''))('a trigger that raises the server’s own %s', (state) => {
+    expect(whoseFault('book', new SqlError('x', { state, raisedBy: 'struck' }))).toBe('system')
+  })
 })
 
 describe('the words about a fault', () => {
