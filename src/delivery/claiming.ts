@@ -20,7 +20,8 @@ const SET_BACK_TURNS = 4
 
 export interface ClaimingSettings {
   readonly group: string
-  readonly owner: string
+  /** A name for the next claim that no other has. */
+  readonly nextOwner: () => string
   readonly poolSize: number
   readonly kinds: KindTable
   readonly store: IntentStore
@@ -49,7 +50,7 @@ export interface Claiming {
 }
 
 export function createClaiming(settings: ClaimingSettings): Claiming {
-  const { group, owner, poolSize, kinds, store, destinations, held, room, leaseMs, turn, clock, observe } = settings
+  const { group, nextOwner, poolSize, kinds, store, destinations, held, room, leaseMs, turn, clock, observe } = settings
   const claims = new Map<ChannelName, number>()
   const parked = new Map<ChannelName, ParkedIntents>()
   for (const channel of kinds.channels) {
@@ -127,7 +128,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
         group,
         channel,
         kinds: kinds.known(channel),
-        owner,
+        owner: nextOwner(),
         limit,
         leaseMs: leaseMs(channel),
         first: nextFirst(channel),

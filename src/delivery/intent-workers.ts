@@ -59,8 +59,12 @@ export interface IntentWorkers {
 }
 
 export function createIntentWorkers(settings: IntentWorkersSettings): IntentWorkers {
-  const { group, executor, poolSize, owner } = settings
+  const { group, executor, poolSize } = settings
   const { store, kinds, channels, clock, observe } = executor
+  let claimings = 0
+  // No two claims share a name. A database that went back in time gives ids and counts of claims out again, and an answer that was
+  // kept meanwhile would be written to whichever intent has them now.
+  const nextOwner = () => `${settings.owner}:${group}:${(claimings += 1)}`
   const held = new HeldIntents(poolSize, work, (intent) => {
     if (claiming.worthALook(intent.channel)) notify()
   })
@@ -84,7 +88,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   /** Intents that may still be claimed; of them `ahead` wait for a worker. */
   const room = () => (isQuiet ? 0 : poolSize + ahead - held.size - reserved)
   const leaseMs = (channel: ChannelName) => channels[channel].deadlineMs * 2
-  const claiming = createClaiming({ ...executor, group, owner, poolSize, held, room, leaseMs, turn: () => (turns += 1) })
+  const claiming = createClaiming({ ...executor, group, nextOwner, poolSize, held, room, leaseMs, turn: () => (turns += 1) })
 
   async function run(): Promise<void> {
     const worthAQuery = Math.max(1, Math.floor(ahead / 2))
@@ -150,7 +154,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     reserved += count
     const slot = channel && { channel, count, leaseMs: leaseMs(channel), share: held.share, held: held.perCampaign() }
     return {
-      handOver: slot === undefined || count === 0 ? null : { owner, slots: [slot] },
+      handOver: slot === undefined || count === 0 ? null : { owner: nextOwner(), slots: [slot] },
       taken(result) {
         reserved -= count
         if (result?.is === 'accepted') {

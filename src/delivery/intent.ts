@@ -69,7 +69,7 @@ export interface Intent {
   readonly claim: Claim
 }
 
-/** The fence of everything that a worker writes about an intent: no row with this owner and count, no effect. */
+/** The fence of everything that a worker writes about an intent: no row with this owner and count, no effect. The owner names one claim of one process. */
 export interface Claim {
   readonly id: string
   readonly owner: string

@@ -111,7 +111,7 @@ describe('claiming', () => {
         group: 'test-workers',
         channel: 'email',
         kinds: [{ kind: 'mail', version: 1 }],
-        owner: 'me',
+        owner: 'me:test-workers:1',
         limit: 2,
         leaseMs: 2_000,
         first: 'live',
@@ -121,6 +121,17 @@ describe('claiming', () => {
       },
     ])
     expect(store.due).toHaveLength(14)
+  })
+
+  it('names each claim anew, because a database that went back in time gives ids and counts of claims out again', async () => {
+    const { store, workers, flow } = sceneOf()
+    store.due.push(...mails(50))
+    flow()
+    workers.start()
+    await soon(() => expect(store.due).toHaveLength(0))
+    const owners = store.claims.map(({ owner }) => owner)
+    expect(owners.length).toBeGreaterThan(3)
+    expect(new Set(owners).size).toBe(owners.length)
   })
 
   it('goes on without a poll while claims come back full', async () => {
@@ -291,7 +302,7 @@ describe('handing over', () => {
     await soon(() => expect(sending).toHaveLength(1))
     const desk = workers.reserve()
     expect(desk.handOver).toEqual({
-      owner: 'me',
+      owner: expect.stringMatching(/^me:test-workers:\d+$/),
       slots: [{ channel: 'email', count: 3, leaseMs: 2_000, share: 2, held: new Map([[mails(1)[0]?.campaignId, 1]]) }],
     })
     expect(workers.reserve().handOver).toBeNull()
