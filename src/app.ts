@@ -198,7 +198,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     for (const { workers } of groups) workers.start()
     const refusals = (await Promise.all(groups.map(({ worker }) => worker.start()))).filter((sentence) => sentence !== null)
     // The others work while one waits for the operator; where none may start, this process has nothing to do.
-    if (refusals.length === groups.length) throw new OperatorError(refusals.join('; '))
+    if (refusals.length === groups.length) throw new OperatorError([...new Set(refusals)].join('; '))
     startTasks()
     if (phase === 'booting') phase = 'running'
   }

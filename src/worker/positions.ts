@@ -1,6 +1,5 @@
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
-import { messageOf } from '../std/failure.ts'
 import type { AcceptStore, ProgressRow } from './accept-store.ts'
 import type { CommittedOffset, LogAdmin } from './log-admin.ts'
 import { leaderEpochs } from './log-faults.ts'
@@ -24,7 +23,7 @@ export interface Positions {
   untilRead(
     known: ReadonlySet<number>,
     signal: AbortSignal,
-    waiting: (cause: string, retryInMs: number, attempt: number) => void,
+    waiting: (error: unknown, retryInMs: number, attempt: number) => void,
   ): Promise<Found | null>
 }
 
@@ -82,7 +81,7 @@ export function createPositions(of: {
         } catch (error) {
           if (error instanceof StartRefused) throw error
           const retryInMs = backoff(attempt, { baseMs: 200, maxMs: 5_000 })
-          waiting(`start positions: ${messageOf(error)}`, retryInMs, attempt)
+          waiting(error, retryInMs, attempt)
           await clock.sleep(retryInMs, signal)
         }
       }

@@ -7,7 +7,7 @@ import { createCommitReporter } from './commit-reporter.ts'
 import { createEqualFailures, equalFailuresRule, type EqualFailuresRule } from './equal-failures.ts'
 import type { Fact } from './fact.ts'
 import { keepStatus, type GroupStatus } from './group-status.ts'
-import type { LogAdmin } from './log-admin.ts'
+import { LogAccessRefused, type LogAdmin } from './log-admin.ts'
 import { goOnAt, knownOf, startAt, type PartitionProgress } from './partition-progress.ts'
 import { createPositions, type Found } from './positions.ts'
 import type { ChunkReader } from './read-chunks.ts'
@@ -32,7 +32,10 @@ export interface WorkerSettings {
 }
 
 export interface GroupWorker {
-  /** Writes the start positions, joins, and resolves at the first assignment: to null, or to the sentence why the group may not start. */
+  /**
+   * Writes the start positions, joins, and resolves at the first assignment: to null, or to the sentence why the group may not start. One
+   * that the brokers refuse goes on trying behind that sentence.
+   */
   start(): Promise<string | null>
   /** Takes in no more, finishes what is in hand, reports the last rows to Kafka and leaves the group. */
   stop(): Promise<void>
@@ -114,7 +117,15 @@ export function createWorker(settings: WorkerSettings): GroupLife {
     })
   })
 
-  async function start(): Promise<string | null> {
+  /** Why the brokers refuse this group, at the first time. */
+  const refused = Promise.withResolvers<string>()
+
+  function start(): Promise<string | null> {
+    // What a join ends with that goes on behind the sentence is told by `lost`.
+    return Promise.race([join(), refused.promise])
+  }
+
+  async function join(): Promise<string | null> {
     try {
       if ((await positions.untilRead(seen(), signal, waiting)) === null) return null
       await source.start({ assigned, batch, report: told })
@@ -141,6 +152,7 @@ export function createWorker(settings: WorkerSettings): GroupLife {
   }
 
   function told(report: SourceReport): void {
+    if (report.is === 'crashed' && report.error instanceof LogAccessRefused) refused.resolve(report.error.message)
     if (report.is !== 'passed') return observe(factOf(report, group, topic))
     const progress = partitions.get(report.partition)
     // All before the hole is handled, and nothing of it can ever come: its row follows, or a lag would stay that nobody can read.
@@ -155,7 +167,10 @@ export function createWorker(settings: WorkerSettings): GroupLife {
     settings.acceptor.observe(fact)
   }
 
-  function waiting(cause: string, retryInMs: number, attempt: number): void {
+  function waiting(error: unknown, retryInMs: number, attempt: number): void {
+    const isRefused = error instanceof LogAccessRefused
+    if (isRefused) refused.resolve(error.message)
+    const cause = isRefused ? error.message : `start positions: ${messageOf(error)}`
     observe({ is: 'waiting', group, partition: -1, cause, retryInMs, attempt })
   }
 

@@ -8,6 +8,7 @@ import { brokerSockets } from './broker-sockets.ts'
 import { clientLog } from './client-log.ts'
 import type { ClientLog } from './client-log.ts'
 import { registerCodecs } from './codecs.ts'
+import { tellCoordinatorRefusals } from './coordinator-refusal.ts'
 import { guardRecordSets } from './record-set-guard.ts'
 import { guardRequestQueue } from './request-queue-guard.ts'
 
@@ -92,3 +93,4 @@ registerCodecs()
 guardRequestQueue()
 guardRecordSets()
 guardAbortedRecords()
+tellCoordinatorRefusals()

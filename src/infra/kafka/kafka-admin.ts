@@ -7,6 +7,7 @@ import type { CommittedOffset, LogAdmin } from '../../worker/log-admin.ts'
 import { noAnswer, noConnection } from './access-fault.ts'
 import { isBrokerError } from './client-error.ts'
 import { createKafkaClient } from './client.ts'
+import { groupRefused, type Asked } from './group-refusal.ts'
 import { COMMIT_MARK } from './marked-offsets.ts'
 import type { KafkaClient, KafkaSettings } from './client.ts'
 import { LogIdentity } from './log-identity.ts'
@@ -37,11 +38,13 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
     return connected()
   }
 
-  async function ask<Answer>(question: (admin: Admin, identity: LogIdentity) => Promise<Answer>): Promise<Answer> {
+  async function ask<Answer>(question: (admin: Admin, identity: LogIdentity) => Promise<Answer>, about: Asked = {}): Promise<Answer> {
     for (let attempt = 1, open = await connected(); ; attempt += 1) {
       try {
         return await question(open.admin, open.identity)
       } catch (error) {
+        const refused = groupRefused(error, settings, about)
+        if (refused !== null) throw refused
         if (error instanceof OperatorError || attempt === ATTEMPTS) throw noAnswer(error, settings)
       }
       // A new partition needs a moment until it has a leader.
@@ -51,10 +54,14 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   }
 
   /** kafkajs would try for long to find a topic that is missing. */
-  async function askOf<Answer>(topic: string, question: (admin: Admin, identity: LogIdentity) => Promise<Answer>): Promise<Answer> {
+  async function askOf<Answer>(
+    topic: string,
+    question: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
+    about: Asked = {},
+  ): Promise<Answer> {
     if (!(await partitionCounts([topic])).has(topic))
       throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
-    return ask(question)
+    return ask(question, { right: 'Describe', topic, ...about })
   }
 
   function partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
@@ -69,17 +76,18 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   }
 
   async function groupState(group: string) {
-    const { groups } = await ask((admin) => admin.describeGroups([group]))
+    const { groups } = await ask((admin) => admin.describeGroups([group]), { group })
     const found = groups.find(({ groupId }) => groupId === group)
     return { state: found?.state ?? 'Dead', members: found?.members.length ?? 0 }
   }
 
   async function commits(group: string, topic: string): Promise<Map<number, CommittedOffset>> {
-    const entries = await askOf(topic, async (admin) => {
+    const fetchOffsets = async (admin: Admin) => {
       // Never with resolveOffsets: that one writes.
       const topics = await admin.fetchOffsets({ groupId: group, topics: [topic] })
       return topics.find((found) => found.topic === topic)?.partitions ?? []
-    })
+    }
+    const entries = await askOf(topic, fetchOffsets, { group })
     const found = entries.map(
       ({ partition, offset, metadata }) => [partition, { offset: BigInt(offset), ours: metadata === COMMIT_MARK }] as const,
     )
@@ -95,7 +103,7 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       await connected(signal)
     },
     topics: partitionCounts,
-    createTopic: (topic) => ask((admin) => create(admin, topic)),
+    createTopic: (topic) => ask((admin) => create(admin, topic), { topic: topic.name, right: 'Create' }),
     growTopic: async (name, partitions) => {
       const count = (await partitionCounts([name])).get(name)
       if (count === undefined) throw new OperatorError(`topic "${name}" does not exist on ${settings.brokers.join(', ')}`)

@@ -7,6 +7,7 @@ import type { RecordSource, SourceHandlers } from '../../worker/record-source.ts
 import { accessRefused } from './access-fault.ts'
 import { isBrokerError, isBrokerTrouble } from './client-error.ts'
 import type { KafkaSettings } from './client.ts'
+import { groupRefused, isSettingRefused } from './group-refusal.ts'
 import { GroupMember } from './group-member.ts'
 import { createUnpackBudget, type UnpackBudget } from './unpack-budget.ts'
 
@@ -31,8 +32,8 @@ export interface KafkaSourceOptions {
   /** What bounds the unpacked records that are held; one for the whole process, 32 MiB, when not given. */
   readonly unpackBudget?: UnpackBudget
   /**
-   * Crashes in a row, without a batch handled between them, after which the source gives up. Outages of the brokers, and brokers that do
-   * not let us in any more, do not count once it has joined.
+   * Crashes in a row, without a batch handled between them, after which the source gives up. Brokers that refuse the login, this group or
+   * its topic do not count: it goes on trying, and the handlers hear of it. Outages do not count once it has joined.
    */
   readonly crashLimit: number
   readonly random?: () => number
@@ -81,10 +82,12 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   function survives(handlers: SourceHandlers, thrown: Error, rebuildInMs: number): boolean {
     beats += 1
     heartbeats += 1
-    // A password that was changed, a certificate that has expired: kafkajs gives up at once, and we wait until somebody has mended it.
-    const refused = accessRefused(thrown, options.settings)
+    // A password that was changed, a right that was taken away: kafkajs gives up at once, and we wait until somebody has mended it.
+    const { settings, groupId: group, topic, sessionTimeoutMs } = options
+    const refused = accessRefused(thrown, settings) ?? groupRefused(thrown, settings, { group, topic, sessionTimeoutMs })
     const error = refused ?? thrown
-    if (!hasJoined || (refused === null && !isBrokerTrouble(thrown))) crashes += 1
+    const passes = refused === null ? hasJoined && isBrokerTrouble(thrown) : !isSettingRefused(thrown)
+    if (!passes) crashes += 1
     handlers.report({ is: 'crashed', error, rebuildInMs, crashes })
     // Looked for twice: a broker hears of a topic a moment after another one has acknowledged its creation.
     const isMissing = !hasJoined && crashes > 1 && isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION')

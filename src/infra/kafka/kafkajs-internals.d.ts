@@ -55,6 +55,18 @@ declare module 'kafkajs/src/broker/index.js' {
   export = Broker
 }
 
+declare module 'kafkajs/src/cluster/index.js' {
+  interface Asked {
+    readonly groupId: string
+    readonly coordinatorType: number
+  }
+  interface ClusterState {
+    readonly brokerPool: { findConnectedBroker(): Promise<{ findGroupCoordinator(of: Asked): Promise<unknown> }> }
+  }
+  const Cluster: { readonly prototype: { findGroupCoordinatorMetadata(this: ClusterState, of: Asked): Promise<unknown> } }
+  export = Cluster
+}
+
 declare module 'kafkajs/src/protocol/encoder.js' {
   class Encoder {
     writeInt32(value: number): this

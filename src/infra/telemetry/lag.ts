@@ -1,6 +1,6 @@
 import { systemClock } from '../../std/clock.ts'
 import type { Clock } from '../../std/clock.ts'
-import type { LogAdmin, PartitionRange } from '../../worker/log-admin.ts'
+import { LogAccessRefused, type LogAdmin, type PartitionRange } from '../../worker/log-admin.ts'
 import { LAG_WINDOW_MS } from './lag-verdict.ts'
 import type { Metrics } from './metrics.ts'
 import { createWatermarkHistory } from './watermark-history.ts'
@@ -65,7 +65,16 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
 
   async function measure(): Promise<void> {
     try {
-      const committed = await Promise.all(groups.map((group) => admin.committed(group, topic)))
+      const answers = await Promise.allSettled(groups.map((group) => admin.committed(group, topic)))
+      // A group whose commits may not be read hides the lag of no other.
+      const committed = new Map(
+        groups.flatMap((group, index) => {
+          const answer = answers[index]
+          return answer?.status === 'fulfilled' ? [[group, answer.value] as const] : []
+        }),
+      )
+      const failed = answers.find((answer) => answer.status === 'rejected')
+      if (failed !== undefined && (committed.size === 0 || !(failed.reason instanceof LogAccessRefused))) throw failed.reason
       const ranges = await admin.ranges(topic)
       if (stopping.signal.aborted) return
       const at = clock.monotonic()
@@ -73,7 +82,7 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
       last = {
         at,
         topic,
-        groups: new Map(groups.map((group, index) => [group, lagOf(committed[index] ?? new Map(), ranges, history, at)])),
+        groups: new Map([...committed].map(([group, offsets]) => [group, lagOf(offsets, ranges, history, at)])),
       }
       recent = [...recent.filter((snapshot) => at - snapshot.at <= LAG_WINDOW_MS), last]
       failing = false

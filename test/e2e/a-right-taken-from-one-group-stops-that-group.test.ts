@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { deadLetterTopic } from '../../src/worker/dead-letter.ts'
+import { startBrokerWithRights, type BrokerWithRights, type Right } from '../support/broker-rights.ts'
+import type { Daemon } from '../support/daemon.ts'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { expectClean } from '../support/refusal.ts'
+import { groups, setScene, type Scene } from '../support/scene.ts'
+
+let broker: BrokerWithRights
+let scene: Scene
+let groupRead: Right
+let topicRead: Right
+
+beforeAll(async () => {
+  broker = await startBrokerWithRights()
+  scene = await setScene({ partitions: 1, brokers: broker.kafka.bootstrap })
+  groupRead = ['group', scene.group('email-workers'), 'Read']
+  topicRead = ['topic', scene.topic, 'Read']
+  await broker.grant(
+    topicRead,
+    ['topic', scene.topic, 'Describe'],
+    ['topic', scene.topic, 'DescribeConfigs'],
+    ...groups.flatMap((name): Right[] => [
+      ['group', scene.group(name), 'Read'],
+      ['topic', deadLetterTopic(scene.topic, scene.group(name)), 'Write'],
+    ]),
+  )
+})
+
+afterAll(async () => {
+  await scene[Symbol.asyncDispose]()
+  await broker.stop()
+})
+
+interface Check {
+  readonly ok: boolean
+  readonly message?: string
+}
+
+async function checks(daemon: Daemon): Promise<Record<string, Check>> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is in it is what the test asks
+  const { checks } = (await (await fetch(`${daemon.url()}/readyz`)).json()) as { checks: Record<string, Check> }
+  return checks
+}
+
+/** Waits until readiness says `sentence` of these groups and that all else is well. */
+function refused(daemon: Daemon, names: readonly (typeof groups)[number][], sentence: RegExp): Promise<unknown> {
+  return eventually(`${names.join(', ')} may not read, and all else is well`, async () => {
+    const found = await checks(daemon)
+    const concerned = new Set(names.map((name) => scene.group(name)))
+    const wrong = Object.entries(found).filter(([name, { ok, message = '' }]) => (concerned.has(name) ? !sentence.test(message) : !ok))
+    return wrong.length === 0 ? true : JSON.stringify(found)
+  })
+}
+
+async function signUp(): Promise<void> {
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+}
+
+async function read(name: (typeof groups)[number]): Promise<unknown> {
+  const high = (await scene.admin.ranges(scene.topic)).get(0)?.high
+  return eventually(`${name} has read all`, async () => {
+    const rows = await scene.sql.query<{ next: string }>('SELECT next_offset AS next FROM worker.progress WHERE group_name = $1', [
+      scene.group(name),
+    ])
+    return BigInt(rows[0]?.next ?? 0) === high ? true : `${rows[0]?.next} of ${high}`
+  })
+}
+
+const noGroup = /does not let our user read as group ".*email-workers": grant it Read on that group\.$/
+const noTopic = /does not give our user the right Read on topic ".*": grant it\.$/
+
+test('rights that are taken away stop whom they concern, and nobody else, until they are back; likewise at the start', async () => {
+  const daemon = scene.daemon(broker.login)
+  await daemon.ready()
+
+  await broker.revoke(groupRead)
+  await refused(daemon, ['email-workers'], noGroup)
+  await signUp()
+  await read('position-workers')
+  const told = daemon.lines.filter(({ msg, level }) => msg === 'consumer crashed' && level === 'error')
+  expect(told.map((line) => line['cause'])).toEqual([expect.stringMatching(/grant it Read on that group$/)])
+  await broker.grant(groupRead)
+  await daemon.ready()
+  await scene.settled()
+  expect(scene.smtp.counters.accepted).toBe(1)
+
+  await broker.revoke(topicRead)
+  await refused(daemon, groups, noTopic)
+  await broker.grant(topicRead)
+  await daemon.ready()
+  await signUp()
+  await scene.settled()
+  daemon.kill('SIGTERM')
+  expect(await daemon.exited).toBe(0)
+
+  await broker.revoke(groupRead)
+  const later = scene.daemon(broker.login)
+  await refused(later, ['email-workers'], noGroup)
+  await signUp()
+  await read('position-workers')
+  await broker.grant(groupRead)
+  await later.ready()
+  await scene.settled()
+  expect(scene.smtp.counters.accepted).toBe(3)
+  later.kill('SIGTERM')
+  expect(await later.exited).toBe(0)
+  expectClean(daemon)
+  expectClean(later)
+})

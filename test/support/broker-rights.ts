@@ -1,0 +1,73 @@
+import kafkajs from 'kafkajs'
+import { createKafkaClient } from '../../src/infra/kafka/client.ts'
+import { startKafka, type KafkaOptions, type KafkaServer } from '../../stack/kafka-broker.ts'
+
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs
+
+export type Right = readonly [
+  kind: 'topic' | 'group' | 'cluster',
+  name: string,
+  operation: 'Read' | 'Write' | 'Describe' | 'DescribeConfigs',
+]
+
+/** A broker that lets everybody on its plain listener do everything, and the user `worker`, who logs in, what it was granted. */
+export interface BrokerWithRights {
+  readonly kafka: KafkaServer
+  /** What a daemon must know to log in as `worker`. */
+  readonly login: Readonly<Record<string, string>>
+  grant(...rights: readonly Right[]): Promise<void>
+  revoke(...rights: readonly Right[]): Promise<void>
+  stop(): Promise<void>
+}
+
+const PASSWORD = 'granted-hidden-word'
+
+export async function startBrokerWithRights(properties: KafkaOptions['properties'] = {}): Promise<BrokerWithRights> {
+  const kafka = await startKafka({
+    properties: {
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'super.users': 'User:ANONYMOUS',
+      ...properties,
+    },
+    users: [{ name: 'worker', password: PASSWORD }],
+    listeners: [{ name: 'LOGIN', sasl: { mechanisms: ['SCRAM-SHA-512'] } }],
+  })
+  const client = createKafkaClient({ brokers: kafka.bootstrap, clientId: 'rights' }, { retries: 2 })
+  const admin = client.kafka.admin()
+  await admin.connect()
+  return {
+    kafka,
+    login: {
+      KAFKA_BROKERS: kafka.secured['LOGIN'] ?? '',
+      KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT',
+      KAFKA_SASL_USERNAME: 'worker',
+      KAFKA_SASL_PASSWORD: PASSWORD,
+    },
+    grant: async (...rights) => void (await admin.createAcls({ acl: rights.map(entry) })),
+    revoke: async (...rights) => {
+      for (const right of rights) await admin.deleteAcls({ filters: [entry(right)] })
+    },
+    stop: async () => {
+      await admin.disconnect()
+      client.cut()
+      await kafka.stop()
+    },
+  }
+}
+
+function entry([kind, name, operation]: Right) {
+  return {
+    resourceType: { topic: AclResourceTypes.TOPIC, group: AclResourceTypes.GROUP, cluster: AclResourceTypes.CLUSTER }[kind],
+    resourceName: name,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: 'User:worker',
+    host: '*',
+    operation: {
+      Read: AclOperationTypes.READ,
+      Write: AclOperationTypes.WRITE,
+      Describe: AclOperationTypes.DESCRIBE,
+      DescribeConfigs: AclOperationTypes.DESCRIBE_CONFIGS,
+    }[operation],
+    permissionType: AclPermissionTypes.ALLOW,
+  }
+}
