@@ -16,6 +16,7 @@ import { createSuppressionEndpoint } from './infra/http/suppression-endpoint.ts'
 import { createDeadLetterSink } from './infra/kafka/dead-letter-sink.ts'
 import { createKafkaAdmin } from './infra/kafka/kafka-admin.ts'
 import { createAcceptStore } from './infra/postgres/accept-store.ts'
+import { endpointOrigins } from './infra/postgres/breakers.ts'
 import { createIntentStore } from './infra/postgres/intent-store.ts'
 import { createLeaderboard } from './infra/postgres/leaderboard.ts'
 import { checkRights, checkSchema } from './infra/postgres/schema-check.ts'
@@ -32,6 +33,7 @@ import { promptSql } from './prompt-sql.ts'
 import { publishDatabase } from './publish-database.ts'
 import { systemClock } from './std/clock.ts'
 import { watchStatements } from './slow-statements.ts'
+import { createDependencies } from './dependencies.ts'
 import { createStatus } from './status.ts'
 import { createStallWatch } from './std/stall-watch.ts'
 import { createStopSteps } from './stop-steps.ts'
@@ -41,6 +43,8 @@ import { workReport } from './work-report.ts'
 import { messageOf, OperatorError } from './std/failure.ts'
 import type { Fact, Observe } from './worker/fact.ts'
 
+/** How often a relay that is away is tried on its own account, no sooner than it may be. Milliseconds. */
+const RELAY_LOOK_MS = 5_000
 /** How often the database is asked whether it is there, for readiness, and how soon it must answer. Milliseconds. */
 const PROBE_MS = 1_000
 const PROBE_DEADLINE_MS = 5_000
@@ -161,8 +165,23 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   const statements = watchStatements(pools, prompt, observe)
   const watch = createStallWatch({ clock, graceMs: config.process.livenessStallMs })
   const health = createHealth({ facts: healthFacts, now: () => clock.now() })
-  const status = createStatus({ groups, health, lag, admin, statements, store: figures, clock })
-  observers.push((fact) => status.hear(fact))
+  const dependencies = createDependencies({ relay: composed.relay, clock })
+  const status = createStatus({
+    groups,
+    health,
+    lag,
+    admin,
+    statements,
+    store: figures,
+    dependencies,
+    brokers: config.kafka.brokers,
+    originsOf: (endpoints) => endpointOrigins(pools.metrics.sql, endpoints),
+    clock,
+  })
+  observers.push(
+    (fact) => dependencies.hear(fact),
+    (fact) => status.hear(fact),
+  )
   if (alsoObserve !== undefined) observers.push(alsoObserve)
   let server: HealthServer | null = null
   let stopped: Promise<void> | null = null
@@ -208,6 +227,14 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     tasks.keep(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.look())
     tasks.keep('look at slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.look())
     keepChores(tasks, { config, pools, groups, breakerRecord, intentStore, leaderboard, clock, observe, signal: stopping.signal })
+    if (composed.relay !== null) {
+      const { relay } = composed
+      // Where no mail asks, nobody else would notice that it is back.
+      tasks.keep('look at a relay that is away', RELAY_LOOK_MS, config.mail.connectDeadlineMs, async () => {
+        if (relay.away() === null) return
+        await relay.verify(AbortSignal.any([stopping.signal, AbortSignal.timeout(config.mail.connectDeadlineMs)]))
+      })
+    }
     // A relay that is away is no reason not to start: positions and webhooks go on, and mails wait in the database.
     void composed.relay?.verify(stopping.signal).catch((error: unknown) => {
       if (!stopping.signal.aborted) log.error(`Mails wait until this is mended: ${messageOf(error)}.`)
@@ -240,6 +267,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
       databaseTrouble,
       databaseFault: database.fault(),
       groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])),
+      notes: dependencies.notes(),
       stalls: watch.look(vitalSigns({ config, channels: composed.channels, pools, groups, tasks: tasks.turns(), databaseTrouble })),
     }
   }

@@ -15,6 +15,8 @@ export interface HealthFacts {
   readonly groups: ReadonlyMap<string, GroupStatus>
   /** What stands still for longer than it may (vital-signs.ts). */
   readonly stalls: readonly Stall[]
+  /** What is away and no reason to be unready (dependencies.ts). */
+  readonly notes: Readonly<Record<string, HealthCheck>>
 }
 
 export interface Health {
@@ -34,12 +36,13 @@ export function createHealth(of: { facts(): HealthFacts; now(): number }): Healt
 
 /**
  * Ready: every group has partitions or waits for some, and can accept. A relay that is down is no reason: positions and
- * rewards go on, and mails wait in the database.
+ * rewards go on, and mails wait in the database; it is named all the same.
  */
 export function readiness(facts: HealthFacts): HealthReport {
   return reportOf({
     process: firstWrong(processReady(facts), stalled(null, facts)),
     database: databaseReady(facts),
+    ...facts.notes,
     ...forEachGroup(facts, (status, group) => firstWrong(groupReady(status), stalled(group, facts))),
   })
 }

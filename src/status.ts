@@ -1,6 +1,7 @@
 import type { Group } from './compose-group.ts'
+import { timeAgo, type Away, type Dependencies, type EndpointAway } from './dependencies.ts'
 import type { Health } from './health.ts'
-import type { HealthReport } from './infra/http/health-server.ts'
+import type { HealthCheck, HealthReport } from './infra/http/health-server.ts'
 import { asSentence } from './operator/as-sentence.ts'
 import { groupVerdict, partitionVerdict, type LagVerdict } from './infra/telemetry/lag-verdict.ts'
 import type { LagMonitor } from './infra/telemetry/lag.ts'
@@ -15,6 +16,15 @@ export interface Status {
   readonly live: HealthReport
   readonly ready: HealthReport
   readonly groups: Readonly<Record<string, GroupReport>>
+  readonly dependencies: {
+    readonly database: HealthCheck
+    readonly kafka: HealthCheck
+    /** Null: it takes mails, as far as is known. */
+    readonly relay: Away | null
+    /** Those whose breaker is open; no more than {@link MOST_ENDPOINTS}, the longest first. */
+    readonly endpoints: readonly (EndpointAway & Pick<Away, 'host' | 'message'>)[]
+    readonly endpointsAway: number
+  }
   /** Statements that the database has not answered for a second, the oldest first. */
   readonly slowStatements: readonly SlowStatement[]
 }
@@ -43,6 +53,8 @@ interface GroupReport {
 
 /** Kafka is given so long to name the members; milliseconds. */
 const MEMBERS_MS = 2_000
+/** Endpoints listed at most. */
+const MOST_ENDPOINTS = 100
 
 export function createStatus(of: {
   readonly groups: readonly Group[]
@@ -51,15 +63,17 @@ export function createStatus(of: {
   readonly admin: Pick<LogAdmin, 'groupState'>
   readonly statements: Pick<SlowStatements, 'list'>
   readonly store: Pick<IntentStore, 'oldestDue'>
+  readonly dependencies: Pick<Dependencies, 'relay' | 'endpoints'>
+  readonly brokers: readonly string[]
+  /** Scheme, host and port of endpoints, by id. */
+  originsOf(endpoints: readonly string[]): Promise<ReadonlyMap<string, string>>
   readonly clock: Clock
 }): { status(): Promise<Status>; hear(fact: Fact): void } {
   const paused = new Map<string, Set<string>>()
-  let breaker: string | null = null
 
   function hear(fact: Fact): void {
     if (fact.is === 'paused') paused.set(fact.group, (paused.get(fact.group) ?? new Set()).add(fact.reason))
     if (fact.is === 'unpaused') paused.get(fact.group)?.delete(fact.reason)
-    if (fact.is === 'dependency' && fact.name === 'relay') breaker = fact.state === 'down' ? 'the relay takes nothing' : null
   }
 
   async function membersOf(group: string): Promise<number | null> {
@@ -75,7 +89,7 @@ export function createStatus(of: {
     return members
   }
 
-  async function reportOf({ id, worker, workers, source }: Group): Promise<GroupReport> {
+  async function reportOf({ id, worker, workers, source, kinds }: Group): Promise<GroupReport> {
     const { state, reason, partitions: owned } = worker.status()
     const [members, due] = await Promise.all([
       membersOf(id),
@@ -83,6 +97,8 @@ export function createStatus(of: {
       of.store.oldestDue(id).catch(() => null),
     ])
     const reasons = [...(paused.get(id) ?? []), ...(source.isQuiet() ? ['quiet'] : [])]
+    const away = kinds.known('email').length === 0 ? null : of.dependencies.relay()
+    const breaker = away && 'the relay takes nothing'
     const circumstances = { members, paused: reasons.length === 0 ? null : reasons.join(', '), breaker }
     const recent = of.lag.recent()
     const latest = of.lag.latest()?.groups.get(id)
@@ -104,7 +120,7 @@ export function createStatus(of: {
       verdict:
         state === 'refused'
           ? { word: 'stopped', sentence: asSentence(reason ?? 'It waits for the operator') }
-          : groupVerdict(verdicts, due ?? []),
+          : groupVerdict(verdicts, due ?? [], away && away.message),
       lag: Number(latest?.total ?? 0n),
       secondsBehind: latest?.secondsBehind ?? null,
       oldestDueSeconds: due && Object.fromEntries(due.map(({ channel, ms }) => [channel, Math.round(ms / 1_000)])),
@@ -115,14 +131,44 @@ export function createStatus(of: {
     }
   }
 
+  async function endpoints(): Promise<Status['dependencies']['endpoints']> {
+    const listed = of.dependencies.endpoints().slice(0, MOST_ENDPOINTS)
+    // Their addresses are a help; without the database there are their ids.
+    const origins = await of.originsOf(listed.map(({ endpoint }) => endpoint)).catch(() => new Map<string, string>())
+    return listed.map((away) => {
+      const host = origins.get(away.endpoint) ?? null
+      const where = host === null ? '' : ` at ${host}`
+      const message = `Endpoint ${away.endpoint}${where} does not take rewards (${away.reason}), and its breaker is open: its owner must mend it. What waits for it goes out when it answers.`
+      return { ...away, host, message }
+    })
+  }
+
+  /** Two questions were not answered: who the members are, asked now, and how far the groups are, asked all the time. */
+  function kafka(groups: readonly GroupReport[]): HealthCheck {
+    if (of.lag.latest() !== null || groups.some(({ members }) => members !== null)) return { ok: true }
+    const heard = of.lag.recent().at(-1)
+    const message = `Kafka at ${of.brokers.join(', ')} does not answer; check KAFKA_BROKERS, the network and that the brokers run. Nothing is lost: the groups go on by themselves.`
+    const since = heard && timeAgo(of.clock, of.clock.monotonic() - heard.at)
+    return { ok: false, reason: 'kafka-away', message, ...(since && { since }) }
+  }
+
   return {
     hear,
     async status() {
-      const [slowStatements, ...reports] = await Promise.all([
+      const [slowStatements, away, ...reports] = await Promise.all([
         of.statements.list(),
+        endpoints(),
         ...of.groups.map(async (group) => [group.id, await reportOf(group)] as const),
       ])
-      return { live: of.health.live(), ready: of.health.ready(), groups: Object.fromEntries(reports), slowStatements }
+      const ready = of.health.ready()
+      const dependencies = {
+        database: ready.checks['database'] ?? { ok: true },
+        kafka: kafka(reports.map(([, report]) => report)),
+        relay: of.dependencies.relay(),
+        endpoints: away,
+        endpointsAway: of.dependencies.endpoints().length,
+      }
+      return { live: of.health.live(), ready, dependencies, groups: Object.fromEntries(reports), slowStatements }
     },
   }
 }

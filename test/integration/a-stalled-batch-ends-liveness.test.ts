@@ -72,6 +72,7 @@ async function sceneOf() {
       databaseFault: null,
       groups: new Map([[group.id, group.worker.status()]]),
       stalls: watch.look(signs()),
+      notes: {},
     }),
     now: () => clock.now(),
   })

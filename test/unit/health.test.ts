@@ -12,6 +12,7 @@ const well: HealthFacts = {
   databaseFault: null,
   groups: groups(running),
   stalls: [],
+  notes: {},
 }
 const since = '2030-01-01T00:00:00.000Z'
 const stall: Stall = {
@@ -32,6 +33,13 @@ describe('readiness', () => {
       ok: true,
       checks: { process: { ok: true }, database: { ok: true }, 'email-workers': { ok: true }, 'position-workers': { ok: true } },
     })
+  })
+
+  it('names a dependency that is away and no reason to be unready', () => {
+    const relay = { ok: true, reason: 'timeout-greeting', message: 'It says nothing.', since }
+    const report = readiness({ ...well, notes: { relay } })
+    expect(report.ok).toBe(true)
+    expect(report.checks['relay']).toEqual(relay)
   })
 
   it.each<[string, Partial<HealthFacts>, [string, string, string]]>([

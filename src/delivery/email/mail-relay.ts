@@ -82,8 +82,18 @@ export interface RelayStats {
   readonly failures: number
 }
 
+/** Why no mail goes out, and for how long none has. */
+export interface RelayAway {
+  readonly reason: RelayTrouble
+  /** For the operator, as in {@link RelayUnavailable}. */
+  readonly sentence: string
+  readonly forMs: number
+}
+
 /** The port to whatever takes our mail. */
 export interface MailRelay {
+  /** Host and port. */
+  readonly host: string
   /**
    * A connection on which the relay answered a moment ago. Waits while all are in use.
    *
@@ -97,6 +107,8 @@ export interface MailRelay {
    */
   verify(signal: AbortSignal): Promise<void>
   stats(): RelayStats
+  /** Null while nothing is known against it: it has taken a mail since, or let us connect where that had failed. */
+  away(): RelayAway | null
   /** Ends every connection, also those in use, and refuses what waits. Nothing is left running after it. */
   close(): Promise<void>
 }

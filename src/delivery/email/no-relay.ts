@@ -5,5 +5,7 @@ export const noRelay: MailRelay = {
   acquire: () => Promise.reject(new RelayUnavailable('relay-closed', 'SMTP_URL is not set: this process sends no mail', 60_000)),
   verify: () => Promise.resolve(),
   stats: () => ({ connecting: 0, inUse: 0, idle: 0, waiting: 0, opened: 0, failures: 0 }),
+  host: 'none',
+  away: () => null,
   close: () => Promise.resolve(),
 }

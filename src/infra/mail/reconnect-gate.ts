@@ -15,9 +15,12 @@ export interface ReconnectGateOptions {
 export class ReconnectGate {
   failures = 0
   trouble: Trouble | null = null
+  /** Since when nothing has gone out, by the clock of `now`; null when nothing is known against the relay any more. */
+  awaySince: number | null = null
   readonly #options: ReconnectGateOptions
   #failedAt = -Infinity
   #retryAt = -Infinity
+  #opening = false
 
   constructor(options: ReconnectGateOptions) {
     this.#options = options
@@ -32,19 +35,30 @@ export class ReconnectGate {
     return Math.max(0, this.#retryAt - this.#options.now())
   }
 
-  /** @param startedAt of what failed: work that was under way when another failed is part of the same failure. */
-  failed(trouble: Trouble, startedAt: number): void {
+  /**
+   * @param startedAt of what failed: work that was under way when another failed is part of the same failure.
+   * @param opening it failed before there was a connection.
+   */
+  failed(trouble: Trouble, startedAt: number, opening = false): void {
     const now = this.#options.now()
     if (startedAt < this.#failedAt || now < this.#retryAt) return
     this.trouble = trouble
+    this.awaySince ??= now
+    this.#opening = opening
     this.failures += 1
     this.#failedAt = now
     this.#retryAt = now + backoff(this.failures, this.#options)
   }
 
+  /** A connection was opened: what had kept others from it is over, though it has proved nothing yet. */
+  opened(): void {
+    if (this.#opening) this.awaySince = null
+  }
+
   proved(): void {
     this.failures = 0
     this.trouble = null
+    this.awaySince = null
     this.#retryAt = -Infinity
   }
 }

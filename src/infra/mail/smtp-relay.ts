@@ -1,4 +1,4 @@
-import type { MailRelay, RelaySession, RelayStats, SendResult } from '../../delivery/email/mail-relay.ts'
+import type { MailRelay, RelayAway, RelaySession, RelayStats, SendResult } from '../../delivery/email/mail-relay.ts'
 import { RelayUnavailable } from '../../delivery/email/mail-relay.ts'
 import { ReconnectGate } from './reconnect-gate.ts'
 import type { Trouble } from './relay-trouble.ts'
@@ -18,6 +18,7 @@ interface Waiter {
  * connections and drops them is not hammered.
  */
 export class SmtpRelay implements MailRelay {
+  readonly host: string
   readonly #options: Required<SmtpRelayOptions>
   readonly #gate: ReconnectGate
   readonly #closing = new AbortController()
@@ -34,7 +35,8 @@ export class SmtpRelay implements MailRelay {
 
   constructor(options: SmtpRelayOptions) {
     this.#options = { ...defaults, ...options }
-    const { reconnect, now, random } = this.#options
+    const { reconnect, now, random, server } = this.#options
+    this.host = `${server.host}:${server.port}`
     this.#gate = new ReconnectGate({ ...reconnect, now, random })
   }
 
@@ -70,6 +72,11 @@ export class SmtpRelay implements MailRelay {
       opened: this.#opened,
       failures: this.#gate.failures,
     }
+  }
+
+  away(): RelayAway | null {
+    const { trouble, awaySince } = this.#gate
+    return trouble === null || awaySince === null ? null : { ...trouble, forMs: this.#options.now() - awaySince }
   }
 
   close(): Promise<void> {
@@ -118,10 +125,11 @@ export class SmtpRelay implements MailRelay {
       opening.then((opened) => {
         this.#connecting -= 1
         if ('failure' in opened) {
-          this.#gate.failed(troubleOf(opened.failure, opened.stage, server), startedAt)
+          this.#gate.failed(troubleOf(opened.failure, opened.stage, server), startedAt, true)
           this.#pump()
         } else {
           this.#opened += 1
+          this.#gate.opened()
           opened.connection.onDead = () => this.#buried(opened.connection)
           this.#rest(opened.connection)
         }

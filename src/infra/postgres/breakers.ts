@@ -1,5 +1,6 @@
 import type { AbandonRequest, BreakerChange } from '../../delivery/breaker-record.ts'
 import type { Intent } from '../../delivery/intent.ts'
+import { originOf } from '../../std/origin-of.ts'
 import type { Sql } from '../../std/sql.ts'
 import type { Database } from './database.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
@@ -26,6 +27,15 @@ export async function recordBreakers(sql: Sql, changes: readonly BreakerChange[]
     ])
   }
   return sql.query<BreakerChange['of']>(`SELECT channel, destination FROM worker.breakers ORDER BY failed_at DESC LIMIT ${MOST_OPEN}`)
+}
+
+/** Scheme, host and port of the URLs of endpoints, by id; those that are gone are left out. Never the rest of a URL: paths and queries hold tokens. */
+export async function endpointOrigins(sql: Sql, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await sql.query<{ id: string; url: string }>('SELECT id::text, url FROM platform.webhooks WHERE id = ANY ($1::uuid[])', [
+    ids,
+  ])
+  return new Map(rows.map(({ id, url }) => [id, originOf(url) ?? 'an address that cannot be used']))
 }
 
 /**

@@ -89,17 +89,21 @@ const LATE_MS = 120_000
 
 /**
  * The verdict on a group: the worst of its partitions, with how many there are of that kind; or, where those are read, that what
- * was accepted is not done in time.
+ * was accepted is not done in time or cannot go out.
  *
  * @param due how long the oldest due intent of each channel has been due
+ * @param away why nothing of what the group sends goes out, in a sentence; null while it does
  */
 export function groupVerdict(
   partitions: ReadonlyMap<number, LagVerdict>,
   due: readonly { readonly channel: string; readonly ms: number }[] = [],
+  away: string | null = null,
 ): LagVerdict {
   const verdict = worstOf(partitions)
+  const isRead = verdict.word === 'ok' || verdict.word === 'catching-up'
+  if (isRead && away !== null) return { word: 'breaker-open', sentence: `The log is read, but mails wait: ${away}` }
   const oldest = due.toSorted((one, other) => other.ms - one.ms)[0]
-  if (oldest === undefined || oldest.ms <= LATE_MS || (verdict.word !== 'ok' && verdict.word !== 'catching-up')) return verdict
+  if (oldest === undefined || oldest.ms <= LATE_MS || !isRead) return verdict
   const minutes = Math.floor(oldest.ms / 60_000)
   return {
     word: 'intents-late',

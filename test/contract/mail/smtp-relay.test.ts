@@ -320,6 +320,31 @@ describe('deadlines', () => {
 })
 
 describe('a relay that is away or turns us away', () => {
+  it('is known as away from the first failure until it lets us connect again, or takes a mail where connecting proved nothing', async () => {
+    const smtp = await sink()
+    let now = 0
+    const relay = relayTo(smtp.url, { now: () => now })
+    await smtp.halt()
+    expect(relay.away()).toBeNull()
+    await unavailable(relay.acquire(never))
+    now += 60_000
+    await unavailable(relay.acquire(never))
+    expect(relay.away()).toMatchObject({ reason: 'relay-unreachable', forMs: 60_000, sentence: expect.stringContaining(relay.host) })
+    await smtp.resume()
+    now += 60_000
+    await relay.verify(never)
+    expect(relay.away()).toBeNull()
+
+    smtp.respondWith((stage) => (stage === 'mail' ? { code: 421 } : undefined))
+    await sendOne(relay)
+    now += 60_000
+    await relay.verify(never)
+    expect(relay.away()).toMatchObject({ reason: 'relay-refuses-us', forMs: 60_000 })
+    smtp.respondWith(undefined)
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(relay.away()).toBeNull()
+  })
+
   it('refuses at once, tries one connection at a time with growing pauses, and recovers', async () => {
     let now = 0
     const smtp = await sink()

@@ -59,6 +59,8 @@ function setUp(
   const asked: (string | null)[] = []
   let released = 0
   const relay: MailRelay = {
+    host: 'none',
+    away: () => null,
     acquire: async (signal) => {
       if (options.waits) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
       if (options.waits) throw new RelayUnavailable('aborted', 'given up', 0)

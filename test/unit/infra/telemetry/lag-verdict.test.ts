@@ -81,6 +81,19 @@ describe('the verdict on a group', () => {
     )
   })
 
+  it.each([
+    ['ok', 'breaker-open'],
+    ['catching-up', 'breaker-open'],
+    ['paused', 'paused'],
+    ['stalled', 'stalled'],
+  ] as const)('%s with the relay away is %s, whatever is late', (word, verdict) => {
+    expect(groupVerdict(new Map([[0, of(word)]]), [{ channel: 'email', ms: 600_000 }], 'The relay is silent.').word).toBe(verdict)
+  })
+
+  it('says why mails wait', () => {
+    expect(groupVerdict(new Map(), [], 'The relay is silent.').sentence).toBe('The log is read, but mails wait: The relay is silent.')
+  })
+
   it.each(lagWords.map((word, index) => [word, lagWords[index + 1] ?? word] as const))('%s comes before %s', (worse, better) => {
     expect(groupVerdict(new Map([[0, of(better)], [1, of(worse)]])).word).toBe(worse) // prettier-ignore
   })
