@@ -139,7 +139,13 @@ async function windowOf(reader: FactReader, { accept }: Config, chosen: { since:
   }
   const oldest = await reader.oldestOutcome()
   const begin = oldest === null || oldest < rememberedFrom ? rememberedFrom : oldest
-  return { since: chosen.since ?? begin, until: chosen.until ?? new Date(systemClock.now() - UNDER_WAY_MS) }
+  const window = { since: chosen.since ?? begin, until: chosen.until ?? new Date(systemClock.now() - UNDER_WAY_MS) }
+  if (window.since < window.until) return window
+  // Said as an error: an empty window would look like a clean bill of health.
+  throw new OperatorError(
+    `Nothing can be compared: the time to look at would begin at ${window.since.toISOString()} and end at ${window.until.toISOString()}. ` +
+      `The groups have worked here for too short a time, or --since lies behind --until: give --since (from when on facts should have an outcome) and --until.`,
+  )
 }
 
 async function withPublisher(

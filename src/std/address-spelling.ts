@@ -20,8 +20,9 @@ export function spellingsOf(address: string): readonly string[] {
   const { local, domain } = partsOf(address)
   const ascii = asciiOf(domain)
   const unicode = domainToUnicode(ascii) || domain
-  const locals = [local, local.normalize('NFD')]
-  const domains = [ascii, unicode, unicode.normalize('NFD')]
+  // A database with the locale C lowers ASCII alone: of JÖRG it makes jÖrg.
+  const locals = [local, local.normalize('NFD'), upperBeyondAscii(local)]
+  const domains = [ascii, unicode, unicode.normalize('NFD'), upperBeyondAscii(unicode)]
   const asWritten = address.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
   return [...new Set([canonical, ...locals.flatMap((each) => domains.map((one) => join(each, one))), asWritten])]
 }
@@ -29,6 +30,11 @@ export function spellingsOf(address: string): readonly string[] {
 /** Of anything but letters, digits, hyphens and dots domainToASCII would decode or drop a part. */
 function asciiOf(domain: string): string {
   return (/^[\p{L}\p{M}\p{N}.-]+$/u.test(domain) && domainToASCII(domain)) || domain
+}
+
+function upperBeyondAscii(text: string): string {
+  // eslint-disable-next-line no-control-regex -- all of ASCII is meant
+  return text.replace(/[^\x00-\x7f]/g, (letter) => letter.toUpperCase())
 }
 
 function lower(text: string): string {

@@ -74,7 +74,7 @@ function firstStart(question: StartQuestion): StartAnswer {
   if (startFrom === null && holdsRecords) {
     return {
       is: 'refuse',
-      sentence: `group ${group} starts for the first time and topic ${topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest or a time such as 2026-01-31T00:00:00Z`,
+      sentence: `group ${group} starts for the first time and topic ${topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest, committed (where another program's worker of this group stopped) or a time such as 2026-01-31T00:00:00Z`,
     }
   }
   const refusal = startFrom === 'committed' ? refusalOfCommitted(question) : null

@@ -20,7 +20,7 @@ test('without KAFKA_START_FROM it is refused, and nobody is mailed; with it, the
   const { scene } = await sceneWithSignups(3)
   await using _ = scene
   expect(await refusalOf(scene.daemon({ KAFKA_GROUPS: 'email-workers' }))).toBe(
-    `Group ${scene.group('email-workers')} starts for the first time and topic ${scene.topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest or a time such as 2026-01-31T00:00:00Z.`,
+    `Group ${scene.group('email-workers')} starts for the first time and topic ${scene.topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest, committed (where another program's worker of this group stopped) or a time such as 2026-01-31T00:00:00Z.`,
   )
   expect(await scene.sql.query('SELECT * FROM worker.progress')).toEqual([])
   expect(scene.smtp.counters.mails).toBe(0)

@@ -37,5 +37,7 @@ describe('the spellings of an address', () => {
 
   it('hold the one that a database writes whose locale lowers ASCII only', () => {
     expect(spellingsOf('J\u00d6RG@example.com')).toContain('j\u00d6rg@example.com')
+    expect(spellingsOf('j\u00f6rg@example.com')).toContain('j\u00d6rg@example.com')
+    expect(spellingsOf('a@xn--bcher-kva.example')).toContain('a@b\u00dccher.example')
   })
 })
