@@ -3,6 +3,7 @@ import { createIntentAdmin } from '../../src/infra/postgres/intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
 import type { IntentLine } from '../../src/operator/intent-admin.ts'
 import { intentFilter, type AskedIntents } from '../../src/operator/intent-filter.ts'
+import { instantOf } from '../../src/std/instant.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { addIntentFilter } from './intent-options.ts'
 import { renderJson } from './render-json.ts'
@@ -54,6 +55,7 @@ function show(intents: readonly IntentLine[], matching: number, terminal: Termin
   }
   const isInDoubt = intents.some(({ state, messageId }) => messageId !== null && (state === 'held' || state === 'ambiguous'))
   const hasRewards = intents.some(({ rewardId }) => rewardId !== null)
+  const isAway = intents.some(({ away }) => away !== null)
   terminal.out(
     renderTable(
       [
@@ -69,6 +71,7 @@ function show(intents: readonly IntentLine[], matching: number, terminal: Termin
         'ATTEMPT',
         'SINCE',
         ...(isInDoubt ? ['MESSAGE-ID'] : []),
+        ...(isAway ? ['AWAY', 'AWAY SINCE'] : []),
       ],
       intents.map((one) => [
         Number(one.id),
@@ -83,9 +86,14 @@ function show(intents: readonly IntentLine[], matching: number, terminal: Termin
         one.attempt,
         (one.finishedAt ?? one.createdAt).toISOString(),
         ...(isInDoubt ? [one.messageId] : []),
+        ...(isAway ? [awayOf(one), one.away && instantOf(one.away.since).toISOString()] : []),
       ]),
       terminal.columns,
     ),
   )
   if (matching > intents.length) terminal.out(`${matching} match, the newest ${intents.length} are shown: raise --limit for more.`)
+}
+
+function awayOf({ away }: IntentLine): string | null {
+  return away && (away.host === null ? away.destination : `${away.destination} ${away.host}`)
 }

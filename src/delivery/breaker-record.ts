@@ -50,7 +50,7 @@ export class BreakerRecord {
 
   hear(fact: Fact): void {
     // One that was only forgotten may still be away.
-    if (fact.is !== 'breaker' || fact.channel === 'email' || fact.state === 'half-open' || fact.reason === 'forgotten') return
+    if (fact.is !== 'breaker' || fact.state === 'half-open' || fact.reason === 'forgotten') return
     this.#find(fact, fact.state, fact.reason)
   }
 

@@ -1,3 +1,4 @@
+import { instantOf } from '../std/instant.ts'
 import type { Consumer } from '../worker/consumer.ts'
 import type { IntentLine } from './intent-admin.ts'
 import type { OperatorGroup } from './operator-group.ts'
@@ -86,7 +87,16 @@ export function intentSentence(intent: IntentLine): string {
   const what = `${intent.kind}${intent.type === null ? '' : ` ${intent.type}`} by ${intent.channel}`
   const who = intent.userId === null ? '' : ` for person ${intent.userId}`
   const why = intent.reason === null ? '' : ` (${intent.reason})`
-  return `${intent.group} ${intent.id}, ${what}${who}: ${intent.state}${why}${when(intent)}.`
+  return `${intent.group} ${intent.id}, ${what}${who}: ${intent.state}${why}${when(intent)}.${awaySentence(intent)}`
+}
+
+/** Which destination keeps it waiting, with a space before it; empty when none does. */
+export function awaySentence({ channel, away }: Pick<IntentLine, 'channel' | 'away'>): string {
+  if (away === null) return ''
+  const found = `${away.reason === null ? '' : ` (${away.reason})`}, its breaker is open since ${instantOf(away.since).toISOString()}`
+  if (channel === 'email') return ` The SMTP relay takes nothing${found}: /status of the daemon says what to mend.`
+  const where = away.host === null ? '' : ` at ${away.host}`
+  return ` Endpoint ${away.destination}${where} does not take rewards${found}: its owner must mend it, and what waits goes out when it answers.`
 }
 
 function when({ state, finishedAt, dueAt, attempt }: IntentLine): string {

@@ -40,6 +40,13 @@ export interface IntentLine {
   readonly createdAt: Date
   readonly dueAt: Date
   readonly finishedAt: Date | null
+  /** What it waits for, while a breaker is open there: an endpoint's id with scheme, host and port of its URL, or the relay. */
+  readonly away: {
+    readonly destination: string
+    readonly reason: string | null
+    readonly since: string
+    readonly host: string | null
+  } | null
 }
 
 /** An intent with what else is on record about it. */

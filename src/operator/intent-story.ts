@@ -1,4 +1,5 @@
 import { instantOf } from '../std/instant.ts'
+import { awaySentence } from './explain.ts'
 import type { IntentStory } from './intent-admin.ts'
 
 /** An intent's story, a line each. No address: the mail's row names it to whoever may read the platform's tables. */
@@ -38,7 +39,7 @@ function stateSentence(story: IntentStory): string {
   switch (story.state) {
     case 'pending':
     case 'ambiguous':
-      return `It is ${story.state}${why}, due at ${story.dueAt.toISOString()}${at(', waiting since ', story.waitingSince)}.`
+      return `It is ${story.state}${why}, due at ${story.dueAt.toISOString()}${at(', waiting since ', story.waitingSince)}.${awaySentence(story)}`
     case 'claimed':
     case 'handing_over':
       return `It is ${story.state}${why} by ${story.owner ?? 'nobody'}${at(' until ', story.leaseUntil)}.`

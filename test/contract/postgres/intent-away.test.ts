@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createIntentAdmin } from '../../../src/infra/postgres/intent-admin.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { BreakerRecord } from '../../../src/delivery/breaker-record.ts'
+import { intentSentence } from '../../../src/operator/explain.ts'
+import { storySentences } from '../../../src/operator/intent-story.ts'
+import { Platform } from '../../support/platform.ts'
+import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { insertIntents } from './intent-rows.ts'
+
+let database: MigratedDatabase
+beforeAll(async () => {
+  database = await migratedDatabase()
+})
+afterAll(() => database.close())
+
+it('what waits for a destination with an open breaker names it, since when, and no path, query or user of its URL', async () => {
+  const platform = new Platform(database.sql)
+  const endpoint = await platform.webhook(await platform.campaign(), 'https://user:word@hooks.example.com:8443/token?key=1', 'whsec_MTIz')
+  const record = new BreakerRecord(createIntentStore(database))
+  const open = { is: 'breaker', state: 'open', retryInMs: 1_000 } as const
+  record.hear({ ...open, channel: 'webhook', destination: endpoint, reason: 'timeout' })
+  record.hear({ ...open, channel: 'email', destination: 'relay', reason: 'timeout-greeting' })
+  await record.write()
+  const rewards = { channel: 'webhook', destination: endpoint }
+  await insertIntents(database.sql, { key: 'reward', ...rewards, reason: 'endpoint-open' })
+  await insertIntents(database.sql, { key: 'mail', channel: 'email' })
+  await insertIntents(database.sql, { key: 'other', ...rewards, destination: crypto.randomUUID() })
+  await insertIntents(database.sql, { key: 'done', ...rewards, state: 'delivered', finished_at: new Date() })
+  const admin = createIntentAdmin(database)
+  const rows = await database.sql.query<{ id: string; key: string }>('SELECT id, key FROM worker.intents')
+  const told = new Map<string, string>()
+  for (const { id, key } of rows) {
+    const story = await admin.story(id)
+    if (story === null) throw new Error('no story')
+    const sentence = intentSentence(story)
+    told.set(key, sentence)
+    expect(storySentences(story).join(' ')).toContain(sentence.split('Z. ')[1] ?? '')
+  }
+  const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`
+  expect(told.get('reward')).toMatch(
+    new RegExp(
+      ` Endpoint ${endpoint} at https://hooks\\.example\\.com:8443 does not take rewards \\(timeout\\), its breaker is open since ${time}: `,
+    ),
+  )
+  expect(told.get('mail')).toMatch(new RegExp(` The SMTP relay takes nothing \\(timeout-greeting\\), its breaker is open since ${time}: `))
+  expect(told.get('other')).not.toContain('breaker')
+  expect(told.get('done')).not.toContain('breaker')
+  expect([...told.values()].join(' ')).not.toMatch(/token|key=|word@/)
+})
