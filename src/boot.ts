@@ -78,7 +78,8 @@ async function untilAnswered({ config, clock, signal, waiting }: BootChecks, nee
     )
     const silentFor = (ms: number) => clock.sleep(Math.max(0, ms), attempt).then((): typeof SILENT => SILENT)
     let answer = await Promise.race([asked, silentFor(Math.min(SILENT_MS, cutAt - clock.monotonic()))])
-    if (answer === SILENT && clock.monotonic() < cutAt) {
+    // The sleep ends early when the other need was refused: that is no silence of this one.
+    if (answer === SILENT && !signal.aborted && clock.monotonic() < cutAt) {
       if (said === '') say(need.silence)
       answer = await Promise.race([asked, silentFor(cutAt - clock.monotonic())])
     }
@@ -134,13 +135,15 @@ function kafkaNeed({ config, groupIds, admin }: BootChecks): Need {
 /** Apart from the adapter's own sentences, which speak of what may be there the next time. */
 class TopicsRefused extends OperatorError {}
 
-async function checkTopics({ kafka: { topic }, accept }: Config, groupIds: readonly string[], admin: LogAdmin): Promise<void> {
+async function checkTopics({ kafka: { topic, sasl, tls }, accept }: Config, groupIds: readonly string[], admin: LogAdmin): Promise<void> {
   const wanted = [topic, ...groupIds.map((group) => deadLetterTopic(topic, group))]
   const present = await admin.topics(wanted)
   const missing = wanted.filter((name) => !present.has(name))
   if (missing.length > 0) {
+    // Brokers do not tell who may not describe a topic that there is one.
+    const orHidden = sasl === undefined && tls === undefined ? '' : ', or our user has no right Describe there'
     throw new TopicsRefused(
-      `${some('Topic', missing)} ${missing.length === 1 ? 'does' : 'do'} not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, ` +
+      `${some('Topic', missing)} ${missing.length === 1 ? 'does' : 'do'} not exist${orHidden}: correct KAFKA_TOPIC or KAFKA_BROKERS, ` +
         `or run "npm run workerctl -- topics apply", then start again.`,
     )
   }

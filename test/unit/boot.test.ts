@@ -152,3 +152,17 @@ describe('the boot', () => {
     expect(await ended).toBeNull()
   })
 })
+
+it('a database that had no time to answer is not called silent when the start is refused for a topic', async () => {
+  const { ended, told } = sceneOf({ topics: {}, query: () => new Promise(() => undefined) })
+  expect(String(await ended)).toMatch(/Topics domain-events, domain-events\.email-workers\.dlq do not exist: /)
+  // The question of the database ends with the start, a few turns later.
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(told).toEqual([])
+})
+
+it('a topic that is missing may be one that the user may not describe', async () => {
+  const login = { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_USERNAME: 'worker', KAFKA_SASL_PASSWORD: 'word' }
+  const { ended } = sceneOf({ topics: { 'domain-events': 10 }, env: login })
+  expect(String(await ended)).toMatch(/Topic domain-events\.email-workers\.dlq does not exist, or our user has no right Describe there: /)
+})

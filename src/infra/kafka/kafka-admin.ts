@@ -5,7 +5,7 @@ import { systemClock } from '../../std/clock.ts'
 import { messageOf, OperatorError } from '../../std/failure.ts'
 import type { CommittedOffset, LogAdmin } from '../../worker/log-admin.ts'
 import { noAnswer, noConnection } from './access-fault.ts'
-import { isBrokerError } from './client-error.ts'
+import { asError, isBrokerError } from './client-error.ts'
 import { createKafkaClient } from './client.ts'
 import { groupRefused, type Asked } from './group-refusal.ts'
 import { COMMIT_MARK } from './marked-offsets.ts'
@@ -108,18 +108,22 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       const count = (await partitionCounts([name])).get(name)
       if (count === undefined) throw new OperatorError(`topic "${name}" does not exist on ${settings.brokers.join(', ')}`)
       if (count >= partitions) return
-      await ask(async (admin) => {
-        try {
-          await admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] })
-        } catch (error) {
-          // Somebody was faster; the second of our own tries, too.
-          if (!isBrokerError(error, 'INVALID_PARTITIONS')) throw error
-        }
-      })
+      await ask(
+        async (admin) => {
+          try {
+            await admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] })
+          } catch (error) {
+            // Somebody was faster; the second of our own tries, too.
+            if (!isBrokerError(error, 'INVALID_PARTITIONS')) throw error
+          }
+        },
+        { topic: name, right: 'Alter' },
+      )
     },
     topicConfig: async (name) => {
-      const { resources } = await ask((admin) =>
-        admin.describeConfigs({ includeSynonyms: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name }] }),
+      const { resources } = await ask(
+        (admin) => admin.describeConfigs({ includeSynonyms: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name }] }),
+        { topic: name, right: 'DescribeConfigs' },
       )
       return new Map(
         resources.flatMap(({ configEntries }) => configEntries.map(({ configName, configValue }) => [configName, configValue])),
@@ -170,6 +174,15 @@ async function create(
   } catch (error) {
     // kafkajs gathers the reasons of all topics behind a sentence that says nothing.
     if (!(error instanceof kafkajs.KafkaJSAggregateError)) throw error
+    const refused = error.errors.find((reason) => isBrokerError(reason, 'TOPIC_AUTHORIZATION_FAILED'))
+    if (refused !== undefined) throw asError(refused)
+    if (error.errors.some((reason) => isBrokerError(reason, 'INVALID_REPLICATION_FACTOR'))) {
+      const { brokers } = await admin.describeCluster()
+      throw new OperatorError(
+        `topic "${name}" cannot have ${replicationFactor} copies of each partition: the cluster has ${brokers.length} ` +
+          `${brokers.length === 1 ? 'broker' : 'brokers'}; give --replication-factor ${brokers.length} or less`,
+      )
+    }
     throw new OperatorError(`topic "${name}" cannot be created: ${error.errors.map(messageOf).join('; ')}`)
   }
 }

@@ -6,6 +6,7 @@ import { noConnection } from './access-fault.ts'
 import { isBrokerError } from './client-error.ts'
 import { createKafkaClient } from './client.ts'
 import type { KafkaSettings } from './client.ts'
+import { groupRefused } from './group-refusal.ts'
 import { within } from './within.ts'
 
 /** Puts records into the log, acknowledged by all replicas. */
@@ -43,6 +44,8 @@ export function createLogProducer(settings: KafkaSettings): LogProducer {
         for (let from = 0; from < messages.length; from += SEND_LIMIT)
           await sendAll(producer, places, topic, messages.slice(from, from + SEND_LIMIT))
       } catch (error) {
+        const refused = groupRefused(error, settings, { topic, right: 'Write' })
+        if (refused !== null) throw refused
         if (!isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
         throw new OperatorError(
           `topic "${topic}" does not exist on ${settings.brokers.join(', ')}: create it with \`workerctl topics apply\``,

@@ -1,0 +1,115 @@
+import kafkajs from 'kafkajs'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import type { KafkaSettings } from '../../../src/infra/kafka/client.ts'
+import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
+import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
+import { createKafkaAdmin } from '../../../src/infra/kafka/kafka-admin.ts'
+import { LogAccessRefused } from '../../../src/worker/log-admin.ts'
+import { startBrokerWithRights, type BrokerWithRights } from '../../support/broker-rights.ts'
+import { scene, type Member } from './source-harness.ts'
+
+const soon = { timeout: 30_000, interval: 25 }
+let broker: BrokerWithRights
+let everything: KafkaSettings
+let asWorker: KafkaSettings
+
+beforeAll(async () => {
+  broker = await startBrokerWithRights({ 'group.max.size': 2 })
+  everything = { brokers: broker.kafka.bootstrap, clientId: 'contract' }
+  const { KAFKA_BROKERS: at = '', KAFKA_SASL_USERNAME: username = '', KAFKA_SASL_PASSWORD: password = '' } = broker.login
+  asWorker = { brokers: [at], clientId: 'contract', sasl: { mechanism: 'SCRAM-SHA-512', username, password } }
+})
+
+afterAll(async () => broker.stop())
+
+/** Starts a member that the brokers refuse, and gives what it tells. */
+async function refusalOf(member: Member): Promise<string> {
+  void member.start().catch(() => undefined) // Ends with the scene.
+  await vi.waitFor(() => expect(member.reported('crashed')).not.toEqual([]), soon)
+  const [crash] = member.reported('crashed')
+  expect(crash?.error).toBeInstanceOf(LogAccessRefused)
+  return crash?.error.message ?? ''
+}
+
+test('a session timeout that the brokers do not take', async () => {
+  await using s = await scene({ settings: everything })
+  const sentence = await refusalOf(s.member({}, { sessionTimeoutMs: 2_000 }))
+  expect(sentence).toMatch(
+    /^Kafka at \S+ does not take KAFKA_SESSION_TIMEOUT_MS \(2000\): set it within group.min.session.timeout.ms and group.max/,
+  )
+})
+
+test('a group that is full; it is joined once a member has left', async () => {
+  await using s = await scene({ settings: everything })
+  const first = s.member()
+  await first.start()
+  await s.member().start()
+  const third = s.member()
+  const sentence = await refusalOf(third)
+  expect(sentence).toContain(`group "${s.group}" has as many members as Kafka at`)
+  expect(sentence).toContain('stop one of its workers, or raise group.max.size of the brokers')
+  await first.source.stop()
+  await vi.waitFor(() => expect(third.reported('joined')).not.toEqual([]), soon)
+})
+
+test('a stranger in the group; it is joined once the stranger has left', async () => {
+  await using s = await scene({ settings: everything })
+  const { kafka, cut } = createKafkaClient(everything, { retries: 2 })
+  const stranger = kafka.consumer({
+    groupId: s.group,
+    partitionAssigners: [
+      (config) => {
+        const roundRobin = kafkajs.PartitionAssigners.roundRobin(config)
+        return { ...roundRobin, name: 'range', protocol: (subscription) => ({ ...roundRobin.protocol(subscription), name: 'range' }) }
+      },
+    ],
+  })
+  const joined = new Promise((resolve) => stranger.on('consumer.group_join', resolve))
+  await stranger.connect()
+  await stranger.subscribe({ topics: [s.topic] })
+  await stranger.run({ eachMessage: () => Promise.resolve() })
+  await joined
+  const member = s.member()
+  expect(await refusalOf(member)).toMatch(
+    /^another program that does not share partitions our way is in group ".*" of Kafka at \S+: stop it, or set KAFKA_GROUP_PREFIX/,
+  )
+  await stranger.disconnect()
+  cut()
+  await vi.waitFor(() => expect(member.reported('joined')).not.toEqual([]), soon)
+})
+
+test('each right that is missing is named, and what it is missing on', async () => {
+  await using s = await scene({ settings: everything })
+  await broker.grant(['topic', s.topic, 'Describe'])
+  const member = s.member({}, { settings: asWorker })
+  expect(await refusalOf(member)).toMatch(/does not let our user read as group ".*": grant it Read on that group$/)
+  await broker.grant(['group', s.group, 'Read'])
+  const noRight = (right: string) => new RegExp(`^Kafka at \\S+ does not give our user the right ${right} on topic "${s.topic}": grant it$`)
+  const last = () => member.reported('crashed').at(-1)?.error.message ?? ''
+  await vi.waitFor(() => expect(last()).toMatch(noRight('Read')), soon)
+  const admin = createKafkaAdmin(asWorker)
+  const producer = createEventProducer(asWorker)
+  try {
+    await expect(admin.topicConfig(s.topic)).rejects.toThrow(noRight('DescribeConfigs'))
+    await expect(admin.growTopic(s.topic, 9)).rejects.toThrow(noRight('Alter'))
+    await expect(admin.createTopic({ name: 'another', partitions: 1 })).rejects.toThrow(/the right Create on topic "another": grant it$/)
+    await expect(admin.commits(`${s.group}-other`, s.topic)).rejects.toThrow(/as group ".*-other": grant it Read on that group$/)
+    await producer.connect()
+    await expect(producer.send(s.topic, [{ key: 'k', value: Buffer.from('v'), headers: {} }])).rejects.toThrow(noRight('Write'))
+    await broker.revoke(['topic', s.topic, 'Describe'])
+    expect(await admin.topics([s.topic])).toEqual(new Map())
+  } finally {
+    await Promise.all([admin.disconnect(), producer.disconnect()])
+  }
+})
+
+test('more copies than there are brokers: how many there are', async () => {
+  const admin = createKafkaAdmin(everything)
+  try {
+    await expect(admin.createTopic({ name: 'copied', partitions: 1, replicationFactor: 3 })).rejects.toThrow(
+      /^topic "copied" cannot have 3 copies of each partition: the cluster has 1 broker; give --replication-factor 1 or less$/,
+    )
+  } finally {
+    await admin.disconnect()
+  }
+})
