@@ -64,6 +64,7 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
     ownKafka: { properties: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1_000 } },
     ownPostgres: true,
     partitions: 6,
+    clocksAreWrong: true,
     stories: 3,
     settings: { MAIL_DEADLINE_MS: '3000', AMBIGUOUS_RETRY_MS: '1000' },
     promises: { recoveryMs: DRAIN_MS },

@@ -80,6 +80,8 @@ export interface FaultSceneOptions extends ServerOptions {
   readonly stories?: number
   /** The platform publishes as daemons read, through the proxies; past them when left out. */
   readonly publishesThroughProxies?: boolean
+  /** Receivers of webhooks take signatures of any time; by the standard they refuse those of a sender whose clock is five minutes off. */
+  readonly clocksAreWrong?: boolean
   /** What stands between the platform and the log, given the way that it would publish without; closed with the scene. */
   readonly publishesWith?: (
     plain: EventTransport,
@@ -106,7 +108,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
       partitions: options.partitions ?? 4,
       brokers: servers.brokers,
       smtp: { auth: true, keepBodies: true, keepMails: 1 },
-      webhooks: { keepCalls: 1 },
+      webhooks: { keepCalls: 1, anyTime: options.clocksAreWrong ?? false },
       ...(servers.ownDatabaseUrl === undefined ? {} : { databaseUrl: servers.ownDatabaseUrl }),
     }),
   )
