@@ -64,6 +64,15 @@ test('halt refuses, resume takes the same port again, and stop does not wait for
   await Promise.all([sink.stop(), expect(hung).rejects.toThrow(/fetch failed/)])
 })
 
+test('where clocks are wrong on purpose a signature of any time is right, and one of other bytes is not', async () => {
+  const sink = await start({ anyTime: true })
+  const endpoint = sink.endpoint('/hook')
+  const at = new Date(Date.now() - 3_600_000)
+  await call(endpoint, { at })
+  await call(endpoint, { at, sent: `${body} ` })
+  expect(sink.calls.map(({ signatureOk }) => signatureOk)).toEqual([true, false])
+})
+
 async function start(options: WebhookSinkOptions): Promise<WebhookSink> {
   const sink = await startWebhookSink(options)
   onTestFinished(async () => sink.stop())
