@@ -27,9 +27,9 @@ export function spellingsOf(address: string): readonly string[] {
   return [...new Set([canonical, ...locals.flatMap((each) => domains.map((one) => join(each, one))), asWritten])]
 }
 
-/** Of anything but letters, digits, hyphens and dots domainToASCII would decode or drop a part. */
+/** Of anything but letters, digits, hyphens and dots (those of other scripts, too: RFC 3490, 3.1) domainToASCII would decode or drop a part. */
 function asciiOf(domain: string): string {
-  return (/^[\p{L}\p{M}\p{N}.-]+$/u.test(domain) && domainToASCII(domain)) || domain
+  return (/^[\p{L}\p{M}\p{N}.\u3002\uff0e\uff61-]+$/u.test(domain) && domainToASCII(domain)) || domain
 }
 
 function upperBeyondAscii(text: string): string {

@@ -38,6 +38,7 @@ describe('the spellings of an address', () => {
   it('hold the one that a database writes whose locale lowers ASCII only', () => {
     expect(spellingsOf('J\u00d6RG@example.com')).toContain('j\u00d6rg@example.com')
     expect(spellingsOf('j\u00f6rg@example.com')).toContain('j\u00d6rg@example.com')
+    expect(canonicalAddress('a@b\u00fccher\u3002example')).toBe('a@xn--bcher-kva.example')
     expect(spellingsOf('a@xn--bcher-kva.example')).toContain('a@b\u00dccher.example')
   })
 })
