@@ -32,7 +32,7 @@ test('topics that the broker refuses and counts that are none are named', async 
   await using s = await scene({ partitions: 0 })
   const refused = await s.workerctl(['topics', 'apply', '--replication-factor', '5'])
   expect(refused.code).toBe(1)
-  expect(refused.err).toContain(`topic "${s.topic}" cannot be created`)
+  expect(refused.err).toContain(`topic "${s.topic}" cannot have 5 copies of each partition: the cluster has 1 broker`)
   const usage = await s.workerctl(['topics', 'apply', '--partitions', 'many'])
   expect(usage.code).toBe(1)
   expect(usage.err).toContain('Give a whole number from 1 to 10000.')

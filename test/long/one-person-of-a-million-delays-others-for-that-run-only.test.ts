@@ -21,8 +21,8 @@ test('who is blocked at the top of a million people delays other campaigns for t
       [big.campaignId, from, Math.min(people, from + 99_999)],
     )
   }
-  // The deadline of production: ranking a million takes longer than that of the other scenes.
-  const variables = { KAFKA_GROUPS: 'position-workers', LEADERBOARD_SWEEP_MS: '200', LEADERBOARD_DEADLINE_MS: '120000' }
+  // Ranking a million takes longer than the deadline of the other scenes allows, on a busy machine than that of production.
+  const variables = { KAFKA_GROUPS: 'position-workers', LEADERBOARD_SWEEP_MS: '200', LEADERBOARD_DEADLINE_MS: '290000' }
   const first = scene.daemon(variables)
   await first.ready()
   const ranked = () => scene.sql.query('SELECT FROM worker.recalculations WHERE campaign_id = $1', [big.campaignId])

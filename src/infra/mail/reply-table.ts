@@ -38,7 +38,8 @@ const fullOrDisabled =
   /mailbox( is)? full|over ?quota|quota exceeded|exceeded storage|(mailbox|account|user)( is)? (disabled|suspended|inactive|locked)/i
 /** Said of the recipient's command by servers that hold back what they have against the sender or the client until then. */
 const aboutUs =
-  /\bsender\b|\b(envelope|mail|reverse)[- ]?(from|path)\b|\breturn[- ]path\b|\bfrom address\b|\b(your|client|source|sending) (ip|host|server|domain|address)\b|\bip address\b|\bhost (address|name)\b|password|credential|authenticat|too many (unknown|invalid|bad)/i
+  /\bsender\b|\b(envelope|mail|reverse)[- ]?(from|path)\b|\breturn[- ]path\b|\bfrom address\b|\b(your|client|source|sending) (ip|host|server|domain|address)\b|\bip address\b|\bhost (address|name)\b|too many (unknown|invalid|bad)/i
+const aboutLogin = /password|credential|authenticat/i
 const tooLarge = /too (large|big)|size limit|exceeds.{0,20} size|message size/i
 
 const rows: readonly Row[] = [
@@ -66,6 +67,7 @@ const rows: readonly Row[] = [
   // Words about the sender or the client, or about a mailbox that is full, tell more than the code of a missing mailbox beside them.
   { enhanced: /^1\.([1236]|10)$/, text: aboutUs, stages: ofRecipient, means: 'us' },
   { enhanced: null, text: aboutUs, stages: ofRecipient, means: 'us' },
+  { enhanced: null, text: aboutLogin, stages: ofRecipient, means: 'us' },
   { enhanced: /^1\.([1236]|10)$/, text: fullOrDisabled, stages: ofRecipient, means: 'mailbox-unavailable' },
   // RFC 3463, 3.2; RFC 7505, 4.1 (1.10, no mail for this domain). At MAIL FROM the address is the sender's.
   { enhanced: /^1\.([1236]|10)$/, stages: ofRecipient, means: 'no-such-mailbox' },
