@@ -21,7 +21,7 @@ async function inTheMiddleOfAMail(scene: Scene, variables: Readonly<Record<strin
 async function lastWordOf(scene: Scene, daemon: Daemon): Promise<string> {
   expect(await daemon.exited).toBe(2)
   expectClean(daemon)
-  const [intent] = await scene.sql.query<{ id: string; kind: string }>('SELECT id, kind FROM worker.intents')
+  const [intent] = await scene.sql.query<{ id: string; kind: string }>(`SELECT id, kind FROM worker.intents WHERE kind = 'mail'`)
   const said = daemon.lines.filter(({ level, msg }) => level === 'error' && msg.startsWith('Forced to stop'))
   expect(said).toHaveLength(1)
   expect(said[0]?.['blockers']).toEqual([
