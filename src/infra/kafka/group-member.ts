@@ -13,7 +13,7 @@ import { OwnedAssignment } from './owned-assignment.ts'
 import { fetchedFrom, heldBytes, slicesOf, type Slice } from './partition-batch.ts'
 import { partitionControl, type PartitionControl } from './partition-control.ts'
 import { place } from './place.ts'
-import { within } from './within.ts'
+import { within } from '../../std/within-deadline.ts'
 
 /** How long a stop waits for the broker's part of a join or a leave before it cuts the connections. */
 const LEAVE_GRACE_MS = 5_000

@@ -12,7 +12,7 @@ import { COMMIT_MARK } from './marked-offsets.ts'
 import type { KafkaClient, KafkaSettings } from './client.ts'
 import { LogIdentity } from './log-identity.ts'
 import { resetOffsets } from './offset-reset.ts'
-import { within } from './within.ts'
+import { within } from '../../std/within-deadline.ts'
 
 /**
  * The log's administration over one long-lived kafkajs admin, which refreshes its metadata with every question. What fails is asked again

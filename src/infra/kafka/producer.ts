@@ -7,7 +7,7 @@ import { isBrokerError } from './client-error.ts'
 import { createKafkaClient } from './client.ts'
 import type { KafkaSettings } from './client.ts'
 import { groupRefused } from './group-refusal.ts'
-import { within } from './within.ts'
+import { within } from '../../std/within-deadline.ts'
 
 /** Puts records into the log, acknowledged by all replicas. */
 export interface LogProducer {

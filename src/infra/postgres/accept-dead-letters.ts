@@ -1,6 +1,6 @@
 import type { Sql } from '../../std/sql.ts'
 import type { Chunk } from '../../worker/accept-store.ts'
-import { sqlArray, sqlBytes } from './sql-array.ts'
+import { sqlArray, sqlBytes } from '../../std/sql-array.ts'
 
 /**
  * Records what was given up, once per position however often it is published, and the outcome of each event that could be

@@ -2,7 +2,7 @@ import type { Intent, IntentDraft } from '../../delivery/intent.ts'
 import { SqlError, type Sql } from '../../std/sql.ts'
 import type { AcceptedEvent, Chunk, HandOver } from '../../worker/accept-store.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
-import { sqlArray } from './sql-array.ts'
+import { sqlArray } from '../../std/sql-array.ts'
 
 export interface Intended {
   readonly intents: number

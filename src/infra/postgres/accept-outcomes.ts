@@ -1,6 +1,6 @@
 import { SqlError, type Sql } from '../../std/sql.ts'
 import type { AcceptedEvent, Chunk, EventEnding } from '../../worker/accept-store.ts'
-import { sqlArray, sqlBytes } from './sql-array.ts'
+import { sqlArray, sqlBytes } from '../../std/sql-array.ts'
 
 export interface Recorded {
   /** Events whose outcome this chunk wrote, in log order: the only ones that may have effects. */

@@ -4,7 +4,7 @@ import { insertIntents } from './accept-intents.ts'
 import { insertDeadLetters } from './accept-dead-letters.ts'
 import { insertOutcomes, markDuplicates } from './accept-outcomes.ts'
 import type { Database } from './database.ts'
-import { sqlArray } from './sql-array.ts'
+import { sqlArray } from '../../std/sql-array.ts'
 
 /**
  * Outcomes, intents and progress in `worker`, one transaction per chunk, a fixed number of statements however many events.

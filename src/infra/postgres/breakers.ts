@@ -5,7 +5,7 @@ import type { Sql } from '../../std/sql.ts'
 import type { Database } from './database.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
 import { isParked } from './parked.ts'
-import { sqlArray } from './sql-array.ts'
+import { sqlArray } from '../../std/sql-array.ts'
 
 /**
  * A destination that nobody has found away for so long may have been well meanwhile: its time begins anew. An open breaker is tried

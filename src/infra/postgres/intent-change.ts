@@ -1,7 +1,7 @@
 import type { Ended, IntentChange, IntentLine } from '../../operator/intent-admin.ts'
 import type { Sql } from '../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
-import { sqlArray } from './sql-array.ts'
+import { sqlArray } from '../../std/sql-array.ts'
 
 /**
  * Moves the intents that are still as they were seen, and the ledgers' rows with them. Rows that a worker has locked count as

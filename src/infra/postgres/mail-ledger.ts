@@ -1,5 +1,5 @@
 import type { LedgerEnd, LedgerSql } from './ledger.ts'
-import { sqlArray } from './sql-array.ts'
+import { sqlArray } from '../../std/sql-array.ts'
 
 const rowId = `md5(i.group_name || ':' || i.key)::uuid`
 /** The platform knows fewer types than we send. */

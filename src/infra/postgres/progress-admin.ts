@@ -2,7 +2,7 @@ import type { ProgressAdmin, ProgressChange } from '../../operator/progress-admi
 import type { Sql } from '../../std/sql.ts'
 import { createAcceptStore } from './accept-store.ts'
 import type { Database } from './database.ts'
-import { sqlArray } from './sql-array.ts'
+import { sqlArray } from '../../std/sql-array.ts'
 
 /** The progress rows as an operator moves them: by compare-and-set like an accept, but many at once and in both directions. */
 export function createProgressAdmin(database: Database): ProgressAdmin {

@@ -3,7 +3,7 @@ import type { Settlement } from '../../delivery/intent-store.ts'
 import type { Sql } from '../../std/sql.ts'
 import { ledgerSql, type LedgerEnd } from './ledger.ts'
 import type { SettleStatement } from './settle-statement.ts'
-import { sqlArray } from './sql-array.ts'
+import { sqlArray } from '../../std/sql-array.ts'
 
 export interface SettleItem extends LedgerEnd {
   /** Replaces the intent's data (a broadcast's cursor). */

@@ -4,7 +4,7 @@ import type { Sql } from '../../std/sql.ts'
 import type { Database } from './database.ts'
 import { expectFew } from './expect-few.ts'
 import { ledgerSql } from './ledger.ts'
-import { sqlArray, sqlBytes } from './sql-array.ts'
+import { sqlArray, sqlBytes } from '../../std/sql-array.ts'
 
 export interface StartItem {
   readonly request: StartRequest
