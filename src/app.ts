@@ -41,7 +41,7 @@ import { createTasks } from './tasks.ts'
 import { DATABASE_PROBE, vitalSigns } from './vital-signs.ts'
 import { workReport } from './work-report.ts'
 import { messageOf, OperatorError } from './std/failure.ts'
-import type { Fact, Observe } from './worker/fact.ts'
+import type { Fact, Observe } from './model/fact.ts'
 
 /** How often a relay that is away is tried on its own account, no sooner than it may be. Milliseconds. */
 const RELAY_LOOK_MS = 5_000

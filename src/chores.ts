@@ -9,7 +9,7 @@ import { jitter } from './std/backoff.ts'
 import type { Clock } from './std/clock.ts'
 import { messageOf } from './std/failure.ts'
 import type { Tasks } from './tasks.ts'
-import type { Observe } from './worker/fact.ts'
+import type { Observe } from './model/fact.ts'
 
 /** What the chores work on. */
 export interface ChoreSettings {

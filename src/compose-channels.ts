@@ -15,7 +15,7 @@ import { SmtpRelay } from './infra/mail/smtp-relay.ts'
 import { parseSmtpUrl } from './infra/mail/smtp-url.ts'
 import { createTemplateEngine } from './infra/mail/template-engine.ts'
 import type { Clock } from './std/clock.ts'
-import type { Observe } from './worker/fact.ts'
+import type { Observe } from './model/fact.ts'
 
 /** One page of a broadcast is a statement or two. */
 const BROADCAST_DEADLINE_MS = 30_000

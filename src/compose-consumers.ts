@@ -4,7 +4,7 @@ import { createConsumers } from './consumers/index.ts'
 import type { MailRules } from './consumers/mail-rules.ts'
 import { unsubscribeLinks } from './consumers/unsubscribe-link.ts'
 import { checkConsumers } from './worker/check-consumers.ts'
-import type { Consumer } from './worker/consumer.ts'
+import type { Consumer } from './model/consumer.ts'
 
 /**
  * Every consumer, with what the operator rules.

@@ -6,7 +6,7 @@ import { asSentence } from './operator/as-sentence.ts'
 import { databaseSentence } from './operator/database-sentence.ts'
 import { OperatorError, messageOf } from './std/failure.ts'
 import { SqlError } from './std/sql.ts'
-import type { Observe } from './worker/fact.ts'
+import type { Observe } from './model/fact.ts'
 
 /** Exit codes of the daemon (README.md). */
 export const exitCode = { clean: 0, refused: 1, forced: 2, kafkaLost: 3 } as const

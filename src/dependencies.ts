@@ -2,7 +2,7 @@ import type { MailRelay } from './delivery/email/mail-relay.ts'
 import type { HealthCheck } from './infra/http/health-server.ts'
 import { asSentence } from './operator/as-sentence.ts'
 import type { Clock } from './std/clock.ts'
-import type { Fact } from './worker/fact.ts'
+import type { Fact } from './model/fact.ts'
 
 /** What this process needs and cannot use now. */
 export interface Away {

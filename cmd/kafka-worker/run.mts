@@ -11,7 +11,7 @@ import { asSentence } from '../../src/operator/as-sentence.ts'
 import { measureWithMonotonicTime } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { withWholeOutput } from '../../src/std/with-whole-output.ts'
-import type { Observe } from '../../src/worker/fact.ts'
+import type { Observe } from '../../src/model/fact.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 
 /**

@@ -5,7 +5,7 @@ import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
 import { openDatabase, type Database } from '../../src/infra/postgres/database.ts'
 import { operatorGroups, type OperatorGroup } from '../../src/operator/operator-group.ts'
 import { OperatorError } from '../../src/std/failure.ts'
-import type { Consumer } from '../../src/worker/consumer.ts'
+import type { Consumer } from '../../src/model/consumer.ts'
 import type { LogAdmin } from '../../src/worker/log-admin.ts'
 import type { Terminal } from './terminal.ts'
 

@@ -20,7 +20,7 @@ import {
 import { parseResetTarget } from '../../src/operator/reset-target.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
-import type { Consumer } from '../../src/worker/consumer.ts'
+import type { Consumer } from '../../src/model/consumer.ts'
 import { createTypeFilter } from '../../src/worker/type-filter.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { decide, unapplied, type Decision } from './decide.ts'

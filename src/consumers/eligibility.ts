@@ -1,5 +1,5 @@
-import type { Intent } from '../delivery/intent.ts'
-import type { Wait } from '../delivery/kind.ts'
+import type { Intent } from '../model/intent.ts'
+import type { Wait } from '../model/intent-kind.ts'
 
 /**
  * Whether a person may hear from a campaign now: the rules that every mail and every delivery share (behaviour.md, Prepare).

@@ -1,4 +1,4 @@
-import type { Consumer } from '../worker/consumer.ts'
+import type { Consumer } from '../model/consumer.ts'
 import { createEmailConsumer } from './email/email-consumer.ts'
 import type { MailRules } from './mail-rules.ts'
 import { positionConsumer } from './position/position-consumer.ts'

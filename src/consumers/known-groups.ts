@@ -1,4 +1,4 @@
-import type { Consumer } from '../worker/consumer.ts'
+import type { Consumer } from '../model/consumer.ts'
 import { createConsumers } from './index.ts'
 import { everythingGoes } from './mail-rules.ts'
 

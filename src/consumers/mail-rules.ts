@@ -1,6 +1,6 @@
 import type { MailType } from '../delivery/email/mail-template.ts'
 import { spellingsOf } from '../std/address-spelling.ts'
-import type { Intent } from '../delivery/intent.ts'
+import type { Intent } from '../model/intent.ts'
 import type { Sql } from '../std/sql.ts'
 
 /** What the operator rules about every mail, and of the first rule about every delivery of a reward. */

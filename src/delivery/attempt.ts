@@ -1,11 +1,11 @@
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
-import type { Observe } from '../worker/fact.ts'
-import { causeOf, describeFault, whoseFault } from '../worker/whose-fault.ts'
+import type { Observe } from '../model/fact.ts'
+import { causeOf, describeFault, whoseFault } from '../model/fault-policy.ts'
 import type { Performed } from './hand-over-channel.ts'
-import type { Intent } from './intent.ts'
+import type { Intent } from '../model/intent.ts'
 import type { IntentStore, Ledger, Reply, SettleOptions, Settlement } from './intent-store.ts'
-import type { AttemptEnd, EndedNote } from './kind.ts'
+import type { AttemptEnd, EndedNote } from '../model/intent-kind.ts'
 import type { Sql } from '../std/sql.ts'
 
 /** Tries in which the platform's tables refuse an end, until it is written without them. */

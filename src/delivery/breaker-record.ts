@@ -1,6 +1,6 @@
 import type { Sql } from '../std/sql.ts'
-import type { Fact } from '../worker/fact.ts'
-import type { ChannelName, Intent } from './intent.ts'
+import type { Fact } from '../model/fact.ts'
+import type { ChannelName, Intent } from '../model/intent.ts'
 import type { KindTable } from './kind-table.ts'
 import { webhookSchedule } from './webhook/webhook-schedule.ts'
 

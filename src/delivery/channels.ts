@@ -1,5 +1,5 @@
 import type { HandOverChannel } from './hand-over-channel.ts'
-import type { Messages } from './kind.ts'
+import type { Messages } from '../model/intent-kind.ts'
 import type { TransactionChannel } from './transaction-channel.ts'
 
 /** Every channel of this process, by the name that intents carry. */

@@ -1,8 +1,8 @@
-import type { Observe } from '../worker/fact.ts'
+import type { Observe } from '../model/fact.ts'
 import { Breaker } from './breaker.ts'
 import { Bulkhead, PaceMeter, type Pace } from './bulkhead.ts'
 import type { Impression } from './impression.ts'
-import type { ChannelName } from './intent.ts'
+import type { ChannelName } from '../model/intent.ts'
 
 /** How deliveries of a channel are spread over where they go. */
 interface Rules {

@@ -1,5 +1,5 @@
 import type { Impression } from './impression.ts'
-import type { ChannelName, Frozen, Intent } from './intent.ts'
+import type { ChannelName, Frozen, Intent } from '../model/intent.ts'
 import type { Ledger, Reply } from './intent-store.ts'
 
 /** A channel whose effect leaves the process: prepare, start (freeze, commit), perform. */

@@ -1,14 +1,14 @@
 import { jitter } from '../std/backoff.ts'
 import type { Sql } from '../std/sql.ts'
-import { describeFault, whoseFault } from '../worker/whose-fault.ts'
+import { describeFault, whoseFault } from '../model/fault-policy.ts'
 import { Attempt, type AlsoAtEnd, type Executed, type Recording, type OnStage } from './attempt.ts'
 import type { NoPlace } from './destinations.ts'
 import type { Executor } from './execute-intent.ts'
 import { Postponed, Refusal, Unavailable, type HandOverChannel, type Performed, type Slot } from './hand-over-channel.ts'
 import type { Impression } from './impression.ts'
-import type { ChannelName, Frozen, Intent } from './intent.ts'
+import type { ChannelName, Frozen, Intent } from '../model/intent.ts'
 import type { Settlement, StartRequest } from './intent-store.ts'
-import type { IntentKind, Messages } from './kind.ts'
+import type { IntentKind, Messages } from '../model/intent-kind.ts'
 import { endedOf, prepared } from './prepare-intent.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { ChannelName, Intent } from './intent.ts'
+import type { ChannelName, Intent } from '../model/intent.ts'
 
 /** Campaigns of which the account is remembered; beyond it all are asked for anew. */
 const MOST_ACCOUNTS = 10_000

@@ -1,6 +1,6 @@
 import type { Sql } from '../std/sql.ts'
 import type { BreakerStore } from './breaker-record.ts'
-import type { ChannelName, Claim, Frozen, Intent, IntentDraft, IntentState } from './intent.ts'
+import type { ChannelName, Claim, Frozen, Intent, IntentDraft, IntentState } from '../model/intent.ts'
 
 /** What a process can execute of one group and channel. */
 export interface ClaimRequest {

@@ -1,11 +1,11 @@
 import type { AcceptResult, HandOver } from '../worker/accept-store.ts'
 import { SqlError } from '../std/sql.ts'
-import { describeFault } from '../worker/whose-fault.ts'
+import { describeFault } from '../model/fault-policy.ts'
 import type { Recording, OnStage, Stage } from './attempt.ts'
 import { createClaiming } from './claiming.ts'
 import { executeIntent, type Executor } from './execute-intent.ts'
 import { HeldIntents } from './held-intents.ts'
-import type { ChannelName, Intent } from './intent.ts'
+import type { ChannelName, Intent } from '../model/intent.ts'
 
 export interface IntentWorkersSettings {
   readonly group: string

@@ -1,5 +1,5 @@
-import type { ChannelName, Intent } from './intent.ts'
-import type { AnyIntentKind } from './kind.ts'
+import type { ChannelName, Intent } from '../model/intent.ts'
+import type { AnyIntentKind } from '../model/intent-kind.ts'
 
 /** The kinds that a group knows, by what its intents carry. */
 export interface KindTable {

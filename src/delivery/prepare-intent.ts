@@ -1,8 +1,8 @@
-import { describeFault, whoseFault } from '../worker/whose-fault.ts'
+import { describeFault, whoseFault } from '../model/fault-policy.ts'
 import type { AlsoAtEnd, Attempt } from './attempt.ts'
-import type { Intent } from './intent.ts'
+import type { Intent } from '../model/intent.ts'
 import type { IntentStore } from './intent-store.ts'
-import type { IntentKind, Messages, Prepared } from './kind.ts'
+import type { IntentKind, Messages, Prepared } from '../model/intent-kind.ts'
 
 /** How soon an intent whose own code failed is looked at again. */
 export const BROKEN_RETRY_MS = 60_000

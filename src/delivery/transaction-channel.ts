@@ -1,4 +1,4 @@
-import type { ChannelName, Intent } from './intent.ts'
+import type { ChannelName, Intent } from '../model/intent.ts'
 import type { IntentStore } from './intent-store.ts'
 
 /** A channel whose effect is the database itself: claim, effect and end are one transaction, so there is nothing to start. */

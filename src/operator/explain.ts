@@ -1,5 +1,5 @@
 import { instantOf } from '../std/instant.ts'
-import type { Consumer } from '../worker/consumer.ts'
+import type { Consumer } from '../model/consumer.ts'
 import type { IntentLine } from './intent-admin.ts'
 import type { OperatorGroup } from './operator-group.ts'
 

@@ -1,4 +1,4 @@
-import type { IntentState } from '../delivery/intent.ts'
+import type { IntentState } from '../model/intent.ts'
 
 /** What is on record of a person, in our tables and in those rows of the platform's that we write. */
 export interface PersonRecord {

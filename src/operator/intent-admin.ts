@@ -1,5 +1,5 @@
-import type { Intent, IntentState } from '../delivery/intent.ts'
-import type { AttemptEnd } from '../delivery/kind.ts'
+import type { Intent, IntentState } from '../model/intent.ts'
+import type { AttemptEnd } from '../model/intent-kind.ts'
 import type { Sql } from '../std/sql.ts'
 
 /** Which intents; an empty list and null ask for nothing. */

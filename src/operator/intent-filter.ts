@@ -1,4 +1,4 @@
-import type { IntentState } from '../delivery/intent.ts'
+import type { IntentState } from '../model/intent.ts'
 import { OperatorError } from '../std/failure.ts'
 import type { IntentFilter } from './intent-admin.ts'
 import { findGroup, type OperatorGroup } from './operator-group.ts'

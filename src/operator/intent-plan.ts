@@ -1,4 +1,4 @@
-import type { IntentState } from '../delivery/intent.ts'
+import type { IntentState } from '../model/intent.ts'
 import { OperatorError } from '../std/failure.ts'
 import type { IntentChange, IntentFilter, IntentLine, StateCount } from './intent-admin.ts'
 

@@ -1,5 +1,5 @@
 import { OperatorError } from '../std/failure.ts'
-import type { Consumer } from '../worker/consumer.ts'
+import type { Consumer } from '../model/consumer.ts'
 
 /** A registered consumer group as an operator speaks of it. */
 export interface OperatorGroup {

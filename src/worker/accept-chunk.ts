@@ -2,9 +2,9 @@ import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import type { AcceptResult, AcceptStore, Chunk, EventEnding, HandOver, LastRecord } from './accept-store.ts'
 import type { DeadLetter, DeadLetterSink } from './dead-letter.ts'
-import type { Observe } from './fact.ts'
+import type { Observe } from '../model/fact.ts'
 import { lastOf, type Faulty, type ReadChunk } from './read-chunks.ts'
-import { causeOf, describeFault, whoseFault } from './whose-fault.ts'
+import { causeOf, describeFault, whoseFault } from '../model/fault-policy.ts'
 
 export interface Acceptor {
   readonly group: string

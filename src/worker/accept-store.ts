@@ -1,4 +1,4 @@
-import type { Intent, IntentDraft } from '../delivery/intent.ts'
+import type { Intent, IntentDraft } from '../model/intent.ts'
 import type { DeadLetterReason } from './dead-letter.ts'
 
 /** An event that is to be accepted, with what its group decided. */

@@ -1,4 +1,4 @@
-import type { Observe } from './fact.ts'
+import type { Observe } from '../model/fact.ts'
 
 /** Holds the fetching of a group for any number of reasons at once, each told when it begins and when it ends. */
 export interface Brake {

@@ -1,6 +1,6 @@
 import { eventTypes } from '../events/catalogue.ts'
 import { OperatorError } from '../std/failure.ts'
-import type { Consumer } from './consumer.ts'
+import type { Consumer } from '../model/consumer.ts'
 import { createTypeFilter } from './type-filter.ts'
 
 /** @throws {OperatorError} with one sentence per fault of the registered consumers: a bad one never runs. */

@@ -1,8 +1,8 @@
 import type { AnyEvent } from '../events/event.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Brake } from './brake.ts'
-import type { Consumer } from './consumer.ts'
-import { fingerprintOf } from './whose-fault.ts'
+import type { Consumer } from '../model/consumer.ts'
+import { fingerprintOf } from '../model/fault-policy.ts'
 
 /** So many dead letters of one fault of consumer code within so long pause their group; it is tried again every so often. */
 export interface EqualFailuresRule {

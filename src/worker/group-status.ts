@@ -1,4 +1,4 @@
-import type { Fact } from './fact.ts'
+import type { Fact } from '../model/fact.ts'
 
 /** Health of a group, as /readyz and /livez ask for it. */
 export interface GroupStatus {

@@ -1,15 +1,15 @@
-import type { IntentDraft } from '../delivery/intent.ts'
+import type { IntentDraft } from '../model/intent.ts'
 import { isEventType } from '../events/catalogue.ts'
 import { decode } from '../events/decode.ts'
 import type { AnyEvent } from '../events/event.ts'
 import { contentHashOf } from '../events/identity.ts'
 import type { AcceptedEvent, LastRecord } from './accept-store.ts'
-import type { Consumer } from './consumer.ts'
+import type { Consumer } from '../model/consumer.ts'
 import type { DeadLetterReason } from './dead-letter.ts'
 import type { ConsumerFailure, EqualFailures } from './equal-failures.ts'
 import type { LogRecord } from './record-source.ts'
 import type { TypeFilter } from './type-filter.ts'
-import { describeFault } from './whose-fault.ts'
+import { describeFault } from '../model/fault-policy.ts'
 
 /** A record that cannot be accepted, with the event in it as far as it was understood. */
 export interface Faulty {

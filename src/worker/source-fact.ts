@@ -1,6 +1,6 @@
-import type { Fact } from './fact.ts'
+import type { Fact } from '../model/fact.ts'
 import type { SourceReport } from './record-source.ts'
-import { describeFault } from './whose-fault.ts'
+import { describeFault } from '../model/fault-policy.ts'
 
 /** What a source tells, as a fact of its group. */
 export function factOf(report: Exclude<SourceReport, { is: 'passed' }>, group: string, topic: string): Fact {

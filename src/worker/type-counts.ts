@@ -1,5 +1,5 @@
 import type { Accepted } from './accept-chunk.ts'
-import type { TypeCounts } from './fact.ts'
+import type { TypeCounts } from '../model/fact.ts'
 import type { ReadChunk } from './read-chunks.ts'
 
 /** How the events of a chunk ended, by type. A chunk of skips has no result. */

@@ -1,5 +1,5 @@
 import { typeInHeaders } from '../events/header.ts'
-import type { TypePattern } from './consumer.ts'
+import type { TypePattern } from '../model/consumer.ts'
 import type { LogRecord } from './record-source.ts'
 
 /** Which event types a group handles. */

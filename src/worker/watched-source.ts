@@ -1,4 +1,4 @@
-import type { Fact } from './fact.ts'
+import type { Fact } from '../model/fact.ts'
 import type { PartitionBatch, RecordSource, SourceHandlers } from './record-source.ts'
 
 /** A batch that was delivered and has not been handled to its end; `partition` -1 is the look for the start positions. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/std/clock.ts'
 import type { Acceptor } from '../../src/worker/accept-chunk.ts'
 import type { DeadLetter } from '../../src/worker/dead-letter.ts'
-import type { Fact } from '../../src/worker/fact.ts'
+import type { Fact } from '../../src/model/fact.ts'
 import { createJumpingClock } from './jumping-clock.ts'
 import { MemoryAcceptStore } from './memory-accept-store.ts'
 

@@ -1,4 +1,4 @@
-import type { IntentDraft } from '../../src/delivery/intent.ts'
+import type { IntentDraft } from '../../src/model/intent.ts'
 import type {
   AcceptedEvent,
   AcceptResult,

@@ -1,5 +1,5 @@
 import type { ClaimRequest, IntentStore, Ledger, Reply, SettleOptions, Settlement, StartRequest } from '../../src/delivery/intent-store.ts'
-import type { Claim, Frozen, Intent, IntentDraft } from '../../src/delivery/intent.ts'
+import type { Claim, Frozen, Intent, IntentDraft } from '../../src/model/intent.ts'
 import type { Sql } from '../../src/std/sql.ts'
 
 /** A transaction without a database: what a fake passes on, and nothing asks. */

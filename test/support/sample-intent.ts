@@ -1,4 +1,4 @@
-import type { Intent } from '../../src/delivery/intent.ts'
+import type { Intent } from '../../src/model/intent.ts'
 
 /** A claimed live mail, first attempt, with what the test wants otherwise. */
 export function sampleIntent(change: Partial<Intent> = {}): Intent {

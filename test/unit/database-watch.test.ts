@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { watchDatabase } from '../../src/database-watch.ts'
 import { WritesRefused } from '../../src/infra/postgres/writable.ts'
 import { OperatorError } from '../../src/std/failure.ts'
-import type { Fact } from '../../src/worker/fact.ts'
+import type { Fact } from '../../src/model/fact.ts'
 
 /** A server that started at `started`, is away, or refuses. */
 function setUp() {

@@ -1,4 +1,4 @@
-import type { Consumer } from '../../worker/consumer.ts'
+import type { Consumer } from '../../model/consumer.ts'
 import { createMailKind, mailDraft, type MailKindSettings } from './mail-kind.ts'
 import { broadcastDraft, createMilestoneBroadcastKind } from './milestone-broadcast.ts'
 

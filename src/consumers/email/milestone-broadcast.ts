@@ -1,5 +1,5 @@
-import type { IntentDraft, Json } from '../../delivery/intent.ts'
-import type { IntentKind } from '../../delivery/kind.ts'
+import type { IntentDraft, Json } from '../../model/intent.ts'
+import type { IntentKind } from '../../model/intent-kind.ts'
 import type { DomainEvent } from '../../events/event.ts'
 import type { Sql } from '../../std/sql.ts'
 import { judgeCampaign, missingRow, type CampaignRow, type Eligibility, type EligibilitySettings } from '../eligibility.ts'

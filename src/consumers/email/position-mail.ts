@@ -1,4 +1,4 @@
-import type { Intent } from '../../delivery/intent.ts'
+import type { Intent } from '../../model/intent.ts'
 import { missingRow } from '../eligibility.ts'
 
 /** What a position mail has to know before it may name a position. */

@@ -1,4 +1,4 @@
-import type { Consumer } from '../../worker/consumer.ts'
+import type { Consumer } from '../../model/consumer.ts'
 
 /**
  * `position-workers`: a verified referral makes its campaign's leaderboard be recalculated. The event is only a wake-up: what

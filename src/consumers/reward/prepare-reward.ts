@@ -1,5 +1,5 @@
-import type { Intent } from '../../delivery/intent.ts'
-import type { Prepared } from '../../delivery/kind.ts'
+import type { Intent } from '../../model/intent.ts'
+import type { Prepared } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
 import { judge, missingRow } from '../eligibility.ts'
 import { forbiddenAddress, isStale, type MailRules } from '../mail-rules.ts'

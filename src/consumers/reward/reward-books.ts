@@ -1,5 +1,5 @@
-import type { Intent } from '../../delivery/intent.ts'
-import type { AttemptEnd, EndedNote, Started } from '../../delivery/kind.ts'
+import type { Intent } from '../../model/intent.ts'
+import type { AttemptEnd, EndedNote, Started } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
 import { notFound } from '../eligibility.ts'
 import { codeFrom } from './reward-code.ts'

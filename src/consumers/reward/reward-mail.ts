@@ -1,4 +1,4 @@
-import type { Intent, Json } from '../../delivery/intent.ts'
+import type { Intent, Json } from '../../model/intent.ts'
 import type { MailMessage } from '../../delivery/email/mail-message.ts'
 import { templateOf } from '../campaign-template.ts'
 import { personMail } from '../person-mail.ts'

@@ -1,4 +1,4 @@
-import type { Intent, Json } from '../../delivery/intent.ts'
+import type { Intent, Json } from '../../model/intent.ts'
 import { parseExactJson } from '../../std/exact-json.ts'
 import type { Sql } from '../../std/sql.ts'
 import { templateColumns, templateJoin, type TemplateRow } from '../campaign-template.ts'

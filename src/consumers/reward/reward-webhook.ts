@@ -1,4 +1,4 @@
-import type { Intent, Json, JsonObject } from '../../delivery/intent.ts'
+import type { Intent, Json, JsonObject } from '../../model/intent.ts'
 import type { WebhookMessage } from '../../delivery/webhook/webhook-message.ts'
 import type { FoundReward } from './reward-row.ts'
 

@@ -1,4 +1,4 @@
-import type { Json } from '../intent.ts'
+import type { Json } from '../../model/intent.ts'
 import type { TransactionChannel } from '../transaction-channel.ts'
 import type { BroadcastMessage } from './broadcast-message.ts'
 

@@ -1,5 +1,5 @@
 import type { Sql } from '../../std/sql.ts'
-import type { IntentDraft, Json } from '../intent.ts'
+import type { IntentDraft, Json } from '../../model/intent.ts'
 
 /**
  * One page of a broadcast: the mails to write and where the next page begins; a null cursor ends the broadcast. After `pauseMs` another

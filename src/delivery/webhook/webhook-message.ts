@@ -1,4 +1,4 @@
-import type { JsonObject } from '../intent.ts'
+import type { JsonObject } from '../../model/intent.ts'
 
 /** A webhook as `prepare` describes it. The payload becomes body bytes once, at the first start. */
 export interface WebhookMessage {

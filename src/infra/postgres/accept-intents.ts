@@ -1,4 +1,4 @@
-import type { Intent, IntentDraft } from '../../delivery/intent.ts'
+import type { Intent, IntentDraft } from '../../model/intent.ts'
 import { SqlError, type Sql } from '../../std/sql.ts'
 import type { AcceptedEvent, Chunk, HandOver } from '../../worker/accept-store.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'

@@ -1,5 +1,5 @@
 import type { AbandonRequest, BreakerChange } from '../../delivery/breaker-record.ts'
-import type { Intent } from '../../delivery/intent.ts'
+import type { Intent } from '../../model/intent.ts'
 import { originOf } from '../../std/origin-of.ts'
 import type { Sql } from '../../std/sql.ts'
 import type { Database } from './database.ts'

@@ -1,4 +1,4 @@
-import type { Claim, Intent, IntentClass } from '../../delivery/intent.ts'
+import type { Claim, Intent, IntentClass } from '../../model/intent.ts'
 import type { ClaimRequest } from '../../delivery/intent-store.ts'
 import type { Sql } from '../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'

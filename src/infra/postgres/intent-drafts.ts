@@ -1,4 +1,4 @@
-import type { Intent, IntentDraft } from '../../delivery/intent.ts'
+import type { Intent, IntentDraft } from '../../model/intent.ts'
 import type { Sql } from '../../std/sql.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { ChannelName, Intent, IntentClass, JsonObject } from '../../delivery/intent.ts'
+import type { ChannelName, Intent, IntentClass, JsonObject } from '../../model/intent.ts'
 
 const columns: readonly (keyof IntentRow)[] = [
   'id',

@@ -1,4 +1,4 @@
-import type { Claim } from '../../delivery/intent.ts'
+import type { Claim } from '../../model/intent.ts'
 import type { IntentStore, Ledger } from '../../delivery/intent-store.ts'
 import { abandonParked, recordBreakers } from './breakers.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'

@@ -1,5 +1,5 @@
 import type { Ledger, Reply, Settlement } from '../../delivery/intent-store.ts'
-import type { Intent } from '../../delivery/intent.ts'
+import type { Intent } from '../../model/intent.ts'
 import { mailLedger } from './mail-ledger.ts'
 import { webhookLedger } from './webhook-ledger.ts'
 

@@ -1,4 +1,4 @@
-import type { Intent } from '../../delivery/intent.ts'
+import type { Intent } from '../../model/intent.ts'
 import type { Sql } from '../../std/sql.ts'
 
 /** Due intents that one look goes through for others of the campaign, and puts off at most: what a look costs has a bound. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../delivery/intent.ts'
+import type { JsonObject } from '../../model/intent.ts'
 import type { Settlement } from '../../delivery/intent-store.ts'
 import type { Sql } from '../../std/sql.ts'
 import { ledgerSql, type LedgerEnd } from './ledger.ts'

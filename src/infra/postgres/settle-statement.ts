@@ -1,5 +1,5 @@
 import type { Ledger, Settlement } from '../../delivery/intent-store.ts'
-import type { Intent } from '../../delivery/intent.ts'
+import type { Intent } from '../../model/intent.ts'
 import { goesBack } from './coalesced.ts'
 import { expectFew } from './expect-few.ts'
 import { ledgerSql } from './ledger.ts'

@@ -1,4 +1,4 @@
-import type { Frozen, Intent } from '../../delivery/intent.ts'
+import type { Frozen, Intent } from '../../model/intent.ts'
 import type { Ledger, StartRequest } from '../../delivery/intent-store.ts'
 import type { Sql } from '../../std/sql.ts'
 import type { Database } from './database.ts'

@@ -1,4 +1,4 @@
-import type { Intent, IntentDraft, JsonObject } from '../../delivery/intent.ts'
+import type { Intent, IntentDraft, JsonObject } from '../../model/intent.ts'
 import type { Settlement } from '../../delivery/intent-store.ts'
 import type { Sql } from '../../std/sql.ts'
 import type { Database } from './database.ts'

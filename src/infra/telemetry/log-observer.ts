@@ -1,4 +1,4 @@
-import type { Fact, Observe } from '../../worker/fact.ts'
+import type { Fact, Observe } from '../../model/fact.ts'
 import type { Log } from './log.ts'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'

@@ -1,6 +1,6 @@
 import type { Counter, Histogram } from 'prom-client'
 import { deadLetterReasons } from '../../worker/dead-letter.ts'
-import type { Fact, Observe, TypeCounts } from '../../worker/fact.ts'
+import type { Fact, Observe, TypeCounts } from '../../model/fact.ts'
 import type { Metrics } from './metrics.ts'
 
 /** A label whose values come from outside stays below so many, whatever is sent. */

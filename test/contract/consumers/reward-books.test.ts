@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
-import type { AttemptEnd, EndedNote, Started } from '../../../src/delivery/kind.ts'
+import type { AttemptEnd, EndedNote, Started } from '../../../src/model/intent-kind.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insert, rewardIntent, rewardKinds, tellStory, userRewardOf, type Story } from './reward-story.ts'

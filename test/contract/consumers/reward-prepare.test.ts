@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { awaitingRow } from '../../../src/consumers/eligibility.ts'
-import type { Prepared } from '../../../src/delivery/kind.ts'
+import type { Prepared } from '../../../src/model/intent-kind.ts'
 import { createWebhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { createAddressGuard } from '../../../src/infra/http/address-guard.ts'

@@ -1,5 +1,5 @@
-import type { Frozen, Intent } from '../../../src/delivery/intent.ts'
-import type { IntentKind } from '../../../src/delivery/kind.ts'
+import type { Frozen, Intent } from '../../../src/model/intent.ts'
+import type { IntentKind } from '../../../src/model/intent-kind.ts'
 import { createRewardConsumer, type RewardSettings } from '../../../src/consumers/reward/reward-consumer.ts'
 import { everythingGoes } from '../../../src/consumers/mail-rules.ts'
 import type { Sql } from '../../../src/std/sql.ts'

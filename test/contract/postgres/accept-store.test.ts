@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { IntentDraft } from '../../../src/delivery/intent.ts'
+import type { IntentDraft } from '../../../src/model/intent.ts'
 import { createAcceptStore } from '../../../src/infra/postgres/accept-store.ts'
 import type { AcceptedEvent, AcceptResult, AcceptStore, Chunk } from '../../../src/worker/accept-store.ts'
 import { freshGroupName } from '../../support/fresh.ts'

@@ -1,4 +1,4 @@
-import type { Intent } from '../../../src/delivery/intent.ts'
+import type { Intent } from '../../../src/model/intent.ts'
 import type { ClaimRequest, IntentStore } from '../../../src/delivery/intent-store.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { Intent } from '../../../src/delivery/intent.ts'
+import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Settlement, StartRequest } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'

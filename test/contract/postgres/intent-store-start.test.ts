@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Frozen, Intent } from '../../../src/delivery/intent.ts'
+import type { Frozen, Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, StartRequest } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
 import type { Sql } from '../../../src/std/sql.ts'

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startWebhookSink, type WebhookSink } from '../../../stack/webhook-sink.ts'
 import type { HandOverChannel } from '../../../src/delivery/hand-over-channel.ts'
-import type { Intent } from '../../../src/delivery/intent.ts'
+import type { Intent } from '../../../src/model/intent.ts'
 import { createWebhookChannel, webhookIdOf } from '../../../src/delivery/webhook/webhook-channel.ts'
 import type { WebhookClient } from '../../../src/delivery/webhook/webhook-client.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'

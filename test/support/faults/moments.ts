@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import type { Fact } from '../../../src/worker/fact.ts'
+import type { Fact } from '../../../src/model/fact.ts'
 import { daemonCommand } from '../../../stack/daemon-command.ts'
 
 /**

@@ -1,7 +1,7 @@
 // The daemon as its users run it, with one observer more, that ends, freezes or stalls the process at a moment named by the environment
 // (see moments.ts). The observer is called by the path itself, so nothing behind the fact has happened when it strikes.
 import { main } from '../../../cmd/kafka-worker/run.mts'
-import type { Fact } from '../../../src/worker/fact.ts'
+import type { Fact } from '../../../src/model/fact.ts'
 import { awaited, momentsOf } from './moments.ts'
 
 const { killAt, stallAt } = momentsOf(process.env)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BreakerRecord, type BreakerChange } from '../../../src/delivery/breaker-record.ts'
-import type { Fact } from '../../../src/worker/fact.ts'
+import type { Fact } from '../../../src/model/fact.ts'
 
 function scene(away: readonly string[] = []) {
   let now = 0

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { IntentState } from '../../../src/delivery/intent.ts'
+import type { IntentState } from '../../../src/model/intent.ts'
 import type { IntentChange, IntentFilter, StateCount } from '../../../src/operator/intent-admin.ts'
 import { intentStates } from '../../../src/operator/intent-filter.ts'
 import { isPlanned, planIntents, planSentences } from '../../../src/operator/intent-plan.ts'

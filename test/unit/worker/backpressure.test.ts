@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { watchPressure } from '../../../src/worker/backpressure.ts'
 import { createBrake } from '../../../src/worker/brake.ts'
-import type { Fact } from '../../../src/worker/fact.ts'
+import type { Fact } from '../../../src/model/fact.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 
 /** Plays one answer per look and ends; an Error is thrown. */

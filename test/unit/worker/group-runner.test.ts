@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createGroupRunner } from '../../../src/worker/group-runner.ts'
-import type { Fact } from '../../../src/worker/fact.ts'
+import type { Fact } from '../../../src/model/fact.ts'
 import type { GroupStatus } from '../../../src/worker/group-status.ts'
 import { StartRefused } from '../../../src/worker/start-position.ts'
 import type { GroupLife } from '../../../src/worker/worker.ts'

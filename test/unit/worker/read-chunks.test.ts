@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Consumer } from '../../../src/worker/consumer.ts'
+import type { Consumer } from '../../../src/model/consumer.ts'
 import type { EqualFailures } from '../../../src/worker/equal-failures.ts'
 import { readChunks, type ChunkReader } from '../../../src/worker/read-chunks.ts'
 import type { LogRecord } from '../../../src/worker/record-source.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Fact } from '../../../src/worker/fact.ts'
+import type { Fact } from '../../../src/model/fact.ts'
 import type { SourceReport } from '../../../src/worker/record-source.ts'
 import { factOf } from '../../../src/worker/source-fact.ts'
 

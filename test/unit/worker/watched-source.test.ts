@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Fact } from '../../../src/worker/fact.ts'
+import type { Fact } from '../../../src/model/fact.ts'
 import type { RecordSource } from '../../../src/worker/record-source.ts'
 import { watchSource } from '../../../src/worker/watched-source.ts'
 import { MemorySource } from '../../support/memory-source.ts'

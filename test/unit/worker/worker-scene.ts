@@ -1,5 +1,5 @@
-import type { Consumer } from '../../../src/worker/consumer.ts'
-import type { Fact } from '../../../src/worker/fact.ts'
+import type { Consumer } from '../../../src/model/consumer.ts'
+import type { Fact } from '../../../src/model/fact.ts'
 import type { CommittedOffset, LogAdmin, PartitionRange } from '../../../src/worker/log-admin.ts'
 import { createTypeFilter } from '../../../src/worker/type-filter.ts'
 import { createWorker, type GroupWorker, type WorkerSettings } from '../../../src/worker/worker.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createMilestoneBroadcastKind } from '../../../../src/consumers/email/milestone-broadcast.ts'
 import { everythingGoes } from '../../../../src/consumers/mail-rules.ts'
-import type { Json } from '../../../../src/delivery/intent.ts'
+import type { Json } from '../../../../src/model/intent.ts'
 import type { Sql } from '../../../../src/std/sql.ts'
 import { sampleIntent } from '../../../support/sample-intent.ts'
 

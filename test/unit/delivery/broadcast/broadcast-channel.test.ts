@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createBroadcastChannel } from '../../../../src/delivery/broadcast/broadcast-channel.ts'
 import type { BroadcastMessage, BroadcastPage } from '../../../../src/delivery/broadcast/broadcast-message.ts'
-import type { IntentDraft, Json } from '../../../../src/delivery/intent.ts'
+import type { IntentDraft, Json } from '../../../../src/model/intent.ts'
 import { MemoryIntentStore } from '../../../support/memory-intent-store.ts'
 import { sampleIntent } from '../../../support/sample-intent.ts'
 

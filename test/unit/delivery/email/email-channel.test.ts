@@ -5,7 +5,7 @@ import type { MailRelay, SendResult } from '../../../../src/delivery/email/mail-
 import { RelayUnavailable } from '../../../../src/delivery/email/mail-relay.ts'
 import { TemplateCompilerUnavailable, TemplateError } from '../../../../src/delivery/email/mail-template.ts'
 import type { MailParts } from '../../../../src/delivery/email/mime.ts'
-import type { Intent } from '../../../../src/delivery/intent.ts'
+import type { Intent } from '../../../../src/model/intent.ts'
 
 const never = new AbortController().signal
 const intent: Intent = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { logFacts } from '../../../../src/infra/telemetry/log-observer.ts'
 import { createLog } from '../../../../src/infra/telemetry/log.ts'
-import type { Fact } from '../../../../src/worker/fact.ts'
+import type { Fact } from '../../../../src/model/fact.ts'
 
 interface Line {
   readonly level: string

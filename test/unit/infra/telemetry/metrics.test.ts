@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { countFacts } from '../../../../src/infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../../../../src/infra/telemetry/metrics.ts'
 import type { Metrics } from '../../../../src/infra/telemetry/metrics.ts'
-import type { Fact } from '../../../../src/worker/fact.ts'
+import type { Fact } from '../../../../src/model/fact.ts'
 
 const open: Metrics[] = []
 afterEach(() => {

@@ -8,7 +8,7 @@ import {
   whoseFault,
   type FaultRule,
   type Whose,
-} from '../../../src/worker/whose-fault.ts'
+} from '../../../src/model/fault-policy.ts'
 
 const sql = (state: string | undefined, constraint?: string) => new SqlError('person@example.com is wrong', { state, constraint })
 const lineOf = ({ step, fault }: FaultRule) => `${step}: ${fault}`

@@ -1,9 +1,9 @@
 import type { Sql } from '../std/sql.ts'
-import type { MailMessage } from './email/mail-message.ts'
-import type { RecalculationMessage } from './leaderboard/recalculation-message.ts'
-import type { BroadcastMessage } from './broadcast/broadcast-message.ts'
+import type { MailMessage } from '../delivery/email/mail-message.ts'
+import type { RecalculationMessage } from '../delivery/leaderboard/recalculation-message.ts'
+import type { BroadcastMessage } from '../delivery/broadcast/broadcast-message.ts'
 import type { ChannelName, Intent } from './intent.ts'
-import type { WebhookMessage } from './webhook/webhook-message.ts'
+import type { WebhookMessage } from '../delivery/webhook/webhook-message.ts'
 
 /** What each channel needs to be told by `prepare`. A new channel is a folder here and a line in this table. */
 export interface Messages {

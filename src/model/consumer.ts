@@ -1,5 +1,5 @@
-import type { IntentDraft } from '../delivery/intent.ts'
-import type { AnyIntentKind } from '../delivery/kind.ts'
+import type { IntentDraft } from './intent.ts'
+import type { AnyIntentKind } from './intent-kind.ts'
 import type { AnyEvent, EventType } from '../events/event.ts'
 
 /** An exact type, or all types of a family. */
