@@ -6,9 +6,9 @@ import { backoff } from './std/backoff.ts'
 import type { Clock } from './std/clock.ts'
 import { OperatorError, messageOf } from './std/failure.ts'
 import { SqlError, type Sql } from './std/sql.ts'
-import { deadLetterTopic } from './worker/dead-letter.ts'
-import { LogAccessRefused } from './worker/log-admin.ts'
-import type { LogAdmin } from './worker/log-admin.ts'
+import { deadLetterTopic } from './ingest/dead-letter.ts'
+import { LogAccessRefused } from './ingest/log-admin.ts'
+import type { LogAdmin } from './ingest/log-admin.ts'
 
 const DAY_MS = 86_400_000
 /** A record may be this much older than the topic's retention says: segments are removed whole, and late. */

@@ -3,7 +3,7 @@ import { allowedRecipients } from './consumers/allowed-recipients.ts'
 import { createConsumers } from './consumers/index.ts'
 import type { MailRules } from './consumers/mail-rules.ts'
 import { unsubscribeLinks } from './consumers/unsubscribe-link.ts'
-import { checkConsumers } from './worker/check-consumers.ts'
+import { checkConsumers } from './ingest/check-consumers.ts'
 import type { Consumer } from './model/consumer.ts'
 
 /**

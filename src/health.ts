@@ -1,7 +1,7 @@
 import type { HealthCheck, HealthReport } from './infra/http/health-server.ts'
 import { asSentence } from './operator/as-sentence.ts'
 import type { Stall } from './std/stall-watch.ts'
-import type { GroupStatus } from './worker/group-status.ts'
+import type { GroupStatus } from './ingest/group-status.ts'
 
 /** What /livez and /readyz answer from. */
 export interface HealthFacts {

@@ -9,7 +9,7 @@ import type { SlowStatement, SlowStatements } from './slow-statements.ts'
 import type { IntentStore } from './delivery/intent-store.ts'
 import type { Clock } from './std/clock.ts'
 import type { Fact } from './model/fact.ts'
-import type { LogAdmin } from './worker/log-admin.ts'
+import type { LogAdmin } from './ingest/log-admin.ts'
 
 /** How each group stands, for people: GET /status. Never asked by a probe. */
 export interface Status {

@@ -1,5 +1,5 @@
 import type { Sql } from '../../src/std/sql.ts'
-import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { SmtpSink } from '../../stack/smtp-sink.ts'
 import type { WebhookSink } from '../../stack/webhook-sink.ts'
 import { groups } from './oracle.ts'

@@ -4,7 +4,7 @@ import { migrate } from '../../src/infra/postgres/migrations.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
 import type { Sql } from '../../src/std/sql.ts'
-import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { groups } from './oracle.ts'
 import type { Servers } from './servers.ts'
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Sql } from '../../src/std/sql.ts'
-import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { groups } from './oracle.ts'
 import type { Servers } from './servers.ts'
 

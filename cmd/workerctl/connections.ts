@@ -6,7 +6,7 @@ import { openDatabase, type Database } from '../../src/infra/postgres/database.t
 import { operatorGroups, type OperatorGroup } from '../../src/operator/operator-group.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
-import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The worker's configuration, without the relay, which no verb uses; and all groups there are, with the consumers by their names. */

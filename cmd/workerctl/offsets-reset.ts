@@ -9,13 +9,13 @@ import { isDone, lossOf, resetSentences, resetTotals } from '../../src/operator/
 import { parseResetTarget, type ResetTarget } from '../../src/operator/reset-target.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
-import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { configure, requireTopics, withDatabase, withKafka } from './connections.ts'
 import { decide, unapplied, type Decision } from './decide.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
-import { leaderEpochs } from '../../src/worker/log-faults.ts'
+import { leaderEpochs } from '../../src/ingest/log-faults.ts'
 import { wholeNumber } from './whole-number.ts'
 
 interface Options {

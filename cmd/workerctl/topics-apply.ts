@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { DEFAULT_PARTITIONS, plannedTopics, planTopics, type TopicStep } from '../../src/operator/topic-plan.ts'
-import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { configure, withKafka } from './connections.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'

@@ -1,4 +1,4 @@
-import type { AcceptResult, HandOver } from '../worker/accept-store.ts'
+import type { AcceptResult, HandOver } from '../ingest/accept-store.ts'
 import { SqlError } from '../std/sql.ts'
 import { describeFault } from '../model/fault-policy.ts'
 import type { Recording, OnStage, Stage } from './attempt.ts'

@@ -1,4 +1,4 @@
-import { deadLetterTopic } from '../worker/dead-letter.ts'
+import { deadLetterTopic } from '../ingest/dead-letter.ts'
 import type { OperatorGroup } from './operator-group.ts'
 
 export interface TopicStep {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { deadLetterTopic } from '../../src/worker/dead-letter.ts'
+import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import { startBrokerWithRights, type BrokerWithRights, type Right } from '../support/broker-rights.ts'
 import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'

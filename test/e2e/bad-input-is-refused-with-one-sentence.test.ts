@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { deadLetterTopic } from '../../src/worker/dead-letter.ts'
+import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import { freshDatabase, freshTopicName } from '../support/fresh.ts'
 import { refusalOf } from '../support/refusal.ts'
 import { groups, setScene, type Scene } from '../support/scene.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { deadLetterTopic } from '../../src/worker/dead-letter.ts'
+import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import { createIntentStore } from '../../src/infra/postgres/intent-store.ts'
 import { createLeaderboard } from '../../src/infra/postgres/leaderboard.ts'
 import { claimOne, insertIntents, rowOf } from '../contract/postgres/intent-rows.ts'

@@ -3,7 +3,7 @@ import { run } from '../../cmd/workerctl/run.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
 import { createKafkaClient } from '../../src/infra/kafka/client.ts'
 import { createKafkaSource } from '../../src/infra/kafka/kafka-source.ts'
-import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
 import { freshGroupName, freshTopicName } from '../support/fresh.ts'
 

@@ -7,7 +7,7 @@ export const acceptMutants: readonly Mutant[] = [
     because: 'Kafka is told of records that no transaction holds; another reader of its offset would pass them.',
     edits: [
       {
-        file: 'src/worker/batch-runner.ts',
+        file: 'src/ingest/batch-runner.ts',
         text: `    const startedAt = clock.monotonic()\n    const { partition, row, recoverBelow } = progress\n`,
         becomes: `    const startedAt = clock.monotonic()\n    const { partition, row, recoverBelow } = progress\n    of.written({ ...progress, row: chunk.next })\n`,
       },
@@ -41,7 +41,7 @@ export const acceptMutants: readonly Mutant[] = [
     because: 'An assignment starts where Kafka says; what lies between the row and there is never accepted.',
     edits: [
       {
-        file: 'src/worker/worker.ts',
+        file: 'src/ingest/group-worker.ts',
         text: 'return new Map([...partitions.values()].map(({ partition, row }) => [partition, row]))',
         becomes:
           'return new Map([...partitions.values()].map(({ partition, row }) => [partition, found.committed.get(partition)?.offset ?? row]))',

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/std/clock.ts'
-import type { Acceptor } from '../../src/worker/accept-chunk.ts'
-import type { DeadLetter } from '../../src/worker/dead-letter.ts'
+import type { Acceptor } from '../../src/ingest/accept-chunk.ts'
+import type { DeadLetter } from '../../src/ingest/dead-letter.ts'
 import type { Fact } from '../../src/model/fact.ts'
 import { createJumpingClock } from './jumping-clock.ts'
 import { MemoryAcceptStore } from './memory-accept-store.ts'

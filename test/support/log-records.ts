@@ -1,5 +1,5 @@
 import type { AnyEvent } from '../../src/events/event.ts'
-import type { LogRecord } from '../../src/worker/record-source.ts'
+import type { LogRecord } from '../../src/ingest/record-source.ts'
 
 /** A record as the broker would hold it. */
 export function recordOf(offset: number, value: Buffer | string | null, headers: Readonly<Record<string, string>> = {}): LogRecord {

@@ -7,7 +7,7 @@ import type {
   EventEnding,
   ProgressMove,
   ProgressRow,
-} from '../../src/worker/accept-store.ts'
+} from '../../src/ingest/accept-store.ts'
 
 /**
  * The accept store of one group and topic in memory. It compares and sets rows, knows outcomes by id and content, and writes

@@ -1,4 +1,4 @@
-import type { Assignment, LogRecord, RecordSource, SourceHandlers, Pulse } from '../../src/worker/record-source.ts'
+import type { Assignment, LogRecord, RecordSource, SourceHandlers, Pulse } from '../../src/ingest/record-source.ts'
 
 /** A log in the test's hand: it joins, hands over batches and ends assignments when the test says so. */
 export class MemorySource implements RecordSource {

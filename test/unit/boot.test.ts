@@ -3,7 +3,7 @@ import { loadConfig } from '../../config/load.ts'
 import { bootChecks, type BootChecks } from '../../src/boot.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
-import type { LogAdmin } from '../../src/worker/log-admin.ts'
+import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { createHeldClock } from '../support/held-clock.ts'
 
 const DAY_MS = 86_400_000

@@ -4,7 +4,7 @@ import type { Channels } from '../../src/delivery/channels.ts'
 import type { IntentWorkers, RunningIntent } from '../../src/delivery/intent-workers.ts'
 import { createStallWatch } from '../../src/std/stall-watch.ts'
 import { DATABASE_PROBE, vitalSigns, type VitalSigns } from '../../src/vital-signs.ts'
-import type { BatchUnderWay, WatchedSource } from '../../src/worker/watched-source.ts'
+import type { BatchUnderWay, WatchedSource } from '../../src/ingest/watched-source.ts'
 
 const config = loadConfig(
   { KAFKA_BROKERS: 'kafka.example.com:9092', DATABASE_URL: 'postgresql://db.example.com/platform', SMTP_URL: 'smtp://mail.example.com' },

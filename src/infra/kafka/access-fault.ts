@@ -1,7 +1,7 @@
 import { messageOf, OperatorError } from '../../std/failure.ts'
 import { tlsFaultOf, tlsTrouble } from '../../std/tls-fault.ts'
 import type { TlsFault } from '../../std/tls-fault.ts'
-import { LogAccessRefused } from '../../worker/log-admin.ts'
+import { LogAccessRefused } from '../../ingest/log-admin.ts'
 import { hasCause } from './client-error.ts'
 import type { KafkaSettings } from './client.ts'
 

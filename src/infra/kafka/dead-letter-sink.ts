@@ -1,6 +1,6 @@
 import type { IHeaders, Message } from 'kafkajs'
-import { deadLetterHeaders, deadLetterTopic } from '../../worker/dead-letter.ts'
-import type { DeadLetter, DeadLetterSink } from '../../worker/dead-letter.ts'
+import { deadLetterHeaders, deadLetterTopic } from '../../ingest/dead-letter.ts'
+import type { DeadLetter, DeadLetterSink } from '../../ingest/dead-letter.ts'
 import { isBrokerError } from './client-error.ts'
 import type { KafkaSettings } from './client.ts'
 import { createLogProducer } from './producer.ts'

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { backoff } from '../../std/backoff.ts'
-import type { Assignment } from '../../worker/record-source.ts'
+import type { Assignment } from '../../ingest/record-source.ts'
 import { AwaitedJoin } from './awaited-join.ts'
 import { asError, endsMembership } from './client-error.ts'
 import type { Commit } from './commit-path.ts'

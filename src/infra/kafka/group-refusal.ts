@@ -1,4 +1,4 @@
-import { LogAccessRefused } from '../../worker/log-admin.ts'
+import { LogAccessRefused } from '../../ingest/log-admin.ts'
 import { isBrokerError } from './client-error.ts'
 import type { KafkaSettings } from './client.ts'
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../std/clock.ts'
-import type { SourceHandlers } from '../../worker/record-source.ts'
+import type { SourceHandlers } from '../../ingest/record-source.ts'
 import type { GroupConsumerOptions } from './group-consumer.ts'
 import type { UnpackShare } from './unpack-budget.ts'
 

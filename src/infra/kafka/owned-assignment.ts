@@ -1,4 +1,4 @@
-import type { Assignment } from '../../worker/record-source.ts'
+import type { Assignment } from '../../ingest/record-source.ts'
 
 /** What this member owns, with where each partition goes on. */
 export class OwnedAssignment implements Assignment {

@@ -1,4 +1,4 @@
-import type { LogRecord } from '../../worker/record-source.ts'
+import type { LogRecord } from '../../ingest/record-source.ts'
 import type { PackedBatch } from './packed-batch.ts'
 import { FieldReader, readHead, readHeaders, readRecord } from './read-record.ts'
 import { unpack } from './unpack.ts'

@@ -1,5 +1,5 @@
 import type { Batch, IHeaders, KafkaMessage } from 'kafkajs'
-import type { HeaderValue, LogRecord } from '../../worker/record-source.ts'
+import type { HeaderValue, LogRecord } from '../../ingest/record-source.ts'
 import { PackedBatch } from './packed-batch.ts'
 import { PackedRecords } from './packed-records.ts'
 import { windowOf } from './unpack.ts'

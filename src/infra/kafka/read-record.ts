@@ -1,4 +1,4 @@
-import type { HeaderValue, LogRecord } from '../../worker/record-source.ts'
+import type { HeaderValue, LogRecord } from '../../ingest/record-source.ts'
 
 /** What the batch says of its records. */
 export interface RecordContext {

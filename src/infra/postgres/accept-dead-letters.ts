@@ -1,5 +1,5 @@
 import type { Sql } from '../../std/sql.ts'
-import type { Chunk } from '../../worker/accept-store.ts'
+import type { Chunk } from '../../ingest/accept-store.ts'
 import { sqlArray, sqlBytes } from '../../std/sql-array.ts'
 
 /**

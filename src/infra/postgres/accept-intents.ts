@@ -1,6 +1,6 @@
 import type { Intent, IntentDraft } from '../../model/intent.ts'
 import { SqlError, type Sql } from '../../std/sql.ts'
-import type { AcceptedEvent, Chunk, HandOver } from '../../worker/accept-store.ts'
+import type { AcceptedEvent, Chunk, HandOver } from '../../ingest/accept-store.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
 import { sqlArray } from '../../std/sql-array.ts'
 

@@ -1,5 +1,5 @@
 import { SqlError, type Sql } from '../../std/sql.ts'
-import type { AcceptedEvent, Chunk, EventEnding } from '../../worker/accept-store.ts'
+import type { AcceptedEvent, Chunk, EventEnding } from '../../ingest/accept-store.ts'
 import { sqlArray, sqlBytes } from '../../std/sql-array.ts'
 
 export interface Recorded {

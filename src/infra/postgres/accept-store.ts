@@ -1,5 +1,5 @@
 import type { Sql } from '../../std/sql.ts'
-import type { AcceptResult, AcceptStore, Chunk, ProgressRow } from '../../worker/accept-store.ts'
+import type { AcceptResult, AcceptStore, Chunk, ProgressRow } from '../../ingest/accept-store.ts'
 import { insertIntents } from './accept-intents.ts'
 import { insertDeadLetters } from './accept-dead-letters.ts'
 import { insertOutcomes, markDuplicates } from './accept-outcomes.ts'

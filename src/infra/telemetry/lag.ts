@@ -1,6 +1,6 @@
 import { systemClock } from '../../std/clock.ts'
 import type { Clock } from '../../std/clock.ts'
-import { LogAccessRefused, type LogAdmin, type PartitionRange } from '../../worker/log-admin.ts'
+import { LogAccessRefused, type LogAdmin, type PartitionRange } from '../../ingest/log-admin.ts'
 import { LAG_WINDOW_MS } from './lag-verdict.ts'
 import type { Metrics } from './metrics.ts'
 import { createWatermarkHistory } from './watermark-history.ts'

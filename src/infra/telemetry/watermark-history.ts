@@ -1,4 +1,4 @@
-import type { PartitionRange } from '../../worker/log-admin.ts'
+import type { PartitionRange } from '../../ingest/log-admin.ts'
 
 interface Point {
   readonly at: number

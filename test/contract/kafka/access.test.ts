@@ -3,7 +3,7 @@ import type { KafkaAccess, KafkaSasl } from '../../../src/infra/kafka/access.ts'
 import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
 import { createKafkaAdmin } from '../../../src/infra/kafka/kafka-admin.ts'
 import { messageOf, OperatorError } from '../../../src/std/failure.ts'
-import { LogAccessRefused } from '../../../src/worker/log-admin.ts'
+import { LogAccessRefused } from '../../../src/ingest/log-admin.ts'
 import { createAuthority, type Certificate } from '../../../stack/certificates.ts'
 import { startKafka, type KafkaServer } from '../../../stack/kafka-broker.ts'
 

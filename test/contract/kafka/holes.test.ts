@@ -5,7 +5,7 @@ import type { KafkaSettings } from '../../../src/infra/kafka/client.ts'
 import { startKafka } from '../../../stack/kafka-broker.ts'
 import type { KafkaServer } from '../../../stack/kafka-broker.ts'
 import { freshTopicName } from '../../support/fresh.ts'
-import type { Assignment } from '../../../src/worker/record-source.ts'
+import type { Assignment } from '../../../src/ingest/record-source.ts'
 import { scene, startsAt } from './source-harness.ts'
 import type { Member, Scene } from './source-harness.ts'
 

@@ -1,4 +1,4 @@
-import type { Assignment, PartitionBatch, SourceHandlers } from '../../../src/worker/record-source.ts'
+import type { Assignment, PartitionBatch, SourceHandlers } from '../../../src/ingest/record-source.ts'
 import { valuesOf } from './source-harness.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { createKafkaSource } from '../../../src/infra/kafka/kafka-source.ts'
-import type { PartitionBatch, SourceReport } from '../../../src/worker/record-source.ts'
+import type { PartitionBatch, SourceReport } from '../../../src/ingest/record-source.ts'
 
 /**
  * A process of its own that reads a topic by three groups at once, up to the given number of records each, and tells what it saw and how much

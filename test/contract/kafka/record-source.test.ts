@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import type { Assignment } from '../../../src/worker/record-source.ts'
+import type { Assignment } from '../../../src/ingest/record-source.ts'
 import { scene, startsAt, valuesOf } from './source-harness.ts'
 
 const soon = { timeout: 20_000, interval: 25 }

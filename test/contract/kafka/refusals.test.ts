@@ -4,7 +4,7 @@ import type { KafkaSettings } from '../../../src/infra/kafka/client.ts'
 import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
 import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
 import { createKafkaAdmin } from '../../../src/infra/kafka/kafka-admin.ts'
-import { LogAccessRefused } from '../../../src/worker/log-admin.ts'
+import { LogAccessRefused } from '../../../src/ingest/log-admin.ts'
 import { startBrokerWithRights, type BrokerWithRights } from '../../support/broker-rights.ts'
 import { scene, type Member } from './source-harness.ts'
 

@@ -6,8 +6,8 @@ import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
 import type { KafkaSettings } from '../../../src/infra/kafka/client.ts'
 import { createKafkaSource } from '../../../src/infra/kafka/kafka-source.ts'
 import type { KafkaSourceOptions } from '../../../src/infra/kafka/kafka-source.ts'
-import type { LogAdmin } from '../../../src/worker/log-admin.ts'
-import type { Assignment, PartitionBatch, RecordSource, SourceHandlers, SourceReport } from '../../../src/worker/record-source.ts'
+import type { LogAdmin } from '../../../src/ingest/log-admin.ts'
+import type { Assignment, PartitionBatch, RecordSource, SourceHandlers, SourceReport } from '../../../src/ingest/record-source.ts'
 import { freshGroupName, freshTopicName } from '../../support/fresh.ts'
 
 export function kafkaSettings(): KafkaSettings {

@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest'
-import { deadLetterTopic } from '../../../src/worker/dead-letter.ts'
+import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { topicTool } from '../../support/faults/topic-tool.ts'
 import { refusalOf } from '../../support/refusal.ts'

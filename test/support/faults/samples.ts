@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Sql } from '../../../src/std/sql.ts'
-import type { LogAdmin } from '../../../src/worker/log-admin.ts'
+import type { LogAdmin } from '../../../src/ingest/log-admin.ts'
 import type { Health, Positions } from '../../invariants/history.ts'
 import type { RecordedDaemon } from './recorded-daemon.ts'
 import type { Recorder } from './recorder.ts'

@@ -1,4 +1,4 @@
-import type { LogAdmin } from '../../../src/worker/log-admin.ts'
+import type { LogAdmin } from '../../../src/ingest/log-admin.ts'
 
 interface Committing {
   readonly admin: Pick<LogAdmin, 'ranges' | 'committed'>

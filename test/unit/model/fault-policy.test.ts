@@ -92,12 +92,12 @@ describe('the words about a fault', () => {
       'RangeError: person@example.com',
       '    at accept (file:///somewhere/private/src/consumers/email/email-consumer.ts:12:34)',
       '    at file:///somewhere/private/node_modules/pg/lib/client.js:1:1',
-      '    at file:///somewhere/private/src/worker/read-chunks.ts:5:6',
+      '    at file:///somewhere/private/src/ingest/read-chunks.ts:5:6',
       '    at file:///somewhere/private/cmd/kafka-worker/run.ts:7:8',
       '    at file:///somewhere/private/src/app.ts:9:9',
     ].join('\n')
     expect(describeFault(error)).toBe(
-      'RangeError at src/consumers/email/email-consumer.ts:12 at src/worker/read-chunks.ts:5 at cmd/kafka-worker/run.ts:7',
+      'RangeError at src/consumers/email/email-consumer.ts:12 at src/ingest/read-chunks.ts:5 at cmd/kafka-worker/run.ts:7',
     )
     expect(fingerprintOf(error)).toBe('RangeError at src/consumers/email/email-consumer.ts:12')
   })

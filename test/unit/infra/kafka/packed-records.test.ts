@@ -5,7 +5,7 @@ import { PackedRecords } from '../../../../src/infra/kafka/packed-records.ts'
 import { unpackLz4 } from '../../../../src/infra/kafka/unpack-lz4.ts'
 import { unpackSnappy } from '../../../../src/infra/kafka/unpack-snappy.ts'
 import type { Codec } from '../../../../src/infra/kafka/unpack.ts'
-import type { LogRecord } from '../../../../src/worker/record-source.ts'
+import type { LogRecord } from '../../../../src/ingest/record-source.ts'
 import { codecNames, packRecords, type CodecName, type SentRecord } from '../../../support/record-batch.ts'
 
 const MOST = 100_000

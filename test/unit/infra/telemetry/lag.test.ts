@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createLagMonitor, publishLag } from '../../../../src/infra/telemetry/lag.ts'
 import { createMetrics } from '../../../../src/infra/telemetry/metrics.ts'
-import type { PartitionRange } from '../../../../src/worker/log-admin.ts'
+import type { PartitionRange } from '../../../../src/ingest/log-admin.ts'
 
 /** An administration that says what the test tells it to, and a clock that the test moves. */
 function setUp() {

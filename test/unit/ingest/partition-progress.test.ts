@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { advanceSkips, goOnAt, isBehind, type PartitionProgress } from '../../../src/worker/partition-progress.ts'
+import { advanceSkips, goOnAt, isBehind, type PartitionProgress } from '../../../src/ingest/partition-progress.ts'
 import { MemoryAcceptStore } from '../../support/memory-accept-store.ts'
 
 function progressOf(partition: number, row: bigint, position: bigint, change: Partial<PartitionProgress> = {}): PartitionProgress {

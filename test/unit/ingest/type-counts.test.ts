@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { EventEnding } from '../../../src/worker/accept-store.ts'
-import type { ReadChunk } from '../../../src/worker/read-chunks.ts'
-import { countsOf } from '../../../src/worker/type-counts.ts'
+import type { EventEnding } from '../../../src/ingest/accept-store.ts'
+import type { ReadChunk } from '../../../src/ingest/read-chunks.ts'
+import { countsOf } from '../../../src/ingest/type-counts.ts'
 import { recordOf } from '../../support/log-records.ts'
 
 const event = (offset: number, type: string): ReadChunk['events'][number] => ({

@@ -3,7 +3,7 @@ import type { Clock } from '../std/clock.ts'
 import type { AcceptStore, ProgressRow } from './accept-store.ts'
 import type { CommittedOffset, LogAdmin } from './log-admin.ts'
 import { leaderEpochs } from './log-faults.ts'
-import { StartRefused, startPositions, type StartFrom } from './start-position.ts'
+import { StartRefused, startPositions, type StartFrom } from './start-offsets.ts'
 
 /** Where the partitions of a group start, and what Kafka was last told of it. */
 export interface Found {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Fact } from '../../../src/model/fact.ts'
-import type { SourceReport } from '../../../src/worker/record-source.ts'
-import { factOf } from '../../../src/worker/source-fact.ts'
+import type { SourceReport } from '../../../src/ingest/record-source.ts'
+import { factOf } from '../../../src/ingest/source-fact.ts'
 
 const group = 'test-workers'
 const topic = 'domain-events'

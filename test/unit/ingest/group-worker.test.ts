@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { SqlError } from '../../../src/std/sql.ts'
-import type { Pressed } from '../../../src/worker/backpressure.ts'
-import { StartRefused } from '../../../src/worker/start-position.ts'
-import type { LogRecord } from '../../../src/worker/record-source.ts'
+import type { Pressed } from '../../../src/ingest/backpressure.ts'
+import { StartRefused } from '../../../src/ingest/start-offsets.ts'
+import type { LogRecord } from '../../../src/ingest/record-source.ts'
 import { recordOf, recordOfEvent } from '../../support/log-records.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
-import { createWorkerScene, type WorkerScene } from './worker-scene.ts'
+import { createWorkerScene, type WorkerScene } from '../worker/worker-scene.ts'
 
 const ours = (offset: number, n = offset): LogRecord => recordOfEvent(offset, sampleEvent('user.verified', n))
 const others = (offset: number): LogRecord => recordOfEvent(offset, sampleEvent('user.signed_up', offset))

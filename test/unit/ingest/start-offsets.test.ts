@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { startPositions, type StartQuestion } from '../../../src/worker/start-position.ts'
+import { startPositions, type StartQuestion } from '../../../src/ingest/start-offsets.ts'
 
 const empty = new Map([
   [0, { low: 0n, high: 0n }],

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createCommitReporter } from '../../../src/worker/commit-reporter.ts'
-import type { Assignment } from '../../../src/worker/record-source.ts'
+import { createCommitReporter } from '../../../src/ingest/offset-committer.ts'
+import type { Assignment } from '../../../src/ingest/record-source.ts'
 
 const INTERVAL_MS = 250
 

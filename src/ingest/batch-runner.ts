@@ -1,5 +1,5 @@
 import { acceptChunk, type Acceptor, type ChunkEnd } from './accept-chunk.ts'
-import type { EqualFailures } from './equal-failures.ts'
+import type { EqualFailures } from './crash-loop-breaker.ts'
 import type { PartitionProgress } from './partition-progress.ts'
 import { readChunks, type ChunkReader, type ReadChunk } from './read-chunks.ts'
 import type { PartitionBatch } from './record-source.ts'

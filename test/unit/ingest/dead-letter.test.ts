@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deadLetterHeaders, deadLetterTopic, type DeadLetter } from '../../../src/worker/dead-letter.ts'
+import { deadLetterHeaders, deadLetterTopic, type DeadLetter } from '../../../src/ingest/dead-letter.ts'
 import { recordOf } from '../../support/log-records.ts'
 
 const letter: DeadLetter = {

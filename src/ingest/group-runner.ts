@@ -1,7 +1,7 @@
 import type { Clock } from '../std/clock.ts'
 import { messageOf } from '../std/failure.ts'
 import type { Observe } from '../model/fact.ts'
-import type { GroupLife, GroupWorker } from './worker.ts'
+import type { GroupLife, GroupWorker } from './group-worker.ts'
 
 /** Found sound so often in a row, a group that was stopped begins anew: `offsets reset` moves the rows first, and Kafka's offsets a moment later. */
 const SOUND_CHECKS = 2

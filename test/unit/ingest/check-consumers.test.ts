@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { listedConsumers } from '../../../src/consumers/known-groups.ts'
 import type { IntentKind } from '../../../src/model/intent-kind.ts'
-import { checkConsumers } from '../../../src/worker/check-consumers.ts'
+import { checkConsumers } from '../../../src/ingest/check-consumers.ts'
 import type { Consumer, TypePattern } from '../../../src/model/consumer.ts'
 
 const kind: IntentKind<'leaderboard'> = {

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
-import { createGroupRunner } from '../../../src/worker/group-runner.ts'
+import { createGroupRunner } from '../../../src/ingest/group-runner.ts'
 import type { Fact } from '../../../src/model/fact.ts'
-import type { GroupStatus } from '../../../src/worker/group-status.ts'
-import { StartRefused } from '../../../src/worker/start-position.ts'
-import type { GroupLife } from '../../../src/worker/worker.ts'
+import type { GroupStatus } from '../../../src/ingest/group-status.ts'
+import { StartRefused } from '../../../src/ingest/start-offsets.ts'
+import type { GroupLife } from '../../../src/ingest/group-worker.ts'
 import { createHeldClock } from '../../support/held-clock.ts'
 
 /** A group whose lives are told whether they may go on. */

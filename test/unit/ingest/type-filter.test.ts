@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { createTypeFilter } from '../../../src/worker/type-filter.ts'
+import { createTypeFilter } from '../../../src/ingest/type-filter.ts'
 import { recordOf } from '../../support/log-records.ts'
 
 const filter = createTypeFilter(['user.*', 'reward.earned'])

@@ -1,5 +1,5 @@
 import type { Clock } from '../std/clock.ts'
-import type { Brake } from './brake.ts'
+import type { Brake } from './fetch-gate.ts'
 
 /** Why a group may not go on fetching. The reason is one of few; the detail is for a log line. */
 export interface Pressed {

@@ -2,19 +2,19 @@ import { messageOf } from '../std/failure.ts'
 import type { Acceptor } from './accept-chunk.ts'
 import { watchPressure, type Pressure } from './backpressure.ts'
 import { createBatchRunner } from './batch-runner.ts'
-import { createBrake } from './brake.ts'
-import { createCommitReporter } from './commit-reporter.ts'
-import { createEqualFailures, equalFailuresRule, type EqualFailuresRule } from './equal-failures.ts'
+import { createBrake } from './fetch-gate.ts'
+import { createCommitReporter } from './offset-committer.ts'
+import { createEqualFailures, equalFailuresRule, type EqualFailuresRule } from './crash-loop-breaker.ts'
 import type { Fact } from '../model/fact.ts'
 import { keepStatus, type GroupStatus } from './group-status.ts'
 import { LogAccessRefused, type LogAdmin } from './log-admin.ts'
 import { goOnAt, knownOf, startAt, type PartitionProgress } from './partition-progress.ts'
-import { createPositions, type Found } from './positions.ts'
+import { createPositions, type Found } from './assigned-offsets.ts'
 import type { ChunkReader } from './read-chunks.ts'
 import type { Assignment, PartitionBatch, RecordSource, SourceReport } from './record-source.ts'
-import { createSkipWriter } from './skip-writer.ts'
+import { createSkipWriter } from './skipped-progress.ts'
 import { factOf } from './source-fact.ts'
-import { StartRefused, type StartFrom } from './start-position.ts'
+import { StartRefused, type StartFrom } from './start-offsets.ts'
 
 export interface WorkerSettings {
   readonly reader: ChunkReader
@@ -66,7 +66,7 @@ export interface GroupLife extends GroupWorker {
  * One consumer group of this process: how an event travels from the log into the database.
  *
  *   fetch (record-source.ts) -> peek, decode, decide (read-chunks.ts) -> accept in one transaction (accept-chunk.ts), chunk by
- *   chunk (batch-runner.ts) -> report to Kafka what the progress row holds (commit-reporter.ts)
+ *   chunk (batch-runner.ts) -> report to Kafka what the progress row holds (offset-committer.ts)
  *
  * The chunks of a partition run one after the other, so there are no gaps to track; partitions run side by side. What the
  * accepted intents do to the outside world happens elsewhere (delivery/), while no partition waits for it.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { watchPressure } from '../../../src/worker/backpressure.ts'
-import { createBrake } from '../../../src/worker/brake.ts'
+import { watchPressure } from '../../../src/ingest/backpressure.ts'
+import { createBrake } from '../../../src/ingest/fetch-gate.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 

@@ -1,6 +1,6 @@
 import type { AnyEvent } from '../events/event.ts'
 import type { Clock } from '../std/clock.ts'
-import type { Brake } from './brake.ts'
+import type { Brake } from './fetch-gate.ts'
 import type { Consumer } from '../model/consumer.ts'
 import { fingerprintOf } from '../model/fault-policy.ts'
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Fact } from '../../../src/model/fact.ts'
-import type { RecordSource } from '../../../src/worker/record-source.ts'
-import { watchSource } from '../../../src/worker/watched-source.ts'
+import type { RecordSource } from '../../../src/ingest/record-source.ts'
+import { watchSource } from '../../../src/ingest/watched-source.ts'
 import { MemorySource } from '../../support/memory-source.ts'
 
 const group = 'email-workers'
