@@ -1,6 +1,6 @@
 import type { Config } from '../config/load.ts'
 import type { Group } from './compose-group.ts'
-import { abandonParked, type BreakerRecord } from './delivery/breaker-record.ts'
+import { abandonParked, type BreakerRecord } from './delivery/breaker-history.ts'
 import type { IntentStore } from './delivery/intent-store.ts'
 import type { createLeaderboard } from './infra/postgres/leaderboard.ts'
 import { upkeep } from './infra/postgres/upkeep.ts'

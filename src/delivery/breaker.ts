@@ -1,6 +1,6 @@
 import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, DelegateBackoff, circuitBreaker, handleType, type IBreaker } from 'cockatiel'
 import { backoff } from '../std/backoff.ts'
-import type { Impression } from './impression.ts'
+import type { Impression } from './outcome-signal.ts'
 
 /** Pauses that nobody asked for: doubling, the upper half at random. Milliseconds. */
 const pause = { baseMs: 5_000, maxMs: 300_000 }

@@ -1,4 +1,4 @@
-import type { HandOverChannel } from './hand-over-channel.ts'
+import type { HandOverChannel } from './channel.ts'
 import type { Messages } from '../model/intent-kind.ts'
 import type { TransactionChannel } from './transaction-channel.ts'
 

@@ -1,7 +1,7 @@
 import type { Observe } from '../model/fact.ts'
 import { Breaker } from './breaker.ts'
 import { Bulkhead, PaceMeter, type Pace } from './bulkhead.ts'
-import type { Impression } from './impression.ts'
+import type { Impression } from './outcome-signal.ts'
 import type { ChannelName } from '../model/intent.ts'
 
 /** How deliveries of a channel are spread over where they go. */

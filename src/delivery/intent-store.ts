@@ -1,5 +1,5 @@
 import type { Sql } from '../std/sql.ts'
-import type { BreakerStore } from './breaker-record.ts'
+import type { BreakerStore } from './breaker-history.ts'
 import type { ChannelName, Claim, Frozen, Intent, IntentDraft, IntentState } from '../model/intent.ts'
 
 /** What a process can execute of one group and channel. */

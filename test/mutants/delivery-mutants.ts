@@ -29,7 +29,7 @@ export const deliveryMutants: readonly Mutant[] = [
     because: 'A daemon that dies in between leaves a mail that counts as sent and never was.',
     edits: [
       {
-        file: 'src/delivery/hand-over.ts',
+        file: 'src/delivery/send.ts',
         text: '    const performed = await perform(channel, intent, started, message, slot, signal)',
         becomes: `    await attempt.end({ is: 'final', state: channel.name === 'email' ? 'sent' : 'delivered', reason: null }, { ledger: channel.ledger })
     const performed = await perform(channel, intent, started, message, slot, signal)`,
@@ -47,7 +47,7 @@ export const deliveryMutants: readonly Mutant[] = [
     because: 'A daemon that dies in between leaves a mail that went out and looks as if it had not: it is sent again, uncounted.',
     edits: [
       {
-        file: 'src/delivery/hand-over.ts',
+        file: 'src/delivery/send.ts',
         text: `    const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed
     visit.begin()
@@ -97,12 +97,12 @@ export const deliveryMutants: readonly Mutant[] = [
     because: 'A process claims more than it can carry out, the newest first, and the leases run out in its queue.',
     edits: [
       {
-        file: 'src/delivery/claiming.ts',
+        file: 'src/delivery/claim-loop.ts',
         text: 'mayOvertake: (channel) => (short.has(channel) ? allowed(channel) : 0),',
         becomes: 'mayOvertake: (channel) => allowed(channel),',
       },
       {
-        file: 'src/delivery/intent-workers.ts',
+        file: 'src/delivery/worker-pool.ts',
         text: 'Math.max(0, Math.min(room() - ahead, claiming.mayOvertake(channel)))',
         becomes: 'Math.max(0, Math.min(1_000, claiming.mayOvertake(channel)))',
       },

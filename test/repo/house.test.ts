@@ -47,7 +47,7 @@ describe('files of the program', () => {
       'cmd/workerctl/reconcile.ts',
       'src/compose-group.ts',
       'src/delivery/email/email-channel.ts',
-      'src/delivery/hand-over.ts',
+      'src/delivery/send.ts',
       // A monotonic age, dated for people.
       'src/dependencies.ts',
     ]

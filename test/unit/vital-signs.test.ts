@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../config/load.ts'
 import type { Channels } from '../../src/delivery/channels.ts'
-import type { IntentWorkers, RunningIntent } from '../../src/delivery/intent-workers.ts'
+import type { IntentWorkers, RunningIntent } from '../../src/delivery/worker-pool.ts'
 import { createStallWatch } from '../../src/std/stall-watch.ts'
 import { DATABASE_PROBE, vitalSigns, type VitalSigns } from '../../src/vital-signs.ts'
 import type { BatchUnderWay, WatchedSource } from '../../src/ingest/watched-source.ts'

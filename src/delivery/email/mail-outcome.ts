@@ -1,6 +1,6 @@
 import { jitter } from '../../std/backoff.ts'
-import type { Performed } from '../hand-over-channel.ts'
-import type { Impression } from '../impression.ts'
+import type { Performed } from '../channel.ts'
+import type { Impression } from '../outcome-signal.ts'
 import type { Reply } from '../intent-store.ts'
 import type { SendResult, SendTrouble } from './mail-relay.ts'
 

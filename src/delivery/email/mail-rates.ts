@@ -1,6 +1,6 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { Clock } from '../../std/clock.ts'
-import { Postponed } from '../hand-over-channel.ts'
+import { Postponed } from '../channel.ts'
 
 export interface MailRateOptions {
   /** Mails that this process hands to the relay; undefined: no limit. */

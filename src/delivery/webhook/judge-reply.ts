@@ -1,6 +1,6 @@
 import { jitter } from '../../std/backoff.ts'
-import type { Performed } from '../hand-over-channel.ts'
-import type { Impression } from '../impression.ts'
+import type { Performed } from '../channel.ts'
+import type { Impression } from '../outcome-signal.ts'
 import { retryAfterMs } from './retry-after.ts'
 import type { WebhookFailure, WebhookReply } from './webhook-client.ts'
 

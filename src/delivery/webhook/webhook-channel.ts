@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../std/clock.ts'
-import { outerDeadline, type HandOverChannel, type Slot } from '../hand-over-channel.ts'
+import { outerDeadline, type HandOverChannel, type Slot } from '../channel.ts'
 import type { Frozen, Intent } from '../../model/intent.ts'
 import type { Ledger } from '../intent-store.ts'
 import { judgeReply } from './judge-reply.ts'

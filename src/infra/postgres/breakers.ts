@@ -1,4 +1,4 @@
-import type { AbandonRequest, BreakerChange } from '../../delivery/breaker-record.ts'
+import type { AbandonRequest, BreakerChange } from '../../delivery/breaker-history.ts'
 import type { Intent } from '../../model/intent.ts'
 import { originOf } from '../../std/origin-of.ts'
 import type { Sql } from '../../std/sql.ts'

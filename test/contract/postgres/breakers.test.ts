@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { AWAY_TOO_LONG_MS, type BreakerChange } from '../../../src/delivery/breaker-record.ts'
+import { AWAY_TOO_LONG_MS, type BreakerChange } from '../../../src/delivery/breaker-history.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
 import { insertIntents, rowOf } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createIntentAdmin } from '../../../src/infra/postgres/intent-admin.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
-import { BreakerRecord } from '../../../src/delivery/breaker-record.ts'
+import { BreakerRecord } from '../../../src/delivery/breaker-history.ts'
 import { intentSentence } from '../../../src/operator/explain.ts'
 import { storySentences } from '../../../src/operator/intent-story.ts'
 import { Platform } from '../../support/platform.ts'

@@ -1,7 +1,7 @@
 import type { Channels } from '../../../src/delivery/channels.ts'
 import { Destinations } from '../../../src/delivery/destinations.ts'
 import type { Executor } from '../../../src/delivery/execute-intent.ts'
-import type { HandOverChannel, Performed } from '../../../src/delivery/hand-over-channel.ts'
+import type { HandOverChannel, Performed } from '../../../src/delivery/channel.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import { createKindTable } from '../../../src/delivery/kind-table.ts'
 import type { AnyIntentKind, IntentKind } from '../../../src/model/intent-kind.ts'

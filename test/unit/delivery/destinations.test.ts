@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Destinations, type NoPlace, type Visit } from '../../../src/delivery/destinations.ts'
-import type { Impression } from '../../../src/delivery/impression.ts'
+import type { Impression } from '../../../src/delivery/outcome-signal.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 
 const failed: Impression = { is: 'failed', reason: 'timeout' }

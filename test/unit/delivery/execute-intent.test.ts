@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { executeIntent } from '../../../src/delivery/execute-intent.ts'
-import { Postponed, Refusal, Unavailable, type Performed } from '../../../src/delivery/hand-over-channel.ts'
+import { Postponed, Refusal, Unavailable, type Performed } from '../../../src/delivery/channel.ts'
 import type { Settlement } from '../../../src/delivery/intent-store.ts'
 import type { AttemptEnd, IntentKind, Prepared } from '../../../src/model/intent-kind.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createMailRates, type MailRateOptions } from '../../../../src/delivery/email/mail-rates.ts'
-import { Postponed } from '../../../../src/delivery/hand-over-channel.ts'
+import { Postponed } from '../../../../src/delivery/channel.ts'
 import { systemClock } from '../../../../src/std/clock.ts'
 
 // The limiter keeps its own time.

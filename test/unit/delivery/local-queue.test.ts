@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { HeldIntents } from '../../../src/delivery/held-intents.ts'
+import { HeldIntents } from '../../../src/delivery/local-queue.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 
 /** Runs nothing by itself: each intent ends when the test says. */

@@ -1,11 +1,11 @@
 import type { Clock } from '../std/clock.ts'
 import type { Observe } from '../model/fact.ts'
 import type { Destinations } from './destinations.ts'
-import type { HeldIntents } from './held-intents.ts'
+import type { HeldIntents } from './local-queue.ts'
 import type { ChannelName, Intent } from '../model/intent.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
-import { ParkedIntents } from './parked-intents.ts'
+import { ParkedIntents } from './deferred-intents.ts'
 
 /** How long it is believed that nobody but the campaigns and accounts at their share has due work, and how much longer than the question took. */
 const ALONE_MS = 250

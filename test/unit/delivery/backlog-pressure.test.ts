@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { agePressure, duePressure } from '../../../src/delivery/pressure.ts'
+import { agePressure, duePressure } from '../../../src/delivery/backlog-pressure.ts'
 import { MemoryIntentStore } from '../../support/memory-intent-store.ts'
 
 const tenWorkers = { group: 'g', poolSize: 10 }

@@ -2,9 +2,9 @@ import type { AcceptResult, HandOver } from '../ingest/accept-store.ts'
 import { SqlError } from '../std/sql.ts'
 import { describeFault } from '../model/fault-policy.ts'
 import type { Recording, OnStage, Stage } from './attempt.ts'
-import { createClaiming } from './claiming.ts'
+import { createClaiming } from './claim-loop.ts'
 import { executeIntent, type Executor } from './execute-intent.ts'
-import { HeldIntents } from './held-intents.ts'
+import { HeldIntents } from './local-queue.ts'
 import type { ChannelName, Intent } from '../model/intent.ts'
 
 export interface IntentWorkersSettings {

@@ -1,6 +1,6 @@
 import type { Clock } from '../std/clock.ts'
 import type { Destinations } from './destinations.ts'
-import type { HeldIntents } from './held-intents.ts'
+import type { HeldIntents } from './local-queue.ts'
 import type { ChannelName, Intent } from '../model/intent.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
 

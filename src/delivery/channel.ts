@@ -1,4 +1,4 @@
-import type { Impression } from './impression.ts'
+import type { Impression } from './outcome-signal.ts'
 import type { ChannelName, Frozen, Intent } from '../model/intent.ts'
 import type { Ledger, Reply } from './intent-store.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { BreakerRecord, type BreakerChange } from '../../../src/delivery/breaker-record.ts'
+import { BreakerRecord, type BreakerChange } from '../../../src/delivery/breaker-history.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 
 function scene(away: readonly string[] = []) {
