@@ -1,6 +1,6 @@
 import type { Sql } from '../std/sql.ts'
 import type { MailMessage } from '../delivery/email/mail-message.ts'
-import type { RecalculationMessage } from '../delivery/leaderboard/recalculation-message.ts'
+import type { RecalculationMessage } from '../leaderboard/recalculation-message.ts'
 import type { BroadcastMessage } from '../delivery/broadcast/broadcast-message.ts'
 import type { ChannelName, Intent } from './intent.ts'
 import type { WebhookMessage } from '../delivery/webhook/webhook-message.ts'

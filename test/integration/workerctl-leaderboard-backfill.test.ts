@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createLeaderboard } from '../../src/infra/postgres/leaderboard.ts'
+import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import { insertCampaign, insertUser } from '../contract/postgres/platform-rows.ts'
 import { startBackfill } from '../support/backfilling.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
-import { createLeaderboard } from '../../src/infra/postgres/leaderboard.ts'
+import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import { insertIntents } from '../contract/postgres/intent-rows.ts'
 import { eventually } from '../support/eventually.ts'
 import { frozenWith } from '../support/held-lock.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { FullBecause } from '../../src/delivery/leaderboard/leaderboard.ts'
-import { createLeaderboard } from '../../src/infra/postgres/leaderboard.ts'
+import type { FullBecause } from '../../src/leaderboard/leaderboard.ts'
+import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import { playHistory } from '../contract/postgres/rank-history.ts'
 import { migratedDatabase } from '../support/migrated-database.ts'
 import { race } from '../support/racing-recalculations.ts'

@@ -7,18 +7,18 @@ export const leaderboardMutants: readonly Mutant[] = [
     because: 'Who waited for the lock ranks the table as it was before the wait, and the positions look clean.',
     edits: [
       {
-        file: 'src/infra/postgres/rank-run.ts',
+        file: 'src/leaderboard/ranking-run.ts',
         text: 'SELECT pg_try_advisory_xact_lock(${campaignLock}) AS got,',
         becomes: 'SELECT $1::uuid IS NOT NULL AS got,',
       },
-      { file: 'src/infra/postgres/leaderboard.ts', text: 'const lockTimeoutMs = 500', becomes: 'const lockTimeoutMs = 60_000' },
+      { file: 'src/leaderboard/postgres-leaderboard.ts', text: 'const lockTimeoutMs = 500', becomes: 'const lockTimeoutMs = 60_000' },
       {
-        file: 'src/infra/postgres/window-rank.ts',
+        file: 'src/leaderboard/windows.ts',
         text: 'WITH setting AS MATERIALIZED (',
         becomes: `WITH lock AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:' || $1::uuid, 0))),\nsetting AS MATERIALIZED (`,
       },
       {
-        file: 'src/infra/postgres/window-rank.ts',
+        file: 'src/leaderboard/windows.ts',
         text: 'FROM (${settingOfCampaign}) AS s\n',
         becomes: 'FROM (${settingOfCampaign}) AS s WHERE EXISTS (SELECT FROM lock)\n',
       },
@@ -35,7 +35,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     because: 'Two recalculations rank from the same state, and the later one overwrites the positions of the earlier.',
     edits: [
       {
-        file: 'src/infra/postgres/rank-run.ts',
+        file: 'src/leaderboard/ranking-run.ts',
         text: 'SELECT pg_try_advisory_xact_lock(${campaignLock}) AS got,',
         becomes: 'SELECT $1::uuid IS NOT NULL AS got,',
       },
@@ -52,7 +52,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     because: 'A score that does not belong to the position beside it looks clean for ever.',
     edits: [
       {
-        file: 'src/infra/postgres/rank-terms.ts',
+        file: 'src/leaderboard/rule.ts',
         text: 'SET position = c.place, ranked_score = c.score, ranked_ppr = c.points',
         becomes: "SET position = c.place, ranked_score = ${scoreBy('c.points')}, ranked_ppr = c.points",
       },
@@ -69,7 +69,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     because: 'Only who stands in the ranking is looked at, and newcomers never get there.',
     edits: [
       {
-        file: 'src/infra/postgres/window-rank.ts',
+        file: 'src/leaderboard/windows.ts',
         text: 'WHERE u.campaign_id = $1 AND ${isDirty}',
         becomes: 'WHERE u.campaign_id = $1 AND u.ranked_score IS NOT NULL AND ${isDirty}',
       },
@@ -86,7 +86,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     because: 'Positions that somebody wrote, or a gap, are counted on from and never mended.',
     edits: [
       {
-        file: 'src/infra/postgres/window-rank.ts',
+        file: 'src/leaderboard/windows.ts',
         text: 'bool_and(position = counted AND',
         becomes: 'bool_and(position IS NOT NULL AND',
       },
@@ -103,7 +103,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     because: 'Between two batches a recalculation ranks the rest, and the next batch counts on from a number that is not its own.',
     edits: [
       {
-        file: 'src/infra/postgres/leaderboard-backfill.ts',
+        file: 'src/leaderboard/postgres-backfill.ts',
         text: 'SELECT ${deed}(${campaignLock}) AS did',
         becomes: "SELECT ${deed.replace('advisory_lock', 'advisory_xact_lock')}(${campaignLock}) IS NOT NULL AS did",
       },
@@ -120,7 +120,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     because: 'Who stands in front of those who have a rank is numbered behind them.',
     edits: [
       {
-        file: 'src/infra/postgres/first-rank.ts',
+        file: 'src/leaderboard/first-ranking.ts',
         text: 'WHERE NOT EXISTS (SELECT FROM last) OR',
         becomes: 'WHERE true OR',
       },

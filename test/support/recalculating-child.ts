@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { openDatabase } from '../../src/infra/postgres/database.ts'
-import { createLeaderboard } from '../../src/infra/postgres/leaderboard.ts'
+import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import { SqlError } from '../../src/std/sql.ts'
 
 /** A process of its own that recalculates campaigns, one after the other, `count` times in all; then it tells how those ended. */

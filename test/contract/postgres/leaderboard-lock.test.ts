@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createLeaderboard } from '../../../src/infra/postgres/leaderboard.ts'
+import { createLeaderboard } from '../../../src/leaderboard/postgres-leaderboard.ts'
 import { untilSomebodyWaits } from './lock-wait.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUsers } from './platform-rows.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { wholeRanking } from '../../../src/infra/postgres/full-rank.ts'
-import { createLeaderboard } from '../../../src/infra/postgres/leaderboard.ts'
+import { wholeRanking } from '../../../src/leaderboard/whole-ranking.ts'
+import { createLeaderboard } from '../../../src/leaderboard/postgres-leaderboard.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign } from './platform-rows.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { LeaderboardHistory, Recalculated } from '../../../src/delivery/leaderboard/leaderboard.ts'
-import { createLeaderboard } from '../../../src/infra/postgres/leaderboard.ts'
+import type { LeaderboardHistory, Recalculated } from '../../../src/leaderboard/leaderboard.ts'
+import { createLeaderboard } from '../../../src/leaderboard/postgres-leaderboard.ts'
 import { SqlError, type Sql } from '../../../src/std/sql.ts'
 import { untilSomebodyWaits } from './lock-wait.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'

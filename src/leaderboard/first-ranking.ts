@@ -1,8 +1,8 @@
-import { OperatorError } from '../../std/failure.ts'
-import type { Sql } from '../../std/sql.ts'
-import { dirtyCampaigns } from './leaderboard-sweep.ts'
-import type { RankRun, Written } from './rank-run.ts'
-import { edge, isDirty, isRanked, ranked, scoreBy, settingOfCampaign, writeChanges } from './rank-terms.ts'
+import { OperatorError } from '../std/failure.ts'
+import type { Sql } from '../std/sql.ts'
+import { dirtyCampaigns } from './sweep.ts'
+import type { RankRun, Written } from './ranking-run.ts'
+import { edge, isDirty, isRanked, ranked, scoreBy, settingOfCampaign, writeChanges } from './rule.ts'
 
 // Who takes part and has no rank is dirty: the index of dirty rows holds all of them, and when the work is done hardly anybody else.
 const unranked = `${isDirty} AND u.ranked_score IS NULL`

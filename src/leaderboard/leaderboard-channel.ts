@@ -1,8 +1,8 @@
-import type { Clock } from '../../std/clock.ts'
-import { SqlError } from '../../std/sql.ts'
-import type { Ran, TransactionChannel } from '../transaction-channel.ts'
-import type { Intent } from '../../model/intent.ts'
-import type { Settlement } from '../intent-store.ts'
+import type { Clock } from '../std/clock.ts'
+import { SqlError } from '../std/sql.ts'
+import type { Ran, TransactionChannel } from '../delivery/transaction-channel.ts'
+import type { Intent } from '../model/intent.ts'
+import type { Settlement } from '../delivery/intent-store.ts'
 import type { FullBecause, Leaderboard, Recalculated } from './leaderboard.ts'
 import type { RecalculationMessage } from './recalculation-message.ts'
 

@@ -1,14 +1,8 @@
-import { instantOf } from '../../std/instant.ts'
-import type {
-  CampaignStanding,
-  LeaderboardReader,
-  PersonStanding,
-  PositionChange,
-  RankedPerson,
-} from '../../operator/leaderboard-reader.ts'
-import type { Sql } from '../../std/sql.ts'
+import { instantOf } from '../std/instant.ts'
+import type { CampaignStanding, LeaderboardReader, PersonStanding, PositionChange, RankedPerson } from './standings.ts'
+import type { Sql } from '../std/sql.ts'
 import { pendingRecalculation } from './pending-recalculation.ts'
-import { edge, isDirty, ranked, scoreBy, settingOfCampaign } from './rank-terms.ts'
+import { edge, isDirty, ranked, scoreBy, settingOfCampaign } from './rule.ts'
 
 export interface ReaderOptions {
   /** The group that recalculates, with its prefix. */

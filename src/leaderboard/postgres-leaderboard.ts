@@ -1,10 +1,10 @@
-import type { FullBecause, Leaderboard, LeaderboardHistory, Recalculated } from '../../delivery/leaderboard/leaderboard.ts'
-import type { Sql } from '../../std/sql.ts'
-import type { Session } from './database.ts'
-import { rankAll } from './full-rank.ts'
-import { sweep } from './leaderboard-sweep.ts'
-import { PATIENT_MS, beginRun, putOff, putOffMs, recordRun, remembered, type RankRun } from './rank-run.ts'
-import { anyPlan, rankWindows } from './window-rank.ts'
+import type { FullBecause, Leaderboard, LeaderboardHistory, Recalculated } from './leaderboard.ts'
+import type { Sql } from '../std/sql.ts'
+import type { Session } from '../infra/postgres/database.ts'
+import { rankAll } from './whole-ranking.ts'
+import { sweep } from './sweep.ts'
+import { PATIENT_MS, beginRun, putOff, putOffMs, recordRun, remembered, type RankRun } from './ranking-run.ts'
+import { anyPlan, rankWindows } from './windows.ts'
 
 /**
  * A row lock that somebody else holds is waited for at most this long: a group has one worker for all campaigns. The next tries of

@@ -1,6 +1,6 @@
-import { backoff } from '../../std/backoff.ts'
-import type { Clock } from '../../std/clock.ts'
-import { SqlError } from '../../std/sql.ts'
+import { backoff } from '../std/backoff.ts'
+import type { Clock } from '../std/clock.ts'
+import { SqlError } from '../std/sql.ts'
 
 /** How a backfill keeps out of the platform's way. */
 export interface Patience {

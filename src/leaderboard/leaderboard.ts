@@ -1,4 +1,4 @@
-import type { Sql } from '../../std/sql.ts'
+import type { Sql } from '../std/sql.ts'
 
 /** How much of a run's movements is kept for `workerctl leaderboard explain`: nothing, the largest hundred, or all. */
 export type LeaderboardHistory = 'off' | 'top' | 'all'

@@ -1,6 +1,6 @@
-import type { LeaderboardHistory } from '../../delivery/leaderboard/leaderboard.ts'
-import type { Sql } from '../../std/sql.ts'
-import { indexesOnly } from './window-rank.ts'
+import type { LeaderboardHistory } from './leaderboard.ts'
+import type { Sql } from '../std/sql.ts'
+import { indexesOnly } from './windows.ts'
 
 /** One recalculation of one campaign, under its lock. */
 export interface RankRun {

@@ -1,13 +1,13 @@
-import type { LeaderboardHistory } from '../../delivery/leaderboard/leaderboard.ts'
-import type { Busy, CampaignAudit, LeaderboardAuditor, LockHolder } from '../../operator/leaderboard-audit.ts'
-import { SqlError, type Sql } from '../../std/sql.ts'
-import type { Database } from './database.ts'
-import { rankAll, wholeRanking } from './full-rank.ts'
-import { createLeaderboard } from './leaderboard.ts'
+import type { LeaderboardHistory } from './leaderboard.ts'
+import type { Busy, CampaignAudit, LeaderboardAuditor, LockHolder } from './audit.ts'
+import { SqlError, type Sql } from '../std/sql.ts'
+import type { Database } from '../infra/postgres/database.ts'
+import { rankAll, wholeRanking } from './whole-ranking.ts'
+import { createLeaderboard } from './postgres-leaderboard.ts'
 import { pendingRecalculation } from './pending-recalculation.ts'
-import { beginRun, campaignLock, recordRun, remembered } from './rank-run.ts'
-import { edge, isDirty, isRanked } from './rank-terms.ts'
-import { anyPlan } from './window-rank.ts'
+import { beginRun, campaignLock, recordRun, remembered } from './ranking-run.ts'
+import { edge, isDirty, isRanked } from './rule.ts'
+import { anyPlan } from './windows.ts'
 
 export interface AuditorOptions {
   /** The group that recalculates, with its prefix. */

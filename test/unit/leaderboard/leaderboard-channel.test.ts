@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { createLeaderboardChannel } from '../../../../src/delivery/leaderboard/leaderboard-channel.ts'
-import type { Recalculated } from '../../../../src/delivery/leaderboard/leaderboard.ts'
-import { SqlError } from '../../../../src/std/sql.ts'
-import { createJumpingClock } from '../../../support/jumping-clock.ts'
-import { MemoryIntentStore, noSql } from '../../../support/memory-intent-store.ts'
-import { sampleIntent } from '../../../support/sample-intent.ts'
+import { createLeaderboardChannel } from '../../../src/leaderboard/leaderboard-channel.ts'
+import type { Recalculated } from '../../../src/leaderboard/leaderboard.ts'
+import { SqlError } from '../../../src/std/sql.ts'
+import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { MemoryIntentStore, noSql } from '../../support/memory-intent-store.ts'
+import { sampleIntent } from '../../support/sample-intent.ts'
 
 const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard' })
 

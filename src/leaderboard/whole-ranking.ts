@@ -1,6 +1,6 @@
-import type { Sql } from '../../std/sql.ts'
-import { isRanked, scoreBy, settingOfCampaign, writeChanges } from './rank-terms.ts'
-import type { RankRun, Written } from './rank-run.ts'
+import type { Sql } from '../std/sql.ts'
+import { isRanked, scoreBy, settingOfCampaign, writeChanges } from './rule.ts'
+import type { RankRun, Written } from './ranking-run.ts'
 
 /**
  * Ranks a whole campaign and writes the rows that differ, in one statement. People who are no longer ranked lose their

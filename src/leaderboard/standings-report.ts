@@ -1,5 +1,5 @@
-import { MANY_DIRTY, notRanked, notRankedBecause, pendingSentence } from './leaderboard-reader.ts'
-import type { CampaignStanding, PersonStanding, PositionChange } from './leaderboard-reader.ts'
+import { MANY_DIRTY, notRanked, notRankedBecause, pendingSentence } from './standings.ts'
+import type { CampaignStanding, PersonStanding, PositionChange } from './standings.ts'
 
 /** What is kept of movements, by the configuration. */
 export interface HistoryKept {

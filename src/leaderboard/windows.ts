@@ -1,7 +1,7 @@
-import type { FullBecause } from '../../delivery/leaderboard/leaderboard.ts'
-import type { Sql } from '../../std/sql.ts'
-import type { RankRun, Written } from './rank-run.ts'
-import { edge, isDirty, ranked, scoreBy, settingOfCampaign, writeChanges } from './rank-terms.ts'
+import type { FullBecause } from './leaderboard.ts'
+import type { Sql } from '../std/sql.ts'
+import type { RankRun, Written } from './ranking-run.ts'
+import { edge, isDirty, ranked, scoreBy, settingOfCampaign, writeChanges } from './rule.ts'
 
 /**
  * From here on, and from one in so many of those ranked, a whole ranking is cheaper than windows around each. Measured at 10 points

@@ -1,6 +1,6 @@
 import type { Clock } from '../std/clock.ts'
 import { OperatorError } from '../std/failure.ts'
-import { pendingSentence, type PendingRecalculation } from './leaderboard-reader.ts'
+import { pendingSentence, type PendingRecalculation } from './standings.ts'
 
 /** What a full ranking says of one campaign's stored positions, in one snapshot. */
 export interface CampaignAudit {

@@ -1,9 +1,9 @@
-import type { LeaderboardHistory } from '../../delivery/leaderboard/leaderboard.ts'
-import type { Backfilled, Backfiller, ReportBackfill } from '../../operator/backfill.ts'
-import type { Clock } from '../../std/clock.ts'
-import type { Sql } from '../../std/sql.ts'
+import type { LeaderboardHistory } from './leaderboard.ts'
+import type { Backfilled, Backfiller, ReportBackfill } from './backfill.ts'
+import type { Clock } from '../std/clock.ts'
+import type { Sql } from '../std/sql.ts'
 import { createPatience, type Patience } from './backfill-patience.ts'
-import type { Session } from './database.ts'
+import type { Session } from '../infra/postgres/database.ts'
 import {
   campaignsToRank,
   forgetOrder,
@@ -14,11 +14,11 @@ import {
   rankBatch,
   type FirstRank,
   type Unranked,
-} from './first-rank.ts'
-import { rankAll } from './full-rank.ts'
-import { createLeaderboard } from './leaderboard.ts'
-import { beginRun, campaignLock, recordRun, remembered } from './rank-run.ts'
-import { anyPlan, indexesOnlyInSession } from './window-rank.ts'
+} from './first-ranking.ts'
+import { rankAll } from './whole-ranking.ts'
+import { createLeaderboard } from './postgres-leaderboard.ts'
+import { beginRun, campaignLock, recordRun, remembered } from './ranking-run.ts'
+import { anyPlan, indexesOnlyInSession } from './windows.ts'
 
 export interface BackfillOptions {
   /** Rows in one transaction at most. */

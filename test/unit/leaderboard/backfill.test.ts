@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { backfillRows, backfillSummary, backfillTotals, createBackfillLines } from '../../../src/operator/backfill-lines.ts'
-import { backfillAll, type Backfilled, type Backfiller, type BackfillFact } from '../../../src/operator/backfill.ts'
+import { backfillRows, backfillSummary, backfillTotals, createBackfillLines } from '../../../src/leaderboard/backfill-lines.ts'
+import { backfillAll, type Backfilled, type Backfiller, type BackfillFact } from '../../../src/leaderboard/backfill.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 
 const done = (rows: number, mended = 0): Backfilled => ({ is: 'done', rows, mended, whole: false })

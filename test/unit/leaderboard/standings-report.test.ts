@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { CampaignStanding, PersonStanding, PositionChange } from '../../../src/operator/leaderboard-reader.ts'
-import { isDirty, placeSentences, standingSentences } from '../../../src/operator/leaderboard-story.ts'
+import type { CampaignStanding, PersonStanding, PositionChange } from '../../../src/leaderboard/standings.ts'
+import { isDirty, placeSentences, standingSentences } from '../../../src/leaderboard/standings-report.ts'
 
 const at = (second: number) => new Date(second * 1_000)
 const standing: CampaignStanding = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { auditPatiently, auditSentences, busySentence, requireRight, verdictOf } from '../../../src/operator/leaderboard-audit.ts'
-import type { Busy, CampaignAudit, LeaderboardAuditor } from '../../../src/operator/leaderboard-audit.ts'
+import { auditPatiently, auditSentences, busySentence, requireRight, verdictOf } from '../../../src/leaderboard/audit.ts'
+import type { Busy, CampaignAudit, LeaderboardAuditor } from '../../../src/leaderboard/audit.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 
 const pending = { state: 'pending', since: new Date(0), dueAt: new Date(1_000), reason: null } as const

@@ -1,5 +1,5 @@
-import type { PendingRecalculation } from '../../operator/leaderboard-reader.ts'
-import type { Sql } from '../../std/sql.ts'
+import type { PendingRecalculation } from './standings.ts'
+import type { Sql } from '../std/sql.ts'
 
 /** The oldest request of `group` to recalculate a campaign that has not ended, or null. */
 export async function pendingRecalculation(sql: Sql, group: string, campaignId: string): Promise<PendingRecalculation | null> {

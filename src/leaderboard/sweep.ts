@@ -1,5 +1,5 @@
-import type { Sql } from '../../std/sql.ts'
-import { isDirty } from './rank-terms.ts'
+import type { Sql } from '../std/sql.ts'
+import { isDirty } from './rule.ts'
 
 /**
  * Writes a recalculation, as an intent of `group`, for each campaign whose stored positions may differ from the rule and that
