@@ -1,6 +1,6 @@
 import type { Config } from '../config/load.ts'
 import { allowedRecipients } from './consumers/allowed-recipients.ts'
-import { createConsumers } from './consumers/index.ts'
+import { createConsumers } from './consumers/registry.ts'
 import type { MailRules } from './consumers/mail-rules.ts'
 import { unsubscribeLinks } from './consumers/unsubscribe-link.ts'
 import { checkConsumers } from './ingest/check-consumers.ts'

@@ -1,5 +1,5 @@
 import { loadConfig, type Config } from '../../config/load.ts'
-import { createConsumers } from '../../src/consumers/index.ts'
+import { createConsumers } from '../../src/consumers/registry.ts'
 import { everythingGoes } from '../../src/consumers/mail-rules.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
 import { openDatabase, type Database } from '../../src/infra/postgres/database.ts'

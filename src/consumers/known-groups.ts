@@ -1,5 +1,5 @@
 import type { Consumer } from '../model/consumer.ts'
-import { createConsumers } from './index.ts'
+import { createConsumers } from './registry.ts'
 import { everythingGoes } from './mail-rules.ts'
 
 /** The registered consumers, to be listed and named but never run: nobody has configured them. */

@@ -6,7 +6,7 @@ import { files } from './source-files.ts'
 const folders = [...new Set(files.flatMap((path) => /^src\/consumers\/([^/]+)\//.exec(path)?.[1] ?? []))]
 
 it('registers every folder under src/consumers by one import and one line', () => {
-  const index = readFileSync('src/consumers/index.ts', 'utf8')
+  const index = readFileSync('src/consumers/registry.ts', 'utf8')
   const imported = [...index.matchAll(/^import \{ (\w+) \} from '\.\/([^/']+)\//gm)].map(([, name, folder]) => ({ name, folder }))
   expect(new Set(imported.map(({ folder }) => folder))).toEqual(new Set(folders))
   const list = index.slice(index.indexOf('return ['))
