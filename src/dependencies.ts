@@ -1,6 +1,6 @@
 import type { MailRelay } from './delivery/email/mail-relay.ts'
 import type { HealthCheck } from './infra/http/health-server.ts'
-import { asSentence } from './operator/as-sentence.ts'
+import { asSentence } from './std/as-sentence.ts'
 import type { Clock } from './std/clock.ts'
 import type { Fact } from './model/fact.ts'
 

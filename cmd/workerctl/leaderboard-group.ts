@@ -1,5 +1,5 @@
 import { positionConsumer } from '../../src/consumers/position/position-consumer.ts'
-import { findGroup, type OperatorGroup } from '../../src/operator/operator-group.ts'
+import { findGroup, type OperatorGroup } from '../../src/admin/operator-group.ts'
 
 /** The id of the group that recalculates leaderboards, with its prefix. */
 export function leaderboardGroup(groups: readonly OperatorGroup[]): string {

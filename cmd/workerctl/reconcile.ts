@@ -6,7 +6,7 @@ import type { Database } from '../../src/infra/postgres/database.ts'
 import { createFactReader } from '../../src/infra/postgres/fact-reader.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/progress-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
-import type { OperatorGroup } from '../../src/operator/operator-group.ts'
+import type { OperatorGroup } from '../../src/admin/operator-group.ts'
 import {
   factTypes,
   publishFacts,
@@ -16,8 +16,8 @@ import {
   type PlatformFact,
   type Reconciliation,
   type Window,
-} from '../../src/operator/reconcile.ts'
-import { parseResetTarget } from '../../src/operator/reset-target.ts'
+} from '../../src/admin/reconcile-facts.ts'
+import { parseResetTarget } from '../../src/admin/offsets/reset-target.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Consumer } from '../../src/model/consumer.ts'

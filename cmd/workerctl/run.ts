@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { databaseSentence } from '../../src/operator/database-sentence.ts'
+import { databaseSentence } from '../../src/admin/database-sentence.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
 import packageJson from '../../package.json' with { type: 'json' }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { DEFAULT_PARTITIONS, plannedTopics, planTopics, type TopicStep } from '../../src/operator/topic-plan.ts'
+import { DEFAULT_PARTITIONS, plannedTopics, planTopics, type TopicStep } from '../../src/admin/topics/topic-plan.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { configure, withKafka } from './connections.ts'
 import { renderJson } from './render-json.ts'

@@ -1,4 +1,4 @@
-import type { DeadLetterAdmin, DeadLetterCount, DeadLetterPlace } from '../../operator/dead-letter-admin.ts'
+import type { DeadLetterAdmin, DeadLetterCount, DeadLetterPlace } from '../../admin/dead-letters/dead-letter-admin.ts'
 import type { Sql } from '../../std/sql.ts'
 
 /** `worker.dead_letters` as an operator looks at it. Throws SqlError. */

@@ -1,5 +1,5 @@
-import type { Explainer, EventRecord, RewardRecord } from '../../operator/explain.ts'
-import type { IntentLine } from '../../operator/intent-admin.ts'
+import type { Explainer, EventRecord, RewardRecord } from '../../admin/explain-event.ts'
+import type { IntentLine } from '../../admin/intents/intent-admin.ts'
 import type { Sql } from '../../std/sql.ts'
 import { intentLine } from './intent-line.ts'
 

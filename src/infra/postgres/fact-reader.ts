@@ -1,4 +1,4 @@
-import type { FactReader, FactType, PlatformFact } from '../../operator/reconcile.ts'
+import type { FactReader, FactType, PlatformFact } from '../../admin/reconcile-facts.ts'
 import type { Sql } from '../../std/sql.ts'
 
 /** Rows of the platform that are read in one statement, by their primary key. */

@@ -1,4 +1,4 @@
-import type { Forgetter, PersonRecord } from '../../operator/forget.ts'
+import type { Forgetter, PersonRecord } from '../../admin/forget-person.ts'
 import type { Database } from './database.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { IntentAdmin, IntentLine, IntentStory, StateCount } from '../../operator/intent-admin.ts'
+import type { IntentAdmin, IntentLine, IntentStory, StateCount } from '../../admin/intents/intent-admin.ts'
 import type { Database } from './database.ts'
 import { changeIntents } from './intent-change.ts'
 import { intentLine } from './intent-line.ts'

@@ -1,4 +1,4 @@
-import type { Ended, IntentChange, IntentLine } from '../../operator/intent-admin.ts'
+import type { Ended, IntentChange, IntentLine } from '../../admin/intents/intent-admin.ts'
 import type { Sql } from '../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
 import { sqlArray } from '../../std/sql-array.ts'

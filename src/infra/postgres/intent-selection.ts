@@ -1,4 +1,4 @@
-import type { IntentFilter } from '../../operator/intent-admin.ts'
+import type { IntentFilter } from '../../admin/intents/intent-admin.ts'
 
 /**
  * The intents that a filter means, as a condition over `i`; its parameters are $1 to $9. Those that are not asked for are

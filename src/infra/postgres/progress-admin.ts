@@ -1,4 +1,4 @@
-import type { ProgressAdmin, ProgressChange } from '../../operator/progress-admin.ts'
+import type { ProgressAdmin, ProgressChange } from '../../admin/offsets/progress-admin.ts'
 import type { Sql } from '../../std/sql.ts'
 import { createAcceptStore } from './accept-store.ts'
 import type { Database } from './database.ts'

@@ -1,5 +1,5 @@
 import { spellingsOf } from '../../std/address-spelling.ts'
-import type { SuppressionAdmin, SuppressionCount, SuppressionFilter, SuppressionLine } from '../../operator/suppression-admin.ts'
+import type { SuppressionAdmin, SuppressionCount, SuppressionFilter, SuppressionLine } from '../../admin/suppressions/suppression-admin.ts'
 import type { Sql } from '../../std/sql.ts'
 
 export function createSuppressionAdmin(sql: Sql): SuppressionAdmin {

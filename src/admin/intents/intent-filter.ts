@@ -1,7 +1,7 @@
-import type { IntentState } from '../model/intent.ts'
-import { OperatorError } from '../std/failure.ts'
+import type { IntentState } from '../../model/intent.ts'
+import { OperatorError } from '../../std/failure.ts'
 import type { IntentFilter } from './intent-admin.ts'
-import { findGroup, type OperatorGroup } from './operator-group.ts'
+import { findGroup, type OperatorGroup } from '../operator-group.ts'
 
 /** A filter as an operator types it; lists are separated by commas. */
 export interface AskedIntents {

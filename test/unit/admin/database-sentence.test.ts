@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { databaseSentence, isDatabaseAway } from '../../../src/operator/database-sentence.ts'
+import { databaseSentence, isDatabaseAway } from '../../../src/admin/database-sentence.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 
 test.each([

@@ -1,7 +1,7 @@
-import { OperatorError } from '../std/failure.ts'
-import type { ProgressRow } from '../ingest/accept-store.ts'
-import type { PartitionRange } from '../ingest/log-admin.ts'
-import { cutOf, isRecreated } from '../ingest/log-faults.ts'
+import { OperatorError } from '../../std/failure.ts'
+import type { ProgressRow } from '../../ingest/accept-store.ts'
+import type { PartitionRange } from '../../ingest/log-admin.ts'
+import { cutOf, isRecreated } from '../../ingest/log-faults.ts'
 import type { ProgressChange } from './progress-admin.ts'
 import type { ResetTarget } from './reset-target.ts'
 

@@ -1,6 +1,6 @@
-import type { ProgressRow } from '../ingest/accept-store.ts'
-import type { PartitionRange } from '../ingest/log-admin.ts'
-import { cutOf, isRecreated } from '../ingest/log-faults.ts'
+import type { ProgressRow } from '../../ingest/accept-store.ts'
+import type { PartitionRange } from '../../ingest/log-admin.ts'
+import { cutOf, isRecreated } from '../../ingest/log-faults.ts'
 
 /**
  * A partition's state in a word: `ok`; `not-started`: the group has no progress at all; `no-row`: neither, though Kafka has

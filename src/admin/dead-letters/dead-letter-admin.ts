@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '../ingest/dead-letter.ts'
+import type { DeadLetterReason } from '../../ingest/dead-letter.ts'
 
 /** Dead letters of one group and reason. */
 export interface DeadLetterCount {

@@ -1,6 +1,6 @@
-import type { Intent, IntentState } from '../model/intent.ts'
-import type { AttemptEnd } from '../model/intent-kind.ts'
-import type { Sql } from '../std/sql.ts'
+import type { Intent, IntentState } from '../../model/intent.ts'
+import type { AttemptEnd } from '../../model/intent-kind.ts'
+import type { Sql } from '../../std/sql.ts'
 
 /** Which intents; an empty list and null ask for nothing. */
 export interface IntentFilter {

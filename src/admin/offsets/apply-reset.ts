@@ -1,6 +1,6 @@
-import { messageOf, OperatorError } from '../std/failure.ts'
-import { SqlError } from '../std/sql.ts'
-import type { LogAdmin } from '../ingest/log-admin.ts'
+import { messageOf, OperatorError } from '../../std/failure.ts'
+import { SqlError } from '../../std/sql.ts'
+import type { LogAdmin } from '../../ingest/log-admin.ts'
 import type { ProgressAdmin } from './progress-admin.ts'
 import { commitChanges, progressChanges, type ResetPlan } from './reset-plan.ts'
 

@@ -1,5 +1,5 @@
-import { instantOf } from '../std/instant.ts'
-import { awaySentence } from './explain.ts'
+import { instantOf } from '../../std/instant.ts'
+import { awaySentence } from '../explain-event.ts'
 import type { IntentStory } from './intent-admin.ts'
 
 /** An intent's story, a line each. No address: the mail's row names it to whoever may read the platform's tables. */

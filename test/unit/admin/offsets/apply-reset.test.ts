@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { applyReset } from '../../../src/operator/apply-reset.ts'
-import { planReset } from '../../../src/operator/reset-plan.ts'
-import { SqlError } from '../../../src/std/sql.ts'
+import { applyReset } from '../../../../src/admin/offsets/apply-reset.ts'
+import { planReset } from '../../../../src/admin/offsets/reset-plan.ts'
+import { SqlError } from '../../../../src/std/sql.ts'
 
 const plan = planReset({
   group: 'g',

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { InvalidEvent } from '../../../src/events/invalid-event.ts'
 import { eventIdOfInput } from '../../../src/events/publisher.ts'
-import { publishFacts, reconcile, type FactReader, type PlatformFact } from '../../../src/operator/reconcile.ts'
+import { publishFacts, reconcile, type FactReader, type PlatformFact } from '../../../src/admin/reconcile-facts.ts'
 
 const campaignId = '00000000-0000-4000-8000-00000000000a'
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`

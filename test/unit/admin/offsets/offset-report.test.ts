@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { reportOffsets, type OffsetQuestion } from '../../../src/operator/offset-report.ts'
+import { reportOffsets, type OffsetQuestion } from '../../../../src/admin/offsets/offset-report.ts'
 
 const range = { low: 10n, high: 50n }
 

@@ -1,5 +1,5 @@
-import { deadLetterTopic } from '../ingest/dead-letter.ts'
-import type { OperatorGroup } from './operator-group.ts'
+import { deadLetterTopic } from '../../ingest/dead-letter.ts'
+import type { OperatorGroup } from '../operator-group.ts'
 
 export interface TopicStep {
   readonly name: string

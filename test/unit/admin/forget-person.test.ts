@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { doneSentence, elsewhereSentences, forgetSentences, type PersonRecord } from '../../../src/operator/forget.ts'
+import { doneSentence, elsewhereSentences, forgetSentences, type PersonRecord } from '../../../src/admin/forget-person.ts'
 
 const found: PersonRecord = {
   intents: [

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { IntentState } from '../../../src/model/intent.ts'
-import type { IntentChange, IntentFilter, StateCount } from '../../../src/operator/intent-admin.ts'
-import { intentStates } from '../../../src/operator/intent-filter.ts'
-import { isPlanned, planIntents, planSentences } from '../../../src/operator/intent-plan.ts'
-import { OperatorError } from '../../../src/std/failure.ts'
+import type { IntentState } from '../../../../src/model/intent.ts'
+import type { IntentChange, IntentFilter, StateCount } from '../../../../src/admin/intents/intent-admin.ts'
+import { intentStates } from '../../../../src/admin/intents/intent-filter.ts'
+import { isPlanned, planIntents, planSentences } from '../../../../src/admin/intents/intent-plan.ts'
+import { OperatorError } from '../../../../src/std/failure.ts'
 
 const all: IntentFilter = {
   ids: [],

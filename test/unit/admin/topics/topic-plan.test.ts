@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { operatorGroups } from '../../../src/operator/operator-group.ts'
-import { plannedTopics, planTopics } from '../../../src/operator/topic-plan.ts'
+import { operatorGroups } from '../../../../src/admin/operator-group.ts'
+import { plannedTopics, planTopics } from '../../../../src/admin/topics/topic-plan.ts'
 
 const groups = operatorGroups([{ name: 'a' }, { name: 'b' }], { topic: 'events', groupPrefix: 'stage.' })
 

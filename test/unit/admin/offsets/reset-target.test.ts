@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { parseResetTarget } from '../../../src/operator/reset-target.ts'
-import { OperatorError } from '../../../src/std/failure.ts'
+import { parseResetTarget } from '../../../../src/admin/offsets/reset-target.ts'
+import { OperatorError } from '../../../../src/std/failure.ts'
 
 test('ends, offsets and times with a zone', () => {
   expect(parseResetTarget('earliest')).toBe('earliest')

@@ -1,4 +1,4 @@
-import { OperatorError } from '../std/failure.ts'
+import { OperatorError } from '../../std/failure.ts'
 
 /**
  * Where an operator wants a group to go on: an end of the log, one offset, the first record at or after a time, or where Kafka's committed

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { commitChanges, planReset, progressChanges, type ResetQuestion } from '../../../src/operator/reset-plan.ts'
-import { isDone, lossOf, resetSentences } from '../../../src/operator/reset-summary.ts'
+import { commitChanges, planReset, progressChanges, type ResetQuestion } from '../../../../src/admin/offsets/reset-plan.ts'
+import { isDone, lossOf, resetSentences } from '../../../../src/admin/offsets/reset-summary.ts'
 
 const row = (next: bigint, options: { partition?: number; exemptBelow?: bigint } = {}) => ({
   partition: 0,

@@ -1,6 +1,6 @@
 import { instantOf } from '../std/instant.ts'
 import type { Consumer } from '../model/consumer.ts'
-import type { IntentLine } from './intent-admin.ts'
+import type { IntentLine } from './intents/intent-admin.ts'
 import type { OperatorGroup } from './operator-group.ts'
 
 /** What one group has on record about an event. */

@@ -1,4 +1,4 @@
-import type { ProgressRow } from '../ingest/accept-store.ts'
+import type { ProgressRow } from '../../ingest/accept-store.ts'
 
 /** One progress row to write. */
 export interface ProgressChange {

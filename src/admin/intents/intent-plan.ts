@@ -1,5 +1,5 @@
-import type { IntentState } from '../model/intent.ts'
-import { OperatorError } from '../std/failure.ts'
+import type { IntentState } from '../../model/intent.ts'
+import { OperatorError } from '../../std/failure.ts'
 import type { IntentChange, IntentFilter, IntentLine, StateCount } from './intent-admin.ts'
 
 /** What a verb may be done to. Running ones never: their worker would write over it, or hand over what was cancelled. */
