@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { startLocalStack } from '../../stack/local-stack.ts'
-import { codecs } from '../../src/infra/kafka/codecs.ts'
+import { codecs } from '../../src/infra/kafka/patches/codecs.ts'
 import { isCodecName, measureCell, type Cell, type CodecName } from './cell.ts'
 
 interface Options {

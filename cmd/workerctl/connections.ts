@@ -1,7 +1,7 @@
 import { loadConfig, type Config } from '../../config/load.ts'
 import { createConsumers } from '../../src/consumers/registry.ts'
 import { everythingGoes } from '../../src/consumers/mail-rules.ts'
-import { createKafkaAdmin } from '../../src/infra/kafka/kafka-admin.ts'
+import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
 import { openDatabase, type Database } from '../../src/infra/postgres/database.ts'
 import { operatorGroups, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import { OperatorError } from '../../src/std/failure.ts'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Config } from '../../config/load.ts'
 import { createPublisher } from '../../src/events/publisher.ts'
-import { createEventProducer } from '../../src/infra/kafka/event-producer.ts'
+import { createEventProducer } from '../../src/infra/kafka/producer/kafka-event-transport.ts'
 import type { Database } from '../../src/infra/postgres/database.ts'
 import { createFactReader } from '../../src/infra/postgres/fact-reader.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/progress-admin.ts'

@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest'
-import { createKafkaSource } from '../../src/infra/kafka/kafka-source.ts'
+import { createKafkaSource } from '../../src/infra/kafka/consumer/kafka-source.ts'
 import { runWorkerctl } from '../integration/workerctl-scene.ts'
 import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'

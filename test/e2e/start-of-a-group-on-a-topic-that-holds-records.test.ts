@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest'
-import { createKafkaClient } from '../../src/infra/kafka/client.ts'
+import { createKafkaClient } from '../../src/infra/kafka/client/kafka-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
 import { refusalOf } from '../support/refusal.ts'

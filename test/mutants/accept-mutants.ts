@@ -24,7 +24,7 @@ export const acceptMutants: readonly Mutant[] = [
     because: 'A commit of an assignment that is over goes out in the generation of the next one.',
     edits: [
       {
-        file: 'src/infra/kafka/group-member.ts',
+        file: 'src/infra/kafka/consumer/group-member.ts',
         text: 'if (!current || assignment !== current || current.ended || !this.#commitThrough) return false',
         becomes: 'if (!current || !this.#commitThrough) return false',
       },

@@ -35,7 +35,7 @@ describe('files of the program', () => {
 
   it('take durations and deadlines from the monotonic clock', () => {
     // Where the library's own `Date.now()` is compared with, and where it becomes monotonic.
-    const librarys = ['src/delivery/breaker.ts', 'src/infra/kafka/request-queue-guard.ts', 'src/std/clock.ts']
+    const librarys = ['src/delivery/breaker.ts', 'src/infra/kafka/patches/request-queue.ts', 'src/std/clock.ts']
     expect(
       matching(program, /^(?!\s*(?:\/\/|\*)).*\bDate\.now\b/m)
         .filter((path) => !path.startsWith('cmd/demo/'))

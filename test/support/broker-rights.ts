@@ -1,5 +1,5 @@
 import kafkajs from 'kafkajs'
-import { createKafkaClient } from '../../src/infra/kafka/client.ts'
+import { createKafkaClient } from '../../src/infra/kafka/client/kafka-client.ts'
 import { startKafka, type KafkaOptions, type KafkaServer } from '../../stack/kafka-broker.ts'
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs

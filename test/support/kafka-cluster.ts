@@ -1,5 +1,5 @@
-import { createKafkaClient } from '../../src/infra/kafka/client.ts'
-import type { KafkaSettings } from '../../src/infra/kafka/client.ts'
+import { createKafkaClient } from '../../src/infra/kafka/client/kafka-client.ts'
+import type { KafkaSettings } from '../../src/infra/kafka/client/kafka-client.ts'
 import { startKafka } from '../../stack/kafka-broker.ts'
 import type { KafkaServer } from '../../stack/kafka-broker.ts'
 import { eventually } from './eventually.ts'

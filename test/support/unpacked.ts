@@ -1,5 +1,5 @@
 import type { Batch, KafkaMessage } from 'kafkajs'
-import { slicesOf } from '../../src/infra/kafka/partition-batch.ts'
+import { slicesOf } from '../../src/infra/kafka/records/partition-batch.ts'
 
 /** The messages of a batch of kafkajs, which our guards leave packed, for consumers that are not ours. */
 export async function unpacked(batch: Batch): Promise<KafkaMessage[]> {

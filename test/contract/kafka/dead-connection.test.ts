@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
+import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
 import { kafkaSettings } from './source-harness.ts'
 
 test('a connection that is dead gathers no listeners, however often the client lets go of it', async () => {

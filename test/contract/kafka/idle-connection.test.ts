@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import { expect, test, vi } from 'vitest'
-import { brokerSockets } from '../../../src/infra/kafka/broker-sockets.ts'
-import type { ClientLog } from '../../../src/infra/kafka/client-log.ts'
-import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
+import { brokerSockets } from '../../../src/infra/kafka/patches/broker-sockets.ts'
+import type { ClientLog } from '../../../src/infra/kafka/client/client-log.ts'
+import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
 import { kafkaSettings, scene } from './source-harness.ts'
 
 const require = createRequire(import.meta.url)

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { createKafkaAdmin } from '../../../src/infra/kafka/kafka-admin.ts'
+import { createKafkaAdmin } from '../../../src/infra/kafka/admin/kafka-admin.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import { topicTool } from '../../support/faults/topic-tool.ts'
 import { freshTopicName } from '../../support/fresh.ts'

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import type { KafkaSettings } from '../../../src/infra/kafka/client.ts'
+import type { KafkaSettings } from '../../../src/infra/kafka/client/kafka-client.ts'
 
 /** Sockets that go down, as the line does, at each commit that is written while `isDown()`: the broker never sees it. */
 export function socketsWithoutCommits(isDown: () => boolean): NonNullable<KafkaSettings['socketFactory']> {

@@ -1,4 +1,4 @@
-import { createKafkaSource } from '../../../src/infra/kafka/kafka-source.ts'
+import { createKafkaSource } from '../../../src/infra/kafka/consumer/kafka-source.ts'
 import type { PartitionBatch, SourceReport } from '../../../src/ingest/record-source.ts'
 
 /**

@@ -1,6 +1,6 @@
 import Broker from 'kafkajs/src/broker/index.js'
 import { afterEach, expect, test, vi } from 'vitest'
-import '../../../src/infra/kafka/client.ts'
+import '../../../src/infra/kafka/client/kafka-client.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import type { SourceReport } from '../../../src/ingest/record-source.ts'
 import { freshTopicName } from '../../support/fresh.ts'

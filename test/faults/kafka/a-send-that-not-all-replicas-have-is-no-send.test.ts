@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createEventProducer } from '../../../src/infra/kafka/event-producer.ts'
+import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-event-transport.ts'
 import { scene } from '../../contract/kafka/source-harness.ts'
 import { startKafkaCluster } from '../../support/kafka-cluster.ts'
 

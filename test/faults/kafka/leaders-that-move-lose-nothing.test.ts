@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { createLogProducer } from '../../../src/infra/kafka/producer.ts'
+import { createLogProducer } from '../../../src/infra/kafka/producer/kafka-producer.ts'
 import { readTopic } from '../../support/faults/read-topic.ts'
 import { startKafkaCluster, type KafkaCluster } from '../../support/kafka-cluster.ts'
 import { progressRows } from '../../contract/kafka/progress-rows.ts'

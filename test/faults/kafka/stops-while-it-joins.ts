@@ -1,4 +1,4 @@
-import { createKafkaSource } from '../../../src/infra/kafka/kafka-source.ts'
+import { createKafkaSource } from '../../../src/infra/kafka/consumer/kafka-source.ts'
 
 /** Joins a group until it is told to stop, then must end by itself: what still runs behind the stop keeps the process. */
 const [broker = '', groupId = '', topic = ''] = process.argv.slice(2)

@@ -1,7 +1,7 @@
 import type { Message, Producer } from 'kafkajs'
 import type { Random } from '../../../cmd/demo/random.ts'
 import type { EventTransport } from '../../../src/events/event-transport.ts'
-import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
+import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
 import type { Recorder } from './recorder.ts'
 
 /** A broker aborts what is left open for longer; until then nobody reads past it. Milliseconds. */

@@ -1,5 +1,5 @@
 import type { KafkaMessage } from 'kafkajs'
-import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
+import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
 import { freshGroupName } from '../fresh.ts'
 import { unpacked } from '../unpacked.ts'
 

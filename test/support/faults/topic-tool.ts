@@ -1,5 +1,5 @@
 import kafkajs from 'kafkajs'
-import { createKafkaClient } from '../../../src/infra/kafka/client.ts'
+import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
 import { eventually } from '../eventually.ts'
 
 /** What an operator does to topics with Kafka's own tools, and the program never does. */

@@ -1,0 +1,229 @@
+import kafkajs from 'kafkajs'
+import type { Admin, SeekEntry } from 'kafkajs'
+import { backoff } from '../../../std/backoff.ts'
+import { systemClock } from '../../../std/clock.ts'
+import { messageOf, OperatorError } from '../../../std/failure.ts'
+import type { CommittedOffset, LogAdmin } from '../../../ingest/log-admin.ts'
+import { noAnswer, noConnection } from '../client/access-fault.ts'
+import { asError, isBrokerError } from '../client/client-error.ts'
+import { createKafkaClient } from '../client/kafka-client.ts'
+import { groupRefused, type Asked } from '../client/group-refusal.ts'
+import { COMMIT_MARK } from '../client/marked-offsets.ts'
+import type { KafkaClient, KafkaSettings } from '../client/kafka-client.ts'
+import { LogIdentity } from './log-identity.ts'
+import { resetOffsets } from './offset-reset.ts'
+import { within } from '../../../std/within-deadline.ts'
+
+/**
+ * The log's administration over one long-lived kafkajs admin, which refreshes its metadata with every question. What fails is asked again
+ * of a new client: after an outage in which it lost every broker, the old one may fail for good.
+ */
+export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
+  let connection: Promise<Connection> | undefined
+
+  /** Connects when there is no connection; a failed attempt is not kept. */
+  function connected(signal?: AbortSignal): Promise<Connection> {
+    const opening = (connection ??= connect(settings, signal))
+    opening.catch(() => {
+      if (connection === opening) connection = undefined
+    })
+    return opening
+  }
+
+  async function renew(old: Connection): Promise<Connection> {
+    if ((await connection) === old) {
+      connection = undefined
+      void close(old)
+    }
+    return connected()
+  }
+
+  async function ask<Answer>(question: (admin: Admin, identity: LogIdentity) => Promise<Answer>, about: Asked = {}): Promise<Answer> {
+    for (let attempt = 1, open = await connected(); ; attempt += 1) {
+      try {
+        return await question(open.admin, open.identity)
+      } catch (error) {
+        const refused = groupRefused(error, settings, about)
+        if (refused !== null) throw refused
+        if (error instanceof OperatorError || attempt === ATTEMPTS) throw noAnswer(error, settings)
+      }
+      // A new partition needs a moment until it has a leader.
+      await systemClock.sleep(backoff(attempt, { baseMs: 100, maxMs: 1_000 }))
+      open = await renew(open)
+    }
+  }
+
+  /** kafkajs would try for long to find a topic that is missing. */
+  async function askOf<Answer>(
+    topic: string,
+    question: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
+    about: Asked = {},
+  ): Promise<Answer> {
+    if (!(await partitionCounts([topic])).has(topic))
+      throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
+    return ask(question, { right: 'Describe', topic, ...about })
+  }
+
+  function partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
+    return ask(async (admin) => {
+      // A question for a topic that is missing makes kafkajs fail on a null of its own; so first which there are.
+      const existing = new Set(await admin.listTopics())
+      const asked = names.filter((name) => existing.has(name))
+      if (asked.length === 0) return new Map()
+      const { topics } = await admin.fetchTopicMetadata({ topics: asked })
+      return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
+    })
+  }
+
+  async function groupState(group: string) {
+    const { groups } = await ask((admin) => admin.describeGroups([group]), { group })
+    const found = groups.find(({ groupId }) => groupId === group)
+    return { state: found?.state ?? 'Dead', members: found?.members.length ?? 0 }
+  }
+
+  async function commits(group: string, topic: string): Promise<Map<number, CommittedOffset>> {
+    const fetchOffsets = async (admin: Admin) => {
+      // Never with resolveOffsets: that one writes.
+      const topics = await admin.fetchOffsets({ groupId: group, topics: [topic] })
+      return topics.find((found) => found.topic === topic)?.partitions ?? []
+    }
+    const entries = await askOf(topic, fetchOffsets, { group })
+    const found = entries.map(
+      ({ partition, offset, metadata }) => [partition, { offset: BigInt(offset), ours: metadata === COMMIT_MARK }] as const,
+    )
+    return new Map(found.filter(([, { offset }]) => offset >= 0n))
+  }
+
+  async function committed(group: string, topic: string): Promise<Map<number, bigint>> {
+    return new Map([...(await commits(group, topic))].map(([partition, { offset }]) => [partition, offset]))
+  }
+
+  return {
+    connect: async (signal) => {
+      await connected(signal)
+    },
+    topics: partitionCounts,
+    createTopic: (topic) => ask((admin) => create(admin, topic), { topic: topic.name, right: 'Create' }),
+    growTopic: async (name, partitions) => {
+      const count = (await partitionCounts([name])).get(name)
+      if (count === undefined) throw new OperatorError(`topic "${name}" does not exist on ${settings.brokers.join(', ')}`)
+      if (count >= partitions) return
+      await ask(
+        async (admin) => {
+          try {
+            await admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] })
+          } catch (error) {
+            // Somebody was faster; the second of our own tries, too.
+            if (!isBrokerError(error, 'INVALID_PARTITIONS')) throw error
+          }
+        },
+        { topic: name, right: 'Alter' },
+      )
+    },
+    topicConfig: async (name) => {
+      const { resources } = await ask(
+        (admin) => admin.describeConfigs({ includeSynonyms: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name }] }),
+        { topic: name, right: 'DescribeConfigs' },
+      )
+      return new Map(
+        resources.flatMap(({ configEntries }) => configEntries.map(({ configName, configValue }) => [configName, configValue])),
+      )
+    },
+    ranges: async (topic) => {
+      const entries = await askOf(topic, (admin) => admin.fetchTopicOffsets(topic))
+      return new Map(entries.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]))
+    },
+    topicId: (topic) => askOf(topic, (_, identity) => identity.topicId(topic)),
+    epochEnds: (topic, epochs) => askOf(topic, (_, identity) => identity.epochEnds(topic, epochs)),
+    offsetsAt: async (topic, time) =>
+      new Map(offsets(await askOf(topic, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, time.getTime())))),
+    committed,
+    commits,
+    groupState,
+    setCommitted: async (group, topic, wanted) => {
+      if (wanted.size === 0) return
+      const { members } = await groupState(group)
+      if (members > 0)
+        throw new OperatorError(`group "${group}" has ${members} running member(s): stop its workers before its offsets are moved`)
+      const { client } = await connected()
+      await resetOffsets(client.kafka, group, topic, wanted)
+      const now = await committed(group, topic)
+      const wrong = [...wanted].find(([partition, offset]) => now.get(partition) !== offset)
+      if (wrong) throw new Error(`the offset of partition ${wrong[0]} of "${topic}" was not set for group "${group}"`)
+    },
+    disconnect: async () => {
+      const open = connection
+      connection = undefined
+      if (open) await close(await open)
+    },
+  }
+}
+
+async function create(
+  admin: Admin,
+  { name, partitions, replicationFactor, config }: Parameters<LogAdmin['createTopic']>[0],
+): Promise<boolean> {
+  const topic = {
+    topic: name,
+    numPartitions: partitions,
+    ...(replicationFactor === undefined ? {} : { replicationFactor }),
+    configEntries: Object.entries(config ?? {}).map(([entry, value]) => ({ name: entry, value })),
+  }
+  try {
+    return await admin.createTopics({ topics: [topic] })
+  } catch (error) {
+    // kafkajs gathers the reasons of all topics behind a sentence that says nothing.
+    if (!(error instanceof kafkajs.KafkaJSAggregateError)) throw error
+    const refused = error.errors.find((reason) => isBrokerError(reason, 'TOPIC_AUTHORIZATION_FAILED'))
+    if (refused !== undefined) throw asError(refused)
+    if (error.errors.some((reason) => isBrokerError(reason, 'INVALID_REPLICATION_FACTOR'))) {
+      const { brokers } = await admin.describeCluster()
+      throw new OperatorError(
+        `topic "${name}" cannot have ${replicationFactor} copies of each partition: the cluster has ${brokers.length} ` +
+          `${brokers.length === 1 ? 'broker' : 'brokers'}; give --replication-factor ${brokers.length} or less`,
+      )
+    }
+    throw new OperatorError(`topic "${name}" cannot be created: ${error.errors.map(messageOf).join('; ')}`)
+  }
+}
+
+const ATTEMPTS = 4
+
+interface Connection {
+  readonly admin: Admin
+  readonly identity: LogIdentity
+  readonly client: KafkaClient
+}
+
+async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<Connection> {
+  const client = createKafkaClient(settings, { retries: 2 })
+  const admin = client.kafka.admin()
+  const abort = () => client.cut()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    signal?.throwIfAborted()
+    await admin.connect()
+    return { admin, client, identity: new LogIdentity(client.kafka) }
+  } catch (error) {
+    client.cut()
+    signal?.throwIfAborted()
+    throw noConnection(error, settings)
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+async function close({ admin, client, identity }: Connection): Promise<void> {
+  // kafkajs ends its sockets as it can; whatever that fails at, the cut does.
+  await within(
+    DISCONNECT_GRACE_MS,
+    Promise.all([admin.disconnect(), identity.disconnect()]).catch(() => undefined),
+  )
+  client.cut()
+}
+
+const DISCONNECT_GRACE_MS = 2_000
+
+function offsets(entries: readonly SeekEntry[]): [number, bigint][] {
+  return entries.map(({ partition, offset }) => [partition, BigInt(offset)])
+}

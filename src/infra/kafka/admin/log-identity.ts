@@ -1,0 +1,186 @@
+import type { Kafka } from 'kafkajs'
+import Decoder from 'kafkajs/src/protocol/decoder.js'
+import Encoder from 'kafkajs/src/protocol/encoder.js'
+import { createClusterOf, type Broker, type Cluster } from '../patches/private-cluster.ts'
+
+/** A topic as brokers from 2.8 on describe it, with what kafkajs 2.2.4 does not ask for: its id and the epochs of its leaders. */
+interface TopicDescription {
+  readonly id: string
+  readonly leaders: ReadonlyMap<number, { readonly node: number; readonly epoch: number }>
+}
+
+/**
+ * Asks what tells one log from another that has the same name, in requests that kafkajs does not know. Over connections of its own, which
+ * end with those of the client.
+ */
+export class LogIdentity {
+  readonly #cluster: Cluster
+
+  constructor(kafka: Kafka) {
+    this.#cluster = createClusterOf(kafka)
+  }
+
+  /** The topic's id, or null when the brokers are older than 2.8 and have none. */
+  async topicId(topic: string): Promise<string | null> {
+    return (await this.#describe(topic))?.id ?? null
+  }
+
+  /**
+   * Where the records of a leader epoch, and of all before it, end in the log of today; null when the brokers know only older epochs. A
+   * partition is missing when its leader has nothing to say.
+   */
+  async epochEnds(topic: string, epochs: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, bigint | null>> {
+    const ends = new Map<number, bigint | null>()
+    const description = epochs.size === 0 ? null : await this.#describe(topic)
+    if (description === null) return ends
+    const asked = new Map<number, EpochQuestion[]>()
+    for (const [partition, epoch] of epochs) {
+      const leader = description.leaders.get(partition)
+      if (leader === undefined) continue
+      // Of a broker that lags behind the others, or of a cluster that was set back: no answer of it would be about our log.
+      if (leader.epoch < epoch) ends.set(partition, null)
+      else asked.set(leader.node, [...(asked.get(leader.node) ?? []), { partition, epoch, leaderEpoch: leader.epoch }])
+    }
+    for (const [nodeId, questions] of asked) {
+      const broker = await this.#cluster.findBroker({ nodeId: String(nodeId) })
+      for (const [partition, end] of await broker.connectionPool.send(epochEndsProtocol(topic, questions))) ends.set(partition, end)
+    }
+    return ends
+  }
+
+  async disconnect(): Promise<void> {
+    await this.#cluster.disconnect()
+  }
+
+  async #describe(topic: string): Promise<TopicDescription | null> {
+    await this.#cluster.connect()
+    await this.#cluster.addTargetTopic(topic)
+    const broker: Broker = await this.#cluster.brokerPool.findConnectedBroker()
+    if ((broker.versions?.[METADATA]?.maxVersion ?? 0) < METADATA_VERSION) return null
+    return broker.connectionPool.send(metadataProtocol(topic))
+  }
+}
+
+interface EpochQuestion {
+  readonly partition: number
+  readonly epoch: number
+  /** Of the leader as the metadata has it: a broker that leads no more, or not yet, refuses the question. */
+  readonly leaderEpoch: number
+}
+
+/** https://kafka.apache.org/protocol#The_Messages_Metadata; version 10 is the first with topic ids. */
+const METADATA = 3
+const METADATA_VERSION = 10
+/** https://kafka.apache.org/protocol#The_Messages_OffsetForLeaderEpoch; version 3 is the last without tagged fields. */
+const OFFSET_FOR_LEADER_EPOCH = 23
+const OFFSET_FOR_LEADER_EPOCH_VERSION = 3
+const CONSUMER_REPLICA = -1
+
+function metadataProtocol(topic: string) {
+  return {
+    request: {
+      apiKey: METADATA,
+      apiVersion: METADATA_VERSION,
+      apiName: 'Metadata',
+      encode: async () => {
+        const body = new Encoder()
+          .writeUVarInt(0) // tags of the header, which kafkajs leaves out
+          .writeUVarInt(2) // one topic
+          .writeBuffer(Buffer.alloc(16)) // asked for by its name
+          .writeUVarIntString(topic)
+          .writeUVarInt(0)
+        // Neither created nor with the operations that are allowed on it.
+        return body.writeBoolean(false).writeBoolean(false).writeBoolean(false).writeUVarInt(0)
+      },
+    },
+    response: {
+      decode: async (payload: Buffer) => readMetadata(new Decoder(payload)),
+      parse: async (topic: TopicDescription) => topic,
+    },
+  }
+}
+
+function readMetadata(decoder: Decoder): TopicDescription {
+  skipTags(decoder)
+  decoder.readInt32() // throttle time
+  readMany(decoder, () => {
+    decoder.readInt32()
+    decoder.readUVarIntString()
+    decoder.readInt32()
+    decoder.readUVarIntString()
+    skipTags(decoder)
+  })
+  decoder.readUVarIntString() // cluster id
+  decoder.readInt32() // controller
+  const [topic] = readMany(decoder, () => {
+    requireNoError(decoder.readInt16(), 'the metadata of a topic')
+    decoder.readUVarIntString()
+    const id = decoder.readBytes(16).toString('base64url')
+    decoder.readBoolean() // internal
+    const leaders = new Map(
+      readMany(decoder, () => {
+        decoder.readInt16() // its error: without a leader, the partition has node -1
+        const partition = decoder.readInt32()
+        const leader = { node: decoder.readInt32(), epoch: decoder.readInt32() }
+        for (let list = 0; list < 3; list++) readMany(decoder, () => decoder.readInt32())
+        skipTags(decoder)
+        return [partition, leader] as const
+      }).filter(([, { node }]) => node >= 0),
+    )
+    decoder.readInt32() // allowed operations
+    skipTags(decoder)
+    return { id, leaders }
+  })
+  if (topic === undefined) throw new Error('the metadata of a topic is missing')
+  return topic
+}
+
+function epochEndsProtocol(topic: string, questions: readonly EpochQuestion[]) {
+  return {
+    request: {
+      apiKey: OFFSET_FOR_LEADER_EPOCH,
+      apiVersion: OFFSET_FOR_LEADER_EPOCH_VERSION,
+      apiName: 'OffsetForLeaderEpoch',
+      encode: async () => {
+        const body = new Encoder().writeInt32(CONSUMER_REPLICA).writeInt32(1).writeString(topic).writeInt32(questions.length)
+        for (const { partition, leaderEpoch, epoch } of questions) body.writeInt32(partition).writeInt32(leaderEpoch).writeInt32(epoch)
+        return body
+      },
+    },
+    response: {
+      decode: async (payload: Buffer) => readEpochEnds(new Decoder(payload)),
+      parse: async (ends: ReadonlyMap<number, bigint>) => ends,
+    },
+  }
+}
+
+function readEpochEnds(decoder: Decoder): ReadonlyMap<number, bigint> {
+  decoder.readInt32() // throttle time
+  const ends = new Map<number, bigint>()
+  for (let topics = decoder.readInt32(); topics > 0; topics--) {
+    decoder.readString()
+    for (let partitions = decoder.readInt32(); partitions > 0; partitions--) {
+      requireNoError(decoder.readInt16(), 'the end of a leader epoch')
+      const partition = decoder.readInt32()
+      decoder.readInt32() // the epoch that the offset ends
+      const end = BigInt(decoder.readInt64().toString())
+      if (end >= 0n) ends.set(partition, end)
+    }
+  }
+  return ends
+}
+
+function readMany<Item>(decoder: Decoder, read: () => Item): Item[] {
+  return Array.from({ length: Math.max(0, decoder.readUVarInt() - 1) }, read)
+}
+
+function skipTags(decoder: Decoder): void {
+  for (let tags = decoder.readUVarInt(); tags > 0; tags--) {
+    decoder.readUVarInt()
+    decoder.readBytes(decoder.readUVarInt())
+  }
+}
+
+function requireNoError(code: number, what: string): void {
+  if (code !== 0) throw new Error(`the broker does not tell ${what} (error code ${code})`)
+}

@@ -1,0 +1,77 @@
+import { messageOf, OperatorError } from '../../../std/failure.ts'
+import { tlsFaultOf, tlsTrouble } from '../../../std/tls-fault.ts'
+import type { TlsFault } from '../../../std/tls-fault.ts'
+import { LogAccessRefused } from '../../../ingest/log-admin.ts'
+import { hasCause } from './client-error.ts'
+import type { KafkaSettings } from './kafka-client.ts'
+
+/**
+ * The sentence for brokers that are there and do not let us in, or that we may not trust; null for every other trouble. kafkajs does not
+ * try again after these, and neither trying nor waiting mends them: somebody has to.
+ */
+export function accessRefused(error: unknown, settings: KafkaSettings): LogAccessRefused | null {
+  if (hasCause(error, ({ name, type }) => name === 'KafkaJSSASLAuthenticationError' || (type !== undefined && LOGIN_REFUSED.has(type)))) {
+    return new LogAccessRefused(refusedLogin(error, settings))
+  }
+  const fault = tlsFaultOf(error)
+  if (fault === null) return null
+  return new LogAccessRefused(`${capital(tlsTrouble(fault, `the Kafka broker at ${brokersOf(settings)}`))}: ${wayOut(fault, settings)}`)
+}
+
+/** What is thrown when no connection came about: why we are not let in, or that nobody answers. */
+export function noConnection(error: unknown, settings: KafkaSettings): OperatorError {
+  const refused = accessRefused(error, settings)
+  if (refused !== null) return refused
+  // A listener for the other protocol hangs up without a word.
+  const orProtocol = /closed|disconnected before secure/i.test(messageOf(error)) ? ' or KAFKA_SECURITY_PROTOCOL' : ''
+  return new OperatorError(
+    `no Kafka broker answers at ${brokersOf(settings)} (${messageOf(error)}): start Kafka there, or correct KAFKA_BROKERS${orProtocol}`,
+  )
+}
+
+/** What is thrown when brokers that took the connection do not answer: a listener that wants a login hangs up at the first question. */
+export function noAnswer(error: unknown, settings: KafkaSettings): unknown {
+  const hangsUp = hasCause(error, ({ name }) => name === 'KafkaJSConnectionClosedError')
+  if (!hangsUp || settings.sasl !== undefined) return accessRefused(error, settings) ?? error
+  return new OperatorError(
+    `Kafka at ${brokersOf(settings)} takes the connection and ends it at the first question: ` +
+      `set KAFKA_SECURITY_PROTOCOL to ${settings.tls ? 'SASL_SSL' : 'SASL_SSL or SSL'} if its listener wants that, or check that its brokers are well`,
+  )
+}
+
+function refusedLogin(error: unknown, settings: KafkaSettings): string {
+  const { mechanism = 'SASL' } = settings.sasl ?? {}
+  const kafka = `Kafka at ${brokersOf(settings)}`
+  if (hasCause(error, ({ type, message }) => type === 'UNSUPPORTED_SASL_MECHANISM' || message.includes('is not supported by the server')))
+    return `${kafka} does not offer ${mechanism}: set KAFKA_SASL_MECHANISM to one that its listener has enabled`
+  if (hasCause(error, ({ type }) => type === 'ILLEGAL_SASL_STATE'))
+    return `${kafka} takes no login on this listener: set KAFKA_SECURITY_PROTOCOL to ${settings.tls ? 'SSL' : 'PLAINTEXT'}, or correct the port in KAFKA_BROKERS`
+  return `${kafka} refuses the user or the password (${mechanism}): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`
+}
+
+function wayOut({ is }: TlsFault, { tls }: KafkaSettings): string {
+  switch (is) {
+    case 'untrusted':
+      return `give the certificate of the authority that signed it by KAFKA_SSL_CA_FILE${tls?.ca === undefined ? '' : ', which holds another one'}`
+    case 'expired':
+      return 'renew it on the broker, or set the clock of this machine right'
+    case 'misnamed':
+      return 'give KAFKA_BROKERS, and advertised.listeners of the broker, a name that the certificate holds'
+    case 'not-spoken':
+      return 'correct KAFKA_SECURITY_PROTOCOL, or the port in KAFKA_BROKERS'
+    case 'client-refused':
+      return 'give a certificate that it trusts, and its key, by KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE'
+    case 'failed':
+      return 'check the listener of the broker and the files of KAFKA_SSL_CA_FILE, KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE'
+  }
+}
+
+function brokersOf({ brokers }: KafkaSettings): string {
+  return brokers.join(', ')
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+const LOGIN_REFUSED = new Set(['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE'])

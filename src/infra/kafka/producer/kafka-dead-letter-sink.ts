@@ -1,0 +1,78 @@
+import type { IHeaders, Message } from 'kafkajs'
+import { deadLetterHeaders, deadLetterTopic } from '../../../ingest/dead-letter.ts'
+import type { DeadLetter, DeadLetterSink } from '../../../ingest/dead-letter.ts'
+import { isBrokerError } from '../client/client-error.ts'
+import type { KafkaSettings } from '../client/kafka-client.ts'
+import { createLogProducer } from './kafka-producer.ts'
+import type { LogProducer } from './kafka-producer.ts'
+
+/**
+ * Dead letters in Kafka, with key, value and headers as they were and ours behind them, on the same partition number as long as the topic
+ * has it. A letter that our headers make too large for the broker, or that was too large to be held, goes without its value, marked `value-omitted: true` (and if need be
+ * without its key and headers, marked `headers-omitted: true`): the original stays in the log. A failed publish may have put some letters
+ * away: publish all again, a duplicate is harmless.
+ */
+export function createDeadLetterSink(settings: KafkaSettings): DeadLetterSink & { connect(): Promise<void>; disconnect(): Promise<void> } {
+  const producer = createLogProducer(settings)
+  return {
+    connect: () => producer.connect(),
+    disconnect: () => producer.disconnect(),
+    publish: async (letters) => {
+      const byTopic = Map.groupBy(letters, ({ topic, group }) => deadLetterTopic(topic, group))
+      for (const [topic, group] of byTopic) await publishTo(producer, topic, group)
+    },
+  }
+}
+
+async function publishTo(producer: LogProducer, topic: string, letters: readonly DeadLetter[]): Promise<void> {
+  if (await fits(() => producer.send(topic, letters.map(message)))) return
+  for (const letter of letters) await publishAlone(producer, topic, letter)
+}
+
+/** The limit holds for all that goes to a partition at once, so a letter may fit once it goes alone. */
+async function publishAlone(producer: LogProducer, topic: string, letter: DeadLetter): Promise<void> {
+  if (await fits(() => producer.send(topic, [message(letter)]))) return
+  if (await fits(() => producer.send(topic, [withoutValue(letter)]))) return
+  await producer.send(topic, [withoutAll(letter)])
+}
+
+async function fits(send: () => Promise<void>): Promise<boolean> {
+  try {
+    await send()
+    return true
+  } catch (error) {
+    if (isTooLarge(error)) return false
+    throw error
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return isBrokerError(error, 'MESSAGE_TOO_LARGE') || isBrokerError(error, 'RECORD_LIST_TOO_LARGE')
+}
+
+function message(letter: DeadLetter): Message {
+  const { key, value, omittedBytes } = letter.record
+  if (omittedBytes !== undefined) return withoutValue(letter)
+  return { key, value, partition: letter.partition, headers: sendable(letter) }
+}
+
+function withoutValue(letter: DeadLetter): Message {
+  const { key } = letter.record
+  return { key, partition: letter.partition, value: null, headers: { ...sendable(letter), 'value-omitted': 'true' } }
+}
+
+/** For a key and headers that alone fill the limit. */
+function withoutAll(letter: DeadLetter): Message {
+  const stub = withoutValue({ ...letter, record: { ...letter.record, key: null, headers: {} } })
+  return { ...stub, headers: { ...stub.headers, 'headers-omitted': 'true' } }
+}
+
+/** kafkajs fails on a header without a value. */
+function sendable(letter: DeadLetter): IHeaders {
+  // Not by assignment: a header may be called `__proto__`.
+  return Object.fromEntries(
+    Object.entries(deadLetterHeaders(letter)).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Buffer.isBuffer(value) ? value : [...value]]],
+    ),
+  )
+}

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { unwatchedFetch, unwatchedJoin } from '../../../../../src/infra/kafka/patches/commit-path.ts'
+
+test('kafkajs’s join is the one that is watched', () => {
+  expect(
+    unwatchedJoin
+      .toString()
+      .replaceAll(/\/\/.*/g, '')
+      .replaceAll(/\s+/g, ' '),
+  ).toMatchInlineSnapshot(
+    `"joinAndSync() { const startJoin = Date.now() return this.retrier(async bail => { try { await this[PRIVATE.JOIN]() await this[PRIVATE.SYNC]() const memberAssignment = this.assigned().reduce( (result, { topic, partitions }) => ({ ...result, [topic]: partitions }), {} ) const payload = { groupId: this.groupId, memberId: this.memberId, leaderId: this.leaderId, isLeader: this.isLeader(), memberAssignment, groupProtocol: this.groupProtocol, duration: Date.now() - startJoin, } this.instrumentationEmitter.emit(GROUP_JOIN, payload) this.logger.info('Consumer has joined the group', payload) } catch (e) { if (isRebalancing(e)) { throw new KafkaJSError(e) } if (e.type === 'UNKNOWN_MEMBER_ID') { this.memberId = null throw new KafkaJSError(e) } bail(e) } }) }"`,
+  )
+})
+
+test('kafkajs’s fetch gives the batches that it found, as it is watched for', () => {
+  const text = unwatchedFetch.toString().replaceAll(/\s+/g, ' ')
+  expect(text).toContain(
+    'const fetchedOffset = partitionRequestData.fetchOffset return new Batch(topicName, fetchedOffset, partitionData) }) })',
+  )
+  expect(text).toContain('catch (e) { await this.recoverFromFetch(e) return [] }')
+})
