@@ -1,5 +1,5 @@
 import type { Config } from '../config/load.ts'
-import { WritesRefused } from './infra/postgres/writable.ts'
+import { WritesRefused } from './infra/postgres/client/writable.ts'
 import { asSentence } from './std/as-sentence.ts'
 import { databaseSentence, isDatabaseAway } from './admin/database-sentence.ts'
 import { backoff } from './std/backoff.ts'

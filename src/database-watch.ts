@@ -1,4 +1,4 @@
-import { WritesRefused } from './infra/postgres/writable.ts'
+import { WritesRefused } from './infra/postgres/client/writable.ts'
 import { messageOf, OperatorError } from './std/failure.ts'
 import type { Observe } from './model/fact.ts'
 

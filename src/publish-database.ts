@@ -1,5 +1,5 @@
 import type { Backlog, IntentStore } from './delivery/intent-store.ts'
-import type { Database } from './infra/postgres/database.ts'
+import type { Database } from './infra/postgres/client/postgres-database.ts'
 import type { Metrics } from './infra/telemetry/metrics.ts'
 import type { Pools } from './open-pools.ts'
 import type { Clock } from './std/clock.ts'

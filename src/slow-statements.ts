@@ -1,4 +1,4 @@
-import type { StatementUnderWay } from './infra/postgres/database.ts'
+import type { StatementUnderWay } from './infra/postgres/client/postgres-database.ts'
 import type { Pools } from './open-pools.ts'
 import type { Sql } from './std/sql.ts'
 import type { Observe } from './model/fact.ts'

@@ -1,5 +1,5 @@
 import { rankAll } from '../../src/leaderboard/whole-ranking.ts'
-import type { Database } from '../../src/infra/postgres/database.ts'
+import type { Database } from '../../src/infra/postgres/client/postgres-database.ts'
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import { beginRun, recordRun, remembered } from '../../src/leaderboard/ranking-run.ts'
 import { anyPlan } from '../../src/leaderboard/windows.ts'

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Database } from '../../src/infra/postgres/database.ts'
+import type { Database } from '../../src/infra/postgres/client/postgres-database.ts'
 import { createPublisher } from '../../src/events/publisher.ts'
 import { createEventProducer } from '../../src/infra/kafka/producer/kafka-event-transport.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { createDeadLetterAdmin } from '../../src/infra/postgres/dead-letter-admin.ts'
-import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { createDeadLetterAdmin } from '../../src/infra/postgres/admin/postgres-dead-letter-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { findGroup } from '../../src/admin/operator-group.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { renderJson } from './render-json.ts'

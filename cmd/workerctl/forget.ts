@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { createForgetter } from '../../src/infra/postgres/forget.ts'
-import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { createForgetter } from '../../src/infra/postgres/admin/postgres-forgetter.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { doneSentence, elsewhereSentences, forgetSentences } from '../../src/admin/forget-person.ts'
 import type { Erased, Forgetter, Retention } from '../../src/admin/forget-person.ts'
 import { uuidOf } from '../../src/admin/intents/intent-filter.ts'

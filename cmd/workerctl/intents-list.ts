@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { createIntentAdmin } from '../../src/infra/postgres/intent-admin.ts'
-import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import type { IntentLine } from '../../src/admin/intents/intent-admin.ts'
 import { intentFilter, type AskedIntents } from '../../src/admin/intents/intent-filter.ts'
 import { instantOf } from '../../src/std/instant.ts'

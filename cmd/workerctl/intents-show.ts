@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { createIntentAdmin } from '../../src/infra/postgres/intent-admin.ts'
-import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { intentFilter } from '../../src/admin/intents/intent-filter.ts'
 import { storySentences } from '../../src/admin/intents/intent-history.ts'
 import { OperatorError } from '../../src/std/failure.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { createLeaderboardAuditor } from '../../src/leaderboard/postgres-audit.ts'
-import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { auditPatiently, auditSentences, busySentence, requireRight, verdictOf } from '../../src/leaderboard/audit.ts'
 import type { Busy, CampaignAudit, LeaderboardAuditor } from '../../src/leaderboard/audit.ts'
 import { unknownCampaign } from '../../src/leaderboard/standings.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { createBackfiller } from '../../src/leaderboard/postgres-backfill.ts'
-import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { backfillAll } from '../../src/leaderboard/backfill.ts'
 import { backfillRows, backfillSummary, backfillTotals, createBackfillLines } from '../../src/leaderboard/backfill-lines.ts'
 import { uuidOf } from '../../src/admin/intents/intent-filter.ts'

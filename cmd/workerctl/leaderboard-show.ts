@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { createLeaderboardReader } from '../../src/leaderboard/postgres-standings.ts'
-import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
 import { MANY_DIRTY, notRanked, notRankedBecause, unknownCampaign, unknownPerson } from '../../src/leaderboard/standings.ts'
 import type { LeaderboardReader, RankedPerson } from '../../src/leaderboard/standings.ts'

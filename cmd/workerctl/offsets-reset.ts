@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
-import { createProgressAdmin } from '../../src/infra/postgres/progress-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
+import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { applyReset, requireStopped } from '../../src/admin/offsets/apply-reset.ts'
 import { findGroup, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import type { ProgressAdmin } from '../../src/admin/offsets/progress-admin.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
-import { createProgressAdmin } from '../../src/infra/postgres/progress-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
+import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { reportOffsets, type PartitionOffsets } from '../../src/admin/offsets/offset-report.ts'
 import { findGroup, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import type { ProgressAdmin } from '../../src/admin/offsets/progress-admin.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { checkSchema } from '../../src/infra/postgres/schema-check.ts'
-import { createSuppressionAdmin } from '../../src/infra/postgres/suppression-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
+import { createSuppressionAdmin } from '../../src/infra/postgres/admin/postgres-suppression-admin.ts'
 import type { SuppressionCount, SuppressionFilter } from '../../src/admin/suppressions/suppression-admin.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'

@@ -1,7 +1,7 @@
 import type { LeaderboardHistory } from './leaderboard.ts'
 import type { Busy, CampaignAudit, LeaderboardAuditor, LockHolder } from './audit.ts'
 import { SqlError, type Sql } from '../std/sql.ts'
-import type { Database } from '../infra/postgres/database.ts'
+import type { Database } from '../infra/postgres/client/postgres-database.ts'
 import { rankAll, wholeRanking } from './whole-ranking.ts'
 import { createLeaderboard } from './postgres-leaderboard.ts'
 import { pendingRecalculation } from './pending-recalculation.ts'

@@ -3,7 +3,7 @@ import type { Backfilled, Backfiller, ReportBackfill } from './backfill.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Sql } from '../std/sql.ts'
 import { createPatience, type Patience } from './backfill-patience.ts'
-import type { Session } from '../infra/postgres/database.ts'
+import type { Session } from '../infra/postgres/client/postgres-database.ts'
 import {
   campaignsToRank,
   forgetOrder,

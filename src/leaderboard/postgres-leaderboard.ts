@@ -1,6 +1,6 @@
 import type { FullBecause, Leaderboard, LeaderboardHistory, Recalculated } from './leaderboard.ts'
 import type { Sql } from '../std/sql.ts'
-import type { Session } from '../infra/postgres/database.ts'
+import type { Session } from '../infra/postgres/client/postgres-database.ts'
 import { rankAll } from './whole-ranking.ts'
 import { sweep } from './sweep.ts'
 import { PATIENT_MS, beginRun, putOff, putOffMs, recordRun, remembered, type RankRun } from './ranking-run.ts'

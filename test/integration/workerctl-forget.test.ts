@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
-import { createIntentStore } from '../../src/infra/postgres/intent-store.ts'
+import { createIntentStore } from '../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import { claimOne, insertIntents, rowOf } from '../contract/postgres/intent-rows.ts'
 import { eventually } from '../support/eventually.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { createIntentAdmin } from '../../src/infra/postgres/intent-admin.ts'
+import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import { insertIntents, rowOf } from '../contract/postgres/intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createProgressAdmin } from '../../src/infra/postgres/progress-admin.ts'
+import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { scene } from './workerctl-scene.ts'
 
 test('a reset to earliest moves rows and committed offsets, once', async () => {

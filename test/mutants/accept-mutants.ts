@@ -59,12 +59,12 @@ export const acceptMutants: readonly Mutant[] = [
     because: 'Two owners of one partition both write, and the slower one takes the row back.',
     edits: [
       {
-        file: 'src/infra/postgres/accept-store.ts',
+        file: 'src/infra/postgres/ingest/postgres-accept-store.ts',
         text: 'AND partition = $3 AND next_offset = $4',
         becomes: 'AND partition = $3 AND $4::bigint IS NOT NULL',
       },
       {
-        file: 'src/infra/postgres/accept-store.ts',
+        file: 'src/infra/postgres/ingest/postgres-accept-store.ts',
         text: 'AND p.partition = held.partition AND p.next_offset = moves.expected',
         becomes: 'AND p.partition = held.partition',
       },

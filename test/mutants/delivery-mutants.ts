@@ -7,12 +7,12 @@ export const deliveryMutants: readonly Mutant[] = [
     because: 'A worker that was away sends what it prepared long ago.',
     edits: [
       {
-        file: 'src/infra/postgres/start-batch.ts',
+        file: 'src/infra/postgres/intents/start-batch.ts',
         text: `AND state = 'claimed' AND lease_until > now()\n   FOR UPDATE`,
         becomes: `AND state = 'claimed'\n   FOR UPDATE`,
       },
       {
-        file: 'src/infra/postgres/start-batch.ts',
+        file: 'src/infra/postgres/intents/start-batch.ts',
         text: `AND CASE WHEN i.state = 'claimed' THEN i.lease_until > now() END`,
         becomes: `AND i.state = 'claimed'`,
       },
@@ -75,12 +75,12 @@ export const deliveryMutants: readonly Mutant[] = [
     because: 'A mail whose reply is lost each time is sent for ever.',
     edits: [
       {
-        file: 'src/infra/postgres/lease-expiry.ts',
+        file: 'src/infra/postgres/intents/lease-expiry.ts',
         text: `CASE WHEN $2 OR ambiguous > 0 THEN 'held' ELSE 'ambiguous' END`,
         becomes: `CASE WHEN $2 THEN 'held' ELSE 'ambiguous' END`,
       },
       {
-        file: 'src/infra/postgres/settle-statement.ts',
+        file: 'src/infra/postgres/intents/settle-statement.ts',
         text: `WHEN s.hold OR i.ambiguous > (i.state = 'ambiguous')::int THEN 'held'`,
         becomes: `WHEN s.hold THEN 'held'`,
       },

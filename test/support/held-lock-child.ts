@@ -1,4 +1,4 @@
-import { openDatabase } from '../../src/infra/postgres/database.ts'
+import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { SqlError } from '../../src/std/sql.ts'
 
 const [connectionString = '', statement = ''] = process.argv.slice(2)

@@ -1,5 +1,5 @@
-import { openDatabase, type Database } from '../../src/infra/postgres/database.ts'
-import { migrate } from '../../src/infra/postgres/migrations.ts'
+import { openDatabase, type Database } from '../../src/infra/postgres/client/postgres-database.ts'
+import { migrate } from '../../src/infra/postgres/schema/migrate-schema.ts'
 import { freshDatabase, templateDatabase } from './fresh.ts'
 
 export interface MigratedDatabase extends Database {

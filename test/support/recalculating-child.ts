@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { openDatabase } from '../../src/infra/postgres/database.ts'
+import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import { SqlError } from '../../src/std/sql.ts'
 

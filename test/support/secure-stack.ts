@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openDatabase } from '../../src/infra/postgres/database.ts'
+import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { createAuthority, type Authority } from '../../stack/certificates.ts'
 import { startKafka, type KafkaServer } from '../../stack/kafka-broker.ts'
 import { startPostgres, type PostgresServer } from '../../stack/postgres-server.ts'

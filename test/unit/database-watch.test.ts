@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { watchDatabase } from '../../src/database-watch.ts'
-import { WritesRefused } from '../../src/infra/postgres/writable.ts'
+import { WritesRefused } from '../../src/infra/postgres/client/writable.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Fact } from '../../src/model/fact.ts'
 

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { openDatabase, type Database } from '../../../src/infra/postgres/database.ts'
+import { openDatabase, type Database } from '../../../src/infra/postgres/client/postgres-database.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { rewardIntent, rewardKinds, tellStory, userRewardOf } from './reward-story.ts'
 

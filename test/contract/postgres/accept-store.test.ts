@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { IntentDraft } from '../../../src/model/intent.ts'
-import { createAcceptStore } from '../../../src/infra/postgres/accept-store.ts'
+import { createAcceptStore } from '../../../src/infra/postgres/ingest/postgres-accept-store.ts'
 import type { AcceptedEvent, AcceptResult, AcceptStore, Chunk } from '../../../src/ingest/accept-store.ts'
 import { freshGroupName } from '../../support/fresh.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createFactReader } from '../../../src/infra/postgres/fact-reader.ts'
+import { createFactReader } from '../../../src/infra/postgres/admin/postgres-fact-reader.ts'
 import { factTypes, type FactReader, type FactType, type PlatformFact, type Window } from '../../../src/admin/reconcile-facts.ts'
 import { migratedDatabase } from '../../support/migrated-database.ts'
 import { Platform } from '../../support/platform.ts'

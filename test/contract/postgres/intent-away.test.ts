@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createIntentAdmin } from '../../../src/infra/postgres/intent-admin.ts'
-import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { createIntentAdmin } from '../../../src/infra/postgres/admin/postgres-intent-admin.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { BreakerRecord } from '../../../src/delivery/breaker-history.ts'
 import { intentSentence } from '../../../src/admin/explain-event.ts'
 import { storySentences } from '../../../src/admin/intents/intent-history.ts'

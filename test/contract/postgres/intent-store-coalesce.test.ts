@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Intent, IntentDraft } from '../../../src/model/intent.ts'
 import type { IntentStore, Settlement } from '../../../src/delivery/intent-store.ts'
-import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { campaignId, claimOne, endLeases, insertIntents, makeDue, rowOf } from './intent-rows.ts'
 import { untilSomebodyWaits } from './lock-wait.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { IntentStore } from '../../../src/delivery/intent-store.ts'
 import { duePressure } from '../../../src/delivery/backlog-pressure.ts'
-import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { claimOne, endLeases, insertIntents, request, rowOf } from './intent-rows.ts'
 import { Platform } from '../../support/platform.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Settlement, StartRequest } from '../../../src/delivery/intent-store.ts'
-import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { claimOne, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'

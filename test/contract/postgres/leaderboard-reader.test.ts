@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { positionConsumer } from '../../../src/consumers/position/position-consumer.ts'
-import { createAcceptStore } from '../../../src/infra/postgres/accept-store.ts'
+import { createAcceptStore } from '../../../src/infra/postgres/ingest/postgres-accept-store.ts'
 import { createLeaderboardReader } from '../../../src/leaderboard/postgres-standings.ts'
 import { createLeaderboard } from '../../../src/leaderboard/postgres-leaderboard.ts'
 import type { LeaderboardReader } from '../../../src/leaderboard/standings.ts'

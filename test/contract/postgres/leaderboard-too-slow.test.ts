@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createLeaderboardChannel } from '../../../src/leaderboard/leaderboard-channel.ts'
-import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../../../src/leaderboard/postgres-leaderboard.ts'
 import { createLeaderboardAuditor } from '../../../src/leaderboard/postgres-audit.ts'
 import { systemClock } from '../../../src/std/clock.ts'

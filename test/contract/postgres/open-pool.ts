@@ -1,4 +1,4 @@
-import { openDatabase, type Database, type DatabaseSettings } from '../../../src/infra/postgres/database.ts'
+import { openDatabase, type Database, type DatabaseSettings } from '../../../src/infra/postgres/client/postgres-database.ts'
 
 /** A pool with the deadlines that tests want. Whoever opens it ends it. */
 export function openPool(

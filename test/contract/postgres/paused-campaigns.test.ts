@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { judgeCampaign } from '../../../src/consumers/eligibility.ts'
 import { createIntentWorkers } from '../../../src/delivery/worker-pool.ts'
-import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createDeliveryScene, mailKind, mailMessage } from '../../unit/delivery/delivery-scene.ts'
 import { eventually } from '../../support/eventually.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'

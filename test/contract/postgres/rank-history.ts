@@ -1,5 +1,5 @@
 import type { Sql } from '../../../src/std/sql.ts'
-import type { Database } from '../../../src/infra/postgres/database.ts'
+import type { Database } from '../../../src/infra/postgres/client/postgres-database.ts'
 import { insertCampaign } from './platform-rows.ts'
 import {
   changeParticipant,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { majorOf, newestVersion } from '../../../src/infra/postgres/migration-set.ts'
-import { checkSchema } from '../../../src/infra/postgres/schema-check.ts'
+import { majorOf, newestVersion } from '../../../src/infra/postgres/schema/migration-set.ts'
+import { checkSchema } from '../../../src/infra/postgres/schema/schema-check.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'

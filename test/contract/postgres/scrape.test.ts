@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadConfig } from '../../../config/load.ts'
-import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createMetrics } from '../../../src/infra/telemetry/metrics.ts'
 import { openPools, type Pools } from '../../../src/open-pools.ts'
 import { publishDatabase } from '../../../src/publish-database.ts'

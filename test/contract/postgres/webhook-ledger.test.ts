@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Reply, Settlement } from '../../../src/delivery/intent-store.ts'
-import { createIntentStore } from '../../../src/infra/postgres/intent-store.ts'
+import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { claimOne, insertIntents, makeDue, request } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'

@@ -1,0 +1,22 @@
+import type { DeadLetterAdmin, DeadLetterCount, DeadLetterPlace } from '../../../admin/dead-letters/dead-letter-admin.ts'
+import type { Sql } from '../../../std/sql.ts'
+
+/** `worker.dead_letters` as an operator looks at it. Throws SqlError. */
+export function createDeadLetterAdmin(sql: Sql): DeadLetterAdmin {
+  return {
+    counts: ({ group, reason }) =>
+      sql.query<DeadLetterCount>(
+        `SELECT group_name AS "group", reason, count(*)::int AS count, min(at) AS first, max(at) AS last
+           FROM worker.dead_letters WHERE ${asked} GROUP BY 1, 2 ORDER BY last DESC`,
+        [group, reason],
+      ),
+    places: ({ group, reason }, limit) =>
+      sql.query<DeadLetterPlace>(
+        `SELECT group_name AS "group", topic, partition, "offset", reason, type, event_id AS "eventId", at
+           FROM worker.dead_letters WHERE ${asked} ORDER BY at DESC, partition, "offset" DESC LIMIT $3`,
+        [group, reason, limit],
+      ),
+  }
+}
+
+const asked = '($1::text IS NULL OR group_name = $1) AND ($2::text IS NULL OR reason = $2)'

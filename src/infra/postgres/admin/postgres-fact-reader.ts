@@ -1,0 +1,106 @@
+import type { FactReader, FactType, PlatformFact } from '../../../admin/reconcile-facts.ts'
+import type { Sql } from '../../../std/sql.ts'
+
+/** Rows of the platform that are read in one statement, by their primary key. */
+const PAGE = 5_000
+/** Outcomes that are looked at to tell how a publisher makes its ids. */
+const RECENT = 10_000
+const BEFORE_ALL = '00000000-0000-0000-0000-000000000000'
+
+interface FactRow {
+  readonly row_id: string
+  readonly is_fact: boolean
+  readonly at: Date
+  readonly account_id: string
+  readonly campaign_id: string
+  readonly user_id: string
+  readonly email: string
+  readonly referrer_id: string
+  readonly referred_id: string
+  readonly points: string
+  readonly reward_id: string
+}
+
+/** The platform's rows in the order of their keys, so that a page costs the same however many there are, and no index of theirs is needed. */
+export function createFactReader(sql: Sql): FactReader {
+  return {
+    page: async (type, { since, until }, after) => {
+      const rows = await sql.query<FactRow>(pageStatement(type), [after ?? BEFORE_ALL, PAGE, since, until])
+      const last = rows.at(-1)
+      const facts = rows.filter(({ is_fact }) => is_fact).map((row) => factOf(type, row))
+      return { facts, next: last?.row_id ?? null }
+    },
+    outcomes: (groups, eventIds) =>
+      sql.query<{ group: string; eventId: string }>(
+        `SELECT group_name AS "group", event_id AS "eventId" FROM worker.outcomes WHERE group_name = ANY ($1) AND event_id = ANY ($2::uuid[])`,
+        [groups, eventIds],
+      ),
+    oldestOutcome: async () => {
+      const [row] = await sql.query<{ at: Date }>(`SELECT at FROM worker.outcomes ORDER BY at LIMIT 1`)
+      return row?.at ?? null
+    },
+    // By the version of the uuid: one that is made from what happened has 5 (RFC 9562). A few others are events that an operator told again.
+    recentIds: () =>
+      sql.query<{ type: string; derived: boolean }>(
+        `SELECT type, avg((substr(event_id::text, 15, 1) = '5')::int) >= 0.9 AS derived
+           FROM (SELECT type, event_id FROM worker.outcomes ORDER BY at DESC LIMIT ${RECENT}) AS recent GROUP BY type`,
+      ),
+  }
+}
+
+/** What each type is told from: the table, its columns, when it happened, and which rows still count. */
+const sources: Readonly<
+  Record<FactType, { readonly table: string; readonly columns: string; readonly at: string; readonly counts: string }>
+> = {
+  'user.signed_up': {
+    table: 'platform.waitlist_users',
+    columns: 'r.id AS user_id, r.email',
+    at: 'r.created_at',
+    counts: `r.deleted_at IS NULL AND r.status NOT IN ('blocked', 'removed')`,
+  },
+  'user.verified': {
+    table: 'platform.waitlist_users',
+    columns: 'r.id AS user_id, r.email',
+    at: 'r.verified_at',
+    counts: `r.deleted_at IS NULL AND r.status NOT IN ('blocked', 'removed')`,
+  },
+  'referral.verified': {
+    table: 'platform.referrals',
+    columns: 'r.id AS referral_id, r.referrer_id, r.referred_id, worker.points_per_referral(c.referral_config)::text AS points',
+    at: 'r.verified_at',
+    counts: `r.status IN ('verified', 'converted')`,
+  },
+  'reward.earned': {
+    table: 'platform.user_rewards',
+    columns: 'r.id AS user_reward_id, r.user_id, r.reward_id',
+    at: 'r.earned_at',
+    counts: `r.status NOT IN ('revoked', 'expired')`,
+  },
+}
+
+/** The facts of a page, and its last row whatever that is, which says where the next one begins. */
+function pageStatement(type: FactType): string {
+  const { table, columns, at, counts } = sources[type]
+  return `
+WITH page AS MATERIALIZED (SELECT * FROM ${table} WHERE id > $1 ORDER BY id LIMIT $2),
+     ends AS (SELECT id FROM page ORDER BY id DESC LIMIT 1),
+     told AS (SELECT r.id AS row_id, c.deleted_at IS NULL AND ${counts} AND coalesce(${at} >= $3 AND ${at} < $4, false) AS is_fact,
+                     ${at} AS at, c.account_id, r.campaign_id, ${columns}
+                FROM page AS r JOIN platform.campaigns AS c ON c.id = r.campaign_id)
+SELECT told.* FROM told WHERE is_fact OR row_id = (SELECT id FROM ends) ORDER BY row_id`
+}
+
+function factOf(type: FactType, row: FactRow): PlatformFact {
+  const occurrence = { accountId: row.account_id, campaignId: row.campaign_id, timestamp: row.at }
+  switch (type) {
+    case 'user.signed_up':
+    case 'user.verified':
+      return { type, ...occurrence, userId: row.user_id, email: row.email }
+    case 'referral.verified': {
+      const { referrer_id: referrerId, referred_id: referredId } = row
+      return { type, ...occurrence, referralId: row.row_id, referrerId, referredId, pointsPerReferral: Number(row.points) }
+    }
+    case 'reward.earned':
+      return { type, ...occurrence, userRewardId: row.row_id, userId: row.user_id, rewardId: row.reward_id }
+  }
+}

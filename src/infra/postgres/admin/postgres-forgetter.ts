@@ -1,0 +1,77 @@
+import type { Forgetter, PersonRecord } from '../../../admin/forget-person.ts'
+import type { Database } from '../client/postgres-database.ts'
+
+/**
+ * What is kept of a person. The intents are found by reading all of them: an index on the person would be written at every
+ * change of state of every intent, for a question that is asked a few times a year.
+ */
+export function createForgetter(database: Database): Forgetter {
+  return {
+    find: async (userId) => {
+      const [row] = await database.sql.query<PersonRecord>(findStatement, [userId])
+      if (row === undefined) throw new Error('The statement that looks for a person returned no row.')
+      return row
+    },
+    erase: (userId, intentIds) =>
+      database.transaction(async (tx) => {
+        const [row] = await tx.query<{ erased: number; movements: number }>(eraseStatement, [userId, intentIds])
+        // In a statement of its own, which sees what the first one wrote.
+        const [left] = await tx.query<{ left: number }>(
+          `SELECT count(*)::int AS left FROM worker.intents WHERE id = ANY ($2::bigint[]) AND user_id = $1`,
+          [userId, intentIds],
+        )
+        return { erased: row?.erased ?? 0, movements: row?.movements ?? 0, left: left?.left ?? 0 }
+      }),
+  }
+}
+
+const findStatement = `
+WITH theirs AS MATERIALIZED (SELECT id, state, group_name, key, channel FROM worker.intents WHERE user_id = $1)
+SELECT (SELECT coalesce(json_agg(json_build_object('state', state, 'count', count)), '[]')
+          FROM (SELECT state, count(*)::int AS count FROM theirs GROUP BY 1 ORDER BY 1) AS counted) AS intents,
+       ARRAY(SELECT id::text FROM theirs ORDER BY id) AS "intentIds",
+       (SELECT count(*)::int FROM platform.webhook_deliveries
+         WHERE id = ANY (ARRAY(SELECT md5(group_name || ':' || key)::uuid FROM theirs))) AS deliveries,
+       (SELECT count(*)::int FROM platform.email_logs WHERE user_id = $1) AS mails,
+       (SELECT count(*)::int FROM worker.position_changes WHERE user_id = $1) AS movements,
+       EXISTS (SELECT FROM platform.waitlist_users WHERE id = $1 AND ranked_score IS NOT NULL) AS ranked,
+       coalesce((SELECT CASE WHEN deleted_at IS NULL THEN 'present' ELSE 'deleted' END FROM platform.waitlist_users WHERE id = $1), 'gone') AS person`
+
+/**
+ * A row that a worker has in hand is left: what it has frozen is on its way out, and its outcome is to be recorded. Any other
+ * is locked here, so no worker can claim it before it is cancelled; a late reply to one in doubt finds no owner and is dropped.
+ * The key stays: without it the event, read again from the topic, would have its effect again. Without the person's id
+ * nothing can be made of it.
+ */
+const eraseStatement = `
+WITH free AS MATERIALIZED (
+  SELECT id, state FROM worker.intents
+   WHERE id = ANY ($2::bigint[]) AND user_id = $1 AND state NOT IN ('claimed', 'handing_over')
+     FOR UPDATE SKIP LOCKED
+),
+erased AS (
+  UPDATE worker.intents AS i
+     SET state = CASE WHEN free.state IN ('pending', 'ambiguous', 'held') THEN 'cancelled' ELSE i.state END,
+         reason = 'forgotten', user_id = NULL, data = '{}', envelope = NULL, body = NULL,
+         owner = NULL, lease_until = NULL, waiting_since = NULL, finished_at = coalesce(i.finished_at, now())
+    FROM free
+   WHERE i.id = free.id
+  RETURNING i.id, md5(i.group_name || ':' || i.key)::uuid AS ledger
+),
+deliveries AS (
+  UPDATE platform.webhook_deliveries AS d
+     SET payload = '{}', status = CASE WHEN d.status = 'pending' THEN 'failed' ELSE d.status END, next_retry_at = NULL,
+         error_message = CASE WHEN d.status = 'pending' THEN 'Forgotten by an operator.' ELSE d.error_message END, updated_at = now()
+    FROM erased
+   WHERE d.id = erased.ledger
+),
+mails AS (
+  UPDATE platform.email_logs AS l
+     SET status = 'failed', failed_at = now(), error_message = 'Forgotten by an operator.', updated_at = now()
+    FROM erased
+   WHERE l.id = erased.ledger AND l.status = 'pending'
+),
+movements AS (
+  DELETE FROM worker.position_changes WHERE user_id = $1 RETURNING 1
+)
+SELECT (SELECT count(*)::int FROM erased) AS erased, (SELECT count(*)::int FROM movements) AS movements`

@@ -1,0 +1,53 @@
+import type { IntentAdmin, IntentLine, IntentStory, StateCount } from '../../../admin/intents/intent-admin.ts'
+import type { Database } from '../client/postgres-database.ts'
+import { changeIntents } from './intent-change.ts'
+import { intentLine } from './intent-line.ts'
+import { selected, selectionOf } from './intent-selection.ts'
+
+/** Intents changed in one transaction at most. */
+const BATCH = 500
+
+/** The intents as an operator looks at them and moves them. */
+export function createIntentAdmin(database: Database): IntentAdmin {
+  const { sql } = database
+  return {
+    counts: (filter) => sql.query<StateCount>(countStatement, selectionOf(filter)),
+    list: (filter, limit) => sql.query<IntentLine>(listStatement, [...selectionOf(filter), limit]),
+    story: async (id) => {
+      const [row] = await sql.query<IntentStory>(storyStatement, [id])
+      return row ?? null
+    },
+    change: async (change, seen, ended) => {
+      const changed: string[] = []
+      for (let at = 0; at < seen.length; at += BATCH) {
+        const some = seen.slice(at, at + BATCH)
+        changed.push(...(await database.transaction((tx) => changeIntents(tx, change, some, ended))))
+      }
+      return changed.toSorted((one, other) => Number(one) - Number(other))
+    },
+  }
+}
+
+const forgotten = `i.reason IS NOT DISTINCT FROM 'forgotten'`
+
+const countStatement = `
+SELECT i.state, i.coalesce, ${forgotten} AS forgotten, count(*)::int AS count
+  FROM worker.intents AS i
+ WHERE ${selected}
+ GROUP BY 1, 2, 3 ORDER BY count DESC, i.state`
+
+// Limited before the rewards are looked up.
+const listStatement = `
+SELECT ${intentLine} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $10) AS i ORDER BY i.id DESC`
+
+const storyStatement = `
+SELECT ${intentLine}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waiting_since AS "waitingSince", i.ambiguous,
+  i.event_at AS "eventAt", i.detail, octet_length(i.body) AS "frozenBytes",
+  (SELECT jsonb_build_object('outcome', o.outcome, 'type', o.type, 'partition', o.partition, 'offset', o."offset", 'at', o.at)
+     FROM worker.outcomes AS o WHERE o.group_name = i.group_name AND o.event_id = i.event_id) AS outcome,
+  (SELECT jsonb_build_object('id', l.id, 'status', l.status, 'sentAt', l.sent_at, 'failedAt', l.failed_at, 'error', l.error_message)
+     FROM platform.email_logs AS l WHERE l.id = md5(i.group_name || ':' || i.key)::uuid AND i.channel = 'email') AS mail,
+  (SELECT jsonb_build_object('id', d.id, 'status', d.status, 'responseStatus', d.response_status, 'attempt', d.attempt_number,
+                             'deliveredAt', d.delivered_at, 'nextRetryAt', d.next_retry_at, 'error', d.error_message)
+     FROM platform.webhook_deliveries AS d WHERE d.id = md5(i.group_name || ':' || i.key)::uuid AND i.channel = 'webhook') AS delivery
+  FROM worker.intents AS i WHERE i.id = $1`

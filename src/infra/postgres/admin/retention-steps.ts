@@ -1,0 +1,142 @@
+import type { Sql } from '../../../std/sql.ts'
+
+export type UpkeepTable = 'outcomes' | 'intents' | 'intent_bodies' | 'dead_letters' | 'position_changes' | 'recalculations' | 'reward_codes'
+
+export interface UpkeepBatch {
+  readonly deleted: number
+  /** Where the next batch goes on; null: nothing is left. */
+  readonly cursor: string | null
+}
+
+/** How one table is freed of what is old, a batch at a time. Rows that somebody has locked are left to a later turn. */
+export interface UpkeepStep {
+  /** `intent_bodies`: the rows of `intents` stay, without their body. */
+  readonly table: UpkeepTable
+  /** Which age counts: that of what is remembered of events, or that of the leaderboards' history. */
+  readonly age: 'dedupe' | 'history'
+  readonly begin: string | null
+  batch(tx: Sql, at: { before: Date; cursor: string; limit: number }): Promise<UpkeepBatch>
+}
+
+/**
+ * Outcomes go before intents: between the two an effect's key alone still says that it was had. Progress and suppressions are
+ * in no step, and no step knows an unfinished or held intent.
+ */
+export const upkeepSteps: readonly UpkeepStep[] = [
+  byAge('outcomes'),
+  { table: 'intents', age: 'dedupe', begin: '0', batch: finishedIntents },
+  { table: 'intent_bodies', age: 'dedupe', begin: '0', batch: sentBodies },
+  byAge('dead_letters'),
+  byAge('position_changes'),
+  withoutCampaign('recalculations', 'committed_at'),
+  withoutCampaign('reward_codes', 'at'),
+]
+
+/**
+ * Along the index on `at`. The cursor keeps each batch from reading once more the entries of what the ones before it deleted.
+ * By ctid, which a lock holds in place.
+ */
+function byAge(table: 'outcomes' | 'dead_letters' | 'position_changes'): UpkeepStep {
+  const statement = `
+WITH old AS MATERIALIZED (
+  SELECT ctid, at FROM worker.${table} WHERE at >= $1::timestamptz AND at < $2::timestamptz ORDER BY at LIMIT $3 FOR UPDATE SKIP LOCKED
+),
+gone AS (
+  DELETE FROM worker.${table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM old)) RETURNING at
+)
+SELECT count(*)::int AS deleted, max(at)::text AS cursor FROM gone`
+  return {
+    table,
+    age: table === 'position_changes' ? 'history' : 'dedupe',
+    begin: '-infinity',
+    batch: async (tx, { before, cursor, limit }) => {
+      const [row] = await tx.query<{ deleted: number; cursor: string | null }>(statement, [cursor, before, limit])
+      const deleted = row?.deleted ?? 0
+      return { deleted, cursor: deleted < limit ? null : (row?.cursor ?? null) }
+    },
+  }
+}
+
+/**
+ * Along the primary key, up to the first page of rows that were created inside the window: none behind it can have ended
+ * before. An index on `finished_at` would be written at every end of an intent; this costs nothing but a look at those old
+ * ones that have not ended, which are few.
+ */
+async function finishedIntents(tx: Sql, { before, cursor, limit }: { before: Date; cursor: string; limit: number }): Promise<UpkeepBatch> {
+  const [row] = await tx.query<{ deleted: number; last: string | null; young: boolean | null }>(finishedStatement, [cursor, before, limit])
+  return { deleted: row?.deleted ?? 0, cursor: row === undefined || row.young !== false ? null : row.last }
+}
+
+const finishedStatement = `
+WITH page AS MATERIALIZED (
+  SELECT id, created_at, finished_at FROM worker.intents WHERE id > $1::bigint ORDER BY id LIMIT $3
+),
+old AS MATERIALIZED (
+  SELECT id FROM worker.intents
+   WHERE id = ANY (ARRAY(SELECT id FROM page WHERE finished_at < $2::timestamptz))
+     AND finished_at < $2::timestamptz AND state IN ('sent', 'delivered', 'skipped', 'dead', 'rejected', 'cancelled')
+     FOR UPDATE SKIP LOCKED
+),
+gone AS (
+  DELETE FROM worker.intents WHERE id = ANY (ARRAY(SELECT id FROM old)) RETURNING id
+)
+SELECT (SELECT count(*)::int FROM gone) AS deleted, max(id)::text AS last,
+       count(*) < $3 OR max(created_at) >= $2::timestamptz AS young
+  FROM page`
+
+/**
+ * Bodies of what is sent, which older versions kept with the row; whatever their age. The index holds nothing else, so that this
+ * costs a look at an empty index once they are gone.
+ */
+async function sentBodies(tx: Sql, { cursor, limit }: { cursor: string; limit: number }): Promise<UpkeepBatch> {
+  const [row] = await tx.query<{ deleted: number; last: string | null }>(sentBodiesStatement, [cursor, limit])
+  const deleted = row?.deleted ?? 0
+  return { deleted, cursor: deleted < limit ? null : (row?.last ?? null) }
+}
+
+const sentBodiesStatement = `
+WITH sent AS MATERIALIZED (
+  SELECT id FROM worker.intents
+   WHERE id > $1::bigint AND body IS NOT NULL AND state IN ('sent', 'delivered') ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+),
+cleared AS (
+  UPDATE worker.intents SET body = NULL WHERE id = ANY (ARRAY(SELECT id FROM sent)) RETURNING id
+)
+SELECT count(*)::int AS deleted, max(id)::text AS last FROM cleared`
+
+/**
+ * Rows of campaigns whose row is gone, not merely marked as deleted, and that are old themselves: a campaign that was deleted
+ * by mistake and restored from a copy finds its codes still taken. `campaigns` jumps from one to the next along the key, so
+ * a campaign with a million codes costs one probe.
+ */
+function withoutCampaign(table: 'recalculations' | 'reward_codes', time: 'committed_at' | 'at'): UpkeepStep {
+  const next = (after: string) => `(SELECT campaign_id FROM worker.${table} ${after} ORDER BY campaign_id LIMIT 1)`
+  const statement = `
+WITH RECURSIVE known (campaign_id) AS (
+  ${next('')}
+  UNION ALL
+  SELECT ${next('AS t WHERE t.campaign_id > known.campaign_id')} FROM known WHERE known.campaign_id IS NOT NULL
+),
+orphans AS MATERIALIZED (
+  SELECT campaign_id FROM known
+   WHERE campaign_id IS NOT NULL AND NOT EXISTS (SELECT FROM platform.campaigns AS c WHERE c.id = known.campaign_id)
+),
+old AS MATERIALIZED (
+  SELECT t.ctid FROM worker.${table} AS t WHERE t.campaign_id = ANY (ARRAY(SELECT campaign_id FROM orphans)) AND t.${time} < $1::timestamptz
+   LIMIT $2 FOR UPDATE SKIP LOCKED
+),
+gone AS (
+  DELETE FROM worker.${table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM old)) RETURNING 1
+)
+SELECT count(*)::int AS deleted FROM gone`
+  return {
+    table,
+    age: 'dedupe',
+    begin: '',
+    batch: async (tx, { before, cursor, limit }) => {
+      const [row] = await tx.query<{ deleted: number }>(statement, [before, limit])
+      const deleted = row?.deleted ?? 0
+      return { deleted, cursor: deleted < limit ? null : cursor }
+    },
+  }
+}

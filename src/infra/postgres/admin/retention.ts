@@ -1,0 +1,89 @@
+import type { Clock } from '../../../std/clock.ts'
+import type { Sql } from '../../../std/sql.ts'
+import type { Database } from '../client/postgres-database.ts'
+import { upkeepSteps, type UpkeepStep, type UpkeepTable } from './retention-steps.ts'
+
+export interface UpkeepOptions {
+  /** `DEDUPE_DAYS`. */
+  readonly dedupeDays: number
+  /** `LEADERBOARD_HISTORY_DAYS`; no more than `dedupeDays` count. */
+  readonly historyDays: number
+  readonly clock: Clock
+  /** Rows in one transaction at most. */
+  readonly batchRows?: number
+  /** A turn ends after this, done or not; milliseconds. The next one goes on. */
+  readonly turnMs: number
+}
+
+export interface UpkeepReport {
+  readonly deleted: ReadonlyMap<UpkeepTable, number>
+  readonly durationMs: number
+  /** Nothing that is old is left, as far as it was not locked. */
+  readonly complete: boolean
+}
+
+const DAY_MS = 86_400_000
+/**
+ * What is deleted is this much older than what accept refuses as `older-than-dedupe-window`.
+ *
+ * Accept compares the record's timestamp, by its publisher's clock, with the daemon's; an outcome carries the database's. A
+ * record is accepted after it was published, so `outcome.at` lies before its record's timestamp only by what the two clocks
+ * differ, or by what the publisher sets ahead, of which the broker takes an hour (`message.timestamp.after.max.ms`). While
+ * together they stay below this margin, the outcome of every record that accept does not refuse still stands. An intent ends
+ * after its event was accepted, so its key outlives the outcome.
+ */
+const MARGIN_MS = DAY_MS
+
+/** No pause is shorter. */
+const LEAST_PAUSE_MS = 20
+
+/**
+ * Deletes what is older than `DEDUPE_DAYS` and a day, movements in leaderboards older than `LEADERBOARD_HISTORY_DAYS`, in small transactions, with pauses as long as the work: at most half of
+ * one connection, whatever there is to delete.
+ *
+ * One process at a time, by an advisory lock that each transaction takes and its end gives back: nothing stays locked by a
+ * process that froze or died. Who does not get it leaves this turn to the other. Resolves to null when that was so from the
+ * beginning. Throws SqlError.
+ */
+export async function upkeep(database: Database, options: UpkeepOptions, signal: AbortSignal): Promise<UpkeepReport | null> {
+  const { clock, batchRows = 2_000 } = options
+  const startedAt = clock.monotonic()
+  const dedupeMs = options.dedupeDays * DAY_MS + MARGIN_MS
+  const before = {
+    dedupe: await cutoff(database.sql, clock, dedupeMs),
+    history: await cutoff(database.sql, clock, Math.min(dedupeMs, options.historyDays * DAY_MS)),
+  }
+  const deleted = new Map<UpkeepTable, number>()
+  const report = (complete: boolean): UpkeepReport => ({ deleted, durationMs: clock.monotonic() - startedAt, complete })
+
+  for (const step of upkeepSteps) {
+    let cursor = step.begin
+    while (cursor !== null) {
+      const batchAt = clock.monotonic()
+      const done = await batch(database, step, { before: before[step.age], cursor, limit: batchRows })
+      if (done === null) return deleted.size === 0 ? null : report(false)
+      if (done.deleted > 0) deleted.set(step.table, (deleted.get(step.table) ?? 0) + done.deleted)
+      cursor = done.cursor
+      if (signal.aborted || clock.monotonic() - startedAt >= options.turnMs) return report(false)
+      if (cursor !== null) await clock.sleep(Math.max(LEAST_PAUSE_MS, clock.monotonic() - batchAt), signal)
+    }
+  }
+  return report(true)
+}
+
+/** The earlier of the two clocks decides: one that is wrong by months must not empty the tables. */
+async function cutoff(sql: Sql, clock: Clock, ageMs: number): Promise<Date> {
+  const [row] = await sql.query<{ before: Date }>(
+    `SELECT least($1::timestamptz, now()) - $2::float8 * interval '1 millisecond' AS before`,
+    [new Date(clock.now()), ageMs],
+  )
+  if (row === undefined) throw new Error('The statement that reads the clock returned no row.')
+  return row.before
+}
+
+function batch(database: Database, step: UpkeepStep, at: Parameters<UpkeepStep['batch']>[1]) {
+  return database.transaction(async (tx) => {
+    const [lock] = await tx.query<{ got: boolean }>(`SELECT pg_try_advisory_xact_lock(hashtextextended('kafka-worker:upkeep', 0)) AS got`)
+    return lock?.got === true ? step.batch(tx, at) : null
+  })
+}

@@ -1,0 +1,224 @@
+import { Pool, type ClientBase, type PoolClient, type QueryResult } from 'pg'
+import { SqlError, type Sql } from '../../../std/sql.ts'
+import { ConnectGate } from './connect-gate.ts'
+import { driverConnection, driverTypes, type ConnectionSettings } from './connection-settings.ts'
+import { DEFAULT_PLATFORM_SCHEMA, inPlatformSchema } from './platform-schema.ts'
+import { sessionSettings } from './session-settings.ts'
+import { statementName } from './statement-name.ts'
+import { connectionCause, isConnectionLost, sqlErrorOf } from './sql-error.ts'
+
+export interface DatabaseSettings {
+  readonly connection: ConnectionSettings
+  /** Connections at most. */
+  readonly max: number
+  /** Seen in `pg_stat_activity`. */
+  readonly applicationName: string
+  /** The server gives a statement up after this; we give the connection up when even that word does not arrive. */
+  readonly statementTimeoutMs: number
+  /** For connecting, for the settings of a new connection, and for waiting until one of `max` connections is free. */
+  readonly connectTimeoutMs: number
+  /** Shared by the pools of one server, so that it is tried by one of them for all; one of its own when not given. */
+  readonly gate?: ConnectGate
+  /** Hears how long each caller waited for a connection, in milliseconds, whether or not he got one. */
+  readonly onWaited?: (ms: number) => void
+}
+
+/** Where statements go: a pool, or one connection of it. */
+export interface Session {
+  /** One statement in a transaction of its own. */
+  readonly sql: Sql
+  /**
+   * BEGIN (READ COMMITTED), work, COMMIT; ROLLBACK when work throws. When this throws a SqlError without state the fate of
+   * the transaction is unknown: the connection may have been lost after COMMIT was sent.
+   */
+  transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>
+}
+
+/** A statement that the server has not answered yet. */
+export interface StatementUnderWay {
+  /** Verbs and tables, see statement-name.ts. */
+  readonly statement: string
+  /** Of the session at the server; null while that is not known. */
+  readonly pid: number | null
+  /** By `performance.now()`. */
+  readonly since: number
+}
+
+/** A pool of connections to one database. Survives restarts of the server: what was under way fails, and later calls connect anew, at growing distances of up to a second while that fails. */
+export interface Database extends Session {
+  /**
+   * One connection for as long as `work` lasts, with the advisory locks, cursors and settings that `work` gives it; closed when `work` ends,
+   * so that nothing of them is left. Once it is lost every statement on it fails: it is never replaced by another one.
+   */
+  session<T>(work: (session: Session) => Promise<T>): Promise<T>
+  /** The longest that one statement keeps its caller, waiting for a connection and for a server that is gone included; milliseconds. */
+  readonly longestStatementMs: number
+  /** The statements that are waited for. */
+  underWay(): readonly StatementUnderWay[]
+  /** Connections in use, idle and waiting. */
+  stats(): { total: number; idle: number; waiting: number }
+  /** Waits for what is under way and disconnects. Idempotent; the same promise for every caller. */
+  end(): Promise<void>
+}
+
+const LOCK_TIMEOUT_MS = 5_000
+const IDLE_IN_TRANSACTION_MS = 30_000
+/** What the network may add to the server's own statement timeout before the connection counts as dead. */
+const ANSWER_MARGIN_MS = 5_000
+
+/** Prepared statements per connection at most. */
+const MAX_PREPARED = 200
+
+/**
+ * Connects on first use. `onTrouble` hears of connections that broke outside of any statement (nobody else would) and of
+ * those that broke under one.
+ */
+export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: string) => void = () => {}): Database {
+  const { platformSchema = DEFAULT_PLATFORM_SCHEMA } = settings.connection
+  const timeouts = { statementMs: settings.statementTimeoutMs, lockMs: LOCK_TIMEOUT_MS, idleInTransactionMs: IDLE_IN_TRANSACTION_MS }
+  const settle = { text: sessionSettings(platformSchema, timeouts), query_timeout: settings.connectTimeoutMs }
+  const pool = new Pool({
+    ...driverConnection(settings.connection),
+    types: driverTypes,
+    max: settings.max,
+    application_name: settings.applicationName,
+    connectionTimeoutMillis: settings.connectTimeoutMs,
+    idleTimeoutMillis: 30_000,
+    query_timeout: settings.statementTimeoutMs + ANSWER_MARGIN_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    // Awaited by the pool, whatever its types say: no other statement is sent before the settings hold, and a connection without them is closed.
+    onConnect: (client): unknown => client.query(settle).then((results) => pids.set(client, pidOf(results))),
+  })
+  const { gate = new ConnectGate() } = settings
+  const pids = new WeakMap<ClientBase, number | null>()
+  const underWay = new Set<StatementUnderWay>()
+  const broken = new WeakSet<ClientBase>()
+  const statements = new Map<string, { readonly text: string; readonly name: string }>()
+
+  // Both listeners keep the process alive: an 'error' event that nobody hears is thrown. The pool hears its idle clients
+  // only; a client that is checked out needs a listener of its own.
+  pool.on('error', (error) => onTrouble(connectionCause(error)))
+  pool.on('connect', (client) => {
+    client.on('error', (error) => {
+      broken.add(client)
+      onTrouble(connectionCause(error))
+    })
+  })
+
+  async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const askedAt = performance.now()
+    const client = await connected().finally(() => settings.onWaited?.(performance.now() - askedAt))
+    try {
+      return await work(client)
+    } finally {
+      client.release(broken.has(client))
+    }
+  }
+
+  async function connected(): Promise<PoolClient> {
+    const needsNew = pool.idleCount === 0 && pool.totalCount < settings.max
+    if (needsNew) return gate.pass(() => pool.connect(), sqlErrorOf)
+    return pool.connect().catch((error: unknown) => {
+      throw sqlErrorOf(error)
+    })
+  }
+
+  async function run(client: PoolClient, text: string, parameters?: readonly unknown[]): Promise<QueryResult> {
+    const statement = { statement: nameOf(text), pid: pids.get(client) ?? null, since: performance.now() }
+    underWay.add(statement)
+    try {
+      return await client.query(
+        parameters === undefined ? { text: inPlatformSchema(text, platformSchema) } : { ...prepared(text), values: [...parameters] },
+      )
+    } catch (error) {
+      if (isConnectionLost(error)) broken.add(client)
+      throw sqlErrorOf(error)
+    } finally {
+      underWay.delete(statement)
+    }
+  }
+
+  async function transactionOn<T>(client: PoolClient, work: (tx: Sql) => Promise<T>): Promise<T> {
+    let open = true
+    const tx: Sql = {
+      query: async (text, parameters) => {
+        if (!open) throw new Error('A statement was sent to a transaction that has ended.')
+        return (await run(client, text, parameters)).rows
+      },
+    }
+    await run(client, 'BEGIN ISOLATION LEVEL READ COMMITTED')
+    let result: T
+    try {
+      result = await work(tx)
+    } catch (error) {
+      open = false
+      if (!broken.has(client)) {
+        // The error that matters is the one that work threw; a connection that cannot even roll back is not used again.
+        await run(client, 'ROLLBACK').catch(() => broken.add(client))
+      }
+      throw error
+    }
+    open = false
+    const { command } = await run(client, 'COMMIT')
+    // The server answers COMMIT with ROLLBACK, and no error, when a statement failed and `work` went on regardless.
+    if (command !== 'COMMIT') throw new SqlError('The transaction was rolled back: a statement in it had failed.', { state: '25P02' })
+    return result
+  }
+
+  async function sessionOn<T>(client: PoolClient, work: (session: Session) => Promise<T>): Promise<T> {
+    try {
+      return await work({
+        sql: { query: async (text, parameters) => (await run(client, text, parameters)).rows },
+        transaction: (inside) => transactionOn(client, inside),
+      })
+    } finally {
+      // What the pool does not keep it closes.
+      broken.add(client)
+    }
+  }
+
+  /**
+   * Statements with parameters are prepared once per connection: planning the joins of one mail costs the server more than
+   * running them. A role or proxy that cannot keep prepared statements between transactions cannot be used.
+   */
+  function prepared(text: string): { text: string; name?: string } {
+    const known = statements.get(text)
+    if (known !== undefined) return known
+    const sent = inPlatformSchema(text, platformSchema)
+    // Our texts are constants and few; whatever builds new ones for ever must not fill the server's memory.
+    if (statements.size >= MAX_PREPARED) return { text: sent }
+    const statement = { text: sent, name: `kafka_worker_${statements.size}` }
+    statements.set(text, statement)
+    return statement
+  }
+
+  let ended: Promise<void> | undefined
+  return {
+    sql: { query: (text, parameters) => withClient(async (client) => (await run(client, text, parameters)).rows) },
+    transaction: (work) => withClient((client) => transactionOn(client, work)),
+    session: (work) => withClient((client) => sessionOn(client, work)),
+    longestStatementMs: 2 * settings.connectTimeoutMs + settings.statementTimeoutMs + ANSWER_MARGIN_MS,
+    underWay: () => [...underWay],
+    stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    end: () => (ended ??= pool.end()),
+  }
+}
+
+/** The driver answers several statements in one text by an array of results, which its types do not say. */
+function pidOf(results: QueryResult | readonly QueryResult[]): number | null {
+  const last: { rows: readonly { pid?: number }[] } | undefined = Array.isArray(results) ? results.at(-1) : results
+  return last?.rows[0]?.pid ?? null
+}
+
+/** Of constant texts, so each is looked through once. */
+function nameOf(text: string): string {
+  let name = statementNames.get(text)
+  if (name === undefined) {
+    name = statementName(text)
+    if (statementNames.size < 2 * MAX_PREPARED) statementNames.set(text, name)
+  }
+  return name
+}
+
+const statementNames = new Map<string, string>()

@@ -1,0 +1,29 @@
+import type { Ledger, Reply, Settlement } from '../../../delivery/intent-store.ts'
+import type { Intent } from '../../../model/intent.ts'
+import { mailLedger } from './mail-log.ts'
+import { webhookLedger } from './webhook-log.ts'
+
+export interface LedgerEnd {
+  readonly intent: Intent
+  readonly settlement: Settlement
+  readonly reply: Reply
+}
+
+/**
+ * How a channel's rows follow its intents: common table expressions, so that they are written by the very statement that
+ * moves the intents, of exactly those whose claim it proved.
+ */
+export interface LedgerSql {
+  /** For rows of `worker.intents` in `started`, as they are from the start on. */
+  readonly started: string
+  /** For rows of `worker.intents` in `settled`, whose ends are in the parameters from `$first` on. */
+  ended(first: number): string
+  /** For the same rows when the platform's tables have refused them: what is written in ours all the same. */
+  readonly endedInOurs: string
+  /** The ends as arrays, one element per intent. */
+  endedParameters(ends: readonly LedgerEnd[]): readonly string[]
+}
+
+export function ledgerSql(ledger: Ledger): LedgerSql {
+  return ledger === 'email_logs' ? mailLedger : webhookLedger
+}

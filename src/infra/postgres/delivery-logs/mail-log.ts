@@ -1,0 +1,88 @@
+import type { LedgerEnd, LedgerSql } from './delivery-log.ts'
+import { sqlArray } from '../../../std/sql-array.ts'
+
+const rowId = `md5(i.group_name || ':' || i.key)::uuid`
+/** The platform knows fewer types than we send. */
+const platformType = (type: string) =>
+  `CASE WHEN ${type} IN ('verification', 'welcome', 'position_update', 'reward_earned', 'milestone') THEN ${type} ELSE 'custom' END`
+
+// Who does not exist at the relay is not written to again, by any campaign of the account. In an order that is the same for
+// all: two batches that suppress the same addresses wait for each other, not in a ring.
+const suppressed = `
+suppressed AS (
+  INSERT INTO worker.suppressions (account_id, address_hash, reason)
+  SELECT DISTINCT c.account_id, worker.address_hash(a.address), 'bounced'
+    FROM settled AS i
+    JOIN platform.campaigns AS c ON c.id = i.campaign_id
+   CROSS JOIN LATERAL (VALUES (i.envelope->>'to'), (i.envelope->>'address')) AS a (address)
+   WHERE i.state = 'rejected' AND i.reason = 'recipient-refused' AND a.address IS NOT NULL
+   ORDER BY 1, 2
+  ON CONFLICT DO NOTHING
+)`
+
+/**
+ * One row of `email_logs` per mail: written when the mail is first handed over, from what was frozen in the intent, and
+ * following its state. Its id is made of the intent's group and key, so that every attempt finds the same row.
+ */
+export const mailLedger: LedgerSql = {
+  // A template that was deleted for good meanwhile must not stop the mail. A row
+  // that is there already belongs to an earlier attempt; only one that had failed for good is opened again.
+  started: `
+booked AS (
+  INSERT INTO platform.email_logs AS l (id, campaign_id, user_id, template_id, recipient_email, subject, type)
+  SELECT ${rowId}, i.campaign_id, i.user_id,
+         (SELECT t.id FROM platform.email_templates AS t WHERE t.id = (i.envelope->>'templateId')::uuid),
+         i.envelope->>'to', i.envelope->>'subject',
+         ${platformType("i.envelope->>'type'")}
+    FROM started AS i
+  ON CONFLICT (id) DO UPDATE
+     SET status = 'pending', failed_at = NULL, error_message = NULL, updated_at = now()
+   WHERE l.status = 'failed'
+)`,
+  // A mail that was refused before anything was frozen (its template does not parse, its address is none) gets a row that says so.
+  // Delivered, opened, clicked and bounced are the platform's, told by the provider, sometimes before we have recorded the
+  // reply ourselves: they are newer than anything that we can say.
+  ended: (first) => `
+booked AS (
+  UPDATE platform.email_logs AS l
+     SET status = CASE WHEN l.status IN ('pending', 'sent', 'failed') THEN e.status ELSE l.status END,
+         sent_at = CASE WHEN e.status = 'sent' THEN coalesce(l.sent_at, now()) ELSE l.sent_at END,
+         provider_message_id = CASE WHEN e.status = 'sent' THEN coalesce(e.provider_id, i.envelope->>'messageId') ELSE l.provider_message_id END,
+         failed_at = CASE WHEN e.status = 'failed' THEN now() END,
+         error_message = CASE WHEN e.status <> 'sent' THEN e.error END,
+         updated_at = now()
+    FROM unnest($${first}::bigint[], $${first + 1}::text[], $${first + 2}::text[], $${first + 3}::text[])
+           AS e (intent_id, status, provider_id, error)
+    JOIN settled AS i ON i.id = e.intent_id
+   WHERE l.id = ${rowId}
+),
+refused AS (
+  INSERT INTO platform.email_logs AS l (id, campaign_id, user_id, recipient_email, subject, type, status, failed_at, error_message)
+  SELECT ${rowId}, i.campaign_id, i.user_id, u.email, '', ${platformType("i.data->>'type'")}, 'failed', now(), e.error
+    FROM unnest($${first}::bigint[], $${first + 1}::text[], $${first + 3}::text[]) AS e (intent_id, status, error)
+    JOIN settled AS i ON i.id = e.intent_id
+    JOIN platform.waitlist_users AS u ON u.id = i.user_id
+   WHERE i.envelope IS NULL AND i.state = 'rejected'
+  ON CONFLICT (id) DO UPDATE SET failed_at = now(), error_message = excluded.error_message, updated_at = now()
+   WHERE l.status = 'failed'
+),${suppressed}`,
+  endedInOurs: suppressed,
+  endedParameters(ends) {
+    const followed = ends.filter(({ settlement }) => settlement.is !== 'moved')
+    return [
+      sqlArray(followed, ({ intent }) => intent.id),
+      sqlArray(followed, statusOf),
+      sqlArray(followed, ({ reply }) => reply.providerId),
+      sqlArray(followed, errorOf),
+    ]
+  },
+}
+
+function statusOf({ settlement }: LedgerEnd): 'sent' | 'pending' | 'failed' {
+  if (settlement.is !== 'final') return 'pending'
+  return settlement.state === 'sent' || settlement.state === 'delivered' ? 'sent' : 'failed'
+}
+
+function errorOf({ settlement, reply }: LedgerEnd): string | null {
+  return reply.error ?? (settlement.is === 'moved' ? null : settlement.reason)
+}

@@ -1,0 +1,152 @@
+import type { Intent, IntentDraft } from '../../../model/intent.ts'
+import { SqlError, type Sql } from '../../../std/sql.ts'
+import type { AcceptedEvent, Chunk, HandOver } from '../../../ingest/accept-store.ts'
+import { intentColumns, intentOf, type IntentRow } from '../intents/intent-row.ts'
+import { sqlArray } from '../../../std/sql-array.ts'
+
+export interface Intended {
+  readonly intents: number
+  /** Events with drafts of which every one existed already. */
+  readonly duplicates: readonly AcceptedEvent[]
+  readonly handedOver: readonly Intent[]
+}
+
+interface Drafted {
+  readonly event: AcceptedEvent
+  readonly draft: IntentDraft
+}
+
+/**
+ * Writes the intents of events, which come in log order. A draft under a key that exists does nothing; one that coalesces has its effect
+ * even so, through the pending intent that it meets.
+ */
+export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): Promise<Intended> {
+  const firsts = new Map<string, Drafted>()
+  for (const event of events) {
+    for (const draft of event.drafts) {
+      const key = `${draft.coalesce === true}:${draft.key}`
+      if (!firsts.has(key)) firsts.set(key, { event, draft })
+    }
+  }
+  const [now, later] = shareOut([...firsts.values()], chunk.handOver)
+  const handedOver = await insertClaimed(tx, chunk, now)
+  const inserted = new Set(handedOver.map((intent) => intent.key))
+  for (const coalesced of [true, false]) {
+    const rows = later.filter(({ draft }) => (draft.coalesce === true) === coalesced)
+    for (const key of await insertPending(tx, chunk, inOrder(rows), coalesced)) inserted.add(key)
+  }
+
+  const made = ({ event, draft }: Drafted) =>
+    draft.coalesce === true || (inserted.has(draft.key) && firsts.get(`false:${draft.key}`)?.event === event)
+  const duplicates = events.filter((event) => event.drafts.length > 0 && !event.drafts.some((draft) => made({ event, draft })))
+  return { intents: inserted.size, duplicates, handedOver }
+}
+
+type Claimed = Drafted & { readonly owner: string; readonly leaseMs: number }
+
+/**
+ * Live drafts first come, first served into the free slots of their channel, no campaign with more than its share of workers
+ * while another could have one. What coalesces never, it must stay pending to be met.
+ */
+function shareOut(drafted: readonly Drafted[], handOver: HandOver | null): readonly [readonly Claimed[], readonly Drafted[]] {
+  if (handOver === null) return [[], drafted]
+  const free = new Map(handOver.slots.map((slot) => [slot.channel, { ...slot, left: slot.count, held: new Map(slot.held) }]))
+  const chosen = new Map<Drafted, Claimed>()
+  const slotOf = ({ draft }: Drafted) =>
+    draft.coalesce === true || (draft.class ?? 'live') !== 'live' ? undefined : free.get(draft.channel)
+  for (const sharing of [true, false]) {
+    for (const one of drafted) {
+      const slot = slotOf(one)
+      if (slot === undefined || slot.left < 1 || chosen.has(one)) continue
+      const has = slot.held.get(one.draft.campaignId) ?? 0
+      if (sharing && has >= slot.share) continue
+      slot.left--
+      slot.held.set(one.draft.campaignId, has + 1)
+      chosen.set(one, { ...one, owner: handOver.owner, leaseMs: slot.leaseMs })
+    }
+  }
+  return [[...chosen.values()], drafted.filter((one) => !chosen.has(one))]
+}
+
+const columns = `group_name, event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data`
+
+/** One row per element of arrays $2 to $13. */
+const drafts = `
+  SELECT $1, d.event_id, d.event_at, d.kind, d.version, d.channel, d.key, d.coalesce, d.class, d.campaign_id, d.user_id, d.destination, d.data`
+const drafted = `
+  unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::text[], $8::boolean[], $9::text[], $10::uuid[], $11::uuid[],
+         $12::text[], $13::jsonb[])`
+const names = `event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data`
+
+/**
+ * Two chunks that write the same keys wait for each other, not in a ring. Code units: any order does that is the same for all.
+ */
+function inOrder<Row extends Drafted>(rows: readonly Row[]): readonly Row[] {
+  return rows.toSorted((one, other) => (one.draft.key < other.draft.key ? -1 : 1))
+}
+
+/** The keys that were new. */
+async function insertPending(tx: Sql, chunk: Chunk, rows: readonly Drafted[], coalesced: boolean): Promise<readonly string[]> {
+  if (rows.length === 0) return []
+  const statement = coalesced ? insertCoalesced : insertOnce
+  const [written] = await tx.query<Written>(statement, [...parameters(chunk.group, rows), rows.length])
+  return written?.some ?? rows.map(({ draft }) => draft.key)
+}
+
+interface Written {
+  /** Null: all. That is nearly always so, and a row for each would cost as much as half its insert. */
+  readonly some: readonly string[] | null
+}
+
+// The index is named so that the others are not searched for a conflict that cannot be.
+const insertOnce = insertion('ON CONFLICT (group_name, key) WHERE NOT coalesce DO NOTHING')
+const insertCoalesced = insertion(`ON CONFLICT (group_name, key) WHERE coalesce AND state = 'pending' DO NOTHING`)
+
+function insertion(onConflict: string): string {
+  return `
+WITH inserted AS (
+  INSERT INTO worker.intents (${columns}) ${drafts} FROM ${drafted} AS d (${names}) ${onConflict} RETURNING key
+)
+SELECT CASE WHEN n < $14 THEN (SELECT coalesce(json_agg(key), '[]') FROM inserted) END AS "some"
+  FROM (SELECT count(*) AS n FROM inserted) AS counted`
+}
+
+async function insertClaimed(tx: Sql, chunk: Chunk, rows: readonly Claimed[]): Promise<readonly Intent[]> {
+  if (rows.length === 0) return []
+  const sorted = inOrder(rows)
+  const inserted = await tx.query<IntentRow>(
+    `INSERT INTO worker.intents (${columns}, state, claims, owner, lease_until)
+     ${drafts}, 'claimed', 1, d.owner, clock_timestamp() + d.lease_ms * interval '1 millisecond'
+       FROM ${drafted.replace(/\)$/, ', $14::text[], $15::float8[])')} AS d (${names}, owner, lease_ms)
+     ON CONFLICT (group_name, key) WHERE NOT coalesce DO NOTHING RETURNING ${intentColumns}`,
+    [...parameters(chunk.group, sorted), sqlArray(sorted, (row) => row.owner), sqlArray(sorted, (row) => row.leaseMs)],
+  )
+  return inserted.map(intentOf)
+}
+
+function parameters(group: string, rows: readonly Drafted[]): unknown[] {
+  return [
+    group,
+    sqlArray(rows, ({ event }) => event.eventId),
+    sqlArray(rows, ({ event }) => event.at.toISOString()),
+    sqlArray(rows, ({ draft }) => draft.kind),
+    sqlArray(rows, ({ draft }) => draft.version),
+    sqlArray(rows, ({ draft }) => draft.channel),
+    sqlArray(rows, ({ draft }) => draft.key),
+    sqlArray(rows, ({ draft }) => String(draft.coalesce === true)),
+    sqlArray(rows, ({ draft }) => draft.class ?? 'live'),
+    sqlArray(rows, ({ draft }) => draft.campaignId),
+    sqlArray(rows, ({ draft }) => draft.userId),
+    sqlArray(rows, ({ draft }) => draft.destination),
+    sqlArray(rows, ({ draft }) => json(draft)),
+  ]
+}
+
+/** What JavaScript cannot write down is refused as the database refuses what it cannot read: as the event's own fault. */
+function json(draft: IntentDraft): string {
+  try {
+    return JSON.stringify(draft.data)
+  } catch (cause) {
+    throw new SqlError(`The data of an intent of kind ${draft.kind} cannot be written as JSON.`, { state: '22032', cause })
+  }
+}

@@ -1,0 +1,102 @@
+import { SqlError, type Sql } from '../../../std/sql.ts'
+import type { AcceptedEvent, Chunk, EventEnding } from '../../../ingest/accept-store.ts'
+import { sqlArray, sqlBytes } from '../../../std/sql-array.ts'
+
+export interface Recorded {
+  /** Events whose outcome this chunk wrote, in log order: the only ones that may have effects. */
+  readonly fresh: readonly AcceptedEvent[]
+  /** Offsets of events whose id is on record, or stands earlier in this chunk, for another content. */
+  readonly conflicts: readonly bigint[]
+  /** How each event ends as far as is known before its intents are written. */
+  readonly endings: Map<bigint, EventEnding>
+}
+
+/** Writes an outcome for every id that has none. What an earlier transaction recorded stays as it is. */
+export async function insertOutcomes(tx: Sql, chunk: Chunk): Promise<Recorded> {
+  const first = new Map<string, AcceptedEvent>()
+  for (const event of chunk.events) {
+    const id = event.eventId.toLowerCase()
+    if (!first.has(id)) first.set(id, event)
+  }
+  const inserted = await insert(tx, chunk, [...first.values()])
+  const hashes =
+    inserted.size === first.size
+      ? none
+      : await hashesOnRecord(
+          tx,
+          chunk,
+          [...first.keys()].filter((id) => !inserted.has(id)),
+        )
+
+  const fresh: AcceptedEvent[] = []
+  const conflicts: bigint[] = []
+  const endings = new Map<bigint, EventEnding>()
+  for (const event of chunk.events) {
+    const id = event.eventId.toLowerCase()
+    if (first.get(id) === event && inserted.has(id)) {
+      fresh.push(event)
+      endings.set(event.offset, event.drafts.length === 0 ? 'no-effect' : 'accepted')
+    } else if (Buffer.compare(hashes.get(id) ?? first.get(id)?.contentHash ?? nothing, event.contentHash) === 0) {
+      endings.set(event.offset, 'repeated')
+    } else {
+      conflicts.push(event.offset)
+    }
+  }
+  return { fresh, conflicts, endings }
+}
+
+const none: ReadonlyMap<string, Buffer> = new Map()
+const nothing = Buffer.alloc(0)
+
+async function insert(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): Promise<ReadonlySet<string>> {
+  if (events.length === 0) return new Set()
+  // In the order of the key, so that two transactions that name the same ids wait for each other instead of deadlocking.
+  const [written] = await tx.query<{ some: readonly string[] | null }>(
+    `WITH inserted AS (
+     INSERT INTO worker.outcomes (group_name, topic, partition, event_id, type, content_hash, "offset", outcome, effects, recovered)
+     SELECT $1, $2, $3, e.event_id, e.type, e.content_hash, e."offset", e.outcome, e.effects::text[], e."offset" < $11
+       FROM unnest($4::uuid[], $5::text[], $6::bytea[], $7::bigint[], $8::text[], $9::text[])
+              AS e (event_id, type, content_hash, "offset", outcome, effects)
+      ORDER BY e.event_id
+     ON CONFLICT DO NOTHING
+     RETURNING event_id)
+     SELECT CASE WHEN n < $10 THEN (SELECT coalesce(json_agg(event_id), '[]') FROM inserted) END AS "some"
+       FROM (SELECT count(*) AS n FROM inserted) AS counted`,
+    [
+      chunk.group,
+      chunk.topic,
+      chunk.partition,
+      sqlArray(events, (event) => event.eventId),
+      sqlArray(events, (event) => event.type),
+      sqlArray(events, (event) => sqlBytes(event.contentHash)),
+      sqlArray(events, (event) => event.offset),
+      sqlArray(events, (event) => (event.drafts.length === 0 ? 'no-effect' : 'accepted')),
+      sqlArray(events, (event) => sqlArray(event.drafts, (draft) => draft.key)),
+      events.length,
+      chunk.recoverBelow,
+    ],
+  )
+  // Null: all, as nearly always; a row for each would cost more than it tells.
+  return new Set(written?.some ?? events.map((event) => event.eventId.toLowerCase()))
+}
+
+async function hashesOnRecord(tx: Sql, chunk: Chunk, ids: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+  const rows = await tx.query<{ event_id: string; content_hash: Buffer }>(
+    `SELECT event_id, content_hash FROM worker.outcomes WHERE group_name = $1 AND event_id = ANY ($2::uuid[])`,
+    [chunk.group, sqlArray(ids, (id) => id)],
+  )
+  if (rows.length !== ids.length) {
+    // There a moment ago, gone now: the retention ran in between. As after any serialization failure, the next try is right.
+    throw new SqlError('Outcomes were deleted while they were compared.', { state: '40001' })
+  }
+  return new Map(rows.map((row) => [row.event_id, row.content_hash]))
+}
+
+/** Events whose every effect existed already. Rare: the outcome was written before this could be known. */
+export async function markDuplicates(tx: Sql, group: string, events: readonly AcceptedEvent[]): Promise<void> {
+  if (events.length === 0) return
+  await tx.query(`UPDATE worker.outcomes SET outcome = 'duplicate' WHERE group_name = $1 AND event_id = ANY ($2::uuid[])`, [
+    group,
+    sqlArray(events, (event) => event.eventId),
+  ])
+}

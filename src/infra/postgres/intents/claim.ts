@@ -1,0 +1,143 @@
+import type { Claim, Intent, IntentClass } from '../../../model/intent.ts'
+import type { ClaimRequest } from '../../../delivery/intent-store.ts'
+import type { Sql } from '../../../std/sql.ts'
+import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
+import { goesBack, untouched } from './coalesced.ts'
+import { isParked } from './deferred.ts'
+
+const usualOrder: readonly IntentClass[] = ['live', 'broadcast', 'replay']
+
+/**
+ * Claims up to `limit` intents for `owner` in one statement: of parked ones whose destination has a place again as many as are their
+ * share, then what is due, oldest due first within a class, then more parked ones. Less than `limit` means that nothing more was due.
+ *
+ * Each class is a limited walk of its own along `intents_due`, and only as long as those before it left room: sorting all
+ * classes together would read every due row. Two claimers never wait for each other and never share a row. Rows of campaigns
+ * and accounts that are passed over are read and dropped, so callers do that no longer than they must.
+ */
+export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly Intent[]> {
+  const order = [request.first, ...usualOrder.filter((name) => name !== request.first)]
+  const { accounts } = request.without
+  const rows = await sql.query<IntentRow>(accounts.length === 0 ? claimStatement : claimStatementPastAccounts, [
+    request.group,
+    request.channel,
+    request.kinds.map(({ kind, version }) => `${kind}/${version}`),
+    request.limit,
+    request.owner,
+    request.leaseMs,
+    order,
+    request.without.campaigns,
+    request.parked.map(({ destination }) => destination),
+    request.parked.map(({ places }) => places),
+    request.parkedShare,
+    ...(accounts.length === 0 ? [] : [accounts]),
+  ])
+  return rows.map(intentOf)
+}
+
+/** By the campaigns' rows; those that are gone are left out. */
+export async function accountsOf(sql: Sql, campaignIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql.query<{ id: string; account_id: string }>(
+    'SELECT id, account_id FROM platform.campaigns WHERE id = ANY ($1::uuid[]) AND account_id IS NOT NULL',
+    [campaignIds],
+  )
+  return new Map(rows.map(({ id, account_id }) => [id, account_id]))
+}
+
+/** Gives claims back; a coalesced one that has a newer pending one beside it is dropped instead. Claims that are lost are left alone. */
+export async function release(sql: Sql, claims: readonly Claim[]): Promise<void> {
+  if (claims.length === 0) return
+  await sql.query(releaseStatement, [
+    claims.map((claim) => claim.id),
+    claims.map((claim) => claim.owner),
+    claims.map((claim) => claim.claims),
+  ])
+}
+
+/** Renews the leases of `claims`, as far as they are still theirs and nobody has their rows locked. */
+export async function renew(sql: Sql, claims: readonly Claim[], leaseMs: number): Promise<readonly null[]> {
+  await sql.query(renewStatement, [
+    claims.map((claim) => claim.id),
+    claims.map((claim) => claim.owner),
+    claims.map((claim) => claim.claims),
+    leaseMs,
+  ])
+  return claims.map(() => null)
+}
+
+const walk = (notPassedOver: string, position: number, before: readonly string[]) => `
+  SELECT id FROM worker.intents
+   WHERE group_name = $1 AND channel = $2 AND class = ($7::text[])[${position}]
+     AND state IN ('pending', 'ambiguous') AND due_at <= now()
+     AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
+   ORDER BY due_at, id
+   LIMIT $4::int - (SELECT least(count(*), $11::int) FROM parked)${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')}
+     FOR UPDATE SKIP LOCKED`
+
+// Live ones of a destination before its others; by id, which is the order of accepting.
+const parked = (notPassedOver: string) => `
+  SELECT place.id FROM unnest($9::text[], $10::int[]) AS d (destination, places)
+   CROSS JOIN LATERAL (
+     SELECT id FROM worker.intents
+      WHERE group_name = $1 AND channel = $2 AND destination = d.destination AND ${isParked}
+        AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
+      ORDER BY (class <> 'live'), id
+      LIMIT d.places
+        FOR UPDATE SKIP LOCKED) AS place
+   LIMIT $4`
+
+// What was parked is due like any other from here on, should its worker be lost. The ids reach the UPDATE as an array, so that it goes
+// by the primary key whatever the planner thinks of the sizes. Parked ones that find no room were locked for nothing: they are few.
+const statementFor = (notPassedOver: string) => `
+WITH parked AS MATERIALIZED (${parked(notPassedOver)}),
+first AS MATERIALIZED (${walk(notPassedOver, 1, [])}),
+second AS MATERIALIZED (${walk(notPassedOver, 2, ['first'])}),
+third AS MATERIALIZED (${walk(notPassedOver, 3, ['first', 'second'])}),
+due AS MATERIALIZED (SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third),
+chosen AS MATERIALIZED (
+  (SELECT id FROM parked LIMIT $4::int - (SELECT count(*) FROM due)) UNION ALL SELECT id FROM due
+),
+claimed AS (
+  UPDATE worker.intents
+     SET state = 'claimed', owner = $5, claims = claims + 1, lease_until = clock_timestamp() + $6 * interval '1 millisecond',
+         due_at = least(due_at, now()), reason = CASE WHEN ${isParked} THEN NULL ELSE reason END
+   WHERE id = ANY (ARRAY(SELECT id FROM chosen))
+  RETURNING ${intentColumns}, due_at
+)
+SELECT * FROM claimed ORDER BY array_position($7::text[], class), due_at, id`
+
+// A mail in doubt is not due while its worker, which has the relay's answer, still tries to write it down.
+const renewStatement = `
+WITH ours AS MATERIALIZED (
+  SELECT i.id
+    FROM unnest($1::bigint[], $2::text[], $3::int[]) AS c (id, owner, claims)
+    JOIN worker.intents AS i ON i.id = c.id AND i.owner = c.owner AND i.claims = c.claims
+                            AND i.state IN ('claimed', 'handing_over', 'ambiguous')
+     FOR UPDATE OF i SKIP LOCKED
+)
+UPDATE worker.intents
+   SET lease_until = CASE WHEN state <> 'ambiguous' THEN clock_timestamp() + $4 * interval '1 millisecond' END,
+       due_at = CASE WHEN state = 'ambiguous' THEN greatest(due_at, clock_timestamp() + $4 * interval '1 millisecond') ELSE due_at END
+ WHERE id = ANY (ARRAY(SELECT id FROM ours))`
+
+const notOfCampaigns = `campaign_id <> ALL ($8::uuid[])`
+const claimStatement = statementFor(notOfCampaigns)
+// A statement of its own, since accounts are seldom passed over: their campaigns are read and hashed once a walk.
+const claimStatementPastAccounts = statementFor(
+  `${notOfCampaigns} AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE c.account_id = ANY ($12::uuid[]))`,
+)
+
+const releaseStatement = `
+WITH ours AS MATERIALIZED (
+  SELECT i.id, i.coalesce
+    FROM unnest($1::bigint[], $2::text[], $3::int[]) AS c (id, owner, claims)
+    JOIN worker.intents AS i ON i.id = c.id AND i.owner = c.owner AND i.claims = c.claims AND i.state = 'claimed'
+     FOR UPDATE OF i
+),
+given_back AS (
+  UPDATE worker.intents
+     SET state = 'pending', due_at = now(), owner = NULL, lease_until = NULL
+   WHERE id = ANY (ARRAY(SELECT id FROM ours WHERE NOT coalesce))
+),
+${goesBack('SELECT id FROM ours WHERE coalesce', untouched)}
+SELECT`

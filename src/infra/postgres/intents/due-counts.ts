@@ -1,0 +1,104 @@
+import type { Backlog } from '../../../delivery/intent-store.ts'
+import type { Sql } from '../../../std/sql.ts'
+import { isParked } from './deferred.ts'
+
+/**
+ * Live work that is due, tried before or not, and mails that wait for their turn under a rate of ours. Neither half looks at anything
+ * that it does not count, so it reads `limit` rows at most, however many there are. Along `intents_due` from its newest end: at the
+ * other lie the entries of what has ended, for as long as nothing was vacuumed.
+ */
+export async function countDue(sql: Sql, group: string, limit: number): Promise<number> {
+  return countOf(
+    await sql.query<Count>(
+      `SELECT count(*)::int AS count FROM (
+         SELECT FROM (
+           SELECT FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
+            CROSS JOIN LATERAL (
+              SELECT FROM worker.intents AS i
+               WHERE i.group_name = $1 AND i.channel = c.channel AND i.class = 'live' AND i.state IN ('pending', 'ambiguous')
+                 AND i.due_at <= now()
+               ORDER BY i.due_at DESC
+               LIMIT $2) AS due
+            LIMIT $2) AS due
+         UNION ALL
+         SELECT FROM (
+           SELECT FROM worker.intents AS i
+            WHERE i.group_name = $1 AND ${isThrottled} AND i.due_at > now()
+            LIMIT $2) AS throttled
+         LIMIT $2) AS counted`,
+      [group, limit],
+    ),
+  )
+}
+
+/** In the words of the index `intents_throttled`. */
+const isThrottled = `i.state = 'pending' AND i.reason IN ('domain-rate', 'relay-rate')`
+
+/** What a broadcast has written and is not finished yet; the broadcast itself is not counted. */
+export async function countUnfinishedOf(sql: Sql, eventId: string, group: string, limit: number): Promise<number> {
+  return countOf(
+    await sql.query<Count>(
+      `SELECT count(*)::int AS count FROM (
+         SELECT FROM worker.intents
+          WHERE event_id = $1 AND group_name = $2 AND class <> 'live' AND channel <> 'broadcast'
+            AND state IN ('pending', 'claimed', 'handing_over', 'ambiguous')
+          LIMIT $3) AS unfinished`,
+      [eventId, group, limit],
+    ),
+  )
+}
+
+/** By the database's clock; one probe of `intents_due` per channel. */
+export async function oldestDue(sql: Sql, group: string): Promise<readonly { channel: string; ms: number }[]> {
+  return sql.query<{ channel: string; ms: number }>(
+    `SELECT c.channel, (extract(epoch FROM now() - oldest.due_at) * 1000)::float8 AS ms
+       FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
+      CROSS JOIN LATERAL (
+        SELECT due_at FROM worker.intents AS i
+         WHERE i.group_name = $1 AND i.channel = c.channel AND i.class = 'live' AND i.state IN ('pending', 'ambiguous') AND due_at <= now()
+         ORDER BY i.due_at
+         LIMIT 1) AS oldest`,
+    [group],
+  )
+}
+
+/** Over all channels; null when nothing is due. */
+export async function oldestDueMs(sql: Sql, group: string): Promise<number | null> {
+  const ages = (await oldestDue(sql, group)).map(({ ms }) => ms)
+  return ages.length === 0 ? null : Math.max(...ages)
+}
+
+/** Every line stops counting at `limit`: a backlog of millions must not be counted at each scrape. */
+export async function backlog(sql: Sql, group: string, limit: number): Promise<readonly Backlog[]> {
+  return sql.query<Backlog>(
+    `SELECT channel, state, count FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
+      CROSS JOIN LATERAL (
+        SELECT 'due' AS state, (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at <= now() LIMIT $2) AS due) AS count
+        UNION ALL
+        SELECT 'waiting', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at > now() AND (${isParked}) IS NOT TRUE LIMIT $2) AS waiting)
+        UNION ALL
+        SELECT 'parked', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND ${isParked} LIMIT $2) AS parked)
+        UNION ALL
+        SELECT 'ambiguous', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'ambiguous' LIMIT $2) AS ambiguous)
+        UNION ALL
+        SELECT 'running', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state IN ('claimed', 'handing_over') LIMIT $2) AS running)
+        UNION ALL
+        SELECT 'held', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'held' LIMIT $2) AS held)) AS line
+      WHERE count > 0`,
+    [group, limit],
+  )
+}
+
+interface Count {
+  readonly count: number
+}
+
+function countOf(rows: readonly Count[]): number {
+  return rows[0]?.count ?? 0
+}

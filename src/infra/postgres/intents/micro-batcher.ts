@@ -1,0 +1,116 @@
+import { SqlError } from '../../../std/sql.ts'
+
+export interface GatherOptions {
+  /** The first to come waits this long for others, even when nothing is under way; 0: for what comes in the same turn. */
+  readonly lingerMs: number
+  /** Nothing waits longer than this for others to join it, `lingerMs` included. */
+  readonly maxWaitMs: number
+  /** Items in one flush at most. */
+  readonly maxItems: number
+}
+
+/**
+ * Lets callers share a statement. `flush` writes what it is given, all or nothing, and returns one result per item.
+ *
+ * Items that have lingered are flushed when nothing is under way; otherwise together with all that came meanwhile when that
+ * flush is done, or after `maxWaitMs` beside it, so that one flush behind a lock holds nobody up. As many as one flush takes
+ * linger for nobody else. When an item's own values make a flush fail, every item is flushed alone: a bad row never fails
+ * its neighbours.
+ */
+export function createGather<Item, Result>(
+  flush: (items: readonly Item[]) => Promise<readonly Result[]>,
+  options: GatherOptions,
+): (item: Item) => Promise<Result> {
+  const { lingerMs, maxWaitMs, maxItems } = options
+  let waiting: Entry<Item, Result>[] = []
+  let running = 0
+  let ripe = false
+  let soon: NodeJS.Immediate | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  /** The first of `waiting` has come. */
+  function begin(): void {
+    // Not in this very tick: callers that were woken by the same answer come together.
+    if (lingerMs === 0) soon = setImmediate(ripen)
+    else timer = setTimeout(ripen, lingerMs)
+  }
+
+  /** The first of `waiting` has lingered long enough. */
+  function ripen(): void {
+    clearTimeout(timer)
+    ripe = true
+    if (running === 0 || lingerMs >= maxWaitMs) run()
+    else timer = setTimeout(run, maxWaitMs - lingerMs)
+  }
+
+  function run(): void {
+    clearImmediate(soon)
+    clearTimeout(timer)
+    ripe = false
+    const entries = waiting.slice(0, maxItems)
+    waiting = waiting.slice(maxItems)
+    running++
+    void flushEntries(flush, entries).then(() => {
+      running--
+      if (ripe) run()
+    })
+    if (waiting.length === 0) return
+    // The rest has lingered as long as the others.
+    ripe = true
+    timer = setTimeout(run, maxWaitMs)
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject })
+      if (waiting.length === 1) begin()
+      else if (waiting.length === maxItems && !ripe) {
+        clearImmediate(soon)
+        ripen()
+      }
+    })
+}
+
+interface Entry<Item, Result> {
+  readonly item: Item
+  readonly resolve: (result: Result) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Never rejects: every entry hears of its own end. */
+async function flushEntries<Item, Result>(
+  flush: (items: readonly Item[]) => Promise<readonly Result[]>,
+  entries: readonly Entry<Item, Result>[],
+): Promise<void> {
+  try {
+    const results = await flush(entries.map(({ item }) => item))
+    if (results.length !== entries.length) throw new Error(`A flush of ${entries.length} items returned ${results.length} results.`)
+    for (const [index, result] of results.entries()) entries[index]?.resolve(result)
+  } catch (error) {
+    if (entries.length === 1 || isEverybodys(error)) {
+      for (const entry of entries) entry.reject(error)
+      return
+    }
+    // Side by side, a few at a time: each of those that meet a lock waits for as long as one may.
+    const left = [...entries]
+    const flushAlone = async (): Promise<void> => {
+      for (let entry = left.shift(); entry !== undefined; entry = left.shift()) await flushEntries(flush, [entry])
+    }
+    await Promise.all(Array.from({ length: ALONE_AT_ONCE }, flushAlone))
+  }
+}
+
+/** Items of one failed flush that are flushed alone at the same time; each has a connection of the pool. */
+const ALONE_AT_ONCE = 4
+
+/**
+ * Connection lost, login, transaction state, resources, shutdown: it would be the same for each alone. Anything else may come
+ * from one row, be it only by a trigger that fails for some rows and not for others: values (22, 23, 54), locks (55P03, 40P01), a
+ * statement that took too long (57014), names that a trigger does not find (42).
+ */
+function isEverybodys(error: unknown): boolean {
+  if (!(error instanceof SqlError)) return false
+  if (error.state === undefined) return true
+  if (error.state === '57014') return false
+  return ['08', '25', '28', '3D', '53', '57', '58'].includes(error.state.slice(0, 2))
+}

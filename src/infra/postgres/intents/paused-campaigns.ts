@@ -1,0 +1,75 @@
+import type { Intent } from '../../../model/intent.ts'
+import type { Sql } from '../../../std/sql.ts'
+
+/** Due intents that one look goes through for others of the campaign, and puts off at most: what a look costs has a bound. */
+const LOOKED_THROUGH = 5_000
+const PUT_OFF = 1_000
+/** Intents woken in one statement. */
+const WOKEN = 1_000
+
+/** In the words of the index `intents_campaign_paused`. */
+const isPaused = `state = 'pending' AND reason = 'campaign-paused'`
+
+/**
+ * Puts off what is due next of the same campaign, kind and class: it would only be told the same, each by a look of its own.
+ * Resolves to how many.
+ */
+export async function putOffCampaign(
+  sql: Sql,
+  { group, channel, class: cls, campaignId, kind, version }: Intent,
+  to: { readonly reason: string; readonly afterMs: number },
+): Promise<number> {
+  const rows = await sql.query<{ id: string }>(putOffStatement, [group, channel, cls, campaignId, kind, version, to.reason, to.afterMs])
+  return rows.length
+}
+
+/** Makes intents due whose campaign is not paused any more, a batch of them. Resolves to how many; fewer than a batch: that was all. */
+export async function wakeCampaigns(sql: Sql): Promise<{ readonly woken: number; readonly all: boolean }> {
+  const rows = await sql.query<{ id: string }>(wakeStatement)
+  return { woken: rows.length, all: rows.length < WOKEN }
+}
+
+const putOffStatement = `
+WITH next AS MATERIALIZED (
+  SELECT id, campaign_id, kind, version FROM worker.intents
+   WHERE group_name = $1 AND channel = $2 AND class = $3 AND state IN ('pending', 'ambiguous') AND due_at <= now()
+   ORDER BY due_at, id
+   LIMIT ${LOOKED_THROUGH}
+),
+theirs AS MATERIALIZED (
+  SELECT id FROM worker.intents
+   WHERE id = ANY (ARRAY(SELECT id FROM next WHERE campaign_id = $4 AND kind = $5 AND version = $6 LIMIT ${PUT_OFF}))
+     AND state = 'pending' AND due_at <= now() AND NOT coalesce
+     FOR UPDATE SKIP LOCKED
+)
+UPDATE worker.intents
+   SET due_at = now() + $8::float8 * interval '1 millisecond', reason = $7,
+       waiting_since = CASE WHEN reason = $7 THEN coalesce(waiting_since, now()) ELSE now() END
+ WHERE id = ANY (ARRAY(SELECT id FROM theirs))
+RETURNING id`
+
+// What judgeCampaign (src/consumers/eligibility.ts) says of a campaign, the other way round.
+const wakeStatement = `
+WITH RECURSIVE waiting (campaign_id) AS (
+  (SELECT campaign_id FROM worker.intents WHERE ${isPaused} ORDER BY campaign_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT i.campaign_id FROM worker.intents AS i WHERE ${isPaused} AND i.campaign_id > waiting.campaign_id ORDER BY i.campaign_id LIMIT 1)
+    FROM waiting WHERE waiting.campaign_id IS NOT NULL
+),
+changed AS MATERIALIZED (
+  SELECT waiting.campaign_id
+    FROM waiting
+    LEFT JOIN platform.campaigns AS c ON c.id = waiting.campaign_id
+    LEFT JOIN platform.accounts AS a ON a.id = c.account_id
+   WHERE waiting.campaign_id IS NOT NULL
+     AND (c.status IS DISTINCT FROM 'paused' OR c.deleted_at IS NOT NULL OR a.status IN ('suspended', 'canceled'))
+),
+theirs AS MATERIALIZED (
+  SELECT i.id FROM changed
+   CROSS JOIN LATERAL (
+     SELECT id FROM worker.intents WHERE campaign_id = changed.campaign_id AND ${isPaused} ORDER BY id LIMIT ${WOKEN} FOR UPDATE SKIP LOCKED) AS i
+   LIMIT ${WOKEN}
+)
+UPDATE worker.intents SET due_at = least(due_at, now()), reason = NULL, waiting_since = NULL
+ WHERE id = ANY (ARRAY(SELECT id FROM theirs))
+RETURNING id`

@@ -1,0 +1,120 @@
+import type { AbandonRequest, BreakerChange } from '../../../delivery/breaker-history.ts'
+import type { Intent } from '../../../model/intent.ts'
+import { originOf } from '../../../std/origin-of.ts'
+import type { Sql } from '../../../std/sql.ts'
+import type { Database } from '../client/postgres-database.ts'
+import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
+import { isParked } from './deferred.ts'
+import { sqlArray } from '../../../std/sql-array.ts'
+
+/**
+ * A destination that nobody has found away for so long may have been well meanwhile: its time begins anew. An open breaker is tried
+ * at least once an hour while anything waits for it. Also how long an entry says anything at all.
+ */
+const GAP = `interval '3 hours'`
+/** Destinations with an open breaker that a process is told of. */
+const MOST_OPEN = 10_000
+
+/** Writes down what was found, and returns the destinations that are on record as away. */
+export async function recordBreakers(sql: Sql, changes: readonly BreakerChange[]): Promise<readonly BreakerChange['of'][]> {
+  if (changes.length > 0) {
+    await sql.query(recordStatement, [
+      sqlArray(changes, ({ of }) => of.channel),
+      sqlArray(changes, ({ of }) => of.destination),
+      sqlArray(changes, ({ state }) => state),
+      sqlArray(changes, ({ reason }) => reason),
+      sqlArray(changes, ({ agoMs }) => agoMs),
+    ])
+  }
+  return sql.query<BreakerChange['of']>(`SELECT channel, destination FROM worker.breakers ORDER BY failed_at DESC LIMIT ${MOST_OPEN}`)
+}
+
+/** Scheme, host and port of the URLs of endpoints, by id; those that are gone are left out. Never the rest of a URL: paths and queries hold tokens. */
+export async function endpointOrigins(sql: Sql, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await sql.query<{ id: string; url: string }>('SELECT id::text, url FROM platform.webhooks WHERE id = ANY ($1::uuid[])', [
+    ids,
+  ])
+  return new Map(rows.map(({ id, url }) => [id, originOf(url) ?? 'an address that cannot be used']))
+}
+
+/**
+ * Ends one batch of what is parked for destinations that were away for `request.awayMs` at least, and failed once more after the
+ * intent was parked. A destination that answers meanwhile is safe: its entry is deleted, or locked here until the batch has ended.
+ */
+export async function abandonParked(
+  database: Pick<Database, 'transaction'>,
+  request: AbandonRequest,
+  ended: (intent: Intent, tx: Sql) => Promise<void>,
+): Promise<readonly Intent[]> {
+  return database.transaction(async (tx) => {
+    const rows = await tx.query<IntentRow>(abandonStatement, [
+      request.group,
+      request.channel,
+      request.awayMs,
+      request.limit,
+      request.kinds.map(({ kind, version }) => `${kind}/${version}`),
+    ])
+    const intents = rows.map(intentOf)
+    for (const intent of intents) await ended(intent, tx)
+    return intents
+  })
+}
+
+const recordStatement = `
+WITH found AS MATERIALIZED (
+  SELECT channel, destination, state, reason, now() - ago_ms * interval '1 millisecond' AS at
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[]) AS f (channel, destination, state, reason, ago_ms)
+   ORDER BY channel, destination
+),
+well AS (
+  DELETE FROM worker.breakers AS b USING found AS f
+   WHERE f.state = 'closed' AND b.channel = f.channel AND b.destination = f.destination AND b.failed_at <= f.at
+)
+INSERT INTO worker.breakers AS b (channel, destination, reason, open_since, failed_at)
+SELECT channel, destination, reason, at, at FROM found WHERE state = 'open'
+ON CONFLICT (channel, destination) DO UPDATE
+   SET reason = excluded.reason,
+       failed_at = greatest(b.failed_at, excluded.failed_at),
+       open_since = CASE WHEN b.failed_at < excluded.failed_at - ${GAP} THEN excluded.open_since ELSE b.open_since END`
+
+const abandonStatement = `
+WITH away AS MATERIALIZED (
+  SELECT b.destination, b.failed_at FROM worker.breakers AS b
+   WHERE b.channel = $2 AND b.failed_at - b.open_since >= $3::float8 * interval '1 millisecond' AND b.failed_at > now() - ${GAP}
+     AND EXISTS (SELECT FROM worker.intents WHERE group_name = $1 AND channel = $2 AND destination = b.destination AND ${isParked})
+   ORDER BY b.destination
+     FOR SHARE OF b SKIP LOCKED
+),
+chosen AS MATERIALIZED (
+  SELECT parked.id FROM away
+   CROSS JOIN LATERAL (
+     SELECT id FROM worker.intents
+      WHERE group_name = $1 AND channel = $2 AND destination = away.destination AND ${isParked}
+        AND kind || '/' || version = ANY ($5::text[]) AND coalesce(waiting_since, created_at) < away.failed_at
+      ORDER BY (class <> 'live'), id
+      LIMIT $4
+        FOR UPDATE SKIP LOCKED) AS parked
+   LIMIT $4
+),
+ended AS (
+  UPDATE worker.intents
+     SET state = 'dead', reason = 'endpoint-unavailable', owner = NULL, lease_until = NULL, finished_at = now()
+   WHERE id = ANY (ARRAY(SELECT id FROM chosen))
+  RETURNING *
+),
+deliveries AS (
+  UPDATE platform.webhook_deliveries AS d
+     SET status = 'failed', next_retry_at = NULL, updated_at = now(),
+         error_message = 'The endpoint was away for longer than all retries take.'
+    FROM ended
+   WHERE d.id = md5(ended.group_name || ':' || ended.key)::uuid AND d.status = 'pending'
+  RETURNING d.webhook_id
+),
+counted AS (
+  UPDATE platform.webhooks AS w
+     SET total_failed = w.total_failed + failed.count, updated_at = now()
+    FROM (SELECT webhook_id, count(*) AS count FROM deliveries GROUP BY webhook_id) AS failed
+   WHERE w.id = failed.webhook_id
+)
+SELECT ${intentColumns} FROM ended ORDER BY id`

@@ -1,0 +1,88 @@
+import type { Claim } from '../../../model/intent.ts'
+import type { IntentStore, Ledger } from '../../../delivery/intent-store.ts'
+import { abandonParked, recordBreakers } from './postgres-breaker-store.ts'
+import { accountsOf, claim, release, renew } from './claim.ts'
+import type { Database } from '../client/postgres-database.ts'
+import { backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs } from './due-counts.ts'
+import { createGather } from './micro-batcher.ts'
+import { expireLeases } from './lease-expiry.ts'
+import { putOffCampaign, wakeCampaigns } from './paused-campaigns.ts'
+import { parkedDestinations } from './deferred.ts'
+import { settleBatch, type Settled, type SettleItem } from './settle-batch.ts'
+import { settleStatementOf, type SettleStatement } from './settle-statement.ts'
+import { startBatch, startWith, type StartItem } from './start-batch.ts'
+import { transact } from './transact.ts'
+
+export interface IntentStoreOptions {
+  /** Starts and outcomes wait at most this long for others to share their commit. */
+  readonly gatherMs?: number
+  /** Starts wait this long for others in any case: a worker waits with them. */
+  readonly startLingerMs?: number
+  /** Starts or outcomes in one transaction at most. */
+  readonly gatherItems?: number
+  /** Leases taken back in one statement at most. */
+  readonly expireBatch?: number
+}
+
+/** The intents in `worker.intents`. All times are the database's. Throws SqlError. */
+export function createIntentStore(database: Database, options: IntentStoreOptions = {}): IntentStore {
+  const { gatherMs = 10, startLingerMs = 2, gatherItems = 200, expireBatch = 500 } = options
+  const { sql } = database
+  const gathered = { maxWaitMs: gatherMs, maxItems: gatherItems }
+  const starts = onePer((ledger: Ledger | null) =>
+    createGather((items: readonly StartItem[]) => startBatch(items, ledger, sql), { ...gathered, lingerMs: startLingerMs }),
+  )
+  const settles = onePer((statement: SettleStatement) =>
+    createGather((items: readonly SettleItem[]) => settleBatch(items, statement, sql), {
+      ...gathered,
+      // An end that has a ledger is recorded beside the worker's next intent; for the others, skips and waits, it waits.
+      lingerMs: statement.ledger === null ? 0 : gatherMs,
+    }),
+  )
+  const renewals = onePer((leaseMs: number) =>
+    createGather((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...gathered, lingerMs: gatherMs }),
+  )
+
+  return {
+    read: sql,
+    claim: (request) => claim(sql, request),
+    accountsOf: (campaignIds) => accountsOf(sql, campaignIds),
+    release: (claims) => release(sql, claims),
+    start: (request, frozen) => starts(request.ledger)({ request, frozen }),
+    startWith: (request, work) => startWith(database, request, work),
+    settle: (intent, settlement, { ledger, reply, detail, unbooked, work }) => {
+      const item = { intent, settlement, reply, detail }
+      const statement = settleStatementOf(intent, settlement, ledger, unbooked)
+      if (!work) return settles(statement)(item)
+      return database.transaction(async (tx): Promise<Settled> => {
+        // The claim is proved, and its row locked, before the books are touched.
+        const [result = 'lost'] = await settleBatch([item], statement, tx)
+        if (result === 'settled') await work(tx)
+        return result
+      })
+    },
+    renew: (claimed, leaseMs) => renewals(leaseMs)(claimed).then(() => undefined),
+    transact: (intent, leaseMs, work) => transact(database, intent, leaseMs, work),
+    expireLeases: (how) => expireLeases(sql, how, expireBatch),
+    countDue: (group, limit) => countDue(sql, group, limit),
+    countUnfinishedOf: (eventId, group, limit) => countUnfinishedOf(sql, eventId, group, limit),
+    parkedDestinations: (group, channel, after, limit) => parkedDestinations(sql, group, channel, after, limit),
+    putOffCampaign: (intent, to) => putOffCampaign(sql, intent, to),
+    wakeCampaigns: () => wakeCampaigns(sql),
+    recordBreakers: (changes) => recordBreakers(sql, changes),
+    abandonParked: (request, ended) => abandonParked(database, request, ended),
+    oldestDueMs: (group) => oldestDueMs(sql, group),
+    oldestDue: (group) => oldestDue(sql, group),
+    backlog: (group, limit) => backlog(sql, group, limit),
+  }
+}
+
+/** Only what goes by the same statement is gathered. */
+function onePer<Key, Value>(create: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>()
+  return (key) => {
+    const value = made.get(key) ?? create(key)
+    made.set(key, value)
+    return value
+  }
+}

@@ -1,0 +1,45 @@
+import type { JsonObject } from '../../../model/intent.ts'
+import type { Settlement } from '../../../delivery/intent-store.ts'
+import type { Sql } from '../../../std/sql.ts'
+import { ledgerSql, type LedgerEnd } from '../delivery-logs/delivery-log.ts'
+import type { SettleStatement } from './settle-statement.ts'
+import { sqlArray } from '../../../std/sql-array.ts'
+
+export interface SettleItem extends LedgerEnd {
+  /** Replaces the intent's data (a broadcast's cursor). */
+  readonly data?: JsonObject | undefined
+  /** Beside the reason; see SettleOptions. */
+  readonly detail?: string | null | undefined
+}
+
+export type Settled = 'settled' | 'lost'
+
+/** Ends many attempts in one statement: proves each claim, moves the intent, and writes the ledger's rows of those that were ours. */
+export async function settleBatch(items: readonly SettleItem[], statement: SettleStatement, sql: Sql): Promise<readonly Settled[]> {
+  const { ledger, text } = statement
+  const parameters = parametersOf(items)
+  if (ledger !== null) parameters.push(...ledgerSql(ledger).endedParameters(items))
+  const settled = new Set((await sql.query<{ id: string }>(text, parameters)).map(({ id }) => id))
+  return items.map(({ intent }) => (settled.has(intent.id) ? 'settled' : 'lost'))
+}
+
+function parametersOf(items: readonly SettleItem[]): string[] {
+  return [
+    sqlArray(items, ({ intent }) => intent.claim.id),
+    sqlArray(items, ({ intent }) => intent.claim.owner),
+    sqlArray(items, ({ intent }) => intent.claim.claims),
+    sqlArray(items, ({ settlement }) => kindOf(settlement)),
+    sqlArray(items, ({ settlement }) => (settlement.is === 'final' ? settlement.state : null)),
+    sqlArray(items, ({ settlement }) => (settlement.is === 'moved' ? null : settlement.reason)),
+    sqlArray(items, ({ settlement }) => ('afterMs' in settlement ? settlement.afterMs : 0)),
+    sqlArray(items, ({ settlement }) => String(settlement.is === 'ambiguous' && settlement.hold)),
+    sqlArray(items, ({ settlement }) => (settlement.is === 'moved' ? settlement.channel : null)),
+    sqlArray(items, ({ settlement }) => (settlement.is === 'parked' ? settlement.destination : null)),
+    sqlArray(items, ({ data }) => (data === undefined ? null : JSON.stringify(data))),
+    sqlArray(items, ({ detail }) => detail ?? null),
+  ]
+}
+
+function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'unburned' | 'refused' | 'ambiguous' | 'moved' | 'parked' {
+  return settlement.is === 'later' ? settlement.as : settlement.is
+}

@@ -1,0 +1,108 @@
+import type { Ledger, Settlement } from '../../../delivery/intent-store.ts'
+import type { Intent } from '../../../model/intent.ts'
+import { goesBack } from './coalesced.ts'
+import { expectFew } from './expect-few.ts'
+import { ledgerSql } from '../delivery-logs/delivery-log.ts'
+
+/** Settles that go by the same statement are written together. Its parameters: see settle-batch.ts; then those of the ledger. */
+export interface SettleStatement {
+  readonly text: string
+  readonly ledger: Ledger | null
+}
+
+/** Parameters of a settle itself. */
+export const SETTLE_PARAMETERS = 12
+
+/** The same object for the same need. `unbooked`: without the platform's tables, which refused the end. */
+export function settleStatementOf({ coalesce }: Intent, settlement: Settlement, ledger: Ledger | null, unbooked = false): SettleStatement {
+  const forms = coalesce ? (settlement.is === 'final' ? finishCoalesced : returnCoalesced) : settle
+  if (ledger === null) return forms.none
+  return forms[unbooked ? (`${ledger} unbooked` as const) : ledger]
+}
+
+const settlements = `
+WITH s AS MATERIALIZED (
+  SELECT * FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::boolean[], $9::text[],
+                       $10::text[], $11::jsonb[], $12::text[])
+      AS s (id, owner, claims, kind, final_state, new_reason, after_ms, hold, new_channel, new_destination, new_data, new_detail)
+)`
+
+// A wait that goes on keeps its beginning; a wait for something else begins now.
+const waitingSince = (old: string) => `CASE
+  WHEN s.kind = 'moved' THEN NULL
+  WHEN s.kind = 'parked' THEN now()
+  WHEN s.kind <> 'waiting' THEN ${old}.waiting_since
+  WHEN ${old}.waiting_since IS NOT NULL AND ${old}.reason IS NOT DISTINCT FROM s.new_reason THEN ${old}.waiting_since
+  ELSE now()
+END`
+
+/**
+ * `ambiguous` and `held` keep owner and claims: the reply may still come, late, from the worker that waits for it, and then
+ * counts, unless somebody else has claimed the intent meanwhile. Doubt about one attempt is counted once, whether its lease
+ * ran out first or its worker reported it, and taken back when the late word is that nothing was handed over.
+ *
+ * The body is dropped once nothing can send it again. Every other end can be retried by an operator, with the same bytes.
+ */
+const settling = `
+UPDATE worker.intents AS i
+   SET state = CASE
+         WHEN s.kind = 'final' THEN s.final_state
+         WHEN s.kind <> 'ambiguous' THEN 'pending'
+         WHEN s.hold OR i.ambiguous > (i.state = 'ambiguous')::int THEN 'held'
+         ELSE 'ambiguous'
+       END,
+       ambiguous = CASE
+         WHEN s.kind = 'ambiguous' AND i.state <> 'ambiguous' THEN i.ambiguous + 1
+         WHEN s.kind IN ('waiting', 'retry', 'unburned', 'refused', 'moved') AND i.state = 'ambiguous' THEN i.ambiguous - 1
+         ELSE i.ambiguous
+       END,
+       attempt = i.attempt - (s.kind = 'unburned')::int + (s.kind = 'refused')::int,
+       reason = s.new_reason,
+       detail = s.new_detail,
+       due_at = CASE WHEN s.kind = 'final' THEN i.due_at ELSE now() + s.after_ms * interval '1 millisecond' END,
+       waiting_since = ${waitingSince('i')},
+       owner = CASE WHEN s.kind = 'ambiguous' THEN i.owner END,
+       lease_until = NULL,
+       channel = coalesce(s.new_channel, i.channel),
+       destination = coalesce(s.new_destination, i.destination),
+       data = coalesce(s.new_data, i.data),
+       body = CASE WHEN s.kind = 'final' AND s.final_state IN ('sent', 'delivered') THEN NULL ELSE i.body END,
+       finished_at = CASE WHEN s.kind = 'final' THEN now() END
+  FROM s
+ WHERE ${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims AND NOT i.coalesce
+   AND (i.state IN ('claimed', 'handing_over', 'ambiguous') OR i.state = 'held' AND s.kind = 'final')`
+
+const settle = withLedgers(`${settlements}, settled AS (${settling} RETURNING i.*)`)
+
+const ours = `${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims AND i.coalesce
+      AND i.state IN ('claimed', 'handing_over', 'ambiguous')`
+
+// Whoever asked while it ran has a pending row of its own; nothing is remembered of this one.
+const finishCoalesced = withLedgers(`${settlements}, settled AS (DELETE FROM worker.intents AS i USING s WHERE ${ours} RETURNING i.*)`)
+
+const returnCoalesced = withLedgers(`${settlements},
+settled AS MATERIALIZED (SELECT i.* FROM s JOIN worker.intents AS i ON ${ours} FOR UPDATE OF i),
+${goesBack('SELECT id FROM settled', {
+  from: 'gone JOIN s USING (id)',
+  dueAt: `now() + s.after_ms * interval '1 millisecond'`,
+  reason: 's.new_reason',
+  waitingSince: waitingSince('gone'),
+  channel: 'coalesce(s.new_channel, gone.channel)',
+  data: 'coalesce(s.new_data, gone.data)',
+})}`)
+
+/** `expressions` end with the intents as they were moved, in `settled`; the ledger follows them in the same statement. */
+function withLedgers(expressions: string): Readonly<Record<Ledger | `${Ledger} unbooked` | 'none', SettleStatement>> {
+  const form = (ledger: Ledger | null, more: string): SettleStatement => {
+    return { ledger, text: `${expressions}${more === '' ? '' : `,${more}`} SELECT id FROM settled` }
+  }
+  const booked = (ledger: Ledger) => form(ledger, ledgerSql(ledger).ended(SETTLE_PARAMETERS + 1))
+  const unbooked = (ledger: Ledger) => form(null, ledgerSql(ledger).endedInOurs)
+  return {
+    none: form(null, ''),
+    email_logs: booked('email_logs'),
+    webhook_deliveries: booked('webhook_deliveries'),
+    'email_logs unbooked': unbooked('email_logs'),
+    'webhook_deliveries unbooked': unbooked('webhook_deliveries'),
+  }
+}

@@ -1,0 +1,103 @@
+import { OperatorError } from '../../../std/failure.ts'
+import type { Sql } from '../../../std/sql.ts'
+import { majorOf, newestVersion, versionTables } from './migration-set.ts'
+import { platformSchemaName } from '../client/platform-schema.ts'
+
+type Privilege = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE'
+
+/** What the daemon does to each table. */
+const needs: Readonly<Record<string, readonly Privilege[]>> = {
+  'worker.schema_versions': ['SELECT'],
+  'worker.outcomes': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.progress': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.dead_letters': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.intents': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.recalculations': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.slow_recalculations': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.position_changes': ['SELECT', 'INSERT', 'DELETE'],
+  'worker.reward_codes': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.breakers': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.suppressions': ['SELECT', 'INSERT'],
+  'platform.accounts': ['SELECT'],
+  'platform.campaigns': ['SELECT'],
+  'platform.waitlist_users': ['SELECT', 'UPDATE'],
+  'platform.referrals': ['SELECT'],
+  'platform.rewards': ['SELECT'],
+  'platform.user_rewards': ['SELECT', 'UPDATE'],
+  'platform.email_templates': ['SELECT'],
+  'platform.email_logs': ['SELECT', 'INSERT', 'UPDATE'],
+  'platform.webhooks': ['SELECT', 'UPDATE'],
+  'platform.webhook_deliveries': ['SELECT', 'INSERT', 'UPDATE'],
+}
+
+/**
+ * Refuses a database that this build cannot work on: a schema older than its newest migration, one of a newer major, or a
+ * role that lacks a right. A newer schema of the same major is fine, so that a migration may run before its release.
+ *
+ * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be asked.
+ */
+export async function checkSchema(sql: Sql): Promise<void> {
+  const needed = await newestVersion('worker')
+  const table = versionTables.worker
+  // By the catalogue: to_regclass throws at a role that may not look into the schema.
+  const [found] = await sql.query<{ visible: boolean; role: string }>(
+    `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS visible, current_user AS role
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = $1`,
+    [table],
+  )
+  if (found === undefined) throw older(0, needed)
+  if (!found.visible) {
+    throw new OperatorError(
+      `The role "${found.role}" may not SELECT on ${table}: GRANT USAGE ON SCHEMA worker and SELECT, INSERT, UPDATE, DELETE ` +
+        `ON ALL TABLES IN SCHEMA worker to it.`,
+    )
+  }
+  const [row] = await sql.query<{ version: number }>(`SELECT coalesce(max(version), 0)::int AS version FROM ${table}`)
+  const version = row?.version ?? 0
+  if (version < needed) throw older(version, needed)
+  if (majorOf(version) > majorOf(needed)) {
+    throw new OperatorError(
+      `The database's worker schema is at version ${version} (major ${majorOf(version)}), too new for this build, which was written ` +
+        `for ${needed} (major ${majorOf(needed)}): start the release that migrated it.`,
+    )
+  }
+  await checkRights(sql)
+}
+
+function older(version: number, needed: number): OperatorError {
+  return new OperatorError(
+    version === 0
+      ? `The database has no worker schema, and this build needs version ${needed}: run "npm run workerctl -- migrate", then start again.`
+      : `The database's worker schema is at version ${version}, but this build needs ${needed}: run "npm run workerctl -- migrate", then start again.`,
+  )
+}
+
+/**
+ * Names the first right that is missing. A right on some of a table's columns counts: a platform may grant no more than we write.
+ *
+ * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be asked.
+ */
+export async function checkRights(sql: Sql): Promise<void> {
+  const asked = Object.entries(needs).flatMap(([table, privileges]) => privileges.map((privilege) => ({ table, privilege })))
+  const [missing] = await sql.query<{ name: string; privilege: string; exists: boolean; role: string }>(
+    `SELECT asked.schema || '.' || asked.relation AS name, asked.privilege, c.oid IS NOT NULL AS exists, current_user AS role
+       FROM (SELECT CASE split_part(name, '.', 1) WHEN 'platform' THEN ${platformSchemaName} ELSE split_part(name, '.', 1) END AS schema,
+                    split_part(name, '.', 2) AS relation, privilege, place
+               FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (name, privilege, place)) AS asked
+       LEFT JOIN pg_namespace n ON n.nspname = asked.schema
+       LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = asked.relation
+      WHERE c.oid IS NULL
+         OR NOT has_schema_privilege(n.oid, 'USAGE')
+         OR NOT CASE asked.privilege WHEN 'DELETE' THEN has_table_privilege(c.oid, asked.privilege)
+                                     ELSE has_any_column_privilege(c.oid, asked.privilege) END
+      ORDER BY asked.place LIMIT 1`,
+    [asked.map(({ table }) => table), asked.map(({ privilege }) => privilege)],
+  )
+  if (missing === undefined) return
+  const { name, privilege, role } = missing
+  throw new OperatorError(
+    missing.exists
+      ? `The role "${role}" may not ${privilege} on ${name}: run GRANT ${privilege} ON ${name} TO "${role}" (and USAGE on its schema) as the table's owner.`
+      : `The table ${name} does not exist in this database: point DATABASE_URL or PG* at the platform's database, and PLATFORM_SCHEMA at its schema.`,
+  )
+}
