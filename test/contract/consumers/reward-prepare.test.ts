@@ -5,7 +5,7 @@ import type { Prepared } from '../../../src/model/intent-kind.ts'
 import { createWebhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { createAddressGuard } from '../../../src/infra/http/address-guard.ts'
-import { createWebhookClient } from '../../../src/infra/http/webhook-client.ts'
+import { createWebhookClient } from '../../../src/infra/http/undici-webhook-client.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { frozenAt, insert, rewardIntent, rewardKinds, tellStory, type Plot, type Story } from './reward-story.ts'
 

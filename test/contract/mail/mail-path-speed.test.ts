@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { mimeComposer } from '../../../src/infra/mail/mime-composer.ts'
-import { SmtpRelay } from '../../../src/infra/mail/smtp-relay.ts'
-import { parseSmtpUrl } from '../../../src/infra/mail/smtp-url.ts'
+import { mimeComposer } from '../../../src/infra/mail/smtp/mime-composer.ts'
+import { SmtpRelay } from '../../../src/infra/mail/smtp/smtp-relay.ts'
+import { parseSmtpUrl } from '../../../src/infra/mail/smtp/smtp-url.ts'
 import { startSmtpSink } from '../../../stack/smtp-sink.ts'
 
 /** Printed, never asserted: the sink runs in this process too, and the machine is shared. */

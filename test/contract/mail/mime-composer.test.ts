@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import PostalMime from 'postal-mime'
 import { describe, expect, it } from 'vitest'
 import type { MailParts } from '../../../src/delivery/email/mime.ts'
-import { mimeComposer } from '../../../src/infra/mail/mime-composer.ts'
+import { mimeComposer } from '../../../src/infra/mail/smtp/mime-composer.ts'
 
 const parts: MailParts = {
   from: { address: 'news@example.com', name: 'The List' },

@@ -5,8 +5,8 @@ import { createEmailChannel } from '../../../src/delivery/email/email-channel.ts
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import { noRelay } from '../../../src/delivery/email/no-relay.ts'
 import type { TemplateSource } from '../../../src/delivery/email/mail-template.ts'
-import { mimeComposer } from '../../../src/infra/mail/mime-composer.ts'
-import { createTemplateEngine } from '../../../src/infra/mail/template-engine.ts'
+import { mimeComposer } from '../../../src/infra/mail/smtp/mime-composer.ts'
+import { createTemplateEngine } from '../../../src/infra/mail/templates/template-engine.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 
 const channel = createEmailChannel({

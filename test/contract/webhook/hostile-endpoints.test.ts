@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { WebhookClient, WebhookReply } from '../../../src/delivery/webhook/webhook-client.ts'
 import { createAddressGuard, type Resolve } from '../../../src/infra/http/address-guard.ts'
-import { createWebhookClient } from '../../../src/infra/http/webhook-client.ts'
+import { createWebhookClient } from '../../../src/infra/http/undici-webhook-client.ts'
 import { answeringResolver } from '../../unit/infra/http/answering-resolver.ts'
 import { hostileUrls } from '../../unit/infra/http/hostile-urls.ts'
 

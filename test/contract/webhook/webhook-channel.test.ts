@@ -6,7 +6,7 @@ import { createWebhookChannel, webhookIdOf } from '../../../src/delivery/webhook
 import type { WebhookClient } from '../../../src/delivery/webhook/webhook-client.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { createAddressGuard } from '../../../src/infra/http/address-guard.ts'
-import { createWebhookClient } from '../../../src/infra/http/webhook-client.ts'
+import { createWebhookClient } from '../../../src/infra/http/undici-webhook-client.ts'
 import { rewardIntent } from '../consumers/reward-story.ts'
 
 let sink: WebhookSink

@@ -4,7 +4,7 @@ import { createServer as createTcpServer, type Server as TcpServer, type Socket 
 import { afterEach, describe, expect, it } from 'vitest'
 import type { WebhookClient, WebhookReply } from '../../../src/delivery/webhook/webhook-client.ts'
 import { createAddressGuard, type Resolve } from '../../../src/infra/http/address-guard.ts'
-import { createWebhookClient } from '../../../src/infra/http/webhook-client.ts'
+import { createWebhookClient } from '../../../src/infra/http/undici-webhook-client.ts'
 import { answeringResolver, failingResolver } from '../../unit/infra/http/answering-resolver.ts'
 
 const cleanups: (() => Promise<void> | void)[] = []

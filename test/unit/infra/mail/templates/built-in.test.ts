@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { MailType, TemplateValues } from '../../../../../src/delivery/email/mail-template.ts'
-import { createTemplateEngine } from '../../../../../src/infra/mail/template-engine.ts'
+import { createTemplateEngine } from '../../../../../src/infra/mail/templates/template-engine.ts'
 import { prepareBuiltIn } from '../../../../../src/infra/mail/templates/prepared-template.ts'
 
 const types: readonly MailType[] = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone', 'reward_delivery']

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { TemplateCompilerUnavailable, type CampaignTemplate, type TemplateEngine } from '../../../../../src/delivery/email/mail-template.ts'
-import { createTemplateEngine, type TemplateEngineOptions } from '../../../../../src/infra/mail/template-engine.ts'
+import { createTemplateEngine, type TemplateEngineOptions } from '../../../../../src/infra/mail/templates/template-engine.ts'
 
 const template = (html: string, id = 'template-1'): CampaignTemplate => ({ from: 'campaign', id, subject: 'S', html, text: null })
 const large = (words: string) => template(`<style>p { color: red }</style>${'<p>Some words to read.</p>'.repeat(8_000)}${words}`)
@@ -74,7 +74,10 @@ describe('what is kept', { timeout: 60_000 }, () => {
       process.execPath,
       ['--expose-gc', '--max-old-space-size=48', '--input-type=module-typescript', '-e', keepMany],
       {
-        env: { ENGINE: new URL('../../../../../src/infra/mail/template-engine.ts', import.meta.url).href, CACHE_BYTES: String(cacheBytes) },
+        env: {
+          ENGINE: new URL('../../../../../src/infra/mail/templates/template-engine.ts', import.meta.url).href,
+          CACHE_BYTES: String(cacheBytes),
+        },
       },
     )
     const [kept, heap] = stdout.split(' ').map(Number)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseSmtpUrl } from '../../../../src/infra/mail/smtp-url.ts'
+import { parseSmtpUrl } from '../../../../../src/infra/mail/smtp/smtp-url.ts'
 
 describe('parseSmtpUrl', () => {
   it.each([

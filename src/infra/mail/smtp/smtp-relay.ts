@@ -1,5 +1,5 @@
-import type { MailRelay, RelayAway, RelaySession, RelayStats, SendResult } from '../../delivery/email/mail-relay.ts'
-import { RelayUnavailable } from '../../delivery/email/mail-relay.ts'
+import type { MailRelay, RelayAway, RelaySession, RelayStats, SendResult } from '../../../delivery/email/mail-relay.ts'
+import { RelayUnavailable } from '../../../delivery/email/mail-relay.ts'
 import { ReconnectGate } from './reconnect-gate.ts'
 import type { Trouble } from './relay-trouble.ts'
 import { credentialsRefused, silentAt, troubleOf } from './relay-trouble.ts'

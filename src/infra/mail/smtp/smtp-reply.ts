@@ -1,5 +1,5 @@
 import type { NodemailerError } from 'nodemailer'
-import type { SendResult, SmtpStage } from '../../delivery/email/mail-relay.ts'
+import type { SendResult, SmtpStage } from '../../../delivery/email/mail-relay.ts'
 import { meaningOf } from './reply-table.ts'
 
 type Refused = Extract<SendResult, { is: 'refused' }>

@@ -1,5 +1,5 @@
 import MailComposer from 'nodemailer/lib/mail-composer'
-import type { Mailbox, MailParts, MimeComposer } from '../../delivery/email/mime.ts'
+import type { Mailbox, MailParts, MimeComposer } from '../../../delivery/email/mime.ts'
 
 /** Messages by nodemailer's composer: `multipart/alternative` with a text and an HTML part, whatever their alphabet. */
 export const mimeComposer: MimeComposer = {

@@ -1,4 +1,4 @@
-import type { RefusalMeaning, SmtpStage } from '../../delivery/email/mail-relay.ts'
+import type { RefusalMeaning, SmtpStage } from '../../../delivery/email/mail-relay.ts'
 
 /** A negative reply as the relay gave it. The text is read here and goes no further: it may hold the address. */
 export interface NegativeReply {

@@ -1,4 +1,4 @@
-import { backoff } from '../../std/backoff.ts'
+import { backoff } from '../../../std/backoff.ts'
 import type { Trouble } from './relay-trouble.ts'
 
 export interface ReconnectGateOptions {

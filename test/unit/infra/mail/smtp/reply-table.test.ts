@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { RefusalMeaning, SmtpStage } from '../../../../src/delivery/email/mail-relay.ts'
-import { meaningOf } from '../../../../src/infra/mail/reply-table.ts'
-import { enhancedCode } from '../../../../src/infra/mail/smtp-reply.ts'
+import type { RefusalMeaning, SmtpStage } from '../../../../../src/delivery/email/mail-relay.ts'
+import { meaningOf } from '../../../../../src/infra/mail/smtp/reply-table.ts'
+import { enhancedCode } from '../../../../../src/infra/mail/smtp/smtp-reply.ts'
 
 const at = { MAIL: 'MAIL FROM', RCPT: 'RCPT TO', DATA: 'DATA', DOT: 'end of message', CONN: 'connection' } as const
 

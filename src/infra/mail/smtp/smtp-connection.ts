@@ -1,6 +1,6 @@
 import type { NodemailerError } from 'nodemailer'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
-import type { ConnectStage, MailEnvelope, SendResult, SendStage, SendTrouble } from '../../delivery/email/mail-relay.ts'
+import type { ConnectStage, MailEnvelope, SendResult, SendStage, SendTrouble } from '../../../delivery/email/mail-relay.ts'
 import { LazyBody } from './lazy-body.ts'
 import { providerIdOf, refusalOf } from './smtp-reply.ts'
 import { SmtpStages } from './smtp-stage.ts'

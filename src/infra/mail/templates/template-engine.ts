@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { TemplateError } from '../../delivery/email/mail-template.ts'
+import { TemplateError } from '../../../delivery/email/mail-template.ts'
 import type {
   CampaignTemplate,
   MailType,
@@ -7,15 +7,15 @@ import type {
   TemplateEngine,
   TemplateValues,
   UnknownVariable,
-} from '../../delivery/email/mail-template.ts'
-import { builtInView } from './templates/built-in-view.ts'
-import { documentedVariables, prepareBuiltIn } from './templates/prepared-template.ts'
-import type { PreparedTemplate } from './templates/prepared-template.ts'
-import { TemplateCompiler } from './templates/template-compiler.ts'
-import type { Compiled, TemplateCompilerOptions } from './templates/template-compiler.ts'
-import { renderHtml, renderPlain } from './templates/template-part.ts'
-import type { View } from './templates/template-part.ts'
-import { tidyText } from './templates/text-from-html.ts'
+} from '../../../delivery/email/mail-template.ts'
+import { builtInView } from './built-in-view.ts'
+import { documentedVariables, prepareBuiltIn } from './prepared-template.ts'
+import type { PreparedTemplate } from './prepared-template.ts'
+import { TemplateCompiler } from './template-compiler.ts'
+import type { Compiled, TemplateCompilerOptions } from './template-compiler.ts'
+import { renderHtml, renderPlain } from './template-part.ts'
+import type { View } from './template-part.ts'
+import { tidyText } from './text-from-html.ts'
 
 export interface TemplateEngineOptions extends TemplateCompilerOptions {
   /** Called once per template version and variable, as long as the version is among the last 10,000 that were read. */

@@ -1,5 +1,5 @@
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
-import type { ConnectStage, SendStage } from '../../delivery/email/mail-relay.ts'
+import type { ConnectStage, SendStage } from '../../../delivery/email/mail-relay.ts'
 
 /**
  * What a connection waits for, read from nodemailer's log of the conversation: the only place where it says so. With PIPELINING

@@ -1,6 +1,6 @@
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
-import { OperatorError } from '../../std/failure.ts'
-import { isLoopback } from '../../std/loopback.ts'
+import { OperatorError } from '../../../std/failure.ts'
+import { isLoopback } from '../../../std/loopback.ts'
 
 /** Where the relay is and how to speak to it. */
 export interface SmtpServer {
