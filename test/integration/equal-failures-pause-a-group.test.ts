@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
 import { loadConfig } from '../../config/load.ts'
-import { composeGroup } from '../../src/compose-group.ts'
+import { composeGroup } from '../../src/daemon/compose/groups.ts'
 import type { Channels } from '../../src/delivery/channels.ts'
 import { Destinations } from '../../src/delivery/destinations.ts'
 import { createPublisher } from '../../src/events/publisher.ts'

@@ -41,7 +41,7 @@ describe('the image', () => {
   it('runs as a user who can write nothing of it', async () => {
     const script = `import { writeFileSync } from 'node:fs'
       const write = (path) => { try { writeFileSync(path, ''); return 'written' } catch ({ code }) { return code } }
-      console.log(process.getuid(), write('new'), write('package.json'), write('src/app.ts'), write('node_modules/pg/package.json'))`
+      console.log(process.getuid(), write('new'), write('package.json'), write('src/daemon/app.ts'), write('node_modules/pg/package.json'))`
     const { out } = await image.run(['node', '--input-type=module', '-e', script], {})
     expect(out.trim()).toBe(`${process.getuid?.() === 0 ? 10_001 : process.getuid?.()} EACCES EACCES EACCES EACCES`)
   })

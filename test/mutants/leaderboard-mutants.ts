@@ -137,7 +137,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     because: 'Positions of rows that changed without an event stay wrong for ever.',
     edits: [
       {
-        file: 'src/chores.ts',
+        file: 'src/daemon/maintenance.ts',
         text: `    if (recalculates) tasks.keep('leaderboard sweep'`,
         becomes: `    if (recalculates && config.leaderboard.sweepMs < 0) tasks.keep('leaderboard sweep'`,
       },

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { renderFirstVariables } from '../../config/render-docs.ts'
-import { exitCode } from '../../src/daemon.ts'
+import { exitCode } from '../../src/daemon/run.ts'
 import { lagWords } from '../../src/infra/telemetry/lag-verdict.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { deadLetterReasons } from '../../src/ingest/dead-letter.ts'
@@ -51,7 +51,7 @@ describe('metrics', () => {
 
 describe('docs/operations.md', () => {
   it('explains every reason of /livez and /readyz, and no other', () => {
-    const source = readFileSync('src/health.ts', 'utf8')
+    const source = readFileSync('src/daemon/health.ts', 'utf8')
     const reasons = [...source.matchAll(/\bwrong\('([a-z-]+)'/g)].map(([, reason]) => reason)
     expect(reasons.length).toBeGreaterThan(8)
     expect(new Set(firstCells(markedPart('docs/operations.md', 'health')))).toEqual(new Set(reasons))

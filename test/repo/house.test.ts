@@ -45,11 +45,11 @@ describe('files of the program', () => {
     const calendars = [
       'cmd/workerctl/offsets-reset.ts',
       'cmd/workerctl/reconcile.ts',
-      'src/compose-group.ts',
+      'src/daemon/compose/groups.ts',
       'src/delivery/email/email-channel.ts',
       'src/delivery/send.ts',
       // A monotonic age, dated for people.
-      'src/dependencies.ts',
+      'src/daemon/dependencies.ts',
     ]
     expect(matching(program, wallArithmetic).toSorted()).toEqual(calendars)
   })

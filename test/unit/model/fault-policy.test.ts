@@ -94,7 +94,7 @@ describe('the words about a fault', () => {
       '    at file:///somewhere/private/node_modules/pg/lib/client.js:1:1',
       '    at file:///somewhere/private/src/ingest/read-chunks.ts:5:6',
       '    at file:///somewhere/private/cmd/kafka-worker/run.ts:7:8',
-      '    at file:///somewhere/private/src/app.ts:9:9',
+      '    at file:///somewhere/private/src/daemon/app.ts:9:9',
     ].join('\n')
     expect(describeFault(error)).toBe(
       'RangeError at src/consumers/email/email-consumer.ts:12 at src/ingest/read-chunks.ts:5 at cmd/kafka-worker/run.ts:7',

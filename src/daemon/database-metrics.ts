@@ -1,8 +1,8 @@
-import type { Backlog, IntentStore } from './delivery/intent-store.ts'
-import type { Database } from './infra/postgres/client/postgres-database.ts'
-import type { Metrics } from './infra/telemetry/metrics.ts'
-import type { Pools } from './open-pools.ts'
-import type { Clock } from './std/clock.ts'
+import type { Backlog, IntentStore } from '../delivery/intent-store.ts'
+import type { Database } from '../infra/postgres/client/postgres-database.ts'
+import type { Metrics } from '../infra/telemetry/metrics.ts'
+import type { Pools } from './compose/pools.ts'
+import type { Clock } from '../std/clock.ts'
 
 /** A backlog is counted to here and no further. */
 const BACKLOG_LIMIT = 100_000

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { promptSql } from '../../src/prompt-sql.ts'
-import type { Sql } from '../../src/std/sql.ts'
-import { createHeldClock } from '../support/held-clock.ts'
+import { promptSql } from '../../../src/daemon/prompt-sql.ts'
+import type { Sql } from '../../../src/std/sql.ts'
+import { createHeldClock } from '../../support/held-clock.ts'
 
 function sceneOf(query: () => Promise<never[]>) {
   const clock = createHeldClock()

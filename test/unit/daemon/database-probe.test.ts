@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { watchDatabase } from '../../src/database-watch.ts'
-import { WritesRefused } from '../../src/infra/postgres/client/writable.ts'
-import { OperatorError } from '../../src/std/failure.ts'
-import type { Fact } from '../../src/model/fact.ts'
+import { watchDatabase } from '../../../src/daemon/database-probe.ts'
+import { WritesRefused } from '../../../src/infra/postgres/client/writable.ts'
+import { OperatorError } from '../../../src/std/failure.ts'
+import type { Fact } from '../../../src/model/fact.ts'
 
 /** A server that started at `started`, is away, or refuses. */
 function setUp() {

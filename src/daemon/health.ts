@@ -1,7 +1,7 @@
-import type { HealthCheck, HealthReport } from './infra/http/health-server.ts'
-import { asSentence } from './std/as-sentence.ts'
-import type { Stall } from './std/stall-watch.ts'
-import type { GroupStatus } from './ingest/group-status.ts'
+import type { HealthCheck, HealthReport } from '../infra/http/health-server.ts'
+import { asSentence } from '../std/as-sentence.ts'
+import type { Stall } from '../std/stall-watch.ts'
+import type { GroupStatus } from '../ingest/group-status.ts'
 
 /** What /livez and /readyz answer from. */
 export interface HealthFacts {
@@ -13,7 +13,7 @@ export interface HealthFacts {
   /** Why nothing or not all can be done on the database although it answers; null when all can. */
   readonly databaseFault: string | null
   readonly groups: ReadonlyMap<string, GroupStatus>
-  /** What stands still for longer than it may (vital-signs.ts). */
+  /** What stands still for longer than it may (watchdog.ts). */
   readonly stalls: readonly Stall[]
   /** What is away and no reason to be unready (dependencies.ts). */
   readonly notes: Readonly<Record<string, HealthCheck>>

@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from 'vitest'
-import { loadConfig } from '../../config/load.ts'
-import { bootChecks, type BootChecks } from '../../src/boot.ts'
-import { OperatorError } from '../../src/std/failure.ts'
-import { SqlError } from '../../src/std/sql.ts'
-import type { LogAdmin } from '../../src/ingest/log-admin.ts'
-import { createHeldClock } from '../support/held-clock.ts'
+import { loadConfig } from '../../../config/load.ts'
+import { bootChecks, type BootChecks } from '../../../src/daemon/preflight.ts'
+import { OperatorError } from '../../../src/std/failure.ts'
+import { SqlError } from '../../../src/std/sql.ts'
+import type { LogAdmin } from '../../../src/ingest/log-admin.ts'
+import { createHeldClock } from '../../support/held-clock.ts'
 
 const DAY_MS = 86_400_000
 const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { loadConfig } from '../../config/load.ts'
-import type { Channels } from '../../src/delivery/channels.ts'
-import type { IntentWorkers, RunningIntent } from '../../src/delivery/worker-pool.ts'
-import { createStallWatch } from '../../src/std/stall-watch.ts'
-import { DATABASE_PROBE, vitalSigns, type VitalSigns } from '../../src/vital-signs.ts'
-import type { BatchUnderWay, WatchedSource } from '../../src/ingest/watched-source.ts'
+import { loadConfig } from '../../../config/load.ts'
+import type { Channels } from '../../../src/delivery/channels.ts'
+import type { IntentWorkers, RunningIntent } from '../../../src/delivery/worker-pool.ts'
+import { createStallWatch } from '../../../src/std/stall-watch.ts'
+import { DATABASE_PROBE, vitalSigns, type VitalSigns } from '../../../src/daemon/watchdog.ts'
+import type { BatchUnderWay, WatchedSource } from '../../../src/ingest/watched-source.ts'
 
 const config = loadConfig(
   { KAFKA_BROKERS: 'kafka.example.com:9092', DATABASE_URL: 'postgresql://db.example.com/platform', SMTP_URL: 'smtp://mail.example.com' },

@@ -1,6 +1,6 @@
-import type { Config } from '../config/load.ts'
-import { ConnectGate } from './infra/postgres/client/connect-gate.ts'
-import { openDatabase, type Database } from './infra/postgres/client/postgres-database.ts'
+import type { Config } from '../../../config/load.ts'
+import { ConnectGate } from '../../infra/postgres/client/connect-gate.ts'
+import { openDatabase, type Database } from '../../infra/postgres/client/postgres-database.ts'
 
 /** The pools of one process. */
 export interface Pools {

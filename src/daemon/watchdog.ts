@@ -1,8 +1,8 @@
-import type { Config } from '../config/load.ts'
-import type { Group } from './compose-group.ts'
-import type { Channels } from './delivery/channels.ts'
-import type { Pools } from './open-pools.ts'
-import type { Sign } from './std/stall-watch.ts'
+import type { Config } from '../../config/load.ts'
+import type { Group } from './compose/groups.ts'
+import type { Channels } from '../delivery/channels.ts'
+import type { Pools } from './compose/pools.ts'
+import type { Sign } from '../std/stall-watch.ts'
 
 /** A periodic task of the process. */
 export interface Turns {

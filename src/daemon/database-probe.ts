@@ -1,6 +1,6 @@
-import { WritesRefused } from './infra/postgres/client/writable.ts'
-import { messageOf, OperatorError } from './std/failure.ts'
-import type { Observe } from './model/fact.ts'
+import { WritesRefused } from '../infra/postgres/client/writable.ts'
+import { messageOf, OperatorError } from '../std/failure.ts'
+import type { Observe } from '../model/fact.ts'
 
 /** Whether the database answers, takes what we do, and is still the one that the groups know. */
 export interface DatabaseWatch {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createHealth, liveness, readiness, type HealthFacts } from '../../src/health.ts'
-import type { Stall } from '../../src/std/stall-watch.ts'
-import type { GroupStatus } from '../../src/ingest/group-status.ts'
+import { createHealth, liveness, readiness, type HealthFacts } from '../../../src/daemon/health.ts'
+import type { Stall } from '../../../src/std/stall-watch.ts'
+import type { GroupStatus } from '../../../src/ingest/group-status.ts'
 
 const running: GroupStatus = { state: 'running', reason: null, partitions: [0] }
 const groups = (status: GroupStatus) => new Map([['email-workers', running], ['position-workers', status]]) // prettier-ignore

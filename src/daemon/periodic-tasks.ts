@@ -1,6 +1,6 @@
-import type { Clock } from './std/clock.ts'
-import { every } from './std/every.ts'
-import type { Turns } from './vital-signs.ts'
+import type { Clock } from '../std/clock.ts'
+import { every } from '../std/every.ts'
+import type { Turns } from './watchdog.ts'
 
 /** What the process does again and again beside the path, each with its stop and its pulse. */
 export interface Tasks {

@@ -1,7 +1,7 @@
-import type { StatementUnderWay } from './infra/postgres/client/postgres-database.ts'
-import type { Pools } from './open-pools.ts'
-import type { Sql } from './std/sql.ts'
-import type { Observe } from './model/fact.ts'
+import type { StatementUnderWay } from '../infra/postgres/client/postgres-database.ts'
+import type { Pools } from './compose/pools.ts'
+import type { Sql } from '../std/sql.ts'
+import type { Observe } from '../model/fact.ts'
 
 /** A statement that the server has not answered for so long is worth naming; milliseconds. */
 const SLOW_MS = 1_000

@@ -1,12 +1,12 @@
-import type { Config } from '../config/load.ts'
+import type { Config } from '../../config/load.ts'
 import { createApp, type App } from './app.ts'
-import { announceStart, type StartupFacts } from './infra/telemetry/startup-block.ts'
-import type { Log } from './infra/telemetry/log.ts'
-import { asSentence } from './std/as-sentence.ts'
-import { databaseSentence } from './admin/database-sentence.ts'
-import { OperatorError, messageOf } from './std/failure.ts'
-import { SqlError } from './std/sql.ts'
-import type { Observe } from './model/fact.ts'
+import { announceStart, type StartupFacts } from '../infra/telemetry/startup-block.ts'
+import type { Log } from '../infra/telemetry/log.ts'
+import { asSentence } from '../std/as-sentence.ts'
+import { databaseSentence } from '../admin/database-sentence.ts'
+import { OperatorError, messageOf } from '../std/failure.ts'
+import { SqlError } from '../std/sql.ts'
+import type { Observe } from '../model/fact.ts'
 
 /** Exit codes of the daemon (README.md). */
 export const exitCode = { clean: 0, refused: 1, forced: 2, kafkaLost: 3 } as const

@@ -1,5 +1,5 @@
-import type { Clock } from './std/clock.ts'
-import type { Sql } from './std/sql.ts'
+import type { Clock } from '../std/clock.ts'
+import type { Sql } from '../std/sql.ts'
 
 /**
  * `sql` with a deadline of its own: a server that is frozen still takes connections and statements, and should be told from one

@@ -1,10 +1,10 @@
-import type { Config } from '../config/load.ts'
-import { allowedRecipients } from './consumers/allowed-recipients.ts'
-import { createConsumers } from './consumers/registry.ts'
-import type { MailRules } from './consumers/mail-rules.ts'
-import { unsubscribeLinks } from './consumers/unsubscribe-link.ts'
-import { checkConsumers } from './ingest/check-consumers.ts'
-import type { Consumer } from './model/consumer.ts'
+import type { Config } from '../../../config/load.ts'
+import { allowedRecipients } from '../../consumers/allowed-recipients.ts'
+import { createConsumers } from '../../consumers/registry.ts'
+import type { MailRules } from '../../consumers/mail-rules.ts'
+import { unsubscribeLinks } from '../../consumers/unsubscribe-link.ts'
+import { checkConsumers } from '../../ingest/check-consumers.ts'
+import type { Consumer } from '../../model/consumer.ts'
 
 /**
  * Every consumer, with what the operator rules.

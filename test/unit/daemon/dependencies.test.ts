@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createDependencies } from '../../src/dependencies.ts'
-import type { RelayAway } from '../../src/delivery/email/mail-relay.ts'
-import { systemClock } from '../../src/std/clock.ts'
+import { createDependencies } from '../../../src/daemon/dependencies.ts'
+import type { RelayAway } from '../../../src/delivery/email/mail-relay.ts'
+import { systemClock } from '../../../src/std/clock.ts'
 
 function setUp(away: RelayAway | null = null) {
   let wall = Date.parse('2030-01-01T00:00:00.000Z')

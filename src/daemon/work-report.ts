@@ -1,4 +1,4 @@
-import type { Group } from './compose-group.ts'
+import type { Group } from './compose/groups.ts'
 
 /** One line of what is being done, for the log. */
 export interface WorkLine {
