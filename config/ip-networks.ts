@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Kind } from './kind.ts'
+import type { Kind } from './variable-kind.ts'
 import { splitList } from './text-kinds.ts'
 
 /** Networks in CIDR notation, separated by commas; each allows what it reads like, or is refused. */

@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import type { Kind } from './variable-kind.ts'
 
 /** Longer timers fire at once in Node. */
 const LONGEST_TIMER_MS = 2_147_483_647

@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import type { Kind } from './variable-kind.ts'
 
 /** Anything at all. */
 export function anyText(expects: string): Kind<string> {

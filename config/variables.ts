@@ -1,6 +1,6 @@
 import { authorities, certificateFile, keyFile } from './file-kinds.ts'
 import { networks } from './ip-networks.ts'
-import type { Kind } from './kind.ts'
+import type { Kind } from './variable-kind.ts'
 import { hostPorts, mailbox, serverUrl, unsubscribeUrl, urlTemplate } from './network-kinds.ts'
 import { integer, milliseconds, perSecond } from './number-kinds.ts'
 import { anyText, matching, names, oneOf, secretText, startFrom, yesOrNo } from './text-kinds.ts'

@@ -1,5 +1,5 @@
 import type { Found, GrantRow } from './found.ts'
-import type { Expected } from './oracle.ts'
+import type { Expected } from './reference-model.ts'
 
 /** How the outcome stands to what was expected. */
 export interface Comparison {

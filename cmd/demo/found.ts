@@ -2,7 +2,7 @@ import type { Sql } from '../../src/std/sql.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { SmtpSink } from '../../stack/smtp-sink.ts'
 import type { WebhookSink } from '../../stack/webhook-sink.ts'
-import { groups } from './oracle.ts'
+import { groups } from './reference-model.ts'
 import { deadLetterTopics } from './prepare.ts'
 import type { Servers } from './servers.ts'
 

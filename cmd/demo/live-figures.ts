@@ -1,5 +1,5 @@
 import { readMetrics, sumOf } from './metrics-text.ts'
-import { groups } from './oracle.ts'
+import { groups } from './reference-model.ts'
 import type { Session } from './session.ts'
 
 /** What is shown of the running worker. */

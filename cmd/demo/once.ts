@@ -1,6 +1,6 @@
 import { compare } from './compare.ts'
 import { deadLettersOn, findOut } from './found.ts'
-import { expectedOf } from './oracle.ts'
+import { expectedOf } from './reference-model.ts'
 import { processFigures } from './process-figures.ts'
 import type { Comparison } from './compare.ts'
 import type { Session } from './session.ts'

@@ -1,5 +1,5 @@
 import type { Sql } from '../../src/std/sql.ts'
-import type { Campaign, Reward, Setting } from './setting.ts'
+import type { Campaign, Reward, Setting } from './seed-data.ts'
 
 /** Where a path of the story is, and the secret that its receiver accepts. */
 export type EndpointAddress = (path: string) => { readonly url: string; readonly secret: string }

@@ -3,7 +3,7 @@ import { SqlError } from '../../src/std/sql.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import { writeSetting } from './platform-setting.ts'
 import type { EndpointAddress } from './platform-setting.ts'
-import type { Setting } from './setting.ts'
+import type { Setting } from './seed-data.ts'
 import type { Write } from './step.ts'
 
 /** Plays the platform: the program that owns the platform's tables and changes them while the worker runs. */

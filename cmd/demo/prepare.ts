@@ -5,7 +5,7 @@ import { OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
-import { groups } from './oracle.ts'
+import { groups } from './reference-model.ts'
 import type { Servers } from './servers.ts'
 
 /** `<topic>.<group>.dlq`, for each group in the order of {@link groups}. */

@@ -10,13 +10,13 @@ import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { startDaemon } from './daemon.ts'
 import type { Daemon } from './daemon.ts'
 import { createPlatformWriter } from './platform-writer.ts'
-import { createPlayer } from './player.ts'
-import type { Player } from './player.ts'
+import { createPlayer } from './simulator.ts'
+import type { Player } from './simulator.ts'
 import { prepareDatabase, prepareTopics, storiesBefore } from './prepare.ts'
 import { startOwnServers, useExistingServers } from './servers.ts'
 import type { Servers } from './servers.ts'
-import { createStory } from './story.ts'
-import type { Story } from './story.ts'
+import { createStory } from './scenario.ts'
+import type { Story } from './scenario.ts'
 
 /** Everything that a demo needs, up and running. */
 export interface Session {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
-import { groups } from './oracle.ts'
+import { groups } from './reference-model.ts'
 import type { Servers } from './servers.ts'
 
 export interface Remaining {

@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { compare, type Comparison } from '../../cmd/demo/compare.ts'
 import { findOut, type Found } from '../../cmd/demo/found.ts'
-import { expectedOf, type Expected } from '../../cmd/demo/oracle.ts'
+import { expectedOf, type Expected } from '../../cmd/demo/reference-model.ts'
 import { createPlatformWriter } from '../../cmd/demo/platform-writer.ts'
-import { createPlayer, type Player } from '../../cmd/demo/player.ts'
+import { createPlayer, type Player } from '../../cmd/demo/simulator.ts'
 import { createMarks, prepareDatabase } from '../../cmd/demo/prepare.ts'
 import type { Servers } from '../../cmd/demo/servers.ts'
 import { untilSettled } from '../../cmd/demo/settled.ts'
 import type { Step } from '../../cmd/demo/step.ts'
-import { createStory, type Story } from '../../cmd/demo/story.ts'
+import { createStory, type Story } from '../../cmd/demo/scenario.ts'
 import type { Scene } from '../support/scene.ts'
 
 /** Several of the demo's stories told at once on one topic, so that there are campaigns in nearly every partition. */

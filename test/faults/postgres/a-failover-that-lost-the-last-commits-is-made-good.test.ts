@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createStory } from '../../../cmd/demo/story.ts'
+import { createStory } from '../../../cmd/demo/scenario.ts'
 import { eventually } from '../../support/eventually.ts'
 import { takeBaseCopy } from '../../support/faults/base-copy.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'

@@ -1,4 +1,4 @@
-import type { Campaign, Setting } from '../../../cmd/demo/setting.ts'
+import type { Campaign, Setting } from '../../../cmd/demo/seed-data.ts'
 import type { Person, Publication, Step, Write } from '../../../cmd/demo/step.ts'
 import type { FaultScene } from './fault-scene.ts'
 

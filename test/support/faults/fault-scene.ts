@@ -1,7 +1,7 @@
 import { seededRandom } from '../../../cmd/demo/random.ts'
 import type { Random } from '../../../cmd/demo/random.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
-import type { Story } from '../../../cmd/demo/story.ts'
+import type { Story } from '../../../cmd/demo/scenario.ts'
 import type { EventTransport } from '../../../src/events/event-transport.ts'
 import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-event-transport.ts'
 import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'

@@ -1,5 +1,5 @@
-import { createCast, type Member } from '../../../cmd/demo/cast.ts'
-import type { Campaign, Reward } from '../../../cmd/demo/setting.ts'
+import { createCast, type Member } from '../../../cmd/demo/actors.ts'
+import type { Campaign, Reward } from '../../../cmd/demo/seed-data.ts'
 import type { Publication, Step, Write } from '../../../cmd/demo/step.ts'
 import type { FaultScene } from './fault-scene.ts'
 

@@ -1,7 +1,7 @@
-import type { Campaign } from '../../../cmd/demo/setting.ts'
+import type { Campaign } from '../../../cmd/demo/seed-data.ts'
 import type { Random } from '../../../cmd/demo/random.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
-import type { Story } from '../../../cmd/demo/story.ts'
+import type { Story } from '../../../cmd/demo/scenario.ts'
 
 /** A campaign with an endpoint of its own, and what earns rewards that are delivered there. */
 export interface Tenant {

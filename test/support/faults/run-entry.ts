@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { variables as known } from '../../../config/variables.ts'
-import type { Story } from '../../../cmd/demo/story.ts'
+import type { Story } from '../../../cmd/demo/scenario.ts'
 import type { Run } from '../../invariants/history.ts'
 
 type Known = 'SHUTDOWN_GRACE_MS' | 'POSITION_MAIL_MAX_WAIT_MS' | 'EVENT_MAX_BYTES' | 'MAIL_MAX_EVENT_AGE_SECONDS'

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { compare } from '../../../cmd/demo/compare.ts'
 import type { Found } from '../../../cmd/demo/found.ts'
-import type { Expected } from '../../../cmd/demo/oracle.ts'
+import type { Expected } from '../../../cmd/demo/reference-model.ts'
 
 const expected: Expected = {
   events: 3,

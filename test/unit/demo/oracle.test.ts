@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { expectedOf } from '../../../cmd/demo/oracle.ts'
-import type { Setting } from '../../../cmd/demo/setting.ts'
+import { expectedOf } from '../../../cmd/demo/reference-model.ts'
+import type { Setting } from '../../../cmd/demo/seed-data.ts'
 import type { Person, Publication, Step, Write } from '../../../cmd/demo/step.ts'
 import type { TypedInput } from '../../../src/events/publisher-input.ts'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createPlayer } from '../../../cmd/demo/player.ts'
+import { createPlayer } from '../../../cmd/demo/simulator.ts'
 import type { Publication, Step, Write } from '../../../cmd/demo/step.ts'
 
 const verify = (personId: string): Write => ({ is: 'verify', personId })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createStory } from '../../../cmd/demo/story.ts'
+import { createStory } from '../../../cmd/demo/scenario.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
 
 const publicationsOf = (steps: readonly Step[]) => steps.flatMap(({ publications }) => publications)

@@ -1,5 +1,5 @@
 import type { BadKind } from './bad-record.ts'
-import type { Setting } from './setting.ts'
+import type { Setting } from './seed-data.ts'
 import type { Publication, Step, Write } from './step.ts'
 
 /** What has to be true at the end, worked out from the story alone: nothing here is shared with the program that it judges. */

@@ -1,10 +1,10 @@
 import { badKinds } from './bad-record.ts'
-import { createCast } from './cast.ts'
-import type { Member } from './cast.ts'
+import { createCast } from './actors.ts'
+import type { Member } from './actors.ts'
 import { seededRandom } from './random.ts'
 import type { Random } from './random.ts'
-import { createSetting } from './setting.ts'
-import type { Campaign, Setting } from './setting.ts'
+import { createSetting } from './seed-data.ts'
+import type { Campaign, Setting } from './seed-data.ts'
 import type { Publication, Step, Write } from './step.ts'
 
 /**

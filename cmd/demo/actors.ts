@@ -1,5 +1,5 @@
 import type { Random } from './random.ts'
-import type { Campaign, Setting } from './setting.ts'
+import type { Campaign, Setting } from './seed-data.ts'
 import type { Person, Referral } from './step.ts'
 
 /** A participant as the story knows them. */
