@@ -1,5 +1,6 @@
+import type { Database } from '../../src/std/sql.ts'
 import type { PostgresServer } from '../../stack/postgres-server.ts'
-import { openDatabase, type Database } from '../../src/infra/postgres/client/postgres-database.ts'
+import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { migrate } from '../../src/infra/postgres/schema/migrate-schema.ts'
 import { POINTS_PER_REFERRAL, referrers, seedCampaign } from './campaign.ts'
 import { quantile, timed, timedBurst, timedEvents, type Run } from './measure.ts'

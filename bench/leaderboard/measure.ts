@@ -1,5 +1,4 @@
-import type { Database } from '../../src/infra/postgres/client/postgres-database.ts'
-import type { Sql } from '../../src/std/sql.ts'
+import type { Sql, Database } from '../../src/std/sql.ts'
 import { verifyReferrals } from './campaign.ts'
 import type { Way } from './ways.ts'
 

@@ -1,8 +1,8 @@
+import { anyPlan } from '../../src/leaderboard/planner-settings.ts'
 import { rankAll } from '../../src/leaderboard/whole-ranking.ts'
-import type { Database } from '../../src/infra/postgres/client/postgres-database.ts'
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import { beginRun, recordRun, remembered } from '../../src/leaderboard/ranking-run.ts'
-import { anyPlan } from '../../src/leaderboard/windows.ts'
+import type { Database } from '../../src/std/sql.ts'
 
 /** Of a statement on a slow machine; nothing is given up half measured. */
 export const STATEMENT_TIMEOUT_MS = 1_800_000

@@ -1,5 +1,4 @@
-import type { Database } from '../../src/infra/postgres/client/postgres-database.ts'
-import { SqlError } from '../../src/std/sql.ts'
+import { SqlError, type Database } from '../../src/std/sql.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import { writeSetting } from './platform-setting.ts'
 import type { EndpointAddress } from './platform-setting.ts'

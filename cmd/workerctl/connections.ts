@@ -2,11 +2,12 @@ import { loadConfig, type Config } from '../../config/load.ts'
 import { createConsumers } from '../../src/consumers/registry.ts'
 import { everythingGoes } from '../../src/consumers/mail-rules.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
-import { openDatabase, type Database } from '../../src/infra/postgres/client/postgres-database.ts'
+import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { operatorGroups, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
+import type { Database } from '../../src/std/sql.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The worker's configuration, without the relay, which no verb uses; and all groups there are, with the consumers by their names. */

@@ -1,4 +1,4 @@
-import type { MailType, TemplateSource } from '../delivery/email/mail-template.ts'
+import type { MailType, TemplateSource } from '../delivery/email/mail-message.ts'
 
 /** The campaign's template of a mail; all null when it has none. */
 export interface TemplateRow {

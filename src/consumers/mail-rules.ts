@@ -1,4 +1,4 @@
-import type { MailType } from '../delivery/email/mail-template.ts'
+import type { MailType } from '../delivery/email/mail-message.ts'
 import { spellingsOf } from '../std/address-spelling.ts'
 import type { Intent } from '../model/intent.ts'
 import type { Sql } from '../std/sql.ts'
@@ -35,12 +35,12 @@ export interface AddressRow {
 }
 
 /**
- * What a statement selects to get an {@link AddressRow}; it names the tables `u` and `c`. `handedOver` is SQL for the address
- * that {@link handedOverTo} found. A subquery and no join: each person costs one look into the primary key, however many rows
+ * What a statement selects to get an {@link AddressRow}; it names the tables `u` and `c`. `claimed` is SQL for the address
+ * that {@link claimedTo} found. A subquery and no join: each person costs one look into the primary key, however many rows
  * the table has, and no plan can make of it a read of the whole.
  */
-export function addressColumns(handedOver: string): string {
-  const address = `coalesce(${handedOver}, u.email)`
+export function addressColumns(claimed: string): string {
+  const address = `coalesce(${claimed}, u.email)`
   return `${address} AS address, (
     SELECT array_agg(s.reason) FROM worker.suppressions s
      WHERE s.account_id = c.account_id AND s.address_hash = worker.address_hash(${address})) AS suppressions`
@@ -62,7 +62,7 @@ export async function inEverySpelling<Row extends AddressRow & { readonly campai
 }
 
 /** The address of a mail that was handed over before, as the platform writes it: a retry goes there and nowhere else. */
-export function handedOverTo(intent: Pick<Intent, 'frozen'>): string | null {
+export function claimedTo(intent: Pick<Intent, 'frozen'>): string | null {
   const envelope = intent.frozen?.envelope
   const address = envelope?.['address'] ?? envelope?.['to']
   return typeof address === 'string' ? address : null

@@ -1,6 +1,6 @@
 import type { Backlog, IntentStore } from '../delivery/intent-store.ts'
-import type { Database } from '../infra/postgres/client/postgres-database.ts'
 import type { Metrics } from '../infra/telemetry/metrics.ts'
+import type { Database } from '../std/sql.ts'
 import type { Pools } from './compose/pools.ts'
 import type { Clock } from '../std/clock.ts'
 

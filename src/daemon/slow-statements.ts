@@ -1,6 +1,5 @@
-import type { StatementUnderWay } from '../infra/postgres/client/postgres-database.ts'
 import type { Pools } from './compose/pools.ts'
-import type { Sql } from '../std/sql.ts'
+import type { Sql, StatementUnderWay } from '../std/sql.ts'
 import type { Observe } from '../model/fact.ts'
 
 /** A statement that the server has not answered for so long is worth naming; milliseconds. */

@@ -1,4 +1,4 @@
-import type { Pressure } from '../ingest/backpressure.ts'
+import type { Pressure } from '../model/pressure.ts'
 import type { IntentStore } from './intent-store.ts'
 
 /** How many due intents a group may have before it stops fetching, for each of its workers. */

@@ -3,7 +3,7 @@ import type { ChannelName, Frozen, Intent } from '../model/intent.ts'
 import type { Ledger, Reply } from './intent-store.ts'
 
 /** A channel whose effect leaves the process: prepare, start (freeze, commit), perform. */
-export interface HandOverChannel<Message> {
+export interface SendChannel<Message> {
   readonly name: ChannelName
   /** State of the row while the effect is under way: `handing_over` for what cannot be taken back, `claimed` for what may run again. */
   readonly underway: 'handing_over' | 'claimed'

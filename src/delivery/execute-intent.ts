@@ -1,29 +1,12 @@
 import { jitter } from '../std/backoff.ts'
-import type { Clock } from '../std/clock.ts'
 import { SqlError } from '../std/sql.ts'
-import type { Observe } from '../model/fact.ts'
 import { Attempt, type Executed, type OnStage } from './attempt.ts'
-import type { Channels } from './channels.ts'
-import type { Destinations } from './destinations.ts'
+import type { Executor } from './executor.ts'
 import { handOver } from './send.ts'
 import type { Intent } from '../model/intent.ts'
-import type { IntentStore } from './intent-store.ts'
 import type { IntentKind, Messages } from '../model/intent-kind.ts'
-import type { KindTable } from './kind-table.ts'
 import { BROKEN_RETRY_MS, prepared } from './prepare-intent.ts'
 import type { TransactionChannel } from './transaction-channel.ts'
-
-export interface Executor {
-  readonly store: IntentStore
-  readonly kinds: KindTable
-  readonly channels: Channels
-  /** Shared by every group of the process. */
-  readonly destinations: Destinations
-  readonly clock: Clock
-  readonly observe: Observe
-  /** Policy for mails whose fate is unknown: retry once, or hold for the operator. */
-  readonly ambiguous: { readonly hold: boolean; readonly retryMs: number }
-}
 
 /**
  * One intent, one attempt: prepare, start, perform, record the end. `signal` aborts when the process can wait no longer; what

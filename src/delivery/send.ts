@@ -3,8 +3,8 @@ import type { Sql } from '../std/sql.ts'
 import { describeFault, whoseFault } from '../model/fault-policy.ts'
 import { Attempt, type AlsoAtEnd, type Executed, type Recording, type OnStage } from './attempt.ts'
 import type { NoPlace } from './destinations.ts'
-import type { Executor } from './execute-intent.ts'
-import { Postponed, Refusal, Unavailable, type HandOverChannel, type Performed, type Slot } from './channel.ts'
+import { Postponed, Refusal, Unavailable, type SendChannel, type Performed, type Slot } from './channel.ts'
+import type { Executor } from './executor.ts'
 import type { Impression } from './outcome-signal.ts'
 import type { ChannelName, Frozen, Intent } from '../model/intent.ts'
 import type { Settlement, StartRequest } from './intent-store.ts'
@@ -25,7 +25,7 @@ const LAST_AGAIN_MS = 60_000
 export async function handOver<Channel extends 'email' | 'webhook'>(
   executor: Executor,
   kind: IntentKind<Channel>,
-  channel: HandOverChannel<Messages[Channel]>,
+  channel: SendChannel<Messages[Channel]>,
   intent: Intent,
   signal: AbortSignal,
   onStage?: OnStage,
@@ -86,7 +86,7 @@ async function noPlace(executor: Executor, why: NoPlace, destination: string, ch
 async function start<Channel extends 'email' | 'webhook'>(
   executor: Executor,
   kind: IntentKind<Channel>,
-  channel: HandOverChannel<Messages[Channel]>,
+  channel: SendChannel<Messages[Channel]>,
   intent: Intent,
   message: Messages[Channel],
   attempt: Attempt,
@@ -150,7 +150,7 @@ function againMs({ clock }: Executor, { reason, waitingSince }: Intent): number 
 }
 
 async function perform<Message>(
-  channel: HandOverChannel<Message>,
+  channel: SendChannel<Message>,
   intent: Intent,
   frozen: Frozen,
   message: Message,

@@ -1,9 +1,10 @@
-import type { AcceptResult, HandOver } from '../ingest/accept-store.ts'
+import type { OpenReservation } from '../model/reservation.ts'
 import { SqlError } from '../std/sql.ts'
 import { describeFault } from '../model/fault-policy.ts'
 import type { Recording, OnStage, Stage } from './attempt.ts'
 import { createClaiming } from './claim-loop.ts'
-import { executeIntent, type Executor } from './execute-intent.ts'
+import { executeIntent } from './execute-intent.ts'
+import type { Executor } from './executor.ts'
 import { HeldIntents } from './local-queue.ts'
 import type { ChannelName, Intent } from '../model/intent.ts'
 
@@ -45,8 +46,8 @@ export interface RunningIntent {
  */
 export interface IntentWorkers {
   start(): void
-  /** For the accept path: free workers may be handed intents by the insert that writes them. */
-  reserve(): { readonly handOver: HandOver | null; taken(result: AcceptResult | null): void }
+  /** Free workers for which an accept may claim what it writes. */
+  reserve(): OpenReservation
   running(): readonly RunningIntent[]
   /** Counts the turns of the loop that claims; null while it is not to run. Busy, closed or quiet, it turns at least every `pollMs`. */
   turns(): number | null
@@ -148,18 +149,18 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     observe({ is: 'execution-failed', group, channel, intentId: id, cause })
   }
 
-  function reserve(): ReturnType<IntentWorkers['reserve']> {
+  function reserve(): OpenReservation {
     const channel = kinds.channels[0]
     const count = channel === undefined || stopping ? 0 : Math.max(0, Math.min(room() - ahead, claiming.mayOvertake(channel)))
     reserved += count
-    const slot = channel && { channel, count, leaseMs: leaseMs(channel), share: held.share, held: held.perCampaign() }
+    const free = channel && { channel, count, leaseMs: leaseMs(channel), share: held.share, held: held.perCampaign() }
     return {
-      handOver: slot === undefined || count === 0 ? null : { owner: nextOwner(), slots: [slot] },
-      taken(result) {
+      reservation: free === undefined || count === 0 ? null : { owner: nextOwner(), workers: [free] },
+      release(written) {
         reserved -= count
-        if (result?.is === 'accepted') {
-          held.add(result.handedOver)
-          if (result.intents > result.handedOver.length) {
+        if (written !== null) {
+          held.add(written.claimed)
+          if (written.intents > written.claimed.length) {
             claiming.told()
             notify()
           }

@@ -1,6 +1,7 @@
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
-import type { AcceptResult, AcceptStore, Chunk, EventEnding, HandOver, LastRecord } from './accept-store.ts'
+import type { OpenReservation } from '../model/reservation.ts'
+import type { AcceptResult, AcceptStore, Chunk, EventEnding, LastRecord } from './accept-store.ts'
 import type { DeadLetter, DeadLetterSink } from './dead-letter.ts'
 import type { Observe } from '../model/fact.ts'
 import { lastOf, type Faulty, type ReadChunk } from './read-chunks.ts'
@@ -15,8 +16,8 @@ export interface Acceptor {
   readonly observe: Observe
   /** Bounds the accepts of the group that run at once. */
   limit<Result>(work: () => Promise<Result>): Promise<Result>
-  /** Free workers of this process that may be handed intents from memory; `taken` must be called with what they got. */
-  reserveHandOver(): { readonly handOver: HandOver | null; taken(result: AcceptResult | null): void }
+  /** Free workers of this process, for which the accept may claim what it writes. */
+  reserve(): OpenReservation
 }
 
 export type Accepted = Extract<AcceptResult, { is: 'accepted' }>
@@ -135,7 +136,7 @@ async function acceptOneByOne(acceptor: Acceptor, place: Place, chunk: ReadChunk
     intents += end.intents
     expected = next
   }
-  return { is: 'accepted', endings, deadLetters, intents, handedOver: [] }
+  return { is: 'accepted', endings, deadLetters, intents, claimed: [] }
 }
 
 const none: ReadonlyMap<string, number> = new Map()
@@ -179,15 +180,15 @@ async function onceMoreAlone(acceptor: Acceptor, place: Place, chunk: ReadChunk,
   return acceptChunk(acceptor, place, { ...chunk, events: [], faulty: [faulty] })
 }
 
-async function write(acceptor: Acceptor, chunk: Omit<Chunk, 'handOver'>): Promise<AcceptResult> {
+async function write(acceptor: Acceptor, chunk: Omit<Chunk, 'reservation'>): Promise<AcceptResult> {
   return acceptor.limit(async () => {
-    const desk = acceptor.reserveHandOver()
+    const open = acceptor.reserve()
     let result: AcceptResult | null = null
     try {
-      result = await acceptor.store.accept({ ...chunk, handOver: desk.handOver })
+      result = await acceptor.store.accept({ ...chunk, reservation: open.reservation })
       return result
     } finally {
-      desk.taken(result)
+      open.release(result?.is === 'accepted' ? result : null)
     }
   })
 }

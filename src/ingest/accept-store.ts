@@ -1,5 +1,6 @@
+import type { DeadLetterReason } from '../model/dead-letter-reason.ts'
 import type { Intent, IntentDraft } from '../model/intent.ts'
-import type { DeadLetterReason } from './dead-letter.ts'
+import type { Reservation } from '../model/reservation.ts'
 
 /** An event that is to be accepted, with what its group decided. */
 export interface AcceptedEvent {
@@ -38,27 +39,11 @@ export interface Chunk {
   readonly events: readonly AcceptedEvent[]
   readonly passed: readonly PassedRecord[]
   /** Intents that may be claimed by this very insert, so that this process's free workers take them from memory. */
-  readonly handOver: HandOver | null
+  readonly reservation: Reservation | null
 }
 
 /** `repeated`: on record before with the same content, so that nothing changed; the others are the outcome now on record. */
 export type EventEnding = 'accepted' | 'no-effect' | 'duplicate' | 'dead-letter' | 'repeated'
-
-export interface HandOver {
-  readonly owner: string
-  readonly slots: readonly HandOverSlot[]
-}
-
-/** Free workers of one channel. */
-export interface HandOverSlot {
-  readonly channel: string
-  /** At most so many intents. */
-  readonly count: number
-  readonly leaseMs: number
-  /** Workers that one campaign may have while others wait, and how many each has. */
-  readonly share: number
-  readonly held: ReadonlyMap<string, number>
-}
 
 export type AcceptResult =
   | {
@@ -69,7 +54,7 @@ export type AcceptResult =
       readonly deadLetters: number
       readonly intents: number
       /** Inserted already claimed for this process. */
-      readonly handedOver: readonly Intent[]
+      readonly claimed: readonly Intent[]
     }
   /** The row did not hold `expected`; nothing was written. */
   | { readonly is: 'moved'; readonly row: bigint | null }

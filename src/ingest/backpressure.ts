@@ -1,14 +1,6 @@
+import type { Pressed, Pressure } from '../model/pressure.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Brake } from './fetch-gate.ts'
-
-/** Why a group may not go on fetching. The reason is one of few; the detail is for a log line. */
-export interface Pressed {
-  readonly reason: string
-  readonly detail?: string
-}
-
-/** Whether a group may go on fetching: null, or why not. `paused` lets it resume at a lower mark than it stops at. */
-export type Pressure = (paused: boolean) => Promise<Pressed | null>
 
 /**
  * Looks once a second, and holds or releases the fetching of one group. What cannot be measured (database away) leaves things

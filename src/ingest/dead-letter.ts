@@ -1,22 +1,5 @@
+import type { DeadLetterReason } from '../model/dead-letter-reason.ts'
 import type { HeaderValue, LogRecord } from './record-source.ts'
-
-/** Why an event cannot be processed: a closed list, each documented in README.md. */
-export const deadLetterReasons = [
-  'too-large',
-  'too-deep',
-  'not-utf8',
-  'not-json',
-  'not-an-envelope',
-  'invalid-data',
-  'type-mismatch',
-  'unsupported-version',
-  'id-conflict',
-  'older-than-dedupe-window',
-  'consumer-error',
-  'database-rejected',
-] as const
-
-export type DeadLetterReason = (typeof deadLetterReasons)[number]
 
 /** A record that this group gives up, with its fault. `detail` names fields and rules, never values. */
 export interface DeadLetter {

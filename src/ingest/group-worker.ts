@@ -1,6 +1,7 @@
+import type { Pressure } from '../model/pressure.ts'
 import { messageOf } from '../std/failure.ts'
 import type { Acceptor } from './accept-chunk.ts'
-import { watchPressure, type Pressure } from './backpressure.ts'
+import { watchPressure } from './backpressure.ts'
 import { createBatchRunner } from './batch-runner.ts'
 import { createBrake } from './fetch-gate.ts'
 import { createCommitReporter } from './offset-committer.ts'

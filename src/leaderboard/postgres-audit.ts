@@ -1,13 +1,12 @@
 import type { LeaderboardHistory } from './leaderboard.ts'
 import type { Busy, CampaignAudit, LeaderboardAuditor, LockHolder } from './audit.ts'
-import { SqlError, type Sql } from '../std/sql.ts'
-import type { Database } from '../infra/postgres/client/postgres-database.ts'
+import { SqlError, type Sql, type Database } from '../std/sql.ts'
+import { anyPlan } from './planner-settings.ts'
 import { rankAll, wholeRanking } from './whole-ranking.ts'
 import { createLeaderboard } from './postgres-leaderboard.ts'
 import { pendingRecalculation } from './pending-recalculation.ts'
 import { beginRun, campaignLock, recordRun, remembered } from './ranking-run.ts'
 import { edge, isDirty, isRanked } from './rule.ts'
-import { anyPlan } from './windows.ts'
 
 export interface AuditorOptions {
   /** The group that recalculates, with its prefix. */

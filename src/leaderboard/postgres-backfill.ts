@@ -1,9 +1,8 @@
 import type { LeaderboardHistory } from './leaderboard.ts'
 import type { Backfilled, Backfiller, ReportBackfill } from './backfill.ts'
 import type { Clock } from '../std/clock.ts'
-import type { Sql } from '../std/sql.ts'
+import type { Sql, Session } from '../std/sql.ts'
 import { createPatience, type Patience } from './backfill-patience.ts'
-import type { Session } from '../infra/postgres/client/postgres-database.ts'
 import {
   campaignsToRank,
   forgetOrder,
@@ -15,10 +14,10 @@ import {
   type FirstRank,
   type Unranked,
 } from './first-ranking.ts'
+import { anyPlan, indexesOnlyInSession } from './planner-settings.ts'
 import { rankAll } from './whole-ranking.ts'
 import { createLeaderboard } from './postgres-leaderboard.ts'
 import { beginRun, campaignLock, recordRun, remembered } from './ranking-run.ts'
-import { anyPlan, indexesOnlyInSession } from './windows.ts'
 
 export interface BackfillOptions {
   /** Rows in one transaction at most. */

@@ -1,10 +1,10 @@
 import type { FullBecause, Leaderboard, LeaderboardHistory, Recalculated } from './leaderboard.ts'
-import type { Sql } from '../std/sql.ts'
-import type { Session } from '../infra/postgres/client/postgres-database.ts'
+import type { Sql, Session } from '../std/sql.ts'
+import { anyPlan } from './planner-settings.ts'
 import { rankAll } from './whole-ranking.ts'
 import { sweep } from './sweep.ts'
 import { PATIENT_MS, beginRun, putOff, putOffMs, recordRun, remembered, type RankRun } from './ranking-run.ts'
-import { anyPlan, rankWindows } from './windows.ts'
+import { rankWindows } from './windows.ts'
 
 /**
  * A row lock that somebody else holds is waited for at most this long: a group has one worker for all campaigns. The next tries of

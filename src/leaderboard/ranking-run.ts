@@ -1,6 +1,6 @@
 import type { LeaderboardHistory } from './leaderboard.ts'
 import type { Sql } from '../std/sql.ts'
-import { indexesOnly } from './windows.ts'
+import { indexesOnly } from './planner-settings.ts'
 
 /** One recalculation of one campaign, under its lock. */
 export interface RankRun {

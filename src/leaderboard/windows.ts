@@ -18,24 +18,13 @@ const MANY_DIRTY_SHARE = 50
  * because everybody behind moves by one. So each window that ends has as many people after as before, what lies between
  * windows stays, and the one just below a window stands where the window begins to count.
  *
- * Planned anew each time, and kept from reading whole tables ({@link indexesOnly}): from a plan made for a campaign of ten a
+ * Planned anew each time, and kept from reading whole tables (planner-settings.ts): from a plan made for a campaign of ten a
  * campaign of a million takes hundreds of milliseconds instead of two.
  */
 export async function rankWindows({ campaignId, beganAt, remember }: RankRun, tx: Sql): Promise<Written | FullBecause> {
   const [row] = await tx.query<Written & { because: FullBecause | null }>(windowStatement, [campaignId, remember, beganAt])
   if (row === undefined) throw new Error('The statement that ranks windows returned no row.')
   return row.because ?? { changes: row.changes, written: row.written }
-}
-
-/** The planner's settings for windows, for one transaction or for all of a session; `full` resets them. As arguments of one SELECT. */
-export const indexesOnly = settings('off')
-export const indexesOnlyInSession = settings('off', 'session')
-export const anyPlan = settings('on')
-
-function settings(value: 'on' | 'off', of: 'transaction' | 'session' = 'transaction'): string {
-  return ['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_bitmapscan']
-    .map((name) => `set_config('${name}', '${value}', ${of === 'transaction'})`)
-    .join(', ')
 }
 
 const windowStatement = `

@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '../ingest/dead-letter.ts'
+import type { DeadLetterReason } from './dead-letter-reason.ts'
 
 /**
  * What the path reports while it works. The path itself neither logs nor counts: telemetry and tests listen. Facts are per

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { handedOver, type RunningStack } from '../support/running-stack.ts'
+import { claimed, type RunningStack } from '../support/running-stack.ts'
 import { finished } from './finished.ts'
 import type { Scenario } from './mutant.ts'
 import { verdictOf, type Report, type Verdict } from './verdict.ts'
@@ -16,7 +16,7 @@ export async function runScenario(root: string, scenario: Scenario, stack: Runni
   const { code, output } = await finished(
     process.execPath,
     [join(root, 'node_modules/vitest/vitest.mjs'), ...args, '--reporter', 'json', '--outputFile', reportFile],
-    { cwd: root, env: handedOver(stack), signal: AbortSignal.any([signal, AbortSignal.timeout(CUT_OFF_MS)]) },
+    { cwd: root, env: claimed(stack), signal: AbortSignal.any([signal, AbortSignal.timeout(CUT_OFF_MS)]) },
   )
   if (code === null) return { is: 'broken', reason: `cut off after ${CUT_OFF_MS} ms` }
   const report = await readFile(reportFile, 'utf8').catch(() => null)

@@ -5,7 +5,7 @@ import { eventTypes } from '../../src/events/catalogue.ts'
 import { upkeepSteps } from '../../src/infra/postgres/admin/retention-steps.ts'
 import { countFacts } from '../../src/infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
-import { deadLetterReasons } from '../../src/ingest/dead-letter.ts'
+import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
 
 interface Rule {
   readonly alert: string

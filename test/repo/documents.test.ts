@@ -5,7 +5,7 @@ import { renderFirstVariables } from '../../config/render-docs.ts'
 import { exitCode } from '../../src/daemon/run.ts'
 import { lagWords } from '../../src/infra/telemetry/lag-verdict.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
-import { deadLetterReasons } from '../../src/ingest/dead-letter.ts'
+import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
 import { files, filesUnder, firstCells, markedPart, tableRows } from './source-files.ts'
 
 const metricsPaper = existsSync('docs/metrics.md') ? 'docs/metrics.md' : 'README.md'

@@ -50,7 +50,7 @@ describe('files of the program', () => {
       'src/delivery/send.ts',
       // A monotonic age, dated for people.
       'src/daemon/dependencies.ts',
-    ]
+    ].toSorted()
     expect(matching(program, wallArithmetic).toSorted()).toEqual(calendars)
   })
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { filesUnder } from './source-files.ts'
 
-const migrations = filesUnder(['src/infra/postgres/migrations'], '.sql')
+const migrations = filesUnder(['src/infra/postgres/schema/migrations'], '.sql')
 const tables = new Set(
   migrations.flatMap(({ text }) => [...text.matchAll(/CREATE TABLE (?:IF NOT EXISTS )?\w+\.(\w+)/g)].map(([, name]) => name)),
 )

@@ -41,7 +41,7 @@ export function createAcceptorScene(clock: Clock = createJumpingClock()): Accept
       },
       observe: (fact) => facts.push(fact),
       limit: (work) => work(),
-      reserveHandOver: () => ({ handOver: null, taken: () => undefined }),
+      reserve: () => ({ reservation: null, release: () => undefined }),
     },
   }
 }

@@ -71,7 +71,7 @@ export class MemoryAcceptStore implements AcceptStore {
     const passed = chunk.passed.map(({ offset }) => `${chunk.partition}/${offset}`).filter((position) => !this.deadLetters.has(position))
     for (const position of passed) this.deadLetters.add(position)
     this.rows.set(chunk.partition, { ...row, next: chunk.next, ...(chunk.last === undefined ? {} : { last: chunk.last }) })
-    return { is: 'accepted', endings, deadLetters: passed.length, intents, handedOver: [] }
+    return { is: 'accepted', endings, deadLetters: passed.length, intents, claimed: [] }
   }
 
   async readProgress(): Promise<readonly ProgressRow[]> {

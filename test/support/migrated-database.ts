@@ -1,5 +1,6 @@
-import { openDatabase, type Database } from '../../src/infra/postgres/client/postgres-database.ts'
+import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { migrate } from '../../src/infra/postgres/schema/migrate-schema.ts'
+import type { Database } from '../../src/std/sql.ts'
 import { freshDatabase, templateDatabase } from './fresh.ts'
 
 export interface MigratedDatabase extends Database {

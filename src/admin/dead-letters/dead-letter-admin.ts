@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '../../ingest/dead-letter.ts'
+import type { DeadLetterReason } from '../../model/dead-letter-reason.ts'
 
 /** Dead letters of one group and reason. */
 export interface DeadLetterCount {

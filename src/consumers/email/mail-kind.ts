@@ -1,5 +1,4 @@
-import type { MailMessage } from '../../delivery/email/mail-message.ts'
-import type { MailType, TemplateValues } from '../../delivery/email/mail-template.ts'
+import type { MailMessage, MailType, TemplateValues } from '../../delivery/email/mail-message.ts'
 import type { Intent, IntentDraft, JsonObject } from '../../model/intent.ts'
 import type { IntentKind, Prepared } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
@@ -9,7 +8,7 @@ import {
   addressColumns,
   canUnsubscribeFrom,
   forbiddenAddress,
-  handedOverTo,
+  claimedTo,
   inEverySpelling,
   isStale,
   type AddressRow,
@@ -107,7 +106,7 @@ async function readRow(read: Sql, type: OwnMail, intent: Intent, userId: string)
     userId,
     subjectOf(type, intent),
     intent.waitingSince,
-    handedOverTo(intent),
+    claimedTo(intent),
   ])
   return row && inEverySpelling(read, row)
 }

@@ -3,7 +3,7 @@ import { parseExactJson } from '../../std/exact-json.ts'
 import type { Sql } from '../../std/sql.ts'
 import { templateColumns, templateJoin, type TemplateRow } from '../campaign-template.ts'
 import { eligibilityColumns, eligibilityJoins, type EligibilityRow } from '../eligibility.ts'
-import { addressColumns, handedOverTo, inEverySpelling, type AddressRow } from '../mail-rules.ts'
+import { addressColumns, claimedTo, inEverySpelling, type AddressRow } from '../mail-rules.ts'
 import { personColumns, type PersonRow } from '../person-mail.ts'
 import { sameUrl } from './same-url.ts'
 
@@ -39,7 +39,7 @@ export interface FoundReward extends EligibilityRow, PersonRow, AddressRow, Temp
 
 /** Reads the reward of an intent in one statement, which sees one moment, and its endpoint in another. */
 export async function readReward(intent: Intent, read: Sql): Promise<RewardRow> {
-  const [row] = await read.query<MissingReward | RowOfReward>(statement, [userRewardIdOf(intent), handedOverTo(intent)])
+  const [row] = await read.query<MissingReward | RowOfReward>(statement, [userRewardIdOf(intent), claimedTo(intent)])
   if (row === undefined) throw new Error('The statement that reads a reward returned no row.')
   if (row.user_reward_id === null) return row
   const { wanted_url: url, value, instructions, ...rest } = row.address === null ? row : await inEverySpelling(read, row)

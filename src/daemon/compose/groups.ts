@@ -103,7 +103,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
         observe(fact)
       },
       limit: (work) => accepting.add(work),
-      reserveHandOver: () => workers.reserve(),
+      reserve: () => workers.reserve(),
     },
     source,
     admin,

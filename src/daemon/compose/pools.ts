@@ -1,6 +1,7 @@
 import type { Config } from '../../../config/load.ts'
 import { ConnectGate } from '../../infra/postgres/client/connect-gate.ts'
-import { openDatabase, type Database } from '../../infra/postgres/client/postgres-database.ts'
+import { openDatabase } from '../../infra/postgres/client/postgres-database.ts'
+import type { Database } from '../../std/sql.ts'
 
 /** The pools of one process. */
 export interface Pools {

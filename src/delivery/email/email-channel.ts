@@ -1,6 +1,6 @@
 import { jitter } from '../../std/backoff.ts'
 import type { Clock } from '../../std/clock.ts'
-import type { HandOverChannel, Slot } from '../channel.ts'
+import type { SendChannel, Slot } from '../channel.ts'
 import { outerDeadline, Postponed, Refusal, Unavailable } from '../channel.ts'
 import type { Frozen, Intent } from '../../model/intent.ts'
 import type { Ledger } from '../intent-store.ts'
@@ -33,7 +33,7 @@ export interface EmailChannelOptions {
  * Mail. A connection to the relay is held before the start, so a relay that is down burns no attempt; the row says
  * `handing_over` before the first byte goes out, because the end of a message cannot be taken back.
  */
-export function createEmailChannel(options: EmailChannelOptions): HandOverChannel<MailMessage> {
+export function createEmailChannel(options: EmailChannelOptions): SendChannel<MailMessage> {
   const { relay, clock } = options
   return {
     name: 'email',

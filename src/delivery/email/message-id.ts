@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { MailType } from './mail-template.ts'
+import type { MailType } from './mail-message.ts'
 
 /**
  * The Message-ID of the one mail of this type to this user about this event, with its angle brackets: the same from every

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../std/clock.ts'
-import { outerDeadline, type HandOverChannel, type Slot } from '../channel.ts'
+import { outerDeadline, type SendChannel, type Slot } from '../channel.ts'
 import type { Frozen, Intent } from '../../model/intent.ts'
 import type { Ledger } from '../intent-store.ts'
 import { judgeReply } from './judge-reply.ts'
@@ -33,7 +33,7 @@ export interface WebhookEnvelope {
  * Deliveries by HTTP, signed as Standard Webhooks 1.0.0 asks. A delivery may arrive twice (the process died before it wrote
  * down the reply), with the same bytes under the same `webhook-id`, by which a receiver tells.
  */
-export function createWebhookChannel(settings: WebhookChannelSettings): HandOverChannel<WebhookMessage> {
+export function createWebhookChannel(settings: WebhookChannelSettings): SendChannel<WebhookMessage> {
   const { client, ledger, deadlineMs, clock, random = Math.random } = settings
   return {
     name: 'webhook',

@@ -1,5 +1,5 @@
 import type { Counter, Histogram } from 'prom-client'
-import { deadLetterReasons } from '../../ingest/dead-letter.ts'
+import { deadLetterReasons } from '../../model/dead-letter-reason.ts'
 import type { Fact, Observe, TypeCounts } from '../../model/fact.ts'
 import type { Metrics } from './metrics.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMailKind } from '../../../src/consumers/email/mail-kind.ts'
 import { everythingGoes, type MailRules } from '../../../src/consumers/mail-rules.ts'
-import type { MailType } from '../../../src/delivery/email/mail-template.ts'
+import type { MailType } from '../../../src/delivery/email/mail-message.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import { unsubscribe } from '../../../src/infra/postgres/admin/unsubscribe.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'

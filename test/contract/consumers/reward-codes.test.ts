@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { openDatabase, type Database } from '../../../src/infra/postgres/client/postgres-database.ts'
+import { openDatabase } from '../../../src/infra/postgres/client/postgres-database.ts'
+import type { Database } from '../../../src/std/sql.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { rewardIntent, rewardKinds, tellStory, userRewardOf } from './reward-story.ts'
 

@@ -34,7 +34,7 @@ test('a chunk writes outcomes, intents and progress', async () => {
     ]),
     deadLetters: 0,
     intents: 2,
-    handedOver: [],
+    claimed: [],
   })
   expect(await outcomes()).toEqual([
     { event_id: mailed.eventId, type: 'user.signed_up', partition: 0, offset: '0', outcome: 'accepted', effects: ['a', 'b'] },
@@ -150,16 +150,18 @@ test("groups do not see each other's outcomes and effects", async () => {
 test('of the free workers one campaign gets no more than its share, but for what no other of the chunk takes', async () => {
   const other = '00000000-0000-4000-8000-0000000000cc'
   const ours = ['a', 'b', 'c', 'd'].map((key) => mail(key))
-  const slots = [{ channel: 'email', count: 4, leaseMs: 60_000, share: 3, held: new Map([[campaign, 1]]) }]
-  const handOver = { owner: 'me', slots }
-  const shared = await store.accept(chunk({ next: 1n, events: [event(0n, [...ours, { ...mail('other'), campaignId: other }])], handOver }))
-  const keys = (result: typeof shared) => (result.is === 'accepted' ? result.handedOver.map(({ key }) => key).toSorted() : [])
+  const workers = [{ channel: 'email', count: 4, leaseMs: 60_000, share: 3, held: new Map([[campaign, 1]]) }]
+  const reservation = { owner: 'me', workers }
+  const shared = await store.accept(
+    chunk({ next: 1n, events: [event(0n, [...ours, { ...mail('other'), campaignId: other }])], reservation }),
+  )
+  const keys = (result: typeof shared) => (result.is === 'accepted' ? result.claimed.map(({ key }) => key).toSorted() : [])
   // Two and the other one are within their shares; the fourth place nobody else takes.
   expect(keys(shared)).toEqual(['a', 'b', 'c', 'other'])
-  const narrow = { owner: 'me', slots: slots.map((slot) => Object.assign({}, slot, { count: 3 })) }
+  const narrow = { owner: 'me', workers: workers.map((slot) => Object.assign({}, slot, { count: 3 })) }
   const more = ['e', 'f', 'g'].map((key) => mail(key))
   const second = await store.accept(
-    chunk({ expected: 1n, next: 2n, events: [event(1n, [...more, { ...mail('another'), campaignId: other }])], handOver: narrow }),
+    chunk({ expected: 1n, next: 2n, events: [event(1n, [...more, { ...mail('another'), campaignId: other }])], reservation: narrow }),
   )
   expect(keys(second)).toEqual(['another', 'e', 'f'])
 })
@@ -172,18 +174,18 @@ test('intents go to free workers at once, at most as many per channel as have a 
     event(3n, [mail('b'), mail('c')]),
     event(4n, [recalculation('campaign'), { ...mail('hook'), channel: 'webhook' }]),
   ]
-  const slots = [
+  const workers = [
     { channel: 'email', count: 3, leaseMs: 60_000, share: 5, held: new Map() },
     { channel: 'leaderboard', count: 5, leaseMs: 60_000, share: 5, held: new Map() },
   ]
   const before = await databaseNow()
-  const result = await store.accept(chunk({ expected: 1n, next: 5n, events, handOver: { owner: 'me', slots } }))
+  const result = await store.accept(chunk({ expected: 1n, next: 5n, events, reservation: { owner: 'me', workers } }))
   expect(endings(result)).toEqual({ 1: 'duplicate', 2: 'accepted', 3: 'accepted', 4: 'accepted' })
   expect(result).toMatchObject({ intents: 6 })
-  const handedOver = result.is === 'accepted' ? result.handedOver : []
+  const claimed = result.is === 'accepted' ? result.claimed : []
   // The spent one took a slot and gave nothing back: too few is fine, too many is not.
-  expect(handedOver.map(({ key }) => key)).toEqual(['a', 'b'])
-  expect(handedOver[0]).toEqual({
+  expect(claimed.map(({ key }) => key)).toEqual(['a', 'b'])
+  expect(claimed[0]).toEqual({
     id: expect.stringMatching(/^\d+$/),
     group,
     kind: 'mail.welcome',
@@ -204,14 +206,14 @@ test('intents go to free workers at once, at most as many per channel as have a 
     reason: null,
     createdAt: expect.any(Date),
     frozen: null,
-    claim: { id: handedOver[0]?.id, owner: 'me', claims: 1 },
+    claim: { id: claimed[0]?.id, owner: 'me', claims: 1 },
   })
-  const claimed = (await intents()).filter(({ state }) => state === 'claimed')
-  expect(claimed.map(({ key, owner, claims }) => [key, owner, claims])).toEqual([
+  const rows = (await intents()).filter(({ state }) => state === 'claimed')
+  expect(rows.map(({ key, owner, claims }) => [key, owner, claims])).toEqual([
     ['a', 'me', 1],
     ['b', 'me', 1],
   ])
-  for (const { lease_until } of claimed) {
+  for (const { lease_until } of rows) {
     expect(Number(lease_until) - before).toBeGreaterThanOrEqual(60_000)
     expect(Number(lease_until) - before).toBeLessThan(70_000)
   }
@@ -406,7 +408,7 @@ function hash(text: string): Uint8Array {
 }
 
 function chunk(change: Partial<Chunk> & { next: bigint }): Chunk {
-  return { group, topic: 'topic', partition: 0, expected: 0n, recoverBelow: 0n, events: [], passed: [], handOver: null, ...change }
+  return { group, topic: 'topic', partition: 0, expected: 0n, recoverBelow: 0n, events: [], passed: [], reservation: null, ...change }
 }
 
 function endings(result: AcceptResult): unknown {

@@ -1,7 +1,6 @@
 import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import type { Database } from '../../../src/infra/postgres/client/postgres-database.ts'
-import { SqlError, type Sql } from '../../../src/std/sql.ts'
+import { SqlError, type Sql, type Database } from '../../../src/std/sql.ts'
 import { startPostgres, type PostgresServer } from '../../../stack/postgres-server.ts'
 import { openPool } from './open-pool.ts'
 

@@ -53,7 +53,7 @@ async function accept(campaignId: string, offset: bigint, by = group): Promise<s
     next: offset + 1n,
     recoverBelow: 0n,
     passed: [],
-    handOver: null,
+    reservation: null,
   }
   expect(await store.accept({ ...at, events: [accepted] })).toMatchObject({ is: 'accepted' })
   return event.id

@@ -1,4 +1,5 @@
-import { openDatabase, type Database, type DatabaseSettings } from '../../../src/infra/postgres/client/postgres-database.ts'
+import { openDatabase, type DatabaseSettings } from '../../../src/infra/postgres/client/postgres-database.ts'
+import type { Database } from '../../../src/std/sql.ts'
 
 /** A pool with the deadlines that tests want. Whoever opens it ends it. */
 export function openPool(

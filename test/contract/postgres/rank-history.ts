@@ -1,5 +1,4 @@
-import type { Sql } from '../../../src/std/sql.ts'
-import type { Database } from '../../../src/infra/postgres/client/postgres-database.ts'
+import type { Sql, Database } from '../../../src/std/sql.ts'
 import { insertCampaign } from './platform-rows.ts'
 import {
   changeParticipant,

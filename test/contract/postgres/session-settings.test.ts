@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Database } from '../../../src/infra/postgres/client/postgres-database.ts'
+import type { Database } from '../../../src/std/sql.ts'
 import { hostileRole, hostileSettings, type HostileRole } from '../../support/hostile-role.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { openPool } from './open-pool.ts'

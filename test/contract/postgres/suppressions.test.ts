@@ -31,7 +31,7 @@ const rows = () =>
   )
 
 /** A mail to each of these, handed over and ended in one statement. */
-async function handOver(settlement: Settlement, ...to: readonly Record<string, string>[]): Promise<void> {
+async function reservation(settlement: Settlement, ...to: readonly Record<string, string>[]): Promise<void> {
   await insertIntents(database.sql, ...to.map(() => ({ key: randomUUID(), campaign_id: campaignId, user_id: userId })))
   const intents = await store.claim(request())
   expect(intents).toHaveLength(to.length)
@@ -60,15 +60,15 @@ describe('the hash of an address', () => {
 
 describe('a recipient whom the relay refuses', () => {
   it('is suppressed for the account with the very statement that ends the mail, once', async () => {
-    await handOver(refused, { to: 'Gone@example.com' })
+    await reservation(refused, { to: 'Gone@example.com' })
     const expected = [{ account_id: accountId, address_hash: hash('gone@example.com'), reason: 'bounced' }]
     expect(await rows()).toEqual(expected)
-    await handOver(refused, { to: 'gone@example.com' }, { to: 'GONE@example.com' })
+    await reservation(refused, { to: 'gone@example.com' }, { to: 'GONE@example.com' })
     expect(await rows()).toEqual(expected)
   })
 
   it('is suppressed as the platform writes the address, too', async () => {
-    await handOver(refused, { to: 'gone@xn--bcher-kva.example', address: 'gone@b\u00fccher.example' })
+    await reservation(refused, { to: 'gone@xn--bcher-kva.example', address: 'gone@b\u00fccher.example' })
     const hashes = (await rows()).map((row) => row.address_hash.toString('hex'))
     expect(new Set(hashes)).toEqual(
       new Set([hash('gone@xn--bcher-kva.example'), hash('gone@b\u00fccher.example')].map((one) => one.toString('hex'))),
@@ -91,14 +91,14 @@ describe('a recipient whom the relay refuses', () => {
     { is: 'later', as: 'retry', reason: 'recipient-deferred', afterMs: 1_000 },
     { is: 'ambiguous', reason: 'deadline', afterMs: 1_000, hold: false },
   ])('is another than one of %o', async (settlement) => {
-    await handOver(settlement, { to: 'fine@example.com' })
+    await reservation(settlement, { to: 'fine@example.com' })
     expect(await rows()).toEqual([])
   })
 })
 
 describe('unsubscribing', () => {
   it('is recorded once per account and address, beside a bounce', async () => {
-    await handOver(refused, { to: 'guest@example.com' })
+    await reservation(refused, { to: 'guest@example.com' })
     expect(await unsubscribe(database.sql, { accountId, address: 'Guest@example.com' })).toBe('recorded')
     expect(await unsubscribe(database.sql, { accountId, address: 'guest@example.com' })).toBe('recorded')
     expect((await rows()).map(({ reason }) => reason).sort()).toEqual(['bounced', 'unsubscribed'])

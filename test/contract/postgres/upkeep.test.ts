@@ -258,7 +258,7 @@ test('an event that is accepted again while its outcome is being deleted has no 
       },
     ],
     passed: [],
-    handOver: null,
+    reservation: null,
   })
   await store.createProgress('mailers', 'topic', [{ partition: 0, next: 0n, exemptBelow: 0n }])
   expect(await store.accept(chunk(0n))).toMatchObject({ is: 'accepted', intents: 1 })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startWebhookSink, type WebhookSink } from '../../../stack/webhook-sink.ts'
-import type { HandOverChannel } from '../../../src/delivery/channel.ts'
+import type { SendChannel } from '../../../src/delivery/channel.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import { createWebhookChannel, webhookIdOf } from '../../../src/delivery/webhook/webhook-channel.ts'
 import type { WebhookClient } from '../../../src/delivery/webhook/webhook-client.ts'
@@ -11,7 +11,7 @@ import { rewardIntent } from '../consumers/reward-story.ts'
 
 let sink: WebhookSink
 let client: WebhookClient
-let channel: HandOverChannel<WebhookMessage>
+let channel: SendChannel<WebhookMessage>
 let skewMs = 0
 beforeEach(async () => {
   skewMs = 0

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { canUnsubscribeFrom, everythingGoes, forbiddenAddress, handedOverTo, isStale } from '../../../src/consumers/mail-rules.ts'
-import type { MailType } from '../../../src/delivery/email/mail-template.ts'
+import { canUnsubscribeFrom, everythingGoes, forbiddenAddress, claimedTo, isStale } from '../../../src/consumers/mail-rules.ts'
+import type { MailType } from '../../../src/delivery/email/mail-message.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 
 const every: readonly MailType[] = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone', 'reward_delivery']
@@ -29,9 +29,9 @@ describe('an address', () => {
   })
 
   it('is that of the first hand-over, as the platform writes it', () => {
-    expect(handedOverTo({ frozen: null })).toBeNull()
-    expect(handedOverTo(frozen({ to: address }))).toBe(address)
-    expect(handedOverTo(frozen({ to: 'ann@xn--bcher-kva.example', address: 'ann@b\u00fccher.example' }))).toBe('ann@b\u00fccher.example')
+    expect(claimedTo({ frozen: null })).toBeNull()
+    expect(claimedTo(frozen({ to: address }))).toBe(address)
+    expect(claimedTo(frozen({ to: 'ann@xn--bcher-kva.example', address: 'ann@b\u00fccher.example' }))).toBe('ann@b\u00fccher.example')
   })
 })
 

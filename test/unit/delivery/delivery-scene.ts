@@ -1,8 +1,8 @@
 import type { Channels } from '../../../src/delivery/channels.ts'
 import { Destinations } from '../../../src/delivery/destinations.ts'
-import type { Executor } from '../../../src/delivery/execute-intent.ts'
-import type { HandOverChannel, Performed } from '../../../src/delivery/channel.ts'
+import type { SendChannel, Performed } from '../../../src/delivery/channel.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
+import type { Executor } from '../../../src/delivery/executor.ts'
 import { createKindTable } from '../../../src/delivery/kind-table.ts'
 import type { AnyIntentKind, IntentKind } from '../../../src/model/intent-kind.ts'
 import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
@@ -26,11 +26,11 @@ export const mailMessage: MailMessage = {
 export const sent: Performed = { is: 'done', state: 'sent', reply: { status: 250 } }
 
 /** A channel that does what the test says, and counts the slots that are out. */
-export interface FakeChannel<Message> extends HandOverChannel<Message> {
-  acquire: HandOverChannel<Message>['acquire']
-  freeze: HandOverChannel<Message>['freeze']
-  perform: HandOverChannel<Message>['perform']
-  destinationOf: HandOverChannel<Message>['destinationOf']
+export interface FakeChannel<Message> extends SendChannel<Message> {
+  acquire: SendChannel<Message>['acquire']
+  freeze: SendChannel<Message>['freeze']
+  perform: SendChannel<Message>['perform']
+  destinationOf: SendChannel<Message>['destinationOf']
   slotsOut: number
   schedule: readonly number[]
 }

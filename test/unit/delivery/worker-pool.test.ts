@@ -5,7 +5,6 @@ import type { Intent } from '../../../src/model/intent.ts'
 import { createIntentWorkers, type IntentWorkers } from '../../../src/delivery/worker-pool.ts'
 import type { IntentKind } from '../../../src/model/intent-kind.ts'
 import { SqlError } from '../../../src/std/sql.ts'
-import type { AcceptResult } from '../../../src/ingest/accept-store.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { createDeliveryScene, mailKind, sent, type DeliveryScene } from './delivery-scene.ts'
@@ -90,8 +89,8 @@ function sceneOf(options: { poolSize?: number; pollMs?: number; kinds?: Paramete
   return whole
 }
 
-function accepted(change: Partial<Extract<AcceptResult, { is: 'accepted' }>>): AcceptResult {
-  return { is: 'accepted', endings: new Map(), deadLetters: 0, intents: 0, handedOver: [], ...change }
+function accepted(change: { intents?: number; claimed?: readonly Intent[] }): { intents: number; claimed: readonly Intent[] } {
+  return { intents: 0, claimed: [], ...change }
 }
 
 describe('claiming', () => {
@@ -169,10 +168,10 @@ describe('claiming', () => {
     store.due.push(...mails(50))
     const desk = await soon(() => {
       const reserved = workers.reserve()
-      expect(reserved.handOver).not.toBeNull()
+      expect(reserved.reservation).not.toBeNull()
       return reserved
     })
-    desk.taken(accepted({ intents: 50 }))
+    desk.release(accepted({ intents: 50 }))
     // A quarter of the workers is left to the other channel.
     await soon(() => expect(workers.running()).toHaveLength(3))
     flow()
@@ -250,8 +249,8 @@ describe('quiet', () => {
     await soon(() => expect(sending).toHaveLength(2))
     const offered = () => {
       const desk = workers.reserve()
-      desk.taken(null)
-      return desk.handOver !== null
+      desk.release(null)
+      return desk.reservation !== null
     }
     await soon(() => expect(offered()).toBe(true))
     workers.quiet(true)
@@ -293,25 +292,25 @@ describe('quiet', () => {
   })
 })
 
-describe('handing over', () => {
+describe('a reservation', () => {
   it('happens only after a claim came back short, one per free worker', async () => {
     const { store, workers, sending } = sceneOf()
-    expect(workers.reserve().handOver).toBeNull()
+    expect(workers.reserve().reservation).toBeNull()
     store.due.push(...mails(1))
     workers.start()
     await soon(() => expect(sending).toHaveLength(1))
     const desk = workers.reserve()
-    expect(desk.handOver).toEqual({
+    expect(desk.reservation).toEqual({
       owner: expect.stringMatching(/^me:test-workers:\d+$/),
-      slots: [{ channel: 'email', count: 3, leaseMs: 2_000, share: 2, held: new Map([[mails(1)[0]?.campaignId, 1]]) }],
+      workers: [{ channel: 'email', count: 3, leaseMs: 2_000, share: 2, held: new Map([[mails(1)[0]?.campaignId, 1]]) }],
     })
-    expect(workers.reserve().handOver).toBeNull()
-    desk.taken(accepted({ intents: 2, handedOver: mails(2, 10) }))
+    expect(workers.reserve().reservation).toBeNull()
+    desk.release(accepted({ intents: 2, claimed: mails(2, 10) }))
     await soon(() => expect(sending.map(({ id }) => id)).toEqual(['1', '10', '11']))
     const left = workers.reserve()
-    expect(left.handOver?.slots).toMatchObject([{ count: 1 }])
+    expect(left.reservation?.workers).toMatchObject([{ count: 1 }])
     expect(store.claims).toHaveLength(1)
-    left.taken(null)
+    left.release(null)
   })
 
   it('never happens while older work waits', async () => {
@@ -319,25 +318,22 @@ describe('handing over', () => {
     store.due.push(...mails(20))
     workers.start()
     await soon(() => expect(sending).toHaveLength(2))
-    expect(workers.reserve().handOver).toBeNull()
+    expect(workers.reserve().reservation).toBeNull()
   })
 
-  it.each([
-    ['failed', null],
-    ['found its row moved', { is: 'moved', row: null }],
-  ] as const)('gives the places back when the accept %s', async (_, result) => {
+  it('frees its workers when the accept wrote nothing', async () => {
     const { store, workers } = sceneOf()
     workers.start()
     await soon(() => expect(store.claims).toHaveLength(1))
     const desk = await soon(() => {
       const reserved = workers.reserve()
-      expect(reserved.handOver).not.toBeNull()
+      expect(reserved.reservation).not.toBeNull()
       return reserved
     })
-    desk.taken(result)
+    desk.release(null)
     const again = workers.reserve()
-    expect(again.handOver?.slots).toMatchObject([{ count: 4 }])
-    again.taken(null)
+    expect(again.reservation?.workers).toMatchObject([{ count: 4 }])
+    again.release(null)
   })
 
   it('wakes the workers for what was accepted beyond it', async () => {
@@ -345,11 +341,11 @@ describe('handing over', () => {
     workers.start()
     const desk = await soon(() => {
       const reserved = workers.reserve()
-      expect(reserved.handOver).not.toBeNull()
+      expect(reserved.reservation).not.toBeNull()
       return reserved
     })
     store.due.push(...mails(2, 10))
-    desk.taken(accepted({ intents: 3, handedOver: mails(1) }))
+    desk.release(accepted({ intents: 3, claimed: mails(1) }))
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['1', '10', '11']))
   })
 })
@@ -379,7 +375,7 @@ describe('a campaign with its share of the workers', () => {
   it('gives back what it may not begin, where that is all the process has room for and workers are free', async () => {
     const { store, workers, sending } = sceneOf({ poolSize: 4 })
     const desk = workers.reserve()
-    desk.taken(accepted({ intents: 6, handedOver: of('1', 6) }))
+    desk.release(accepted({ intents: 6, claimed: of('1', 6) }))
     store.due.push(...of('2', 2))
     workers.start()
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201']))
@@ -393,7 +389,7 @@ describe('a campaign with its share of the workers', () => {
     await soon(() => expect(sending).toHaveLength(4))
     store.due.push(...of('2', 10))
     const desk = workers.reserve()
-    desk.taken(accepted({ intents: 10 }))
+    desk.release(accepted({ intents: 10 }))
     const running = () => workers.running().map(({ intentId }) => intentId)
     for (let turn = 0; turn < 8; turn++) {
       const before = sending.length
@@ -464,7 +460,7 @@ describe('an endpoint', () => {
       expect(store.parked.size).toBe(9 - attempts)
       after.splice(0, 1, delivered)
       vi.setSystemTime(Date.now() + 5_000)
-      workers.reserve().taken(accepted({ intents: 1 }))
+      workers.reserve().release(accepted({ intents: 1 }))
       await soon(() => expect(store.settled.filter(({ settlement }) => settlement.is === 'final')).toHaveLength(9 - attempts))
       expect(told('breaker').map(({ state }) => state)).toEqual(['open', 'half-open', 'closed'])
     } finally {
@@ -501,7 +497,7 @@ describe('a relay that is away', () => {
     workers.start()
     await soon(() => expect(store.released.map(({ id }) => id)).toEqual(['1', '2']))
     expect(told('dependency')).toEqual([{ is: 'dependency', name: 'relay', state: 'down', cause: 'relay-unreachable' }])
-    expect(workers.reserve().handOver).toBeNull()
+    expect(workers.reserve().reservation).toBeNull()
 
     const claims = store.claims.length
     store.due.push(...mails(3, 3))
@@ -571,7 +567,7 @@ describe('stopping', () => {
     let stopped = false
     const claims = store.claims.length
     const stopping = workers.stop().then(() => (stopped = true))
-    expect(workers.reserve().handOver).toBeNull()
+    expect(workers.reserve().reservation).toBeNull()
     await soon(() => expect(store.released.map(({ id }) => id)).toEqual(['5', '6']))
     for (const one of sending) one.end()
     await soon(() => expect(workers.running()).toEqual([]))
@@ -588,13 +584,13 @@ describe('stopping', () => {
     workers.start()
     await soon(() => expect(sending).toHaveLength(1))
     const desk = workers.reserve()
-    expect(desk.handOver).not.toBeNull()
+    expect(desk.reservation).not.toBeNull()
     let stopped = false
     const stopping = workers.stop().then(() => (stopped = true))
     sending[0]?.end()
     await soon(() => expect(store.settled).toHaveLength(1))
     expect(stopped).toBe(false)
-    desk.taken(accepted({ intents: 1, handedOver: mails(1, 10) }))
+    desk.release(accepted({ intents: 1, claimed: mails(1, 10) }))
     await soon(() => expect(sending).toHaveLength(2))
     expect(stopped).toBe(false)
     sending[1]?.end()

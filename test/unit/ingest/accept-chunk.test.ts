@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { contentHashOf } from '../../../src/events/identity.ts'
 import { SqlError } from '../../../src/std/sql.ts'
-import { acceptChunk } from '../../../src/ingest/accept-chunk.ts'
-import type { AcceptResult, Chunk } from '../../../src/ingest/accept-store.ts'
+import { acceptChunk, type Acceptor } from '../../../src/ingest/accept-chunk.ts'
+import type { OpenReservation } from '../../../src/model/reservation.ts'
+import type { Chunk } from '../../../src/ingest/accept-store.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 import type { Faulty, ReadChunk } from '../../../src/ingest/read-chunks.ts'
 import { createAcceptorScene } from '../../support/acceptor.ts'
@@ -63,14 +64,14 @@ describe('a good chunk', () => {
 
   it('passes the hand-over on, and settles the desk whatever became of the accept', async () => {
     const { acceptor, store } = createAcceptorScene()
-    const taken: (AcceptResult | null)[] = []
-    const handOver = { owner: 'me', slots: [{ channel: 'email', count: 3, leaseMs: 1, share: 5, held: new Map() }] }
-    const desk = { ...acceptor, reserveHandOver: () => ({ handOver, taken: (result: AcceptResult | null) => taken.push(result) }) }
+    const released: Parameters<OpenReservation['release']>[0][] = []
+    const reservation = { owner: 'me', workers: [{ channel: 'email', count: 3, leaseMs: 1, share: 5, held: new Map() }] }
+    const desk: Acceptor = { ...acceptor, reserve: () => ({ reservation, release: (written) => void released.push(written) }) }
     let tries = 0
     store.refuses = () => (++tries === 1 ? lostConnection : null)
     await acceptChunk(desk, place, chunkOf(1, [event(0)]))
-    expect(taken).toMatchObject([null, { is: 'accepted' }])
-    expect(store.tried.map((chunk) => chunk.handOver)).toEqual([handOver, handOver])
+    expect(released).toMatchObject([null, { is: 'accepted' }])
+    expect(store.tried.map((chunk) => chunk.reservation)).toEqual([reservation, reservation])
   })
 
   it('whose row has moved is not written; nothing is reported of it', async () => {

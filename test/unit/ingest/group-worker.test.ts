@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Pressed } from '../../../src/model/pressure.ts'
 import { SqlError } from '../../../src/std/sql.ts'
-import type { Pressed } from '../../../src/ingest/backpressure.ts'
 import { StartRefused } from '../../../src/ingest/start-offsets.ts'
 import type { LogRecord } from '../../../src/ingest/record-source.ts'
 import { recordOf, recordOfEvent } from '../../support/log-records.ts'

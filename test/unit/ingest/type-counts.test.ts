@@ -32,7 +32,7 @@ describe('counts of a chunk', () => {
       endings: new Map(endings.map((ending, offset) => [BigInt(offset), ending])),
       deadLetters: 2,
       intents: 2,
-      handedOver: [],
+      claimed: [],
     }
     expect(Object.fromEntries(countsOf(chunk, end))).toEqual({
       'user.verified': { ok: 2, noEffect: 1, duplicate: 2, skipped: 0, dead: 2 },

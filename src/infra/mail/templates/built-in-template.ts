@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { MailType } from '../../../delivery/email/mail-template.ts'
+import type { MailType } from '../../../delivery/email/mail-message.ts'
 import { inlineStyles } from './inline-styles.ts'
 
 /** The sources of a built-in mail, put together from its files, its styles inlined. */

@@ -1,4 +1,4 @@
-import type { Branding } from '../../../delivery/email/mail-template.ts'
+import type { Branding } from '../../../delivery/email/mail-message.ts'
 import { themeOf } from './theme.ts'
 import type { View } from './template-part.ts'
 

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
-import { prepareCampaignTemplate, retainedBytes } from './prepared-template.ts'
-import type { CompileReply, TemplateText } from './template-compiler.ts'
+import { prepareCampaignTemplate, retainedBytes, type TemplateText } from './prepared-template.ts'
+import type { CompileReply } from './template-compiler.ts'
 import { TemplateError } from '../../../delivery/email/mail-template.ts'
 
 // The thread of template-compiler.ts: one source in, one reply out, as plain data. Posting copies the strings, which flattens them.

@@ -1,13 +1,15 @@
+import type { CampaignTemplate, MailType, TemplateValues } from '../../../delivery/email/mail-message.ts'
 import { TemplateError } from '../../../delivery/email/mail-template.ts'
-import type { MailType, TemplateValues } from '../../../delivery/email/mail-template.ts'
 import { readBuiltIn } from './built-in-template.ts'
 import { builtInExtras } from './built-in-view.ts'
 import { htmlFromText } from './html-from-text.ts'
 import { inlineStyles } from './inline-styles.ts'
 import { nameOnly, parsePart } from './template-part.ts'
 import type { TemplatePart, Token } from './template-part.ts'
-import type { TemplateText } from './template-compiler.ts'
 import { textFromHtml } from './text-from-html.ts'
+
+/** What a tenant wrote. */
+export type TemplateText = Pick<CampaignTemplate, 'subject' | 'html' | 'text'>
 
 /** A template version with all work done that does not depend on the recipient. */
 export interface PreparedTemplate {

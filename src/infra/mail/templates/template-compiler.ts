@@ -1,8 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import { TemplateCompilerUnavailable, type CampaignTemplate, type TemplateFault } from '../../../delivery/email/mail-template.ts'
-import type { PreparedTemplate } from './prepared-template.ts'
-
-export type TemplateText = Pick<CampaignTemplate, 'subject' | 'html' | 'text'>
+import { TemplateCompilerUnavailable, type TemplateFault } from '../../../delivery/email/mail-template.ts'
+import type { PreparedTemplate, TemplateText } from './prepared-template.ts'
 
 /** `bytes` is what the compiled template retains on the heap, estimated. */
 export type Compiled =

@@ -1,13 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { CampaignTemplate, MailType, TemplateValues } from '../../../delivery/email/mail-message.ts'
 import { TemplateError } from '../../../delivery/email/mail-template.ts'
-import type {
-  CampaignTemplate,
-  MailType,
-  RenderedMail,
-  TemplateEngine,
-  TemplateValues,
-  UnknownVariable,
-} from '../../../delivery/email/mail-template.ts'
+import type { RenderedMail, TemplateEngine, UnknownVariable } from '../../../delivery/email/mail-template.ts'
 import { builtInView } from './built-in-view.ts'
 import { documentedVariables, prepareBuiltIn } from './prepared-template.ts'
 import type { PreparedTemplate } from './prepared-template.ts'

@@ -1,4 +1,4 @@
-import type { Branding } from '../../../delivery/email/mail-template.ts'
+import type { Branding } from '../../../delivery/email/mail-message.ts'
 
 /** The colours of a built-in mail that follow from the campaign's own, readable in light and in dark mode, and its logo. */
 export interface Theme {

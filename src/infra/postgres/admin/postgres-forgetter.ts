@@ -1,5 +1,5 @@
 import type { Forgetter, PersonRecord } from '../../../admin/forget-person.ts'
-import type { Database } from '../client/postgres-database.ts'
+import type { Database } from '../../../std/sql.ts'
 
 /**
  * What is kept of a person. The intents are found by reading all of them: an index on the person would be written at every

@@ -1,5 +1,5 @@
 import type { IntentAdmin, IntentLine, IntentStory, StateCount } from '../../../admin/intents/intent-admin.ts'
-import type { Database } from '../client/postgres-database.ts'
+import type { Database } from '../../../std/sql.ts'
 import { changeIntents } from './intent-change.ts'
 import { intentLine } from './intent-line.ts'
 import { selected, selectionOf } from './intent-selection.ts'

@@ -1,7 +1,6 @@
 import type { ProgressAdmin, ProgressChange } from '../../../admin/offsets/progress-admin.ts'
-import type { Sql } from '../../../std/sql.ts'
+import type { Sql, Database } from '../../../std/sql.ts'
 import { createAcceptStore } from '../ingest/postgres-accept-store.ts'
-import type { Database } from '../client/postgres-database.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 /** The progress rows as an operator moves them: by compare-and-set like an accept, but many at once and in both directions. */

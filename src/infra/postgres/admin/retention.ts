@@ -1,6 +1,5 @@
 import type { Clock } from '../../../std/clock.ts'
-import type { Sql } from '../../../std/sql.ts'
-import type { Database } from '../client/postgres-database.ts'
+import type { Sql, Database } from '../../../std/sql.ts'
 import { upkeepSteps, type UpkeepStep, type UpkeepTable } from './retention-steps.ts'
 
 export interface UpkeepOptions {

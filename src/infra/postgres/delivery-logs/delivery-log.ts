@@ -1,7 +1,5 @@
-import type { Ledger, Reply, Settlement } from '../../../delivery/intent-store.ts'
+import type { Reply, Settlement } from '../../../delivery/intent-store.ts'
 import type { Intent } from '../../../model/intent.ts'
-import { mailLedger } from './mail-log.ts'
-import { webhookLedger } from './webhook-log.ts'
 
 export interface LedgerEnd {
   readonly intent: Intent
@@ -22,8 +20,4 @@ export interface LedgerSql {
   readonly endedInOurs: string
   /** The ends as arrays, one element per intent. */
   endedParameters(ends: readonly LedgerEnd[]): readonly string[]
-}
-
-export function ledgerSql(ledger: Ledger): LedgerSql {
-  return ledger === 'email_logs' ? mailLedger : webhookLedger
 }

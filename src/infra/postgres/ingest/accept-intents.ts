@@ -1,6 +1,7 @@
 import type { Intent, IntentDraft } from '../../../model/intent.ts'
+import type { Reservation } from '../../../model/reservation.ts'
 import { SqlError, type Sql } from '../../../std/sql.ts'
-import type { AcceptedEvent, Chunk, HandOver } from '../../../ingest/accept-store.ts'
+import type { AcceptedEvent, Chunk } from '../../../ingest/accept-store.ts'
 import { intentColumns, intentOf, type IntentRow } from '../intents/intent-row.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
@@ -8,7 +9,7 @@ export interface Intended {
   readonly intents: number
   /** Events with drafts of which every one existed already. */
   readonly duplicates: readonly AcceptedEvent[]
-  readonly handedOver: readonly Intent[]
+  readonly claimed: readonly Intent[]
 }
 
 interface Drafted {
@@ -28,9 +29,9 @@ export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly Acce
       if (!firsts.has(key)) firsts.set(key, { event, draft })
     }
   }
-  const [now, later] = shareOut([...firsts.values()], chunk.handOver)
-  const handedOver = await insertClaimed(tx, chunk, now)
-  const inserted = new Set(handedOver.map((intent) => intent.key))
+  const [now, later] = shareOut([...firsts.values()], chunk.reservation)
+  const claimed = await insertClaimed(tx, chunk, now)
+  const inserted = new Set(claimed.map((intent) => intent.key))
   for (const coalesced of [true, false]) {
     const rows = later.filter(({ draft }) => (draft.coalesce === true) === coalesced)
     for (const key of await insertPending(tx, chunk, inOrder(rows), coalesced)) inserted.add(key)
@@ -39,18 +40,18 @@ export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly Acce
   const made = ({ event, draft }: Drafted) =>
     draft.coalesce === true || (inserted.has(draft.key) && firsts.get(`false:${draft.key}`)?.event === event)
   const duplicates = events.filter((event) => event.drafts.length > 0 && !event.drafts.some((draft) => made({ event, draft })))
-  return { intents: inserted.size, duplicates, handedOver }
+  return { intents: inserted.size, duplicates, claimed }
 }
 
 type Claimed = Drafted & { readonly owner: string; readonly leaseMs: number }
 
 /**
- * Live drafts first come, first served into the free slots of their channel, no campaign with more than its share of workers
+ * Live drafts first come, first served into the free workers of their channel, no campaign with more than its share of workers
  * while another could have one. What coalesces never, it must stay pending to be met.
  */
-function shareOut(drafted: readonly Drafted[], handOver: HandOver | null): readonly [readonly Claimed[], readonly Drafted[]] {
-  if (handOver === null) return [[], drafted]
-  const free = new Map(handOver.slots.map((slot) => [slot.channel, { ...slot, left: slot.count, held: new Map(slot.held) }]))
+function shareOut(drafted: readonly Drafted[], reservation: Reservation | null): readonly [readonly Claimed[], readonly Drafted[]] {
+  if (reservation === null) return [[], drafted]
+  const free = new Map(reservation.workers.map((slot) => [slot.channel, { ...slot, left: slot.count, held: new Map(slot.held) }]))
   const chosen = new Map<Drafted, Claimed>()
   const slotOf = ({ draft }: Drafted) =>
     draft.coalesce === true || (draft.class ?? 'live') !== 'live' ? undefined : free.get(draft.channel)
@@ -62,7 +63,7 @@ function shareOut(drafted: readonly Drafted[], handOver: HandOver | null): reado
       if (sharing && has >= slot.share) continue
       slot.left--
       slot.held.set(one.draft.campaignId, has + 1)
-      chosen.set(one, { ...one, owner: handOver.owner, leaseMs: slot.leaseMs })
+      chosen.set(one, { ...one, owner: reservation.owner, leaseMs: slot.leaseMs })
     }
   }
   return [[...chosen.values()], drafted.filter((one) => !chosen.has(one))]

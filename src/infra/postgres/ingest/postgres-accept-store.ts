@@ -1,9 +1,8 @@
-import type { Sql } from '../../../std/sql.ts'
+import type { Sql, Database } from '../../../std/sql.ts'
 import type { AcceptResult, AcceptStore, Chunk, ProgressRow } from '../../../ingest/accept-store.ts'
 import { insertIntents } from './accept-intents.ts'
 import { insertDeadLetters } from './accept-dead-letters.ts'
 import { insertOutcomes, markDuplicates } from './accept-outcomes.ts'
-import type { Database } from '../client/postgres-database.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 /**
@@ -87,12 +86,12 @@ async function accept(tx: Sql, chunk: Chunk): Promise<AcceptResult> {
   const { fresh, conflicts, endings } = await insertOutcomes(tx, chunk)
   if (conflicts.length > 0) throw new Undone({ is: 'conflict', offsets: conflicts })
 
-  const { intents, duplicates, handedOver } = await insertIntents(tx, chunk, fresh)
+  const { intents, duplicates, claimed } = await insertIntents(tx, chunk, fresh)
   await markDuplicates(tx, chunk.group, duplicates)
   for (const event of duplicates) endings.set(event.offset, 'duplicate')
 
   const deadLetters = await insertDeadLetters(tx, chunk)
-  return { is: 'accepted', endings, deadLetters, intents, handedOver }
+  return { is: 'accepted', endings, deadLetters, intents, claimed }
 }
 
 async function moveProgress(tx: Sql, chunk: Chunk): Promise<boolean> {

@@ -1,7 +1,8 @@
 import type { JsonObject } from '../../../model/intent.ts'
 import type { Settlement } from '../../../delivery/intent-store.ts'
 import type { Sql } from '../../../std/sql.ts'
-import { ledgerSql, type LedgerEnd } from '../delivery-logs/delivery-log.ts'
+import { type LedgerEnd } from '../delivery-logs/delivery-log.ts'
+import { ledgerSql } from '../delivery-logs/log-of-channel.ts'
 import type { SettleStatement } from './settle-statement.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 

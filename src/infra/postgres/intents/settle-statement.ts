@@ -1,8 +1,8 @@
 import type { Ledger, Settlement } from '../../../delivery/intent-store.ts'
 import type { Intent } from '../../../model/intent.ts'
+import { ledgerSql } from '../delivery-logs/log-of-channel.ts'
 import { goesBack } from './coalesced.ts'
 import { expectFew } from './expect-few.ts'
-import { ledgerSql } from '../delivery-logs/delivery-log.ts'
 
 /** Settles that go by the same statement are written together. Its parameters: see settle-batch.ts; then those of the ledger. */
 export interface SettleStatement {

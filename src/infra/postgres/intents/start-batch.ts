@@ -1,9 +1,8 @@
 import type { Frozen, Intent } from '../../../model/intent.ts'
 import type { Ledger, StartRequest } from '../../../delivery/intent-store.ts'
-import type { Sql } from '../../../std/sql.ts'
-import type { Database } from '../client/postgres-database.ts'
+import type { Sql, Database } from '../../../std/sql.ts'
+import { ledgerSql } from '../delivery-logs/log-of-channel.ts'
 import { expectFew } from './expect-few.ts'
-import { ledgerSql } from '../delivery-logs/delivery-log.ts'
 import { sqlArray, sqlBytes } from '../../../std/sql-array.ts'
 
 export interface StartItem {

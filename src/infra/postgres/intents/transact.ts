@@ -1,7 +1,6 @@
 import type { Intent, IntentDraft, JsonObject } from '../../../model/intent.ts'
 import type { Settlement } from '../../../delivery/intent-store.ts'
-import type { Sql } from '../../../std/sql.ts'
-import type { Database } from '../client/postgres-database.ts'
+import type { Sql, Database } from '../../../std/sql.ts'
 import { insertDrafts } from './intent-drafts.ts'
 import { settleBatch } from './settle-batch.ts'
 import { settleStatementOf } from './settle-statement.ts'

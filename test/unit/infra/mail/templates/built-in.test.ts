@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { MailType, TemplateValues } from '../../../../../src/delivery/email/mail-template.ts'
+import type { MailType, TemplateValues } from '../../../../../src/delivery/email/mail-message.ts'
 import { createTemplateEngine } from '../../../../../src/infra/mail/templates/template-engine.ts'
 import { prepareBuiltIn } from '../../../../../src/infra/mail/templates/prepared-template.ts'
 

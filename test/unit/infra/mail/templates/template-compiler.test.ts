@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
-import { TemplateCompilerUnavailable, type CampaignTemplate, type TemplateEngine } from '../../../../../src/delivery/email/mail-template.ts'
+import type { CampaignTemplate } from '../../../../../src/delivery/email/mail-message.ts'
+import { TemplateCompilerUnavailable, type TemplateEngine } from '../../../../../src/delivery/email/mail-template.ts'
 import { createTemplateEngine, type TemplateEngineOptions } from '../../../../../src/infra/mail/templates/template-engine.ts'
 
 const template = (html: string, id = 'template-1'): CampaignTemplate => ({ from: 'campaign', id, subject: 'S', html, text: null })

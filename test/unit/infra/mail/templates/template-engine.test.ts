@@ -1,7 +1,8 @@
 import { assert, asyncProperty, string, constantFrom, array, boolean } from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { CampaignTemplate, TemplateValues } from '../../../../../src/delivery/email/mail-message.ts'
 import { TemplateError } from '../../../../../src/delivery/email/mail-template.ts'
-import type { CampaignTemplate, TemplateValues, UnknownVariable } from '../../../../../src/delivery/email/mail-template.ts'
+import type { UnknownVariable } from '../../../../../src/delivery/email/mail-template.ts'
 import { createTemplateEngine } from '../../../../../src/infra/mail/templates/template-engine.ts'
 
 function template(parts: Partial<Pick<CampaignTemplate, 'subject' | 'html' | 'text'>> & { id?: string }): CampaignTemplate {

@@ -1,0 +1,19 @@
+import type { Clock } from '../std/clock.ts'
+import type { Observe } from '../model/fact.ts'
+import type { Channels } from './channels.ts'
+import type { Destinations } from './destinations.ts'
+import type { IntentStore } from './intent-store.ts'
+import type { KindTable } from './kind-table.ts'
+
+/** What carrying out an intent needs. */
+export interface Executor {
+  readonly store: IntentStore
+  readonly kinds: KindTable
+  readonly channels: Channels
+  /** Shared by every group of the process. */
+  readonly destinations: Destinations
+  readonly clock: Clock
+  readonly observe: Observe
+  /** Policy for mails whose fate is unknown: retry once, or hold for the operator. */
+  readonly ambiguous: { readonly hold: boolean; readonly retryMs: number }
+}

@@ -1,0 +1,17 @@
+/** Why an event cannot be processed: a closed list, each documented in README.md. */
+export const deadLetterReasons = [
+  'too-large',
+  'too-deep',
+  'not-utf8',
+  'not-json',
+  'not-an-envelope',
+  'invalid-data',
+  'type-mismatch',
+  'unsupported-version',
+  'id-conflict',
+  'older-than-dedupe-window',
+  'consumer-error',
+  'database-rejected',
+] as const
+
+export type DeadLetterReason = (typeof deadLetterReasons)[number]
