@@ -35,7 +35,7 @@ import { systemClock } from '../std/clock.ts'
 import { watchStatements } from './slow-statements.ts'
 import { createDependencies } from './dependencies.ts'
 import { createStatus } from './status.ts'
-import { createStallWatch } from '../std/stall-watch.ts'
+import { createStallDetector } from '../std/stall-detector.ts'
 import { createStopSteps } from './shutdown.ts'
 import { createTasks } from './periodic-tasks.ts'
 import { DATABASE_PROBE, vitalSigns } from './watchdog.ts'
@@ -163,7 +163,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     observe,
   )
   const statements = watchStatements(pools, prompt, observe)
-  const watch = createStallWatch({ clock, graceMs: config.process.livenessStallMs })
+  const watch = createStallDetector({ clock, graceMs: config.process.livenessStallMs })
   const health = createHealth({ facts: healthFacts, now: () => clock.now() })
   const dependencies = createDependencies({ relay: composed.relay, clock })
   const status = createStatus({
@@ -268,7 +268,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
       databaseFault: database.fault(),
       groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])),
       notes: dependencies.notes(),
-      stalls: watch.look(vitalSigns({ config, channels: composed.channels, pools, groups, tasks: tasks.turns(), databaseTrouble })),
+      stalls: watch.check(vitalSigns({ config, channels: composed.channels, pools, groups, tasks: tasks.turns(), databaseTrouble })),
     }
   }
 

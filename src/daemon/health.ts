@@ -1,6 +1,6 @@
 import type { HealthCheck, HealthReport } from '../infra/http/health-server.ts'
 import { asSentence } from '../std/as-sentence.ts'
-import type { Stall } from '../std/stall-watch.ts'
+import type { Stall } from '../std/stall-detector.ts'
 import type { GroupStatus } from '../ingest/group-status.ts'
 
 /** What /livez and /readyz answer from. */

@@ -2,7 +2,7 @@ import type { Config } from '../../config/load.ts'
 import type { Group } from './compose/groups.ts'
 import type { Channels } from '../delivery/channels.ts'
 import type { Pools } from './compose/pools.ts'
-import type { Sign } from '../std/stall-watch.ts'
+import type { WatchedTask } from '../std/stall-detector.ts'
 
 /** A periodic task of the process. */
 export interface Turns {
@@ -30,51 +30,51 @@ export const DATABASE_PROBE = 'database probe'
  * All that must go on in this process, each with the deadlines that apply to one move of it: what can hang for ever hangs in
  * one of these. Waiting for the database excuses everything that needs it, a pause of fetching the batches.
  */
-export function vitalSigns({ config, channels, pools, groups, tasks, databaseTrouble }: VitalSigns): readonly Sign[] {
+export function vitalSigns({ config, channels, pools, groups, tasks, databaseTrouble }: VitalSigns): readonly WatchedTask[] {
   const away = databaseTrouble === null ? null : 'the database does not answer'
-  const ofTasks = tasks.map(({ task, turns, withinMs }): Sign => ({
+  const ofTasks = tasks.map(({ task, turns, withinMs }): WatchedTask => ({
     what: task,
     group: null,
-    stamp: turns,
+    marker: turns,
     allowedMs: withinMs,
-    excuse: task === DATABASE_PROBE ? null : away,
+    suppressedBy: task === DATABASE_PROBE ? null : away,
   }))
-  const ofGroups = groups.flatMap(({ id: group, source, workers }): readonly Sign[] => {
-    const batches = source.underWay().map(({ partition, since, moves }): Sign => {
+  const ofGroups = groups.flatMap(({ id: group, source, workers }): readonly WatchedTask[] => {
+    const batches = source.underWay().map(({ partition, since, moves }): WatchedTask => {
       const what = partition < 0 ? 'look for the start positions' : `batch of partition ${partition}`
       return {
         what,
         group,
-        stamp: `${since} ${moves}`,
+        marker: `${since} ${moves}`,
         allowedMs: 2 * pools.accept.longestStatementMs,
-        excuse: source.isHeld() ? 'paused' : away,
+        suppressedBy: source.isHeld() ? 'paused' : away,
       }
     })
-    const intents = workers.running().map(({ intentId, channel, kind, since }): Sign => {
+    const intents = workers.running().map(({ intentId, channel, kind, since }): WatchedTask => {
       const what = `${channel} intent ${intentId} (${kind})`
-      return { what, group, stamp: since, allowedMs: intentMs(config, channels, groups.length, channel), excuse: away }
+      return { what, group, marker: since, allowedMs: intentMs(config, channels, groups.length, channel), suppressedBy: away }
     })
     const pulse = source.pulse()
     // A batch under way holds the next fetch back, and is looked at itself.
-    const client: Sign[] =
+    const client: WatchedTask[] =
       pulse === null
         ? []
         : [
             {
               what: 'Kafka client',
               group,
-              stamp: pulse.beats,
+              marker: pulse.beats,
               allowedMs: pulse.withinMs,
-              excuse: batches.length > 0 ? 'a batch is under way' : null,
+              suppressedBy: batches.length > 0 ? 'a batch is under way' : null,
             },
             // It can fetch without being in the group any more, and the broker refuses every commit.
-            { what: 'membership of the group', group, stamp: pulse.heartbeats, allowedMs: pulse.withinMs, excuse: null },
+            { what: 'membership of the group', group, marker: pulse.heartbeats, allowedMs: pulse.withinMs, suppressedBy: null },
           ]
     const turns = workers.turns()
-    const claims: Sign[] =
+    const claims: WatchedTask[] =
       turns === null
         ? []
-        : [{ what: 'loop that claims intents', group, stamp: turns, allowedMs: 2 * pools.delivery.longestStatementMs, excuse: away }]
+        : [{ what: 'loop that claims intents', group, marker: turns, allowedMs: 2 * pools.delivery.longestStatementMs, suppressedBy: away }]
     return [...batches, ...intents, ...client, ...claims]
   })
   return [...ofTasks, ...ofGroups]

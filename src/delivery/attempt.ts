@@ -1,7 +1,7 @@
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Observe } from '../model/fact.ts'
-import { causeOf, describeFault, whoseFault } from '../model/fault-policy.ts'
+import { causeOf, describeFault, classifyFault } from '../model/fault-policy.ts'
 import type { Performed } from './channel.ts'
 import type { Intent } from '../model/intent.ts'
 import type { IntentStore, Ledger, Reply, SettleOptions, Settlement } from './intent-store.ts'
@@ -162,7 +162,7 @@ export class Attempt {
         else this.settled(outcomeOf(to), reason ?? note, detail)
         return
       } catch (error) {
-        const refused = booked && options.unbooked !== true && whoseFault('book', error) !== 'system'
+        const refused = booked && options.unbooked !== true && classifyFault('record', error) !== 'transient'
         if (refused && ++refusals === REFUSED_TRIES) {
           // What happened is written down whatever the platform's tables say to it.
           detail = [detail, `the platform's tables refused it: ${describeFault(error)}`].filter((words) => words !== null).join('; ')

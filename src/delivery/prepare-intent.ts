@@ -1,4 +1,4 @@
-import { describeFault, whoseFault } from '../model/fault-policy.ts'
+import { describeFault, classifyFault } from '../model/fault-policy.ts'
 import type { AlsoAtEnd, Attempt } from './attempt.ts'
 import type { Intent } from '../model/intent.ts'
 import type { IntentStore } from './intent-store.ts'
@@ -18,7 +18,7 @@ export async function prepared<Channel extends keyof Messages>(
   try {
     answer = await kind.prepare(intent, store.read)
   } catch (error) {
-    if (whoseFault('prepare', error) === 'system') throw error
+    if (classifyFault('prepare', error) === 'transient') throw error
     await attempt.end({ is: 'later', as: 'waiting', reason: 'prepare-failed', afterMs: BROKEN_RETRY_MS }, { fault: describeFault(error) })
     return null
   }

@@ -1,6 +1,6 @@
 import { jitter } from '../std/backoff.ts'
 import type { Sql } from '../std/sql.ts'
-import { describeFault, whoseFault } from '../model/fault-policy.ts'
+import { describeFault, classifyFault } from '../model/fault-policy.ts'
 import { Attempt, type AlsoAtEnd, type Executed, type Recording, type OnStage } from './attempt.ts'
 import type { NoPlace } from './destinations.ts'
 import { Postponed, Refusal, Unavailable, type SendChannel, type Performed, type Slot } from './channel.ts'
@@ -134,7 +134,7 @@ async function start<Channel extends 'email' | 'webhook'>(
   function startFailed(error: unknown, books: Pick<AlsoAtEnd, 'ended' | 'ledger'>): Recording {
     const fault = describeFault(error)
     const keep = (settlement: Settlement, also: AlsoAtEnd) => attempt.keep(settlement, { ...also, fault }, request.leaseMs, signal)
-    if (whoseFault('book', error) === 'system') {
+    if (classifyFault('record', error) === 'transient') {
       return keep({ is: 'later', as: 'waiting', reason: 'start-failed', afterMs: againMs(executor, intent) }, {})
     }
     const planned = (kind.schedule?.(message) ?? channel.schedule)[intent.attempt]

@@ -3,19 +3,19 @@ import { Compile } from 'typebox/compile'
 import type { EventData, EventType } from './event.ts'
 
 const uuid = Type.String({ format: 'uuid' })
-/** Information for a reader of the event; the database is asked for the address that a mail goes to. */
+/** Informational only; mails go to the address in the database. */
 const address = Type.String({ minLength: 1, maxLength: 1_000 })
 
 interface CatalogueEntry {
-  /** Version that the publisher writes; older ones are brought up to it by decoding. */
+  /** Version that the publisher writes; decoding upgrades older ones. */
   readonly version: number
   readonly summary: string
   readonly data: Type.TObject
-  /** Fields of `data` that identify what happened: they make the event id and the content hash. */
+  /** Fields of `data` that identify the fact; the event id and the content hash are derived from them. */
   readonly identity: readonly string[]
 }
 
-/** Every event type: its current version, the shape of its `data`, and what identifies it. */
+/** Every event type with its current version, the schema of its `data` and its identity. */
 export const catalogue: {
   readonly [Type in EventType]: CatalogueEntry & { readonly identity: readonly (keyof EventData[Type] & string)[] }
 } = {
@@ -79,15 +79,15 @@ const envelope = Type.Object({
 const checkEnvelope = Compile(envelope)
 const checkData = new Map(eventTypes.map((type) => [type, Compile(catalogue[type].data)]))
 
-/** Null when `value` has the shape of an envelope, else the fields and rules that it breaks; never a value. */
+/** Null when `value` is a valid envelope, else the fields and the rules that they break; never a value. */
 export function envelopeFault(value: unknown): string | null {
   if (!checkEnvelope.Check(value)) return rules([...checkEnvelope.Errors(value)])
   return isInstant(value.timestamp) ? null : '/timestamp breaks range'
 }
 
 /**
- * RFC 3339 has times that no Date holds (leap seconds, a time zone's name behind the offset), and offsets that lead out of the years
- * that PostgreSQL and RFC 3339 can write down.
+ * RFC 3339 allows times that a Date cannot represent (leap seconds, a time zone name after the offset), and offsets that move a time
+ * beyond the years that PostgreSQL and RFC 3339 can represent.
  */
 function isInstant(timestamp: string): boolean {
   const at = Date.parse(timestamp)
@@ -97,7 +97,7 @@ function isInstant(timestamp: string): boolean {
 const EARLIEST = Date.parse('0001-01-01T00:00:00.000Z')
 const LATEST = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** The same for the `data` of an event of `type`. */
+/** Same as {@link envelopeFault}, for the `data` of an event of `type`. */
 export function dataFault(type: EventType, data: unknown): string | null {
   const check = checkData.get(type)
   if (check === undefined) return `type ${type} is not in the catalogue`

@@ -6,18 +6,18 @@ import { header, headerTexts, typesInHeaders } from './header.ts'
 export interface EncodedEvent {
   readonly value: Buffer | null
   readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>
-  /** Given when the record was too large to be held. */
+  /** Size of a value that was too large to be kept in memory. */
   readonly omittedBytes?: number
 }
 
-/** A fault is the event's own, at once; `detail` names fields and rules, never values. */
+/** A fault makes the event poison at once; `detail` names fields and rules, never values. */
 export type Decoded =
   | { readonly is: 'event'; readonly event: AnyEvent }
-  /** Well-formed, of a type that the catalogue does not know: somebody else's. */
+  /** Well-formed, but of a type outside the catalogue: for other consumers of the topic. */
   | { readonly is: 'unknown-type' }
   | { readonly is: 'fault'; readonly reason: DecodeFault; readonly detail: string; readonly envelope?: KnownEnvelope }
 
-/** What a sound envelope tells of an event whose data is not: ids in lower case, a type of the catalogue. */
+/** The envelope of an event with invalid data: ids in lower case, a type of the catalogue. */
 export interface KnownEnvelope {
   readonly id: string
   readonly type: string
@@ -27,12 +27,12 @@ export interface KnownEnvelope {
 export type DecodeFault =
   'too-large' | 'too-deep' | 'not-utf8' | 'not-json' | 'not-an-envelope' | 'invalid-data' | 'type-mismatch' | 'unsupported-version'
 
-/** Deep enough for any event of ours, far from what hurts. */
+/** Deeper than any event of the catalogue, far below what would exhaust the stack. */
 const MAX_DEPTH = 32
 
 /**
- * Bytes to event: size and depth limits, UTF-8, JSON, envelope, `data` by the catalogue, old versions brought up to date;
- * headers and body must agree on the type. Never throws.
+ * Decodes bytes into an event: size and depth limits, UTF-8, JSON, envelope, `data` by the catalogue, older versions upgraded.
+ * Headers and body must agree on the type. Never throws.
  */
 export function decode(encoded: EncodedEvent, limits: { readonly maxBytes: number }): Decoded {
   const { value, omittedBytes } = encoded
@@ -45,7 +45,7 @@ export function decode(encoded: EncodedEvent, limits: { readonly maxBytes: numbe
   try {
     text = utf8.decode(value)
   } catch {
-    // The decoder's message says no more than this reason does.
+    // The decoder's message adds nothing to this reason.
     return fault('not-utf8', 'the value is not UTF-8')
   }
   let parsed: unknown
@@ -63,7 +63,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 function check(parsed: unknown, headers: EncodedEvent['headers']): Decoded {
   const envelope = envelopeFault(parsed)
   if (envelope !== null) return fault('not-an-envelope', envelope)
-  // Proved up to its data; that is proved below, by the type.
+  // The envelope is checked; `data` is checked below, by type.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const event = parsed as AnyEvent
   if (typesInHeaders(headers).some((named) => named !== event.type))
@@ -87,11 +87,11 @@ function canonical(event: AnyEvent): AnyEvent {
   const data = Object.fromEntries(
     Object.entries(event.data).map(([name, value]: [string, unknown]) => [
       name,
-      // Fields that the catalogue does not know may be called so too, and hold anything.
+      // Fields outside the catalogue may end in `_id` as well, and hold anything.
       name.endsWith('_id') && typeof value === 'string' ? value.toLowerCase() : value,
     ]),
   )
-  // The spread keeps the pairing of type and data that check() has proved.
+  // The spread keeps type and data paired, as check() has verified.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return {
     ...event,

@@ -1,6 +1,6 @@
 /**
- * Whether JSON text nests deeper than `limit`, by one pass over the bytes: 10 MB of brackets would stall JSON.parse for
- * seconds, and what nests too deeply throws later, where it is written again. Brackets inside strings do not count.
+ * Whether JSON text nests deeper than `limit`, in one pass over the bytes. 10 MB of brackets would stall JSON.parse for seconds, and
+ * deeply nested values throw later, in JSON.stringify. Brackets inside strings do not count.
  */
 export function nestsDeeperThan(json: Uint8Array, limit: number): boolean {
   let depth = 0

@@ -1,8 +1,8 @@
-/** The publisher's port to the log. */
+/** The port through which the publisher writes to Kafka. */
 export interface EventTransport {
   /**
-   * Appends the messages, those of one key in their order. Resolves when all replicas have acknowledged all of them; when it throws, some
-   * may have been appended, and sending the same again is right: readers know events by their id.
+   * Appends the messages, keeping the order within each key. Resolves when all replicas have acknowledged all messages. When it throws,
+   * some may have been appended; sending them again is safe, because consumers deduplicate by event id.
    */
   send(
     topic: string,

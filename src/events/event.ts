@@ -1,4 +1,4 @@
-/** What happened, by type: the `data` of each event as it stands on the wire (ids are lower-case uuids). */
+/** The `data` of each event type as sent on the wire (ids are lower-case uuids). */
 export interface EventData {
   'user.signed_up': { user_id: string; campaign_id: string; email: string }
   'user.verified': { user_id: string; campaign_id: string; email: string }
@@ -8,7 +8,7 @@ export interface EventData {
     referrer_id: string
     referred_id: string
     campaign_id: string
-    /** Information only: the campaign's own setting is the truth. */
+    /** Informational only: the campaign's own setting applies. */
     points_per_referral: number
   }
   'reward.earned': { user_reward_id: string; user_id: string; campaign_id: string; reward_id: string }
@@ -17,7 +17,7 @@ export interface EventData {
 
 export type EventType = keyof EventData
 
-/** The envelope as it stands on the wire, checked against the catalogue. */
+/** The envelope as sent on the wire, validated against the catalogue. */
 export interface DomainEvent<Type extends EventType = EventType> {
   readonly id: string
   readonly type: Type

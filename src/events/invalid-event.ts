@@ -1,12 +1,12 @@
-/** An event that was not sent, because it breaks the catalogue. The message names fields and rules, never a value. */
+/** The event violates the catalogue and was not sent. The message names fields and rules, never values. */
 export class InvalidEvent extends Error {
   override readonly name = 'InvalidEvent'
-  /** As the caller gave it. */
+  /** As passed by the caller. */
   readonly type: string
-  /** The fields, by the publisher's names, each with the rule that it breaks. */
+  /** The fields, by the publisher's names, each with the rule it breaks. */
   readonly faults: string
 
-  /** @param faults as the catalogue words them, by the wire's names */
+  /** @param faults as returned by the catalogue, with the names used on the wire */
   constructor(type: string, faults: string) {
     const named = faults.split('; ').map(inPublisherTerms).join('; ')
     super(`${type} was not published: ${named}`)

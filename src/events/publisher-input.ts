@@ -1,26 +1,26 @@
 import type { EventType } from './event.ts'
 
-/** What a publisher says of each event beside its type. All ids are uuids, in either case. */
+/** The fields a publisher passes for each event type. All ids are uuids, in upper or lower case. */
 export interface EventInput {
   'user.signed_up': Occurrence & Person
   'user.verified': Occurrence & Person
   'referral.created': Occurrence & Referral
   'referral.verified': Occurrence &
     Referral & {
-      /** Information for readers: the campaign's own setting is the truth. */
+      /** Informational only: the campaign's own setting applies. */
       readonly pointsPerReferral: number
     }
   'reward.earned': Occurrence & {
-    /** `user_rewards.id`: the one grant, not the kind of reward. */
+    /** `user_rewards.id`: the individual grant, not the kind of reward. */
     readonly userRewardId: string
     readonly userId: string
     /** `rewards.id`: the kind of reward. */
     readonly rewardId: string
   }
   'campaign.milestone_reached': Occurrence & {
-    /** A name that is unique in the campaign, such as `1000_participants`; with the campaign it identifies the event. */
+    /** Unique within the campaign, such as `1000_participants`; together with the campaign it identifies the event. */
     readonly milestone: string
-    /** At that moment; a whole number from 0. */
+    /** Participants at that moment, an integer from 0. */
     readonly participantCount: number
   }
 }
@@ -32,13 +32,13 @@ interface Occurrence {
   readonly accountId: string
   /** Also the key of the record: all events of a campaign share a partition, in order. */
   readonly campaignId: string
-  /** A uuid. Left out, it is made from what happened, so that telling the same fact again is no second event. */
+  /** A uuid. By default it is derived from the fact, so that publishing the same fact again is a duplicate. */
   readonly eventId?: string
-  /** When it happened; now, when left out. */
+  /** When it happened; default: now. */
   readonly timestamp?: Date
-  /** Printable ASCII, at most 200 characters: joins this event to a request of yours in logs. */
+  /** Printable ASCII, at most 200 characters: correlates this event with a request in your logs. */
   readonly correlationId?: string
-  /** The W3C header of the current span. */
+  /** The W3C `traceparent` of the current span. */
   readonly traceparent?: string
 }
 
@@ -49,8 +49,8 @@ interface Person {
 
 interface Referral {
   readonly referralId: string
-  /** Who invited. */
+  /** The person who invited. */
   readonly referrerId: string
-  /** Who came. */
+  /** The person who joined. */
   readonly referredId: string
 }

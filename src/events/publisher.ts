@@ -8,7 +8,7 @@ import { eventIdOf } from './identity.ts'
 import { InvalidEvent } from './invalid-event.ts'
 import type { EventInput, TypedInput } from './publisher-input.ts'
 
-/** Tells what happened. Every promise resolves when all replicas have acknowledged, and rejects with {@link InvalidEvent} before anything is sent. */
+/** Publishes domain events. Every promise resolves when all replicas have acknowledged; an {@link InvalidEvent} rejects it before anything is sent. */
 export interface Publisher {
   /** A person joined the waitlist. */
   publishUserSignedUp(event: EventInput['user.signed_up']): Promise<Published>
@@ -23,27 +23,27 @@ export interface Publisher {
   /** A campaign reached a milestone. */
   publishCampaignMilestoneReached(event: EventInput['campaign.milestone_reached']): Promise<Published>
   /**
-   * Many at once, in one request per broker; those of a campaign stay in their order. All are checked before the first is sent. When it rejects for
-   * another reason than {@link InvalidEvent}, some may have been appended: publish the same list again, their ids make the repetition harmless.
+   * Publishes many events, in one request per broker; the events of a campaign keep their order. All are validated before the first is sent. When it
+   * rejects with anything but {@link InvalidEvent}, some may have been appended: publish the same list again, consumers deduplicate by event id.
    */
   publishMany(events: readonly TypedInput[]): Promise<readonly Published[]>
 }
 
 interface Published {
-  /** The id that every consumer knows the event by; telling the same fact again gives the same id. */
+  /** The id by which consumers deduplicate; publishing the same fact again yields the same id. */
   readonly eventId: string
 }
 
 export interface PublisherOptions {
   readonly transport: EventTransport
-  /** `domain-events`, unless the worker was configured otherwise (`KAFKA_TOPIC`). */
+  /** `domain-events`, unless the worker is configured otherwise (`KAFKA_TOPIC`). */
   readonly topic: string
   readonly clock?: Pick<Clock, 'now'>
 }
 
 /**
- * The one way for an application to publish: ids, headers, version and key are made here, so that only the facts are left to say. The key is the
- * campaign id: the events of a campaign keep their order. Publish when the change is committed, or just before; consumers wait for missing rows.
+ * The publisher for applications. It sets ids, headers, version and key, so that callers pass the facts only. The record key is the campaign id,
+ * so the events of a campaign keep their order. Publish after the change is committed, or just before: consumers wait for missing rows.
  */
 export function createPublisher({ transport, topic, clock = systemClock }: PublisherOptions): Publisher {
   async function publishMany(events: readonly TypedInput[]): Promise<readonly Published[]> {
@@ -69,7 +69,7 @@ export function createPublisher({ transport, topic, clock = systemClock }: Publi
   }
 }
 
-/** The id that an event gets whose publisher gives none. */
+/** The default event id of an input. */
 export function eventIdOfInput(input: TypedInput): string {
   return eventIdOf(input.type, dataOf(input))
 }
@@ -83,7 +83,7 @@ interface EncodedMessage {
 
 function encode(input: TypedInput, now: number): EncodedMessage {
   const { type } = input
-  // For callers without types: a misspelt type would find no reader, and nobody would hear of it.
+  // For callers without types: a misspelt type would have no consumer and go unnoticed.
   if (!isEventType(type)) throw new InvalidEvent(String(type), `type must be one of ${eventTypes.join(', ')}`)
   const data = dataOf(input)
   const fault = dataFault(type, withoutGaps(data))
@@ -109,7 +109,7 @@ function encode(input: TypedInput, now: number): EncodedMessage {
   }
 }
 
-/** The wire's names. Ids in lower case: event ids and keys are made of their text, and two spellings would be two events. */
+/** Names as on the wire. Ids in lower case: event ids and keys are derived from their text, and two spellings would be two events. */
 function dataOf(input: TypedInput): { readonly [Type in EventType]: EventData[Type] }[EventType] {
   const campaign_id = lowerCase(input.campaignId)
   switch (input.type) {
@@ -161,14 +161,14 @@ function tracing(type: EventType, { correlationId, traceparent }: TypedInput): R
   }
 }
 
-/** Lets anything but text through as it is: the catalogue then names the field. */
+/** Anything but a string is passed through: the catalogue then rejects the field by name. */
 function lowerCase(id: string): string
 function lowerCase(id: string | undefined): string | undefined
 function lowerCase(id: string | undefined): string | undefined {
   return typeof id === 'string' ? id.toLowerCase() : id
 }
 
-/** JSON has no undefined, so that what is undefined is missing. */
+/** JSON has no undefined: such fields are missing. */
 function withoutGaps(fields: object): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }

@@ -5,7 +5,7 @@ import type { AcceptResult, AcceptStore, Chunk, EventEnding, LastRecord } from '
 import type { DeadLetter, DeadLetterSink } from './dead-letter.ts'
 import type { Observe } from '../model/fact.ts'
 import { lastOf, type Faulty, type ReadChunk } from './read-chunks.ts'
-import { causeOf, describeFault, whoseFault } from '../model/fault-policy.ts'
+import { causeOf, describeFault, classifyFault } from '../model/fault-policy.ts'
 
 export interface Acceptor {
   readonly group: string
@@ -96,12 +96,12 @@ export async function acceptChunk(acceptor: Acceptor, place: Place, chunk: ReadC
 }
 
 /** Faults of an accept that may be an event's own. */
-const mayBeTheEvents = (error: unknown) => whoseFault('accept', error) !== 'system'
+const mayBeTheEvents = (error: unknown) => classifyFault('accept', error) !== 'transient'
 const nobody = () => false
 
 /** What was read is bytes; what the consumer threw may come from the state of this process. */
 function mustBeProven({ failure }: Faulty): boolean {
-  return whoseFault(failure === undefined ? 'decode' : 'decide', failure?.error) === 'own-when-proven'
+  return classifyFault(failure === undefined ? 'decode' : 'decide', failure?.error) === 'poison-if-reproducible'
 }
 
 /** Nothing but the progress row, which stays where it is: shows that the system is able to accept. */

@@ -1,4 +1,4 @@
-import type { Pressed, Pressure } from '../model/pressure.ts'
+import type { PauseReason, Pressure } from '../model/pressure.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Brake } from './fetch-gate.ts'
 
@@ -18,7 +18,7 @@ export async function watchPressure(watch: {
   for (;;) {
     await watch.clock.sleep(watch.intervalMs, signal)
     if (signal.aborted) return
-    let pressed: Pressed | null
+    let pressed: PauseReason | null
     try {
       pressed = await watch.pressure(heldFor !== null)
     } catch {

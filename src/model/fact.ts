@@ -1,8 +1,8 @@
 import type { DeadLetterReason } from './dead-letter-reason.ts'
 
 /**
- * What the path reports while it works. The path itself neither logs nor counts: telemetry and tests listen. Facts are per
- * chunk or rarer, never per event, but for dead letters.
+ * What the program reports while it works. Ingest and delivery neither log nor count: telemetry and tests observe these facts. They
+ * occur once per chunk or attempt at most, never per event, except for dead letters.
  */
 export type Fact =
   | {
@@ -49,7 +49,7 @@ export type Fact =
       readonly row: bigint | null
       readonly meaning: 'database-behind-kafka' | 'another-owner'
     }
-  /** Events that the database had forgotten and that were accepted again; their partition has `next` of `below` behind it. */
+  /** Events accepted again after the database had lost them; of the lost range up to `below`, the partition has reached `next`. */
   | {
       readonly is: 'recovered'
       readonly group: string
@@ -58,7 +58,7 @@ export type Fact =
       readonly next: bigint
       readonly below: bigint
     }
-  /** Kafka's offset was moved by something else than this program; the row is where the group goes on. */
+  /** The committed offset was moved by another program; the group continues at its progress row. */
   | {
       readonly is: 'offset-overruled'
       readonly group: string
@@ -69,24 +69,24 @@ export type Fact =
   | {
       readonly is: 'waiting'
       readonly group: string
-      /** -1: the group as a whole. */
+      /** -1: the whole group. */
       readonly partition: number
       readonly cause: string
       readonly retryInMs: number
       readonly attempt: number
     }
   | { readonly is: 'resumed'; readonly group: string; readonly partition: number }
-  /** Kafka is about to be told; nothing was sent yet. */
+  /** Offsets are about to be committed; nothing has been sent yet. */
   | { readonly is: 'committing'; readonly group: string; readonly topic: string; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'committed'; readonly group: string; readonly topic: string; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'commit-failed'; readonly group: string; readonly cause: string }
-  /** `detail`: what somebody must do about it; null for what passes by itself. */
+  /** `detail`: the action needed; null when the pause ends by itself. */
   | { readonly is: 'paused'; readonly group: string; readonly reason: string; readonly detail: string | null }
   | { readonly is: 'unpaused'; readonly group: string; readonly reason: string }
   | { readonly is: 'group-stopped'; readonly group: string; readonly reason: string }
-  /** What had stopped the group is decided: it begins anew. */
+  /** The operator has resolved what had stopped the group: it starts again. */
   | { readonly is: 'group-resumed'; readonly group: string }
-  /** Whether the log is still the one that the rows speak of could not be asked this time, or it is not. */
+  /** The check whether the log still matches the progress rows failed, or could not be made. */
   | { readonly is: 'log-unchecked'; readonly group: string; readonly cause: string }
   | {
       readonly is: 'consumer-crashed'
@@ -112,7 +112,7 @@ export type Fact =
       readonly intentId: string
       readonly attempt: number
     }
-  /** The other side has answered, or will not any more; nothing of that is written yet. Only for what leaves the process. */
+  /** The request to the relay or endpoint has ended, with or without an answer; its outcome is not written yet. External channels only. */
   | {
       readonly is: 'performed'
       readonly group: string
@@ -120,7 +120,7 @@ export type Fact =
       readonly kind: string
       readonly intentId: string
       readonly attempt: number
-      /** How it went, before anybody has decided what follows from it. */
+      /** The outcome of the request, before the state of the intent is decided. */
       readonly outcome: 'done' | 'retry' | 'rejected' | 'dead' | 'ambiguous'
     }
   | {
@@ -133,19 +133,19 @@ export type Fact =
       readonly attempt: number
       readonly outcome: string
       readonly reason: string | null
-      /** Our own words about the fault; never a foreign text. */
+      /** Our own description of the fault; never text of another system. */
       readonly detail: string | null
       readonly durationMs: number
       /** Milliseconds in each stage of the attempt, in their order. */
       readonly stages: ReadonlyMap<string, number>
-      /** Event timestamp to effect, for effects that were made. */
+      /** Event timestamp to effect; null without an effect. */
       readonly endToEndMs: number | null
     }
   | { readonly is: 'claim-lost'; readonly group: string; readonly channel: string; readonly kind: string; readonly intentId: string }
   | {
       readonly is: 'recalculated'
       readonly campaignId: string
-      /** Why everybody was ranked: `first`, `points`, `many` or `unsure`; null: only windows around those who changed. */
+      /** Why the whole campaign was ranked: `first`, `points`, `many` or `unsure`; null when only windows around changed rows were. */
       readonly because: string | null
       readonly rowsChanged: number
       readonly durationMs: number
@@ -154,10 +154,10 @@ export type Fact =
   | { readonly is: 'swept'; readonly campaigns: number }
   | { readonly is: 'execution-failed'; readonly group: string; readonly channel: string; readonly intentId: string; readonly cause: string }
   | { readonly is: 'leases-expired'; readonly reclaimed: number; readonly ambiguous: number }
-  /** What was older than `DEDUPE_DAYS`, by table. `complete`: nothing of it is left. */
+  /** Retention: rows older than `DEDUPE_DAYS` that were deleted, by table. `complete`: none are left. */
   | { readonly is: 'upkeep'; readonly deleted: ReadonlyMap<string, number>; readonly durationMs: number; readonly complete: boolean }
   | { readonly is: 'upkeep-failed'; readonly cause: string }
-  /** A statement has been waited for unusually long; `blockedBy` are sessions of the server, null when it did not say in time. */
+  /** A statement has been in flight for unusually long; `blockedBy` are backend process ids, null when the server did not name them in time. */
   | {
       readonly is: 'slow-statement'
       readonly pool: string
@@ -165,7 +165,7 @@ export type Fact =
       readonly forMs: number
       readonly pid: number | null
       readonly blockedBy: readonly number[] | null
-      /** How many statements more are slow at the same time. */
+      /** How many other statements are slow at the same time. */
       readonly others: number
     }
   /** `down` and `up` once per change of state, not per failure. */
@@ -175,17 +175,17 @@ export type Fact =
       readonly state: 'up' | 'down'
       readonly cause: string | null
     }
-  /** Once per change. The destination is an id, and fit for a log line only. */
+  /** Once per change. The destination is an id: for log lines, never for labels. */
   | {
       readonly is: 'breaker'
       readonly channel: string
       readonly destination: string
       readonly state: 'open' | 'half-open' | 'closed'
       readonly reason: string | null
-      /** Until one delivery is let through to look; null unless open. */
+      /** Until a probe is let through; null unless open. */
       readonly retryInMs: number | null
     }
-  /** Parked intents that ended `dead`, because their destination was away for longer than all retries take. */
+  /** Deferred intents that became `dead`, because their destination was unavailable for longer than all retries take. */
   | {
       readonly is: 'abandoned'
       readonly group: string
@@ -196,7 +196,7 @@ export type Fact =
     }
   | { readonly is: 'template-unknown-variable'; readonly template: string; readonly variable: string }
 
-/** How the events of one type in one chunk ended. */
+/** Outcomes of the events of one type in one chunk. */
 export interface TypeCounts {
   ok: number
   noEffect: number

@@ -2,94 +2,94 @@ import { messageOf } from '../std/failure.ts'
 import { SqlError } from '../std/sql.ts'
 
 /**
- * What was being done: reading a record, asking the consumer, writing a chunk, reading the rows for an intent, or writing the
- * start or the end of an attempt into the platform's tables.
+ * The step that failed: decoding a record, the consumer's decision, writing a chunk, reading rows for an intent, or recording the
+ * start or the outcome of an attempt in the platform's tables.
  */
-type Step = 'decode' | 'decide' | 'accept' | 'prepare' | 'book'
+type Step = 'decode' | 'decide' | 'accept' | 'prepare' | 'record'
 
 /**
- * `own`: of the event or intent itself, at once. `own-when-proven`: when it fails alone, twice, while an accept of nothing but
- * the progress row succeeds. `system`: nobody's; wait, give nothing up.
+ * `poison`: the event or intent itself is at fault. `poison-if-reproducible`: poison once it has failed twice on its own while an
+ * accept of nothing but the progress row succeeds. `transient`: anything else; retry, give nothing up.
  */
-export type Whose = 'own' | 'own-when-proven' | 'system'
+export type FaultClass = 'poison' | 'poison-if-reproducible' | 'transient'
 
 export interface FaultRule {
   readonly step: Step
-  /** A class of SQLSTATE, an error that a trigger raised under a code that does not speak of the server, anything that is no error of the database, or just anything. */
+  /** A SQLSTATE class; an error raised by a trigger, unless its class is about the server; an error from outside the database; or any error. */
   readonly fault: `sqlstate ${string}` | 'raised' | 'no sql error' | 'anything'
-  readonly whose: Exclude<Whose, 'system'>
+  readonly class: Exclude<FaultClass, 'transient'>
 }
 
 /**
- * Whose fault something is, decided here and nowhere else; what no line names is the system's. Data exceptions (22), integrity
- * violations (23) and program limits (54) may come from what an event holds; names and rights (42) from the statement that a
- * kind of intent asks with, which is no reason to hold up the others. The platform's tables may refuse a row by a length, a check
- * (44: of a view) or a trigger: that is the fault of this row, whatever the others are.
+ * Error classification: the only table that decides it. Errors that match no line are transient. Data exceptions (22), integrity
+ * violations (23) and program limits (54) may come from the content of an event; undefined names and missing rights (42) from the
+ * statement of one kind of intent, which must not block the others. The platform's tables may reject a row by a length, a check
+ * (44: of a view) or a trigger: then this row is poison, the others are not.
  *
  * SQLSTATE classes: PostgreSQL documentation, appendix A.
  */
 export const faultRules: readonly FaultRule[] = [
-  { step: 'decode', fault: 'anything', whose: 'own' },
-  { step: 'decide', fault: 'anything', whose: 'own-when-proven' },
-  { step: 'accept', fault: 'sqlstate 22', whose: 'own-when-proven' },
-  { step: 'accept', fault: 'sqlstate 23', whose: 'own-when-proven' },
-  { step: 'accept', fault: 'sqlstate 54', whose: 'own-when-proven' },
-  { step: 'prepare', fault: 'sqlstate 22', whose: 'own' },
-  { step: 'prepare', fault: 'sqlstate 23', whose: 'own' },
-  { step: 'prepare', fault: 'sqlstate 42', whose: 'own' },
-  { step: 'prepare', fault: 'no sql error', whose: 'own' },
-  { step: 'book', fault: 'sqlstate 22', whose: 'own' },
-  { step: 'book', fault: 'sqlstate 23', whose: 'own' },
-  { step: 'book', fault: 'sqlstate 44', whose: 'own' },
-  { step: 'book', fault: 'sqlstate 54', whose: 'own' },
-  { step: 'book', fault: 'sqlstate P0', whose: 'own' },
-  { step: 'book', fault: 'raised', whose: 'own' },
+  { step: 'decode', fault: 'anything', class: 'poison' },
+  { step: 'decide', fault: 'anything', class: 'poison-if-reproducible' },
+  { step: 'accept', fault: 'sqlstate 22', class: 'poison-if-reproducible' },
+  { step: 'accept', fault: 'sqlstate 23', class: 'poison-if-reproducible' },
+  { step: 'accept', fault: 'sqlstate 54', class: 'poison-if-reproducible' },
+  { step: 'prepare', fault: 'sqlstate 22', class: 'poison' },
+  { step: 'prepare', fault: 'sqlstate 23', class: 'poison' },
+  { step: 'prepare', fault: 'sqlstate 42', class: 'poison' },
+  { step: 'prepare', fault: 'no sql error', class: 'poison' },
+  { step: 'record', fault: 'sqlstate 22', class: 'poison' },
+  { step: 'record', fault: 'sqlstate 23', class: 'poison' },
+  { step: 'record', fault: 'sqlstate 44', class: 'poison' },
+  { step: 'record', fault: 'sqlstate 54', class: 'poison' },
+  { step: 'record', fault: 'sqlstate P0', class: 'poison' },
+  { step: 'record', fault: 'raised', class: 'poison' },
 ]
 
-export function whoseFault(step: Step, error: unknown, rules = faultRules): Whose {
-  return rules.find((rule) => rule.step === step && names(rule, error))?.whose ?? 'system'
+export function classifyFault(step: Step, error: unknown, rules = faultRules): FaultClass {
+  return rules.find((rule) => rule.step === step && matches(rule, error))?.class ?? 'transient'
 }
 
-function names({ fault }: FaultRule, error: unknown): boolean {
+function matches({ fault }: FaultRule, error: unknown): boolean {
   if (fault === 'anything') return true
   if (fault === 'no sql error') return !(error instanceof SqlError)
   if (fault === 'raised')
-    return error instanceof SqlError && error.raisedBy !== undefined && !ofTheServer.has(error.state?.slice(0, 2) ?? '')
+    return error instanceof SqlError && error.raisedBy !== undefined && !serverClasses.has(error.state?.slice(0, 2) ?? '')
   return error instanceof SqlError && error.state !== undefined && fault === `sqlstate ${error.state.slice(0, 2)}`
 }
 
-/** Connections, transactions, resources, locks, operators, the system: a trigger that raises one of these means that later is another matter. */
-const ofTheServer = new Set(['08', '25', '40', '53', '55', '57', '58', 'XX'])
+/** Connections, transactions, resources, locks, operator intervention, system errors: transient even when raised by a trigger. */
+const serverClasses = new Set(['08', '25', '40', '53', '55', '57', '58', 'XX'])
 
-/** Error class, code and where in our code; never the message, which may hold an address. */
+/** Error class, SQLSTATE and locations in our code; never the message, which may hold an address. */
 export function describeFault(error: unknown): string {
-  return words(error, 3)
+  return describe(error, 3)
 }
 
 /**
- * Why something is tried again, for log and readiness: what a library for the network says of itself, but no text of the language's
- * own errors, which quote the value that they stumbled over.
+ * Why something is retried, for the log and readiness. The messages of network libraries are kept; those of JavaScript's own errors
+ * are not, because they quote values.
  */
 export function causeOf(error: unknown): string {
   if (error instanceof SqlError) return `database: ${describeFault(error)}`
-  return quotesValues.some((type) => error instanceof type) ? describeFault(error) : messageOf(error)
+  return quotingErrors.some((type) => error instanceof type) ? describeFault(error) : messageOf(error)
 }
 
-const quotesValues = [TypeError, SyntaxError, RangeError, ReferenceError, URIError] as const
+const quotingErrors = [TypeError, SyntaxError, RangeError, ReferenceError, URIError] as const
 
-/** What makes two faults of consumer code the same: the class and the top place, as {@link describeFault} begins. */
+/** The fingerprint of an error in consumer code: its class and the topmost location, as {@link describeFault} begins. */
 export function fingerprintOf(error: unknown): string {
-  return words(error, 1)
+  return describe(error, 1)
 }
 
-function words(error: unknown, places: number): string {
-  if (error instanceof SqlError) return [`SQLSTATE ${error.state ?? 'none'}`, ...placesOf(error)].join(', ')
+function describe(error: unknown, places: number): string {
+  if (error instanceof SqlError) return [`SQLSTATE ${error.state ?? 'none'}`, ...schemaObjectsOf(error)].join(', ')
   if (!(error instanceof Error)) return typeof error
   return [error.name, ...frames(error.stack ?? '').slice(0, places)].join(' at ')
 }
 
 /** Names of the schema, never values. */
-function placesOf({ constraint, table, raisedBy }: SqlError): string[] {
+function schemaObjectsOf({ constraint, table, raisedBy }: SqlError): string[] {
   return [
     ...(constraint === undefined ? [] : [`constraint ${constraint}`]),
     ...(table === undefined ? [] : [`table ${table}`]),

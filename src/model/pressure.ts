@@ -1,8 +1,8 @@
-/** Why a group may not go on fetching. The reason is one of few; the detail is for a log line. */
-export interface Pressed {
+/** Why a group must pause fetching. `reason` is a metric label with few values; `detail` is for a log line. */
+export interface PauseReason {
   readonly reason: string
   readonly detail?: string
 }
 
-/** Whether a group may go on fetching: null, or why not. `paused` lets it resume at a lower mark than it stops at. */
-export type Pressure = (paused: boolean) => Promise<Pressed | null>
+/** Backpressure: null while a group may fetch, or the reason for a pause. `paused` selects the lower watermark, at which fetching resumes. */
+export type Pressure = (paused: boolean) => Promise<PauseReason | null>

@@ -1,8 +1,8 @@
 import type { Intent } from './intent.ts'
 
-/** Free workers of this process: the transaction that writes intents claims some of them at once, so that no query looks for them (the fast path). */
+/** Free workers of this process. The transaction that writes intents claims some of them right away, which saves a claim query (the fast path). */
 export interface Reservation {
-  /** The name on the claims. */
+  /** Recorded as the owner of the claims. */
   readonly owner: string
   readonly workers: readonly ReservedWorkers[]
 }
@@ -10,15 +10,15 @@ export interface Reservation {
 /** Free workers of one channel. */
 export interface ReservedWorkers {
   readonly channel: string
-  /** At most so many intents. */
+  /** The most intents to claim. */
   readonly count: number
   readonly leaseMs: number
-  /** Workers that one campaign may have while others wait, and how many each has. */
+  /** How many workers one campaign may use while others wait, and how many each uses now. */
   readonly share: number
   readonly held: ReadonlyMap<string, number>
 }
 
-/** Workers that are kept free until `release` is called, once, with what was written and which of it was claimed for them; null when nothing was. */
+/** Workers that stay reserved until `release` is called, exactly once: with the number of intents written and those claimed, or null when nothing was written. */
 export interface OpenReservation {
   readonly reservation: Reservation | null
   release(written: { readonly intents: number; readonly claimed: readonly Intent[] } | null): void

@@ -1,8 +1,8 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
 
 /**
- * The one form of an address by which mailboxes are told apart: composed letters (NFC), none of them capital in any alphabet, the
- * domain in ASCII (RFC 5891). What no domain can be made of stays as it is, in lower case.
+ * The canonical form by which mailboxes are compared: composed (NFC), lower case in every script, the domain in ASCII (RFC 5891). A
+ * domain that cannot be converted stays as it is, in lower case.
  */
 export function canonicalAddress(address: string): string {
   const { local, domain } = partsOf(address)
@@ -10,8 +10,8 @@ export function canonicalAddress(address: string): string {
 }
 
 /**
- * All spellings of the mailbox under which something may be on record: the platform hashes addresses as it writes them, and the
- * database lowers letters by its own locale. Of one in plain ASCII there is only the canonical one.
+ * All spellings under which a mailbox may be on record: the platform hashes addresses as written, and the database lowers letters by
+ * its own locale. A plain ASCII address has only the canonical spelling.
  */
 export function spellingsOf(address: string): readonly string[] {
   const canonical = canonicalAddress(address)
@@ -27,7 +27,7 @@ export function spellingsOf(address: string): readonly string[] {
   return [...new Set([canonical, ...locals.flatMap((each) => domains.map((one) => join(each, one))), asWritten])]
 }
 
-/** Of anything but letters, digits, hyphens and dots (those of other scripts, too: RFC 3490, 3.1) domainToASCII would decode or drop a part. */
+/** Converts letters, digits, hyphens and dots only (the dots of other scripts included, RFC 3490, 3.1): domainToASCII decodes or drops anything else. */
 function asciiOf(domain: string): string {
   return (/^[\p{L}\p{M}\p{N}.\u3002\uff0e\uff61-]+$/u.test(domain) && domainToASCII(domain)) || domain
 }

@@ -1,11 +1,11 @@
 /**
- * Time and waiting, so that tests own them. Two clocks, because the wall clock is set: by hand, by a time service after a cut, by a host that
- * wakes. What is measured or waited for is never taken from it.
+ * Time and waiting, as a parameter that tests replace. The wall clock can be set (by hand, by NTP, when a host resumes), so durations and
+ * deadlines never use it.
  */
 export interface Clock {
-  /** The time of day, milliseconds since 1970: for people, rows and what others compare with their own time. It jumps. */
+  /** Wall clock, milliseconds since 1970: for logs, rows and timestamps that other systems compare. May jump. */
   now(): number
-  /** For how long something takes, and until when it may: milliseconds since some moment of this process. It never jumps. */
+  /** Monotonic clock, milliseconds since an arbitrary moment: for durations and deadlines. Never jumps. */
   monotonic(): number
   /** Resolves after `ms`, or at once when `signal` aborts; it never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
@@ -32,10 +32,10 @@ export const systemClock: Clock = {
 }
 
 /**
- * Makes `Date.now()` of this process a monotonic clock that began with the time of day; `new Date()` goes on telling the time. The libraries
- * measure with `Date.now()`: kafkajs the distance of heartbeats, the age of requests and metadata, and how long a broker throttles it,
- * cockatiel the pause of a breaker, rate-limiter-flexible its windows. On a clock that is set back by an hour each of them would wait for an
- * hour. To be called once, by the program and not by a module: whoever imports our publisher keeps the clock as it is.
+ * Makes `Date.now()` monotonic in this process, starting at the current time; `new Date()` still returns wall-clock time. Libraries measure
+ * durations with `Date.now()`: kafkajs the heartbeat interval, the age of requests and metadata, and broker throttling; cockatiel the break
+ * duration; rate-limiter-flexible its windows. If the wall clock were set back by an hour, each of them would wait for an hour. Called once by
+ * the program, never by a module: applications that import the publisher keep their own clock.
  */
 export function measureWithMonotonicTime(): void {
   Date.now = () => Math.floor(performance.timeOrigin + performance.now())

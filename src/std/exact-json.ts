@@ -1,6 +1,6 @@
 /**
- * `JSON.parse` that loses nothing of a number: one that JavaScript would write otherwise (`6011000990139424123`, `10.00`, `1e400`)
- * becomes an object that `JSON.stringify` writes as it stood. All other values are those of `JSON.parse`.
+ * `JSON.parse` that preserves number literals: a number that JavaScript would print differently (`6011000990139424123`, `10.00`, `1e400`)
+ * becomes a raw JSON object that `JSON.stringify` prints unchanged. All other values are those of `JSON.parse`.
  *
  * @throws {SyntaxError} the text is not JSON.
  */

@@ -1,6 +1,6 @@
 /**
- * A failure that an operator can mend: its message is one sentence that names the thing and the way out, holds no secret,
- * and is shown without a stack trace.
+ * A failure that an operator can fix. The message is one sentence that names the problem and the way out; it holds no secret and is
+ * shown without a stack trace.
  */
 export class OperatorError extends Error {
   override readonly name = 'OperatorError'

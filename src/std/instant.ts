@@ -3,9 +3,8 @@ export const EARLIEST_MS = -8.64e15
 export const LATEST_MS = 8.64e15
 
 /**
- * A time of the database as a Date that can be compared and printed: `infinity` and years beyond those of a Date are its last
- * instant, `-infinity` and years before them its first. What "never" means is decided by whoever compares; nobody has to expect a
- * number or an invalid Date. `parse` is how a time within a Date's years is read.
+ * A database timestamp as a Date that can be compared and printed, never a number and never invalid: `infinity` and later years are
+ * clamped to the last instant of a Date, `-infinity` and earlier years to the first. `parse` reads timestamps within range.
  */
 export function instantOf(text: string, parse: (text: string) => unknown = (iso) => new Date(iso)): Date {
   const inYears = text.endsWith('infinity') ? null : parse(text)

@@ -1,6 +1,6 @@
 /**
- * Columns of many rows as PostgreSQL array literals, for `unnest($1::uuid[], $2::text[], ...)`. The driver writes them too,
- * with two regular expressions per element; a chunk has thousands of elements.
+ * One column of many rows as a PostgreSQL array literal, for `unnest($1::uuid[], $2::text[], ...)`. The driver's own conversion runs two
+ * regular expressions per element, and a chunk has thousands of elements.
  * https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
  */
 export function sqlArray<Row>(rows: readonly Row[], column: (row: Row) => string | number | bigint | null | undefined): string {
@@ -13,7 +13,7 @@ export function sqlArray<Row>(rows: readonly Row[], column: (row: Row) => string
   return literal + '}'
 }
 
-/** A `bytea` as an array element takes it. */
+/** A `bytea` as an array element. */
 export function sqlBytes(bytes: Uint8Array): string {
   return `\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`
 }

@@ -1,4 +1,4 @@
-/** A read or write inside a transaction that somebody else opened and will end. Implemented by infra/postgres. */
+/** Executes statements inside a transaction that the caller opened and will end. Implemented by infra/postgres. */
 export interface Sql {
   /**
    * Runs one statement with `$1`-style parameters and returns its rows; uuid and bigint arrive as strings, timestamptz as
@@ -7,15 +7,15 @@ export interface Sql {
   query<Row extends object>(text: string, parameters?: readonly unknown[]): Promise<Row[]>
 }
 
-/** A place in the schema at which the database refused something: names, never values. */
-export interface RefusedAt {
+/** Schema objects involved in an error: names, never values. */
+export interface SchemaObjects {
   readonly constraint?: string | undefined
   readonly table?: string | undefined
   /** The function that raised the error, when a trigger or another function did; `unknown` when it has no name. */
   readonly raisedBy?: string | undefined
 }
 
-/** What the database said no with. `state` is the SQLSTATE, or undefined when the connection itself failed. */
+/** An error of the database. `state` is the SQLSTATE, or undefined when the connection failed. */
 export class SqlError extends Error {
   override readonly name = 'SqlError'
   readonly state: string | undefined
@@ -23,7 +23,7 @@ export class SqlError extends Error {
   readonly table: string | undefined
   readonly raisedBy: string | undefined
 
-  constructor(message: string, options: RefusedAt & { state?: string | undefined; cause?: unknown }) {
+  constructor(message: string, options: SchemaObjects & { state?: string | undefined; cause?: unknown }) {
     super(message, { cause: options.cause })
     this.state = options.state
     this.constraint = options.constraint
@@ -32,40 +32,40 @@ export class SqlError extends Error {
   }
 }
 
-/** Where statements go: a pool, or one connection of it. */
+/** A pool, or one of its connections. */
 export interface Session {
   /** One statement in a transaction of its own. */
   readonly sql: Sql
   /**
-   * BEGIN (READ COMMITTED), work, COMMIT; ROLLBACK when work throws. When this throws a SqlError without state the fate of
-   * the transaction is unknown: the connection may have been lost after COMMIT was sent.
+   * BEGIN (READ COMMITTED), work, COMMIT; ROLLBACK when work throws. After a SqlError without state the outcome of the
+   * transaction is unknown: the connection may have been lost after COMMIT was sent.
    */
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>
 }
 
-/** A statement that the server has not answered yet. */
+/** A statement in flight. */
 export interface StatementUnderWay {
   /** Verbs and tables, see statement-name.ts. */
   readonly statement: string
-  /** Of the session at the server; null while that is not known. */
+  /** Backend process id of the session; null while unknown. */
   readonly pid: number | null
-  /** By `performance.now()`. */
+  /** When it was sent, by `performance.now()`. */
   readonly since: number
 }
 
-/** A pool of connections to one database. Survives restarts of the server: what was under way fails, and later calls connect anew, at growing distances of up to a second while that fails. */
+/** A connection pool of one database. It survives restarts of the server: statements in flight fail, and later calls reconnect with exponential backoff (at most 1 s). */
 export interface Database extends Session {
   /**
-   * One connection for as long as `work` lasts, with the advisory locks, cursors and settings that `work` gives it; closed when `work` ends,
-   * so that nothing of them is left. Once it is lost every statement on it fails: it is never replaced by another one.
+   * One connection for the duration of `work`, with the advisory locks, cursors and settings that `work` creates; closed afterwards, so that
+   * none of them remain. Once the connection is lost, every statement on it fails: it is never replaced.
    */
   session<T>(work: (session: Session) => Promise<T>): Promise<T>
-  /** The longest that one statement keeps its caller, waiting for a connection and for a server that is gone included; milliseconds. */
+  /** The longest that one statement can block its caller, including the wait for a connection and for an unreachable server; milliseconds. */
   readonly longestStatementMs: number
-  /** The statements that are waited for. */
+  /** The statements in flight. */
   underWay(): readonly StatementUnderWay[]
   /** Connections in use, idle and waiting. */
   stats(): { total: number; idle: number; waiting: number }
-  /** Waits for what is under way and disconnects. Idempotent; the same promise for every caller. */
+  /** Waits for statements in flight and disconnects. Idempotent; the same promise for every caller. */
   end(): Promise<void>
 }

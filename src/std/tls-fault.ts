@@ -1,13 +1,13 @@
-/** Why a TLS connection did not come about, as far as an operator can do something about it. */
+/** Why a TLS connection failed, classified by what an operator can do about it. */
 export interface TlsFault {
   readonly is: 'untrusted' | 'expired' | 'misnamed' | 'not-spoken' | 'client-refused' | 'failed'
-  /** Node's or OpenSSL's name of it: capitals, digits, underscores and, in the alerts of newer OpenSSL, a slash. */
+  /** Error code of Node or OpenSSL: capitals, digits, underscores and, in alerts of newer OpenSSL versions, a slash. */
   readonly code: string
 }
 
 /**
- * The fault behind an error of a connection, or null when TLS has nothing to do with it. Clients wrap errors and keep the system's code as
- * `code`, `originalCode` or in a cause.
+ * The TLS fault behind a connection error, or null when TLS is not involved. Clients wrap errors and keep the system's code as `code`,
+ * `originalCode` or in a cause.
  */
 export function tlsFaultOf(error: unknown): TlsFault | null {
   for (let depth = 0; error instanceof Error && depth < 10; error = error.cause, depth += 1) {
@@ -19,11 +19,11 @@ export function tlsFaultOf(error: unknown): TlsFault | null {
   return null
 }
 
-/** What is wrong with `whose` certificate or handshake, without a verb of what to do: `the certificate of the relay has expired (CODE)`. */
+/** Describes the fault without the remedy: `the certificate of the relay has expired (CODE)`. */
 export function tlsTrouble({ is, code }: TlsFault, whose: string): string {
   switch (is) {
     case 'untrusted':
-      return `the certificate of ${whose} is signed by no authority that we trust (${code})`
+      return `the certificate of ${whose} is not signed by a trusted authority (${code})`
     case 'expired':
       return `the certificate of ${whose} has expired or is not valid yet (${code})`
     case 'misnamed':
@@ -42,7 +42,7 @@ function codesOf(error: Error): readonly string[] {
   return found.filter((code): code is string => typeof code === 'string' && /^[A-Z][A-Z0-9_/]{2,80}$/.test(code))
 }
 
-/** https://nodejs.org/api/tls.html#x509-certificate-error-codes; alerts of the other side: RFC 8446 section 6.2 by OpenSSL's names. */
+/** https://nodejs.org/api/tls.html#x509-certificate-error-codes; alerts of the peer: RFC 8446 section 6.2, with OpenSSL's names. */
 function meaningOf(code: string): TlsFault['is'] | null {
   if (UNTRUSTED.has(code)) return 'untrusted'
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return 'expired'
@@ -60,7 +60,7 @@ const UNTRUSTED = new Set([
   'UNABLE_TO_GET_ISSUER_CERT',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  // A foreign authority of the same name.
+  // Another authority with the same name.
   'CERT_SIGNATURE_FAILURE',
   'CERT_UNTRUSTED',
   'CERT_REJECTED',

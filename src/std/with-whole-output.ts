@@ -1,8 +1,8 @@
 /**
- * Runs a program and resolves to its exit code once everything that it wrote has been read, or its reader is gone: `process.exit` drops
- * what a full pipe has not taken yet, behind its first 64 KiB.
+ * Runs a program and resolves to its exit code once its output has been read or the reader is gone: `process.exit` drops whatever a full
+ * pipe has not taken yet, beyond the first 64 KiB.
  *
- * A reader that goes away (`| head`) does not end the program, so what it was asked to do is done. Its output is not complete then, and 0
+ * A reader that closes early (`| head`) does not end the program, so its work is completed; the output is incomplete then, and exit code 0
  * becomes 1.
  */
 export async function withWholeOutput(main: () => Promise<number> | number): Promise<number> {
@@ -11,7 +11,7 @@ export async function withWholeOutput(main: () => Promise<number> | number): Pro
   const incomplete = () => {
     isWhole = false
   }
-  // Without a listener the error of a pipe that nobody reads any more is thrown, and ends the process in the middle of its work.
+  // Without a listener, EPIPE is thrown and ends the process in the middle of its work.
   for (const stream of streams) stream.on('error', incomplete)
   const code = await main()
   for (const stream of streams) await written(stream)
@@ -19,7 +19,7 @@ export async function withWholeOutput(main: () => Promise<number> | number): Pro
   return code === 0 && !isWhole ? 1 : code
 }
 
-/** Resolves when the stream has passed on all that was written to it, or never will. */
+/** Resolves when the stream has been flushed or destroyed. */
 function written(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     if (stream.destroyed) resolve()

@@ -1,5 +1,5 @@
-/** Waits for `promise`, but no longer than `ms`; rejects only when it rejects in that time. */
-export async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+/** Waits for `promise`, at most `ms` milliseconds; rejects only if the promise rejects within that time. */
+export async function withinDeadline(ms: number, promise: Promise<unknown>): Promise<void> {
   const late = Promise.withResolvers<void>()
   const timer = setTimeout(late.resolve, ms)
   try {

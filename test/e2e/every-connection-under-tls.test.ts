@@ -86,7 +86,10 @@ test('workerctl goes the same ways, and is refused in the same words', async () 
   const ofKafka = await runWorkerctl(['topics', 'apply'], { ...environment, KAFKA_SSL_CA_FILE: wrong.KAFKA_SSL_CA_FILE })
   expect(ofKafka).toMatchObject({ code: 1, err: expect.stringMatching(/^The certificate of the Kafka broker at .* by KAFKA_SSL_CA_FILE/) })
   const ofDatabase = await runWorkerctl(['migrate'], { ...environment, DATABASE_URL_FILE: wrong.DATABASE_URL_FILE })
-  expect(ofDatabase).toMatchObject({ code: 1, err: expect.stringMatching(/^The certificate of the database is signed by no authority/) })
+  expect(ofDatabase).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^The certificate of the database is not signed by a trusted authority/),
+  })
   const all = JSON.stringify([migrated, shown, applied, ofKafka, ofDatabase])
   for (const secret of secure.secrets) expect(all).not.toContain(secret)
 })
@@ -106,7 +109,7 @@ describe('a start is refused at once, exit code 1, with the variable and the way
     [
       'a broker of another authority',
       () => ({ KAFKA_SSL_CA_FILE: secure.files.foreignCa }),
-      /^The certificate of the Kafka broker at \S+ is signed by no authority .* by KAFKA_SSL_CA_FILE, which holds another one\.$/,
+      /^The certificate of the Kafka broker at \S+ is not signed by a trusted authority .* by KAFKA_SSL_CA_FILE, which holds another one\.$/,
     ],
     [
       'a wrong password of the brokers',
@@ -133,7 +136,7 @@ describe('a start is refused at once, exit code 1, with the variable and the way
     [
       'a database of another authority',
       () => ({ DATABASE_URL_FILE: withRoot(secure.files.foreignCa) }),
-      /^The certificate of the database is signed by no authority .* by PGSSLROOTCERT\.$/,
+      /^The certificate of the database is not signed by a trusted authority .* by PGSSLROOTCERT\.$/,
     ],
     [
       'a database that wants a certificate',

@@ -9,7 +9,7 @@ import { startHealthServer } from '../../src/infra/http/health-server.ts'
 import { createEventProducer } from '../../src/infra/kafka/producer/kafka-event-transport.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
 import { systemClock as clock } from '../../src/std/clock.ts'
-import { createStallWatch } from '../../src/std/stall-watch.ts'
+import { createStallDetector } from '../../src/std/stall-detector.ts'
 import { vitalSigns } from '../../src/daemon/watchdog.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
 import { eventually } from '../support/eventually.ts'
@@ -52,7 +52,7 @@ async function sceneOf() {
     observe: () => undefined,
     owner: 'integration',
   })
-  const watch = createStallWatch({ clock, graceMs: config.process.livenessStallMs })
+  const watch = createStallDetector({ clock, graceMs: config.process.livenessStallMs })
   const statement = { longestStatementMs: 500 }
   const signs = () =>
     vitalSigns({
@@ -71,7 +71,7 @@ async function sceneOf() {
       databaseTrouble: null,
       databaseFault: null,
       groups: new Map([[group.id, group.worker.status()]]),
-      stalls: watch.look(signs()),
+      stalls: watch.check(signs()),
       notes: {},
     }),
     now: () => clock.now(),

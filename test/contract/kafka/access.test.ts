@@ -78,8 +78,7 @@ function badLogin(mechanism: string): string {
 }
 
 describe('is refused with what to do, at once, and without the password', () => {
-  const untrusted =
-    'The certificate of the Kafka broker at BROKER is signed by no authority that we trust (UNABLE_TO_VERIFY_LEAF_SIGNATURE): '
+  const untrusted = 'The certificate of the Kafka broker at BROKER is not signed by a trusted authority (UNABLE_TO_VERIFY_LEAF_SIGNATURE): '
   const noClient = 'give a certificate that it trusts, and its key, by KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE'
   test.each<[string, Listener, () => KafkaAccess, string]>([
     [

@@ -132,7 +132,7 @@ describe('a relay without STARTTLS', () => {
 })
 
 describe('a relay that may not be trusted gets nothing, and the line names the way out', () => {
-  const untrusted = 'The certificate of the SMTP relay at 127.0.0.1:PORT is signed by no authority that we trust (CODE); '
+  const untrusted = 'The certificate of the SMTP relay at 127.0.0.1:PORT is not signed by a trusted authority (CODE); '
   it.each<[string, () => Promise<Certificate>, () => RelayTls, string]>([
     [
       'another authority',

@@ -86,7 +86,7 @@ describe('a connection over TLS', () => {
     const error: unknown = await migrated(foreign.ca).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(SqlError)
     expect(error instanceof SqlError && databaseSentence(error)?.message).toMatch(
-      /^The certificate of the database is signed by no authority/,
+      /^The certificate of the database is not signed by a trusted authority/,
     )
   })
 
@@ -102,7 +102,7 @@ describe('a connection over TLS', () => {
 })
 
 describe('is refused with what to do', () => {
-  const untrusted = 'The certificate of the database is signed by no authority that we trust (SELF_SIGNED_CERT_IN_CHAIN): '
+  const untrusted = 'The certificate of the database is not signed by a trusted authority (SELF_SIGNED_CERT_IN_CHAIN): '
   const byRoot = 'give the certificate of the authority that signed it as sslrootcert in DATABASE_URL or by PGSSLROOTCERT.'
   test.each<[string, () => readonly [string, DatabaseTls], unknown]>([
     ['another authority', () => [as('worker'), { mode: 'verify-full', ca: foreign.ca }], `${untrusted}${byRoot}`],

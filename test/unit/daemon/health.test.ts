@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createHealth, liveness, readiness, type HealthFacts } from '../../../src/daemon/health.ts'
-import type { Stall } from '../../../src/std/stall-watch.ts'
+import type { Stall } from '../../../src/std/stall-detector.ts'
 import type { GroupStatus } from '../../../src/ingest/group-status.ts'
 
 const running: GroupStatus = { state: 'running', reason: null, partitions: [0] }

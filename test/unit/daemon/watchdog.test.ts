@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../../config/load.ts'
 import type { Channels } from '../../../src/delivery/channels.ts'
 import type { IntentWorkers, RunningIntent } from '../../../src/delivery/worker-pool.ts'
-import { createStallWatch } from '../../../src/std/stall-watch.ts'
+import { createStallDetector } from '../../../src/std/stall-detector.ts'
 import { DATABASE_PROBE, vitalSigns, type VitalSigns } from '../../../src/daemon/watchdog.ts'
 import type { BatchUnderWay, WatchedSource } from '../../../src/ingest/watched-source.ts'
 
@@ -68,13 +68,13 @@ function signsOf({ tasks = [], databaseTrouble = null, ...group }: Change) {
 /** What is called stalled after standing like this for so long, with 300 s of grace. */
 function stalledAfter(seconds: number, change: Change): readonly string[] {
   let now = 0
-  const watch = createStallWatch({ clock: { now: () => now, monotonic: () => now }, graceMs: 300_000 })
-  watch.look(signsOf(change))
+  const watch = createStallDetector({ clock: { now: () => now, monotonic: () => now }, graceMs: 300_000 })
+  watch.check(signsOf(change))
   for (let second = 0; second < seconds; second++) {
     now += 1_000
-    watch.look(signsOf(change))
+    watch.check(signsOf(change))
   }
-  return watch.look(signsOf(change)).map(({ what }) => what)
+  return watch.check(signsOf(change)).map(({ what }) => what)
 }
 
 describe('what can hang for ever', () => {
@@ -113,15 +113,15 @@ describe('what rightly stands still', () => {
 
   it('a batch that waits and tries again moves', () => {
     let now = 0
-    const watch = createStallWatch({ clock: { now: () => now, monotonic: () => now }, graceMs: 300_000 })
+    const watch = createStallDetector({ clock: { now: () => now, monotonic: () => now }, graceMs: 300_000 })
     for (let moves = 0; moves < 1_000; moves++) {
       now += 5_000
-      expect(watch.look(signsOf({ batches: [{ ...batch, moves, waitsFor: 'dead-letter topic: no leader' }] }))).toEqual([])
+      expect(watch.check(signsOf({ batches: [{ ...batch, moves, waitsFor: 'dead-letter topic: no leader' }] }))).toEqual([])
     }
   })
 
   it('a client waits for the batch that it has delivered, which is looked at instead', () => {
-    expect(signsOf({ batches: [{ ...batch, waitsFor: 'x' }], beats: 5 }).map(({ what, excuse }) => [what, excuse])).toEqual([
+    expect(signsOf({ batches: [{ ...batch, waitsFor: 'x' }], beats: 5 }).map(({ what, suppressedBy: excuse }) => [what, excuse])).toEqual([
       ['batch of partition 3', null],
       ['Kafka client', 'a batch is under way'],
       ['membership of the group', null],

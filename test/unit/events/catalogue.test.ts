@@ -3,7 +3,7 @@ import { catalogue, dataFault, envelopeFault, eventTypes, isEventType } from '..
 import { sampleData, sampleEvent } from '../../support/sample-event.ts'
 
 describe('the catalogue', () => {
-  it('knows the six types and says what each means', () => {
+  it('lists the six event types with their summaries', () => {
     expect(eventTypes).toEqual([
       'user.signed_up',
       'user.verified',
@@ -15,11 +15,11 @@ describe('the catalogue', () => {
     for (const type of eventTypes) expect(catalogue[type].summary).toMatch(/^[A-Z].*\.$/)
   })
 
-  it.each(['toString', '__proto__', 'user.*', ''])('does not take %j for a type', (type) => {
+  it.each(['toString', '__proto__', 'user.*', ''])('does not accept %j as a type', (type) => {
     expect(isEventType(type)).toBe(false)
   })
 
-  it.each(eventTypes)('takes a whole %s, and misses each field by name', (type) => {
+  it.each(eventTypes)('accepts a complete %s and names each missing field', (type) => {
     const data = sampleData[type](1)
     expect(envelopeFault(sampleEvent(type))).toBeNull()
     expect(dataFault(type, data)).toBeNull()

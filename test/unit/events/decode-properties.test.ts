@@ -45,7 +45,7 @@ const anything = fc.oneof(
 )
 const goodEvents = fc.tuple(fc.constantFrom(...eventTypes), fc.integer({ min: 1, max: 99 })).map(([type, n]) => sampleEvent(type, n))
 
-it('any bytes under any headers are a dead letter with a known reason, or nobody’s', () => {
+it('any bytes under any headers decode to a listed fault or an unknown type', () => {
   fc.assert(
     fc.property(fc.option(bytes(400)), anyHeaders, (value, headers) => {
       expect(wrongWith(value, headers)).toBeNull()
@@ -54,7 +54,7 @@ it('any bytes under any headers are a dead letter with a known reason, or nobody
   )
 })
 
-it('so is any JSON', () => {
+it('any JSON decodes to a listed fault or an unknown type', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 8 }), anyHeaders, (value, headers) => {
       expect(wrongWith(Buffer.from(JSON.stringify(value)), headers)).toBeNull()
@@ -63,7 +63,7 @@ it('so is any JSON', () => {
   )
 })
 
-it('and a good event with fields changed, added and deleted is that, or an event of the catalogue', () => {
+it('a valid event with fields changed, added or deleted decodes to a listed fault, an unknown type or an event of the catalogue', () => {
   const changes = fc.array(fc.record({ inData: fc.boolean(), name: names, to: fc.option(anything, { nil: undefined }) }), { maxLength: 4 })
   fc.assert(
     fc.property(goodEvents, changes, fc.oneof(fc.constant({}), anyHeaders), (event, list, headers) => {
@@ -73,7 +73,7 @@ it('and a good event with fields changed, added and deleted is that, or an event
   )
 })
 
-it('and with bytes flipped, cut out, put in or repeated', () => {
+it('a valid event with bytes flipped, removed, inserted or repeated does too', () => {
   const edit = fc.record({ at: fc.nat({ max: 400 }), cut: fc.nat({ max: 20 }), put: bytes(8), times: fc.constantFrom(1, 1, 1, 50, 1_000) })
   fc.assert(
     fc.property(goodEvents, fc.array(edit, { minLength: 1, maxLength: 4 }), (event, edits) => {
@@ -88,7 +88,7 @@ it('and with bytes flipped, cut out, put in or repeated', () => {
   )
 })
 
-it('what is too large or too deep is never parsed, however it goes on', () => {
+it('values that are too large or too deep are never parsed, whatever follows', () => {
   fc.assert(
     fc.property(fc.constantFrom('[', '{"a":', '[{"a":'), fc.integer({ min: 33, max: 600 }), bytes(100), (open, depth, rest) => {
       const deep = Buffer.concat([Buffer.from(open.repeat(depth)), rest])

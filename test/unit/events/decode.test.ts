@@ -15,13 +15,13 @@ const twice = (name: string, ...texts: string[]) =>
   decode({ value: Buffer.from(JSON.stringify(good)), headers: { [name]: texts.map((text) => Buffer.from(text)) } }, limits)
 
 describe('decoding', () => {
-  it.each(eventTypes)('reads a whole %s', (type) => {
+  it.each(eventTypes)('decodes a complete %s', (type) => {
     const event = sampleEvent(type, 7)
     expect(decode(recordOfEvent(0, event), limits)).toEqual({ is: 'event', event })
     expect(body(event)).toEqual({ is: 'event', event })
   })
 
-  it('writes ids in lower case, so that one person is one key; and nothing else', () => {
+  it('lowers ids, so that a person has one key, and nothing else', () => {
     const data = {
       ...good.data,
       user_id: good.data.user_id.toUpperCase(),
@@ -34,21 +34,21 @@ describe('decoding', () => {
     expect(body(named)).toMatchObject({ event: { data: { milestone: '1000_Participants' } } })
   })
 
-  it('takes fields that it does not know: the publisher may be newer', () => {
+  it('accepts unknown fields: the publisher may be newer', () => {
     expect(body({ ...good, source: 'app', data: { ...good.data, locale: 'en' } })).toMatchObject({ is: 'event' })
   })
 
-  it('leaves a well-formed event of a type that the catalogue does not know to others', () => {
+  it('reports a well-formed event of a type outside the catalogue as unknown', () => {
     expect(body({ ...good, type: 'user.renamed', data: {} })).toEqual({ is: 'unknown-type' })
     expect(body({ ...good, type: 'constructor' }, { 'event-type': 'constructor' })).toEqual({ is: 'unknown-type' })
   })
 
-  it('keeps fields that it does not know as they are, whatever they are called and hold', () => {
+  it('keeps unknown fields unchanged, whatever their name and value', () => {
     const data = { ...good.data, other_id: { toString: 1 }, order_id: null, session_id: 'Abc' }
     expect(body({ ...good, data })).toEqual({ is: 'event', event: { ...good, data: { ...data, session_id: 'abc' } } })
   })
 
-  it('believes a header that is given twice when both are true, and one without a value says nothing', () => {
+  it('accepts a repeated header whose values are both correct, and ignores an empty one', () => {
     for (const name of ['event-type', 'ce_type']) expect(twice(name, good.type, good.type)).toMatchObject({ is: 'event' })
     expect(twice('event-version', '1', '1')).toMatchObject({ is: 'event' })
     expect(body(good, { 'event-type': '', 'event-version': '' })).toMatchObject({ is: 'event' })
@@ -95,13 +95,13 @@ describe('decoding', () => {
     expect(result.is === 'fault' && result.detail !== '').toBe(true)
   })
 
-  it('names the fields at fault, never what stands in them', () => {
+  it('names the faulty fields, never their values', () => {
     const result = body({ ...good, data: { ...good.data, user_id: 'person@example.com', email: 7 } })
     expect(result).toMatchObject({ detail: expect.stringMatching(/\/user_id breaks format.*\/email breaks type/) })
     expect(JSON.stringify(result)).not.toContain('example.com')
   })
 
-  it('never throws on any bytes, whatever their headers', () => {
+  it('never throws, whatever the bytes and headers', () => {
     const headers = fc.dictionary(fc.constantFrom('event-type', 'event-version', 'ce_type'), fc.string())
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), headers, (value, named) => {
@@ -110,7 +110,7 @@ describe('decoding', () => {
     )
   })
 
-  it('never throws on a changed event, and what it takes is what the catalogue says', () => {
+  it('never throws on a modified event, and accepts only what the catalogue allows', () => {
     const change = fc.record({ at: fc.constantFrom('id', 'type', 'account_id', 'campaign_id', 'data', 'timestamp'), to: fc.jsonValue() })
     const inData = fc.record({ at: fc.constantFrom('user_id', 'campaign_id', 'email', '__proto__', 'extra'), to: fc.jsonValue() })
     fc.assert(

@@ -24,7 +24,7 @@ describe('depth', () => {
     expect(deeper(json, limit)).toBe(answer)
   })
 
-  it('is that of the value, for any JSON', () => {
+  it('equals the depth of the value, for any JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 6 }), (value) => {
         const wrapped = [value]
@@ -35,7 +35,7 @@ describe('depth', () => {
     )
   })
 
-  it('stops early: ten megabytes of brackets are no work', () => {
+  it('stops early on ten megabytes of brackets', () => {
     expect(nestsDeeperThan(Buffer.alloc(10_000_000, '['), 32)).toBe(true)
   })
 })

@@ -14,7 +14,7 @@ const golden = {
 } as const
 
 describe('identity', () => {
-  it.each(eventTypes)('of %s is what it always was', (type) => {
+  it.each(eventTypes)('of %s never changes', (type) => {
     const data = sampleData[type](1)
     expect([eventIdOf(type, data), Buffer.from(contentHashOf(type, data)).toString('hex').slice(0, 16)]).toEqual(golden[type])
   })
@@ -28,7 +28,7 @@ describe('identity', () => {
     expect(eventIdOf('campaign.milestone_reached', { ...milestone, participant_count: 99 })).toBe(golden['campaign.milestone_reached'][0])
   })
 
-  it('differs where what happened differs', () => {
+  it('differs for different facts', () => {
     const person = sampleData['user.signed_up'](1)
     expect(eventIdOf('user.verified', person)).not.toBe(eventIdOf('user.signed_up', person))
     expect(eventIdOf('user.signed_up', { ...person, user_id: uuid('a', 2) })).not.toBe(golden['user.signed_up'][0])
@@ -38,7 +38,7 @@ describe('identity', () => {
     expect(contentHashOf('campaign.milestone_reached', elsewhere)).not.toEqual(contentHashOf('campaign.milestone_reached', milestone))
   })
 
-  it('is made of fields that the catalogue demands', () => {
+  it('consists of fields that the catalogue requires', () => {
     for (const type of eventTypes) {
       for (const field of catalogue[type].identity) expect(Object.keys(catalogue[type].data.properties)).toContain(field)
     }

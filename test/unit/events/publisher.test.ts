@@ -49,7 +49,7 @@ function decoded(message: Sent | undefined) {
 const typeless = (fields: object) => fields as TypedInput
 
 describe('the publisher', () => {
-  it('sends every type as the worker reads it, under the campaign', async () => {
+  it('sends every type as the worker decodes it, with the campaign as key', async () => {
     const { sent, sends, publisher } = createRecorder()
     const published = await publisher.publishMany(everything)
     expect(sends).toEqual([6])
@@ -59,7 +59,7 @@ describe('the publisher', () => {
     for (const { key } of sent) expect(key).toBe(about.campaignId)
   })
 
-  it('has a function per type that sends the same', async () => {
+  it('has a function per type that sends the same record', async () => {
     const { sent, publisher } = createRecorder()
     await publisher.publishUserSignedUp(signedUp)
     await publisher.publishUserVerified(signedUp)
@@ -72,7 +72,7 @@ describe('the publisher', () => {
     expect(sent).toEqual(many.sent)
   })
 
-  it('puts the headers of the conventions on a record', async () => {
+  it('sets the documented headers', async () => {
     const { sent, publisher } = createRecorder()
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
     const { eventId } = await publisher.publishUserSignedUp({ ...signedUp, correlationId: 'request-1', traceparent })
@@ -95,7 +95,7 @@ describe('the publisher', () => {
     })
   })
 
-  it('gives a retry the id of the first try, whatever the time, the address or the spelling of ids', async () => {
+  it('gives a retry the id of the first attempt, whatever the time, the address or the case of ids', async () => {
     const { sent, publisher } = createRecorder()
     const first = await publisher.publishUserSignedUp(signedUp)
     const retry = await publisher.publishUserSignedUp({
@@ -111,7 +111,7 @@ describe('the publisher', () => {
     expect(await publisher.publishUserSignedUp({ ...signedUp, userId: id(8) })).not.toEqual(first)
   })
 
-  it('takes an id and a time of the caller', async () => {
+  it('uses the id and the timestamp of the caller', async () => {
     const { sent, publisher } = createRecorder()
     expect(await publisher.publishUserSignedUp({ ...signedUp, eventId: id(9), timestamp: new Date(5) })).toEqual({ eventId: id(9) })
     expect(decoded(sent[0])).toMatchObject({ id: id(9), timestamp: '1970-01-01T00:00:00.005Z' })
@@ -145,7 +145,7 @@ describe('the publisher', () => {
     expect(sends).toEqual([])
   })
 
-  it('passes on what the transport fails with', async () => {
+  it('rejects with the error of the transport', async () => {
     const transport: EventTransport = { send: () => Promise.reject(new Error('no broker')) }
     await expect(createPublisher({ transport, topic: 'domain-events' }).publishUserSignedUp(signedUp)).rejects.toThrow('no broker')
   })

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { Pressed } from '../../../src/model/pressure.ts'
+import type { PauseReason } from '../../../src/model/pressure.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import { StartRefused } from '../../../src/ingest/start-offsets.ts'
 import type { LogRecord } from '../../../src/ingest/record-source.ts'
@@ -455,7 +455,7 @@ describe('ending', () => {
 
 describe('backpressure', () => {
   it('pauses the source while there is too much to do', async () => {
-    let pressed: Pressed | null = { reason: 'intents-due' }
+    let pressed: PauseReason | null = { reason: 'intents-due' }
     const { source, clock, told } = await runningScene({ pressure: async () => pressed })
     await soon(() => expect(clock.sleeping).toEqual([1_000]))
     clock.pass(1_000)

@@ -27,15 +27,15 @@ describe('the canonical form of an address', () => {
 })
 
 describe('the spellings of an address', () => {
-  it('are one where it is plain ASCII', () => {
+  it('are just the canonical one for plain ASCII', () => {
     expect(spellingsOf('Guest@Example.COM')).toEqual(['guest@example.com'])
   })
 
-  it('hold each other’s, in small letters', () => {
+  it('include those of every other spelling, in lower case', () => {
     for (const address of same) expect(spellingsOf(address)).toEqual(expect.arrayContaining(same.map((one) => one.toLowerCase())))
   })
 
-  it('hold the one that a database writes whose locale lowers ASCII only', () => {
+  it('include the form written by a database whose locale lowers ASCII only', () => {
     expect(spellingsOf('J\u00d6RG@example.com')).toContain('j\u00d6rg@example.com')
     expect(spellingsOf('j\u00f6rg@example.com')).toContain('j\u00d6rg@example.com')
     expect(canonicalAddress('a@b\u00fccher\u3002example')).toBe('a@xn--bcher-kva.example')

@@ -16,7 +16,7 @@ describe('backoff', () => {
     expect(backoff(attempt, { ...options, random: () => 0 })).toBe(most / 2)
   })
 
-  it('never leaves its bounds', () => {
+  it('stays within its bounds', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 10_000 }), fc.integer({ min: 0, max: 60_000 }), (attempt, baseMs) => {
         const ms = backoff(attempt, { baseMs, maxMs: 60_000 })
@@ -26,7 +26,7 @@ describe('backoff', () => {
     )
   })
 
-  it('jitter is whole milliseconds', () => {
+  it('rounds jitter to whole milliseconds', () => {
     expect(jitter(333, () => 0.123)).toBe(187)
     expect(jitter(0)).toBe(0)
   })

@@ -5,7 +5,7 @@ describe('sleeping', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
-  it('ends when the time is over, and leaves no listener on its signal', async () => {
+  it('ends after the given time and leaves no listener on its signal', async () => {
     const ending = new AbortController()
     const removed = vi.spyOn(ending.signal, 'removeEventListener')
     let awake = false
@@ -17,7 +17,7 @@ describe('sleeping', () => {
     expect(removed).toHaveBeenCalledTimes(1)
   })
 
-  it('ends at once, without an error and without a timer left, when its signal aborts', async () => {
+  it('ends at once when its signal aborts, without an error and without a timer left', async () => {
     const ending = new AbortController()
     const timers = vi.getTimerCount()
     const sleeping = systemClock.sleep(1_000, ending.signal)

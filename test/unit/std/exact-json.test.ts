@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { parseExactJson } from '../../../src/std/exact-json.ts'
 
 describe('parseExactJson', () => {
-  it('keeps every number as it was written', () => {
+  it('keeps every number as written', () => {
     const number = stringMatching(/^-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,4})?$/)
     assert(
       property(number, (text) => {
@@ -12,7 +12,7 @@ describe('parseExactJson', () => {
     )
   })
 
-  it('reads what is no number, or an ordinary one, as JSON.parse does', () => {
+  it('reads other values and ordinary numbers as JSON.parse does', () => {
     assert(
       property(json(), (text) => {
         expect(JSON.stringify(parseExactJson(text))).toBe(JSON.stringify(JSON.parse(text)))

@@ -12,7 +12,7 @@ import { COMMIT_MARK } from '../client/marked-offsets.ts'
 import type { KafkaClient, KafkaSettings } from '../client/kafka-client.ts'
 import { LogIdentity } from './log-identity.ts'
 import { resetOffsets } from './offset-reset.ts'
-import { within } from '../../../std/within-deadline.ts'
+import { withinDeadline } from '../../../std/within-deadline.ts'
 
 /**
  * The log's administration over one long-lived kafkajs admin, which refreshes its metadata with every question. What fails is asked again
@@ -215,7 +215,7 @@ async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<C
 
 async function close({ admin, client, identity }: Connection): Promise<void> {
   // kafkajs ends its sockets as it can; whatever that fails at, the cut does.
-  await within(
+  await withinDeadline(
     DISCONNECT_GRACE_MS,
     Promise.all([admin.disconnect(), identity.disconnect()]).catch(() => undefined),
   )

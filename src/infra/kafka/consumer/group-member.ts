@@ -13,7 +13,7 @@ import { OwnedAssignment } from './owned-assignment.ts'
 import { fetchedFrom, heldBytes, slicesOf, type Slice } from '../records/partition-batch.ts'
 import { partitionControl, type PartitionControl } from './partition-control.ts'
 import { place } from './seek-to-progress.ts'
-import { within } from '../../../std/within-deadline.ts'
+import { withinDeadline } from '../../../std/within-deadline.ts'
 
 /** How long a stop waits for the broker's part of a join or a leave before it cuts the connections. */
 const LEAVE_GRACE_MS = 5_000
@@ -117,10 +117,10 @@ export class GroupMember {
     this.#end(this.#assignment, 'the source stops')
     if (this.#joining) {
       // kafkajs cannot stop a consumer in its first join: it would end up in the group with nobody to stop it.
-      await within(LEAVE_GRACE_MS, this.#joining.promise)
+      await withinDeadline(LEAVE_GRACE_MS, this.#joining.promise)
       await nextTurn()
     }
-    await within(
+    await withinDeadline(
       LEAVE_GRACE_MS,
       this.#consumer.disconnect().catch(() => undefined), // kafkajs has logged it, and the cut ends what it could not
     )

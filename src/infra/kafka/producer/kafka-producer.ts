@@ -7,7 +7,7 @@ import { isBrokerError } from '../client/client-error.ts'
 import { createKafkaClient } from '../client/kafka-client.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
 import { groupRefused } from '../client/group-refusal.ts'
-import { within } from '../../../std/within-deadline.ts'
+import { withinDeadline } from '../../../std/within-deadline.ts'
 
 /** Puts records into the log, acknowledged by all replicas. */
 export interface LogProducer {
@@ -53,7 +53,7 @@ export function createLogProducer(settings: KafkaSettings): LogProducer {
       }
     },
     disconnect: async () => {
-      await within(DISCONNECT_GRACE_MS, producer.disconnect().catch(noop)) // what it could not end, the cut does
+      await withinDeadline(DISCONNECT_GRACE_MS, producer.disconnect().catch(noop)) // what it could not end, the cut does
       cut()
     },
   }
