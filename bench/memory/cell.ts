@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { defaultGroups } from '../../src/consumers/registry.ts'
 import { createPublisher } from '../../src/events/publisher.ts'
 import { createKafkaClient } from '../../src/infra/kafka/client/kafka-client.ts'
 import { codecs } from '../../src/infra/kafka/patches/codecs.ts'
@@ -30,7 +31,6 @@ export interface Cell {
   readonly ended: string | null
 }
 
-const groups = ['email-workers', 'position-workers', 'reward-workers']
 /** Events in one record batch. */
 const BATCH = 100
 const DEADLINE_MS = 600_000
@@ -46,7 +46,7 @@ export async function measureCell(stack: LocalStack, cell: { codec: CodecName; p
   const folder = await mkdtemp(path.join(tmpdir(), 'kafka-worker-bench-'))
   const admin = createKafkaAdmin(settings)
   try {
-    const names = [topic, ...groups.map((group) => deadLetterTopic(topic, `${topic}.${group}`))]
+    const names = [topic, ...defaultGroups.map((group) => deadLetterTopic(topic, `${topic}.${group}`))]
     for (const name of names) await admin.createTopic({ name, partitions: cell.partitions })
     const databaseUrl = await createDatabase(stack.postgres.url, topic.replaceAll('-', '_'))
     for (const set of ['app', 'worker'] as const) await migrate({ connectionString: databaseUrl }, set, { onProgress: () => undefined })
@@ -132,7 +132,7 @@ async function catchUp(admin: LogAdmin, topic: string, environment: Record<strin
 
 async function atTheEnd(admin: LogAdmin, topic: string): Promise<boolean> {
   const ranges = await admin.ranges(topic)
-  for (const group of groups) {
+  for (const group of defaultGroups) {
     const committed = await admin.committed(`${topic}.${group}`, topic)
     for (const [partition, { high }] of ranges) if ((committed.get(partition) ?? -1n) < high) return false
   }

@@ -62,6 +62,7 @@ function environmentFor(servers: Servers): Record<string, string> {
   return {
     KAFKA_BROKERS: servers.brokers.join(','),
     KAFKA_TOPIC: servers.topic,
+    KAFKA_GROUPS: servers.groups.map(({ name }) => name).join(','),
     ...(servers.groupPrefix === '' ? {} : { KAFKA_GROUP_PREFIX: servers.groupPrefix }),
     // What lies in a topic from an earlier demo is not told again to a new database.
     ...(servers.existing ? { KAFKA_START_FROM: 'latest' } : {}),

@@ -2,7 +2,6 @@ import type { Sql } from '../../src/std/sql.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { SmtpSink } from '../../stack/smtp-sink.ts'
 import type { WebhookSink } from '../../stack/webhook-sink.ts'
-import { groups } from './reference-model.ts'
 import { deadLetterTopics } from './prepare.ts'
 import type { Servers } from './servers.ts'
 
@@ -66,7 +65,7 @@ export async function findOut(place: Place): Promise<Found> {
 export async function deadLettersOn(admin: Pick<LogAdmin, 'ranges'>, servers: Servers): Promise<Map<string, number>> {
   const topics = deadLetterTopics(servers)
   const found = new Map<string, number>()
-  for (const [index, group] of groups.entries()) {
+  for (const [index, { name: group }] of servers.groups.entries()) {
     const ranges = await admin.ranges(topics[index] ?? '')
     found.set(
       group,

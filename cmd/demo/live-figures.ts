@@ -1,5 +1,4 @@
 import { readMetrics, sumOf } from './metrics-text.ts'
-import { groups } from './reference-model.ts'
 import type { Session } from './session.ts'
 
 /** What is shown of the running worker. */
@@ -58,7 +57,7 @@ export function createLook({ daemon, database, servers, story, player }: Session
     )
     return {
       published: player.acknowledged,
-      groups: groups.map((name) => {
+      groups: servers.groups.map(({ name }) => {
         const group = servers.groupPrefix + name
         const skipped = sumOf(samples, 'kafka_worker_messages_total', { group, outcome: 'skipped' })
         const handled = sumOf(samples, 'kafka_worker_messages_total', { group }) - skipped

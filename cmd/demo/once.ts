@@ -33,7 +33,7 @@ export interface OnceOptions {
 export async function playOnce(session: Session, options: OnceOptions): Promise<{ report: Report; differences: readonly string[] }> {
   const { admin, database, servers, story, player, campaignIds, daemon } = session
   const steps = [...story.steps(options.events)]
-  const expected = expectedOf(story.setting, steps)
+  const expected = expectedOf(story.setting, steps, servers.groups)
   const deadBefore = await deadLettersOn(admin, servers)
 
   options.onProgress(`Publishing ${options.events} events`)

@@ -4,12 +4,11 @@ import { OperatorError } from '../../src/std/failure.ts'
 import { SqlError, type Database } from '../../src/std/sql.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
-import { groups } from './reference-model.ts'
 import type { Servers } from './servers.ts'
 
-/** `<topic>.<group>.dlq`, for each group in the order of {@link groups}. */
-export function deadLetterTopics({ topic, groupPrefix }: Pick<Servers, 'topic' | 'groupPrefix'>): string[] {
-  return groups.map((group) => `${topic}.${groupPrefix}${group}.dlq`)
+/** `<topic>.<group>.dlq`, in the order of the groups. */
+export function deadLetterTopics({ topic, groupPrefix, groups }: Pick<Servers, 'topic' | 'groupPrefix' | 'groups'>): string[] {
+  return groups.map(({ name }) => `${topic}.${groupPrefix}${name}.dlq`)
 }
 
 const PARTITIONS = 10

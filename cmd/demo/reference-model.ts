@@ -1,4 +1,5 @@
 import type { BadKind } from './bad-record.ts'
+import type { DemoGroup } from './demo-groups.ts'
 import type { Setting } from './seed-data.ts'
 import type { Publication, Step, Write } from './step.ts'
 
@@ -20,19 +21,17 @@ export interface Expected {
   readonly positions: ReadonlyMap<string, number>
 }
 
-export const groups = ['email-workers', 'position-workers', 'reward-workers'] as const
-
-/** Whom a record costs a dead letter: those who handle the type in its header; all of them when there is none. */
-const refusedBy: Readonly<Record<BadKind, readonly string[]>> = {
-  'not-json': groups,
-  'not-utf8': groups,
-  'too-deep': ['email-workers', 'position-workers'],
-  'invalid-data': ['email-workers', 'reward-workers'],
-  'not-an-envelope': ['email-workers'],
-  'type-mismatch': ['email-workers'],
-  'unsupported-version': ['email-workers'],
-  'unknown-type': [],
-  'foreign-type': [],
+/** The type in the header of a bad record: the groups that handle it have to read the record, and dead-letter it. */
+const readAs: Readonly<Record<BadKind, string>> = {
+  'not-json': 'any type',
+  'not-utf8': 'any type',
+  'too-deep': 'referral.verified',
+  'invalid-data': 'reward.earned',
+  'not-an-envelope': 'campaign.milestone_reached',
+  'type-mismatch': 'user.signed_up',
+  'unsupported-version': 'user.verified',
+  'unknown-type': 'no type',
+  'foreign-type': 'no type',
 }
 
 interface Standing {
@@ -47,11 +46,12 @@ interface Standing {
   referrals: number
 }
 
-export function expectedOf(setting: Setting, steps: Iterable<Step>): Expected {
+/** @param groups that run */
+export function expectedOf(setting: Setting, steps: Iterable<Step>, groups: readonly DemoGroup[]): Expected {
   const people = new Map<string, Standing>()
   const facts = new Set<string>()
   const mails = new Map<string, number>()
-  const deadLetters = new Map<string, number>(groups.map((group) => [group, 0]))
+  const deadLetters = new Map<string, number>(groups.map(({ name }) => [name, 0]))
   const grants = new Map<string, string>()
   const rewards = { byMail: new Set<string>(), byWebhook: new Set<string>(), untouched: new Set<string>() }
   let events = 0
@@ -95,10 +95,10 @@ export function expectedOf(setting: Setting, steps: Iterable<Step>): Expected {
 
   const hear = (publication: Publication): void => {
     events += 1
-    if (publication.is === 'bad') return refuse(refusedBy[publication.record.kind])
-    // Another fact under an id that is taken: the one group that handles sign-ups refuses it.
-    if (publication.is === 'conflict') return refuse(['email-workers'])
+    if (publication.is === 'bad') return refuse(readAs[publication.record.kind])
     const { event } = publication
+    // Another fact under an id that is taken.
+    if (publication.is === 'conflict') return refuse(event.type)
     const fact = factOf(publication)
     if (facts.has(fact)) return
     facts.add(fact)
@@ -122,8 +122,9 @@ export function expectedOf(setting: Setting, steps: Iterable<Step>): Expected {
     }
   }
 
-  const refuse = (by: readonly string[]): void => {
-    for (const group of by) deadLetters.set(group, (deadLetters.get(group) ?? 0) + 1)
+  const refuse = (type: string): void => {
+    const readers = groups.filter(({ types }) => type === 'any type' || types.some((pattern) => isOf(type, pattern)))
+    for (const { name } of readers) deadLetters.set(name, (deadLetters.get(name) ?? 0) + 1)
   }
 
   const deliver = (grantId: string, to: Standing): void => {
@@ -143,6 +144,11 @@ export function expectedOf(setting: Setting, steps: Iterable<Step>): Expected {
     for (const publication of publications) hear(publication)
   }
   return { events, mails, rewards, deadLetters, positions: positionsOf(setting, [...people.values()]) }
+}
+
+/** `pattern`: a type, or a family such as `user.*`. */
+function isOf(type: string, pattern: string): boolean {
+  return type === pattern || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1)))
 }
 
 /** What happened, whoever tells it and however often. */

@@ -1,5 +1,6 @@
 import { createDatabase } from '../../stack/postgres-database.ts'
 import { startLocalStack } from '../../stack/local-stack.ts'
+import { demoGroups, type DemoGroup } from './demo-groups.ts'
 import type { SmtpSink } from '../../stack/smtp-sink.ts'
 import { startWebhookSink } from '../../stack/webhook-sink.ts'
 import type { WebhookSink } from '../../stack/webhook-sink.ts'
@@ -12,6 +13,8 @@ export interface Servers {
   readonly smtpUrl: string
   readonly topic: string
   readonly groupPrefix: string
+  /** The groups that the daemon runs. */
+  readonly groups: readonly DemoGroup[]
   /** Not ours: what they hold stays. */
   readonly existing: boolean
   /** The mails, where the relay is our own. */
@@ -46,6 +49,7 @@ export async function startOwnServers({ mailsToShow, onProgress }: ServerOptions
       smtpUrl: stack.smtp.url,
       topic: 'domain-events',
       groupPrefix: '',
+      groups: demoGroups,
       existing: false,
       mails: stack.smtp,
       webhooks: stack.webhooks,
@@ -78,6 +82,7 @@ export async function useExistingServers(environment: Readonly<Record<string, st
     smtpUrl,
     topic: 'domain-events-demo',
     groupPrefix: 'demo-',
+    groups: demoGroups,
     existing: true,
     mails: null,
     webhooks,

@@ -2,7 +2,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
-import { groups } from './reference-model.ts'
 import type { Servers } from './servers.ts'
 
 export interface Remaining {
@@ -17,7 +16,7 @@ export interface Remaining {
 export interface Watched {
   readonly admin: Pick<LogAdmin, 'ranges' | 'committed'>
   readonly sql: Sql
-  readonly servers: Pick<Servers, 'topic' | 'groupPrefix'>
+  readonly servers: Pick<Servers, 'topic' | 'groupPrefix' | 'groups'>
   readonly campaignIds: readonly string[]
 }
 
@@ -66,14 +65,14 @@ function wordsOf({ lag, unfinished, dirty }: Remaining): string[] {
   ]
 }
 
-async function lagOf({ admin, sql, servers: { topic, groupPrefix } }: Watched): Promise<Record<string, number>> {
+async function lagOf({ admin, sql, servers: { topic, groupPrefix, groups } }: Watched): Promise<Record<string, number>> {
   const ranges = await admin.ranges(topic)
   const rows = await sql.query<{ group_name: string; partition: number; next_offset: string }>(
     'SELECT group_name, partition, next_offset FROM worker.progress WHERE topic = $1',
     [topic],
   )
   const lag: Record<string, number> = {}
-  for (const group of groups) {
+  for (const { name: group } of groups) {
     const id = groupPrefix + group
     const accepted = new Map(rows.filter(({ group_name }) => group_name === id).map((row) => [row.partition, BigInt(row.next_offset)]))
     const committed = await admin.committed(id, topic)

@@ -1,6 +1,5 @@
 import { loadConfig, type Config } from '../../config/load.ts'
-import { createConsumers } from '../../src/consumers/registry.ts'
-import { everythingGoes } from '../../src/consumers/mail-rules.ts'
+import { knownGroups, listedConsumers } from '../../src/consumers/registry.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
 import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { operatorGroups, type OperatorGroup } from '../../src/admin/operator-group.ts'
@@ -16,17 +15,11 @@ export function configure(terminal: Terminal): {
   groups: readonly OperatorGroup[]
   consumers: ReadonlyMap<string, Consumer>
 } {
-  // Names and topics are all that is asked of the consumers here, and no setting changes those.
-  const consumers = createConsumers({
-    missingRowWaitMs: 0,
-    positionMailMaxWaitMs: 0,
-    referralLinkTemplate: null,
-    rules: everythingGoes,
-  })
-  const config = loadConfig(terminal.environment, { groups: consumers.map(({ name }) => name), mailGroups: [] })
+  // No verb sends mail.
+  const config = loadConfig(terminal.environment, { ...knownGroups, mailGroups: [] })
   for (const warning of config.warnings) terminal.err(warning)
-  const byName = new Map(consumers.map((consumer) => [consumer.name, consumer]))
-  return { config, groups: operatorGroups(consumers, config.kafka), consumers: byName }
+  const byName = new Map(listedConsumers.map((consumer) => [consumer.name, consumer]))
+  return { config, groups: operatorGroups(listedConsumers, config.kafka), consumers: byName }
 }
 
 /** Works with the broker, connected, and disconnects. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { listedConsumers } from '../../src/consumers/known-groups.ts'
+import { listedConsumers } from '../../src/consumers/registry.ts'
 import { createKindTable } from '../../src/delivery/kind-table.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'

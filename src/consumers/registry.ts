@@ -1,6 +1,6 @@
 import type { Consumer } from '../model/consumer.ts'
 import { createEmailConsumer } from './email/email-consumer.ts'
-import type { MailRules } from './mail-rules.ts'
+import { everythingGoes, type MailRules } from './mail-rules.ts'
 import { positionConsumer } from './position/position-consumer.ts'
 import { createRewardConsumer } from './reward/reward-consumer.ts'
 
@@ -21,3 +21,20 @@ export function createConsumers(settings: ConsumerSettings): readonly Consumer[]
     createRewardConsumer(settings), // rewards, by mail or webhook
   ]
 }
+
+/** The registered consumers as data, to be listed and named: no operator has configured them, and they must not run. */
+export const listedConsumers: readonly Consumer[] = createConsumers({
+  missingRowWaitMs: 0,
+  positionMailMaxWaitMs: 0,
+  referralLinkTemplate: null,
+  rules: everythingGoes,
+})
+
+/** What the configuration is checked against: which groups exist, and which of them need a relay. */
+export const knownGroups = {
+  groups: listedConsumers.map(({ name }) => name),
+  mailGroups: listedConsumers.filter(({ kinds }) => kinds.some(({ channel }) => channel === 'email')).map(({ name }) => name),
+}
+
+/** The groups that run unless `KAFKA_GROUPS` names others. */
+export const defaultGroups: readonly string[] = knownGroups.groups

@@ -15,7 +15,7 @@ test('a held mail that the operator retries while the daemon runs goes out once 
     const environment = {
       KAFKA_BROKERS: inject('kafkaBootstrap').join(','),
       KAFKA_TOPIC: scene.topic,
-      KAFKA_GROUP_PREFIX: scene.group('email-workers').replace('email-workers', ''),
+      KAFKA_GROUP_PREFIX: scene.groupPrefix,
       DATABASE_URL: scene.databaseUrl,
     }
     const { code, out, err } = await runWorkerctl([...args, '--json'], environment)

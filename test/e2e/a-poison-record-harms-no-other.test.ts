@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
-import { groups, setScene } from '../support/scene.ts'
+import { setScene } from '../support/scene.ts'
 import { doubledMails, mixedStory } from '../support/story.ts'
 
 const poison: readonly { name: string; value: Buffer; type?: string; reason: string }[] = [
@@ -29,7 +29,7 @@ test('poison records among a thousand good ones end as dead letters, each once, 
   const rows = await scene.sql.query<{ group_name: string; reason: string }>(
     'SELECT group_name, reason FROM worker.dead_letters ORDER BY group_name, "offset"',
   )
-  for (const group of groups.map((name) => scene.group(name))) {
+  for (const group of scene.groups.map((name) => scene.group(name))) {
     expect(rows.filter((row) => row.group_name === group).map((row) => row.reason)).toEqual(poison.map(({ reason }) => reason))
     const ranges = await scene.admin.ranges(`${scene.topic}.${group}.dlq`)
     expect([...ranges.values()].reduce((sum, { low, high }) => sum + high - low, 0n)).toBe(BigInt(poison.length))

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { groups, setScene, type Scene } from '../support/scene.ts'
+import { setScene, type Scene } from '../support/scene.ts'
 
 interface Check {
   readonly ok: boolean
@@ -18,7 +18,7 @@ async function checksOf(daemon: Daemon, path: '/livez' | '/readyz'): Promise<{ s
 }
 
 const membersOf = async (scene: Scene) =>
-  Promise.all(groups.map(async (group) => (await scene.admin.groupState(scene.group(group))).members))
+  Promise.all(scene.groups.map(async (group) => (await scene.admin.groupState(scene.group(group))).members))
 
 const countOf = async (scene: Scene, table: string) =>
   (await scene.sql.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`))[0]?.count
@@ -38,7 +38,7 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in hand ends
   await eventually('it says what it is doing', () => daemon.lines.some(({ msg }) => msg === 'intent under way') || 'not yet')
   const [intent] = await scene.sql.query<{ id: string; kind: string }>('SELECT id, kind FROM worker.intents')
   const told = daemon.lines.filter(({ level }) => level === 'warn')
-  expect(told.map(({ msg }) => msg)).toEqual(['asked what is being done', ...groups.flatMap((_, index) => (index === 0 ? ['group at work', 'intent under way'] : ['group at work']))]) // prettier-ignore
+  expect(told.map(({ msg }) => msg)).toEqual(['asked what is being done', ...scene.groups.flatMap((_, index) => (index === 0 ? ['group at work', 'intent under way'] : ['group at work']))]) // prettier-ignore
   expect(told[2]).toMatchObject({ group: scene.group('email-workers'), channel: 'email', intentId: intent?.id, kind: intent?.kind, since: expect.stringMatching(/^2\d{3}-/) }) // prettier-ignore
   expect(JSON.stringify(told)).not.toContain('@')
 

@@ -5,7 +5,7 @@ import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { expectClean } from '../support/refusal.ts'
-import { groups, setScene, type Scene } from '../support/scene.ts'
+import { setScene, type Scene } from '../support/scene.ts'
 
 let broker: BrokerWithRights
 let scene: Scene
@@ -21,7 +21,7 @@ beforeAll(async () => {
     topicRead,
     ['topic', scene.topic, 'Describe'],
     ['topic', scene.topic, 'DescribeConfigs'],
-    ...groups.flatMap((name): Right[] => [
+    ...scene.groups.flatMap((name): Right[] => [
       ['group', scene.group(name), 'Read'],
       ['topic', deadLetterTopic(scene.topic, scene.group(name)), 'Write'],
     ]),
@@ -45,7 +45,7 @@ async function checks(daemon: Daemon): Promise<Record<string, Check>> {
 }
 
 /** Waits until readiness says `sentence` of these groups and that all else is well. */
-function refused(daemon: Daemon, names: readonly (typeof groups)[number][], sentence: RegExp): Promise<unknown> {
+function refused(daemon: Daemon, names: readonly string[], sentence: RegExp): Promise<unknown> {
   return eventually(`${names.join(', ')} may not read, and all else is well`, async () => {
     const found = await checks(daemon)
     const concerned = new Set(names.map((name) => scene.group(name)))
@@ -60,7 +60,7 @@ async function signUp(): Promise<void> {
   await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
 }
 
-async function read(name: (typeof groups)[number]): Promise<unknown> {
+async function read(name: string): Promise<unknown> {
   const high = (await scene.admin.ranges(scene.topic)).get(0)?.high
   return eventually(`${name} has read all`, async () => {
     const rows = await scene.sql.query<{ next: string }>('SELECT next_offset AS next FROM worker.progress WHERE group_name = $1', [
@@ -89,7 +89,7 @@ test('rights that are taken away stop whom they concern, and nobody else, until 
   expect(scene.smtp.counters.accepted).toBe(1)
 
   await broker.revoke(topicRead)
-  await refused(daemon, groups, noTopic)
+  await refused(daemon, scene.groups, noTopic)
   await broker.grant(topicRead)
   await daemon.ready()
   await signUp()

@@ -29,7 +29,7 @@ test('an aborted transaction at the end of a partition leaves no lag: rows and K
     const end = (await admin.ranges(topic)).get(0)?.high
     return end === high || `the log ends at ${end}`
   })
-  for (const name of ['email-workers', 'position-workers', 'reward-workers'] as const) {
+  for (const name of scene.groups) {
     await eventually(`${name} is at the end`, async () => {
       const [row] = await sql.query<{ next_offset: string }>('SELECT next_offset FROM worker.progress WHERE group_name = $1', [
         scene.group(name),

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import { freshDatabase, freshTopicName } from '../support/fresh.ts'
 import { refusalOf } from '../support/refusal.ts'
-import { groups, setScene, type Scene } from '../support/scene.ts'
+import { setScene, type Scene } from '../support/scene.ts'
 
 /** Refused before anything is written, so all share it. */
 let scene: Scene
@@ -59,7 +59,7 @@ describe('Kafka', () => {
 
   test('no topics', async () => {
     const topic = freshTopicName()
-    const names = [topic, ...groups.map((name) => deadLetterTopic(topic, scene.group(name)))]
+    const names = [topic, ...scene.groups.map((name) => deadLetterTopic(topic, scene.group(name)))]
     expect(await refused({ KAFKA_TOPIC: topic })).toBe(
       `Topics ${names.join(', ')} do not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, or run "npm run workerctl -- topics apply", then start again.`,
     )

@@ -4,7 +4,7 @@ import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { takeBaseCopy } from '../support/faults/base-copy.ts'
 import { Platform } from '../support/platform.ts'
-import { groups, setScene, type Scene } from '../support/scene.ts'
+import { setScene, type Scene } from '../support/scene.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -81,7 +81,7 @@ test('a base copy restored under a running daemon, and again before a start, is 
   expect(lost).toHaveLength(30)
   // Two of the groups handle no sign-up: they have passed over them since, and go back all the same.
   const back = [...(await rows(scene))].filter(([place, next]) => next !== rowsBefore.get(place)).map(([place]) => place)
-  expect(back).toHaveLength(groups.length)
+  expect(back).toHaveLength(scene.groups.length)
 
   await copy.restore()
   await eventually('what was lost is accepted again', async () => (await recovered(scene)).length === lost.length || 'not yet')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Client } from 'pg'
 import { describe, expect, inject, it } from 'vitest'
+import { knownGroups } from '../../src/consumers/registry.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { startSmtpSink } from '../../stack/smtp-sink.ts'
 import { freshDatabase } from '../support/fresh.ts'
@@ -28,7 +29,7 @@ function reportOf({ stdout, stderr, code }: Awaited<ReturnType<typeof runDemo>>)
   return JSON.parse(stdout)
 }
 
-const nothing = { 'email-workers': 0, 'position-workers': 0, 'reward-workers': 0 }
+const nothing = Object.fromEntries(knownGroups.groups.map((name) => [name, 0]))
 
 /** Null where the system does not tell. */
 const isFigure = (value: unknown) => value === null || typeof value === 'number'

@@ -74,7 +74,7 @@ test('workerctl goes the same ways, and is refused in the same words', async () 
   const environment = {
     ...trusted,
     KAFKA_TOPIC: scene.topic,
-    KAFKA_GROUP_PREFIX: scene.group('email-workers').replace('email-workers', ''),
+    KAFKA_GROUP_PREFIX: scene.groupPrefix,
   }
   const migrated = await runWorkerctl(['migrate'], environment)
   expect(migrated).toMatchObject({ code: 0, out: expect.stringContaining('nothing to apply') })

@@ -5,7 +5,7 @@ import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { freshGroupName } from '../support/fresh.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
-import { groups, setScene, type Scene } from '../support/scene.ts'
+import { setScene, type Scene } from '../support/scene.ts'
 
 /** In every value that nobody but its owner may see, and in nothing else. */
 const mark = 'zq7marker'
@@ -222,7 +222,7 @@ async function operatorsView(scene: Scene, variables: Readonly<Record<string, st
     ...variables,
     KAFKA_BROKERS: inject('kafkaBootstrap').join(','),
     KAFKA_TOPIC: scene.topic,
-    KAFKA_GROUP_PREFIX: scene.group(groups[0]).replace(groups[0], ''),
+    KAFKA_GROUP_PREFIX: scene.groupPrefix,
     SMTP_URL: scene.smtp.url,
     MAIL_FROM: 'waitlist@example.com',
   }

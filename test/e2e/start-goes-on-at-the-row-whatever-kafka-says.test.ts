@@ -2,7 +2,7 @@ import { expect, inject, test } from 'vitest'
 import { createKafkaClient } from '../../src/infra/kafka/client/kafka-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { groups, setScene } from '../support/scene.ts'
+import { setScene } from '../support/scene.ts'
 
 test('offsets that were reset by another tool, set beyond the log or deleted: every group goes on at its row, repeats and misses nothing, and says what was moved', async () => {
   await using scene = await setScene({ partitions: 1 })
@@ -18,13 +18,14 @@ test('offsets that were reset by another tool, set beyond the log or deleted: ev
   expect(await first.exited).toBe(0)
 
   // As kafka-consumer-groups does it: no member, no metadata of ours.
-  const [email, position, reward] = groups.map((group) => scene.group(group))
-  await scene.admin.setCommitted(email ?? '', scene.topic, new Map([[0, 0n]]))
-  await scene.admin.setCommitted(position ?? '', scene.topic, new Map([[0, 1_003n]]))
+  const email = scene.group('email-workers')
+  const position = scene.group('position-workers')
+  await scene.admin.setCommitted(email, scene.topic, new Map([[0, 0n]]))
+  await scene.admin.setCommitted(position, scene.topic, new Map([[0, 1_003n]]))
   const { kafka, cut } = createKafkaClient({ brokers: inject('kafkaBootstrap'), clientId: 'test' }, { retries: 5 })
   const tool = kafka.admin()
   await tool.connect()
-  await tool.deleteGroups([reward ?? ''])
+  await tool.deleteGroups([scene.group('reward-workers')])
   await tool.disconnect()
   cut()
   await scene.publisher.publishMany(signups.slice(3))
@@ -41,7 +42,7 @@ test('offsets that were reset by another tool, set beyond the log or deleted: ev
   expect(told[0]?.msg).toMatch(/npm run workerctl -- offsets reset --group .*-workers$/)
   expect(daemon.lines.filter(({ msg }) => msg === 'database-behind-kafka')).toEqual([])
   await eventually('Kafka is told the rows again', async () => {
-    const committed = await Promise.all(groups.map((group) => scene.admin.committed(scene.group(group), scene.topic)))
+    const committed = await Promise.all(scene.groups.map((group) => scene.admin.committed(scene.group(group), scene.topic)))
     return committed.every((offsets) => offsets.get(0) === 4n) || committed.map((offsets) => String(offsets.get(0))).join(', ')
   })
 })

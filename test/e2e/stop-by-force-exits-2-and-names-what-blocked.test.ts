@@ -3,7 +3,7 @@ import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { expectClean } from '../support/refusal.ts'
-import { groups, setScene, type Scene } from '../support/scene.ts'
+import { setScene, type Scene } from '../support/scene.ts'
 
 /** A daemon in the middle of a mail whose final dot the relay never answers. */
 async function inTheMiddleOfAMail(scene: Scene, variables: Readonly<Record<string, string>>): Promise<Daemon> {
@@ -39,7 +39,7 @@ test('a second SIGTERM forces', async () => {
   await eventually('it drains', () => daemon.lines.some(({ msg }) => msg === 'stopping') || 'not yet')
   // Its groups are left first, so that the mail is the only thing that blocks.
   await eventually('the groups are left', async () => {
-    const states = await Promise.all(groups.map((group) => scene.admin.groupState(scene.group(group))))
+    const states = await Promise.all(scene.groups.map((group) => scene.admin.groupState(scene.group(group))))
     return states.every(({ members }) => members === 0) || JSON.stringify(states)
   })
   daemon.kill('SIGTERM')

@@ -5,6 +5,7 @@ import { judgeIsolation } from './i11-isolation.ts'
 import { judgeSecrecy } from './i12-secrecy.ts'
 import { judgeMails } from './i2-mail-once.ts'
 import { judgeWebhooks, rewardDuties } from './i3-webhook.ts'
+import { judgeCounts } from './i4-counts.ts'
 import { judgeDatabase } from './i4-database-once.ts'
 import { judgeOrder } from './i5-order.ts'
 import { judgePositionMails } from './i5-position-mails.ts'
@@ -45,6 +46,7 @@ export async function checkHistory(folder: string): Promise<Verdict> {
   judgeMails(history, plan, endings, findings)
   judgeWebhooks(history, duties, endings, findings)
   judgeDatabase(history, { world, duties, plan }, findings)
+  judgeCounts(history, ledgers, findings)
   judgeOrder(ledgers, findings)
   judgePositionMails(history, world, plan, findings)
   judgePositions(history, world, findings)

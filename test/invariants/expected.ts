@@ -1,5 +1,5 @@
 import { namedTypes, type Event } from './envelope.ts'
-import type { GroupName } from './history.ts'
+import type { EffectRule, Group } from './history.ts'
 import type { StoredRecord } from './whole-history.ts'
 
 /** What one group must do with one record. */
@@ -8,59 +8,48 @@ export type Duty =
   | { readonly is: 'skip' }
   /** Nobody can read it: a dead letter. */
   | { readonly is: 'give-up' }
-  /** An outcome with these effects. */
-  | { readonly is: 'accept'; readonly event: Event; readonly effects: readonly Effect[] }
+  /** An outcome with these effects; null: with those that it names, because the run does not describe the group. */
+  | { readonly is: 'accept'; readonly event: Event; readonly effects: readonly Effect[] | null }
 
 export interface Effect {
+  readonly is: EffectRule['is']
   readonly key: string
-  /** Requests for the same thing become one, and their rows go when they are done. */
-  readonly passing: boolean
   /** Of a mail. */
   readonly mail?: { readonly type: string; readonly userId: string; readonly about: string | null }
-}
-
-export const groupNames: readonly GroupName[] = ['email-workers', 'position-workers', 'reward-workers']
-
-const handled: Readonly<Record<GroupName, (type: string) => boolean>> = {
-  'email-workers': (type) =>
-    type.startsWith('user.') || type.startsWith('campaign.') || type === 'referral.verified' || type === 'reward.earned',
-  'position-workers': (type) => type === 'referral.verified',
-  'reward-workers': (type) => type === 'reward.earned',
 }
 
 /**
  * A type in the headers that the group does not handle is believed unread; of headers that disagree none is. Everything else is read.
  */
-export function dutyOf(group: GroupName, record: StoredRecord): Duty {
+export function dutyOf(group: Group, record: StoredRecord): Duty {
   const [named, ...others] = namedTypes(record.headers)
-  if (named !== undefined && others.every((other) => other === named) && !handled[group](named)) return skip
+  if (named !== undefined && others.every((other) => other === named) && !handles(group, named)) return skip
   if (record.reading.is === 'bad') return { is: 'give-up' }
-  if (record.reading.is === 'unknown' || !handled[group](record.reading.event.type)) return skip
+  if (record.reading.is === 'unknown' || !handles(group, record.reading.event.type)) return skip
   const { event } = record.reading
-  return { is: 'accept', event, effects: effectsOf(group, event) }
+  const rules = group.effects === undefined ? null : (group.effects[event.type] ?? [])
+  return { is: 'accept', event, effects: rules?.map((rule) => effectOf(rule, event)) ?? null }
 }
 
 const skip: Duty = { is: 'skip' }
 
-function effectsOf(group: GroupName, event: Event): readonly Effect[] {
-  const field = (name: string) => String(event.data[name])
-  const mail = (type: string, userId: string, about: string | null = null): Effect => ({
-    key: `mail:${event.id}:${type}:${userId}`,
-    passing: false,
-    mail: { type, userId, about },
-  })
-  if (group === 'position-workers') return [{ key: `recalculate:${event.campaignId}`, passing: true }]
-  if (group === 'reward-workers') return [{ key: `reward:${field('user_reward_id')}`, passing: false }]
-  switch (event.type) {
-    case 'user.signed_up':
-      return [mail('welcome', field('user_id'))]
-    case 'user.verified':
-      return [mail('verification', field('user_id'))]
-    case 'referral.verified':
-      return [mail('position_update', field('referrer_id'), field('referral_id'))]
-    case 'reward.earned':
-      return [mail('reward_earned', field('user_id'), field('user_reward_id'))]
-    default:
-      return [{ key: `broadcast:${event.id}`, passing: false }]
-  }
+export function handles({ types }: Pick<Group, 'types'>, type: string): boolean {
+  return types.some((pattern) => pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1))))
+}
+
+function effectOf(rule: EffectRule, event: Event): Effect {
+  const key = rule.key.replaceAll(/\{(\w+)\}/g, (_, name: string) => fieldOf(event, name))
+  if (rule.is !== 'mail') return { is: rule.is, key }
+  const about = rule.about === undefined ? null : fieldOf(event, rule.about)
+  return { is: 'mail', key, mail: { type: rule.type, userId: fieldOf(event, rule.to), about } }
+}
+
+/** A value of an event as text. @throws when the event has no such field: a rule that names it is wrong */
+export function fieldOf(event: Event, name: string): string {
+  if (name === 'id') return event.id
+  if (name === 'type') return event.type
+  if (name === 'day') return new Date(event.at).toISOString().slice(0, 10)
+  const value = event.data[name]
+  if (typeof value === 'string' || typeof value === 'number') return String(value)
+  throw new Error(`A rule of the run names ${name}, which an event of type ${event.type} does not have.`)
 }

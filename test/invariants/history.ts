@@ -20,6 +20,7 @@ export type Entry =
   | Generation
   | Positions
   | Row
+  | Counted
   | ProcessEvent
   | Fault
   | Health
@@ -31,7 +32,45 @@ export type Entry =
 /** The entry of one kind. */
 export type EntryOf<Kind extends Entry['is']> = Extract<Entry, { is: Kind }>
 
-export type GroupName = 'email-workers' | 'position-workers' | 'reward-workers'
+/** A consumer group, and what is promised of it. Every group of a run is judged; the checker knows none by itself. */
+export interface Group {
+  /** Without a prefix. */
+  readonly name: string
+  /** As Kafka and the tables know it. */
+  readonly id: string
+  /** The event types that it handles: exact, or a family such as `user.*`. */
+  readonly types: readonly string[]
+  /** What it stops without. */
+  readonly needs: readonly ('relay' | 'webhook')[]
+  /**
+   * What an event makes, by its type; a type that is not named makes nothing. Left out for a group that is not described: the effects
+   * that its outcomes name are taken, and each has to exist once and to be finished. A mail or a coalesced effect has to be described.
+   */
+  readonly effects?: Readonly<Record<string, readonly EffectRule[]>>
+  /** Tables in which it counts the events that it accepts; see {@link Counted}. */
+  readonly counts?: readonly CountRule[]
+}
+
+/** An effect of an event. In `key`, `{id}`, `{campaign_id}` or a field of the event's data in braces stands for its value. */
+export type EffectRule =
+  /** To the person in the field `to`, about the row in the field `about`. */
+  | { readonly is: 'mail'; readonly key: string; readonly type: string; readonly to: string; readonly about?: string }
+  /** A milestone mail to the campaign's audience. */
+  | { readonly is: 'broadcast'; readonly key: string }
+  /** The delivery of the reward in `user_reward_id`. */
+  | { readonly is: 'reward'; readonly key: string }
+  /** Requests for the same thing become one, and their rows go when they are done. */
+  | { readonly is: 'coalesced'; readonly key: string }
+  | { readonly is: 'other'; readonly key: string }
+
+/** One count of events per combination of values. */
+export interface CountRule {
+  readonly name: string
+  /** The types that are counted; left out: all that the group handles. */
+  readonly types?: readonly string[]
+  /** `type`, `day` (of the event, UTC, as 2030-01-31) or fields of the event's data, such as `campaign_id`. */
+  readonly by: readonly string[]
+}
 
 /** The first line: what was run and what it promised to keep to. */
 export interface Run {
@@ -42,8 +81,7 @@ export interface Run {
   readonly seed: number | null
   readonly commit: string | null
   readonly topic: string
-  /** Group ids as Kafka knows them. */
-  readonly groups: Readonly<Record<GroupName, string>>
+  readonly groups: readonly Group[]
   /** MAIL_AMBIGUOUS. */
   readonly ambiguous: 'retry' | 'hold'
   /** SHUTDOWN_GRACE_MS. */
@@ -234,6 +272,17 @@ export interface Row {
     | 'waitlist_users'
     | 'user_rewards'
   readonly row: Readonly<Record<string, unknown>>
+}
+
+/** A row of a table in which a group counts events, at the end of the run. */
+export interface Counted {
+  readonly is: 'counted'
+  /** The group's id, and the name of one of its counts. */
+  readonly group: string
+  readonly name: string
+  /** The values of the fields that it counts by, in their order. */
+  readonly by: readonly string[]
+  readonly count: number
 }
 
 /** What became of a daemon, or was done to it. */

@@ -69,9 +69,13 @@ function judgeEntry(history: WholeHistory, ledger: Ledger, entry: Entry, finding
     return
   }
   if (deadLetter !== null) findings.violated('I1', `${place} has an outcome of ${event} and a dead letter (${deadLetter.reason}).`)
+  if (duty.effects === null) return
   const keys = duty.effects.map(({ key }) => key).toSorted()
   if (outcome !== null && outcome.effects.toSorted().join(' ') !== keys.join(' '))
-    findings.violated('I1', `${place} has the effects ${outcome.effects.join(' ') || '(none)'} of ${event} instead of ${keys.join(' ')}.`)
+    findings.violated(
+      'I1',
+      `${place} has the effects ${outcome.effects.join(' ') || '(none)'} of ${event} instead of ${keys.join(' ') || '(none)'}.`,
+    )
 }
 
 /** Reasons that may lie in an event that can be read. */
@@ -103,7 +107,8 @@ function judgeIntents(history: WholeHistory, ledger: Ledger, findings: Findings)
   for (const [id, { effects, entry }] of ledger.accepted) {
     const ended = entry.outcome?.outcome
     if (ended === 'dead-letter') continue
-    for (const { key, passing } of effects) {
+    for (const { key, is } of effects) {
+      const passing = is === 'coalesced'
       if (ended === 'accepted' && !passing) {
         const other = makers.get(key)
         if (other !== undefined) findings.violated('I1', `Events ${other} and ${id} are both recorded as the one that made ${key}.`)
@@ -111,7 +116,8 @@ function judgeIntents(history: WholeHistory, ledger: Ledger, findings: Findings)
       }
       if (!passing && !rows.has(key)) findings.violated('I1', `${ledger.group} accepted event ${id}, and ${key} does not exist.`)
     }
-    if (ended === 'no-effect') findings.violated('I1', `${ledger.group} recorded no effect of event ${id}, which has ${effects.length}.`)
+    if (ended === 'no-effect' && effects.length > 0)
+      findings.violated('I1', `${ledger.group} recorded no effect of event ${id}, which has ${effects.length}.`)
   }
   for (const [id, { effects, entry }] of ledger.accepted) {
     if (entry.outcome?.outcome !== 'duplicate') continue

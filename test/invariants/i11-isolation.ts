@@ -1,4 +1,4 @@
-import type { EntryOf, GroupName } from './history.ts'
+import type { EntryOf } from './history.ts'
 import type { Ledger } from './ledger.ts'
 import type { Findings } from './verdict.ts'
 import { when } from './verdict.ts'
@@ -8,16 +8,12 @@ const SETTLING_MS = 5_000
 /** A rebalance that something else began may last so long. */
 const CALMING_MS = 30_000
 
-/** Groups that a fault of this must not stop. */
-const untouched = { relay: ['position-workers'], webhook: ['email-workers', 'position-workers'] } as const
-
 /** While nothing but the relay, or nothing but webhooks, is away, the groups that need neither go on. */
 export function judgeIsolation(history: WholeHistory, ledgers: readonly Ledger[], findings: Findings): void {
   for (const fault of history.faults) {
     const [hit, ...others] = fault.hits
     if (others.length > 0 || (hit !== 'relay' && hit !== 'webhook') || isDisturbed(history, fault)) continue
-    const groups: readonly GroupName[] = untouched[hit]
-    for (const ledger of ledgers) if (groups.includes(ledger.name)) judgeGroup(ledger, fault, findings)
+    for (const ledger of ledgers) if (!ledger.of.needs.includes(hit)) judgeGroup(ledger, fault, findings)
   }
 }
 

@@ -9,7 +9,7 @@ import type { World } from './world.ts'
 
 type Call = EntryOf<'webhook'>
 
-/** A delivery of the reward group: its row, and who is to get what. */
+/** The delivery of a reward: its row, and who is to get what. */
 export interface RewardDuty {
   readonly userRewardId: string
   readonly intent: Intent
@@ -18,12 +18,14 @@ export interface RewardDuty {
 }
 
 export function rewardDuties(history: WholeHistory, world: World, ledgers: readonly Ledger[]): readonly RewardDuty[] {
-  const ledger = ledgers.find(({ name }) => name === 'reward-workers')
-  if (ledger === undefined) return []
-  const rows = new Map(history.rows.intents.filter(({ group }) => group === ledger.group).map((intent) => [intent.key, intent]))
-  return [...ledger.accepted.values()].flatMap(({ event, entry }): RewardDuty[] => {
+  const rows = new Map(history.rows.intents.map((intent) => [`${intent.group} ${intent.key}`, intent]))
+  const due = ledgers.flatMap(({ group, accepted }) =>
+    [...accepted.values()].flatMap(({ event, effects, entry }) =>
+      effects.filter(({ is }) => is === 'reward').map(({ key }) => ({ event, entry, intent: rows.get(`${group} ${key}`) })),
+    ),
+  )
+  return due.flatMap(({ event, entry, intent }): RewardDuty[] => {
     const userRewardId = String(event.data['user_reward_id'])
-    const intent = rows.get(`reward:${userRewardId}`)
     if (intent === undefined || entry.outcome?.outcome !== 'accepted') return []
     const grant = world.grants.get(userRewardId) ?? null
     const userId = String(event.data['user_id'])
@@ -32,6 +34,12 @@ export function rewardDuties(history: WholeHistory, world: World, ledgers: reado
     const method = grant === null ? null : (world.rewards.get(grant.rewardId)?.method ?? null)
     return [{ userRewardId, intent, purpose, method }]
   })
+}
+
+/** Deliveries by webhook that are not those of rewards. */
+export function otherDeliveries(history: WholeHistory, duties: readonly RewardDuty[]): readonly Intent[] {
+  const ofRewards = new Set(duties.map(({ intent }) => intent))
+  return history.rows.intents.filter((intent) => intent.channel === 'webhook' && !ofRewards.has(intent))
 }
 
 /** Of every delivery by webhook the receiver saw one id and one body, and the row says delivered exactly when a 2xx was answered. */
@@ -47,6 +55,20 @@ export function judgeWebhooks(history: WholeHistory, duties: readonly RewardDuty
     findings.checked('I3')
     const made = intent.webhookId === null ? [] : (calls.get(intent.webhookId) ?? [])
     judgeEnd(history, { intent, purpose, userRewardId, method }, made, endings, findings)
+  }
+  for (const intent of otherDeliveries(history, duties)) {
+    findings.checked('I3')
+    if (intent.webhookId !== null) {
+      if (known.has(intent.webhookId)) findings.violated('I3', `${intent.webhookId} is the id of more than one delivery.`)
+      known.add(intent.webhookId)
+    }
+    judgeAnswer(
+      history,
+      intent,
+      `${intent.key} of ${intent.group}`,
+      intent.webhookId === null ? [] : (calls.get(intent.webhookId) ?? []),
+      findings,
+    )
   }
   const bodies = new Map<string, string>()
   for (const [id, made] of calls) {
@@ -74,21 +96,26 @@ function judgeSameness(history: WholeHistory, id: string, made: readonly Call[],
 
 function judgeEnd(history: WholeHistory, duty: RewardDuty, made: readonly Call[], endings: Endings, findings: Findings): void {
   const { intent, purpose, userRewardId } = duty
-  const answered = made.find(({ status }) => status !== null && status >= 200 && status < 300)
   const name = `The delivery of reward ${userRewardId}`
+  const isOver = history.run.settles && !['delivered', 'pending', 'claimed'].includes(intent.state)
+  const fault = isOver ? endings.fault(intent, purpose) : null
+  if (fault !== null) findings.violated('I3', `${name} is ${fault}.`)
+  if (intent.state === 'delivered' || !wasRevoked(purpose)) judgeAnswer(history, intent, name, made, findings)
+}
+
+/** The row says delivered exactly when a receiver answered 2xx. */
+function judgeAnswer(history: WholeHistory, intent: Intent, name: string, made: readonly Call[], findings: Findings): void {
+  const answered = made.find(({ status }) => status !== null && status >= 200 && status < 300)
   if (intent.state === 'delivered') {
-    if (answered === undefined) {
-      findings.count('lost')
-      findings.violated('I3', `${name} is delivered, and no receiver answered 2xx.`)
-    }
+    if (answered !== undefined) return
+    findings.count('lost')
+    findings.violated('I3', `${name} is delivered, and no receiver answered 2xx.`)
     return
   }
   if (!history.run.settles || ['pending', 'claimed'].includes(intent.state)) return
-  const fault = endings.fault(intent, purpose)
-  if (fault !== null) findings.violated('I3', `${name} is ${fault}.`)
   // An answer that got lost on its way is asked for again, and what is said then counts.
   const last = made.at(-1)
-  if (answered !== undefined && last === answered && !wasRevoked(purpose) && !wasHit(history))
+  if (answered !== undefined && last === answered && !wasHit(history))
     findings.violated('I3', `${name} was answered ${answered.status} at ${when(answered.at)}, and its row is ${intent.state}.`)
 }
 

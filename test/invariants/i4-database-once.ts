@@ -1,7 +1,7 @@
 import { wasRevoked } from './endings.ts'
-import type { RewardDuty } from './i3-webhook.ts'
+import { otherDeliveries, type RewardDuty } from './i3-webhook.ts'
 import type { PlannedMail } from './mail-plan.ts'
-import type { Intent, UserReward } from './rows.ts'
+import { NO_REWARD, type Intent, type UserReward } from './rows.ts'
 import type { Findings } from './verdict.ts'
 import { isLostTime, wasSetBack, type WholeHistory } from './whole-history.ts'
 import type { World } from './world.ts'
@@ -102,6 +102,11 @@ function judgeDeliveries(history: WholeHistory, duties: readonly RewardDuty[], f
     if (row !== undefined && (row.status === 'success') !== (intent.state === 'delivered'))
       findings.violated('I4', `webhook_deliveries says ${row.status} of reward ${userRewardId}, whose intent is ${intent.state}.`)
   }
+  const others = otherDeliveries(history, duties).filter(({ frozen }) => frozen).length
+  const found = rows.get(NO_REWARD)?.length ?? 0
+  rows.delete(NO_REWARD)
+  if (found !== others)
+    findings.violated('I4', `webhook_deliveries holds ${found} rows of deliveries that are no rewards, and ${others} are due.`)
   for (const [id, strays] of rows)
     findings.violated('I4', `webhook_deliveries holds ${strays.length} rows of ${id}, which nobody was to deliver.`)
 }

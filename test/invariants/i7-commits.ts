@@ -1,4 +1,4 @@
-import type { EntryOf, GroupName } from './history.ts'
+import type { EntryOf } from './history.ts'
 import type { Entry, Ledger } from './ledger.ts'
 import type { Findings } from './verdict.ts'
 import { when } from './verdict.ts'
@@ -182,6 +182,6 @@ function endsOf(history: WholeHistory): ReadonlyMap<string, number> {
   return ends
 }
 
-function told({ name }: { readonly name: GroupName }, { partition, offset, at }: EntryOf<'commit'>): string {
+function told({ of: { name } }: Ledger, { partition, offset, at }: EntryOf<'commit'>): string {
   return `The commit of ${offset} for ${name}/${partition} at ${when(at)}`
 }

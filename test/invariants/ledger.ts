@@ -1,6 +1,6 @@
-import { dutyOf, groupNames, type Duty, type Effect } from './expected.ts'
+import { dutyOf, type Duty, type Effect } from './expected.ts'
 import type { Event } from './envelope.ts'
-import type { GroupName } from './history.ts'
+import type { Group } from './history.ts'
 import type { DeadLetterRow, Outcome } from './rows.ts'
 import type { StoredRecord, WholeHistory } from './whole-history.ts'
 
@@ -19,7 +19,8 @@ export interface Entry {
 
 /** The rows of one group held against the log. */
 export interface Ledger {
-  readonly name: GroupName
+  readonly of: Group
+  /** Its id. */
   readonly group: string
   /** By partition, in the order of offsets. */
   readonly partitions: ReadonlyMap<number, readonly Entry[]>
@@ -32,11 +33,11 @@ export interface Ledger {
 }
 
 export function ledgersOf(history: WholeHistory): readonly Ledger[] {
-  return groupNames.map((name) => ledgerOf(history, name))
+  return history.run.groups.map((group) => ledgerOf(history, group))
 }
 
-function ledgerOf(history: WholeHistory, name: GroupName): Ledger {
-  const group = history.run.groups[name]
+function ledgerOf(history: WholeHistory, of: Group): Ledger {
+  const group = of.id
   const outcomes = new Map<string, Outcome>()
   const doubled: string[] = []
   for (const outcome of history.rows.outcomes) {
@@ -52,7 +53,7 @@ function ledgerOf(history: WholeHistory, name: GroupName): Ledger {
   const partitions = new Map<number, Entry[]>()
   const accepted = new Map<string, { event: Event; effects: readonly Effect[]; entry: Entry }>()
   const due = history.records.flatMap((record) => {
-    const duty = dutyOf(name, record)
+    const duty = dutyOf(of, record)
     return duty.is === 'skip' ? [] : [{ record, duty }]
   })
   const identities = identitiesOf(due, outcomes)
@@ -63,13 +64,16 @@ function ledgerOf(history: WholeHistory, name: GroupName): Ledger {
     const entry = entryOf(record, duty, deadLetter, outcome, identities)
     if (entry.outcome !== null && isAt(entry.outcome, record)) {
       placed.add(entry.outcome)
-      if (duty.is === 'accept') accepted.set(duty.event.id, { event: duty.event, effects: duty.effects, entry })
+      if (duty.is === 'accept') {
+        const effects = duty.effects ?? entry.outcome.effects.map((key) => ({ is: 'other' as const, key }))
+        accepted.set(duty.event.id, { event: duty.event, effects, entry })
+      }
     }
     const entries = partitions.get(record.partition) ?? []
     entries.push(entry)
     partitions.set(record.partition, entries)
   }
-  return { name, group, partitions, accepted, doubled, strays: [...outcomes.values()].filter((outcome) => !placed.has(outcome)) }
+  return { of, group, partitions, accepted, doubled, strays: [...outcomes.values()].filter((outcome) => !placed.has(outcome)) }
 }
 
 type Due = { readonly record: StoredRecord; readonly duty: Exclude<Duty, { is: 'skip' }> }

@@ -39,17 +39,17 @@ export function planMails(history: WholeHistory, world: World, ledgers: readonly
     plan.set(messageName(eventId, type, userId), { eventId, type, userId, intent, purpose, recovered, audience, mails: [] })
   }
   const audiences = audiencesOf(world)
-  for (const { name, group, accepted } of ledgers) {
+  for (const { group, accepted } of ledgers) {
     for (const [eventId, { event, effects, entry }] of accepted) {
       const rewardId = event.type === 'reward.earned' ? String(event.data['user_reward_id']) : null
       const base = { eventId, event, rewardId, recovered: entry.recovered }
-      for (const { key, mail } of effects) {
+      for (const { is, key, mail } of effects) {
         const intent = rows.get(`${group} ${key}`) ?? null
         if (mail !== undefined) add({ ...base, type: mail.type, userId: mail.userId, intent, about: mail.about, audience: null })
-        else if (name === 'reward-workers' && isByMail(world, rewardId) && entry.outcome?.outcome === 'accepted')
+        else if (is === 'reward' && isByMail(world, rewardId) && entry.outcome?.outcome === 'accepted')
           add({ ...base, type: 'reward_delivery', userId: String(event.data['user_id']), intent, about: null, audience: null })
       }
-      if (name !== 'email-workers' || event.type !== 'campaign.milestone_reached') continue
+      if (!effects.some(({ is }) => is === 'broadcast')) continue
       for (const person of audiences.get(event.campaignId) ?? []) {
         const intent = rows.get(`${group} mail:${eventId}:milestone:${person.id}`) ?? null
         const audience = isInAudience(person, event, entry.record.timestamp)

@@ -75,7 +75,11 @@ export interface EmailLog {
   readonly error: string | null
 }
 
+/** Stands where a delivery is not that of a reward. */
+export const NO_REWARD = '-'
+
 export interface Delivery {
+  /** {@link NO_REWARD} where the delivery is of something else. */
   readonly userRewardId: string
   readonly status: string
   readonly attempts: number
@@ -174,7 +178,7 @@ export function addRow(rows: Rows, { table, row }: Row): void {
       const data = read.object('payload')?.['data']
       const id = typeof data === 'object' && data !== null && 'user_reward_id' in data ? data.user_reward_id : null
       rows.deliveries.push({
-        userRewardId: String(id),
+        userRewardId: typeof id === 'string' ? id : NO_REWARD,
         status: read.text('status'),
         attempts: read.number('attempt_number'),
         error: read.textOrNull('error_message'),

@@ -35,6 +35,7 @@ export interface WholeHistory {
   readonly generations: EntryOf<'generation'>[]
   readonly positions: EntryOf<'positions'>[]
   readonly rows: Rows
+  readonly counted: EntryOf<'counted'>[]
   readonly processes: EntryOf<'process'>[]
   readonly faults: readonly FaultSpan[]
   readonly health: EntryOf<'health'>[]
@@ -74,6 +75,7 @@ export async function wholeHistory(folder: string): Promise<WholeHistory> {
     generations: [] as EntryOf<'generation'>[],
     positions: [] as EntryOf<'positions'>[],
     rows: noRows(),
+    counted: [] as EntryOf<'counted'>[],
     processes: [] as EntryOf<'process'>[],
     health: [] as EntryOf<'health'>[],
     memory: [] as EntryOf<'memory'>[],
@@ -122,6 +124,9 @@ export async function wholeHistory(folder: string): Promise<WholeHistory> {
         break
       case 'row':
         addRow(whole.rows, entry)
+        break
+      case 'counted':
+        whole.counted.push(entry)
         break
       case 'process':
         whole.processes.push(entry)

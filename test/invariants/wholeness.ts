@@ -41,6 +41,8 @@ export function judgeWholeness(
       need(row !== undefined, `${group} handled records of partition ${partition}, and has no progress row there.`)
     }
   }
+  for (const group of unnamedGroups(history))
+    need(false, `${group} has written rows, and the run does not name it: nothing of it would be judged.`)
   const sent = [...plan.values()].filter(({ intent }) => intent?.channel === 'email' && intent.state === 'sent').length
   need(sent === 0 || history.mails.length > 0, `${sent} mails are sent, and the relay took none.`)
   if (history.run.settles)
@@ -48,4 +50,11 @@ export function judgeWholeness(
       ledgers.some(({ accepted }) => accepted.size > 0),
       'No group accepted any event.',
     )
+}
+
+/** Groups whose rows stand in the history, and of which the run promises nothing. */
+function unnamedGroups({ run, rows }: WholeHistory): ReadonlySet<string> {
+  const found = new Set([...rows.outcomes, ...rows.intents, ...rows.progress, ...rows.deadLetters].map(({ group }) => group))
+  for (const { id } of run.groups) found.delete(id)
+  return found
 }

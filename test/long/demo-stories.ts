@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { compare, type Comparison } from '../../cmd/demo/compare.ts'
+import { demoGroups } from '../../cmd/demo/demo-groups.ts'
 import { findOut, type Found } from '../../cmd/demo/found.ts'
 import { expectedOf, type Expected } from '../../cmd/demo/reference-model.ts'
 import { createPlatformWriter } from '../../cmd/demo/platform-writer.ts'
@@ -42,12 +43,14 @@ export async function beginStories(scene: Scene, count: number): Promise<DemoSto
     stories.push({ setting: story.setting, steps: story.steps(), player, told: [] })
   }
   const campaignIds = stories.flatMap(({ setting }) => setting.campaigns.map(({ id }) => id))
+  const groups = demoGroups.filter(({ name }) => scene.groups.includes(name))
   const servers: Servers = {
     brokers: [],
     databaseUrl: scene.databaseUrl,
     smtpUrl: scene.smtp.url,
     topic: scene.topic,
-    groupPrefix: scene.group('email-workers').replace(/email-workers$/, ''),
+    groupPrefix: scene.groupPrefix,
+    groups,
     existing: true,
     mails: scene.smtp,
     webhooks: scene.webhooks,
@@ -75,7 +78,7 @@ export async function beginStories(scene: Scene, count: number): Promise<DemoSto
       await untilSettled(watched, { deadlineMs, signal, onLook: () => undefined }).catch(async (cause: unknown) => {
         throw new Error(`not settled; ${await standing(scene)}`, { cause })
       })
-      const expected = together(stories.map(({ setting, told }) => expectedOf(setting, told)))
+      const expected = together(stories.map(({ setting, told }) => expectedOf(setting, told, groups)))
       const found = await findOut({ sql: database.sql, admin: scene.admin, servers, campaignIds, deadBefore: new Map() })
       return { comparison: compare(expected, found), found, events: expected.events }
     },

@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import { loadConfig } from '../../config/load.ts'
 import { variableNames, variables } from '../../config/variables.ts'
 import packageJson from '../../package.json' with { type: 'json' }
-import { knownGroups } from '../../src/consumers/known-groups.ts'
+import { knownGroups } from '../../src/consumers/registry.ts'
 import { readCompose, type ComposeService } from '../support/compose.ts'
 
 const { services, volumes } = readCompose()

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { listedConsumers } from '../../src/consumers/known-groups.ts'
+import { listedConsumers } from '../../src/consumers/registry.ts'
 import { files } from './source-files.ts'
 
 const folders = [...new Set(files.flatMap((path) => /^src\/consumers\/([^/]+)\//.exec(path)?.[1] ?? []))]

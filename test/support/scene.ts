@@ -4,6 +4,7 @@ import { startWebhookSink, type WebhookSink, type WebhookSinkOptions } from '../
 import { createPublisher, type Publisher } from '../../src/events/publisher.ts'
 import { createEventProducer } from '../../src/infra/kafka/producer/kafka-event-transport.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
+import { defaultGroups, knownGroups } from '../../src/consumers/registry.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
@@ -13,13 +14,15 @@ import type { Moments } from './faults/moments.ts'
 import { eventually } from './eventually.ts'
 import { freshGroupName, freshTopicName } from './fresh.ts'
 
-export const groups = ['email-workers', 'position-workers', 'reward-workers'] as const
-
 /** Everything that a daemon works on, of this test's own: topics, database, relay, endpoint. */
 export interface Scene extends AsyncDisposable {
   readonly topic: string
-  /** The id of a group as Kafka knows it. */
-  group(name: (typeof groups)[number]): string
+  /** The groups that its daemons run, by name. */
+  readonly groups: readonly string[]
+  /** Makes the id of a group, as Kafka knows it, of its name. */
+  readonly groupPrefix: string
+  /** The id of a registered group. @throws when no group has this name */
+  group(name: string): string
   readonly sql: Sql
   /** BEGIN, work, COMMIT: for what the platform does while the daemon waits. */
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>
@@ -39,6 +42,8 @@ export interface Scene extends AsyncDisposable {
 }
 
 export interface SceneOptions {
+  /** The groups that its daemons run; without, those that run by default. */
+  readonly groups?: readonly string[]
   readonly partitions?: number
   readonly smtp?: SmtpSinkOptions
   readonly webhooks?: WebhookSinkOptions
@@ -57,6 +62,11 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
   const partitions = options.partitions ?? 4
   // Groups that no other scene has: a daemon that is killed stays a member of its groups until the session timeout.
   const prefix = `${freshGroupName('scene')}.`
+  const groups = options.groups ?? defaultGroups
+  const group = (name: string): string => {
+    if (!knownGroups.groups.includes(name)) throw new Error(`There is no group ${name}.`)
+    return prefix + name
+  }
   const admin = createKafkaAdmin(kafka)
   const producer = createEventProducer(kafka)
   const [database, smtp, webhooks] = await Promise.all([
@@ -68,7 +78,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
       .connect()
       .then(() =>
         Promise.all(
-          [topic, ...groups.map((group) => deadLetterTopic(topic, prefix + group))].map((name) => admin.createTopic({ name, partitions })),
+          [topic, ...groups.map((name) => deadLetterTopic(topic, group(name)))].map((name) => admin.createTopic({ name, partitions })),
         ),
       ),
   ])
@@ -78,6 +88,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     KAFKA_BROKERS: kafka.brokers.join(','),
     KAFKA_TOPIC: topic,
     KAFKA_GROUP_PREFIX: prefix,
+    ...(options.groups === undefined ? {} : { KAFKA_GROUPS: groups.join(',') }),
     KAFKA_SESSION_TIMEOUT_MS: '10000',
     KAFKA_HEARTBEAT_INTERVAL_MS: '1000',
     DATABASE_URL: database.url,
@@ -101,7 +112,9 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
 
   return {
     topic,
-    group: (name) => prefix + name,
+    groups,
+    groupPrefix: prefix,
+    group,
     sql: database.sql,
     transaction: (work) => database.transaction(work),
     databaseUrl: database.url,
@@ -112,7 +125,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     sendRaw: (messages) => producer.send(topic, messages),
     variables,
     daemon,
-    settled: (deadlineMs = 120_000) => eventually('everything is done', () => unsettled(admin, database.sql, topic), deadlineMs),
+    settled: (deadlineMs = 120_000) => eventually('everything is done', () => unsettled(admin, database.sql, topic, groups), deadlineMs),
     async [Symbol.asyncDispose]() {
       const ends = await Promise.allSettled(daemons.map((one) => one[Symbol.asyncDispose]()))
       await Promise.all([smtp.stop(), webhooks.stop(), producer.disconnect(), admin.disconnect()])
@@ -123,7 +136,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
 }
 
 /** What is not done yet, or true. */
-async function unsettled(admin: LogAdmin, sql: Sql, topic: string): Promise<true | string> {
+async function unsettled(admin: LogAdmin, sql: Sql, topic: string, groups: readonly string[]): Promise<true | string> {
   const ranges = await admin.ranges(topic)
   const rows = await sql.query<{ group_name: string; partition: number; next_offset: string }>(
     'SELECT group_name, partition, next_offset FROM worker.progress WHERE topic = $1',

@@ -3,11 +3,11 @@ import { runWorkerctl, type Ran } from '../integration/workerctl-scene.ts'
 import type { Scene } from './scene.ts'
 
 /** Runs `workerctl` as the operator of a scene would. */
-export async function workerctlOn(scene: Pick<Scene, 'topic' | 'group' | 'databaseUrl'>, ...args: readonly string[]): Promise<Ran> {
+export async function workerctlOn(scene: Pick<Scene, 'topic' | 'groupPrefix' | 'databaseUrl'>, ...args: readonly string[]): Promise<Ran> {
   return runWorkerctl(args, {
     KAFKA_BROKERS: inject('kafkaBootstrap').join(','),
     KAFKA_TOPIC: scene.topic,
-    KAFKA_GROUP_PREFIX: scene.group('email-workers').replace(/email-workers$/, ''),
+    KAFKA_GROUP_PREFIX: scene.groupPrefix,
     DATABASE_URL: scene.databaseUrl,
   })
 }

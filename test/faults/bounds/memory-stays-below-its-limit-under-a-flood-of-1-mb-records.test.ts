@@ -8,7 +8,7 @@ import { frozenWith } from '../../support/held-lock.ts'
 import { Platform } from '../../support/platform.ts'
 import { residentMemory } from '../../support/resident-memory.ts'
 import { rewardTenant } from '../../support/reward-tenant.ts'
-import { groups, setScene, type Scene } from '../../support/scene.ts'
+import { setScene, type Scene } from '../../support/scene.ts'
 
 const EVENT_MAX_BYTES = 1_000_000
 /** More than one fetch of a group holds. */
@@ -37,7 +37,7 @@ test.each([
       'every group waits for the database',
       () => {
         const waiting = new Set(daemon.lines.filter(({ msg }) => msg === 'waiting').map((line) => line['group']))
-        return waiting.size === groups.length || [...waiting].join()
+        return waiting.size === scene.groups.length || [...waiting].join()
       },
       180_000,
     )
@@ -50,7 +50,7 @@ test.each([
   const letters = await scene.sql.query<{ group_name: string; reason: string; count: number }>(
     'SELECT group_name, reason, count(*)::int FROM worker.dead_letters GROUP BY 1, 2 ORDER BY 1',
   )
-  expect(letters).toEqual(groups.map((name) => ({ group_name: scene.group(name), reason: 'too-large', count: TOO_LARGE })))
+  expect(letters).toEqual(scene.groups.map((name) => ({ group_name: scene.group(name), reason: 'too-large', count: TOO_LARGE })))
   expect(scene.smtp.counters.accepted).toBe(expected.mails)
   expect(scene.webhooks.calls).toHaveLength(expected.webhooks)
   expect((await residentMemory(daemon.pid)).most).toBeLessThan(MOST_RESIDENT)

@@ -10,9 +10,8 @@ test('SIGKILL behind the fetch of an event for every handler: nothing was done, 
   const dead = await waiting.doomEveryGroup({ fact: 'fetched' })
   const nothing = { outcomes: {}, row: 0, committed: 0, intents: 0 }
   // The sweep may have found campaigns that were never recalculated.
-  const { intents: _, ...position } = { ...dead['position-workers'] }
-  expect([dead['email-workers'], dead['reward-workers']]).toEqual([nothing, nothing])
-  expect({ ...position, intents: 0 }).toEqual(nothing)
+  const swept = { ...nothing, intents: expect.any(Number) }
+  expect(dead).toEqual(Object.fromEntries(waiting.scene.scene.groups.map((name) => [name, name === 'position-workers' ? swept : nothing])))
 
   await waiting.settle()
   expect([...waiting.copies.values()]).toEqual(Array.from({ length: 9 }, () => 1))

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import type { GroupName } from '../../invariants/history.ts'
 import { startDoomed, type Doomed } from '../../support/faults/doom.ts'
 import type { FaultScene } from '../../support/faults/fault-scene.ts'
 import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
@@ -35,7 +34,7 @@ test('SIGKILL behind the outcome row, for every handler: nothing of it is done a
 })
 
 /** Each ready before the next begins. */
-async function startedInTurn(scene: FaultScene, group: GroupName, count: number): Promise<readonly Doomed[]> {
+async function startedInTurn(scene: FaultScene, group: string, count: number): Promise<readonly Doomed[]> {
   const all: Doomed[] = []
   while (all.length < count) {
     const doomed = startDoomed(scene, group, killAt)

@@ -1,5 +1,4 @@
 import { expect } from 'vitest'
-import type { GroupName } from '../../invariants/history.ts'
 import { eventually } from '../eventually.ts'
 import type { FaultScene } from './fault-scene.ts'
 import type { Moment } from './moments.ts'
@@ -20,7 +19,7 @@ export interface Doomed {
 }
 
 /** Starts a daemon of one group that is killed at a moment. */
-export function startDoomed(scene: FaultScene, group: GroupName, killAt: Moment, variables: Readonly<Record<string, string>> = {}): Doomed {
+export function startDoomed(scene: FaultScene, group: string, killAt: Moment, variables: Readonly<Record<string, string>> = {}): Doomed {
   const what = `${killAt.fact} of ${group}`
   const daemon = scene.daemon({ KAFKA_GROUPS: group, ...ONE_EACH, ...variables }, { killAt: { ...killAt, group } })
   return {

@@ -1,6 +1,8 @@
 import type { Campaign, Setting } from '../../../cmd/demo/seed-data.ts'
 import type { Person, Publication, Step, Write } from '../../../cmd/demo/step.ts'
+import { handles } from '../../invariants/expected.ts'
 import type { FaultScene } from './fault-scene.ts'
+import { judgedGroups } from './judged-groups.ts'
 
 /** One thing for every handler to do, and what has to be there before. */
 export interface EveryHandler {
@@ -19,18 +21,19 @@ export interface EveryHandler {
 /** The types of mail that the group `email-workers` sends for it, by how many; `reachedLater` has one milestone mail more. */
 export const mailsOfEveryHandler = { milestone: 1, position_update: 1, reward_earned: 2, verification: 1, welcome: 1 } as const
 
-/** Events that every group accepts of it, by their types. */
-export const eventsOfEveryHandler = {
-  'email-workers': {
-    'campaign.milestone_reached': 2,
-    'referral.verified': 1,
-    'reward.earned': 2,
-    'user.signed_up': 1,
-    'user.verified': 1,
-  },
-  'position-workers': { 'referral.verified': 1 },
-  'reward-workers': { 'reward.earned': 2 },
+const events = {
+  'campaign.milestone_reached': 2,
+  'referral.verified': 1,
+  'reward.earned': 2,
+  'user.signed_up': 1,
+  'user.verified': 1,
 } as const
+
+/** How many of its events the group handles, by their types. */
+export function eventsOfEveryHandler(group: string): Readonly<Record<string, number>> {
+  const [judged] = judgedGroups([group], '')
+  return Object.fromEntries(Object.entries(events).filter(([type]) => judged !== undefined && handles(judged, type)))
+}
 
 export function everyHandler({ settings, random }: Pick<FaultScene, 'settings' | 'random'>): EveryHandler {
   const [setting] = settings

@@ -10,6 +10,7 @@ import { wordsOf, type Verdict } from '../../invariants/verdict.ts'
 import { startDaemon } from '../daemon.ts'
 import { eventually } from '../eventually.ts'
 import { setScene, type Scene } from '../scene.ts'
+import { judgedGroups } from './judged-groups.ts'
 import type { Moments } from './moments.ts'
 import { recordDaemon } from './recorded-daemon.ts'
 import type { RecordedDaemon, StartDaemon } from './recorded-daemon.ts'
@@ -33,7 +34,10 @@ import { completeHistory } from './whole-history.ts'
  * at the end the checker speaks. What the platform does waits for servers that are away and is done once.
  */
 export interface FaultScene extends AsyncDisposable {
-  readonly scene: Pick<Scene, 'topic' | 'group' | 'sql' | 'transaction' | 'smtp' | 'webhooks' | 'admin' | 'sendRaw' | 'databaseUrl'>
+  readonly scene: Pick<
+    Scene,
+    'topic' | 'groups' | 'groupPrefix' | 'group' | 'sql' | 'transaction' | 'smtp' | 'webhooks' | 'admin' | 'sendRaw' | 'databaseUrl'
+  >
   /** Between daemons and servers; `kafka` has one per broker of one's own, and none before the shared one. */
   readonly proxies: {
     readonly kafka: readonly TcpProxy[]
@@ -75,6 +79,8 @@ export interface FaultSceneOptions extends ServerOptions {
   /** The sentence that is proved: the test's name. */
   readonly scenario: string | undefined
   readonly seed?: number
+  /** The groups that its daemons run and that are judged; without, those that run by default. */
+  readonly groups?: readonly string[]
   readonly partitions?: number
   /** Stories told at once, with four campaigns each. */
   readonly stories?: number
@@ -106,6 +112,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
   const scene = stack.use(
     await setScene({
       partitions: options.partitions ?? 4,
+      ...(options.groups === undefined ? {} : { groups: options.groups }),
       brokers: servers.brokers,
       smtp: { auth: true, keepBodies: true, keepMails: 1 },
       webhooks: { keepCalls: 1, anyTime: options.clocksAreWrong ?? false },
@@ -128,11 +135,8 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     LOG_LEVEL: 'info',
     ...options.settings,
   }
-  const groups = {
-    'email-workers': scene.group('email-workers'),
-    'position-workers': scene.group('position-workers'),
-    'reward-workers': scene.group('reward-workers'),
-  }
+  const groups = judgedGroups(scene.groups, scene.groupPrefix)
+  const groupIds = groups.map(({ id }) => id)
   const addresses = new Map<string, { url: string; secret: string }>()
   const address = (path: string) => {
     const { url, secret } = addresses.get(path) ?? scene.webhooks.endpoint(path)
@@ -173,7 +177,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     admin: scene.admin,
     sql: scene.sql,
     topic: scene.topic,
-    groups: Object.values(groups),
+    groups: groupIds,
     daemons,
     also: () => sinks.flush(),
   }
@@ -212,7 +216,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     await stopDaemons()
     await samples.stop()
     await sinks.flush(true)
-    const deadLetterTopics = Object.values(groups).map((group) => deadLetterTopic(scene.topic, group))
+    const deadLetterTopics = groupIds.map((group) => deadLetterTopic(scene.topic, group))
     await completeHistory({ ...sampled, brokers: servers.brokers, deadLetterTopics })
     const verdict = await judge(recorder.folder)
     holds = verdict.held

@@ -106,7 +106,7 @@ export async function waitingDeliveries(
 
 /** Waits until all is accepted and nothing but mails and rewards is left to be done; tells how many mails there are of each type. */
 async function typesThatWait({ scene: { sql, group } }: FaultScene, milestone: number): Promise<Record<string, number>> {
-  const groups = [group('email-workers'), group('position-workers'), group('reward-workers')]
+  const groups = ['email-workers', 'position-workers', 'reward-workers'].map(group)
   const types = { ...mailsOfEveryHandler, milestone }
   const expected = JSON.stringify({ accepted: '10', mails: types, rewards: '2', unranked: '0' })
   await eventually('every delivery waits', async () => {

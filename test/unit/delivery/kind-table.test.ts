@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createKindTable } from '../../../src/delivery/kind-table.ts'
-import { listedConsumers } from '../../../src/consumers/known-groups.ts'
+import { listedConsumers } from '../../../src/consumers/registry.ts'
 import { mailKind } from './delivery-scene.ts'
 
 const reward = { kind: 'reward', version: 1, prepare: async () => ({ is: 'skip', reason: 'test' }) as const }

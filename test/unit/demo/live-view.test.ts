@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { picture } from '../../../cmd/demo/live-view.ts'
+import { knownGroups } from '../../../src/consumers/registry.ts'
 
 const group = { handled: 1_234_567, rate: 99, lag: 12_345, inFlight: 10, due: 9_999, waiting: 9_999, retries: 9_999, deadLetters: 99_999 }
 const types = ['milestone', 'position_update', 'reward_delivery', 'reward_earned', 'verification', 'welcome']
@@ -8,7 +9,7 @@ test('the picture of the running demo fits a terminal of 80 columns and 24 rows,
   const lines = picture(
     {
       published: 12_345_678,
-      groups: ['email-workers', 'position-workers', 'reward-workers'].map((name) => ({ group: name, ...group })),
+      groups: knownGroups.groups.map((name) => ({ group: name, ...group })),
       mails: types.map((type) => ({ type, count: 12_345_678 })),
       leaderboard: {
         campaign: 'Beta contest',

@@ -37,11 +37,17 @@ const join = (id: string, originalPosition: number, more: Partial<Person> = {}):
     ...more,
   },
 })
+const groups = [
+  { name: 'mails', types: ['user.*', 'reward.earned'] },
+  { name: 'ranks', types: ['referral.verified'] },
+  { name: 'rewards', types: ['reward.earned'] },
+]
+
 const tell = (event: TypedInput): Publication => ({ is: 'event', event })
 const verify = (personId: string): Write => ({ is: 'verify', personId })
 const signedUp = (userId: string) => tell({ type: 'user.signed_up', ...about, userId, email: 'stale@example.com' })
 const step = (writes: readonly Write[], ...publications: readonly Publication[]): Step => ({ writes, publications, timing: 'usual' })
-const expected = (steps: readonly Step[], points: number | null = 10) => expectedOf(setting(points), steps)
+const expected = (steps: readonly Step[], points: number | null = 10) => expectedOf(setting(points), steps, groups)
 const mailsOf = (steps: readonly Step[]) => Object.fromEntries(expected(steps).mails)
 
 const referral = { id: 'r1', campaignId: 'campaign', referrerId: 'p1', referredId: 'p2' }
@@ -118,7 +124,7 @@ describe('the oracle', () => {
     })
     const conflict: Publication = { is: 'conflict', event: { type: 'user.signed_up', ...about, userId: 'x', email: 'x@example.com' } }
     const { deadLetters, events } = expected([step([], bad('not-json'), bad('invalid-data'), bad('foreign-type'), conflict)])
-    expect(Object.fromEntries(deadLetters)).toEqual({ 'email-workers': 3, 'position-workers': 1, 'reward-workers': 2 })
+    expect(Object.fromEntries(deadLetters)).toEqual({ mails: 3, ranks: 1, rewards: 2 })
     expect(events).toBe(4)
   })
 })

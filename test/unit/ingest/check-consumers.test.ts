@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { listedConsumers } from '../../../src/consumers/known-groups.ts'
+import { listedConsumers } from '../../../src/consumers/registry.ts'
 import type { IntentKind } from '../../../src/model/intent-kind.ts'
 import { checkConsumers } from '../../../src/ingest/check-consumers.ts'
 import type { Consumer, TypePattern } from '../../../src/model/consumer.ts'

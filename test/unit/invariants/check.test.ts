@@ -5,7 +5,22 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { checkHistory } from '../../invariants/check.ts'
 import { HISTORY_FILE, type Entry, type EntryOf, type Row } from '../../invariants/history.ts'
 import { subjects, type Subject, type Verdict } from '../../invariants/verdict.ts'
-import { address, endOfLog, eventId, grant, groups, mailKey, person, sha, T, trueHistory } from './true-history.ts'
+import {
+  address,
+  endOfLog,
+  eventId,
+  fourth,
+  grant,
+  mailKey,
+  person,
+  position,
+  reward,
+  run,
+  sha,
+  T,
+  trueHistory,
+  withFourthGroup,
+} from './true-history.ts'
 
 describe('a true history', () => {
   it('passes, and every invariant was judged on something', async () => {
@@ -77,11 +92,7 @@ const plants: readonly (readonly [name: string, by: Subject, plant: Plant])[] = 
     ],
   ],
   ['an outcome with other effects', 'I1', withRow('outcomes', { event_id: eventId(1) }, { effects: [] })],
-  [
-    'a duplicate of nothing',
-    'I1',
-    withRow('outcomes', { group_name: groups['reward-workers'], event_id: eventId(4) }, { outcome: 'duplicate' }),
-  ],
+  ['a duplicate of nothing', 'I1', withRow('outcomes', { group_name: reward, event_id: eventId(4) }, { outcome: 'duplicate' })],
   ['a repeat that was accepted before its first', 'I1', withRow('outcomes', { event_id: eventId(0) }, { offset: '7' })],
   ['an effect that does not exist', 'I1', withoutRow('intents', { key: mailKey(4, 'reward_earned', 1) })],
   ['an effect that exists twice', 'I1', doubleRow('intents', { key: `broadcast:${eventId(6)}` })],
@@ -92,7 +103,7 @@ const plants: readonly (readonly [name: string, by: Subject, plant: Plant])[] = 
   ],
   ['an effect that is not done', 'I1', withRow('intents', { key: mailKey(10, 'welcome', 5) }, { state: 'pending', finished_at: null })],
   ['a conflict that was passed in silence', 'I1', withoutRow('dead_letters', { reason: 'id-conflict' })],
-  ['a bad record without a dead letter', 'I1', withoutRow('dead_letters', { group_name: groups['position-workers'] })],
+  ['a bad record without a dead letter', 'I1', withoutRow('dead_letters', { group_name: position })],
   ['a dead letter that was counted twice', 'I1', doubleRow('dead_letters', { reason: 'id-conflict' })],
   ['a dead letter that was never published', 'I1', without('record', ({ topic }) => topic?.includes('reward') === true)],
   ['a dead letter of a sound event', 'I1', alsoRow('dead_letters', { reason: 'id-conflict' }, { offset: '0', reason: 'invalid-data' })],
@@ -207,7 +218,7 @@ const plants: readonly (readonly [name: string, by: Subject, plant: Plant])[] = 
   ['a daemon that a signal ended instead of a stop', 'I10', withEntry('process', ({ code }) => code === 0, { code: 'SIGTERM', lines: 9 })],
   ['a daemon that was killed by nobody', 'I10', withEntry('process', ({ code }) => code === 0, { code: 'SIGKILL' })],
   ['a process that ended by itself', 'I10', without('process', ({ signal }) => signal === 'SIGTERM')],
-  ['a group that stood still while the relay was away', 'I11', relayAway],
+  ['a group that stood still while the relay was away', 'I11', (history) => relayAway(history)],
   [
     'a group that stood still while the relay was away, after the last daemon had joined',
     'I11',
@@ -240,6 +251,63 @@ describe('a planted fault is found', () => {
     const log = `${'.'.repeat(65_530)}secret-token`
     const verdict = await judged(trueHistory(), log)
     expect(verdict.judgements.I12.told).toEqual(['daemon-1.log holds marker 2 of 2.'])
+  })
+})
+
+const ofFourth = { group_name: fourth.id }
+const audit = (offset: number) => `audit:${eventId(offset)}`
+const plantsOfFourth: typeof plants = [
+  ['an event that has no outcome', 'I1', withoutRow('outcomes', { ...ofFourth, event_id: eventId(1) })],
+  ['an outcome that exists twice', 'I1', doubleRow('outcomes', { ...ofFourth, event_id: eventId(1) })],
+  [
+    'an outcome of a type that it does not handle',
+    'I1',
+    alsoRow('outcomes', { ...ofFourth, offset: '1' }, { event_id: eventId(6), offset: '6' }),
+  ],
+  ['an effect that does not exist', 'I1', withoutRow('intents', { key: audit(1) })],
+  ['an effect that exists twice', 'I1', doubleRow('intents', { key: audit(1) })],
+  ['an effect that no outcome names', 'I1', alsoRow('intents', { key: audit(1) }, { key: audit(5), state: 'cancelled' })],
+  ['an effect that is not done', 'I1', withRow('intents', { key: audit(1) }, { state: 'pending', finished_at: null })],
+  ['a bad record without a dead letter', 'I1', withoutRow('dead_letters', { ...ofFourth, offset: '9' })],
+  ['a dead letter that was never published', 'I1', without('record', ({ topic }) => topic?.includes('audit') === true)],
+  ['a delivery that no receiver took', 'I3', without('webhook', ({ id }) => id === 'msg_a1')],
+  ['a call that is no delivery', 'I3', also('webhook', ({ id }) => id === 'msg_a1', { id: 'msg_a3', bodySha256: sha('audit 3') })],
+  ['a changed webhook body', 'I3', also('webhook', ({ id }) => id === 'msg_a1', { bodySha256: sha('other') })],
+  ['an event that was counted twice', 'I4', withEntry('counted', ({ by }) => by.includes('user.verified'), { count: 2 })],
+  ['an event that was not counted', 'I4', withEntry('counted', ({ by }) => by.includes('user.signed_up'), { count: 1 })],
+  ['a row of counts that is missing', 'I4', without('counted', ({ by }) => by.includes('user.verified'))],
+  ['a row of counts of nothing', 'I4', also('counted', ({ by }) => by.includes('user.verified'), { by: ['nowhere'] })],
+  ['a table of counts that nobody described', 'I4', also('counted', ({ by }) => by.includes('user.verified'), { name: 'audit.other' })],
+  ['a delivery without a row', 'I4', withoutFirst('webhook_deliveries')],
+  ['a record that was accepted out of order', 'I5', withRow('outcomes', { ...ofFourth, event_id: eventId(1) }, { at: T + 223 })],
+  [
+    'a commit above what was accepted',
+    'I7',
+    withEntry('commit', ({ group, offset }) => group === fourth.id && offset === 5, { offset: 11 }),
+  ],
+  [
+    'a rest before the end of the log',
+    'I7',
+    withEntry('positions', ({ group, when }) => group === fourth.id && when === 'settled', { committed: { 0: 10 }, rows: { 0: 10 } }),
+  ],
+  ['no progress', 'history', withoutRow('progress', ofFourth)],
+  ['no commits', 'history', without('commit', ({ group }) => group === fourth.id)],
+  ['a run that does not name it', 'history', withEntry('run', () => true, { groups: run.groups })],
+]
+
+describe('a group of which the checker knows only what the run says', () => {
+  it('is judged, and holds', async () => {
+    expect(findings(await judged(withFourthGroup(trueHistory())))).toEqual([])
+  })
+
+  it.each(plantsOfFourth)('%s is found (%s)', async (_, by, plant) => {
+    const verdict = await judged(plant(withFourthGroup(trueHistory())))
+    expect(verdict.judgements[by].told).not.toEqual([])
+  })
+
+  it('went on while the relay was away, or is found', async () => {
+    const { judgements } = await judged(relayAway(withFourthGroup(trueHistory()), { offset: 1, group: fourth.id }))
+    expect(judgements.I11.told).toEqual([expect.stringContaining(fourth.id)])
   })
 })
 
@@ -314,6 +382,15 @@ function withoutRow(table: Row['table'], where: Columns): Plant {
   return without('row', isRow(table, where))
 }
 
+/** The first row of the table is not there. */
+function withoutFirst(table: Row['table']): Plant {
+  return (history) =>
+    history.toSpliced(
+      history.findIndex((entry) => entry.is === 'row' && entry.table === table),
+      1,
+    )
+}
+
 function doubleRow(table: Row['table'], where: Columns): Plant {
   return also('row', isRow(table, where), {})
 }
@@ -354,10 +431,10 @@ function leaveOut(offset: number, type: string, to: number): Plant {
 }
 
 /** Events came in the middle of the fault, and their group waited until it was over. */
-function relayAway(history: Entry[]): Entry[] {
+function relayAway(history: Entry[], { offset: of, group } = { offset: 3, group: position }): Entry[] {
   const fault = { is: 'fault', name: 'the relay is away', hits: ['relay'] } as const
-  const moved = withEntry('record', ({ topic, offset }) => topic === undefined && offset === 3, { timestamp: T + 120_000 })(history)
-  const late = withRow('outcomes', { group_name: groups['position-workers'], event_id: eventId(3) }, { at: T + 131_000 })(moved)
+  const moved = withEntry('record', ({ topic, offset }) => topic === undefined && offset === of, { timestamp: T + 120_000 })(history)
+  const late = withRow('outcomes', { group_name: group, event_id: eventId(of) }, { at: T + 131_000 })(moved)
   return [...late, { ...fault, phase: 'begin', at: T + 112_500 }, { ...fault, phase: 'end', at: T + 130_000 }]
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Change, Entry, EntryOf, GroupName, Row, Run } from '../../invariants/history.ts'
+import type { Change, Entry, EntryOf, Group, Row, Run } from '../../invariants/history.ts'
+import { judgedGroups } from '../../support/faults/judged-groups.ts'
 
 /**
  * A small history of a run in which everything held, written by hand: one campaign, five people, every type of event on one partition
@@ -11,14 +12,10 @@ export function trueHistory(): Entry[] {
 
 /** Everything happens some milliseconds after this. */
 export const T = Date.UTC(2030, 0, 1)
-export const groups: Run['groups'] = {
-  'email-workers': 'x.email-workers',
-  'position-workers': 'x.position-workers',
-  'reward-workers': 'x.reward-workers',
-}
-const email = groups['email-workers']
-const position = groups['position-workers']
-const reward = groups['reward-workers']
+const groups: readonly Group[] = judgedGroups(['email-workers', 'position-workers', 'reward-workers'], 'x.')
+export const email = 'x.email-workers'
+export const position = 'x.position-workers'
+export const reward = 'x.reward-workers'
 export const sha = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /** A uuid for tests: a letter of the kind and a number. */
@@ -270,17 +267,7 @@ function rows(): Row[] {
     outcome(position, 3, 210, [`recalculate:${campaign}`]),
     outcome(reward, 4, 210, [`reward:${grant(1)}`]),
     outcome(reward, 5, 210, [`reward:${grant(2)}`]),
-    ...letters.map(([group, offset, reason]) =>
-      row('dead_letters', {
-        group_name: group,
-        topic: 'domain-events',
-        partition: 0,
-        offset: String(offset),
-        event_id: null,
-        reason,
-        at: T + 225,
-      }),
-    ),
+    ...letters.map(([group, offset, reason]) => deadLetter(group, offset, reason)),
     intent(email, mailKey(0, 'welcome', 1), 'sent'),
     intent(email, mailKey(1, 'verification', 1), 'sent', { ambiguous: 1 }),
     intent(email, mailKey(3, 'position_update', 4), 'sent'),
@@ -333,48 +320,93 @@ function rows(): Row[] {
   ]
 }
 
+export const fourth: Group = {
+  name: 'audit-workers',
+  id: 'x.audit-workers',
+  types: ['user.*', 'referral.created'],
+  needs: [],
+  counts: [{ name: 'audit.events', by: ['campaign_id', 'type', 'day'] }],
+}
+
+/**
+ * The same history with one group more, of which the checker knows nothing but what the run says: it counts events in a table of its own,
+ * and calls an endpoint about each of them.
+ */
+export function withFourthGroup(history: readonly Entry[]): Entry[] {
+  const accepted = [0, 1, 2, 10]
+  const call = { is: 'webhook', path: '/audit', signatureOk: true, status: 204 } as const
+  const counted = (type: string, count: number): Entry => {
+    return { is: 'counted', group: fourth.id, name: 'audit.events', by: [campaign, type, '2030-01-01'], count }
+  }
+  return [
+    ...history.map((entry) => (entry.is === 'run' ? { ...entry, groups: [...entry.groups, fourth] } : entry)),
+    ...atRestOf(fourth.id),
+    ...[8, 9].flatMap((offset) => [letter(fourth.id, offset), deadLetter(fourth.id, offset, offset === 8 ? 'id-conflict' : 'not-json')]),
+    ...accepted.flatMap((offset): Entry[] => [
+      outcome(fourth.id, offset, 200 + 3 * offset, [`audit:${eventId(offset)}`]),
+      intent(fourth.id, `audit:${eventId(offset)}`, 'delivered', { channel: 'webhook', envelope: { webhookId: `msg_a${offset}` } }),
+      { ...call, at: T + 670 + offset, id: `msg_a${offset}`, bodySha256: sha(`audit ${offset}`) },
+      row('webhook_deliveries', { payload: { data: {} }, status: 'success', attempt_number: 1, error_message: null }),
+    ]),
+    counted('user.signed_up', 2),
+    counted('user.verified', 1),
+    counted('referral.created', 1),
+  ]
+}
+
+const deadLetter = (group: string, offset: number, reason: string): Row =>
+  row('dead_letters', {
+    group_name: group,
+    topic: 'domain-events',
+    partition: 0,
+    offset: String(offset),
+    event_id: null,
+    reason,
+    at: T + 225,
+  })
+
 /** What stands at the end; the commits of each group went in two steps, by two members. */
 function atRest(): Entry[] {
-  const names: readonly GroupName[] = ['email-workers', 'position-workers', 'reward-workers']
-  const told = names.flatMap((name): Entry[] => {
-    const group = groups[name]
-    const generation = (number: number, logOffset: number, at: number): Entry => ({
-      is: 'generation',
-      logOffset,
-      at: T + at,
-      group,
-      generation: number,
-      members: [{ id: `member-${number}`, partitions: [0] }],
-    })
-    const commit = (number: number, logOffset: number, at: number, offset: number): Entry => ({
-      is: 'commit',
-      logOffset,
-      at: T + at,
-      group,
-      topic: 'domain-events',
-      partition: 0,
-      offset,
-      metadata: 'progress-row',
-      generation: number,
-    })
-    const positions = (when: EntryOf<'positions'>['when'], at: number, committed: number, stands: number): Entry => ({
-      is: 'positions',
-      at: T + at,
-      group,
-      committed: { 0: committed },
-      rows: { 0: stands },
-      when,
-    })
-    return [
-      generation(1, 0, 90),
-      commit(1, 1, 215, 5),
-      positions('running', 300, 5, endOfLog),
-      generation(2, 2, 820),
-      commit(2, 3, 900, endOfLog),
-      positions('settled', 80_000, endOfLog, endOfLog),
-      positions('clean-stop', 90_000, endOfLog, endOfLog),
-      row('progress', { group_name: group, topic: 'domain-events', partition: 0, next_offset: String(endOfLog) }),
-    ]
-  })
+  const told = groups.flatMap(({ id }) => atRestOf(id))
   return [...told, happened(2, 81_000, 'signalled', { signal: 'SIGTERM' }), happened(2, 82_000, 'exited', { code: 0 }), ...rows()]
+}
+
+function atRestOf(group: string): Entry[] {
+  const generation = (number: number, logOffset: number, at: number): Entry => ({
+    is: 'generation',
+    logOffset,
+    at: T + at,
+    group,
+    generation: number,
+    members: [{ id: `member-${number}`, partitions: [0] }],
+  })
+  const commit = (number: number, logOffset: number, at: number, offset: number): Entry => ({
+    is: 'commit',
+    logOffset,
+    at: T + at,
+    group,
+    topic: 'domain-events',
+    partition: 0,
+    offset,
+    metadata: 'progress-row',
+    generation: number,
+  })
+  const positions = (when: EntryOf<'positions'>['when'], at: number, committed: number, stands: number): Entry => ({
+    is: 'positions',
+    at: T + at,
+    group,
+    committed: { 0: committed },
+    rows: { 0: stands },
+    when,
+  })
+  return [
+    generation(1, 0, 90),
+    commit(1, 1, 215, 5),
+    positions('running', 300, 5, endOfLog),
+    generation(2, 2, 820),
+    commit(2, 3, 900, endOfLog),
+    positions('settled', 80_000, endOfLog, endOfLog),
+    positions('clean-stop', 90_000, endOfLog, endOfLog),
+    row('progress', { group_name: group, topic: 'domain-events', partition: 0, next_offset: String(endOfLog) }),
+  ]
 }

@@ -1,0 +1,55 @@
+import { listedConsumers } from '../../../src/consumers/registry.ts'
+import type { Consumer } from '../../../src/model/consumer.ts'
+import type { Group } from '../../invariants/history.ts'
+
+/**
+ * What the groups of a scene promise to the checker. Names come from the registry; what a group does about each event is described here
+ * by hand, so that the checker shares no calculation with the program. A group that is not described is judged by its outcomes.
+ *
+ * @throws when a group is not registered
+ */
+export function judgedGroups(names: readonly string[], prefix: string): readonly Group[] {
+  return names.map((name) => ({ name, id: prefix + name, ...(descriptions[name] ?? undescribed(name)) }))
+}
+
+type Description = Omit<Group, 'name' | 'id'>
+
+/** `Partial`: a group that is registered may be missing here. */
+const descriptions: Readonly<Partial<Record<string, Description>>> = {
+  'email-workers': {
+    types: ['user.*', 'referral.verified', 'reward.earned', 'campaign.*'],
+    needs: ['relay'],
+    effects: {
+      'user.signed_up': [mail('welcome', 'user_id')],
+      'user.verified': [mail('verification', 'user_id')],
+      'referral.verified': [{ ...mail('position_update', 'referrer_id'), about: 'referral_id' }],
+      'reward.earned': [{ ...mail('reward_earned', 'user_id'), about: 'user_reward_id' }],
+      'campaign.milestone_reached': [{ is: 'broadcast', key: 'broadcast:{id}' }],
+    },
+  },
+  'position-workers': {
+    types: ['referral.verified'],
+    needs: [],
+    effects: { 'referral.verified': [{ is: 'coalesced', key: 'recalculate:{campaign_id}' }] },
+  },
+  'reward-workers': {
+    types: ['reward.earned'],
+    needs: ['relay', 'webhook'],
+    effects: { 'reward.earned': [{ is: 'reward', key: 'reward:{user_reward_id}' }] },
+  },
+}
+
+function mail(type: string, to: string) {
+  return { is: 'mail', key: `mail:{id}:${type}:{${to}}`, type, to } as const
+}
+
+function undescribed(name: string): Description {
+  const consumer = listedConsumers.find((one) => one.name === name)
+  if (consumer === undefined) throw new Error(`There is no group ${name}.`)
+  return { types: consumer.types, needs: needsOf(consumer) }
+}
+
+function needsOf({ kinds }: Consumer): Group['needs'] {
+  const uses = (channel: string) => kinds.some((kind) => kind.channel === channel)
+  return [...(uses('email') || uses('broadcast') ? (['relay'] as const) : []), ...(uses('webhook') ? (['webhook'] as const) : [])]
+}
