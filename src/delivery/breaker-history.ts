@@ -2,7 +2,7 @@ import type { Sql } from '../std/sql.ts'
 import type { Fact } from '../model/fact.ts'
 import type { ChannelName, Intent } from '../model/intent.ts'
 import type { KindTable } from './kind-table.ts'
-import { webhookSchedule } from './webhook/webhook-schedule.ts'
+import { webhookRetryDelays } from './webhook/webhook-retry-policy.ts'
 
 /** What a process found out about a destination, `agoMs` ago. */
 export interface BreakerChange {
@@ -74,7 +74,7 @@ export class BreakerRecord {
 }
 
 /** As long as all retries of a delivery take, at most: what was never tried waits no longer than what was. */
-export const AWAY_TOO_LONG_MS = webhookSchedule.reduce((sum, delay) => sum + delay, 0)
+export const AWAY_TOO_LONG_MS = webhookRetryDelays.reduce((sum, delay) => sum + delay, 0)
 /** Intents ended in one transaction. */
 const BATCH = 200
 

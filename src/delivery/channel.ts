@@ -1,6 +1,7 @@
 import type { Impression } from './outcome-signal.ts'
 import type { ChannelName, Frozen, Intent } from '../model/intent.ts'
 import type { Ledger, Reply } from './intent-store.ts'
+import type { RetryPolicy } from '../model/retry-policy.ts'
 
 /** A channel whose effect leaves the process: prepare, start (freeze, commit), perform. */
 export interface SendChannel<Message> {
@@ -10,8 +11,10 @@ export interface SendChannel<Message> {
   /** The longest that one `perform` may take, in milliseconds ({@link outerDeadline}); a lease is twice as long. */
   readonly deadlineMs: number
   readonly ledger: Ledger | null
-  /** Delays between attempts in milliseconds, before jitter; used up, the intent is dead. */
-  readonly schedule: readonly number[]
+  /** When failed attempts are made again, unless the kind names a policy of its own. */
+  readonly retry: RetryPolicy<Message>
+  /** Retries that the owner of the destination allows; it limits the policy of a kind as well. */
+  maxRetries(message: Message): number
   /** Where the message goes, for limits and breakers: an endpoint, or the channel's only destination. Never an address or a URL. */
   destinationOf(message: Message): string
   /**
@@ -94,8 +97,16 @@ export type Performed = Ended & { readonly impression?: Impression }
 /** `reason` is short and bounded; the reply tells the rest in our own words. */
 type Ended =
   | { readonly is: 'done'; readonly state: 'sent' | 'delivered'; readonly reply: Reply }
-  /** `afterMs` in place of the schedule; `burnsAttempt: false` for a fault of the other side that says nothing about this intent. */
-  | { readonly is: 'retry'; readonly reason: string; readonly afterMs?: number; readonly burnsAttempt: boolean; readonly reply: Reply }
+  /** A failed attempt: the retry policy says when the next one is. `slowDown`: the destination asked for a pause; null: of no certain length. */
+  | {
+      readonly is: 'retry'
+      readonly reason: string
+      readonly burnsAttempt: true
+      readonly slowDown?: { readonly forMs: number | null }
+      readonly reply: Reply
+    }
+  /** A fault of the other side that says nothing about this intent; it is tried again after `afterMs`. */
+  | { readonly is: 'retry'; readonly reason: string; readonly burnsAttempt: false; readonly afterMs?: number; readonly reply: Reply }
   /** Final, refused by the recipient. */
   | { readonly is: 'rejected'; readonly reason: string; readonly reply: Reply }
   | { readonly is: 'dead'; readonly reason: string; readonly reply: Reply }

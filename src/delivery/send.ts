@@ -10,6 +10,7 @@ import type { ChannelName, Frozen, Intent } from '../model/intent.ts'
 import type { Settlement, StartRequest } from './intent-store.ts'
 import type { IntentKind, Messages } from '../model/intent-kind.ts'
 import { endedOf, prepared } from './prepare-intent.ts'
+import { retryDelay, type Retry } from './retry-delay.ts'
 
 /**
  * How long a parked intent waits at most for somebody to ask for its destination; then it is due like any other. Spread over days:
@@ -51,8 +52,8 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
     const performed = await perform(channel, intent, started, message, slot, signal)
     attempt.performed(performed.is)
     impression = performed.impression ?? { is: performed.is === 'done' ? 'worked' : 'none' }
-    const schedule = kind.schedule?.(message) ?? channel.schedule
-    const settlement = settlementOf(executor, performed, attempt.note, intent.attempt + 1, schedule)
+    const retryIn = (slowDown?: Retry<unknown>['slowDown']) => delayOf(kind, channel, intent, message, slowDown)
+    const settlement = settlementOf(executor, performed, attempt.note, retryIn)
     const books = { ended: endedOf(kind, attempt.intent), ledger: channel.ledger, reply: performed.reply }
     return { is: 'done', recording: attempt.keep(settlement, books, channel.deadlineMs * 2, signal) }
   } catch (error) {
@@ -137,10 +138,10 @@ async function start<Channel extends 'email' | 'webhook'>(
     if (classifyFault('record', error) === 'transient') {
       return keep({ is: 'later', as: 'waiting', reason: 'start-failed', afterMs: againMs(executor, intent) }, {})
     }
-    const planned = (kind.schedule?.(message) ?? channel.schedule)[intent.attempt]
-    return planned === undefined
+    const afterMs = delayOf(kind, channel, intent, message)
+    return afterMs === null
       ? keep({ is: 'final', state: 'dead', reason: 'start-refused' }, books)
-      : keep({ is: 'later', as: 'refused', reason: 'start-refused', afterMs: jitter(planned) }, books)
+      : keep({ is: 'later', as: 'refused', reason: 'start-refused', afterMs }, books)
   }
 }
 
@@ -172,12 +173,24 @@ async function perform<Message>(
   }
 }
 
+/** Milliseconds until the next attempt after this one, which failed; null when the retries are exhausted. */
+function delayOf<Channel extends 'email' | 'webhook'>(
+  kind: IntentKind<Channel>,
+  channel: SendChannel<Messages[Channel]>,
+  intent: Intent,
+  message: Messages[Channel],
+  slowDown?: Retry<unknown>['slowDown'],
+): number | null {
+  const maxRetries = channel.maxRetries(message)
+  return retryDelay(kind.retry ?? channel.retry, { message, failed: intent.attempt + 1, maxRetries, slowDown })
+}
+
+/** @param retryIn the delay by the retry policy; null when the retries are exhausted. */
 function settlementOf(
   executor: Executor,
   performed: Performed,
   note: string | null,
-  attempts: number,
-  schedule: readonly number[],
+  retryIn: (slowDown: Retry<unknown>['slowDown']) => number | null,
 ): Settlement {
   switch (performed.is) {
     case 'done':
@@ -191,9 +204,9 @@ function settlementOf(
     case 'retry': {
       if (!performed.burnsAttempt)
         return { is: 'later', as: 'unburned', reason: performed.reason, afterMs: performed.afterMs ?? jitter(30_000) }
-      const planned = schedule[attempts - 1]
-      if (planned === undefined) return { is: 'final', state: 'dead', reason: performed.reason }
-      return { is: 'later', as: 'retry', reason: performed.reason, afterMs: Math.max(performed.afterMs ?? 0, jitter(planned)) }
+      const afterMs = retryIn(performed.slowDown)
+      if (afterMs === null) return { is: 'final', state: 'dead', reason: performed.reason }
+      return { is: 'later', as: 'retry', reason: performed.reason, afterMs }
     }
   }
 }

@@ -3,6 +3,7 @@ import type { MailMessage } from '../delivery/email/mail-message.ts'
 import type { RecalculationMessage } from '../leaderboard/recalculation-message.ts'
 import type { BroadcastMessage } from '../delivery/broadcast/broadcast-message.ts'
 import type { ChannelName, Intent } from './intent.ts'
+import type { RetryPolicy } from './retry-policy.ts'
 import type { WebhookMessage } from '../delivery/webhook/webhook-message.ts'
 
 /** What each channel needs to be told by `prepare`. A new channel is a folder here and a line in this table. */
@@ -62,8 +63,8 @@ export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
   prepare(intent: Intent, read: Sql): Promise<Prepared<Messages[Channel]>>
   start?(intent: Intent, message: Messages[Channel], tx: Sql): Promise<Started<Messages[Channel]>>
   ended?(intent: Intent, end: AttemptEnd, tx: Sql): Promise<EndedNote | undefined>
-  /** Delays between attempts in milliseconds, before jitter; when they are used up the intent is dead. Default: the channel's. */
-  schedule?(message: Messages[Channel]): readonly number[] | undefined
+  /** When a failed attempt is made again; by default as the channel says. What the owner of a destination allows limits it. */
+  readonly retry?: RetryPolicy<Messages[Channel]>
 }
 
 /** Keeps the kinds of several channels in one list without losing what each was checked against. */

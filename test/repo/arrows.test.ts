@@ -43,7 +43,6 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
     ...language,
     // What a channel can be told: the public face of its folder.
     types(/^src\/delivery\/\w+\/[\w-]+-message\.ts$/),
-    { to: /^src\/delivery\/webhook\/webhook-schedule\.ts$/, as: 'value' },
   ],
   // Plans and sentences of the operator's programs; what they say of progress and dead letters is what ingest knows.
   'src/admin': [...language, room('src/ingest')],

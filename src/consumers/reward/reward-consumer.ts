@@ -1,6 +1,5 @@
 import type { IntentDraft } from '../../model/intent.ts'
 import type { IntentKind } from '../../model/intent-kind.ts'
-import { scheduleOf } from '../../delivery/webhook/webhook-schedule.ts'
 import type { AnyEvent } from '../../events/event.ts'
 import type { Consumer } from '../../model/consumer.ts'
 import type { MailRules } from '../mail-rules.ts'
@@ -39,7 +38,6 @@ export function createRewardConsumer(settings: RewardSettings): Consumer {
     prepare: (intent, read) => prepareReward(intent, read, { ...settings, method: 'webhook', message: rewardWebhook }),
     start: (intent, message, tx) => startReward(intent, tx, code, (code) => withWebhookCode(message, code)),
     ended: rewardEnded,
-    schedule: scheduleOf,
   }
   return { name: 'reward-workers', types: ['reward.earned'], accept, kinds: [webhook, email] }
 }

@@ -4,6 +4,7 @@ import type { SendChannel, Slot } from '../channel.ts'
 import { outerDeadline, Postponed, Refusal, Unavailable } from '../channel.ts'
 import type { Frozen, Intent } from '../../model/intent.ts'
 import type { Ledger } from '../intent-store.ts'
+import { emailRetryPolicy } from './email-retry-policy.ts'
 import { parseAddress } from './mail-address.ts'
 import type { MailMessage } from './mail-message.ts'
 import type { MailRates } from './mail-rates.ts'
@@ -40,7 +41,8 @@ export function createEmailChannel(options: EmailChannelOptions): SendChannel<Ma
     underway: 'handing_over',
     deadlineMs: outerDeadline(options.deadlineMs),
     ledger: options.ledger,
-    schedule: [30 * second, 2 * minute, 10 * minute, 30 * minute, hour, 2 * hour, 4 * hour, 8 * hour, 12 * hour],
+    retry: emailRetryPolicy,
+    maxRetries: () => Infinity,
     destinationOf: () => 'relay',
     acquire: async (message, signal) => {
       // Compiled here, where neither a connection nor a transaction waits for it.
@@ -71,9 +73,8 @@ export function createEmailChannel(options: EmailChannelOptions): SendChannel<Ma
   }
 }
 
-const second = 1_000
-const minute = 60 * second
-const hour = 60 * minute
+/** How soon a mail looks again for the thread that compiles templates; milliseconds, before jitter. */
+const COMPILER_RETRY_MS = 30_000
 
 class RelaySlot implements Slot {
   readonly session: RelaySession
@@ -153,7 +154,7 @@ async function compiled(templates: TemplateEngine, message: MailMessage, signal:
     await templates.ready(message.template, signal)
   } catch (error) {
     if (!(error instanceof TemplateCompilerUnavailable)) throw error
-    throw new Postponed('template-compiler-unavailable', jitter(30 * second))
+    throw new Postponed('template-compiler-unavailable', jitter(COMPILER_RETRY_MS))
   }
 }
 

@@ -1,27 +1,25 @@
-import { jitter } from '../../std/backoff.ts'
 import type { Performed } from '../channel.ts'
 import type { Impression } from '../outcome-signal.ts'
 import { retryAfterMs } from './retry-after.ts'
 import type { WebhookFailure, WebhookReply } from './webhook-client.ts'
 
 /** How an attempt ended, by the rules of Standard Webhooks 1.0.0. The words are ours: the reply's own text is never kept. */
-export function judgeReply(reply: WebhookReply, nowMs: number, random: () => number): Performed {
-  return reply.is === 'failed' ? judgeFailure(reply.failure, reply.durationMs) : judgeStatus(reply, nowMs, random)
+export function judgeReply(reply: WebhookReply, nowMs: number): Performed {
+  return reply.is === 'failed' ? judgeFailure(reply.failure, reply.durationMs) : judgeStatus(reply, nowMs)
 }
 
 type StatusReply = Extract<WebhookReply, { is: 'reply' }>
 
-function judgeStatus({ status, retryAfter, durationMs }: StatusReply, nowMs: number, random: () => number): Performed {
+function judgeStatus({ status, retryAfter, durationMs }: StatusReply, nowMs: number): Performed {
   if (status >= 200 && status < 300) return { is: 'done', state: 'delivered', reply: { status, durationMs } }
   const reply = { status, durationMs, error: `The endpoint answered ${status}.` }
-  const impression = impressionOf(status, retryAfterMs(retryAfter, nowMs))
+  const askedMs = retryAfterMs(retryAfter, nowMs)
+  const impression = impressionOf(status, askedMs)
   // The status in the reply tells the ledger to set the endpoint failed: its owner wants no more of this.
   if (status === 410) return { is: 'dead', reason: 'gone', reply, impression }
   if (!slowingDown.has(status)) return { is: 'retry', reason: reasonOf(status), burnsAttempt: true, reply, impression }
-  const asked = Math.min(maxRetryAfterMs, retryAfterMs(retryAfter, nowMs) ?? slowDownMs)
-  // Many intents hear the same answer: they come back a little apart, and none before the time.
-  const afterMs = asked + jitter(asked / 10, random)
-  return { is: 'retry', reason: status === 429 ? 'too-many-requests' : 'unavailable', afterMs, burnsAttempt: true, reply, impression }
+  const reason = status === 429 ? 'too-many-requests' : 'unavailable'
+  return { is: 'retry', reason, slowDown: { forMs: askedMs }, burnsAttempt: true, reply, impression }
 }
 
 /** An endpoint that refuses this delivery is there. One that says until when it takes none is left alone until then. */
@@ -33,12 +31,6 @@ function impressionOf(status: number, askedMs: number | null): Impression {
 }
 
 const slowingDown: ReadonlySet<number> = new Set([429, 502, 503, 504])
-
-/** For those who say "slow down" and not how much. The schedule's own delay is kept where it is longer. */
-const slowDownMs = 60_000
-
-/** As long as the schedule's longest delay: no header of others puts a delivery off for a year. */
-const maxRetryAfterMs = 24 * 3_600_000
 
 /** Few, because a reason is also a metric label and the status belongs to others. */
 function reasonOf(status: number): string {

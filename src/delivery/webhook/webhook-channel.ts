@@ -7,7 +7,7 @@ import { judgeReply } from './judge-reply.ts'
 import { signedHeaders } from './signature.ts'
 import type { WebhookClient } from './webhook-client.ts'
 import type { WebhookMessage } from './webhook-message.ts'
-import { webhookSchedule } from './webhook-schedule.ts'
+import { retriesAllowed, webhookRetryPolicy } from './webhook-retry-policy.ts'
 
 export interface WebhookChannelSettings {
   readonly client: WebhookClient
@@ -15,7 +15,6 @@ export interface WebhookChannelSettings {
   /** Longest that one request may take, in milliseconds, reply included (`WEBHOOK_DEADLINE_MS`). */
   readonly deadlineMs: number
   readonly clock: Pick<Clock, 'now'>
-  readonly random?: () => number
 }
 
 /** What is fixed of a webhook besides its bytes, as it stands in `worker.intents.envelope`. */
@@ -34,13 +33,14 @@ export interface WebhookEnvelope {
  * down the reply), with the same bytes under the same `webhook-id`, by which a receiver tells.
  */
 export function createWebhookChannel(settings: WebhookChannelSettings): SendChannel<WebhookMessage> {
-  const { client, ledger, deadlineMs, clock, random = Math.random } = settings
+  const { client, ledger, deadlineMs, clock } = settings
   return {
     name: 'webhook',
     underway: 'claimed',
     deadlineMs: outerDeadline(deadlineMs),
     ledger,
-    schedule: webhookSchedule,
+    retry: webhookRetryPolicy,
+    maxRetries: retriesAllowed,
     destinationOf: ({ endpointId }) => endpointId,
     acquire: async () => freeSlot,
     freeze: async (intent, message) => freeze(intent, message),
@@ -52,7 +52,7 @@ export function createWebhookChannel(settings: WebhookChannelSettings): SendChan
       if (signed === null) return { is: 'dead', reason: 'invalid-secret', reply: { error: invalidSecret } }
       const headers = { 'content-type': 'application/json', 'user-agent': 'kafka-worker', ...signed }
       const reply = await client.post({ url: message.url, headers, body: frozen.body, deadlineMs }, signal)
-      return judgeReply(reply, clock.now(), random)
+      return judgeReply(reply, clock.now())
     },
   }
 }

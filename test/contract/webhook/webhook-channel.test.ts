@@ -17,7 +17,7 @@ beforeEach(async () => {
   skewMs = 0
   sink = await startWebhookSink({ keepBodies: true })
   client = createWebhookClient({ guard: createAddressGuard({ allowCidr: ['127.0.0.0/8'] }) })
-  channel = createWebhookChannel({ client, ledger: null, deadlineMs: 5_000, clock: { now: () => Date.now() + skewMs }, random: () => 0 })
+  channel = createWebhookChannel({ client, ledger: null, deadlineMs: 5_000, clock: { now: () => Date.now() + skewMs } })
 })
 afterEach(async () => {
   await client.stop()
@@ -81,7 +81,7 @@ describe('the webhook channel', () => {
     expect(await attempt(message)).toMatchObject({ is: 'dead', reason: 'gone', reply: { status: 410 } })
     sink.respondWith(() => ({ status: 503, headers: { 'retry-after': '120' }, body: 'secret of the tenant' }))
     const performed = await attempt(message)
-    expect(performed).toMatchObject({ is: 'retry', reason: 'unavailable', afterMs: 126_000, burnsAttempt: true })
+    expect(performed).toMatchObject({ is: 'retry', reason: 'unavailable', slowDown: { forMs: 120_000 }, burnsAttempt: true })
     expect(JSON.stringify(performed)).not.toContain('tenant')
   })
 

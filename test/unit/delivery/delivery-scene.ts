@@ -32,7 +32,7 @@ export interface FakeChannel<Message> extends SendChannel<Message> {
   perform: SendChannel<Message>['perform']
   destinationOf: SendChannel<Message>['destinationOf']
   slotsOut: number
-  schedule: readonly number[]
+  retry: SendChannel<Message>['retry']
 }
 
 function fakeChannel<Message>(name: 'email' | 'webhook', underway: 'handing_over' | 'claimed'): FakeChannel<Message> {
@@ -41,7 +41,8 @@ function fakeChannel<Message>(name: 'email' | 'webhook', underway: 'handing_over
     underway,
     deadlineMs: 1_000,
     ledger: name === 'email' ? 'email_logs' : 'webhook_deliveries',
-    schedule: [1_000, 5_000],
+    retry: { delays: () => [1_000, 5_000], jitter: 'equal', retryAfter: { defaultMs: 60_000, maxMs: 600_000 } },
+    maxRetries: () => Infinity,
     slotsOut: 0,
     destinationOf: () => (name === 'email' ? 'relay' : 'endpoint-1'),
     async acquire() {

@@ -4,6 +4,7 @@ import { Postponed, Refusal, Unavailable, type Performed } from '../../../src/de
 import type { Settlement } from '../../../src/delivery/intent-store.ts'
 import type { AttemptEnd, IntentKind, Prepared } from '../../../src/model/intent-kind.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
+import { createWebhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
@@ -38,6 +39,12 @@ function kindWithBooks(change: Partial<IntentKind<'email'>> = {}, note?: string)
     ...change,
   })
   return { kind, ends }
+}
+
+/** A webhook, ready to be delivered; its owner allows one retry. */
+function webhookKind(change: Partial<IntentKind<'webhook'>> = {}): IntentKind<'webhook'> {
+  const message = { endpointId: 'e', url: '', secret: 's', eventType: '', payload: {}, retryEnabled: true, maxRetries: 1 }
+  return { kind: 'hook', version: 1, channel: 'webhook', prepare: async () => ({ is: 'message', message }), ...change }
 }
 
 describe('prepare', () => {
@@ -246,7 +253,7 @@ describe('a mail', () => {
     expect(short).toBeLessThanOrEqual(2_000)
   })
 
-  it('whose start the tables of the platform refuse has failed an attempt, by its schedule, and is dead when that is used up', async () => {
+  it('whose start the tables of the platform refuse has failed an attempt, by its retry policy, and is dead when that is exhausted', async () => {
     const { kind, ends } = kindWithBooks()
     const scene = createDeliveryScene([kind])
     const refusal = new SqlError('x', { state: '23514', table: 'email_logs', constraint: 'short_subject' })
@@ -450,23 +457,39 @@ describe('how an attempt ended', () => {
 
   it('a retry is not before the other side asked for', async () => {
     const scene = createDeliveryScene()
-    scene.email.perform = async () => ({ ...retry, afterMs: 90_000 })
+    scene.email.perform = async () => ({ ...retry, slowDown: { forMs: 90_000 } })
     await execute(scene)
-    expect(scene.store.settled).toMatchObject([{ settlement: { as: 'retry', afterMs: 90_000 } }])
+    const [settlement] = scene.store.settled.map((one) => one.settlement)
+    expect(settlement !== undefined && 'afterMs' in settlement ? settlement.afterMs : 0).toBeGreaterThanOrEqual(90_000)
   })
 
-  it('is dead when the schedule is used up; the kind may shorten it', async () => {
+  it('is dead when the retries are exhausted; a kind may name a policy of its own', async () => {
     const scene = createDeliveryScene()
     scene.email.perform = async () => retry
     await execute(scene, sampleIntent({ attempt: 2 }))
     expect(scene.store.settled).toMatchObject([{ settlement: { is: 'final', state: 'dead', reason: 'recipient-deferred' } }])
-    const shorter = createDeliveryScene([mailKind({ schedule: () => [] })])
+    const shorter = createDeliveryScene([mailKind({ retry: { delays: () => [], jitter: 'equal', retryAfter: null } })])
     shorter.email.perform = async () => retry
     await execute(shorter)
     expect(shorter.store.settled).toMatchObject([{ settlement: { is: 'final', state: 'dead' } }])
   })
 
-  it('a fault that burns no attempt never uses the schedule up', async () => {
+  it.each<[string, Partial<IntentKind<'webhook'>>]>([
+    ['no policy', {}],
+    ['a policy of its own', { retry: { delays: () => [1_000, 1_000, 1_000], jitter: 'none', retryAfter: null } }],
+  ])('an endpoint gets the retries that its owner allows, and no more, from a kind with %s', async (_, change) => {
+    const scene = createDeliveryScene([webhookKind(change)])
+    const client = { post: async () => ({ is: 'reply', status: 500, retryAfter: null, durationMs: 1 }) as const, stop: async () => {} }
+    const webhook = createWebhookChannel({ client, ledger: null, deadlineMs: 1_000, clock: scene.executor.clock })
+    const executor = { ...scene.executor, channels: { ...scene.executor.channels, webhook } }
+    for (const attempt of [0, 1]) await execute({ ...scene, executor }, sampleIntent({ kind: 'hook', channel: 'webhook', attempt }))
+    expect(scene.store.settled).toMatchObject([
+      { settlement: { is: 'later', as: 'retry', reason: 'server-error' } },
+      { settlement: { is: 'final', state: 'dead', reason: 'server-error' } },
+    ])
+  })
+
+  it('a fault that counts as no attempt never exhausts the retries', async () => {
     const scene = createDeliveryScene()
     scene.email.perform = async () => ({ ...retry, burnsAttempt: false })
     await execute(scene, sampleIntent({ attempt: 99 }))

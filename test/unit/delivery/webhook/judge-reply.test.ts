@@ -4,7 +4,7 @@ import type { WebhookFailure, WebhookReply } from '../../../../src/delivery/webh
 
 const now = Date.UTC(2030, 0, 1)
 const answer = (status: number, retryAfter: string | null = null): WebhookReply => ({ is: 'reply', status, retryAfter, durationMs: 12 })
-const judged = (reply: WebhookReply, random = 0) => judgeReply(reply, now, () => random)
+const judged = (reply: WebhookReply) => judgeReply(reply, now)
 
 describe('what a reply means', () => {
   it.each([200, 202, 204, 299])('%i is delivered', (status) => {
@@ -18,7 +18,7 @@ describe('what a reply means', () => {
     [404, 'client-error'],
     [500, 'server-error'],
     [599, 'server-error'],
-  ])('%i is tried again by the schedule, Retry-After or not', (status, reason) => {
+  ])('%i is tried again by the retry policy, Retry-After or not', (status, reason) => {
     const reply = { status, durationMs: 12, error: `The endpoint answered ${status}.` }
     expect(judged(answer(status, '3600'))).toMatchObject({ is: 'retry', reason, burnsAttempt: true, reply })
   })
@@ -32,17 +32,10 @@ describe('what a reply means', () => {
     [502, 'unavailable'],
     [503, 'unavailable'],
     [504, 'unavailable'],
-  ])('%i slows down: a minute, or as long as it asks, and a little longer at random', (status, reason) => {
-    expect(judged(answer(status))).toMatchObject({ is: 'retry', reason, afterMs: 63_000, burnsAttempt: true })
-    expect(judged(answer(status, '600'))).toMatchObject({ afterMs: 630_000 })
-    expect(judged(answer(status, '600'), 1)).toMatchObject({ afterMs: 660_000 })
-    expect(judged(answer(status, 'Tue, 01 Jan 2030 01:00:00 GMT'))).toMatchObject({ afterMs: 3_780_000 })
-  })
-
-  it('Retry-After puts nothing off for longer than a day', () => {
-    const day = 24 * 3_600_000
-    expect(judged(answer(503, '99999999999'))).toMatchObject({ afterMs: day + day / 20 })
-    expect(judged(answer(503, '9'.repeat(400)))).toMatchObject({ afterMs: day + day / 20 })
+  ])('%i asks to slow down, for as long as it says', (status, reason) => {
+    expect(judged(answer(status))).toMatchObject({ is: 'retry', reason, slowDown: { forMs: null }, burnsAttempt: true })
+    expect(judged(answer(status, '600'))).toMatchObject({ slowDown: { forMs: 600_000 } })
+    expect(judged(answer(status, 'Tue, 01 Jan 2030 01:00:00 GMT'))).toMatchObject({ slowDown: { forMs: 3_600_000 } })
   })
 
   it.each<WebhookFailure>(['timeout', 'unresolved', 'connection-refused', 'connection-lost', 'tls-failed', 'unreadable-reply'])(

@@ -1,0 +1,25 @@
+/**
+ * When a failed attempt is made again. Every channel has a policy (`delivery/email/email-retry-policy.ts` and its like); a kind of
+ * intent may name its own.
+ */
+export interface RetryPolicy<Message = unknown> {
+  /** Milliseconds before each retry of this message, first to last and before jitter; the intent is dead when they are exhausted. */
+  delays(message: Message): readonly number[]
+  readonly jitter: Jitter
+  /** How a request of the destination to slow down is honoured; null: delays count alone. */
+  readonly retryAfter: RetryAfter | null
+}
+
+/**
+ * How a delay is spread, so that what failed together is not tried again together. `equal`: drawn anew for each attempt from 50 to
+ * 100 % of the delay; `none`: the delay itself.
+ */
+export type Jitter = 'equal' | 'none'
+
+/** A retry comes no sooner than the destination asked for, and up to a tenth of that time later; the policy's own delay counts where it is longer. */
+export interface RetryAfter {
+  /** For a destination that asks to slow down and names no time, in milliseconds. */
+  readonly defaultMs: number
+  /** The longest time that a destination may ask for, in milliseconds; more than that is taken for this. */
+  readonly maxMs: number
+}
