@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { freePorts } from './free-port.ts'
 import { requireJava } from './java-tools.ts'
 import { defaultKafkaVersion, kafkaJars } from './kafka-jars.ts'
+import type { OnProgress } from './kafka-jars.ts'
 import type { KafkaUser, SecureListener } from './kafka-listeners.ts'
 import { listenerProperties, protocolOf } from './kafka-listeners.ts'
 import type { KafkaNode } from './kafka-node.ts'
@@ -31,7 +32,7 @@ export type KafkaServer = {
 export type KafkaOptions = {
   readonly brokers?: 1 | 3
   readonly version?: string
-  readonly onProgress?: (line: string) => void
+  readonly onProgress?: OnProgress
   /** Broker properties over ours, for every broker. */
   readonly properties?: Readonly<Record<string, string | number | boolean>>
   /** Listeners beside the plain one, which stays. */
@@ -63,6 +64,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
 
 async function startCluster(options: KafkaOptions, tools: { java: string; jars: string; version: string }): Promise<KafkaServer> {
   const size = options.brokers ?? 1
+  const startedAt = performance.now()
   options.onProgress?.(`Kafka ${tools.version}: starting ${size === 1 ? 'one broker' : `${size} brokers`}`)
   // Kafka's tool takes a value that begins with a hyphen for an option, as Kafka's own random ids never do.
   const clusterId = `k${randomBytes(16).toString('base64url').slice(1)}`
@@ -87,7 +89,7 @@ async function startCluster(options: KafkaOptions, tools: { java: string; jars: 
     nodes.push(...(await Promise.all(members.map(create))))
     // Together: a quorum of three has no leader while only one of them runs.
     await Promise.all(nodes.map(async (node) => node.start()))
-    options.onProgress?.(`Kafka ${tools.version}: up`)
+    options.onProgress?.(`Kafka ${tools.version}: up after ${secondsSince(startedAt)} s`)
     return {
       bootstrap: advertised.map((port) => `127.0.0.1:${port}`),
       secured: Object.fromEntries(listeners.map(({ name }, index) => [name, `127.0.0.1:${members[0]?.morePorts[index]}`])),
@@ -105,6 +107,10 @@ async function startCluster(options: KafkaOptions, tools: { java: string; jars: 
     await stop()
     throw cause
   }
+}
+
+function secondsSince(start: number): string {
+  return ((performance.now() - start) / 1000).toFixed(1)
 }
 
 type Member = {

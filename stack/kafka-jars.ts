@@ -15,10 +15,13 @@ export const defaultKafkaVersion = process.env['STACK_KAFKA_VERSION'] || '4.3.0'
 const cache = fileURLToPath(new URL('../.cache/kafka', import.meta.url))
 const pom = fileURLToPath(new URL('kafka/pom.xml', import.meta.url))
 
+/** @param kind `figure`: replaced by the next line within a second or so; a log may leave it out */
+export type OnProgress = (line: string, kind?: 'figure') => void
+
 type KafkaJarsOptions = {
   readonly version?: string
-  /** Gets a line a second while jars come down. */
-  readonly onProgress?: (line: string) => void
+  /** Gets a figure every second while the download lasts. */
+  readonly onProgress?: OnProgress
   /** Where the versions are kept; `.cache/kafka` of this repository by default. */
   readonly cacheFolder?: string
 }
@@ -37,23 +40,25 @@ export async function kafkaJars({
   const libs = join(cacheFolder, version, 'libs')
   if (existsSync(libs)) return libs
   await mkdir(join(cacheFolder, version), { recursive: true })
-  const unlock = await lock(join(cacheFolder, version, 'lock'), () => existsSync(libs))
+  const report = onProgress ?? (() => undefined)
+  const onWait = () => report(`Kafka ${version}: waiting for another process that downloads it`)
+  const unlock = await lock(join(cacheFolder, version, 'lock'), () => existsSync(libs), onWait)
   try {
-    if (!existsSync(libs)) await download(version, libs, onProgress ?? (() => undefined))
+    if (!existsSync(libs)) await download(version, libs, report)
   } finally {
     await unlock()
   }
   return libs
 }
 
-async function download(version: string, libs: string, onProgress: (line: string) => void): Promise<void> {
+async function download(version: string, libs: string, onProgress: OnProgress): Promise<void> {
   const mvn = await requireMaven()
   const partial = `${libs}.${process.pid}.partial`
   const release = guard({ kind: 'folder', path: partial })
   try {
     await mkdir(partial, { recursive: true })
     const logFile = join(partial, 'maven.log')
-    onProgress(`Kafka ${version}: fetching the broker's jars with Maven, about 54 MB, this time only`)
+    onProgress(`Kafka ${version}: downloading the broker with Maven, about ${SIZE_MB} MB, this time only`)
     const goal = ['-B', '-f', pom, 'dependency:copy-dependencies', `-Dkafka.version=${version}`, '-DincludeScope=runtime']
     // Maven keeps its settings (mirrors, proxies) in variables of many names, so it gets all of ours.
     const maven = await spawnGuarded(mvn, [...goal, `-DoutputDirectory=${partial}`], { env: environment(), logFile, lastSignal: 'SIGTERM' })
@@ -63,19 +68,25 @@ async function download(version: string, libs: string, onProgress: (line: string
     if (ended !== 'exit code 0' || jars.length === 0) throw new Error(await failure(version, logFile))
     await rm(logFile)
     await rename(partial, libs)
-    onProgress(`Kafka ${version}: ${jars.length} jars in place`)
+    onProgress(`Kafka ${version}: ${jars.length} jars kept in ${libs}`)
   } finally {
     await rm(partial, { recursive: true, force: true })
     release()
   }
 }
 
-/** Maven copies only when all is down, so its "Downloaded from x: .../y.jar (1.2 MB at 3 MB/s)" lines are counted instead of files. */
-async function report(version: string, logFile: string, onProgress: (line: string) => void): Promise<void> {
+/** The jars of a broker and of Maven's plugin, from an empty local repository; what that holds already is not downloaded again. */
+const SIZE_MB = 60
+
+/**
+ * Maven copies only when the download is complete, so its "Downloaded from x: .../y.jar (1.2 MB at 3 MB/s)" lines are counted. They include the
+ * many small files that it reads first, so that the count moves from the beginning.
+ */
+async function report(version: string, logFile: string, onProgress: OnProgress): Promise<void> {
   const units: Record<string, number> = { B: 1e-6, kB: 1e-3, MB: 1 }
-  const found = [...(await readFile(logFile, 'utf8').catch(() => '')).matchAll(/Downloaded from .*\.jar \(([\d.]+) (B|kB|MB)/g)]
+  const found = [...(await readFile(logFile, 'utf8').catch(() => '')).matchAll(/Downloaded from .* \(([\d.]+) (B|kB|MB)/g)]
   const megabytes = found.reduce((sum, [, size, unit]) => sum + Number(size) * (units[unit ?? ''] ?? 0), 0)
-  onProgress(`Kafka ${version}: ${found.length} jars, ${megabytes.toFixed(1)} MB so far`)
+  onProgress(`Kafka ${version}: downloaded ${megabytes.toFixed(1)} of about ${SIZE_MB} MB, ${found.length} files`, 'figure')
 }
 
 async function failure(version: string, logFile: string): Promise<string> {
@@ -92,8 +103,8 @@ function environment(): Record<string, string> {
  * Waits until the lock file is ours, or until `done`. A lock whose owner no longer runs is taken over. Two waiters may take it over in the same
  * moment: then both download, each into a folder of its own, and the rename of the second finds the work done; nothing worse.
  */
-async function lock(path: string, done: () => boolean): Promise<() => Promise<void>> {
-  while (!done()) {
+async function lock(path: string, done: () => boolean, onWait: () => void): Promise<() => Promise<void>> {
+  for (let attempt = 1; !done(); attempt++) {
     try {
       const file = await open(path, 'wx')
       await file.writeFile(JSON.stringify(identifyProcess(process.pid)))
@@ -102,6 +113,7 @@ async function lock(path: string, done: () => boolean): Promise<() => Promise<vo
     } catch (cause) {
       if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
     }
+    if (attempt === 1) onWait()
     const owner = await readOwner(path)
     if (owner && !isRunning(owner)) await rm(path, { force: true })
     await pause(200)

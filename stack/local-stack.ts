@@ -1,5 +1,6 @@
 import type { KafkaOptions, KafkaServer } from './kafka-broker.ts'
 import { startKafka } from './kafka-broker.ts'
+import type { OnProgress } from './kafka-jars.ts'
 import type { PostgresOptions, PostgresServer } from './postgres-server.ts'
 import { startPostgres } from './postgres-server.ts'
 import type { SmtpSink, SmtpSinkOptions } from './smtp-sink.ts'
@@ -21,7 +22,7 @@ export type LocalStackOptions = {
   readonly postgres?: Omit<PostgresOptions, 'onProgress'>
   readonly smtp?: SmtpSinkOptions
   readonly webhooks?: WebhookSinkOptions
-  readonly onProgress?: (line: string) => void
+  readonly onProgress?: OnProgress
 }
 
 /**

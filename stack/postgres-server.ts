@@ -63,6 +63,7 @@ export type PostgresOptions = {
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   options.onProgress?.('PostgreSQL: starting')
+  const startedAt = performance.now()
   const folder = tempFolder('postgres')
   try {
     const user = await unprivilegedUser()
@@ -70,7 +71,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     const cluster = await initialise(binaries, user, await realpath(folder.path))
     if (options.tls) await writeTls(cluster.dataDir, cluster.user, options.tls)
     const server = await firstStart(cluster, options)
-    options.onProgress?.('PostgreSQL: up')
+    options.onProgress?.(`PostgreSQL: up after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
     return {
       ...server,
       stop: async () => {

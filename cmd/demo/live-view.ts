@@ -1,10 +1,15 @@
 import type { LiveFigures } from './live-figures.ts'
 
-/** Where to look further, by what is there. */
-export type Addresses = Readonly<Record<string, string>>
+/** A place to look at while the demo runs. */
+export interface Sight {
+  readonly name: string
+  readonly address: string
+  /** What is to be seen there. */
+  readonly shows: string
+}
 
 /** The whole picture, for a terminal that is redrawn; 80 columns and 24 rows hold it. */
-export function picture(figures: LiveFigures, addresses: Addresses): string {
+export function picture(figures: LiveFigures, sights: readonly Sight[]): string {
   const { groups, mails, leaderboard } = figures
   const sent = table(
     ['mails', 'sent'],
@@ -15,7 +20,7 @@ export function picture(figures: LiveFigures, addresses: Addresses): string {
     leaderboard.leaders.map(({ name, position, friends, score }) => [name, position, friends, score]),
   )
   return [
-    `${figures.published} events published; Ctrl-C ends it.`,
+    `${figures.published} events published so far. Ctrl-C stops everything.`,
     '',
     table(
       ['group', 'handled', '/s', 'lag', 'in flight', 'due', 'waiting', 'retries', 'dlq'],
@@ -33,10 +38,10 @@ export function picture(figures: LiveFigures, addresses: Addresses): string {
     ),
     '',
     sideBySide(sent, ranking),
-    '',
     'Score: order of joining minus points for friends. Lowest leads, even below 0.',
     '',
-    ...Object.entries(addresses).map(([what, address]) => `${what.padEnd(10)} ${address}`),
+    'Look at',
+    ...aligned(sights.map(({ name, address, shows }) => [name, address, shows])),
   ].join('\n')
 }
 
@@ -46,6 +51,16 @@ function sideBySide(left: string, right: string): string {
   return Array.from({ length: Math.max(lefts.length, rights.length) }, (_, line) =>
     `${(lefts[line] ?? '').padEnd(width)}${rights[line] ?? ''}`.trimEnd(),
   ).join('\n')
+}
+
+/** The sights, a line each, for an output that only grows. */
+export function plainSights(sights: readonly Sight[]): string {
+  return sights.map(({ name, address, shows }) => `${name}: ${address} (${shows})\n`).join('')
+}
+
+function aligned(rows: readonly (readonly [string, string, string])[]): string[] {
+  const width = Math.max(...rows.map(([, address]) => address.length))
+  return rows.map(([name, address, shows]) => `  ${name.padEnd(8)} ${address.padEnd(width)}  ${shows}`)
 }
 
 /** The same in a line, for an output that only grows. */

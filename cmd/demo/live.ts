@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createLogUpdate } from 'log-update'
 import { SqlError } from '../../src/std/sql.ts'
 import { createLook } from './live-figures.ts'
-import { picture, plainLine } from './live-view.ts'
-import type { Addresses } from './live-view.ts'
+import { picture, plainLine, plainSights } from './live-view.ts'
+import type { Sight } from './live-view.ts'
 import { startMailPage } from './mail-page.ts'
 import type { Session } from './session.ts'
 import type { Step } from './step.ts'
@@ -20,7 +20,7 @@ export async function playLive(session: Session, { signal }: { readonly signal: 
   const ending = new AbortController()
   const either = AbortSignal.any([signal, ending.signal])
   try {
-    await Promise.all([flow(session, either), show(session, addressesOf(session, page?.url), either)])
+    await Promise.all([flow(session, either), show(session, sightsOf(session, page?.url), either)])
   } finally {
     // Whichever of the two failed, the other ends too.
     ending.abort()
@@ -37,18 +37,18 @@ async function flow({ story, player }: Session, signal: AbortSignal): Promise<vo
   }
 }
 
-async function show(session: Session, addresses: Addresses, signal: AbortSignal): Promise<void> {
+async function show(session: Session, sights: readonly Sight[], signal: AbortSignal): Promise<void> {
   const look = createLook(session)
   const isTerminal = process.stdout.isTTY
   const redraw = createLogUpdate(process.stdout)
-  if (!isTerminal) for (const [what, address] of Object.entries(addresses)) process.stdout.write(`${what}: ${address}\n`)
+  if (!isTerminal) process.stdout.write(plainSights(sights))
   while (!signal.aborted) {
     const figures = await look().catch((error: unknown) => {
       // The daemon or the database does not answer this once; should it have died, the session hears of it.
       if (error instanceof TypeError || error instanceof SqlError) return undefined
       throw error
     })
-    if (figures && isTerminal) redraw(picture(figures, addresses))
+    if (figures && isTerminal) redraw(picture(figures, sights))
     else if (figures) process.stdout.write(`${plainLine(figures)}\n`)
     await rest(isTerminal ? REDRAW_MS : LINE_MS, signal)
   }
@@ -61,21 +61,13 @@ async function rest(ms: number, signal: AbortSignal): Promise<void> {
   await pause(ms, undefined, { signal }).catch(() => undefined)
 }
 
-function addressesOf({ daemon, servers }: Session, mailPage: string | undefined): Addresses {
-  return {
-    ...(mailPage === undefined ? {} : { mails: mailPage }),
-    metrics: `${daemon.url}/metrics`,
-    health: `${daemon.url}/readyz`,
-    broker: servers.brokers.join(', '),
-    // With its password only where it is one that we made up ourselves.
-    database: servers.existing ? withoutPassword(servers.databaseUrl) : servers.databaseUrl,
-    log: daemon.logFile,
-  }
-}
-
-function withoutPassword(databaseUrl: string): string {
-  const url = URL.parse(databaseUrl)
-  if (url === null) return 'as DEMO_DATABASE_URL says'
-  if (url.password !== '') url.password = '***'
-  return url.href
+/** What the first screen points at; Kafka and PostgreSQL were named when they started. */
+function sightsOf({ daemon }: Session, mailPage: string | undefined): Sight[] {
+  const mails = mailPage === undefined ? [] : [{ name: 'mails', address: mailPage, shows: 'every mail that was sent' }]
+  return [
+    ...mails,
+    { name: 'metrics', address: `${daemon.url}/metrics`, shows: 'for Prometheus' },
+    { name: 'status', address: `${daemon.url}/status`, shows: 'groups and lag, as JSON' },
+    { name: 'log', address: daemon.logFile, shows: 'of the daemon, JSON lines' },
+  ]
 }

@@ -3,6 +3,7 @@ import { deadLettersOn, findOut } from './found.ts'
 import { expectedOf } from './reference-model.ts'
 import { processFigures } from './process-figures.ts'
 import type { Comparison } from './compare.ts'
+import type { Progress } from './progress.ts'
 import type { Session } from './session.ts'
 import { untilSettled } from './settled.ts'
 
@@ -26,7 +27,7 @@ export interface Report extends Omit<Comparison, 'differences'> {
 export interface OnceOptions {
   readonly events: number
   readonly signal: AbortSignal
-  readonly onProgress: (line: string) => void
+  readonly progress: Progress
 }
 
 /** Plays a story of so many events to its end, and judges it. */
@@ -36,13 +37,14 @@ export async function playOnce(session: Session, options: OnceOptions): Promise<
   const expected = expectedOf(story.setting, steps, servers.groups)
   const deadBefore = await deadLettersOn(admin, servers)
 
-  options.onProgress(`Publishing ${options.events} events`)
+  const { progress } = options
+  progress.stage(`Publishing ${options.events} events`)
   await player.play(steps, options.signal)
   options.signal.throwIfAborted()
-  options.onProgress(`${player.acknowledged} events acknowledged`)
+  progress.stage('Waiting', `${player.acknowledged} events are acknowledged, the daemon works them off`)
   const remaining = await untilSettled(
     { admin, sql: database.sql, servers, campaignIds },
-    { deadlineMs: deadlineFor(options.events), signal: options.signal, onLook: options.onProgress },
+    { deadlineMs: deadlineFor(options.events), signal: options.signal, onLook: progress.figure },
   )
   const seconds = (performance.now() - (player.firstSentAt ?? performance.now())) / 1000
   const figures = await processFigures(daemon.pid)

@@ -1,8 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
-import { playLive } from './live.ts'
-import { playOnce, summaryOf } from './once.ts'
-import { withSession } from './session.ts'
+import { createProgress } from './progress.ts'
 import type { Session } from './session.ts'
 
 interface Options {
@@ -13,7 +11,11 @@ interface Options {
   readonly existing?: true
 }
 
-/** Reads the command line and plays; resolves to the exit code. Standard output carries nothing but the result. */
+/**
+ * Reads the command line and runs the demo; resolves to the exit code. With `--once` standard output carries nothing but the result.
+ *
+ * What takes a second to load is imported after the first line is written.
+ */
 export async function main(args: readonly string[]): Promise<number> {
   const command = new Command('demo')
     .description(
@@ -31,42 +33,43 @@ export async function main(args: readonly string[]): Promise<number> {
     return 1
   }
 
+  const progress = createProgress(process.stderr)
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       // What we started goes with us: see stack/guard.ts.
       if (stopping.signal.aborted) process.exit(130)
-      process.stderr.write('Stopping; once more ends it at once.\n')
+      progress.line('Stopping; press Ctrl-C again to end at once')
       stopping.abort()
     })
   }
-  const session = { existing: existing ?? false, seed, environment: process.env, signal: stopping.signal, onProgress }
+  progress.stage('Loading the demo')
+  const session = { existing: existing ?? false, seed, environment: process.env, signal: stopping.signal, progress }
   try {
+    const { withSession } = await import('./session.ts')
     if (!once) {
+      const { playLive } = await import('./live.ts')
       const play = (running: Session) => playLive(running, { signal: stopping.signal })
       await withSession({ ...session, mailsToShow: 500 }, play, () => true)
       return 0
     }
-    const play = (running: Session) => playOnce(running, { events, signal: stopping.signal, onProgress })
+    const { playOnce, summaryOf } = await import('./once.ts')
+    const play = (running: Session) => playOnce(running, { events, signal: stopping.signal, progress })
     const judged = await withSession({ ...session, mailsToShow: 0 }, play, ({ differences }) => differences.length === 0)
+    progress.done()
     process.stdout.write(`${json ? JSON.stringify(judged.report) : summaryOf(judged)}\n`)
     for (const difference of judged.differences) process.stderr.write(`${difference}\n`)
     return judged.differences.length === 0 ? 0 : 1
   } catch (error) {
     if (stopping.signal.aborted) return once ? 130 : 0
+    progress.done()
     process.stderr.write(
       `${error instanceof OperatorError || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message)}\n`,
     )
     return 1
+  } finally {
+    progress.done()
   }
-}
-
-let lastLine = ''
-
-/** To standard error; a line that repeats itself is told once. */
-function onProgress(line: string): void {
-  if (line !== lastLine) process.stderr.write(`${line}\n`)
-  lastLine = line
 }
 
 function wholeNumber(text: string): number {

@@ -5,6 +5,7 @@ import type { SmtpSink } from '../../stack/smtp-sink.ts'
 import { startWebhookSink } from '../../stack/webhook-sink.ts'
 import type { WebhookSink } from '../../stack/webhook-sink.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
+import type { Progress } from './progress.ts'
 
 /** What the demo plays on: servers of its own, or those of somebody who named them. */
 export interface Servers {
@@ -26,7 +27,7 @@ export interface Servers {
 export interface ServerOptions {
   /** Keep this many mails with their bodies, to look at; 0 keeps all, without. */
   readonly mailsToShow: number
-  readonly onProgress: (line: string) => void
+  readonly progress: Progress
 }
 
 /**
@@ -34,11 +35,11 @@ export interface ServerOptions {
  *
  * @throws {OperatorError} one of them does not come up; the stack's own sentence
  */
-export async function startOwnServers({ mailsToShow, onProgress }: ServerOptions): Promise<Servers> {
+export async function startOwnServers({ mailsToShow, progress }: ServerOptions): Promise<Servers> {
   const stack = await startLocalStack({
     smtp: mailsToShow > 0 ? { keepBodies: true, keepMails: mailsToShow } : {},
     webhooks: mailsToShow > 0 ? { keepCalls: 100 } : { keepBodies: true },
-    onProgress,
+    onProgress: (line, kind) => (kind === 'figure' ? progress.figure(line) : progress.line(line)),
   }).catch((error: unknown) => {
     throw new OperatorError(messageOf(error))
   })

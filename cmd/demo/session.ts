@@ -9,6 +9,7 @@ import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { Database } from '../../src/std/sql.ts'
 import { startDaemon } from './daemon.ts'
 import type { Daemon } from './daemon.ts'
+import type { Progress } from './progress.ts'
 import { createPlatformWriter } from './platform-writer.ts'
 import { createPlayer } from './simulator.ts'
 import type { Player } from './simulator.ts'
@@ -36,7 +37,7 @@ export interface SessionOptions {
   readonly mailsToShow: number
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
-  readonly onProgress: (line: string) => void
+  readonly progress: Progress
 }
 
 /**
@@ -48,16 +49,26 @@ export async function withSession<Result>(
   work: (session: Session) => Promise<Result>,
   isGood: (result: Result) => boolean,
 ): Promise<Result> {
-  const { signal, onProgress } = options
+  const { signal, progress } = options
+  const startedAt = performance.now()
   const ends: (() => Promise<unknown>)[] = []
   let keepLog = true
   try {
+    if (options.existing) progress.stage('Connecting', 'to the servers of DEMO_KAFKA_BROKERS, DEMO_DATABASE_URL and DEMO_SMTP_URL')
+    else progress.stage('Starting the servers', 'Kafka, PostgreSQL, a mail sink and a webhook sink on 127.0.0.1')
     const servers = options.existing ? await useExistingServers(options.environment) : await startOwnServers(options)
-    ends.push(() => servers.stop())
+    ends.push(async () => {
+      if (!servers.existing) progress.stage('Stopping the servers')
+      await servers.stop()
+    })
     signal.throwIfAborted()
+    progress.line(`Kafka: ${servers.brokers.join(', ')}`)
+    progress.line(`PostgreSQL: ${shown(servers)}`)
 
-    const database = await prepareDatabase(servers.databaseUrl, onProgress)
+    progress.stage('Migrating the database', "the platform's tables, then the worker's")
+    const database = await prepareDatabase(servers.databaseUrl, progress.figure)
     ends.push(() => database.end())
+    progress.stage('Creating the topics and the campaigns')
     const kafka = { brokers: servers.brokers, clientId: 'kafka-worker-demo' }
     const admin = createKafkaAdmin(kafka)
     ends.push(() => admin.disconnect())
@@ -73,23 +84,38 @@ export async function withSession<Result>(
 
     const folder = await mkdtemp(join(tmpdir(), 'kafka-worker-demo-'))
     ends.push(async () => (keepLog ? undefined : rm(folder, { recursive: true, force: true })))
-    const daemon = await startDaemon(servers, join(folder, 'daemon.log'), signal)
-    ends.push(async () => onProgress(`The daemon ended with ${await daemon.stop()}.`))
-    onProgress(`The daemon was ready after ${(daemon.readyMs / 1000).toFixed(1)} s; its log is ${daemon.logFile}`)
+    const logFile = join(folder, 'daemon.log')
+    progress.stage('Starting the daemon', `log ${logFile}`)
+    const daemon = await startDaemon(servers, logFile, signal)
+    ends.push(async () => {
+      progress.stage('Stopping the daemon')
+      progress.line(`The daemon ended with ${await daemon.stop()}`)
+    })
 
     const publisher = createPublisher({ transport, topic: servers.topic })
     const player = createPlayer({ writer, publisher, transport, topic: servers.topic })
     const campaignIds = story.setting.campaigns.map(({ id }) => id)
     const session = { servers, database, admin, daemon, story, player, campaignIds }
+    progress.line(`Ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
+    progress.done()
     const result = await Promise.race([work(session), daemon.died])
     keepLog = !isGood(result)
     return result
   } finally {
     for (const end of ends.toReversed()) {
       // One that fails must not keep the others running, nor hide why we are here.
-      await end().catch((error: unknown) => onProgress(messageOf(error)))
+      await end().catch((error: unknown) => progress.line(messageOf(error)))
     }
   }
+}
+
+/** The database's address, with its password only where that was made up for this run. */
+function shown({ existing, databaseUrl }: Servers): string {
+  if (!existing) return databaseUrl
+  const url = URL.parse(databaseUrl)
+  if (url === null) return 'as DEMO_DATABASE_URL says'
+  if (url.password !== '') url.password = '***'
+  return url.href
 }
 
 /** A secret per path, known to the sink; nobody listens on the path that says so. */

@@ -43,7 +43,7 @@ function startDemo(): LiveDemo {
     exited: once(child, 'close').then(([code]: unknown[]) => code),
     stdout,
     stderr: () => output.stderr,
-    address: (name) => seen(stdout, new RegExp(`^${name}: (.+)$`, 'm')),
+    address: (name) => seen(stdout, new RegExp(`^${name}: (\\S+) \\(`, 'm')),
   }
   running = demo
   return demo
@@ -65,10 +65,12 @@ describe('the demo without --once', () => {
     expect(body.headers.get('content-security-policy')).toMatch(/^sandbox; default-src 'none';/)
     expect((await fetch(new URL('/mail/none', mails))).status).toBe(404)
     await seen(demo.stdout, /mails=[1-9]/)
+    expect(await (await fetch(await demo.address('metrics'))).text()).toContain('kafka_worker_messages_total')
+    expect(await (await fetch(await demo.address('status'))).json()).toMatchObject({ groups: { 'email-workers': {} } })
 
     demo.child.kill('SIGINT')
     expect(await demo.exited).toBe(0)
-    expect(demo.stderr()).toContain('The daemon ended with exit code 0.')
+    expect(demo.stderr()).toContain('The daemon ended with exit code 0\n')
   })
 
   it('says so when the daemon dies, with the end of its log', async () => {

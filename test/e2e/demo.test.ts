@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Client } from 'pg'
-import { describe, expect, inject, it } from 'vitest'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { knownGroups } from '../../src/consumers/registry.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { startSmtpSink } from '../../stack/smtp-sink.ts'
@@ -12,8 +14,10 @@ import { freshDatabase } from '../support/fresh.ts'
 /** What may be exported for production in the shell where somebody tries the demo. */
 const exported = { DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/production', KAFKA_BROKERS: '127.0.0.1:1', LEADERBOARD_SWEEP_MS: 'wrong' }
 
+const main = join(import.meta.dirname, '../../cmd/demo/main.ts')
+
 async function runDemo(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../cmd/demo/main.ts'), ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     env: cleanEnvironment({ ...exported, ...environment }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -34,9 +38,33 @@ const nothing = Object.fromEntries(knownGroups.groups.map((name) => [name, 0]))
 /** Null where the system does not tell. */
 const isFigure = (value: unknown) => value === null || typeof value === 'number'
 
+/** How the lines of a run on servers of its own begin, stage by stage. */
+const stages = [
+  'Loading the demo',
+  'Starting the servers: Kafka, PostgreSQL, a mail sink and a webhook sink on 127.0.0.1',
+  'Kafka: 127.0.0.1:',
+  'PostgreSQL: postgres://',
+  "Migrating the database: the platform's tables, then the worker's",
+  'Creating the topics and the campaigns',
+  'Starting the daemon: log ',
+  'Ready after ',
+  'Publishing 400 events',
+  'Waiting: 400 events are acknowledged, the daemon works them off',
+  'Stopping the daemon',
+  'The daemon ended with exit code 0',
+  'Stopping the servers',
+]
+
+/** The stages of a run in the order of its lines; what a stage repeats about itself on a slow machine is left out. */
+function stagesIn(text: string): string[] {
+  const found = text.split('\n').filter((line) => !/, \d+ s$/.test(line))
+  return found.flatMap((line) => stages.filter((stage) => line.startsWith(stage)))
+}
+
 describe('the demo', () => {
   it('plays a story on servers of its own and finds that all is as the story says, as one JSON object', async () => {
-    expect(reportOf(await runDemo(['--once', '--events', '400', '--seed', '7', '--json']))).toEqual({
+    const run = await runDemo(['--once', '--events', '400', '--seed', '7', '--json'])
+    expect(reportOf(run)).toEqual({
       events: 400,
       acknowledged: 400,
       mails: { expected: 360, received: 360, duplicates: 0 },
@@ -48,6 +76,30 @@ describe('the demo', () => {
       eventsPerSecond: expect.any(Number),
       daemon: { readySeconds: expect.any(Number), peakMegabytes: expect.toSatisfy(isFigure), cpuSeconds: expect.toSatisfy(isFigure) },
     })
+    expect(stagesIn(run.stderr)).toEqual(stages)
+    // oxlint-disable-next-line no-control-regex -- control characters are what a file or pipe must not get
+    expect(run.stderr).not.toMatch(/[\0-\x09\x0b-\x1f]/)
+  })
+
+  it('says what it is about to do before it starts or downloads anything', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'demo-test-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    // The demo and what it starts write to one file, in the order of what happens.
+    const log = join(folder, 'log')
+    const version = `echo 'openjdk version "11.0.2"' | tee -a '${log}' >&2`
+    await writeFile(join(folder, 'java'), `#!/bin/sh\n${version}\n`, { mode: 0o755 })
+    const file = await open(log, 'a')
+    const child = spawn(process.execPath, [main, '--once'], {
+      env: cleanEnvironment({ PATH: `${folder}:/usr/bin:/bin` }, ['JAVA_HOME']),
+      stdio: ['ignore', 'ignore', file.fd],
+    })
+    const [code] = (await once(child, 'close')) as unknown[]
+    await file.close()
+    const lines = (await readFile(log, 'utf8')).split('\n')
+    expect(code).toBe(1)
+    expect(lines.slice(0, 2)).toEqual(stages.slice(0, 2))
+    expect(lines.indexOf('openjdk version "11.0.2"')).toBeGreaterThan(1)
+    expect(lines.at(-2)).toMatch(/^Java in PATH is version 11, but the local Kafka broker needs 17 or newer: /)
   })
 
   it('plays on existing servers, again and again, with a story of its own each time', async () => {
@@ -77,8 +129,9 @@ describe('the demo', () => {
       })
       expect({ stdout, stderr, code }).toEqual({
         stdout: '',
-        stderr:
-          'DEMO_DATABASE_URL names a database that holds tables or rows of a platform which the demo did not write: give it an empty database.\n',
+        stderr: expect.stringMatching(
+          /\nDEMO_DATABASE_URL names a database that holds tables or rows of a platform which the demo did not write: give it an empty database\.\n$/,
+        ),
         code: 1,
       })
       const { rows } = await client.query("SELECT nspname FROM pg_namespace WHERE nspname IN ('demo', 'worker')")

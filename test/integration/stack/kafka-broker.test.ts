@@ -11,7 +11,7 @@ test('one broker keeps its port and its records through a clean restart and a ki
   const temporary = await emptyTemporaryFolder()
   const progress: string[] = []
   const kafka = await start({ onProgress: (line) => progress.push(line) })
-  expect(progress.at(-1)).toMatch(/up$/)
+  expect(progress.at(-1)).toMatch(/up after \d+\.\d s$/)
   const [broker] = kafka.brokers
   const topic = 'kept'
   await onAdmin(kafka, async (admin) => admin.createTopics({ topics: [{ topic }] }))

@@ -61,7 +61,13 @@ test('callers at the same time share one download, and progress counts its jars'
   expect(await readFile(runs, 'utf8')).toBe('run\n')
   expect(await readdir(join(cacheFolder, '2'))).toEqual(['libs'])
   expect(await readdir(join(cacheFolder, '2', 'libs'))).toEqual(['one.jar'])
-  expect(progress).toContain('Kafka 2: 1 jars, 1.5 MB so far')
+  expect(progress.slice(0, 3).toSorted()).toEqual([
+    'Kafka 2: downloading the broker with Maven, about 60 MB, this time only',
+    'Kafka 2: waiting for another process that downloads it',
+    'Kafka 2: waiting for another process that downloads it',
+  ])
+  expect(progress).toContain('Kafka 2: downloaded 1.5 of about 60 MB, 1 files')
+  expect(progress.at(-1)).toMatch(/^Kafka 2: 1 jars kept in /)
 })
 
 test('a lock whose owner is dead holds nobody up', async () => {

@@ -16,17 +16,15 @@ test('the picture of the running demo fits a terminal of 80 columns and 24 rows,
         leaders: [1, 2, 3, 4, 5].map((position) => ({ position, name: `Guest ${position}0000`, friends: 12_345, score: -12_345 })),
       },
     },
-    {
-      mails: 'http://127.0.0.1:65535/',
-      metrics: 'http://127.0.0.1:65535/metrics',
-      health: 'http://127.0.0.1:65535/readyz',
-      broker: '127.0.0.1:65535',
-      database: 'postgres://postgres:N-HOOECDc3NRLQDxHBZFq9Ms@127.0.0.1:65535/platform',
-      log: '/tmp/kafka-worker-demo-8D4SZ7/daemon.log',
-    },
+    [
+      { name: 'mails', address: 'http://127.0.0.1:65535/', shows: 'every mail that was sent' },
+      { name: 'metrics', address: 'http://127.0.0.1:65535/metrics', shows: 'for Prometheus' },
+      { name: 'status', address: 'http://127.0.0.1:65535/status', shows: 'groups and lag, as JSON' },
+      { name: 'log', address: '/tmp/kafka-worker-demo-8D4SZ7/daemon.log', shows: 'of the daemon, JSON lines' },
+    ],
   ).split('\n')
   expect(lines.length).toBeLessThan(24)
   expect(lines.filter(({ length }) => length > 80)).toEqual([])
-  for (const seen of [...types, 'Guest 50000', 'reward-workers', 'mails', 'daemon.log'])
+  for (const seen of [...types, 'Guest 50000', 'reward-workers', 'http://127.0.0.1:65535/status', 'daemon.log'])
     expect(lines.some((line) => line.includes(seen))).toBe(true)
 })
