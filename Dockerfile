@@ -1,4 +1,4 @@
-# The daemon and workerctl on Node alone: no shell, no curl and no npm is needed to run them. docs/deployment.md has the commands.
+# The daemon and workerctl on Node alone: no shell, no curl and no npm is needed to run them. docs/guide/deployment.md has the commands.
 # Node's version is that of .node-version. Whoever builds for production puts the digest behind the tag: NODE_IMAGE=node:...@sha256:...
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 

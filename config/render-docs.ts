@@ -1,7 +1,7 @@
 import { sections, variables } from './variables.ts'
 import type { Variable, VariableName } from './variables.ts'
 
-/** docs/configuration.md: every variable, by section. Written by vitest -u, and held by the same test. */
+/** docs/reference/configuration.md: every variable, by section. Written by vitest -u, and held by the same test. */
 export function renderConfigurationDoc(): string {
   const parts = sections.map(({ title, variables }) => {
     const rows = Object.entries(variables).map(
@@ -23,7 +23,7 @@ Environment variables only, read once at the start.
 - Everything that is wrong is said at once, and the exit code is 1. A name that looks like one of these and is none is warned of.
 - \`npm start -- --check-config\` prints each variable with its effective value, secrets masked, and where it came from.
 
-[config/example.env](../config/example.env) is the same as a file to copy from.`
+[config/example.env](../../config/example.env) is the same as a file to copy from.`
 
 /** The variables that people set first, as a Markdown table for the README; a test holds the README against it. */
 export function renderFirstVariables(): string {

@@ -6,7 +6,7 @@ import { integer, milliseconds, perSecond } from './number-kinds.ts'
 import { anyText, matching, names, oneOf, secretText, startFrom, yesOrNo } from './text-kinds.ts'
 
 /**
- * Every variable that the worker reads, once: the loader, `--check-config`, config/example.env, docs/configuration.md,
+ * Every variable that the worker reads, once: the loader, `--check-config`, config/example.env, docs/reference/configuration.md,
  * the table of the README and the tests derive from here. A secret `X` may be given as the path of a file in `X_FILE` instead.
  */
 export interface Variable<Value, Need extends 'required' | 'optional' | 'default' = 'required' | 'optional' | 'default'> {

@@ -44,7 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
   return cells.every(({ ended, peakMegabytes }) => ended === null && peakMegabytes < MOST_MEGABYTES) ? 0 : 1
 }
 
-/** README and docs/operations.md state it. */
+/** docs/internals/performance.md states it. */
 const MOST_MEGABYTES = 400
 
 const header = 'codec   partitions      events  bytes each    seconds  peak resident'

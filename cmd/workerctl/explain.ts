@@ -28,7 +28,7 @@ interface Explained {
 const MOST = 50
 
 const HELP = `
-The reasons in brackets are explained in docs/operations.md.
+The reasons in brackets are explained in docs/reference/states.md.
 
 Examples:
   npm run workerctl -- explain --event 550e8400-e29b-41d4-a716-446655440000

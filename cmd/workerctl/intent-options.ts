@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 export function addIntentFilter(command: Command): Command {
   return command
     .option('--state <states>', 'such as dead, or several separated by commas')
-    .option('--reason <reasons>', 'such as no-endpoint (docs/operations.md lists them)')
+    .option('--reason <reasons>', 'such as no-endpoint (docs/reference/states.md lists them)')
     .option('--group <groups>', 'with KAFKA_GROUP_PREFIX or without')
     .option('--kind <kinds>', 'kinds, or types of mail: reward, welcome')
     .option('--destination <ids>', 'for this webhook endpoint (its id in webhooks)')

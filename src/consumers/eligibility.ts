@@ -2,7 +2,7 @@ import type { Intent } from '../model/intent.ts'
 import type { Wait } from '../model/intent-kind.ts'
 
 /**
- * Whether a person may hear from a campaign now: the rules that every mail and every delivery share (behaviour.md, Prepare).
+ * Whether a person may hear from a campaign now: the rules that every mail and every delivery share (docs/reference/states.md, Skipped).
  * They are judged on what the rows say at each attempt, never on what the event said.
  */
 export type Eligibility = { readonly is: 'go' } | { readonly is: 'skip'; readonly reason: string } | Wait

@@ -11,7 +11,7 @@ export interface CommitReporter {
 
 /**
  * One timer per group, armed only while something is untold: a broker may hold each commit for milliseconds to gather others,
- * so awaiting one per batch costs 70 times the latency (performance.md).
+ * so awaiting one per batch costs 70 times the latency.
  */
 export function createCommitReporter(source: Pick<RecordSource, 'commit'>, intervalMs: number): CommitReporter {
   let untold: { assignment: Assignment; offsets: Map<number, bigint> } | null = null

@@ -11,7 +11,7 @@ export type IntentClass = 'live' | 'broadcast' | 'replay'
 
 /**
  * `pending`, `claimed`, `handing_over` and `ambiguous` are unfinished; `held` waits for the operator; the rest are final.
- * Every state but skipped, dead, rejected and cancelled spends the intent's key (architecture.md, Outcomes and effects).
+ * Every state but skipped, dead, rejected and cancelled spends the intent's key (ARCHITECTURE.md, Accepting).
  */
 export type IntentState =
   'pending' | 'claimed' | 'handing_over' | 'ambiguous' | 'held' | 'sent' | 'delivered' | 'skipped' | 'dead' | 'rejected' | 'cancelled'

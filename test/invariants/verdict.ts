@@ -1,4 +1,4 @@
-/** What is judged: whether the history itself is whole, and the invariants of docs/faults.md. */
+/** What is judged: whether the history itself is whole, and the invariants of docs/reference/faults.md. */
 export const subjects = ['history', 'I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I9', 'I10', 'I11', 'I12'] as const
 export type Subject = (typeof subjects)[number]
 

@@ -21,7 +21,7 @@ interface Case {
   readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts: readonly object[] }[]
 }
 const { tests: cases }: { tests: readonly Case[] } = parse(readFileSync('config/prometheus/alerts-test.yml', 'utf8'))
-const operations = readFileSync('docs/operations.md', 'utf8')
+const operations = readFileSync('docs/guide/runbook.md', 'utf8')
 const headings = [...operations.matchAll(/^### (KafkaWorker\w+)$/gm)].map(([, name]) => name)
 
 const groups = ['email-workers', 'reward-workers']
@@ -47,7 +47,7 @@ describe('the alerts of Prometheus', () => {
   })
 
   it.each(rules)('$alert says what to do', ({ alert, annotations, labels: { severity } }) => {
-    expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`)
+    expect(annotations.runbook).toBe(`docs/guide/runbook.md#${alert.toLowerCase()}`)
     expect(headings).toContain(alert)
     expect(['page', 'ticket']).toContain(severity)
   })
@@ -80,7 +80,7 @@ describe('the alerts of Prometheus', () => {
     }
   })
 
-  it('are all that docs/operations.md tells of', () => {
+  it('are all that docs/guide/runbook.md tells of', () => {
     expect(headings).toEqual(rules.map(({ alert }) => alert))
     expect(new Set(headings).size).toBe(headings.length)
   })

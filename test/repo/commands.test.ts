@@ -10,7 +10,7 @@ const nightly: { jobs: { faults: { strategy: { matrix: { run: readonly string[] 
 const everyNight = nightly.jobs.faults.strategy.matrix.run
 
 describe('the commands of package.json', () => {
-  it.each(['.ci/run', 'README.md', 'CONTRIBUTING.md', 'docs/faults.md', 'docs/kafka-client.md'])(
+  it.each(['.ci/run', 'README.md', 'CONTRIBUTING.md', 'docs/reference/faults.md', 'docs/internals/kafka-client.md'])(
     'are the only ones that %s names',
     (path) => {
       const named = [...readFileSync(path, 'utf8').matchAll(/npm run (?:-s )?([\w:.-]*\w)/g)].map(([, name = '']) => name)

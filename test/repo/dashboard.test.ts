@@ -21,7 +21,7 @@ const targets = charts.flatMap(({ title, targets = [] }) => targets.map(({ expr,
 const metrics = createMetrics({ version: 'test' })
 afterAll(() => metrics.close())
 const labels = new Map(Object.values(metrics).flatMap(labelled))
-const documented = new Set(firstCells(markedPart('docs/metrics.md', 'metrics')))
+const documented = new Set(firstCells(markedPart('docs/reference/metrics.md', 'metrics')))
 const job: string = parse(readFileSync('config/prometheus/prometheus.yml', 'utf8')).scrape_configs[0].job_name
 
 describe('the dashboard of Grafana', () => {

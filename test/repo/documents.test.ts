@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { renderFirstVariables } from '../../config/render-docs.ts'
@@ -8,7 +8,7 @@ import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
 import { files, filesUnder, firstCells, markedPart, tableRows } from './source-files.ts'
 
-const metricsPaper = existsSync('docs/metrics.md') ? 'docs/metrics.md' : 'README.md'
+const metricsPaper = 'docs/reference/metrics.md'
 
 describe('README.md', () => {
   it('holds the table of the first variables as config/render-docs.ts renders it', () => {
@@ -49,25 +49,25 @@ describe('metrics', () => {
   })
 })
 
-describe('docs/operations.md', () => {
+describe('docs/reference/health.md', () => {
   it('explains every reason of /livez and /readyz, and no other', () => {
     const source = readFileSync('src/daemon/health.ts', 'utf8')
     const reasons = [...source.matchAll(/\bwrong\('([a-z-]+)'/g)].map(([, reason]) => reason)
     expect(reasons.length).toBeGreaterThan(8)
-    expect(new Set(firstCells(markedPart('docs/operations.md', 'health')))).toEqual(new Set(reasons))
+    expect(new Set(firstCells(markedPart('docs/reference/health.md', 'health')))).toEqual(new Set(reasons))
   })
 
   it('explains every verdict on a lag, and no other', () => {
-    expect(new Set(firstCells(markedPart('docs/operations.md', 'lag-verdicts')))).toEqual(new Set<string>(lagWords))
+    expect(new Set(firstCells(markedPart('docs/reference/health.md', 'lag-verdicts')))).toEqual(new Set<string>(lagWords))
   })
 })
 
-describe('docs/kafka-client.md', () => {
+describe('docs/internals/kafka-client.md', () => {
   it('names for every guard the code, and a test that exists', () => {
-    const rows = tableRows(markedPart('docs/kafka-client.md', 'kafka-guards'))
+    const rows = tableRows(markedPart('docs/internals/kafka-client.md', 'kafka-guards'))
     expect(rows.length).toBeGreaterThan(15)
     const unproven = rows.filter((row) => {
-      const [code = '', ...others] = linksOf(row.join(' ')).map((link) => join('docs', link))
+      const [code = '', ...others] = linksOf(row.join(' ')).map((link) => join('docs/internals', link))
       const test = others.find((link) => link.endsWith('.test.ts')) ?? ''
       const name = /"([^"]+)"/.exec(row.at(-1) ?? '')?.[1]
       return !code.startsWith('src/') || !files.includes(test) || name === undefined || !readFileSync(test, 'utf8').includes(`'${name}'`)

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { renderFaults, scenarios } from './faults-paper.ts'
 
-describe('docs/faults.md', () => {
+describe('docs/reference/faults.md', () => {
   it('is what the scenarios say of themselves; `npx vitest run --project repo test/repo/faults-paper.test.ts -u` writes it anew', async () => {
     expect(scenarios.length).toBeGreaterThan(0)
-    await expect(renderFaults()).toMatchFileSnapshot('../../docs/faults.md')
+    await expect(renderFaults()).toMatchFileSnapshot('../../docs/reference/faults.md')
   })
 
   it('can be made: every scenario has a sentence, and begins with `/** Fault: ... Promise: ... */`', () => {

@@ -26,7 +26,7 @@ const areas: Readonly<Record<string, string>> = {
   bounds: 'Bounds',
 }
 
-/** docs/faults.md: a table per area from the scenarios; the figures of chaos are written by hand and kept. */
+/** docs/reference/faults.md: a table per area from the scenarios; the figures of chaos are written by hand and kept. */
 export function renderFaults(): string {
   const rooms = [...new Set([...Object.keys(areas), ...scenarios.map(({ area }) => area).toSorted()])]
   const tables = rooms.flatMap((room) => {
@@ -40,11 +40,11 @@ const head = `<!-- Made from the scenarios by \`npx vitest run --project repo te
 
 # What is broken, and what is promised
 
-Every scenario runs the daemon as a process of its own on a real Kafka, PostgreSQL, SMTP and HTTP server, and breaks something. Those on a [fault scene](../test/support/faults/fault-scene.ts) do so while a waitlist platform lives on, and leave a history: what was produced and acknowledged, what arrived and when, every commit out of \`__consumer_offsets\`, the rows. A program that shares no code with the worker, [the checker](../test/invariants), judges it. Those of the Kafka client alone and of bad records are judged by what they see of rows, offsets and sinks themselves. \`npm run test:faults\` runs them all.`
+Every scenario runs the daemon as a process of its own on a real Kafka, PostgreSQL, SMTP and HTTP server, and breaks something. Those on a [fault scene](../../test/support/faults/fault-scene.ts) do so while a waitlist platform lives on, and leave a history: what was produced and acknowledged, what arrived and when, every commit out of \`__consumer_offsets\`, the rows. A program that shares no code with the worker, [the checker](../../test/invariants), judges it. Those of the Kafka client alone and of bad records are judged by what they see of rows, offsets and sinks themselves. \`npm run test:faults\` runs them all.`
 
 function table(rows: readonly Scenario[]): string {
   const lines = rows.map(({ path, sentences: [first = basename(path), ...more], fault, promise }) => {
-    const sentence = [`[${cell(first)}](../${path})`, ...more.map(cell)].join('; ')
+    const sentence = [`[${cell(first)}](../../${path})`, ...more.map(cell)].join('; ')
     return `| ${sentence} | ${cell(sentenceOf(fault))} | ${cell(sentenceOf(promise))} |`
   })
   return ['| scenario | what is broken | what is promised |', '|---|---|---|', ...lines].join('\n')
@@ -52,7 +52,7 @@ function table(rows: readonly Scenario[]): string {
 
 function chaosFigures(): string {
   try {
-    return markedPart('docs/faults.md', 'chaos')
+    return markedPart('docs/reference/faults.md', 'chaos')
   } catch {
     return 'None yet.'
   }

@@ -3,9 +3,9 @@ import { basename } from 'node:path'
 import type { RetryPolicy } from '../../src/model/retry-policy.ts'
 import { files } from './source-files.ts'
 
-export const paper = 'docs/operations.md'
+export const paper = 'docs/reference/states.md'
 
-/** docs/operations.md with the table of the retry policies as the channels have them, `src/delivery/<channel>/<channel>-retry-policy.ts`. */
+/** docs/reference/states.md with the table of the retry policies as the channels have them, `src/delivery/<channel>/<channel>-retry-policy.ts`. */
 export async function renderRetryPolicies(): Promise<string> {
   const paths = files.filter((path) => /^src\/delivery\/.*-retry-policy\.ts$/.test(path)).toSorted()
   const rows = await Promise.all(paths.map(async (path) => rowOf(basename(path, '-retry-policy.ts'), await policyIn(path))))

@@ -1,4 +1,4 @@
-/** What a reward must be to be delivered, as SQL over `ur`; checked by prepare, demanded by start (behaviour.md, Reward delivery). */
+/** What a reward must be to be delivered, as SQL over `ur`; checked by prepare, demanded by start. */
 export const deliverable = `ur.status IN ('pending', 'earned') AND (ur.expires_at IS NULL OR ur.expires_at > now())`
 
 /** Why it is not deliverable, as the reason of the skip; null when it is. */

@@ -9,7 +9,7 @@ export interface HealthReport {
   readonly checks: Readonly<Record<string, HealthCheck>>
 }
 
-/** What is not ok says why: one of the reasons of docs/operations.md, a sentence for people, and since when in ISO 8601. */
+/** What is not ok says why: one of the reasons of docs/reference/health.md, a sentence for people, and since when in ISO 8601. */
 export interface HealthCheck {
   readonly ok: boolean
   readonly reason?: string

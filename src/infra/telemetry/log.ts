@@ -7,7 +7,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 export type Log = Logger
 
 /**
- * One JSON object per line on standard output: `level` as a word, `time` in ISO 8601, `msg`, and the fields of conventions.md.
+ * One JSON object per line on standard output: `level` as a word, `time` in ISO 8601, `msg`, and the fields of the line.
  * An error goes in as `err` and is reduced to what may be shown (see {@link errorFields}).
  */
 export function createLog(options: { readonly level: LogLevel; readonly destination?: DestinationStream }): Log {

@@ -58,7 +58,7 @@ export function createMetrics(build: { readonly version: string }) {
     deliveryDuration: histogram('delivery_duration_seconds', 'Time from claim to outcome.', ['group', 'channel', 'kind'], DURATIONS),
     stageDuration: histogram('stage_duration_seconds', 'Time in one stage of a delivery.', ['channel', 'stage'], DURATIONS),
     endToEnd: histogram('end_to_end_seconds', 'Time from the event to its effect.', ['group', 'kind'], AGES),
-    skips: counter('delivery_skips_total', 'Effects that will not be had, by reason: see the table of skips in operations.md.', [
+    skips: counter('delivery_skips_total', 'Effects that will not be had, by reason: see docs/reference/states.md.', [
       'group',
       'kind',
       'reason',

@@ -237,7 +237,7 @@ test('a database that cannot be reached is named without its password', async ()
   await refused(migrate({ connectionString: wrong.href }, 'worker'), /database "nowhere" does not exist/)
 })
 
-/** Word for word as in leaderboard.md and in migration 004. */
+/** Word for word as in rule.ts and in migration 004. */
 const dirty = `ranked_score IS DISTINCT FROM CASE WHEN deleted_at IS NULL AND status NOT IN ('blocked','removed') THEN original_position::bigint - verified_referral_count::bigint * ranked_ppr END`
 
 const indexes = `

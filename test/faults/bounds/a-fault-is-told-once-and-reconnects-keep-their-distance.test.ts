@@ -11,7 +11,7 @@ import { dependencies, proxiedScene, type Dependency, type ProxiedScene } from '
 const FAULT_MS = 30_000
 const STEPS = 150
 
-/** What docs/operations.md states: lines and connections tried in the first half minute of a fault, and connections open afterwards. */
+/** What docs/internals/performance.md states: lines and connections tried in the first half minute of a fault, and connections open afterwards. */
 const bounds: Readonly<Record<Dependency, { lines: number; connects: number; open: number }>> = {
   // Three groups of four lines each, the lag and the dead letters' producer; three consumers with two connections each, producer, admin.
   kafka: { lines: 20, connects: 120, open: 8 },

@@ -15,7 +15,7 @@ const EVENT_MAX_BYTES = 1_000_000
 const PARTITIONS = 16
 const LEGAL = 300
 const TOO_LARGE = 100
-/** README and docs/operations.md state it. Megabytes. */
+/** docs/internals/performance.md states it. Megabytes. */
 const MOST_RESIDENT = 400
 
 /**

@@ -29,8 +29,8 @@ describe('what is rendered from it', () => {
     await expect(renderExampleEnv()).toMatchFileSnapshot('../../../config/example.env')
   })
 
-  it('is docs/configuration.md (vitest -u writes it anew)', async () => {
-    await expect(renderConfigurationDoc()).toMatchFileSnapshot('../../../docs/configuration.md')
+  it('is docs/reference/configuration.md (vitest -u writes it anew)', async () => {
+    await expect(renderConfigurationDoc()).toMatchFileSnapshot('../../../docs/reference/configuration.md')
   })
 
   it('has a row for each variable: default, form, meaning, and the file form of a secret', () => {
