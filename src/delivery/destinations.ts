@@ -1,5 +1,5 @@
+import { FailureGate } from '../std/failure-gate.ts'
 import type { Observe } from '../model/fact.ts'
-import { Breaker } from './breaker.ts'
 import { Bulkhead, PaceMeter, type Pace } from './bulkhead.ts'
 import type { Impression } from './outcome-signal.ts'
 import type { ChannelName } from '../model/intent.ts'
@@ -20,13 +20,18 @@ const rules: Readonly<Partial<Record<ChannelName, Rules>>> = {
   webhook: { atOnce: 2, failures: 3, sole: null },
 }
 
+/** Pauses of a breaker that the destination did not ask for. Milliseconds. */
+const pause = { baseMs: 5_000, maxMs: 300_000 }
+/** However long a destination asks us to stay away, a delivery tries again after the longer of these. Milliseconds. */
+const asked = { shortestMs: 100, longestMs: 3_600_000 }
+
 /** Destinations remembered per process; beyond it those that nobody visits are forgotten, the longest unvisited first. */
 const MOST_KNOWN = 10_000
 
 interface Known {
   readonly channel: ChannelName
   readonly destination: string
-  readonly breaker: Breaker
+  readonly breaker: FailureGate<string>
   readonly pace: PaceMeter
   /** The group of each delivery that is there. */
   readonly inside: { readonly group: string }[]
@@ -41,7 +46,7 @@ export interface Visit {
   /** The delivery sets out now: from here on its time tells how soon the destination answers. */
   begin(): void
   /** Ends it, and says how the destination was. A second call does nothing. */
-  leave(impression: Impression): Promise<void>
+  leave(impression: Impression): void
 }
 
 /** Why there is no place: `busy` ends with a visit, there or at another slow destination, `open` not before `retryAfterMs`. */
@@ -103,7 +108,7 @@ export class Destinations {
   places(channel: ChannelName, destination: string, held = 0): number {
     const known = this.#known.get(keyOf(channel, destination))
     const atOnce = atOnceOf(channel, this.paceOf(channel, destination))
-    if (known === undefined || known.breaker.closed) return atOnce - Math.max(held, known?.inside.length ?? 0)
+    if (known === undefined || !known.breaker.tripped) return atOnce - Math.max(held, known?.inside.length ?? 0)
     return known.probing || known.breaker.retryAfterMs > 0 ? 0 : 1 - held
   }
 
@@ -112,7 +117,7 @@ export class Destinations {
     const known = this.#known.get(key) ?? this.#discovered(channel, destination)
     const pace = known.pace.at(this.#now())
     const isFull = this.bulkhead(group, channel)?.room(pace) === 0
-    if (!known.breaker.closed) {
+    if (known.breaker.tripped) {
       const { retryAfterMs } = known.breaker
       if (known.probing || retryAfterMs > 0) return { is: 'open', retryAfterMs }
       if (isFull) return { is: 'busy' }
@@ -133,7 +138,7 @@ export class Destinations {
       begin: () => {
         answered = known.pace.begin(this.#now())
       },
-      leave: async (impression) => {
+      leave: (impression) => {
         if (left) return
         left = true
         answered?.(this.#now())
@@ -145,21 +150,35 @@ export class Destinations {
         }
         // Who set out before the breaker opened tells nothing new of it; nor does one recipient's failure beside the success of others.
         const alone = impression.is === 'failed' && impression.ofOne === true && known.workedAt > enteredAt
-        const counts = probe || (known.breaker.closed && !alone)
-        if (counts && impression.is !== 'none') await known.breaker.hear(impression)
+        const counts = probe || (!known.breaker.tripped && !alone)
+        if (counts) this.#count(known, impression)
         if (probe) known.probing = false
       },
     }
   }
 
   #discovered(channel: ChannelName, destination: string): Known {
-    const breaker = new Breaker(rules[channel]?.failures ?? Infinity, (change, reason) => {
-      this.#tell(known, change === 'closed' ? 'closed' : 'open', reason)
-      if (channel !== 'email' || change === 'opened again') return
-      this.#observe({ is: 'dependency', name: 'relay', state: change === 'closed' ? 'up' : 'down', cause: reason })
-    })
-    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }
-    return known
+    const breaker = new FailureGate<string>({ ...pause, threshold: rules[channel]?.failures ?? Infinity, now: this.#now })
+    return { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }
+  }
+
+  /** What a delivery found out about its destination. */
+  #count(known: Known, impression: Impression): void {
+    if (impression.is === 'none') return
+    if (impression.is === 'worked') {
+      if (known.breaker.succeeded()) this.#changed(known, 'closed', null, true)
+      return
+    }
+    const { reason } = impression
+    const counted = known.breaker.failed(reason, impression.is === 'closed' ? { pauseMs: pauseOf(impression.forMs) } : {})
+    if (counted === 'tripped' || counted === 'tripped again') this.#changed(known, 'open', reason, counted === 'tripped')
+  }
+
+  /** @param first the breaker was in the other state before. */
+  #changed(known: Known, state: 'open' | 'closed', reason: string | null, first: boolean): void {
+    this.#tell(known, state, reason)
+    if (known.channel !== 'email' || !first) return
+    this.#observe({ is: 'dependency', name: 'relay', state: state === 'closed' ? 'up' : 'down', cause: reason })
   }
 
   #tell({ channel, destination, breaker }: Known, state: 'open' | 'half-open' | 'closed', reason: string | null): void {
@@ -174,7 +193,7 @@ export class Destinations {
     for (const [key, known] of this.#known) {
       if (known.inside.length > 0) continue
       oldest ??= [key, known]
-      if (known.breaker.spotless) {
+      if (known.breaker.failures === 0) {
         oldest = [key, known]
         break
       }
@@ -182,8 +201,12 @@ export class Destinations {
     if (oldest === null) return
     const [key, known] = oldest
     this.#known.delete(key)
-    if (!known.breaker.closed) this.#tell(known, 'closed', 'forgotten')
+    if (known.breaker.tripped) this.#tell(known, 'closed', 'forgotten')
   }
+}
+
+function pauseOf(forMs: number | null): number | null {
+  return forMs === null ? null : Math.min(asked.longestMs, Math.max(asked.shortestMs, forMs))
 }
 
 function atOnceOf(channel: ChannelName, pace: Pace): number {

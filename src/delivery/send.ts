@@ -71,7 +71,7 @@ export async function handOver<Channel extends 'email' | 'webhook'>(
   } finally {
     // The worker is free before the end is written down, and so is the place.
     slot?.release()
-    await visit.leave(impression)
+    visit.leave(impression)
   }
 }
 

@@ -33,8 +33,8 @@ export const systemClock: Clock = {
 
 /**
  * Makes `Date.now()` monotonic in this process, starting at the current time; `new Date()` still returns wall-clock time. Libraries measure
- * durations with `Date.now()`: kafkajs the heartbeat interval, the age of requests and metadata, and broker throttling; cockatiel the break
- * duration; rate-limiter-flexible its windows. If the wall clock were set back by an hour, each of them would wait for an hour. Called once by
+ * durations with `Date.now()`: kafkajs the heartbeat interval, the age of requests and metadata, and broker throttling; rate-limiter-flexible
+ * its windows. If the wall clock were set back by an hour, each of them would wait for an hour. Called once by
  * the program, never by a module: applications that import the publisher keep their own clock.
  */
 export function measureWithMonotonicTime(): void {

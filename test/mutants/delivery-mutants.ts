@@ -121,19 +121,19 @@ export const deliveryMutants: readonly Mutant[] = [
       {
         file: 'src/delivery/destinations.ts',
         text: '  readonly #observe: Observe\n',
-        becomes: '  readonly #observe: Observe\n  readonly #shared = new Map<ChannelName, Breaker>()\n',
+        becomes: '  readonly #observe: Observe\n  readonly #shared = new Map<ChannelName, FailureGate<string>>()\n',
       },
       {
         file: 'src/delivery/destinations.ts',
-        text: '    const breaker = new Breaker(rules[channel]?.failures ?? Infinity, (change, reason) => {',
-        becomes: '    const own = new Breaker(rules[channel]?.failures ?? Infinity, (change, reason) => {',
+        text: '    const breaker = new FailureGate<string>({ ...pause,',
+        becomes: '    const own = new FailureGate<string>({ ...pause,',
       },
       {
         file: 'src/delivery/destinations.ts',
-        text: '    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }',
+        text: '    return { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }',
         becomes: `    const breaker = this.#shared.get(channel) ?? own
     this.#shared.set(channel, breaker)
-    const known: Known = { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }`,
+    return { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }`,
       },
     ],
     scenario: {

@@ -78,7 +78,6 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   typebox: ['src/events'],
   uuid: ['src/events'],
   'p-queue': ['src/daemon/compose'],
-  cockatiel: ['src/delivery'],
   'rate-limiter-flexible': ['src/delivery'],
   commander: ['cmd'],
   'log-update': ['cmd'],

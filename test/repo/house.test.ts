@@ -34,8 +34,8 @@ describe('files of the program', () => {
   })
 
   it('take durations and deadlines from the monotonic clock', () => {
-    // Where the library's own `Date.now()` is compared with, and where it becomes monotonic.
-    const librarys = ['src/delivery/breaker.ts', 'src/infra/kafka/patches/request-queue.ts', 'src/std/clock.ts']
+    // Where a library's own `Date.now()` is compared with, and where it becomes monotonic.
+    const librarys = ['src/infra/kafka/patches/request-queue.ts', 'src/std/clock.ts']
     expect(
       matching(program, /^(?!\s*(?:\/\/|\*)).*\bDate\.now\b/m)
         .filter((path) => !path.startsWith('cmd/demo/'))

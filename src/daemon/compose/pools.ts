@@ -1,6 +1,5 @@
 import type { Config } from '../../../config/load.ts'
-import { ConnectGate } from '../../infra/postgres/client/connect-gate.ts'
-import { openDatabase } from '../../infra/postgres/client/postgres-database.ts'
+import { createConnectGate, openDatabase } from '../../infra/postgres/client/postgres-database.ts'
 import type { Database } from '../../std/sql.ts'
 
 /** The pools of one process. */
@@ -22,7 +21,7 @@ const METRICS_STATEMENT_MS = 5_000
 /** Nothing is connected before the first statement. `waited` hears how long each caller waited for a connection, in milliseconds. */
 export function openPools(config: Config, waited: (pool: string, ms: number) => void): Pools {
   const { connection, poolSize, statementTimeoutMs } = config.database
-  const gate = new ConnectGate()
+  const gate = createConnectGate()
   const pool = (name: string, max: number, timeoutMs: number) =>
     openDatabase({
       connection,

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Destinations, type NoPlace, type Visit } from '../../../src/delivery/destinations.ts'
 import type { Impression } from '../../../src/delivery/outcome-signal.ts'
 import type { Fact } from '../../../src/model/fact.ts'
@@ -7,29 +7,24 @@ const failed: Impression = { is: 'failed', reason: 'timeout' }
 const worked: Impression = { is: 'worked' }
 const none: Impression = { is: 'none' }
 
-beforeEach(() => vi.useFakeTimers({ toFake: ['Date'] }))
-afterEach(() => vi.useRealTimers())
-
-const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
-
 function scene() {
   const facts: Fact[] = []
   let now = 0
   const destinations = new Destinations((fact) => facts.push(fact), { now: () => now })
   const enter = (destination = 'a', group = 'g') => destinations.enter('webhook', destination, group)
   /** A delivery that takes so long. */
-  async function answer(ms: number, destination = 'a') {
+  function answer(ms: number, destination = 'a') {
     const visit = inside(enter(destination))
     visit.begin()
     now += ms
-    await visit.leave(worked)
+    visit.leave(worked)
   }
   return {
     destinations,
     enter,
     answer,
     later: (ms: number) => (now += ms),
-    visit: async (impression: Impression, destination = 'a') => inside(enter(destination)).leave(impression),
+    visit: (impression: Impression, destination = 'a') => inside(enter(destination)).leave(impression),
     places: (destination = 'a', held = 0) => destinations.places('webhook', destination, held),
     states: () => facts.filter((fact) => fact.is === 'breaker').map(({ state }) => state),
     facts,
@@ -49,11 +44,11 @@ describe('the relay', () => {
     for (let failure = 0; failure < 6; failure++) {
       const hanging = send()
       later(1)
-      await send().leave(worked)
-      await hanging.leave(ofOne)
+      send().leave(worked)
+      hanging.leave(ofOne)
     }
     expect(states()).toEqual([])
-    for (let failure = 0; failure < 5; failure++) await send().leave(ofOne)
+    for (let failure = 0; failure < 5; failure++) send().leave(ofOne)
     expect(states()).toEqual(['open'])
   })
 })
@@ -64,14 +59,14 @@ describe('an endpoint', () => {
     expect([places(), places('a', 1)]).toEqual([1, 0])
     const unproven = inside(enter())
     expect(enter()).toEqual({ is: 'busy' })
-    await unproven.leave(none)
-    await answer(10)
+    unproven.leave(none)
+    answer(10)
     expect([places(), places('a', 1)]).toEqual([2, 1])
     const [first] = [inside(enter()), inside(enter())]
     expect(enter()).toEqual({ is: 'busy' })
     expect(places()).toBe(0)
-    await first.leave(none)
-    await first.leave(none)
+    first.leave(none)
+    first.leave(none)
     expect(places()).toBe(1)
   })
 
@@ -85,42 +80,42 @@ describe('an endpoint', () => {
     expect(pace()).toBe('unproven')
     later(1)
     expect(pace()).toBe('slow')
-    await visit.leave(worked)
+    visit.leave(worked)
     const paces = [pace()]
     for (let quick = 0; quick < 3; quick++) {
-      await answer(10)
+      answer(10)
       paces.push(pace())
     }
     expect(paces).toEqual(['slow', 'slow', 'unproven', 'quick'])
   })
 
   it('is left alone after three failures in a row, told once, and one delivery looks when the pause is over', async () => {
-    const { visit, enter, states, facts, places } = scene()
-    for (const impression of [failed, failed, worked, failed, failed, none]) await visit(impression)
+    const { visit, enter, states, facts, places, later } = scene()
+    for (const impression of [failed, failed, worked, failed, failed, none]) visit(impression)
     expect(states()).toEqual([])
-    await visit(failed)
+    visit(failed)
     expect(facts).toEqual([
       { is: 'breaker', channel: 'webhook', destination: 'a', state: 'open', reason: 'timeout', retryInMs: expect.any(Number) },
     ])
     expect(enter()).toMatchObject({ is: 'open' })
     expect(places()).toBe(0)
-    pass(5_000)
+    later(5_000)
     expect(places()).toBe(1)
     const probe = inside(enter())
     expect(enter()).toEqual({ is: 'open', retryAfterMs: 0 })
     expect(places()).toBe(0)
     probe.begin()
-    await probe.leave(worked)
+    probe.leave(worked)
     expect(states()).toEqual(['open', 'half-open', 'closed'])
     expect(places()).toBe(2)
   })
 
   it('that goes on failing is asked at growing distances of at most five minutes', async () => {
-    const { visit, facts } = scene()
-    for (let failure = 0; failure < 3; failure++) await visit(failed)
+    const { visit, facts, later } = scene()
+    for (let failure = 0; failure < 3; failure++) visit(failed)
     for (let probe = 0; probe < 8; probe++) {
-      pass(300_000)
-      await visit(failed)
+      later(300_000)
+      visit(failed)
     }
     const pauses = facts.flatMap((fact) => (fact.is === 'breaker' && fact.retryInMs !== null ? [fact.retryInMs] : []))
     expect(pauses).toHaveLength(9)
@@ -132,35 +127,35 @@ describe('an endpoint', () => {
   })
 
   it('that says until when is held until then, and no longer than an hour', async () => {
-    const { visit, enter } = scene()
-    await visit({ is: 'closed', reason: 'too-many-requests', forMs: 90_000 })
-    pass(89_999)
+    const { visit, enter, later } = scene()
+    visit({ is: 'closed', reason: 'too-many-requests', forMs: 90_000 })
+    later(89_999)
     expect(enter()).toEqual({ is: 'open', retryAfterMs: 1 })
-    pass(1)
-    await visit({ is: 'closed', reason: 'unavailable', forMs: 86_400_000 })
+    later(1)
+    visit({ is: 'closed', reason: 'unavailable', forMs: 86_400_000 })
     expect(enter()).toEqual({ is: 'open', retryAfterMs: 3_600_000 })
   })
 
   it('learns nothing from who set out before it was found away, nor from a probe that did not get there', async () => {
-    const { visit, answer, enter, states } = scene()
-    await answer(10)
+    const { visit, answer, enter, states, later } = scene()
+    answer(10)
     const early = inside(enter())
-    for (let failure = 0; failure < 3; failure++) await visit(failed)
-    await early.leave(worked)
+    for (let failure = 0; failure < 3; failure++) visit(failed)
+    early.leave(worked)
     expect(enter()).toMatchObject({ is: 'open' })
-    pass(5_000)
-    await visit(none)
+    later(5_000)
+    visit(none)
     expect(states()).toEqual(['open', 'half-open'])
-    await visit(worked)
+    visit(worked)
     expect(states()).toEqual(['open', 'half-open', 'half-open', 'closed'])
   })
 
   it('is one of ten thousand that are remembered; those with nothing against them are forgotten first', async () => {
     const { visit, facts } = scene()
-    await visit({ is: 'closed', reason: 'unavailable', forMs: 1_000 }, 'endpoint 0')
-    for (let one = 0; one < 10_001; one++) await visit(worked, `quick ${one}`)
+    visit({ is: 'closed', reason: 'unavailable', forMs: 1_000 }, 'endpoint 0')
+    for (let one = 0; one < 10_001; one++) visit(worked, `quick ${one}`)
     expect(facts.map((fact) => fact.is === 'breaker' && fact.state)).toEqual(['open'])
-    for (let one = 1; one < 10_001; one++) await visit({ is: 'closed', reason: 'unavailable', forMs: 1_000 }, `endpoint ${one}`)
+    for (let one = 1; one < 10_001; one++) visit({ is: 'closed', reason: 'unavailable', forMs: 1_000 }, `endpoint ${one}`)
     expect(facts.at(-1)).toMatchObject({ state: 'open', destination: 'endpoint 10000' })
     expect(facts.filter((fact) => fact.is === 'breaker' && fact.state === 'closed')).toEqual([
       expect.objectContaining({ destination: 'endpoint 0', reason: 'forgotten' }),
@@ -178,7 +173,7 @@ describe('the workers of a group', () => {
   ])('of whom %i may deliver: of slow endpoints half are kept, of those that never answered three quarters', async (workers, most) => {
     const { destinations, enter, later, answer } = scene()
     destinations.limit('g', 'webhook', workers)
-    for (let one = 0; one < workers; one++) await answer(10, `quick ${one}`)
+    for (let one = 0; one < workers; one++) answer(10, `quick ${one}`)
     const entered = (name: string, count = workers + 1) => {
       const visits = Array.from({ length: count }, (_, one) => enter(`${name} ${one}`)).filter((visit) => 'leave' in visit)
       for (const visit of visits) visit.begin()
@@ -188,7 +183,7 @@ describe('the workers of a group', () => {
     expect(unproven).toHaveLength(most.notQuick)
     expect(enter('new, of another group', 'other')).toHaveProperty('leave')
     later(1_000)
-    for (const visit of unproven) await visit.leave(worked)
+    for (const visit of unproven) visit.leave(worked)
     expect(entered('new', most.notQuick)).toHaveLength(most.slow)
     expect(entered('never seen')).toHaveLength(most.notQuick - most.slow)
     expect(entered('quick')).toHaveLength(workers)
@@ -197,18 +192,18 @@ describe('the workers of a group', () => {
 
 describe('the relay', () => {
   it('has no limit of its own, is open at once when it says so, and tells the dependency once', async () => {
-    const { destinations, facts } = scene()
+    const { destinations, facts, later } = scene()
     const enter = () => inside(destinations.enter('email', 'relay', 'g'))
     const visits = Array.from({ length: 50 }, enter)
-    await visits[0]?.leave({ is: 'closed', reason: 'relay-busy', forMs: null })
-    for (const one of visits.slice(1)) await one.leave(failed)
+    visits[0]?.leave({ is: 'closed', reason: 'relay-busy', forMs: null })
+    for (const one of visits.slice(1)) one.leave(failed)
     expect(destinations.places('email', 'relay')).toBe(0)
     for (const [impression, dependencies] of [
       [{ is: 'closed', reason: 'relay-busy', forMs: null }, ['down']],
       [worked, ['down', 'up']],
     ] as const) {
-      pass(10_000)
-      await enter().leave(impression)
+      later(10_000)
+      enter().leave(impression)
       expect(facts.flatMap((fact) => (fact.is === 'dependency' ? [fact.state] : []))).toEqual(dependencies)
     }
     expect(destinations.places('email', 'relay')).toBe(Infinity)
@@ -219,7 +214,7 @@ describe('the relay', () => {
     [5, 0],
   ])('that lost %i mails in a row has %s places', async (lost, places) => {
     const { destinations } = scene()
-    for (let mail = 0; mail < lost; mail++) await inside(destinations.enter('email', 'relay', 'g')).leave(failed)
+    for (let mail = 0; mail < lost; mail++) inside(destinations.enter('email', 'relay', 'g')).leave(failed)
     expect(destinations.places('email', 'relay')).toBe(places)
   })
 })

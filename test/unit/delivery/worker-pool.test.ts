@@ -448,7 +448,7 @@ describe('an endpoint', () => {
   })
 
   it('that is away is parked without an attempt, and asked by one when its pause is over', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] })
+    vi.useFakeTimers({ toFake: ['performance'] })
     try {
       const { store, workers, after, told } = endpointScene()
       after.push(timeout)
@@ -459,7 +459,7 @@ describe('an endpoint', () => {
       expect(attempts).toBeLessThanOrEqual(4)
       expect(store.parked.size).toBe(9 - attempts)
       after.splice(0, 1, delivered)
-      vi.setSystemTime(Date.now() + 5_000)
+      vi.advanceTimersByTime(5_000)
       workers.reserve().release(accepted({ intents: 1 }))
       await soon(() => expect(store.settled.filter(({ settlement }) => settlement.is === 'final')).toHaveLength(9 - attempts))
       expect(told('breaker').map(({ state }) => state)).toEqual(['open', 'half-open', 'closed'])
@@ -489,7 +489,7 @@ describe('a relay that is away', () => {
   afterEach(() => vi.useRealTimers())
 
   it('closes its channel for as long as it said, gives the claims back, and is told once; the first end opens it', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] })
+    vi.useFakeTimers({ toFake: ['performance'] })
     const { store, workers, email, told, flow } = sceneOf({ pollMs: 1 })
     const acquire = email.acquire
     email.acquire = () => Promise.reject(new Unavailable('relay-unreachable', 700))
@@ -502,12 +502,12 @@ describe('a relay that is away', () => {
     const claims = store.claims.length
     store.due.push(...mails(3, 3))
     email.acquire = acquire
-    vi.setSystemTime(Date.now() + 500)
+    vi.advanceTimersByTime(500)
     await new Promise((resolve) => {
       setTimeout(resolve, 5)
     })
     expect(store.claims).toHaveLength(claims)
-    vi.setSystemTime(Date.now() + 200)
+    vi.advanceTimersByTime(200)
     // One mail looks whether the relay is back; the others are claimed when it is.
     await soon(() => expect(workers.running().map(({ intentId }) => intentId)).toEqual(['3']))
     expect(store.claims.slice(claims).map(({ limit }) => limit)).toEqual([1])

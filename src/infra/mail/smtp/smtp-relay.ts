@@ -1,6 +1,6 @@
 import type { MailRelay, RelayAway, RelaySession, RelayStats, SendResult } from '../../../delivery/email/mail-relay.ts'
 import { RelayUnavailable } from '../../../delivery/email/mail-relay.ts'
-import { ReconnectGate } from './reconnect-gate.ts'
+import { FailureGate } from '../../../std/failure-gate.ts'
 import type { Trouble } from './relay-trouble.ts'
 import { credentialsRefused, silentAt, troubleOf } from './relay-trouble.ts'
 import { SmtpConnection } from './smtp-connection.ts'
@@ -20,7 +20,12 @@ interface Waiter {
 export class SmtpRelay implements MailRelay {
   readonly host: string
   readonly #options: Required<SmtpRelayOptions>
-  readonly #gate: ReconnectGate
+  /** Reset when a connection judges a mail: connecting alone proves nothing about a relay that takes connections and drops them. */
+  readonly #gate: FailureGate<Trouble>
+  /** Since when nothing has gone out, by the clock of `now`; null when nothing is known against the relay any more. */
+  #awaySince: number | null = null
+  /** The last failure came before there was a connection. */
+  #failedToOpen = false
   readonly #closing = new AbortController()
   /** Opening connections, and QUITs under way; close waits for them. */
   readonly #pending = new Set<Promise<void>>()
@@ -37,7 +42,7 @@ export class SmtpRelay implements MailRelay {
     this.#options = { ...defaults, ...options }
     const { reconnect, now, random, server } = this.#options
     this.host = `${server.host}:${server.port}`
-    this.#gate = new ReconnectGate({ ...reconnect, now, random })
+    this.#gate = new FailureGate({ ...reconnect, now, random })
   }
 
   async acquire(signal: AbortSignal): Promise<RelaySession> {
@@ -75,8 +80,8 @@ export class SmtpRelay implements MailRelay {
   }
 
   away(): RelayAway | null {
-    const { trouble, awaySince } = this.#gate
-    return trouble === null || awaySince === null ? null : { ...trouble, forMs: this.#options.now() - awaySince }
+    const { cause } = this.#gate
+    return cause === null || this.#awaySince === null ? null : { ...cause, forMs: this.#options.now() - this.#awaySince }
   }
 
   close(): Promise<void> {
@@ -113,7 +118,7 @@ export class SmtpRelay implements MailRelay {
 
   #mayConnect(): boolean {
     if (this.#connecting + this.#inUse.size + this.#refreshing.size + this.#idle.length >= this.#options.maxConnections) return false
-    return this.#gate.open(this.#connecting)
+    return !this.#gate.tripped || (this.#connecting === 0 && this.#gate.retryAfterMs === 0)
   }
 
   #connect(): void {
@@ -125,11 +130,12 @@ export class SmtpRelay implements MailRelay {
       opening.then((opened) => {
         this.#connecting -= 1
         if ('failure' in opened) {
-          this.#gate.failed(troubleOf(opened.failure, opened.stage, server), startedAt, true)
+          this.#failed(troubleOf(opened.failure, opened.stage, server), { startedAt, toOpen: true })
           this.#pump()
         } else {
           this.#opened += 1
-          this.#gate.opened()
+          // What kept others from a connection is over, though this one has proved nothing yet.
+          if (this.#failedToOpen) this.#awaySince = null
           opened.connection.onDead = () => this.#buried(opened.connection)
           this.#rest(opened.connection)
         }
@@ -170,10 +176,11 @@ export class SmtpRelay implements MailRelay {
       const { server } = this.#options
       const code = [result.code, result.enhanced].filter(Boolean).join(' ')
       const sentence = `The SMTP relay at ${server.host}:${server.port} puts our mail off (${code}); its own log says why`
-      this.#gate.failed(result.means === 'login' ? credentialsRefused(server, code) : { reason: 'relay-refuses-us', sentence }, Infinity)
+      this.#failed(result.means === 'login' ? credentialsRefused(server, code) : { reason: 'relay-refuses-us', sentence })
       connection.destroy()
     } else if (connection.proved) {
-      this.#gate.proved()
+      this.#gate.succeeded()
+      this.#awaySince = null
     }
   }
 
@@ -231,12 +238,18 @@ export class SmtpRelay implements MailRelay {
     const { host, port } = this.#options.server
     const sentence = `The SMTP relay at ${host}:${port} ends connections before it has taken a mail; its own log says why`
     const trouble: Trouble = left === null ? { reason: 'relay-refuses-us', sentence } : silentAt('mail', this.#options.server)
-    this.#gate.failed(trouble, idleSince)
+    this.#failed(trouble, { startedAt: idleSince })
+  }
+
+  #failed(trouble: Trouble, of: { startedAt?: number; toOpen?: boolean } = {}): void {
+    if (this.#gate.failed(trouble, of) === 'ignored') return
+    this.#awaySince ??= this.#options.now()
+    this.#failedToOpen = of.toOpen === true
   }
 
   #refuseWaiters(): void {
-    const { reason, sentence } = this.#closing.signal.aborted ? closedTrouble : (this.#gate.trouble ?? closedTrouble)
-    const afterMs = this.#gate.retryAfterMs()
+    const { reason, sentence } = this.#closing.signal.aborted ? closedTrouble : (this.#gate.cause ?? closedTrouble)
+    const afterMs = this.#gate.retryAfterMs
     for (const { reject } of this.#waiters.splice(0)) reject(new RelayUnavailable(reason, sentence, afterMs))
   }
 

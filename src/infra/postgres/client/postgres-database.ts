@@ -1,6 +1,6 @@
 import { Pool, type ClientBase, type PoolClient, type QueryResult } from 'pg'
+import { FailureGate } from '../../../std/failure-gate.ts'
 import { SqlError, type Database, type Session, type Sql, type StatementUnderWay } from '../../../std/sql.ts'
-import { ConnectGate } from './connect-gate.ts'
 import { driverConnection, driverTypes, type ConnectionSettings } from './connection-settings.ts'
 import { DEFAULT_PLATFORM_SCHEMA, inPlatformSchema } from './platform-schema.ts'
 import { sessionSettings } from './session-settings.ts'
@@ -18,7 +18,7 @@ export interface DatabaseSettings {
   /** For connecting, for the settings of a new connection, and for waiting until one of `max` connections is free. */
   readonly connectTimeoutMs: number
   /** Shared by the pools of one server, so that it is tried by one of them for all; one of its own when not given. */
-  readonly gate?: ConnectGate
+  readonly gate?: FailureGate<SqlError>
   /** Hears how long each caller waited for a connection, in milliseconds, whether or not he got one. */
   readonly onWaited?: (ms: number) => void
 }
@@ -30,6 +30,11 @@ const ANSWER_MARGIN_MS = 5_000
 
 /** Prepared statements per connection at most. */
 const MAX_PREPARED = 200
+
+/** Bounds how often pools try to connect while they cannot. Pauses are short: they are also how much later a server that is back is noticed. */
+export function createConnectGate(): FailureGate<SqlError> {
+  return new FailureGate({ baseMs: 100, maxMs: 1_000 })
+}
 
 /**
  * Connects on first use. `onTrouble` hears of connections that broke outside of any statement (nobody else would) and of
@@ -52,7 +57,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
     // Awaited by the pool, whatever its types say: no other statement is sent before the settings hold, and a connection without them is closed.
     onConnect: (client): unknown => client.query(settle).then((results) => pids.set(client, pidOf(results))),
   })
-  const { gate = new ConnectGate() } = settings
+  const { gate = createConnectGate() } = settings
   const pids = new WeakMap<ClientBase, number | null>()
   const underWay = new Set<StatementUnderWay>()
   const broken = new WeakSet<ClientBase>()
@@ -80,7 +85,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
 
   async function connected(): Promise<PoolClient> {
     const needsNew = pool.idleCount === 0 && pool.totalCount < settings.max
-    if (needsNew) return gate.pass(() => pool.connect(), sqlErrorOf)
+    if (needsNew) return gate.run(() => pool.connect(), sqlErrorOf)
     return pool.connect().catch((error: unknown) => {
       throw sqlErrorOf(error)
     })
