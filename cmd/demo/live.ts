@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createLogUpdate } from 'log-update'
 import { SqlError } from '../../src/std/sql.ts'
 import { createLook } from './live-figures.ts'
+import type { LiveFigures } from './live-figures.ts'
 import { picture, plainLine, plainSights } from './live-view.ts'
 import type { Sight } from './live-view.ts'
 import { startMailPage } from './mail-page.ts'
@@ -14,17 +15,50 @@ const BURST_STEPS = 12
 const REDRAW_MS = 1_000
 const LINE_MS = 5_000
 
+/** Where the figures of the running demo are shown. */
+export interface Screen {
+  /** From one look to the next; milliseconds. */
+  readonly everyMs: number
+  readonly begin: (sights: readonly Sight[]) => void
+  readonly draw: (figures: LiveFigures, sights: readonly Sight[]) => void
+  readonly end: () => void
+}
+
+export interface LiveOptions {
+  readonly signal: AbortSignal
+  readonly screen: Screen
+}
+
 /** Keeps traffic flowing and shows what becomes of it, until `signal` aborts. */
-export async function playLive(session: Session, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+export async function playLive(session: Session, { signal, screen }: LiveOptions): Promise<void> {
   const page = session.servers.mails === null ? undefined : await startMailPage(session.servers.mails)
   const ending = new AbortController()
   const either = AbortSignal.any([signal, ending.signal])
   try {
-    await Promise.all([flow(session, either), show(session, sightsOf(session, page?.url), either)])
+    await Promise.all([flow(session, either), show(session, sightsOf(session, page?.url), { signal: either, screen })])
   } finally {
     // Whichever of the two failed, the other ends too.
     ending.abort()
     await page?.close()
+  }
+}
+
+/** A terminal is redrawn in place; a file or a pipe gets plain lines. */
+export function screenOn(output: NodeJS.WriteStream): Screen {
+  if (!output.isTTY) {
+    return {
+      everyMs: LINE_MS,
+      begin: (sights) => output.write(plainSights(sights)),
+      draw: (figures) => output.write(`${plainLine(figures)}\n`),
+      end: () => undefined,
+    }
+  }
+  const redraw = createLogUpdate(output)
+  return {
+    everyMs: REDRAW_MS,
+    begin: () => undefined,
+    draw: (figures, sights) => redraw(picture(figures, sights)),
+    end: () => redraw.done(),
   }
 }
 
@@ -37,22 +71,19 @@ async function flow({ story, player }: Session, signal: AbortSignal): Promise<vo
   }
 }
 
-async function show(session: Session, sights: readonly Sight[], signal: AbortSignal): Promise<void> {
+async function show(session: Session, sights: readonly Sight[], { signal, screen }: LiveOptions): Promise<void> {
   const look = createLook(session)
-  const isTerminal = process.stdout.isTTY
-  const redraw = createLogUpdate(process.stdout)
-  if (!isTerminal) process.stdout.write(plainSights(sights))
+  screen.begin(sights)
   while (!signal.aborted) {
     const figures = await look().catch((error: unknown) => {
-      // The daemon or the database does not answer this once; should it have died, the session hears of it.
+      // The daemon or the database did not answer this time; the end of a daemon is reported by the session.
       if (error instanceof TypeError || error instanceof SqlError) return undefined
       throw error
     })
-    if (figures && isTerminal) redraw(picture(figures, sights))
-    else if (figures) process.stdout.write(`${plainLine(figures)}\n`)
-    await rest(isTerminal ? REDRAW_MS : LINE_MS, signal)
+    if (figures) screen.draw(figures, sights)
+    await rest(screen.everyMs, signal)
   }
-  if (isTerminal) redraw.done()
+  screen.end()
 }
 
 /** Resolves after `ms`, or at once when `signal` aborts. */

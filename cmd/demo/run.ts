@@ -48,8 +48,8 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     const { withSession } = await import('./session.ts')
     if (!once) {
-      const { playLive } = await import('./live.ts')
-      const play = (running: Session) => playLive(running, { signal: stopping.signal })
+      const { playLive, screenOn } = await import('./live.ts')
+      const play = (running: Session) => playLive(running, { signal: stopping.signal, screen: screenOn(process.stdout) })
       await withSession({ ...session, mailsToShow: 500 }, play, () => true)
       return 0
     }
