@@ -125,7 +125,7 @@ export function createStatus(of: {
       secondsBehind: latest?.secondsBehind ?? null,
       oldestDueSeconds: due && Object.fromEntries(due.map(({ channel, ms }) => [channel, Math.round(ms / 1_000)])),
       partitions: Object.fromEntries([...verdicts].map(([partition, verdict]) => [partition, { ...verdict, lag: lagOf(partition) }])),
-      batchesUnderWay: source.underWay().length,
+      batchesUnderWay: source.batchesInFlight().length,
       intentsUnderWay: workers.running().length,
       stages: countOf(workers.running().map(({ stage }) => stage)),
     }

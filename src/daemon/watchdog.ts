@@ -40,21 +40,21 @@ export function vitalSigns({ config, channels, pools, groups, tasks, databaseTro
     suppressedBy: task === DATABASE_PROBE ? null : away,
   }))
   const ofGroups = groups.flatMap(({ id: group, source, workers }): readonly WatchedTask[] => {
-    const batches = source.underWay().map(({ partition, since, moves }): WatchedTask => {
-      const what = partition < 0 ? 'look for the start positions' : `batch of partition ${partition}`
+    const batches = source.batchesInFlight().map(({ partition, since, steps: moves }): WatchedTask => {
+      const what = partition < 0 ? 'reading the start offsets' : `batch of partition ${partition}`
       return {
         what,
         group,
         marker: `${since} ${moves}`,
         allowedMs: 2 * pools.accept.longestStatementMs,
-        suppressedBy: source.isHeld() ? 'paused' : away,
+        suppressedBy: source.isFetchingPaused() ? 'paused' : away,
       }
     })
     const intents = workers.running().map(({ intentId, channel, kind, since }): WatchedTask => {
       const what = `${channel} intent ${intentId} (${kind})`
       return { what, group, marker: since, allowedMs: intentMs(config, channels, groups.length, channel), suppressedBy: away }
     })
-    const pulse = source.pulse()
+    const pulse = source.activity()
     // A batch under way holds the next fetch back, and is looked at itself.
     const client: WatchedTask[] =
       pulse === null
@@ -63,7 +63,7 @@ export function vitalSigns({ config, channels, pools, groups, tasks, databaseTro
             {
               what: 'Kafka client',
               group,
-              marker: pulse.beats,
+              marker: pulse.fetches,
               allowedMs: pulse.withinMs,
               suppressedBy: batches.length > 0 ? 'a batch is under way' : null,
             },

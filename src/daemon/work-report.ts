@@ -9,10 +9,18 @@ export interface WorkLine {
 /** What every worker is doing: a line per group, per batch under way and per running intent; ids, never an address. */
 export function workReport(groups: readonly Group[]): readonly WorkLine[] {
   return groups.flatMap(({ id: group, worker, workers, source }): readonly WorkLine[] => {
-    const batches = source.underWay()
+    const batches = source.batchesInFlight()
     const intents = workers.running()
     const { state, reason, partitions } = worker.status()
-    const summary = { group, state, reason, partitions, fetching: !source.isHeld(), batches: batches.length, intents: intents.length }
+    const summary = {
+      group,
+      state,
+      reason,
+      partitions,
+      fetching: !source.isFetchingPaused(),
+      batches: batches.length,
+      intents: intents.length,
+    }
     return [
       { message: 'group at work', fields: summary },
       ...batches.map(({ partition, records, since, waitsFor }) => ({

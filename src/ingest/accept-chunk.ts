@@ -1,10 +1,10 @@
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import type { OpenReservation } from '../model/reservation.ts'
-import type { AcceptResult, AcceptStore, Chunk, EventEnding, LastRecord } from './accept-store.ts'
+import type { AcceptResult, AcceptStore, Chunk, EventOutcome, LastRecord } from './accept-store.ts'
 import type { DeadLetter, DeadLetterSink } from './dead-letter.ts'
 import type { Observe } from '../model/fact.ts'
-import { lastOf, type Faulty, type ReadChunk } from './read-chunks.ts'
+import { lastRecordOf, type FaultyRecord, type ReadChunk } from './read-chunks.ts'
 import { causeOf, describeFault, classifyFault } from '../model/fault-policy.ts'
 
 export interface Acceptor {
@@ -14,55 +14,55 @@ export interface Acceptor {
   readonly deadLetters: DeadLetterSink
   readonly clock: Clock
   readonly observe: Observe
-  /** Bounds the accepts of the group that run at once. */
+  /** Limits how many accepts of the group run concurrently. */
   limit<Result>(work: () => Promise<Result>): Promise<Result>
-  /** Free workers of this process, for which the accept may claim what it writes. */
+  /** Reserves free workers of this process, for which the accept claims intents right away. */
   reserve(): OpenReservation
 }
 
 export type Accepted = Extract<AcceptResult, { is: 'accepted' }>
 
-/** `ended`: the assignment ended before the chunk was written; nothing is lost, its next owner starts at the row. */
-export type ChunkEnd = Accepted | { readonly is: 'moved'; readonly row: bigint | null } | { readonly is: 'ended' }
+/** `ended`: the assignment ended before the chunk was written; nothing is lost, the next owner starts at the progress row. */
+export type ChunkResult = Accepted | { readonly is: 'moved'; readonly row: bigint | null } | { readonly is: 'ended' }
 
-type Letter = DeadLetter & Faulty
+type Letter = DeadLetter & FaultyRecord
 
-interface Place {
+interface ChunkContext {
   readonly partition: number
   readonly expected: bigint
-  /** What lies below was accepted before, and the database has lost it. */
+  /** Offsets below were accepted before and lost by the database. */
   readonly recoverBelow: bigint
   readonly signal: AbortSignal
 }
 
 /**
- * Writes one chunk, whatever it takes: dead letters are published and acknowledged first, then one transaction. A fault that
- * may be an event's own is looked for event by event; any other fault waits, with the member's heartbeats going, until it is
- * over or the assignment ends.
+ * Writes one chunk: dead letters are published and acknowledged first, then one transaction writes the rest. When an event may be
+ * poison, the chunk is split and written event by event; a transient error is retried, with heartbeats going, until it succeeds or the
+ * assignment ends.
  */
-export async function acceptChunk(acceptor: Acceptor, place: Place, chunk: ReadChunk): Promise<ChunkEnd> {
+export async function acceptChunk(acceptor: Acceptor, context: ChunkContext, chunk: ReadChunk): Promise<ChunkResult> {
   const events = new Map(chunk.events.map((event) => [event.record.offset, event]))
   const passed = new Map<bigint, Letter>()
-  for (const faulty of chunk.faulty) passed.set(faulty.record.offset, letterOf(acceptor, place, faulty))
+  for (const faulty of chunk.faulty) passed.set(faulty.record.offset, deadLetterOf(acceptor, context, faulty))
   const unpublished = new Set(passed.keys())
 
-  if (chunk.faulty.some(mustBeProven)) {
-    const probe = await acceptNothing(acceptor, place)
+  if (chunk.faulty.some(needsProof)) {
+    const probe = await probeAccept(acceptor, context)
     if (probe.is !== 'accepted') return probe
   }
-  const mayBlame = events.size > 0 ? mayBeTheEvents : nobody
-  const end = await persist(acceptor, place, mayBlame, async () => {
+  const isSuspect = events.size > 0 ? mayBePoison : neverSuspect
+  const end = await retryWhileTransient(acceptor, context, isSuspect, async () => {
     for (;;) {
       await acceptor.deadLetters.publish([...unpublished].flatMap((offset) => passed.get(offset) ?? []))
       unpublished.clear()
       const result = await write(acceptor, {
         group: acceptor.group,
         topic: acceptor.topic,
-        partition: place.partition,
-        expected: place.expected,
+        partition: context.partition,
+        expected: context.expected,
         next: chunk.next,
         ...lastIn(chunk),
-        recoverBelow: place.recoverBelow,
+        recoverBelow: context.recoverBelow,
         events: [...events.values()].map((event) => event.accepted),
         passed: [...passed.values()].map((letter) => ({ ...letter, offset: letter.record.offset })),
       })
@@ -74,7 +74,7 @@ export async function acceptChunk(acceptor: Acceptor, place: Place, chunk: ReadC
         unpublished.add(offset)
         passed.set(
           offset,
-          letterOf(acceptor, place, {
+          deadLetterOf(acceptor, context, {
             ...event.accepted,
             record: event.record,
             reason: 'id-conflict',
@@ -85,58 +85,57 @@ export async function acceptChunk(acceptor: Acceptor, place: Place, chunk: ReadC
     }
   })
   if (end.is === 'accepted') {
-    for (const letter of passed.values()) reportDeadLetter(acceptor, place, letter)
-    return { ...end, endings: new Map([...end.endings, ...[...passed.keys()].map((offset) => [offset, 'dead-letter'] as const)]) }
+    for (const letter of passed.values()) reportDeadLetter(acceptor, context, letter)
+    return { ...end, outcomes: new Map([...end.outcomes, ...[...passed.keys()].map((offset) => [offset, 'dead-letter'] as const)]) }
   }
   if (end.is !== 'fault') return end
   const [first] = chunk.events
   return first !== undefined && chunk.events.length + chunk.faulty.length === 1
-    ? onceMoreAlone(acceptor, place, chunk, first)
-    : acceptOneByOne(acceptor, place, chunk)
+    ? retryAlone(acceptor, context, chunk, first)
+    : acceptOneByOne(acceptor, context, chunk)
 }
 
-/** Faults of an accept that may be an event's own. */
-const mayBeTheEvents = (error: unknown) => classifyFault('accept', error) !== 'transient'
-const nobody = () => false
+const mayBePoison = (error: unknown) => classifyFault('accept', error) !== 'transient'
+const neverSuspect = () => false
 
-/** What was read is bytes; what the consumer threw may come from the state of this process. */
-function mustBeProven({ failure }: Faulty): boolean {
+/** A decoding fault depends on the bytes alone; an error of the consumer may come from the state of this process. */
+function needsProof({ failure }: FaultyRecord): boolean {
   return classifyFault(failure === undefined ? 'decode' : 'decide', failure?.error) === 'poison-if-reproducible'
 }
 
-/** Nothing but the progress row, which stays where it is: shows that the system is able to accept. */
-async function acceptNothing(acceptor: Acceptor, place: Place): Promise<ChunkEnd> {
+/** Accepts nothing but the unchanged progress row, which proves that the database is able to accept. */
+async function probeAccept(acceptor: Acceptor, context: ChunkContext): Promise<ChunkResult> {
   const { group, topic } = acceptor
-  const { partition, expected, recoverBelow } = place
+  const { partition, expected, recoverBelow } = context
   const nothing = { group, topic, partition, expected, next: expected, recoverBelow, events: [], passed: [] }
-  const end = await persist(acceptor, place, nobody, () => write(acceptor, nothing))
-  // Neither can come of it: nobody is blamed, and no event has an id.
+  const end = await retryWhileTransient(acceptor, context, neverSuspect, () => write(acceptor, nothing))
+  // Impossible without events: no error is suspect, and no event id can conflict.
   if (end.is === 'fault' || end.is === 'conflict') throw new Error(`an accept of nothing ended as ${end.is}`)
   return end
 }
 
-/** The chunk failed on something that may be one event's own: every event gets a chunk of its own, in log order. */
-async function acceptOneByOne(acceptor: Acceptor, place: Place, chunk: ReadChunk): Promise<ChunkEnd> {
+/** The chunk may hold a poison event: writes every event in a chunk of its own, in log order. */
+async function acceptOneByOne(acceptor: Acceptor, context: ChunkContext, chunk: ReadChunk): Promise<ChunkResult> {
   const records = [...chunk.events, ...chunk.faulty].sort((a, b) => (a.record.offset < b.record.offset ? -1 : 1))
-  let expected = place.expected
-  const endings = new Map<bigint, EventEnding>()
+  let expected = context.expected
+  const outcomes = new Map<bigint, EventOutcome>()
   let deadLetters = 0
   let intents = 0
-  for (const [index, one] of records.entries()) {
+  for (const [index, record] of records.entries()) {
     const next = records[index + 1]?.record.offset ?? chunk.next
-    const last = index === records.length - 1 ? lastIn(chunk) : lastOf(one.record)
+    const last = index === records.length - 1 ? lastIn(chunk) : lastRecordOf(record.record)
     const alone: ReadChunk =
-      'accepted' in one
-        ? { next, ...last, events: [one], faulty: [], skipped: none }
-        : { next, ...last, events: [], faulty: [one], skipped: none }
-    const end = await acceptChunk(acceptor, { ...place, expected }, alone)
+      'accepted' in record
+        ? { next, ...last, events: [record], faulty: [], skipped: none }
+        : { next, ...last, events: [], faulty: [record], skipped: none }
+    const end = await acceptChunk(acceptor, { ...context, expected }, alone)
     if (end.is !== 'accepted') return end
-    for (const [offset, ending] of end.endings) endings.set(offset, ending)
+    for (const [offset, outcome] of end.outcomes) outcomes.set(offset, outcome)
     deadLetters += end.deadLetters
     intents += end.intents
     expected = next
   }
-  return { is: 'accepted', endings, deadLetters, intents, claimed: [] }
+  return { is: 'accepted', outcomes, deadLetters, intents, claimed: [] }
 }
 
 const none: ReadonlyMap<string, number> = new Map()
@@ -145,16 +144,18 @@ function lastIn({ last }: ReadChunk): { last?: LastRecord } {
   return last === undefined ? {} : { last }
 }
 
-/**
- * One event failed alone. When an accept of nothing but the progress row succeeds and the event fails once more, the fault is
- * provably its own.
- */
-async function onceMoreAlone(acceptor: Acceptor, place: Place, chunk: ReadChunk, event: ReadChunk['events'][number]): Promise<ChunkEnd> {
+/** An event failed on its own. If an accept of nothing but the progress row succeeds and the event then fails again, it is poison. */
+async function retryAlone(
+  acceptor: Acceptor,
+  context: ChunkContext,
+  chunk: ReadChunk,
+  event: ReadChunk['events'][number],
+): Promise<ChunkResult> {
   const firstFailedAt = new Date(acceptor.clock.now())
-  const probe = await acceptNothing(acceptor, place)
+  const probe = await probeAccept(acceptor, context)
   if (probe.is !== 'accepted') return probe
   const { group, topic } = acceptor
-  const { partition, expected, recoverBelow } = place
+  const { partition, expected, recoverBelow } = context
   const alone = {
     group,
     topic,
@@ -166,10 +167,10 @@ async function onceMoreAlone(acceptor: Acceptor, place: Place, chunk: ReadChunk,
     events: [event.accepted],
     passed: [],
   }
-  const end = await persist(acceptor, place, mayBeTheEvents, () => write(acceptor, alone))
-  if (end.is === 'conflict') return acceptChunk(acceptor, place, chunk)
+  const end = await retryWhileTransient(acceptor, context, mayBePoison, () => write(acceptor, alone))
+  if (end.is === 'conflict') return acceptChunk(acceptor, context, chunk)
   if (end.is !== 'fault') return end
-  const faulty: Faulty = {
+  const faulty: FaultyRecord = {
     ...event.accepted,
     record: event.record,
     reason: 'database-rejected',
@@ -177,7 +178,7 @@ async function onceMoreAlone(acceptor: Acceptor, place: Place, chunk: ReadChunk,
     firstFailedAt,
     attempts: 2,
   }
-  return acceptChunk(acceptor, place, { ...chunk, events: [], faulty: [faulty] })
+  return acceptChunk(acceptor, context, { ...chunk, events: [], faulty: [faulty] })
 }
 
 async function write(acceptor: Acceptor, chunk: Omit<Chunk, 'reservation'>): Promise<AcceptResult> {
@@ -194,33 +195,33 @@ async function write(acceptor: Acceptor, chunk: Omit<Chunk, 'reservation'>): Pro
 }
 
 /**
- * Tries until it is done, an event may be at fault, or the assignment ends. A connection lost at COMMIT leaves the fate of
- * the transaction open: the next try finds the row moved to where this chunk ends, and goes on from there.
+ * Retries until `work` succeeds, fails with a suspect error, or the assignment ends. A connection lost at COMMIT leaves the outcome of
+ * the transaction unknown: the next attempt finds the progress row at the end of this chunk and continues there.
  */
-async function persist<Result>(
+async function retryWhileTransient<Result>(
   acceptor: Acceptor,
-  place: Place,
-  mayBlame: (error: unknown) => boolean,
+  context: ChunkContext,
+  isSuspect: (error: unknown) => boolean,
   work: () => Promise<Result>,
 ): Promise<Result | { is: 'ended' } | { is: 'fault'; error: unknown }> {
   for (let attempt = 1; ; attempt++) {
-    if (place.signal.aborted) return { is: 'ended' }
+    if (context.signal.aborted) return { is: 'ended' }
     try {
       const result = await work()
-      if (attempt > 1) acceptor.observe({ is: 'resumed', group: acceptor.group, partition: place.partition })
+      if (attempt > 1) acceptor.observe({ is: 'resumed', group: acceptor.group, partition: context.partition })
       return result
     } catch (error) {
-      if (mayBlame(error)) return { is: 'fault', error }
-      // Nobody waits any more; told now, it would be a wait that nobody ends.
-      if (place.signal.aborted) return { is: 'ended' }
+      if (isSuspect(error)) return { is: 'fault', error }
+      // A `waiting` reported now would never be followed by `resumed`.
+      if (context.signal.aborted) return { is: 'ended' }
       const retryInMs = backoff(attempt, { baseMs: 100, maxMs: 5_000 })
-      acceptor.observe({ is: 'waiting', group: acceptor.group, partition: place.partition, cause: causeOf(error), retryInMs, attempt })
-      await acceptor.clock.sleep(retryInMs, place.signal)
+      acceptor.observe({ is: 'waiting', group: acceptor.group, partition: context.partition, cause: causeOf(error), retryInMs, attempt })
+      await acceptor.clock.sleep(retryInMs, context.signal)
     }
   }
 }
 
-function letterOf(acceptor: Acceptor, place: Place, faulty: Faulty): Letter {
+function deadLetterOf(acceptor: Acceptor, context: ChunkContext, faulty: FaultyRecord): Letter {
   const now = new Date(acceptor.clock.now())
   return {
     record: faulty.record,
@@ -231,7 +232,7 @@ function letterOf(acceptor: Acceptor, place: Place, faulty: Faulty): Letter {
     reason: faulty.reason,
     detail: faulty.detail,
     topic: acceptor.topic,
-    partition: place.partition,
+    partition: context.partition,
     group: acceptor.group,
     attempts: faulty.attempts ?? 1,
     firstFailedAt: faulty.firstFailedAt ?? now,
@@ -239,12 +240,12 @@ function letterOf(acceptor: Acceptor, place: Place, faulty: Faulty): Letter {
   }
 }
 
-function reportDeadLetter(acceptor: Acceptor, place: Place, letter: Letter): void {
+function reportDeadLetter(acceptor: Acceptor, context: ChunkContext, letter: Letter): void {
   acceptor.observe({
     is: 'dead-lettered',
     group: acceptor.group,
     topic: acceptor.topic,
-    partition: place.partition,
+    partition: context.partition,
     offset: letter.record.offset,
     eventId: letter.eventId,
     type: letter.type,

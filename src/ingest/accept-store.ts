@@ -2,66 +2,66 @@ import type { DeadLetterReason } from '../model/dead-letter-reason.ts'
 import type { Intent, IntentDraft } from '../model/intent.ts'
 import type { Reservation } from '../model/reservation.ts'
 
-/** An event that is to be accepted, with what its group decided. */
+/** An event to accept, with the decision of its group. */
 export interface AcceptedEvent {
   readonly offset: bigint
   readonly eventId: string
   readonly type: string
   readonly at: Date
-  /** SHA-256 over the type and the identity of what happened: the same id with another hash is a conflict. */
+  /** SHA-256 over the type and the identity fields: the same id with another hash is a conflict. */
   readonly contentHash: Uint8Array
   readonly drafts: readonly IntentDraft[]
 }
 
-/** A record that was published to the dead-letter topic and is now passed. */
+/** A record that was published to the dead-letter topic and is now skipped. */
 export interface PassedRecord {
   readonly offset: bigint
   readonly eventId: string | null
   readonly type: string | null
-  /** Of an envelope without sound data; no event of it is on record. */
+  /** From the envelope of an event with invalid data. */
   readonly campaignId?: string | null
   readonly contentHash: Uint8Array | null
   readonly reason: DeadLetterReason
 }
 
-/** One step of a partition: everything in it is written, or nothing. */
+/** Consecutive records of a partition, written in one transaction. */
 export interface Chunk {
   readonly group: string
   readonly topic: string
   readonly partition: number
-  /** What the progress row must hold, or the chunk is not ours to write. */
+  /** The offset that the progress row must hold; otherwise nothing is written. */
   readonly expected: bigint
   readonly next: bigint
-  /** The last record below `next`; missing when there was none, or its leader epoch is not known. */
+  /** The last record below `next`; missing when there was none or its leader epoch is unknown. */
   readonly last?: LastRecord
-  /** Outcomes of offsets below are marked `recovered`: they were accepted before, and the database has lost it. */
+  /** Outcomes of lower offsets are marked `recovered`: they were accepted before and lost by the database. */
   readonly recoverBelow: bigint
   readonly events: readonly AcceptedEvent[]
   readonly passed: readonly PassedRecord[]
-  /** Intents that may be claimed by this very insert, so that this process's free workers take them from memory. */
+  /** Free workers for which this insert claims intents, so that they get them from memory. */
   readonly reservation: Reservation | null
 }
 
-/** `repeated`: on record before with the same content, so that nothing changed; the others are the outcome now on record. */
-export type EventEnding = 'accepted' | 'no-effect' | 'duplicate' | 'dead-letter' | 'repeated'
+/** `repeated`: already on record with the same content, nothing changed; all others are the outcome now on record. */
+export type EventOutcome = 'accepted' | 'no-effect' | 'duplicate' | 'dead-letter' | 'repeated'
 
 export type AcceptResult =
   | {
       readonly is: 'accepted'
-      /** How each of `events` ended, by its offset. */
-      readonly endings: ReadonlyMap<bigint, EventEnding>
-      /** Positions of `passed` that were counted for the first time. */
+      /** Outcome of each of `events`, by offset. */
+      readonly outcomes: ReadonlyMap<bigint, EventOutcome>
+      /** How many of `passed` were recorded for the first time. */
       readonly deadLetters: number
       readonly intents: number
-      /** Inserted already claimed for this process. */
+      /** Intents that were inserted as claimed by this process. */
       readonly claimed: readonly Intent[]
     }
   /** The row did not hold `expected`; nothing was written. */
   | { readonly is: 'moved'; readonly row: bigint | null }
-  /** The events at these offsets have an id that is on record for another content; nothing was written. */
+  /** The ids of the events at these offsets are on record with other content; nothing was written. */
   | { readonly is: 'conflict'; readonly offsets: readonly bigint[] }
 
-/** What tells whether a record that was read is still in the log: a log that was cut below it ends its leader epoch there. */
+/** Identifies the last record read, to detect a truncated log: truncation below the record ends its leader epoch there (KIP-320). */
 export interface LastRecord {
   readonly offset: bigint
   readonly leaderEpoch: number
@@ -72,13 +72,13 @@ export interface ProgressRow {
   readonly next: bigint
   /** Records below this were on the topic when the group first started: exempt from the dedupe window. */
   readonly exemptBelow: bigint
-  /** Of the topic that the group reads; missing until it is learnt, as after an older version. */
+  /** Id of the topic; missing in rows of older versions until the next start. */
   readonly topicId?: string
-  /** The last record that was read whose leader epoch was known. */
+  /** The last record read with a known leader epoch. */
   readonly last?: LastRecord
 }
 
-/** One partition that moves by compare-and-set. */
+/** Moves the offset of one partition by compare-and-set. */
 export interface ProgressMove {
   readonly partition: number
   readonly expected: bigint
@@ -86,15 +86,15 @@ export interface ProgressMove {
   readonly last?: LastRecord
 }
 
-/** The port to what this system remembers: outcomes, intents and progress, in one transaction. */
+/** The port to the transactional inbox and outbox: outcomes, intents and progress in one transaction. */
 export interface AcceptStore {
-  /** Throws SqlError; after an error whose fate is unknown (connection lost at COMMIT) the caller reads the row. */
+  /** Throws SqlError; when the outcome is unknown (connection lost at COMMIT), the caller retries and compares the row. */
   accept(chunk: Chunk): Promise<AcceptResult>
   readProgress(group: string, topic: string): Promise<readonly ProgressRow[]>
-  /** Inserts rows that do not exist yet; existing ones are left alone. */
+  /** Inserts missing rows; existing rows stay unchanged. */
   createProgress(group: string, topic: string, rows: readonly ProgressRow[]): Promise<void>
-  /** Writes the topic's id into the rows that have none. */
+  /** Sets the topic id of rows that have none. */
   learnTopic(group: string, topic: string, topicId: string): Promise<void>
-  /** Compare-and-set of many rows at once (coalesced skips); returns the partitions whose row moved. */
+  /** Compare-and-set of many rows in one statement; returns the partitions whose row was moved. */
   advance(group: string, topic: string, moves: readonly ProgressMove[]): Promise<readonly number[]>
 }

@@ -3,52 +3,52 @@ import type { Clock } from '../std/clock.ts'
 import type { AcceptStore, ProgressRow } from './accept-store.ts'
 import type { CommittedOffset, LogAdmin } from './log-admin.ts'
 import { leaderEpochs } from './log-faults.ts'
-import { StartRefused, startPositions, type StartFrom } from './start-offsets.ts'
+import { StartRefused, decideStart, type StartFrom } from './start-offsets.ts'
 
-/** Where the partitions of a group start, and what Kafka was last told of it. */
-export interface Found {
+/** The progress rows of a group, and its offsets committed to Kafka. */
+export interface StoredProgress {
   readonly rows: readonly ProgressRow[]
   readonly committed: ReadonlyMap<number, CommittedOffset>
 }
 
-/** Finds out where the partitions of one group start, in the database and the log. */
-export interface Positions {
+/** Determines the start offsets of a group's partitions from the database and the log. */
+export interface AssignedOffsets {
   /**
-   * The rows of all partitions, missing ones written. `known`: partitions that have had a row.
+   * Returns the rows of all partitions and creates missing ones. `seenPartitions`: partitions that have had a row.
    *
    * @throws {StartRefused} the group may not start until the operator decides.
    */
-  read(known: ReadonlySet<number>): Promise<Found>
-  /** The same, asked again while the database or the broker is away; null when `signal` aborts meanwhile. */
-  untilRead(
+  read(seenPartitions: ReadonlySet<number>): Promise<StoredProgress>
+  /** Same as `read`, retried while the database or the brokers are down; null when `signal` aborts meanwhile. */
+  readWithRetry(
     known: ReadonlySet<number>,
     signal: AbortSignal,
     waiting: (error: unknown, retryInMs: number, attempt: number) => void,
-  ): Promise<Found | null>
+  ): Promise<StoredProgress | null>
 }
 
-export function createPositions(of: {
+export function createAssignedOffsets(of: {
   readonly group: string
   readonly topic: string
   readonly store: AcceptStore
   readonly admin: LogAdmin
   readonly startFrom: StartFrom
   readonly clock: Clock
-}): Positions {
+}): AssignedOffsets {
   const { group, topic, store, admin, startFrom, clock } = of
 
-  async function read(known: ReadonlySet<number>): Promise<Found> {
-    // Before the rows: members that had none by then are not ours, which write them before they join.
+  async function read(seenPartitions: ReadonlySet<number>): Promise<StoredProgress> {
+    // Before the rows: our members write their rows before they join, so members without rows are another program's.
     const members = startFrom === 'committed' ? (await admin.groupState(group)).members : 0
-    // In the order in which they are behind each other: a member that still works moves its row up to the end of the log, and
-    // the commit up to the row. Asked in any other, what is right could look as if it lay beyond the end.
-    const committed = await admin.commits(group, topic)
+    // In this order, because a running member moves its row towards the end of the log and its commit towards the row: in any other
+    // order a valid offset could appear to lie beyond the end.
+    const committed = await admin.committedWithOwner(group, topic)
     const rows = await store.readProgress(group, topic)
     const ranges = await admin.ranges(topic)
     const topicId = await admin.topicId(topic)
     const epochEnds = await admin.epochEnds(topic, leaderEpochs(rows))
     const isFirst = rows.length === 0
-    const answer = startPositions({
+    const answer = decideStart({
       group,
       topic,
       topicId,
@@ -56,25 +56,25 @@ export function createPositions(of: {
       ranges,
       epochEnds,
       committed: new Map([...committed].map(([partition, { offset }]) => [partition, offset])),
-      known,
+      seenPartitions,
       startFrom,
       members: isFirst ? members : 0,
       offsetsAtTime: isFirst && startFrom instanceof Date ? await admin.offsetsAt(topic, startFrom) : new Map(),
     })
     if (answer.is === 'refuse') throw new StartRefused(answer.sentence)
     const behind = [...epochEnds].find(([, end]) => end === null)?.[0]
-    // It passes by itself where a broker lags; a cluster that was set back as a whole stays so until the operator decides.
+    // A lagging broker catches up by itself; a cluster restored to an older state needs the operator.
     if (behind !== undefined) throw new Error(olderEpochs(topic, behind, group))
     if (topicId !== null && rows.some((row) => row.topicId === undefined)) await store.learnTopic(group, topic, topicId)
     if (answer.create.length === 0) return { rows, committed }
-    // Another process may write the same rows at this moment: whatever is there first is the truth.
+    // Another process may create the same rows concurrently: the first write wins.
     await store.createProgress(group, topic, answer.create)
     return { rows: await store.readProgress(group, topic), committed }
   }
 
   return {
     read,
-    async untilRead(known, signal, waiting) {
+    async readWithRetry(known, signal, waiting) {
       for (let attempt = 1; !signal.aborted; attempt++) {
         try {
           return await read(known)
@@ -93,6 +93,6 @@ export function createPositions(of: {
 function olderEpochs(topic: string, partition: number, group: string): string {
   return (
     `the brokers know only older leader epochs of ${topic}/${partition} than that of the last record read (one lags behind, or the cluster ` +
-    `was set back to an older state; then decide with: npm run workerctl -- offsets reset --group ${group} --partition ${partition} --to earliest --accept-loss)`
+    `was restored to an older state; then decide with: npm run workerctl -- offsets reset --group ${group} --partition ${partition} --to earliest --accept-loss)`
   )
 }

@@ -1,35 +1,35 @@
 import type { PauseReason, Pressure } from '../model/pressure.ts'
 import type { Clock } from '../std/clock.ts'
-import type { Brake } from './fetch-gate.ts'
+import type { FetchGate } from './fetch-gate.ts'
 
 /**
- * Looks once a second, and holds or releases the fetching of one group. What cannot be measured (database away) leaves things
- * as they are: the accept path notices that by itself.
+ * Polls the backpressure of one group and pauses or resumes its fetching. When it cannot be measured (database down) nothing changes:
+ * accepting fails then anyway.
  */
 export async function watchPressure(watch: {
   readonly pressure: Pressure
-  readonly brake: Brake
+  readonly fetchGate: FetchGate
   readonly clock: Clock
   readonly signal: AbortSignal
   readonly intervalMs: number
 }): Promise<void> {
-  const { brake, signal } = watch
-  let heldFor: string | null = null
+  const { fetchGate: brake, signal } = watch
+  let pausedFor: string | null = null
   for (;;) {
     await watch.clock.sleep(watch.intervalMs, signal)
     if (signal.aborted) return
     let pressed: PauseReason | null
     try {
-      pressed = await watch.pressure(heldFor !== null)
+      pressed = await watch.pressure(pausedFor !== null)
     } catch {
-      // The next look, in a second, is the retry.
+      // The next poll is the retry.
       continue
     }
     const reason = pressed?.reason ?? null
-    if (reason === heldFor) continue
-    // The new one first: between two reasons nothing is fetched.
-    if (pressed !== null) brake.hold(pressed.reason, pressed.detail)
-    if (heldFor !== null) brake.release(heldFor)
-    heldFor = reason
+    if (reason === pausedFor) continue
+    // The new reason first, so that nothing is fetched between the two.
+    if (pressed !== null) brake.pause(pressed.reason, pressed.detail)
+    if (pausedFor !== null) brake.resume(pausedFor)
+    pausedFor = reason
   }
 }

@@ -1,29 +1,29 @@
-import { acceptChunk, type Acceptor, type ChunkEnd } from './accept-chunk.ts'
-import type { EqualFailures } from './crash-loop-breaker.ts'
+import { acceptChunk, type Accepted, type Acceptor, type ChunkResult } from './accept-chunk.ts'
+import type { TypeCounts } from '../model/fact.ts'
+import type { CrashLoopBreaker } from './crash-loop-breaker.ts'
 import type { PartitionProgress } from './partition-progress.ts'
 import { readChunks, type ChunkReader, type ReadChunk } from './read-chunks.ts'
 import type { PartitionBatch } from './record-source.ts'
-import { countsOf } from './type-counts.ts'
 
 export interface BatchRunner {
-  /** Takes a batch as far as it goes, chunk by chunk, and returns where its partition goes on. */
+  /** Accepts a batch chunk by chunk as far as possible, and returns the next offset of its partition. */
   run(progress: PartitionProgress, batch: PartitionBatch): Promise<bigint>
 }
 
 export function createBatchRunner(of: {
   readonly reader: ChunkReader
   readonly acceptor: Acceptor
-  readonly failures: EqualFailures
-  /** Ends the waiting of a chunk. */
-  until(progress: PartitionProgress): AbortSignal
-  /** Its row now holds `progress.row`. */
-  written(progress: PartitionProgress): void
-  /** Nothing of the chunk was written, because the row is elsewhere; null when it is gone. */
-  moved(progress: PartitionProgress, row: bigint | null): void
-  /** The position moved by skipped records alone: its row is to follow. */
-  skipped(): void
+  readonly breaker: CrashLoopBreaker
+  /** Aborts the retries of a chunk. */
+  signalFor(progress: PartitionProgress): AbortSignal
+  /** The progress row now holds `progress.storedOffset`. */
+  onWritten(progress: PartitionProgress): void
+  /** Nothing of the chunk was written, because the row holds another offset; null when it is gone. */
+  onMoved(progress: PartitionProgress, row: bigint | null): void
+  /** The partition moved by skipped records only; its row is to be written later. */
+  onSkipped(): void
 }): BatchRunner {
-  const { reader, acceptor, failures } = of
+  const { reader, acceptor, breaker: failures } = of
   const { group, clock, observe } = acceptor
 
   async function run(progress: PartitionProgress, batch: PartitionBatch): Promise<bigint> {
@@ -31,60 +31,60 @@ export function createBatchRunner(of: {
     const { highWatermark, nextOffset } = batch
     observe({ is: 'fetched', group, partition, records: batch.records.length, highWatermark, nextOffset })
     await progress.busy?.catch(() => undefined)
-    if (progress.seek) {
-      progress.seek = false
-      return progress.position
+    if (progress.needsSeek) {
+      progress.needsSeek = false
+      return progress.nextOffset
     }
-    // What was fetched before the group paused itself stays unread.
-    if (failures.reason !== null) return progress.position
-    const records = batch.records.filter((record) => record.offset >= progress.position)
-    for (const chunk of readChunks(reader, { partition, records, end: nextOffset, exemptBelow, failures })) {
-      if (of.until(progress).aborted) break
+    // Records fetched before the crash-loop breaker opened stay unread.
+    if (failures.reason !== null) return progress.nextOffset
+    const records = batch.records.filter((record) => record.offset >= progress.nextOffset)
+    for (const chunk of readChunks(reader, { partition, records, end: nextOffset, exemptBelow, breaker: failures })) {
+      if (of.signalFor(progress).aborted) break
       if (chunk.events.length + chunk.faulty.length === 0) skip(progress, chunk)
       else if (await accept(progress, chunk)) break
     }
-    return progress.position
+    return progress.nextOffset
   }
 
-  /** Nothing here is ours: the position moves now, the row later. */
+  /** The group handles no record of the chunk: `nextOffset` moves now, the row later. */
   function skip(progress: PartitionProgress, chunk: ReadChunk): void {
-    progress.position = chunk.next
+    progress.nextOffset = chunk.next
     progress.last = chunk.last ?? progress.last
     if (chunk.skipped.size > 0) {
       const counts = countsOf(chunk, null)
       observe({ is: 'accepted', group, partition: progress.partition, next: chunk.next, counts, intents: 0, durationMs: 0 })
     }
-    of.skipped()
+    of.onSkipped()
   }
 
-  /** Returns whether the partition now goes on elsewhere than at the chunk's end. */
+  /** Returns true when the partition does not continue at the end of the chunk. */
   async function accept(progress: PartitionProgress, chunk: ReadChunk): Promise<boolean> {
     await progress.busy?.catch(() => undefined)
     const startedAt = clock.monotonic()
-    const { partition, row, recoverBelow } = progress
-    const work = acceptChunk(acceptor, { partition, expected: row, recoverBelow, signal: of.until(progress) }, chunk)
+    const { partition, storedOffset, recoverBelow } = progress
+    const work = acceptChunk(acceptor, { partition, expected: storedOffset, recoverBelow, signal: of.signalFor(progress) }, chunk)
     progress.busy = work
-    let end: ChunkEnd
+    let result: ChunkResult
     try {
-      end = await work
+      result = await work
     } finally {
       progress.busy = null
     }
-    switch (end.is) {
+    switch (result.is) {
       case 'ended':
         return true
       case 'moved':
-        of.moved(progress, end.row)
+        of.onMoved(progress, result.row)
         return true
       case 'accepted': {
         const { next } = chunk
-        progress.row = next
-        progress.position = next
-        of.written(progress)
-        const counts = countsOf(chunk, end)
-        observe({ is: 'accepted', group, partition, next, counts, intents: end.intents, durationMs: clock.monotonic() - startedAt })
-        const again = [...end.endings].filter(
-          ([offset, ending]) => offset < recoverBelow && !(ending === 'repeated' || ending === 'dead-letter'),
+        progress.storedOffset = next
+        progress.nextOffset = next
+        of.onWritten(progress)
+        const counts = countsOf(chunk, result)
+        observe({ is: 'accepted', group, partition, next, counts, intents: result.intents, durationMs: clock.monotonic() - startedAt })
+        const again = [...result.outcomes].filter(
+          ([offset, outcome]) => offset < recoverBelow && !(outcome === 'repeated' || outcome === 'dead-letter'),
         ).length
         if (again > 0) observe({ is: 'recovered', group, partition, events: again, next, below: recoverBelow })
         return false
@@ -93,4 +93,34 @@ export function createBatchRunner(of: {
   }
 
   return { run }
+}
+
+/** Outcomes of the events of a chunk, by type. `result` is null for a chunk of skipped records. */
+export function countsOf(chunk: ReadChunk, result: Accepted | null): ReadonlyMap<string, TypeCounts> {
+  const counts = new Map<string, TypeCounts>()
+  const of = (type: string) => {
+    const known = counts.get(type) ?? { ok: 0, noEffect: 0, duplicate: 0, skipped: 0, dead: 0 }
+    counts.set(type, known)
+    return known
+  }
+  for (const [type, skipped] of chunk.skipped) of(type).skipped += skipped
+  for (const faulty of chunk.faulty) of(faulty.type ?? 'undecodable').dead += 1
+  for (const { accepted } of chunk.events) {
+    switch (result?.outcomes.get(accepted.offset)) {
+      case 'accepted':
+        of(accepted.type).ok += 1
+        break
+      case 'no-effect':
+        of(accepted.type).noEffect += 1
+        break
+      case 'dead-letter':
+        of(accepted.type).dead += 1
+        break
+      case 'duplicate':
+      case 'repeated':
+      case undefined:
+        of(accepted.type).duplicate += 1
+    }
+  }
+  return counts
 }

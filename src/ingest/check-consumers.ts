@@ -3,7 +3,7 @@ import { OperatorError } from '../std/failure.ts'
 import type { Consumer } from '../model/consumer.ts'
 import { createTypeFilter } from './type-filter.ts'
 
-/** @throws {OperatorError} with one sentence per fault of the registered consumers: a bad one never runs. */
+/** Validates the registered consumers. @throws {OperatorError} one line for each fault. */
 export function checkConsumers(consumers: readonly Consumer[]): void {
   const faults = consumers.flatMap((consumer) => faultsOf(consumer).map((fault) => `consumer ${consumer.name}: ${fault}`))
   const names = consumers.map((consumer) => consumer.name)
@@ -13,14 +13,14 @@ export function checkConsumers(consumers: readonly Consumer[]): void {
 
 function faultsOf({ name, types, poolSize, kinds }: Consumer): string[] {
   const faults: string[] = []
-  if (!/^[a-z][a-z0-9-]{0,99}$/.test(name)) faults.push('its name is a group id, of small letters, digits and hyphens')
+  if (!/^[a-z][a-z0-9-]{0,99}$/.test(name)) faults.push('its name must be lower-case letters, digits and hyphens, because it is a group id')
   if (types.length === 0) faults.push('it handles no types')
   for (const pattern of types) {
     const filter = createTypeFilter([pattern])
     if (!eventTypes.some((type) => filter.handles(type))) faults.push(`its type ${pattern} matches nothing in the catalogue`)
   }
   if (poolSize !== undefined && (!Number.isInteger(poolSize) || poolSize < 1))
-    faults.push(`its poolSize ${poolSize} is no whole number from 1`)
+    faults.push(`its poolSize ${poolSize} must be an integer of at least 1`)
   const keys = kinds.map(({ kind, version, channel }) => `${channel}/${kind}/${version}`)
   for (const key of new Set(keys.filter((key, index) => keys.indexOf(key) !== index))) faults.push(`it has two kinds ${key}`)
   return faults

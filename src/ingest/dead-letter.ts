@@ -1,7 +1,7 @@
 import type { DeadLetterReason } from '../model/dead-letter-reason.ts'
 import type { HeaderValue, LogRecord } from './record-source.ts'
 
-/** A record that this group gives up, with its fault. `detail` names fields and rules, never values. */
+/** A record that a group gives up, with the reason. `detail` names fields and rules, never values. */
 export interface DeadLetter {
   readonly record: LogRecord
   readonly topic: string
@@ -15,12 +15,12 @@ export interface DeadLetter {
   readonly lastFailedAt: Date
 }
 
-/** The port that puts dead letters away. Resolves when the broker has acknowledged all of them (acks of all replicas). */
+/** The port to the dead-letter topic. `publish` resolves when all in-sync replicas have acknowledged all letters. */
 export interface DeadLetterSink {
   publish(letters: readonly DeadLetter[]): Promise<void>
 }
 
-/** `<topic>.<group>.dlq`, the group with its prefix. */
+/** `<topic>.<group>.dlq`, with the prefixed group id. */
 export function deadLetterTopic(topic: string, group: string): string {
   return `${topic}.${group}.dlq`
 }
@@ -28,10 +28,7 @@ export function deadLetterTopic(topic: string, group: string): string {
 /** Version of the headers that {@link deadLetterHeaders} adds. */
 const SCHEMA = '1'
 
-/**
- * The record's own headers, unchanged, with ours behind them as UTF-8 strings. No foreign message text: it may hold an
- * address.
- */
+/** The record's own headers, unchanged, followed by ours as UTF-8 strings. Never a message text of another system: it may hold an address. */
 export function deadLetterHeaders(letter: DeadLetter): Record<string, HeaderValue | undefined> {
   const ours = {
     'dlq-schema-version': SCHEMA,

@@ -1,22 +1,22 @@
 import type { Observe } from '../model/fact.ts'
 
-/** Holds the fetching of a group for any number of reasons at once, each told when it begins and when it ends. */
-export interface Brake {
-  /** @param detail for a reason that somebody must do something about: what */
-  hold(reason: string, detail?: string): void
-  release(reason: string): void
+/** Pauses fetching of a group for any number of reasons at once; the start and end of each reason is reported. */
+export interface FetchGate {
+  /** @param detail the action needed, for a reason that does not end by itself */
+  pause(reason: string, detail?: string): void
+  resume(reason: string): void
 }
 
-export function createBrake(group: string, source: { pause(): void; resume(): void }, observe: Observe): Brake {
+export function createFetchGate(group: string, source: { pause(): void; resume(): void }, observe: Observe): FetchGate {
   const reasons = new Set<string>()
   return {
-    hold(reason, detail) {
+    pause(reason, detail) {
       if (reasons.has(reason)) return
       reasons.add(reason)
       if (reasons.size === 1) source.pause()
       observe({ is: 'paused', group, reason, detail: detail ?? null })
     },
-    release(reason) {
+    resume(reason) {
       if (!reasons.delete(reason)) return
       if (reasons.size === 0) source.resume()
       observe({ is: 'unpaused', group, reason })

@@ -1,19 +1,19 @@
 import type { Clock } from '../std/clock.ts'
 import { messageOf } from '../std/failure.ts'
 import type { Observe } from '../model/fact.ts'
-import type { GroupLife, GroupWorker } from './group-worker.ts'
+import type { GroupRun, GroupWorker } from './group-worker.ts'
 
-/** Found sound so often in a row, a group that was stopped begins anew: `offsets reset` moves the rows first, and Kafka's offsets a moment later. */
+/** Successful checks in a row after which a refused group is restarted: `offsets reset` moves the rows first, and the committed offsets a moment later. */
 const SOUND_CHECKS = 2
 
 /**
- * A group from the start of the process to its end. What it reads is compared with its rows at every start and join, and every `checkMs`
- * in between, so that a loss is named on a quiet topic too. It stops this group alone, which begins a new life when the operator has decided.
+ * Runs a group for the lifetime of the process. The log is compared with the progress rows at every start and join, and every `checkMs` in
+ * between, so that a loss is detected on a quiet topic too. A fault stops this group only; it is restarted when the operator has resolved it.
  */
 export function createGroupRunner(of: {
   readonly group: string
-  /** Puts the group together anew. `known`: partitions that are known to have had a row. */
-  begin(known: ReadonlySet<number>): GroupLife
+  /** Creates the group anew. `seenPartitions`: partitions that are known to have had a row. */
+  createRun(known: ReadonlySet<number>): GroupRun
   readonly clock: Pick<Clock, 'sleep'>
   readonly observe: Observe
   readonly checkMs: number
@@ -24,8 +24,8 @@ export function createGroupRunner(of: {
   let watching: Promise<void> = Promise.resolve()
   let life = begin(new Set())
 
-  function begin(known: ReadonlySet<number>): GroupLife {
-    const begun = of.begin(known)
+  function begin(known: ReadonlySet<number>): GroupRun {
+    const begun = of.createRun(known)
     void begun.lost.then(lost.resolve)
     return begun
   }
@@ -36,10 +36,10 @@ export function createGroupRunner(of: {
       await of.clock.sleep(of.checkMs, signal)
       if (signal.aborted) return
       try {
-        await life.check()
+        await life.checkLog()
         sound += 1
       } catch (error) {
-        // A refusal shows in the group's state; whatever else keeps the question from being answered shows where it is needed.
+        // A refusal shows in the group's state; other causes are reported where they block work.
         of.observe({ is: 'log-unchecked', group: of.group, cause: messageOf(error) })
         sound = 0
       }
@@ -48,12 +48,12 @@ export function createGroupRunner(of: {
   }
 
   async function again(): Promise<void> {
-    const known = life.known()
+    const known = life.seenPartitions()
     await life.stop()
     if (signal.aborted) return
     life = begin(known)
     of.observe({ is: 'group-resumed', group: of.group })
-    // Rejects when it was stopped before it had joined, or is lost, which `lost` tells.
+    // Rejects when it was stopped before it had joined, or is lost, which `lost` reports.
     await life.start().catch(() => null)
   }
 
@@ -67,7 +67,7 @@ export function createGroupRunner(of: {
       stopping.abort()
       await life.stop()
       await watching
-      // One that had begun meanwhile.
+      // A run that was started meanwhile.
       await life.stop()
     },
     status: () => life.status(),

@@ -1,41 +1,41 @@
 import type { Fact } from '../model/fact.ts'
 
-/** Health of a group, as /readyz and /livez ask for it. */
+/** State of a group, for /readyz and /livez. */
 export interface GroupStatus {
   /**
-   * `waiting`: able to work again by itself, or paused over equal failures; never a reason for a restart. `refused`: stopped
-   * for a reason that the operator decides; `lost`: its client cannot recover.
+   * `waiting`: recovers by itself, or is paused by the crash-loop breaker; never a reason for a restart. `refused`: stopped until the
+   * operator decides. `lost`: its Kafka client cannot recover.
    */
   readonly state: 'starting' | 'running' | 'waiting' | 'stopped' | 'refused' | 'lost'
   readonly reason: string | null
   readonly partitions: readonly number[]
 }
 
-/** Keeps what readiness must know of a group. */
-export interface StatusKeeper {
-  /** Listens to the group's own facts: who waits, and whose client is being rebuilt. */
-  hear(fact: Fact): void
+/** Tracks the state of a group. */
+export interface StatusTracker {
+  /** Observes the facts of the group. */
+  onFact(fact: Fact): void
   assigned(partitions: readonly number[]): void
-  /** True the first time; what a group has ended as it stays. */
+  /** Sets the final state, once; false when the group has already ended. */
   end(state: 'refused' | 'lost' | 'stopped', reason: string | null): boolean
   current(): GroupStatus
 }
 
-/** The group as a whole, where a partition is named. */
-const WHOLE = -1
+/** Stands for the whole group in place of a partition. */
+const WHOLE_GROUP = -1
 
-/** @param pausedFor why the group has paused itself, or null */
-export function keepStatus(pausedFor: () => string | null): StatusKeeper {
+/** @param pausedFor why the crash-loop breaker is open, or null */
+export function createStatusTracker(pausedFor: () => string | null): StatusTracker {
   const waiting = new Map<number, string>()
   let partitions: readonly number[] = []
   let hasJoined = false
   let ended: GroupStatus | null = null
 
   return {
-    hear(fact) {
+    onFact(fact) {
       if (fact.is === 'waiting') waiting.set(fact.partition, fact.cause)
       if (fact.is === 'resumed') waiting.delete(fact.partition)
-      if (fact.is === 'consumer-crashed') waiting.set(WHOLE, fact.cause)
+      if (fact.is === 'consumer-crashed') waiting.set(WHOLE_GROUP, fact.cause)
     },
     assigned(owned) {
       partitions = owned

@@ -3,17 +3,17 @@ import { messageOf } from '../std/failure.ts'
 import type { Acceptor } from './accept-chunk.ts'
 import { watchPressure } from './backpressure.ts'
 import { createBatchRunner } from './batch-runner.ts'
-import { createBrake } from './fetch-gate.ts'
-import { createCommitReporter } from './offset-committer.ts'
-import { createEqualFailures, equalFailuresRule, type EqualFailuresRule } from './crash-loop-breaker.ts'
+import { createFetchGate } from './fetch-gate.ts'
+import { createOffsetCommitter } from './offset-committer.ts'
+import { createCrashLoopBreaker, crashLoopRule, type CrashLoopRule } from './crash-loop-breaker.ts'
 import type { Fact } from '../model/fact.ts'
-import { keepStatus, type GroupStatus } from './group-status.ts'
+import { createStatusTracker, type GroupStatus } from './group-status.ts'
 import { LogAccessRefused, type LogAdmin } from './log-admin.ts'
-import { goOnAt, knownOf, startAt, type PartitionProgress } from './partition-progress.ts'
-import { createPositions, type Found } from './assigned-offsets.ts'
+import { continueAt, lastAcceptedOf, startProgress, type PartitionProgress } from './partition-progress.ts'
+import { createAssignedOffsets, type StoredProgress } from './assigned-offsets.ts'
 import type { ChunkReader } from './read-chunks.ts'
 import type { Assignment, PartitionBatch, RecordSource, SourceReport } from './record-source.ts'
-import { createSkipWriter } from './skipped-progress.ts'
+import { createSkippedProgressWriter } from './skipped-progress.ts'
 import { factOf } from './source-fact.ts'
 import { StartRefused, type StartFrom } from './start-offsets.ts'
 
@@ -24,92 +24,92 @@ export interface WorkerSettings {
   readonly admin: LogAdmin
   readonly pressure: Pressure
   readonly startFrom: StartFrom
-  /** How long rows of skipped records and commits may be held back; milliseconds. */
+  /** The longest delay of commits and of progress rows of skipped records; milliseconds. */
   readonly reportEveryMs: number
-  /** Partitions that are known to have had a row. */
-  readonly known?: ReadonlySet<number>
-  /** Five within a minute, tried again every five minutes, when not given. */
-  readonly equalFailures?: EqualFailuresRule
+  /** Partitions that are known to have had a progress row. */
+  readonly seenPartitions?: ReadonlySet<number>
+  /** Default: {@link crashLoopRule}. */
+  readonly crashLoopRule?: CrashLoopRule
 }
 
 export interface GroupWorker {
   /**
-   * Writes the start positions, joins, and resolves at the first assignment: to null, or to the sentence why the group may not start. One
-   * that the brokers refuse goes on trying behind that sentence.
+   * Writes the start offsets and joins. Resolves to null at the first assignment, or to the sentence why the group may not start; when the
+   * brokers deny access, the group keeps trying after that.
    */
   start(): Promise<string | null>
-  /** Takes in no more, finishes what is in hand, reports the last rows to Kafka and leaves the group. */
+  /** Stops fetching, finishes batches in flight, commits the last offsets and leaves the group. */
   stop(): Promise<void>
   status(): GroupStatus
   /**
-   * Compares the row of every partition with what this process knows: for a database that was away and may have come back as
-   * an older one. A partition whose row went back is accepted again from there, without waiting for a record. Rejects when
-   * the database does not answer.
+   * Compares the progress row of every partition with the last accepted offset, for a database that was down and may have been restored to an
+   * older state. A partition whose row went back is accepted again from there, without waiting for a record. Rejects when the database
+   * does not answer.
    */
   recheckProgress(): Promise<void>
-  /** Resolves with the cause when the group's client cannot recover by itself. */
+  /** Resolves with the cause when the group's Kafka client cannot recover. */
   readonly lost: Promise<Error>
 }
 
-/** A group from one start to its end, which is final. */
-export interface GroupLife extends GroupWorker {
+/** One run of a group, from its start to its final end. */
+export interface GroupRun extends GroupWorker {
   /**
-   * Compares the log with the rows, and stops the group when it may not go on.
+   * Compares the log with the progress rows, and stops the group when it may not continue.
    *
-   * @throws {StartRefused} it may not, whether or not it has been stopped for it; anything else when the question was not answered.
+   * @throws {StartRefused} the group may not continue, also when it has been stopped already; any other error: the check failed.
    */
-  check(): Promise<void>
-  /** Partitions that are known to have had a row. */
-  known(): ReadonlySet<number>
+  checkLog(): Promise<void>
+  /** Partitions that are known to have had a progress row. */
+  seenPartitions(): ReadonlySet<number>
 }
 
 /**
- * One consumer group of this process: how an event travels from the log into the database.
+ * One consumer group of this process: the path of an event from the log into the inbox.
  *
  *   fetch (record-source.ts) -> peek, decode, decide (read-chunks.ts) -> accept in one transaction (accept-chunk.ts), chunk by
- *   chunk (batch-runner.ts) -> report to Kafka what the progress row holds (offset-committer.ts)
+ *   chunk (batch-runner.ts) -> commit the offset of the progress row to Kafka (offset-committer.ts)
  *
- * The chunks of a partition run one after the other, so there are no gaps to track; partitions run side by side. What the
- * accepted intents do to the outside world happens elsewhere (delivery/), while no partition waits for it.
+ * The chunks of a partition run one after the other, so there are no gaps to track; partitions run in parallel. Accepted intents are executed
+ * by delivery/, and no partition waits for them.
  */
-export function createWorker(settings: WorkerSettings): GroupLife {
+export function createGroupWorker(settings: WorkerSettings): GroupRun {
   const { source, admin } = settings
   const acceptor = { ...settings.acceptor, observe }
   const { group, topic, store, clock } = acceptor
   const stopping = new AbortController()
   const { signal } = stopping
-  const positions = createPositions({ group, topic, store, admin, startFrom: settings.startFrom, clock })
-  const commits = createCommitReporter(source, settings.reportEveryMs)
-  const brake = createBrake(group, source, observe)
-  const rule = settings.equalFailures ?? equalFailuresRule
-  const failures = createEqualFailures({ rule, consumer: settings.reader.consumer, brake, clock, signal })
-  const status = keepStatus(() => failures.reason)
-  const skips = createSkipWriter({
+  const offsets = createAssignedOffsets({ group, topic, store, admin, startFrom: settings.startFrom, clock })
+  const commits = createOffsetCommitter(source, settings.reportEveryMs)
+  const fetchGate = createFetchGate(group, source, observe)
+  const rule = settings.crashLoopRule ?? crashLoopRule
+  const breaker = createCrashLoopBreaker({ rule, consumer: settings.reader.consumer, fetchGate, clock, signal })
+  const status = createStatusTracker(() => breaker.reason)
+  const skippedProgress = createSkippedProgressWriter({
     store,
     group,
     topic,
     everyMs: settings.reportEveryMs,
     partitions: () => partitions.values(),
-    written: tell,
-    elsewhere: moved,
-    failed: (cause) => observe({ is: 'commit-failed', group, cause }),
+    onWritten: scheduleCommit,
+    onConflict: onRowMoved,
+    onFailed: (cause) => observe({ is: 'commit-failed', group, cause }),
   })
   const batches = createBatchRunner({
     reader: settings.reader,
     acceptor,
-    failures,
-    until: ({ assignment }) => untilEither(assignment),
-    written: tell,
-    moved: (progress, row) => {
-      moved(progress, row)
-      // The batch that is under way goes there itself.
-      progress.seek = false
+    breaker,
+    signalFor: ({ assignment }) => signalFor(assignment),
+    onWritten: scheduleCommit,
+    onMoved: (progress, row) => {
+      onRowMoved(progress, row)
+      // The batch in flight returns the new offset itself.
+      progress.needsSeek = false
     },
-    skipped: () => skips.arm(),
+    onSkipped: () => skippedProgress.arm(),
   })
   let partitions = new Map<number, PartitionProgress>()
-  /** How far each partition that was ours is known to have been accepted. */
-  const known = new Map<number, bigint>([...(settings.known ?? [])].map((partition) => [partition, 0n]))
+  /** The offset up to which each partition seen so far is known to have been accepted. */
+  const lastAccepted = new Map<number, bigint>([...(settings.seenPartitions ?? [])].map((partition) => [partition, 0n]))
   let stopped: Promise<void> | null = null
 
   const lost = new Promise<Error>((resolve) => {
@@ -118,148 +118,148 @@ export function createWorker(settings: WorkerSettings): GroupLife {
     })
   })
 
-  /** Why the brokers refuse this group, at the first time. */
+  /** Resolves with the sentence when the brokers first deny access. */
   const refused = Promise.withResolvers<string>()
 
   function start(): Promise<string | null> {
-    // What a join ends with that goes on behind the sentence is told by `lost`.
+    // A join that continues after access was denied reports its end through `lost`.
     return Promise.race([join(), refused.promise])
   }
 
   async function join(): Promise<string | null> {
     try {
-      if ((await positions.untilRead(seen(), signal, waiting)) === null) return null
-      await source.start({ assigned, batch, report: told })
+      if ((await offsets.readWithRetry(seenPartitions(), signal, onWaiting)) === null) return null
+      await source.start({ assigned: onAssigned, batch: onBatch, report: onReport })
     } catch (error) {
       if (!(error instanceof StartRefused)) throw error
       end('refused', error.message)
       return error.message
     }
-    void watchPressure({ pressure: settings.pressure, brake, clock, signal, intervalMs: 1_000 })
+    void watchPressure({ pressure: settings.pressure, fetchGate, clock, signal, intervalMs: 1_000 })
     return null
   }
 
   async function check(): Promise<void> {
     try {
-      await positions.read(seen())
+      await offsets.read(seenPartitions())
     } catch (error) {
       if (error instanceof StartRefused) end('refused', error.message)
       throw error
     }
   }
 
-  function seen(): ReadonlySet<number> {
-    return new Set([...known.keys(), ...partitions.keys()])
+  function seenPartitions(): ReadonlySet<number> {
+    return new Set([...lastAccepted.keys(), ...partitions.keys()])
   }
 
-  function told(report: SourceReport): void {
+  function onReport(report: SourceReport): void {
     if (report.is === 'crashed' && report.error instanceof LogAccessRefused) refused.resolve(report.error.message)
     if (report.is !== 'passed') return observe(factOf(report, group, topic))
     const progress = partitions.get(report.partition)
-    // All before the hole is handled, and nothing of it can ever come: its row follows, or a lag would stay that nobody can read.
-    if (progress === undefined || progress.seek || progress.position !== report.from) return
-    progress.position = report.next
-    skips.arm()
+    // Everything before the gap is handled and nothing in it will be delivered: the row follows, or a lag would remain that cannot be read.
+    if (progress === undefined || progress.needsSeek || progress.nextOffset !== report.from) return
+    progress.nextOffset = report.next
+    skippedProgress.arm()
   }
 
-  /** Tells the fact on, and keeps what readiness must know of it. */
+  /** Tracks the state of the group, and passes the fact on. */
   function observe(fact: Fact): void {
-    status.hear(fact)
+    status.onFact(fact)
     settings.acceptor.observe(fact)
   }
 
-  function waiting(error: unknown, retryInMs: number, attempt: number): void {
+  function onWaiting(error: unknown, retryInMs: number, attempt: number): void {
     const isRefused = error instanceof LogAccessRefused
     if (isRefused) refused.resolve(error.message)
-    const cause = isRefused ? error.message : `start positions: ${messageOf(error)}`
+    const cause = isRefused ? error.message : `start offsets: ${messageOf(error)}`
     observe({ is: 'waiting', group, partition: -1, cause, retryInMs, attempt })
   }
 
-  async function assigned(assignment: Assignment): Promise<ReadonlyMap<number, bigint>> {
-    for (const progress of partitions.values()) known.set(progress.partition, knownOf(progress))
-    const found = await positions.untilRead(new Set(known.keys()), untilEither(assignment), waiting).catch((error: unknown) => {
+  async function onAssigned(assignment: Assignment): Promise<ReadonlyMap<number, bigint>> {
+    for (const progress of partitions.values()) lastAccepted.set(progress.partition, lastAcceptedOf(progress))
+    const found = await offsets.readWithRetry(new Set(lastAccepted.keys()), signalFor(assignment), onWaiting).catch((error: unknown) => {
       end('refused', messageOf(error))
       throw error
     })
-    // The assignment has ended, or the group: what readiness says is not ours to change any more.
+    // The assignment or the group has ended: its status must not change any more.
     if (found === null) return new Map()
-    partitions = placed(assignment, found)
+    partitions = progressFor(assignment, found)
     status.assigned(assignment.partitions)
-    return new Map([...partitions.values()].map(({ partition, row }) => [partition, row]))
+    return new Map([...partitions.values()].map(({ partition, storedOffset }) => [partition, storedOffset]))
   }
 
-  /** The partitions of an assignment where their rows say, each compared with how far it is known to have been accepted. */
-  function placed(assignment: Assignment, { rows, committed }: Found): Map<number, PartitionProgress> {
+  /** The partitions of an assignment, at the offsets of their rows, compared with the offsets up to which they are known to have been accepted. */
+  function progressFor(assignment: Assignment, { rows, committed }: StoredProgress): Map<number, PartitionProgress> {
     const owned = new Map<number, PartitionProgress>()
     for (const row of rows) {
       const { partition, next } = row
       if (!assignment.partitions.includes(partition)) continue
       const before = partitions.get(partition)
-      const said = committed.get(partition)
-      const ours = said?.ours === true ? said.offset : 0n
-      const mine = known.get(partition) ?? 0n
-      const progress = startAt(assignment, row, ours > mine ? ours : mine)
+      const commit = committed.get(partition)
+      const ownCommit = commit?.isOwnCommit === true ? commit.offset : 0n
+      const accepted = lastAccepted.get(partition) ?? 0n
+      const progress = startProgress(assignment, row, ownCommit > accepted ? ownCommit : accepted)
       owned.set(partition, progress)
-      const wasTold = before !== undefined && before.recoverBelow === progress.recoverBelow && next >= before.row
-      if (progress.recoverBelow > 0n && !wasTold)
+      const wasReported = before !== undefined && before.recoverBelow === progress.recoverBelow && next >= before.storedOffset
+      if (progress.recoverBelow > 0n && !wasReported)
         observe({ is: 'row-moved', group, partition, expected: progress.recoverBelow, row: next, meaning: 'database-behind-kafka' })
-      if (said?.ours === false && said.offset !== next)
-        observe({ is: 'offset-overruled', group, partition, committed: said.offset, row: next })
-      tell(progress)
+      if (commit?.isOwnCommit === false && commit.offset !== next)
+        observe({ is: 'offset-overruled', group, partition, committed: commit.offset, row: next })
+      scheduleCommit(progress)
     }
     return owned
   }
 
   /**
-   * Kafka is told what the row holds, but for the time in which the database catches up on what it has lost: the higher offset
-   * is how whoever comes next knows that it did.
+   * Commits the offset of the row, except while events lost by the database are accepted again: the higher committed offset tells the next owner
+   * that they were lost.
    */
-  function tell(progress: PartitionProgress): void {
-    if (progress.row >= progress.recoverBelow) commits.note(progress.assignment, progress.partition, progress.row)
+  function scheduleCommit(progress: PartitionProgress): void {
+    if (progress.storedOffset >= progress.recoverBelow) commits.schedule(progress.assignment, progress.partition, progress.storedOffset)
   }
 
-  async function batch(batch: PartitionBatch): Promise<bigint> {
+  async function onBatch(batch: PartitionBatch): Promise<bigint> {
     const progress = partitions.get(batch.partition)
     if (progress === undefined || progress.assignment.epoch !== batch.assignment.epoch) return batch.nextOffset
     return batches.run(progress, batch)
   }
 
   /**
-   * The row is not where we left it. Higher: another owner, or our own commit whose answer was lost, has accepted this far.
-   * Lower or gone: the database went back in time, for the other partitions too; all are placed anew.
+   * The row holds another offset than expected. Higher: another owner has accepted this far, or our own commit did and its answer was lost.
+   * Lower or gone: the database was restored to an older state, which affects all partitions; the assignment is restarted.
    */
-  function moved(progress: PartitionProgress, row: bigint | null): void {
-    if (row === null || row < progress.row) return wentBack([{ progress, found: row }])
-    observe({ is: 'row-moved', group, partition: progress.partition, expected: progress.row, row, meaning: 'another-owner' })
-    goOnAt(progress, row)
-    tell(progress)
+  function onRowMoved(progress: PartitionProgress, row: bigint | null): void {
+    if (row === null || row < progress.storedOffset) return onRowsWentBack([{ progress, found: row }])
+    observe({ is: 'row-moved', group, partition: progress.partition, expected: progress.storedOffset, row, meaning: 'another-owner' })
+    continueAt(progress, row)
+    scheduleCommit(progress)
   }
 
   async function recheckProgress(): Promise<void> {
-    // Before the rows are read: they can only have moved up since, unless the database went back.
-    const left = [...partitions.values()].map((progress) => ({ progress, row: progress.row }))
-    if (left.length === 0 || signal.aborted) return
+    // Taken before the rows are read: since then they can only have moved forward, unless the database went back.
+    const expected = [...partitions.values()].map((progress) => ({ progress, row: progress.storedOffset }))
+    if (expected.length === 0 || signal.aborted) return
     const rows = new Map((await store.readProgress(group, topic)).map(({ partition, next }) => [partition, next]))
-    const now = left.map(({ progress, row }) => ({ progress, row, found: rows.get(progress.partition) ?? null }))
-    wentBack(now.filter(({ row, found }) => found === null || found < row))
+    const actual = expected.map(({ progress, row }) => ({ progress, row, found: rows.get(progress.partition) ?? null }))
+    onRowsWentBack(actual.filter(({ row, found }) => found === null || found < row))
   }
 
-  /** Where a row is lower, its place in the new assignment tells of it; a row that is gone ends the group there. */
-  function wentBack(all: readonly { readonly progress: PartitionProgress; readonly found: bigint | null }[]): void {
+  /** A lower row is reported by the new assignment; a missing row stops the group there. */
+  function onRowsWentBack(all: readonly { readonly progress: PartitionProgress; readonly found: bigint | null }[]): void {
     if (all.length === 0) return
     for (const { progress, found: row } of all) {
-      const { partition, row: expected } = progress
+      const { partition, storedOffset: expected } = progress
       if (row === null) observe({ is: 'row-moved', group, partition, expected, row, meaning: 'database-behind-kafka' })
     }
-    source.replace()
+    source.restartAssignment()
   }
 
-  /** Waiting for a database ends with the assignment, and when the process is to stop. */
-  function untilEither(assignment: Assignment): AbortSignal {
+  /** Aborts with the assignment, or when the group stops. */
+  function signalFor(assignment: Assignment): AbortSignal {
     return AbortSignal.any([assignment.signal, signal])
   }
 
-  /** Ends this group only; the others go on, and readiness says why this one does not. */
+  /** Stops this group only; the others continue, and readiness says why this one does not. */
   function end(state: 'refused' | 'lost', reason: string): boolean {
     if (!status.end(state, reason)) return false
     stopping.abort()
@@ -273,9 +273,9 @@ export function createWorker(settings: WorkerSettings): GroupLife {
     stop() {
       stopped ??= (async () => {
         stopping.abort()
-        skips.stop()
+        skippedProgress.stop()
         await source.stop(async () => {
-          await skips.flush()
+          await skippedProgress.flush()
           await commits.flush()
         })
         commits.stop()
@@ -285,8 +285,8 @@ export function createWorker(settings: WorkerSettings): GroupLife {
     },
     status: () => status.current(),
     recheckProgress,
-    check,
-    known: seen,
+    checkLog: check,
+    seenPartitions,
     lost,
   }
 }

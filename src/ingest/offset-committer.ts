@@ -1,27 +1,27 @@
 import type { Assignment, RecordSource } from './record-source.ts'
 
-/** Tells Kafka what the progress rows hold: beside the work, coalesced, never above a row. */
-export interface CommitReporter {
-  /** The row of this partition now holds `offset`. */
-  note(assignment: Assignment, partition: number, offset: bigint): void
-  /** Tells now what is still untold; never rejects. */
+/** Commits the offsets of the progress rows to Kafka: in the background, coalesced, never above a row. */
+export interface OffsetCommitter {
+  /** Schedules a commit: the progress row of the partition now holds `offset`. */
+  schedule(assignment: Assignment, partition: number, offset: bigint): void
+  /** Commits pending offsets now; never rejects. */
   flush(): Promise<void>
   stop(): void
 }
 
 /**
- * One timer per group, armed only while something is untold: a broker may hold each commit for milliseconds to gather others,
- * so awaiting one per batch costs 70 times the latency.
+ * One timer per group, armed only while offsets are pending. A broker may delay each commit by milliseconds to batch it, so awaiting
+ * one commit per batch would multiply the latency by 70.
  */
-export function createCommitReporter(source: Pick<RecordSource, 'commit'>, intervalMs: number): CommitReporter {
-  let untold: { assignment: Assignment; offsets: Map<number, bigint> } | null = null
-  /** What Kafka has been told in the latest assignment: a commit never goes backwards, though a restored row may. */
-  let told: { epoch: number; offsets: Map<number, bigint> } = { epoch: -1, offsets: new Map() }
+export function createOffsetCommitter(source: Pick<RecordSource, 'commit'>, intervalMs: number): OffsetCommitter {
+  let pending: { assignment: Assignment; offsets: Map<number, bigint> } | null = null
+  /** Offsets committed in the latest assignment: a commit never goes backwards, although a restored row may. */
+  let lastCommitted: { epoch: number; offsets: Map<number, bigint> } = { epoch: -1, offsets: new Map() }
   let timer: NodeJS.Timeout | null = null
   let stopped = false
   let sending: Promise<void> | null = null
 
-  /** One commit at a time: of two under way, the older one, refused and tried again, would end behind the newer. */
+  /** One commit at a time: of two in flight, the older one, refused and retried, would overtake the newer. */
   function flush(): Promise<void> {
     disarm()
     const next = sending === null ? send() : sending.then(send)
@@ -32,29 +32,29 @@ export function createCommitReporter(source: Pick<RecordSource, 'commit'>, inter
   }
 
   async function send(): Promise<void> {
-    const telling = untold
-    untold = null
-    if (telling === null || telling.assignment.signal.aborted) return
-    const committed = await source.commit(telling.assignment, telling.offsets)
-    for (const [partition, offset] of telling.offsets) {
-      if (committed) remember(telling.assignment, partition, offset)
-      // Not told but still ours: kept for the next time, under whatever was noted meanwhile.
-      else keep(telling.assignment, partition, offset)
+    const batch = pending
+    pending = null
+    if (batch === null || batch.assignment.signal.aborted) return
+    const committed = await source.commit(batch.assignment, batch.offsets)
+    for (const [partition, offset] of batch.offsets) {
+      if (committed) recordCommitted(batch.assignment, partition, offset)
+      // Not committed: kept for the next commit, unless a newer offset has been scheduled meanwhile.
+      else enqueue(batch.assignment, partition, offset)
     }
   }
 
-  function remember(assignment: Assignment, partition: number, offset: bigint): void {
-    if (told.epoch < assignment.epoch) told = { epoch: assignment.epoch, offsets: new Map() }
-    if (told.epoch === assignment.epoch) told.offsets.set(partition, offset)
+  function recordCommitted(assignment: Assignment, partition: number, offset: bigint): void {
+    if (lastCommitted.epoch < assignment.epoch) lastCommitted = { epoch: assignment.epoch, offsets: new Map() }
+    if (lastCommitted.epoch === assignment.epoch) lastCommitted.offsets.set(partition, offset)
   }
 
-  function keep(assignment: Assignment, partition: number, offset: bigint): void {
-    if (assignment.signal.aborted || (untold !== null && untold.assignment.epoch > assignment.epoch)) return
-    const before = told.epoch === assignment.epoch ? told.offsets.get(partition) : undefined
+  function enqueue(assignment: Assignment, partition: number, offset: bigint): void {
+    if (assignment.signal.aborted || (pending !== null && pending.assignment.epoch > assignment.epoch)) return
+    const before = lastCommitted.epoch === assignment.epoch ? lastCommitted.offsets.get(partition) : undefined
     if (before !== undefined && before >= offset) return
-    if (untold === null || untold.assignment.epoch < assignment.epoch) untold = { assignment, offsets: new Map() }
-    const known = untold.offsets.get(partition)
-    if (known === undefined || known < offset) untold.offsets.set(partition, offset)
+    if (pending === null || pending.assignment.epoch < assignment.epoch) pending = { assignment, offsets: new Map() }
+    const queued = pending.offsets.get(partition)
+    if (queued === undefined || queued < offset) pending.offsets.set(partition, offset)
     arm()
   }
 
@@ -69,7 +69,7 @@ export function createCommitReporter(source: Pick<RecordSource, 'commit'>, inter
   }
 
   return {
-    note: keep,
+    schedule: enqueue,
     flush,
     stop() {
       stopped = true

@@ -2,56 +2,70 @@ import type { AcceptStore, LastRecord, ProgressMove, ProgressRow } from './accep
 import type { Assignment } from './record-source.ts'
 
 /**
- * Where one partition stands in this assignment. `row` is what the progress row holds, as this process last read or wrote
- * it; `position` is where it has got to. They differ only by records that nobody here handles: their row may be written up
- * to 250 ms later, and Kafka is only ever told `row`.
+ * Progress of one partition in the current assignment. `storedOffset` is the value of the progress row, as last read or written by this
+ * process; `nextOffset` is the next offset to read. They differ only by skipped records, whose progress is written up to 250 ms
+ * later. Only `storedOffset` is committed to Kafka.
  */
 export interface PartitionProgress {
   readonly assignment: Assignment
   readonly partition: number
   readonly exemptBelow: bigint
-  /** Offsets below were accepted before, and the database has lost it; 0 when it has lost nothing. */
+  /** Lower offsets were accepted before and lost by the database; 0 when nothing was lost. */
   readonly recoverBelow: bigint
-  row: bigint
-  position: bigint
-  /** The last record below the position whose leader epoch is known; null when none was read in this assignment. */
+  storedOffset: bigint
+  nextOffset: bigint
+  /** The last record below `nextOffset` with a known leader epoch; null when none was read in this assignment. */
   last: LastRecord | null
-  /** The position was moved from outside a batch: the next batch is given up for a seek. */
-  seek: boolean
-  /** A chunk or an advance is under way; whoever comes next awaits it, so that compare-and-set never races ourselves. */
+  /** `nextOffset` was moved outside a batch: the next batch is discarded for a seek. */
+  needsSeek: boolean
+  /** The write in flight, if any. Writes to one partition are serialised by it, so that their compare-and-sets do not conflict. */
   busy: Promise<unknown> | null
 }
 
-/** A partition at the beginning of an assignment: where its row says. `known`: how far it is known to have been accepted. */
-export function startAt(assignment: Assignment, { partition, next, exemptBelow }: ProgressRow, known: bigint): PartitionProgress {
-  const recoverBelow = known > next ? known : 0n
-  return { assignment, partition, exemptBelow, recoverBelow, row: next, position: next, last: null, seek: false, busy: null }
+/** A partition at the start of an assignment, at the offset of its row. `lastAccepted`: the offset up to which it is known to have been accepted. */
+export function startProgress(
+  assignment: Assignment,
+  { partition, next, exemptBelow }: ProgressRow,
+  lastAccepted: bigint,
+): PartitionProgress {
+  const recoverBelow = lastAccepted > next ? lastAccepted : 0n
+  return {
+    assignment,
+    partition,
+    exemptBelow,
+    recoverBelow,
+    storedOffset: next,
+    nextOffset: next,
+    last: null,
+    needsSeek: false,
+    busy: null,
+  }
 }
 
-/** How far this process knows the partition to have been accepted, whatever the database remembers. */
-export function knownOf({ row, recoverBelow }: PartitionProgress): bigint {
+/** The offset up to which this process knows the partition to have been accepted, even if the database has lost it. */
+export function lastAcceptedOf({ storedOffset: row, recoverBelow }: PartitionProgress): bigint {
   return row > recoverBelow ? row : recoverBelow
 }
 
-/** What became of rows that were to be written: those that were, and those that held something else (null: gone). */
-export interface Advanced {
+/** Partitions whose row was written, and those whose row held another offset (null: the row is gone). */
+export interface AdvanceResult {
   readonly written: readonly PartitionProgress[]
-  readonly elsewhere: ReadonlyMap<PartitionProgress, bigint | null>
+  readonly conflicts: ReadonlyMap<PartitionProgress, bigint | null>
 }
 
 /**
- * Writes the rows of partitions that moved by skips alone, all in one statement. A partition that is busy comes later; a row
- * that did not hold what we believed is read.
+ * Writes the rows of partitions that moved by skipped records only, in one statement. Busy partitions are left for later; rows that held
+ * another offset than expected are read.
  */
-export async function advanceSkips(
+export async function writeSkippedProgress(
   store: AcceptStore,
   group: string,
   topic: string,
   partitions: Iterable<PartitionProgress>,
-): Promise<Advanced> {
-  const moving = [...partitions].filter((partition) => partition.busy === null && isBehind(partition))
-  if (moving.length === 0) return { written: [], elsewhere: new Map() }
-  const moves = moving.map(({ partition, row, position, last }) => ({
+): Promise<AdvanceResult> {
+  const moving = [...partitions].filter((partition) => partition.busy === null && hasUnwrittenProgress(partition))
+  if (moving.length === 0) return { written: [], conflicts: new Map() }
+  const moves = moving.map(({ partition, storedOffset: row, nextOffset: position, last }) => ({
     partition,
     expected: row,
     next: position,
@@ -66,9 +80,9 @@ export async function advanceSkips(
   }
 }
 
-/** Its row does not hold yet how far it got. */
-export function isBehind(partition: PartitionProgress): boolean {
-  return partition.position > partition.row && !partition.assignment.signal.aborted
+/** Whether `nextOffset` is ahead of the row. */
+export function hasUnwrittenProgress(partition: PartitionProgress): boolean {
+  return partition.nextOffset > partition.storedOffset && !partition.assignment.signal.aborted
 }
 
 async function advance(
@@ -77,24 +91,24 @@ async function advance(
   topic: string,
   moving: readonly PartitionProgress[],
   moves: readonly ProgressMove[],
-): Promise<Advanced> {
+): Promise<AdvanceResult> {
   const moved = new Set(await store.advance(group, topic, moves))
   for (const [index, partition] of moving.entries()) {
-    if (moved.has(partition.partition)) partition.row = moves[index]?.next ?? partition.row
+    if (moved.has(partition.partition)) partition.storedOffset = moves[index]?.next ?? partition.storedOffset
   }
-  const strange = moving.filter(({ partition }) => !moved.has(partition))
-  const rows = strange.length === 0 ? [] : await store.readProgress(group, topic)
+  const conflicting = moving.filter(({ partition }) => !moved.has(partition))
+  const rows = conflicting.length === 0 ? [] : await store.readProgress(group, topic)
   const found = new Map(rows.map((row) => [row.partition, row.next]))
   return {
     written: moving.filter(({ partition }) => moved.has(partition)),
-    elsewhere: new Map(strange.map((partition) => [partition, found.get(partition.partition) ?? null])),
+    conflicts: new Map(conflicting.map((partition) => [partition, found.get(partition.partition) ?? null])),
   }
 }
 
-/** The row holds something else than we left there: it is right, we go there. */
-export function goOnAt(partition: PartitionProgress, row: bigint): void {
-  partition.seek = row !== partition.position
-  partition.row = row
-  partition.position = row
+/** Continues at the offset of the row, which was changed by another owner. */
+export function continueAt(partition: PartitionProgress, row: bigint): void {
+  partition.needsSeek = row !== partition.nextOffset
+  partition.storedOffset = row
+  partition.nextOffset = row
   partition.last = null
 }

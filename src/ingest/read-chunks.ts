@@ -6,36 +6,36 @@ import type { AnyEvent } from '../events/event.ts'
 import { contentHashOf } from '../events/identity.ts'
 import type { AcceptedEvent, LastRecord } from './accept-store.ts'
 import type { Consumer } from '../model/consumer.ts'
-import type { ConsumerFailure, EqualFailures } from './crash-loop-breaker.ts'
+import type { ConsumerFailure, CrashLoopBreaker } from './crash-loop-breaker.ts'
 import type { LogRecord } from './record-source.ts'
 import type { TypeFilter } from './type-filter.ts'
 import { describeFault } from '../model/fault-policy.ts'
 
-/** A record that cannot be accepted, with the event in it as far as it was understood. */
-export interface Faulty {
+/** A record that cannot be accepted, with as much of its event as could be decoded. */
+export interface FaultyRecord {
   readonly record: LogRecord
   readonly eventId: string | null
   readonly type: string | null
-  /** Of an envelope without sound data. */
+  /** From the envelope of an event with invalid data. */
   readonly campaignId?: string | null
   readonly contentHash: Uint8Array | null
   readonly reason: DeadLetterReason
   readonly detail: string
-  /** Given when the consumer threw. */
+  /** Present when the consumer threw. */
   readonly failure?: ConsumerFailure
-  /** Given when it was not read but tried: how often, and since when. */
+  /** Present when writing it failed: how often, and since when. */
   readonly attempts?: number
   readonly firstFailedAt?: Date
 }
 
-/** Some consecutive records of a partition as their group sees them. */
+/** Consecutive records of a partition, decoded and decided. */
 export interface ReadChunk {
   readonly next: bigint
-  /** The last record of the chunk, handled or not. */
+  /** The last record of the chunk, whether or not the group handles it. */
   readonly last?: LastRecord
   readonly events: readonly { readonly record: LogRecord; readonly accepted: AcceptedEvent }[]
-  readonly faulty: readonly Faulty[]
-  /** Records of types that the group does not handle, by type; those outside the catalogue as one. */
+  readonly faulty: readonly FaultyRecord[]
+  /** Counts of records that the group does not handle, by type; types outside the catalogue count as one. */
   readonly skipped: ReadonlyMap<string, number>
 }
 
@@ -45,31 +45,31 @@ export interface ChunkReader {
   readonly maxEventBytes: number
   readonly chunkEvents: number
   readonly chunkBytes: number
-  /** Records with an older timestamp may have been processed and forgotten. Milliseconds since 1970. */
-  oldestRemembered(): number
+  /** Start of the dedupe window: the outcome of an older record may have been deleted. Milliseconds since 1970. */
+  dedupeHorizon(): number
 }
 
-/** What is read: some records of a partition, up to `end`, beyond the last of them where the log has holes. */
-export interface Reading {
+/** Records of a partition up to `end`, which may lie beyond the last record when the log has gaps. */
+export interface ReadRequest {
   readonly partition: number
   readonly records: readonly LogRecord[]
   readonly end: bigint
   /** Records below are exempt from the dedupe window. */
   readonly exemptBelow: bigint
-  /** Told of each event that the consumer throws on; once it says stop, the chunk ends behind that event, and the reading. */
-  readonly failures: EqualFailures
+  /** Records every event on which the consumer throws; once it opens, the chunk ends after that event and reading stops. */
+  readonly breaker: CrashLoopBreaker
 }
 
 /**
- * Peek, decode and decide, chunk by chunk: at most `chunkEvents` handled records or `chunkBytes` of their values each. Lazy: a
- * chunk is read when it is asked for.
+ * Peeks, decodes and decides, in chunks of at most `chunkEvents` handled records or `chunkBytes` of values. Lazy: a chunk is
+ * read when it is requested.
  */
-export function* readChunks(reader: ChunkReader, reading: Reading): Generator<ReadChunk> {
-  const { records, end, failures } = reading
+export function* readChunks(reader: ChunkReader, reading: ReadRequest): Generator<ReadChunk> {
+  const { records, end, breaker: failures } = reading
   let at = 0
   do {
     const events: { record: LogRecord; accepted: AcceptedEvent }[] = []
-    const faulty: Faulty[] = []
+    const faulty: FaultyRecord[] = []
     const skipped = new Map<string, number>()
     let bytes = 0
     const isFull = () => events.length + faulty.length >= reader.chunkEvents || bytes >= reader.chunkBytes || failures.reason !== null
@@ -79,62 +79,62 @@ export function* readChunks(reader: ChunkReader, reading: Reading): Generator<Re
       const skippedType = reader.filter.skips(record) ?? read(reader, reading, record, events, faulty)
       if (skippedType === null) bytes += record.value?.length ?? 0
       else {
-        // A header may hold anything, an address too, and what is counted here is written to the log.
+        // A header may hold anything, even an address, and these counts are logged.
         const type = isEventType(skippedType) ? skippedType : unknownType
         skipped.set(type, (skipped.get(type) ?? 0) + 1)
       }
     }
     const next = records[at]?.offset ?? end
-    yield { next, ...lastOf(records[at - 1]), events, faulty, skipped }
+    yield { next, ...lastRecordOf(records[at - 1]), events, faulty, skipped }
   } while (at < records.length && failures.reason === null)
 }
 
-/** What is kept of a record to know it again; nothing when its log has no leader epochs. */
-export function lastOf(record: LogRecord | undefined): { last?: LastRecord } {
+/** What is stored to detect truncation below a record; nothing when the log has no leader epochs. */
+export function lastRecordOf(record: LogRecord | undefined): { last?: LastRecord } {
   return record?.leaderEpoch === undefined ? {} : { last: { offset: record.offset, leaderEpoch: record.leaderEpoch } }
 }
 
-/** What records of types outside the catalogue are counted as. */
+/** The label under which records of types outside the catalogue are counted. */
 const unknownType = 'unknown'
 
-/** Puts the record where it belongs; returns its type when the group does not handle it after all. */
+/** Adds the record to `events` or `faulty`; returns its type instead when the group does not handle it. */
 function read(
   reader: ChunkReader,
-  { partition, exemptBelow, failures }: Reading,
+  { partition, exemptBelow, breaker: failures }: ReadRequest,
   record: LogRecord,
   events: { record: LogRecord; accepted: AcceptedEvent }[],
-  faulty: Faulty[],
+  faulty: FaultyRecord[],
 ): string | null {
   const decoded = decode(record, { maxBytes: reader.maxEventBytes })
   if (decoded.is === 'unknown-type') return unknownType
   if (decoded.is === 'fault') {
     const { reason, detail, envelope } = decoded
-    const told = { eventId: envelope?.id ?? null, type: envelope?.type ?? null, campaignId: envelope?.campaignId ?? null }
-    faulty.push({ record, ...told, contentHash: null, reason, detail })
+    const fields = { eventId: envelope?.id ?? null, type: envelope?.type ?? null, campaignId: envelope?.campaignId ?? null }
+    faulty.push({ record, ...fields, contentHash: null, reason, detail })
     return null
   }
   const { event } = decoded
   if (!reader.filter.handles(event.type)) return event.type
 
-  const understood = { record, eventId: event.id, type: event.type, contentHash: contentHashOf(event.type, event.data) }
-  if (record.timestamp < reader.oldestRemembered() && record.offset >= exemptBelow) {
-    faulty.push({ ...understood, reason: 'older-than-dedupe-window', detail: 'its record is older than what is remembered' })
+  const known = { record, eventId: event.id, type: event.type, contentHash: contentHashOf(event.type, event.data) }
+  if (record.timestamp < reader.dedupeHorizon() && record.offset >= exemptBelow) {
+    faulty.push({ ...known, reason: 'older-than-dedupe-window', detail: 'the record is older than the dedupe window' })
     return null
   }
   const decided = decide(reader.consumer, event)
   if ('error' in decided) {
-    failures.count(`${partition}/${record.offset}`, decided)
-    faulty.push({ ...understood, reason: 'consumer-error', detail: describeFault(decided.error), failure: decided, attempts: 2 })
-  } else events.push({ record, accepted: { ...understood, offset: record.offset, at: new Date(event.timestamp), drafts: decided.drafts } })
+    failures.record(`${partition}/${record.offset}`, decided)
+    faulty.push({ ...known, reason: 'consumer-error', detail: describeFault(decided.error), failure: decided, attempts: 2 })
+  } else events.push({ record, accepted: { ...known, offset: record.offset, at: new Date(event.timestamp), drafts: decided.drafts } })
   return null
 }
 
-/** Consumer code that throws twice on the same event, which is all it sees, throws because of it. */
+/** Consumer code that throws twice on the same event throws because of it: the event is its only input. */
 function decide(consumer: Consumer, event: AnyEvent): { drafts: readonly IntentDraft[] } | ConsumerFailure {
   try {
     return { drafts: consumer.accept(event) }
   } catch {
-    // Tried once more below; only what it throws then is told.
+    // Retried once below; only the second error is reported.
   }
   try {
     return { drafts: consumer.accept(event) }

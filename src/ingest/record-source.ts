@@ -1,11 +1,8 @@
-/**
- * The port to the log. It speaks of partition batches, positions and commits, not of a client library; every adapter
- * passes the one contract suite, chaos included.
- */
+/** The port to the log, in terms of partition batches, offsets and commits. Every adapter passes the same contract suite. */
 
 export type HeaderValue = Buffer | readonly Buffer[]
 
-/** One record as the broker holds it. */
+/** One record as stored by the broker. */
 export interface LogRecord {
   readonly offset: bigint
   /** The record's own timestamp, milliseconds since 1970. */
@@ -13,28 +10,28 @@ export interface LogRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Readonly<Record<string, HeaderValue | undefined>>
-  /** Of the leader that appended it; missing where the format of the log has none. */
+  /** Leader epoch at the time it was appended; missing when the log format has none. */
   readonly leaderEpoch?: number
-  /** Given when the record is too large to be held: its size. The value is null then, and key and headers may be left out too. */
+  /** Size of a record that was too large to be kept in memory; its value is null then, and key and headers may be missing. */
   readonly omittedBytes?: number
 }
 
-/** What a member owns from one join of the group to the next. */
+/** The partitions a member owns from one rebalance to the next. */
 export interface Assignment {
-  /** Counts the joins of this source; larger is later. */
+  /** Counts the joins of this source; a larger epoch is later. */
   readonly epoch: number
   readonly topic: string
   readonly partitions: readonly number[]
-  /** Aborts when the assignment ends: the member joins again, stops or loses its session. */
+  /** Aborts when the assignment ends: the member rejoins, stops or loses its session. */
   readonly signal: AbortSignal
 }
 
-/** Records of one partition in offset order. Holes (compaction, control records) are normal; go by `nextOffset`. */
+/** Records of one partition in offset order. Gaps (compaction, control records) are normal: continue at `nextOffset`. */
 export interface PartitionBatch {
   readonly topic: string
   readonly partition: number
   readonly records: readonly LogRecord[]
-  /** Where the partition goes on after this batch. */
+  /** The offset at which the partition continues after this batch. */
   readonly nextOffset: bigint
   readonly highWatermark: bigint
   readonly assignment: Assignment
@@ -42,17 +39,17 @@ export interface PartitionBatch {
 
 export interface SourceHandlers {
   /**
-   * Called at every join before the first fetch of the new assignment, all its partitions paused: returns where each
-   * starts. A partition left out stays paused. Throwing ends the source with that error.
+   * Called at every join before the first fetch, while all partitions of the new assignment are paused. Returns the start offset of
+   * each partition; a missing partition stays paused. Throwing ends the source with that error.
    */
   assigned(assignment: Assignment): Promise<ReadonlyMap<number, bigint>>
   /**
-   * Handles one batch and returns the offset at which the partition goes on: `nextOffset`, or a seek. At most one call per
-   * partition at a time, each a part of what was fetched; while it runs the member heartbeats. It must settle soon after `assignment.signal` aborts, and
-   * must not throw (what escapes is a bug: the source reports it and fetches the same batch again).
+   * Handles one batch and returns the offset at which the partition continues: `nextOffset`, or another one to seek to. At most one call
+   * per partition at a time; the member heartbeats meanwhile. It must settle soon after `assignment.signal` aborts, and must not throw (an
+   * error is a bug: the source reports it and fetches the batch again).
    */
   batch(batch: PartitionBatch): Promise<bigint>
-  /** Something worth telling, for the observer. */
+  /** Reports an event of the source. */
   report(report: SourceReport): void
 }
 
@@ -63,36 +60,36 @@ export type SourceReport =
   | { readonly is: 'committing'; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'committed'; readonly offsets: ReadonlyMap<number, bigint> }
   | { readonly is: 'commit-failed'; readonly error: Error }
-  /** Nothing is left to deliver between `from`, where the last batch or this report ended, and `next`: aborted transactions, markers, compaction. */
+  /** A gap: there is nothing to deliver between `from`, the end of the last batch or report, and `next` (aborted transactions, markers, compaction). */
   | { readonly is: 'passed'; readonly partition: number; readonly from: bigint; readonly next: bigint }
   | { readonly is: 'handler-escaped'; readonly error: Error; readonly partition: number }
-  /** The client's own log line, level lowered for what it retries by itself. */
+  /** A log line of the client, with a lower level for errors that it retries by itself. */
   | { readonly is: 'client-log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string; readonly detail: object }
 
-/** The client's signs of life, counted. */
-export interface Pulse {
-  /** It turns: fetches, and answers of brokers. */
-  readonly beats: number
-  /** It is a member, or tries to be one: heartbeats that the broker took or refused, joins, new beginnings. */
+/** Progress markers of the client, for the watchdog. */
+export interface ClientActivity {
+  /** Counts fetches and responses of brokers. */
+  readonly fetches: number
+  /** Counts heartbeats (successful or refused), joins and restarts: it is a member, or tries to become one. */
   readonly heartbeats: number
+  /** The longest time between two changes of either counter. */
   readonly withinMs: number
 }
 
 export interface RecordSource {
-  /** Joins the group; resolves at the first join whose start positions are set. Rejects when the group cannot be joined. */
+  /** Joins the group; resolves at the first join whose start offsets are set. Rejects when the group cannot be joined. */
   start(handlers: SourceHandlers): Promise<void>
-  /** Stops fetching from all partitions, now and in later assignments, until {@link resume}; batches under way go on. */
+  /** Stops fetching from all partitions, now and in later assignments, until {@link resume}; batches in flight continue. */
   pause(): void
   resume(): void
   /**
-   * Ends the assignment and begins it anew, as a join would, so that `assigned` is asked for start positions again. Does
-   * nothing while there is none, or a join is about to do it.
+   * Ends the assignment and starts it again, as a rebalance would, so that `assigned` is called for new start offsets. Does nothing
+   * without an assignment, or when a join is pending.
    */
-  replace(): void
+  restartAssignment(): void
   /**
-   * Tells Kafka where the group stands, fenced by the epoch: resolves to false without sending when the assignment has
-   * ended or the client cannot commit in it (the next owner starts at the progress row, which is the truth). Errors of the
-   * broker are reported and give false too.
+   * Commits offsets, fenced by the epoch: resolves to false without sending when the assignment has ended or the client cannot commit in
+   * it (the next owner starts at the progress row). Errors of the broker are reported, and resolve to false as well.
    */
   commit(assignment: Assignment, offsets: ReadonlyMap<number, bigint>): Promise<boolean>
   /**
@@ -101,10 +98,10 @@ export interface RecordSource {
    */
   stop(flush?: () => Promise<void>): Promise<void>
   /**
-   * Null before the start and from a stop on. Whatever the brokers do, and also while it is paused, the next sign of each kind comes within
-   * `withinMs`, unless the client is dead; a batch under way holds back those that it turns.
+   * Null before the start and after a stop. Unless the client is dead, both counters change within `withinMs`, whatever the brokers do and
+   * also while paused; a batch in flight holds back `fetches`.
    */
-  pulse(): Pulse | null
+  activity(): ClientActivity | null
   /** Settles when the source has ended: resolves after stop, rejects when it cannot recover by itself. */
   readonly ended: Promise<void>
 }

@@ -1,27 +1,27 @@
 import { messageOf } from '../std/failure.ts'
 import type { AcceptStore } from './accept-store.ts'
-import { advanceSkips, isBehind, type PartitionProgress } from './partition-progress.ts'
+import { writeSkippedProgress, hasUnwrittenProgress, type PartitionProgress } from './partition-progress.ts'
 
-/** Writes the rows of partitions that moved by skipped records alone: beside the work, coalesced. */
-export interface SkipWriter {
-  /** A partition has moved; its row follows within the interval. */
+/** Writes the progress of partitions that moved by skipped records only: in the background, coalesced. */
+export interface SkippedProgressWriter {
+  /** A partition has moved; its row is written within the interval. */
   arm(): void
-  /** Writes now what can be written; never rejects. */
+  /** Writes all rows that are not busy now; never rejects. */
   flush(): Promise<void>
   stop(): void
 }
 
-export function createSkipWriter(of: {
+export function createSkippedProgressWriter(of: {
   readonly store: AcceptStore
   readonly group: string
   readonly topic: string
   readonly everyMs: number
   partitions(): Iterable<PartitionProgress>
-  written(progress: PartitionProgress): void
-  /** Its row held something else; null when it is gone. */
-  elsewhere(progress: PartitionProgress, row: bigint | null): void
-  failed(cause: string): void
-}): SkipWriter {
+  onWritten(progress: PartitionProgress): void
+  /** The row held another offset; null when it is gone. */
+  onConflict(progress: PartitionProgress, row: bigint | null): void
+  onFailed(cause: string): void
+}): SkippedProgressWriter {
   let timer: NodeJS.Timeout | null = null
   let stopped = false
 
@@ -33,17 +33,17 @@ export function createSkipWriter(of: {
     }, of.everyMs)
   }
 
-  /** What was busy, or went on meanwhile, has its turn later. */
+  /** Partitions that were busy or moved on meanwhile are written next time. */
   async function flush(): Promise<void> {
     try {
-      const { written, elsewhere } = await advanceSkips(of.store, of.group, of.topic, of.partitions())
-      for (const progress of written) of.written(progress)
-      for (const [progress, row] of elsewhere) of.elsewhere(progress, row)
+      const { written, conflicts: elsewhere } = await writeSkippedProgress(of.store, of.group, of.topic, of.partitions())
+      for (const progress of written) of.onWritten(progress)
+      for (const [progress, row] of elsewhere) of.onConflict(progress, row)
     } catch (error) {
-      // The rows stay behind for now, which loses nothing.
-      of.failed(`progress of skipped records: ${messageOf(error)}`)
+      // Rows that lag behind lose nothing.
+      of.onFailed(`progress of skipped records: ${messageOf(error)}`)
     }
-    if ([...of.partitions()].some(isBehind)) arm()
+    if ([...of.partitions()].some(hasUnwrittenProgress)) arm()
   }
 
   return {

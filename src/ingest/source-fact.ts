@@ -2,7 +2,7 @@ import type { Fact } from '../model/fact.ts'
 import type { SourceReport } from './record-source.ts'
 import { describeFault } from '../model/fault-policy.ts'
 
-/** What a source tells, as a fact of its group. */
+/** Converts a report of the record source into a fact of its group. */
 export function factOf(report: Exclude<SourceReport, { is: 'passed' }>, group: string, topic: string): Fact {
   switch (report.is) {
     case 'joined':

@@ -1,49 +1,49 @@
 import { OperatorError } from '../std/failure.ts'
 import type { ProgressRow } from './accept-store.ts'
-import { findLogFaults, sentenceOfFaults } from './log-faults.ts'
+import { findLogFaults, describeLogFaults } from './log-faults.ts'
 import type { PartitionRange } from './log-admin.ts'
 
-/** What the operator said for a first start on a topic that already holds records; null: nothing. */
+/** `KAFKA_START_FROM`: where a group starts for the first time on a topic that already holds records; null: not set. */
 export type StartFrom = 'earliest' | 'latest' | 'committed' | Date | null
 
-/** The group may not start until the operator decides; its message says about what and how. */
+/** The group may not start until the operator decides; the message says what is wrong and how to resolve it. */
 export class StartRefused extends OperatorError {}
 
-export interface StartQuestion {
+export interface StartContext {
   readonly group: string
   readonly topic: string
   /** Null when the brokers have no topic ids. */
   readonly topicId: string | null
-  /** Rows of this group and topic, of all partitions. */
+  /** Progress rows of the group on the topic, of all partitions. */
   readonly rows: readonly ProgressRow[]
   readonly ranges: ReadonlyMap<number, PartitionRange>
-  /** Where the leader epochs of the rows' last records end in the log; see {@link LogAdmin.epochEnds}. */
+  /** End offsets of the leader epochs of the last records read; see {@link LogAdmin.epochEnds}. */
   readonly epochEnds: ReadonlyMap<number, bigint | null>
-  /** Offsets of this group that Kafka has, by partition. */
+  /** Offsets committed to Kafka, by partition. */
   readonly committed: ReadonlyMap<number, bigint>
-  /** Partitions whose row this process has seen before. */
-  readonly known: ReadonlySet<number>
+  /** Partitions whose row this process has seen. */
+  readonly seenPartitions: ReadonlySet<number>
   readonly startFrom: StartFrom
-  /** Members of the group before its rows were read. Asked only when `startFrom` is `committed`. */
+  /** Members of the group before its rows were read; 0 unless `startFrom` is `committed`. */
   readonly members: number
-  /** Asked only when `startFrom` is a time. */
+  /** Empty unless `startFrom` is a time. */
   readonly offsetsAtTime: ReadonlyMap<number, bigint>
 }
 
-/** `refuse` says what is wrong and what the operator can do. */
-export type StartAnswer =
+/** `refuse`: the sentence says what is wrong and what the operator can do. */
+export type StartDecision =
   { readonly is: 'start'; readonly create: readonly ProgressRow[] } | { readonly is: 'refuse'; readonly sentence: string }
 
 /**
- * Where a group starts. A row is the truth, in both directions, as long as it lies in the log that it was written for. A first start writes
- * a row for every partition at once, and on a topic that holds records only when the operator has said from where, so that no first
- * deployment mails last month by accident. A partition that was added later starts at its beginning.
+ * Decides where a group starts. The progress row decides, whether it is ahead of or behind Kafka's committed offset, as long as it lies within
+ * the log it was written for. A first start creates a row for every partition; on a topic that already holds records it requires
+ * `KAFKA_START_FROM`, so that a first deployment does not mail last month's events. Partitions added later start at their beginning.
  */
-export function startPositions(question: StartQuestion): StartAnswer {
+export function decideStart(question: StartContext): StartDecision {
   const { topicId, rows, ranges } = question
   if (rows.length === 0) return firstStart(question)
   const faults = findLogFaults(question)
-  if (faults.length > 0) return { is: 'refuse', sentence: sentenceOfFaults(question, faults) }
+  if (faults.length > 0) return { is: 'refuse', sentence: describeLogFaults(question, faults) }
   const present = new Set(rows.map((row) => row.partition))
   const missing = [...ranges].filter(([partition]) => !present.has(partition))
   return {
@@ -52,8 +52,8 @@ export function startPositions(question: StartQuestion): StartAnswer {
   }
 }
 
-function firstStart(question: StartQuestion): StartAnswer {
-  const { group, topic, topicId, ranges, committed, known, startFrom, offsetsAtTime } = question
+function firstStart(question: StartContext): StartDecision {
+  const { group, topic, topicId, ranges, committed, seenPartitions: known, startFrom, offsetsAtTime } = question
   if (known.size > 0) {
     return {
       is: 'refuse',
@@ -81,7 +81,7 @@ function firstStart(question: StartQuestion): StartAnswer {
   if (refusal !== null) return { is: 'refuse', sentence: refusal }
   const from = (partition: number, range: PartitionRange) => {
     if (startFrom === 'latest') return range.high
-    // Without a commit nothing is known to have been read: from its beginning, nothing is lost.
+    // Without a commit, nothing is known to have been read: starting at the beginning loses nothing.
     if (startFrom === 'committed') return committed.get(partition) ?? range.low
     return startFrom instanceof Date ? (offsetsAtTime.get(partition) ?? range.high) : range.low
   }
@@ -96,13 +96,13 @@ function firstStart(question: StartQuestion): StartAnswer {
   }
 }
 
-/** Why a group cannot begin where Kafka's committed offsets are; null when it can. */
-function refusalOfCommitted({ group, topic, ranges, committed, members }: StartQuestion): string | null {
+/** Why a group cannot start at its committed offsets; null when it can. */
+function refusalOfCommitted({ group, topic, ranges, committed, members }: StartContext): string | null {
   if (members > 0) {
     const count = members === 1 ? '1 running member' : `${members} running members`
     return (
       `KAFKA_START_FROM is committed, but group ${group} has ${count} that this database knows nothing of: ` +
-      `stop the worker that this one takes over from, so that its offsets no longer move; one that was killed counts until its session is over`
+      `stop the worker that this one takes over from, so that its offsets no longer move; a killed worker counts until its session expires`
     )
   }
   const holdsRecords = [...ranges.values()].some((range) => range.high > range.low)

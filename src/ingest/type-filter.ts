@@ -2,14 +2,14 @@ import { typeInHeaders } from '../events/header.ts'
 import type { TypePattern } from '../model/consumer.ts'
 import type { LogRecord } from './record-source.ts'
 
-/** Which event types a group handles. */
+/** The event types that a group handles. */
 export interface TypeFilter {
   handles(type: string): boolean
-  /** The type named by the headers, when the group does not handle it: such a record costs no parse. Null: parse. */
+  /** The type named in the headers if the group does not handle it, so that the record is not parsed; null: the record must be parsed. */
   skips(record: LogRecord): string | null
 }
 
-/** Exact types, and families as `user.*`. */
+/** Matches exact types, and families such as `user.*`. */
 export function createTypeFilter(patterns: readonly TypePattern[]): TypeFilter {
   const exact = new Set<string>(patterns.filter((pattern) => !pattern.endsWith('.*')))
   const families = patterns.filter((pattern) => pattern.endsWith('.*')).map((pattern) => pattern.slice(0, -1))
@@ -19,7 +19,7 @@ export function createTypeFilter(patterns: readonly TypePattern[]): TypeFilter {
     const before = known.get(type)
     if (before !== undefined) return before
     const answer = exact.has(type) || families.some((family) => type.startsWith(family))
-    // Bounded in number and length: the types on a topic are few and short, unless somebody sends nonsense.
+    // The cache is bounded in number and length, in case a producer sends arbitrary types.
     if (known.size < 1_000 && type.length <= 100) known.set(type, answer)
     return answer
   }

@@ -1,49 +1,49 @@
 import type { Fact } from '../model/fact.ts'
 import type { PartitionBatch, RecordSource, SourceHandlers } from './record-source.ts'
 
-/** A batch that was delivered and has not been handled to its end; `partition` -1 is the look for the start positions. */
-export interface BatchUnderWay {
+/** A batch being handled; `partition` -1 stands for reading the start offsets. */
+export interface BatchInFlight {
   readonly partition: number
   readonly records: number
   /** Milliseconds since 1970. */
   readonly since: number
-  /** Counts its moves: chunks that ended, and tries of one that waits for a known reason. */
-  readonly moves: number
-  /** What it waits for, or null. */
+  /** Progress marker: counts finished chunks, and retries of a chunk that waits for a known reason. */
+  readonly steps: number
+  /** The reason for the current wait, or null. */
   readonly waitsFor: string | null
 }
 
-/** A source whose batches can be looked at, and that takes nothing in while it is told to be quiet. */
+/** A record source whose batches in flight can be inspected, and that fetches nothing in quiet mode. */
 export interface WatchedSource extends RecordSource {
-  underWay(): readonly BatchUnderWay[]
-  /** Hears the facts of its group: they tell that a batch moves. */
-  hear(fact: Fact): void
-  /** Whether fetching is stopped, by whomever. */
-  isHeld(): boolean
-  /** Whether it was told to be quiet. */
+  batchesInFlight(): readonly BatchInFlight[]
+  /** Observes the facts of its group, which show the progress of batches. */
+  onFact(fact: Fact): void
+  /** Whether fetching is paused, for any reason. */
+  isFetchingPaused(): boolean
+  /** Whether quiet mode is on. */
   isQuiet(): boolean
-  /** Stops fetching, whatever else pauses and resumes; membership and batches under way go on. */
+  /** Switches quiet mode: fetching stops regardless of pause and resume; membership and batches in flight continue. */
   quiet(on: boolean): void
-  /** Begins with another source in place of the one that has ended; what it was told by {@link quiet} holds on. */
-  renew(): void
+  /** Replaces a source that has ended with a new one; quiet mode is kept. */
+  reopen(): void
 }
 
-interface Entry extends BatchUnderWay {
-  moves: number
+interface Entry extends BatchInFlight {
+  steps: number
   waitsFor: string | null
 }
 
 const START_POSITIONS = -1
 
-/** Watches a source from outside, so that no fault of the handling itself can hide that a batch stands still. */
+/** Observes a source from outside, so that no bug in the handlers can hide a stalled batch. */
 export function watchSource(open: () => RecordSource, now: () => number): WatchedSource {
   let source = open()
   const entries = new Set<Entry>()
   let isPaused = false
   let isQuiet = false
 
-  async function during<Result>(partition: number, records: number, work: () => Promise<Result>): Promise<Result> {
-    const entry: Entry = { partition, records, since: now(), moves: 0, waitsFor: null }
+  async function track<Result>(partition: number, records: number, work: () => Promise<Result>): Promise<Result> {
+    const entry: Entry = { partition, records, since: now(), steps: 0, waitsFor: null }
     entries.add(entry)
     try {
       return await work()
@@ -54,21 +54,21 @@ export function watchSource(open: () => RecordSource, now: () => number): Watche
 
   function watched(handlers: SourceHandlers): SourceHandlers {
     return {
-      assigned: (assignment) => during(START_POSITIONS, 0, () => handlers.assigned(assignment)),
-      batch: (batch: PartitionBatch) => during(batch.partition, batch.records.length, () => handlers.batch(batch)),
+      assigned: (assignment) => track(START_POSITIONS, 0, () => handlers.assigned(assignment)),
+      batch: (batch: PartitionBatch) => track(batch.partition, batch.records.length, () => handlers.batch(batch)),
       report: (report) => handlers.report(report),
     }
   }
 
-  function moved(partition: number, waitsFor: string | null): void {
+  function onStep(partition: number, waitsFor: string | null): void {
     for (const entry of entries) {
       if (entry.partition !== partition) continue
-      entry.moves += 1
+      entry.steps += 1
       entry.waitsFor = waitsFor
     }
   }
 
-  function steer(): void {
+  function applyPause(): void {
     if (isPaused || isQuiet) source.pause()
     else source.resume()
   }
@@ -77,35 +77,35 @@ export function watchSource(open: () => RecordSource, now: () => number): Watche
     start: (handlers) => source.start(watched(handlers)),
     pause() {
       isPaused = true
-      steer()
+      applyPause()
     },
     resume() {
       isPaused = false
-      steer()
+      applyPause()
     },
     quiet(on) {
       isQuiet = on
-      steer()
+      applyPause()
     },
-    renew() {
+    reopen() {
       source = open()
       isPaused = false
-      steer()
+      applyPause()
     },
-    isHeld: () => isPaused || isQuiet,
+    isFetchingPaused: () => isPaused || isQuiet,
     isQuiet: () => isQuiet,
-    replace: () => source.replace(),
+    restartAssignment: () => source.restartAssignment(),
     commit: (assignment, offsets) => source.commit(assignment, offsets),
     stop: (flush) => source.stop(flush),
-    pulse: () => source.pulse(),
+    activity: () => source.activity(),
     get ended() {
       return source.ended
     },
-    underWay: () => [...entries],
-    hear(fact) {
+    batchesInFlight: () => [...entries],
+    onFact(fact) {
       if (fact.is === 'accepted' || fact.is === 'dead-lettered' || fact.is === 'row-moved' || fact.is === 'resumed')
-        moved(fact.partition, null)
-      if (fact.is === 'waiting') moved(fact.partition, fact.cause)
+        onStep(fact.partition, null)
+      if (fact.is === 'waiting') onStep(fact.partition, fact.cause)
     },
   }
 }

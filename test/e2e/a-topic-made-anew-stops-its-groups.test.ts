@@ -54,7 +54,7 @@ test('a topic made anew stops its groups, named, until the operator decides, and
   }
   const sentencesToBe = groups.map((name) => {
     const group = scene.group(name)
-    return `opic ${scene.topic} was deleted and made anew since group ${group} read it up to offset 5 of partition 0: what the group had not read of the old topic is lost, and what the new one holds was not read; decide with: npm run workerctl -- offsets reset --group ${group} --to earliest --accept-loss`
+    return `opic ${scene.topic} was deleted and recreated since group ${group} read it up to offset 5 of partition 0: unread records of the old topic are lost, and records of the new one have not been read; decide with: npm run workerctl -- offsets reset --group ${group} --to earliest --accept-loss`
   })
   await eventually('readiness names both groups while it is empty', async () => {
     const { status, text } = await sentences()

@@ -72,7 +72,7 @@ test('a row outside the log is refused with the verb that decides', async () => 
     scene.topic,
   ])
   expect(await refusalOf(scene.daemon({ KAFKA_GROUPS: 'email-workers' }))).toMatch(
-    /^Group .*email-workers stands at offset 9 of .*\/0, but the log ends at 0 \(was the topic recreated\?\); decide with: npm run workerctl -- offsets reset --group .*email-workers --partition 0 --to earliest --accept-loss\.$/,
+    /^Group .*email-workers is at offset 9 of .*\/0, but the log ends at 0 \(was the topic recreated\?\); decide with: npm run workerctl -- offsets reset --group .*email-workers --partition 0 --to earliest --accept-loss\.$/,
   )
 })
 
@@ -108,7 +108,7 @@ test('it takes over from another program where that has committed, once that has
 
   const takingOver = { KAFKA_GROUPS: 'email-workers', KAFKA_START_FROM: 'committed' }
   expect(await refusalOf(scene.daemon(takingOver))).toBe(
-    `KAFKA_START_FROM is committed, but group ${group} has 1 running member that this database knows nothing of: stop the worker that this one takes over from, so that its offsets no longer move; one that was killed counts until its session is over.`,
+    `KAFKA_START_FROM is committed, but group ${group} has 1 running member that this database knows nothing of: stop the worker that this one takes over from, so that its offsets no longer move; a killed worker counts until its session expires.`,
   )
   expect(await scene.sql.query('SELECT * FROM worker.progress')).toEqual([])
   await stranger.disconnect()

@@ -154,7 +154,7 @@ test('a store that refuses for a cause that is told: the batch waits, and that i
   // The tries are less than two seconds apart by then, and the batch is older than what a stall needs.
   await eventually('it has waited for longer than a stall may last', async () => {
     expect((await live()).status).toBe(200)
-    const [batch] = group.source.underWay()
+    const [batch] = group.source.batchesInFlight()
     return (refusals > 3 && batch !== undefined && Date.now() - batch.since > 2_500 && batch.waitsFor !== null) || JSON.stringify(batch)
   })
   store.refuses = () => null

@@ -98,7 +98,7 @@ test('a bad deploy: behind the fifth equal failure its group waits, nothing more
       async () => (await outcomes(bad.id))['dead-letter'] === 5 || JSON.stringify(await outcomes(bad.id)),
     )
     expect(bad.worker.status().reason).toMatch(
-      /^5 events within 60 s failed alike .*TypeError at src.*put a mended or the former version in place and restart/,
+      /^5 events failed within 60 s with the same error .*TypeError at src.*deploy a fixed or the previous version and restart/,
     )
     expect(good.worker.status().state).toBe('running')
     const committed = await admin.committed(bad.id, topic)

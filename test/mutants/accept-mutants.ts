@@ -8,8 +8,8 @@ export const acceptMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/ingest/batch-runner.ts',
-        text: `    const startedAt = clock.monotonic()\n    const { partition, row, recoverBelow } = progress\n`,
-        becomes: `    const startedAt = clock.monotonic()\n    const { partition, row, recoverBelow } = progress\n    of.written({ ...progress, row: chunk.next })\n`,
+        text: `    const startedAt = clock.monotonic()\n    const { partition, storedOffset, recoverBelow } = progress\n`,
+        becomes: `    const startedAt = clock.monotonic()\n    const { partition, storedOffset, recoverBelow } = progress\n    of.onWritten({ ...progress, storedOffset: chunk.next })\n`,
       },
     ],
     scenario: {
@@ -42,9 +42,9 @@ export const acceptMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/ingest/group-worker.ts',
-        text: 'return new Map([...partitions.values()].map(({ partition, row }) => [partition, row]))',
+        text: 'return new Map([...partitions.values()].map(({ partition, storedOffset }) => [partition, storedOffset]))',
         becomes:
-          'return new Map([...partitions.values()].map(({ partition, row }) => [partition, found.committed.get(partition)?.offset ?? row]))',
+          'return new Map([...partitions.values()].map(({ partition, storedOffset }) => [partition, found.committed.get(partition)?.offset ?? storedOffset]))',
       },
     ],
     scenario: {

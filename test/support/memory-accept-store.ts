@@ -4,7 +4,7 @@ import type {
   AcceptResult,
   AcceptStore,
   Chunk,
-  EventEnding,
+  EventOutcome,
   ProgressMove,
   ProgressRow,
 } from '../../src/ingest/accept-store.ts'
@@ -15,7 +15,7 @@ import type {
  */
 export class MemoryAcceptStore implements AcceptStore {
   readonly rows = new Map<number, ProgressRow>()
-  readonly outcomes = new Map<string, { readonly hash: string; readonly ending: EventEnding }>()
+  readonly outcomes = new Map<string, { readonly hash: string; readonly outcome: EventOutcome }>()
   readonly intents = new Map<string, IntentDraft>()
   readonly deadLetters = new Set<string>()
   /** Every chunk that was tried, in order. */
@@ -46,15 +46,15 @@ export class MemoryAcceptStore implements AcceptStore {
     const known = new Map([...this.outcomes].map(([id, { hash }]) => [id, hash]))
     const conflicts: bigint[] = []
     const fresh: AcceptedEvent[] = []
-    const endings = new Map<bigint, EventEnding>()
+    const outcomes = new Map<bigint, EventOutcome>()
     for (const event of chunk.events) {
       const hash = Buffer.from(event.contentHash).toString('hex')
       const before = known.get(event.eventId)
       if (before === undefined) {
         known.set(event.eventId, hash)
         fresh.push(event)
-        endings.set(event.offset, event.drafts.length === 0 ? 'no-effect' : 'accepted')
-      } else if (before === hash) endings.set(event.offset, 'repeated')
+        outcomes.set(event.offset, event.drafts.length === 0 ? 'no-effect' : 'accepted')
+      } else if (before === hash) outcomes.set(event.offset, 'repeated')
       else conflicts.push(event.offset)
     }
     if (conflicts.length > 0) return { is: 'conflict', offsets: conflicts }
@@ -62,16 +62,16 @@ export class MemoryAcceptStore implements AcceptStore {
     let intents = 0
     for (const event of fresh) {
       const unspent = event.drafts.filter((draft) => !this.intents.has(draft.key))
-      if (unspent.length === 0 && event.drafts.length > 0) endings.set(event.offset, 'duplicate')
+      if (unspent.length === 0 && event.drafts.length > 0) outcomes.set(event.offset, 'duplicate')
       for (const draft of unspent) this.intents.set(draft.key, draft)
       intents += unspent.length
-      const ending = endings.get(event.offset) ?? 'accepted'
-      this.outcomes.set(event.eventId, { hash: Buffer.from(event.contentHash).toString('hex'), ending })
+      const outcome = outcomes.get(event.offset) ?? 'accepted'
+      this.outcomes.set(event.eventId, { hash: Buffer.from(event.contentHash).toString('hex'), outcome })
     }
     const passed = chunk.passed.map(({ offset }) => `${chunk.partition}/${offset}`).filter((position) => !this.deadLetters.has(position))
     for (const position of passed) this.deadLetters.add(position)
     this.rows.set(chunk.partition, { ...row, next: chunk.next, ...(chunk.last === undefined ? {} : { last: chunk.last }) })
-    return { is: 'accepted', endings, deadLetters: passed.length, intents, claimed: [] }
+    return { is: 'accepted', outcomes, deadLetters: passed.length, intents, claimed: [] }
   }
 
   async readProgress(): Promise<readonly ProgressRow[]> {

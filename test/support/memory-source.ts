@@ -1,4 +1,4 @@
-import type { Assignment, LogRecord, RecordSource, SourceHandlers, Pulse } from '../../src/ingest/record-source.ts'
+import type { Assignment, LogRecord, RecordSource, SourceHandlers, ClientActivity } from '../../src/ingest/record-source.ts'
 
 /** A log in the test's hand: it joins, hands over batches and ends assignments when the test says so. */
 export class MemorySource implements RecordSource {
@@ -8,7 +8,7 @@ export class MemorySource implements RecordSource {
   /** Signs of life so far; null: it does not run. */
   beats: number | null = null
   readonly committed: Record<number, bigint>[] = []
-  /** Where the partitions started after each {@link replace}. */
+  /** Where the partitions started after each {@link restartAssignment}. */
   readonly placed: Record<number, bigint>[] = []
   #handlers: SourceHandlers | null = null
   #assignment: { assignment: Assignment; end: AbortController } | null = null
@@ -61,8 +61,8 @@ export class MemorySource implements RecordSource {
     return this.#handlers
   }
 
-  pulse(): Pulse | null {
-    return this.beats === null ? null : { beats: this.beats, heartbeats: this.beats, withinMs: 1_000 }
+  activity(): ClientActivity | null {
+    return this.beats === null ? null : { fetches: this.beats, heartbeats: this.beats, withinMs: 1_000 }
   }
 
   pause(): void {
@@ -73,7 +73,7 @@ export class MemorySource implements RecordSource {
     this.calls.push('resume')
   }
 
-  replace(): void {
+  restartAssignment(): void {
     this.calls.push('replace')
     void this.join(...this.assignment.partitions).then(
       (positions) => this.placed.push(positions),

@@ -1,6 +1,6 @@
 import type { ProgressRow } from '../../ingest/accept-store.ts'
 import type { PartitionRange } from '../../ingest/log-admin.ts'
-import { cutOf, isRecreated } from '../../ingest/log-faults.ts'
+import { truncatedAt, isRecreated } from '../../ingest/log-faults.ts'
 
 /**
  * A partition's state in a word: `ok`; `not-started`: the group has no progress at all; `no-row`: neither, though Kafka has
@@ -67,11 +67,14 @@ function otherLog({ topicId, epochEnds }: OffsetQuestion, row: ProgressRow | nul
   if (isRecreated(row, topicId))
     return {
       state: 'topic-recreated',
-      sentence: 'the topic was deleted and made anew since the group read it; what it holds now was not read',
+      sentence: 'the topic was deleted and recreated since the group read it; what it holds now has not been read',
     }
-  const cut = cutOf(row, epochEnds.get(row.partition))
+  const cut = truncatedAt(row, epochEnds.get(row.partition))
   if (cut === null) return null
-  return { state: 'log-cut', sentence: `the log was cut at ${cut}, below what was read of it; what was written there since was not read` }
+  return {
+    state: 'log-cut',
+    sentence: `the log was truncated at ${cut}, below the last record read; records written there since have not been read`,
+  }
 }
 
 function judge(

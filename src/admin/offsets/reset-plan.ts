@@ -1,7 +1,7 @@
 import { OperatorError } from '../../std/failure.ts'
 import type { ProgressRow } from '../../ingest/accept-store.ts'
 import type { PartitionRange } from '../../ingest/log-admin.ts'
-import { cutOf, isRecreated } from '../../ingest/log-faults.ts'
+import { truncatedAt, isRecreated } from '../../ingest/log-faults.ts'
 import type { ProgressChange } from './progress-admin.ts'
 import type { ResetTarget } from './reset-target.ts'
 
@@ -124,7 +124,7 @@ function moveOf(question: ResetQuestion, start: ResetPlan['start'], partition: n
   if (start === 'first') return { ...nothing, ...place, to, exemptBelow: range.high, unread: to - range.low }
   // Without a row Kafka's report is the best that is known; without that, nothing was read.
   const epochEnd = question.epochEnds.get(partition)
-  const cutAt = row === undefined ? null : cutOf(row, epochEnd)
+  const cutAt = row === undefined ? null : truncatedAt(row, epochEnd)
   const read = cutAt ?? row?.next ?? committed ?? range.low
   const isOther = row !== undefined && (isRecreated(row, question.topicId) || epochEnd === null)
   if (isOther || read > range.high) return { ...nothing, ...place, to, exemptBelow: range.high, unread: to - range.low, recreated: true }

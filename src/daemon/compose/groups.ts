@@ -12,13 +12,13 @@ import type { Clock } from '../../std/clock.ts'
 import type { AcceptStore } from '../../ingest/accept-store.ts'
 import type { Consumer } from '../../model/consumer.ts'
 import type { DeadLetterSink } from '../../ingest/dead-letter.ts'
-import type { EqualFailuresRule } from '../../ingest/crash-loop-breaker.ts'
+import type { CrashLoopRule } from '../../ingest/crash-loop-breaker.ts'
 import type { Observe } from '../../model/fact.ts'
 import type { LogAdmin } from '../../ingest/log-admin.ts'
 import { createGroupRunner } from '../../ingest/group-runner.ts'
 import { watchSource, type WatchedSource } from '../../ingest/watched-source.ts'
 import { createTypeFilter } from '../../ingest/type-filter.ts'
-import { createWorker, type GroupWorker, type WorkerSettings } from '../../ingest/group-worker.ts'
+import { createGroupWorker, type GroupWorker, type WorkerSettings } from '../../ingest/group-worker.ts'
 
 /** Rows of skipped records, and commits, are held back at most so long; milliseconds. */
 const REPORT_MS = 250
@@ -45,7 +45,7 @@ export interface Shared {
   /** This process's name on its claims. */
   readonly owner: string
   /** When consumer code that fails alike pauses its group; the worker's own rule when not given. */
-  readonly equalFailures?: EqualFailuresRule
+  readonly equalFailures?: CrashLoopRule
 }
 
 /** A consumer at work: `worker` accepts its events, `workers` execute its intents. */
@@ -90,7 +90,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
       maxEventBytes: config.accept.eventMaxBytes,
       chunkEvents: config.accept.chunkEvents,
       chunkBytes: config.accept.chunkBytes,
-      oldestRemembered: () => clock.now() - config.accept.dedupeDays * DAY_MS,
+      dedupeHorizon: () => clock.now() - config.accept.dedupeDays * DAY_MS,
     },
     acceptor: {
       group: id,
@@ -99,7 +99,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
       deadLetters,
       clock,
       observe(fact) {
-        source.hear(fact)
+        source.onFact(fact)
         observe(fact)
       },
       limit: (work) => accepting.add(work),
@@ -110,13 +110,13 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     pressure: recalculates ? agePressure(intentStore, id, config.leaderboard.maxLagMs) : duePressure(intentStore, { group: id, poolSize }),
     startFrom: config.kafka.startFrom ?? null,
     reportEveryMs: REPORT_MS,
-    ...(shared.equalFailures === undefined ? {} : { equalFailures: shared.equalFailures }),
+    ...(shared.equalFailures === undefined ? {} : { crashLoopRule: shared.equalFailures }),
   }
   const worker = createGroupRunner({
     group: id,
-    begin(known) {
-      source.renew()
-      return createWorker({ ...settings, known })
+    createRun(known) {
+      source.reopen()
+      return createGroupWorker({ ...settings, seenPartitions: known })
     },
     clock,
     observe,

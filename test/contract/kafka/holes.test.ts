@@ -124,7 +124,7 @@ async function readBy(member: Member): Promise<string[]> {
 
 /** Until the member has fetched what the log holds now: its pulse counts the fetches too. */
 async function passed(s: Scene, member: Member): Promise<void> {
-  const beats = () => member.source.pulse()?.beats ?? 0
+  const beats = () => member.source.activity()?.fetches ?? 0
   const before = beats()
   await vi.waitFor(() => expect(beats()).toBeGreaterThan(before + 6), soon)
   expect((await s.admin.ranges(s.topic)).get(0)?.high).toBeGreaterThan(member.batches.at(-1)?.nextOffset ?? 0n)

@@ -15,7 +15,7 @@ test('connections with nothing to send keep no timer going', async () => {
   const checks = vi.spyOn(RequestQueue.prototype, 'checkPendingRequests')
   const member = s.member()
   await member.start()
-  const beats = () => member.source.pulse()?.beats ?? 0
+  const beats = () => member.source.activity()?.fetches ?? 0
   const from = { beats: beats(), checks: checks.mock.calls.length }
   // Eight fetches that find nothing: two seconds of an idle log.
   await vi.waitFor(() => expect(beats()).toBeGreaterThan(from.beats + 16), { timeout: 20_000, interval: 25 })

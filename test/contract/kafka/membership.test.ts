@@ -96,7 +96,7 @@ test('a batch that ends after its partitions were placed anew moves none of them
   await s.produce(0, ['a', 'b'])
   await member.start()
   await vi.waitFor(() => expect(member.batches).toHaveLength(1), soon)
-  member.source.replace()
+  member.source.restartAssignment()
   await vi.waitFor(() => expect(member.assignments).toHaveLength(2), soon)
   held.resolve()
   await vi.waitFor(() => expect(member.batches).toHaveLength(2), soon)

@@ -305,15 +305,15 @@ test('the client gives signs of life while it has nothing to do, is paused or is
     },
   })
   const { source } = member
-  const signs = () => source.pulse() ?? { beats: 0, heartbeats: 0 }
+  const signs = () => source.activity() ?? { fetches: 0, heartbeats: 0 }
   const goesOn = async () => {
     const before = signs()
-    await vi.waitFor(() => expect(signs().beats).toBeGreaterThan(before.beats + 2), soon)
+    await vi.waitFor(() => expect(signs().fetches).toBeGreaterThan(before.fetches + 2), soon)
     await vi.waitFor(() => expect(signs().heartbeats).toBeGreaterThan(before.heartbeats + 1), soon)
   }
-  expect(source.pulse()).toBeNull()
+  expect(source.activity()).toBeNull()
   await member.start()
-  expect(source.pulse()?.withinMs).toBe(120_000)
+  expect(source.activity()?.withinMs).toBe(120_000)
   await goesOn()
   source.pause()
   await goesOn()
@@ -324,5 +324,5 @@ test('the client gives signs of life while it has nothing to do, is paused or is
   dot.resolve()
   await vi.waitFor(() => expect(member.batches).toHaveLength(1), soon)
   await source.stop()
-  expect(source.pulse()).toBeNull()
+  expect(source.activity()).toBeNull()
 })

@@ -28,7 +28,7 @@ test('a chunk writes outcomes, intents and progress', async () => {
 
   expect(result).toEqual({
     is: 'accepted',
-    endings: new Map([
+    outcomes: new Map([
       [0n, 'accepted'],
       [2n, 'no-effect'],
     ]),
@@ -412,7 +412,7 @@ function chunk(change: Partial<Chunk> & { next: bigint }): Chunk {
 }
 
 function endings(result: AcceptResult): unknown {
-  return result.is === 'accepted' ? Object.fromEntries(result.endings) : result
+  return result.is === 'accepted' ? Object.fromEntries(result.outcomes) : result
 }
 
 async function progress(): Promise<bigint | undefined> {

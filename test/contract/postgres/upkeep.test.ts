@@ -272,11 +272,11 @@ test('an event that is accepted again while its outcome is being deleted has no 
     again = store.accept(chunk(1n))
     await untilSomebodyWaits(db.sql)
   })
-  expect(await again).toMatchObject({ is: 'accepted', intents: 0, endings: new Map([[1n, 'duplicate']]) })
+  expect(await again).toMatchObject({ is: 'accepted', intents: 0, outcomes: new Map([[1n, 'duplicate']]) })
 
   // The same while it is young: known at once.
   expect((await turn())?.deleted.size).toBe(0)
-  expect(await store.accept(chunk(2n))).toMatchObject({ is: 'accepted', endings: new Map([[2n, 'repeated']]) })
+  expect(await store.accept(chunk(2n))).toMatchObject({ is: 'accepted', outcomes: new Map([[2n, 'repeated']]) })
 })
 
 test('the place of what was deleted is filled again: no table grows', async () => {

@@ -48,7 +48,7 @@ test('a log cut above the row of one group: that group stops and names what is l
   await tool.deleteRecordsBelow(scene.topic, 0, 8n)
   daemon.kill('SIGCONT')
   const group = scene.group('email-workers')
-  const sentence = `roup ${group} stands at offset 6 of ${scene.topic}/0, but the log begins at 8: records 6 to 7 are lost; decide with: npm run workerctl -- offsets reset --group ${group} --partition 0 --to earliest --accept-loss`
+  const sentence = `roup ${group} is at offset 6 of ${scene.topic}/0, but the log begins at 8: records 6 to 7 are lost; decide with: npm run workerctl -- offsets reset --group ${group} --partition 0 --to earliest --accept-loss`
   await eventually('readiness says why', async () => {
     const response = await fetch(`${daemon.url()}/readyz`)
     const body = await response.text()

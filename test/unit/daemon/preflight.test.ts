@@ -35,7 +35,7 @@ function sceneOf(
     epochEnds: unused,
     offsetsAt: unused,
     committed: unused,
-    commits: unused,
+    committedWithOwner: unused,
     setCommitted: unused,
     groupState: unused,
     disconnect: unused,

@@ -4,7 +4,7 @@ import type { Channels } from '../../../src/delivery/channels.ts'
 import type { IntentWorkers, RunningIntent } from '../../../src/delivery/worker-pool.ts'
 import { createStallDetector } from '../../../src/std/stall-detector.ts'
 import { DATABASE_PROBE, vitalSigns, type VitalSigns } from '../../../src/daemon/watchdog.ts'
-import type { BatchUnderWay, WatchedSource } from '../../../src/ingest/watched-source.ts'
+import type { BatchInFlight, WatchedSource } from '../../../src/ingest/watched-source.ts'
 
 const config = loadConfig(
   { KAFKA_BROKERS: 'kafka.example.com:9092', DATABASE_URL: 'postgresql://db.example.com/platform', SMTP_URL: 'smtp://mail.example.com' },
@@ -26,11 +26,11 @@ const pools = {
   metrics: { longestStatementMs: 15_000 },
 }
 
-const batch: BatchUnderWay = { partition: 3, records: 10, since: 0, moves: 0, waitsFor: null }
+const batch: BatchInFlight = { partition: 3, records: 10, since: 0, steps: 0, waitsFor: null }
 const mail: RunningIntent = { intentId: '7', channel: 'email', kind: 'welcome', since: 0, stage: 'prepare', stageSince: 0, waitsFor: null }
 
 interface Group {
-  readonly batches: readonly BatchUnderWay[]
+  readonly batches: readonly BatchInFlight[]
   readonly held: boolean
   readonly beats: number | null | 'moving'
   /** They move, if left out. */
@@ -44,13 +44,13 @@ let moved = 0
 /** A group in which nothing is under way, but what is changed. */
 function groupOf(change: Partial<Group>): VitalSigns['groups'][number] {
   const group: Group = { batches: [], held: false, beats: null, turns: null, running: [], ...change }
-  const source: Pick<WatchedSource, 'underWay' | 'isHeld' | 'pulse'> = {
-    underWay: () => group.batches,
-    isHeld: () => group.held,
-    pulse: () => {
+  const source: Pick<WatchedSource, 'batchesInFlight' | 'isFetchingPaused' | 'activity'> = {
+    batchesInFlight: () => group.batches,
+    isFetchingPaused: () => group.held,
+    activity: () => {
       if (group.beats === null) return null
       moved += 1
-      return { beats: group.beats === 'moving' ? moved : group.beats, heartbeats: group.heartbeats ?? moved, withinMs: 120_000 }
+      return { fetches: group.beats === 'moving' ? moved : group.beats, heartbeats: group.heartbeats ?? moved, withinMs: 120_000 }
     },
   }
   const workers: Pick<IntentWorkers, 'running' | 'turns'> = { running: () => group.running, turns: () => group.turns }
@@ -80,7 +80,7 @@ function stalledAfter(seconds: number, change: Change): readonly string[] {
 describe('what can hang for ever', () => {
   it.each<[string, Change, string, number]>([
     ['an accept that never returns', { batches: [batch] }, 'batch of partition 3', 80],
-    ['start positions that are never told', { batches: [{ ...batch, partition: -1 }] }, 'look for the start positions', 80],
+    ['start positions that are never told', { batches: [{ ...batch, partition: -1 }] }, 'reading the start offsets', 80],
     ['a Kafka client gone silent without a crash', { beats: 5 }, 'Kafka client', 120],
     ['a member whose heartbeats have stopped, though it fetches', { beats: 'moving', heartbeats: 8 }, 'membership of the group', 120],
     ['a claim loop stuck on a query', { turns: 9 }, 'loop that claims intents', 260],
@@ -116,7 +116,7 @@ describe('what rightly stands still', () => {
     const watch = createStallDetector({ clock: { now: () => now, monotonic: () => now }, graceMs: 300_000 })
     for (let moves = 0; moves < 1_000; moves++) {
       now += 5_000
-      expect(watch.check(signsOf({ batches: [{ ...batch, moves, waitsFor: 'dead-letter topic: no leader' }] }))).toEqual([])
+      expect(watch.check(signsOf({ batches: [{ ...batch, steps: moves, waitsFor: 'dead-letter topic: no leader' }] }))).toEqual([])
     }
   })
 

@@ -5,7 +5,7 @@ import { acceptChunk, type Acceptor } from '../../../src/ingest/accept-chunk.ts'
 import type { OpenReservation } from '../../../src/model/reservation.ts'
 import type { Chunk } from '../../../src/ingest/accept-store.ts'
 import type { Fact } from '../../../src/model/fact.ts'
-import type { Faulty, ReadChunk } from '../../../src/ingest/read-chunks.ts'
+import type { FaultyRecord, ReadChunk } from '../../../src/ingest/read-chunks.ts'
 import { createAcceptorScene } from '../../support/acceptor.ts'
 import { recordOf, recordOfEvent } from '../../support/log-records.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
@@ -23,12 +23,12 @@ function event(offset: number, { n = offset, id = sampleEvent('user.verified', n
   }
 }
 
-function faulty(offset: number): Faulty {
+function faulty(offset: number): FaultyRecord {
   const record = recordOf(offset, '{')
   return { record, eventId: null, type: null, contentHash: null, reason: 'not-json', detail: 'the value is not JSON' }
 }
 
-function chunkOf(next: number, events: readonly ReadEvent[], faults: readonly Faulty[] = []): ReadChunk {
+function chunkOf(next: number, events: readonly ReadEvent[], faults: readonly FaultyRecord[] = []): ReadChunk {
   return { next: BigInt(next), events, faulty: faults, skipped: new Map() }
 }
 
@@ -39,8 +39,8 @@ const dataException = new SqlError('invalid input', { state: '22P02' })
 const lostConnection = new SqlError('connection terminated', {})
 const named = (facts: readonly Fact[], is: Fact['is']) => facts.filter((fact) => fact.is === is)
 
-describe('a good chunk', () => {
-  it('is one transaction, and its dead letters are acknowledged before it', async () => {
+describe('a chunk without faults', () => {
+  it('is written in one transaction, after its dead letters are acknowledged', async () => {
     const { acceptor, store, letters, facts } = createAcceptorScene()
     store.refuses = () => {
       expect(letters).toHaveLength(1)
@@ -49,7 +49,7 @@ describe('a good chunk', () => {
     const end = await acceptChunk(acceptor, place, chunkOf(5, [event(0), event(2)], [faulty(1)]))
     expect(end).toMatchObject({ is: 'accepted', intents: 2, deadLetters: 1 })
     expect(end).toHaveProperty(
-      'endings',
+      'outcomes',
       new Map([
         [0n, 'accepted'],
         [2n, 'accepted'],
@@ -62,7 +62,7 @@ describe('a good chunk', () => {
     expect(facts).toMatchObject([{ is: 'dead-lettered', offset: 1n, reason: 'not-json' }])
   })
 
-  it('passes the hand-over on, and settles the desk whatever became of the accept', async () => {
+  it('passes the reservation on, and releases it whatever the result', async () => {
     const { acceptor, store } = createAcceptorScene()
     const released: Parameters<OpenReservation['release']>[0][] = []
     const reservation = { owner: 'me', workers: [{ channel: 'email', count: 3, leaseMs: 1, share: 5, held: new Map() }] }
@@ -74,7 +74,7 @@ describe('a good chunk', () => {
     expect(store.tried.map((chunk) => chunk.reservation)).toEqual([reservation, reservation])
   })
 
-  it('whose row has moved is not written; nothing is reported of it', async () => {
+  it('is not written when the progress row has moved, and nothing is reported', async () => {
     const { acceptor, store, facts } = createAcceptorScene()
     store.put(0, 7n)
     expect(await acceptChunk(acceptor, place, chunkOf(5, [event(0)], [faulty(1)]))).toEqual({ is: 'moved', row: 7n })
@@ -85,14 +85,14 @@ describe('a good chunk', () => {
   })
 })
 
-describe('one poisonous event', () => {
-  it('is found among the good ones and dead-lettered alone, in log order, the others with their effects', async () => {
+describe('a poison event', () => {
+  it('is found and dead-lettered alone, in log order; the other events have their effects', async () => {
     const { acceptor, store, letters, facts } = createAcceptorScene()
     const poison = event(2)
     store.refuses = (chunk) => (holds(chunk, poison) ? dataException : null)
     const end = await acceptChunk(acceptor, place, chunkOf(9, [event(0), poison, event(3), event(5)], [faulty(1)]))
     expect(end).toMatchObject({ is: 'accepted', intents: 3, deadLetters: 2 })
-    expect([...(end.is === 'accepted' ? end.endings : [])]).toEqual([
+    expect([...(end.is === 'accepted' ? end.outcomes : [])]).toEqual([
       [0n, 'accepted'],
       [1n, 'dead-letter'],
       [2n, 'dead-letter'],
@@ -109,7 +109,7 @@ describe('one poisonous event', () => {
     expect(named(facts, 'waiting')).toEqual([])
   })
 
-  it('is given up only after it has failed alone twice, with an accept of nothing but the row between', async () => {
+  it('is given up only after it has failed alone twice, with an accept of nothing but the progress row in between', async () => {
     const { acceptor, store } = createAcceptorScene()
     const poison = event(0)
     store.refuses = (chunk) => (holds(chunk, poison) ? dataException : null)
@@ -122,7 +122,7 @@ describe('one poisonous event', () => {
     ])
   })
 
-  it('that goes through the second time was none', async () => {
+  it('is not given up when the second attempt succeeds', async () => {
     const { acceptor, store, letters } = createAcceptorScene()
     let tries = 0
     store.refuses = (chunk) => (chunk.events.length > 0 && ++tries === 1 ? dataException : null)
@@ -130,7 +130,7 @@ describe('one poisonous event', () => {
     expect(letters).toEqual([])
   })
 
-  it('is not blamed while even the row alone cannot be written: that is waited for', async () => {
+  it('is not given up while the progress row alone cannot be written: the group waits', async () => {
     const { acceptor, store, letters, facts } = createAcceptorScene()
     let broken = 3
     store.refuses = (chunk) => {
@@ -142,7 +142,7 @@ describe('one poisonous event', () => {
     expect(named(facts, 'waiting')).toHaveLength(3)
   })
 
-  it('stops the search where the row turns out to have moved, or the assignment ends', async () => {
+  it('ends the search when the row has moved or the assignment ends', async () => {
     const { acceptor, store } = createAcceptorScene()
     const poison = event(1)
     store.refuses = (chunk) => {
@@ -152,15 +152,15 @@ describe('one poisonous event', () => {
     expect(await acceptChunk(acceptor, place, chunkOf(3, [event(0), poison]))).toEqual({ is: 'moved', row: 4n })
 
     const second = createAcceptorScene()
-    const ending = new AbortController()
+    const stopping = new AbortController()
     second.store.refuses = (chunk) => {
       if (chunk.events.length === 0) {
-        ending.abort()
+        stopping.abort()
         return lostConnection
       }
       return dataException
     }
-    expect(await acceptChunk(second.acceptor, { ...place, signal: ending.signal }, chunkOf(1, [event(0)]))).toEqual({ is: 'ended' })
+    expect(await acceptChunk(second.acceptor, { ...place, signal: stopping.signal }, chunkOf(1, [event(0)]))).toEqual({ is: 'ended' })
     expect(second.letters).toEqual([])
   })
 })
@@ -175,7 +175,7 @@ describe('an id that is on record for another event', () => {
     })
     const end = await acceptChunk(acceptor, { ...place, expected: 4n, recoverBelow: 0n }, chunkOf(6, [event(4, { n: 88, id }), event(5)]))
     expect(end).toHaveProperty(
-      'endings',
+      'outcomes',
       new Map([
         [5n, 'accepted'],
         [4n, 'dead-letter'],
@@ -189,7 +189,7 @@ describe('an id that is on record for another event', () => {
     expect(store.rows.get(0)?.next).toBe(6n)
   })
 
-  it('is found also by an event that stood alone under suspicion', async () => {
+  it('is also found while an event is retried alone', async () => {
     const { acceptor, store, letters } = createAcceptorScene()
     const { eventId: id } = event(0).accepted
     await acceptChunk(acceptor, place, chunkOf(1, [event(0)]))
@@ -199,16 +199,16 @@ describe('an id that is on record for another event', () => {
     expect(letters.map(({ reason }) => reason)).toEqual(['id-conflict'])
   })
 
-  it('a repetition with the same content is none', async () => {
+  it('is no conflict when the content is the same', async () => {
     const { acceptor, letters } = createAcceptorScene()
     const end = await acceptChunk(acceptor, place, chunkOf(2, [event(0, { n: 5 }), event(1, { n: 5 })]))
     expect(end).toMatchObject({ intents: 1 })
-    expect(end).toHaveProperty('endings', new Map([[0n, 'accepted'], [1n, 'repeated']])) // prettier-ignore
+    expect(end).toHaveProperty('outcomes', new Map([[0n, 'accepted'], [1n, 'repeated']])) // prettier-ignore
     expect(letters).toEqual([])
   })
 })
 
-describe('a fault of the system', () => {
+describe('a transient error', () => {
   it.each<[string, unknown]>([
     ['the database away', lostConnection],
     ['the database read-only', new SqlError('read-only', { state: '25006' })],
@@ -228,21 +228,21 @@ describe('a fault of the system', () => {
     expect(facts.at(-1)).toMatchObject({ is: 'resumed', partition: 0 })
   })
 
-  it('is left at once when the assignment ends, with nothing written', async () => {
+  it('is no longer retried when the assignment ends, and nothing is written', async () => {
     const { acceptor, store, facts } = createAcceptorScene()
-    const ending = new AbortController()
+    const stopping = new AbortController()
     store.refuses = () => lostConnection
     const observe = (fact: Fact) => {
       acceptor.observe(fact)
-      if (fact.is === 'waiting' && fact.attempt === 3) ending.abort()
+      if (fact.is === 'waiting' && fact.attempt === 3) stopping.abort()
     }
-    const end = await acceptChunk({ ...acceptor, observe }, { ...place, signal: ending.signal }, chunkOf(1, [event(0)]))
+    const end = await acceptChunk({ ...acceptor, observe }, { ...place, signal: stopping.signal }, chunkOf(1, [event(0)]))
     expect(end).toEqual({ is: 'ended' })
     expect(store.rows.get(0)?.next).toBe(0n)
     expect(facts.map((fact) => fact.is)).toEqual(['waiting', 'waiting', 'waiting'])
   })
 
-  it('is never tried when the assignment has ended before', async () => {
+  it('causes no attempt when the assignment has ended before', async () => {
     const { acceptor, store, letters } = createAcceptorScene()
     expect(await acceptChunk(acceptor, { ...place, signal: AbortSignal.abort() }, chunkOf(2, [event(0)], [faulty(1)]))).toEqual({
       is: 'ended',
@@ -251,7 +251,7 @@ describe('a fault of the system', () => {
     expect(letters).toEqual([])
   })
 
-  it('may be the dead-letter topic: nothing is counted done before it has acknowledged, and nothing is sent twice for the database', async () => {
+  it('of the dead-letter topic delays the transaction; one of the database publishes nothing twice', async () => {
     const { acceptor, store, letters, refusedPublications } = createAcceptorScene()
     refusedPublications.push(new Error('no leader'), new Error('no leader'))
     let tries = 0
@@ -261,7 +261,7 @@ describe('a fault of the system', () => {
     expect(store.tried).toHaveLength(3)
   })
 
-  it('is also what looks like an event’s when the chunk holds none', async () => {
+  it('is assumed for any error when the chunk holds no event', async () => {
     const { acceptor, store, letters, facts } = createAcceptorScene()
     let tries = 0
     store.refuses = () => (++tries === 1 ? dataException : null)
@@ -270,7 +270,7 @@ describe('a fault of the system', () => {
     expect(named(facts, 'waiting')).toHaveLength(1)
   })
 
-  it('may be a commit whose answer was lost: the next try finds the row where the chunk ends, and nothing happens twice', async () => {
+  it('may be a commit whose answer was lost: the next attempt finds the row at the end of the chunk, and nothing happens twice', async () => {
     const { acceptor, store } = createAcceptorScene()
     let answers = 0
     store.losesAnswer = () => (++answers === 1 ? lostConnection : null)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { watchPressure } from '../../../src/ingest/backpressure.ts'
-import { createBrake } from '../../../src/ingest/fetch-gate.ts'
+import { createFetchGate } from '../../../src/ingest/fetch-gate.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 
@@ -19,7 +19,7 @@ async function watch(answers: readonly (string | Error | null)[]) {
       if (answer instanceof Error) throw answer
       return answer === null ? null : { reason: answer }
     },
-    brake: createBrake('test-workers', { pause: () => calls.push('pause'), resume: () => calls.push('resume') }, (fact) =>
+    fetchGate: createFetchGate('test-workers', { pause: () => calls.push('pause'), resume: () => calls.push('resume') }, (fact) =>
       facts.push(fact),
     ),
     clock,
@@ -30,7 +30,7 @@ async function watch(answers: readonly (string | Error | null)[]) {
 }
 
 describe('backpressure', () => {
-  it('pauses once and resumes once, and asks with the lower mark while paused', async () => {
+  it('pauses once and resumes once, at the lower watermark', async () => {
     const seen = await watch([null, 'intents-due', 'intents-due', null, null])
     expect(seen).toEqual({
       calls: ['pause', 'resume'],
@@ -40,17 +40,17 @@ describe('backpressure', () => {
     })
   })
 
-  it('leaves things as they are when it cannot measure', async () => {
+  it('changes nothing when it cannot be measured', async () => {
     const away = new Error('database away')
     expect(await watch([away, null, away])).toMatchObject({ calls: [], facts: [] })
     expect(await watch(['intents-due', away, away])).toMatchObject({ calls: ['pause'], facts: ['paused'], asked: [false, true, true] })
   })
 
-  it('ends with its signal, without another look', async () => {
+  it('ends with its signal, without another measurement', async () => {
     const ended = AbortSignal.abort()
     await watchPressure({
       pressure: async () => expect.unreachable(),
-      brake: { hold: () => expect.unreachable(), release: () => expect.unreachable() },
+      fetchGate: { pause: () => expect.unreachable(), resume: () => expect.unreachable() },
       clock: createJumpingClock(),
       signal: ended,
       intervalMs: 1,

@@ -17,25 +17,29 @@ const good: Consumer = { name: 'test-workers', types: ['user.*'], accept: () => 
 const misspelt = 'user.signedup' as TypePattern
 
 describe('registered consumers', () => {
-  it('are good, as they stand', () => {
+  it('are valid', () => {
     expect(() => checkConsumers(listedConsumers)).not.toThrow()
     expect(() => checkConsumers([good, { ...good, name: 'other-workers', poolSize: 1 }])).not.toThrow()
     expect(() => checkConsumers([{ ...good, kinds: [kind, { ...kind, version: 2 }] }])).not.toThrow()
   })
 
   it.each<[string, Partial<Consumer>, string]>([
-    ['a name with capitals', { name: 'Test' }, 'consumer Test: its name is a group id, of small letters, digits and hyphens'],
-    ['an empty name', { name: '' }, 'its name is a group id'],
+    [
+      'a name with capitals',
+      { name: 'Test' },
+      'consumer Test: its name must be lower-case letters, digits and hyphens, because it is a group id',
+    ],
+    ['an empty name', { name: '' }, 'its name must be lower-case letters'],
     ['no types', { types: [] }, 'it handles no types'],
     ['a misspelt type', { types: [misspelt] }, 'its type user.signedup matches nothing in the catalogue'],
-    ['half a worker', { poolSize: 0.5 }, 'its poolSize 0.5 is no whole number from 1'],
+    ['half a worker', { poolSize: 0.5 }, 'its poolSize 0.5 must be an integer of at least 1'],
     ['no worker', { poolSize: 0 }, 'its poolSize 0'],
     ['one kind twice', { kinds: [kind, kind] }, 'it has two kinds leaderboard/recalculate/1'],
   ])('with %s never run', (_, change, sentence) => {
     expect(() => checkConsumers([{ ...good, ...change }])).toThrow(sentence)
   })
 
-  it('with several faults hear of all of them at once', () => {
+  it('are rejected with all faults at once', () => {
     const bad = { ...good, types: [], poolSize: 0 }
     expect(() => checkConsumers([bad, bad])).toThrow(/no types\n.*poolSize 0.*\n.*\n.*\ntwo consumers are named test-workers$/s)
   })

@@ -16,11 +16,11 @@ const letter: DeadLetter = {
 }
 
 describe('a dead letter', () => {
-  it('goes to a topic of its own group', () => {
+  it('goes to the topic of its group', () => {
     expect(deadLetterTopic('domain-events', 'staging.email-workers')).toBe('domain-events.staging.email-workers.dlq')
   })
 
-  it('says in headers where it came from, why and when', () => {
+  it('has headers that say where it came from, why and when', () => {
     const headers = deadLetterHeaders(letter)
     expect(Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))).toEqual({
       'event-type': 'user.signed_up',
@@ -40,7 +40,7 @@ describe('a dead letter', () => {
     })
   })
 
-  it('keeps the headers of the record as they were, repeated ones too, and forges none of ours', () => {
+  it('keeps the headers of the record unchanged, repeated ones too, and cannot be given forged headers of ours', () => {
     const twice = [Buffer.from('a'), Buffer.from('b')]
     const headers = deadLetterHeaders({
       ...letter,

@@ -3,16 +3,16 @@ import { createGroupRunner } from '../../../src/ingest/group-runner.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 import type { GroupStatus } from '../../../src/ingest/group-status.ts'
 import { StartRefused } from '../../../src/ingest/start-offsets.ts'
-import type { GroupLife } from '../../../src/ingest/group-worker.ts'
+import type { GroupRun } from '../../../src/ingest/group-worker.ts'
 import { createHeldClock } from '../../support/held-clock.ts'
 
-/** A group whose lives are told whether they may go on. */
+/** A group whose runs are controlled by the test. */
 function sceneOf() {
   const clock = createHeldClock()
   const facts: Fact['is'][] = []
   const lives: { readonly known: ReadonlySet<number>; stopped: boolean }[] = []
   const log = { fault: null as Error | null }
-  function begin(known: ReadonlySet<number>): GroupLife {
+  function begin(known: ReadonlySet<number>): GroupRun {
     const life = { known, stopped: false }
     lives.push(life)
     let state: GroupStatus['state'] = 'starting'
@@ -35,13 +35,13 @@ function sceneOf() {
       },
       status: () => ({ state, reason: null, partitions: [] }),
       recheckProgress: async () => undefined,
-      check: async () => look(),
-      known: () => new Set([7]),
+      checkLog: async () => look(),
+      seenPartitions: () => new Set([7]),
       lost: new Promise(() => undefined),
     }
   }
   const observe = (fact: Fact) => void facts.push(fact.is)
-  const runner = createGroupRunner({ group: 'test-workers', begin, clock, observe, checkMs: 5_000 })
+  const runner = createGroupRunner({ group: 'test-workers', createRun: begin, clock, observe, checkMs: 5_000 })
   async function pass(turns: number): Promise<void> {
     for (let turn = 0; turn < turns; turn++) {
       await expect.poll(() => clock.sleeping).toEqual([5_000])
@@ -52,7 +52,7 @@ function sceneOf() {
   return { runner, lives, log, facts, pass }
 }
 
-it('stops on a quiet topic too, and begins anew when it was found sound twice, with what it knew', async () => {
+it('stops on a quiet topic too, and restarts with the partitions it has seen after two successful checks', async () => {
   const { runner, lives, log, facts, pass } = sceneOf()
   expect(await runner.start()).toBeNull()
   await pass(3)
@@ -71,7 +71,7 @@ it('stops on a quiet topic too, and begins anew when it was found sound twice, w
   expect(lives[1]?.stopped).toBe(true)
 })
 
-it('keeps its state where the question is not answered, and begins anew after a start that was refused', async () => {
+it('keeps its state while the check fails, and restarts after a refused start', async () => {
   const { runner, lives, log, pass } = sceneOf()
   log.fault = new StartRefused('records are lost')
   expect(await runner.start()).toContain('records are lost')

@@ -5,20 +5,20 @@ import { StartRefused } from '../../../src/ingest/start-offsets.ts'
 import type { LogRecord } from '../../../src/ingest/record-source.ts'
 import { recordOf, recordOfEvent } from '../../support/log-records.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
-import { createWorkerScene, type WorkerScene } from '../worker/worker-scene.ts'
+import { createWorkerFixture, type WorkerFixture } from './worker-fixture.ts'
 
 const ours = (offset: number, n = offset): LogRecord => recordOfEvent(offset, sampleEvent('user.verified', n))
 const others = (offset: number): LogRecord => recordOfEvent(offset, sampleEvent('user.signed_up', offset))
 const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
 
-const scenes: WorkerScene[] = []
+const scenes: WorkerFixture[] = []
 afterEach(async () => {
   await Promise.all(scenes.splice(0).map(({ worker }) => worker.stop()))
 })
 
 /** A worker that the test's end stops. */
-function sceneOf(...change: Parameters<typeof createWorkerScene>): WorkerScene {
-  const scene = createWorkerScene(...change)
+function sceneOf(...change: Parameters<typeof createWorkerFixture>): WorkerFixture {
+  const scene = createWorkerFixture(...change)
   scenes.push(scene)
   return scene
 }
@@ -27,15 +27,15 @@ function sceneOf(...change: Parameters<typeof createWorkerScene>): WorkerScene {
 const filled = { ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } }, startFrom: 'earliest' } as const
 
 /** The same, started and with both partitions assigned. */
-async function runningScene(...change: Parameters<typeof createWorkerScene>): Promise<WorkerScene> {
+async function runningScene(...change: Parameters<typeof createWorkerFixture>): Promise<WorkerFixture> {
   const scene = sceneOf(...change)
   await scene.worker.start()
   await scene.source.join(0, 1)
   return scene
 }
 
-describe('a hole of the log', () => {
-  it('moves the row, and Kafka is told, without a record; one that does not begin where all is handled moves nothing', async () => {
+describe('a gap in the log', () => {
+  it('moves the row and the commit without a record, but only when everything before it is handled', async () => {
     const { source, store, worker } = await runningScene({ reportEveryMs: 1 })
     await source.batch(0, [ours(0)], 1)
     source.pass(0, 1, 4)
@@ -61,7 +61,7 @@ describe('a hole of the log', () => {
 })
 
 describe('starting', () => {
-  it('writes a row for every partition before it joins, and tells Kafka what the rows hold', async () => {
+  it('writes a row for every partition before it joins, and commits the offsets of the rows', async () => {
     const { worker, source, store } = sceneOf()
     expect(worker.status()).toEqual({ state: 'starting', reason: null, partitions: [] })
     await worker.start()
@@ -75,7 +75,7 @@ describe('starting', () => {
     expect(source.committed).toEqual([{ 1: 0n }])
   })
 
-  it('is refused with a sentence, and never joins, where nobody has said where to begin', async () => {
+  it('is refused with a sentence, without joining, when KAFKA_START_FROM is required and not set', async () => {
     const { worker, source, store } = sceneOf({ ranges: { 0: { low: 0n, high: 9n } } })
     expect(await worker.start()).toMatch(/starts for the first time/)
     expect(source.calls).toEqual(['stop'])
@@ -83,13 +83,13 @@ describe('starting', () => {
     expect(store.rows.size).toBe(0)
   })
 
-  it('asks for the offsets of a time when told one', async () => {
+  it('reads the offsets of a time when KAFKA_START_FROM is one', async () => {
     const { worker, store } = sceneOf({ ranges: { 0: { low: 0n, high: 9n } }, startFrom: new Date(0) })
     await worker.start()
     expect(store.rows.get(0)).toEqual({ partition: 0, next: 3n, exemptBelow: 9n })
   })
 
-  it('goes on at the rows, whoever wrote them', async () => {
+  it('continues at the rows, whichever process wrote them', async () => {
     const { worker, source, store } = sceneOf({ ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } } })
     store.put(0, 4n)
     store.put(1, 7n)
@@ -97,12 +97,12 @@ describe('starting', () => {
     expect(await source.join(0, 1)).toEqual({ 0: 4n, 1: 7n })
   })
 
-  it('waits for the database at a join, visibly, and goes on when it answers', async () => {
-    const { worker, source, store, clock, told } = sceneOf()
+  it('waits for the database at a join, reports it, and continues when the database answers', async () => {
+    const { worker, source, store, clock, factsOf: told } = sceneOf()
     await worker.start()
     store.away = new Error('database away')
     const joining = source.join(0, 1)
-    await soon(() => expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'start positions: database away' }))
+    await soon(() => expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'start offsets: database away' }))
     store.away = null
     clock.pass(5_000)
     expect(await joining).toEqual({ 0: 0n, 1: 0n })
@@ -110,12 +110,12 @@ describe('starting', () => {
     expect(told('waiting')).toHaveLength(1)
   })
 
-  it('ends the group alone, named, when a join finds it may not go on', async () => {
-    const { worker, source, store, told } = sceneOf()
+  it('stops only the group that may not continue, with a reason', async () => {
+    const { worker, source, store, factsOf: told } = sceneOf()
     await worker.start()
     store.put(0, 99n)
     await expect(source.join(0)).rejects.toThrow(StartRefused)
-    expect(worker.status()).toMatchObject({ state: 'refused', reason: expect.stringContaining('stands at offset 99') })
+    expect(worker.status()).toMatchObject({ state: 'refused', reason: expect.stringContaining('is at offset 99') })
     await soon(() => expect(source.calls).toContain('stop'))
     expect(told('group-stopped')).toHaveLength(1)
     await worker.stop()
@@ -124,8 +124,8 @@ describe('starting', () => {
 })
 
 describe('a batch', () => {
-  it('is accepted chunk by chunk; the row and the position end beyond its holes', async () => {
-    const { source, store, told, worker } = await runningScene()
+  it('is accepted chunk by chunk, and its gaps are passed', async () => {
+    const { source, store, factsOf: told, worker } = await runningScene()
     expect(await source.batch(0, [ours(0), others(1), ours(2), recordOf(3, '{'), ours(5)], 9)).toBe(9n)
     expect(store.tried.map(({ expected, next }) => [expected, next])).toEqual([
       [0n, 3n],
@@ -143,14 +143,14 @@ describe('a batch', () => {
     expect(source.committed.at(-1)).toEqual({ 0: 9n, 1: 0n })
   })
 
-  it('that is given again changes nothing: what is below the position is not read', async () => {
+  it('that is delivered again changes nothing: records below the next offset are not read', async () => {
     const { source, store } = await runningScene()
     await source.batch(0, [ours(0), ours(1)], 2)
     expect(await source.batch(0, [ours(0), ours(1), ours(2)], 3)).toBe(3n)
     expect(store.tried.flatMap(({ events }) => events.map(({ offset }) => offset))).toEqual([0n, 1n, 2n])
   })
 
-  it('of an assignment that is over, or a partition that is not ours, is let go', async () => {
+  it('of an ended assignment, or of a partition that is not owned, is ignored', async () => {
     const { source, store } = await runningScene()
     const older = source.assignment
     await source.join(0)
@@ -159,7 +159,7 @@ describe('a batch', () => {
     expect(store.tried).toEqual([])
   })
 
-  it('is left where it stands when the assignment ends in the middle', async () => {
+  it('stops in the middle when the assignment ends', async () => {
     const { source, store } = await runningScene()
     const open = Promise.withResolvers<void>()
     store.gate = open.promise
@@ -171,8 +171,8 @@ describe('a batch', () => {
     expect(store.tried).toHaveLength(1)
   })
 
-  it('waits while the system is at fault, visibly, and goes on', async () => {
-    const { source, store, clock, worker, told } = await runningScene()
+  it('waits during a transient error, reports it, and continues', async () => {
+    const { source, store, clock, worker, factsOf: told } = await runningScene()
     store.refuses = () => new SqlError('away', {})
     const handling = source.batch(0, [ours(0)], 1)
     await soon(() => expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'database: SQLSTATE none', partitions: [0, 1] }))
@@ -185,9 +185,9 @@ describe('a batch', () => {
   })
 })
 
-describe('records that nobody here handles', () => {
-  it('move the position at once and the row later; Kafka is told only what the row holds', async () => {
-    const { source, store, worker, told } = await runningScene()
+describe('skipped records', () => {
+  it('move the next offset at once and the row later; only the row is committed', async () => {
+    const { source, store, worker, factsOf: told } = await runningScene()
     expect(await source.batch(0, [others(0), others(1)], 2)).toBe(2n)
     expect(store.rows.get(0)?.next).toBe(0n)
     expect(told('accepted')).toMatchObject([{ next: 2n, intents: 0, durationMs: 0 }])
@@ -199,7 +199,7 @@ describe('records that nobody here handles', () => {
     expect(source.committed).toEqual([{ 0: 3n, 1: 5n }])
   })
 
-  it('are written without a stop too, also those of a partition that was busy when their turn came', async () => {
+  it('are written in the background, also for a partition that was busy at first', async () => {
     const { source, store } = await runningScene({ reportEveryMs: 1 })
     await source.batch(0, [others(0)], 1)
     await soon(() => expect(store.rows.get(0)?.next).toBe(1n))
@@ -213,7 +213,7 @@ describe('records that nobody here handles', () => {
     await soon(() => expect(source.committed.at(-1)).toMatchObject({ 0: 4n }))
   })
 
-  it('whose row another owner moved lead there by a seek', async () => {
+  it('cause a seek when another owner has moved the row', async () => {
     const { source, store } = await runningScene({ reportEveryMs: 1 })
     store.put(0, 8n)
     await source.batch(0, [others(0)], 1)
@@ -221,8 +221,8 @@ describe('records that nobody here handles', () => {
     expect(store.rows.get(0)?.next).toBe(8n)
   })
 
-  it('whose row cannot be written cost nothing but a report', async () => {
-    const { source, store, told } = await runningScene({ reportEveryMs: 1 })
+  it('are only reported when their row cannot be written', async () => {
+    const { source, store, factsOf: told } = await runningScene({ reportEveryMs: 1 })
     store.away = new Error('database away')
     await source.batch(0, [others(0)], 1)
     await soon(() => expect(told('commit-failed')[0]?.cause).toBe('progress of skipped records: database away'))
@@ -231,9 +231,9 @@ describe('records that nobody here handles', () => {
   })
 })
 
-describe('a row that is not where it was left', () => {
-  it('further on belongs to another owner: the chunk is dropped and the partition goes on there', async () => {
-    const { source, store, told } = await runningScene()
+describe('a progress row that has moved', () => {
+  it('forward was moved by another owner: the chunk is dropped and the partition continues there', async () => {
+    const { source, store, factsOf: told } = await runningScene()
     store.put(0, 7n)
     expect(await source.batch(0, [ours(0), ours(1), ours(2)], 3)).toBe(7n)
     expect(store.outcomes.size).toBe(0)
@@ -242,8 +242,8 @@ describe('a row that is not where it was left', () => {
     expect(store.outcomes.size).toBe(1)
   })
 
-  it('back means that the database forgot: all are placed anew, and what it forgot is accepted again, marked', async () => {
-    const { source, store, told } = await runningScene(filled)
+  it('back means that the database lost data: the assignment restarts, and lost events are accepted again, marked', async () => {
+    const { source, store, factsOf: told } = await runningScene(filled)
     await source.batch(0, [ours(0), ours(1), ours(2)], 3)
     await source.batch(1, [ours(0, 10)], 1)
     store.put(0, 1n)
@@ -262,8 +262,8 @@ describe('a row that is not where it was left', () => {
     expect(told('recovered')).toMatchObject([{ partition: 0, events: 2, next: 3n, below: 3n }])
   })
 
-  it('back is seen without a record when the database is asked again, and only then', async () => {
-    const { source, store, told, worker } = await runningScene(filled)
+  it('back is detected without a record when progress is rechecked, and only then', async () => {
+    const { source, store, factsOf: told, worker } = await runningScene(filled)
     await source.batch(0, [ours(0), ours(1)], 2)
     await worker.recheckProgress()
     expect(source.calls).not.toContain('replace')
@@ -278,7 +278,7 @@ describe('a row that is not where it was left', () => {
     await expect(worker.recheckProgress()).rejects.toThrow('database away')
   })
 
-  it('back tells Kafka nothing until the row has come to where it was', async () => {
+  it('back commits nothing until the row has caught up', async () => {
     const { source, store, worker } = await runningScene(filled)
     await source.batch(0, [ours(0), ours(1), ours(2), ours(3)], 4)
     store.put(0, 0n)
@@ -289,12 +289,12 @@ describe('a row that is not where it was left', () => {
     expect(source.committed.every((offsets) => offsets[0] === undefined)).toBe(true)
   })
 
-  it('at a join, below what we have committed, means the same; below what another tool has, that the row decides', async () => {
+  it('back is also detected at a join, below our own commit; below the commit of another tool, the row decides', async () => {
     const committed = new Map([
-      [0, { offset: 5n, ours: true }],
-      [1, { offset: 5n, ours: false }],
+      [0, { offset: 5n, isOwnCommit: true }],
+      [1, { offset: 5n, isOwnCommit: false }],
     ])
-    const { source, store, told, worker } = sceneOf({ committed, ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } } })
+    const { source, store, factsOf: told, worker } = sceneOf({ committed, ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } } })
     store.put(0, 3n)
     store.put(1, 3n)
     await worker.start()
@@ -312,7 +312,7 @@ describe('a row that is not where it was left', () => {
     expect(source.committed).toEqual([{ 0: 6n, 1: 4n }])
   })
 
-  it('because the answer of our own commit was lost is where the chunk ends: nothing happens twice', async () => {
+  it('because the answer of our own COMMIT was lost is at the end of the chunk: nothing happens twice', async () => {
     const { source, store, clock } = await runningScene()
     let answers = 0
     store.losesAnswer = () => (++answers === 1 ? new SqlError('connection lost', {}) : null)
@@ -324,8 +324,8 @@ describe('a row that is not where it was left', () => {
     expect(await source.batch(0, [ours(2)], 3)).toBe(3n)
   })
 
-  it('and gone ends the group, with the way out', async () => {
-    const { source, store, worker, told } = await runningScene(filled)
+  it('stops the group when it is gone, with the way out', async () => {
+    const { source, store, worker, factsOf: told } = await runningScene(filled)
     store.rows.delete(0)
     await source.batch(0, [ours(0)], 1)
     await soon(() => expect(worker.status().state).toBe('refused'))
@@ -335,7 +335,7 @@ describe('a row that is not where it was left', () => {
   })
 })
 
-describe('consumer code that fails alike', () => {
+describe('consumer code that fails with one fingerprint', () => {
   const rule = { limit: 5, withinMs: 60_000, probeEveryMs: 1_000 }
   const failingScene = async () => {
     const broken = { is: true, tries: 0 }
@@ -349,11 +349,11 @@ describe('consumer code that fails alike', () => {
         return []
       },
     }
-    return { ...(await runningScene({ consumer, equalFailures: rule })), broken }
+    return { ...(await runningScene({ consumer, crashLoopRule: rule })), broken }
   }
 
-  it('pauses its group behind the fifth: what comes after is neither given up nor passed, in any partition', async () => {
-    const { source, store, letters, told, worker } = await failingScene()
+  it('pauses its group after the fifth failure: later records are neither given up nor passed, in any partition', async () => {
+    const { source, store, letters, factsOf: told, worker } = await failingScene()
     const open = Promise.withResolvers<void>()
     store.gate = open.promise
     // Both partitions at once, so that chunks of one are under way while the other's fail.
@@ -374,7 +374,7 @@ describe('consumer code that fails alike', () => {
     expect(letters).toHaveLength(5)
     expect(first + second).toBe(5n)
     expect([store.rows.get(0)?.next, store.rows.get(1)?.next]).toEqual([first, second])
-    expect(told('paused')).toMatchObject([{ reason: 'equal-failures', detail: expect.stringMatching(/TypeError at src.*mended.*restart/) }])
+    expect(told('paused')).toMatchObject([{ reason: 'equal-failures', detail: expect.stringMatching(/TypeError at src.*fixed.*restart/) }])
     expect(source.calls).toEqual(['start', 'pause'])
     expect(worker.status()).toMatchObject({ state: 'waiting', reason: told('paused')[0]?.detail, partitions: [0, 1] })
     // A batch that was fetched before the pause is left where it is.
@@ -382,8 +382,8 @@ describe('consumer code that fails alike', () => {
     expect(letters).toHaveLength(5)
   })
 
-  it('goes on when a probe of the very event succeeds, and not before', async () => {
-    const { source, letters, told, worker, clock, broken } = await failingScene()
+  it('continues when a probe of the failed event succeeds, and not before', async () => {
+    const { source, letters, factsOf: told, worker, clock, broken } = await failingScene()
     await source.batch(
       0,
       [0, 1, 2, 3, 4].map((n) => ours(n)),
@@ -404,7 +404,7 @@ describe('consumer code that fails alike', () => {
     expect(await source.batch(0, [ours(5)], 6)).toBe(6n)
   })
 
-  it('gives nothing up while nothing could be accepted either', async () => {
+  it('gives nothing up while nothing can be accepted', async () => {
     const { source, store, letters, clock } = await failingScene()
     store.refuses = () => new SqlError('away', {})
     const handling = source.batch(0, [ours(0)], 1)
@@ -417,8 +417,8 @@ describe('consumer code that fails alike', () => {
   })
 })
 
-describe('what a group waits for', () => {
-  it('is told as long as one of its partitions waits, and forgotten with the assignment', async () => {
+describe('the reason a group waits for', () => {
+  it('is reported while one of its partitions waits, and cleared with the assignment', async () => {
     const { source, store, clock, worker } = await runningScene(filled)
     store.refuses = () => new SqlError('away', {})
     const handling = [source.batch(0, [ours(0)], 1), source.batch(1, [ours(0, 10)], 1)]
@@ -434,7 +434,7 @@ describe('what a group waits for', () => {
   })
 })
 
-describe('ending', () => {
+describe('stopping', () => {
   it('is one promise for every caller, and leaves the group after the last commit', async () => {
     const { source, worker } = await runningScene()
     await source.batch(0, [ours(0)], 1)
@@ -444,8 +444,8 @@ describe('ending', () => {
     expect(worker.status()).toEqual({ state: 'stopped', reason: null, partitions: [] })
   })
 
-  it('by a client that cannot recover is told as lost, once', async () => {
-    const { source, worker, told } = await runningScene()
+  it('because the client cannot recover is reported as lost, once', async () => {
+    const { source, worker, factsOf: told } = await runningScene()
     source.lose(new Error('five crashes in a row'))
     expect(await worker.lost).toHaveProperty('message', 'five crashes in a row')
     expect(worker.status()).toMatchObject({ state: 'lost', reason: 'five crashes in a row' })
@@ -454,9 +454,9 @@ describe('ending', () => {
 })
 
 describe('backpressure', () => {
-  it('pauses the source while there is too much to do', async () => {
+  it('pauses the source while the backlog is too large', async () => {
     let pressed: PauseReason | null = { reason: 'intents-due' }
-    const { source, clock, told } = await runningScene({ pressure: async () => pressed })
+    const { source, clock, factsOf: told } = await runningScene({ pressure: async () => pressed })
     await soon(() => expect(clock.sleeping).toEqual([1_000]))
     clock.pass(1_000)
     await soon(() => expect(source.calls).toEqual(['start', 'pause']))

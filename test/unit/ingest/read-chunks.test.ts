@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Consumer } from '../../../src/model/consumer.ts'
-import type { EqualFailures } from '../../../src/ingest/crash-loop-breaker.ts'
+import type { CrashLoopBreaker } from '../../../src/ingest/crash-loop-breaker.ts'
 import { readChunks, type ChunkReader } from '../../../src/ingest/read-chunks.ts'
 import type { LogRecord } from '../../../src/ingest/record-source.ts'
 import { createTypeFilter } from '../../../src/ingest/type-filter.ts'
@@ -17,21 +17,21 @@ function readerOf(change: Partial<ChunkReader> = {}): ChunkReader {
     maxEventBytes: 10_000,
     chunkEvents: 500,
     chunkBytes: 1_000_000,
-    oldestRemembered: () => 0,
+    dedupeHorizon: () => 0,
     ...change,
   }
 }
 
 const all = (reader: ChunkReader, records: readonly LogRecord[], end: bigint, exemptBelow = 0n) => [
-  ...readChunks(reader, { partition: 0, records, end, exemptBelow, failures: tolerant }),
+  ...readChunks(reader, { partition: 0, records, end, exemptBelow, breaker: tolerant }),
 ]
 /** Never has enough of failures. */
-const tolerant: EqualFailures = { count: () => undefined, reason: null }
+const tolerant: CrashLoopBreaker = { record: () => undefined, reason: null }
 const signedUp = (offset: number) => recordOfEvent(offset, sampleEvent('user.signed_up', offset))
 const skipped = (offset: number) => recordOfEvent(offset, sampleEvent('user.verified', offset))
 
 describe('reading', () => {
-  it('puts each record where it belongs', () => {
+  it('sorts records into events, faulty and skipped', () => {
     const unnamed = recordOf(2, JSON.stringify(sampleEvent('user.verified', 2)))
     const stranger = recordOf(3, JSON.stringify({ ...sampleEvent('user.verified', 3), type: 'user.renamed' }))
     const [chunk, ...more] = all(readerOf(), [signedUp(0), skipped(1), unnamed, stranger, recordOf(4, '{'), signedUp(5)], 9n)
@@ -42,7 +42,7 @@ describe('reading', () => {
     expect(Object.fromEntries(chunk?.skipped ?? [])).toEqual({ 'user.verified': 2, unknown: 1 })
   })
 
-  it('counts what a header calls by a name outside the catalogue under one word, whatever it holds', () => {
+  it('counts types outside the catalogue under one label, whatever the header holds', () => {
     const strangers = ['ada@example.com', '__proto__', 'x'.repeat(10_000)].map((type) =>
       recordOf(0, 'not even JSON', { 'event-type': type }),
     )
@@ -53,17 +53,17 @@ describe('reading', () => {
     ])
   })
 
-  it('says where the partition goes on although it held no record at all', () => {
+  it('returns the next offset of a batch without records', () => {
     expect(all(readerOf(), [], 7n)).toMatchObject([{ next: 7n, events: [], faulty: [] }])
   })
 
-  it('ends a chunk at its events or its bytes, and gives one large record a chunk of its own', () => {
+  it('ends a chunk at its limit of events or bytes, and puts one large record in a chunk of its own', () => {
     const records = [0, 1, 2, 3, 4].map(signedUp)
     expect(all(readerOf({ chunkEvents: 2 }), records, 10n).map(({ next }) => next)).toEqual([2n, 4n, 10n])
     expect(all(readerOf({ chunkBytes: 1 }), records, 10n).map(({ next }) => next)).toEqual([1n, 2n, 3n, 4n, 10n])
   })
 
-  it('is lazy: what is not asked for is not read', () => {
+  it('is lazy: chunks that are not requested are not read', () => {
     let decided = 0
     const counting = { ...consumer, accept: () => ((decided += 1), []) }
     const chunks = readChunks(readerOf({ consumer: counting, chunkEvents: 1 }), {
@@ -71,7 +71,7 @@ describe('reading', () => {
       records: [signedUp(0), signedUp(1)],
       end: 2n,
       exemptBelow: 0n,
-      failures: tolerant,
+      breaker: tolerant,
     })
     chunks.next()
     expect(decided).toBe(1)
@@ -113,10 +113,10 @@ describe('reading', () => {
   })
 })
 
-describe('what is older than what is remembered', () => {
-  const reader = readerOf({ oldestRemembered: () => signedUp(0).timestamp + 1 })
+describe('a record older than the dedupe window', () => {
+  const reader = readerOf({ dedupeHorizon: () => signedUp(0).timestamp + 1 })
 
-  it('is given up by name, never processed silently', () => {
+  it('is dead-lettered with its own reason, never processed', () => {
     const [chunk] = all(reader, [signedUp(3)], 4n)
     expect(chunk?.events).toEqual([])
     expect(chunk?.faulty).toMatchObject([
@@ -132,7 +132,7 @@ describe('what is older than what is remembered', () => {
 })
 
 describe('consumer code that throws', () => {
-  it('twice on one event gives that event up, without repeating its words', () => {
+  it('twice on one event gives that event up, without repeating the error message', () => {
     let calls = 0
     const broken = () => {
       calls += 1
@@ -145,7 +145,7 @@ describe('consumer code that throws', () => {
     expect(chunk?.faulty[0]?.detail).not.toContain('example.com')
   })
 
-  it('once is forgiven', () => {
+  it('once is retried', () => {
     let calls = 0
     const hiccup = () => {
       if (++calls === 1) throw new Error('once')

@@ -35,6 +35,6 @@ it.each<[Exclude<SourceReport, { is: 'passed' }>, Fact]>([
     { is: 'client-log', level: 'warn', message: 'words', detail: { retry: 1 } },
     { is: 'client-log', group, level: 'warn', message: 'words', detail: { retry: 1 } },
   ],
-])('$is is told as a fact of its group', (report, fact) => {
+])('$is becomes a fact of its group', (report, fact) => {
   expect(factOf(report, group, topic)).toEqual(fact)
 })

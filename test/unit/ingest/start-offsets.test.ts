@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { startPositions, type StartQuestion } from '../../../src/ingest/start-offsets.ts'
+import { decideStart, type StartContext } from '../../../src/ingest/start-offsets.ts'
 
 const empty = new Map([
   [0, { low: 0n, high: 0n }],
@@ -9,7 +9,7 @@ const filled = new Map([
   [0, { low: 5n, high: 20n }],
   [1, { low: 0n, high: 0n }],
 ])
-const question: StartQuestion = {
+const question: StartContext = {
   group: 'test-workers',
   topic: 'domain-events',
   rows: [],
@@ -18,29 +18,29 @@ const question: StartQuestion = {
   epochEnds: new Map(),
   members: 0,
   committed: new Map(),
-  known: new Set(),
+  seenPartitions: new Set(),
   startFrom: null,
   offsetsAtTime: new Map(),
 }
 const row = (partition: number, next: bigint) => ({ partition, next, exemptBelow: 0n })
 
 /** What a start writes, or the refusal. */
-function answer(change: Partial<StartQuestion>): unknown {
-  const given = startPositions({ ...question, ...change })
+function answer(change: Partial<StartContext>): unknown {
+  const given = decideStart({ ...question, ...change })
   return given.is === 'refuse' ? given.sentence : given.create.map(({ partition, next, exemptBelow }) => [partition, next, exemptBelow])
 }
 
 describe('a group without any row', () => {
-  it.each<[string, Partial<StartQuestion>, unknown]>([
+  it.each<[string, Partial<StartContext>, unknown]>([
     ['starts at once on an empty topic', { ranges: empty }, [[0, 0n, 0n], [1, 0n, 0n]]], // prettier-ignore
-    ['starts at the beginning when told', { startFrom: 'earliest' }, [[0, 5n, 20n], [1, 0n, 0n]]], // prettier-ignore
-    ['starts at the end when told', { startFrom: 'latest' }, [[0, 20n, 20n], [1, 0n, 0n]]], // prettier-ignore
+    ['starts at the beginning with `earliest`', { startFrom: 'earliest' }, [[0, 5n, 20n], [1, 0n, 0n]]], // prettier-ignore
+    ['starts at the end with `latest`', { startFrom: 'latest' }, [[0, 20n, 20n], [1, 0n, 0n]]], // prettier-ignore
     [
-      'starts at a time when told, at the end where nothing is that new',
+      'starts at a time, or at the end when no record is that new',
       { startFrom: new Date(0), offsetsAtTime: new Map([[0, 7n]]) },
       [[0, 7n, 20n], [1, 0n, 0n]], // prettier-ignore
     ],
-    ['is told by the operator although offsets are committed', { startFrom: 'earliest', committed: new Map([[0, 8n]]) }, [[0, 5n, 20n], [1, 0n, 0n]]], // prettier-ignore
+    ['follows KAFKA_START_FROM although offsets are committed', { startFrom: 'earliest', committed: new Map([[0, 8n]]) }, [[0, 5n, 20n], [1, 0n, 0n]]], // prettier-ignore
     [
       'does not mail last month by accident',
       {},
@@ -52,7 +52,7 @@ describe('a group without any row', () => {
       expect.stringMatching(/has committed offsets .* no progress .* check DATABASE_URL, or set KAFKA_START_FROM=committed/),
     ],
     [
-      'takes over at the committed offsets when told, from the beginning where there is none',
+      'starts at the committed offsets with `committed`, and at the beginning where there is none',
       { startFrom: 'committed', committed: new Map([[0, 8n]]) },
       [[0, 8n, 20n], [1, 0n, 0n]], // prettier-ignore
     ],
@@ -78,7 +78,7 @@ describe('a group without any row', () => {
 })
 
 describe('a group with rows', () => {
-  it.each<[string, Partial<StartQuestion>, unknown]>([
+  it.each<[string, Partial<StartContext>, unknown]>([
     ['goes on at them', { rows: [row(0, 10n), row(1, 0n)] }, []],
     ['goes on at the oldest record still held', { rows: [row(0, 5n), row(1, 0n)] }, []],
     ['goes on at the end', { rows: [row(0, 20n), row(1, 0n)] }, []],
@@ -97,18 +97,18 @@ describe('a group with rows', () => {
     [
       'refuses a partition that is gone',
       { rows: [row(0, 10n), row(1, 0n), row(2, 0n)] },
-      expect.stringMatching(/partition 2 .* does not exist any more/),
+      expect.stringMatching(/partition 2 .* no longer exists/),
     ],
   ])('%s', (_, change, expected) => {
     expect(answer(change)).toEqual(expected)
   })
 
-  it('steps over each partition that has lost something with a command for it and no other, all at once', () => {
+  it('names the commands that skip exactly the partitions with lost records, all at once', () => {
     const ranges = new Map([0, 1, 2, 3].map((partition) => [partition, { low: 5n, high: 20n }]))
     const last = { offset: 12n, leaderEpoch: 3 }
     const rows = [row(0, 2n), row(1, 9n), row(2, 4n), { ...row(3, 13n), last }]
     expect(answer({ rows, ranges, epochEnds: new Map([[3, 10n]]) })).toMatch(
-      /at offset 2 of domain-events\/0, .*; .* at offset 4 of domain-events\/2, .*; .* at offset 13 of domain-events\/3, but the log was cut at 10, .*; decide with: npm run workerctl -- offsets reset --group test-workers --partition 0,2 --to earliest --accept-loss && npm run workerctl -- offsets reset --group test-workers --partition 3 --to 10 --accept-loss$/,
+      /at offset 2 of domain-events\/0, .*; .* at offset 4 of domain-events\/2, .*; .* at offset 13 of domain-events\/3, but the log was truncated at 10, .*; decide with: npm run workerctl -- offsets reset --group test-workers --partition 0,2 --to earliest --accept-loss && npm run workerctl -- offsets reset --group test-workers --partition 3 --to 10 --accept-loss$/,
     )
   })
 
@@ -117,11 +117,11 @@ describe('a group with rows', () => {
     expect(answer({ rows, topicId: 'old' })).toEqual([])
     expect(answer({ rows, topicId: null })).toEqual([])
     expect(answer({ rows, topicId: 'new' })).toMatch(
-      /^topic domain-events was deleted and made anew since group test-workers read it up to offset 20 of partition 0: .* --group test-workers --to earliest --accept-loss$/,
+      /^topic domain-events was deleted and recreated since group test-workers read it up to offset 20 of partition 0: .* --group test-workers --to earliest --accept-loss$/,
     )
   })
 
-  it('goes on where retention or compaction has taken the last record that was read', () => {
+  it('continues when retention or compaction has removed the last record read', () => {
     const last = { offset: 4n, leaderEpoch: 3 }
     expect(answer({ rows: [{ ...row(0, 5n), last }, row(1, 0n)], epochEnds: new Map([[0, 5n]]) })).toEqual([])
   })

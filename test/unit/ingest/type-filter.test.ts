@@ -28,7 +28,7 @@ describe('a type filter', () => {
     expect(filter.handles(type)).toBe(handled)
   })
 
-  it('goes on answering rightly when somebody sends more types than it remembers', () => {
+  it('stays correct when there are more types than the cache holds', () => {
     for (let n = 0; n < 1_500; n++) expect(filter.handles(`user.made_up_${n}`) && !filter.handles(`other.made_up_${n}`)).toBe(true)
   })
 
@@ -41,7 +41,7 @@ describe('a type filter', () => {
     expect(filter.skips(recordOf(0, 'not even JSON', headers))).toBe(skipped)
   })
 
-  it('remembers no type that is longer than a type can be', () => {
+  it('caches no type that is longer than a type can be', () => {
     const fresh = createTypeFilter(['user.*'])
     const before = heapUsed()
     for (let n = 0; n < 500; n++) fresh.skips(recordOf(n, null, { 'event-type': `${n}${'x'.repeat(100_000)}` }))
@@ -49,7 +49,7 @@ describe('a type filter', () => {
     expect(fresh.handles('user.verified')).toBe(true)
   })
 
-  it('parses what names two types, and no type', () => {
+  it('requires parsing for records that name two types, or none', () => {
     expect(skips('referral.created', 'user.verified')).toBeNull()
     expect(skips('')).toBeNull()
     expect(skips('referral.created', 'referral.created')).toBe('referral.created')

@@ -25,15 +25,20 @@ async function sceneOf() {
     report: () => undefined,
   })
   await source.join(0, 1)
-  return { source, watched, ends, moves: () => watched.underWay().map(({ partition, moves, waitsFor }) => [partition, moves, waitsFor]) }
+  return {
+    source,
+    watched,
+    ends,
+    steps: () => watched.batchesInFlight().map(({ partition, steps: moves, waitsFor }) => [partition, moves, waitsFor]),
+  }
 }
 
-it('shows each batch from its delivery to its end, however it ends', async () => {
+it('lists each batch from its delivery to its end, also when it fails', async () => {
   const { source, watched, ends } = await sceneOf()
-  expect(watched.underWay()).toEqual([])
+  expect(watched.batchesInFlight()).toEqual([])
   const first = source.batch(0, [], 5)
   const second = source.batch(1, [], 7).catch((error: unknown) => String(error))
-  expect(watched.underWay()).toMatchObject([
+  expect(watched.batchesInFlight()).toMatchObject([
     { partition: 0, records: 0, since: 1_000 },
     { partition: 1, records: 0, since: 1_000 },
   ])
@@ -41,24 +46,24 @@ it('shows each batch from its delivery to its end, however it ends', async () =>
   expect(await first).toBe(5n)
   ends.get(1)?.reject(new Error('escaped'))
   expect(await second).toBe('Error: escaped')
-  expect(watched.underWay()).toEqual([])
+  expect(watched.batchesInFlight()).toEqual([])
 })
 
-it('counts what moves a batch, chunks and tries, and keeps what it waits for; other partitions do not move with it', async () => {
-  const { source, watched, ends, moves } = await sceneOf()
+it('counts chunks and retries of a batch and keeps the reason it waits for, per partition', async () => {
+  const { source, watched, ends, steps } = await sceneOf()
   const batches = [source.batch(0, [], 5), source.batch(1, [], 7)]
-  watched.hear(waiting)
-  expect(moves()).toEqual([[0, 0, null], [1, 1, 'database: SQLSTATE none']]) // prettier-ignore
-  watched.hear(waiting)
-  watched.hear({ is: 'resumed', group, partition: 1 })
-  watched.hear({ is: 'accepted', group, partition: 1, next: 7n, counts: new Map(), intents: 0, durationMs: 1 })
-  watched.hear({ is: 'committed', group, topic: 'domain-events', offsets: new Map([[0, 5n]]) })
-  expect(moves()).toEqual([[0, 0, null], [1, 4, null]]) // prettier-ignore
+  watched.onFact(waiting)
+  expect(steps()).toEqual([[0, 0, null], [1, 1, 'database: SQLSTATE none']]) // prettier-ignore
+  watched.onFact(waiting)
+  watched.onFact({ is: 'resumed', group, partition: 1 })
+  watched.onFact({ is: 'accepted', group, partition: 1, next: 7n, counts: new Map(), intents: 0, durationMs: 1 })
+  watched.onFact({ is: 'committed', group, topic: 'domain-events', offsets: new Map([[0, 5n]]) })
+  expect(steps()).toEqual([[0, 0, null], [1, 4, null]]) // prettier-ignore
   for (const end of ends.values()) end.resolve(7n)
   await Promise.all(batches)
 })
 
-it('watches the look for the start positions like a batch', async () => {
+it('tracks reading the start offsets like a batch', async () => {
   const source = new MemorySource()
   const watched = watchSource(
     () => source,
@@ -67,11 +72,11 @@ it('watches the look for the start positions like a batch', async () => {
   const placed = Promise.withResolvers<ReadonlyMap<number, bigint>>()
   await watched.start({ assigned: () => placed.promise, batch: async () => 0n, report: () => undefined })
   const joining = source.join(0)
-  watched.hear({ ...waiting, partition: -1 })
-  expect(watched.underWay()).toMatchObject([{ partition: -1, moves: 1, waitsFor: 'database: SQLSTATE none' }])
+  watched.onFact({ ...waiting, partition: -1 })
+  expect(watched.batchesInFlight()).toMatchObject([{ partition: -1, steps: 1, waitsFor: 'database: SQLSTATE none' }])
   placed.resolve(new Map([[0, 4n]]))
   expect(await joining).toEqual({ 0: 4n })
-  expect(watched.underWay()).toEqual([])
+  expect(watched.batchesInFlight()).toEqual([])
 })
 
 it('fetches only while nothing pauses it and it is not quiet', async () => {
@@ -89,15 +94,15 @@ it('fetches only while nothing pauses it and it is not quiet', async () => {
   for (const [step, last] of steps) {
     step()
     expect(source.calls.at(-1)).toBe(last)
-    expect(watched.isHeld()).toBe(last === 'pause')
+    expect(watched.isFetchingPaused()).toBe(last === 'pause')
   }
 })
 
-it('is otherwise the source itself', async () => {
+it('passes everything else to the source', async () => {
   const { source, watched } = await sceneOf()
-  expect(watched.pulse()).toBeNull()
+  expect(watched.activity()).toBeNull()
   source.beats = 3
-  expect(watched.pulse()).toEqual({ beats: 3, heartbeats: 3, withinMs: 1_000 })
+  expect(watched.activity()).toEqual({ fetches: 3, heartbeats: 3, withinMs: 1_000 })
   expect(await watched.commit(source.assignment, new Map([[0, 4n]]))).toBe(true)
   const plain: RecordSource = watched
   let flushed = false

@@ -89,7 +89,7 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
     }
     const entries = await askOf(topic, fetchOffsets, { group })
     const found = entries.map(
-      ({ partition, offset, metadata }) => [partition, { offset: BigInt(offset), ours: metadata === COMMIT_MARK }] as const,
+      ({ partition, offset, metadata }) => [partition, { offset: BigInt(offset), isOwnCommit: metadata === COMMIT_MARK }] as const,
     )
     return new Map(found.filter(([, { offset }]) => offset >= 0n))
   }
@@ -138,7 +138,7 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
     offsetsAt: async (topic, time) =>
       new Map(offsets(await askOf(topic, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, time.getTime())))),
     committed,
-    commits,
+    committedWithOwner: commits,
     groupState,
     setCommitted: async (group, topic, wanted) => {
       if (wanted.size === 0) return

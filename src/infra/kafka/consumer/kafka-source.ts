@@ -157,12 +157,12 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
       isPaused = false
       member?.release()
     },
-    replace: () => member?.replace(),
+    restartAssignment: () => member?.replace(),
     commit: async (assignment, offsets) => (await member?.commit(assignment, offsets)) ?? false,
-    pulse: () =>
+    activity: () =>
       beats === 0 || stopping.signal.aborted
         ? null
-        : { beats, heartbeats, withinMs: LONGEST_SILENCE_MS + memberOptions.rebalanceTimeoutMs },
+        : { fetches: beats, heartbeats, withinMs: LONGEST_SILENCE_MS + memberOptions.rebalanceTimeoutMs },
     stop: (flush) => {
       if (!stopped) {
         stopped = finish(flush)

@@ -1,5 +1,5 @@
 import { SqlError, type Sql } from '../../../std/sql.ts'
-import type { AcceptedEvent, Chunk, EventEnding } from '../../../ingest/accept-store.ts'
+import type { AcceptedEvent, Chunk, EventOutcome } from '../../../ingest/accept-store.ts'
 import { sqlArray, sqlBytes } from '../../../std/sql-array.ts'
 
 export interface Recorded {
@@ -8,7 +8,7 @@ export interface Recorded {
   /** Offsets of events whose id is on record, or stands earlier in this chunk, for another content. */
   readonly conflicts: readonly bigint[]
   /** How each event ends as far as is known before its intents are written. */
-  readonly endings: Map<bigint, EventEnding>
+  readonly endings: Map<bigint, EventOutcome>
 }
 
 /** Writes an outcome for every id that has none. What an earlier transaction recorded stays as it is. */
@@ -30,7 +30,7 @@ export async function insertOutcomes(tx: Sql, chunk: Chunk): Promise<Recorded> {
 
   const fresh: AcceptedEvent[] = []
   const conflicts: bigint[] = []
-  const endings = new Map<bigint, EventEnding>()
+  const endings = new Map<bigint, EventOutcome>()
   for (const event of chunk.events) {
     const id = event.eventId.toLowerCase()
     if (first.get(id) === event && inserted.has(id)) {

@@ -91,7 +91,7 @@ async function accept(tx: Sql, chunk: Chunk): Promise<AcceptResult> {
   for (const event of duplicates) endings.set(event.offset, 'duplicate')
 
   const deadLetters = await insertDeadLetters(tx, chunk)
-  return { is: 'accepted', endings, deadLetters, intents, claimed }
+  return { is: 'accepted', outcomes: endings, deadLetters, intents, claimed }
 }
 
 async function moveProgress(tx: Sql, chunk: Chunk): Promise<boolean> {

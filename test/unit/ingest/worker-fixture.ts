@@ -2,7 +2,7 @@ import type { Consumer } from '../../../src/model/consumer.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 import type { CommittedOffset, LogAdmin, PartitionRange } from '../../../src/ingest/log-admin.ts'
 import { createTypeFilter } from '../../../src/ingest/type-filter.ts'
-import { createWorker, type GroupWorker, type WorkerSettings } from '../../../src/ingest/group-worker.ts'
+import { createGroupWorker, type GroupWorker, type WorkerSettings } from '../../../src/ingest/group-worker.ts'
 import { createAcceptorScene, type AcceptorScene } from '../../support/acceptor.ts'
 import { createHeldClock, type HeldClock } from '../../support/held-clock.ts'
 import { MemorySource } from '../../support/memory-source.ts'
@@ -14,35 +14,35 @@ const verifying: Consumer = {
   kinds: [],
 }
 
-export interface WorkerScene extends AcceptorScene {
+export interface WorkerFixture extends AcceptorScene {
   readonly worker: GroupWorker
   readonly source: MemorySource
   readonly clock: HeldClock
   /** The facts of one kind, so far. */
-  readonly told: <Is extends Fact['is']>(is: Is) => Extract<Fact, { is: Is }>[]
+  readonly factsOf: <Is extends Fact['is']>(is: Is) => Extract<Fact, { is: Is }>[]
 }
 
 /** A group on a log and a store in memory, both with partitions 0 and 1, empty unless `ranges` says otherwise. */
-export function createWorkerScene(
-  change: Partial<Pick<WorkerSettings, 'pressure' | 'startFrom' | 'reportEveryMs' | 'equalFailures'>> & {
+export function createWorkerFixture(
+  change: Partial<Pick<WorkerSettings, 'pressure' | 'startFrom' | 'reportEveryMs' | 'crashLoopRule'>> & {
     readonly ranges?: Record<number, PartitionRange>
     readonly committed?: ReadonlyMap<number, CommittedOffset>
     readonly consumer?: Consumer
   } = {},
-): WorkerScene {
+): WorkerFixture {
   const clock = createHeldClock()
   const scene = createAcceptorScene(clock)
   scene.store.rows.clear()
   const source = new MemorySource()
   const ranges = change.ranges ?? { 0: { low: 0n, high: 0n }, 1: { low: 0n, high: 0n } }
-  const worker = createWorker({
+  const worker = createGroupWorker({
     reader: {
       consumer: change.consumer ?? verifying,
       filter: createTypeFilter(verifying.types),
       maxEventBytes: 100_000,
       chunkEvents: 2,
       chunkBytes: 100_000,
-      oldestRemembered: () => 0,
+      dedupeHorizon: () => 0,
     },
     acceptor: scene.acceptor,
     source,
@@ -50,14 +50,14 @@ export function createWorkerScene(
     pressure: change.pressure ?? (async () => null),
     startFrom: change.startFrom ?? null,
     reportEveryMs: change.reportEveryMs ?? 60_000,
-    ...(change.equalFailures === undefined ? {} : { equalFailures: change.equalFailures }),
+    ...(change.crashLoopRule === undefined ? {} : { crashLoopRule: change.crashLoopRule }),
   })
   return {
     ...scene,
     worker,
     source,
     clock,
-    told: (is) => scene.facts.filter((fact): fact is Extract<Fact, { is: typeof is }> => fact.is === is),
+    factsOf: (is) => scene.facts.filter((fact): fact is Extract<Fact, { is: typeof is }> => fact.is === is),
   }
 }
 
@@ -78,6 +78,6 @@ function adminOf(ranges: ReadonlyMap<number, PartitionRange>, committed: Readonl
     epochEnds: async () => new Map(),
     offsetsAt: async () => new Map([...ranges.keys()].map((partition) => [partition, 3n])),
     committed: unused,
-    commits: async () => committed,
+    committedWithOwner: async () => committed,
   }
 }

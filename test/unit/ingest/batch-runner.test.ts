@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { EventEnding } from '../../../src/ingest/accept-store.ts'
+import type { EventOutcome } from '../../../src/ingest/accept-store.ts'
 import type { ReadChunk } from '../../../src/ingest/read-chunks.ts'
-import { countsOf } from '../../../src/ingest/type-counts.ts'
+import { countsOf } from '../../../src/ingest/batch-runner.ts'
 import { recordOf } from '../../support/log-records.ts'
 
 const event = (offset: number, type: string): ReadChunk['events'][number] => ({
@@ -19,17 +19,17 @@ const faulty = (type: string | null): ReadChunk['faulty'][number] => ({
 const nothing = { ok: 0, noEffect: 0, duplicate: 0, skipped: 0, dead: 0 }
 
 describe('counts of a chunk', () => {
-  it('say by type how each record ended', () => {
-    const endings: readonly EventEnding[] = ['accepted', 'accepted', 'no-effect', 'duplicate', 'repeated', 'dead-letter']
+  it('say by type which outcome each record had', () => {
+    const outcomes: readonly EventOutcome[] = ['accepted', 'accepted', 'no-effect', 'duplicate', 'repeated', 'dead-letter']
     const chunk: ReadChunk = {
       next: 9n,
-      events: endings.map((_, offset) => event(offset, 'user.verified')),
+      events: outcomes.map((_, offset) => event(offset, 'user.verified')),
       faulty: [faulty(null), faulty('user.verified')],
       skipped: new Map([['reward.earned', 3]]),
     }
     const end = {
       is: 'accepted' as const,
-      endings: new Map(endings.map((ending, offset) => [BigInt(offset), ending])),
+      outcomes: new Map(outcomes.map((outcome, offset) => [BigInt(offset), outcome])),
       deadLetters: 2,
       intents: 2,
       claimed: [],
@@ -41,7 +41,7 @@ describe('counts of a chunk', () => {
     })
   })
 
-  it('of skips alone need no result', () => {
+  it('of skipped records need no result', () => {
     const chunk: ReadChunk = { next: 9n, events: [], faulty: [], skipped: new Map([['reward.earned', 3]]) }
     expect(Object.fromEntries(countsOf(chunk, null))).toEqual({ 'reward.earned': { ...nothing, skipped: 3 } })
   })
