@@ -37,6 +37,8 @@ export interface DaemonOptions {
   readonly onLine?: (line: string) => void
   /** It runs under an observer that kills, freezes or stalls it there; see faults/observed-daemon.ts. */
   readonly moments?: Moments
+  /** Another copy of the repository, with a slash at its end. */
+  readonly root?: URL
 }
 
 /**
@@ -48,10 +50,10 @@ export function startDaemon(
   args: readonly string[] = [],
   options: DaemonOptions = {},
 ): Daemon {
-  const { onLine, moments = {} } = options
+  const { onLine, moments = {}, root } = options
   const settings = { HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables, ...momentVariables(moments) }
   const env = cleanEnvironment(settings, [...variableNames, ...momentNames])
-  const start = commandFor(moments)
+  const start = commandFor(moments, root)
   const stdio = ['ignore', 'pipe', 'pipe', ...(moments.steppableClock === true ? (['ipc'] as const) : [])] satisfies StdioOptions
   const child = spawn(start.command, [...start.args, ...args], { env, stdio, detached: true })
   if (child.stdout === null || child.stderr === null) throw new Error('the daemon has no output')

@@ -5,7 +5,7 @@ const second = 1_000
 const minute = 60 * second
 const hour = 60 * minute
 
-/** The schedule that Standard Webhooks 1.0.0 recommends; the first attempt is immediate. Milliseconds. */
+/** As Standard Webhooks 1.0.0 recommends; the first attempt is immediate. Milliseconds. */
 export const webhookRetryDelays: readonly number[] = [
   5 * second,
   5 * minute,

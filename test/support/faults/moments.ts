@@ -72,8 +72,8 @@ function fits(moment: Moment, fact: Fact): boolean {
 }
 
 /** As `daemonCommand`, for a daemon with these moments: the program that watches, the clock that steps. */
-export function commandFor(moments: Moments): ReturnType<typeof daemonCommand> {
-  const { command, args } = daemonCommand()
+export function commandFor(moments: Moments, root?: URL): ReturnType<typeof daemonCommand> {
+  const { command, args } = daemonCommand(root)
   const flags = moments.steppableClock === true ? ['--import', new URL('stepped-clock.ts', import.meta.url).href] : []
   const isObserved = moments.killAt !== undefined || moments.stallAt !== undefined
   const program = isObserved ? [fileURLToPath(new URL('observed-daemon.ts', import.meta.url))] : args.slice(-1)

@@ -1,0 +1,102 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TempFolder } from '../../stack/temp-folder.ts'
+import { finished } from '../mutants/finished.ts'
+import { checkTypes, workCopy } from '../mutants/work-copy.ts'
+import { startDaemon } from '../support/daemon.ts'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+import { changed, stepBelow } from '../support/walk.ts'
+
+let copy: TempFolder
+
+beforeAll(async () => {
+  copy = await workCopy(process.cwd())
+  await run('git', 'init', '--quiet')
+  await writeFile(join(copy.path, '.git/info/exclude'), 'node_modules\n.cache\n')
+  await run('git', 'add', '--all')
+})
+
+afterAll(() => copy.remove())
+
+describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
+  it('adds a consumer that calls an endpoint, with a retry policy of its own, in two files', async () => {
+    expect(await follow('### Call an endpoint about an event')).toEqual([
+      'src/consumers/audit/audit-consumer.ts',
+      'src/consumers/registry.ts',
+    ])
+  })
+
+  it('changes the retry policy of webhooks in one file, and renders its document', async () => {
+    expect(await follow('### Change a retry policy')).toEqual(['docs/reference/states.md', 'src/delivery/webhook/webhook-retry-policy.ts'])
+    const [row] = (await text('docs/reference/states.md')).match(/^\| `webhook` .*$/m) ?? []
+    expect(row).toContain('20 h, 24 h, 24 h |')
+  })
+
+  it('leaves a program that compiles, is formatted, and keeps the rules of the repository', async () => {
+    await expect(checkTypes(copy.path, AbortSignal.timeout(DEADLINE_MS))).resolves.toBeUndefined()
+    await run('npx', 'prettier', '--check', 'src/consumers', 'src/delivery')
+    await run('npx', 'oxlint', '--deny-warnings', 'src/consumers', 'src/delivery')
+    const rules = ['arrows', 'consumers', 'documents', 'house', 'qualified-tables', 'retry-policies-paper']
+    const units = ['check-consumers', 'kind-table', 'retry-delay', 'webhook-retry-policy']
+    const tests = [...rules.map((name) => `test/repo/${name}.test.ts`), ...units.map((name) => `/${name}.test.ts`)]
+    await run('npx', 'vitest', 'run', '--project', 'repo', '--project', 'unit', ...tests)
+  }, 180_000)
+
+  it('leaves a daemon whose new groups do what they are for', async () => {
+    await using scene = await setScene({ partitions: 1 })
+    const platform = new Platform(scene.sql)
+    const campaign = await platform.campaign()
+    const { url, secret } = scene.webhooks.endpoint('/audit')
+    await scene.sql.query(`UPDATE webhooks SET events = '{audit.signed_up}' WHERE id = $1`, [await platform.webhook(campaign, url, secret)])
+    scene.webhooks.respondWith(() => ({ status: 500 }))
+
+    const variables = { ...scene.variables, KAFKA_GROUPS: 'audit-workers' }
+    await run({ ...variables }, 'node', 'cmd/workerctl/main.ts', 'topics', 'apply')
+    await using daemon = startDaemon(variables, [], { root: pathToFileURL(`${copy.path}/`) })
+    await daemon.ready()
+    await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+    await eventually('its own retries are exhausted', async () => {
+      await scene.sql.query(`UPDATE worker.intents SET due_at = now() WHERE state = 'pending'`)
+      const [row] = await scene.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE kind = 'audit'`)
+      return row?.state === 'dead' || `it is ${row?.state}`
+    })
+    expect(scene.webhooks.calls.map(({ path, signatureOk }) => ({ path, signatureOk }))).toEqual(
+      Array.from({ length: 3 }, () => ({ path: '/audit', signatureOk: true })),
+    )
+  })
+})
+
+const DEADLINE_MS = 120_000
+
+/** Does what the part of CONTRIBUTING.md below the heading says, and tells which files it touched. */
+async function follow(heading: string): Promise<readonly string[]> {
+  const { changes, commands } = stepBelow(heading, await text('CONTRIBUTING.md'))
+  for (const change of changes) {
+    const path = join(copy.path, change.path)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, change.is === 'text' ? change.text : changed(await text(change.path), change))
+  }
+  for (const command of commands) await run('sh', '-c', command)
+  const touched = await run('git', 'ls-files', '--modified', '--others', '--exclude-standard')
+  await run('git', 'add', '--all')
+  return touched.trim().split('\n').toSorted()
+}
+
+function text(path: string): Promise<string> {
+  return readFile(join(copy.path, path), 'utf8')
+}
+
+/** Runs a command in the copy. @throws with its output when it fails */
+async function run(
+  ...line: readonly [Readonly<Record<string, string>>, string, ...string[]] | readonly [string, ...string[]]
+): Promise<string> {
+  const [first, ...rest] = line
+  const [env, [command = '', ...args]] = typeof first === 'string' ? [{}, [first, ...rest]] : [first, rest]
+  const { code, output } = await finished(command, args, { cwd: copy.path, env, signal: AbortSignal.timeout(DEADLINE_MS) })
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`)
+  return output
+}
