@@ -1,35 +1,54 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+import { leftOut } from './test/left-out.ts'
+import { RunSummary } from './test/support/run-summary.ts'
 
-/** One project per kind of test; only `unit` and `repo` run without the local stack, which the others share. */
-const project = (
-  name: string,
-  include: string[],
-  options: { timeoutMs: number; parallel: boolean; isolate?: boolean; stack?: boolean },
-) => ({
+/**
+ * What a run holds: `--mode short` is `npm test`, `--mode all` is `npm run test:all`. Without a mode every file can be run, so that one can
+ * be named whatever the other runs leave out.
+ */
+const isShort = (mode: string) => mode === 'short'
+const isWhole = (mode: string) => mode === 'short' || mode === 'all'
+
+interface Options {
+  readonly timeoutMs: number
+  /** Pure functions and hand-written fakes share nothing: one process for many files is three times as fast. */
+  readonly isolate?: false
+  /** On the Kafka and the PostgreSQL that all projects of a run share. */
+  readonly stack?: 'side by side' | 'one after the other'
+}
+
+/** One project per kind of test; only `unit` and `repo` run without the local stack. */
+const project = (name: string, folder: string, exclude: readonly string[], { timeoutMs, isolate, stack }: Options) => ({
   test: {
     name,
-    include,
-    testTimeout: options.timeoutMs,
-    hookTimeout: options.timeoutMs,
-    fileParallelism: options.parallel,
-    // Pure functions and hand-written fakes share nothing: one process for many files is three times as fast.
-    isolate: options.isolate ?? true,
-    ...(options.stack ? { globalSetup: ['test/support/global-stack.ts'] } : {}),
+    include: [`${folder}/**/*.test.ts`],
+    exclude: [...configDefaults.exclude, ...exclude],
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+    isolate: isolate ?? true,
+    ...(stack === undefined ? {} : { globalSetup: ['test/support/global-stack.ts'] }),
+    ...(stack === 'one after the other' ? { fileParallelism: false } : {}),
+    // Each file has its own topics, groups and database, and much of its time is waiting; more than two at once only make two cores late.
+    ...(stack === 'side by side' ? { maxWorkers: 2, sequence: { groupOrder: 1 } } : {}),
   },
 })
 
-export default defineConfig({
-  test: {
-    projects: [
-      project('unit', ['test/unit/**/*.test.ts'], { timeoutMs: 10_000, parallel: true, isolate: false }),
-      project('repo', ['test/repo/**/*.test.ts'], { timeoutMs: 30_000, parallel: true, isolate: false }),
-      project('contract', ['test/contract/**/*.test.ts'], { timeoutMs: 60_000, parallel: false, stack: true }),
-      project('integration', ['test/integration/**/*.test.ts'], { timeoutMs: 120_000, parallel: false, stack: true }),
-      project('e2e', ['test/e2e/**/*.test.ts'], { timeoutMs: 180_000, parallel: false, stack: true }),
-      // Servers and processes broken on purpose; not part of `npm test`: `npm run test:faults`.
-      project('faults', ['test/faults/**/*.test.ts'], { timeoutMs: 300_000, parallel: false, stack: true }),
-      // Minutes each, so not part of `npm test`: `npm run test:long`.
-      project('long', ['test/long/**/*.test.ts'], { timeoutMs: 1_800_000, parallel: false, stack: true }),
-    ],
-  },
+export default defineConfig(({ mode }) => {
+  const rest = isShort(mode) ? Object.keys(leftOut) : []
+  const tests = [
+    project('unit', 'test/unit', rest, { timeoutMs: 10_000, isolate: false }),
+    project('repo', 'test/repo', rest, { timeoutMs: 30_000, isolate: false }),
+    project('contract', 'test/contract', rest, { timeoutMs: 60_000, stack: 'side by side' }),
+    project('integration', 'test/integration', rest, { timeoutMs: 120_000, stack: 'side by side' }),
+    project('e2e', 'test/e2e', rest, { timeoutMs: 180_000, stack: 'side by side' }),
+  ]
+  const apart = [
+    // Servers and processes broken on purpose: `npm run test:faults`.
+    project('faults', 'test/faults', [], { timeoutMs: 300_000, stack: 'one after the other' }),
+    // Minutes each: `npm run test:long`.
+    project('long', 'test/long', [], { timeoutMs: 1_800_000, stack: 'one after the other' }),
+  ]
+  return {
+    test: isWhole(mode) ? { projects: tests, reporters: ['default', new RunSummary()] } : { projects: [...tests, ...apart] },
+  }
 })

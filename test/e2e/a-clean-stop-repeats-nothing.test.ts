@@ -6,7 +6,7 @@ import { doubledMails, mixedStory, wrongPositions } from '../support/story.ts'
 
 test('SIGTERM in mid-stream drains, commits and exits 0; the next start goes on where it was and repeats nothing', async () => {
   await using scene = await setScene()
-  const story = await mixedStory(new Platform(scene.sql), scene, 2_000)
+  const story = await mixedStory(new Platform(scene.sql), scene, 1_000)
   const first = scene.daemon()
   await first.ready()
   const half = story.events.length / 2

@@ -29,7 +29,9 @@ test('1,000 rewards due to an endpoint that hangs: the others are claimed as if 
 
   // Claim order, by the log: the live ones of each campaign as they were accepted (campaigns lie in different partitions, which
   // are accepted side by side), and of the dead tenant's no more than its two places and the breaker let through.
-  const rows = await scene.sql.query<{ id: string; campaign_id: string }>('SELECT id, campaign_id FROM worker.intents')
+  const rows = await scene.sql.query<{ id: string; campaign_id: string }>(
+    `SELECT id, campaign_id FROM worker.intents WHERE kind = 'reward'`,
+  )
   const campaignOf = new Map(rows.map((row) => [row.id, row.campaign_id]))
   const order = started().slice(before)
   const liveOrder = order.filter((id) => campaignOf.get(id) !== tenant.campaignId)
@@ -75,7 +77,9 @@ test('1,000 rewards due to an endpoint that hangs: the others are claimed as if 
     return hanging.answered().length >= dead || `${hanging.answered().length}`
   })
   await eventually('and that is recorded', async () => {
-    const [row] = await scene.sql.query<{ count: string }>(`SELECT count(*) FROM worker.intents WHERE state <> 'delivered'`)
+    const [row] = await scene.sql.query<{ count: string }>(
+      `SELECT count(*) FROM worker.intents WHERE kind = 'reward' AND state <> 'delivered'`,
+    )
     return row?.count === '0' || String(row?.count)
   })
   expect(new Set(hanging.answered()).size).toBe(dead)

@@ -51,8 +51,11 @@ test.each([
     [stuck.campaignId, releasedAt],
   )
   console.log(`recalculated ${Math.round(late?.ms ?? NaN)} ms after the lock was released`)
-  const [left] = await scene.sql.query<{ count: string }>('SELECT count(*) FROM worker.intents')
-  expect(left?.count).toBe('0')
+  // The sweep may have asked once more, just before the campaign was right.
+  await eventually('no recalculation is left', async () => {
+    const [left] = await scene.sql.query<{ count: string }>(`SELECT count(*) FROM worker.intents WHERE channel = 'leaderboard'`)
+    return left?.count === '0' || String(left?.count)
+  })
 })
 
 /** The longest that one of several campaigns waited from the accept of its event to its recalculation's commit, in milliseconds. */

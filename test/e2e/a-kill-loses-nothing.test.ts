@@ -6,9 +6,9 @@ import { doubledMails, mixedStory, wrongPositions } from '../support/story.ts'
 
 test('SIGKILL in mid-stream loses nothing, and doubles no mail but those being handed over, which say so', async () => {
   await using scene = await setScene()
-  const story = await mixedStory(new Platform(scene.sql), scene, 2_000)
+  const story = await mixedStory(new Platform(scene.sql), scene, 1_000)
   const settings = { MAIL_DEADLINE_MS: '1000' }
-  for (const mails of [100, 400, 700]) {
+  for (const mails of [100, 300, 500]) {
     const daemon = scene.daemon(settings)
     await daemon.ready()
     if (mails === 100) await scene.publisher.publishMany(story.events)

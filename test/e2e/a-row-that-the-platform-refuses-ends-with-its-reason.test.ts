@@ -61,7 +61,7 @@ test('a start or an end that the tables of the platform refuse fails that attemp
   expect([refusedMail?.who, refusedReward?.who]).toEqual(['mail start-1@example.com', 'reward plain-1@example.com'])
 
   // As if all of the schedule but the last try were over.
-  await sql.query(`UPDATE worker.intents SET attempt = 9, due_at = now() WHERE state = 'pending'`)
+  await sql.query(`UPDATE worker.intents SET attempt = 9, due_at = now() WHERE reason = 'start-refused' AND state = 'pending'`)
   await eventually('they have ended', async () => {
     const open = (await rows()).filter(({ state }) => state === 'pending' || state === 'claimed')
     return open.length === 0 || JSON.stringify(open)

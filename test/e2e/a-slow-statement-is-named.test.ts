@@ -17,26 +17,32 @@ test('a statement that waits is named with who blocks it: in the log, in /status
   const ada = await platform.person(campaign)
   const daemon = scene.daemon()
   await daemon.ready()
-  const lines = (msg: string) => daemon.lines.filter((line) => line.msg === msg)
+  const statement = 'UPDATE worker.intents, INSERT platform.email_logs'
+  // On a busy machine other statements may be slow as well, and a recalculation under way.
+  const lines = (msg: string) =>
+    daemon.lines.filter((line) => line.msg === msg && (line['statement'] === statement || line['kind'] === 'mail'))
 
   const blocker = await scene.transaction(async (tx) => {
     const [session] = await tx.query<{ pid: number }>(`SELECT pg_backend_pid() AS pid FROM pg_advisory_xact_lock(${LOCK})`)
     await scene.publisher.publishUserSignedUp({ ...campaign, ...ada })
     await eventually('the log names it', () => lines('statement slow').length > 0 || 'no line')
 
-    const waits = { pool: 'delivery', statement: 'UPDATE worker.intents, INSERT platform.email_logs', blockedBy: [session?.pid] }
+    const waits = { pool: 'delivery', statement, blockedBy: [session?.pid] }
     expect(lines('statement slow')[0]).toMatchObject({ ...waits, level: 'warn', forMs: expect.any(Number), pid: expect.any(Number) })
 
     const response = await fetch(`${daemon.url()}/status`)
     expect(await response.json()).toMatchObject({
-      slowStatements: [waits],
+      slowStatements: expect.arrayContaining([expect.objectContaining(waits)]),
       groups: { [scene.group('email-workers')]: { stages: { start: 1 } } },
     })
 
     daemon.kill('SIGUSR2')
-    await eventually('it says what is being done', () => lines('statement under way').length > 0 || 'no line')
+    await eventually(
+      'it says what is being done',
+      () => (lines('statement under way').length > 0 && lines('intent under way').length > 0) || 'no line',
+    )
     expect(lines('statement under way')[0]).toMatchObject(waits)
-    expect(lines('intent under way')[0]).toMatchObject({ kind: 'mail', stage: 'start', stageSince: expect.any(String), waitsFor: null })
+    expect(lines('intent under way')[0]).toMatchObject({ stage: 'start', stageSince: expect.any(String), waitsFor: null })
     return session?.pid
   })
   expect(blocker).toBeGreaterThan(0)

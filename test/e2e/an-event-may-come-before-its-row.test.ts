@@ -14,7 +14,7 @@ test('an event that is published before its row is committed has its effect as s
   await scene.publisher.publishUserSignedUp({ ...campaign, userId: id, email: 'late@example.com' })
   await eventually('the mail waits for its row', async () => {
     const [intent] = await scene.sql.query<{ state: string; reason: string; attempt: number }>(
-      'SELECT state, reason, attempt FROM worker.intents',
+      `SELECT state, reason, attempt FROM worker.intents WHERE kind = 'mail'`,
     )
     return (intent?.state === 'pending' && intent.reason === 'awaiting-row' && intent.attempt === 0) || JSON.stringify(intent)
   })
@@ -29,6 +29,8 @@ test('a row that never comes ends as skipped, with its reason', async () => {
   await scene.daemon({ MISSING_ROW_WAIT_MS: '1500' }).ready()
   await scene.publisher.publishUserSignedUp({ ...campaign, userId: randomUUID(), email: 'never@example.com' })
   await scene.settled()
-  expect(await scene.sql.query('SELECT state, reason FROM worker.intents')).toEqual([{ state: 'skipped', reason: 'not-found' }])
+  expect(await scene.sql.query(`SELECT state, reason FROM worker.intents WHERE kind = 'mail'`)).toEqual([
+    { state: 'skipped', reason: 'not-found' },
+  ])
   expect(scene.smtp.mails).toEqual([])
 })

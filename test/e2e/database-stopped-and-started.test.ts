@@ -13,7 +13,7 @@ afterAll(async () => server.stop())
 
 test('PostgreSQL stopped and started in mid-stream: the daemon waits, is not ready, stays alive, and loses and doubles nothing', async () => {
   await using scene = await setScene({ databaseUrl: await server.createDatabase('restarted') })
-  const story = await mixedStory(new Platform(scene.sql), scene, 2_000)
+  const story = await mixedStory(new Platform(scene.sql), scene, 1_000)
   const daemon = scene.daemon()
   await daemon.ready()
   const half = story.events.length / 2

@@ -31,9 +31,11 @@ test('each person gets one variant of a template, the same again after a failed 
   await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
   await expect.poll(() => refused.size, { timeout: 60_000 }).toBe(people.length)
   await expect
-    .poll(() => scene.sql.query(`SELECT id FROM worker.intents WHERE state = 'pending' AND attempt = 1`), { timeout: 60_000 })
+    .poll(() => scene.sql.query(`SELECT id FROM worker.intents WHERE channel = 'email' AND state = 'pending' AND attempt = 1`), {
+      timeout: 60_000,
+    })
     .toHaveLength(people.length)
-  await scene.sql.query('UPDATE worker.intents SET due_at = now()')
+  await scene.sql.query(`UPDATE worker.intents SET due_at = now() WHERE channel = 'email'`)
   await scene.settled()
   // Told once more under another id: another mail, and the same variant.
   await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person, eventId: randomUUID() })))

@@ -22,11 +22,11 @@ test('a running daemon deletes what is older than its window, tells how much, an
   )
   await eventually('both rows are gone', async () => {
     const [row] = await scene.sql.query<{ outcomes: number; intents: number }>(
-      `SELECT (SELECT count(*)::int FROM worker.outcomes) AS outcomes, (SELECT count(*)::int FROM worker.intents) AS intents`,
+      `SELECT (SELECT count(*)::int FROM worker.outcomes) AS outcomes, (SELECT count(*)::int FROM worker.intents WHERE kind = 'mail') AS intents`,
     )
     return (row?.outcomes === 1 && row.intents === 1) || JSON.stringify(row)
   })
-  expect(await scene.sql.query('SELECT user_id FROM worker.intents')).toEqual([{ user_id: young.userId }])
+  expect(await scene.sql.query(`SELECT user_id FROM worker.intents WHERE kind = 'mail'`)).toEqual([{ user_id: young.userId }])
   await eventually('it is counted', async () => {
     const metrics = await daemon.metrics()
     return (

@@ -76,7 +76,7 @@ test('an endpoint stays away over a restart: after as long as all retries take i
 
   async function countsOf(): Promise<Record<string, number>> {
     const rows = await sql.query<{ what: string; count: number }>(
-      `SELECT state || ' ' || coalesce(reason, '') AS what, count(*)::int FROM worker.intents GROUP BY 1`,
+      `SELECT state || ' ' || coalesce(reason, '') AS what, count(*)::int FROM worker.intents WHERE kind = 'reward' GROUP BY 1`,
     )
     return Object.fromEntries(rows.map(({ what, count }) => [what, count]))
   }

@@ -29,7 +29,7 @@ test('SMTP credentials refused: the start is no failure, the line names the rela
   const campaign = await platform.campaign()
   await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
   await eventually('the mail waits in the database', async () => {
-    const rows = await scene.sql.query<{ state: string; attempt: number }>('SELECT state, attempt FROM worker.intents')
+    const rows = await scene.sql.query<{ state: string; attempt: number }>(`SELECT state, attempt FROM worker.intents WHERE kind = 'mail'`)
     return (rows.length === 1 && rows[0]?.attempt === 0) || JSON.stringify(rows)
   })
   daemon.kill('SIGTERM')

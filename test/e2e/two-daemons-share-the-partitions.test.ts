@@ -14,7 +14,7 @@ function owned(daemon: Daemon, group: string): readonly number[] {
 
 test('two daemons share the partitions; when one leaves in mid-stream the other takes all, and nothing is lost or doubled', async () => {
   await using scene = await setScene()
-  const story = await mixedStory(new Platform(scene.sql), scene, 2_000, 10)
+  const story = await mixedStory(new Platform(scene.sql), scene, 1_000, 10)
   const group = scene.group('email-workers')
   const [one, two] = [scene.daemon(), scene.daemon()]
   await Promise.all([one.ready(), two.ready()])

@@ -70,6 +70,12 @@ describe('tests', () => {
     expect(matching(tests, /\b(?:it|test|describe)(?:\.\w+)*\.(?:skip|only|todo)\b|\b(?:xit|xdescribe|fit|fdescribe)\(/)).toEqual([])
   })
 
+  it('say which intents they mean: beside those of a scenario there may be a recalculation that the sweep asked for', () => {
+    const scenarios = filesUnder(['test/e2e', 'test/faults'], '.test.ts')
+    // This one looks for secrets in everything.
+    expect(matching(scenarios, everyIntent)).toEqual(['test/e2e/no-failure-tells-an-address-or-a-secret.test.ts'])
+  })
+
   it('are where a project of vitest finds them', () => {
     const projects = /^test\/(?:unit|repo|contract|integration|e2e|faults|long)\//
     expect(files.filter((path) => path.endsWith('.test.ts') && !projects.test(path))).toEqual([])
@@ -95,6 +101,9 @@ describe('packages', () => {
     expect(text).not.toMatch(/https?:\/\/[^"\s]*(?:registry|npm)[^"\s]*\.tgz/)
   })
 })
+
+/** A statement that reads or changes whatever intents there are. */
+const everyIntent = /(?<!DELETE )FROM worker\.intents\s*(?:(?:GROUP|ORDER|LIMIT)\b|['`"])|\bUPDATE worker\.intents SET (?!.*\bWHERE\b)/
 
 /** The time of day in a sum, a difference or a comparison. */
 const wallArithmetic = /[cC]lock\.now\(\)\s*(?:[-+<]|>[^)])|(?:[-+<]|[^=]>)=?\s*[\w.]*[cC]lock\.now\(\)/

@@ -38,7 +38,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 }
 
 async function startServers() {
-  return Promise.all([startKafka({ onProgress }), startPostgres({ onProgress })])
+  return Promise.all([startKafka({ onProgress }), startPostgres({ onProgress, settings: { max_connections: 300 } })])
 }
 
 /** To standard error: reporters that print JSON own standard output. */

@@ -89,7 +89,8 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     KAFKA_TOPIC: topic,
     KAFKA_GROUP_PREFIX: prefix,
     ...(options.groups === undefined ? {} : { KAFKA_GROUPS: groups.join(',') }),
-    KAFKA_SESSION_TIMEOUT_MS: '10000',
+    // The least that a broker takes by default: the next daemon waits as long for a member that was killed.
+    KAFKA_SESSION_TIMEOUT_MS: '6000',
     KAFKA_HEARTBEAT_INTERVAL_MS: '1000',
     DATABASE_URL: database.url,
     PLATFORM_SCHEMA: options.platformSchema ?? 'public',

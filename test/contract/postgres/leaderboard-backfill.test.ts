@@ -64,8 +64,8 @@ function writing(campaignId: string, ...deeds: (() => Promise<unknown>)[]): Cloc
 
 /** What sessions of this database hold, of advisory locks and of locks by transactions that have written; ours that looks left out. */
 const locks = `
-SELECT locktype AS kind FROM pg_locks
- WHERE granted AND pid <> pg_backend_pid() AND (locktype = 'transactionid' OR (locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))`
+SELECT locktype AS kind FROM pg_locks JOIN pg_stat_activity USING (pid)
+ WHERE granted AND pid <> pg_backend_pid() AND datname = current_database() AND locktype IN ('transactionid', 'advisory')`
 
 /** Ranked rows that do not stand where their stored scores put them. */
 function notInPlace(campaignId: string): Promise<unknown[]> {

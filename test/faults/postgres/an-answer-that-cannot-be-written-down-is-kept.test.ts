@@ -17,7 +17,9 @@ const faults: Record<string, (scene: FaultScene, failed: () => Promise<unknown>)
   },
   "the platform's rows of them stay locked for longer than a lease": async ({ scene }, failed) => {
     await scene.transaction(async (tx) => {
-      const lease = await tx.query<{ until: string }>(`SELECT max(lease_until)::text AS until FROM worker.intents`)
+      const lease = await tx.query<{ until: string }>(
+        `SELECT max(lease_until)::text AS until FROM worker.intents WHERE channel IN ('email', 'webhook')`,
+      )
       await tx.query('SELECT FROM email_logs FOR UPDATE')
       await tx.query('SELECT FROM user_rewards FOR UPDATE')
       await failed()

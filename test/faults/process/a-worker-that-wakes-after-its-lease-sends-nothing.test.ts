@@ -31,7 +31,9 @@ test('a worker that is frozen until its lease is over drops the mail that it had
     await eventually('what it read lies before it', async () => (await readers()) === 0 || 'not yet')
     await scene.play([quietly({ is: 'leave', personId: guest.person.id, how: 'deleted' })])
     await eventually('its lease is over', async () => {
-      const [row] = await sql.query<{ over: boolean; state: string }>('SELECT lease_until < now() AS over, state FROM worker.intents')
+      const [row] = await sql.query<{ over: boolean; state: string }>(
+        `SELECT lease_until < now() AS over, state FROM worker.intents WHERE channel = 'email'`,
+      )
       return (row?.over === true && row.state === 'claimed') || JSON.stringify(row)
     })
     sleeper.kill('SIGCONT')
