@@ -37,7 +37,6 @@ export function renderFirstVariables(): string {
 
 const FIRST: readonly VariableName[] = [
   'KAFKA_BROKERS',
-  'KAFKA_SECURITY_PROTOCOL',
   'KAFKA_TOPIC',
   'KAFKA_START_FROM',
   'KAFKA_WORKER_POOL_SIZE',
@@ -45,10 +44,6 @@ const FIRST: readonly VariableName[] = [
   'SMTP_URL',
   'MAIL_FROM',
   'REFERRAL_LINK_TEMPLATE',
-  'DEDUPE_DAYS',
-  'HTTP_PORT',
-  'SHUTDOWN_GRACE_MS',
-  'LOG_LEVEL',
 ]
 
 /** config/example.env: every variable, commented out where it has a default or may be left out. */

@@ -8,7 +8,7 @@ import { OperatorError, messageOf } from '../std/failure.ts'
 import { SqlError } from '../std/sql.ts'
 import type { Observe } from '../model/fact.ts'
 
-/** Exit codes of the daemon (README.md). */
+/** Exit codes of the daemon (docs/reference/health.md). */
 export const exitCode = { clean: 0, refused: 1, forced: 2, kafkaLost: 3 } as const
 
 /** Cut-off sends get this long to be recorded before the process ends by force; milliseconds. */

@@ -1,4 +1,4 @@
-/** Why an event cannot be processed: a closed list, each reason documented in README.md. */
+/** Why an event cannot be processed: a closed list, each reason documented in docs/guide/dead-letters.md. */
 export const deadLetterReasons = [
   'too-large',
   'too-deep',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { files } from './source-files.ts'
 
 const scripts: Readonly<Record<string, string>> = JSON.parse(readFileSync('package.json', 'utf8')).scripts
 const ci = readFileSync('.ci/run', 'utf8')
@@ -12,7 +13,7 @@ const projects = (text: string) => [...text.matchAll(/project\('(\w+)'/g)].map((
 const everyNight = nightly.jobs.faults.strategy.matrix.run
 
 describe('the commands of package.json', () => {
-  it.each(['.ci/run', 'README.md', 'CONTRIBUTING.md', 'docs/reference/faults.md', 'docs/internals/kafka-client.md'])(
+  it.each(['.ci/run', ...files.filter((path) => path.endsWith('.md') && path !== 'CHANGELOG.md')])(
     'are the only ones that %s names',
     (path) => {
       const named = [...readFileSync(path, 'utf8').matchAll(/npm run (?:-s )?([\w:.-]*\w)/g)].map(([, name = '']) => name)

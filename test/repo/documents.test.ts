@@ -10,30 +10,65 @@ import { files, filesUnder, firstCells, markedPart, tableRows } from './source-f
 
 const metricsPaper = 'docs/reference/metrics.md'
 
+const guarantees = 'docs/reference/guarantees.md'
+
 describe('README.md', () => {
   it('holds the table of the first variables as config/render-docs.ts renders it', () => {
     expect(markedPart('README.md', 'variables')).toBe(renderFirstVariables())
   })
 
+  it('has about 200 lines', () => {
+    expect(readFileSync('README.md', 'utf8').split('\n').length).toBeLessThanOrEqual(240)
+  })
+
+  it('names ten guarantees, each with a link into the full list', () => {
+    const text = readFileSync('README.md', 'utf8')
+    const part = text.slice(text.indexOf('\n## Guarantees\n'), text.indexOf('\n## Run it\n'))
+    const rows = tableRows(part)
+    expect(rows).toHaveLength(10)
+    expect(rows.filter((row) => !row.join(' ').includes(`](${guarantees}#`))).toEqual([])
+  })
+})
+
+describe('docs/guide/dead-letters.md', () => {
   it('explains every dead-letter reason, and none that does not exist: what it means and what to do', () => {
-    const table = markedPart('README.md', 'dead-letters')
+    const table = markedPart('docs/guide/dead-letters.md', 'dead-letters')
     expect(new Set(firstCells(table))).toEqual(new Set(deadLetterReasons))
     expect(tableRows(table).filter((cells) => cells.length < 3 || cells.includes(''))).toEqual([])
   })
+})
 
-  it('explains every exit code', () => {
-    const codes = firstCells(markedPart('README.md', 'exit-codes')).map(Number)
-    expect(new Set(codes)).toEqual(new Set<number>(Object.values(exitCode)))
-  })
+describe('docs/reference/guarantees.md', () => {
+  const part = markedPart(guarantees, 'guarantees')
 
   it('proves every guarantee by a test that exists', () => {
-    const rows = tableRows(markedPart('README.md', 'guarantees'))
-    expect(rows.length).toBeGreaterThan(0)
+    const rows = tableRows(part)
+    expect(rows.length).toBeGreaterThan(80)
     const unproven = rows.filter((row) => {
       const tests = linksOf(row.join(' ')).filter((link) => link.endsWith('.test.ts'))
-      return tests.length === 0 || !tests.every((test) => files.includes(test))
+      return tests.length === 0 || !tests.every((test) => files.includes(join('docs/reference', test)))
     })
     expect(unproven.map(([guarantee]) => guarantee)).toEqual([])
+  })
+
+  it('has nine headed groups', () => {
+    expect([...part.matchAll(/^## /gm)]).toHaveLength(9)
+  })
+
+  it('names every end-to-end test', () => {
+    expect(
+      filesUnder(['test/e2e'], '.test.ts')
+        .map(({ path }) => path)
+        .filter((path) => !part.includes(`(../../${path})`)),
+    ).toEqual([])
+  })
+})
+
+describe('docs/reference/glossary.md', () => {
+  it('has twelve lines, of which the first is the intent', () => {
+    const rows = tableRows(readFileSync('docs/reference/glossary.md', 'utf8'))
+    expect(rows).toHaveLength(12)
+    expect(rows[0]).toEqual(['intent', 'a row of the outbox; a job'])
   })
 })
 
@@ -55,6 +90,11 @@ describe('docs/reference/health.md', () => {
     const reasons = [...source.matchAll(/\bwrong\('([a-z-]+)'/g)].map(([, reason]) => reason)
     expect(reasons.length).toBeGreaterThan(8)
     expect(new Set(firstCells(markedPart('docs/reference/health.md', 'health')))).toEqual(new Set(reasons))
+  })
+
+  it('explains every exit code', () => {
+    const codes = firstCells(markedPart('docs/reference/health.md', 'exit-codes')).map(Number)
+    expect(new Set(codes)).toEqual(new Set<number>(Object.values(exitCode)))
   })
 
   it('explains every verdict on a lag, and no other', () => {
@@ -82,6 +122,9 @@ describe('links', () => {
   it.each(papers)('of $path lead to files of this repository', ({ path, text }) => {
     const lost = linksOf(text).filter((link) => {
       const [file = '', anchor] = link.split('#')
+      // What GitHub makes of a workflow: a page and a badge beside the branch.
+      const workflow = /^\.\.\/\.\.\/actions\/workflows\/([\w-]+\.yml)(?:\/badge\.svg)?$/.exec(file)?.[1]
+      if (workflow !== undefined) return !files.includes(`.github/workflows/${workflow}`)
       const target = file === '' ? path : join(dirname(path), file)
       if (!files.some((known) => known === target || known.startsWith(`${target.replace(/\/$/, '')}/`))) return true
       return anchor !== undefined && target.endsWith('.md') && !anchorsOf(readFileSync(target, 'utf8')).includes(anchor)

@@ -46,5 +46,5 @@ describe('npm test', () => {
 })
 
 function testsIn(markdown: string): readonly string[] {
-  return [...markdown.matchAll(/\]\((?:\.\.\/)?(test\/[^)]*\.test\.ts)\)/g)].map(([, path = '']) => path)
+  return [...markdown.matchAll(/\]\((?:\.\.\/)*(test\/[^)]*\.test\.ts)\)/g)].map(([, path = '']) => path)
 }

@@ -4,7 +4,7 @@ import { dataFault, envelopeFault, eventTypes } from '../../../src/events/catalo
 import { decode, type Decoded } from '../../../src/events/decode.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
 
-/** The reasons that README.md promises for what cannot be read. */
+/** The reasons that docs/guide/dead-letters.md promises for what cannot be read. */
 const reasons: ReadonlySet<string> = new Set([
   'too-large',
   'too-deep',
