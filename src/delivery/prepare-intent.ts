@@ -16,7 +16,7 @@ export async function prepared<Channel extends keyof Messages>(
 ): Promise<Messages[Channel] | null> {
   let answer: Prepared<Messages[Channel]>
   try {
-    answer = await kind.prepare(intent, store.read)
+    answer = onlyAnswer(await kind.prepare([intent], store.read))
   } catch (error) {
     if (classifyFault('prepare', error) === 'transient') throw error
     await attempt.end({ is: 'later', as: 'waiting', reason: 'prepare-failed', afterMs: BROKEN_RETRY_MS }, { fault: describeFault(error) })
@@ -40,6 +40,13 @@ export async function prepared<Channel extends keyof Messages>(
       await attempt.end({ is: 'moved', channel: answer.channel })
       return null
   }
+}
+
+/** @throws {Error} the kind did not answer once for each intent: a bug of its own. */
+function onlyAnswer<Answer>(answers: readonly Answer[]): Answer {
+  const [answer] = answers
+  if (answer === undefined || answers.length > 1) throw new Error(`prepare gave ${answers.length} answers for 1 intent`)
+  return answer
 }
 
 /** The books of the intent's kind, when it keeps any. */

@@ -36,6 +36,21 @@ export type Prepared<Message> =
 
 export type Started<Message> = { readonly is: 'go'; readonly message: Message } | { readonly is: 'skip'; readonly reason: string }
 
+/**
+ * Answers for each of many intents of a kind, in their order; the rows of all of them can be read by one query. What it throws is
+ * the fault of the block as a whole. {@link prepareEach} makes one from a function for a single intent.
+ */
+export type Prepare<Message> = (intents: readonly Intent[], read: Sql) => Promise<readonly Prepared<Message>[]>
+
+/** Prepares the intents of a block one after another, so that a block takes one connection at a time. */
+export function prepareEach<Message>(prepare: (intent: Intent, read: Sql) => Promise<Prepared<Message>>): Prepare<Message> {
+  return async (intents, read) => {
+    const answers: Prepared<Message>[] = []
+    for (const intent of intents) answers.push(await prepare(intent, read))
+    return answers
+  }
+}
+
 /** How an attempt ended, as a kind that keeps books of its own hears it. `final` is false while retries are left. */
 export interface AttemptEnd {
   readonly ok: boolean
@@ -60,7 +75,7 @@ export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
   readonly kind: string
   readonly version: number
   readonly channel: Channel
-  prepare(intent: Intent, read: Sql): Promise<Prepared<Messages[Channel]>>
+  readonly prepare: Prepare<Messages[Channel]>
   start?(intent: Intent, message: Messages[Channel], tx: Sql): Promise<Started<Messages[Channel]>>
   ended?(intent: Intent, end: AttemptEnd, tx: Sql): Promise<EndedNote | undefined>
   /** When a failed attempt is made again; by default as the channel says. What the owner of a destination allows limits it. */

@@ -1,6 +1,6 @@
 import type { MailMessage, MailType, TemplateValues } from '../../delivery/email/mail-message.ts'
 import type { Intent, IntentDraft, JsonObject } from '../../model/intent.ts'
-import type { IntentKind, Prepared } from '../../model/intent-kind.ts'
+import { prepareEach, type IntentKind, type Prepared } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
 import { templateColumns, templateJoin, templateOf, type TemplateRow } from '../campaign-template.ts'
 import { eligibilityColumns, eligibilityJoins, judge, missingRow, notFound, type EligibilityRow } from '../eligibility.ts'
@@ -48,7 +48,7 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
     kind: 'mail',
     version: 1,
     channel: 'email',
-    async prepare(intent, read): Promise<Prepared<MailMessage>> {
+    prepare: prepareEach(async (intent, read): Promise<Prepared<MailMessage>> => {
       const type = mailTypeOf(intent)
       const userId = intent.userId
       if (type === null || userId === null) return { is: 'skip', reason: 'unknown-mail' }
@@ -85,7 +85,7 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
       }
       note ??= domainNote(row)
       return note === null ? { is: 'message', message } : { is: 'message', message, note }
-    },
+    }),
   }
 }
 

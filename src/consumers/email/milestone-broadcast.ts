@@ -1,5 +1,6 @@
 import type { IntentDraft, Json } from '../../model/intent.ts'
-import type { IntentKind } from '../../model/intent-kind.ts'
+import type { BroadcastMessage } from '../../delivery/broadcast/broadcast-message.ts'
+import { prepareEach, type IntentKind, type Prepared } from '../../model/intent-kind.ts'
 import type { DomainEvent } from '../../events/event.ts'
 import type { Sql } from '../../std/sql.ts'
 import { judgeCampaign, missingRow, type CampaignRow, type Eligibility, type EligibilitySettings } from '../eligibility.ts'
@@ -33,7 +34,7 @@ export function createMilestoneBroadcastKind(
     kind: 'milestone-broadcast',
     version: 1,
     channel: 'broadcast',
-    async prepare(intent, read) {
+    prepare: prepareEach(async (intent, read): Promise<Prepared<BroadcastMessage>> => {
       const { eventId, eventAt, campaignId, data } = intent
       if (eventId === null || eventAt === null) return { is: 'skip', reason: 'no-event' }
       if (isStale(intent, settings.rules)) return { is: 'skip', reason: 'stale' }
@@ -59,7 +60,7 @@ export function createMilestoneBroadcastKind(
           },
         },
       }
-    },
+    }),
   }
 }
 

@@ -26,9 +26,8 @@ export const positionConsumer: Consumer = {
       kind: 'recalculate',
       version: 1,
       channel: 'leaderboard',
-      async prepare(intent) {
-        return { is: 'message', message: { campaignId: intent.campaignId } }
-      },
+      // The intent says it all: nothing is read.
+      prepare: async (intents) => intents.map(({ campaignId }) => ({ is: 'message', message: { campaignId } })),
     },
   ],
 }

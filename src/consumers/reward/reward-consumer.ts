@@ -1,5 +1,5 @@
 import type { IntentDraft } from '../../model/intent.ts'
-import type { IntentKind } from '../../model/intent-kind.ts'
+import { prepareEach, type IntentKind } from '../../model/intent-kind.ts'
 import type { AnyEvent } from '../../events/event.ts'
 import type { Consumer } from '../../model/consumer.ts'
 import type { MailRules } from '../mail-rules.ts'
@@ -28,14 +28,14 @@ export function createRewardConsumer(settings: RewardSettings): Consumer {
   const email: IntentKind<'email'> = {
     ...kind,
     channel: 'email',
-    prepare: (intent, read) => prepareReward(intent, read, { ...settings, method: 'email', message: rewardMail }),
+    prepare: prepareEach((intent, read) => prepareReward(intent, read, { ...settings, method: 'email', message: rewardMail })),
     start: (intent, message, tx) => startReward(intent, tx, code, (code) => withMailCode(message, code)),
     ended: rewardEnded,
   }
   const webhook: IntentKind<'webhook'> = {
     ...kind,
     channel: 'webhook',
-    prepare: (intent, read) => prepareReward(intent, read, { ...settings, method: 'webhook', message: rewardWebhook }),
+    prepare: prepareEach((intent, read) => prepareReward(intent, read, { ...settings, method: 'webhook', message: rewardWebhook })),
     start: (intent, message, tx) => startReward(intent, tx, code, (code) => withWebhookCode(message, code)),
     ended: rewardEnded,
   }

@@ -8,6 +8,7 @@ import { storySentences } from '../../../src/admin/intents/intent-history.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { insert, rewardIntent, rewardKinds, tellStory } from './reward-story.ts'
+import { prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
 beforeAll(async () => {
@@ -72,8 +73,8 @@ it.each([
     expect({ table, column, broken }).toEqual({ table, column, broken: [] })
   }
 
-  expect(await mailKind.prepare(intent, sql)).toMatchObject({ is: 'message', message: { template: { from: 'campaign' } } })
-  const prepared = await rewardKinds().email.prepare(rewardIntent(story.userRewardId), sql)
+  expect(await prepareOne(mailKind, intent, sql)).toMatchObject({ is: 'message', message: { template: { from: 'campaign' } } })
+  const prepared = await prepareOne(rewardKinds().email, rewardIntent(story.userRewardId), sql)
   expect(prepared.is === 'message' ? prepared.is : 'reason' in prepared && prepared.reason).toBe(reward)
   const told = await createIntentAdmin(database).story(row?.id ?? '')
   expect(told === null ? [] : storySentences(told).join(' ')).toMatch(/sent at [+-]\d{6}-/)

@@ -7,6 +7,7 @@ import { unsubscribe } from '../../../src/infra/postgres/admin/unsubscribe.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { insert, rewardIntent, rewardKinds, tellStory, type Story } from './reward-story.ts'
+import { prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
 beforeAll(async () => {
@@ -28,7 +29,7 @@ async function look(story: Story, type: OwnMail, rules: Partial<MailRules> = {},
     rules: { ...everythingGoes, ...rules },
   })
   const data = { type, referral_id: await referralOf(story), user_reward_id: story.userRewardId }
-  return kind.prepare(sampleIntent({ campaignId: story.campaignId, userId: story.userId, data, ...change }), database.sql)
+  return prepareOne(kind, sampleIntent({ campaignId: story.campaignId, userId: story.userId, data, ...change }), database.sql)
 }
 
 const referrals = new Map<string, string>()
@@ -74,7 +75,7 @@ describe.each(types)('a %s mail', (type) => {
         domain,
         story.campaignId,
       ])
-      const prepared = [await look(story, type), await rewardKinds().email.prepare(rewardIntent(story.userRewardId), database.sql)]
+      const prepared = [await look(story, type), await prepareOne(rewardKinds().email, rewardIntent(story.userRewardId), database.sql)]
       return prepared.map((answer) => (answer.is === 'message' ? [answer.message.values.referral_link, answer.note] : answer))
     }
     // There is one note, and this mail has one already.
@@ -171,7 +172,7 @@ describe('a mailbox with several spellings', () => {
       [story.accountId, unsubscribed.toLowerCase()],
     )
     expect(await look(story, 'welcome')).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
-    const reward = rewardKinds().email.prepare(rewardIntent(story.userRewardId), database.sql)
+    const reward = prepareOne(rewardKinds().email, rewardIntent(story.userRewardId), database.sql)
     expect(await reward).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
   })
 })
@@ -181,9 +182,12 @@ describe('a reward', () => {
     const kinds = rewardKinds()
     const story = await tellStory(database.sql)
     await suppress(story, 'unsubscribed')
-    expect(await kinds.email.prepare(rewardIntent(story.userRewardId), database.sql)).toMatchObject({ is: 'message' })
+    expect(await prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)).toMatchObject({ is: 'message' })
     await suppress(story, 'bounced')
-    expect(await kinds.email.prepare(rewardIntent(story.userRewardId), database.sql)).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+    expect(await prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)).toEqual({
+      is: 'skip',
+      reason: 'suppressed-bounced',
+    })
   })
 
   it('by webhook needs no address', async () => {
@@ -191,7 +195,7 @@ describe('a reward', () => {
     await suppress(story, 'unsubscribed')
     await suppress(story, 'bounced')
     const kinds = rewardKinds({ rules: { ...everythingGoes, isAllowed: () => false } })
-    const prepared = await kinds.webhook.prepare(rewardIntent(story.userRewardId), database.sql)
+    const prepared = await prepareOne(kinds.webhook, rewardIntent(story.userRewardId), database.sql)
     expect(prepared).toEqual({ is: 'dead', reason: 'no-endpoint' })
   })
 
@@ -200,12 +204,12 @@ describe('a reward', () => {
     const old = { eventAt: new Date(0), createdAt: new Date(1_001) }
     const reasonOf = async (method: 'email' | 'webhook' | 'manual') => {
       const { userRewardId } = await tellStory(database.sql, { method })
-      return kinds.webhook.prepare(rewardIntent(userRewardId, old), database.sql)
+      return prepareOne(kinds.webhook, rewardIntent(userRewardId, old), database.sql)
     }
     expect(await reasonOf('email')).toEqual({ is: 'skip', reason: 'stale' })
     expect(await reasonOf('webhook')).toEqual({ is: 'skip', reason: 'stale' })
     expect(await reasonOf('manual')).toEqual({ is: 'skip', reason: 'manual' })
     const missing = rewardIntent('00000000-0000-4000-8000-00000000dead', old)
-    expect(await kinds.webhook.prepare(missing, database.sql)).toEqual({ is: 'skip', reason: 'stale' })
+    expect(await prepareOne(kinds.webhook, missing, database.sql)).toEqual({ is: 'skip', reason: 'stale' })
   })
 })

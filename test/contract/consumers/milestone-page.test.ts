@@ -8,6 +8,7 @@ import { insertIntents, request } from '../postgres/intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { Platform, type Campaign } from '../../support/platform.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
+import { prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
 beforeAll(async () => {
@@ -20,7 +21,7 @@ const at = new Date(Math.floor(Date.now() / 1_000) * 1_000 - 499)
 
 async function prepared({ campaignId }: Campaign) {
   const times = { eventAt: at, createdAt: at }
-  return kind.prepare(sampleIntent({ channel: 'broadcast', kind: 'milestone-broadcast', campaignId, ...times }), database.sql)
+  return prepareOne(kind, sampleIntent({ channel: 'broadcast', kind: 'milestone-broadcast', campaignId, ...times }), database.sql)
 }
 
 /** Everybody to whom the broadcast writes in its first pass, page by page. */
@@ -89,7 +90,7 @@ it('whose row was not committed when the pages were read is found in the second 
     const kinds = [{ kind: 'milestone-broadcast', version: 1 }]
     const [intent] = await store.claim(request({ group: 'email-workers', channel: 'broadcast', kinds, first: 'broadcast' }))
     if (intent === undefined) throw new Error('no broadcast is due')
-    const answer = await kind.prepare(intent, database.sql)
+    const answer = await prepareOne(kind, intent, database.sql)
     if (answer.is !== 'message') throw new Error(`no message but ${JSON.stringify(answer)}`)
     return (await channel.run(intent, answer.message, store)).is === 'ran' ? reasonOf(eventId) : 'lost'
   }

@@ -4,6 +4,7 @@ import type { AttemptEnd, EndedNote, Started } from '../../../src/model/intent-k
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insert, rewardIntent, rewardKinds, tellStory, userRewardOf, type Story } from './reward-story.ts'
+import { prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
 beforeAll(async () => {
@@ -17,7 +18,7 @@ async function startMail(story: Story, randomCode?: () => string): Promise<Start
   const { email } = randomCode === undefined ? kinds : rewardKinds({ randomCode })
   const intent = rewardIntent(story.userRewardId)
   return database.transaction(async (tx) => {
-    const prepared = await email.prepare(intent, tx)
+    const prepared = await prepareOne(email, intent, tx)
     if (prepared.is !== 'message' || email.start === undefined) throw new Error(`Prepared is ${prepared.is}.`)
     return email.start(intent, prepared.message, tx)
   })
@@ -49,7 +50,7 @@ describe('the start of a delivery', () => {
   ])('is refused as %s when that was committed after prepare, and counts nothing', async (reason, change) => {
     const story = await tellStory(database.sql)
     const intent = rewardIntent(story.userRewardId)
-    const prepared = await kinds.email.prepare(intent, database.sql)
+    const prepared = await prepareOne(kinds.email, intent, database.sql)
     if (prepared.is !== 'message') throw new Error('The reward cannot be prepared.')
     await database.sql.query(`UPDATE user_rewards SET ${change} WHERE id = $1`, [story.userRewardId])
     expect(await database.transaction(async (tx) => kinds.email.start?.(intent, prepared.message, tx))).toEqual({ is: 'skip', reason })
@@ -87,7 +88,7 @@ describe('the code', () => {
     await insert(database.sql, 'webhooks', { account_id: story.accountId, url, secret: 'secret' })
     const intent = rewardIntent(story.userRewardId)
     const started = await database.transaction(async (tx): Promise<Started<WebhookMessage> | undefined> => {
-      const prepared = await kinds.webhook.prepare(intent, tx)
+      const prepared = await prepareOne(kinds.webhook, intent, tx)
       return prepared.is === 'message' ? kinds.webhook.start?.(intent, prepared.message, tx) : undefined
     })
     const { reward_data: data } = await userRewardOf(database.sql, story)

@@ -8,6 +8,7 @@ import { createAddressGuard } from '../../../src/infra/http/address-guard.ts'
 import { createWebhookClient } from '../../../src/infra/http/undici-webhook-client.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { frozenAt, insert, rewardIntent, rewardKinds, tellStory, type Plot, type Story } from './reward-story.ts'
+import { prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
 beforeAll(async () => {
@@ -23,8 +24,8 @@ const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: [] }
 afterAll(() => client.stop())
 const channel = createWebhookChannel({ client, ledger: null, deadlineMs: 1_000, clock: { now: () => 0 } })
 
-const prepareMail = (story: Story) => kinds.email.prepare(rewardIntent(story.userRewardId), database.sql)
-const prepareWebhook = (story: Story) => kinds.webhook.prepare(rewardIntent(story.userRewardId), database.sql)
+const prepareMail = (story: Story) => prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)
+const prepareWebhook = (story: Story) => prepareOne(kinds.webhook, rewardIntent(story.userRewardId), database.sql)
 
 describe('who may not have a reward', () => {
   it.each([
@@ -78,7 +79,7 @@ describe('a row that is not there', () => {
   it('is found when the platform commits', async () => {
     const story = await tellStory(database.sql)
     const waiting = { reason: awaitingRow, waitingSince: new Date() }
-    expect(await kinds.email.prepare(rewardIntent(story.userRewardId, waiting), database.sql)).toMatchObject({ is: 'message' })
+    expect(await prepareOne(kinds.email, rewardIntent(story.userRewardId, waiting), database.sql)).toMatchObject({ is: 'message' })
   })
 })
 
@@ -93,7 +94,7 @@ describe('the way of a reward', () => {
   it('is kept once it has begun', async () => {
     const story = await tellStory(database.sql, { method: 'webhook' })
     const begun = rewardIntent(story.userRewardId, { frozen: { envelope: {}, body: Buffer.from('mail') } })
-    expect(await kinds.email.prepare(begun, database.sql)).toMatchObject({ is: 'message' })
+    expect(await prepareOne(kinds.email, begun, database.sql)).toMatchObject({ is: 'message' })
   })
 })
 
@@ -264,16 +265,16 @@ describe('the webhook', () => {
     await endpoint(story, { campaign_id: story.campaignId })
     await database.sql.query(`UPDATE webhooks SET url = 'https://hooks.example.com/moved' WHERE id = $1`, [first])
     const begun = rewardIntent(story.userRewardId, { frozen: frozenAt(first) })
-    expect(await kinds.webhook.prepare(begun, database.sql)).toMatchObject({
+    expect(await prepareOne(kinds.webhook, begun, database.sql)).toMatchObject({
       message: { endpointId: first, url: 'https://hooks.example.com/moved' },
     })
     await database.sql.query(`UPDATE webhooks SET status = 'failed' WHERE id = $1`, [first])
-    expect(await kinds.webhook.prepare(begun, database.sql)).toEqual({ is: 'dead', reason: 'no-endpoint' })
+    expect(await prepareOne(kinds.webhook, begun, database.sql)).toEqual({ is: 'dead', reason: 'no-endpoint' })
   })
 })
 
 /** A look at a reward that does not exist, and was waited for so long already. */
 function look(waitedMs: number | null): Promise<Prepared<WebhookMessage>> {
   const waiting = waitedMs === null ? {} : { reason: awaitingRow, waitingSince: new Date(Date.now() - waitedMs) }
-  return kinds.webhook.prepare(rewardIntent(randomUUID(), waiting), database.sql)
+  return prepareOne(kinds.webhook, rewardIntent(randomUUID(), waiting), database.sql)
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createIntentWorkers } from '../../../src/delivery/worker-pool.ts'
 import { Destinations } from '../../../src/delivery/destinations.ts'
 import type { Performed } from '../../../src/delivery/channel.ts'
-import type { IntentKind } from '../../../src/model/intent-kind.ts'
+import { prepareEach, type IntentKind } from '../../../src/model/intent-kind.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createDeliveryScene, mailKind } from '../../unit/delivery/delivery-scene.ts'
@@ -25,7 +25,10 @@ const reward: IntentKind<'webhook'> = {
   kind: 'reward',
   version: 1,
   channel: 'webhook',
-  prepare: async ({ data }) => ({ is: 'message', message: messageTo(typeof data['endpoint'] === 'string' ? data['endpoint'] : '') }),
+  prepare: prepareEach(async ({ data }) => ({
+    is: 'message',
+    message: messageTo(typeof data['endpoint'] === 'string' ? data['endpoint'] : ''),
+  })),
 }
 
 function messageTo(endpointId: string): WebhookMessage {

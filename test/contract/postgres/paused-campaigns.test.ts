@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { judgeCampaign } from '../../../src/consumers/eligibility.ts'
 import { createIntentWorkers } from '../../../src/delivery/worker-pool.ts'
+import { prepareEach } from '../../../src/model/intent-kind.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createDeliveryScene, mailKind, mailMessage } from '../../unit/delivery/delivery-scene.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -61,11 +62,11 @@ describe('a campaign that is paused', () => {
     await due(other, 50)
     let looks = 0
     const kind = mailKind({
-      async prepare(intent) {
+      prepare: prepareEach(async (intent) => {
         if (intent.campaignId !== campaignId) return { is: 'message', message: mailMessage }
         looks += 1
         return { is: 'wait', of: 'campaign', ...paused }
-      },
+      }),
     })
     const scene = createDeliveryScene([kind], { store: createIntentStore(database) })
     Object.assign(scene.email, { ledger: null })

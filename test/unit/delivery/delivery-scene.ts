@@ -63,7 +63,7 @@ function fakeChannel<Message>(name: 'email' | 'webhook', underway: 'handing_over
 
 /** The mail kind, ready to send, with what the test wants otherwise. */
 export function mailKind(change: Partial<IntentKind<'email'>> = {}): IntentKind<'email'> {
-  return { kind: 'mail', version: 1, channel: 'email', prepare: async () => ({ is: 'message', message: mailMessage }), ...change }
+  return { kind: 'mail', version: 1, channel: 'email', prepare: async () => [{ is: 'message', message: mailMessage }], ...change }
 }
 
 export interface DeliveryScene {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { executeIntent } from '../../../src/delivery/execute-intent.ts'
 import { Postponed, Refusal, Unavailable, type Performed } from '../../../src/delivery/channel.ts'
 import type { Settlement } from '../../../src/delivery/intent-store.ts'
-import type { AttemptEnd, IntentKind, Prepared } from '../../../src/model/intent-kind.ts'
+import { prepareEach, type AttemptEnd, type IntentKind, type Prepared } from '../../../src/model/intent-kind.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import { createWebhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts'
 import { SqlError } from '../../../src/std/sql.ts'
@@ -13,6 +13,7 @@ import { createDeliveryScene, mailKind, mailMessage, type DeliveryScene } from '
 afterEach(() => void vi.useRealTimers())
 
 const never = new AbortController().signal
+const skip = { is: 'skip', reason: 'test' } as const
 const frozen = { envelope: { to: 'first' }, body: Buffer.from('frozen before') }
 
 /** Executes one intent to the end of its recording. */
@@ -44,7 +45,7 @@ function kindWithBooks(change: Partial<IntentKind<'email'>> = {}, note?: string)
 /** A webhook, ready to be delivered; its owner allows one retry. */
 function webhookKind(change: Partial<IntentKind<'webhook'>> = {}): IntentKind<'webhook'> {
   const message = { endpointId: 'e', url: '', secret: 's', eventType: '', payload: {}, retryEnabled: true, maxRetries: 1 }
-  return { kind: 'hook', version: 1, channel: 'webhook', prepare: async () => ({ is: 'message', message }), ...change }
+  return { kind: 'hook', version: 1, channel: 'webhook', prepare: async () => [{ is: 'message', message }], ...change }
 }
 
 describe('prepare', () => {
@@ -58,7 +59,7 @@ describe('prepare', () => {
     ['dead is final too', { is: 'dead', reason: 'no-endpoint' }, { is: 'final', state: 'dead', reason: 'no-endpoint' }],
     ['channel hands it on', { is: 'channel', channel: 'webhook' }, { is: 'moved', channel: 'webhook' }],
   ])('%s, and nothing is started', async (_, answer, settlement) => {
-    const scene = createDeliveryScene([mailKind({ prepare: async () => answer })])
+    const scene = createDeliveryScene([mailKind({ prepare: async () => [answer] })])
     expect(await execute(scene)).toEqual({ is: 'done' })
     expect(scene.store.settled.map((settled) => settled.settlement)).toEqual([settlement])
     expect(scene.store.started).toEqual([])
@@ -72,7 +73,7 @@ describe('prepare', () => {
       [wait, []],
       [{ ...wait, of: 'campaign' }, [`${sampleIntent().campaignId} campaign-paused`]],
     ] as const) {
-      const scene = createDeliveryScene([mailKind({ prepare: async () => answer })])
+      const scene = createDeliveryScene([mailKind({ prepare: async () => [answer] })])
       expect(await execute(scene)).toEqual({ is: 'done' })
       expect(scene.store.settled.map(({ settlement }) => settlement)).toMatchObject([
         { is: 'later', reason: 'campaign-paused', afterMs: 7 },
@@ -82,12 +83,12 @@ describe('prepare', () => {
   })
 
   it('that says dead is heard by the books, skip is not', async () => {
-    const dead = kindWithBooks({ prepare: async () => ({ is: 'dead', reason: 'no-endpoint' }) })
+    const dead = kindWithBooks({ prepare: async () => [{ is: 'dead', reason: 'no-endpoint' }] })
     await execute(createDeliveryScene([dead.kind]))
     expect(dead.ends).toEqual([{ ok: false, final: true, reason: 'no-endpoint' }])
-    const skip = kindWithBooks({ prepare: async () => ({ is: 'skip', reason: 'manual' }) })
-    await execute(createDeliveryScene([skip.kind]))
-    expect(skip.ends).toEqual([])
+    const skipped = kindWithBooks({ prepare: async () => [{ is: 'skip', reason: 'manual' }] })
+    await execute(createDeliveryScene([skipped.kind]))
+    expect(skipped.ends).toEqual([])
   })
 
   it.each([
@@ -99,6 +100,12 @@ describe('prepare', () => {
     expect(scene.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'prepare-failed', afterMs: 60_000 } }])
     expect(scene.told('settled')[0]?.detail).toMatch(/^(TypeError|SQLSTATE 42703)/)
     expect(JSON.stringify(scene.facts)).not.toContain('ann@')
+  })
+
+  it.each([[[]], [[skip, skip]]])('that does not answer once for each intent is looked at again in a minute: %o', async (answers) => {
+    const scene = createDeliveryScene([mailKind({ prepare: async () => answers })])
+    await execute(scene)
+    expect(scene.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'prepare-failed' } }])
   })
 
   it('that cannot reach the database leaves the intent to its lease', async () => {
@@ -149,7 +156,7 @@ describe('a mail', () => {
 
   it('carries the note of prepare, or of the books, to where an operator reads it', async () => {
     const scene = createDeliveryScene([
-      mailKind({ prepare: async () => ({ is: 'message', message: mailMessage, note: 'position-not-recalculated' }) }),
+      mailKind({ prepare: async () => [{ is: 'message', message: mailMessage, note: 'position-not-recalculated' }] }),
     ])
     await execute(scene)
     expect(scene.store.settled).toMatchObject([{ settlement: { state: 'sent', reason: 'position-not-recalculated' } }])
@@ -504,7 +511,7 @@ describe('how an attempt ended', () => {
         version: 1,
         channel: 'webhook',
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the fake channel looks at no message
-        prepare: async () => ({ is: 'message', message: {} as never }),
+        prepare: async () => [{ is: 'message', message: {} as never }],
       },
     ])
     scene.email.perform = () => Promise.reject(new TypeError('ann@example.org'))
@@ -525,7 +532,7 @@ describe('a channel whose effect is the database', () => {
     kind: 'recalculate',
     version: 1,
     channel: 'leaderboard',
-    prepare: async ({ campaignId }) => ({ is: 'message', message: { campaignId } }),
+    prepare: prepareEach(async ({ campaignId }) => ({ is: 'message', message: { campaignId } })),
   }
   const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard' })
   type Run = DeliveryScene['executor']['channels']['leaderboard']['run']

@@ -3,7 +3,7 @@ import { createKindTable } from '../../../src/delivery/kind-table.ts'
 import { listedConsumers } from '../../../src/consumers/registry.ts'
 import { mailKind } from './delivery-scene.ts'
 
-const reward = { kind: 'reward', version: 1, prepare: async () => ({ is: 'skip', reason: 'test' }) as const }
+const reward = { kind: 'reward', version: 1, prepare: async () => [{ is: 'skip', reason: 'test' } as const] }
 const table = createKindTable([mailKind(), mailKind({ version: 2 }), { ...reward, channel: 'webhook' }, { ...reward, channel: 'email' }])
 
 it('knows a kind by name, version and channel together', () => {

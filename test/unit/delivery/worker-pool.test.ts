@@ -26,14 +26,14 @@ const webhookKind: IntentKind<'webhook'> = {
   kind: 'reward',
   version: 1,
   channel: 'webhook',
-  prepare: async () => ({ is: 'skip', reason: 'test' }),
+  prepare: async () => [{ is: 'skip', reason: 'test' }],
 }
 
 const broadcastKind: IntentKind<'broadcast'> = {
   kind: 'milestone-broadcast',
   version: 1,
   channel: 'broadcast',
-  prepare: async () => ({ is: 'message', message: { page: async () => ({ drafts: [], cursor: null }) } }),
+  prepare: async () => [{ is: 'message', message: { page: async () => ({ drafts: [], cursor: null }) } }],
 }
 
 interface Scene extends DeliveryScene {
@@ -402,7 +402,7 @@ describe('a campaign with its share of the workers', () => {
 })
 
 describe('an endpoint', () => {
-  const kind: IntentKind<'webhook'> = { ...webhookKind, prepare: async () => ({ is: 'message', message: hook }) }
+  const kind: IntentKind<'webhook'> = { ...webhookKind, prepare: async () => [{ is: 'message', message: hook }] }
   const hook = { endpointId: 'e', url: '', secret: '', eventType: '', payload: {}, retryEnabled: true, maxRetries: 9 }
   function endpointScene() {
     const scene = sceneOf({ poolSize: 10, kinds: [kind] })

@@ -8,7 +8,7 @@ const kind: IntentKind<'leaderboard'> = {
   kind: 'recalculate',
   version: 1,
   channel: 'leaderboard',
-  prepare: async () => ({ is: 'skip', reason: 'test' }),
+  prepare: async () => [{ is: 'skip', reason: 'test' }],
 }
 const good: Consumer = { name: 'test-workers', types: ['user.*'], accept: () => [], kinds: [kind] }
 

@@ -4,6 +4,7 @@ import { everythingGoes } from '../../../../src/consumers/mail-rules.ts'
 import type { Json } from '../../../../src/model/intent.ts'
 import type { Sql } from '../../../../src/std/sql.ts'
 import { sampleIntent } from '../../../support/sample-intent.ts'
+import { prepareOne } from '../../../support/prepare-one.ts'
 
 const intent = sampleIntent({ kind: 'milestone-broadcast', channel: 'broadcast', data: { milestone: '100', participant_count: 100 } })
 
@@ -29,7 +30,7 @@ async function page(people: readonly string[], cursor: Json, limit: number, even
       return people.map((id) => ({ id })) as Row[]
     },
   }
-  const prepared = await milestoneBroadcastKind.prepare({ ...intent, eventAt }, reading({}))
+  const prepared = await prepareOne(milestoneBroadcastKind, { ...intent, eventAt }, reading({}))
   if (prepared.is !== 'message') throw new Error('nothing to send')
   return { asked, result: await prepared.message.page(cursor, limit, tx) }
 }
@@ -72,7 +73,7 @@ describe('a milestone broadcast', () => {
   })
 
   it('without an event is nothing', async () => {
-    expect(await milestoneBroadcastKind.prepare({ ...intent, eventId: null }, reading({}))).toEqual({ is: 'skip', reason: 'no-event' })
+    expect(await prepareOne(milestoneBroadcastKind, { ...intent, eventId: null }, reading({}))).toEqual({ is: 'skip', reason: 'no-event' })
   })
 
   it.each([
@@ -83,13 +84,13 @@ describe('a milestone broadcast', () => {
     [{ campaign_status: null }, { is: 'wait', reason: 'awaiting-row', afterMs: 1_000 }],
     [{ campaign_status: 'completed' }, { is: 'message' }],
   ])('writes no page while the campaign says %o', async (row, answer) => {
-    expect(await milestoneBroadcastKind.prepare(intent, reading(row))).toMatchObject(answer)
+    expect(await prepareOne(milestoneBroadcastKind, intent, reading(row))).toMatchObject(answer)
   })
 
   it('about something long ago is nothing', async () => {
     const kind = createMilestoneBroadcastKind({ ...settings, rules: { ...everythingGoes, maxEventAgeMs: 999 } })
     const old = { ...intent, createdAt: new Date(Date.UTC(2030, 0, 1) + 1_000) }
-    expect(await kind.prepare(old, reading({}))).toEqual({ is: 'skip', reason: 'stale' })
-    expect(await kind.prepare({ ...old, class: 'replay' }, reading({}))).toMatchObject({ is: 'message' })
+    expect(await prepareOne(kind, old, reading({}))).toEqual({ is: 'skip', reason: 'stale' })
+    expect(await prepareOne(kind, { ...old, class: 'replay' }, reading({}))).toMatchObject({ is: 'message' })
   })
 })

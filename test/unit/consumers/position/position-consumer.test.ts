@@ -14,6 +14,9 @@ it('asks for one recalculation per campaign, whoever was verified, and lets requ
 })
 
 it('needs nothing but the campaign to prepare one', async () => {
-  const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard', eventId: null })
-  expect(await positionConsumer.kinds[0]?.prepare(intent, noSql)).toEqual({ is: 'message', message: { campaignId: intent.campaignId } })
+  const intents = ['c1', 'c2'].map((campaignId) => sampleIntent({ kind: 'recalculate', channel: 'leaderboard', eventId: null, campaignId }))
+  expect(await positionConsumer.kinds[0]?.prepare(intents, noSql)).toEqual([
+    { is: 'message', message: { campaignId: 'c1' } },
+    { is: 'message', message: { campaignId: 'c2' } },
+  ])
 })
