@@ -31,7 +31,7 @@ test('the consumer of the README prepares its delivery from the rows, and skips 
     const story = await tellStory(database.sql)
     const [draft] = crmConsumer.accept({ ...sampleEvent('user.verified'), campaign_id: story.campaignId })
     const intent = sampleIntent({ ...draft, channel: 'webhook' })
-    expect(await kind?.prepare(intent, database.sql)).toEqual({ is: 'skip', reason: 'no-endpoint' })
+    expect(await kind?.prepare([intent], database.sql)).toEqual([{ is: 'skip', reason: 'no-endpoint' }])
     const url = 'https://example.com/hook'
     const id = await insert(database.sql, 'webhooks', {
       account_id: story.accountId,
@@ -40,7 +40,7 @@ test('the consumer of the README prepares its delivery from the rows, and skips 
       events: ['user.verified'],
     })
     const message = { endpointId: id, url, eventType: 'crm.verified', payload: { event: intent.data['event'] } }
-    expect(await kind?.prepare(intent, database.sql)).toMatchObject({ is: 'message', message })
+    expect(await kind?.prepare([intent], database.sql)).toMatchObject([{ is: 'message', message }])
   } finally {
     await database.close()
   }
