@@ -1,6 +1,6 @@
 import { isLoopback } from '../src/std/loopback.ts'
 import { authorities, certificateFile, keyFile } from './file-kinds.ts'
-import { isTold, wrongWithPair } from './kafka-access.ts'
+import { hasProblem, wrongWithPair } from './kafka-access.ts'
 import type { Kind } from './variable-kind.ts'
 import type { Values } from './variables.ts'
 
@@ -13,20 +13,20 @@ export interface DatabaseTlsConfig {
   readonly key?: string
 }
 
-/** A connection as the driver is told of it: what libpq says of TLS is taken out of the URL, because the driver means other things by it. */
+/** A connection as the driver gets it. libpq's TLS parameters are removed from the URL, because the driver gives them another meaning. */
 export interface DatabaseConnection {
   /** One `postgresql://` URL. A secret. */
   readonly connectionString: string
   readonly tls: DatabaseTlsConfig
 }
 
-/** Parameters of libpq that we know, with the variables that stand in where the URL says nothing. */
+/** The supported TLS parameters of libpq, with the variables that apply when the URL lacks them. */
 const KNOWN = { sslmode: 'PGSSLMODE', sslrootcert: 'PGSSLROOTCERT', sslcert: 'PGSSLCERT', sslkey: 'PGSSLKEY' } as const
 type Parameter = keyof typeof KNOWN
 
 /**
- * Splits what a URL, and the PGSSL variables where it is silent, say of TLS from the rest. A mode that would leave the connection in clear
- * or the server unverified without a word is a problem; one that says so itself is a warning.
+ * Separates the TLS settings from the URL; the PGSSL variables apply where it has none. A mode that silently leaves the connection unencrypted
+ * or the server unverified is a problem; a mode that does so explicitly is a warning.
  * https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
  */
 export function databaseConnection(
@@ -38,32 +38,32 @@ export function databaseConnection(
   const strange = [...url.searchParams.keys()].filter((name) => /^(ssl|uselibpqcompat)/.test(name) && !(name in KNOWN))
   if (strange.length > 0) {
     report.problems.push(
-      `DATABASE_URL has the parameter ${strange.join(', ')}, which has no meaning here: ` +
-        `TLS is told by sslmode, sslrootcert, sslcert and sslkey, such as sslmode=verify-full&sslrootcert=/etc/ssl/db-ca.pem.`,
+      `DATABASE_URL has the parameter ${strange.join(', ')}, which is not supported: ` +
+        `TLS is configured by sslmode, sslrootcert, sslcert and sslkey, such as sslmode=verify-full&sslrootcert=/etc/ssl/db-ca.pem.`,
     )
   }
-  const said = saidOf(url, values, report.problems)
+  const settings = settingsOf(url, values, report.problems)
   const connectionString = withoutTls(text, url)
   // libpq: sslmode is ignored on a Unix socket.
   if (isSocket(url)) return { connectionString, tls: { mode: 'disable' } }
-  const mode = modeOf(said, url, report)
+  const mode = modeOf(settings, url, report)
   if (mode === 'disable') return { connectionString, tls: { mode } }
-  const { ca, cert, key } = said
-  const pair = wrongWithPair([said.names.sslcert, cert], [said.names.sslkey, key], report.problems)
+  const { ca, cert, key } = settings
+  const pair = wrongWithPair([settings.names.sslcert, cert], [settings.names.sslkey, key], report.problems)
   report.problems.push(...pair)
   return { connectionString, tls: { mode, ...given({ ca: ca === 'system' ? undefined : ca, cert, key }) } }
 }
 
-interface Said {
+interface TlsSettings {
   readonly mode: string | undefined
   readonly ca: string | undefined
   readonly cert: string | undefined
   readonly key: string | undefined
-  /** Where each was said, for the sentences. */
+  /** The name of each setting where it was set, for the sentences. */
   readonly names: Readonly<Record<Parameter, string>>
 }
 
-function saidOf(url: URL, values: Pick<Values, (typeof KNOWN)[Parameter]>, problems: string[]): Said {
+function settingsOf(url: URL, values: Pick<Values, (typeof KNOWN)[Parameter]>, problems: string[]): TlsSettings {
   const inUrl = (name: Parameter) => url.searchParams.get(name) ?? undefined
   const fileOf = (name: Exclude<Parameter, 'sslmode'>, kind: Kind<string>) => {
     const path = inUrl(name)
@@ -83,13 +83,21 @@ function saidOf(url: URL, values: Pick<Values, (typeof KNOWN)[Parameter]>, probl
   }
 }
 
-function modeOf(said: Said, url: URL, { problems, warnings }: { problems: string[]; warnings: string[] }): DatabaseTlsConfig['mode'] {
-  const { mode, ca, names } = said
+function modeOf(
+  settings: TlsSettings,
+  url: URL,
+  { problems, warnings }: { problems: string[]; warnings: string[] },
+): DatabaseTlsConfig['mode'] {
+  const { mode, ca, names } = settings
   const where = names.sslmode === KNOWN.sslmode ? `${KNOWN.sslmode} says` : 'DATABASE_URL says sslmode'
   const isFile = ca !== undefined && ca !== 'system'
   switch (mode) {
     case undefined: {
-      const useless = [...(ca ? [names.sslrootcert] : []), ...(said.cert ? [names.sslcert] : []), ...(said.key ? [names.sslkey] : [])]
+      const useless = [
+        ...(ca ? [names.sslrootcert] : []),
+        ...(settings.cert ? [names.sslcert] : []),
+        ...(settings.key ? [names.sslkey] : []),
+      ]
       if (useless.length > 0) {
         problems.push(
           `${useless.join(' and ')} ${useless.length === 1 ? 'has' : 'have'} no effect without sslmode: ` +
@@ -98,7 +106,7 @@ function modeOf(said: Said, url: URL, { problems, warnings }: { problems: string
       } else if (!isLoopback(hostOf(url))) {
         warnings.push(
           `The connection to the database at ${hostOf(url)} is not encrypted: add sslmode=verify-full to DATABASE_URL ` +
-            'or set PGSSLMODE, or write sslmode=disable where that is meant.',
+            'or set PGSSLMODE; sslmode=disable accepts that.',
         )
       }
       return 'disable'
@@ -111,31 +119,31 @@ function modeOf(said: Said, url: URL, { problems, warnings }: { problems: string
       // libpq: with an authority at hand, require means verify-ca.
       if (isFile) return 'verify-ca'
       warnings.push(
-        `${where} require, which encrypts and does not ask who the server is: ` +
-          'use verify-full, with the certificate of its authority as sslrootcert or PGSSLROOTCERT unless a public one signed it.',
+        `${where} require, which encrypts but does not verify the server certificate: ` +
+          'use verify-full, with the CA certificate as sslrootcert or PGSSLROOTCERT unless it is signed by a public authority.',
       )
       return mode
     case 'verify-ca':
-      if (isFile || isTold(problems, names.sslrootcert)) return mode
+      if (isFile || hasProblem(problems, names.sslrootcert)) return mode
       problems.push(
         ca === 'system'
           ? weak(where, mode)
-          : `${where} verify-ca without an authority, and a public one signs for anybody: give sslrootcert or PGSSLROOTCERT, or use verify-full.`,
+          : `${where} verify-ca without a CA certificate, and public authorities issue certificates to anybody: set sslrootcert or PGSSLROOTCERT, or use verify-full.`,
       )
       return mode
     default:
       problems.push(
         `${where} ${mode === 'allow' || mode === 'prefer' ? mode : 'something'}, which ` +
-          `${mode === 'allow' || mode === 'prefer' ? 'goes on in clear without a word when the server offers no TLS' : 'is no mode of libpq that can be used'}: ` +
+          `${mode === 'allow' || mode === 'prefer' ? 'silently falls back to an unencrypted connection when the server offers no TLS' : 'is not a supported mode of libpq'}: ` +
           'use verify-full, verify-ca, require or disable.',
       )
       return 'verify-full'
   }
 }
 
-/** libpq refuses this as well: anybody can have a certificate of a public authority. */
+/** libpq refuses this too: anybody can get a certificate from a public authority. */
 function weak(where: string, mode: string): string {
-  return `${where} ${mode}, which is too weak for the public authorities (sslrootcert=system): use verify-full.`
+  return `${where} ${mode}, which does not verify the name of the server, and public authorities (sslrootcert=system) issue certificates to anybody: use verify-full.`
 }
 
 function withoutTls(text: string, url: URL): string {

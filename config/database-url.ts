@@ -2,11 +2,11 @@ import type { Values } from './variables.ts'
 
 const PARTS = ['PGHOST', 'PGUSER', 'PGPASSWORD', 'PGDATABASE'] as const
 
-/** One URL out of DATABASE_URL or the PG variables; adds to the problems when neither will do. */
+/** One URL from DATABASE_URL or the PG variables; adds to the problems when neither is complete. */
 export function databaseUrl(values: Values, report: { problems: string[]; warnings: string[] }): string {
   const parts = PARTS.filter((name) => values[name] !== undefined)
   if (values.DATABASE_URL !== undefined) {
-    if (parts.length > 0) report.warnings.push(`DATABASE_URL is set and wins over ${parts.join(', ')}.`)
+    if (parts.length > 0) report.warnings.push(`DATABASE_URL is set and takes precedence over ${parts.join(', ')}.`)
     return values.DATABASE_URL
   }
   if (parts.length === 0) {

@@ -11,7 +11,7 @@ export interface ConfigRow {
   readonly source: Reading['source']
 }
 
-/** Every variable with its effective value, whether it can be used or not. */
+/** Every variable with its effective value, valid or not. */
 export function describeConfig(environment: Environment): readonly ConfigRow[] {
   const { readings } = readVariables(environment)
   return Object.entries<Variable<unknown>>(variables).map(([name, variable]) => {
@@ -29,7 +29,7 @@ export function configTable(rows: readonly ConfigRow[]): string {
   return cells.map(([name, value, source]) => `${name.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${source}`).join('\n')
 }
 
-/** In a secret that cannot be read as a URL, and shows no password either, nobody knows where one stands. */
+/** A secret that does not parse as a URL is hidden as a whole: a password may be anywhere in it. */
 function masked(text: string, { secret, kind }: Variable<unknown>): string {
   if (secret === 'whole') return MASK
   const shown = maskUrlPasswords(text)

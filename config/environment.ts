@@ -1,4 +1,4 @@
 import type { Environment } from './read-variables.ts'
 
-/** The only place that looks at the process's own environment. */
+/** The environment of the process; no other file of src and config reads it. */
 export const environment: Environment = process.env

@@ -47,18 +47,18 @@ function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).serialNumber !== ''
   } catch {
-    // What OpenSSL says of the bytes helps nobody.
+    // The message of OpenSSL does not help an operator.
     return false
   }
 }
 
 function wrongWithKey(text: string): string | null {
-  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(text)) return 'names a file with a key behind a passphrase'
+  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/.test(text)) return 'names a file with a key that needs a passphrase'
   try {
     createPrivateKey(text)
     return null
   } catch {
-    // As above; and nothing of a key is ever repeated.
+    // The same; and nothing of a key is ever quoted.
     return 'names a file without a private key in PEM'
   }
 }

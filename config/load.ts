@@ -2,23 +2,23 @@ import { OperatorError } from '../src/std/failure.ts'
 import { databaseConnection } from './database-tls.ts'
 import type { DatabaseConnection } from './database-tls.ts'
 import { databaseUrl } from './database-url.ts'
-import { kafkaAccess } from './kafka-access.ts'
+import { hasProblem, kafkaAccess } from './kafka-access.ts'
 import type { KafkaAccessConfig } from './kafka-access.ts'
 import { readVariables } from './read-variables.ts'
 import type { Environment } from './read-variables.ts'
 import { warnOfUnknownNames } from './unknown-names.ts'
 import type { Values } from './variables.ts'
 
-/** The groups that exist, so that the configuration can be held against them. */
+/** The groups that exist; the configuration is checked against them. */
 export interface KnownGroups {
   readonly groups: readonly string[]
-  /** Those of them that send mail, and so need a relay. */
+  /** Groups that send mail and therefore need a relay. */
   readonly mailGroups: readonly string[]
 }
 
 export type Config = ReturnType<typeof shape>
 
-/** All that is wrong with a configuration, at once; the message is the sentences, one a line. */
+/** All problems of a configuration; the message is one sentence per line. */
 export class ConfigError extends OperatorError {
   readonly problems: readonly string[]
 
@@ -34,35 +34,35 @@ export class ConfigError extends OperatorError {
  * @throws {ConfigError} with every problem there is.
  */
 export function loadConfig(environment: Environment, known: KnownGroups): Config {
-  const { values, problems: misreadings } = readVariables(environment)
-  const problems = [...misreadings]
-  const complained = (...names: string[]) => names.some((name) => problems.some((problem) => problem.startsWith(name)))
+  const { values, problems: unreadable } = readVariables(environment)
+  const problems = [...unreadable]
+  const isInvalid = (...names: string[]) => names.some((name) => hasProblem(problems, name))
   const warnings = [...warnOfUnknownNames(environment)]
 
   const groups = values.KAFKA_GROUPS ?? known.groups
-  const strangers = groups.filter((group) => !known.groups.includes(group))
-  if (strangers.length > 0) {
-    problems.push(`KAFKA_GROUPS names ${strangers.join(', ')}, which does not exist; the groups are ${known.groups.join(', ')}.`)
+  const unknown = groups.filter((group) => !known.groups.includes(group))
+  if (unknown.length > 0) {
+    problems.push(`KAFKA_GROUPS names ${unknown.join(', ')}, which does not exist; the groups are ${known.groups.join(', ')}.`)
   }
 
-  const url = complained('DATABASE_URL') ? '' : databaseUrl(values, { problems, warnings })
-  const connection = url === '' ? nowhere : databaseConnection(url, values, { problems, warnings })
+  const url = isInvalid('DATABASE_URL') ? '' : databaseUrl(values, { problems, warnings })
+  const connection = url === '' ? noConnection : databaseConnection(url, values, { problems, warnings })
   const access = kafkaAccess(values, problems)
 
   const sendsMail = groups.some((group) => known.mailGroups.includes(group))
-  if (sendsMail && values.SMTP_URL === undefined && !complained('SMTP_URL')) {
+  if (sendsMail && values.SMTP_URL === undefined && !isInvalid('SMTP_URL')) {
     problems.push(
       `SMTP_URL is not set, but ${groups.filter((group) => known.mailGroups.includes(group)).join(' and ')} send mail: ` +
         'give a relay such as smtp://user:password@mail.example.com:587, or run other groups by KAFKA_GROUPS.',
     )
   }
-  if (sendsMail && values.MAIL_FROM === undefined && !complained('MAIL_FROM')) {
+  if (sendsMail && values.MAIL_FROM === undefined && !isInvalid('MAIL_FROM')) {
     warnings.push('MAIL_FROM is not set: mails of campaigns without a sender of their own cannot be sent.')
   }
   if (
     values.UNSUBSCRIBE_URL_TEMPLATE?.includes('{signature}') === true &&
     values.UNSUBSCRIBE_SECRET === undefined &&
-    !complained('UNSUBSCRIBE_SECRET')
+    !isInvalid('UNSUBSCRIBE_SECRET')
   ) {
     problems.push(
       'UNSUBSCRIBE_URL_TEMPLATE holds {signature}, but UNSUBSCRIBE_SECRET is not set: give the key that the platform checks it with.',
@@ -71,7 +71,7 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   if (sendsMail && values.MAIL_ALLOWED_RECIPIENTS !== undefined) {
     warnings.push('MAIL_ALLOWED_RECIPIENTS is set: mail goes to matching addresses only, all other mail is skipped as not-allowed.')
   }
-  if (!complained('KAFKA_SESSION_TIMEOUT_MS', 'KAFKA_HEARTBEAT_INTERVAL_MS', 'KAFKA_TOPIC', 'KAFKA_GROUP_PREFIX')) {
+  if (!isInvalid('KAFKA_SESSION_TIMEOUT_MS', 'KAFKA_HEARTBEAT_INTERVAL_MS', 'KAFKA_TOPIC', 'KAFKA_GROUP_PREFIX')) {
     problems.push(...crossChecks(values, groups))
   }
 
@@ -99,8 +99,8 @@ function crossChecks(values: Values, groups: readonly string[]): readonly string
   return problems
 }
 
-/** Where a problem has been told and nothing will be connected. */
-const nowhere: DatabaseConnection = { connectionString: '', tls: { mode: 'disable' } }
+/** Stands in when a problem is reported and nothing will be connected. */
+const noConnection: DatabaseConnection = { connectionString: '', tls: { mode: 'disable' } }
 
 interface Derived {
   readonly groups: readonly string[]
@@ -109,7 +109,7 @@ interface Derived {
   readonly warnings: readonly string[]
 }
 
-/** The table as the program sees it: times in milliseconds, sizes in bytes. */
+/** The configuration as the program uses it: times in milliseconds, sizes in bytes. */
 function shape(values: Values, derived: Derived) {
   return {
     kafka: {
@@ -126,7 +126,7 @@ function shape(values: Values, derived: Derived) {
       heartbeatIntervalMs: values.KAFKA_HEARTBEAT_INTERVAL_MS,
     },
     database: {
-      /** One `postgresql://` URL, also when the PG variables gave its parts, and TLS apart from it. A secret. */
+      /** One `postgresql://` URL, also when it was built from the PG variables; TLS is separate. A secret. */
       connection: { ...derived.connection, platformSchema: values.PLATFORM_SCHEMA },
       poolSize: values.DATABASE_POOL_SIZE,
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
@@ -139,14 +139,14 @@ function shape(values: Values, derived: Derived) {
       dedupeDays: values.DEDUPE_DAYS,
     },
     mail: {
-      /** Given whenever a group runs that sends mail. A secret. */
+      /** Set whenever a group that sends mail runs. A secret. */
       smtpUrl: values.SMTP_URL,
       /** Absent: the relay's own rule (smtp-url.ts). */
       requireTls: values.SMTP_REQUIRE_TLS,
       /** PEM texts. */
       ca: values.SMTP_CA_FILE,
       maxConnections: values.SMTP_MAX_CONNECTIONS,
-      /** A mail waits for a connection no longer than it may take itself, or its lease would end meanwhile. */
+      /** Capped at the deadline of a mail: its lease would expire while it waits for a connection. */
       connectDeadlineMs: Math.min(values.SMTP_CONNECT_DEADLINE_MS, values.MAIL_DEADLINE_MS),
       from: values.MAIL_FROM,
       deadlineMs: values.MAIL_DEADLINE_MS,
@@ -182,7 +182,7 @@ function shape(values: Values, derived: Derived) {
     http: {
       host: values.HTTP_HOST,
       port: values.HTTP_PORT,
-      /** Undefined: nothing can be written over HTTP. A secret. */
+      /** Undefined: no writes over HTTP. A secret. */
       token: values.HTTP_TOKEN,
     },
     process: {

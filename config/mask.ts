@@ -1,7 +1,7 @@
-/** What stands in place of a secret. */
+/** Replaces a secret. */
 export const MASK = '***'
 
-/** To the last @, because user and password may hold one, or a slash, that should have been encoded. */
+/** Up to the last @: user and password may contain an @ or a slash that should have been encoded. */
 const PASSWORD_IN_URL = /(:\/\/[^?#\s:@]*):\S*@/g
 const PASSWORD_PARAMETER = /([?&][^=&\s]*(?:password|secret|token)[^=&\s]*=)[^&\s]*/gi
 

@@ -46,7 +46,7 @@ function wrongWithUrl(text: string, schemes: readonly string[]): string | null {
   const url = URL.parse(text)
   if (!url) return 'cannot be read as a URL (reserved characters in user and password are written percent-encoded)'
   if (url.hash !== '') return 'holds a bare # (in a password it is written %23)'
-  if (url.hostname === '' && !url.searchParams.has('host')) return 'names no host'
+  if (url.hostname === '' && !url.searchParams.has('host')) return 'has no host'
   try {
     decodeURIComponent(url.username)
     decodeURIComponent(url.password)
@@ -57,7 +57,7 @@ function wrongWithUrl(text: string, schemes: readonly string[]): string | null {
   return null
 }
 
-/** A web address in which `{placeholder}` stands once for what is filled in. */
+/** An http(s) URL with `{placeholder}`, which is filled in. */
 export function urlTemplate(placeholder: string, example: string): Kind<string> {
   return {
     expects: `an http(s) URL that holds {${placeholder}}, such as ${example}`,
@@ -65,22 +65,22 @@ export function urlTemplate(placeholder: string, example: string): Kind<string> 
       const parts = text.split(`{${placeholder}}`)
       if (parts.length === 1) return { wrong: `does not hold {${placeholder}}` }
       const url = URL.parse(parts.join('x'))
-      return url && /^https?:$/.test(url.protocol) ? { value: text } : { wrong: 'is no http(s) URL' }
+      return url && /^https?:$/.test(url.protocol) ? { value: text } : { wrong: 'is not an http(s) URL' }
     },
   }
 }
 
-/** Where one POST ends mails to a person. RFC 8058 demands https, and a link that tells whom it is about. */
+/** The one-click unsubscribe URL. RFC 8058 requires https and a URL that identifies the recipient. */
 export const unsubscribeUrl: Kind<string> = {
   expects: 'an https URL that holds {user_id}, such as https://example.com/unsubscribe?user={user_id}&signature={signature}',
   parse: (text) => {
     if (!text.includes('{user_id}')) return { wrong: 'does not hold {user_id}' }
     const filled = text.replaceAll(/\{(?:user_id|campaign_id|signature)\}/g, 'x')
     const unknown = /\{[^}]*\}/.exec(filled)
-    if (unknown) return { wrong: `holds ${unknown[0]}, which nothing is known to fill` }
-    // It stands in a header, between angle brackets.
+    if (unknown) return { wrong: `holds ${unknown[0]}, which is not a known placeholder` }
+    // It is written into a header, between angle brackets.
     if (!/^[\x21-\x7e]+$/.test(filled) || /[<>"]/.test(filled)) return { wrong: 'holds a character that a URL writes percent-encoded' }
-    return URL.parse(filled)?.protocol === 'https:' ? { value: text } : { wrong: 'is no https URL' }
+    return URL.parse(filled)?.protocol === 'https:' ? { value: text } : { wrong: 'is not an https URL' }
   },
 }
 

@@ -1,6 +1,6 @@
 import type { Kind } from './variable-kind.ts'
 
-/** Longer timers fire at once in Node. */
+/** Node fires longer timers at once. */
 const LONGEST_TIMER_MS = 2_147_483_647
 
 /** A whole number within bounds, both included. */
@@ -16,7 +16,7 @@ export function integer(minimum: number, maximum: number): Kind<number> {
   }
 }
 
-/** So many a second; less than one is a decimal fraction. */
+/** A rate per second; a rate below 1 is a decimal fraction. */
 export const perSecond: Kind<number> = {
   expects: 'a number from 0.001 to 100000, such as 20 or 0.5',
   parse: (text) => {
@@ -27,7 +27,7 @@ export const perSecond: Kind<number> = {
   },
 }
 
-/** A span of time in milliseconds, without a unit in the text: the variable's name ends in `_MS`. */
+/** A duration in milliseconds, given without a unit: the variable's name ends in `_MS`. */
 export function milliseconds(minimum: number, maximum = LONGEST_TIMER_MS): Kind<number> {
   const whole = integer(minimum, maximum)
   return {

@@ -3,10 +3,10 @@ import { maskUrlPasswords } from './mask.ts'
 import { variables } from './variables.ts'
 import type { Values, Variable } from './variables.ts'
 
-/** What a program was started with. */
+/** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The text of one variable and where it came from; null when it is not given and has no default. */
+/** The text of one variable and its source; null when it is not set and has no default. */
 export interface Reading {
   readonly text: string | null
   readonly source: 'environment' | 'file' | 'default'
@@ -20,7 +20,7 @@ export interface Readings {
   readonly problems: readonly string[]
 }
 
-/** Reads every variable of the table. The empty string, or blanks alone, count as not given. */
+/** Reads every variable of the table. An empty or blank value counts as not set. */
 export function readVariables(environment: Environment): Readings {
   const readings = new Map<string, Reading>()
   const values: Record<string, unknown> = {}
@@ -38,9 +38,9 @@ export function readVariables(environment: Environment): Readings {
     }
     const parsed = variable.kind.parse(reading.text)
     if ('value' in parsed) values[name] = parsed.value
-    else problems.push(complaint(name, variable, reading.text, parsed.wrong))
+    else problems.push(problemOf(name, variable, reading.text, parsed.wrong))
   }
-  // The table types each name, and what is missing has a problem of its own.
+  // The table gives each name its type; a missing value is reported as a problem.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return { readings, values: values as Values, problems }
 }
@@ -71,8 +71,8 @@ function given(text: string | undefined): string | null {
   return trimmed === '' ? null : trimmed
 }
 
-/** A value that is no secret by itself may still have had one pasted into it, so URLs lose their passwords here too. */
-function complaint(name: string, variable: Variable<unknown>, text: string, wrong: string): string {
+/** A value that is not a secret may still contain one, pasted by mistake: passwords in URLs are masked here too. */
+function problemOf(name: string, variable: Variable<unknown>, text: string, wrong: string): string {
   const shown = variable.secret === null ? `${JSON.stringify(shorten(maskUrlPasswords(text)))} ` : ''
   return `${name}${shown === '' ? ' ' : ': '}${shown}${wrong}; it must be ${variable.kind.expects}.`
 }

@@ -1,7 +1,7 @@
 import { sections, variables } from './variables.ts'
 import type { Variable, VariableName } from './variables.ts'
 
-/** docs/reference/configuration.md: every variable, by section. Written by vitest -u, and held by the same test. */
+/** docs/reference/configuration.md: every variable, by section. `vitest -u` writes the file, the same test compares it. */
 export function renderConfigurationDoc(): string {
   const parts = sections.map(({ title, variables }) => {
     const rows = Object.entries(variables).map(
@@ -16,16 +16,16 @@ const HEAD = `# Configuration
 
 <!-- Made by config/render-docs.ts from config/variables.ts: npx vitest run --project unit test/unit/config -u -->
 
-Environment variables only, read once at the start.
+The daemon is configured by environment variables, which are read once at the start.
 
-- The empty string, or blanks alone, count as not set. An empty default means that the variable may be left out.
-- A secret \`X\` may be given as the path of a file in \`X_FILE\` instead; giving both is an error. The file is read once, at the start, and blanks and line breaks around its text are dropped.
-- Everything that is wrong is said at once, and the exit code is 1. A name that looks like one of these and is none is warned of.
+- An empty or blank value counts as not set. Variables with an empty default are optional.
+- A secret \`X\` may be given as the path of a file in \`X_FILE\` instead; giving both is an error. The file is read once, at the start; surrounding white space is dropped.
+- All errors are reported at once, and the exit code is 1. A name that resembles a variable without being one causes a warning.
 - \`npm start -- --check-config\` prints each variable with its effective value, secrets masked, and where it came from.
 
-[config/example.env](../../config/example.env) is the same as a file to copy from.`
+[config/example.env](../../config/example.env) is the same list as a file to copy.`
 
-/** The variables that people set first, as a Markdown table for the README; a test holds the README against it. */
+/** The most important variables as a Markdown table for the README; a test compares the README with it. */
 export function renderFirstVariables(): string {
   const rows = FIRST.map((name) => {
     const variable: Variable<unknown> = variables[name]

@@ -1,11 +1,11 @@
 import type { Kind } from './variable-kind.ts'
 
-/** Anything at all. */
+/** Any text. */
 export function anyText(expects: string): Kind<string> {
   return { expects, parse: (text) => ({ value: text }) }
 }
 
-/** A secret that cannot be guessed for being short. */
+/** A secret that is long enough not to be guessed. */
 export const secretText: Kind<string> = {
   expects: 'at least 16 characters without blanks, such as the output of `openssl rand -hex 32`',
   parse: (text) => {
@@ -14,13 +14,13 @@ export const secretText: Kind<string> = {
   },
 }
 
-/** One of a few words. */
+/** One of a few words, in upper or lower case. */
 export function oneOf<const Word extends string>(words: readonly Word[]): Kind<Word> {
   return {
     expects: `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
     parse: (text) => {
       const word = words.find((word) => word.toLowerCase() === text.toLowerCase())
-      return word === undefined ? { wrong: 'is none of these words' } : { value: word }
+      return word === undefined ? { wrong: 'is not one of these values' } : { value: word }
     },
   }
 }
@@ -28,12 +28,12 @@ export function oneOf<const Word extends string>(words: readonly Word[]): Kind<W
 /** A switch. */
 export const yesOrNo: Kind<boolean> = {
   expects: 'true or false',
-  parse: (text) => (/^(?:true|false)$/i.test(text) ? { value: text.toLowerCase() === 'true' } : { wrong: 'is neither of these' }),
+  parse: (text) => (/^(?:true|false)$/i.test(text) ? { value: text.toLowerCase() === 'true' } : { wrong: 'is not one of these' }),
 }
 
 /** Text that matches a pattern; `expects` says the pattern in words. */
 export function matching(pattern: RegExp, expects: string): Kind<string> {
-  return { expects, parse: (text) => (pattern.test(text) ? { value: text } : { wrong: 'has a form that cannot be used' }) }
+  return { expects, parse: (text) => (pattern.test(text) ? { value: text } : { wrong: 'has an invalid format' }) }
 }
 
 /** Names separated by commas, each once. Which names exist is checked where they are known. */
@@ -42,7 +42,7 @@ export function names(expects: string): Kind<readonly string[]> {
     expects,
     parse: (text) => {
       const value = splitList(text)
-      return value.length === 0 ? { wrong: 'names nothing' } : { value }
+      return value.length === 0 ? { wrong: 'is an empty list' } : { value }
     },
   }
 }
@@ -54,9 +54,9 @@ export const startFrom: Kind<StartFrom> = {
   expects: 'earliest, latest, committed or an RFC 3339 time with its zone, such as 2025-01-31T00:00:00Z',
   parse: (text) => {
     if (text === 'earliest' || text === 'latest' || text === 'committed') return { value: text }
-    if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text)) return { wrong: 'is neither of these' }
+    if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text)) return { wrong: 'is not one of these' }
     const time = new Date(text)
-    return Number.isNaN(time.getTime()) ? { wrong: 'is no time that exists' } : { value: time }
+    return Number.isNaN(time.getTime()) ? { wrong: 'is not a valid time' } : { value: time }
   },
 }
 

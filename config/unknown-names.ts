@@ -1,13 +1,13 @@
 import type { Environment } from './read-variables.ts'
 import { variableNames } from './variables.ts'
 
-/** Names under these prefixes are meant for this program; `HTTP_`, `LOG_` and `PG` are shared with too many others. */
+/** Names with these prefixes are meant for this program; `HTTP_`, `LOG_` and `PG` are used by many others. */
 const OURS = /^(?:KAFKA|SMTP|MAIL|DATABASE|WEBHOOK|ACCEPT|LEADERBOARD|BROADCAST|UNSUBSCRIBE)_/
 
-/** Kubernetes sets these by itself for a service that happens to be called kafka, smtp or database. */
+/** Kubernetes sets these for a service that happens to be called kafka, smtp or database. */
 const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)$/
 
-/** One sentence for each name that looks like one of ours and is none: a setting that silently does nothing. */
+/** One sentence for each name that resembles a variable without being one: a setting that silently has no effect. */
 export function warnOfUnknownNames(environment: Environment): readonly string[] {
   return Object.keys(environment)
     .filter((name) => (environment[name] ?? '') !== '' && !variableNames.includes(name))
@@ -31,7 +31,7 @@ function closest(name: string): string | null {
   return nearest?.known ?? null
 }
 
-/** Levenshtein's distance. */
+/** Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {

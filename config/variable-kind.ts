@@ -1,7 +1,7 @@
 /** The result of reading one variable's text: its value, or what is wrong with it as a clause that quotes no secret. */
 export type Parsed<Value> = { readonly value: Value } | { readonly wrong: string }
 
-/** How the text of a variable becomes a value. */
+/** The parser of one kind of variable. */
 export interface Kind<Value> {
   /** What the operator may give, as it reads after "it must be". */
   readonly expects: string

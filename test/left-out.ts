@@ -36,7 +36,7 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
   ],
   'test/e2e/bad-input-is-refused-with-one-sentence.test.ts': [
     'test/unit/daemon/preflight.test.ts',
-    'test/e2e/bad-input-of-variables-is-told-all-at-once.test.ts',
+    'test/e2e/invalid-variables-are-reported-all-at-once.test.ts',
     'test/e2e/start-that-is-refused-is-readable-on-a-terminal.test.ts',
   ],
   'test/e2e/events-produced-twice-change-nothing.test.ts': ['test/e2e/demo.test.ts', 'test/contract/postgres/accept-store.test.ts'],

@@ -32,13 +32,13 @@ async function checkedAsJson(given: Readonly<Record<string, string>>) {
   const { code, other } = await checked(given, '--json')
   const objects = other.filter((line) => line.startsWith('{'))
   expect(objects).toHaveLength(1)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is in it is what the test asks
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the test asserts its fields
   const printed = JSON.parse(objects[0] ?? '') as Printed
   const complaints = other.filter((line) => !line.startsWith('{'))
   return { code, printed, row: (name: string) => printed.variables.find((row) => row.name === name), complaints }
 }
 
-test('a configuration that will do: every variable, its value and source, exit 0', async () => {
+test('a valid configuration: every variable with its value and source, exit 0', async () => {
   const { code, other } = await checked(well)
   expect(code).toBe(0)
   expect(other.map((line) => line.split(/ +/)[0])).toEqual(Object.keys(variables))
@@ -50,7 +50,7 @@ test('a configuration that will do: every variable, its value and source, exit 0
   expect(other).toContainEqual(expect.stringMatching(/^PGPASSWORD +\(not set\) +default$/))
 })
 
-test('the same as one JSON object; a secret out of a file is masked and says where it came from', async () => {
+test('the same as one JSON object; a secret from a file is masked, with its source', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'secret-'))
   try {
     const path = join(folder, 'password')
@@ -67,7 +67,7 @@ test('the same as one JSON object; a secret out of a file is masked and says whe
   }
 })
 
-test('a configuration that will not do: still every variable, what is wrong, exit 1', async () => {
+test('an invalid configuration: every variable, all problems, exit 1', async () => {
   const { code, printed, row, complaints } = await checkedAsJson({ ...well, HTTP_PORT: 'high', SMTP_URL: `smtp:${secret}` })
   expect(code).toBe(1)
   expect(printed.variables.map(({ name }) => name)).toEqual(Object.keys(variables))

@@ -15,7 +15,7 @@ function read(url: string, more: Record<string, string> = {}) {
 
 describe('TLS towards PostgreSQL', () => {
   it.each<[string, string, Record<string, string>, object]>([
-    ['disable, because it is said', `${far}?sslmode=disable`, {}, { mode: 'disable' }],
+    ['disable, as set', `${far}?sslmode=disable`, {}, { mode: 'disable' }],
     ['disable on this machine', near, {}, { mode: 'disable' }],
     [
       'disable on a socket, whatever is said',
@@ -24,7 +24,7 @@ describe('TLS towards PostgreSQL', () => {
       { mode: 'disable' },
     ],
     ['verify-full with the public authorities', `${far}?sslmode=verify-full`, {}, { mode: 'verify-full' }],
-    ['verify-full, the public authorities by name', `${far}?sslmode=verify-full&sslrootcert=system`, {}, { mode: 'verify-full' }],
+    ['verify-full, with the public authorities named', `${far}?sslmode=verify-full&sslrootcert=system`, {}, { mode: 'verify-full' }],
     [
       'verify-full with those of a file',
       `${far}?sslmode=verify-full&sslrootcert=${files.ca}`,
@@ -50,7 +50,7 @@ describe('TLS towards PostgreSQL', () => {
       { PGSSLMODE: 'verify-full', PGSSLROOTCERT: files.ca, PGSSLCERT: files.cert, PGSSLKEY: files.key },
       { mode: 'verify-full', ...files.text },
     ],
-    ['what the URL says wins over variables', `${far}?sslmode=disable`, { PGSSLMODE: 'verify-full' }, { mode: 'disable' }],
+    ['the URL takes precedence over the variables', `${far}?sslmode=disable`, { PGSSLMODE: 'verify-full' }, { mode: 'disable' }],
   ])('%s', (_name, url, more, tls) => {
     const found = read(url, more)
     expect(found.tls).toEqual(tls)
@@ -59,30 +59,31 @@ describe('TLS towards PostgreSQL', () => {
     expect(found.connectionString).not.toContain('ssl')
   })
 
-  it('warns of a connection in clear to another machine', () => {
+  it('warns of an unencrypted connection to another machine', () => {
     expect(read(far).warnings).toEqual([
-      'The connection to the database at db.example.com is not encrypted: add sslmode=verify-full to DATABASE_URL or set PGSSLMODE, or write sslmode=disable where that is meant.',
+      'The connection to the database at db.example.com is not encrypted: add sslmode=verify-full to DATABASE_URL or set PGSSLMODE; sslmode=disable accepts that.',
     ])
   })
 
   it.each([
     [`${far}?sslmode=require`, {}, 'DATABASE_URL says sslmode require'],
     [far, { PGSSLMODE: 'require' }, 'PGSSLMODE says require'],
-  ])('warns of encryption to whoever answers', (url, more, where) => {
+  ])('warns of encryption without verification', (url, more, where) => {
     const { tls, warnings } = read(url, more)
     expect(tls).toEqual({ mode: 'require' })
     expect(warnings).toEqual([
-      `${where}, which encrypts and does not ask who the server is: use verify-full, with the certificate of its authority as sslrootcert or PGSSLROOTCERT unless a public one signed it.`,
+      `${where}, which encrypts but does not verify the server certificate: use verify-full, with the CA certificate as sslrootcert or PGSSLROOTCERT unless it is signed by a public authority.`,
     ])
   })
 
-  it('leaves the other parameters of the URL', () => {
+  it('keeps the other parameters of the URL', () => {
     expect(read(`${far}?application_name=a&sslmode=verify-full&options=b`).connectionString).toBe(`${far}?application_name=a&options=b`)
   })
 })
 
 describe('is refused in one sentence', () => {
-  const falls = 'which goes on in clear without a word when the server offers no TLS: use verify-full, verify-ca, require or disable.'
+  const falls =
+    'which silently falls back to an unencrypted connection when the server offers no TLS: use verify-full, verify-ca, require or disable.'
   it.each<[string, string, Record<string, string>, string]>([
     ['prefer', `${far}?sslmode=prefer`, {}, `DATABASE_URL says sslmode prefer, ${falls}`],
     ['allow', `${far}?sslmode=allow`, {}, `DATABASE_URL says sslmode allow, ${falls}`],
@@ -90,31 +91,31 @@ describe('is refused in one sentence', () => {
       'the driver’s own no-verify',
       `${far}?sslmode=no-verify`,
       {},
-      'DATABASE_URL says sslmode something, which is no mode of libpq that can be used: use verify-full, verify-ca, require or disable.',
+      'DATABASE_URL says sslmode something, which is not a supported mode of libpq: use verify-full, verify-ca, require or disable.',
     ],
     [
       'the driver’s own ssl',
       `${far}?ssl=true&sslmode=verify-full`,
       {},
-      'DATABASE_URL has the parameter ssl, which has no meaning here: TLS is told by sslmode, sslrootcert, sslcert and sslkey, such as sslmode=verify-full&sslrootcert=/etc/ssl/db-ca.pem.',
+      'DATABASE_URL has the parameter ssl, which is not supported: TLS is configured by sslmode, sslrootcert, sslcert and sslkey, such as sslmode=verify-full&sslrootcert=/etc/ssl/db-ca.pem.',
     ],
     [
       'verify-ca without an authority',
       far,
       { PGSSLMODE: 'verify-ca' },
-      'PGSSLMODE says verify-ca without an authority, and a public one signs for anybody: give sslrootcert or PGSSLROOTCERT, or use verify-full.',
+      'PGSSLMODE says verify-ca without a CA certificate, and public authorities issue certificates to anybody: set sslrootcert or PGSSLROOTCERT, or use verify-full.',
     ],
     [
       'verify-ca with the public authorities',
       `${far}?sslmode=verify-ca&sslrootcert=system`,
       {},
-      'DATABASE_URL says sslmode verify-ca, which is too weak for the public authorities (sslrootcert=system): use verify-full.',
+      'DATABASE_URL says sslmode verify-ca, which does not verify the name of the server, and public authorities (sslrootcert=system) issue certificates to anybody: use verify-full.',
     ],
     [
       'require with the public authorities',
       `${far}?sslmode=require&sslrootcert=system`,
       {},
-      'DATABASE_URL says sslmode require, which is too weak for the public authorities (sslrootcert=system): use verify-full.',
+      'DATABASE_URL says sslmode require, which does not verify the name of the server, and public authorities (sslrootcert=system) issue certificates to anybody: use verify-full.',
     ],
     [
       'an authority that would not be used',
@@ -132,13 +133,13 @@ describe('is refused in one sentence', () => {
       'a certificate without its key',
       `${far}?sslmode=verify-full&sslcert=${files.cert}`,
       {},
-      'DATABASE_URL: sslcert is given without PGSSLKEY: a client certificate needs both, or neither.',
+      'DATABASE_URL: sslcert is set without PGSSLKEY: a client certificate needs both.',
     ],
     [
       'the key of another certificate',
       far,
       { PGSSLMODE: 'verify-full', PGSSLCERT: files.cert, PGSSLKEY: files.strangersKey },
-      'PGSSLKEY names the key of another certificate than that of PGSSLCERT: give the two that belong together.',
+      'PGSSLKEY does not match the certificate in PGSSLCERT: set the key that belongs to it.',
     ],
   ])('%s', (_name, url, more, problem) => {
     expect(problemsWith({ DATABASE_URL: url, ...more })).toEqual([problem])

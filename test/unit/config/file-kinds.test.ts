@@ -6,7 +6,7 @@ const files = await pemFiles()
 afterAll(() => files.remove())
 
 describe('certificateFile', () => {
-  it('gives the text of one certificate or of many', () => {
+  it('returns the text of one or more certificates', () => {
     expect(certificateFile.parse(files.ca)).toEqual({ value: files.text.ca })
     expect(certificateFile.parse(files.bundle)).toEqual({ value: expect.stringContaining(files.text.ca) })
   })
@@ -24,7 +24,7 @@ describe('certificateFile', () => {
 })
 
 describe('keyFile', () => {
-  it('gives the text of the key', () => {
+  it('returns the text of the key', () => {
     expect(keyFile.parse(files.key)).toEqual({ value: files.text.key })
   })
 
@@ -33,20 +33,20 @@ describe('keyFile', () => {
     ['empty', 'names a file that is empty'],
     ['words', 'names a file without a private key in PEM'],
     ['cert', 'names a file without a private key in PEM'],
-    ['locked', 'names a file with a key behind a passphrase'],
-    ['oldLocked', 'names a file with a key behind a passphrase'],
+    ['locked', 'names a file with a key that needs a passphrase'],
+    ['oldLocked', 'names a file with a key that needs a passphrase'],
   ] as const)('says what is wrong with %s', (name, wrong) => {
     expect(keyFile.parse(files[name])).toEqual({ wrong })
   })
 })
 
-it('authorities are a file or the public ones', () => {
+it('authorities are a file, or system for the public ones', () => {
   expect(authorities.parse('system')).toEqual({ value: 'system' })
   expect(authorities.parse(files.ca)).toEqual({ value: files.text.ca })
   expect(authorities.parse(files.words)).toHaveProperty('wrong')
 })
 
-it('a key is known to be another certificate’s', () => {
+it('a key of another certificate is recognised', () => {
   expect(belongTogether(files.text.cert, files.text.key)).toBe(true)
   const other = keyFile.parse(files.strangersKey)
   expect('value' in other && belongTogether(files.text.cert, other.value)).toBe(false)

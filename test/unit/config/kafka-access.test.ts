@@ -11,12 +11,12 @@ const access = (more: Record<string, string>) => {
   return { tls, sasl }
 }
 
-describe('how the brokers are reached', () => {
-  it('is in clear and without a login unless something is said', () => {
+describe('access to the brokers', () => {
+  it('is unencrypted and without a login by default', () => {
     expect(access({})).toEqual({ tls: undefined, sasl: undefined })
   })
 
-  it('takes TLS with the public authorities, with those of a file, and with a certificate of ours', () => {
+  it('uses TLS with the public authorities, with a CA file, and with a client certificate', () => {
     expect(access({ KAFKA_SECURITY_PROTOCOL: 'SSL' })).toEqual({ tls: {}, sasl: undefined })
     expect(access({ KAFKA_SECURITY_PROTOCOL: 'ssl', KAFKA_SSL_CA_FILE: files.ca })).toEqual({ tls: { ca: files.text.ca }, sasl: undefined })
     const all = { KAFKA_SSL_CA_FILE: files.ca, KAFKA_SSL_CERT_FILE: files.cert, KAFKA_SSL_KEY_FILE: files.key }
@@ -41,7 +41,7 @@ describe('is refused in one sentence', () => {
     [
       'PLAIN without TLS',
       { KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT', KAFKA_SASL_MECHANISM: 'PLAIN', ...login },
-      'KAFKA_SASL_MECHANISM is PLAIN, which would send the password in clear under SASL_PLAINTEXT: set KAFKA_SECURITY_PROTOCOL to SASL_SSL, or use SCRAM-SHA-512.',
+      'KAFKA_SASL_MECHANISM is PLAIN, which would send the password unencrypted under SASL_PLAINTEXT: set KAFKA_SECURITY_PROTOCOL to SASL_SSL, or use SCRAM-SHA-512.',
     ],
     [
       'a login without its password',
@@ -61,27 +61,27 @@ describe('is refused in one sentence', () => {
     [
       'a certificate without its key',
       { KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_CERT_FILE: files.cert },
-      'KAFKA_SSL_CERT_FILE is given without KAFKA_SSL_KEY_FILE: a client certificate needs both, or neither.',
+      'KAFKA_SSL_CERT_FILE is set without KAFKA_SSL_KEY_FILE: a client certificate needs both.',
     ],
     [
       'a key without its certificate',
       { KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_KEY_FILE: files.key },
-      'KAFKA_SSL_KEY_FILE is given without KAFKA_SSL_CERT_FILE: a client certificate needs both, or neither.',
+      'KAFKA_SSL_KEY_FILE is set without KAFKA_SSL_CERT_FILE: a client certificate needs both.',
     ],
     [
       'the key of another certificate',
       { KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_CERT_FILE: files.cert, KAFKA_SSL_KEY_FILE: files.strangersKey },
-      'KAFKA_SSL_KEY_FILE names the key of another certificate than that of KAFKA_SSL_CERT_FILE: give the two that belong together.',
+      'KAFKA_SSL_KEY_FILE does not match the certificate in KAFKA_SSL_CERT_FILE: set the key that belongs to it.',
     ],
     [
-      'a file that is none',
+      'a key with a passphrase',
       { KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_CERT_FILE: files.cert, KAFKA_SSL_KEY_FILE: files.locked },
-      `KAFKA_SSL_KEY_FILE: "${files.locked}" names a file with a key behind a passphrase; it must be the path of a PEM file with a private key without a passphrase that this user may read.`,
+      `KAFKA_SSL_KEY_FILE: "${files.locked}" names a file with a key that needs a passphrase; it must be the path of a PEM file with a private key without a passphrase that this user may read.`,
     ],
     [
-      'a protocol that there is not, and only that',
+      'an unknown protocol, and nothing else',
       { KAFKA_SECURITY_PROTOCOL: 'TLS', KAFKA_SSL_CA_FILE: files.ca, ...login },
-      'KAFKA_SECURITY_PROTOCOL: "TLS" is none of these words; it must be PLAINTEXT, SSL, SASL_SSL or SASL_PLAINTEXT.',
+      'KAFKA_SECURITY_PROTOCOL: "TLS" is not one of these values; it must be PLAINTEXT, SSL, SASL_SSL or SASL_PLAINTEXT.',
     ],
   ])('%s', (_name, variables, problem) => {
     expect(problemsWith(variables)).toEqual([problem])

@@ -25,7 +25,7 @@ function problemsOf(environment: Record<string, string>): readonly string[] {
 }
 
 describe('loadConfig', () => {
-  it('needs brokers, a database and a relay only; the rest has defaults', () => {
+  it('requires brokers, a database and a relay; everything else has defaults', () => {
     const config = load()
     expect(config.kafka).toMatchObject({ brokers: ['kafka-1.example.com:9092'], topic: 'domain-events', poolSize: 10, groupPrefix: '' })
     expect(config.kafka.groups).toEqual(known.groups)
@@ -42,13 +42,13 @@ describe('loadConfig', () => {
     expect(config.warnings).toEqual([])
   })
 
-  it('is frozen to the last branch', () => {
+  it('is deeply frozen', () => {
     const config = load()
     expect(Object.isFrozen(config) && Object.isFrozen(config.kafka) && Object.isFrozen(config.kafka.brokers)).toBe(true)
     expect(Object.isFrozen(config.mail.from)).toBe(true)
   })
 
-  it('tells all problems at once, one sentence each, as an OperatorError', () => {
+  it('reports all problems at once, one sentence each, as an OperatorError', () => {
     const problems = problemsOf({
       KAFKA_BROKERS: 'kafka-1.example.com',
       KAFKA_WORKER_POOL_SIZE: 'ten',
@@ -102,12 +102,12 @@ describe('loadConfig', () => {
     },
   )
 
-  it('takes the empty string and blanks as not set', () => {
+  it('treats empty and blank values as not set', () => {
     expect(load({ KAFKA_TOPIC: '', LOG_LEVEL: '  ', KAFKA_GROUPS: '' }).kafka.topic).toBe('domain-events')
     expect(problemsOf({ ...least, KAFKA_BROKERS: ' ' })).toEqual([expect.stringContaining('KAFKA_BROKERS is not set')])
   })
 
-  it('reads times, lists and words', () => {
+  it('parses times, lists and words', () => {
     const config = load({
       KAFKA_BROKERS: 'a.example.com:1, 127.0.0.1:9092 ,a.example.com:1',
       KAFKA_START_FROM: '2025-01-31T00:00:00+01:00',
@@ -168,13 +168,13 @@ describe('loadConfig', () => {
     expect(problemsOf({ ...others, PGDATABASE: 'x' }).map((problem) => problem.slice(0, 6))).toEqual(['PGHOST', 'PGUSER'])
   })
 
-  it('lets DATABASE_URL win over PG variables and says so', () => {
+  it('prefers DATABASE_URL over the PG variables, with a warning', () => {
     const config = load({ PGHOST: 'elsewhere.example.com', PGPASSWORD: 'quiet' })
     expect(config.database.connection.connectionString).toBe(least.DATABASE_URL)
-    expect(config.warnings).toEqual(['DATABASE_URL is set and wins over PGHOST, PGPASSWORD.'])
+    expect(config.warnings).toEqual(['DATABASE_URL is set and takes precedence over PGHOST, PGPASSWORD.'])
   })
 
-  it('knows the groups, and needs a relay only for those that send mail', () => {
+  it('refuses unknown groups, and requires a relay only for groups that send mail', () => {
     const { SMTP_URL: _, MAIL_FROM: __, ...others } = least
     expect(loadConfig({ ...others, KAFKA_GROUPS: 'position-workers' }, known).kafka.groups).toEqual(['position-workers'])
     expect(problemsOf({ ...others, KAFKA_GROUPS: 'position-workers,reward-workers' })).toEqual([
@@ -183,7 +183,7 @@ describe('loadConfig', () => {
     expect(problemsOf({ ...least, KAFKA_GROUPS: 'email' })).toEqual([expect.stringContaining('KAFKA_GROUPS names email')])
   })
 
-  it('holds heartbeat against session, and topic and prefix against the dead-letter topic', () => {
+  it('checks the heartbeat against the session timeout, and topic and prefix against the length of a dead-letter topic', () => {
     expect(problemsOf({ ...least, KAFKA_SESSION_TIMEOUT_MS: '6000', KAFKA_HEARTBEAT_INTERVAL_MS: '2001' })).toEqual([
       expect.stringContaining('give at most 2000'),
     ])
@@ -191,7 +191,7 @@ describe('loadConfig', () => {
     expect(problemsOf({ ...least, KAFKA_TOPIC: 't'.repeat(249) })).toEqual([expect.stringContaining('249')])
   })
 
-  it('warns of names that look like ours, with the likely one', () => {
+  it('warns of names that resemble a variable, and suggests it', () => {
     const { warnings } = load({
       KAFKA_BROKER: 'x',
       SMTP_URI: 'smtp://x',
@@ -211,7 +211,7 @@ describe('loadConfig', () => {
     ])
   })
 
-  it('warns when no sender is known for campaigns that name none', () => {
+  it('warns when campaigns without a sender have no default', () => {
     const { MAIL_FROM: _, ...others } = least
     expect(loadConfig(others, known).warnings).toEqual([expect.stringContaining('MAIL_FROM is not set')])
   })
@@ -227,12 +227,12 @@ describe('secrets from files', () => {
   }
   const { SMTP_URL: relay, ...others } = least
 
-  it('are read without the final line break', () => {
+  it('are read without surrounding white space', () => {
     const path = file('relay', `${relay}\n`)
     expect(loadConfig({ ...others, SMTP_URL_FILE: path }, known).mail.smtpUrl).toBe(relay)
   })
 
-  it('may not be given twice, be missing or be empty', () => {
+  it('must not be set twice, be missing or be empty', () => {
     const path = file('empty', '\n')
     expect(problemsOf({ ...least, SMTP_URL_FILE: path })).toEqual(['SMTP_URL and SMTP_URL_FILE are both set: give one of them.'])
     expect(problemsOf({ ...others, SMTP_URL_FILE: path })).toEqual([expect.stringContaining('which is empty')])

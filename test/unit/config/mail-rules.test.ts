@@ -21,14 +21,14 @@ function problemsOf(more: Record<string, string>): readonly string[] {
 }
 
 describe('the rules of mail', () => {
-  it('are without limits unless they are given, but for a week of age', () => {
+  it('have no limits by default except an age of one week', () => {
     const { mail, http } = load({})
     expect(mail).toMatchObject({ maxEventAgeMs: 7 * 86_400_000 })
     const unset = [mail.ratePerSecond, mail.domainRatePerSecond, mail.allowedRecipients, mail.unsubscribeUrlTemplate, http.token]
     expect(unset).toEqual(unset.map(() => undefined))
   })
 
-  it('are rates of any size, patterns separated by commas, and a link', () => {
+  it('accept rates, patterns separated by commas, and a link', () => {
     const url = 'https://example.com/{campaign_id}?user={user_id}&signature={signature}'
     const { mail } = load({
       MAIL_RATE_PER_SECOND: '20',
@@ -47,7 +47,7 @@ describe('the rules of mail', () => {
     })
   })
 
-  it('are warned of when most people get no mail, where mail is sent at all', () => {
+  it('cause a warning when most people get no mail, if a group sends mail', () => {
     const restricted = { MAIL_ALLOWED_RECIPIENTS: '*@example.com' }
     expect(load(restricted).warnings).toEqual([expect.stringContaining('MAIL_ALLOWED_RECIPIENTS is set')])
     expect(load({ ...restricted, KAFKA_GROUPS: 'position-workers' }).warnings).toEqual([])
@@ -56,9 +56,9 @@ describe('the rules of mail', () => {
   it.each([
     [{ MAIL_RATE_PER_SECOND: '0' }, 'is too small'],
     [{ MAIL_DOMAIN_RATE_PER_SECOND: '10/s' }, 'is not a number'],
-    [{ MAIL_ALLOWED_RECIPIENTS: ' , ' }, 'names nothing'],
+    [{ MAIL_ALLOWED_RECIPIENTS: ' , ' }, 'is an empty list'],
     [{ MAIL_MAX_EVENT_AGE_SECONDS: '0' }, 'is too small'],
-    [{ UNSUBSCRIBE_URL_TEMPLATE: 'http://example.com/{user_id}' }, 'is no https URL'],
+    [{ UNSUBSCRIBE_URL_TEMPLATE: 'http://example.com/{user_id}' }, 'is not an https URL'],
     [{ UNSUBSCRIBE_URL_TEMPLATE: 'https://example.com/' }, 'does not hold {user_id}'],
     [{ UNSUBSCRIBE_URL_TEMPLATE: 'https://example.com/{user_id}/{email}' }, 'holds {email}'],
     [{ UNSUBSCRIBE_URL_TEMPLATE: 'https://example.com/{user_id}?a b' }, 'percent-encoded'],

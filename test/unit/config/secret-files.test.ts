@@ -30,7 +30,7 @@ function valueOf({ secret, kind }: Variable<unknown>): string {
   return secret === 'url' ? (/\S+:\/\/\S+/.exec(kind.expects)?.[0] ?? '').replace(':password@', `:${word}@`) : word
 }
 
-it('whatever is named like a secret is one', () => {
+it('every variable with the name of a secret is marked as secret', () => {
   const named = all.map(([name]) => name).filter((name) => /PASSWORD|SECRET|TOKEN|(?:SMTP|DATABASE)_URL$/.test(name))
   expect(secrets.map(([name]) => name)).toEqual(expect.arrayContaining(named))
   expect(named.length).toBeGreaterThan(3)
@@ -40,21 +40,21 @@ describe.each(secrets)('%s from a file', (name, variable) => {
   const value = valueOf(variable)
   const others = { [name]: '', ...beside[name] }
 
-  it('is the same as given directly, and what stands on the last line is not part of it', () => {
+  it('has the same value as in the environment, without the final line break', () => {
     const direct = loadWith({ ...others, [name]: value })
     const filed = loadWith({ ...others, [`${name}_FILE`]: file(name, `${value}\n`) })
     expect(JSON.stringify(direct)).toContain(word)
     expect(filed).toEqual(direct)
   })
 
-  it('is masked, and says that it came from a file', () => {
+  it('is masked, with the source file', () => {
     const environment = { ...others, [`${name}_FILE`]: file(name, value) }
     const rows = describeConfig(environment)
     expect(rows.find((row) => row.name === name)).toMatchObject({ source: 'file', value: expect.stringContaining('***') })
     expect(JSON.stringify(rows)).not.toContain(word)
   })
 
-  it('is refused when it is given twice, missing or empty, with its name and without its content', () => {
+  it('is refused when set twice, missing or empty, by name and without its content', () => {
     const twice = problemsWith({ ...others, [name]: value, [`${name}_FILE`]: file(name, value) })
     expect(twice).toEqual([`${name} and ${name}_FILE are both set: give one of them.`])
     for (const [path, wrong] of [

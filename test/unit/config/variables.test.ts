@@ -10,26 +10,26 @@ describe('the table of variables', () => {
     expect(sections.flatMap(({ variables }) => Object.keys(variables))).toEqual(all.map(([name]) => name))
   })
 
-  it.each(all)('%s has a sentence, and a default that its own kind accepts', (name, variable) => {
+  it.each(all)('%s has a sentence, and a valid default', (name, variable) => {
     expect(variable.doc).toMatch(/^[A-Z].*\.$/s)
     const text = variable.default ?? ''
     expect(text === '' || 'value' in variable.kind.parse(text)).toBe(true)
     expect(name.endsWith('_MS')).toBe(variable.kind.expects.startsWith('milliseconds'))
   })
 
-  it('names the file forms of secrets too', () => {
+  it('includes the file forms of secrets', () => {
     expect(variableNames).toContain('SMTP_URL_FILE')
     expect(variableNames).toContain('PGPASSWORD_FILE')
     expect(variableNames).not.toContain('KAFKA_TOPIC_FILE')
   })
 })
 
-describe('what is rendered from it', () => {
-  it('is config/example.env (vitest -u writes it anew)', async () => {
+describe('its rendering', () => {
+  it('is config/example.env (vitest -u writes it)', async () => {
     await expect(renderExampleEnv()).toMatchFileSnapshot('../../../config/example.env')
   })
 
-  it('is docs/reference/configuration.md (vitest -u writes it anew)', async () => {
+  it('is docs/reference/configuration.md (vitest -u writes it)', async () => {
     await expect(renderConfigurationDoc()).toMatchFileSnapshot('../../../docs/reference/configuration.md')
   })
 
@@ -47,7 +47,7 @@ describe('what is rendered from it', () => {
     }
   })
 
-  it('is a short table for the README', () => {
+  it('is the short table of the README', () => {
     const rows = renderFirstVariables().split('\n').slice(2)
     expect(rows.find((row) => row.startsWith('| `KAFKA_TOPIC`'))).toContain('| `domain-events` |')
     expect(rows.find((row) => row.startsWith('| `SMTP_URL` or `SMTP_URL_FILE`'))).toBeDefined()

@@ -9,7 +9,7 @@ const well = {
   MAIL_FROM: 'waitlist@example.com',
 }
 
-/** What a start says that ends before there is a log. */
+/** The output of a start that ends before the log is opened. */
 async function saysOf(variables: Readonly<Record<string, string>>, args: readonly string[] = []): Promise<readonly string[]> {
   await using daemon = startDaemon(variables, args)
   expect(await daemon.exited).toBe(1)
@@ -18,7 +18,7 @@ async function saysOf(variables: Readonly<Record<string, string>>, args: readonl
   return daemon.other
 }
 
-test('every wrong variable has its sentence, and all are said at once', async () => {
+test('every invalid variable is reported, all of them at once', async () => {
   const said = await saysOf({
     KAFKA_BROKERS: 'kafka-1.example.com',
     KAFKA_GROUPS: 'email-workers,mice',
@@ -32,7 +32,7 @@ test('every wrong variable has its sentence, and all are said at once', async ()
   for (const sentence of said) expect(sentence).toMatch(/\.$/)
 })
 
-test('a start with nothing set names what it needs', async () => {
+test('a start without variables names those that are required', async () => {
   expect((await saysOf({})).map((sentence) => /^\w+ is not set/.exec(sentence)?.[0])).toEqual([
     'KAFKA_BROKERS is not set',
     'DATABASE_URL is not set',
@@ -40,13 +40,13 @@ test('a start with nothing set names what it needs', async () => {
   ])
 })
 
-test('a relay URL that only the mail path can judge is refused before anything is connected', async () => {
+test('an SMTP URL that only the mail path can check is refused before any connection is made', async () => {
   expect(await saysOf({ ...well, SMTP_URL: 'smtp://hidden-word@127.0.0.1:1' })).toEqual([
     'SMTP_URL needs both a user and a password, or neither; write % signs and other special characters as %25 and so on.',
   ])
 })
 
-test('a secret file that is not there is named', async () => {
+test('a missing secret file is named', async () => {
   const { DATABASE_URL: _, ...rest } = well
   expect((await saysOf({ ...rest, DATABASE_URL_FILE: '/nowhere/secret' }))[0]).toBe(
     'DATABASE_URL_FILE names the file /nowhere/secret, which cannot be read (ENOENT): give the path of a file that this user may read.',
@@ -57,6 +57,6 @@ test.each([
   [['--port', '1'], "error: unknown option '--port'"],
   [['now'], 'error: too many arguments'],
   [['--json'], '--json needs --check-config'],
-])('a command line that cannot be meant: %j', async (args, says) => {
+])('an invalid command line: %j', async (args, says) => {
   expect((await saysOf(well, args))[0]).toContain(says)
 })
