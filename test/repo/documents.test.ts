@@ -30,6 +30,22 @@ describe('README.md', () => {
   })
 })
 
+describe('ARCHITECTURE.md', () => {
+  const text = readFileSync('ARCHITECTURE.md', 'utf8')
+
+  it('begins each invariant with one sentence that holds by itself', () => {
+    const part = text.slice(text.indexOf('\n## Invariants\n'), text.indexOf('\n## Tables\n'))
+    const invariants = part.split('\n').filter((line) => line.startsWith('- '))
+    expect(invariants.length).toBeGreaterThan(50)
+    expect(invariants.filter((line) => !/^- \*\*[A-Z`][^*]*\.\*\*(?: |$)/.test(line))).toEqual([])
+  })
+
+  it('draws the life of an event before it explains it', () => {
+    expect(text.indexOf('```mermaid')).toBeGreaterThan(text.indexOf('## The life of an event'))
+    expect(text.indexOf('```mermaid')).toBeLessThan(text.indexOf('## File map'))
+  })
+})
+
 describe('docs/guide/dead-letters.md', () => {
   it('explains every dead-letter reason, and none that does not exist: what it means and what to do', () => {
     const table = markedPart('docs/guide/dead-letters.md', 'dead-letters')
