@@ -87,7 +87,7 @@ function run(config: Config, { observe, early = [] }: Surroundings): Promise<num
     version: packageJson.version,
     startup: { topic, brokers, poolSize, mailRestricted: config.mail.allowedRecipients !== undefined, groups },
     output: process.stdout,
-    complaints: process.stderr,
+    terminal: process.stderr,
     observe,
     on(asked, listener) {
       const awaited: readonly string[] = signals[asked]

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Config } from '../../config/load.ts'
-import { bootChecks } from './preflight.ts'
-import { keepChores } from './maintenance.ts'
+import { preflight } from './preflight.ts'
+import { startMaintenance } from './maintenance.ts'
 import { composeChannels } from './compose/compose-channels.ts'
 import { composeConsumers } from './compose/consumers.ts'
 import { blockersOf, composeGroup } from './compose/groups.ts'
-import { watchDatabase } from './database-probe.ts'
+import { createDatabaseProbe } from './database-probe.ts'
 import { BreakerRecord } from '../delivery/breaker-history.ts'
 import { Destinations } from '../delivery/destinations.ts'
 import { eventTypes } from '../events/catalogue.ts'
@@ -36,48 +36,48 @@ import { watchStatements } from './slow-statements.ts'
 import { createDependencies } from './dependencies.ts'
 import { createStatus } from './status.ts'
 import { createStallDetector } from '../std/stall-detector.ts'
-import { createStopSteps } from './shutdown.ts'
+import { createShutdownSteps } from './shutdown.ts'
 import { createTasks } from './periodic-tasks.ts'
-import { DATABASE_PROBE, vitalSigns } from './watchdog.ts'
+import { DATABASE_PROBE, watchedTasks } from './watchdog.ts'
 import { workReport } from './work-report.ts'
 import { messageOf, OperatorError } from '../std/failure.ts'
 import type { Fact, Observe } from '../model/fact.ts'
 
-/** How often a relay that is away is tried on its own account, no sooner than it may be. Milliseconds. */
+/** How often an unavailable relay is probed, unless its breaker demands a longer pause; milliseconds. */
 const RELAY_LOOK_MS = 5_000
-/** How often the database is asked whether it is there, for readiness, and how soon it must answer. Milliseconds. */
+/** Interval and deadline of the database probe for readiness; milliseconds. */
 const PROBE_MS = 1_000
 const PROBE_DEADLINE_MS = 5_000
-/** How often it is looked whether all that is under way moves; and the lag is measured. Milliseconds. */
+/** Intervals of the watchdog and of the lag measurement; milliseconds. */
 const LOOK_MS = 1_000
 const LAG_MS = 5_000
 
-/** The daemon, put together and not yet started. */
+/** The composed daemon, not yet started. */
 export interface App {
   /**
-   * Listens for health checks, waits for what it needs, joins the groups; resolves when all have their partitions.
+   * Starts the HTTP server, waits for its dependencies and joins the groups; resolves when all groups have their partitions.
    *
    * @throws {OperatorError} one sentence with the way out.
    */
   start(signal: AbortSignal): Promise<void>
-  /** Takes in no more, finishes what is in hand, commits, gives claims back, leaves the groups. Idempotent. */
+  /** Stops fetching, finishes in-flight work, commits, releases claims and leaves the groups. Idempotent. */
   stop(): Promise<void>
-  /** Time is up: cuts off what still runs. */
+  /** Aborts in-flight work at the end of the grace period. */
   abort(): void
-  /** Takes no new work, or takes it again: the groups keep their partitions, and what is in hand goes on. */
+  /** Switches quiet mode: no new work is taken; the groups keep their partitions, and in-flight work continues. */
   quiet(on: boolean): void
   /** Logs what every worker is doing. */
   report(): void
-  /** What a stop is waiting for, a line each. */
+  /** What a shutdown is still waiting for, one line each. */
   blockers(): readonly string[]
-  /** Resolves with the cause when a group's client cannot recover by itself. */
+  /** Resolves with the cause when the Kafka client of a group cannot recover. */
   readonly lost: Promise<Error>
 }
 
 /**
- * Put together from every room; with compose-channels.ts and groups.ts the only place that sees them all.
+ * Composes the daemon from all rooms.
  *
- * @param alsoObserve hears every fact, after log and metrics.
+ * @param alsoObserve observes every fact, after log and metrics.
  */
 export function createApp(config: Config, log: Log, version: string, alsoObserve?: Observe): App {
   const clock = systemClock
@@ -143,7 +143,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     store: figures,
     groups: groupIds,
     clock,
-    isThere: () => database.trouble() === null,
+    isThere: () => database.outage() === null,
   })
 
   let phase: 'booting' | 'running' | 'stopping' = 'booting'
@@ -151,10 +151,10 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   const tasks = createTasks({
     clock,
     signal: stopping.signal,
-    failed: (task, error) => log.debug({ err: error, task }, 'the next turn tries again'),
+    onFailed: (task, error) => log.debug({ err: error, task }, 'periodic task failed, retrying'),
   })
   const prompt = promptSql(pools.watch.sql, PROBE_DEADLINE_MS, clock)
-  const database = watchDatabase(
+  const database = createDatabaseProbe(
     {
       writable: () => requireWritable(prompt),
       rights: () => checkRights(prompt),
@@ -179,8 +179,8 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     clock,
   })
   observers.push(
-    (fact) => dependencies.hear(fact),
-    (fact) => status.hear(fact),
+    (fact) => dependencies.onFact(fact),
+    (fact) => status.onFact(fact),
   )
   if (alsoObserve !== undefined) observers.push(alsoObserve)
   let server: HealthServer | null = null
@@ -196,9 +196,9 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
       status: () => status.status(),
       suppressions,
     })
-    tasks.keep('look at what is under way', LOOK_MS, 0, async () => void [health.live(), health.ready()])
+    tasks.schedule('watchdog', LOOK_MS, 0, async () => void [health.live(), health.ready()])
     log.info({ url: server.url }, 'health and metrics')
-    await bootChecks({
+    await preflight({
       config,
       groupIds,
       admin,
@@ -207,16 +207,16 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
       requireWritable,
       clock,
       signal,
-      waiting: (sentence) => log.warn(sentence),
+      onWaiting: (sentence) => log.warn(sentence),
     })
     if (signal.aborted) return
-    database.answered()
+    database.onAnswered()
     await deadLetters.connect()
-    // A stop that came meanwhile has stopped the groups already: nothing may start behind it.
+    // A stop may have stopped the groups meanwhile: nothing may start after that.
     if (signal.aborted) return
     for (const { workers } of groups) workers.start()
     const refusals = (await Promise.all(groups.map(({ worker }) => worker.start()))).filter((sentence) => sentence !== null)
-    // The others work while one waits for the operator; where none may start, this process has nothing to do.
+    // Groups work while another waits for the operator; when none may start, the process has nothing to do.
     if (refusals.length === groups.length) throw new OperatorError([...new Set(refusals)].join('; '))
     startTasks()
     if (phase === 'booting') phase = 'running'
@@ -224,51 +224,53 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
 
   function startTasks(): void {
     lag.start()
-    tasks.keep(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.look())
-    tasks.keep('look at slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.look())
-    keepChores(tasks, { config, pools, groups, breakerRecord, intentStore, leaderboard, clock, observe, signal: stopping.signal })
+    tasks.schedule(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.probe())
+    tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
+    startMaintenance(tasks, { config, pools, groups, breakerRecord, intentStore, leaderboard, clock, observe, signal: stopping.signal })
     if (composed.relay !== null) {
       const { relay } = composed
-      // Where no mail asks, nobody else would notice that it is back.
-      tasks.keep('look at a relay that is away', RELAY_LOOK_MS, config.mail.connectDeadlineMs, async () => {
+      // Without mails to send, nothing else would notice that it is back.
+      tasks.schedule('relay probe', RELAY_LOOK_MS, config.mail.connectDeadlineMs, async () => {
         if (relay.away() === null) return
         await relay.verify(AbortSignal.any([stopping.signal, AbortSignal.timeout(config.mail.connectDeadlineMs)]))
       })
     }
-    // A relay that is away is no reason not to start: positions and webhooks go on, and mails wait in the database.
+    // An unavailable relay does not prevent the start: positions and webhooks continue, and mail stays queued in the database.
     void composed.relay?.verify(stopping.signal).catch((error: unknown) => {
-      if (!stopping.signal.aborted) log.error(`Mails wait until this is mended: ${messageOf(error)}.`)
+      if (!stopping.signal.aborted) log.error(`Mail stays queued until this is fixed: ${messageOf(error)}.`)
     })
   }
 
-  const steps = createStopSteps()
+  const steps = createShutdownSteps()
 
   async function stop(): Promise<void> {
     phase = 'stopping'
     stopping.abort()
     lag.stop()
-    // Accepting and executing end side by side: what is accepted last is left to whoever runs next.
-    await Promise.all(groups.flatMap(({ id, worker, workers }) => [worker.stop(), steps.ends(workersOf(id), workers.stop())]))
-    await steps.ends('chores that wait for the database', tasks.ended())
+    // Accepting and executing stop concurrently: intents accepted last are left to other processes.
+    await Promise.all(groups.flatMap(({ id, worker, workers }) => [worker.stop(), steps.track(workersOf(id), workers.stop())]))
+    await steps.track('maintenance tasks waiting for the database', tasks.stopped())
     await Promise.allSettled([
-      steps.ends('connections to the relay and the endpoints', composed.close()),
-      steps.ends('connections to Kafka', Promise.allSettled([deadLetters.disconnect(), admin.disconnect()])),
+      steps.track('connections to the relay and the endpoints', composed.close()),
+      steps.track('connections to Kafka', Promise.allSettled([deadLetters.disconnect(), admin.disconnect()])),
     ])
-    await steps.ends('connections to the database', Promise.allSettled(Object.values(pools).map((each) => each.end())))
-    await steps.ends('the HTTP server', Promise.resolve(server?.close()))
+    await steps.track('connections to the database', Promise.allSettled(Object.values(pools).map((each) => each.end())))
+    await steps.track('the HTTP server', Promise.resolve(server?.close()))
     metrics.close()
   }
 
   function healthFacts(): HealthFacts {
-    const databaseTrouble = database.trouble()
+    const databaseTrouble = database.outage()
     return {
       phase,
       quiet: isQuiet,
-      databaseTrouble,
+      databaseOutage: databaseTrouble,
       databaseFault: database.fault(),
       groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])),
       notes: dependencies.notes(),
-      stalls: watch.check(vitalSigns({ config, channels: composed.channels, pools, groups, tasks: tasks.turns(), databaseTrouble })),
+      stalls: watch.check(
+        watchedTasks({ config, channels: composed.channels, pools, groups, tasks: tasks.progress(), databaseOutage: databaseTrouble }),
+      ),
     }
   }
 
@@ -279,7 +281,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
       source.quiet(on)
       workers.quiet(on)
     }
-    log.info(on ? 'quiet: takes no new work, keeps its partitions, finishes what is in hand' : 'takes work again')
+    log.info(on ? 'quiet: no new work is taken, partitions are kept, in-flight work continues' : 'quiet mode ended')
   }
 
   return {
@@ -290,22 +292,22 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     },
     quiet,
     report() {
-      log.warn({ phase, quiet: isQuiet, database: database.trouble() ?? database.fault() ?? 'answers' }, 'asked what is being done')
+      log.warn({ phase, quiet: isQuiet, database: database.outage() ?? database.fault() ?? 'answers' }, 'work report')
       for (const { message, fields } of workReport(groups)) log.warn(fields, message)
       void statements.list().then((slow) => {
-        for (const statement of slow) log.warn(statement, 'statement under way')
+        for (const statement of slow) log.warn(statement, 'statement in flight')
       })
     },
     blockers() {
-      // Where an intent runs its workers have not ended either: only the intent is worth a word.
-      const told = new Set(groups.filter(({ workers }) => workers.running().length > 0).map(({ id }) => workersOf(id)))
-      return [...groups.flatMap(blockersOf), ...steps.underway().filter((step) => !told.has(step))]
+      // The workers of a running intent have not ended either: listing the intent is enough.
+      const listed = new Set(groups.filter(({ workers }) => workers.running().length > 0).map(({ id }) => workersOf(id)))
+      return [...groups.flatMap(blockersOf), ...steps.pending().filter((step) => !listed.has(step))]
     },
     lost: Promise.race(groups.map(({ worker }) => worker.lost)),
   }
 }
 
-/** What the workers of a group still do when no intent of theirs runs. */
+/** What the workers of a group still wait for when none of their intents runs. */
 function workersOf(group: string): string {
-  return `group ${group}: claims and results that wait for the database`
+  return `group ${group}: claims and outcomes waiting for the database`
 }

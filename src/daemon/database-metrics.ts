@@ -4,9 +4,9 @@ import type { Database } from '../std/sql.ts'
 import type { Pools } from './compose/pools.ts'
 import type { Clock } from '../std/clock.ts'
 
-/** A backlog is counted to here and no further. */
+/** The most intents counted per backlog. */
 const BACKLOG_LIMIT = 100_000
-/** A scrape waits at most this long for the count; Prometheus gives up after 10 s. Milliseconds. */
+/** The longest that a scrape waits for the count, in milliseconds; Prometheus gives up after 10 s. */
 const COUNT_DEADLINE_MS = 1_000
 
 interface Count {
@@ -16,8 +16,8 @@ interface Count {
 }
 
 /**
- * At each scrape: the state of the pools, and what waits in the database. When that cannot be counted in time (a locked table, a database
- * that is away) the scrape answers with the last count and its age.
+ * Updates the metrics of the pools and of the backlog in the database at each scrape. When the backlog cannot be counted in time (a locked
+ * table, a database that is down), the scrape returns the last count and its age.
  */
 export function publishDatabase(
   metrics: Metrics,
@@ -30,7 +30,7 @@ export function publishDatabase(
   },
 ): void {
   let countedAt = performance.now()
-  /** Shared by scrapes that meet: one count at a time, on one connection. */
+  /** Shared by concurrent scrapes: one count at a time, on one connection. */
   let counting: Promise<void> | null = null
 
   async function count(): Promise<void> {
@@ -55,7 +55,7 @@ export function publishDatabase(
   })
   metrics.onScrape(async () => {
     if (of.isThere()) {
-      // What cannot be counted shows in the age; the probe names a database that is away.
+      // A failed count shows in the age of the figures; the probe reports a database that is down.
       counting ??= count()
         .catch(() => undefined)
         .finally(() => (counting = null))

@@ -2,41 +2,41 @@ import { WritesRefused } from '../infra/postgres/client/writable.ts'
 import { messageOf, OperatorError } from '../std/failure.ts'
 import type { Observe } from '../model/fact.ts'
 
-/** Whether the database answers, takes what we do, and is still the one that the groups know. */
-export interface DatabaseWatch {
-  /** Asks once; never rejects. */
-  look(): Promise<void>
-  /** It has answered somebody else. */
-  answered(): void
+/** Whether the database answers, accepts our statements and still holds the state known to the groups. */
+export interface DatabaseProbe {
+  /** Probes once; never rejects. */
+  probe(): Promise<void>
+  /** The database has answered another caller. */
+  onAnswered(): void
   /** Null while it answers. */
-  trouble(): string | null
-  /** Why nothing or not all can be done on it although it answers, in a sentence with the way out: no writes, a right that is missing. */
+  outage(): string | null
+  /** Why the database refuses work although it answers (read-only, a missing right), with the way out; null when it does not. */
   fault(): string | null
 }
 
-/** What is asked of the database. */
-export interface DatabaseQuestions {
-  /** Whether it takes writes; resolves to when its server started. @throws {WritesRefused} */
+/** What is checked. */
+export interface DatabaseChecks {
+  /** Resolves to the start time of the server when it accepts writes. @throws {WritesRefused} */
   writable(): Promise<string>
-  /** @throws {OperatorError} a right that we need is missing. */
+  /** @throws {OperatorError} a required right is missing. */
   rights(): Promise<void>
   /**
-   * Asked once of every server that answers, and again after each time that none did: it may be an older state of the same database. Tried
-   * again with the next look when it rejects.
+   * Compares progress, once per server start and after every outage: the database may have been restored to an older state. Retried with
+   * the next probe when it rejects.
    */
   recheck(): Promise<unknown>
 }
 
-export function watchDatabase(ask: DatabaseQuestions, observe: Observe): DatabaseWatch {
-  let trouble: string | null = 'not asked yet'
+export function createDatabaseProbe(ask: DatabaseChecks, observe: Observe): DatabaseProbe {
+  let trouble: string | null = 'not probed yet'
   let fault: string | null = null
-  /** When the server that was asked last had started. */
+  /** Start time of the server that was compared last. */
   let checked: string | null = null
 
-  function heard(away: string | null, wrong: string | null): void {
+  function update(away: string | null, wrong: string | null): void {
     const before = trouble ?? fault
     const now = away ?? wrong
-    // One that is away may fail with another message at every look; what an operator must mend is news by its sentence.
+    // An unreachable database may fail with another message at every probe: reported once. A fault is reported again when its sentence changes.
     if ((before === null) !== (now === null) || (wrong !== null && wrong !== fault))
       observe({ is: 'dependency', name: 'database', state: now === null ? 'up' : 'down', cause: now })
     trouble = away
@@ -45,22 +45,22 @@ export function watchDatabase(ask: DatabaseQuestions, observe: Observe): Databas
   }
 
   return {
-    async look() {
+    async probe() {
       try {
         const started = await ask.writable()
         await ask.rights()
-        heard(null, null)
+        update(null, null)
         if (started === checked) return
         await ask.recheck()
         checked = started
       } catch (error) {
         if (error instanceof WritesRefused) checked = null
-        if (error instanceof OperatorError) heard(null, error.message)
-        else heard(messageOf(error), null)
+        if (error instanceof OperatorError) update(null, error.message)
+        else update(messageOf(error), null)
       }
     },
-    answered: () => heard(null, null),
-    trouble: () => trouble,
+    onAnswered: () => update(null, null),
+    outage: () => trouble,
     fault: () => fault,
   }
 }

@@ -4,26 +4,26 @@ import { asSentence } from '../std/as-sentence.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Fact } from '../model/fact.ts'
 
-/** What this process needs and cannot use now. */
-export interface Away {
+/** A dependency that is unavailable. */
+export interface Outage {
   readonly reason: string
-  /** For people: what is wrong and the way out; neither credentials nor the path of a URL. */
+  /** What is wrong and the way out, without credentials and URL paths. */
   readonly message: string
   readonly since: string
   readonly seconds: number
   readonly host: string | null
 }
 
-export interface EndpointAway extends Omit<Away, 'host' | 'message'> {
+export interface EndpointOutage extends Omit<Outage, 'host' | 'message'> {
   readonly endpoint: string
 }
 
 export interface Dependencies {
-  hear(fact: Fact): void
-  relay(): Away | null
-  /** Endpoints whose breaker is open, the longest first. */
-  endpoints(): readonly EndpointAway[]
-  /** For the body of /readyz. Never a reason to be unready: the rest goes on, and what waits for them is in the database. */
+  onFact(fact: Fact): void
+  relay(): Outage | null
+  /** Endpoints whose breaker is open, longest outage first. */
+  endpoints(): readonly EndpointOutage[]
+  /** Checks for /readyz that never make the process unready: other work continues, and intents for these destinations stay queued. */
   notes(): Readonly<Record<string, HealthCheck>>
 }
 
@@ -33,36 +33,36 @@ interface Open {
   readonly since: number
 }
 
-/** Remembers which breakers are open and since when. Durations are of the monotonic clock; the wall clock only says when that was. */
+/** Tracks open breakers and since when. Durations are measured by the monotonic clock and converted to wall-clock times for display. */
 export function createDependencies(of: { readonly relay: Pick<MailRelay, 'host' | 'away'> | null; readonly clock: Clock }): Dependencies {
-  const open = new Map<string, Open>()
-  let mails: Open | null = null
+  const openBreakers = new Map<string, Open>()
+  let mailBreaker: Open | null = null
 
   function hear(fact: Fact): void {
     if (fact.is !== 'breaker' || fact.state === 'half-open') return
-    const before = fact.channel === 'email' ? mails : (open.get(fact.destination) ?? null)
+    const before = fact.channel === 'email' ? mailBreaker : (openBreakers.get(fact.destination) ?? null)
     const now = fact.state === 'closed' ? null : { reason: fact.reason ?? 'unavailable', since: before?.since ?? of.clock.monotonic() }
-    if (fact.channel === 'email') mails = now
-    else if (now === null) open.delete(fact.destination)
-    else open.set(fact.destination, now)
+    if (fact.channel === 'email') mailBreaker = now
+    else if (now === null) openBreakers.delete(fact.destination)
+    else openBreakers.set(fact.destination, now)
   }
 
   function dated(ms: number): { readonly since: string; readonly seconds: number } {
     return { since: timeAgo(of.clock, ms), seconds: Math.round(ms / 1_000) }
   }
 
-  function relay(): Away | null {
+  function relay(): Outage | null {
     if (of.relay === null) return null
     const { host } = of.relay
     const away = of.relay.away()
     if (away !== null) return { reason: away.reason, message: asSentence(away.sentence), ...dated(away.forMs), host }
-    if (mails === null) return null
-    const message = `The SMTP relay at ${host} has taken none of the last mails (${mails.reason}); its own log says why. One mail at a time asks whether it is back.`
-    return { reason: mails.reason, message, ...dated(of.clock.monotonic() - mails.since), host }
+    if (mailBreaker === null) return null
+    const message = `The SMTP relay at ${host} accepted none of the last mails (${mailBreaker.reason}); its own log says why. It is probed with one mail at a time.`
+    return { reason: mailBreaker.reason, message, ...dated(of.clock.monotonic() - mailBreaker.since), host }
   }
 
-  function endpoints(): readonly EndpointAway[] {
-    return [...open]
+  function endpoints(): readonly EndpointOutage[] {
+    return [...openBreakers]
       .toSorted(([, one], [, other]) => one.since - other.since)
       .map(([endpoint, { reason, since }]) => ({ endpoint, reason, ...dated(of.clock.monotonic() - since) }))
   }
@@ -70,24 +70,24 @@ export function createDependencies(of: { readonly relay: Pick<MailRelay, 'host' 
   function notes(): Record<string, HealthCheck> {
     const away = relay()
     const [longest, ...others] = endpoints()
-    const more = others.length === 0 ? '' : ` and those of ${others.length} more are`
+    const more = others.length === 0 ? '' : ` and ${others.length} more`
     return {
       ...(away && { relay: { ok: true, reason: away.reason, message: away.message, since: away.since } }),
       ...(longest && {
         endpoints: {
           ok: true,
           reason: 'breaker-open',
-          message: `The breaker of endpoint ${longest.endpoint}${more || ' is'} open: their rewards wait and go out when they answer; /status lists them.`,
+          message: `Breaker open for endpoint ${longest.endpoint}${more}: rewards are delivered once the endpoint answers; /status lists all.`,
           since: longest.since,
         },
       }),
     }
   }
 
-  return { hear, relay, endpoints, notes }
+  return { onFact: hear, relay, endpoints, notes }
 }
 
-/** What was by the monotonic clock, as people date it. */
+/** The wall-clock time `ms` milliseconds ago. */
 export function timeAgo(clock: Clock, ms: number): string {
   return new Date(clock.now() - ms).toISOString()
 }

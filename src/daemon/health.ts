@@ -3,19 +3,19 @@ import { asSentence } from '../std/as-sentence.ts'
 import type { Stall } from '../std/stall-detector.ts'
 import type { GroupStatus } from '../ingest/group-status.ts'
 
-/** What /livez and /readyz answer from. */
+/** The facts behind /livez and /readyz. */
 export interface HealthFacts {
   readonly phase: 'booting' | 'running' | 'stopping'
-  /** It was told to take no new work. */
+  /** Quiet mode is on: no new work is taken. */
   readonly quiet: boolean
   /** Null while the database answers. */
-  readonly databaseTrouble: string | null
-  /** Why nothing or not all can be done on the database although it answers; null when all can. */
+  readonly databaseOutage: string | null
+  /** Why the database refuses work although it answers; null when it does not. */
   readonly databaseFault: string | null
   readonly groups: ReadonlyMap<string, GroupStatus>
-  /** What stands still for longer than it may (watchdog.ts). */
+  /** Tasks that have stalled (watchdog.ts). */
   readonly stalls: readonly Stall[]
-  /** What is away and no reason to be unready (dependencies.ts). */
+  /** Unavailable dependencies that do not make the process unready (dependencies.ts). */
   readonly notes: Readonly<Record<string, HealthCheck>>
 }
 
@@ -24,7 +24,7 @@ export interface Health {
   ready(): HealthReport
 }
 
-/** Dates what is wrong by when it was first seen so; to be asked about once a second. */
+/** Adds to each failing check when it was first seen failing; to be called about once a second. */
 export function createHealth(of: { facts(): HealthFacts; now(): number }): Health {
   const live = new Map<string, Dated>()
   const ready = new Map<string, Dated>()
@@ -35,76 +35,76 @@ export function createHealth(of: { facts(): HealthFacts; now(): number }): Healt
 }
 
 /**
- * Ready: every group has partitions or waits for some, and can accept. A relay that is down is no reason: positions and
- * rewards go on, and mails wait in the database; it is named all the same.
+ * Ready: every group has an assignment and can accept events. A relay that is down is reported but does not make the process unready:
+ * positions and rewards continue, and mail stays queued in the database.
  */
 export function readiness(facts: HealthFacts): HealthReport {
   return reportOf({
-    process: firstWrong(processReady(facts), stalled(null, facts)),
+    process: firstFailing(processReady(facts), stalled(null, facts)),
     database: databaseReady(facts),
     ...facts.notes,
-    ...forEachGroup(facts, (status, group) => firstWrong(groupReady(status), stalled(group, facts))),
+    ...forEachGroup(facts, (status, group) => firstFailing(groupReady(status), stalled(group, facts))),
   })
 }
 
 /**
- * Alive: a restart would not help. Only a group whose client has ended for good, and what stands still without a known reason,
- * say no; never a dependency that is down, never an intended pause. A loop that does not turn cannot answer at all.
+ * Alive: a restart would not help. Liveness fails only for a group whose client cannot recover and for stalled tasks; never for a dependency
+ * that is down or an intended pause. A blocked event loop cannot answer at all.
  */
 export function liveness(facts: HealthFacts): HealthReport {
   return reportOf({
     process: stalled(null, facts),
-    ...forEachGroup(facts, (status, group) => firstWrong(status.state === 'lost' ? groupReady(status) : well, stalled(group, facts))),
+    ...forEachGroup(facts, (status, group) => firstFailing(status.state === 'lost' ? groupReady(status) : ok, stalled(group, facts))),
   })
 }
 
-const well: HealthCheck = { ok: true }
+const ok: HealthCheck = { ok: true }
 
-function wrong(reason: string, message: string, since?: number): HealthCheck {
+function failing(reason: string, message: string, since?: number): HealthCheck {
   return { ok: false, reason, message, ...(since === undefined ? {} : { since: new Date(since).toISOString() }) }
 }
 
 function processReady({ phase, quiet }: HealthFacts): HealthCheck {
-  if (phase === 'booting') return wrong('booting', 'It waits for brokers and database, or for its groups to join.')
-  if (phase === 'stopping') return wrong('stopping', 'It finishes what is in hand and ends.')
-  return quiet ? wrong('quiet', 'It takes no new work since it was sent SIGTSTP; SIGCONT lets it go on.') : well
+  if (phase === 'booting') return failing('booting', 'Waiting for the brokers, the database, or the groups to join.')
+  if (phase === 'stopping') return failing('stopping', 'Shutting down: draining in-flight work.')
+  return quiet ? failing('quiet', 'Quiet since SIGTSTP: no new work is taken; SIGCONT resumes.') : ok
 }
 
-function databaseReady({ databaseTrouble, databaseFault }: HealthFacts): HealthCheck {
-  if (databaseTrouble !== null) return wrong('database-away', asSentence(databaseTrouble))
-  return databaseFault === null ? well : wrong('database-refuses', asSentence(databaseFault))
+function databaseReady({ databaseOutage: databaseTrouble, databaseFault }: HealthFacts): HealthCheck {
+  if (databaseTrouble !== null) return failing('database-away', asSentence(databaseTrouble))
+  return databaseFault === null ? ok : failing('database-refuses', asSentence(databaseFault))
 }
 
 function groupReady({ state, reason }: GroupStatus): HealthCheck {
   switch (state) {
     case 'running':
-      return well
+      return ok
     case 'starting':
-      return wrong('starting', 'It has no assignment of Kafka yet.')
+      return failing('starting', 'Waiting for a partition assignment from Kafka.')
     case 'waiting':
-      return wrong('waiting', asSentence(`It waits and goes on by itself: ${reason ?? 'for a cause that is not known'}`))
+      return failing('waiting', asSentence(`Waiting, resumes automatically: ${reason ?? 'unknown cause'}`))
     case 'stopped':
-      return wrong('stopped', 'It has left its group.')
+      return failing('stopped', 'Left the consumer group.')
     case 'refused':
-      return wrong('refused', asSentence(reason ?? 'It was stopped until the operator decides'))
+      return failing('refused', asSentence(reason ?? 'Stopped until the operator decides'))
     case 'lost':
-      return wrong('lost', asSentence(`Its Kafka client cannot recover, restart the process: ${reason ?? 'for a cause that is not known'}`))
+      return failing('lost', asSentence(`The Kafka client cannot recover, restart the process: ${reason ?? 'unknown cause'}`))
   }
 }
 
-/** A stop has a deadline of its own, which cuts off what stands still. */
+/** Not while stopping: the grace period ends stalled tasks anyway. */
 function stalled(group: string | null, { phase, stalls }: HealthFacts): HealthCheck {
   const [first, ...others] = stalls.filter((stall) => stall.group === group).sort((a, b) => a.since - b.since)
-  if (first === undefined || phase === 'stopping') return well
+  if (first === undefined || phase === 'stopping') return ok
   const more = others.length === 0 ? '' : `, and ${others.length} more`
-  const message = `The ${first.what}${more} has not moved for ${seconds(first.stillMs)} and waits for nothing known; ${seconds(first.allowedMs)} is the most: restart the process.`
-  return wrong('stalled', message, first.since)
+  const message = `No progress for ${seconds(first.stillMs)} (limit ${seconds(first.allowedMs)}) without a known reason: ${first.what}${more}. Restart the process.`
+  return failing('stalled', message, first.since)
 }
 
 const seconds = (ms: number) => `${Math.round(ms / 1_000)} s`
 
-function firstWrong(...checks: readonly HealthCheck[]): HealthCheck {
-  return checks.find(({ ok }) => !ok) ?? well
+function firstFailing(...checks: readonly HealthCheck[]): HealthCheck {
+  return checks.find(({ ok }) => !ok) ?? ok
 }
 
 function forEachGroup(facts: HealthFacts, check: (status: GroupStatus, group: string) => HealthCheck): Record<string, HealthCheck> {

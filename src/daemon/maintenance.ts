@@ -11,8 +11,8 @@ import { messageOf } from '../std/failure.ts'
 import type { Tasks } from './periodic-tasks.ts'
 import type { Observe } from '../model/fact.ts'
 
-/** What the chores work on. */
-export interface ChoreSettings {
+/** What the maintenance tasks work on. */
+export interface MaintenanceSettings {
   readonly config: Config
   readonly pools: Pools
   readonly groups: readonly Pick<Group, 'id' | 'recalculates' | 'kinds'>[]
@@ -24,44 +24,44 @@ export interface ChoreSettings {
   readonly signal: AbortSignal
 }
 
-/** How often it is written down which breakers are open, and what was parked too long is given up. Milliseconds. */
+/** How often open breakers are stored, and intents deferred for too long are given up; milliseconds. */
 const BREAKERS_MS = 2_000
 const ABANDON_MS = 10_000
-/** The longest turn of waking what waited for a campaign. Milliseconds. */
+/** The longest run of the task that resumes paused campaigns; milliseconds. */
 const WAKE_MS = 10_000
 
-/** What is done beside the path in every process: claims of dead processes, old rows, leaderboards that changed without an event. */
-export function keepChores(tasks: Tasks, settings: ChoreSettings): void {
+/** Starts the maintenance tasks of a process: expired leases, retention, paused campaigns, breakers, and reconciliation of leaderboards changed without an event. */
+export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): void {
   const { config, groups } = settings
   const { leaseCheckMs, upkeepIntervalMs, campaignPausedRecheckMs } = config.delivery
   const statementMs = settings.pools.delivery.longestStatementMs
-  tasks.keep('lease check', leaseCheckMs, statementMs, () => expireLeases(settings))
-  // A turn is half as long as the interval, and ends with the batch under way.
-  const turnMs = upkeepIntervalMs / 2
-  tasks.keep(
+  tasks.schedule('lease check', leaseCheckMs, statementMs, () => expireLeases(settings))
+  // A run takes at most half of the interval, and ends with the batch in flight.
+  const budgetMs = upkeepIntervalMs / 2
+  tasks.schedule(
     'upkeep',
     upkeepIntervalMs,
-    turnMs + 2 * statementMs,
-    () => keepUp(settings, turnMs),
+    budgetMs + 2 * statementMs,
+    () => runRetention(settings, budgetMs),
     () => jitter(upkeepIntervalMs),
   )
-  tasks.keep('paused campaigns', campaignPausedRecheckMs, WAKE_MS + statementMs, () => wake(settings))
-  tasks.keep('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
+  tasks.schedule('paused campaigns', campaignPausedRecheckMs, WAKE_MS + statementMs, () => wake(settings))
+  tasks.schedule('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
   for (const { id, recalculates, kinds } of groups) {
     if (kinds.channels.includes('webhook')) {
-      tasks.keep(`rewards of ${id} whose endpoint is away`, ABANDON_MS, ABANDON_MS + statementMs, () => abandon(settings, id, kinds))
+      tasks.schedule(`rewards of ${id} for unavailable endpoints`, ABANDON_MS, ABANDON_MS + statementMs, () => abandon(settings, id, kinds))
     }
-    if (recalculates) tasks.keep('leaderboard sweep', config.leaderboard.sweepMs, statementMs, () => sweep(settings, id))
+    if (recalculates) tasks.schedule('leaderboard sweep', config.leaderboard.sweepMs, statementMs, () => sweep(settings, id))
   }
 }
 
-async function expireLeases({ config, intentStore, observe }: ChoreSettings): Promise<void> {
+async function expireLeases({ config, intentStore, observe }: MaintenanceSettings): Promise<void> {
   const { ambiguous, ambiguousRetryMs } = config.mail
   const expired = await intentStore.expireLeases({ hold: ambiguous === 'hold', ambiguousRetryMs })
   if (expired.reclaimed + expired.ambiguous > 0) observe({ is: 'leases-expired', ...expired })
 }
 
-async function keepUp({ config, pools, clock, observe, signal }: ChoreSettings, turnMs: number): Promise<void> {
+async function runRetention({ config, pools, clock, observe, signal }: MaintenanceSettings, turnMs: number): Promise<void> {
   try {
     const { dedupeDays } = config.accept
     const report = await upkeep(pools.delivery, { dedupeDays, historyDays: config.leaderboard.historyDays, clock, turnMs }, signal)
@@ -71,21 +71,21 @@ async function keepUp({ config, pools, clock, observe, signal }: ChoreSettings, 
   }
 }
 
-async function sweep({ leaderboard, observe }: ChoreSettings, group: string): Promise<void> {
+async function sweep({ leaderboard, observe }: MaintenanceSettings, group: string): Promise<void> {
   const campaigns = await leaderboard.sweep(group)
   if (campaigns > 0) observe({ is: 'swept', campaigns })
 }
 
-async function abandon({ intentStore, observe, signal }: ChoreSettings, group: string, kinds: Group['kinds']): Promise<void> {
-  // A turn ends in time; the next one goes on.
+async function abandon({ intentStore, observe, signal }: MaintenanceSettings, group: string, kinds: Group['kinds']): Promise<void> {
+  // Bounded: the next run continues.
   const over = AbortSignal.any([signal, AbortSignal.timeout(ABANDON_MS)])
   await abandonParked(intentStore, { group, channel: 'webhook', kinds }, over, (abandoned) => {
     observe({ is: 'abandoned', group, ...abandoned })
   })
 }
 
-/** The platform tells nobody that a campaign goes on: one row for each that is waited for is looked at. */
-async function wake({ intentStore, clock, signal }: ChoreSettings): Promise<void> {
+/** The platform does not announce that a campaign resumes, so one row of each waiting campaign is checked. */
+async function wake({ intentStore, clock, signal }: MaintenanceSettings): Promise<void> {
   const until = clock.monotonic() + WAKE_MS
   while (!(await intentStore.wakeCampaigns()).all && !signal.aborted && clock.monotonic() < until);
 }

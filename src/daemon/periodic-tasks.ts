@@ -1,44 +1,62 @@
 import type { Clock } from '../std/clock.ts'
-import { every } from '../std/every.ts'
-import type { Turns } from './watchdog.ts'
+import type { TaskProgress } from './watchdog.ts'
 
-/** What the process does again and again beside the path, each with its stop and its pulse. */
+/** The periodic tasks of the process, each with its progress marker. */
 export interface Tasks {
   /**
-   * @param everyMs the longest pause between two turns
-   * @param workMs the longest that `work` may take by its own deadlines
-   * @param pause in place of `everyMs`, asked each time, and never longer
+   * @param everyMs the longest pause between two runs
+   * @param workMs the longest that `work` may take, by its own deadlines
+   * @param pause returns the pause before each run, never longer than `everyMs`; default: `everyMs`
    */
-  keep(task: string, everyMs: number, workMs: number, work: () => Promise<void>, pause?: () => number): void
-  /** How often each has come round. */
-  turns(): readonly Turns[]
-  /** Resolves when the last turns have ended, after `signal` has aborted. */
-  ended(): Promise<void>
+  schedule(task: string, everyMs: number, workMs: number, work: () => Promise<void>, pause?: () => number): void
+  /** The progress markers of all tasks. */
+  progress(): readonly TaskProgress[]
+  /** Resolves when all runs have ended, after `signal` has aborted. */
+  stopped(): Promise<void>
 }
 
 export function createTasks(of: {
   readonly clock: Clock
   readonly signal: AbortSignal
-  failed(task: string, error: unknown): void
+  onFailed(task: string, error: unknown): void
 }): Tasks {
   const running: Promise<void>[] = []
-  const turns = new Map<string, Turns>()
+  const progress = new Map<string, TaskProgress>()
   return {
-    keep(task, everyMs, workMs, work, pause) {
+    schedule(task, everyMs, workMs, work, pause) {
       const withinMs = everyMs + workMs
-      turns.set(task, { task, turns: 0, withinMs })
-      const turn = async () => {
+      progress.set(task, { task, runs: 0, withinMs })
+      const run = async () => {
         try {
           await work()
         } finally {
-          turns.set(task, { task, turns: (turns.get(task)?.turns ?? 0) + 1, withinMs })
+          progress.set(task, { task, runs: (progress.get(task)?.runs ?? 0) + 1, withinMs })
         }
       }
-      running.push(every(pause ?? everyMs, turn, { clock: of.clock, signal: of.signal, failed: (error) => of.failed(task, error) }))
+      running.push(every(pause ?? everyMs, run, { clock: of.clock, signal: of.signal, failed: (error) => of.onFailed(task, error) }))
     },
-    turns: () => [...turns.values()],
-    ended: async () => {
+    progress: () => [...progress.values()],
+    stopped: async () => {
       await Promise.all(running)
     },
+  }
+}
+
+/**
+ * Runs `work` repeatedly, with a pause of `ms` after each run, until `signal` aborts; resolves when the last run has ended. Errors go to
+ * `failed`, and the next run is the retry.
+ */
+export async function every(
+  ms: number | (() => number),
+  work: () => Promise<void>,
+  on: { readonly clock: Clock; readonly signal: AbortSignal; failed(error: unknown): void },
+): Promise<void> {
+  while (!on.signal.aborted) {
+    try {
+      await work()
+    } catch (error) {
+      on.failed(error)
+    }
+    await on.clock.sleep(typeof ms === 'number' ? ms : ms(), on.signal)
   }
 }

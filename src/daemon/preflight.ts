@@ -11,15 +11,15 @@ import { LogAccessRefused } from '../ingest/log-admin.ts'
 import type { LogAdmin } from '../ingest/log-admin.ts'
 
 const DAY_MS = 86_400_000
-/** A record may be this much older than the topic's retention says: segments are removed whole, and late. */
+/** A record may outlive the topic's retention by this much: segments are removed as a whole, and late. */
 const RETENTION_SLACK_DAYS = 7
-/** Who has not answered for so long is said not to; the question stays open. */
+/** A server that has not answered for so long is reported as silent; the request stays open. */
 const SILENT_MS = 3_000
 const SILENT: unique symbol = Symbol('silent')
-/** A server that is there has this long for its first answer, however short BOOT_TIMEOUT_MS is. */
+/** The least time for a first answer, however short BOOT_TIMEOUT_MS is. */
 const FIRST_ANSWER_MS = 2_000
 
-export interface BootChecks {
+export interface PreflightSettings {
   readonly config: Config
   readonly groupIds: readonly string[]
   readonly admin: LogAdmin
@@ -28,111 +28,114 @@ export interface BootChecks {
   readonly requireWritable: (sql: Sql) => Promise<unknown>
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Hears each sentence about what is not there yet, once. */
-  readonly waiting: (sentence: string) => void
+  /** Called once for each sentence about an unmet requirement. */
+  readonly onWaiting: (sentence: string) => void
 }
 
-/** A question that is asked until it is answered. */
-interface Need {
-  ask(signal: AbortSignal): Promise<void>
-  /** Why there is no answer yet; throws the refusal when there never will be one. */
-  absence(error: unknown): string
-  /** For who takes the question and says nothing. */
+/** A requirement that is checked until it is met. */
+interface Requirement {
+  check(signal: AbortSignal): Promise<void>
+  /** Why the requirement is not met yet; throws when waiting will not help. */
+  unmet(error: unknown): string
+  /** The sentence for a server that does not answer. */
   readonly silence: string
 }
 
 /**
- * Everything that must be true before a group joins. What is absent (broker, database) is said at once and asked for again
- * until `BOOT_TIMEOUT_MS`; what is wrong (schema, topics, rights) is said and ends the boot, whatever else is still absent.
+ * Checks everything a group requires before it joins. Unreachable servers are reported at once and retried until `BOOT_TIMEOUT_MS`; faults
+ * (schema, topics, rights) end the startup, even while another server is still unreachable.
  *
  * @throws {OperatorError} one sentence with the way out.
  */
-export async function bootChecks(checks: BootChecks): Promise<void> {
+export async function preflight(checks: PreflightSettings): Promise<void> {
   const ended = new AbortController()
   const signal = AbortSignal.any([checks.signal, ended.signal])
   try {
-    await Promise.all([untilAnswered({ ...checks, signal }, databaseNeed(checks)), untilAnswered({ ...checks, signal }, kafkaNeed(checks))])
+    await Promise.all([
+      waitFor({ ...checks, signal }, databaseRequirement(checks)),
+      waitFor({ ...checks, signal }, kafkaRequirement(checks)),
+    ])
   } finally {
-    // The one that goes on asking when the other was refused would hold up the stop.
+    // Otherwise the retries of one requirement would delay the exit after the other has failed.
     ended.abort()
   }
 }
 
-async function untilAnswered({ config, clock, signal, waiting }: BootChecks, need: Need): Promise<void> {
+async function waitFor({ config, clock, signal, onWaiting: waiting }: PreflightSettings, need: Requirement): Promise<void> {
   const { bootTimeoutMs } = config.process
   const startedAt = clock.monotonic()
   const deadline = startedAt + bootTimeoutMs
   const cutAt = Math.max(deadline, startedAt + FIRST_ANSWER_MS)
-  let said = ''
-  const say = (sentence: string) => {
-    if (sentence !== said) waiting(sentence)
-    said = sentence
+  let reported = ''
+  const report = (sentence: string) => {
+    if (sentence !== reported) waiting(sentence)
+    reported = sentence
   }
 
   for (let tries = 1; !signal.aborted; tries++) {
     const over = new AbortController()
     const attempt = AbortSignal.any([signal, over.signal])
-    const asked = need.ask(attempt).then(
+    const asked = need.check(attempt).then(
       () => null,
-      (error: unknown): string | typeof SILENT => (attempt.aborted ? SILENT : need.absence(error)),
+      (error: unknown): string | typeof SILENT => (attempt.aborted ? SILENT : need.unmet(error)),
     )
     const silentFor = (ms: number) => clock.sleep(Math.max(0, ms), attempt).then((): typeof SILENT => SILENT)
     let answer = await Promise.race([asked, silentFor(Math.min(SILENT_MS, cutAt - clock.monotonic()))])
-    // The sleep ends early when the other need was refused: that is no silence of this one.
+    // The sleep also ends early when the other requirement has failed, which does not mean silence.
     if (answer === SILENT && !signal.aborted && clock.monotonic() < cutAt) {
-      if (said === '') say(need.silence)
+      if (reported === '') report(need.silence)
       answer = await Promise.race([asked, silentFor(cutAt - clock.monotonic())])
     }
     over.abort()
     if (answer === null || signal.aborted) return
-    if (answer !== SILENT) say(answer)
-    else if (said === '') say(need.silence)
+    if (answer !== SILENT) report(answer)
+    else if (reported === '') report(need.silence)
     const pause = backoff(tries, { baseMs: 200, maxMs: 2_000 })
     await clock.sleep(Math.min(pause, Math.max(0, deadline - clock.monotonic())), signal)
     if (clock.monotonic() >= deadline && !signal.aborted)
-      throw new OperatorError(`${said.replace(/\.$/, '')}; given up after BOOT_TIMEOUT_MS (${bootTimeoutMs}).`)
+      throw new OperatorError(`${reported.replace(/\.$/, '')}; given up after BOOT_TIMEOUT_MS (${bootTimeoutMs}).`)
   }
 }
 
-function databaseNeed({ sql, checkSchema, requireWritable }: BootChecks): Need {
+function databaseRequirement({ sql, checkSchema, requireWritable }: PreflightSettings): Requirement {
   return {
-    ask: async () => {
+    check: async () => {
       await sql.query('SELECT 1')
       await checkSchema(sql)
       await requireWritable(sql)
     },
-    absence: (error) => {
+    unmet: (error) => {
       if (error instanceof WritesRefused) return error.message
       if (!(error instanceof SqlError)) throw error
       const known =
         databaseSentence(error) ??
         new OperatorError(
-          `The database does not take our questions (${error.message}): check that it is the platform's, and the role's rights.`,
+          `The database rejects our statements (${error.message}): check that it is the platform's database, and the role's rights.`,
         )
       if (!isDatabaseAway(error)) throw known
       return known.message
     },
-    silence: 'The database does not answer so far: check DATABASE_URL or PG*, and that the server runs.',
+    silence: 'The database does not answer yet: check DATABASE_URL or PG*, and that the server runs.',
   }
 }
 
-function kafkaNeed({ config, groupIds, admin }: BootChecks): Need {
+function kafkaRequirement({ config, groupIds, admin }: PreflightSettings): Requirement {
   const brokers = config.kafka.brokers.join(', ')
   return {
-    ask: async (signal) => {
+    check: async (signal) => {
       await admin.connect(signal)
       await checkTopics(config, groupIds, admin)
     },
-    absence: (error) => {
+    unmet: (error) => {
       if (error instanceof TopicsRefused || error instanceof LogAccessRefused) throw error
       if (error instanceof OperatorError) return asSentence(error.message)
-      return `Kafka at ${brokers} does not say which topics it has (${messageOf(error)}): check that its brokers are well.`
+      return `Kafka at ${brokers} does not list its topics (${messageOf(error)}): check the health of its brokers.`
     },
-    silence: `No Kafka broker answers at ${brokers} so far: start Kafka there, or correct KAFKA_BROKERS.`,
+    silence: `No Kafka broker answers at ${brokers} yet: start Kafka there, or correct KAFKA_BROKERS.`,
   }
 }
 
-/** Apart from the adapter's own sentences, which speak of what may be there the next time. */
+/** Not retried, unlike the adapter's own errors, which may be transient. */
 class TopicsRefused extends OperatorError {}
 
 async function checkTopics({ kafka: { topic, sasl, tls }, accept }: Config, groupIds: readonly string[], admin: LogAdmin): Promise<void> {
@@ -140,10 +143,10 @@ async function checkTopics({ kafka: { topic, sasl, tls }, accept }: Config, grou
   const present = await admin.topics(wanted)
   const missing = wanted.filter((name) => !present.has(name))
   if (missing.length > 0) {
-    // Brokers do not tell who may not describe a topic that there is one.
+    // Without the right Describe, brokers answer as if the topic did not exist.
     const orHidden = sasl === undefined && tls === undefined ? '' : ', or our user has no right Describe there'
     throw new TopicsRefused(
-      `${some('Topic', missing)} ${missing.length === 1 ? 'does' : 'do'} not exist${orHidden}: correct KAFKA_TOPIC or KAFKA_BROKERS, ` +
+      `${named('Topic', missing)} ${missing.length === 1 ? 'does' : 'do'} not exist${orHidden}: correct KAFKA_TOPIC or KAFKA_BROKERS, ` +
         `or run "npm run workerctl -- topics apply", then start again.`,
     )
   }
@@ -151,7 +154,7 @@ async function checkTopics({ kafka: { topic, sasl, tls }, accept }: Config, grou
   const narrow = wanted.slice(1).filter((name) => (present.get(name) ?? 0) < partitions)
   if (narrow.length > 0) {
     throw new TopicsRefused(
-      `${some('Dead-letter topic', narrow)} ${narrow.length === 1 ? 'has' : 'have'} fewer partitions than ${topic} (${partitions}): ` +
+      `${named('Dead-letter topic', narrow)} ${narrow.length === 1 ? 'has' : 'have'} fewer partitions than ${topic} (${partitions}): ` +
         `run "npm run workerctl -- topics apply", then start again.`,
     )
   }
@@ -165,6 +168,6 @@ async function checkTopics({ kafka: { topic, sasl, tls }, accept }: Config, grou
   )
 }
 
-function some(noun: string, names: readonly string[]): string {
+function named(noun: string, names: readonly string[]): string {
   return `${noun}${names.length === 1 ? '' : 's'} ${names.join(', ')}`
 }

@@ -2,10 +2,10 @@ import type { Clock } from '../std/clock.ts'
 import type { Sql } from '../std/sql.ts'
 
 /**
- * `sql` with a deadline of its own: a server that is frozen still takes connections and statements, and should be told from one
- * that answers sooner than by its slowest rightful statement. The statement itself goes on to its own timeout.
+ * `sql` with a short deadline. A frozen server still accepts connections and statements, and has to be detected sooner than after the
+ * longest legitimate statement. The statement itself continues until its own timeout.
  *
- * @throws {Error} besides what `sql` throws, in our own words, when there is no answer in time
+ * @throws {Error} the deadline has passed, besides what `sql` throws
  */
 export function promptSql(sql: Sql, deadlineMs: number, clock: Pick<Clock, 'sleep'>): Sql {
   return {

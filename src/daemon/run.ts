@@ -11,7 +11,7 @@ import type { Observe } from '../model/fact.ts'
 /** Exit codes of the daemon (docs/reference/health.md). */
 export const exitCode = { clean: 0, refused: 1, forced: 2, kafkaLost: 3 } as const
 
-/** Cut-off sends get this long to be recorded before the process ends by force; milliseconds. */
+/** Time to record the outcomes of aborted sends before a forced exit; milliseconds. */
 const CUT_OFF_MS = 1_000
 
 interface Output {
@@ -19,8 +19,8 @@ interface Output {
   write(text: string): unknown
 }
 
-/** `quiet`: take no new work; `resume`: take it again; `report`: log what is being done. */
-export type Asked = 'stop' | 'quiet' | 'resume' | 'report'
+/** `quiet`: take no new work; `resume`: take new work again; `report`: log the work in flight. */
+export type Command = 'stop' | 'quiet' | 'resume' | 'report'
 
 export interface DaemonSettings {
   readonly config: Config
@@ -28,17 +28,17 @@ export interface DaemonSettings {
   readonly version: string
   readonly startup: StartupFacts
   readonly output: Output
-  /** Where a person is looking, what ends the process is said here too, as a plain line. */
-  readonly complaints: Output
-  /** Hears every fact of the path, after log and metrics. */
+  /** When it is a terminal, the sentence that ends the process is also printed here as a plain line. */
+  readonly terminal: Output
+  /** Observes every fact, after log and metrics. */
   readonly observe?: Observe | undefined
-  /** Calls back at each signal that asks for this. */
-  on(asked: Asked, listener: (signal: string) => void): void
+  /** Registers a listener for the signals of a command. */
+  on(asked: Command, listener: (signal: string) => void): void
 }
 
 /**
- * The life of the process: boots, runs until it is asked to stop, drains, and resolves to the exit code. The first signal
- * drains within `SHUTDOWN_GRACE_MS`; a second one, or the end of that time, forces and says what blocked.
+ * Runs the daemon: starts, runs until it is told to stop, drains, and resolves to the exit code. The first signal drains within
+ * `SHUTDOWN_GRACE_MS`; a second one, or the end of that time, forces the exit and logs what was still running.
  */
 export async function runDaemon(settings: DaemonSettings): Promise<number> {
   const { config, log } = settings
@@ -70,7 +70,7 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
   else if (booted !== null) log.info('ready')
 
   const lost = booted === null || 'error' in booted ? null : await Promise.race([stopAsked, app.lost])
-  if (lost !== null) fatal(settings, `Kafka is lost for good: ${asSentence(lost.message)}`)
+  if (lost !== null) fatal(settings, `The Kafka client cannot recover: ${asSentence(lost.message)}`)
   const isDrained = await drain(settings, app, booting, forced.promise)
   if (booted !== null && 'error' in booted) return exitCode.refused
   if (lost !== null) return exitCode.kafkaLost
@@ -84,7 +84,7 @@ async function boot(app: App, signal: AbortSignal): Promise<Booted> {
     await app.start(signal)
     return { is: signal.aborted ? 'stopped' : 'running' }
   } catch (error) {
-    // What a stop breaks off fails, and is no refusal.
+    // A startup aborted by a stop fails, but was not refused.
     return signal.aborted ? { is: 'stopped' } : { error }
   }
 }
@@ -97,7 +97,7 @@ async function drain(settings: DaemonSettings, app: App, booting: Promise<unknow
   const deadline = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve(`SHUTDOWN_GRACE_MS (${graceMs}) has passed`), Math.max(0, graceMs - CUT_OFF_MS))
   })
-  // The boot ends too: by its signal while it waits, by the stop of the groups while they join.
+  // The startup ends as well: by its signal while it waits, by the stop of the groups while they join.
   const stopped = Promise.all([app.stop(), booting]).then(
     () => null,
     (error: unknown) => messageOf(error),
@@ -111,7 +111,7 @@ async function drain(settings: DaemonSettings, app: App, booting: Promise<unknow
   const blockers = app.blockers()
   log.error(
     { blockers },
-    tell(settings, `Forced to stop, because ${reason}; what blocked: ${blockers.join('; ') || 'connections that do not close'}.`),
+    announce(settings, `Forced shutdown, because ${reason}; still running: ${blockers.join('; ') || 'connections that do not close'}.`),
   )
   app.abort()
   await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, CUT_OFF_MS))])
@@ -121,19 +121,15 @@ async function drain(settings: DaemonSettings, app: App, booting: Promise<unknow
 function refuse(settings: DaemonSettings, error: unknown): void {
   const known = error instanceof SqlError ? databaseSentence(error) : error
   if (known instanceof OperatorError) fatal(settings, asSentence(known.message))
-  else
-    settings.log.fatal(
-      { err: error },
-      tell(settings, 'The start failed for a cause that has no sentence; the log line holds what is known.'),
-    )
+  else settings.log.fatal({ err: error }, announce(settings, 'The startup failed with an unexpected error; see the log line for details.'))
 }
 
 function fatal(settings: DaemonSettings, sentence: string): void {
-  settings.log.fatal(tell(settings, sentence))
+  settings.log.fatal(announce(settings, sentence))
 }
 
-/** The sentence, shown to who looks at a terminal: between lines of JSON it would be overlooked. */
-function tell({ complaints }: DaemonSettings, sentence: string): string {
+/** Prints the sentence on a terminal as well, where it would be overlooked between lines of JSON. */
+function announce({ terminal: complaints }: DaemonSettings, sentence: string): string {
   if (complaints.isTTY === true) complaints.write(`${sentence}\n`)
   return sentence
 }

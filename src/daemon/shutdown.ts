@@ -1,14 +1,14 @@
-/** The steps of a stop that are under way, in words for whoever is told why it had to be forced. */
-export interface StopSteps {
-  /** Waits for `step`, which is called `what` until it has ended. @throws what `step` throws */
-  ends(what: string, step: Promise<unknown>): Promise<void>
-  underway(): readonly string[]
+/** The pending steps of a shutdown, named for the log line of a forced one. */
+export interface ShutdownSteps {
+  /** Awaits `step`, which is listed as `what` until it settles. @throws what `step` throws */
+  track(what: string, step: Promise<unknown>): Promise<void>
+  pending(): readonly string[]
 }
 
-export function createStopSteps(): StopSteps {
+export function createShutdownSteps(): ShutdownSteps {
   const open = new Set<string>()
   return {
-    async ends(what, step) {
+    async track(what, step) {
       open.add(what)
       try {
         await step
@@ -16,6 +16,6 @@ export function createStopSteps(): StopSteps {
         open.delete(what)
       }
     },
-    underway: () => [...open],
+    pending: () => [...open],
   }
 }

@@ -1,44 +1,44 @@
 import type { Pools } from './compose/pools.ts'
-import type { Sql, StatementUnderWay } from '../std/sql.ts'
+import type { Sql, StatementInFlight } from '../std/sql.ts'
 import type { Observe } from '../model/fact.ts'
 
-/** A statement that the server has not answered for so long is worth naming; milliseconds. */
+/** A statement in flight for so long is slow; milliseconds. */
 const SLOW_MS = 1_000
-/** One fault makes many statements slow: one is told at a time. Milliseconds. */
+/** One cause makes many statements slow, so one is reported per interval; milliseconds. */
 const QUIET_MS = 10_000
 
-/** A statement that is waited for, for the log and `/status`. */
+/** A slow statement in flight, for the log and `/status`. */
 export interface SlowStatement {
   readonly pool: string
   readonly statement: string
   readonly forMs: number
   readonly pid: number | null
-  /** Sessions that hold what it waits for; null when the server did not say in time. */
+  /** Backend process ids that block it; null when the server did not return them in time. */
   readonly blockedBy: readonly number[] | null
 }
 
 export interface SlowStatements {
-  /** Tells of the one that is waited for longest, if there is any. Never rejects. */
-  look(): Promise<void>
-  /** All of them, the oldest first, with who blocks them. */
+  /** Reports the oldest slow statement, if any. Never rejects. */
+  check(): Promise<void>
+  /** All slow statements, oldest first, with the sessions that block them. */
   list(): Promise<readonly SlowStatement[]>
 }
 
-/** @param sql with a deadline of its own, on a connection that the slow ones do not hold; asked only when something is slow */
+/** @param sql with a short deadline, on another connection; used only when a statement is slow */
 export function watchStatements(
-  pools: Readonly<Record<keyof Pools, { underWay(): readonly StatementUnderWay[] }>>,
+  pools: Readonly<Record<keyof Pools, { statementsInFlight(): readonly StatementInFlight[] }>>,
   sql: Sql,
   observe: Observe,
   now: () => number = () => performance.now(),
 ): SlowStatements {
-  const told = new WeakSet<StatementUnderWay>()
+  const reported = new WeakSet<StatementInFlight>()
   let quietUntil = -Infinity
 
-  function slow(): readonly { readonly pool: string; readonly underWay: StatementUnderWay }[] {
+  function slow(): readonly { readonly pool: string; readonly inFlight: StatementInFlight }[] {
     return Object.entries(pools)
-      .flatMap(([pool, database]) => database.underWay().map((underWay) => ({ pool, underWay })))
-      .filter(({ underWay }) => now() - underWay.since >= SLOW_MS)
-      .sort((a, b) => a.underWay.since - b.underWay.since)
+      .flatMap(([pool, database]) => database.statementsInFlight().map((statement) => ({ pool, inFlight: statement })))
+      .filter(({ inFlight }) => now() - inFlight.since >= SLOW_MS)
+      .sort((a, b) => a.inFlight.since - b.inFlight.since)
   }
 
   async function blockersOf(pids: readonly (number | null)[]): Promise<ReadonlyMap<number, readonly number[]>> {
@@ -46,14 +46,14 @@ export function watchStatements(
     if (known.length === 0) return new Map()
     const rows = await sql
       .query<{ pid: number; blockers: number[] }>(blockersStatement, [known])
-      // Not knowing who blocks is no reason not to name what waits.
+      // The slow statement is reported even without its blockers.
       .catch(() => [])
     return new Map(rows.map(({ pid, blockers }) => [pid, blockers]))
   }
 
   async function described(all: ReturnType<typeof slow>): Promise<readonly SlowStatement[]> {
-    const blockers = await blockersOf(all.map(({ underWay }) => underWay.pid))
-    return all.map(({ pool, underWay: { statement, pid, since } }) => ({
+    const blockers = await blockersOf(all.map(({ inFlight }) => inFlight.pid))
+    return all.map(({ pool, inFlight: { statement, pid, since } }) => ({
       pool,
       statement,
       forMs: Math.round(now() - since),
@@ -63,12 +63,12 @@ export function watchStatements(
   }
 
   return {
-    async look() {
+    async check() {
       const all = slow()
-      const first = all.find(({ underWay }) => !told.has(underWay))
+      const first = all.find(({ inFlight }) => !reported.has(inFlight))
       if (first === undefined || now() < quietUntil) return
       quietUntil = now() + QUIET_MS
-      for (const { underWay } of all) told.add(underWay)
+      for (const { inFlight } of all) reported.add(inFlight)
       const [statement] = await described([first])
       if (statement !== undefined) observe({ is: 'slow-statement', ...statement, others: all.length - 1 })
     },

@@ -1,5 +1,5 @@
 import type { Group } from './compose/groups.ts'
-import { timeAgo, type Away, type Dependencies, type EndpointAway } from './dependencies.ts'
+import { timeAgo, type Outage, type Dependencies, type EndpointOutage } from './dependencies.ts'
 import type { Health } from './health.ts'
 import type { HealthCheck, HealthReport } from '../infra/http/health-server.ts'
 import { asSentence } from '../std/as-sentence.ts'
@@ -11,7 +11,7 @@ import type { Clock } from '../std/clock.ts'
 import type { Fact } from '../model/fact.ts'
 import type { LogAdmin } from '../ingest/log-admin.ts'
 
-/** How each group stands, for people: GET /status. Never asked by a probe. */
+/** The body of GET /status, for operators; not meant for probes. */
 export interface Status {
   readonly live: HealthReport
   readonly ready: HealthReport
@@ -19,39 +19,39 @@ export interface Status {
   readonly dependencies: {
     readonly database: HealthCheck
     readonly kafka: HealthCheck
-    /** Null: it takes mails, as far as is known. */
-    readonly relay: Away | null
-    /** Those whose breaker is open; no more than {@link MOST_ENDPOINTS}, the longest first. */
-    readonly endpoints: readonly (EndpointAway & Pick<Away, 'host' | 'message'>)[]
+    /** Null while it accepts mails, as far as is known. */
+    readonly relay: Outage | null
+    /** Endpoints with an open breaker, longest outage first; at most {@link MOST_ENDPOINTS}. */
+    readonly endpoints: readonly (EndpointOutage & Pick<Outage, 'host' | 'message'>)[]
     readonly endpointsAway: number
   }
-  /** Statements that the database has not answered for a second, the oldest first. */
+  /** Statements in flight for more than a second, oldest first. */
   readonly slowStatements: readonly SlowStatement[]
 }
 
 interface GroupReport {
   readonly state: string
   readonly reason: string | null
-  /** Those that this process owns. */
+  /** Partitions that this process owns. */
   readonly owned: readonly number[]
-  /** Why it does not fetch, by intention. */
+  /** Reasons for which fetching is paused. */
   readonly paused: readonly string[]
-  /** Members in all processes; null when Kafka did not say. */
+  /** Members in all processes; null when Kafka did not answer. */
   readonly members: number | null
-  /** Of the whole group, whoever owns the partitions. */
+  /** Of the whole group, across all processes. */
   readonly verdict: LagVerdict
   readonly lag: number
   readonly secondsBehind: number | null
-  /** How long the oldest due intent of each channel has been due; null when the database did not say. */
+  /** How long the oldest due intent of each channel has been due; null when the database did not answer. */
   readonly oldestDueSeconds: Readonly<Record<string, number>> | null
   readonly partitions: Readonly<Record<string, LagVerdict & { readonly lag: number }>>
   readonly batchesUnderWay: number
   readonly intentsUnderWay: number
-  /** How many of them are in each stage. */
+  /** Running intents by stage. */
   readonly stages: Readonly<Record<string, number>>
 }
 
-/** Kafka is given so long to name the members; milliseconds. */
+/** Deadline for Kafka to return the members; milliseconds. */
 const MEMBERS_MS = 2_000
 /** Endpoints listed at most. */
 const MOST_ENDPOINTS = 100
@@ -68,7 +68,7 @@ export function createStatus(of: {
   /** Scheme, host and port of endpoints, by id. */
   originsOf(endpoints: readonly string[]): Promise<ReadonlyMap<string, string>>
   readonly clock: Clock
-}): { status(): Promise<Status>; hear(fact: Fact): void } {
+}): { status(): Promise<Status>; onFact(fact: Fact): void } {
   const paused = new Map<string, Set<string>>()
 
   function hear(fact: Fact): void {
@@ -80,7 +80,7 @@ export function createStatus(of: {
     const over = new AbortController()
     const asked = of.admin.groupState(group).then(
       ({ members }) => members,
-      // Unknown is an answer here: what is wrong with Kafka shows elsewhere.
+      // Shown as unknown here: outages of Kafka are reported elsewhere.
       () => null,
     )
     const late = of.clock.sleep(MEMBERS_MS, over.signal).then(() => null)
@@ -93,12 +93,12 @@ export function createStatus(of: {
     const { state, reason, partitions: owned } = worker.status()
     const [members, due] = await Promise.all([
       membersOf(id),
-      // Unknown is an answer here, too: what is wrong with the database shows elsewhere.
+      // Shown as unknown here: outages of the database are reported elsewhere.
       of.store.oldestDue(id).catch(() => null),
     ])
     const reasons = [...(paused.get(id) ?? []), ...(source.isQuiet() ? ['quiet'] : [])]
     const away = kinds.known('email').length === 0 ? null : of.dependencies.relay()
-    const breaker = away && 'the relay takes nothing'
+    const breaker = away && 'the relay accepts no mail'
     const circumstances = { members, paused: reasons.length === 0 ? null : reasons.join(', '), breaker }
     const recent = of.lag.recent()
     const latest = of.lag.latest()?.groups.get(id)
@@ -119,7 +119,7 @@ export function createStatus(of: {
       members,
       verdict:
         state === 'refused'
-          ? { word: 'stopped', sentence: asSentence(reason ?? 'It waits for the operator') }
+          ? { word: 'stopped', sentence: asSentence(reason ?? 'Stopped until the operator decides') }
           : groupVerdict(verdicts, due ?? [], away && away.message),
       lag: Number(latest?.total ?? 0n),
       secondsBehind: latest?.secondsBehind ?? null,
@@ -133,27 +133,27 @@ export function createStatus(of: {
 
   async function endpoints(): Promise<Status['dependencies']['endpoints']> {
     const listed = of.dependencies.endpoints().slice(0, MOST_ENDPOINTS)
-    // Their addresses are a help; without the database there are their ids.
+    // Hosts are optional: without the database the ids remain.
     const origins = await of.originsOf(listed.map(({ endpoint }) => endpoint)).catch(() => new Map<string, string>())
     return listed.map((away) => {
       const host = origins.get(away.endpoint) ?? null
       const where = host === null ? '' : ` at ${host}`
-      const message = `Endpoint ${away.endpoint}${where} does not take rewards (${away.reason}), and its breaker is open: its owner must mend it. What waits for it goes out when it answers.`
+      const message = `Endpoint ${away.endpoint}${where} accepts no rewards (${away.reason}) and its breaker is open: its owner must fix it. Waiting rewards are delivered once it answers.`
       return { ...away, host, message }
     })
   }
 
-  /** Two questions were not answered: who the members are, asked now, and how far the groups are, asked all the time. */
+  /** Kafka is reported as unavailable when neither the members, requested now, nor the lag, measured continuously, are known. */
   function kafka(groups: readonly GroupReport[]): HealthCheck {
     if (of.lag.latest() !== null || groups.some(({ members }) => members !== null)) return { ok: true }
-    const heard = of.lag.recent().at(-1)
-    const message = `Kafka at ${of.brokers.join(', ')} does not answer; check KAFKA_BROKERS, the network and that the brokers run. Nothing is lost: the groups go on by themselves.`
-    const since = heard && timeAgo(of.clock, of.clock.monotonic() - heard.at)
+    const last = of.lag.recent().at(-1)
+    const message = `Kafka at ${of.brokers.join(', ')} does not answer; check KAFKA_BROKERS, the network and that the brokers run. Nothing is lost: the groups resume automatically.`
+    const since = last && timeAgo(of.clock, of.clock.monotonic() - last.at)
     return { ok: false, reason: 'kafka-away', message, ...(since && { since }) }
   }
 
   return {
-    hear,
+    onFact: hear,
     async status() {
       const [slowStatements, away, ...reports] = await Promise.all([
         of.statements.list(),

@@ -5,41 +5,48 @@ import type { Pools } from './compose/pools.ts'
 import type { WatchedTask } from '../std/stall-detector.ts'
 
 /** A periodic task of the process. */
-export interface Turns {
+export interface TaskProgress {
   readonly task: string
-  /** Counts its ends. */
-  readonly turns: number
-  /** The longest from one end to the next, by its own deadlines; milliseconds. */
+  /** Progress marker: counts finished runs. */
+  readonly runs: number
+  /** The longest time between two finished runs, by its own deadlines; milliseconds. */
   readonly withinMs: number
 }
 
-export interface VitalSigns {
+export interface WatchdogInput {
   readonly config: Config
   readonly channels: Channels
   readonly pools: Readonly<Record<keyof Pools, { readonly longestStatementMs: number }>>
   readonly groups: readonly Pick<Group, 'id' | 'source' | 'workers'>[]
-  readonly tasks: readonly Turns[]
+  readonly tasks: readonly TaskProgress[]
   /** Null while the database answers. */
-  readonly databaseTrouble: string | null
+  readonly databaseOutage: string | null
 }
 
-/** The task that finds out whether the database is there: the only one that its absence does not excuse. */
+/** The only task that a database outage does not suppress. */
 export const DATABASE_PROBE = 'database probe'
 
 /**
- * All that must go on in this process, each with the deadlines that apply to one move of it: what can hang for ever hangs in
- * one of these. Waiting for the database excuses everything that needs it, a pause of fetching the batches.
+ * Everything in this process that has to make progress, with the deadlines of one step: whatever can hang forever hangs in one of these. A
+ * database outage suppresses every task that needs the database; a pause of fetching suppresses batches.
  */
-export function vitalSigns({ config, channels, pools, groups, tasks, databaseTrouble }: VitalSigns): readonly WatchedTask[] {
-  const away = databaseTrouble === null ? null : 'the database does not answer'
-  const ofTasks = tasks.map(({ task, turns, withinMs }): WatchedTask => ({
+export function watchedTasks({
+  config,
+  channels,
+  pools,
+  groups,
+  tasks,
+  databaseOutage: databaseTrouble,
+}: WatchdogInput): readonly WatchedTask[] {
+  const unavailable = databaseTrouble === null ? null : 'the database does not answer'
+  const taskEntries = tasks.map(({ task, runs: turns, withinMs }): WatchedTask => ({
     what: task,
     group: null,
     marker: turns,
     allowedMs: withinMs,
-    suppressedBy: task === DATABASE_PROBE ? null : away,
+    suppressedBy: task === DATABASE_PROBE ? null : unavailable,
   }))
-  const ofGroups = groups.flatMap(({ id: group, source, workers }): readonly WatchedTask[] => {
+  const groupEntries = groups.flatMap(({ id: group, source, workers }): readonly WatchedTask[] => {
     const batches = source.batchesInFlight().map(({ partition, since, steps: moves }): WatchedTask => {
       const what = partition < 0 ? 'reading the start offsets' : `batch of partition ${partition}`
       return {
@@ -47,40 +54,48 @@ export function vitalSigns({ config, channels, pools, groups, tasks, databaseTro
         group,
         marker: `${since} ${moves}`,
         allowedMs: 2 * pools.accept.longestStatementMs,
-        suppressedBy: source.isFetchingPaused() ? 'paused' : away,
+        suppressedBy: source.isFetchingPaused() ? 'paused' : unavailable,
       }
     })
     const intents = workers.running().map(({ intentId, channel, kind, since }): WatchedTask => {
       const what = `${channel} intent ${intentId} (${kind})`
-      return { what, group, marker: since, allowedMs: intentMs(config, channels, groups.length, channel), suppressedBy: away }
+      return { what, group, marker: since, allowedMs: intentMs(config, channels, groups.length, channel), suppressedBy: unavailable }
     })
-    const pulse = source.activity()
-    // A batch under way holds the next fetch back, and is looked at itself.
+    const activity = source.activity()
+    // A batch in flight holds back the next fetch, and is watched itself.
     const client: WatchedTask[] =
-      pulse === null
+      activity === null
         ? []
         : [
             {
               what: 'Kafka client',
               group,
-              marker: pulse.fetches,
-              allowedMs: pulse.withinMs,
-              suppressedBy: batches.length > 0 ? 'a batch is under way' : null,
+              marker: activity.fetches,
+              allowedMs: activity.withinMs,
+              suppressedBy: batches.length > 0 ? 'a batch is in flight' : null,
             },
-            // It can fetch without being in the group any more, and the broker refuses every commit.
-            { what: 'membership of the group', group, marker: pulse.heartbeats, allowedMs: pulse.withinMs, suppressedBy: null },
+            // A client can fetch without being a member any more, while the broker refuses every commit.
+            { what: 'membership of the group', group, marker: activity.heartbeats, allowedMs: activity.withinMs, suppressedBy: null },
           ]
     const turns = workers.turns()
     const claims: WatchedTask[] =
       turns === null
         ? []
-        : [{ what: 'loop that claims intents', group, marker: turns, allowedMs: 2 * pools.delivery.longestStatementMs, suppressedBy: away }]
+        : [
+            {
+              what: 'loop that claims intents',
+              group,
+              marker: turns,
+              allowedMs: 2 * pools.delivery.longestStatementMs,
+              suppressedBy: unavailable,
+            },
+          ]
     return [...batches, ...intents, ...client, ...claims]
   })
-  return [...ofTasks, ...ofGroups]
+  return [...taskEntries, ...groupEntries]
 }
 
-/** Two leases: the claim's, renewed at the start. For a mail also the mails of all groups before it on the relay's connections. */
+/** Two leases, because the claim's is renewed at the start; for a mail also the wait for the mails of all groups ahead of it at the relay. */
 function intentMs(config: Config, channels: Channels, groups: number, channel: string): number {
   const known = Object.values(channels).find(({ name }) => name === channel)
   const deadlineMs = known?.deadlineMs ?? config.leaderboard.deadlineMs

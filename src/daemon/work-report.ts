@@ -1,12 +1,12 @@
 import type { Group } from './compose/groups.ts'
 
-/** One line of what is being done, for the log. */
+/** One log line of the work report. */
 export interface WorkLine {
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** What every worker is doing: a line per group, per batch under way and per running intent; ids, never an address. */
+/** What every worker is doing: a line per group, per batch in flight and per running intent; ids, never an address. */
 export function workReport(groups: readonly Group[]): readonly WorkLine[] {
   return groups.flatMap(({ id: group, worker, workers, source }): readonly WorkLine[] => {
     const batches = source.batchesInFlight()
@@ -22,13 +22,13 @@ export function workReport(groups: readonly Group[]): readonly WorkLine[] {
       intents: intents.length,
     }
     return [
-      { message: 'group at work', fields: summary },
+      { message: 'group', fields: summary },
       ...batches.map(({ partition, records, since, waitsFor }) => ({
-        message: partition < 0 ? 'start positions looked for' : 'batch under way',
+        message: partition < 0 ? 'reading start offsets' : 'batch in flight',
         fields: { group, ...(partition < 0 ? {} : { partition, records }), since: iso(since), waitsFor },
       })),
       ...intents.map(({ since, stageSince, ...intent }) => ({
-        message: 'intent under way',
+        message: 'intent in flight',
         fields: { group, ...intent, since: iso(since), stageSince: iso(stageSince) },
       })),
     ]

@@ -44,7 +44,7 @@ export interface Session {
 }
 
 /** A statement in flight. */
-export interface StatementUnderWay {
+export interface StatementInFlight {
   /** Verbs and tables, see statement-name.ts. */
   readonly statement: string
   /** Backend process id of the session; null while unknown. */
@@ -63,7 +63,7 @@ export interface Database extends Session {
   /** The longest that one statement can block its caller, including the wait for a connection and for an unreachable server; milliseconds. */
   readonly longestStatementMs: number
   /** The statements in flight. */
-  underWay(): readonly StatementUnderWay[]
+  statementsInFlight(): readonly StatementInFlight[]
   /** Connections in use, idle and waiting. */
   stats(): { total: number; idle: number; waiting: number }
   /** Waits for statements in flight and disconnects. Idempotent; the same promise for every caller. */

@@ -35,14 +35,14 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in hand ends
   await eventually('the relay has the mail', () => scene.smtp.counters.mails === 1 || 'no mail')
 
   daemon.kill('SIGUSR2')
-  await eventually('it says what it is doing', () => daemon.lines.some(({ msg }) => msg === 'intent under way') || 'not yet')
+  await eventually('it says what it is doing', () => daemon.lines.some(({ msg }) => msg === 'intent in flight') || 'not yet')
   const [intent] = await scene.sql.query<{ id: string; kind: string }>(`SELECT id, kind FROM worker.intents WHERE kind = 'mail'`)
   const told = daemon.lines.filter(({ level }) => level === 'warn')
   const of = (msg: string) => told.filter((line) => line.msg === msg)
-  expect(of('asked what is being done')).toHaveLength(1)
-  expect(of('group at work').map(({ group }) => group)).toEqual(scene.groups.map((group) => scene.group(group)))
-  // The sweep may have asked for a recalculation, which is under way as well.
-  const mails = of('intent under way').filter(({ channel }) => channel === 'email')
+  expect(of('work report')).toHaveLength(1)
+  expect(of('group').map(({ group }) => group)).toEqual(scene.groups.map((group) => scene.group(group)))
+  // The sweep may have asked for a recalculation, which is in flight as well.
+  const mails = of('intent in flight').filter(({ channel }) => channel === 'email')
   expect(mails).toEqual([expect.objectContaining({ group: scene.group('email-workers'), intentId: intent?.id, kind: intent?.kind, since: expect.stringMatching(/^2\d{3}-/) })]) // prettier-ignore
   expect(JSON.stringify(told)).not.toContain('@')
 

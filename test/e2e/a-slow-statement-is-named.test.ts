@@ -39,10 +39,10 @@ test('a statement that waits is named with who blocks it: in the log, in /status
     daemon.kill('SIGUSR2')
     await eventually(
       'it says what is being done',
-      () => (lines('statement under way').length > 0 && lines('intent under way').length > 0) || 'no line',
+      () => (lines('statement in flight').length > 0 && lines('intent in flight').length > 0) || 'no line',
     )
-    expect(lines('statement under way')[0]).toMatchObject(waits)
-    expect(lines('intent under way')[0]).toMatchObject({ stage: 'start', stageSince: expect.any(String), waitsFor: null })
+    expect(lines('statement in flight')[0]).toMatchObject(waits)
+    expect(lines('intent in flight')[0]).toMatchObject({ stage: 'start', stageSince: expect.any(String), waitsFor: null })
     return session?.pid
   })
   expect(blocker).toBeGreaterThan(0)

@@ -76,7 +76,7 @@ test('a topic made anew stops its groups, named, until the operator decides, and
   await daemon.ready()
   await mailed(10)
   expect(daemon.lines.filter(({ msg }) => msg === 'group stopped')).toHaveLength(2)
-  expect(daemon.lines.filter(({ msg }) => msg === 'group begins anew')).toHaveLength(2)
+  expect(daemon.lines.filter(({ msg }) => msg === 'group restarted')).toHaveLength(2)
 
   // Neither the winner's sign-up nor anybody's verification was ever published; the sign-up counts, as a fact without an outcome.
   const until = ['--until', new Date(Date.now() + 60_000).toISOString()]

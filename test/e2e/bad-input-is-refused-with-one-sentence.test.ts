@@ -50,7 +50,7 @@ describe('Kafka', () => {
     await withMuteServer(async (port) => {
       const startedAt = Date.now()
       expect(await refused({ KAFKA_BROKERS: `127.0.0.1:${port}`, BOOT_TIMEOUT_MS: '2500' })).toBe(
-        `No Kafka broker answers at 127.0.0.1:${port} so far: start Kafka there, or correct KAFKA_BROKERS; given up after BOOT_TIMEOUT_MS (2500).`,
+        `No Kafka broker answers at 127.0.0.1:${port} yet: start Kafka there, or correct KAFKA_BROKERS; given up after BOOT_TIMEOUT_MS (2500).`,
       )
       // The client's own patience is a multiple of 30 s.
       expect(Date.now() - startedAt).toBeLessThan(15_000)
@@ -102,7 +102,7 @@ describe('the database', () => {
   test('a server that takes the connection and says nothing', async () => {
     await withMuteServer(async (port) => {
       expect(await refused({ DATABASE_URL: `postgresql://worker@127.0.0.1:${port}/platform`, BOOT_TIMEOUT_MS: '2500' })).toBe(
-        'The database does not answer so far: check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (2500).',
+        'The database does not answer yet: check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (2500).',
       )
     })
   })

@@ -169,7 +169,7 @@ test('a relay that may not be trusted stops no start: one line says so, and it h
   await eventually('the relay is complained of', () => lines().length > 0 || 'not yet')
   expect(lines().map(({ msg }) => msg)).toEqual([
     expect.stringMatching(
-      /^Mails wait until this is mended: The certificate of the SMTP relay at \S+ .* by SMTP_CA_FILE, which holds another one\.$/,
+      /^Mail stays queued until this is fixed: The certificate of the SMTP relay at \S+ .* by SMTP_CA_FILE, which holds another one\.$/,
     ),
   ])
   expect(scene.smtp.counters.logins).toBe(before)

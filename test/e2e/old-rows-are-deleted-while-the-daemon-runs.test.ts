@@ -33,5 +33,5 @@ test('a running daemon deletes what is older than its window, tells how much, an
       ['outcomes', 'intents'].every((table) => metrics.includes(`kafka_worker_upkeep_rows_deleted_total{table="${table}"} 1`)) || 'not yet'
     )
   })
-  expect(daemon.lines.filter(({ msg }) => msg === 'upkeep').length).toBeGreaterThan(0)
+  expect(daemon.lines.filter(({ msg }) => msg === 'retention').length).toBeGreaterThan(0)
 })

@@ -7,7 +7,8 @@ import { setScene } from '../support/scene.ts'
 
 /** The one line that says that mails wait. */
 async function complaintOf(daemon: Daemon): Promise<string> {
-  const found = () => daemon.lines.filter(({ level, msg }) => level === 'error' && msg.startsWith('Mails wait until this is mended: '))
+  const found = () =>
+    daemon.lines.filter(({ level, msg }) => level === 'error' && msg.startsWith('Mail stays queued until this is fixed: '))
   await eventually('the relay is complained of', () => found().length > 0 || 'not yet')
   expect(found()).toHaveLength(1)
   return found()[0]?.msg ?? ''

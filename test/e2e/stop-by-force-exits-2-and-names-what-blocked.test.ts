@@ -22,11 +22,11 @@ async function lastWordOf(scene: Scene, daemon: Daemon): Promise<string> {
   expect(await daemon.exited).toBe(2)
   expectClean(daemon)
   const [intent] = await scene.sql.query<{ id: string; kind: string }>(`SELECT id, kind FROM worker.intents WHERE kind = 'mail'`)
-  const said = daemon.lines.filter(({ level, msg }) => level === 'error' && msg.startsWith('Forced to stop'))
+  const said = daemon.lines.filter(({ level, msg }) => level === 'error' && msg.startsWith('Forced shutdown'))
   expect(said).toHaveLength(1)
   expect(said[0]?.['blockers']).toEqual([
     expect.stringMatching(
-      new RegExp(`^group ${scene.group('email-workers')}: email intent ${intent?.id} \\(${intent?.kind}\\) runs since 2\\d{3}-`),
+      new RegExp(`^group ${scene.group('email-workers')}: email intent ${intent?.id} \\(${intent?.kind}\\) running since 2\\d{3}-`),
     ),
   ])
   return said[0]?.msg ?? ''
@@ -43,7 +43,7 @@ test('a second SIGTERM forces', async () => {
     return states.every(({ members }) => members === 0) || JSON.stringify(states)
   })
   daemon.kill('SIGTERM')
-  expect(await lastWordOf(scene, daemon)).toMatch(/^Forced to stop, because a second SIGTERM; what blocked: group .*email intent .*\.$/)
+  expect(await lastWordOf(scene, daemon)).toMatch(/^Forced shutdown, because a second SIGTERM; still running: group .*email intent .*\.$/)
 })
 
 test('the end of SHUTDOWN_GRACE_MS forces', async () => {
@@ -52,7 +52,7 @@ test('the end of SHUTDOWN_GRACE_MS forces', async () => {
   const startedAt = Date.now()
   daemon.kill('SIGTERM')
   expect(await lastWordOf(scene, daemon)).toMatch(
-    /^Forced to stop, because SHUTDOWN_GRACE_MS \(4000\) has passed; what blocked: group .*\.$/,
+    /^Forced shutdown, because SHUTDOWN_GRACE_MS \(4000\) has passed; still running: group .*\.$/,
   )
   expect(Date.now() - startedAt).toBeLessThan(8_000)
 })

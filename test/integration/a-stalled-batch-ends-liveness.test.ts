@@ -10,7 +10,7 @@ import { createEventProducer } from '../../src/infra/kafka/producer/kafka-event-
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
 import { systemClock as clock } from '../../src/std/clock.ts'
 import { createStallDetector } from '../../src/std/stall-detector.ts'
-import { vitalSigns } from '../../src/daemon/watchdog.ts'
+import { watchedTasks } from '../../src/daemon/watchdog.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
 import { eventually } from '../support/eventually.ts'
 import { freshGroupName, freshTopicName } from '../support/fresh.ts'
@@ -55,20 +55,20 @@ async function sceneOf() {
   const watch = createStallDetector({ clock, graceMs: config.process.livenessStallMs })
   const statement = { longestStatementMs: 500 }
   const signs = () =>
-    vitalSigns({
+    watchedTasks({
       config,
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
       channels: {} as Channels,
       pools: { accept: statement, delivery: statement, watch: statement, metrics: statement },
       groups: [group],
       tasks: [],
-      databaseTrouble: null,
+      databaseOutage: null,
     })
   const health = createHealth({
     facts: () => ({
       phase: 'running',
       quiet: false,
-      databaseTrouble: null,
+      databaseOutage: null,
       databaseFault: null,
       groups: new Map([[group.id, group.worker.status()]]),
       stalls: watch.check(signs()),
@@ -119,7 +119,7 @@ test('an accept that never returns: /livez names group and partition, the member
   expect((await live()).status).toBe(200)
   await eventually('it is not alive, and says why', async () => {
     const { status, body } = await live()
-    return (status === 503 && body.includes('The batch of partition 0 has not moved for')) || body
+    return (status === 503 && body.includes('without a known reason: batch of partition 0')) || body
   })
   expect(JSON.parse((await live()).body)).toEqual({
     ok: false,
@@ -128,7 +128,7 @@ test('an accept that never returns: /livez names group and partition, the member
       [group.id]: {
         ok: false,
         reason: 'stalled',
-        message: expect.stringMatching(/^The batch of partition 0 has not moved for \d+ s and waits for nothing known; 2 s is the most: restart the process\.$/),
+        message: expect.stringMatching(/^No progress for \d+ s \(limit 2 s\) without a known reason: batch of partition 0\. Restart the process\.$/),
         since: expect.stringMatching(/^2\d{3}-/),
       },
     },

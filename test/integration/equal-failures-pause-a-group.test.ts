@@ -54,7 +54,7 @@ test('a bad deploy: behind the fifth equal failure its group waits, nothing more
       clock,
       observe: (fact) => facts.push(fact),
       owner: 'integration',
-      equalFailures: { limit: 5, withinMs: 60_000, probeEveryMs: 200 },
+      crashLoopRule: { limit: 5, withinMs: 60_000, probeEveryMs: 200 },
     })
   let isBad = true
   const bad = compose({

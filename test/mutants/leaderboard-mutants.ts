@@ -138,8 +138,8 @@ export const leaderboardMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/daemon/maintenance.ts',
-        text: `    if (recalculates) tasks.keep('leaderboard sweep'`,
-        becomes: `    if (recalculates && config.leaderboard.sweepMs < 0) tasks.keep('leaderboard sweep'`,
+        text: `    if (recalculates) tasks.schedule('leaderboard sweep'`,
+        becomes: `    if (recalculates && config.leaderboard.sweepMs < 0) tasks.schedule('leaderboard sweep'`,
       },
     ],
     scenario: {

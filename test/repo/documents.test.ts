@@ -103,7 +103,7 @@ describe('metrics', () => {
 describe('docs/reference/health.md', () => {
   it('explains every reason of /livez and /readyz, and no other', () => {
     const source = readFileSync('src/daemon/health.ts', 'utf8')
-    const reasons = [...source.matchAll(/\bwrong\('([a-z-]+)'/g)].map(([, reason]) => reason)
+    const reasons = [...source.matchAll(/\bfailing\('([a-z-]+)'/g)].map(([, reason]) => reason)
     expect(reasons.length).toBeGreaterThan(8)
     expect(new Set(firstCells(markedPart('docs/reference/health.md', 'health')))).toEqual(new Set(reasons))
   })

@@ -24,11 +24,11 @@ export interface ComposedChannels {
   readonly channels: Channels
   /** Null where no group of this process sends mail. */
   readonly relay: MailRelay | null
-  /** Ends the connections to relays and endpoints, and the thread that compiles templates. */
+  /** Closes the connections to the relay and endpoints, and stops the thread that compiles templates. */
   close(): Promise<void>
 }
 
-/** The channels with what is behind them. */
+/** Creates the channels with their clients. */
 export function composeChannels(config: Config, leaderboard: Leaderboard, clock: Clock, observe: Observe): ComposedChannels {
   const { mail } = config
   const relay =

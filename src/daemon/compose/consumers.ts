@@ -7,9 +7,9 @@ import { checkConsumers } from '../../ingest/check-consumers.ts'
 import type { Consumer } from '../../model/consumer.ts'
 
 /**
- * Every consumer, with what the operator rules.
+ * Creates all consumers with the operator's rules.
  *
- * @throws {OperatorError} one of them is not what the worker can run.
+ * @throws {OperatorError} a consumer is invalid.
  */
 export function composeConsumers(config: Config): readonly Consumer[] {
   const consumers = createConsumers({

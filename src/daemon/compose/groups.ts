@@ -20,17 +20,17 @@ import { watchSource, type WatchedSource } from '../../ingest/watched-source.ts'
 import { createTypeFilter } from '../../ingest/type-filter.ts'
 import { createGroupWorker, type GroupWorker, type WorkerSettings } from '../../ingest/group-worker.ts'
 
-/** Rows of skipped records, and commits, are held back at most so long; milliseconds. */
+/** The longest delay of commits and of progress rows of skipped records; milliseconds. */
 const REPORT_MS = 250
-/** Idle workers look for work that became due, or was written by another process. */
+/** How often idle workers poll for intents that became due or were written by another process; milliseconds. */
 const POLL_MS = 500
-/** How often a group compares its rows with the log, beside its starts and joins. */
+/** How often a group compares its progress rows with the log, besides starts and joins; milliseconds. */
 const CHECK_MS = 5_000
 /** Crashes in a row after which a group's client is given up. */
 const CRASH_LIMIT = 5
 const DAY_MS = 86_400_000
 
-/** What every group of the process shares. */
+/** Shared by all groups of the process. */
 export interface Shared {
   readonly config: Config
   readonly kafka: KafkaSettings
@@ -42,21 +42,21 @@ export interface Shared {
   readonly destinations: Destinations
   readonly clock: Clock
   readonly observe: Observe
-  /** This process's name on its claims. */
+  /** Owner recorded in the claims of this process. */
   readonly owner: string
   /** When consumer code that fails alike pauses its group; the worker's own rule when not given. */
-  readonly equalFailures?: CrashLoopRule
+  readonly crashLoopRule?: CrashLoopRule
 }
 
-/** A consumer at work: `worker` accepts its events, `workers` execute its intents. */
+/** A running consumer group: `worker` accepts its events, `workers` execute its intents. */
 export interface Group {
   /** The group id as Kafka knows it, with the prefix. */
   readonly id: string
   readonly worker: GroupWorker
   readonly workers: IntentWorkers
-  /** What the group reads from, to be looked at and told to be quiet. */
+  /** The record source of the group, for inspection and quiet mode. */
   readonly source: WatchedSource
-  /** It recalculates leaderboards, so the sweep writes its intents. */
+  /** The group recalculates leaderboards, so the sweep writes intents for it. */
   readonly recalculates: boolean
   readonly kinds: KindTable
 }
@@ -110,7 +110,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     pressure: recalculates ? agePressure(intentStore, id, config.leaderboard.maxLagMs) : duePressure(intentStore, { group: id, poolSize }),
     startFrom: config.kafka.startFrom ?? null,
     reportEveryMs: REPORT_MS,
-    ...(shared.equalFailures === undefined ? {} : { crashLoopRule: shared.equalFailures }),
+    ...(shared.crashLoopRule === undefined ? {} : { crashLoopRule: shared.crashLoopRule }),
   }
   const worker = createGroupRunner({
     group: id,
@@ -125,12 +125,12 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
   return { id, worker, workers, source, recalculates, kinds }
 }
 
-/** What a stop of the group is waiting for, a line each. */
+/** What a shutdown of the group is still waiting for, one line each. */
 export function blockersOf({ id, worker, workers }: Group): readonly string[] {
   const { state } = worker.status()
   const joined = state === 'stopped' || state === 'refused' || state === 'lost' ? [] : [`group ${id} has not left yet (${state})`]
   const running = workers.running().map(({ channel, intentId, kind, since }) => {
-    return `group ${id}: ${channel} intent ${intentId} (${kind}) runs since ${new Date(since).toISOString()}`
+    return `group ${id}: ${channel} intent ${intentId} (${kind}) running since ${new Date(since).toISOString()}`
   })
   return [...joined, ...running]
 }

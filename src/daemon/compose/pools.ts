@@ -4,21 +4,21 @@ import type { Database } from '../../std/sql.ts'
 
 /** The pools of one process. */
 export interface Pools {
-  /** Accepting events: nothing of delivery's can keep a partition waiting. */
+  /** For accepting events: delivery cannot block a partition. */
   readonly accept: Database
   readonly delivery: Database
-  /** Readiness: it does not queue behind the work, nor behind a scrape. */
+  /** For readiness: never queued behind work or a scrape. */
   readonly watch: Database
-  /** Counting for metrics: what a locked table holds up is the count alone. */
+  /** For counts of metrics: a locked table blocks the count only. */
   readonly metrics: Database
 }
 
-/** The longest that a statement of readiness may take; milliseconds. */
+/** Statement timeout for readiness; milliseconds. */
 const WATCH_STATEMENT_MS = 5_000
-/** The longest that a statement of a scrape may take, in milliseconds: well below the usual 15 s between two. */
+/** Statement timeout for a scrape, in milliseconds: well below the usual scrape interval of 15 s. */
 const METRICS_STATEMENT_MS = 5_000
 
-/** Nothing is connected before the first statement. `waited` hears how long each caller waited for a connection, in milliseconds. */
+/** Opens the pools; connections are made on demand. `waited` is called with how long each caller waited for a connection, in milliseconds. */
 export function openPools(config: Config, waited: (pool: string, ms: number) => void): Pools {
   const { connection, poolSize, statementTimeoutMs } = config.database
   const gate = createConnectGate()

@@ -1,22 +1,22 @@
 import { OperatorError } from '../../std/failure.ts'
 import { SqlError } from '../../std/sql.ts'
 
-/** What a log line may say of anything that was thrown. */
+/** The loggable fields of anything thrown. */
 export interface ErrorFields {
   readonly type: string
-  /** Of our own classes only: a foreign text may hold an address, a secret or a piece of an event. */
+  /** Of our own error classes only: other messages may hold an address, a secret or part of an event. */
   readonly message?: string
   /** Node's or the library's code, such as ECONNREFUSED. */
   readonly code?: string
   readonly sqlState?: string
   readonly constraint?: string
-  /** Where in this program, outermost last: file and line only. */
+  /** Stack frames, outermost last: file and line only. */
   readonly at?: readonly string[]
 }
 
 const FRAMES = 5
 
-/** An allow-list: whatever a library attaches to its errors stays out, causes included. */
+/** An allow-list: anything else that libraries attach to errors is dropped, causes included. */
 export function errorFields(thrown: unknown): ErrorFields {
   if (!(thrown instanceof Error)) return { type: typeof thrown }
   const code = 'code' in thrown && typeof thrown.code === 'string' && /^[A-Z0-9_]{2,40}$/.test(thrown.code) ? thrown.code : undefined

@@ -1,4 +1,4 @@
-/** How a group stands on a partition, in a word; the worst first, in the order in which a group takes the word of its partitions. */
+/** Verdicts on a partition, worst first: a group has the worst verdict of its partitions. */
 export const lagWords = [
   'stopped',
   'data-lost',
@@ -19,7 +19,7 @@ export interface LagVerdict {
   readonly sentence: string
 }
 
-/** One measurement of one partition; the end of the log is asked for on its own, whether or not anybody commits. */
+/** One measurement of one partition; the end of the log is measured whether or not the group commits. */
 export interface LagSample {
   /** Milliseconds since 1970. */
   readonly at: number
@@ -29,42 +29,45 @@ export interface LagSample {
   readonly committed: bigint | null
 }
 
-/** What is known of the group besides its numbers. */
-export interface LagCircumstances {
-  /** Members of the group in all processes; null when nobody could be asked. */
+/** The conditions of the group besides its offsets. */
+export interface GroupConditions {
+  /** Members of the group in all processes; null when unknown. */
   readonly members: number | null
-  /** Why it does not fetch, by intention; null while it does. */
+  /** Why fetching is paused; null while it is not. */
   readonly paused: string | null
-  /** What an open breaker keeps from going out; null while none is open. */
+  /** What an open breaker blocks; null while none is open. */
   readonly breaker: string | null
 }
 
-/** A lag below both of these is how a healthy group looks between two commits. */
+/** A lag below both of these is normal between two commits. */
 const FLOOR_RECORDS = 10n
 const FLOOR_MS = 10_000
-/** Who has not moved for so long does not move. */
+/** A partition without progress for so long has stalled; milliseconds. */
 export const LAG_WINDOW_MS = 60_000
-/** Measurements come when they come: the oldest of the window is seldom exactly as old as that. */
+/** Measurements are irregular: the oldest one is rarely exactly as old as the window. */
 const SLACK_MS = 10_000
 
 /**
  * The verdict on one partition, after LinkedIn's Burrow (github.com/linkedin/Burrow/wiki/Consumer-Lag-Evaluation-Rules), but
- * independent of how often anybody commits, aware of intended pauses, and calm about a handful of records.
+ * independent of the commit interval, aware of intended pauses, and tolerant of a handful of records.
  *
  * @param samples oldest first, over about {@link LAG_WINDOW_MS}
  */
-export function partitionVerdict(samples: readonly LagSample[], { members, paused, breaker }: LagCircumstances): LagVerdict {
+export function partitionVerdict(samples: readonly LagSample[], { members, paused, breaker }: GroupConditions): LagVerdict {
   const first = samples[0]
   const last = samples.at(-1)
-  if (first === undefined || last === undefined) return { word: 'ok', sentence: 'It has not been measured yet.' }
+  if (first === undefined || last === undefined) return { word: 'ok', sentence: 'Not measured yet.' }
   const at = last.committed ?? last.low
   if (last.committed !== null && at < last.low)
     return { word: 'data-lost', sentence: `Records ${at} to ${last.low - 1n} were deleted before they were read.` }
   if (at > last.high)
-    return { word: 'data-lost', sentence: `The log ends at ${last.high}, before the position ${at}: the topic was made anew or truncated.` }
+    return {
+      word: 'data-lost',
+      sentence: `The log ends at ${last.high}, before the committed offset ${at}: the topic was recreated or truncated.`,
+    }
   const lag = last.high - at
   if (members === 0) return { word: 'no-member', sentence: `No process reads it; behind by ${records(lag)}.` }
-  if (lag === 0n) return { word: 'ok', sentence: 'All is read.' }
+  if (lag === 0n) return { word: 'ok', sentence: 'Read to the end.' }
   if (paused !== null && breaker !== null)
     return {
       word: 'breaker-open',
@@ -74,25 +77,25 @@ export function partitionVerdict(samples: readonly LagSample[], { members, pause
 
   const began = first.committed ?? first.low
   const seconds = Math.round((last.at - first.at) / 1_000)
-  // Something was there to be read all the time, and nothing was.
+  // There were records to read all the time, and none was read.
   if (at === began && first.high > began && last.at - first.at >= LAG_WINDOW_MS - SLACK_MS)
-    return { word: 'stalled', sentence: `Behind by ${records(lag)}, and none was read for ${seconds} s.` }
+    return { word: 'stalled', sentence: `Behind by ${records(lag)}, and nothing was read for ${seconds} s.` }
   const consumed = at - began
   const produced = last.high - first.high
-  if (lag <= FLOOR_RECORDS || wasEndWithin(samples, at, last.at - FLOOR_MS)) return { word: 'ok', sentence: `${records(lag)} on the way.` }
+  if (lag <= FLOOR_RECORDS || endedWithin(samples, at, last.at - FLOOR_MS)) return { word: 'ok', sentence: `${records(lag)} in flight.` }
   const rates = `Behind by ${records(lag)}; ${consumed} were read and ${produced} written in ${seconds} s.`
   return consumed > produced ? { word: 'catching-up', sentence: rates } : { word: 'falling-behind', sentence: rates }
 }
 
-/** Work that has been due for so long is late, however well the log is read. Milliseconds. */
+/** Intents due for so long are late, however small the lag is; milliseconds. */
 const LATE_MS = 120_000
 
 /**
- * The verdict on a group: the worst of its partitions, with how many there are of that kind; or, where those are read, that what
- * was accepted is not done in time or cannot go out.
+ * The verdict on a group: the worst of its partitions, with how many share it. When the partitions are fine, whether accepted intents are
+ * late or blocked.
  *
  * @param due how long the oldest due intent of each channel has been due
- * @param away why nothing of what the group sends goes out, in a sentence; null while it does
+ * @param away the sentence of an outage that blocks all deliveries of the group; null without one
  */
 export function groupVerdict(
   partitions: ReadonlyMap<number, LagVerdict>,
@@ -107,21 +110,21 @@ export function groupVerdict(
   const minutes = Math.floor(oldest.ms / 60_000)
   return {
     word: 'intents-late',
-    sentence: `The log is read, but work of the ${oldest.channel} channel has been due for ${minutes} minutes and is not done.`,
+    sentence: `The log is read, but intents of the ${oldest.channel} channel have been due for ${minutes} minutes.`,
   }
 }
 
 function worstOf(partitions: ReadonlyMap<number, LagVerdict>): LagVerdict {
   const worst = lagWords.find((word) => [...partitions.values()].some((verdict) => verdict.word === word)) ?? 'ok'
-  const alike = [...partitions].filter(([, { word }]) => word === worst)
-  const [first] = alike
-  if (first === undefined || worst === 'ok') return { word: 'ok', sentence: 'Every partition is read to its end, or nearly.' }
-  const where = alike.length === 1 ? `Partition ${first[0]}` : `${alike.length} partitions, the first being ${first[0]}`
+  const affected = [...partitions].filter(([, { word }]) => word === worst)
+  const [first] = affected
+  if (first === undefined || worst === 'ok') return { word: 'ok', sentence: 'All partitions are read to the end, or nearly.' }
+  const where = affected.length === 1 ? `Partition ${first[0]}` : `${affected.length} partitions, the first being ${first[0]}`
   return { word: worst, sentence: `${where}: ${first[1].sentence}` }
 }
 
-/** Whether the log ended at or before `position` at some time from `since` on: then nothing read is older than that. */
-function wasEndWithin(samples: readonly LagSample[], position: bigint, since: number): boolean {
+/** Whether the log ended at or before `position` at some time since `since`: then no unread record is older than that. */
+function endedWithin(samples: readonly LagSample[], position: bigint, since: number): boolean {
   return samples.some((sample) => sample.at >= since && sample.high <= position)
 }
 

@@ -7,14 +7,14 @@ import { createWatermarkHistory } from './watermark-history.ts'
 import type { WatermarkHistory } from './watermark-history.ts'
 
 export interface PartitionLag extends PartitionRange {
-  /** Null when the group has never committed there; then its lag is all that the partition holds. */
+  /** Null when the group has never committed; its lag is then the whole partition. */
   readonly committed: bigint | null
   readonly lag: bigint
 }
 
 export interface GroupLag {
   readonly total: bigint
-  /** Age of the oldest record that is not committed; no more than this process has watched for. */
+  /** Age of the oldest uncommitted record, in seconds; at most the time since this process started measuring. */
   readonly secondsBehind: number
   readonly partitions: ReadonlyMap<number, PartitionLag>
 }
@@ -33,31 +33,31 @@ export interface LagMonitorOptions {
   readonly groups: readonly string[]
   readonly topic: string
   readonly intervalMs: number
-  /** Hears the first error of each outage; the monitor goes on. */
+  /** Called with the first error of each outage; measuring continues. */
   readonly onError: (error: unknown) => void
   readonly clock?: Clock
 }
 
 export interface LagMonitor {
   start(): void
-  /** Idempotent. A question under way is not waited for; its answer is dropped. */
+  /** Idempotent. A measurement in flight is not awaited; its result is dropped. */
   stop(): void
-  /** Measures now; for a start-up or a test that cannot wait for the next tick. Never throws. */
+  /** Measures now, for callers that cannot wait for the next interval. Never throws. */
   measure(): Promise<void>
   /** The last values, or null before the first and when they are older than three intervals. */
   latest(): LagSnapshot | null
-  /** What was measured over the last minute, oldest first. */
+  /** The measurements of the last minute, oldest first. */
   recent(): readonly LagSnapshot[]
 }
 
 /**
- * Measures how far each group is behind. Commits are asked for before the ends of the partitions, so that a lag is never negative
- * on a busy topic; partitions are joined by number; nothing is written.
+ * Measures the lag of each group. Commits are read before the ends of the partitions, so that the lag is never negative on a busy topic.
+ * Nothing is written.
  */
 export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
   const { admin, groups, topic, intervalMs, clock = systemClock } = options
   const stopping = new AbortController()
-  const history = createWatermarkHistory()
+  const highWatermarks = createWatermarkHistory()
   let last: LagSnapshot | null = null
   let recent: readonly LagSnapshot[] = []
   let failing = false
@@ -66,7 +66,7 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
   async function measure(): Promise<void> {
     try {
       const answers = await Promise.allSettled(groups.map((group) => admin.committed(group, topic)))
-      // A group whose commits may not be read hides the lag of no other.
+      // A group whose commits may not be read does not hide the lag of the others.
       const committed = new Map(
         groups.flatMap((group, index) => {
           const answer = answers[index]
@@ -78,11 +78,11 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
       const ranges = await admin.ranges(topic)
       if (stopping.signal.aborted) return
       const at = clock.monotonic()
-      history.add(at, ranges)
+      highWatermarks.add(at, ranges)
       last = {
         at,
         topic,
-        groups: new Map([...committed].map(([group, offsets]) => [group, lagOf(offsets, ranges, history, at)])),
+        groups: new Map([...committed].map(([group, offsets]) => [group, lagOf(offsets, ranges, highWatermarks, at)])),
       }
       recent = [...recent.filter((snapshot) => at - snapshot.at <= LAG_WINDOW_MS), last]
       failing = false
@@ -124,7 +124,7 @@ function lagOf(
   for (const [partition, { low, high }] of ranges) {
     const position = committed.get(partition) ?? null
     const behind = high - (position ?? low)
-    // Above the end: the topic was made anew. That is the boot's and the operator's business, and no lag.
+    // Beyond the end: the topic was recreated. That is not lag, and is reported by the start offsets.
     const lag = behind > 0n ? behind : 0n
     partitions.set(partition, { low, high, committed: position, lag })
     total += lag
@@ -133,7 +133,7 @@ function lagOf(
   return { total, secondsBehind: (now - oldest) / 1000, partitions }
 }
 
-/** Sets the gauges of lag at each scrape; values that are too old disappear rather than lie. */
+/** Sets the lag gauges at each scrape; outdated values are removed. */
 export function publishLag(metrics: Metrics, monitor: Pick<LagMonitor, 'latest'>): void {
   metrics.onScrape(() => {
     metrics.lag.reset()

@@ -4,17 +4,17 @@ import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 export interface LogDestination {
   /** Never throws, and never waits for a slow reader. */
   write(line: string): void
-  /** Writes what is held back, waiting for the reader no longer than `deadlineMs`. */
+  /** Writes buffered lines, waiting for the reader for at most `deadlineMs`. */
   flush(deadlineMs: number): void
-  /** Lines given up so far, because the reader is gone or too slow. */
+  /** Lines dropped so far, because the reader is gone or too slow. */
   readonly dropped: number
 }
 
 export interface LogDestinationOptions {
   readonly fd?: number
-  /** Bytes held back for a reader that is slow, before lines are dropped. */
-  readonly maxHeldBytes?: number
-  /** Stands in for the system call in tests. */
+  /** The most bytes buffered for a slow reader before lines are dropped. */
+  readonly maxBufferedBytes?: number
+  /** Replaces the system call in tests. */
   readonly write?: (fd: number, bytes: Uint8Array) => number
 }
 
@@ -22,31 +22,30 @@ const RETRY_MS = 20
 const EXIT_FLUSH_MS = 1000
 
 /**
- * Lines on standard output, written at once: what was logged before a `process.exit` is out. A reader that has stopped reading
- * must not stop the daemon (a blocked write would end heartbeats, and with them the assignment), so writes do not block, and what
- * a pipe does not take is held back, then dropped and counted. A reader that is gone (EPIPE) ends the
- * writing for good, a full disk costs the line.
+ * Writes lines to standard output synchronously, so that lines logged before `process.exit` are not lost. A reader that has stopped reading
+ * must not block the daemon (blocked writes would stop heartbeats and end the assignment), so writes are non-blocking: lines that a pipe
+ * does not take are buffered, then dropped and counted. After EPIPE nothing more is written; a full disk drops the line.
  */
 export function openLogDestination(options: LogDestinationOptions = {}): LogDestination {
-  const { fd = 1, maxHeldBytes = 4 * 1024 * 1024, write = writeSync } = options
+  const { fd = 1, maxBufferedBytes: maxHeldBytes = 4 * 1024 * 1024, write = writeSync } = options
   const out = nonBlocking(fd)
-  let held: Uint8Array[] = []
-  let heldBytes = 0
+  let buffered: Uint8Array[] = []
+  let bufferedBytes = 0
   let dropped = 0
-  let untold = 0
-  let gone = false
+  let unreported = 0
+  let closed = false
   let timer: NodeJS.Timeout | undefined
 
-  /** True when nothing is held back any more. */
+  /** Returns true when the buffer is empty. */
   function drain(): boolean {
-    while (held.length > 0 && !gone) {
-      const [bytes] = held
+    while (buffered.length > 0 && !closed) {
+      const [bytes] = buffered
       if (bytes === undefined) break
       const written = attempt(bytes)
       if (written === 'wait') return false
-      heldBytes -= written
-      if (written < bytes.length) held[0] = bytes.subarray(written)
-      else held.shift()
+      bufferedBytes -= written
+      if (written < bytes.length) buffered[0] = bytes.subarray(written)
+      else buffered.shift()
     }
     return true
   }
@@ -58,56 +57,56 @@ export function openLogDestination(options: LogDestinationOptions = {}): LogDest
       const code = error instanceof Error && 'code' in error ? error.code : undefined
       if (code === 'EAGAIN') return 'wait'
       dropped++
-      // Nobody is left to read: there is no place to complain, and no reason to stop working.
-      if (code === 'EPIPE' || code === 'EBADF' || code === 'EIO') gone = true
-      else untold++
+      // The reader is gone: the error cannot be reported, and work continues.
+      if (code === 'EPIPE' || code === 'EBADF' || code === 'EIO') closed = true
+      else unreported++
       return bytes.length
     }
   }
 
   function push(line: string): void {
-    // A line has at least as many bytes as characters: what cannot fit is not even copied.
-    const bytes = gone || heldBytes + line.length > maxHeldBytes ? null : bytesOf(line, timer !== undefined)
-    if (bytes === null || heldBytes + bytes.length > maxHeldBytes) {
+    // A line has at least as many bytes as characters: one that cannot fit is not copied.
+    const bytes = closed || bufferedBytes + line.length > maxHeldBytes ? null : bytesOf(line, timer !== undefined)
+    if (bytes === null || bufferedBytes + bytes.length > maxHeldBytes) {
       dropped++
-      untold++
+      unreported++
       return
     }
-    hold(bytes)
+    buffer(bytes)
   }
 
-  function hold(bytes: Uint8Array): void {
-    held.push(bytes)
-    heldBytes += bytes.length
+  function buffer(bytes: Uint8Array): void {
+    buffered.push(bytes)
+    bufferedBytes += bytes.length
   }
 
   function later(): void {
     timer ??= setTimeout(() => {
       timer = undefined
-      if (drain()) tellDropped()
+      if (drain()) reportDropped()
       else later()
     }, RETRY_MS).unref()
   }
 
-  function tellDropped(): void {
-    if (untold === 0 || gone) return
-    const count = untold
-    untold = 0
-    hold(Buffer.from(`${JSON.stringify({ level: 'warn', time: new Date().toISOString(), msg: 'log lines dropped', count })}\n`))
+  function reportDropped(): void {
+    if (unreported === 0 || closed) return
+    const count = unreported
+    unreported = 0
+    buffer(Buffer.from(`${JSON.stringify({ level: 'warn', time: new Date().toISOString(), msg: 'log lines dropped', count })}\n`))
     if (!drain()) later()
   }
 
   function flush(deadlineMs: number): void {
     const deadline = performance.now() + deadlineMs
     while (!drain() && performance.now() < deadline) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
-    if (gone) held = []
+    if (closed) buffered = []
   }
 
   process.once('exit', () => flush(EXIT_FLUSH_MS))
   return {
     write: (line) => {
       push(line)
-      // While a reader is waited for, the next look is soon: a try for each line would cost an exception each.
+      // While waiting for the reader, the timer retries: an attempt for each line would cost an exception each.
       if (timer === undefined && !drain()) later()
     },
     flush,
@@ -118,8 +117,8 @@ export function openLogDestination(options: LogDestinationOptions = {}): LogDest
 }
 
 /**
- * What is to be held gets memory of its own. A line cut out of Node's pool would keep all of its slab, most of which others used and left:
- * lines of 4 MiB held 170 MiB so.
+ * Buffered lines get memory of their own. A slice of Node's buffer pool would keep its whole slab alive: 4 MiB of lines held 170 MiB that
+ * way.
  */
 function bytesOf(line: string, held: boolean): Uint8Array {
   if (!held) return Buffer.from(line)
@@ -138,10 +137,10 @@ function nonBlocking(fd: number): number {
     if (stat.isFIFO()) return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
     if (stat.isSocket() && fd === 1) process.stdout.on('error', ignore)
   } catch {
-    // Closed, or a system without /proc: the write itself will tell.
+    // Closed, or a system without /proc: the write itself will fail.
   }
   return fd
 }
 
-/** Whoever prints to a reader that is gone must not end the process; the log has noticed by its own write. */
+/** Printing to a closed reader must not end the process; the log notices it by its own write. */
 function ignore(): void {}

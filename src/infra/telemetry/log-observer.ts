@@ -3,43 +3,43 @@ import type { Log } from './log.ts'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
-/** A line that says the same as one of the last ten seconds is counted, not written: a fault must not flood the log. */
+/** A line that repeats one of the last ten seconds is counted, not written, so that a fault does not flood the log. */
 const QUIET_MS = 10_000
 
-/** Deliveries that are skipped, or will be repeated, are told so often for each reason, with how many there were meanwhile. */
+/** Interval at which skipped and retried deliveries are logged, per reason, with the number of repetitions. */
 const OUTCOME_QUIET_MS = 60_000
 
-/** A client of Kafka that has not complained for so long has got over it; it waits for answers, and between tries, half as long. */
+/** A Kafka client without warnings for so long has recovered; its request timeout and retry pauses are at most half as long. */
 const CALM_MS = 60_000
 
 /**
- * Writes facts as log lines. Nothing per event at info: chunks, commits, claims and good deliveries are debug; a retry is warn, once per
- * reason and minute; a dead letter error, each; a change of state is written once, and what merely repeats it is debug.
+ * Writes facts as log lines. Nothing per event at info: chunks, commits, claims and successful deliveries are debug; a retry is warn, once per
+ * reason and minute; every dead letter is error; a change of state is logged once, and its repetitions are debug.
  */
 export function logFacts(log: Log, now: () => number = () => performance.now()): Observe {
   const states = new Map<string, string>()
-  /** Until when another complaint of a group's client is the same trouble. */
+  /** Until when further warnings of a group's client belong to the same incident. */
   const complaints = new Map<string, number>()
   const quiet = new Map<string, { until: number; suppressed: number }>()
 
   const write = (level: Level, fact: Fact, message: string, fields: object = fieldsOf(fact)) => log[level](fields, message)
 
-  /** True when `value` is news about `key`. */
+  /** Whether `value` differs from the last value of `key`. */
   function changed(key: string, value: string): boolean {
     if (states.get(key) === value) return false
     states.set(key, value)
     return true
   }
 
-  /** The client of `group` complains, in whatever words: true when that is news, because it has not for a while, or has worked since. */
-  function complains(group: string): boolean {
+  /** Whether a warning of the group's client, whatever its text, starts a new incident. */
+  function isNewComplaint(group: string): boolean {
     const isNews = now() >= (complaints.get(group) ?? 0)
     complaints.set(group, now() + CALM_MS)
     return isNews
   }
 
-  /** The brokers have taken the group in: what comes now is news again. */
-  function calm(group: string): void {
+  /** The group has joined: the next warning is a new incident. */
+  function onJoined(group: string): void {
     complaints.delete(group)
     states.delete(`crashed ${group}`)
   }
@@ -59,7 +59,7 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
     write(level, fact, message, last !== undefined && last.suppressed > 0 ? { ...fields, repeated: last.suppressed } : fields)
   }
 
-  /** A relay or endpoint that defers thousands gives as many equal lines: the first of each reason and minute is told, the rest is debug. */
+  /** A relay or endpoint may defer thousands of deliveries: the first per reason and minute is warn, the rest debug. */
   function writeOutcome(fact: Extract<Fact, { is: 'settled' }>): void {
     const level = levelOfOutcome(fact.outcome)
     if (fact.outcome !== 'retry') return write(level, fact, 'settled')
@@ -71,7 +71,7 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
   return (fact) => {
     switch (fact.is) {
       case 'group-joined':
-        calm(fact.group)
+        onJoined(fact.group)
         return write('info', fact, 'group joined')
       case 'assignment-ended':
         return write('info', fact, 'assignment ended')
@@ -84,17 +84,17 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
       case 'row-moved':
         return write(fact.meaning === 'database-behind-kafka' ? 'error' : 'warn', fact, fact.meaning)
       case 'recovered':
-        return write('warn', fact, 'accepted again what the database had lost')
+        return write('warn', fact, 'accepted events again that the database had lost')
       case 'offset-overruled':
         return write(
           'warn',
           fact,
-          `Kafka's offset was moved by another tool and is put back to the progress row, which decides; move both with: npm run workerctl -- offsets reset --group ${fact.group}`,
+          `the committed offset was moved by another tool and is reset to the progress row, which decides; to move both: npm run workerctl -- offsets reset --group ${fact.group}`,
         )
       case 'waiting':
-        return write(changed(place(fact), fact.cause) ? 'warn' : 'debug', fact, 'waiting')
+        return write(changed(waitKey(fact), fact.cause) ? 'warn' : 'debug', fact, 'waiting')
       case 'resumed':
-        states.delete(place(fact))
+        states.delete(waitKey(fact))
         return write('info', fact, 'resumed')
       case 'committed':
         states.delete(`commit ${fact.group}`)
@@ -102,21 +102,21 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
       case 'commit-failed':
         return write(changed(`commit ${fact.group}`, 'failed') ? 'warn' : 'debug', fact, 'commit failed')
       case 'paused':
-        // What passes by itself is a warning; what somebody must mend is an error.
+        // A pause that ends by itself is a warning; one that needs an operator is an error.
         return write(fact.detail === null ? 'warn' : 'error', fact, 'paused')
       case 'unpaused':
         return write('info', fact, 'unpaused')
       case 'group-stopped':
         return write('error', fact, 'group stopped')
       case 'group-resumed':
-        return write('info', fact, 'group begins anew')
+        return write('info', fact, 'group restarted')
       case 'log-unchecked':
         return write('debug', fact, 'log not checked')
       case 'consumer-crashed':
-        // One that counts towards the limit is news each time; one that only waits for the brokers, once until the group has joined.
+        // A crash that counts towards the limit is logged each time; one that only waits for the brokers, once until the group has joined.
         return write(changed(`crashed ${fact.group}`, String(fact.crashes)) ? 'error' : 'debug', fact, 'consumer crashed')
       case 'client-log': {
-        const level = fact.level === 'warn' && !complains(fact.group) ? 'debug' : fact.level
+        const level = fact.level === 'warn' && !isNewComplaint(fact.group) ? 'debug' : fact.level
         const fields = { group: fact.group, ...clientDetail(fact.detail) }
         return writeSeldom(level, fact, `client ${level} ${fact.group} ${fact.message}`, `kafka client: ${fact.message}`, fields)
       }
@@ -125,10 +125,10 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
       case 'started':
         return write('debug', fact, 'started')
       case 'settled':
-        // One fault keeps all that need the same rows waiting, and each looks again within the minute.
+        // One fault makes all intents wait that need the same rows, and each retries within the minute.
         if (fact.outcome === 'waiting' && fact.detail !== null)
           return writeSeldom('warn', fact, `waits ${fact.group} ${fact.kind} ${fact.detail}`, 'settled')
-        // Nothing comes of what is skipped, and somebody may wait for it.
+        // A skipped delivery has no other trace, and somebody may wait for it.
         if (fact.outcome === 'skipped') {
           const { group, kind, reason } = fact
           writeSeldom('info', fact, `skipped ${group} ${kind} ${reason}`, skippedAs(reason), { group, kind, reason }, OUTCOME_QUIET_MS)
@@ -138,7 +138,7 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         return writeSeldom('warn', fact, `claim lost ${fact.group}`, 'claim lost')
       case 'recalculated':
         return fact.because === 'unsure'
-          ? write('warn', fact, 'recalculated everybody: stored positions were not as they were left')
+          ? write('warn', fact, 'recalculated the whole campaign: stored positions had been changed by another writer')
           : write('debug', fact, 'recalculated')
       case 'recalculation-too-slow':
         return write(
@@ -151,35 +151,40 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
       case 'execution-failed':
         return writeSeldom('warn', fact, `execution ${fact.group} ${fact.cause}`, 'execution failed')
       case 'handler-escaped':
-        return writeSeldom('error', fact, `escaped ${fact.group}`, 'a batch handler threw, which is a fault of this program')
+        return writeSeldom('error', fact, `escaped ${fact.group}`, 'a batch handler threw, which is a bug in this program')
       case 'leases-expired':
         return writeSeldom('warn', fact, 'leases expired', 'leases expired')
       case 'abandoned':
-        return writeSeldom('warn', fact, `abandoned ${fact.group} ${fact.destination}`, 'given up: the endpoint was away for too long')
+        return writeSeldom(
+          'warn',
+          fact,
+          `abandoned ${fact.group} ${fact.destination}`,
+          'given up: the endpoint was unavailable for too long',
+        )
       case 'upkeep':
-        return write('info', fact, 'upkeep')
+        return write('info', fact, 'retention')
       case 'upkeep-failed':
-        return writeSeldom('warn', fact, 'upkeep', 'upkeep failed')
+        return writeSeldom('warn', fact, 'upkeep', 'retention failed')
       case 'dependency': {
         const level = fact.state === 'up' ? 'info' : 'warn'
         return write(changed(`dependency ${fact.name}`, fact.state) ? level : 'debug', fact, `${fact.name} is ${fact.state}`)
       }
       case 'breaker': {
-        // A look that finds the destination still away is no news, unless it is away for a cause that was not told yet.
+        // A failed probe is logged again only when its cause is a new one.
         const key = `breaker ${fact.channel} ${fact.destination}`
-        const told = states.get(key) ?? ''
+        const loggedCauses = states.get(key) ?? ''
         const cause = `${fact.reason};`
         if (fact.state === 'closed') states.delete(key)
-        if (fact.state === 'half-open' || (fact.state === 'open' && told.includes(cause)))
+        if (fact.state === 'half-open' || (fact.state === 'open' && loggedCauses.includes(cause)))
           return write('debug', fact, `breaker ${fact.state}`)
-        if (fact.state === 'open') states.set(key, told + cause)
+        if (fact.state === 'open') states.set(key, loggedCauses + cause)
         return write(fact.state === 'open' ? 'warn' : 'info', fact, `breaker ${fact.state}`)
       }
       case 'slow-statement':
         return write('warn', fact, 'statement slow')
       case 'committing':
       case 'performed':
-        // What follows at once says more.
+        // The fact that follows at once says more.
         return
       case 'template-unknown-variable':
         return write('warn', fact, 'template names an unknown variable')
@@ -191,16 +196,16 @@ function skippedAs(reason: string | null): string {
   return reason === 'stale' ? 'skipped: the event was older than MAIL_MAX_EVENT_AGE_SECONDS when it was accepted' : 'skipped'
 }
 
-function place(fact: { readonly group: string; readonly partition: number }): string {
+function waitKey(fact: { readonly group: string; readonly partition: number }): string {
   return `wait ${fact.group} ${fact.partition}`
 }
 
-/** A delivery that will be tried again, or never, is worth a look; the rest went as it should. */
+/** Retries and failures are warnings; all other outcomes are expected. */
 function levelOfOutcome(outcome: string): Level {
   return ['retry', 'ambiguous', 'dead', 'rejected', 'held'].includes(outcome) ? 'warn' : 'debug'
 }
 
-/** Facts hold our own words and numbers only; offsets become numbers, maps objects. */
+/** Facts hold our own text and numbers only; offsets become numbers, maps become objects. */
 function fieldsOf(fact: Fact): object {
   const { is: _, ...fields } = fact
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plain(value)]))
@@ -212,7 +217,7 @@ function plain(value: unknown): unknown {
   return value
 }
 
-/** What the client library may say of its own doings; anything else it attaches stays out. */
+/** The allowed fields of client log lines; everything else is dropped. */
 const CLIENT_FIELDS = new Set([
   'broker',
   'clientId',

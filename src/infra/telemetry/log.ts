@@ -15,7 +15,7 @@ export function createLog(options: { readonly level: LogLevel; readonly destinat
     {
       level: options.level,
       base: { pid: process.pid },
-      // pino's own asks `Date.now()`, which measures durations and does not follow the wall clock (std/clock.ts).
+      // pino's default uses `Date.now()`, which is monotonic here and does not follow the wall clock (std/clock.ts).
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: errorFields, error: errorFields },

@@ -3,13 +3,13 @@ import { deadLetterReasons } from '../../model/dead-letter-reason.ts'
 import type { Fact, Observe, TypeCounts } from '../../model/fact.ts'
 import type { Metrics } from './metrics.ts'
 
-/** A label whose values come from outside stays below so many, whatever is sent. */
+/** The most values of a label that comes from outside. */
 const MOST_VALUES = 50
 
-/** Outcomes of a look at the rows that led to no attempt; their time says nothing of deliveries. */
+/** Outcomes of `prepare` without an attempt; their duration is not that of a delivery. */
 const UNSTARTED = new Set(['skipped', 'waiting', 'moved', 'parked'])
 
-/** How the counts of a chunk are called in `outcome`. */
+/** Values of the label `outcome` for the counts of a chunk. */
 const OUTCOMES: readonly (readonly [keyof TypeCounts, string])[] = [
   ['ok', 'ok'],
   ['noEffect', 'no_effect'],
@@ -22,7 +22,7 @@ export interface CountOptions {
   readonly types: readonly string[]
   /** Ids of the groups of this process. */
   readonly groups: readonly string[]
-  /** Tables that the upkeep deletes from. */
+  /** Tables that retention deletes from. */
   readonly tables: readonly string[]
 }
 
@@ -56,7 +56,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
     if (pausedFor.get(group)?.delete(why) === true) metrics.paused.remove({ group, reason: why })
   }
 
-  /** A group that has ended is not paused for anything else any more. */
+  /** A group that has ended is no longer paused for any other reason. */
   function stop(group: string): void {
     for (const why of pausedFor.get(group) ?? []) unpause(group, why)
     pause(group, 'stopped')
@@ -67,7 +67,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
     if (delivery && running.delete(intentId)) metrics.inFlight.dec(delivery)
   }
 
-  /** Offsets of partitions that this process no longer owns would stand still and look like a stall. */
+  /** Offsets of partitions that this process no longer owns would not move, and look like a stall. */
   function forgetOffsets(group: string): void {
     for (const partition of owned.get(group) ?? []) metrics.committedOffset.remove({ group, partition: String(partition) })
     owned.delete(group)
@@ -97,7 +97,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
     if (fact.endToEndMs !== null) endToEnd(group, kind).observe(Math.max(0, fact.endToEndMs) / 1000)
   }
 
-  /** Half-open counts as open: nobody but a probe gets through. */
+  /** Half-open counts as open: only a probe gets through. */
   function countBreaker({ channel, destination, state }: Extract<Fact, { is: 'breaker' }>): void {
     const open = openBreakers.get(channel) ?? new Set()
     openBreakers.set(channel, open)
@@ -189,7 +189,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
       case 'performed':
       case 'slow-statement':
       case 'recalculation-too-slow':
-        // Nothing to count: what matters of these shows in lag, readiness and deliveries.
+        // Not counted: these show in lag, readiness and deliveries.
         return
     }
   }

@@ -6,7 +6,7 @@ const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 /** From the event to its effect: retries may take a day. */
 const AGES = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36_000, 86_400]
 
-/** How often the event loop is looked at; milliseconds. */
+/** Sampling interval of the event loop delay; milliseconds. */
 const LOOP_INTERVAL_MS = 10
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -27,7 +27,7 @@ export function createMetrics(build: { readonly version: string }) {
     new Histogram({ name: `kafka_worker_${name}`, help, labelNames, buckets, registers })
 
   const own = {
-    // The two names that dashboards for consumer lag know; without our prefix.
+    // The two names that dashboards for consumer lag expect, without our prefix.
     lag: new Gauge({
       name: 'kafka_consumergroup_lag',
       help: 'Records of the partition that the group has not committed yet.',
@@ -40,51 +40,57 @@ export function createMetrics(build: { readonly version: string }) {
       labelNames: ['consumergroup'],
       registers,
     }),
-    messages: counter('messages_total', 'Records handled, by how accepting them ended.', ['group', 'type', 'outcome']),
+    messages: counter('messages_total', 'Records handled, by outcome of the accept.', ['group', 'type', 'outcome']),
     acceptDuration: histogram('accept_duration_seconds', 'Time to accept one chunk of records.', ['group'], DURATIONS),
     committedOffset: gauge('committed_offset', 'Offset last committed to Kafka by this process.', ['group', 'partition']),
-    commitFailures: counter('commit_failures_total', 'Commits that Kafka did not take; the next one repeats them.', ['group']),
+    commitFailures: counter('commit_failures_total', 'Commits that Kafka refused; the next commit repeats them.', ['group']),
     rebalances: counter('rebalances_total', 'Times that this process joined the group.', ['group']),
     consumerCrashes: counter('consumer_crashes_total', 'Times that a group had to be rebuilt after a crash of its client.', ['group']),
-    handlerEscapes: counter('handler_escapes_total', 'Batches whose handling threw, which is a fault of this program.', ['group']),
-    rowMoves: counter('row_moves_total', 'Times that a progress row was not where this process left it.', ['group', 'meaning']),
+    handlerEscapes: counter('handler_escapes_total', 'Batches whose handler threw, which is a bug in this program.', ['group']),
+    rowMoves: counter('row_moves_total', 'Times that a progress row held another offset than this process had written.', [
+      'group',
+      'meaning',
+    ]),
     recovered: counter('recovered_total', 'Events accepted again because the database had lost them.', ['group']),
     deadLetters: counter('dead_letters_total', 'Records put on the dead-letter topic.', ['group', 'reason']),
     paused: gauge('paused', '1 while the group does not fetch, by reason.', ['group', 'reason']),
     dependencyUp: gauge('dependency_up', '1 while the dependency answers, 0 while it does not.', ['dependency']),
     breakersOpen: gauge('breakers_open', 'Destinations of the channel to which this process delivers nothing but probes.', ['channel']),
     breakerChanges: counter('breaker_changes_total', 'Changes of state of the breakers of destinations.', ['channel', 'state']),
-    deliveries: counter('deliveries_total', 'Attempts and looks at intents, by how they ended.', ['group', 'channel', 'kind', 'outcome']),
+    deliveries: counter('deliveries_total', 'Attempts, and executions of intents without one, by outcome.', [
+      'group',
+      'channel',
+      'kind',
+      'outcome',
+    ]),
     deliveryDuration: histogram('delivery_duration_seconds', 'Time from claim to outcome.', ['group', 'channel', 'kind'], DURATIONS),
     stageDuration: histogram('stage_duration_seconds', 'Time in one stage of a delivery.', ['channel', 'stage'], DURATIONS),
     endToEnd: histogram('end_to_end_seconds', 'Time from the event to its effect.', ['group', 'kind'], AGES),
-    skips: counter('delivery_skips_total', 'Effects that will not be had, by reason: see docs/reference/states.md.', [
-      'group',
-      'kind',
-      'reason',
-    ]),
+    skips: counter('delivery_skips_total', 'Skipped deliveries, by reason: see docs/reference/states.md.', ['group', 'kind', 'reason']),
     notes: counter(
       'delivery_notes_total',
-      'Effects that were made and have something to be said of, such as a reward that was revoked meanwhile.',
+      'Deliveries that were made under special circumstances, such as a reward that was revoked meanwhile.',
       ['group', 'kind', 'note'],
     ),
-    retries: counter('retries_total', 'Attempts that failed and will be repeated.', ['group', 'channel', 'kind']),
-    inFlight: gauge('in_flight', 'Deliveries that have started and not ended.', ['group', 'channel']),
+    retries: counter('retries_total', 'Failed attempts that will be retried.', ['group', 'channel', 'kind']),
+    inFlight: gauge('in_flight', 'Deliveries in flight.', ['group', 'channel']),
     claimsLost: counter('claims_lost_total', 'Claims that another worker took over before they ended.', ['group', 'channel']),
     executionFailures: counter('execution_failures_total', 'Intents given back because executing them threw.', ['group', 'channel']),
-    leasesExpired: counter('leases_expired_total', 'Claims whose lease ended without an outcome, by what became of them.', ['end']),
+    leasesExpired: counter('leases_expired_total', 'Claims whose lease expired without an outcome, by what became of them.', ['end']),
     intentsPending: gauge('intents_pending', 'Unfinished intents, by what they wait for.', ['group', 'channel', 'state']),
     oldestDue: gauge('intents_oldest_due_age_seconds', 'How long the oldest due live intent has been due.', ['group', 'channel']),
     countAge: gauge('intents_count_age_seconds', 'Age of the figures of intents_pending and intents_oldest_due_age_seconds.', []),
-    recalculations: counter('recalculations_total', 'Leaderboards recalculated: windowed, or why everybody was ranked.', ['mode']),
+    recalculations: counter('recalculations_total', 'Leaderboard recalculations: windowed, or the reason for ranking the whole campaign.', [
+      'mode',
+    ]),
     recalculationRows: counter('recalculation_rows_changed_total', 'Rows that recalculations changed.', []),
     recalculationDuration: histogram('recalculation_duration_seconds', 'Time of one recalculation.', [], DURATIONS),
     sweptCampaigns: counter('swept_campaigns_total', 'Campaigns that the sweep found changed without an event.', []),
-    upkeepRows: counter('upkeep_rows_deleted_total', 'Rows deleted because of their age, or freed of a body that nothing sends again.', [
+    upkeepRows: counter('upkeep_rows_deleted_total', 'Rows deleted by retention, or cleared of a body that is never sent again.', [
       'table',
     ]),
-    upkeepDuration: histogram('upkeep_duration_seconds', 'Time of one turn of the upkeep that deleted anything.', [], DURATIONS),
-    upkeepFailures: counter('upkeep_failures_total', 'Turns of the upkeep that failed; the next one tries again.', []),
+    upkeepDuration: histogram('upkeep_duration_seconds', 'Time of one retention run that deleted anything.', [], DURATIONS),
+    upkeepFailures: counter('upkeep_failures_total', 'Retention runs that failed; the next one retries.', []),
     unknownVariables: counter('template_unknown_variables_total', 'Variables in mail templates that do not exist.', []),
     databasePool: gauge('database_pool', 'Connections of a pool by state, and callers that wait for one.', ['pool', 'state']),
     databasePoolWait: histogram('database_pool_wait_seconds', 'Time that callers waited for a connection of a pool.', ['pool'], DURATIONS),
@@ -95,7 +101,7 @@ export function createMetrics(build: { readonly version: string }) {
   }
   const ownNames = registry.getMetricsAsArray().map(({ name }) => name)
   collectDefaultMetrics({ register: registry })
-  // Gauges that are named like counters; without `_total` they are there by type, and their sum is these.
+  // Gauges named like counters; without `_total` they exist by type, and these are their sums.
   for (const name of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${name}_total`)
   own.buildInfo.set({ version: build.version, node: process.versions.node }, 1)
 
@@ -103,7 +109,7 @@ export function createMetrics(build: { readonly version: string }) {
   delay.enable()
   hooks.push(() => {
     for (const percentile of [50, 99, 100]) {
-      // What is recorded is the time between two turns of a timer, its own interval included.
+      // The recorded value is the time between two timer ticks, including its interval.
       const late = delay.percentile(percentile) / 1e9 - LOOP_INTERVAL_MS / 1_000
       own.eventLoopDelay.set({ percentile: String(percentile) }, Math.max(0, late))
     }
@@ -114,7 +120,7 @@ export function createMetrics(build: { readonly version: string }) {
     ...own,
     /** Names of the worker's own metrics, without those of the process. */
     names: ownNames as readonly string[],
-    /** Calls `hook` before each scrape, to set what is looked up rather than counted. What it throws fails the scrape. */
+    /** Calls `hook` before each scrape, to set gauges. An error fails the scrape. */
     onScrape(hook: () => void | Promise<void>): void {
       hooks.push(hook)
     },

@@ -1,17 +1,17 @@
 import type { Log } from './log.ts'
 
-/** What the daemon is about to run. */
+/** The configuration that is announced at startup. */
 export interface StartupFacts {
   readonly topic: string
   readonly brokers: readonly string[]
   /** Workers per group, unless the group says otherwise. */
   readonly poolSize: number
-  /** Mail goes to some addresses only (`MAIL_ALLOWED_RECIPIENTS`). */
+  /** Mail is restricted to some addresses (`MAIL_ALLOWED_RECIPIENTS`). */
   readonly mailRestricted: boolean
   readonly groups: readonly { readonly name: string; readonly types: readonly string[]; readonly workers: number }[]
 }
 
-/** The configuration as a person reads it, without a line break at the end. */
+/** The configuration as readable text, without a trailing line break. */
 export function startupBlock(facts: StartupFacts): string {
   const groups = facts.groups.map(({ name, types, workers }) => {
     const other = workers === facts.poolSize ? '' : `; ${workers} ${workers === 1 ? 'worker' : 'workers'}`
@@ -28,7 +28,7 @@ export function startupBlock(facts: StartupFacts): string {
   ].join('\n')
 }
 
-/** One structured line, with the readable block before it where a person is looking. */
+/** Logs one structured line, preceded by the readable block on a terminal. */
 export function announceStart(facts: StartupFacts, log: Log, output: { readonly isTTY?: boolean; write(text: string): unknown }): void {
   if (output.isTTY) output.write(`${startupBlock(facts)}\n`)
   const { topic, brokers, poolSize, mailRestricted, groups } = facts

@@ -7,14 +7,14 @@ interface Point {
 
 export interface WatermarkHistory {
   add(at: number, ranges: ReadonlyMap<number, PartitionRange>): void
-  /** About when the record at `offset` was written, by the clock of the times that were added; for older ones the beginning of the history. */
+  /** Estimates when the record at `offset` was written, by the clock of the added times; for older records the start of the history. */
   writtenAt(partition: number, offset: bigint): number
 }
 
-/** Per partition; when full, every second of the older half goes, so that old times get coarser and not lost. */
+/** Per partition; when full, every second point of the older half is dropped, so that old times become coarser but are kept. */
 const MOST_POINTS = 512
 
-/** Remembers when the end of each partition stood where, to turn an offset into a time without reading records. */
+/** Records the end offset of each partition over time, to convert an offset into a time without reading records. */
 export function createWatermarkHistory(): WatermarkHistory {
   const histories = new Map<number, Point[]>()
   return {
@@ -22,9 +22,9 @@ export function createWatermarkHistory(): WatermarkHistory {
       for (const [partition, { high }] of ranges) {
         const known = histories.get(partition)
         const end = known?.at(-1)
-        // A lower end is another topic under the same name: nothing known before speaks of it.
+        // A lower end means that the topic was recreated: the history no longer applies.
         const points = known === undefined || (end !== undefined && high < end.high) ? [] : known
-        // While the end stands still its first and last sighting suffice; the last tells when the next record cannot have been there.
+        // While the end does not move, its first and last point suffice; the last one is a lower bound for the time of the next record.
         if (points.length >= 2 && points.at(-1)?.high === high && points.at(-2)?.high === high) points.pop()
         points.push({ at, high })
         histories.set(partition, points.length > MOST_POINTS ? thin(points) : points)

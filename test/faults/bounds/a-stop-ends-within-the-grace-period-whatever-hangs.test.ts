@@ -43,7 +43,7 @@ const drained: End = [0, /^stopped$/]
 
 /** Time is up, and `what` is named. */
 function forced(what: string): End {
-  return [2, new RegExp(`^Forced to stop, because SHUTDOWN_GRACE_MS \\(${GRACE_MS}\\) has passed; what blocked: .*(${what}).*\\.$`)]
+  return [2, new RegExp(`^Forced shutdown, because SHUTDOWN_GRACE_MS \\(${GRACE_MS}\\) has passed; still running: .*(${what}).*\\.$`)]
 }
 
 /** The relay never answers at this stage. */
@@ -62,7 +62,7 @@ function silentAt(stage: SmtpStage): Hang {
       asked > 0 &&
       (await proxied.scene.sql.query(`SELECT FROM worker.intents WHERE channel = 'email' AND state IN ('claimed', 'handing_over')`))
         .length > 0,
-    ends: [forced('email intent \\S+ \\(\\w+\\) runs since')],
+    ends: [forced('email intent \\S+ \\(\\w+\\) running since')],
   }
 }
 
@@ -82,7 +82,7 @@ const hangs: readonly Hang[] = [
     what: 'the relay, a black hole',
     begin: () => (relay.begin(), proxied.proxies.relay.blackHole()),
     hangs: relay.more,
-    ends: [forced('email intent \\S+ \\(\\w+\\) runs since')],
+    ends: [forced('email intent \\S+ \\(\\w+\\) running since')],
   },
   {
     what: 'an endpoint that drips its headers for ever',
@@ -97,13 +97,13 @@ const hangs: readonly Hang[] = [
       }))
     },
     hangs: calls.more,
-    ends: [forced('webhook intent \\S+ \\(\\w+\\) runs since')],
+    ends: [forced('webhook intent \\S+ \\(\\w+\\) running since')],
   },
   {
     what: 'an endpoint, a black hole',
     begin: () => (endpoint.begin(), proxied.proxies.endpoint.blackHole()),
     hangs: endpoint.more,
-    ends: [forced('webhook intent \\S+ \\(\\w+\\) runs since')],
+    ends: [forced('webhook intent \\S+ \\(\\w+\\) running since')],
   },
   {
     what: 'a statement behind the lock of a frozen client',
@@ -118,7 +118,7 @@ const hangs: readonly Hang[] = [
     begin: () => proxied.proxies.postgres.blackHole(),
     hangs: () => true,
     // With nothing under way there is nothing to wait for.
-    ends: [forced('that wait for the database'), drained],
+    ends: [forced('waiting for the database'), drained],
   },
   {
     what: 'Kafka, a black hole',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { watchDatabase } from '../../../src/daemon/database-probe.ts'
+import { createDatabaseProbe } from '../../../src/daemon/database-probe.ts'
 import { WritesRefused } from '../../../src/infra/postgres/client/writable.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import type { Fact } from '../../../src/model/fact.ts'
@@ -15,7 +15,7 @@ function setUp() {
     lacks: null as Error | null,
   }
   const facts: Fact[] = []
-  const watch = watchDatabase(
+  const watch = createDatabaseProbe(
     {
       async writable() {
         if (server.away) throw new Error('database away')
@@ -35,54 +35,54 @@ function setUp() {
   return { server, watch, told: () => facts.splice(0).map((fact) => (fact.is === 'dependency' ? `${fact.state} ${fact.cause}` : fact.is)) }
 }
 
-it('tells each change once, and has progress compared with every server that answers, once', async () => {
+it('reports each change once, and compares progress once with every server that answers', async () => {
   const { server, watch, told } = setUp()
-  expect(watch.trouble()).toBe('not asked yet')
-  await watch.look()
-  await watch.look()
-  expect([watch.trouble(), server.rechecks, told()]).toEqual([null, 1, ['up null']])
+  expect(watch.outage()).toBe('not probed yet')
+  await watch.probe()
+  await watch.probe()
+  expect([watch.outage(), server.rechecks, told()]).toEqual([null, 1, ['up null']])
   server.away = true
-  await watch.look()
-  await watch.look()
-  expect([watch.trouble(), server.rechecks, told()]).toEqual(['database away', 1, ['down database away']])
+  await watch.probe()
+  await watch.probe()
+  expect([watch.outage(), server.rechecks, told()]).toEqual(['database away', 1, ['down database away']])
   server.away = false
-  await watch.look()
-  expect([watch.trouble(), server.rechecks, told()]).toEqual([null, 2, ['up null']])
+  await watch.probe()
+  expect([watch.outage(), server.rechecks, told()]).toEqual([null, 2, ['up null']])
 })
 
-it('notices another server that answers although none was missed in between', async () => {
+it('detects a restarted server although no probe failed in between', async () => {
   const { server, watch, told } = setUp()
-  await watch.look()
+  await watch.probe()
   server.started = 'tuesday'
-  await watch.look()
-  await watch.look()
+  await watch.probe()
+  await watch.probe()
   expect([server.rechecks, told()]).toEqual([2, ['up null']])
 })
 
-it('compares again when it could not', async () => {
+it('compares again after a failed comparison', async () => {
   const { server, watch } = setUp()
   server.recheckFails = true
-  await watch.look()
-  expect(watch.trouble()).toBe('database away')
+  await watch.probe()
+  expect(watch.outage()).toBe('database away')
   server.recheckFails = false
-  await watch.look()
-  await watch.look()
-  expect([watch.trouble(), server.rechecks]).toEqual([null, 2])
+  await watch.probe()
+  await watch.probe()
+  expect([watch.outage(), server.rechecks]).toEqual([null, 2])
 })
 
-it('names what the database refuses, each sentence once, and compares progress when it takes writes again', async () => {
+it('reports what the database refuses, each sentence once, and compares progress when it accepts writes again', async () => {
   const { server, watch, told } = setUp()
-  await watch.look()
+  await watch.probe()
   told()
   server.refuses = new WritesRefused('It is in recovery.')
-  await watch.look()
-  await watch.look()
-  expect([watch.trouble(), watch.fault(), told()]).toEqual([null, 'It is in recovery.', ['down It is in recovery.']])
+  await watch.probe()
+  await watch.probe()
+  expect([watch.outage(), watch.fault(), told()]).toEqual([null, 'It is in recovery.', ['down It is in recovery.']])
   server.refuses = null
   server.lacks = new OperatorError('The role may not INSERT.')
-  await watch.look()
-  expect([watch.trouble(), watch.fault(), told()]).toEqual([null, 'The role may not INSERT.', ['down The role may not INSERT.']])
+  await watch.probe()
+  expect([watch.outage(), watch.fault(), told()]).toEqual([null, 'The role may not INSERT.', ['down The role may not INSERT.']])
   server.lacks = null
-  await watch.look()
+  await watch.probe()
   expect([watch.fault(), server.rechecks, told()]).toEqual([null, 2, ['up null']])
 })

@@ -16,17 +16,17 @@ function setUp(away: RelayAway | null = null) {
     },
     setBack: (ms: number) => (wall -= ms),
     tell: (channel: string, destination: string, state: 'open' | 'half-open' | 'closed', reason: string | null = 'status-503') =>
-      dependencies.hear({ is: 'breaker', channel, destination, state, reason, retryInMs: null }),
+      dependencies.onFact({ is: 'breaker', channel, destination, state, reason, retryInMs: null }),
   }
 }
 
-describe('dependencies that are away', () => {
+describe('unavailable dependencies', () => {
   it('are none at first', () => {
     const { dependencies } = setUp()
     expect([dependencies.relay(), dependencies.endpoints(), dependencies.notes()]).toEqual([null, [], {}])
   })
 
-  it('are dated by the monotonic clock, from the first opening on, whatever is tried in between', () => {
+  it('are dated by the monotonic clock from the first opening of the breaker, whatever the probes in between', () => {
     const { dependencies, pass, setBack, tell } = setUp()
     tell('webhook', 'one', 'open')
     pass(5_000)
@@ -41,14 +41,14 @@ describe('dependencies that are away', () => {
     ])
     expect(dependencies.notes()['endpoints']).toMatchObject({
       ok: true,
-      message: expect.stringContaining('one and those of 1 more are open'),
+      message: expect.stringContaining('endpoint one and 1 more:'),
     })
     tell('webhook', 'one', 'closed', null)
-    expect(dependencies.notes()['endpoints']).toMatchObject({ message: expect.stringContaining('two is open') })
+    expect(dependencies.notes()['endpoints']).toMatchObject({ message: expect.stringContaining('endpoint two:') })
     expect(dependencies.relay()).toBeNull()
   })
 
-  it('take the sentence of the relay, or that of its breaker where it connects and takes nothing', () => {
+  it('have the sentence of the relay, or that of its breaker when it connects but accepts nothing', () => {
     const away = { reason: 'timeout-greeting', sentence: 'it says nothing', forMs: 7_000 } as const
     const dated = { since: '2029-12-31T23:59:53.000Z', seconds: 7, host: 'relay.example.com:25' }
     expect(setUp(away).dependencies.relay()).toEqual({ reason: 'timeout-greeting', message: 'It says nothing.', ...dated })
@@ -58,7 +58,7 @@ describe('dependencies that are away', () => {
     pass(7_000)
     expect(dependencies.relay()).toEqual({
       reason: 'timeout-data',
-      message: expect.stringContaining('The SMTP relay at relay.example.com:25 has taken none of the last mails (timeout-data)'),
+      message: expect.stringContaining('The SMTP relay at relay.example.com:25 accepted none of the last mails (timeout-data)'),
       since: '2030-01-01T00:00:00.000Z',
       seconds: 7,
       host: 'relay.example.com:25',

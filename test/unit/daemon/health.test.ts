@@ -8,7 +8,7 @@ const groups = (status: GroupStatus) => new Map([['email-workers', running], ['p
 const well: HealthFacts = {
   phase: 'running',
   quiet: false,
-  databaseTrouble: null,
+  databaseOutage: null,
   databaseFault: null,
   groups: groups(running),
   stalls: [],
@@ -28,14 +28,14 @@ const wrong = ({ checks }: ReturnType<typeof readiness>) => Object.fromEntries(O
 const oneOf = (name: string, reason: string, message: string) => ({ [name]: { ok: false, reason, message } })
 
 describe('readiness', () => {
-  it('is there when the process runs, the database answers and every group can accept', () => {
+  it('is given when the process runs, the database answers and every group can accept', () => {
     expect(readiness(well)).toEqual({
       ok: true,
       checks: { process: { ok: true }, database: { ok: true }, 'email-workers': { ok: true }, 'position-workers': { ok: true } },
     })
   })
 
-  it('names a dependency that is away and no reason to be unready', () => {
+  it('names an unavailable dependency without becoming unready', () => {
     const relay = { ok: true, reason: 'timeout-greeting', message: 'It says nothing.', since }
     const report = readiness({ ...well, notes: { relay } })
     expect(report.ok).toBe(true)
@@ -43,10 +43,10 @@ describe('readiness', () => {
   })
 
   it.each<[string, Partial<HealthFacts>, [string, string, string]]>([
-    ['booting', { phase: 'booting' }, ['process', 'booting', 'It waits for brokers and database, or for its groups to join.']],
-    ['stopping', { phase: 'stopping' }, ['process', 'stopping', 'It finishes what is in hand and ends.']],
-    ['quiet', { quiet: true }, ['process', 'quiet', 'It takes no new work since it was sent SIGTSTP; SIGCONT lets it go on.']],
-    ['without a database', { databaseTrouble: 'connection refused' }, ['database', 'database-away', 'Connection refused.']],
+    ['booting', { phase: 'booting' }, ['process', 'booting', 'Waiting for the brokers, the database, or the groups to join.']],
+    ['stopping', { phase: 'stopping' }, ['process', 'stopping', 'Shutting down: draining in-flight work.']],
+    ['quiet', { quiet: true }, ['process', 'quiet', 'Quiet since SIGTSTP: no new work is taken; SIGCONT resumes.']],
+    ['without a database', { databaseOutage: 'connection refused' }, ['database', 'database-away', 'Connection refused.']],
     [
       'with a database that takes no writes',
       { databaseFault: 'it is in recovery' },
@@ -55,12 +55,12 @@ describe('readiness', () => {
     [
       'with a group that waits',
       { groups: groups({ ...running, state: 'waiting', reason: 'database: SQLSTATE none' }) },
-      ['position-workers', 'waiting', 'It waits and goes on by itself: database: SQLSTATE none.'],
+      ['position-workers', 'waiting', 'Waiting, resumes automatically: database: SQLSTATE none.'],
     ],
     [
       'with a group that has not joined',
       { groups: groups({ ...running, state: 'starting' }) },
-      ['position-workers', 'starting', 'It has no assignment of Kafka yet.'],
+      ['position-workers', 'starting', 'Waiting for a partition assignment from Kafka.'],
     ],
     [
       'with a group that may not start',
@@ -70,9 +70,9 @@ describe('readiness', () => {
     [
       'with a group that has left',
       { groups: groups({ ...running, state: 'stopped' }) },
-      ['position-workers', 'stopped', 'It has left its group.'],
+      ['position-workers', 'stopped', 'Left the consumer group.'],
     ],
-  ])('is not %s, and says why', (_, change, what) => {
+  ])('is not given while %s, and says why', (_, change, what) => {
     const report = readiness({ ...well, ...change })
     expect(report.ok).toBe(false)
     expect(wrong(report)).toEqual(oneOf(...what))
@@ -84,55 +84,58 @@ describe('liveness', () => {
     ['boots', { phase: 'booting', groups: new Map() }],
     ['stops', { phase: 'stopping', stalls: [stall] }],
     ['is quiet', { quiet: true }],
-    ['has no database', { databaseTrouble: 'connection refused' }],
+    ['has no database', { databaseOutage: 'connection refused' }],
     ['has a group that has not joined', { groups: groups({ ...running, state: 'starting' }) }],
     ['waits', { groups: groups({ ...running, state: 'waiting', reason: 'database away' }) }],
     ['was refused a group', { groups: groups({ ...running, state: 'refused', reason: 'lost range' }) }],
     ['has left a group', { groups: groups({ ...running, state: 'stopped' }) }],
-  ])('stays while the process %s: a restart would not help', (_, change) => {
+  ])('is given while the process %s: a restart would not help', (_, change) => {
     expect(liveness({ ...well, ...change }).ok).toBe(true)
   })
 
-  it('is gone with a group whose client is lost', () => {
+  it('is lost with a group whose client cannot recover', () => {
     const report = liveness({ ...well, groups: groups({ ...running, state: 'lost', reason: 'five crashes in a row' }) })
     expect(report.ok).toBe(false)
     expect(wrong(report)).toEqual(
-      oneOf('position-workers', 'lost', 'Its Kafka client cannot recover, restart the process: five crashes in a row.'),
+      oneOf('position-workers', 'lost', 'The Kafka client cannot recover, restart the process: five crashes in a row.'),
     )
   })
 
-  it('is gone with what stands still, which is named with its group and since when; so is readiness', () => {
-    const message =
-      'The batch of partition 3, and 1 more has not moved for 400 s and waits for nothing known; 375 s is the most: restart the process.'
+  it('is lost with a stalled task, named with its group and since when; so is readiness', () => {
+    const message = 'No progress for 400 s (limit 375 s) without a known reason: batch of partition 3, and 1 more. Restart the process.'
     const stalls = [{ ...stall, what: 'later one', since: stall.since + 1 }, stall]
     for (const report of [liveness({ ...well, stalls }), readiness({ ...well, stalls })]) {
       expect(report.ok).toBe(false)
       expect(wrong(report)).toEqual({ 'position-workers': { ok: false, reason: 'stalled', message, since } })
     }
     expect(wrong(liveness({ ...well, stalls: [{ ...stall, group: null, what: 'lease check' }] }))).toEqual({
-      process: expect.objectContaining({ ok: false, reason: 'stalled', message: expect.stringMatching(/^The lease check has not moved /) }),
+      process: expect.objectContaining({
+        ok: false,
+        reason: 'stalled',
+        message: expect.stringMatching(/: lease check\. Restart the process\.$/),
+      }),
     })
   })
 })
 
 describe('dates', () => {
-  it('say since when a thing is wrong, until it is well or wrong in another way', () => {
+  it('date a failing check until it succeeds or fails for another reason', () => {
     let facts = well
     let now = Date.parse(since)
     const health = createHealth({ facts: () => facts, now: () => now })
     const dates = () => Object.values(wrong(health.ready())).map(({ reason, since: date }) => [reason, date])
     expect(dates()).toEqual([])
-    facts = { ...well, phase: 'booting', databaseTrouble: 'connection refused' }
+    facts = { ...well, phase: 'booting', databaseOutage: 'connection refused' }
     expect(dates()).toEqual([['booting', since], ['database-away', since]]) // prettier-ignore
     now += 60_000
-    facts = { ...facts, databaseTrouble: 'another cause of the same' }
+    facts = { ...facts, databaseOutage: 'another cause of the same' }
     expect(dates()).toEqual([['booting', since], ['database-away', since]]) // prettier-ignore
     facts = { ...facts, phase: 'running', quiet: true }
     expect(dates()).toEqual([['quiet', '2030-01-01T00:01:00.000Z'], ['database-away', since]]) // prettier-ignore
     facts = well
     expect(dates()).toEqual([])
     now += 60_000
-    facts = { ...well, databaseTrouble: 'again' }
+    facts = { ...well, databaseOutage: 'again' }
     expect(dates()).toEqual([['database-away', '2030-01-01T00:02:00.000Z']])
     expect(health.live().ok).toBe(true)
   })

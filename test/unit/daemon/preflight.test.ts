@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { loadConfig } from '../../../config/load.ts'
-import { bootChecks, type BootChecks } from '../../../src/daemon/preflight.ts'
+import { preflight, type PreflightSettings } from '../../../src/daemon/preflight.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import type { LogAdmin } from '../../../src/ingest/log-admin.ts'
@@ -16,8 +16,8 @@ function sceneOf(
     readonly retentionMs?: number
     readonly connect?: () => Promise<void>
     readonly query?: () => Promise<never[]>
-    readonly checkSchema?: BootChecks['checkSchema']
-    readonly requireWritable?: BootChecks['requireWritable']
+    readonly checkSchema?: PreflightSettings['checkSchema']
+    readonly requireWritable?: PreflightSettings['requireWritable']
     readonly env?: Record<string, string>
   } = {},
 ) {
@@ -41,7 +41,7 @@ function sceneOf(
     disconnect: unused,
   }
   const environment = { KAFKA_BROKERS: 'broker.example.com:9092', DATABASE_URL: 'postgresql://db.example.com/platform', ...change.env }
-  const boot = bootChecks({
+  const boot = preflight({
     config: loadConfig({ ...environment, KAFKA_GROUPS: 'email-workers' }, { groups: ['email-workers'], mailGroups: [] }),
     groupIds: ['email-workers'],
     admin,
@@ -50,7 +50,7 @@ function sceneOf(
     requireWritable: change.requireWritable ?? (async () => undefined),
     clock,
     signal: stopping.signal,
-    waiting: (sentence) => told.push(sentence),
+    onWaiting: (sentence) => told.push(sentence),
   })
   // What the boot refuses with, or null.
   const ended = boot.then(
@@ -63,8 +63,8 @@ function sceneOf(
 const unused = () => Promise.reject(new Error('not what the boot asks'))
 const away = () => Promise.reject(new SqlError('connect ECONNREFUSED', {}))
 
-describe('the boot', () => {
-  it('says nothing when everything is there', async () => {
+describe('preflight', () => {
+  it('reports nothing when every requirement is met', async () => {
     const { ended, told } = sceneOf()
     expect(await ended).toBeNull()
     expect(told).toEqual([])
@@ -100,11 +100,11 @@ describe('the boot', () => {
   it.each([
     ['just long enough', { retentionMs: 83 * DAY_MS }],
     ['for ever', { retentionMs: -1 }],
-  ])('takes a topic that keeps its records %s', async (_, change) => {
+  ])('accepts a topic that keeps its records %s', async (_, change) => {
     expect(await sceneOf(change).ended).toBeNull()
   })
 
-  it('says once that the database is away, and goes on when it is there', async () => {
+  it('reports an unreachable database once, and continues when it answers', async () => {
     let present = false
     let asked = 0
     const { ended, clock, told } = sceneOf({
@@ -125,7 +125,7 @@ describe('the boot', () => {
     expect(told).toEqual([expect.stringMatching(/database does not answer/)])
   })
 
-  it('gives up on brokers that stay away, and names the bound', async () => {
+  it('gives up on unreachable brokers after BOOT_TIMEOUT_MS, and names it', async () => {
     const { ended, clock, told } = sceneOf({
       connect: () => Promise.reject(new OperatorError('no broker answers at broker.example.com:9092')),
       env: { BOOT_TIMEOUT_MS: '1000' },
@@ -135,7 +135,7 @@ describe('the boot', () => {
     expect(await ended).toHaveProperty('message', expect.stringMatching(/no broker answers at broker\.example\.com:9092.*BOOT_TIMEOUT_MS/i))
   })
 
-  it('names who takes the question and says nothing', async () => {
+  it('names a server that accepts the request and does not answer', async () => {
     const { ended, clock, told, stop } = sceneOf({ query: () => new Promise(() => undefined) })
     // The brokers have answered when only the question to the database is still timed.
     await soon(() => expect(clock.sleeping).toHaveLength(1))
@@ -145,7 +145,7 @@ describe('the boot', () => {
     await ended
   })
 
-  it('ends without a word when the process is to stop', async () => {
+  it('ends without an error when the process stops', async () => {
     const { ended, told, stop } = sceneOf({ query: away })
     await soon(() => expect(told).toHaveLength(1))
     stop()
@@ -153,7 +153,7 @@ describe('the boot', () => {
   })
 })
 
-it('a database that had no time to answer is not called silent when the start is refused for a topic', async () => {
+it('a database that had no time to answer is not reported as silent when the start is refused because of a topic', async () => {
   const { ended, told } = sceneOf({ topics: {}, query: () => new Promise(() => undefined) })
   expect(String(await ended)).toMatch(/Topics domain-events, domain-events\.email-workers\.dlq do not exist: /)
   // The question of the database ends with the start, a few turns later.

@@ -9,7 +9,7 @@ function sceneOf(query: () => Promise<never[]>) {
   return { clock, prompt: promptSql(sql, 5_000, clock) }
 }
 
-it('is as quick as the database, and leaves nothing waiting', async () => {
+it('returns as soon as the database answers, and leaves no timer', async () => {
   const good = sceneOf(async () => [])
   expect(await good.prompt.query('SELECT 1')).toEqual([])
   const bad = sceneOf(() => Promise.reject(new Error('refused')))
@@ -17,7 +17,7 @@ it('is as quick as the database, and leaves nothing waiting', async () => {
   expect([...good.clock.sleeping, ...bad.clock.sleeping]).toEqual([])
 })
 
-it('takes a server that is frozen for one that is away', async () => {
+it('treats a frozen server as unavailable', async () => {
   const { prompt, clock } = sceneOf(() => new Promise(() => undefined))
   const asked = prompt.query('SELECT 1')
   clock.pass(4_999)

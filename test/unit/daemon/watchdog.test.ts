@@ -3,7 +3,7 @@ import { loadConfig } from '../../../config/load.ts'
 import type { Channels } from '../../../src/delivery/channels.ts'
 import type { IntentWorkers, RunningIntent } from '../../../src/delivery/worker-pool.ts'
 import { createStallDetector } from '../../../src/std/stall-detector.ts'
-import { DATABASE_PROBE, vitalSigns, type VitalSigns } from '../../../src/daemon/watchdog.ts'
+import { DATABASE_PROBE, watchedTasks, type WatchdogInput } from '../../../src/daemon/watchdog.ts'
 import type { BatchInFlight, WatchedSource } from '../../../src/ingest/watched-source.ts'
 
 const config = loadConfig(
@@ -42,7 +42,7 @@ interface Group {
 let moved = 0
 
 /** A group in which nothing is under way, but what is changed. */
-function groupOf(change: Partial<Group>): VitalSigns['groups'][number] {
+function groupOf(change: Partial<Group>): WatchdogInput['groups'][number] {
   const group: Group = { batches: [], held: false, beats: null, turns: null, running: [], ...change }
   const source: Pick<WatchedSource, 'batchesInFlight' | 'isFetchingPaused' | 'activity'> = {
     batchesInFlight: () => group.batches,
@@ -59,10 +59,10 @@ function groupOf(change: Partial<Group>): VitalSigns['groups'][number] {
   return { id: 'email-workers', source: source as WatchedSource, workers: workers as IntentWorkers }
 }
 
-type Change = Partial<Group> & Partial<Pick<VitalSigns, 'tasks' | 'databaseTrouble'>>
+type Change = Partial<Group> & Partial<Pick<WatchdogInput, 'tasks' | 'databaseOutage'>>
 
-function signsOf({ tasks = [], databaseTrouble = null, ...group }: Change) {
-  return vitalSigns({ config, channels, pools, groups: [groupOf(group)], tasks, databaseTrouble })
+function signsOf({ tasks = [], databaseOutage: databaseTrouble = null, ...group }: Change) {
+  return watchedTasks({ config, channels, pools, groups: [groupOf(group)], tasks, databaseOutage: databaseTrouble })
 }
 
 /** What is called stalled after standing like this for so long, with 300 s of grace. */
@@ -77,7 +77,7 @@ function stalledAfter(seconds: number, change: Change): readonly string[] {
   return watch.check(signsOf(change)).map(({ what }) => what)
 }
 
-describe('what can hang for ever', () => {
+describe('a task without progress', () => {
   it.each<[string, Change, string, number]>([
     ['an accept that never returns', { batches: [batch] }, 'batch of partition 3', 80],
     ['start positions that are never told', { batches: [{ ...batch, partition: -1 }] }, 'reading the start offsets', 80],
@@ -88,30 +88,30 @@ describe('what can hang for ever', () => {
     ['a webhook that is never settled', { running: [{ ...mail, channel: 'webhook' }] }, 'webhook intent 7 (welcome)', 88],
     ['a recalculation that is never settled', { running: [{ ...mail, channel: 'leaderboard' }] }, 'leaderboard intent 7 (welcome)', 480],
     ['a channel nobody knows', { running: [{ ...mail, channel: 'pigeon' }] }, 'pigeon intent 7 (welcome)', 480],
-    ['a chore that never ends', { tasks: [{ task: 'lease check', turns: 3, withinMs: 131_000 }] }, 'lease check', 131],
-    ['a probe that never ends', { tasks: [{ task: DATABASE_PROBE, turns: 3, withinMs: 6_000 }] }, 'database probe', 6],
-  ])('%s is told once its deadlines and the grace are over', (_, change, what, seconds) => {
+    ['a chore that never ends', { tasks: [{ task: 'lease check', runs: 3, withinMs: 131_000 }] }, 'lease check', 131],
+    ['a probe that never ends', { tasks: [{ task: DATABASE_PROBE, runs: 3, withinMs: 6_000 }] }, 'database probe', 6],
+  ])('%s is reported after its deadlines and the grace period', (_, change, what, seconds) => {
     expect(stalledAfter(300 + seconds, change)).toEqual([])
     expect(stalledAfter(301 + seconds, change)).toEqual([what])
   })
 })
 
-describe('what rightly stands still', () => {
+describe('a suppressed task', () => {
   const day = 86_400
 
   it.each<[string, Change]>([
-    ['a batch while the database is away', { batches: [batch], databaseTrouble: 'refused' }],
-    ['start positions while the database is away', { batches: [{ ...batch, partition: -1 }], databaseTrouble: 'refused' }],
-    ['claims while the database is away', { turns: 9, databaseTrouble: 'refused' }],
-    ['intents while the database is away', { running: [mail], databaseTrouble: 'refused' }],
-    ['chores while the database is away', { tasks: [{ task: 'lease check', turns: 3, withinMs: 1 }], databaseTrouble: 'refused' }],
+    ['a batch while the database is away', { batches: [batch], databaseOutage: 'refused' }],
+    ['start positions while the database is away', { batches: [{ ...batch, partition: -1 }], databaseOutage: 'refused' }],
+    ['claims while the database is away', { turns: 9, databaseOutage: 'refused' }],
+    ['intents while the database is away', { running: [mail], databaseOutage: 'refused' }],
+    ['chores while the database is away', { tasks: [{ task: 'lease check', runs: 3, withinMs: 1 }], databaseOutage: 'refused' }],
     ['a batch of a group that is paused, by whatever', { batches: [batch], held: true }],
     ['a group whose client, claims and batches have ended or not begun', {}],
-  ])('%s is no stall, all day long', (_, change) => {
+  ])('%s is never reported', (_, change) => {
     expect(stalledAfter(day, change)).toEqual([])
   })
 
-  it('a batch that waits and tries again moves', () => {
+  it('a batch that waits and retries makes progress', () => {
     let now = 0
     const watch = createStallDetector({ clock: { now: () => now, monotonic: () => now }, graceMs: 300_000 })
     for (let moves = 0; moves < 1_000; moves++) {
@@ -120,16 +120,16 @@ describe('what rightly stands still', () => {
     }
   })
 
-  it('a client waits for the batch that it has delivered, which is looked at instead', () => {
+  it('a client waits for the batch it has delivered, which is watched instead', () => {
     expect(signsOf({ batches: [{ ...batch, waitsFor: 'x' }], beats: 5 }).map(({ what, suppressedBy: excuse }) => [what, excuse])).toEqual([
       ['batch of partition 3', null],
-      ['Kafka client', 'a batch is under way'],
+      ['Kafka client', 'a batch is in flight'],
       ['membership of the group', null],
     ])
   })
 
-  it('the absence of the database excuses neither the client nor the probe itself', () => {
-    const change: Change = { beats: 5, tasks: [{ task: DATABASE_PROBE, turns: 3, withinMs: 6_000 }], databaseTrouble: 'refused' }
+  it('a database outage suppresses neither the client nor the probe itself', () => {
+    const change: Change = { beats: 5, tasks: [{ task: DATABASE_PROBE, runs: 3, withinMs: 6_000 }], databaseOutage: 'refused' }
     expect(stalledAfter(430, change)).toEqual([DATABASE_PROBE, 'Kafka client'])
   })
 })

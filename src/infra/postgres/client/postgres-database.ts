@@ -1,6 +1,6 @@
 import { Pool, type ClientBase, type PoolClient, type QueryResult } from 'pg'
 import { FailureGate } from '../../../std/failure-gate.ts'
-import { SqlError, type Database, type Session, type Sql, type StatementUnderWay } from '../../../std/sql.ts'
+import { SqlError, type Database, type Session, type Sql, type StatementInFlight } from '../../../std/sql.ts'
 import { driverConnection, driverTypes, type ConnectionSettings } from './connection-settings.ts'
 import { DEFAULT_PLATFORM_SCHEMA, inPlatformSchema } from './platform-schema.ts'
 import { sessionSettings } from './session-settings.ts'
@@ -59,7 +59,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
   })
   const { gate = createConnectGate() } = settings
   const pids = new WeakMap<ClientBase, number | null>()
-  const underWay = new Set<StatementUnderWay>()
+  const underWay = new Set<StatementInFlight>()
   const broken = new WeakSet<ClientBase>()
   const statements = new Map<string, { readonly text: string; readonly name: string }>()
 
@@ -166,7 +166,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
     transaction: (work) => withClient((client) => transactionOn(client, work)),
     session: (work) => withClient((client) => sessionOn(client, work)),
     longestStatementMs: 2 * settings.connectTimeoutMs + settings.statementTimeoutMs + ANSWER_MARGIN_MS,
-    underWay: () => [...underWay],
+    statementsInFlight: () => [...underWay],
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     end: () => (ended ??= pool.end()),
   }

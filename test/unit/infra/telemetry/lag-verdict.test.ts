@@ -3,12 +3,12 @@ import {
   groupVerdict,
   lagWords,
   partitionVerdict,
-  type LagCircumstances,
+  type GroupConditions,
   type LagSample,
   type LagVerdict,
 } from '../../../../src/infra/telemetry/lag-verdict.ts'
 
-const usual: LagCircumstances = { members: 1, paused: null, breaker: null }
+const usual: GroupConditions = { members: 1, paused: null, breaker: null }
 
 /** Measurements 5 s apart, `[committed, high]` each, the log beginning at 100. */
 const measured = (...points: readonly (readonly [number | null, number])[]): readonly LagSample[] =>
@@ -29,27 +29,27 @@ const minute = (committed: readonly [number, number], high: readonly [number, nu
   )
 
 describe('the verdict on a partition', () => {
-  it.each<[string, readonly LagSample[], Partial<LagCircumstances>, LagVerdict]>([
-    ['nothing measured', [], {}, { word: 'ok', sentence: 'It has not been measured yet.' }],
-    ['nothing to read', measured([200, 200]), {}, { word: 'ok', sentence: 'All is read.' }],
-    ['an empty log that was never read', measured([null, 100]), {}, { word: 'ok', sentence: 'All is read.' }],
+  it.each<[string, readonly LagSample[], Partial<GroupConditions>, LagVerdict]>([
+    ['nothing measured', [], {}, { word: 'ok', sentence: 'Not measured yet.' }],
+    ['nothing to read', measured([200, 200]), {}, { word: 'ok', sentence: 'Read to the end.' }],
+    ['an empty log that was never read', measured([null, 100]), {}, { word: 'ok', sentence: 'Read to the end.' }],
     ['retention overtook the group', measured([90, 200]), {}, { word: 'data-lost', sentence: 'Records 90 to 99 were deleted before they were read.' }],
-    ['a topic made anew', measured([900, 200]), {}, { word: 'data-lost', sentence: 'The log ends at 200, before the position 900: the topic was made anew or truncated.' }],
+    ['a topic made anew', measured([900, 200]), {}, { word: 'data-lost', sentence: 'The log ends at 200, before the committed offset 900: the topic was recreated or truncated.' }],
     ['lost records are worse than nobody there', measured([90, 200]), { members: 0 }, { word: 'data-lost', sentence: 'Records 90 to 99 were deleted before they were read.' }],
     ['nobody there', measured([150, 200]), { members: 0 }, { word: 'no-member', sentence: 'No process reads it; behind by 50 records.' }],
     ['nobody there, with nothing to read', measured([200, 200]), { members: 0 }, { word: 'no-member', sentence: 'No process reads it; behind by 0 records.' }],
-    ['nobody knows who is there', measured([200, 200]), { members: null }, { word: 'ok', sentence: 'All is read.' }],
+    ['nobody knows who is there', measured([200, 200]), { members: null }, { word: 'ok', sentence: 'Read to the end.' }],
     ['a pause', minute([150, 150], [200, 900]), { paused: 'quiet' }, { word: 'paused', sentence: 'Behind by 750 records because the group is paused: quiet.' }],
-    ['a pause with nothing to read', measured([200, 200]), { paused: 'quiet' }, { word: 'ok', sentence: 'All is read.' }],
-    ['a breaker behind the pause', minute([150, 150], [200, 201]), { paused: 'intents-due', breaker: 'the relay takes nothing' }, { word: 'breaker-open', sentence: 'Behind by 51 records because the relay takes nothing, and the group waits for its backlog (intents-due).' }],
-    ['a breaker that holds nothing back yet', measured([199, 200]), { breaker: 'the relay takes nothing' }, { word: 'ok', sentence: '1 record on the way.' }],
-    ['nothing read for a minute', minute([150, 150], [200, 260]), {}, { word: 'stalled', sentence: 'Behind by 110 records, and none was read for 60 s.' }],
-    ['one record not read for a minute: below the floor, and stuck', minute([199, 199], [200, 200]), {}, { word: 'stalled', sentence: 'Behind by 1 record, and none was read for 60 s.' }],
-    ['nothing read by a group that never committed', measured(...Array.from({ length: 13 }, (): [null, number] => [null, 130])), {}, { word: 'stalled', sentence: 'Behind by 30 records, and none was read for 60 s.' }],
+    ['a pause with nothing to read', measured([200, 200]), { paused: 'quiet' }, { word: 'ok', sentence: 'Read to the end.' }],
+    ['a breaker behind the pause', minute([150, 150], [200, 201]), { paused: 'intents-due', breaker: 'the relay accepts no mail' }, { word: 'breaker-open', sentence: 'Behind by 51 records because the relay accepts no mail, and the group waits for its backlog (intents-due).' }],
+    ['a breaker that holds nothing back yet', measured([199, 200]), { breaker: 'the relay accepts no mail' }, { word: 'ok', sentence: '1 record in flight.' }],
+    ['nothing read for a minute', minute([150, 150], [200, 260]), {}, { word: 'stalled', sentence: 'Behind by 110 records, and nothing was read for 60 s.' }],
+    ['one record not read for a minute: below the floor, and stuck', minute([199, 199], [200, 200]), {}, { word: 'stalled', sentence: 'Behind by 1 record, and nothing was read for 60 s.' }],
+    ['nothing read by a group that never committed', measured(...Array.from({ length: 13 }, (): [null, number] => [null, 130])), {}, { word: 'stalled', sentence: 'Behind by 30 records, and nothing was read for 60 s.' }],
     ['nothing read, but watched for less than a minute', minute([150, 150], [200, 260]).slice(0, 10), {}, { word: 'falling-behind', sentence: 'Behind by 95 records; 0 were read and 45 written in 45 s.' }],
-    ['nothing read because nothing was there until now', measured(...Array.from({ length: 13 }, (_, index): [number, number] => [200, index < 12 ? 200 : 280])), {}, { word: 'ok', sentence: '80 records on the way.' }],
-    ['a handful of records', minute([200, 290], [205, 300]), {}, { word: 'ok', sentence: '10 records on the way.' }],
-    ['many records, all of the last seconds', minute([1_000, 61_000], [3_000, 63_000]), {}, { word: 'ok', sentence: '2000 records on the way.' }],
+    ['nothing read because nothing was there until now', measured(...Array.from({ length: 13 }, (_, index): [number, number] => [200, index < 12 ? 200 : 280])), {}, { word: 'ok', sentence: '80 records in flight.' }],
+    ['a handful of records', minute([200, 290], [205, 300]), {}, { word: 'ok', sentence: '10 records in flight.' }],
+    ['many records, all of the last seconds', minute([1_000, 61_000], [3_000, 63_000]), {}, { word: 'ok', sentence: '2000 records in flight.' }],
     ['more read than written', minute([1_000, 4_000], [9_000, 9_600]), {}, { word: 'catching-up', sentence: 'Behind by 5600 records; 3000 were read and 600 written in 60 s.' }],
     ['as much read as written, far behind', minute([1_000, 2_000], [9_000, 10_000]), {}, { word: 'falling-behind', sentence: 'Behind by 8000 records; 1000 were read and 1000 written in 60 s.' }],
     ['less read than written', minute([1_000, 2_000], [9_000, 12_000]), {}, { word: 'falling-behind', sentence: 'Behind by 10000 records; 1000 were read and 3000 written in 60 s.' }],
@@ -75,9 +75,9 @@ describe('the verdict on a group', () => {
     expect(groupVerdict(new Map([[0, of(word)]]), due).word).toBe(verdict)
   })
 
-  it('says which channel is late, and by how much', () => {
+  it('names the channel that is late, and by how much', () => {
     expect(groupVerdict(new Map(), [{ channel: 'email', ms: 720_000 }]).sentence).toBe(
-      'The log is read, but work of the email channel has been due for 12 minutes and is not done.',
+      'The log is read, but intents of the email channel have been due for 12 minutes.',
     )
   })
 
@@ -90,7 +90,7 @@ describe('the verdict on a group', () => {
     expect(groupVerdict(new Map([[0, of(word)]]), [{ channel: 'email', ms: 600_000 }], 'The relay is silent.').word).toBe(verdict)
   })
 
-  it('says why mails wait', () => {
+  it('says why mail is queued', () => {
     expect(groupVerdict(new Map(), [], 'The relay is silent.').sentence).toBe('The log is read, but mails wait: The relay is silent.')
   })
 
@@ -98,11 +98,11 @@ describe('the verdict on a group', () => {
     expect(groupVerdict(new Map([[0, of(better)], [1, of(worse)]])).word).toBe(worse) // prettier-ignore
   })
 
-  it('names the partition, or how many there are', () => {
+  it('names the partition, or the number of partitions', () => {
     const verdicts = new Map([[0, of('ok')], [3, of('stalled')], [5, of('paused')]]) // prettier-ignore
     expect(groupVerdict(verdicts)).toEqual({ word: 'stalled', sentence: 'Partition 3: It is stalled.' })
     verdicts.set(7, of('stalled'))
     expect(groupVerdict(verdicts)).toEqual({ word: 'stalled', sentence: '2 partitions, the first being 3: It is stalled.' })
-    expect(groupVerdict(new Map())).toEqual({ word: 'ok', sentence: 'Every partition is read to its end, or nearly.' })
+    expect(groupVerdict(new Map())).toEqual({ word: 'ok', sentence: 'All partitions are read to the end, or nearly.' })
   })
 })

@@ -35,13 +35,13 @@ function setUp() {
 }
 
 describe('the lag monitor', () => {
-  it('asks for commits first, so that a busy topic gives no negative lag, then for the ends once', async () => {
+  it('reads commits first, so that the lag of a busy topic is never negative, then the ends once', async () => {
     const { calls, monitor } = setUp()
     await monitor.measure()
     expect(calls).toEqual(['committed stage.email-workers', 'ranges domain-events'])
   })
 
-  it('joins by partition number; without a commit all that is held counts, beyond the end nothing', async () => {
+  it('is measured per partition: the whole log without a commit, nothing beyond the end', async () => {
     const { state, monitor, group } = setUp()
     state.ranges = new Map([
       [10, { low: 0n, high: 9_007_199_254_740_993n }],
@@ -59,7 +59,7 @@ describe('the lag monitor', () => {
     expect(group()?.total).toBe(9_007_199_254_741_017n)
   })
 
-  it('tells seconds behind from when the oldest record that is left was written', async () => {
+  it('derives the seconds behind from the time of the oldest unread record', async () => {
     const { state, monitor, group } = setUp()
     const measureAt = async (seconds: number, high: bigint, committed: bigint) => {
       state.now = 1_000_000 + seconds * 1000
@@ -79,7 +79,7 @@ describe('the lag monitor', () => {
     expect(await measureAt(60, 200n, 20n)).toBe(60)
   })
 
-  it('tells the first error of an outage only, keeps the last values a while and recovers', async () => {
+  it('reports only the first error of an outage, keeps the last values for a while and recovers', async () => {
     const { errors, state, monitor, group } = setUp()
     state.ranges = new Map([[0, { low: 0n, high: 3n }]])
     await monitor.measure()
@@ -98,7 +98,7 @@ describe('the lag monitor', () => {
     expect(errors).toHaveLength(2)
   })
 
-  it('measures on start, once however often it is started, and drops answers after stop', async () => {
+  it('measures once started, however often, and drops results after stop', async () => {
     const { calls, state, monitor } = setUp()
     monitor.start()
     monitor.start()
@@ -111,7 +111,7 @@ describe('the lag monitor', () => {
     expect(monitor.latest()?.groups.get('stage.email-workers')?.total).toBe(0n)
   })
 
-  it('is published under the names that dashboards know, and disappears when it is too old', async () => {
+  it('is published under the names dashboards expect, and removed when it is outdated', async () => {
     const { state, monitor } = setUp()
     const metrics = createMetrics({ version: '1.2.3' })
     publishLag(metrics, monitor)

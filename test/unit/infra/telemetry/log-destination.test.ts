@@ -20,7 +20,7 @@ describe('the log destination', () => {
     expect(taken).toEqual(['one\n', 'two\n'])
   })
 
-  it('goes on where a partial write ended, once the reader reads again', async () => {
+  it('continues after a partial write once the reader reads again', async () => {
     let taken = ''
     let room = 3
     const destination = openLogDestination({
@@ -41,12 +41,12 @@ describe('the log destination', () => {
     expect(destination.dropped).toBe(0)
   })
 
-  it('drops what is too much to hold, counts it and says so later', async () => {
+  it('drops lines beyond the buffer, counts them and reports the count later', async () => {
     let taken = ''
     let full = true
     const destination = openLogDestination({
       fd,
-      maxHeldBytes: 10,
+      maxBufferedBytes: 10,
       write: (_, bytes) => {
         if (full) throw failing('EAGAIN')
         taken += Buffer.from(bytes).toString()
@@ -59,7 +59,7 @@ describe('the log destination', () => {
     await vi.waitFor(() => expect(taken).toMatch(/^1234\n1234\n\{"level":"warn".*"msg":"log lines dropped","count":3\}\n$/))
   })
 
-  it('keeps nothing alive with the lines that it holds', async () => {
+  it('keeps no other memory alive with buffered lines', async () => {
     const taken: Uint8Array[] = []
     let full = true
     const destination = openLogDestination({
@@ -77,7 +77,7 @@ describe('the log destination', () => {
     expect(taken.slice(1).map(({ buffer }) => buffer.byteLength)).toEqual([5, 5, 5, 5])
   })
 
-  it('stops writing when the reader is gone, and goes on when the disk is full', () => {
+  it('stops writing when the reader is gone, and continues when the disk is full', () => {
     let calls = 0
     const gone = openLogDestination({
       fd,
@@ -104,7 +104,7 @@ describe('the log destination', () => {
     expect(disk.dropped).toBe(1)
   })
 
-  it('waits for a reader no longer than the deadline', () => {
+  it('waits for a reader until the deadline', () => {
     const destination = openLogDestination({
       fd,
       write: () => {
@@ -166,7 +166,7 @@ describe('a process that logs', () => {
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ n: 1999 })
   })
 
-  it('survives that its reader goes away', async () => {
+  it('survives a closed reader', async () => {
     const child = start(1, `setTimeout(() => { many(); console.error('alive') }, 300)`)
     await once(child.stdout ?? child, 'data')
     child.stdout?.destroy()
@@ -174,7 +174,7 @@ describe('a process that logs', () => {
     expect([text, code]).toEqual(['alive\n', 0])
   })
 
-  it.each(['socket', 'pipe'])('goes on working while the reader of its %s does not read, and ends in time', async (kind) => {
+  it.each(['socket', 'pipe'])('keeps working while the reader of its %s does not read, and ends in time', async (kind) => {
     const child = start(10_000, `console.error('alive'); setTimeout(() => process.exit(0), 50)`, kind === 'pipe')
     const before = performance.now()
     const [text, [code]] = await Promise.all([read(child.stderr), once(child, 'exit')])

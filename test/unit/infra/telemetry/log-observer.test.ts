@@ -48,7 +48,7 @@ const breaker = (state: 'open' | 'half-open' | 'closed', reason: string | null =
 })
 
 describe('facts as log lines', () => {
-  it('writes nothing at info for what happens all the time', () => {
+  it('writes nothing at info for frequent facts', () => {
     const { lines, observe } = setUp()
     observe({ is: 'fetched', group, partition: 0, records: 500, highWatermark: 1000n, nextOffset: 500n })
     observe({ is: 'accepted', group, partition: 0, next: 500n, counts: new Map(), intents: 500, durationMs: 5 })
@@ -79,7 +79,7 @@ describe('facts as log lines', () => {
     expect(lines).toEqual([expect.objectContaining({ level: 'warn', msg: 'settled', outcome, reason: 'relay-refused' })])
   })
 
-  it('warns of deferred deliveries once per reason and minute, with how many there were meanwhile; debug has each', () => {
+  it('warns of deferred deliveries once per reason and minute, with the number of repetitions; debug has each', () => {
     const { observe, lines, time } = setUp('debug')
     for (let index = 0; index < 5; index += 1) observe(deferred('recipient-deferred'))
     observe(deferred('deadline'))
@@ -94,7 +94,7 @@ describe('facts as log lines', () => {
     expect(lines).toHaveLength(7)
   })
 
-  it('warns when the rows for a delivery cannot be read, once for all that wait for the same', () => {
+  it('warns once when the rows of deliveries cannot be read, for all that wait for the same cause', () => {
     const { observe, lines, time } = setUp()
     const failed = { ...settled, outcome: 'waiting', reason: 'prepare-failed', detail: 'SQLSTATE 42501' }
     for (const intentId of ['7', '8', '9']) observe({ ...failed, intentId })
@@ -110,7 +110,7 @@ describe('facts as log lines', () => {
     expect(lines.at(-1)).toMatchObject({ level: 'warn', reason: 'prepare-failed', repeated: 2 })
   })
 
-  it('tells what is skipped once a minute for each reason, with how many there were', () => {
+  it('logs skipped deliveries once a minute per reason, with their number', () => {
     const { observe, lines, time } = setUp()
     const stale = { ...settled, outcome: 'skipped', reason: 'stale' }
     for (const intentId of ['7', '8', '9']) observe({ ...stale, intentId })
@@ -126,7 +126,7 @@ describe('facts as log lines', () => {
     expect(told().at(-1)).toEqual({ msg: sentence, reason: 'stale', repeated: 2 })
   })
 
-  it('writes every dead letter as an error with its position', () => {
+  it('writes every dead letter as an error with its offset', () => {
     const { observe, lines } = setUp()
     const dead = {
       is: 'dead-lettered',
@@ -156,7 +156,7 @@ describe('facts as log lines', () => {
     expect(levels()).toEqual(['warn', 'debug', 'info', 'warn'])
   })
 
-  it('warns of waiting once per cause and partition, and again after it went on', () => {
+  it('warns of waiting once per cause and partition, and again after it resumed', () => {
     const { observe, levels } = setUp('debug')
     const waiting = (partition: number, cause: string, attempt: number): Fact => ({
       is: 'waiting',
@@ -184,14 +184,14 @@ describe('facts as log lines', () => {
     detail: { broker: 'b:1', payload: 'someone@example.com', retryCount: 2 },
   })
 
-  it('passes on of what the client library says only fields that it knows', () => {
+  it('passes on only known fields of the client library', () => {
     const { observe, lines } = setUp()
     observe(complaint('Connection error'))
     expect(lines).toMatchObject([{ level: 'warn', msg: 'kafka client: Connection error', broker: 'b:1', retryCount: 2 }])
     expect(JSON.stringify(lines)).not.toContain('someone')
   })
 
-  it('tells a complaint of a client once, in whatever words it goes on, until the group has joined or a minute was quiet', () => {
+  it('logs one warning per incident of a client, whatever its text, until the group has joined or a minute was quiet', () => {
     const { observe, lines, time } = setUp()
     for (let count = 0; count < 100; count++) {
       observe(complaint(`Connection error ${count}`))
@@ -207,7 +207,7 @@ describe('facts as log lines', () => {
     expect(lines.map(({ level }) => level)).toEqual(['warn', 'warn', 'info', 'warn', 'warn'])
   })
 
-  it('tells a crash that only waits for the brokers once until the group has joined, and one that counts each time', () => {
+  it('logs a crash that only waits for the brokers once until the group has joined, and one that counts each time', () => {
     const { observe, levels } = setUp('debug')
     for (const crashes of [0, 0, 0, 1, 2]) observe(crash(crashes))
     observe(joined)
@@ -215,13 +215,13 @@ describe('facts as log lines', () => {
     expect(levels()).toEqual(['error', 'debug', 'debug', 'error', 'error', 'info', 'error'])
   })
 
-  it('tells that a destination is left alone and that it is back, and not each look at it', () => {
+  it('logs that a breaker opens and closes, and not each probe', () => {
     const { observe, lines } = setUp()
     for (const state of ['open', 'half-open', 'open', 'half-open', 'closed', 'open'] as const) observe(breaker(state))
     expect(lines.map(({ msg }) => msg)).toEqual(['breaker open', 'breaker closed', 'breaker open'])
   })
 
-  it('tells each cause for which it is left alone once, so that the one to mend is not hidden behind the first', () => {
+  it('logs each cause of an open breaker once, so that the one to fix is not hidden behind the first', () => {
     const { observe, lines } = setUp()
     const causes = ['relay-unreachable', 'relay-unreachable', 'relay-credentials-refused', 'relay-unreachable', 'relay-credentials-refused']
     for (const cause of causes) observe(breaker('open', cause))
@@ -231,7 +231,7 @@ describe('facts as log lines', () => {
     expect(lines.map(({ msg }) => msg)).toEqual(['breaker open', 'breaker open', 'breaker closed', 'breaker open'])
   })
 
-  it('tells a database that went back in time from another owner', () => {
+  it('distinguishes a database restored to an older state from another owner', () => {
     const { observe, levels } = setUp()
     const moved = { is: 'row-moved', group, partition: 0, expected: 9n, row: null } as const
     observe({ ...moved, meaning: 'database-behind-kafka' })

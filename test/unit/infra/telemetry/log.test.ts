@@ -21,11 +21,11 @@ describe('the log', () => {
     })
   })
 
-  it('leaves out what is below its level', () => {
+  it('omits lines below its level', () => {
     expect(logged((log) => log.debug('quiet'))).toEqual([])
   })
 
-  it('never says what a foreign error says', () => {
+  it('never contains the message of other libraries', () => {
     const foreign = Object.assign(new TypeError('550 someone@example.com is unknown'), {
       code: 'EENVELOPE',
       rejected: ['someone@example.com'],
@@ -37,7 +37,7 @@ describe('the log', () => {
     expect(JSON.stringify(line)).not.toContain('someone')
   })
 
-  it('says what our own errors say, and the state of the database', () => {
+  it('contains the messages of our own errors, and the SQLSTATE', () => {
     const cause = Object.assign(new Error('Key (email)=(someone@example.com)'), { detail: 'someone@example.com' })
     const [operator, sql] = logged((log) => {
       log.error({ err: new OperatorError('Set HTTP_PORT.') }, 'failed')
@@ -53,7 +53,7 @@ describe('the log', () => {
     expect(JSON.stringify(sql)).not.toContain('someone')
   })
 
-  it('says where a fault of this program is, without paths outside of it', () => {
+  it('locates a bug in this program, without paths outside of it', () => {
     const error = new TypeError('x is undefined')
     error.stack =
       'TypeError: someone@example.com\n    at accept (file:///srv/app/src/consumers/email/accept.ts:12:7)\n    at node:internal/x:1:1'
@@ -61,7 +61,7 @@ describe('the log', () => {
     expect(line?.err).toEqual({ type: 'TypeError', at: ['src/consumers/email/accept.ts:12'] })
   })
 
-  it('takes anything that was thrown', () => {
+  it('accepts anything thrown', () => {
     const [line] = logged((log) => log.error({ err: 'someone@example.com' }, 'failed'))
     expect(line?.err).toEqual({ type: 'string' })
   })

@@ -49,21 +49,21 @@ describe('the metrics', () => {
     expect(metrics.names).toContain('kafka_consumergroup_group_lag_seconds')
   })
 
-  it('are named as Prometheus wants it, those of the process too: counters end in _total, and nothing else does', async () => {
+  it('follow Prometheus naming, those of the process too: counters end in _total, and nothing else does', async () => {
     const { line } = setUp()
     const types = (await line('# TYPE ')).map((text) => text.split(' ').slice(2))
     expect(types.length).toBeGreaterThan(50)
     expect(types.filter(([name, type]) => name?.endsWith('_total') !== (type === 'counter'))).toEqual([])
   })
 
-  it('come with those of the process, the build and the event loop', async () => {
+  it('include those of the process, the build and the event loop', async () => {
     const { line } = setUp()
     expect(await line('process_cpu_seconds_total')).toHaveLength(1)
     expect(await line('kafka_worker_build_info')).toEqual([`kafka_worker_build_info{version="1.2.3",node="${process.versions.node}"} 1`])
     expect(await line('kafka_worker_event_loop_delay_seconds{')).toHaveLength(3)
   })
 
-  it('ask at each scrape for what is looked up', async () => {
+  it('run their hooks at each scrape', async () => {
     const { metrics, line } = setUp()
     let waiting = 1
     metrics.onScrape(() => metrics.databasePool.set({ pool: 'delivery', state: 'waiting' }, waiting++))
@@ -129,7 +129,7 @@ describe('counting facts', () => {
     ])
   })
 
-  it('counts what is to be said of effects that were made, and no reason of another outcome', async () => {
+  it('counts the notes of deliveries, and no reasons of other outcomes', async () => {
     const { observe, line } = setUp()
     observe({ ...settled, kind: 'reward', outcome: 'delivered', reason: 'reward-revoked-meanwhile' })
     observe({ ...settled, intentId: '8', outcome: 'skipped', reason: 'reward-revoked' })
@@ -142,7 +142,7 @@ describe('counting facts', () => {
     ])
   })
 
-  it('shows a pause by its reason only as long as it lasts', async () => {
+  it('shows a pause with its reason while it lasts', async () => {
     const { observe, line } = setUp()
     const paused = (reason: string) => `kafka_worker_paused{group="${group}",reason="${reason}"} 1`
     observe({ is: 'paused', group, reason: 'backpressure', detail: null })
@@ -156,14 +156,14 @@ describe('counting facts', () => {
     expect(await line('kafka_worker_paused{')).toEqual([paused('stopped')])
   })
 
-  it('bounds reasons, whatever they say', async () => {
+  it('bounds the number of reasons', async () => {
     const { observe, line } = setUp()
     for (let count = 0; count < 500; count++) observe({ is: 'paused', group: `group-${count}`, reason: `reason ${count}`, detail: null })
     const reasons = new Set((await line('kafka_worker_paused{')).map((line) => /reason="([^"]*)"/.exec(line)?.[1]))
     expect(reasons.size).toBe(51)
   })
 
-  it('forgets committed offsets of partitions that went to another owner', async () => {
+  it('drops committed offsets of partitions that moved to another owner', async () => {
     const { observe, line } = setUp()
     observe({ is: 'committed', group, topic: 'domain-events', offsets: new Map([[3, 500n]]) })
     expect(await line('kafka_worker_committed_offset{')).toEqual([`kafka_worker_committed_offset{group="${group}",partition="3"} 500`])
@@ -171,7 +171,7 @@ describe('counting facts', () => {
     expect(await line('kafka_worker_committed_offset{')).toEqual([])
   })
 
-  it('counts everything else that is worth an alarm', async () => {
+  it('counts everything else that alerts use', async () => {
     const { observe, metrics } = setUp()
     observe({ is: 'group-joined', group, topic: 't', partitions: [0], epoch: 1 })
     observe({ is: 'dead-lettered', group, topic: 't', partition: 0, offset: 1n, eventId: null, type: null, reason: 'not-json', detail: '' })

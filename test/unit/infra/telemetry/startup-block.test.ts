@@ -15,7 +15,7 @@ const facts = {
 }
 
 describe('the start-up block', () => {
-  it('reads as the platform documents it, and names a pool that differs', () => {
+  it('is formatted as documented, and names a pool size that differs', () => {
     expect(startupBlock(facts)).toBe(
       [
         'Kafka event consumer server configuration:',
@@ -30,7 +30,7 @@ describe('the start-up block', () => {
     )
   })
 
-  it.each([true, false])('is shown on a terminal only; the structured line always (terminal: %s)', (isTTY) => {
+  it.each([true, false])('is printed on a terminal only, the structured line always (terminal: %s)', (isTTY) => {
     const lines: string[] = []
     const shown: string[] = []
     announceStart(facts, createLog({ level: 'info', destination: { write: (line: string) => lines.push(line) } }), {

@@ -4,7 +4,7 @@ import { createWatermarkHistory } from '../../../../src/infra/telemetry/watermar
 const end = (high: bigint) => new Map([[0, { low: 0n, high }]])
 
 describe('the history of watermarks', () => {
-  it('stays close to the truth after many more points than it keeps', () => {
+  it('stays accurate after many more points than it keeps', () => {
     const history = createWatermarkHistory()
     for (let second = 0; second < 20_000; second++) history.add(second * 1000, end(BigInt(second * 10)))
     for (const second of [100, 5000, 19_000]) {
@@ -12,7 +12,7 @@ describe('the history of watermarks', () => {
     }
   })
 
-  it('forgets what it knew of a topic that was made anew', () => {
+  it('forgets the history of a topic that was recreated', () => {
     const history = createWatermarkHistory()
     history.add(0, end(0n))
     history.add(1000, end(100n))

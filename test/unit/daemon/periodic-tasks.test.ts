@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { every } from '../../../src/std/every.ts'
+import { every } from '../../../src/daemon/periodic-tasks.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 
-it('does the work again and again until it is told to end, and the last run ends first', async () => {
+it('runs the work repeatedly until its signal aborts, and waits for the last run', async () => {
   const ending = new AbortController()
   const clock = createJumpingClock()
   const failures: unknown[] = []
@@ -21,7 +21,7 @@ it('does the work again and again until it is told to end, and the last run ends
   expect(failures).toMatchObject([{ message: 'once' }])
 })
 
-it('does nothing when it is to end before it begins', async () => {
+it('does nothing when its signal has aborted before', async () => {
   const signal = AbortSignal.abort()
   await every(50, () => expect.unreachable(), { clock: createJumpingClock(), signal, failed: () => expect.unreachable() })
   expect(signal.aborted).toBe(true)
