@@ -6,6 +6,7 @@ import type { Performed } from './channel.ts'
 import type { Intent } from '../model/intent.ts'
 import type { IntentStore, Ledger, Reply, SettleOptions, Settlement } from './intent-store.ts'
 import type { AttemptEnd, EndedNote } from '../model/intent-kind.ts'
+import { onlyValue } from '../std/only-value.ts'
 import type { Sql } from '../std/sql.ts'
 
 /** Tries in which the platform's tables refuse an end, until it is written without them. */
@@ -157,7 +158,7 @@ export class Attempt {
     let refusals = 0
     for (let tries = 1; ; tries++) {
       try {
-        const settled = await this.#store.settle(this.intent, to, options)
+        const settled = onlyValue(await this.#store.settle([{ intent: this.intent, settlement: to, ...options }]))
         if (settled === 'lost') this.lost()
         else this.settled(outcomeOf(to), reason ?? note, detail)
         return

@@ -57,6 +57,12 @@ export interface Backlog {
   readonly count: number
 }
 
+/** The end of one attempt, as it is to be recorded. */
+export interface SettleRequest extends SettleOptions {
+  readonly intent: Intent
+  readonly settlement: Settlement
+}
+
 export interface SettleOptions {
   readonly ledger: Ledger | null
   readonly reply: Reply
@@ -67,13 +73,18 @@ export interface SettleOptions {
   readonly work?: ((tx: Sql) => Promise<void>) | undefined
 }
 
-export interface StartRequest {
+/** A start of which only the transaction knows what is frozen. */
+export interface StartWithRequest {
   readonly intent: Intent
   /** `handing_over` for what cannot be taken back (mail); `claimed` for what may simply run again. */
   readonly state: 'handing_over' | 'claimed'
   /** The lease is renewed to this from the start on. */
   readonly leaseMs: number
   readonly ledger: Ledger | null
+}
+
+export interface StartRequest extends StartWithRequest {
+  readonly frozen: Frozen
 }
 
 /** The port to the intents. Every write proves the claim by (id, owner, claims); `lost` means drop the work. */
@@ -85,18 +96,22 @@ export interface IntentStore extends BreakerStore {
   accountsOf(campaignIds: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Gives claims back untouched, due now (a clean stop). */
   release(claims: readonly Claim[]): Promise<void>
-  /** Proves the claim, counts the attempt, stores what was frozen, opens the ledger's row. Starts of several workers may share a commit (10 ms). */
-  start(request: StartRequest, frozen: Frozen): Promise<'started' | 'lost'>
   /**
-   * The same in a transaction of its own, in which `work` may read and write before it says what is frozen; null from it
+   * Proves each claim, counts the attempt, stores what was frozen, opens the ledger's row. Answers for each, in their order: a row
+   * that the database refuses fails alone. Requests share commits, also with those of other callers (10 ms). Never rejects.
+   */
+  start(requests: readonly StartRequest[]): Promise<readonly PromiseSettledResult<'started' | 'lost'>[]>
+  /**
+   * The same for one, in a transaction of its own, in which `work` may read and write before it says what is frozen; null from it
    * rolls back. The claim is proved, and its row locked, before `work` runs.
    */
-  startWith(request: StartRequest, work: (tx: Sql) => Promise<Frozen | null>): Promise<'started' | 'refused' | 'lost'>
+  startWith(request: StartWithRequest, work: (tx: Sql) => Promise<Frozen | null>): Promise<'started' | 'refused' | 'lost'>
   /**
-   * Records the attempt's end, in the ledger too. Shares commits unless `work` has books of its own to write, and waits up to
-   * 10 ms for that when the attempt has a ledger: nobody should wait for such an end before going on.
+   * Records the ends of attempts, in their ledgers too, and answers for each as `start` does. A request shares commits unless it has
+   * `work`, which gets a transaction of its own, and waits up to 10 ms for that when it has a ledger: nobody should wait for such an
+   * end before going on. Never rejects.
    */
-  settle(intent: Intent, settlement: Settlement, options: SettleOptions): Promise<'settled' | 'lost'>
+  settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<'settled' | 'lost'>[]>
   /**
    * Moves the end of a lease to `leaseMs` from now, while an end waits to be written. In doubt already, the intent is not due before
    * then. Passes over what is locked or somebody else's.

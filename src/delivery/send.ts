@@ -1,4 +1,5 @@
 import { jitter } from '../std/backoff.ts'
+import { onlyValue } from '../std/only-value.ts'
 import type { Sql } from '../std/sql.ts'
 import { describeFault, classifyFault } from '../model/fault-policy.ts'
 import { Attempt, type AlsoAtEnd, type Executed, type Recording, type OnStage } from './attempt.ts'
@@ -7,7 +8,7 @@ import { Postponed, Refusal, Unavailable, type SendChannel, type Performed, type
 import type { Executor } from './executor.ts'
 import type { Impression } from './outcome-signal.ts'
 import type { ChannelName, Frozen, Intent } from '../model/intent.ts'
-import type { Settlement, StartRequest } from './intent-store.ts'
+import type { Settlement, StartWithRequest } from './intent-store.ts'
 import type { IntentKind, Messages } from '../model/intent-kind.ts'
 import { endedOf, prepared } from './prepare-intent.ts'
 import { retryDelay, type Retry } from './retry-delay.ts'
@@ -93,13 +94,13 @@ async function start<Channel extends 'email' | 'webhook'>(
   attempt: Attempt,
   signal: AbortSignal,
 ): Promise<Frozen | null> {
-  const request: StartRequest = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, ledger: channel.ledger }
+  const request: StartWithRequest = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, ledger: channel.ledger }
   let frozen: Frozen | null = intent.frozen
   let refusal: string | null = null
   try {
     if (kind.start === undefined) {
       frozen ??= await channel.freeze(intent, message)
-      if ((await executor.store.start(request, frozen)) === 'lost') return attempt.lost()
+      if (onlyValue(await executor.store.start([{ ...request, frozen }])) === 'lost') return attempt.lost()
     } else {
       const outcome = await executor.store.startWith(request, async (tx: Sql) => {
         const answer = (await kind.start?.(intent, message, tx)) ?? { is: 'go', message }

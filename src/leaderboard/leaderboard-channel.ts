@@ -1,3 +1,4 @@
+import { onlyValue } from '../std/only-value.ts'
 import type { Clock } from '../std/clock.ts'
 import { SqlError } from '../std/sql.ts'
 import type { Ran, TransactionChannel } from '../delivery/transaction-channel.ts'
@@ -46,6 +47,7 @@ export function createLeaderboardChannel(options: {
     deadlineMs,
     async run(intent, { campaignId }, store) {
       const startedAt = clock.monotonic()
+      const settle = async (settlement: Settlement) => onlyValue(await store.settle([{ intent, settlement, ledger: null, reply: {} }]))
       const locked = (reason: string) => lockedFor(intent, reason, clock.now(), clock.monotonic() - startedAt)
       let result: Recalculated | { readonly is: 'put-off' } | 'lost'
       try {
@@ -60,10 +62,10 @@ export function createLeaderboardChannel(options: {
         if (error.state === QUERY_CANCELED && clock.monotonic() - startedAt >= deadlineMs) {
           const nextTryMs = await leaderboard.putOff(campaignId, intent.group, deadlineMs)
           options.reportTooSlow({ campaignId, deadlineMs, nextTryMs })
-          return waiting(await store.settle(intent, tooSlow(nextTryMs), { ledger: null, reply: {} }), TOO_SLOW)
+          return waiting(await settle(tooSlow(nextTryMs)), TOO_SLOW)
         }
         if (error.state !== LOCK_NOT_AVAILABLE) throw error
-        return waiting(await store.settle(intent, locked('rows-locked'), { ledger: null, reply: {} }), 'rows-locked')
+        return waiting(await settle(locked('rows-locked')), 'rows-locked')
       }
       if (result === 'lost') return { is: 'lost' }
       if (result.is === 'put-off') return waiting('settled', TOO_SLOW)

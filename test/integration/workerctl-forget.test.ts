@@ -8,6 +8,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { setScene } from '../support/scene.ts'
 import { runWorkerctl, scene, type Scene } from './workerctl-scene.ts'
+import { settleOne, startOne } from '../support/write-one.ts'
 
 const address = 'guest@example.com'
 const frozen = { envelope: { to: address, subject: 'Hello', messageId: '<one@example.com>' }, body: Buffer.from(`To: ${address}`) }
@@ -121,7 +122,7 @@ test('a mail that a worker has in hand is waited for, and erased when it has gon
   const store = createIntentStore(s.database)
   const intent = await claimOne(store)
   const request = { intent, state: 'handing_over', leaseMs: 60_000, ledger: null } as const
-  expect(await store.start(request, frozen)).toBe('started')
+  expect(await startOne(store, request, frozen)).toBe('started')
 
   const forgetting = s.workerctl(['forget', '--user', userId, '--yes'])
   await eventually('forget looks again and again', async () => {
@@ -131,7 +132,7 @@ test('a mail that a worker has in hand is waited for, and erased when it has gon
     return (row?.count ?? 0) > 0 || 'not yet'
   })
   expect(await rowOf(sql, 'mail')).toMatchObject({ state: 'handing_over', envelope: frozen.envelope })
-  expect(await store.settle(intent, { is: 'final', state: 'sent', reason: null }, { ledger: null, reply: {} })).toBe('settled')
+  expect(await settleOne(store, intent, { is: 'final', state: 'sent', reason: null }, { ledger: null, reply: {} })).toBe('settled')
   expect(await forgetting).toMatchObject({ code: 0, err: '' })
   expect(await rowOf(sql, 'mail')).toMatchObject({ state: 'sent', reason: 'forgotten', body: null, envelope: null })
 })

@@ -1,4 +1,13 @@
-import type { ClaimRequest, IntentStore, Ledger, Reply, SettleOptions, Settlement, StartRequest } from '../../src/delivery/intent-store.ts'
+import type {
+  ClaimRequest,
+  IntentStore,
+  Ledger,
+  Reply,
+  SettleRequest,
+  Settlement,
+  StartRequest,
+  StartWithRequest,
+} from '../../src/delivery/intent-store.ts'
 import type { Claim, Frozen, Intent, IntentDraft } from '../../src/model/intent.ts'
 import type { Sql } from '../../src/std/sql.ts'
 
@@ -20,7 +29,7 @@ export class MemoryIntentStore implements IntentStore {
   readonly due: Intent[] = []
   readonly parked = new Set<Intent>()
   readonly claims: ClaimRequest[] = []
-  readonly started: { readonly request: StartRequest; readonly frozen: Frozen }[] = []
+  readonly started: StartRequest[] = []
   readonly settled: Settled[] = []
   readonly released: Claim[] = []
   readonly renewed: Claim[] = []
@@ -78,19 +87,23 @@ export class MemoryIntentStore implements IntentStore {
     this.released.push(...claims)
   }
 
-  async start(request: StartRequest, frozen: Frozen): Promise<'started' | 'lost'> {
+  start(requests: readonly StartRequest[]): Promise<readonly PromiseSettledResult<'started' | 'lost'>[]> {
+    return Promise.allSettled(requests.map((request) => this.startOne(request)))
+  }
+
+  async startOne(request: StartRequest): Promise<'started' | 'lost'> {
     if (this.away !== null) throw this.away
     if (this.lost) return 'lost'
-    this.started.push({ request, frozen })
+    this.started.push(request)
     return 'started'
   }
 
-  async startWith(request: StartRequest, work: (tx: Sql) => Promise<Frozen | null>): Promise<'started' | 'refused' | 'lost'> {
+  async startWith(request: StartWithRequest, work: (tx: Sql) => Promise<Frozen | null>): Promise<'started' | 'refused' | 'lost'> {
     if (this.away !== null) throw this.away
     if (this.lost) return 'lost'
     const frozen = await work(noSql)
     if (frozen === null) return 'refused'
-    this.started.push({ request, frozen })
+    this.started.push({ ...request, frozen })
     return 'started'
   }
 
@@ -99,19 +112,24 @@ export class MemoryIntentStore implements IntentStore {
     this.renewed.push(claim)
   }
 
-  async settle(intent: Intent, settlement: Settlement, options: SettleOptions): Promise<'settled' | 'lost'> {
+  settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<'settled' | 'lost'>[]> {
+    return Promise.allSettled(requests.map((request) => this.settleOne(request)))
+  }
+
+  async settleOne(request: SettleRequest): Promise<'settled' | 'lost'> {
+    const { intent, settlement } = request
     await this.recording
     if (this.away !== null) throw this.away
     const fault = this.settleFaults.shift()
     if (fault !== undefined) throw fault
     if (this.lost) return 'lost'
-    await options.work?.(noSql)
+    await request.work?.(noSql)
     if (settlement.is === 'parked') {
       const parked = { ...intent, destination: settlement.destination }
       this.due.push(parked)
       this.parked.add(parked)
     }
-    const { reply, ledger, detail = null, unbooked = false } = options
+    const { reply, ledger, detail = null, unbooked = false } = request
     this.settled.push({ intent, settlement, reply, ledger, detail, unbooked })
     return 'settled'
   }

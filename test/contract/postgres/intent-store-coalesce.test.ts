@@ -5,6 +5,7 @@ import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-
 import { campaignId, claimOne, endLeases, insertIntents, makeDue, rowOf } from './intent-rows.ts'
 import { untilSomebodyWaits } from './lock-wait.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { settleOne } from '../../support/write-one.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
@@ -26,8 +27,8 @@ const count = () => database.sql.query('SELECT FROM worker.intents').then((rows)
 /** Each way back to pending. */
 const waysBack: readonly [string, (intent: Intent) => Promise<unknown>][] = [
   ['released', (intent) => store.release([intent.claim])],
-  ['settled to wait', (intent) => store.settle(intent, wait, quiet)],
-  ['settled with books', (intent) => store.settle(intent, wait, { ...quiet, work: keep })],
+  ['settled to wait', (intent) => settleOne(store, intent, wait, quiet)],
+  ['settled with books', (intent) => settleOne(store, intent, wait, { ...quiet, work: keep })],
   ['transacted to wait', (intent) => store.transact(intent, 1_000, async () => ({ result: 'waits', settlement: wait }))],
   [
     'expired',
@@ -49,7 +50,7 @@ describe('a coalesced intent', () => {
 
   it('is deleted when it ends', async () => {
     await request()
-    expect(await store.settle(await claimOne(store), done, quiet)).toBe('settled')
+    expect(await settleOne(store, await claimOne(store), done, quiet)).toBe('settled')
     expect(await count()).toBe(0)
   })
 
@@ -61,7 +62,7 @@ describe('a coalesced intent', () => {
     const after = await rowOf(database.sql, key)
     expect(after).toMatchObject({ id: before.id, state: 'pending', owner: null, lease_until: null, claims: 1, attempt: 0, data: { n: 1 } })
     expect(after.created_at).toEqual(before.created_at)
-    expect(await store.settle(intent, done, quiet)).toBe('lost')
+    expect(await settleOne(store, intent, done, quiet)).toBe('lost')
     await makeDue(database.sql)
     expect((await claimOne(store)).claim.claims).toBe(2)
   })
@@ -80,7 +81,7 @@ describe('a coalesced intent', () => {
     let settling: Promise<unknown> = Promise.resolve()
     await database.transaction(async (tx) => {
       await insertIntents(tx, { key, coalesce: true })
-      settling = store.settle(intent, wait, quiet)
+      settling = settleOne(store, intent, wait, quiet)
       await untilSomebodyWaits(database.sql)
     })
     expect(await settling).toBe('settled')
@@ -149,7 +150,7 @@ describe('transact', () => {
     const row = await rowOf(database.sql, 'k')
     expect(row).toMatchObject({ state: 'claimed', destination: null, attempt: 1 })
     expect(row.lease_until?.getTime()).toBeGreaterThan(Date.now() + 30_000)
-    expect(await store.settle(intent, { is: 'later', as: 'retry', reason: 'broken', afterMs: 0 }, quiet)).toBe('settled')
+    expect(await settleOne(store, intent, { is: 'later', as: 'retry', reason: 'broken', afterMs: 0 }, quiet)).toBe('settled')
   })
 
   it('does not work when the claim is not ours', async () => {

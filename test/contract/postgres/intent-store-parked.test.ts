@@ -5,6 +5,7 @@ import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-
 import { claimOne, endLeases, insertIntents, request, rowOf } from './intent-rows.ts'
 import { Platform } from '../../support/platform.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { settleOne } from '../../support/write-one.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
@@ -32,7 +33,7 @@ describe('an intent without a place', () => {
     await insertIntents(database.sql, { key: 'k', waiting_since: since })
     const intent = await claimOne(store)
     const settlement = { is: 'parked', destination: 'e1', reason: 'endpoint-open', afterMs: 3_600_000 } as const
-    expect(await store.settle(intent, settlement, { ledger: null, reply: {} })).toBe('settled')
+    expect(await settleOne(store, intent, settlement, { ledger: null, reply: {} })).toBe('settled')
     expect(await rowOf(database.sql, 'k')).toMatchObject({
       state: 'pending',
       reason: 'endpoint-open',

@@ -3,6 +3,7 @@ import type { IntentStore } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { request } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
+import { settleOne, startOne } from '../../support/write-one.ts'
 
 interface Node {
   readonly 'Node Type': string
@@ -123,10 +124,12 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     const intents = await createIntentStore(database).claim(request({ limit }))
     const frozen = { envelope: {}, body: Buffer.of(1) }
     const starts = await planOf((store) =>
-      Promise.all(intents.map((intent) => store.start({ intent, state: 'claimed', leaseMs: 60_000, ledger: null }, frozen))),
+      Promise.all(intents.map((intent) => startOne(store, { intent, state: 'claimed', leaseMs: 60_000, ledger: null }, frozen))),
     )
     const settles = await planOf((store) =>
-      Promise.all(intents.map((intent) => store.settle(intent, { is: 'final', state: 'sent', reason: null }, { ledger: null, reply: {} }))),
+      Promise.all(
+        intents.map((intent) => settleOne(store, intent, { is: 'final', state: 'sent', reason: null }, { ledger: null, reply: {} })),
+      ),
     )
     for (const nodes of [onIntents(starts), onIntents(settles)]) {
       expect(nodes.map((node) => node['Index Name'])).toEqual(['intents_pkey'])
@@ -147,8 +150,8 @@ describe('plans that are kept from when the tables were empty', () => {
     if (intent === undefined) throw new Error('nothing is due')
     const frozen = { envelope: {}, body: Buffer.of(1) }
     const statements = [
-      await statementOf((store) => store.start({ intent, state: 'claimed', leaseMs: 60_000, ledger }, frozen)),
-      await statementOf((store) => store.settle(intent, { is: 'final', state: 'sent', reason: null }, { ledger, reply: {} })),
+      await statementOf((store) => startOne(store, { intent, state: 'claimed', leaseMs: 60_000, ledger }, frozen)),
+      await statementOf((store) => settleOne(store, intent, { is: 'final', state: 'sent', reason: null }, { ledger, reply: {} })),
     ]
     for (const { text } of statements) {
       const [row] = await empty.sql.query<{ 'QUERY PLAN': [{ Plan: Node }] }>(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}`)

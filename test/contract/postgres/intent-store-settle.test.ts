@@ -5,6 +5,7 @@ import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-
 import { claimOne, endLeases, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'
+import { settleOne, startOne } from '../../support/write-one.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
@@ -31,7 +32,7 @@ async function underway(row: Record<string, unknown> = {}): Promise<Intent> {
 
 async function begin(intent: Intent): Promise<void> {
   const start = { intent, state: 'handing_over', leaseMs: 60_000, ledger: null } as const
-  expect(await store.start(start, { envelope: {}, body: Buffer.of(1) })).toBe('started')
+  expect(await startOne(store, start, { envelope: {}, body: Buffer.of(1) })).toBe('started')
 }
 
 async function claimAgain(owner: string): Promise<Intent> {
@@ -42,7 +43,7 @@ async function claimAgain(owner: string): Promise<Intent> {
 describe('settle', () => {
   it.each(['sent', 'delivered', 'skipped', 'dead', 'rejected'] as const)('ends an intent as %s', async (state) => {
     const intent = await underway()
-    expect(await store.settle(intent, { is: 'final', state, reason: 'why' }, quiet)).toBe('settled')
+    expect(await settleOne(store, intent, { is: 'final', state, reason: 'why' }, quiet)).toBe('settled')
     const row = await rowOf(database.sql, 'k')
     expect(row).toMatchObject({ state, reason: 'why', owner: null, lease_until: null, attempt: 1 })
     expect(row.finished_at).toBeInstanceOf(Date)
@@ -52,7 +53,7 @@ describe('settle', () => {
 
   it('makes a retry due later, without a wait', async () => {
     const intent = await underway()
-    expect(await store.settle(intent, later('retry', 'refused-for-now'), quiet)).toBe('settled')
+    expect(await settleOne(store, intent, later('retry', 'refused-for-now'), quiet)).toBe('settled')
     const row = await rowOf(database.sql, 'k')
     expect(row).toMatchObject({
       state: 'pending',
@@ -67,27 +68,27 @@ describe('settle', () => {
 
   it('gives the attempt back that the other side took from nobody', async () => {
     const intent = await underway({ attempt: 3 })
-    expect(await store.settle(intent, later('unburned', 'relay-closed'), quiet)).toBe('settled')
+    expect(await settleOne(store, intent, later('unburned', 'relay-closed'), quiet)).toBe('settled')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'pending', reason: 'relay-closed', attempt: 3 })
   })
 
   it('keeps the beginning of a wait while it waits for the same, and begins anew for something else', async () => {
     await insertIntents(database.sql, { key: 'k' })
-    await store.settle(await claimOne(store), later('waiting', 'awaiting-row'), quiet)
+    await settleOne(store, await claimOne(store), later('waiting', 'awaiting-row'), quiet)
     const first = await rowOf(database.sql, 'k')
     expect(first).toMatchObject({ state: 'pending', reason: 'awaiting-row', attempt: 0 })
     expect(first.waiting_since).toBeInstanceOf(Date)
 
-    await store.settle(await claimAgain('two'), later('waiting', 'awaiting-row'), quiet)
+    await settleOne(store, await claimAgain('two'), later('waiting', 'awaiting-row'), quiet)
     expect((await rowOf(database.sql, 'k')).waiting_since).toEqual(first.waiting_since)
 
-    await store.settle(await claimAgain('three'), later('waiting', 'awaiting-recalculation'), quiet)
+    await settleOne(store, await claimAgain('three'), later('waiting', 'awaiting-recalculation'), quiet)
     expect((await rowOf(database.sql, 'k')).waiting_since?.getTime()).toBeGreaterThan(first.waiting_since?.getTime() ?? Infinity)
   })
 
   it('moves an intent to another channel, due now', async () => {
     await insertIntents(database.sql, { key: 'k', waiting_since: new Date(), reason: 'awaiting-row' })
-    expect(await store.settle(await claimOne(store), { is: 'moved', channel: 'webhook' }, quiet)).toBe('settled')
+    expect(await settleOne(store, await claimOne(store), { is: 'moved', channel: 'webhook' }, quiet)).toBe('settled')
     expect(await rowOf(database.sql, 'k')).toMatchObject({
       channel: 'webhook',
       state: 'pending',
@@ -105,11 +106,11 @@ describe('settle', () => {
       { ...intent.claim, claims: 2 },
       { ...intent.claim, id: '0' },
     ]) {
-      expect(await store.settle({ ...intent, claim }, sent, quiet)).toBe('lost')
+      expect(await settleOne(store, { ...intent, claim }, sent, quiet)).toBe('lost')
     }
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'handing_over' })
-    expect(await store.settle(intent, sent, quiet)).toBe('settled')
-    expect(await store.settle(intent, later('retry', 'r'), quiet)).toBe('lost')
+    expect(await settleOne(store, intent, sent, quiet)).toBe('settled')
+    expect(await settleOne(store, intent, later('retry', 'r'), quiet)).toBe('lost')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'sent' })
   })
 
@@ -118,17 +119,18 @@ describe('settle', () => {
     const intent = await claimOne(store)
     await endLeases(database.sql)
     await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })
-    expect(await store.settle(intent, sent, quiet)).toBe('lost')
+    expect(await settleOne(store, intent, sent, quiet)).toBe('lost')
   })
 
-  it('shares a transaction and the ledger among many, fails alone, and tells the ledger only of what was ours', async () => {
+  it('writes many in one transaction, answers for each in their order, and a bad one fails alone; the ledger follows only what was ours', async () => {
     const campaignId = await insertCampaign(database.sql)
     const person = { campaign_id: campaignId, user_id: await insertUser(database.sql, campaignId) }
     await insertIntents(database.sql, ...Array.from({ length: 30 }, (_, index) => Object.assign({ key: `${index}` }, person)))
     const intents = await store.claim(request())
     const ledger = 'email_logs'
     const start = (intent: Intent) =>
-      store.start(
+      startOne(
+        store,
         { intent, state: 'handing_over', leaseMs: 60_000, ledger },
         { envelope: { to: 'someone@example.com', subject: intent.key, type: 'welcome', messageId: '<m@example.com>' }, body: Buffer.of(1) },
       )
@@ -136,8 +138,8 @@ describe('settle', () => {
     await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = '7'`)
 
     const most = intents.filter(({ key }) => key !== '8' && key !== '9')
-    const results = await Promise.all(most.map((intent) => store.settle(intent, sent, { ledger, reply: { providerId: intent.key } })))
-    expect(most.filter((_, index) => results[index] === 'lost').map(({ key }) => key)).toEqual(['7'])
+    const results = await store.settle(most.map((intent) => ({ intent, settlement: sent, ledger, reply: { providerId: intent.key } })))
+    expect(results).toEqual(most.map(({ key }) => ({ status: 'fulfilled', value: key === '7' ? 'lost' : 'settled' })))
     const written = await database.sql.query<{ subject: string; provider: string; xid: string }>(
       `SELECT subject, provider_message_id AS provider, xmin::text AS xid FROM email_logs WHERE status = 'sent'`,
     )
@@ -148,17 +150,17 @@ describe('settle', () => {
 
     // No text takes a NUL.
     const two = intents.filter(({ key }) => key === '8' || key === '9')
-    const both = await Promise.allSettled(
-      two.map((intent) => store.settle(intent, sent, { ledger, reply: intent.key === '9' ? { providerId: '\0' } : {} })),
+    const both = await store.settle(
+      two.map((intent) => ({ intent, settlement: sent, ledger, reply: intent.key === '9' ? { providerId: '\0' } : {} })),
     )
-    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    expect(both.map(({ status }) => status)).toEqual(two.map(({ key }) => (key === '9' ? 'rejected' : 'fulfilled')))
     expect(await rowOf(database.sql, '9')).toMatchObject({ state: 'handing_over' })
     expect(await rowOf(database.sql, '8')).toMatchObject({ state: 'sent' })
   })
 
   it('writes the books of its kind in the same transaction, after the proof', async () => {
     const intent = await underway()
-    const fail = store.settle(intent, sent, { ...quiet, work: (tx) => tx.query('SELECT 1/0').then(() => undefined) })
+    const fail = settleOne(store, intent, sent, { ...quiet, work: (tx) => tx.query('SELECT 1/0').then(() => undefined) })
     await expect(fail).rejects.toMatchObject({ state: '22012' })
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'handing_over' })
 
@@ -168,8 +170,8 @@ describe('settle', () => {
         await tx.query('INSERT INTO books VALUES ($1)', [text])
       },
     })
-    expect(await store.settle(intent, sent, work('ours'))).toBe('settled')
-    expect(await store.settle(intent, sent, work('lost'))).toBe('lost')
+    expect(await settleOne(store, intent, sent, work('ours'))).toBe('settled')
+    expect(await settleOne(store, intent, sent, work('lost'))).toBe('lost')
     expect(await database.sql.query('SELECT note FROM books')).toEqual([{ note: 'ours' }])
   })
 })
@@ -177,7 +179,7 @@ describe('settle', () => {
 describe('an ambiguous end', () => {
   it('is tried once more and then held', async () => {
     const intent = await underway()
-    expect(await store.settle(intent, ambiguous, quiet)).toBe('settled')
+    expect(await settleOne(store, intent, ambiguous, quiet)).toBe('settled')
     const row = await rowOf(database.sql, 'k')
     expect(row).toMatchObject({ state: 'ambiguous', ambiguous: 1, reason: 'connection-lost', finished_at: null })
     expect(row.due_at.getTime()).toBeGreaterThan(Date.now() + 30_000)
@@ -185,7 +187,7 @@ describe('an ambiguous end', () => {
     const second = await claimAgain('two')
     expect(second.ambiguous).toBe(1)
     await begin(second)
-    expect(await store.settle(second, ambiguous, quiet)).toBe('settled')
+    expect(await settleOne(store, second, ambiguous, quiet)).toBe('settled')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'held', ambiguous: 2, attempt: 2 })
     await makeDue(database.sql)
     expect(await store.claim(request())).toEqual([])
@@ -193,7 +195,7 @@ describe('an ambiguous end', () => {
 
   it('is held at once when told so', async () => {
     const intent = await underway()
-    await store.settle(intent, { ...ambiguous, hold: true }, quiet)
+    await settleOne(store, intent, { ...ambiguous, hold: true }, quiet)
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'held', ambiguous: 1, body: Buffer.of(1) })
   })
 
@@ -202,7 +204,7 @@ describe('an ambiguous end', () => {
     await endLeases(database.sql)
     await store.expireLeases({ hold, ambiguousRetryMs: 60_000 })
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: hold ? 'held' : 'ambiguous' })
-    expect(await store.settle(intent, sent, quiet)).toBe('settled')
+    expect(await settleOne(store, intent, sent, quiet)).toBe('settled')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'sent', ambiguous: 1, owner: null })
   })
 
@@ -211,18 +213,18 @@ describe('an ambiguous end', () => {
     await endLeases(database.sql)
     await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })
     const second = await claimAgain('two')
-    expect(await store.settle(intent, sent, quiet)).toBe('lost')
+    expect(await settleOne(store, intent, sent, quiet)).toBe('lost')
     await begin(second)
-    expect(await store.settle(second, sent, quiet)).toBe('settled')
+    expect(await settleOne(store, second, sent, quiet)).toBe('settled')
   })
 
   it('counts one doubtful attempt once, whoever noticed first, and not at all when nothing was handed over', async () => {
     const intent = await underway()
     await endLeases(database.sql)
     await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })
-    expect(await store.settle(intent, ambiguous, quiet)).toBe('settled')
+    expect(await settleOne(store, intent, ambiguous, quiet)).toBe('settled')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'ambiguous', ambiguous: 1 })
-    expect(await store.settle(intent, later('retry', 'never-sent'), quiet)).toBe('settled')
+    expect(await settleOne(store, intent, later('retry', 'never-sent'), quiet)).toBe('settled')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'pending', ambiguous: 0 })
   })
 })

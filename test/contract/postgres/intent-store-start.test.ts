@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Frozen, Intent } from '../../../src/model/intent.ts'
-import type { IntentStore, StartRequest } from '../../../src/delivery/intent-store.ts'
+import type { IntentStore, StartWithRequest } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { claimOne, endLeases, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'
+import { settleOne, startOne } from '../../support/write-one.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
@@ -23,7 +24,7 @@ beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs, books'
 
 const frozen: Frozen = { envelope: { to: 'someone@example.com' }, body: Buffer.from('Hello') }
 const mail = (intent: Intent): Frozen => ({ ...frozen, envelope: { ...frozen.envelope, subject: intent.key, type: 'welcome' } })
-const starting = (intent: Intent, change: Partial<StartRequest> = {}): StartRequest => ({
+const starting = (intent: Intent, change: Partial<StartWithRequest> = {}): StartWithRequest => ({
   intent,
   state: 'handing_over',
   leaseMs: 60_000,
@@ -60,7 +61,7 @@ describe('start', () => {
   it('counts the attempt, freezes what goes out and renews the lease', async () => {
     await insertIntents(database.sql, { key: 'k' })
     const intent = await claimOne(store, { leaseMs: 5_000 })
-    expect(await store.start(starting(intent, { leaseMs: 100_000 }), frozen)).toBe('started')
+    expect(await startOne(store, starting(intent, { leaseMs: 100_000 }), frozen)).toBe('started')
     const row = await rowOf(database.sql, 'k')
     expect(row).toMatchObject({ state: 'handing_over', attempt: 1, owner: 'one', claims: 1, envelope: frozen.envelope, body: frozen.body })
     expect(row.lease_until?.getTime()).toBeGreaterThan(Date.now() + 50_000)
@@ -68,21 +69,21 @@ describe('start', () => {
 
   it('lets what may run again stay claimed', async () => {
     await insertIntents(database.sql, { key: 'k' })
-    expect(await store.start(starting(await claimOne(store), { state: 'claimed' }), frozen)).toBe('started')
+    expect(await startOne(store, starting(await claimOne(store), { state: 'claimed' }), frozen)).toBe('started')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'claimed', attempt: 1 })
   })
 
   it('never changes what was frozen before', async () => {
     await insertIntents(database.sql, { key: 'k' })
     const first = await claimOne(store)
-    await store.start(starting(first), frozen)
-    await store.settle(first, { is: 'later', as: 'retry', reason: 'r', afterMs: 0 }, { ledger: null, reply: {} })
+    await startOne(store, starting(first), frozen)
+    await settleOne(store, first, { is: 'later', as: 'retry', reason: 'r', afterMs: 0 }, { ledger: null, reply: {} })
     await makeDue(database.sql)
     const second = await claimOne(store)
     expect(second.frozen).toEqual(frozen)
     // Even by a worker that did not know.
     const other = { envelope: { to: 'other@example.com' }, body: Buffer.from('Other') }
-    expect(await store.start(starting({ ...second, frozen: null }), other)).toBe('started')
+    expect(await startOne(store, starting({ ...second, frozen: null }), other)).toBe('started')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ attempt: 2, envelope: frozen.envelope, body: frozen.body })
   })
 
@@ -91,17 +92,18 @@ describe('start', () => {
     const intent = await claimOne(store)
     await lose(database.sql)
     const [before] = await database.sql.query('SELECT * FROM worker.intents')
-    expect(await store.start(starting(intent, { ledger: 'email_logs' }), mail(intent))).toBe('lost')
+    expect(await startOne(store, starting(intent, { ledger: 'email_logs' }), mail(intent))).toBe('lost')
     expect(await database.sql.query('SELECT * FROM worker.intents')).toEqual(before ? [before] : [])
     expect(await logged()).toEqual([])
   })
 
-  it('shares transactions among many starts, and each hears of its own', async () => {
+  it('starts many in one transaction, and answers for each in their order', async () => {
     await insertIntents(database.sql, ...Array.from({ length: 40 }, (_, index) => Object.assign({ key: `${index}` }, person)))
     const intents = await store.claim(request())
     await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = '7'`)
-    const results = await Promise.all(intents.map((intent) => store.start(starting(intent, { ledger: 'email_logs' }), mail(intent))))
-    expect(intents.filter((_, index) => results[index] === 'lost').map(({ key }) => key)).toEqual(['7'])
+    const results = await store.start(intents.map((intent) => ({ ...starting(intent, { ledger: 'email_logs' }), frozen: mail(intent) })))
+    const answers = intents.map(({ key }) => ({ status: 'fulfilled', value: key === '7' ? 'lost' : 'started' }))
+    expect(results).toEqual(answers)
     const [{ transactions } = { transactions: 0 }] = await database.sql.query<{ transactions: number }>(
       `SELECT count(DISTINCT xid)::int AS transactions FROM (
          SELECT xmin::text AS xid FROM worker.intents WHERE state = 'handing_over' UNION ALL SELECT xmin::text FROM email_logs) AS written`,
@@ -114,21 +116,22 @@ describe('start', () => {
   it('keeps each to its ledger when those with and without one come together', async () => {
     await insertIntents(database.sql, ...['a', 'b', 'c'].map((key) => Object.assign({ key }, person)))
     const intents = await store.claim(request())
-    const results = intents.map((intent) =>
-      store.start(starting(intent, { ledger: intent.key === 'b' ? null : 'email_logs' }), mail(intent)),
+    const results = await store.start(
+      intents.map((intent) => ({ ...starting(intent, { ledger: intent.key === 'b' ? null : 'email_logs' }), frozen: mail(intent) })),
     )
-    expect(await Promise.all(results)).toEqual(['started', 'started', 'started'])
+    expect(results).toEqual(intents.map(() => ({ status: 'fulfilled', value: 'started' })))
     expect(await logged()).toEqual(['a', 'c'])
   })
 
   it('does not let one bad row fail its neighbours', async () => {
     await insertIntents(database.sql, ...Array.from({ length: 6 }, (_, index) => Object.assign({ key: `${index}` }, person)))
     const intents = await store.claim(request())
-    const results = await Promise.allSettled(
-      intents.map((intent) =>
+    const results = await store.start(
+      intents.map((intent) => ({
+        ...starting(intent, { ledger: 'email_logs' }),
         // jsonb takes no NUL.
-        store.start(starting(intent, { ledger: 'email_logs' }), intent.key === '3' ? { ...frozen, envelope: { to: '\0' } } : mail(intent)),
-      ),
+        frozen: intent.key === '3' ? { ...frozen, envelope: { to: '\0' } } : mail(intent),
+      })),
     )
     expect(results.map(({ status }) => status)).toEqual(intents.map(({ key }) => (key === '3' ? 'rejected' : 'fulfilled')))
     expect(await logged()).toEqual(['0', '1', '2', '4', '5'])
@@ -138,7 +141,7 @@ describe('start', () => {
   it('writes the ledger in the same transaction: when it fails, nothing was started', async () => {
     await insertIntents(database.sql, { key: 'k', ...person, user_id: '00000000-0000-4000-8000-000000000bad' })
     const intent = await claimOne(store)
-    await expect(store.start(starting(intent, { ledger: 'email_logs' }), mail(intent))).rejects.toMatchObject({ state: '23503' })
+    await expect(startOne(store, starting(intent, { ledger: 'email_logs' }), mail(intent))).rejects.toMatchObject({ state: '23503' })
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'claimed', attempt: 0, envelope: null })
   })
 })

@@ -6,6 +6,7 @@ import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-
 import { claimOne, insertIntents, makeDue, request } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'
+import { settleOne, startOne } from '../../support/write-one.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
@@ -34,7 +35,7 @@ const sent: Settlement = { is: 'final', state: 'sent', reason: null }
 const retry: Settlement = { is: 'later', as: 'retry', reason: 'relay-closed', afterMs: 0 }
 
 async function start(intent: Intent, change: Record<string, string | null> = {}) {
-  return store.start({ intent, state: 'handing_over', leaseMs: 60_000, ledger }, { envelope: { ...envelope, ...change }, body })
+  return startOne(store, { intent, state: 'handing_over', leaseMs: 60_000, ledger }, { envelope: { ...envelope, ...change }, body })
 }
 
 async function started(key = 'k', change: Record<string, string | null> = {}): Promise<Intent> {
@@ -44,7 +45,7 @@ async function started(key = 'k', change: Record<string, string | null> = {}): P
   return intent
 }
 
-const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => store.settle(intent, settlement, { ledger, reply })
+const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => settleOne(store, intent, settlement, { ledger, reply })
 const logs = () => database.sql.query<Record<string, unknown>>('SELECT * FROM email_logs')
 
 describe('email_logs', () => {

@@ -6,6 +6,7 @@ import { unsubscribe } from '../../../src/infra/postgres/admin/unsubscribe.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { claimOne, insertIntents, request } from './intent-rows.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'
+import { settleOne, startOne } from '../../support/write-one.ts'
 
 const ledger = 'email_logs'
 let database: MigratedDatabase
@@ -38,13 +39,14 @@ async function reservation(settlement: Settlement, ...to: readonly Record<string
   const envelope = { from: 'a@example.com', subject: 'S', type: 'welcome', templateId: null, messageId: '<m@example.com>' }
   await Promise.all(
     intents.map((intent, index) =>
-      store.start(
+      startOne(
+        store,
         { intent, state: 'handing_over', leaseMs: 60_000, ledger },
         { envelope: { ...envelope, ...to[index] }, body: Buffer.from('m') },
       ),
     ),
   )
-  const ends = intents.map((intent) => store.settle(intent, settlement, { ledger, reply: {} }))
+  const ends = intents.map((intent) => settleOne(store, intent, settlement, { ledger, reply: {} }))
   expect(await Promise.all(ends)).toEqual(intents.map(() => 'settled'))
 }
 
@@ -79,7 +81,7 @@ describe('a recipient whom the relay refuses', () => {
     await insertIntents(database.sql, { key: 'k', campaign_id: campaignId, user_id: userId })
     const intent = await claimOne(store)
     await database.sql.query(`UPDATE worker.intents SET claims = claims + 1`)
-    expect(await store.settle(intent, refused, { ledger, reply: {} })).toBe('lost')
+    expect(await settleOne(store, intent, refused, { ledger, reply: {} })).toBe('lost')
     expect(await rows()).toEqual([])
   })
 

@@ -6,6 +6,7 @@ import type { Sql } from '../../../src/std/sql.ts'
 import { claimOne, insertIntents, makeDue, request } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertWebhook } from './platform-rows.ts'
+import { settleOne, startOne } from '../../support/write-one.ts'
 
 let database: MigratedDatabase
 let store: IntentStore
@@ -32,7 +33,7 @@ function frozenFor(endpoint: string) {
 }
 
 function start(intent: Intent, endpoint = endpointId) {
-  return store.start({ intent, state: 'claimed', leaseMs: 60_000, ledger }, frozenFor(endpoint))
+  return startOne(store, { intent, state: 'claimed', leaseMs: 60_000, ledger }, frozenFor(endpoint))
 }
 
 async function started(key = 'k'): Promise<Intent> {
@@ -44,7 +45,7 @@ async function started(key = 'k'): Promise<Intent> {
 
 /** Takes a moment, as the books of a reward do. */
 const books = async (tx: Sql) => void (await tx.query('SELECT pg_sleep(0.002)'))
-const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => store.settle(intent, settlement, { ledger, reply })
+const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => settleOne(store, intent, settlement, { ledger, reply })
 const deliveries = () => database.sql.query<Record<string, unknown>>('SELECT * FROM webhook_deliveries')
 const endpoint = async () => (await database.sql.query<Record<string, unknown>>('SELECT * FROM webhooks WHERE id = $1', [endpointId]))[0]
 
@@ -130,7 +131,7 @@ describe('webhook_deliveries', () => {
           await books(tx)
           return frozenFor(endpointId)
         })
-        await store.settle(intent, delivered, { ledger, reply: {}, work: books })
+        await settleOne(store, intent, delivered, { ledger, reply: {}, work: books })
       }
     }
     await Promise.all(Array.from({ length: 10 }, (_, worker) => deliverAll(intents.filter((_intent, index) => index % 10 === worker))))

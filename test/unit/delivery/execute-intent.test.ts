@@ -120,7 +120,7 @@ describe('a mail', () => {
     const { kind, ends } = kindWithBooks()
     const scene = createDeliveryScene([kind])
     scene.email.perform = async (_, sending) => {
-      expect(scene.store.started).toMatchObject([{ request: { state: 'handing_over', leaseMs: 2_000 }, frozen: sending }])
+      expect(scene.store.started).toMatchObject([{ state: 'handing_over', leaseMs: 2_000, frozen: sending }])
       expect(scene.email.slotsOut).toBe(1)
       return { is: 'done', state: 'sent', reply: { status: 250 } }
     }
@@ -522,7 +522,7 @@ describe('how an attempt ended', () => {
       { settlement: { is: 'ambiguous', reason: 'channel-error' } },
       { settlement: { is: 'later', as: 'retry', reason: 'channel-error' } },
     ])
-    expect(scene.store.started.map(({ request }) => request.state)).toEqual(['handing_over', 'claimed'])
+    expect(scene.store.started.map(({ state }) => state)).toEqual(['handing_over', 'claimed'])
     expect(JSON.stringify([scene.facts, scene.store.settled])).not.toContain('ann@')
   })
 })

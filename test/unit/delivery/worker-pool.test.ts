@@ -537,12 +537,12 @@ describe('writing ends down', () => {
 
   it('that fails is told, and tried again until it succeeds, and holds up no worker meanwhile', async () => {
     const { store, workers, flow, told } = sceneOf({ poolSize: 2, pollMs: 1 })
-    const settle = store.settle.bind(store)
+    const settle = store.settleOne.bind(store)
     let locked = true
     // More of them than there are workers.
-    store.settle = async (intent, ...rest) => {
-      if (locked && Number(intent.id) <= 5) throw new SqlError('ann@example.org', { state: '55P03' })
-      return settle(intent, ...rest)
+    store.settleOne = async (request) => {
+      if (locked && Number(request.intent.id) <= 5) throw new SqlError('ann@example.org', { state: '55P03' })
+      return settle(request)
     }
     store.due.push(...mails(20))
     flow()

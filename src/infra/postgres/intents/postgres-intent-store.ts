@@ -1,5 +1,5 @@
 import type { Claim } from '../../../model/intent.ts'
-import type { IntentStore, Ledger } from '../../../delivery/intent-store.ts'
+import type { IntentStore, Ledger, SettleRequest, StartRequest } from '../../../delivery/intent-store.ts'
 import type { Database } from '../../../std/sql.ts'
 import { abandonParked, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
@@ -10,7 +10,7 @@ import { putOffCampaign, wakeCampaigns } from './paused-campaigns.ts'
 import { parkedDestinations } from './deferred.ts'
 import { settleBatch, type Settled, type SettleItem } from './settle-batch.ts'
 import { settleStatementOf, type SettleStatement } from './settle-statement.ts'
-import { startBatch, startWith, type StartItem } from './start-batch.ts'
+import { startBatch, startWith } from './start-batch.ts'
 import { transact } from './transact.ts'
 
 export interface IntentStoreOptions {
@@ -30,7 +30,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   const { sql } = database
   const gathered = { maxWaitMs: gatherMs, maxItems: gatherItems }
   const starts = onePer((ledger: Ledger | null) =>
-    createGather((items: readonly StartItem[]) => startBatch(items, ledger, sql), { ...gathered, lingerMs: startLingerMs }),
+    createGather((requests: readonly StartRequest[]) => startBatch(requests, ledger, sql), { ...gathered, lingerMs: startLingerMs }),
   )
   const settles = onePer((statement: SettleStatement) =>
     createGather((items: readonly SettleItem[]) => settleBatch(items, statement, sql), {
@@ -43,24 +43,26 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     createGather((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...gathered, lingerMs: gatherMs }),
   )
 
+  async function settleOne({ intent, settlement, ledger, reply, detail, unbooked, work }: SettleRequest): Promise<Settled> {
+    const item = { intent, settlement, reply, detail }
+    const statement = settleStatementOf(intent, settlement, ledger, unbooked)
+    if (!work) return settles(statement)(item)
+    return database.transaction(async (tx): Promise<Settled> => {
+      // The claim is proved, and its row locked, before the books are touched.
+      const [result = 'lost'] = await settleBatch([item], statement, tx)
+      if (result === 'settled') await work(tx)
+      return result
+    })
+  }
+
   return {
     read: sql,
     claim: (request) => claim(sql, request),
     accountsOf: (campaignIds) => accountsOf(sql, campaignIds),
     release: (claims) => release(sql, claims),
-    start: (request, frozen) => starts(request.ledger)({ request, frozen }),
+    start: (requests) => Promise.allSettled(requests.map(async (request) => starts(request.ledger)(request))),
     startWith: (request, work) => startWith(database, request, work),
-    settle: (intent, settlement, { ledger, reply, detail, unbooked, work }) => {
-      const item = { intent, settlement, reply, detail }
-      const statement = settleStatementOf(intent, settlement, ledger, unbooked)
-      if (!work) return settles(statement)(item)
-      return database.transaction(async (tx): Promise<Settled> => {
-        // The claim is proved, and its row locked, before the books are touched.
-        const [result = 'lost'] = await settleBatch([item], statement, tx)
-        if (result === 'settled') await work(tx)
-        return result
-      })
-    },
+    settle: (requests) => Promise.allSettled(requests.map(settleOne)),
     renew: (claimed, leaseMs) => renewals(leaseMs)(claimed).then(() => undefined),
     transact: (intent, leaseMs, work) => transact(database, intent, leaseMs, work),
     expireLeases: (how) => expireLeases(sql, how, expireBatch),

@@ -1,35 +1,34 @@
 import type { Frozen, Intent } from '../../../model/intent.ts'
-import type { Ledger, StartRequest } from '../../../delivery/intent-store.ts'
+import type { Ledger, StartRequest, StartWithRequest } from '../../../delivery/intent-store.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
 import { ledgerSql } from '../delivery-logs/log-of-channel.ts'
 import { expectFew } from './expect-few.ts'
 import { sqlArray, sqlBytes } from '../../../std/sql-array.ts'
 
-export interface StartItem {
-  readonly request: StartRequest
-  readonly frozen: Frozen
-}
-
 /** Starts many in one statement: proves each claim, counts the attempt, freezes, renews the lease, and opens the ledger's rows of those that were ours. */
-export async function startBatch(items: readonly StartItem[], ledger: Ledger | null, sql: Sql): Promise<readonly ('started' | 'lost')[]> {
+export async function startBatch(
+  requests: readonly StartRequest[],
+  ledger: Ledger | null,
+  sql: Sql,
+): Promise<readonly ('started' | 'lost')[]> {
   const rows = await sql.query<{ id: string }>(ledger === null ? startStatement : booked[ledger], [
-    sqlArray(items, ({ request }) => request.intent.id),
-    sqlArray(items, ({ request }) => request.intent.claim.owner),
-    sqlArray(items, ({ request }) => request.intent.claim.claims),
-    sqlArray(items, ({ request }) => request.state),
-    sqlArray(items, ({ request }) => request.leaseMs),
+    sqlArray(requests, ({ intent }) => intent.id),
+    sqlArray(requests, ({ intent }) => intent.claim.owner),
+    sqlArray(requests, ({ intent }) => intent.claim.claims),
+    sqlArray(requests, ({ state }) => state),
+    sqlArray(requests, ({ leaseMs }) => leaseMs),
     // What was frozen before is on the row already and stays.
-    sqlArray(items, ({ request, frozen }) => (request.intent.frozen ? null : JSON.stringify(frozen.envelope))),
-    sqlArray(items, ({ request, frozen }) => (request.intent.frozen ? null : sqlBytes(frozen.body))),
+    sqlArray(requests, ({ intent, frozen }) => (intent.frozen ? null : JSON.stringify(frozen.envelope))),
+    sqlArray(requests, ({ intent, frozen }) => (intent.frozen ? null : sqlBytes(frozen.body))),
   ])
   const started = new Set(rows.map(({ id }) => id))
-  return items.map(({ request }) => (started.has(request.intent.id) ? 'started' : 'lost'))
+  return requests.map(({ intent }) => (started.has(intent.id) ? 'started' : 'lost'))
 }
 
 /** One start in a transaction of its own; the row is locked and the claim proved before `work` runs, and null from it leaves no trace. */
 export async function startWith(
   database: Database,
-  request: StartRequest,
+  request: StartWithRequest,
   work: (tx: Sql) => Promise<Frozen | null>,
 ): Promise<'started' | 'refused' | 'lost'> {
   const refused = new Refused()
@@ -38,7 +37,7 @@ export async function startWith(
       if (!(await lockClaim(request.intent, tx))) return 'lost'
       const frozen = await work(tx)
       if (frozen === null) throw refused
-      const [result] = await startBatch([{ request, frozen }], request.ledger, tx)
+      const [result] = await startBatch([{ ...request, frozen }], request.ledger, tx)
       return result ?? 'lost'
     })
   } catch (error) {
