@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { seededRandom } from '../../cmd/demo/random.ts'
+import { knownGroups } from '../../src/consumers/registry.ts'
 import { wordsOf } from '../invariants/verdict.ts'
 import { drainedSoon } from '../support/faults/drained-soon.ts'
 import { setFaultScene } from '../support/faults/fault-scene.ts'
@@ -63,6 +64,7 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
     seed,
     ownKafka: { properties: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1_000 } },
     ownPostgres: true,
+    groups: knownGroups.groups,
     partitions: 6,
     clocksAreWrong: true,
     stories: 3,
