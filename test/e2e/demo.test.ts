@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { Client } from 'pg'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { knownGroups } from '../../src/consumers/registry.ts'
+import type { Report } from '../../cmd/demo/once.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { startSmtpSink } from '../../stack/smtp-sink.ts'
 import { freshDatabase } from '../support/fresh.ts'
@@ -26,7 +27,7 @@ async function runDemo(args: readonly string[], environment: Readonly<Record<str
 }
 
 /** The report: the only thing on standard output of a demo that ended well. */
-function reportOf({ stdout, stderr, code }: Awaited<ReturnType<typeof runDemo>>): unknown {
+function reportOf({ stdout, stderr, code }: Awaited<ReturnType<typeof runDemo>>): Report {
   // With what it complained of, so that a failure says why.
   expect({ code, complaints: code === 0 ? '' : stderr }).toEqual({ code: 0, complaints: '' })
   expect(stdout.trimEnd().split('\n')).toHaveLength(1)
@@ -64,13 +65,17 @@ function stagesIn(text: string): string[] {
 describe('the demo', () => {
   it('plays a story on servers of its own and finds that all is as the story says, as one JSON object', async () => {
     const run = await runDemo(['--once', '--events', '400', '--seed', '7', '--json'])
-    expect(reportOf(run)).toEqual({
+    const report = reportOf(run)
+    // Every group that has to read a bad record dead-letters it: how many there are depends on the groups.
+    const { found } = report.deadLetters
+    expect(found).toBeGreaterThan(0)
+    expect(report).toEqual({
       events: 400,
       acknowledged: 400,
       mails: { expected: 360, received: 360, duplicates: 0 },
       rewards: { expected: 26, delivered: 26 },
       positions: { checked: 131, wrong: 0 },
-      deadLetters: { expected: 8, found: 8 },
+      deadLetters: { expected: found, found },
       lag: nothing,
       seconds: expect.any(Number),
       eventsPerSecond: expect.any(Number),
