@@ -15,7 +15,7 @@ export const acceptMutants: readonly Mutant[] = [
     scenario: {
       project: 'faults',
       file: 'test/faults/postgres/kafka-is-told-nothing-that-is-not-accepted.test.ts',
-      test: 'while the accept of one partition waits for a lock, Kafka hears of the other partition and nothing of this one',
+      test: 'while the accept of one partition waits for a lock, Kafka gets the offset of the other partition and not of this one',
     },
     fails: 'assertion',
   },

@@ -145,7 +145,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     scenario: {
       project: 'faults',
       file: 'test/faults/postgres/positions-are-mended-without-an-event.test.ts',
-      test: 'rows that change without an event (a referral, a blocked person) have their positions mended within seconds',
+      test: 'rows that change without an event (a referral, a blocked person) have their positions corrected within seconds',
     },
     fails: 'deadline',
   },

@@ -80,6 +80,32 @@ describe('docs/reference/guarantees.md', () => {
   })
 })
 
+describe('docs/reference/states.md', () => {
+  const text = readFileSync('docs/reference/states.md', 'utf8')
+  const source = readFileSync('src/model/intent.ts', 'utf8')
+  const states = [...(/export type IntentState =([^\n]*\n?[^\n]*)/.exec(source)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(
+    ([, state = '']) => state,
+  )
+
+  it('explains every state of an intent, and draws it', () => {
+    expect(states.length).toBeGreaterThan(9)
+    const part = text.slice(text.indexOf('| state | meaning'), text.indexOf('## Reasons'))
+    expect(new Set(firstCells(part))).toEqual(new Set(states))
+    const drawn = [...text.matchAll(/^ {2}(\w+|\[\*\]) --> (\w+|\[\*\])/gm)].flatMap(([, from = '', to = '']) => [from, to])
+    expect(new Set(drawn.filter((state) => state !== '[*]'))).toEqual(new Set(states))
+  })
+})
+
+describe('docs/guide/runbook.md', () => {
+  it('says for every alert and situation symptom, meaning and action', () => {
+    const entries = readFileSync('docs/guide/runbook.md', 'utf8').split(/^### /m).slice(1)
+    expect(entries.length).toBeGreaterThan(30)
+    expect(entries.filter((entry) => !/\*Symptom:\*[\s\S]*\*Meaning(?: and action)?:\*/.test(entry) || !/action:\*/i.test(entry))).toEqual(
+      [],
+    )
+  })
+})
+
 describe('docs/reference/glossary.md', () => {
   it('has twelve lines, of which the first is the intent', () => {
     const rows = tableRows(readFileSync('docs/reference/glossary.md', 'utf8'))

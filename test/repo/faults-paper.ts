@@ -38,9 +38,9 @@ export function renderFaults(): string {
 
 const head = `<!-- Made from the scenarios by \`npx vitest run --project repo test/repo/faults-paper.test.ts -u\`; only the figures of chaos are written by hand. -->
 
-# What is broken, and what is promised
+# Faults: what is broken, and what is promised
 
-Every scenario runs the daemon as a process of its own on a real Kafka, PostgreSQL, SMTP and HTTP server, and breaks something. Those on a [fault scene](../../test/support/faults/fault-scene.ts) do so while a waitlist platform lives on, and leave a history: what was produced and acknowledged, what arrived and when, every commit out of \`__consumer_offsets\`, the rows. A program that shares no code with the worker, [the checker](../../test/invariants), judges it. Those of the Kafka client alone and of bad records are judged by what they see of rows, offsets and sinks themselves. \`npm run test:faults\` runs them all.`
+Every scenario runs the daemon as a process of its own on a real Kafka, PostgreSQL, SMTP and HTTP server, and breaks something. Scenarios on a [fault scene](../../test/support/faults/fault-scene.ts) run while a simulated waitlist platform continues, and record a history: what was produced and acknowledged, what arrived and when, every commit in \`__consumer_offsets\`, the rows. [The checker](../../test/invariants), a program that shares no code with the worker, judges it. Scenarios of the Kafka client alone and of bad records check rows, offsets and sinks themselves. \`npm run test:faults\` runs them all.`
 
 function table(rows: readonly Scenario[]): string {
   const lines = rows.map(({ path, sentences: [first = basename(path), ...more], fault, promise }) => {

@@ -25,7 +25,7 @@ const bounds: Readonly<Record<Dependency, { lines: number; connects: number; ope
  * Fault: Kafka, the database, the relay or an endpoint refuses, resets or swallows everything for half a minute under traffic.
  * Promise: the log tells changes of state and no retries; reconnects keep their distance; afterwards no more connections are open than configured.
  */
-test.each(dependencies)('a fault is told once and reconnects keep their distance: %s', async (dependency) => {
+test.each(dependencies)('a fault is reported once and reconnects back off: %s', async (dependency) => {
   await using proxied = await proxiedScene()
   const { scene } = proxied
   const proxy = proxied.proxies[dependency]

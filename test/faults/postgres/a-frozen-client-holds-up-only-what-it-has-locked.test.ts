@@ -6,7 +6,7 @@ import { frozenWith } from '../../support/held-lock.ts'
 
 /**
  * Fault: a process that holds a campaign's lock, or the rows of its participants, in an open transaction is stopped.
- * Promise: that campaign's leaderboard waits and says for what; all others go on, daemons are ready; when it is gone all is mended.
+ * Promise: that campaign's leaderboard waits and says for what; all others go on, daemons are ready; when it is gone all is correct again.
  */
 test.each([
   {

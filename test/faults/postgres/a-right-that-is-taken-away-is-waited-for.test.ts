@@ -9,7 +9,7 @@ const password = randomBytes(18).toString('base64url')
 
 /**
  * Fault: the daemons' role loses rights while they run: first to INSERT on worker.intents, then to SELECT on waitlist_users.
- * Promise: what needs the right waits and says so, in readiness with the GRANT that mends it and in the log; nothing is given up, nobody
+ * Promise: everything that needs the right waits and says so, in readiness with the GRANT that is missing and in the log; nothing is given up, nobody
  * is blamed, and after the GRANT all goes on.
  */
 test('a right that is taken away is waited for, and nothing is given up', async () => {

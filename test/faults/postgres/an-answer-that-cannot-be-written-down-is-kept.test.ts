@@ -35,7 +35,7 @@ const faults: Record<string, (scene: FaultScene, failed: () => Promise<unknown>)
 
 /**
  * Fault: the database is away, or the rows of the platform are locked for longer than a lease, while the relay and an endpoint answer.
- * Promise: what they have answered is kept and written down later: no mail and no delivery goes out a second time.
+ * Promise: their answers are kept and recorded later: no mail and no delivery goes out a second time.
  */
 test.each(Object.keys(faults).map((what, index) => ({ what, seed: 71 + index })))(
   'an answer that cannot be written down at once is kept: $what',

@@ -7,7 +7,7 @@ import { guestsOf, signUp } from '../../support/faults/guests.ts'
  * Fault: somebody holds the lock of one partition's progress row while both partitions have records.
  * Promise: Kafka's offset never goes above the row; the other partition goes on, and with the lock everything is over.
  */
-test('while the accept of one partition waits for a lock, Kafka hears of the other partition and nothing of this one', async () => {
+test('while the accept of one partition waits for a lock, Kafka gets the offset of the other partition and not of this one', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 2 })
   const { admin, sql, topic, transaction } = scene.scene
   const group = scene.scene.group('email-workers')

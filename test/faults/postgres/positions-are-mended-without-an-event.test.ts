@@ -7,7 +7,7 @@ import { wrongPositions } from '../../support/story.ts'
  * Fault: the platform changes rows and no event tells of it.
  * Promise: the sweep finds the campaign, and the positions follow the rows.
  */
-test('rows that change without an event (a referral, a blocked person) have their positions mended within seconds', async () => {
+test('rows that change without an event (a referral, a blocked person) have their positions corrected within seconds', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 1, stories: 1 })
   const campaign = scene.settings.flatMap(({ campaigns }) => campaigns).find(({ points }) => points === 3)
   if (campaign === undefined) throw new Error('A story has a campaign of three points.')

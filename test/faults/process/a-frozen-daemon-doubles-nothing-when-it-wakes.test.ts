@@ -8,7 +8,7 @@ const FROZEN_MS = 9_000
 /**
  * Fault: the daemon that has every partition is frozen (SIGSTOP) under traffic for longer than its session of 6 s and its leases; another
  * takes over; then it goes on (SIGCONT) with all that it held.
- * Promise: what it believes to own is not its any more: it commits nothing of its old membership, accepts nothing a second time, and what it
+ * Promise: its partitions and claims belong to others: it commits nothing of its old membership, accepts nothing a second time, and what it
  * had in hand is either recorded late or dropped.
  */
 test('a daemon that is frozen for longer than its session, and wakes beside the one that took over, doubles nothing', async () => {

@@ -5,7 +5,7 @@ import { guestsOf, joining, quietly, toldOf } from '../../support/faults/guests.
 
 /**
  * Fault: a daemon is frozen (SIGSTOP) between the reading for a mail and its start, until the lease is over.
- * Promise: it drops the mail; whoever takes it next decides by the rows as they are then.
+ * Promise: it drops the mail; the next worker decides by the rows as they are then.
  */
 test('a worker that is frozen until its lease is over drops the mail that it had prepared: its reader has gone meanwhile', async () => {
   const settings = { MAIL_DEADLINE_MS: '1000' }

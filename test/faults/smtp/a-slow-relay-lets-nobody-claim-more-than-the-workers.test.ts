@@ -8,7 +8,7 @@ const ahead = 1
 
 /**
  * Fault: the relay takes mails and does not answer.
- * Promise: what a process has claimed stays within its workers and what it claims ahead, the oldest first.
+ * Promise: claims never exceed the workers and the local queue, the oldest first.
  */
 test('while the relay thinks, a process claims no more than its workers and one half more, and nothing new before what is older', async () => {
   const settings = { KAFKA_WORKER_POOL_SIZE: String(pool), MAIL_DEADLINE_MS: '60000' }

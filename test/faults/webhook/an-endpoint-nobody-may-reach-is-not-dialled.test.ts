@@ -25,9 +25,9 @@ const hosts: readonly (readonly [host: string, becomes: string])[] = [
 
 /**
  * Fault: tenants name endpoints in our own network, as addresses in several notations and by name, and one that no name server knows.
- * Promise: nothing is dialled, the deliveries say why, and when the endpoints are mended and the operator retries, each is made.
+ * Promise: nothing is dialled, the deliveries say why, and when the endpoints are corrected and the operator retries, each is made.
  */
-test('endpoints in our own network, as address or by name, are never connected to, and get nothing until they are mended', async () => {
+test('endpoints in our own network, as address or by name, are never connected to, and get nothing until they are corrected', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 44, stories: hosts.length / 4 })
   await using forbidden = await startForbidden()
   const { webhooks, sql } = scene.scene

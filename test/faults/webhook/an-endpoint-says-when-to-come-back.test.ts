@@ -29,7 +29,7 @@ const kinds = Object.keys(asked).flatMap((kind) => ([429, 503] as const).map((st
 
 /**
  * Fault: endpoints answer 429 and 503 with every kind of `Retry-After`: seconds, dates past, to come and far away, huge, negative, garbage, none.
- * Promise: nobody is asked before the time that he named, nobody is left alone for longer than a day, and nonsense puts a delivery off for a minute.
+ * Promise: no endpoint is called before the time that it named, none is left alone for longer than a day, and nonsense defers a delivery by a minute.
  */
 test('an endpoint that is busy is asked again when it said, within a day whatever it said, and a delivery is put off, not lost', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 42, stories: kinds.length / 4 })
