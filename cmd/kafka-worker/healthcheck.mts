@@ -2,58 +2,59 @@ import { get } from 'node:http'
 import { environment } from '../../config/environment.ts'
 import { readVariables, type Environment } from '../../config/read-variables.ts'
 
-/** For all of it: a probe of a container is usually given three seconds. */
+/** Of the whole check: a container's probe usually has three seconds. */
 const DEADLINE_MS = 2_500
-/** More than any answer of ours; whoever else listens on that port may send what he likes. */
+/** More than any report of the daemon; another program on that port may send anything. */
 const MOST_CHARACTERS = 65_536
 
-const usage = 'Usage: healthcheck [--live|--ready]: asks the daemon of this machine at HTTP_PORT; --live when neither is given.'
+const usage = 'Usage: healthcheck [--live|--ready]: queries the daemon on this machine at HTTP_PORT; --live by default.'
 
 export interface Verdict {
   readonly ok: boolean
-  /** One sentence or more, a line each. */
+  /** At least one; one per line. */
   readonly sentences: readonly string[]
 }
 
 /**
- * `healthcheck [--live|--ready]`: asks the daemon that runs beside it with the same configuration, so that an image needs no
- * curl; prints why and resolves to the exit code, 0 or 1. It imports no client, so that it costs a probe next to nothing.
+ * `healthcheck [--live|--ready]`: queries the daemon that runs with the same configuration, so that an image needs no curl; prints
+ * the result and resolves to the exit code, 0 or 1. It imports no client, so that a probe is cheap.
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const [question = '--live'] = args
-  if (args.length > 1 || (question !== '--live' && question !== '--ready')) {
+  const [probe = '--live'] = args
+  if (args.length > 1 || (probe !== '--live' && probe !== '--ready')) {
     process.stderr.write(`${usage}\n`)
     return 1
   }
-  const { ok, sentences } = await askDaemon(environment, question === '--live' ? '/livez' : '/readyz', DEADLINE_MS)
+  const { ok, sentences } = await queryDaemon(environment, probe === '--live' ? '/livez' : '/readyz', DEADLINE_MS)
   const output = ok ? process.stdout : process.stderr
   output.write(`${sentences.join('\n')}\n`)
   return ok ? 0 : 1
 }
 
-/** Never rejects. Only HTTP_HOST and HTTP_PORT are read of the environment: what else is wrong there is not asked here. */
-export async function askDaemon(from: Environment, path: '/livez' | '/readyz', deadlineMs: number): Promise<Verdict> {
+/** Never rejects. Only HTTP_HOST and HTTP_PORT are read from the environment; other invalid variables do not matter here. */
+export async function queryDaemon(from: Environment, path: '/livez' | '/readyz', deadlineMs: number): Promise<Verdict> {
   const { values, problems } = readVariables(from)
   const wrong = problems.filter((problem) => problem.startsWith('HTTP_'))
   if (wrong.length > 0) return { ok: false, sentences: wrong }
   const { HTTP_HOST: listening, HTTP_PORT: port } = values
   if (port === 0) {
-    return unwell('HTTP_PORT is 0, so the daemon took a free port that only its log tells: give HTTP_PORT a number to be asked at.')
+    return failed('HTTP_PORT is 0, so the daemon listens on a free port that only its log names: set HTTP_PORT to a fixed port.')
   }
-  const host = reachable(listening)
+  const host = dialable(listening)
   const where = `${host.includes(':') ? `[${host}]` : host}:${port}`
   try {
     const { status, body } = await fetchText({ host, port, path }, deadlineMs)
     return verdictOf(status, body, path, where)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    if (code === 'ABORT_ERR') return unwell(`The daemon at ${where} has not answered within ${deadlineMs} ms: it is overloaded or stopped.`)
-    return unwell(`Nothing answers at ${where} (${code}): the daemon does not run, or not with this HTTP_HOST and HTTP_PORT.`)
+    if (code === 'ABORT_ERR')
+      return failed(`The daemon at ${where} has not answered within ${deadlineMs} ms: it is overloaded or suspended.`)
+    return failed(`Nothing answers at ${where} (${code}): the daemon is not running, or uses another HTTP_HOST and HTTP_PORT.`)
   }
 }
 
-/** All interfaces are no address to ask. */
-function reachable(host: string): string {
+/** The wildcard address cannot be connected to. */
+function dialable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   return host === '::' ? '::1' : host
 }
@@ -66,7 +67,7 @@ function fetchText(to: { host: string; port: number; path: string }, deadlineMs:
       response.setEncoding('utf8')
       response.on('data', (part: string) => {
         body += part
-        if (body.length > MOST_CHARACTERS) request.destroy(Object.assign(new Error('too long'), { code: 'too long an answer' }))
+        if (body.length > MOST_CHARACTERS) request.destroy(Object.assign(new Error('too long'), { code: 'response too long' }))
       })
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
       response.on('error', reject)
@@ -77,7 +78,7 @@ function fetchText(to: { host: string; port: number; path: string }, deadlineMs:
 
 function verdictOf(status: number, body: string, path: string, where: string): Verdict {
   const checks = checksOf(body)
-  if (checks === null) return unwell(`What answers at ${where} is no daemon of ours: ${path} gave ${status} and no report.`)
+  if (checks === null) return failed(`Another program answers at ${where}: ${path} returned ${status} and no report of kafka-worker.`)
   const wrong = checks.filter(({ ok }) => !ok)
   if (status === 200 && wrong.length === 0) return { ok: true, sentences: [path === '/livez' ? 'alive' : 'ready'] }
   return { ok: false, sentences: wrong.map(sentenceOf) }
@@ -91,7 +92,7 @@ interface Check {
   readonly since: string
 }
 
-/** Null when it is no report of ours. */
+/** Null when it is not a report of the daemon. */
 function checksOf(body: string): readonly Check[] | null {
   const report = parsed(body)
   const checks = field(report, 'checks')
@@ -114,7 +115,7 @@ function parsed(body: string): unknown {
   try {
     return JSON.parse(body)
   } catch {
-    // Somebody else's answer.
+    // The response of another program.
     return null
   }
 }
@@ -128,4 +129,4 @@ function text(of: unknown, name: string): string {
   return typeof value === 'string' ? value : ''
 }
 
-const unwell = (sentence: string): Verdict => ({ ok: false, sentences: [sentence] })
+const failed = (sentence: string): Verdict => ({ ok: false, sentences: [sentence] })

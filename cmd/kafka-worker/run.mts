@@ -17,21 +17,21 @@ import packageJson from '../../package.json' with { type: 'json' }
 /**
  * Reads the command line and the configuration, and runs the daemon; resolves to the exit code.
  *
- * @param surroundings.observe receives every fact of the path; for a program that watches the daemon it runs
- * @param surroundings.early signals that arrived before anybody listened, oldest first; more may be added until this resolves
+ * @param surroundings.observe receives every fact of the path; for a program that observes the daemon it runs
+ * @param surroundings.early signals that arrived before there was a handler, oldest first; more may be added until this resolves
  */
 export async function main(args: readonly string[], surroundings: Surroundings = {}): Promise<number> {
   const command = new Command('kafka-worker')
-    .description('Runs the consumer groups of the domain-events topic. Configured by environment variables: see --check-config.')
-    .option('--check-config', 'print every variable with its effective value and where it came from, and what is wrong; then exit')
+    .description('Runs the consumer groups on the topic of domain events. Configured by environment variables: see --check-config.')
+    .option('--check-config', 'print every variable with its effective value and source, and all problems; then exit')
     .option('--json', 'with --check-config: print one JSON object')
     .version(packageJson.version)
-    .addHelpText('after', '\nhealthcheck [--live|--ready]  in place of all options: asks the daemon that runs here, exits 0 or 1')
+    .addHelpText('after', '\nhealthcheck [--live|--ready]  instead of options: queries the daemon that runs here; exit code 0 or 1')
     .showHelpAfterError('(--help shows how it is used)')
   command.parse([...args], { from: 'user' })
   const options = command.opts<{ checkConfig?: boolean; json?: boolean }>()
   if (options.json === true && options.checkConfig !== true) {
-    complain(['--json needs --check-config: the log of the daemon is JSON in any case.'])
+    printErrors(['--json needs --check-config: the log of the daemon is always JSON.'])
     return 1
   }
 
@@ -42,7 +42,7 @@ export async function main(args: readonly string[], surroundings: Surroundings =
       return config === null ? 1 : 0
     })
   }
-  complain(problems)
+  printErrors(problems)
   return config === null ? 1 : run(config, surroundings)
 }
 
@@ -51,11 +51,11 @@ interface Surroundings {
   readonly early?: readonly string[]
 }
 
-/** The configuration, or all that is wrong with it. */
+/** The configuration, or all of its problems. */
 function readConfig(): { readonly config: Config | null; readonly problems: readonly string[] } {
   try {
     const config = loadConfig(environment, knownGroups)
-    // What only the mail path knows of its URL is said here as well, before anything is connected.
+    // The mail path has further rules for its URL; they are checked here, before any connection is made.
     if (config.mail.smtpUrl !== undefined) parseSmtpUrl(config.mail.smtpUrl, config.mail)
     return { config, problems: [] }
   } catch (error) {
@@ -68,10 +68,10 @@ function readConfig(): { readonly config: Config | null; readonly problems: read
 function report(asJson: boolean, problems: readonly string[], warnings: readonly string[]): void {
   const variables = describeConfig(environment)
   process.stdout.write(`${asJson ? JSON.stringify({ variables, problems, warnings }) : configTable(variables)}\n`)
-  complain([...problems, ...warnings])
+  printErrors([...problems, ...warnings])
 }
 
-function complain(sentences: readonly string[]): void {
+function printErrors(sentences: readonly string[]): void {
   if (sentences.length > 0) process.stderr.write(`${sentences.join('\n')}\n`)
 }
 
@@ -89,15 +89,15 @@ function run(config: Config, { observe, early = [] }: Surroundings): Promise<num
     output: process.stdout,
     terminal: process.stderr,
     observe,
-    on(asked, listener) {
-      const awaited: readonly string[] = signals[asked]
-      for (const signal of awaited) process.on(signal, () => listener(signal))
-      for (const signal of early) if (awaited.includes(signal)) listener(signal)
+    on(purpose, listener) {
+      const handled: readonly string[] = signals[purpose]
+      for (const signal of handled) process.on(signal, () => listener(signal))
+      for (const signal of early) if (handled.includes(signal)) listener(signal)
     },
   })
 }
 
-/** USR1 is Node's own: it opens the debugger. */
+/** Node itself handles SIGUSR1: it opens the debugger. */
 const signals = {
   stop: ['SIGTERM', 'SIGINT'],
   quiet: ['SIGTSTP'],

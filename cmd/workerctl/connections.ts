@@ -9,13 +9,13 @@ import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { Database } from '../../src/std/sql.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The worker's configuration, without the relay, which no verb uses; and all groups there are, with the consumers by their names. */
+/** The worker's configuration without the relay, which no command uses; all groups; and the consumers by name. */
 export function configure(terminal: Terminal): {
   config: Config
   groups: readonly OperatorGroup[]
   consumers: ReadonlyMap<string, Consumer>
 } {
-  // No verb sends mail.
+  // No command sends mail.
   const config = loadConfig(terminal.environment, { ...knownGroups, mailGroups: [] })
   for (const warning of config.warnings) terminal.err(warning)
   const byName = new Map(listedConsumers.map((consumer) => [consumer.name, consumer]))
@@ -33,7 +33,7 @@ export async function withKafka<Result>({ kafka }: Config, work: (admin: LogAdmi
   }
 }
 
-/** Works with the database and disconnects. A verb that reads a whole table says how long its statements may take. */
+/** Works with the database and disconnects. A command that reads a whole table passes its own statement timeout. */
 export async function withDatabase<Result>(
   config: Config,
   work: (database: Database) => Promise<Result>,
@@ -54,7 +54,7 @@ export async function withDatabase<Result>(
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
-/** Nothing tells the intents of a person or with a reason but reading all of them: a second per million. */
+/** Intents of a person or with a reason are found by a sequential scan: about a second per million. */
 export const WHOLE_TABLE_MS = 600_000
 
 /** @throws {OperatorError} when a topic of these groups is missing. */

@@ -16,8 +16,8 @@ interface Options {
 }
 
 const HELP = `
-What was given up, counted by group and reason, and the positions of the newest. The letters themselves, unchanged, are on
-<topic>.<group>.dlq until its retention is over; the record of them here is kept for DEDUPE_DAYS.
+Counts dead letters by group and reason, and lists the newest with their offsets. The records themselves, unchanged, are on
+<topic>.<group>.dlq until its retention expires; the rows shown here are kept for DEDUPE_DAYS.
 
 Examples:
   npm run workerctl -- dead-letters list
@@ -26,10 +26,10 @@ Examples:
 export function addDeadLettersList(parent: Command, terminal: Terminal): void {
   parent
     .command('list')
-    .description('count dead letters by group and reason, and show where the newest came from')
-    .option('--group <group>', 'only of this group, with KAFKA_GROUP_PREFIX or without')
+    .description('count dead letters by group and reason, and list the newest')
+    .option('--group <group>', 'only of this group, with or without KAFKA_GROUP_PREFIX')
     .option('--reason <reason>', 'only with this reason')
-    .option('--limit <count>', 'positions at most', wholeNumber(0, 100_000), 20)
+    .option('--limit <count>', 'maximum number of dead letters listed', wholeNumber(0, 100_000), 20)
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {

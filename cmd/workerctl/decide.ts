@@ -1,9 +1,9 @@
 import type { Terminal } from './terminal.ts'
 
-/** What becomes of a plan that was shown. */
+/** The decision about a plan that was shown. */
 export type Decision = 'apply' | 'nothing' | 'dry-run' | 'unconfirmed' | 'declined'
 
-/** Asks on a terminal; elsewhere, and with --json, only `--yes` applies. */
+/** Prompts on a terminal; elsewhere, and with --json, only `--yes` applies the plan. */
 export async function decide(
   changes: boolean,
   options: { readonly dryRun?: boolean; readonly yes?: boolean; readonly json?: boolean },
@@ -17,7 +17,7 @@ export async function decide(
   return answer.trim().toLowerCase() === 'yes' ? 'apply' : 'declined'
 }
 
-/** How a verb ends that did not apply its plan. */
+/** The last line of a command that did not apply its plan. */
 export const unapplied: Readonly<Record<Exclude<Decision, 'apply' | 'nothing'>, string>> = {
   'dry-run': 'Dry run: nothing was changed.',
   unconfirmed: 'Nothing was changed: add --yes to apply this plan.',

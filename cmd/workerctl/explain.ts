@@ -24,7 +24,7 @@ interface Explained {
   readonly sentences: readonly string[]
 }
 
-/** Intents told of at most. */
+/** Maximum number of intents explained. */
 const MOST = 50
 
 const HELP = `
@@ -37,7 +37,7 @@ Examples:
 export function addExplain(parent: Command, terminal: Terminal): void {
   parent
     .command('explain')
-    .description('say what became of an event, of a person, or of a reward')
+    .description('explain what happened to an event, a person or a reward')
     .option('--event <uuid>', 'the id of the event')
     .option('--user <uuid>', 'the id in waitlist_users')
     .option('--reward <uuid>', 'the id in user_rewards')
@@ -46,7 +46,7 @@ export function addExplain(parent: Command, terminal: Terminal): void {
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
       const ids = [uuidOf('--event', options.event), uuidOf('--user', options.user), uuidOf('--reward', options.reward)] as const
-      if (ids.filter((id) => id !== null).length !== 1) throw new OperatorError('Give one of --event, --user and --reward.')
+      if (ids.filter((id) => id !== null).length !== 1) throw new OperatorError('Give exactly one of --event, --user and --reward.')
       const { found, sentences } = await withDatabase(
         config,
         async (database) => {

@@ -21,15 +21,15 @@ interface Options {
   readonly json?: boolean
 }
 
-/** A worker has an intent in hand for a mail's deadline at most, usually for a moment. */
+/** A worker holds an intent for the deadline of a mail at most, usually for a few milliseconds. */
 const WAIT_MS = 30_000
 const LOOK_MS = 250
 
 const HELP = `
-Erases what the worker holds of a person: in worker.intents the frozen mail, address, data and the person's id, what is not done
-is cancelled; the payloads of webhook_deliveries that were theirs; their movements in worker.position_changes. Keys stay, so
-that nothing is sent again. Works while daemons run. It also says what it does not erase, and when that goes. Running it again
-finds nothing, or what came meanwhile.
+Erases the personal data that the worker stores: in worker.intents the frozen mail, address, data and the person's id (unfinished
+intents are cancelled); the person's payloads in webhook_deliveries; the person's movements in worker.position_changes. Keys stay,
+so that nothing is sent again. Works while daemons run. The output also names what is not erased, and when that expires. A second
+run finds nothing, or what was added meanwhile.
 
 Examples:
   npm run workerctl -- forget --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55 --dry-run
@@ -38,11 +38,11 @@ Examples:
 export function addForget(parent: Command, terminal: Terminal): void {
   parent
     .command('forget')
-    .description('erase what is held of a person, and say what ages out elsewhere')
+    .description('erase the personal data of a person, and name what expires elsewhere')
     .requiredOption('--user <uuid>', 'the id in waitlist_users')
-    .option('--dry-run', 'only show what would be done')
-    .option('--yes', 'apply without asking')
-    .option('--json', 'print one JSON object; never asks')
+    .option('--dry-run', 'show the plan without applying it')
+    .option('--yes', 'apply the plan without a prompt')
+    .option('--json', 'print one JSON object; never prompts')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
@@ -72,7 +72,7 @@ export function addForget(parent: Command, terminal: Terminal): void {
     })
 }
 
-/** @throws {OperatorError} when a worker keeps some in its hands for too long. */
+/** @throws {OperatorError} when a worker holds some of them for too long. */
 async function eraseAll(forgetter: Forgetter, userId: string, ids: readonly string[]): Promise<Omit<Erased, 'left'>> {
   let [erased, movements] = [0, 0]
   for (const until = performance.now() + WAIT_MS; ;) {
@@ -82,14 +82,14 @@ async function eraseAll(forgetter: Forgetter, userId: string, ids: readonly stri
     if (done.left === 0) return { erased, movements }
     if (performance.now() >= until) {
       throw new OperatorError(
-        `${erased} erased, but ${done.left} of this person's intents ${done.left === 1 ? 'is' : 'are'} still in a worker's hands: run the same command again in a minute.`,
+        `${erased} erased, but ${done.left} of this person's intents ${done.left === 1 ? 'is' : 'are'} still held by a worker: run the same command again in a minute.`,
       )
     }
     await systemClock.sleep(LOOK_MS)
   }
 }
 
-/** What the brokers say; a cluster that does not answer keeps nobody from being forgotten. */
+/** Retention by topic, as configured on the brokers; unknown when the cluster does not answer, which does not prevent the erasure. */
 async function retentionsOf(config: Config, groups: readonly OperatorGroup[]): Promise<readonly Retention[]> {
   const topics = [...new Set(groups.flatMap(({ topic, id }) => [topic, deadLetterTopic(topic, id)]))]
   try {
@@ -103,7 +103,7 @@ async function retentionsOf(config: Config, groups: readonly OperatorGroup[]): P
       )
     })
   } catch {
-    // Which cause it was changes nothing in what must be said.
+    // The output is the same for every cause.
     return topics.map((topic) => ({ topic, ms: null }))
   }
 }

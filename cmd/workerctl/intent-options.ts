@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 
-/** The options that say which intents a verb means; `intentFilter` reads them. */
+/** The options that select intents; `intentFilter` reads them. */
 export function addIntentFilter(command: Command): Command {
   return command
-    .option('--state <states>', 'such as dead, or several separated by commas')
-    .option('--reason <reasons>', 'such as no-endpoint (docs/reference/states.md lists them)')
-    .option('--group <groups>', 'with KAFKA_GROUP_PREFIX or without')
-    .option('--kind <kinds>', 'kinds, or types of mail: reward, welcome')
-    .option('--destination <ids>', 'for this webhook endpoint (its id in webhooks)')
-    .option('--campaign <uuid>', 'of this campaign')
-    .option('--user <uuid>', 'for this person')
-    .option('--event <uuid>', 'because of this event')
+    .option('--state <states>', 'one or more states separated by commas, such as dead')
+    .option('--reason <reasons>', 'one or more reasons separated by commas, such as no-endpoint (see docs/reference/states.md)')
+    .option('--group <groups>', 'one or more groups, with or without KAFKA_GROUP_PREFIX')
+    .option('--kind <kinds>', 'one or more kinds or mail types, such as reward,welcome')
+    .option('--destination <ids>', 'for a webhook endpoint (its id in webhooks)')
+    .option('--campaign <uuid>', 'of a campaign')
+    .option('--user <uuid>', 'for a person (the id in waitlist_users)')
+    .option('--event <uuid>', 'created by an event')
 }

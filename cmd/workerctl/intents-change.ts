@@ -21,28 +21,28 @@ interface Options extends AskedIntents {
 }
 
 const descriptions: Readonly<Record<IntentChange, string>> = {
-  retry: 'try intents again that ended dead, rejected, skipped or cancelled, or are in doubt',
-  cancel: 'give up intents that are not done and that no worker has in hand',
-  'mark-sent': 'say of held mails that they did go out',
+  retry: 'retry intents that are dead, rejected, skipped, cancelled or in doubt',
+  cancel: 'cancel unfinished intents that no worker holds',
+  'mark-sent': 'mark held mails as sent',
 }
 
 const HELP: Readonly<Record<IntentChange, string>> = {
   retry: `
-They are due at once, with all their attempts. What was frozen stays: the same bytes, address, Message-ID and webhook-id. Mails in
-doubt (held, ambiguous) may go out a second time.
+The intents are due at once, with all their attempts. Frozen content stays: the same bytes, address, Message-ID and webhook-id.
+Mails in doubt (held, ambiguous) may be sent a second time.
 
 Examples:
   npm run workerctl -- intents retry --state dead --reason no-endpoint --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --dry-run
   npm run workerctl -- intents retry --state dead --reason endpoint-unavailable --destination 7c1f0f3e-64a0-4c1f-9d0b-2d1f2a4b5c6d --limit 100000
   npm run workerctl -- intents retry 4711 4712 --yes`,
   cancel: `
-Their email_logs and webhook_deliveries rows become failed and say why, as does delivery_error of a reward.
+Their rows in email_logs and webhook_deliveries become failed with the cause, and so does delivery_error of a reward.
 
 Examples:
   npm run workerctl -- intents cancel --state pending --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --dry-run
   npm run workerctl -- intents cancel 4711 --yes`,
   'mark-sent': `
-Look for the Message-ID in the relay's log first. Their email_logs rows become sent, a reward that was mailed is delivered.
+Check the relay's log for the Message-ID first. Their rows in email_logs become sent, and a reward that was mailed is delivered.
 
 Examples:
   npm run workerctl -- intents list --state held
@@ -50,11 +50,11 @@ Examples:
 }
 
 export function addIntentsChange(parent: Command, change: IntentChange, terminal: Terminal): void {
-  addIntentFilter(parent.command(change).argument('[ids...]', 'ids, as "intents list" shows them').description(descriptions[change]))
-    .option('--limit <count>', 'refused when more match', wholeNumber(1, 1_000_000), 1_000)
-    .option('--dry-run', 'only show what would be done')
-    .option('--yes', 'apply without asking')
-    .option('--json', 'print one JSON object; never asks')
+  addIntentFilter(parent.command(change).argument('[ids...]', 'ids as shown by "intents list"').description(descriptions[change]))
+    .option('--limit <count>', 'refuse the change when more match', wholeNumber(1, 1_000_000), 1_000)
+    .option('--dry-run', 'show the plan without applying it')
+    .option('--yes', 'apply the plan without a prompt')
+    .option('--json', 'print one JSON object; never prompts')
     .addHelpText('after', HELP[change])
     .action(async (ids: string[], options: Options) => {
       const { config, groups } = configure(terminal)
@@ -83,7 +83,7 @@ export function addIntentsChange(parent: Command, change: IntentChange, terminal
     })
 }
 
-/** The books of the kind, where it has any: what a human decides stands in them as what a worker does. */
+/** Updates the state that a kind keeps in the platform's tables, in the same way as a worker does. */
 const kinds = createKindTable(listedConsumers.flatMap(({ kinds }) => kinds))
 const ended: Ended = async (intent, end, tx) => {
   await kinds.of(intent)?.ended?.(intent, end, tx)
@@ -97,8 +97,8 @@ function conclusion(
 ): string {
   if (decided !== 'apply') return unapplied[decided]
   const missed = seen.length - changed.length
-  const told = `Done: ${changed.length} ${done[change]}.`
+  const result = `Done: ${changed.length} ${done[change]}.`
   return missed === 0
-    ? told
-    : `${told} ${missed} moved meanwhile and ${missed === 1 ? 'was' : 'were'} left alone: run it again to look at ${missed === 1 ? 'it' : 'them'} anew.`
+    ? result
+    : `${result} ${missed} changed state meanwhile and ${missed === 1 ? 'was' : 'were'} not touched: run the command again to include ${missed === 1 ? 'it' : 'them'}.`
 }

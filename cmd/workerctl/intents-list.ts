@@ -17,17 +17,17 @@ interface Options extends AskedIntents {
 }
 
 const HELP = `
-The newest first. ABOUT is the type of a mail, or the user_rewards row of a reward; SINCE when it ended, or was
-created. Mails in doubt are listed with their Message-ID.
+Newest first. ABOUT is the type of a mail, or the user_rewards row of a reward; SINCE is the time at which the intent finished, or
+was created if it is unfinished. Mails in doubt are listed with their Message-ID.
 
 Examples:
   npm run workerctl -- intents list --state held
   npm run workerctl -- intents list --state dead,rejected --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33
-  npm run workerctl -- intents list --reason manual        rewards that are left to a human, with person and reward`
+  npm run workerctl -- intents list --reason manual        rewards to be delivered by hand, with person and reward`
 
 export function addIntentsList(parent: Command, terminal: Terminal): void {
   addIntentFilter(parent.command('list').description('list intents by state, reason, person and more'))
-    .option('--limit <count>', 'lines at most', wholeNumber(1, 100_000), 100)
+    .option('--limit <count>', 'maximum number of intents listed', wholeNumber(1, 100_000), 100)
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {

@@ -16,8 +16,8 @@ Examples:
 export function addIntentsShow(parent: Command, terminal: Terminal): void {
   parent
     .command('show')
-    .argument('<id>', 'of the intent, as "intents list" shows it')
-    .description('tell the story of one intent: its event, its states, its mail or delivery')
+    .argument('<id>', 'id as shown by "intents list"')
+    .description('show the history of an intent: its event, its states, its mail or delivery')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (id: string, options: { readonly json?: boolean }) => {
@@ -29,7 +29,7 @@ export function addIntentsShow(parent: Command, terminal: Terminal): void {
       })
       if (story === null) {
         throw new OperatorError(
-          `There is no intent ${id}: it never was, or it ended more than DEDUPE_DAYS=${config.accept.dedupeDays} ago and was deleted.`,
+          `There is no intent ${id}: it never existed, or it finished more than DEDUPE_DAYS=${config.accept.dedupeDays} days ago and was deleted.`,
         )
       }
       if (options.json === true) terminal.out(renderJson(story))

@@ -17,22 +17,22 @@ interface Options {
   readonly json?: boolean
 }
 
-/** For the lock of one campaign. */
+/** How long the audit waits for the lock of one campaign. */
 const WAIT_MS = 10_000
-/** Differences of one campaign that are named. */
+/** Differences named per campaign. */
 const NAMED = 5
 
 const HELP = `
-Without --campaign all campaigns that are not deleted, one after the other; those where all is right are only counted. Each is
-looked at under the lock that recalculations take, some seconds for a million people; its own recalculations wait meanwhile.
+Without --campaign, audits all campaigns that are not deleted, one at a time; correct ones are only counted. Each audit holds the
+lock of the campaign's recalculations, for some seconds per million participants; they wait meanwhile.
 
-  misplaced  the position does not follow from the stored scores: somebody was deleted for good, a created_at or a position
-             was edited by hand. Recalculations notice that only by chance: --repair
-  stale      the row, or the campaign's points, changed since it was ranked: a recalculation is pending, or the sweep of a
-             running daemon asks for one
-  difference a row that a full ranking would write, for either cause or because others moved
+  misplaced  the position does not follow from the stored scores: a row was deleted physically, or a created_at or a position
+             was edited by hand. Recalculations rarely notice that: use --repair
+  stale      the row, or the campaign's points, changed since it was ranked: a recalculation is pending, or the reconciliation of
+             a running daemon requests it
+  difference a row that a full ranking would write, for either cause or because other participants moved
 
-Exits 0 when nothing differs, all was repaired, or all that differs is stale and a recalculation is pending; otherwise 1.
+Exit code 0 if there is no difference, all were repaired, or all are stale with a recalculation pending; otherwise 1.
 
 Examples:
   npm run workerctl -- leaderboard audit
@@ -41,64 +41,64 @@ Examples:
 export function addLeaderboardAudit(parent: Command, terminal: Terminal): void {
   parent
     .command('audit')
-    .description('compare stored positions with a full ranking; write nothing unless told to repair')
-    .option('--campaign <uuid>', 'only this campaign, deleted or not')
-    .option('--repair', 'rank anew what differs, as a recalculation would')
+    .description('compare stored positions with a full ranking; writes only with --repair')
+    .option('--campaign <uuid>', 'only this campaign, even if it is deleted')
+    .option('--repair', 'correct the differences, as a recalculation would')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
-      const asked = uuidOf('--campaign', options.campaign)
+      const campaignId = uuidOf('--campaign', options.campaign)
       const { history, sweepMs } = config.leaderboard
       await withDatabase(
         config,
         async (database) => {
           await checkSchema(database.sql)
           const auditor = createLeaderboardAuditor(database, { group: leaderboardGroup(groups), history, named: NAMED })
-          const campaigns = await auditor.campaigns(asked)
-          if (asked !== null && campaigns.length === 0) throw unknownCampaign(asked)
-          const tell = (line: string) => options.json !== true && terminal.out(line)
-          const { told, busy } = await auditAll(auditor, campaigns, options.repair === true, asked !== null, tell)
+          const campaigns = await auditor.campaigns(campaignId)
+          if (campaignId !== null && campaigns.length === 0) throw unknownCampaign(campaignId)
+          const print = (line: string) => options.json !== true && terminal.out(line)
+          const { reported, busy } = await auditAll(auditor, campaigns, options.repair === true, campaignId !== null, print)
           if (options.json === true)
-            terminal.out(renderJson({ audited: campaigns.length - busy.length, ...totals(told), campaigns: told, busy }))
-          else if (asked === null) terminal.out(summary(campaigns.length - busy.length, told))
-          requireRight(told, busy, sweepMs)
+            terminal.out(renderJson({ audited: campaigns.length - busy.length, ...totals(reported), campaigns: reported, busy }))
+          else if (campaignId === null) terminal.out(summary(campaigns.length - busy.length, reported))
+          requireRight(reported, busy, sweepMs)
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
     })
 }
 
-/** One after the other, told of as they come; those that are right only when one was asked for. */
+/** Audits one campaign at a time and prints each at once; correct ones only with `includeCorrect`. */
 async function auditAll(
   auditor: LeaderboardAuditor,
   campaigns: readonly string[],
   repair: boolean,
-  tellsRight: boolean,
-  tell: (line: string) => void,
-): Promise<{ told: readonly CampaignAudit[]; busy: readonly Busy[] }> {
-  const told: CampaignAudit[] = []
+  includeCorrect: boolean,
+  print: (line: string) => void,
+): Promise<{ reported: readonly CampaignAudit[]; busy: readonly Busy[] }> {
+  const reported: CampaignAudit[] = []
   const busy: Busy[] = []
   for (const campaignId of campaigns) {
     const audited = await auditPatiently(auditor, campaignId, { repair, waitMs: WAIT_MS, clock: systemClock })
     if ('busy' in audited) {
       busy.push(audited)
-      tell(busySentence(audited, WAIT_MS))
-    } else if (tellsRight || verdictOf(audited) !== 'right') {
-      told.push(audited)
-      for (const line of auditSentences(audited)) tell(line)
+      print(busySentence(audited, WAIT_MS))
+    } else if (includeCorrect || verdictOf(audited) !== 'right') {
+      reported.push(audited)
+      for (const line of auditSentences(audited)) print(line)
     }
   }
-  return { told, busy }
+  return { reported, busy }
 }
 
-function totals(told: readonly CampaignAudit[]): { differences: number; repaired: number } {
-  const sum = (of: (audit: CampaignAudit) => number) => told.reduce((total, audit) => total + of(audit), 0)
+function totals(reported: readonly CampaignAudit[]): { differences: number; repaired: number } {
+  const sum = (of: (audit: CampaignAudit) => number) => reported.reduce((total, audit) => total + of(audit), 0)
   return { differences: sum(({ differences }) => differences), repaired: sum(({ repaired }) => repaired ?? 0) }
 }
 
-function summary(audited: number, told: readonly CampaignAudit[]): string {
-  const { differences } = totals(told)
-  const where = differences === 0 ? '' : ` in ${told.length} of them`
+function summary(audited: number, reported: readonly CampaignAudit[]): string {
+  const { differences } = totals(reported)
+  const where = differences === 0 ? '' : ` in ${reported.length} of them`
   return `${audited} ${audited === 1 ? 'campaign' : 'campaigns'} audited: ${differences} ${differences === 1 ? 'difference' : 'differences'}${where}.`
 }

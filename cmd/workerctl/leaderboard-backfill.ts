@@ -17,12 +17,12 @@ interface Options {
 }
 
 const HELP = `
-For the day on which a platform that has participants gets this worker: after migrate nobody has a rank, and the first
-recalculation of a campaign writes all of its rows in one transaction. This ranks them in small ones beforehand, while the
-platform writes. It takes half of one connection at most, and some tenth of a second for one transaction.
+For the first installation on a platform that already has participants: after migrate nobody has a rank, and the first
+recalculation of a campaign would write all of its rows in one transaction. The backfill ranks them beforehand in small
+transactions, while the platform writes. It uses at most half of one connection, and about a tenth of a second per transaction.
 
-It may be ended and started again at any moment, and goes on where it stood. Beside daemons a campaign is ranked by whoever
-comes first, and the other waits. Run again it finds nothing to do.
+It can be stopped and restarted at any time and continues where it stopped. A campaign is ranked either by a daemon or by the
+backfill, whichever takes its lock first; the other waits. A second run finds nothing to do.
 
 Examples:
   npm run workerctl -- leaderboard backfill
@@ -31,9 +31,9 @@ Examples:
 export function addLeaderboardBackfill(parent: Command, terminal: Terminal): void {
   parent
     .command('backfill')
-    .description('rank who has no rank yet, in small transactions')
+    .description('rank participants without a rank, in small transactions')
     .option('--campaign <uuid>', 'only this campaign')
-    .option('--batch <rows>', 'rows in one transaction at most', wholeNumber(1, 100_000), 5_000)
+    .option('--batch <rows>', 'maximum rows per transaction', wholeNumber(1, 100_000), 5_000)
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {

@@ -15,8 +15,8 @@ interface Options {
 }
 
 const HELP = `
-What is on record of movements is set by LEADERBOARD_HISTORY. An event may be accepted only after the run that already found
-what it tells of: then the next run covers it.
+LEADERBOARD_HISTORY sets which movements are recorded. A recalculation may include a change before its event is accepted; the
+event is then attributed to the next recalculation.
 
 Examples:
   npm run workerctl -- leaderboard explain --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55`
@@ -24,7 +24,7 @@ Examples:
 export function addLeaderboardExplain(parent: Command, terminal: Terminal): void {
   parent
     .command('explain')
-    .description('say why a person stands at this position: score, state, last movement and its events')
+    .description('explain the position of a person: score, state, last movement and its events')
     .requiredOption('--user <uuid>', 'the id in waitlist_users')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
@@ -42,7 +42,7 @@ export function addLeaderboardExplain(parent: Command, terminal: Terminal): void
           if (person === null || standing === null) throw unknownPerson(userId)
           return { person, standing, change: await reader.lastChange(person, MOST_EVENTS) }
         },
-        // Between two runs lie all events of all campaigns, if it was long ago that this one changed.
+        // If the campaign changed long ago, the query reads all events of all campaigns since then.
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
       const sentences = placeSentences(person, standing, change, kept)

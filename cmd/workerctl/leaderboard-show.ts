@@ -21,8 +21,8 @@ interface Options {
 }
 
 const HELP = `
-POSITION and SCORE are the stored ones, ORIGINAL and REFERRALS (verified ones) what the person's row says now. A dirty row has
-changed since it was ranked.
+POSITION and SCORE are the stored values; ORIGINAL and REFERRALS (verified referrals) are the current values of the person's row.
+A dirty row has changed since it was ranked.
 
 Examples:
   npm run workerctl -- leaderboard show --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33
@@ -31,10 +31,10 @@ Examples:
 export function addLeaderboardShow(parent: Command, terminal: Terminal): void {
   parent
     .command('show')
-    .description('show the first of a campaign, or the neighbours of somebody, as stored')
+    .description('show the top of a campaign, or the neighbours of a person, as stored')
     .requiredOption('--campaign <uuid>', 'the id in campaigns')
-    .option('--top <count>', 'how many people; of neighbours, half of them on each side', wholeNumber(1, 10_000), 10)
-    .option('--around <uuid>', "the neighbours of this person, by the id in waitlist_users, in place of the campaign's first")
+    .option('--top <count>', 'how many people; with --around, half of them on each side', wholeNumber(1, 10_000), 10)
+    .option('--around <uuid>', 'show the neighbours of this person (the id in waitlist_users) instead of the top')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
@@ -59,7 +59,7 @@ export function addLeaderboardShow(parent: Command, terminal: Terminal): void {
     })
 }
 
-/** @throws {OperatorError} that says why, when there are none. */
+/** @throws {OperatorError} the person is unknown, in another campaign, or not ranked */
 async function neighbours(reader: LeaderboardReader, campaignId: string, userId: string, each: number): Promise<readonly RankedPerson[]> {
   const person = await reader.person(userId)
   if (person === null) throw unknownPerson(userId)

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The operator's program. Only what must run before anything else stands here: an older Node cannot even read the other files.
+// The operator's program. This file holds only what must run first: an older Node cannot parse the other files.
 const [major = 0] = process.versions.node.split('.').map(Number)
 if (major < 24) {
   process.stderr.write(
@@ -7,7 +7,7 @@ if (major < 24) {
   )
   process.exit(1)
 }
-// To process 1 of a container the kernel delivers no signal that nobody listens for, and Ctrl-C would do nothing.
+// The kernel delivers no signal without a handler to process 1 of a container, so Ctrl-C would have no effect.
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
 const [{ run }, { processTerminal }, { withWholeOutput }, { measureWithMonotonicTime }] = await Promise.all([

@@ -12,9 +12,9 @@ interface Options {
 }
 
 const HELP = `
-The set "worker" is ours: the schema "worker", and two columns with indexes on the platform's waitlist_users. It is safe on a live
-database and may run before the release that needs it. The set "app" makes the platform's own tables, for development
-databases only; it is refused where the platform's tables exist already.
+The set "worker" creates the schema "worker", and two columns with indexes on the platform's waitlist_users. It is safe on a live
+database and may run before the release that needs it. The set "app" creates the platform's own tables, for development
+databases only; it is refused where the platform's tables already exist.
 
 Examples:
   npm run workerctl -- migrate
@@ -23,7 +23,7 @@ Examples:
 export function addMigrate(parent: Command, terminal: Terminal): void {
   parent
     .command('migrate')
-    .description("bring the database to this build's schema")
+    .description("migrate the database to this build's schema")
     .addOption(new Option('--set <set>', 'which migrations').choices(['worker', 'app']).default('worker'))
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
@@ -31,7 +31,7 @@ export function addMigrate(parent: Command, terminal: Terminal): void {
       const { config } = configure(terminal)
       if (options.set === 'app') {
         await withDatabase(config, ({ sql }) => requireDevelopmentDatabase(sql))
-        terminal.err("The set app makes the platform's tables, for development databases only.")
+        terminal.err("The set app creates the platform's tables, for development databases only.")
       }
       const done = await migrate(config.database.connection, options.set, { onProgress: (line) => terminal.err(line) })
       if (options.json === true) terminal.out(renderJson({ set: options.set, ...done }))

@@ -31,17 +31,17 @@ interface Options {
 const DAY_MS = 86_400_000
 
 const HELP = `
-Moves the progress rows in the database, which are the truth, and Kafka's committed offsets with them. The group must have no
-members: stop its workers, unless they have stopped the group themselves because of a loss. Shows the plan and asks on a terminal;
-elsewhere it changes nothing without --yes. --dry-run works beside a running group.
+Moves the progress rows in the database, which are authoritative, and with them Kafka's committed offsets. The group must have no
+members: stop its workers, unless they stopped the group themselves because of a loss. Shows the plan and prompts on a terminal;
+elsewhere --yes is required. --dry-run works while the group runs.
 
-committed is where Kafka's committed offsets are, as another program's worker left them: the nearest offset that the log still has,
-and the beginning of a partition without a commit.
+--to committed takes Kafka's committed offsets, as another program left them: the nearest offset that the log still has, and the
+beginning of a partition without a committed offset.
 
-Going back makes records be looked at again; effects are keyed, so nothing that was sent is sent twice. Records older than
-DEDUPE_DAYS, of which what was done may be forgotten, then go to the dead letters; records that were on the topic before the
-group's first start are exempt from that only until the group has once read all of them.
-Going forward over records that were not read needs --accept-loss, as does leaving a range that the log has lost.
+After a reset backwards records are read again; effects are idempotent by key, so nothing is sent twice. Records older than
+DEDUPE_DAYS, whose effects may be forgotten, become dead letters; records that were on the topic before the group's first start
+are exempt from that until the group has read all of them once.
+A reset forwards over unread records requires --accept-loss, and so does one over a range that the log has lost.
 
 Examples:
   npm run workerctl -- offsets reset --group email-workers --to earliest --dry-run
@@ -52,14 +52,14 @@ Examples:
 export function addOffsetsReset(parent: Command, terminal: Terminal): void {
   parent
     .command('reset')
-    .description('choose where a stopped group goes on')
-    .requiredOption('--group <group>', 'the group, with KAFKA_GROUP_PREFIX or without')
+    .description('set the offsets at which a stopped group continues')
+    .requiredOption('--group <group>', 'the group, with or without KAFKA_GROUP_PREFIX')
     .requiredOption('--to <position>', 'earliest, latest, committed, an offset, or an RFC 3339 time')
     .option('--partition <numbers>', 'only these partitions, such as 3 or 0,4,7', partitionNumbers)
-    .option('--accept-loss', 'pass over records that were not read')
-    .option('--dry-run', 'only show what would be done')
-    .option('--yes', 'apply without asking')
-    .option('--json', 'print one JSON object; never asks')
+    .option('--accept-loss', 'skip records that were not read')
+    .option('--dry-run', 'show the plan without applying it')
+    .option('--yes', 'apply the plan without a prompt')
+    .option('--json', 'print one JSON object; never prompts')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
@@ -84,16 +84,16 @@ export function addOffsetsReset(parent: Command, terminal: Terminal): void {
 }
 
 async function planOf(
-  asked: { group: OperatorGroup; target: ResetTarget; partitions: readonly number[] | null; dedupeDays: number },
+  request: { group: OperatorGroup; target: ResetTarget; partitions: readonly number[] | null; dedupeDays: number },
   admin: LogAdmin,
   progress: ProgressAdmin,
 ): Promise<ResetPlan> {
-  const { id, topic } = asked.group
-  const { target, partitions } = asked
+  const { id, topic } = request.group
+  const { target, partitions } = request
   const committed = await admin.committed(id, topic)
   const rows = await progress.readProgress(id, topic)
   const offsetsAtTime = target instanceof Date ? await admin.offsetsAt(topic, target) : new Map<number, bigint>()
-  const rememberedFrom = await admin.offsetsAt(topic, new Date(systemClock.now() - asked.dedupeDays * DAY_MS))
+  const rememberedFrom = await admin.offsetsAt(topic, new Date(systemClock.now() - request.dedupeDays * DAY_MS))
   const ranges = await admin.ranges(topic)
   const topicId = await admin.topicId(topic)
   const epochEnds = await admin.epochEnds(topic, leaderEpochs(rows))
@@ -106,7 +106,7 @@ function partitionNumbers(text: string): readonly number[] {
   return [...new Set(text.split(',').map(partitionNumber))]
 }
 
-/** A dry run shows the loss and goes no further. */
+/** A dry run shows the loss without being refused. */
 function requireAcceptance(plan: ResetPlan, { acceptLoss, dryRun }: Options): void {
   const loss = lossOf(plan)
   if (loss === null || acceptLoss === true || dryRun === true) return
@@ -131,7 +131,7 @@ function jsonOf(plan: ResetPlan, decided: Decision): string {
 }
 
 const conclusions: Readonly<Record<Decision, string>> = {
-  apply: 'Done: the workers of the group begin there when they start; those that run and had stopped this group take it up by themselves.',
-  nothing: 'Nothing to do: progress rows and committed offsets are there already.',
+  apply: 'Done: workers of the group start at these offsets; running workers that had stopped the group resume by themselves.',
+  nothing: 'Nothing to do: progress rows and committed offsets are already there.',
   ...unapplied,
 }

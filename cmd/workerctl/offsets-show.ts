@@ -19,7 +19,7 @@ interface Options {
 interface GroupOffsets {
   readonly group: string
   readonly topic: string
-  /** Kafka's own word, such as `Stable`, `Empty` or `Dead`. */
+  /** As Kafka names it: `Stable`, `Empty`, `Dead` and others. */
   readonly state: string
   readonly members: number
   /** Over the partitions whose row lies in the log. */
@@ -28,8 +28,8 @@ interface GroupOffsets {
 }
 
 const HELP = `
-ROW is the progress row in the database, which is the truth; COMMITTED is what Kafka was told of it, a moment later. LAG counts
-from the row.
+ROW is the progress row in the database, which is authoritative; COMMITTED is the offset committed to Kafka a moment later. LAG
+counts from the row.
 
 Examples:
   npm run workerctl -- offsets show
@@ -39,8 +39,8 @@ Examples:
 export function addOffsetsShow(parent: Command, terminal: Terminal): void {
   parent
     .command('show')
-    .description('show where every group stands, by partition')
-    .option('--group <group>', 'only this group, with KAFKA_GROUP_PREFIX or without')
+    .description('show the offsets of every group by partition')
+    .option('--group <group>', 'only this group, with or without KAFKA_GROUP_PREFIX')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
@@ -86,13 +86,13 @@ function show({ group, topic, state, members, lag, partitions }: GroupOffsets, t
   terminal.out('')
 }
 
-/** Partitions of which the same is said share a line. */
+/** Partitions with the same sentence share a line. */
 function sentencesOf(partitions: readonly PartitionOffsets[]): string[] {
-  const told = Map.groupBy(
+  const bySentence = Map.groupBy(
     partitions.filter(({ sentence }) => sentence !== null),
     ({ sentence }) => sentence,
   )
-  return [...told].map(
+  return [...bySentence].map(
     ([sentence, same]) =>
       `${same.length === 1 ? 'Partition' : 'Partitions'} ${same.map(({ partition }) => partition).join(', ')}: ${sentence}`,
   )

@@ -37,25 +37,25 @@ interface Options {
 }
 
 const DAY_MS = 86_400_000
-/** What happened last may be on its way still. */
+/** Recent facts may still be in flight. */
 const UNDER_WAY_MS = 300_000
-/** Campaigns that are listed on a terminal; --json has all. */
+/** Rows listed on a terminal; --json has all. */
 const MOST_ROWS = 50
 /** Events in one request. */
 const BATCH = 500
 
 const HELP = `
-Looks for people whom a loss has passed over: after a topic was made anew, a range of records was lost, or groups were moved over
-unread records. Reads the platform's rows (sign-ups, verifications, verified referrals, rewards), compares the ids of their events
-with the outcomes of every group that has progress, and counts what is missing by type and campaign. Works while daemons run, and
+Finds people affected by a loss: after a topic was recreated, a range of records was lost, or groups were moved over unread
+records. Reads the platform's rows (sign-ups, verifications, verified referrals, rewards), compares the ids of their events with
+the outcomes of every group that has progress, and counts missing outcomes by type and campaign. Works while daemons run, and
 reads by primary key only.
 
---publish tells exactly those facts again, with the time at which they happened, under the ids that they have: a group that has
-accepted one meanwhile passes it over, so nothing is sent twice. Without it nothing is published.
+--publish publishes the missing facts again, with their original time and event ids: a group that has accepted one meanwhile
+skips it, so nothing is sent twice. Without it nothing is published.
 
-By default it looks back to the oldest outcome that is kept, at most DEDUPE_DAYS: of what is older nothing is remembered. What is
-younger than 5 minutes may be on its way and is left out. Milestones leave no row in the platform's tables: publish one that was
-lost again by its name, which gives it its id. Types whose publisher chooses event ids of its own cannot be compared and are named.
+By default the comparison goes back to the oldest outcome that is kept, at most DEDUPE_DAYS, and leaves out the last 5 minutes,
+whose events may be in flight. Milestones have no row in the platform's tables: publish a lost one again under its name, from
+which its id is derived. Types whose publisher chooses event ids of its own cannot be compared and are listed.
 
 Examples:
   npm run workerctl -- reconcile
@@ -64,12 +64,12 @@ Examples:
 export function addReconcile(parent: Command, terminal: Terminal): void {
   parent
     .command('reconcile')
-    .description('find facts of the platform that no outcome covers, and publish them again')
-    .option('--since <time>', 'only what happened from this RFC 3339 time on')
-    .option('--until <time>', 'only what happened before this RFC 3339 time (5 minutes ago)')
+    .description('find facts of the platform without an outcome, and publish them again')
+    .option('--since <time>', 'only facts at or after this RFC 3339 time')
+    .option('--until <time>', 'only facts before this RFC 3339 time (default: 5 minutes ago)')
     .option('--publish', 'publish what is missing')
-    .option('--yes', 'publish without asking')
-    .option('--json', 'print one JSON object; never asks')
+    .option('--yes', 'publish without a prompt')
+    .option('--json', 'print one JSON object; never prompts')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const { config, groups, consumers } = configure(terminal)
@@ -81,15 +81,15 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
           const reader = createFactReader(database.sql)
           const covering = await coveringGroups(database, groups, consumers)
           const window = await windowOf(reader, config, chosen)
-          const question = { groups: covering, window, staleBefore: new Date(systemClock.now() - config.mail.maxEventAgeMs) }
-          const found = await reconcile(reader, question)
+          const query = { groups: covering, window, staleBefore: new Date(systemClock.now() - config.mail.maxEventAgeMs) }
+          const found = await reconcile(reader, query)
           if (options.json !== true) show(found, window, terminal)
           const missing = factTypes.reduce((sum, type) => sum + found.facts[type], 0)
           const decided = await decide(missing > 0, { ...options, dryRun: options.publish !== true }, terminal)
           const done = { published: 0, unpublishable: 0 }
           if (decided === 'apply') {
             await withPublisher(config, async (publish) => {
-              await reconcile(reader, question, async (facts) => {
+              await reconcile(reader, query, async (facts) => {
                 for (let at = 0; at < facts.length; at += BATCH) {
                   const { published, unpublishable } = await publish(facts.slice(at, at + BATCH))
                   done.published += published
@@ -110,10 +110,10 @@ function timeOf(option: string, text: string | undefined): Date | null {
   if (text === undefined) return null
   const time = parseResetTarget(text, option)
   if (time instanceof Date) return time
-  throw new OperatorError(`${option} "${text}" is no time: give one with its zone such as 2026-01-31T00:00:00Z.`)
+  throw new OperatorError(`${option} "${text}" is not a time: give an RFC 3339 time such as 2026-01-31T00:00:00Z.`)
 }
 
-/** Groups without progress have never run here: what they did not do was not lost. */
+/** The groups with progress; a group without has never run here, and nothing of it was lost. */
 async function coveringGroups(
   database: Database,
   groups: readonly OperatorGroup[],
@@ -134,17 +134,17 @@ async function windowOf(reader: FactReader, { accept }: Config, chosen: { since:
   const rememberedFrom = new Date(systemClock.now() - accept.dedupeDays * DAY_MS)
   if (chosen.since !== null && chosen.since < rememberedFrom) {
     throw new OperatorError(
-      `--since is longer ago than DEDUPE_DAYS=${accept.dedupeDays}, and what was done then may be forgotten: give a time from ${rememberedFrom.toISOString()} on.`,
+      `--since is before the retention of outcomes (DEDUPE_DAYS=${accept.dedupeDays}): give a time at or after ${rememberedFrom.toISOString()}.`,
     )
   }
   const oldest = await reader.oldestOutcome()
   const begin = oldest === null || oldest < rememberedFrom ? rememberedFrom : oldest
   const window = { since: chosen.since ?? begin, until: chosen.until ?? new Date(systemClock.now() - UNDER_WAY_MS) }
   if (window.since < window.until) return window
-  // Said as an error: an empty window would look like a clean bill of health.
+  // An error, because the report of an empty window would look as if nothing were missing.
   throw new OperatorError(
-    `Nothing can be compared: the time to look at would begin at ${window.since.toISOString()} and end at ${window.until.toISOString()}. ` +
-      `The groups have worked here for too short a time, or --since lies behind --until: give --since (from when on facts should have an outcome) and --until.`,
+    `Nothing can be compared: the window would begin at ${window.since.toISOString()} and end at ${window.until.toISOString()}. ` +
+      `The groups have run for too short a time, or --since is after --until: give --since (the time from which facts should have outcomes) and --until.`,
   )
 }
 
@@ -168,8 +168,8 @@ async function withPublisher(
 }
 
 function show(found: Reconciliation, { since, until }: Window, terminal: Terminal): void {
-  const looked = factTypes.map((type) => `${found.checked[type]} ${type}`).join(', ')
-  terminal.out(`Looked at ${looked}, from ${since.toISOString()} to ${until.toISOString()}.`)
+  const checked = factTypes.map((type) => `${found.checked[type]} ${type}`).join(', ')
+  terminal.out(`Checked ${checked}, from ${since.toISOString()} to ${until.toISOString()}.`)
   const lines = found.uncovered.toSorted((a, b) => b.count - a.count)
   if (lines.length > 0) {
     terminal.out(
@@ -180,19 +180,19 @@ function show(found: Reconciliation, { since, until }: Window, terminal: Termina
       ),
     )
   }
-  if (lines.length > MOST_ROWS) terminal.out(`And ${lines.length - MOST_ROWS} lines more, which --json has.`)
+  if (lines.length > MOST_ROWS) terminal.out(`${lines.length - MOST_ROWS} more rows: see --json.`)
   for (const type of found.undecidable) {
     terminal.out(
-      `${type}: its publisher seems to choose event ids of its own, so nothing tells which facts are covered; none of them is published.`,
+      `${type}: the publisher seems to choose its own event ids, so missing facts cannot be determined; none of them is published.`,
     )
   }
-  if (found.stale > 0) terminal.out(`${found.stale} of them are older than MAIL_MAX_EVENT_AGE_SECONDS: told again they mail nobody.`)
+  if (found.stale > 0) terminal.out(`${found.stale} of them are older than MAIL_MAX_EVENT_AGE_SECONDS: published again, they send no mail.`)
 }
 
 function conclusionOf(decided: Decision, { published, unpublishable }: { published: number; unpublishable: number }): string {
-  if (decided === 'nothing') return 'Nothing to publish: every fact that can be compared has its outcome.'
+  if (decided === 'nothing') return 'Nothing to publish: every fact that can be compared has an outcome.'
   if (decided === 'dry-run') return 'Nothing was published: add --publish to publish what is missing.'
   if (decided !== 'apply') return unapplied[decided]
-  const left = unpublishable === 0 ? '' : ` ${unpublishable} cannot be told by an event, because their rows break its rules.`
+  const left = unpublishable === 0 ? '' : ` ${unpublishable} cannot be published, because their rows violate the schema of the event.`
   return `Done: ${published} published.${left}`
 }

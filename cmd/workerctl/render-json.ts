@@ -1,4 +1,4 @@
-/** One line of JSON. Offsets become numbers, and strings where a number could not hold them exactly. */
+/** One line of JSON. Offsets become numbers, or strings where a number would lose precision. */
 export function renderJson(value: object): string {
   return JSON.stringify(value, (_key, held: unknown) => (typeof held === 'bigint' ? plain(held) : held))
 }

@@ -1,13 +1,13 @@
 type Cell = string | number | bigint | null
 
-/** What a column of text keeps at least when it is cut: the first group of a uuid. */
+/** Minimum width of a truncated text column: the first group of a UUID. */
 const LEAST = 8
 
 /**
  * Columns aligned by spaces, numbers to the right; null is a dash.
  *
- * @param columns the terminal's width. Text that does not fit is cut with an ellipsis; where that is not enough, each row becomes a block
- *   of lines. Null: nothing is cut, for pipes and files.
+ * @param columns the terminal's width. Text that does not fit is truncated with an ellipsis; where that is not enough, each row becomes a
+ *   block of lines. Null, for pipes and files: nothing is truncated.
  */
 export function renderTable(header: readonly string[], rows: readonly (readonly Cell[])[], columns: number | null): string {
   const lines = [header, ...rows.map((row) => row.map((cell) => String(cell ?? '-')))]
@@ -25,7 +25,7 @@ export function renderTable(header: readonly string[], rows: readonly (readonly 
     .join('\n')
 }
 
-/** The widest columns of text give way first; null when they cannot give enough. */
+/** Truncates the widest text columns first; null when that is not enough. */
 function fitted(natural: readonly number[], isNumeric: readonly boolean[], columns: number): readonly number[] | null {
   const widths = [...natural]
   const total = () => widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1))

@@ -22,8 +22,8 @@ import type { Terminal } from './terminal.ts'
 import { addTopicsApply } from './topics-apply.ts'
 
 /**
- * Runs one verb; resolves to the exit code: 0 done, 1 refused or failed. What an operator can mend is one sentence on
- * standard error.
+ * Runs one command; resolves to the exit code: 0 done, 1 refused or failed. An error that an operator can resolve is one sentence
+ * on standard error.
  */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const program = createProgram(terminal)
@@ -40,30 +40,30 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 
 function createProgram(terminal: Terminal): Command {
   const program = new Command('workerctl')
-    .description("The operator's verbs. Configured by the same environment variables as the worker (npm start -- --check-config).")
+    .description("The operator's commands. Configured by the same environment variables as the worker (npm start -- --check-config).")
     .version(packageJson.version)
     .option('--debug', 'show the stack trace of a failure')
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.err(text.trimEnd()) })
     .showHelpAfterError('(--help shows how it is used)')
-    .addHelpText('after', '\nWith --json a verb prints one JSON object on standard output: npm run -s workerctl -- offsets show --json')
+    .addHelpText('after', '\nWith --json a command prints one JSON object on standard output: npm run -s workerctl -- offsets show --json')
   addMigrate(program, terminal)
   addTopicsApply(program.command('topics').description("the worker's topics"), terminal)
-  const offsets = program.command('offsets').description('where the groups stand in their topics')
+  const offsets = program.command('offsets').description('the offsets of the groups in their topics')
   addOffsetsShow(offsets, terminal)
   addOffsetsReset(offsets, terminal)
-  const intents = program.command('intents').description('what is to be done, and what became of it')
+  const intents = program.command('intents').description('effects of events: pending, in progress and finished')
   addIntentsList(intents, terminal)
   addIntentsShow(intents, terminal)
   for (const change of ['retry', 'cancel', 'mark-sent'] as const) addIntentsChange(intents, change, terminal)
-  addDeadLettersList(program.command('dead-letters').description('what was given up'), terminal)
-  const leaderboard = program.command('leaderboard').description('stored positions: whether they are right, and why they are what they are')
+  addDeadLettersList(program.command('dead-letters').description('records that could not be processed'), terminal)
+  const leaderboard = program.command('leaderboard').description('stored positions: audit, explanation and backfill')
   addLeaderboardAudit(leaderboard, terminal)
   addLeaderboardShow(leaderboard, terminal)
   addLeaderboardExplain(leaderboard, terminal)
   addLeaderboardBackfill(leaderboard, terminal)
   addReconcile(program, terminal)
-  const suppressions = program.command('suppressions').description('who is not written to')
+  const suppressions = program.command('suppressions').description('addresses that get no mail')
   addSuppressionsList(suppressions, terminal)
   addSuppressionsRemove(suppressions, terminal)
   addExplain(program, terminal)

@@ -10,7 +10,7 @@ import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
 
-interface Asked {
+interface FilterOptions {
   readonly account?: string
   readonly reason?: string
   readonly email?: string
@@ -21,7 +21,7 @@ interface Asked {
 }
 
 const LIST_HELP = `
-Addresses are on record as hashes: --email finds one that you know, and nothing shows one that you do not.
+Addresses are stored as hashes: --email finds a known address, and no command shows an unknown one.
 
 Examples:
   npm run workerctl -- suppressions list
@@ -29,18 +29,18 @@ Examples:
   npm run workerctl -- suppressions list --reason bounced --since 2030-01-31T12:00Z`
 
 const REMOVE_HELP = `
-Whoever is removed is written to again, by the next event: mails that were skipped or rejected meanwhile are not sent (intents retry).
+A removed address gets mail again from the next event on. Mails that were skipped or rejected meanwhile are not sent; see intents retry.
 
 Examples:
   npm run workerctl -- suppressions remove --email guest@example.com --account 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --dry-run
   npm run workerctl -- suppressions remove --reason bounced --since 2030-01-31T12:00Z --before 2030-01-31T13:00Z --yes`
 
 export function addSuppressionsList(parent: Command, terminal: Terminal): void {
-  withFilter(parent.command('list').description('count who is not written to by account and reason, and show the newest'))
-    .option('--limit <count>', 'rows at most', wholeNumber(0, 100_000), 20)
+  withFilter(parent.command('list').description('count suppressed addresses by account and reason, and list the newest'))
+    .option('--limit <count>', 'maximum number of suppressions listed', wholeNumber(0, 100_000), 20)
     .option('--json', 'print one JSON object')
     .addHelpText('after', LIST_HELP)
-    .action(async (options: Asked) => {
+    .action(async (options: FilterOptions) => {
       const { config } = configure(terminal)
       const filter = filterOf(options)
       const found = await withDatabase(
@@ -53,7 +53,7 @@ export function addSuppressionsList(parent: Command, terminal: Terminal): void {
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
       if (options.json === true) return terminal.out(renderJson(found))
-      if (found.counts.length === 0) return terminal.out('Nobody is suppressed, as far as this was asked for.')
+      if (found.counts.length === 0) return terminal.out('No suppression matches.')
       terminal.out(countsTable(found.counts, terminal.columns))
       if (found.suppressions.length === 0) return
       terminal.out('')
@@ -62,23 +62,23 @@ export function addSuppressionsList(parent: Command, terminal: Terminal): void {
     })
 }
 
-interface RemoveOptions extends Asked {
+interface RemoveOptions extends FilterOptions {
   readonly dryRun?: boolean
   readonly yes?: boolean
 }
 
 export function addSuppressionsRemove(parent: Command, terminal: Terminal): void {
-  withFilter(parent.command('remove').description('let addresses be written to again'))
-    .option('--limit <count>', 'refused when more match', wholeNumber(1, 1_000_000), 1_000)
-    .option('--dry-run', 'only show what would be done')
-    .option('--yes', 'apply without asking')
-    .option('--json', 'print one JSON object; never asks')
+  withFilter(parent.command('remove').description('allow mail to addresses again'))
+    .option('--limit <count>', 'refuse the change when more match', wholeNumber(1, 1_000_000), 1_000)
+    .option('--dry-run', 'show the plan without applying it')
+    .option('--yes', 'apply the plan without a prompt')
+    .option('--json', 'print one JSON object; never prompts')
     .addHelpText('after', REMOVE_HELP)
     .action(async (options: RemoveOptions) => {
       const { config } = configure(terminal)
       const filter = filterOf(options)
       if (Object.values(filter).every((part) => part === null)) {
-        throw new OperatorError('Say which suppressions: give --email, --account, --reason, --since or --before')
+        throw new OperatorError('Select the suppressions: give --email, --account, --reason, --since or --before')
       }
       await withDatabase(
         config,
@@ -88,9 +88,7 @@ export function addSuppressionsRemove(parent: Command, terminal: Terminal): void
           const counts = await admin.counts(filter)
           const planned = counts.reduce((sum, { count }) => sum + count, 0)
           if (planned > options.limit) {
-            throw new OperatorError(
-              `${planned} suppressions match, more than --limit ${options.limit}: say more closely which, or raise it`,
-            )
+            throw new OperatorError(`${planned} suppressions match, more than --limit ${options.limit}: narrow the selection, or raise it`)
           }
           if (options.json !== true) {
             terminal.out(planned === 0 ? 'No suppression matches.' : countsTable(counts, terminal.columns))
@@ -110,12 +108,12 @@ function withFilter(command: Command): Command {
   return command
     .option('--email <address>', 'only of this address')
     .option('--account <id>', 'only of this account')
-    .option('--reason <reason>', 'only bounced, or only unsubscribed')
-    .option('--since <time>', 'only what is on record since then (ISO 8601)')
-    .option('--before <time>', 'only what was on record before then')
+    .option('--reason <reason>', 'bounced or unsubscribed')
+    .option('--since <time>', 'only those created at or after this time (ISO 8601)')
+    .option('--before <time>', 'only those created before this time')
 }
 
-function filterOf({ account, reason, email, since, before }: Asked): SuppressionFilter {
+function filterOf({ account, reason, email, since, before }: FilterOptions): SuppressionFilter {
   if (account !== undefined && !/^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(account)) {
     throw new OperatorError('--account must be the UUID of an account')
   }

@@ -2,16 +2,16 @@ import { createInterface } from 'node:readline/promises'
 import { environment } from '../../config/environment.ts'
 import type { Environment } from '../../config/read-variables.ts'
 
-/** What a verb sees of the process that runs it. */
+/** The process as a command sees it. */
 export interface Terminal {
   readonly environment: Environment
   /** A line of the result. */
   out(line: string): void
-  /** A line about the work, or about what went wrong. */
+  /** A progress line or an error. */
   err(line: string): void
-  /** How wide it is; null for a pipe or a file. */
+  /** Its width; null for a pipe or a file. */
   readonly columns: number | null
-  /** Null when nobody sits there to answer. */
+  /** Null without an interactive terminal. */
   readonly ask: ((question: string) => Promise<string>) | null
 }
 

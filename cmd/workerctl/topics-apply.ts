@@ -15,11 +15,10 @@ interface Options {
 }
 
 const HELP = `
-Creates KAFKA_TOPIC and <topic>.<group>.dlq for every group, whether or not KAFKA_GROUPS runs it here. Running it again changes
-nothing. Dead letters are kept for 90 days, because somebody has to look at them and mend something before they are replayed;
-a week, the broker's default, is too short for that. Partitions are added, never taken away; a topic that exists gets more only
-by --partitions, because later events of a campaign may then lie in another partition than earlier ones. Settings of topics that
-exist are left alone.
+Creates KAFKA_TOPIC and <topic>.<group>.dlq for every group, whether or not KAFKA_GROUPS runs it here. The command is idempotent.
+Dead letters are kept for 90 days, because their cause must be found and fixed before they are replayed; the broker's default of a
+week is too short for that. Partitions are added, never removed; an existing topic gets more only with --partitions, because later
+events of a campaign may then be in another partition than earlier ones. Settings of existing topics are not changed.
 
 Examples:
   npm run workerctl -- topics apply --dry-run
@@ -28,10 +27,10 @@ Examples:
 export function addTopicsApply(parent: Command, terminal: Terminal): void {
   parent
     .command('apply')
-    .description('create the topic of the events and the dead-letter topics, and add partitions where they lack some')
+    .description('create the event topic and the dead-letter topics, and add missing partitions')
     .option('--partitions <count>', `partitions of the topic (a new one gets ${DEFAULT_PARTITIONS})`, wholeNumber(1, 10_000))
-    .option('--replication-factor <count>', "copies of each new partition (unset: the broker's default)", wholeNumber(1, 100))
-    .option('--dry-run', 'only show what would be done')
+    .option('--replication-factor <count>', "replicas of each new partition (unset: the broker's default)", wholeNumber(1, 100))
+    .option('--dry-run', 'show the plan without applying it')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
@@ -68,5 +67,5 @@ async function apply(steps: readonly TopicStep[], admin: LogAdmin, { replication
 
 function conclusion(changes: number, applied: boolean): string {
   if (changes === 0) return 'Nothing to do.'
-  return applied ? `Done: ${changes} of these topics created or grown.` : 'Dry run: nothing was changed.'
+  return applied ? `Done: ${changes} topics created or extended.` : 'Dry run: nothing was changed.'
 }

@@ -73,6 +73,6 @@ test('PostgreSQL frozen: /readyz and healthcheck say the cause and since when, /
   expect(await healthcheck(port)).toMatchObject({
     code: 1,
     out: '',
-    err: `Nothing answers at 127.0.0.1:${port} (ECONNREFUSED): the daemon does not run, or not with this HTTP_HOST and HTTP_PORT.\n`,
+    err: `Nothing answers at 127.0.0.1:${port} (ECONNREFUSED): the daemon is not running, or uses another HTTP_HOST and HTTP_PORT.\n`,
   })
 })

@@ -101,7 +101,7 @@ test('a topic made anew stops its groups, named, until the operator decides, and
   await mailed(16)
   await eventually('all is on record', async () => {
     const again = await workerctlOn(scene, 'reconcile', ...until, '--publish', '--yes')
-    return again.out.includes('Nothing to publish: every fact that can be compared has its outcome.') || again.out
+    return again.out.includes('Nothing to publish: every fact that can be compared has an outcome.') || again.out
   })
   const welcomes = scene.smtp.mails.filter(({ recipients }) => recipients[0] !== winner.email).map(({ recipients }) => recipients[0])
   expect(new Set(welcomes).size).toBe(13)

@@ -46,7 +46,7 @@ describe('Kafka', () => {
     expect(daemon.lines.filter(({ level, msg }) => level === 'warn' && msg.startsWith('No Kafka broker answers'))).toHaveLength(1)
   })
 
-  test('a broker that takes the connection and says nothing', async () => {
+  test('a broker that accepts the connection and does not answer', async () => {
     await withMuteServer(async (port) => {
       const startedAt = Date.now()
       expect(await refused({ KAFKA_BROKERS: `127.0.0.1:${port}`, BOOT_TIMEOUT_MS: '2500' })).toBe(
@@ -82,7 +82,7 @@ describe('Kafka', () => {
     )
   })
 
-  test('DEDUPE_DAYS below what the topic keeps', async () => {
+  test('DEDUPE_DAYS below the retention of the topic', async () => {
     expect(await refused({ DEDUPE_DAYS: '10' })).toBe(
       `DEDUPE_DAYS is 10, but topic ${scene.topic} keeps records for 7 days, so that an event could come back after it was forgotten: set DEDUPE_DAYS to 14 or more, or shorten the topic's retention.ms.`,
     )
@@ -90,7 +90,7 @@ describe('Kafka', () => {
 })
 
 describe('the database', () => {
-  test('nobody listens', async () => {
+  test('nothing listens', async () => {
     const url = 'postgresql://worker:hidden-word@127.0.0.1:1/platform'
     const daemon = scene.daemon({ DATABASE_URL: url, BOOT_TIMEOUT_MS: '1500' })
     expect(await refusalOf(daemon, ['hidden-word'])).toBe(
@@ -99,7 +99,7 @@ describe('the database', () => {
     expect(daemon.lines.filter(({ level, msg }) => level === 'warn' && msg.startsWith('The database'))).toHaveLength(1)
   })
 
-  test('a server that takes the connection and says nothing', async () => {
+  test('a server that accepts the connection and does not answer', async () => {
     await withMuteServer(async (port) => {
       expect(await refused({ DATABASE_URL: `postgresql://worker@127.0.0.1:${port}/platform`, BOOT_TIMEOUT_MS: '2500' })).toBe(
         'The database does not answer yet: check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (2500).',
@@ -119,14 +119,14 @@ describe('the database', () => {
     expect(await refused({ DATABASE_URL: url })).toBe('The database wants a password: give one in DATABASE_URL or PGPASSWORD.')
   })
 
-  test('there is none of that name', async () => {
+  test('a database that does not exist', async () => {
     const url = changed(scene.databaseUrl, (copy) => (copy.pathname = '/nowhere'))
     expect(await refused({ DATABASE_URL: url })).toBe(
       'The database does not exist (database "nowhere" does not exist (SQLSTATE 3D000)): create it, or correct DATABASE_URL or PG*.',
     )
   })
 
-  test('it was never migrated; a broker that is absent as well does not hold up the answer', async () => {
+  test('a database that was never migrated is reported at once, even without a broker', async () => {
     const empty = await freshDatabase()
     try {
       expect(await refused({ DATABASE_URL: empty.url, KAFKA_BROKERS: '127.0.0.1:1' })).toMatch(
@@ -173,7 +173,7 @@ describe('the database', () => {
   })
 })
 
-test('a port that is taken', async () => {
+test('a port in use', async () => {
   await withMuteServer(async (port) => {
     expect(await refused({ HTTP_PORT: String(port) })).toBe(
       `Port ${port} on 127.0.0.1 is taken by another program: stop it, or set HTTP_PORT to a free port (0 takes any).`,
@@ -181,7 +181,7 @@ test('a port that is taken', async () => {
   })
 })
 
-test('the shared servers are well: the same daemon with nothing wrong starts', async () => {
+test('with valid settings the same daemon starts', async () => {
   expect(inject('kafkaBootstrap')).not.toEqual([])
   const daemon = scene.daemon()
   await daemon.ready()

@@ -55,7 +55,7 @@ afterEach(async () => {
 })
 
 describe('the demo without --once', () => {
-  it('keeps traffic flowing, shows the mails, and ends cleanly when told to', async () => {
+  it('keeps traffic flowing, shows the mails, and stops cleanly on SIGINT', async () => {
     const demo = startDemo()
     const mails = await demo.address('mails')
     const path = await seen(async () => (await fetch(mails)).text(), /href="(\/mail\/[^"]+)"/)
@@ -73,7 +73,7 @@ describe('the demo without --once', () => {
     expect(demo.stderr()).toContain('The daemon ended with exit code 0\n')
   })
 
-  it('says so when the daemon dies, with the end of its log', async () => {
+  it('reports the death of the daemon with the end of its log', async () => {
     const demo = startDemo()
     const log = await demo.address('log')
     const pid = Number(/"pid":(\d+)/.exec(await readFile(log, 'utf8'))?.[1])

@@ -63,7 +63,7 @@ function stagesIn(text: string): string[] {
 }
 
 describe('the demo', () => {
-  it('plays a story on servers of its own and finds that all is as the story says, as one JSON object', async () => {
+  it('plays a scenario on its own servers and reports that everything is as expected, as one JSON object', async () => {
     const run = await runDemo(['--once', '--events', '400', '--seed', '7', '--json'])
     const report = reportOf(run)
     // Every group that has to read a bad record dead-letters it: how many there are depends on the groups.
@@ -86,7 +86,7 @@ describe('the demo', () => {
     expect(run.stderr).not.toMatch(/[\0-\x09\x0b-\x1f]/)
   })
 
-  it('says what it is about to do before it starts or downloads anything', async () => {
+  it('names each stage before it starts or downloads anything', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'demo-test-'))
     onTestFinished(() => rm(folder, { recursive: true }))
     // The demo and what it starts write to one file, in the order of what happens.
@@ -107,7 +107,7 @@ describe('the demo', () => {
     expect(lines.at(-2)).toMatch(/^Java in PATH is version 11, but the local Kafka broker needs 17 or newer: /)
   })
 
-  it('plays on existing servers, again and again, with a story of its own each time', async () => {
+  it('plays on existing servers repeatedly, with a scenario of its own each time', async () => {
     const [database, smtp] = await Promise.all([freshDatabase(), startSmtpSink()])
     const servers = { DEMO_KAFKA_BROKERS: inject('kafkaBootstrap').join(','), DEMO_DATABASE_URL: database.url, DEMO_SMTP_URL: smtp.url }
     try {
@@ -121,7 +121,7 @@ describe('the demo', () => {
     }
   })
 
-  it('refuses a database that holds what it did not write, and leaves it as it is', async () => {
+  it('refuses a database with rows that it did not write, and does not change it', async () => {
     const database = await freshDatabase()
     const client = new Client({ connectionString: database.url })
     try {
@@ -151,7 +151,7 @@ describe('the demo', () => {
     [['--once', '--existing'], '--existing needs DEMO_KAFKA_BROKERS and DEMO_DATABASE_URL and DEMO_SMTP_URL: '],
     [['--json'], '--json needs --once: '],
     [['--once', '--events', 'many'], 'It takes a whole number from 1.'],
-  ])('says what is wrong with %j', async (args, sentence) => {
+  ])('names the error in %j', async (args, sentence) => {
     const { stdout, stderr, code } = await runDemo(args)
     expect(code).toBe(1)
     expect(stdout).toBe('')

@@ -5,7 +5,7 @@ import { migratedDatabase } from '../support/migrated-database.ts'
 import { Platform } from '../support/platform.ts'
 import { runWorkerctl } from './workerctl-scene.ts'
 
-test('explain says what became of an event in each group, of a person and of a reward', async () => {
+test('explain shows what happened to an event in each group, to a person and to a reward', async () => {
   const db = await migratedDatabase()
   try {
     const explain = (...args: string[]) =>
@@ -74,7 +74,7 @@ test('explain says what became of an event in each group, of a person and of a r
     expect(JSON.stringify(person)).not.toContain(email)
     expect((await explain('--user', randomUUID())).out).toContain('No intent names person')
 
-    expect((await explain()).err).toBe('Give one of --event, --user and --reward.')
+    expect((await explain()).err).toBe('Give exactly one of --event, --user and --reward.')
     expect((await explain('--user', userId, '--event', eventId)).code).toBe(1)
   } finally {
     await db.close()

@@ -28,7 +28,7 @@ async function kept({ database: { sql } }: Scene): Promise<string> {
   return rows.map(({ text }) => text).join('\n')
 }
 
-test('a person is erased: mails, data and payloads, what is not done is cancelled, keys and the others stay', async () => {
+test('forget erases mails, data and payloads of a person and cancels unfinished intents; keys and other people stay', async () => {
   await using s = await scene({ partitions: 1 })
   const { platform, campaign, userId } = await guest(s)
   const other = (await platform.person(campaign)).userId
@@ -87,7 +87,7 @@ test('a person is erased: mails, data and payloads, what is not done is cancelle
   expect((await s.workerctl(['forget', '--user', userId])).out).toContain(`No intent names person ${userId}.`)
 })
 
-test("a person's movements in leaderboards are erased, those of others stay, and the one that comes at the end is announced", async () => {
+test("forget erases a person's movements in leaderboards, keeps those of others, and reports one that is added meanwhile", async () => {
   await using s = await scene({ partitions: 0 })
   const { platform, campaign, userId } = await guest(s)
   const other = (await platform.person(campaign)).userId
@@ -114,7 +114,7 @@ test("a person's movements in leaderboards are erased, those of others stay, and
   expect(await movements()).toEqual([])
 })
 
-test('a mail that a worker has in hand is waited for, and erased when it has gone', async () => {
+test('forget waits for a mail that a worker holds, and erases it once it is sent', async () => {
   await using s = await scene({ partitions: 1 })
   const { campaign, userId } = await guest(s)
   const { sql } = s.database
@@ -137,7 +137,7 @@ test('a mail that a worker has in hand is waited for, and erased when it has gon
   expect(await rowOf(sql, 'mail')).toMatchObject({ state: 'sent', reason: 'forgotten', body: null, envelope: null })
 })
 
-test('a person who does not exist and an id that is none are told; brokers that are away keep nobody from being forgotten', async () => {
+test('forget refuses an unknown person and an invalid id; unreachable brokers do not prevent an erasure', async () => {
   await using s = await scene({ partitions: 1 })
   const bad = await s.workerctl(['forget', '--user', address])
   expect(bad).toMatchObject({ code: 1, out: '' })
@@ -149,7 +149,7 @@ test('a person who does not exist and an id that is none are told; brokers that 
   expect(away.out).toContain('Nothing to do.')
 })
 
-test('while a daemon runs, whoever is forgotten gets no more mail, and the event read again has no second effect', async () => {
+test('while a daemon runs, a forgotten person gets no more mail, and an event that is read again has no second effect', async () => {
   await using s = await setScene()
   const platform = new Platform(s.sql)
   const campaign = await platform.campaign({ status: 'paused' })

@@ -67,7 +67,7 @@ async function refused(...args: readonly string[]): Promise<string> {
   return err
 }
 
-test('list finds by state, reason, kind, person, campaign and event, the newest first, and shows no address', async () => {
+test('list filters by state, reason, kind, person, campaign and event, newest first, without addresses', async () => {
   const eventId = randomUUID()
   await insertIntents(
     sql,
@@ -100,7 +100,7 @@ test('list finds by state, reason, kind, person, campaign and event, the newest 
   expect((await workerctl('intents', 'list', '--state', 'cancelled')).out).toBe('No intent matches.')
 })
 
-test('list shows the rewards that are left to a human, with reward and person', async () => {
+test('list shows the rewards to be delivered by hand, with reward and person', async () => {
   const rewardId = await platform.reward(campaign, { method: 'manual' })
   const userRewardId = await platform.earned(campaign, rewardId, userId)
   await insertIntents(sql, {
@@ -120,7 +120,7 @@ test('list shows the rewards that are left to a human, with reward and person', 
   expect(await json('intents', 'list', '--reason', 'manual')).toMatchObject({ matching: 1, intents: [{ rewardId, userRewardId, userId }] })
 })
 
-test('show tells the story of an intent, and of one that is not there', async () => {
+test('show prints the history of an intent, and refuses an unknown id', async () => {
   const eventId = randomUUID()
   await sql.query(
     `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome) VALUES ('email-workers', $1, 'user.signed_up', '\\x00', 't', 3, 12, 'accepted')`,
@@ -148,7 +148,7 @@ test('show tells the story of an intent, and of one that is not there', async ()
   expect(missing.err).toContain('There is no intent 99')
 })
 
-test('retry shows its plan, does nothing without --yes, then takes dead, rejected and skipped with fresh attempts', async () => {
+test('retry shows its plan, changes nothing without --yes, and gives dead, rejected and skipped intents all their attempts', async () => {
   await insertIntents(
     sql,
     ...['dead', 'rejected', 'skipped', 'cancelled'].map((state) =>
@@ -174,14 +174,14 @@ test('retry shows its plan, does nothing without --yes, then takes dead, rejecte
   expect((await workerctl(...args, '--yes')).out).toContain('Nothing that matches can be tried again.')
 })
 
-test('retry of what is in doubt keeps bytes, attempts and the count of doubts, and says what may happen', async () => {
+test('retry of mails in doubt keeps bytes and counters, and warns of a second copy', async () => {
   await insertIntents(sql, mail('held', { state: 'held', reason: 'x', owner: 'old', claims: 3, attempt: 2, ambiguous: 1, ...frozen }))
   const { out } = await workerctl('intents', 'retry', '1', '--yes')
   expect(out).toContain('a second copy has the same bytes and the same Message-ID')
   expect(await rowOf(sql, 'held')).toMatchObject({ state: 'pending', owner: null, claims: 3, attempt: 2, ambiguous: 1, ...frozen })
 })
 
-test('more than the limit, no selection, wrong ids and states are refused, and change nothing', async () => {
+test('a selection above the limit, an empty one, and invalid ids and states are refused without a change', async () => {
   await insertIntents(
     sql,
     ...['a', 'b', 'c'].map((key) => mail(key, { state: 'dead', finished_at: new Date() })),
@@ -198,7 +198,7 @@ test('more than the limit, no selection, wrong ids and states are refused, and c
   expect(await states()).toEqual({ a: 'dead', b: 'dead', c: 'dead', d: 'sent' })
 })
 
-test('cancel ends what is not done, drops what coalesces, and the ledgers and the reward say so', async () => {
+test('cancel finishes unfinished intents, drops coalesced ones, and updates delivery logs and reward', async () => {
   const rewardId = await platform.reward(campaign, { method: 'webhook' })
   const userRewardId = await platform.earned(campaign, rewardId, userId)
   await insertIntents(
@@ -220,7 +220,7 @@ test('cancel ends what is not done, drops what coalesces, and the ledgers and th
   ])
 })
 
-test('mark-sent records what the relay took: the mail, and the reward that it delivered', async () => {
+test('mark-sent records the mail as sent and its reward as delivered', async () => {
   const rewardId = await platform.reward(campaign, { method: 'email' })
   const userRewardId = await platform.earned(campaign, rewardId, userId)
   await insertIntents(sql, mail('held', { kind: 'reward', state: 'held', data: { user_reward_id: userRewardId }, ...frozen }))
@@ -234,7 +234,7 @@ test('mark-sent records what the relay took: the mail, and the reward that it de
   expect(await sql.query('SELECT status FROM user_rewards WHERE id = $1', [userRewardId])).toEqual([{ status: 'delivered' }])
 })
 
-test('what moved between the plan and the write, or is locked by a worker, is left alone', async () => {
+test('intents that change after the plan, or that a worker has locked, are not touched', async () => {
   await insertIntents(sql, ...['moved', 'claimed', 'locked', 'free'].map((key) => mail(key, { state: 'dead', finished_at: new Date() })))
   const admin = createIntentAdmin(db)
   const nothing = {
@@ -258,7 +258,7 @@ test('what moved between the plan and the write, or is locked by a worker, is le
   expect(await states()).toEqual({ moved: 'skipped', claimed: 'dead', locked: 'dead', free: 'pending' })
 })
 
-test('dead-letters list counts by group and reason and names the newest positions', async () => {
+test('dead-letters list counts by group and reason, and lists the newest offsets', async () => {
   expect((await workerctl('dead-letters', 'list')).out).toBe('There are no dead letters.')
   await sql.query(
     `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", type, reason, at)

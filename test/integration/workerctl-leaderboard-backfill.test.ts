@@ -49,7 +49,7 @@ async function watch({ sql }: { sql: Sql }, over: AbortSignal): Promise<number> 
   return snapshots
 }
 
-test('killed again and again it goes on where it stood, writes no row twice, and ends as a whole ranking would', async () => {
+test('killed repeatedly, the backfill continues where it stopped, writes no row twice, and ends like a full ranking', async () => {
   await using database = await closing()
   const { campaignId } = await crowd(database, 6_000)
   const versions = () =>
@@ -82,7 +82,7 @@ test('killed again and again it goes on where it stood, writes no row twice, and
   expect(await recalculate(database, campaignId)).toMatchObject({ because: null, rowsChanged: 0 })
 })
 
-test('beside a platform that writes, ranks are dense in every snapshot and follow the rule in the end; what writes wait is told', async () => {
+test('while the platform writes, ranks are dense in every snapshot and finally follow the rule; the waiting time of its writes is reported', async () => {
   await using database = await closing()
   const { campaignId, users } = await crowd(database, 6_000)
   const [early, over] = [new AbortController(), new AbortController()]
@@ -106,7 +106,7 @@ test('beside a platform that writes, ranks are dense in every snapshot and follo
   expect(await wrongPositions(database, points)).toEqual([])
 })
 
-test('beside a platform that deletes people for good, no gap stays', async () => {
+test('while the platform deletes rows physically, no gap remains', async () => {
   await using database = await closing()
   const { campaignId, users } = await crowd(database, 4_000)
   const [deleted, over] = [new AbortController(), new AbortController()]
@@ -131,7 +131,7 @@ test('beside a platform that deletes people for good, no gap stays', async () =>
   expect(await wrongPositions(database, points)).toEqual([])
 })
 
-test('beside others who recalculate the same campaigns each is ranked by whoever comes first, and by one at a time', async () => {
+test('beside concurrent recalculations each campaign is ranked by the first to take its lock, one at a time', async () => {
   await using database = await closing()
   const campaigns = [await crowd(database, 2_000), await crowd(database, 2_000), await crowd(database, 2_000)]
   const over = new AbortController()
@@ -157,7 +157,7 @@ test('beside others who recalculate the same campaigns each is ranked by whoever
   expect(await wrongPositions(database, points)).toEqual([])
 })
 
-test('a campaign whose lock a frozen process holds is waited for, said so, and keeps no other waiting', async () => {
+test('a campaign locked by a frozen process is waited for and reported, and delays no other', async () => {
   await using database = await closing()
   const made = [await crowd(database, 50), await crowd(database, 50)]
   // Its turn comes first.
@@ -182,7 +182,7 @@ test('a campaign whose lock a frozen process holds is waited for, said so, and k
   expect(await wrongPositions(database, points)).toEqual([])
 })
 
-test('frozen in the middle it keeps no row locked and no other campaign waiting, and goes on when it thaws', async () => {
+test('a frozen backfill holds no row lock, delays no other campaign, and continues when it resumes', async () => {
   await using database = await closing()
   const [{ campaignId }, other] = [await crowd(database, 3_000), await crowd(database, 10)]
   await using backfill = startBackfill(database.url, '--campaign', campaignId, '--batch', '50')
@@ -204,7 +204,7 @@ test('frozen in the middle it keeps no row locked and no other campaign waiting,
   expect(await wrongPositions(database, points)).toEqual([])
 })
 
-test('a daemon that finds the campaign leaves it to the backfill, does others meanwhile, and then whoever changed', async () => {
+test('a daemon leaves the campaign to the backfill, recalculates others meanwhile, and then the participants that changed', async () => {
   await using scene = await setScene({ partitions: 1 })
   const { sql } = scene
   const { campaignId, users } = await crowd(scene, 3_000)
@@ -239,7 +239,7 @@ test('a daemon that finds the campaign leaves it to the backfill, does others me
   expect(await misplaced(sql)).toBe(0)
 })
 
-test('of 100,000 it holds a batch at a time', async () => {
+test('the memory for 100,000 participants is bounded by a batch', async () => {
   await using database = await closing()
   await crowd(database, 100_000)
   const backfill = startBackfill(database.url, '--json')
@@ -258,7 +258,7 @@ test('of 100,000 it holds a batch at a time', async () => {
   expect(await wrongPositions(database, points)).toEqual([])
 })
 
-test('tells what it did, leaves alone what was ranked with other points, and refuses what it does not understand', async () => {
+test('the backfill reports its work, skips campaigns ranked with other points, and refuses invalid options', async () => {
   await using database = await closing()
   const { campaignId } = await crowd(database, 62)
   const workerctl = (...args: string[]) => runWorkerctl(['leaderboard', 'backfill', ...args], environment(database))

@@ -67,7 +67,7 @@ const asked = ({ campaignId }: Campaign) => ({
 })
 
 describe('leaderboard audit', () => {
-  it('finds what is wrong in any campaign, writes nothing, repairs what it is told to, and finds nothing afterwards', async () => {
+  it('finds differences in every campaign, writes nothing without --repair, and finds nothing after a repair', async () => {
     const [gap, tie, edited, right, deleted] = [await ranked(4), await ranked(1), await ranked(3), await ranked(2), await ranked(2)]
     for (const place of [2, 3]) await platform.person(tie.campaign, { original_position: 99, created_at: new Date(place * 1_000_000_000) })
     await recalculate(tie.campaign)
@@ -120,7 +120,7 @@ describe('leaderboard audit', () => {
     expect(fine).toEqual({ code: 0, err: '', out: `Campaign ${right.campaignId}: 2 people take part, 0 differences.` })
   })
 
-  it('leaves what is stale to the recalculation that is pending, and says so when none is', async () => {
+  it('leaves stale rows to a pending recalculation, and reports when none is pending', async () => {
     const { campaign, campaignId, ids } = await ranked(3)
     await run('UPDATE waitlist_users SET verified_referral_count = 9 WHERE id = $1', ids[2])
     const alone = await leaderboard('audit')
@@ -143,7 +143,7 @@ describe('leaderboard audit', () => {
     expect((await leaderboard('audit')).code).toBe(0)
   })
 
-  it('says who holds a campaign that it cannot have, changes nothing there, and goes on with the others', async () => {
+  it("names the session that holds a campaign's lock, changes nothing there, and continues with the others", async () => {
     // They are looked at in the order of their ids; the one that cannot be had comes first.
     const [held, free] = [await ranked(2), await ranked(2)].toSorted((one, other) => (one.campaignId < other.campaignId ? -1 : 1))
     if (held === undefined || free === undefined) throw new Error('there are two')
@@ -168,7 +168,7 @@ describe('leaderboard audit', () => {
     ])
   })
 
-  it('waits for a recalculation that has the campaign, and looks when it has ended', async () => {
+  it('waits for a running recalculation of the campaign, and audits afterwards', async () => {
     const { campaignId } = await ranked(2)
     let auditing: Promise<Ran> | undefined
     await database.transaction(async (tx) => {
@@ -184,7 +184,7 @@ describe('leaderboard audit', () => {
     expect(await auditing).toMatchObject({ code: 0, err: '' })
   })
 
-  it('refuses a campaign that there is not, and an id that is none', async () => {
+  it('refuses an unknown campaign and an invalid id', async () => {
     const nobody = randomUUID()
     expect(await leaderboard('audit', '--campaign', nobody)).toEqual({
       code: 1,
@@ -196,7 +196,7 @@ describe('leaderboard audit', () => {
 })
 
 describe('leaderboard show', () => {
-  it('shows the first of a campaign with score, what it is made of and who has changed, and no address', async () => {
+  it('shows the top of a campaign with score, its parts and dirty rows, without addresses', async () => {
     const { campaign, campaignId, ids } = await ranked(20)
     await run('UPDATE waitlist_users SET verified_referral_count = 5 WHERE id = $1', ids[1])
     await insertIntents(database.sql, asked(campaign))
@@ -226,7 +226,7 @@ describe('leaderboard show', () => {
     expect(shown.out + json.out).not.toContain('@')
   })
 
-  it('shows the neighbours of somebody, and says why somebody has none', async () => {
+  it('shows the neighbours of a person, and explains why a person has none', async () => {
     const { campaign, campaignId, ids } = await ranked(20)
     const around = (userId: string | undefined, ...more: string[]) =>
       leaderboard('show', '--campaign', campaignId, '--around', userId ?? '', ...more)
@@ -254,7 +254,7 @@ describe('leaderboard show', () => {
 })
 
 describe('leaderboard explain', () => {
-  it('says of whom it found what, what is on record, and why nothing is', async () => {
+  it('explains position, recorded movements, and why none is recorded', async () => {
     const { campaign, campaignId, ids } = await ranked(3)
     await run('UPDATE waitlist_users SET verified_referral_count = 1 WHERE id = $1', ids[2])
     await insertIntents(database.sql, asked(campaign))
@@ -294,7 +294,7 @@ describe('leaderboard explain', () => {
   })
 })
 
-test('while a daemon runs, explain names the event that moved somebody, and an audit finds nothing', async () => {
+test('while a daemon runs, explain names the event that moved a person, and an audit finds no difference', async () => {
   await using s = await setScene()
   // Without the sweep nothing but an event makes it recalculate.
   const daemon = s.daemon({ LEADERBOARD_SWEEP_MS: '600000' })

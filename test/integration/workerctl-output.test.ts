@@ -29,7 +29,7 @@ beforeEach(async () => {
   )
 })
 
-test('all of the output reaches a pipe, however much it is', async () => {
+test('output of any size reaches a pipe completely', async () => {
   const folder = tempFolder('output')
   onTestFinished(() => folder.remove())
   const file = join(folder.path, 'out.json')
@@ -44,7 +44,7 @@ test('all of the output reaches a pipe, however much it is', async () => {
   expect(intents).toHaveLength(COUNT)
 })
 
-test('what was confirmed is done though nobody reads what is said of it, and the exit code tells of that', async () => {
+test('a confirmed plan is applied although the reader of the output is gone, and the exit code shows it', async () => {
   const child = spawn(process.execPath, [main, 'intents', 'cancel', '--state', 'pending', '--limit', String(COUNT), '--yes'], {
     env: settings,
     stdio: ['ignore', 'pipe', 'pipe'],

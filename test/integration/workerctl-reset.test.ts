@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { scene } from './workerctl-scene.ts'
 
-test('a reset to earliest moves rows and committed offsets, once', async () => {
+test('a reset to earliest moves rows and committed offsets once', async () => {
   await using s = await scene({ partitions: 3 })
   await s.produce(0, 5)
   await s.produce(2, 3)
@@ -19,7 +19,7 @@ test('a reset to earliest moves rows and committed offsets, once', async () => {
   expect(await s.reset('--to', 'earliest', '--yes')).toMatchObject({ changes: false, applied: false })
 })
 
-test('the plan is told in words, and nothing happens without --yes or an answer', async () => {
+test('the plan is printed in words, and nothing changes without --yes or a confirmation', async () => {
   await using s = await scene()
   await s.produce(0, 5)
   await s.progress([4])
@@ -38,7 +38,7 @@ test('the plan is told in words, and nothing happens without --yes or an answer'
   expect(await s.committed()).toEqual(['0:1'])
 })
 
-test('passing over unread records is refused with their number until it is accepted', async () => {
+test('skipping unread records is refused with their number without --accept-loss', async () => {
   await using s = await scene({ partitions: 2 })
   await s.produce(0, 5)
   await s.produce(1, 4)
@@ -91,7 +91,7 @@ test('a group without rows gets its first positions, with the exemption of a fir
   expect(await s.committed()).toEqual(['0:3', '1:1'])
 })
 
-test('in an emptied database the committed offsets say what was read', async () => {
+test('in an emptied database the committed offsets show what was read', async () => {
   await using s = await scene()
   await s.produce(0, 5)
   await s.admin.setCommitted(s.group, s.topic, new Map([[0, 3n]]))
@@ -126,7 +126,7 @@ test('a range that the log has lost and a recreated topic are left only by --acc
   expect(await s.rows()).toEqual(['0:0:0'])
 })
 
-test('going back tells how many records are older than the dedupe window', async () => {
+test('a reset backwards reports how many records are older than the dedupe window', async () => {
   await using s = await scene()
   await s.produce(0, 3, new Date(Date.now() - 2 * 86_400_000))
   await s.produce(0, 2)
@@ -139,7 +139,7 @@ test('going back tells how many records are older than the dedupe window', async
   expect(await s.rows()).toEqual(['0:0:0'])
 })
 
-test('rows that are not as the plan found them stay, all of them', async () => {
+test('if one row changes after the plan, none is moved', async () => {
   await using s = await scene({ partitions: 3 })
   await s.progress([4, 4])
   const progress = createProgressAdmin(s.database)
@@ -151,7 +151,7 @@ test('rows that are not as the plan found them stay, all of them', async () => {
   expect(await s.rows()).toEqual(['0:1:9', '2:7:9'])
 })
 
-test('a group or a position that does not exist is named', async () => {
+test('an unknown group or position is named', async () => {
   await using s = await scene()
   await expect(s.reset('--to', 'yesterday')).rejects.toThrow('--to "yesterday" is no position')
   const { code, err } = await s.workerctl(['offsets', 'reset', '--group', 'sales', '--to', 'earliest'])

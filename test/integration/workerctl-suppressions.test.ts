@@ -25,7 +25,7 @@ const workerctl = (...args: readonly string[]): Promise<Ran> =>
   runWorkerctl(['suppressions', ...args], { KAFKA_BROKERS: inject('kafkaBootstrap').join(','), DATABASE_URL: db.url })
 const left = async () => (await db.sql.query('SELECT FROM worker.suppressions')).length
 
-test('who is suppressed is listed by address, account, reason and time, and no address is shown', async () => {
+test('suppressions are listed by address, account, reason and time, without addresses', async () => {
   const all = await workerctl('list')
   expect(all).toMatchObject({ code: 0, out: expect.stringContaining(one) })
   expect(all.out).not.toContain('@')
@@ -44,7 +44,7 @@ test('who is suppressed is listed by address, account, reason and time, and no a
   }
 })
 
-test('what is removed is shown before, and nothing else goes', async () => {
+test('the plan of a removal is shown first, and nothing else is removed', async () => {
   expect(await workerctl('remove', '--email', 'guest@example.com')).toMatchObject({ code: 0, out: expect.stringContaining('add --yes') })
   expect(await workerctl('remove', '--email', 'guest@example.com', '--dry-run')).toMatchObject({
     out: expect.stringContaining('2 of them'),
@@ -57,7 +57,7 @@ test('what is removed is shown before, and nothing else goes', async () => {
 })
 
 test.each([
-  [['remove', '--yes'], /Say which suppressions/],
+  [['remove', '--yes'], /Select the suppressions/],
   [['remove', '--before', '2040-01-01', '--limit', '2', '--yes'], /3 suppressions match, more than --limit 2/],
   [['list', '--reason', 'other'], /bounced or unsubscribed/],
   [['list', '--account', 'x'], /UUID/],

@@ -20,7 +20,7 @@ const good: Found = {
   positions: new Map([['p1', 1]]),
 }
 
-it('finds nothing where all agrees', () => {
+it('finds no difference where all agrees', () => {
   expect(compare(expected, good)).toEqual({
     mails: { expected: 1, received: 1, duplicates: 0 },
     rewards: { expected: 2, delivered: 2 },

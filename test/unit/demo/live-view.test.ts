@@ -5,7 +5,7 @@ import { knownGroups } from '../../../src/consumers/registry.ts'
 const group = { handled: 1_234_567, rate: 99, lag: 12_345, inFlight: 10, due: 9_999, waiting: 9_999, retries: 9_999, deadLetters: 99_999 }
 const types = ['milestone', 'position_update', 'reward_delivery', 'reward_earned', 'verification', 'welcome']
 
-test('the picture of the running demo fits a terminal of 80 columns and 24 rows, the line of the cursor included', () => {
+test('the screen of the running demo fits a terminal of 80 columns and 24 rows, cursor line included', () => {
   const lines = picture(
     {
       published: 12_345_678,

@@ -22,12 +22,12 @@ async function open() {
   }
 }
 
-test('times of mails say their zone', async () => {
+test('times of mails are shown with their zone', async () => {
   const get = await open()
   expect((await get('')).text).toContain('<time datetime="2030-01-01T12:34:56.000Z">12:34:56 UTC</time>')
 })
 
-test('an address that is no percent-encoding is the page of a mail that is not there', async () => {
+test('an invalid percent-encoding leads to the page for missing mails', async () => {
   const get = await open()
   for (const path of ['mail/%', 'html/%zz', 'mail/unknown']) {
     expect(await get(path)).toEqual({ status: 404, text: expect.stringContaining('No such mail') })

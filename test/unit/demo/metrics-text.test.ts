@@ -10,7 +10,7 @@ process_cpu_seconds_total 0.5
 
 `
 
-it('adds up the samples of a name that carry the labels asked for', () => {
+it('sums the samples of a name with the given labels', () => {
   const samples = readMetrics(text)
   expect(sumOf(samples, 'kafka_worker_messages_total', {})).toBe(1014)
   expect(sumOf(samples, 'kafka_worker_messages_total', { group: 'email-workers' })).toBe(14)

@@ -54,12 +54,12 @@ const referral = { id: 'r1', campaignId: 'campaign', referrerId: 'p1', referredI
 const { id: referralId, referrerId, referredId } = referral
 const referralVerified = tell({ type: 'referral.verified', ...about, referralId, referrerId, referredId, pointsPerReferral: 999 })
 
-describe('the oracle', () => {
-  it('expects one mail per fact, to the address of the row, however often it is told', () => {
+describe('the reference model', () => {
+  it('expects one mail per fact, to the address of the row, however often the event is published', () => {
     expect(mailsOf([step([join('p1', 1)], signedUp('p1'), signedUp('p1'))])).toEqual({ 'welcome p1@example.com': 1 })
   })
 
-  it('expects none for those who are gone', () => {
+  it('expects no mail for people who left', () => {
     for (const how of ['blocked', 'removed', 'deleted'] as const) {
       expect(mailsOf([step([join('p1', 1), { is: 'leave', personId: 'p1', how }], signedUp('p1'))])).toEqual({})
     }
@@ -75,7 +75,7 @@ describe('the oracle', () => {
     expect(mailsOf(steps)).toEqual({ 'verification p2@example.com': 1, 'position_update p1@example.com': 1 })
   })
 
-  it('expects a milestone for those who had verified by then and agreed', () => {
+  it('expects a milestone mail for people with consent who had verified by then', () => {
     const milestone = tell({ type: 'campaign.milestone_reached', ...about, milestone: '3_participants', participantCount: 3 })
     expect(
       mailsOf([
@@ -86,7 +86,7 @@ describe('the oracle', () => {
     ).toEqual({ 'milestone p1@example.com': 1 })
   })
 
-  it('expects rewards by their method', () => {
+  it('expects rewards by delivery method', () => {
     const grant = (rewardId: string): Step =>
       step(
         [{ is: 'grant', grant: { id: `grant-${rewardId}`, campaignId: 'campaign', personId: 'p1', rewardId } }],
@@ -99,7 +99,7 @@ describe('the oracle', () => {
     expect(rewards.untouched).toEqual(new Set(['grant-lost', 'grant-handed']))
   })
 
-  it('ranks by score, then by who came first, then by id, without those who are gone', () => {
+  it('ranks by score, time of joining and id, without people who left', () => {
     const steps = [
       step([join('p1', 1), join('p2', 2), join('p3', 3), join('p4', 4), { is: 'leave', personId: 'p2', how: 'removed' }]),
       step([{ is: 'confirm', referral: { ...referral, referrerId: 'p3' } }], referralVerified),
@@ -117,7 +117,7 @@ describe('the oracle', () => {
     expect(Object.fromEntries(expected(twins).positions)).toEqual({ a: 1, b: 2 })
   })
 
-  it('expects a dead letter from each group that has to read a bad record', () => {
+  it('expects a dead letter from each group that handles the type of a bad record', () => {
     const bad = (kind: 'not-json' | 'invalid-data' | 'foreign-type'): Publication => ({
       is: 'bad',
       record: { kind, ...about, eventId: 'e', personId: 'p' },

@@ -47,24 +47,24 @@ const noFunctions = {
   publishCampaignMilestoneReached: unused,
 }
 
-it('commits before it publishes, many steps at once', async () => {
+it('commits before it publishes, many steps in one batch', async () => {
   const { seen, acknowledged } = await play([step('a'), step('b')])
   expect(seen).toEqual(['commit a b', 'publish a b'])
   expect(acknowledged).toBe(2)
 })
 
-it('publishes a late step before it commits it, and commits it before anything that follows', async () => {
+it('publishes a late step before its commit, and commits it before anything that follows', async () => {
   const { seen } = await play([step('a'), step('b', 'late'), step('c')])
   expect(seen).toEqual(['commit a', 'publish a b', 'commit b', 'commit c', 'publish c'])
 })
 
-it('gives a step that is alone a moment after all before it and before all after it', async () => {
+it('gives a step that is alone a timestamp of its own, after all earlier and before all later steps', async () => {
   const { seen, at } = await play([step('a'), step('b', 'alone'), step('c')])
   expect(seen).toEqual(['commit a', 'publish a', 'commit b', 'publish b', 'commit c', 'publish c'])
   expect(at).toEqual([1_000, 1_001, 1_002])
 })
 
-it('sends bad records as they are, and counts them', async () => {
+it('sends bad records unchanged, and counts them', async () => {
   const record = { kind: 'not-json', campaignId: 'c', accountId: 'a', eventId: 'e', personId: 'p' } as const
   const { seen, acknowledged } = await play([{ writes: [], publications: [{ is: 'bad', record }], timing: 'usual' }])
   expect(seen).toEqual(['publish ', 'domain-events 1'])

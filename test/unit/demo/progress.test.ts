@@ -22,7 +22,7 @@ function open(isTTY: boolean) {
 /** Back to the beginning of the line, and the line emptied. */
 const cleared = '\r\u001b[K'
 
-test('on a terminal a stage is written at once and its age redrawn every second, in place and within the width', () => {
+test('on a terminal a stage is written at once, and its age is redrawn in place every second within the width', () => {
   const { writes, progress } = open(true)
   progress.stage('Starting it all', 'Kafka and PostgreSQL')
   expect(writes).toEqual(['Starting it all: Kafka and PostgreSQL\n'])
@@ -32,7 +32,7 @@ test('on a terminal a stage is written at once and its age redrawn every second,
   expect(writes.slice(-2)).toEqual([cleared, 'Kafka: up\n'])
 })
 
-test('on a terminal a figure takes the place of the one before and of the age', () => {
+test('on a terminal a figure replaces the previous one and the age', () => {
   const { writes, progress } = open(true)
   progress.stage('Download')
   progress.figure('1 MB')
@@ -43,7 +43,7 @@ test('on a terminal a figure takes the place of the one before and of the age', 
   expect(writes).toEqual(['Download\n', '1 MB', cleared, '2 MB', cleared, 'Download, 1 s', cleared])
 })
 
-test('in a pipe there are whole lines and no control codes, and what repeats itself comes every five seconds', () => {
+test('a pipe gets whole lines without control codes, and repetitions every five seconds', () => {
   const { writes, progress } = open(false)
   progress.stage('Download')
   for (let second = 1; second <= 6; second++) {

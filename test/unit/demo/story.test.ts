@@ -4,8 +4,8 @@ import type { Step } from '../../../cmd/demo/step.ts'
 
 const publicationsOf = (steps: readonly Step[]) => steps.flatMap(({ publications }) => publications)
 
-describe('the story', () => {
-  it('is the same for the same seed, and another for another', () => {
+describe('the scenario', () => {
+  it('is the same for the same seed, and differs between seeds', () => {
     const one = createStory(7)
     const steps = [...one.steps(500)]
     expect([...createStory(7).steps(500)]).toEqual(steps)
@@ -18,12 +18,12 @@ describe('the story', () => {
     expect(publicationsOf([...createStory(3).steps(events)])).toHaveLength(events)
   })
 
-  it('goes on for ever when nobody says how long', () => {
+  it('is endless by default', () => {
     const steps = createStory(1).steps()
     for (let step = 0; step < 3_000; step++) expect(steps.next().done).toBe(false)
   })
 
-  it('tells of everything that the worker has to cope with', () => {
+  it('contains everything that the worker has to handle', () => {
     const steps = [...createStory(7).steps(2_000)]
     const publications = publicationsOf(steps)
     const kinds = new Set(
@@ -39,7 +39,7 @@ describe('the story', () => {
     )
   })
 
-  it('lets nobody leave about whom an event was told before', () => {
+  it('lets no person leave after an event about that person was published', () => {
     const spokenOf = new Set<string>()
     const leftTooLate: string[] = []
     for (const { writes, publications } of createStory(11).steps(5_000)) {

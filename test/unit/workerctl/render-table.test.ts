@@ -8,7 +8,7 @@ const rows = [
   [22, person, person, null],
 ] as const
 
-test('a list is whole where nothing limits it', () => {
+test('nothing is truncated without a terminal', () => {
   expect(renderTable(header, rows, null)).toBe(
     [
       `ID  PERSON                                CAMPAIGN                              REASON`,
@@ -18,13 +18,13 @@ test('a list is whole where nothing limits it', () => {
   )
 })
 
-test('on a terminal the widest texts are cut, numbers never, and no line is wider than it', () => {
+test('on a terminal the widest texts are truncated, numbers never, and no line exceeds its width', () => {
   const lines = renderTable(header, rows, 60).split('\n')
   expect(lines.map(({ length }) => length <= 60)).toEqual([true, true, true])
   expect(lines[1]).toBe(' 1  0c9e6c1f-3b1d-4f0e…  0c9e6c1f-3b1d-4f0e-…  endpoint-open')
 })
 
-test('where cutting is not enough each row is a block of lines, with all that it says', () => {
+test('where truncation is not enough each row becomes a block of lines with its full content', () => {
   expect(renderTable(header, rows, 24)).toBe(
     [
       `ID        1\nPERSON    ${person}\nCAMPAIGN  ${person}\nREASON    endpoint-open`,
