@@ -26,13 +26,18 @@ export interface SendChannel<Message> {
    */
   acquire(message: Message, signal: AbortSignal): Promise<Slot>
   /**
-   * The bytes and where to; called once per intent, at its first start. Reaches nothing outside the process.
-   *
-   * @throws {Refusal} this intent's own, permanent fault.
+   * The bytes and where to, for each of a batch in its order; each intent is frozen once, at its first start. Reaches nothing outside
+   * the process. Never rejects: an answer is rejected with a {@link Refusal} for this intent's own, permanent fault.
    */
-  freeze(intent: Intent, message: Message): Promise<Frozen>
+  freeze(batch: readonly Composed<Message>[]): Promise<readonly PromiseSettledResult<Frozen>[]>
   /** Sends what was frozen. Never throws for anything that the other side did, and ends soon after `signal` aborts. */
   perform(intent: Intent, frozen: Frozen, message: Message, slot: Slot, signal: AbortSignal): Promise<Performed>
+}
+
+/** An intent with the message that it was prepared to send. */
+export interface Composed<Message> {
+  readonly intent: Intent
+  readonly message: Message
 }
 
 /**

@@ -99,7 +99,7 @@ async function start<Channel extends 'email' | 'webhook'>(
   let refusal: string | null = null
   try {
     if (kind.start === undefined) {
-      frozen ??= await channel.freeze(intent, message)
+      frozen ??= onlyValue(await channel.freeze([{ intent, message }]))
       if (onlyValue(await executor.store.start([{ ...request, frozen }])) === 'lost') return attempt.lost()
     } else {
       const outcome = await executor.store.startWith(request, async (tx: Sql) => {
@@ -108,7 +108,7 @@ async function start<Channel extends 'email' | 'webhook'>(
           refusal = answer.reason
           return null
         }
-        frozen ??= await channel.freeze(intent, answer.message)
+        frozen ??= onlyValue(await channel.freeze([{ intent, message: answer.message }]))
         return frozen
       })
       if (outcome === 'lost') return attempt.lost()

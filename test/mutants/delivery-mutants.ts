@@ -54,7 +54,7 @@ export const deliveryMutants: readonly Mutant[] = [
     const place = slot
     attempt.enter('send', () => place.stage?.() ?? null)
     const performed = await perform(channel, intent, started, message, slot, signal)`,
-        becomes: `    const frozen = intent.frozen ?? (await channel.freeze(intent, message))
+        becomes: `    const frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
     visit.begin()
     const place = slot
     attempt.enter('send', () => place.stage?.() ?? null)

@@ -61,8 +61,7 @@ export function createEmailChannel(options: EmailChannelOptions): SendChannel<Ma
         clearTimeout(timer)
       }
     },
-    // Without `await` a refusal would be thrown at the caller instead of rejecting.
-    freeze: async (intent, message) => await freeze(intent, message, options),
+    freeze: (batch) => Promise.allSettled(batch.map(({ intent, message }) => freeze(intent, message, options))),
     perform: async (intent, frozen, _message, slot, signal) => {
       if (!(slot instanceof RelaySlot)) throw new Error('a mail is sent over the slot that its channel acquired')
       const startedAt = clock.monotonic()

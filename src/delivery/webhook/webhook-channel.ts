@@ -43,7 +43,7 @@ export function createWebhookChannel(settings: WebhookChannelSettings): SendChan
     maxRetries: retriesAllowed,
     destinationOf: ({ endpointId }) => endpointId,
     acquire: async () => freeSlot,
-    freeze: async (intent, message) => freeze(intent, message),
+    freeze: (batch) => Promise.allSettled(batch.map(async ({ intent, message }) => freeze(intent, message))),
     async perform(_intent, frozen, message, _slot, signal) {
       // Endpoint, id and bytes are the frozen ones; where the endpoint lives and its secret are today's, as its owner may mend both.
       const { endpointId, webhookId } = envelopeOf(frozen)

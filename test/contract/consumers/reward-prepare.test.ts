@@ -9,6 +9,7 @@ import { createWebhookClient } from '../../../src/infra/http/undici-webhook-clie
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { frozenAt, insert, rewardIntent, rewardKinds, tellStory, type Plot, type Story } from './reward-story.ts'
 import { prepareOne } from '../../support/prepare-one.ts'
+import { freezeOne } from '../../support/freeze-one.ts'
 
 let database: MigratedDatabase
 beforeAll(async () => {
@@ -154,7 +155,7 @@ describe('the mail', () => {
     await insert(database.sql, 'webhooks', { account_id: story.accountId, url, secret })
     const prepared = await prepareWebhook(story)
     if (prepared.is !== 'message') throw new Error(`the webhook is ${prepared.is}`)
-    const { body } = await channel.freeze(rewardIntent(story.userRewardId), prepared.message)
+    const { body } = await freezeOne(channel, rewardIntent(story.userRewardId), prepared.message)
     expect(Buffer.from(body).toString()).toContain(`"code":"${number}","value":${number},"instructions":{"card":[${number}]}`)
   })
 

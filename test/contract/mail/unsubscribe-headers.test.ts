@@ -7,6 +7,7 @@ import { noRelay } from '../../../src/delivery/email/no-relay.ts'
 import { mimeComposer } from '../../../src/infra/mail/smtp/mime-composer.ts'
 import { createTemplateEngine } from '../../../src/infra/mail/templates/template-engine.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
+import { freezeOne } from '../../support/freeze-one.ts'
 
 const channel = createEmailChannel({
   relay: noRelay,
@@ -36,7 +37,7 @@ async function mail(type: 'milestone' | 'position_update' | 'welcome', unsubscri
     branding: {},
     unsubscribeUrl,
   }
-  const { body } = await channel.freeze(sampleIntent(), message)
+  const { body } = await freezeOne(channel, sampleIntent(), message)
   const text = Buffer.from(body).toString('latin1')
   const parsed = await PostalMime.parse(body)
   return { raw: text, parsed, header: (name: string) => parsed.headers.filter(({ key }) => key === name).map(({ value }) => value) }

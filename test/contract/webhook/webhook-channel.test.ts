@@ -8,6 +8,7 @@ import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-messa
 import { createAddressGuard } from '../../../src/infra/http/address-guard.ts'
 import { createWebhookClient } from '../../../src/infra/http/undici-webhook-client.ts'
 import { rewardIntent } from '../consumers/reward-story.ts'
+import { freezeOne } from '../../support/freeze-one.ts'
 
 let sink: WebhookSink
 let client: WebhookClient
@@ -39,7 +40,7 @@ function messageTo(endpoint: { url: string; secret: string }): WebhookMessage {
   }
 }
 
-async function attempt(message: WebhookMessage, frozen = channel.freeze(intent, message)) {
+async function attempt(message: WebhookMessage, frozen = freezeOne(channel, intent, message)) {
   const slot = await channel.acquire(message, never)
   return channel.perform(intent, await frozen, message, slot, never).finally(() => slot.release())
 }
@@ -56,7 +57,7 @@ describe('the webhook channel', () => {
   it('repeats bytes and id exactly, and signs at the time and with the secret of each attempt', async () => {
     const path = '/rewards'
     const message = messageTo(sink.endpoint(path))
-    const frozen = channel.freeze(intent, message)
+    const frozen = freezeOne(channel, intent, message)
     await attempt(message, frozen)
     const secret = `whsec_${Buffer.alloc(24, 9).toString('base64')}`
     sink.setSecrets(path, [secret])
@@ -69,8 +70,8 @@ describe('the webhook channel', () => {
 
   it('gives one effect the same id everywhere, another effect another', async () => {
     const message = messageTo(sink.endpoint('/rewards'))
-    const again = await channel.freeze({ ...intent, id: '77', eventId: null }, message)
-    expect(again.envelope).toEqual((await channel.freeze(intent, message)).envelope)
+    const again = await freezeOne(channel, { ...intent, id: '77', eventId: null }, message)
+    expect(again.envelope).toEqual((await freezeOne(channel, intent, message)).envelope)
     expect(webhookIdOf('reward:a')).not.toBe(webhookIdOf('reward:b'))
     expect(webhookIdOf('reward:a')).toMatch(/^msg_[0-9a-f]{32}$/)
   })
@@ -88,7 +89,7 @@ describe('the webhook channel', () => {
   it('sends nothing with a secret that cannot sign, or to another endpoint than it began with', async () => {
     const message = messageTo(sink.endpoint('/rewards'))
     expect(await attempt({ ...message, secret: 'whsec_?' })).toMatchObject({ is: 'dead', reason: 'invalid-secret' })
-    const frozen = channel.freeze(intent, message)
+    const frozen = freezeOne(channel, intent, message)
     expect(await attempt({ ...message, endpointId: '00000000-0000-4000-8000-0000000000f2' }, frozen)).toMatchObject({
       is: 'dead',
       reason: 'no-endpoint',
@@ -101,7 +102,7 @@ describe('the webhook channel', () => {
     expect(quick.deadlineMs).toBeGreaterThan(200)
     sink.respondWith(() => ({ delayMs: 60_000 }))
     const message = messageTo(sink.endpoint('/slow'))
-    const performed = await quick.perform(intent, await quick.freeze(intent, message), message, { release: () => {} }, never)
+    const performed = await quick.perform(intent, await freezeOne(quick, intent, message), message, { release: () => {} }, never)
     expect(performed).toMatchObject({ is: 'retry', reason: 'timeout', burnsAttempt: true })
   })
 })

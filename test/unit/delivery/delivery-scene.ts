@@ -55,7 +55,7 @@ function fakeChannel<Message>(name: 'email' | 'webhook', underway: 'handing_over
         },
       }
     },
-    freeze: async () => ({ envelope: { name }, body: Buffer.from('bytes') }),
+    freeze: async (batch) => batch.map(() => ({ status: 'fulfilled', value: { envelope: { name }, body: Buffer.from('bytes') } })),
     perform: async () => sent,
   }
   return channel

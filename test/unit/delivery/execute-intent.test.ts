@@ -214,7 +214,8 @@ describe('a mail', () => {
   it('that can never be sent is rejected with its sentence, in books and ledger, without an attempt', async () => {
     const { kind, ends } = kindWithBooks()
     const scene = createDeliveryScene([kind])
-    scene.email.freeze = () => Promise.reject(new Refusal('template-error', 'The subject does not parse.'))
+    const refusal = new Refusal('template-error', 'The subject does not parse.')
+    scene.email.freeze = async (batch) => batch.map(() => ({ status: 'rejected', reason: refusal }))
     await execute(scene)
     expect(scene.store.settled).toMatchObject([
       {
@@ -391,7 +392,8 @@ describe('a start with books of its own', () => {
   it('may change the message, which is what is frozen', async () => {
     const changed: MailMessage = { ...mailMessage, values: { first_name: 'Ann' } }
     const scene = createDeliveryScene([mailKind({ start: async () => ({ is: 'go', message: changed }) })])
-    scene.email.freeze = async (_, message) => ({ envelope: {}, body: Buffer.from(JSON.stringify(message.values)) })
+    scene.email.freeze = (batch) =>
+      Promise.allSettled(batch.map(async ({ message }) => ({ envelope: {}, body: Buffer.from(JSON.stringify(message.values)) })))
     await execute(scene)
     expect(scene.store.started.map(({ frozen }) => Buffer.from(frozen.body).toString())).toEqual(['{"first_name":"Ann"}'])
   })

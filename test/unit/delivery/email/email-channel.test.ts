@@ -6,6 +6,7 @@ import { RelayUnavailable } from '../../../../src/delivery/email/mail-relay.ts'
 import { TemplateCompilerUnavailable, TemplateError } from '../../../../src/delivery/email/mail-template.ts'
 import type { MailParts } from '../../../../src/delivery/email/mime.ts'
 import type { Intent } from '../../../../src/model/intent.ts'
+import { freezeOne } from '../../../support/freeze-one.ts'
 
 const never = new AbortController().signal
 const intent: Intent = {
@@ -103,7 +104,7 @@ function setUp(
     clock: { now: () => options.now ?? 1_000, monotonic: () => 1_000, sleep: async () => undefined },
   })
   const perform = async () => {
-    const frozen = await channel.freeze(intent, message)
+    const frozen = await freezeOne(channel, intent, message)
     const slot = await channel.acquire(message, never)
     const performed = await channel.perform(intent, frozen, message, slot, never)
     slot.release()
@@ -113,9 +114,22 @@ function setUp(
 }
 
 describe('freeze', () => {
+  it('answers for each of a batch in its order, and refuses the one that can never be sent alone', async () => {
+    const { channel } = setUp()
+    const batch = ['ann@example.com', 'no address', 'bob@example.com'].map((address) => ({
+      intent,
+      message: { ...message, to: { address } },
+    }))
+    expect(await channel.freeze(batch)).toMatchObject([
+      { status: 'fulfilled', value: { envelope: { to: 'ann@example.com' } } },
+      { status: 'rejected', reason: { name: 'Refusal', reason: 'invalid-address' } },
+      { status: 'fulfilled', value: { envelope: { to: 'bob@example.com' } } },
+    ])
+  })
+
   it('fixes envelope and bytes; the sender is the setting when the campaign has none', async () => {
     const { channel, composed } = setUp()
-    const frozen = await channel.freeze(intent, message)
+    const frozen = await freezeOne(channel, intent, message)
     expect(frozen.envelope).toEqual({
       to: 'ann@example.org',
       from: 'news@example.com',
@@ -129,8 +143,8 @@ describe('freeze', () => {
 
   it('tells how to unsubscribe in two headers, and nothing where one cannot', async () => {
     const { channel, composed } = setUp()
-    await channel.freeze(intent, { ...message, unsubscribeUrl: 'https://example.com/stop?user=u1' })
-    await channel.freeze(intent, { ...message, unsubscribeUrl: null })
+    await freezeOne(channel, intent, { ...message, unsubscribeUrl: 'https://example.com/stop?user=u1' })
+    await freezeOne(channel, intent, { ...message, unsubscribeUrl: null })
     expect(composed.map(({ headers }) => headers)).toEqual([
       { 'List-Unsubscribe': '<https://example.com/stop?user=u1>', 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' },
       undefined,
@@ -138,18 +152,18 @@ describe('freeze', () => {
   })
 
   it('keeps an address as the platform writes it beside the one that goes over the wire', async () => {
-    const frozen = await setUp().channel.freeze(intent, { ...message, to: { address: 'ann@b\u00fccher.example' } })
+    const frozen = await freezeOne(setUp().channel, intent, { ...message, to: { address: 'ann@b\u00fccher.example' } })
     expect(frozen.envelope).toMatchObject({ to: 'ann@xn--bcher-kva.example', address: 'ann@b\u00fccher.example' })
   })
 
   it('the campaign speaks under its own address, name and reply-to', async () => {
     const { channel, composed } = setUp()
     const from = { address: 'hi@list.example.org', name: 'The List' }
-    const frozen = await channel.freeze(intent, { ...message, from, replyTo: 'help@example.org', templateId: 't1' })
+    const frozen = await freezeOne(channel, intent, { ...message, from, replyTo: 'help@example.org', templateId: 't1' })
     expect(frozen.envelope).toMatchObject({ from: 'hi@list.example.org', replyTo: 'help@example.org', templateId: 't1' })
     expect(frozen.envelope['messageId']).toMatch(/@list\.example\.org>$/)
     expect(composed[0]).toMatchObject({ from, replyTo: 'help@example.org' })
-    await channel.freeze(intent, { ...message, from: { address: 'hi@example.org' } })
+    await freezeOne(channel, intent, { ...message, from: { address: 'hi@example.org' } })
     expect(composed[1]?.from).toEqual({ address: 'hi@example.org' })
   })
 
@@ -163,7 +177,7 @@ describe('freeze', () => {
     { replyTo: 'hélp@example.org' },
   ])('refuses %j before anything is rendered, without repeating it', async (change) => {
     const { channel } = setUp({ template: new TemplateError('must not be reached') })
-    const refusal = await channel.freeze(intent, { ...message, ...change }).catch((error: unknown) => error)
+    const refusal = await freezeOne(channel, intent, { ...message, ...change }).catch((error: unknown) => error)
     expect(refusal).toMatchObject({
       name: 'Refusal',
       reason: 'invalid-address',
@@ -173,9 +187,12 @@ describe('freeze', () => {
 
   it('a template that cannot be used is a refusal with its sentence', async () => {
     const { channel } = setUp({ template: new TemplateError('The subject does not parse') })
-    await expect(channel.freeze(intent, message)).rejects.toMatchObject({ reason: 'template-error', message: 'The subject does not parse' })
+    await expect(freezeOne(channel, intent, message)).rejects.toMatchObject({
+      reason: 'template-error',
+      message: 'The subject does not parse',
+    })
     const costly = setUp({ template: new TemplateError('It takes too long', 'template-too-costly') }).channel
-    await expect(costly.freeze(intent, message)).rejects.toMatchObject({ name: 'Refusal', reason: 'template-too-costly' })
+    await expect(freezeOne(costly, intent, message)).rejects.toMatchObject({ name: 'Refusal', reason: 'template-too-costly' })
   })
 })
 
