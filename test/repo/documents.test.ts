@@ -114,6 +114,27 @@ describe('docs/reference/glossary.md', () => {
   })
 })
 
+describe('log lines', () => {
+  const source = filesUnder(['src'], '.ts')
+    .map(({ text }) => text)
+    .join('\n')
+  // Such as `${name} is ${state}`; one that is nothing but values would match anything.
+  const composed = [...source.matchAll(/`([^`\n]*\$\{[^`\n]*)`/g)]
+    .map(([, text = '']) => text.split(/\$\{[^}]*\}/))
+    .filter((parts) => parts.join('').trim().length > 1)
+    .map((parts) => new RegExp(`^${parts.map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).join('[\\w-]+')}$`))
+
+  it('that the documents name are those of the program', () => {
+    const named = files
+      .filter((path) => path === 'README.md' || /^docs\/.*\.md$/.test(path))
+      .flatMap((path) =>
+        [...readFileSync(path, 'utf8').matchAll(/\blog(?: lines?)? `([^`\n]+)`/gi)].map(([, line = '']) => ({ path, line })),
+      )
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter(({ line }) => !source.includes(line) && !composed.some((pattern) => pattern.test(line)))).toEqual([])
+  })
+})
+
 describe('metrics', () => {
   it('are explained, each and no other, with the words of the program', async () => {
     const metrics = createMetrics({ version: 'test' })
