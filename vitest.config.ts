@@ -3,8 +3,7 @@ import { leftOut } from './test/left-out.ts'
 import { RunSummary } from './test/support/run-summary.ts'
 
 /**
- * What a run holds: `--mode short` is `npm test`, `--mode all` is `npm run test:all`. Without a mode every file can be run, so that one can
- * be named whatever the other runs leave out.
+ * `--mode short` is `npm test`, `--mode all` is `npm run test:all`. Without a mode every project and file can be run by name.
  */
 const isShort = (mode: string) => mode === 'short'
 const isWhole = (mode: string) => mode === 'short' || mode === 'all'
@@ -28,7 +27,7 @@ const project = (name: string, folder: string, exclude: readonly string[], { tim
     isolate: isolate ?? true,
     ...(stack === undefined ? {} : { globalSetup: ['test/support/global-stack.ts'] }),
     ...(stack === 'one after the other' ? { fileParallelism: false } : {}),
-    // Each file has its own topics, groups and database, and much of its time is waiting; more than two at once only make two cores late.
+    // Each file has its own topics, groups and database and spends much of its time waiting; two at a time fill two cores.
     ...(stack === 'side by side' ? { maxWorkers: 2, sequence: { groupOrder: 1 } } : {}),
   },
 })

@@ -1,9 +1,8 @@
 /**
- * What `npm test` leaves to `npm run test:all`, so that it stays within minutes on two cores: each with the tests in `npm test` that hold
- * the heart of its promise. What is also listed are the scenarios of `test:faults` and `test:long` that alone stand for a guarantee, or for
- * a mutant. Tests of the tests' own tools have nothing beside them: they may be left out only where they lie.
+ * Test files that `npm test` leaves to `npm run test:all`, so that it takes minutes on two cores. Each names the tests of `npm test` that
+ * hold the heart of its promise meanwhile; only tests of the tests' own tools name none.
  *
- * A repository test keeps this true: every guarantee of the documents and every mutant has a test in `npm test`.
+ * test/repo/left-out.test.ts holds this true: every guarantee in the documents and every mutant has a test in `npm test`.
  */
 export const leftOut: Readonly<Record<string, readonly string[]>> = {
   // The walk of CONTRIBUTING, in a copy of the repository.
@@ -93,8 +92,8 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * The scenarios of `npm run test:faults` and `npm run test:long` that alone stand for a guarantee or notice a mutant, each with the tests in
- * `npm test` that hold the heart of its promise.
+ * Scenarios of `npm run test:faults` and `npm run test:long` that a guarantee or a mutant names alone, each with the tests of `npm test` that
+ * hold the heart of its promise.
  */
 export const heartOf: Readonly<Record<string, readonly string[]>> = {
   'test/faults/bounds/a-fault-is-told-once-and-reconnects-keep-their-distance.test.ts': [

@@ -11,7 +11,7 @@ afterAll(async () => kafka.stop())
 
 test('brokers that take the member in no more: five crashes in a row, one sentence, exit code 3', async () => {
   await using scene = await setScene({ partitions: 1, brokers: kafka.bootstrap })
-  const daemon = scene.daemon({ KAFKA_GROUPS: 'email-workers' })
+  const daemon = scene.daemon({ KAFKA_GROUPS: 'email-workers', KAFKA_SESSION_TIMEOUT_MS: '10000' })
   await daemon.ready()
   const [broker] = kafka.brokers
   await broker?.stop()

@@ -16,7 +16,8 @@ test('a topic is created once, with its settings, and grows but never shrinks', 
   expect((await s.admin.topicConfig(name)).get('retention.ms')).toBe('86400000')
   await s.admin.growTopic(name, 12)
   await s.admin.growTopic(name, 3)
-  expect(await s.admin.topics([name])).toEqual(new Map([[name, 12]]))
+  // The controller has accepted it; the broker's metadata follows a moment later.
+  await vi.waitFor(async () => expect(await s.admin.topics([name])).toEqual(new Map([[name, 12]])), { timeout: 20_000 })
 })
 
 test('a topic that the broker refuses is told with its reason', async () => {
@@ -38,6 +39,7 @@ test('ranges and offsets are joined by partition number and see partitions added
   // By another, so that this admin's own knowledge of the topic is out of date.
   const other = createKafkaAdmin(kafkaSettings())
   await other.growTopic(s.topic, 12)
+  await vi.waitFor(async () => expect(await other.topics([s.topic])).toEqual(new Map([[s.topic, 12]])), { timeout: 20_000 })
   await other.disconnect()
   const ranges = await s.admin.ranges(s.topic)
   expect([...ranges.keys()].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, partition) => partition))
