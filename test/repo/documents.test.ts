@@ -12,6 +12,17 @@ const metricsPaper = 'docs/reference/metrics.md'
 
 const guarantees = 'docs/reference/guarantees.md'
 
+/** The program's text, and what it composes in it. */
+const source = filesUnder(['src'], '.ts')
+  .map(({ text }) => text)
+  .join('\n')
+// Such as `${name} is ${state}`; one that is nothing but values would match anything.
+const composed = [...source.matchAll(/`([^`\n]*\$\{[^`\n]*)`/g)]
+  .map(([, text = '']) => text.split(/\$\{[^}]*\}/))
+  .filter((parts) => parts.join('').trim().length > 1)
+  .map((parts) => new RegExp(`^${parts.map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).join('[\\w-]+')}$`))
+const isInProgram = (text: string): boolean => source.includes(text) || composed.some((pattern) => pattern.test(text))
+
 describe('README.md', () => {
   it('holds the table of the first variables as config/render-docs.ts renders it', () => {
     expect(markedPart('README.md', 'variables')).toBe(renderFirstVariables())
@@ -96,6 +107,15 @@ describe('docs/reference/states.md', () => {
   })
 })
 
+describe('the reasons of docs/reference/states.md', () => {
+  it('are those of the program', () => {
+    const text = readFileSync('docs/reference/states.md', 'utf8')
+    const reasons = [...text.slice(text.indexOf('## Reasons')).matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, reason = '']) => reason)
+    expect(new Set(reasons).size).toBeGreaterThan(60)
+    expect(reasons.filter((reason) => !isInProgram(reason))).toEqual([])
+  })
+})
+
 describe('docs/guide/runbook.md', () => {
   it('says for every alert and situation symptom, meaning and action', () => {
     const entries = readFileSync('docs/guide/runbook.md', 'utf8').split(/^### /m).slice(1)
@@ -115,15 +135,6 @@ describe('docs/reference/glossary.md', () => {
 })
 
 describe('log lines', () => {
-  const source = filesUnder(['src'], '.ts')
-    .map(({ text }) => text)
-    .join('\n')
-  // Such as `${name} is ${state}`; one that is nothing but values would match anything.
-  const composed = [...source.matchAll(/`([^`\n]*\$\{[^`\n]*)`/g)]
-    .map(([, text = '']) => text.split(/\$\{[^}]*\}/))
-    .filter((parts) => parts.join('').trim().length > 1)
-    .map((parts) => new RegExp(`^${parts.map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).join('[\\w-]+')}$`))
-
   it('that the documents name are those of the program', () => {
     const named = files
       .filter((path) => path === 'README.md' || /^docs\/.*\.md$/.test(path))
@@ -131,7 +142,7 @@ describe('log lines', () => {
         [...readFileSync(path, 'utf8').matchAll(/\blog(?: lines?)? `([^`\n]+)`/gi)].map(([, line = '']) => ({ path, line })),
       )
     expect(named.length).toBeGreaterThan(10)
-    expect(named.filter(({ line }) => !source.includes(line) && !composed.some((pattern) => pattern.test(line)))).toEqual([])
+    expect(named.filter(({ line }) => !isInProgram(line))).toEqual([])
   })
 })
 
