@@ -14,6 +14,8 @@ export interface KnownGroups {
   readonly groups: readonly string[]
   /** Groups that send mail and therefore need a relay. */
   readonly mailGroups: readonly string[]
+  /** Groups that run only when they are named. */
+  readonly optInGroups?: readonly string[]
 }
 
 export type Config = ReturnType<typeof shape>
@@ -39,7 +41,7 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   const isInvalid = (...names: string[]) => names.some((name) => hasProblem(problems, name))
   const warnings = [...warnOfUnknownNames(environment)]
 
-  const groups = values.KAFKA_GROUPS ?? known.groups
+  const groups = values.KAFKA_GROUPS ?? known.groups.filter((group) => known.optInGroups?.includes(group) !== true)
   const unknown = groups.filter((group) => !known.groups.includes(group))
   if (unknown.length > 0) {
     problems.push(`KAFKA_GROUPS names ${unknown.join(', ')}, which does not exist; the groups are ${known.groups.join(', ')}.`)

@@ -1,3 +1,4 @@
+import { isProjecting } from '../../src/model/consumer.ts'
 import { Command } from 'commander'
 import { configTable, describeConfig } from '../../config/describe.ts'
 import { environment } from '../../config/environment.ts'
@@ -80,7 +81,11 @@ function run(config: Config, { observe, early = [] }: Surroundings): Promise<num
   const { topic, brokers, poolSize, groupPrefix } = config.kafka
   const groups = listedConsumers
     .filter(({ name }) => config.kafka.groups.includes(name))
-    .map((consumer) => ({ name: groupPrefix + consumer.name, types: consumer.types, workers: consumer.poolSize ?? poolSize }))
+    .map((consumer) => ({
+      name: groupPrefix + consumer.name,
+      types: consumer.types,
+      workers: isProjecting(consumer) ? 0 : (consumer.poolSize ?? poolSize),
+    }))
   return runDaemon({
     config,
     log: createLog({ level: config.log.level, destination: openLogDestination() }),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { kindsOf } from '../../src/model/consumer.ts'
 import { listedConsumers } from '../../src/consumers/registry.ts'
 import { createKindTable } from '../../src/delivery/kind-table.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
@@ -84,7 +85,7 @@ export function addIntentsChange(parent: Command, change: IntentChange, terminal
 }
 
 /** Updates the state that a kind keeps in the platform's tables, in the same way as a worker does. */
-const kinds = createKindTable(listedConsumers.flatMap(({ kinds }) => kinds))
+const kinds = createKindTable(listedConsumers.flatMap(kindsOf))
 const ended: Ended = async (intent, end, tx) => {
   await kinds.of(intent)?.ended?.(intent, end, tx)
 }

@@ -3,6 +3,7 @@ import { databaseSentence } from '../../src/admin/database-sentence.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
 import packageJson from '../../package.json' with { type: 'json' }
+import { addAnalyticsShow } from './analytics-show.ts'
 import { addDeadLettersList } from './dead-letters-list.ts'
 import { addExplain } from './explain.ts'
 import { addForget } from './forget.ts'
@@ -62,6 +63,7 @@ function createProgram(terminal: Terminal): Command {
   addLeaderboardShow(leaderboard, terminal)
   addLeaderboardExplain(leaderboard, terminal)
   addLeaderboardBackfill(leaderboard, terminal)
+  addAnalyticsShow(program.command('analytics').description('what happened, counted'), terminal)
   addReconcile(program, terminal)
   const suppressions = program.command('suppressions').description('addresses that get no mail')
   addSuppressionsList(suppressions, terminal)

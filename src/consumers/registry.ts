@@ -1,4 +1,5 @@
-import type { Consumer } from '../model/consumer.ts'
+import { kindsOf, type Consumer } from '../model/consumer.ts'
+import { analyticsConsumer } from './analytics/analytics-consumer.ts'
 import { createEmailConsumer } from './email/email-consumer.ts'
 import { everythingGoes, type MailRules } from './mail-rules.ts'
 import { positionConsumer } from './position/position-consumer.ts'
@@ -19,6 +20,7 @@ export function createConsumers(settings: ConsumerSettings): readonly Consumer[]
     createEmailConsumer(settings), // mails about what happened
     positionConsumer, // leaderboards
     createRewardConsumer(settings), // rewards, by mail or webhook
+    analyticsConsumer, // counters, only where KAFKA_GROUPS names it
   ]
 }
 
@@ -30,11 +32,12 @@ export const listedConsumers: readonly Consumer[] = createConsumers({
   rules: everythingGoes,
 })
 
-/** What the configuration is checked against: which groups exist, and which of them need a relay. */
+/** What the configuration is checked against: which groups exist, which of them run only when they are named, and which need a relay. */
 export const knownGroups = {
   groups: listedConsumers.map(({ name }) => name),
-  mailGroups: listedConsumers.filter(({ kinds }) => kinds.some(({ channel }) => channel === 'email')).map(({ name }) => name),
+  optInGroups: listedConsumers.filter(({ optIn }) => optIn === true).map(({ name }) => name),
+  mailGroups: listedConsumers.filter((consumer) => kindsOf(consumer).some(({ channel }) => channel === 'email')).map(({ name }) => name),
 }
 
 /** The groups that run unless `KAFKA_GROUPS` names others. */
-export const defaultGroups: readonly string[] = knownGroups.groups
+export const defaultGroups: readonly string[] = knownGroups.groups.filter((group) => !knownGroups.optInGroups.includes(group))

@@ -19,7 +19,8 @@ import { createAcceptStore } from '../infra/postgres/ingest/postgres-accept-stor
 import { endpointOrigins } from '../infra/postgres/intents/postgres-breaker-store.ts'
 import { createIntentStore } from '../infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
-import { checkRights, checkSchema } from '../infra/postgres/schema/schema-check.ts'
+import { isProjecting } from '../model/consumer.ts'
+import { checkOwnTables, checkRights, checkSchema } from '../infra/postgres/schema/schema-check.ts'
 import { upkeepSteps } from '../infra/postgres/admin/retention-steps.ts'
 import { unsubscribe } from '../infra/postgres/admin/unsubscribe.ts'
 import { requireWritable } from '../infra/postgres/client/writable.ts'
@@ -108,7 +109,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
 
   const breakerRecord = new BreakerRecord(intentStore)
   observers.push((fact) => breakerRecord.hear(fact))
-  const consumers = composeConsumers(config)
+  const consumers = composeConsumers(config).filter(({ name }) => config.kafka.groups.includes(name))
   const shared = {
     config,
     kafka,
@@ -122,7 +123,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     acceptStore: createAcceptStore(pools.accept),
     owner: `${hostname()}:${process.pid}:${randomUUID()}`,
   }
-  const groups = consumers.filter(({ name }) => config.kafka.groups.includes(name)).map((consumer) => composeGroup(consumer, shared))
+  const groups = consumers.map((consumer) => composeGroup(consumer, shared))
   const groupIds = groups.map(({ id }) => id)
 
   const lag = createLagMonitor({
@@ -203,7 +204,10 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
       groupIds,
       admin,
       sql,
-      checkSchema,
+      checkSchema: async (sql) => {
+        await checkSchema(sql)
+        for (const consumer of consumers) if (isProjecting(consumer)) await checkOwnTables(sql, consumer.tables)
+      },
       requireWritable,
       clock,
       signal,

@@ -1,5 +1,8 @@
+import type { ConsumerFailure } from './crash-loop-breaker.ts'
+import { SqlError } from '../std/sql.ts'
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
+import { ProjectionFailed, type Project } from '../model/projection.ts'
 import type { OpenReservation } from '../model/reservation.ts'
 import type { AcceptResult, AcceptStore, Chunk, EventOutcome, LastRecord } from './accept-store.ts'
 import type { DeadLetter, DeadLetterSink } from './dead-letter.ts'
@@ -16,11 +19,18 @@ export interface Acceptor {
   readonly observe: Observe
   /** Limits how many accepts of the group run concurrently. */
   limit<Result>(work: () => Promise<Result>): Promise<Result>
+  /** Of a projecting group: writes rows of its own with the events. */
+  readonly project?: Project
+  /** Of a projecting group: its own code or SQL failed on an event, which is about to become a dead letter. */
+  readonly onProjectionFailed?: (partition: number, offset: bigint, failure: ConsumerFailure) => void
+  /** The group is paused for its own code: no further event is given up. */
+  readonly isPaused?: () => boolean
   /** Reserves free workers of this process, for which the accept claims intents right away. */
   reserve(): OpenReservation
 }
 
-export type Accepted = Extract<AcceptResult, { is: 'accepted' }>
+/** `upTo`: only the records below are written, because the group was paused for its own code; the rest is read again later. */
+export type Accepted = Extract<AcceptResult, { is: 'accepted' }> & { readonly upTo?: bigint }
 
 /** `ended`: the assignment ended before the chunk was written; nothing is lost, the next owner starts at the progress row. */
 export type ChunkResult = Accepted | { readonly is: 'moved'; readonly row: bigint | null } | { readonly is: 'ended' }
@@ -95,7 +105,8 @@ export async function acceptChunk(acceptor: Acceptor, context: ChunkContext, chu
     : acceptOneByOne(acceptor, context, chunk)
 }
 
-const mayBePoison = (error: unknown) => classifyFault('accept', error) !== 'transient'
+const mayBePoison = (error: unknown) =>
+  (error instanceof ProjectionFailed ? classifyFault('project', error.cause) : classifyFault('accept', error)) !== 'transient'
 const neverSuspect = () => false
 
 /** A decoding fault depends on the bytes alone; an error of the consumer may come from the state of this process. */
@@ -122,6 +133,8 @@ async function acceptOneByOne(acceptor: Acceptor, context: ChunkContext, chunk: 
   let deadLetters = 0
   let intents = 0
   for (const [index, record] of records.entries()) {
+    // What is accepted so far stays; the rest is read again when the group goes on.
+    if (acceptor.isPaused?.() === true) return { is: 'accepted', outcomes, deadLetters, intents, claimed: [], upTo: expected }
     const next = records[index + 1]?.record.offset ?? chunk.next
     const last = index === records.length - 1 ? lastIn(chunk) : lastRecordOf(record.record)
     const alone: ReadChunk =
@@ -133,6 +146,7 @@ async function acceptOneByOne(acceptor: Acceptor, context: ChunkContext, chunk: 
     for (const [offset, outcome] of end.outcomes) outcomes.set(offset, outcome)
     deadLetters += end.deadLetters
     intents += end.intents
+    if (end.upTo !== undefined) return { is: 'accepted', outcomes, deadLetters, intents, claimed: [], upTo: expected }
     expected = next
   }
   return { is: 'accepted', outcomes, deadLetters, intents, claimed: [] }
@@ -170,10 +184,18 @@ async function retryAlone(
   const end = await retryWhileTransient(acceptor, context, mayBePoison, () => write(acceptor, alone))
   if (end.is === 'conflict') return acceptChunk(acceptor, context, chunk)
   if (end.is !== 'fault') return end
+  const failed = end.error instanceof ProjectionFailed ? end.error : null
+  // The fifth failure paused the group, maybe in another partition: this event is read again when the group goes on.
+  if (failed !== null && acceptor.isPaused?.() === true) {
+    return { is: 'accepted', outcomes: new Map(), deadLetters: 0, intents: 0, claimed: [], upTo: expected }
+  }
+  if (failed !== null && event.accepted.event !== undefined) {
+    acceptor.onProjectionFailed?.(partition, event.record.offset, { event: event.accepted.event, error: failed })
+  }
   const faulty: FaultyRecord = {
     ...event.accepted,
     record: event.record,
-    reason: 'database-rejected',
+    reason: failed !== null && !(failed.cause instanceof SqlError) ? 'consumer-error' : 'database-rejected',
     detail: describeFault(end.error),
     firstFailedAt,
     attempts: 2,
@@ -186,7 +208,7 @@ async function write(acceptor: Acceptor, chunk: Omit<Chunk, 'reservation'>): Pro
     const open = acceptor.reserve()
     let result: AcceptResult | null = null
     try {
-      result = await acceptor.store.accept({ ...chunk, reservation: open.reservation })
+      result = await acceptor.store.accept({ ...chunk, reservation: open.reservation, project: acceptor.project })
       return result
     } finally {
       open.release(result?.is === 'accepted' ? result : null)

@@ -1,5 +1,7 @@
 import type { DeadLetterReason } from '../model/dead-letter-reason.ts'
 import type { Intent, IntentDraft } from '../model/intent.ts'
+import type { Project } from '../model/projection.ts'
+import type { AnyEvent } from '../events/event.ts'
 import type { Reservation } from '../model/reservation.ts'
 
 /** An event to accept, with the decision of its group. */
@@ -11,6 +13,8 @@ export interface AcceptedEvent {
   /** SHA-256 over the type and the identity fields: the same id with another hash is a conflict. */
   readonly contentHash: Uint8Array
   readonly drafts: readonly IntentDraft[]
+  /** Kept for a projecting group only. */
+  readonly event?: AnyEvent
 }
 
 /** A record that was published to the dead-letter topic and is now skipped. */
@@ -40,6 +44,8 @@ export interface Chunk {
   readonly passed: readonly PassedRecord[]
   /** Free workers for which this insert claims intents, so that they get them from memory. */
   readonly reservation: Reservation | null
+  /** Writes rows of the group's own for the events that are new, in the same transaction. */
+  readonly project?: Project | undefined
 }
 
 /** `repeated`: already on record with the same content, nothing changed; all others are the outcome now on record. */
@@ -88,8 +94,10 @@ export interface ProgressMove {
 
 /** The port to the transactional inbox and outbox: outcomes, intents and progress in one transaction. */
 export interface AcceptStore {
-  /** Throws SqlError; when the outcome is unknown (connection lost at COMMIT), the caller retries and compares the row. */
+  /** Throws SqlError, or ProjectionFailed when `project` threw; when the outcome is unknown (connection lost at COMMIT), the caller retries and compares the row. */
   accept(chunk: Chunk): Promise<AcceptResult>
+  /** Runs `project` for one event and rolls everything back. Throws what it throws. */
+  rehearse(project: Project, event: AnyEvent): Promise<void>
   readProgress(group: string, topic: string): Promise<readonly ProgressRow[]>
   /** Inserts missing rows; existing rows stay unchanged. */
   createProgress(group: string, topic: string, rows: readonly ProgressRow[]): Promise<void>

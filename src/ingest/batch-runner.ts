@@ -77,22 +77,29 @@ export function createBatchRunner(of: {
         of.onMoved(progress, result.row)
         return true
       case 'accepted': {
-        const { next } = chunk
+        const next = result.upTo ?? chunk.next
         progress.storedOffset = next
         progress.nextOffset = next
         of.onWritten(progress)
-        const counts = countsOf(chunk, result)
+        const counts = countsOf(upTo(chunk, next), result)
         observe({ is: 'accepted', group, partition, next, counts, intents: result.intents, durationMs: clock.monotonic() - startedAt })
         const again = [...result.outcomes].filter(
           ([offset, outcome]) => offset < recoverBelow && !(outcome === 'repeated' || outcome === 'dead-letter'),
         ).length
         if (again > 0) observe({ is: 'recovered', group, partition, events: again, next, below: recoverBelow })
-        return false
+        return result.upTo !== undefined
       }
     }
   }
 
   return { run }
+}
+
+/** The part of a chunk below an offset. */
+function upTo(chunk: ReadChunk, next: bigint): ReadChunk {
+  if (next === chunk.next) return chunk
+  const below = ({ record }: { record: { offset: bigint } }) => record.offset < next
+  return { ...chunk, events: chunk.events.filter(below), faulty: chunk.faulty.filter(below), skipped: new Map() }
 }
 
 /** Outcomes of the events of a chunk, by type. `result` is null for a chunk of skipped records. */

@@ -1,6 +1,6 @@
 import { eventTypes } from '../events/catalogue.ts'
 import { OperatorError } from '../std/failure.ts'
-import type { Consumer } from '../model/consumer.ts'
+import { isProjecting, kindsOf, type Consumer } from '../model/consumer.ts'
 import { createTypeFilter } from './type-filter.ts'
 
 /** Validates the registered consumers. @throws {OperatorError} one line for each fault. */
@@ -11,7 +11,10 @@ export function checkConsumers(consumers: readonly Consumer[]): void {
   if (faults.length > 0) throw new OperatorError(faults.join('\n'))
 }
 
-function faultsOf({ name, types, poolSize, kinds }: Consumer): string[] {
+function faultsOf(consumer: Consumer): string[] {
+  const { name, types } = consumer
+  const poolSize = isProjecting(consumer) ? undefined : consumer.poolSize
+  const kinds = kindsOf(consumer)
   const faults: string[] = []
   if (!/^[a-z][a-z0-9-]{0,99}$/.test(name)) faults.push('its name must be lower-case letters, digits and hyphens, because it is a group id')
   if (types.length === 0) faults.push('it handles no types')

@@ -1,7 +1,6 @@
 import type { AnyEvent } from '../events/event.ts'
 import type { Clock } from '../std/clock.ts'
 import type { FetchGate } from './fetch-gate.ts'
-import type { Consumer } from '../model/consumer.ts'
 import { fingerprintOf } from '../model/fault-policy.ts'
 
 /** `limit` dead letters with one error fingerprint within `withinMs` pause the group; a probe runs every `probeEveryMs`. */
@@ -38,13 +37,14 @@ const REASON = 'equal-failures'
 /** State of this process only: a restart resets it, and so does a successful probe on the event that opened it. */
 export function createCrashLoopBreaker(of: {
   readonly rule: CrashLoopRule
-  readonly consumer: Consumer
+  /** Whether the group's code takes an event that it failed on; nothing may be left of the attempt. */
+  readonly retry: (event: AnyEvent) => Promise<boolean>
   readonly fetchGate: FetchGate
   readonly clock: Clock
   /** Ends the probes. */
   readonly signal: AbortSignal
 }): CrashLoopBreaker {
-  const { rule, consumer, fetchGate: brake, clock, signal } = of
+  const { rule, fetchGate: brake, clock, signal } = of
   /** When each record failed, by fingerprint. */
   const failures = new Map<string, Map<string, number>>()
   let reason: string | null = null
@@ -53,7 +53,7 @@ export function createCrashLoopBreaker(of: {
     for (;;) {
       await clock.sleep(rule.probeEveryMs, signal)
       if (signal.aborted) return
-      if (accepts(consumer, event)) break
+      if (await of.retry(event)) break
     }
     failures.clear()
     reason = null
@@ -74,15 +74,5 @@ export function createCrashLoopBreaker(of: {
     get reason() {
       return reason
     },
-  }
-}
-
-function accepts(consumer: Consumer, event: AnyEvent): boolean {
-  try {
-    consumer.accept(event)
-    return true
-  } catch {
-    // Still failing: the next probe is the retry.
-    return false
   }
 }

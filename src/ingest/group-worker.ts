@@ -1,5 +1,7 @@
 import type { Pressure } from '../model/pressure.ts'
 import { messageOf } from '../std/failure.ts'
+import type { AnyEvent } from '../events/event.ts'
+import { isProjecting } from '../model/consumer.ts'
 import type { Acceptor } from './accept-chunk.ts'
 import { watchPressure } from './backpressure.ts'
 import { createBatchRunner } from './batch-runner.ts'
@@ -74,7 +76,12 @@ export interface GroupRun extends GroupWorker {
  */
 export function createGroupWorker(settings: WorkerSettings): GroupRun {
   const { source, admin } = settings
-  const acceptor = { ...settings.acceptor, observe }
+  const acceptor: Acceptor = {
+    ...settings.acceptor,
+    observe,
+    onProjectionFailed: (partition, offset, failure) => breaker.record(`${partition}/${offset}`, failure),
+    isPaused: () => breaker.reason !== null,
+  }
   const { group, topic, store, clock } = acceptor
   const stopping = new AbortController()
   const { signal } = stopping
@@ -82,7 +89,7 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
   const commits = createOffsetCommitter(source, settings.reportEveryMs)
   const fetchGate = createFetchGate(group, source, observe)
   const rule = settings.crashLoopRule ?? crashLoopRule
-  const breaker = createCrashLoopBreaker({ rule, consumer: settings.reader.consumer, fetchGate, clock, signal })
+  const breaker = createCrashLoopBreaker({ rule, retry, fetchGate, clock, signal })
   const status = createStatusTracker(() => breaker.reason)
   const skippedProgress = createSkippedProgressWriter({
     store,
@@ -117,6 +124,19 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
       if (end('lost', messageOf(error))) resolve(error instanceof Error ? error : new Error(messageOf(error)))
     })
   })
+
+  /** Runs the group's code once more on an event that it failed on, without a trace. */
+  async function retry(event: AnyEvent): Promise<boolean> {
+    const { consumer } = settings.reader
+    try {
+      if (isProjecting(consumer)) await store.rehearse(consumer.project, event)
+      else consumer.accept(event)
+      return true
+    } catch {
+      // Still failing, or the database is away: the next probe is the retry.
+      return false
+    }
+  }
 
   /** Resolves with the sentence when the brokers first deny access. */
   const refused = Promise.withResolvers<string>()

@@ -5,7 +5,7 @@ import { decode } from '../events/decode.ts'
 import type { AnyEvent } from '../events/event.ts'
 import { contentHashOf } from '../events/identity.ts'
 import type { AcceptedEvent, LastRecord } from './accept-store.ts'
-import type { Consumer } from '../model/consumer.ts'
+import { isProjecting, type Consumer, type DecidingConsumer } from '../model/consumer.ts'
 import type { ConsumerFailure, CrashLoopBreaker } from './crash-loop-breaker.ts'
 import type { LogRecord } from './record-source.ts'
 import type { TypeFilter } from './type-filter.ts'
@@ -121,6 +121,10 @@ function read(
     faulty.push({ ...known, reason: 'older-than-dedupe-window', detail: 'the record is older than the dedupe window' })
     return null
   }
+  if (isProjecting(reader.consumer)) {
+    events.push({ record, accepted: { ...known, offset: record.offset, at: new Date(event.timestamp), drafts: [], event } })
+    return null
+  }
   const decided = decide(reader.consumer, event)
   if ('error' in decided) {
     failures.record(`${partition}/${record.offset}`, decided)
@@ -130,7 +134,7 @@ function read(
 }
 
 /** Consumer code that throws twice on the same event throws because of it: the event is its only input. */
-function decide(consumer: Consumer, event: AnyEvent): { drafts: readonly IntentDraft[] } | ConsumerFailure {
+function decide(consumer: DecidingConsumer, event: AnyEvent): { drafts: readonly IntentDraft[] } | ConsumerFailure {
   try {
     return { drafts: consumer.accept(event) }
   } catch {

@@ -1,11 +1,12 @@
 import { messageOf } from '../std/failure.ts'
 import { SqlError } from '../std/sql.ts'
+import { ProjectionFailed } from './projection.ts'
 
 /**
- * The step that failed: decoding a record, the consumer's decision, writing a chunk, reading rows for an intent, or recording the
+ * The step that failed: decoding a record, the consumer's decision, writing a chunk, the projection in it, reading rows for an intent, or recording the
  * start or the outcome of an attempt in the platform's tables.
  */
-type Step = 'decode' | 'decide' | 'accept' | 'prepare' | 'record'
+type Step = 'decode' | 'decide' | 'accept' | 'project' | 'prepare' | 'record'
 
 /**
  * `poison`: the event or intent itself is at fault. `poison-if-reproducible`: poison once it has failed twice on its own while an
@@ -34,6 +35,11 @@ export const faultRules: readonly FaultRule[] = [
   { step: 'accept', fault: 'sqlstate 22', class: 'poison-if-reproducible' },
   { step: 'accept', fault: 'sqlstate 23', class: 'poison-if-reproducible' },
   { step: 'accept', fault: 'sqlstate 54', class: 'poison-if-reproducible' },
+  { step: 'project', fault: 'sqlstate 22', class: 'poison-if-reproducible' },
+  { step: 'project', fault: 'sqlstate 23', class: 'poison-if-reproducible' },
+  { step: 'project', fault: 'sqlstate 54', class: 'poison-if-reproducible' },
+  { step: 'project', fault: 'raised', class: 'poison-if-reproducible' },
+  { step: 'project', fault: 'no sql error', class: 'poison-if-reproducible' },
   { step: 'prepare', fault: 'sqlstate 22', class: 'poison' },
   { step: 'prepare', fault: 'sqlstate 23', class: 'poison' },
   { step: 'prepare', fault: 'sqlstate 42', class: 'poison' },
@@ -63,6 +69,7 @@ const serverClasses = new Set(['08', '25', '40', '53', '55', '57', '58', 'XX'])
 
 /** Error class, SQLSTATE and locations in our code; never the message, which may hold an address. */
 export function describeFault(error: unknown): string {
+  if (error instanceof ProjectionFailed) return describeFault(error.cause)
   return describe(error, 3)
 }
 
@@ -71,6 +78,7 @@ export function describeFault(error: unknown): string {
  * are not, because they quote values.
  */
 export function causeOf(error: unknown): string {
+  if (error instanceof ProjectionFailed) return causeOf(error.cause)
   if (error instanceof SqlError) return `database: ${describeFault(error)}`
   return quotingErrors.some((type) => error instanceof type) ? describeFault(error) : messageOf(error)
 }
@@ -79,6 +87,7 @@ const quotingErrors = [TypeError, SyntaxError, RangeError, ReferenceError, URIEr
 
 /** The fingerprint of an error in consumer code: its class and the topmost location, as {@link describeFault} begins. */
 export function fingerprintOf(error: unknown): string {
+  if (error instanceof ProjectionFailed) return fingerprintOf(error.cause)
   return describe(error, 1)
 }
 

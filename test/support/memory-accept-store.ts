@@ -1,3 +1,6 @@
+import { ProjectionFailed, type Project } from '../../src/model/projection.ts'
+import type { AnyEvent } from '../../src/events/event.ts'
+import type { Sql } from '../../src/std/sql.ts'
 import type { IntentDraft } from '../../src/model/intent.ts'
 import type {
   AcceptedEvent,
@@ -8,6 +11,8 @@ import type {
   ProgressMove,
   ProgressRow,
 } from '../../src/ingest/accept-store.ts'
+
+const noSql: Sql = { query: () => Promise.reject(new Error('The store in memory has no SQL.')) }
 
 /**
  * The accept store of one group and topic in memory. It compares and sets rows, knows outcomes by id and content, and writes
@@ -36,10 +41,24 @@ export class MemoryAcceptStore implements AcceptStore {
     if (refused instanceof Error) throw refused
     const row = this.rows.get(chunk.partition)
     if (row === undefined || row.next !== chunk.expected) return { is: 'moved', row: row?.next ?? null }
+    await this.#project(chunk)
     const result = this.#write(chunk, row)
     const lost = this.losesAnswer(chunk)
     if (lost instanceof Error) throw lost
     return result
+  }
+
+  /** For the events that are new; it writes nothing that the store could take back. */
+  async #project({ project, events }: Chunk): Promise<void> {
+    const fresh = events.filter(({ eventId }) => !this.outcomes.has(eventId)).flatMap(({ event }) => event ?? [])
+    if (project === undefined || fresh.length === 0) return
+    await project(fresh, noSql).catch((error: unknown) => {
+      throw new ProjectionFailed(error)
+    })
+  }
+
+  async rehearse(project: Project, event: AnyEvent): Promise<void> {
+    await project([event], noSql)
   }
 
   #write(chunk: Chunk, row: ProgressRow): AcceptResult {

@@ -1,9 +1,9 @@
-import type { Consumer } from '../../model/consumer.ts'
+import type { DecidingConsumer } from '../../model/consumer.ts'
 import { createMailKind, mailDraft, type MailKindSettings } from './mail-kind.ts'
 import { broadcastDraft, createMilestoneBroadcastKind } from './milestone-broadcast.ts'
 
 /** `email-workers`: one mail per event and person it concerns, a broadcast per milestone. */
-export function createEmailConsumer(settings: MailKindSettings): Consumer {
+export function createEmailConsumer(settings: MailKindSettings): DecidingConsumer {
   return {
     name: 'email-workers',
     types: ['user.*', 'referral.verified', 'reward.earned', 'campaign.*'],

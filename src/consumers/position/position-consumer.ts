@@ -1,10 +1,10 @@
-import type { Consumer } from '../../model/consumer.ts'
+import type { DecidingConsumer } from '../../model/consumer.ts'
 
 /**
  * `position-workers`: a verified referral makes its campaign's leaderboard be recalculated. The event is only a wake-up: what
  * has changed is found in the rows, and requests for the same campaign become one while they wait.
  */
-export const positionConsumer: Consumer = {
+export const positionConsumer: DecidingConsumer = {
   name: 'position-workers',
   types: ['referral.verified'],
   poolSize: 1,

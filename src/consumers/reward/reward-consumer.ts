@@ -1,7 +1,7 @@
 import type { IntentDraft } from '../../model/intent.ts'
 import { prepareEach, type IntentKind } from '../../model/intent-kind.ts'
 import type { AnyEvent } from '../../events/event.ts'
-import type { Consumer } from '../../model/consumer.ts'
+import type { DecidingConsumer } from '../../model/consumer.ts'
 import type { MailRules } from '../mail-rules.ts'
 import { randomCode } from './reward-code.ts'
 import { rewardEnded, startReward } from './reward-state.ts'
@@ -23,7 +23,7 @@ export interface RewardSettings {
  * Delivers earned rewards. How a reward is delivered only its row says, and accept reads nothing: the intent begins on the
  * webhook channel, and the kind there hands it to the email channel when the row says so (and back, while it has not started).
  */
-export function createRewardConsumer(settings: RewardSettings): Consumer {
+export function createRewardConsumer(settings: RewardSettings): DecidingConsumer {
   const code = settings.randomCode ?? randomCode
   const email: IntentKind<'email'> = {
     ...kind,

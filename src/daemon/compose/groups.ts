@@ -10,7 +10,7 @@ import type { KafkaSettings } from '../../infra/kafka/client/kafka-client.ts'
 import { createKafkaSource } from '../../infra/kafka/consumer/kafka-source.ts'
 import type { Clock } from '../../std/clock.ts'
 import type { AcceptStore } from '../../ingest/accept-store.ts'
-import type { Consumer } from '../../model/consumer.ts'
+import { isProjecting, kindsOf, type Consumer } from '../../model/consumer.ts'
 import type { DeadLetterSink } from '../../ingest/dead-letter.ts'
 import type { CrashLoopRule } from '../../ingest/crash-loop-breaker.ts'
 import type { Observe } from '../../model/fact.ts'
@@ -65,10 +65,10 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
   const { config, kafka, admin, deadLetters, acceptStore, intentStore, channels, destinations, clock, observe, owner } = shared
   const id = config.kafka.groupPrefix + consumer.name
   const topic = consumer.topic ?? config.kafka.topic
-  const poolSize = consumer.poolSize ?? config.kafka.poolSize
-  const recalculates = consumer.kinds.some((kind) => kind.channel === 'leaderboard')
+  const poolSize = (isProjecting(consumer) ? undefined : consumer.poolSize) ?? config.kafka.poolSize
+  const recalculates = kindsOf(consumer).some((kind) => kind.channel === 'leaderboard')
   const ambiguous = { hold: config.mail.ambiguous === 'hold', retryMs: config.mail.ambiguousRetryMs }
-  const kinds = createKindTable(consumer.kinds)
+  const kinds = createKindTable(kindsOf(consumer))
   const executor = { store: intentStore, kinds, channels, destinations, clock, observe, ambiguous }
   const workers = createIntentWorkers({ group: id, poolSize, owner, pollMs: POLL_MS, executor })
   const openSource = () =>
@@ -104,10 +104,15 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
       },
       limit: (work) => accepting.add(work),
       reserve: () => workers.reserve(),
+      ...(isProjecting(consumer) ? { project: consumer.project } : {}),
     },
     source,
     admin,
-    pressure: recalculates ? agePressure(intentStore, id, config.leaderboard.maxLagMs) : duePressure(intentStore, { group: id, poolSize }),
+    pressure: isProjecting(consumer)
+      ? async () => null // no intents, so nothing can pile up
+      : recalculates
+        ? agePressure(intentStore, id, config.leaderboard.maxLagMs)
+        : duePressure(intentStore, { group: id, poolSize }),
     startFrom: config.kafka.startFrom ?? null,
     reportEveryMs: REPORT_MS,
     ...(shared.crashLoopRule === undefined ? {} : { crashLoopRule: shared.crashLoopRule }),

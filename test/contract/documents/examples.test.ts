@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, inject, test, vi } from 'vitest'
-import type { Consumer } from '../../../src/model/consumer.ts'
+import type { DecidingConsumer } from '../../../src/model/consumer.ts'
 import { exampleNamed, writeExamples } from '../../support/document-examples.ts'
 import { migratedDatabase } from '../../support/migrated-database.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
@@ -26,7 +26,7 @@ test('the consumer of the README prepares its delivery from the rows, and skips 
   const database = await migratedDatabase()
   try {
     await using written = await writeExamples([exampleNamed('consumer')])
-    const { crmConsumer }: { crmConsumer: Consumer } = await import(written.paths[0] ?? '')
+    const { crmConsumer }: { crmConsumer: DecidingConsumer } = await import(written.paths[0] ?? '')
     const [kind] = crmConsumer.kinds
     const story = await tellStory(database.sql)
     const [draft] = crmConsumer.accept({ ...sampleEvent('user.verified'), campaign_id: story.campaignId })

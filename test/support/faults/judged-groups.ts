@@ -1,5 +1,5 @@
 import { listedConsumers } from '../../../src/consumers/registry.ts'
-import type { Consumer } from '../../../src/model/consumer.ts'
+import { kindsOf, type Consumer } from '../../../src/model/consumer.ts'
 import type { Group } from '../../invariants/history.ts'
 
 /**
@@ -49,7 +49,7 @@ function undescribed(name: string): Description {
   return { types: consumer.types, needs: needsOf(consumer) }
 }
 
-function needsOf({ kinds }: Consumer): Group['needs'] {
-  const uses = (channel: string) => kinds.some((kind) => kind.channel === channel)
+function needsOf(consumer: Consumer): Group['needs'] {
+  const uses = (channel: string) => kindsOf(consumer).some((kind) => kind.channel === channel)
   return [...(uses('email') || uses('broadcast') ? (['relay'] as const) : []), ...(uses('webhook') ? (['webhook'] as const) : [])]
 }

@@ -1,3 +1,4 @@
+import { kindsOf } from '../../../src/model/consumer.ts'
 import { expect, it } from 'vitest'
 import { createKindTable } from '../../../src/delivery/kind-table.ts'
 import { listedConsumers } from '../../../src/consumers/registry.ts'
@@ -25,5 +26,5 @@ it('says what may be claimed, and the channels in the order of the kinds', () =>
 })
 
 it('finds every kind of the registered consumers', () => {
-  for (const { kinds } of listedConsumers) for (const kind of kinds) expect(createKindTable(kinds).of(kind)).toBe(kind)
+  for (const kinds of listedConsumers.map(kindsOf)) for (const kind of kinds) expect(createKindTable(kinds).of(kind)).toBe(kind)
 })

@@ -20,6 +20,11 @@ const lines: Record<string, readonly [FaultClass, readonly unknown[]]> = {
   'accept: sqlstate 22': ['poison-if-reproducible', [sql('22P02'), sql('22001'), sql('22021')]],
   'accept: sqlstate 23': ['poison-if-reproducible', [sql('23505', 'intents_key'), sql('23514')]],
   'accept: sqlstate 54': ['poison-if-reproducible', [sql('54000'), sql('54001')]],
+  'project: sqlstate 22': ['poison-if-reproducible', [sql('22003')]],
+  'project: sqlstate 23': ['poison-if-reproducible', [sql('23514', 'event_counts_count_check')]],
+  'project: sqlstate 54': ['poison-if-reproducible', [sql('54000')]],
+  'project: raised': ['poison-if-reproducible', [new SqlError('x', { state: 'P0001', raisedBy: 'keep_counts' })]],
+  'project: no sql error': ['poison-if-reproducible', [new TypeError('x is not a function'), null]],
   'prepare: sqlstate 22': ['poison', [sql('22P02')]],
   'prepare: sqlstate 23': ['poison', [sql('23503')]],
   'prepare: sqlstate 42': ['poison', [sql('42P01'), sql('42501')]],
@@ -59,6 +64,10 @@ describe('an error that matches no rule is transient', () => {
   ]
   it.each(accepting)('accepting: %s', (_, error) => {
     expect(classifyFault('accept', error)).toBe('transient')
+  })
+
+  it.each([...states, '42P01', '42501', undefined])('projecting: %s', (state) => {
+    expect(classifyFault('project', sql(state))).toBe('transient')
   })
 
   it.each([...states, '54000', undefined])('preparing: %s', (state) => {

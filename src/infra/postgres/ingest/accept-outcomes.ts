@@ -35,7 +35,7 @@ export async function insertOutcomes(tx: Sql, chunk: Chunk): Promise<Recorded> {
     const id = event.eventId.toLowerCase()
     if (first.get(id) === event && inserted.has(id)) {
       fresh.push(event)
-      endings.set(event.offset, event.drafts.length === 0 ? 'no-effect' : 'accepted')
+      endings.set(event.offset, outcomeOf(chunk, event))
     } else if (Buffer.compare(hashes.get(id) ?? first.get(id)?.contentHash ?? nothing, event.contentHash) === 0) {
       endings.set(event.offset, 'repeated')
     } else {
@@ -43,6 +43,11 @@ export async function insertOutcomes(tx: Sql, chunk: Chunk): Promise<Recorded> {
     }
   }
   return { fresh, conflicts, endings }
+}
+
+/** A projection takes every event that it is given. */
+function outcomeOf(chunk: Chunk, event: AcceptedEvent): 'accepted' | 'no-effect' {
+  return chunk.project === undefined && event.drafts.length === 0 ? 'no-effect' : 'accepted'
 }
 
 const none: ReadonlyMap<string, Buffer> = new Map()
@@ -70,7 +75,7 @@ async function insert(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): 
       sqlArray(events, (event) => event.type),
       sqlArray(events, (event) => sqlBytes(event.contentHash)),
       sqlArray(events, (event) => event.offset),
-      sqlArray(events, (event) => (event.drafts.length === 0 ? 'no-effect' : 'accepted')),
+      sqlArray(events, (event) => outcomeOf(chunk, event)),
       sqlArray(events, (event) => sqlArray(event.drafts, (draft) => draft.key)),
       events.length,
       chunk.recoverBelow,

@@ -1,8 +1,9 @@
 import type { Sql, Database } from '../../../std/sql.ts'
-import type { AcceptResult, AcceptStore, Chunk, ProgressRow } from '../../../ingest/accept-store.ts'
+import type { AcceptedEvent, AcceptResult, AcceptStore, Chunk, ProgressRow } from '../../../ingest/accept-store.ts'
 import { insertIntents } from './accept-intents.ts'
 import { insertDeadLetters } from './accept-dead-letters.ts'
 import { insertOutcomes, markDuplicates } from './accept-outcomes.ts'
+import { ProjectionFailed } from '../../../model/projection.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 /**
@@ -17,6 +18,16 @@ export function createAcceptStore(database: Database): AcceptStore {
       } catch (error) {
         if (error instanceof Undone) return error.result
         throw error
+      }
+    },
+    rehearse: async (project, event) => {
+      try {
+        await database.transaction(async (tx) => {
+          await project([event], tx)
+          throw new RolledBack()
+        })
+      } catch (error) {
+        if (!(error instanceof RolledBack)) throw error
       }
     },
     readProgress: (group, topic) => readProgress(database.sql, group, topic),
@@ -69,6 +80,9 @@ export function createAcceptStore(database: Database): AcceptStore {
   }
 }
 
+/** Thrown to roll back a rehearsal; never leaves this file. */
+class RolledBack extends Error {}
+
 /** Thrown to roll back what was written so far; never leaves this file. */
 class Undone extends Error {
   readonly result: AcceptResult
@@ -86,12 +100,24 @@ async function accept(tx: Sql, chunk: Chunk): Promise<AcceptResult> {
   const { fresh, conflicts, endings } = await insertOutcomes(tx, chunk)
   if (conflicts.length > 0) throw new Undone({ is: 'conflict', offsets: conflicts })
 
+  if (chunk.project !== undefined && fresh.length > 0) await project(tx, chunk.project, fresh)
   const { intents, duplicates, claimed } = await insertIntents(tx, chunk, fresh)
   await markDuplicates(tx, chunk.group, duplicates)
   for (const event of duplicates) endings.set(event.offset, 'duplicate')
 
   const deadLetters = await insertDeadLetters(tx, chunk)
   return { is: 'accepted', outcomes: endings, deadLetters, intents, claimed }
+}
+
+async function project(tx: Sql, work: NonNullable<Chunk['project']>, fresh: readonly AcceptedEvent[]): Promise<void> {
+  try {
+    await work(
+      fresh.flatMap(({ event }) => event ?? []),
+      tx,
+    )
+  } catch (error) {
+    throw new ProjectionFailed(error)
+  }
 }
 
 async function moveProgress(tx: Sql, chunk: Chunk): Promise<boolean> {

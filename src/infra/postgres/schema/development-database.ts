@@ -1,6 +1,6 @@
 import { OperatorError } from '../../../std/failure.ts'
 import type { Sql } from '../../../std/sql.ts'
-import { versionTables } from './migration-set.ts'
+import { versionTable } from './migration-set.ts'
 
 /**
  * Asked before the set `app` is applied: a database with tables of the platform that this runner did not make is the
@@ -14,11 +14,11 @@ export async function requireDevelopmentDatabase(sql: Sql): Promise<void> {
             to_regclass('platform.accounts') IS NOT NULL OR to_regclass('platform.campaigns') IS NOT NULL
               OR to_regclass('platform.waitlist_users') IS NOT NULL AS platform,
             (SELECT count(*) FROM pg_attribute
-              WHERE attrelid = to_regclass('${versionTables.app}') AND attname IN ('version', 'name', 'md5', 'run_at')) = 4 AS ours`,
+              WHERE attrelid = to_regclass('${versionTable('app')}') AND attname IN ('version', 'name', 'md5', 'run_at')) = 4 AS ours`,
   )
   if (found === undefined || !found.platform) return
   if (found.ours) {
-    const rows = await sql.query(`SELECT FROM ${versionTables.app} WHERE version > 0 AND name = 'platform'`)
+    const rows = await sql.query(`SELECT FROM ${versionTable('app')} WHERE version > 0 AND name = 'platform'`)
     if (rows.length > 0) return
   }
   throw new OperatorError(

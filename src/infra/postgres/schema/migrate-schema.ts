@@ -5,7 +5,7 @@ import { systemClock, type Clock } from '../../../std/clock.ts'
 import { OperatorError } from '../../../std/failure.ts'
 import { driverConnection, type ConnectionSettings } from '../client/connection-settings.ts'
 import { refusalOf, requireOwnership, requirePlatformTables, unreachable } from './migration-refusal.ts'
-import { migrationFolder, newestVersion, versionTables, type MigrationSet } from './migration-set.ts'
+import { migrationFolder, newestVersion, nameOfSet, versionTable, type MigrationSet } from './migration-set.ts'
 import { DEFAULT_PLATFORM_SCHEMA, quotedSchema } from '../client/platform-schema.ts'
 import { sessionSettings } from '../client/session-settings.ts'
 import { sqlErrorOf } from '../client/sql-error.ts'
@@ -49,7 +49,7 @@ export async function migrate(connection: ConnectionSettings, set: MigrationSet,
   const { platformSchema: schema = DEFAULT_PLATFORM_SCHEMA } = connection
   const client = new Client({
     ...driverConnection(connection),
-    application_name: `kafka-worker migrate ${set}`,
+    application_name: `kafka-worker migrate ${nameOfSet(set)}`,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
   })
@@ -75,20 +75,20 @@ async function underLock(client: Client, set: MigrationSet, options: PlacedOptio
   // Asked for again and again instead of waited for: CREATE INDEX CONCURRENTLY waits for every statement that began before
   // it, and so for one that waits for this lock, while that one waits for us.
   for (let attempt = 1; !(await tryLock(client)); attempt++) {
-    if (attempt === 1) options.onProgress?.(`${set}: waiting for another migration of this database`)
+    if (attempt === 1) options.onProgress?.(`${nameOfSet(set)}: waiting for another migration of this database`)
     await clock.sleep(backoff(Math.min(attempt, 3), { baseMs: 100, maxMs: 1_000 }), options.signal)
     if (options.signal?.aborted) throw new OperatorError('The migration was given up while another one was running.')
   }
   if (set === 'worker') await requirePlatformTables(client, options.schema)
   const runner = new Postgrator({
     driver: 'pg',
-    schemaTable: versionTables[set].replace(/^platform/, options.schema),
+    schemaTable: versionTable(set).replace(/^platform/, options.schema),
     // The folder's own path is no pattern.
     migrationPattern: `${migrationFolder(set).replaceAll(/[?*()[\]{}]/g, '[$&]')}/*`,
     newline: 'LF',
     ...steps(client, set, options),
   })
-  runner.on('migration-started', ({ version, name }) => options.onProgress?.(`${set}: applying ${version} ${name}`))
+  runner.on('migration-started', ({ version, name }) => options.onProgress?.(`${nameOfSet(set)}: applying ${version} ${name}`))
   const from = await runner.getDatabaseVersion()
   if (set === 'worker' && from < (await newestVersion(set))) await requireOwnership(client, options.schema)
   const applied = await runner.migrate()
@@ -142,7 +142,7 @@ function steps(client: Client, set: MigrationSet, options: PlacedOptions) {
       } catch (error) {
         await client.query('ROLLBACK')
         if (!tryAgain.has(sqlErrorOf(error).state ?? '') || attempt === LOCK_TRIES || options.signal?.aborted) throw error
-        options.onProgress?.(`${set}: a table is locked by another session, trying again (${attempt} of ${LOCK_TRIES})`)
+        options.onProgress?.(`${nameOfSet(set)}: a table is locked by another session, trying again (${attempt} of ${LOCK_TRIES})`)
         await clock.sleep(backoff(attempt, { baseMs: 250, maxMs: 5_000 }), options.signal)
       }
     }

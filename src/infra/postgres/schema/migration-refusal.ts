@@ -2,7 +2,7 @@ import type { Client } from 'pg'
 import { messageOf, OperatorError } from '../../../std/failure.ts'
 import type { SqlError } from '../../../std/sql.ts'
 import { tlsFaultOf } from '../../../std/tls-fault.ts'
-import { migrationFolder, type MigrationSet } from './migration-set.ts'
+import { migrationFolder, nameOfSet, type MigrationSet } from './migration-set.ts'
 import { inPlatformSchema } from '../client/platform-schema.ts'
 import { connectionCause, sqlErrorOf } from '../client/sql-error.ts'
 
@@ -62,7 +62,7 @@ export async function refusalOf(client: Client, set: MigrationSet, thrown: unkno
   const changed = /MD5 checksum failed for migration \[(\d+)\]/.exec(messageOf(thrown))
   if (changed) {
     return new OperatorError(
-      `Migration ${changed[1]} of the set "${set}" is not the one that was applied to the database "${client.database ?? ''}": ` +
+      `Migration ${changed[1]} of the set "${nameOfSet(set)}" is not the one that was applied to the database "${client.database ?? ''}": ` +
         `restore its file under ${migrationFolder(set)} and put the change into a new one.`,
     )
   }

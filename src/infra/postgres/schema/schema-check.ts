@@ -1,12 +1,14 @@
 import { OperatorError } from '../../../std/failure.ts'
 import type { Sql } from '../../../std/sql.ts'
-import { majorOf, newestVersion, versionTables } from './migration-set.ts'
+import { majorOf, nameOfSet, newestVersion, versionTable, type MigrationSet, type OwnSet } from './migration-set.ts'
 import { platformSchemaName } from '../client/platform-schema.ts'
 
 type Privilege = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE'
 
+type Needs = Readonly<Record<string, readonly Privilege[]>>
+
 /** What the daemon does to each table. */
-const needs: Readonly<Record<string, readonly Privilege[]>> = {
+const needs: Needs = {
   'worker.schema_versions': ['SELECT'],
   'worker.outcomes': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.progress': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
@@ -37,38 +39,56 @@ const needs: Readonly<Record<string, readonly Privilege[]>> = {
  * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be asked.
  */
 export async function checkSchema(sql: Sql): Promise<void> {
-  const needed = await newestVersion('worker')
-  const table = versionTables.worker
+  await checkVersion(sql, 'worker')
+  await checkRights(sql)
+}
+
+/**
+ * The same for the tables of a group that keeps rows of its own.
+ *
+ * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be asked.
+ */
+export async function checkOwnTables(sql: Sql, tables: OwnSet & { readonly needs: Needs }): Promise<void> {
+  await checkVersion(sql, tables)
+  const needs = Object.entries(tables.needs).map(([table, privileges]) => [`${tables.schema}.${table}`, privileges] as const)
+  await checkRights(sql, Object.fromEntries(needs))
+}
+
+async function checkVersion(sql: Sql, set: MigrationSet): Promise<void> {
+  const needed = await newestVersion(set)
+  const name = nameOfSet(set)
+  const table = versionTable(set)
   // By the catalogue: to_regclass throws at a role that may not look into the schema.
   const [found] = await sql.query<{ visible: boolean; role: string }>(
     `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS visible, current_user AS role
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = $1`,
     [table],
   )
-  if (found === undefined) throw older(0, needed)
+  if (found === undefined) throw older(set, 0, needed)
   if (!found.visible) {
     throw new OperatorError(
-      `The role "${found.role}" may not SELECT on ${table}: GRANT USAGE ON SCHEMA worker and SELECT, INSERT, UPDATE, DELETE ` +
-        `ON ALL TABLES IN SCHEMA worker to it.`,
+      `The role "${found.role}" may not SELECT on ${table}: GRANT USAGE ON SCHEMA ${name} and SELECT, INSERT, UPDATE, DELETE ` +
+        `ON ALL TABLES IN SCHEMA ${name} to it.`,
     )
   }
   const [row] = await sql.query<{ version: number }>(`SELECT coalesce(max(version), 0)::int AS version FROM ${table}`)
   const version = row?.version ?? 0
-  if (version < needed) throw older(version, needed)
+  if (version < needed) throw older(set, version, needed)
   if (majorOf(version) > majorOf(needed)) {
     throw new OperatorError(
-      `The database's worker schema is at version ${version} (major ${majorOf(version)}), too new for this build, which was written ` +
+      `The database's ${name} schema is at version ${version} (major ${majorOf(version)}), too new for this build, which was written ` +
         `for ${needed} (major ${majorOf(needed)}): start the release that migrated it.`,
     )
   }
-  await checkRights(sql)
 }
 
-function older(version: number, needed: number): OperatorError {
+function older(set: MigrationSet, version: number, needed: number): OperatorError {
+  const name = nameOfSet(set)
+  const command = `run "npm run workerctl -- migrate${set === 'worker' ? '' : ` --set ${name}`}"`
   return new OperatorError(
     version === 0
-      ? `The database has no worker schema, and this build needs version ${needed}: run "npm run workerctl -- migrate", then start again.`
-      : `The database's worker schema is at version ${version}, but this build needs ${needed}: run "npm run workerctl -- migrate", then start again.`,
+      ? `The database has no ${name} schema, and this build needs version ${needed}: ${command}, then start again.`
+      : `The database's ${name} schema is at version ${version}, but this build needs ${needed}: ${command}, then start again.`,
   )
 }
 
@@ -77,8 +97,8 @@ function older(version: number, needed: number): OperatorError {
  *
  * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be asked.
  */
-export async function checkRights(sql: Sql): Promise<void> {
-  const asked = Object.entries(needs).flatMap(([table, privileges]) => privileges.map((privilege) => ({ table, privilege })))
+export async function checkRights(sql: Sql, needed: Needs = needs): Promise<void> {
+  const asked = Object.entries(needed).flatMap(([table, privileges]) => privileges.map((privilege) => ({ table, privilege })))
   const [missing] = await sql.query<{ name: string; privilege: string; exists: boolean; role: string }>(
     `SELECT asked.schema || '.' || asked.relation AS name, asked.privilege, c.oid IS NOT NULL AS exists, current_user AS role
        FROM (SELECT CASE split_part(name, '.', 1) WHEN 'platform' THEN ${platformSchemaName} ELSE split_part(name, '.', 1) END AS schema,

@@ -1,0 +1,215 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { loadConfig } from '../../config/load.ts'
+import { composeGroup, type Group } from '../../src/daemon/compose/groups.ts'
+import type { Channels } from '../../src/delivery/channels.ts'
+import { Destinations } from '../../src/delivery/destinations.ts'
+import { createPublisher, type Publisher } from '../../src/events/publisher.ts'
+import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
+import { createDeadLetterSink } from '../../src/infra/kafka/producer/kafka-dead-letter-sink.ts'
+import { createEventProducer } from '../../src/infra/kafka/producer/kafka-event-transport.ts'
+import { createAcceptStore } from '../../src/infra/postgres/ingest/postgres-accept-store.ts'
+import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
+import type { ProjectingConsumer } from '../../src/model/consumer.ts'
+import { systemClock as clock } from '../../src/std/clock.ts'
+import { sqlArray } from '../../src/std/sql-array.ts'
+import { eventually } from '../support/eventually.ts'
+import { freshGroupName, freshTopicName } from '../support/fresh.ts'
+import { MemoryIntentStore } from '../support/memory-intent-store.ts'
+import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
+
+const PARTITIONS = 4
+const EVENTS = 200
+const kafka = { brokers: inject('kafkaBootstrap'), clientId: 'integration' }
+const admin = createKafkaAdmin(kafka)
+const deadLetters = createDeadLetterSink(kafka)
+const producer = createEventProducer(kafka)
+let database: MigratedDatabase
+
+beforeAll(async () => {
+  database = await migratedDatabase()
+  await database.sql.query('CREATE SCHEMA tally')
+  await database.sql.query("CREATE TABLE tally.people (name text PRIMARY KEY, seen bigint NOT NULL CHECK (name <> 'refused'))")
+  await Promise.all([admin.connect(), deadLetters.connect(), producer.connect()])
+})
+afterAll(async () => {
+  await Promise.all([admin.disconnect(), deadLetters.disconnect(), producer.disconnect()])
+  await database.close()
+})
+
+/** Counts sign-ups by the name in the address, on rows that all partitions share; `fails` is the bug in its code. */
+function tally(fails: (name: string) => boolean = () => false): ProjectingConsumer {
+  return {
+    name: 'tally-workers',
+    types: ['user.signed_up'],
+    tables: { schema: 'tally', migrations: '', needs: {} },
+    async project(events, tx) {
+      const seen = new Map<string, number>()
+      for (const event of events) {
+        const name = event.type === 'user.signed_up' ? (event.data.email.split('@')[0] ?? '') : ''
+        if (fails(name)) throw new TypeError('a bug')
+        seen.set(name, (seen.get(name) ?? 0) + 1)
+      }
+      await tx.query(
+        `INSERT INTO tally.people AS p (name, seen) SELECT * FROM unnest($1::text[], $2::bigint[]) AS n (name, seen) ORDER BY name
+         ON CONFLICT (name) DO UPDATE SET seen = p.seen + excluded.seen`,
+        [sqlArray([...seen], ([name]) => name), sqlArray([...seen], ([, count]) => count)],
+      )
+    },
+  }
+}
+
+interface Running {
+  readonly group: Group
+  stop(): Promise<void>
+}
+
+interface Place {
+  readonly topic: string
+  readonly prefix: string
+  readonly publisher: Publisher
+}
+
+async function freshPlace(): Promise<Place> {
+  const [topic, prefix] = [freshTopicName(), `${freshGroupName('tally')}.`]
+  await Promise.all(
+    [topic, deadLetterTopic(topic, `${prefix}tally-workers`)].map((name) => admin.createTopic({ name, partitions: PARTITIONS })),
+  )
+  await database.sql.query('TRUNCATE tally.people')
+  return { topic, prefix, publisher: createPublisher({ transport: producer, topic }) }
+}
+
+async function run({ topic, prefix }: Place, consumer: ProjectingConsumer): Promise<Running> {
+  const config = loadConfig(
+    {
+      KAFKA_BROKERS: kafka.brokers.join(','),
+      KAFKA_TOPIC: topic,
+      KAFKA_GROUP_PREFIX: prefix,
+      DATABASE_URL: 'postgresql://db.example.com/platform',
+    },
+    { groups: [consumer.name], mailGroups: [] },
+  )
+  const group = composeGroup(consumer, {
+    config,
+    kafka,
+    admin,
+    deadLetters,
+    acceptStore: createAcceptStore(database),
+    intentStore: new MemoryIntentStore(),
+    // No intent is ever written.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    channels: {} as Channels,
+    destinations: new Destinations(() => undefined),
+    clock,
+    observe: () => undefined,
+    owner: 'integration',
+    crashLoopRule: { limit: 5, withinMs: 60_000, probeEveryMs: 200 },
+  })
+  expect(await group.worker.start()).toBeNull()
+  return {
+    group,
+    stop: async () => {
+      await Promise.all([group.worker.stop(), group.workers.stop()])
+    },
+  }
+}
+
+const signUps = (names: readonly string[]) =>
+  names.map((name) => ({
+    type: 'user.signed_up' as const,
+    accountId: randomUUID(),
+    campaignId: randomUUID(),
+    userId: randomUUID(),
+    email: `${name}@example.com`,
+  }))
+
+async function seen(): Promise<Record<string, number>> {
+  const rows = await database.sql.query<{ name: string; seen: string }>('SELECT name, seen FROM tally.people')
+  return Object.fromEntries(rows.map((row) => [row.name, Number(row.seen)]))
+}
+
+async function outcomes({ id }: Group): Promise<Record<string, number>> {
+  const rows = await database.sql.query<{ outcome: string; count: number }>(
+    'SELECT outcome, count(*)::int AS count FROM worker.outcomes WHERE group_name = $1 GROUP BY 1',
+    [id],
+  )
+  return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]))
+}
+
+const accepted = (group: Group, count: number) =>
+  eventually('all of them are accepted', async () => {
+    const now = await outcomes(group)
+    return now['accepted'] === count || JSON.stringify(now)
+  })
+
+test('events of all partitions are counted once, on rows that they share; two poison events are given up alone', async () => {
+  const place = await freshPlace()
+  await using running = disposable(
+    await run(
+      place,
+      tally((name) => name === 'broken'),
+    ),
+  )
+  const names = Array.from({ length: EVENTS }, (_, index) => (index % 2 === 0 ? 'anna' : 'ben'))
+  await place.publisher.publishMany(signUps([...names.slice(0, 50), 'refused', ...names.slice(50, 120), 'broken', ...names.slice(120)]))
+  await accepted(running.group, EVENTS)
+  await eventually('both are given up', async () => (await outcomes(running.group))['dead-letter'] === 2 || 'not yet')
+  expect(await seen()).toEqual({ anna: EVENTS / 2, ben: EVENTS / 2 })
+  const letters = await database.sql.query<{ reason: string }>('SELECT reason FROM worker.dead_letters WHERE group_name = $1 ORDER BY 1', [
+    running.group.id,
+  ])
+  expect(letters.map(({ reason }) => reason)).toEqual(['consumer-error', 'database-rejected'])
+})
+
+test('a replay of the whole topic changes nothing, and a database that was restored to an earlier state becomes exact again', async () => {
+  const place = await freshPlace()
+  const first = await run(place, tally())
+  await place.publisher.publishMany(signUps(Array.from({ length: 60 }, () => 'anna')))
+  await accepted(first.group, 60)
+  await first.stop()
+  const tables = ['tally.people', 'worker.outcomes', 'worker.progress'] as const
+  for (const table of tables)
+    await database.sql.query(`CREATE TABLE IF NOT EXISTS tally.copy_of_${table.replace('.', '_')} AS SELECT * FROM ${table}`)
+
+  await database.sql.query('UPDATE worker.progress SET next_offset = 0 WHERE group_name = $1', [first.group.id])
+  const again = await run(place, tally())
+  await place.publisher.publishMany(signUps(Array.from({ length: 40 }, () => 'anna')))
+  await accepted(again.group, 100)
+  expect(await seen()).toEqual({ anna: 100 })
+  await again.stop()
+
+  // As of before the last forty; Kafka's committed offsets stay where they are.
+  await database.transaction(async (tx) => {
+    for (const table of tables) {
+      await tx.query(`DELETE FROM ${table}`)
+      await tx.query(`INSERT INTO ${table} SELECT * FROM tally.copy_of_${table.replace('.', '_')}`)
+    }
+  })
+  expect(await seen()).toEqual({ anna: 60 })
+  await using restored = disposable(await run(place, tally()))
+  await accepted(restored.group, 100)
+  expect(await seen()).toEqual({ anna: 100 })
+})
+
+test('a bad deploy: behind the fifth failure the group waits, nothing more is given up, and what its code takes again is counted', async () => {
+  const place = await freshPlace()
+  let isBad = true
+  await using running = disposable(
+    await run(
+      place,
+      tally(() => isBad),
+    ),
+  )
+  await place.publisher.publishMany(signUps(Array.from({ length: EVENTS }, () => 'anna')))
+  const { group } = running
+  await eventually('the group pauses', () => group.worker.status().state === 'waiting' || group.worker.status().state)
+  expect(group.worker.status().reason).toMatch(/^5 events failed within 60 s with the same error .*TypeError/)
+  isBad = false
+  await accepted(group, EVENTS - 5)
+  expect(await outcomes(group)).toEqual({ 'dead-letter': 5, accepted: EVENTS - 5 })
+  expect(await seen()).toEqual({ anna: EVENTS - 5 })
+})
+
+function disposable(running: Running) {
+  return { ...running, [Symbol.asyncDispose]: () => running.stop() }
+}
