@@ -1,8 +1,8 @@
 import type { Random } from './random.ts'
-import type { Campaign, Setting } from './seed-data.ts'
+import type { Campaign, SeedData } from './seed-data.ts'
 import type { Person, Referral } from './step.ts'
 
-/** A participant as the story knows them. */
+/** A participant of the scenario. */
 export interface Member {
   readonly campaign: Campaign
   readonly person: Person
@@ -10,8 +10,8 @@ export interface Member {
   readonly referral: Referral | null
 }
 
-/** Who takes part so far, and who may do what next. */
-export interface Cast {
+/** The participants so far, and those that may take the next step. */
+export interface Actors {
   join(options: { campaign?: Campaign; referrer?: Member; gone?: boolean; quiet?: boolean }): Member
   /** Somebody whose link the next one follows; now and then one who is gone. */
   referrer(): Member | undefined
@@ -26,7 +26,7 @@ export interface Cast {
   milestone(sizes: readonly number[]): { campaign: Campaign; participants: number } | undefined
 }
 
-export function createCast({ campaigns }: Setting, random: Random): Cast {
+export function createActors({ campaigns }: SeedData, random: Random): Actors {
   const present: Member[] = []
   const unverified: Member[] = []
   const verified: Member[] = []

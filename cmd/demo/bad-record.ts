@@ -1,4 +1,4 @@
-/** What a broken or foreign publisher may put on the topic. */
+/** Records of a broken or foreign publisher. */
 export const badKinds = [
   'not-json',
   'invalid-data',

@@ -1,7 +1,7 @@
 import type { Found, GrantRow } from './found.ts'
 import type { Expected } from './reference-model.ts'
 
-/** How the outcome stands to what was expected. */
+/** The actual result compared with the expected one. */
 export interface Comparison {
   readonly mails: { readonly expected: number; readonly received: number; readonly duplicates: number }
   readonly rewards: { readonly expected: number; readonly delivered: number }

@@ -7,7 +7,7 @@ import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Servers } from './servers.ts'
 
-/** The worker, running as a process of its own. */
+/** The daemon, a process of its own. */
 export interface Daemon {
   readonly pid: number
   /** Of its health checks and metrics. */
@@ -36,11 +36,11 @@ export async function startDaemon(servers: Servers, logFile: string, signal: Abo
   })
   let isStopping = false
   const died = child.exited.then(async (how) => {
-    // Told to, it may end as it likes.
+    // During a stop any end is expected.
     if (isStopping) return new Promise<never>(() => undefined)
     throw new OperatorError(`The daemon ended with ${how}; its log is ${logFile} and ends:\n${await lastLines(logFile)}`)
   })
-  // Whoever is interested waits for it; nobody else has to.
+  // Callers that do not await it must not see an unhandled rejection.
   died.catch(() => undefined)
 
   const stop = async () => {
@@ -57,14 +57,14 @@ export async function startDaemon(servers: Servers, logFile: string, signal: Abo
   }
 }
 
-/** Short waits, so that a person sees things happen; everything else as it is by default. */
+/** Short intervals, so that changes are visible at once; everything else has its default. */
 function environmentFor(servers: Servers): Record<string, string> {
   return {
     KAFKA_BROKERS: servers.brokers.join(','),
     KAFKA_TOPIC: servers.topic,
     KAFKA_GROUPS: servers.groups.map(({ name }) => name).join(','),
     ...(servers.groupPrefix === '' ? {} : { KAFKA_GROUP_PREFIX: servers.groupPrefix }),
-    // What lies in a topic from an earlier demo is not told again to a new database.
+    // Records of an earlier demo are not processed again with a new database.
     ...(servers.existing ? { KAFKA_START_FROM: 'latest' } : {}),
     DATABASE_URL: servers.databaseUrl,
     SMTP_URL: servers.smtpUrl,
@@ -94,7 +94,7 @@ async function isReady(url: string): Promise<boolean> {
   try {
     return (await fetch(`${url}/readyz`)).ok
   } catch {
-    // Not listening yet, or no more; whether it has died is asked elsewhere.
+    // Not listening yet, or no longer; `died` reports the end of the process.
     return false
   }
 }

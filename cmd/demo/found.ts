@@ -5,7 +5,7 @@ import type { WebhookSink } from '../../stack/webhook-sink.ts'
 import { deadLetterTopics } from './prepare.ts'
 import type { Servers } from './servers.ts'
 
-/** What came of the story, as those tell who received it. */
+/** The actual result, as the receivers and the database have it. */
 export interface Found {
   /** How many different ones, by `type address`. */
   readonly mails: ReadonlyMap<string, number>
@@ -75,7 +75,7 @@ export async function deadLettersOn(admin: Pick<LogAdmin, 'ranges'>, servers: Se
   return found
 }
 
-/** The sink knows who received what; which type a Message-ID was, only the worker's books tell. */
+/** The sink has recipients and Message-IDs; the type of a mail is in worker.intents only. */
 async function receivedMails(sql: Sql, campaignIds: readonly string[], sink: SmtpSink): Promise<Pick<Found, 'mails' | 'duplicateMails'>> {
   const rows = await sql.query<{ message_id: string; type: string }>(
     `SELECT envelope->>'messageId' AS message_id, envelope->>'type' AS type FROM worker.intents

@@ -1,7 +1,7 @@
 import { readMetrics, sumOf } from './metrics-text.ts'
 import type { Session } from './session.ts'
 
-/** What is shown of the running worker. */
+/** The figures shown of the running daemon. */
 export interface LiveFigures {
   readonly published: number
   readonly groups: readonly GroupFigures[]
@@ -30,11 +30,11 @@ interface Leader {
   readonly score: number
 }
 
-/** Looks again and again; a rate is over the time since the look before. */
-export function createLook({ daemon, database, servers, story, player }: Session): () => Promise<LiveFigures> {
+/** Reads the figures each time it is called; rates cover the time since the previous call. */
+export function createLook({ daemon, database, servers, scenario, simulator }: Session): () => Promise<LiveFigures> {
   const before = new Map<string, { at: number; handled: number }>()
-  const [campaign] = story.setting.campaigns
-  const campaignIds = story.setting.campaigns.map(({ id }) => id)
+  const [campaign] = scenario.seedData.campaigns
+  const campaignIds = scenario.seedData.campaigns.map(({ id }) => id)
 
   const rateOf = (group: string, handled: number): number => {
     const now = performance.now()
@@ -56,7 +56,7 @@ export function createLook({ daemon, database, servers, story, player }: Session
       [campaign?.id],
     )
     return {
-      published: player.acknowledged,
+      published: simulator.acknowledged,
       groups: servers.groups.map(({ name }) => {
         const group = servers.groupPrefix + name
         const skipped = sumOf(samples, 'kafka_worker_messages_total', { group, outcome: 'skipped' })

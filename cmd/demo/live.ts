@@ -62,11 +62,11 @@ export function screenOn(output: NodeJS.WriteStream): Screen {
   }
 }
 
-async function flow({ story, player }: Session, signal: AbortSignal): Promise<void> {
-  const steps = story.steps()
+async function flow({ scenario, simulator }: Session, signal: AbortSignal): Promise<void> {
+  const steps = scenario.steps()
   while (!signal.aborted) {
     const burst: Step[] = Array.from({ length: BURST_STEPS }, () => steps.next().value).filter((step) => step !== undefined)
-    await player.play(burst, signal)
+    await simulator.play(burst, signal)
     await rest(BURST_MS, signal)
   }
 }

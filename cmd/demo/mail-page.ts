@@ -14,7 +14,7 @@ export interface MailPage {
 /** How many mails the list shows, newest first. */
 const LISTED = 100
 
-/** Pages on 127.0.0.1 that show the caught mails. What a mail says runs in a sandbox without scripts, forms, or an origin. */
+/** Pages on 127.0.0.1 that show the received mails. The HTML of a mail runs in a sandbox without scripts, forms, or an origin. */
 export async function startMailPage(sink: Pick<SmtpSink, 'mails' | 'counters'>): Promise<MailPage> {
   const parsed = new WeakMap<SmtpMail, Promise<Email>>()
   const parse = (mail: SmtpMail): Promise<Email> => {
@@ -40,7 +40,7 @@ export async function startMailPage(sink: Pick<SmtpSink, 'mails' | 'counters'>):
 
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/'
-    // A mail that nobody can read: a page that says so is not worth its lines.
+    // A mail that cannot be parsed; no page explains it.
     answer(path, response).catch(() => response.writeHead(500).end())
   })
   server.listen(0, '127.0.0.1')
@@ -55,12 +55,12 @@ export async function startMailPage(sink: Pick<SmtpSink, 'mails' | 'counters'>):
   }
 }
 
-/** What is no percent-encoding is the id of no mail. */
+/** An invalid percent-encoding is the id of no mail. */
 function decoded(id: string): string {
   try {
     return decodeURIComponent(id)
   } catch {
-    // Taken as it stands, like every other address of nothing.
+    // Taken literally; it matches no mail.
     return id
   }
 }

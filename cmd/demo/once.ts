@@ -1,13 +1,13 @@
+import { readFile } from 'node:fs/promises'
 import { compare } from './compare.ts'
 import { deadLettersOn, findOut } from './found.ts'
 import { expectedOf } from './reference-model.ts'
-import { processFigures } from './process-figures.ts'
 import type { Comparison } from './compare.ts'
 import type { Progress } from './progress.ts'
 import type { Session } from './session.ts'
 import { untilSettled } from './settled.ts'
 
-/** What `--once --json` prints. */
+/** The result of `--once --json`. */
 export interface Report extends Omit<Comparison, 'differences'> {
   readonly events: number
   readonly acknowledged: number
@@ -30,41 +30,41 @@ export interface OnceOptions {
   readonly progress: Progress
 }
 
-/** Plays a story of so many events to its end, and judges it. */
+/** Runs a scenario of this many events to its end, and compares the result. */
 export async function playOnce(session: Session, options: OnceOptions): Promise<{ report: Report; differences: readonly string[] }> {
-  const { admin, database, servers, story, player, campaignIds, daemon } = session
-  const steps = [...story.steps(options.events)]
-  const expected = expectedOf(story.setting, steps, servers.groups)
+  const { admin, database, servers, scenario, simulator, campaignIds, daemon } = session
+  const steps = [...scenario.steps(options.events)]
+  const expected = expectedOf(scenario.seedData, steps, servers.groups)
   const deadBefore = await deadLettersOn(admin, servers)
 
   const { progress } = options
   progress.stage(`Publishing ${options.events} events`)
-  await player.play(steps, options.signal)
+  await simulator.play(steps, options.signal)
   options.signal.throwIfAborted()
-  progress.stage('Waiting', `${player.acknowledged} events are acknowledged, the daemon works them off`)
+  progress.stage('Waiting', `${simulator.acknowledged} events are acknowledged, the daemon works them off`)
   const remaining = await untilSettled(
     { admin, sql: database.sql, servers, campaignIds },
     { deadlineMs: deadlineFor(options.events), signal: options.signal, onLook: progress.figure },
   )
-  const seconds = (performance.now() - (player.firstSentAt ?? performance.now())) / 1000
+  const seconds = (performance.now() - (simulator.firstSentAt ?? performance.now())) / 1000
   const figures = await processFigures(daemon.pid)
 
   const found = await findOut({ sql: database.sql, admin, servers, campaignIds, deadBefore })
   const { differences, ...comparison } = compare(expected, found)
   const report: Report = {
     events: expected.events,
-    acknowledged: player.acknowledged,
+    acknowledged: simulator.acknowledged,
     ...comparison,
     lag: remaining.lag,
     seconds: rounded(seconds),
     eventsPerSecond: Math.round(expected.events / seconds),
     daemon: { readySeconds: rounded(daemon.readyMs / 1000), ...figures },
   }
-  const unacknowledged = expected.events - player.acknowledged
+  const unacknowledged = expected.events - simulator.acknowledged
   return { report, differences: [...differences, ...(unacknowledged > 0 ? [`events: ${unacknowledged} were not acknowledged`] : [])] }
 }
 
-/** Two minutes, and a minute more for every 5,000 events: on a slow machine it may take long, but not for ever. */
+/** Two minutes plus one minute per 5,000 events: enough for a slow machine, and still bounded. */
 function deadlineFor(events: number): number {
   return 120_000 + (events / 5_000) * 60_000
 }
@@ -83,6 +83,27 @@ export function summaryOf({ report, differences }: { report: Report; differences
     `  positions     ${positions.checked} checked, ${positions.wrong} wrong`,
     `  dead letters  ${deadLetters.found} of ${deadLetters.expected}`,
     `  daemon        ready after ${daemon.readySeconds} s, at most ${daemon.peakMegabytes ?? '?'} MB, ${daemon.cpuSeconds ?? '?'} s of processor time`,
-    differences.length === 0 ? 'All is as the story says.' : 'It differs from the story.',
+    differences.length === 0 ? 'Everything is as expected.' : 'The result differs from what was expected.',
   ].join('\n')
+}
+
+interface ProcessFigures {
+  readonly peakMegabytes: number | null
+  readonly cpuSeconds: number | null
+}
+
+/** Clock ticks per second of /proc, which Linux fixes at 100 for what it tells user space. */
+const TICKS = 100
+
+/** Resource usage of a process so far, on Linux; nulls elsewhere, or when the process is gone. */
+async function processFigures(pid: number): Promise<ProcessFigures> {
+  const [status, stat] = await Promise.all(['status', 'stat'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')))
+  const peak = /^VmHWM:\s+(\d+) kB/m.exec(status ?? '')?.[1]
+  // The second field is the command in parentheses, which may hold anything; user and system time are the 14th and 15th.
+  const fields = (stat ?? '').slice((stat ?? '').lastIndexOf(')') + 2).split(' ')
+  const ticks = Number(fields[11]) + Number(fields[12])
+  return {
+    peakMegabytes: peak === undefined ? null : Math.round(Number(peak) / 1024),
+    cpuSeconds: Number.isNaN(ticks) ? null : ticks / TICKS,
+  }
 }

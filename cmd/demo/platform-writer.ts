@@ -1,13 +1,13 @@
 import { SqlError, type Database } from '../../src/std/sql.ts'
 import type { Sql } from '../../src/std/sql.ts'
-import { writeSetting } from './platform-setting.ts'
-import type { EndpointAddress } from './platform-setting.ts'
-import type { Setting } from './seed-data.ts'
+import { writeSeedData } from './platform-seed.ts'
+import type { EndpointAddress } from './platform-seed.ts'
+import type { SeedData } from './seed-data.ts'
 import type { Write } from './step.ts'
 
-/** Plays the platform: the program that owns the platform's tables and changes them while the worker runs. */
+/** Simulates the platform: the program that owns the platform's tables and changes them while the worker runs. */
 export interface PlatformWriter {
-  begin(setting: Setting, address: EndpointAddress): Promise<void>
+  begin(seedData: SeedData, address: EndpointAddress): Promise<void>
   /** All in one transaction, as at the moment `at`. */
   write(writes: readonly Write[], at: Date): Promise<void>
 }
@@ -15,7 +15,7 @@ export interface PlatformWriter {
 /** @param epoch what `joinedAt` of a person counts from */
 export function createPlatformWriter(database: Database, epoch: Date): PlatformWriter {
   return {
-    begin: (setting, address) => database.transaction((tx) => writeSetting(tx, setting, address)),
+    begin: (seedData, address) => database.transaction((tx) => writeSeedData(tx, seedData, address)),
     write: async (writes, at) => {
       if (writes.length === 0) return
       for (let attempt = 1; ; attempt++) {

@@ -46,19 +46,19 @@ export async function prepareDatabase(databaseUrl: string, onProgress: (line: st
   }
 }
 
-/** Room for the ids of the accounts that a story writes, by which its rows are told from others'. */
+/** Room for the ids of the accounts that a scenario writes, by which its rows are told from others'. */
 export async function createMarks(sql: Sql): Promise<void> {
   await sql.query('CREATE SCHEMA IF NOT EXISTS demo')
   await sql.query('CREATE TABLE IF NOT EXISTS demo.accounts (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())')
 }
 
-/** How many stories were begun in this database before: each gets ids of its own. */
-export async function storiesBefore(sql: Sql): Promise<number> {
+/** How many scenarios were run in this database before: each has ids of its own. */
+export async function scenariosBefore(sql: Sql): Promise<number> {
   const [row] = await sql.query<{ stories: number }>('SELECT count(DISTINCT at)::int AS stories FROM demo.accounts')
   return row?.stories ?? 0
 }
 
-/** Every row of the platform hangs on an account, and ours are listed. */
+/** Every row of the platform belongs to an account, and the demo's accounts are recorded. */
 async function refuseForeignRows(sql: Sql): Promise<void> {
   const [tables] = await sql.query<{ platform: boolean; ours: boolean }>(
     `SELECT to_regclass('platform.accounts') IS NOT NULL AS platform, to_regclass('demo.accounts') IS NOT NULL AS ours`,
@@ -71,6 +71,6 @@ async function refuseForeignRows(sql: Sql): Promise<void> {
     : []
   if (tables.ours && foreign?.rows === 0) return
   throw new OperatorError(
-    'DEMO_DATABASE_URL names a database that holds tables or rows of a platform which the demo did not write: give it an empty database.',
+    'DEMO_DATABASE_URL names a database with tables or rows of a platform that the demo did not write: use an empty database.',
   )
 }

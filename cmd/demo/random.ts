@@ -1,4 +1,4 @@
-/** Chance that repeats itself: the same seed gives the same story on every machine. */
+/** Chance that repeats itself: the same seed gives the same scenario on every machine. */
 export interface Random {
   /** In [0, 1). */
   next(): number

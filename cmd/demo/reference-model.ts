@@ -1,9 +1,9 @@
 import type { BadKind } from './bad-record.ts'
 import type { DemoGroup } from './demo-groups.ts'
-import type { Setting } from './seed-data.ts'
+import type { SeedData } from './seed-data.ts'
 import type { Publication, Step, Write } from './step.ts'
 
-/** What has to be true at the end, worked out from the story alone: nothing here is shared with the program that it judges. */
+/** The expected result, computed from the scenario alone: it shares no code with the program under test. */
 export interface Expected {
   readonly events: number
   /** How often each mail is due, by `type address`. */
@@ -47,7 +47,7 @@ interface Standing {
 }
 
 /** @param groups that run */
-export function expectedOf(setting: Setting, steps: Iterable<Step>, groups: readonly DemoGroup[]): Expected {
+export function expectedOf(seedData: SeedData, steps: Iterable<Step>, groups: readonly DemoGroup[]): Expected {
   const people = new Map<string, Standing>()
   const facts = new Set<string>()
   const mails = new Map<string, number>()
@@ -83,7 +83,7 @@ export function expectedOf(setting: Setting, steps: Iterable<Step>, groups: read
 
   const personOf = (id: string): Standing => {
     const person = people.get(id)
-    if (person === undefined) throw new Error('The story speaks of somebody who never came.')
+    if (person === undefined) throw new Error('The scenario refers to a person who never joined.')
     return person
   }
 
@@ -128,8 +128,8 @@ export function expectedOf(setting: Setting, steps: Iterable<Step>, groups: read
   }
 
   const deliver = (grantId: string, to: Standing): void => {
-    const reward = setting.rewards.find(({ id }) => id === grants.get(grantId))
-    const listened = setting.endpoints.some(({ path }) => path === reward?.path)
+    const reward = seedData.rewards.find(({ id }) => id === grants.get(grantId))
+    const listened = seedData.endpoints.some(({ path }) => path === reward?.path)
     if (to.isGone || reward === undefined || reward.method === 'manual' || (reward.method === 'webhook' && !listened)) return
     rewards.untouched.delete(grantId)
     if (reward.method === 'webhook') rewards.byWebhook.add(grantId)
@@ -143,7 +143,7 @@ export function expectedOf(setting: Setting, steps: Iterable<Step>, groups: read
     for (const write of writes) change(write)
     for (const publication of publications) hear(publication)
   }
-  return { events, mails, rewards, deadLetters, positions: positionsOf(setting, [...people.values()]) }
+  return { events, mails, rewards, deadLetters, positions: positionsOf(seedData, [...people.values()]) }
 }
 
 /** `pattern`: a type, or a family such as `user.*`. */
@@ -151,7 +151,7 @@ function isOf(type: string, pattern: string): boolean {
   return type === pattern || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1)))
 }
 
-/** What happened, whoever tells it and however often. */
+/** The identity of the fact, however often its event is published. */
 function factOf({ event }: Extract<Publication, { is: 'event' }>): string {
   switch (event.type) {
     case 'user.signed_up':
@@ -168,8 +168,8 @@ function factOf({ event }: Extract<Publication, { is: 'event' }>): string {
   }
 }
 
-/** By score, then by who came first, then by id; without those who are gone. */
-function positionsOf({ campaigns }: Setting, people: readonly Standing[]): Map<string, number> {
+/** By score, time of joining and id; without people who left. */
+function positionsOf({ campaigns }: SeedData, people: readonly Standing[]): Map<string, number> {
   const positions = new Map<string, number>()
   for (const { id: campaignId, points } of campaigns) {
     const score = (person: Standing) => person.originalPosition - person.referrals * (points ?? 1)

@@ -19,17 +19,17 @@ interface Options {
 export async function main(args: readonly string[]): Promise<number> {
   const command = new Command('demo')
     .description(
-      'Starts Kafka, PostgreSQL, an SMTP sink, a webhook sink and the worker, and plays the life of a few waitlist campaigns into them.',
+      'Starts Kafka, PostgreSQL, an SMTP sink, a webhook sink and the daemon, and simulates the traffic of a few waitlist campaigns.',
     )
-    .option('--once', 'play a fixed story, compare its outcome with what it should be, and end')
-    .option('--events <number>', 'with --once: how many events', wholeNumber, 2000)
-    .option('--seed <number>', 'which story', wholeNumber, 7)
+    .option('--once', 'play a fixed scenario, compare its outcome with what it should be, and end')
+    .option('--events <number>', 'with --once: number of events', wholeNumber, 2000)
+    .option('--seed <number>', 'which scenario', wholeNumber, 7)
     .option('--json', 'with --once: print one JSON object')
-    .option('--existing', 'play on the servers named by DEMO_KAFKA_BROKERS, DEMO_DATABASE_URL and DEMO_SMTP_URL')
+    .option('--existing', 'use the servers named by DEMO_KAFKA_BROKERS, DEMO_DATABASE_URL and DEMO_SMTP_URL')
     .parse([...args], { from: 'user' })
   const { once, events, seed, json, existing } = command.opts<Options>()
   if (json && !once) {
-    process.stderr.write('--json needs --once: without an end there is no result to print.\n')
+    process.stderr.write('--json needs --once: the demo without an end has no result to print.\n')
     return 1
   }
 
@@ -37,7 +37,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      // What we started goes with us: see stack/guard.ts.
+      // The servers end with this process: see stack/guard.ts.
       if (stopping.signal.aborted) process.exit(130)
       progress.line('Stopping; press Ctrl-C again to end at once')
       stopping.abort()
@@ -73,6 +73,6 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('It takes a whole number from 1.')
+  if (!/^\d{1,9}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('Give a whole number from 1 to 999999999.')
   return Number(text)
 }

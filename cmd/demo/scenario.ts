@@ -1,29 +1,29 @@
 import { badKinds } from './bad-record.ts'
-import { createCast } from './actors.ts'
+import { createActors } from './actors.ts'
 import type { Member } from './actors.ts'
 import { seededRandom } from './random.ts'
 import type { Random } from './random.ts'
-import { createSetting } from './seed-data.ts'
-import type { Campaign, Setting } from './seed-data.ts'
+import { createSeedData } from './seed-data.ts'
+import type { Campaign, SeedData } from './seed-data.ts'
 import type { Publication, Step, Write } from './step.ts'
 
 /**
- * The life of a few waitlist campaigns. Whatever the timing of those who hear of it, its end is the same: nobody leaves about whom an event was
- * published before, so that no mail depends on which came first.
+ * Simulated activity of a few waitlist campaigns. Its result does not depend on the timing of the consumers: no person leaves after an event about
+ * that person was published, so no mail depends on which came first.
  */
-export interface Story {
-  readonly setting: Setting
+export interface Scenario {
+  readonly seedData: SeedData
   /** From the beginning, each time; ends with exactly `events` publications, or never. */
   steps(events?: number): Generator<Step, void>
 }
 
-export function createStory(seed: number): Story {
-  const setting = createSetting(seededRandom(seed))
-  return { setting, steps: (events = Infinity) => tell(setting, seededRandom(seed + 1), events) }
+export function createScenario(seed: number): Scenario {
+  const seedData = createSeedData(seededRandom(seed))
+  return { seedData, steps: (events = Infinity) => tell(seedData, seededRandom(seed + 1), events) }
 }
 
-function* tell(setting: Setting, random: Random, events: number): Generator<Step, void> {
-  const teller = createTeller(setting, random)
+function* tell(seedData: SeedData, random: Random, events: number): Generator<Step, void> {
+  const teller = createTeller(seedData, random)
   for (let left = events; left > 0;) {
     const step = teller.next(left)
     left -= step.publications.length
@@ -31,12 +31,12 @@ function* tell(setting: Setting, random: Random, events: number): Generator<Step
   }
 }
 
-/** Participants at which a campaign says so; later ones would be a mail to thousands, again and again. */
+/** Participant counts at which a campaign publishes a milestone; more of them would mail thousands of people repeatedly. */
 const milestones = [10, 25, 50, 100, 250, 500, 1000, 2500]
 
-function createTeller(setting: Setting, random: Random) {
-  const cast = createCast(setting, random)
-  /** What may be told again, or contradicted. */
+function createTeller(seedData: SeedData, random: Random) {
+  const actors = createActors(seedData, random)
+  /** Events that may be published again, or contradicted. */
   const told: Publication[] = []
   const named: { readonly campaignId: string; readonly eventId: string }[] = []
   let badRecords = 0
@@ -54,7 +54,7 @@ function createTeller(setting: Setting, random: Random) {
   const sometimesLate = (): Step['timing'] => (random.next() < 0.008 ? 'late' : 'usual')
 
   function signUp(referrer?: Member): Step {
-    const newcomer = cast.join(referrer ? { campaign: referrer.campaign, referrer } : {})
+    const newcomer = actors.join(referrer ? { campaign: referrer.campaign, referrer } : {})
     const event = { type: 'user.signed_up', ...subject(newcomer), ...(random.next() < 0.03 ? { eventId: random.uuid() } : {}) } as const
     if (event.eventId !== undefined) named.push({ campaignId: event.campaignId, eventId: event.eventId })
     const joined: Write = { is: 'join', person: newcomer.person }
@@ -72,7 +72,7 @@ function createTeller(setting: Setting, random: Random) {
   }
 
   function verify(member: Member): Step {
-    cast.verified(member)
+    actors.verified(member)
     const verified: Publication = { is: 'event', event: { type: 'user.verified', ...subject(member) } }
     if (member.referral === null) return step([{ is: 'verify', personId: member.person.id }], [verified], sometimesLate())
     const { id: referralId, ...ends } = member.referral
@@ -94,15 +94,15 @@ function createTeller(setting: Setting, random: Random) {
   }
 
   function reward(member: Member): Step {
-    const { id: rewardId } = random.pick(setting.rewards.filter(({ campaignId }) => campaignId === member.campaign.id))
+    const { id: rewardId } = random.pick(seedData.rewards.filter(({ campaignId }) => campaignId === member.campaign.id))
     const grant = { id: random.uuid(), campaignId: member.campaign.id, personId: member.person.id, rewardId }
     const event = { type: 'reward.earned', ...about(member.campaign), userRewardId: grant.id, userId: grant.personId, rewardId } as const
     return step([{ is: 'grant', grant }], [{ is: 'event', event }], sometimesLate())
   }
 
-  /** Gone before anybody is told of their coming; events about them follow all the same. */
+  /** A person who joins and leaves before the first event; events about that person follow nevertheless. */
   function comeAndGo(): Step {
-    const member = cast.join({ gone: true })
+    const member = actors.join({ gone: true })
     const how = random.pick(['blocked', 'removed', 'deleted'] as const)
     return step(
       [
@@ -113,12 +113,12 @@ function createTeller(setting: Setting, random: Random) {
     )
   }
 
-  /** An import, or a clean-up, of which no event tells: only the leaderboard changes, and only the sweep can find out. */
+  /** An import or a clean-up without an event: only the leaderboard changes, and only reconciliation can find it. */
   function quietly(): Step {
-    const leaving = random.next() < 0.4 ? cast.leaveQuietly() : undefined
+    const leaving = random.next() < 0.4 ? actors.leaveQuietly() : undefined
     if (leaving)
       return step([{ is: 'leave', personId: leaving.person.id, how: random.pick(['blocked', 'removed', 'deleted'] as const) }], [])
-    const newcomers = Array.from({ length: 1 + random.below(3) }, () => cast.join({ quiet: true }))
+    const newcomers = Array.from({ length: 1 + random.below(3) }, () => actors.join({ quiet: true }))
     return step(
       newcomers.map(({ person }) => ({ is: 'join', person })),
       [],
@@ -127,14 +127,14 @@ function createTeller(setting: Setting, random: Random) {
 
   function nonsense(): Step {
     const kind = badKinds[badRecords++ % badKinds.length]
-    const campaign = random.pick(setting.campaigns)
+    const campaign = random.pick(seedData.campaigns)
     if (kind === undefined) throw new Error('There are kinds of bad records.')
     return step([], [{ is: 'bad', record: { kind, ...about(campaign), eventId: random.uuid(), personId: random.uuid() } }])
   }
 
   function contradict(): Step | undefined {
     const taken = named.length === 0 ? undefined : random.pick(named)
-    const member = taken && cast.anyone(taken.campaignId)
+    const member = taken && actors.anyone(taken.campaignId)
     if (taken === undefined || member === undefined) return undefined
     return step(
       [],
@@ -143,7 +143,7 @@ function createTeller(setting: Setting, random: Random) {
   }
 
   function milestone(): Step | undefined {
-    const reached = cast.milestone(milestones)
+    const reached = actors.milestone(milestones)
     if (reached === undefined) return undefined
     const { campaign, participants } = reached
     const event = {
@@ -164,9 +164,9 @@ function createTeller(setting: Setting, random: Random) {
     if (left < 2) return signUp()
     const chance = random.next()
     if (chance < 0.26) return signUp()
-    if (chance < 0.44) return signUp(cast.referrer())
-    if (chance < 0.76) return withSomebody(cast.unverified(), verify)
-    if (chance < 0.89) return withSomebody(cast.deserving(), reward)
+    if (chance < 0.44) return signUp(actors.referrer())
+    if (chance < 0.76) return withSomebody(actors.unverified(), verify)
+    if (chance < 0.89) return withSomebody(actors.deserving(), reward)
     if (chance < 0.92) return comeAndGo()
     if (chance < 0.94) return quietly()
     if (chance < 0.985) return repeat() ?? signUp()

@@ -1,7 +1,7 @@
 import type { Random } from './random.ts'
 
-/** What is there before the story begins. */
-export interface Setting {
+/** The platform's rows before the scenario begins. */
+export interface SeedData {
   readonly accounts: readonly Account[]
   readonly campaigns: readonly Campaign[]
   readonly templates: readonly Template[]
@@ -63,7 +63,7 @@ interface Endpoint {
 }
 
 /** Two accounts with four campaigns, differing in all that a mail, a delivery or a leaderboard takes from them. */
-export function createSetting(random: Random): Setting {
+export function createSeedData(random: Random): SeedData {
   const accounts = ['Demo account A', 'Demo account B'].map((name) => ({
     id: random.uuid(),
     name,

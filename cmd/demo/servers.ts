@@ -7,7 +7,7 @@ import type { WebhookSink } from '../../stack/webhook-sink.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import type { Progress } from './progress.ts'
 
-/** What the demo plays on: servers of its own, or those of somebody who named them. */
+/** The servers that the demo uses: its own, or existing ones. */
 export interface Servers {
   readonly brokers: readonly string[]
   readonly databaseUrl: string
@@ -16,9 +16,9 @@ export interface Servers {
   readonly groupPrefix: string
   /** The groups that the daemon runs. */
   readonly groups: readonly DemoGroup[]
-  /** Not ours: what they hold stays. */
+  /** Servers of the caller: their data stays. */
   readonly existing: boolean
-  /** The mails, where the relay is our own. */
+  /** The received mails, if the relay is the demo's own. */
   readonly mails: SmtpSink | null
   readonly webhooks: WebhookSink
   stop(): Promise<void>
@@ -74,7 +74,7 @@ export async function useExistingServers(environment: Readonly<Record<string, st
     const missing = Object.entries({ DEMO_KAFKA_BROKERS: brokers, DEMO_DATABASE_URL: databaseUrl, DEMO_SMTP_URL: smtpUrl })
       .filter(([, value]) => !value)
       .map(([name]) => name)
-    throw new OperatorError(`--existing needs ${missing.join(' and ')}: name servers to play on, or leave --existing out and get new ones.`)
+    throw new OperatorError(`--existing needs ${missing.join(' and ')}: set them, or omit --existing to start new servers.`)
   }
   const webhooks = await startWebhookSink({ keepBodies: true })
   return {

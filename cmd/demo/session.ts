@@ -11,22 +11,22 @@ import { startDaemon } from './daemon.ts'
 import type { Daemon } from './daemon.ts'
 import type { Progress } from './progress.ts'
 import { createPlatformWriter } from './platform-writer.ts'
-import { createPlayer } from './simulator.ts'
-import type { Player } from './simulator.ts'
-import { prepareDatabase, prepareTopics, storiesBefore } from './prepare.ts'
+import { createSimulator } from './simulator.ts'
+import type { Simulator } from './simulator.ts'
+import { prepareDatabase, prepareTopics, scenariosBefore } from './prepare.ts'
 import { startOwnServers, useExistingServers } from './servers.ts'
 import type { Servers } from './servers.ts'
-import { createStory } from './scenario.ts'
-import type { Story } from './scenario.ts'
+import { createScenario } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
 
-/** Everything that a demo needs, up and running. */
+/** The running servers, daemon and simulator of a demo. */
 export interface Session {
   readonly servers: Servers
   readonly database: Database
   readonly admin: LogAdmin
   readonly daemon: Daemon
-  readonly story: Story
-  readonly player: Player
+  readonly scenario: Scenario
+  readonly simulator: Simulator
   readonly campaignIds: readonly string[]
 }
 
@@ -77,10 +77,10 @@ export async function withSession<Result>(
     ends.push(() => transport.disconnect())
     await transport.connect()
 
-    // The first story in a database is that of the seed itself.
-    const story = createStory(options.seed + 1_000_003 * (await storiesBefore(database.sql)))
+    // The first scenario in a database is that of the seed itself.
+    const scenario = createScenario(options.seed + 1_000_003 * (await scenariosBefore(database.sql)))
     const writer = createPlatformWriter(database, new Date())
-    await writer.begin(story.setting, createAddresses(servers))
+    await writer.begin(scenario.seedData, createAddresses(servers))
 
     const folder = await mkdtemp(join(tmpdir(), 'kafka-worker-demo-'))
     ends.push(async () => (keepLog ? undefined : rm(folder, { recursive: true, force: true })))
@@ -93,9 +93,9 @@ export async function withSession<Result>(
     })
 
     const publisher = createPublisher({ transport, topic: servers.topic })
-    const player = createPlayer({ writer, publisher, transport, topic: servers.topic })
-    const campaignIds = story.setting.campaigns.map(({ id }) => id)
-    const session = { servers, database, admin, daemon, story, player, campaignIds }
+    const simulator = createSimulator({ writer, publisher, transport, topic: servers.topic })
+    const campaignIds = scenario.seedData.campaigns.map(({ id }) => id)
+    const session = { servers, database, admin, daemon, scenario, simulator, campaignIds }
     progress.line(`Ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
     progress.done()
     const result = await Promise.race([work(session), daemon.died])
@@ -103,7 +103,7 @@ export async function withSession<Result>(
     return result
   } finally {
     for (const end of ends.toReversed()) {
-      // One that fails must not keep the others running, nor hide why we are here.
+      // A failure must neither keep the others running nor hide the original error.
       await end().catch((error: unknown) => progress.line(messageOf(error)))
     }
   }

@@ -20,11 +20,11 @@ export interface Watched {
   readonly campaignIds: readonly string[]
 }
 
-/** Between two words about what is left. */
+/** Between two progress lines. */
 const TELL_MS = 2_000
 
 /**
- * Waits until nothing is left to do. @throws {OperatorError} something still is at the deadline; it says what.
+ * Waits until all work is finished. @throws {OperatorError} work is left at the deadline; the message lists it.
  */
 export async function untilSettled(
   watched: Watched,
@@ -42,13 +42,13 @@ export async function untilSettled(
       options.onLook(`To do: ${words.join(', ')}`)
     }
     if (now - startedAt > options.deadlineMs) {
-      throw new OperatorError(`After ${Math.round(options.deadlineMs / 1000)} s this is still left: ${words.join(', ')}.`)
+      throw new OperatorError(`After ${Math.round(options.deadlineMs / 1000)} s work is left: ${words.join(', ')}.`)
     }
     await pause(200, undefined, { signal: options.signal })
   }
 }
 
-/** In this order: what is accepted is in the intents, and what an intent changes is in the rows. */
+/** In this order: accepted events have their intents, and finished intents have changed the rows. */
 async function remainingOf(watched: Watched): Promise<Remaining> {
   const lag = await lagOf(watched)
   if (Object.values(lag).some((records) => records > 0)) return { lag, unfinished: [], dirty: 0 }

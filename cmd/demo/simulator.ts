@@ -5,8 +5,8 @@ import { encodeBadRecord } from './bad-record.ts'
 import type { PlatformWriter } from './platform-writer.ts'
 import type { Step } from './step.ts'
 
-/** Turns steps into rows and records. */
-export interface Player {
+/** Writes steps as rows and records. */
+export interface Simulator {
   /** In their order; resolves when all rows are committed and all records acknowledged, or early when `signal` aborts. */
   play(steps: Iterable<Step>, signal?: AbortSignal): Promise<void>
   /** Records that the broker has acknowledged. */
@@ -15,7 +15,7 @@ export interface Player {
   readonly firstSentAt: number | undefined
 }
 
-export interface PlayerOptions {
+export interface SimulatorOptions {
   readonly writer: PlatformWriter
   readonly publisher: Publisher
   readonly transport: EventTransport
@@ -27,7 +27,7 @@ export interface PlayerOptions {
 /** Steps that share one transaction and one request to the broker. */
 const CHUNK = 400
 
-export function createPlayer({ writer, publisher, transport, topic, now = Date.now, onProgress }: PlayerOptions): Player {
+export function createSimulator({ writer, publisher, transport, topic, now = Date.now, onProgress }: SimulatorOptions): Simulator {
   let acknowledged = 0
   let firstSentAt: number | undefined
   let last = 0
@@ -72,7 +72,7 @@ export function createPlayer({ writer, publisher, transport, topic, now = Date.n
   }
 }
 
-/** A late step ends its chunk: what comes after may speak of its rows. One that wants to be alone is. */
+/** A late step ends its chunk: later steps may refer to its rows. A step with the timing `alone` has a chunk of its own. */
 function* chunksOf(steps: Iterable<Step>): Generator<readonly Step[]> {
   let chunk: Step[] = []
   for (const step of steps) {

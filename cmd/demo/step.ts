@@ -1,7 +1,7 @@
 import type { TypedInput } from '../../src/events/publisher-input.ts'
 import type { BadRecord } from './bad-record.ts'
 
-/** One thing that happens on the platform: rows that it changes and events that it tells. */
+/** One action on the platform: the rows that it changes and the events that it publishes. */
 export interface Step {
   readonly writes: readonly Write[]
   readonly publications: readonly Publication[]
@@ -32,7 +32,7 @@ export interface Person {
   readonly firstName: string
   readonly lastName: string
   readonly originalPosition: number
-  /** Milliseconds after the story began; several people may share one. */
+  /** Milliseconds after the scenario began; several people may share one. */
   readonly joinedAt: number
   readonly referralCode: string
   readonly referredById: string | null

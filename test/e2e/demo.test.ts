@@ -135,7 +135,7 @@ describe('the demo', () => {
       expect({ stdout, stderr, code }).toEqual({
         stdout: '',
         stderr: expect.stringMatching(
-          /\nDEMO_DATABASE_URL names a database that holds tables or rows of a platform which the demo did not write: give it an empty database\.\n$/,
+          /\nDEMO_DATABASE_URL names a database with tables or rows of a platform that the demo did not write: use an empty database\.\n$/,
         ),
         code: 1,
       })
@@ -150,7 +150,7 @@ describe('the demo', () => {
   it.each([
     [['--once', '--existing'], '--existing needs DEMO_KAFKA_BROKERS and DEMO_DATABASE_URL and DEMO_SMTP_URL: '],
     [['--json'], '--json needs --once: '],
-    [['--once', '--events', 'many'], 'It takes a whole number from 1.'],
+    [['--once', '--events', 'many'], 'Give a whole number from 1 to 999999999.'],
   ])('names the error in %j', async (args, sentence) => {
     const { stdout, stderr, code } = await runDemo(args)
     expect(code).toBe(1)

@@ -4,12 +4,12 @@ import { demoGroups } from '../../cmd/demo/demo-groups.ts'
 import { findOut, type Found } from '../../cmd/demo/found.ts'
 import { expectedOf, type Expected } from '../../cmd/demo/reference-model.ts'
 import { createPlatformWriter } from '../../cmd/demo/platform-writer.ts'
-import { createPlayer, type Player } from '../../cmd/demo/simulator.ts'
+import { createSimulator, type Simulator } from '../../cmd/demo/simulator.ts'
 import { createMarks, prepareDatabase } from '../../cmd/demo/prepare.ts'
 import type { Servers } from '../../cmd/demo/servers.ts'
 import { untilSettled } from '../../cmd/demo/settled.ts'
 import type { Step } from '../../cmd/demo/step.ts'
-import { createStory, type Story } from '../../cmd/demo/scenario.ts'
+import { createScenario, type Scenario } from '../../cmd/demo/scenario.ts'
 import type { Scene } from '../support/scene.ts'
 
 /** Several of the demo's stories told at once on one topic, so that there are campaigns in nearly every partition. */
@@ -35,12 +35,12 @@ export async function beginStories(scene: Scene, count: number): Promise<DemoSto
     addresses.set(path, known)
     return known
   }
-  const stories: { setting: Story['setting']; steps: ReturnType<Story['steps']>; player: Player; told: Step[] }[] = []
+  const stories: { setting: Scenario['seedData']; steps: ReturnType<Scenario['steps']>; simulator: Simulator; told: Step[] }[] = []
   for (let seed = 1; seed <= count; seed++) {
-    const story = createStory(seed)
-    await writer.begin(story.setting, address)
-    const player = createPlayer({ writer, publisher: scene.publisher, transport, topic: scene.topic })
-    stories.push({ setting: story.setting, steps: story.steps(), player, told: [] })
+    const story = createScenario(seed)
+    await writer.begin(story.seedData, address)
+    const simulator = createSimulator({ writer, publisher: scene.publisher, transport, topic: scene.topic })
+    stories.push({ setting: story.seedData, steps: story.steps(), simulator, told: [] })
   }
   const campaignIds = stories.flatMap(({ setting }) => setting.campaigns.map(({ id }) => id))
   const groups = demoGroups.filter(({ name }) => scene.groups.includes(name))
@@ -66,7 +66,7 @@ export async function beginStories(scene: Scene, count: number): Promise<DemoSto
       if (story === undefined) return
       const steps = some(story.steps, perBeat)
       story.told.push(...steps)
-      await Promise.all([story.player.play(steps), pause(BEAT_MS)])
+      await Promise.all([story.simulator.play(steps), pause(BEAT_MS)])
     }
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createStory } from '../../../cmd/demo/scenario.ts'
+import { createScenario } from '../../../cmd/demo/scenario.ts'
 import { eventually } from '../../support/eventually.ts'
 import { takeBaseCopy } from '../../support/faults/base-copy.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
@@ -17,7 +17,7 @@ test('a failover that lost the last commits is noticed, and what was lost is acc
   const daemons = [scene.daemon(), scene.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
   // The scene's own story, told by hand: the platform's rows are safe before the copy, and what is published of them comes after it.
-  const steps = [...createStory(seed * 1_000).steps(240)]
+  const steps = [...createScenario(seed * 1_000).steps(240)]
   await scene.play(steps.map(({ writes }) => ({ writes, publications: [], timing: 'usual' })))
   await eventually('the groups have begun', async () => (await rows()).length === 12 || `${(await rows()).length} rows`)
   const setBackTo = Date.now()

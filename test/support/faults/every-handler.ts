@@ -1,4 +1,4 @@
-import type { Campaign, Setting } from '../../../cmd/demo/seed-data.ts'
+import type { Campaign, SeedData } from '../../../cmd/demo/seed-data.ts'
 import type { Person, Publication, Step, Write } from '../../../cmd/demo/step.ts'
 import { handles } from '../../invariants/expected.ts'
 import type { FaultScene } from './fault-scene.ts'
@@ -108,7 +108,7 @@ function milestone(campaign: Campaign): Step {
   return { ...step([], { is: 'event', event }), timing: 'alone' }
 }
 
-function rewardBy(method: 'email' | 'webhook', { rewards, endpoints }: Setting, campaign: Campaign) {
+function rewardBy(method: 'email' | 'webhook', { rewards, endpoints }: SeedData, campaign: Campaign) {
   const found = rewards.find(
     (reward) =>
       reward.campaignId === campaign.id &&

@@ -1,7 +1,7 @@
 import { seededRandom } from '../../../cmd/demo/random.ts'
 import type { Random } from '../../../cmd/demo/random.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
-import type { Story } from '../../../cmd/demo/scenario.ts'
+import type { Scenario } from '../../../cmd/demo/scenario.ts'
 import type { EventTransport } from '../../../src/events/event-transport.ts'
 import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-event-transport.ts'
 import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
@@ -54,7 +54,7 @@ export interface FaultScene extends AsyncDisposable {
   traffic(options?: TrafficOptions): Traffic
   /** Steps of one's own, in the campaigns of `settings`. */
   play(steps: readonly Step[]): Promise<void>
-  readonly settings: readonly Story['setting'][]
+  readonly settings: readonly Scenario['seedData'][]
   /** Starts a daemon, which something happens to at the given moments; its output, probes, memory and end are recorded. */
   daemon(variables?: Readonly<Record<string, string>>, moments?: Moments): RecordedDaemon
   /** Records that something is broken for as long as `work` takes; `setBackTo`: see {@link Fault}. */

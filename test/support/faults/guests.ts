@@ -1,4 +1,4 @@
-import { createCast, type Member } from '../../../cmd/demo/actors.ts'
+import { createActors, type Member } from '../../../cmd/demo/actors.ts'
 import type { Campaign, Reward } from '../../../cmd/demo/seed-data.ts'
 import type { Publication, Step, Write } from '../../../cmd/demo/step.ts'
 import type { FaultScene } from './fault-scene.ts'
@@ -13,7 +13,7 @@ export function guestsOf({
 }: Pick<FaultScene, 'settings' | 'random'>): (campaign: Campaign, count: number) => readonly Guest[] {
   const [setting] = settings
   if (setting === undefined) throw new Error('A fault scene has a story.')
-  const cast = createCast(setting, random)
+  const cast = createActors(setting, random)
   return (campaign, count) => Array.from({ length: count }, () => cast.join({ campaign }))
 }
 

@@ -1,7 +1,7 @@
 import type { Campaign } from '../../../cmd/demo/seed-data.ts'
 import type { Random } from '../../../cmd/demo/random.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
-import type { Story } from '../../../cmd/demo/scenario.ts'
+import type { Scenario } from '../../../cmd/demo/scenario.ts'
 
 /** A campaign with an endpoint of its own, and what earns rewards that are delivered there. */
 export interface Tenant {
@@ -16,7 +16,7 @@ export interface Tenant {
 const FIRST_PLACE = 1_000_000
 
 /** The campaigns of all stories, each with an endpoint that nobody else has. */
-export function tenantsOf(settings: readonly Story['setting'][], random: Random): readonly Tenant[] {
+export function tenantsOf(settings: readonly Scenario['seedData'][], random: Random): readonly Tenant[] {
   return settings.flatMap(({ campaigns, rewards }) =>
     campaigns.map((campaign) => {
       const path = `/${campaign.slug}`

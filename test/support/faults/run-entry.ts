@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { variables as known } from '../../../config/variables.ts'
-import type { Story } from '../../../cmd/demo/scenario.ts'
+import type { Scenario } from '../../../cmd/demo/scenario.ts'
 import type { Run } from '../../invariants/history.ts'
 
 type Known = 'SHUTDOWN_GRACE_MS' | 'POSITION_MAIL_MAX_WAIT_MS' | 'EVENT_MAX_BYTES' | 'MAIL_MAX_EVENT_AGE_SECONDS'
@@ -29,7 +29,7 @@ export function runEntry(
 }
 
 /** What the demo's world holds that may stand in no log, metric or header: addresses, tokens, secrets of endpoints and servers. */
-export function markersOf(settings: readonly Story['setting'][], secrets: readonly string[], urls: readonly string[]): string[] {
+export function markersOf(settings: readonly Scenario['seedData'][], secrets: readonly string[], urls: readonly string[]): string[] {
   const slugs = settings.flatMap(({ campaigns }) => campaigns.map(({ slug }) => slug))
   const passwords = urls.map((url) => decodeURIComponent(new URL(url).password)).filter(Boolean)
   return ['guest@example.org', ...slugs.flatMap((slug) => [`@${slug}.`, `token-${slug}`]), ...secrets, ...passwords]

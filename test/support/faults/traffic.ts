@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { EndpointAddress } from '../../../cmd/demo/platform-setting.ts'
-import { createPlayer } from '../../../cmd/demo/simulator.ts'
-import type { Player } from '../../../cmd/demo/simulator.ts'
+import type { EndpointAddress } from '../../../cmd/demo/platform-seed.ts'
+import { createSimulator } from '../../../cmd/demo/simulator.ts'
+import type { Simulator } from '../../../cmd/demo/simulator.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
-import { createStory } from '../../../cmd/demo/scenario.ts'
-import type { Story } from '../../../cmd/demo/scenario.ts'
+import { createScenario } from '../../../cmd/demo/scenario.ts'
+import type { Scenario } from '../../../cmd/demo/scenario.ts'
 import type { EventTransport } from '../../../src/events/event-transport.ts'
 import { createPublisher } from '../../../src/events/publisher.ts'
 import { openDatabase } from '../../../src/infra/postgres/client/postgres-database.ts'
@@ -30,7 +30,7 @@ export interface TrafficOptions {
 
 /** The world of the demo, several of its stories at once so that there are campaigns in most partitions. */
 export interface Stories {
-  readonly settings: readonly Story['setting'][]
+  readonly settings: readonly Scenario['seedData'][]
   /** The same for the checker. */
   readonly setting: Setting
   start(options: TrafficOptions): Traffic
@@ -67,12 +67,13 @@ export async function beginStories(options: StoriesOptions): Promise<Stories> {
   await database.sql.query('CREATE TABLE IF NOT EXISTS demo.accounts (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())')
   const writer = recordedWriter(database, new Date(), options)
   const publisher = createPublisher({ transport: recordedTransport(transport, true, options), topic })
-  const player = () => createPlayer({ writer, publisher, transport: recordedTransport(transport, false, options), topic })
-  const told: { readonly steps: ReturnType<Story['steps']>; readonly setting: Story['setting']; readonly player: Player }[] = []
+  const simulator = () => createSimulator({ writer, publisher, transport: recordedTransport(transport, false, options), topic })
+  const told: { readonly steps: ReturnType<Scenario['steps']>; readonly setting: Scenario['seedData']; readonly simulator: Simulator }[] =
+    []
   for (let index = 0; index < options.count; index++) {
-    const story = createStory(options.seed * 1_000 + index)
-    await writer.begin(story.setting, address)
-    told.push({ steps: story.steps(), setting: story.setting, player: player() })
+    const story = createScenario(options.seed * 1_000 + index)
+    await writer.begin(story.seedData, address)
+    told.push({ steps: story.steps(), setting: story.seedData, simulator: simulator() })
   }
   const settings = told.map(({ setting }) => setting)
 
@@ -85,10 +86,10 @@ export async function beginStories(options: StoriesOptions): Promise<Stories> {
     for (let beat = 0; counts.told < events && !stop.aborted; beat++) {
       const story = told[beat % told.length]
       if (story === undefined) return
-      const before = story.player.acknowledged
+      const before = story.simulator.acknowledged
       const rest = pause(BEAT_MS, undefined, { signal: stop }).catch(() => undefined)
-      await story.player.play(some(story.steps, Math.min(perBeat, events - counts.told)))
-      counts.told += story.player.acknowledged - before
+      await story.simulator.play(some(story.steps, Math.min(perBeat, events - counts.told)))
+      counts.told += story.simulator.acknowledged - before
       await rest
     }
   }
@@ -113,7 +114,7 @@ export async function beginStories(options: StoriesOptions): Promise<Stories> {
         },
       }
     },
-    play: (steps) => player().play(steps),
+    play: (steps) => simulator().play(steps),
     close: () => database.end(),
   }
 }
@@ -130,7 +131,7 @@ function some(steps: Generator<Step, void>, events: number): Step[] {
   return taken
 }
 
-function settingOf(stories: readonly Story['setting'][]): Setting {
+function settingOf(stories: readonly Scenario['seedData'][]): Setting {
   return {
     is: 'setting',
     campaigns: stories.flatMap(({ campaigns }) => campaigns.map(({ id, accountId, points }) => ({ id, accountId, points: points ?? 1 }))),

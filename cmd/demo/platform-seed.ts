@@ -1,19 +1,19 @@
 import type { Sql } from '../../src/std/sql.ts'
-import type { Campaign, Reward, Setting } from './seed-data.ts'
+import type { Campaign, Reward, SeedData } from './seed-data.ts'
 
-/** Where a path of the story is, and the secret that its receiver accepts. */
+/** Where a path of the scenario is, and the secret that its receiver accepts. */
 export type EndpointAddress = (path: string) => { readonly url: string; readonly secret: string }
 
-/** Writes what is there before the story begins, marked as the demo's own. */
-export async function writeSetting(tx: Sql, setting: Setting, address: EndpointAddress): Promise<void> {
-  const accounts = setting.accounts.map(({ id }) => id)
+/** Writes what is there before the scenario begins, marked as the demo's own. */
+export async function writeSeedData(tx: Sql, seedData: SeedData, address: EndpointAddress): Promise<void> {
+  const accounts = seedData.accounts.map(({ id }) => id)
   await tx.query('INSERT INTO demo.accounts (id) SELECT unnest($1::uuid[])', [accounts])
-  await insert(tx, 'accounts', setting.accounts)
-  await insert(tx, 'campaigns', setting.campaigns.map(campaignRow))
+  await insert(tx, 'accounts', seedData.accounts)
+  await insert(tx, 'campaigns', seedData.campaigns.map(campaignRow))
   await insert(
     tx,
     'email_templates',
-    setting.templates.map(({ id, campaignId, name, type, subject, html, text }) => ({
+    seedData.templates.map(({ id, campaignId, name, type, subject, html, text }) => ({
       id,
       campaign_id: campaignId,
       name,
@@ -26,12 +26,12 @@ export async function writeSetting(tx: Sql, setting: Setting, address: EndpointA
   await insert(
     tx,
     'rewards',
-    setting.rewards.map((reward) => rewardRow(reward, address)),
+    seedData.rewards.map((reward) => rewardRow(reward, address)),
   )
   await insert(
     tx,
     'webhooks',
-    setting.endpoints.map(({ id, accountId, campaignId, path, decoy }) => ({
+    seedData.endpoints.map(({ id, accountId, campaignId, path, decoy }) => ({
       id,
       account_id: accountId,
       campaign_id: campaignId,

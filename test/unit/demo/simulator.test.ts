@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createPlayer } from '../../../cmd/demo/simulator.ts'
+import { createSimulator } from '../../../cmd/demo/simulator.ts'
 import type { Publication, Step, Write } from '../../../cmd/demo/step.ts'
 
 const verify = (personId: string): Write => ({ is: 'verify', personId })
@@ -13,7 +13,7 @@ const step = (who: string, timing: Step['timing'] = 'usual'): Step => ({ writes:
 async function play(steps: readonly Step[]) {
   const seen: string[] = []
   const at: number[] = []
-  const player = createPlayer({
+  const simulator = createSimulator({
     writer: {
       begin: () => Promise.resolve(),
       write: async (writes, moment) => {
@@ -33,8 +33,8 @@ async function play(steps: readonly Step[]) {
     topic: 'domain-events',
     now: () => 1_000,
   })
-  await player.play(steps)
-  return { seen, at, acknowledged: player.acknowledged }
+  await simulator.play(steps)
+  return { seen, at, acknowledged: simulator.acknowledged }
 }
 
 const unused = () => Promise.reject(new Error('not used here'))

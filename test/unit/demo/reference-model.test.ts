@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { expectedOf } from '../../../cmd/demo/reference-model.ts'
-import type { Setting } from '../../../cmd/demo/seed-data.ts'
+import type { SeedData } from '../../../cmd/demo/seed-data.ts'
 import type { Person, Publication, Step, Write } from '../../../cmd/demo/step.ts'
 import type { TypedInput } from '../../../src/events/publisher-input.ts'
 
@@ -8,7 +8,7 @@ const about = { accountId: 'account', campaignId: 'campaign' }
 const campaign = { id: 'campaign', accountId: 'account', name: 'c', slug: 'c', fromEmail: null, color: null, domain: null, share: 1 }
 const reward = { campaignId: 'campaign', name: 'r', description: 'd', type: 'custom', codeTemplate: null, value: '1' }
 
-const setting = (points: number | null): Setting => ({
+const seedData = (points: number | null): SeedData => ({
   accounts: [],
   campaigns: [{ ...campaign, points }],
   templates: [],
@@ -47,7 +47,7 @@ const tell = (event: TypedInput): Publication => ({ is: 'event', event })
 const verify = (personId: string): Write => ({ is: 'verify', personId })
 const signedUp = (userId: string) => tell({ type: 'user.signed_up', ...about, userId, email: 'stale@example.com' })
 const step = (writes: readonly Write[], ...publications: readonly Publication[]): Step => ({ writes, publications, timing: 'usual' })
-const expected = (steps: readonly Step[], points: number | null = 10) => expectedOf(setting(points), steps, groups)
+const expected = (steps: readonly Step[], points: number | null = 10) => expectedOf(seedData(points), steps, groups)
 const mailsOf = (steps: readonly Step[]) => Object.fromEntries(expected(steps).mails)
 
 const referral = { id: 'r1', campaignId: 'campaign', referrerId: 'p1', referredId: 'p2' }
