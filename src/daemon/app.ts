@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import type { Config } from '../../config/load.ts'
 import { preflight } from './preflight.ts'
 import { startMaintenance } from './maintenance.ts'
-import { composeChannels } from './compose/compose-channels.ts'
+import { channelList, channelNames, channelsWithBreakers, composeChannels } from './compose/channels.ts'
 import { composeConsumers } from './compose/consumers.ts'
 import { blockersOf, composeGroup } from './compose/groups.ts'
 import { createDatabaseProbe } from './database-probe.ts'
@@ -86,14 +86,17 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   const metrics = createMetrics({ version })
   const allGroups = config.kafka.groups.map((name) => config.kafka.groupPrefix + name)
   const tables = upkeepSteps.map(({ table }) => table)
-  const observers: Observe[] = [logFacts(log), countFacts(metrics, { types: eventTypes, groups: allGroups, tables })]
+  const observers: Observe[] = [
+    logFacts(log),
+    countFacts(metrics, { channels: channelsWithBreakers, types: eventTypes, groups: allGroups, tables }),
+  ]
   const observe: Observe = (fact: Fact) => {
     for (const observer of observers) observer(fact)
   }
 
   const pools = openPools(config, (name, ms) => metrics.databasePoolWait.observe({ pool: name }, ms / 1_000))
   const { sql } = pools.delivery
-  const intentStore = createIntentStore(pools.delivery)
+  const intentStore = createIntentStore(pools.delivery, { channels: channelNames })
   const leaderboard = createLeaderboard(pools.delivery, { history: config.leaderboard.history })
   const kafka = {
     brokers: config.kafka.brokers,
@@ -117,7 +120,10 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     deadLetters,
     intentStore,
     channels: composed.channels,
-    destinations: new Destinations(observe, { arrived: (channel, destination) => breakerRecord.arrived(channel, destination) }),
+    destinations: new Destinations(observe, {
+      channels: channelList,
+      arrived: (channel, destination) => breakerRecord.arrived(channel, destination),
+    }),
     clock,
     observe,
     acceptStore: createAcceptStore(pools.accept),
@@ -138,7 +144,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     metrics.live.set(health.live().ok ? 1 : 0)
     metrics.ready.set(health.ready().ok ? 1 : 0)
   })
-  const figures = createIntentStore(pools.metrics)
+  const figures = createIntentStore(pools.metrics, { channels: channelNames })
   publishDatabase(metrics, {
     pools,
     store: figures,

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/load.ts'
+import { channelList } from './compose/channels.ts'
 import type { Group } from './compose/groups.ts'
 import { abandonParked, type BreakerRecord } from '../delivery/breaker-history.ts'
 import type { IntentStore } from '../delivery/intent-store.ts'
@@ -48,8 +49,9 @@ export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): v
   tasks.schedule('paused campaigns', campaignPausedRecheckMs, WAKE_MS + statementMs, () => wake(settings))
   tasks.schedule('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
   for (const { id, recalculates, kinds } of groups) {
-    if (kinds.channels.includes('webhook')) {
-      tasks.schedule(`rewards of ${id} for unavailable endpoints`, ABANDON_MS, ABANDON_MS + statementMs, () => abandon(settings, id, kinds))
+    for (const channel of kinds.channels.filter((name) => channelList[name].destinations?.sole === null)) {
+      const task = `deferred ${channel} intents of ${id}`
+      tasks.schedule(task, ABANDON_MS, ABANDON_MS + statementMs, () => abandon(settings, { group: id, channel, kinds }))
     }
     if (recalculates) tasks.schedule('leaderboard sweep', config.leaderboard.sweepMs, statementMs, () => sweep(settings, id))
   }
@@ -76,11 +78,14 @@ async function sweep({ leaderboard, observe }: MaintenanceSettings, group: strin
   if (campaigns > 0) observe({ is: 'swept', campaigns })
 }
 
-async function abandon({ intentStore, observe, signal }: MaintenanceSettings, group: string, kinds: Group['kinds']): Promise<void> {
+/** What is deferred for destinations of its own. */
+type Deferred = Parameters<typeof abandonParked>[1]
+
+async function abandon({ intentStore, observe, signal }: MaintenanceSettings, of: Deferred): Promise<void> {
   // Bounded: the next run continues.
   const over = AbortSignal.any([signal, AbortSignal.timeout(ABANDON_MS)])
-  await abandonParked(intentStore, { group, channel: 'webhook', kinds }, over, (abandoned) => {
-    observe({ is: 'abandoned', group, ...abandoned })
+  await abandonParked(intentStore, of, over, (abandoned) => {
+    observe({ is: 'abandoned', group: of.group, ...abandoned })
   })
 }
 

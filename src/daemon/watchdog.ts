@@ -1,6 +1,6 @@
 import type { Config } from '../../config/load.ts'
 import type { Group } from './compose/groups.ts'
-import type { Channels } from '../delivery/channels.ts'
+import type { Channels } from '../delivery/define-channel.ts'
 import type { Pools } from './compose/pools.ts'
 import type { WatchedTask } from '../std/stall-detector.ts'
 

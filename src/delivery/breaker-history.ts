@@ -1,6 +1,7 @@
 import type { Sql } from '../std/sql.ts'
 import type { Fact } from '../model/fact.ts'
-import type { ChannelName, Intent } from '../model/intent.ts'
+import type { Intent } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
 import type { KindTable } from './kind-table.ts'
 import { webhookRetryDelays } from './webhook/webhook-retry-policy.ts'
 

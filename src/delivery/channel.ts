@@ -1,5 +1,6 @@
 import type { Impression } from './outcome-signal.ts'
-import type { ChannelName, Frozen, Intent } from '../model/intent.ts'
+import type { Frozen, Intent } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
 import type { Ledger, Reply } from './intent-store.ts'
 import type { RetryPolicy } from '../model/retry-policy.ts'
 

@@ -2,7 +2,8 @@ import type { Clock } from '../std/clock.ts'
 import type { Observe } from '../model/fact.ts'
 import type { Destinations } from './destinations.ts'
 import type { HeldIntents } from './local-queue.ts'
-import type { ChannelName, Intent } from '../model/intent.ts'
+import type { Intent } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
 import { ParkedIntents } from './deferred-intents.ts'
@@ -171,7 +172,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     mayOvertake: (channel) => (short.has(channel) ? allowed(channel) : 0),
     worthALook(channel) {
       // A step of a broadcast may have written a page of mails, and be due again itself: no poll should be waited for.
-      if (channel === 'broadcast') short.clear()
+      if (destinations.writesIntents(channel)) short.clear()
       return kinds.channels.some((one) => !short.has(one)) || parked.get(channel)?.some === true
     },
     told() {

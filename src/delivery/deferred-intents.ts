@@ -1,7 +1,8 @@
 import type { Clock } from '../std/clock.ts'
 import type { Destinations } from './destinations.ts'
 import type { HeldIntents } from './local-queue.ts'
-import type { ChannelName, Intent } from '../model/intent.ts'
+import type { Intent } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
 
 /** How often the database is asked for what others have parked, or this process before it was started anew. Milliseconds. */

@@ -1,24 +1,9 @@
 import { FailureGate } from '../std/failure-gate.ts'
 import type { Observe } from '../model/fact.ts'
+import type { ChannelDefinitions, DestinationRules } from './define-channel.ts'
 import { Bulkhead, PaceMeter, type Pace } from './bulkhead.ts'
 import type { Impression } from './outcome-signal.ts'
-import type { ChannelName } from '../model/intent.ts'
-
-/** How deliveries of a channel are spread over where they go. */
-interface Rules {
-  /** Deliveries to one destination at a time; one that has not answered yet gets a single one. */
-  readonly atOnce: number
-  /** Failures in a row that open its breaker. */
-  readonly failures: number
-  /** All goes there: while it is away nothing of the channel is claimed. Null: intents of others go on, and its own are parked. */
-  readonly sole: string | null
-}
-
-/** The relay's connections have a limit and a gate of their own; what they cannot tell is a relay that takes mails and loses them. */
-const rules: Readonly<Partial<Record<ChannelName, Rules>>> = {
-  email: { atOnce: Infinity, failures: 5, sole: 'relay' },
-  webhook: { atOnce: 2, failures: 3, sole: null },
-}
+import type { ChannelName } from '../model/messages.ts'
 
 /** Pauses of a breaker that the destination did not ask for. Milliseconds. */
 const pause = { baseMs: 5_000, maxMs: 300_000 }
@@ -62,12 +47,17 @@ export class Destinations {
   readonly #visited = new Set<Known>()
   readonly #workers = new Map<string, number>()
   readonly #observe: Observe
+  readonly #channels: ChannelDefinitions
   readonly #arrived: (channel: ChannelName, destination: string) => void
   readonly #now: () => number
 
-  /** @param of `now`: milliseconds of a monotonic clock; `arrived` hears of each delivery that found its destination well. */
-  constructor(observe: Observe, of: { now?: () => number; arrived?: (channel: ChannelName, destination: string) => void } = {}) {
+  /** @param of `now`: milliseconds of a monotonic clock; `arrived` is called for each delivery whose destination worked. */
+  constructor(
+    observe: Observe,
+    of: { channels: ChannelDefinitions; now?: () => number; arrived?: (channel: ChannelName, destination: string) => void },
+  ) {
     this.#observe = observe
+    this.#channels = of.channels
     this.#arrived = of.arrived ?? (() => {})
     this.#now = of.now ?? (() => performance.now())
   }
@@ -95,19 +85,24 @@ export class Destinations {
   }
 
   /** The only destination of the channel, or null when each intent has its own. */
-  soleOf(channel: ChannelName): string | null {
-    return rules[channel]?.sole ?? null
+  soleOf(channel: ChannelName): DestinationRules['sole'] {
+    return this.#rules(channel)?.sole ?? null
+  }
+
+  /** Executions of the channel write intents of other channels, which are due at once. */
+  writesIntents(channel: ChannelName): boolean {
+    return this.#channels[channel].writesIntents
   }
 
   /** Intents of the channel may be put back for their destination's sake. */
   parks(channel: ChannelName): boolean {
-    return rules[channel] !== undefined && rules[channel].sole === null
+    return this.#rules(channel)?.sole === null
   }
 
   /** Deliveries that may go there now, of which `held` are claimed already, inside or on their way. */
   places(channel: ChannelName, destination: string, held = 0): number {
     const known = this.#known.get(keyOf(channel, destination))
-    const atOnce = atOnceOf(channel, this.paceOf(channel, destination))
+    const atOnce = this.#atOnceOf(channel, this.paceOf(channel, destination))
     if (known === undefined || !known.breaker.tripped) return atOnce - Math.max(held, known?.inside.length ?? 0)
     return known.probing || known.breaker.retryAfterMs > 0 ? 0 : 1 - held
   }
@@ -123,7 +118,7 @@ export class Destinations {
       if (isFull) return { is: 'busy' }
       known.probing = true
       this.#tell(known, 'half-open', null)
-    } else if (isFull || known.inside.length >= atOnceOf(channel, pace)) return { is: 'busy' }
+    } else if (isFull || known.inside.length >= this.#atOnceOf(channel, pace)) return { is: 'busy' }
     const probe = known.probing
     const visit = { group }
     known.inside.push(visit)
@@ -157,8 +152,17 @@ export class Destinations {
     }
   }
 
+  #rules(channel: ChannelName): DestinationRules | null {
+    return this.#channels[channel].destinations
+  }
+
+  #atOnceOf(channel: ChannelName, pace: Pace): number {
+    const atOnce = this.#rules(channel)?.atOnce ?? Infinity
+    return pace === 'unproven' && Number.isFinite(atOnce) ? 1 : atOnce
+  }
+
   #discovered(channel: ChannelName, destination: string): Known {
-    const breaker = new FailureGate<string>({ ...pause, threshold: rules[channel]?.failures ?? Infinity, now: this.#now })
+    const breaker = new FailureGate<string>({ ...pause, threshold: this.#rules(channel)?.failures ?? Infinity, now: this.#now })
     return { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }
   }
 
@@ -177,8 +181,9 @@ export class Destinations {
   /** @param first the breaker was in the other state before. */
   #changed(known: Known, state: 'open' | 'closed', reason: string | null, first: boolean): void {
     this.#tell(known, state, reason)
-    if (known.channel !== 'email' || !first) return
-    this.#observe({ is: 'dependency', name: 'relay', state: state === 'closed' ? 'up' : 'down', cause: reason })
+    const sole = this.soleOf(known.channel)
+    if (sole === null || !first) return
+    this.#observe({ is: 'dependency', name: sole, state: state === 'closed' ? 'up' : 'down', cause: reason })
   }
 
   #tell({ channel, destination, breaker }: Known, state: 'open' | 'half-open' | 'closed', reason: string | null): void {
@@ -207,11 +212,6 @@ export class Destinations {
 
 function pauseOf(forMs: number | null): number | null {
   return forMs === null ? null : Math.min(asked.longestMs, Math.max(asked.shortestMs, forMs))
-}
-
-function atOnceOf(channel: ChannelName, pace: Pace): number {
-  const atOnce = rules[channel]?.atOnce ?? Infinity
-  return pace === 'unproven' && Number.isFinite(atOnce) ? 1 : atOnce
 }
 
 function keyOf(channel: ChannelName, destination: string): string {

@@ -1,10 +1,12 @@
 import { jitter } from '../std/backoff.ts'
 import { SqlError } from '../std/sql.ts'
 import { Attempt, type Executed, type OnStage } from './attempt.ts'
+import type { Channel } from './define-channel.ts'
 import type { Executor } from './executor.ts'
 import { handOver } from './send.ts'
 import type { Intent } from '../model/intent.ts'
-import type { IntentKind, Messages } from '../model/intent-kind.ts'
+import type { IntentKind } from '../model/intent-kind.ts'
+import type { ChannelName, Messages } from '../model/messages.ts'
 import { BROKEN_RETRY_MS, prepared } from './prepare-intent.ts'
 import type { TransactionChannel } from './transaction-channel.ts'
 
@@ -15,22 +17,24 @@ import type { TransactionChannel } from './transaction-channel.ts'
 export async function executeIntent(executor: Executor, intent: Intent, signal: AbortSignal, onStage?: OnStage): Promise<Executed> {
   const entry = executor.kinds.of(intent)
   if (entry === null) return unknownKind(executor, intent)
-  switch (entry.channel) {
-    case 'email':
-      return handOver(executor, entry, executor.channels.email, intent, signal, onStage)
-    case 'webhook':
-      return handOver(executor, entry, executor.channels.webhook, intent, signal, onStage)
-    case 'leaderboard':
-      return transact(executor, entry, executor.channels.leaderboard, intent, onStage)
-    case 'broadcast':
-      return transact(executor, entry, executor.channels.broadcast, intent, onStage)
-  }
+  return execute(executor, entry, intent, signal, onStage)
 }
 
-async function transact<Channel extends 'leaderboard' | 'broadcast'>(
+function execute<Name extends ChannelName>(
   executor: Executor,
-  kind: IntentKind<Channel>,
-  channel: TransactionChannel<Messages[Channel]>,
+  kind: IntentKind<Name>,
+  intent: Intent,
+  signal: AbortSignal,
+  onStage?: OnStage,
+): Promise<Executed> {
+  const channel: Channel<Messages[Name]> = executor.channels[kind.channel]
+  return 'run' in channel ? transact(executor, kind, channel, intent, onStage) : handOver(executor, kind, channel, intent, signal, onStage)
+}
+
+async function transact<Name extends ChannelName>(
+  executor: Executor,
+  kind: IntentKind<Name>,
+  channel: TransactionChannel<Messages[Name]>,
   intent: Intent,
   onStage?: OnStage,
 ): Promise<Executed> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../std/clock.ts'
 import type { Observe } from '../model/fact.ts'
-import type { Channels } from './channels.ts'
+import type { Channels } from './define-channel.ts'
 import type { Destinations } from './destinations.ts'
 import type { IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'

@@ -1,6 +1,7 @@
 import type { Sql } from '../std/sql.ts'
 import type { BreakerStore } from './breaker-history.ts'
-import type { ChannelName, Claim, Frozen, Intent, IntentDraft, IntentState } from '../model/intent.ts'
+import type { Claim, Frozen, Intent, IntentDraft, IntentState } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
 
 /** What a process can execute of one group and channel. */
 export interface ClaimRequest {

@@ -1,4 +1,5 @@
-import type { ChannelName, Intent } from '../model/intent.ts'
+import type { Intent } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
 import type { AnyIntentKind } from '../model/intent-kind.ts'
 
 /** The kinds that a group knows, by what its intents carry. */

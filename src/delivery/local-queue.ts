@@ -1,4 +1,5 @@
-import type { ChannelName, Intent } from '../model/intent.ts'
+import type { Intent } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
 
 /** Campaigns of which the account is remembered; beyond it all are asked for anew. */
 const MOST_ACCOUNTS = 10_000

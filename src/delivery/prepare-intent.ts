@@ -2,7 +2,8 @@ import { describeFault, classifyFault } from '../model/fault-policy.ts'
 import type { AlsoAtEnd, Attempt } from './attempt.ts'
 import type { Intent } from '../model/intent.ts'
 import type { IntentStore } from './intent-store.ts'
-import type { IntentKind, Messages, Prepared } from '../model/intent-kind.ts'
+import type { IntentKind, Prepared } from '../model/intent-kind.ts'
+import type { Messages } from '../model/messages.ts'
 
 /** How soon an intent whose own code failed is looked at again. */
 export const BROKEN_RETRY_MS = 60_000

@@ -7,9 +7,10 @@ import type { NoPlace } from './destinations.ts'
 import { Postponed, Refusal, Unavailable, type SendChannel, type Performed, type Slot } from './channel.ts'
 import type { Executor } from './executor.ts'
 import type { Impression } from './outcome-signal.ts'
-import type { ChannelName, Frozen, Intent } from '../model/intent.ts'
+import type { Frozen, Intent } from '../model/intent.ts'
+import type { ChannelName, Messages } from '../model/messages.ts'
 import type { Settlement, StartWithRequest } from './intent-store.ts'
-import type { IntentKind, Messages } from '../model/intent-kind.ts'
+import type { IntentKind } from '../model/intent-kind.ts'
 import { endedOf, prepared } from './prepare-intent.ts'
 import { retryDelay, type Retry } from './retry-delay.ts'
 
@@ -24,7 +25,7 @@ const FIRST_AGAIN_MS = 1_000
 const LAST_AGAIN_MS = 60_000
 
 /** Prepare, find a place, start, perform, record the end. */
-export async function handOver<Channel extends 'email' | 'webhook'>(
+export async function handOver<Channel extends ChannelName>(
   executor: Executor,
   kind: IntentKind<Channel>,
   channel: SendChannel<Messages[Channel]>,
@@ -85,7 +86,7 @@ async function noPlace(executor: Executor, why: NoPlace, destination: string, ch
 }
 
 /** What was frozen and is now under way, or null when it was settled instead. Only this counts as an attempt. */
-async function start<Channel extends 'email' | 'webhook'>(
+async function start<Channel extends ChannelName>(
   executor: Executor,
   kind: IntentKind<Channel>,
   channel: SendChannel<Messages[Channel]>,
@@ -175,7 +176,7 @@ async function perform<Message>(
 }
 
 /** Milliseconds until the next attempt after this one, which failed; null when the retries are exhausted. */
-function delayOf<Channel extends 'email' | 'webhook'>(
+function delayOf<Channel extends ChannelName>(
   kind: IntentKind<Channel>,
   channel: SendChannel<Messages[Channel]>,
   intent: Intent,

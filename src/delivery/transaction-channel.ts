@@ -1,4 +1,5 @@
-import type { ChannelName, Intent } from '../model/intent.ts'
+import type { Intent } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
 import type { IntentStore } from './intent-store.ts'
 
 /** A channel whose effect is the database itself: claim, effect and end are one transaction, so there is nothing to start. */

@@ -6,7 +6,8 @@ import { createClaiming } from './claim-loop.ts'
 import { executeIntent } from './execute-intent.ts'
 import type { Executor } from './executor.ts'
 import { HeldIntents } from './local-queue.ts'
-import type { ChannelName, Intent } from '../model/intent.ts'
+import type { Intent } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
 
 export interface IntentWorkersSettings {
   readonly group: string

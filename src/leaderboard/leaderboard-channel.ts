@@ -6,6 +6,7 @@ import type { Intent } from '../model/intent.ts'
 import type { Settlement } from '../delivery/intent-store.ts'
 import type { FullBecause, Leaderboard, Recalculated } from './leaderboard.ts'
 import type { RecalculationMessage } from './recalculation-message.ts'
+import { defineChannel } from '../delivery/define-channel.ts'
 
 /** Pauses of a campaign that somebody has locked: half of how long it has waited, within these bounds. Only this campaign waits. */
 const SHORTEST_MS = 50
@@ -32,6 +33,14 @@ export type ReportRecalculation = (recalculation: {
 
 /** A run that was broken off because it took too long; its campaign is left alone for so long. */
 export type ReportTooSlow = (run: { campaignId: string; deadlineMs: number; nextTryMs: number }) => void
+
+/** Leaderboard, as the list of channels has it. */
+export const leaderboardChannel = defineChannel({
+  name: 'leaderboard',
+  destinations: null,
+  writesIntents: false,
+  create: createLeaderboardChannel,
+})
 
 /** Recalculates one campaign in one transaction under its lock, then wakes the mails that wait for it. */
 export function createLeaderboardChannel(options: {

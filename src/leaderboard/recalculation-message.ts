@@ -2,3 +2,9 @@
 export interface RecalculationMessage {
   readonly campaignId: string
 }
+
+declare module '../model/messages.ts' {
+  interface Messages {
+    readonly leaderboard: RecalculationMessage
+  }
+}

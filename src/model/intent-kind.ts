@@ -1,18 +1,7 @@
 import type { Sql } from '../std/sql.ts'
-import type { MailMessage } from '../delivery/email/mail-message.ts'
-import type { RecalculationMessage } from '../leaderboard/recalculation-message.ts'
-import type { BroadcastMessage } from '../delivery/broadcast/broadcast-message.ts'
-import type { ChannelName, Intent } from './intent.ts'
+import type { Intent } from './intent.ts'
+import type { ChannelName, Messages } from './messages.ts'
 import type { RetryPolicy } from './retry-policy.ts'
-import type { WebhookMessage } from '../delivery/webhook/webhook-message.ts'
-
-/** What each channel needs to be told by `prepare`. A new channel is a folder here and a line in this table. */
-export interface Messages {
-  readonly email: MailMessage
-  readonly webhook: WebhookMessage
-  readonly leaderboard: RecalculationMessage
-  readonly broadcast: BroadcastMessage
-}
 
 /** `of: 'campaign'`: every intent of this kind and campaign would be told the same, so they are put off together. */
 export interface Wait {

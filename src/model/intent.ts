@@ -1,10 +1,9 @@
+import type { ChannelName } from './messages.ts'
+
 /**
  * An intent is one thing that a group decided to do about an event: a mail to send, a reward to deliver, a campaign to
  * recalculate. It is written in the transaction that accepts the event and executed later, by any process.
  */
-
-/** The room of `delivery/` that executes the intent. */
-export type ChannelName = 'email' | 'webhook' | 'leaderboard' | 'broadcast'
 
 /** Claimed in this order: live before broadcast before replay. */
 export type IntentClass = 'live' | 'broadcast' | 'replay'

@@ -1,7 +1,8 @@
 import { expect, inject, test } from 'vitest'
 import { loadConfig } from '../../config/load.ts'
+import { channelList } from '../../src/daemon/compose/channels.ts'
 import { composeGroup } from '../../src/daemon/compose/groups.ts'
-import type { Channels } from '../../src/delivery/channels.ts'
+import type { Channels } from '../../src/delivery/define-channel.ts'
 import { Destinations } from '../../src/delivery/destinations.ts'
 import { createPublisher } from '../../src/events/publisher.ts'
 import { createHealth } from '../../src/daemon/health.ts'
@@ -47,7 +48,7 @@ async function sceneOf() {
     // No intent is ever written.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     channels: {} as Channels,
-    destinations: new Destinations(() => undefined),
+    destinations: new Destinations(() => undefined, { channels: channelList }),
     clock,
     observe: () => undefined,
     owner: 'integration',

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
 import { loadConfig } from '../../config/load.ts'
+import { channelList } from '../../src/daemon/compose/channels.ts'
 import { composeGroup } from '../../src/daemon/compose/groups.ts'
-import type { Channels } from '../../src/delivery/channels.ts'
+import type { Channels } from '../../src/delivery/define-channel.ts'
 import { Destinations } from '../../src/delivery/destinations.ts'
 import { createPublisher } from '../../src/events/publisher.ts'
 import { createDeadLetterSink } from '../../src/infra/kafka/producer/kafka-dead-letter-sink.ts'
@@ -50,7 +51,7 @@ test('a bad deploy: behind the fifth equal failure its group waits, nothing more
       // No intent is ever written.
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       channels: {} as Channels,
-      destinations: new Destinations(() => undefined),
+      destinations: new Destinations(() => undefined, { channels: channelList }),
       clock,
       observe: (fact) => facts.push(fact),
       owner: 'integration',

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { loadConfig } from '../../config/load.ts'
 import { composeGroup, type Group } from '../../src/daemon/compose/groups.ts'
-import type { Channels } from '../../src/delivery/channels.ts'
+import { channelList } from '../../src/daemon/compose/channels.ts'
+import type { Channels } from '../../src/delivery/define-channel.ts'
 import { Destinations } from '../../src/delivery/destinations.ts'
 import { createPublisher, type Publisher } from '../../src/events/publisher.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
@@ -99,7 +100,7 @@ async function run({ topic, prefix }: Place, consumer: ProjectingConsumer): Prom
     // No intent is ever written.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     channels: {} as Channels,
-    destinations: new Destinations(() => undefined),
+    destinations: new Destinations(() => undefined, { channels: channelList }),
     clock,
     observe: () => undefined,
     owner: 'integration',

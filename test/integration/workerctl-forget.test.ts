@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { channelNames } from '../../src/daemon/compose/channels.ts'
 import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import { createIntentStore } from '../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
@@ -119,7 +120,7 @@ test('forget waits for a mail that a worker holds, and erases it once it is sent
   const { campaign, userId } = await guest(s)
   const { sql } = s.database
   await insertIntents(sql, { key: 'mail', campaign_id: campaign.campaignId, user_id: userId })
-  const store = createIntentStore(s.database)
+  const store = createIntentStore(s.database, { channels: channelNames })
   const intent = await claimOne(store)
   const request = { intent, state: 'handing_over', leaseMs: 60_000, ledger: null } as const
   expect(await startOne(store, request, frozen)).toBe('started')

@@ -1,3 +1,4 @@
+import { channelsWithBreakers } from '../../src/daemon/compose/channels.ts'
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -26,7 +27,7 @@ const headings = [...operations.matchAll(/^### (KafkaWorker\w+)$/gm)].map(([, na
 
 const groups = ['email-workers', 'reward-workers']
 const metrics = createMetrics({ version: 'test' })
-countFacts(metrics, { types: eventTypes, groups, tables: upkeepSteps.map(({ table }) => table) })
+countFacts(metrics, { channels: channelsWithBreakers, types: eventTypes, groups, tables: upkeepSteps.map(({ table }) => table) })
 afterAll(() => metrics.close())
 const labels = new Map(Object.values(metrics).flatMap(labelled))
 

@@ -1,6 +1,6 @@
 import PQueue from 'p-queue'
 import type { Config } from '../../../config/load.ts'
-import type { Channels } from '../../delivery/channels.ts'
+import type { Channels } from '../../delivery/define-channel.ts'
 import type { Destinations } from '../../delivery/destinations.ts'
 import type { IntentStore } from '../../delivery/intent-store.ts'
 import { createIntentWorkers, type IntentWorkers } from '../../delivery/worker-pool.ts'

@@ -1,9 +1,18 @@
 import type { Json } from '../../model/intent.ts'
 import type { TransactionChannel } from '../transaction-channel.ts'
 import type { BroadcastMessage } from './broadcast-message.ts'
+import { defineChannel } from '../define-channel.ts'
 
 /** How soon a broadcast whose last page is still being sent looks again. */
 const FULL_RETRY_MS = 1_000
+
+/** Broadcast, as the list of channels has it. */
+export const broadcastChannel = defineChannel({
+  name: 'broadcast',
+  destinations: null,
+  writesIntents: true,
+  create: createBroadcastChannel,
+})
 
 /**
  * Writes a broadcast page by page: every step is one transaction that inserts mails and moves the cursor, so a kill repeats

@@ -16,3 +16,9 @@ export interface BroadcastMessage {
   /** Reads the page after `cursor` (null at first); called inside the transaction that writes it. */
   page(cursor: Json, limit: number, tx: Sql): Promise<BroadcastPage>
 }
+
+declare module '../../model/messages.ts' {
+  interface Messages {
+    readonly broadcast: BroadcastMessage
+  }
+}

@@ -15,6 +15,7 @@ import { TemplateCompilerUnavailable, TemplateError } from './mail-template.ts'
 import { messageIdOf } from './message-id.ts'
 import type { Mailbox, MimeComposer } from './mime.ts'
 import { performed } from './mail-outcome.ts'
+import { defineChannel } from '../define-channel.ts'
 
 export interface EmailChannelOptions {
   readonly relay: MailRelay
@@ -29,6 +30,15 @@ export interface EmailChannelOptions {
   readonly deadlineMs: number
   readonly clock: Clock
 }
+
+/** Email, as the list of channels has it. */
+export const emailChannel = defineChannel({
+  name: 'email',
+  // The relay's connections have a limit and a gate of their own; what they cannot tell is a relay that takes mails and loses them.
+  destinations: { atOnce: Infinity, failures: 5, sole: 'relay' },
+  writesIntents: false,
+  create: createEmailChannel,
+})
 
 /**
  * Mail. A connection to the relay is held before the start, so a relay that is down burns no attempt; the row says

@@ -71,3 +71,9 @@ export interface BuiltInTemplate {
 }
 
 export type TemplateSource = CampaignTemplate | BuiltInTemplate
+
+declare module '../../model/messages.ts' {
+  interface Messages {
+    readonly email: MailMessage
+  }
+}

@@ -8,6 +8,7 @@ import { signedHeaders } from './signature.ts'
 import type { WebhookClient } from './webhook-client.ts'
 import type { WebhookMessage } from './webhook-message.ts'
 import { retriesAllowed, webhookRetryPolicy } from './webhook-retry-policy.ts'
+import { defineChannel } from '../define-channel.ts'
 
 export interface WebhookChannelSettings {
   readonly client: WebhookClient
@@ -27,6 +28,14 @@ export interface WebhookEnvelope {
   /** The `webhook-id` of every attempt. */
   readonly webhookId: string
 }
+
+/** Webhook, as the list of channels has it. */
+export const webhookChannel = defineChannel({
+  name: 'webhook',
+  destinations: { atOnce: 2, failures: 3, sole: null },
+  writesIntents: false,
+  create: createWebhookChannel,
+})
 
 /**
  * Deliveries by HTTP, signed as Standard Webhooks 1.0.0 asks. A delivery may arrive twice (the process died before it wrote

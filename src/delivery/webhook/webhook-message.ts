@@ -13,3 +13,9 @@ export interface WebhookMessage {
   /** Attempts after the first at most. */
   readonly maxRetries: number
 }
+
+declare module '../../model/messages.ts' {
+  interface Messages {
+    readonly webhook: WebhookMessage
+  }
+}

@@ -19,6 +19,8 @@ const OUTCOMES: readonly (readonly [keyof TypeCounts, string])[] = [
 ]
 
 export interface CountOptions {
+  /** Channels that have breakers. */
+  readonly channels: readonly string[]
   readonly types: readonly string[]
   /** Ids of the groups of this process. */
   readonly groups: readonly string[]
@@ -199,7 +201,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
  * `increase()` does not see a series whose first value is 1, so a first dead letter would alert nobody. What alerts ask for is there at 0
  * from the first scrape, and so is every other counter whose labels are known beforehand.
  */
-function startAtZero(metrics: Metrics, { groups, tables }: CountOptions): void {
+function startAtZero(metrics: Metrics, { channels, groups, tables }: CountOptions): void {
   for (const group of groups) {
     for (const counter of [metrics.commitFailures, metrics.rebalances, metrics.consumerCrashes, metrics.handlerEscapes, metrics.recovered])
       counter.inc({ group }, 0)
@@ -209,7 +211,7 @@ function startAtZero(metrics: Metrics, { groups, tables }: CountOptions): void {
   for (const table of tables) metrics.upkeepRows.inc({ table }, 0)
   for (const end of ['reclaimed', 'ambiguous']) metrics.leasesExpired.inc({ end }, 0)
   for (const mode of ['windowed', 'first', 'points', 'many', 'unsure']) metrics.recalculations.inc({ mode }, 0)
-  for (const channel of ['email', 'webhook']) {
+  for (const channel of channels) {
     metrics.breakersOpen.set({ channel }, 0)
     for (const state of ['open', 'half-open', 'closed']) metrics.breakerChanges.inc({ channel, state }, 0)
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import { createMilestoneBroadcastKind } from '../../../src/consumers/email/milestone-broadcast.ts'
 import { everythingGoes } from '../../../src/consumers/mail-rules.ts'
 import { createBroadcastChannel } from '../../../src/delivery/broadcast/broadcast-channel.ts'
@@ -72,7 +73,7 @@ it('whose row was not committed when the pages were read is found in the second 
   const platform = new Platform(database.sql)
   const campaign = await platform.campaign()
   const people = await platform.crowd(campaign, 3)
-  const store = createIntentStore(database)
+  const store = createIntentStore(database, { channels: channelNames })
   const eventId = randomUUID()
   await insertIntents(database.sql, {
     group_name: 'email-workers',

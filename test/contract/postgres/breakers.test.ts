@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import { AWAY_TOO_LONG_MS, type BreakerChange } from '../../../src/delivery/breaker-history.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { insertIntents, rowOf } from './intent-rows.ts'
@@ -15,7 +16,7 @@ beforeEach(async () => {
 })
 
 const HOUR_MS = 3_600_000
-const store = () => createIntentStore(database)
+const store = () => createIntentStore(database, { channels: channelNames })
 const found = (state: 'open' | 'closed', hoursAgo: number, destination = 'e'): BreakerChange => ({
   of: { channel: 'webhook', destination },
   state,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { channelList, channelNames } from '../../../src/daemon/compose/channels.ts'
 import { createIntentWorkers } from '../../../src/delivery/worker-pool.ts'
 import { Destinations } from '../../../src/delivery/destinations.ts'
 import type { Performed } from '../../../src/delivery/channel.ts'
@@ -44,8 +45,8 @@ function groupOf(poolSize: number) {
   const arrived = new Map<string, number>()
   // As the reward group has: two channels, of which neither gets all workers.
   const scene = createDeliveryScene([reward, { ...mailKind(), kind: 'reward' }], {
-    store: createIntentStore(database),
-    destinations: new Destinations(() => {}, { now: () => now }),
+    store: createIntentStore(database, { channels: channelNames }),
+    destinations: new Destinations(() => {}, { channels: channelList, now: () => now }),
   })
   scene.webhook.destinationOf = ({ endpointId }) => endpointId
   Object.assign(scene.webhook, { ledger: null })

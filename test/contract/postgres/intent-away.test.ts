@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import { createIntentAdmin } from '../../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { BreakerRecord } from '../../../src/delivery/breaker-history.ts'
@@ -17,7 +18,7 @@ afterAll(() => database.close())
 it('what waits for a destination with an open breaker names it, since when, and no path, query or user of its URL', async () => {
   const platform = new Platform(database.sql)
   const endpoint = await platform.webhook(await platform.campaign(), 'https://user:word@hooks.example.com:8443/token?key=1', 'whsec_MTIz')
-  const record = new BreakerRecord(createIntentStore(database))
+  const record = new BreakerRecord(createIntentStore(database, { channels: channelNames }))
   const open = { is: 'breaker', state: 'open', retryInMs: 1_000 } as const
   record.hear({ ...open, channel: 'webhook', destination: endpoint, reason: 'timeout' })
   record.hear({ ...open, channel: 'email', destination: 'relay', reason: 'timeout-greeting' })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { IntentStore } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { claimOne, endLeases, insertIntents, request, rowOf } from './intent-rows.ts'
@@ -8,7 +9,7 @@ let database: MigratedDatabase
 let store: IntentStore
 beforeAll(async () => {
   database = await migratedDatabase()
-  store = createIntentStore(database)
+  store = createIntentStore(database, { channels: channelNames })
 })
 afterAll(() => database.close())
 beforeEach(() => database.sql.query('DELETE FROM worker.intents'))
@@ -33,7 +34,7 @@ describe('claim', () => {
   it('serves the class that it is told to first, and the others in their usual order', async () => {
     await insertIntents(database.sql, { key: 'l' }, { key: 'b', class: 'broadcast' }, { key: 'r', class: 'replay' })
     await database.transaction(async (tx) => {
-      const inside = createIntentStore({ ...database, sql: tx })
+      const inside = createIntentStore({ ...database, sql: tx }, { channels: channelNames })
       expect(keysOf(await inside.claim(request({ first: 'replay', limit: 2 })))).toEqual(['r', 'l'])
     })
     await database.sql.query(`UPDATE worker.intents SET state = 'pending'`)
@@ -148,7 +149,7 @@ describe('expireLeases', () => {
   const options = { hold: false, ambiguousRetryMs: 60_000 }
 
   it('takes back only claims whose lease is over, in batches until none is left', async () => {
-    const small = createIntentStore(database, { expireBatch: 2 })
+    const small = createIntentStore(database, { channels: channelNames, expireBatch: 2 })
     await insertIntents(database.sql, ...Array.from({ length: 5 }, (_, index) => ({ key: `old ${index}` })))
     await store.claim(request())
     await endLeases(database.sql)

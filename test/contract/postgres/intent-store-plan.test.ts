@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { IntentStore } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { request } from './intent-rows.ts'
@@ -49,7 +50,7 @@ async function statementOf(use: (store: IntentStore) => Promise<unknown>) {
       return []
     },
   }
-  await use(createIntentStore({ ...database, sql: listening, transaction: (work) => work(listening) }))
+  await use(createIntentStore({ ...database, sql: listening, transaction: (work) => work(listening) }, { channels: channelNames }))
   if (sent === undefined) throw new Error('no statement was sent')
   return sent
 }
@@ -112,7 +113,7 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     const nodes = onIntents(await planOf((store) => store.countDue(group, 1_000)))
     expect(new Set(nodes.map((node) => node['Index Name']))).toEqual(new Set(['intents_due', 'intents_throttled']))
     for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(1_000)
-    expect(await createIntentStore(database).countDue(group, 1_000)).toBe(1_000)
+    expect(await createIntentStore(database, { channels: channelNames }).countDue(group, 1_000)).toBe(1_000)
   })
 
   it('expireLeases reads no more than its batch', async () => {
@@ -121,7 +122,7 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
   })
 
   it.each([1, 50])('start and settle find %s rows by their keys, whatever else is leased', async (limit) => {
-    const intents = await createIntentStore(database).claim(request({ limit }))
+    const intents = await createIntentStore(database, { channels: channelNames }).claim(request({ limit }))
     const frozen = { envelope: {}, body: Buffer.of(1) }
     const starts = await planOf((store) =>
       Promise.all(intents.map((intent) => startOne(store, { intent, state: 'claimed', leaseMs: 60_000, ledger: null }, frozen))),
@@ -146,7 +147,7 @@ describe('plans that are kept from when the tables were empty', () => {
   afterAll(() => empty.close())
 
   it.each(['email_logs', 'webhook_deliveries'] as const)('go by keys: start and settle with %s', async (ledger) => {
-    const [intent] = await createIntentStore(database).claim(request({ limit: 1 }))
+    const [intent] = await createIntentStore(database, { channels: channelNames }).claim(request({ limit: 1 }))
     if (intent === undefined) throw new Error('nothing is due')
     const frozen = { envelope: {}, body: Buffer.of(1) }
     const statements = [

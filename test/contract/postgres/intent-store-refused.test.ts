@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Settlement, StartWithRequest } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
@@ -13,7 +14,7 @@ let campaignId: string
 let userId: string
 beforeAll(async () => {
   database = await migratedDatabase()
-  store = createIntentStore(database)
+  store = createIntentStore(database, { channels: channelNames })
   campaignId = await insertCampaign(database.sql)
   userId = await insertUser(database.sql, campaignId)
 })

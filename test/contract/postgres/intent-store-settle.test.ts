@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
@@ -11,7 +12,7 @@ let database: MigratedDatabase
 let store: IntentStore
 beforeAll(async () => {
   database = await migratedDatabase()
-  store = createIntentStore(database)
+  store = createIntentStore(database, { channels: channelNames })
   await database.sql.query('CREATE TABLE books (note text)')
 })
 afterAll(() => database.close())

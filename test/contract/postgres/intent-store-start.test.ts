@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Frozen, Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, StartWithRequest } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
@@ -14,7 +15,7 @@ let store: IntentStore
 let person: { campaign_id: string; user_id: string }
 beforeAll(async () => {
   database = await migratedDatabase()
-  store = createIntentStore(database)
+  store = createIntentStore(database, { channels: channelNames })
   await database.sql.query('CREATE TABLE books (note text)')
   const campaignId = await insertCampaign(database.sql)
   person = { campaign_id: campaignId, user_id: await insertUser(database.sql, campaignId) }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Leaderboard } from '../../../src/leaderboard/leaderboard.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../../../src/leaderboard/postgres-leaderboard.ts'
@@ -30,7 +31,7 @@ describe('wakeWaitingMails', () => {
       { ...waiting, key: 'held', state: 'held' },
     )
     expect(await leaderboard.wakeWaitingMails(campaignId)).toBe(1)
-    const due = await createIntentStore(database).claim(request())
+    const due = await createIntentStore(database, { channels: channelNames }).claim(request())
     expect(due.map(({ key }) => key)).toEqual(['due already', 'waits'])
   })
 })
@@ -54,7 +55,7 @@ describe('sweep', () => {
     await database.sql.query(change, [moving])
     expect(await leaderboard.sweep('rankers')).toBe(1)
     expect(await leaderboard.sweep('rankers')).toBe(0)
-    const [intent] = await createIntentStore(database).claim(request(claim))
+    const [intent] = await createIntentStore(database, { channels: channelNames }).claim(request(claim))
     expect(intent).toMatchObject({
       campaignId: moving,
       key: `recalculate:${moving}`,
@@ -76,7 +77,9 @@ describe('sweep', () => {
     await insertUsers(database.sql, deleted, 2)
     await database.sql.query('UPDATE campaigns SET deleted_at = now() WHERE id = $1', [deleted])
     expect(await leaderboard.sweep('rankers')).toBe(5)
-    expect((await createIntentStore(database).claim(request(claim))).map(({ campaignId }) => campaignId)).not.toContain(deleted)
+    expect(
+      (await createIntentStore(database, { channels: channelNames }).claim(request(claim))).map(({ campaignId }) => campaignId),
+    ).not.toContain(deleted)
     await recalculate(deleted)
     expect(await leaderboard.sweep('others')).toBe(5)
   })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import { createLeaderboardChannel } from '../../../src/leaderboard/leaderboard-channel.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../../../src/leaderboard/postgres-leaderboard.ts'
@@ -21,8 +22,8 @@ it('a campaign that cannot be recalculated in time is left alone for longer and 
   const { sql } = database
   // The pool's own timeout is shorter than the deadline: it must not be what ends the run.
   const impatient = openPool(database.url, { statementTimeoutMs: DEADLINE_MS / 2 })
-  const store = createIntentStore(database)
-  const impatiently = createIntentStore(impatient)
+  const store = createIntentStore(database, { channels: channelNames })
+  const impatiently = createIntentStore(impatient, { channels: channelNames })
   const leaderboard = createLeaderboard(database, { history: 'top' })
   const reports: object[] = []
   const channel = createLeaderboardChannel({

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Reply, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
@@ -15,7 +16,7 @@ let userId: string
 const ledger = 'email_logs'
 beforeAll(async () => {
   database = await migratedDatabase()
-  store = createIntentStore(database)
+  store = createIntentStore(database, { channels: channelNames })
   campaignId = await insertCampaign(database.sql)
   userId = await insertUser(database.sql, campaignId)
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import { judgeCampaign } from '../../../src/consumers/eligibility.ts'
 import { createIntentWorkers } from '../../../src/delivery/worker-pool.ts'
 import { prepareEach } from '../../../src/model/intent-kind.ts'
@@ -46,7 +47,7 @@ describe('a campaign that is paused', () => {
       { key: 'later', due_at: new Date(Date.now() + 60_000) },
       { key: 'claimed', state: 'claimed' },
     )
-    const store = createIntentStore(database)
+    const store = createIntentStore(database, { channels: channelNames })
     const looked = sampleIntent({ group: 'mailers', campaignId })
     expect(await store.putOffCampaign(looked, paused)).toBe(1_000)
     expect(await store.putOffCampaign(looked, paused)).toBe(500)
@@ -68,7 +69,7 @@ describe('a campaign that is paused', () => {
         return { is: 'wait', of: 'campaign', ...paused }
       }),
     })
-    const scene = createDeliveryScene([kind], { store: createIntentStore(database) })
+    const scene = createDeliveryScene([kind], { store: createIntentStore(database, { channels: channelNames }) })
     Object.assign(scene.email, { ledger: null })
     const workers = createIntentWorkers({ group: 'mailers', executor: scene.executor, poolSize: 10, owner: 'me', pollMs: 20 })
     try {
@@ -86,7 +87,7 @@ describe('a campaign that is paused', () => {
 
   it('wakes them in batches when it goes on, and not before: as what judges campaigns would', async () => {
     const platform = new Platform(database.sql)
-    const store = createIntentStore(database)
+    const store = createIntentStore(database, { channels: channelNames })
     const cases = ['draft', 'active', 'paused', 'completed'].flatMap((status) =>
       [false, true].flatMap((deleted) => ['active', 'suspended', 'canceled'].map((account) => ({ status, deleted, account }))),
     )
@@ -122,7 +123,7 @@ describe('a campaign that is paused', () => {
   it('wakes thousands by a thousand at a time', async () => {
     await due(other, 1_200)
     await database.sql.query(`UPDATE worker.intents SET reason = 'campaign-paused', due_at = now() + interval '1 hour'`)
-    const store = createIntentStore(database)
+    const store = createIntentStore(database, { channels: channelNames })
     expect(await store.wakeCampaigns()).toEqual({ woken: 1_000, all: false })
     expect(await store.wakeCampaigns()).toEqual({ woken: 200, all: true })
   })

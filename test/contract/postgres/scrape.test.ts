@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadConfig } from '../../../config/load.ts'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createMetrics } from '../../../src/infra/telemetry/metrics.ts'
 import { openPools, type Pools } from '../../../src/daemon/compose/pools.ts'
@@ -18,7 +19,7 @@ beforeAll(async () => {
   pools = openPools(loadConfig(environment, { groups: ['email-workers'], mailGroups: [] }), () => {})
   publishDatabase(metrics, {
     pools,
-    store: createIntentStore(pools.metrics),
+    store: createIntentStore(pools.metrics, { channels: channelNames }),
     groups: ['email-workers'],
     clock: systemClock,
     isThere: () => true,

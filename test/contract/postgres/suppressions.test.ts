@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { IntentStore, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { unsubscribe } from '../../../src/infra/postgres/admin/unsubscribe.ts'
@@ -16,7 +17,7 @@ let accountId: string
 let userId: string
 beforeAll(async () => {
   database = await migratedDatabase()
-  store = createIntentStore(database)
+  store = createIntentStore(database, { channels: channelNames })
   campaignId = await insertCampaign(database.sql)
   userId = await insertUser(database.sql, campaignId)
   const [row] = await database.sql.query<{ account_id: string }>('SELECT account_id FROM campaigns WHERE id = $1', [campaignId])

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Reply, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
@@ -14,7 +15,7 @@ let endpointId: string
 const ledger = 'webhook_deliveries'
 beforeAll(async () => {
   database = await migratedDatabase()
-  store = createIntentStore(database)
+  store = createIntentStore(database, { channels: channelNames })
 })
 afterAll(() => database.close())
 beforeEach(async () => {

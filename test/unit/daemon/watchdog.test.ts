@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../../config/load.ts'
-import type { Channels } from '../../../src/delivery/channels.ts'
+import type { Channels } from '../../../src/delivery/define-channel.ts'
 import type { IntentWorkers, RunningIntent } from '../../../src/delivery/worker-pool.ts'
 import { createStallDetector } from '../../../src/std/stall-detector.ts'
 import { DATABASE_PROBE, watchedTasks, type WatchdogInput } from '../../../src/daemon/watchdog.ts'

@@ -1,4 +1,5 @@
-import type { Channels } from '../../../src/delivery/channels.ts'
+import { channelList } from '../../../src/daemon/compose/channels.ts'
+import type { Channels } from '../../../src/delivery/define-channel.ts'
 import { Destinations } from '../../../src/delivery/destinations.ts'
 import type { SendChannel, Performed } from '../../../src/delivery/channel.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
@@ -83,7 +84,12 @@ export function createDeliveryScene(kinds: readonly AnyIntentKind[] = [mailKind(
   const email = fakeChannel<MailMessage>('email', 'handing_over')
   const webhook = fakeChannel<WebhookMessage>('webhook', 'claimed')
   const leaderboard: TransactionChannel<never> = { name: 'leaderboard', deadlineMs: 1_000, run: async () => ({ is: 'lost' }) }
-  const channels: Channels = { email, webhook, leaderboard, broadcast: { ...leaderboard, name: 'broadcast' } }
+  // Only those that the kinds of a test use; others may be added to the program.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const channels = { email, webhook, leaderboard, broadcast: { ...leaderboard, name: 'broadcast' } } as Pick<
+    Channels,
+    'email' | 'webhook' | 'leaderboard' | 'broadcast'
+  > as Channels
   return {
     store,
     facts,
@@ -93,7 +99,7 @@ export function createDeliveryScene(kinds: readonly AnyIntentKind[] = [mailKind(
       store,
       kinds: createKindTable(kinds),
       channels,
-      destinations: new Destinations((fact) => facts.push(fact)),
+      destinations: new Destinations((fact) => facts.push(fact), { channels: channelList }),
       clock: createJumpingClock(),
       observe: (fact) => facts.push(fact),
       ambiguous: { hold: false, retryMs: 60_000 },

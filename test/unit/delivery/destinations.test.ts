@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { channelList } from '../../../src/daemon/compose/channels.ts'
 import { Destinations, type NoPlace, type Visit } from '../../../src/delivery/destinations.ts'
 import type { Impression } from '../../../src/delivery/outcome-signal.ts'
 import type { Fact } from '../../../src/model/fact.ts'
@@ -10,7 +11,7 @@ const none: Impression = { is: 'none' }
 function scene() {
   const facts: Fact[] = []
   let now = 0
-  const destinations = new Destinations((fact) => facts.push(fact), { now: () => now })
+  const destinations = new Destinations((fact) => facts.push(fact), { channels: channelList, now: () => now })
   const enter = (destination = 'a', group = 'g') => destinations.enter('webhook', destination, group)
   /** A delivery that takes so long. */
   function answer(ms: number, destination = 'a') {

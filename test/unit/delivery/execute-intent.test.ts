@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { executeIntent } from '../../../src/delivery/execute-intent.ts'
 import { Postponed, Refusal, Unavailable, type Performed } from '../../../src/delivery/channel.ts'
+import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
 import type { Settlement } from '../../../src/delivery/intent-store.ts'
 import { prepareEach, type AttemptEnd, type IntentKind, type Prepared } from '../../../src/model/intent-kind.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
@@ -537,7 +538,7 @@ describe('a channel whose effect is the database', () => {
     prepare: prepareEach(async ({ campaignId }) => ({ is: 'message', message: { campaignId } })),
   }
   const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard' })
-  type Run = DeliveryScene['executor']['channels']['leaderboard']['run']
+  type Run = TransactionChannel<unknown>['run']
 
   function sceneOf(run: Run): DeliveryScene {
     const scene = createDeliveryScene([kind])

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Unavailable, type Performed } from '../../../src/delivery/channel.ts'
+import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import { createIntentWorkers, type IntentWorkers } from '../../../src/delivery/worker-pool.ts'
 import type { IntentKind } from '../../../src/model/intent-kind.ts'
@@ -200,10 +201,11 @@ describe('claiming', () => {
 
   it('goes on at once after a step of a broadcast, which may have written more', async () => {
     const { store, workers, executor, flow, sending } = sceneOf({ kinds: [mailKind(), broadcastKind] })
-    executor.channels.broadcast.run = async () => {
+    const run: TransactionChannel<unknown>['run'] = async () => {
       store.due.push(...mails(20))
       return { is: 'ran', outcome: 'waiting', reason: 'next-page' }
     }
+    Object.assign(executor.channels.broadcast, { run })
     store.due.push(sampleIntent({ id: '999', channel: 'broadcast', kind: 'milestone-broadcast', class: 'broadcast' }))
     flow()
     workers.start()

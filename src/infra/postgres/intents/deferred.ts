@@ -1,4 +1,4 @@
-import type { ChannelName } from '../../../model/intent.ts'
+import type { ChannelName } from '../../../model/messages.ts'
 import type { Sql } from '../../../std/sql.ts'
 
 /** True of parked rows, in the words of the index `intents_parked`: the planner uses it for no others. */

@@ -1,4 +1,5 @@
 import type { Backlog } from '../../../delivery/intent-store.ts'
+import type { ChannelName } from '../../../model/messages.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { isParked } from './deferred.ts'
 
@@ -7,12 +8,12 @@ import { isParked } from './deferred.ts'
  * that it does not count, so it reads `limit` rows at most, however many there are. Along `intents_due` from its newest end: at the
  * other lie the entries of what has ended, for as long as nothing was vacuumed.
  */
-export async function countDue(sql: Sql, group: string, limit: number): Promise<number> {
+export async function countDue(sql: Sql, group: string, limit: number, channels: readonly ChannelName[]): Promise<number> {
   return countOf(
     await sql.query<Count>(
       `SELECT count(*)::int AS count FROM (
          SELECT FROM (
-           SELECT FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
+           SELECT FROM unnest($3::text[]) AS c (channel)
             CROSS JOIN LATERAL (
               SELECT FROM worker.intents AS i
                WHERE i.group_name = $1 AND i.channel = c.channel AND i.class = 'live' AND i.state IN ('pending', 'ambiguous')
@@ -26,7 +27,7 @@ export async function countDue(sql: Sql, group: string, limit: number): Promise<
             WHERE i.group_name = $1 AND ${isThrottled} AND i.due_at > now()
             LIMIT $2) AS throttled
          LIMIT $2) AS counted`,
-      [group, limit],
+      [group, limit, channels],
     ),
   )
 }
@@ -49,29 +50,33 @@ export async function countUnfinishedOf(sql: Sql, eventId: string, group: string
 }
 
 /** By the database's clock; one probe of `intents_due` per channel. */
-export async function oldestDue(sql: Sql, group: string): Promise<readonly { channel: string; ms: number }[]> {
+export async function oldestDue(
+  sql: Sql,
+  group: string,
+  channels: readonly ChannelName[],
+): Promise<readonly { channel: string; ms: number }[]> {
   return sql.query<{ channel: string; ms: number }>(
     `SELECT c.channel, (extract(epoch FROM now() - oldest.due_at) * 1000)::float8 AS ms
-       FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
+       FROM unnest($2::text[]) AS c (channel)
       CROSS JOIN LATERAL (
         SELECT due_at FROM worker.intents AS i
          WHERE i.group_name = $1 AND i.channel = c.channel AND i.class = 'live' AND i.state IN ('pending', 'ambiguous') AND due_at <= now()
          ORDER BY i.due_at
          LIMIT 1) AS oldest`,
-    [group],
+    [group, channels],
   )
 }
 
 /** Over all channels; null when nothing is due. */
-export async function oldestDueMs(sql: Sql, group: string): Promise<number | null> {
-  const ages = (await oldestDue(sql, group)).map(({ ms }) => ms)
+export async function oldestDueMs(sql: Sql, group: string, channels: readonly ChannelName[]): Promise<number | null> {
+  const ages = (await oldestDue(sql, group, channels)).map(({ ms }) => ms)
   return ages.length === 0 ? null : Math.max(...ages)
 }
 
 /** Every line stops counting at `limit`: a backlog of millions must not be counted at each scrape. */
-export async function backlog(sql: Sql, group: string, limit: number): Promise<readonly Backlog[]> {
+export async function backlog(sql: Sql, group: string, limit: number, channels: readonly ChannelName[]): Promise<readonly Backlog[]> {
   return sql.query<Backlog>(
-    `SELECT channel, state, count FROM unnest('{email,webhook,leaderboard,broadcast}'::text[]) AS c (channel)
+    `SELECT channel, state, count FROM unnest($3::text[]) AS c (channel)
       CROSS JOIN LATERAL (
         SELECT 'due' AS state, (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
           WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at <= now() LIMIT $2) AS due) AS count
@@ -91,7 +96,7 @@ export async function backlog(sql: Sql, group: string, limit: number): Promise<r
         SELECT 'held', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
           WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'held' LIMIT $2) AS held)) AS line
       WHERE count > 0`,
-    [group, limit],
+    [group, limit, channels],
   )
 }
 

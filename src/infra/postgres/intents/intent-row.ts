@@ -1,4 +1,5 @@
-import type { ChannelName, Intent, IntentClass, JsonObject } from '../../../model/intent.ts'
+import type { Intent, IntentClass, JsonObject } from '../../../model/intent.ts'
+import type { ChannelName } from '../../../model/messages.ts'
 
 const columns: readonly (keyof IntentRow)[] = [
   'id',

@@ -1,4 +1,5 @@
 import type { Claim } from '../../../model/intent.ts'
+import type { ChannelName } from '../../../model/messages.ts'
 import type { IntentStore, Ledger, SettleRequest, StartRequest } from '../../../delivery/intent-store.ts'
 import type { Database } from '../../../std/sql.ts'
 import { abandonParked, recordBreakers } from './postgres-breaker-store.ts'
@@ -14,6 +15,8 @@ import { startBatch, startWith } from './start-batch.ts'
 import { transact } from './transact.ts'
 
 export interface IntentStoreOptions {
+  /** The channels whose intents are counted. */
+  readonly channels: readonly ChannelName[]
   /** Starts and outcomes wait at most this long for others to share their commit. */
   readonly gatherMs?: number
   /** Starts wait this long for others in any case: a worker waits with them. */
@@ -25,8 +28,8 @@ export interface IntentStoreOptions {
 }
 
 /** The intents in `worker.intents`. All times are the database's. Throws SqlError. */
-export function createIntentStore(database: Database, options: IntentStoreOptions = {}): IntentStore {
-  const { gatherMs = 10, startLingerMs = 2, gatherItems = 200, expireBatch = 500 } = options
+export function createIntentStore(database: Database, options: IntentStoreOptions): IntentStore {
+  const { channels, gatherMs = 10, startLingerMs = 2, gatherItems = 200, expireBatch = 500 } = options
   const { sql } = database
   const gathered = { maxWaitMs: gatherMs, maxItems: gatherItems }
   const starts = onePer((ledger: Ledger | null) =>
@@ -66,16 +69,16 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     renew: (claimed, leaseMs) => renewals(leaseMs)(claimed).then(() => undefined),
     transact: (intent, leaseMs, work) => transact(database, intent, leaseMs, work),
     expireLeases: (how) => expireLeases(sql, how, expireBatch),
-    countDue: (group, limit) => countDue(sql, group, limit),
+    countDue: (group, limit) => countDue(sql, group, limit, channels),
     countUnfinishedOf: (eventId, group, limit) => countUnfinishedOf(sql, eventId, group, limit),
     parkedDestinations: (group, channel, after, limit) => parkedDestinations(sql, group, channel, after, limit),
     putOffCampaign: (intent, to) => putOffCampaign(sql, intent, to),
     wakeCampaigns: () => wakeCampaigns(sql),
     recordBreakers: (changes) => recordBreakers(sql, changes),
     abandonParked: (request, ended) => abandonParked(database, request, ended),
-    oldestDueMs: (group) => oldestDueMs(sql, group),
-    oldestDue: (group) => oldestDue(sql, group),
-    backlog: (group, limit) => backlog(sql, group, limit),
+    oldestDueMs: (group) => oldestDueMs(sql, group, channels),
+    oldestDue: (group) => oldestDue(sql, group, channels),
+    backlog: (group, limit) => backlog(sql, group, limit, channels),
   }
 }
 

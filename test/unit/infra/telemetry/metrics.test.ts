@@ -12,7 +12,7 @@ afterEach(() => {
 function setUp() {
   const metrics = createMetrics({ version: '1.2.3' })
   open.push(metrics)
-  const observe = countFacts(metrics, { types: ['user.signed_up'], groups: [group], tables: ['outcomes'] })
+  const observe = countFacts(metrics, { channels: ['email', 'webhook'], types: ['user.signed_up'], groups: [group], tables: ['outcomes'] })
   const line = async (start: string) => {
     const text = await metrics.render()
     return text.split('\n').filter((line) => line.startsWith(start))

@@ -1,0 +1,124 @@
+import type { Config } from '../../../config/load.ts'
+import { broadcastChannel } from '../../delivery/broadcast/broadcast-channel.ts'
+import type { Channel, ChannelDefinition, Channels, DefinedChannel } from '../../delivery/define-channel.ts'
+import { emailChannel } from '../../delivery/email/email-channel.ts'
+import { createMailRates } from '../../delivery/email/mail-rates.ts'
+import type { MailRelay } from '../../delivery/email/mail-relay.ts'
+import type { TemplateEngine } from '../../delivery/email/mail-template.ts'
+import { noRelay } from '../../delivery/email/no-relay.ts'
+import { leaderboardChannel } from '../../leaderboard/leaderboard-channel.ts'
+import type { Leaderboard } from '../../leaderboard/leaderboard.ts'
+import { webhookChannel } from '../../delivery/webhook/webhook-channel.ts'
+import type { WebhookClient } from '../../delivery/webhook/webhook-client.ts'
+import { createAddressGuard } from '../../infra/http/address-guard.ts'
+import { createWebhookClient } from '../../infra/http/undici-webhook-client.ts'
+import { mimeComposer } from '../../infra/mail/smtp/mime-composer.ts'
+import { SmtpRelay } from '../../infra/mail/smtp/smtp-relay.ts'
+import { parseSmtpUrl } from '../../infra/mail/smtp/smtp-url.ts'
+import { createTemplateEngine } from '../../infra/mail/templates/template-engine.ts'
+import type { Clock } from '../../std/clock.ts'
+import type { Observe } from '../../model/fact.ts'
+import type { ChannelName, Messages } from '../../model/messages.ts'
+
+/** One page of a broadcast is a statement or two. */
+const BROADCAST_DEADLINE_MS = 30_000
+
+/**
+ * Every channel, a line each: its definition, and what its `create` needs. Counts in SQL, breakers and metric labels derive from it.
+ * A channel that declares its message and is missing here does not compile.
+ */
+export const channelList: ChannelList = {
+  email: listed(emailChannel, ({ config: { mail }, relay, templates, clock }) => ({
+    relay: relay ?? noRelay,
+    rates: createMailRates({ perSecond: mail.ratePerSecond, perDomainPerSecond: mail.domainRatePerSecond, clock }),
+    templates,
+    mime: mimeComposer,
+    ledger: 'email_logs' as const,
+    mailFrom: mail.from ?? null,
+    deadlineMs: mail.deadlineMs,
+    clock,
+  })),
+  webhook: listed(webhookChannel, ({ config, client, clock }) => ({
+    client,
+    ledger: 'webhook_deliveries' as const,
+    deadlineMs: config.webhook.deadlineMs,
+    clock,
+  })),
+  leaderboard: listed(leaderboardChannel, ({ config, leaderboard, clock, observe }) => ({
+    leaderboard,
+    deadlineMs: config.leaderboard.deadlineMs,
+    clock,
+    report: (recalculation) => observe({ is: 'recalculated', ...recalculation }),
+    reportTooSlow: (run) => observe({ is: 'recalculation-too-slow', ...run }),
+  })),
+  broadcast: listed(broadcastChannel, ({ config }) => ({ deadlineMs: BROADCAST_DEADLINE_MS, ...config.broadcast })),
+}
+
+/** The names of all channels. */
+export const channelNames: readonly ChannelName[] = Object.values(channelList).map(({ name }) => name)
+
+/** Those whose destinations have breakers. */
+export const channelsWithBreakers: readonly ChannelName[] = Object.values(channelList).flatMap(({ name, destinations }) =>
+  destinations === null ? [] : [name],
+)
+
+type ChannelList = { readonly [Name in ChannelName]: ListedChannel<Name> }
+
+interface ListedChannel<Name extends ChannelName> extends ChannelDefinition<Name> {
+  create(parts: Parts): Channel<Messages[Name]>
+}
+
+/** What channels are made of. */
+interface Parts {
+  readonly config: Config
+  readonly relay: MailRelay | null
+  readonly templates: TemplateEngine
+  readonly client: WebhookClient
+  readonly leaderboard: Leaderboard
+  readonly clock: Clock
+  readonly observe: Observe
+}
+
+function listed<Name extends ChannelName, Options>(
+  channel: DefinedChannel<Name, Options>,
+  optionsOf: (parts: Parts) => Options,
+): ListedChannel<Name> {
+  return { ...channel, create: (parts) => channel.create(optionsOf(parts)) }
+}
+
+export interface ComposedChannels {
+  readonly channels: Channels
+  /** Null where no group of this process sends mail. */
+  readonly relay: MailRelay | null
+  /** Closes the connections to the relay and endpoints, and stops the thread that compiles templates. */
+  close(): Promise<void>
+}
+
+/** Creates the channels with their clients. */
+export function composeChannels(config: Config, leaderboard: Leaderboard, clock: Clock, observe: Observe): ComposedChannels {
+  const { mail } = config
+  const relay =
+    mail.smtpUrl === undefined
+      ? null
+      : new SmtpRelay({
+          server: parseSmtpUrl(mail.smtpUrl, mail),
+          maxConnections: mail.maxConnections,
+          sendDeadlineMs: mail.deadlineMs,
+          connectDeadlineMs: mail.connectDeadlineMs,
+        })
+  const templates = createTemplateEngine({
+    onUnknownVariable: ({ template, variable }) => observe({ is: 'template-unknown-variable', template, variable }),
+  })
+  const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: config.webhook.allowCidr }) })
+  const parts: Parts = { config, relay, templates, client, leaderboard, clock, observe }
+  const created = Object.values(channelList).map((channel) => [channel.name, channel.create(parts)] as const)
+  return {
+    relay,
+    // The list has every name, which `fromEntries` cannot say.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    channels: Object.fromEntries(created) as unknown as Channels,
+    close: async () => {
+      await Promise.allSettled([relay?.close(), client.stop(), templates.close()])
+    },
+  }
+}

@@ -1,0 +1,147 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { TempFolder } from '../../stack/temp-folder.ts'
+import { finished } from '../mutants/finished.ts'
+import { checkTypes, workCopy } from '../mutants/work-copy.ts'
+import { startDaemon } from '../support/daemon.ts'
+import { eventually } from '../support/eventually.ts'
+import { Platform } from '../support/platform.ts'
+import { setScene } from '../support/scene.ts'
+
+const DEADLINE_MS = 120_000
+
+let copy: TempFolder
+
+beforeAll(async () => {
+  copy = await workCopy(process.cwd())
+  await run({}, 'git', 'init', '--quiet')
+  await writeFile(join(copy.path, '.git/info/exclude'), 'node_modules\n.cache\n')
+  await run({}, 'git', 'add', '--all')
+})
+
+afterAll(() => copy.remove())
+
+it('does not compile while its line in the list is missing', async () => {
+  await write('src/delivery/visit/visit-channel.ts', channel)
+  await expect(compiles()).rejects.toThrow(/compose\/channels\.ts.*Property 'visit' is missing/s)
+})
+
+it(
+  'compiles with the line, and no other file is touched',
+  async () => {
+    const list = 'src/daemon/compose/channels.ts'
+    await change(list, [
+      ['import { emailChannel }', `import { visitChannel } from '../../delivery/visit/visit-channel.ts'\nimport { emailChannel }`],
+      ['  broadcast: listed(', '  visit: listed(visitChannel, () => null),\n  broadcast: listed('],
+    ])
+    await expect(compiles()).resolves.toBeUndefined()
+    expect(await touched()).toEqual([list, 'src/delivery/visit/visit-channel.ts'])
+  },
+  DEADLINE_MS,
+)
+
+it('carries an event to a row', async () => {
+  await write('src/consumers/visit/visit-consumer.ts', consumer)
+  await change('src/consumers/registry.ts', [
+    ['import { createEmailConsumer }', `import { visitConsumer } from './visit/visit-consumer.ts'\nimport { createEmailConsumer }`],
+    ['    createRewardConsumer(settings),', '    visitConsumer,\n    createRewardConsumer(settings),'],
+  ])
+  await using scene = await setScene({ partitions: 1 })
+  await scene.sql.query('CREATE TABLE visits (user_id text NOT NULL)')
+  const platform = new Platform(scene.sql)
+  const campaign = await platform.campaign()
+  const person = await platform.person(campaign)
+  const variables = { ...scene.variables, KAFKA_GROUPS: 'visit-workers' }
+  await run({ ...variables }, 'node', 'cmd/workerctl/main.ts', 'topics', 'apply')
+  await using daemon = startDaemon(variables, [], { root: pathToFileURL(`${copy.path}/`) })
+  await daemon.ready()
+  await scene.publisher.publishUserSignedUp({ ...campaign, ...person })
+  await eventually('the row is written', async () => {
+    const rows = await scene.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE channel = 'visit'`)
+    return rows[0]?.state === 'delivered' || `the intents are ${JSON.stringify(rows)}`
+  })
+  expect(await scene.sql.query('SELECT user_id FROM visits')).toEqual([{ user_id: person.userId }])
+})
+
+const channel = `import { defineChannel } from '../define-channel.ts'
+
+/** A row of \`visits\`. */
+export interface VisitMessage {
+  readonly userId: string
+}
+
+export const visitChannel = defineChannel({
+  name: 'visit',
+  destinations: null,
+  writesIntents: false,
+  create: () => ({
+    name: 'visit',
+    deadlineMs: 10_000,
+    async run(intent, message, store) {
+      const result = await store.transact(intent, 20_000, async (tx) => {
+        await tx.query('INSERT INTO platform.visits (user_id) VALUES ($1)', [message.userId])
+        return { result: 'written' as const, settlement: { is: 'final', state: 'delivered', reason: null } }
+      })
+      return result === 'lost' ? { is: 'lost' } : { is: 'ran', outcome: 'done', reason: null }
+    },
+  }),
+})
+
+declare module '../../model/messages.ts' {
+  interface Messages {
+    readonly visit: VisitMessage
+  }
+}
+`
+
+const consumer = `import type { Consumer } from '../../model/consumer.ts'
+import { prepareEach } from '../../model/intent-kind.ts'
+
+export const visitConsumer: Consumer = {
+  name: 'visit-workers',
+  types: ['user.signed_up'],
+  accept(event) {
+    if (event.type !== 'user.signed_up') return []
+    const { user_id: userId } = event.data
+    return [{ kind: 'visit', version: 1, channel: 'visit', key: event.id, campaignId: event.campaign_id, userId, data: {} }]
+  },
+  kinds: [
+    {
+      kind: 'visit',
+      version: 1,
+      channel: 'visit',
+      prepare: prepareEach(async ({ userId }) => ({ is: 'message', message: { userId: userId ?? '' } })),
+    },
+  ],
+}
+`
+
+function compiles(): Promise<void> {
+  return checkTypes(copy.path, AbortSignal.timeout(DEADLINE_MS))
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await mkdir(dirname(join(copy.path, path)), { recursive: true })
+  await writeFile(join(copy.path, path), text)
+}
+
+async function change(path: string, edits: readonly (readonly [string, string])[]): Promise<void> {
+  let text = await readFile(join(copy.path, path), 'utf8')
+  for (const [from, to] of edits) {
+    if (text.split(from).length !== 2) throw new Error(`${path} does not hold exactly once: ${from}`)
+    text = text.replace(from, () => to)
+  }
+  await writeFile(join(copy.path, path), text)
+}
+
+async function touched(): Promise<readonly string[]> {
+  return (await run({}, 'git', 'ls-files', '--modified', '--others', '--exclude-standard')).trim().split('\n').toSorted()
+}
+
+async function run(env: Readonly<Record<string, string>>, command: string, ...args: readonly string[]): Promise<string> {
+  const { code, output } = await finished(command, args, { cwd: copy.path, env, signal: AbortSignal.timeout(DEADLINE_MS) })
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`)
+  return output
+}
