@@ -75,7 +75,7 @@ async function fill(
   topic: string,
   { codec, partitions, events }: { codec: CodecName; partitions: number; events: number },
 ): Promise<{ eventBytes: number }> {
-  const { kafka, cut } = createKafkaClient(settings, { retries: 5 })
+  const { kafka, destroyConnections: cut } = createKafkaClient(settings, { retries: 5 })
   const producer = kafka.producer()
   await producer.connect()
   let eventBytes = 0

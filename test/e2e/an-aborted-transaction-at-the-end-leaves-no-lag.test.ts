@@ -9,7 +9,7 @@ test('an aborted transaction at the end of a partition leaves no lag: rows and K
   const { topic, sql, admin, publisher } = scene
   const platform = new Platform(sql)
   const campaign = await platform.campaign()
-  const { kafka, cut } = createKafkaClient(
+  const { kafka, destroyConnections: cut } = createKafkaClient(
     { brokers: String(scene.variables['KAFKA_BROKERS']).split(','), clientId: 'test' },
     { retries: 5 },
   )

@@ -114,7 +114,7 @@ describe('a start is refused at once, exit code 1, with the variable and the way
     [
       'a wrong password of the brokers',
       () => ({ KAFKA_SASL_PASSWORD_FILE: secure.file('wrong', 'wrong-hidden-word') }),
-      /^Kafka at \S+ refuses the user or the password \(SCRAM-SHA-512\): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD\.$/,
+      /^Kafka at \S+ rejects the user or the password \(SCRAM-SHA-512\): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD\.$/,
     ],
     [
       'a mechanism that the brokers do not offer',
@@ -185,7 +185,7 @@ test('a password changed under a running daemon: it waits, says so, stays alive,
   await eventually('not ready, and why', async () => {
     const response = await fetch(`${daemon.url()}/readyz`)
     const text = await response.text()
-    return (response.status === 503 && /refuses the user or the password/.test(text)) || `${response.status} ${text}`
+    return (response.status === 503 && /rejects the user or the password/.test(text)) || `${response.status} ${text}`
   })
   await signUp()
   // More often than a client may crash that is itself broken.

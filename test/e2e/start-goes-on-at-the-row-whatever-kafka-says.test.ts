@@ -22,7 +22,7 @@ test('offsets that were reset by another tool, set beyond the log or deleted: ev
   const position = scene.group('position-workers')
   await scene.admin.setCommitted(email, scene.topic, new Map([[0, 0n]]))
   await scene.admin.setCommitted(position, scene.topic, new Map([[0, 1_003n]]))
-  const { kafka, cut } = createKafkaClient({ brokers: inject('kafkaBootstrap'), clientId: 'test' }, { retries: 5 })
+  const { kafka, destroyConnections: cut } = createKafkaClient({ brokers: inject('kafkaBootstrap'), clientId: 'test' }, { retries: 5 })
   const tool = kafka.admin()
   await tool.connect()
   await tool.deleteGroups([scene.group('reward-workers')])

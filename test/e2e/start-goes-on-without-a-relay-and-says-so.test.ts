@@ -22,7 +22,7 @@ test('SMTP credentials refused: the start is no failure, the line names the rela
   await daemon.ready()
   expect(await complaintOf(daemon)).toMatch(
     new RegExp(
-      `The SMTP relay at 127\\.0\\.0\\.1:${url.port} refuses the credentials in SMTP_URL \\(535.*\\); correct the user or the password\\.$`,
+      `The SMTP relay at 127\\.0\\.0\\.1:${url.port} rejects the credentials in SMTP_URL \\(535.*\\); correct the user or the password\\.$`,
     ),
   )
 

@@ -96,7 +96,10 @@ test('it takes over from another program where that has committed, once that has
     emails.push(...other.emails)
   }
   const group = scene.group('email-workers')
-  const { kafka, cut } = createKafkaClient({ brokers: inject('kafkaBootstrap'), clientId: 'another-program' }, { retries: 5 })
+  const { kafka, destroyConnections: cut } = createKafkaClient(
+    { brokers: inject('kafkaBootstrap'), clientId: 'another-program' },
+    { retries: 5 },
+  )
   const stranger = kafka.consumer({ groupId: group, sessionTimeout: 10_000 })
   await stranger.connect()
   await stranger.subscribe({ topics: [scene.topic] })

@@ -28,7 +28,7 @@ test('a silent relay, one that refuses and an endpoint that is down are named by
   expect(silent.dependencies).toMatchObject({ database: { ok: true }, kafka: { ok: true }, endpoints: [], endpointsAway: 0 })
   expect(silent.dependencies.relay).toEqual({
     reason: 'timeout-greeting',
-    message: expect.stringContaining(`The SMTP relay at ${host} takes connections and does not greet us in time;`),
+    message: expect.stringContaining(`The SMTP relay at ${host} accepts connections but does not send a greeting in time;`),
     since: expect.stringMatching(/^\d{4}-.*Z$/),
     seconds: expect.any(Number),
     host,

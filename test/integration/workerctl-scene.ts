@@ -46,7 +46,7 @@ export async function scene({ partitions = 1 } = {}): Promise<Scene> {
   const brokers = inject('kafkaBootstrap')
   const settings = { brokers, clientId: 'integration' }
   const admin = createKafkaAdmin(settings)
-  const { kafka, cut } = createKafkaClient(settings, { retries: 5 })
+  const { kafka, destroyConnections: cut } = createKafkaClient(settings, { retries: 5 })
   const producer = kafka.producer({ idempotent: false })
   const client = kafka.admin()
   const database = await migratedDatabase()

@@ -49,7 +49,7 @@ export async function startBrokerWithRights(properties: KafkaOptions['properties
     },
     stop: async () => {
       await admin.disconnect()
-      client.cut()
+      client.destroyConnections()
       await kafka.stop()
     },
   }

@@ -60,7 +60,7 @@ async function look(settings: KafkaSettings) {
     const offsets = await leaders('__consumer_offsets')
     return offsets.get(offsetsPartition(group, offsets.size)) ?? 0
   }
-  return { admin, leaders, coordinator, end: () => client.cut() }
+  return { admin, leaders, coordinator, end: () => client.destroyConnections() }
 }
 
 /** Where Kafka keeps a group: by Java's hash of its name, which is of plain letters. */

@@ -74,7 +74,7 @@ describe('is let in', () => {
 })
 
 function badLogin(mechanism: string): string {
-  return `Kafka at BROKER refuses the user or the password (${mechanism}): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`
+  return `Kafka at BROKER rejects the user or the password (${mechanism}): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`
 }
 
 describe('is refused with what to do, at once, and without the password', () => {
@@ -135,7 +135,7 @@ describe('is refused with what to do, at once, and without the password', () => 
       'a login where none is taken',
       'TLS',
       () => ({ tls: { ca }, sasl: { ...good, password: word } }),
-      'Kafka at BROKER takes no login on this listener: set KAFKA_SECURITY_PROTOCOL to SSL, or correct the port in KAFKA_BROKERS',
+      'Kafka at BROKER accepts no login on this listener: set KAFKA_SECURITY_PROTOCOL to SSL, or correct the port in KAFKA_BROKERS',
     ],
   ])('%s', async (_name, listener, access, sentence) => {
     const error = await asked(listener, access())
@@ -167,7 +167,7 @@ describe('the protocol of another listener is told with the variable', () => {
 test('PLAIN without TLS is refused before anything is sent', () => {
   const sasl = { mechanism: 'PLAIN', username: 'plain', password: word } as const
   expect(() => createEventProducer({ brokers: [at('CLEARLOGIN')], clientId: 'contract', sasl })).toThrow(
-    /^SASL PLAIN sends the password as it is: speak to the brokers over TLS \(SASL_SSL\), or use SCRAM-SHA-512$/,
+    /^SASL PLAIN sends the password unencrypted: connect to the brokers over TLS \(SASL_SSL\), or use SCRAM-SHA-512$/,
   )
 })
 
@@ -184,6 +184,6 @@ test('a publisher of an application logs in over TLS, and is told when it is ref
     await Promise.all([admin.disconnect(), producer.disconnect()])
   }
   const refused = createEventProducer({ ...settings, sasl: { ...good, password: word } })
-  await expect(refused.connect()).rejects.toThrow(/refuses the user or the password \(SCRAM-SHA-512\)/)
+  await expect(refused.connect()).rejects.toThrow(/rejects the user or the password \(SCRAM-SHA-512\)/)
   await refused.disconnect()
 })

@@ -131,7 +131,7 @@ async function passed(s: Scene, member: Member): Promise<void> {
 }
 
 async function transactionsOn({ topic }: Scene, name = '') {
-  const { kafka: client, cut } = createKafkaClient(settings, { retries: 5 })
+  const { kafka: client, destroyConnections: cut } = createKafkaClient(settings, { retries: 5 })
   const producer = client.producer({ idempotent: true, maxInFlightRequests: 1, transactionalId: `transactions-of-${topic}${name}` })
   await producer.connect()
   const begin = async () => {

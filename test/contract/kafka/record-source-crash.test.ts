@@ -57,7 +57,7 @@ test('crashes without progress end the source at the limit', async () => {
   breakFetching()
   const member = s.member({}, { crashLimit: 2 })
   await member.start()
-  await expect(member.source.ended).rejects.toThrow(`group "${s.group}" cannot go on`)
+  await expect(member.source.ended).rejects.toThrow(`group "${s.group}" cannot continue`)
   expect(member.reported('crashed').map(({ crashes }) => crashes)).toEqual([1, 2])
   await vi.waitFor(async () => expect(await s.members()).toBe(0), soon)
 })
@@ -87,7 +87,7 @@ test('brokers that do not answer are given up before the first join, at the limi
   await using s = await scene()
   const member = s.member({}, { settings: { brokers: ['127.0.0.1:1'], clientId: 'contract' }, crashLimit: 1 })
   const printed = (['log', 'info', 'warn', 'error'] as const).map((method) => vi.spyOn(console, method))
-  await expect(member.start()).rejects.toThrow('cannot go on')
+  await expect(member.start()).rejects.toThrow('cannot continue')
   // The client's own lines come as reports, none of them as an error, and nowhere else.
   const levels = new Set(member.reported('client-log').map(({ level }) => level))
   expect(levels).toContain('warn')

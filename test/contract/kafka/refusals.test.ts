@@ -35,7 +35,7 @@ test('a session timeout that the brokers do not take', async () => {
   await using s = await scene({ settings: everything })
   const sentence = await refusalOf(s.member({}, { sessionTimeoutMs: 2_000 }))
   expect(sentence).toMatch(
-    /^Kafka at \S+ does not take KAFKA_SESSION_TIMEOUT_MS \(2000\): set it within group.min.session.timeout.ms and group.max/,
+    /^Kafka at \S+ rejects KAFKA_SESSION_TIMEOUT_MS \(2000\): set it within group.min.session.timeout.ms and group.max/,
   )
 })
 
@@ -54,7 +54,7 @@ test('a group that is full; it is joined once a member has left', async () => {
 
 test('a stranger in the group; it is joined once the stranger has left', async () => {
   await using s = await scene({ settings: everything })
-  const { kafka, cut } = createKafkaClient(everything, { retries: 2 })
+  const { kafka, destroyConnections: cut } = createKafkaClient(everything, { retries: 2 })
   const stranger = kafka.consumer({
     groupId: s.group,
     partitionAssigners: [
@@ -71,7 +71,7 @@ test('a stranger in the group; it is joined once the stranger has left', async (
   await joined
   const member = s.member()
   expect(await refusalOf(member)).toMatch(
-    /^another program that does not share partitions our way is in group ".*" of Kafka at \S+: stop it, or set KAFKA_GROUP_PREFIX/,
+    /^group ".*" of Kafka at \S+ has a member of another program, with another partition assignor: stop it, or set KAFKA_GROUP_PREFIX/,
   )
   await stranger.disconnect()
   cut()

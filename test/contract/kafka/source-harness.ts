@@ -50,7 +50,7 @@ export async function scene({
   const group = freshGroupName()
   const admin = createKafkaAdmin(settings)
   await admin.createTopic({ name: topic, partitions, ...options.topic })
-  const { kafka, cut } = createKafkaClient(settings, { retries: 5 })
+  const { kafka, destroyConnections: cut } = createKafkaClient(settings, { retries: 5 })
   const producer = kafka.producer({ idempotent: false })
   await producer.connect()
   const sources: RecordSource[] = []

@@ -386,7 +386,7 @@ describe('a relay that is away or turns us away', () => {
     const relay = relayTo(`smtp://sink:wrong-password@127.0.0.1:${smtp.port}`)
     const error = await unavailable(relay.verify(never))
     expect(error).toMatchObject({ reason: 'relay-credentials-refused', credentials: true })
-    expect(error.message).toMatch(/refuses the credentials in SMTP_URL \(535\)/)
+    expect(error.message).toMatch(/rejects the credentials in SMTP_URL \(535\)/)
     expect(error.message).not.toMatch(/wrong-password|sink/)
   })
 
@@ -409,7 +409,7 @@ describe('a relay that is away or turns us away', () => {
     expect(await sendOne(relay)).toMatchObject({ is: 'refused', means: 'login' })
     const error = await unavailable(relay.acquire(never))
     expect(error).toMatchObject({ reason: 'relay-credentials-refused', credentials: true })
-    expect(error.message).toMatch(/wants a login and SMTP_URL has none \(530 5\.7\.0\)/)
+    expect(error.message).toMatch(/requires a login and SMTP_URL has none \(530 5\.7\.0\)/)
     expect(error.retryAfterMs).toBeGreaterThan(0)
   })
 

@@ -116,7 +116,7 @@ describe('a relay without STARTTLS', () => {
     const relay = await startScriptedRelay({ extensions: ['AUTH PLAIN LOGIN'], replies: { STARTTLS: '502 5.5.1 no such command' } })
     cleanups.push(() => relay.stop())
     expect(await complaint(`smtp://${login.user}:${login.password}@127.0.0.1:${relay.port}`, { requireTls: true })).toMatch(
-      /^The SMTP relay at 127\.0\.0\.1:PORT does not take STARTTLS \(502 5\.5\.1\), and without TLS nothing goes to it; turn it on there, write smtps:\/\/ if it speaks TLS from the start, or set SMTP_REQUIRE_TLS=false to send in clear$/,
+      /^The SMTP relay at 127\.0\.0\.1:PORT rejects STARTTLS \(502 5\.5\.1\), and TLS is required; turn it on there, write smtps:\/\/ if it speaks TLS from the start, or set SMTP_REQUIRE_TLS=false to send in clear$/,
     )
     expect(relay.commands.map((line) => line.split(' ')[0])).toEqual(['EHLO', 'STARTTLS'])
     expect(relay.messages).toEqual([])
@@ -126,7 +126,7 @@ describe('a relay without STARTTLS', () => {
     const relay = await startScriptedRelay({ extensions: ['STARTTLS', 'AUTH PLAIN'], replies: { STARTTLS: '454 4.7.0 not now' } })
     cleanups.push(() => relay.stop())
     const url = `smtp://${login.user}:${login.password}@127.0.0.1:${relay.port}`
-    expect(await complaint(url, { requireTls: true })).toMatch(/does not take STARTTLS \(454 4\.7\.0\)/)
+    expect(await complaint(url, { requireTls: true })).toMatch(/rejects STARTTLS \(454 4\.7\.0\)/)
     expect(relay.commands.join(' ')).not.toMatch(/AUTH|MAIL/)
   })
 })

@@ -32,7 +32,7 @@ export function createOverlappingTransactions({
   share,
   plain,
 }: OverlappingTransactionsOptions): OverlappingTransactions {
-  const { kafka, cut } = createKafkaClient({ brokers, clientId: 'transactions' }, { retries: 2 })
+  const { kafka, destroyConnections: cut } = createKafkaClient({ brokers, clientId: 'transactions' }, { retries: 2 })
   let producers: readonly Producer[] | undefined
   let sends = 0
 

@@ -17,7 +17,7 @@ export const codecs = ['uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export type Codec = (typeof codecs)[number]
 
 export async function topicTool(brokers: readonly string[]): Promise<TopicTool> {
-  const { kafka, cut } = createKafkaClient({ brokers, clientId: 'tool' }, { retries: 5 })
+  const { kafka, destroyConnections: cut } = createKafkaClient({ brokers, clientId: 'tool' }, { retries: 5 })
   const admin = kafka.admin()
   await admin.connect()
   return {

@@ -30,7 +30,7 @@ const ALONE_BYTES = 200_000
  * records of a campaign keep their order.
  */
 export async function sendPoison(brokers: readonly string[], topic: string, good: readonly TypedInput[]): Promise<readonly SentRow[]> {
-  const { kafka, cut } = createKafkaClient({ brokers, clientId: 'poison' }, { retries: 5 })
+  const { kafka, destroyConnections: cut } = createKafkaClient({ brokers, clientId: 'poison' }, { retries: 5 })
   const producer = kafka.producer({ idempotent: false })
   await producer.connect()
   const messages = await messagesOf(good)
@@ -101,7 +101,7 @@ export interface Letter {
 
 /** Everything on a topic, up to `count` records. */
 export async function readTopic(brokers: readonly string[], topic: string, count: bigint): Promise<readonly Letter[]> {
-  const { kafka, cut } = createKafkaClient({ brokers, clientId: 'poison' }, { retries: 5 })
+  const { kafka, destroyConnections: cut } = createKafkaClient({ brokers, clientId: 'poison' }, { retries: 5 })
   const consumer = kafka.consumer({ groupId: freshGroupName(), allowAutoTopicCreation: false })
   const letters: Letter[] = []
   await consumer.connect()

@@ -7,7 +7,7 @@ import type { CommittedOffset, LogAdmin } from '../../../ingest/log-admin.ts'
 import { noAnswer, noConnection } from '../client/access-fault.ts'
 import { asError, isBrokerError } from '../client/client-error.ts'
 import { createKafkaClient } from '../client/kafka-client.ts'
-import { groupRefused, type Asked } from '../client/group-refusal.ts'
+import { groupRefused, type RefusedRequest } from '../client/group-refusal.ts'
 import { COMMIT_MARK } from '../client/marked-offsets.ts'
 import type { KafkaClient, KafkaSettings } from '../client/kafka-client.ts'
 import { LogIdentity } from './log-identity.ts'
@@ -15,13 +15,13 @@ import { resetOffsets } from './offset-reset.ts'
 import { withinDeadline } from '../../../std/within-deadline.ts'
 
 /**
- * The log's administration over one long-lived kafkajs admin, which refreshes its metadata with every question. What fails is asked again
- * of a new client: after an outage in which it lost every broker, the old one may fail for good.
+ * Kafka's administration over one long-lived kafkajs admin client, which refreshes its metadata with every request. A failed request is
+ * retried with a new client: after an outage in which it lost every broker, the old client may never recover.
  */
 export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   let connection: Promise<Connection> | undefined
 
-  /** Connects when there is no connection; a failed attempt is not kept. */
+  /** Connects unless connected; a failed attempt is not cached. */
   function connected(signal?: AbortSignal): Promise<Connection> {
     const opening = (connection ??= connect(settings, signal))
     opening.catch(() => {
@@ -38,7 +38,10 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
     return connected()
   }
 
-  async function ask<Answer>(question: (admin: Admin, identity: LogIdentity) => Promise<Answer>, about: Asked = {}): Promise<Answer> {
+  async function request<Answer>(
+    question: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
+    about: RefusedRequest = {},
+  ): Promise<Answer> {
     for (let attempt = 1, open = await connected(); ; attempt += 1) {
       try {
         return await question(open.admin, open.identity)
@@ -47,26 +50,26 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
         if (refused !== null) throw refused
         if (error instanceof OperatorError || attempt === ATTEMPTS) throw noAnswer(error, settings)
       }
-      // A new partition needs a moment until it has a leader.
+      // A new partition has no leader for a moment.
       await systemClock.sleep(backoff(attempt, { baseMs: 100, maxMs: 1_000 }))
       open = await renew(open)
     }
   }
 
-  /** kafkajs would try for long to find a topic that is missing. */
-  async function askOf<Answer>(
+  /** kafkajs would retry a missing topic for a long time. */
+  async function requestTopic<Answer>(
     topic: string,
     question: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
-    about: Asked = {},
+    about: RefusedRequest = {},
   ): Promise<Answer> {
     if (!(await partitionCounts([topic])).has(topic))
       throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
-    return ask(question, { right: 'Describe', topic, ...about })
+    return request(question, { right: 'Describe', topic, ...about })
   }
 
   function partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
-    return ask(async (admin) => {
-      // A question for a topic that is missing makes kafkajs fail on a null of its own; so first which there are.
+    return request(async (admin) => {
+      // A request for a missing topic makes kafkajs fail with a null dereference; so the existing topics are listed first.
       const existing = new Set(await admin.listTopics())
       const asked = names.filter((name) => existing.has(name))
       if (asked.length === 0) return new Map()
@@ -76,18 +79,18 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   }
 
   async function groupState(group: string) {
-    const { groups } = await ask((admin) => admin.describeGroups([group]), { group })
+    const { groups } = await request((admin) => admin.describeGroups([group]), { group })
     const found = groups.find(({ groupId }) => groupId === group)
     return { state: found?.state ?? 'Dead', members: found?.members.length ?? 0 }
   }
 
   async function commits(group: string, topic: string): Promise<Map<number, CommittedOffset>> {
     const fetchOffsets = async (admin: Admin) => {
-      // Never with resolveOffsets: that one writes.
+      // Never with resolveOffsets, which writes.
       const topics = await admin.fetchOffsets({ groupId: group, topics: [topic] })
       return topics.find((found) => found.topic === topic)?.partitions ?? []
     }
-    const entries = await askOf(topic, fetchOffsets, { group })
+    const entries = await requestTopic(topic, fetchOffsets, { group })
     const found = entries.map(
       ({ partition, offset, metadata }) => [partition, { offset: BigInt(offset), isOwnCommit: metadata === COMMIT_MARK }] as const,
     )
@@ -103,17 +106,17 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       await connected(signal)
     },
     topics: partitionCounts,
-    createTopic: (topic) => ask((admin) => create(admin, topic), { topic: topic.name, right: 'Create' }),
+    createTopic: (topic) => request((admin) => create(admin, topic), { topic: topic.name, right: 'Create' }),
     growTopic: async (name, partitions) => {
       const count = (await partitionCounts([name])).get(name)
       if (count === undefined) throw new OperatorError(`topic "${name}" does not exist on ${settings.brokers.join(', ')}`)
       if (count >= partitions) return
-      await ask(
+      await request(
         async (admin) => {
           try {
             await admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] })
           } catch (error) {
-            // Somebody was faster; the second of our own tries, too.
+            // Another process was faster, or our own first attempt.
             if (!isBrokerError(error, 'INVALID_PARTITIONS')) throw error
           }
         },
@@ -121,7 +124,7 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       )
     },
     topicConfig: async (name) => {
-      const { resources } = await ask(
+      const { resources } = await request(
         (admin) => admin.describeConfigs({ includeSynonyms: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name }] }),
         { topic: name, right: 'DescribeConfigs' },
       )
@@ -130,13 +133,13 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
       )
     },
     ranges: async (topic) => {
-      const entries = await askOf(topic, (admin) => admin.fetchTopicOffsets(topic))
+      const entries = await requestTopic(topic, (admin) => admin.fetchTopicOffsets(topic))
       return new Map(entries.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]))
     },
-    topicId: (topic) => askOf(topic, (_, identity) => identity.topicId(topic)),
-    epochEnds: (topic, epochs) => askOf(topic, (_, identity) => identity.epochEnds(topic, epochs)),
+    topicId: (topic) => requestTopic(topic, (_, identity) => identity.topicId(topic)),
+    epochEnds: (topic, epochs) => requestTopic(topic, (_, identity) => identity.epochEnds(topic, epochs)),
     offsetsAt: async (topic, time) =>
-      new Map(offsets(await askOf(topic, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, time.getTime())))),
+      new Map(offsets(await requestTopic(topic, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, time.getTime())))),
     committed,
     committedWithOwner: commits,
     groupState,
@@ -172,7 +175,7 @@ async function create(
   try {
     return await admin.createTopics({ topics: [topic] })
   } catch (error) {
-    // kafkajs gathers the reasons of all topics behind a sentence that says nothing.
+    // kafkajs collects the reasons of all topics behind a generic message.
     if (!(error instanceof kafkajs.KafkaJSAggregateError)) throw error
     const refused = error.errors.find((reason) => isBrokerError(reason, 'TOPIC_AUTHORIZATION_FAILED'))
     if (refused !== undefined) throw asError(refused)
@@ -198,14 +201,14 @@ interface Connection {
 async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<Connection> {
   const client = createKafkaClient(settings, { retries: 2 })
   const admin = client.kafka.admin()
-  const abort = () => client.cut()
+  const abort = () => client.destroyConnections()
   signal?.addEventListener('abort', abort, { once: true })
   try {
     signal?.throwIfAborted()
     await admin.connect()
     return { admin, client, identity: new LogIdentity(client.kafka) }
   } catch (error) {
-    client.cut()
+    client.destroyConnections()
     signal?.throwIfAborted()
     throw noConnection(error, settings)
   } finally {
@@ -214,12 +217,12 @@ async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<C
 }
 
 async function close({ admin, client, identity }: Connection): Promise<void> {
-  // kafkajs ends its sockets as it can; whatever that fails at, the cut does.
+  // kafkajs closes its sockets if it can; the rest are destroyed.
   await withinDeadline(
     DISCONNECT_GRACE_MS,
     Promise.all([admin.disconnect(), identity.disconnect()]).catch(() => undefined),
   )
-  client.cut()
+  client.destroyConnections()
 }
 
 const DISCONNECT_GRACE_MS = 2_000

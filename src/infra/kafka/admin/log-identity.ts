@@ -10,8 +10,8 @@ interface TopicDescription {
 }
 
 /**
- * Asks what tells one log from another that has the same name, in requests that kafkajs does not know. Over connections of its own, which
- * end with those of the client.
+ * Reads what distinguishes one log from another of the same name, with requests that kafkajs does not support. Over connections of its own,
+ * which are closed with those of the client.
  */
 export class LogIdentity {
   readonly #cluster: Cluster
@@ -26,8 +26,8 @@ export class LogIdentity {
   }
 
   /**
-   * Where the records of a leader epoch, and of all before it, end in the log of today; null when the brokers know only older epochs. A
-   * partition is missing when its leader has nothing to say.
+   * End offsets of a leader epoch, and all epochs before it, in the current log; null when the brokers know only older epochs. A partition is
+   * missing when its leader does not answer.
    */
   async epochEnds(topic: string, epochs: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, bigint | null>> {
     const ends = new Map<number, bigint | null>()
@@ -182,5 +182,5 @@ function skipTags(decoder: Decoder): void {
 }
 
 function requireNoError(code: number, what: string): void {
-  if (code !== 0) throw new Error(`the broker does not tell ${what} (error code ${code})`)
+  if (code !== 0) throw new Error(`the broker does not return ${what} (error code ${code})`)
 }

@@ -6,8 +6,8 @@ import { hasCause } from './client-error.ts'
 import type { KafkaSettings } from './kafka-client.ts'
 
 /**
- * The sentence for brokers that are there and do not let us in, or that we may not trust; null for every other trouble. kafkajs does not
- * try again after these, and neither trying nor waiting mends them: somebody has to.
+ * The sentence when the brokers deny access, or their certificate is not trusted; null for any other error. kafkajs does not retry these, and
+ * retrying would not help: an operator has to act.
  */
 export function accessRefused(error: unknown, settings: KafkaSettings): LogAccessRefused | null {
   if (hasCause(error, ({ name, type }) => name === 'KafkaJSSASLAuthenticationError' || (type !== undefined && LOGIN_REFUSED.has(type)))) {
@@ -18,24 +18,24 @@ export function accessRefused(error: unknown, settings: KafkaSettings): LogAcces
   return new LogAccessRefused(`${capital(tlsTrouble(fault, `the Kafka broker at ${brokersOf(settings)}`))}: ${wayOut(fault, settings)}`)
 }
 
-/** What is thrown when no connection came about: why we are not let in, or that nobody answers. */
+/** The error when no connection was established: access denied, or no broker answers. */
 export function noConnection(error: unknown, settings: KafkaSettings): OperatorError {
   const refused = accessRefused(error, settings)
   if (refused !== null) return refused
-  // A listener for the other protocol hangs up without a word.
+  // A listener of the other protocol closes the connection without an error.
   const orProtocol = /closed|disconnected before secure/i.test(messageOf(error)) ? ' or KAFKA_SECURITY_PROTOCOL' : ''
   return new OperatorError(
     `no Kafka broker answers at ${brokersOf(settings)} (${messageOf(error)}): start Kafka there, or correct KAFKA_BROKERS${orProtocol}`,
   )
 }
 
-/** What is thrown when brokers that took the connection do not answer: a listener that wants a login hangs up at the first question. */
+/** The error when brokers accept the connection but do not answer: a listener that requires a login closes it at the first request. */
 export function noAnswer(error: unknown, settings: KafkaSettings): unknown {
   const hangsUp = hasCause(error, ({ name }) => name === 'KafkaJSConnectionClosedError')
   if (!hangsUp || settings.sasl !== undefined) return accessRefused(error, settings) ?? error
   return new OperatorError(
-    `Kafka at ${brokersOf(settings)} takes the connection and ends it at the first question: ` +
-      `set KAFKA_SECURITY_PROTOCOL to ${settings.tls ? 'SASL_SSL' : 'SASL_SSL or SSL'} if its listener wants that, or check that its brokers are well`,
+    `Kafka at ${brokersOf(settings)} accepts the connection and closes it at the first request: ` +
+      `set KAFKA_SECURITY_PROTOCOL to ${settings.tls ? 'SASL_SSL' : 'SASL_SSL or SSL'} if its listener requires that, or check the health of its brokers`,
   )
 }
 
@@ -45,8 +45,8 @@ function refusedLogin(error: unknown, settings: KafkaSettings): string {
   if (hasCause(error, ({ type, message }) => type === 'UNSUPPORTED_SASL_MECHANISM' || message.includes('is not supported by the server')))
     return `${kafka} does not offer ${mechanism}: set KAFKA_SASL_MECHANISM to one that its listener has enabled`
   if (hasCause(error, ({ type }) => type === 'ILLEGAL_SASL_STATE'))
-    return `${kafka} takes no login on this listener: set KAFKA_SECURITY_PROTOCOL to ${settings.tls ? 'SSL' : 'PLAINTEXT'}, or correct the port in KAFKA_BROKERS`
-  return `${kafka} refuses the user or the password (${mechanism}): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`
+    return `${kafka} accepts no login on this listener: set KAFKA_SECURITY_PROTOCOL to ${settings.tls ? 'SSL' : 'PLAINTEXT'}, or correct the port in KAFKA_BROKERS`
+  return `${kafka} rejects the user or the password (${mechanism}): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`
 }
 
 function wayOut({ is }: TlsFault, { tls }: KafkaSettings): string {

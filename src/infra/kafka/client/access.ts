@@ -1,11 +1,11 @@
 import type { KafkaConfig } from 'kafkajs'
 import { OperatorError } from '../../../std/failure.ts'
 
-/** Trust and identity, PEM texts. The name and the chain of every broker are always verified. */
+/** TLS settings, in PEM. The host name and the certificate chain of every broker are always verified. */
 export interface KafkaTls {
   /** Authorities that sign the brokers' certificates, instead of the public ones that Node knows. */
   readonly ca?: string | undefined
-  /** Our own certificate, for brokers that want one; with its key. */
+  /** Client certificate and key, for brokers that require one. */
   readonly cert?: string | undefined
   readonly key?: string | undefined
 }
@@ -18,20 +18,20 @@ export interface KafkaSasl {
 }
 
 export interface KafkaAccess {
-  /** Absent: the brokers are spoken to in clear. `{}` trusts the public authorities. */
+  /** Absent: plaintext. `{}` trusts the public authorities. */
   readonly tls?: KafkaTls | undefined
-  /** Absent: the brokers are not told who we are, but by `tls.cert`. */
+  /** Absent: no login, except by `tls.cert`. */
   readonly sasl?: KafkaSasl | undefined
 }
 
 /**
- * How kafkajs is told of it.
+ * The settings for kafkajs.
  *
- * @throws {OperatorError} PLAIN without TLS, which would send the password to whoever listens
+ * @throws {OperatorError} PLAIN without TLS, which would send the password unencrypted
  */
 export function clientAccess({ tls, sasl }: KafkaAccess): Pick<KafkaConfig, 'ssl' | 'sasl'> {
   if (sasl?.mechanism === 'PLAIN' && tls === undefined) {
-    throw new OperatorError('SASL PLAIN sends the password as it is: speak to the brokers over TLS (SASL_SSL), or use SCRAM-SHA-512')
+    throw new OperatorError('SASL PLAIN sends the password unencrypted: connect to the brokers over TLS (SASL_SSL), or use SCRAM-SHA-512')
   }
   return {
     ...(tls === undefined

@@ -1,11 +1,11 @@
 /** What kafkajs throws, read without its classes: errors arrive wrapped, the interesting one as a cause. */
 
-/** The broker says that the membership is over; kafkajs joins again with its next heartbeat. */
+/** The broker has ended the membership; kafkajs rejoins with its next heartbeat. */
 export function endsMembership(error: unknown): boolean {
   return causes(error).some(({ type }) => type !== undefined && MEMBERSHIP_OVER.has(type))
 }
 
-/** The broker could not be reached or did not answer: it passes by itself, however often it happens. */
+/** The broker is unreachable or did not answer: transient, however often it happens. */
 export function isBrokerTrouble(error: unknown): boolean {
   return causes(error).some(({ name, type, retriable }) => BROKER_TROUBLE.has(name) || (type !== undefined && retriable))
 }

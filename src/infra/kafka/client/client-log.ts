@@ -9,8 +9,8 @@ export interface ClientLog {
 }
 
 /**
- * Lowers each line by what it means to an operator: kafkajs retries or rejoins after everything that it logs, and what it gives up reaches
- * us as a rejection or a crash, which we report ourselves. So nothing here is an error.
+ * Lowers the level of each line to its meaning for an operator: kafkajs retries or rejoins after everything it logs, and what it gives up is
+ * reported as a rejection or a crash. So no line is an error.
  */
 export function clientLog({ level, namespace, log }: LogEntry): ClientLog {
   const { message, timestamp: _, logger: __, stack: ___, ...detail } = log

@@ -2,8 +2,8 @@ import { LogAccessRefused } from '../../../ingest/log-admin.ts'
 import { isBrokerError } from './client-error.ts'
 import type { KafkaSettings } from './kafka-client.ts'
 
-/** What was asked about when the brokers refused. */
-export interface Asked {
+/** The request that the brokers refused. */
+export interface RefusedRequest {
   readonly topic?: string
   readonly group?: string
   /** What was to be done with the topic, as Kafka names the right; `Read` when not given. */
@@ -12,10 +12,10 @@ export interface Asked {
 }
 
 /**
- * The sentence for brokers that know us and refuse this group or this topic; null for every other trouble. Trying again at once does not
- * help; when somebody has mended it, the next try goes through.
+ * The sentence when the brokers deny access to this group or topic; null for any other error. Retrying at once does not help; once an operator
+ * has fixed it, the next attempt succeeds.
  */
-export function groupRefused(error: unknown, { brokers }: Pick<KafkaSettings, 'brokers'>, asked: Asked): LogAccessRefused | null {
+export function groupRefused(error: unknown, { brokers }: Pick<KafkaSettings, 'brokers'>, asked: RefusedRequest): LogAccessRefused | null {
   const says = (type: string) => isBrokerError(error, type)
   const kafka = `Kafka at ${brokers.join(', ')}`
   const { topic, group, right = 'Read' } = asked
@@ -31,18 +31,18 @@ export function groupRefused(error: unknown, { brokers }: Pick<KafkaSettings, 'b
     )
   if (says('INCONSISTENT_GROUP_PROTOCOL'))
     return new LogAccessRefused(
-      `another program that does not share partitions our way is in group "${group}" of ${kafka}: ` +
+      `group "${group}" of ${kafka} has a member of another program, with another partition assignor: ` +
         `stop it, or set KAFKA_GROUP_PREFIX so that this worker has groups of its own`,
     )
   if (isSettingRefused(error))
     return new LogAccessRefused(
-      `${kafka} does not take KAFKA_SESSION_TIMEOUT_MS (${asked.sessionTimeoutMs}): ` +
+      `${kafka} rejects KAFKA_SESSION_TIMEOUT_MS (${asked.sessionTimeoutMs}): ` +
         `set it within group.min.session.timeout.ms and group.max.session.timeout.ms of the brokers, or change those`,
     )
   return null
 }
 
-/** It is a setting of this process that the brokers refuse: mended by a restart, and for all groups alike. */
+/** The brokers reject a setting of this process: it affects all groups, and needs a restart. */
 export function isSettingRefused(error: unknown): boolean {
   return isBrokerError(error, 'INVALID_SESSION_TIMEOUT')
 }

@@ -1,16 +1,16 @@
 import type net from 'node:net'
 import kafkajs from 'kafkajs'
 import type { ISocketFactory, Kafka } from 'kafkajs'
-import { guardAbortedRecords } from '../patches/aborted-records.ts'
+import { patchAbortedRecords } from '../patches/aborted-records.ts'
 import { clientAccess } from './access.ts'
 import type { KafkaAccess } from './access.ts'
 import { brokerSockets } from '../patches/broker-sockets.ts'
 import { clientLog } from './client-log.ts'
 import type { ClientLog } from './client-log.ts'
 import { registerCodecs } from '../patches/codecs.ts'
-import { tellCoordinatorRefusals } from '../patches/coordinator-refusal.ts'
-import { guardRecordSets } from '../patches/record-set.ts'
-import { guardRequestQueue } from '../patches/request-queue.ts'
+import { patchCoordinatorRefusals } from '../patches/coordinator-refusal.ts'
+import { patchRecordSets } from '../patches/record-set.ts'
+import { patchRequestQueue } from '../patches/request-queue.ts'
 
 /** How to reach the cluster; the same for every client. */
 export interface KafkaSettings extends KafkaAccess {
@@ -21,20 +21,20 @@ export interface KafkaSettings extends KafkaAccess {
   readonly connectionTimeoutMs?: number
   /** 30 s when not given. */
   readonly requestTimeoutMs?: number
-  /** Takes the place of our own sockets, unchanged. */
+  /** Replaces our own sockets. */
   readonly socketFactory?: ISocketFactory
-  /** The client's own log lines; a record source reports its lines to its handlers instead. */
+  /** Receives the log lines of the client; a record source reports its lines to its handlers instead. */
   readonly onLog?: (line: ClientLog) => void
 }
 
 export interface KafkaClient {
   readonly kafka: Kafka
-  /** Cuts every connection and opens none any more: the last word of a stop that the broker does not answer. */
-  readonly cut: () => void
+  /** Destroys all connections and refuses new ones: the last step of a stop when the broker does not answer. */
+  readonly destroyConnections: () => void
 }
 
 /**
- * The one place that makes a `new Kafka()`. Make one per consumer: its connections are cut, and its log lines told, by themselves.
+ * The only place that creates a `new Kafka()`. Create one per consumer, so that its connections and log lines are its own.
  *
  * @param options.retries how often kafkajs itself tries again, at growing distances from 300 ms, before it gives an error to us
  * @param options.longestWaitMs the longest that a request may rightly wait for its answer (a join waits for the other members)
@@ -57,10 +57,10 @@ export function createKafkaClient(settings: KafkaSettings, options: { retries: n
     logCreator: () => (entry) => (sockets.isCut() ? undefined : onLog?.(clientLog(entry))),
     ...clientAccess(settings),
   })
-  return { kafka, cut: sockets.cut }
+  return { kafka, destroyConnections: sockets.cut }
 }
 
-/** All five, because kafkajs takes other defaults when NODE_ENV is `test`. */
+/** All five, because kafkajs has other defaults when NODE_ENV is `test`. */
 export function retrySettings(retries: number) {
   return { retries, initialRetryTime: 300, factor: 0.2, multiplier: 2, maxRetryTime: 30_000 }
 }
@@ -90,7 +90,7 @@ function trackedSockets(factory: ISocketFactory) {
 }
 
 registerCodecs()
-guardRequestQueue()
-guardRecordSets()
-guardAbortedRecords()
-tellCoordinatorRefusals()
+patchRequestQueue()
+patchRecordSets()
+patchAbortedRecords()
+patchCoordinatorRefusals()

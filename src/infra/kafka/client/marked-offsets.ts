@@ -1,8 +1,8 @@
 import type { Offsets } from 'kafkajs'
 
 /**
- * Stands in the metadata of every offset that a record source commits. A tool that moves a group's offsets leaves it out, so that its doing
- * is not taken for ours: an offset above the progress row is ours only when the database went back in time.
+ * The metadata of every offset that a record source commits, which tells them from offsets moved by other tools: an offset of our own above the
+ * progress row means that the database was restored to an older state.
  */
 export const COMMIT_MARK = 'progress-row'
 

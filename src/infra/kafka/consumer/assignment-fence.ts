@@ -3,13 +3,12 @@ import type { PartitionAssigner } from 'kafkajs'
 import { onGroup, type GroupWatch } from '../patches/commit-path.ts'
 
 /**
- * Kafka's round robin, telling us of every join. kafkajs calls an assigner's `protocol()` synchronously before each JoinGroup, on every
- * path that leads there; its REBALANCING event is missing on some (leader moved, partitions added: `recoverFromFetch`). Between this call
- * and the join no commit of ours can start, which is what fences the old assignment: the broker checks member and generation, not who owns
- * a partition.
+ * Kafka's round-robin assigner, with a callback before every join. kafkajs calls an assigner's `protocol()` synchronously before each
+ * JoinGroup, on every path; its REBALANCING event is missing on some (leader moved, partitions added: `recoverFromFetch`). Between this call
+ * and the join no commit can start, which fences the old assignment: the broker checks member and generation, not who owns a partition.
  *
- * @param joining what it throws keeps the member from joining
- * @param watch hears of the group that joins with it
+ * @param joining an error thrown here prevents the join
+ * @param watch called for the group that joins
  */
 export function fencedAssigner(joining: () => void, watch: GroupWatch): PartitionAssigner {
   return (config) => {

@@ -1,6 +1,6 @@
 /**
- * The time from the broker's word that a membership is over to the join that follows. kafkajs joins when its own next request is refused;
- * where a broker was no coordinator for a moment, and is one again that takes the membership as it was, none is, and nothing leads to a join.
+ * The time from the broker ending a membership to the following join. kafkajs rejoins when its next request is refused. If the broker had lost
+ * the coordinator role only briefly and still accepts the membership, no request is refused and kafkajs never rejoins.
  */
 export class AwaitedJoin {
   #beatsTaken: number | undefined
@@ -17,8 +17,8 @@ export class AwaitedJoin {
     this.#beatsTaken = undefined
   }
 
-  /** A heartbeat was taken. True, and the end of waiting, once that shows that the membership goes on: one may have been under way. */
-  beatTaken(): boolean {
+  /** A heartbeat succeeded. Returns true, and ends the wait, at the second: the first may have been in flight before. */
+  onHeartbeat(): boolean {
     if (this.#beatsTaken === undefined) return false
     this.#beatsTaken += 1
     if (this.#beatsTaken < 2) return false

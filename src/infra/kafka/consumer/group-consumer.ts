@@ -15,18 +15,18 @@ export interface GroupConsumerOptions {
   readonly maxWaitMs: number
   readonly maxBytesPerPartition: number
   readonly maxBytes: number
-  /** Hears each sign that the client runs. */
-  readonly alive: () => void
-  /** Hears each sign that it is in its group, or tries to be. */
-  readonly belongs: () => void
+  /** Called at every fetch and every response or timeout of a broker. */
+  readonly onActivity: () => void
+  /** Called at every heartbeat and join. */
+  readonly onMembership: () => void
 }
 
-/** A kafkajs consumer on a Kafka object of its own, settled as the member needs it. `rackId` stays unset: we read from leaders only. */
+/** Creates a kafkajs consumer on a Kafka object of its own. `rackId` stays unset: records are read from leaders only. */
 export function createGroupConsumer(
   options: GroupConsumerOptions,
   hooks: { log: (line: ClientLog) => void; beforeJoin: () => void; watch: GroupWatch; mayRestart: () => boolean },
 ): { readonly consumer: Consumer; readonly cut: () => void } {
-  const { kafka, cut } = createKafkaClient(
+  const { kafka, destroyConnections: cut } = createKafkaClient(
     { ...options.settings, onLog: hooks.log },
     { retries: RETRIES, longestWaitMs: options.rebalanceTimeoutMs },
   )
@@ -41,23 +41,23 @@ export function createGroupConsumer(
     maxBytes: options.maxBytes,
     metadataMaxAge: 60_000,
     allowAutoTopicCreation: false,
-    // Without it a disconnect during a join leaves a consumer that restarts and goes on consuming.
+    // Without it, a disconnect during a join leaves a consumer that restarts and keeps consuming.
     retry: { ...retrySettings(RETRIES), restartOnFailure: () => Promise.resolve(hooks.mayRestart()) },
   })
-  // A fetch that begins shows that the loop turns, also while everything is paused; the others, that a broker is heard or missed.
+  // A fetch that starts shows that the loop runs, also while everything is paused; the others show responses and timeouts of brokers.
   for (const sign of ['consumer.fetch_start', 'consumer.network.request', 'consumer.network.request_timeout'] as const)
-    consumer.on(sign, options.alive)
-  for (const sign of ['consumer.heartbeat', 'consumer.group_join'] as const) consumer.on(sign, options.belongs)
+    consumer.on(sign, options.onActivity)
+  for (const sign of ['consumer.heartbeat', 'consumer.group_join'] as const) consumer.on(sign, options.onMembership)
   return { consumer, cut }
 }
 
-/** Nothing is committed and no offset moves but by what `eachBatch` does. */
+/** Offsets move and are committed only by `eachBatch`. */
 export function runConfig(eachBatch: EachBatchHandler): ConsumerRunConfig {
   return { autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: CONCURRENT_PARTITIONS, eachBatch }
 }
 
-/** More than a member can own, so that no partition waits for another's batch. */
+/** More than a member can own, so that no partition waits for the batch of another. */
 const CONCURRENT_PARTITIONS = 1_000
 
-/** About ten seconds of trying before kafkajs calls it a crash. */
+/** About ten seconds of retries before kafkajs reports a crash. */
 const RETRIES = 5

@@ -1,16 +1,16 @@
 import type { Clock } from '../../../std/clock.ts'
 
 /**
- * Does `work` while the member heartbeats; kafkajs has no timer of its own and is silent while a batch runs. It goes on after the
- * membership is lost: a member that drains during a rebalance must keep its session. Failures are told to `failed`, with how long no beat
- * has succeeded.
+ * Runs `work` while sending heartbeats; kafkajs has no timer of its own and sends none while a batch is handled. Heartbeats continue after the
+ * membership is lost: a member that drains during a rebalance must keep its session. Failures are passed to `onFailed`, with the time since
+ * the last successful heartbeat.
  */
 export async function withHeartbeats<Result>(
   work: () => Promise<Result>,
-  options: { beat: () => Promise<void>; intervalMs: number; clock: Clock; failed: (error: unknown, silentMs: number) => void },
+  options: { heartbeat: () => Promise<void>; intervalMs: number; clock: Clock; onFailed: (error: unknown, silentMs: number) => void },
 ): Promise<Result> {
   const done = new AbortController()
-  void keepBeating(done.signal, options)
+  void sendHeartbeats(done.signal, options)
   try {
     return await work()
   } finally {
@@ -18,10 +18,13 @@ export async function withHeartbeats<Result>(
   }
 }
 
-async function keepBeating(done: AbortSignal, { beat, intervalMs, clock, failed }: Parameters<typeof withHeartbeats>[1]): Promise<void> {
+async function sendHeartbeats(
+  done: AbortSignal,
+  { heartbeat: beat, intervalMs, clock, onFailed: failed }: Parameters<typeof withHeartbeats>[1],
+): Promise<void> {
   let lastBeat = clock.monotonic()
   for (;;) {
-    // kafkajs sends at most one per interval and skips what comes a moment too early; half of it keeps the distance below 1.5 intervals.
+    // kafkajs sends at most one per interval and skips calls that come too early; half an interval keeps the distance below 1.5 intervals.
     await clock.sleep(intervalMs / 2, done)
     if (done.aborted) return
     try {

@@ -59,8 +59,8 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     ...options,
     clock,
     random,
-    alive: () => void (beats += 1),
-    belongs: () => void (heartbeats += 1),
+    onActivity: () => void (beats += 1),
+    onMembership: () => void (heartbeats += 1),
   }
   const unpacked = (options.unpackBudget ?? processBudget).share()
   const started = Promise.withResolvers<void>()
@@ -104,18 +104,18 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
         isPaused: () => isPaused,
         unpacked,
         nextEpoch: () => (epoch += 1),
-        placed: () => {
+        onStartOffsetsSet: () => {
           hasJoined = true
           started.resolve()
         },
-        progressed: () => {
+        onProgress: () => {
           crashes = 0
           rebuilds = 0
         },
-        restarting: (error) => void survives(handlers, error, RESTART_MS),
-        refused: fail,
+        onRestart: (error) => void survives(handlers, error, RESTART_MS),
+        onRefused: fail,
       })
-      const error = await member.live()
+      const error = await member.run()
       if (!error || stopping.signal.aborted) return
       rebuilds += 1
       const rebuildInMs = backoff(rebuilds, { baseMs: 500, maxMs: 30_000, random })
@@ -151,13 +151,13 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     },
     pause: () => {
       isPaused = true
-      member?.hold()
+      member?.pause()
     },
     resume: () => {
       isPaused = false
-      member?.release()
+      member?.resume()
     },
-    restartAssignment: () => member?.replace(),
+    restartAssignment: () => member?.restartAssignment(),
     commit: async (assignment, offsets) => (await member?.commit(assignment, offsets)) ?? false,
     activity: () =>
       beats === 0 || stopping.signal.aborted
@@ -176,10 +176,10 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   }
 }
 
-/** Of unpacked records, over all groups. Some eight partitions of each are then read at once, more than may write at once. */
+/** Bytes of unpacked records, over all groups: about eight partitions each can be read at once, more than can be written at once. */
 const processBudget = createUnpackBudget(33_554_432)
 
-/** An observer's own fault must not reach kafkajs, whose events and logs call it: it would crash the consumer. */
+/** An error of an observer must not reach kafkajs, whose events and logs call it: it would crash the consumer. */
 function guarded(handlers: SourceHandlers): SourceHandlers {
   return {
     assigned: (assignment) => handlers.assigned(assignment),
@@ -188,16 +188,16 @@ function guarded(handlers: SourceHandlers): SourceHandlers {
       try {
         handlers.report(report)
       } catch {
-        // Nobody is left to tell.
+        // There is no one left to report it to.
       }
     },
   }
 }
 
-/** What kafkajs waits at least before it starts again by itself. */
+/** The shortest pause before kafkajs restarts by itself; milliseconds. */
 const RESTART_MS = 300
 
-/** A request that nobody answers (30 s), and kafkajs's or our own longest wait before it tries again (30 s). */
+/** A request that times out (30 s), and the longest pause before a retry, kafkajs's or ours (30 s). */
 const LONGEST_SILENCE_MS = 60_000
 
 const noop = () => undefined
@@ -206,5 +206,5 @@ function givenUp(error: Error, { topic, groupId, settings }: KafkaSourceOptions)
   if (isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION'))
     return new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}: create it with \`workerctl topics apply\``)
   if (error instanceof LogAccessRefused) return error
-  return new Error(`group "${groupId}" cannot go on with topic "${topic}": ${error.message}`, { cause: error })
+  return new Error(`group "${groupId}" cannot continue on topic "${topic}": ${error.message}`, { cause: error })
 }

@@ -1,6 +1,6 @@
 import type { Assignment } from '../../../ingest/record-source.ts'
 
-/** What this member owns, with where each partition goes on. */
+/** The partitions this member owns, with the next offset of each. */
 export class OwnedAssignment implements Assignment {
   readonly epoch: number
   readonly topic: string
@@ -22,19 +22,19 @@ export class OwnedAssignment implements Assignment {
     return this.signal.aborted
   }
 
-  /** Aborts the signal; false when it had ended before. */
+  /** Aborts the signal; false when it had already ended. */
   end(reason: string): boolean {
     if (this.ended) return false
     this.#ending.abort(new Error(reason))
     return true
   }
 
-  /** Partitions with a start position. */
-  placed(): number[] {
+  /** Partitions with a start offset. */
+  startedPartitions(): number[] {
     return [...this.#positions.keys()]
   }
 
-  position(partition: number): bigint | undefined {
+  nextOffset(partition: number): bigint | undefined {
     return this.#positions.get(partition)?.next
   }
 
@@ -42,13 +42,13 @@ export class OwnedAssignment implements Assignment {
     this.#positions.set(partition, { next, skippedTo: next })
   }
 
-  /** kafkajs itself passes a batch that holds nothing for us (control records, compaction) up to `next`. */
-  skipTo(partition: number, next: bigint): void {
+  /** kafkajs itself skips a batch without records for the application (control records, compaction) up to `next`. */
+  passTo(partition: number, next: bigint): void {
     const position = this.#positions.get(partition)
     if (position && next > position.next) position.skippedTo = next
   }
 
-  /** Whether a batch fetched from `offset` is the next one: not from before a seek, nor from where an offset reset led. */
+  /** Whether a batch fetched from `offset` is the next one: not one from before a seek, nor one after an offset reset by kafkajs. */
   continuesAt(partition: number, offset: bigint): boolean {
     const position = this.#positions.get(partition)
     return position !== undefined && (offset === position.next || offset === position.skippedTo)

@@ -3,11 +3,11 @@ import type { Consumer } from 'kafkajs'
 export interface PartitionControl {
   pause(partitions: readonly number[]): void
   resume(partitions: readonly number[]): void
-  /** Where the next fetch of the partition begins. */
+  /** Sets the offset of the next fetch of the partition. */
   seek(partition: number, offset: bigint): void
 }
 
-/** What a running consumer can be told of its partitions. While it does not run nothing happens: the next join sets everything anew. */
+/** Controls the partitions of a running consumer. Calls are ignored while it is not running: the next join sets everything again. */
 export function partitionControl(consumer: Consumer, topic: string): PartitionControl {
   return {
     pause: (partitions) => whileRunning(() => consumer.pause([{ topic, partitions: [...partitions] }])),
@@ -20,7 +20,7 @@ function whileRunning(act: () => void): void {
   try {
     act()
   } catch (error) {
-    // kafkajs has no group to act on before its first join, and between a crash and the event that tells of it.
+    // kafkajs has no consumer group before its first join, and between a crash and its crash event.
     if (!(error instanceof Error && error.message.startsWith('Consumer group was not initialized'))) throw error
   }
 }

@@ -53,7 +53,7 @@ export function abortedBatches(transactions: readonly AbortedTransaction[]): (he
  * per record: where transactions of several producers overlap, records of an aborted one are given to the application. They are marked as
  * control records here, which kafkajs passes as if they were not there, positions included.
  */
-export function guardAbortedRecords(): void {
+export function patchAbortedRecords(): void {
   Broker.prototype.fetch = fetchCommitted
 }
 

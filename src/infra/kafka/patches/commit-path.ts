@@ -15,9 +15,9 @@ export const unwatchedFetch = ConsumerGroup.prototype.fetch
 
 export interface GroupWatch {
   /** By what the group commits once it has joined. */
-  joins(commit: Commit): void
+  onJoin(commit: Commit): void
   /** Hears of a fetch from `from` that holds nothing for us up to `next`: aborted records, control records, what compaction took away. */
-  passes(partition: number, from: bigint, next: bigint): void
+  onPassed(partition: number, from: bigint, next: bigint): void
 }
 
 const watches = new WeakMap<object, GroupWatch>()
@@ -37,7 +37,7 @@ export function onGroup(assigner: object, watch: GroupWatch): void {
 }
 
 const watchedJoin: typeof unwatchedJoin = function join() {
-  for (const assigner of this.assigners) watches.get(assigner)?.joins((offsets) => this.commitOffsets(offsets))
+  for (const assigner of this.assigners) watches.get(assigner)?.onJoin((offsets) => this.commitOffsets(offsets))
   return untilJoined(() => unwatchedJoin.call(this))
 }
 
@@ -46,7 +46,7 @@ const watchedFetch: typeof unwatchedFetch = async function fetch(nodeId) {
   for (const batch of batches) {
     if (!batch.isEmptyDueToFiltering()) continue
     const next = BigInt(batch.lastOffset()) + 1n
-    for (const assigner of this.assigners) watches.get(assigner)?.passes(batch.partition, BigInt(batch.fetchedOffset), next)
+    for (const assigner of this.assigners) watches.get(assigner)?.onPassed(batch.partition, BigInt(batch.fetchedOffset), next)
   }
   return batches
 }

@@ -8,7 +8,7 @@ const unguardedSearch = Cluster.prototype.findGroupCoordinatorMetadata
  * Lets through why a group has no coordinator for us. kafkajs 2.2.4 asks every broker and says "Failed to find group coordinator" of
  * whatever they answered; that we may not see the group is no outage, and has to be told as what it is.
  */
-export function tellCoordinatorRefusals(): void {
+export function patchCoordinatorRefusals(): void {
   Cluster.prototype.findGroupCoordinatorMetadata = search
 }
 

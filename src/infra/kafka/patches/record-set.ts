@@ -17,7 +17,7 @@ const MAGIC = 2
  * the first one: the limits of a fetch count compressed bytes, and what they hold may be a thousand times as large. kafkajs loads the readers
  * of fetch replies with the first fetch, so that what stands in Node's module cache by then is what they use.
  */
-export function guardRecordSets(): void {
+export function patchRecordSets(): void {
   const module = require.cache[path]
   if (module !== undefined) module.exports = decodeRecordSet
 }

@@ -9,7 +9,7 @@ export const unguardedSchedule = RequestQueue.prototype.scheduleCheckPendingRequ
  * an idle core and makes Node 24 warn of negative timeouts. With nothing pending and no throttle there is nothing to check: the next
  * `push`, or the next reply, calls this again.
  */
-export function guardRequestQueue(): void {
+export function patchRequestQueue(): void {
   RequestQueue.prototype.scheduleCheckPendingRequests = scheduleWhenNeeded
 }
 

@@ -9,21 +9,21 @@ import type { KafkaSettings } from '../client/kafka-client.ts'
 import { groupRefused } from '../client/group-refusal.ts'
 import { withinDeadline } from '../../../std/within-deadline.ts'
 
-/** Puts records into the log, acknowledged by all replicas. */
+/** Appends records to the log, acknowledged by all in-sync replicas. */
 export interface LogProducer {
-  /** Throws an OperatorError that names the brokers when none answers, or none lets us in. */
+  /** @throws {OperatorError} no broker answers, or access is denied. */
   connect(): Promise<void>
-  /** Throws an OperatorError when the topic is missing, and whatever the broker says; some of the messages may be in the log even so. */
+  /** @throws {OperatorError} the topic does not exist; any other error of the broker. Some messages may have been appended nevertheless. */
   send(topic: string, messages: Message[]): Promise<void>
   disconnect(): Promise<void>
 }
 
 /**
- * Acks of all replicas and no idempotence: kafkajs calls its own experimental, and #1005 reports lost sends. So a retry may double a
- * record; every reader of ours knows records by their event id.
+ * acks=all, without the idempotent producer: kafkajs calls its own experimental, and #1005 reports lost sends. A retry may therefore duplicate
+ * a record; our consumers deduplicate by event id.
  */
 export function createLogProducer(settings: KafkaSettings): LogProducer {
-  const { kafka, cut } = createKafkaClient(settings, { retries: 5 })
+  const { kafka, destroyConnections: cut } = createKafkaClient(settings, { retries: 5 })
   const places = new Places()
   const producer = kafka.producer({
     idempotent: false,
@@ -59,7 +59,7 @@ export function createLogProducer(settings: KafkaSettings): LogProducer {
   }
 }
 
-/** kafkajs copies the messages of a partition once per message; short lists keep that cheap. */
+/** kafkajs copies the messages of a partition once per message; short lists keep this cheap. */
 const SEND_LIMIT = 500
 
 const DISCONNECT_GRACE_MS = 5_000
@@ -80,7 +80,7 @@ async function sendAll(producer: Producer, places: Places, topic: string, messag
     const acknowledged = await producer.send({ topic, messages: left, acks: -1 })
     const partitions = new Set(acknowledged.map(({ partition }) => partition))
     const missing = left.filter((message) => !partitions.has(places.of(message)))
-    if (missing.length === left.length) throw new Error(`the broker acknowledged nothing of what was sent to "${topic}"`)
+    if (missing.length === left.length) throw new Error(`the broker acknowledged none of the records sent to "${topic}"`)
     left = missing
   }
 }

@@ -1,10 +1,10 @@
-/** What one group may hold of the budget. */
+/** The share of one group in the budget. */
 export interface UnpackShare {
   /**
-   * Waits until `bytes` may be held, and resolves to what gives them back; to null when `signal` aborts first. Whoever holds some must give
-   * them back before it asks for more.
+   * Waits for `bytes` and resolves to the function that releases them, or to null when `signal` aborts first. Bytes must be released before
+   * more are acquired.
    */
-  hold(bytes: number, signal: AbortSignal): Promise<(() => void) | null>
+  acquire(bytes: number, signal: AbortSignal): Promise<(() => void) | null>
 }
 
 export interface UnpackBudget {
@@ -23,9 +23,9 @@ interface Share {
 }
 
 /**
- * Bounds the bytes of unpacked records that all groups of a process hold together. First come, first served within a group. A group may
- * have half of it, so that one whose batches stand still leaves room for the others; and it is always given what it asks for while it holds
- * nothing, however much that is and whatever the others hold: no group waits for another, and nothing is too large to be read.
+ * Limits the bytes of unpacked records over all groups of a process; first come, first served within a group. A group may use half of the
+ * limit, so that one with stalled batches leaves room for the others. A group that holds nothing is always served, whatever the size and
+ * the usage of the others: no group waits for another, and nothing is too large to be read.
  */
 export function createUnpackBudget(limit: number): UnpackBudget {
   let held = 0
@@ -38,7 +38,7 @@ export function createUnpackBudget(limit: number): UnpackBudget {
     share.held += bytes
   }
 
-  /** In the order of their coming; who has to wait makes the rest of its group wait. */
+  /** In order of arrival; a waiter blocks the later ones of its group. */
   function grant(): void {
     const blocked = new Set<Share>()
     const left: Waiter[] = []
@@ -58,7 +58,7 @@ export function createUnpackBudget(limit: number): UnpackBudget {
     share() {
       const share: Share = { held: 0 }
       return {
-        async hold(bytes, signal) {
+        async acquire(bytes, signal) {
           if (signal.aborted) return null
           if (!waiting.some((waiter) => waiter.share === share) && fits(share, bytes)) take(share, bytes)
           else {

@@ -11,7 +11,7 @@ export interface Trouble {
   readonly sentence: string
 }
 
-/** Why no connection could be opened, and what it waited for at the end. */
+/** Why no connection could be opened, at which stage. */
 export function troubleOf({ error, interrupted }: Answer<void>, stage: ConnectStage, server: SmtpServer): Trouble {
   if (interrupted === 'deadline') return silentAt(stage, server)
   const relay = `The SMTP relay at ${server.host}:${server.port}`
@@ -25,10 +25,10 @@ export function troubleOf({ error, interrupted }: Answer<void>, stage: ConnectSt
     const way = 'turn it on there, write smtps:// if it speaks TLS from the start, or set SMTP_REQUIRE_TLS=false to send in clear'
     return {
       reason: 'relay-tls-failed',
-      sentence: `${relay} does not take STARTTLS (${reply}), and without TLS nothing goes to it; ${way}`,
+      sentence: `${relay} rejects STARTTLS (${reply}), and TLS is required; ${way}`,
     }
   }
-  if (reply !== null) return { reason: 'relay-refuses-us', sentence: `${relay} turns us away (${reply}); its own log says why` }
+  if (reply !== null) return { reason: 'relay-refuses-us', sentence: `${relay} rejects our connection (${reply}); its own log says why` }
   const fault = tlsFaultOf(error)
   if (fault !== null) {
     const trouble = tlsTrouble(fault, `the SMTP relay at ${server.host}:${server.port}`)
@@ -37,23 +37,23 @@ export function troubleOf({ error, interrupted }: Answer<void>, stage: ConnectSt
   const system = originalCode(error) ?? (error?.code === 'ESOCKET' || error?.code === undefined ? null : error.code)
   if (error?.code === 'ETLS') {
     const cause = safeCode(originalCode(error)) ?? 'STARTTLS failed'
-    return { reason: 'relay-tls-failed', sentence: `${relay} cannot be spoken to over TLS (${cause}); check its certificate and SMTP_URL` }
+    return { reason: 'relay-tls-failed', sentence: `${relay} cannot be reached over TLS (${cause}); check its certificate and SMTP_URL` }
   }
-  const cause = safeCode(system) ?? 'it ends the connection'
+  const cause = safeCode(system) ?? 'it closes the connection'
   return { reason: 'relay-unreachable', sentence: `${relay} cannot be reached (${cause}); check SMTP_URL and that the relay runs` }
 }
 
-/** The relay says nothing, not even no. */
+/** The relay does not answer at all. */
 export function silentAt(stage: ConnectStage | 'mail', { host, port }: SmtpServer): Trouble {
   const sentence =
     stage === 'connect'
       ? `The SMTP relay at ${host}:${port} cannot be reached (no connection in time); check SMTP_URL, the network and that the relay runs`
-      : `The SMTP relay at ${host}:${port} takes connections and ${silence[stage]} in time; its own log may say why, and SMTP_CONNECT_DEADLINE_MS and MAIL_DEADLINE_MS give it longer`
+      : `The SMTP relay at ${host}:${port} accepts connections but ${silence[stage]} in time; its own log may say why, and SMTP_CONNECT_DEADLINE_MS and MAIL_DEADLINE_MS give it more time`
   return { reason: `timeout-${stage}`, sentence }
 }
 
 const silence: Readonly<Record<Exclude<ConnectStage, 'connect'> | 'mail', string>> = {
-  greeting: 'does not greet us',
+  greeting: 'does not send a greeting',
   ehlo: 'does not answer EHLO',
   tls: 'does not finish the TLS handshake',
   auth: 'does not answer the login',
@@ -80,7 +80,7 @@ function wayOut({ is }: TlsFault, { options }: SmtpServer): string {
 
 /** `code` with the enhanced code, as the relay gave them. */
 export function credentialsRefused(server: SmtpServer, code: string): Trouble {
-  const what = server.credentials === null ? 'wants a login and SMTP_URL has none' : 'refuses the credentials in SMTP_URL'
+  const what = server.credentials === null ? 'requires a login and SMTP_URL has none' : 'rejects the credentials in SMTP_URL'
   const way = server.credentials === null ? 'write smtp://user:password@host:port' : 'correct the user or the password'
   return { reason: 'relay-credentials-refused', sentence: `The SMTP relay at ${server.host}:${server.port} ${what} (${code}); ${way}` }
 }

@@ -13,9 +13,9 @@ interface Waiter {
 
 /**
  * A pool of SMTP connections. A connection is connecting, then idle, in use, refreshing (RSET under way, overlapped with the
- * recording of the last outcome) and idle again, until it is dead. While connecting fails, one connection at a time is tried,
- * with doubling pauses between; a connection that was opened but judged no mail counts as a failure too, so a relay that takes
- * connections and drops them is not hammered.
+ * recording of the last outcome) and idle again, until it is closed. While connecting fails, one connection at a time is tried with
+ * exponential backoff; a connection that was opened but answered to no mail counts as a failure too, so that a relay that accepts and
+ * drops connections is not hammered.
  */
 export class SmtpRelay implements MailRelay {
   readonly host: string
@@ -24,10 +24,10 @@ export class SmtpRelay implements MailRelay {
   readonly #gate: FailureGate<Trouble>
   /** Since when nothing has gone out, by the clock of `now`; null when nothing is known against the relay any more. */
   #awaySince: number | null = null
-  /** The last failure came before there was a connection. */
+  /** The last failure happened before a connection was established. */
   #failedToOpen = false
   readonly #closing = new AbortController()
-  /** Opening connections, and QUITs under way; close waits for them. */
+  /** Connections being opened, and QUITs in flight; close waits for them. */
   readonly #pending = new Set<Promise<void>>()
   readonly #inUse = new Set<SmtpConnection>()
   readonly #refreshing = new Set<SmtpConnection>()
@@ -101,13 +101,13 @@ export class SmtpRelay implements MailRelay {
     await Promise.all(this.#pending)
   }
 
-  /** Matches those who wait with what there is, and opens as many connections as are missing and allowed. */
+  /** Serves waiters with idle connections, and opens as many connections as are missing and allowed. */
   #pump(): void {
     if (this.#closing.signal.aborted) this.#refuseWaiters()
     while (this.#waiters.length > 0) {
       const connection = this.#idle.pop()
       if (connection === undefined) break
-      // An old one goes through refreshing and comes back idle; who waits stays in the queue.
+      // A connection that was idle for long is refreshed first; the waiter stays in the queue.
       if (this.#options.now() - connection.idleSince > this.#options.probeAfterMs) this.#refresh(connection)
       else this.#handOut(connection)
     }
@@ -134,7 +134,7 @@ export class SmtpRelay implements MailRelay {
           this.#pump()
         } else {
           this.#opened += 1
-          // What kept others from a connection is over, though this one has proved nothing yet.
+          // Connecting works again, although this connection has not answered to a mail yet.
           if (this.#failedToOpen) this.#awaySince = null
           opened.connection.onDead = () => this.#buried(opened.connection)
           this.#rest(opened.connection)
@@ -160,7 +160,7 @@ export class SmtpRelay implements MailRelay {
       stage: () => (state === 'sending' ? connection.stage() : null),
       release: () => {
         if (state === 'released') return
-        // Given back in the middle of a mail, it stands nobody knows where.
+        // Released in the middle of a mail: the state of the SMTP session is unknown.
         if (state === 'sending') {
           connection.left = 'aborted'
           connection.destroy()
@@ -175,7 +175,7 @@ export class SmtpRelay implements MailRelay {
     if (result.is === 'refused' && (result.means === 'busy' || result.means === 'login')) {
       const { server } = this.#options
       const code = [result.code, result.enhanced].filter(Boolean).join(' ')
-      const sentence = `The SMTP relay at ${server.host}:${server.port} puts our mail off (${code}); its own log says why`
+      const sentence = `The SMTP relay at ${server.host}:${server.port} defers our mail (${code}); its own log says why`
       this.#failed(result.means === 'login' ? credentialsRefused(server, code) : { reason: 'relay-refuses-us', sentence })
       connection.destroy()
     } else if (connection.proved) {
@@ -223,7 +223,7 @@ export class SmtpRelay implements MailRelay {
     this.#follow(connection.quit(quitDeadlineMs))
   }
 
-  /** A connection is dead, by whoever's hand. */
+  /** A connection was closed, by either side. */
   #buried(connection: SmtpConnection): void {
     this.#inUse.delete(connection)
     this.#refreshing.delete(connection)
@@ -232,11 +232,11 @@ export class SmtpRelay implements MailRelay {
     this.#pump()
   }
 
-  /** Opened, and of no use. Where we hung up for reasons of our own that says nothing about the relay. */
+  /** A connection ended without an answer to a mail. When we aborted it ourselves, that says nothing about the relay. */
   #unproved({ left, idleSince }: SmtpConnection): void {
     if (left === 'aborted') return
     const { host, port } = this.#options.server
-    const sentence = `The SMTP relay at ${host}:${port} ends connections before it has taken a mail; its own log says why`
+    const sentence = `The SMTP relay at ${host}:${port} closes connections before it has accepted a mail; its own log says why`
     const trouble: Trouble = left === null ? { reason: 'relay-refuses-us', sentence } : silentAt('mail', this.#options.server)
     this.#failed(trouble, { startedAt: idleSince })
   }

@@ -62,7 +62,7 @@ describe('an address', () => {
     expect(guard.allows(address)).toBe(false)
   })
 
-  it('of an allowed network is allowed in every notation, its neighbour is not', () => {
+  it('of an allowed network is allowed in every notation, a neighbouring one is not', () => {
     const open = createAddressGuard({ allowCidr: ['127.0.0.0/8', 'fd00:1::/32'] })
     expect(['127.0.0.1', '127.9.9.9', '::ffff:127.0.0.1', 'fd00:1::5'].map((address) => open.allows(address))).toEqual([
       true,
@@ -112,13 +112,13 @@ describe('a host written as a number', () => {
     'http://[0:0:0:0:0:ffff:7f00:0001]/',
     'http://[::]/',
     'http://169.254.169.254/latest/meta-data/',
-  ])('%s is seen for what it is', (text) => {
+  ])('%s is recognised', (text) => {
     const url = webhookUrl(text)
     expect(url).not.toBeNull()
     expect(() => guard.checkLiteral(url?.hostname ?? '')).toThrow(AddressRefused)
   })
 
-  it('passes when it is public, and a name is left to its look-up', () => {
+  it('passes when it is public; a name is checked at its lookup', () => {
     for (const hostname of ['8.8.8.8', '[2606:4700:4700::1111]', 'example.com']) expect(() => guard.checkLiteral(hostname)).not.toThrow()
   })
 })
@@ -157,7 +157,7 @@ describe('a URL', () => {
 })
 
 describe('a name', () => {
-  it('with public addresses only gives what was asked for', async () => {
+  it('with public addresses only resolves to them', async () => {
     const resolve = answeringResolver(['8.8.8.8', '2606:4700:4700::1111'])
     await expect(look(resolve, true)()).resolves.toEqual([
       { address: '8.8.8.8', family: 4 },
@@ -171,12 +171,12 @@ describe('a name', () => {
     ['a public and a private address', ['8.8.8.8', '127.0.0.1']],
     ['a public and a mapped private address', ['8.8.8.8', '::ffff:192.168.0.1']],
     ['a private and a public address', ['fd00::1', '8.8.8.8']],
-  ])('with %s is refused, whichever would be dialled', async (_what, addresses) => {
+  ])('with %s is refused, whichever would be connected to', async (_what, addresses) => {
     await expect(look(answeringResolver(addresses), true)()).rejects.toThrow(AddressRefused)
     await expect(look(answeringResolver(addresses), false)()).rejects.toThrow(AddressRefused)
   })
 
-  it('is judged at every look-up: the second answer of a rebinding name is refused', async () => {
+  it('is checked at every lookup: the second answer of a rebinding name is refused', async () => {
     const lookAgain = look(answeringResolver(['8.8.8.8'], ['127.0.0.1']), true)
     await expect(lookAgain()).resolves.toHaveLength(1)
     await expect(lookAgain()).rejects.toThrow(AddressRefused)

@@ -30,7 +30,7 @@ async function start(options: { ready?: () => HealthReport; metrics?: () => Prom
 const rejecting = () => Promise.reject(new Error('someone@example.com'))
 
 describe('the health server', () => {
-  it('says that it is well', async () => {
+  it('answers 200 when healthy', async () => {
     const { url, port } = await start()
     expect(url).toBe(`http://127.0.0.1:${port}`)
     for (const path of ['/livez', '/readyz', '/readyz?verbose']) {
@@ -40,7 +40,7 @@ describe('the health server', () => {
     }
   })
 
-  it('says why it is not ready, while it is alive', async () => {
+  it('says why the process is not ready, while it is alive', async () => {
     const { url } = await start({ ready: () => unwell })
     const response = await fetch(`${url}/readyz`)
     expect(response.status).toBe(503)
@@ -69,7 +69,7 @@ describe('the health server', () => {
     expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
   })
 
-  it('answers 500 without the thrown text, and goes on', async () => {
+  it('answers 500 without the error message, and continues', async () => {
     const { url } = await start({ metrics: rejecting })
     const response = await fetch(`${url}/metrics`)
     expect(response.status).toBe(500)
@@ -83,7 +83,7 @@ describe('the health server', () => {
     await expect(start({ port })).rejects.toThrow(new RegExp(`^Port ${port} .*HTTP_PORT`))
   })
 
-  it('closes at once although connections are kept alive or half open', async () => {
+  it('closes at once despite kept-alive and half-open connections', async () => {
     const server = await start()
     const agent = new Agent({ keepAlive: true })
     const sent = request(`${server.url}/livez`, { agent }).end()

@@ -5,7 +5,7 @@ import { hostileUrls } from './hostile-urls.ts'
 
 const guard = createAddressGuard({ allowCidr: [] })
 
-describe('a URL that somebody else has chosen leads where the parser says, and is refused there', () => {
+describe('a hostile URL leads where the parser says, and is refused there', () => {
   it.each(hostileUrls)('%j: %j', (text, leads) => {
     const url = webhookUrl(text)
     const host = url?.hostname ?? null

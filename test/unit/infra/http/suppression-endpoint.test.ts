@@ -38,13 +38,13 @@ async function start(unsubscribe: SuppressionEndpointOptions['unsubscribe'] = as
 }
 
 describe('POST /suppressions', () => {
-  it.each(['Bearer ', 'bearer ', 'BEARER  ', 'bEaReR   '])('takes the token behind "%s" (RFC 9110)', async (scheme) => {
+  it.each(['Bearer ', 'bearer ', 'BEARER  ', 'bEaReR   '])('accepts the token after "%s" (RFC 9110)', async (scheme) => {
     const { post, recorded } = await start()
     expect((await post(asked, { authorization: `${scheme}${token}` })).status).toBe(204)
     expect(recorded).toHaveLength(1)
   })
 
-  it('records who unsubscribed', async () => {
+  it('records an unsubscription', async () => {
     const { post, recorded } = await start()
     const response = await post(asked)
     expect([response.status, await response.text()]).toEqual([204, ''])
@@ -60,7 +60,7 @@ describe('POST /suppressions', () => {
     { authorization: 'Bearer' },
     { authorization: `Bearer ${token} ${token}` },
     { authorization: `Bearer ${token}x` },
-  ])('answers nobody without the token (%o)', async (headers: Record<string, string>) => {
+  ])('refuses requests without the token (%o)', async (headers: Record<string, string>) => {
     const { post, recorded } = await start()
     const response = await post(asked, headers)
     expect(response.status).toBe(401)
@@ -101,7 +101,7 @@ describe('POST /suppressions', () => {
     expect([response.status, await response.text()]).toEqual([503, expect.not.stringContaining('ann')])
   })
 
-  it('takes no other method, and is not there unless it is configured', async () => {
+  it('accepts no other method, and does not exist unless it is configured', async () => {
     const { server } = await start()
     const get = await fetch(`${server.url}/suppressions`)
     expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST'])
@@ -118,7 +118,7 @@ describe('POST /suppressions', () => {
     expect((await fetch(`${plain.url}/suppressions`, { method: 'POST', body: '{}' })).status).toBe(405)
   })
 
-  it('outlives a client that goes away in mid-sentence', async () => {
+  it('survives a client that disconnects in the middle of a request', async () => {
     const { server, post } = await start()
     const headers = { authorization: `Bearer ${token}`, 'content-length': '100' }
     const half = request(`${server.url}/suppressions`, { method: 'POST', headers })

@@ -15,7 +15,7 @@ function quickClock(): Clock {
   }
 }
 
-test('beats come at half the interval while the work runs, and end with it', async () => {
+test('heartbeats are sent at half the interval while the work runs, and stop with it', async () => {
   const clock = quickClock()
   const beats: number[] = []
   const done = Promise.withResolvers<string>()
@@ -24,14 +24,14 @@ test('beats come at half the interval while the work runs, and end with it', asy
     if (beats.length === 3) done.resolve('result')
     return Promise.resolve()
   }
-  expect(await withHeartbeats(() => done.promise, { beat, intervalMs: 2_000, clock, failed: () => undefined })).toBe('result')
+  expect(await withHeartbeats(() => done.promise, { heartbeat: beat, intervalMs: 2_000, clock, onFailed: () => undefined })).toBe('result')
   expect(beats).toEqual([1_000, 2_000, 3_000])
   await new Promise(setImmediate)
   await new Promise(setImmediate)
   expect(beats).toHaveLength(3)
 })
 
-test('beats go on after a failure, which is told with the silence since the last good one', async () => {
+test('heartbeats continue after a failure, which is reported with the time since the last successful one', async () => {
   const clock = quickClock()
   const done = Promise.withResolvers<void>()
   const told: [string, number][] = []
@@ -42,15 +42,15 @@ test('beats go on after a failure, which is told with the silence since the last
     return beats === 1 || beats === 4 ? Promise.resolve() : Promise.reject(new Error(`beat ${beats}`))
   }
   const failed = (error: unknown, silentMs: number) => told.push([String(error), silentMs])
-  await withHeartbeats(() => done.promise, { beat, intervalMs: 2_000, clock, failed })
+  await withHeartbeats(() => done.promise, { heartbeat: beat, intervalMs: 2_000, clock, onFailed: failed })
   expect(told).toEqual([
     ['Error: beat 2', 1_000],
     ['Error: beat 3', 2_000],
   ])
 })
 
-test('the error of the work comes out', async () => {
+test('the error of the work is thrown', async () => {
   const clock = quickClock()
-  const options = { beat: () => Promise.resolve(), intervalMs: 2_000, clock, failed: () => undefined }
+  const options = { heartbeat: () => Promise.resolve(), intervalMs: 2_000, clock, onFailed: () => undefined }
   await expect(withHeartbeats(() => Promise.reject(new Error('work')), options)).rejects.toThrow('work')
 })

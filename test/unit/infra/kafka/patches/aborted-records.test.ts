@@ -14,7 +14,7 @@ const text = (code: { toString(): string }) =>
     .replaceAll(/\/\/.*/g, '')
     .replaceAll(/\s+/g, ' ')
 
-test('kafkajs’s functions are those that the guard was written for', () => {
+test('kafkajs’s functions are those that the patch was written for', () => {
   expect(text(unguardedFilter)).toMatchInlineSnapshot(
     `"({ messages, abortedTransactions }) => { const currentAbortedTransactions = new Map() if (!abortedTransactions || !abortedTransactions.length) { return messages } const remainingAbortedTransactions = [...abortedTransactions] return messages.filter(message => { if ( remainingAbortedTransactions.length && Long.fromValue(message.offset).gte(remainingAbortedTransactions[0].firstOffset) ) { const { producerId } = remainingAbortedTransactions.shift() currentAbortedTransactions.set(producerId, true) } const { producerId, inTransaction } = message.batchContext if (isAbortMarker(message)) { currentAbortedTransactions.delete(producerId) } else if (currentAbortedTransactions.has(producerId) && inTransaction) { return false } return true }) }"`,
   )
@@ -94,7 +94,7 @@ function named(log: readonly LoggedBatch[], fetched: readonly LoggedBatch[]): Ab
     .map(({ producerId, first }) => ({ producerId, firstOffset: String(first) }))
 }
 
-test('of any log, fetched from anywhere and named in any order, exactly what was aborted is dropped', () => {
+test('exactly the aborted records of any log are dropped, whatever the fetch offset and the order of the transactions', () => {
   fc.assert(
     fc.property(logs, fc.nat(), fc.nat(), fc.boolean(), (log, begin, size, reversed) => {
       const from = begin % log.length

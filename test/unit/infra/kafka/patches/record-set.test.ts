@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { unguardedDecode } from '../../../../../src/infra/kafka/patches/record-set.ts'
 
-test('kafkajs’s function is the one that the guard was written for', () => {
+test('kafkajs’s function is the one that the patch was written for', () => {
   expect(
     unguardedDecode
       .toString()

@@ -1,10 +1,10 @@
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { guardRequestQueue, unguardedSchedule } from '../../../../../src/infra/kafka/patches/request-queue.ts'
+import { patchRequestQueue, unguardedSchedule } from '../../../../../src/infra/kafka/patches/request-queue.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000 })
-  guardRequestQueue()
+  patchRequestQueue()
 })
 afterEach(() => vi.useRealTimers())
 
@@ -37,7 +37,7 @@ test('a throttled queue is checked when the throttle ends', () => {
   expect(checks).toHaveBeenCalledOnce()
 })
 
-test('kafkajs’s method is the one that the guard was written for', () => {
+test('kafkajs’s method is the one that the patch was written for', () => {
   expect(
     unguardedSchedule
       .toString()

@@ -33,7 +33,7 @@ const compressed = codecNames.filter((name) => name !== 'none')
 const headers = { 'event-type': Buffer.from('user.verified') }
 
 describe.each(codecNames)('a batch in %s', (codec) => {
-  it('is read record by record as it was packed, wherever its pieces end', async () => {
+  it('is read record by record, wherever its chunks end', async () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),
       fc.tuple(fc.nat(255), fc.nat(90_000)).map(([byte, length]) => new Uint8Array(length).fill(byte)),
@@ -51,7 +51,7 @@ describe.each(codecNames)('a batch in %s', (codec) => {
     )
   })
 
-  it('fails where it is cut off, and does not end', async () => {
+  it('fails when it is truncated', async () => {
     const packed = await packRecords(codec, [{ value: Buffer.alloc(2_000, 'abc') }, { value: Buffer.alloc(150_000, 'abc') }])
     await expect(readAll(codec, packed.subarray(0, -20), 2)).rejects.toThrow(/ends|unexpected end|frame|larger|behind|than it says/i)
   })
@@ -61,7 +61,7 @@ describe.each(compressed)('a record over the limit, packed by %s,', (codec) => {
   const large: SentRecord = { key: Buffer.from('key'), value: Buffer.alloc(MOST * 7), headers }
   const small: SentRecord = { key: Buffer.from('small'), value: Buffer.from('{}') }
 
-  it('comes without its value and with its size, and the records around it come whole', async () => {
+  it('is returned without its value and with its size, and the records around it are complete', async () => {
     const records = await readAll(codec, await packRecords(codec, [small, large, small, large]), 4)
     expect(records.map(({ offset, value, omittedBytes }) => [offset, value?.toString(), (omittedBytes ?? 0) > MOST * 7])).toEqual([
       [7n, '{}', false],
@@ -72,14 +72,14 @@ describe.each(compressed)('a record over the limit, packed by %s,', (codec) => {
     expect(records[1]).toMatchObject({ key: large.key, headers, timestamp: 5 })
   })
 
-  it('comes without a key and headers that are too large themselves', async () => {
+  it('is returned without a key and headers that are too large', async () => {
     const wide = { key: Buffer.alloc(MOST), value: null, headers: { wide: Buffer.alloc(MOST) } }
     const records = await readAll(codec, await packRecords(codec, [wide, small]), 2)
     expect(records[0]).toMatchObject({ offset: 7n, key: null, value: null, headers: {} })
     expect(records[1]).toMatchObject({ offset: 8n, value: small.value })
   })
 
-  it('ends the unpacking at the most that a batch may unpack to: what follows is told as too large, each at its offset', async () => {
+  it('stops unpacking at the limit of a batch: the remaining records are reported as too large, each at its offset', async () => {
     const sent = [small, { value: Buffer.alloc(MOST * 20) }, small, small]
     const records = await readAll(codec, await packRecords(codec, sent), 4, { unpacked: MOST * 10 })
     expect(records.map(({ offset, value, omittedBytes }) => [offset, value?.toString(), omittedBytes])).toEqual([
@@ -91,12 +91,12 @@ describe.each(compressed)('a record over the limit, packed by %s,', (codec) => {
   })
 })
 
-it('what is not compressed lies in memory already, and comes whole', async () => {
+it('uncompressed records are in memory already, and are returned complete', async () => {
   const value = Buffer.alloc(MOST * 3)
   expect(await readAll('none', await packRecords('none', [{ value }]), 1)).toMatchObject([{ value }])
 })
 
-it('lz4 whose blocks refer to those before them is read, too', () => {
+it('lz4 with linked blocks is read', () => {
   const stored = Buffer.from(Array.from({ length: 2_000 }, (_, index) => (index * 7919) >> 3))
   // One literal, a match of 4 + 15 + 255 + 20 bytes a thousand bytes back, then five literals, as the format ends a block.
   const block = Buffer.from([0x1f, 0x61, 0xe8, 0x03, 0xff, 0x14, 0x50, 0x62, 0x63, 0x64, 0x65, 0x66])

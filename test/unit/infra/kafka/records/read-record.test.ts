@@ -11,7 +11,7 @@ const FIRST = 9_007_199_254_740_993n
 const context = { firstOffset: FIRST, firstTimestamp: 1_700_000_000_000, appendTimestamp: null, leaderEpoch: null }
 
 describe('reading a record', () => {
-  it.each([null, 1_800_000_000_000])('gives what kafkajs gives, with the broker’s timestamp %d', (appendTimestamp) => {
+  it.each([null, 1_800_000_000_000])('returns what kafkajs returns, with the broker’s timestamp %d', (appendTimestamp) => {
     const record = {
       offsetDelta: 300,
       timestampDelta: 70_000,
@@ -39,7 +39,7 @@ describe('reading a record', () => {
     }
   })
 
-  it('gives headers whose names mean something in JavaScript as they are', () => {
+  it('keeps headers with special names in JavaScript', () => {
     const headers = Object.fromEntries(['__proto__', 'constructor', 'toString', ''].map((name) => [name, Buffer.from(name)]))
     const { record } = readRecord(encode({ key: null, value: null, headers }).buffer, 0, context)
     expect(Object.entries(record.headers)).toEqual(Object.entries(headers))
@@ -51,7 +51,7 @@ describe('reading a record', () => {
     expect(Object.keys(record.headers)).toHaveLength(20_000)
   })
 
-  it('refuses a record that claims more than there is', () => {
+  it('rejects a record that claims more bytes than there are', () => {
     const { buffer } = encode({ key: Buffer.from('key'), value: Buffer.from('value') })
     expect(() => readRecord(buffer.subarray(0, -1), 0, context)).toThrow(RangeError)
   })

@@ -5,7 +5,7 @@ import { createUnpackBudget, type UnpackShare } from '../../../../../src/infra/k
 function ask(share: UnpackShare, bytes: number) {
   const controller = new AbortController()
   const asked = { state: 'waits' as 'waits' | 'holds' | 'given up', giveBack: () => undefined as void, abort: () => controller.abort() }
-  void share.hold(bytes, controller.signal).then((giveBack) => {
+  void share.acquire(bytes, controller.signal).then((giveBack) => {
     asked.state = giveBack === null ? 'given up' : 'holds'
     if (giveBack !== null) asked.giveBack = giveBack
   })
@@ -15,7 +15,7 @@ function ask(share: UnpackShare, bytes: number) {
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('the budget of unpacked bytes', () => {
-  it('gives a group half of all, and the others the rest', async () => {
+  it('gives a group half of the limit, and the others the rest', async () => {
     const budget = createUnpackBudget(100)
     const [a, b, c] = [budget.share(), budget.share(), budget.share()]
     const asked = [ask(a, 25), ask(a, 25), ask(a, 25), ask(b, 25), ask(b, 25), ask(c, 25), ask(c, 25)]
@@ -24,7 +24,7 @@ describe('the budget of unpacked bytes', () => {
     expect(asked.map(({ state }) => state)).toEqual(['holds', 'holds', 'waits', 'holds', 'holds', 'holds', 'waits'])
   })
 
-  it('gives what is larger than all of it, to a group that holds nothing', async () => {
+  it('grants more than the limit to a group that holds nothing', async () => {
     const share = createUnpackBudget(100).share()
     const [large, small] = [ask(share, 500), ask(share, 1)]
     await settled()
@@ -34,7 +34,7 @@ describe('the budget of unpacked bytes', () => {
     expect(small.state).toBe('holds')
   })
 
-  it('serves a group in the order of asking, so that the large one has its turn', async () => {
+  it('serves a group in order of arrival, so that a large request is not starved', async () => {
     const share = createUnpackBudget(100).share()
     const [first, second, large, small] = [ask(share, 20), ask(share, 20), ask(share, 40), ask(share, 10)]
     first.giveBack()
@@ -46,17 +46,17 @@ describe('the budget of unpacked bytes', () => {
     expect([large.state, small.state]).toEqual(['holds', 'holds'])
   })
 
-  it('forgets who gives up waiting, and gives nothing to who comes when it is over', async () => {
+  it('forgets aborted waiters, and grants nothing to a request whose signal has aborted', async () => {
     const share = createUnpackBudget(100).share()
     const [held, large, small] = [ask(share, 30), ask(share, 60), ask(share, 10)]
     await settled()
     large.abort()
     await settled()
     expect([held.state, large.state, small.state]).toEqual(['holds', 'given up', 'holds'])
-    expect(await share.hold(1, AbortSignal.abort())).toBeNull()
+    expect(await share.acquire(1, AbortSignal.abort())).toBeNull()
   })
 
-  it('counts what is given back twice once', async () => {
+  it('counts a double release once', async () => {
     const share = createUnpackBudget(100).share()
     const [first, second, third] = [ask(share, 25), ask(share, 25), ask(share, 25)]
     await settled()
@@ -68,12 +68,12 @@ describe('the budget of unpacked bytes', () => {
     expect([second.state, third.state, fourth.state]).toEqual(['holds', 'holds', 'waits'])
   })
 
-  it('leaves nobody waiting for ever, whatever is asked for', async () => {
+  it('never leaves a request waiting forever', async () => {
     const budget = createUnpackBudget(64)
     const shares = [budget.share(), budget.share(), budget.share()]
     let held = 0
     const work = Array.from({ length: 300 }, async (_, index) => {
-      const giveBack = await shares[index % 3]?.hold((index * 37) % 90, new AbortController().signal)
+      const giveBack = await shares[index % 3]?.acquire((index * 37) % 90, new AbortController().signal)
       held += 1
       await settled()
       giveBack?.()

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { LazyBody } from '../../../../../src/infra/mail/smtp/lazy-body.ts'
 
-it.each([100, 60_000, 200_000])('the end of %i bytes is not read ahead of a connection that is stuck', async (size) => {
+it.each([100, 60_000, 200_000])('the end of %i bytes is not read ahead of a stuck connection', async (size) => {
   const releases: (() => void)[] = []
   const chunks: Buffer[] = []
   const connection = new Writable({

@@ -100,7 +100,7 @@ const replies: readonly (readonly [keyof typeof at, string, RefusalMeaning])[] =
   ['MAIL', '530 5.7.0 Authentication required', 'login'],
 ]
 
-describe('what a refusal speaks of', () => {
+describe('the meaning of a rejection', () => {
   it.each(replies)('at %s: %s', (stage, text, means) => {
     const where: SmtpStage = at[stage]
     expect(meaningOf({ code: Number(text.slice(0, 3)), enhanced: enhancedCode(text), stage: where, text })).toBe(means)

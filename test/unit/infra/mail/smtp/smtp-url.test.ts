@@ -36,7 +36,7 @@ describe('parseSmtpUrl', () => {
   })
 })
 
-describe('whether anything goes to the relay before TLS', () => {
+describe('TLS for the relay', () => {
   const far = 'smtp://user:secret@relay.example.com'
   it.each<[string, boolean | undefined, boolean]>([
     // A login to another machine is never sent in clear unless that is said.
@@ -68,7 +68,7 @@ describe('whether anything goes to the relay before TLS', () => {
     expect(() => parseSmtpUrl(url, { requireTls })).toThrow(message)
   })
 
-  it('takes authorities, and keeps what the URL says of the certificate', () => {
+  it('accepts authorities, and keeps the certificate options of the URL', () => {
     expect(parseSmtpUrl(`${far}?tls.servername=mail.example.org`, { ca: 'PEM' }).options.tls).toEqual({
       servername: 'mail.example.org',
       ca: 'PEM',
