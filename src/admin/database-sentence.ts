@@ -11,7 +11,7 @@ export function isDatabaseAway(error: SqlError): boolean {
   return /^(?:57P0[123]|08...|53300)$/.test(state)
 }
 
-/** What an operator is told when the database says no; null when it is none of the things that an operator can mend. */
+/** The sentence for an error of the database that an operator can fix; null for any other error. */
 export function databaseSentence(error: SqlError): OperatorError | null {
   const { state = '', message } = error
   // The adapter's own words say once more what each sentence here begins with.
@@ -25,18 +25,18 @@ export function databaseSentence(error: SqlError): OperatorError | null {
   if (isPasswordMissing(message)) return new OperatorError('The database wants a password: give one in DATABASE_URL or PGPASSWORD.')
   if (state.startsWith('28') && message.includes('no encryption'))
     return new OperatorError(
-      `The database takes no connection in clear (${said}): add sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.`,
+      `The database accepts no unencrypted connection (${said}): add sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.`,
     )
   if (state.startsWith('28') && message.includes('valid client certificate'))
-    return new OperatorError(`The database wants a client certificate (${said}): give one, and its key, by PGSSLCERT and PGSSLKEY.`)
+    return new OperatorError(`The database requires a client certificate (${said}): give one, and its key, by PGSSLCERT and PGSSLKEY.`)
   if (state.startsWith('28'))
-    return new OperatorError(`The database refuses the role or its password (${said}): correct DATABASE_URL or PG*.`)
+    return new OperatorError(`The database rejects the role or its password (${said}): correct DATABASE_URL or PG*.`)
   if (state === '3D000') return new OperatorError(`The database does not exist (${said}): create it, or correct DATABASE_URL or PG*.`)
   if (state === '42501')
     return new OperatorError(`The role lacks a right (${said}): grant it, or connect as another role by DATABASE_URL or PG*.`)
   if (state === '25006') {
     return new OperatorError(
-      `The database takes no writes (${said}): connect to the primary by DATABASE_URL or PG*, or turn default_transaction_read_only off.`,
+      `The database accepts no writes (${said}): connect to the primary by DATABASE_URL or PG*, or turn default_transaction_read_only off.`,
     )
   }
   if (state === '55P03') {

@@ -90,13 +90,13 @@ export function intentSentence(intent: IntentLine): string {
   return `${intent.group} ${intent.id}, ${what}${who}: ${intent.state}${why}${when(intent)}.${awaySentence(intent)}`
 }
 
-/** Which destination keeps it waiting, with a space before it; empty when none does. */
+/** The destination that blocks the intent, with a leading space; empty when none does. */
 export function awaySentence({ channel, away }: Pick<IntentLine, 'channel' | 'away'>): string {
   if (away === null) return ''
   const found = `${away.reason === null ? '' : ` (${away.reason})`}, its breaker is open since ${instantOf(away.since).toISOString()}`
-  if (channel === 'email') return ` The SMTP relay takes nothing${found}: /status of the daemon says what to mend.`
+  if (channel === 'email') return ` The SMTP relay accepts no mail${found}: /status of the daemon says what to fix.`
   const where = away.host === null ? '' : ` at ${away.host}`
-  return ` Endpoint ${away.destination}${where} does not take rewards${found}: its owner must mend it, and what waits goes out when it answers.`
+  return ` Endpoint ${away.destination}${where} accepts no rewards${found}: its owner must fix it, and waiting rewards are delivered once it answers.`
 }
 
 function when({ state, finishedAt, dueAt, attempt }: IntentLine): string {

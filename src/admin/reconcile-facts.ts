@@ -2,12 +2,12 @@ import { InvalidEvent } from '../events/invalid-event.ts'
 import { eventIdOfInput, type Publisher } from '../events/publisher.ts'
 import type { TypedInput } from '../events/publisher-input.ts'
 
-/** What the platform's rows say has happened, and that somebody acts on. A milestone leaves no row; `referral.created` has no effect. */
+/** The event types that can be derived from the platform's rows and have effects. A milestone leaves no row; `referral.created` has no effect. */
 export const factTypes = ['user.signed_up', 'user.verified', 'referral.verified', 'reward.earned'] as const
 
 export type FactType = (typeof factTypes)[number]
 
-/** A row of the platform as the event that tells of it. */
+/** A row of the platform, as the event it corresponds to. */
 export type PlatformFact = Extract<TypedInput, { type: FactType }> & { readonly timestamp: Date }
 
 /** From `since` on, and before `until`. */
@@ -55,9 +55,9 @@ export interface Reconciliation {
 }
 
 /**
- * Compares the platform's rows with the outcomes, page by page, and hands what no outcome covers to `lost`, if given. An event is known by
- * the id that is made from what happened, so a type whose publisher chooses other ids is left out: published again under the derived id it
- * would be a second event, and mail twice.
+ * Compares the platform's rows with the outcomes, page by page, and passes facts without an outcome to `lost`, if given. Events are identified
+ * by the id derived from the fact, so types whose publisher chooses other ids are left out: published again under the derived id they would be
+ * second events, and mailed twice.
  */
 export async function reconcile(
   reader: FactReader,
@@ -91,8 +91,8 @@ export async function reconcile(
 }
 
 /**
- * Publishes facts under the ids that they have. Told again, a fact is the same event: whoever has accepted it meanwhile passes it over.
- * Resolves to how many were published, and how many no event can tell of (an address that is none).
+ * Publishes facts under their derived ids, so that groups that have accepted an event meanwhile skip it as a duplicate. Resolves to how many
+ * were published, and how many cannot be an event (an invalid address).
  */
 export async function publishFacts(
   publisher: Pick<Publisher, 'publishMany'>,
@@ -110,7 +110,7 @@ export async function publishFacts(
   return { published: first.published + second.published, unpublishable: first.unpublishable + second.unpublishable }
 }
 
-/** The facts that some group lacks an outcome for, with those groups. */
+/** The facts without an outcome in some groups, with those groups. */
 async function uncoveredOf(
   reader: FactReader,
   groups: readonly string[],

@@ -2,7 +2,7 @@ import type { Intent } from '../model/intent.ts'
 import type { Wait } from '../model/intent-kind.ts'
 
 /**
- * Whether a person may hear from a campaign now: the rules that every mail and every delivery share (docs/reference/states.md, Skipped).
+ * Whether a campaign may write to a person now: the rules that every mail and every delivery share (docs/reference/states.md, Skipped).
  * They are judged on what the rows say at each attempt, never on what the event said.
  */
 export type Eligibility = { readonly is: 'go' } | { readonly is: 'skip'; readonly reason: string } | Wait
@@ -37,7 +37,7 @@ export const eligibilityJoins = `
 /** Reason of the wait for a row that the platform has not committed yet; an intent that waits carries it. */
 export const awaitingRow = 'awaiting-row'
 
-/** What waits for a paused campaign is woken when that goes on; should nobody do so, it is looked at after this. Milliseconds. */
+/** Intents of a paused campaign are resumed with the campaign; otherwise they are checked again after this time. Milliseconds. */
 const PAUSED_MS = 3_600_000
 
 /** Reason of the skip that ends it. */

@@ -9,7 +9,7 @@ export interface MailRules {
   readonly maxEventAgeMs: number
   /** Whether this address may get mail at all (`MAIL_ALLOWED_RECIPIENTS`). */
   readonly isAllowed: (address: string) => boolean
-  /** Where somebody stops the mails that are no answer to anything he did; null when there is no such place. */
+  /** The unsubscribe link of mails that are not a reply to the person's own action; null without one. */
   readonly unsubscribeLink: UnsubscribeLink | null
 }
 
@@ -19,7 +19,7 @@ export type UnsubscribeLink = (of: { readonly userId: string; readonly campaignI
 /** Rules that forbid nothing. */
 export const everythingGoes: MailRules = { maxEventAgeMs: Infinity, isAllowed: () => true, unsubscribeLink: null }
 
-/** Mails that nobody waits for: who unsubscribes gets none of them, and every other mail still. */
+/** Mails that an unsubscribed person no longer gets; all other mails are still sent. */
 const unasked: ReadonlySet<MailType> = new Set<MailType>(['position_update', 'milestone'])
 
 export function canUnsubscribeFrom(type: MailType): boolean {

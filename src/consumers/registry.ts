@@ -5,7 +5,7 @@ import { everythingGoes, type MailRules } from './mail-rules.ts'
 import { positionConsumer } from './position/position-consumer.ts'
 import { createRewardConsumer } from './reward/reward-consumer.ts'
 
-/** What consumers are told by the operator. */
+/** The operator's settings for consumers. */
 export interface ConsumerSettings {
   readonly missingRowWaitMs: number
   readonly positionMailMaxWaitMs: number

@@ -30,7 +30,7 @@ export interface Difference {
   readonly right: number | null
 }
 
-/** `lock`: somebody has the campaign's lock; `rows`: somebody has rows of its people locked, or deletes them for good. */
+/** `lock`: another session holds the campaign's lock; `rows`: another session has locked rows of its participants, or is deleting them. */
 export interface Busy {
   readonly campaignId: string
   readonly busy: 'lock' | 'rows'
@@ -57,7 +57,7 @@ export interface LeaderboardAuditor {
   holder(campaignId: string): Promise<LockHolder | null>
 }
 
-/** What an audit found; all but `misplaced` and `stale` need nobody. */
+/** The result of an audit; only `misplaced` and `stale` need action. */
 export type Verdict = 'right' | 'repaired' | 'pending' | 'stale' | 'misplaced'
 
 const LOOK_MS = 250
@@ -143,7 +143,7 @@ export function requireRight(audits: readonly CampaignAudit[], busy: readonly Bu
       : [
           `stale rows and no recalculation pending in ${some(stale, 'campaign')}: a running daemon asks for one within LEADERBOARD_SWEEP_MS=${sweepMs}; run it again then, or with --repair`,
         ]),
-    ...(busy.length === 0 ? [] : [`${some(busy.length, 'campaign')} in somebody else's hands: run it again`]),
+    ...(busy.length === 0 ? [] : [`${some(busy.length, 'campaign')} locked by other sessions: run it again`]),
   ]
   if (left.length > 0) throw new OperatorError(`Not all is right. Left: ${left.join('. Left: ')}.`)
 }

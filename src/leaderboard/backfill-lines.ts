@@ -5,17 +5,17 @@ import type { Backfilled, BackfillFact, ReportBackfill } from './backfill.ts'
 const EVERY_MS = 5_000
 const LOCKED_EVERY_MS = 30_000
 
-/** What an operator reads while a backfill runs: a line now and then, however many campaigns there are, and what was left alone at once. */
+/** Progress lines of a backfill for an operator: one every few seconds, however many campaigns there are; campaigns that are left out are reported at once. */
 export function createBackfillLines(clock: Pick<Clock, 'monotonic'>, line: (text: string) => void): ReportBackfill {
-  let toldAt = clock.monotonic()
-  const lockToldAt = new Map<string, number>()
+  let writtenAt = clock.monotonic()
+  const lockWrittenAt = new Map<string, number>()
   const now = (text: string) => {
-    toldAt = clock.monotonic()
+    writtenAt = clock.monotonic()
     line(text)
   }
   const once = (key: string, text: string) => {
-    if (clock.monotonic() - (lockToldAt.get(key) ?? -Infinity) < LOCKED_EVERY_MS) return
-    lockToldAt.set(key, clock.monotonic())
+    if (clock.monotonic() - (lockWrittenAt.get(key) ?? -Infinity) < LOCKED_EVERY_MS) return
+    lockWrittenAt.set(key, clock.monotonic())
     line(text)
   }
   return (fact) => {
@@ -23,7 +23,7 @@ export function createBackfillLines(clock: Pick<Clock, 'monotonic'>, line: (text
     if (fact.is === 'rows-locked') once('rows', `${campaign}: another session has locked rows, trying again`)
     else if (fact.is === 'put-off') once(campaign, `${campaign}: another session ${held[fact.by]}, looking again after the others`)
     else if (fact.is === 'ended' && fact.backfilled.is === 'other-points') now(`${campaign}: ${leftAlone(fact.backfilled)}`)
-    else if (clock.monotonic() - toldAt >= EVERY_MS) now(`${campaign}: ${fact.is === 'ranked' ? progress(fact) : ended(fact)}`)
+    else if (clock.monotonic() - writtenAt >= EVERY_MS) now(`${campaign}: ${fact.is === 'ranked' ? progress(fact) : ended(fact)}`)
   }
 }
 
@@ -42,15 +42,15 @@ function ended({ backfilled, left }: Extract<BackfillFact, { is: 'ended' }>): st
 
 function leftAlone({ rankedWith, points }: Extract<Backfilled, { is: 'other-points' }>): string {
   return (
-    `left to a daemon, which ranks all of it anew in one transaction: those who have a rank were ranked with ` +
+    `left to a daemon, which ranks the whole campaign again in one transaction: its participants were ranked with ` +
     `${some(rankedWith, 'point')} per referral, and the setting is ${points}`
   )
 }
 
-/** What was done in all, in one sentence. */
+/** The overall result, in one sentence. */
 export function backfillSummary(ended: ReadonlyMap<string, Backfilled>, seconds: number): string {
   const { ranked, mended, done, left } = backfillTotals(ended)
-  if (ended.size === 0) return 'Nothing to do: everybody who takes part has a rank.'
+  if (ended.size === 0) return 'Nothing to do: every participant has a rank.'
   const changed = mended === 0 ? '' : `, and ${some(mended, 'row')} written for what changed meanwhile`
   const alone = left === 0 ? '' : ` ${some(left, 'campaign')} left to a daemon, see above.`
   return `Done: ${some(ranked, 'participant')} of ${some(done, 'campaign')} ranked in ${seconds} s${changed}.${alone}`

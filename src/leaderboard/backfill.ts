@@ -15,7 +15,7 @@ export type Backfilled =
   /** Some are ranked with `rankedWith` points per referral, and the setting is `points`: only a whole ranking is right. `rows` were ranked before that came up. */
   | { readonly is: 'other-points'; readonly rows: number; readonly rankedWith: number; readonly points: number }
 
-/** What is told while it runs. */
+/** Progress of a backfill. */
 export type BackfillFact =
   /** A batch is committed: `ranked` of `of` participants have a rank, `rows` of them by this run of the campaign, which began `ms` ago. */
   | {
@@ -26,7 +26,7 @@ export type BackfillFact =
       readonly rows: number
       readonly ms: number
     }
-  /** Rows that somebody else has locked; tried again. */
+  /** Rows locked by another session; retried. */
   | { readonly is: 'rows-locked'; readonly campaignId: string }
   /** Looked at again after the others. */
   | { readonly is: 'put-off'; readonly campaignId: string; readonly by: 'campaign' | 'rows' }
@@ -46,7 +46,7 @@ export interface Backfiller {
   backfill(campaignId: string, report: ReportBackfill): Promise<Backfilled>
 }
 
-/** Pauses while nothing is left but campaigns that somebody else has locked. */
+/** Pauses while only campaigns locked by other sessions are left. */
 const LOOK_MS = { baseMs: 100, maxMs: 1_000 }
 
 /** One campaign after the other; one that is locked is looked at again after the others, until it is free. */

@@ -8,14 +8,14 @@ import type { FullBecause, Leaderboard, Recalculated } from './leaderboard.ts'
 import type { RecalculationMessage } from './recalculation-message.ts'
 import { defineChannel } from '../delivery/define-channel.ts'
 
-/** Pauses of a campaign that somebody has locked: half of how long it has waited, within these bounds. Only this campaign waits. */
+/** Pauses of a campaign locked by another session: half of how long it has waited, within these bounds. Only this campaign waits. */
 const SHORTEST_MS = 50
 const LONGEST_MS = 400
 /** Tries that take long before they meet the lock come seldom: no more than a fifth of the worker goes into them. */
 const TRY_FACTOR = 4
 /** SQLSTATE of a lock that was not given in time. */
 const LOCK_NOT_AVAILABLE = '55P03'
-/** SQLSTATE of a statement that ran into its timeout, or that somebody cancelled. */
+/** SQLSTATE of a statement that timed out or was cancelled. */
 const QUERY_CANCELED = '57014'
 
 const TOO_SLOW = 'recalculation-too-slow'

@@ -7,7 +7,7 @@ export async function pendingRecalculation(sql: Sql, group: string, campaignId: 
   return row ?? null
 }
 
-// By the index of coalesced keys, and by that of leases: what somebody has in hand is few.
+// By the index of coalesced keys, and by that of leases: few intents are claimed at a time.
 const columns = `state, created_at AS since, due_at AS "dueAt", reason`
 const theirs = `group_name = $1 AND key = 'recalculate:' || $2::uuid AND coalesce`
 const statement = `

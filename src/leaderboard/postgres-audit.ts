@@ -16,7 +16,7 @@ export interface AuditorOptions {
   readonly named: number
 }
 
-/** As long as a recalculation waits for a row that somebody else has locked. */
+/** Lock timeout for rows, the same as that of a recalculation; milliseconds. */
 const LOCK_TIMEOUT_MS = 500
 /** Lock not available, deadlock; and our own word for a row that was deleted under the repair. All of them pass. */
 const PASSING = new Set(['55P03', '40P01', '40001'])

@@ -2,7 +2,7 @@ import type { LeaderboardHistory } from './leaderboard.ts'
 import type { Backfilled, Backfiller, ReportBackfill } from './backfill.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Sql, Session } from '../std/sql.ts'
-import { createPatience, type Patience } from './backfill-patience.ts'
+import { createLockRetry, type LockRetry } from './lock-retry.ts'
 import {
   campaignsToRank,
   forgetOrder,
@@ -79,7 +79,7 @@ interface Work extends BackfillOptions {
 
 /** `rows`: ranked by this process so far. */
 async function underLock(session: Session, campaignId: string, work: Work): Promise<{ backfilled: Backfilled; rows: number }> {
-  const patience = createPatience(work.clock, () => work.report({ is: 'rows-locked', campaignId }))
+  const retry = createLockRetry(work.clock, () => work.report({ is: 'rows-locked', campaignId }))
   const first = await lookAtFirstRank(campaignId, session.sql)
   let rows = work.before ?? 0
   if (first === null || (first.unranked === 0 && work.before === null)) return { backfilled: { is: 'nothing' }, rows }
@@ -88,23 +88,23 @@ async function underLock(session: Session, campaignId: string, work: Work): Prom
     if (rankedWith !== null && rankedWith !== points) return { backfilled: { is: 'other-points', rows, rankedWith, points }, rows }
     await session.transaction((tx) => orderUnranked({ campaignId, points }, tx))
     await session.sql.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
-    const done = await rankBatches(session.sql, campaignId, first, patience, work)
+    const done = await rankBatches(session.sql, campaignId, first, retry, work)
     await session.sql.query('RESET lock_timeout')
     await forgetOrder(session.sql)
     rows += done.rows
     if (done.setting !== null && done.setting !== points)
       return { backfilled: { is: 'other-points', rows, rankedWith: points, points: done.setting }, rows }
   }
-  const mended = patience.isOver ? null : await mend(session, campaignId, patience, work.history)
+  const mended = retry.isExhausted ? null : await mend(session, campaignId, retry, work.history)
   return { backfilled: mended === null ? { is: 'locked', by: 'rows' } : { is: 'done', rows, ...mended }, rows }
 }
 
-/** Ends with the order, with the setting, or with its patience. */
+/** Ends with the order, with the setting, or with its retry. */
 async function rankBatches(
   sql: Sql,
   campaignId: string,
   first: FirstRank,
-  patience: Patience,
+  retry: LockRetry,
   { clock, batchRows, history, report }: Work,
 ): Promise<{ rows: number; setting: number | null }> {
   const run = { campaignId, beganAt: first.at, remember: history === 'all' ? null : 0, points: first.points }
@@ -113,11 +113,11 @@ async function rankBatches(
   let rows = 0
   let setting: number | null = first.points
   let waiting: readonly Unranked[] = []
-  while (setting === first.points && !patience.isOver) {
+  while (setting === first.points && !retry.isExhausted) {
     if (waiting.length === 0) waiting = await nextUnranked(pace.rows, sql)
     if (waiting.length === 0) break
     const batch = waiting.slice(0, pace.rows)
-    const done = await patience.attempt(() => rankBatch(run, batch, sql))
+    const done = await retry.attempt(() => rankBatch(run, batch, sql))
     if (done === null) {
       pace.smaller()
       continue
@@ -125,7 +125,7 @@ async function rankBatches(
     waiting = waiting.slice(batch.length)
     rows += done.written
     setting = done.setting
-    pace.took(patience.took)
+    pace.took(retry.lastMs)
     const ms = clock.monotonic() - startedAt
     report({ is: 'ranked', campaignId, ranked: first.ranked + rows, of: first.ranked + first.unranked, rows, ms })
   }
@@ -139,12 +139,12 @@ async function rankBatches(
 async function mend(
   session: Session,
   campaignId: string,
-  patience: Patience,
+  retry: LockRetry,
   history: LeaderboardHistory,
 ): Promise<{ mended: number; whole: boolean } | null> {
   const dense = await isDense(campaignId, session.sql)
-  while (!patience.isOver) {
-    const done = await patience.attempt((again) =>
+  while (!retry.isExhausted) {
+    const done = await retry.attempt((again) =>
       session.transaction((tx) => (dense ? rankOrdinarily(session, campaignId, history, tx, again) : rankWhole(campaignId, history, tx))),
     )
     if (done !== null) return done

@@ -73,16 +73,16 @@ const columns = `u.position, u.id AS "userId", u.ranked_score AS score, u.origin
 const people = (among: string, direction: 'ASC' | 'DESC', limit: string) =>
   `(SELECT ${columns} FROM platform.waitlist_users AS u WHERE ${ranked}${among}
      ORDER BY u.ranked_score ${direction}, u.created_at ${direction}, u.id ${direction} LIMIT ${limit})`
-const told = `position, "userId", score, "originalPosition", "verifiedReferrals", dirty OR ranked_ppr <> (${settingOfCampaign}) AS dirty`
+const standingColumns = `position, "userId", score, "originalPosition", "verifiedReferrals", dirty OR ranked_ppr <> (${settingOfCampaign}) AS dirty`
 const inOrder = `ORDER BY score, near.created_at, "userId"`
 
-const topStatement = `SELECT ${told} FROM ${people('', 'ASC', '$2')} AS near ${inOrder}`
+const topStatement = `SELECT ${standingColumns} FROM ${people('', 'ASC', '$2')} AS near ${inOrder}`
 
 const place = '(u.ranked_score, u.created_at, u.id)'
 const theirPlace = '(who.ranked_score, who.created_at, who.id)'
 const aroundStatement = `
 WITH who AS MATERIALIZED (SELECT u.ranked_score, u.created_at, u.id FROM platform.waitlist_users AS u WHERE ${ranked} AND u.id = $2)
-SELECT ${told}
+SELECT ${standingColumns}
   FROM who
  CROSS JOIN LATERAL (
    ${people(` AND ${place} < ${theirPlace}`, 'DESC', '$3')}

@@ -7,7 +7,7 @@ export interface HistoryKept {
   readonly historyDays: number
 }
 
-/** Events told of at most. */
+/** The most events listed. */
 export const MOST_EVENTS = 20
 
 /** A campaign's leaderboard as a whole. */
@@ -17,7 +17,7 @@ export function standingSentences(standing: CampaignStanding): readonly string[]
     `Campaign ${campaignId}${deleted ? ', which is deleted' : ''}: ${some(ranked, 'person', 'people')} ranked, ${some(points, 'point')} per verified referral.`,
     ...(rankedWith === null || rankedWith === points
       ? []
-      : [`They were ranked with ${some(rankedWith, 'point')}, and will all be ranked anew.`]),
+      : [`They were ranked with ${some(rankedWith, 'point')}, and will all be ranked again.`]),
     dirty === 0
       ? 'No row changed since it was ranked.'
       : `${dirty === MANY_DIRTY ? `${dirty} rows or more` : some(dirty, 'row')} joined, left or changed since the last ranking.`,

@@ -86,7 +86,7 @@ export interface CoveredEvent {
   readonly at: Date
 }
 
-/** Why somebody is not in the ranking. */
+/** Why a person is not in the ranking. */
 export type NotRanked = 'deleted' | 'blocked' | 'removed' | 'not-yet'
 
 /** The port to the leaderboards, for whoever looks; along their indexes, whatever their size. Throws SqlError. */
@@ -129,5 +129,5 @@ export function unknownCampaign(campaignId: string): OperatorError {
 }
 
 export function unknownPerson(userId: string): OperatorError {
-  return new OperatorError(`There is no person ${userId}: give an id of the table waitlist_users. Whoever is deleted for good has none.`)
+  return new OperatorError(`There is no person ${userId}: give an id of the table waitlist_users. Deleted rows cannot be shown.`)
 }

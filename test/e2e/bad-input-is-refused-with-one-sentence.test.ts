@@ -110,7 +110,7 @@ describe('the database', () => {
   test('the password is wrong', async () => {
     const url = changed(scene.databaseUrl, (copy) => (copy.password = 'hidden-word'))
     expect(await refusalOf(scene.daemon({ DATABASE_URL: url }), ['hidden-word'])).toBe(
-      'The database refuses the role or its password (password authentication failed for user "postgres" (SQLSTATE 28P01)): correct DATABASE_URL or PG*.',
+      'The database rejects the role or its password (password authentication failed for user "postgres" (SQLSTATE 28P01)): correct DATABASE_URL or PG*.',
     )
   })
 

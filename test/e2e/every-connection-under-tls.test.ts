@@ -141,7 +141,7 @@ describe('a start is refused at once, exit code 1, with the variable and the way
     [
       'a database that wants a certificate',
       () => ({ DATABASE_URL_FILE: withRoot(secure.files.ca) }),
-      /^The database wants a client certificate .*: give one, and its key, by PGSSLCERT and PGSSLKEY\.$/,
+      /^The database requires a client certificate .*: give one, and its key, by PGSSLCERT and PGSSLKEY\.$/,
     ],
     [
       'a wrong password of the database',
@@ -152,7 +152,7 @@ describe('a start is refused at once, exit code 1, with the variable and the way
           url.searchParams.set('sslkey', secure.files.key)
         }),
       }),
-      /^The database refuses the role or its password \(.*28P01.*\): correct DATABASE_URL or PG\*\.$/,
+      /^The database rejects the role or its password \(.*28P01.*\): correct DATABASE_URL or PG\*\.$/,
     ],
   ])('%s', async (_name, variables, sentence) => {
     // No patience: what is refused at once does not wait for the end of it.

@@ -137,7 +137,7 @@ test('show prints the history of an intent, and refuses an unknown id', async ()
     'Intent 1 of email-workers: mail welcome by email',
     `Event ${eventId} (user.signed_up)`,
     'partition 3, offset 12',
-    'It is held (reply-lost): nobody knows whether it went out',
+    'It is held (reply-lost): it is unknown whether it was sent',
     'Attempts 2, claims 0, times in doubt 1.',
     '8 bytes are frozen under Message-ID <one@example.com>',
     ': pending.',

@@ -275,7 +275,7 @@ test('the backfill reports its work, skips campaigns ranked with other points, a
     out: expect.stringMatching(/^Done: 60 participants of 1 campaign ranked in [\d.]+ s\.$/),
     err: '',
   })
-  expect(await workerctl()).toEqual({ code: 0, out: 'Nothing to do: everybody who takes part has a rank.', err: '' })
+  expect(await workerctl()).toEqual({ code: 0, out: 'Nothing to do: every participant has a rank.', err: '' })
   await insertUser(database.sql, campaignId, { original_position: 63 })
   await database.sql.query(`UPDATE campaigns SET referral_config = '{}'`)
   const { code, out, err } = await workerctl('--json')

@@ -151,7 +151,7 @@ describe('leaderboard audit', () => {
     await using _ = await frozenWith(database.url, `SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:${held.campaignId}', 0))`)
     const { code, out, err } = await leaderboard('audit', '--repair')
     expect(code).toBe(1)
-    expect(err).toBe("Not all is right. Left: 1 campaign in somebody else's hands: run it again.")
+    expect(err).toBe('Not all is right. Left: 1 campaign locked by other sessions: run it again.')
     expect(out).toMatch(
       new RegExp(
         `Campaign ${held.campaignId} was not audited: for 10 s its lock was held .* \\(PostgreSQL process \\d+ of test lock holder, in a transaction for \\d+ s\\)`,

@@ -97,7 +97,7 @@ export interface StateCount {
   readonly count: number
 }
 
-/** Told of every intent that was cancelled or marked as sent, so that a kind's own books follow; in the same transaction. */
+/** Called for every intent that was cancelled or marked as sent, so that the kind's own state follows; in the same transaction. */
 export type Ended = (intent: Intent, end: AttemptEnd, tx: Sql) => Promise<void>
 
 /** The port to the intents, for an operator; works while daemons run. Throws SqlError. */

@@ -2,7 +2,7 @@ import { instantOf } from '../../std/instant.ts'
 import { awaySentence } from '../explain-event.ts'
 import type { IntentStory } from './intent-admin.ts'
 
-/** An intent's story, a line each. No address: the mail's row names it to whoever may read the platform's tables. */
+/** The history of an intent, one line per step. No address: it is in the mail's row, for those who may read the platform's tables. */
 export function storySentences(story: IntentStory): readonly string[] {
   const { outcome, mail, delivery } = story
   return [
@@ -44,7 +44,7 @@ function stateSentence(story: IntentStory): string {
     case 'handing_over':
       return `It is ${story.state}${why} by ${story.owner ?? 'nobody'}${at(' until ', story.leaseUntil)}.`
     case 'held':
-      return `It is held${why}: nobody knows whether it went out; "intents retry" sends it again, "intents mark-sent" says that it did.`
+      return `It is held${why}: it is unknown whether it was sent; "intents retry" sends it again, "intents mark-sent" records that it was.`
     case 'sent':
     case 'delivered':
     case 'skipped':

@@ -12,7 +12,7 @@ export function isDone(plan: ResetPlan): boolean {
   return progressChanges(plan).length === 0 && commitChanges(plan).size === 0
 }
 
-/** What the operator accepts as lost by `--accept-loss`, in words; null when nothing is. */
+/** Describes the loss that the operator accepts with `--accept-loss`; null when nothing is lost. */
 export function lossOf(plan: ResetPlan): string | null {
   const { unread, lost } = resetTotals(plan)
   const parts: string[] = []
@@ -20,17 +20,17 @@ export function lossOf(plan: ResetPlan): string | null {
   if (unread > 0n && plan.start !== 'first') {
     parts.push(`${records(unread)} that it has not read (${perPartition(plan, ({ unread }) => unread)})`)
   }
-  if (lost > 0n) parts.push(`${records(lost)} that the log does not hold any more (${perPartition(plan, ({ lost }) => lost)})`)
+  if (lost > 0n) parts.push(`${records(lost)} that the log no longer holds (${perPartition(plan, ({ lost }) => lost)})`)
   const recreated = plan.moves.filter((move) => move.recreated).map(({ partition }) => partition)
   if (recreated.length > 0) {
-    parts.push(`whatever it had not read of the log that was there before (partition ${recreated.join(', ')}; nobody can count it)`)
+    parts.push(`all unread records of the previous log (partition ${recreated.join(', ')}; their number is unknown)`)
   }
   const cut = plan.moves.filter(({ cutAt }) => cutAt !== null)
   if (cut.length > 0) {
     const places = cut.map(({ partition, cutAt }) => `partition ${partition} at ${cutAt}`).join(', ')
-    parts.push(`whatever it had not read of the records that were cut off (${places}; nobody can count it)`)
+    parts.push(`all unread records that were cut off (${places}; their number is unknown)`)
   }
-  return parts.length === 0 ? null : `group ${plan.group} passes over ${parts.join(', and ')}`
+  return parts.length === 0 ? null : `group ${plan.group} skips ${parts.join(', and ')}`
 }
 
 /** What the plan means, a sentence each. */

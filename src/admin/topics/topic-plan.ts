@@ -14,7 +14,7 @@ export interface TopicStep {
   readonly note: string | null
 }
 
-/** Partitions of a topic that is created without being told how many. */
+/** Default number of partitions of a new topic. */
 export const DEFAULT_PARTITIONS = 10
 /** Days that a dead letter is kept: as long as its event's outcome by default (`DEDUPE_DAYS`), far beyond the week that brokers keep records. */
 const DEAD_LETTER_DAYS = 90

@@ -42,7 +42,7 @@ export function mailDraft(eventId: string, type: OwnMail, to: { campaignId: stri
   }
 }
 
-/** Reads everything that the mail says, and who may hear it, in one statement. */
+/** Reads the content of the mail and the person's eligibility in one statement. */
 export function createMailKind(settings: MailKindSettings): IntentKind<'email'> {
   return {
     kind: 'mail',
@@ -57,7 +57,7 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
       const row = await readRow(read, type, intent, userId)
       const eligible = judge(row, intent, { ...settings, now: row?.now ?? new Date() })
       if (eligible.is === 'skip') return eligible
-      // What is final is said before what waits: nobody waits for a campaign to be told that he may not hear from it.
+      // Final reasons come before waits: an ineligible person's mail does not wait for a paused campaign.
       const forbidden = row === undefined ? null : forbiddenAddress(row, type, settings.rules)
       if (forbidden !== null) return { is: 'skip', reason: forbidden }
       if (eligible.is === 'wait' || row === undefined) return eligible.is === 'wait' ? eligible : { is: 'skip', reason: notFound }

@@ -3,7 +3,7 @@ import type { Sql } from '../../std/sql.ts'
 
 const placeholder = '{random}'
 
-/** Letters and digits that nobody mistakes for one another when a code is read aloud or typed in. */
+/** Letters and digits that are not confused when a code is read aloud or typed. */
 const alphabet = '23456789ABCDEFGHJKMNPQRSTUVWXYZ'
 const length = 10
 

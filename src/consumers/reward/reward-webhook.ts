@@ -24,7 +24,7 @@ export function withWebhookCode(message: WebhookMessage, code: string | null): W
   return { ...message, payload: { ...message.payload, data: { ...data, reward: { ...data['reward'], code } } } }
 }
 
-/** The time is the event's, so that it does not depend on when somebody looked. */
+/** Uses the time of the event, so that the payload does not depend on the time of the attempt. */
 function payloadOf(row: FoundReward, intent: Intent, code: string | null): JsonObject {
   return {
     type: eventType,

@@ -117,13 +117,13 @@ describe('is refused with what to do', () => {
       'a connection in clear where TLS is wanted',
       () => [as('worker'), { mode: 'disable' }],
       expect.stringMatching(
-        /^The database takes no connection in clear \(.*no encryption.*\): add sslmode=verify-full to DATABASE_URL, or set PGSSLMODE\.$/,
+        /^The database accepts no unencrypted connection \(.*no encryption.*\): add sslmode=verify-full to DATABASE_URL, or set PGSSLMODE\.$/,
       ),
     ],
     [
       'no certificate of ours where one is wanted',
       () => [as('certified'), { mode: 'verify-full', ca: own.ca }],
-      expect.stringMatching(/^The database wants a client certificate \(.*\): give one, and its key, by PGSSLCERT and PGSSLKEY\.$/),
+      expect.stringMatching(/^The database requires a client certificate \(.*\): give one, and its key, by PGSSLCERT and PGSSLKEY\.$/),
     ],
     [
       'a certificate of ours by a foreign authority',
@@ -135,7 +135,7 @@ describe('is refused with what to do', () => {
     [
       'the wrong password',
       () => [as('worker', 'hidden-word-2'), { mode: 'verify-full', ca: own.ca }],
-      'The database refuses the role or its password (password authentication failed for user "worker" (SQLSTATE 28P01)): correct DATABASE_URL or PG*.',
+      'The database rejects the role or its password (password authentication failed for user "worker" (SQLSTATE 28P01)): correct DATABASE_URL or PG*.',
     ],
   ])('%s', async (_name, what, sentence) => {
     expect([await over(...what())]).toEqual([sentence])

@@ -41,10 +41,12 @@ it('what waits for a destination with an open breaker names it, since when, and 
   const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`
   expect(told.get('reward')).toMatch(
     new RegExp(
-      ` Endpoint ${endpoint} at https://hooks\\.example\\.com:8443 does not take rewards \\(timeout\\), its breaker is open since ${time}: `,
+      ` Endpoint ${endpoint} at https://hooks\\.example\\.com:8443 accepts no rewards \\(timeout\\), its breaker is open since ${time}: `,
     ),
   )
-  expect(told.get('mail')).toMatch(new RegExp(` The SMTP relay takes nothing \\(timeout-greeting\\), its breaker is open since ${time}: `))
+  expect(told.get('mail')).toMatch(
+    new RegExp(` The SMTP relay accepts no mail \\(timeout-greeting\\), its breaker is open since ${time}: `),
+  )
   expect(told.get('other')).not.toContain('breaker')
   expect(told.get('done')).not.toContain('breaker')
   expect([...told.values()].join(' ')).not.toMatch(/token|key=|word@/)

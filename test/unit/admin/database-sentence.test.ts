@@ -6,10 +6,10 @@ test.each([
   { state: undefined, says: 'does not answer' },
   { state: '57P03', says: 'does not answer' },
   { state: '08006', says: 'does not answer' },
-  { state: '28P01', says: 'refuses the role or its password' },
+  { state: '28P01', says: 'rejects the role or its password' },
   { state: '3D000', says: 'does not exist' },
   { state: '42501', says: 'lacks a right' },
-  { state: '25006', says: 'takes no writes' },
+  { state: '25006', says: 'accepts no writes' },
   { state: '55P03', says: 'stays locked' },
   { state: '57014', says: 'was cancelled' },
 ])('$state $says', ({ state, says }) => {

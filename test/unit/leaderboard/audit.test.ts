@@ -46,7 +46,7 @@ describe('the verdict of an audit', () => {
       'Left: misplaced rows in 2 campaigns: run it again with --repair.',
     )
     expect(() => requireRight([stale], [], 5_000)).toThrow('asks for one within LEADERBOARD_SWEEP_MS=5000')
-    expect(() => requireRight([], [locked], 5_000)).toThrow("1 campaign in somebody else's hands: run it again")
+    expect(() => requireRight([], [locked], 5_000)).toThrow('1 campaign locked by other sessions: run it again')
   })
 })
 

@@ -112,13 +112,13 @@ describe('lines of a backfill', () => {
     ]
     expect(told).toEqual([
       ...both,
-      'campaign campaign-c: left to a daemon, which ranks all of it anew in one transaction: those who have a rank were ranked with 1 point per referral, and the setting is 10',
+      'campaign campaign-c: left to a daemon, which ranks the whole campaign again in one transaction: its participants were ranked with 1 point per referral, and the setting is 10',
       ...both,
     ])
   })
 
   it('end with a sentence, or with figures for a program', () => {
-    expect(backfillSummary(new Map(), 0)).toBe('Nothing to do: everybody who takes part has a rank.')
+    expect(backfillSummary(new Map(), 0)).toBe('Nothing to do: every participant has a rank.')
     const ended = new Map<string, Backfilled>([[a, done(1_000)]])
     expect(backfillSummary(ended, 1.5)).toBe('Done: 1,000 participants of 1 campaign ranked in 1.5 s.')
     ended.set(b, { is: 'nothing' }).set(c, { is: 'other-points', rows: 1, rankedWith: 1, points: 2 }).set('campaign-d', done(2, 1))

@@ -119,7 +119,7 @@ describe('a campaign', () => {
     }).join('\n')
     for (const part of [
       'Campaign C, which is deleted:',
-      'They were ranked with 1 point, and will all be ranked anew.',
+      'They were ranked with 1 point, and will all be ranked again.',
       '1000 rows or more joined, left or changed',
       'The campaign was never recalculated.',
       'A recalculation is pending since 1970-01-01T00:00:01.000Z (campaign-locked), due at 1970-01-01T00:00:02.000Z.',

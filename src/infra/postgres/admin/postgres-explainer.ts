@@ -3,7 +3,7 @@ import type { IntentLine } from '../../../admin/intents/intent-admin.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { intentLine } from './intent-line.ts'
 
-/** Reads for whoever is asked why. Throws SqlError. */
+/** Reads for `workerctl explain`. Throws SqlError. */
 export function createExplainer(sql: Sql): Explainer {
   return {
     event: (eventId, groups) => sql.query<EventRecord>(eventStatement, [eventId, groups]),

@@ -3,7 +3,7 @@ import type { Sql } from '../../../std/sql.ts'
 
 /** Rows of the platform that are read in one statement, by their primary key. */
 const PAGE = 5_000
-/** Outcomes that are looked at to tell how a publisher makes its ids. */
+/** Number of recent outcomes that show how a publisher makes its ids. */
 const RECENT = 10_000
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000'
 

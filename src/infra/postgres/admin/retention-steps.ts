@@ -8,7 +8,7 @@ export interface UpkeepBatch {
   readonly cursor: string | null
 }
 
-/** How one table is freed of what is old, a batch at a time. Rows that somebody has locked are left to a later turn. */
+/** How old rows of one table are deleted, in batches. Locked rows are left to a later run. */
 export interface UpkeepStep {
   /** `intent_bodies`: the rows of `intents` stay, without their body. */
   readonly table: UpkeepTable

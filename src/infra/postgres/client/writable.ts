@@ -16,12 +16,12 @@ export async function requireWritable(sql: Sql): Promise<string> {
   )
   if (server?.recovering === true) {
     throw new WritesRefused(
-      'The database is in recovery and takes no writes (a standby, or a failover under way): connect to the primary by DATABASE_URL or PG*, or promote this one.',
+      'The database is in recovery and accepts no writes (a standby, or a failover under way): connect to the primary by DATABASE_URL or PG*, or promote this one.',
     )
   }
   if (server?.readOnly === true) {
     throw new WritesRefused(
-      'The database takes no writes: default_transaction_read_only is on, for the server, the database or the role; turn it off when maintenance is over.',
+      'The database accepts no writes: default_transaction_read_only is on, for the server, the database or the role; turn it off when maintenance is over.',
     )
   }
   return server?.started ?? ''

@@ -81,7 +81,7 @@ async function insert(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): 
       chunk.recoverBelow,
     ],
   )
-  // Null: all, as nearly always; a row for each would cost more than it tells.
+  // Null: all, as in nearly every chunk; a row for each would cost more.
   return new Set(written?.some ?? events.map((event) => event.eventId.toLowerCase()))
 }
 

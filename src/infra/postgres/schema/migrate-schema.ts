@@ -31,7 +31,7 @@ export interface Migrated {
   readonly applied: readonly string[]
 }
 
-/** A lock on a live table is asked for so long; whoever comes after us waits no longer than this at a time. */
+/** Lock timeout on live tables: the longest that queries queued behind the migration wait at a time; milliseconds. */
 const LOCK_TIMEOUT_MS = 1_000
 const LOCK_TRIES = 20
 /** lock_not_available and deadlock_detected: https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -151,7 +151,7 @@ function steps(client: Client, set: MigrationSet, options: PlacedOptions) {
   return { execQuery, execSqlScript }
 }
 
-/** An index whose building was cut short stays behind, maintained but never used, and IF NOT EXISTS would keep it so. */
+/** An index whose build was interrupted remains, maintained but never used, and IF NOT EXISTS would keep it. */
 async function dropInvalidIndex(client: Client, schema: string, index: string): Promise<void> {
   const { rowCount } = await client.query(
     `SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace

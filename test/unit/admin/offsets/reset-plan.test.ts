@@ -51,7 +51,7 @@ test('going forward counts what is passed over, by partition', () => {
     [1, { low: 0n, high: 31n }],
   ])
   const forward = plan({ target: 'latest', rows: [row(30n), row(30n, { partition: 1 })], ranges })
-  expect(lossOf(forward)).toBe('group g passes over 21 records that it has not read (20 in partition 0, 1 in partition 1)')
+  expect(lossOf(forward)).toBe('group g skips 21 records that it has not read (20 in partition 0, 1 in partition 1)')
   const one = plan({ target: 'latest', rows: [row(30n), row(30n, { partition: 1 })], ranges, partitions: [1] })
   expect(one.moves).toMatchObject([{ partition: 1, unread: 1n }])
 })
@@ -75,14 +75,14 @@ test('a partition that does not exist is refused', () => {
 test('the range that the log has lost is a loss even at its beginning', () => {
   const lost = plan({ rows: [row(4n)] })
   expect(lost.moves).toMatchObject([{ to: 10n, lost: 6n, unread: 0n, again: 0n }])
-  expect(lossOf(lost)).toBe('group g passes over 6 records that the log does not hold any more (6 in partition 0)')
+  expect(lossOf(lost)).toBe('group g skips 6 records that the log no longer holds (6 in partition 0)')
   expect(onlyMove({ target: 12n, rows: [row(4n)] })).toMatchObject({ lost: 6n, unread: 2n })
 })
 
 test('a recreated topic is a first reading, and a loss that nobody can count', () => {
   const recreated = plan({ rows: [row(99n, { exemptBelow: 80n })] })
   expect(recreated.moves).toMatchObject([{ from: 99n, to: 10n, recreated: true, exemptBelow: 50n, again: 0n }])
-  expect(lossOf(recreated)).toContain('nobody can count it')
+  expect(lossOf(recreated)).toContain('their number is unknown')
   const shrunk = plan({ rows: [row(30n), row(7n, { partition: 1 })], partitions: [1] })
   expect(progressChanges(shrunk)).toEqual([{ partition: 1, expected: 7n, next: null, exemptBelow: 0n }])
   expect(commitChanges(shrunk)).toEqual(new Map())
@@ -135,7 +135,7 @@ test('a topic that was made anew is a first reading, also where the row stays as
   const stays = plan({ rows: [{ ...row(50n), topicId: 'old' }], topicId: 'new', target: 'latest', committed: at(50n) })
   expect(stays.moves).toMatchObject([{ from: 50n, to: 50n, recreated: true, exemptBelow: 50n }])
   expect(isDone(stays)).toBe(false)
-  expect(lossOf(stays)).toContain('nobody can count it')
+  expect(lossOf(stays)).toContain('their number is unknown')
   expect(lossOf(plan({ rows: [{ ...row(50n), topicId: 'old' }], topicId: 'old', target: 'latest' }))).toBeNull()
 })
 
@@ -143,7 +143,7 @@ test('a log that was cut counts what was written since as unread, and asks for t
   const last = { offset: 39n, leaderEpoch: 3 }
   const cut = plan({ rows: [{ ...row(40n), last }], epochEnds: at(30n), target: 30n })
   expect(cut.moves).toMatchObject([{ from: 40n, to: 30n, again: 0n, unread: 0n, cutAt: 30n, recreated: false }])
-  expect(lossOf(cut)).toContain('that were cut off (partition 0 at 30; nobody can count it)')
+  expect(lossOf(cut)).toContain('that were cut off (partition 0 at 30; their number is unknown)')
   expect(lossOf(plan({ rows: [{ ...row(40n), last }], epochEnds: at(30n), target: 'latest' }))).toContain('20 records that it has not read')
   expect(onlyMove({ rows: [{ ...row(40n), last }], epochEnds: at(40n), target: 40n })).toMatchObject({ cutAt: null })
   expect(onlyMove({ rows: [{ ...row(40n), last }], epochEnds: new Map([[0, null]]), target: 'earliest' })).toMatchObject({
