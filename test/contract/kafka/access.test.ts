@@ -153,8 +153,13 @@ describe('the protocol of another listener is told with the variable', () => {
   test.each<[string, Listener, () => KafkaAccess, RegExp]>([
     ['in clear where TLS is spoken', 'TLS', () => ({}), /^no Kafka broker answers at .* or KAFKA_SECURITY_PROTOCOL$/],
     ['TLS where it is not', 'PLAIN', () => ({ tls: { ca } }), /^no Kafka broker answers at .* or KAFKA_SECURITY_PROTOCOL$/],
-    ['without a login under TLS', 'LOGIN', () => ({ tls: { ca } }), /: set KAFKA_SECURITY_PROTOCOL to SASL_SSL if its listener wants that/],
-    ['without a login', 'CLEARLOGIN', () => ({}), /: set KAFKA_SECURITY_PROTOCOL to SASL_SSL or SSL if its listener wants that/],
+    [
+      'without a login under TLS',
+      'LOGIN',
+      () => ({ tls: { ca } }),
+      /: set KAFKA_SECURITY_PROTOCOL to SASL_SSL if its listener requires that/,
+    ],
+    ['without a login', 'CLEARLOGIN', () => ({}), /: set KAFKA_SECURITY_PROTOCOL to SASL_SSL or SSL if its listener requires that/],
   ])('%s', async (_name, listener, access, sentence) => {
     const error = await asked(listener, access())
     expect(error).toBeInstanceOf(OperatorError)
