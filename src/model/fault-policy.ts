@@ -38,6 +38,8 @@ export const faultRules: readonly FaultRule[] = [
   { step: 'project', fault: 'sqlstate 22', class: 'poison-if-reproducible' },
   { step: 'project', fault: 'sqlstate 23', class: 'poison-if-reproducible' },
   { step: 'project', fault: 'sqlstate 54', class: 'poison-if-reproducible' },
+  { step: 'project', fault: 'sqlstate 44', class: 'poison-if-reproducible' },
+  { step: 'project', fault: 'sqlstate P0', class: 'poison-if-reproducible' },
   { step: 'project', fault: 'raised', class: 'poison-if-reproducible' },
   { step: 'project', fault: 'no sql error', class: 'poison-if-reproducible' },
   { step: 'prepare', fault: 'sqlstate 22', class: 'poison' },

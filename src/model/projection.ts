@@ -7,7 +7,7 @@ import type { Sql } from '../std/sql.ts'
  *
  * `events` are in log order and new to the group: an event that is on record already is not among them. The transaction is
  * READ COMMITTED. Partitions are accepted side by side, so rows that several of them share must be written in one order (sorted by
- * key). An error must be thrown on, because it ends the transaction. An event on which this fails on its own, twice, is poison
+ * key). A statement that failed fails the projection, whatever is done about its error. An event on which this fails on its own, twice, is poison
  * (fault-policy.ts); it is called again for the others.
  */
 export type Project = (events: readonly AnyEvent[], tx: Sql) => Promise<void>

@@ -162,6 +162,16 @@ test('events of all partitions are counted once, on rows that they share; two po
   expect(letters.map(({ reason }) => reason)).toEqual(['consumer-error', 'database-rejected'])
 })
 
+test('a projection that swallows what the database said of an event loses nothing: the event is given up, the others are counted', async () => {
+  const place = await freshPlace()
+  const strict = tally()
+  const careless: ProjectingConsumer = { ...strict, project: (events, tx) => strict.project(events, tx).catch(() => undefined) }
+  await using running = disposable(await run(place, careless))
+  await place.publisher.publishMany(signUps(['anna', 'refused', 'anna']))
+  await accepted(running.group, 2)
+  expect(await seen()).toEqual({ anna: 2 })
+})
+
 test('a replay of the whole topic changes nothing, and a database that was restored to an earlier state becomes exact again', async () => {
   const place = await freshPlace()
   const first = await run(place, tally())

@@ -1,9 +1,10 @@
 import type { Sql, Database } from '../../../std/sql.ts'
-import type { AcceptedEvent, AcceptResult, AcceptStore, Chunk, ProgressRow } from '../../../ingest/accept-store.ts'
+import type { AcceptResult, AcceptStore, Chunk, ProgressRow } from '../../../ingest/accept-store.ts'
 import { insertIntents } from './accept-intents.ts'
 import { insertDeadLetters } from './accept-dead-letters.ts'
 import { insertOutcomes, markDuplicates } from './accept-outcomes.ts'
-import { ProjectionFailed } from '../../../model/projection.ts'
+import type { AnyEvent } from '../../../events/event.ts'
+import { ProjectionFailed, type Project } from '../../../model/projection.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 /**
@@ -20,10 +21,10 @@ export function createAcceptStore(database: Database): AcceptStore {
         throw error
       }
     },
-    rehearse: async (project, event) => {
+    rehearse: async (work, event) => {
       try {
         await database.transaction(async (tx) => {
-          await project([event], tx)
+          await project(tx, work, [event])
           throw new RolledBack()
         })
       } catch (error) {
@@ -100,24 +101,33 @@ async function accept(tx: Sql, chunk: Chunk): Promise<AcceptResult> {
   const { fresh, conflicts, endings } = await insertOutcomes(tx, chunk)
   if (conflicts.length > 0) throw new Undone({ is: 'conflict', offsets: conflicts })
 
-  if (chunk.project !== undefined && fresh.length > 0) await project(tx, chunk.project, fresh)
   const { intents, duplicates, claimed } = await insertIntents(tx, chunk, fresh)
   await markDuplicates(tx, chunk.group, duplicates)
   for (const event of duplicates) endings.set(event.offset, 'duplicate')
 
   const deadLetters = await insertDeadLetters(tx, chunk)
+  // Last, because other partitions may wait for the rows that it locks.
+  const events = fresh.flatMap(({ event }) => event ?? [])
+  if (chunk.project !== undefined && events.length > 0) await project(tx, chunk.project, events)
   return { is: 'accepted', outcomes: endings, deadLetters, intents, claimed }
 }
 
-async function project(tx: Sql, work: NonNullable<Chunk['project']>, fresh: readonly AcceptedEvent[]): Promise<void> {
-  try {
-    await work(
-      fresh.flatMap(({ event }) => event ?? []),
-      tx,
-    )
-  } catch (error) {
-    throw new ProjectionFailed(error)
+/** A statement that failed ends the transaction, so its error counts even where the projection catches it. */
+async function project(tx: Sql, work: Project, events: readonly AnyEvent[]): Promise<void> {
+  const failed: unknown[] = []
+  const watched: Sql = {
+    query: (text, parameters) =>
+      tx.query<never>(text, parameters).catch((error: unknown) => {
+        failed.push(error)
+        throw error
+      }),
   }
+  try {
+    await work(events, watched)
+  } catch (error) {
+    throw new ProjectionFailed(failed[0] ?? error)
+  }
+  if (failed.length > 0) throw new ProjectionFailed(failed[0])
 }
 
 async function moveProgress(tx: Sql, chunk: Chunk): Promise<boolean> {
