@@ -35,7 +35,11 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in hand ends
   await eventually('the relay has the mail', () => scene.smtp.counters.mails === 1 || 'no mail')
 
   daemon.kill('SIGUSR2')
-  await eventually('it says what it is doing', () => daemon.lines.some(({ msg }) => msg === 'intent in flight') || 'not yet')
+  await eventually('it says what it is doing, of every group', () => {
+    const groups = daemon.lines.filter(({ msg }) => msg === 'group').length
+    const mail = daemon.lines.some(({ msg, channel }) => msg === 'intent in flight' && channel === 'email')
+    return (groups >= scene.groups.length && mail) || `${groups} groups, ${mail ? 'a mail' : 'no mail'}`
+  })
   const [intent] = await scene.sql.query<{ id: string; kind: string }>(`SELECT id, kind FROM worker.intents WHERE kind = 'mail'`)
   const told = daemon.lines.filter(({ level }) => level === 'warn')
   const of = (msg: string) => told.filter((line) => line.msg === msg)
