@@ -4,7 +4,7 @@ import type { Observe } from '../model/fact.ts'
 import { causeOf, describeFault, classifyFault } from '../model/fault-policy.ts'
 import type { Performed } from './channel.ts'
 import type { Intent } from '../model/intent.ts'
-import type { IntentStore, Ledger, Reply, SettleOptions, Settlement } from './intent-store.ts'
+import type { IntentStore, DeliveryLog, Reply, SettleOptions, Settlement } from './intent-store.ts'
 import type { AttemptEnd, EndedNote } from '../model/intent-kind.ts'
 import { onlyValue } from '../std/only-value.ts'
 import type { Sql } from '../std/sql.ts'
@@ -45,7 +45,7 @@ const nothing = () => null
 
 export interface AlsoAtEnd {
   readonly ended?: ((end: AttemptEnd, tx: Sql) => Promise<EndedNote | undefined>) | undefined
-  readonly ledger?: Ledger | null
+  readonly deliveryLog?: DeliveryLog | null
   readonly reply?: Reply
   readonly fault?: string
 }
@@ -144,8 +144,8 @@ export class Attempt {
     let reason = 'reason' in settlement ? settlement.reason : null
     const final = settlement.is === 'final'
     const ok = final && (settlement.state === 'sent' || settlement.state === 'delivered')
-    const { ended, ledger = null, reply = {} } = also
-    const booked = ended !== undefined || ledger !== null
+    const { ended, deliveryLog = null, reply = {} } = also
+    const booked = ended !== undefined || deliveryLog !== null
     let detail = also.fault ?? reply.error ?? null
     let note: string | null = null
     const work =
@@ -154,7 +154,7 @@ export class Attempt {
         note = (await ended({ ok, final, reason }, tx))?.note ?? null
       })
     let to: Settlement = settlement
-    let options: SettleOptions = { ledger, reply, detail, work }
+    let options: SettleOptions = { deliveryLog, reply, detail, work }
     let refusals = 0
     for (let tries = 1; ; tries++) {
       try {
@@ -171,7 +171,7 @@ export class Attempt {
             reason = 'end-refused'
             to = { is: 'final', state: to.state, reason }
           }
-          options = { ledger, reply, detail, unbooked: true }
+          options = { deliveryLog, reply, detail, unbooked: true }
         } else if (!refused && !(await again(error, tries))) throw error
       }
     }

@@ -1,7 +1,7 @@
-import type { Impression } from './outcome-signal.ts'
+import type { OutcomeSignal } from './outcome-signal.ts'
 import type { Frozen, Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
-import type { Ledger, Reply } from './intent-store.ts'
+import type { DeliveryLog, Reply } from './intent-store.ts'
 import type { RetryPolicy } from '../model/retry-policy.ts'
 
 /** A channel whose effect leaves the process: prepare, start (freeze, commit), perform. */
@@ -11,7 +11,7 @@ export interface SendChannel<Message> {
   readonly underway: 'handing_over' | 'claimed'
   /** The longest that one `perform` may take, in milliseconds ({@link outerDeadline}); a lease is twice as long. */
   readonly deadlineMs: number
-  readonly ledger: Ledger | null
+  readonly deliveryLog: DeliveryLog | null
   /** When failed attempts are made again, unless the kind names a policy of its own. */
   readonly retry: RetryPolicy<Message>
   /** Retries that the owner of the destination allows; it limits the policy of a kind as well. */
@@ -85,7 +85,7 @@ export class Postponed extends Error {
   }
 }
 
-/** The intent can never be performed as it is; its message is one sentence fit for a ledger: no address, no secret. */
+/** The intent can never be performed as it is; its message is one sentence fit for a delivery log: no address, no secret. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   /** Short, bounded and fit for a metric label: `template-error`, `invalid-address`. */
@@ -98,7 +98,7 @@ export class Refusal extends Error {
 }
 
 /** How one attempt ended, and what it says of the destination: done means that it worked, everything else nothing, unless said. */
-export type Performed = Ended & { readonly impression?: Impression }
+export type Performed = Ended & { readonly outcomeSignal?: OutcomeSignal }
 
 /** `reason` is short and bounded; the reply tells the rest in our own words. */
 type Ended =
@@ -107,12 +107,12 @@ type Ended =
   | {
       readonly is: 'retry'
       readonly reason: string
-      readonly burnsAttempt: true
+      readonly countsAsAttempt: true
       readonly slowDown?: { readonly forMs: number | null }
       readonly reply: Reply
     }
   /** A fault of the other side that says nothing about this intent; it is tried again after `afterMs`. */
-  | { readonly is: 'retry'; readonly reason: string; readonly burnsAttempt: false; readonly afterMs?: number; readonly reply: Reply }
+  | { readonly is: 'retry'; readonly reason: string; readonly countsAsAttempt: false; readonly afterMs?: number; readonly reply: Reply }
   /** Final, refused by the recipient. */
   | { readonly is: 'rejected'; readonly reason: string; readonly reply: Reply }
   | { readonly is: 'dead'; readonly reason: string; readonly reply: Reply }

@@ -1,7 +1,7 @@
 import type { Clock } from '../std/clock.ts'
 import type { Observe } from '../model/fact.ts'
 import type { Destinations } from './destinations.ts'
-import type { HeldIntents } from './local-queue.ts'
+import type { LocalQueue } from './local-queue.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
@@ -27,7 +27,7 @@ export interface ClaimingSettings {
   readonly kinds: KindTable
   readonly store: IntentStore
   readonly destinations: Destinations
-  readonly held: HeldIntents
+  readonly held: LocalQueue
   /** Intents that may still be claimed. */
   readonly room: () => number
   readonly leaseMs: (channel: ChannelName) => number
@@ -163,7 +163,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   function allowed(channel: ChannelName): number {
     const sole = destinations.soleOf(channel)
     const holds = held.ofChannel(channel)
-    const places = sole === null ? Infinity : destinations.places(channel, sole, holds)
+    const places = sole === null ? Infinity : destinations.permits(channel, sole, holds)
     return Math.min(places, outward.includes(channel) ? most - holds : Infinity)
   }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../std/clock.ts'
 import type { Destinations } from './destinations.ts'
-import type { HeldIntents } from './local-queue.ts'
+import type { LocalQueue } from './local-queue.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
@@ -18,7 +18,7 @@ export interface ParkedOf {
   readonly channel: ChannelName
   readonly store: Pick<IntentStore, 'parkedDestinations'>
   readonly destinations: Destinations
-  readonly held: HeldIntents
+  readonly held: LocalQueue
   readonly clock: Pick<Clock, 'monotonic'>
 }
 
@@ -64,7 +64,7 @@ export class ParkedIntents {
       if (asked.size >= PER_CLAIM) break
       if (asked.has(destination)) continue
       const pace = destinations.paceOf(channel, destination)
-      const free = destinations.places(channel, destination, held.boundFor(channel, destination))
+      const free = destinations.permits(channel, destination, held.boundFor(channel, destination))
       const places = Math.min(free, bulkhead?.room(pace) ?? Infinity)
       if (places <= 0) continue
       bulkhead?.take(pace, places)
@@ -94,7 +94,7 @@ export class ParkedIntents {
     let at = -1
     for (const [destination, { first }] of this.#told) {
       if (first < at || destinations.paceOf(channel, destination) !== 'unproven') continue
-      if (destinations.places(channel, destination, held.boundFor(channel, destination)) <= 0) continue
+      if (destinations.permits(channel, destination, held.boundFor(channel, destination)) <= 0) continue
       newest = destination
       at = first
     }

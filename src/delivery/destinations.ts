@@ -2,7 +2,7 @@ import { FailureGate } from '../std/failure-gate.ts'
 import type { Observe } from '../model/fact.ts'
 import type { ChannelDefinitions, DestinationRules } from './define-channel.ts'
 import { Bulkhead, PaceMeter, type Pace } from './bulkhead.ts'
-import type { Impression } from './outcome-signal.ts'
+import type { OutcomeSignal } from './outcome-signal.ts'
 import type { ChannelName } from '../model/messages.ts'
 
 /** Pauses of a breaker that the destination did not ask for. Milliseconds. */
@@ -10,7 +10,7 @@ const pause = { baseMs: 5_000, maxMs: 300_000 }
 /** However long a destination asks us to stay away, a delivery tries again after the longer of these. Milliseconds. */
 const asked = { shortestMs: 100, longestMs: 3_600_000 }
 
-/** Destinations remembered per process; beyond it those that nobody visits are forgotten, the longest unvisited first. */
+/** Destinations remembered per process; beyond it those that no delivery goes to are forgotten, the longest unused first. */
 const MOST_KNOWN = 10_000
 
 interface Known {
@@ -26,16 +26,16 @@ interface Known {
   probing: boolean
 }
 
-/** One delivery's stay at its destination. */
-export interface Visit {
+/** The right of one delivery to go to its destination. */
+export interface Permit {
   /** The delivery sets out now: from here on its time tells how soon the destination answers. */
   begin(): void
-  /** Ends it, and says how the destination was. A second call does nothing. */
-  leave(impression: Impression): void
+  /** Gives the permit back with what the delivery says of the destination. A second call does nothing. */
+  release(outcomeSignal: OutcomeSignal): void
 }
 
-/** Why there is no place: `busy` ends with a visit, there or at another slow destination, `open` not before `retryAfterMs`. */
-export type NoPlace = { readonly is: 'busy' } | { readonly is: 'open'; readonly retryAfterMs: number }
+/** Why there is no permit: `busy` ends when a permit of this or another slow destination is released, `open` not before `retryAfterMs`. */
+export type NoPermit = { readonly is: 'busy' } | { readonly is: 'open'; readonly retryAfterMs: number }
 
 /**
  * What this process knows of where deliveries go: per destination how many are there now, how soon it answers, and a breaker. An
@@ -44,7 +44,7 @@ export type NoPlace = { readonly is: 'busy' } | { readonly is: 'open'; readonly 
 export class Destinations {
   readonly #known = new Map<string, Known>()
   /** Those with a delivery inside. */
-  readonly #visited = new Set<Known>()
+  readonly #inUse = new Set<Known>()
   readonly #workers = new Map<string, number>()
   readonly #observe: Observe
   readonly #channels: ChannelDefinitions
@@ -73,9 +73,9 @@ export class Destinations {
     if (workers === undefined) return null
     const bulkhead = new Bulkhead(workers)
     const now = this.#now()
-    for (const known of this.#visited) {
+    for (const known of this.#inUse) {
       if (known.channel !== channel) continue
-      bulkhead.take(known.pace.at(now), known.inside.filter((visit) => visit.group === group).length)
+      bulkhead.take(known.pace.at(now), known.inside.filter((permit) => permit.group === group).length)
     }
     return bulkhead
   }
@@ -100,14 +100,14 @@ export class Destinations {
   }
 
   /** Deliveries that may go there now, of which `held` are claimed already, inside or on their way. */
-  places(channel: ChannelName, destination: string, held = 0): number {
+  permits(channel: ChannelName, destination: string, held = 0): number {
     const known = this.#known.get(keyOf(channel, destination))
     const atOnce = this.#atOnceOf(channel, this.paceOf(channel, destination))
     if (known === undefined || !known.breaker.tripped) return atOnce - Math.max(held, known?.inside.length ?? 0)
     return known.probing || known.breaker.retryAfterMs > 0 ? 0 : 1 - held
   }
 
-  enter(channel: ChannelName, destination: string, group: string): Visit | NoPlace {
+  acquire(channel: ChannelName, destination: string, group: string): Permit | NoPermit {
     const key = keyOf(channel, destination)
     const known = this.#known.get(key) ?? this.#discovered(channel, destination)
     const pace = known.pace.at(this.#now())
@@ -120,10 +120,10 @@ export class Destinations {
       this.#tell(known, 'half-open', null)
     } else if (isFull || known.inside.length >= this.#atOnceOf(channel, pace)) return { is: 'busy' }
     const probe = known.probing
-    const visit = { group }
-    known.inside.push(visit)
-    this.#visited.add(known)
-    const enteredAt = this.#now()
+    const permit = { group }
+    known.inside.push(permit)
+    this.#inUse.add(known)
+    const acquiredAt = this.#now()
     this.#known.delete(key)
     this.#known.set(key, known)
     this.#forget()
@@ -133,20 +133,20 @@ export class Destinations {
       begin: () => {
         answered = known.pace.begin(this.#now())
       },
-      leave: (impression) => {
+      release: (outcomeSignal) => {
         if (left) return
         left = true
         answered?.(this.#now())
-        known.inside.splice(known.inside.indexOf(visit), 1)
-        if (known.inside.length === 0) this.#visited.delete(known)
-        if (impression.is === 'worked') {
+        known.inside.splice(known.inside.indexOf(permit), 1)
+        if (known.inside.length === 0) this.#inUse.delete(known)
+        if (outcomeSignal.is === 'ok') {
           known.workedAt = this.#now()
           this.#arrived(channel, destination)
         }
-        // Who set out before the breaker opened tells nothing new of it; nor does one recipient's failure beside the success of others.
-        const alone = impression.is === 'failed' && impression.ofOne === true && known.workedAt > enteredAt
+        // A delivery that began before the breaker opened says nothing new about it; nor does one recipient's failure beside others' success.
+        const alone = outcomeSignal.is === 'failure' && outcomeSignal.ofOne === true && known.workedAt > acquiredAt
         const counts = probe || (!known.breaker.tripped && !alone)
-        if (counts) this.#count(known, impression)
+        if (counts) this.#count(known, outcomeSignal)
         if (probe) known.probing = false
       },
     }
@@ -167,14 +167,14 @@ export class Destinations {
   }
 
   /** What a delivery found out about its destination. */
-  #count(known: Known, impression: Impression): void {
-    if (impression.is === 'none') return
-    if (impression.is === 'worked') {
+  #count(known: Known, outcomeSignal: OutcomeSignal): void {
+    if (outcomeSignal.is === 'none') return
+    if (outcomeSignal.is === 'ok') {
       if (known.breaker.succeeded()) this.#changed(known, 'closed', null, true)
       return
     }
-    const { reason } = impression
-    const counted = known.breaker.failed(reason, impression.is === 'closed' ? { pauseMs: pauseOf(impression.forMs) } : {})
+    const { reason } = outcomeSignal
+    const counted = known.breaker.failed(reason, outcomeSignal.is === 'throttled' ? { pauseMs: pauseOf(outcomeSignal.forMs) } : {})
     if (counted === 'tripped' || counted === 'tripped again') this.#changed(known, 'open', reason, counted === 'tripped')
   }
 

@@ -40,7 +40,7 @@ export type Settlement =
   | { readonly is: 'moved'; readonly channel: ChannelName }
 
 /** The table in which a channel keeps a row per delivery; the store writes it with the intent, both or neither. */
-export type Ledger = 'email_logs' | 'webhook_deliveries'
+export type DeliveryLog = 'email_logs' | 'webhook_deliveries'
 
 /** Channel's own facts of the other side's answer. */
 export interface Reply {
@@ -65,7 +65,7 @@ export interface SettleRequest extends SettleOptions {
 }
 
 export interface SettleOptions {
-  readonly ledger: Ledger | null
+  readonly deliveryLog: DeliveryLog | null
   readonly reply: Reply
   /** What the reason leaves open, in our own words: no address, no foreign text. Kept beside the reason. */
   readonly detail?: string | null
@@ -81,7 +81,7 @@ export interface StartWithRequest {
   readonly state: 'handing_over' | 'claimed'
   /** The lease is renewed to this from the start on. */
   readonly leaseMs: number
-  readonly ledger: Ledger | null
+  readonly deliveryLog: DeliveryLog | null
 }
 
 export interface StartRequest extends StartWithRequest {
@@ -98,7 +98,7 @@ export interface IntentStore extends BreakerStore {
   /** Gives claims back untouched, due now (a clean stop). */
   release(claims: readonly Claim[]): Promise<void>
   /**
-   * Proves each claim, counts the attempt, stores what was frozen, opens the ledger's row. Answers for each, in their order: a row
+   * Proves each claim, counts the attempt, stores what was frozen, opens the delivery log's row. Answers for each, in their order: a row
    * that the database refuses fails alone. Requests share commits, also with those of other callers (10 ms). Never rejects.
    */
   start(requests: readonly StartRequest[]): Promise<readonly PromiseSettledResult<'started' | 'lost'>[]>
@@ -108,8 +108,8 @@ export interface IntentStore extends BreakerStore {
    */
   startWith(request: StartWithRequest, work: (tx: Sql) => Promise<Frozen | null>): Promise<'started' | 'refused' | 'lost'>
   /**
-   * Records the ends of attempts, in their ledgers too, and answers for each as `start` does. A request shares commits unless it has
-   * `work`, which gets a transaction of its own, and waits up to 10 ms for that when it has a ledger: nobody should wait for such an
+   * Records the ends of attempts, in their delivery logs too, and answers for each as `start` does. A request shares commits unless it has
+   * `work`, which gets a transaction of its own, and waits up to 10 ms for that when it has a delivery log: nobody should wait for such an
    * end before going on. Never rejects.
    */
   settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<'settled' | 'lost'>[]>

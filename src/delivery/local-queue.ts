@@ -8,7 +8,7 @@ const MOST_ACCOUNTS = 10_000
  * The intents that one group of this process has claimed and not ended: at most `poolSize` run, the others wait for a worker,
  * first come, first served, but no campaign and no account has more than half of the workers while others wait for one.
  */
-export class HeldIntents {
+export class LocalQueue {
   /** Workers that one campaign or account may have while others wait. One worker cannot be shared. */
   readonly share: number
   /** Nobody else waits in the database: a campaign may have more than its share. */

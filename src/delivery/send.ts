@@ -3,10 +3,10 @@ import { onlyValue } from '../std/only-value.ts'
 import type { Sql } from '../std/sql.ts'
 import { describeFault, classifyFault } from '../model/fault-policy.ts'
 import { Attempt, type AlsoAtEnd, type Executed, type Recording, type OnStage } from './attempt.ts'
-import type { NoPlace } from './destinations.ts'
+import type { NoPermit } from './destinations.ts'
 import { Postponed, Refusal, Unavailable, type SendChannel, type Performed, type Slot } from './channel.ts'
 import type { Executor } from './executor.ts'
-import type { Impression } from './outcome-signal.ts'
+import type { OutcomeSignal } from './outcome-signal.ts'
 import type { Frozen, Intent } from '../model/intent.ts'
 import type { ChannelName, Messages } from '../model/messages.ts'
 import type { Settlement, StartWithRequest } from './intent-store.ts'
@@ -38,9 +38,9 @@ export async function handOver<Channel extends ChannelName>(
   if (message === null) return attempt.executed
 
   const destination = channel.destinationOf(message)
-  const visit = executor.destinations.enter(channel.name, destination, intent.group)
-  if (!('leave' in visit)) return noPlace(executor, visit, destination, channel.name, attempt)
-  let impression: Impression = { is: 'none' }
+  const permit = executor.destinations.acquire(channel.name, destination, intent.group)
+  if (!('release' in permit)) return noPlace(executor, permit, destination, channel.name, attempt)
+  let outcomeSignal: OutcomeSignal = { is: 'none' }
   let slot: Slot | null = null
   try {
     attempt.enter('connection')
@@ -48,20 +48,20 @@ export async function handOver<Channel extends ChannelName>(
     attempt.enter('start')
     const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed
-    visit.begin()
+    permit.begin()
     const place = slot
     attempt.enter('send', () => place.stage?.() ?? null)
     const performed = await perform(channel, intent, started, message, slot, signal)
     attempt.performed(performed.is)
-    impression = performed.impression ?? { is: performed.is === 'done' ? 'worked' : 'none' }
+    outcomeSignal = performed.outcomeSignal ?? { is: performed.is === 'done' ? 'ok' : 'none' }
     const retryIn = (slowDown?: Retry<unknown>['slowDown']) => delayOf(kind, channel, intent, message, slowDown)
     const settlement = settlementOf(executor, performed, attempt.note, retryIn)
-    const books = { ended: endedOf(kind, attempt.intent), ledger: channel.ledger, reply: performed.reply }
+    const books = { ended: endedOf(kind, attempt.intent), deliveryLog: channel.deliveryLog, reply: performed.reply }
     return { is: 'done', recording: attempt.keep(settlement, books, channel.deadlineMs * 2, signal) }
   } catch (error) {
     if (slot !== null) throw error
     if (error instanceof Unavailable) {
-      if (error.retryAfterMs !== null) impression = { is: 'closed', reason: error.reason, forMs: error.retryAfterMs }
+      if (error.retryAfterMs !== null) outcomeSignal = { is: 'throttled', reason: error.reason, forMs: error.retryAfterMs }
       return { is: 'unavailable', reason: error.reason }
     }
     if (error instanceof Postponed) {
@@ -73,12 +73,12 @@ export async function handOver<Channel extends ChannelName>(
   } finally {
     // The worker is free before the end is written down, and so is the place.
     slot?.release()
-    visit.leave(impression)
+    permit.release(outcomeSignal)
   }
 }
 
 /** What all of a channel waits for stays due; what only some wait for is put where nobody else walks past it. */
-async function noPlace(executor: Executor, why: NoPlace, destination: string, channel: ChannelName, attempt: Attempt): Promise<Executed> {
+async function noPlace(executor: Executor, why: NoPermit, destination: string, channel: ChannelName, attempt: Attempt): Promise<Executed> {
   const reason = why.is === 'busy' ? 'endpoint-busy' : 'endpoint-open'
   if (!executor.destinations.parks(channel)) return { is: 'unavailable', reason }
   await attempt.end({ is: 'parked', destination, reason, afterMs: jitter(PARKED_MS) })
@@ -95,7 +95,7 @@ async function start<Channel extends ChannelName>(
   attempt: Attempt,
   signal: AbortSignal,
 ): Promise<Frozen | null> {
-  const request: StartWithRequest = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, ledger: channel.ledger }
+  const request: StartWithRequest = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, deliveryLog: channel.deliveryLog }
   let frozen: Frozen | null = intent.frozen
   let refusal: string | null = null
   try {
@@ -119,7 +119,7 @@ async function start<Channel extends ChannelName>(
       }
     }
   } catch (error) {
-    const books = { ended: endedOf(kind, attempt.intent), ledger: channel.ledger }
+    const books = { ended: endedOf(kind, attempt.intent), deliveryLog: channel.deliveryLog }
     if (error instanceof Refusal) {
       await attempt.end({ is: 'final', state: 'rejected', reason: error.reason }, { ...books, reply: { error: error.message } })
       return null
@@ -134,7 +134,7 @@ async function start<Channel extends ChannelName>(
    * Nothing was handed over, and this process knows it, even where the connection was lost at COMMIT and the row may say that it is
    * under way. A row that the platform's tables refuse has failed an attempt; what is nobody's fault waits.
    */
-  function startFailed(error: unknown, books: Pick<AlsoAtEnd, 'ended' | 'ledger'>): Recording {
+  function startFailed(error: unknown, books: Pick<AlsoAtEnd, 'ended' | 'deliveryLog'>): Recording {
     const fault = describeFault(error)
     const keep = (settlement: Settlement, also: AlsoAtEnd) => attempt.keep(settlement, { ...also, fault }, request.leaseMs, signal)
     if (classifyFault('record', error) === 'transient') {
@@ -169,7 +169,7 @@ async function perform<Message>(
     const reply = { error: describeFault(error) }
     return channel.underway === 'handing_over'
       ? { is: 'ambiguous', reason: 'channel-error', reply }
-      : { is: 'retry', reason: 'channel-error', burnsAttempt: true, reply }
+      : { is: 'retry', reason: 'channel-error', countsAsAttempt: true, reply }
   } finally {
     clearTimeout(timer)
   }
@@ -204,7 +204,7 @@ function settlementOf(
     case 'ambiguous':
       return { is: 'ambiguous', reason: performed.reason, afterMs: executor.ambiguous.retryMs, hold: executor.ambiguous.hold }
     case 'retry': {
-      if (!performed.burnsAttempt)
+      if (!performed.countsAsAttempt)
         return { is: 'later', as: 'unburned', reason: performed.reason, afterMs: performed.afterMs ?? jitter(30_000) }
       const afterMs = retryIn(performed.slowDown)
       if (afterMs === null) return { is: 'final', state: 'dead', reason: performed.reason }

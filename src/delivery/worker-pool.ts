@@ -5,7 +5,7 @@ import type { Recording, OnStage, Stage } from './attempt.ts'
 import { createClaiming } from './claim-loop.ts'
 import { executeIntent } from './execute-intent.ts'
 import type { Executor } from './executor.ts'
-import { HeldIntents } from './local-queue.ts'
+import { LocalQueue } from './local-queue.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 
@@ -67,7 +67,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   // No two claims share a name. A database that went back in time gives ids and counts of claims out again, and an answer that was
   // kept meanwhile would be written to whichever intent has them now.
   const nextOwner = () => `${settings.owner}:${group}:${(claimings += 1)}`
-  const held = new HeldIntents(poolSize, work, (intent) => {
+  const held = new LocalQueue(poolSize, work, (intent) => {
     if (claiming.worthALook(intent.channel)) notify()
   })
   const running = new Map<string, Omit<RunningIntent, 'waitsFor'> & { readonly waitsFor: () => string | null }>()

@@ -56,7 +56,7 @@ export function createLeaderboardChannel(options: {
     deadlineMs,
     async run(intent, { campaignId }, store) {
       const startedAt = clock.monotonic()
-      const settle = async (settlement: Settlement) => onlyValue(await store.settle([{ intent, settlement, ledger: null, reply: {} }]))
+      const settle = async (settlement: Settlement) => onlyValue(await store.settle([{ intent, settlement, deliveryLog: null, reply: {} }]))
       const locked = (reason: string) => lockedFor(intent, reason, clock.now(), clock.monotonic() - startedAt)
       let result: Recalculated | { readonly is: 'put-off' } | 'lost'
       try {

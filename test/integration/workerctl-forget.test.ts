@@ -122,7 +122,7 @@ test('forget waits for a mail that a worker holds, and erases it once it is sent
   await insertIntents(sql, { key: 'mail', campaign_id: campaign.campaignId, user_id: userId })
   const store = createIntentStore(s.database, { channels: channelNames })
   const intent = await claimOne(store)
-  const request = { intent, state: 'handing_over', leaseMs: 60_000, ledger: null } as const
+  const request = { intent, state: 'handing_over', leaseMs: 60_000, deliveryLog: null } as const
   expect(await startOne(store, request, frozen)).toBe('started')
 
   const forgetting = s.workerctl(['forget', '--user', userId, '--yes'])
@@ -133,7 +133,7 @@ test('forget waits for a mail that a worker holds, and erases it once it is sent
     return (row?.count ?? 0) > 0 || 'not yet'
   })
   expect(await rowOf(sql, 'mail')).toMatchObject({ state: 'handing_over', envelope: frozen.envelope })
-  expect(await settleOne(store, intent, { is: 'final', state: 'sent', reason: null }, { ledger: null, reply: {} })).toBe('settled')
+  expect(await settleOne(store, intent, { is: 'final', state: 'sent', reason: null }, { deliveryLog: null, reply: {} })).toBe('settled')
   expect(await forgetting).toMatchObject({ code: 0, err: '' })
   expect(await rowOf(sql, 'mail')).toMatchObject({ state: 'sent', reason: 'forgotten', body: null, envelope: null })
 })

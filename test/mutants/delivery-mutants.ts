@@ -31,7 +31,7 @@ export const deliveryMutants: readonly Mutant[] = [
       {
         file: 'src/delivery/send.ts',
         text: '    const performed = await perform(channel, intent, started, message, slot, signal)',
-        becomes: `    await attempt.end({ is: 'final', state: channel.name === 'email' ? 'sent' : 'delivered', reason: null }, { ledger: channel.ledger })
+        becomes: `    await attempt.end({ is: 'final', state: channel.name === 'email' ? 'sent' : 'delivered', reason: null }, { deliveryLog: channel.deliveryLog })
     const performed = await perform(channel, intent, started, message, slot, signal)`,
       },
     ],
@@ -50,12 +50,12 @@ export const deliveryMutants: readonly Mutant[] = [
         file: 'src/delivery/send.ts',
         text: `    const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed
-    visit.begin()
+    permit.begin()
     const place = slot
     attempt.enter('send', () => place.stage?.() ?? null)
     const performed = await perform(channel, intent, started, message, slot, signal)`,
         becomes: `    const frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
-    visit.begin()
+    permit.begin()
     const place = slot
     attempt.enter('send', () => place.stage?.() ?? null)
     const performed = await perform(channel, intent, frozen, message, slot, signal)

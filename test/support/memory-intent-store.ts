@@ -1,7 +1,7 @@
 import type {
   ClaimRequest,
   IntentStore,
-  Ledger,
+  DeliveryLog,
   Reply,
   SettleRequest,
   Settlement,
@@ -18,7 +18,7 @@ export interface Settled {
   readonly intent: Intent
   readonly settlement: Settlement
   readonly reply: Reply
-  readonly ledger: Ledger | null
+  readonly deliveryLog: DeliveryLog | null
   readonly detail: string | null
   readonly unbooked: boolean
 }
@@ -129,8 +129,8 @@ export class MemoryIntentStore implements IntentStore {
       this.due.push(parked)
       this.parked.add(parked)
     }
-    const { reply, ledger, detail = null, unbooked = false } = request
-    this.settled.push({ intent, settlement, reply, ledger, detail, unbooked })
+    const { reply, deliveryLog, detail = null, unbooked = false } = request
+    this.settled.push({ intent, settlement, reply, deliveryLog, detail, unbooked })
     return 'settled'
   }
 

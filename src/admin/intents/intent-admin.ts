@@ -107,7 +107,7 @@ export interface IntentAdmin {
   list(filter: IntentFilter, limit: number): Promise<readonly IntentLine[]>
   story(id: string): Promise<IntentStory | null>
   /**
-   * Changes those that are still as they were seen (state and claims), the ledgers' rows with them; resolves to the ids that
+   * Changes those that are still as they were seen (state and claims), the delivery logs' rows with them; resolves to the ids that
    * were changed. In transactions of a few hundred, so that a failure leaves whole ones behind.
    */
   change(change: IntentChange, seen: readonly Pick<IntentLine, 'id' | 'state' | 'claims'>[], ended: Ended): Promise<readonly string[]>

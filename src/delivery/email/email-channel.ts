@@ -3,7 +3,7 @@ import type { Clock } from '../../std/clock.ts'
 import type { SendChannel, Slot } from '../channel.ts'
 import { outerDeadline, Postponed, Refusal, Unavailable } from '../channel.ts'
 import type { Frozen, Intent } from '../../model/intent.ts'
-import type { Ledger } from '../intent-store.ts'
+import type { DeliveryLog } from '../intent-store.ts'
 import { emailRetryPolicy } from './email-retry-policy.ts'
 import { parseAddress } from './mail-address.ts'
 import type { MailMessage } from './mail-message.ts'
@@ -23,7 +23,7 @@ export interface EmailChannelOptions {
   readonly templates: TemplateEngine
   readonly mime: MimeComposer
   /** `email_logs`. */
-  readonly ledger: Ledger | null
+  readonly deliveryLog: DeliveryLog | null
   /** Sends for campaigns that name no address of their own; null: such mails are refused. */
   readonly mailFrom: Mailbox | null
   /** For one mail, in milliseconds. RFC 5321 (4.5.3.2.6) advises minutes: who gives up on the last reply early makes duplicates. */
@@ -50,7 +50,7 @@ export function createEmailChannel(options: EmailChannelOptions): SendChannel<Ma
     name: 'email',
     underway: 'handing_over',
     deadlineMs: outerDeadline(options.deadlineMs),
-    ledger: options.ledger,
+    deliveryLog: options.deliveryLog,
     retry: emailRetryPolicy,
     maxRetries: () => Infinity,
     destinationOf: () => 'relay',

@@ -1,6 +1,6 @@
 import { jitter } from '../../std/backoff.ts'
 import type { Performed } from '../channel.ts'
-import type { Impression } from '../outcome-signal.ts'
+import type { OutcomeSignal } from '../outcome-signal.ts'
 import type { Reply } from '../intent-store.ts'
 import type { SendResult, SendTrouble } from './mail-relay.ts'
 
@@ -13,12 +13,12 @@ export function performed(result: SendResult, durationMs: number, ageMs: number)
   if (result.is === 'refused') return refused(result, ageMs, { status: result.code, durationMs, error: refusalSentence(result) })
   if (result.is === 'ambiguous') {
     const error = `The relay was given the whole message and did not answer${inTime(result.reason)}; it may have taken it`
-    return { is: 'ambiguous', reason: result.reason, reply: { durationMs, error }, impression: silent(result.reason) }
+    return { is: 'ambiguous', reason: result.reason, reply: { durationMs, error }, outcomeSignal: silent(result.reason) }
   }
   // A connection that this mail breaks time after time must not be broken for ever; our own stop is nobody's attempt.
-  const burnsAttempt = result.reason !== 'aborted'
+  const countsAsAttempt = result.reason !== 'aborted'
   const error = inTime(result.reason) === '' ? 'The connection to the relay ended before the end of the message' : silence(result.reason)
-  return { is: 'retry', reason: result.reason, burnsAttempt, reply: { durationMs, error }, impression: silent(result.reason) }
+  return { is: 'retry', reason: result.reason, countsAsAttempt, reply: { durationMs, error }, outcomeSignal: silent(result.reason) }
 }
 
 function inTime(reason: SendTrouble): string {
@@ -31,13 +31,13 @@ function silence(reason: SendTrouble): string {
 }
 
 /** A relay that judges a mail works, whatever it says of it. */
-const judged: Impression = { is: 'worked' }
+const judged: OutcomeSignal = { is: 'ok' }
 
 /** One connection may be lost for a hundred reasons; several in a row say that the relay takes mails and answers nobody. */
-function silent(reason: SendTrouble): Impression {
+function silent(reason: SendTrouble): OutcomeSignal {
   if (reason === 'aborted') return { is: 'none' }
   // Some relays ask the recipient's own server before they answer; one that lets us hang is not the relay's silence.
-  return { is: 'failed', reason, ofOne: reason === 'timeout-rcpt' || reason === 'timeout-data' }
+  return { is: 'failure', reason, ofOne: reason === 'timeout-rcpt' || reason === 'timeout-data' }
 }
 
 type Refused = Extract<SendResult, { is: 'refused' }>
@@ -51,36 +51,36 @@ function refused({ means, stage }: Refused, ageMs: number, reply: Reply): Perfor
   switch (means) {
     case 'login': {
       const reason = 'relay-credentials-refused'
-      const impression = { is: 'closed', reason, forMs: 60_000 } as const
-      return { is: 'retry', reason, afterMs: 60_000, burnsAttempt: false, reply, impression }
+      const outcomeSignal = { is: 'throttled', reason, forMs: 60_000 } as const
+      return { is: 'retry', reason, afterMs: 60_000, countsAsAttempt: false, reply, outcomeSignal }
     }
     case 'busy': {
       // 421 and 454 ask all of us to slow down: the relay is left alone for a time that grows until it takes a mail again.
       const reason = 'relay-busy'
-      const impression = { is: 'closed', reason, forMs: null } as const
-      return { is: 'retry', reason, afterMs: 5_000, burnsAttempt: false, reply, impression }
+      const outcomeSignal = { is: 'throttled', reason, forMs: null } as const
+      return { is: 'retry', reason, afterMs: 5_000, countsAsAttempt: false, reply, outcomeSignal }
     }
     case 'us': {
       const reason = 'relay-refuses-us'
-      if (ageMs > GIVE_UP_MS) return { is: 'dead', reason, reply, impression: refusesAll(reason) }
-      return { is: 'retry', reason, afterMs: jitter(REFUSED_US_MS), burnsAttempt: false, reply, impression: refusesAll(reason) }
+      if (ageMs > GIVE_UP_MS) return { is: 'dead', reason, reply, outcomeSignal: refusesAll(reason) }
+      return { is: 'retry', reason, afterMs: jitter(REFUSED_US_MS), countsAsAttempt: false, reply, outcomeSignal: refusesAll(reason) }
     }
     case 'later': {
       const reason = stage === 'RCPT TO' ? 'recipient-deferred' : 'message-deferred'
-      return { is: 'retry', reason, burnsAttempt: true, reply, impression: judged }
+      return { is: 'retry', reason, countsAsAttempt: true, reply, outcomeSignal: judged }
     }
     case 'mailbox-unavailable':
-      return { is: 'retry', reason: means, burnsAttempt: true, reply, impression: judged }
+      return { is: 'retry', reason: means, countsAsAttempt: true, reply, outcomeSignal: judged }
     case 'undeliverable':
-      return { is: 'retry', reason: means, burnsAttempt: true, reply, impression: refusesAll(means) }
+      return { is: 'retry', reason: means, countsAsAttempt: true, reply, outcomeSignal: refusesAll(means) }
     case 'unclear':
-      return { is: 'rejected', reason: 'refused-unclear', reply, impression: refusesAll('refused-unclear') }
+      return { is: 'rejected', reason: 'refused-unclear', reply, outcomeSignal: refusesAll('refused-unclear') }
     case 'no-such-mailbox':
     case 'policy':
     case 'message':
     case 'sender':
     case 'smtputf8':
-      return { is: 'rejected', reason: reasonOfRejection[means], reply, impression: judged }
+      return { is: 'rejected', reason: reasonOfRejection[means], reply, outcomeSignal: judged }
   }
 }
 
@@ -94,8 +94,8 @@ const reasonOfRejection = {
 } as const
 
 /** It may be about this recipient alone; said of five in a row, and of nobody else meanwhile, it is the relay's. */
-function refusesAll(reason: string): Impression {
-  return { is: 'failed', reason, ofOne: true }
+function refusesAll(reason: string): OutcomeSignal {
+  return { is: 'failure', reason, ofOne: true }
 }
 
 /** Codes and our own words; the relay's text may hold the address. */

@@ -1,5 +1,5 @@
 import type { Performed } from '../channel.ts'
-import type { Impression } from '../outcome-signal.ts'
+import type { OutcomeSignal } from '../outcome-signal.ts'
 import { retryAfterMs } from './retry-after.ts'
 import type { WebhookFailure, WebhookReply } from './webhook-client.ts'
 
@@ -14,20 +14,20 @@ function judgeStatus({ status, retryAfter, durationMs }: StatusReply, nowMs: num
   if (status >= 200 && status < 300) return { is: 'done', state: 'delivered', reply: { status, durationMs } }
   const reply = { status, durationMs, error: `The endpoint answered ${status}.` }
   const askedMs = retryAfterMs(retryAfter, nowMs)
-  const impression = impressionOf(status, askedMs)
-  // The status in the reply tells the ledger to set the endpoint failed: its owner wants no more of this.
-  if (status === 410) return { is: 'dead', reason: 'gone', reply, impression }
-  if (!slowingDown.has(status)) return { is: 'retry', reason: reasonOf(status), burnsAttempt: true, reply, impression }
+  const outcomeSignal = signalOf(status, askedMs)
+  // The status in the reply tells the delivery log to set the endpoint failed: its owner wants no more of this.
+  if (status === 410) return { is: 'dead', reason: 'gone', reply, outcomeSignal }
+  if (!slowingDown.has(status)) return { is: 'retry', reason: reasonOf(status), countsAsAttempt: true, reply, outcomeSignal }
   const reason = status === 429 ? 'too-many-requests' : 'unavailable'
-  return { is: 'retry', reason, slowDown: { forMs: askedMs }, burnsAttempt: true, reply, impression }
+  return { is: 'retry', reason, slowDown: { forMs: askedMs }, countsAsAttempt: true, reply, outcomeSignal }
 }
 
 /** An endpoint that refuses this delivery is there. One that says until when it takes none is left alone until then. */
-function impressionOf(status: number, askedMs: number | null): Impression {
-  if (status < 500 && status !== 429) return { is: 'worked' }
+function signalOf(status: number, askedMs: number | null): OutcomeSignal {
+  if (status < 500 && status !== 429) return { is: 'ok' }
   const reason = status === 429 ? 'too-many-requests' : slowingDown.has(status) ? 'unavailable' : 'server-error'
-  if (slowingDown.has(status) && (askedMs !== null || status === 429)) return { is: 'closed', reason, forMs: askedMs }
-  return { is: 'failed', reason }
+  if (slowingDown.has(status) && (askedMs !== null || status === 429)) return { is: 'throttled', reason, forMs: askedMs }
+  return { is: 'failure', reason }
 }
 
 const slowingDown: ReadonlySet<number> = new Set([429, 502, 503, 504])
@@ -41,8 +41,8 @@ function reasonOf(status: number): string {
 function judgeFailure(failure: WebhookFailure, durationMs: number): Performed {
   const reply = { durationMs, error: words[failure] }
   if (failure === 'url-refused' || failure === 'address-refused') return { is: 'dead', reason: failure, reply }
-  if (failure === 'stopped') return { is: 'retry', reason: failure, afterMs: 1_000, burnsAttempt: false, reply }
-  return { is: 'retry', reason: failure, burnsAttempt: true, reply, impression: { is: 'failed', reason: failure } }
+  if (failure === 'stopped') return { is: 'retry', reason: failure, afterMs: 1_000, countsAsAttempt: false, reply }
+  return { is: 'retry', reason: failure, countsAsAttempt: true, reply, outcomeSignal: { is: 'failure', reason: failure } }
 }
 
 const words: Readonly<Record<WebhookFailure, string>> = {

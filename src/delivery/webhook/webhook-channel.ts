@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '../../std/clock.ts'
 import { outerDeadline, type SendChannel, type Slot } from '../channel.ts'
 import type { Frozen, Intent } from '../../model/intent.ts'
-import type { Ledger } from '../intent-store.ts'
+import type { DeliveryLog } from '../intent-store.ts'
 import { judgeReply } from './judge-reply.ts'
 import { signedHeaders } from './signature.ts'
 import type { WebhookClient } from './webhook-client.ts'
@@ -12,7 +12,7 @@ import { defineChannel } from '../define-channel.ts'
 
 export interface WebhookChannelSettings {
   readonly client: WebhookClient
-  readonly ledger: Ledger | null
+  readonly deliveryLog: DeliveryLog | null
   /** Longest that one request may take, in milliseconds, reply included (`WEBHOOK_DEADLINE_MS`). */
   readonly deadlineMs: number
   readonly clock: Pick<Clock, 'now'>
@@ -42,12 +42,12 @@ export const webhookChannel = defineChannel({
  * down the reply), with the same bytes under the same `webhook-id`, by which a receiver tells.
  */
 export function createWebhookChannel(settings: WebhookChannelSettings): SendChannel<WebhookMessage> {
-  const { client, ledger, deadlineMs, clock } = settings
+  const { client, deliveryLog, deadlineMs, clock } = settings
   return {
     name: 'webhook',
     underway: 'claimed',
     deadlineMs: outerDeadline(deadlineMs),
-    ledger,
+    deliveryLog,
     retry: webhookRetryPolicy,
     maxRetries: retriesAllowed,
     destinationOf: ({ endpointId }) => endpointId,

@@ -14,7 +14,7 @@ const channel = createEmailChannel({
   rates: { take: async () => undefined },
   templates: createTemplateEngine(),
   mime: mimeComposer,
-  ledger: null,
+  deliveryLog: null,
   mailFrom: { address: 'news@example.com' },
   deadlineMs: 1_000,
   clock: { now: () => 0, monotonic: () => 0, sleep: async () => undefined },

@@ -49,7 +49,7 @@ function groupOf(poolSize: number) {
     destinations: new Destinations(() => {}, { channels: channelList, now: () => now }),
   })
   scene.webhook.destinationOf = ({ endpointId }) => endpointId
-  Object.assign(scene.webhook, { ledger: null })
+  Object.assign(scene.webhook, { deliveryLog: null })
   scene.webhook.perform = (_intent, _frozen, { endpointId }) => {
     visited.add(endpointId)
     const arrive = () => arrived.set(endpointId, (arrived.get(endpointId) ?? 0) + 1)

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents'))
 
-const quiet = { ledger: null, reply: {} }
+const quiet = { deliveryLog: null, reply: {} }
 const done: Settlement = { is: 'final', state: 'delivered', reason: null }
 const wait: Settlement = { is: 'later', as: 'waiting', reason: 'campaign-locked', afterMs: 1_000 }
 const key = 'recalculate:a'

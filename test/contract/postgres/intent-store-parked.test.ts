@@ -34,7 +34,7 @@ describe('an intent without a place', () => {
     await insertIntents(database.sql, { key: 'k', waiting_since: since })
     const intent = await claimOne(store)
     const settlement = { is: 'parked', destination: 'e1', reason: 'endpoint-open', afterMs: 3_600_000 } as const
-    expect(await settleOne(store, intent, settlement, { ledger: null, reply: {} })).toBe('settled')
+    expect(await settleOne(store, intent, settlement, { deliveryLog: null, reply: {} })).toBe('settled')
     expect(await rowOf(database.sql, 'k')).toMatchObject({
       state: 'pending',
       reason: 'endpoint-open',

@@ -125,11 +125,11 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     const intents = await createIntentStore(database, { channels: channelNames }).claim(request({ limit }))
     const frozen = { envelope: {}, body: Buffer.of(1) }
     const starts = await planOf((store) =>
-      Promise.all(intents.map((intent) => startOne(store, { intent, state: 'claimed', leaseMs: 60_000, ledger: null }, frozen))),
+      Promise.all(intents.map((intent) => startOne(store, { intent, state: 'claimed', leaseMs: 60_000, deliveryLog: null }, frozen))),
     )
     const settles = await planOf((store) =>
       Promise.all(
-        intents.map((intent) => settleOne(store, intent, { is: 'final', state: 'sent', reason: null }, { ledger: null, reply: {} })),
+        intents.map((intent) => settleOne(store, intent, { is: 'final', state: 'sent', reason: null }, { deliveryLog: null, reply: {} })),
       ),
     )
     for (const nodes of [onIntents(starts), onIntents(settles)]) {
@@ -146,20 +146,20 @@ describe('plans that are kept from when the tables were empty', () => {
   })
   afterAll(() => empty.close())
 
-  it.each(['email_logs', 'webhook_deliveries'] as const)('go by keys: start and settle with %s', async (ledger) => {
+  it.each(['email_logs', 'webhook_deliveries'] as const)('go by keys: start and settle with %s', async (deliveryLog) => {
     const [intent] = await createIntentStore(database, { channels: channelNames }).claim(request({ limit: 1 }))
     if (intent === undefined) throw new Error('nothing is due')
     const frozen = { envelope: {}, body: Buffer.of(1) }
     const statements = [
-      await statementOf((store) => startOne(store, { intent, state: 'claimed', leaseMs: 60_000, ledger }, frozen)),
-      await statementOf((store) => settleOne(store, intent, { is: 'final', state: 'sent', reason: null }, { ledger, reply: {} })),
+      await statementOf((store) => startOne(store, { intent, state: 'claimed', leaseMs: 60_000, deliveryLog }, frozen)),
+      await statementOf((store) => settleOne(store, intent, { is: 'final', state: 'sent', reason: null }, { deliveryLog, reply: {} })),
     ]
     for (const { text } of statements) {
       const [row] = await empty.sql.query<{ 'QUERY PLAN': [{ Plan: Node }] }>(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}`)
       const nodes = row ? flat(row['QUERY PLAN'][0].Plan) : []
       expect(onIntents(nodes).map((node) => node['Index Name'])).toEqual(['intents_pkey'])
-      const onLedger = nodes.filter((node) => node['Relation Name'] === ledger && node['Node Type'] !== 'ModifyTable')
-      expect(onLedger.map((node) => node['Node Type'])).not.toContain('Seq Scan')
+      const onDeliveryLog = nodes.filter((node) => node['Relation Name'] === deliveryLog && node['Node Type'] !== 'ModifyTable')
+      expect(onDeliveryLog.map((node) => node['Node Type'])).not.toContain('Seq Scan')
     }
   })
 })

@@ -30,7 +30,7 @@ async function claimed(...keys: readonly string[]): Promise<readonly Intent[]> {
 }
 
 async function start(intent: Intent): Promise<'started' | 'lost'> {
-  const starting: StartWithRequest = { intent, state: 'handing_over', leaseMs, ledger: 'email_logs' }
+  const starting: StartWithRequest = { intent, state: 'handing_over', leaseMs, deliveryLog: 'email_logs' }
   const envelope = { to: 'ann@example.org', subject: intent.key, type: 'welcome', messageId: `<${intent.id}@example.com>` }
   return startOne(store, starting, { envelope, body: Buffer.of(1) })
 }
@@ -61,7 +61,7 @@ test('a refused start counts as an attempt, with what was refused beside the rea
   const [intent] = await claimed('k')
   if (intent === undefined) throw new Error('nothing was claimed')
   const refused: Settlement = { is: 'later', as: 'refused', reason: 'start-refused', afterMs: 30_000 }
-  expect(await settleOne(store, intent, refused, { ledger: 'email_logs', reply: {}, detail: 'SQLSTATE 23514' })).toBe('settled')
+  expect(await settleOne(store, intent, refused, { deliveryLog: 'email_logs', reply: {}, detail: 'SQLSTATE 23514' })).toBe('settled')
   const row = await rowOf(database.sql, 'k')
   expect(row).toMatchObject({
     state: 'pending',
@@ -74,7 +74,7 @@ test('a refused start counts as an attempt, with what was refused beside the rea
   await makeDue(database.sql)
   const again = await claimOne(store)
   await start(again)
-  expect(await settleOne(store, again, sent, { ledger: 'email_logs', reply: {} })).toBe('settled')
+  expect(await settleOne(store, again, sent, { deliveryLog: 'email_logs', reply: {} })).toBe('settled')
   expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'sent', attempt: 2, reason: null, detail: null })
 })
 
@@ -83,12 +83,14 @@ test('an end that the platform refuses is written without its tables: the state,
   await Promise.all(intents.map(start))
   const rejected: Settlement = { is: 'final', state: 'rejected', reason: 'recipient-refused' }
   await refusing(`status <> 'failed' OR subject <> 'bad'`, async () => {
-    const ends = await Promise.allSettled(intents.map((intent) => settleOne(store, intent, rejected, { ledger: 'email_logs', reply: {} })))
+    const ends = await Promise.allSettled(
+      intents.map((intent) => settleOne(store, intent, rejected, { deliveryLog: 'email_logs', reply: {} })),
+    )
     expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
     await database.sql.query('TRUNCATE worker.suppressions')
     const [, bad] = intents
     if (bad === undefined) throw new Error('two were claimed')
-    const unbooked = { ledger: 'email_logs', reply: {}, detail: 'refused', unbooked: true } as const
+    const unbooked = { deliveryLog: 'email_logs', reply: {}, detail: 'refused', unbooked: true } as const
     expect(await settleOne(store, bad, rejected, unbooked)).toBe('settled')
   })
   expect(await rowOf(database.sql, 'bad')).toMatchObject({ state: 'rejected', reason: 'recipient-refused', detail: 'refused' })
@@ -121,6 +123,6 @@ test('a mail in doubt is not due while its worker still has its answer to write 
   expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'ambiguous', lease_until: null })
   await store.renew(intent.claim, leaseMs)
   expect(await store.claim(request({ owner: 'two' }))).toEqual([])
-  expect(await settleOne(store, intent, sent, { ledger: 'email_logs', reply: {} })).toBe('settled')
+  expect(await settleOne(store, intent, sent, { deliveryLog: 'email_logs', reply: {} })).toBe('settled')
   expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'sent', ambiguous: 1 })
 })

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs, books'))
 
-const quiet = { ledger: null, reply: {} }
+const quiet = { deliveryLog: null, reply: {} }
 const sent: Settlement = { is: 'final', state: 'sent', reason: null }
 const ambiguous: Settlement = { is: 'ambiguous', reason: 'connection-lost', afterMs: 60_000, hold: false }
 const later = (as: 'waiting' | 'retry' | 'unburned', reason: string, afterMs = 60_000): Settlement => ({ is: 'later', as, reason, afterMs })
@@ -32,7 +32,7 @@ async function underway(row: Record<string, unknown> = {}): Promise<Intent> {
 }
 
 async function begin(intent: Intent): Promise<void> {
-  const start = { intent, state: 'handing_over', leaseMs: 60_000, ledger: null } as const
+  const start = { intent, state: 'handing_over', leaseMs: 60_000, deliveryLog: null } as const
   expect(await startOne(store, start, { envelope: {}, body: Buffer.of(1) })).toBe('started')
 }
 
@@ -123,23 +123,23 @@ describe('settle', () => {
     expect(await settleOne(store, intent, sent, quiet)).toBe('lost')
   })
 
-  it('writes many in one transaction, answers for each in their order, and a bad one fails alone; the ledger follows only what was ours', async () => {
+  it('writes many in one transaction, answers for each in their order, and a bad one fails alone; the delivery log follows only what was ours', async () => {
     const campaignId = await insertCampaign(database.sql)
     const person = { campaign_id: campaignId, user_id: await insertUser(database.sql, campaignId) }
     await insertIntents(database.sql, ...Array.from({ length: 30 }, (_, index) => Object.assign({ key: `${index}` }, person)))
     const intents = await store.claim(request())
-    const ledger = 'email_logs'
+    const deliveryLog = 'email_logs'
     const start = (intent: Intent) =>
       startOne(
         store,
-        { intent, state: 'handing_over', leaseMs: 60_000, ledger },
+        { intent, state: 'handing_over', leaseMs: 60_000, deliveryLog },
         { envelope: { to: 'someone@example.com', subject: intent.key, type: 'welcome', messageId: '<m@example.com>' }, body: Buffer.of(1) },
       )
     expect(new Set(await Promise.all(intents.map(start)))).toEqual(new Set(['started']))
     await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = '7'`)
 
     const most = intents.filter(({ key }) => key !== '8' && key !== '9')
-    const results = await store.settle(most.map((intent) => ({ intent, settlement: sent, ledger, reply: { providerId: intent.key } })))
+    const results = await store.settle(most.map((intent) => ({ intent, settlement: sent, deliveryLog, reply: { providerId: intent.key } })))
     expect(results).toEqual(most.map(({ key }) => ({ status: 'fulfilled', value: key === '7' ? 'lost' : 'settled' })))
     const written = await database.sql.query<{ subject: string; provider: string; xid: string }>(
       `SELECT subject, provider_message_id AS provider, xmin::text AS xid FROM email_logs WHERE status = 'sent'`,
@@ -152,7 +152,7 @@ describe('settle', () => {
     // No text takes a NUL.
     const two = intents.filter(({ key }) => key === '8' || key === '9')
     const both = await store.settle(
-      two.map((intent) => ({ intent, settlement: sent, ledger, reply: intent.key === '9' ? { providerId: '\0' } : {} })),
+      two.map((intent) => ({ intent, settlement: sent, deliveryLog, reply: intent.key === '9' ? { providerId: '\0' } : {} })),
     )
     expect(both.map(({ status }) => status)).toEqual(two.map(({ key }) => (key === '9' ? 'rejected' : 'fulfilled')))
     expect(await rowOf(database.sql, '9')).toMatchObject({ state: 'handing_over' })

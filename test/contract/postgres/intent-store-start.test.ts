@@ -29,7 +29,7 @@ const starting = (intent: Intent, change: Partial<StartWithRequest> = {}): Start
   intent,
   state: 'handing_over',
   leaseMs: 60_000,
-  ledger: null,
+  deliveryLog: null,
   ...change,
 })
 
@@ -78,7 +78,7 @@ describe('start', () => {
     await insertIntents(database.sql, { key: 'k' })
     const first = await claimOne(store)
     await startOne(store, starting(first), frozen)
-    await settleOne(store, first, { is: 'later', as: 'retry', reason: 'r', afterMs: 0 }, { ledger: null, reply: {} })
+    await settleOne(store, first, { is: 'later', as: 'retry', reason: 'r', afterMs: 0 }, { deliveryLog: null, reply: {} })
     await makeDue(database.sql)
     const second = await claimOne(store)
     expect(second.frozen).toEqual(frozen)
@@ -93,7 +93,7 @@ describe('start', () => {
     const intent = await claimOne(store)
     await lose(database.sql)
     const [before] = await database.sql.query('SELECT * FROM worker.intents')
-    expect(await startOne(store, starting(intent, { ledger: 'email_logs' }), mail(intent))).toBe('lost')
+    expect(await startOne(store, starting(intent, { deliveryLog: 'email_logs' }), mail(intent))).toBe('lost')
     expect(await database.sql.query('SELECT * FROM worker.intents')).toEqual(before ? [before] : [])
     expect(await logged()).toEqual([])
   })
@@ -102,7 +102,9 @@ describe('start', () => {
     await insertIntents(database.sql, ...Array.from({ length: 40 }, (_, index) => Object.assign({ key: `${index}` }, person)))
     const intents = await store.claim(request())
     await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = '7'`)
-    const results = await store.start(intents.map((intent) => ({ ...starting(intent, { ledger: 'email_logs' }), frozen: mail(intent) })))
+    const results = await store.start(
+      intents.map((intent) => ({ ...starting(intent, { deliveryLog: 'email_logs' }), frozen: mail(intent) })),
+    )
     const answers = intents.map(({ key }) => ({ status: 'fulfilled', value: key === '7' ? 'lost' : 'started' }))
     expect(results).toEqual(answers)
     const [{ transactions } = { transactions: 0 }] = await database.sql.query<{ transactions: number }>(
@@ -114,11 +116,11 @@ describe('start', () => {
     expect(await logged()).not.toContain('7')
   })
 
-  it('keeps each to its ledger when those with and without one come together', async () => {
+  it('keeps each to its delivery log when those with and without one come together', async () => {
     await insertIntents(database.sql, ...['a', 'b', 'c'].map((key) => Object.assign({ key }, person)))
     const intents = await store.claim(request())
     const results = await store.start(
-      intents.map((intent) => ({ ...starting(intent, { ledger: intent.key === 'b' ? null : 'email_logs' }), frozen: mail(intent) })),
+      intents.map((intent) => ({ ...starting(intent, { deliveryLog: intent.key === 'b' ? null : 'email_logs' }), frozen: mail(intent) })),
     )
     expect(results).toEqual(intents.map(() => ({ status: 'fulfilled', value: 'started' })))
     expect(await logged()).toEqual(['a', 'c'])
@@ -129,7 +131,7 @@ describe('start', () => {
     const intents = await store.claim(request())
     const results = await store.start(
       intents.map((intent) => ({
-        ...starting(intent, { ledger: 'email_logs' }),
+        ...starting(intent, { deliveryLog: 'email_logs' }),
         // jsonb takes no NUL.
         frozen: intent.key === '3' ? { ...frozen, envelope: { to: '\0' } } : mail(intent),
       })),
@@ -139,10 +141,10 @@ describe('start', () => {
     expect(await rowOf(database.sql, '3')).toMatchObject({ state: 'claimed', attempt: 0 })
   })
 
-  it('writes the ledger in the same transaction: when it fails, nothing was started', async () => {
+  it('writes the delivery log in the same transaction: when it fails, nothing was started', async () => {
     await insertIntents(database.sql, { key: 'k', ...person, user_id: '00000000-0000-4000-8000-000000000bad' })
     const intent = await claimOne(store)
-    await expect(startOne(store, starting(intent, { ledger: 'email_logs' }), mail(intent))).rejects.toMatchObject({ state: '23503' })
+    await expect(startOne(store, starting(intent, { deliveryLog: 'email_logs' }), mail(intent))).rejects.toMatchObject({ state: '23503' })
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'claimed', attempt: 0, envelope: null })
   })
 })
@@ -151,7 +153,7 @@ describe('startWith', () => {
   it('proves the claim and locks the row before it lets work begin, and commits both', async () => {
     await insertIntents(database.sql, { key: 'k', ...person })
     const intent = await claimOne(store)
-    const result = await store.startWith(starting(intent, { ledger: 'email_logs' }), async (tx) => {
+    const result = await store.startWith(starting(intent, { deliveryLog: 'email_logs' }), async (tx) => {
       await expect(database.sql.query('SELECT FROM worker.intents FOR UPDATE NOWAIT')).rejects.toMatchObject({ state: '55P03' })
       await note(tx, 'attempt')
       return mail(intent)
@@ -164,7 +166,7 @@ describe('startWith', () => {
   it('leaves no trace of work that refuses', async () => {
     await insertIntents(database.sql, { key: 'k', ...person })
     const intent = await claimOne(store)
-    const result = await store.startWith(starting(intent, { ledger: 'email_logs' }), async (tx) => {
+    const result = await store.startWith(starting(intent, { deliveryLog: 'email_logs' }), async (tx) => {
       await note(tx, 'attempt')
       return null
     })

@@ -70,7 +70,7 @@ describe('a campaign that is paused', () => {
       }),
     })
     const scene = createDeliveryScene([kind], { store: createIntentStore(database, { channels: channelNames }) })
-    Object.assign(scene.email, { ledger: null })
+    Object.assign(scene.email, { deliveryLog: null })
     const workers = createIntentWorkers({ group: 'mailers', executor: scene.executor, poolSize: 10, owner: 'me', pollMs: 20 })
     try {
       workers.start()

@@ -9,7 +9,7 @@ import { claimOne, insertIntents, request } from './intent-rows.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'
 import { settleOne, startOne } from '../../support/write-one.ts'
 
-const ledger = 'email_logs'
+const deliveryLog = 'email_logs'
 let database: MigratedDatabase
 let store: IntentStore
 let campaignId: string
@@ -42,12 +42,12 @@ async function reservation(settlement: Settlement, ...to: readonly Record<string
     intents.map((intent, index) =>
       startOne(
         store,
-        { intent, state: 'handing_over', leaseMs: 60_000, ledger },
+        { intent, state: 'handing_over', leaseMs: 60_000, deliveryLog },
         { envelope: { ...envelope, ...to[index] }, body: Buffer.from('m') },
       ),
     ),
   )
-  const ends = intents.map((intent) => settleOne(store, intent, settlement, { ledger, reply: {} }))
+  const ends = intents.map((intent) => settleOne(store, intent, settlement, { deliveryLog, reply: {} }))
   expect(await Promise.all(ends)).toEqual(intents.map(() => 'settled'))
 }
 
@@ -82,7 +82,7 @@ describe('a recipient whom the relay refuses', () => {
     await insertIntents(database.sql, { key: 'k', campaign_id: campaignId, user_id: userId })
     const intent = await claimOne(store)
     await database.sql.query(`UPDATE worker.intents SET claims = claims + 1`)
-    expect(await settleOne(store, intent, refused, { ledger, reply: {} })).toBe('lost')
+    expect(await settleOne(store, intent, refused, { deliveryLog, reply: {} })).toBe('lost')
     expect(await rows()).toEqual([])
   })
 

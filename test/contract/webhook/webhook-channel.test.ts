@@ -18,7 +18,7 @@ beforeEach(async () => {
   skewMs = 0
   sink = await startWebhookSink({ keepBodies: true })
   client = createWebhookClient({ guard: createAddressGuard({ allowCidr: ['127.0.0.0/8'] }) })
-  channel = createWebhookChannel({ client, ledger: null, deadlineMs: 5_000, clock: { now: () => Date.now() + skewMs } })
+  channel = createWebhookChannel({ client, deliveryLog: null, deadlineMs: 5_000, clock: { now: () => Date.now() + skewMs } })
 })
 afterEach(async () => {
   await client.stop()
@@ -82,7 +82,7 @@ describe('the webhook channel', () => {
     expect(await attempt(message)).toMatchObject({ is: 'dead', reason: 'gone', reply: { status: 410 } })
     sink.respondWith(() => ({ status: 503, headers: { 'retry-after': '120' }, body: 'secret of the tenant' }))
     const performed = await attempt(message)
-    expect(performed).toMatchObject({ is: 'retry', reason: 'unavailable', slowDown: { forMs: 120_000 }, burnsAttempt: true })
+    expect(performed).toMatchObject({ is: 'retry', reason: 'unavailable', slowDown: { forMs: 120_000 }, countsAsAttempt: true })
     expect(JSON.stringify(performed)).not.toContain('tenant')
   })
 
@@ -98,11 +98,11 @@ describe('the webhook channel', () => {
   })
 
   it('gives a slow endpoint its whole deadline before the executor would cut it', async () => {
-    const quick = createWebhookChannel({ client, ledger: null, deadlineMs: 200, clock: { now: () => Date.now() } })
+    const quick = createWebhookChannel({ client, deliveryLog: null, deadlineMs: 200, clock: { now: () => Date.now() } })
     expect(quick.deadlineMs).toBeGreaterThan(200)
     sink.respondWith(() => ({ delayMs: 60_000 }))
     const message = messageTo(sink.endpoint('/slow'))
     const performed = await quick.perform(intent, await freezeOne(quick, intent, message), message, { release: () => {} }, never)
-    expect(performed).toMatchObject({ is: 'retry', reason: 'timeout', burnsAttempt: true })
+    expect(performed).toMatchObject({ is: 'retry', reason: 'timeout', countsAsAttempt: true })
   })
 })

@@ -1,87 +1,87 @@
 import { describe, expect, it } from 'vitest'
 import { channelList } from '../../../src/daemon/compose/channels.ts'
-import { Destinations, type NoPlace, type Visit } from '../../../src/delivery/destinations.ts'
-import type { Impression } from '../../../src/delivery/outcome-signal.ts'
+import { Destinations, type NoPermit, type Permit } from '../../../src/delivery/destinations.ts'
+import type { OutcomeSignal } from '../../../src/delivery/outcome-signal.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 
-const failed: Impression = { is: 'failed', reason: 'timeout' }
-const worked: Impression = { is: 'worked' }
-const none: Impression = { is: 'none' }
+const failed: OutcomeSignal = { is: 'failure', reason: 'timeout' }
+const worked: OutcomeSignal = { is: 'ok' }
+const none: OutcomeSignal = { is: 'none' }
 
 function scene() {
   const facts: Fact[] = []
   let now = 0
   const destinations = new Destinations((fact) => facts.push(fact), { channels: channelList, now: () => now })
-  const enter = (destination = 'a', group = 'g') => destinations.enter('webhook', destination, group)
+  const acquire = (destination = 'a', group = 'g') => destinations.acquire('webhook', destination, group)
   /** A delivery that takes so long. */
   function answer(ms: number, destination = 'a') {
-    const visit = inside(enter(destination))
-    visit.begin()
+    const permit = inside(acquire(destination))
+    permit.begin()
     now += ms
-    visit.leave(worked)
+    permit.release(worked)
   }
   return {
     destinations,
-    enter,
+    acquire,
     answer,
     later: (ms: number) => (now += ms),
-    visit: (impression: Impression, destination = 'a') => inside(enter(destination)).leave(impression),
-    places: (destination = 'a', held = 0) => destinations.places('webhook', destination, held),
+    permit: (outcomeSignal: OutcomeSignal, destination = 'a') => inside(acquire(destination)).release(outcomeSignal),
+    permits: (destination = 'a', held = 0) => destinations.permits('webhook', destination, held),
     states: () => facts.filter((fact) => fact.is === 'breaker').map(({ state }) => state),
     facts,
   }
 }
 
-function inside(entered: Visit | NoPlace): Visit {
-  if (!('leave' in entered)) throw new Error(`no place: ${entered.is}`)
+function inside(entered: Permit | NoPermit): Permit {
+  if (!('release' in entered)) throw new Error(`no permit: ${entered.is}`)
   return entered
 }
 
 describe('the relay', () => {
   it('is not left alone for what may be one recipient’s, while it works for others; where nothing works it is', async () => {
     const { destinations, later, states } = scene()
-    const send = () => inside(destinations.enter('email', 'relay', 'g'))
-    const ofOne: Impression = { ...failed, ofOne: true }
+    const send = () => inside(destinations.acquire('email', 'relay', 'g'))
+    const ofOne: OutcomeSignal = { ...failed, ofOne: true }
     for (let failure = 0; failure < 6; failure++) {
       const hanging = send()
       later(1)
-      send().leave(worked)
-      hanging.leave(ofOne)
+      send().release(worked)
+      hanging.release(ofOne)
     }
     expect(states()).toEqual([])
-    for (let failure = 0; failure < 5; failure++) send().leave(ofOne)
+    for (let failure = 0; failure < 5; failure++) send().release(ofOne)
     expect(states()).toEqual(['open'])
   })
 })
 
 describe('an endpoint', () => {
-  it('has one place until it has answered, then two; a place is free again once, when its visit ends', async () => {
-    const { enter, places, answer } = scene()
-    expect([places(), places('a', 1)]).toEqual([1, 0])
-    const unproven = inside(enter())
-    expect(enter()).toEqual({ is: 'busy' })
-    unproven.leave(none)
+  it('has one place until it has answered, then two; a place is free again once, when its permit ends', async () => {
+    const { acquire, permits, answer } = scene()
+    expect([permits(), permits('a', 1)]).toEqual([1, 0])
+    const unproven = inside(acquire())
+    expect(acquire()).toEqual({ is: 'busy' })
+    unproven.release(none)
     answer(10)
-    expect([places(), places('a', 1)]).toEqual([2, 1])
-    const [first] = [inside(enter()), inside(enter())]
-    expect(enter()).toEqual({ is: 'busy' })
-    expect(places()).toBe(0)
-    first.leave(none)
-    first.leave(none)
-    expect(places()).toBe(1)
+    expect([permits(), permits('a', 1)]).toEqual([2, 1])
+    const [first] = [inside(acquire()), inside(acquire())]
+    expect(acquire()).toEqual({ is: 'busy' })
+    expect(permits()).toBe(0)
+    first.release(none)
+    first.release(none)
+    expect(permits()).toBe(1)
   })
 
   it('is slow from its first second on, and quick again after three quick answers', async () => {
-    const { enter, later, answer, destinations } = scene()
+    const { acquire, later, answer, destinations } = scene()
     const pace = () => destinations.paceOf('webhook', 'a')
-    const visit = inside(enter())
+    const permit = inside(acquire())
     expect(pace()).toBe('unproven')
-    visit.begin()
+    permit.begin()
     later(999)
     expect(pace()).toBe('unproven')
     later(1)
     expect(pace()).toBe('slow')
-    visit.leave(worked)
+    permit.release(worked)
     const paces = [pace()]
     for (let quick = 0; quick < 3; quick++) {
       answer(10)
@@ -91,32 +91,32 @@ describe('an endpoint', () => {
   })
 
   it('is left alone after three failures in a row, told once, and one delivery looks when the pause is over', async () => {
-    const { visit, enter, states, facts, places, later } = scene()
-    for (const impression of [failed, failed, worked, failed, failed, none]) visit(impression)
+    const { permit, acquire, states, facts, permits, later } = scene()
+    for (const outcomeSignal of [failed, failed, worked, failed, failed, none]) permit(outcomeSignal)
     expect(states()).toEqual([])
-    visit(failed)
+    permit(failed)
     expect(facts).toEqual([
       { is: 'breaker', channel: 'webhook', destination: 'a', state: 'open', reason: 'timeout', retryInMs: expect.any(Number) },
     ])
-    expect(enter()).toMatchObject({ is: 'open' })
-    expect(places()).toBe(0)
+    expect(acquire()).toMatchObject({ is: 'open' })
+    expect(permits()).toBe(0)
     later(5_000)
-    expect(places()).toBe(1)
-    const probe = inside(enter())
-    expect(enter()).toEqual({ is: 'open', retryAfterMs: 0 })
-    expect(places()).toBe(0)
+    expect(permits()).toBe(1)
+    const probe = inside(acquire())
+    expect(acquire()).toEqual({ is: 'open', retryAfterMs: 0 })
+    expect(permits()).toBe(0)
     probe.begin()
-    probe.leave(worked)
+    probe.release(worked)
     expect(states()).toEqual(['open', 'half-open', 'closed'])
-    expect(places()).toBe(2)
+    expect(permits()).toBe(2)
   })
 
   it('that goes on failing is asked at growing distances of at most five minutes', async () => {
-    const { visit, facts, later } = scene()
-    for (let failure = 0; failure < 3; failure++) visit(failed)
+    const { permit, facts, later } = scene()
+    for (let failure = 0; failure < 3; failure++) permit(failed)
     for (let probe = 0; probe < 8; probe++) {
       later(300_000)
-      visit(failed)
+      permit(failed)
     }
     const pauses = facts.flatMap((fact) => (fact.is === 'breaker' && fact.retryInMs !== null ? [fact.retryInMs] : []))
     expect(pauses).toHaveLength(9)
@@ -128,35 +128,35 @@ describe('an endpoint', () => {
   })
 
   it('that says until when is held until then, and no longer than an hour', async () => {
-    const { visit, enter, later } = scene()
-    visit({ is: 'closed', reason: 'too-many-requests', forMs: 90_000 })
+    const { permit, acquire, later } = scene()
+    permit({ is: 'throttled', reason: 'too-many-requests', forMs: 90_000 })
     later(89_999)
-    expect(enter()).toEqual({ is: 'open', retryAfterMs: 1 })
+    expect(acquire()).toEqual({ is: 'open', retryAfterMs: 1 })
     later(1)
-    visit({ is: 'closed', reason: 'unavailable', forMs: 86_400_000 })
-    expect(enter()).toEqual({ is: 'open', retryAfterMs: 3_600_000 })
+    permit({ is: 'throttled', reason: 'unavailable', forMs: 86_400_000 })
+    expect(acquire()).toEqual({ is: 'open', retryAfterMs: 3_600_000 })
   })
 
   it('learns nothing from who set out before it was found away, nor from a probe that did not get there', async () => {
-    const { visit, answer, enter, states, later } = scene()
+    const { permit, answer, acquire, states, later } = scene()
     answer(10)
-    const early = inside(enter())
-    for (let failure = 0; failure < 3; failure++) visit(failed)
-    early.leave(worked)
-    expect(enter()).toMatchObject({ is: 'open' })
+    const early = inside(acquire())
+    for (let failure = 0; failure < 3; failure++) permit(failed)
+    early.release(worked)
+    expect(acquire()).toMatchObject({ is: 'open' })
     later(5_000)
-    visit(none)
+    permit(none)
     expect(states()).toEqual(['open', 'half-open'])
-    visit(worked)
+    permit(worked)
     expect(states()).toEqual(['open', 'half-open', 'half-open', 'closed'])
   })
 
   it('is one of ten thousand that are remembered; those with nothing against them are forgotten first', async () => {
-    const { visit, facts } = scene()
-    visit({ is: 'closed', reason: 'unavailable', forMs: 1_000 }, 'endpoint 0')
-    for (let one = 0; one < 10_001; one++) visit(worked, `quick ${one}`)
+    const { permit, facts } = scene()
+    permit({ is: 'throttled', reason: 'unavailable', forMs: 1_000 }, 'endpoint 0')
+    for (let one = 0; one < 10_001; one++) permit(worked, `quick ${one}`)
     expect(facts.map((fact) => fact.is === 'breaker' && fact.state)).toEqual(['open'])
-    for (let one = 1; one < 10_001; one++) visit({ is: 'closed', reason: 'unavailable', forMs: 1_000 }, `endpoint ${one}`)
+    for (let one = 1; one < 10_001; one++) permit({ is: 'throttled', reason: 'unavailable', forMs: 1_000 }, `endpoint ${one}`)
     expect(facts.at(-1)).toMatchObject({ state: 'open', destination: 'endpoint 10000' })
     expect(facts.filter((fact) => fact.is === 'breaker' && fact.state === 'closed')).toEqual([
       expect.objectContaining({ destination: 'endpoint 0', reason: 'forgotten' }),
@@ -172,19 +172,19 @@ describe('the workers of a group', () => {
     [8, { slow: 4, notQuick: 6 }],
     [15, { slow: 7, notQuick: 12 }],
   ])('of whom %i may deliver: of slow endpoints half are kept, of those that never answered three quarters', async (workers, most) => {
-    const { destinations, enter, later, answer } = scene()
+    const { destinations, acquire, later, answer } = scene()
     destinations.limit('g', 'webhook', workers)
     for (let one = 0; one < workers; one++) answer(10, `quick ${one}`)
     const entered = (name: string, count = workers + 1) => {
-      const visits = Array.from({ length: count }, (_, one) => enter(`${name} ${one}`)).filter((visit) => 'leave' in visit)
-      for (const visit of visits) visit.begin()
-      return visits
+      const permitsHeld = Array.from({ length: count }, (_, one) => acquire(`${name} ${one}`)).filter((permit) => 'release' in permit)
+      for (const permit of permitsHeld) permit.begin()
+      return permitsHeld
     }
     const unproven = entered('new')
     expect(unproven).toHaveLength(most.notQuick)
-    expect(enter('new, of another group', 'other')).toHaveProperty('leave')
+    expect(acquire('new, of another group', 'other')).toHaveProperty('release')
     later(1_000)
-    for (const visit of unproven) visit.leave(worked)
+    for (const permit of unproven) permit.release(worked)
     expect(entered('new', most.notQuick)).toHaveLength(most.slow)
     expect(entered('never seen')).toHaveLength(most.notQuick - most.slow)
     expect(entered('quick')).toHaveLength(workers)
@@ -194,28 +194,28 @@ describe('the workers of a group', () => {
 describe('the relay', () => {
   it('has no limit of its own, is open at once when it says so, and tells the dependency once', async () => {
     const { destinations, facts, later } = scene()
-    const enter = () => inside(destinations.enter('email', 'relay', 'g'))
-    const visits = Array.from({ length: 50 }, enter)
-    visits[0]?.leave({ is: 'closed', reason: 'relay-busy', forMs: null })
-    for (const one of visits.slice(1)) one.leave(failed)
-    expect(destinations.places('email', 'relay')).toBe(0)
-    for (const [impression, dependencies] of [
-      [{ is: 'closed', reason: 'relay-busy', forMs: null }, ['down']],
+    const acquire = () => inside(destinations.acquire('email', 'relay', 'g'))
+    const permitsHeld = Array.from({ length: 50 }, acquire)
+    permitsHeld[0]?.release({ is: 'throttled', reason: 'relay-busy', forMs: null })
+    for (const one of permitsHeld.slice(1)) one.release(failed)
+    expect(destinations.permits('email', 'relay')).toBe(0)
+    for (const [outcomeSignal, dependencies] of [
+      [{ is: 'throttled', reason: 'relay-busy', forMs: null }, ['down']],
       [worked, ['down', 'up']],
     ] as const) {
       later(10_000)
-      enter().leave(impression)
+      acquire().release(outcomeSignal)
       expect(facts.flatMap((fact) => (fact.is === 'dependency' ? [fact.state] : []))).toEqual(dependencies)
     }
-    expect(destinations.places('email', 'relay')).toBe(Infinity)
+    expect(destinations.permits('email', 'relay')).toBe(Infinity)
   })
 
   it.each([
     [4, Infinity],
     [5, 0],
-  ])('that lost %i mails in a row has %s places', async (lost, places) => {
+  ])('that lost %i mails in a row has %s permits', async (lost, permits) => {
     const { destinations } = scene()
-    for (let mail = 0; mail < lost; mail++) inside(destinations.enter('email', 'relay', 'g')).leave(failed)
-    expect(destinations.places('email', 'relay')).toBe(places)
+    for (let mail = 0; mail < lost; mail++) inside(destinations.acquire('email', 'relay', 'g')).release(failed)
+    expect(destinations.permits('email', 'relay')).toBe(permits)
   })
 })

@@ -127,7 +127,7 @@ describe('a mail', () => {
     }
     await execute(scene)
     expect(scene.store.settled).toMatchObject([
-      { settlement: { is: 'final', state: 'sent', reason: null }, reply: { status: 250 }, ledger: 'email_logs' },
+      { settlement: { is: 'final', state: 'sent', reason: null }, reply: { status: 250 }, deliveryLog: 'email_logs' },
     ])
     expect(ends).toEqual([{ ok: true, final: true, reason: null }])
     expect(scene.email.slotsOut).toBe(0)
@@ -212,7 +212,7 @@ describe('a mail', () => {
     expect(scene.facts.map((fact) => fact.is)).toEqual(['started', 'performed', 'claim-lost'])
   })
 
-  it('that can never be sent is rejected with its sentence, in books and ledger, without an attempt', async () => {
+  it('that can never be sent is rejected with its sentence, in books and delivery log, without an attempt', async () => {
     const { kind, ends } = kindWithBooks()
     const scene = createDeliveryScene([kind])
     const refusal = new Refusal('template-error', 'The subject does not parse.')
@@ -222,7 +222,7 @@ describe('a mail', () => {
       {
         settlement: { is: 'final', state: 'rejected', reason: 'template-error' },
         reply: { error: 'The subject does not parse.' },
-        ledger: 'email_logs',
+        deliveryLog: 'email_logs',
       },
     ])
     expect(ends).toEqual([{ ok: false, final: true, reason: 'template-error' }])
@@ -243,7 +243,7 @@ describe('a mail', () => {
     scene.store.settleFaults.push(new SqlError('away', {}))
     await execute(scene)
     expect(scene.store.settled).toMatchObject([
-      { settlement: { is: 'later', as: 'waiting', reason: 'start-failed' }, ledger: null, detail },
+      { settlement: { is: 'later', as: 'waiting', reason: 'start-failed' }, deliveryLog: null, detail },
     ])
     expect(scene.email.slotsOut).toBe(0)
     expect(ends).toEqual([])
@@ -272,9 +272,9 @@ describe('a mail', () => {
     for (const attempt of [0, 1, 2]) await execute(scene, sampleIntent({ attempt }))
     const detail = 'SQLSTATE 23514, constraint short_subject, table email_logs'
     expect(scene.store.settled).toMatchObject([
-      { settlement: { is: 'later', as: 'refused', reason: 'start-refused' }, ledger: 'email_logs', detail },
-      { settlement: { is: 'later', as: 'refused', reason: 'start-refused' }, ledger: 'email_logs', detail },
-      { settlement: { is: 'final', state: 'dead', reason: 'start-refused' }, ledger: 'email_logs', detail },
+      { settlement: { is: 'later', as: 'refused', reason: 'start-refused' }, deliveryLog: 'email_logs', detail },
+      { settlement: { is: 'later', as: 'refused', reason: 'start-refused' }, deliveryLog: 'email_logs', detail },
+      { settlement: { is: 'final', state: 'dead', reason: 'start-refused' }, deliveryLog: 'email_logs', detail },
     ])
     const pauses = scene.store.settled.flatMap(({ settlement }) => ('afterMs' in settlement ? [settlement.afterMs] : []))
     const [first = 0, second = 0] = pauses
@@ -302,7 +302,7 @@ describe('an answer that cannot be written down at once', () => {
     scene.store.settleFaults.push(away, locked, new SqlError('x', { state: '40P01' }), away)
     await execute(scene)
     expect(scene.store.settled).toMatchObject([
-      { settlement: { is: 'final', state: 'sent', reason: null }, ledger: 'email_logs', unbooked: false },
+      { settlement: { is: 'final', state: 'sent', reason: null }, deliveryLog: 'email_logs', unbooked: false },
     ])
     expect(scene.store.renewed).toHaveLength(4)
     expect(ends).toHaveLength(1)
@@ -420,7 +420,7 @@ describe('a start with books of its own', () => {
 })
 
 describe('how an attempt ended', () => {
-  const retry = { is: 'retry', reason: 'recipient-deferred', burnsAttempt: true, reply: { status: 450 } } as const
+  const retry = { is: 'retry', reason: 'recipient-deferred', countsAsAttempt: true, reply: { status: 450 } } as const
 
   it.each<[string, Performed, object]>([
     [
@@ -432,7 +432,7 @@ describe('how an attempt ended', () => {
     ['ambiguous', { is: 'ambiguous', reason: 'lost', reply: {} }, { is: 'ambiguous', reason: 'lost', afterMs: 60_000, hold: false }],
     [
       'a fault that says nothing about it',
-      { ...retry, burnsAttempt: false, afterMs: 99 },
+      { ...retry, countsAsAttempt: false, afterMs: 99 },
       { is: 'later', as: 'unburned', reason: 'recipient-deferred', afterMs: 99 },
     ],
   ])('%s is recorded so', async (_, performed, settlement) => {
@@ -490,7 +490,7 @@ describe('how an attempt ended', () => {
   ])('an endpoint gets the retries that its owner allows, and no more, from a kind with %s', async (_, change) => {
     const scene = createDeliveryScene([webhookKind(change)])
     const client = { post: async () => ({ is: 'reply', status: 500, retryAfter: null, durationMs: 1 }) as const, stop: async () => {} }
-    const webhook = createWebhookChannel({ client, ledger: null, deadlineMs: 1_000, clock: scene.executor.clock })
+    const webhook = createWebhookChannel({ client, deliveryLog: null, deadlineMs: 1_000, clock: scene.executor.clock })
     const executor = { ...scene.executor, channels: { ...scene.executor.channels, webhook } }
     for (const attempt of [0, 1]) await execute({ ...scene, executor }, sampleIntent({ kind: 'hook', channel: 'webhook', attempt }))
     expect(scene.store.settled).toMatchObject([
@@ -501,7 +501,7 @@ describe('how an attempt ended', () => {
 
   it('a fault that counts as no attempt never exhausts the retries', async () => {
     const scene = createDeliveryScene()
-    scene.email.perform = async () => ({ ...retry, burnsAttempt: false })
+    scene.email.perform = async () => ({ ...retry, countsAsAttempt: false })
     await execute(scene, sampleIntent({ attempt: 99 }))
     expect(scene.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'unburned' } }])
   })

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { HeldIntents } from '../../../src/delivery/local-queue.ts'
+import { LocalQueue } from '../../../src/delivery/local-queue.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 
 /** Runs nothing by itself: each intent ends when the test says. */
 function heldOf(poolSize: number) {
   const ends = new Map<string, () => void>()
   const freed: string[] = []
-  const held = new HeldIntents(
+  const held = new LocalQueue(
     poolSize,
     ({ id }) => new Promise((resolve) => ends.set(id, resolve)),
     ({ id }) => freed.push(id),

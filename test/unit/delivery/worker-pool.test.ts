@@ -425,9 +425,9 @@ describe('an endpoint', () => {
   const timeout: Performed = {
     is: 'retry',
     reason: 'timeout',
-    burnsAttempt: true,
+    countsAsAttempt: true,
     reply: {},
-    impression: { is: 'failed', reason: 'timeout' },
+    outcomeSignal: { is: 'failure', reason: 'timeout' },
   }
 
   it('gets one until it has answered, then two at a time; the others are parked, and claimed by their destination, all of them', async () => {

@@ -4,7 +4,7 @@ import { intentColumns, intentOf, type IntentRow } from '../intents/intent-row.t
 import { sqlArray } from '../../../std/sql-array.ts'
 
 /**
- * Moves the intents that are still as they were seen, and the ledgers' rows with them. Rows that a worker has locked count as
+ * Moves the intents that are still as they were seen, and the delivery logs' rows with them. Rows that a worker has locked count as
  * moved: nobody is waited for. Returns the ids that were changed.
  */
 export async function changeIntents(

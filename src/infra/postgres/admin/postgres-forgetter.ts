@@ -56,20 +56,20 @@ erased AS (
          owner = NULL, lease_until = NULL, waiting_since = NULL, finished_at = coalesce(i.finished_at, now())
     FROM free
    WHERE i.id = free.id
-  RETURNING i.id, md5(i.group_name || ':' || i.key)::uuid AS ledger
+  RETURNING i.id, md5(i.group_name || ':' || i.key)::uuid AS deliveryLog
 ),
 deliveries AS (
   UPDATE platform.webhook_deliveries AS d
      SET payload = '{}', status = CASE WHEN d.status = 'pending' THEN 'failed' ELSE d.status END, next_retry_at = NULL,
          error_message = CASE WHEN d.status = 'pending' THEN 'Forgotten by an operator.' ELSE d.error_message END, updated_at = now()
     FROM erased
-   WHERE d.id = erased.ledger
+   WHERE d.id = erased.deliveryLog
 ),
 mails AS (
   UPDATE platform.email_logs AS l
      SET status = 'failed', failed_at = now(), error_message = 'Forgotten by an operator.', updated_at = now()
     FROM erased
-   WHERE l.id = erased.ledger AND l.status = 'pending'
+   WHERE l.id = erased.deliveryLog AND l.status = 'pending'
 ),
 movements AS (
   DELETE FROM worker.position_changes WHERE user_id = $1 RETURNING 1

@@ -1,7 +1,7 @@
 import type { Reply, Settlement } from '../../../delivery/intent-store.ts'
 import type { Intent } from '../../../model/intent.ts'
 
-export interface LedgerEnd {
+export interface LoggedOutcome {
   readonly intent: Intent
   readonly settlement: Settlement
   readonly reply: Reply
@@ -11,7 +11,7 @@ export interface LedgerEnd {
  * How a channel's rows follow its intents: common table expressions, so that they are written by the very statement that
  * moves the intents, of exactly those whose claim it proved.
  */
-export interface LedgerSql {
+export interface DeliveryLogSql {
   /** For rows of `worker.intents` in `started`, as they are from the start on. */
   readonly started: string
   /** For rows of `worker.intents` in `settled`, whose ends are in the parameters from `$first` on. */
@@ -19,5 +19,5 @@ export interface LedgerSql {
   /** For the same rows when the platform's tables have refused them: what is written in ours all the same. */
   readonly endedInOurs: string
   /** The ends as arrays, one element per intent. */
-  endedParameters(ends: readonly LedgerEnd[]): readonly string[]
+  endedParameters(ends: readonly LoggedOutcome[]): readonly string[]
 }

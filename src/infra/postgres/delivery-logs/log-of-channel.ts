@@ -1,8 +1,8 @@
-import type { Ledger } from '../../../delivery/intent-store.ts'
-import type { LedgerSql } from './delivery-log.ts'
-import { mailLedger } from './mail-log.ts'
-import { webhookLedger } from './webhook-log.ts'
+import type { DeliveryLog } from '../../../delivery/intent-store.ts'
+import type { DeliveryLogSql } from './delivery-log.ts'
+import { mailLog } from './mail-log.ts'
+import { webhookLog } from './webhook-log.ts'
 
-export function ledgerSql(ledger: Ledger): LedgerSql {
-  return ledger === 'email_logs' ? mailLedger : webhookLedger
+export function deliveryLogSql(deliveryLog: DeliveryLog): DeliveryLogSql {
+  return deliveryLog === 'email_logs' ? mailLog : webhookLog
 }

@@ -1,4 +1,4 @@
-import type { LedgerEnd, LedgerSql } from './delivery-log.ts'
+import type { LoggedOutcome, DeliveryLogSql } from './delivery-log.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 const rowId = `md5(i.group_name || ':' || i.key)::uuid`
@@ -24,7 +24,7 @@ suppressed AS (
  * One row of `email_logs` per mail: written when the mail is first handed over, from what was frozen in the intent, and
  * following its state. Its id is made of the intent's group and key, so that every attempt finds the same row.
  */
-export const mailLedger: LedgerSql = {
+export const mailLog: DeliveryLogSql = {
   // A template that was deleted for good meanwhile must not stop the mail. A row
   // that is there already belongs to an earlier attempt; only one that had failed for good is opened again.
   started: `
@@ -78,11 +78,11 @@ refused AS (
   },
 }
 
-function statusOf({ settlement }: LedgerEnd): 'sent' | 'pending' | 'failed' {
+function statusOf({ settlement }: LoggedOutcome): 'sent' | 'pending' | 'failed' {
   if (settlement.is !== 'final') return 'pending'
   return settlement.state === 'sent' || settlement.state === 'delivered' ? 'sent' : 'failed'
 }
 
-function errorOf({ settlement, reply }: LedgerEnd): string | null {
+function errorOf({ settlement, reply }: LoggedOutcome): string | null {
   return reply.error ?? (settlement.is === 'moved' ? null : settlement.reason)
 }

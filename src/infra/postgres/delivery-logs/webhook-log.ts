@@ -1,4 +1,4 @@
-import type { LedgerEnd, LedgerSql } from './delivery-log.ts'
+import type { LoggedOutcome, DeliveryLogSql } from './delivery-log.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 const rowId = `md5(i.group_name || ':' || i.key)::uuid`
@@ -8,7 +8,7 @@ const rowId = `md5(i.group_name || ':' || i.key)::uuid`
  * `total_failed` count deliveries that ended, `last_failure_at` every failed attempt. An endpoint that answers 410 is set
  * `failed` (Standard Webhooks 1.0.0: it wants no more).
  */
-export const webhookLedger: LedgerSql = {
+export const webhookLog: DeliveryLogSql = {
   started: `
 booked AS (
   INSERT INTO platform.webhook_deliveries (id, webhook_id, event_type, payload, attempt_number)
@@ -78,13 +78,13 @@ counted AS (
   },
 }
 
-function statusOf({ settlement }: LedgerEnd): 'success' | 'pending' | 'failed' {
+function statusOf({ settlement }: LoggedOutcome): 'success' | 'pending' | 'failed' {
   if (settlement.is !== 'final') return 'pending'
   return settlement.state === 'sent' || settlement.state === 'delivered' ? 'success' : 'failed'
 }
 
 /** Whether the endpoint failed this attempt: a skip is our decision, and a wait burned no attempt. */
-function isFailure({ settlement }: LedgerEnd): boolean {
+function isFailure({ settlement }: LoggedOutcome): boolean {
   if (settlement.is === 'final') return settlement.state === 'dead' || settlement.state === 'rejected'
   return settlement.is === 'ambiguous' || (settlement.is === 'later' && settlement.as === 'retry')
 }

@@ -1,6 +1,6 @@
 import type { Claim } from '../../../model/intent.ts'
 import type { ChannelName } from '../../../model/messages.ts'
-import type { IntentStore, Ledger, SettleRequest, StartRequest } from '../../../delivery/intent-store.ts'
+import type { IntentStore, DeliveryLog, SettleRequest, StartRequest } from '../../../delivery/intent-store.ts'
 import type { Database } from '../../../std/sql.ts'
 import { abandonParked, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
@@ -32,23 +32,23 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   const { channels, gatherMs = 10, startLingerMs = 2, gatherItems = 200, expireBatch = 500 } = options
   const { sql } = database
   const gathered = { maxWaitMs: gatherMs, maxItems: gatherItems }
-  const starts = onePer((ledger: Ledger | null) =>
-    createGather((requests: readonly StartRequest[]) => startBatch(requests, ledger, sql), { ...gathered, lingerMs: startLingerMs }),
+  const starts = onePer((deliveryLog: DeliveryLog | null) =>
+    createGather((requests: readonly StartRequest[]) => startBatch(requests, deliveryLog, sql), { ...gathered, lingerMs: startLingerMs }),
   )
   const settles = onePer((statement: SettleStatement) =>
     createGather((items: readonly SettleItem[]) => settleBatch(items, statement, sql), {
       ...gathered,
-      // An end that has a ledger is recorded beside the worker's next intent; for the others, skips and waits, it waits.
-      lingerMs: statement.ledger === null ? 0 : gatherMs,
+      // An end that has a delivery log is recorded beside the worker's next intent; for the others, skips and waits, it waits.
+      lingerMs: statement.deliveryLog === null ? 0 : gatherMs,
     }),
   )
   const renewals = onePer((leaseMs: number) =>
     createGather((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...gathered, lingerMs: gatherMs }),
   )
 
-  async function settleOne({ intent, settlement, ledger, reply, detail, unbooked, work }: SettleRequest): Promise<Settled> {
+  async function settleOne({ intent, settlement, deliveryLog, reply, detail, unbooked, work }: SettleRequest): Promise<Settled> {
     const item = { intent, settlement, reply, detail }
-    const statement = settleStatementOf(intent, settlement, ledger, unbooked)
+    const statement = settleStatementOf(intent, settlement, deliveryLog, unbooked)
     if (!work) return settles(statement)(item)
     return database.transaction(async (tx): Promise<Settled> => {
       // The claim is proved, and its row locked, before the books are touched.
@@ -63,7 +63,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     claim: (request) => claim(sql, request),
     accountsOf: (campaignIds) => accountsOf(sql, campaignIds),
     release: (claims) => release(sql, claims),
-    start: (requests) => Promise.allSettled(requests.map(async (request) => starts(request.ledger)(request))),
+    start: (requests) => Promise.allSettled(requests.map(async (request) => starts(request.deliveryLog)(request))),
     startWith: (request, work) => startWith(database, request, work),
     settle: (requests) => Promise.allSettled(requests.map(settleOne)),
     renew: (claimed, leaseMs) => renewals(leaseMs)(claimed).then(() => undefined),

@@ -1,12 +1,12 @@
 import type { JsonObject } from '../../../model/intent.ts'
 import type { Settlement } from '../../../delivery/intent-store.ts'
 import type { Sql } from '../../../std/sql.ts'
-import { type LedgerEnd } from '../delivery-logs/delivery-log.ts'
-import { ledgerSql } from '../delivery-logs/log-of-channel.ts'
+import { type LoggedOutcome } from '../delivery-logs/delivery-log.ts'
+import { deliveryLogSql } from '../delivery-logs/log-of-channel.ts'
 import type { SettleStatement } from './settle-statement.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
-export interface SettleItem extends LedgerEnd {
+export interface SettleItem extends LoggedOutcome {
   /** Replaces the intent's data (a broadcast's cursor). */
   readonly data?: JsonObject | undefined
   /** Beside the reason; see SettleOptions. */
@@ -15,11 +15,11 @@ export interface SettleItem extends LedgerEnd {
 
 export type Settled = 'settled' | 'lost'
 
-/** Ends many attempts in one statement: proves each claim, moves the intent, and writes the ledger's rows of those that were ours. */
+/** Ends many attempts in one statement: proves each claim, moves the intent, and writes the delivery log's rows of those that were ours. */
 export async function settleBatch(items: readonly SettleItem[], statement: SettleStatement, sql: Sql): Promise<readonly Settled[]> {
-  const { ledger, text } = statement
+  const { deliveryLog, text } = statement
   const parameters = parametersOf(items)
-  if (ledger !== null) parameters.push(...ledgerSql(ledger).endedParameters(items))
+  if (deliveryLog !== null) parameters.push(...deliveryLogSql(deliveryLog).endedParameters(items))
   const settled = new Set((await sql.query<{ id: string }>(text, parameters)).map(({ id }) => id))
   return items.map(({ intent }) => (settled.has(intent.id) ? 'settled' : 'lost'))
 }

@@ -1,23 +1,28 @@
-import type { Ledger, Settlement } from '../../../delivery/intent-store.ts'
+import type { DeliveryLog, Settlement } from '../../../delivery/intent-store.ts'
 import type { Intent } from '../../../model/intent.ts'
-import { ledgerSql } from '../delivery-logs/log-of-channel.ts'
+import { deliveryLogSql } from '../delivery-logs/log-of-channel.ts'
 import { goesBack } from './coalesced.ts'
 import { expectFew } from './expect-few.ts'
 
-/** Settles that go by the same statement are written together. Its parameters: see settle-batch.ts; then those of the ledger. */
+/** Settles that go by the same statement are written together. Its parameters: see settle-batch.ts; then those of the delivery log. */
 export interface SettleStatement {
   readonly text: string
-  readonly ledger: Ledger | null
+  readonly deliveryLog: DeliveryLog | null
 }
 
 /** Parameters of a settle itself. */
 export const SETTLE_PARAMETERS = 12
 
 /** The same object for the same need. `unbooked`: without the platform's tables, which refused the end. */
-export function settleStatementOf({ coalesce }: Intent, settlement: Settlement, ledger: Ledger | null, unbooked = false): SettleStatement {
+export function settleStatementOf(
+  { coalesce }: Intent,
+  settlement: Settlement,
+  deliveryLog: DeliveryLog | null,
+  unbooked = false,
+): SettleStatement {
   const forms = coalesce ? (settlement.is === 'final' ? finishCoalesced : returnCoalesced) : settle
-  if (ledger === null) return forms.none
-  return forms[unbooked ? (`${ledger} unbooked` as const) : ledger]
+  if (deliveryLog === null) return forms.none
+  return forms[unbooked ? (`${deliveryLog} unbooked` as const) : deliveryLog]
 }
 
 const settlements = `
@@ -91,13 +96,13 @@ ${goesBack('SELECT id FROM settled', {
   data: 'coalesce(s.new_data, gone.data)',
 })}`)
 
-/** `expressions` end with the intents as they were moved, in `settled`; the ledger follows them in the same statement. */
-function withLedgers(expressions: string): Readonly<Record<Ledger | `${Ledger} unbooked` | 'none', SettleStatement>> {
-  const form = (ledger: Ledger | null, more: string): SettleStatement => {
-    return { ledger, text: `${expressions}${more === '' ? '' : `,${more}`} SELECT id FROM settled` }
+/** `expressions` end with the intents as they were moved, in `settled`; the delivery log follows them in the same statement. */
+function withLedgers(expressions: string): Readonly<Record<DeliveryLog | `${DeliveryLog} unbooked` | 'none', SettleStatement>> {
+  const form = (deliveryLog: DeliveryLog | null, more: string): SettleStatement => {
+    return { deliveryLog, text: `${expressions}${more === '' ? '' : `,${more}`} SELECT id FROM settled` }
   }
-  const booked = (ledger: Ledger) => form(ledger, ledgerSql(ledger).ended(SETTLE_PARAMETERS + 1))
-  const unbooked = (ledger: Ledger) => form(null, ledgerSql(ledger).endedInOurs)
+  const booked = (deliveryLog: DeliveryLog) => form(deliveryLog, deliveryLogSql(deliveryLog).ended(SETTLE_PARAMETERS + 1))
+  const unbooked = (deliveryLog: DeliveryLog) => form(null, deliveryLogSql(deliveryLog).endedInOurs)
   return {
     none: form(null, ''),
     email_logs: booked('email_logs'),

@@ -1,17 +1,17 @@
 import type { Frozen, Intent } from '../../../model/intent.ts'
-import type { Ledger, StartRequest, StartWithRequest } from '../../../delivery/intent-store.ts'
+import type { DeliveryLog, StartRequest, StartWithRequest } from '../../../delivery/intent-store.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
-import { ledgerSql } from '../delivery-logs/log-of-channel.ts'
+import { deliveryLogSql } from '../delivery-logs/log-of-channel.ts'
 import { expectFew } from './expect-few.ts'
 import { sqlArray, sqlBytes } from '../../../std/sql-array.ts'
 
-/** Starts many in one statement: proves each claim, counts the attempt, freezes, renews the lease, and opens the ledger's rows of those that were ours. */
+/** Starts many in one statement: proves each claim, counts the attempt, freezes, renews the lease, and opens the delivery log's rows of those that were ours. */
 export async function startBatch(
   requests: readonly StartRequest[],
-  ledger: Ledger | null,
+  deliveryLog: DeliveryLog | null,
   sql: Sql,
 ): Promise<readonly ('started' | 'lost')[]> {
-  const rows = await sql.query<{ id: string }>(ledger === null ? startStatement : booked[ledger], [
+  const rows = await sql.query<{ id: string }>(deliveryLog === null ? startStatement : booked[deliveryLog], [
     sqlArray(requests, ({ intent }) => intent.id),
     sqlArray(requests, ({ intent }) => intent.claim.owner),
     sqlArray(requests, ({ intent }) => intent.claim.claims),
@@ -37,7 +37,7 @@ export async function startWith(
       if (!(await lockClaim(request.intent, tx))) return 'lost'
       const frozen = await work(tx)
       if (frozen === null) throw refused
-      const [result] = await startBatch([{ ...request, frozen }], request.ledger, tx)
+      const [result] = await startBatch([{ ...request, frozen }], request.deliveryLog, tx)
       return result ?? 'lost'
     })
   } catch (error) {
@@ -75,7 +75,10 @@ UPDATE worker.intents AS i
 
 const startStatement = `${update} RETURNING i.id`
 
-const booking = (ledger: Ledger) => `
-WITH started AS (${update} RETURNING i.*),${ledgerSql(ledger).started}
+const booking = (deliveryLog: DeliveryLog) => `
+WITH started AS (${update} RETURNING i.*),${deliveryLogSql(deliveryLog).started}
 SELECT id FROM started`
-const booked: Readonly<Record<Ledger, string>> = { email_logs: booking('email_logs'), webhook_deliveries: booking('webhook_deliveries') }
+const booked: Readonly<Record<DeliveryLog, string>> = {
+  email_logs: booking('email_logs'),
+  webhook_deliveries: booking('webhook_deliveries'),
+}

@@ -98,7 +98,7 @@ function setUp(
         return Buffer.from('bytes')
       },
     },
-    ledger: null,
+    deliveryLog: null,
     mailFrom: { address: 'news@example.com', name: 'News' },
     deadlineMs: options.deadlineMs ?? 60_000,
     clock: { now: () => options.now ?? 1_000, monotonic: () => 1_000, sleep: async () => undefined },
@@ -254,12 +254,12 @@ describe('perform', () => {
   })
 
   it.each<[string, SendResult, object]>([
-    ['no such mailbox', refused, { is: 'rejected', reason: 'recipient-refused', impression: { is: 'worked' } }],
-    ['policy', { ...refused, means: 'policy' }, { is: 'rejected', reason: 'refused-by-policy', impression: { is: 'worked' } }],
+    ['no such mailbox', refused, { is: 'rejected', reason: 'recipient-refused', outcomeSignal: { is: 'ok' } }],
+    ['policy', { ...refused, means: 'policy' }, { is: 'rejected', reason: 'refused-by-policy', outcomeSignal: { is: 'ok' } }],
     [
       'nobody can tell',
       { ...refused, means: 'unclear' },
-      { is: 'rejected', reason: 'refused-unclear', impression: { is: 'failed', ofOne: true } },
+      { is: 'rejected', reason: 'refused-unclear', outcomeSignal: { is: 'failure', ofOne: true } },
     ],
     ['the sender', { ...refused, means: 'sender' }, { is: 'rejected', reason: 'sender-refused' }],
     ['the message', { ...refused, means: 'message' }, { is: 'rejected', reason: 'message-refused' }],
@@ -267,49 +267,58 @@ describe('perform', () => {
     [
       'full or disabled',
       { ...refused, means: 'mailbox-unavailable' },
-      { is: 'retry', reason: 'mailbox-unavailable', burnsAttempt: true, impression: { is: 'worked' } },
+      { is: 'retry', reason: 'mailbox-unavailable', countsAsAttempt: true, outcomeSignal: { is: 'ok' } },
     ],
     [
       'the way there',
       { ...refused, means: 'undeliverable' },
-      { is: 'retry', reason: 'undeliverable', burnsAttempt: true, impression: { is: 'failed', ofOne: true } },
+      { is: 'retry', reason: 'undeliverable', countsAsAttempt: true, outcomeSignal: { is: 'failure', ofOne: true } },
     ],
     [
       'us',
       { ...refused, means: 'us' },
-      { is: 'retry', reason: 'relay-refuses-us', burnsAttempt: false, impression: { is: 'failed', ofOne: true } },
+      { is: 'retry', reason: 'relay-refuses-us', countsAsAttempt: false, outcomeSignal: { is: 'failure', ofOne: true } },
     ],
-    ['4xx to the recipient', { ...refused, means: 'later', code: 450 }, { is: 'retry', reason: 'recipient-deferred', burnsAttempt: true }],
+    [
+      '4xx to the recipient',
+      { ...refused, means: 'later', code: 450 },
+      { is: 'retry', reason: 'recipient-deferred', countsAsAttempt: true },
+    ],
     [
       '421',
       { ...refused, means: 'busy', code: 421 },
-      { is: 'retry', reason: 'relay-busy', burnsAttempt: false, afterMs: 5_000, impression: { is: 'closed', forMs: null } },
+      { is: 'retry', reason: 'relay-busy', countsAsAttempt: false, afterMs: 5_000, outcomeSignal: { is: 'throttled', forMs: null } },
     ],
     [
       '535',
       { ...refused, means: 'login', code: 535 },
-      { is: 'retry', reason: 'relay-credentials-refused', burnsAttempt: false, impression: { is: 'closed', forMs: 60_000 } },
+      { is: 'retry', reason: 'relay-credentials-refused', countsAsAttempt: false, outcomeSignal: { is: 'throttled', forMs: 60_000 } },
     ],
     [
       'lost before the end',
       { is: 'not-sent', reason: 'connection-lost' },
-      { is: 'retry', reason: 'connection-lost', burnsAttempt: true, impression: { is: 'failed' } },
+      { is: 'retry', reason: 'connection-lost', countsAsAttempt: true, outcomeSignal: { is: 'failure' } },
     ],
-    ['our own stop', { is: 'not-sent', reason: 'aborted' }, { is: 'retry', reason: 'aborted', burnsAttempt: false }],
+    ['our own stop', { is: 'not-sent', reason: 'aborted' }, { is: 'retry', reason: 'aborted', countsAsAttempt: false }],
     [
       'no reply to the sender',
       { is: 'not-sent', reason: 'timeout-mail' },
-      { is: 'retry', reason: 'timeout-mail', burnsAttempt: true, impression: { is: 'failed', reason: 'timeout-mail', ofOne: false } },
+      {
+        is: 'retry',
+        reason: 'timeout-mail',
+        countsAsAttempt: true,
+        outcomeSignal: { is: 'failure', reason: 'timeout-mail', ofOne: false },
+      },
     ],
     [
       'no reply to the recipient',
       { is: 'not-sent', reason: 'timeout-rcpt' },
-      { is: 'retry', reason: 'timeout-rcpt', burnsAttempt: true, impression: { is: 'failed', ofOne: true } },
+      { is: 'retry', reason: 'timeout-rcpt', countsAsAttempt: true, outcomeSignal: { is: 'failure', ofOne: true } },
     ],
     [
       'no reply to the whole mail',
       { is: 'ambiguous', reason: 'timeout-final-reply' },
-      { is: 'ambiguous', reason: 'timeout-final-reply', impression: { is: 'failed', ofOne: false } },
+      { is: 'ambiguous', reason: 'timeout-final-reply', outcomeSignal: { is: 'failure', ofOne: false } },
     ],
   ])('%s', async (_name, result, expected) => {
     expect(await setUp({ result }).perform()).toMatchObject(expected)

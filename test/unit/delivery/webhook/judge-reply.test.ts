@@ -20,10 +20,10 @@ describe('what a reply means', () => {
     [599, 'server-error'],
   ])('%i is tried again by the retry policy, Retry-After or not', (status, reason) => {
     const reply = { status, durationMs: 12, error: `The endpoint answered ${status}.` }
-    expect(judged(answer(status, '3600'))).toMatchObject({ is: 'retry', reason, burnsAttempt: true, reply })
+    expect(judged(answer(status, '3600'))).toMatchObject({ is: 'retry', reason, countsAsAttempt: true, reply })
   })
 
-  it('410 ends the delivery, with the status that tells the ledger to fail the endpoint', () => {
+  it('410 ends the delivery, with the status that tells the delivery log to fail the endpoint', () => {
     expect(judged(answer(410))).toMatchObject({ is: 'dead', reason: 'gone', reply: { status: 410 } })
   })
 
@@ -33,7 +33,7 @@ describe('what a reply means', () => {
     [503, 'unavailable'],
     [504, 'unavailable'],
   ])('%i asks to slow down, for as long as it says', (status, reason) => {
-    expect(judged(answer(status))).toMatchObject({ is: 'retry', reason, slowDown: { forMs: null }, burnsAttempt: true })
+    expect(judged(answer(status))).toMatchObject({ is: 'retry', reason, slowDown: { forMs: null }, countsAsAttempt: true })
     expect(judged(answer(status, '600'))).toMatchObject({ slowDown: { forMs: 600_000 } })
     expect(judged(answer(status, 'Tue, 01 Jan 2030 01:00:00 GMT'))).toMatchObject({ slowDown: { forMs: 3_600_000 } })
   })
@@ -42,7 +42,7 @@ describe('what a reply means', () => {
     '%s is tried again, in our own words',
     (failure) => {
       const performed = judged({ is: 'failed', failure, durationMs: 5 })
-      expect(performed).toMatchObject({ is: 'retry', reason: failure, burnsAttempt: true, reply: { durationMs: 5 } })
+      expect(performed).toMatchObject({ is: 'retry', reason: failure, countsAsAttempt: true, reply: { durationMs: 5 } })
       expect(performed.reply.error).toMatch(/^[A-Z].*\.$/)
     },
   )
@@ -52,24 +52,24 @@ describe('what a reply means', () => {
   })
 
   it.each<[string, WebhookReply, object]>([
-    ['2xx', answer(204), { is: 'worked' }],
-    ['a refusal of this delivery', answer(404), { is: 'worked' }],
-    ['gone', answer(410), { is: 'worked' }],
-    ['5xx', answer(500, '600'), { is: 'failed', reason: 'server-error' }],
-    ['503 without a time', answer(503), { is: 'failed', reason: 'unavailable' }],
-    ['503 with one', answer(503, '600'), { is: 'closed', reason: 'unavailable', forMs: 600_000 }],
-    ['429 with one', answer(429, '600'), { is: 'closed', reason: 'too-many-requests', forMs: 600_000 }],
-    ['429 without', answer(429), { is: 'closed', reason: 'too-many-requests', forMs: null }],
-    ['no answer', { is: 'failed', failure: 'timeout', durationMs: 1 }, { is: 'failed', reason: 'timeout' }],
-  ])('%s says of the endpoint: %o', (_, reply, impression) => {
-    expect(judged(reply).impression ?? { is: 'worked' }).toEqual(impression)
+    ['2xx', answer(204), { is: 'ok' }],
+    ['a refusal of this delivery', answer(404), { is: 'ok' }],
+    ['gone', answer(410), { is: 'ok' }],
+    ['5xx', answer(500, '600'), { is: 'failure', reason: 'server-error' }],
+    ['503 without a time', answer(503), { is: 'failure', reason: 'unavailable' }],
+    ['503 with one', answer(503, '600'), { is: 'throttled', reason: 'unavailable', forMs: 600_000 }],
+    ['429 with one', answer(429, '600'), { is: 'throttled', reason: 'too-many-requests', forMs: 600_000 }],
+    ['429 without', answer(429), { is: 'throttled', reason: 'too-many-requests', forMs: null }],
+    ['no answer', { is: 'failed', failure: 'timeout', durationMs: 1 }, { is: 'failure', reason: 'timeout' }],
+  ])('%s says of the endpoint: %o', (_, reply, outcomeSignal) => {
+    expect(judged(reply).outcomeSignal ?? { is: 'ok' }).toEqual(outcomeSignal)
   })
 
   it.each<WebhookFailure>(['url-refused', 'address-refused', 'stopped'])('%s says nothing of the endpoint', (failure) => {
-    expect(judged({ is: 'failed', failure, durationMs: 0 }).impression).toBeUndefined()
+    expect(judged({ is: 'failed', failure, durationMs: 0 }).outcomeSignal).toBeUndefined()
   })
 
   it('our own stopping burns no attempt', () => {
-    expect(judged({ is: 'failed', failure: 'stopped', durationMs: 5 })).toMatchObject({ is: 'retry', burnsAttempt: false })
+    expect(judged({ is: 'failed', failure: 'stopped', durationMs: 5 })).toMatchObject({ is: 'retry', countsAsAttempt: false })
   })
 })

@@ -12,7 +12,7 @@ import { settleOne, startOne } from '../../support/write-one.ts'
 let database: MigratedDatabase
 let store: IntentStore
 let endpointId: string
-const ledger = 'webhook_deliveries'
+const deliveryLog = 'webhook_deliveries'
 beforeAll(async () => {
   database = await migratedDatabase()
   store = createIntentStore(database, { channels: channelNames })
@@ -34,7 +34,7 @@ function frozenFor(endpoint: string) {
 }
 
 function start(intent: Intent, endpoint = endpointId) {
-  return startOne(store, { intent, state: 'claimed', leaseMs: 60_000, ledger }, frozenFor(endpoint))
+  return startOne(store, { intent, state: 'claimed', leaseMs: 60_000, deliveryLog }, frozenFor(endpoint))
 }
 
 async function started(key = 'k'): Promise<Intent> {
@@ -46,7 +46,7 @@ async function started(key = 'k'): Promise<Intent> {
 
 /** Takes a moment, as the books of a reward do. */
 const books = async (tx: Sql) => void (await tx.query('SELECT pg_sleep(0.002)'))
-const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => settleOne(store, intent, settlement, { ledger, reply })
+const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => settleOne(store, intent, settlement, { deliveryLog, reply })
 const deliveries = () => database.sql.query<Record<string, unknown>>('SELECT * FROM webhook_deliveries')
 const endpoint = async () => (await database.sql.query<Record<string, unknown>>('SELECT * FROM webhooks WHERE id = $1', [endpointId]))[0]
 
@@ -127,12 +127,12 @@ describe('webhook_deliveries', () => {
     const deliverAll = async (mine: readonly Intent[]) => {
       for (const intent of mine) {
         // The new delivery's foreign key locks the endpoint's row as well, for others who do the same.
-        const request = { intent, state: 'claimed', leaseMs: 60_000, ledger } as const
+        const request = { intent, state: 'claimed', leaseMs: 60_000, deliveryLog } as const
         await store.startWith(request, async (tx) => {
           await books(tx)
           return frozenFor(endpointId)
         })
-        await settleOne(store, intent, delivered, { ledger, reply: {}, work: books })
+        await settleOne(store, intent, delivered, { deliveryLog, reply: {}, work: books })
       }
     }
     await Promise.all(Array.from({ length: 10 }, (_, worker) => deliverAll(intents.filter((_intent, index) => index % 10 === worker))))

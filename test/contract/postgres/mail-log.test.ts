@@ -13,7 +13,7 @@ let database: MigratedDatabase
 let store: IntentStore
 let campaignId: string
 let userId: string
-const ledger = 'email_logs'
+const deliveryLog = 'email_logs'
 beforeAll(async () => {
   database = await migratedDatabase()
   store = createIntentStore(database, { channels: channelNames })
@@ -36,7 +36,7 @@ const sent: Settlement = { is: 'final', state: 'sent', reason: null }
 const retry: Settlement = { is: 'later', as: 'retry', reason: 'relay-closed', afterMs: 0 }
 
 async function start(intent: Intent, change: Record<string, string | null> = {}) {
-  return startOne(store, { intent, state: 'handing_over', leaseMs: 60_000, ledger }, { envelope: { ...envelope, ...change }, body })
+  return startOne(store, { intent, state: 'handing_over', leaseMs: 60_000, deliveryLog }, { envelope: { ...envelope, ...change }, body })
 }
 
 async function started(key = 'k', change: Record<string, string | null> = {}): Promise<Intent> {
@@ -46,7 +46,7 @@ async function started(key = 'k', change: Record<string, string | null> = {}): P
   return intent
 }
 
-const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => settleOne(store, intent, settlement, { ledger, reply })
+const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => settleOne(store, intent, settlement, { deliveryLog, reply })
 const logs = () => database.sql.query<Record<string, unknown>>('SELECT * FROM email_logs')
 
 describe('email_logs', () => {
