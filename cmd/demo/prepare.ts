@@ -1,5 +1,7 @@
+import { listedConsumers } from '../../src/consumers/registry.ts'
 import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { migrate } from '../../src/infra/postgres/schema/migrate-schema.ts'
+import { isProjecting } from '../../src/model/consumer.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { SqlError, type Database } from '../../src/std/sql.ts'
 import type { Sql } from '../../src/std/sql.ts'
@@ -20,7 +22,7 @@ export async function prepareTopics(admin: LogAdmin, servers: Servers): Promise<
 }
 
 /**
- * A database with the tables of platform and worker, open for the platform's part.
+ * A database with the tables of platform, worker and groups, open for the platform's part.
  *
  * @throws {OperatorError} it does not answer, or holds what the demo did not write
  */
@@ -37,6 +39,7 @@ export async function prepareDatabase(databaseUrl: string, onProgress: (line: st
     await refuseForeignRows(database.sql)
     await migrate(connection, 'app', { onProgress })
     await migrate(connection, 'worker', { onProgress })
+    for (const { tables } of listedConsumers.filter(isProjecting)) await migrate(connection, tables, { onProgress })
     await createMarks(database.sql)
     return database
   } catch (error) {
