@@ -2,9 +2,12 @@ import { seededRandom } from '../../../cmd/demo/random.ts'
 import type { Random } from '../../../cmd/demo/random.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
 import type { Scenario } from '../../../cmd/demo/scenario.ts'
+import { listedConsumers } from '../../../src/consumers/registry.ts'
 import type { EventTransport } from '../../../src/events/event-transport.ts'
 import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-event-transport.ts'
+import { migrate } from '../../../src/infra/postgres/schema/migrate-schema.ts'
 import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
+import { isProjecting } from '../../../src/model/consumer.ts'
 import type { Fault, Run } from '../../invariants/history.ts'
 import { wordsOf, type Verdict } from '../../invariants/verdict.ts'
 import { startDaemon } from '../daemon.ts'
@@ -119,6 +122,8 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
       ...(servers.ownDatabaseUrl === undefined ? {} : { databaseUrl: servers.ownDatabaseUrl }),
     }),
   )
+  const projecting = listedConsumers.filter(isProjecting).filter(({ name }) => scene.groups.includes(name))
+  for (const { tables } of projecting) await migrate({ connectionString: scene.databaseUrl }, tables)
   const proxyTo = async (url: string) => stack.use(await startTcpProxy({ target: { port: Number(new URL(url).port) } }))
   const [postgres, smtp, webhooks] = await Promise.all([scene.databaseUrl, scene.smtp.url, scene.webhooks.url].map(proxyTo))
   if (!postgres || !smtp || !webhooks) throw new Error('There are three proxies.')
@@ -217,7 +222,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     await samples.stop()
     await sinks.flush(true)
     const deadLetterTopics = groupIds.map((group) => deadLetterTopic(scene.topic, group))
-    await completeHistory({ ...sampled, brokers: servers.brokers, deadLetterTopics })
+    await completeHistory({ ...sampled, groups, brokers: servers.brokers, deadLetterTopics })
     const verdict = await judge(recorder.folder)
     holds = verdict.held
     return verdict

@@ -37,6 +37,12 @@ const descriptions: Readonly<Partial<Record<string, Description>>> = {
     needs: ['relay', 'webhook'],
     effects: { 'reward.earned': [{ is: 'reward', key: 'reward:{user_reward_id}' }] },
   },
+  'analytics-workers': {
+    types: ['user.*', 'referral.*', 'reward.*', 'campaign.*'],
+    needs: [],
+    effects: {},
+    counts: [{ name: 'analytics.event_counts', by: ['campaign_id', 'type', 'day'] }],
+  },
 }
 
 function mail(type: string, to: string) {
