@@ -7,6 +7,8 @@ export interface Comparison {
   readonly rewards: { readonly expected: number; readonly delivered: number }
   readonly positions: { readonly checked: number; readonly wrong: number }
   readonly deadLetters: { readonly expected: number; readonly found: number }
+  /** Events counted by `analytics-workers`. */
+  readonly eventCounts: { readonly expected: number; readonly found: number }
   /** A line for each kind of difference; none when all agree. */
   readonly differences: readonly string[]
 }
@@ -21,12 +23,14 @@ export function compare(expected: Expected, found: Found): Comparison {
     rewards: { expected: expected.rewards.byMail.size + expected.rewards.byWebhook.size, delivered: delivered.length },
     positions: { checked: expected.positions.size, wrong: wrong.length },
     deadLetters: { expected: total(expected.deadLetters), found: total(found.deadLetters) },
+    eventCounts: { expected: total(expected.eventCounts), found: total(found.eventCounts) },
     differences: [
       ...differencesOf('mails', expected.mails, found.mails),
       ...(found.duplicateMails > 0 ? [`mails: ${found.duplicateMails} arrived a second time`] : []),
       ...rewardDifferences(expected, found),
       ...(wrong.length > 0 ? [`positions: ${wrong.length} wrong, such as that of ${wrong[0]}`] : []),
       ...differencesOf('dead letters', expected.deadLetters, found.deadLetters),
+      ...differencesOf('event counts', expected.eventCounts, found.eventCounts),
     ],
   }
 }

@@ -19,6 +19,8 @@ export interface Found {
   }
   readonly grants: readonly GrantRow[]
   readonly deadLetters: ReadonlyMap<string, number>
+  /** The counters of `analytics-workers`, by `day type campaign`. */
+  readonly eventCounts: ReadonlyMap<string, number>
   /** Of everybody who has a rank, by id. */
   readonly positions: ReadonlyMap<string, number>
 }
@@ -51,12 +53,17 @@ export async function findOut(place: Place): Promise<Found> {
     'SELECT id, position FROM platform.waitlist_users WHERE ranked_score IS NOT NULL AND campaign_id = ANY ($1::uuid[])',
     [campaignIds],
   )
+  const counters = await sql.query<{ key: string; count: number }>(
+    "SELECT concat_ws(' ', day, type, campaign_id) AS key, count::int AS count FROM analytics.event_counts WHERE campaign_id = ANY ($1::uuid[])",
+    [campaignIds],
+  )
   const dead = await deadLettersOn(place.admin, servers)
   return {
     ...(servers.mails ? await receivedMails(sql, campaignIds, servers.mails) : await loggedMails(sql, campaignIds)),
     webhooks: receivedWebhooks(servers.webhooks),
     grants,
     deadLetters: new Map([...dead].map(([group, count]) => [group, count - (place.deadBefore.get(group) ?? 0)])),
+    eventCounts: new Map(counters.map(({ key, count: events }) => [key, events])),
     positions: new Map(ranked.map(({ id, position }) => [id, position])),
   }
 }

@@ -34,7 +34,6 @@ export interface OnceOptions {
 export async function playOnce(session: Session, options: OnceOptions): Promise<{ report: Report; differences: readonly string[] }> {
   const { admin, database, servers, scenario, simulator, campaignIds, daemon } = session
   const steps = [...scenario.steps(options.events)]
-  const expected = expectedOf(scenario.seedData, steps, servers.groups)
   const deadBefore = await deadLettersOn(admin, servers)
 
   const { progress } = options
@@ -49,6 +48,7 @@ export async function playOnce(session: Session, options: OnceOptions): Promise<
   const seconds = (performance.now() - (simulator.firstSentAt ?? performance.now())) / 1000
   const figures = await processFigures(daemon.pid)
 
+  const expected = expectedOf(scenario.seedData, steps, servers.groups, simulator.dayOf)
   const found = await findOut({ sql: database.sql, admin, servers, campaignIds, deadBefore })
   const { differences, ...comparison } = compare(expected, found)
   const report: Report = {
@@ -75,13 +75,14 @@ function rounded(seconds: number): number {
 
 /** The report for a person. */
 export function summaryOf({ report, differences }: { report: Report; differences: readonly string[] }): string {
-  const { mails, rewards, positions, deadLetters, daemon } = report
+  const { mails, rewards, positions, deadLetters, eventCounts, daemon } = report
   return [
     `${report.events} events in ${report.seconds} s (${report.eventsPerSecond} a second), ${report.acknowledged} acknowledged`,
     `  mails         ${mails.received} of ${mails.expected}, ${mails.duplicates} twice`,
     `  rewards       ${rewards.delivered} of ${rewards.expected}`,
     `  positions     ${positions.checked} checked, ${positions.wrong} wrong`,
     `  dead letters  ${deadLetters.found} of ${deadLetters.expected}`,
+    `  event counts  ${eventCounts.found} of ${eventCounts.expected}`,
     `  daemon        ready after ${daemon.readySeconds} s, at most ${daemon.peakMegabytes ?? '?'} MB, ${daemon.cpuSeconds ?? '?'} s of processor time`,
     differences.length === 0 ? 'Everything is as expected.' : 'The result differs from what was expected.',
   ].join('\n')

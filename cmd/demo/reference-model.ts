@@ -17,6 +17,8 @@ export interface Expected {
   }
   /** By group. */
   readonly deadLetters: ReadonlyMap<string, number>
+  /** By `day type campaign`; empty where `analytics-workers` does not run. */
+  readonly eventCounts: ReadonlyMap<string, number>
   /** Of everybody who is ranked, by id. */
   readonly positions: ReadonlyMap<string, number>
 }
@@ -46,12 +48,22 @@ interface Standing {
   referrals: number
 }
 
-/** @param groups that run */
-export function expectedOf(seedData: SeedData, steps: Iterable<Step>, groups: readonly DemoGroup[]): Expected {
+/**
+ * @param groups that run
+ * @param dayOf the day on which the events of a step were published, `YYYY-MM-DD` in UTC
+ */
+export function expectedOf(
+  seedData: SeedData,
+  steps: Iterable<Step>,
+  groups: readonly DemoGroup[],
+  dayOf: (step: Step) => string,
+): Expected {
   const people = new Map<string, Standing>()
   const facts = new Set<string>()
   const mails = new Map<string, number>()
   const deadLetters = new Map<string, number>(groups.map(({ name }) => [name, 0]))
+  const eventCounts = new Map<string, number>()
+  const isCounting = groups.some(({ name }) => name === 'analytics-workers')
   const grants = new Map<string, string>()
   const rewards = { byMail: new Set<string>(), byWebhook: new Set<string>(), untouched: new Set<string>() }
   let events = 0
@@ -93,7 +105,7 @@ export function expectedOf(seedData: SeedData, steps: Iterable<Step>, groups: re
     mails.set(key, (mails.get(key) ?? 0) + 1)
   }
 
-  const hear = (publication: Publication): void => {
+  const hear = (publication: Publication, day: string): void => {
     events += 1
     if (publication.is === 'bad') return refuse(readAs[publication.record.kind])
     const { event } = publication
@@ -102,6 +114,10 @@ export function expectedOf(seedData: SeedData, steps: Iterable<Step>, groups: re
     const fact = factOf(publication)
     if (facts.has(fact)) return
     facts.add(fact)
+    if (isCounting) {
+      const key = `${day} ${event.type} ${event.campaignId}`
+      eventCounts.set(key, (eventCounts.get(key) ?? 0) + 1)
+    }
     switch (event.type) {
       case 'user.signed_up':
         return mail('welcome', personOf(event.userId))
@@ -139,11 +155,11 @@ export function expectedOf(seedData: SeedData, steps: Iterable<Step>, groups: re
     }
   }
 
-  for (const { writes, publications } of steps) {
-    for (const write of writes) change(write)
-    for (const publication of publications) hear(publication)
+  for (const step of steps) {
+    for (const write of step.writes) change(write)
+    for (const publication of step.publications) hear(publication, dayOf(step))
   }
-  return { events, mails, rewards, deadLetters, positions: positionsOf(seedData, [...people.values()]) }
+  return { events, mails, rewards, deadLetters, eventCounts, positions: positionsOf(seedData, [...people.values()]) }
 }
 
 /** `pattern`: a type, or a family such as `user.*`. */

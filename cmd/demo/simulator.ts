@@ -11,6 +11,8 @@ export interface Simulator {
   play(steps: Iterable<Step>, signal?: AbortSignal): Promise<void>
   /** Records that the broker has acknowledged. */
   readonly acknowledged: number
+  /** The day on which the events of a step happened by their own time, `YYYY-MM-DD` in UTC; throws if the step was not played. */
+  readonly dayOf: (step: Step) => string
   /** When the first record was sent; undefined before. */
   readonly firstSentAt: number | undefined
 }
@@ -31,11 +33,13 @@ export function createSimulator({ writer, publisher, transport, topic, now = Dat
   let acknowledged = 0
   let firstSentAt: number | undefined
   let last = 0
+  const days = new WeakMap<Step, string>()
 
   async function playChunk(steps: readonly Step[]): Promise<void> {
     // Later than all before it: a milestone is for those who had verified by then, and the two times decide.
     last = Math.max(now(), last + 1)
     const at = new Date(last)
+    for (const step of steps) days.set(step, at.toISOString().slice(0, 10))
     const writes = (late: boolean) => steps.filter(({ timing }) => (timing === 'late') === late).flatMap((step) => step.writes)
     await writer.write(writes(false), at)
     firstSentAt ??= performance.now()
@@ -62,6 +66,11 @@ export function createSimulator({ writer, publisher, transport, topic, now = Dat
         if (signal?.aborted) return
         await playChunk(chunk)
       }
+    },
+    dayOf: (step) => {
+      const day = days.get(step)
+      if (day === undefined) throw new Error('The step was not played.')
+      return day
     },
     get acknowledged() {
       return acknowledged

@@ -78,7 +78,7 @@ export async function beginStories(scene: Scene, count: number): Promise<DemoSto
       await untilSettled(watched, { deadlineMs, signal, onLook: () => undefined }).catch(async (cause: unknown) => {
         throw new Error(`not settled; ${await standing(scene)}`, { cause })
       })
-      const expected = together(stories.map(({ setting, told }) => expectedOf(setting, told, groups)))
+      const expected = together(stories.map(({ setting, told, simulator }) => expectedOf(setting, told, groups, simulator.dayOf)))
       const found = await findOut({ sql: database.sql, admin: scene.admin, servers, campaignIds, deadBefore: new Map() })
       return { comparison: compare(expected, found), found, events: expected.events }
     },
@@ -130,6 +130,7 @@ function together(all: readonly Expected[]): Expected {
       untouched: union(all.map(({ rewards }) => rewards.untouched)),
     },
     deadLetters: sum(all.map(({ deadLetters }) => deadLetters)),
+    eventCounts: sum(all.map(({ eventCounts }) => eventCounts)),
     positions: sum(all.map(({ positions }) => positions)),
   }
 }

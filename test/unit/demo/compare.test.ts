@@ -8,6 +8,7 @@ const expected: Expected = {
   mails: new Map([['welcome p1@example.com', 1]]),
   rewards: { byMail: new Set(['g1']), byWebhook: new Set(['g2']), untouched: new Set(['g3']) },
   deadLetters: new Map([['email-workers', 1]]),
+  eventCounts: new Map([['2026-03-01 user.signed_up c', 2]]),
   positions: new Map([['p1', 1]]),
 }
 const grant = (id: string, status: string, code: string | null = null) => ({ id, campaign_id: 'c', status, code, code_template: null })
@@ -17,6 +18,7 @@ const good: Found = {
   webhooks: { deliveries: new Map([['g2', 1]]), repeated: 0, unsigned: 0 },
   grants: [grant('g1', 'delivered'), grant('g2', 'delivered'), grant('g3', 'earned')],
   deadLetters: new Map([['email-workers', 1]]),
+  eventCounts: new Map([['2026-03-01 user.signed_up c', 2]]),
   positions: new Map([['p1', 1]]),
 }
 
@@ -26,6 +28,7 @@ it('finds no difference where all agrees', () => {
     rewards: { expected: 2, delivered: 2 },
     positions: { checked: 1, wrong: 0 },
     deadLetters: { expected: 1, found: 1 },
+    eventCounts: { expected: 2, found: 2 },
     differences: [],
   })
 })
@@ -47,6 +50,8 @@ it.each<[string, Partial<Found>]>([
   ['positions: 1 wrong, such as that of p1', { positions: new Map([['p1', 2]]) }],
   ['positions: 1 wrong, such as that of p9', { positions: new Map([...good.positions, ['p9', 2]]) }],
   ['dead letters: 1 missing, such as email-workers', { deadLetters: new Map() }],
+  ['event counts: 1 missing, such as 2026-03-01 user.signed_up c', { eventCounts: new Map([['2026-03-01 user.signed_up c', 1]]) }],
+  ['event counts: 1 too many, such as 2026-03-01 user.signed_up c', { eventCounts: new Map([['2026-03-01 user.signed_up c', 3]]) }],
 ])('says so: %s', (sentence, wrong) => {
   const { differences } = compare(expected, { ...good, ...wrong })
   expect(differences).toEqual([expect.stringContaining(sentence)])

@@ -47,7 +47,7 @@ const tell = (event: TypedInput): Publication => ({ is: 'event', event })
 const verify = (personId: string): Write => ({ is: 'verify', personId })
 const signedUp = (userId: string) => tell({ type: 'user.signed_up', ...about, userId, email: 'stale@example.com' })
 const step = (writes: readonly Write[], ...publications: readonly Publication[]): Step => ({ writes, publications, timing: 'usual' })
-const expected = (steps: readonly Step[], points: number | null = 10) => expectedOf(seedData(points), steps, groups)
+const expected = (steps: readonly Step[], points: number | null = 10) => expectedOf(seedData(points), steps, groups, () => '2026-03-01')
 const mailsOf = (steps: readonly Step[]) => Object.fromEntries(expected(steps).mails)
 
 const referral = { id: 'r1', campaignId: 'campaign', referrerId: 'p1', referredId: 'p2' }
@@ -126,5 +126,20 @@ describe('the reference model', () => {
     const { deadLetters, events } = expected([step([], bad('not-json'), bad('invalid-data'), bad('foreign-type'), conflict)])
     expect(Object.fromEntries(deadLetters)).toEqual({ mails: 3, ranks: 1, rewards: 2 })
     expect(events).toBe(4)
+  })
+
+  it('counts each fact once per day of its first publication, and neither bad records nor contradictions, where analytics-workers runs', () => {
+    const first = step([join('p1', 1), join('p2', 2)], signedUp('p1'))
+    const conflict: Publication = { is: 'conflict', event: { type: 'user.signed_up', ...about, userId: 'x', email: 'x@example.com' } }
+    const bad: Publication = { is: 'bad', record: { kind: 'invalid-data', ...about, eventId: 'e', personId: 'p' } }
+    const steps = [first, step([], signedUp('p1'), signedUp('p2'), referralVerified, conflict, bad)]
+    const dayOf = (of: Step) => (of === first ? '2026-03-01' : '2026-03-02')
+    const counted = (name: string) => expectedOf(seedData(10), steps, [...groups, { name, types: ['user.*'] }], dayOf).eventCounts
+    expect(Object.fromEntries(counted('analytics-workers'))).toEqual({
+      '2026-03-01 user.signed_up campaign': 1,
+      '2026-03-02 user.signed_up campaign': 1,
+      '2026-03-02 referral.verified campaign': 1,
+    })
+    expect(counted('other-workers').size).toBe(0)
   })
 })

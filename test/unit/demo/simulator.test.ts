@@ -34,7 +34,7 @@ async function play(steps: readonly Step[]) {
     now: () => 1_000,
   })
   await simulator.play(steps)
-  return { seen, at, acknowledged: simulator.acknowledged }
+  return { seen, at, acknowledged: simulator.acknowledged, dayOf: simulator.dayOf }
 }
 
 const unused = () => Promise.reject(new Error('not used here'))
@@ -62,6 +62,13 @@ it('gives a step that is alone a timestamp of its own, after all earlier and bef
   const { seen, at } = await play([step('a'), step('b', 'alone'), step('c')])
   expect(seen).toEqual(['commit a', 'publish a', 'commit b', 'publish b', 'commit c', 'publish c'])
   expect(at).toEqual([1_000, 1_001, 1_002])
+})
+
+it('knows the day of what it played', async () => {
+  const played = step('a')
+  const { dayOf } = await play([played])
+  expect(dayOf(played)).toBe('1970-01-01')
+  expect(() => dayOf(step('a'))).toThrow('The step was not played.')
 })
 
 it('sends bad records unchanged, and counts them', async () => {
