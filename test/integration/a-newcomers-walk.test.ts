@@ -30,6 +30,14 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
     ])
   })
 
+  it('adds a consumer that keeps rows of its own, in three files', async () => {
+    expect(await follow('### Keep rows of your own')).toEqual([
+      'src/consumers/registry.ts',
+      'src/consumers/tally/migrations/001.do.referrers.sql',
+      'src/consumers/tally/tally-consumer.ts',
+    ])
+  })
+
   it('changes the retry policy of webhooks in one file, and renders its document', async () => {
     expect(await follow('### Change a retry policy')).toEqual(['docs/reference/states.md', 'src/delivery/webhook/webhook-retry-policy.ts'])
     const [row] = (await text('docs/reference/states.md')).match(/^\| `webhook` .*$/m) ?? []
@@ -54,8 +62,9 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
     await scene.sql.query(`UPDATE webhooks SET events = '{audit.signed_up}' WHERE id = $1`, [await platform.webhook(campaign, url, secret)])
     scene.webhooks.respondWith(() => ({ status: 500 }))
 
-    const variables = { ...scene.variables, KAFKA_GROUPS: 'audit-workers' }
+    const variables = { ...scene.variables, KAFKA_GROUPS: 'audit-workers,tally-workers' }
     await run({ ...variables }, 'node', 'cmd/workerctl/main.ts', 'topics', 'apply')
+    await run({ ...variables }, 'node', 'cmd/workerctl/main.ts', 'migrate', '--set', 'tally')
     await using daemon = startDaemon(variables, [], { root: pathToFileURL(`${copy.path}/`) })
     await daemon.ready()
     await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
@@ -67,6 +76,25 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
     expect(scene.webhooks.calls.map(({ path, signatureOk }) => ({ path, signatureOk }))).toEqual(
       Array.from({ length: 3 }, () => ({ path: '/audit', signatureOk: true })),
     )
+
+    const referrerId = crypto.randomUUID()
+    const verified = () => ({
+      ...campaign,
+      referralId: crypto.randomUUID(),
+      referrerId,
+      referredId: crypto.randomUUID(),
+      pointsPerReferral: 1,
+    })
+    const referral = verified()
+    // One of them twice, as a publisher that tries again sends it.
+    for (const one of [referral, referral, verified()]) await scene.publisher.publishReferralVerified(one)
+    await eventually('all is accepted', async () => {
+      const [row] = await scene.sql.query<{ at: string }>(
+        `SELECT next_offset AS at FROM worker.progress WHERE group_name LIKE '%tally-workers'`,
+      )
+      return row?.at === '4' || `it is at ${row?.at}`
+    })
+    expect(await scene.sql.query('SELECT referrer_id, verified FROM tally.referrers')).toEqual([{ referrer_id: referrerId, verified: '2' }])
   })
 })
 
