@@ -65,7 +65,7 @@ export async function withSession<Result>(
     progress.line(`Kafka: ${servers.brokers.join(', ')}`)
     progress.line(`PostgreSQL: ${shown(servers)}`)
 
-    progress.stage('Migrating the database', "the platform's tables, the worker's, and those of consumers")
+    progress.stage('Migrating the database', 'the tables of platform, worker and groups')
     const database = await prepareDatabase(servers.databaseUrl, progress.figure)
     ends.push(() => database.end())
     progress.stage('Creating the topics and the campaigns')

@@ -45,7 +45,7 @@ const stages = [
   'Starting the servers: Kafka, PostgreSQL, a mail sink and a webhook sink on 127.0.0.1',
   'Kafka: 127.0.0.1:',
   'PostgreSQL: postgres://',
-  "Migrating the database: the platform's tables, the worker's, and those of consumers",
+  'Migrating the database: the tables of platform, worker and groups',
   'Creating the topics and the campaigns',
   'Starting the daemon: log ',
   'Ready after ',
