@@ -9,7 +9,10 @@ import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { Database } from '../../src/std/sql.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The worker's configuration without the relay, which no command uses; all groups; and the consumers by name. */
+/**
+ * The worker's configuration without the relay, which no command uses; the groups, of those that run only when named the ones that
+ * `KAFKA_GROUPS` names; and the consumers by name.
+ */
 export function configure(terminal: Terminal): {
   config: Config
   groups: readonly OperatorGroup[]
@@ -19,7 +22,8 @@ export function configure(terminal: Terminal): {
   const config = loadConfig(terminal.environment, { ...knownGroups, mailGroups: [] })
   for (const warning of config.warnings) terminal.err(warning)
   const byName = new Map(listedConsumers.map((consumer) => [consumer.name, consumer]))
-  return { config, groups: operatorGroups(listedConsumers, config.kafka), consumers: byName }
+  const operated = listedConsumers.filter(({ name, optIn }) => optIn !== true || config.kafka.groups.includes(name))
+  return { config, groups: operatorGroups(operated, config.kafka), consumers: byName }
 }
 
 /** Works with the broker, connected, and disconnects. */

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { Client } from 'pg'
 import { expect, inject, test } from 'vitest'
+import { defaultGroups } from '../../src/consumers/registry.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { eventually } from '../support/eventually.ts'
 import { freshDatabase, type FreshDatabase } from '../support/fresh.ts'
@@ -16,15 +17,15 @@ test('topics apply shows its plan and creates missing topics once', async () => 
   expect((await s.admin.topics([s.topic])).size).toBe(0)
 
   const applied = await s.workerctl(['topics', 'apply', '--replication-factor', '1', '--json'])
-  expect(JSON.parse(applied.out)).toMatchObject({ changes: 4, applied: true })
+  expect(JSON.parse(applied.out)).toMatchObject({ changes: 1 + defaultGroups.length, applied: true })
   const letters = `${s.group}.dlq`
-  const names = ['email', 'position', 'reward'].map((name) => `${s.topic}.${s.prefix}${name}-workers.dlq`)
+  const names = defaultGroups.map((name) => `${s.topic}.${s.prefix}${name}.dlq`)
   expect(names).toContain(`${s.topic}.${letters}`)
   // A broker learns of new partitions a moment after the controller has confirmed them.
   const havePartitions = (count: number) =>
     eventually(`${count} partitions of each topic`, async () => {
       const counts = [...(await s.admin.topics([s.topic, ...names])).values()].join()
-      return counts === `${count},${count},${count},${count}` || counts
+      return counts === Array.from({ length: 1 + names.length }, () => count).join() || counts
     })
   await havePartitions(10)
   const config = await s.admin.topicConfig(`${s.topic}.${letters}`)
@@ -54,7 +55,7 @@ test('offsets show prints the offsets of each group, and what is wrong with them
   const { code, out } = await s.workerctl(['offsets', 'show', '--json'])
   expect(code).toBe(0)
   const { groups } = JSON.parse(out)
-  expect(groups).toHaveLength(3)
+  expect(groups).toHaveLength(defaultGroups.length)
   expect(groups[0]).toMatchObject({ group: s.group, topic: s.topic, state: 'Empty', members: 0, lag: 2 })
   expect(groups[0].partitions).toMatchObject([
     { partition: 0, row: 3, committed: 4, low: 0, high: 5, lag: 2, state: 'commit-above-row' },
@@ -62,6 +63,9 @@ test('offsets show prints the offsets of each group, and what is wrong with them
     { partition: 2, row: null, committed: null, low: 0, high: 4, lag: null, state: 'new-partition' },
   ])
   expect(groups[1].partitions[0]).toMatchObject({ state: 'not-started' })
+
+  const named = await s.workerctl(['offsets', 'show', '--json'], { environment: { KAFKA_GROUPS: 'analytics-workers' } })
+  expect(JSON.parse(named.out).groups).toHaveLength(defaultGroups.length + 1)
 
   const leave = await s.join()
   const running = await s.workerctl(['offsets', 'show', '--group', 'email-workers'])
