@@ -19,7 +19,6 @@ import { createAcceptStore } from '../infra/postgres/ingest/postgres-accept-stor
 import { endpointOrigins } from '../infra/postgres/intents/postgres-breaker-store.ts'
 import { createIntentStore } from '../infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
-import { isProjecting } from '../model/consumer.ts'
 import { checkOwnTables, checkRights, checkSchema } from '../infra/postgres/schema/schema-check.ts'
 import { upkeepSteps } from '../infra/postgres/admin/retention-steps.ts'
 import { unsubscribe } from '../infra/postgres/admin/unsubscribe.ts'
@@ -29,6 +28,7 @@ import { logFacts } from '../infra/telemetry/log-observer.ts'
 import type { Log } from '../infra/telemetry/log.ts'
 import { countFacts } from '../infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../infra/telemetry/metrics.ts'
+import type { OwnTables } from '../model/projection.ts'
 import { openPools } from './compose/pools.ts'
 import { promptSql } from './prompt-sql.ts'
 import { publishDatabase } from './database-metrics.ts'
@@ -127,6 +127,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     clock,
     observe,
     acceptStore: createAcceptStore(pools.accept),
+    checkTables: (tables: OwnTables) => checkOwnTables(pools.accept.sql, tables),
     owner: `${hostname()}:${process.pid}:${randomUUID()}`,
   }
   const groups = consumers.map((consumer) => composeGroup(consumer, shared))
@@ -210,10 +211,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
       groupIds,
       admin,
       sql,
-      checkSchema: async (sql) => {
-        await checkSchema(sql)
-        for (const consumer of consumers) if (isProjecting(consumer)) await checkOwnTables(sql, consumer.tables)
-      },
+      checkSchema,
       requireWritable,
       clock,
       signal,

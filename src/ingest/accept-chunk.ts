@@ -23,7 +23,7 @@ export interface Acceptor {
   readonly project?: Project
   /** Of a projecting group: its own code or SQL failed on an event, which is about to become a dead letter. */
   readonly onProjectionFailed?: (partition: number, offset: bigint, failure: ConsumerFailure) => void
-  /** The group is paused for its own code: no further event is given up. */
+  /** Of a projecting group: it is paused for its own code, and no further event is given up. */
   readonly isPaused?: () => boolean
   /** Reserves free workers of this process, for which the accept claims intents right away. */
   reserve(): OpenReservation
@@ -134,7 +134,8 @@ async function acceptOneByOne(acceptor: Acceptor, context: ChunkContext, chunk: 
   let intents = 0
   for (const [index, record] of records.entries()) {
     // What is accepted so far stays; the rest is read again when the group goes on.
-    if (acceptor.isPaused?.() === true) return { is: 'accepted', outcomes, deadLetters, intents, claimed: [], upTo: expected }
+    if (acceptor.project !== undefined && acceptor.isPaused?.() === true)
+      return { is: 'accepted', outcomes, deadLetters, intents, claimed: [], upTo: expected }
     const next = records[index + 1]?.record.offset ?? chunk.next
     const last = index === records.length - 1 ? lastIn(chunk) : lastRecordOf(record.record)
     const alone: ReadChunk =

@@ -1,4 +1,5 @@
 import { backoff } from '../std/backoff.ts'
+import { OperatorError } from '../std/failure.ts'
 import type { Clock } from '../std/clock.ts'
 import type { AcceptStore, ProgressRow } from './accept-store.ts'
 import type { CommittedOffset, LogAdmin } from './log-admin.ts'
@@ -33,11 +34,16 @@ export function createAssignedOffsets(of: {
   readonly store: AcceptStore
   readonly admin: LogAdmin
   readonly startFrom: StartFrom
+  /** Rejects with an OperatorError while the group's own tables are not as it needs them. */
+  readonly checkTables?: (() => Promise<void>) | undefined
   readonly clock: Clock
 }): AssignedOffsets {
   const { group, topic, store, admin, startFrom, clock } = of
 
   async function read(seenPartitions: ReadonlySet<number>): Promise<StoredProgress> {
+    await of.checkTables?.().catch((error: unknown) => {
+      throw error instanceof OperatorError ? new StartRefused(error.message) : error
+    })
     // Before the rows: our members write their rows before they join, so members without rows are another program's.
     const members = startFrom === 'committed' ? (await admin.groupState(group)).members : 0
     // In this order, because a running member moves its row towards the end of the log and its commit towards the row: in any other

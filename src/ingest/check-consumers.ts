@@ -7,6 +7,9 @@ import { createTypeFilter } from './type-filter.ts'
 export function checkConsumers(consumers: readonly Consumer[]): void {
   const faults = consumers.flatMap((consumer) => faultsOf(consumer).map((fault) => `consumer ${consumer.name}: ${fault}`))
   const names = consumers.map((consumer) => consumer.name)
+  const schemas = consumers.flatMap((consumer) => (isProjecting(consumer) ? [consumer.tables.schema] : []))
+  for (const schema of new Set(schemas.filter((schema, index) => schemas.indexOf(schema) !== index)))
+    faults.push(`two consumers have the schema ${schema}`)
   for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index))) faults.push(`two consumers are named ${name}`)
   if (faults.length > 0) throw new OperatorError(faults.join('\n'))
 }
@@ -24,6 +27,11 @@ function faultsOf(consumer: Consumer): string[] {
   }
   if (poolSize !== undefined && (!Number.isInteger(poolSize) || poolSize < 1))
     faults.push(`its poolSize ${poolSize} must be an integer of at least 1`)
+  if (
+    isProjecting(consumer) &&
+    !/^(?!(?:worker|app|platform|public|information_schema|pg_.*)$)[a-z][a-z0-9_]{0,62}$/.test(consumer.tables.schema)
+  )
+    faults.push(`its schema ${consumer.tables.schema} must be a name of its own: lower-case letters, digits and underscores`)
   const keys = kinds.map(({ kind, version, channel }) => `${channel}/${kind}/${version}`)
   for (const key of new Set(keys.filter((key, index) => keys.indexOf(key) !== index))) faults.push(`it has two kinds ${key}`)
   return faults

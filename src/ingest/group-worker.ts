@@ -26,6 +26,8 @@ export interface WorkerSettings {
   readonly admin: LogAdmin
   readonly pressure: Pressure
   readonly startFrom: StartFrom
+  /** Of a projecting group: rejects with an OperatorError while its own tables are not as it needs them. */
+  readonly checkTables?: () => Promise<void>
   /** The longest delay of commits and of progress rows of skipped records; milliseconds. */
   readonly reportEveryMs: number
   /** Partitions that are known to have had a progress row. */
@@ -85,7 +87,15 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
   const { group, topic, store, clock } = acceptor
   const stopping = new AbortController()
   const { signal } = stopping
-  const offsets = createAssignedOffsets({ group, topic, store, admin, startFrom: settings.startFrom, clock })
+  const offsets = createAssignedOffsets({
+    group,
+    topic,
+    store,
+    admin,
+    startFrom: settings.startFrom,
+    checkTables: settings.checkTables,
+    clock,
+  })
   const commits = createOffsetCommitter(source, settings.reportEveryMs)
   const fetchGate = createFetchGate(group, source, observe)
   const rule = settings.crashLoopRule ?? crashLoopRule

@@ -35,6 +35,8 @@ export const faultRules: readonly FaultRule[] = [
   { step: 'accept', fault: 'sqlstate 22', class: 'poison-if-reproducible' },
   { step: 'accept', fault: 'sqlstate 23', class: 'poison-if-reproducible' },
   { step: 'accept', fault: 'sqlstate 54', class: 'poison-if-reproducible' },
+  // One event alone passes: the statement wrote a row twice, for two events of a chunk.
+  { step: 'project', fault: 'sqlstate 21', class: 'poison-if-reproducible' },
   { step: 'project', fault: 'sqlstate 22', class: 'poison-if-reproducible' },
   { step: 'project', fault: 'sqlstate 23', class: 'poison-if-reproducible' },
   { step: 'project', fault: 'sqlstate 54', class: 'poison-if-reproducible' },

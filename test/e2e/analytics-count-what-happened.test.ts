@@ -4,21 +4,29 @@ import { Platform } from '../support/platform.ts'
 import { setScene } from '../support/scene.ts'
 import { runWorkerctl } from '../integration/workerctl-scene.ts'
 
-test('analytics-workers refuses to start without its tables, then counts what happened once, and workerctl shows it', async () => {
-  await using scene = await setScene({ groups: ['analytics-workers'] })
+test('without its tables analytics-workers waits alone, and starts by itself once they exist; it counts what happened once, and workerctl shows it', async () => {
+  await using scene = await setScene({ groups: ['position-workers', 'analytics-workers'] })
   const workerctl = (...args: string[]) => runWorkerctl(args, scene.variables)
   const campaign = await new Platform(scene.sql).campaign()
   const show = ['analytics', 'show', '--campaign', campaign.campaignId] as const
 
-  const refused = scene.daemon()
+  const refused = scene.daemon({ KAFKA_GROUPS: 'analytics-workers' })
   expect(await refused.exited).toBe(1)
   const sentence =
     'The database has no analytics schema, and this build needs version 1: run "npm run workerctl -- migrate --set analytics", then start again.'
   expect(refused.lines.some(({ msg }) => msg.includes(sentence))).toBe(true)
   expect(await workerctl(...show)).toMatchObject({ code: 1, err: sentence })
 
-  expect(await workerctl('migrate', '--set', 'analytics')).toMatchObject({ code: 0 })
   const daemon = scene.daemon()
+  await eventually('the other group is at work', async () => {
+    const { members } = await scene.admin.groupState(scene.group('position-workers'))
+    return members === 1 || String(members)
+  })
+  await eventually('readiness names the group and the way out', async () => {
+    const body = await fetch(`${daemon.url()}/readyz`).then((response) => response.text())
+    return (body.includes(scene.group('analytics-workers')) && body.includes('migrate --set analytics')) || body
+  })
+  expect(await workerctl('migrate', '--set', 'analytics')).toMatchObject({ code: 0 })
   await daemon.ready()
   const people = Array.from({ length: 3 }, () => crypto.randomUUID())
   const at = new Date('2026-03-01T23:59:59.999Z')
@@ -43,7 +51,9 @@ test('analytics-workers refuses to start without its tables, then counts what ha
     { day: '2026-03-02', type: 'user.signed_up', count: 2 },
   ]
   await eventually('all is accepted', async () => {
-    const [row] = await scene.sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress')
+    const [row] = await scene.sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress WHERE group_name = $1', [
+      scene.group('analytics-workers'),
+    ])
     return row?.sum === '5' || String(row?.sum)
   })
   const shown = await workerctl(...show, '--json')

@@ -172,6 +172,41 @@ test('a projection that swallows what the database said of an event loses nothin
   expect(await seen()).toEqual({ anna: 2 })
 })
 
+test.each([
+  [
+    'does not wait for a statement',
+    (strict: ProjectingConsumer): ProjectingConsumer['project'] =>
+      (events, tx) => {
+        void strict.project(events, tx).catch(() => undefined)
+        return Promise.resolve()
+      },
+  ],
+  [
+    'is refused by a constraint that is checked at the end',
+    (strict: ProjectingConsumer): ProjectingConsumer['project'] =>
+      async (events, tx) => {
+        await strict.project(
+          events.filter(({ type, data }) => !(type === 'user.signed_up' && data.email.startsWith('refused'))),
+          tx,
+        )
+        await tx.query('INSERT INTO tally.once SELECT * FROM unnest($1::text[])', [
+          sqlArray(events, (event) => (event.type === 'user.signed_up' && event.data.email.startsWith('refused') ? 'taken' : event.id)),
+        ])
+      },
+  ],
+])('a projection that %s: the event is given up, the others are counted', async (_, projectOf) => {
+  const place = await freshPlace()
+  await database.sql.query('DROP TABLE IF EXISTS tally.once')
+  await database.sql.query('CREATE TABLE tally.once (name text UNIQUE DEFERRABLE INITIALLY DEFERRED)')
+  await database.sql.query("INSERT INTO tally.once VALUES ('taken')")
+  const strict = tally()
+  await using running = disposable(await run(place, { ...strict, project: projectOf(strict) }))
+  await place.publisher.publishMany(signUps(['anna', 'refused', 'anna']))
+  await accepted(running.group, 2)
+  await eventually('it is given up', async () => (await outcomes(running.group))['dead-letter'] === 1 || 'not yet')
+  expect(await seen()).toEqual({ anna: 2 })
+})
+
 test('a replay of the whole topic changes nothing, and a database that was restored to an earlier state becomes exact again', async () => {
   const place = await freshPlace()
   const first = await run(place, tally())

@@ -13,6 +13,7 @@ import type { AcceptStore } from '../../ingest/accept-store.ts'
 import { isProjecting, kindsOf, type Consumer } from '../../model/consumer.ts'
 import type { DeadLetterSink } from '../../ingest/dead-letter.ts'
 import type { CrashLoopRule } from '../../ingest/crash-loop-breaker.ts'
+import type { OwnTables } from '../../model/projection.ts'
 import type { Observe } from '../../model/fact.ts'
 import type { LogAdmin } from '../../ingest/log-admin.ts'
 import { createGroupRunner } from '../../ingest/group-runner.ts'
@@ -37,6 +38,8 @@ export interface Shared {
   readonly admin: LogAdmin
   readonly deadLetters: DeadLetterSink
   readonly acceptStore: AcceptStore
+  /** Rejects with an OperatorError while the tables of a projecting group are not as it needs them. */
+  readonly checkTables?: (tables: OwnTables) => Promise<void>
   readonly intentStore: IntentStore
   readonly channels: Channels
   readonly destinations: Destinations
@@ -62,7 +65,7 @@ export interface Group {
 }
 
 export function composeGroup(consumer: Consumer, shared: Shared): Group {
-  const { config, kafka, admin, deadLetters, acceptStore, intentStore, channels, destinations, clock, observe, owner } = shared
+  const { config, kafka, admin, deadLetters, acceptStore, intentStore, channels, destinations, clock, observe, owner, checkTables } = shared
   const id = config.kafka.groupPrefix + consumer.name
   const topic = consumer.topic ?? config.kafka.topic
   const poolSize = (isProjecting(consumer) ? undefined : consumer.poolSize) ?? config.kafka.poolSize
@@ -114,6 +117,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
         ? agePressure(intentStore, id, config.leaderboard.maxLagMs)
         : duePressure(intentStore, { group: id, poolSize }),
     startFrom: config.kafka.startFrom ?? null,
+    ...(isProjecting(consumer) && checkTables !== undefined ? { checkTables: () => checkTables(consumer.tables) } : {}),
     reportEveryMs: REPORT_MS,
     ...(shared.crashLoopRule === undefined ? {} : { crashLoopRule: shared.crashLoopRule }),
   }

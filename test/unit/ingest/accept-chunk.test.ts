@@ -86,6 +86,17 @@ describe('a chunk without faults', () => {
 })
 
 describe('a poison event', () => {
+  it('is found although a pause began meanwhile, except in a projection, whose rest is read again later', async () => {
+    const { acceptor, store } = createAcceptorScene()
+    const poison = event(1)
+    store.refuses = (chunk) => (holds(chunk, poison) ? dataException : null)
+    const paused: Acceptor = { ...acceptor, isPaused: () => true }
+    const chunk = chunkOf(3, [event(0), poison, event(2)])
+    expect(await acceptChunk({ ...paused, project: () => Promise.resolve() }, place, chunk)).toMatchObject({ is: 'accepted', upTo: 0n })
+    expect(await acceptChunk(paused, place, chunk)).toMatchObject({ is: 'accepted', intents: 2, deadLetters: 1 })
+    expect(store.rows.get(0)?.next).toBe(3n)
+  })
+
   it('is found and dead-lettered alone, in log order; the other events have their effects', async () => {
     const { acceptor, store, letters, facts } = createAcceptorScene()
     const poison = event(2)

@@ -16,6 +16,13 @@ const good: Consumer = { name: 'test-workers', types: ['user.*'], accept: () => 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the point of it
 const misspelt = 'user.signedup' as TypePattern
 
+const projecting = (name: string, schema: string): Consumer => ({
+  name,
+  types: ['user.*'],
+  tables: { schema, migrations: '', needs: {} },
+  project: () => Promise.resolve(),
+})
+
 describe('registered consumers', () => {
   it('are valid', () => {
     expect(() => checkConsumers(listedConsumers)).not.toThrow()
@@ -37,6 +44,14 @@ describe('registered consumers', () => {
     ['one kind twice', { kinds: [kind, kind] }, 'it has two kinds leaderboard/recalculate/1'],
   ])('with %s never run', (_, change, sentence) => {
     expect(() => checkConsumers([{ ...good, ...change }])).toThrow(sentence)
+  })
+
+  it('that keep rows of their own have a schema of their own', () => {
+    expect(() => checkConsumers([good, projecting('tally-workers', 'tally')])).not.toThrow()
+    expect(() => checkConsumers([projecting('tally-workers', 'worker')])).toThrow('its schema worker must be a name of its own')
+    expect(() => checkConsumers([projecting('a-workers', 'tally'), projecting('b-workers', 'tally')])).toThrow(
+      'two consumers have the schema tally',
+    )
   })
 
   it('are rejected with all faults at once', () => {

@@ -20,6 +20,7 @@ const lines: Record<string, readonly [FaultClass, readonly unknown[]]> = {
   'accept: sqlstate 22': ['poison-if-reproducible', [sql('22P02'), sql('22001'), sql('22021')]],
   'accept: sqlstate 23': ['poison-if-reproducible', [sql('23505', 'intents_key'), sql('23514')]],
   'accept: sqlstate 54': ['poison-if-reproducible', [sql('54000'), sql('54001')]],
+  'project: sqlstate 21': ['poison-if-reproducible', [sql('21000')]],
   'project: sqlstate 22': ['poison-if-reproducible', [sql('22003')]],
   'project: sqlstate 23': ['poison-if-reproducible', [sql('23514', 'event_counts_count_check')]],
   'project: sqlstate 54': ['poison-if-reproducible', [sql('54000')]],

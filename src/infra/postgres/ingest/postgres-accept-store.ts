@@ -112,22 +112,26 @@ async function accept(tx: Sql, chunk: Chunk): Promise<AcceptResult> {
   return { is: 'accepted', outcomes: endings, deadLetters, intents, claimed }
 }
 
-/** A statement that failed ends the transaction, so its error counts even where the projection catches it. */
+/** A statement that failed ends the transaction, so its error counts even where the projection catches it or does not wait for it. */
 async function project(tx: Sql, work: Project, events: readonly AnyEvent[]): Promise<void> {
   const failed: unknown[] = []
+  const ended: Promise<unknown>[] = []
   const watched: Sql = {
-    query: (text, parameters) =>
-      tx.query<never>(text, parameters).catch((error: unknown) => {
-        failed.push(error)
-        throw error
-      }),
+    query: <Row extends object>(text: string, parameters?: readonly unknown[]) => {
+      const statement = tx.query<Row>(text, parameters)
+      ended.push(statement.catch((error: unknown) => failed.push(error)))
+      return statement
+    },
   }
-  try {
-    await work(events, watched)
-  } catch (error) {
-    throw new ProjectionFailed(failed[0] ?? error)
-  }
-  if (failed.length > 0) throw new ProjectionFailed(failed[0])
+  // Deferred constraints are checked here, so that what they refuse is known as the projection's.
+  const written = work(events, watched).then(() => watched.query('SET CONSTRAINTS ALL IMMEDIATE'))
+  const thrown = await written.then(
+    () => [],
+    (error: unknown) => [error],
+  )
+  await Promise.all(ended)
+  const [error] = [...failed, ...thrown]
+  if (failed.length + thrown.length > 0) throw new ProjectionFailed(error)
 }
 
 async function moveProgress(tx: Sql, chunk: Chunk): Promise<boolean> {
