@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { isProjecting } from '../../src/model/consumer.ts'
 import { listedConsumers } from '../../src/consumers/registry.ts'
 import { createExplainer } from '../../src/infra/postgres/admin/postgres-explainer.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
@@ -72,7 +73,10 @@ async function explained(
       groups.map(({ id }) => id),
     )
     const intents = await createIntentAdmin(database).list({ ...intentFilter({}, [], groups), eventId }, MOST)
-    const known = groups.map((group) => ({ ...group, types: listedConsumers.find(({ name }) => name === group.name)?.types ?? [] }))
+    const known = groups.map((group) => {
+      const consumer = listedConsumers.find(({ name }) => name === group.name)
+      return { ...group, types: consumer?.types ?? [], projects: consumer !== undefined && isProjecting(consumer) }
+    })
     return { found: { groups: records, intents }, sentences: [...explainEvent(known, records, intents), ...more(intents)] }
   }
   if (userRewardId !== null) {

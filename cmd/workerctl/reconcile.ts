@@ -22,6 +22,7 @@ import { OperatorError } from '../../src/std/failure.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
 import { createTypeFilter } from '../../src/ingest/type-filter.ts'
 import type { Database } from '../../src/std/sql.ts'
+import { defaultGroups } from '../../src/consumers/registry.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { decide, unapplied, type Decision } from './decide.ts'
 import { renderJson } from './render-json.ts'
@@ -79,7 +80,9 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
         async (database) => {
           await checkSchema(database.sql)
           const reader = createFactReader(database.sql)
-          const covering = await coveringGroups(database, groups, consumers)
+          // A group that runs only when named may have begun later than the others, and sends nothing.
+          const always = groups.filter(({ name }) => defaultGroups.includes(name))
+          const covering = await coveringGroups(database, always, consumers)
           const window = await windowOf(reader, config, chosen)
           const query = { groups: covering, window, staleBefore: new Date(systemClock.now() - config.mail.maxEventAgeMs) }
           const found = await reconcile(reader, query)

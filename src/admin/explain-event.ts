@@ -37,19 +37,19 @@ export interface Explainer {
 
 /** What became of an event, group by group. */
 export function explainEvent(
-  groups: readonly (OperatorGroup & Pick<Consumer, 'types'>)[],
+  groups: readonly (OperatorGroup & Pick<Consumer, 'types'> & { readonly projects?: boolean })[],
   records: readonly EventRecord[],
   intents: readonly IntentLine[],
 ): readonly string[] {
   const type = records[0]?.type
-  return groups.flatMap(({ id, types }) => {
+  return groups.flatMap(({ id, types, projects = false }) => {
     const record = records.find(({ group }) => group === id)
     if (record === undefined) return [absent(id, type !== undefined && !handles(types, type))]
     const theirs = intents.filter(({ group }) => group === id)
     return [
-      `${id} read it (${record.type}) from partition ${record.partition}, offset ${record.offset}, at ${record.at.toISOString()}: ${outcomes[record.outcome] ?? record.outcome}${record.reason === null ? '' : ` (${record.reason})`}.`,
+      `${id} read it (${record.type}) from partition ${record.partition}, offset ${record.offset}, at ${record.at.toISOString()}: ${projects && record.outcome === 'accepted' ? 'it is in the rows that this group keeps' : (outcomes[record.outcome] ?? record.outcome)}${record.reason === null ? '' : ` (${record.reason})`}.`,
       ...theirs.map((intent) => `  ${intentSentence(intent)}`),
-      ...(record.outcome === 'accepted' && theirs.length === 0
+      ...(record.outcome === 'accepted' && theirs.length === 0 && !projects
         ? ['  Nothing of it is left on record: a recalculation is not kept when it is done.']
         : []),
     ]

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest'
+import { explainEvent } from '../../../src/admin/explain-event.ts'
+
+const groups = ['position-workers', 'analytics-workers'].map((name) => ({
+  name,
+  id: name,
+  topic: 'domain-events',
+  types: ['user.*'] as const,
+  projects: name === 'analytics-workers',
+}))
+
+it('an accepted event without intents: a group with rows of its own has it there, another has nothing left of it', () => {
+  const records = groups.map(({ id }) => ({
+    group: id,
+    type: 'user.signed_up',
+    partition: 0,
+    offset: '1',
+    at: new Date(0),
+    outcome: 'accepted',
+    reason: null,
+  }))
+  const [decided, left, projected, ...others] = explainEvent(groups, records, [])
+  expect([decided, left]).toEqual([
+    expect.stringMatching(/^position-workers read it .*: it decided to do something\.$/),
+    expect.stringMatching(/^ {2}Nothing of it is left on record/),
+  ])
+  expect([projected, ...others]).toEqual([
+    expect.stringMatching(/^analytics-workers read it .*: it is in the rows that this group keeps\.$/),
+  ])
+})
