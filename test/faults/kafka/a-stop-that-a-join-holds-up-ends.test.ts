@@ -41,7 +41,7 @@ test('a process that is asked to stop while its group holds the join up ends by 
   try {
     await joinIsHeldUp(s)
     child.send('stop')
-    await eventually('the process has ended', () => child.exitCode !== null || 'it goes on', 30_000)
+    await eventually('the process has ended', () => child.exitCode !== null || 'it goes on')
     expect(child.exitCode).toBe(0)
   } finally {
     child.kill('SIGKILL')
