@@ -194,6 +194,14 @@ test.each([
         ])
       },
   ],
+  [
+    'throws before it returns a promise',
+    (strict: ProjectingConsumer): ProjectingConsumer['project'] =>
+      (events, tx) => {
+        if (events.some(({ type, data }) => type === 'user.signed_up' && data.email.startsWith('refused'))) throw new TypeError('a bug')
+        return strict.project(events, tx)
+      },
+  ],
 ])('a projection that %s: the event is given up, the others are counted', async (_, projectOf) => {
   const place = await freshPlace()
   await database.sql.query('DROP TABLE IF EXISTS tally.once')

@@ -124,7 +124,9 @@ async function project(tx: Sql, work: Project, events: readonly AnyEvent[]): Pro
     },
   }
   // Deferred constraints are checked here, so that what they refuse is known as the projection's.
-  const written = work(events, watched).then(() => watched.query('SET CONSTRAINTS ALL IMMEDIATE'))
+  const written = Promise.resolve()
+    .then(() => work(events, watched))
+    .then(() => watched.query('SET CONSTRAINTS ALL IMMEDIATE'))
   const thrown = await written.then(
     () => [],
     (error: unknown) => [error],
