@@ -7,8 +7,8 @@ import type { Sql } from '../std/sql.ts'
  *
  * `events` are in log order and new to the group: an event that is on record already is not among them. The transaction is
  * READ COMMITTED. Partitions are accepted side by side, so rows that several of them share must be written in one order (sorted by
- * key). A statement that failed fails the projection, whatever is done about its error. An event on which this fails on its own, twice, is poison
- * (fault-policy.ts); it is called again for the others.
+ * key). A statement that failed fails the projection, whatever is done about its error. An event on which this fails on its own,
+ * twice, is poison (fault-policy.ts); it is called again for the others.
  */
 export type Project = (events: readonly AnyEvent[], tx: Sql) => Promise<void>
 
@@ -18,7 +18,7 @@ type Privilege = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE'
 export interface OwnTables {
   /** The name of the schema and of the migration set (`workerctl migrate --set`). */
   readonly schema: string
-  /** Absolute path of the folder with its migrations, named `NNN.do.<name>.sql`; the first creates no schema, the set has one. */
+  /** Absolute path of the folder with its migrations, named `NNN.do.<name>.sql`. The schema is created before the first. */
   readonly migrations: string
   /** What the daemon does to each table, by its name without the schema; checked before the group starts. */
   readonly needs: Readonly<Record<string, readonly Privilege[]>>
