@@ -1,3 +1,4 @@
+import { platformTables } from '../../src/infra/postgres/schema/migration-refusal.ts'
 import { randomUUID } from 'node:crypto'
 import type { Sql } from '../../src/std/sql.ts'
 
@@ -64,16 +65,3 @@ export async function hostileRole(sql: Sql, databaseUrl: string, settings = host
     [Symbol.asyncDispose]: async () => void (await sql.query(`DROP ROLE ${role}`)),
   }
 }
-
-const platformTables = [
-  'accounts',
-  'campaigns',
-  'waitlist_users',
-  'referrals',
-  'rewards',
-  'user_rewards',
-  'email_templates',
-  'email_logs',
-  'webhooks',
-  'webhook_deliveries',
-]

@@ -7,7 +7,7 @@ import { inPlatformSchema } from '../client/platform-schema.ts'
 import { connectionCause, sqlErrorOf } from '../client/sql-error.ts'
 
 /** Every table of the platform that the worker reads or writes. */
-const platformTables = [
+export const platformTables = [
   'accounts',
   'campaigns',
   'waitlist_users',
