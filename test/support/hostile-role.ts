@@ -61,7 +61,7 @@ export async function hostileRole(sql: Sql, databaseUrl: string, settings = host
   url.password = password
   return {
     url: url.href,
-    // Who is still connected keeps the settings that he has; the role belongs to the server, which other tests share.
+    // Open connections keep their settings; the role belongs to the server, which other tests share.
     [Symbol.asyncDispose]: async () => void (await sql.query(`DROP ROLE ${role}`)),
   }
 }
