@@ -1,8 +1,8 @@
 import type { MailRelay } from '../delivery/email/mail-relay.ts'
 import type { HealthCheck } from '../infra/http/health-server.ts'
-import { asSentence } from '../std/as-sentence.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Fact } from '../model/fact.ts'
+import { asSentence } from '../std/failure.ts'
 
 /** A dependency that is unavailable. */
 export interface Outage {

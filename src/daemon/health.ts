@@ -1,5 +1,5 @@
 import type { HealthCheck, HealthReport } from '../infra/http/health-server.ts'
-import { asSentence } from '../std/as-sentence.ts'
+import { asSentence } from '../std/failure.ts'
 import type { Stall } from '../std/stall-detector.ts'
 import type { GroupStatus } from '../ingest/group-status.ts'
 

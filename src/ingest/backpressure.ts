@@ -13,7 +13,7 @@ export async function watchPressure(watch: {
   readonly signal: AbortSignal
   readonly intervalMs: number
 }): Promise<void> {
-  const { fetchGate: brake, signal } = watch
+  const { fetchGate, signal } = watch
   let pausedFor: string | null = null
   for (;;) {
     await watch.clock.sleep(watch.intervalMs, signal)
@@ -28,8 +28,8 @@ export async function watchPressure(watch: {
     const reason = pressed?.reason ?? null
     if (reason === pausedFor) continue
     // The new reason first, so that nothing is fetched between the two.
-    if (pressed !== null) brake.pause(pressed.reason, pressed.detail)
-    if (pausedFor !== null) brake.resume(pausedFor)
+    if (pressed !== null) fetchGate.pause(pressed.reason, pressed.detail)
+    if (pausedFor !== null) fetchGate.resume(pausedFor)
     pausedFor = reason
   }
 }

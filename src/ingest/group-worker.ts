@@ -1,18 +1,16 @@
 import type { Pressure } from '../model/pressure.ts'
 import { messageOf } from '../std/failure.ts'
-import type { AnyEvent } from '../events/event.ts'
-import { isProjecting } from '../model/consumer.ts'
 import type { Acceptor } from './accept-chunk.ts'
 import { watchPressure } from './backpressure.ts'
 import { createBatchRunner } from './batch-runner.ts'
 import { createFetchGate } from './fetch-gate.ts'
 import { createOffsetCommitter } from './offset-committer.ts'
-import { createCrashLoopBreaker, crashLoopRule, type CrashLoopRule } from './crash-loop-breaker.ts'
+import { consumerProbe, createCrashLoopBreaker, crashLoopRule, type CrashLoopRule } from './crash-loop-breaker.ts'
 import type { Fact } from '../model/fact.ts'
 import { createStatusTracker, type GroupStatus } from './group-status.ts'
 import { LogAccessRefused, type LogAdmin } from './log-admin.ts'
-import { continueAt, lastAcceptedOf, startProgress, type PartitionProgress } from './partition-progress.ts'
-import { createAssignedOffsets, type StoredProgress } from './assigned-offsets.ts'
+import { createOwnedPartitions } from './owned-partitions.ts'
+import { createAssignedOffsets } from './assigned-offsets.ts'
 import type { ChunkReader } from './read-chunks.ts'
 import type { Assignment, PartitionBatch, RecordSource, SourceReport } from './record-source.ts'
 import { createSkippedProgressWriter } from './skipped-progress.ts'
@@ -97,18 +95,27 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
     clock,
   })
   const commits = createOffsetCommitter(source, settings.reportEveryMs)
+  const owned = createOwnedPartitions({
+    group,
+    topic,
+    store,
+    observe,
+    seenPartitions: settings.seenPartitions ?? new Set(),
+    commit: (assignment, partition, offset) => commits.schedule(assignment, partition, offset),
+    restartAssignment: () => source.restartAssignment(),
+  })
   const fetchGate = createFetchGate(group, source, observe)
   const rule = settings.crashLoopRule ?? crashLoopRule
-  const breaker = createCrashLoopBreaker({ rule, retry, fetchGate, clock, signal })
+  const breaker = createCrashLoopBreaker({ rule, probe: consumerProbe(settings.reader.consumer, store), fetchGate, clock, signal })
   const status = createStatusTracker(() => breaker.reason)
   const skippedProgress = createSkippedProgressWriter({
     store,
     group,
     topic,
     everyMs: settings.reportEveryMs,
-    partitions: () => partitions.values(),
-    onWritten: scheduleCommit,
-    onConflict: onRowMoved,
+    partitions: () => owned.all(),
+    onWritten: (progress) => owned.scheduleCommit(progress),
+    onConflict: (progress, row) => owned.onRowMoved(progress, row),
     onFailed: (cause) => observe({ is: 'commit-failed', group, cause }),
   })
   const batches = createBatchRunner({
@@ -116,17 +123,14 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
     acceptor,
     breaker,
     signalFor: ({ assignment }) => signalFor(assignment),
-    onWritten: scheduleCommit,
+    onWritten: (progress) => owned.scheduleCommit(progress),
     onMoved: (progress, row) => {
-      onRowMoved(progress, row)
+      owned.onRowMoved(progress, row)
       // The batch in flight returns the new offset itself.
       progress.needsSeek = false
     },
     onSkipped: () => skippedProgress.arm(),
   })
-  let partitions = new Map<number, PartitionProgress>()
-  /** The offset up to which each partition seen so far is known to have been accepted. */
-  const lastAccepted = new Map<number, bigint>([...(settings.seenPartitions ?? [])].map((partition) => [partition, 0n]))
   let stopped: Promise<void> | null = null
 
   const lost = new Promise<Error>((resolve) => {
@@ -134,19 +138,6 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
       if (end('lost', messageOf(error))) resolve(error instanceof Error ? error : new Error(messageOf(error)))
     })
   })
-
-  /** Runs the group's code once more on an event that it failed on, without a trace. */
-  async function retry(event: AnyEvent): Promise<boolean> {
-    const { consumer } = settings.reader
-    try {
-      if (isProjecting(consumer)) await store.rehearse(consumer.project, event)
-      else consumer.accept(event)
-      return true
-    } catch {
-      // Still failing, or the database is away: the next probe is the retry.
-      return false
-    }
-  }
 
   /** Resolves with the sentence when the brokers first deny access. */
   const refused = Promise.withResolvers<string>()
@@ -158,7 +149,7 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
 
   async function join(): Promise<string | null> {
     try {
-      if ((await offsets.readWithRetry(seenPartitions(), signal, onWaiting)) === null) return null
+      if ((await offsets.readWithRetry(owned.seen(), signal, onWaiting)) === null) return null
       await source.start({ assigned: onAssigned, batch: onBatch, report: onReport })
     } catch (error) {
       if (!(error instanceof StartRefused)) throw error
@@ -169,23 +160,19 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
     return null
   }
 
-  async function check(): Promise<void> {
+  async function checkLog(): Promise<void> {
     try {
-      await offsets.read(seenPartitions())
+      await offsets.read(owned.seen())
     } catch (error) {
       if (error instanceof StartRefused) end('refused', error.message)
       throw error
     }
   }
 
-  function seenPartitions(): ReadonlySet<number> {
-    return new Set([...lastAccepted.keys(), ...partitions.keys()])
-  }
-
   function onReport(report: SourceReport): void {
     if (report.is === 'crashed' && report.error instanceof LogAccessRefused) refused.resolve(report.error.message)
     if (report.is !== 'passed') return observe(factOf(report, group, topic))
-    const progress = partitions.get(report.partition)
+    const progress = owned.get(report.partition)
     // Everything before the gap is handled and nothing in it will be delivered: the row follows, or a lag would remain that cannot be read.
     if (progress === undefined || progress.needsSeek || progress.nextOffset !== report.from) return
     progress.nextOffset = report.next
@@ -206,82 +193,26 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
   }
 
   async function onAssigned(assignment: Assignment): Promise<ReadonlyMap<number, bigint>> {
-    for (const progress of partitions.values()) lastAccepted.set(progress.partition, lastAcceptedOf(progress))
-    const found = await offsets.readWithRetry(new Set(lastAccepted.keys()), signalFor(assignment), onWaiting).catch((error: unknown) => {
+    owned.recordAccepted()
+    const found = await offsets.readWithRetry(owned.seen(), signalFor(assignment), onWaiting).catch((error: unknown) => {
       end('refused', messageOf(error))
       throw error
     })
     // The assignment or the group has ended: its status must not change any more.
     if (found === null) return new Map()
-    partitions = progressFor(assignment, found)
+    owned.assign(assignment, found)
     status.assigned(assignment.partitions)
-    return new Map([...partitions.values()].map(({ partition, storedOffset }) => [partition, storedOffset]))
-  }
-
-  /** The partitions of an assignment, at the offsets of their rows, compared with the offsets up to which they are known to have been accepted. */
-  function progressFor(assignment: Assignment, { rows, committed }: StoredProgress): Map<number, PartitionProgress> {
-    const owned = new Map<number, PartitionProgress>()
-    for (const row of rows) {
-      const { partition, next } = row
-      if (!assignment.partitions.includes(partition)) continue
-      const before = partitions.get(partition)
-      const commit = committed.get(partition)
-      const ownCommit = commit?.isOwnCommit === true ? commit.offset : 0n
-      const accepted = lastAccepted.get(partition) ?? 0n
-      const progress = startProgress(assignment, row, ownCommit > accepted ? ownCommit : accepted)
-      owned.set(partition, progress)
-      const wasReported = before !== undefined && before.recoverBelow === progress.recoverBelow && next >= before.storedOffset
-      if (progress.recoverBelow > 0n && !wasReported)
-        observe({ is: 'row-moved', group, partition, expected: progress.recoverBelow, row: next, meaning: 'database-behind-kafka' })
-      if (commit?.isOwnCommit === false && commit.offset !== next)
-        observe({ is: 'offset-overruled', group, partition, committed: commit.offset, row: next })
-      scheduleCommit(progress)
-    }
-    return owned
-  }
-
-  /**
-   * Commits the offset of the row, except while events lost by the database are accepted again: the higher committed offset tells the next owner
-   * that they were lost.
-   */
-  function scheduleCommit(progress: PartitionProgress): void {
-    if (progress.storedOffset >= progress.recoverBelow) commits.schedule(progress.assignment, progress.partition, progress.storedOffset)
+    return new Map([...owned.all()].map(({ partition, storedOffset }) => [partition, storedOffset]))
   }
 
   async function onBatch(batch: PartitionBatch): Promise<bigint> {
-    const progress = partitions.get(batch.partition)
+    const progress = owned.get(batch.partition)
     if (progress === undefined || progress.assignment.epoch !== batch.assignment.epoch) return batch.nextOffset
     return batches.run(progress, batch)
   }
 
-  /**
-   * The row holds another offset than expected. Higher: another owner has accepted this far, or our own commit did and its answer was lost.
-   * Lower or gone: the database was restored to an older state, which affects all partitions; the assignment is restarted.
-   */
-  function onRowMoved(progress: PartitionProgress, row: bigint | null): void {
-    if (row === null || row < progress.storedOffset) return onRowsWentBack([{ progress, found: row }])
-    observe({ is: 'row-moved', group, partition: progress.partition, expected: progress.storedOffset, row, meaning: 'another-owner' })
-    continueAt(progress, row)
-    scheduleCommit(progress)
-  }
-
   async function recheckProgress(): Promise<void> {
-    // Taken before the rows are read: since then they can only have moved forward, unless the database went back.
-    const expected = [...partitions.values()].map((progress) => ({ progress, row: progress.storedOffset }))
-    if (expected.length === 0 || signal.aborted) return
-    const rows = new Map((await store.readProgress(group, topic)).map(({ partition, next }) => [partition, next]))
-    const actual = expected.map(({ progress, row }) => ({ progress, row, found: rows.get(progress.partition) ?? null }))
-    onRowsWentBack(actual.filter(({ row, found }) => found === null || found < row))
-  }
-
-  /** A lower row is reported by the new assignment; a missing row stops the group there. */
-  function onRowsWentBack(all: readonly { readonly progress: PartitionProgress; readonly found: bigint | null }[]): void {
-    if (all.length === 0) return
-    for (const { progress, found: row } of all) {
-      const { partition, storedOffset: expected } = progress
-      if (row === null) observe({ is: 'row-moved', group, partition, expected, row, meaning: 'database-behind-kafka' })
-    }
-    source.restartAssignment()
+    if (!signal.aborted) await owned.recheck()
   }
 
   /** Aborts with the assignment, or when the group stops. */
@@ -315,8 +246,8 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
     },
     status: () => status.current(),
     recheckProgress,
-    checkLog: check,
-    seenPartitions,
+    checkLog,
+    seenPartitions: () => owned.seen(),
     lost,
   }
 }

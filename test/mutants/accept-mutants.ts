@@ -42,9 +42,9 @@ export const acceptMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/ingest/group-worker.ts',
-        text: 'return new Map([...partitions.values()].map(({ partition, storedOffset }) => [partition, storedOffset]))',
+        text: 'return new Map([...owned.all()].map(({ partition, storedOffset }) => [partition, storedOffset]))',
         becomes:
-          'return new Map([...partitions.values()].map(({ partition, storedOffset }) => [partition, found.committed.get(partition)?.offset ?? storedOffset]))',
+          'return new Map([...owned.all()].map(({ partition, storedOffset }) => [partition, found.committed.get(partition)?.offset ?? storedOffset]))',
       },
     ],
     scenario: {

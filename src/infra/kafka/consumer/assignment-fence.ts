@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs'
 import type { PartitionAssigner } from 'kafkajs'
-import { onGroup, type GroupWatch } from '../patches/commit-path.ts'
+import { onGroup, type GroupWatch } from '../patches/consumer-group.ts'
 
 /**
  * Kafka's round-robin assigner, with a callback before every join. kafkajs calls an assigner's `protocol()` synchronously before each

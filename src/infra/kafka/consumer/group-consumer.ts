@@ -1,7 +1,7 @@
 import type { Consumer, ConsumerRunConfig, EachBatchHandler } from 'kafkajs'
 import { fencedAssigner } from './assignment-fence.ts'
 import type { ClientLog } from '../client/client-log.ts'
-import type { GroupWatch } from '../patches/commit-path.ts'
+import type { GroupWatch } from '../patches/consumer-group.ts'
 import { createKafkaClient, retrySettings } from '../client/kafka-client.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
 
@@ -25,8 +25,8 @@ export interface GroupConsumerOptions {
 export function createGroupConsumer(
   options: GroupConsumerOptions,
   hooks: { log: (line: ClientLog) => void; beforeJoin: () => void; watch: GroupWatch; mayRestart: () => boolean },
-): { readonly consumer: Consumer; readonly cut: () => void } {
-  const { kafka, destroyConnections: cut } = createKafkaClient(
+): { readonly consumer: Consumer; readonly destroyConnections: () => void } {
+  const { kafka, destroyConnections } = createKafkaClient(
     { ...options.settings, onLog: hooks.log },
     { retries: RETRIES, longestWaitMs: options.rebalanceTimeoutMs },
   )
@@ -41,14 +41,14 @@ export function createGroupConsumer(
     maxBytes: options.maxBytes,
     metadataMaxAge: 60_000,
     allowAutoTopicCreation: false,
-    // Without it, a disconnect during a join leaves a consumer that restarts and keeps consuming.
+    // Without it, a disconnect during a join leaves a consumer that restarts and goes on consuming.
     retry: { ...retrySettings(RETRIES), restartOnFailure: () => Promise.resolve(hooks.mayRestart()) },
   })
-  // A fetch that starts shows that the loop runs, also while everything is paused; the others show responses and timeouts of brokers.
-  for (const sign of ['consumer.fetch_start', 'consumer.network.request', 'consumer.network.request_timeout'] as const)
-    consumer.on(sign, options.onActivity)
-  for (const sign of ['consumer.heartbeat', 'consumer.group_join'] as const) consumer.on(sign, options.onMembership)
-  return { consumer, cut }
+  // The start of a fetch shows that the loop runs, even while everything is paused; the others are responses and timeouts of brokers.
+  for (const event of ['consumer.fetch_start', 'consumer.network.request', 'consumer.network.request_timeout'] as const)
+    consumer.on(event, options.onActivity)
+  for (const event of ['consumer.heartbeat', 'consumer.group_join'] as const) consumer.on(event, options.onMembership)
+  return { consumer, destroyConnections }
 }
 
 /** Offsets move and are committed only by `eachBatch`. */
@@ -61,3 +61,28 @@ const CONCURRENT_PARTITIONS = 1_000
 
 /** About ten seconds of retries before kafkajs reports a crash. */
 const RETRIES = 5
+
+export interface PartitionControl {
+  pause(partitions: readonly number[]): void
+  resume(partitions: readonly number[]): void
+  /** Sets the offset of the next fetch of the partition. */
+  seek(partition: number, offset: bigint): void
+}
+
+/** Controls the partitions of a running consumer. Calls are ignored while it is not running: the next join sets everything again. */
+export function partitionControl(consumer: Consumer, topic: string): PartitionControl {
+  return {
+    pause: (partitions) => whileRunning(() => consumer.pause([{ topic, partitions: [...partitions] }])),
+    resume: (partitions) => whileRunning(() => consumer.resume([{ topic, partitions: [...partitions] }])),
+    seek: (partition, offset) => whileRunning(() => consumer.seek({ topic, partition, offset: String(offset) })),
+  }
+}
+
+function whileRunning(act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    // kafkajs has no consumer group before its first join, and between a crash and its crash event.
+    if (!(error instanceof Error && error.message.startsWith('Consumer group was not initialized'))) throw error
+  }
+}

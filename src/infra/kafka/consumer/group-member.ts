@@ -4,14 +4,13 @@ import { backoff } from '../../../std/backoff.ts'
 import type { Assignment } from '../../../ingest/record-source.ts'
 import { AwaitedJoin } from './awaited-join.ts'
 import { asError, endsMembership } from '../client/client-error.ts'
-import type { Commit } from '../patches/commit-path.ts'
-import { createGroupConsumer, runConfig } from './group-consumer.ts'
+import type { Commit } from '../patches/consumer-group.ts'
+import { createGroupConsumer, partitionControl, runConfig, type PartitionControl } from './group-consumer.ts'
 import { withHeartbeats } from './heartbeats.ts'
 import { markedOffsets } from '../client/marked-offsets.ts'
 import type { MemberHost, MemberOptions } from './member-host.ts'
 import { OwnedAssignment } from './owned-assignment.ts'
 import { fetchedFrom, heldBytes, slicesOf, type Slice } from '../records/partition-batch.ts'
-import { partitionControl, type PartitionControl } from './partition-control.ts'
 import { withinDeadline } from '../../../std/within-deadline.ts'
 
 /** How long a stop waits for the broker to complete a join or a leave before it destroys the connections. */
@@ -38,7 +37,7 @@ export class GroupMember {
   constructor(options: MemberOptions, host: MemberHost) {
     this.#options = options
     this.#host = host
-    const { consumer, cut } = createGroupConsumer(options, {
+    const { consumer, destroyConnections } = createGroupConsumer(options, {
       log: (line) => host.handlers.report({ is: 'client-log', ...line }),
       beforeJoin: () => this.#beforeJoin(),
       watch: {
@@ -49,7 +48,7 @@ export class GroupMember {
     })
     this.#consumer = consumer
     this.#control = partitionControl(consumer, options.topic)
-    this.#destroyConnections = cut
+    this.#destroyConnections = destroyConnections
     consumer.on('consumer.group_join', ({ payload }) => {
       this.#onJoinEnded()
       if (!this.#isDraining) this.#own(payload.memberAssignment[options.topic] ?? [], payload.memberId)

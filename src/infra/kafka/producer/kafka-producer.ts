@@ -2,11 +2,10 @@ import kafkajs from 'kafkajs'
 import type { ICustomPartitioner, Message, Producer } from 'kafkajs'
 import { systemClock } from '../../../std/clock.ts'
 import { OperatorError } from '../../../std/failure.ts'
-import { noConnection } from '../client/access-fault.ts'
+import { noConnection, groupRefused } from '../client/broker-refusal.ts'
 import { isBrokerError } from '../client/client-error.ts'
 import { createKafkaClient } from '../client/kafka-client.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
-import { groupRefused } from '../client/group-refusal.ts'
 import { withinDeadline } from '../../../std/within-deadline.ts'
 
 /** Appends records to the log, acknowledged by all in-sync replicas. */

@@ -1,6 +1,5 @@
 import type { AbandonRequest, BreakerChange } from '../../../delivery/breaker-history.ts'
 import type { Intent } from '../../../model/intent.ts'
-import { originOf } from '../../../std/origin-of.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
 import { isParked } from './deferred.ts'
@@ -35,6 +34,11 @@ export async function endpointOrigins(sql: Sql, ids: readonly string[]): Promise
     ids,
   ])
   return new Map(rows.map(({ id, url }) => [id, originOf(url) ?? 'an address that cannot be used']))
+}
+
+function originOf(url: string): string | null {
+  const parsed = URL.parse(url)
+  return parsed?.protocol === 'http:' || parsed?.protocol === 'https:' ? parsed.origin : null
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { unwatchedFetch, unwatchedJoin } from '../../../../../src/infra/kafka/patches/commit-path.ts'
+import { unwatchedFetch, unwatchedJoin } from '../../../../../src/infra/kafka/patches/consumer-group.ts'
 
 test('kafkajs’s join is the one that is watched', () => {
   expect(
