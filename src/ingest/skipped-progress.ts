@@ -6,7 +6,7 @@ import { writeSkippedProgress, hasUnwrittenProgress, type PartitionProgress } fr
 export interface SkippedProgressWriter {
   /** A partition has moved; its row is written within the interval. */
   arm(): void
-  /** Writes all rows that are not busy now; never rejects. */
+  /** Writes all rows that are not busy now, behind the write that is under way; never rejects. */
   flush(): Promise<void>
   stop(): void
 }
@@ -24,6 +24,7 @@ export function createSkippedProgressWriter(of: {
 }): SkippedProgressWriter {
   let timer: NodeJS.Timeout | null = null
   let stopped = false
+  let underway: Promise<void> = Promise.resolve()
 
   function arm(): void {
     if (stopped) return
@@ -33,8 +34,14 @@ export function createSkippedProgressWriter(of: {
     }, of.everyMs)
   }
 
+  /** One write at a time: a stop that did not wait for the timer's would commit to Kafka before the rows that it writes. */
+  function flush(): Promise<void> {
+    underway = underway.then(write)
+    return underway
+  }
+
   /** Partitions that were busy or moved on meanwhile are written next time. */
-  async function flush(): Promise<void> {
+  async function write(): Promise<void> {
     try {
       const { written, conflicts: elsewhere } = await writeSkippedProgress(of.store, of.group, of.topic, of.partitions())
       for (const progress of written) of.onWritten(progress)
