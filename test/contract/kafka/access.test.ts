@@ -60,14 +60,14 @@ async function asked(listener: Listener, access: KafkaAccess): Promise<unknown> 
   }
 }
 
-describe('is let in', () => {
+describe('clients that the brokers admit', () => {
   test.each<[string, Listener, () => KafkaAccess]>([
-    ['TLS with the authority given', 'TLS', () => ({ tls: { ca } })],
-    ['with a certificate of our own', 'MUTUAL', () => ({ tls: { ca, ...client } })],
+    ['TLS with a given authority', 'TLS', () => ({ tls: { ca } })],
+    ['with a client certificate', 'MUTUAL', () => ({ tls: { ca, ...client } })],
     ['SCRAM-SHA-512 under TLS', 'LOGIN', () => ({ tls: { ca }, sasl: good })],
     ['SCRAM-SHA-256 under TLS', 'LOGIN', () => ({ tls: { ca }, sasl: { ...good, mechanism: 'SCRAM-SHA-256' } })],
     ['PLAIN under TLS', 'LOGIN', () => ({ tls: { ca }, sasl: { mechanism: 'PLAIN', username: 'plain', password: 'plain-word' } })],
-    ['SCRAM-SHA-512 in clear', 'CLEARLOGIN', () => ({ sasl: good })],
+    ['SCRAM-SHA-512 without TLS', 'CLEARLOGIN', () => ({ sasl: good })],
   ])('%s', async (_name, listener, access) => {
     expect(await asked(listener, access())).toBeNull()
   })
@@ -77,7 +77,7 @@ function badLogin(mechanism: string): string {
   return `Kafka at BROKER rejects the user or the password (${mechanism}): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`
 }
 
-describe('is refused with what to do, at once, and without the password', () => {
+describe('a refused login or certificate is reported at once, with the way out and without the password', () => {
   const untrusted = 'The certificate of the Kafka broker at BROKER is not signed by a trusted authority (UNABLE_TO_VERIFY_LEAF_SIGNATURE): '
   const noClient = 'give a certificate that it trusts, and its key, by KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE'
   test.each<[string, Listener, () => KafkaAccess, string]>([
@@ -106,13 +106,13 @@ describe('is refused with what to do, at once, and without the password', () => 
       'The certificate of the Kafka broker at BROKER is for another host name (ERR_TLS_CERT_ALTNAME_INVALID): give KAFKA_BROKERS, and advertised.listeners of the broker, a name that the certificate holds',
     ],
     [
-      'no certificate of ours',
+      'no client certificate',
       'MUTUAL',
       () => ({ tls: { ca } }),
       `The Kafka broker at BROKER refuses our client certificate, or the lack of one (ALERT): ${noClient}`,
     ],
     [
-      'a certificate of ours by a foreign authority',
+      'a client certificate of a foreign authority',
       'MUTUAL',
       () => ({ tls: { ca, ...stranger } }),
       `The Kafka broker at BROKER refuses our client certificate, or the lack of one (ALERT): ${noClient}`,
@@ -132,7 +132,7 @@ describe('is refused with what to do, at once, and without the password', () => 
       'Kafka at BROKER does not offer SCRAM-SHA-256: set KAFKA_SASL_MECHANISM to one that its listener has enabled',
     ],
     [
-      'a login where none is taken',
+      'a login on a listener without logins',
       'TLS',
       () => ({ tls: { ca }, sasl: { ...good, password: word } }),
       'Kafka at BROKER accepts no login on this listener: set KAFKA_SECURITY_PROTOCOL to SSL, or correct the port in KAFKA_BROKERS',
@@ -149,10 +149,10 @@ describe('is refused with what to do, at once, and without the password', () => 
   })
 })
 
-describe('the protocol of another listener is told with the variable', () => {
+describe('the protocol of another listener is reported with the variable to set', () => {
   test.each<[string, Listener, () => KafkaAccess, RegExp]>([
-    ['in clear where TLS is spoken', 'TLS', () => ({}), /^no Kafka broker answers at .* or KAFKA_SECURITY_PROTOCOL$/],
-    ['TLS where it is not', 'PLAIN', () => ({ tls: { ca } }), /^no Kafka broker answers at .* or KAFKA_SECURITY_PROTOCOL$/],
+    ['plaintext on a TLS listener', 'TLS', () => ({}), /^no Kafka broker answers at .* or KAFKA_SECURITY_PROTOCOL$/],
+    ['TLS on a plaintext listener', 'PLAIN', () => ({ tls: { ca } }), /^no Kafka broker answers at .* or KAFKA_SECURITY_PROTOCOL$/],
     [
       'without a login under TLS',
       'LOGIN',
@@ -176,7 +176,7 @@ test('PLAIN without TLS is refused before anything is sent', () => {
   )
 })
 
-test('a publisher of an application logs in over TLS, and is told when it is refused', async () => {
+test('the publisher of an application logs in over TLS, and a refusal is reported', async () => {
   const settings = { brokers: [at('LOGIN')], clientId: 'contract', tls: { ca } }
   const admin = createKafkaAdmin({ ...settings, sasl: good })
   const producer = createEventProducer({ ...settings, sasl: good })

@@ -41,7 +41,7 @@ const batches: readonly { codec: CodecName; count: number; bytes: number; fits: 
 const MOST_MEGABYTES = 350
 
 test(
-  'what a topic unpacks to is never held: bombs come without their values, and what stands behind them is read',
+  'decompression bombs are never held: they arrive without their values, and the records behind them are read',
   { timeout: 180_000 },
   async () => {
     await using s = await scene({ partitions: batches.length })
@@ -67,7 +67,7 @@ test(
   },
 )
 
-test('all groups and partitions share one budget, and each group has its turn', { timeout: 60_000 }, async () => {
+test('all groups and partitions share one budget, and every group is served', { timeout: 60_000 }, async () => {
   const partitions = 8
   await using s = await scene({ partitions })
   const values = Array.from({ length: 6 }, () => ({ value: Buffer.alloc(400_000) }))
@@ -102,7 +102,7 @@ test('all groups and partitions share one budget, and each group has its turn', 
   expect(most).toBe(1)
 })
 
-test('a pause and a stop leave the rest of a batch unread, and it is read from there', { timeout: 60_000 }, async () => {
+test('a pause and a stop leave the rest of a batch unread, and reading resumes there', { timeout: 60_000 }, async () => {
   await using s = await scene()
   const values = Array.from({ length: 20 }, (_, index) => ({ value: Buffer.alloc(400_000, `${index}`) }))
   await sendBatch(s.topic, 0, 'zstd', values)

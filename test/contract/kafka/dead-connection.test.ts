@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
 import { kafkaSettings } from './source-harness.ts'
 
-test('a connection that is dead gathers no listeners, however often the client lets go of it', async () => {
+test('a dead connection accumulates no listeners, however often kafkajs closes it', async () => {
   const sockets: Socket[] = []
   const { kafka } = createKafkaClient(
     {

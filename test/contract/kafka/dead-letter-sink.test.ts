@@ -13,7 +13,7 @@ import type { Scene } from './source-harness.ts'
 const soon = { timeout: 20_000, interval: 25 }
 const MEBIBYTE = 1_048_576
 
-test('a dead letter keeps key, partition, value and headers, with ours behind them', async () => {
+test('a dead letter keeps key, partition, value and headers; our headers follow', async () => {
   await using s = await scene({ partitions: 3 })
   const headers = { 'event-type': Buffer.from('user.signed_up'), twice: [Buffer.from('1'), Buffer.from([0xff])] }
   const record = { offset: 7n, timestamp: 1_700_000_000_000, key: Buffer.from([0, 255]), value: Buffer.from([0xc3, 0x28]), headers }
@@ -24,28 +24,28 @@ test('a dead letter keeps key, partition, value and headers, with ours behind th
   expect(textOf(batch?.records[0], 'dlq-error-code')).toBe('not-json')
 })
 
-test('headers of names that mean something in JavaScript are kept as well', async () => {
+test('headers named like members of JavaScript objects are kept', async () => {
   await using s = await scene()
   const headers = Object.fromEntries(['__proto__', 'constructor', 'toString'].map((name) => [name, Buffer.from(name)]))
   const [batch] = await published(s, [letter(s, { record: { offset: 0n, timestamp: 1, key: null, value: null, headers } })])
   expect(Object.entries(batch?.records[0]?.headers ?? {}).slice(0, 3)).toEqual(Object.entries(headers))
 })
 
-test('a letter without key and value, with an empty header, is put away too', async () => {
+test('a record without key and value, with an empty header, is published as well', async () => {
   await using s = await scene()
   const record = { offset: 0n, timestamp: 1, key: null, value: null, headers: { empty: Buffer.alloc(0) } }
   const [batch] = await published(s, [letter(s, { record })])
   expect(batch?.records[0]).toMatchObject({ key: null, value: null, headers: { empty: Buffer.alloc(0) } })
 })
 
-test('where the dead-letter topic lacks the partition, the letter goes by its key', async () => {
+test('a dead letter whose partition the dead-letter topic lacks is partitioned by its key', async () => {
   await using s = await scene()
   const [batch] = await published(s, [letter(s, { partition: 9 })])
   expect(batch?.partition).toBe(0)
   expect(textOf(batch?.records[0], 'dlq-original-partition')).toBe('9')
 })
 
-test('a letter that our headers make too large goes without its value, the others with theirs', async () => {
+test('a dead letter that our headers make too large is published without its value, the others with theirs', async () => {
   await using s = await scene()
   const value = Buffer.alloc(MEBIBYTE - 100, 'x')
   const large = { offset: 1n, timestamp: 1, key: Buffer.from('k'), value, headers: {} }
@@ -56,7 +56,7 @@ test('a letter that our headers make too large goes without its value, the other
   expect(records[1]?.key).toEqual(large.key)
 })
 
-test('a letter of a record that was too large to be held goes without a value, marked so', async () => {
+test('a dead letter of a record that was too large to hold has no value and is marked so', async () => {
   await using s = await scene()
   const record = { offset: 1n, timestamp: 1, key: Buffer.from('k'), value: null, headers: {}, omittedBytes: 5_000_000 }
   const [batch] = await published(s, [letter(s, { record })])
@@ -64,7 +64,7 @@ test('a letter of a record that was too large to be held goes without a value, m
   expect(textOf(batch?.records[0], 'value-omitted')).toBe('true')
 })
 
-test('headers that alone fill the limit are omitted as well', async () => {
+test('headers that alone exceed the limit are omitted as well', async () => {
   await using s = await scene()
   const headers = { filler: Buffer.alloc(MEBIBYTE - 100, 'x') }
   const [batch] = await published(s, [letter(s, { record: { offset: 1n, timestamp: 1, key: null, value: null, headers } })])
@@ -72,14 +72,14 @@ test('headers that alone fill the limit are omitted as well', async () => {
   expect(textOf(batch?.records[0], 'dlq-original-offset')).toBe('1')
 })
 
-test('letters that are too large only together all keep their values', async () => {
+test('dead letters that exceed the limit only together all keep their values', async () => {
   await using s = await scene()
   const record = { offset: 1n, timestamp: 1, key: null, value: Buffer.alloc(MEBIBYTE / 2, 'x'), headers: {} }
   const batches = await published(s, [letter(s, { record }), letter(s, { record }), letter(s, { record })])
   expect(batches.flatMap(({ records }) => records.map(({ value }) => value?.length))).toEqual(Array(3).fill(MEBIBYTE / 2))
 })
 
-test('a dead-letter topic that is missing is told to the operator, and found once it is there', { timeout: 60_000 }, async () => {
+test('a missing dead-letter topic is reported, and found once it exists', { timeout: 60_000 }, async () => {
   await using s = await scene()
   const sink = await connectedSink()
   await expect(sink.publish([letter(s, {})])).rejects.toThrow(OperatorError)
@@ -114,7 +114,7 @@ test('events go to the partition of their key, in order', async () => {
   expect(textOf(byKey.get('key-0')?.[0]?.record, 'event-type')).toBe('user.signed_up')
 })
 
-test('a producer whose idle connection was closed sends again', async () => {
+test('a producer whose idle connection was closed reconnects to send', async () => {
   await using s = await scene()
   const sockets: net.Socket[] = []
   const socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
@@ -133,7 +133,7 @@ test('a producer whose idle connection was closed sends again', async () => {
   expect(await s.admin.ranges(s.topic)).toEqual(new Map([[0, { low: 0n, high: 2n }]]))
 })
 
-test('an event for a topic that does not exist is told to the operator', async () => {
+test('an event for a topic that does not exist is reported', async () => {
   const producer = createEventProducer(kafkaSettings())
   await producer.connect()
   onTestFinished(() => producer.disconnect())

@@ -20,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(async () => kafka.stop())
 
-test('transactions leave no trace: what was aborted is not read, and every position is behind its marker', async () => {
+test('aborted records are not read, and every offset moves past the transaction marker', async () => {
   await using s = await scene({ settings })
   await using transactions = await transactionsOn(s)
   await s.produce(0, ['a'])
@@ -42,7 +42,7 @@ test('transactions leave no trace: what was aborted is not read, and every posit
   expect(member.assignments).toHaveLength(1)
 })
 
-test('where transactions of several producers overlap, exactly what was committed is read, wherever the reading begins', async () => {
+test('where transactions of several producers overlap, exactly the committed records are read, from any start offset', async () => {
   await using s = await scene({ settings })
   await using first = await transactionsOn(s, 'first')
   await using second = await transactionsOn(s, 'second')
@@ -80,7 +80,7 @@ test('where transactions of several producers overlap, exactly what was committe
   }
 })
 
-test('what compaction took away is passed, record by record, and nothing is read twice', async () => {
+test('gaps left by compaction are skipped, and nothing is read twice', async () => {
   const config = { 'cleanup.policy': 'compact', 'segment.ms': '1', 'min.cleanable.dirty.ratio': '0.01' }
   await using s = await scene({ settings, topic: { config } })
   await s.produce(0, ['a', 'b', 'c'])
@@ -100,7 +100,7 @@ test('what compaction took away is passed, record by record, and nothing is read
   expect(member.assignments).toHaveLength(1)
 })
 
-test('a topic that is missing stays so, even where brokers make topics for whoever asks', async () => {
+test('a missing topic is not created, even where brokers create topics on request', async () => {
   await using s = await scene({ settings })
   const topic = freshTopicName()
   await expect(s.member({}, { topic }).start()).rejects.toThrow('does not exist')

@@ -10,7 +10,7 @@ import { kafkaSettings, scene } from './source-harness.ts'
 const require = createRequire(import.meta.url)
 const RequestQueue: { prototype: { checkPendingRequests(): void } } = require('kafkajs/src/network/requestQueue/index.js')
 
-test('connections with nothing to send keep no timer going', async () => {
+test('idle connections run no timer', async () => {
   await using s = await scene()
   const checks = vi.spyOn(RequestQueue.prototype, 'checkPendingRequests')
   const member = s.member()
@@ -23,7 +23,7 @@ test('connections with nothing to send keep no timer going', async () => {
   expect(checks.mock.calls.length - from.checks).toBeLessThan(100)
 })
 
-test('a connection that nobody needs is closed without a complaint, and opened again for the next request', async () => {
+test('an idle connection is closed without an error, and reopened for the next request', async () => {
   const lines: ClientLog[] = []
   const sockets: Socket[] = []
   const open = brokerSockets({ idleMs: 400 })

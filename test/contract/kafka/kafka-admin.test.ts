@@ -20,14 +20,14 @@ test('a topic is created once, with its settings, and grows but never shrinks', 
   await vi.waitFor(async () => expect(await s.admin.topics([name])).toEqual(new Map([[name, 12]])), { timeout: 20_000 })
 })
 
-test('a topic that the broker refuses is told with its reason', async () => {
+test('a topic that the broker refuses is reported with the reason', async () => {
   await using s = await scene()
   const refused = s.admin.createTopic({ name: freshTopicName(), partitions: 1, config: { 'retention.ms': 'soon' } })
   await expect(refused).rejects.toThrow(OperatorError)
   await expect(refused).rejects.toThrow('Configuration is invalid')
 })
 
-test('ranges and offsets are joined by partition number and see partitions added later', async () => {
+test('ranges and offsets go by partition number and include partitions added later', async () => {
   await using s = await scene({ partitions: 2 })
   await s.produce(1, ['a', 'b'])
   expect(await s.admin.ranges(s.topic)).toEqual(
@@ -59,7 +59,7 @@ test('the offset at a time is the first record at or after it, or high', async (
   expect(await s.admin.offsetsAt(s.topic, new Date(Date.now() + 3_600_000))).toEqual(new Map([[0, 3n]]))
 })
 
-test('asking for committed offsets writes none, and what was set is what is committed', async () => {
+test('reading committed offsets writes none, and set offsets are the committed ones', async () => {
   await using s = await scene({ partitions: 3 })
   await s.produce(0, ['a', 'b'])
   expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map())
@@ -107,7 +107,7 @@ test('brokers that do not answer are named', async () => {
   await admin.disconnect()
 })
 
-test('an admin that was disconnected connects again when asked', async () => {
+test('an admin client that was disconnected reconnects with its next request', async () => {
   const admin = createKafkaAdmin(kafkaSettings())
   await admin.connect()
   await admin.disconnect()
@@ -115,7 +115,7 @@ test('an admin that was disconnected connects again when asked', async () => {
   await admin.disconnect()
 })
 
-test('a topic that is made anew has another id, and a leader epoch ends where its records do', async () => {
+test('a recreated topic has another id, and a leader epoch ends where its records end', async () => {
   await using s = await scene({ partitions: 2 })
   await using tool = await topicTool(kafkaSettings().brokers)
   await s.produce(1, ['a', 'b', 'c'])

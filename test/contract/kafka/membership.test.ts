@@ -6,7 +6,7 @@ import type { Member, Scene } from './source-harness.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
 
-test('a commit that the broker refuses is not sent again in the next membership', async () => {
+test('a commit that the broker refuses is not resent in the next membership', async () => {
   await using s = await scene()
   // Heartbeats so far apart that the commit is the first to meet the refusal.
   const member = s.member({ assigned: (assignment) => Promise.resolve(startsAt(assignment, 1n)) }, patient)
@@ -25,7 +25,7 @@ test('a commit that the broker refuses is not sent again in the next membership'
   expect(member.reported('crashed')).toEqual([])
 })
 
-test('a commit that found no broker is not sent by the next membership', async () => {
+test('a commit that found no broker is not sent in the next membership', async () => {
   await using s = await scene()
   let isDown = true
   const settings = { ...kafkaSettings(), socketFactory: socketsWithoutCommits(() => isDown) }
@@ -50,7 +50,7 @@ test('a commit that found no broker is not sent by the next membership', async (
   expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map())
 })
 
-test('a member that was put out of its group joins again and is placed anew', async () => {
+test('a member that was removed from its group rejoins and gets new start offsets', async () => {
   await using s = await scene()
   const member = s.member()
   await member.start()
@@ -63,7 +63,7 @@ test('a member that was put out of its group joins again and is placed anew', as
   expect(await s.members()).toBe(1)
 })
 
-test('a batch that ends after its membership does not move the position of the next one', async () => {
+test('a batch that ends after its membership does not move the offsets of the next one', async () => {
   await using s = await scene()
   const held = Promise.withResolvers<void>()
   const member = s.member({
@@ -82,7 +82,7 @@ test('a batch that ends after its membership does not move the position of the n
   expect(member.batches.map(({ assignment }) => assignment.epoch)).toEqual([1, 2])
 })
 
-test('a batch that ends after its partitions were placed anew moves none of them', async () => {
+test('a batch that ends after its partitions got new start offsets moves none of them', async () => {
   await using s = await scene()
   const held = Promise.withResolvers<void>()
   const member = s.member({
@@ -105,7 +105,7 @@ test('a batch that ends after its partitions were placed anew moves none of them
   expect(member.assignments).toHaveLength(2)
 })
 
-test('a member that drains longer than its session keeps it, and may commit at the end', async () => {
+test('a member that drains for longer than its session timeout keeps its session, and can commit at the end', async () => {
   await using s = await scene()
   const held = Promise.withResolvers<void>()
   const member = s.member({
@@ -128,7 +128,7 @@ test('a member that drains longer than its session keeps it, and may commit at t
   expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map([[0, 1n]]))
 })
 
-test('a join that the coordinator does not take yet is tried again, though it knows the member as it was', async () => {
+test('a join that the coordinator does not accept yet is retried, although the coordinator still knows the old membership', async () => {
   await using s = await scene()
   let moved = 0
   // The coordinator has moved: the old one says so to a heartbeat, the new one is loading when the join comes, twice.
@@ -151,7 +151,7 @@ test('a join that the coordinator does not take yet is tried again, though it kn
   expect(await s.members()).toBe(1)
 })
 
-test('a join that is never taken crashes the client, which begins anew', async () => {
+test('a join that is never accepted crashes the client, which starts over', async () => {
   await using s = await scene()
   let moved = 0
   const socketFactory = socketsThatRefuse((request) => {
@@ -170,7 +170,7 @@ test('a join that is never taken crashes the client, which begins anew', async (
   expect(await s.members()).toBe(1)
 })
 
-test('a membership that a broker refused for a moment goes on, placed anew', async () => {
+test('a membership that a broker refused for a moment continues with new start offsets', async () => {
   await using s = await scene()
   let isMoved = false
   const member = s.member(
@@ -198,7 +198,7 @@ test('a membership that a broker refused for a moment goes on, placed anew', asy
   expect(member.reported('crashed')).toEqual([])
 })
 
-test('a member that owns nothing leaves the others of its process alone', async () => {
+test('a member without partitions does not affect the other members of its process', async () => {
   await using s = await scene()
   const first = s.member()
   await first.start()
@@ -214,7 +214,7 @@ test('a member that owns nothing leaves the others of its process alone', async 
   expect([first, second].map(({ assignments }) => assignments.length)).toEqual([2, 1])
 })
 
-test('a report that throws harms nobody', async () => {
+test('an exception from a report handler has no effect', async () => {
   await using s = await scene()
   const member = s.member({
     report: () => {

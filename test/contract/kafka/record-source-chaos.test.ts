@@ -7,7 +7,7 @@ import type { Member, Scene } from './source-harness.ts'
 const PARTITIONS = 6
 
 test(
-  'members come and go: every record is accepted once and in order, no partition has two owners, no commit goes back',
+  'while members join and leave, every record is accepted once and in order, no partition has two owners, and no commit goes back',
   { timeout: 120_000 },
   async () => {
     await using s = await scene({ partitions: PARTITIONS })

@@ -27,7 +27,7 @@ function mendFetching(): void {
   Broker.prototype.fetch = fetch
 }
 
-test('a client that is dead for good is rebuilt and goes on where the handlers say, still paused if it was', async () => {
+test('a client that has ended permanently is replaced and continues where the handlers say, still paused if it was', async () => {
   await using s = await scene()
   const member = s.member()
   await member.start()
@@ -62,7 +62,7 @@ test('crashes without progress end the source at the limit', async () => {
   await vi.waitFor(async () => expect(await s.members()).toBe(0), soon)
 })
 
-test('a topic that does not exist is told to the operator', async () => {
+test('a topic that does not exist is reported with the way out', async () => {
   await using s = await scene()
   const member = s.member({}, { topic: 'no-such-topic' })
   const started = member.start()
@@ -70,7 +70,7 @@ test('a topic that does not exist is told to the operator', async () => {
   await expect(started).rejects.toThrow('topic "no-such-topic" does not exist')
 })
 
-test('a topic that a broker hears of only now is found at the second look', async () => {
+test('a topic that a broker does not know yet is found at the second attempt', async () => {
   await using s = await scene()
   const topic = freshTopicName()
   const created = Promise.withResolvers<void>()
@@ -83,7 +83,7 @@ test('a topic that a broker hears of only now is found at the second look', asyn
   expect(member.reported('crashed')).toHaveLength(1)
 })
 
-test('brokers that do not answer are given up before the first join, at the limit', async () => {
+test('brokers that do not answer before the first join end the source at the limit', async () => {
   await using s = await scene()
   const member = s.member({}, { settings: { brokers: ['127.0.0.1:1'], clientId: 'contract' }, crashLimit: 1 })
   const printed = (['log', 'info', 'warn', 'error'] as const).map((method) => vi.spyOn(console, method))

@@ -4,7 +4,7 @@ import { scene, startsAt } from './source-harness.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
 
-test('a stop lets the running batch end, flushes while still a member, and has left the group when it resolves', async () => {
+test('a stop lets the batch in flight end, flushes as a member, and has left the group when it resolves', async () => {
   await using s = await scene()
   const held = Promise.withResolvers<void>()
   const steps: string[] = []
@@ -37,7 +37,7 @@ test('a stop lets the running batch end, flushes while still a member, and has l
   expect(member.values()).toEqual(['0:a', '0:b'])
 })
 
-test('an error of the flush comes out of the stop, and the group is left all the same', async () => {
+test('a stop rejects with an error of the flush, and leaves the group nevertheless', async () => {
   await using s = await scene()
   const member = s.member()
   await member.start()
@@ -46,7 +46,7 @@ test('an error of the flush comes out of the stop, and the group is left all the
   expect(await s.members()).toBe(0)
 })
 
-test.each([0, 2, 5, 10, 20, 40, 80])('a stop %i ms into the start leaves nobody in the group and nothing running', async (ms) => {
+test.each([0, 2, 5, 10, 20, 40, 80])('a stop %i ms into the start leaves no member in the group and nothing running', async (ms) => {
   await using s = await scene()
   await s.produce(0, ['a'])
   const member = s.member()
@@ -65,7 +65,7 @@ test.each([0, 2, 5, 10, 20, 40, 80])('a stop %i ms into the start leaves nobody 
   expect(member.batches).toHaveLength(handled)
 })
 
-test('a stop during a first join lets it end, and leaves the group at once', async () => {
+test('a stop during the first join waits for it and then leaves the group at once', async () => {
   await using s = await scene({ partitions: 2 })
   const held = Promise.withResolvers<void>()
   const busy = s.member({

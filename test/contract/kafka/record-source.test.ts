@@ -4,7 +4,7 @@ import { scene, startsAt, valuesOf } from './source-harness.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
 
-test('every partition begins at the offset that the handlers name, and one that they leave out stays still', async () => {
+test('every partition starts at the offset that the handlers return, and one without an offset is not read', async () => {
   await using s = await scene({ partitions: 3 })
   for (const partition of [0, 1, 2]) await s.produce(partition, ['a', 'b', 'c', 'd'])
   const member = s.member({
@@ -26,7 +26,7 @@ test('every partition begins at the offset that the handlers name, and one that 
   expect(member.assignments).toHaveLength(1)
 })
 
-test('batches of a partition come in order, one after the other, and go on where the last one ended', async () => {
+test('batches of a partition arrive in order, one at a time, each where the last one ended', async () => {
   await using s = await scene()
   let running = 0
   let most = 0
@@ -50,7 +50,7 @@ test('batches of a partition come in order, one after the other, and go on where
   }
 })
 
-test('no partition waits for the batch of another one', async () => {
+test('no partition waits for the batch of another', async () => {
   await using s = await scene({ partitions: 2 })
   for (const partition of [0, 1]) await s.produce(partition, ['a'])
   const begun = new Set<number>()
@@ -70,7 +70,7 @@ test('no partition waits for the batch of another one', async () => {
 
 const behindThree = (assignment: Assignment) => Promise.resolve(startsAt(assignment, 3n))
 
-test('a member commits before it has read anything, and after every join', async () => {
+test('a member can commit before it has read anything, and after every join', async () => {
   await using s = await scene({ partitions: 2 })
   for (const partition of [0, 1]) await s.produce(partition, ['a', 'b', 'c'])
   const first = s.member({ assigned: behindThree })
@@ -87,7 +87,7 @@ test('a member commits before it has read anything, and after every join', async
   expect(first.batches).toEqual([])
 })
 
-test('a record keeps its key, its headers and its time', async () => {
+test('a record keeps its key, headers and timestamp', async () => {
   await using s = await scene()
   await s.produce(0, ['a'])
   const member = s.member()
@@ -110,7 +110,7 @@ test('an offset other than the next one is a seek', async () => {
   expect(member.batches.map(valuesOf)).toEqual([['a', 'b', 'c'], ['b', 'c'], ['d'], ['a', 'b', 'c', 'd']])
 })
 
-test('a pause holds until resume, over a rejoin too', async () => {
+test('a pause lasts until resume, across a rejoin too', async () => {
   await using s = await scene({ partitions: 2 })
   const member = s.member()
   await member.start()
@@ -171,7 +171,7 @@ test('two members share the partitions, and no commit of the old epoch is sent a
   expect(first.reported('assignment-ended').map(({ epoch }) => epoch)).toContain(old.epoch)
 })
 
-test('a running batch hears of the rebalance by its signal, and the group waits until it has ended', async () => {
+test('a rebalance aborts the signal of a batch in flight, and the group waits until it has ended', async () => {
   await using s = await scene({ partitions: 2 })
   const told = Promise.withResolvers<void>()
   const member = s.member({
@@ -210,7 +210,7 @@ test('a member whose batch takes longer than the session timeout stays in the gr
   expect(await member.source.commit(newest(member.assignments), new Map([[0, 2n]]))).toBe(true)
 })
 
-test('what escapes a handler is reported, and the same batch comes again', async () => {
+test('an exception from a handler is reported, and the same batch is delivered again', async () => {
   await using s = await scene()
   let calls = 0
   const member = s.member({
@@ -232,7 +232,7 @@ test('what escapes a handler is reported, and the same batch comes again', async
   expect(member.reported('crashed')).toEqual([])
 })
 
-test('a result of assigned() is dropped when the group has joined again meanwhile', async () => {
+test('a result of assigned() is discarded when the group has rejoined meanwhile', async () => {
   await using s = await scene({ partitions: 2 })
   const held = Promise.withResolvers<Map<number, bigint>>()
   let calls = 0
@@ -257,7 +257,7 @@ test('a result of assigned() is dropped when the group has joined again meanwhil
   expect(member.assignments).toHaveLength(2)
 })
 
-test('an error of assigned() ends the source with it', async () => {
+test('an error of assigned() ends the source with that error', async () => {
   await using s = await scene()
   const error = new Error('no row, and no start position')
   const member = s.member({ assigned: () => Promise.reject(error) })
@@ -266,7 +266,7 @@ test('an error of assigned() ends the source with it', async () => {
   expect(await s.members()).toBe(0)
 })
 
-test('a partition whose offset is gone from the log is placed anew by the handlers, not where the client went', async () => {
+test('a partition whose offset is no longer in the log starts where the handlers say, not where kafkajs went', async () => {
   await using s = await scene()
   await s.produce(0, ['a', 'b'])
   const error = new Error('offsets 2 to 50 of partition 0 are lost')
@@ -278,7 +278,7 @@ test('a partition whose offset is gone from the log is placed anew by the handle
   expect(member.batches).toEqual([])
 })
 
-test('partitions added later arrive by a rejoin', async () => {
+test('partitions added later arrive with a rejoin', async () => {
   await using s = await scene()
   const member = s.member()
   await member.start()
@@ -295,7 +295,7 @@ function newest(assignments: readonly Assignment[]): Assignment {
   return assignment
 }
 
-test('the client gives signs of life while it has nothing to do, is paused or is busy, and none before the start and behind a stop', async () => {
+test('the source reports activity while it is idle, paused or busy, and none before the start and after a stop', async () => {
   await using s = await scene()
   const dot = Promise.withResolvers<void>()
   const member = s.member({

@@ -31,7 +31,7 @@ async function refusalOf(member: Member): Promise<string> {
   return crash?.error.message ?? ''
 }
 
-test('a session timeout that the brokers do not take', async () => {
+test('a session timeout that the brokers reject is reported with the variable', async () => {
   await using s = await scene({ settings: everything })
   const sentence = await refusalOf(s.member({}, { sessionTimeoutMs: 2_000 }))
   expect(sentence).toMatch(
@@ -39,7 +39,7 @@ test('a session timeout that the brokers do not take', async () => {
   )
 })
 
-test('a group that is full; it is joined once a member has left', async () => {
+test('a full group is reported, and joined once a member has left', async () => {
   await using s = await scene({ settings: everything })
   const first = s.member()
   await first.start()
@@ -52,7 +52,7 @@ test('a group that is full; it is joined once a member has left', async () => {
   await vi.waitFor(() => expect(third.reported('joined')).not.toEqual([]), soon)
 })
 
-test('a stranger in the group; it is joined once the stranger has left', async () => {
+test('a member of another program is reported, and the group is joined once that member has left', async () => {
   await using s = await scene({ settings: everything })
   const { kafka, destroyConnections: cut } = createKafkaClient(everything, { retries: 2 })
   const stranger = kafka.consumer({
@@ -78,7 +78,7 @@ test('a stranger in the group; it is joined once the stranger has left', async (
   await vi.waitFor(() => expect(member.reported('joined')).not.toEqual([]), soon)
 })
 
-test('each right that is missing is named, and what it is missing on', async () => {
+test('each missing right is named, with its resource', async () => {
   await using s = await scene({ settings: everything })
   await broker.grant(['topic', s.topic, 'Describe'])
   const member = s.member({}, { settings: asWorker })
@@ -103,7 +103,7 @@ test('each right that is missing is named, and what it is missing on', async () 
   }
 })
 
-test('more copies than there are brokers: how many there are', async () => {
+test('more replicas than brokers are refused with the number of brokers', async () => {
   const admin = createKafkaAdmin(everything)
   try {
     await expect(admin.createTopic({ name: 'copied', partitions: 1, replicationFactor: 3 })).rejects.toThrow(

@@ -11,7 +11,7 @@ import { freshTopicName } from '../../support/fresh.ts'
  * Fault: the connections to a broker are forgotten by what stands between: they stay open and nothing passes them any more.
  * Promise: they are given up although every try writes into them, and work goes on over new ones.
  */
-test('a connection whose other end is gone without a word is given up, though every try writes into it', async () => {
+test('a half-open connection is closed, although every retry writes into it', async () => {
   await using line = await lineThatForgets()
   const kafka = await startKafka({ advertise: async ({ port }) => line.to(port) })
   const settings = { brokers: [...kafka.bootstrap], clientId: 'faults', requestTimeoutMs: 1_000 }

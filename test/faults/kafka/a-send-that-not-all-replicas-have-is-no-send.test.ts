@@ -7,7 +7,7 @@ import { startKafkaCluster } from '../../support/kafka-cluster.ts'
  * Fault: one of three replicas goes away, of a topic that wants all three.
  * Promise: a send is refused, not acknowledged by those that are left.
  */
-test('a send that not all replicas have is no send', async () => {
+test('a send that not all replicas have received fails', async () => {
   await using cluster = await startKafkaCluster()
   await using s = await scene({ settings: cluster.settings, topic: { replicationFactor: 3, config: { 'min.insync.replicas': '3' } } })
   const producer = createEventProducer(cluster.settings)

@@ -31,7 +31,7 @@ test('a stop during a join that the group holds up ends in time, and the group g
   expect(late.assignments).toEqual([])
 })
 
-test('a process that is asked to stop while its group holds the join up ends by itself', async () => {
+test('a process that is stopped while its group delays the join exits by itself', async () => {
   await using s = await scene()
   const { held } = await busyMember(s)
   using _ = { [Symbol.dispose]: () => held.resolve() }

@@ -8,7 +8,7 @@ const soon = { timeout: 20_000, interval: 25 }
  * Fault: the only broker is away for longer than the client tries.
  * Promise: the group goes on where it stood, and the outage is not counted among the crashes that end a source.
  */
-test('a broker outage longer than the client tries is survived: nothing is lost, and it does not count as a crash', async () => {
+test('a broker outage longer than kafkajs retries loses nothing and does not count as a crash', async () => {
   const kafka = await startKafka()
   try {
     const settings = { brokers: [...kafka.bootstrap], clientId: 'contract' }

@@ -21,7 +21,7 @@ afterAll(async () => cluster[Symbol.asyncDispose]())
  * Fault: partitions are given to other brokers of three, in quiet and under load.
  * Promise: the old assignment ends before the join that this causes; every record is accepted once and in order, and no client crashes.
  */
-test('a join that a moved leader causes ends the old assignment before it begins, not when it is over', async () => {
+test('a join caused by a moved leader ends the old assignment before the join begins, not when it completes', async () => {
   await using s = await sceneOf(4)
   for (const partition of [0, 1, 2, 3]) await cluster.move(s.topic, partition, 1)
   const held = Promise.withResolvers<void>()
@@ -87,7 +87,7 @@ test('leaders are reassigned under load: every record is accepted once and in or
   expect(crashes()).toEqual(atStart)
 })
 
-test('a leader that has moved to a broker which already answered: nothing of the send is left out', async () => {
+test('no record of a send is left out when a leader has moved to a broker that already answered', async () => {
   await using s = await sceneOf(2)
   await cluster.move(s.topic, 0, 1)
   await cluster.move(s.topic, 1, 2)
