@@ -15,7 +15,7 @@ export const acceptMutants: readonly Mutant[] = [
     scenario: {
       project: 'faults',
       file: 'test/faults/postgres/kafka-is-told-nothing-that-is-not-accepted.test.ts',
-      test: 'while the accept of one partition waits for a lock, Kafka gets the offset of the other partition and not of this one',
+      test: 'while the accept of one partition waits for a lock, only the offset of the other partition is committed to Kafka',
     },
     fails: 'assertion',
   },
@@ -50,7 +50,7 @@ export const acceptMutants: readonly Mutant[] = [
     scenario: {
       project: 'faults',
       file: 'test/faults/kafka/an-offset-moved-ahead-by-a-tool-skips-nothing.test.ts',
-      test: 'an offset that another tool moved ahead, over records that nobody accepted: the group starts at its row and passes none of them',
+      test: 'a group whose offset another tool moved past unaccepted records starts at its row and skips none of them',
     },
     fails: 'assertion',
   },

@@ -20,7 +20,7 @@ export const deliveryMutants: readonly Mutant[] = [
     scenario: {
       project: 'faults',
       file: 'test/faults/process/a-worker-that-wakes-after-its-lease-sends-nothing.test.ts',
-      test: 'a worker that is frozen until its lease is over drops the mail that it had prepared: its reader has gone meanwhile',
+      test: 'a worker frozen until its lease expires drops the mail that it had prepared, as its recipient is gone',
     },
     fails: 'assertion',
   },
@@ -38,7 +38,7 @@ export const deliveryMutants: readonly Mutant[] = [
     scenario: {
       project: 'faults',
       file: 'test/faults/process/a-mail-that-was-not-handed-over-goes-out-after-a-kill.test.ts',
-      test: 'SIGKILL while the relay thinks about the recipient: nothing was handed over, and the mail goes out once',
+      test: 'SIGKILL while the relay delays its reply to the recipient: the mail was not transmitted, and is sent once',
     },
     fails: 'assertion',
   },
@@ -66,7 +66,7 @@ export const deliveryMutants: readonly Mutant[] = [
     scenario: {
       project: 'faults',
       file: 'test/faults/process/a-kill-at-the-final-dot-doubles-only-what-is-counted.test.ts',
-      test: 'SIGKILL at the final dot, under MAIL_AMBIGUOUS=hold: the mail is held for the operator and never sent again',
+      test: 'SIGKILL at the final dot with MAIL_AMBIGUOUS=hold: the mail is held for the operator and never sent again',
     },
     fails: 'assertion',
   },
@@ -88,7 +88,7 @@ export const deliveryMutants: readonly Mutant[] = [
     scenario: {
       project: 'faults',
       file: 'test/faults/process/a-mail-in-doubt-twice-is-held.test.ts',
-      test: 'two daemons killed at the final dot of one mail: the third sends it no more, it is held for the operator',
+      test: 'two daemons killed at the final dot of one mail: the third holds it for the operator and does not send it',
     },
     fails: 'assertion',
   },
@@ -110,7 +110,7 @@ export const deliveryMutants: readonly Mutant[] = [
     scenario: {
       project: 'faults',
       file: 'test/faults/smtp/a-slow-relay-lets-nobody-claim-more-than-the-workers.test.ts',
-      test: 'while the relay thinks, a process claims no more than its workers and one half more, and nothing new before what is older',
+      test: 'while the relay is slow, a process claims at most one and a half times its workers, the oldest intents first',
     },
     fails: 'assertion',
   },
@@ -139,7 +139,7 @@ export const deliveryMutants: readonly Mutant[] = [
     scenario: {
       project: 'faults',
       file: 'test/faults/webhook/a-dead-endpoint-closes-no-other.test.ts',
-      test: 'while the breaker of a dead endpoint is open, a reward for another endpoint is delivered at its first try',
+      test: 'while the breaker of a dead endpoint is open, a reward for another endpoint is delivered at the first attempt',
     },
     fails: 'assertion',
   },

@@ -26,7 +26,7 @@ const areas: Readonly<Record<string, string>> = {
   bounds: 'Bounds',
 }
 
-/** docs/reference/faults.md: a table per area from the scenarios; the figures of chaos are written by hand and kept. */
+/** docs/reference/faults.md: one table per area, rendered from the scenarios; the chaos figures are written by hand and kept. */
 export function renderFaults(): string {
   const rooms = [...new Set([...Object.keys(areas), ...scenarios.map(({ area }) => area).toSorted()])]
   const tables = rooms.flatMap((room) => {
@@ -36,11 +36,11 @@ export function renderFaults(): string {
   return `${[head, ...tables, '## Chaos', `<!-- chaos -->\n${chaosFigures()}\n<!-- /chaos -->`].join('\n\n')}\n`
 }
 
-const head = `<!-- Made from the scenarios by \`npx vitest run --project repo test/repo/faults-paper.test.ts -u\`; only the figures of chaos are written by hand. -->
+const head = `<!-- Rendered from the scenarios by \`npx vitest run --project repo test/repo/faults-paper.test.ts -u\`; only the chaos figures are written by hand. -->
 
 # Faults: what is broken, and what is promised
 
-Every scenario runs the daemon as a process of its own on a real Kafka, PostgreSQL, SMTP and HTTP server, and breaks something. Scenarios on a [fault scene](../../test/support/faults/fault-scene.ts) run while a simulated waitlist platform continues, and record a history: what was produced and acknowledged, what arrived and when, every commit in \`__consumer_offsets\`, the rows. [The checker](../../test/invariants), a program that shares no code with the worker, judges it. Scenarios of the Kafka client alone and of bad records check rows, offsets and sinks themselves. \`npm run test:faults\` runs them all.`
+Every scenario runs the daemon as a process of its own against real Kafka, PostgreSQL, SMTP and HTTP servers, and breaks something. Scenarios on a [fault scene](../../test/support/faults/fault-scene.ts) run under the traffic of a simulated waitlist platform and record a history: what was published and acknowledged, what arrived and when, every commit in \`__consumer_offsets\`, and the rows. [The checker](../../test/invariants), a program that shares no code with the worker, judges the history. Scenarios of the Kafka client alone and of bad records check rows, offsets and sinks themselves. \`npm run test:faults\` runs them all.`
 
 function table(rows: readonly Scenario[]): string {
   const lines = rows.map(({ path, sentences: [first = basename(path), ...more], fault, promise }) => {

@@ -22,8 +22,8 @@ const bounds: Readonly<Record<Dependency, { lines: number; connects: number; ope
 }
 
 /**
- * Fault: Kafka, the database, the relay or an endpoint refuses, resets or swallows everything for half a minute under traffic.
- * Promise: the log tells changes of state and no retries; reconnects keep their distance; afterwards no more connections are open than configured.
+ * Fault: Kafka, the database, the relay or an endpoint refuses, resets or drops everything for half a minute under traffic.
+ * Promise: The log reports changes of state and no retries; reconnects back off; afterwards no more connections are open than configured.
  */
 test.each(dependencies)('a fault is reported once and reconnects back off: %s', async (dependency) => {
   await using proxied = await proxiedScene()

@@ -11,10 +11,11 @@ const REPORTS = 10_000
 const MOST_MORE = 60
 
 /**
- * Fault: nobody reads a standard output that is full.
- * Promise: the daemon goes on, stops in order and holds back no more than its limit; read again, it says how many lines are missing.
+ * Fault: Standard output is full, and nothing reads it.
+ * Promise: The daemon continues, stops in order and buffers no more than its limit; once the output is read again, it states how many lines
+ * are missing.
  */
-test('a standard output that is full and that nobody reads stops no daemon and fills no memory; read again, it says how much is missing', async () => {
+test('a full standard output without a reader stops no daemon and fills no memory; once read, it states how much is missing', async () => {
   await using scene = await setScene({ partitions: 1 })
   const daemon = scene.daemon()
   await daemon.ready()

@@ -130,7 +130,7 @@ const hangs: readonly Hang[] = [
 
 /**
  * Fault: SIGTERM while a relay, an endpoint, the database or Kafka hangs at some stage.
- * Promise: the process ends within `SHUTDOWN_GRACE_MS`, with 0 where it could drain, else with 2 and the name of what blocked.
+ * Promise: The process exits within `SHUTDOWN_GRACE_MS`, with 0 where it could drain, otherwise with 2 and the name of what blocked.
  */
 test.each(hangs)('a stop ends within the grace period whatever hangs: $what', async ({ early = false, begin, hangs: doesHang, ends }) => {
   const { scene } = proxied

@@ -19,8 +19,8 @@ const TOO_LARGE = 100
 const MOST_RESIDENT = 400
 
 /**
- * Fault: three groups meet 400 records of 1 MB at once, a quarter of them too large, while the database answers or takes nothing.
- * Promise: all are processed, with less than 400 MB resident.
+ * Fault: Three groups receive 400 records of 1 MB at once, a quarter of them too large, while the database answers or refuses everything.
+ * Promise: All are processed, with less than 400 MB resident.
  */
 test.each([
   { database: 'a database that answers', stuck: false },

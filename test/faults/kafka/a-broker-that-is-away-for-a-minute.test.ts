@@ -7,15 +7,15 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 const RECOVERY_MS = 180_000
 
 /**
- * Fault: for a minute nobody reaches the broker: connections are refused, or they are taken and nothing comes of them. The platform
- * publishes past the fault.
- * Promise: no daemon ends or says that it does not live, nothing is given up, and when the broker can be reached all that has come
- * meanwhile is done by itself.
+ * Fault: The broker is unreachable for a minute: connections are refused, or accepted and never served. The platform publishes around the
+ * fault.
+ * Promise: No daemon exits or reports itself dead, and nothing is given up. When the broker is reachable again, everything that arrived
+ * meanwhile is processed without intervention.
  */
 test.each([
   { how: 'refuse', seed: 36 },
   { how: 'blackHole', seed: 37 },
-] as const)('a broker that is away for a minute costs nothing but time: $how', async ({ how, seed }) => {
+] as const)('a broker that is unreachable for a minute costs only time: $how', async ({ how, seed }) => {
   await using scene = await setFaultScene({
     scenario: expect.getState().currentTestName,
     seed,

@@ -3,13 +3,13 @@ import { eventually } from '../../support/eventually.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 
 /**
- * Fault: the only broker is stopped in order, or killed, and started again under load.
- * Promise: nothing is lost or doubled, no daemon ends, and the groups go on by themselves.
+ * Fault: The only broker is stopped in order, or killed, and restarted under load.
+ * Promise: Nothing is lost or doubled, no daemon exits, and the groups continue by themselves.
  */
 test.each([
   { how: 'stop', seed: 31 },
   { how: 'kill', seed: 32 },
-] as const)('a broker that restarts under load costs nothing but time: $how', async ({ how, seed }) => {
+] as const)('a broker that restarts under load costs only time: $how', async ({ how, seed }) => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, ownKafka: true })
   const daemons = [scene.daemon(), scene.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))

@@ -10,10 +10,10 @@ beforeAll(async () => {
 afterAll(async () => cluster[Symbol.asyncDispose]())
 
 /**
- * Fault: of three brokers, the one that coordinates the groups goes away and comes back.
- * Promise: no commit goes back, and all is accepted once.
+ * Fault: The coordinator of the groups, one of three brokers, goes away and comes back.
+ * Promise: No commit goes back, and every record is accepted once.
  */
-test.each(['stop', 'kill'] as const)('a group goes on when its coordinator moves: %s', async (how) => {
+test.each(['stop', 'kill'] as const)('a group survives a move of its coordinator: %s', async (how) => {
   // Until the brokers have missed one that was killed, and another has its groups, a session may lapse that nobody renewed.
   await using load = await groupUnderLoad(cluster, { mayOverlap: how === 'kill' })
   await load.join()

@@ -5,11 +5,11 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { topicTool } from '../../support/faults/topic-tool.ts'
 
 /**
- * Fault: the dead-letter topic of one group is deleted under a running daemon, and records come that only it can take.
- * Promise: the group waits in front of such a record and /readyz names the topic; the others go on, the record is neither passed over
- * nor lost, and the group goes on by itself when the topic exists again.
+ * Fault: The dead-letter topic of one group is deleted under a running daemon, and records arrive that must go there.
+ * Promise: The group waits at such a record, and /readyz names the topic. The other groups continue, the record is neither skipped nor
+ * lost, and the group resumes by itself when the topic exists again.
  */
-test('a dead-letter topic deleted under a running daemon: its group waits and names it, the others go on, and nothing is lost', async () => {
+test('a dead-letter topic deleted under a running daemon: its group waits and names it, the others continue, and nothing is lost', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 40, partitions: 1 })
   await using tool = await topicTool(inject('kafkaBootstrap'))
   const { admin, topic, group, sql, sendRaw } = scene.scene

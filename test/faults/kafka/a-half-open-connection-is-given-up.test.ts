@@ -8,8 +8,8 @@ import { eventually } from '../../support/eventually.ts'
 import { freshTopicName } from '../../support/fresh.ts'
 
 /**
- * Fault: the connections to a broker are forgotten by what stands between: they stay open and nothing passes them any more.
- * Promise: they are given up although every try writes into them, and work goes on over new ones.
+ * Fault: The connections to a broker become half-open: they stay open, and nothing passes through them.
+ * Promise: They are closed although every retry writes into them, and work continues over new connections.
  */
 test('a half-open connection is closed, although every retry writes into it', async () => {
   await using line = await lineThatForgets()

@@ -8,12 +8,12 @@ import { setScene } from '../../support/scene.ts'
 import { workerctlOn } from '../../support/workerctl-on.ts'
 
 /**
- * Fault: records are deleted from the log (as retention does): those that a group has read, then some that it has not.
- * Promise: the first is nobody's concern. By the second that group stops, under the running daemon and at the next start, names what is
- * lost, and goes on by itself when the operator has run the command that it prints; groups that had read them do not notice, in other
- * processes or in the same.
+ * Fault: Records are deleted from the log, as retention does: first those that a group has read, then some that it has not.
+ * Promise: The first deletion has no effect. After the second, that group stops, under the running daemon and at the next start, and names
+ * what is lost; it resumes by itself after the operator has run the command that it prints. Groups that had read the records are not
+ * affected, whether in other processes or in the same one.
  */
-test('a log cut above the row of one group: that group stops and names what is lost until the operator resets it, the others go on', async () => {
+test('a log truncated above the row of one group: that group stops and names what is lost until the operator resets it, the others continue', async () => {
   await using scene = await setScene({ partitions: 1 })
   await using tool = await topicTool(inject('kafkaBootstrap'))
   const platform = new Platform(scene.sql)

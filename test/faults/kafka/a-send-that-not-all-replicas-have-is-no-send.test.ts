@@ -4,8 +4,8 @@ import { scene } from '../../contract/kafka/source-harness.ts'
 import { startKafkaCluster } from '../../support/kafka-cluster.ts'
 
 /**
- * Fault: one of three replicas goes away, of a topic that wants all three.
- * Promise: a send is refused, not acknowledged by those that are left.
+ * Fault: One of three replicas goes away, on a topic that requires all three.
+ * Promise: A send fails, and is not acknowledged by the remaining replicas.
  */
 test('a send that not all replicas have received fails', async () => {
   await using cluster = await startKafkaCluster()

@@ -9,10 +9,10 @@ import { eventually } from '../../support/eventually.ts'
 const soon = { timeout: 20_000, interval: 25 }
 
 /**
- * Fault: a stop during a join that the group holds up for longer than the stop waits.
- * Promise: the stop ends in time, the group gets over it, and nothing of the client goes on behind it.
+ * Fault: A stop during a join that the group delays for longer than the stop waits.
+ * Promise: The stop ends in time, the group recovers, and nothing of the client keeps running.
  */
-test('a stop during a join that the group holds up ends in time, and the group gets over it', async () => {
+test('a stop during a join that the group delays ends in time, and the group recovers', async () => {
   await using s = await scene({ partitions: 2 })
   const { busy, held } = await busyMember(s)
   const late = s.member()

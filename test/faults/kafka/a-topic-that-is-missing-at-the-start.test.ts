@@ -5,14 +5,15 @@ import { topicTool } from '../../support/faults/topic-tool.ts'
 import { refusalOf } from '../../support/refusal.ts'
 
 /**
- * Fault: the topic, or the dead-letter topic of a group, does not exist when a daemon starts.
- * Promise: the start is refused with a sentence that names it and the way out, and makes no topic; once it exists a start works as ever.
+ * Fault: The topic, or the dead-letter topic of a group, does not exist when a daemon starts.
+ * Promise: The start is refused with a sentence that names the topic and the way out, and creates no topic; once the topic exists, the
+ * start succeeds.
  */
 test.each([
   { missing: 'the topic', seed: 38 },
   { missing: 'a dead-letter topic', seed: 39 },
 ] as const)(
-  'a start without a topic that it needs is refused by its name, and works when it has been created ($missing)',
+  'a start without a required topic is refused and names the topic, and works once it exists ($missing)',
   async ({ missing, seed }) => {
     await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, partitions: 2 })
     await using tool = await topicTool(inject('kafkaBootstrap'))

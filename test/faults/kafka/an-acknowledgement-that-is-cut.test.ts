@@ -3,11 +3,11 @@ import { eventually } from '../../support/eventually.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 
 /**
- * Fault: connections to the broker are reset at the first byte of an answer, several times under load: what the platform published is in
- * the log, its acknowledgement is lost, and the producer sends the same again.
- * Promise: the log holds events twice, and each has its effects once.
+ * Fault: Connections to the broker are reset at the first byte of a response, several times under load: the published events are in the
+ * log, their acknowledgement is lost, and the producer sends them again.
+ * Promise: The log holds events twice, and each has its effects once.
  */
-test('publishing whose acknowledgement is cut puts events into the log twice, and each has its effects once', async () => {
+test('publishing with lost acknowledgements puts events into the log twice, and each has its effects once', async () => {
   await using scene = await setFaultScene({
     scenario: expect.getState().currentTestName,
     seed: 42,

@@ -4,10 +4,10 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { guestsOf, signUp } from '../../support/faults/guests.ts'
 
 /**
- * Fault: another tool moves a group's offset ahead while no daemon runs.
- * Promise: the progress row decides; what lies in between is accepted.
+ * Fault: Another tool moves a group's offset ahead while no daemon runs.
+ * Promise: The progress row decides; the records in between are accepted.
  */
-test('an offset that another tool moved ahead, over records that nobody accepted: the group starts at its row and passes none of them', async () => {
+test('a group whose offset another tool moved past unaccepted records starts at its row and skips none of them', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 1, stories: 1 })
   const { admin, smtp, sql, topic } = scene.scene
   let mails = 0

@@ -5,8 +5,8 @@ import { scene } from '../../contract/kafka/source-harness.ts'
 const soon = { timeout: 20_000, interval: 25 }
 
 /**
- * Fault: the only broker is away for longer than the client tries.
- * Promise: the group goes on where it stood, and the outage is not counted among the crashes that end a source.
+ * Fault: The only broker is away for longer than the client retries.
+ * Promise: The group continues where it was, and the outage does not count among the crashes that end a source.
  */
 test('a broker outage longer than kafkajs retries loses nothing and does not count as a crash', async () => {
   const kafka = await startKafka()

@@ -4,10 +4,10 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { viewCluster } from '../../support/kafka-cluster.ts'
 
 /**
- * Fault: of three brokers the one that coordinates a group, and leads partitions, is killed under load.
- * Promise: the others take over, the groups go on while it is away, and nothing is lost or doubled.
+ * Fault: Of three brokers, the one that coordinates a group and leads partitions is killed under load.
+ * Promise: The others take over, the groups continue while it is away, and nothing is lost or doubled.
  */
-test('a broker of three that coordinates and leads is killed under load: another takes over, and all goes on without it', async () => {
+test('the broker that coordinates and leads is killed under load: another one takes over, and the groups continue without it', async () => {
   await using scene = await setFaultScene({
     scenario: expect.getState().currentTestName,
     seed: 33,

@@ -4,11 +4,11 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import type { RecordedDaemon } from '../../support/faults/recorded-daemon.ts'
 
 /**
- * Fault: beside a daemon that stays others join, and leave or are killed, every few seconds under load, so that partitions go to
- * others and come back to their former owner.
- * Promise: each event is accepted once and in order, and no commit of a former ownership counts.
+ * Fault: Next to a daemon that stays, others join and leave or are killed every few seconds under load, so that partitions move to others
+ * and back to their former owner.
+ * Promise: Each event is accepted once and in order, and no commit of a former ownership takes effect.
  */
-test('daemons that come and go every few seconds give partitions away and get them back: nothing is lost or doubled', async () => {
+test('daemons that join and leave every few seconds hand partitions over and back: nothing is lost or doubled', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 34, partitions: 6 })
   const stays = scene.daemon()
   await stays.ready()

@@ -18,8 +18,9 @@ beforeAll(async () => {
 afterAll(async () => cluster[Symbol.asyncDispose]())
 
 /**
- * Fault: partitions are given to other brokers of three, in quiet and under load.
- * Promise: the old assignment ends before the join that this causes; every record is accepted once and in order, and no client crashes.
+ * Fault: Partition leaders move between three brokers, on a quiet topic and under load.
+ * Promise: The old assignment ends before the join that this causes begins; every record is accepted once and in order, and no client
+ * crashes.
  */
 test('a join caused by a moved leader ends the old assignment before the join begins, not when it completes', async () => {
   await using s = await sceneOf(4)
@@ -59,7 +60,7 @@ test('a join caused by a moved leader ends the old assignment before the join be
   expect([moved, busy].flatMap((member) => member.reported('crashed'))).toEqual([])
 })
 
-test('leaders are reassigned under load: every record is accepted once and in order, and no client crashes', async () => {
+test('leaders that move under load: every record is accepted once and in order, and no client crashes', async () => {
   const partitions = 6
   await using s = await sceneOf(partitions)
   const progress = progressRows()

@@ -3,10 +3,10 @@ import { startKafkaCluster } from '../../support/kafka-cluster.ts'
 import { groupUnderLoad } from './group-under-load.ts'
 
 /**
- * Fault: instances join and leave every few seconds; partitions go to others and come back to their former owner.
- * Promise: everything is accepted once and in order, and no commit goes back.
+ * Fault: Members join and leave every few seconds; partitions move to others and back to their former owner.
+ * Promise: Every record is accepted once and in order, and no commit goes back.
  */
-test('instances join and leave every few seconds, partitions go to others and back: all is accepted once, in order', async () => {
+test('members that join and leave every few seconds: partitions move and return, every record is accepted once and in order', async () => {
   await using cluster = await startKafkaCluster()
   await using load = await groupUnderLoad(cluster)
   const stays = await load.join()

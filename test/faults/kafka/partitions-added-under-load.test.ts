@@ -6,8 +6,8 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 const NOTICED_WITHIN_MS = 90_000
 
 /**
- * Fault: partitions are added to the topic under load, so that campaigns move to other partitions.
- * Promise: they are noticed within about a minute and read from their beginning; nothing is lost or doubled.
+ * Fault: Partitions are added to the topic under load, so that campaigns move to other partitions.
+ * Promise: They are discovered within about a minute and read from their beginning; nothing is lost or doubled.
  */
 test('partitions added under load are read from their beginning, and nothing is lost or doubled', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 35, partitions: 2, stories: 4 })

@@ -8,12 +8,12 @@ const EVENT_MAX_BYTES = 200_000
 const LETTER_MAX_BYTES = 100_000
 
 /**
- * Fault: records above EVENT_MAX_BYTES, and bad ones below it that are above what the dead-letter topic of one group takes, come among
+ * Fault: Records above EVENT_MAX_BYTES, and bad records below it that exceed what the dead-letter topic of one group accepts, arrive among
  * good ones.
- * Promise: each is a dead letter of every group, whole where its topic takes it and else without its value, marked so; the good ones
- * are unharmed.
+ * Promise: Each becomes a dead letter of every group, complete where its topic accepts that, otherwise without its value and marked so; the
+ * good records are processed.
  */
-test('records over the size limits are dead letters, without their value where it does not fit, and harm no other', async () => {
+test('records over the size limits become dead letters, without their value where it does not fit, and affect no others', async () => {
   await using scene = await setFaultScene({
     scenario: expect.getState().currentTestName,
     seed: 41,

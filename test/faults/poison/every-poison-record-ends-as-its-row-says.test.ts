@@ -21,11 +21,11 @@ const MEGABYTE = 1_000_000
 const MEMORY_BOUND = 500 * MEGABYTE
 
 /**
- * Fault: hundreds of bad records, a table row each, stand between good ones.
- * Promise: each ends in every group as its row says, nothing crashes, stalls or grows, and the good ones around them are unharmed.
+ * Fault: Hundreds of bad records, one table row each, stand between good ones.
+ * Promise: Each ends in every group as its row says, nothing crashes, stalls or grows, and the good records around them are processed.
  */
 test(
-  'hundreds of poison records, one table row each, end in every group as the row says, once even when they are read again, and harm no good record',
+  'hundreds of poison records each end in every group as their table row says, once even when read again, and affect no good record',
   { timeout: 600_000 },
   async () => {
     expect(poisonRows.length).toBeGreaterThanOrEqual(200)

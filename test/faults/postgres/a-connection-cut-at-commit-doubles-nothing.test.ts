@@ -17,11 +17,12 @@ const moments: Readonly<Record<string, (statement: Statement) => boolean>> = {
 const verdicts: readonly Verdict[] = ['cut', 'cut-before', 'cut', 'cut-before', 'mute', 'cut']
 
 /**
- * Fault: six times each, the connection is lost at the COMMIT of an accept, of a recalculation, of the start and of the end of a mail and
- * of a reward: right behind it, right before it, or its answer never comes.
- * Promise: whether it took place is found out, and nothing is lost or done twice; a mail whose end was lost may go out once more, marked.
+ * Fault: Six times each, the connection is lost at the COMMIT of an accept, of a recalculation, and of the start and the settling of a mail
+ * and of a reward: just after it, just before it, or with its reply lost.
+ * Promise: The result is determined afterwards, and nothing is lost or done twice; a mail whose settling was lost may be sent once more,
+ * marked.
  */
-test('connections that are cut at COMMIT leave the fate open, and nothing is doubled', async () => {
+test('connections cut at COMMIT leave its result unknown, and nothing is doubled', async () => {
   await using scene = await setFaultScene({
     scenario: expect.getState().currentTestName,
     seed: 24,

@@ -6,11 +6,11 @@ import { notReadyFor, probesOf, type Probes } from '../../support/faults/probes.
 const AWAY_MS = 30_000
 
 /**
- * Fault: the database cannot be reached for 30 s: connections are refused, or nothing comes through and nothing ends; two daemons run,
- * and a third is started meanwhile.
- * Promise: they are not ready and say why, and live; the one that was started waits and then works; nothing is lost or doubled.
+ * Fault: The database is unreachable for 30 s: connections are refused, or nothing gets through and nothing ends. Two daemons run, and a
+ * third is started meanwhile.
+ * Promise: They are live, not ready, and report why; the started daemon waits and then works; nothing is lost or doubled.
  */
-test.each(['refuse', 'blackHole'] as const)('a database that is away for 30 s (%s) is waited for, at the start as well', async (how) => {
+test.each(['refuse', 'blackHole'] as const)('daemons wait for a database that is away for 30 s (%s), at the start as well', async (how) => {
   const scenario = expect.getState().currentTestName
   await using scene = await setFaultScene({ scenario, seed: how === 'refuse' ? 26 : 27 })
   const { postgres } = scene.proxies

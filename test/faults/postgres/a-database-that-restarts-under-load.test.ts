@@ -3,11 +3,11 @@ import { eventually } from '../../support/eventually.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 
 /**
- * Fault: PostgreSQL is stopped and started again, three times under load: in its fast mode, which breaks off what runs, and in its
- * immediate mode, a crash from the inside.
- * Promise: nothing is lost or doubled, no daemon ends, and all is done soon after the last start.
+ * Fault: PostgreSQL is restarted three times under load: in fast mode, which aborts what is running, and in immediate mode, which amounts
+ * to a crash.
+ * Promise: Nothing is lost or doubled, no daemon exits, and all work is done soon after the last start.
  */
-test.each(['fast', 'immediate'] as const)('a database that restarts under load (%s) costs nothing but time', async (mode) => {
+test.each(['fast', 'immediate'] as const)('a database that restarts under load (%s) costs only time', async (mode) => {
   const scenario = expect.getState().currentTestName
   await using scene = await setFaultScene({ scenario, seed: mode === 'fast' ? 20 : 21, ownPostgres: true })
   const daemons = [scene.daemon(), scene.daemon()]

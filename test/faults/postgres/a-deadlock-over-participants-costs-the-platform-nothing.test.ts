@@ -6,11 +6,11 @@ import { countersOf } from '../../support/faults/probes.ts'
 import { wrongPositions } from '../../support/story.ts'
 
 /**
- * Fault: the platform locks participants of a campaign in another order than the recalculation that is writing them, so that each waits for
+ * Fault: The platform locks participants of a campaign in another order than the recalculation that is writing them, so that each waits for
  * the other.
- * Promise: the platform is never the victim; the recalculation gives up within half a second, is counted, and is done again.
+ * Promise: The platform is never the victim; the recalculation gives up within half a second, is counted, and is retried.
  */
-test('a deadlock with the platform over participants costs the recalculation a try, and the platform nothing', async () => {
+test('a deadlock with the platform over participants costs the recalculation a retry, and the platform nothing', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 35, partitions: 1, stories: 1 })
   const { sql, transaction } = scene.scene
   const campaign = scene.settings.flatMap(({ campaigns }) => campaigns).find(({ points }) => points === 3)

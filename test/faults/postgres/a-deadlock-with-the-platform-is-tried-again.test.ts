@@ -4,10 +4,10 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { countersOf } from '../../support/faults/probes.ts'
 
 /**
- * Fault: the platform locks a reward's row and then the rows of its delivery, the other way round than the end of a delivery does.
- * Promise: the platform is never the victim; what the daemon had to give up is counted and written again; every receiver is called once.
+ * Fault: The platform locks a reward's row and then the rows of its delivery, in the reverse order of settling a delivery.
+ * Promise: The platform is never the victim; what the daemon had to abandon is counted and written again; every receiver is called once.
  */
-test('a deadlock with the platform costs the worker a try, and the platform nothing', async () => {
+test('a deadlock with the platform costs the worker a retry, and the platform nothing', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 34 })
   const { sql, transaction, webhooks } = scene.scene
   // Who waits first looks first for a ring: time enough to close it, and less than a lock is waited for.

@@ -8,11 +8,11 @@ import { probesOf } from '../../support/faults/probes.ts'
 const seed = 23
 
 /**
- * Fault: a failover to a database that lacks the last commits, in mid-stream: a base copy is put in its place. Kafka has been told of
- * events that nobody knows any more.
- * Promise: the daemons notice, say so, accept again what was lost, and mark it; each effect is there once, each mail under one id.
+ * Fault: A failover to a database that lacks the last commits, under traffic: a base copy takes its place. Kafka holds commits of events
+ * that the database no longer has.
+ * Promise: The daemons detect and report it, accept the lost events again, and mark them; each effect exists once, each mail under one id.
  */
-test('a failover that lost the last commits is noticed, and what was lost is accepted again and marked', async () => {
+test('a failover that lost the last commits is detected, and the lost events are accepted again and marked', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, stories: 1, ownPostgres: true })
   const daemons = [scene.daemon(), scene.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))

@@ -5,8 +5,9 @@ import { countersOf, probesOf } from '../../support/faults/probes.ts'
 import { frozenWith } from '../../support/held-lock.ts'
 
 /**
- * Fault: a process that holds a campaign's lock, or the rows of its participants, in an open transaction is stopped.
- * Promise: that campaign's leaderboard waits and says for what; all others go on, daemons are ready; when it is gone all is correct again.
+ * Fault: A process that holds a campaign's lock, or the rows of its participants, in an open transaction is frozen.
+ * Promise: That campaign's leaderboard waits and reports for what; all others continue, and daemons are ready. When the process is gone,
+ * everything is correct again.
  */
 test.each([
   {
@@ -21,7 +22,7 @@ test.each([
     seed: 29,
     statement: (id: string) => `SELECT FROM waitlist_users WHERE campaign_id = '${id}' FOR UPDATE`,
   },
-])('a frozen client holds up only the campaign that it has locked ($what)', async ({ what, reason, seed, statement }) => {
+])('a frozen client blocks only the campaign that it has locked ($what)', async ({ what, reason, seed, statement }) => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed })
   const daemons = [scene.daemon(), scene.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))

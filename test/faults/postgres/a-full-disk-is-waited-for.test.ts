@@ -8,11 +8,11 @@ const tables = ['outcomes', 'progress', 'intents', 'dead_letters', 'recalculatio
 const books = ['email_logs', 'webhook_deliveries']
 
 /**
- * Fault: the disk of the worker's tables and books is full: PostgreSQL answers and reads, and refuses every row with SQLSTATE 53100 (by
- * triggers, so that no right to mount a small disk is needed).
- * Promise: daemons are not ready and say why, live, and give nothing up; when there is room again all goes on by itself.
+ * Fault: The disk of the worker's tables and delivery logs is full: PostgreSQL answers and reads, and refuses every row with SQLSTATE 53100
+ * (by triggers, so that no right to mount a small disk is needed).
+ * Promise: Daemons are live, not ready, report why, and give nothing up; once there is room again, everything continues by itself.
  */
-test('a full disk is waited for: nothing is given up, and when there is room all goes on', async () => {
+test('daemons wait while the disk is full: nothing is given up, and everything continues once there is room', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 25 })
   const { sql } = scene.scene
   const disk = await strikeTables(sql, [...tables.map((table) => `worker.${table}`), ...books.map((table) => `public.${table}`)])

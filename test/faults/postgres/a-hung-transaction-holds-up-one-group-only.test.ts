@@ -5,10 +5,11 @@ import { notReadyFor, probesOf } from '../../support/faults/probes.ts'
 import { frozenWith } from '../../support/held-lock.ts'
 
 /**
- * Fault: a transaction that has locked the progress rows of one group hangs: its process is stopped.
- * Promise: that group waits, is not ready and says why, lives, and accepts nothing; the other groups go on; afterwards all is accepted once.
+ * Fault: A transaction that has locked the progress rows of one group hangs: its process is frozen.
+ * Promise: That group waits and accepts nothing; it is live, not ready, and reports why. The other groups continue, and afterwards every
+ * event is accepted once.
  */
-test('a hung transaction with the progress rows of a group holds up that group only', async () => {
+test('a hung transaction on the progress rows of a group blocks that group only', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 30 })
   const daemons = [scene.daemon(), scene.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))

@@ -8,11 +8,11 @@ import { through } from '../../support/faults/through.ts'
 const password = randomBytes(18).toString('base64url')
 
 /**
- * Fault: the daemons' role loses rights while they run: first to INSERT on worker.intents, then to SELECT on waitlist_users.
- * Promise: everything that needs the right waits and says so, in readiness with the GRANT that is missing and in the log; nothing is given up, nobody
- * is blamed, and after the GRANT all goes on.
+ * Fault: The daemons' role loses rights while they run: first INSERT on worker.intents, then SELECT on waitlist_users.
+ * Promise: Everything that needs the right waits and reports it, in readiness with the missing GRANT and in the log. Nothing is given up,
+ * no event is treated as poison, and everything continues after the GRANT.
  */
-test('a right that is taken away is waited for, and nothing is given up', async () => {
+test('daemons wait for a revoked right, and nothing is given up', async () => {
   await using scene = await setFaultScene({
     scenario: expect.getState().currentTestName,
     seed: 33,

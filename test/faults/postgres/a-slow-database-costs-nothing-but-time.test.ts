@@ -5,12 +5,12 @@ import { notReadyFor, probesOf } from '../../support/faults/probes.ts'
 import { strikeTables } from '../../support/faults/struck-tables.ts'
 
 /**
- * Fault: every byte to and from the database takes 100 to 500 ms, so that a statement takes 200 to 1,000; then the statements of accepts
- * run longer than DATABASE_STATEMENT_TIMEOUT_MS and are broken off.
- * Promise: while it is slow daemons work, ready; while statements are broken off the groups wait, not ready, and say why; nothing is
- * given up or doubled.
+ * Fault: Every byte to and from the database is delayed by 100 to 500 ms, so that a statement takes 200 to 1,000 ms; then the statements of
+ * accepts exceed DATABASE_STATEMENT_TIMEOUT_MS and are cancelled.
+ * Promise: While the database is slow, daemons work and are ready. While statements are cancelled, the groups wait, not ready, and report
+ * why; nothing is given up or doubled.
  */
-test('a slow database costs nothing but time, and a statement that takes too long is tried again', async () => {
+test('a slow database costs only time, and a statement that takes too long is retried', async () => {
   await using scene = await setFaultScene({
     scenario: expect.getState().currentTestName,
     seed: 32,

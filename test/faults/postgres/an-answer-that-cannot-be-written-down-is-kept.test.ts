@@ -34,11 +34,11 @@ const faults: Record<string, (scene: FaultScene, failed: () => Promise<unknown>)
 }
 
 /**
- * Fault: the database is away, or the rows of the platform are locked for longer than a lease, while the relay and an endpoint answer.
- * Promise: their answers are kept and recorded later: no mail and no delivery goes out a second time.
+ * Fault: The database is away, or the platform's rows are locked for longer than a lease, while the relay and an endpoint reply.
+ * Promise: Their replies are kept and recorded later: no mail and no delivery is sent twice.
  */
 test.each(Object.keys(faults).map((what, index) => ({ what, seed: 71 + index })))(
-  'an answer that cannot be written down at once is kept: $what',
+  'a reply that cannot be recorded at once is kept: $what',
   async ({ what, seed }) => {
     await using scene = await setFaultScene({
       scenario: expect.getState().currentTestName,

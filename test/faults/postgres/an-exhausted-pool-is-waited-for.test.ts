@@ -4,11 +4,11 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { countersOf, probesOf } from '../../support/faults/probes.ts'
 
 /**
- * Fault: one connection for all deliveries and one per group for accepting, each statement takes 40 ms, and for a while a table that every
- * mail is booked in is locked, so that who waits for a connection gets none in time.
- * Promise: events are accepted all the while and daemons stay ready; what found no connection is done later, once.
+ * Fault: All deliveries share one connection, and each group accepts over one; each statement takes 40 ms, and for a while a table that
+ * every mail writes to is locked, so that requests for a connection time out.
+ * Promise: Events are accepted throughout, and daemons stay ready; work that got no connection is done later, once.
  */
-test('an exhausted pool delays deliveries, and neither accepts nor probes', async () => {
+test('an exhausted pool delays deliveries, but neither accepts nor probes', async () => {
   await using scene = await setFaultScene({
     scenario: expect.getState().currentTestName,
     seed: 31,

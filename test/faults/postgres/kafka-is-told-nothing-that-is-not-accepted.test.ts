@@ -4,10 +4,11 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { guestsOf, signUp } from '../../support/faults/guests.ts'
 
 /**
- * Fault: somebody holds the lock of one partition's progress row while both partitions have records.
- * Promise: Kafka's offset never goes above the row; the other partition goes on, and with the lock everything is over.
+ * Fault: A client holds the lock of one partition's progress row while both partitions have records.
+ * Promise: The committed offset never exceeds the row; the other partition continues, and the blocked one follows when the lock is
+ * released.
  */
-test('while the accept of one partition waits for a lock, Kafka gets the offset of the other partition and not of this one', async () => {
+test('while the accept of one partition waits for a lock, only the offset of the other partition is committed to Kafka', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 2 })
   const { admin, sql, topic, transaction } = scene.scene
   const group = scene.scene.group('email-workers')

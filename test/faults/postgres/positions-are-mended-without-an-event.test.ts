@@ -4,8 +4,8 @@ import { guestsOf, quietly, signUp } from '../../support/faults/guests.ts'
 import { wrongPositions } from '../../support/story.ts'
 
 /**
- * Fault: the platform changes rows and no event tells of it.
- * Promise: the sweep finds the campaign, and the positions follow the rows.
+ * Fault: The platform changes rows and publishes no event about it.
+ * Promise: The sweep finds the campaign, and the positions follow the rows.
  */
 test('rows that change without an event (a referral, a blocked person) have their positions corrected within seconds', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 1, stories: 1 })

@@ -6,12 +6,12 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 const FROZEN_MS = 9_000
 
 /**
- * Fault: the daemon that has every partition is frozen (SIGSTOP) under traffic for longer than its session of 6 s and its leases; another
- * takes over; then it goes on (SIGCONT) with all that it held.
- * Promise: its partitions and claims belong to others: it commits nothing of its old membership, accepts nothing a second time, and what it
- * had in hand is either recorded late or dropped.
+ * Fault: The daemon that owns every partition is frozen (SIGSTOP) under traffic for longer than its session of 6 s and its leases. Another
+ * daemon takes over, and the first is resumed (SIGCONT) with all the work it held.
+ * Promise: Its partitions and claims belong to the other daemon. It commits nothing of its old membership and accepts nothing twice; its
+ * work in flight is either recorded late or dropped.
  */
-test('a daemon that is frozen for longer than its session, and wakes beside the one that took over, doubles nothing', async () => {
+test('a daemon frozen for longer than its session, resumed beside its successor, doubles nothing', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 21 })
   const sleeper = scene.daemon()
   await sleeper.ready()

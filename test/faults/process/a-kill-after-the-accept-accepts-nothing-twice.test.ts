@@ -3,10 +3,10 @@ import { eventsOfEveryHandler } from '../../support/faults/every-handler.ts'
 import { waitingEvents } from '../../support/faults/waiting-events.ts'
 
 /**
- * Fault: of each group a daemon is killed (SIGKILL) when it has accepted an event for every handler, and done nothing else.
- * Promise: the rows stand, nobody accepts them again, and what follows from them is done once.
+ * Fault: One daemon of each group is killed (SIGKILL) after it has accepted an event for every handler and before it has executed anything.
+ * Promise: The rows stand: no event is accepted again, and every effect happens once.
  */
-test('SIGKILL behind the accept of an event for every handler: the row decides, nothing is accepted twice, everything is done once', async () => {
+test('SIGKILL after an event for every handler was accepted: nothing is accepted twice, every effect happens once', async () => {
   await using waiting = await waitingEvents(expect.getState().currentTestName)
   const dead = await waiting.doomEveryGroup({ fact: 'accepted' })
   for (const group of waiting.scene.scene.groups)

@@ -3,12 +3,12 @@ import { doom } from '../../support/faults/doom.ts'
 import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
 
 /**
- * Fault: a daemon is killed (SIGKILL) when the other side has answered 250 or 2xx and no row says so: one for each mail of every type, for a
- * reward by mail and one by webhook.
- * Promise: each is in doubt and goes out once more, and no oftener: a mail with the same Message-ID and a row that counts it, a webhook
+ * Fault: A daemon is killed (SIGKILL) when the other side has replied 250 or 2xx and no row records it: one delivery for a mail of every
+ * type, for a reward by mail and for one by webhook.
+ * Promise: Each delivery is in doubt and is sent exactly once more: a mail with the same Message-ID and a row that counts it, a webhook
  * with the same id and body.
  */
-test('SIGKILL between the answer and its row, for every handler: a second copy of each, known by its id, and no third', async () => {
+test('SIGKILL between the reply and its row, for every handler: each is sent once more under the same id, and no third time', async () => {
   await using waiting = await waitingDeliveries(expect.getState().currentTestName, null)
   const { scene, mails, copies, bodies } = waiting
   await waiting.letAllGo()

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { waitingEvents } from '../../support/faults/waiting-events.ts'
 
 /**
- * Fault: of each group a daemon is killed (SIGKILL) when it has fetched an event for every handler and accepted none.
- * Promise: nothing was done, and the next daemon does all of it once.
+ * Fault: One daemon of each group is killed (SIGKILL) when it has fetched an event for every handler and accepted none.
+ * Promise: Nothing had happened, and the next daemon produces every effect once.
  */
-test('SIGKILL behind the fetch of an event for every handler: nothing was done, and everything is done once', async () => {
+test('SIGKILL after an event for every handler was fetched: nothing had happened, and every effect happens once', async () => {
   await using waiting = await waitingEvents(expect.getState().currentTestName)
   const dead = await waiting.doomEveryGroup({ fact: 'fetched' })
   const nothing = { outcomes: {}, row: 0, committed: 0, intents: 0 }

@@ -7,11 +7,11 @@ import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
 const killAt = { fact: 'settled', outcome: ['sent', 'delivered'] } as const
 
 /**
- * Fault: a daemon is killed (SIGKILL) when the outcome of a delivery is in its row: one for each mail of every type, for a reward by mail and
- * one by webhook, for a page of a broadcast and a recalculation.
- * Promise: no second copy of anything.
+ * Fault: A daemon is killed (SIGKILL) when the outcome of a delivery is recorded: one delivery for a mail of every type, for a reward by
+ * mail and for one by webhook, for a page of a broadcast and for a recalculation.
+ * Promise: Nothing is sent or done a second time.
  */
-test('SIGKILL behind the outcome row, for every handler: nothing of it is done again', async () => {
+test('SIGKILL after the outcome was recorded, for every handler: nothing is repeated', async () => {
   await using waiting = await waitingDeliveries(expect.getState().currentTestName, 'settled')
   const { scene, mails, copies, bodies } = waiting
   await scene.fault('daemons are killed behind their outcome rows', ['daemon'], async () => {

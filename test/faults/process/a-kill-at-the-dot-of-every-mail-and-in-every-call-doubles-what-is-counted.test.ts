@@ -3,12 +3,12 @@ import { eventually } from '../../support/eventually.ts'
 import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
 
 /**
- * Fault: a daemon is killed (SIGKILL) while the relay has the final dot of a mail of every type and of a reward by mail, and an endpoint the
- * whole request of a reward, and none has answered.
- * Promise: each is in doubt and goes out once more, and no oftener: a mail with the same Message-ID and a row that counts it, a webhook
+ * Fault: A daemon is killed (SIGKILL) while the relay has the final dot of a mail of every type and of a reward by mail, and an endpoint
+ * has the complete request of a reward, and none has replied.
+ * Promise: Each delivery is in doubt and is sent exactly once more: a mail with the same Message-ID and a row that counts it, a webhook
  * with the same id and body.
  */
-test('SIGKILL with every handler at its final dot or in its call: a second copy of each, known by its id, and no third', async () => {
+test('SIGKILL with every handler at its final dot or in its request: each is sent once more under the same id, and no third time', async () => {
   await using waiting = await waitingDeliveries(expect.getState().currentTestName, null)
   const { scene, mails, copies, bodies } = waiting
   await waiting.letAllGo()

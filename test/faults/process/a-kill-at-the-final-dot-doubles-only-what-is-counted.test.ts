@@ -3,10 +3,10 @@ import { eventually } from '../../support/eventually.ts'
 import { mailInDoubt } from '../../support/faults/mail-in-doubt.ts'
 
 /**
- * Fault: a daemon is killed (SIGKILL) when the relay has the final dot and has not answered.
- * Promise: the mail is in doubt, and counted: held under one policy, sent once more with the same Message-ID under the other.
+ * Fault: A daemon is killed (SIGKILL) when the relay has the final dot and has not replied.
+ * Promise: The mail is in doubt and counted as such. One policy holds it; the other sends it once more with the same Message-ID.
  */
-test('SIGKILL at the final dot, under MAIL_AMBIGUOUS=hold: the mail is held for the operator and never sent again', async () => {
+test('SIGKILL at the final dot with MAIL_AMBIGUOUS=hold: the mail is held for the operator and never sent again', async () => {
   await using doubt = await mailInDoubt({ MAIL_AMBIGUOUS: 'hold' })
   await doubt.killAtTheDot(await doubt.begin())
   doubt.scene.daemon()
@@ -19,7 +19,7 @@ test('SIGKILL at the final dot, under MAIL_AMBIGUOUS=hold: the mail is held for 
   await doubt.verdict()
 })
 
-test('SIGKILL at the final dot, under MAIL_AMBIGUOUS=retry: the second copy has the Message-ID of the first, and the row counts it', async () => {
+test('SIGKILL at the final dot with MAIL_AMBIGUOUS=retry: the second copy has the same Message-ID, and the row counts it', async () => {
   await using doubt = await mailInDoubt({ MAIL_AMBIGUOUS: 'retry' })
   await doubt.killAtTheDot(await doubt.begin())
   doubt.scene.daemon()

@@ -3,11 +3,11 @@ import { doom } from '../../support/faults/doom.ts'
 import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
 
 /**
- * Fault: a daemon is killed (SIGKILL) when the start of a delivery is committed and no byte has left: one for each mail of every type, for
- * a reward by mail and one by webhook, for a page of a broadcast and a recalculation.
- * Promise: everything goes out once. The mails count as in doubt, and their rows say so.
+ * Fault: A daemon is killed (SIGKILL) when the start of a delivery is committed and no byte has been sent: one delivery for a mail of every
+ * type, for a reward by mail and for one by webhook, for a page of a broadcast and for a recalculation.
+ * Promise: Everything is sent once. The mails count as in doubt, and their rows record it.
  */
-test('SIGKILL between the start and the first byte, for every handler: all goes out once, and the mails are marked as in doubt', async () => {
+test('SIGKILL between the start and the first byte, for every handler: everything is sent once, and the mails are marked as in doubt', async () => {
   await using waiting = await waitingDeliveries(expect.getState().currentTestName, 'started')
   const { scene, mails, copies, bodies } = waiting
   await waiting.letAllGo()

@@ -3,10 +3,10 @@ import { eventsOfEveryHandler } from '../../support/faults/every-handler.ts'
 import { waitingEvents } from '../../support/faults/waiting-events.ts'
 
 /**
- * Fault: of each group a daemon is killed (SIGKILL) when it has accepted an event for every handler and is about to tell Kafka so.
- * Promise: the row decides, though Kafka knows nothing of it: nothing is accepted again, and only mails that were on their way are in doubt.
+ * Fault: One daemon of each group is killed (SIGKILL) when it has accepted an event for every handler and is about to commit to Kafka.
+ * Promise: The progress row decides, although Kafka has no commit: no event is accepted again, and only mails in flight are in doubt.
  */
-test('SIGKILL before the commit to Kafka, with an event for every handler accepted: the row decides, nothing is accepted twice', async () => {
+test('SIGKILL before the commit to Kafka, with an event for every handler accepted: nothing is accepted twice', async () => {
   await using waiting = await waitingEvents(expect.getState().currentTestName)
   const dead = await waiting.doomEveryGroup({ fact: 'committing', offset: 1 })
   for (const group of waiting.scene.scene.groups)

@@ -3,10 +3,10 @@ import { expect, test } from 'vitest'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 
 /**
- * Fault: one of two daemons is killed with SIGKILL at arbitrary moments under traffic, five times, and another takes its place.
- * Promise: nothing is lost; what was in flight may be done once more, and only that.
+ * Fault: One of two daemons is killed with SIGKILL at random moments under traffic, five times, and replaced.
+ * Promise: Nothing is lost; only work in flight may be done a second time.
  */
-test('a daemon that is killed again and again loses nothing', async () => {
+test('a daemon that is killed repeatedly loses nothing', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 11 })
   const staying = scene.daemon()
   let falling = scene.daemon()

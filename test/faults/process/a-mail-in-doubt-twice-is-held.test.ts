@@ -3,10 +3,10 @@ import { eventually } from '../../support/eventually.ts'
 import { mailInDoubt } from '../../support/faults/mail-in-doubt.ts'
 
 /**
- * Fault: two daemons in a row are killed (SIGKILL) at the final dot of the same mail.
- * Promise: nobody sends it a third time; the operator decides.
+ * Fault: Two daemons in a row are killed (SIGKILL) at the final dot of the same mail.
+ * Promise: The mail is not sent a third time; the operator decides.
  */
-test('two daemons killed at the final dot of one mail: the third sends it no more, it is held for the operator', async () => {
+test('two daemons killed at the final dot of one mail: the third holds it for the operator and does not send it', async () => {
   await using doubt = await mailInDoubt({ MAIL_AMBIGUOUS: 'retry' })
   await doubt.killAtTheDot(await doubt.begin())
   await doubt.killAtTheDot(doubt.scene.daemon())

@@ -3,10 +3,10 @@ import { eventually } from '../../support/eventually.ts'
 import { mailInDoubt } from '../../support/faults/mail-in-doubt.ts'
 
 /**
- * Fault: a daemon is killed (SIGKILL) after the start of a mail and before its final dot.
- * Promise: the mail goes out, once.
+ * Fault: A daemon is killed (SIGKILL) after the start of a mail and before its final dot.
+ * Promise: The mail is sent once.
  */
-test('SIGKILL while the relay thinks about the recipient: nothing was handed over, and the mail goes out once', async () => {
+test('SIGKILL while the relay delays its reply to the recipient: the mail was not transmitted, and is sent once', async () => {
   await using doubt = await mailInDoubt()
   const asked = Promise.withResolvers<void>()
   doubt.scene.scene.smtp.respondWith((stage) => {

@@ -9,11 +9,11 @@ const HOUR_MS = 3_600_000
 const SESSION_MS = 6_000
 
 /**
- * Fault: the wall clock of a daemon is set back an hour, twice, and forward by four: on a quiet topic, while the relay is away, and while the
- * breaker of an endpoint is open. Its monotonic clock goes on.
- * Promise: the member keeps its partitions and accepts the next event; the relay and the endpoint that are back are tried at once.
+ * Fault: The wall clock of a daemon is set back by an hour, twice, and forward by four hours: on a quiet topic, while the relay is away,
+ * and while the breaker of an endpoint is open. The monotonic clock continues.
+ * Promise: The member keeps its partitions and accepts the next event; the relay and the endpoint are tried as soon as they are back.
  */
-test('a wall clock that is set back or forward by hours costs no membership and makes nothing wait for it', async () => {
+test('a wall clock that is set back or forward by hours ends no membership and delays nothing', async () => {
   await using scene = await setScene({ partitions: 1 })
   const { sql, smtp, webhooks, publisher } = scene
   const platform = new Platform(sql)

@@ -4,10 +4,10 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { guestsOf, joining, quietly, toldOf } from '../../support/faults/guests.ts'
 
 /**
- * Fault: a daemon is frozen (SIGSTOP) between the reading for a mail and its start, until the lease is over.
- * Promise: it drops the mail; the next worker decides by the rows as they are then.
+ * Fault: A daemon is frozen (SIGSTOP) between preparing a mail and starting it, until the lease has expired.
+ * Promise: It drops the mail; the next worker decides by the rows as they are then.
  */
-test('a worker that is frozen until its lease is over drops the mail that it had prepared: its reader has gone meanwhile', async () => {
+test('a worker frozen until its lease expires drops the mail that it had prepared, as its recipient is gone', async () => {
   const settings = { MAIL_DEADLINE_MS: '1000' }
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 1, stories: 1, settings })
   const { smtp, sql, transaction } = scene.scene

@@ -3,10 +3,11 @@ import { eventually } from '../../support/eventually.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 
 /**
- * Fault: the event loop of one of two daemons stalls in the middle of its work for longer than its session of 6 s, heartbeats included.
- * Promise: the other takes over; the stalled one finds that its place is gone and joins again; nothing is lost or doubled.
+ * Fault: The event loop of one of two daemons stalls in the middle of its work for longer than its session of 6 s, and its heartbeats with
+ * it.
+ * Promise: The other daemon takes over. The stalled one detects that its membership has ended and rejoins; nothing is lost or doubled.
  */
-test('an event loop that stalls for longer than the session loses its partitions, joins again, and nothing is lost or doubled', async () => {
+test('an event loop that stalls for longer than the session loses its partitions and rejoins, and nothing is lost or doubled', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 22 })
   const staying = scene.daemon()
   const stalling = scene.daemon({}, { stallAt: { fact: 'accepted', group: 'email-workers', nth: 5, ms: 9_000 } })

@@ -6,10 +6,10 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 const THINKING_MS = 200
 
 /**
- * Fault: SIGTERM at arbitrary moments of a daemon's life under traffic, its start included, eight times.
- * Promise: it ends with 0 within the grace period, and nothing is repeated: no second copy, nothing in doubt.
+ * Fault: SIGTERM at random moments of a daemon's life under traffic, its start included, eight times.
+ * Promise: The daemon exits with 0 within the grace period. Nothing is sent twice, and nothing is in doubt.
  */
-test('SIGTERM at arbitrary moments: each stop is clean, and nothing is sent twice or in doubt', async () => {
+test('SIGTERM at random moments: each stop is clean, and nothing is sent twice or in doubt', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 23 })
   // The relay thinks about each mail, so that no stop finds all workers idle.
   scene.scene.smtp.respondWith(async (stage) => {

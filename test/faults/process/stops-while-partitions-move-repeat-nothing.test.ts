@@ -3,11 +3,11 @@ import { eventually } from '../../support/eventually.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 
 /**
- * Fault: under traffic a daemon joins, and at the moment at which the others give their partitions up for it one of them is stopped
- * (SIGTERM); the newcomer takes its place; four times.
- * Promise: each stop in the middle of a rebalance is clean, and nothing is repeated or in doubt.
+ * Fault: Under traffic a daemon joins. While the others give up their partitions for it, one of them is stopped (SIGTERM), and the new
+ * daemon replaces it; four times.
+ * Promise: Each stop in the middle of a rebalance is clean, and nothing is repeated or in doubt.
  */
-test('daemons that join and leave, each leaving while partitions move: every stop is clean, nothing is sent twice or in doubt', async () => {
+test('daemons stopped while partitions move: every stop is clean, and nothing is sent twice or in doubt', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 24 })
   const staying = scene.daemon()
   let leaving = scene.daemon()

@@ -20,10 +20,11 @@ const cuts: readonly {
 const timesEach = 4
 
 /**
- * Fault: the relay cuts connections before DATA, in the body, after the final dot and after its 250.
- * Promise: a second copy goes out only where the relay had the final dot and did not answer, once, counted, under the same Message-ID and with the same bytes.
+ * Fault: The relay cuts connections before DATA, in the body, after the final dot and after its 250.
+ * Promise: A second copy is sent only where the relay had the final dot and did not reply; it is sent once, counted, and has the same
+ * Message-ID and the same bytes.
  */
-test('a connection that is cut costs a second copy only after the final dot, of the same bytes, and the row counts it', async () => {
+test('a cut connection costs a second copy only after the final dot, with the same bytes, and the row counts it', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 35 })
   const { smtp, sql } = scene.scene
   await scene.daemon().ready()

@@ -22,10 +22,11 @@ const refusals: readonly {
 ]
 
 /**
- * Fault: the relay refuses with 55x at each stage: greeting, EHLO, sender, recipient, DATA, and the whole mail.
- * Promise: only what was refused is; an address is suppressed for an unknown recipient alone, a full mailbox is tried again; who turns away everybody refused no mail.
+ * Fault: The relay refuses with 55x at each stage: greeting, EHLO, sender, recipient, DATA, and the complete mail.
+ * Promise: Only the refused mail is rejected. An address is suppressed only as an unknown recipient, and a full mailbox is retried; a relay
+ * that refuses every connection has refused no mail.
  */
-test('a permanent refusal (55x) ends the mail that it concerns, suppresses only unknown recipients, and is no mail’s when it meets the connection', async () => {
+test('a permanent refusal (55x) ends only the mail that it concerns, suppresses only unknown recipients, and counts against no mail when it concerns the connection', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 32 })
   await using relay = await startStagedRelay(scene.recorder)
   const { smtp, sql } = scene.scene

@@ -9,10 +9,11 @@ const opening: readonly EarlyStage[] = ['greeting', 'EHLO', 'AUTH']
 const sending: readonly EarlyStage[] = ['MAIL', 'RCPT', 'DATA']
 
 /**
- * Fault: at each stage the relay answers with a byte now and then, for ever, so that its connections are never idle.
- * Promise: every attempt ends at its deadline, counts, and names the stage; before the final dot the mail is sent again, after it the doubt is counted.
+ * Fault: At each stage the relay sends a byte now and then, endlessly, so that its connections are never idle.
+ * Promise: Every attempt ends at its deadline, counts, and names the stage. Before the final dot the mail is sent again; after it, the mail
+ * is counted as in doubt.
  */
-test('a relay that drips at any stage is left at the deadline, and every mail goes out when it speaks again', async () => {
+test('a relay that stalls at any stage is abandoned at the deadline, and every mail is sent when it replies again', async () => {
   await using scene = await setFaultScene({
     scenario: expect.getState().currentTestName,
     seed: 34,

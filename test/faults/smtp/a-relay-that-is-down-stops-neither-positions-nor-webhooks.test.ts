@@ -7,10 +7,10 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 const OUTAGE_MS = 14_000
 
 /**
- * Fault: the relay is away under traffic, first refusing connections, then as a black hole.
- * Promise: positions and webhooks go on, no mail is counted as tried for nothing, the daemon stays ready, and all mails go out afterwards.
+ * Fault: The relay is away under traffic, first refusing connections, then as a black hole.
+ * Promise: Positions and webhooks continue, no mail loses an attempt, the daemon stays ready, and all mails are sent afterwards.
  */
-test('while the relay is away, refusing or silent, positions and webhooks go on; the mails wait and lose nothing', async () => {
+test('while the relay is away, refusing or silent, positions and webhooks continue; mails wait and none is lost', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 36 })
   const { smtp, webhooks, sql } = scene.scene
   let calls = 0

@@ -7,10 +7,11 @@ import { earlyStages, startStagedRelay } from '../../support/faults/staged-relay
 const replies = ['451 4.3.0 later', '452 4.3.1 no room', '421 4.3.2 later'] as const
 
 /**
- * Fault: under traffic the relay answers 451, 452 and 421 at each stage: greeting, EHLO, login, sender, recipient, DATA, and to the whole mail.
- * Promise: no mail is given up and no address is held against anybody; each mail goes out once when the relay takes it.
+ * Fault: Under traffic the relay replies 451, 452 and 421 at each stage: greeting, EHLO, login, sender, recipient, DATA, and to the
+ * complete mail.
+ * Promise: No mail is given up and no address is suppressed; each mail is sent once when the relay accepts it.
  */
-test('a relay that says “later” at every stage in turn gets every mail once when it takes them', async () => {
+test('a relay that replies “later” at every stage in turn gets every mail once when it accepts them', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 31 })
   await using relay = await startStagedRelay(scene.recorder)
   const { smtp } = scene.scene

@@ -7,10 +7,10 @@ const pool = 2
 const ahead = 1
 
 /**
- * Fault: the relay takes mails and does not answer.
- * Promise: claims never exceed the workers and the local queue, the oldest first.
+ * Fault: The relay accepts mails and does not reply.
+ * Promise: Claims never exceed the workers and the local queue, the oldest intents first.
  */
-test('while the relay thinks, a process claims no more than its workers and one half more, and nothing new before what is older', async () => {
+test('while the relay is slow, a process claims at most one and a half times its workers, the oldest intents first', async () => {
   const settings = { KAFKA_WORKER_POOL_SIZE: String(pool), MAIL_DEADLINE_MS: '60000' }
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 1, stories: 1, settings })
   const { smtp, sql } = scene.scene

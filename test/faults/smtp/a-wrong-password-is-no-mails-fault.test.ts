@@ -4,8 +4,9 @@ import { drainedSoon } from '../../support/faults/drained-soon.ts'
 import { setFaultScene } from '../../support/faults/fault-scene.ts'
 
 /**
- * Fault: the relay refuses our login (535) under traffic, as after its password was changed there first.
- * Promise: no mail is refused, put off or counted as tried for it, the relay is not hammered, and all go out when the password is right again.
+ * Fault: The relay refuses our login (535) under traffic, as it does when the password was changed there first.
+ * Promise: No mail is rejected, delayed or charged an attempt for it, the relay is not flooded with logins, and all mails are sent when the
+ * password is right again.
  */
 test('a relay that refuses our password (535) costs no mail an attempt, and gets them all when the password is right again', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 33 })

@@ -5,10 +5,10 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { earn, guestsOf, joining, quietly } from '../../support/faults/guests.ts'
 
 /**
- * Fault: an endpoint answers 500 until its breaker opens.
- * Promise: the deliveries to other endpoints do not notice.
+ * Fault: An endpoint answers 500 until its breaker opens.
+ * Promise: Deliveries to other endpoints are not affected.
  */
-test('while the breaker of a dead endpoint is open, a reward for another endpoint is delivered at its first try', async () => {
+test('while the breaker of a dead endpoint is open, a reward for another endpoint is delivered at the first attempt', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 1, stories: 1 })
   const { sql, webhooks } = scene.scene
   const guests = guestsOf(scene)

@@ -10,10 +10,11 @@ const OUTAGE_MS = 14_000
 const ROUND_MS = 2_000
 
 /**
- * Fault: one endpoint of eight takes requests and never answers, while every tenant has deliveries due again and again.
- * Promise: the others' deliveries, all mails and all positions go on as if it were not there; it gets its own when it answers again.
+ * Fault: One endpoint of eight accepts requests and never answers, while every tenant continuously has deliveries due.
+ * Promise: The deliveries of the others, all mails and all positions continue as if it did not exist; it gets its own deliveries when it
+ * answers again.
  */
-test('one dead endpoint among eight tenants: the others get theirs at the first try, and it gets all of its own afterwards', async () => {
+test('one dead endpoint among eight tenants: the others get their deliveries at the first attempt, and it gets its own afterwards', async () => {
   await using scene = await setFaultScene({
     scenario: expect.getState().currentTestName,
     seed: 45,

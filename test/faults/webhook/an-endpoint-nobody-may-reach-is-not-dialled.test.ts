@@ -24,10 +24,12 @@ const hosts: readonly (readonly [host: string, becomes: string])[] = [
 ]
 
 /**
- * Fault: tenants name endpoints in our own network, as addresses in several notations and by name, and one that no name server knows.
- * Promise: nothing is dialled, the deliveries say why, and when the endpoints are corrected and the operator retries, each is made.
+ * Fault: Tenants configure endpoints in our own network, by addresses in several notations and by name, and one whose name does not
+ * resolve.
+ * Promise: None is connected to, the deliveries record why, and when the endpoints are corrected and the operator retries, each delivery is
+ * made.
  */
-test('endpoints in our own network, as address or by name, are never connected to, and get nothing until they are corrected', async () => {
+test('endpoints in our own network, by address or by name, are never connected to, and get nothing until they are corrected', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 44, stories: hosts.length / 4 })
   await using forbidden = await startForbidden()
   const { webhooks, sql } = scene.scene

@@ -28,10 +28,12 @@ const asked: Readonly<Record<keyof ReturnType<typeof retryAfterKinds>, number>> 
 const kinds = Object.keys(asked).flatMap((kind) => ([429, 503] as const).map((status) => ({ kind, status })))
 
 /**
- * Fault: endpoints answer 429 and 503 with every kind of `Retry-After`: seconds, dates past, to come and far away, huge, negative, garbage, none.
- * Promise: no endpoint is called before the time that it named, none is left alone for longer than a day, and nonsense defers a delivery by a minute.
+ * Fault: Endpoints answer 429 and 503 with every kind of `Retry-After`: seconds, dates in the past, near and far future, huge, negative and
+ * meaningless values, or none.
+ * Promise: No endpoint is called before the time that it named, none is left alone for longer than a day, and a meaningless value defers a
+ * delivery by a minute.
  */
-test('an endpoint that is busy is asked again when it said, within a day whatever it said, and a delivery is put off, not lost', async () => {
+test('a busy endpoint is called again when it said, within a day whatever it said, and its delivery is deferred, not lost', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 42, stories: kinds.length / 4 })
   const { webhooks, sql } = scene.scene
   const tenants = tenantsOf(scene.settings, scene.random)

@@ -27,10 +27,12 @@ const failures: readonly (readonly [name: string, answer: (elsewhere: string) =>
 ]
 
 /**
- * Fault: each of sixteen endpoints fails in a way of its own: silence, errors, cut connections, redirects, heads and bodies that drip or never end.
- * Promise: an attempt ends at its deadline and follows no redirect; the delivery comes again with the same id and bytes; a 2xx counts whatever its body does.
+ * Fault: Each of sixteen endpoints fails in its own way: silence, errors, cut connections, redirects, headers and bodies that trickle or
+ * never end.
+ * Promise: An attempt ends at its deadline and follows no redirect; the delivery is repeated with the same id and bytes; a 2xx counts
+ * whatever happens to its body.
  */
-test('endpoints that fail, each in a way of its own, get the same delivery again, and nobody follows where they point', async () => {
+test('endpoints that each fail in their own way get the same delivery again, and no redirect is followed', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 41, stories: failures.length / 4 })
   const { webhooks, sql } = scene.scene
   const tenants = tenantsOf(scene.settings, scene.random)

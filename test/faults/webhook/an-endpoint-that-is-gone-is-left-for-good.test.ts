@@ -4,10 +4,10 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
 import { tenantsOf } from '../../support/faults/reward-steps.ts'
 
 /**
- * Fault: an endpoint answers 410: its owner wants no more.
- * Promise: it is set failed and never asked again; the deliveries that had nowhere to go say so; other endpoints get theirs.
+ * Fault: An endpoint answers 410: its owner wants no more deliveries.
+ * Promise: It is set to failed and never called again; its remaining deliveries record the reason; other endpoints get theirs.
  */
-test('an endpoint that answers 410 is set failed and asked no more, while the others get their deliveries', async () => {
+test('an endpoint that answers 410 is set to failed and not called again, while the others get their deliveries', async () => {
   await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 43, stories: 1 })
   const { webhooks, sql } = scene.scene
   // The first tenant's address is in a row of its account too, which would be next.
