@@ -6,41 +6,32 @@ import { startMaintenance } from './maintenance.ts'
 import { channelList, channelNames, channelsWithBreakers, composeChannels } from './compose/channels.ts'
 import { composeConsumers } from './compose/consumers.ts'
 import { blockersOf, composeGroup } from './compose/groups.ts'
-import { createDatabaseProbe } from './database-probe.ts'
+import { createDatabaseProbe, promptSql } from './database-probe.ts'
 import { BreakerRecord } from '../delivery/breaker-history.ts'
 import { Destinations } from '../delivery/destinations.ts'
 import { eventTypes } from '../events/catalogue.ts'
-import { createHealth, type HealthFacts } from './health.ts'
 import { startHealthServer, type HealthServer } from '../infra/http/health-server.ts'
 import { createSuppressionEndpoint } from '../infra/http/suppression-endpoint.ts'
 import { createDeadLetterSink } from '../infra/kafka/producer/kafka-dead-letter-sink.ts'
 import { createKafkaAdmin } from '../infra/kafka/admin/kafka-admin.ts'
 import { createAcceptStore } from '../infra/postgres/ingest/postgres-accept-store.ts'
-import { endpointOrigins } from '../infra/postgres/intents/postgres-breaker-store.ts'
 import { createIntentStore } from '../infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
 import { checkOwnTables, checkRights, checkSchema } from '../infra/postgres/schema/schema-check.ts'
 import { upkeepSteps } from '../infra/postgres/admin/retention-steps.ts'
 import { unsubscribe } from '../infra/postgres/admin/unsubscribe.ts'
 import { requireWritable } from '../infra/postgres/client/writable.ts'
-import { createLagMonitor, publishLag } from '../infra/telemetry/lag.ts'
 import { logFacts } from '../infra/telemetry/log-observer.ts'
 import type { Log } from '../infra/telemetry/log.ts'
 import { countFacts } from '../infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../infra/telemetry/metrics.ts'
 import type { OwnTables } from '../model/projection.ts'
 import { openPools } from './compose/pools.ts'
-import { promptSql } from './prompt-sql.ts'
-import { publishDatabase } from './database-metrics.ts'
+import { composeReports } from './compose/reports.ts'
 import { systemClock } from '../std/clock.ts'
 import { watchStatements } from './slow-statements.ts'
-import { createDependencies } from './dependencies.ts'
-import { createStatus } from './status.ts'
-import { createStallDetector } from '../std/stall-detector.ts'
-import { createShutdownSteps } from './shutdown.ts'
 import { createTasks } from './periodic-tasks.ts'
-import { DATABASE_PROBE, watchedTasks } from './watchdog.ts'
-import { workReport } from './work-report.ts'
+import { DATABASE_PROBE } from './watchdog.ts'
 import { messageOf, OperatorError } from '../std/failure.ts'
 import type { Fact, Observe } from '../model/fact.ts'
 
@@ -49,9 +40,8 @@ const RELAY_LOOK_MS = 5_000
 /** Interval and deadline of the database probe for readiness; milliseconds. */
 const PROBE_MS = 1_000
 const PROBE_DEADLINE_MS = 5_000
-/** Intervals of the watchdog and of the lag measurement; milliseconds. */
+/** Interval of the watchdog; milliseconds. */
 const LOOK_MS = 1_000
-const LAG_MS = 5_000
 
 /** The composed daemon, not yet started. */
 export interface App {
@@ -131,28 +121,6 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     owner: `${hostname()}:${process.pid}:${randomUUID()}`,
   }
   const groups = consumers.map((consumer) => composeGroup(consumer, shared))
-  const groupIds = groups.map(({ id }) => id)
-
-  const lag = createLagMonitor({
-    admin,
-    groups: groupIds,
-    topic: config.kafka.topic,
-    intervalMs: LAG_MS,
-    onError: (error) => log.warn({ err: error }, 'lag not measured'),
-  })
-  publishLag(metrics, lag)
-  metrics.onScrape(() => {
-    metrics.live.set(health.live().ok ? 1 : 0)
-    metrics.ready.set(health.ready().ok ? 1 : 0)
-  })
-  const figures = createIntentStore(pools.metrics, { channels: channelNames })
-  publishDatabase(metrics, {
-    pools,
-    store: figures,
-    groups: groupIds,
-    clock,
-    isThere: () => database.outage() === null,
-  })
 
   let phase: 'booting' | 'running' | 'stopping' = 'booting'
   let isQuiet = false
@@ -171,44 +139,42 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     observe,
   )
   const statements = watchStatements(pools, prompt, observe)
-  const watch = createStallDetector({ clock, graceMs: config.process.livenessStallMs })
-  const health = createHealth({ facts: healthFacts, now: () => clock.now() })
-  const dependencies = createDependencies({ relay: composed.relay, clock })
-  const status = createStatus({
+  const reports = composeReports({
+    config,
+    pools,
+    channels: composed.channels,
     groups,
-    health,
-    lag,
     admin,
+    relay: composed.relay,
+    database,
     statements,
-    store: figures,
-    dependencies,
-    brokers: config.kafka.brokers,
-    originsOf: (endpoints) => endpointOrigins(pools.metrics.sql, endpoints),
+    metrics,
+    log,
     clock,
+    process: () => ({ phase, quiet: isQuiet, tasks: tasks.progress() }),
   })
-  observers.push(
-    (fact) => dependencies.onFact(fact),
-    (fact) => status.onFact(fact),
-  )
+  observers.push((fact) => reports.onFact(fact))
   if (alsoObserve !== undefined) observers.push(alsoObserve)
   let server: HealthServer | null = null
   let stopped: Promise<void> | null = null
+  const pendingSteps = new Set<string>()
 
   async function start(signal: AbortSignal): Promise<void> {
     const { token } = config.http
     const suppressions = token === undefined ? null : createSuppressionEndpoint({ token, unsubscribe: (of) => unsubscribe(sql, of) })
     server = await startHealthServer({
       ...config.http,
-      ...health,
+      live: () => reports.live(),
+      ready: () => reports.ready(),
+      status: () => reports.status(),
       metrics: () => metrics.render(),
-      status: () => status.status(),
       suppressions,
     })
-    tasks.schedule('watchdog', LOOK_MS, 0, async () => void [health.live(), health.ready()])
+    tasks.schedule('watchdog', LOOK_MS, 0, async () => void [reports.live(), reports.ready()])
     log.info({ url: server.url }, 'health and metrics')
     await preflight({
       config,
-      groupIds,
+      groupIds: groups.map(({ id }) => id),
       admin,
       sql,
       checkSchema,
@@ -231,7 +197,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   }
 
   function startTasks(): void {
-    lag.start()
+    reports.start()
     tasks.schedule(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.probe())
     tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
     startMaintenance(tasks, { config, pools, groups, breakerRecord, intentStore, leaderboard, clock, observe, signal: stopping.signal })
@@ -249,37 +215,30 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     })
   }
 
-  const steps = createShutdownSteps()
+  /** Awaits a step of the shutdown, which is listed as a blocker until it settles. */
+  async function track(what: string, step: Promise<unknown>): Promise<void> {
+    pendingSteps.add(what)
+    try {
+      await step
+    } finally {
+      pendingSteps.delete(what)
+    }
+  }
 
   async function stop(): Promise<void> {
     phase = 'stopping'
     stopping.abort()
-    lag.stop()
+    reports.stop()
     // Accepting and executing stop concurrently: intents accepted last are left to other processes.
-    await Promise.all(groups.flatMap(({ id, worker, workers }) => [worker.stop(), steps.track(workersOf(id), workers.stop())]))
-    await steps.track('maintenance tasks waiting for the database', tasks.stopped())
+    await Promise.all(groups.flatMap(({ id, worker, workers }) => [worker.stop(), track(workersOf(id), workers.stop())]))
+    await track('maintenance tasks waiting for the database', tasks.stopped())
     await Promise.allSettled([
-      steps.track('connections to the relay and the endpoints', composed.close()),
-      steps.track('connections to Kafka', Promise.allSettled([deadLetters.disconnect(), admin.disconnect()])),
+      track('connections to the relay and the endpoints', composed.close()),
+      track('connections to Kafka', Promise.allSettled([deadLetters.disconnect(), admin.disconnect()])),
     ])
-    await steps.track('connections to the database', Promise.allSettled(Object.values(pools).map((each) => each.end())))
-    await steps.track('the HTTP server', Promise.resolve(server?.close()))
+    await track('connections to the database', Promise.allSettled(Object.values(pools).map((each) => each.end())))
+    await track('the HTTP server', Promise.resolve(server?.close()))
     metrics.close()
-  }
-
-  function healthFacts(): HealthFacts {
-    const databaseTrouble = database.outage()
-    return {
-      phase,
-      quiet: isQuiet,
-      databaseOutage: databaseTrouble,
-      databaseFault: database.fault(),
-      groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])),
-      notes: dependencies.notes(),
-      stalls: watch.check(
-        watchedTasks({ config, channels: composed.channels, pools, groups, tasks: tasks.progress(), databaseOutage: databaseTrouble }),
-      ),
-    }
   }
 
   function quiet(on: boolean): void {
@@ -299,17 +258,11 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
       for (const { workers } of groups) workers.abort()
     },
     quiet,
-    report() {
-      log.warn({ phase, quiet: isQuiet, database: database.outage() ?? database.fault() ?? 'answers' }, 'work report')
-      for (const { message, fields } of workReport(groups)) log.warn(fields, message)
-      void statements.list().then((slow) => {
-        for (const statement of slow) log.warn(statement, 'statement in flight')
-      })
-    },
+    report: () => reports.logWork(),
     blockers() {
       // The workers of a running intent have not ended either: listing the intent is enough.
       const listed = new Set(groups.filter(({ workers }) => workers.running().length > 0).map(({ id }) => workersOf(id)))
-      return [...groups.flatMap(blockersOf), ...steps.pending().filter((step) => !listed.has(step))]
+      return [...groups.flatMap(blockersOf), ...[...pendingSteps].filter((step) => !listed.has(step))]
     },
     lost: Promise.race(groups.map(({ worker }) => worker.lost)),
   }

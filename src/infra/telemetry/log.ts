@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import type { DestinationStream, Logger } from 'pino'
-import { errorFields } from './error-fields.ts'
+import { OperatorError } from '../../std/failure.ts'
+import { SqlError } from '../../std/sql.ts'
 import { openLogDestination } from './log-destination.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
@@ -22,4 +23,39 @@ export function createLog(options: { readonly level: LogLevel; readonly destinat
     },
     options.destination ?? openLogDestination(),
   )
+}
+
+/** The loggable fields of anything thrown. */
+interface ErrorFields {
+  readonly type: string
+  /** Of our own error classes only: other messages may hold an address, a secret or part of an event. */
+  readonly message?: string
+  /** Node's or the library's code, such as ECONNREFUSED. */
+  readonly code?: string
+  readonly sqlState?: string
+  readonly constraint?: string
+  /** Stack frames, outermost last: file and line only. */
+  readonly at?: readonly string[]
+}
+
+const FRAMES = 5
+
+/** An allow-list: anything else that libraries attach to errors is dropped, causes included. */
+function errorFields(thrown: unknown): ErrorFields {
+  if (!(thrown instanceof Error)) return { type: typeof thrown }
+  const code = 'code' in thrown && typeof thrown.code === 'string' && /^[A-Z0-9_]{2,40}$/.test(thrown.code) ? thrown.code : undefined
+  const at = frames(thrown)
+  return {
+    type: thrown.name,
+    ...(thrown instanceof OperatorError || thrown instanceof SqlError ? { message: thrown.message } : {}),
+    ...(code === undefined ? {} : { code }),
+    ...(thrown instanceof SqlError && thrown.state !== undefined ? { sqlState: thrown.state } : {}),
+    ...(thrown instanceof SqlError && thrown.constraint !== undefined ? { constraint: thrown.constraint } : {}),
+    ...(at.length === 0 || thrown instanceof OperatorError ? {} : { at }),
+  }
+}
+
+function frames(error: Error): readonly string[] {
+  const lines = error.stack?.split('\n') ?? []
+  return lines.flatMap((line) => /^ {4}at .*?\/((?:src|config|cmd|node_modules)\/[^\s():]+:\d+)/.exec(line)?.[1] ?? []).slice(0, FRAMES)
 }

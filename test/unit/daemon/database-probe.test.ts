@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest'
-import { createDatabaseProbe } from '../../../src/daemon/database-probe.ts'
+import { createDatabaseProbe, promptSql } from '../../../src/daemon/database-probe.ts'
 import { WritesRefused } from '../../../src/infra/postgres/client/writable.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import type { Fact } from '../../../src/model/fact.ts'
+import type { Sql } from '../../../src/std/sql.ts'
+import { createHeldClock } from '../../support/held-clock.ts'
 
 /** A server that started at `started`, is away, or refuses. */
 function setUp() {
@@ -85,4 +87,27 @@ it('reports what the database refuses, each sentence once, and compares progress
   server.lacks = null
   await watch.probe()
   expect([watch.fault(), server.rechecks, told()]).toEqual([null, 2, ['up null']])
+})
+
+function promptScene(query: () => Promise<never[]>) {
+  const clock = createHeldClock()
+  const sql: Sql = { query }
+  return { clock, prompt: promptSql(sql, 5_000, clock) }
+}
+
+it('returns as soon as the database answers a prompt statement, and leaves no timer', async () => {
+  const good = promptScene(async () => [])
+  expect(await good.prompt.query('SELECT 1')).toEqual([])
+  const bad = promptScene(() => Promise.reject(new Error('refused')))
+  await expect(bad.prompt.query('SELECT 1')).rejects.toThrow('refused')
+  expect([...good.clock.sleeping, ...bad.clock.sleeping]).toEqual([])
+})
+
+it('treats a frozen server as unavailable', async () => {
+  const { prompt, clock } = promptScene(() => new Promise(() => undefined))
+  const asked = prompt.query('SELECT 1')
+  clock.pass(4_999)
+  expect(clock.sleeping).toEqual([5_000])
+  clock.pass(1)
+  await expect(asked).rejects.toThrow('the database has not answered for 5 s')
 })

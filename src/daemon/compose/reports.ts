@@ -1,0 +1,120 @@
+import type { Config } from '../../../config/load.ts'
+import type { Channels } from '../../delivery/define-channel.ts'
+import type { MailRelay } from '../../delivery/email/mail-relay.ts'
+import { endpointOrigins } from '../../infra/postgres/intents/postgres-breaker-store.ts'
+import { createIntentStore } from '../../infra/postgres/intents/postgres-intent-store.ts'
+import { createLagMonitor, publishLag } from '../../infra/telemetry/lag.ts'
+import type { Log } from '../../infra/telemetry/log.ts'
+import type { Metrics } from '../../infra/telemetry/metrics.ts'
+import type { LogAdmin } from '../../ingest/log-admin.ts'
+import type { Fact } from '../../model/fact.ts'
+import type { Clock } from '../../std/clock.ts'
+import { createStallDetector } from '../../std/stall-detector.ts'
+import { publishDatabase } from '../database-metrics.ts'
+import type { DatabaseProbe } from '../database-probe.ts'
+import { createDependencies } from '../dependencies.ts'
+import { createHealth, type Health, type HealthFacts } from '../health.ts'
+import type { SlowStatements } from '../slow-statements.ts'
+import { createStatus, type Status } from '../status.ts'
+import { watchedTasks, type TaskProgress } from '../watchdog.ts'
+import { workReport } from '../work-report.ts'
+import { channelNames } from './channels.ts'
+import type { Group } from './groups.ts'
+import type { Pools } from './pools.ts'
+
+/** Interval of the lag measurement; milliseconds. */
+const LAG_MS = 5_000
+
+/** What the process says about itself: health, status, metrics that are read at a scrape, and the work report. */
+export interface Reports extends Health {
+  status(): Promise<Status>
+  /** Observes every fact: open breakers and paused groups are known from facts. */
+  onFact(fact: Fact): void
+  /** Starts the lag measurement, which continues until `stop`. */
+  start(): void
+  stop(): void
+  /** Logs what every worker and every slow statement is doing. */
+  logWork(): void
+}
+
+export function composeReports(of: {
+  readonly config: Config
+  readonly pools: Pools
+  readonly channels: Channels
+  readonly groups: readonly Group[]
+  readonly admin: LogAdmin
+  /** Null when no group sends mail. */
+  readonly relay: MailRelay | null
+  readonly database: Pick<DatabaseProbe, 'outage' | 'fault'>
+  readonly statements: Pick<SlowStatements, 'list'>
+  readonly metrics: Metrics
+  readonly log: Log
+  readonly clock: Clock
+  process(): Pick<HealthFacts, 'phase' | 'quiet'> & { readonly tasks: readonly TaskProgress[] }
+}): Reports {
+  const { config, pools, channels, groups, admin, database, statements, metrics, log, clock } = of
+  const groupIds = groups.map(({ id }) => id)
+  const store = createIntentStore(pools.metrics, { channels: channelNames })
+  const watch = createStallDetector({ clock, graceMs: config.process.livenessStallMs })
+  const dependencies = createDependencies({ relay: of.relay, clock })
+  const lag = createLagMonitor({
+    admin,
+    groups: groupIds,
+    topic: config.kafka.topic,
+    intervalMs: LAG_MS,
+    onError: (error) => log.warn({ err: error }, 'lag not measured'),
+  })
+  const health = createHealth({ facts, now: () => clock.now() })
+  const status = createStatus({
+    groups,
+    health,
+    lag,
+    admin,
+    statements,
+    store,
+    dependencies,
+    brokers: config.kafka.brokers,
+    originsOf: (endpoints) => endpointOrigins(pools.metrics.sql, endpoints),
+    clock,
+  })
+
+  publishLag(metrics, lag)
+  metrics.onScrape(() => {
+    metrics.live.set(health.live().ok ? 1 : 0)
+    metrics.ready.set(health.ready().ok ? 1 : 0)
+  })
+  publishDatabase(metrics, { pools, store, groups: groupIds, clock, isThere: () => database.outage() === null })
+
+  function facts(): HealthFacts {
+    const { phase, quiet, tasks } = of.process()
+    const databaseOutage = database.outage()
+    return {
+      phase,
+      quiet,
+      databaseOutage,
+      databaseFault: database.fault(),
+      groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])),
+      notes: dependencies.notes(),
+      stalls: watch.check(watchedTasks({ config, channels, pools, groups, tasks, databaseOutage })),
+    }
+  }
+
+  return {
+    ...health,
+    status: () => status.status(),
+    onFact(fact) {
+      dependencies.onFact(fact)
+      status.onFact(fact)
+    },
+    start: () => lag.start(),
+    stop: () => lag.stop(),
+    logWork() {
+      const { phase, quiet } = of.process()
+      log.warn({ phase, quiet, database: database.outage() ?? database.fault() ?? 'answers' }, 'work report')
+      for (const { message, fields } of workReport(groups)) log.warn(fields, message)
+      void statements.list().then((slow) => {
+        for (const statement of slow) log.warn(statement, 'statement in flight')
+      })
+    },
+  }
+}
