@@ -38,12 +38,12 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   }
 
   async function request<Answer>(
-    question: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
+    send: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
     about: RefusedRequest = {},
   ): Promise<Answer> {
     for (let attempt = 1, open = await connected(); ; attempt += 1) {
       try {
-        return await question(open.admin, open.identity)
+        return await send(open.admin, open.identity)
       } catch (error) {
         const refused = groupRefused(error, settings, about)
         if (refused !== null) throw refused
@@ -58,21 +58,21 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   /** kafkajs would retry a missing topic for a long time. */
   async function requestTopic<Answer>(
     topic: string,
-    question: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
+    send: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
     about: RefusedRequest = {},
   ): Promise<Answer> {
     if (!(await partitionCounts([topic])).has(topic))
       throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
-    return request(question, { right: 'Describe', topic, ...about })
+    return request(send, { right: 'Describe', topic, ...about })
   }
 
   function partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
     return request(async (admin) => {
       // A request for a missing topic makes kafkajs fail with a null dereference; so the existing topics are listed first.
       const existing = new Set(await admin.listTopics())
-      const asked = names.filter((name) => existing.has(name))
-      if (asked.length === 0) return new Map()
-      const { topics } = await admin.fetchTopicMetadata({ topics: asked })
+      const known = names.filter((name) => existing.has(name))
+      if (known.length === 0) return new Map()
+      const { topics } = await admin.fetchTopicMetadata({ topics: known })
       return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
     })
   }

@@ -3,14 +3,14 @@ import Decoder from 'kafkajs/src/protocol/decoder.js'
 import Encoder from 'kafkajs/src/protocol/encoder.js'
 import { createClusterOf, type Broker, type Cluster } from '../patches/private-cluster.ts'
 
-/** A topic as brokers from 2.8 on describe it, with what kafkajs 2.2.4 does not ask for: its id and the epochs of its leaders. */
+/** A topic as brokers since 2.8 describe it, with what kafkajs 2.2.4 does not request: its id and the epochs of its leaders. */
 interface TopicDescription {
   readonly id: string
   readonly leaders: ReadonlyMap<number, { readonly node: number; readonly epoch: number }>
 }
 
 /**
- * Reads what distinguishes one log from another of the same name, with requests that kafkajs does not support. Over connections of its own,
+ * Reads what distinguishes one log from another of the same name, with requests that kafkajs does not support. It has its own connections,
  * which are closed with those of the client.
  */
 export class LogIdentity {
@@ -26,24 +26,24 @@ export class LogIdentity {
   }
 
   /**
-   * End offsets of a leader epoch, and all epochs before it, in the current log; null when the brokers know only older epochs. A partition is
-   * missing when its leader does not answer.
+   * Where a leader epoch, and all epochs before it, end in the current log; null when the brokers know only older epochs. A partition is
+   * missing when it has no leader or its leader does not know the epoch.
    */
   async epochEnds(topic: string, epochs: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, bigint | null>> {
     const ends = new Map<number, bigint | null>()
     const description = epochs.size === 0 ? null : await this.#describe(topic)
     if (description === null) return ends
-    const asked = new Map<number, EpochQuestion[]>()
+    const byLeader = new Map<number, EpochQuery[]>()
     for (const [partition, epoch] of epochs) {
       const leader = description.leaders.get(partition)
       if (leader === undefined) continue
-      // Of a broker that lags behind the others, or of a cluster that was set back: no answer of it would be about our log.
+      // The broker lags behind the others, or the cluster was restored to an older state: its answer would not be about our log.
       if (leader.epoch < epoch) ends.set(partition, null)
-      else asked.set(leader.node, [...(asked.get(leader.node) ?? []), { partition, epoch, leaderEpoch: leader.epoch }])
+      else byLeader.set(leader.node, [...(byLeader.get(leader.node) ?? []), { partition, epoch, leaderEpoch: leader.epoch }])
     }
-    for (const [nodeId, questions] of asked) {
+    for (const [nodeId, queries] of byLeader) {
       const broker = await this.#cluster.findBroker({ nodeId: String(nodeId) })
-      for (const [partition, end] of await broker.connectionPool.send(epochEndsProtocol(topic, questions))) ends.set(partition, end)
+      for (const [partition, end] of await broker.connectionPool.send(epochEndsProtocol(topic, queries))) ends.set(partition, end)
     }
     return ends
   }
@@ -61,10 +61,10 @@ export class LogIdentity {
   }
 }
 
-interface EpochQuestion {
+interface EpochQuery {
   readonly partition: number
   readonly epoch: number
-  /** Of the leader as the metadata has it: a broker that leads no more, or not yet, refuses the question. */
+  /** The leader's epoch according to the metadata: a broker that is no longer or not yet the leader refuses the query. */
   readonly leaderEpoch: number
 }
 
@@ -84,12 +84,12 @@ function metadataProtocol(topic: string) {
       apiName: 'Metadata',
       encode: async () => {
         const body = new Encoder()
-          .writeUVarInt(0) // tags of the header, which kafkajs leaves out
+          .writeUVarInt(0) // the header's tags, which kafkajs does not write
           .writeUVarInt(2) // one topic
-          .writeBuffer(Buffer.alloc(16)) // asked for by its name
+          .writeBuffer(Buffer.alloc(16)) // no id: the topic is requested by name
           .writeUVarIntString(topic)
           .writeUVarInt(0)
-        // Neither created nor with the operations that are allowed on it.
+        // Do not create the topic, and do not list the operations allowed on it.
         return body.writeBoolean(false).writeBoolean(false).writeBoolean(false).writeUVarInt(0)
       },
     },
@@ -119,7 +119,7 @@ function readMetadata(decoder: Decoder): TopicDescription {
     decoder.readBoolean() // internal
     const leaders = new Map(
       readMany(decoder, () => {
-        decoder.readInt16() // its error: without a leader, the partition has node -1
+        decoder.readInt16() // the partition's error: without a leader, its node is -1
         const partition = decoder.readInt32()
         const leader = { node: decoder.readInt32(), epoch: decoder.readInt32() }
         for (let list = 0; list < 3; list++) readMany(decoder, () => decoder.readInt32())
@@ -135,15 +135,15 @@ function readMetadata(decoder: Decoder): TopicDescription {
   return topic
 }
 
-function epochEndsProtocol(topic: string, questions: readonly EpochQuestion[]) {
+function epochEndsProtocol(topic: string, queries: readonly EpochQuery[]) {
   return {
     request: {
       apiKey: OFFSET_FOR_LEADER_EPOCH,
       apiVersion: OFFSET_FOR_LEADER_EPOCH_VERSION,
       apiName: 'OffsetForLeaderEpoch',
       encode: async () => {
-        const body = new Encoder().writeInt32(CONSUMER_REPLICA).writeInt32(1).writeString(topic).writeInt32(questions.length)
-        for (const { partition, leaderEpoch, epoch } of questions) body.writeInt32(partition).writeInt32(leaderEpoch).writeInt32(epoch)
+        const body = new Encoder().writeInt32(CONSUMER_REPLICA).writeInt32(1).writeString(topic).writeInt32(queries.length)
+        for (const { partition, leaderEpoch, epoch } of queries) body.writeInt32(partition).writeInt32(leaderEpoch).writeInt32(epoch)
         return body
       },
     },

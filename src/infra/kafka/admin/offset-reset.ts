@@ -1,8 +1,8 @@
 import type { Kafka } from 'kafkajs'
 
 /**
- * Moves the committed offsets of a group without members, as kafkajs's own `setOffsets` does it: a member joins, seeks with automatic
- * commits on, which commits what it seeks, and leaves after its first fetch. Only that one sleeps five seconds in that fetch.
+ * Moves the committed offsets of a group without members in the way of kafkajs's own `setOffsets`, which sleeps for five seconds in its first
+ * fetch: a member joins, seeks with automatic commits on, which commits the offsets, and leaves after its first fetch.
  */
 export async function resetOffsets(kafka: Kafka, group: string, topic: string, offsets: ReadonlyMap<number, bigint>): Promise<void> {
   const consumer = kafka.consumer({ groupId: group, maxWaitTimeInMs: 50, allowAutoTopicCreation: false })

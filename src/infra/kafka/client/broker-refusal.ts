@@ -31,8 +31,8 @@ export function noConnection(error: unknown, settings: KafkaSettings): OperatorE
 
 /** The error when brokers accept the connection but do not answer: a listener that requires a login closes it at the first request. */
 export function noAnswer(error: unknown, settings: KafkaSettings): unknown {
-  const hangsUp = hasCause(error, ({ name }) => name === 'KafkaJSConnectionClosedError')
-  if (!hangsUp || settings.sasl !== undefined) return accessRefused(error, settings) ?? error
+  const isClosed = hasCause(error, ({ name }) => name === 'KafkaJSConnectionClosedError')
+  if (!isClosed || settings.sasl !== undefined) return accessRefused(error, settings) ?? error
   return new OperatorError(
     `Kafka at ${brokersOf(settings)} accepts the connection and closes it at the first request: ` +
       `set KAFKA_SECURITY_PROTOCOL to ${settings.tls ? 'SASL_SSL' : 'SASL_SSL or SSL'} if its listener requires that, or check the health of its brokers`,
@@ -43,7 +43,7 @@ export function noAnswer(error: unknown, settings: KafkaSettings): unknown {
 export interface RefusedRequest {
   readonly topic?: string
   readonly group?: string
-  /** What was to be done with the topic, as Kafka names the right; `Read` when not given. */
+  /** The right that the request needs on the topic, by Kafka's name. Default: `Read`. */
   readonly right?: 'Read' | 'Write' | 'Create' | 'Alter' | 'Describe' | 'DescribeConfigs'
   readonly sessionTimeoutMs?: number
 }
@@ -52,28 +52,32 @@ export interface RefusedRequest {
  * The sentence when the brokers deny access to this group or topic; null for any other error. Retrying at once does not help; once an operator
  * has fixed it, the next attempt succeeds.
  */
-export function groupRefused(error: unknown, { brokers }: Pick<KafkaSettings, 'brokers'>, asked: RefusedRequest): LogAccessRefused | null {
-  const says = (type: string) => isBrokerError(error, type)
+export function groupRefused(
+  error: unknown,
+  { brokers }: Pick<KafkaSettings, 'brokers'>,
+  request: RefusedRequest,
+): LogAccessRefused | null {
+  const has = (type: string) => isBrokerError(error, type)
   const kafka = `Kafka at ${brokers.join(', ')}`
-  const { topic, group, right = 'Read' } = asked
-  if (group !== undefined && says('GROUP_AUTHORIZATION_FAILED'))
+  const { topic, group, right = 'Read' } = request
+  if (group !== undefined && has('GROUP_AUTHORIZATION_FAILED'))
     return new LogAccessRefused(`${kafka} does not let our user read as group "${group}": grant it Read on that group`)
-  if (topic !== undefined && says('TOPIC_AUTHORIZATION_FAILED'))
+  if (topic !== undefined && has('TOPIC_AUTHORIZATION_FAILED'))
     return new LogAccessRefused(`${kafka} does not give our user the right ${right} on topic "${topic}": grant it`)
-  if (says('CLUSTER_AUTHORIZATION_FAILED'))
+  if (has('CLUSTER_AUTHORIZATION_FAILED'))
     return new LogAccessRefused(`${kafka} does not give our user the right ${right} on the cluster: grant it`)
-  if (says('GROUP_MAX_SIZE_REACHED'))
+  if (has('GROUP_MAX_SIZE_REACHED'))
     return new LogAccessRefused(
       `group "${group}" has as many members as ${kafka} allows: stop one of its workers, or raise group.max.size of the brokers`,
     )
-  if (says('INCONSISTENT_GROUP_PROTOCOL'))
+  if (has('INCONSISTENT_GROUP_PROTOCOL'))
     return new LogAccessRefused(
       `group "${group}" of ${kafka} has a member of another program, with another partition assignor: ` +
         `stop it, or set KAFKA_GROUP_PREFIX so that this worker has groups of its own`,
     )
   if (isSettingRefused(error))
     return new LogAccessRefused(
-      `${kafka} rejects KAFKA_SESSION_TIMEOUT_MS (${asked.sessionTimeoutMs}): ` +
+      `${kafka} rejects KAFKA_SESSION_TIMEOUT_MS (${request.sessionTimeoutMs}): ` +
         `set it within group.min.session.timeout.ms and group.max.session.timeout.ms of the brokers, or change those`,
     )
   return null

@@ -1,4 +1,4 @@
-/** What kafkajs throws, read without its classes: errors arrive wrapped, the interesting one as a cause. */
+/** Classifies errors of kafkajs without its classes: errors arrive wrapped, and the relevant one is a cause. */
 
 /** The broker has ended the membership; kafkajs rejoins with its next heartbeat. */
 export function endsMembership(error: unknown): boolean {
@@ -15,7 +15,7 @@ export function isBrokerError(error: unknown, type: string): boolean {
   return causes(error).some((cause) => cause.type === type)
 }
 
-/** Whether the error or one of its causes is such a one. */
+/** Whether the error or one of its causes matches. */
 export function hasCause(error: unknown, is: (cause: Cause) => boolean): boolean {
   return causes(error).some(is)
 }

@@ -17,11 +17,11 @@ export interface KafkaSettings extends KafkaAccess {
   /** `host:port`, used as given. */
   readonly brokers: readonly string[]
   readonly clientId: string
-  /** 5 s when not given; kafkajs's own 1 s is too short for a busy broker. */
+  /** Default: 5 s; kafkajs's own 1 s is too short for a busy broker. */
   readonly connectionTimeoutMs?: number
-  /** 30 s when not given. */
+  /** Default: 30 s. */
   readonly requestTimeoutMs?: number
-  /** Replaces our own sockets. */
+  /** Replaces {@link brokerSockets}. */
   readonly socketFactory?: ISocketFactory
   /** Receives the log lines of the client; a record source reports its lines to its handlers instead. */
   readonly onLog?: (line: ClientLog) => void
@@ -36,8 +36,8 @@ export interface KafkaClient {
 /**
  * The only place that creates a `new Kafka()`. Create one per consumer, so that its connections and log lines are its own.
  *
- * @param options.retries how often kafkajs itself tries again, at growing distances from 300 ms, before it gives an error to us
- * @param options.longestWaitMs the longest that a request may rightly wait for its answer (a join waits for the other members)
+ * @param options.retries how often kafkajs itself retries, with exponential backoff from 300 ms, before it throws
+ * @param options.longestWaitMs the longest legitimate wait for a response (a join waits for the other members)
  */
 export function createKafkaClient(settings: KafkaSettings, options: { retries: number; longestWaitMs?: number }): KafkaClient {
   const requestTimeoutMs = settings.requestTimeoutMs ?? 30_000
@@ -53,11 +53,11 @@ export function createKafkaClient(settings: KafkaSettings, options: { retries: n
     retry: retrySettings(options.retries),
     socketFactory: sockets.open,
     logLevel: kafkajs.logLevel.INFO,
-    // After the cut kafkajs only complains of the cut.
-    logCreator: () => (entry) => (sockets.isCut() ? undefined : onLog?.(clientLog(entry))),
+    // Once the connections are destroyed, kafkajs logs only that.
+    logCreator: () => (entry) => (sockets.isClosed() ? undefined : onLog?.(clientLog(entry))),
     ...clientAccess(settings),
   })
-  return { kafka, destroyConnections: sockets.cut }
+  return { kafka, destroyConnections: sockets.destroyAll }
 }
 
 /** All five, because kafkajs has other defaults when NODE_ENV is `test`. */
@@ -67,23 +67,23 @@ export function retrySettings(retries: number) {
 
 function trackedSockets(factory: ISocketFactory) {
   const open = new Set<net.Socket>()
-  let isCut = false
+  let isClosed = false
   return {
     open: ((request) => {
-      if (isCut) throw new Error('the client is closed')
+      if (isClosed) throw new Error('the client is closed')
       const socket = factory(request)
       open.add(socket)
       socket.once('close', () => {
         open.delete(socket)
-        // kafkajs lets go of its dead sockets at every try to connect, and each time Node would keep a listener for the connection to come.
+        // kafkajs unreferences its dead sockets at every connection attempt, and each call would leave a listener for `connect`.
         socket.unref = () => socket
       })
       return socket
     }) satisfies ISocketFactory,
-    isCut: () => isCut,
-    cut: () => {
-      isCut = true
-      // With an error: kafkajs does not listen for `close`, and its requests would wait for their own timeouts.
+    isClosed: () => isClosed,
+    destroyAll: () => {
+      isClosed = true
+      // With an error, because kafkajs does not listen for `close`: its requests would wait for their timeouts.
       for (const socket of open) socket.destroy(new Error('the client is closed'))
     },
   }

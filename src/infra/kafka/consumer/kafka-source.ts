@@ -14,25 +14,25 @@ export interface KafkaSourceOptions {
   readonly settings: KafkaSettings
   readonly groupId: string
   readonly topic: string
-  /** How long the broker waits for a heartbeat before it gives the partitions to others. */
+  /** How long the broker waits for a heartbeat before it assigns the partitions to other members. */
   readonly sessionTimeoutMs: number
   /** At most a third of the session timeout. */
   readonly heartbeatIntervalMs: number
-  /** How long a join waits for members that still work on a batch; 60 s when not given. */
+  /** How long a join waits for members that are still handling a batch. Default: 60 s. */
   readonly rebalanceTimeoutMs?: number
-  /** How long the broker holds a fetch that finds nothing; it bounds how late a resume and a stop take effect. 250 ms when not given. */
+  /** How long the broker holds a fetch without records; it bounds the delay of a resume and of a stop. Default: 250 ms. */
   readonly maxWaitMs?: number
-  /** Of one fetch, before it is decompressed; 1 MiB when not given. A larger first record comes all the same. */
+  /** Compressed bytes of one partition per fetch. A larger first record is fetched nevertheless. Default: 1 MiB. */
   readonly maxBytesPerPartition?: number
-  /** The same for all partitions of a broker together; 10 MiB when not given. What was fetched is handled before more is asked for. */
+  /** Compressed bytes of all partitions of a broker per fetch. A fetch is handled before the next one is sent. Default: 10 MiB. */
   readonly maxBytes?: number
-  /** A compressed record with a larger value comes without it, marked by `omittedBytes`; 1 MiB when not given. */
+  /** A compressed record with a larger value arrives without the value and with `omittedBytes`. Default: 1 MiB. */
   readonly maxEventBytes?: number
-  /** What bounds the unpacked records that are held; one for the whole process, 32 MiB, when not given. */
+  /** Limits the unpacked records that are held. Default: one budget of 32 MiB for the whole process. */
   readonly unpackBudget?: UnpackBudget
   /**
-   * Crashes in a row, without a batch handled between them, after which the source gives up. Brokers that refuse the login, this group or
-   * its topic do not count: it goes on trying, and the handlers hear of it. Outages do not count once it has joined.
+   * Consecutive crashes without a handled batch after which the source ends. Refusals of the login, the group or its topic do not count: they
+   * are reported, and the source keeps trying. Outages do not count after the first join.
    */
   readonly crashLimit: number
   readonly random?: () => number
@@ -40,11 +40,10 @@ export interface KafkaSourceOptions {
 }
 
 /**
- * The log as kafkajs reads it: one group, one topic, one member. Behind it a chain of kafkajs consumers: one that is dead for good is
- * replaced by a new one, with a Kafka object of its own, after a backoff.
+ * A record source over kafkajs: one group, one topic, one member. A kafkajs consumer that has ended permanently is replaced, after a backoff,
+ * by a new one with its own Kafka object.
  *
- * `start` also rejects when `stop` comes before the first join. A batch under way when `stop` is called is not aborted: its caller must let
- * it end.
+ * `start` also rejects when `stop` is called before the first join. `stop` does not abort a batch in flight, and waits for it.
  */
 export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   const clock = options.clock ?? systemClock
@@ -58,13 +57,13 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     ...options,
     clock,
     random,
-    onActivity: () => void (beats += 1),
+    onActivity: () => void (activity += 1),
     onMembership: () => void (heartbeats += 1),
   }
   const unpacked = (options.unpackBudget ?? processBudget).share()
   const started = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()
-  // Who holds neither promise when it rejects has the other one, or the reports.
+  // A rejection that no caller awaits is not unhandled: the other promise or the reports carry the same error.
   for (const { promise } of [started, ended]) promise.catch(() => undefined)
   const stopping = new AbortController()
   let member: GroupMember | undefined
@@ -74,30 +73,30 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   let epoch = 0
   let crashes = 0
   let rebuilds = 0
-  let beats = 0
+  let activity = 0
   let heartbeats = 0
 
-  /** Counts a crash and tells it; false when it was one too many. */
+  /** Counts and reports a crash; returns false when the source has ended with it. */
   function survives(handlers: SourceHandlers, thrown: Error, rebuildInMs: number): boolean {
-    beats += 1
+    activity += 1
     heartbeats += 1
-    // A password that was changed, a right that was taken away: kafkajs gives up at once, and we wait until somebody has mended it.
+    // A changed password or a revoked right: kafkajs gives up at once; the source keeps trying until an operator has fixed it.
     const { settings, groupId: group, topic, sessionTimeoutMs } = options
     const refused = accessRefused(thrown, settings) ?? groupRefused(thrown, settings, { group, topic, sessionTimeoutMs })
     const error = refused ?? thrown
-    const passes = refused === null ? hasJoined && isBrokerTrouble(thrown) : !isSettingRefused(thrown)
-    if (!passes) crashes += 1
+    const isExempt = refused === null ? hasJoined && isBrokerTrouble(thrown) : !isSettingRefused(thrown)
+    if (!isExempt) crashes += 1
     handlers.report({ is: 'crashed', error, rebuildInMs, crashes })
-    // Looked for twice: a broker hears of a topic a moment after another one has acknowledged its creation.
+    // Looked up twice: a broker learns of a topic a moment after another one has acknowledged its creation.
     const isMissing = !hasJoined && crashes > 1 && isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION')
     if (crashes < options.crashLimit && !isMissing) return true
     fail(givenUp(error, options))
     return false
   }
 
-  async function live(handlers: SourceHandlers): Promise<void> {
+  async function run(handlers: SourceHandlers): Promise<void> {
     while (!stopping.signal.aborted) {
-      beats += 1
+      activity += 1
       member = new GroupMember(memberOptions, {
         handlers,
         isPaused: () => isPaused,
@@ -145,7 +144,7 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   return {
     ended: ended.promise,
     start: (handlers) => {
-      void live(guarded(handlers))
+      void run(guarded(handlers))
       return started.promise
     },
     pause: () => {
@@ -159,9 +158,9 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     restartAssignment: () => member?.restartAssignment(),
     commit: async (assignment, offsets) => (await member?.commit(assignment, offsets)) ?? false,
     activity: () =>
-      beats === 0 || stopping.signal.aborted
+      activity === 0 || stopping.signal.aborted
         ? null
-        : { fetches: beats, heartbeats, withinMs: LONGEST_SILENCE_MS + memberOptions.rebalanceTimeoutMs },
+        : { fetches: activity, heartbeats, withinMs: LONGEST_SILENCE_MS + memberOptions.rebalanceTimeoutMs },
     stop: (flush) => {
       if (!stopped) {
         stopped = finish(flush)
@@ -175,10 +174,10 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   }
 }
 
-/** Bytes of unpacked records, over all groups: about eight partitions each can be read at once, more than can be written at once. */
+/** Bytes of unpacked records over all groups: about eight partitions each can be read at once, more than can be written at once. */
 const processBudget = createUnpackBudget(33_554_432)
 
-/** An error of an observer must not reach kafkajs, whose events and logs call it: it would crash the consumer. */
+/** Keeps exceptions of a report handler away from kafkajs, whose events and logs call it: they would crash the consumer. */
 function guarded(handlers: SourceHandlers): SourceHandlers {
   return {
     assigned: (assignment) => handlers.assigned(assignment),
@@ -187,7 +186,7 @@ function guarded(handlers: SourceHandlers): SourceHandlers {
       try {
         handlers.report(report)
       } catch {
-        // There is no one left to report it to.
+        // The handler that failed is the one that errors are reported to.
       }
     },
   }

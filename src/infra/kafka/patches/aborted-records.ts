@@ -1,10 +1,10 @@
 import Broker from 'kafkajs/src/broker/index.js'
 
-/** The method as kafkajs ships it; a test compares its text, so that a new version is looked at before it is guarded. */
+/** The method as kafkajs ships it; a test compares its text, so that a new version is reviewed before it is patched. */
 // oxlint-disable-next-line typescript/unbound-method -- called with the broker as `this`
-export const unguardedFetch = Broker.prototype.fetch
+export const unpatchedBrokerFetch = Broker.prototype.fetch
 
-/** The head of a record batch, as kafkajs gives it to each of the batch's records. */
+/** The header of a record batch, which kafkajs attaches to each of the batch's records. */
 export interface BatchHead {
   readonly firstOffset: string
   readonly lastOffsetDelta: number
@@ -13,32 +13,32 @@ export interface BatchHead {
   readonly isControlBatch: boolean
 }
 
-/** A broker's word that what `producerId` wrote from `firstOffset` up to its next abort marker is not committed. */
+/** What `producerId` wrote from `firstOffset` to its next abort marker was aborted. */
 export interface AbortedTransaction {
   readonly producerId: string
   readonly firstOffset: string
 }
 
 /**
- * The rule of `read_committed`, to be asked of every record batch of one fetched partition, in the order of the log: is it part of an aborted
- * transaction? A transaction is entered by the first batch that reaches its first offset, whoever wrote that batch, and is left at its
- * producer's abort marker. So a fetch that begins inside several transactions enters all of them at once. Commit markers change nothing: the
- * broker names only transactions that were aborted, and a producer's next one may follow a commit.
+ * The rule of `read_committed`: decides for each record batch of one fetched partition, in the order of the log, whether it is part of an
+ * aborted transaction. A transaction begins with the first batch that reaches its first offset, whichever producer wrote that batch, and
+ * ends at its producer's abort marker. A fetch that starts inside several transactions therefore begins all of them at once. Commit markers
+ * change nothing: the broker lists only aborted transactions, and a producer's next transaction may follow a commit.
  *
- * @param transactions what the broker named beside the records, in any order
- * @returns a function of a batch's head and of the key of its first record, which is read only if the batch is a marker
+ * @param transactions the aborted transactions that the broker listed in its response, in any order
+ * @returns a function of a batch's header and of the key of its first record, which is read only if the batch is a marker
  */
 export function abortedBatches(transactions: readonly AbortedTransaction[]): (head: BatchHead, firstKey: () => Buffer | null) => boolean {
   const ahead = transactions
     .map(({ producerId, firstOffset }) => ({ producerId, firstOffset: BigInt(firstOffset) }))
     .toSorted((a, b) => (a.firstOffset < b.firstOffset ? -1 : Number(a.firstOffset > b.firstOffset)))
   const aborted = new Set<string>()
-  let entered = 0
+  let begun = 0
   return (head, firstKey) => {
     const lastOffset = BigInt(head.firstOffset) + BigInt(head.lastOffsetDelta)
-    for (let next = ahead[entered]; next !== undefined && next.firstOffset <= lastOffset; next = ahead[entered]) {
+    for (let next = ahead[begun]; next !== undefined && next.firstOffset <= lastOffset; next = ahead[begun]) {
       aborted.add(next.producerId)
-      entered += 1
+      begun += 1
     }
     if (head.isControlBatch) {
       if (isAbort(firstKey())) aborted.delete(head.producerId)
@@ -49,19 +49,19 @@ export function abortedBatches(transactions: readonly AbortedTransaction[]): (he
 }
 
 /**
- * Hides the records of aborted transactions. kafkajs 2.2.4 compares each record with the first transaction of the list only and enters one
- * per record: where transactions of several producers overlap, records of an aborted one are given to the application. They are marked as
- * control records here, which kafkajs passes as if they were not there, positions included.
+ * Hides the records of aborted transactions. kafkajs 2.2.4 compares each record with the first transaction of the list only and begins one
+ * per record: where transactions of several producers overlap, it delivers aborted records to the application. This patch marks them as
+ * control records, which kafkajs skips while it advances the offset.
  */
 export function patchAbortedRecords(): void {
   Broker.prototype.fetch = fetchCommitted
 }
 
-const fetchCommitted: typeof unguardedFetch = async function fetch(request) {
-  const reply = await unguardedFetch.call(this, request)
+const fetchCommitted: typeof unpatchedBrokerFetch = async function fetch(request) {
+  const reply = await unpatchedBrokerFetch.call(this, request)
   for (const { partitions } of reply.responses) {
     for (const partition of partitions) {
-      // Absent in the versions of the protocol that know no transactions.
+      // Absent in protocol versions without transactions.
       const { abortedTransactions } = partition
       if (!abortedTransactions || abortedTransactions.length === 0) continue
       hideAborted(partition.messages, abortedTransactions)
@@ -76,7 +76,7 @@ function hideAborted(records: readonly FetchedRecord[], transactions: readonly A
   let head: BatchHead | undefined
   let hidden = false
   for (const record of records) {
-    // The records of a batch share one head.
+    // The records of a batch share one header.
     if (record.batchContext !== head) {
       head = record.batchContext
       hidden = isAborted(head, () => record.key)
@@ -85,7 +85,7 @@ function hideAborted(records: readonly FetchedRecord[], transactions: readonly A
   }
 }
 
-/** A marker's key: a version and a type, 16 bits each. */
+/** The key of a marker holds a version and a type of 16 bits each. */
 function isAbort(key: Buffer | null): boolean {
   return key !== null && key.length >= 4 && key.readInt16BE(2) === ABORT
 }

@@ -4,9 +4,9 @@ import tls from 'node:tls'
 import type { ISocketFactory } from 'kafkajs'
 
 /**
- * Sockets that notice a dead peer. kafkajs never closes a half-open connection when a request times out (#919): after `idleMs`, or up to a
- * quarter longer, without an answer to what is written the socket goes, and kafkajs connects again with its next request. One on which
- * nothing is said at all is closed in order, which is no fault.
+ * Sockets that detect a dead peer. kafkajs never closes a half-open connection when a request times out (#919). Here a socket that is
+ * written to and receives nothing for `idleMs`, or up to a quarter longer, is destroyed, and kafkajs reconnects with its next request. An
+ * idle connection is closed in order and reported as no error.
  */
 export function brokerSockets({ idleMs }: { idleMs: number }): ISocketFactory {
   return ({ host, port, ssl, onConnect }) => {
@@ -15,30 +15,32 @@ export function brokerSockets({ idleMs }: { idleMs: number }): ISocketFactory {
       : net.connect({ host, port }, onConnect)
     socket.setKeepAlive(true, 30_000)
     socket.setNoDelay(true)
-    endWhenQuiet(socket, idleMs)
+    closeWhenIdle(socket, idleMs)
     return socket
   }
 }
 
 /**
- * Not by the socket's own timeout: every write begins that anew, and kafkajs goes on writing into a connection whose other end is gone; and
- * kafkajs calls its event an error, "Connection timeout", though nobody waited for anything.
+ * The socket's own timeout is not used, because every write restarts it and kafkajs keeps writing into a half-open connection. Besides,
+ * kafkajs reports its event as an error, "Connection timeout", even when no request was waiting.
  */
-function endWhenQuiet(socket: Socket, idleMs: number): void {
-  let heard = 0
+function closeWhenIdle(socket: Socket, idleMs: number): void {
+  let read = 0
   let written = 0
-  const quiet = { checks: 0, silent: 0 }
+  /** Checks in a row without traffic, and without a response to a write. */
+  let idleChecks = 0
+  let unansweredChecks = 0
   const timer = setInterval(() => {
-    const hears = socket.bytesRead !== heard
-    const writes = socket.bytesWritten !== written
-    quiet.checks = hears || writes ? 0 : quiet.checks + 1
-    // What was written before a pause is still not answered.
-    quiet.silent = hears || (!writes && quiet.silent === 0) ? 0 : quiet.silent + 1
-    ;[heard, written] = [socket.bytesRead, socket.bytesWritten]
-    if (quiet.silent > CHECKS) socket.destroy(new Error('the broker has stopped answering'))
-    // The broker answers the end by its own, which kafkajs hears; one that is gone does not.
-    else if (quiet.checks === CHECKS) socket.end()
-    else if (quiet.checks > CHECKS) socket.destroy()
+    const hasRead = socket.bytesRead !== read
+    const hasWritten = socket.bytesWritten !== written
+    idleChecks = hasRead || hasWritten ? 0 : idleChecks + 1
+    // A write before a pause still has no response.
+    unansweredChecks = hasRead || (!hasWritten && unansweredChecks === 0) ? 0 : unansweredChecks + 1
+    ;[read, written] = [socket.bytesRead, socket.bytesWritten]
+    if (unansweredChecks > CHECKS) socket.destroy(new Error('the broker has stopped answering'))
+    // A live broker ends its side too, and kafkajs receives that; a dead one does not.
+    else if (idleChecks === CHECKS) socket.end()
+    else if (idleChecks > CHECKS) socket.destroy()
   }, idleMs / CHECKS)
   timer.unref()
   socket.once('close', () => clearInterval(timer))

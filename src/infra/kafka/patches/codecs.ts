@@ -4,7 +4,7 @@ import kafkajs from 'kafkajs'
 import createSnappyCodec from 'kafkajs-snappy'
 import { compressFrame, decompressFrame } from 'lz4-napi'
 
-/** The codecs by the names that producers know them by. */
+/** The codecs by the names that producers use. */
 export const codecs = {
   none: kafkajs.CompressionTypes.None,
   gzip: kafkajs.CompressionTypes.GZIP,
@@ -14,8 +14,8 @@ export const codecs = {
 }
 
 /**
- * Registers the codecs that kafkajs does not bring, to send by them and to read record sets from before Kafka 0.11; those of today are
- * unpacked by unpack.ts. For the whole process; gzip is built in. Kafka's lz4 is the frame format, not the raw block.
+ * Registers the codecs that kafkajs lacks, for the whole process. They serve producers, and record sets from before Kafka 0.11; current
+ * record batches are unpacked by unpack.ts. gzip is built into kafkajs. Kafka's lz4 is the frame format, not the raw block.
  */
 export function registerCodecs(): void {
   const { CompressionCodecs, CompressionTypes } = kafkajs
@@ -24,7 +24,7 @@ export function registerCodecs(): void {
   CompressionCodecs[CompressionTypes.ZSTD] = () => zstd
 }
 
-/** What kafkajs asks of a codec: it hands over its encoder, and takes a Buffer. */
+/** A codec as kafkajs expects it: it passes its encoder and expects a Buffer. */
 interface Codec {
   compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>
   decompress(compressed: Buffer): Promise<Buffer>

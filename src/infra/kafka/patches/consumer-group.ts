@@ -9,11 +9,11 @@ export type Commit = (offsets: Offsets) => Promise<void>
 
 /** The method as kafkajs ships it; a test compares its text, so that a new version is reviewed before it is patched. */
 // oxlint-disable-next-line typescript/unbound-method -- called with the group as `this`
-export const unwatchedJoin = ConsumerGroup.prototype.joinAndSync
+export const unpatchedJoin = ConsumerGroup.prototype.joinAndSync
 
 /** Likewise. */
 // oxlint-disable-next-line typescript/unbound-method -- called with the group as `this`
-export const unwatchedFetch = ConsumerGroup.prototype.fetch
+export const unpatchedFetch = ConsumerGroup.prototype.fetch
 
 export interface GroupWatch {
   /** Called before each join with the function that commits for the group once it has joined. */
@@ -40,13 +40,13 @@ export function onGroup(assigner: object, watch: GroupWatch): void {
   ConsumerGroup.prototype.fetch = watchedFetch
 }
 
-const watchedJoin: typeof unwatchedJoin = function join() {
+const watchedJoin: typeof unpatchedJoin = function join() {
   for (const assigner of this.assigners) watches.get(assigner)?.onJoin((offsets) => this.commitOffsets(offsets))
-  return untilJoined(() => unwatchedJoin.call(this))
+  return untilJoined(() => unpatchedJoin.call(this))
 }
 
-const watchedFetch: typeof unwatchedFetch = async function fetch(nodeId) {
-  const batches = await unwatchedFetch.call(this, nodeId)
+const watchedFetch: typeof unpatchedFetch = async function fetch(nodeId) {
+  const batches = await unpatchedFetch.call(this, nodeId)
   for (const batch of batches) {
     if (!batch.isEmptyDueToFiltering()) continue
     const next = BigInt(batch.lastOffset()) + 1n

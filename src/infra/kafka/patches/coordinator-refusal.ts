@@ -2,23 +2,23 @@ import Cluster from 'kafkajs/src/cluster/index.js'
 import { isBrokerError } from '../client/client-error.ts'
 
 // oxlint-disable-next-line typescript/unbound-method -- called with the cluster as `this`
-const unguardedSearch = Cluster.prototype.findGroupCoordinatorMetadata
+const unpatchedSearch = Cluster.prototype.findGroupCoordinatorMetadata
 
 /**
- * Lets through why a group has no coordinator for us. kafkajs 2.2.4 asks every broker and says "Failed to find group coordinator" of
- * whatever they answered; that we may not see the group is no outage, and has to be told as what it is.
+ * Preserves the reason why no coordinator was found. kafkajs 2.2.4 asks every broker and replaces each error with "Failed to find group
+ * coordinator"; a missing right on the group is not an outage and must be reported as what it is.
  */
 export function patchCoordinatorRefusals(): void {
   Cluster.prototype.findGroupCoordinatorMetadata = search
 }
 
-const search: typeof unguardedSearch = async function findCoordinator(of) {
+const search: typeof unpatchedSearch = async function findCoordinator(request) {
   try {
-    return await unguardedSearch.call(this, of)
+    return await unpatchedSearch.call(this, request)
   } catch (error) {
     const answer = await this.brokerPool
       .findConnectedBroker()
-      .then((broker) => broker.findGroupCoordinator(of))
+      .then((broker) => broker.findGroupCoordinator(request))
       .catch((refusal: unknown) => refusal)
     throw isBrokerError(answer, 'GROUP_AUTHORIZATION_FAILED') ? answer : error
   }

@@ -1,4 +1,4 @@
-/** What we touch of kafkajs 2.2.4 and its codec package without published types, declared no wider than we use it. */
+/** The parts of kafkajs 2.2.4 and its codec package that we use although they have no published types, declared no wider than we use them. */
 
 declare module 'kafkajs/src/network/requestQueue/index.js' {
   interface RequestQueueState {
@@ -56,14 +56,14 @@ declare module 'kafkajs/src/broker/index.js' {
 }
 
 declare module 'kafkajs/src/cluster/index.js' {
-  interface Asked {
+  interface CoordinatorRequest {
     readonly groupId: string
     readonly coordinatorType: number
   }
   interface ClusterState {
-    readonly brokerPool: { findConnectedBroker(): Promise<{ findGroupCoordinator(of: Asked): Promise<unknown> }> }
+    readonly brokerPool: { findConnectedBroker(): Promise<{ findGroupCoordinator(request: CoordinatorRequest): Promise<unknown> }> }
   }
-  const Cluster: { readonly prototype: { findGroupCoordinatorMetadata(this: ClusterState, of: Asked): Promise<unknown> } }
+  const Cluster: { readonly prototype: { findGroupCoordinatorMetadata(this: ClusterState, request: CoordinatorRequest): Promise<unknown> } }
   export = Cluster
 }
 

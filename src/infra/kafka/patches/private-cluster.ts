@@ -1,6 +1,6 @@
 import type { Kafka } from 'kafkajs'
 
-/** A request of the protocol that kafkajs sends and does not know itself. */
+/** A protocol request that kafkajs can send and does not define itself. */
 interface Protocol<Answer> {
   readonly request: {
     readonly apiKey: number
@@ -12,12 +12,12 @@ interface Protocol<Answer> {
 }
 
 export interface Broker {
-  /** By API key; null until it is connected. */
+  /** By API key; null until connected. */
   readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null
   readonly connectionPool: { send<Answer>(protocol: Protocol<Answer>): Promise<Answer> }
 }
 
-/** What we use of kafkajs's own view of the brokers. */
+/** The parts of kafkajs's internal cluster that we use. */
 export interface Cluster {
   connect(): Promise<void>
   disconnect(): Promise<void>
@@ -28,10 +28,10 @@ export interface Cluster {
 
 const CREATE_CLUSTER = 'private:Kafka:createCluster'
 
-/** A cluster with connections of its own, under the settings of `kafka`, for requests that kafkajs 2.2.4 has no method for. */
+/** Creates a cluster with its own connections and the settings of `kafka`, for requests that kafkajs 2.2.4 has no method for. */
 export function createClusterOf(kafka: Kafka): Cluster {
   const key = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === CREATE_CLUSTER)
   const create: unknown = key === undefined ? undefined : Reflect.get(kafka, key)
-  if (typeof create !== 'function') throw new Error('kafkajs no longer lets its clusters be made')
+  if (typeof create !== 'function') throw new Error('kafkajs has no private createCluster any more: review private-cluster.ts')
   return create({ allowAutoTopicCreation: false })
 }

@@ -5,17 +5,17 @@ import { readBatches } from '../records/packed-batch.ts'
 const require = createRequire(import.meta.url)
 const path = require.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js')
 
-/** The function as kafkajs ships it; a test compares its text, so that a new version is looked at before it is guarded. */
-export const unguardedDecode: (decoder: Decoder) => Promise<unknown[]> = require(path)
+/** The function as kafkajs ships it; a test compares its text, so that a new version is reviewed before it is patched. */
+export const unpatchedDecode: (decoder: Decoder) => Promise<unknown[]> = require(path)
 
-/** Where the magic byte of a record set stands, and that of Kafka 0.11 and later. */
+/** The position of the magic byte of a record set, and its value since Kafka 0.11. */
 const MAGIC_OFFSET = 16
 const MAGIC = 2
 
 /**
- * Leaves record sets packed until their partition's turn comes. kafkajs 2.2.4 unpacks and reads every record of a fetch before anybody sees
- * the first one: the limits of a fetch count compressed bytes, and what they hold may be a thousand times as large. kafkajs loads the readers
- * of fetch replies with the first fetch, so that what stands in Node's module cache by then is what they use.
+ * Keeps record sets compressed until their partition's turn. kafkajs 2.2.4 decompresses and reads every record of a fetch before it delivers
+ * the first one. Fetch limits count compressed bytes, and the records may be a thousand times as large. kafkajs loads its decoders of fetch
+ * responses at the first fetch, and takes this function from Node's module cache then.
  */
 export function patchRecordSets(): void {
   const module = require.cache[path]
@@ -27,7 +27,7 @@ async function decodeRecordSet(decoder: Decoder): Promise<readonly unknown[]> {
   const size = decoder.readInt32()
   if (size <= MAGIC_OFFSET || !decoder.canReadBytes(size)) return []
   if (decoder.buffer.readInt8(decoder.offset + MAGIC_OFFSET) === MAGIC) return readBatches(decoder, size)
-  // Written before Kafka 0.11: as kafkajs does it.
+  // Written before Kafka 0.11: left to kafkajs.
   decoder.offset = start
-  return unguardedDecode(decoder)
+  return unpatchedDecode(decoder)
 }

@@ -7,10 +7,10 @@ import { createLogProducer } from './kafka-producer.ts'
 import type { LogProducer } from './kafka-producer.ts'
 
 /**
- * Dead letters in Kafka, with key, value and headers as they were and ours behind them, on the same partition number as long as the topic
- * has it. A letter that our headers make too large for the broker, or that was too large to be held, goes without its value, marked `value-omitted: true` (and if need be
- * without its key and headers, marked `headers-omitted: true`): the original stays in the log. A failed publish may have put some letters
- * away: publish all again, a duplicate is harmless.
+ * Publishes dead letters to Kafka with the record's key, value and headers, followed by our own headers, on the same partition number where
+ * the topic has it. A letter that our headers make too large for the broker, or whose record was too large to hold, is published without its
+ * value and with `value-omitted: true`; if necessary also without its key and headers and with `headers-omitted: true`. The original stays in
+ * the log. A failed `publish` may have published some letters: publish all of them again, since duplicates are harmless.
  */
 export function createDeadLetterSink(settings: KafkaSettings): DeadLetterSink & { connect(): Promise<void>; disconnect(): Promise<void> } {
   const producer = createLogProducer(settings)
@@ -29,11 +29,11 @@ async function publishTo(producer: LogProducer, topic: string, letters: readonly
   for (const letter of letters) await publishAlone(producer, topic, letter)
 }
 
-/** The limit holds for all that goes to a partition at once, so a letter may fit once it goes alone. */
+/** The limit applies to everything sent to a partition in one request, so a letter may fit when it is sent alone. */
 async function publishAlone(producer: LogProducer, topic: string, letter: DeadLetter): Promise<void> {
   if (await fits(() => producer.send(topic, [message(letter)]))) return
   if (await fits(() => producer.send(topic, [withoutValue(letter)]))) return
-  await producer.send(topic, [withoutAll(letter)])
+  await producer.send(topic, [withoutContent(letter)])
 }
 
 async function fits(send: () => Promise<void>): Promise<boolean> {
@@ -53,23 +53,23 @@ function isTooLarge(error: unknown): boolean {
 function message(letter: DeadLetter): Message {
   const { key, value, omittedBytes } = letter.record
   if (omittedBytes !== undefined) return withoutValue(letter)
-  return { key, value, partition: letter.partition, headers: sendable(letter) }
+  return { key, value, partition: letter.partition, headers: sendableHeaders(letter) }
 }
 
 function withoutValue(letter: DeadLetter): Message {
   const { key } = letter.record
-  return { key, partition: letter.partition, value: null, headers: { ...sendable(letter), 'value-omitted': 'true' } }
+  return { key, partition: letter.partition, value: null, headers: { ...sendableHeaders(letter), 'value-omitted': 'true' } }
 }
 
-/** For a key and headers that alone fill the limit. */
-function withoutAll(letter: DeadLetter): Message {
+/** For a key and headers that exceed the limit by themselves. */
+function withoutContent(letter: DeadLetter): Message {
   const stub = withoutValue({ ...letter, record: { ...letter.record, key: null, headers: {} } })
   return { ...stub, headers: { ...stub.headers, 'headers-omitted': 'true' } }
 }
 
 /** kafkajs fails on a header without a value. */
-function sendable(letter: DeadLetter): IHeaders {
-  // Not by assignment: a header may be called `__proto__`.
+function sendableHeaders(letter: DeadLetter): IHeaders {
+  // Not by assignment: a header may be named `__proto__`.
   return Object.fromEntries(
     Object.entries(deadLetterHeaders(letter)).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, Buffer.isBuffer(value) ? value : [...value]]],

@@ -2,7 +2,7 @@ import type { EventTransport } from '../../../events/event-transport.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
 import { createLogProducer } from './kafka-producer.ts'
 
-/** The publisher's transport, partitioned by key like any Kafka client. Connect before the first send. */
+/** The publisher's transport, which partitions by key as Kafka's own clients do. Connect before the first send. */
 export function createEventProducer(settings: KafkaSettings): EventTransport & { connect(): Promise<void>; disconnect(): Promise<void> } {
   const producer = createLogProducer(settings)
   return {

@@ -18,16 +18,16 @@ export interface LogProducer {
 }
 
 /**
- * acks=all, without the idempotent producer: kafkajs calls its own experimental, and #1005 reports lost sends. A retry may therefore duplicate
- * a record; our consumers deduplicate by event id.
+ * Uses acks=all without the idempotent producer, which kafkajs calls experimental and for which #1005 reports lost sends. A retry may
+ * therefore duplicate a record; our consumers deduplicate by event id.
  */
 export function createLogProducer(settings: KafkaSettings): LogProducer {
-  const { kafka, destroyConnections: cut } = createKafkaClient(settings, { retries: 5 })
-  const places = new Places()
+  const { kafka, destroyConnections } = createKafkaClient(settings, { retries: 5 })
+  const chosen = new ChosenPartitions()
   const producer = kafka.producer({
     idempotent: false,
     allowAutoTopicCreation: false,
-    createPartitioner: () => places.kept(partitionOrKey()),
+    createPartitioner: () => chosen.once(partitionOrKey()),
     metadataMaxAge: 60_000,
   })
   return {
@@ -41,7 +41,7 @@ export function createLogProducer(settings: KafkaSettings): LogProducer {
     send: async (topic, messages) => {
       try {
         for (let from = 0; from < messages.length; from += SEND_LIMIT)
-          await sendAll(producer, places, topic, messages.slice(from, from + SEND_LIMIT))
+          await sendAll(producer, chosen, topic, messages.slice(from, from + SEND_LIMIT))
       } catch (error) {
         const refused = groupRefused(error, settings, { topic, right: 'Write' })
         if (refused !== null) throw refused
@@ -52,8 +52,8 @@ export function createLogProducer(settings: KafkaSettings): LogProducer {
       }
     },
     disconnect: async () => {
-      await withinDeadline(DISCONNECT_GRACE_MS, producer.disconnect().catch(noop)) // what it could not end, the cut does
-      cut()
+      await withinDeadline(DISCONNECT_GRACE_MS, producer.disconnect().catch(noop)) // what it cannot close is destroyed
+      destroyConnections()
     },
   }
 }
@@ -66,42 +66,43 @@ const DISCONNECT_GRACE_MS = 5_000
 const noop = () => undefined
 
 /**
- * Sends again what nobody has acknowledged. kafkajs leaves out, without a word, what goes to a partition that its metadata does not know,
- * and, when it tries again, what goes to a broker that has answered before: of a partition that this broker has come to lead meanwhile
- * nothing is ever sent.
+ * Resends the messages that were not acknowledged. kafkajs silently leaves out messages for a partition that its metadata does not contain,
+ * and, in a retry, messages for a broker that has already answered: if that broker has meanwhile become the leader of another partition, the
+ * messages for that partition are never sent.
  */
-async function sendAll(producer: Producer, places: Places, topic: string, messages: readonly Message[]): Promise<void> {
-  // kafkajs would take `Date.now()`, which need not be the time of day (std/clock.ts).
+async function sendAll(producer: Producer, chosen: ChosenPartitions, topic: string, messages: readonly Message[]): Promise<void> {
+  // kafkajs would use `Date.now()`, which need not be the time of day (std/clock.ts).
   const timestamp = String(systemClock.now())
-  // Copies: their places hold for this send alone.
+  // Copies: the chosen partitions apply to this send alone.
   let left = messages.map((message) => ({ timestamp, ...message }))
   while (left.length > 0) {
     const acknowledged = await producer.send({ topic, messages: left, acks: -1 })
     const partitions = new Set(acknowledged.map(({ partition }) => partition))
-    const missing = left.filter((message) => !partitions.has(places.of(message)))
+    const missing = left.filter((message) => !partitions.has(chosen.of(message)))
     if (missing.length === left.length) throw new Error(`the broker acknowledged none of the records sent to "${topic}"`)
     left = missing
   }
 }
 
-/** Where each message goes, the same through all tries of kafkajs: an acknowledged partition then holds all that was meant for it. */
-class Places {
-  readonly #places = new WeakMap<Message, number>()
+/** The partition of each message, which stays the same through all retries of kafkajs: an acknowledged partition then holds all of its messages. */
+class ChosenPartitions {
+  readonly #partitions = new WeakMap<Message, number>()
 
-  kept(choose: ReturnType<ICustomPartitioner>): ReturnType<ICustomPartitioner> {
+  /** The choice of `choose`, made once per message. */
+  once(choose: ReturnType<ICustomPartitioner>): ReturnType<ICustomPartitioner> {
     return (among) => {
-      const place = this.#places.get(among.message) ?? choose(among)
-      this.#places.set(among.message, place)
-      return place
+      const partition = this.#partitions.get(among.message) ?? choose(among)
+      this.#partitions.set(among.message, partition)
+      return partition
     }
   }
 
   of(message: Message): number {
-    return this.#places.get(message) ?? -1
+    return this.#partitions.get(message) ?? -1
   }
 }
 
-/** The message's own partition where the topic has it, else Kafka's usual choice by key. */
+/** The message's own partition where the topic has it, otherwise Kafka's default choice by key. */
 const partitionOrKey: ICustomPartitioner = () => {
   const byKey = kafkajs.Partitioners.DefaultPartitioner()
   return ({ topic, partitionMetadata, message }) => {

@@ -7,32 +7,32 @@ const CODEC = 0x07
 const LOG_APPEND_TIME = 0x08
 const IN_TRANSACTION = 0x10
 const IS_CONTROL = 0x20
-/** Bytes of a batch behind its length and before its records. */
+/** Bytes between a batch's length and its records. */
 const HEADER_BYTES = 49
 
 /**
- * A record batch as it was fetched, its records still packed. kafkajs takes it for one message at the batch's last offset: that is what it
- * needs to pass over batches before the offset that was asked for, control batches and those of aborted transactions, all of which are
- * passed over as a whole; a batch has one producer and is inside a transaction or not.
+ * A record batch as it was fetched, with its records still compressed. kafkajs treats it as one message at the batch's last offset. That is
+ * enough to skip batches before the requested offset, control batches and aborted ones, which are all skipped as a whole: a batch has one
+ * producer, and is inside a transaction or not.
  */
 export class PackedBatch {
   readonly offset: string
-  /** Of a control batch's one record: it says whether the transaction was aborted. */
+  /** The key of a control batch's only record, which says whether the transaction was aborted; otherwise null. */
   readonly key: Buffer | null
-  /** Set for one of an aborted transaction, too. */
+  /** Also set for batches of an aborted transaction. */
   isControlRecord: boolean
   readonly batchContext: BatchHead
   readonly codec: Codec
   readonly count: number
-  /** Compressed as `codec` says. */
+  /** Compressed with `codec`. */
   readonly records: Buffer
   readonly firstOffset: bigint
   readonly firstTimestamp: number
-  /** Given by the broker, for all records; null when each has its own. */
+  /** The broker's timestamp for all records; null when each record has its own. */
   readonly appendTimestamp: number | null
   readonly leaderEpoch: number | null
 
-  /** `bytes` begin behind the batch's length. */
+  /** `bytes` starts after the batch's length. */
   constructor(firstOffset: bigint, bytes: Buffer) {
     const leaderEpoch = bytes.readInt32BE(0)
     this.leaderEpoch = leaderEpoch < 0 ? null : leaderEpoch
@@ -59,7 +59,7 @@ export class PackedBatch {
   }
 }
 
-/** Reads the batches of a record set; the last one may be cut off, and comes whole with the next fetch. */
+/** Reads the batches of a record set. The last one may be incomplete; the next fetch returns it complete. */
 export function readBatches(set: Decoder, size: number): PackedBatch[] {
   const end = set.offset + size
   const batches: PackedBatch[] = []

@@ -4,15 +4,15 @@ import { FieldReader, readHead, readHeaders, readRecord } from './read-record.ts
 import { unpack } from './unpack.ts'
 
 /**
- * A batch is unpacked no further than this. Not to save memory, which is bounded by the piece, but time: a megabyte of zstd may hold 32 GB of
- * nothing.
+ * The most that is decompressed of one batch. This limits time, not memory, which is bounded by the piece: a megabyte of zstd may hold 32 GB
+ * of zeros.
  */
-const MOST_UNPACKED_BYTES = 2 ** 31
+const MAX_UNPACKED_BYTES = 2 ** 31
 
-/** Keys and headers of a record that is not held itself are kept up to this size. */
-const MOST_KEPT_BYTES = 65_536
+/** Keys and headers of a record whose value is omitted are kept up to this size. */
+const MAX_KEPT_BYTES = 65_536
 
-/** The longest that a record's fields before its key can be, with the key's length behind them. */
+/** The longest encoding of a record's fields before its key, including the key's length. */
 const HEAD_BYTES = 1 + 10 + 5 + 5
 
 type PackedRecordsOf = Pick<
@@ -21,53 +21,53 @@ type PackedRecordsOf = Pick<
 >
 
 /**
- * Reads the records of a batch one after the other, unpacking only as far as they need. What is read of the log itself is held as it is; of
- * a compressed record larger than `mostBytes` the value is passed over without being held, and its size told in `omittedBytes`. So is all
- * that lies beyond {@link MOST_UNPACKED_BYTES}.
+ * Reads the records of a batch one at a time, and decompresses only as far as needed. Records of uncompressed batches are kept as they are. The
+ * value of a compressed record larger than `maxBytes` is skipped without being held, and `omittedBytes` gives the record's size; the same
+ * applies to everything beyond {@link MAX_UNPACKED_BYTES}.
  */
 export class PackedRecords {
   readonly #batch: PackedRecordsOf
-  readonly #mostBytes: number
-  readonly #mostUnpacked: number
+  readonly #maxBytes: number
+  readonly #maxUnpacked: number
   readonly #pieces: AsyncIterator<Buffer>
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
   #unpacked = 0
-  #isBeyond = false
+  #isBeyondLimit = false
   #left: number
   #next: bigint
 
-  constructor(batch: PackedRecordsOf, mostBytes: number, mostUnpacked = MOST_UNPACKED_BYTES) {
+  constructor(batch: PackedRecordsOf, maxBytes: number, maxUnpacked = MAX_UNPACKED_BYTES) {
     this.#batch = batch
-    this.#mostBytes = batch.codec === 0 ? Infinity : mostBytes
-    this.#mostUnpacked = batch.codec === 0 ? Infinity : mostUnpacked
+    this.#maxBytes = batch.codec === 0 ? Infinity : maxBytes
+    this.#maxUnpacked = batch.codec === 0 ? Infinity : maxUnpacked
     this.#pieces = unpack(batch.codec, batch.records)[Symbol.asyncIterator]()
     this.#left = batch.count
     this.#next = batch.firstOffset
   }
 
-  /** The next record if all of it is unpacked already: most are, and waiting for each costs more than reading it. */
+  /** The next record if it is completely decompressed already, otherwise null: most are, and an await costs more than reading a record. */
   ready(): LogRecord | null {
-    if (this.#left === 0 || this.#isBeyond) return null
+    if (this.#left === 0 || this.#isBeyondLimit) return null
     const size = this.#size()
-    if (size === null || size.whole > this.#bytes.length - this.#at || size.whole > this.#mostBytes) return null
-    return this.#whole()
+    if (size === null || size.whole > this.#bytes.length - this.#at || size.whole > this.#maxBytes) return null
+    return this.#readWhole()
   }
 
-  /** The next record, or null behind the last. */
+  /** The next record, or null after the last. */
   async next(): Promise<LogRecord | null> {
     if (this.#left === 0) return null
     try {
-      if (this.#isBeyond) throw new Beyond()
+      if (this.#isBeyondLimit) throw new BeyondLimit()
       while (this.#size() === null) if (!(await this.#unpack())) throw new RangeError('a batch ends before its last record')
       const size = this.#size()?.whole ?? 0
-      if (this.#unpacked - (this.#bytes.length - this.#at) + size > this.#mostUnpacked) throw new Beyond()
-      if (size > this.#mostBytes) return await this.#tooLarge()
-      await this.#have(size)
-      return this.#whole()
+      if (this.#unpacked - (this.#bytes.length - this.#at) + size > this.#maxUnpacked) throw new BeyondLimit()
+      if (size > this.#maxBytes) return await this.#readWithoutValue()
+      await this.#require(size)
+      return this.#readWhole()
     } catch (error) {
-      if (!(error instanceof Beyond)) throw error
-      return this.#beyond()
+      if (!(error instanceof BeyondLimit)) throw error
+      return this.#recordBeyondLimit()
     }
   }
 
@@ -75,7 +75,7 @@ export class PackedRecords {
     await this.#pieces.return?.()
   }
 
-  #whole(): LogRecord {
+  #readWhole(): LogRecord {
     const { record, end } = readRecord(this.#bytes, this.#at, this.#batch)
     this.#at = end
     return this.#done(record)
@@ -87,9 +87,9 @@ export class PackedRecords {
     return record
   }
 
-  /** One record of which nothing can be said but where it stands. */
-  #beyond(): LogRecord {
-    this.#isBeyond = true
+  /** A record of which only the offset is known. */
+  #recordBeyondLimit(): LogRecord {
+    this.#isBeyondLimit = true
     this.#bytes = Buffer.alloc(0)
     this.#at = 0
     const { appendTimestamp, firstTimestamp, leaderEpoch } = this.#batch
@@ -101,15 +101,15 @@ export class PackedRecords {
       value: null,
       headers: {},
       ...(leaderEpoch === null ? {} : { leaderEpoch }),
-      omittedBytes: this.#mostUnpacked,
+      omittedBytes: this.#maxUnpacked,
     })
   }
 
-  async #tooLarge(): Promise<LogRecord> {
+  async #readWithoutValue(): Promise<LogRecord> {
     const { whole, head } = this.#size() ?? { whole: 0, head: 0 }
     let left = whole - head
     this.#at += head
-    await this.#have(Math.min(HEAD_BYTES, left))
+    await this.#require(Math.min(HEAD_BYTES, left))
     const fields = new FieldReader(this.#bytes, this.#at)
     const record = readHead(fields, this.#batch)
     const keyBytes = fields.varint()
@@ -117,7 +117,7 @@ export class PackedRecords {
     this.#at = fields.at
     const key = keyBytes < 0 ? null : await this.#keep(keyBytes)
     left -= Math.max(0, keyBytes)
-    await this.#have(Math.min(HEAD_BYTES, left))
+    await this.#require(Math.min(HEAD_BYTES, left))
     const length = new FieldReader(this.#bytes, this.#at)
     const valueBytes = length.varint()
     left -= length.at - this.#at + Math.max(0, valueBytes)
@@ -133,13 +133,13 @@ export class PackedRecords {
     })
   }
 
-  /** The bytes that follow, or null when they are too many to be held; passed over either way. */
+  /** The next `count` bytes, or null when they are too many to hold; the reader moves past them either way. */
   async #keep(count: number): Promise<Buffer | null> {
-    if (count > MOST_KEPT_BYTES) {
+    if (count > MAX_KEPT_BYTES) {
       await this.#skip(count)
       return null
     }
-    await this.#have(count)
+    await this.#require(count)
     const kept = this.#bytes.subarray(this.#at, this.#at + count)
     this.#at += count
     return kept
@@ -156,7 +156,7 @@ export class PackedRecords {
     }
   }
 
-  /** Of the next record, with the bytes that say it; null while those are not unpacked. */
+  /** The size of the next record, and of its length field; null while that field is not decompressed. */
   #size(): { readonly whole: number; readonly head: number } | null {
     for (let at = this.#at; at < this.#bytes.length; at++) {
       if ((this.#bytes[at] ?? 0) >= 0x80) continue
@@ -168,8 +168,8 @@ export class PackedRecords {
     return null
   }
 
-  /** Unpacks until `count` bytes lie in one piece. */
-  async #have(count: number): Promise<void> {
+  /** Decompresses until `count` bytes are contiguous. */
+  async #require(count: number): Promise<void> {
     let missing = count - (this.#bytes.length - this.#at)
     const more: Buffer[] = []
     while (missing > 0) {
@@ -195,7 +195,7 @@ export class PackedRecords {
   }
 
   async #piece(): Promise<Buffer | null> {
-    if (this.#unpacked >= this.#mostUnpacked) throw new Beyond()
+    if (this.#unpacked >= this.#maxUnpacked) throw new BeyondLimit()
     const { done, value } = await this.#pieces.next()
     if (done === true) return null
     this.#unpacked += value.length
@@ -203,5 +203,5 @@ export class PackedRecords {
   }
 }
 
-/** The batch goes on beyond what is unpacked. */
-class Beyond extends Error {}
+/** The batch exceeds the limit of decompressed bytes. */
+class BeyondLimit extends Error {}

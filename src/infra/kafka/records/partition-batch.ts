@@ -4,24 +4,24 @@ import { PackedBatch } from './packed-batch.ts'
 import { PackedRecords } from './packed-records.ts'
 import { windowOf } from './unpack.ts'
 
-/** Some consecutive records of a batch, and where the partition goes on behind them. */
+/** Consecutive records of a batch, and the offset at which the partition continues after them. */
 export interface Slice {
   readonly records: readonly LogRecord[]
   readonly nextOffset: bigint
 }
 
-/** A slice ends when it holds so much; its last record may go beyond. */
+/** A slice ends when it reaches this size; its last record may exceed it. */
 const SLICE_BYTES = 1_048_576
-/** What a record weighs beside its bytes: small ones are many. */
+/** Memory per record besides its bytes, which matters because small records are many. */
 const RECORD_OVERHEAD_BYTES = 512
 const HEADER_OVERHEAD_BYTES = 128
-/** Key and headers of a record whose value is as large as it may be. */
+/** Allowance for the key and headers of a record with the largest permitted value. */
 const BESIDE_VALUE_BYTES = 65_536
 
 /**
- * The records of a batch of kafkajs, a slice at a time, each unpacked when it is asked for; no more than {@link heldBytes} are held at once.
- * The last slice goes on after `lastOffset()`, not after the last record: control records and compaction leave holes. Throws when a batch
- * cannot be unpacked.
+ * The records of a kafkajs batch in slices, each decompressed on demand; at most {@link heldBytes} are held at once. The last slice continues
+ * after `lastOffset()`, not after the last record, because control records and compaction leave gaps. Throws when a batch cannot be
+ * decompressed.
  */
 export async function* slicesOf(batch: Batch, maxEventBytes: number): AsyncGenerator<Slice> {
   const from = fetchedFrom(batch)
@@ -62,18 +62,18 @@ export async function* slicesOf(batch: Batch, maxEventBytes: number): AsyncGener
   if (records.length > 0 || nextOffset > end) yield cut(nextOffset)
 }
 
-/** The most bytes that reading the batch by {@link slicesOf} holds at once, beside the batch as it was fetched. */
+/** The most bytes that {@link slicesOf} holds at once, besides the fetched batch itself. */
 export function heldBytes(batch: Batch, maxEventBytes: number): number {
   const windows = batch.messages.map((message) => (message instanceof PackedBatch ? windowOf(message.codec, message.records) : 0))
   return SLICE_BYTES + maxEventBytes + BESIDE_VALUE_BYTES + windows.reduce((most, window) => Math.max(most, window), 0)
 }
 
 /**
- * The offset that a batch was fetched from. kafkajs 2.2.4 keeps it unpublished; without it a batch from before a seek looks like any other.
+ * The offset that a batch was fetched from. kafkajs 2.2.4 does not publish it; without it, a batch fetched before a seek looks like any other.
  */
 export function fetchedFrom(batch: Batch): bigint {
   if ('fetchedOffset' in batch && typeof batch.fetchedOffset === 'string') return BigInt(batch.fetchedOffset)
-  throw new Error('kafkajs no longer tells the offset that a batch was fetched from')
+  throw new Error('kafkajs no longer provides the offset that a batch was fetched from: review partition-batch.ts')
 }
 
 /** A record of a set that was written before Kafka 0.11. */
@@ -88,7 +88,7 @@ function logRecord(message: KafkaMessage): LogRecord {
 }
 
 function logHeaders(headers: IHeaders): Record<string, HeaderValue | undefined> {
-  // Not by assignment: a header may be called `__proto__`.
+  // Not by assignment: a header may be named `__proto__`.
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
       name,
@@ -98,7 +98,8 @@ function logHeaders(headers: IHeaders): Record<string, HeaderValue | undefined> 
 }
 
 /**
- * A consumer gets Buffers, and null for a header without a value, which kafkajs does not say and cannot send again; we take it as empty.
+ * A consumer receives Buffers, and null for a header without a value, which the types of kafkajs do not declare and its producer cannot
+ * send. Null becomes empty.
  */
 function bytes(value: Buffer | string | null): Buffer {
   return typeof value === 'string' ? Buffer.from(value) : (value ?? Buffer.alloc(0))

@@ -1,11 +1,11 @@
 import type { HeaderValue, LogRecord } from '../../../ingest/record-source.ts'
 
-/** What the batch says of its records. */
+/** What the batch states about its records. */
 export interface RecordContext {
   readonly firstOffset: bigint
   readonly firstTimestamp: number
   readonly appendTimestamp: number | null
-  /** Of the leader that appended the batch; null where it names none. */
+  /** The epoch of the leader that appended the batch; null when it is not stated. */
   readonly leaderEpoch: number | null
 }
 
@@ -14,16 +14,16 @@ export function readRecord(bytes: Buffer, at: number, context: RecordContext): {
   const reader = new FieldReader(bytes, at)
   const length = reader.varint()
   const end = reader.at + length
-  if (length < 0 || end > bytes.length) throw new RangeError('a record ends behind its batch')
+  if (length < 0 || end > bytes.length) throw new RangeError('a record exceeds its batch')
   const head = readHead(reader, context)
   const key = reader.bytes()
   const value = reader.bytes()
   return { record: { ...head, key, value, headers: readHeaders(reader) }, end }
 }
 
-/** What stands in front of the key. */
+/** Reads the fields before the key. */
 export function readHead(reader: FieldReader, { firstOffset, firstTimestamp, appendTimestamp, leaderEpoch }: RecordContext) {
-  // Attributes, which are not used.
+  // Attributes are unused.
   reader.at += 1
   const sinceFirst = reader.varint()
   const timestamp = appendTimestamp ?? firstTimestamp + sinceFirst
@@ -31,8 +31,8 @@ export function readHead(reader: FieldReader, { firstOffset, firstTimestamp, app
 }
 
 /**
- * Headers whatever they are called and however many there are; a name that is given more than once has a list, in order. One without a
- * value is taken as empty: kafkajs cannot send it again otherwise.
+ * Reads headers of any name and number; a repeated name has a list of values in order. A header without a value becomes empty, because kafkajs
+ * could not send it to the dead-letter topic otherwise.
  */
 export function readHeaders(reader: FieldReader): Record<string, HeaderValue> {
   const headers = new Map<string, Buffer | Buffer[]>()
@@ -44,11 +44,11 @@ export function readHeaders(reader: FieldReader): Record<string, HeaderValue> {
     else if (Array.isArray(before)) before.push(value)
     else headers.set(name, [before, value])
   }
-  // Defines each name, also those with a meaning of their own (`__proto__`).
+  // Defines every name, including those with a meaning of their own (`__proto__`).
   return Object.fromEntries(headers)
 }
 
-/** The fields of a record, one after the other. Numbers beyond 2^53 are times and sizes that nobody has. */
+/** Reads the fields of a record in sequence. Numbers are exact up to 2^53, which covers all real timestamps and sizes. */
 export class FieldReader {
   readonly #bytes: Buffer
   at: number
@@ -58,7 +58,7 @@ export class FieldReader {
     this.at = at
   }
 
-  /** Zigzag, seven bits a byte, the lowest first. */
+  /** A zigzag varint: seven bits per byte, the lowest first. */
   varint(): number {
     let value = 0
     let scale = 1
@@ -76,7 +76,7 @@ export class FieldReader {
     const length = this.varint()
     if (length < 0) return null
     const end = this.at + length
-    if (end > this.#bytes.length) throw new RangeError('a field ends behind its record')
+    if (end > this.#bytes.length) throw new RangeError('a field exceeds its record')
     const bytes = this.#bytes.subarray(this.at, end)
     this.at = end
     return bytes

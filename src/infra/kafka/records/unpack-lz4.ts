@@ -9,13 +9,13 @@ const IS_STORED = 0x8000_0000
 const SHORTEST_COPY = 4
 
 /**
- * LZ4 frames, piece by piece: libraries have at least a block at a time, and each may be of 4 MiB. Kafka's lz4 is the frame format, not the raw
- * block. Blocks may refer to those before them. Checksums are passed over.
+ * Decompresses LZ4 frames piece by piece; libraries produce at least a block at a time, which may have 4 MiB. Kafka's lz4 is the frame format,
+ * not the raw block. Blocks may refer to earlier ones. Checksums are skipped.
  * https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  */
 export function* unpackLz4(packed: Buffer): Generator<Buffer> {
   for (let at = 0; at < packed.length;) {
-    if (packed.readUInt32LE(at) !== FRAME_MAGIC) throw new RangeError('the batch is no lz4 frame')
+    if (packed.readUInt32LE(at) !== FRAME_MAGIC) throw new RangeError('the batch is not an lz4 frame')
     const flags = packed.readUInt8(at + 4)
     at += 7 + (flags & HAS_SIZE ? 8 : 0) + (flags & HAS_DICTIONARY_ID ? 4 : 0)
     const window = new SlidingWindow()

@@ -1,10 +1,10 @@
 import { SlidingWindow } from './sliding-window.ts'
 
-/** What snappy-java writes in front of its blocks; other clients send one raw block. */
+/** The header that snappy-java writes before its blocks; other clients send one raw block. */
 const FRAMED = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 const FRAMED_HEADER_BYTES = 16
 
-/** Snappy, framed or raw, piece by piece: a raw block may unpack to twenty times its size, and libraries have it whole or not at all. */
+/** Decompresses Snappy, framed or raw, piece by piece; a raw block may grow to twenty times its size, and libraries produce it all at once. */
 export function* unpackSnappy(packed: Buffer): Generator<Buffer> {
   if (!packed.subarray(0, FRAMED.length).equals(FRAMED)) return yield* unpackBlock(packed)
   for (let at = FRAMED_HEADER_BYTES; at + 4 <= packed.length;) {
@@ -14,7 +14,7 @@ export function* unpackSnappy(packed: Buffer): Generator<Buffer> {
   }
 }
 
-/** Elements of https://github.com/google/snappy/blob/main/format_description.txt: literals, and copies of what came before. */
+/** Elements of https://github.com/google/snappy/blob/main/format_description.txt: literals, and copies of earlier output. */
 function* unpackBlock(packed: Buffer): Generator<Buffer> {
   const size = readSize(packed)
   const window = new SlidingWindow(size.value)
@@ -45,7 +45,7 @@ function* unpackBlock(packed: Buffer): Generator<Buffer> {
     left -= length
     if (window.pieces.length > 0) yield* window.pieces.splice(0)
   }
-  if (left !== 0) throw new RangeError('a snappy block holds other than it says')
+  if (left !== 0) throw new RangeError('the size of a snappy block differs from its header')
   yield* window.take()
 }
 
@@ -56,5 +56,5 @@ function readSize(packed: Buffer): { readonly value: number; readonly end: numbe
     value += (byte & 0x7f) * 2 ** (7 * end)
     if (byte < 0x80) return { value, end: end + 1 }
   }
-  throw new RangeError('a snappy block begins with no size')
+  throw new RangeError('a snappy block has no valid size')
 }

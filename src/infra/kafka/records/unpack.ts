@@ -3,18 +3,18 @@ import { createUnzip, createZstdDecompress, unzipSync, zstdDecompressSync } from
 import { unpackLz4 } from './unpack-lz4.ts'
 import { unpackSnappy } from './unpack-snappy.ts'
 
-/** The codec of a record batch, as its attributes name it. */
+/** The codec of a record batch, by its number in the attributes. */
 export type Codec = 0 | 1 | 2 | 3 | 4
 
-/** How much of the unpacked bytes comes at once, about. */
+/** The approximate size of a decompressed piece. */
 const PIECE_BYTES = 65_536
-/** A batch is small up to this size, packed and unpacked. */
+/** Up to these sizes, compressed and decompressed, a batch is small. */
 const SMALL_PACKED_BYTES = 65_536
 const SMALL_BYTES = 524_288
 
 /**
- * Unpacks the records of one batch piece by piece, so that no more than a piece and the codec's own window is held, however much they
- * unpack to, and so that it can be ended in the middle. Throws on bytes that are not of the codec.
+ * Decompresses the records of one batch piece by piece. Only a piece and the codec's window are held, however large the output is, and
+ * decompression can stop at any piece. Throws on bytes that the codec cannot decode.
  */
 export function unpack(codec: Codec, packed: Buffer): AsyncIterable<Buffer> {
   switch (codec) {
@@ -31,7 +31,7 @@ export function unpack(codec: Codec, packed: Buffer): AsyncIterable<Buffer> {
   }
 }
 
-/** What the codec itself holds while it unpacks, beside the piece. */
+/** The bytes that the codec itself holds while it decompresses, besides the piece. */
 export function windowOf(codec: Codec, packed: Buffer): number {
   switch (codec) {
     case 0:
@@ -47,8 +47,8 @@ export function windowOf(codec: Codec, packed: Buffer): number {
 }
 
 /**
- * Most batches are small, and making a stream takes ten times as long as unpacking one of them. Null when it is not small, or does not unpack
- * to little: a millisecond at most is lost then.
+ * Decompresses a small batch in one call, because creating a stream takes ten times as long. Null when the batch is not small, or its output
+ * is not; that costs at most a millisecond.
  */
 function atOnce(unpackSync: typeof unzipSync | typeof zstdDecompressSync, packed: Buffer): AsyncIterable<Buffer> | null {
   if (packed.length > SMALL_PACKED_BYTES) return null
@@ -69,11 +69,11 @@ async function* throughStream(
   packed: Buffer,
 ): AsyncGenerator<Buffer> {
   stream.end(packed)
-  // Whoever ends the loop destroys the stream.
+  // Leaving the loop destroys the stream.
   for await (const piece of stream) if (Buffer.isBuffer(piece)) yield piece
 }
 
-/** Work in plain JavaScript lets the event loop turn after each piece. */
+/** Lets the event loop run after each piece of work in plain JavaScript. */
 async function* inTurns(pieces: Iterable<Buffer>): AsyncGenerator<Buffer> {
   for (const piece of pieces) {
     yield piece
@@ -81,7 +81,7 @@ async function* inTurns(pieces: Iterable<Buffer>): AsyncGenerator<Buffer> {
   }
 }
 
-/** RFC 8878, 3.1.1.1: a frame says how much of what it unpacked must be kept. */
+/** The window size of a frame (RFC 8878, 3.1.1.1): how much of its output the decompressor must keep. */
 function zstdWindow(packed: Buffer): number {
   const descriptor = packed[4] ?? 0
   const isSingleSegment = (descriptor & 0x20) !== 0

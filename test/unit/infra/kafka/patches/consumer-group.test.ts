@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { unwatchedFetch, unwatchedJoin } from '../../../../../src/infra/kafka/patches/consumer-group.ts'
+import { unpatchedFetch, unpatchedJoin } from '../../../../../src/infra/kafka/patches/consumer-group.ts'
 
 test('kafkajs’s join is the one that is watched', () => {
   expect(
-    unwatchedJoin
+    unpatchedJoin
       .toString()
       .replaceAll(/\/\/.*/g, '')
       .replaceAll(/\s+/g, ' '),
@@ -13,7 +13,7 @@ test('kafkajs’s join is the one that is watched', () => {
 })
 
 test('kafkajs’s fetch gives the batches that it found, as it is watched for', () => {
-  const text = unwatchedFetch.toString().replaceAll(/\s+/g, ' ')
+  const text = unpatchedFetch.toString().replaceAll(/\s+/g, ' ')
   expect(text).toContain(
     'const fetchedOffset = partitionRequestData.fetchOffset return new Batch(topicName, fetchedOffset, partitionData) }) })',
   )

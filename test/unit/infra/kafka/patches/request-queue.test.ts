@@ -1,6 +1,6 @@
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { patchRequestQueue, unguardedSchedule } from '../../../../../src/infra/kafka/patches/request-queue.ts'
+import { patchRequestQueue, unpatchedSchedule } from '../../../../../src/infra/kafka/patches/request-queue.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000 })
@@ -39,7 +39,7 @@ test('a throttled queue is checked when the throttle ends', () => {
 
 test('kafkajs’s method is the one that the patch was written for', () => {
   expect(
-    unguardedSchedule
+    unpatchedSchedule
       .toString()
       .replaceAll(/\/\/.*/g, '')
       .replaceAll(/\s+/g, ' '),
