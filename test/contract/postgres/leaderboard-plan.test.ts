@@ -40,6 +40,19 @@ async function planOfOneReferral(campaignId: string): Promise<string> {
   return lines.join('\n')
 }
 
+/** Dead entries are marked only when no transaction of the server is older, and no snapshot of this database. */
+async function noOlderTransaction(): Promise<void> {
+  const [now] = await database.sql.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid')
+  await eventually('all older transactions have ended', async () => {
+    const [row] = await database.sql.query<{ over: boolean; snapshots: number }>(
+      `SELECT pg_snapshot_xmin(pg_current_snapshot()) > $1::xid8 AS over, count(*)::int AS snapshots FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL`,
+      [now?.xid],
+    )
+    return (row?.over === true && row.snapshots === 0) || JSON.stringify(row)
+  })
+}
+
 it.each([
   ['that was never analyzed', ''],
   ['whose statistics are of when it was empty', 'ANALYZE waitlist_users'],
@@ -55,12 +68,7 @@ it.each([
     [campaignId, participants],
   )
   await recalculate(campaignId)
-  await eventually('no snapshot is older than the ranking', async () => {
-    const others = await database.sql.query(
-      'SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL',
-    )
-    return others.length === 0 || String(others.length)
-  })
+  await noOlderTransaction()
   // The first to come by after the first ranking passes over everybody's dead entry in the index of dirty rows, and marks them.
   await recalculate(campaignId)
 
