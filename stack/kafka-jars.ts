@@ -91,7 +91,8 @@ async function report(version: string, logFile: string, onProgress: OnProgress):
 
 async function failure(version: string, logFile: string): Promise<string> {
   const log = await readFile(logFile, 'utf8').catch(() => '')
-  const reason = /^.*ERROR\S* (.+)$/m.exec(log)?.[1] ?? 'it said nothing'
+  // Without a network Maven's error is that it knows no plugin; the warning before it says why.
+  const reason = /Could not transfer .+/.exec(log)?.[0] ?? /^.*ERROR\S* (.+)$/m.exec(log)?.[1] ?? 'it said nothing'
   return `Maven could not fetch Kafka ${version}: ${reason.slice(0, 300)}; check the network, or Maven's settings if it needs a mirror or proxy.`
 }
 

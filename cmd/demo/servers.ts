@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createDatabase } from '../../stack/postgres-database.ts'
 import { startLocalStack } from '../../stack/local-stack.ts'
 import { demoGroups, type DemoGroup } from './demo-groups.ts'
@@ -28,21 +29,24 @@ export interface ServerOptions {
   /** Keep this many mails with their bodies, to look at; 0 keeps all, without. */
   readonly mailsToShow: number
   readonly progress: Progress
+  readonly signal: AbortSignal
 }
 
 /**
  * Kafka, PostgreSQL and the two sinks, on this machine and gone with this process.
  *
  * @throws {OperatorError} one of them does not come up; the stack's own sentence
+ * @throws the reason of `signal` as soon as it aborts: what was started or is being downloaded ends with this process (stack/guard.ts)
  */
-export async function startOwnServers({ mailsToShow, progress }: ServerOptions): Promise<Servers> {
-  const stack = await startLocalStack({
+export async function startOwnServers({ mailsToShow, progress, signal }: ServerOptions): Promise<Servers> {
+  const starting = startLocalStack({
     smtp: mailsToShow > 0 ? { keepBodies: true, keepMails: mailsToShow } : {},
     webhooks: mailsToShow > 0 ? { keepCalls: 100 } : { keepBodies: true },
     onProgress: (line, kind) => (kind === 'figure' ? progress.figure(line) : progress.line(line)),
   }).catch((error: unknown) => {
     throw new OperatorError(messageOf(error))
   })
+  const stack = await Promise.race([starting, rejectedBy(signal)])
   try {
     return {
       brokers: stack.kafka.bootstrap,
@@ -89,4 +93,10 @@ export async function useExistingServers(environment: Readonly<Record<string, st
     webhooks,
     stop: async () => webhooks.stop(),
   }
+}
+
+/** Rejects with the reason of `signal` when it aborts. */
+async function rejectedBy(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort')
+  throw signal.reason
 }

@@ -55,6 +55,14 @@ afterEach(async () => {
 })
 
 describe('the demo without --once', () => {
+  it('ends at the first SIGINT while its servers start, without waiting for them', async () => {
+    const demo = startDemo()
+    await seen(demo.stderr, /(Starting the servers)/)
+    demo.child.kill('SIGINT')
+    expect(await demo.exited).toBe(0)
+    expect(demo.stderr()).not.toMatch(/Kafka .*: up after/)
+  })
+
   it('keeps traffic flowing, shows the mails, and stops cleanly on SIGINT', async () => {
     const demo = startDemo()
     const mails = await demo.address('mails')

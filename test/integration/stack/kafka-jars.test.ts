@@ -43,6 +43,15 @@ test('a version that cannot be fetched gives the reason and leaves nothing that 
   expect(await readdir(join(cacheFolder, '0.0.1'))).toEqual([])
 })
 
+test('a network that is away is named, and not the plugin that Maven lacks because of it', async () => {
+  const log = `[WARNING] Could not transfer metadata x from/to central (https://repo.example.com): Connection refused
+[ERROR] No plugin found for prefix 'dependency'`
+  await command('mvn', `[ "$1" = -v ] && echo 'Apache Maven 3.9.0' && exit; echo "${log}"; exit 1`)
+  await expect(kafkaJars({ version: '4', cacheFolder: await emptyFolder() })).rejects.toThrow(
+    'Maven could not fetch Kafka 4: Could not transfer metadata x from/to central (https://repo.example.com): Connection refused; check the network',
+  )
+})
+
 test('callers at the same time share one download, and progress counts its jars', async () => {
   const runs = join(await emptyFolder(), 'runs')
   await command(
