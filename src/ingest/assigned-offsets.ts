@@ -22,9 +22,9 @@ export interface AssignedOffsets {
   read(seenPartitions: ReadonlySet<number>): Promise<StoredProgress>
   /** Same as `read`, retried while the database or the brokers are down; null when `signal` aborts meanwhile. */
   readWithRetry(
-    known: ReadonlySet<number>,
+    seenPartitions: ReadonlySet<number>,
     signal: AbortSignal,
-    waiting: (error: unknown, retryInMs: number, attempt: number) => void,
+    onWaiting: (error: unknown, retryInMs: number, attempt: number) => void,
   ): Promise<StoredProgress | null>
 }
 
@@ -54,7 +54,7 @@ export function createAssignedOffsets(of: {
     const topicId = await admin.topicId(topic)
     const epochEnds = await admin.epochEnds(topic, leaderEpochs(rows))
     const isFirst = rows.length === 0
-    const answer = decideStart({
+    const decision = decideStart({
       group,
       topic,
       topicId,
@@ -67,27 +67,27 @@ export function createAssignedOffsets(of: {
       members: isFirst ? members : 0,
       offsetsAtTime: isFirst && startFrom instanceof Date ? await admin.offsetsAt(topic, startFrom) : new Map(),
     })
-    if (answer.is === 'refuse') throw new StartRefused(answer.sentence)
+    if (decision.is === 'refuse') throw new StartRefused(decision.sentence)
     const behind = [...epochEnds].find(([, end]) => end === null)?.[0]
     // A lagging broker catches up by itself; a cluster restored to an older state needs the operator.
     if (behind !== undefined) throw new Error(olderEpochs(topic, behind, group))
     if (topicId !== null && rows.some((row) => row.topicId === undefined)) await store.learnTopic(group, topic, topicId)
-    if (answer.create.length === 0) return { rows, committed }
+    if (decision.create.length === 0) return { rows, committed }
     // Another process may create the same rows concurrently: the first write wins.
-    await store.createProgress(group, topic, answer.create)
+    await store.createProgress(group, topic, decision.create)
     return { rows: await store.readProgress(group, topic), committed }
   }
 
   return {
     read,
-    async readWithRetry(known, signal, waiting) {
+    async readWithRetry(seenPartitions, signal, onWaiting) {
       for (let attempt = 1; !signal.aborted; attempt++) {
         try {
-          return await read(known)
+          return await read(seenPartitions)
         } catch (error) {
           if (error instanceof StartRefused) throw error
           const retryInMs = backoff(attempt, { baseMs: 200, maxMs: 5_000 })
-          waiting(error, retryInMs, attempt)
+          onWaiting(error, retryInMs, attempt)
           await clock.sleep(retryInMs, signal)
         }
       }

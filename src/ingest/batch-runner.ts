@@ -106,9 +106,9 @@ function upTo(chunk: ReadChunk, next: bigint): ReadChunk {
 export function countsOf(chunk: ReadChunk, result: Accepted | null): ReadonlyMap<string, TypeCounts> {
   const counts = new Map<string, TypeCounts>()
   const of = (type: string) => {
-    const known = counts.get(type) ?? { ok: 0, noEffect: 0, duplicate: 0, skipped: 0, dead: 0 }
-    counts.set(type, known)
-    return known
+    const count = counts.get(type) ?? { ok: 0, noEffect: 0, duplicate: 0, skipped: 0, dead: 0 }
+    counts.set(type, count)
+    return count
   }
   for (const [type, skipped] of chunk.skipped) of(type).skipped += skipped
   for (const faulty of chunk.faulty) of(faulty.type ?? 'undecodable').dead += 1

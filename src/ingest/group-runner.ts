@@ -3,8 +3,8 @@ import { messageOf } from '../std/failure.ts'
 import type { Observe } from '../model/fact.ts'
 import type { GroupRun, GroupWorker } from './group-worker.ts'
 
-/** Successful checks in a row after which a refused group is restarted: `offsets reset` moves the rows first, and the committed offsets a moment later. */
-const SOUND_CHECKS = 2
+/** Consecutive successful checks after which a refused group is restarted: `offsets reset` moves the rows first, and the committed offsets a moment later. */
+const CHECKS_BEFORE_RESTART = 2
 
 /**
  * Runs a group for the lifetime of the process. The log is compared with the progress rows at every start and join, and every `checkMs` in
@@ -12,8 +12,8 @@ const SOUND_CHECKS = 2
  */
 export function createGroupRunner(of: {
   readonly group: string
-  /** Creates the group anew. `seenPartitions`: partitions that are known to have had a row. */
-  createRun(known: ReadonlySet<number>): GroupRun
+  /** Creates the group. `seenPartitions`: partitions that are known to have had a row. */
+  createRun(seenPartitions: ReadonlySet<number>): GroupRun
   readonly clock: Pick<Clock, 'sleep'>
   readonly observe: Observe
   readonly checkMs: number
@@ -22,56 +22,56 @@ export function createGroupRunner(of: {
   const { signal } = stopping
   const lost = Promise.withResolvers<Error>()
   let watching: Promise<void> = Promise.resolve()
-  let life = begin(new Set())
+  let run = begin(new Set())
 
-  function begin(known: ReadonlySet<number>): GroupRun {
-    const begun = of.createRun(known)
-    void begun.lost.then(lost.resolve)
-    return begun
+  function begin(seenPartitions: ReadonlySet<number>): GroupRun {
+    const created = of.createRun(seenPartitions)
+    void created.lost.then(lost.resolve)
+    return created
   }
 
   async function watch(): Promise<void> {
-    let sound = 0
+    let passed = 0
     while (!signal.aborted) {
       await of.clock.sleep(of.checkMs, signal)
       if (signal.aborted) return
       try {
-        await life.checkLog()
-        sound += 1
+        await run.checkLog()
+        passed += 1
       } catch (error) {
         // A refusal shows in the group's state; other causes are reported where they block work.
         of.observe({ is: 'log-unchecked', group: of.group, cause: messageOf(error) })
-        sound = 0
+        passed = 0
       }
-      if (life.status().state === 'refused' && sound >= SOUND_CHECKS) await again()
+      if (run.status().state === 'refused' && passed >= CHECKS_BEFORE_RESTART) await restart()
     }
   }
 
-  async function again(): Promise<void> {
-    const known = life.seenPartitions()
-    await life.stop()
+  async function restart(): Promise<void> {
+    const seenPartitions = run.seenPartitions()
+    await run.stop()
     if (signal.aborted) return
-    life = begin(known)
+    run = begin(seenPartitions)
     of.observe({ is: 'group-resumed', group: of.group })
-    // Rejects when it was stopped before it had joined, or is lost, which `lost` reports.
-    await life.start().catch(() => null)
+    // Rejects when the group is stopped before it has joined, or is lost, which `lost` reports.
+    await run.start().catch(() => null)
   }
 
   return {
     async start() {
-      const refusal = await life.start()
+      const refusal = await run.start()
       watching = watch()
       return refusal
     },
     async stop() {
       stopping.abort()
-      await life.stop()
+      await run.stop()
       await watching
-      // A run that was started meanwhile.
-      await life.stop()
+      // A restart may have begun a new run meanwhile.
+      await run.stop()
     },
-    status: () => life.status(),
-    recheckProgress: () => life.recheckProgress(),
+    status: () => run.status(),
+    recheckProgress: () => run.recheckProgress(),
     lost: lost.promise,
   }
 }

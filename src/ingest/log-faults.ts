@@ -22,12 +22,12 @@ export interface LogFault {
 }
 
 /** All partitions that cannot continue, so that one message names them all. */
-export function findLogFaults(question: LogComparison): readonly LogFault[] {
-  const { group, topic, rows, ranges, committed, seenPartitions: known } = question
-  const faults = rows.flatMap((row) => faultOfRow(question, row) ?? [])
+export function findLogFaults(comparison: LogComparison): readonly LogFault[] {
+  const { group, topic, rows, ranges, committed, seenPartitions } = comparison
+  const faults = rows.flatMap((row) => faultOfRow(comparison, row) ?? [])
   const present = new Set(rows.map((row) => row.partition))
   for (const partition of ranges.keys()) {
-    if (present.has(partition) || !(known.has(partition) || committed.has(partition))) continue
+    if (present.has(partition) || !(seenPartitions.has(partition) || committed.has(partition))) continue
     const what = `group ${group} has read ${topic}/${partition} before, but its progress row is gone (was the database restored or emptied?)`
     faults.push({ is: 'no-row', partition, description: what, to: String(committed.get(partition) ?? 'earliest') })
   }

@@ -43,8 +43,8 @@ export function startProgress(
 }
 
 /** The offset up to which this process knows the partition to have been accepted, even if the database has lost it. */
-export function lastAcceptedOf({ storedOffset: row, recoverBelow }: PartitionProgress): bigint {
-  return row > recoverBelow ? row : recoverBelow
+export function lastAcceptedOf({ storedOffset, recoverBelow }: PartitionProgress): bigint {
+  return storedOffset > recoverBelow ? storedOffset : recoverBelow
 }
 
 /** Partitions whose row was written, and those whose row held another offset (null: the row is gone). */
@@ -65,10 +65,10 @@ export async function writeSkippedProgress(
 ): Promise<AdvanceResult> {
   const moving = [...partitions].filter((partition) => partition.busy === null && hasUnwrittenProgress(partition))
   if (moving.length === 0) return { written: [], conflicts: new Map() }
-  const moves = moving.map(({ partition, storedOffset: row, nextOffset: position, last }) => ({
+  const moves = moving.map(({ partition, storedOffset, nextOffset, last }) => ({
     partition,
-    expected: row,
-    next: position,
+    expected: storedOffset,
+    next: nextOffset,
     ...(last === null ? {} : { last }),
   }))
   const work = advance(store, group, topic, moving, moves)
@@ -98,10 +98,10 @@ async function advance(
   }
   const conflicting = moving.filter(({ partition }) => !moved.has(partition))
   const rows = conflicting.length === 0 ? [] : await store.readProgress(group, topic)
-  const found = new Map(rows.map((row) => [row.partition, row.next]))
+  const offsets = new Map(rows.map((row) => [row.partition, row.next]))
   return {
     written: moving.filter(({ partition }) => moved.has(partition)),
-    conflicts: new Map(conflicting.map((partition) => [partition, found.get(partition.partition) ?? null])),
+    conflicts: new Map(conflicting.map((partition) => [partition, offsets.get(partition.partition) ?? null])),
   }
 }
 

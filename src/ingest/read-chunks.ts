@@ -65,14 +65,14 @@ export interface ReadRequest {
  * read when it is requested.
  */
 export function* readChunks(reader: ChunkReader, reading: ReadRequest): Generator<ReadChunk> {
-  const { records, end, breaker: failures } = reading
+  const { records, end, breaker } = reading
   let at = 0
   do {
     const events: { record: LogRecord; accepted: AcceptedEvent }[] = []
     const faulty: FaultyRecord[] = []
     const skipped = new Map<string, number>()
     let bytes = 0
-    const isFull = () => events.length + faulty.length >= reader.chunkEvents || bytes >= reader.chunkBytes || failures.reason !== null
+    const isFull = () => events.length + faulty.length >= reader.chunkEvents || bytes >= reader.chunkBytes || breaker.reason !== null
     for (; at < records.length && !isFull(); at++) {
       const record = records[at]
       if (record === undefined) break
@@ -86,7 +86,7 @@ export function* readChunks(reader: ChunkReader, reading: ReadRequest): Generato
     }
     const next = records[at]?.offset ?? end
     yield { next, ...lastRecordOf(records[at - 1]), events, faulty, skipped }
-  } while (at < records.length && failures.reason === null)
+  } while (at < records.length && breaker.reason === null)
 }
 
 /** What is stored to detect truncation below a record; nothing when the log has no leader epochs. */
@@ -100,7 +100,7 @@ const unknownType = 'unknown'
 /** Adds the record to `events` or `faulty`; returns its type instead when the group does not handle it. */
 function read(
   reader: ChunkReader,
-  { partition, exemptBelow, breaker: failures }: ReadRequest,
+  { partition, exemptBelow, breaker }: ReadRequest,
   record: LogRecord,
   events: { record: LogRecord; accepted: AcceptedEvent }[],
   faulty: FaultyRecord[],
@@ -109,27 +109,27 @@ function read(
   if (decoded.is === 'unknown-type') return unknownType
   if (decoded.is === 'fault') {
     const { reason, detail, envelope } = decoded
-    const fields = { eventId: envelope?.id ?? null, type: envelope?.type ?? null, campaignId: envelope?.campaignId ?? null }
-    faulty.push({ record, ...fields, contentHash: null, reason, detail })
+    const claimed = { eventId: envelope?.id ?? null, type: envelope?.type ?? null, campaignId: envelope?.campaignId ?? null }
+    faulty.push({ record, ...claimed, contentHash: null, reason, detail })
     return null
   }
   const { event } = decoded
   if (!reader.filter.handles(event.type)) return event.type
 
-  const known = { record, eventId: event.id, type: event.type, contentHash: contentHashOf(event.type, event.data) }
+  const fields = { record, eventId: event.id, type: event.type, contentHash: contentHashOf(event.type, event.data) }
   if (record.timestamp < reader.dedupeHorizon() && record.offset >= exemptBelow) {
-    faulty.push({ ...known, reason: 'older-than-dedupe-window', detail: 'the record is older than the dedupe window' })
+    faulty.push({ ...fields, reason: 'older-than-dedupe-window', detail: 'the record is older than the dedupe window' })
     return null
   }
   if (isProjecting(reader.consumer)) {
-    events.push({ record, accepted: { ...known, offset: record.offset, at: new Date(event.timestamp), drafts: [], event } })
+    events.push({ record, accepted: { ...fields, offset: record.offset, at: new Date(event.timestamp), drafts: [], event } })
     return null
   }
   const decided = decide(reader.consumer, event)
   if ('error' in decided) {
-    failures.record(`${partition}/${record.offset}`, decided)
-    faulty.push({ ...known, reason: 'consumer-error', detail: describeFault(decided.error), failure: decided, attempts: 2 })
-  } else events.push({ record, accepted: { ...known, offset: record.offset, at: new Date(event.timestamp), drafts: decided.drafts } })
+    breaker.record(`${partition}/${record.offset}`, decided)
+    faulty.push({ ...fields, reason: 'consumer-error', detail: describeFault(decided.error), failure: decided, attempts: 2 })
+  } else events.push({ record, accepted: { ...fields, offset: record.offset, at: new Date(event.timestamp), drafts: decided.drafts } })
   return null
 }
 

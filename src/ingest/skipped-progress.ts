@@ -43,9 +43,9 @@ export function createSkippedProgressWriter(of: {
   /** Partitions that were busy or moved on meanwhile are written next time. */
   async function write(): Promise<void> {
     try {
-      const { written, conflicts: elsewhere } = await writeSkippedProgress(of.store, of.group, of.topic, of.partitions())
+      const { written, conflicts } = await writeSkippedProgress(of.store, of.group, of.topic, of.partitions())
       for (const progress of written) of.onWritten(progress)
-      for (const [progress, row] of elsewhere) of.onConflict(progress, row)
+      for (const [progress, row] of conflicts) of.onConflict(progress, row)
     } catch (error) {
       // Rows that lag behind lose nothing.
       of.onFailed(`progress of skipped records: ${messageOf(error)}`)

@@ -39,11 +39,11 @@ export type StartDecision =
  * the log it was written for. A first start creates a row for every partition; on a topic that already holds records it requires
  * `KAFKA_START_FROM`, so that a first deployment does not mail last month's events. Partitions added later start at their beginning.
  */
-export function decideStart(question: StartContext): StartDecision {
-  const { topicId, rows, ranges } = question
-  if (rows.length === 0) return firstStart(question)
-  const faults = findLogFaults(question)
-  if (faults.length > 0) return { is: 'refuse', sentence: describeLogFaults(question, faults) }
+export function decideStart(context: StartContext): StartDecision {
+  const { topicId, rows, ranges } = context
+  if (rows.length === 0) return firstStart(context)
+  const faults = findLogFaults(context)
+  if (faults.length > 0) return { is: 'refuse', sentence: describeLogFaults(context, faults) }
   const present = new Set(rows.map((row) => row.partition))
   const missing = [...ranges].filter(([partition]) => !present.has(partition))
   return {
@@ -52,9 +52,9 @@ export function decideStart(question: StartContext): StartDecision {
   }
 }
 
-function firstStart(question: StartContext): StartDecision {
-  const { group, topic, topicId, ranges, committed, seenPartitions: known, startFrom, offsetsAtTime } = question
-  if (known.size > 0) {
+function firstStart(context: StartContext): StartDecision {
+  const { group, topic, topicId, ranges, committed, seenPartitions, startFrom, offsetsAtTime } = context
+  if (seenPartitions.size > 0) {
     return {
       is: 'refuse',
       sentence:
@@ -77,7 +77,7 @@ function firstStart(question: StartContext): StartDecision {
       sentence: `group ${group} starts for the first time and topic ${topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest, committed (where another program's worker of this group stopped) or a time such as 2026-01-31T00:00:00Z`,
     }
   }
-  const refusal = startFrom === 'committed' ? refusalOfCommitted(question) : null
+  const refusal = startFrom === 'committed' ? refusalOfCommitted(context) : null
   if (refusal !== null) return { is: 'refuse', sentence: refusal }
   const from = (partition: number, range: PartitionRange) => {
     if (startFrom === 'latest') return range.high

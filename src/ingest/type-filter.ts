@@ -13,14 +13,14 @@ export interface TypeFilter {
 export function createTypeFilter(patterns: readonly TypePattern[]): TypeFilter {
   const exact = new Set<string>(patterns.filter((pattern) => !pattern.endsWith('.*')))
   const families = patterns.filter((pattern) => pattern.endsWith('.*')).map((pattern) => pattern.slice(0, -1))
-  const known = new Map<string, boolean>()
+  const cached = new Map<string, boolean>()
 
   function handles(type: string): boolean {
-    const before = known.get(type)
+    const before = cached.get(type)
     if (before !== undefined) return before
     const answer = exact.has(type) || families.some((family) => type.startsWith(family))
     // The cache is bounded in number and length, in case a producer sends arbitrary types.
-    if (known.size < 1_000 && type.length <= 100) known.set(type, answer)
+    if (cached.size < 1_000 && type.length <= 100) cached.set(type, answer)
     return answer
   }
 

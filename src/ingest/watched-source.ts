@@ -33,7 +33,7 @@ interface Entry extends BatchInFlight {
   waitsFor: string | null
 }
 
-const START_POSITIONS = -1
+const START_OFFSETS = -1
 
 /** Observes a source from outside, so that no bug in the handlers can hide a stalled batch. */
 export function watchSource(open: () => RecordSource, now: () => number): WatchedSource {
@@ -54,7 +54,7 @@ export function watchSource(open: () => RecordSource, now: () => number): Watche
 
   function watched(handlers: SourceHandlers): SourceHandlers {
     return {
-      assigned: (assignment) => track(START_POSITIONS, 0, () => handlers.assigned(assignment)),
+      assigned: (assignment) => track(START_OFFSETS, 0, () => handlers.assigned(assignment)),
       batch: (batch: PartitionBatch) => track(batch.partition, batch.records.length, () => handlers.batch(batch)),
       report: (report) => handlers.report(report),
     }

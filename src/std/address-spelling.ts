@@ -20,11 +20,11 @@ export function spellingsOf(address: string): readonly string[] {
   const { local, domain } = partsOf(address)
   const ascii = asciiOf(domain)
   const unicode = domainToUnicode(ascii) || domain
-  // A database with the locale C lowers ASCII alone: of JÖRG it makes jÖrg.
+  // A database with the locale C lowers ASCII alone: JÖRG becomes jÖrg.
   const locals = [local, local.normalize('NFD'), upperBeyondAscii(local)]
   const domains = [ascii, unicode, unicode.normalize('NFD'), upperBeyondAscii(unicode)]
   const asWritten = address.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-  return [...new Set([canonical, ...locals.flatMap((each) => domains.map((one) => join(each, one))), asWritten])]
+  return [...new Set([canonical, ...locals.flatMap((local) => domains.map((each) => join(local, each))), asWritten])]
 }
 
 /** Converts letters, digits, hyphens and dots only (the dots of other scripts included, RFC 3490, 3.1): domainToASCII decodes or drops anything else. */

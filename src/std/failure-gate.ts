@@ -1,9 +1,9 @@
 import { backoff } from './backoff.ts'
 
 export interface FailureGateOptions {
-  /** Failures in a row that trip the gate. Default: 1. */
+  /** Consecutive failures that trip the gate. Default: 1. */
   readonly threshold?: number
-  /** The pause after which one try is made, in milliseconds; it doubles up to `maxMs` with each failure, with equal jitter. */
+  /** The pause before the next attempt, in milliseconds; it doubles up to `maxMs` with each failure, with equal jitter. */
   readonly baseMs: number
   readonly maxMs: number
   /** Milliseconds of a monotonic clock. */
@@ -12,22 +12,22 @@ export interface FailureGateOptions {
 }
 
 /**
- * Bounds how often something is tried that keeps failing: the states of a circuit breaker, without a timer. `threshold` failures in
- * a row trip it; from then on it is tried after pauses that double, until a success. What passes through is the caller's affair,
- * who reports how each try ended.
+ * Limits the attempts at an operation that keeps failing: a circuit breaker without a timer. `threshold` consecutive failures trip it; from
+ * then on there is one attempt after each pause, and pauses double until a success. Callers either run their work through the gate, or
+ * report the outcome of each attempt.
  */
 export class FailureGate<Cause> {
-  /** In a row, as far as they were counted. */
+  /** Consecutive failures that were counted. */
   failures = 0
-  /** Of the last failure that was counted; null when none was since the last success. */
+  /** The cause of the last counted failure; null when there was none since the last success. */
   cause: Cause | null = null
   readonly #options: Required<FailureGateOptions>
   #tripped = false
-  /** Pauses of our own since it tripped. */
+  /** The gate's own pauses since it tripped, without those that a caller requested. */
   #pauses = 0
   #failedAt = -Infinity
   #retryAt = -Infinity
-  /** A try of `run` is under way: until then no other is made. */
+  /** While an attempt of `run` is in flight: no other starts before this time. */
   #reservedUntil = -Infinity
 
   constructor(options: FailureGateOptions) {
@@ -38,16 +38,16 @@ export class FailureGate<Cause> {
     return this.#tripped
   }
 
-  /** Milliseconds until the next try; 0 when one may be made now. */
+  /** Milliseconds until the next attempt; 0 when it may start now. */
   get retryAfterMs(): number {
     return Math.max(0, Math.ceil(Math.max(this.#retryAt, this.#reservedUntil) - this.#options.now()))
   }
 
   /**
-   * Counts a failure, unless it is part of one that was counted: it began before that, or falls into the pause.
+   * Counts a failure, unless it belongs to one that was counted: its attempt began before that one, or it falls into the pause.
    *
-   * @param of `startedAt`: when the try began, by the clock of `now`; now, when left out. `pauseMs` trips the gate whatever the
-   * threshold: for so long, as the other side asked, or, when null, for the gate's own pause.
+   * @param of `startedAt`: when the attempt began, by the clock of `now`; by default the current time. `pauseMs` trips the gate regardless of
+   * the threshold, for the pause that the other side requested, or for the gate's own pause when it is null.
    */
   failed(cause: Cause, of: { startedAt?: number; pauseMs?: number | null } = {}): Counted {
     const { threshold, now } = this.#options
@@ -58,33 +58,33 @@ export class FailureGate<Cause> {
     this.#reservedUntil = -Infinity
     this.cause = cause
     this.failures += 1
-    const again = this.#tripped
-    if (!again && pauseMs === undefined && this.failures < threshold) return 'counted'
+    const hadTripped = this.#tripped
+    if (!hadTripped && pauseMs === undefined && this.failures < threshold) return 'counted'
     this.#tripped = true
     this.#retryAt = failedAt + (pauseMs ?? this.#pause(++this.#pauses))
-    return again ? 'tripped again' : 'tripped'
+    return hadTripped ? 'tripped again' : 'tripped'
   }
 
   /** Lets everything through again. @returns whether the gate was tripped. */
   succeeded(): boolean {
-    const was = this.#tripped
+    const wasTripped = this.#tripped
     this.#tripped = false
     this.cause = null
     this.failures = this.#pauses = 0
     this.#retryAt = this.#reservedUntil = -Infinity
-    return was
+    return wasTripped
   }
 
   /**
-   * Makes a try through the gate. While it is tripped, one try is made per pause, however many callers there are; the others fail at
-   * once for the last cause. A try that hangs does not keep the next from being made.
+   * Runs `work` through the gate. While it is tripped, there is one attempt per pause for all callers; the other calls fail at once with the
+   * last cause. An attempt that hangs does not prevent the next one.
    *
-   * @throws {Cause} as `causeOf` makes it of what `work` threw.
+   * @throws {Cause} what `causeOf` returns for the error of `work`.
    */
   async run<Result>(work: () => Promise<Result>, causeOf: (thrown: unknown) => Cause): Promise<Result> {
     const startedAt = this.#options.now()
     if (this.#tripped) {
-      // oxlint-disable-next-line typescript/only-throw-error -- the cause is what `causeOf` made
+      // oxlint-disable-next-line typescript/only-throw-error -- the cause is what `causeOf` returned
       if (this.retryAfterMs > 0) throw this.cause
       this.#reservedUntil = startedAt + this.#pause(this.#pauses)
     }
@@ -95,7 +95,7 @@ export class FailureGate<Cause> {
     } catch (thrown) {
       const cause = causeOf(thrown)
       this.failed(cause, { startedAt })
-      // oxlint-disable-next-line typescript/only-throw-error -- the cause is what `causeOf` made
+      // oxlint-disable-next-line typescript/only-throw-error -- the cause is what `causeOf` returned
       throw cause
     }
   }

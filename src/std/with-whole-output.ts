@@ -1,6 +1,6 @@
 /**
  * Runs a program and resolves to its exit code once its output has been read or the reader is gone: `process.exit` drops whatever a full
- * pipe has not taken yet, beyond the first 64 KiB.
+ * pipe has not accepted yet, beyond the first 64 KiB.
  *
  * A reader that closes early (`| head`) does not end the program, so its work is completed; the output is incomplete then, and exit code 0
  * becomes 1.

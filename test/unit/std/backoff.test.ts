@@ -11,7 +11,7 @@ describe('backoff', () => {
     [6, 3_200],
     [7, 5_000],
     [1_000, 5_000],
-  ])('before try %i is at most %i ms, and no less than half', (attempt, most) => {
+  ])('before attempt %i is at most %i ms, and no less than half', (attempt, most) => {
     expect(backoff(attempt, { ...options, random: () => 1 })).toBe(most)
     expect(backoff(attempt, { ...options, random: () => 0 })).toBe(most / 2)
   })

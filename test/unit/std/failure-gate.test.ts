@@ -19,14 +19,14 @@ function setUp(options: Partial<FailureGateOptions> = {}) {
 const refused = () => Promise.reject(new Error('refused'))
 const fault = new Error('fault')
 
-describe('what runs through a gate', () => {
-  it('is not held up while it works', async () => {
+describe('work that runs through a gate', () => {
+  it('is not delayed while it succeeds', async () => {
     const { tried, connect } = setUp()
     await Promise.all(Array.from({ length: 20 }, () => connect(async () => 'connection')))
     expect(tried).toHaveLength(20)
   })
 
-  it('is tried once per pause by many callers while it fails, at growing distances up to a second; all get the cause', async () => {
+  it('is tried once per pause for all callers while it fails, with exponential backoff up to a second; all get the cause', async () => {
     const { time, tried, connect } = setUp()
     for (; time.now < 60_000; time.now += 10) await expect(connect(refused)).rejects.toThrow('refused')
     expect(tried.length).toBeLessThan(125)
@@ -35,7 +35,7 @@ describe('what runs through a gate', () => {
     expect(Math.min(...pauses.slice(5))).toBeGreaterThanOrEqual(500)
   })
 
-  it('does not wait for a try that hangs, and is not held up any more once one succeeds', async () => {
+  it('does not wait for an attempt that hangs, and is not delayed once an attempt succeeds', async () => {
     const { time, tried, connect } = setUp()
     await expect(connect(refused)).rejects.toThrow('refused')
     time.now += 1_000
@@ -47,7 +47,7 @@ describe('what runs through a gate', () => {
     expect(tried).toHaveLength(4)
   })
 
-  it('counts a try that fails before the next is due, and one that began before another failed as part of the same failure', async () => {
+  it('counts an attempt that fails before the next is due, or that began before another failed, as part of the same failure', async () => {
     const { gate, time, connect } = setUp()
     await expect(connect(refused)).rejects.toThrow('refused')
     time.now += 1_000
@@ -63,15 +63,15 @@ describe('what runs through a gate', () => {
   })
 })
 
-describe('a gate that others report to', () => {
-  it('trips at its threshold of failures in a row', () => {
+describe('a gate that callers report to', () => {
+  it('trips at its threshold of consecutive failures', () => {
     const { gate } = setUp({ threshold: 3 })
     expect([gate.failed(fault), gate.failed(fault), gate.succeeded(), gate.failures]).toEqual(['counted', 'counted', false, 0])
     expect([gate.failed(fault), gate.failed(fault), gate.failed(fault), gate.tripped]).toEqual(['counted', 'counted', 'tripped', true])
     expect(gate.retryAfterMs).toBeGreaterThanOrEqual(50)
   })
 
-  it('doubles its pauses with each failed try, and begins anew after a success', () => {
+  it('doubles its pause with each failed attempt, and starts over after a success', () => {
     const { gate, time } = setUp({ random: () => 1 })
     const pauses = [1, 2, 3, 4, 5, 6].map(() => {
       gate.failed(fault)
@@ -86,7 +86,7 @@ describe('a gate that others report to', () => {
     expect(gate.retryAfterMs).toBe(100)
   })
 
-  it('keeps a pause that was asked for, at once, and does not grow by it', () => {
+  it('trips at once for a requested pause, which does not lengthen the next one', () => {
     const { gate, time } = setUp({ threshold: 3, random: () => 1 })
     expect(gate.failed(fault, { pauseMs: 7_000 })).toBe('tripped')
     expect(gate.retryAfterMs).toBe(7_000)
@@ -95,7 +95,7 @@ describe('a gate that others report to', () => {
     expect(gate.retryAfterMs).toBe(100)
   })
 
-  it('ignores what fails during a pause', () => {
+  it('ignores failures during a pause', () => {
     const { gate, time } = setUp({ random: () => 1 })
     gate.failed(fault)
     time.now += 99

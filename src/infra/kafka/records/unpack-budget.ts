@@ -67,7 +67,7 @@ export function createUnpackBudget(limit: number): UnpackBudget {
             const giveUp = () => {
               waiting = waiting.filter((other) => other !== waiter)
               resolve(false)
-              // Those behind it may fit.
+              // Later ones may fit.
               grant()
             }
             signal.addEventListener('abort', giveUp, { once: true })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { unpatchedFetch, unpatchedJoin } from '../../../../../src/infra/kafka/patches/consumer-group.ts'
 
-test('kafkajs’s join is the one that is watched', () => {
+test('kafkajs’s join is the one that the patch was written for', () => {
   expect(
     unpatchedJoin
       .toString()
@@ -12,7 +12,7 @@ test('kafkajs’s join is the one that is watched', () => {
   )
 })
 
-test('kafkajs’s fetch gives the batches that it found, as it is watched for', () => {
+test('kafkajs’s fetch returns its batches as the patch expects', () => {
   const text = unpatchedFetch.toString().replaceAll(/\s+/g, ' ')
   expect(text).toContain(
     'const fetchedOffset = partitionRequestData.fetchOffset return new Batch(topicName, fetchedOffset, partitionData) }) })',

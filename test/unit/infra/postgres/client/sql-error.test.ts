@@ -8,12 +8,12 @@ test('a host name whose every address refuses is reported with their causes, not
   expect(connectionCause(new AggregateError(refused))).toBe('connect ECONNREFUSED ::1:5432, connect ECONNREFUSED 127.0.0.1:5432')
 })
 
-test('what is a SqlError already stays as it is', () => {
+test('a SqlError is returned unchanged', () => {
   const error = new SqlError('said before', { state: '40001' })
   expect(sqlErrorOf(error)).toBe(error)
 })
 
-test("a refused value names its place and no value, and keeps nothing of the driver's error", () => {
+test("a refused value is reported by its column and table, without the value and without the driver's error", () => {
   const error = sqlErrorOf(
     refusal('23505', { constraint: 'users_email_key', table: 'users', detail: 'Key (email)=(a@example.com) exists.' }),
   )
@@ -21,7 +21,7 @@ test("a refused value names its place and no value, and keeps nothing of the dri
   expect(error.cause).toBeUndefined()
 })
 
-test('what a trigger says is not repeated, whatever code it gives', () => {
+test('the message of a trigger is not repeated, whatever its code', () => {
   const raised = refusal('42501', { routine: 'exec_stmt_raise', table: 'users' })
   expect(sqlErrorOf(raised).message).toBe('The database refused a value (SQLSTATE 42501, table users, raised by unknown).')
   expect(sqlErrorOf(refusal('42501', {})).message).toContain('a@example.com')
