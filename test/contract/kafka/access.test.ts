@@ -16,7 +16,7 @@ let kafka: KafkaServer
 let ca: string
 let foreignCa: string
 let client: Certificate
-let stranger: Certificate
+let foreignClient: Certificate
 
 beforeAll(async () => {
   const [own, foreign] = await Promise.all([createAuthority('Own'), createAuthority('Foreign')])
@@ -26,7 +26,7 @@ beforeAll(async () => {
   ca = own.ca
   foreignCa = foreign.ca
   client = await own.client('worker')
-  stranger = await foreign.client('worker')
+  foreignClient = await foreign.client('worker')
   kafka = await startKafka({
     users: [{ name: 'worker', password: 'right-word' }],
     listeners: [
@@ -114,7 +114,7 @@ describe('a refused login or certificate is reported at once, with the way out a
     [
       'a client certificate of a foreign authority',
       'MUTUAL',
-      () => ({ tls: { ca, ...stranger } }),
+      () => ({ tls: { ca, ...foreignClient } }),
       `The Kafka broker at BROKER refuses our client certificate, or the lack of one (ALERT): ${noClient}`,
     ],
     ['the wrong password', 'LOGIN', () => ({ tls: { ca }, sasl: { ...good, password: word } }), badLogin('SCRAM-SHA-512')],
@@ -163,7 +163,7 @@ describe('the protocol of another listener is reported with the variable to set'
   ])('%s', async (_name, listener, access, sentence) => {
     const error = await asked(listener, access())
     expect(error).toBeInstanceOf(OperatorError)
-    // The listener may be starting, or a load balancer stand before it: the boot goes on asking.
+    // The listener may be starting, or be behind a load balancer: the boot keeps trying.
     expect(error).not.toBeInstanceOf(LogAccessRefused)
     expect(messageOf(error)).toMatch(sentence)
   })

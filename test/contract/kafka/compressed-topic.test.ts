@@ -58,12 +58,12 @@ test(
     const program = fileURLToPath(new URL('reading-child.ts', import.meta.url))
     const args = ['--max-old-space-size=128', program, broker, s.topic, s.group, String(sent), String(MAX_EVENT_BYTES)]
     const { stdout } = await promisify(execFile)(process.execPath, args)
-    const told: { groups: unknown[]; megabytes: number } = JSON.parse(stdout)
+    const report: { groups: unknown[]; megabytes: number } = JSON.parse(stdout)
     const omitted = batches.reduce((sum, { count, fits }) => sum + (fits ? 0 : count), 0)
     const read = { whole: sent - omitted, omitted, joins: 1, troubles: [] }
-    expect(told.groups).toEqual([read, read, read])
-    console.log(`resident at most: ${told.megabytes.toFixed(0)} MB`)
-    expect(told.megabytes).toBeLessThan(MOST_MEGABYTES)
+    expect(report.groups).toEqual([read, read, read])
+    console.log(`resident memory at most: ${report.megabytes.toFixed(0)} MB`)
+    expect(report.megabytes).toBeLessThan(MOST_MEGABYTES)
   },
 )
 

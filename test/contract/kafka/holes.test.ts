@@ -53,7 +53,7 @@ test('where transactions of several producers overlap, exactly the committed rec
   await outer.send(['outer-1'])
   await inner.send(['inner-1'])
   // Inside of two that are aborted. The broker names them in the order of their ends, `inner` first, and the first record here is of the other.
-  // Nothing tells where: all is open yet.
+  // No marker exists yet: all transactions are open.
   const inside = 2n
   await outer.send(['outer-2'])
   await inner.send(['inner-2'])

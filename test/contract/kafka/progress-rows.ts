@@ -2,8 +2,8 @@ import type { Assignment, PartitionBatch, SourceHandlers } from '../../../src/in
 import { valuesOf } from './source-harness.ts'
 
 /**
- * Progress rows in memory: what members of one group that share them accept, and what they would have accepted wrongly. With `mayOverlap` the
- * rows refuse without a word: members whom no coordinator has heard for a session may own partitions that others were given.
+ * Progress rows in memory, shared by the members of one group: what they accept, and what they would have accepted wrongly. With `mayOverlap`
+ * refusals are not faults: members that no coordinator has received heartbeats from for a session may own partitions assigned to others.
  */
 export function progressRows({ mayOverlap = false } = {}) {
   const rows = new Map<number, bigint>()

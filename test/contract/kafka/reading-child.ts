@@ -2,8 +2,8 @@ import { createKafkaSource } from '../../../src/infra/kafka/consumer/kafka-sourc
 import type { PartitionBatch, SourceReport } from '../../../src/ingest/record-source.ts'
 
 /**
- * A process of its own that reads a topic by three groups at once, up to the given number of records each, and tells what it saw and how much
- * was resident of it at most. Nothing of a slice is left when its handler has ended.
+ * A separate process that reads a topic with three groups at once, up to the given number of records each, and prints what it read and its
+ * peak resident memory. Nothing of a slice is kept after its handler has ended.
  */
 const [broker = '', topic = '', groupPrefix = '', count = '0', maxEventBytes = '0'] = process.argv.slice(2)
 

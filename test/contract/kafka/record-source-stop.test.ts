@@ -77,7 +77,7 @@ test('a stop during the first join waits for it and then leaves the group at onc
   await busy.start()
   await s.produce(0, ['a'])
   await vi.waitFor(() => expect(busy.batches).toHaveLength(1), soon)
-  // Whom the broker does not hear to leave, it keeps for so long.
+  // The broker keeps a member that did not leave for this long.
   const late = s.member({}, { sessionTimeoutMs: 30_000 })
   const started = late.start()
   await vi.waitFor(async () => expect((await s.admin.groupState(s.group)).state).toBe('PreparingRebalance'), soon)

@@ -173,11 +173,11 @@ test('two members share the partitions, and no commit of the old epoch is sent a
 
 test('a rebalance aborts the signal of a batch in flight, and the group waits until it has ended', async () => {
   await using s = await scene({ partitions: 2 })
-  const told = Promise.withResolvers<void>()
+  const aborted = Promise.withResolvers<void>()
   const member = s.member({
     batch: async (batch) => {
-      batch.assignment.signal.addEventListener('abort', () => told.resolve())
-      await told.promise
+      batch.assignment.signal.addEventListener('abort', () => aborted.resolve())
+      await aborted.promise
       return batch.nextOffset
     },
   })
@@ -186,7 +186,7 @@ test('a rebalance aborts the signal of a batch in flight, and the group waits un
   await vi.waitFor(() => expect(member.batches).toHaveLength(1), soon)
   const other = s.member({ assigned: (assignment) => Promise.resolve(startsAt(assignment, 1n)) })
   await other.start()
-  await told.promise
+  await aborted.promise
   expect(member.batches[0]?.assignment.signal.aborted).toBe(true)
   expect(member.reported('assignment-ended')[0]?.reason).toBe('the broker ended the membership')
 })

@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(async () => broker.stop())
 
-/** Starts a member that the brokers refuse, and gives what it tells. */
+/** Starts a member that the brokers refuse, and returns the sentence that it reports. */
 async function refusalOf(member: Member): Promise<string> {
   void member.start().catch(() => undefined) // Ends with the scene.
   await vi.waitFor(() => expect(member.reported('crashed')).not.toEqual([]), soon)
@@ -55,7 +55,7 @@ test('a full group is reported, and joined once a member has left', async () => 
 test('a member of another program is reported, and the group is joined once that member has left', async () => {
   await using s = await scene({ settings: everything })
   const { kafka, destroyConnections: cut } = createKafkaClient(everything, { retries: 2 })
-  const stranger = kafka.consumer({
+  const other = kafka.consumer({
     groupId: s.group,
     partitionAssigners: [
       (config) => {
@@ -64,16 +64,16 @@ test('a member of another program is reported, and the group is joined once that
       },
     ],
   })
-  const joined = new Promise((resolve) => stranger.on('consumer.group_join', resolve))
-  await stranger.connect()
-  await stranger.subscribe({ topics: [s.topic] })
-  await stranger.run({ eachMessage: () => Promise.resolve() })
+  const joined = new Promise((resolve) => other.on('consumer.group_join', resolve))
+  await other.connect()
+  await other.subscribe({ topics: [s.topic] })
+  await other.run({ eachMessage: () => Promise.resolve() })
   await joined
   const member = s.member()
   expect(await refusalOf(member)).toMatch(
     /^group ".*" of Kafka at \S+ has a member of another program, with another partition assignor: stop it, or set KAFKA_GROUP_PREFIX/,
   )
-  await stranger.disconnect()
+  await other.disconnect()
   cut()
   await vi.waitFor(() => expect(member.reported('joined')).not.toEqual([]), soon)
 })

@@ -14,7 +14,7 @@ export function kafkaSettings(): KafkaSettings {
   return { brokers: inject('kafkaBootstrap'), clientId: 'contract' }
 }
 
-/** A member under test with everything that it was told and that it told. */
+/** A member under test, with every call of its handlers and every report. */
 export interface Member {
   readonly source: RecordSource
   readonly assignments: Assignment[]

@@ -14,7 +14,7 @@ afterAll(async () => cluster[Symbol.asyncDispose]())
  * Promise: No commit goes back, and every record is accepted once.
  */
 test.each(['stop', 'kill'] as const)('a group survives a move of its coordinator: %s', async (how) => {
-  // Until the brokers have missed one that was killed, and another has its groups, a session may lapse that nobody renewed.
+  // Until the brokers detect a killed one and another coordinates its groups, sessions may expire without a heartbeat.
   await using load = await groupUnderLoad(cluster, { mayOverlap: how === 'kill' })
   await load.join()
   await load.join()

@@ -26,7 +26,7 @@ test('a half-open connection is closed, although every retry writes into it', as
     line.forget()
     const before = line.accepted()
     await expect(send()).rejects.toThrow('timed out')
-    await eventually('the producer connects anew', () => send().then(() => true, String), 90_000)
+    await eventually('the producer reconnects', () => send().then(() => true, String), 90_000)
     expect(line.accepted()).toBeGreaterThan(before)
   } finally {
     await producer.disconnect()
@@ -49,7 +49,7 @@ async function lineThatForgets() {
     ] as const) {
       open.add(from)
       from.pipe(to)
-      // Of an end that is gone the other one hears by its own close.
+      // When one end is gone, the other one learns it by its own close.
       from.on('error', () => to.destroy())
     }
   })

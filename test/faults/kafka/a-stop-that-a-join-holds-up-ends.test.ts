@@ -41,7 +41,7 @@ test('a process that is stopped while its group delays the join exits by itself'
   try {
     await joinIsHeldUp(s)
     child.send('stop')
-    await eventually('the process has ended', () => child.exitCode !== null || 'it goes on')
+    await eventually('the process has ended', () => child.exitCode !== null || 'still running')
     expect(child.exitCode).toBe(0)
   } finally {
     child.kill('SIGKILL')

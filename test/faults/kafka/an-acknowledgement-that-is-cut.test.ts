@@ -25,7 +25,7 @@ test('publishing with lost acknowledgements puts events into the log twice, and 
     await scene.fault('acknowledgements are cut', ['kafka'], async () => {
       const sent = await inLog()
       proxy?.cutAfter(0, 'to-client', 'each')
-      await eventually('something is in the log that nobody acknowledged', async () => (await inLog()) > sent || `${sent} records`)
+      await eventually('the log holds unacknowledged records', async () => (await inLog()) > sent || `${sent} records`)
       await proxy?.pass()
     })
   }

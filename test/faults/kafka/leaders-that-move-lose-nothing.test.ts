@@ -66,7 +66,7 @@ test('leaders that move under load: every record is accepted once and in order, 
   const progress = progressRows()
   const members = [0, 1].map(() => s.member(progress.handlers(() => after(Math.random() * 20))))
   await Promise.all(members.map(async (member) => member.start()))
-  // A broker may hear of a topic only after the first join has asked it.
+  // A broker may learn of a topic only after the first join has requested it.
   const crashes = () => members.flatMap((member) => member.reported('crashed'))
   const atStart = crashes()
   let sent = 0
@@ -100,7 +100,7 @@ test('no record of a send is left out when a leader has moved to a broker that a
         s.topic,
         [0, 1].map((partition) => ({ partition, value })),
       )
-    // It knows the leaders from here on, and hears of the move by the refusal of one broker while the other one takes its part.
+    // The producer knows the leaders from here on, and learns of the move when one broker refuses its part and the other accepts its own.
     await send('before')
     await cluster.move(s.topic, 0, 2)
     await send('after')

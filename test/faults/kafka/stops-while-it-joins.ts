@@ -1,6 +1,6 @@
 import { createKafkaSource } from '../../../src/infra/kafka/consumer/kafka-source.ts'
 
-/** Joins a group until it is told to stop, then must end by itself: what still runs behind the stop keeps the process. */
+/** Joins a group until it is asked to stop, and must then exit by itself: anything that still runs after the stop keeps the process alive. */
 const [broker = '', groupId = '', topic = ''] = process.argv.slice(2)
 const settings = { brokers: [broker], clientId: 'faults' }
 const source = createKafkaSource({ settings, groupId, topic, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 500, crashLimit: 3 })
