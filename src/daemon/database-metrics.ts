@@ -34,7 +34,7 @@ export function publishDatabase(
   let counting: Promise<void> | null = null
 
   async function count(): Promise<void> {
-    const askedAt = performance.now()
+    const startedAt = performance.now()
     const counts: Count[] = []
     for (const group of of.groups)
       counts.push({ group, backlog: await of.store.backlog(group, BACKLOG_LIMIT), oldest: await of.store.oldestDue(group) })
@@ -44,7 +44,7 @@ export function publishDatabase(
       for (const { channel, state, count } of backlog) metrics.intentsPending.set({ group, channel, state }, count)
       for (const { channel, ms } of oldest) metrics.oldestDue.set({ group, channel }, ms / 1_000)
     }
-    countedAt = askedAt
+    countedAt = startedAt
   }
 
   metrics.onScrape(() => {

@@ -38,7 +38,7 @@ export function createDependencies(of: { readonly relay: Pick<MailRelay, 'host' 
   const openBreakers = new Map<string, Open>()
   let mailBreaker: Open | null = null
 
-  function hear(fact: Fact): void {
+  function onFact(fact: Fact): void {
     if (fact.is !== 'breaker' || fact.state === 'half-open') return
     const before = fact.channel === 'email' ? mailBreaker : (openBreakers.get(fact.destination) ?? null)
     const now = fact.state === 'closed' ? null : { reason: fact.reason ?? 'unavailable', since: before?.since ?? of.clock.monotonic() }
@@ -84,7 +84,7 @@ export function createDependencies(of: { readonly relay: Pick<MailRelay, 'host' 
     }
   }
 
-  return { onFact: hear, relay, endpoints, notes }
+  return { onFact, relay, endpoints, notes }
 }
 
 /** The wall-clock time `ms` milliseconds ago. */

@@ -70,8 +70,8 @@ function processReady({ phase, quiet }: HealthFacts): HealthCheck {
   return quiet ? failing('quiet', 'Quiet since SIGTSTP: no new work is taken; SIGCONT resumes.') : ok
 }
 
-function databaseReady({ databaseOutage: databaseTrouble, databaseFault }: HealthFacts): HealthCheck {
-  if (databaseTrouble !== null) return failing('database-away', asSentence(databaseTrouble))
+function databaseReady({ databaseOutage, databaseFault }: HealthFacts): HealthCheck {
+  if (databaseOutage !== null) return failing('database-away', asSentence(databaseOutage))
   return databaseFault === null ? ok : failing('database-refuses', asSentence(databaseFault))
 }
 

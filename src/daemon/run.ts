@@ -128,8 +128,8 @@ function fatal(settings: DaemonSettings, sentence: string): void {
 }
 
 /** Prints the sentence on a terminal as well, where it would be overlooked between lines of JSON. */
-function announce({ terminal: complaints }: DaemonSettings, sentence: string): string {
-  if (complaints.isTTY === true) complaints.write(`${sentence}\n`)
+function announce({ terminal }: DaemonSettings, sentence: string): string {
+  if (terminal.isTTY === true) terminal.write(`${sentence}\n`)
   return sentence
 }
 

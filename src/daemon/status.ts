@@ -71,20 +71,20 @@ export function createStatus(of: {
 }): { status(): Promise<Status>; onFact(fact: Fact): void } {
   const paused = new Map<string, Set<string>>()
 
-  function hear(fact: Fact): void {
+  function onFact(fact: Fact): void {
     if (fact.is === 'paused') paused.set(fact.group, (paused.get(fact.group) ?? new Set()).add(fact.reason))
     if (fact.is === 'unpaused') paused.get(fact.group)?.delete(fact.reason)
   }
 
   async function membersOf(group: string): Promise<number | null> {
     const over = new AbortController()
-    const asked = of.admin.groupState(group).then(
+    const answer = of.admin.groupState(group).then(
       ({ members }) => members,
       // Shown as unknown here: outages of Kafka are reported elsewhere.
       () => null,
     )
     const late = of.clock.sleep(MEMBERS_MS, over.signal).then(() => null)
-    const members = await Promise.race([asked, late])
+    const members = await Promise.race([answer, late])
     over.abort()
     return members
   }
@@ -153,7 +153,7 @@ export function createStatus(of: {
   }
 
   return {
-    onFact: hear,
+    onFact,
     async status() {
       const [slowStatements, away, ...reports] = await Promise.all([
         of.statements.list(),

@@ -30,29 +30,22 @@ export const DATABASE_PROBE = 'database probe'
  * Everything in this process that has to make progress, with the deadlines of one step: whatever can hang forever hangs in one of these. A
  * database outage suppresses every task that needs the database; a pause of fetching suppresses batches.
  */
-export function watchedTasks({
-  config,
-  channels,
-  pools,
-  groups,
-  tasks,
-  databaseOutage: databaseTrouble,
-}: WatchdogInput): readonly WatchedTask[] {
-  const unavailable = databaseTrouble === null ? null : 'the database does not answer'
-  const taskEntries = tasks.map(({ task, runs: turns, withinMs }): WatchedTask => ({
+export function watchedTasks({ config, channels, pools, groups, tasks, databaseOutage }: WatchdogInput): readonly WatchedTask[] {
+  const unavailable = databaseOutage === null ? null : 'the database does not answer'
+  const taskEntries = tasks.map(({ task, runs, withinMs }): WatchedTask => ({
     what: task,
     group: null,
-    marker: turns,
+    marker: runs,
     allowedMs: withinMs,
     suppressedBy: task === DATABASE_PROBE ? null : unavailable,
   }))
   const groupEntries = groups.flatMap(({ id: group, source, workers }): readonly WatchedTask[] => {
-    const batches = source.batchesInFlight().map(({ partition, since, steps: moves }): WatchedTask => {
+    const batches = source.batchesInFlight().map(({ partition, since, steps }): WatchedTask => {
       const what = partition < 0 ? 'reading the start offsets' : `batch of partition ${partition}`
       return {
         what,
         group,
-        marker: `${since} ${moves}`,
+        marker: `${since} ${steps}`,
         allowedMs: 2 * pools.accept.longestStatementMs,
         suppressedBy: source.isFetchingPaused() ? 'paused' : unavailable,
       }
