@@ -25,6 +25,8 @@ const project = (name: string, folder: string, exclude: readonly string[], { tim
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
     isolate: isolate ?? true,
+    // Thunderbird's parser imports its own files without their extension, which Node itself refuses.
+    server: { deps: { inline: ['@protontech/jsmimeparser'] } },
     ...(stack === undefined ? {} : { globalSetup: ['test/support/global-stack.ts'] }),
     ...(stack === 'one after the other' ? { fileParallelism: false } : {}),
     // Each file has its own topics, groups and database and spends much of its time waiting; two at a time fill two cores.

@@ -1,3 +1,5 @@
+import PostalMime from 'postal-mime'
+import type { EncodedText } from '../../src/delivery/email/mime.ts'
 import type { MailType } from '../../src/delivery/email/mail-message.ts'
 import { createTemplateEngine } from '../../src/infra/mail/templates/template-engine.ts'
 
@@ -17,13 +19,20 @@ export async function mailSheet(): Promise<Sheet> {
   const engine = createTemplateEngine()
   try {
     const mails = await Promise.all(shown.map((type) => engine.render({ from: 'built-in', type }, values, { primaryColor: '#4f46e5' })))
-    const frames = mails.map(({ html }) => `<iframe srcdoc="${attribute(html)}"></iframe>`)
+    const pages = await Promise.all(mails.map(({ html }) => decoded(html)))
+    const frames = pages.map((page) => `<iframe srcdoc="${attribute(page)}"></iframe>`)
     const style = `body { margin: 0; display: flex } iframe { border: 0; width: ${MAIL_WIDTH}px; height: ${HEIGHT}px }`
     const html = `<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><style>${style}</style>${frames.join('')}`
     return { html, width: MAIL_WIDTH * shown.length, height: HEIGHT }
   } finally {
     await engine.close()
   }
+}
+
+/** The HTML that a mail client reads. */
+async function decoded(body: EncodedText): Promise<string> {
+  const fields = 'Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+  return (await PostalMime.parse(fields + body)).html ?? ''
 }
 
 const values = {

@@ -115,7 +115,7 @@ async function freeze(intent: Intent, message: MailMessage, { templates, mime, m
   const fromName = message.from.name ?? (message.from.address === undefined ? mailFrom?.name : undefined)
   const rendered = await render(templates, message)
   const messageId = messageIdOf({ eventId: intent.eventId ?? intent.key, type: message.type, userId: message.userId }, from.domain)
-  const body = await mime.compose({
+  const body = mime.compose({
     from: { address: from.address, ...(fromName === undefined ? {} : { name: fromName }) },
     to: { address: to.address, ...(message.to.name === undefined ? {} : { name: message.to.name }) },
     ...(replyTo === undefined ? {} : { replyTo }),

@@ -1,10 +1,11 @@
 import type { Branding, TemplateSource, TemplateValues } from './mail-message.ts'
+import type { EncodedText } from './mime.ts'
 
-/** Ready to be put into a message: `subject` is one line without control characters. */
+/** Ready to be put into a message: `subject` is one line without control characters, the bodies are encoded. */
 export interface RenderedMail {
   readonly subject: string
-  readonly html: string
-  readonly text: string
+  readonly html: EncodedText
+  readonly text: EncodedText
 }
 
 export interface TemplateEngine {

@@ -4,29 +4,35 @@ export interface Mailbox {
   readonly name?: string
 }
 
+/**
+ * A body as it goes over the wire: quoted-printable UTF-8 in CRLF lines, none of which begins with a dot. A string of ASCII, so that
+ * bodies can be put together from pieces.
+ */
+export type EncodedText = string & { readonly encoding: 'quoted-printable' }
+
 /** Everything that a mail consists of. */
 export interface MailParts {
   readonly from: Mailbox
   readonly to: Mailbox
   readonly replyTo?: string
   readonly subject: string
-  readonly html: string
-  readonly text: string
+  readonly html: EncodedText
+  readonly text: EncodedText
   /** With its angle brackets. */
   readonly messageId: string
   readonly date: Date
-  /** Further headers by their name. `Auto-Submitted: auto-generated` is always there. */
+  /** Further headers by their name, each value one word of ASCII. `Auto-Submitted: auto-generated` is always there. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
 /** The port to the builder of messages. */
 export interface MimeComposer {
   /**
-   * The message as it goes over the wire, in CRLF lines of at most 998 bytes, before dot-stuffing. Nothing in a part can add
-   * a header, a recipient or a line: control characters in names, subject and header values become blanks, and what no
-   * client would show of an endless name or subject is cut.
+   * The message as it goes over the wire, in CRLF lines of at most 998 bytes, before dot-stuffing. The same parts give the same
+   * bytes. Nothing in a part can add a header, a recipient or a line: control characters in names and subject become blanks, and what
+   * no client would show of an endless name or subject is cut.
    *
-   * @throws Error for a header name or address that no mail can carry: the caller's mistake.
+   * @throws Error for a header or address that no mail can carry: the caller's mistake.
    */
-  compose(parts: MailParts): Promise<Uint8Array>
+  compose(parts: MailParts): Uint8Array
 }

@@ -4,8 +4,8 @@ import { readBuiltIn } from './built-in-template.ts'
 import { builtInExtras } from './built-in-view.ts'
 import { htmlFromText } from './html-from-text.ts'
 import { inlineStyles } from './inline-styles.ts'
-import { nameOnly, parsePart } from './template-part.ts'
-import type { TemplatePart, Token } from './template-part.ts'
+import { encodePart, nameOnly, parsePart } from './template-part.ts'
+import type { EncodedPart, TemplatePart, Token } from './template-part.ts'
 import { textFromHtml } from './text-from-html.ts'
 
 /** What a tenant wrote. */
@@ -14,7 +14,7 @@ export type TemplateText = Pick<CampaignTemplate, 'subject' | 'html' | 'text'>
 /** A template version with all work done that does not depend on the recipient. */
 export interface PreparedTemplate {
   readonly subject: TemplatePart
-  readonly html: TemplatePart
+  readonly html: EncodedPart
   readonly text: TemplatePart
   /** The text was made or written by us; an author's own text keeps its blank lines. */
   readonly tidy: boolean
@@ -49,7 +49,7 @@ export function prepareBuiltIn(type: MailType): PreparedTemplate {
   const { subject, html, text } = readBuiltIn(type)
   const unknown = new Set<string>()
   const parse = (source: string): TemplatePart => parsePart(source, builtInVocabulary, (variable) => unknown.add(variable))
-  return { subject: parse(subject), html: parse(html), text: parse(text), tidy: true, unknown: [...unknown] }
+  return { subject: parse(subject), html: encodePart(parse(html)), text: parse(text), tidy: true, unknown: [...unknown] }
 }
 
 /** @throws {TemplateError} the sentence says which part is at fault. */
@@ -73,10 +73,11 @@ export function prepareCampaignTemplate(template: TemplateText): PreparedTemplat
   const htmlPart = html === null ? undefined : parse('HTML body', html)
   return {
     subject: subjectPart,
-    html:
+    html: encodePart(
       html === null || htmlPart === undefined
         ? parse('text body', inlineStyles(htmlFromText(text ?? '')))
         : (parsedAgain(inlineStyles, html) ?? htmlPart),
+    ),
     text: textPart ?? parsedAgain(textFromHtml, html ?? '') ?? parse('HTML body', withoutSections(textFromHtml(html ?? ''))),
     tidy: text === null,
     unknown: [...unknown],
@@ -100,7 +101,7 @@ function refuseHuge(part: string, source: string): void {
 
 /** What a prepared template keeps on the heap, in bytes: its strings, flat, and what V8 adds to each token. */
 export function retainedBytes({ subject, html, text }: PreparedTemplate): number {
-  return [subject, html, text].reduce((bytes, part) => bytes + bytesOf(part.tokens), TOKEN_BYTES)
+  return [subject.tokens, html.encoded, text.tokens].reduce((bytes, tokens) => bytes + bytesOf(tokens), TOKEN_BYTES)
 }
 
 /** An array of five with its elements, and the header of a string. */

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import type { CampaignTemplate, MailType, TemplateValues } from '../../../delivery/email/mail-message.ts'
 import { TemplateError } from '../../../delivery/email/mail-template.ts'
 import type { RenderedMail, TemplateEngine, UnknownVariable } from '../../../delivery/email/mail-template.ts'
+import { quotedPrintable } from '../mime/quoted-printable.ts'
 import { builtInView } from './built-in-view.ts'
 import { documentedVariables, prepareBuiltIn } from './prepared-template.ts'
 import type { PreparedTemplate } from './prepared-template.ts'
 import { TemplateCompiler } from './template-compiler.ts'
 import type { Compiled, TemplateCompilerOptions } from './template-compiler.ts'
-import { renderHtml, renderPlain } from './template-part.ts'
+import { renderEncodedHtml, renderPlain } from './template-part.ts'
 import type { View } from './template-part.ts'
 import { tidyText } from './text-from-html.ts'
 
@@ -20,7 +21,7 @@ export interface TemplateEngineOptions extends TemplateCompilerOptions {
 
 /**
  * Renders by mustache. Parsing, style inlining and the derived text or HTML are done once per text of a template, in a worker
- * thread; a mail costs only the filling of the tags. Creating an engine reads and prepares the built-ins.
+ * thread, and so is the encoding of the HTML; a mail costs the filling of the tags and the encoding of its values. Creating an engine reads and prepares the built-ins.
  */
 export function createTemplateEngine(options: TemplateEngineOptions = {}): TemplateEngine {
   const builtIns = prepareBuiltIns()
@@ -69,8 +70,8 @@ function fill(template: PreparedTemplate, view: View): RenderedMail {
   const text = renderPlain(template.text, view)
   return {
     subject: oneLine(renderPlain(template.subject, view)),
-    html: renderHtml(template.html, view),
-    text: template.tidy ? tidyText(text) : text,
+    html: renderEncodedHtml(template.html, view),
+    text: quotedPrintable(template.tidy ? tidyText(text) : text),
   }
 }
 

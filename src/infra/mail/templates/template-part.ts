@@ -1,4 +1,6 @@
 import mustache from 'mustache'
+import type { EncodedText } from '../../../delivery/email/mime.ts'
+import { quotedPrintable } from '../mime/quoted-printable.ts'
 
 /** One part of a template (subject, HTML or text), parsed once and rendered many times. */
 export interface TemplatePart {
@@ -28,12 +30,29 @@ export function parsePart(source: string, vocabulary: Vocabulary, onUnknown: (va
 
 /** Renders a part as plain text, for subject and text. */
 export function renderPlain(part: TemplatePart, view: View): string {
-  return render(part, view, String)
+  return render(part.tokens, view, String)
 }
 
-/** Renders a part as HTML: each value is escaped for elements and for quoted attributes. */
-export function renderHtml(part: TemplatePart, view: View): string {
-  return render(part, view, escapeHtml)
+/** HTML whose static text is encoded for the wire, so that filling it encodes only the values. */
+export interface EncodedPart {
+  readonly encoded: readonly Token[]
+}
+
+export function encodePart(part: TemplatePart): EncodedPart {
+  return { encoded: encodeTokens(part.tokens) }
+}
+
+function encodeTokens(tokens: readonly Token[]): readonly Token[] {
+  return tokens.map(([kind, value, start, end, content]): Token => {
+    if (kind === 'text') return [kind, quotedPrintable(value), start, end]
+    return content === undefined ? [kind, value, start, end] : [kind, value, start, end, encodeTokens(content)]
+  })
+}
+
+/** Fills encoded HTML: each value is escaped for elements and for quoted attributes, then encoded. */
+export function renderEncodedHtml(part: EncodedPart, view: View): EncodedText {
+  // oxlint-disable-next-line no-unsafe-type-assertion -- made of nothing but encoded pieces
+  return render(part.encoded, view, (value) => quotedPrintable(escapeHtml(value))) as EncodedText
 }
 
 export function escapeHtml(value: unknown): string {
@@ -110,9 +129,9 @@ function admit(
 
 const writer = new mustache.Writer()
 
-function render(part: TemplatePart, view: View, escape: (value: unknown) => string): string {
+function render(parsed: readonly Token[], view: View, escape: (value: unknown) => string): string {
   const context = new mustache.Context(view)
   // oxlint-disable-next-line no-unsafe-type-assertion -- the declared type of the tokens is flat, the writer walks nested ones
-  const tokens = part.tokens as unknown as string[][]
+  const tokens = parsed as unknown as string[][]
   return writer.renderTokens(tokens, context, undefined, undefined, { escape })
 }

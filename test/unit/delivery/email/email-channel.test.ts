@@ -4,6 +4,7 @@ import type { MailMessage } from '../../../../src/delivery/email/mail-message.ts
 import type { MailRelay, SendResult } from '../../../../src/delivery/email/mail-relay.ts'
 import { RelayUnavailable } from '../../../../src/delivery/email/mail-relay.ts'
 import { TemplateCompilerUnavailable, TemplateError } from '../../../../src/delivery/email/mail-template.ts'
+import { quotedPrintable } from '../../../../src/infra/mail/mime/quoted-printable.ts'
 import type { MailParts } from '../../../../src/delivery/email/mime.ts'
 import type { Intent } from '../../../../src/model/intent.ts'
 import { freezeOne } from '../../../support/freeze-one.ts'
@@ -89,11 +90,11 @@ function setUp(
       close: async () => undefined,
       render: async () => {
         if (options.template) throw options.template
-        return { subject: 'Hello', html: '<p>Hello</p>', text: 'Hello' }
+        return { subject: 'Hello', html: quotedPrintable('<p>Hello</p>'), text: quotedPrintable('Hello') }
       },
     },
     mime: {
-      compose: async (parts) => {
+      compose: (parts) => {
         composed.push(parts)
         return Buffer.from('bytes')
       },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { MailType, TemplateValues } from '../../../../../src/delivery/email/mail-message.ts'
 import { createTemplateEngine } from '../../../../../src/infra/mail/templates/template-engine.ts'
+import { readable } from '../../../../support/readable-mail.ts'
 import { prepareBuiltIn } from '../../../../../src/infra/mail/templates/prepared-template.ts'
 
 const types: readonly MailType[] = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone', 'reward_delivery']
@@ -25,7 +26,7 @@ const full = {
   participant_count: 1043,
 } satisfies TemplateValues
 
-const engine = createTemplateEngine()
+const engine = readable(createTemplateEngine())
 const render = (type: MailType, values: TemplateValues, branding = {}) => engine.render({ from: 'built-in', type }, values, branding)
 
 describe.each(types)('the built-in %s mail', (type) => {

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { CampaignTemplate } from '../../../../../src/delivery/email/mail-message.ts'
 import { TemplateCompilerUnavailable, type TemplateEngine } from '../../../../../src/delivery/email/mail-template.ts'
 import { createTemplateEngine, type TemplateEngineOptions } from '../../../../../src/infra/mail/templates/template-engine.ts'
+import { readable } from '../../../../support/readable-mail.ts'
 
 const template = (html: string, id = 'template-1'): CampaignTemplate => ({ from: 'campaign', id, subject: 'S', html, text: null })
 const large = (words: string) => template(`<style>p { color: red }</style>${'<p>Some words to read.</p>'.repeat(8_000)}${words}`)
@@ -12,9 +13,9 @@ const large = (words: string) => template(`<style>p { color: red }</style>${'<p>
 const exploding = template(`<style>b { ${'color: red; '.repeat(14_000)} }</style>${'<b>x</b>'.repeat(900)}`)
 
 const never = new AbortController().signal
-const engines: TemplateEngine[] = []
-function engineWith(options: TemplateEngineOptions = {}): TemplateEngine {
-  const engine = createTemplateEngine(options)
+const engines: Pick<TemplateEngine, 'close'>[] = []
+function engineWith(options: TemplateEngineOptions = {}): ReturnType<typeof readable> {
+  const engine = readable(createTemplateEngine(options))
   engines.push(engine)
   return engine
 }

@@ -4,6 +4,7 @@ import type { CampaignTemplate, TemplateValues } from '../../../../../src/delive
 import { TemplateError } from '../../../../../src/delivery/email/mail-template.ts'
 import type { UnknownVariable } from '../../../../../src/delivery/email/mail-template.ts'
 import { createTemplateEngine } from '../../../../../src/infra/mail/templates/template-engine.ts'
+import { readable } from '../../../../support/readable-mail.ts'
 
 function template(parts: Partial<Pick<CampaignTemplate, 'subject' | 'html' | 'text'>> & { id?: string }): CampaignTemplate {
   return {
@@ -19,14 +20,16 @@ function engineWithReports(cacheBytes?: number) {
   const reports: UnknownVariable[] = []
   return {
     reports,
-    engine: createTemplateEngine({
-      ...(cacheBytes === undefined ? {} : { cacheBytes }),
-      onUnknownVariable: (unknown) => reports.push(unknown),
-    }),
+    engine: readable(
+      createTemplateEngine({
+        ...(cacheBytes === undefined ? {} : { cacheBytes }),
+        onUnknownVariable: (unknown) => reports.push(unknown),
+      }),
+    ),
   }
 }
 
-const engine = createTemplateEngine()
+const engine = readable(createTemplateEngine())
 
 describe('values', () => {
   const hostile = `<script>alert("x")</script> & 'quotes'`
