@@ -98,7 +98,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   }
   const admin = createKafkaAdmin(kafka)
   const deadLetters = createDeadLetterSink(kafka)
-  const composed = composeChannels(config, leaderboard, clock, observe)
+  const composed = composeChannels(config, sql, leaderboard, clock, observe)
 
   const breakerRecord = new BreakerRecord(intentStore)
   observers.push((fact) => breakerRecord.hear(fact))

@@ -75,9 +75,12 @@ export interface Claim {
   readonly claims: number
 }
 
-/** The bytes that go out and where to, fixed from the first hand-over on. */
+/** What goes out and where to, fixed from the first hand-over on. */
 export interface Frozen {
-  /** Channel's own: sender, recipient, subject and message id of a mail; endpoint and webhook id of a webhook. */
+  /**
+   * Channel's own: sender, recipient, subject and message id of a mail; endpoint and webhook id of a webhook. Where `body` is null,
+   * `content` is what the channel makes the bytes of, the same each time; it is dropped once nothing can send them again.
+   */
   readonly envelope: JsonObject
-  readonly body: Uint8Array
+  readonly body: Uint8Array | null
 }

@@ -15,8 +15,7 @@ type ReadableEngine = Omit<TemplateEngine, 'render'> & {
 /** An engine whose bodies are decoded as a mail client would, by somebody else's parser. */
 export function readable(engine: TemplateEngine): ReadableEngine {
   return {
-    ready: (source, signal) => engine.ready(source, signal),
-    close: () => engine.close(),
+    ...engine,
     async render(...of) {
       const { subject, html, text } = await engine.render(...of)
       return { subject, html: await decoded(html), text: await decoded(text) }

@@ -16,7 +16,9 @@ import { mimeComposer } from '../../infra/mail/mime/mime-composer.ts'
 import { SmtpRelay } from '../../infra/mail/smtp/smtp-relay.ts'
 import { parseSmtpUrl } from '../../infra/mail/smtp/smtp-url.ts'
 import { createTemplateEngine } from '../../infra/mail/templates/template-engine.ts'
+import { createTemplateVersions } from '../../infra/postgres/intents/postgres-template-versions.ts'
 import type { Clock } from '../../std/clock.ts'
+import type { Sql } from '../../std/sql.ts'
 import type { Observe } from '../../model/fact.ts'
 import type { ChannelName, Messages } from '../../model/messages.ts'
 
@@ -28,10 +30,11 @@ const BROADCAST_DEADLINE_MS = 30_000
  * A channel that declares its message and is missing here does not compile.
  */
 export const channelList: ChannelList = {
-  email: listed(emailChannel, ({ config: { mail }, relay, templates, clock }) => ({
+  email: listed(emailChannel, ({ config: { mail }, relay, templates, sql, clock }) => ({
     relay: relay ?? noRelay,
     rates: createMailRates({ perSecond: mail.ratePerSecond, perDomainPerSecond: mail.domainRatePerSecond, clock }),
     templates,
+    versions: createTemplateVersions(sql, () => clock.monotonic()),
     mime: mimeComposer,
     deliveryLog: 'email_logs' as const,
     mailFrom: mail.from ?? null,
@@ -74,6 +77,7 @@ interface Parts {
   readonly relay: MailRelay | null
   readonly templates: TemplateEngine
   readonly client: WebhookClient
+  readonly sql: Sql
   readonly leaderboard: Leaderboard
   readonly clock: Clock
   readonly observe: Observe
@@ -95,7 +99,7 @@ export interface ComposedChannels {
 }
 
 /** Creates the channels with their clients. */
-export function composeChannels(config: Config, leaderboard: Leaderboard, clock: Clock, observe: Observe): ComposedChannels {
+export function composeChannels(config: Config, sql: Sql, leaderboard: Leaderboard, clock: Clock, observe: Observe): ComposedChannels {
   const { mail } = config
   const relay =
     mail.smtpUrl === undefined
@@ -110,7 +114,7 @@ export function composeChannels(config: Config, leaderboard: Leaderboard, clock:
     onUnknownVariable: ({ template, variable }) => observe({ is: 'template-unknown-variable', template, variable }),
   })
   const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: config.webhook.allowCidr }) })
-  const parts: Parts = { config, relay, templates, client, leaderboard, clock, observe }
+  const parts: Parts = { config, relay, templates, client, sql, leaderboard, clock, observe }
   const created = Object.values(channelList).map((channel) => [channel.name, channel.create(parts)] as const)
   return {
     relay,

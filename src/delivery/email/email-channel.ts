@@ -1,6 +1,8 @@
 import { jitter } from '../../std/backoff.ts'
+import { SqlError } from '../../std/sql.ts'
+import { describeFault } from '../../model/fault-policy.ts'
 import type { Clock } from '../../std/clock.ts'
-import type { SendChannel, Slot } from '../channel.ts'
+import type { Performed, SendChannel, Slot } from '../channel.ts'
 import { outerDeadline, Postponed, Refusal, Unavailable } from '../channel.ts'
 import type { Frozen, Intent } from '../../model/intent.ts'
 import type { DeliveryLog } from '../intent-store.ts'
@@ -10,10 +12,12 @@ import type { MailMessage } from './mail-message.ts'
 import type { MailRates } from './mail-rates.ts'
 import type { MailRelay, RelaySession } from './mail-relay.ts'
 import { RelayUnavailable } from './mail-relay.ts'
-import type { RenderedMail, TemplateEngine } from './mail-template.ts'
+import { mailContentOf, type MailContent } from './mail-content.ts'
+import type { RenderedBodies, RenderedMail, TemplateEngine } from './mail-template.ts'
 import { TemplateCompilerUnavailable, TemplateError } from './mail-template.ts'
 import { messageIdOf } from './message-id.ts'
-import type { Mailbox, MimeComposer } from './mime.ts'
+import type { Mailbox, MailParts, MimeComposer } from './mime.ts'
+import type { TemplateVersions } from './template-versions.ts'
 import { performed } from './mail-outcome.ts'
 import { defineChannel } from '../define-channel.ts'
 
@@ -21,6 +25,7 @@ export interface EmailChannelOptions {
   readonly relay: MailRelay
   readonly rates: MailRates
   readonly templates: TemplateEngine
+  readonly versions: TemplateVersions
   readonly mime: MimeComposer
   /** `email_logs`. */
   readonly deliveryLog: DeliveryLog | null
@@ -46,6 +51,8 @@ export const emailChannel = defineChannel({
  */
 export function createEmailChannel(options: EmailChannelOptions): SendChannel<MailMessage> {
   const { relay, clock } = options
+  /** What was composed for a start, until it is sent: only its content is stored. */
+  const composed = new WeakMap<Frozen, Uint8Array>()
   return {
     name: 'email',
     underway: 'handing_over',
@@ -57,6 +64,8 @@ export function createEmailChannel(options: EmailChannelOptions): SendChannel<Ma
     acquire: async (message, signal) => {
       // Compiled here, where neither a connection nor a transaction waits for it.
       await compiled(options.templates, message, signal)
+      const { hash, text } = options.templates.versionOf(message.template)
+      await options.versions.keep(hash, text)
       await options.rates.take(parseAddress(message.to.address)?.domain ?? null, signal)
       // Behind mails of others on a slow relay's connections, its lease must not end while it waits.
       const impatient = new AbortController()
@@ -71,12 +80,21 @@ export function createEmailChannel(options: EmailChannelOptions): SendChannel<Ma
         clearTimeout(timer)
       }
     },
-    freeze: (batch) => Promise.allSettled(batch.map(({ intent, message }) => freeze(intent, message, options))),
+    freeze: (batch) =>
+      Promise.allSettled(
+        batch.map(async ({ intent, message }) => {
+          const { frozen, bytes } = await freeze(intent, message, options)
+          composed.set(frozen, bytes)
+          return frozen
+        }),
+      ),
     perform: async (intent, frozen, _message, slot, signal) => {
       if (!(slot instanceof RelaySlot)) throw new Error('a mail is sent over the slot that its channel acquired')
       const startedAt = clock.monotonic()
       const envelope = { from: textOf(frozen, 'from'), to: textOf(frozen, 'to') }
-      const result = await slot.session.send(envelope, frozen.body, signal)
+      const bytes = composed.get(frozen) ?? frozen.body ?? (await composedAgain(frozen, options))
+      if (!(bytes instanceof Uint8Array)) return bytes
+      const result = await slot.session.send(envelope, bytes, signal)
       return performed(result, clock.monotonic() - startedAt, clock.now() - intent.createdAt.getTime())
     },
   }
@@ -101,7 +119,11 @@ class RelaySlot implements Slot {
   }
 }
 
-async function freeze(intent: Intent, message: MailMessage, { templates, mime, mailFrom, clock }: EmailChannelOptions): Promise<Frozen> {
+async function freeze(
+  intent: Intent,
+  message: MailMessage,
+  { templates, mime, mailFrom, clock }: EmailChannelOptions,
+): Promise<{ readonly frozen: Frozen; readonly bytes: Uint8Array }> {
   // Addresses first: nothing is made for a mail that can reach nobody, or somebody else.
   const to = addressOf(message.to.address, "The recipient's address")
   const sender = message.from.address ?? mailFrom?.address
@@ -113,33 +135,64 @@ async function freeze(intent: Intent, message: MailMessage, { templates, mime, m
     throw new Refusal('invalid-address', 'The reply-to address of the campaign has letters beyond ASCII before its @; give another one')
   }
   const fromName = message.from.name ?? (message.from.address === undefined ? mailFrom?.name : undefined)
-  const rendered = await render(templates, message)
-  const messageId = messageIdOf({ eventId: intent.eventId ?? intent.key, type: message.type, userId: message.userId }, from.domain)
-  const body = mime.compose({
-    from: { address: from.address, ...(fromName === undefined ? {} : { name: fromName }) },
-    to: { address: to.address, ...(message.to.name === undefined ? {} : { name: message.to.name }) },
-    ...(replyTo === undefined ? {} : { replyTo }),
-    subject: rendered.subject,
-    html: rendered.html,
-    text: rendered.text,
-    messageId,
-    date: new Date(clock.now()),
-    ...(message.unsubscribeUrl ? { headers: unsubscribeHeaders(message.unsubscribeUrl) } : {}),
-  })
-  return {
-    envelope: {
-      to: to.address,
-      // As the platform writes it: a suppression must be found by that.
-      ...(to.address === message.to.address ? {} : { address: message.to.address }),
-      from: from.address,
-      ...(replyTo === undefined ? {} : { replyTo }),
-      subject: rendered.subject,
-      type: message.type,
-      templateId: message.templateId,
-      messageId,
-    },
-    body,
+  const { subject, values, ...bodies } = await render(templates, message)
+  const content: MailContent = {
+    template: templates.versionOf(message.template).hash,
+    values,
+    fromName: fromName?.toWellFormed() ?? null,
+    toName: message.to.name?.toWellFormed() ?? null,
+    date: new Date(clock.now()).toISOString(),
+    unsubscribeUrl: message.unsubscribeUrl ?? null,
   }
+  const envelope = {
+    to: to.address,
+    // As the platform writes it: a suppression must be found by that.
+    ...(to.address === message.to.address ? {} : { address: message.to.address }),
+    from: from.address,
+    ...(replyTo === undefined ? {} : { replyTo }),
+    subject: subject.toWellFormed(),
+    type: message.type,
+    templateId: message.templateId,
+    messageId: messageIdOf({ eventId: intent.eventId ?? intent.key, type: message.type, userId: message.userId }, from.domain),
+  }
+  const frozen = { envelope: { ...envelope, content: { ...content } }, body: null }
+  return { frozen, bytes: mime.compose(partsOf(frozen, content, bodies)) }
+}
+
+/** Every copy of a mail is composed of this. */
+function partsOf(frozen: Frozen, content: MailContent, bodies: RenderedBodies): MailParts {
+  const { replyTo } = frozen.envelope
+  return {
+    from: { address: textOf(frozen, 'from'), ...(content.fromName === null ? {} : { name: content.fromName }) },
+    to: { address: textOf(frozen, 'to'), ...(content.toName === null ? {} : { name: content.toName }) },
+    ...(typeof replyTo === 'string' ? { replyTo } : {}),
+    subject: textOf(frozen, 'subject'),
+    ...bodies,
+    messageId: textOf(frozen, 'messageId'),
+    date: new Date(content.date),
+    ...(content.unsubscribeUrl === null ? {} : { headers: unsubscribeHeaders(content.unsubscribeUrl) }),
+  }
+}
+
+/** The bytes of a mail that was started before, or why they cannot be had: nothing of this attempt has reached the relay then. */
+async function composedAgain(frozen: Frozen, { templates, versions, mime }: EmailChannelOptions): Promise<Uint8Array | Performed> {
+  const content = mailContentOf(frozen.envelope['content'])
+  if (content === null) throw new Error('the frozen envelope of a mail has no content')
+  try {
+    const text = await versions.find(content.template)
+    if (text === null) return notComposed('template-version-missing', 'The stored version of its template is gone', true)
+    const bodies = await templates.renderAgain({ hash: content.template, text }, content.values)
+    return mime.compose(partsOf(frozen, content, bodies))
+  } catch (error) {
+    if (error instanceof TemplateError) return notComposed(error.reason, error.message, true)
+    if (error instanceof TemplateCompilerUnavailable) return notComposed('template-compiler-unavailable', error.message, false)
+    if (error instanceof SqlError) return notComposed('template-version-unread', `database: ${describeFault(error)}`, false)
+    throw error
+  }
+}
+
+function notComposed(reason: string, error: string, countsAsAttempt: boolean): Performed {
+  return { is: 'retry', reason, countsAsAttempt, reply: { error }, outcomeSignal: { is: 'none' } }
 }
 
 function isAscii(text: string): boolean {

@@ -1,14 +1,40 @@
 import type { Branding, TemplateSource, TemplateValues } from './mail-message.ts'
+import type { JsonObject } from '../../model/intent.ts'
 import type { EncodedText } from './mime.ts'
 
-/** Ready to be put into a message: `subject` is one line without control characters, the bodies are encoded. */
-export interface RenderedMail {
-  readonly subject: string
+/** Values as they are stored with an intent: JSON. */
+export type StoredValues = JsonObject
+
+/** The bodies of a mail, encoded. */
+export interface RenderedBodies {
   readonly html: EncodedText
   readonly text: EncodedText
 }
 
+/** Ready to be put into a message: `subject` is one line without control characters. */
+export interface RenderedMail extends RenderedBodies {
+  readonly subject: string
+  /** What the bodies were filled with, as far as they name it: {@link TemplateEngine.renderAgain} makes the same bodies of it. */
+  readonly values: StoredValues
+}
+
+/** The text of a template, by which its version is known: that of a campaign as its author wrote it, that of a built-in put together. */
+export interface TemplateText {
+  readonly from: 'campaign' | 'built-in'
+  readonly subject: string
+  readonly html: string | null
+  readonly text: string | null
+}
+
+/** `hash` is of nothing but `text`. */
+export interface TemplateVersion {
+  readonly hash: string
+  readonly text: TemplateText
+}
+
 export interface TemplateEngine {
+  /** The version that {@link render} would use now. */
+  versionOf(source: TemplateSource): TemplateVersion
   /**
    * Compiles the template, unless it is compiled already, so that {@link render} need not wait. A template that cannot be used is
    * no failure here: `render` says so.
@@ -25,6 +51,13 @@ export interface TemplateEngine {
    * @throws {TemplateCompilerUnavailable}
    */
   render(source: TemplateSource, values: TemplateValues, branding: Branding): Promise<RenderedMail>
+  /**
+   * The bodies of a mail that was rendered before, from the version and the values of that time: the same to the byte.
+   *
+   * @throws {TemplateError}
+   * @throws {TemplateCompilerUnavailable}
+   */
+  renderAgain(version: TemplateVersion, values: StoredValues): Promise<RenderedBodies>
   /** Idempotent; what is being compiled rejects. */
   close(): Promise<void>
 }

@@ -21,7 +21,7 @@ export interface MailParts {
   /** With its angle brackets. */
   readonly messageId: string
   readonly date: Date
-  /** Further headers by their name, each value one word of ASCII. `Auto-Submitted: auto-generated` is always there. */
+  /** Further headers by their name. `Auto-Submitted: auto-generated` is always there. */
   readonly headers?: Readonly<Record<string, string>>
 }
 

@@ -55,12 +55,12 @@ export function createWebhookChannel(settings: WebhookChannelSettings): SendChan
     freeze: (batch) => Promise.allSettled(batch.map(async ({ intent, message }) => freeze(intent, message))),
     async perform(_intent, frozen, message, _slot, signal) {
       // Endpoint, id and bytes are the frozen ones; where the endpoint lives and its secret are today's, as its owner may mend both.
-      const { endpointId, webhookId } = envelopeOf(frozen)
+      const { endpointId, webhookId, body } = contentOf(frozen)
       if (message.endpointId !== endpointId) return { is: 'dead', reason: 'no-endpoint', reply: { error: otherEndpoint } }
-      const signed = signedHeaders(webhookId, clock.now(), frozen.body, message.secret)
+      const signed = signedHeaders(webhookId, clock.now(), body, message.secret)
       if (signed === null) return { is: 'dead', reason: 'invalid-secret', reply: { error: invalidSecret } }
       const headers = { 'content-type': 'application/json', 'user-agent': 'kafka-worker', ...signed }
-      const reply = await client.post({ url: message.url, headers, body: frozen.body, deadlineMs }, signal)
+      const reply = await client.post({ url: message.url, headers, body, deadlineMs }, signal)
       return judgeReply(reply, clock.now())
     },
   }
@@ -84,9 +84,9 @@ function freeze(intent: Intent, message: WebhookMessage): Frozen {
 }
 
 /** @throws {Error} the row holds what no version of this channel wrote. */
-function envelopeOf(frozen: Frozen): Pick<WebhookEnvelope, 'endpointId' | 'webhookId'> {
-  const { endpointId, webhookId } = frozen.envelope
-  if (typeof endpointId !== 'string' || typeof webhookId !== 'string')
-    throw new Error('The frozen envelope names no endpoint and webhook id.')
-  return { endpointId, webhookId }
+function contentOf({ envelope, body }: Frozen): Pick<WebhookEnvelope, 'endpointId' | 'webhookId'> & { readonly body: Uint8Array } {
+  const { endpointId, webhookId } = envelope
+  if (typeof endpointId !== 'string' || typeof webhookId !== 'string' || body === null)
+    throw new Error('The frozen delivery names no endpoint and webhook id, or has no body.')
+  return { endpointId, webhookId, body }
 }

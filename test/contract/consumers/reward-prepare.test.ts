@@ -156,7 +156,7 @@ describe('the mail', () => {
     const prepared = await prepareWebhook(story)
     if (prepared.is !== 'message') throw new Error(`the webhook is ${prepared.is}`)
     const { body } = await freezeOne(channel, rewardIntent(story.userRewardId), prepared.message)
-    expect(Buffer.from(body).toString()).toContain(`"code":"${number}","value":${number},"instructions":{"card":[${number}]}`)
+    expect(Buffer.from(body ?? '').toString()).toContain(`"code":"${number}","value":${number},"instructions":{"card":[${number}]}`)
   })
 
   it('takes the template of the campaign with this name, when it is enabled', async () => {

@@ -3,14 +3,16 @@ import { describe, expect, it } from 'vitest'
 import { unsubscribeLinks } from '../../../src/consumers/unsubscribe-link.ts'
 import { createEmailChannel } from '../../../src/delivery/email/email-channel.ts'
 import type { MailMessage, TemplateSource } from '../../../src/delivery/email/mail-message.ts'
-import { noRelay } from '../../../src/delivery/email/no-relay.ts'
 import { mimeComposer } from '../../../src/infra/mail/mime/mime-composer.ts'
 import { createTemplateEngine } from '../../../src/infra/mail/templates/template-engine.ts'
+import { keepingRelay, memoryVersions } from '../../support/email-parts.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { freezeOne } from '../../support/freeze-one.ts'
 
+const relay = keepingRelay()
 const channel = createEmailChannel({
-  relay: noRelay,
+  relay,
+  versions: memoryVersions(),
   rates: { take: async () => undefined },
   templates: createTemplateEngine(),
   mime: mimeComposer,
@@ -37,9 +39,12 @@ async function mail(type: 'milestone' | 'position_update' | 'welcome', unsubscri
     branding: {},
     unsubscribeUrl,
   }
-  const { body } = await freezeOne(channel, sampleIntent(), message)
-  const text = Buffer.from(body).toString('latin1')
-  const parsed = await PostalMime.parse(body)
+  const signal = new AbortController().signal
+  const frozen = await freezeOne(channel, sampleIntent(), message)
+  await channel.perform(sampleIntent(), frozen, message, await channel.acquire(message, signal), signal)
+  const bytes = relay.mails.pop() ?? Buffer.alloc(0)
+  const text = Buffer.from(bytes).toString('latin1')
+  const parsed = await PostalMime.parse(bytes)
   return { raw: text, parsed, header: (name: string) => parsed.headers.filter(({ key }) => key === name).map(({ value }) => value) }
 }
 

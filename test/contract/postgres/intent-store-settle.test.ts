@@ -115,6 +115,22 @@ describe('settle', () => {
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'sent' })
   })
 
+  it.each([
+    ['sent', sent, false],
+    ['held back', later('retry', 'r'), true],
+  ] as const)('what a mail is made of is kept with its envelope until it is %s', async (_, settlement, kept) => {
+    await insertIntents(database.sql, { key: 'k' })
+    const intent = await claimOne(store)
+    const envelope = { to: 'someone@example.com', content: { template: 'h', values: { first_name: 'Ann' } } }
+    expect(await startOne(store, { intent, state: 'handing_over', leaseMs: 60_000, deliveryLog: null }, { envelope, body: null })).toBe(
+      'started',
+    )
+    await settleOne(store, intent, settlement, quiet)
+    expect((await rowOf(database.sql, 'k')).envelope).toEqual(kept ? envelope : { to: 'someone@example.com' })
+    await database.sql.query(`UPDATE worker.intents SET state = 'pending', due_at = now()`)
+    expect((await claimOne(store)).frozen).toEqual(kept ? { envelope, body: null } : null)
+  })
+
   it('is lost after the lease was taken back', async () => {
     await insertIntents(database.sql, { key: 'k' })
     const intent = await claimOne(store)

@@ -121,6 +121,21 @@ test('bodies that nothing sends again are cleared in batches, whatever their age
   expect(await count('position_changes')).toBe(1)
 })
 
+test('versions of templates go once no intent is left that was created before they were last used', async () => {
+  await db.sql.query(
+    `INSERT INTO worker.template_versions (hash, content, used_at) VALUES ('long-unused', '{}', $1), ('used', '{}', $2), ('new', '{}', now())`,
+    [ago(60), ago(20)],
+  )
+  await insertIntents(db.sql, { key: 'held', state: 'held', created_at: ago(21) })
+  const left = async () =>
+    (await db.sql.query<{ hash: string }>('SELECT hash FROM worker.template_versions ORDER BY hash')).map(({ hash }) => hash)
+  expect((await turn({ batchRows: 1 }))?.deleted).toEqual(new Map([['template_versions', 1]]))
+  expect(await left()).toEqual(['new', 'used'])
+  await db.sql.query('DELETE FROM worker.intents')
+  await turn()
+  expect(await left()).toEqual(['new'])
+})
+
 test('codes and recalculations go with the row of their campaign, not with its mark; progress and suppressions never', async () => {
   const [alive, marked, gone] = [await insertCampaign(db.sql), await insertCampaign(db.sql), randomUUID()]
   await db.sql.query('UPDATE campaigns SET deleted_at = now() WHERE id = $1', [marked])

@@ -36,7 +36,8 @@ function boundaryOf(messageId: string): string {
 function checked({ address, name }: Mailbox): { address: string; name: string } {
   // The caller has parsed it; a last look at what could end the address early costs nothing.
   if (!/^[^\s@,;:<>"()[\]\\]+@[^\s@,;:<>"()[\]\\]+$/.test(address)) throw new Error('a mail can only be composed for a parsed address')
-  return { address, name: shown(name ?? '', maxNameLength) }
+  const domain = address.lastIndexOf('@') + 1
+  return { address: address.slice(0, domain) + address.slice(domain).toLowerCase(), name: shown(name ?? '', maxNameLength) }
 }
 
 /** Longer ones are no names, and every mail client cuts them. */
@@ -59,8 +60,8 @@ function furtherFields({ headers = {} }: MailParts): string {
   let fields = ''
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[A-Za-z][A-Za-z0-9-]{0,60}$/.test(name)) throw new Error('a header name is letters, digits and hyphens')
-    if (!/^[\x21-\x7E]{1,900}$/.test(value)) throw new Error(`the value of ${name} is not one word of ASCII`)
-    fields += tokenField(name, value)
+    // A URL in angle brackets stands as it is (RFC 2369, 3.2); an encoded word would be none.
+    fields += /^[\x21-\x7E]{1,900}$/.test(value) ? tokenField(name, value) : textField(name, shown(value, maxSubjectLength))
   }
   return fields
 }

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
-import { prepareCampaignTemplate, retainedBytes, type TemplateText } from './prepared-template.ts'
+import { prepareTemplate, retainedBytes } from './prepared-template.ts'
 import type { CompileReply } from './template-compiler.ts'
-import { TemplateError } from '../../../delivery/email/mail-template.ts'
+import { TemplateError, type TemplateText } from '../../../delivery/email/mail-template.ts'
 
 // The thread of template-compiler.ts: one source in, one reply out, as plain data. Posting copies the strings, which flattens them.
 if (parentPort === null) throw new Error('compile-worker.ts runs as a worker thread')
@@ -12,7 +12,7 @@ port.postMessage(ready)
 
 function compile(source: TemplateText): CompileReply {
   try {
-    const template = prepareCampaignTemplate(source)
+    const template = prepareTemplate(source)
     return { is: 'compiled', template, bytes: retainedBytes(template) }
   } catch (error) {
     if (error instanceof TemplateError) return { is: 'unusable', reason: error.reason, sentence: error.message }

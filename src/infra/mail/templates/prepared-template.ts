@@ -1,15 +1,11 @@
-import type { CampaignTemplate, MailType, TemplateValues } from '../../../delivery/email/mail-message.ts'
-import { TemplateError } from '../../../delivery/email/mail-template.ts'
-import { readBuiltIn } from './built-in-template.ts'
+import type { TemplateValues } from '../../../delivery/email/mail-message.ts'
+import { TemplateError, type TemplateText } from '../../../delivery/email/mail-template.ts'
 import { builtInExtras } from './built-in-view.ts'
 import { htmlFromText } from './html-from-text.ts'
 import { inlineStyles } from './inline-styles.ts'
 import { encodePart, nameOnly, parsePart } from './template-part.ts'
 import type { EncodedPart, TemplatePart, Token } from './template-part.ts'
 import { textFromHtml } from './text-from-html.ts'
-
-/** What a tenant wrote. */
-export type TemplateText = Pick<CampaignTemplate, 'subject' | 'html' | 'text'>
 
 /** A template version with all work done that does not depend on the recipient. */
 export interface PreparedTemplate {
@@ -18,6 +14,8 @@ export interface PreparedTemplate {
   readonly text: TemplatePart
   /** The text was made or written by us; an author's own text keeps its blank lines. */
   readonly tidy: boolean
+  /** The variables that the bodies name, each once. */
+  readonly names: readonly string[]
   /** Each name once. */
   readonly unknown: readonly string[]
 }
@@ -44,16 +42,31 @@ export const documentedVariables = [
   'unsubscribe_link',
 ] as const satisfies readonly (keyof TemplateValues)[]
 
-/** @throws {Error} a file is missing or does not parse: a broken installation, found at boot. */
-export function prepareBuiltIn(type: MailType): PreparedTemplate {
-  const { subject, html, text } = readBuiltIn(type)
+/** @throws {TemplateError} see {@link prepareCampaignTemplate}; a built-in's text has been put together by us, now or by an older build. */
+export function prepareTemplate(template: TemplateText): PreparedTemplate {
+  return template.from === 'campaign' ? prepareCampaignTemplate(template) : prepareBuiltIn(template)
+}
+
+function prepareBuiltIn({ subject, html, text }: TemplateText): PreparedTemplate {
   const unknown = new Set<string>()
-  const parse = (source: string): TemplatePart => parsePart(source, builtInVocabulary, (variable) => unknown.add(variable))
-  return { subject: parse(subject), html: encodePart(parse(html)), text: parse(text), tidy: true, unknown: [...unknown] }
+  const parse = (source: string | null): TemplatePart => parsePart(source ?? '', builtInVocabulary, (variable) => unknown.add(variable))
+  return prepared({ subject: parse(subject), html: parse(html), text: parse(text), tidy: true, unknown })
+}
+
+function prepared(
+  of: Record<'subject' | 'html' | 'text', TemplatePart> & { tidy: boolean; unknown: ReadonlySet<string> },
+): PreparedTemplate {
+  const { subject, html, text, tidy, unknown } = of
+  const names = new Set([...namesIn(html.tokens), ...namesIn(text.tokens)])
+  return { subject, html: encodePart(html), text, tidy, names: [...names], unknown: [...unknown] }
+}
+
+function namesIn(tokens: readonly Token[]): readonly string[] {
+  return tokens.flatMap(([kind, name, , , content = []]) => [...(kind === 'text' || name === '.' ? [] : [name]), ...namesIn(content)])
 }
 
 /** @throws {TemplateError} the sentence says which part is at fault. */
-export function prepareCampaignTemplate(template: TemplateText): PreparedTemplate {
+function prepareCampaignTemplate(template: TemplateText): PreparedTemplate {
   const { subject } = template
   const html = blankToNull(template.html)
   const text = blankToNull(template.text)
@@ -71,17 +84,16 @@ export function prepareCampaignTemplate(template: TemplateText): PreparedTemplat
   const subjectPart = parse('subject', subject)
   const textPart = text === null ? undefined : parse('text body', text)
   const htmlPart = html === null ? undefined : parse('HTML body', html)
-  return {
+  return prepared({
     subject: subjectPart,
-    html: encodePart(
+    html:
       html === null || htmlPart === undefined
         ? parse('text body', inlineStyles(htmlFromText(text ?? '')))
         : (parsedAgain(inlineStyles, html) ?? htmlPart),
-    ),
     text: textPart ?? parsedAgain(textFromHtml, html ?? '') ?? parse('HTML body', withoutSections(textFromHtml(html ?? ''))),
     tidy: text === null,
-    unknown: [...unknown],
-  }
+    unknown,
+  })
 }
 
 const campaignVocabulary: ReadonlySet<string> = new Set(documentedVariables)

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import { TemplateCompilerUnavailable, type TemplateFault } from '../../../delivery/email/mail-template.ts'
-import type { PreparedTemplate, TemplateText } from './prepared-template.ts'
+import { TemplateCompilerUnavailable, type TemplateFault, type TemplateText } from '../../../delivery/email/mail-template.ts'
+import type { PreparedTemplate } from './prepared-template.ts'
 
 /** `bytes` is what the compiled template retains on the heap, estimated. */
 export type Compiled =
@@ -23,7 +23,7 @@ const START_DEADLINE_MS = 60_000
 const ATTEMPTS = 2
 
 /**
- * Compiles campaign templates one at a time in a worker thread, so that no template, however large or hostile, blocks the event
+ * Compiles templates one at a time in a worker thread, so that no template, however large or hostile, blocks the event
  * loop or fills the heap. The thread starts with the first template and is replaced when it ends.
  *
  * A template that misses the deadline or ends its thread, twice, is `unusable`.

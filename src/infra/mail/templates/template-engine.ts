@@ -1,10 +1,18 @@
 import { createHash } from 'node:crypto'
-import type { CampaignTemplate, MailType, TemplateValues } from '../../../delivery/email/mail-message.ts'
+import type { MailType, TemplateSource, TemplateValues } from '../../../delivery/email/mail-message.ts'
 import { TemplateError } from '../../../delivery/email/mail-template.ts'
-import type { RenderedMail, TemplateEngine, UnknownVariable } from '../../../delivery/email/mail-template.ts'
+import type {
+  RenderedBodies,
+  StoredValues,
+  TemplateEngine,
+  TemplateText,
+  TemplateVersion,
+  UnknownVariable,
+} from '../../../delivery/email/mail-template.ts'
 import { quotedPrintable } from '../mime/quoted-printable.ts'
+import { readBuiltIn } from './built-in-template.ts'
 import { builtInView } from './built-in-view.ts'
-import { documentedVariables, prepareBuiltIn } from './prepared-template.ts'
+import { documentedVariables, prepareTemplate } from './prepared-template.ts'
 import type { PreparedTemplate } from './prepared-template.ts'
 import { TemplateCompiler } from './template-compiler.ts'
 import type { Compiled, TemplateCompilerOptions } from './template-compiler.ts'
@@ -21,22 +29,47 @@ export interface TemplateEngineOptions extends TemplateCompilerOptions {
 
 /**
  * Renders by mustache. Parsing, style inlining and the derived text or HTML are done once per text of a template, in a worker
- * thread, and so is the encoding of the HTML; a mail costs the filling of the tags and the encoding of its values. Creating an engine reads and prepares the built-ins.
+ * thread, and so is the encoding of the HTML; a mail costs the filling of the tags and the encoding of its values. Creating an engine
+ * reads and prepares the built-ins.
  */
 export function createTemplateEngine(options: TemplateEngineOptions = {}): TemplateEngine {
   const builtIns = prepareBuiltIns()
+  const ofBuild = new Map(Object.values(builtIns).map(({ version, template }) => [version.hash, template]))
   const compiler = new TemplateCompiler(options)
-  const campaigns = new CampaignTemplates(compiler, options)
+  const compiledTemplates = new CompiledTemplates(compiler, options)
+  const versions = new WeakMap<TemplateSource, TemplateVersion>()
+
+  function versionOf(source: TemplateSource): TemplateVersion {
+    if (source.from === 'built-in') return builtIns[source.type].version
+    const version = versions.get(source) ?? versionOfText(source)
+    versions.set(source, version)
+    return version
+  }
+
+  async function templateOf(version: TemplateVersion, id: string): Promise<PreparedTemplate> {
+    const ours = ofBuild.get(version.hash)
+    if (ours !== undefined) return ours
+    const compiled = await compiledTemplates.get(version, id)
+    if (compiled.is === 'unusable') throw new TemplateError(compiled.sentence, compiled.reason)
+    return compiled.template
+  }
+
   return {
+    versionOf,
     async ready(source, signal) {
-      if (source.from === 'campaign') await unlessAborted(campaigns.get(source), signal)
+      if (source.from === 'campaign') await unlessAborted(compiledTemplates.get(versionOf(source), source.id), signal)
     },
     async render(source, values, branding) {
       const view = viewOf(values)
-      if (source.from === 'built-in') return fill(builtIns[source.type], builtInView(view, branding))
-      const compiled = await campaigns.get(source)
-      if (compiled.is === 'unusable') throw new TemplateError(compiled.sentence, compiled.reason)
-      return fill(compiled.template, view)
+      const [template, filled] =
+        source.from === 'built-in'
+          ? [builtIns[source.type].template, builtInView(view, branding)]
+          : [await templateOf(versionOf(source), source.id), view]
+      const named = only(template.names, filled)
+      return { subject: oneLine(renderPlain(template.subject, filled)), ...bodiesOf(template, named), values: named }
+    },
+    async renderAgain(version, values) {
+      return bodiesOf(await templateOf(version, version.hash), storedView(values))
     },
     close: () => compiler.close(),
   }
@@ -55,24 +88,57 @@ async function unlessAborted(promise: Promise<unknown>, signal: AbortSignal): Pr
   }
 }
 
-function prepareBuiltIns(): Readonly<Record<MailType, PreparedTemplate>> {
+type Prepared = { readonly version: TemplateVersion; readonly template: PreparedTemplate }
+
+function prepare(type: MailType): Prepared {
+  const version = versionOfText({ from: 'built-in', ...readBuiltIn(type) })
+  return { version, template: prepareTemplate(version.text) }
+}
+
+function prepareBuiltIns(): Readonly<Record<MailType, Prepared>> {
   return {
-    welcome: prepareBuiltIn('welcome'),
-    verification: prepareBuiltIn('verification'),
-    position_update: prepareBuiltIn('position_update'),
-    reward_earned: prepareBuiltIn('reward_earned'),
-    milestone: prepareBuiltIn('milestone'),
-    reward_delivery: prepareBuiltIn('reward_delivery'),
+    welcome: prepare('welcome'),
+    verification: prepare('verification'),
+    position_update: prepare('position_update'),
+    reward_earned: prepare('reward_earned'),
+    milestone: prepare('milestone'),
+    reward_delivery: prepare('reward_delivery'),
   }
 }
 
-function fill(template: PreparedTemplate, view: View): RenderedMail {
+function versionOfText({ from, subject, html, text }: TemplateText): TemplateVersion {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([from, subject, html, text]))
+    .digest('base64url')
+  return { hash, text: { from, subject, html, text } }
+}
+
+function bodiesOf(template: PreparedTemplate, view: View): RenderedBodies {
   const text = renderPlain(template.text, view)
-  return {
-    subject: oneLine(renderPlain(template.subject, view)),
-    html: renderEncodedHtml(template.html, view),
-    text: quotedPrintable(template.tidy ? tidyText(text) : text),
+  return { html: renderEncodedHtml(template.html, view), text: quotedPrintable(template.tidy ? tidyText(text) : text) }
+}
+
+/** What a template names, as it is stored: well-formed, since JSON in the database takes nothing else. */
+function only(names: readonly string[], view: View): Stored {
+  const named: Record<string, string | number | readonly string[]> = Object.create(null)
+  for (const name of names) {
+    const value = view[name]
+    if (value === undefined) continue
+    named[name] =
+      typeof value === 'number' ? value : typeof value === 'string' ? value.toWellFormed() : value.map((line) => line.toWellFormed())
   }
+  return named
+}
+
+type Stored = Readonly<Record<string, string | number | readonly string[]>>
+
+function storedView(values: StoredValues): View {
+  const view: Record<string, string | number | readonly string[]> = Object.create(null)
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value === 'string' || typeof value === 'number') view[name] = value
+    else if (Array.isArray(value)) view[name] = value.filter((line) => typeof line === 'string')
+  }
+  return view
 }
 
 /**
@@ -106,8 +172,8 @@ function withoutControls(value: string): string {
   return controls.test(value) ? value.replace(new RegExp(controls, 'g'), '') : value
 }
 
-/** Compiled campaign templates by their text, the most recently used ones; one that cannot be used is remembered as its fault. */
-class CampaignTemplates {
+/** Compiled templates by their version, the most recently used ones; one that cannot be used is remembered as its fault. */
+class CompiledTemplates {
   readonly #kept = new Map<string, Compiled>()
   readonly #compiling = new Map<string, Promise<Compiled>>()
   /** Versions whose unknown variables were reported; outlives `#kept`, so that a version coming back is not counted again. */
@@ -123,22 +189,20 @@ class CampaignTemplates {
     this.#onUnknown = options.onUnknownVariable ?? (() => undefined)
   }
 
-  /** @throws {TemplateCompilerUnavailable} */
-  async get(source: CampaignTemplate): Promise<Compiled> {
-    const key = keyOf(source)
-    const compiled = this.#kept.get(key) ?? (await this.#compile(key, source))
-    this.#use(key, compiled)
-    if (compiled.is === 'compiled') this.#report(source.id, key, compiled.template.unknown)
+  /** @param id of whose unknown variables are reported. @throws {TemplateCompilerUnavailable} */
+  async get(version: TemplateVersion, id: string): Promise<Compiled> {
+    const compiled = this.#kept.get(version.hash) ?? (await this.#compile(version))
+    this.#use(version.hash, compiled)
+    if (compiled.is === 'compiled') this.#report(id, version.hash, compiled.template.unknown)
     return compiled
   }
 
   /** However many mails ask for a template, it is compiled once. */
-  #compile(key: string, source: CampaignTemplate): Promise<Compiled> {
-    const underway = this.#compiling.get(key)
+  #compile({ hash, text }: TemplateVersion): Promise<Compiled> {
+    const underway = this.#compiling.get(hash)
     if (underway !== undefined) return underway
-    const { subject, html, text } = source
-    const compiling = this.#compiler.compile({ subject, html, text }).finally(() => this.#compiling.delete(key))
-    this.#compiling.set(key, compiling)
+    const compiling = this.#compiler.compile(text).finally(() => this.#compiling.delete(hash))
+    this.#compiling.set(hash, compiling)
     return compiling
   }
 
@@ -165,12 +229,6 @@ class CampaignTemplates {
     }
     for (const variable of unknown) this.#onUnknown({ template, variable })
   }
-}
-
-function keyOf({ subject, html, text }: CampaignTemplate): string {
-  return createHash('sha256')
-    .update(JSON.stringify([subject, html, text]))
-    .digest('base64')
 }
 
 /** A key, its entry in the map and the sentence of a fault: half a kilobyte. */

@@ -79,7 +79,7 @@ const markSent = `
 WITH ${seenRows},
 ended AS (
   UPDATE worker.intents AS i
-     SET state = 'sent', reason = 'by-operator', owner = NULL, lease_until = NULL, body = NULL, finished_at = now()
+     SET state = 'sent', reason = 'by-operator', owner = NULL, lease_until = NULL, envelope = envelope - 'content', body = NULL, finished_at = now()
     FROM seen
    WHERE i.id = seen.id AND seen.state = 'held'
   RETURNING i.*

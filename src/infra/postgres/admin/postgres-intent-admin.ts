@@ -42,7 +42,7 @@ SELECT ${intentLine} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} O
 
 const storyStatement = `
 SELECT ${intentLine}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waiting_since AS "waitingSince", i.ambiguous,
-  i.event_at AS "eventAt", i.detail, octet_length(i.body) AS "frozenBytes",
+  i.event_at AS "eventAt", i.detail, coalesce(octet_length(i.body), octet_length((i.envelope->'content')::text)) AS "frozenBytes",
   (SELECT jsonb_build_object('outcome', o.outcome, 'type', o.type, 'partition', o.partition, 'offset', o."offset", 'at', o.at)
      FROM worker.outcomes AS o WHERE o.group_name = i.group_name AND o.event_id = i.event_id) AS outcome,
   (SELECT jsonb_build_object('id', l.id, 'status', l.status, 'sentAt', l.sent_at, 'failedAt', l.failed_at, 'error', l.error_message)

@@ -1,6 +1,7 @@
 import type { Sql } from '../../../std/sql.ts'
 
-export type UpkeepTable = 'outcomes' | 'intents' | 'intent_bodies' | 'dead_letters' | 'position_changes' | 'recalculations' | 'reward_codes'
+export type UpkeepTable =
+  'outcomes' | 'intents' | 'intent_bodies' | 'template_versions' | 'dead_letters' | 'position_changes' | 'recalculations' | 'reward_codes'
 
 export interface UpkeepBatch {
   readonly deleted: number
@@ -26,6 +27,7 @@ export const upkeepSteps: readonly UpkeepStep[] = [
   byAge('outcomes'),
   { table: 'intents', age: 'dedupe', begin: '0', batch: finishedIntents },
   { table: 'intent_bodies', age: 'dedupe', begin: '0', batch: sentBodies },
+  { table: 'template_versions', age: 'dedupe', begin: '', batch: unusedTemplateVersions },
   byAge('dead_letters'),
   byAge('position_changes'),
   withoutCampaign('recalculations', 'committed_at'),
@@ -103,6 +105,28 @@ cleared AS (
   UPDATE worker.intents SET body = NULL WHERE id = ANY (ARRAY(SELECT id FROM sent)) RETURNING id
 )
 SELECT count(*)::int AS deleted, max(id)::text AS last FROM cleared`
+
+/**
+ * Versions that were last used before the oldest intent was created: whoever names one was created before it was last used. The two
+ * days are for the hours in which a process does not write down again that it uses a version, and for ids that are not in the order
+ * of their times.
+ */
+async function unusedTemplateVersions(tx: Sql, { limit }: { limit: number }): Promise<UpkeepBatch> {
+  const [row] = await tx.query<{ deleted: number }>(unusedVersionsStatement, [limit])
+  const deleted = row?.deleted ?? 0
+  return { deleted, cursor: deleted < limit ? null : '' }
+}
+
+const unusedVersionsStatement = `
+WITH unused AS MATERIALIZED (
+  SELECT hash FROM worker.template_versions
+   WHERE used_at < coalesce((SELECT created_at FROM worker.intents ORDER BY id LIMIT 1), now()) - interval '2 days'
+   LIMIT $1 FOR UPDATE SKIP LOCKED
+),
+gone AS (
+  DELETE FROM worker.template_versions WHERE hash = ANY (ARRAY(SELECT hash FROM unused)) RETURNING 1
+)
+SELECT count(*)::int AS deleted FROM gone`
 
 /**
  * Rows of campaigns whose row is gone, not merely marked as deleted, and that are old themselves: a campaign that was deleted

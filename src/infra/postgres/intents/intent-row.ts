@@ -1,4 +1,4 @@
-import type { Intent, IntentClass, JsonObject } from '../../../model/intent.ts'
+import type { Frozen, Intent, IntentClass, JsonObject } from '../../../model/intent.ts'
 import type { ChannelName } from '../../../model/messages.ts'
 
 const columns: readonly (keyof IntentRow)[] = [
@@ -79,8 +79,12 @@ export function intentOf(row: IntentRow): Intent {
     waitingSince: row.waiting_since,
     reason: row.reason,
     createdAt: row.created_at,
-    // Both or none: they are written by the same start.
-    frozen: row.envelope !== null && row.body !== null ? { envelope: row.envelope, body: row.body } : null,
+    frozen: frozenOf(row),
     claim: { id: row.id, owner: row.owner ?? '', claims: row.claims },
   }
+}
+
+/** Null before the first start, and once nothing can be sent again: then neither a body nor what it is made of is left. */
+function frozenOf({ envelope, body }: IntentRow): Frozen | null {
+  return envelope !== null && (body !== null || 'content' in envelope) ? { envelope, body } : null
 }

@@ -46,7 +46,8 @@ END`
  * counts, unless somebody else has claimed the intent meanwhile. Doubt about one attempt is counted once, whether its lease
  * ran out first or its worker reported it, and taken back when the late word is that nothing was handed over.
  *
- * The body is dropped once nothing can send it again. Every other end can be retried by an operator, with the same bytes.
+ * The body, or what it is made of, is dropped once nothing can send it again. Every other end can be retried by an operator, with the
+ * same bytes.
  */
 const settling = `
 UPDATE worker.intents AS i
@@ -71,6 +72,7 @@ UPDATE worker.intents AS i
        channel = coalesce(s.new_channel, i.channel),
        destination = coalesce(s.new_destination, i.destination),
        data = coalesce(s.new_data, i.data),
+       envelope = CASE WHEN s.kind = 'final' AND s.final_state IN ('sent', 'delivered') THEN i.envelope - 'content' ELSE i.envelope END,
        body = CASE WHEN s.kind = 'final' AND s.final_state IN ('sent', 'delivered') THEN NULL ELSE i.body END,
        finished_at = CASE WHEN s.kind = 'final' THEN now() END
   FROM s

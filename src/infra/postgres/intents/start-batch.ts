@@ -19,7 +19,7 @@ export async function startBatch(
     sqlArray(requests, ({ leaseMs }) => leaseMs),
     // What was frozen before is on the row already and stays.
     sqlArray(requests, ({ intent, frozen }) => (intent.frozen ? null : JSON.stringify(frozen.envelope))),
-    sqlArray(requests, ({ intent, frozen }) => (intent.frozen ? null : sqlBytes(frozen.body))),
+    sqlArray(requests, ({ intent, frozen }) => (intent.frozen || frozen.body === null ? null : sqlBytes(frozen.body))),
   ])
   const started = new Set(rows.map(({ id }) => id))
   return requests.map(({ intent }) => (started.has(intent.id) ? 'started' : 'lost'))

@@ -20,6 +20,7 @@ const needs: Needs = {
   'worker.reward_codes': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.breakers': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.suppressions': ['SELECT', 'INSERT'],
+  'worker.template_versions': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'platform.accounts': ['SELECT'],
   'platform.campaigns': ['SELECT'],
   'platform.waitlist_users': ['SELECT', 'UPDATE'],

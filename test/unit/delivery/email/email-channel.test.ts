@@ -3,8 +3,9 @@ import { createEmailChannel } from '../../../../src/delivery/email/email-channel
 import type { MailMessage } from '../../../../src/delivery/email/mail-message.ts'
 import type { MailRelay, SendResult } from '../../../../src/delivery/email/mail-relay.ts'
 import { RelayUnavailable } from '../../../../src/delivery/email/mail-relay.ts'
-import { TemplateCompilerUnavailable, TemplateError } from '../../../../src/delivery/email/mail-template.ts'
+import { TemplateCompilerUnavailable, TemplateError, type TemplateVersion } from '../../../../src/delivery/email/mail-template.ts'
 import { quotedPrintable } from '../../../../src/infra/mail/mime/quoted-printable.ts'
+import { memoryVersions } from '../../../support/email-parts.ts'
 import type { MailParts } from '../../../../src/delivery/email/mime.ts'
 import type { Intent } from '../../../../src/model/intent.ts'
 import { freezeOne } from '../../../support/freeze-one.ts'
@@ -45,6 +46,8 @@ const message: MailMessage = {
   branding: {},
 }
 
+const version: TemplateVersion = { hash: 'hash of the template', text: { from: 'built-in', subject: 'S', html: '<p>H</p>', text: 'T' } }
+
 function setUp(
   options: {
     result?: SendResult
@@ -57,6 +60,7 @@ function setUp(
   } = {},
 ) {
   const composed: MailParts[] = []
+  const versions = memoryVersions()
   const sent: unknown[] = []
   const asked: (string | null)[] = []
   let released = 0
@@ -82,15 +86,21 @@ function setUp(
   }
   const channel = createEmailChannel({
     relay,
+    versions,
     rates: { take: async (domain) => void asked.push(domain) },
     templates: {
       ready: async () => {
         if (options.compiler) throw options.compiler
       },
       close: async () => undefined,
+      versionOf: () => version,
       render: async () => {
         if (options.template) throw options.template
-        return { subject: 'Hello', html: quotedPrintable('<p>Hello</p>'), text: quotedPrintable('Hello') }
+        return { subject: 'Hello', html: quotedPrintable('<p>Hello</p>'), text: quotedPrintable('Hello'), values: { first_name: 'Ann' } }
+      },
+      renderAgain: async () => {
+        if (options.template) throw options.template
+        return { html: quotedPrintable('<p>Hello</p>'), text: quotedPrintable('Hello') }
       },
     },
     mime: {
@@ -111,7 +121,7 @@ function setUp(
     slot.release()
     return performed
   }
-  return { channel, composed, sent, asked, perform, released: () => released }
+  return { channel, composed, sent, asked, perform, versions, released: () => released }
 }
 
 describe('freeze', () => {
@@ -138,7 +148,16 @@ describe('freeze', () => {
       type: 'welcome',
       templateId: null,
       messageId: expect.stringMatching(/^<[0-9a-f]{32}@example\.com>$/),
+      content: {
+        template: 'hash of the template',
+        values: { first_name: 'Ann' },
+        fromName: 'News',
+        toName: 'Ann',
+        date: new Date(1_000).toISOString(),
+        unsubscribeUrl: null,
+      },
     })
+    expect(frozen.body).toBeNull()
     expect(composed[0]).toMatchObject({ from: { address: 'news@example.com', name: 'News' }, to: { name: 'Ann' }, date: new Date(1_000) })
   })
 

@@ -102,6 +102,8 @@ const { body } = fc.letrec<{ body: string }>((tie) => ({
 
 const vocabulary = new Set(['first_name', 'email', 'campaign_name', 'position', 'lines'])
 
+const parse = (source: string) => parsePart(source, vocabulary, () => undefined)
+
 /** What mustache makes of the same tokens, in one piece. */
 function byMustache({ tokens }: TemplatePart, view: View, escape: (value: unknown) => string): string {
   // oxlint-disable-next-line no-unsafe-type-assertion -- the declared type of the tokens is flat, the writer walks nested ones
@@ -133,7 +135,6 @@ test('a mail composed by frame reads as the same mail composed by nodemailer, to
   })
   await fc.assert(
     fc.asyncProperty(drawn, async ({ name, subject, html, text, first, email, campaign, position, list }) => {
-      const parse = (source: string) => parsePart(source, vocabulary, () => undefined)
       const htmlPart = parse(`<p>${html}</p>`)
       const textPart = parse(`Text: ${text}`)
       const view: View = { first_name: first, email, campaign_name: campaign, position, lines: list }

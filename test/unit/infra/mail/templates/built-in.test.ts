@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { MailType, TemplateValues } from '../../../../../src/delivery/email/mail-message.ts'
 import { createTemplateEngine } from '../../../../../src/infra/mail/templates/template-engine.ts'
 import { readable } from '../../../../support/readable-mail.ts'
-import { prepareBuiltIn } from '../../../../../src/infra/mail/templates/prepared-template.ts'
+import { readBuiltIn } from '../../../../../src/infra/mail/templates/built-in-template.ts'
+import { prepareTemplate } from '../../../../../src/infra/mail/templates/prepared-template.ts'
 
 const types: readonly MailType[] = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone', 'reward_delivery']
 
@@ -31,7 +32,7 @@ const render = (type: MailType, values: TemplateValues, branding = {}) => engine
 
 describe.each(types)('the built-in %s mail', (type) => {
   test('names only variables that exist', async () => {
-    expect(prepareBuiltIn(type).unknown).toEqual([])
+    expect(prepareTemplate({ from: 'built-in', ...readBuiltIn(type) }).unknown).toEqual([])
   })
 
   test.each([

@@ -1,0 +1,30 @@
+import type { JsonObject } from '../../model/intent.ts'
+
+/** What a mail is made of: a few hundred bytes, from which every copy is composed to the byte. */
+export interface MailContent {
+  /** Hash of the template's text ({@link TemplateVersions}). */
+  readonly template: string
+  /** What its bodies were filled with; as far as they name it. */
+  readonly values: JsonObject
+  readonly fromName: string | null
+  readonly toName: string | null
+  /** ISO 8601. */
+  readonly date: string
+  readonly unsubscribeUrl: string | null
+}
+
+/** @returns null for what no version of this program wrote */
+export function mailContentOf(json: unknown): MailContent | null {
+  if (!isObject(json)) return null
+  const { template, values, fromName, toName, date, unsubscribeUrl } = json
+  if (typeof template !== 'string' || !isObject(values) || typeof date !== 'string') return null
+  return { template, values, fromName: textOrNull(fromName), toName: textOrNull(toName), date, unsubscribeUrl: textOrNull(unsubscribeUrl) }
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,12 @@
+import type { TemplateText } from './mail-template.ts'
+
+/**
+ * The port to the texts of templates by their content, once each, as long as an intent may name them: a mail that is sent again is
+ * made of the template as it was, whatever the campaign or a newer build has made of it since.
+ */
+export interface TemplateVersions {
+  /** Resolves when the text is stored; costs nothing for one that this process has stored lately. Throws SqlError. */
+  keep(hash: string, text: TemplateText): Promise<void>
+  /** Null: nobody has stored it. Throws SqlError. */
+  find(hash: string): Promise<TemplateText | null>
+}
