@@ -49,7 +49,10 @@ const kafka = {
     'Client id in the logs and quotas of the brokers.',
   ),
   KAFKA_WORKER_POOL_SIZE: withDefault(integer(1, 1000), '10', 'Concurrent workers per group; the leaderboard always has one.'),
-  KAFKA_GROUPS: optional(names('names of consumer groups separated by commas'), 'Groups to run; unset runs all but analytics-workers.'),
+  KAFKA_GROUPS: optional(
+    names('names of consumer groups separated by commas'),
+    'Groups to run; unset runs every group that is not opt-in.',
+  ),
   KAFKA_GROUP_PREFIX: withDefault(
     matching(/^[A-Za-z0-9._-]{1,100}$/, 'letters, digits, dot, underscore and hyphen, at most 100'),
     '',

@@ -29,10 +29,10 @@ export interface Acceptor {
   reserve(): OpenReservation
 }
 
-/** `upTo`: only the records below are written, because the group was paused for its own code; the rest is read again later. */
+/** `upTo`: only the records below are written, because the group was paused or the assignment ended; the rest is read again later. */
 export type Accepted = Extract<AcceptResult, { is: 'accepted' }> & { readonly upTo?: bigint }
 
-/** `ended`: the assignment ended before the chunk was written; nothing is lost, the next owner starts at the progress row. */
+/** `ended`: the assignment ended before any of the chunk was written; nothing is lost, the next owner starts at the progress row. */
 export type ChunkResult = Accepted | { readonly is: 'moved'; readonly row: bigint | null } | { readonly is: 'ended' }
 
 type Letter = DeadLetter & FaultyRecord
@@ -143,6 +143,10 @@ async function acceptOneByOne(acceptor: Acceptor, context: ChunkContext, chunk: 
         ? { next, ...last, events: [record], faulty: [], skipped: none }
         : { next, ...last, events: [], faulty: [record], skipped: none }
     const end = await acceptChunk(acceptor, { ...context, expected }, alone)
+    // A stop between two events: what is accepted so far is reported, so that it is committed to Kafka too.
+    if (end.is === 'ended' && expected !== context.expected) {
+      return { is: 'accepted', outcomes, deadLetters, intents, claimed: [], upTo: expected }
+    }
     if (end.is !== 'accepted') return end
     for (const [offset, outcome] of end.outcomes) outcomes.set(offset, outcome)
     deadLetters += end.deadLetters

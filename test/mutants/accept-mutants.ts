@@ -93,4 +93,42 @@ export const acceptMutants: readonly Mutant[] = [
     },
     fails: 'assertion',
   },
+  {
+    name: 'projection of repeated events',
+    because: 'A projection gets every event of a chunk, also those on record: a replay counts them again.',
+    edits: [
+      {
+        file: 'src/infra/postgres/ingest/postgres-accept-store.ts',
+        text: 'const events = fresh.flatMap(({ event }) => event ?? [])',
+        becomes: 'const events = chunk.events.flatMap(({ event }) => event ?? [])',
+      },
+    ],
+    scenario: {
+      project: 'contract',
+      file: 'test/contract/postgres/accept-store.test.ts',
+      test: 'a projection gets each event once, in the transaction that accepts it',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'projection behind the accept',
+    because: 'A projection runs in a transaction of its own: when it fails, its events are on record and have had no effect.',
+    edits: [
+      {
+        file: 'src/infra/postgres/ingest/postgres-accept-store.ts',
+        text: 'return await database.transaction((tx) => accept(tx, chunk))',
+        becomes: `const { project: work, ...rest } = chunk
+        const result = await database.transaction((tx) => accept(tx, rest))
+        const events = chunk.events.flatMap(({ event }) => event ?? [])
+        if (work !== undefined && events.length > 0) await database.transaction((tx) => project(tx, work, events))
+        return result`,
+      },
+    ],
+    scenario: {
+      project: 'contract',
+      file: 'test/contract/postgres/accept-store.test.ts',
+      test: 'a projection gets each event once, in the transaction that accepts it',
+    },
+    fails: 'assertion',
+  },
 ]

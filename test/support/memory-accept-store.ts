@@ -22,7 +22,8 @@ export class MemoryAcceptStore implements AcceptStore {
   readonly rows = new Map<number, ProgressRow>()
   readonly outcomes = new Map<string, { readonly hash: string; readonly outcome: EventOutcome }>()
   readonly intents = new Map<string, IntentDraft>()
-  readonly deadLetters = new Set<string>()
+  /** Ids of the events that were given up, by `partition/offset`; null where none could be read. */
+  readonly deadLetters = new Map<string, string | null>()
   /** Every chunk that was tried, in order. */
   readonly tried: Chunk[] = []
   /** What the database says no with before anything of the chunk is written; null lets it pass. */
@@ -41,43 +42,54 @@ export class MemoryAcceptStore implements AcceptStore {
     if (refused instanceof Error) throw refused
     const row = this.rows.get(chunk.partition)
     if (row === undefined || row.next !== chunk.expected) return { is: 'moved', row: row?.next ?? null }
-    await this.#project(chunk)
-    const result = this.#write(chunk, row)
+    const recorded = this.#record(chunk)
+    if (recorded.conflicts.length > 0) return { is: 'conflict', offsets: recorded.conflicts }
+    await this.#project(chunk, recorded.fresh)
+    const result = this.#write(chunk, row, recorded)
     const lost = this.losesAnswer(chunk)
     if (lost instanceof Error) throw lost
     return result
   }
 
-  /** For the events that are new; it writes nothing that the store could take back. */
-  async #project({ project, events }: Chunk): Promise<void> {
-    const fresh = events.filter(({ eventId }) => !this.outcomes.has(eventId)).flatMap(({ event }) => event ?? [])
-    if (project === undefined || fresh.length === 0) return
-    await project(fresh, noSql).catch((error: unknown) => {
+  /** It writes nothing that the store could take back. */
+  async #project({ project }: Chunk, fresh: readonly AcceptedEvent[]): Promise<void> {
+    const events = fresh.flatMap(({ event }) => event ?? [])
+    if (project === undefined || events.length === 0) return
+    try {
+      await project(events, noSql)
+    } catch (error) {
       throw new ProjectionFailed(error)
-    })
+    }
   }
 
   async rehearse(project: Project, event: AnyEvent): Promise<void> {
     await project([event], noSql)
   }
 
-  #write(chunk: Chunk, row: ProgressRow): AcceptResult {
-    const known = new Map([...this.outcomes].map(([id, { hash }]) => [id, hash]))
+  #record(chunk: Chunk): Recorded {
+    const projecting = chunk.project !== undefined
+    const known = new Map(
+      [...this.outcomes].filter(([, { outcome }]) => !(projecting && outcome === 'dead-letter')).map(([id, { hash }]) => [id, hash]),
+    )
     const conflicts: bigint[] = []
     const fresh: AcceptedEvent[] = []
     const outcomes = new Map<bigint, EventOutcome>()
     for (const event of chunk.events) {
-      const hash = Buffer.from(event.contentHash).toString('hex')
-      const before = known.get(event.eventId)
-      if (before === undefined) {
-        known.set(event.eventId, hash)
+      const id = event.eventId.toLowerCase()
+      const hash = hex(event.contentHash)
+      const before = known.get(id)
+      if (projecting && this.deadLetters.get(`${chunk.partition}/${event.offset}`) === id) outcomes.set(event.offset, 'repeated')
+      else if (before === undefined) {
+        known.set(id, hash)
         fresh.push(event)
-        outcomes.set(event.offset, event.drafts.length === 0 ? 'no-effect' : 'accepted')
+        outcomes.set(event.offset, !projecting && event.drafts.length === 0 ? 'no-effect' : 'accepted')
       } else if (before === hash) outcomes.set(event.offset, 'repeated')
       else conflicts.push(event.offset)
     }
-    if (conflicts.length > 0) return { is: 'conflict', offsets: conflicts }
+    return { conflicts, fresh, outcomes }
+  }
 
+  #write(chunk: Chunk, row: ProgressRow, { fresh, outcomes }: Recorded): AcceptResult {
     let intents = 0
     for (const event of fresh) {
       const unspent = event.drafts.filter((draft) => !this.intents.has(draft.key))
@@ -85,12 +97,19 @@ export class MemoryAcceptStore implements AcceptStore {
       for (const draft of unspent) this.intents.set(draft.key, draft)
       intents += unspent.length
       const outcome = outcomes.get(event.offset) ?? 'accepted'
-      this.outcomes.set(event.eventId, { hash: Buffer.from(event.contentHash).toString('hex'), outcome })
+      this.outcomes.set(event.eventId.toLowerCase(), { hash: hex(event.contentHash), outcome })
     }
-    const passed = chunk.passed.map(({ offset }) => `${chunk.partition}/${offset}`).filter((position) => !this.deadLetters.has(position))
-    for (const position of passed) this.deadLetters.add(position)
+    let deadLetters = 0
+    for (const { offset, eventId, contentHash } of chunk.passed) {
+      const position = `${chunk.partition}/${offset}`
+      const id = eventId?.toLowerCase() ?? null
+      if (!this.deadLetters.has(position)) deadLetters++
+      this.deadLetters.set(position, this.deadLetters.get(position) ?? id)
+      if (id !== null && contentHash !== null && !this.outcomes.has(id))
+        this.outcomes.set(id, { hash: hex(contentHash), outcome: 'dead-letter' })
+    }
     this.rows.set(chunk.partition, { ...row, next: chunk.next, ...(chunk.last === undefined ? {} : { last: chunk.last }) })
-    return { is: 'accepted', outcomes, deadLetters: passed.length, intents, claimed: [] }
+    return { is: 'accepted', outcomes, deadLetters, intents, claimed: [] }
   }
 
   async readProgress(): Promise<readonly ProgressRow[]> {
@@ -123,3 +142,11 @@ export class MemoryAcceptStore implements AcceptStore {
     this.rows.set(partition, { partition, next, exemptBelow: 0n })
   }
 }
+
+interface Recorded {
+  readonly conflicts: readonly bigint[]
+  readonly fresh: readonly AcceptedEvent[]
+  readonly outcomes: Map<bigint, EventOutcome>
+}
+
+const hex = (hash: Uint8Array) => Buffer.from(hash).toString('hex')

@@ -111,13 +111,27 @@ describe('a poison event', () => {
       [5n, 'accepted'],
     ])
     expect(store.rows.get(0)?.next).toBe(9n)
-    expect(store.outcomes.size).toBe(3)
+    expect([...store.outcomes.values()].map(({ outcome }) => outcome)).toEqual(['accepted', 'dead-letter', 'accepted', 'accepted'])
     expect(named(facts, 'dead-lettered')).toMatchObject([
       { offset: 1n, reason: 'not-json' },
       { offset: 2n, reason: 'database-rejected', detail: 'SQLSTATE 22P02', eventId: poison.accepted.eventId, type: 'user.verified' },
     ])
     expect(letters.filter(({ reason }) => reason === 'database-rejected')).toMatchObject([{ attempts: 2, record: { offset: 2n } }])
     expect(named(facts, 'waiting')).toEqual([])
+  })
+
+  it('that a stop interrupts the search for: what is accepted so far is reported, and committed to Kafka', async () => {
+    const { acceptor, store } = createAcceptorScene()
+    const poison = event(2)
+    const stop = new AbortController()
+    store.refuses = (chunk) => {
+      if (!holds(chunk, poison)) return null
+      if (chunk.events.length === 1) stop.abort()
+      return dataException
+    }
+    const end = await acceptChunk(acceptor, { ...place, signal: stop.signal }, chunkOf(9, [event(0), event(1), poison, event(3)]))
+    expect(end).toMatchObject({ is: 'accepted', upTo: 2n, intents: 2, deadLetters: 0 })
+    expect(store.rows.get(0)?.next).toBe(2n)
   })
 
   it('is given up only after it has failed alone twice, with an accept of nothing but the progress row in between', async () => {

@@ -11,14 +11,22 @@ export interface Recorded {
   readonly endings: Map<bigint, EventOutcome>
 }
 
-/** Writes an outcome for every id that has none. What an earlier transaction recorded stays as it is. */
+/**
+ * Writes an outcome for every id that has none. What an earlier transaction recorded stays as it is, with one exception: in a
+ * projecting group, the outcome of a dead letter gives way to the same event published again, repaired or not.
+ */
 export async function insertOutcomes(tx: Sql, chunk: Chunk): Promise<Recorded> {
+  const givenUp = chunk.project === undefined ? nowhere : await givenUpBefore(tx, chunk)
   const first = new Map<string, AcceptedEvent>()
   for (const event of chunk.events) {
     const id = event.eventId.toLowerCase()
-    if (!first.has(id)) first.set(id, event)
+    if (!first.has(id) && !givenUp.has(event.offset)) first.set(id, event)
   }
-  const inserted = await insert(tx, chunk, [...first.values()])
+  const inserted = new Set(await insert(tx, chunk, [...first.values()]))
+  if (chunk.project !== undefined && inserted.size < first.size) {
+    const rest = [...first].flatMap(([id, event]) => (inserted.has(id) ? [] : [event]))
+    for (const id of await replaceDeadLetters(tx, chunk, rest)) inserted.add(id)
+  }
   const hashes =
     inserted.size === first.size
       ? none
@@ -33,7 +41,9 @@ export async function insertOutcomes(tx: Sql, chunk: Chunk): Promise<Recorded> {
   const endings = new Map<bigint, EventOutcome>()
   for (const event of chunk.events) {
     const id = event.eventId.toLowerCase()
-    if (first.get(id) === event && inserted.has(id)) {
+    if (givenUp.has(event.offset)) {
+      endings.set(event.offset, 'repeated')
+    } else if (first.get(id) === event && inserted.has(id)) {
       fresh.push(event)
       endings.set(event.offset, outcomeOf(chunk, event))
     } else if (Buffer.compare(hashes.get(id) ?? first.get(id)?.contentHash ?? nothing, event.contentHash) === 0) {
@@ -52,6 +62,56 @@ function outcomeOf(chunk: Chunk, event: AcceptedEvent): 'accepted' | 'no-effect'
 
 const none: ReadonlyMap<string, Buffer> = new Map()
 const nothing = Buffer.alloc(0)
+const nowhere: ReadonlySet<bigint> = new Set()
+
+/**
+ * Offsets of the chunk whose event was given up there by an earlier transaction. Such a record is only read again (a replay), while
+ * the same id at another offset is another publication.
+ */
+async function givenUpBefore(tx: Sql, chunk: Chunk): Promise<ReadonlySet<bigint>> {
+  if (chunk.events.length === 0) return nowhere
+  const rows = await tx.query<{ offset: string }>(
+    `SELECT d."offset" FROM worker.dead_letters AS d
+       JOIN unnest($4::bigint[], $5::uuid[]) AS e ("offset", event_id) USING ("offset", event_id)
+      WHERE d.group_name = $1 AND d.topic = $2 AND d.partition = $3`,
+    [
+      chunk.group,
+      chunk.topic,
+      chunk.partition,
+      sqlArray(chunk.events, (event) => event.offset),
+      sqlArray(chunk.events, (event) => event.eventId),
+    ],
+  )
+  return new Set(rows.map(({ offset }) => BigInt(offset)))
+}
+
+/** Events published again after the group gave them up: each replaces the outcome of its dead letter. Returns their ids. */
+async function replaceDeadLetters(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): Promise<readonly string[]> {
+  // Locked in order first, as in `insert`; of two publications in two partitions the second finds the outcome of the first.
+  const rows = await tx.query<{ event_id: string }>(
+    `WITH again AS (SELECT * FROM unnest($4::uuid[], $5::text[], $6::bytea[], $7::bigint[]) AS e (event_id, type, content_hash, "offset")),
+          held AS MATERIALIZED (
+            SELECT o.event_id FROM worker.outcomes AS o JOIN again USING (event_id)
+             WHERE o.group_name = $1 AND o.outcome = 'dead-letter' ORDER BY o.event_id FOR UPDATE OF o)
+     UPDATE worker.outcomes AS o
+        SET topic = $2, partition = $3, "offset" = again."offset", type = again.type, content_hash = again.content_hash,
+            outcome = 'accepted', recovered = again."offset" < $8, at = now()
+       FROM held JOIN again USING (event_id)
+      WHERE o.group_name = $1 AND o.event_id = held.event_id
+     RETURNING o.event_id`,
+    [
+      chunk.group,
+      chunk.topic,
+      chunk.partition,
+      sqlArray(events, (event) => event.eventId),
+      sqlArray(events, (event) => event.type),
+      sqlArray(events, (event) => sqlBytes(event.contentHash)),
+      sqlArray(events, (event) => event.offset),
+      chunk.recoverBelow,
+    ],
+  )
+  return rows.map((row) => row.event_id)
+}
 
 async function insert(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): Promise<ReadonlySet<string>> {
   if (events.length === 0) return new Set()
