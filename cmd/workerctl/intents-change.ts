@@ -51,7 +51,7 @@ Examples:
 }
 
 export function addIntentsChange(parent: Command, change: IntentChange, terminal: Terminal): void {
-  addIntentFilter(parent.command(change).argument('[ids...]', 'ids as shown by "intents list"').description(descriptions[change]))
+  addIntentFilter(parent.command(change).argument('[id...]', 'ids as shown by "intents list"').description(descriptions[change]))
     .option('--limit <count>', 'refuse the change when more match', wholeNumber(1, 1_000_000), 1_000)
     .option('--dry-run', 'show the plan without applying it')
     .option('--yes', 'apply the plan without a prompt')

@@ -39,7 +39,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-function createProgram(terminal: Terminal): Command {
+/** All commands; parsing runs the one that is named. */
+export function createProgram(terminal: Terminal): Command {
   const program = new Command('workerctl')
     .description("The operator's commands. Configured by the same environment variables as the worker (npm start -- --check-config).")
     .version(packageJson.version)

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { describe, expect, it } from 'vitest'
+import { createProgram } from '../../cmd/workerctl/run.ts'
+import { files, tableRows } from './source-files.ts'
+
+const guide = 'docs/guide/workerctl.md'
+const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, columns: null, ask: null })
+const commands = new Map(leavesOf(program, []))
+
+describe('the guide of workerctl', () => {
+  const text = readFileSync(guide, 'utf8')
+  const rows = tableRows(text.slice(text.indexOf('\n## Commands\n'), text.indexOf('\n## Options\n')))
+
+  it('lists every command with its arguments and each of its options, and nothing else', () => {
+    const listed = rows.flatMap(([names = '', options = '']) =>
+      codeWords(names).map((name) => [name, codeWords(options).map(withoutValueName)] as const),
+    )
+    const existing = [...commands].map(([name, command]) => [synopsis(name, command), optionsOf(command)] as const)
+    expect(existing.length).toBeGreaterThan(15)
+    expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(existing))
+    expect(listed).toHaveLength(existing.length)
+  })
+
+  it('says of every command what it does', () => {
+    expect(rows.filter((cells) => cells.length !== 3 || cells[2] === '')).toEqual([])
+  })
+
+  it('explains the options of the program itself', () => {
+    const explained = new Set(codeWords(text.slice(text.indexOf('\n## Options\n'), text.indexOf('\n## Offsets\n'))))
+    expect(optionsOf(program).filter((option) => !explained.has(option))).toEqual([])
+  })
+})
+
+describe('the commands of workerctl that the documents show', () => {
+  it.each(files.filter((path) => path.endsWith('.md') && path !== 'CHANGELOG.md'))('exist with their options in %s', (path) => {
+    const text = readFileSync(path, 'utf8')
+    const shown = [...text.matchAll(/\bworkerctl (?:-- )?([a-z][^`\n&|;#]*)/g)].map(([, shown = '']) => shown)
+    // Only what is typed: in prose the name of the program is followed by anything.
+    const typed = shown.filter((line) => [...program.commands].some((command) => line.split(/[\s.,]/)[0] === command.name()))
+    const strange = typed.filter((line) => {
+      const found = [...commands].find(([name]) => `${line} `.startsWith(`${name} `))
+      const flags = [...line.matchAll(/(?<=\s)--[a-z-]+/g)].map(([flag]) => flag)
+      if (found === undefined) return flags.length > 0
+      return flags.some((flag) => flag !== '--help' && !found[1].options.some(({ long }) => long === flag))
+    })
+    expect(strange).toEqual([])
+  })
+})
+
+/** The commands that do something, by their full names. */
+function leavesOf(command: Command, path: readonly string[]): readonly (readonly [string, Command])[] {
+  if (command.commands.length === 0) return [[path.join(' '), command]]
+  return command.commands.flatMap((child) => leavesOf(child, [...path, child.name()]))
+}
+
+/** Such as `intents show ID` and `intents retry [ID...]`. */
+function synopsis(name: string, command: Command): string {
+  const words = command.registeredArguments.map((argument) => {
+    const word = `${argument.name().toUpperCase()}${argument.variadic ? '...' : ''}`
+    return argument.required ? word : `[${word}]`
+  })
+  return [name, ...words].join(' ')
+}
+
+/** Such as `--yes` and `--group =`. */
+function optionsOf(command: Command): readonly string[] {
+  return command.options.map(({ long, required }) => `${long}${required ? ' =' : ''}`).toSorted()
+}
+
+function codeWords(cell: string): readonly string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word.replaceAll('\\|', '|')).toSorted()
+}
+
+function withoutValueName(option: string): string {
+  return option.replace(/ .*/, ' =')
+}
