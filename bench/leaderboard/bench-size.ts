@@ -2,8 +2,9 @@ import type { Database } from '../../src/std/sql.ts'
 import type { PostgresServer } from '../../stack/postgres-server.ts'
 import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { migrate } from '../../src/infra/postgres/schema/migrate-schema.ts'
+import { median, quantile } from '../measure/quantile.ts'
 import { POINTS_PER_REFERRAL, referrers, seedCampaign } from './campaign.ts'
-import { quantile, timed, timedBurst, timedEvents, type Run } from './measure.ts'
+import { timed, timedBurst, timedEvents, type Run } from './measure.ts'
 import { differenceFromRule } from './proof.ts'
 import { full, reference, STATEMENT_TIMEOUT_MS, windowed, type Way } from './ways.ts'
 
@@ -114,8 +115,6 @@ async function settle({ sql }: Database): Promise<void> {
   await sql.query('VACUUM (ANALYZE) waitlist_users')
   await sql.query('CHECKPOINT')
 }
-
-const median = (values: readonly number[]) => quantile(values, 0.5)
 
 function figuresOf(runs: readonly Run[], bursts: readonly Run[]): WayFigures {
   const ms = runs.map((run) => run.ms)

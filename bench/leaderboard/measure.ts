@@ -48,12 +48,6 @@ export async function timedBurst(
   return timed(way, database, campaignId)
 }
 
-/** The value that `share` of all do not exceed: 0.5 is the median. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((one, other) => one - other)
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
-}
-
 async function walPosition(sql: Sql): Promise<number> {
   const [row] = await sql.query<{ bytes: string }>(`SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS bytes`)
   return Number(row?.bytes)

@@ -16,6 +16,7 @@ import { spawnGuarded } from '../../stack/guarded-process.ts'
 import type { LocalStack } from '../../stack/local-stack.ts'
 import { createDatabase } from '../../stack/postgres-database.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
+import { residentMebibytes } from '../measure/process-usage.ts'
 
 export type CodecName = keyof typeof codecs
 
@@ -115,11 +116,11 @@ async function catchUp(admin: LogAdmin, topic: string, environment: Record<strin
   void daemon.exited.then((how) => (ended ??= how))
   let peakMegabytes = 0
   while (ended === null && !(await atTheEnd(admin, topic))) {
-    peakMegabytes = (await peakOf(daemon.pid)) ?? peakMegabytes
+    peakMegabytes = Math.round((await residentMebibytes(daemon.pid, 'peak')) ?? peakMegabytes)
     if (performance.now() - startedAt > DEADLINE_MS) ended = `not at the end of the topic after ${DEADLINE_MS / 1000} s`
     await pause(250)
   }
-  peakMegabytes = (await peakOf(daemon.pid)) ?? peakMegabytes
+  peakMegabytes = Math.round((await residentMebibytes(daemon.pid, 'peak')) ?? peakMegabytes)
   const seconds = Math.round((performance.now() - startedAt) / 100) / 10
   const how = ended
   await daemon.end('SIGTERM', 30_000)
@@ -137,11 +138,4 @@ async function atTheEnd(admin: LogAdmin, topic: string): Promise<boolean> {
     for (const [partition, { high }] of ranges) if ((committed.get(partition) ?? -1n) < high) return false
   }
   return true
-}
-
-/** The most that was ever resident of the process; null when it is gone. https://www.man7.org/linux/man-pages/man5/proc_pid_status.5.html */
-async function peakOf(pid: number): Promise<number | null> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]
-  return kilobytes === undefined ? null : Math.round(Number(kilobytes) / 1024)
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import type { SizeFigures } from '../../../bench/leaderboard/bench-size.ts'
-import { quantile } from '../../../bench/leaderboard/measure.ts'
 import { renderFigures } from '../../../bench/leaderboard/render-figures.ts'
 
 const figures = (participants: number, windowedMs: number): SizeFigures => ({
@@ -28,14 +27,5 @@ describe('renderFigures', () => {
     )
     expect(renderFigures([figures(1_000, 2), figures(1_000_000, 3)])).not.toContain('times as long')
     expect(renderFigures([figures(10_000, 2)])).not.toContain('times as long')
-  })
-})
-
-describe('quantile', () => {
-  it('is a value that was measured, which that share of all do not exceed', () => {
-    const hundred = Array.from({ length: 100 }, (_, index) => 100 - index)
-    expect([0.01, 0.5, 0.99, 1].map((share) => quantile(hundred, share))).toEqual([1, 50, 99, 100])
-    expect(quantile([7], 0.5)).toBe(7)
-    expect(quantile([10, 9], 0.99)).toBe(10)
   })
 })

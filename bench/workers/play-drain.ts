@@ -1,0 +1,109 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { residentMebibytes } from '../measure/process-usage.ts'
+import type { Contender, RunningWorker } from './contenders.ts'
+import { createFeed, oldEvent } from './events.ts'
+import type { Figures } from './figures.ts'
+import { accepted, goTypes, handledBy, hasUnfinished, ourTypes, wrongDrain } from './rows.ts'
+import type { Servers } from './servers.ts'
+import { untilDone, withWorker, type Probe } from './with-worker.ts'
+
+/** Events in one call of the publisher. */
+const BLOCK = 1_000
+
+/** A topic that holds so many old events. */
+export async function fillTopic(servers: Servers, events: number): Promise<string> {
+  const topic = await servers.topic()
+  const feed = createFeed(servers.producer, topic)
+  for (let from = 0; from < events; from += BLOCK) {
+    await feed.publishMany(Array.from({ length: Math.min(BLOCK, events - from) }, (_, index) => oldEvent(from + index)))
+  }
+  return topic
+}
+
+export interface Drain {
+  readonly topic: string
+  readonly events: number
+  readonly fsync: boolean
+  readonly probe?: Probe | undefined
+}
+
+/**
+ * Three groups read the topic from its beginning. Ours is done when every event has its outcome in every group that handles it and no intent is
+ * unfinished; measured from when it is ready. The others only parse and count, without a database.
+ *
+ * @throws {Error} an outcome is missing, or something was sent
+ */
+export async function playDrain(servers: Servers, contender: Contender, drain: Drain): Promise<Figures> {
+  const { topic, events, fsync, probe } = drain
+  return withWorker(servers, contender, { work: 'drain', fsync, people: 0, topic, events }, async (run, databaseUrl) => {
+    if (contender.name !== 'ours') return counted(contender, run, events)
+    await probe?.begin(databaseUrl)
+    const before = await run.usage()
+    await untilDone('ours, drain', run.worker, 3 * events, () => accepted(run.sql))
+    while (await hasUnfinished(run.sql)) await pause(20)
+    const after = await run.usage()
+    await probe?.end(databaseUrl)
+    const rssMiB = await residentMebibytes(run.worker.pid, 'peak')
+    await run.worker.stop()
+    const { mails, posts } = await servers.sinks.take()
+    const sent = mails.numbers.length + posts.numbers.length
+    const fault = sent > 0 ? `${sent} mails and webhooks were sent about old events.` : await wrongDrain(run.sql, run.prefix, events)
+    if (fault !== null) throw new Error(`ours, drain: ${fault}`)
+    return {
+      cpuUs: (after.worker - before.worker) / events,
+      databaseCpuUs: (after.database - before.database) / events,
+      sinkCpuUs: null,
+      perSecond: (events * 1_000) / (after.at - before.at),
+      p50Ms: null,
+      p99Ms: null,
+      rssMiB,
+    }
+  })
+}
+
+interface Counted {
+  readonly handled: Readonly<Record<string, number>>
+  /** Said by the Go programs, which end with their result: CPU of the whole process, and from the first record to the last. */
+  readonly cpu_us_per_event?: number
+  readonly drain_s?: number
+}
+
+async function counted(
+  contender: Contender,
+  { worker, usage }: { readonly worker: RunningWorker; readonly usage: () => Promise<{ readonly worker: number; readonly at: number }> },
+  events: number,
+): Promise<Figures> {
+  const before = contender.name === 'go' ? null : await usage()
+  let rssMiB: number | null = null
+  let result: Counted | null = null
+  while (result === null) {
+    rssMiB = (await residentMebibytes(worker.pid, 'peak')) ?? rssMiB
+    // In this order: a Go program ends right after its result.
+    const mayWrite = worker.running()
+    result = resultIn(await worker.output())
+    if (result === null && !mayWrite) await worker.requireRunning()
+    await pause(20)
+  }
+  const after = before === null ? null : await usage()
+  const wanted = Object.values(handledBy(contender.name === 'go' ? goTypes : ourTypes, events)).toSorted()
+  const found = Object.values(result.handled).toSorted()
+  if (JSON.stringify(found) !== JSON.stringify(wanted)) {
+    throw new Error(`${contender.name}, drain: its groups handled ${found.join(', ')} events in place of ${wanted.join(', ')}.`)
+  }
+  const none = { databaseCpuUs: null, sinkCpuUs: null, p50Ms: null, p99Ms: null, rssMiB }
+  if (before === null || after === null) {
+    const { cpu_us_per_event: cpuUs = Number.NaN, drain_s: seconds = Number.NaN } = result
+    return { ...none, cpuUs, perSecond: events / seconds }
+  }
+  return { ...none, cpuUs: (after.worker - before.worker) / events, perSecond: (events * 1_000) / (after.at - before.at) }
+}
+
+function resultIn(output: string): Counted | null {
+  const line = output
+    .split('\n')
+    .slice(0, -1)
+    .find((line) => line.includes('"handled"'))
+  if (line === undefined) return null
+  const result: Counted = JSON.parse(line)
+  return result
+}

@@ -1,0 +1,46 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { residentMebibytes } from '../measure/process-usage.ts'
+import { quantile } from '../measure/quantile.ts'
+import type { Contender } from './contenders.ts'
+import type { Figures } from './figures.ts'
+import type { Servers } from './servers.ts'
+import { withWorker } from './with-worker.ts'
+
+const options = { work: 'all', fsync: false, people: 0 } as const
+const none = { databaseCpuUs: null, sinkCpuUs: null, perSecond: null, p50Ms: null, p99Ms: null, rssMiB: null }
+
+/** After a start some seconds go to compiling and collecting what the start left. */
+const CALM_MS = 4_000
+
+/** Nothing comes for so many seconds. CPU per second, and what is resident at their end. */
+export async function playIdle(servers: Servers, contender: Contender, seconds: number): Promise<Figures> {
+  return withWorker(servers, contender, options, async ({ worker, usage }) => {
+    await pause(CALM_MS)
+    const before = await usage()
+    await pause(seconds * 1_000)
+    await worker.requireRunning()
+    const after = await usage()
+    const measured = (after.at - before.at) / 1_000
+    return {
+      ...none,
+      cpuUs: (after.worker - before.worker) / measured,
+      databaseCpuUs: (after.database - before.database) / measured,
+      rssMiB: await residentMebibytes(worker.pid, 'now'),
+    }
+  })
+}
+
+/** So many starts, each until the program says that it is ready. CPU per start. */
+export async function playReady(servers: Servers, contender: Contender, starts: number): Promise<Figures> {
+  const times: number[] = []
+  let cpu = 0
+  let rssMiB: number | null = null
+  for (let left = starts; left > 0; left--) {
+    await withWorker(servers, contender, options, async ({ worker, usage }) => {
+      cpu += (await usage()).worker
+      rssMiB = await residentMebibytes(worker.pid, 'peak')
+      times.push(worker.readyMs ?? Number.NaN)
+    })
+  }
+  return { ...none, cpuUs: cpu / starts, p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), rssMiB }
+}

@@ -1,0 +1,90 @@
+import { execFile } from 'node:child_process'
+import { availableParallelism, cpus, release, totalmem } from 'node:os'
+import { promisify } from 'node:util'
+import { defaultKafkaVersion } from '../../stack/kafka-jars.ts'
+import type { ContenderName } from './contenders.ts'
+import { ratioTo, type Figures, type Summary } from './figures.ts'
+
+const names: readonly ContenderName[] = ['ours', 'plain', 'go']
+const header = ['', 'worker µs', 'PostgreSQL µs', 'sinks µs', 'per second', 'p50 ms', 'p99 ms', 'MiB']
+
+/** The figures of a workload for a terminal, with its ratios. */
+export function renderSummary(summary: Summary): string {
+  const lines = [header, ...rowsOf(summary)]
+  const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
+  const table = lines.map((line) =>
+    line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '),
+  )
+  return [headline(summary), ...table.map((line) => `  ${line.trimEnd()}`), ...ratiosOf(summary).map((line) => `  ${line}`), ''].join('\n')
+}
+
+/** The same for a document. */
+export function renderMarkdown(summary: Summary): string {
+  const lines = [header, header.map((_, column) => (column === 0 ? '---' : '---:')), ...rowsOf(summary)]
+  return [`${headline(summary)}.`, '', ...lines.map((line) => `| ${line.join(' | ')} |`), '', ...ratiosOf(summary)].join('\n')
+}
+
+function headline({ workload: { name, about, unit, fsync, play } }: Summary): string {
+  const server = play === 'ready' || play === 'idle' ? '' : fsync ? ', fsync on' : ', fsync off'
+  return `${name}: ${about}; per ${unit}${server}`
+}
+
+function rowsOf({ contenders }: Summary): readonly (readonly string[])[] {
+  return names.flatMap((name) => {
+    const figures = contenders[name]
+    return figures === undefined ? [] : [[name, ...cellsOf(figures)]]
+  })
+}
+
+function cellsOf(figures: Figures): readonly string[] {
+  return [
+    cell(figures.cpuUs, figures.cpuUs < 100 ? 1 : 0),
+    cell(figures.databaseCpuUs, (figures.databaseCpuUs ?? 0) < 100 ? 1 : 0),
+    cell(figures.sinkCpuUs, 0),
+    cell(figures.perSecond, 0),
+    cell(figures.p50Ms, 1),
+    cell(figures.p99Ms, 1),
+    cell(figures.rssMiB, 0),
+  ]
+}
+
+function cell(value: number | null, digits: number): string {
+  if (value === null || Number.isNaN(value)) return ''
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
+
+const compared = { cpu: 'CPU of worker and PostgreSQL', p50: 'median time', p99: 'p99' } as const
+
+function ratiosOf(summary: Summary): readonly string[] {
+  return (['plain', 'go'] as const).flatMap((name) => {
+    const ratio = ratioTo(name, summary)
+    if (ratio === null) return []
+    const speed = [summary.contenders.ours?.perSecond, summary.contenders[name]?.perSecond]
+    const [mine, theirs] = speed
+    // A steady rate is the same for all.
+    const faster =
+      mine === null || mine === undefined || theirs === null || theirs === undefined || summary.workload.play === 'steady'
+        ? ''
+        : `; per second ${(mine / theirs).toFixed(2)} times as many`
+    return [`ours to ${name}, by ${compared[summary.workload.compares]}: ${ratio.toFixed(2)} times as good${faster}`]
+  })
+}
+
+/** What the figures were taken on, one sentence each. */
+export async function conditionsOf(run: {
+  readonly args: readonly string[]
+  readonly rounds: number
+  readonly seconds: number
+}): Promise<readonly string[]> {
+  const go = await promisify(execFile)('go', ['version']).then(
+    ({ stdout }) => `, ${/go[\d.]+/.exec(stdout)?.[0] ?? 'Go'}`,
+    () => '',
+  )
+  const args = run.args.map((arg, index) => (run.args[index - 1] === '--peers' ? '<folder>' : arg)).join(' ')
+  const memory = Math.round(totalmem() / 2 ** 30)
+  return [
+    `npm run bench${args === '' ? '' : ` -- ${args}`}: medians of ${run.rounds} rounds, ${run.seconds} s in all.`,
+    `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${memory} GiB, Linux ${release()}; Node ${process.versions.node}, Kafka ${defaultKafkaVersion}${go}. Servers, sinks and worker share the machine.`,
+    'CPU is user and system time of a process and its children, in microseconds per unit; for PostgreSQL of the whole server.',
+  ]
+}

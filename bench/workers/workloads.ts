@@ -1,0 +1,70 @@
+/** What is measured, by name. */
+export interface Workload {
+  readonly name: string
+  /** What figures are per. */
+  readonly unit: 'mail' | 'webhook' | 'event' | 'second' | 'start'
+  /** For people. */
+  readonly about: string
+  readonly play: 'burst' | 'steady' | 'drain' | 'idle' | 'ready'
+  readonly work: 'mail' | 'webhooks' | 'drain' | 'all'
+  readonly fsync: boolean
+  /** What the ratios compare: CPU of worker and database together, or a time. */
+  readonly compares: 'cpu' | 'p50' | 'p99'
+  /** Events a second, of a steady one. */
+  readonly rate?: number
+  /** Events; seconds of an idle one, starts of `ready`. */
+  readonly size: { readonly full: number; readonly quick: number }
+  /** Left out unless it is named, or `--quick` is not given. */
+  readonly notQuick?: true
+}
+
+const mail = { unit: 'mail', play: 'burst', work: 'mail', compares: 'cpu' } as const
+const webhook = { unit: 'webhook', play: 'burst', work: 'webhooks', compares: 'cpu' } as const
+const steady = { unit: 'mail', play: 'steady', work: 'mail', fsync: false, compares: 'p99' } as const
+
+/** In the order in which they are played. */
+export const workloads: readonly Workload[] = [
+  { name: 'mail', ...mail, fsync: false, about: 'a mail per event, from the topic to the relay', size: { full: 20_000, quick: 1_500 } },
+  { name: 'mail-fsync', ...mail, fsync: true, about: 'the same with fsync', size: { full: 10_000, quick: 500 } },
+  {
+    name: 'webhook',
+    ...webhook,
+    fsync: false,
+    about: 'a webhook per event, from the topic to the endpoint',
+    size: { full: 20_000, quick: 1_500 },
+  },
+  { name: 'webhook-fsync', ...webhook, fsync: true, about: 'the same with fsync', size: { full: 10_000, quick: 500 } },
+  {
+    name: 'drain',
+    unit: 'event',
+    about: 'three groups drain a topic of mixed events of a month ago; the other workers without a database',
+    play: 'drain',
+    work: 'drain',
+    fsync: false,
+    compares: 'cpu',
+    size: { full: 200_000, quick: 10_000 },
+  },
+  { name: 'latency-100', ...steady, rate: 100, about: 'acknowledgement to relay at 100 mails a second', size: { full: 2_000, quick: 400 } },
+  { name: 'latency-500', ...steady, rate: 500, about: 'the same at 500', size: { full: 10_000, quick: 2_000 } },
+  { name: 'latency-2000', ...steady, rate: 2_000, about: 'the same at 2,000', size: { full: 40_000, quick: 8_000 }, notQuick: true },
+  {
+    name: 'idle',
+    unit: 'second',
+    about: 'nothing comes; the memory is what is resident at the end',
+    play: 'idle',
+    work: 'all',
+    fsync: false,
+    compares: 'cpu',
+    size: { full: 30, quick: 5 },
+  },
+  {
+    name: 'ready',
+    unit: 'start',
+    about: 'from the start of the process until it is ready, beside running servers',
+    play: 'ready',
+    work: 'all',
+    fsync: false,
+    compares: 'p50',
+    size: { full: 3, quick: 1 },
+  },
+]
