@@ -31,7 +31,7 @@ const BLOCK = 500
  */
 export async function playDelivery(servers: Servers, contender: Contender, delivery: Delivery): Promise<Figures> {
   const { work, fsync, count, rate, probe } = delivery
-  const warmUp = rate === undefined ? Math.max(50, Math.round(count / 5)) : 2 * rate
+  const warmUp = Math.max(rate ?? 50, Math.round(count / (rate === undefined ? 5 : 10)))
   const total = warmUp + count
   return withWorker(servers, contender, { work, fsync, people: total }, async (run, databaseUrl) => {
     const send = async (from: number, to: number) =>

@@ -10,13 +10,20 @@ import { untilDone, withWorker, type Probe } from './with-worker.ts'
 /** Events in one call of the publisher. */
 const BLOCK = 1_000
 
-/** A topic that holds so many old events. */
+/**
+ * A topic that holds so many old events, each once.
+ *
+ * @throws {Error} the publisher had to send some again, which is its right and would be counted as more work
+ */
 export async function fillTopic(servers: Servers, events: number): Promise<string> {
   const topic = await servers.topic()
   const feed = createFeed(servers.producer, topic)
   for (let from = 0; from < events; from += BLOCK) {
     await feed.publishMany(Array.from({ length: Math.min(BLOCK, events - from) }, (_, index) => oldEvent(from + index)))
   }
+  const ranges = await servers.admin.ranges(topic)
+  const records = [...ranges.values()].reduce((sum, { low, high }) => sum + Number(high - low), 0)
+  if (records !== events) throw new Error(`The topic holds ${records} records in place of ${events}: some were sent twice. Run it again.`)
   return topic
 }
 

@@ -4,22 +4,24 @@ import { quantile } from '../measure/quantile.ts'
 import type { Contender } from './contenders.ts'
 import type { Figures } from './figures.ts'
 import type { Servers } from './servers.ts'
-import { withWorker } from './with-worker.ts'
+import { withWorker, type Probe } from './with-worker.ts'
 
 const options = { work: 'all', fsync: false, people: 0 } as const
 const none = { databaseCpuUs: null, sinkCpuUs: null, perSecond: null, p50Ms: null, p99Ms: null, rssMiB: null }
 
 /** After a start some seconds go to compiling and collecting what the start left. */
-const CALM_MS = 4_000
+const CALM_MS = 3_000
 
 /** Nothing comes for so many seconds. CPU per second, and what is resident at their end. */
-export async function playIdle(servers: Servers, contender: Contender, seconds: number): Promise<Figures> {
-  return withWorker(servers, contender, options, async ({ worker, usage }) => {
+export async function playIdle(servers: Servers, contender: Contender, seconds: number, probe?: Probe): Promise<Figures> {
+  return withWorker(servers, contender, options, async ({ worker, usage }, databaseUrl) => {
     await pause(CALM_MS)
+    await probe?.begin(databaseUrl)
     const before = await usage()
     await pause(seconds * 1_000)
     await worker.requireRunning()
     const after = await usage()
+    await probe?.end(databaseUrl)
     const measured = (after.at - before.at) / 1_000
     return {
       ...none,

@@ -115,7 +115,7 @@ export async function playOne(
     case 'drain':
       return playDrain(servers, contender, { topic: topic ?? (await fillTopic(servers, size)), events: size, fsync, probe })
     case 'idle':
-      return playIdle(servers, contender, size)
+      return playIdle(servers, contender, size, probe)
     case 'ready':
       return playReady(servers, contender, size)
   }
@@ -137,7 +137,7 @@ export function workloadsOf(text: string): readonly Workload[] {
   })
 }
 
-function wholeNumber(text: string): number {
+export function wholeNumber(text: string): number {
   const number = Number(text)
   if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('Give a whole number above zero.')
   return number

@@ -92,6 +92,8 @@ export async function startServers({ settings, onProgress }: ServerOptions): Pro
       topic: async () => {
         const name = `bench-${randomUUID().slice(0, 13)}`
         await admin.createTopic({ name, partitions: PARTITIONS })
+        // While a partition has no leader, a publisher sends those of the others again.
+        await admin.ranges(name)
         return name
       },
       deadLetterTopics: async (topic, prefix) => {

@@ -14,7 +14,7 @@ export interface Workload {
   readonly rate?: number
   /** Events; seconds of an idle one, starts of `ready`. */
   readonly size: { readonly full: number; readonly quick: number }
-  /** Left out unless it is named, or `--quick` is not given. */
+  /** `--quick` plays it only where it is named. */
   readonly notQuick?: true
 }
 
@@ -24,16 +24,16 @@ const steady = { unit: 'mail', play: 'steady', work: 'mail', fsync: false, compa
 
 /** In the order in which they are played. */
 export const workloads: readonly Workload[] = [
-  { name: 'mail', ...mail, fsync: false, about: 'a mail per event, from the topic to the relay', size: { full: 20_000, quick: 1_500 } },
-  { name: 'mail-fsync', ...mail, fsync: true, about: 'the same with fsync', size: { full: 10_000, quick: 500 } },
+  { name: 'mail', ...mail, fsync: false, about: 'a mail per event, from the topic to the relay', size: { full: 20_000, quick: 1_000 } },
+  { name: 'mail-fsync', ...mail, fsync: true, about: 'the same with fsync', size: { full: 10_000, quick: 300 } },
   {
     name: 'webhook',
     ...webhook,
     fsync: false,
     about: 'a webhook per event, from the topic to the endpoint',
-    size: { full: 20_000, quick: 1_500 },
+    size: { full: 20_000, quick: 1_000 },
   },
-  { name: 'webhook-fsync', ...webhook, fsync: true, about: 'the same with fsync', size: { full: 10_000, quick: 500 } },
+  { name: 'webhook-fsync', ...webhook, fsync: true, about: 'the same with fsync', size: { full: 10_000, quick: 300 }, notQuick: true },
   {
     name: 'drain',
     unit: 'event',
@@ -44,8 +44,8 @@ export const workloads: readonly Workload[] = [
     compares: 'cpu',
     size: { full: 200_000, quick: 10_000 },
   },
-  { name: 'latency-100', ...steady, rate: 100, about: 'acknowledgement to relay at 100 mails a second', size: { full: 2_000, quick: 400 } },
-  { name: 'latency-500', ...steady, rate: 500, about: 'the same at 500', size: { full: 10_000, quick: 2_000 } },
+  { name: 'latency-100', ...steady, rate: 100, about: 'acknowledgement to relay at 100 mails a second', size: { full: 2_000, quick: 300 } },
+  { name: 'latency-500', ...steady, rate: 500, about: 'the same at 500', size: { full: 10_000, quick: 1_500 } },
   { name: 'latency-2000', ...steady, rate: 2_000, about: 'the same at 2,000', size: { full: 40_000, quick: 8_000 }, notQuick: true },
   {
     name: 'idle',
@@ -55,7 +55,7 @@ export const workloads: readonly Workload[] = [
     work: 'all',
     fsync: false,
     compares: 'cpu',
-    size: { full: 30, quick: 5 },
+    size: { full: 30, quick: 4 },
   },
   {
     name: 'ready',
