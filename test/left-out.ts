@@ -81,6 +81,7 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
   'test/e2e/demo-live.test.ts': ['test/e2e/demo.test.ts'],
   'test/contract/mail/mail-path-speed.test.ts': ['test/contract/mail/smtp-relay.test.ts'],
   'test/integration/bench-leaderboard.test.ts': ['test/unit/bench/render-figures.test.ts'],
+  'test/integration/bench-workers.test.ts': ['test/unit/bench/figures.test.ts', 'test/unit/bench/exactly-once.test.ts'],
 
   // The tests' own tools.
   'test/integration/faults/observed-daemon.test.ts': [],

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import kafkajs, { type Consumer, type EachMessageHandler } from 'kafkajs'
-import pg from 'pg'
+import { Pool } from 'pg'
 
 export interface PlainEvent {
   readonly id: string
@@ -22,7 +22,7 @@ export function setting(name: string): string {
 
 /** Runs a group whose handler claims each event by one INSERT and then does its effect; resolves once it has its partitions. */
 export async function consume(base: string, effect: (event: PlainEvent) => Promise<void>): Promise<Consumer> {
-  const database = new pg.Pool({ connectionString: setting('DATABASE_URL'), max: POOL })
+  const database = new Pool({ connectionString: setting('DATABASE_URL'), max: POOL })
   const group = base + setting('GROUP_SUFFIX')
   return runGroup(group, async ({ message }) => {
     const event = parse(message.value)

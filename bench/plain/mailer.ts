@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import mustache from 'mustache'
-import nodemailer from 'nodemailer'
+import { createTransport } from 'nodemailer'
 import { POOL, setting, type PlainEvent } from './group.ts'
 
 /** The welcome mail, from what the event says, through nodemailer's pool. */
 export function mailer() {
   const [html, text] = ['welcome.html.mustache', 'welcome.txt.mustache'].map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'))
-  const transport = nodemailer.createTransport({
+  const transport = createTransport({
     host: setting('SMTP_HOST'),
     port: Number(setting('SMTP_PORT')),
     ignoreTLS: true,

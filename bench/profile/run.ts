@@ -1,11 +1,11 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { messageOf } from '../../src/std/failure.ts'
 import { monotonicMs } from '../sinks/arrivals.ts'
 import { ours } from '../workers/contenders.ts'
-import { playOne, sizeOf, wholeNumber, workloadsOf } from '../workers/run.ts'
+import { playOne, sizeOf, wholeNumber, workloadOf } from '../workers/run.ts'
 import { startServers, type Servers } from '../workers/servers.ts'
 import { workloads, type Workload } from '../workers/workloads.ts'
 import { sharesOf, type CpuProfile, type Share } from './cpu-profile.ts'
@@ -23,18 +23,20 @@ const TOP = 20
  * server; leaves both and prints the top twenty of each. Resolves to the exit code.
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const command = new Command('bench:profile')
+  await new Command('bench:profile')
     .description('Profiles the daemon and its statements while it does the work of one workload of `npm run bench`.')
-    .argument('<workload>', `one of ${workloads.map(({ name }) => name).join()}`, workloadsOf)
+    .argument('<workload>', `one of ${workloads.map(({ name }) => name).join()}`, workloadOf)
     .option('--events <count>', 'events, in place of the number of the workload', wholeNumber)
-    .option('--out <folder>', 'where the profile and the statements are left; emptied before')
-    .parse([...args], { from: 'user' })
-  const [workload] = command.processedArgs[0] as readonly [Workload]
-  const options = command.opts<Options>()
-  const out = path.resolve(options.out ?? fileURLToPath(new URL(`../../.cache/profiles/${workload.name}`, import.meta.url)))
-  await rm(out, { recursive: true, force: true })
-  await mkdir(out, { recursive: true })
+    .option('--out <folder>', 'where the profile and the statements are left')
+    .action(profile)
+    .parseAsync([...args], { from: 'user' })
+  return 0
+}
 
+async function profile(workload: Workload, options: Options): Promise<void> {
+  const out = path.resolve(options.out ?? fileURLToPath(new URL(`../../.cache/profiles/${workload.name}`, import.meta.url)))
+  await mkdir(out, { recursive: true })
+  const before = await readdir(out)
   const { servers, hasStatements } = await startCounting(workload)
   let statements: readonly StatementCost[] = []
   let [from, to] = [0, Infinity]
@@ -57,8 +59,8 @@ export async function main(args: readonly string[]): Promise<number> {
     await servers.stop()
   }
   await writeFile(path.join(out, 'statements.json'), `${JSON.stringify(statements, null, 2)}\n`)
-  const profile = await mainProfile(out)
-  const { functions, places } = sharesOf(profile, from, to)
+  const found = await mainProfile(out, before)
+  const { functions, places } = sharesOf(found, from, to)
   const units = workload.play === 'ready' ? 1 : size
   const lines = [
     `CPU of the main thread by function, top ${TOP}; µs per ${workload.unit}, share:`,
@@ -71,7 +73,6 @@ export async function main(args: readonly string[]): Promise<number> {
     `CPU profile (for the DevTools of a browser) and statements.json are in ${out}.`,
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
-  return 0
 }
 
 /** The servers, with statements counted where this PostgreSQL has the module for it. */
@@ -88,9 +89,10 @@ async function startCounting(workload: Workload): Promise<{ readonly servers: Se
   }
 }
 
-/** Of the process's main thread; workers leave files of their own. */
-async function mainProfile(folder: string): Promise<CpuProfile> {
-  const name = (await readdir(folder)).find((name) => /^CPU\.\d+\.\d+\.\d+\.0\.\d+\.cpuprofile$/.test(name))
+/** Of the process's main thread; its workers leave files of their own. `before` are the files that were there already. */
+async function mainProfile(folder: string, before: readonly string[]): Promise<CpuProfile> {
+  const names = (await readdir(folder)).filter((name) => !before.includes(name))
+  const name = names.find((name) => /^CPU\.\d+\.\d+\.\d+\.0\.\d+\.cpuprofile$/.test(name))
   if (name === undefined) throw new Error(`The daemon left no CPU profile in ${folder}.`)
   const profile: CpuProfile = JSON.parse(await readFile(path.join(folder, name), 'utf8'))
   return profile

@@ -78,12 +78,12 @@ interface Conversation {
 
 function converse(begin: () => Conversation): Server {
   return createTcpServer({ noDelay: true }, (socket: Socket) => {
-    const { greeting, take } = begin()
-    if (greeting !== '') socket.write(greeting)
+    const conversation = begin()
+    if (conversation.greeting !== '') socket.write(conversation.greeting)
     // A worker that is killed resets its connections.
     socket.on('error', () => socket.destroy())
     socket.on('data', (chunk: Buffer) => {
-      const { replies, quit } = take(chunk)
+      const { replies, quit } = conversation.take(chunk)
       if (quit) socket.end(replies)
       else if (replies !== '') socket.write(replies)
     })

@@ -155,7 +155,7 @@ async function launch(
     throw error
   }
   const readyMs = isReady === null ? null : performance.now() - startedAt
-  return { pid: child.pid, readyMs, output, running: child.running, requireRunning, exited: child.exited, stop }
+  return { pid: child.pid, readyMs, output, running: () => child.running(), requireRunning, exited: child.exited, stop }
 }
 
 async function daemonIsReady(output: string): Promise<boolean> {

@@ -14,20 +14,20 @@ const CALM_MS = 3_000
 
 /** Nothing comes for so many seconds. CPU per second, and what is resident at their end. */
 export async function playIdle(servers: Servers, contender: Contender, seconds: number, probe?: Probe): Promise<Figures> {
-  return withWorker(servers, contender, options, async ({ worker, usage }, databaseUrl) => {
+  return withWorker(servers, contender, options, async (run, databaseUrl) => {
     await pause(CALM_MS)
     await probe?.begin(databaseUrl)
-    const before = await usage()
+    const before = await run.usage()
     await pause(seconds * 1_000)
-    await worker.requireRunning()
-    const after = await usage()
+    await run.worker.requireRunning()
+    const after = await run.usage()
     await probe?.end(databaseUrl)
     const measured = (after.at - before.at) / 1_000
     return {
       ...none,
       cpuUs: (after.worker - before.worker) / measured,
       databaseCpuUs: (after.database - before.database) / measured,
-      rssMiB: await residentMebibytes(worker.pid, 'now'),
+      rssMiB: await residentMebibytes(run.worker.pid, 'now'),
     }
   })
 }
@@ -38,10 +38,10 @@ export async function playReady(servers: Servers, contender: Contender, starts: 
   let cpu = 0
   let rssMiB: number | null = null
   for (let left = starts; left > 0; left--) {
-    await withWorker(servers, contender, options, async ({ worker, usage }) => {
-      cpu += (await usage()).worker
-      rssMiB = await residentMebibytes(worker.pid, 'peak')
-      times.push(worker.readyMs ?? Number.NaN)
+    await withWorker(servers, contender, options, async (run) => {
+      cpu += (await run.usage()).worker
+      rssMiB = await residentMebibytes(run.worker.pid, 'peak')
+      times.push(run.worker.readyMs ?? Number.NaN)
     })
   }
   return { ...none, cpuUs: cpu / starts, p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), rssMiB }

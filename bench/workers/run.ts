@@ -128,13 +128,15 @@ export function sizeOf(workload: Workload, { events, quick }: Pick<Options, 'eve
   return quick === true ? workload.size.quick : workload.size.full
 }
 
-/** The workloads of these names. @throws {InvalidArgumentError} there is none of a name */
+/** The workloads of these names, with commas between. @throws {InvalidArgumentError} there is none of a name */
 export function workloadsOf(text: string): readonly Workload[] {
-  return text.split(',').map((name) => {
-    const found = workloads.find((workload) => workload.name === name.trim())
-    if (found === undefined) throw new InvalidArgumentError(`"${name}" is none: give some of ${workloads.map(({ name }) => name).join()}.`)
-    return found
-  })
+  return text.split(',').map((name) => workloadOf(name.trim()))
+}
+
+export function workloadOf(name: string): Workload {
+  const found = workloads.find((workload) => workload.name === name)
+  if (found === undefined) throw new InvalidArgumentError(`"${name}" is none: give some of ${workloads.map(({ name }) => name).join()}.`)
+  return found
 }
 
 export function wholeNumber(text: string): number {

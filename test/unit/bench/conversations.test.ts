@@ -8,10 +8,12 @@ function pieces(text: string, size: number): Buffer[] {
   return Array.from({ length: Math.ceil(whole.length / size) }, (_, index) => whole.subarray(index * size, (index + 1) * size))
 }
 
+const mail = (to: string, body: string) => `MAIL FROM:<a@example.com>\r\nRCPT TO:<${to}>\r\nDATA\r\n${body}.\r\n`
+const post = (body: string) => `POST /hook HTTP/1.1\r\nHost: example.com\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+
 const sizes = [1, 2, 3, 5, 7, 64, 10_000]
 
 describe('SmtpConversation', () => {
-  const mail = (to: string, body: string) => `MAIL FROM:<a@example.com>\r\nRCPT TO:<${to}>\r\nDATA\r\n${body}.\r\n`
   const bodies = ['Subject: one\r\n\r\nText\r\n', '..\r\n.. no end\r\n', '']
   const said = `EHLO there\r\n${bodies.map((body, index) => mail(`person-${index}@example.com`, body)).join('')}NOOP\r\nQUIT\r\n`
 
@@ -41,8 +43,6 @@ describe('SmtpConversation', () => {
 })
 
 describe('HttpConversation', () => {
-  const post = (body: string) => `POST /hook HTTP/1.1\r\nHost: example.com\r\nContent-Length: ${body.length}\r\n\r\n${body}`
-
   it.each(sizes)('takes requests on one connection that arrive in pieces of %i bytes', (size) => {
     const seen: string[] = []
     const conversation = new HttpConversation(({ head, body }) => seen.push(`${head.split(' ')[1]} ${body.toString()}`))

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { sizeOf, workloadsOf } from '../../../bench/workers/run.ts'
 import { workloads } from '../../../bench/workers/workloads.ts'
 
+const sizes = (options: Parameters<typeof sizeOf>[1]) => workloadsOf('mail,idle,ready').map((workload) => sizeOf(workload, options))
+
 describe('the workloads', () => {
   it('have names of their own, by which they are chosen', () => {
     const names = workloads.map(({ name }) => name)
@@ -12,7 +14,6 @@ describe('the workloads', () => {
   })
 
   it('take their number of events from the command line, if they have events', () => {
-    const sizes = (options: Parameters<typeof sizeOf>[1]) => workloadsOf('mail,idle,ready').map((workload) => sizeOf(workload, options))
     expect(sizes({})).toEqual([20_000, 30, 3])
     expect(sizes({ quick: true })).toEqual([1_000, 4, 1])
     expect(sizes({ quick: true, events: 7 })).toEqual([7, 4, 1])
