@@ -55,18 +55,15 @@ function cell(value: number | null, digits: number): string {
 
 const compared = { cpu: 'CPU of worker and PostgreSQL', p50: 'median time', p99: 'p99' } as const
 
+/** A steady rate is the same for all. */
 function ratiosOf(summary: Summary): readonly string[] {
+  const { workload, contenders } = summary
   return (['plain', 'go'] as const).flatMap((name) => {
     const ratio = ratioTo(name, summary)
     if (ratio === null) return []
-    const speed = [summary.contenders.ours?.perSecond, summary.contenders[name]?.perSecond]
-    const [mine, theirs] = speed
-    // A steady rate is the same for all.
-    const faster =
-      mine === null || mine === undefined || theirs === null || theirs === undefined || summary.workload.play === 'steady'
-        ? ''
-        : `; per second ${(mine / theirs).toFixed(2)} times as many`
-    return [`ours to ${name}, by ${compared[summary.workload.compares]}: ${ratio.toFixed(2)} times as good${faster}`]
+    const [mine, theirs] = [contenders.ours?.perSecond ?? null, contenders[name]?.perSecond ?? null]
+    const byRate = mine === null || theirs === null || workload.play === 'steady' ? '' : `, ${(mine / theirs).toFixed(2)} by rate`
+    return [`ratio to ${name}: ${ratio.toFixed(2)} by ${compared[workload.compares]}${byRate}`]
   })
 }
 

@@ -87,7 +87,8 @@ export async function withWorker<T>(
   }
 }
 
-const LOOK_MS = 50
+/** Often enough: rates are taken from the times of arrival, and each look costs the sinks. */
+const LOOK_MS = 100
 const STALL_MS = 60_000
 
 /**

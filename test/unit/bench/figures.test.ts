@@ -80,7 +80,7 @@ describe('the tables', () => {
     const lines = renderSummary(mail).split('\n')
     expect(lines[0]).toBe('mail: a mail per event, from the topic to the relay; per mail, fsync off')
     expect(lines.find((line) => line.startsWith('  plain'))).toMatch(/^ {2}plain +1,700 +300 +40 +500 +8\.0 +30\.0 +110$/)
-    expect(lines).toContain('  ours to plain, by CPU of worker and PostgreSQL: 4.00 times as good; per second 4.00 times as many')
+    expect(lines).toContain('  ratio to plain: 4.00 by CPU of worker and PostgreSQL, 4.00 by rate')
     expect(renderSummary({ ...mail, workload: workload('mail-fsync') })).toContain('per mail, fsync on')
   })
 
