@@ -81,7 +81,7 @@ export async function conditionsOf(run: {
   const memory = Math.round(totalmem() / 2 ** 30)
   return [
     `npm run bench${args === '' ? '' : ` -- ${args}`}: medians of ${run.rounds} rounds, ${run.seconds} s in all.`,
-    `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${memory} GiB, Linux ${release()}; Node ${process.versions.node}, Kafka ${defaultKafkaVersion}${go}. Servers, sinks and worker share the machine.`,
+    `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${memory} GiB, Linux ${release().split('.').slice(0, 2).join('.')}; Node ${process.versions.node}, Kafka ${defaultKafkaVersion}${go}. Servers, sinks and worker share the machine.`,
     'CPU is user and system time of a process and its children, in microseconds per unit; for PostgreSQL of the whole server.',
   ]
 }
