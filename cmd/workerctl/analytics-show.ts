@@ -60,7 +60,7 @@ function dayOf(text: string | undefined): string | null {
   if (text === undefined) return null
   const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : new Date(Number.NaN)
   if (Number.isNaN(at.getTime()) || at.toISOString().slice(0, 10) !== text) {
-    throw new OperatorError(`--since ${text} is no day: give it as YYYY-MM-DD, such as 2026-11-01.`)
+    throw new OperatorError(`--since ${text} is not a day: give it as YYYY-MM-DD, such as 2026-11-01.`)
   }
   return text
 }

@@ -89,5 +89,5 @@ async function explained(
 }
 
 function more(intents: readonly object[]): readonly string[] {
-  return intents.length < MOST ? [] : [`Only the newest ${MOST} are told: "intents list" shows more.`]
+  return intents.length < MOST ? [] : [`Only the newest ${MOST} are shown: "intents list" shows more.`]
 }

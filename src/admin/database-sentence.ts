@@ -22,7 +22,7 @@ export function databaseSentence(error: SqlError): OperatorError | null {
   if (fault !== null) return new OperatorError(`${capital(tlsTrouble(fault, 'the database'))}: ${wayOut(fault)}.`)
   if (hasNoTls(message))
     return new OperatorError('The database offers no TLS: turn ssl on at the server, or say sslmode=disable in DATABASE_URL or PGSSLMODE.')
-  if (isPasswordMissing(message)) return new OperatorError('The database wants a password: give one in DATABASE_URL or PGPASSWORD.')
+  if (isPasswordMissing(message)) return new OperatorError('The database requires a password: set it in DATABASE_URL or PGPASSWORD.')
   if (state.startsWith('28') && message.includes('no encryption'))
     return new OperatorError(
       `The database accepts no unencrypted connection (${said}): add sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.`,

@@ -63,7 +63,7 @@ export function explainReward(id: string, reward: RewardRecord | null, intents: 
   return [
     `Reward ${id} of person ${reward.userId} is ${status}${deliveredAt === null ? '' : ` since ${deliveredAt.toISOString()}`}, to be delivered by ` +
       `${deliveryMethod}${expiresAt === null ? '' : `, until ${expiresAt.toISOString()}`}; ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} so far.`,
-    ...(deliveryMethod === 'manual' ? ['Nothing delivers it by itself: manual ones are left to a human.'] : []),
+    ...(deliveryMethod === 'manual' ? ['It is not delivered automatically: rewards with the method manual are delivered by hand.'] : []),
     ...(error === null ? [] : [`The last one: ${error}`]),
     ...(intents.length === 0
       ? [
@@ -106,9 +106,9 @@ function when({ state, finishedAt, dueAt, attempt }: IntentLine): string {
 }
 
 const outcomes: Readonly<Record<string, string>> = {
-  accepted: 'it decided to do something',
+  accepted: 'it created effects',
   'no-effect': 'there was nothing to do',
-  duplicate: 'everything it asks for was asked for before',
+  duplicate: 'all of its effects existed already',
   'dead-letter': 'it was given up',
 }
 

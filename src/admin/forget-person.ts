@@ -56,7 +56,7 @@ export function forgetSentences(userId: string, found: PersonRecord): readonly s
         `will be cancelled. Keys stay, so that nothing is sent twice.`,
     ...(running === 0
       ? []
-      : [`${some(running, 'of them', 'of them')} ${running === 1 ? 'is' : 'are'} in a worker's hands this moment and will be waited for.`]),
+      : [`${some(running, 'of them', 'of them')} ${running === 1 ? 'is' : 'are'} held by a worker and will be waited for.`]),
     ...(found.movements === 0
       ? []
       : [
@@ -68,7 +68,7 @@ export function forgetSentences(userId: string, found: PersonRecord): readonly s
 
 /** `since`: what came while it was done. */
 export function doneSentence({ erased, movements }: Omit<Erased, 'left'>, since: number): string {
-  const again = since === 0 ? '' : ` ${since} came meanwhile: run it again.`
+  const again = since === 0 ? '' : ` ${since} added meanwhile: run the command again.`
   return `Done: ${some(erased, 'intent')} and ${some(movements, 'movement')} erased.${again}`
 }
 
@@ -91,7 +91,7 @@ export function elsewhereSentences(
       : []),
     `email_logs is the platform's and is not erased: ${found.mails === 0 ? 'it has no row' : `it has ${some(found.mails, 'row')}`} of this person${found.mails === 0 ? '' : ", to be deleted with the platform's own"}.`,
     `Keys and outcomes hold the person's id, no more, and are deleted after DEDUPE_DAYS=${dedupeDays} and a day.`,
-    'Codes given out stay with their campaign, without a person. A suppression stays for good: it is a hash, and what keeps the address from being written to.',
+    'Codes given out stay with their campaign, without a person. A suppression stays: it holds only a hash of the address, and prevents mail to it.',
     ...retentions.map(({ topic, ms }) => `Topic ${topic} keeps its events, which may hold the address, ${kept(ms)}.`),
     "Logs hold no addresses. Backups, the database's write-ahead log and the relay's log end by their own rules.",
   ]

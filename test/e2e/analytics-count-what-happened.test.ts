@@ -69,7 +69,7 @@ test('without its tables analytics-workers waits alone, and starts by itself onc
   )
   expect(await workerctl(...show, '--since', '2026-02-30')).toMatchObject({
     code: 1,
-    err: '--since 2026-02-30 is no day: give it as YYYY-MM-DD, such as 2026-11-01.',
+    err: '--since 2026-02-30 is not a day: give it as YYYY-MM-DD, such as 2026-11-01.',
   })
   expect((await workerctl('analytics', 'show', '--campaign', crypto.randomUUID())).out).toMatch(
     /^No event of campaign [\w-]+ is counted\.$/,

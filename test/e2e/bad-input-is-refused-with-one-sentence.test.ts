@@ -116,7 +116,7 @@ describe('the database', () => {
 
   test('the password is missing', async () => {
     const url = changed(scene.databaseUrl, (copy) => (copy.password = ''))
-    expect(await refused({ DATABASE_URL: url })).toBe('The database wants a password: give one in DATABASE_URL or PGPASSWORD.')
+    expect(await refused({ DATABASE_URL: url })).toBe('The database requires a password: set it in DATABASE_URL or PGPASSWORD.')
   })
 
   test('a database that does not exist', async () => {

@@ -142,7 +142,7 @@ test('forget refuses an unknown person and an invalid id; unreachable brokers do
   await using s = await scene({ partitions: 1 })
   const bad = await s.workerctl(['forget', '--user', address])
   expect(bad).toMatchObject({ code: 1, out: '' })
-  expect(bad.err).toMatch(/^--user takes a uuid such as .*, and what was given is none\.$/)
+  expect(bad.err).toMatch(/^--user must be a UUID such as [0-9a-f-]+\.$/)
   const nobody = randomUUID()
   const away = await s.workerctl(['forget', '--user', nobody, '--yes'], { environment: { KAFKA_BROKERS: '127.0.0.1:1' } })
   expect(away.code).toBe(0)

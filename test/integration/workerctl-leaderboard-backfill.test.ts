@@ -262,7 +262,7 @@ test('the backfill reports its work, skips campaigns ranked with other points, a
   await using database = await closing()
   const { campaignId } = await crowd(database, 62)
   const workerctl = (...args: string[]) => runWorkerctl(['leaderboard', 'backfill', ...args], environment(database))
-  expect(await workerctl('--campaign', 'that one')).toMatchObject({ code: 1, err: expect.stringMatching(/^--campaign takes a uuid/) })
+  expect(await workerctl('--campaign', 'that one')).toMatchObject({ code: 1, err: expect.stringMatching(/^--campaign must be a UUID/) })
   const nowhere = randomUUID()
   expect(await workerctl('--campaign', nowhere)).toMatchObject({
     code: 1,

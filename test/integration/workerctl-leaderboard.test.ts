@@ -191,7 +191,7 @@ describe('leaderboard audit', () => {
       out: '',
       err: `There is no campaign ${nobody} in this database: give an id of the table campaigns.`,
     })
-    expect((await leaderboard('audit', '--campaign', 'mine')).err).toContain('--campaign takes a uuid')
+    expect((await leaderboard('audit', '--campaign', 'mine')).err).toContain('--campaign must be a UUID')
   })
 })
 

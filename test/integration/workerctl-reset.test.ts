@@ -28,7 +28,7 @@ test('the plan is printed in words, and nothing changes without --yes or a confi
   const shown = await s.workerctl(args)
   expect(shown).toMatchObject({ code: 0, err: '' })
   expect(shown.out).toMatch(/PARTITION +ROW +COMMITTED +TO +AGAIN/)
-  expect(shown.out).toContain('3 records will be looked at again. Effects are keyed, so nothing that was sent is sent twice.')
+  expect(shown.out).toContain('3 records will be read again. Effects are keyed, so nothing that was sent is sent twice.')
   expect(shown.out).toContain('Nothing was changed: add --yes')
   expect((await s.workerctl(args, { answer: 'no' })).out).toContain('Nothing was changed.')
   expect((await s.workerctl([...args, '--dry-run', '--yes'])).out).toContain('Dry run: nothing was changed.')
@@ -154,7 +154,7 @@ test('if one row changes after the plan, none is moved', async () => {
 
 test('an unknown group or position is named', async () => {
   await using s = await scene()
-  await expect(s.reset('--to', 'yesterday')).rejects.toThrow('--to "yesterday" is no position')
+  await expect(s.reset('--to', 'yesterday')).rejects.toThrow('--to "yesterday" is not a position')
   const { code, err } = await s.workerctl(['offsets', 'reset', '--group', 'sales', '--to', 'earliest'])
   expect(code).toBe(1)
   expect(err).toBe(`There is no group "sales": give one of ${defaultGroups.map((name) => `${s.prefix}${name}`).join(', ')}.`)

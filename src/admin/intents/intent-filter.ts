@@ -32,7 +32,7 @@ export const intentStates: readonly IntentState[] = [
 /** @throws {OperatorError} naming the option that is wrong. */
 export function intentFilter(asked: AskedIntents, ids: readonly string[], groups: readonly OperatorGroup[]): IntentFilter {
   const wrong = ids.find((id) => !/^[1-9]\d{0,17}$/.test(id))
-  if (wrong !== undefined) throw new OperatorError(`"${wrong}" is no id of an intent: give numbers, as "intents list" shows them.`)
+  if (wrong !== undefined) throw new OperatorError(`"${wrong}" is not the id of an intent: give numbers, as "intents list" shows them.`)
   return {
     ids: [...new Set(ids)],
     states: listOf(asked.state).map(stateOf),
@@ -50,7 +50,7 @@ export function intentFilter(asked: AskedIntents, ids: readonly string[], groups
 export function requireSelection({ ids, states, reasons, groups, kinds, destinations, campaignId, userId, eventId }: IntentFilter): void {
   const lists = [ids, states, reasons, groups, kinds, destinations]
   if (lists.some((list) => list.length > 0) || campaignId !== null || userId !== null || eventId !== null) return
-  throw new OperatorError('Say which intents: their ids, or a filter such as --state dead --reason no-endpoint.')
+  throw new OperatorError('Select the intents: give their ids, or a filter such as --state dead --reason no-endpoint.')
 }
 
 /**
@@ -64,7 +64,7 @@ export function uuidOf(option: string, text: string | undefined): string | null 
   if (text === undefined) return null
   const id = text.trim().toLowerCase()
   if (/^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(id)) return id
-  throw new OperatorError(`${option} takes a uuid such as 7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11, and what was given is none.`)
+  throw new OperatorError(`${option} must be a UUID such as 7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11.`)
 }
 
 function listOf(text: string | undefined): readonly string[] {

@@ -75,7 +75,7 @@ export function planSentences({ change, count, states, left }: IntentPlan): read
     ...(change === 'retry' && doubt
       ? ['Those in doubt may have gone out already: a second copy has the same bytes and the same Message-ID.']
       : []),
-    ...(change === 'cancel' && doubt ? ['Those in doubt may have gone out already; cancelling only ends the trying.'] : []),
+    ...(change === 'cancel' && doubt ? ['Those in doubt may have gone out already; cancelling only stops further attempts.'] : []),
     ...left.map((sentence) => `Left alone: ${sentence}.`),
   ]
 }
@@ -88,7 +88,7 @@ export const done: Readonly<Record<IntentChange, string>> = {
 
 function leftSentence(change: IntentChange, { state, forgotten, count }: StateCount): string {
   const who = `${count} ${count === 1 ? 'is' : 'are'} ${forgotten && change === 'retry' ? 'forgotten' : state}`
-  if (running.has(state)) return `${who}, which a worker has in hand this moment (try again later)`
+  if (running.has(state)) return `${who}, held by a worker (try again later)`
   if (forgotten && change === 'retry') return `${who}, and cannot be made again`
   return change === 'mark-sent' ? `${who}, and only held ones can be marked as sent` : who
 }

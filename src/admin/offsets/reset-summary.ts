@@ -38,17 +38,17 @@ export function resetSentences(plan: ResetPlan, dedupeDays: number): readonly st
   const { again, forgotten, unread } = resetTotals(plan)
   const sentences: string[] = []
   if (plan.start === 'first') {
-    sentences.push(`First start of the group: ${records(unread)} before these positions will never be looked at.`)
+    sentences.push(`First start of the group: ${records(unread)} before these positions will never be read.`)
   }
   if (plan.start === 'no-rows') {
     sentences.push(
       'Kafka has committed offsets, but this database has no progress of the group: if it was emptied, it does not know what was ' +
-        'sent, and what is looked at again may be sent again. Is DATABASE_URL the right one?',
+        'sent, and what is read again may be sent again. Is DATABASE_URL the right one?',
     )
   }
   if (again > 0n) {
     const keyed = plan.start === 'known' ? ' Effects are keyed, so nothing that was sent is sent twice.' : ''
-    sentences.push(`Going back: ${records(again)} will be looked at again.${keyed}`)
+    sentences.push(`Going back: ${records(again)} will be read again.${keyed}`)
   }
   if (forgotten > 0n) {
     sentences.push(

@@ -18,7 +18,7 @@ export function parseResetTarget(text: string, option = '--to'): ResetTarget {
   const time = RFC_3339.test(text) && existingDay(text) ? new Date(text) : null
   if (time !== null && !Number.isNaN(time.getTime())) return time
   throw new OperatorError(
-    `${option} "${text}" is no position: give earliest, latest, committed, an offset such as 1200, or a time with its zone such as 2026-01-31T00:00:00Z.`,
+    `${option} "${text}" is not a position: give earliest, latest, committed, an offset such as 1200, or a time with its zone such as 2026-01-31T00:00:00Z.`,
   )
 }
 

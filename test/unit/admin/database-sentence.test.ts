@@ -37,5 +37,5 @@ test('a password that is missing is no outage', () => {
     {},
   )
   expect(isDatabaseAway(error)).toBe(false)
-  expect(databaseSentence(error)?.message).toBe('The database wants a password: give one in DATABASE_URL or PGPASSWORD.')
+  expect(databaseSentence(error)?.message).toBe('The database requires a password: set it in DATABASE_URL or PGPASSWORD.')
 })

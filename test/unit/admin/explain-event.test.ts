@@ -21,7 +21,7 @@ it('an accepted event without intents: a group with rows of its own has it there
   }))
   const [decided, left, projected, ...others] = explainEvent(groups, records, [])
   expect([decided, left]).toEqual([
-    expect.stringMatching(/^position-workers read it .*: it decided to do something\.$/),
+    expect.stringMatching(/^position-workers read it .*: it created effects\.$/),
     expect.stringMatching(/^ {2}Nothing of it is left on record/),
   ])
   expect([projected, ...others]).toEqual([

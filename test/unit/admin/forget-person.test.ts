@@ -19,7 +19,7 @@ describe('what is told of forgetting a person', () => {
   it('counts what is erased, cancelled and waited for', () => {
     expect(forgetSentences('U', found)).toEqual([
       "4 intents of person U: address, text, data and the person's id are erased; of these 1 unfinished one will be cancelled. Keys stay, so that nothing is sent twice.",
-      "1 of them is in a worker's hands this moment and will be waited for.",
+      '1 of them is held by a worker and will be waited for.',
     ])
     const nothing = { ...found, intents: [], intentIds: [] }
     expect(forgetSentences('U', nothing)).toEqual(['No intent names person U.'])
@@ -31,7 +31,9 @@ describe('what is told of forgetting a person', () => {
 
   it('counts what was erased, and what came meanwhile', () => {
     expect(doneSentence({ erased: 1, movements: 2 }, 0)).toBe('Done: 1 intent and 2 movements erased.')
-    expect(doneSentence({ erased: 0, movements: 1 }, 3)).toBe('Done: 0 intents and 1 movement erased. 3 came meanwhile: run it again.')
+    expect(doneSentence({ erased: 0, movements: 1 }, 3)).toBe(
+      'Done: 0 intents and 1 movement erased. 3 added meanwhile: run the command again.',
+    )
   })
 
   it('says when what is left elsewhere goes', () => {

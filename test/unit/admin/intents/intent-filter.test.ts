@@ -24,16 +24,16 @@ describe('a filter of intents', () => {
   })
 
   it.each([
-    ['an id', () => intentFilter({}, ['1', '2x'], groups), '"2x" is no id of an intent'],
+    ['an id', () => intentFilter({}, ['1', '2x'], groups), '"2x" is not the id of an intent'],
     ['a state', () => intentFilter({ state: 'open' }, [], groups), 'There is no state "open": give one of pending, claimed,'],
     ['a group', () => intentFilter({ group: 'sales' }, [], groups), 'There is no group "sales": give one of stage.email-workers.'],
-    ['a campaign', () => intentFilter({ campaign: 'x' }, [], groups), '--campaign takes a uuid'],
-    ['everything', () => requireSelection(intentFilter({ state: ' ,' }, [], groups)), 'Say which intents'],
+    ['a campaign', () => intentFilter({ campaign: 'x' }, [], groups), '--campaign must be a UUID'],
+    ['everything', () => requireSelection(intentFilter({ state: ' ,' }, [], groups)), 'Select the intents'],
   ])('refuses %s that is wrong, by name', (_, read, sentence) => {
     expect(read).toThrow(sentence)
   })
 
   it('repeats nothing that may be an address', () => {
-    expect(() => uuidOf('--user', 'guest@example.com')).toThrow(/^--user takes a uuid such as \S+, and what was given is none\.$/)
+    expect(() => uuidOf('--user', 'guest@example.com')).toThrow(/^--user must be a UUID such as [0-9a-f-]+\.$/)
   })
 })

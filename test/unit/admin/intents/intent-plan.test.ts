@@ -42,10 +42,7 @@ describe('the plan of a verb', () => {
     for (const change of ['retry', 'cancel', 'mark-sent'] as const) {
       const { count, left } = planIntents(change, all, [counted('claimed', 2), counted('handing_over', 1)], 100)
       expect(count).toBe(0)
-      expect(left).toEqual([
-        '2 are claimed, which a worker has in hand this moment (try again later)',
-        '1 is handing_over, which a worker has in hand this moment (try again later)',
-      ])
+      expect(left).toEqual(['2 are claimed, held by a worker (try again later)', '1 is handing_over, held by a worker (try again later)'])
     }
   })
 

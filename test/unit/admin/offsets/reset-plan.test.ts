@@ -41,7 +41,7 @@ test('going back counts what is looked at again and loses nothing', () => {
   expect(progressChanges(back)).toEqual([{ partition: 0, expected: 30n, next: 10n, exemptBelow: 0n }])
   expect(commitChanges(back)).toEqual(at(10n))
   expect(resetSentences(back, 90)).toEqual([
-    'Going back: 20 records will be looked at again. Effects are keyed, so nothing that was sent is sent twice.',
+    'Going back: 20 records will be read again. Effects are keyed, so nothing that was sent is sent twice.',
   ])
 })
 
