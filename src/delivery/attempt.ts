@@ -38,7 +38,7 @@ export type Executed =
  */
 export type Stage = 'prepare' | 'connection' | 'start' | 'send' | 'transaction' | 'record'
 
-/** Hears of each stage when it begins; `waitsFor` says, whenever it is asked, where within it the work is. */
+/** Called at the beginning of each stage; `waitsFor` returns where within the stage the work is at that moment. */
 export type OnStage = (stage: Stage, waitsFor: () => string | null) => void
 
 const nothing = () => null
@@ -104,7 +104,7 @@ export class Attempt {
     return null
   }
 
-  /** Records the end, or throws SqlError: the lease then decides. `ended` keeps the books of the intent's kind, in the same transaction. */
+  /** Records the end, or throws SqlError: the lease then decides. `ended` updates the state that the intent's kind keeps, in the same transaction. */
   async end(settlement: Settlement, also: AlsoAtEnd = {}): Promise<void> {
     await this.#write(settlement, also, () => false)
   }

@@ -48,7 +48,7 @@ async function transact<Name extends ChannelName>(
     if (ran.is === 'lost') attempt.lost()
     else attempt.settled(ran.outcome, ran.reason)
   } catch (error) {
-    // Deadlock, lock or statement timeout: the transaction is gone, the wish stays. A connection that is gone is the caller's.
+    // Deadlock, lock or statement timeout: the transaction is gone, the intent stays. A connection that is gone is the caller's.
     if (!(error instanceof SqlError) || error.state === undefined) throw error
     await attempt.end({ is: 'later', as: 'retry', reason: `sqlstate-${error.state}`, afterMs: jitter(1_000) })
   }

@@ -24,7 +24,7 @@ export class LocalQueue {
   readonly #accounts = new Map<string, string | null>()
   #idle: (() => void) | null = null
 
-  /** @param run does one intent, told how long it has waited here, and never rejects. @param freed hears of each that has ended, when its worker is free. */
+  /** @param run executes one intent and never rejects; `waitedMs` is how long it waited here. @param freed called when an intent has ended and its worker is free. */
   constructor(poolSize: number, run: (intent: Intent, waitedMs: number) => Promise<void>, freed: (intent: Intent) => void) {
     this.#poolSize = poolSize
     this.#run = run

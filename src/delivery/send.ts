@@ -56,8 +56,8 @@ export async function handOver<Channel extends ChannelName>(
     outcomeSignal = performed.outcomeSignal ?? { is: performed.is === 'done' ? 'ok' : 'none' }
     const retryIn = (slowDown?: Retry<unknown>['slowDown']) => delayOf(kind, channel, intent, message, slowDown)
     const settlement = settlementOf(executor, performed, attempt.note, retryIn)
-    const books = { ended: endedOf(kind, attempt.intent), deliveryLog: channel.deliveryLog, reply: performed.reply }
-    return { is: 'done', recording: attempt.keep(settlement, books, channel.deadlineMs * 2, signal) }
+    const also = { ended: endedOf(kind, attempt.intent), deliveryLog: channel.deliveryLog, reply: performed.reply }
+    return { is: 'done', recording: attempt.keep(settlement, also, channel.deadlineMs * 2, signal) }
   } catch (error) {
     if (slot !== null) throw error
     if (error instanceof Unavailable) {
@@ -119,12 +119,12 @@ async function start<Channel extends ChannelName>(
       }
     }
   } catch (error) {
-    const books = { ended: endedOf(kind, attempt.intent), deliveryLog: channel.deliveryLog }
+    const also = { ended: endedOf(kind, attempt.intent), deliveryLog: channel.deliveryLog }
     if (error instanceof Refusal) {
-      await attempt.end({ is: 'final', state: 'rejected', reason: error.reason }, { ...books, reply: { error: error.message } })
+      await attempt.end({ is: 'final', state: 'rejected', reason: error.reason }, { ...also, reply: { error: error.message } })
       return null
     }
-    attempt.executed = { is: 'done', recording: startFailed(error, books) }
+    attempt.executed = { is: 'done', recording: startFailed(error, also) }
     return null
   }
   attempt.started()
@@ -134,7 +134,7 @@ async function start<Channel extends ChannelName>(
    * Nothing was handed over, and this process knows it, even where the connection was lost at COMMIT and the row may say that it is
    * under way. A row that the platform's tables refuse has failed an attempt; what is nobody's fault waits.
    */
-  function startFailed(error: unknown, books: Pick<AlsoAtEnd, 'ended' | 'deliveryLog'>): Recording {
+  function startFailed(error: unknown, recorded: Pick<AlsoAtEnd, 'ended' | 'deliveryLog'>): Recording {
     const fault = describeFault(error)
     const keep = (settlement: Settlement, also: AlsoAtEnd) => attempt.keep(settlement, { ...also, fault }, request.leaseMs, signal)
     if (classifyFault('record', error) === 'transient') {
@@ -142,8 +142,8 @@ async function start<Channel extends ChannelName>(
     }
     const afterMs = delayOf(kind, channel, intent, message)
     return afterMs === null
-      ? keep({ is: 'final', state: 'dead', reason: 'start-refused' }, books)
-      : keep({ is: 'later', as: 'refused', reason: 'start-refused', afterMs }, books)
+      ? keep({ is: 'final', state: 'dead', reason: 'start-refused' }, recorded)
+      : keep({ is: 'later', as: 'refused', reason: 'start-refused', afterMs }, recorded)
   }
 }
 

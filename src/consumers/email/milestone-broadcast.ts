@@ -24,7 +24,7 @@ export function broadcastDraft(event: DomainEvent<'campaign.milestone_reached'>)
 }
 
 /**
- * Who hears of a milestone: those who had verified by then, agreed to marketing, and may still be written to. The campaign is
+ * The recipients of a milestone: participants who had verified by then, agreed to marketing, and may still be written to. The campaign is
  * judged before each page, so that no mails are written that would all be skipped, or wait.
  */
 export function createMilestoneBroadcastKind(

@@ -34,7 +34,7 @@ export async function prepareReward<Message extends object>(
   if (undeliverable !== null) return { is: 'skip', reason: undeliverable }
   // Once begun, a delivery keeps its way: what was frozen belongs to one channel.
   const method = intent.frozen === null ? row.delivery_method : settings.method
-  // What a human delivers is listed for him whatever its age.
+  // A reward that is delivered by hand is listed whatever its age.
   if (stale && method !== 'manual') return skipStale
   const judged = judge(row, intent, eligibility)
   if (judged.is === 'skip') return judged

@@ -42,7 +42,7 @@ function silent(reason: SendTrouble): OutcomeSignal {
 
 type Refused = Extract<SendResult, { is: 'refused' }>
 
-/** RFC 5321, 4.5.4.1: whoever cannot send gives up after four or five days. */
+/** RFC 5321, 4.5.4.1: a sender gives up after four or five days. */
 const GIVE_UP_MS = 5 * 24 * 3_600_000
 /** Between two tries of a mail that is refused for our sake: what an operator mends is not mended in seconds. */
 const REFUSED_US_MS = 5 * 60_000
@@ -112,7 +112,7 @@ const sentences: Readonly<Record<Refused['means'], string>> = {
   message: 'The relay refused the message',
   sender: 'The relay refused the sender',
   smtputf8: 'The relay takes no address beyond ASCII',
-  us: 'The relay refuses us, whoever the recipient is; its log and its settings for us say why',
+  us: 'The relay refuses this sender for every recipient; its log and its settings for this sender say why',
   busy: 'The relay takes no mail from us now',
   login: 'The relay wants another login',
   later: 'The relay put the mail off',

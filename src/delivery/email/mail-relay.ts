@@ -41,7 +41,7 @@ export type RefusalMeaning =
   | 'unclear'
   | 'message'
   | 'sender'
-  /** The address or the message goes beyond ASCII, and the relay or whoever is behind it cannot take that. */
+  /** The address or the message goes beyond ASCII, and the relay, or a server behind it, does not support that. */
   | 'smtputf8'
   /** Us: what we are called, whom we may send for, a list that we are on. Said of every recipient alike. */
   | 'us'

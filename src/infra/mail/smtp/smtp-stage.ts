@@ -15,8 +15,8 @@ export class SmtpStages {
   #between: ConnectStage | null = 'connect'
 
   constructor() {
-    const hear = (entry: unknown, message: unknown) => this.#hear(tagOf(entry), String(message))
-    const logger = { level: ignore, trace: ignore, debug: hear, info: hear, warn: ignore, error: ignore, fatal: ignore }
+    const onLine = (entry: unknown, message: unknown) => this.#onLine(tagOf(entry), String(message))
+    const logger = { level: ignore, trace: ignore, debug: onLine, info: onLine, warn: ignore, error: ignore, fatal: ignore }
     this.options = { transactionLog: true, logger }
   }
 
@@ -33,7 +33,7 @@ export class SmtpStages {
     return exhausted ? 'final-reply' : 'body'
   }
 
-  #hear(tag: string, message: string): void {
+  #onLine(tag: string, message: string): void {
     if (tag === 'network' && this.#between === 'connect' && message.includes('established')) {
       this.#between = null
       this.#awaited = ['greeting']

@@ -49,8 +49,8 @@ export function parseSmtpUrl(text: string, beside: RelayTls = {}): SmtpServer {
 }
 
 /**
- * A login, and every address, would be read by whoever sits between us and the relay, and STARTTLS that is only offered can be taken out of
- * the offer by the same hand. On this machine nobody sits there.
+ * Without TLS, a login and every address can be read on the way to the relay, and an attacker there can remove STARTTLS from the offer.
+ * That does not apply to a relay on this machine.
  */
 function requiresTls(
   { requireTls, inUrl, ignored }: { requireTls: boolean | undefined; inUrl: boolean | undefined; ignored: boolean },

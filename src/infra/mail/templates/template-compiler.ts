@@ -77,7 +77,7 @@ export class TemplateCompiler {
     })
     this.#worker = worker
     worker.unref()
-    // Without a listener an error of the thread would end the process. Whoever waits sees the exit that follows.
+    // Without a listener an error of the thread would end the process. Callers see the exit that follows.
     worker.on('error', () => undefined)
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = null

@@ -20,7 +20,7 @@ export async function changeIntents(
   ])
   if (change !== 'retry') {
     const end = { ok: change === 'mark-sent', final: true, reason: change === 'cancel' ? 'cancelled' : null }
-    // What coalesces has no books, and is gone.
+    // A coalesced intent keeps no state of its own, and its row is gone.
     for (const row of rows) if (!row.coalesce) await ended(intentOf(row), end, tx)
   }
   return rows.map(({ id }) => id)

@@ -107,9 +107,9 @@ cleared AS (
 SELECT count(*)::int AS deleted, max(id)::text AS last FROM cleared`
 
 /**
- * Versions that were last used before the oldest intent was created: whoever names one was created before it was last used. The two
- * days are for the hours in which a process does not write down again that it uses a version, and for ids that are not in the order
- * of their times.
+ * Versions that were last used before the oldest intent was created: an intent is created before it is frozen with a version. The two
+ * days allow for the hours in which a process does not record again that it uses a version, and for ids that are not in the order of
+ * their times.
  */
 async function unusedTemplateVersions(tx: Sql, { limit }: { limit: number }): Promise<UpkeepBatch> {
   const [row] = await tx.query<{ deleted: number }>(unusedVersionsStatement, [limit])

@@ -19,7 +19,7 @@ export interface DatabaseSettings {
   readonly connectTimeoutMs: number
   /** Shared by the pools of one server, so that it is tried by one of them for all; one of its own when not given. */
   readonly gate?: FailureGate<SqlError>
-  /** Hears how long each caller waited for a connection, in milliseconds, whether or not he got one. */
+  /** Called with the milliseconds that each caller waited for a connection, whether or not there was one. */
   readonly onWaited?: (ms: number) => void
 }
 
@@ -37,8 +37,8 @@ export function createConnectGate(): FailureGate<SqlError> {
 }
 
 /**
- * Connects on first use. `onTrouble` hears of connections that broke outside of any statement (nobody else would) and of
- * those that broke under one.
+ * Connects on first use. `onTrouble` is called for connections that broke outside of any statement, which nothing else reports, and for
+ * those that broke during one.
  */
 export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: string) => void = () => {}): Database {
   const { platformSchema = DEFAULT_PLATFORM_SCHEMA } = settings.connection
@@ -63,8 +63,8 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
   const broken = new WeakSet<ClientBase>()
   const statements = new Map<string, { readonly text: string; readonly name: string }>()
 
-  // Both listeners keep the process alive: an 'error' event that nobody hears is thrown. The pool hears its idle clients
-  // only; a client that is checked out needs a listener of its own.
+  // Both listeners keep the process alive: an 'error' event without a listener is thrown. The pool listens to its idle
+  // clients only; a client that is checked out needs a listener of its own.
   pool.on('error', (error) => onTrouble(connectionCause(error)))
   pool.on('connect', (client) => {
     client.on('error', (error) => {

@@ -25,8 +25,8 @@ suppressed AS (
  * following its state. Its id is made of the intent's group and key, so that every attempt finds the same row.
  */
 export const mailLog: DeliveryLogSql = {
-  // A template that was deleted for good meanwhile must not stop the mail. A row
-  // that is there already belongs to an earlier attempt; only one that had failed for good is opened again.
+  // A template that was deleted meanwhile must not stop the mail. A row
+  // that is there already belongs to an earlier attempt; only one that had failed is opened again.
   started: `
 booked AS (
   INSERT INTO platform.email_logs AS l (id, campaign_id, user_id, template_id, recipient_email, subject, type)

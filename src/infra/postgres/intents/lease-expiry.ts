@@ -9,7 +9,7 @@ export interface Expired {
 /**
  * Takes intents from workers whose lease is over. What was only claimed is pending again. A mail that was being handed over
  * may have gone out: it becomes `ambiguous`, or `held` when it was before or under `hold`, and keeps owner and claims, so
- * that its worker's late word still counts. Works in batches until none is left; rows that somebody has locked are his.
+ * that its worker's late reply still counts. Works in batches until none is left; locked rows are left to their sessions.
  */
 export async function expireLeases(sql: Sql, options: { hold: boolean; ambiguousRetryMs: number }, batchSize: number): Promise<Expired> {
   let reclaimed = 0

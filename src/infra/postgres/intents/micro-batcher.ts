@@ -77,7 +77,7 @@ interface Entry<Item, Result> {
   readonly reject: (error: unknown) => void
 }
 
-/** Never rejects: every entry hears of its own end. */
+/** Never rejects: every entry is resolved or rejected on its own. */
 async function flushEntries<Item, Result>(
   flush: (items: readonly Item[]) => Promise<readonly Result[]>,
   entries: readonly Entry<Item, Result>[],

@@ -51,7 +51,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     const statement = settleStatementOf(intent, settlement, deliveryLog, unbooked)
     if (!work) return settles(statement)(item)
     return database.transaction(async (tx): Promise<Settled> => {
-      // The claim is proved, and its row locked, before the books are touched.
+      // The claim is proved, and its row locked, before the kind's own state is written.
       const [result = 'lost'] = await settleBatch([item], statement, tx)
       if (result === 'settled') await work(tx)
       return result

@@ -84,7 +84,7 @@ const settle = withLedgers(`${settlements}, settled AS (${settling} RETURNING i.
 const ours = `${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims AND i.coalesce
       AND i.state IN ('claimed', 'handing_over', 'ambiguous')`
 
-// Whoever asked while it ran has a pending row of its own; nothing is remembered of this one.
+// A request that came while it ran has a pending row of its own; nothing is remembered of this one.
 const finishCoalesced = withLedgers(`${settlements}, settled AS (DELETE FROM worker.intents AS i USING s WHERE ${ours} RETURNING i.*)`)
 
 const returnCoalesced = withLedgers(`${settlements},

@@ -34,7 +34,7 @@ export async function transact<Result>(
       return result
     })
   } catch (error) {
-    // Only a count: when the database is gone as well, what `work` ran into is what the caller must hear.
+    // Only a count: when the database is gone as well, the caller needs the error of `work`.
     await countFailure(database.sql, intent, leaseMs).catch(() => undefined)
     throw error
   }

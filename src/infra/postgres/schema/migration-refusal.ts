@@ -20,7 +20,7 @@ export const platformTables = [
   'webhook_deliveries',
 ]
 
-/** What could not be connected to, without the password; what is wrong with TLS is left to whoever has words for it. */
+/** What could not be connected to, without the password; TLS faults are returned as they are, for the caller to explain. */
 export function unreachable(client: Client, thrown: unknown): OperatorError | SqlError {
   const error = sqlErrorOf(thrown)
   if (tlsFaultOf(thrown) !== null || /SSL connections|no encryption|client certificate/.test(error.message)) return error
