@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { createDeadLetterAdmin } from '../../src/infra/postgres/admin/postgres-dead-letter-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { findGroup } from '../../src/admin/operator-group.ts'
+import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
+import { OperatorError } from '../../src/std/failure.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
@@ -36,7 +38,7 @@ export function addDeadLettersList(parent: Command, terminal: Terminal): void {
       const { config, groups } = configure(terminal)
       const filter = {
         group: options.group === undefined ? null : findGroup(groups, options.group).id,
-        reason: options.reason ?? null,
+        reason: reasonOf(options.reason),
       }
       const found = await withDatabase(
         config,
@@ -81,4 +83,11 @@ export function addDeadLettersList(parent: Command, terminal: Terminal): void {
         ),
       )
     })
+}
+
+/** @throws {OperatorError} the reason does not exist: an empty list would look as if no record had been given up. */
+function reasonOf(text: string | undefined): string | null {
+  if (text === undefined) return null
+  if (deadLetterReasons.some((reason) => reason === text)) return text
+  throw new OperatorError(`There is no reason "${text}": give one of ${deadLetterReasons.join(', ')}.`)
 }

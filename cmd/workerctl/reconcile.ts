@@ -16,7 +16,7 @@ import {
   type Reconciliation,
   type Window,
 } from '../../src/admin/reconcile-facts.ts'
-import { parseResetTarget } from '../../src/admin/offsets/reset-target.ts'
+import { parseTime } from '../../src/admin/offsets/reset-target.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
@@ -74,7 +74,11 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const { config, groups, consumers } = configure(terminal)
-      const chosen = { since: timeOf('--since', options.since), until: timeOf('--until', options.until) }
+      const [since, until] = [options.since, options.until]
+      const chosen = {
+        since: since === undefined ? null : parseTime('--since', since),
+        until: until === undefined ? null : parseTime('--until', until),
+      }
       await withDatabase(
         config,
         async (database) => {
@@ -107,13 +111,6 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
     })
-}
-
-function timeOf(option: string, text: string | undefined): Date | null {
-  if (text === undefined) return null
-  const time = parseResetTarget(text, option)
-  if (time instanceof Date) return time
-  throw new OperatorError(`${option} "${text}" is not a time: give an RFC 3339 time such as 2026-01-31T00:00:00Z.`)
 }
 
 /** The groups with progress; a group without has never run here, and nothing of it was lost. */

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest'
+import { run } from '../../../cmd/workerctl/run.ts'
+import { deadLetterReasons } from '../../../src/model/dead-letter-reason.ts'
+
+/** Nothing listens there: a command that does not refuse its options first reports the database. */
+const environment = { KAFKA_BROKERS: '127.0.0.1:1', DATABASE_URL: 'postgres://worker@127.0.0.1:1/worker' }
+
+it.each([
+  [
+    ['dead-letters', 'list', '--reason', 'consumer-eror'],
+    `There is no reason "consumer-eror": give one of ${deadLetterReasons.join(', ')}.`,
+  ],
+  [['reconcile', '--since', 'earliest'], '--since "earliest" is not a time: give it with its zone, such as 2026-01-31T00:00:00Z.'],
+  [
+    ['reconcile', '--until', '2026-02-30T00:00:00Z'],
+    '--until "2026-02-30T00:00:00Z" is not a time: give it with its zone, such as 2026-01-31T00:00:00Z.',
+  ],
+])('%j is refused before anything is read, with a way out that the command accepts', async (args, sentence) => {
+  const err: string[] = []
+  const code = await run(args, { environment, out: () => undefined, err: (line) => err.push(line), columns: null, ask: null })
+  expect({ code, err }).toEqual({ code: 1, err: [sentence] })
+})
