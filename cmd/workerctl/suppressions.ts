@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { createSuppressionAdmin } from '../../src/infra/postgres/admin/postgres-suppression-admin.ts'
 import type { SuppressionCount, SuppressionFilter } from '../../src/admin/suppressions/suppression-admin.ts'
+import { parseTime } from '../../src/admin/offsets/reset-target.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { decide, unapplied } from './decide.ts'
@@ -26,14 +27,14 @@ Addresses are stored as hashes: --email finds a known address, and no command sh
 Examples:
   npm run workerctl -- suppressions list
   npm run workerctl -- suppressions list --email guest@example.com
-  npm run workerctl -- suppressions list --reason bounced --since 2030-01-31T12:00Z`
+  npm run workerctl -- suppressions list --reason bounced --since 2030-01-31T12:00:00Z`
 
 const REMOVE_HELP = `
 A removed address gets mail again from the next event on. Mails that were skipped or rejected meanwhile are not sent; see intents retry.
 
 Examples:
   npm run workerctl -- suppressions remove --email guest@example.com --account 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --dry-run
-  npm run workerctl -- suppressions remove --reason bounced --since 2030-01-31T12:00Z --before 2030-01-31T13:00Z --yes`
+  npm run workerctl -- suppressions remove --reason bounced --since 2030-01-31T12:00:00Z --before 2030-01-31T13:00:00Z --yes`
 
 export function addSuppressionsList(parent: Command, terminal: Terminal): void {
   withFilter(parent.command('list').description('count suppressed addresses by account and reason, and list the newest'))
@@ -109,8 +110,8 @@ function withFilter(command: Command): Command {
     .option('--email <address>', 'only of this address')
     .option('--account <id>', 'only of this account')
     .option('--reason <reason>', 'bounced or unsubscribed')
-    .option('--since <time>', 'only those created at or after this time (ISO 8601)')
-    .option('--before <time>', 'only those created before this time')
+    .option('--since <time>', 'only those created at or after this RFC 3339 time')
+    .option('--before <time>', 'only those created before this RFC 3339 time')
 }
 
 function filterOf({ account, reason, email, since, before }: FilterOptions): SuppressionFilter {
@@ -125,18 +126,9 @@ function filterOf({ account, reason, email, since, before }: FilterOptions): Sup
     accountId: account ?? null,
     reason: reason ?? null,
     address: email ?? null,
-    since: timeOf('--since', since),
-    before: timeOf('--before', before),
+    since: since === undefined ? null : parseTime('--since', since),
+    before: before === undefined ? null : parseTime('--before', before),
   }
-}
-
-function timeOf(option: string, text: string | undefined): Date | null {
-  if (text === undefined) return null
-  const time = new Date(text)
-  if (!/^\d{4}-/.test(text) || Number.isNaN(time.getTime())) {
-    throw new OperatorError(`${option} must be a time such as 2030-01-31T12:00:00Z`)
-  }
-  return time
 }
 
 function countsTable(counts: readonly SuppressionCount[], columns: number | null): string {
