@@ -56,6 +56,7 @@ function judgeEntry(history: WholeHistory, ledger: Ledger, entry: Entry, finding
       findings.violated('I1', `${place} stands ${event}, and its outcome names the later offset ${outcome.offset}.`)
     return
   }
+  if (by === 'dead-letter' && wasPublishedAgain(history, ledger, entry)) return
   if (by === 'dead-letter' && deadLetter?.reason !== 'id-conflict')
     return findings.violated('I1', `${place} is a dead letter (${deadLetter?.reason ?? ''}), and ${event} there is sound.`)
   if (by === 'dead-letter') {
@@ -76,6 +77,16 @@ function judgeEntry(history: WholeHistory, ledger: Ledger, entry: Entry, finding
       'I1',
       `${place} has the effects ${outcome.effects.join(' ') || '(none)'} of ${event} instead of ${keys.join(' ') || '(none)'}.`,
     )
+}
+
+/**
+ * In a group that keeps rows of its own, an event that was given up may be published again under its id, and its outcome then names the
+ * later record. The dead letter itself must still have been right.
+ */
+function wasPublishedAgain(history: WholeHistory, { of }: Ledger, { record, outcome, deadLetter }: Entry): boolean {
+  if (of.counts === undefined || outcome === null || deadLetter === null || outcome.at < deadLetter.at) return false
+  if (outcome.partition === record.partition && outcome.offset < record.offset) return false
+  return mayBeGivenUp(deadLetter.reason, record, history)
 }
 
 /** Reasons that may lie in an event that can be read. */

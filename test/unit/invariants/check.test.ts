@@ -300,6 +300,15 @@ describe('a group of which the checker knows only what the run says', () => {
     expect(findings(await judged(withFourthGroup(trueHistory())))).toEqual([])
   })
 
+  it('may count an event that it gave up once the event is published again, and a second count is found', async () => {
+    const history = publishedAgain(withFourthGroup(trueHistory()))
+    expect(findings(await judged(history))).toEqual([])
+    const doubled = withEntry('counted', ({ by }) => by.includes('user.signed_up'), { count: 3 })(history)
+    expect(findings(await judged(doubled))).toEqual([expect.stringMatching(/^I4: .* counts 3 events .* 2 were accepted/)])
+    const sound = withRow('dead_letters', { ...ofFourth, offset: '0' }, { reason: 'invalid-data' })(history)
+    expect(findings(await judged(sound))).toEqual([expect.stringContaining('0/0 is a dead letter (invalid-data)')])
+  })
+
   it.each(plantsOfFourth)('%s is found (%s)', async (_, by, plant) => {
     const verdict = await judged(plant(withFourthGroup(trueHistory())))
     expect(verdict.judgements[by].told).not.toEqual([])
@@ -436,6 +445,30 @@ function relayAway(history: Entry[], { offset: of, group } = { offset: 3, group:
   const moved = withEntry('record', ({ topic, offset }) => topic === undefined && offset === of, { timestamp: T + 120_000 })(history)
   const late = withRow('outcomes', { group_name: group, event_id: eventId(of) }, { at: T + 131_000 })(moved)
   return [...late, { ...fault, phase: 'begin', at: T + 112_500 }, { ...fault, phase: 'end', at: T + 130_000 }]
+}
+
+/** The address in the event at offset 0 holds a NUL, and the fourth group gave it up there; published again at offset 7, it was accepted. */
+function publishedAgain(history: readonly Entry[]): Entry[] {
+  const values = new Map<string, string>()
+  const records = history.map((entry) => {
+    if (entry.is !== 'record' || entry.topic !== undefined || (entry.offset !== 0 && entry.offset !== 7)) return entry
+    const before = Buffer.from(String(entry.value), 'base64').toString()
+    const value = before.replace('"email":"', String.raw`"email":"\u0000`)
+    values.set(sha(before), sha(value))
+    return { ...entry, value: Buffer.from(value).toString('base64') }
+  })
+  const acked = records.map((entry) =>
+    entry.is === 'acked' ? { ...entry, valueSha256: values.get(entry.valueSha256) ?? entry.valueSha256 } : entry,
+  )
+  const value = acked.find((entry) => entry.is === 'record' && entry.topic === undefined && entry.offset === 0)
+  const letters = acked.flatMap((entry) =>
+    entry.is === 'record' && entry.topic?.includes(fourth.id) === true && entry.offset === 9 && value?.is === 'record'
+      ? [entry, { ...entry, offset: 0, headers: { ...entry.headers, 'dlq-original-offset': '0' }, value: value.value }]
+      : [entry],
+  )
+  const givenUp = { offset: '0', reason: 'database-rejected', at: T + 200 }
+  const rows = alsoRow('dead_letters', { ...ofFourth, offset: '9' }, givenUp)(letters)
+  return withRow('outcomes', { ...ofFourth, event_id: eventId(0) }, { offset: '7', at: T + 221 })(rows)
 }
 
 /** Something that a third daemon does, which is killed in the end. */
