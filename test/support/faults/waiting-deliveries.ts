@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { defaultGroups } from '../../../src/consumers/registry.ts'
 import { eventually } from '../eventually.ts'
 import { doom } from './doom.ts'
 import { everyHandler, mailsOfEveryHandler } from './every-handler.ts'
@@ -106,7 +107,7 @@ export async function waitingDeliveries(
 
 /** Waits until all is accepted and nothing but mails and rewards is left to be done; tells how many mails there are of each type. */
 async function typesThatWait({ scene: { sql, group } }: FaultScene, milestone: number): Promise<Record<string, number>> {
-  const groups = ['email-workers', 'position-workers', 'reward-workers'].map(group)
+  const groups = defaultGroups.map(group)
   const types = { ...mailsOfEveryHandler, milestone }
   const expected = JSON.stringify({ accepted: '10', mails: types, rewards: '2', unranked: '0' })
   await eventually('every delivery waits', async () => {
