@@ -2,7 +2,7 @@ import type { JsonObject } from '../../../model/intent.ts'
 import type { Settlement } from '../../../delivery/intent-store.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { type LoggedOutcome } from '../delivery-logs/delivery-log.ts'
-import { deliveryLogSql } from '../delivery-logs/log-of-channel.ts'
+import { deliveryLogSql } from '../delivery-logs/delivery-logs.ts'
 import type { SettleStatement } from './settle-statement.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 

@@ -1,6 +1,6 @@
 import type { DeliveryLog, Settlement } from '../../../delivery/intent-store.ts'
 import type { Intent } from '../../../model/intent.ts'
-import { deliveryLogSql } from '../delivery-logs/log-of-channel.ts'
+import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { goesBack } from './coalesced.ts'
 import { expectFew } from './expect-few.ts'
 
@@ -22,7 +22,7 @@ export function settleStatementOf(
 ): SettleStatement {
   const forms = coalesce ? (settlement.is === 'final' ? finishCoalesced : returnCoalesced) : settle
   if (deliveryLog === null) return forms.none
-  return forms[unbooked ? (`${deliveryLog} unbooked` as const) : deliveryLog]
+  return (unbooked ? forms.unbooked : forms.booked)(deliveryLog)
 }
 
 const settlements = `
@@ -79,15 +79,15 @@ UPDATE worker.intents AS i
  WHERE ${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims AND NOT i.coalesce
    AND (i.state IN ('claimed', 'handing_over', 'ambiguous') OR i.state = 'held' AND s.kind = 'final')`
 
-const settle = withLedgers(`${settlements}, settled AS (${settling} RETURNING i.*)`)
+const settle = withLogs(`${settlements}, settled AS (${settling} RETURNING i.*)`)
 
 const ours = `${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims AND i.coalesce
       AND i.state IN ('claimed', 'handing_over', 'ambiguous')`
 
 // A request that came while it ran has a pending row of its own; nothing is remembered of this one.
-const finishCoalesced = withLedgers(`${settlements}, settled AS (DELETE FROM worker.intents AS i USING s WHERE ${ours} RETURNING i.*)`)
+const finishCoalesced = withLogs(`${settlements}, settled AS (DELETE FROM worker.intents AS i USING s WHERE ${ours} RETURNING i.*)`)
 
-const returnCoalesced = withLedgers(`${settlements},
+const returnCoalesced = withLogs(`${settlements},
 settled AS MATERIALIZED (SELECT i.* FROM s JOIN worker.intents AS i ON ${ours} FOR UPDATE OF i),
 ${goesBack('SELECT id FROM settled', {
   from: 'gone JOIN s USING (id)',
@@ -99,17 +99,18 @@ ${goesBack('SELECT id FROM settled', {
 })}`)
 
 /** `expressions` end with the intents as they were moved, in `settled`; the delivery log follows them in the same statement. */
-function withLedgers(expressions: string): Readonly<Record<DeliveryLog | `${DeliveryLog} unbooked` | 'none', SettleStatement>> {
+function withLogs(expressions: string): Forms {
   const form = (deliveryLog: DeliveryLog | null, more: string): SettleStatement => {
     return { deliveryLog, text: `${expressions}${more === '' ? '' : `,${more}`} SELECT id FROM settled` }
   }
   const booked = (deliveryLog: DeliveryLog) => form(deliveryLog, deliveryLogSql(deliveryLog).ended(SETTLE_PARAMETERS + 1))
   const unbooked = (deliveryLog: DeliveryLog) => form(null, deliveryLogSql(deliveryLog).endedInOurs)
-  return {
-    none: form(null, ''),
-    email_logs: booked('email_logs'),
-    webhook_deliveries: booked('webhook_deliveries'),
-    'email_logs unbooked': unbooked('email_logs'),
-    'webhook_deliveries unbooked': unbooked('webhook_deliveries'),
-  }
+  return { none: form(null, ''), booked: oncePerLog(booked), unbooked: oncePerLog(unbooked) }
+}
+
+interface Forms {
+  readonly none: SettleStatement
+  readonly booked: (deliveryLog: DeliveryLog) => SettleStatement
+  /** Without the platform's tables. */
+  readonly unbooked: (deliveryLog: DeliveryLog) => SettleStatement
 }

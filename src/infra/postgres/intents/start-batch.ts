@@ -1,7 +1,7 @@
 import type { Frozen, Intent } from '../../../model/intent.ts'
 import type { DeliveryLog, StartRequest, StartWithRequest } from '../../../delivery/intent-store.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
-import { deliveryLogSql } from '../delivery-logs/log-of-channel.ts'
+import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { expectFew } from './expect-few.ts'
 import { sqlArray, sqlBytes } from '../../../std/sql-array.ts'
 
@@ -11,7 +11,7 @@ export async function startBatch(
   deliveryLog: DeliveryLog | null,
   sql: Sql,
 ): Promise<readonly ('started' | 'lost')[]> {
-  const rows = await sql.query<{ id: string }>(deliveryLog === null ? startStatement : booked[deliveryLog], [
+  const rows = await sql.query<{ id: string }>(deliveryLog === null ? startStatement : booked(deliveryLog), [
     sqlArray(requests, ({ intent }) => intent.id),
     sqlArray(requests, ({ intent }) => intent.claim.owner),
     sqlArray(requests, ({ intent }) => intent.claim.claims),
@@ -78,7 +78,4 @@ const startStatement = `${update} RETURNING i.id`
 const booking = (deliveryLog: DeliveryLog) => `
 WITH started AS (${update} RETURNING i.*),${deliveryLogSql(deliveryLog).started}
 SELECT id FROM started`
-const booked: Readonly<Record<DeliveryLog, string>> = {
-  email_logs: booking('email_logs'),
-  webhook_deliveries: booking('webhook_deliveries'),
-}
+const booked = oncePerLog(booking)
