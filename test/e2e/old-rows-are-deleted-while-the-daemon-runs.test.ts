@@ -12,12 +12,13 @@ test('a running daemon deletes what is older than its window, tells how much, an
   await daemon.ready()
   for (const person of [old, young]) await scene.publisher.publishUserSignedUp({ ...campaign, ...person })
   await scene.settled()
+  // The outcome first: its event is found by the intent, which may be deleted as soon as it is old.
   await scene.sql.query(
-    `UPDATE worker.intents SET created_at = now() - interval '92 days', finished_at = now() - interval '92 days' WHERE user_id = $1`,
+    `UPDATE worker.outcomes SET at = now() - interval '92 days' WHERE event_id = (SELECT event_id FROM worker.intents WHERE user_id = $1)`,
     [old.userId],
   )
   await scene.sql.query(
-    `UPDATE worker.outcomes SET at = now() - interval '92 days' WHERE event_id = (SELECT event_id FROM worker.intents WHERE user_id = $1)`,
+    `UPDATE worker.intents SET created_at = now() - interval '92 days', finished_at = now() - interval '92 days' WHERE user_id = $1`,
     [old.userId],
   )
   await eventually('both rows are gone', async () => {
