@@ -88,11 +88,11 @@ export function createEmailChannel(options: EmailChannelOptions): SendChannel<Ma
           return frozen
         }),
       ),
-    perform: async (intent, frozen, _message, slot, signal) => {
+    perform: async (intent, frozen, message, slot, signal) => {
       if (!(slot instanceof RelaySlot)) throw new Error('a mail is sent over the slot that its channel acquired')
       const startedAt = clock.monotonic()
       const envelope = { from: textOf(frozen, 'from'), to: textOf(frozen, 'to') }
-      const bytes = composed.get(frozen) ?? frozen.body ?? (await composedAgain(frozen, options))
+      const bytes = composed.get(frozen) ?? frozen.body ?? (await composedAgain(frozen, message, options, signal))
       if (!(bytes instanceof Uint8Array)) return bytes
       const result = await slot.session.send(envelope, bytes, signal)
       return performed(result, clock.monotonic() - startedAt, clock.now() - intent.createdAt.getTime())
@@ -174,21 +174,45 @@ function partsOf(frozen: Frozen, content: MailContent, bodies: RenderedBodies): 
   }
 }
 
-/** The bytes of a mail that was started before, or why they cannot be had: nothing of this attempt has reached the relay then. */
-async function composedAgain(frozen: Frozen, { templates, versions, mime }: EmailChannelOptions): Promise<Uint8Array | Performed> {
-  const content = mailContentOf(frozen.envelope['content'])
-  if (content === null) throw new Error('the frozen envelope of a mail has no content')
+/**
+ * The bytes of a mail that was started before, or why they cannot be had: nothing of this attempt has reached the relay then, whatever
+ * went wrong. Resolves soon after `signal` aborts.
+ */
+async function composedAgain(
+  frozen: Frozen,
+  message: MailMessage,
+  options: EmailChannelOptions,
+  signal: AbortSignal,
+): Promise<Uint8Array | Performed> {
+  const aborted = Promise.withResolvers<Performed>()
+  const onAbort = () => aborted.resolve(notComposed('aborted', 'Its template was not ready in time', false))
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
   try {
-    const text = await versions.find(content.template)
-    if (text === null) return notComposed('template-version-missing', 'The stored version of its template is gone', true)
-    const bodies = await templates.renderAgain({ hash: content.template, text }, content.values)
-    return mime.compose(partsOf(frozen, content, bodies))
+    return await Promise.race([composeAgain(frozen, message, options), aborted.promise])
   } catch (error) {
     if (error instanceof TemplateError) return notComposed(error.reason, error.message, true)
     if (error instanceof TemplateCompilerUnavailable) return notComposed('template-compiler-unavailable', error.message, false)
     if (error instanceof SqlError) return notComposed('template-version-unread', `database: ${describeFault(error)}`, false)
-    throw error
+    return notComposed('not-composed', describeFault(error), true)
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
+}
+
+async function composeAgain(
+  frozen: Frozen,
+  message: MailMessage,
+  { templates, versions, mime }: EmailChannelOptions,
+): Promise<Uint8Array | Performed> {
+  const content = mailContentOf(frozen.envelope['content'])
+  if (content === null) return notComposed('not-composed', 'Another version of this program wrote what the mail is made of', true)
+  // Nearly always the template is what it was; the stored text is for the others.
+  const today = templates.versionOf(message.template)
+  const text = today.hash === content.template ? today.text : await versions.find(content.template)
+  if (text === null) return notComposed('template-version-missing', 'The stored version of its template is gone', true)
+  const bodies = await templates.renderAgain({ hash: content.template, text }, content.values)
+  return mime.compose(partsOf(frozen, content, bodies))
 }
 
 function notComposed(reason: string, error: string, countsAsAttempt: boolean): Performed {

@@ -2,7 +2,7 @@ import type { TemplateText } from './mail-template.ts'
 
 /**
  * The port to the texts of templates by their content, once each, as long as an intent may name them: a mail that is sent again is
- * made of the template as it was, whatever the campaign or a newer build has made of it since.
+ * made of the template as it was, whatever the campaign has made of it since. A newer build may encode or derive it differently.
  */
 export interface TemplateVersions {
   /** Resolves when the text is stored; costs nothing for one that this process has stored lately. Throws SqlError. */

@@ -46,7 +46,8 @@ export function createTemplateEngine(options: TemplateEngineOptions = {}): Templ
     return version
   }
 
-  async function templateOf(version: TemplateVersion, id: string): Promise<PreparedTemplate> {
+  /** @param id whose unknown variables are reported; null: they were when the mail was first rendered. */
+  async function templateOf(version: TemplateVersion, id: string | null): Promise<PreparedTemplate> {
     const ours = ofBuild.get(version.hash)
     if (ours !== undefined) return ours
     const compiled = await compiledTemplates.get(version, id)
@@ -69,7 +70,7 @@ export function createTemplateEngine(options: TemplateEngineOptions = {}): Templ
       return { subject: oneLine(renderPlain(template.subject, filled)), ...bodiesOf(template, named), values: named }
     },
     async renderAgain(version, values) {
-      return bodiesOf(await templateOf(version, version.hash), storedView(values))
+      return bodiesOf(await templateOf(version, null), storedView(values))
     },
     close: () => compiler.close(),
   }
@@ -189,11 +190,11 @@ class CompiledTemplates {
     this.#onUnknown = options.onUnknownVariable ?? (() => undefined)
   }
 
-  /** @param id of whose unknown variables are reported. @throws {TemplateCompilerUnavailable} */
-  async get(version: TemplateVersion, id: string): Promise<Compiled> {
+  /** @param id whose unknown variables are reported; null for none. @throws {TemplateCompilerUnavailable} */
+  async get(version: TemplateVersion, id: string | null): Promise<Compiled> {
     const compiled = this.#kept.get(version.hash) ?? (await this.#compile(version))
     this.#use(version.hash, compiled)
-    if (compiled.is === 'compiled') this.#report(id, version.hash, compiled.template.unknown)
+    if (compiled.is === 'compiled' && id !== null) this.#report(id, version.hash, compiled.template.unknown)
     return compiled
   }
 

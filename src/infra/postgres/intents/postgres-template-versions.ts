@@ -2,8 +2,11 @@ import type { TemplateText } from '../../../delivery/email/mail-template.ts'
 import type { TemplateVersions } from '../../../delivery/email/template-versions.ts'
 import type { Sql } from '../../../std/sql.ts'
 
-/** How long a process takes a version that it has stored for stored; the retention keeps them for days longer. Milliseconds. */
-const KNOWN_MS = 6 * 3_600_000
+/**
+ * How long a process assumes that a version is still stored. Short, because a database that was restored to an older state has lost the
+ * newest versions, and every mail that is started until they are stored again could not be sent a second time. Milliseconds.
+ */
+const KNOWN_MS = 60_000
 /** Versions that are remembered as stored; beyond it all are stored anew. */
 const MOST_KNOWN = 10_000
 

@@ -4,6 +4,6 @@ CREATE TABLE IF NOT EXISTS worker.template_versions (
   hash    text        PRIMARY KEY,
   -- { from: campaign | built-in, subject, html, text }
   content jsonb       NOT NULL,
-  -- A start of a mail named it within half a day before or after.
+  -- Mails were started with it until then, or until an hour later.
   used_at timestamptz NOT NULL DEFAULT now()
 );
