@@ -9,8 +9,12 @@ import { startDaemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { setScene } from '../support/scene.ts'
+import { changed, stepBelow } from '../support/walk.ts'
 
 const DEADLINE_MS = 120_000
+
+const folder = 'src/delivery/visit/visit-channel.ts'
+const list = 'src/daemon/compose/channels.ts'
 
 let copy: TempFolder
 
@@ -24,20 +28,16 @@ beforeAll(async () => {
 afterAll(() => copy.remove())
 
 it('does not compile while its line in the list is missing', async () => {
-  await write('src/delivery/visit/visit-channel.ts', channel)
+  await apply(folder)
   await expect(compiles()).rejects.toThrow(/compose\/channels\.ts.*Property 'visit' is missing/s)
 })
 
 it(
   'compiles with the line, and no other file is touched',
   async () => {
-    const list = 'src/daemon/compose/channels.ts'
-    await change(list, [
-      ['import { emailChannel }', `import { visitChannel } from '../../delivery/visit/visit-channel.ts'\nimport { emailChannel }`],
-      ['  broadcast: listed(', '  visit: listed(visitChannel, () => null),\n  broadcast: listed('],
-    ])
+    await apply(list)
     await expect(compiles()).resolves.toBeUndefined()
-    expect(await touched()).toEqual([list, 'src/delivery/visit/visit-channel.ts'])
+    expect(await touched()).toEqual([list, folder])
   },
   DEADLINE_MS,
 )
@@ -64,37 +64,6 @@ it('carries an event to a row', async () => {
   })
   expect(await scene.sql.query('SELECT user_id FROM visits')).toEqual([{ user_id: person.userId }])
 })
-
-const channel = `import { defineChannel } from '../define-channel.ts'
-
-/** A row of \`visits\`. */
-export interface VisitMessage {
-  readonly userId: string
-}
-
-export const visitChannel = defineChannel({
-  name: 'visit',
-  destinations: null,
-  writesIntents: false,
-  create: () => ({
-    name: 'visit',
-    deadlineMs: 10_000,
-    async run(intent, message, store) {
-      const result = await store.transact(intent, 20_000, async (tx) => {
-        await tx.query('INSERT INTO platform.visits (user_id) VALUES ($1)', [message.userId])
-        return { result: 'written' as const, settlement: { is: 'final', state: 'delivered', reason: null } }
-      })
-      return result === 'lost' ? { is: 'lost' } : { is: 'ran', outcome: 'done', reason: null }
-    },
-  }),
-})
-
-declare module '../../model/messages.ts' {
-  interface Messages {
-    readonly visit: VisitMessage
-  }
-}
-`
 
 const consumer = `import type { Consumer } from '../../model/consumer.ts'
 import { prepareEach } from '../../model/intent-kind.ts'
@@ -125,6 +94,14 @@ function compiles(): Promise<void> {
 async function write(path: string, text: string): Promise<void> {
   await mkdir(dirname(join(copy.path, path)), { recursive: true })
   await writeFile(join(copy.path, path), text)
+}
+
+/** Does to one file what CONTRIBUTING says below "Add a channel". */
+async function apply(path: string): Promise<void> {
+  const { changes } = stepBelow('## Add a channel', await readFile('CONTRIBUTING.md', 'utf8'))
+  const found = changes.find((each) => each.path === path)
+  if (found === undefined || changes.length !== 2) throw new Error(`CONTRIBUTING changes ${changes.map((each) => each.path).join(', ')}`)
+  await write(path, found.is === 'text' ? found.text : changed(await readFile(join(copy.path, path), 'utf8'), found))
 }
 
 async function change(path: string, edits: readonly (readonly [string, string])[]): Promise<void> {
