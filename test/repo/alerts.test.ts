@@ -47,6 +47,15 @@ describe('the alerts of Prometheus', () => {
     expect(shown.filter((label) => label === undefined || !grouped.includes(label))).toEqual([])
   })
 
+  it('the breakers of every channel that has any are there at 0 before one has opened', async () => {
+    expect(rules.some(({ expr }) => expr.includes('kafka_worker_breakers_open'))).toBe(true)
+    const series = (await metrics.render()).split('\n').filter((line) => line.startsWith('kafka_worker_breakers_open{'))
+    expect(channelsWithBreakers.length).toBeGreaterThan(1)
+    expect(series.toSorted()).toEqual(
+      channelsWithBreakers.map((channel) => `kafka_worker_breakers_open{channel="${channel}"} 0`).toSorted(),
+    )
+  })
+
   it.each(rules)('$alert says what to do', ({ alert, annotations, labels: { severity } }) => {
     expect(annotations.runbook).toBe(`docs/guide/runbook.md#${alert.toLowerCase()}`)
     expect(headings).toContain(alert)

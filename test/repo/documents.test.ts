@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { channelNames } from '../../src/daemon/compose/channels.ts'
 import { describe, expect, it } from 'vitest'
 import { renderFirstVariables } from '../../config/render-docs.ts'
 import { exitCode } from '../../src/daemon/run.ts'
@@ -155,6 +156,13 @@ describe('metrics', () => {
     } finally {
       metrics.close()
     }
+  })
+})
+
+describe('the channels', () => {
+  it('are in the table of labels as they are in the list', () => {
+    const [, names = ''] = /^\| `channel` \| (.*) \|$/m.exec(readFileSync(metricsPaper, 'utf8')) ?? []
+    expect([...names.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toEqual(channelNames)
   })
 })
 
