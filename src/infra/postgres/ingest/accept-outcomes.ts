@@ -99,18 +99,22 @@ async function replaceDeadLetters(tx: Sql, chunk: Chunk, events: readonly Accept
        FROM held JOIN again USING (event_id)
       WHERE o.group_name = $1 AND o.event_id = held.event_id
      RETURNING o.event_id`,
-    [
-      chunk.group,
-      chunk.topic,
-      chunk.partition,
-      sqlArray(events, (event) => event.eventId),
-      sqlArray(events, (event) => event.type),
-      sqlArray(events, (event) => sqlBytes(event.contentHash)),
-      sqlArray(events, (event) => event.offset),
-      chunk.recoverBelow,
-    ],
+    [...identityOf(chunk, events), chunk.recoverBelow],
   )
   return rows.map((row) => row.event_id)
+}
+
+/** The first seven parameters of the statements above and below. */
+function identityOf({ group, topic, partition }: Chunk, events: readonly AcceptedEvent[]): readonly (string | number)[] {
+  return [
+    group,
+    topic,
+    partition,
+    sqlArray(events, (event) => event.eventId),
+    sqlArray(events, (event) => event.type),
+    sqlArray(events, (event) => sqlBytes(event.contentHash)),
+    sqlArray(events, (event) => event.offset),
+  ]
 }
 
 async function insert(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): Promise<ReadonlySet<string>> {
@@ -128,13 +132,7 @@ async function insert(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): 
      SELECT CASE WHEN n < $10 THEN (SELECT coalesce(json_agg(event_id), '[]') FROM inserted) END AS "some"
        FROM (SELECT count(*) AS n FROM inserted) AS counted`,
     [
-      chunk.group,
-      chunk.topic,
-      chunk.partition,
-      sqlArray(events, (event) => event.eventId),
-      sqlArray(events, (event) => event.type),
-      sqlArray(events, (event) => sqlBytes(event.contentHash)),
-      sqlArray(events, (event) => event.offset),
+      ...identityOf(chunk, events),
       sqlArray(events, (event) => outcomeOf(chunk, event)),
       sqlArray(events, (event) => sqlArray(event.drafts, (draft) => draft.key)),
       events.length,
