@@ -18,15 +18,11 @@ function template(parts: Partial<Pick<CampaignTemplate, 'subject' | 'html' | 'te
 
 function engineWithReports(cacheBytes?: number) {
   const reports: UnknownVariable[] = []
-  return {
-    reports,
-    engine: readable(
-      createTemplateEngine({
-        ...(cacheBytes === undefined ? {} : { cacheBytes }),
-        onUnknownVariable: (unknown) => reports.push(unknown),
-      }),
-    ),
-  }
+  const encoded = createTemplateEngine({
+    ...(cacheBytes === undefined ? {} : { cacheBytes }),
+    onUnknownVariable: (unknown) => reports.push(unknown),
+  })
+  return { reports, encoded, engine: readable(encoded) }
 }
 
 const engine = readable(createTemplateEngine())
@@ -127,6 +123,15 @@ describe('unknown variables', () => {
     await engine.render(template({ id: 'template-2', text: 'other' }), {}, {})
     await engine.render(source, {}, {})
     expect(reports).toHaveLength(1)
+  })
+
+  test('are not reported by a second copy, which has no template to name', async () => {
+    const first = engineWithReports()
+    const source = template({ text: '{{nope}}' })
+    const { values } = await first.encoded.render(source, {}, {})
+    const second = engineWithReports()
+    await second.encoded.renderAgain(first.encoded.versionOf(source), values)
+    expect([first.reports.length, second.reports.length]).toEqual([1, 0])
   })
 
   test('do not include documented ones without a value', async () => {
