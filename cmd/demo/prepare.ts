@@ -1,11 +1,11 @@
-import { listedConsumers } from '../../src/consumers/registry.ts'
+import { tablesOf } from '../../src/consumers/registry.ts'
 import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { migrate } from '../../src/infra/postgres/schema/migrate-schema.ts'
-import { isProjecting } from '../../src/model/consumer.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { SqlError, type Database } from '../../src/std/sql.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
+import { demoGroups } from './demo-groups.ts'
 import type { Servers } from './servers.ts'
 
 /** `<topic>.<group>.dlq`, in the order of the groups. */
@@ -37,9 +37,8 @@ export async function prepareDatabase(databaseUrl: string, onProgress: (line: st
   })
   try {
     await refuseForeignRows(database.sql)
-    await migrate(connection, 'app', { onProgress })
-    await migrate(connection, 'worker', { onProgress })
-    for (const { tables } of listedConsumers.filter(isProjecting)) await migrate(connection, tables, { onProgress })
+    const ofGroups = tablesOf(demoGroups.map(({ name }) => name))
+    for (const set of ['app', 'worker', ...ofGroups] as const) await migrate(connection, set, { onProgress })
     await createMarks(database.sql)
     return database
   } catch (error) {

@@ -1,4 +1,5 @@
-import { kindsOf, type Consumer } from '../model/consumer.ts'
+import { isProjecting, kindsOf, type Consumer } from '../model/consumer.ts'
+import type { OwnTables } from '../model/projection.ts'
 import { analyticsConsumer } from './analytics/analytics-consumer.ts'
 import { createEmailConsumer } from './email/email-consumer.ts'
 import { everythingGoes, type MailRules } from './mail-rules.ts'
@@ -41,3 +42,11 @@ export const knownGroups = {
 
 /** The groups that run unless `KAFKA_GROUPS` names others. */
 export const defaultGroups: readonly string[] = knownGroups.groups.filter((group) => !knownGroups.optInGroups.includes(group))
+
+/** The tables of those of these groups that keep rows of their own; each is a migration set. */
+export function tablesOf(groups: readonly string[]): readonly OwnTables[] {
+  return listedConsumers
+    .filter(isProjecting)
+    .filter(({ name }) => groups.includes(name))
+    .map(({ tables }) => tables)
+}

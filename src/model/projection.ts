@@ -16,7 +16,7 @@ type Privilege = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE'
 
 /** The tables of one group, in a PostgreSQL schema of their own. */
 export interface OwnTables {
-  /** The name of the schema and of the migration set (`workerctl migrate --set`). */
+  /** The name of the schema and of the migration set (`workerctl migrate`). */
   readonly schema: string
   /** Absolute path of the folder with its migrations, named `NNN.do.<name>.sql`. The schema is created before the first. */
   readonly migrations: string

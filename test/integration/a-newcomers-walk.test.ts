@@ -64,7 +64,7 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
 
     const variables = { ...scene.variables, KAFKA_GROUPS: 'audit-workers,tally-workers' }
     await run({ ...variables }, 'node', 'cmd/workerctl/main.ts', 'topics', 'apply')
-    await run({ ...variables }, 'node', 'cmd/workerctl/main.ts', 'migrate', '--set', 'tally')
+    await run({ ...variables }, 'node', 'cmd/workerctl/main.ts', 'migrate')
     await using daemon = startDaemon(variables, [], { root: pathToFileURL(`${copy.path}/`) })
     await daemon.ready()
     await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })

@@ -83,7 +83,7 @@ test('offsets of a missing topic name it and the way out', async () => {
   )
 })
 
-test('migrate prints versions and applied files; offsets before it name the missing migration', async () => {
+test('migrate applies the sets of the worker and of the groups in KAFKA_GROUPS, and prints versions and files; offsets before it name the missing migration', async () => {
   const { fresh, environment } = await emptyDatabase()
   try {
     const early = await runWorkerctl(['offsets', 'show'], environment)
@@ -100,8 +100,22 @@ test('migrate prints versions and applied files; offsets before it name the miss
     expect((await runWorkerctl(['migrate', '--set', 'app'], environment)).out).toContain('nothing to apply')
 
     const worker = await runWorkerctl(['migrate', '--json'], environment)
-    expect(JSON.parse(worker.out)).toMatchObject({ set: 'worker', from: 0, applied: expect.arrayContaining(['001.do.tables.sql']) })
+    expect(JSON.parse(worker.out)).toEqual({
+      sets: [{ set: 'worker', from: 0, to: expect.any(Number), applied: expect.arrayContaining(['001.do.tables.sql']) }],
+    })
     expect((await runWorkerctl(['migrate'], environment)).out).toMatch(/^worker: already at version \d+, nothing to apply$/)
+
+    const named = { ...environment, KAFKA_GROUPS: 'email-workers,analytics-workers' }
+    expect((await runWorkerctl(['migrate', '--set', 'worker'], named)).out).toMatch(/^worker: .*, nothing to apply$/)
+    expect((await runWorkerctl(['migrate'], named)).out).toMatch(
+      /^worker: already at version \d+, nothing to apply\nanalytics: from version 0 to 1, applied 001\.do\.counters\.sql$/,
+    )
+    expect(JSON.parse((await runWorkerctl(['migrate', '--json'], named)).out)).toMatchObject({
+      sets: [
+        { set: 'worker', applied: [] },
+        { set: 'analytics', from: 1, to: 1, applied: [] },
+      ],
+    })
   } finally {
     await fresh.drop()
   }

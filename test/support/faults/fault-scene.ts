@@ -2,12 +2,11 @@ import { seededRandom } from '../../../cmd/demo/random.ts'
 import type { Random } from '../../../cmd/demo/random.ts'
 import type { Step } from '../../../cmd/demo/step.ts'
 import type { Scenario } from '../../../cmd/demo/scenario.ts'
-import { listedConsumers } from '../../../src/consumers/registry.ts'
+import { tablesOf } from '../../../src/consumers/registry.ts'
 import type { EventTransport } from '../../../src/events/event-transport.ts'
 import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-event-transport.ts'
 import { migrate } from '../../../src/infra/postgres/schema/migrate-schema.ts'
 import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
-import { isProjecting } from '../../../src/model/consumer.ts'
 import type { Fault, Run } from '../../invariants/history.ts'
 import { wordsOf, type Verdict } from '../../invariants/verdict.ts'
 import { startDaemon } from '../daemon.ts'
@@ -122,8 +121,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
       ...(servers.ownDatabaseUrl === undefined ? {} : { databaseUrl: servers.ownDatabaseUrl }),
     }),
   )
-  const projecting = listedConsumers.filter(isProjecting).filter(({ name }) => scene.groups.includes(name))
-  for (const { tables } of projecting) await migrate({ connectionString: scene.databaseUrl }, tables)
+  for (const set of tablesOf(scene.groups)) await migrate({ connectionString: scene.databaseUrl }, set)
   const proxyTo = async (url: string) => stack.use(await startTcpProxy({ target: { port: Number(new URL(url).port) } }))
   const [postgres, smtp, webhooks] = await Promise.all([scene.databaseUrl, scene.smtp.url, scene.webhooks.url].map(proxyTo))
   if (!postgres || !smtp || !webhooks) throw new Error('There are three proxies.')
