@@ -23,23 +23,25 @@ beforeAll(async () => {
 afterAll(() => copy.remove())
 
 describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
-  it('adds a consumer that calls an endpoint, with a retry policy of its own, in two files', async () => {
-    expect(await follow('### Call an endpoint about an event')).toEqual([
-      'src/consumers/audit/audit-consumer.ts',
-      'src/consumers/registry.ts',
-    ])
+  it('adds a consumer that calls an endpoint, with a retry policy of its own, by a folder and a line of the registry', async () => {
+    expect(await follow('### Call an endpoint about an event')).toEqual({
+      created: ['src/consumers/audit/audit-consumer.ts'],
+      edited: { 'src/consumers/registry.ts': lineAndImport },
+    })
   })
 
-  it('adds a consumer that keeps rows of its own, in three files', async () => {
-    expect(await follow('### Keep rows of your own')).toEqual([
-      'src/consumers/registry.ts',
-      'src/consumers/tally/migrations/001.do.referrers.sql',
-      'src/consumers/tally/tally-consumer.ts',
-    ])
+  it('adds a consumer that keeps rows of its own by a folder, with its migrations, and a line of the registry', async () => {
+    expect(await follow('### Keep rows of your own')).toEqual({
+      created: ['src/consumers/tally/migrations/001.do.referrers.sql', 'src/consumers/tally/tally-consumer.ts'],
+      edited: { 'src/consumers/registry.ts': lineAndImport },
+    })
   })
 
   it('changes the retry policy of webhooks in one file, and renders its document', async () => {
-    expect(await follow('### Change a retry policy')).toEqual(['docs/reference/states.md', 'src/delivery/webhook/webhook-retry-policy.ts'])
+    expect(await follow('### Change a retry policy')).toEqual({
+      created: [],
+      edited: { 'docs/reference/states.md': '+1 -1', 'src/delivery/webhook/webhook-retry-policy.ts': '+1 -0' },
+    })
     const [row] = (await text('docs/reference/states.md')).match(/^\| `webhook` .*$/m) ?? []
     expect(row).toContain('20 h, 24 h, 24 h |')
   })
@@ -100,8 +102,16 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
 
 const DEADLINE_MS = 120_000
 
-/** Does what the part of CONTRIBUTING.md below the heading says, and tells which files it touched. */
-async function follow(heading: string): Promise<readonly string[]> {
+const lineAndImport = '+2 -0'
+
+interface Touched {
+  readonly created: readonly string[]
+  /** How many lines of a file were added and removed, such as `+2 -0`. */
+  readonly edited: Readonly<Record<string, string>>
+}
+
+/** Does what the part of CONTRIBUTING.md below the heading says; returns the files that it touched. */
+async function follow(heading: string): Promise<Touched> {
   const { changes, commands } = stepBelow(heading, await text('CONTRIBUTING.md'))
   for (const change of changes) {
     const path = join(copy.path, change.path)
@@ -109,9 +119,14 @@ async function follow(heading: string): Promise<readonly string[]> {
     await writeFile(path, change.is === 'text' ? change.text : changed(await text(change.path), change))
   }
   for (const command of commands) await run('sh', '-c', command)
-  const touched = await run('git', 'ls-files', '--modified', '--others', '--exclude-standard')
+  const created = linesOf(await run('git', 'ls-files', '--others', '--exclude-standard'))
+  const edited = linesOf(await run('git', 'diff', '--numstat')).map((line) => line.split('\t'))
   await run('git', 'add', '--all')
-  return touched.trim().split('\n').toSorted()
+  return { created, edited: Object.fromEntries(edited.map(([added, removed, path = '']) => [path, `+${added} -${removed}`])) }
+}
+
+function linesOf(output: string): readonly string[] {
+  return output.split('\n').filter((line) => line !== '')
 }
 
 function text(path: string): Promise<string> {
