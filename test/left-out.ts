@@ -61,7 +61,7 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
     'test/unit/delivery/broadcast/broadcast-channel.test.ts',
   ],
   'test/e2e/a-dead-tenant-delays-no-other.test.ts': [
-    'test/contract/postgres/intent-store-parked.test.ts',
+    'test/contract/postgres/intent-store-deferred.test.ts',
     'test/unit/delivery/worker-pool.test.ts',
   ],
   'test/e2e/a-relay-that-asks-to-slow-down-is-obeyed.test.ts': [

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/load.ts'
 import { channelList } from './compose/channels.ts'
 import type { Group } from './compose/groups.ts'
-import { abandonParked, type BreakerRecord } from '../delivery/breaker-history.ts'
+import { abandonDeferred, type BreakerRecord } from '../delivery/breaker-history.ts'
 import type { IntentStore } from '../delivery/intent-store.ts'
 import type { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
 import { upkeep } from '../infra/postgres/admin/retention.ts'
@@ -79,12 +79,12 @@ async function sweep({ leaderboard, observe }: MaintenanceSettings, group: strin
 }
 
 /** What is deferred for destinations of its own. */
-type Deferred = Parameters<typeof abandonParked>[1]
+type Deferred = Parameters<typeof abandonDeferred>[1]
 
 async function abandon({ intentStore, observe, signal }: MaintenanceSettings, of: Deferred): Promise<void> {
   // Bounded: the next run continues.
   const over = AbortSignal.any([signal, AbortSignal.timeout(ABANDON_MS)])
-  await abandonParked(intentStore, of, over, (abandoned) => {
+  await abandonDeferred(intentStore, of, over, (abandoned) => {
     observe({ is: 'abandoned', group: of.group, ...abandoned })
   })
 }

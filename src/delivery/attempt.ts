@@ -24,13 +24,13 @@ export interface Recording {
 
 /**
  * `recording`: a worker need not wait until the end of the attempt is written, a stop must.
- * `unavailable`: nothing was started or written; the claim is to be given back. `parked`: put back until its destination has a place.
+ * `unavailable`: nothing was started or written; the claim is to be given back. `deferred`: put back until its destination has a place.
  */
 export type Executed =
   | { readonly is: 'done'; readonly recording?: Recording }
   | { readonly is: 'lost' }
   | { readonly is: 'unavailable'; readonly reason: string }
-  | { readonly is: 'parked'; readonly destination: string }
+  | { readonly is: 'deferred'; readonly destination: string }
 
 /**
  * Where an attempt is: reading rows, waiting for a connection of the relay or for its rate, committing the start, at the other side,
@@ -212,7 +212,7 @@ function outcomeOf(settlement: Settlement): string {
       return 'ambiguous'
     case 'moved':
       return 'moved'
-    case 'parked':
-      return 'parked'
+    case 'deferred':
+      return 'deferred'
   }
 }

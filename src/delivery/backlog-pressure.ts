@@ -6,7 +6,7 @@ const DUE_PER_WORKER = 100
 
 /**
  * A group stops fetching while too much of what it accepted is due, and resumes at half: so Kafka's lag stays the true scaling
- * signal. It counts whatever fetching more would only add to, tried before or not. What is parked for an endpoint that is busy or
+ * signal. It counts whatever fetching more would only add to, tried before or not. What is deferred for an endpoint that is busy or
  * away does not count, however much it is: that is its tenant's own loss.
  */
 export function duePressure(store: Pick<IntentStore, 'countDue'>, on: { readonly group: string; readonly poolSize: number }): Pressure {

@@ -26,8 +26,8 @@ export interface AbandonRequest {
 export interface BreakerStore {
   /** Resolves to all destinations that are on record as away. */
   recordBreakers(changes: readonly BreakerChange[]): Promise<readonly BreakerChange['of'][]>
-  /** Ends a batch of what is parked for destinations that were away for too long; `ended` keeps the books of each, in the same transaction. */
-  abandonParked(request: AbandonRequest, ended: (intent: Intent, tx: Sql) => Promise<void>): Promise<readonly Intent[]>
+  /** Ends a batch of what is deferred for destinations that were away for too long; `ended` keeps the books of each, in the same transaction. */
+  abandonDeferred(request: AbandonRequest, ended: (intent: Intent, tx: Sql) => Promise<void>): Promise<readonly Intent[]>
 }
 
 type Change = Omit<BreakerChange, 'agoMs'> & { readonly at: number }
@@ -79,7 +79,7 @@ export const AWAY_TOO_LONG_MS = webhookRetryDelays.reduce((sum, delay) => sum + 
 /** Intents ended in one transaction. */
 const BATCH = 200
 
-/** What was parked for a destination and given up, by kind and destination. */
+/** What was deferred for a destination and given up, by kind and destination. */
 export interface Abandoned {
   readonly channel: string
   readonly kind: string
@@ -87,9 +87,9 @@ export interface Abandoned {
   readonly count: number
 }
 
-/** Gives up what is parked for destinations that were away for longer than all retries take, a batch at a time. Throws SqlError. */
-export async function abandonParked(
-  store: Pick<BreakerStore, 'abandonParked'>,
+/** Gives up what is deferred for destinations that were away for longer than all retries take, a batch at a time. Throws SqlError. */
+export async function abandonDeferred(
+  store: Pick<BreakerStore, 'abandonDeferred'>,
   of: { readonly group: string; readonly channel: ChannelName; readonly kinds: KindTable },
   signal: AbortSignal,
   told: (abandoned: Abandoned) => void,
@@ -97,7 +97,7 @@ export async function abandonParked(
   const { group, channel, kinds } = of
   const request = { group, channel, kinds: kinds.known(channel), awayMs: AWAY_TOO_LONG_MS, limit: BATCH }
   for (;;) {
-    const ended = await store.abandonParked(request, async (intent, tx) => {
+    const ended = await store.abandonDeferred(request, async (intent, tx) => {
       await kinds.of(intent)?.ended?.(intent, { ok: false, final: true, reason: 'endpoint-unavailable' }, tx)
     })
     for (const some of Map.groupBy(ended, ({ kind, destination }) => `${kind} ${destination}`).values()) {

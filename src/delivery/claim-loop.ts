@@ -6,15 +6,15 @@ import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
-import { ParkedIntents } from './deferred-intents.ts'
+import { DeferredIntents } from './deferred-intents.ts'
 
 /** How long it is believed that nobody but the campaigns and accounts at their share has due work, and how much longer than the question took. */
 const ALONE_MS = 250
 const ALONE_FACTOR = 10
 
 /**
- * A campaign of which an intent was just parked probably has more like it in front of everybody else's, each to be read, prepared
- * and parked: for so long others go before it, but in one claim of four, since it may have other endpoints that work. Milliseconds.
+ * A campaign of which an intent was just deferred probably has more like it in front of everybody else's, each to be read, prepared
+ * and deferred: it goes behind the others for so long, except in one claim of four, since its other endpoints may work. Milliseconds.
  */
 const SET_BACK_MS = 5_000
 const SET_BACK_TURNS = 4
@@ -47,21 +47,21 @@ export interface Claiming {
   worthALook(channel: ChannelName): boolean
   /** More was written than was claimed. */
   told(): void
-  parked(intent: Intent, destination: string): void
+  deferred(intent: Intent, destination: string): void
 }
 
 export function createClaiming(settings: ClaimingSettings): Claiming {
   const { group, nextOwner, poolSize, kinds, store, destinations, held, room, leaseMs, turn, clock, observe } = settings
   const claims = new Map<ChannelName, number>()
-  const parked = new Map<ChannelName, ParkedIntents>()
+  const deferred = new Map<ChannelName, DeferredIntents>()
   for (const channel of kinds.channels) {
-    if (destinations.parks(channel)) parked.set(channel, new ParkedIntents({ group, channel, store, destinations, held, clock }))
+    if (destinations.defers(channel)) deferred.set(channel, new DeferredIntents({ group, channel, store, destinations, held, clock }))
   }
   /** Channels whose last claim came back short: nothing more was due than was claimed. */
   const short = new Set<ChannelName>()
-  const outward = kinds.channels.filter((channel) => destinations.parks(channel) || destinations.soleOf(channel) !== null)
+  const outward = kinds.channels.filter((channel) => destinations.defers(channel) || destinations.soleOf(channel) !== null)
   const most = outward.length > 1 ? Math.max(1, poolSize - Math.floor(poolSize / 4)) : Infinity
-  for (const channel of parked.keys()) destinations.limit(group, channel, Math.min(most, poolSize))
+  for (const channel of deferred.keys()) destinations.limit(group, channel, Math.min(most, poolSize))
   /** Until when each campaign is set back, by the process's own clock. */
   const setBack = new Map<string, number>()
   let rounds = 0
@@ -123,8 +123,8 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   async function claimOf(channel: ChannelName, limit: number, without: ClaimRequest['without']): Promise<boolean> {
     turn()
     try {
-      const parkedHere = parked.get(channel)
-      const wanted = (await parkedHere?.ask()) ?? { asked: [], at: 0 }
+      const deferredHere = deferred.get(channel)
+      const request = (await deferredHere?.wanted()) ?? { wanted: [], at: 0 }
       const intents = await store.claim({
         group,
         channel,
@@ -134,12 +134,12 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
         leaseMs: leaseMs(channel),
         first: nextFirst(channel),
         without,
-        parked: wanted.asked,
-        parkedShare: Math.floor((limit + ((claims.get(channel) ?? 0) % 2)) / 2),
+        deferred: request.wanted,
+        deferredShare: Math.floor((limit + ((claims.get(channel) ?? 0) % 2)) / 2),
       })
       const full = intents.length === limit
       const isOfAll = without === nobody
-      parkedHere?.took(wanted, intents, !full && isOfAll)
+      deferredHere?.claimed(request, intents, !full && isOfAll)
       if (full || !isOfAll) short.delete(channel)
       else short.add(channel)
       if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
@@ -173,13 +173,13 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     worthALook(channel) {
       // A step of a broadcast may have written a page of mails, and be due again itself: no poll should be waited for.
       if (destinations.writesIntents(channel)) short.clear()
-      return kinds.channels.some((one) => !short.has(one)) || parked.get(channel)?.some === true
+      return kinds.channels.some((one) => !short.has(one)) || deferred.get(channel)?.some === true
     },
     told() {
       aloneUntil = -Infinity
     },
-    parked({ channel, campaignId }, destination) {
-      parked.get(channel)?.tell(destination)
+    deferred({ channel, campaignId }, destination) {
+      deferred.get(channel)?.add(destination)
       setBack.set(campaignId, performance.now() + SET_BACK_MS)
     },
   }

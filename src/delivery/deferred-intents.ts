@@ -5,94 +5,94 @@ import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
 
-/** How often the database is asked for what others have parked, or this process before it was started anew. Milliseconds. */
-const LOOK_MS = 10_000
-/** Destinations that one look finds, and that one claim asks for. */
-const PER_LOOK = 1_000
+/** How often the database is searched for intents that other processes deferred, or this one before it restarted. Milliseconds. */
+const SEARCH_MS = 10_000
+/** Destinations per search, and per claim. */
+const PER_SEARCH = 1_000
 const PER_CLAIM = 50
 
-type Asked = ClaimRequest['parked']
+type Wanted = ClaimRequest['deferred']
 
-export interface ParkedOf {
+export interface DeferredOf {
   readonly group: string
   readonly channel: ChannelName
-  readonly store: Pick<IntentStore, 'parkedDestinations'>
+  readonly store: Pick<IntentStore, 'deferredDestinations'>
   readonly destinations: Destinations
   readonly held: LocalQueue
   readonly clock: Pick<Clock, 'monotonic'>
 }
 
-/** For which destinations of one channel of a group there are parked intents, as far as this process knows; it forgets none for good. */
-export class ParkedIntents {
-  /** When each was first and last told of, by a count: who claims forgets nothing that was told meanwhile. */
-  readonly #told = new Map<string, { readonly first: number; readonly last: number }>()
-  readonly #on: ParkedOf
+/** The destinations of one channel of a group that have deferred intents, as far as this process knows; a search finds the others in time. */
+export class DeferredIntents {
+  /** The count at which each was first and last added: a claim removes none that was added while it ran. */
+  readonly #known = new Map<string, { readonly first: number; readonly last: number }>()
+  readonly #on: DeferredOf
   #count = 0
   #newestFirst = true
-  #lookAt = -Infinity
+  #searchAt = -Infinity
   #after = ''
 
-  constructor(on: ParkedOf) {
+  constructor(on: DeferredOf) {
     this.#on = on
   }
 
   get some(): boolean {
-    return this.#told.size > 0
+    return this.#known.size > 0
   }
 
-  tell(destination: string): void {
+  add(destination: string): void {
     const last = ++this.#count
-    const first = this.#told.get(destination)?.first ?? last
-    this.#told.delete(destination)
-    this.#told.set(destination, { first, last })
+    const first = this.#known.get(destination)?.first ?? last
+    this.#known.delete(destination)
+    this.#known.set(destination, { first, last })
   }
 
   /**
-   * What a claim may take now: of destinations with places, those first that were not asked for longest. No more of slow ones, and
-   * of those not known to be quick, than the group's workers have room for. Where that room is scarce, every other time goes to the
-   * newest that has not answered yet: it need not wait until each of a hundred slow ones has had its turn.
+   * What a claim may take now: destinations with free permits, the least recently claimed first. Slow ones, and those not known to be
+   * quick, get no more than the group's workers have room for. Where that room is scarce, every other turn goes to the newest
+   * destination that has not answered yet, which then need not wait for a hundred slow ones.
    */
-  async ask(): Promise<{ readonly asked: Asked; readonly at: number }> {
-    await this.#look()
+  async wanted(): Promise<{ readonly wanted: Wanted; readonly at: number }> {
+    await this.#search()
     const { group, channel, destinations, held } = this.#on
     const bulkhead = destinations.bulkhead(group, channel)
     for (const destination of held.waitingFor(channel)) bulkhead?.take(destinations.paceOf(channel, destination))
     const newest = this.#newestFirst ? this.#newest() : []
     let isUnproven = false
-    const asked = new Map<string, Asked[number]>()
-    for (const destination of [...newest, ...this.#told.keys()]) {
-      if (asked.size >= PER_CLAIM) break
-      if (asked.has(destination)) continue
+    const wanted = new Map<string, Wanted[number]>()
+    for (const destination of [...newest, ...this.#known.keys()]) {
+      if (wanted.size >= PER_CLAIM) break
+      if (wanted.has(destination)) continue
       const pace = destinations.paceOf(channel, destination)
       const free = destinations.permits(channel, destination, held.boundFor(channel, destination))
-      const places = Math.min(free, bulkhead?.room(pace) ?? Infinity)
-      if (places <= 0) continue
-      bulkhead?.take(pace, places)
+      const permits = Math.min(free, bulkhead?.room(pace) ?? Infinity)
+      if (permits <= 0) continue
+      bulkhead?.take(pace, permits)
       isUnproven ||= pace === 'unproven'
-      asked.set(destination, { destination, places })
+      wanted.set(destination, { destination, permits })
     }
     if (isUnproven) this.#newestFirst = !this.#newestFirst
-    return { asked: [...asked.values()], at: this.#count }
+    return { wanted: [...wanted.values()], at: this.#count }
   }
 
-  /** A claim that had room for more and passed nobody over has taken all that there were. */
-  took({ asked, at }: Awaited<ReturnType<ParkedIntents['ask']>>, intents: readonly Intent[], all: boolean): void {
-    for (const { destination, places } of asked) {
-      const told = this.#told.get(destination)
-      if (told === undefined || told.last > at) continue
-      this.#told.delete(destination)
+  /** Removes what a claim has exhausted. `all`: the claim had room for more and passed over no campaign or account. */
+  claimed({ wanted, at }: Awaited<ReturnType<DeferredIntents['wanted']>>, intents: readonly Intent[], all: boolean): void {
+    for (const { destination, permits } of wanted) {
+      const known = this.#known.get(destination)
+      if (known === undefined || known.last > at) continue
+      this.#known.delete(destination)
       const taken = intents.filter((intent) => intent.destination === destination).length
-      // Asked again after the others.
-      if (!all || taken >= places) this.#told.set(destination, told)
+      // Wanted again after the others.
+      if (!all || taken >= permits) this.#known.set(destination, known)
     }
   }
 
-  /** Of those that have not answered yet and have a place, the one told of first most lately. */
+  /** Of those that have not answered yet and have a free permit, the one that was added most recently. */
   #newest(): readonly string[] {
     const { channel, destinations, held } = this.#on
     let newest: string | null = null
     let at = -1
-    for (const [destination, { first }] of this.#told) {
+    for (const [destination, { first }] of this.#known) {
       if (first < at || destinations.paceOf(channel, destination) !== 'unproven') continue
       if (destinations.permits(channel, destination, held.boundFor(channel, destination)) <= 0) continue
       newest = destination
@@ -101,12 +101,12 @@ export class ParkedIntents {
     return newest === null ? [] : [newest]
   }
 
-  async #look(): Promise<void> {
+  async #search(): Promise<void> {
     const { group, channel, store, clock } = this.#on
-    if (clock.monotonic() < this.#lookAt) return
-    this.#lookAt = clock.monotonic() + LOOK_MS
-    const found = await store.parkedDestinations(group, channel, this.#after, PER_LOOK)
-    this.#after = found.length < PER_LOOK ? '' : (found.at(-1) ?? '')
-    for (const destination of found) if (!this.#told.has(destination)) this.tell(destination)
+    if (clock.monotonic() < this.#searchAt) return
+    this.#searchAt = clock.monotonic() + SEARCH_MS
+    const found = await store.deferredDestinations(group, channel, this.#after, PER_SEARCH)
+    this.#after = found.length < PER_SEARCH ? '' : (found.at(-1) ?? '')
+    for (const destination of found) if (!this.#known.has(destination)) this.add(destination)
   }
 }

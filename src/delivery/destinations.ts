@@ -94,8 +94,8 @@ export class Destinations {
     return this.#channels[channel].writesIntents
   }
 
-  /** Intents of the channel may be put back for their destination's sake. */
-  parks(channel: ChannelName): boolean {
+  /** Whether intents of the channel are deferred while their destination has no permit. */
+  defers(channel: ChannelName): boolean {
     return this.#rules(channel)?.sole === null
   }
 

@@ -15,10 +15,10 @@ export interface ClaimRequest {
   readonly first: 'live' | 'broadcast' | 'replay'
   /** Campaigns and accounts that are passed over: they hold their share of the workers. */
   readonly without: { readonly campaigns: readonly string[]; readonly accounts: readonly string[] }
-  /** Parked intents of these destinations may be claimed, of each at most as many as there are places. */
-  readonly parked: readonly { readonly destination: string; readonly places: number }[]
-  /** So many of the claim are for parked intents, and the rest of it where nothing else is due. */
-  readonly parkedShare: number
+  /** Destinations whose deferred intents may be claimed, each up to its free permits. */
+  readonly deferred: readonly { readonly destination: string; readonly permits: number }[]
+  /** How many of the claim are for deferred intents; they get the rest of it, too, where nothing else is due. */
+  readonly deferredShare: number
 }
 
 /** The ends that an attempt can come to; cancelling is the operator's. */
@@ -34,8 +34,8 @@ export type Settlement =
   | { readonly is: 'later'; readonly as: 'waiting' | 'retry' | 'unburned' | 'refused'; readonly reason: string; readonly afterMs: number }
   /** The reply is unknown: retried once after `afterMs`, held when it was ambiguous before or `hold` is set. */
   | { readonly is: 'ambiguous'; readonly reason: string; readonly afterMs: number; readonly hold: boolean }
-  /** Never started: claimed again by `destination`, as soon as somebody asks for it, or like any other after `afterMs`. */
-  | { readonly is: 'parked'; readonly destination: string; readonly reason: 'endpoint-busy' | 'endpoint-open'; readonly afterMs: number }
+  /** Never started: claimed again by `destination` once that has a free permit, or like any other after `afterMs`. */
+  | { readonly is: 'deferred'; readonly destination: string; readonly reason: 'endpoint-busy' | 'endpoint-open'; readonly afterMs: number }
   /** Never started: pending and due now on another channel, whose kind of the same name prepares it. */
   | { readonly is: 'moved'; readonly channel: ChannelName }
 
@@ -51,10 +51,10 @@ export interface Reply {
   readonly error?: string
 }
 
-/** `waiting`: not due yet; `parked`: for a place at its destination; `held` waits for the operator. */
+/** `waiting`: not due yet; `deferred`: for a permit of its destination; `held`: for the operator. */
 export interface Backlog {
   readonly channel: string
-  readonly state: 'due' | 'waiting' | 'parked' | 'running' | 'ambiguous' | 'held'
+  readonly state: 'due' | 'waiting' | 'deferred' | 'running' | 'ambiguous' | 'held'
   readonly count: number
 }
 
@@ -132,8 +132,8 @@ export interface IntentStore extends BreakerStore {
   putOffCampaign(intent: Intent, to: { readonly reason: string; readonly afterMs: number }): Promise<number>
   /** Makes a batch of intents due that wait for a campaign which is not paused any more. */
   wakeCampaigns(): Promise<{ readonly woken: number; readonly all: boolean }>
-  /** Destinations with parked intents, in their order and behind `after`, at most `limit`. */
-  parkedDestinations(group: string, channel: ChannelName, after: string, limit: number): Promise<readonly string[]>
+  /** Destinations with deferred intents, in their order and behind `after`, at most `limit`. */
+  deferredDestinations(group: string, channel: ChannelName, after: string, limit: number): Promise<readonly string[]>
   /** How many mails of a broadcast's page are still unfinished, counted up to `limit`. */
   countUnfinishedOf(eventId: string, group: string, limit: number): Promise<number>
   /** How long the oldest due live intent of the group has been due, in milliseconds; null when none is due. */

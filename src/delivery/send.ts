@@ -15,10 +15,10 @@ import { endedOf, prepared } from './prepare-intent.ts'
 import { retryDelay, type Retry } from './retry-delay.ts'
 
 /**
- * How long a parked intent waits at most for somebody to ask for its destination; then it is due like any other. Spread over days:
- * what was parked in a minute must not come due in one. Milliseconds.
+ * How long a deferred intent waits at most to be claimed by destination; then it is due like any other. Jittered over days, so that what
+ * was deferred within a minute does not come due within one. Milliseconds.
  */
-const PARKED_MS = 72 * 3_600_000
+const DEFERRED_MS = 72 * 3_600_000
 
 /** A start that failed by no fault of its own is tried again after so long, growing with the time that it has waited. Milliseconds. */
 const FIRST_AGAIN_MS = 1_000
@@ -77,12 +77,12 @@ export async function handOver<Channel extends ChannelName>(
   }
 }
 
-/** What all of a channel waits for stays due; what only some wait for is put where nobody else walks past it. */
+/** An intent stays due where its whole channel waits, and is deferred where only its destination does, so that no claim of others reads it. */
 async function noPlace(executor: Executor, why: NoPermit, destination: string, channel: ChannelName, attempt: Attempt): Promise<Executed> {
   const reason = why.is === 'busy' ? 'endpoint-busy' : 'endpoint-open'
-  if (!executor.destinations.parks(channel)) return { is: 'unavailable', reason }
-  await attempt.end({ is: 'parked', destination, reason, afterMs: jitter(PARKED_MS) })
-  return attempt.executed.is === 'lost' ? attempt.executed : { is: 'parked', destination }
+  if (!executor.destinations.defers(channel)) return { is: 'unavailable', reason }
+  await attempt.end({ is: 'deferred', destination, reason, afterMs: jitter(DEFERRED_MS) })
+  return attempt.executed.is === 'lost' ? attempt.executed : { is: 'deferred', destination }
 }
 
 /** What was frozen and is now under way, or null when it was settled instead. Only this counts as an attempt. */

@@ -42,7 +42,7 @@ export interface RunningIntent {
  * other side has answered; writing that down goes on beside the next intent.
  *
  * A campaign that holds half of the workers is passed over while anybody else has due work; where nobody has, it gets the rest.
- * What has no place at its destination is parked, and claimed again when there is one; a channel whose only destination is away
+ * What has no place at its destination is deferred, and claimed again when there is one; a channel whose only destination is away
  * claims nothing. Of several channels that reach outside none takes more than three quarters of the workers.
  */
 export interface IntentWorkers {
@@ -122,7 +122,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         if (running.get(id)?.since === since) enter(stage, waitsFor)
       })
       if (executed.is === 'unavailable') await store.release([intent.claim])
-      if (executed.is === 'parked') claiming.parked(intent, executed.destination)
+      if (executed.is === 'deferred') claiming.deferred(intent, executed.destination)
       if (executed.is === 'done' && executed.recording !== undefined) await record(intent, executed.recording)
     } catch (error) {
       failed(intent, error)

@@ -50,7 +50,7 @@ test('1,000 rewards due to an endpoint that hangs: the others are claimed as if 
     const [row] = await scene.sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress')
     return row?.sum === String(dead + 2 * live.length) || String(row?.sum)
   })
-  await eventually('the dead tenant is parked', async () => {
+  await eventually('the dead tenant is deferred', async () => {
     const [row] = await scene.sql.query<{ count: string }>(
       `SELECT count(*) FROM worker.intents WHERE state = 'pending' AND reason IN ('endpoint-busy', 'endpoint-open') AND destination = $1`,
       [tenant.endpointId],
@@ -62,13 +62,13 @@ test('1,000 rewards due to an endpoint that hangs: the others are claimed as if 
     return lines.includes('kafka_worker_breakers_open{channel="webhook"} 1') || String(lines)
   })
   const pauses = () => daemon.lines.filter((line) => line.msg === 'paused')
-  const parkedAfter = pauses().length
+  const deferredAfter = pauses().length
   const beside = await deliver(scene, await liveEvents(scene, platform))
   console.log(
     `event to endpoint, ms (median, 95 %): ${without.join(', ')} without the dead tenant, ${during.join(', ')} right behind ` +
       `its ${dead}, ${beside.join(', ')} while they wait`,
   )
-  expect(pauses().slice(parkedAfter)).toEqual([])
+  expect(pauses().slice(deferredAfter)).toEqual([])
 
   hanging.heal()
   await eventually('the endpoint got everything', async () => {

@@ -7,7 +7,7 @@ import { workerctlOn } from '../support/workerctl-on.ts'
 
 const owed = 40
 
-test('an endpoint stays away over a restart: after as long as all retries take its parked rewards end dead, and are retried together when it is back', async () => {
+test('an endpoint stays away over a restart: after as long as all retries take its deferred rewards end dead, and are retried together when it is back', async () => {
   await using scene = await setScene()
   const { sql, webhooks } = scene
   const platform = new Platform(sql)
@@ -39,7 +39,7 @@ test('an endpoint stays away over a restart: after as long as all retries take i
 
   // As if those days had passed, at each of which somebody tried it.
   await sql.query(`UPDATE worker.breakers SET open_since = open_since - interval '4 days'`)
-  await eventually('what was parked has ended', async () => {
+  await eventually('what was deferred has ended', async () => {
     const counts = await countsOf()
     return (counts['pending endpoint-open'] ?? 0) + (counts['pending endpoint-busy'] ?? 0) === 0 || JSON.stringify(counts)
   })

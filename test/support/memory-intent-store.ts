@@ -27,7 +27,7 @@ export interface Settled {
 export class MemoryIntentStore implements IntentStore {
   readonly read = noSql
   readonly due: Intent[] = []
-  readonly parked = new Set<Intent>()
+  readonly deferred = new Set<Intent>()
   readonly claims: ClaimRequest[] = []
   readonly started: StartRequest[] = []
   readonly settled: Settled[] = []
@@ -49,7 +49,7 @@ export class MemoryIntentStore implements IntentStore {
   /** Thrown by the next settles, one each. */
   readonly settleFaults: Error[] = []
   dueCount = 0
-  parkedElsewhere: readonly string[] = []
+  deferredElsewhere: readonly string[] = []
   oldestMs: number | null = null
   unfinished = 0
   /** By campaign. */
@@ -58,17 +58,17 @@ export class MemoryIntentStore implements IntentStore {
   async claim(request: ClaimRequest): Promise<readonly Intent[]> {
     this.claims.push(request)
     if (this.away !== null) throw this.away
-    const { channel, without, limit, parkedShare } = request
+    const { channel, without, limit, deferredShare } = request
     const isWanted = (intent: Intent) =>
       intent.channel === channel &&
       !without.campaigns.includes(intent.campaignId) &&
       !without.accounts.includes(this.accounts.get(intent.campaignId) ?? '')
-    const parked = this.#parkedOf(request).filter(isWanted).slice(0, limit)
-    const due = this.due.filter((intent) => !this.parked.has(intent) && isWanted(intent))
-    const dueTaken = due.slice(0, limit - Math.min(parked.length, parkedShare))
-    const mine = [...parked.slice(0, limit - dueTaken.length), ...dueTaken]
+    const deferred = this.#deferredOf(request).filter(isWanted).slice(0, limit)
+    const due = this.due.filter((intent) => !this.deferred.has(intent) && isWanted(intent))
+    const dueTaken = due.slice(0, limit - Math.min(deferred.length, deferredShare))
+    const mine = [...deferred.slice(0, limit - dueTaken.length), ...dueTaken]
     for (const intent of mine) this.due.splice(this.due.indexOf(intent), 1)
-    for (const intent of mine) this.parked.delete(intent)
+    for (const intent of mine) this.deferred.delete(intent)
     return mine
   }
 
@@ -76,9 +76,9 @@ export class MemoryIntentStore implements IntentStore {
     return new Map([...this.accounts].filter(([campaignId]) => campaignIds.includes(campaignId)))
   }
 
-  #parkedOf(request: ClaimRequest): readonly Intent[] {
-    return request.parked.flatMap(({ destination, places }) =>
-      [...this.parked].filter((intent) => intent.destination === destination).slice(0, places),
+  #deferredOf(request: ClaimRequest): readonly Intent[] {
+    return request.deferred.flatMap(({ destination, permits }) =>
+      [...this.deferred].filter((intent) => intent.destination === destination).slice(0, permits),
     )
   }
 
@@ -124,10 +124,10 @@ export class MemoryIntentStore implements IntentStore {
     if (fault !== undefined) throw fault
     if (this.lost) return 'lost'
     await request.work?.(noSql)
-    if (settlement.is === 'parked') {
-      const parked = { ...intent, destination: settlement.destination }
-      this.due.push(parked)
-      this.parked.add(parked)
+    if (settlement.is === 'deferred') {
+      const deferred = { ...intent, destination: settlement.destination }
+      this.due.push(deferred)
+      this.deferred.add(deferred)
     }
     const { reply, deliveryLog, detail = null, unbooked = false } = request
     this.settled.push({ intent, settlement, reply, deliveryLog, detail, unbooked })
@@ -154,8 +154,8 @@ export class MemoryIntentStore implements IntentStore {
     return Math.min(limit, this.dueCount)
   }
 
-  async parkedDestinations(): Promise<readonly string[]> {
-    return this.parkedElsewhere
+  async deferredDestinations(): Promise<readonly string[]> {
+    return this.deferredElsewhere
   }
 
   async putOffCampaign(intent: Intent, to: { readonly reason: string }): Promise<number> {
@@ -171,7 +171,7 @@ export class MemoryIntentStore implements IntentStore {
     return []
   }
 
-  async abandonParked(): Promise<readonly never[]> {
+  async abandonDeferred(): Promise<readonly never[]> {
     return []
   }
 

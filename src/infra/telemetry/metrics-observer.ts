@@ -7,7 +7,7 @@ import type { Metrics } from './metrics.ts'
 const MOST_VALUES = 50
 
 /** Outcomes of `prepare` without an attempt; their duration is not that of a delivery. */
-const UNSTARTED = new Set(['skipped', 'waiting', 'moved', 'parked'])
+const UNSTARTED = new Set(['skipped', 'waiting', 'moved', 'deferred'])
 
 /** Values of the label `outcome` for the counts of a chunk. */
 const OUTCOMES: readonly (readonly [keyof TypeCounts, string])[] = [

@@ -37,7 +37,7 @@ async function awayFor(destination = 'e'): Promise<number | null> {
 }
 
 const since = (hours: number) => new Date(Date.now() - hours * HOUR_MS)
-const parked = (key: string, change: object = {}) => ({
+const deferred = (key: string, change: object = {}) => ({
   key,
   channel: 'webhook',
   destination: 'e',
@@ -55,7 +55,7 @@ const abandon = (limit = 100) => {
     limit,
   }
   const books: string[] = []
-  const ended = store().abandonParked(request, async (intent, tx) => {
+  const ended = store().abandonDeferred(request, async (intent, tx) => {
     await tx.query('SELECT')
     books.push(intent.key)
   })
@@ -89,14 +89,14 @@ describe('how long a destination has been away', () => {
   })
 })
 
-describe('what is parked for a destination that is away for longer than all retries take', () => {
+describe('what is deferred for a destination that is away for longer than all retries take', () => {
   it('ends dead with that reason, in batches, with the books of each', async () => {
     await away(77, 1)
     await insertIntents(
       database.sql,
-      parked('a'),
-      parked('b', { reason: 'endpoint-busy' }),
-      parked('c', { waiting_since: null, created_at: since(9) }),
+      deferred('a'),
+      deferred('b', { reason: 'endpoint-busy' }),
+      deferred('c', { waiting_since: null, created_at: since(9) }),
     )
     expect(await abandon(2)).toEqual({ keys: ['a', 'b'], books: ['a', 'b'] })
     expect(await abandon(2)).toEqual({ keys: ['c'], books: ['c'] })
@@ -110,27 +110,27 @@ describe('what is parked for a destination that is away for longer than all retr
     ['is not on record as away', null, null],
   ])('stays where the destination %s', async (_, open, failed) => {
     if (open !== null) await away(open, failed)
-    await insertIntents(database.sql, parked('a'))
+    await insertIntents(database.sql, deferred('a'))
     expect((await abandon()).keys).toEqual([])
   })
 
-  it('stays where it was parked after the last failure, is of another group, kind or destination, or waits for something else', async () => {
+  it('stays where it was deferred after the last failure, is of another group, kind or destination, or waits for something else', async () => {
     await away(77, 1)
     await insertIntents(
       database.sql,
-      parked('newer', { waiting_since: since(0) }),
-      parked('group', { group_name: 'others' }),
-      parked('kind', { kind: 'letter' }),
-      parked('destination', { destination: 'f' }),
-      parked('retry', { reason: 'timeout' }),
-      parked('claimed', { state: 'claimed' }),
+      deferred('newer', { waiting_since: since(0) }),
+      deferred('group', { group_name: 'others' }),
+      deferred('kind', { kind: 'letter' }),
+      deferred('destination', { destination: 'f' }),
+      deferred('retry', { reason: 'timeout' }),
+      deferred('claimed', { state: 'claimed' }),
     )
     expect((await abandon()).keys).toEqual([])
   })
 
   it('stays as it is when its books cannot be kept', async () => {
     await away(77, 1)
-    await insertIntents(database.sql, parked('a'))
+    await insertIntents(database.sql, deferred('a'))
     const request = {
       group: 'mailers',
       channel: 'webhook' as const,
@@ -138,7 +138,7 @@ describe('what is parked for a destination that is away for longer than all retr
       awayMs: AWAY_TOO_LONG_MS,
       limit: 9,
     }
-    await expect(store().abandonParked(request, () => Promise.reject(new Error('no books')))).rejects.toThrow('no books')
+    await expect(store().abandonDeferred(request, () => Promise.reject(new Error('no books')))).rejects.toThrow('no books')
     expect(await rowOf(database.sql, 'a')).toMatchObject({ state: 'pending', reason: 'endpoint-open' })
   })
 })

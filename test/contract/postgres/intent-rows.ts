@@ -67,8 +67,8 @@ export function request(change: Partial<ClaimRequest> = {}): ClaimRequest {
     leaseMs: 60_000,
     first: 'live',
     without: { campaigns: [], accounts: [] },
-    parked: [],
-    parkedShare: 100,
+    deferred: [],
+    deferredShare: 100,
     ...change,
   }
 }

@@ -28,7 +28,7 @@ beforeAll(async () => {
   )
   await database.sql.query(
     `INSERT INTO worker.intents (group_name, kind, version, channel, key, due_at, campaign_id, destination, reason)
-     SELECT 'mailers', 'mail', 1, 'webhook', 'parked ' || n, now() + interval '1 hour', gen_random_uuid(), 'endpoint-' || n % 3, 'endpoint-open'
+     SELECT 'mailers', 'mail', 1, 'webhook', 'deferred ' || n, now() + interval '1 hour', gen_random_uuid(), 'endpoint-' || n % 3, 'endpoint-open'
        FROM generate_series(1, 30000) AS n`,
   )
   // What was tried or has waited and is due again; and what waits for its turn under a rate.
@@ -92,19 +92,19 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan')
   })
 
-  it('claim neither reads what is parked nor sorts it, and finds it by its destination', async () => {
-    const parked = [
-      { destination: 'endpoint-1', places: 2 },
-      { destination: 'endpoint-2', places: 2 },
+  it('claim neither reads what is deferred nor sorts it, and finds it by its destination', async () => {
+    const deferred = [
+      { destination: 'endpoint-1', permits: 2 },
+      { destination: 'endpoint-2', permits: 2 },
     ]
-    const nodes = onIntents(await planOf((store) => store.claim(request({ channel: 'webhook', limit: 20, parked }))))
+    const nodes = onIntents(await planOf((store) => store.claim(request({ channel: 'webhook', limit: 20, deferred }))))
     expect(nodes.filter((node) => node['Index Name'] === 'intents_parked')).toHaveLength(1)
     for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(21)
     expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan')
   })
 
-  it('parked destinations cost a probe each', async () => {
-    const each = onIntents(await planOf((store) => store.parkedDestinations('mailers', 'webhook', '', 100)))
+  it('deferred destinations cost a probe each', async () => {
+    const each = onIntents(await planOf((store) => store.deferredDestinations('mailers', 'webhook', '', 100)))
     expect(new Set(each.map((node) => node['Index Name']))).toEqual(new Set(['intents_parked']))
     for (const node of each) expect(touched(node)).toBeLessThanOrEqual(1)
   })

@@ -116,8 +116,8 @@ describe('claiming', () => {
         leaseMs: 2_000,
         first: 'live',
         without: nobody,
-        parked: [],
-        parkedShare: 1,
+        deferred: [],
+        deferredShare: 1,
       },
     ])
     expect(store.due).toHaveLength(14)
@@ -430,26 +430,31 @@ describe('an endpoint', () => {
     outcomeSignal: { is: 'failure', reason: 'timeout' },
   }
 
-  it('gets one until it has answered, then two at a time; the others are parked, and claimed by their destination, all of them', async () => {
+  it('gets one until it has answered, then two at a time; the others are deferred, and claimed by their destination, all of them', async () => {
     const { store, workers, delivering, after } = endpointScene()
     store.due.push(...hooks(12))
     workers.start()
-    await soon(() => expect(store.parked.size).toBe(11))
+    await soon(() => expect(store.deferred.size).toBe(11))
     expect(delivering.map(({ id }) => id)).toEqual(['1'])
     expect(store.settled.map(({ settlement }) => settlement)).toEqual(
-      Array.from({ length: 11 }, () => ({ is: 'parked', destination: 'endpoint-1', reason: 'endpoint-busy', afterMs: expect.any(Number) })),
+      Array.from({ length: 11 }, () => ({
+        is: 'deferred',
+        destination: 'endpoint-1',
+        reason: 'endpoint-busy',
+        afterMs: expect.any(Number),
+      })),
     )
     delivering[0]?.end(delivered)
     await soon(() => expect(delivering.map(({ id }) => id)).toEqual(['1', '2', '3']))
-    expect(store.claims.at(-1)?.parked.map(({ destination }) => destination)).toEqual(['endpoint-1'])
+    expect(store.claims.at(-1)?.deferred.map(({ destination }) => destination)).toEqual(['endpoint-1'])
     after.push(delivered)
     for (const one of delivering) one.end(delivered)
     await soon(() => expect(store.settled.filter(({ settlement }) => settlement.is === 'final')).toHaveLength(12))
-    // None was parked twice: who was claimed for a place had one.
+    // None was deferred twice: who was claimed for a place had one.
     expect(store.settled).toHaveLength(23)
   })
 
-  it('that is away is parked without an attempt, and asked by one when its pause is over', async () => {
+  it('that is away is deferred without an attempt, and asked by one when its pause is over', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     try {
       const { store, workers, after, told } = endpointScene()
@@ -459,7 +464,7 @@ describe('an endpoint', () => {
       await soon(() => expect(store.settled.length + told('breaker').length).toBeGreaterThanOrEqual(10))
       const attempts = told('started').length
       expect(attempts).toBeLessThanOrEqual(4)
-      expect(store.parked.size).toBe(9 - attempts)
+      expect(store.deferred.size).toBe(9 - attempts)
       after.splice(0, 1, delivered)
       vi.advanceTimersByTime(5_000)
       workers.reserve().release(accepted({ intents: 1 }))
@@ -470,18 +475,18 @@ describe('an endpoint', () => {
     }
   })
 
-  it('whose intents another process parked is found by a look at the database', async () => {
+  it('whose intents another process deferred is found by a look at the database', async () => {
     const { store, workers } = endpointScene()
-    store.parkedElsewhere = ['endpoint-9']
+    store.deferredElsewhere = ['endpoint-9']
     workers.start()
-    await soon(() => expect(store.claims[0]?.parked).toEqual([{ destination: 'endpoint-9', places: 1 }]))
+    await soon(() => expect(store.claims[0]?.deferred).toEqual([{ destination: 'endpoint-9', permits: 1 }]))
   })
 
   it('sets its campaign back behind others for a while, not for good', async () => {
     const { store, workers, delivering } = endpointScene()
     store.due.push(...hooks(12).map((intent) => ({ ...intent, campaignId: 'dead' })))
     workers.start()
-    await soon(() => expect(store.parked.size).toBe(11))
+    await soon(() => expect(store.deferred.size).toBe(11))
     expect(delivering).toHaveLength(1)
     expect(store.claims.some(({ without }) => without.campaigns.includes('dead'))).toBe(true)
   })

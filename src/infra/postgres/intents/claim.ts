@@ -3,13 +3,13 @@ import type { ClaimRequest } from '../../../delivery/intent-store.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
 import { goesBack, untouched } from './coalesced.ts'
-import { isParked } from './deferred.ts'
+import { isDeferred } from './deferred.ts'
 
 const usualOrder: readonly IntentClass[] = ['live', 'broadcast', 'replay']
 
 /**
- * Claims up to `limit` intents for `owner` in one statement: of parked ones whose destination has a place again as many as are their
- * share, then what is due, oldest due first within a class, then more parked ones. Less than `limit` means that nothing more was due.
+ * Claims up to `limit` intents for `owner` in one statement: deferred ones whose destination has a free permit, up to
+ * their share, then what is due, oldest due first within a class, then more deferred ones. Less than `limit` means that nothing more was due.
  *
  * Each class is a limited walk of its own along `intents_due`, and only as long as those before it left room: sorting all
  * classes together would read every due row. Two claimers never wait for each other and never share a row. Rows of campaigns
@@ -27,9 +27,9 @@ export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly I
     request.leaseMs,
     order,
     request.without.campaigns,
-    request.parked.map(({ destination }) => destination),
-    request.parked.map(({ places }) => places),
-    request.parkedShare,
+    request.deferred.map(({ destination }) => destination),
+    request.deferred.map(({ permits }) => permits),
+    request.deferredShare,
     ...(accounts.length === 0 ? [] : [accounts]),
   ])
   return rows.map(intentOf)
@@ -71,36 +71,36 @@ const walk = (notPassedOver: string, position: number, before: readonly string[]
      AND state IN ('pending', 'ambiguous') AND due_at <= now()
      AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
    ORDER BY due_at, id
-   LIMIT $4::int - (SELECT least(count(*), $11::int) FROM parked)${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')}
+   LIMIT $4::int - (SELECT least(count(*), $11::int) FROM deferred)${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')}
      FOR UPDATE SKIP LOCKED`
 
 // Live ones of a destination before its others; by id, which is the order of accepting.
-const parked = (notPassedOver: string) => `
-  SELECT place.id FROM unnest($9::text[], $10::int[]) AS d (destination, places)
+const deferred = (notPassedOver: string) => `
+  SELECT claimable.id FROM unnest($9::text[], $10::int[]) AS d (destination, permits)
    CROSS JOIN LATERAL (
      SELECT id FROM worker.intents
-      WHERE group_name = $1 AND channel = $2 AND destination = d.destination AND ${isParked}
+      WHERE group_name = $1 AND channel = $2 AND destination = d.destination AND ${isDeferred}
         AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
       ORDER BY (class <> 'live'), id
-      LIMIT d.places
-        FOR UPDATE SKIP LOCKED) AS place
+      LIMIT d.permits
+        FOR UPDATE SKIP LOCKED) AS claimable
    LIMIT $4`
 
-// What was parked is due like any other from here on, should its worker be lost. The ids reach the UPDATE as an array, so that it goes
-// by the primary key whatever the planner thinks of the sizes. Parked ones that find no room were locked for nothing: they are few.
+// What was deferred is due like any other from here on, should its worker be lost. The ids reach the UPDATE as an array, so that it uses
+// the primary key whatever sizes the planner assumes. Deferred ones that find no room were locked for nothing: they are few.
 const statementFor = (notPassedOver: string) => `
-WITH parked AS MATERIALIZED (${parked(notPassedOver)}),
+WITH deferred AS MATERIALIZED (${deferred(notPassedOver)}),
 first AS MATERIALIZED (${walk(notPassedOver, 1, [])}),
 second AS MATERIALIZED (${walk(notPassedOver, 2, ['first'])}),
 third AS MATERIALIZED (${walk(notPassedOver, 3, ['first', 'second'])}),
 due AS MATERIALIZED (SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third),
 chosen AS MATERIALIZED (
-  (SELECT id FROM parked LIMIT $4::int - (SELECT count(*) FROM due)) UNION ALL SELECT id FROM due
+  (SELECT id FROM deferred LIMIT $4::int - (SELECT count(*) FROM due)) UNION ALL SELECT id FROM due
 ),
 claimed AS (
   UPDATE worker.intents
      SET state = 'claimed', owner = $5, claims = claims + 1, lease_until = clock_timestamp() + $6 * interval '1 millisecond',
-         due_at = least(due_at, now()), reason = CASE WHEN ${isParked} THEN NULL ELSE reason END
+         due_at = least(due_at, now()), reason = CASE WHEN ${isDeferred} THEN NULL ELSE reason END
    WHERE id = ANY (ARRAY(SELECT id FROM chosen))
   RETURNING ${intentColumns}, due_at
 )

@@ -1,11 +1,11 @@
 import type { ChannelName } from '../../../model/messages.ts'
 import type { Sql } from '../../../std/sql.ts'
 
-/** True of parked rows, in the words of the index `intents_parked`: the planner uses it for no others. */
-export const isParked = `state = 'pending' AND reason IN ('endpoint-busy', 'endpoint-open')`
+/** True of deferred rows, in the words of the index `intents_parked`: the planner uses it for no others. */
+export const isDeferred = `state = 'pending' AND reason IN ('endpoint-busy', 'endpoint-open')`
 
 /** One probe of `intents_parked` per destination, however many rows each has. */
-export async function parkedDestinations(
+export async function deferredDestinations(
   sql: Sql,
   group: string,
   channel: ChannelName,
@@ -23,7 +23,7 @@ export async function parkedDestinations(
 function each(group: string, channel: string, after: string): string {
   const next = (behind: string) => `
     SELECT i.destination FROM worker.intents AS i
-     WHERE i.group_name = ${group} AND i.channel = ${channel} AND ${isParked} AND i.destination > ${behind}
+     WHERE i.group_name = ${group} AND i.channel = ${channel} AND ${isDeferred} AND i.destination > ${behind}
      ORDER BY i.destination LIMIT 1`
   return `each (destination) AS (
     (${next(after)})

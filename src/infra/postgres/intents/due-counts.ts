@@ -1,7 +1,7 @@
 import type { Backlog } from '../../../delivery/intent-store.ts'
 import type { ChannelName } from '../../../model/messages.ts'
 import type { Sql } from '../../../std/sql.ts'
-import { isParked } from './deferred.ts'
+import { isDeferred } from './deferred.ts'
 
 /**
  * Live work that is due, tried before or not, and mails that wait for their turn under a rate of ours. Neither half looks at anything
@@ -82,10 +82,10 @@ export async function backlog(sql: Sql, group: string, limit: number, channels: 
           WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at <= now() LIMIT $2) AS due) AS count
         UNION ALL
         SELECT 'waiting', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
-          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at > now() AND (${isParked}) IS NOT TRUE LIMIT $2) AS waiting)
+          WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'pending' AND i.due_at > now() AND (${isDeferred}) IS NOT TRUE LIMIT $2) AS waiting)
         UNION ALL
-        SELECT 'parked', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
-          WHERE i.group_name = $1 AND i.channel = c.channel AND ${isParked} LIMIT $2) AS parked)
+        SELECT 'deferred', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
+          WHERE i.group_name = $1 AND i.channel = c.channel AND ${isDeferred} LIMIT $2) AS deferred)
         UNION ALL
         SELECT 'ambiguous', (SELECT count(*)::int FROM (SELECT FROM worker.intents AS i
           WHERE i.group_name = $1 AND i.channel = c.channel AND i.state = 'ambiguous' LIMIT $2) AS ambiguous)

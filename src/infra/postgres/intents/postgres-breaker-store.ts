@@ -2,7 +2,7 @@ import type { AbandonRequest, BreakerChange } from '../../../delivery/breaker-hi
 import type { Intent } from '../../../model/intent.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
-import { isParked } from './deferred.ts'
+import { isDeferred } from './deferred.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 /**
@@ -42,10 +42,10 @@ function originOf(url: string): string | null {
 }
 
 /**
- * Ends one batch of what is parked for destinations that were away for `request.awayMs` at least, and failed once more after the
- * intent was parked. A destination that answers meanwhile is safe: its entry is deleted, or locked here until the batch has ended.
+ * Ends one batch of what is deferred for destinations that were away for `request.awayMs` at least, and failed once more after the
+ * intent was deferred. A destination that answers meanwhile is safe: its entry is deleted, or locked here until the batch has ended.
  */
-export async function abandonParked(
+export async function abandonDeferred(
   database: Pick<Database, 'transaction'>,
   request: AbandonRequest,
   ended: (intent: Intent, tx: Sql) => Promise<void>,
@@ -85,19 +85,19 @@ const abandonStatement = `
 WITH away AS MATERIALIZED (
   SELECT b.destination, b.failed_at FROM worker.breakers AS b
    WHERE b.channel = $2 AND b.failed_at - b.open_since >= $3::float8 * interval '1 millisecond' AND b.failed_at > now() - ${GAP}
-     AND EXISTS (SELECT FROM worker.intents WHERE group_name = $1 AND channel = $2 AND destination = b.destination AND ${isParked})
+     AND EXISTS (SELECT FROM worker.intents WHERE group_name = $1 AND channel = $2 AND destination = b.destination AND ${isDeferred})
    ORDER BY b.destination
      FOR SHARE OF b SKIP LOCKED
 ),
 chosen AS MATERIALIZED (
-  SELECT parked.id FROM away
+  SELECT deferred.id FROM away
    CROSS JOIN LATERAL (
      SELECT id FROM worker.intents
-      WHERE group_name = $1 AND channel = $2 AND destination = away.destination AND ${isParked}
+      WHERE group_name = $1 AND channel = $2 AND destination = away.destination AND ${isDeferred}
         AND kind || '/' || version = ANY ($5::text[]) AND coalesce(waiting_since, created_at) < away.failed_at
       ORDER BY (class <> 'live'), id
       LIMIT $4
-        FOR UPDATE SKIP LOCKED) AS parked
+        FOR UPDATE SKIP LOCKED) AS deferred
    LIMIT $4
 ),
 ended AS (

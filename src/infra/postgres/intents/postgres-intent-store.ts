@@ -2,13 +2,13 @@ import type { Claim } from '../../../model/intent.ts'
 import type { ChannelName } from '../../../model/messages.ts'
 import type { IntentStore, DeliveryLog, SettleRequest, StartRequest } from '../../../delivery/intent-store.ts'
 import type { Database } from '../../../std/sql.ts'
-import { abandonParked, recordBreakers } from './postgres-breaker-store.ts'
+import { abandonDeferred, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
 import { backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs } from './due-counts.ts'
 import { createGather } from './micro-batcher.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { putOffCampaign, wakeCampaigns } from './paused-campaigns.ts'
-import { parkedDestinations } from './deferred.ts'
+import { deferredDestinations } from './deferred.ts'
 import { settleBatch, type Settled, type SettleItem } from './settle-batch.ts'
 import { settleStatementOf, type SettleStatement } from './settle-statement.ts'
 import { startBatch, startWith } from './start-batch.ts'
@@ -71,11 +71,11 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     expireLeases: (how) => expireLeases(sql, how, expireBatch),
     countDue: (group, limit) => countDue(sql, group, limit, channels),
     countUnfinishedOf: (eventId, group, limit) => countUnfinishedOf(sql, eventId, group, limit),
-    parkedDestinations: (group, channel, after, limit) => parkedDestinations(sql, group, channel, after, limit),
+    deferredDestinations: (group, channel, after, limit) => deferredDestinations(sql, group, channel, after, limit),
     putOffCampaign: (intent, to) => putOffCampaign(sql, intent, to),
     wakeCampaigns: () => wakeCampaigns(sql),
     recordBreakers: (changes) => recordBreakers(sql, changes),
-    abandonParked: (request, ended) => abandonParked(database, request, ended),
+    abandonDeferred: (request, ended) => abandonDeferred(database, request, ended),
     oldestDueMs: (group) => oldestDueMs(sql, group, channels),
     oldestDue: (group) => oldestDue(sql, group, channels),
     backlog: (group, limit) => backlog(sql, group, limit, channels),

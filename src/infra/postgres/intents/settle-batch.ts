@@ -35,12 +35,12 @@ function parametersOf(items: readonly SettleItem[]): string[] {
     sqlArray(items, ({ settlement }) => ('afterMs' in settlement ? settlement.afterMs : 0)),
     sqlArray(items, ({ settlement }) => String(settlement.is === 'ambiguous' && settlement.hold)),
     sqlArray(items, ({ settlement }) => (settlement.is === 'moved' ? settlement.channel : null)),
-    sqlArray(items, ({ settlement }) => (settlement.is === 'parked' ? settlement.destination : null)),
+    sqlArray(items, ({ settlement }) => (settlement.is === 'deferred' ? settlement.destination : null)),
     sqlArray(items, ({ data }) => (data === undefined ? null : JSON.stringify(data))),
     sqlArray(items, ({ detail }) => detail ?? null),
   ]
 }
 
-function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'unburned' | 'refused' | 'ambiguous' | 'moved' | 'parked' {
+function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'unburned' | 'refused' | 'ambiguous' | 'moved' | 'deferred' {
   return settlement.is === 'later' ? settlement.as : settlement.is
 }

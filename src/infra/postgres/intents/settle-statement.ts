@@ -35,7 +35,7 @@ WITH s AS MATERIALIZED (
 // A wait that goes on keeps its beginning; a wait for something else begins now.
 const waitingSince = (old: string) => `CASE
   WHEN s.kind = 'moved' THEN NULL
-  WHEN s.kind = 'parked' THEN now()
+  WHEN s.kind = 'deferred' THEN now()
   WHEN s.kind <> 'waiting' THEN ${old}.waiting_since
   WHEN ${old}.waiting_since IS NOT NULL AND ${old}.reason IS NOT DISTINCT FROM s.new_reason THEN ${old}.waiting_since
   ELSE now()
