@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { seededRandom } from '../../cmd/demo/random.ts'
 import { knownGroups } from '../../src/consumers/registry.ts'
-import { wordsOf } from '../invariants/verdict.ts'
+import { formatReport } from '../invariants/check-report.ts'
 import { drainedSoon } from '../support/faults/drained-soon.ts'
 import { setFaultScene } from '../support/faults/fault-scene.ts'
 import { createOverlappingTransactions } from '../support/faults/overlapping-transactions.ts'
@@ -91,7 +91,7 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
   await fleet.calm()
   await drainedSoon(scene, DRAIN_MS)
   const verdict = await scene.judged()
-  for (const line of wordsOf(verdict).split('\n')) tell(line)
+  for (const line of formatReport(verdict).split('\n')) tell(line)
   const { starts, kills, freezes, stops } = fleet.counts
   const figure = (name: string) => verdict.figures[name] ?? 0
   return {
@@ -114,9 +114,9 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
     secondCopies: figure('secondCopies'),
     duplicates: figure('duplicates'),
     lost: figure('lost'),
-    violations: Object.values(verdict.judgements).reduce((sum, { violations }) => sum + violations, 0),
+    violations: Object.values(verdict.checks).reduce((sum, { violations }) => sum + violations, 0),
     recoverySeconds: figure('recoverySeconds'),
-    history: verdict.held ? null : scene.recorder.folder,
+    history: verdict.passed ? null : scene.recorder.folder,
   }
 }
 

@@ -8,11 +8,11 @@ export interface Event {
   /** Epoch milliseconds. */
   readonly at: number
   readonly data: Readonly<Record<string, unknown>>
-  /** Type and fields that say what happened: two contents under one id are two different texts. */
+  /** The type and the fields that identify the fact; events of the same id with different content differ in it. */
   readonly identity: string
 }
 
-/** What a record is to whoever parses it. */
+/** What a parser makes of a record. */
 export type Reading = { readonly is: 'event'; readonly event: Event } | { readonly is: 'unknown' } | { readonly is: 'bad' }
 
 const MAX_DEPTH = 32
@@ -57,7 +57,7 @@ function parse(value: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value))
   } catch {
-    // Undefined is no object, which is what the caller asks.
+    // The caller only distinguishes objects from everything else.
     return undefined
   }
 }
@@ -87,14 +87,14 @@ function isUuid(value: unknown): value is string {
 
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i
 
-/** Epoch milliseconds of an RFC 3339 time in the years 1 to 9999, null when it is none. */
-function instantOf(text: unknown): number | null {
-  const parts = typeof text === 'string' ? rfc3339.exec(text) : null
+/** Epoch milliseconds of an RFC 3339 time in the years 1 to 9999, null for anything else. */
+function instantOf(value: unknown): number | null {
+  const parts = typeof value === 'string' ? rfc3339.exec(value) : null
   if (parts === null) return null
-  const [whole, year, month, day] = parts
+  const [text, year, month, day] = parts
   const lastDay = new Date(Date.UTC(2000 + (Number(year) % 400), Number(month), 0)).getUTCDate()
   if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > lastDay) return null
-  const at = Date.parse(whole)
+  const at = Date.parse(text)
   return at >= Date.parse('0001-01-01T00:00:00Z') && at <= Date.parse('9999-12-31T23:59:59.999Z') ? at : null
 }
 

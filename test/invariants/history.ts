@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 /**
- * A history: what one run did and what could be seen of it from outside, as JSON lines in `history.jsonl` of a folder, beside one
- * `daemon-<n>.log` per process with all that it wrote. Whoever breaks things writes it; the checker believes nothing else. All
- * times are epoch milliseconds of one machine's clock: servers, daemons and sinks share it.
+ * A history: what a run did and what was observed from outside, as JSON lines in `history.jsonl` of a folder, beside one
+ * `daemon-<n>.log` per process with all its output. The harness writes it; the checker uses nothing else. All times are epoch
+ * milliseconds of one machine's clock, which servers, daemons and sinks share.
  */
 export type Entry =
   | Run
-  | Setting
+  | SeedData
   | Change
   | Acked
   | Aborted
@@ -18,7 +18,7 @@ export type Entry =
   | WebhookCall
   | Commit
   | Generation
-  | Positions
+  | OffsetSample
   | Row
   | Counted
   | ProcessEvent
@@ -29,10 +29,10 @@ export type Entry =
   | Refused
   | End
 
-/** The entry of one kind. */
+/** The entry of a kind. */
 export type EntryOf<Kind extends Entry['is']> = Extract<Entry, { is: Kind }>
 
-/** A consumer group, and what is promised of it. Every group of a run is judged; the checker knows none by itself. */
+/** A consumer group and what it promises. Every group of a run is checked; the checker has no list of its own. */
 export interface Group {
   /** Without a prefix. */
   readonly name: string
@@ -40,10 +40,10 @@ export interface Group {
   readonly id: string
   /** The event types that it handles: exact, or a family such as `user.*`. */
   readonly types: readonly string[]
-  /** What it stops without. */
+  /** The servers that its work depends on. */
   readonly needs: readonly ('relay' | 'webhook')[]
   /**
-   * What an event makes, by its type; a type that is not named makes nothing. Left out for a group that is not described: the effects
+   * The effects of an event, by its type; a type that is not named has none. Absent for a group that is not described: the effects
    * that its outcomes name are taken, and each has to exist once and to be finished. A mail or a coalesced effect has to be described.
    */
   readonly effects?: Readonly<Record<string, readonly EffectRule[]>>
@@ -59,7 +59,7 @@ export type EffectRule =
   | { readonly is: 'broadcast'; readonly key: string }
   /** The delivery of the reward in `user_reward_id`. */
   | { readonly is: 'reward'; readonly key: string }
-  /** Requests for the same thing become one, and their rows go when they are done. */
+  /** Requests with the same key are merged, and their rows are deleted when they are done. */
   | { readonly is: 'coalesced'; readonly key: string }
   | { readonly is: 'other'; readonly key: string }
 
@@ -72,11 +72,11 @@ export interface CountRule {
   readonly by: readonly string[]
 }
 
-/** The first line: what was run and what it promised to keep to. */
+/** The first line: what was run, and the limits that it promises. */
 export interface Run {
   readonly is: 'run'
   readonly at: number
-  /** The sentence that the scenario proves. */
+  /** The title of the scenario. */
   readonly scenario: string
   readonly seed: number | null
   readonly commit: string | null
@@ -88,23 +88,23 @@ export interface Run {
   readonly graceMs: number
   /** POSITION_MAIL_MAX_WAIT_MS. */
   readonly positionMailMaxWaitMs: number
-  /** Within which time after the end of a fault all lag has to be gone. */
+  /** The time after the end of a fault within which all lag has to be gone. */
   readonly recoveryMs: number
-  /** No process may hold more resident memory. */
+  /** Limit of each process's resident memory. */
   readonly memoryLimitMb: number
-  /** Texts that nothing a daemon writes and no dead-letter header may hold. */
+  /** Secret texts that must not occur in a daemon's output or in a dead-letter header. */
   readonly markers: readonly string[]
-  /** Whether everything was left to settle: without, only what holds at every moment is proved. */
-  readonly settles: boolean
+  /** Whether the run waited until all work was done; otherwise only what holds at any time is checked. */
+  readonly drains: boolean
   /** EVENT_MAX_BYTES; absent: 1,048,576. */
   readonly maxEventBytes?: number
   /** MAIL_MAX_EVENT_AGE_SECONDS in milliseconds; absent: 7 days. */
   readonly mailMaxEventAgeMs?: number
 }
 
-/** What stands before the first change. */
-export interface Setting {
-  readonly is: 'setting'
+/** The platform's rows before the first change. */
+export interface SeedData {
+  readonly is: 'seed-data'
   readonly campaigns: readonly { readonly id: string; readonly accountId: string; readonly points: number }[]
   readonly rewards: readonly {
     readonly id: string
@@ -135,7 +135,7 @@ export interface Change {
         readonly verifiedAt: number | null
       }
     | { readonly is: 'verify'; readonly userId: string; readonly verifiedAt: number }
-    /** Blocked, removed or deleted: no mail, no place in the ranking. */
+    /** Blocked, removed or deleted: no mail, not ranked. */
     | { readonly is: 'leave'; readonly userId: string }
     /** The referral counts for its referrer from here on. */
     | { readonly is: 'confirm'; readonly referralId: string; readonly referrerId: string; readonly referredId: string }
@@ -160,7 +160,7 @@ export interface Aborted {
   readonly eventId: string
 }
 
-/** A record as it stands in the log at the end of the run, read by a consumer of the harness. */
+/** A record of the log at the end of the run, read by a consumer of the harness. */
 export interface LogRecord {
   readonly is: 'record'
   readonly partition: number
@@ -204,10 +204,10 @@ export interface WebhookCall {
   readonly status: number | null
 }
 
-/** A commit as it stands in `__consumer_offsets`, in the order of the log. `generation` is that of the group's last metadata before it. */
+/** A commit in `__consumer_offsets`, in the order of the log. `generation` is that of the group's last metadata before it. */
 export interface Commit {
   readonly is: 'commit'
-  /** Position in its partition of `__consumer_offsets`. */
+  /** Offset in its partition of `__consumer_offsets`. */
   readonly logOffset: number
   /** The broker's time of the commit. */
   readonly at: number
@@ -217,11 +217,11 @@ export interface Commit {
   readonly offset: number
   readonly metadata: string
   readonly generation: number
-  /** Who made it, where an observer of the daemon knows: the broker's log does not say. */
+  /** The member that committed, where the daemon reports it: the broker's log does not contain it. */
   readonly member?: string
 }
 
-/** A group's metadata as it stands in `__consumer_offsets`: who has which partitions from here on. */
+/** A group's metadata in `__consumer_offsets`: the members and their partitions from here on. */
 export interface Generation {
   readonly is: 'generation'
   readonly logOffset: number
@@ -231,17 +231,17 @@ export interface Generation {
   readonly members: readonly { readonly id: string; readonly partitions: readonly number[] }[]
 }
 
-/** Kafka's committed offsets, and read after them the rows of `worker.progress`, of one group. */
-export interface Positions {
-  readonly is: 'positions'
+/** The committed offsets of a group in Kafka and, read after them, its rows in `worker.progress`. */
+export interface OffsetSample {
+  readonly is: 'offsets'
   readonly at: number
   readonly group: string
   readonly committed: Readonly<Record<string, number>>
-  readonly rows: Readonly<Record<string, number>>
+  readonly stored: Readonly<Record<string, number>>
   /** The high watermarks of the topic, read last. Absent: the log ends behind its last record. */
   readonly ends?: Readonly<Record<string, number>>
   /** `clean-stop`: taken after every process had stopped by itself. */
-  readonly when: 'running' | 'clean-stop' | 'settled'
+  readonly when: 'running' | 'clean-stop' | 'drained'
 }
 
 /**
@@ -285,7 +285,7 @@ export interface Counted {
   readonly count: number
 }
 
-/** What became of a daemon, or was done to it. */
+/** A change of a daemon's state, or a signal to it. */
 export interface ProcessEvent {
   readonly is: 'process'
   readonly at: number
@@ -295,25 +295,25 @@ export interface ProcessEvent {
   readonly event: 'started' | 'ready' | 'signalled' | 'exited'
   readonly signal?: string
   readonly code?: number | string
-  /** Of an end: how many lines it had written. */
+  /** For an exit: the number of lines that the daemon had written. */
   readonly lines?: number
-  /** Of a kill at a named moment: the moment. */
-  readonly moment?: string
+  /** For a kill at a failpoint: the failpoint. */
+  readonly failpoint?: string
 }
 
-/** Something was broken, or mended. */
+/** The begin or the end of a fault. */
 export interface Fault {
   readonly is: 'fault'
   readonly at: number
   readonly name: string
   readonly phase: 'begin' | 'end'
-  /** What stops working while it lasts. */
-  readonly hits: readonly ('kafka' | 'database' | 'relay' | 'webhook' | 'daemon')[]
-  /** The database went back to what it held at this time; what was done since is done again and marked `recovered`. */
+  /** What does not work while it lasts. */
+  readonly affects: readonly ('kafka' | 'database' | 'relay' | 'webhook' | 'daemon')[]
+  /** The database was restored to this time; what was done since is done again and marked `recovered`. */
   readonly setBackTo?: number
 }
 
-/** What a daemon answers to probes. */
+/** A daemon's replies to probes. */
 export interface Health {
   readonly is: 'health'
   readonly at: number
@@ -330,14 +330,14 @@ export interface Memory {
   readonly residentMb: number
 }
 
-/** After the last fault all groups had accepted and done everything. */
+/** All groups had accepted and done everything after the last fault. */
 export interface Recovered {
   readonly is: 'recovered'
   readonly at: number
   readonly afterMs: number
 }
 
-/** A recipient or a message that the relay refused before its final dot; without this, nothing may have ended as refused. */
+/** A recipient or a message that the relay refused before its final dot; without such an entry no intent may be rejected. */
 export interface Refused {
   readonly is: 'refused'
   readonly at: number
@@ -346,7 +346,7 @@ export interface Refused {
   readonly reply: number
 }
 
-/** The last line. A history that has it is whole when it holds as many entries. */
+/** The last line. A history is complete when it ends with it and holds as many entries. */
 export interface End {
   readonly is: 'end'
   readonly at: number
@@ -360,7 +360,7 @@ export const HISTORY_FILE = 'history.jsonl'
 /**
  * Reads a history, in the order it was written.
  *
- * @throws with the number of the line that is no JSON; half a last line included, because a history must be whole
+ * @throws with the number of the line that is not valid JSON, a truncated last line included
  */
 export async function* readHistory(folder: string): AsyncGenerator<Entry> {
   let number = 0
@@ -370,7 +370,7 @@ export async function* readHistory(folder: string): AsyncGenerator<Entry> {
       const entry: Entry = JSON.parse(line)
       yield entry
     } catch (cause) {
-      throw new Error(`Line ${number} of ${folder}/${HISTORY_FILE} is no JSON.`, { cause })
+      throw new Error(`Line ${number} of ${folder}/${HISTORY_FILE} is not valid JSON.`, { cause })
     }
   }
 }

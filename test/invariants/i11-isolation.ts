@@ -1,45 +1,47 @@
 import type { EntryOf } from './history.ts'
-import type { Ledger } from './ledger.ts'
-import type { Findings } from './verdict.ts'
-import { when } from './verdict.ts'
-import type { FaultSpan, WholeHistory } from './whole-history.ts'
+import type { GroupTimeline } from './group-timeline.ts'
+import type { Findings } from './check-report.ts'
+import { formatTime } from './check-report.ts'
+import type { FaultSpan, ParsedHistory } from './parsed-history.ts'
 
 const SETTLING_MS = 5_000
-/** A rebalance that something else began may last so long. */
+/** The longest rebalance that another event may cause. */
 const CALMING_MS = 30_000
 
-/** While nothing but the relay, or nothing but webhooks, is away, the groups that need neither go on. */
-export function judgeIsolation(history: WholeHistory, ledgers: readonly Ledger[], findings: Findings): void {
+/** While only the relay or only the webhook receivers are away, groups that do not depend on them continue. */
+export function checkIsolation(history: ParsedHistory, timelines: readonly GroupTimeline[], findings: Findings): void {
   for (const fault of history.faults) {
-    const [hit, ...others] = fault.hits
+    const [hit, ...others] = fault.affects
     if (others.length > 0 || (hit !== 'relay' && hit !== 'webhook') || isDisturbed(history, fault)) continue
-    for (const ledger of ledgers) if (!ledger.of.needs.includes(hit)) judgeGroup(ledger, fault, findings)
+    for (const timeline of timelines) if (!timeline.definition.needs.includes(hit)) checkGroup(timeline, fault, findings)
   }
 }
 
-/** Something else that stops work happened too: another fault, or a process that came or went and so a rebalance. */
-function isDisturbed(history: WholeHistory, fault: FaultSpan): boolean {
+/** Whether something else may have stopped work: another fault, or a rebalance because a process started or exited. */
+function isDisturbed(history: ParsedHistory, fault: FaultSpan): boolean {
   const isNear = (begin: number, calm: number) => begin < fault.end && calm > fault.begin
-  const others = history.faults.filter((one) => one !== fault && isNear(one.begin, one.end + CALMING_MS))
+  const others = history.faults.filter((other) => other !== fault && isNear(other.begin, other.end + CALMING_MS))
   return (
-    others.some(({ hits }) => hits.some((hit) => hit === 'kafka' || hit === 'database' || hit === 'daemon')) ||
-    history.processes.some((one) => (one.event === 'started' || one.event === 'exited') && isNear(one.at, untilCalm(history, one)))
+    others.some(({ affects }) => affects.some((hit) => hit === 'kafka' || hit === 'database' || hit === 'daemon')) ||
+    history.processes.some(
+      (entry) => (entry.event === 'started' || entry.event === 'exited') && isNear(entry.at, untilCalm(history, entry)),
+    )
   )
 }
 
-/** A process that says ready has joined, and so has everybody else; one that never said so may have joined at any time. */
-function untilCalm(history: WholeHistory, { at, daemon, event }: EntryOf<'process'>): number {
+/** When a process is ready, all members have joined; a process that never became ready may have joined at any time. */
+function untilCalm(history: ParsedHistory, { at, daemon, event }: EntryOf<'process'>): number {
   if (event === 'exited') return at + CALMING_MS
-  const ready = history.processes.find((one) => one.daemon === daemon && one.event === 'ready')
+  const ready = history.processes.find((entry) => entry.daemon === daemon && entry.event === 'ready')
   return ready?.at ?? at + CALMING_MS
 }
 
-function judgeGroup(ledger: Ledger, { name, begin, end }: FaultSpan, findings: Findings): void {
+function checkGroup(timeline: GroupTimeline, { name, begin, end }: FaultSpan, findings: Findings): void {
   let due = 0
   let done = 0
-  for (const entries of ledger.partitions.values()) {
-    for (const { record, acceptedAt, by } of entries) {
-      if (by === 'repeat') continue
+  for (const entries of timeline.partitions.values()) {
+    for (const { record, acceptedAt, resolvedBy } of entries) {
+      if (resolvedBy === 'repeat') continue
       if (record.timestamp > begin + SETTLING_MS && record.timestamp < end - SETTLING_MS) due += 1
       if (acceptedAt > begin + SETTLING_MS && acceptedAt < end) done += 1
     }
@@ -49,6 +51,6 @@ function judgeGroup(ledger: Ledger, { name, begin, end }: FaultSpan, findings: F
   if (done === 0)
     findings.violated(
       'I11',
-      `${ledger.group} accepted nothing from ${when(begin + SETTLING_MS)} to ${when(end)}, during “${name}”; ${due} events came meanwhile.`,
+      `${timeline.group} accepted nothing from ${formatTime(begin + SETTLING_MS)} to ${formatTime(end)}, during “${name}”; ${due} events arrived meanwhile.`,
     )
 }

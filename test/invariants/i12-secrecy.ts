@@ -1,20 +1,20 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Findings } from './verdict.ts'
-import type { WholeHistory } from './whole-history.ts'
+import type { Findings } from './check-report.ts'
+import type { ParsedHistory } from './parsed-history.ts'
 
-/** No marker stands in what a daemon wrote, in a header of ours on a dead letter, or in a text that says why something failed. */
-export async function judgeSecrecy(history: WholeHistory, findings: Findings): Promise<void> {
-  // As it stands, and as JSON writes it.
+/** No marker occurs in a daemon's output, in our headers of a dead letter, or in the text of an error or a reason. */
+export async function checkSecrecy(history: ParsedHistory, findings: Findings): Promise<void> {
+  // Verbatim, and as JSON escapes it.
   const { markers } = history.run
   const forms = markers.map((marker) => [...new Set([marker, JSON.stringify(marker).slice(1, -1)])])
-  if (markers.includes('')) throw new Error('An empty marker stands everywhere.')
-  // By number, so that the verdict does not tell what it looks for.
-  const look = (text: string, place: string) => {
+  if (markers.includes('')) throw new Error('A marker must not be empty: it would match every text.')
+  // Named by number, so that the report does not contain the secret.
+  const look = (text: string, location: string) => {
     findings.checked('I12')
     for (const [index, texts] of forms.entries()) {
-      if (texts.some((form) => text.includes(form))) findings.violated('I12', `${place} holds marker ${index + 1} of ${forms.length}.`)
+      if (texts.some((form) => text.includes(form))) findings.violated('I12', `${location} holds marker ${index + 1} of ${forms.length}.`)
     }
   }
   for (const { topic, partition, offset, headers } of history.deadLetterRecords) {
@@ -30,7 +30,7 @@ export async function judgeSecrecy(history: WholeHistory, findings: Findings): P
     look(reason, `The reason of a dead letter at ${partition}/${offset}`)
 
   for (const daemon of new Set(history.processes.map(({ daemon }) => daemon))) {
-    if (!existsSync(join(history.folder, `daemon-${daemon}.log`))) findings.violated('history', `Of daemon ${daemon} there is no log.`)
+    if (!existsSync(join(history.folder, `daemon-${daemon}.log`))) findings.violated('history', `There is no log of daemon ${daemon}.`)
   }
   const longest = Math.max(0, ...forms.flat().map((form) => form.length))
   for (const file of await readdir(history.folder)) {
@@ -38,12 +38,12 @@ export async function judgeSecrecy(history: WholeHistory, findings: Findings): P
     const held = new Set<number>()
     let tail = ''
     let bytes = 0
-    for await (const piece of createReadStream(join(history.folder, file), { encoding: 'utf8' })) {
-      const text = tail + String(piece)
+    for await (const chunk of createReadStream(join(history.folder, file), { encoding: 'utf8' })) {
+      const text = tail + String(chunk)
       for (const [index, texts] of forms.entries()) if (texts.some((form) => text.includes(form))) held.add(index)
-      // A marker may lie across two pieces.
+      // A marker may span two chunks.
       tail = text.slice(-longest)
-      bytes += String(piece).length
+      bytes += String(chunk).length
     }
     findings.checked('I12')
     findings.count('logCharacters', bytes)

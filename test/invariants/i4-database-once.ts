@@ -1,96 +1,96 @@
-import { wasRevoked } from './endings.ts'
-import { otherDeliveries, type RewardDuty } from './i3-webhook.ts'
-import type { PlannedMail } from './mail-plan.ts'
+import { wasRevoked } from './final-states.ts'
+import { otherDeliveries, type RewardDelivery } from './i3-webhook.ts'
+import type { ExpectedMail } from './expected-mails.ts'
 import { NO_REWARD, type Intent, type UserReward } from './rows.ts'
-import type { Findings } from './verdict.ts'
-import { isLostTime, wasSetBack, type WholeHistory } from './whole-history.ts'
-import type { World } from './world.ts'
+import type { Findings } from './check-report.ts'
+import { isLostTime, wasSetBack, type ParsedHistory } from './parsed-history.ts'
+import type { PlatformState } from './platform-state.ts'
 
-/** Rows and counters of the platform equal what the events ask for, whatever was tried more than once. */
-export function judgeDatabase(
-  history: WholeHistory,
+/** Rows and counters of the platform equal what the events require, however often an attempt was repeated. */
+export function checkDatabase(
+  history: ParsedHistory,
   parts: {
-    readonly world: World
-    readonly duties: readonly RewardDuty[]
-    readonly plan: ReadonlyMap<string, PlannedMail>
+    readonly platform: PlatformState
+    readonly rewardDeliveries: readonly RewardDelivery[]
+    readonly expectedMails: ReadonlyMap<string, ExpectedMail>
   },
   findings: Findings,
 ): void {
-  judgeEmailLogs(history, [...parts.plan.values()], findings)
-  judgeCodes(history, parts.world, findings)
-  judgeDeliveries(history, parts.duties, findings)
-  judgeRewards(history, parts.world, parts.duties, findings)
+  checkEmailLogs(history, [...parts.expectedMails.values()], findings)
+  checkCodes(history, parts.platform, findings)
+  checkDeliveries(history, parts.rewardDeliveries, findings)
+  checkRewards(history, parts.platform, parts.rewardDeliveries, findings)
 }
 
 const platformTypes: ReadonlySet<string> = new Set(['verification', 'welcome', 'position_update', 'reward_earned', 'milestone'])
 
-/** Per person and type as many rows as mails were handed over, and as many of them sent. */
-function judgeEmailLogs(history: WholeHistory, plan: readonly PlannedMail[], findings: Findings): void {
+/** Per person and type there are as many rows as composed mails, and as many of them sent. */
+function checkEmailLogs(history: ParsedHistory, expectedMails: readonly ExpectedMail[], findings: Findings): void {
   const due = new Map<string, { rows: number; sent: number }>()
-  const of = (place: string) => {
-    const one = due.get(place) ?? { rows: 0, sent: 0 }
-    due.set(place, one)
-    return one
+  const of = (key: string) => {
+    const row = due.get(key) ?? { rows: 0, sent: 0 }
+    due.set(key, row)
+    return row
   }
-  for (const { intent, type, userId } of plan) {
+  for (const { intent, type, userId } of expectedMails) {
     if (intent === null || intent.channel !== 'email') continue
-    const one = of(`${platformTypes.has(type) ? type : 'custom'} ${userId}`)
-    // What is refused before anything was frozen has a row that says so.
-    if (intent.frozen || intent.state === 'rejected') one.rows += 1
-    if (intent.state === 'sent') one.sent += 1
+    const row = of(`${platformTypes.has(type) ? type : 'custom'} ${userId}`)
+    // A mail that is rejected before it is composed has a row that says so.
+    if (intent.frozen || intent.state === 'rejected') row.rows += 1
+    if (intent.state === 'sent') row.sent += 1
   }
   for (const { type, userId, status } of history.rows.emailLogs) {
-    const one = of(`${type} ${userId ?? 'nobody'}`)
-    one.rows -= 1
-    // Delivered, opened, clicked and bounced are the platform's word for what was sent.
-    if (status !== 'pending' && status !== 'failed') one.sent -= 1
+    const row = of(`${type} ${userId ?? 'nobody'}`)
+    row.rows -= 1
+    // The platform sets delivered, opened, clicked and bounced on mails that were sent.
+    if (status !== 'pending' && status !== 'failed') row.sent -= 1
   }
-  for (const [place, { rows, sent }] of due) {
+  for (const [key, { rows, sent }] of due) {
     findings.checked('I4')
-    if (rows !== 0) findings.violated('I4', `email_logs holds ${Math.abs(rows)} ${rows < 0 ? 'too many' : 'too few'} of ${place}.`)
-    if (sent !== 0) findings.violated('I4', `email_logs calls ${Math.abs(sent)} ${sent < 0 ? 'too many' : 'too few'} of ${place} sent.`)
+    if (rows !== 0) findings.violated('I4', `email_logs holds ${Math.abs(rows)} ${rows < 0 ? 'too many' : 'too few'} of ${key}.`)
+    if (sent !== 0) findings.violated('I4', `email_logs calls ${Math.abs(sent)} ${sent < 0 ? 'too many' : 'too few'} of ${key} sent.`)
   }
 }
 
-function judgeCodes(history: WholeHistory, world: World, findings: Findings): void {
-  const places = new Set<string>()
+function checkCodes(history: ParsedHistory, platform: PlatformState, findings: Findings): void {
+  const assigned = new Set<string>()
   const owners = new Set<string>()
   const rewards = new Map(history.rows.rewards.map((reward) => [reward.id, reward]))
   for (const { campaignId, code, userRewardId } of history.rows.codes) {
     findings.checked('I4')
-    if (places.has(`${campaignId} ${code}`))
+    if (assigned.has(`${campaignId} ${code}`))
       findings.violated('I4', `A code of campaign ${campaignId} was given out twice, the second time to ${userRewardId}.`)
-    places.add(`${campaignId} ${code}`)
+    assigned.add(`${campaignId} ${code}`)
     if (owners.has(userRewardId)) findings.violated('I4', `Reward ${userRewardId} was given more than one code.`)
     owners.add(userRewardId)
-    const grant = world.grants.get(userRewardId)
-    if (grant === undefined || world.rewards.get(grant.rewardId)?.hasCode !== true)
+    const grant = platform.grants.get(userRewardId)
+    if (grant === undefined || platform.rewards.get(grant.rewardId)?.hasCode !== true)
       findings.violated('I4', `Reward ${userRewardId} has a code, and needs none.`)
     if (rewards.get(userRewardId)?.code !== code)
       findings.violated('I4', `Reward ${userRewardId} does not hold the code that was reserved for it.`)
   }
   const seen = new Map<string, string>()
   for (const { id, code, attempts } of history.rows.rewards) {
-    const grant = world.grants.get(id)
-    if (grant === undefined || world.rewards.get(grant.rewardId)?.hasCode !== true) continue
+    const grant = platform.grants.get(id)
+    if (grant === undefined || platform.rewards.get(grant.rewardId)?.hasCode !== true) continue
     findings.checked('I4')
-    if (attempts > 0 && !owners.has(id)) findings.violated('I4', `Reward ${id} was handed over without a code.`)
+    if (attempts > 0 && !owners.has(id)) findings.violated('I4', `Reward ${id} was delivered without a code.`)
     if (code === null) continue
     const other = seen.get(code)
-    if (other !== undefined && sameCampaign(world, other, id)) findings.violated('I4', `Rewards ${other} and ${id} hold the same code.`)
+    if (other !== undefined && sameCampaign(platform, other, id)) findings.violated('I4', `Rewards ${other} and ${id} hold the same code.`)
     seen.set(code, id)
   }
 }
 
-function sameCampaign(world: World, one: string, other: string): boolean {
-  const campaignOf = (id: string) => world.rewards.get(world.grants.get(id)?.rewardId ?? '')?.campaignId
+function sameCampaign(platform: PlatformState, one: string, other: string): boolean {
+  const campaignOf = (id: string) => platform.rewards.get(platform.grants.get(id)?.rewardId ?? '')?.campaignId
   return campaignOf(one) === campaignOf(other)
 }
 
-/** One row per delivery by webhook that was started, as far as it got. */
-function judgeDeliveries(history: WholeHistory, duties: readonly RewardDuty[], findings: Findings): void {
+/** Each delivery by webhook that was started has one row with its state. */
+function checkDeliveries(history: ParsedHistory, rewardDeliveries: readonly RewardDelivery[], findings: Findings): void {
   const rows = Map.groupBy(history.rows.deliveries, ({ userRewardId }) => userRewardId)
-  for (const { userRewardId, intent, method } of duties) {
+  for (const { userRewardId, intent, method } of rewardDeliveries) {
     if (method !== 'webhook') continue
     findings.checked('I4')
     const found = rows.get(userRewardId) ?? []
@@ -100,26 +100,31 @@ function judgeDeliveries(history: WholeHistory, duties: readonly RewardDuty[], f
       findings.violated('I4', `webhook_deliveries holds ${found.length} rows of reward ${userRewardId}, and ${due} is due.`)
     const [row] = found
     if (row !== undefined && (row.status === 'success') !== (intent.state === 'delivered'))
-      findings.violated('I4', `webhook_deliveries says ${row.status} of reward ${userRewardId}, whose intent is ${intent.state}.`)
+      findings.violated('I4', `webhook_deliveries has ${row.status} for reward ${userRewardId}, whose intent is ${intent.state}.`)
   }
-  const others = otherDeliveries(history, duties).filter(({ frozen }) => frozen).length
+  const others = otherDeliveries(history, rewardDeliveries).filter(({ frozen }) => frozen).length
   const found = rows.get(NO_REWARD)?.length ?? 0
   rows.delete(NO_REWARD)
   if (found !== others)
-    findings.violated('I4', `webhook_deliveries holds ${found} rows of deliveries that are no rewards, and ${others} are due.`)
+    findings.violated('I4', `webhook_deliveries holds ${found} rows of deliveries of anything but rewards, and ${others} are due.`)
   for (const [id, strays] of rows)
-    findings.violated('I4', `webhook_deliveries holds ${strays.length} rows of ${id}, which nobody was to deliver.`)
+    findings.violated('I4', `webhook_deliveries holds ${strays.length} rows of ${id}, which no delivery explains.`)
 }
 
-function judgeRewards(history: WholeHistory, world: World, duties: readonly RewardDuty[], findings: Findings): void {
-  const byId = new Map(duties.map((duty) => [duty.userRewardId, duty]))
+function checkRewards(
+  history: ParsedHistory,
+  platform: PlatformState,
+  rewardDeliveries: readonly RewardDelivery[],
+  findings: Findings,
+): void {
+  const byId = new Map(rewardDeliveries.map((delivery) => [delivery.userRewardId, delivery]))
   const calls = Map.groupBy(history.calls, ({ id }) => id)
   const rows = new Map<string, UserReward>()
   for (const reward of history.rows.rewards) {
     findings.checked('I4')
     rows.set(reward.id, reward)
-    const duty = byId.get(reward.id)
-    if (duty === undefined) {
+    const delivery = byId.get(reward.id)
+    if (delivery === undefined) {
       if (reward.attempts > 0 || reward.status === 'delivered')
         findings.violated(
           'I4',
@@ -127,21 +132,21 @@ function judgeRewards(history: WholeHistory, world: World, duties: readonly Rewa
         )
       continue
     }
-    const { intent } = duty
+    const { intent } = delivery
     const isDone = intent.state === 'sent' || intent.state === 'delivered'
-    if (isDone !== (reward.status === 'delivered') && !(isDone && wasRevoked(duty.purpose)))
+    if (isDone !== (reward.status === 'delivered') && !(isDone && wasRevoked(delivery.purpose)))
       findings.violated('I4', `Reward ${reward.id} is ${reward.status}, and its intent is ${intent.state}.`)
     if ((reward.status === 'delivered') !== (reward.deliveredAt !== null))
-      findings.violated('I4', `Reward ${reward.id} is ${reward.status}, and delivered_at says otherwise.`)
-    judgeAttempts(history, reward, intent, intent.webhookId === null ? [] : (calls.get(intent.webhookId) ?? []), findings)
+      findings.violated('I4', `Reward ${reward.id} is ${reward.status}, which delivered_at contradicts.`)
+    checkAttempts(history, reward, intent, intent.webhookId === null ? [] : (calls.get(intent.webhookId) ?? []), findings)
   }
-  for (const id of world.grants.keys())
+  for (const id of platform.grants.keys())
     if (!rows.has(id)) findings.violated('I4', `Reward ${id} was granted, and its row is not in the history.`)
 }
 
-/** Every start is counted, and every start has a claim; what went out was started. */
-function judgeAttempts(
-  history: WholeHistory,
+/** Every start is counted and has a claim, and every request was started. */
+function checkAttempts(
+  history: ParsedHistory,
   reward: UserReward,
   intent: Intent,
   calls: readonly { at: number }[],

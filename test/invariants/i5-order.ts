@@ -1,23 +1,23 @@
-import { placeOf, type Ledger } from './ledger.ts'
-import type { Findings } from './verdict.ts'
-import { when } from './verdict.ts'
+import { locationOf, type GroupTimeline } from './group-timeline.ts'
+import type { Findings } from './check-report.ts'
+import { formatTime } from './check-report.ts'
 
 /**
- * Along the offsets of a partition the times of accepting never go back: each transaction begins after the one before it has moved the
- * row. Repeats have no time of their own; what is done again after a restore is exempt.
+ * Records of a partition are accepted in the order of their offsets: each transaction begins after the previous one has moved the
+ * progress row. Repeats have no time of their own; work that is repeated after a restore is exempt.
  */
-export function judgeOrder(ledgers: readonly Ledger[], findings: Findings): void {
-  for (const ledger of ledgers) {
-    for (const entries of ledger.partitions.values()) {
+export function checkOrder(timelines: readonly GroupTimeline[], findings: Findings): void {
+  for (const timeline of timelines) {
+    for (const entries of timeline.partitions.values()) {
       let latest = -Infinity
       let latestAt = 0
-      for (const { by, acceptedAt, recovered, record } of entries) {
-        if (recovered || (by !== 'outcome' && by !== 'dead-letter')) continue
+      for (const { resolvedBy, acceptedAt, recovered, record } of entries) {
+        if (recovered || (resolvedBy !== 'outcome' && resolvedBy !== 'dead-letter')) continue
         findings.checked('I5')
         if (acceptedAt < latest)
           findings.violated(
             'I5',
-            `${placeOf(ledger, record)} was accepted at ${when(acceptedAt)}, before offset ${latestAt} at ${when(latest)}.`,
+            `${locationOf(timeline, record)} was accepted at ${formatTime(acceptedAt)}, before offset ${latestAt} at ${formatTime(latest)}.`,
           )
         else {
           latest = acceptedAt

@@ -1,18 +1,18 @@
 import type { EntryOf } from './history.ts'
-import type { PlannedMail } from './mail-plan.ts'
+import type { ExpectedMail } from './expected-mails.ts'
 import { isBefore, positionOf, type Ranked } from './ranking.ts'
-import type { Findings } from './verdict.ts'
-import { when } from './verdict.ts'
-import { isLostTime, type WholeHistory } from './whole-history.ts'
-import type { World } from './world.ts'
+import type { Findings } from './check-report.ts'
+import { formatTime } from './check-report.ts'
+import { isLostTime, type ParsedHistory } from './parsed-history.ts'
+import type { PlatformState } from './platform-state.ts'
 
-/** A position mail that has not been found right yet, while the states of its campaign pass by. */
-interface Open {
-  readonly planned: PlannedMail
+/** A position mail that no state of its campaign has explained yet. */
+interface OpenMail {
+  readonly expected: ExpectedMail
   readonly mail: EntryOf<'mail'>
   readonly shown: number
   readonly person: Ranked
-  /** Every setting of the campaign since the referral: settings and rows may be read one after the other. */
+  /** Every value of the campaign's points since the referral: points and rows may be read one after the other. */
   readonly points: Set<number>
   /** The position in this state, by points. */
   readonly positions: Map<number, number>
@@ -21,98 +21,103 @@ interface Open {
 interface Campaign {
   readonly people: Map<string, Ranked>
   points: number
-  readonly open: Set<Open>
+  readonly open: Set<OpenMail>
 }
 
 /**
- * A position mail shows the position that its person had in some state of the campaign between the change that its event tells of and
- * the mail. The states are made anew, one change after the other. A mail that waited too long is marked, counted and free.
+ * A position mail shows the position that its person had in some state of the campaign between the change of its event and the mail.
+ * The states are replayed change by change. A mail that waited too long is marked and counted, and exempt from the check.
  */
-export function judgePositionMails(history: WholeHistory, world: World, plan: ReadonlyMap<string, PlannedMail>, findings: Findings): void {
-  const waiting = waitingMails(history, world, plan, findings)
+export function checkPositionMails(
+  history: ParsedHistory,
+  platform: PlatformState,
+  expectedMails: ReadonlyMap<string, ExpectedMail>,
+  findings: Findings,
+): void {
+  const waiting = waitingMails(history, platform, expectedMails, findings)
   const campaigns = new Map<string, Campaign>()
-  for (const { id, points } of history.setting.campaigns) campaigns.set(id, { people: new Map(), points, open: new Set() })
+  for (const { id, points } of history.seedData.campaigns) campaigns.set(id, { people: new Map(), points, open: new Set() })
   const confirmed = new Set<string>()
   for (const { change, from } of history.changes) {
     if (change.is === 'grant' || change.is === 'revoke' || change.is === 'verify') continue
     if (change.is === 'confirm' && confirmed.has(change.referralId)) continue
-    const campaignId = 'campaignId' in change ? change.campaignId : campaignOf(world, change)
+    const campaignId = 'campaignId' in change ? change.campaignId : campaignOf(platform, change)
     const campaign = campaigns.get(campaignId)
-    if (campaign === undefined) throw new Error(`A change is about campaign ${campaignId}, which no setting names.`)
-    // What began after the mail had arrived is not in it, and nothing behind it either.
-    for (const one of campaign.open) if (from > one.mail.at) close(campaign, one, findings)
+    if (campaign === undefined) throw new Error(`A change is about campaign ${campaignId}, which the seed data do not contain.`)
+    // The mail does not show changes that began after its arrival.
+    for (const openMail of campaign.open) if (from > openMail.mail.at) close(campaign, openMail, findings)
     apply(campaign, change)
     if (change.is !== 'confirm') continue
     confirmed.add(change.referralId)
-    for (const { planned, mail, shown } of waiting.get(change.referralId) ?? []) {
-      const person = campaign.people.get(planned.userId)
+    for (const { expected, mail, shown } of waiting.get(change.referralId) ?? []) {
+      const person = campaign.people.get(expected.userId)
       if (person === undefined || from > mail.at) {
-        findings.violated('I5', `${name(planned)} went out at ${when(mail.at)}, before its referral was confirmed.`)
+        findings.violated('I5', `${name(expected)} went out at ${formatTime(mail.at)}, before its referral was confirmed.`)
         continue
       }
-      // A referral that is worth nothing makes no row dirty, and its mail waits for nothing.
+      // A referral without points makes no row dirty, so its mail waits for no recalculation.
       if (campaign.points === 0) {
         findings.count('positionMailsWithoutPoints')
         continue
       }
       const positions = new Map([[campaign.points, positionOf(person, campaign.people.values(), campaign.points)]])
-      const one: Open = { planned, mail, shown, person, points: new Set([campaign.points]), positions }
-      if (![...positions.values()].includes(shown)) campaign.open.add(one)
+      const openMail: OpenMail = { expected, mail, shown, person, points: new Set([campaign.points]), positions }
+      if (![...positions.values()].includes(shown)) campaign.open.add(openMail)
     }
   }
-  for (const campaign of campaigns.values()) for (const one of campaign.open) close(campaign, one, findings)
+  for (const campaign of campaigns.values()) for (const openMail of campaign.open) close(campaign, openMail, findings)
 }
 
-type Waiting = Pick<Open, 'planned' | 'mail' | 'shown'>
+type Waiting = Pick<OpenMail, 'expected' | 'mail' | 'shown'>
 
-/** The mails to be judged, by the referral that they tell of. */
+/** The mails to check, by referral. */
 function waitingMails(
-  history: WholeHistory,
-  world: World,
-  plan: ReadonlyMap<string, PlannedMail>,
+  history: ParsedHistory,
+  platform: PlatformState,
+  expectedMails: ReadonlyMap<string, ExpectedMail>,
   findings: Findings,
 ): ReadonlyMap<string, readonly Waiting[]> {
   const waiting: Waiting[] = []
-  for (const planned of plan.values()) {
+  for (const expected of expectedMails.values()) {
     // A second copy has the bytes of the first.
-    const [mail] = planned.mails
-    if (planned.type !== 'position_update' || mail === undefined) continue
+    const [mail] = expected.mails
+    if (expected.type !== 'position_update' || mail === undefined) continue
     if (mail.position === undefined) {
-      findings.violated('I5', `${name(planned)} of ${when(mail.at)} shows no position.`)
+      findings.violated('I5', `${name(expected)} of ${formatTime(mail.at)} shows no position.`)
       continue
     }
-    if (planned.intent?.reason === 'position-not-recalculated') {
+    if (expected.intent?.reason === 'position-not-recalculated') {
       findings.count('latePositionMails')
-      const waitedMs = mail.at - planned.intent.createdAt
+      const waitedMs = mail.at - expected.intent.createdAt
       if (waitedMs < history.run.positionMailMaxWaitMs)
-        findings.violated('I5', `${name(planned)} is marked as late after ${waitedMs} ms, before its wait was over.`)
+        findings.violated('I5', `${name(expected)} is marked as late after ${waitedMs} ms, before its wait was over.`)
       continue
     }
-    if (planned.mails.some(({ at }) => isLostTime(history, at))) {
+    if (expected.mails.some(({ at }) => isLostTime(history, at))) {
       findings.count('positionMailsOfLostTime')
       continue
     }
     findings.checked('I5')
     findings.count('positionMails')
-    if (world.referrals.has(planned.purpose.mail?.about ?? '')) waiting.push({ planned, mail, shown: mail.position })
-    else findings.violated('I5', `${name(planned)} went out, and its referral was never confirmed.`)
+    if (platform.referrals.has(expected.purpose.mail?.about ?? '')) waiting.push({ expected, mail, shown: mail.position })
+    else findings.violated('I5', `${name(expected)} went out, and its referral was never confirmed.`)
   }
-  return Map.groupBy(waiting, ({ planned }) => planned.purpose.mail?.about ?? '')
+  return Map.groupBy(waiting, ({ expected }) => expected.purpose.mail?.about ?? '')
 }
 
 type Change = Extract<EntryOf<'change'>['change'], { is: 'join' | 'leave' | 'confirm' | 'points' }>
 
-function campaignOf(world: World, change: Exclude<Change, { campaignId: string }>): string {
-  const person = world.people.get(change.is === 'leave' ? change.userId : change.referrerId)
+function campaignOf(platform: PlatformState, change: Exclude<Change, { campaignId: string }>): string {
+  const person = platform.people.get(change.is === 'leave' ? change.userId : change.referrerId)
   return person?.campaignId ?? ''
 }
 
-/** Brings the campaign, and the positions of the mails that are open, one change further. */
+/** Applies a change to the campaign and to the positions of the open mails. */
 function apply(campaign: Campaign, change: Change): void {
   const { people, open } = campaign
   if (change.is === 'points') {
     campaign.points = change.points
-    for (const one of open) one.points.add(change.points)
+    for (const openMail of open) openMail.points.add(change.points)
     return recount(campaign, open)
   }
   if (change.is === 'join') {
@@ -124,7 +129,7 @@ function apply(campaign: Campaign, change: Change): void {
       campaign,
       joined,
       () => 0,
-      (one, points) => (isBefore(joined, one.person, points) ? 1 : 0),
+      (openMail, points) => (isBefore(joined, openMail.person, points) ? 1 : 0),
     )
   }
   const moved = people.get(change.is === 'leave' ? change.userId : change.referrerId)
@@ -136,44 +141,45 @@ function apply(campaign: Campaign, change: Change): void {
   move(
     campaign,
     moved,
-    (one, points) => (isBefore(before, one.person, points) ? 1 : 0),
-    (one, points) => (moved.active && isBefore(moved, one.person, points) ? 1 : 0),
+    (openMail, points) => (isBefore(before, openMail.person, points) ? 1 : 0),
+    (openMail, points) => (moved.active && isBefore(moved, openMail.person, points) ? 1 : 0),
   )
   recount(campaign, own)
 }
 
-type Ahead = (one: Open, points: number) => number
+type Ahead = (openMail: OpenMail, points: number) => number
 
-/** Somebody else stood ahead or not, and does now or not. */
+/** Adjusts positions for another person who has moved ahead or behind. */
 function move(campaign: Campaign, moved: Ranked, before: Ahead, after: Ahead): void {
-  for (const one of campaign.open) {
-    if (one.person === moved) continue
-    for (const [points, position] of one.positions) one.positions.set(points, position - before(one, points) + after(one, points))
-    settle(campaign, one)
+  for (const openMail of campaign.open) {
+    if (openMail.person === moved) continue
+    for (const [points, position] of openMail.positions)
+      openMail.positions.set(points, position - before(openMail, points) + after(openMail, points))
+    closeIfExplained(campaign, openMail)
   }
 }
 
-function recount(campaign: Campaign, mails: Iterable<Open>): void {
-  for (const one of mails) {
-    for (const points of one.points) one.positions.set(points, positionOf(one.person, campaign.people.values(), points))
-    settle(campaign, one)
+function recount(campaign: Campaign, mails: Iterable<OpenMail>): void {
+  for (const openMail of mails) {
+    for (const points of openMail.points) openMail.positions.set(points, positionOf(openMail.person, campaign.people.values(), points))
+    closeIfExplained(campaign, openMail)
   }
 }
 
-/** Whoever has left keeps what he was last ranked at, so that his own states end there. */
-function settle(campaign: Campaign, one: Open): void {
-  if (one.person.active && [...one.positions.values()].includes(one.shown)) campaign.open.delete(one)
+/** A person who has left keeps the last position, so that later states do not count. */
+function closeIfExplained(campaign: Campaign, openMail: OpenMail): void {
+  if (openMail.person.active && [...openMail.positions.values()].includes(openMail.shown)) campaign.open.delete(openMail)
 }
 
-function close(campaign: Campaign, one: Open, findings: Findings): void {
-  campaign.open.delete(one)
-  const last = [...one.positions.values()].join(' or ')
+function close(campaign: Campaign, openMail: OpenMail, findings: Findings): void {
+  campaign.open.delete(openMail)
+  const last = [...openMail.positions.values()].join(' or ')
   findings.violated(
     'I5',
-    `${name(one.planned)} of ${when(one.mail.at)} shows position ${one.shown}, which its person had in no state since the referral (at the end ${last}).`,
+    `${name(openMail.expected)} of ${formatTime(openMail.mail.at)} shows position ${openMail.shown}, which its person had in no state since the referral (at the end ${last}).`,
   )
 }
 
-function name({ eventId, userId }: PlannedMail): string {
+function name({ eventId, userId }: ExpectedMail): string {
   return `The position mail about event ${eventId} to ${userId}`
 }

@@ -1,19 +1,19 @@
 import { finalPositions } from './ranking.ts'
-import type { Findings } from './verdict.ts'
-import type { WholeHistory } from './whole-history.ts'
-import type { World } from './world.ts'
+import type { Findings } from './check-report.ts'
+import type { ParsedHistory } from './parsed-history.ts'
+import type { PlatformState } from './platform-state.ts'
 
-/** At rest every stored position is that of a ranking from nothing but the changes; who left is not ranked; nobody is missing. */
-export function judgePositions(history: WholeHistory, world: World, findings: Findings): void {
+/** At rest every stored position equals a ranking of the changes alone; people who left are not ranked, and no row is missing. */
+export function checkPositions(history: ParsedHistory, platform: PlatformState, findings: Findings): void {
   const rows = new Map(history.rows.users.map((user) => [user.id, user]))
-  const rankings = finalPositions(world)
-  for (const { id, campaignId } of world.people.values()) {
+  const rankings = finalPositions(platform)
+  for (const { id, campaignId } of platform.people.values()) {
     const row = rows.get(id)
     if (row === undefined) {
-      findings.violated('I6', `${id} joined campaign ${campaignId}, and his row is not in the history.`)
+      findings.violated('I6', `${id} joined campaign ${campaignId}, and the row is not in the history.`)
       continue
     }
-    if (!history.run.settles) continue
+    if (!history.run.drains) continue
     findings.checked('I6')
     const position = rankings.get(campaignId)?.get(id)
     if (position === undefined) {

@@ -1,30 +1,32 @@
 import type { EntryOf } from './history.ts'
-import type { Entry, Ledger } from './ledger.ts'
-import type { Findings } from './verdict.ts'
-import { when } from './verdict.ts'
-import { wasSetBack, type WholeHistory } from './whole-history.ts'
+import type { TimelineEntry, GroupTimeline } from './group-timeline.ts'
+import type { Findings } from './check-report.ts'
+import { formatTime } from './check-report.ts'
+import { wasSetBack, type ParsedHistory } from './parsed-history.ts'
 
-/** Stands in the metadata of a commit that a daemon made; without it the commit is a tool's, and is counted, not judged. */
-const OURS = 'progress-row'
+/** The metadata of a daemon's commit; commits without it come from other tools and are counted, not checked. */
+const OWN_METADATA = 'progress-row'
 
-/** Every commit of the log of commits, in order: never above what was accepted by then, never back, by whoever has the partition. */
-export function judgeCommits(history: WholeHistory, ledgers: readonly Ledger[], findings: Findings): void {
-  for (const ledger of ledgers) {
-    const accepted = new Map([...ledger.partitions].map(([partition, entries]) => [partition, latestBelow(history, entries)]))
+/** Every commit, in order: never above what was accepted by then, never backwards, and made by the owner of the partition. */
+export function checkCommits(history: ParsedHistory, timelines: readonly GroupTimeline[], findings: Findings): void {
+  for (const timeline of timelines) {
+    const accepted = new Map([...timeline.partitions].map(([partition, entries]) => [partition, latestBelow(history, entries)]))
     const highest = new Map<number, EntryOf<'commit'>>()
-    const owners = ownersOf(history, ledger.group)
-    for (const commit of history.commits.filter(({ group, topic }) => group === ledger.group && topic === history.run.topic).sort(inLog)) {
-      if (commit.metadata !== OURS) {
+    const owners = ownersOf(history, timeline.group)
+    for (const commit of history.commits
+      .filter(({ group, topic }) => group === timeline.group && topic === history.run.topic)
+      .sort(inLog)) {
+      if (commit.metadata !== OWN_METADATA) {
         findings.count('foreignCommits')
         continue
       }
       findings.checked('I7')
       findings.count('commits')
-      judgeHeight(ledger, commit, accepted.get(commit.partition), findings)
-      judgeDirection(history, ledger, commit, highest, findings)
-      judgeOwner(ledger, commit, owners, findings)
+      checkOffset(timeline, commit, accepted.get(commit.partition), findings)
+      checkDirection(history, timeline, commit, highest, findings)
+      checkOwner(timeline, commit, owners, findings)
     }
-    judgeSamples(history, ledger, findings)
+    checkSamples(history, timeline, findings)
   }
   findings.set('generations', new Set(history.generations.map(({ group, generation }) => `${group} ${generation}`)).size)
   const members = history.generations.flatMap(({ group, members }) => members.map(({ id }) => `${group} ${id}`))
@@ -35,32 +37,32 @@ const inLog = (one: { logOffset: number }, other: { logOffset: number }) => one.
 
 interface Below {
   readonly offsets: readonly number[]
-  /** Of each offset the record up to it that was accepted last. */
+  /** For each offset, the record at or below it that was accepted last. */
   readonly latest: readonly { readonly at: number; readonly offset: number }[]
 }
 
-/** What was accepted again after a restore had been accepted before, at a time that nobody knows any more. */
-function latestBelow(history: WholeHistory, entries: readonly Entry[]): Below {
+/** Records that are accepted again after a restore were accepted before, at a time that is lost. */
+function latestBelow(history: ParsedHistory, entries: readonly TimelineEntry[]): Below {
   const latest: { at: number; offset: number }[] = []
   let last = { at: -Infinity, offset: -1 }
-  for (const { acceptedAt, recovered, by, record } of entries) {
-    const isUnknown = recovered || (wasSetBack(history) && by === 'dead-letter')
+  for (const { acceptedAt, recovered, resolvedBy, record } of entries) {
+    const isUnknown = recovered || (wasSetBack(history) && resolvedBy === 'dead-letter')
     if (!isUnknown && acceptedAt > last.at) last = { at: acceptedAt, offset: record.offset }
     latest.push(last)
   }
   return { offsets: entries.map(({ record }) => record.offset), latest }
 }
 
-/** Times of two servers on one clock, each cut to whole milliseconds. */
+/** Times of two servers on one clock, each truncated to milliseconds. */
 const ROUNDING_MS = 1
 
-function judgeHeight(ledger: Ledger, commit: EntryOf<'commit'>, below: Below | undefined, findings: Findings): void {
+function checkOffset(timeline: GroupTimeline, commit: EntryOf<'commit'>, below: Below | undefined, findings: Findings): void {
   const count = below === undefined ? 0 : countBelow(below.offsets, commit.offset)
   const last = below?.latest[count - 1]
   if (last === undefined || last.at <= commit.at + ROUNDING_MS) return
   findings.violated(
     'I7',
-    `${told(ledger, commit)} is above offset ${last.offset}, which was accepted ${Number.isFinite(last.at) ? `at ${when(last.at)}` : 'never'}.`,
+    `${describe(timeline, commit)} is above offset ${last.offset}, which was accepted ${Number.isFinite(last.at) ? `at ${formatTime(last.at)}` : 'never'}.`,
   )
 }
 
@@ -76,10 +78,10 @@ function countBelow(offsets: readonly number[], bound: number): number {
   return low
 }
 
-/** A new owner begins at the row, which is never below what was committed; only a database that went back may bring it down. */
-function judgeDirection(
-  history: WholeHistory,
-  ledger: Ledger,
+/** A new owner starts at the row, which is never below the committed offset; only a restore of the database lowers it. */
+function checkDirection(
+  history: ParsedHistory,
+  timeline: GroupTimeline,
   commit: EntryOf<'commit'>,
   highest: Map<number, EntryOf<'commit'>>,
   findings: Findings,
@@ -88,15 +90,15 @@ function judgeDirection(
   if (before !== undefined && commit.offset < before.offset) {
     const isExempt = history.faults.some(({ setBackTo, begin, end }) => setBackTo !== null && commit.at >= begin && before.at <= end)
     if (isExempt) findings.count('commitsSetBackByRestore')
-    else findings.violated('I7', `${told(ledger, commit)} goes back behind ${before.offset}, committed at ${when(before.at)}.`)
+    else findings.violated('I7', `${describe(timeline, commit)} is below ${before.offset}, committed at ${formatTime(before.at)}.`)
   }
   highest.set(commit.partition, commit)
 }
 
 type Owners = ReadonlyMap<number, ReadonlyMap<number, string>>
 
-/** Of each generation who has which partition. A group writes its metadata again without a new generation; the last word counts. */
-function ownersOf(history: WholeHistory, group: string): Owners {
+/** The owners of partitions by generation. A group may rewrite its metadata within a generation; the last version counts. */
+function ownersOf(history: ParsedHistory, group: string): Owners {
   const owners = new Map<number, ReadonlyMap<number, string>>()
   for (const { group: of, generation, members } of history.generations.toSorted(inLog)) {
     if (of !== group || members.length === 0) continue
@@ -105,50 +107,58 @@ function ownersOf(history: WholeHistory, group: string): Owners {
   return owners
 }
 
-function judgeOwner(ledger: Ledger, commit: EntryOf<'commit'>, owners: Owners, findings: Findings): void {
+function checkOwner(timeline: GroupTimeline, commit: EntryOf<'commit'>, owners: Owners, findings: Findings): void {
   const owned = owners.get(commit.generation)
   if (owned === undefined)
-    return findings.violated('I7', `${told(ledger, commit)} was made in generation ${commit.generation}, of which nobody is a member.`)
+    return findings.violated('I7', `${describe(timeline, commit)} was made in generation ${commit.generation}, which has no members.`)
   const owner = owned.get(commit.partition)
   if (owner === undefined)
-    findings.violated('I7', `${told(ledger, commit)} was made in generation ${commit.generation}, in which nobody has this partition.`)
+    findings.violated(
+      'I7',
+      `${describe(timeline, commit)} was made in generation ${commit.generation}, in which this partition has no owner.`,
+    )
   else if (commit.member !== undefined && commit.member !== owner)
-    findings.violated('I7', `${told(ledger, commit)} was made by ${commit.member}, while ${owner} had this partition.`)
+    findings.violated('I7', `${describe(timeline, commit)} was made by ${commit.member}, while ${owner} owned this partition.`)
 }
 
-/** Kafka is told only what the row holds; at rest both stand at the end of the log. */
-function judgeSamples(history: WholeHistory, ledger: Ledger, findings: Findings): void {
+/** Kafka's offset is never above the row; at rest both are at the end of the log. */
+function checkSamples(history: ParsedHistory, timeline: GroupTimeline, findings: Findings): void {
   const ends = endsOf(history)
   // While the database catches up after a restore, Kafka keeps the higher offset.
   const caughtUp = new Map<string, number>()
-  for (const sample of history.positions) {
-    if (sample.group !== ledger.group) continue
+  for (const sample of history.offsetSamples) {
+    if (sample.group !== timeline.group) continue
     const restore = history.faults.findLast(({ setBackTo, begin }) => setBackTo !== null && sample.at >= begin)
-    for (const partition of new Set([...Object.keys(sample.committed), ...Object.keys(sample.rows)])) {
+    for (const partition of new Set([...Object.keys(sample.committed), ...Object.keys(sample.stored)])) {
       const committed = Math.max(0, sample.committed[partition] ?? 0)
-      const row = sample.rows[partition] ?? 0
+      const row = sample.stored[partition] ?? 0
       findings.checked('I7')
       const isCatchingUp = sample.when === 'running' && restore !== undefined && caughtUp.get(partition) !== restore.end
       if (isCatchingUp && committed <= row && sample.at > restore.end) caughtUp.set(partition, restore.end)
-      if (isCatchingUp && committed > row) findings.count('positionsAfterRestore')
-      else if (committed > row && sample.when === 'running' && isToolsDoing(history, sample, Number(partition), committed))
-        findings.count('positionsMovedByTools')
+      if (isCatchingUp && committed > row) findings.count('offsetsAfterRestore')
+      else if (committed > row && sample.when === 'running' && isForeignCommit(history, sample, Number(partition), committed))
+        findings.count('offsetsMovedByTools')
       else if (committed > row)
         findings.violated(
           'I7',
-          `${ledger.group}/${partition} is committed at ${committed} at ${when(sample.at)}, and its row stands at ${row}.`,
+          `${timeline.group}/${partition} is committed at ${committed} at ${formatTime(sample.at)}, and its row is at ${row}.`,
         )
       if (sample.when !== 'running')
-        judgeRest(history, ledger, { sample, partition, committed, row, end: sample.ends?.[partition] ?? ends.get(partition) }, findings)
+        checkAtRest(
+          history,
+          timeline,
+          { sample, partition, committed, row, end: sample.ends?.[partition] ?? ends.get(partition) },
+          findings,
+        )
     }
   }
 }
 
-/** What Kafka holds is what a tool told it before; at rest our own commit has to stand over it. */
-function isToolsDoing(history: WholeHistory, { group, at }: EntryOf<'positions'>, partition: number, committed: number): boolean {
+/** Whether another tool committed this offset; at rest our own commit has to follow it. */
+function isForeignCommit(history: ParsedHistory, { group, at }: EntryOf<'offsets'>, partition: number, committed: number): boolean {
   return history.commits.some(
     (commit) =>
-      commit.metadata !== OURS &&
+      commit.metadata !== OWN_METADATA &&
       commit.group === group &&
       commit.topic === history.run.topic &&
       commit.partition === partition &&
@@ -158,30 +168,32 @@ function isToolsDoing(history: WholeHistory, { group, at }: EntryOf<'positions'>
 }
 
 interface Rest {
-  readonly sample: EntryOf<'positions'>
+  readonly sample: EntryOf<'offsets'>
   readonly partition: string
   readonly committed: number
   readonly row: number
   readonly end: number | undefined
 }
 
-function judgeRest(history: WholeHistory, ledger: Ledger, { sample, partition, committed, row, end }: Rest, findings: Findings): void {
-  const at = `${ledger.group}/${partition}`
+function checkAtRest(
+  history: ParsedHistory,
+  timeline: GroupTimeline,
+  { sample, partition, committed, row, end }: Rest,
+  findings: Findings,
+): void {
+  const at = `${timeline.group}/${partition}`
   if (sample.when === 'clean-stop' && committed !== row)
-    findings.violated('I7', `${at} is committed at ${committed} after a clean stop, and its row stands at ${row}.`)
-  if (!history.run.settles || end === undefined || row === end) return
-  findings.violated(
-    'I7',
-    `${at} stands at ${row} ${sample.when === 'settled' ? 'at rest' : 'after a clean stop'}, and its log ends at ${end}.`,
-  )
+    findings.violated('I7', `${at} is committed at ${committed} after a clean stop, and its row is at ${row}.`)
+  if (!history.run.drains || end === undefined || row === end) return
+  findings.violated('I7', `${at} is at ${row} ${sample.when === 'drained' ? 'at rest' : 'after a clean stop'}, and its log ends at ${end}.`)
 }
 
-function endsOf(history: WholeHistory): ReadonlyMap<string, number> {
+function endsOf(history: ParsedHistory): ReadonlyMap<string, number> {
   const ends = new Map<string, number>()
   for (const { partition, offset } of history.records) ends.set(String(partition), Math.max(ends.get(String(partition)) ?? 0, offset + 1))
   return ends
 }
 
-function told({ of: { name } }: Ledger, { partition, offset, at }: EntryOf<'commit'>): string {
-  return `The commit of ${offset} for ${name}/${partition} at ${when(at)}`
+function describe({ definition: { name } }: GroupTimeline, { partition, offset, at }: EntryOf<'commit'>): string {
+  return `The commit of ${offset} for ${name}/${partition} at ${formatTime(at)}`
 }

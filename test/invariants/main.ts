@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util'
-import { checkHistory } from './check.ts'
-import { wordsOf } from './verdict.ts'
+import { checkHistory } from './check-history.ts'
+import { formatReport } from './check-report.ts'
 
 /**
- * `node test/invariants/main.ts <folder> [--json]`: judges the history in the folder. Exit code 0 when everything holds, 1 when
- * something does not, 2 when there is no whole history to judge.
+ * `node test/invariants/main.ts <folder> [--json]`: checks the history in the folder. Exit code 0 when every check passes,
+ * 1 when one fails, 2 when there is no complete history.
  */
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
 const [folder, ...others] = positionals
@@ -13,9 +13,9 @@ if (folder === undefined || others.length > 0) {
   process.exitCode = 2
 } else {
   try {
-    const verdict = await checkHistory(folder)
-    console.log(values.json ? JSON.stringify(verdict) : wordsOf(verdict))
-    process.exitCode = verdict.held ? 0 : 1
+    const report = await checkHistory(folder)
+    console.log(values.json ? JSON.stringify(report) : formatReport(report))
+    process.exitCode = report.passed ? 0 : 1
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error))
     process.exitCode = 2

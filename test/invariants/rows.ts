@@ -1,6 +1,6 @@
 import type { Row } from './history.ts'
 
-/** Rows of the final state, with no more than what is judged. The columns that each needs stand at `Row` in history.ts. */
+/** Rows of the final state, reduced to what is checked. The columns of each table are listed at `Row` in history.ts. */
 export interface Rows {
   readonly outcomes: Outcome[]
   readonly intents: Intent[]
@@ -38,7 +38,7 @@ export interface Intent {
   readonly claims: number
   readonly attempt: number
   readonly ambiguous: number
-  /** Whether something was frozen, so that it has been handed over. */
+  /** Whether the message is frozen, as it is from the first attempt on. */
   readonly frozen: boolean
   readonly webhookId: string | null
   readonly createdAt: number
@@ -75,7 +75,7 @@ export interface EmailLog {
   readonly error: string | null
 }
 
-/** Stands where a delivery is not that of a reward. */
+/** In place of a reward's id, for deliveries of anything else. */
 export const NO_REWARD = '-'
 
 export interface Delivery {
@@ -106,16 +106,16 @@ export function noRows(): Rows {
   return { outcomes: [], intents: [], progress: [], deadLetters: [], codes: [], emailLogs: [], deliveries: [], users: [], rewards: [] }
 }
 
-/** @throws naming table and column, when a column is absent or of another kind: what cannot be read cannot be judged. */
+/** @throws naming table and column, when a column is absent or of another kind: a row that is not understood cannot be checked. */
 export function addRow(rows: Rows, { table, row }: Row): void {
   const read = reader(table, row)
-  const place = () => ({ partition: read.number('partition'), offset: read.number('offset') })
+  const location = () => ({ partition: read.number('partition'), offset: read.number('offset') })
   switch (table) {
     case 'outcomes':
       rows.outcomes.push({
         group: read.text('group_name'),
         eventId: read.text('event_id'),
-        ...place(),
+        ...location(),
         outcome: read.text('outcome'),
         effects: read.texts('effects'),
         at: read.number('at'),
@@ -157,7 +157,7 @@ export function addRow(rows: Rows, { table, row }: Row): void {
       rows.deadLetters.push({
         group: read.text('group_name'),
         topic: read.text('topic'),
-        ...place(),
+        ...location(),
         reason: read.text('reason'),
         at: read.number('at'),
       })
@@ -206,14 +206,14 @@ export function addRow(rows: Rows, { table, row }: Row): void {
       return
     }
     default:
-      throw new Error(`Rows of ${String(table)} are not known.`)
+      throw new Error(`Rows of ${String(table)} are not expected.`)
   }
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
 function reader(table: string, row: Fields) {
-  const wrong = (column: string, kind: string) => new Error(`A row of ${table} holds no ${kind} in ${column}.`)
+  const wrong = (column: string, kind: string) => new Error(`A row of ${table} has no ${kind} in ${column}.`)
   const textOrNull = (column: string): string | null => {
     const value = row[column]
     if (value === null) return null

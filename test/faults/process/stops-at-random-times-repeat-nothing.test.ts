@@ -28,8 +28,8 @@ test('SIGTERM at random moments: each stop is clean, and nothing is sent twice o
     expect({ round, code: await daemon.exited }).toEqual({ round, code: 0 })
   }
   await traffic.stop()
-  const { held, figures } = await scene.judged()
-  expect(held).toBe(true)
+  const { passed, figures } = await scene.judged()
+  expect(passed).toBe(true)
   expect({ ...figures }).toMatchObject({ secondCopies: 0, ambiguousMails: 0, lost: 0, kills: 0 })
   expect(figures['webhookRepeats'] ?? 0).toBe(0)
 })

@@ -24,8 +24,8 @@ test('daemons stopped while partitions move: every stop is clean, and nothing is
     leaving = joining
   }
   await traffic.stop()
-  const { held, figures } = await scene.judged()
-  expect(held).toBe(true)
+  const { passed, figures } = await scene.judged()
+  expect(passed).toBe(true)
   expect({ ...figures }).toMatchObject({ secondCopies: 0, ambiguousMails: 0, lost: 0, kills: 0 })
   expect(figures['webhookRepeats'] ?? 0).toBe(0)
 })

@@ -39,8 +39,8 @@ test('while the relay is away, refusing or silent, positions and webhooks contin
   await drainedSoon(scene)
   const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
   expect(ended).toEqual([{ state: 'sent' }])
-  const { judgements } = await scene.verdict()
-  expect(judgements.I11.checked).toBeGreaterThan(0)
+  const { checks } = await scene.verdict()
+  expect(checks.I11.checked).toBeGreaterThan(0)
 
   /** When the last recalculation of any campaign was, epoch milliseconds. */
   async function recalculated(): Promise<number> {

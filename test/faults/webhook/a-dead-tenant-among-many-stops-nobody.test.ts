@@ -61,6 +61,6 @@ test('one dead endpoint among eight tenants: the others get their deliveries at 
   expect(rounds).toBeGreaterThan(3)
   await traffic.stop()
   await drainedSoon(scene)
-  const { judgements } = await scene.verdict()
-  expect(judgements.I11.checked).toBeGreaterThan(0)
+  const { checks } = await scene.verdict()
+  expect(checks.I11.checked).toBeGreaterThan(0)
 })

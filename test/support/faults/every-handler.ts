@@ -1,6 +1,6 @@
 import type { Campaign, SeedData } from '../../../cmd/demo/seed-data.ts'
 import type { Person, Publication, Step, Write } from '../../../cmd/demo/step.ts'
-import { handles } from '../../invariants/expected.ts'
+import { handles } from '../../invariants/expected-effects.ts'
 import type { FaultScene } from './fault-scene.ts'
 import { judgedGroups } from './judged-groups.ts'
 

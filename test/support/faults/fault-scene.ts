@@ -8,7 +8,7 @@ import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-eve
 import { migrate } from '../../../src/infra/postgres/schema/migrate-schema.ts'
 import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
 import type { Fault, Run } from '../../invariants/history.ts'
-import { wordsOf, type Verdict } from '../../invariants/verdict.ts'
+import { formatReport, type CheckReport } from '../../invariants/check-report.ts'
 import { startDaemon } from '../daemon.ts'
 import { eventually } from '../eventually.ts'
 import { setScene, type Scene } from '../scene.ts'
@@ -60,7 +60,7 @@ export interface FaultScene extends AsyncDisposable {
   /** Starts a daemon, which something happens to at the given moments; its output, probes, memory and end are recorded. */
   daemon(variables?: Readonly<Record<string, string>>, moments?: Moments): RecordedDaemon
   /** Records that something is broken for as long as `work` takes; `setBackTo`: see {@link Fault}. */
-  fault<Result>(name: string, hits: Fault['hits'], work: () => Promise<Result>, more?: Pick<Fault, 'setBackTo'>): Promise<Result>
+  fault<Result>(name: string, affects: Fault['affects'], work: () => Promise<Result>, more?: Pick<Fault, 'setBackTo'>): Promise<Result>
   /** Everything that was broken works again: proxies, sinks, own servers. Daemons are the scenario's. */
   heal(): Promise<void>
   /** Time passes for intents that wait for their next attempt, as hours of a retry schedule do: they are due now. */
@@ -72,9 +72,9 @@ export interface FaultScene extends AsyncDisposable {
    *
    * @throws with the checker's sentences
    */
-  verdict(options?: { readonly drains?: boolean }): Promise<Verdict>
+  verdict(options?: { readonly drains?: boolean }): Promise<CheckReport>
   /** The same without an error when something does not hold: what the checker says. The history stays if it does not hold. */
-  judged(options?: { readonly drains?: boolean }): Promise<Verdict>
+  judged(options?: { readonly drains?: boolean }): Promise<CheckReport>
 }
 
 export interface FaultSceneOptions extends ServerOptions {
@@ -202,7 +202,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     const afterMs = at - (lastFaultEnd ?? at)
     recorder.record({ is: 'recovered', at, afterMs })
     tell(`everything was done ${(afterMs / 1000).toFixed(1)} s after the last fault`)
-    await samplePositions(sampled, 'settled')
+    await samplePositions(sampled, 'drained')
     isDrained = true
   }
 
@@ -213,7 +213,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     if (codes.every((code) => code === 0)) await samplePositions(sampled, 'clean-stop')
   }
 
-  async function judged({ drains = true }: { readonly drains?: boolean } = {}): Promise<Verdict> {
+  async function judged({ drains = true }: { readonly drains?: boolean } = {}): Promise<CheckReport> {
     await Promise.all(telling.map((traffic) => traffic.stop()))
     if (drains && !isDrained) await drained()
     await stopDaemons()
@@ -222,7 +222,7 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     const deadLetterTopics = groupIds.map((group) => deadLetterTopic(scene.topic, group))
     await completeHistory({ ...sampled, groups, brokers: servers.brokers, deadLetterTopics })
     const verdict = await judge(recorder.folder)
-    holds = verdict.held
+    holds = verdict.passed
     return verdict
   }
 
@@ -248,8 +248,8 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
       daemons.push(daemon)
       return daemon
     },
-    async fault(name, hits, work, more = {}) {
-      const mark = (phase: Fault['phase'], at: number) => recorder.record({ is: 'fault', at, name, phase, hits, ...more })
+    async fault(name, affects, work, more = {}) {
+      const mark = (phase: Fault['phase'], at: number) => recorder.record({ is: 'fault', at, name, phase, affects, ...more })
       mark('begin', Date.now())
       try {
         return await work()
@@ -271,8 +271,8 @@ export async function setFaultScene(options: FaultSceneOptions): Promise<FaultSc
     judged,
     async verdict(options) {
       const verdict = await judged(options)
-      if (!verdict.held) throw new Error(`The history does not hold.\n${wordsOf(verdict)}`)
-      tell(wordsOf(verdict))
+      if (!verdict.passed) throw new Error(`The history does not hold.\n${formatReport(verdict)}`)
+      tell(formatReport(verdict))
       return verdict
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),

@@ -13,8 +13,8 @@ export interface RecordedDaemon extends Daemon {
 /** How a daemon is started: with whom to tell of each line that it writes. */
 export type StartDaemon = (onLine: (line: string) => void) => Daemon
 
-/** @param moment of a daemon that ends itself at a named moment: the moment */
-export function recordDaemon(recorder: Recorder, number: number, start: StartDaemon, moment?: string): RecordedDaemon {
+/** @param failpoint where a daemon kills itself, if it does */
+export function recordDaemon(recorder: Recorder, number: number, start: StartDaemon, failpoint?: string): RecordedDaemon {
   const log = join(recorder.folder, `daemon-${number}.log`)
   // There from the start: one that is killed before its first line has said nothing, which is not the same as a lost log.
   appendFileSync(log, '')
@@ -26,13 +26,13 @@ export function recordDaemon(recorder: Recorder, number: number, start: StartDae
   const { pid } = daemon
   const tell = (
     event: 'started' | 'ready' | 'signalled' | 'exited',
-    more: { signal?: string; code?: number | string; moment?: string; lines?: number } = {},
+    more: { signal?: string; code?: number | string; failpoint?: string; lines?: number } = {},
   ) => recorder.record({ is: 'process', at: Date.now(), daemon: number, pid, event, ...more })
   tell('started')
   let isOver = false
   const exited = daemon.exited.then((code) => {
     isOver = true
-    tell('exited', { code, lines, ...(moment === undefined ? {} : { moment }) })
+    tell('exited', { code, lines, ...(failpoint === undefined ? {} : { failpoint }) })
     return code
   })
   return {

@@ -7,7 +7,7 @@ type Known = 'SHUTDOWN_GRACE_MS' | 'POSITION_MAIL_MAX_WAIT_MS' | 'EVENT_MAX_BYTE
 
 /** The first line of a history: what the daemons were told by their variables they keep to. */
 export function runEntry(
-  run: Pick<Run, 'scenario' | 'seed' | 'topic' | 'groups' | 'markers'> & Partial<Pick<Run, 'recoveryMs' | 'memoryLimitMb' | 'settles'>>,
+  run: Pick<Run, 'scenario' | 'seed' | 'topic' | 'groups' | 'markers'> & Partial<Pick<Run, 'recoveryMs' | 'memoryLimitMb' | 'drains'>>,
   variables: Readonly<Record<string, string>>,
 ): Run {
   const valueOf = (name: Known) => Number(variables[name] ?? known[name].default)
@@ -23,7 +23,7 @@ export function runEntry(
     // Longer than the longest lease, that of a page of a broadcast: what was under way when its process or transaction ended waits for it.
     recoveryMs: 120_000,
     memoryLimitMb: 600,
-    settles: true,
+    drains: true,
     ...run,
   }
 }

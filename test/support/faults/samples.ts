@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Sql } from '../../../src/std/sql.ts'
 import type { LogAdmin } from '../../../src/ingest/log-admin.ts'
-import type { Health, Positions } from '../../invariants/history.ts'
+import type { Health, OffsetSample } from '../../invariants/history.ts'
 import type { RecordedDaemon } from './recorded-daemon.ts'
 import type { Recorder } from './recorder.ts'
 
@@ -44,7 +44,7 @@ export function startSamples(sampled: Sampled): { stop(): Promise<void> } {
 }
 
 /** Kafka first: a member that works meanwhile moves its row before its commit, so a commit above the row is seen as what it is. */
-export async function samplePositions({ recorder, admin, sql, topic, groups }: Sampled, when: Positions['when']): Promise<void> {
+export async function samplePositions({ recorder, admin, sql, topic, groups }: Sampled, when: OffsetSample['when']): Promise<void> {
   for (const group of groups) {
     const committed = await admin.committed(group, topic)
     const rows = await sql.query<{ partition: number; next_offset: string }>(
@@ -53,11 +53,11 @@ export async function samplePositions({ recorder, admin, sql, topic, groups }: S
     )
     const ends = await admin.ranges(topic)
     recorder.record({
-      is: 'positions',
+      is: 'offsets',
       at: Date.now(),
       group,
       committed: Object.fromEntries([...committed].map(([partition, offset]) => [partition, Number(offset)])),
-      rows: Object.fromEntries(rows.map(({ partition, next_offset }) => [partition, Number(next_offset)])),
+      stored: Object.fromEntries(rows.map(({ partition, next_offset }) => [partition, Number(next_offset)])),
       ends: Object.fromEntries([...ends].map(([partition, { high }]) => [partition, Number(high)])),
       when,
     })

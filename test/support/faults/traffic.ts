@@ -8,7 +8,7 @@ import type { Scenario } from '../../../cmd/demo/scenario.ts'
 import type { EventTransport } from '../../../src/events/event-transport.ts'
 import { createPublisher } from '../../../src/events/publisher.ts'
 import { openDatabase } from '../../../src/infra/postgres/client/postgres-database.ts'
-import type { Setting } from '../../invariants/history.ts'
+import type { SeedData } from '../../invariants/history.ts'
 import { createReceipts, recordedTransport, recordedWriter } from './recorded-platform.ts'
 import type { Recorder } from './recorder.ts'
 
@@ -32,7 +32,7 @@ export interface TrafficOptions {
 export interface Stories {
   readonly settings: readonly Scenario['seedData'][]
   /** The same for the checker. */
-  readonly setting: Setting
+  readonly setting: SeedData
   start(options: TrafficOptions): Traffic
   /** Plays steps of one's own among them, recorded like all others. */
   play(steps: readonly Step[]): Promise<void>
@@ -131,9 +131,9 @@ function some(steps: Generator<Step, void>, events: number): Step[] {
   return taken
 }
 
-function settingOf(stories: readonly Scenario['seedData'][]): Setting {
+function settingOf(stories: readonly Scenario['seedData'][]): SeedData {
   return {
-    is: 'setting',
+    is: 'seed-data',
     campaigns: stories.flatMap(({ campaigns }) => campaigns.map(({ id, accountId, points }) => ({ id, accountId, points: points ?? 1 }))),
     rewards: stories.flatMap(({ rewards, endpoints }) =>
       rewards.map(({ id, campaignId, method, path, codeTemplate }) => ({

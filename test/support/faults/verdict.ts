@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import type { Verdict } from '../../invariants/verdict.ts'
+import type { CheckReport } from '../../invariants/check-report.ts'
 
 const checker = fileURLToPath(new URL('../../invariants/main.ts', import.meta.url))
 
@@ -11,10 +11,10 @@ const checker = fileURLToPath(new URL('../../invariants/main.ts', import.meta.ur
  *
  * @throws when there is no whole history to judge
  */
-export async function judge(folder: string): Promise<Verdict> {
+export async function judge(folder: string): Promise<CheckReport> {
   const child = spawn(process.execPath, [checker, folder, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
   const [out, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   if (code !== 0 && code !== 1) throw new Error(`The history cannot be judged (checker: ${String(code)}).\n${out}${errors}`)
-  const verdict: Verdict = JSON.parse(out)
+  const verdict: CheckReport = JSON.parse(out)
   return verdict
 }

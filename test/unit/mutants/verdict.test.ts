@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createFindings, wordsOf } from '../../invariants/verdict.ts'
+import { createFindings, formatReport } from '../../invariants/check-report.ts'
 import { verdictOf } from '../../mutants/verdict.ts'
 
 const title = 'a scenario'
@@ -23,7 +23,7 @@ describe('verdictOf', () => {
     findings.checked('I2', 3)
     findings.violated('I2', 'A mail went out twice.')
     findings.violated('I7', 'A commit went back.')
-    const words = wordsOf(findings.verdict({ scenario: title, seed: 1 }))
+    const words = formatReport(findings.report({ scenario: title, seed: 1 }))
     expect(verdictOf(failed(`Error: The history does not hold.\n${words}\n    at test.ts:37:32`), title)).toEqual({
       is: 'history',
       reason: 'Error: The history does not hold. A mail went out twice.',

@@ -1,14 +1,14 @@
 import { namedTypes, type Event } from './envelope.ts'
 import type { EffectRule, Group } from './history.ts'
-import type { StoredRecord } from './whole-history.ts'
+import type { StoredRecord } from './parsed-history.ts'
 
-/** What one group must do with one record. */
-export type Duty =
-  /** Not its business: no outcome, no dead letter. */
+/** What a group must do with a record. */
+export type Expectation =
+  /** Not handled by the group: no outcome, no dead letter. */
   | { readonly is: 'skip' }
-  /** Nobody can read it: a dead letter. */
-  | { readonly is: 'give-up' }
-  /** An outcome with these effects; null: with those that it names, because the run does not describe the group. */
+  /** Unreadable: a dead letter. */
+  | { readonly is: 'dead-letter' }
+  /** An outcome with these effects; null: the run does not describe the group's effects, so those that the outcome names are taken. */
   | { readonly is: 'accept'; readonly event: Event; readonly effects: readonly Effect[] | null }
 
 export interface Effect {
@@ -19,19 +19,19 @@ export interface Effect {
 }
 
 /**
- * A type in the headers that the group does not handle is believed unread; of headers that disagree none is. Everything else is read.
+ * A header whose type the group does not handle suffices to skip the record without parsing it, unless headers contradict each other.
  */
-export function dutyOf(group: Group, record: StoredRecord): Duty {
+export function expectationOf(group: Group, record: StoredRecord): Expectation {
   const [named, ...others] = namedTypes(record.headers)
   if (named !== undefined && others.every((other) => other === named) && !handles(group, named)) return skip
-  if (record.reading.is === 'bad') return { is: 'give-up' }
+  if (record.reading.is === 'bad') return { is: 'dead-letter' }
   if (record.reading.is === 'unknown' || !handles(group, record.reading.event.type)) return skip
   const { event } = record.reading
   const rules = group.effects === undefined ? null : (group.effects[event.type] ?? [])
   return { is: 'accept', event, effects: rules?.map((rule) => effectOf(rule, event)) ?? null }
 }
 
-const skip: Duty = { is: 'skip' }
+const skip: Expectation = { is: 'skip' }
 
 export function handles({ types }: Pick<Group, 'types'>, type: string): boolean {
   return types.some((pattern) => pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1))))

@@ -18,22 +18,22 @@ export interface DeadLetterRecord extends Omit<StoredRecord, 'reading'> {
   readonly topic: string
 }
 
-/** A history as a whole, sorted by what its entries are; within one kind in the order of the file. */
-export interface WholeHistory {
+/** A complete history, its entries grouped by kind; within a kind in the order of the file. */
+export interface ParsedHistory {
   readonly folder: string
   readonly run: EntryOf<'run'>
-  readonly setting: EntryOf<'setting'>
+  readonly seedData: EntryOf<'seed-data'>
   readonly changes: EntryOf<'change'>[]
   readonly acked: EntryOf<'acked'>[]
   readonly aborted: EntryOf<'aborted'>[]
-  /** Without those of aborted transactions, whatever the harness's own reader let through: to the groups they do not exist. */
+  /** Without those of aborted transactions, even where the harness's own reader returned them: for the groups they do not exist. */
   readonly records: StoredRecord[]
   readonly deadLetterRecords: DeadLetterRecord[]
   readonly mails: EntryOf<'mail'>[]
   readonly calls: EntryOf<'webhook'>[]
   readonly commits: EntryOf<'commit'>[]
   readonly generations: EntryOf<'generation'>[]
-  readonly positions: EntryOf<'positions'>[]
+  readonly offsetSamples: EntryOf<'offsets'>[]
   readonly rows: Rows
   readonly counted: EntryOf<'counted'>[]
   readonly processes: EntryOf<'process'>[]
@@ -42,28 +42,28 @@ export interface WholeHistory {
   readonly memory: EntryOf<'memory'>[]
   readonly recovered: EntryOf<'recovered'>[]
   readonly refused: EntryOf<'refused'>[]
-  /** Of the last entry with a time. */
+  /** The time of the last entry that has a time. */
   readonly endedAt: number
 }
 
-/** A fault from its begin to its end; one that never ended lasts to the end of the run. */
+/** A fault from its begin to its end; a fault without an end lasts until the end of the run. */
 export interface FaultSpan {
   readonly name: string
   readonly begin: number
   readonly end: number
-  readonly hits: EntryOf<'fault'>['hits']
+  readonly affects: EntryOf<'fault'>['affects']
   readonly setBackTo: number | null
 }
 
-/** @throws with a sentence when the history is empty, cut off, or does not begin as one must. */
-export async function wholeHistory(folder: string): Promise<WholeHistory> {
+/** @throws with a sentence when the history is empty or cut off, or does not begin with its run */
+export async function parseHistory(folder: string): Promise<ParsedHistory> {
   let run: EntryOf<'run'> | undefined
-  let setting: EntryOf<'setting'> | undefined
+  let seedData: EntryOf<'seed-data'> | undefined
   let end: EntryOf<'end'> | undefined
   let lines = 0
   let endedAt = 0
   const faults: EntryOf<'fault'>[] = []
-  const whole = {
+  const parsed = {
     changes: [] as EntryOf<'change'>[],
     acked: [] as EntryOf<'acked'>[],
     aborted: [] as EntryOf<'aborted'>[],
@@ -73,7 +73,7 @@ export async function wholeHistory(folder: string): Promise<WholeHistory> {
     calls: [] as EntryOf<'webhook'>[],
     commits: [] as EntryOf<'commit'>[],
     generations: [] as EntryOf<'generation'>[],
-    positions: [] as EntryOf<'positions'>[],
+    offsetSamples: [] as EntryOf<'offsets'>[],
     rows: noRows(),
     counted: [] as EntryOf<'counted'>[],
     processes: [] as EntryOf<'process'>[],
@@ -83,8 +83,8 @@ export async function wholeHistory(folder: string): Promise<WholeHistory> {
     refused: [] as EntryOf<'refused'>[],
   }
   for await (const entry of readHistory(folder)) {
-    if (end !== undefined) throw new Error(`The history in ${folder} goes on behind its end.`)
-    if (run === undefined && entry.is !== 'run') throw new Error(`The history in ${folder} does not begin with its run.`)
+    if (end !== undefined) throw new Error(`The history in ${folder} continues after its end.`)
+    if (run === undefined && entry.is !== 'run') throw new Error(`The history in ${folder} does not begin with the entry of its run.`)
     lines += 1
     if ('at' in entry) endedAt = Math.max(endedAt, entry.at)
     switch (entry.is) {
@@ -92,80 +92,79 @@ export async function wholeHistory(folder: string): Promise<WholeHistory> {
         if (run !== undefined) throw new Error(`The history in ${folder} holds two runs.`)
         run = entry
         break
-      case 'setting':
-        setting = setting === undefined ? entry : joined(setting, entry)
+      case 'seed-data':
+        seedData = seedData === undefined ? entry : joined(seedData, entry)
         break
       case 'change':
-        whole.changes.push(entry)
+        parsed.changes.push(entry)
         break
       case 'acked':
-        whole.acked.push(entry)
+        parsed.acked.push(entry)
         break
       case 'aborted':
-        whole.aborted.push(entry)
+        parsed.aborted.push(entry)
         break
       case 'record':
-        if (run !== undefined) addRecord(whole, run, entry)
+        if (run !== undefined) addRecord(parsed, run, entry)
         break
       case 'mail':
-        whole.mails.push(entry)
+        parsed.mails.push(entry)
         break
       case 'webhook':
-        whole.calls.push(entry)
+        parsed.calls.push(entry)
         break
       case 'commit':
-        whole.commits.push(entry)
+        parsed.commits.push(entry)
         break
       case 'generation':
-        whole.generations.push(entry)
+        parsed.generations.push(entry)
         break
-      case 'positions':
-        whole.positions.push(entry)
+      case 'offsets':
+        parsed.offsetSamples.push(entry)
         break
       case 'row':
-        addRow(whole.rows, entry)
+        addRow(parsed.rows, entry)
         break
       case 'counted':
-        whole.counted.push(entry)
+        parsed.counted.push(entry)
         break
       case 'process':
-        whole.processes.push(entry)
+        parsed.processes.push(entry)
         break
       case 'fault':
         faults.push(entry)
         break
       case 'health':
-        whole.health.push(entry)
+        parsed.health.push(entry)
         break
       case 'memory':
-        whole.memory.push(entry)
+        parsed.memory.push(entry)
         break
       case 'recovered':
-        whole.recovered.push(entry)
+        parsed.recovered.push(entry)
         break
       case 'refused':
-        whole.refused.push(entry)
+        parsed.refused.push(entry)
         break
       case 'end':
         end = entry
-        if (end.entries !== lines - 1)
-          throw new Error(`The history in ${folder} says that it holds ${end.entries} entries, and holds ${lines - 1}.`)
+        if (end.entries !== lines - 1) throw new Error(`The history in ${folder} declares ${end.entries} entries and holds ${lines - 1}.`)
         break
       default:
-        throw new Error(`The history in ${folder} holds an entry of a kind that is not known: ${JSON.stringify(entry)}`)
+        throw new Error(`The history in ${folder} holds an entry of an unknown kind: ${JSON.stringify(entry)}`)
     }
   }
   if (run === undefined) throw new Error(`The history in ${folder} is empty.`)
-  if (setting === undefined) throw new Error(`The history in ${folder} says nothing of what stood before the first change.`)
-  const aborted = new Set(whole.aborted.map(({ eventId }) => eventId))
-  const records = whole.records
+  if (seedData === undefined) throw new Error(`The history in ${folder} has no seed data.`)
+  const aborted = new Set(parsed.aborted.map(({ eventId }) => eventId))
+  const records = parsed.records
     .filter(({ reading }) => reading.is !== 'event' || !aborted.has(reading.event.id))
     .sort((one, other) => one.partition - other.partition || one.offset - other.offset)
-  return { ...whole, records, folder, run, setting, endedAt, faults: spansOf(faults, endedAt) }
+  return { ...parsed, records, folder, run, seedData, endedAt, faults: spansOf(faults, endedAt) }
 }
 
 function addRecord(
-  whole: { readonly records: StoredRecord[]; readonly deadLetterRecords: DeadLetterRecord[] },
+  parsed: { readonly records: StoredRecord[]; readonly deadLetterRecords: DeadLetterRecord[] },
   run: EntryOf<'run'>,
   entry: LogRecord,
 ): void {
@@ -175,36 +174,42 @@ function addRecord(
     .update(value ?? '')
     .digest('hex')
   const stored = { partition, offset, timestamp, headers, valueSha256 }
-  if (entry.topic !== undefined && entry.topic !== run.topic) whole.deadLetterRecords.push({ ...stored, topic: entry.topic })
-  else whole.records.push({ ...stored, reading: readEnvelope(value, headers, run.maxEventBytes ?? 1_048_576) })
+  if (entry.topic !== undefined && entry.topic !== run.topic) parsed.deadLetterRecords.push({ ...stored, topic: entry.topic })
+  else parsed.records.push({ ...stored, reading: readEnvelope(value, headers, run.maxEventBytes ?? 1_048_576) })
 }
 
-function joined(one: EntryOf<'setting'>, other: EntryOf<'setting'>): EntryOf<'setting'> {
-  return { is: 'setting', campaigns: [...one.campaigns, ...other.campaigns], rewards: [...one.rewards, ...other.rewards] }
+function joined(first: EntryOf<'seed-data'>, second: EntryOf<'seed-data'>): EntryOf<'seed-data'> {
+  return { is: 'seed-data', campaigns: [...first.campaigns, ...second.campaigns], rewards: [...first.rewards, ...second.rewards] }
 }
 
-/** A begin goes with the next end of its name. */
+/** Pairs each begin with the next end of the same name. */
 function spansOf(faults: readonly EntryOf<'fault'>[], endedAt: number): readonly FaultSpan[] {
-  const open: { name: string; begin: number; hits: EntryOf<'fault'>['hits']; setBackTo: number | null }[] = []
+  const open: { name: string; begin: number; affects: EntryOf<'fault'>['affects']; setBackTo: number | null }[] = []
   const spans: FaultSpan[] = []
-  for (const { name, phase, at, hits, setBackTo } of faults) {
+  for (const { name, phase, at, affects, setBackTo } of faults) {
     if (phase === 'begin') {
-      open.push({ name, begin: at, hits, setBackTo: setBackTo ?? null })
+      open.push({ name, begin: at, affects, setBackTo: setBackTo ?? null })
       continue
     }
-    const index = open.findIndex((one) => one.name === name)
+    const index = open.findIndex((fault) => fault.name === name)
     const [begun] = index < 0 ? [] : open.splice(index, 1)
-    spans.push({ name, begin: begun?.begin ?? at, end: at, hits: begun?.hits ?? hits, setBackTo: setBackTo ?? begun?.setBackTo ?? null })
+    spans.push({
+      name,
+      begin: begun?.begin ?? at,
+      end: at,
+      affects: begun?.affects ?? affects,
+      setBackTo: setBackTo ?? begun?.setBackTo ?? null,
+    })
   }
-  return [...spans, ...open.map((one) => ({ ...one, end: endedAt }))]
+  return [...spans, ...open.map((fault) => ({ ...fault, end: endedAt }))]
 }
 
-/** Times whose transactions the database has lost; a mail or a request of such a time may come again. */
-export function isLostTime(history: WholeHistory, at: number): boolean {
+/** Whether the database has lost the transactions of this time; mails and requests of such a time may be repeated. */
+export function isLostTime(history: ParsedHistory, at: number): boolean {
   return history.faults.some(({ setBackTo, end }) => setBackTo !== null && at >= setBackTo && at <= end)
 }
 
-/** Whether the database ever went back in time. */
-export function wasSetBack(history: WholeHistory): boolean {
+/** Whether the database was ever restored to an earlier time. */
+export function wasSetBack(history: ParsedHistory): boolean {
   return history.faults.some(({ setBackTo }) => setBackTo !== null)
 }

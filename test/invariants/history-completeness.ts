@@ -1,13 +1,13 @@
-import type { Ledger } from './ledger.ts'
-import type { PlannedMail } from './mail-plan.ts'
-import type { Findings } from './verdict.ts'
-import type { WholeHistory } from './whole-history.ts'
+import type { GroupTimeline } from './group-timeline.ts'
+import type { ExpectedMail } from './expected-mails.ts'
+import type { Findings } from './check-report.ts'
+import type { ParsedHistory } from './parsed-history.ts'
 
-/** A history that shows nothing proves nothing: where something was to be seen, its absence is an error. */
-export function judgeWholeness(
-  history: WholeHistory,
-  ledgers: readonly Ledger[],
-  plan: ReadonlyMap<string, PlannedMail>,
+/** An empty history proves nothing: where something had to be recorded, its absence is an error. */
+export function checkCompleteness(
+  history: ParsedHistory,
+  timelines: readonly GroupTimeline[],
+  expectedMails: ReadonlyMap<string, ExpectedMail>,
   findings: Findings,
 ): void {
   const need = (holds: boolean, sentence: string) => {
@@ -20,10 +20,10 @@ export function judgeWholeness(
     history.processes.some(({ event }) => event === 'started'),
     'No process was started.',
   )
-  need(history.setting.campaigns.length > 0, 'There is no campaign.')
-  for (const { group, partitions } of ledgers) {
+  need(history.seedData.campaigns.length > 0, 'There is no campaign.')
+  for (const { group, partitions } of timelines) {
     const entries = [...partitions.values()].reduce((sum, { length }) => sum + length, 0)
-    if (entries === 0 || !history.run.settles) continue
+    if (entries === 0 || !history.run.drains) continue
     need(
       history.commits.some((commit) => commit.group === group),
       `${group} handled ${entries} records, and the log of commits holds none of its commits.`,
@@ -33,8 +33,8 @@ export function judgeWholeness(
       `${group} handled ${entries} records, and has no progress row.`,
     )
     need(
-      history.positions.some((sample) => sample.group === group && sample.when !== 'running'),
-      `Of ${group} no positions at rest were read.`,
+      history.offsetSamples.some((sample) => sample.group === group && sample.when !== 'running'),
+      `No offsets of ${group} at rest were read.`,
     )
     for (const partition of partitions.keys()) {
       const row = history.rows.progress.find((row) => row.group === group && row.partition === partition && row.topic === history.run.topic)
@@ -42,18 +42,18 @@ export function judgeWholeness(
     }
   }
   for (const group of unnamedGroups(history))
-    need(false, `${group} has written rows, and the run does not name it: nothing of it would be judged.`)
-  const sent = [...plan.values()].filter(({ intent }) => intent?.channel === 'email' && intent.state === 'sent').length
+    need(false, `${group} has written rows, and the run does not name it: its rows would not be checked.`)
+  const sent = [...expectedMails.values()].filter(({ intent }) => intent?.channel === 'email' && intent.state === 'sent').length
   need(sent === 0 || history.mails.length > 0, `${sent} mails are sent, and the relay took none.`)
-  if (history.run.settles)
+  if (history.run.drains)
     need(
-      ledgers.some(({ accepted }) => accepted.size > 0),
+      timelines.some(({ accepted }) => accepted.size > 0),
       'No group accepted any event.',
     )
 }
 
-/** Groups whose rows stand in the history, and of which the run promises nothing. */
-function unnamedGroups({ run, rows }: WholeHistory): ReadonlySet<string> {
+/** Groups that have rows in the history and are not named by the run. */
+function unnamedGroups({ run, rows }: ParsedHistory): ReadonlySet<string> {
   const found = new Set([...rows.outcomes, ...rows.intents, ...rows.progress, ...rows.deadLetters].map(({ group }) => group))
   for (const { id } of run.groups) found.delete(id)
   return found

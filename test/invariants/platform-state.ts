@@ -1,6 +1,6 @@
 import type { EntryOf } from './history.ts'
 
-/** A person as the changes left him. Times are those of the change: `from` before its BEGIN, `at` after its COMMIT. */
+/** A person after all changes. Times are those of the change: `from` before its BEGIN, `at` after its COMMIT. */
 export interface Person {
   readonly id: string
   readonly campaignId: string
@@ -26,18 +26,18 @@ export interface Grant {
   revoked: Span | null
 }
 
-/** The platform's state as far as promises depend on it, rebuilt from `setting` and `change` alone. A change told twice counts once. */
-export interface World {
+/** The platform's state as far as promises depend on it, rebuilt from seed data and changes. A repeated change counts once. */
+export interface PlatformState {
   readonly points: ReadonlyMap<string, number>
   readonly people: ReadonlyMap<string, Person>
   /** Confirmed referrals by id. */
   readonly referrals: ReadonlyMap<string, { readonly referrerId: string; readonly confirmed: Span }>
   readonly grants: ReadonlyMap<string, Grant>
-  readonly rewards: ReadonlyMap<string, EntryOf<'setting'>['rewards'][number]>
+  readonly rewards: ReadonlyMap<string, EntryOf<'seed-data'>['rewards'][number]>
 }
 
-/** @throws when a change names somebody or something that no change or setting brought into the world */
-export function worldOf(setting: EntryOf<'setting'>, changes: readonly EntryOf<'change'>[]): World {
+/** @throws when a change names a person or a grant that no earlier change created */
+export function platformStateOf(setting: EntryOf<'seed-data'>, changes: readonly EntryOf<'change'>[]): PlatformState {
   const points = new Map(setting.campaigns.map((campaign) => [campaign.id, campaign.points]))
   const people = new Map<string, Person>()
   const referrals = new Map<string, { referrerId: string; confirmed: Span }>()
@@ -80,6 +80,6 @@ export function worldOf(setting: EntryOf<'setting'>, changes: readonly EntryOf<'
 
 function known<Value>(all: ReadonlyMap<string, Value>, id: string): Value {
   const value = all.get(id)
-  if (value === undefined) throw new Error(`A change names ${id}, whom no change before it brought.`)
+  if (value === undefined) throw new Error(`A change names ${id}, which no earlier change created.`)
   return value
 }

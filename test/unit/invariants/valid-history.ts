@@ -6,7 +6,7 @@ import { judgedGroups } from '../../support/faults/judged-groups.ts'
  * A small history of a run in which everything held, written by hand: one campaign, five people, every type of event on one partition
  * of each group, a webhook and a mailed reward, a repeat, a conflict, a bad record, a kill and two clean stops.
  */
-export function trueHistory(): Entry[] {
+export function validHistory(): Entry[] {
   return [run, setting, ...changes, ...log(), ...seen(), ...processes, ...atRest()]
 }
 
@@ -42,11 +42,11 @@ export const run: Run = {
   recoveryMs: 60_000,
   memoryLimitMb: 400,
   markers: ['@example.org', 'secret-token'],
-  settles: true,
+  drains: true,
 }
 
-const setting: EntryOf<'setting'> = {
-  is: 'setting',
+const setting: EntryOf<'seed-data'> = {
+  is: 'seed-data',
   campaigns: [{ id: campaign, accountId: id('f', 1), points: 2 }],
   rewards: [
     { id: id('b', 1), campaignId: campaign, method: 'webhook', hasEndpoint: true, hasCode: true },
@@ -184,12 +184,12 @@ const probe = (daemon: number, at: number, ready: boolean): Entry => ({
   live: true,
   reasons: ready ? [] : ['database-away'],
 })
-const fault = (phase: 'begin' | 'end', at: number, name: string, hits: EntryOf<'fault'>['hits']): Entry => ({
+const fault = (phase: 'begin' | 'end', at: number, name: string, affects: EntryOf<'fault'>['affects']): Entry => ({
   is: 'fault',
   at: T + at,
   name,
   phase,
-  hits,
+  affects,
 })
 
 const processes: readonly Entry[] = [
@@ -197,7 +197,7 @@ const processes: readonly Entry[] = [
   happened(1, 60, 'ready'),
   { is: 'memory', at: T + 70, daemon: 1, residentMb: 150 },
   probe(1, 80, true),
-  happened(1, 700, 'signalled', { signal: 'SIGKILL', moment: 'after the final dot' }),
+  happened(1, 700, 'signalled', { signal: 'SIGKILL', failpoint: 'after the final dot' }),
   happened(1, 701, 'exited', { code: 'SIGKILL' }),
   happened(2, 800, 'started'),
   happened(2, 810, 'ready'),
@@ -367,8 +367,8 @@ const deadLetter = (group: string, offset: number, reason: string): Row =>
 
 /** What stands at the end; the commits of each group went in two steps, by two members. */
 function atRest(): Entry[] {
-  const told = groups.flatMap(({ id }) => atRestOf(id))
-  return [...told, happened(2, 81_000, 'signalled', { signal: 'SIGTERM' }), happened(2, 82_000, 'exited', { code: 0 }), ...rows()]
+  const perGroup = groups.flatMap(({ id }) => atRestOf(id))
+  return [...perGroup, happened(2, 81_000, 'signalled', { signal: 'SIGTERM' }), happened(2, 82_000, 'exited', { code: 0 }), ...rows()]
 }
 
 function atRestOf(group: string): Entry[] {
@@ -391,12 +391,12 @@ function atRestOf(group: string): Entry[] {
     metadata: 'progress-row',
     generation: number,
   })
-  const positions = (when: EntryOf<'positions'>['when'], at: number, committed: number, stands: number): Entry => ({
-    is: 'positions',
+  const positions = (when: EntryOf<'offsets'>['when'], at: number, committed: number, stands: number): Entry => ({
+    is: 'offsets',
     at: T + at,
     group,
     committed: { 0: committed },
-    rows: { 0: stands },
+    stored: { 0: stands },
     when,
   })
   return [
@@ -405,7 +405,7 @@ function atRestOf(group: string): Entry[] {
     positions('running', 300, 5, endOfLog),
     generation(2, 2, 820),
     commit(2, 3, 900, endOfLog),
-    positions('settled', 80_000, endOfLog, endOfLog),
+    positions('drained', 80_000, endOfLog, endOfLog),
     positions('clean-stop', 90_000, endOfLog, endOfLog),
     row('progress', { group_name: group, topic: 'domain-events', partition: 0, next_offset: String(endOfLog) }),
   ]
