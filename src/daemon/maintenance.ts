@@ -1,7 +1,7 @@
 import type { Config } from '../../config/load.ts'
 import { channelList } from './compose/channels.ts'
 import type { Group } from './compose/groups.ts'
-import { abandonDeferred, type BreakerRecord } from '../delivery/breaker-history.ts'
+import { abandonDeferred, type BreakerRecord, type DeferredWork } from '../delivery/breaker-history.ts'
 import type { IntentStore } from '../delivery/intent-store.ts'
 import type { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
 import { upkeep } from '../infra/postgres/admin/retention.ts'
@@ -49,9 +49,12 @@ export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): v
   tasks.schedule('paused campaigns', campaignPausedRecheckMs, WAKE_MS + statementMs, () => wake(settings))
   tasks.schedule('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
   for (const { id, recalculates, kinds } of groups) {
-    for (const channel of kinds.channels.filter((name) => channelList[name].destinations?.sole === null)) {
+    for (const channel of kinds.channels) {
+      const definition = channelList[channel]
+      if (definition.destinations === null || definition.destinations.sole !== null) continue
+      const { retry } = definition
       const task = `deferred ${channel} intents of ${id}`
-      tasks.schedule(task, ABANDON_MS, ABANDON_MS + statementMs, () => abandon(settings, { group: id, channel, kinds }))
+      tasks.schedule(task, ABANDON_MS, ABANDON_MS + statementMs, () => abandon(settings, { group: id, channel, kinds, retry }))
     }
     if (recalculates) tasks.schedule('leaderboard sweep', config.leaderboard.sweepMs, statementMs, () => sweep(settings, id))
   }
@@ -78,10 +81,7 @@ async function sweep({ leaderboard, observe }: MaintenanceSettings, group: strin
   if (campaigns > 0) observe({ is: 'swept', campaigns })
 }
 
-/** What is deferred for destinations of its own. */
-type Deferred = Parameters<typeof abandonDeferred>[1]
-
-async function abandon({ intentStore, observe, signal }: MaintenanceSettings, of: Deferred): Promise<void> {
+async function abandon({ intentStore, observe, signal }: MaintenanceSettings, of: DeferredWork): Promise<void> {
   // Bounded: the next run continues.
   const over = AbortSignal.any([signal, AbortSignal.timeout(ABANDON_MS)])
   await abandonDeferred(intentStore, of, over, (abandoned) => {

@@ -3,7 +3,7 @@ import type { Fact } from '../model/fact.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { KindTable } from './kind-table.ts'
-import { webhookRetryDelays } from './webhook/webhook-retry-policy.ts'
+import type { RetryPolicy } from '../model/retry-policy.ts'
 
 /** What a process found out about a destination, `agoMs` ago. */
 export interface BreakerChange {
@@ -74,8 +74,11 @@ export class BreakerRecord {
   }
 }
 
-/** As long as all retries of a delivery take, at most: what was never tried waits no longer than what was. */
-export const AWAY_TOO_LONG_MS = webhookRetryDelays.reduce((sum, delay) => sum + delay, 0)
+/** As long as all retries of a delivery take, at most: what was never tried waits no longer than what was. Milliseconds. */
+export function awayTooLongMs(policy: RetryPolicy): number {
+  return policy.delays(null).reduce((sum, delay) => sum + delay, 0)
+}
+
 /** Intents ended in one transaction. */
 const BATCH = 200
 
@@ -87,15 +90,40 @@ export interface Abandoned {
   readonly count: number
 }
 
-/** Gives up what is deferred for destinations that were away for longer than all retries take, a batch at a time. Throws SqlError. */
+/** What is deferred in one channel of a group. */
+export interface DeferredWork {
+  readonly group: string
+  readonly channel: ChannelName
+  readonly kinds: KindTable
+  /** The channel's; a kind may have a policy of its own. */
+  readonly retry: RetryPolicy
+}
+
+/**
+ * Gives up what is deferred for destinations that were away for longer than all retries of its kind take, a batch at a time. Throws
+ * SqlError.
+ */
 export async function abandonDeferred(
   store: Pick<BreakerStore, 'abandonDeferred'>,
-  of: { readonly group: string; readonly channel: ChannelName; readonly kinds: KindTable },
+  of: DeferredWork,
   signal: AbortSignal,
   told: (abandoned: Abandoned) => void,
 ): Promise<void> {
-  const { group, channel, kinds } = of
-  const request = { group, channel, kinds: kinds.known(channel), awayMs: AWAY_TOO_LONG_MS, limit: BATCH }
+  const { group, channel, kinds, retry } = of
+  const ofSamePolicy = Map.groupBy(kinds.known(channel), (kind) => awayTooLongMs(kinds.of({ ...kind, channel })?.retry ?? retry))
+  for (const [awayMs, alike] of ofSamePolicy) {
+    await abandonAlike(store, { group, channel, kinds: alike, awayMs, limit: BATCH }, kinds, signal, told)
+  }
+}
+
+async function abandonAlike(
+  store: Pick<BreakerStore, 'abandonDeferred'>,
+  request: AbandonRequest,
+  kinds: KindTable,
+  signal: AbortSignal,
+  told: (abandoned: Abandoned) => void,
+): Promise<void> {
+  const { channel } = request
   for (;;) {
     const ended = await store.abandonDeferred(request, async (intent, tx) => {
       await kinds.of(intent)?.ended?.(intent, { ok: false, final: true, reason: 'endpoint-unavailable' }, tx)

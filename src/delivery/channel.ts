@@ -11,8 +11,8 @@ export interface SendChannel<Message> {
   readonly underway: 'handing_over' | 'claimed'
   /** The longest that one `perform` may take, in milliseconds ({@link outerDeadline}); a lease is twice as long. */
   readonly deadlineMs: number
+  /** As its definition says, as does `retry`. */
   readonly deliveryLog: DeliveryLog | null
-  /** When failed attempts are made again, unless the kind names a policy of its own. */
   readonly retry: RetryPolicy<Message>
   /** Retries that the owner of the destination allows; it limits the policy of a kind as well. */
   maxRetries(message: Message): number

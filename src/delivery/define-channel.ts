@@ -1,5 +1,7 @@
 import type { ChannelName, Messages } from '../model/messages.ts'
+import type { RetryPolicy } from '../model/retry-policy.ts'
 import type { SendChannel } from './channel.ts'
+import type { DeliveryLog } from './intent-store.ts'
 import type { TransactionChannel } from './transaction-channel.ts'
 
 /** How deliveries of a channel are spread over their destinations. */
@@ -9,20 +11,33 @@ export interface DestinationRules {
   /** Failures in a row that open its breaker. */
   readonly failures: number
   /**
-   * The only destination of the channel: while it is unavailable, nothing of the channel is claimed. Null: each intent has its own,
-   * intents of other destinations go on, and those of an unavailable one are deferred.
+   * The name of the channel's only destination: while it is unavailable, nothing of the channel is claimed. Null: each intent has its
+   * own, intents of other destinations go on, and those of an unavailable one are deferred.
    */
-  readonly sole: 'relay' | null
+  readonly sole: string | null
 }
 
-/** What is known of a channel before it runs. */
-export interface ChannelDefinition<Name extends ChannelName = ChannelName> {
+/** What is known of a channel that sends something elsewhere, before it runs. */
+export interface SendDefinition<Name extends ChannelName = ChannelName> {
   readonly name: Name
-  /** Null: the effect is the database, so there are no destinations, breakers and permits. */
-  readonly destinations: DestinationRules | null
+  readonly destinations: DestinationRules
+  /** When failed attempts are made again, unless a kind names a policy of its own. */
+  readonly retry: RetryPolicy<Messages[Name]>
+  /** The table that has a row per delivery; null: none has. */
+  readonly deliveryLog: DeliveryLog | null
+}
+
+/** What is known of a channel whose effect is the database, before it runs. */
+export interface TransactionDefinition<Name extends ChannelName = ChannelName> {
+  readonly name: Name
+  /** There are no destinations, breakers and permits. */
+  readonly destinations: null
   /** Its executions write intents of other channels, which are claimed at once. */
   readonly writesIntents: boolean
 }
+
+/** What is known of a channel before it runs. */
+export type ChannelDefinition<Name extends ChannelName = ChannelName> = SendDefinition<Name> | TransactionDefinition<Name>
 
 /** A channel of this process. */
 export type Channel<Message> = SendChannel<Message> | TransactionChannel<Message>
@@ -32,14 +47,30 @@ export type Channels = { readonly [Name in ChannelName]: Channel<Messages[Name]>
 
 export type ChannelDefinitions = { readonly [Name in ChannelName]: ChannelDefinition<Name> }
 
+/** A channel that sends, without what its definition says. */
+export type Sender<Message> = Omit<SendChannel<Message>, 'name' | 'retry' | 'deliveryLog'>
+
+/** A channel whose effect is the database, without what its definition says. */
+export type Transactor<Message> = Omit<TransactionChannel<Message>, 'name'>
+
 /** A definition with the function that creates the channel from what `daemon/compose` gives it. */
-export interface DefinedChannel<Name extends ChannelName, Options> extends ChannelDefinition<Name> {
+export type DefinedChannel<Name extends ChannelName, Options> = ChannelDefinition<Name> & {
   create(options: Options): Channel<Messages[Name]>
 }
 
-/** Defines a channel; it exists once it stands in the list of `daemon/compose/channels.ts`. */
+type Definition<Name extends ChannelName, Options> =
+  | (SendDefinition<Name> & { create(options: Options): Sender<Messages[Name]> })
+  | (TransactionDefinition<Name> & { create(options: Options): Transactor<Messages[Name]> })
+
+/**
+ * Defines a channel; it exists once it stands in the list of `daemon/compose/channels.ts`. `create` returns an object whose functions
+ * use no `this`.
+ */
 export function defineChannel<const Name extends ChannelName, Options>(
-  definition: DefinedChannel<Name, Options>,
+  definition: Definition<Name, Options>,
 ): DefinedChannel<Name, Options> {
-  return definition
+  const { name } = definition
+  if (definition.destinations === null) return { ...definition, create: (options) => ({ ...definition.create(options), name }) }
+  const { retry, deliveryLog } = definition
+  return { ...definition, create: (options) => ({ ...definition.create(options), name, retry, deliveryLog }) }
 }

@@ -85,13 +85,14 @@ export class Destinations {
   }
 
   /** The only destination of the channel, or null when each intent has its own. */
-  soleOf(channel: ChannelName): DestinationRules['sole'] {
+  soleOf(channel: ChannelName): string | null {
     return this.#rules(channel)?.sole ?? null
   }
 
   /** Executions of the channel write intents of other channels, which are due at once. */
   writesIntents(channel: ChannelName): boolean {
-    return this.#channels[channel].writesIntents
+    const definition = this.#channels[channel]
+    return definition.destinations === null && definition.writesIntents
   }
 
   /** Whether intents of the channel are deferred while their destination has no permit. */

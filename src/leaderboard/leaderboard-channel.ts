@@ -1,12 +1,12 @@
 import { onlyValue } from '../std/only-value.ts'
 import type { Clock } from '../std/clock.ts'
 import { SqlError } from '../std/sql.ts'
-import type { Ran, TransactionChannel } from '../delivery/transaction-channel.ts'
+import type { Ran } from '../delivery/transaction-channel.ts'
 import type { Intent } from '../model/intent.ts'
 import type { Settlement } from '../delivery/intent-store.ts'
 import type { FullBecause, Leaderboard, Recalculated } from './leaderboard.ts'
 import type { RecalculationMessage } from './recalculation-message.ts'
-import { defineChannel } from '../delivery/define-channel.ts'
+import { defineChannel, type Transactor } from '../delivery/define-channel.ts'
 
 /** Pauses of a campaign locked by another session: half of how long it has waited, within these bounds. Only this campaign waits. */
 const SHORTEST_MS = 50
@@ -49,10 +49,9 @@ export function createLeaderboardChannel(options: {
   readonly clock: Clock
   readonly report: ReportRecalculation
   readonly reportTooSlow: ReportTooSlow
-}): TransactionChannel<RecalculationMessage> {
+}): Transactor<RecalculationMessage> {
   const { leaderboard, clock, deadlineMs } = options
   return {
-    name: 'leaderboard',
     deadlineMs,
     async run(intent, { campaignId }, store) {
       const startedAt = clock.monotonic()

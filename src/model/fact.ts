@@ -171,7 +171,8 @@ export type Fact =
   /** `down` and `up` once per change of state, not per failure. */
   | {
       readonly is: 'dependency'
-      readonly name: 'database' | 'relay'
+      /** `database`, or the only destination of a channel. */
+      readonly name: string
       readonly state: 'up' | 'down'
       readonly cause: string | null
     }

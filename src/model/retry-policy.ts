@@ -3,8 +3,11 @@
  * intent may name its own.
  */
 export interface RetryPolicy<Message = unknown> {
-  /** Milliseconds before each retry of this message, first to last and before jitter; the intent is dead when they are exhausted. */
-  delays(message: Message): readonly number[]
+  /**
+   * Milliseconds before each retry of this message, first to last and before jitter; the intent is dead when they are exhausted. Null
+   * stands for any message: the longest delays that one may get, which documents show and which bound the wait of what was never sent.
+   */
+  delays(message: Message | null): readonly number[]
   readonly jitter: Jitter
   /** How a request of the destination to slow down is honoured; null: delays count alone. */
   readonly retryAfter: RetryAfter | null

@@ -36,14 +36,12 @@ export const channelList: ChannelList = {
     templates,
     versions: createTemplateVersions(sql, () => clock.monotonic()),
     mime: mimeComposer,
-    deliveryLog: 'email_logs' as const,
     mailFrom: mail.from ?? null,
     deadlineMs: mail.deadlineMs,
     clock,
   })),
   webhook: listed(webhookChannel, ({ config, client, clock }) => ({
     client,
-    deliveryLog: 'webhook_deliveries' as const,
     deadlineMs: config.webhook.deadlineMs,
     clock,
   })),
@@ -67,7 +65,7 @@ export const channelsWithBreakers: readonly ChannelName[] = Object.values(channe
 
 type ChannelList = { readonly [Name in ChannelName]: ListedChannel<Name> }
 
-interface ListedChannel<Name extends ChannelName> extends ChannelDefinition<Name> {
+type ListedChannel<Name extends ChannelName> = ChannelDefinition<Name> & {
   create(parts: Parts): Channel<Messages[Name]>
 }
 

@@ -1,7 +1,6 @@
 import type { Json } from '../../model/intent.ts'
-import type { TransactionChannel } from '../transaction-channel.ts'
 import type { BroadcastMessage } from './broadcast-message.ts'
-import { defineChannel } from '../define-channel.ts'
+import { defineChannel, type Transactor } from '../define-channel.ts'
 
 /** How soon a broadcast whose last page is still being sent looks again. */
 const FULL_RETRY_MS = 1_000
@@ -23,9 +22,8 @@ export function createBroadcastChannel(options: {
   readonly deadlineMs: number
   readonly pageSize: number
   readonly maxPending: number
-}): TransactionChannel<BroadcastMessage> {
+}): Transactor<BroadcastMessage> {
   return {
-    name: 'broadcast',
     deadlineMs: options.deadlineMs,
     async run(intent, message, store) {
       const unfinished = intent.eventId === null ? 0 : await store.countUnfinishedOf(intent.eventId, intent.group, options.maxPending)

@@ -2,10 +2,9 @@ import { jitter } from '../../std/backoff.ts'
 import { SqlError } from '../../std/sql.ts'
 import { describeFault } from '../../model/fault-policy.ts'
 import type { Clock } from '../../std/clock.ts'
-import type { Performed, SendChannel, Slot } from '../channel.ts'
+import type { Performed, Slot } from '../channel.ts'
 import { outerDeadline, Postponed, Refusal, Unavailable } from '../channel.ts'
 import type { Frozen, Intent } from '../../model/intent.ts'
-import type { DeliveryLog } from '../intent-store.ts'
 import { emailRetryPolicy } from './email-retry-policy.ts'
 import { parseAddress } from './mail-address.ts'
 import type { MailMessage } from './mail-message.ts'
@@ -19,7 +18,7 @@ import { messageIdOf } from './message-id.ts'
 import type { Mailbox, MailParts, MimeComposer } from './mime.ts'
 import type { TemplateVersions } from './template-versions.ts'
 import { performed } from './mail-outcome.ts'
-import { defineChannel } from '../define-channel.ts'
+import { defineChannel, type Sender } from '../define-channel.ts'
 
 export interface EmailChannelOptions {
   readonly relay: MailRelay
@@ -27,8 +26,6 @@ export interface EmailChannelOptions {
   readonly templates: TemplateEngine
   readonly versions: TemplateVersions
   readonly mime: MimeComposer
-  /** `email_logs`. */
-  readonly deliveryLog: DeliveryLog | null
   /** Sends for campaigns that name no address of their own; null: such mails are refused. */
   readonly mailFrom: Mailbox | null
   /** For one mail, in milliseconds. RFC 5321 (4.5.3.2.6) advises minutes: who gives up on the last reply early makes duplicates. */
@@ -36,12 +33,16 @@ export interface EmailChannelOptions {
   readonly clock: Clock
 }
 
+/** The only destination of mails. */
+const RELAY = 'relay'
+
 /** Email, as the list of channels has it. */
 export const emailChannel = defineChannel({
   name: 'email',
   // The relay's connections have a limit and a gate of their own; what they cannot tell is a relay that takes mails and loses them.
-  destinations: { atOnce: Infinity, failures: 5, sole: 'relay' },
-  writesIntents: false,
+  destinations: { atOnce: Infinity, failures: 5, sole: RELAY },
+  retry: emailRetryPolicy,
+  deliveryLog: 'email_logs',
   create: createEmailChannel,
 })
 
@@ -49,18 +50,15 @@ export const emailChannel = defineChannel({
  * Mail. A connection to the relay is held before the start, so a relay that is down burns no attempt; the row says
  * `handing_over` before the first byte goes out, because the end of a message cannot be taken back.
  */
-export function createEmailChannel(options: EmailChannelOptions): SendChannel<MailMessage> {
+export function createEmailChannel(options: EmailChannelOptions): Sender<MailMessage> {
   const { relay, clock } = options
   /** What was composed for a start, until it is sent: only its content is stored. */
   const composed = new WeakMap<Frozen, Uint8Array>()
   return {
-    name: 'email',
     underway: 'handing_over',
     deadlineMs: outerDeadline(options.deadlineMs),
-    deliveryLog: options.deliveryLog,
-    retry: emailRetryPolicy,
     maxRetries: () => Infinity,
-    destinationOf: () => 'relay',
+    destinationOf: () => RELAY,
     acquire: async (message, signal) => {
       // Compiled here, where neither a connection nor a transaction waits for it.
       await compiled(options.templates, message, signal)

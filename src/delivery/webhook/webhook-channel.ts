@@ -1,18 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../std/clock.ts'
-import { outerDeadline, type SendChannel, type Slot } from '../channel.ts'
+import { outerDeadline, type Slot } from '../channel.ts'
 import type { Frozen, Intent } from '../../model/intent.ts'
-import type { DeliveryLog } from '../intent-store.ts'
 import { judgeReply } from './judge-reply.ts'
 import { signedHeaders } from './signature.ts'
 import type { WebhookClient } from './webhook-client.ts'
 import type { WebhookMessage } from './webhook-message.ts'
 import { retriesAllowed, webhookRetryPolicy } from './webhook-retry-policy.ts'
-import { defineChannel } from '../define-channel.ts'
+import { defineChannel, type Sender } from '../define-channel.ts'
 
 export interface WebhookChannelSettings {
   readonly client: WebhookClient
-  readonly deliveryLog: DeliveryLog | null
   /** Longest that one request may take, in milliseconds, reply included (`WEBHOOK_DEADLINE_MS`). */
   readonly deadlineMs: number
   readonly clock: Pick<Clock, 'now'>
@@ -33,7 +31,8 @@ export interface WebhookEnvelope {
 export const webhookChannel = defineChannel({
   name: 'webhook',
   destinations: { atOnce: 2, failures: 3, sole: null },
-  writesIntents: false,
+  retry: webhookRetryPolicy,
+  deliveryLog: 'webhook_deliveries',
   create: createWebhookChannel,
 })
 
@@ -41,14 +40,11 @@ export const webhookChannel = defineChannel({
  * Deliveries by HTTP, signed as Standard Webhooks 1.0.0 asks. A delivery may arrive twice (the process died before it wrote
  * down the reply), with the same bytes under the same `webhook-id`, by which a receiver tells.
  */
-export function createWebhookChannel(settings: WebhookChannelSettings): SendChannel<WebhookMessage> {
-  const { client, deliveryLog, deadlineMs, clock } = settings
+export function createWebhookChannel(settings: WebhookChannelSettings): Sender<WebhookMessage> {
+  const { client, deadlineMs, clock } = settings
   return {
-    name: 'webhook',
     underway: 'claimed',
     deadlineMs: outerDeadline(deadlineMs),
-    deliveryLog,
-    retry: webhookRetryPolicy,
     maxRetries: retriesAllowed,
     destinationOf: ({ endpointId }) => endpointId,
     acquire: async () => freeSlot,

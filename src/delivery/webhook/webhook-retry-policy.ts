@@ -6,7 +6,7 @@ const minute = 60 * second
 const hour = 60 * minute
 
 /** As Standard Webhooks 1.0.0 recommends; the first attempt is immediate. Milliseconds. */
-export const webhookRetryDelays: readonly number[] = [
+const webhookRetryDelays: readonly number[] = [
   5 * second,
   5 * minute,
   30 * minute,

@@ -23,7 +23,7 @@ const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
 
 const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: [] }) })
 afterAll(() => client.stop())
-const channel = createWebhookChannel({ client, deliveryLog: null, deadlineMs: 1_000, clock: { now: () => 0 } })
+const channel = createWebhookChannel({ client, deadlineMs: 1_000, clock: { now: () => 0 } })
 
 const prepareMail = (story: Story) => prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)
 const prepareWebhook = (story: Story) => prepareOne(kinds.webhook, rewardIntent(story.userRewardId), database.sql)

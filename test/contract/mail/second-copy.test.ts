@@ -25,7 +25,6 @@ function twoProcesses() {
       templates,
       rates: { take: async () => undefined },
       mime: mimeComposer,
-      deliveryLog: null,
       mailFrom: { address: 'news@example.com', name: 'The List' },
       deadlineMs: 1_000,
       clock: { now: () => 1_700_000_000_000 + hours * 7_200_000, monotonic: () => 0, sleep: async () => undefined },

@@ -16,7 +16,6 @@ const channel = createEmailChannel({
   rates: { take: async () => undefined },
   templates: createTemplateEngine(),
   mime: mimeComposer,
-  deliveryLog: null,
   mailFrom: { address: 'news@example.com' },
   deadlineMs: 1_000,
   clock: { now: () => 0, monotonic: () => 0, sleep: async () => undefined },

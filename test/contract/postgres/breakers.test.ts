@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
-import { AWAY_TOO_LONG_MS, type BreakerChange } from '../../../src/delivery/breaker-history.ts'
+import { awayTooLongMs, type BreakerChange } from '../../../src/delivery/breaker-history.ts'
+import { webhookRetryPolicy } from '../../../src/delivery/webhook/webhook-retry-policy.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { insertIntents, rowOf } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
@@ -51,7 +52,7 @@ const abandon = (limit = 100) => {
     group: 'mailers',
     channel: 'webhook' as const,
     kinds: [{ kind: 'mail', version: 1 }],
-    awayMs: AWAY_TOO_LONG_MS,
+    awayMs: awayTooLongMs(webhookRetryPolicy),
     limit,
   }
   const books: string[] = []
@@ -135,7 +136,7 @@ describe('what is deferred for a destination that is away for longer than all re
       group: 'mailers',
       channel: 'webhook' as const,
       kinds: [{ kind: 'mail', version: 1 }],
-      awayMs: AWAY_TOO_LONG_MS,
+      awayMs: awayTooLongMs(webhookRetryPolicy),
       limit: 9,
     }
     await expect(store().abandonDeferred(request, () => Promise.reject(new Error('no books')))).rejects.toThrow('no books')

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startWebhookSink, type WebhookSink } from '../../../stack/webhook-sink.ts'
-import type { SendChannel } from '../../../src/delivery/channel.ts'
+import type { Sender } from '../../../src/delivery/define-channel.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import { createWebhookChannel, webhookIdOf } from '../../../src/delivery/webhook/webhook-channel.ts'
 import type { WebhookClient } from '../../../src/delivery/webhook/webhook-client.ts'
@@ -12,13 +12,13 @@ import { freezeOne } from '../../support/freeze-one.ts'
 
 let sink: WebhookSink
 let client: WebhookClient
-let channel: SendChannel<WebhookMessage>
+let channel: Sender<WebhookMessage>
 let skewMs = 0
 beforeEach(async () => {
   skewMs = 0
   sink = await startWebhookSink({ keepBodies: true })
   client = createWebhookClient({ guard: createAddressGuard({ allowCidr: ['127.0.0.0/8'] }) })
-  channel = createWebhookChannel({ client, deliveryLog: null, deadlineMs: 5_000, clock: { now: () => Date.now() + skewMs } })
+  channel = createWebhookChannel({ client, deadlineMs: 5_000, clock: { now: () => Date.now() + skewMs } })
 })
 afterEach(async () => {
   await client.stop()
@@ -98,7 +98,7 @@ describe('the webhook channel', () => {
   })
 
   it('gives a slow endpoint its whole deadline before the executor would cut it', async () => {
-    const quick = createWebhookChannel({ client, deliveryLog: null, deadlineMs: 200, clock: { now: () => Date.now() } })
+    const quick = createWebhookChannel({ client, deadlineMs: 200, clock: { now: () => Date.now() } })
     expect(quick.deadlineMs).toBeGreaterThan(200)
     sink.respondWith(() => ({ delayMs: 60_000 }))
     const message = messageTo(sink.endpoint('/slow'))

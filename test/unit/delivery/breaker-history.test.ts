@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { BreakerRecord, type BreakerChange } from '../../../src/delivery/breaker-history.ts'
+import { abandonDeferred, BreakerRecord, type AbandonRequest, type BreakerChange } from '../../../src/delivery/breaker-history.ts'
+import { createKindTable } from '../../../src/delivery/kind-table.ts'
 import type { Fact } from '../../../src/model/fact.ts'
+import type { IntentKind } from '../../../src/model/intent-kind.ts'
+import type { RetryPolicy } from '../../../src/model/retry-policy.ts'
 
 function scene(away: readonly string[] = []) {
   let now = 0
@@ -21,6 +24,19 @@ function scene(away: readonly string[] = []) {
   const of = { channel: 'webhook', destination: 'e' }
   return { record, hear, written, of, pass: (ms: number) => (now += ms), fail: (error: Error | null) => (failure = error) }
 }
+
+const hours = (...delays: readonly number[]): RetryPolicy => ({
+  delays: () => delays.map((delay) => delay * 3_600_000),
+  jitter: 'equal',
+  retryAfter: null,
+})
+const kind = (name: string, retry?: RetryPolicy): IntentKind<'webhook'> => ({
+  kind: name,
+  version: 1,
+  channel: 'webhook',
+  prepare: async () => [],
+  ...(retry && { retry }),
+})
 
 describe('what is found out about a destination', () => {
   it('is written once, the last of it, with its age', async () => {
@@ -57,5 +73,19 @@ describe('what is found out about a destination', () => {
     record.arrived('webhook', 'another')
     await record.write()
     expect(written).toEqual([[], [{ of, state: 'closed', reason: null, agoMs: 0 }]])
+  })
+})
+
+describe('what is deferred for a destination that stays away', () => {
+  it('is given up after as long as all retries take, by the policy of its channel or of its kind', async () => {
+    const requests: AbandonRequest[] = []
+    const store = { abandonDeferred: async (request: AbandonRequest) => (requests.push(request), []) }
+    const kinds = createKindTable([kind('reward'), kind('audit', hours(1)), kind('notice')])
+    const deferred = { group: 'g', channel: 'webhook', kinds, retry: hours(2, 3) } as const
+    await abandonDeferred(store, deferred, new AbortController().signal, () => {})
+    expect(requests.map(({ kinds: alike, awayMs }) => [alike.map((one) => one.kind), awayMs / 3_600_000])).toEqual([
+      [['reward', 'notice'], 5],
+      [['audit'], 1],
+    ])
   })
 })

@@ -5,7 +5,7 @@ import type { TransactionChannel } from '../../../src/delivery/transaction-chann
 import type { Settlement } from '../../../src/delivery/intent-store.ts'
 import { prepareEach, type AttemptEnd, type IntentKind, type Prepared } from '../../../src/model/intent-kind.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
-import { createWebhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts'
+import { webhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
@@ -490,7 +490,7 @@ describe('how an attempt ended', () => {
   ])('an endpoint gets the retries that its owner allows, and no more, from a kind with %s', async (_, change) => {
     const scene = createDeliveryScene([webhookKind(change)])
     const client = { post: async () => ({ is: 'reply', status: 500, retryAfter: null, durationMs: 1 }) as const, stop: async () => {} }
-    const webhook = createWebhookChannel({ client, deliveryLog: null, deadlineMs: 1_000, clock: scene.executor.clock })
+    const webhook = webhookChannel.create({ client, deadlineMs: 1_000, clock: scene.executor.clock })
     const executor = { ...scene.executor, channels: { ...scene.executor.channels, webhook } }
     for (const attempt of [0, 1]) await execute({ ...scene, executor }, sampleIntent({ kind: 'hook', channel: 'webhook', attempt }))
     expect(scene.store.settled).toMatchObject([

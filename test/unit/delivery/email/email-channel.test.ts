@@ -109,7 +109,6 @@ function setUp(
         return Buffer.from('bytes')
       },
     },
-    deliveryLog: null,
     mailFrom: { address: 'news@example.com', name: 'News' },
     deadlineMs: options.deadlineMs ?? 60_000,
     clock: { now: () => options.now ?? 1_000, monotonic: () => 1_000, sleep: async () => undefined },
