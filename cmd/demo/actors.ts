@@ -53,7 +53,7 @@ export function createActors({ campaigns }: SeedData, random: Random): Actors {
         firstName: `Guest ${originalPosition}`,
         lastName: campaign.name,
         originalPosition,
-        // Threes share a moment, so that the last rule of the order, the id, is asked too.
+        // Every three share a timestamp, so that the last rule of the order, the id, decides as well.
         joinedAt: Math.floor(joined / 3),
         referralCode: `${campaign.slug}-${originalPosition}`,
         referredById: referrer?.person.id ?? null,

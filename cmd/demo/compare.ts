@@ -68,16 +68,16 @@ function sentence(count: number, words: string): string[] {
 function differencesOf(what: string, expected: ReadonlyMap<string, number>, found: ReadonlyMap<string, number>): string[] {
   const keys = [...new Set([...expected.keys(), ...found.keys()])]
   const by = (key: string) => (found.get(key) ?? 0) - (expected.get(key) ?? 0)
-  const told = (words: string, differing: readonly string[]) =>
+  const mismatch = (words: string, differing: readonly string[]) =>
     differing.length === 0
       ? []
       : [`${what}: ${differing.reduce((sum, key) => sum + Math.abs(by(key)), 0)} ${words}, such as ${differing.slice(0, 3).join(', ')}`]
   return [
-    ...told(
+    ...mismatch(
       'missing',
       keys.filter((key) => by(key) < 0),
     ),
-    ...told(
+    ...mismatch(
       'too many',
       keys.filter((key) => by(key) > 0),
     ),

@@ -15,7 +15,7 @@ export interface Daemon {
   readonly logFile: string
   /** From its start until it was ready. */
   readonly readyMs: number
-  /** Rejects with its last lines when it ends before it was told to; otherwise never settles. */
+  /** Rejects with its last lines when it exits without having been stopped; otherwise never settles. */
   readonly died: Promise<never>
   /** SIGTERM, and its own time to drain; resolves with how it ended, in words. */
   stop(): Promise<string>
@@ -77,7 +77,7 @@ function environmentFor(servers: Servers): Record<string, string> {
   }
 }
 
-/** Resolves with the address that its log tells, once it says there that it is ready. */
+/** Resolves with the address in its log, once its log says that it is ready. */
 async function untilReady(logFile: string, startedAt: number, signal: AbortSignal): Promise<string> {
   let url: string | undefined
   while (performance.now() - startedAt < READY_DEADLINE_MS) {

@@ -1,6 +1,6 @@
 import { listedConsumers } from '../../src/consumers/registry.ts'
 
-/** The groups that the demo runs and judges: every group that is registered, also those that run only where they are asked for. */
+/** The groups that the demo runs and judges: every group that is registered, also those that are off unless named. */
 export const demoGroups: readonly DemoGroup[] = listedConsumers.map(({ name, types }) => ({ name, types }))
 
 export interface DemoGroup {

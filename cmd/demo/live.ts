@@ -88,7 +88,7 @@ async function show(session: Session, sights: readonly Sight[], { signal, screen
 
 /** Resolves after `ms`, or at once when `signal` aborts. */
 async function rest(ms: number, signal: AbortSignal): Promise<void> {
-  // Being told to end is no failure here.
+  // An end on request is no failure.
   await pause(ms, undefined, { signal }).catch(() => undefined)
 }
 

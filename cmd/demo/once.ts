@@ -93,7 +93,7 @@ interface ProcessFigures {
   readonly cpuSeconds: number | null
 }
 
-/** Clock ticks per second of /proc, which Linux fixes at 100 for what it tells user space. */
+/** Clock ticks per second of /proc, which Linux fixes at 100 for user space. */
 const TICKS = 100
 
 /** Resource usage of a process so far, on Linux; nulls elsewhere, or when the process is gone. */

@@ -8,7 +8,7 @@ import type { Write } from './step.ts'
 /** Simulates the platform: the program that owns the platform's tables and changes them while the worker runs. */
 export interface PlatformWriter {
   begin(seedData: SeedData, address: EndpointAddress): Promise<void>
-  /** All in one transaction, as at the moment `at`. */
+  /** All in one transaction, with `at` as its time. */
   write(writes: readonly Write[], at: Date): Promise<void>
 }
 

@@ -48,7 +48,7 @@ export async function prepareDatabase(databaseUrl: string, onProgress: (line: st
   }
 }
 
-/** Room for the ids of the accounts that a scenario writes, by which its rows are told from others'. */
+/** Room for the ids of the accounts that a scenario writes, which distinguish its rows from others. */
 export async function createMarks(sql: Sql): Promise<void> {
   await sql.query('CREATE SCHEMA IF NOT EXISTS demo')
   await sql.query('CREATE TABLE IF NOT EXISTS demo.accounts (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())')
@@ -56,8 +56,8 @@ export async function createMarks(sql: Sql): Promise<void> {
 
 /** How many scenarios were run in this database before: each has ids of its own. */
 export async function scenariosBefore(sql: Sql): Promise<number> {
-  const [row] = await sql.query<{ stories: number }>('SELECT count(DISTINCT at)::int AS stories FROM demo.accounts')
-  return row?.stories ?? 0
+  const [row] = await sql.query<{ scenarios: number }>('SELECT count(DISTINCT at)::int AS scenarios FROM demo.accounts')
+  return row?.scenarios ?? 0
 }
 
 /** Every row of the platform belongs to an account, and the demo's accounts are recorded. */

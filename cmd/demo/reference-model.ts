@@ -105,7 +105,7 @@ export function expectedOf(
     mails.set(key, (mails.get(key) ?? 0) + 1)
   }
 
-  const hear = (publication: Publication, day: string): void => {
+  const read = (publication: Publication, day: string): void => {
     events += 1
     if (publication.is === 'bad') return refuse(readAs[publication.record.kind])
     const { event } = publication
@@ -157,7 +157,7 @@ export function expectedOf(
 
   for (const step of steps) {
     for (const write of step.writes) change(write)
-    for (const publication of step.publications) hear(publication, dayOf(step))
+    for (const publication of step.publications) read(publication, dayOf(step))
   }
   return { events, mails, rewards, deadLetters, eventCounts, positions: positionsOf(seedData, [...people.values()]) }
 }

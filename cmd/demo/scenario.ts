@@ -19,13 +19,13 @@ export interface Scenario {
 
 export function createScenario(seed: number): Scenario {
   const seedData = createSeedData(seededRandom(seed))
-  return { seedData, steps: (events = Infinity) => tell(seedData, seededRandom(seed + 1), events) }
+  return { seedData, steps: (events = Infinity) => generateSteps(seedData, seededRandom(seed + 1), events) }
 }
 
-function* tell(seedData: SeedData, random: Random, events: number): Generator<Step, void> {
-  const teller = createTeller(seedData, random)
+function* generateSteps(seedData: SeedData, random: Random, events: number): Generator<Step, void> {
+  const generator = createStepGenerator(seedData, random)
   for (let left = events; left > 0;) {
-    const step = teller.next(left)
+    const step = generator.next(left)
     left -= step.publications.length
     yield step
   }
@@ -34,10 +34,10 @@ function* tell(seedData: SeedData, random: Random, events: number): Generator<St
 /** Participant counts at which a campaign publishes a milestone; more of them would mail thousands of people repeatedly. */
 const milestones = [10, 25, 50, 100, 250, 500, 1000, 2500]
 
-function createTeller(seedData: SeedData, random: Random) {
+function createStepGenerator(seedData: SeedData, random: Random) {
   const actors = createActors(seedData, random)
   /** Events that may be published again, or contradicted. */
-  const told: Publication[] = []
+  const published: Publication[] = []
   const named: { readonly campaignId: string; readonly eventId: string }[] = []
   let badRecords = 0
 
@@ -45,8 +45,8 @@ function createTeller(seedData: SeedData, random: Random) {
     for (const publication of publications) {
       if (publication.is !== 'event') continue
       // The newest few hundred, overwritten at random places.
-      if (told.length < 300) told.push(publication)
-      else told[random.below(told.length)] = publication
+      if (published.length < 300) published.push(publication)
+      else published[random.below(published.length)] = publication
     }
     return { writes, publications, timing }
   }
@@ -155,7 +155,7 @@ function createTeller(seedData: SeedData, random: Random) {
     return step([], [{ is: 'event', event }], 'alone')
   }
 
-  const repeat = () => (told.length === 0 ? undefined : step([], [random.pick(told)]))
+  const repeat = () => (published.length === 0 ? undefined : step([], [random.pick(published)]))
 
   /** Something that publishes at most `left` events. */
   function next(left: number): Step {

@@ -21,7 +21,7 @@ export interface Watched {
 }
 
 /** Between two progress lines. */
-const TELL_MS = 2_000
+const REPORT_MS = 2_000
 
 /**
  * Waits until all work is finished. @throws {OperatorError} work is left at the deadline; the message lists it.
@@ -31,14 +31,14 @@ export async function untilSettled(
   options: { deadlineMs: number; signal: AbortSignal; onLook: (line: string) => void },
 ): Promise<Remaining> {
   const startedAt = performance.now()
-  let toldAt = startedAt
+  let reportedAt = startedAt
   for (;;) {
     const remaining = await remainingOf(watched)
     const words = wordsOf(remaining)
     if (words.length === 0) return remaining
     const now = performance.now()
-    if (now - toldAt > TELL_MS) {
-      toldAt = now
+    if (now - reportedAt > REPORT_MS) {
+      reportedAt = now
       options.onLook(`To do: ${words.join(', ')}`)
     }
     if (now - startedAt > options.deadlineMs) {
@@ -79,8 +79,8 @@ async function lagOf({ admin, sql, servers: { topic, groupPrefix, groups } }: Wa
     lag[group] = [...ranges].reduce((sum, [partition, { low, high }]) => {
       const next = accepted.get(partition) ?? low
       // A partition in which nothing happened need not be committed.
-      const told = committed.get(partition) ?? next
-      return sum + Number(high - (told < next ? told : next))
+      const commit = committed.get(partition) ?? next
+      return sum + Number(high - (commit < next ? commit : next))
     }, 0)
   }
   return lag

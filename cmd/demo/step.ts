@@ -5,7 +5,7 @@ import type { BadRecord } from './bad-record.ts'
 export interface Step {
   readonly writes: readonly Write[]
   readonly publications: readonly Publication[]
-  /** `late`: the platform publishes before it commits. `alone`: at a moment of its own, after all before it and before all after it. */
+  /** `late`: the platform publishes before it commits. `alone`: at a time of its own, after all before it and before all after it. */
   readonly timing: 'usual' | 'late' | 'alone'
 }
 

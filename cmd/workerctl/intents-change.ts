@@ -5,7 +5,7 @@ import { createKindTable } from '../../src/delivery/kind-table.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import type { Ended, IntentChange, IntentLine } from '../../src/admin/intents/intent-admin.ts'
-import { intentFilter, requireSelection, type AskedIntents } from '../../src/admin/intents/intent-filter.ts'
+import { intentFilter, requireSelection, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
 import { done, isPlanned, planIntents, planSentences } from '../../src/admin/intents/intent-plan.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { decide, unapplied, type Decision } from './decide.ts'
@@ -14,7 +14,7 @@ import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
 
-interface Options extends AskedIntents {
+interface Options extends TypedFilter {
   readonly limit: number
   readonly dryRun?: boolean
   readonly yes?: boolean

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import type { IntentLine } from '../../src/admin/intents/intent-admin.ts'
-import { intentFilter, type AskedIntents } from '../../src/admin/intents/intent-filter.ts'
+import { intentFilter, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
 import { instantOf } from '../../src/std/instant.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { addIntentFilter } from './intent-options.ts'
@@ -11,7 +11,7 @@ import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
 
-interface Options extends AskedIntents {
+interface Options extends TypedFilter {
   readonly limit: number
   readonly json?: boolean
 }

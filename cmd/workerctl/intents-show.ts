@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { intentFilter } from '../../src/admin/intents/intent-filter.ts'
-import { storySentences } from '../../src/admin/intents/intent-history.ts'
+import { historySentences } from '../../src/admin/intents/intent-history.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure, withDatabase } from './connections.ts'
 import { renderJson } from './render-json.ts'
@@ -23,16 +23,16 @@ export function addIntentsShow(parent: Command, terminal: Terminal): void {
     .action(async (id: string, options: { readonly json?: boolean }) => {
       const { config, groups } = configure(terminal)
       intentFilter({}, [id], groups)
-      const story = await withDatabase(config, async (database) => {
+      const history = await withDatabase(config, async (database) => {
         await checkSchema(database.sql)
-        return createIntentAdmin(database).story(id)
+        return createIntentAdmin(database).history(id)
       })
-      if (story === null) {
+      if (history === null) {
         throw new OperatorError(
           `There is no intent ${id}: it never existed, or it finished more than DEDUPE_DAYS=${config.accept.dedupeDays} days ago and was deleted.`,
         )
       }
-      if (options.json === true) terminal.out(renderJson(story))
-      else for (const sentence of storySentences(story)) terminal.out(sentence)
+      if (options.json === true) terminal.out(renderJson(history))
+      else for (const sentence of historySentences(history)) terminal.out(sentence)
     })
 }

@@ -78,7 +78,7 @@ function hasNoTls(message: string): boolean {
   return message.includes('does not support SSL connections')
 }
 
-/** The driver's words (pg, crypto/sasl.js) when the server asks for what we do not have. */
+/** The driver's words (pg, crypto/sasl.js) when the server requires what we do not have. */
 function isPasswordMissing(message: string): boolean {
   return message.includes('client password must be a')
 }

@@ -35,7 +35,7 @@ export interface Erased {
   readonly left: number
 }
 
-/** How long a place keeps what we do not erase; null when it could not be asked. */
+/** How long a place keeps what we do not erase; null when it could not be read. */
 export interface Retention {
   readonly topic: string
   /** Milliseconds; negative: for ever. */

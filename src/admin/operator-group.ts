@@ -23,8 +23,8 @@ export function operatorGroups(
  *
  * @throws {OperatorError} when there is none of that name; it lists those there are.
  */
-export function findGroup(groups: readonly OperatorGroup[], asked: string): OperatorGroup {
-  const found = groups.find(({ id }) => id === asked) ?? groups.find(({ name }) => name === asked)
-  if (found === undefined) throw new OperatorError(`There is no group "${asked}": give one of ${groups.map(({ id }) => id).join(', ')}.`)
+export function findGroup(groups: readonly OperatorGroup[], wanted: string): OperatorGroup {
+  const found = groups.find(({ id }) => id === wanted) ?? groups.find(({ name }) => name === wanted)
+  if (found === undefined) throw new OperatorError(`There is no group "${wanted}": give one of ${groups.map(({ id }) => id).join(', ')}.`)
   return found
 }

@@ -50,7 +50,7 @@ export interface Reconciliation {
   readonly uncovered: readonly Uncovered[]
   /** Of `facts`, those older than events may be that still mail somebody. */
   readonly stale: number
-  /** Types whose events carry ids of their publisher's own: no fact of them can be told to be covered. */
+  /** Types whose events carry ids of their publisher's own: whether an outcome covers a fact of them cannot be determined. */
   readonly undecidable: readonly FactType[]
 }
 

@@ -76,7 +76,7 @@ export function referralLink(code: string, customDomain: string | null, template
   return own.href
 }
 
-/** Said of a mail whose referral link is the default one, although its campaign names a domain: nobody can tell which is meant. */
+/** The note on a mail whose referral link is the default one although its campaign names a domain: which of the two is meant is unknown. */
 export const domainNotUnderstood = 'custom-domain-not-understood'
 
 export function domainNote({ custom_domain: domain }: Pick<PersonRow, 'custom_domain'>): string | null {

@@ -101,7 +101,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   const composed = composeChannels(config, sql, leaderboard, clock, observe)
 
   const breakerRecord = new BreakerRecord(intentStore)
-  observers.push((fact) => breakerRecord.hear(fact))
+  observers.push((fact) => breakerRecord.observe(fact))
   const consumers = composeConsumers(config).filter(({ name }) => config.kafka.groups.includes(name))
   const shared = {
     config,

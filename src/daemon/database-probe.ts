@@ -29,11 +29,11 @@ export interface DatabaseChecks {
   recheck(): Promise<unknown>
 }
 
-export function createDatabaseProbe(ask: DatabaseChecks, observe: Observe): DatabaseProbe {
+export function createDatabaseProbe(checks: DatabaseChecks, observe: Observe): DatabaseProbe {
   let trouble: string | null = 'not probed yet'
   let fault: string | null = null
   /** Start time of the server that was compared last. */
-  let checked: string | null = null
+  let comparedServer: string | null = null
 
   function update(away: string | null, wrong: string | null): void {
     const before = trouble ?? fault
@@ -43,20 +43,20 @@ export function createDatabaseProbe(ask: DatabaseChecks, observe: Observe): Data
       observe({ is: 'dependency', name: 'database', state: now === null ? 'up' : 'down', cause: now })
     trouble = away
     fault = wrong
-    if (away !== null) checked = null
+    if (away !== null) comparedServer = null
   }
 
   return {
     async probe() {
       try {
-        const started = await ask.writable()
-        await ask.rights()
+        const started = await checks.writable()
+        await checks.rights()
         update(null, null)
-        if (started === checked) return
-        await ask.recheck()
-        checked = started
+        if (started === comparedServer) return
+        await checks.recheck()
+        comparedServer = started
       } catch (error) {
-        if (error instanceof WritesRefused) checked = null
+        if (error instanceof WritesRefused) comparedServer = null
         if (error instanceof OperatorError) update(null, error.message)
         else update(messageOf(error), null)
       }

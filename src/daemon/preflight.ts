@@ -74,16 +74,16 @@ async function waitFor({ config, clock, signal, onWaiting: waiting }: PreflightS
   for (let tries = 1; !signal.aborted; tries++) {
     const over = new AbortController()
     const attempt = AbortSignal.any([signal, over.signal])
-    const asked = need.check(attempt).then(
+    const checked = need.check(attempt).then(
       () => null,
       (error: unknown): string | typeof SILENT => (attempt.aborted ? SILENT : need.unmet(error)),
     )
     const silentFor = (ms: number) => clock.sleep(Math.max(0, ms), attempt).then((): typeof SILENT => SILENT)
-    let answer = await Promise.race([asked, silentFor(Math.min(SILENT_MS, cutAt - clock.monotonic()))])
+    let answer = await Promise.race([checked, silentFor(Math.min(SILENT_MS, cutAt - clock.monotonic()))])
     // The sleep also ends early when the other requirement has failed, which does not mean silence.
     if (answer === SILENT && !signal.aborted && clock.monotonic() < cutAt) {
       if (reported === '') report(need.silence)
-      answer = await Promise.race([asked, silentFor(cutAt - clock.monotonic())])
+      answer = await Promise.race([checked, silentFor(cutAt - clock.monotonic())])
     }
     over.abort()
     if (answer === null || signal.aborted) return

@@ -32,11 +32,11 @@ export interface DaemonSettings {
   /** Observes every fact, after log and metrics. */
   readonly observe?: Observe | undefined
   /** Registers a listener for the signals of a command. */
-  on(asked: Command, listener: (signal: string) => void): void
+  on(command: Command, listener: (signal: string) => void): void
 }
 
 /**
- * Runs the daemon: starts, runs until it is told to stop, drains, and resolves to the exit code. The first signal drains within
+ * Runs the daemon: starts, runs until it receives a stop signal, drains, and resolves to the exit code. The first signal drains within
  * `SHUTDOWN_GRACE_MS`; a second one, or the end of that time, forces the exit and logs what was still running.
  */
 export async function runDaemon(settings: DaemonSettings): Promise<number> {
@@ -44,12 +44,12 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
   for (const warning of config.warnings) log.warn(warning)
   announceStart(settings.startup, log, settings.output)
 
-  const asked = new AbortController()
+  const stopping = new AbortController()
   const forced = Promise.withResolvers<string>()
   settings.on('stop', (signal) => {
-    if (asked.signal.aborted) forced.resolve(`a second ${signal}`)
+    if (stopping.signal.aborted) forced.resolve(`a second ${signal}`)
     else log.info({ signal }, 'stopping')
-    asked.abort()
+    stopping.abort()
   })
 
   let app: App
@@ -62,13 +62,13 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
   settings.on('quiet', () => app.quiet(true))
   settings.on('resume', () => app.quiet(false))
   settings.on('report', () => app.report())
-  const stopAsked = untilAborted(asked.signal)
-  const booting = boot(app, asked.signal)
-  const booted = await Promise.race([booting, stopAsked])
+  const stopRequested = untilAborted(stopping.signal)
+  const booting = boot(app, stopping.signal)
+  const booted = await Promise.race([booting, stopRequested])
   if (booted !== null && 'error' in booted) refuse(settings, booted.error)
   else if (booted !== null) log.info('ready')
 
-  const lost = booted === null || 'error' in booted ? null : await Promise.race([stopAsked, app.lost])
+  const lost = booted === null || 'error' in booted ? null : await Promise.race([stopRequested, app.lost])
   if (lost !== null) fatal(settings, `The Kafka client cannot recover: ${asSentence(lost.message)}`)
   const isDrained = await drain(settings, app, booting, forced.promise)
   if (booted !== null && 'error' in booted) return exitCode.refused

@@ -38,7 +38,7 @@ export type Executed =
  */
 export type Stage = 'prepare' | 'connection' | 'start' | 'send' | 'transaction' | 'record'
 
-/** Called at the beginning of each stage; `waitsFor` returns where within the stage the work is at that moment. */
+/** Called at the beginning of each stage; `waitsFor` returns where within the stage the work is. */
 export type OnStage = (stage: Stage, waitsFor: () => string | null) => void
 
 const nothing = () => null
@@ -50,7 +50,7 @@ export interface AlsoAtEnd {
   readonly fault?: string
 }
 
-/** One attempt at one intent: writes how it ended, once, and tells the observer. */
+/** One attempt at one intent: records its outcome, once, and reports it. */
 export class Attempt {
   /** Without what was frozen: an end may have to wait for the database with many others. */
   readonly intent: Intent
@@ -134,7 +134,7 @@ export class Attempt {
     return { tried: tried.promise, written }
   }
 
-  /** @param again whether to try once more, asked after each try that failed by no fault of this end. */
+  /** @param again whether to try once more, called after each try that failed for a transient reason. */
   async #write(
     settlement: Settlement,
     also: AlsoAtEnd,
@@ -145,7 +145,7 @@ export class Attempt {
     const final = settlement.is === 'final'
     const ok = final && (settlement.state === 'sent' || settlement.state === 'delivered')
     const { ended, deliveryLog = null, reply = {} } = also
-    const booked = ended !== undefined || deliveryLog !== null
+    const touchesPlatform = ended !== undefined || deliveryLog !== null
     let detail = also.fault ?? reply.error ?? null
     let note: string | null = null
     const work =
@@ -163,15 +163,15 @@ export class Attempt {
         else this.settled(outcomeOf(to), reason ?? note, detail)
         return
       } catch (error) {
-        const refused = booked && options.unbooked !== true && classifyFault('record', error) !== 'transient'
+        const refused = touchesPlatform && options.ownTablesOnly !== true && classifyFault('record', error) !== 'transient'
         if (refused && ++refusals === REFUSED_TRIES) {
-          // What happened is written down whatever the platform's tables say to it.
+          // The outcome is recorded even if the platform's tables refuse theirs.
           detail = [detail, `the platform's tables refused it: ${describeFault(error)}`].filter((words) => words !== null).join('; ')
           if (to.is === 'final' && reason === null) {
             reason = 'end-refused'
             to = { is: 'final', state: to.state, reason }
           }
-          options = { deliveryLog, reply, detail, unbooked: true }
+          options = { deliveryLog, reply, detail, ownTablesOnly: true }
         } else if (!refused && !(await again(error, tries))) throw error
       }
     }

@@ -26,7 +26,7 @@ export interface AbandonRequest {
 export interface BreakerStore {
   /** Resolves to all destinations that are on record as away. */
   recordBreakers(changes: readonly BreakerChange[]): Promise<readonly BreakerChange['of'][]>
-  /** Ends a batch of what is deferred for destinations that were away for too long; `ended` keeps the books of each, in the same transaction. */
+  /** Ends a batch of what is deferred for destinations that were away for too long; `ended` updates the state of each intent's kind, in the same transaction. */
   abandonDeferred(request: AbandonRequest, ended: (intent: Intent, tx: Sql) => Promise<void>): Promise<readonly Intent[]>
 }
 
@@ -38,7 +38,7 @@ type Change = Omit<BreakerChange, 'agoMs'> & { readonly at: number }
  */
 export class BreakerRecord {
   readonly #store: Pick<BreakerStore, 'recordBreakers'>
-  /** The last that was found about each destination, not written yet. */
+  /** The last change of each destination that is not written yet. */
   readonly #found = new Map<string, Change>()
   #away: ReadonlySet<string> = new Set()
   readonly #now: () => number
@@ -49,8 +49,8 @@ export class BreakerRecord {
     this.#now = now
   }
 
-  hear(fact: Fact): void {
-    // One that was only forgotten may still be away.
+  observe(fact: Fact): void {
+    // A destination that was only forgotten may still be away.
     if (fact.is !== 'breaker' || fact.state === 'half-open' || fact.reason === 'forgotten') return
     this.#find(fact, fact.state, fact.reason)
   }
@@ -107,7 +107,7 @@ export async function abandonDeferred(
   store: Pick<BreakerStore, 'abandonDeferred'>,
   of: DeferredWork,
   signal: AbortSignal,
-  told: (abandoned: Abandoned) => void,
+  onAbandoned: (abandoned: Abandoned) => void,
 ): Promise<void> {
   const { group, channel, kinds, retry } = of
   const ofSamePolicy = Map.groupBy(kinds.known(channel), (kind) => awayTooLongMs(kinds.of({ ...kind, channel })?.retry ?? retry))
@@ -130,7 +130,7 @@ async function abandonAlike(
     })
     for (const some of Map.groupBy(ended, ({ kind, destination }) => `${kind} ${destination}`).values()) {
       const [{ kind, destination } = { kind: '', destination: null }] = some
-      told({ channel, kind, destination: destination ?? '', count: some.length })
+      onAbandoned({ channel, kind, destination: destination ?? '', count: some.length })
     }
     if (ended.length < BATCH || signal.aborted) return
   }

@@ -61,7 +61,7 @@ export class Unavailable extends Error {
   override readonly name = 'Unavailable'
   /** Short, bounded and fit for a metric label. */
   readonly reason: string
-  /** When to ask again, in milliseconds from now; null: at once, because we gave up waiting, which says nothing about the other side. */
+  /** When to try again, in milliseconds from now; null: at once, because we gave up waiting, which says nothing about the other side. */
   readonly retryAfterMs: number | null
 
   constructor(reason: string, retryAfterMs: number | null, options: { message?: string; cause?: unknown } = {}) {
@@ -100,10 +100,10 @@ export class Refusal extends Error {
 /** How one attempt ended, and what it says of the destination: done means that it worked, everything else nothing, unless said. */
 export type Performed = Ended & { readonly outcomeSignal?: OutcomeSignal }
 
-/** `reason` is short and bounded; the reply tells the rest in our own words. */
+/** `reason` is short and bounded; the reply says the rest in our own words. */
 type Ended =
   | { readonly is: 'done'; readonly state: 'sent' | 'delivered'; readonly reply: Reply }
-  /** A failed attempt: the retry policy says when the next one is. `slowDown`: the destination asked for a pause; null: of no certain length. */
+  /** A failed attempt: the retry policy says when the next one is. `slowDown`: the destination requested a pause; null: without a duration. */
   | {
       readonly is: 'retry'
       readonly reason: string
@@ -116,5 +116,5 @@ type Ended =
   /** Final, refused by the recipient. */
   | { readonly is: 'rejected'; readonly reason: string; readonly reply: Reply }
   | { readonly is: 'dead'; readonly reason: string; readonly reply: Reply }
-  /** It may have arrived, and nobody can tell. */
+  /** Whether it arrived is unknown. */
   | { readonly is: 'ambiguous'; readonly reason: string; readonly reply: Reply }

@@ -8,7 +8,7 @@ import type { ClaimRequest, IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
 import { DeferredIntents } from './deferred-intents.ts'
 
-/** How long it is believed that nobody but the campaigns and accounts at their share has due work, and how much longer than the question took. */
+/** How long a claim that found nothing for others counts: at least so many milliseconds, and at least so many times what it took. */
 const ALONE_MS = 250
 const ALONE_FACTOR = 10
 
@@ -46,7 +46,7 @@ export interface Claiming {
   /** An intent of the channel has ended: whether there may be something to claim in its place. */
   worthALook(channel: ChannelName): boolean
   /** More was written than was claimed. */
-  told(): void
+  moreWritten(): void
   deferred(intent: Intent, destination: string): void
 }
 
@@ -112,7 +112,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     // Each round begins with another channel: one whose work never runs out takes all the room whenever it comes first.
     const begin = rounds++ % kinds.channels.length
     for (const channel of [...kinds.channels.slice(begin), ...kinds.channels.slice(0, begin)]) {
-      // No more than a share at a time: what one campaign has due must not fill the room before the others were asked for.
+      // No more than a share at a time: what one campaign has due must not fill the room before the other channels were claimed from.
       const limit = Math.min(room(), held.share, allowed(channel))
       if (limit > 0) full = (await claimOf(channel, limit, without)) || full
       else short.delete(channel)
@@ -175,7 +175,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       if (destinations.writesIntents(channel)) short.clear()
       return kinds.channels.some((one) => !short.has(one)) || deferred.get(channel)?.some === true
     },
-    told() {
+    moreWritten() {
       aloneUntil = -Infinity
     },
     deferred({ channel, campaignId }, destination) {

@@ -5,10 +5,10 @@ import { Bulkhead, PaceMeter, type Pace } from './bulkhead.ts'
 import type { OutcomeSignal } from './outcome-signal.ts'
 import type { ChannelName } from '../model/messages.ts'
 
-/** Pauses of a breaker that the destination did not ask for. Milliseconds. */
+/** Pauses of a breaker for a destination that names none. Milliseconds. */
 const pause = { baseMs: 5_000, maxMs: 300_000 }
-/** However long a destination asks us to stay away, a delivery tries again after the longer of these. Milliseconds. */
-const asked = { shortestMs: 100, longestMs: 3_600_000 }
+/** Bounds of the pause that a destination requests. Milliseconds. */
+const requestedPause = { shortestMs: 100, longestMs: 3_600_000 }
 
 /** Destinations remembered per process; beyond it those that no delivery goes to are forgotten, the longest unused first. */
 const MOST_KNOWN = 10_000
@@ -28,7 +28,7 @@ interface Known {
 
 /** The right of one delivery to go to its destination. */
 export interface Permit {
-  /** The delivery sets out now: from here on its time tells how soon the destination answers. */
+  /** The delivery starts now: the response time of the destination is measured from here. */
   begin(): void
   /** Gives the permit back with what the delivery says of the destination. A second call does nothing. */
   release(outcomeSignal: OutcomeSignal): void
@@ -118,7 +118,7 @@ export class Destinations {
       if (known.probing || retryAfterMs > 0) return { is: 'open', retryAfterMs }
       if (isFull) return { is: 'busy' }
       known.probing = true
-      this.#tell(known, 'half-open', null)
+      this.#report(known, 'half-open', null)
     } else if (isFull || known.inside.length >= this.#atOnceOf(channel, pace)) return { is: 'busy' }
     const probe = known.probing
     const permit = { group }
@@ -181,13 +181,13 @@ export class Destinations {
 
   /** @param first the breaker was in the other state before. */
   #changed(known: Known, state: 'open' | 'closed', reason: string | null, first: boolean): void {
-    this.#tell(known, state, reason)
+    this.#report(known, state, reason)
     const sole = this.soleOf(known.channel)
     if (sole === null || !first) return
     this.#observe({ is: 'dependency', name: sole, state: state === 'closed' ? 'up' : 'down', cause: reason })
   }
 
-  #tell({ channel, destination, breaker }: Known, state: 'open' | 'half-open' | 'closed', reason: string | null): void {
+  #report({ channel, destination, breaker }: Known, state: 'open' | 'half-open' | 'closed', reason: string | null): void {
     const retryInMs = state === 'open' ? breaker.retryAfterMs : null
     this.#observe({ is: 'breaker', channel, destination, state, reason, retryInMs })
   }
@@ -207,12 +207,12 @@ export class Destinations {
     if (oldest === null) return
     const [key, known] = oldest
     this.#known.delete(key)
-    if (known.breaker.tripped) this.#tell(known, 'closed', 'forgotten')
+    if (known.breaker.tripped) this.#report(known, 'closed', 'forgotten')
   }
 }
 
 function pauseOf(forMs: number | null): number | null {
-  return forMs === null ? null : Math.min(asked.longestMs, Math.max(asked.shortestMs, forMs))
+  return forMs === null ? null : Math.min(requestedPause.longestMs, Math.max(requestedPause.shortestMs, forMs))
 }
 
 function keyOf(channel: ChannelName, destination: string): string {

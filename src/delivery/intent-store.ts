@@ -69,8 +69,8 @@ export interface SettleOptions {
   readonly reply: Reply
   /** What the reason leaves open, in our own words: no address, no foreign text. Kept beside the reason. */
   readonly detail?: string | null
-  /** The platform's tables refused the end: only our own are written. */
-  readonly unbooked?: boolean
+  /** The platform's tables refused the outcome: only our own are written. */
+  readonly ownTablesOnly?: boolean
   readonly work?: ((tx: Sql) => Promise<void>) | undefined
 }
 

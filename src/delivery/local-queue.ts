@@ -1,7 +1,7 @@
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 
-/** Campaigns of which the account is remembered; beyond it all are asked for anew. */
+/** Campaigns of which the account is remembered; beyond it all are read again. */
 const MOST_ACCOUNTS = 10_000
 
 /**

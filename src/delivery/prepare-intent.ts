@@ -50,7 +50,7 @@ function onlyAnswer<Answer>(answers: readonly Answer[]): Answer {
   return answer
 }
 
-/** The books of the intent's kind, when it keeps any. */
+/** `ended` of the intent's kind, if it has one. */
 export function endedOf<Channel extends keyof Messages>(kind: IntentKind<Channel>, intent: Intent): AlsoAtEnd['ended'] {
   return kind.ended === undefined ? undefined : async (end, tx) => kind.ended?.(intent, end, tx)
 }

@@ -4,11 +4,11 @@ import type { RetryPolicy } from '../model/retry-policy.ts'
 /** One more attempt at a message, and what limits it besides the policy. */
 export interface Retry<Message> {
   readonly message: Message
-  /** Attempts that have failed so far, this one included: 1 asks for the delay before the first retry. */
+  /** Attempts that have failed so far, this one included: 1 means the delay before the first retry. */
   readonly failed: number
   /** Retries that the owner of the destination allows, whatever the policy says. */
   readonly maxRetries: number
-  /** The destination asked to slow down, for so many milliseconds; null: it named no time. */
+  /** The pause that the destination requested, in milliseconds; null: without a duration. */
   readonly slowDown?: { readonly forMs: number | null } | undefined
 }
 
@@ -23,7 +23,7 @@ export function retryDelay<Message>(
   if (delay === undefined) return null
   const spread = policy.jitter === 'equal' ? equalJitter(delay, random) : delay
   if (policy.retryAfter === null || slowDown === undefined) return spread
-  const asked = Math.min(policy.retryAfter.maxMs, slowDown.forMs ?? policy.retryAfter.defaultMs)
+  const requested = Math.min(policy.retryAfter.maxMs, slowDown.forMs ?? policy.retryAfter.defaultMs)
   // Many intents get the same answer: they come back a little apart, and none before the time.
-  return Math.max(spread, asked + equalJitter(asked / 10, random))
+  return Math.max(spread, requested + equalJitter(requested / 10, random))
 }

@@ -52,7 +52,7 @@ export interface IntentWorkers {
   running(): readonly RunningIntent[]
   /** Counts the turns of the loop that claims; null while it is not to run. Busy, closed or quiet, it turns at least every `pollMs`. */
   turns(): number | null
-  /** Claims no more, and is handed nothing, until it is told otherwise; what is claimed goes on. */
+  /** `true`: claims no more and takes no reservations, while claimed intents go on; `false`: back to normal. */
   quiet(on: boolean): void
   /** Claims no more, gives back what has not begun, and resolves when the last running intent has ended. Idempotent. */
   stop(): Promise<void>
@@ -81,8 +81,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   let isQuiet = false
   let stopping = false
   let wake: (() => void) | null = null
-  /** Work was told of while the loop was asking for work: it asks once more before it sleeps. */
-  let toldMeanwhile = false
+  /** A notification arrived during a claim: the loop claims once more before it sleeps. */
+  let isNotified = false
   let unreserved: (() => void) | null = null
   let loop: Promise<void> | null = null
   let stopped: Promise<void> | null = null
@@ -162,7 +162,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         if (written !== null) {
           held.add(written.claimed)
           if (written.intents > written.claimed.length) {
-            claiming.told()
+            claiming.moreWritten()
             notify()
           }
         }
@@ -172,8 +172,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   }
 
   function woken(ms: number): Promise<void> {
-    if (toldMeanwhile) {
-      toldMeanwhile = false
+    if (isNotified) {
+      isNotified = false
       return Promise.resolve()
     }
     return new Promise((resolve) => {
@@ -188,7 +188,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   }
 
   function notify(): void {
-    if (wake === null) toldMeanwhile = true
+    if (wake === null) isNotified = true
     else wake()
   }
 

@@ -3,7 +3,7 @@ import { messageOf } from '../std/failure.ts'
 import type { Observe } from '../model/fact.ts'
 import type { GroupRun, GroupWorker } from './group-worker.ts'
 
-/** Consecutive successful checks after which a refused group is restarted: `offsets reset` moves the rows first, and the committed offsets a moment later. */
+/** Consecutive successful checks after which a refused group is restarted: `offsets reset` moves the rows first, and the committed offsets right after. */
 const CHECKS_BEFORE_RESTART = 2
 
 /**

@@ -3,7 +3,7 @@ import type { Intent } from './intent.ts'
 import type { ChannelName, Messages } from './messages.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 
-/** `of: 'campaign'`: every intent of this kind and campaign would be told the same, so they are put off together. */
+/** `of: 'campaign'`: the answer holds for every intent of this kind and campaign, so they are postponed together. */
 export interface Wait {
   readonly is: 'wait'
   readonly reason: string
@@ -12,9 +12,9 @@ export interface Wait {
 }
 
 /**
- * `skip` is final, with the reason an operator reads; `wait` burns no attempt and looks again. `dead` is final too, but a
- * failure: the operator can mend the cause and retry it, and `ended` hears of it. `channel` hands an intent that was never
- * started to another channel, due now, without an attempt: the kind of the same name there prepares it again.
+ * `skip` is final, with the reason that an operator reads; `wait` counts no attempt and prepares again later. `dead` is final, too, but a
+ * failure: the operator can fix the cause and retry it, and `ended` is called. `channel` moves an intent that was never started to
+ * another channel, due now, without an attempt: the kind of the same name there prepares it again.
  */
 export type Prepared<Message> =
   | { readonly is: 'message'; readonly message: Message; readonly note?: string }
@@ -40,14 +40,14 @@ export function prepareEach<Message>(prepare: (intent: Intent, read: Sql) => Pro
   }
 }
 
-/** How an attempt ended, as a kind that keeps books of its own hears it. `final` is false while retries are left. */
+/** The outcome of an attempt, for a kind that keeps a state of its own. `final` is false while retries are left. */
 export interface AttemptEnd {
   readonly ok: boolean
   readonly final: boolean
   readonly reason: string | null
 }
 
-/** Said by `ended` when the books could not follow the attempt; it is counted. */
+/** Returned by `ended` when the kind's own state could not follow the attempt; it is counted in `delivery_notes_total`. */
 export interface EndedNote {
   readonly note: string
 }
@@ -57,7 +57,7 @@ export interface EndedNote {
  *
  * `prepare` only reads, and is called before every attempt; a dry run of a replay is accept and prepare, rolled back.
  * `start` runs inside the short transaction that proves the claim and commits before anything is sent; it may refuse.
- * `ended` runs inside the transaction that records the attempt's outcome. A kind without books leaves both out, and its
+ * `ended` runs inside the transaction that records the attempt's outcome. A kind without a state of its own leaves both out, and its
  * starts and outcomes share commits with others.
  */
 export interface IntentKind<Channel extends keyof Messages = keyof Messages> {

@@ -33,7 +33,7 @@ export interface IntentDraft {
   /** What the intent is delivered to, for fairness and breakers: the relay, an endpoint. */
   readonly destination?: string
   readonly class?: IntentClass
-  /** What `prepare` needs and the database cannot tell it. Never an address, a token or a code. */
+  /** What `prepare` needs and cannot read from the database. Never an address, a token or a code. */
   readonly data: JsonObject
 }
 
@@ -47,7 +47,7 @@ export interface Intent {
   readonly key: string
   readonly class: IntentClass
   readonly coalesce: boolean
-  /** Null for work that no event asked for (the sweep). */
+  /** Null for work that no event caused (the reconciliation). */
   readonly eventId: string | null
   /** When the event happened, by its publisher's clock. */
   readonly eventAt: Date | null
@@ -59,7 +59,7 @@ export interface Intent {
   readonly attempt: number
   /** How often a handing-over ended without a record of the reply. */
   readonly ambiguous: number
-  /** When `prepare` first said wait, by the database's clock; with `reason` it tells how long for what. */
+  /** When `prepare` first said wait, by the database's clock; with `reason` it says how long for what. */
   readonly waitingSince: Date | null
   readonly reason: string | null
   readonly createdAt: Date

@@ -1,5 +1,5 @@
 /**
- * What `prepare` tells each channel, by the channel's name. Open: the folder of a channel declares its own message
+ * What `prepare` gives each channel, by the channel's name. Open: the folder of a channel declares its own message
  * (`declare module`), so that no file here changes when a channel is added.
  */
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type -- every member is declared by a channel

@@ -19,10 +19,10 @@ export interface RetryPolicy<Message = unknown> {
  */
 export type Jitter = 'equal' | 'none'
 
-/** A retry comes no sooner than the destination asked for, and up to a tenth of that time later; the policy's own delay counts where it is longer. */
+/** A retry waits at least as long as the destination requested, plus up to a tenth of that; the policy's own delay counts where it is longer. */
 export interface RetryAfter {
-  /** For a destination that asks to slow down and names no time, in milliseconds. */
+  /** For a destination that requests a pause without a duration, in milliseconds. */
   readonly defaultMs: number
-  /** The longest time that a destination may ask for, in milliseconds; more than that is taken for this. */
+  /** The longest pause that a destination may request, in milliseconds; longer ones are cut to it. */
   readonly maxMs: number
 }

@@ -20,7 +20,7 @@ export interface Settled {
   readonly reply: Reply
   readonly deliveryLog: DeliveryLog | null
   readonly detail: string | null
-  readonly unbooked: boolean
+  readonly ownTablesOnly: boolean
 }
 
 /** Intents in memory, served in the order they lie in `due`. It notes what it was told, and says `lost` where the test wants it. */
@@ -129,8 +129,8 @@ export class MemoryIntentStore implements IntentStore {
       this.due.push(deferred)
       this.deferred.add(deferred)
     }
-    const { reply, deliveryLog, detail = null, unbooked = false } = request
-    this.settled.push({ intent, settlement, reply, deliveryLog, detail, unbooked })
+    const { reply, deliveryLog, detail = null, ownTablesOnly = false } = request
+    this.settled.push({ intent, settlement, reply, deliveryLog, detail, ownTablesOnly })
     return 'settled'
   }
 

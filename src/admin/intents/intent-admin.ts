@@ -2,7 +2,7 @@ import type { Intent, IntentState } from '../../model/intent.ts'
 import type { AttemptEnd } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
 
-/** Which intents; an empty list and null ask for nothing. */
+/** Which intents; an empty list and null restrict nothing. */
 export interface IntentFilter {
   readonly ids: readonly string[]
   readonly states: readonly IntentState[]
@@ -50,7 +50,7 @@ export interface IntentLine {
 }
 
 /** An intent with what else is on record about it. */
-export interface IntentStory extends IntentLine {
+export interface IntentHistory extends IntentLine {
   readonly class: string
   readonly key: string
   readonly owner: string | null
@@ -105,7 +105,7 @@ export interface IntentAdmin {
   counts(filter: IntentFilter): Promise<readonly StateCount[]>
   /** The newest first. */
   list(filter: IntentFilter, limit: number): Promise<readonly IntentLine[]>
-  story(id: string): Promise<IntentStory | null>
+  history(id: string): Promise<IntentHistory | null>
   /**
    * Changes those that are still as they were seen (state and claims), the delivery logs' rows with them; resolves to the ids that
    * were changed. In transactions of a few hundred, so that a failure leaves whole ones behind.

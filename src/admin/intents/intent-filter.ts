@@ -4,7 +4,7 @@ import type { IntentFilter } from './intent-admin.ts'
 import { findGroup, type OperatorGroup } from '../operator-group.ts'
 
 /** A filter as an operator types it; lists are separated by commas. */
-export interface AskedIntents {
+export interface TypedFilter {
   readonly state?: string
   readonly reason?: string
   readonly group?: string
@@ -30,19 +30,19 @@ export const intentStates: readonly IntentState[] = [
 ]
 
 /** @throws {OperatorError} naming the option that is wrong. */
-export function intentFilter(asked: AskedIntents, ids: readonly string[], groups: readonly OperatorGroup[]): IntentFilter {
+export function intentFilter(typed: TypedFilter, ids: readonly string[], groups: readonly OperatorGroup[]): IntentFilter {
   const wrong = ids.find((id) => !/^[1-9]\d{0,17}$/.test(id))
   if (wrong !== undefined) throw new OperatorError(`"${wrong}" is not the id of an intent: give numbers, as "intents list" shows them.`)
   return {
     ids: [...new Set(ids)],
-    states: listOf(asked.state).map(stateOf),
-    reasons: listOf(asked.reason),
-    groups: listOf(asked.group).map((name) => findGroup(groups, name).id),
-    kinds: listOf(asked.kind),
-    destinations: listOf(asked.destination),
-    campaignId: uuidOf('--campaign', asked.campaign),
-    userId: uuidOf('--user', asked.user),
-    eventId: uuidOf('--event', asked.event),
+    states: listOf(typed.state).map(stateOf),
+    reasons: listOf(typed.reason),
+    groups: listOf(typed.group).map((name) => findGroup(groups, name).id),
+    kinds: listOf(typed.kind),
+    destinations: listOf(typed.destination),
+    campaignId: uuidOf('--campaign', typed.campaign),
+    userId: uuidOf('--user', typed.user),
+    eventId: uuidOf('--event', typed.event),
   }
 }
 

@@ -1,26 +1,26 @@
 import { instantOf } from '../../std/instant.ts'
 import { awaySentence } from '../explain-event.ts'
-import type { IntentStory } from './intent-admin.ts'
+import type { IntentHistory } from './intent-admin.ts'
 
 /** The history of an intent, one line per step. No address: it is in the mail's row, for those who may read the platform's tables. */
-export function storySentences(story: IntentStory): readonly string[] {
-  const { outcome, mail, delivery } = story
+export function historySentences(history: IntentHistory): readonly string[] {
+  const { outcome, mail, delivery } = history
   return [
-    `Intent ${story.id} of ${story.group}: ${story.kind}${story.type === null ? '' : ` ${story.type}`} by ${story.channel}, class ${story.class}.`,
-    `Key ${story.key}; campaign ${story.campaignId}${story.userId === null ? '' : `; person ${story.userId}`}${reward(story)}.`,
+    `Intent ${history.id} of ${history.group}: ${history.kind}${history.type === null ? '' : ` ${history.type}`} by ${history.channel}, class ${history.class}.`,
+    `Key ${history.key}; campaign ${history.campaignId}${history.userId === null ? '' : `; person ${history.userId}`}${reward(history)}.`,
     outcome === null
-      ? story.eventId === null
-        ? 'No event asked for it.'
-        : `Event ${story.eventId} has no outcome of this group on record.`
-      : `Event ${story.eventId} (${outcome.type}) happened at ${story.eventAt?.toISOString() ?? 'an unknown time'}; the group accepted it from ` +
+      ? history.eventId === null
+        ? 'No event caused it.'
+        : `Event ${history.eventId} has no outcome of this group on record.`
+      : `Event ${history.eventId} (${outcome.type}) happened at ${history.eventAt?.toISOString() ?? 'an unknown time'}; the group accepted it from ` +
         `partition ${outcome.partition}, offset ${outcome.offset}, at ${iso(outcome.at)}: ${outcome.outcome}.`,
-    `Created at ${story.createdAt.toISOString()}. ${stateSentence(story)}`,
-    `Attempts ${story.attempt}, claims ${story.claims}, times in doubt ${story.ambiguous}.`,
-    story.frozenBytes === null
-      ? story.state === 'sent' || story.state === 'delivered'
+    `Created at ${history.createdAt.toISOString()}. ${stateSentence(history)}`,
+    `Attempts ${history.attempt}, claims ${history.claims}, times in doubt ${history.ambiguous}.`,
+    history.frozenBytes === null
+      ? history.state === 'sent' || history.state === 'delivered'
         ? 'Its bytes were dropped when it was sent: nothing sends them again.'
         : 'Nothing is frozen: the next attempt is made from the rows as they are then.'
-      : `${story.frozenBytes} bytes are frozen${story.messageId === null ? '' : ` under Message-ID ${story.messageId}`}: every attempt sends them.`,
+      : `${history.frozenBytes} bytes are frozen${history.messageId === null ? '' : ` under Message-ID ${history.messageId}`}: every attempt sends them.`,
     ...(mail === null
       ? []
       : [`email_logs ${mail.id}: ${mail.status}${at(', sent at ', mail.sentAt)}${at(', failed at ', mail.failedAt)}${said(mail.error)}.`]),
@@ -34,15 +34,15 @@ export function storySentences(story: IntentStory): readonly string[] {
   ]
 }
 
-function stateSentence(story: IntentStory): string {
-  const why = story.reason === null ? '' : ` (${story.reason}${story.detail === null ? '' : `: ${story.detail}`})`
-  switch (story.state) {
+function stateSentence(history: IntentHistory): string {
+  const why = history.reason === null ? '' : ` (${history.reason}${history.detail === null ? '' : `: ${history.detail}`})`
+  switch (history.state) {
     case 'pending':
     case 'ambiguous':
-      return `It is ${story.state}${why}, due at ${story.dueAt.toISOString()}${at(', waiting since ', story.waitingSince)}.${awaySentence(story)}`
+      return `It is ${history.state}${why}, due at ${history.dueAt.toISOString()}${at(', waiting since ', history.waitingSince)}.${awaySentence(history)}`
     case 'claimed':
     case 'handing_over':
-      return `It is ${story.state}${why} by ${story.owner ?? 'nobody'}${at(' until ', story.leaseUntil)}.`
+      return `It is ${history.state}${why} by ${history.owner ?? 'nobody'}${at(' until ', history.leaseUntil)}.`
     case 'held':
       return `It is held${why}: it is unknown whether it was sent; "intents retry" sends it again, "intents mark-sent" records that it was.`
     case 'sent':
@@ -51,11 +51,11 @@ function stateSentence(story: IntentStory): string {
     case 'dead':
     case 'rejected':
     case 'cancelled':
-      return `It ended ${story.state}${why}${at(' at ', story.finishedAt)}.`
+      return `It ended ${history.state}${why}${at(' at ', history.finishedAt)}.`
   }
 }
 
-function reward({ userRewardId, rewardId }: IntentStory): string {
+function reward({ userRewardId, rewardId }: IntentHistory): string {
   if (userRewardId === null) return ''
   return `; user_rewards row ${userRewardId}${rewardId === null ? '' : ` of reward ${rewardId}`}`
 }

@@ -13,7 +13,7 @@ const running: ReadonlySet<IntentState> = new Set(['claimed', 'handing_over'])
 
 export interface IntentPlan {
   readonly change: IntentChange
-  /** The asked filter, narrowed to what may be changed. */
+  /** The given filter, narrowed to what may be changed. */
   readonly filter: IntentFilter
   /** How many will be changed. */
   readonly count: number

@@ -37,7 +37,7 @@ export interface OffsetQuestion {
   readonly members: number
 }
 
-/** Where a group stands, by partition number. Ask for commits first, then rows, then ranges, or they seem to contradict each other. */
+/** The offsets of a group, by partition number. Read commits first, then rows, then ranges; in another order they seem to contradict each other. */
 export function reportOffsets(question: OffsetQuestion): readonly PartitionOffsets[] {
   const rows = new Map(question.rows.map((row) => [row.partition, row]))
   return [...new Set([...question.ranges.keys(), ...rows.keys()])]

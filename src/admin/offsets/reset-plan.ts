@@ -18,9 +18,9 @@ export interface ResetQuestion {
   /** Rows of all partitions. */
   readonly rows: readonly ProgressRow[]
   readonly committed: ReadonlyMap<number, bigint>
-  /** Asked for after everything else, so that no row lies above its log. */
+  /** Read after everything else, so that no row lies above its log. */
   readonly ranges: ReadonlyMap<number, PartitionRange>
-  /** Asked only when the target is a time. */
+  /** Read only when the target is a time. */
   readonly offsetsAtTime: ReadonlyMap<number, bigint>
   /** First offsets that are no older than `DEDUPE_DAYS`: what was done about older records may be forgotten. */
   readonly rememberedFrom: ReadonlyMap<number, bigint>

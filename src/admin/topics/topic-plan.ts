@@ -21,12 +21,12 @@ const DEAD_LETTER_DAYS = 90
 
 /**
  * What the topics of these groups need. Partitions are only ever added. A topic that exists is grown only when a count is
- * asked for: the events of one campaign lie in one partition by their key, and more partitions move later ones elsewhere. A
+ * requested: the events of one campaign lie in one partition by their key, and more partitions move later ones elsewhere. A
  * dead-letter topic follows its topic, because a dead letter keeps the partition of its record.
  */
 export function planTopics(question: {
   readonly groups: readonly OperatorGroup[]
-  /** Null: not asked for. */
+  /** Null: not requested. */
   readonly partitions: number | null
   /** Partition counts of the topics that exist. */
   readonly present: ReadonlyMap<string, number>
@@ -44,18 +44,18 @@ export function plannedTopics(groups: readonly OperatorGroup[]): readonly string
   return [...new Set(groups.flatMap(({ topic, id }) => [topic, deadLetterTopic(topic, id)]))]
 }
 
-function eventTopic(name: string, from: number, asked: number | null): TopicStep {
-  const wanted = asked ?? DEFAULT_PARTITIONS
+function eventTopic(name: string, from: number, requested: number | null): TopicStep {
+  const wanted = requested ?? DEFAULT_PARTITIONS
   if (from === 0) return { name, action: 'create', from, partitions: wanted, config: {}, note: null }
-  if (asked === null) {
+  if (requested === null) {
     const note = from < wanted ? `it has fewer than ${wanted} partitions; --partitions ${wanted} would add ${wanted - from}` : null
     return { name, action: 'keep', from, partitions: from, config: {}, note }
   }
-  if (from < asked) {
+  if (from < requested) {
     const note = 'later events of a campaign may lie in another partition than earlier ones; let the workers catch up first'
-    return { name, action: 'grow', from, partitions: asked, config: {}, note }
+    return { name, action: 'grow', from, partitions: requested, config: {}, note }
   }
-  const note = from > asked ? 'partitions cannot be taken away' : null
+  const note = from > requested ? 'partitions cannot be taken away' : null
   return { name, action: 'keep', from, partitions: from, config: {}, note }
 }
 

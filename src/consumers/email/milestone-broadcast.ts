@@ -66,9 +66,9 @@ export function createMilestoneBroadcastKind(
 
 /** The clock comes first, so that there always is a row. */
 const campaign = `
-  SELECT asked.now, c.status AS campaign_status, c.deleted_at IS NOT NULL AS campaign_deleted, a.status AS account_status
-    FROM (SELECT now() AS now, $1::uuid AS id) asked
-    LEFT JOIN platform.campaigns c ON c.id = asked.id
+  SELECT parameters.now, c.status AS campaign_status, c.deleted_at IS NOT NULL AS campaign_deleted, a.status AS account_status
+    FROM (SELECT now() AS now, $1::uuid AS id) parameters
+    LEFT JOIN platform.campaigns c ON c.id = parameters.id
     LEFT JOIN platform.accounts a ON a.id = c.account_id`
 
 /**
@@ -99,10 +99,10 @@ async function pageOf(tx: Sql, { campaignId, after, verifiedBefore, limit }: Pag
   return people.map(({ id }) => id)
 }
 
-/** Below every id, so that the first page is asked for like the others: an OR with null would read from the start each time. */
+/** Below every id, so that the first page is read like the others: an OR with null would read from the start each time. */
 const beforeAll = '00000000-0000-0000-0000-000000000000'
 
-// Suppressed people are asked for one by one: as an anti-join the planner may read all suppressions of the account for each page.
+// Suppressed people are read one by one: as an anti-join the planner may read all suppressions of the account for each page.
 const recipients = `SELECT u.id FROM platform.waitlist_users u
  WHERE u.campaign_id = $1 AND u.id > $2 AND u.status IN ('verified', 'converted') AND u.verified_at < $3
    AND u.marketing_consent AND u.deleted_at IS NULL

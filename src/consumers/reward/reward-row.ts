@@ -37,7 +37,7 @@ export interface FoundReward extends EligibilityRow, PersonRow, AddressRow, Temp
   readonly max_retries: number | null
 }
 
-/** Reads the reward of an intent in one statement, which sees one moment, and its endpoint in another. */
+/** Reads the reward of an intent in one statement, which sees one snapshot, and its endpoint in another. */
 export async function readReward(intent: Intent, read: Sql): Promise<RewardRow> {
   const [row] = await read.query<MissingReward | RowOfReward>(statement, [userRewardIdOf(intent), claimedTo(intent)])
   if (row === undefined) throw new Error('The statement that reads a reward returned no row.')
@@ -82,15 +82,15 @@ export function userRewardIdOf(intent: Intent): string {
  * The clock comes first and everything else is joined to it, so that there always is a row. Reward data goes before the reward's own configuration.
  */
 const statement = `
-  SELECT asked.now, ur.id AS user_reward_id, ur.status, coalesce(ur.expires_at <= asked.now, false) AS expired,
+  SELECT parameters.now, ur.id AS user_reward_id, ur.status, coalesce(ur.expires_at <= parameters.now, false) AS expired,
     r.id AS reward_id, r.name AS reward_name, r.description AS reward_description, r.type AS reward_type, r.delivery_method,
     nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template,
     coalesce(nullif(ur.reward_data->'value', 'null'), r.config->'value')::text AS value,
     coalesce(nullif(ur.reward_data->'instructions', 'null'), r.config->'instructions')::text AS instructions,
     ${personColumns}, ${addressColumns('$2::text')}, ${eligibilityColumns}, ${templateColumns},
     r.delivery_config->>'webhook_url' AS wanted_url
-  FROM (SELECT now() AS now, $1::uuid AS id) asked
-  LEFT JOIN platform.user_rewards ur ON ur.id = asked.id
+  FROM (SELECT now() AS now, $1::uuid AS id) parameters
+  LEFT JOIN platform.user_rewards ur ON ur.id = parameters.id
   LEFT JOIN platform.rewards r ON r.id = ur.reward_id
   LEFT JOIN platform.waitlist_users u ON u.id = ur.user_id
   ${eligibilityJoins}

@@ -49,7 +49,7 @@ export async function rewardEnded(intent: Intent, end: AttemptEnd, tx: Sql): Pro
     ])
     return undefined
   }
-  // Whether it had expired was asked at the start; a reward that was delivered in time is delivered, whatever the time now.
+  // Expiry was checked at the start; a reward that was delivered in time is delivered, whatever the time is now.
   const updated = await tx.query(
     `UPDATE platform.user_rewards ur SET status = 'delivered', delivered_at = now(), delivery_error = NULL, updated_at = now()
      WHERE ur.id = $1 AND ${unsettled} RETURNING ur.id`,
@@ -69,7 +69,7 @@ async function whyNot(id: string, tx: Sql): Promise<string> {
     [id],
   )
   if (row === undefined) return notFound
-  // Read after the update: what it refused may be deliverable again by now, and this skip is then the truth of a moment ago.
+  // Read after the update: what it refused may be deliverable again by now; the skip was right when it was decided.
   return notDeliverable(row.status, row.expired) ?? 'reward-changed'
 }
 

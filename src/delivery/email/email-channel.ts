@@ -39,7 +39,7 @@ const RELAY = 'relay'
 /** Email, as the list of channels has it. */
 export const emailChannel = defineChannel({
   name: 'email',
-  // The relay's connections have a limit and a gate of their own; what they cannot tell is a relay that takes mails and loses them.
+  // The relay's connections have a limit and a gate of their own; they cannot recognise a relay that accepts mails and fails them all.
   destinations: { atOnce: Infinity, failures: 5, sole: RELAY },
   retry: emailRetryPolicy,
   deliveryLog: 'email_logs',
@@ -128,7 +128,7 @@ async function freeze(
   if (sender === undefined) throw new Refusal('no-sender', 'The campaign names no sender, and MAIL_FROM is not set.')
   const from = addressOf(sender, "The sender's address of the campaign")
   const replyTo = message.replyTo === undefined ? undefined : addressOf(message.replyTo, 'The reply-to address of the campaign').address
-  // Addresses in the envelope tell the relay that it needs SMTPUTF8; one that stands in a header alone would go there raw.
+  // Addresses in the envelope show the relay that SMTPUTF8 is needed; one that stands in a header alone would go there raw.
   if (replyTo !== undefined && !isAscii(replyTo)) {
     throw new Refusal('invalid-address', 'The reply-to address of the campaign has letters beyond ASCII before its @; give another one')
   }

@@ -4,7 +4,7 @@ import type { OutcomeSignal } from '../outcome-signal.ts'
 import type { Reply } from '../intent-store.ts'
 import type { SendResult, SendTrouble } from './mail-relay.ts'
 
-/** What the relay's answer means for the intent: its fault, the relay's, or nobody's. @param ageMs since the mail was asked for. */
+/** What the relay's answer means for the intent: its own fault, the relay's, or a transient one. @param ageMs since the intent was created. */
 export function performed(result: SendResult, durationMs: number, ageMs: number): Performed {
   if (result.is === 'accepted') {
     const { code, providerId } = result
@@ -36,7 +36,7 @@ const judged: OutcomeSignal = { is: 'ok' }
 /** One connection may be lost for a hundred reasons; several in a row say that the relay takes mails and answers nobody. */
 function silent(reason: SendTrouble): OutcomeSignal {
   if (reason === 'aborted') return { is: 'none' }
-  // Some relays ask the recipient's own server before they answer; one that lets us hang is not the relay's silence.
+  // Some relays contact the recipient's own server before they answer; a timeout there is not the relay's.
   return { is: 'failure', reason, ofOne: reason === 'timeout-rcpt' || reason === 'timeout-data' }
 }
 
@@ -55,7 +55,7 @@ function refused({ means, stage }: Refused, ageMs: number, reply: Reply): Perfor
       return { is: 'retry', reason, afterMs: 60_000, countsAsAttempt: false, reply, outcomeSignal }
     }
     case 'busy': {
-      // 421 and 454 ask all of us to slow down: the relay is left alone for a time that grows until it takes a mail again.
+      // 421 and 454 throttle the client as a whole: the relay is left alone for a time that grows until it accepts a mail.
       const reason = 'relay-busy'
       const outcomeSignal = { is: 'throttled', reason, forMs: null } as const
       return { is: 'retry', reason, afterMs: 5_000, countsAsAttempt: false, reply, outcomeSignal }

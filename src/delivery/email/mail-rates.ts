@@ -73,7 +73,7 @@ async function refused(limiter: RateLimiterMemory, key: string): Promise<number 
   }
 }
 
-/** Gives mails of one domain, put off together, a moment each. */
+/** Spreads the mails of one domain that were postponed together. */
 class Turns {
   readonly #last = new Map<string, number>()
   readonly #everyMs: number

@@ -37,7 +37,7 @@ export type RefusalMeaning =
   | 'undeliverable'
   /** Somebody's policy about this mail. */
   | 'policy'
-  /** Nobody can tell from the reply. */
+  /** The reply does not say. */
   | 'unclear'
   | 'message'
   | 'sender'
@@ -97,7 +97,7 @@ export interface MailRelay {
   /**
    * A connection on which the relay answered a moment ago. Waits while all are in use.
    *
-   * @throws {RelayUnavailable} at once while the relay is known to be away, so that asking often costs nothing.
+   * @throws {RelayUnavailable} at once while the relay is known to be away, so that frequent calls cost nothing.
    */
   acquire(signal: AbortSignal): Promise<RelaySession>
   /**

@@ -13,20 +13,20 @@ type StatusReply = Extract<WebhookReply, { is: 'reply' }>
 function judgeStatus({ status, retryAfter, durationMs }: StatusReply, nowMs: number): Performed {
   if (status >= 200 && status < 300) return { is: 'done', state: 'delivered', reply: { status, durationMs } }
   const reply = { status, durationMs, error: `The endpoint answered ${status}.` }
-  const askedMs = retryAfterMs(retryAfter, nowMs)
-  const outcomeSignal = signalOf(status, askedMs)
-  // The status in the reply tells the delivery log to set the endpoint failed: its owner wants no more of this.
+  const pauseMs = retryAfterMs(retryAfter, nowMs)
+  const outcomeSignal = signalOf(status, pauseMs)
+  // By the status in the reply the delivery log marks the endpoint failed: its owner wants no more deliveries.
   if (status === 410) return { is: 'dead', reason: 'gone', reply, outcomeSignal }
   if (!slowingDown.has(status)) return { is: 'retry', reason: reasonOf(status), countsAsAttempt: true, reply, outcomeSignal }
   const reason = status === 429 ? 'too-many-requests' : 'unavailable'
-  return { is: 'retry', reason, slowDown: { forMs: askedMs }, countsAsAttempt: true, reply, outcomeSignal }
+  return { is: 'retry', reason, slowDown: { forMs: pauseMs }, countsAsAttempt: true, reply, outcomeSignal }
 }
 
 /** An endpoint that refuses this delivery is there. One that says until when it takes none is left alone until then. */
-function signalOf(status: number, askedMs: number | null): OutcomeSignal {
+function signalOf(status: number, pauseMs: number | null): OutcomeSignal {
   if (status < 500 && status !== 429) return { is: 'ok' }
   const reason = status === 429 ? 'too-many-requests' : slowingDown.has(status) ? 'unavailable' : 'server-error'
-  if (slowingDown.has(status) && (askedMs !== null || status === 429)) return { is: 'throttled', reason, forMs: askedMs }
+  if (slowingDown.has(status) && (pauseMs !== null || status === 429)) return { is: 'throttled', reason, forMs: pauseMs }
   return { is: 'failure', reason }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Milliseconds that a `Retry-After` header asks for: seconds, or an HTTP date in one of the three forms of RFC 9110, 5.6.7.
+ * Milliseconds that a `Retry-After` header requests: seconds, or an HTTP date in one of the three forms of RFC 9110, 5.6.7.
  * Zero for a date that has passed; null for what is neither. No upper bound: the caller has one.
  */
 export function retryAfterMs(value: string | null, nowMs: number): number | null {

@@ -29,7 +29,7 @@ export type Resolve = (
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void
 
-/** The message names no host and no address: it may be shown to the endpoint's owner, and tells nothing of our network. */
+/** The message names no host and no address: it may be shown to the endpoint's owner, and reveals nothing of our network. */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
   readonly code = 'ADDRESS_REFUSED'

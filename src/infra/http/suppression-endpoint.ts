@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 export interface SuppressionEndpointOptions {
   /** What the bearer must show. */
   readonly token: string
-  /** Records that somebody unsubscribed from an account's mails, as often as it is told; `unknown-account` when there is no such account. */
+  /** Records that an address unsubscribed from an account's mails. Idempotent. `unknown-account`: there is no such account. */
   readonly unsubscribe: (of: { readonly accountId: string; readonly address: string }) => Promise<'recorded' | 'unknown-account'>
 }
 
@@ -19,20 +19,20 @@ export function createSuppressionEndpoint({ token, unsubscribe }: SuppressionEnd
   const expected = digest(token)
   return async (request, response) => {
     if (request.method !== 'POST') return refuse(response, 405, 'Only POST is answered here.', { allow: 'POST' })
-    // Of equal length whatever was sent, so that the time of the comparison tells nothing.
+    // Of equal length whatever was sent, so that the time of the comparison reveals nothing.
     if (!timingSafeEqual(digest(bearerOf(request.headers.authorization)), expected)) {
       return refuse(response, 401, 'The Authorization header must be "Bearer" and the HTTP_TOKEN.', { 'www-authenticate': 'Bearer' })
     }
     try {
       const body = await readBody(request)
       if (body === null) return refuse(response, 413, `The body may have at most ${maxBytes} bytes.`)
-      const asked = parse(body)
-      if ('wrong' in asked) return refuse(response, 400, asked.wrong)
-      const result = await unsubscribe(asked)
+      const command = parse(body)
+      if ('wrong' in command) return refuse(response, 400, command.wrong)
+      const result = await unsubscribe(command)
       if (result === 'unknown-account') return refuse(response, 404, 'There is no account of this account_id.')
       response.writeHead(204, { 'cache-control': 'no-store' }).end()
     } catch {
-      // The client has gone, or the database: in neither case is anything on record that was not asked for.
+      // The client has gone, or the database: in neither case is anything on record that was not requested.
       refuse(response, 503, 'It was not recorded, because the database does not answer; try again.', { 'retry-after': '5' })
     }
   }

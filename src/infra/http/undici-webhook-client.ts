@@ -31,7 +31,7 @@ export function createWebhookClient(settings: WebhookClientSettings): WebhookCli
     pipelining: 1,
     maxResponseSize: bodyLimitBytes,
     maxHeaderSize: 16 * 1024,
-    // A server may ask for a longer keep-alive, but not for as long as it likes.
+    // A server may request a longer keep-alive, up to this limit.
     keepAliveTimeout: 4_000,
     keepAliveMaxTimeout: 30_000,
     // The total deadline is ours; undici's two timers would only add others.

@@ -198,7 +198,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
 }
 
 /**
- * `increase()` does not see a series whose first value is 1, so a first dead letter would alert nobody. What alerts ask for is there at 0
+ * `increase()` does not see a series whose first value is 1, so a first dead letter would raise no alert. The series that alerts use exist at 0
  * from the first scrape, and so is every other counter whose labels are known beforehand.
  */
 function startAtZero(metrics: Metrics, { channels, groups, tables }: CountOptions): void {

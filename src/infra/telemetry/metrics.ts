@@ -13,7 +13,7 @@ export type Metrics = ReturnType<typeof createMetrics>
 
 /**
  * Every metric of the worker, in a registry of its own. Labels are bounded (group, type, partition, outcome, reason): never an id
- * or an address. Base units, as Prometheus asks: https://prometheus.io/docs/practices/naming/
+ * or an address. Base units, as Prometheus recommends: https://prometheus.io/docs/practices/naming/
  */
 export function createMetrics(build: { readonly version: string }) {
   const registry = new Registry()

@@ -4,7 +4,7 @@ import { everythingGoes } from '../../../src/consumers/mail-rules.ts'
 import { createExplainer } from '../../../src/infra/postgres/admin/postgres-explainer.ts'
 import { createIntentAdmin } from '../../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { explainReward } from '../../../src/admin/explain-event.ts'
-import { storySentences } from '../../../src/admin/intents/intent-history.ts'
+import { historySentences } from '../../../src/admin/intents/intent-history.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { insert, rewardIntent, rewardKinds, tellStory } from './reward-story.ts'
@@ -76,8 +76,8 @@ it.each([
   expect(await prepareOne(mailKind, intent, sql)).toMatchObject({ is: 'message', message: { template: { from: 'campaign' } } })
   const prepared = await prepareOne(rewardKinds().email, rewardIntent(story.userRewardId), sql)
   expect(prepared.is === 'message' ? prepared.is : 'reason' in prepared && prepared.reason).toBe(reward)
-  const told = await createIntentAdmin(database).story(row?.id ?? '')
-  expect(told === null ? [] : storySentences(told).join(' ')).toMatch(/sent at [+-]\d{6}-/)
+  const history = await createIntentAdmin(database).history(row?.id ?? '')
+  expect(history === null ? [] : historySentences(history).join(' ')).toMatch(/sent at [+-]\d{6}-/)
   const record = await createExplainer(sql).reward(story.userRewardId)
   expect(explainReward(story.userRewardId, record, []).join(' ')).toMatch(/[+-]\d{6}-|-004712-/)
 })

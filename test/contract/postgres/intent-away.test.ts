@@ -4,7 +4,7 @@ import { createIntentAdmin } from '../../../src/infra/postgres/admin/postgres-in
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { BreakerRecord } from '../../../src/delivery/breaker-history.ts'
 import { intentSentence } from '../../../src/admin/explain-event.ts'
-import { storySentences } from '../../../src/admin/intents/intent-history.ts'
+import { historySentences } from '../../../src/admin/intents/intent-history.ts'
 import { Platform } from '../../support/platform.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertIntents } from './intent-rows.ts'
@@ -20,8 +20,8 @@ it('what waits for a destination with an open breaker names it, since when, and 
   const endpoint = await platform.webhook(await platform.campaign(), 'https://user:word@hooks.example.com:8443/token?key=1', 'whsec_MTIz')
   const record = new BreakerRecord(createIntentStore(database, { channels: channelNames }))
   const open = { is: 'breaker', state: 'open', retryInMs: 1_000 } as const
-  record.hear({ ...open, channel: 'webhook', destination: endpoint, reason: 'timeout' })
-  record.hear({ ...open, channel: 'email', destination: 'relay', reason: 'timeout-greeting' })
+  record.observe({ ...open, channel: 'webhook', destination: endpoint, reason: 'timeout' })
+  record.observe({ ...open, channel: 'email', destination: 'relay', reason: 'timeout-greeting' })
   await record.write()
   const rewards = { channel: 'webhook', destination: endpoint }
   await insertIntents(database.sql, { key: 'reward', ...rewards, reason: 'endpoint-open' })
@@ -32,11 +32,11 @@ it('what waits for a destination with an open breaker names it, since when, and 
   const rows = await database.sql.query<{ id: string; key: string }>('SELECT id, key FROM worker.intents')
   const told = new Map<string, string>()
   for (const { id, key } of rows) {
-    const story = await admin.story(id)
-    if (story === null) throw new Error('no story')
-    const sentence = intentSentence(story)
+    const history = await admin.history(id)
+    if (history === null) throw new Error('no history')
+    const sentence = intentSentence(history)
     told.set(key, sentence)
-    expect(storySentences(story).join(' ')).toContain(sentence.split('Z. ')[1] ?? '')
+    expect(historySentences(history).join(' ')).toContain(sentence.split('Z. ')[1] ?? '')
   }
   const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`
   expect(told.get('reward')).toMatch(

@@ -90,8 +90,8 @@ test('an end that the platform refuses is written without its tables: the state,
     await database.sql.query('TRUNCATE worker.suppressions')
     const [, bad] = intents
     if (bad === undefined) throw new Error('two were claimed')
-    const unbooked = { deliveryLog: 'email_logs', reply: {}, detail: 'refused', unbooked: true } as const
-    expect(await settleOne(store, bad, rejected, unbooked)).toBe('settled')
+    const ownTablesOnly = { deliveryLog: 'email_logs', reply: {}, detail: 'refused', ownTablesOnly: true } as const
+    expect(await settleOne(store, bad, rejected, ownTablesOnly)).toBe('settled')
   })
   expect(await rowOf(database.sql, 'bad')).toMatchObject({ state: 'rejected', reason: 'recipient-refused', detail: 'refused' })
   expect(await database.sql.query('SELECT reason FROM worker.suppressions')).toEqual([{ reason: 'bounced' }])

@@ -19,10 +19,10 @@ function scene(away: readonly string[] = []) {
     },
     () => now,
   )
-  const hear = (state: 'open' | 'half-open' | 'closed', reason: string | null = null, channel = 'webhook') =>
-    record.hear({ is: 'breaker', channel, destination: 'e', state, reason, retryInMs: null } satisfies Fact)
+  const observe = (state: 'open' | 'half-open' | 'closed', reason: string | null = null, channel = 'webhook') =>
+    record.observe({ is: 'breaker', channel, destination: 'e', state, reason, retryInMs: null } satisfies Fact)
   const of = { channel: 'webhook', destination: 'e' }
-  return { record, hear, written, of, pass: (ms: number) => (now += ms), fail: (error: Error | null) => (failure = error) }
+  return { record, observe, written, of, pass: (ms: number) => (now += ms), fail: (error: Error | null) => (failure = error) }
 }
 
 const hours = (...delays: readonly number[]): RetryPolicy => ({
@@ -40,11 +40,11 @@ const kind = (name: string, retry?: RetryPolicy): IntentKind<'webhook'> => ({
 
 describe('what is found out about a destination', () => {
   it('is written once, the last of it, with its age', async () => {
-    const { record, hear, written, of, pass } = scene()
-    hear('closed')
-    hear('open', 'timeout')
-    hear('half-open')
-    hear('open', 'too-many-requests', 'email')
+    const { record, observe, written, of, pass } = scene()
+    observe('closed')
+    observe('open', 'timeout')
+    observe('half-open')
+    observe('open', 'too-many-requests', 'email')
     pass(500)
     await record.write()
     await record.write()
@@ -54,9 +54,9 @@ describe('what is found out about a destination', () => {
   })
 
   it('is kept while the database is away, and forgotten breakers are nothing found out', async () => {
-    const { record, hear, written, of, pass, fail } = scene()
-    hear('open', 'timeout')
-    hear('closed', 'forgotten')
+    const { record, observe, written, of, pass, fail } = scene()
+    observe('open', 'timeout')
+    observe('closed', 'forgotten')
     fail(new Error('away'))
     await expect(record.write()).rejects.toThrow('away')
     fail(null)

@@ -302,7 +302,7 @@ describe('an answer that cannot be written down at once', () => {
     scene.store.settleFaults.push(away, locked, new SqlError('x', { state: '40P01' }), away)
     await execute(scene)
     expect(scene.store.settled).toMatchObject([
-      { settlement: { is: 'final', state: 'sent', reason: null }, deliveryLog: 'email_logs', unbooked: false },
+      { settlement: { is: 'final', state: 'sent', reason: null }, deliveryLog: 'email_logs', ownTablesOnly: false },
     ])
     expect(scene.store.renewed).toHaveLength(4)
     expect(ends).toHaveLength(1)
@@ -364,7 +364,7 @@ describe('an answer that cannot be written down at once', () => {
     await execute(scene)
     const detail = "the platform's tables refused it: SQLSTATE 23514, constraint short_error, table email_logs"
     expect(scene.store.settled).toMatchObject([
-      { settlement: { is: 'final', state: 'sent', reason: 'end-refused' }, unbooked: true, detail },
+      { settlement: { is: 'final', state: 'sent', reason: 'end-refused' }, ownTablesOnly: true, detail },
     ])
     expect(scene.told('settled')).toMatchObject([{ outcome: 'sent', reason: 'end-refused', detail }])
     expect(ends).toEqual([])
@@ -382,7 +382,7 @@ describe('an answer that cannot be written down at once', () => {
     expect(scene.store.settled).toMatchObject([
       {
         settlement: { state: 'rejected', reason: 'recipient-refused' },
-        unbooked: true,
+        ownTablesOnly: true,
         detail: expect.stringMatching(/^The relay refused it\.; the platform/),
       },
     ])

@@ -5,7 +5,7 @@ import { isBrokerError } from '../client/client-error.ts'
 const unpatchedSearch = Cluster.prototype.findGroupCoordinatorMetadata
 
 /**
- * Preserves the reason why no coordinator was found. kafkajs 2.2.4 asks every broker and replaces each error with "Failed to find group
+ * Preserves the reason why no coordinator was found. kafkajs 2.2.4 queries every broker and replaces each error with "Failed to find group
  * coordinator"; a missing right on the group is not an outage and must be reported as what it is.
  */
 export function patchCoordinatorRefusals(): void {

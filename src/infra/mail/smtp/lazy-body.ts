@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 
 /**
- * A body that knows whether its end was asked for. The connection writes the final dot only after it has read the end, so while
+ * A body that knows whether its end was read. The connection writes the final dot only after it has read the end, so while
  * `exhausted` is false no relay can have accepted the mail, whatever became of the connection.
  */
 export class LazyBody extends Readable {

@@ -64,7 +64,7 @@ const rows: readonly Row[] = [
   { enhanced: /^[37]\.\d+$/, text: turnedAway, means: 'us' },
   { codes: [500, 501, 502, 504], enhanced: null, means: 'us' },
 
-  // Words about the sender or the client, or about a mailbox that is full, tell more than the code of a missing mailbox beside them.
+  // Words about the sender or the client, or about a mailbox that is full, say more than the code of a missing mailbox beside them.
   { enhanced: /^1\.([1236]|10)$/, text: aboutUs, stages: ofRecipient, means: 'us' },
   { enhanced: null, text: aboutUs, stages: ofRecipient, means: 'us' },
   { enhanced: null, text: aboutLogin, stages: ofRecipient, means: 'us' },

@@ -6,7 +6,7 @@ import { providerIdOf, refusalOf } from './smtp-reply.ts'
 import { SmtpStages } from './smtp-stage.ts'
 import type { SmtpServer } from './smtp-url.ts'
 
-/** How an exchange with the relay ended: with what was asked for, with an error of nodemailer, or cut short, or both of the latter. */
+/** How an exchange with the relay ended: with the expected result, with an error of nodemailer, or cut short, or both of the latter. */
 export interface Answer<Value> {
   readonly value?: Value | undefined
   /** Its text may be the relay's. */
@@ -56,7 +56,7 @@ export class SmtpConnection {
       socketCloseTimeout: 0,
     })
     this.#connection.on('error', (error: NodemailerError) => this.#lost(error))
-    // On a 421 nodemailer closes first and hands over the reply that it holds in the same tick; the reply tells more than the end.
+    // On a 421 nodemailer closes first and hands over the reply that it holds in the same tick; the reply says more than the end.
     this.#connection.on('end', () => queueMicrotask(() => this.#lost(null)))
   }
 

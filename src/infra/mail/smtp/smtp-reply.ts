@@ -38,7 +38,7 @@ export function enhancedCode(response: string | undefined): string | null {
 }
 
 /**
- * The name that the relay gave to an accepted mail, for asking its operator: `queued as <id>` (Postfix), `id=<id>` (Exim), a
+ * The name that the relay gave to an accepted mail, for questions to its operator: `queued as <id>` (Postfix), `id=<id>` (Exim), a
  * Message-ID of its own (SES, Microsoft 365). Null when there is none that is certainly just a name.
  */
 export function providerIdOf(response: string, serverMessageId: string | undefined): string | null {

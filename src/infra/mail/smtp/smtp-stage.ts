@@ -26,7 +26,7 @@ export class SmtpStages {
     return isSend(stage) ? 'ehlo' : stage
   }
 
-  /** While a mail is sent. @param exhausted its end was asked for. */
+  /** While a mail is sent. @param exhausted its end was read. */
   sending(exhausted: boolean): SendStage {
     const stage = this.#awaited[0]
     if (stage !== undefined) return isSend(stage) ? stage : 'mail'
@@ -58,7 +58,7 @@ const stages: Readonly<Record<string, ConnectStage | SendStage>> = {
   MAIL: 'mail',
   RCPT: 'rcpt',
   DATA: 'data',
-  // Their answers have deadlines of their own, which nobody asks the stage of.
+  // Their answers have deadlines of their own, which need no stage.
   RSET: 'mail',
   QUIT: 'mail',
 }

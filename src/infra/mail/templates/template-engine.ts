@@ -198,7 +198,7 @@ class CompiledTemplates {
     return compiled
   }
 
-  /** However many mails ask for a template, it is compiled once. */
+  /** Each template is compiled once, however many mails use it. */
   #compile({ hash, text }: TemplateVersion): Promise<Compiled> {
     const underway = this.#compiling.get(hash)
     if (underway !== undefined) return underway

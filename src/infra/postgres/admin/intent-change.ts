@@ -26,7 +26,7 @@ export async function changeIntents(
   return rows.map(({ id }) => id)
 }
 
-// Claims only grow, so that a row which was claimed and came back to the same state meanwhile is told apart.
+// Claims only grow, so a row that was claimed and came back to the same state meanwhile is recognised.
 const seenRows = `
 seen AS MATERIALIZED (
   SELECT i.id, i.state, i.coalesce

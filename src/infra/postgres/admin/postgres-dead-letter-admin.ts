@@ -7,16 +7,16 @@ export function createDeadLetterAdmin(sql: Sql): DeadLetterAdmin {
     counts: ({ group, reason }) =>
       sql.query<DeadLetterCount>(
         `SELECT group_name AS "group", reason, count(*)::int AS count, min(at) AS first, max(at) AS last
-           FROM worker.dead_letters WHERE ${asked} GROUP BY 1, 2 ORDER BY last DESC`,
+           FROM worker.dead_letters WHERE ${matches} GROUP BY 1, 2 ORDER BY last DESC`,
         [group, reason],
       ),
     places: ({ group, reason }, limit) =>
       sql.query<DeadLetterPlace>(
         `SELECT group_name AS "group", topic, partition, "offset", reason, type, event_id AS "eventId", at
-           FROM worker.dead_letters WHERE ${asked} ORDER BY at DESC, partition, "offset" DESC LIMIT $3`,
+           FROM worker.dead_letters WHERE ${matches} ORDER BY at DESC, partition, "offset" DESC LIMIT $3`,
         [group, reason, limit],
       ),
   }
 }
 
-const asked = '($1::text IS NULL OR group_name = $1) AND ($2::text IS NULL OR reason = $2)'
+const matches = '($1::text IS NULL OR group_name = $1) AND ($2::text IS NULL OR reason = $2)'

@@ -22,7 +22,7 @@ SELECT o.group_name AS "group", o.outcome, o.type, o.partition, o."offset", o.at
   LEFT JOIN worker.dead_letters AS d ON d.group_name = o.group_name AND d.topic = o.topic AND d.partition = o.partition AND d."offset" = o."offset"
  WHERE o.group_name = ANY ($2::text[]) AND o.event_id = $1
 UNION ALL
--- One whose data could not be read has no outcome; the same id may have been told again, and understood.
+-- An event whose data could not be read has no outcome; the same id may have been published again, and accepted.
 SELECT d.group_name, 'dead-letter', d.type, d.partition, d."offset", d.at, d.reason
   FROM worker.dead_letters AS d
  WHERE d.group_name = ANY ($2::text[]) AND d.event_id = $1

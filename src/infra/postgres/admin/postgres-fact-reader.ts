@@ -39,7 +39,7 @@ export function createFactReader(sql: Sql): FactReader {
       const [row] = await sql.query<{ at: Date }>(`SELECT at FROM worker.outcomes ORDER BY at LIMIT 1`)
       return row?.at ?? null
     },
-    // By the version of the uuid: one that is made from what happened has 5 (RFC 9562). A few others are events that an operator told again.
+    // By the version of the UUID: an id that is derived from the fact has version 5 (RFC 9562). A few others are events that an operator published again.
     recentIds: () =>
       sql.query<{ type: string; derived: boolean }>(
         `SELECT type, avg((substr(event_id::text, 15, 1) = '5')::int) >= 0.9 AS derived
@@ -48,7 +48,7 @@ export function createFactReader(sql: Sql): FactReader {
   }
 }
 
-/** What each type is told from: the table, its columns, when it happened, and which rows still count. */
+/** What each type is read from: the table, its columns, when it happened, and which rows still count. */
 const sources: Readonly<
   Record<FactType, { readonly table: string; readonly columns: string; readonly at: string; readonly counts: string }>
 > = {
@@ -84,10 +84,10 @@ function pageStatement(type: FactType): string {
   return `
 WITH page AS MATERIALIZED (SELECT * FROM ${table} WHERE id > $1 ORDER BY id LIMIT $2),
      ends AS (SELECT id FROM page ORDER BY id DESC LIMIT 1),
-     told AS (SELECT r.id AS row_id, c.deleted_at IS NULL AND ${counts} AND coalesce(${at} >= $3 AND ${at} < $4, false) AS is_fact,
+     candidates AS (SELECT r.id AS row_id, c.deleted_at IS NULL AND ${counts} AND coalesce(${at} >= $3 AND ${at} < $4, false) AS is_fact,
                      ${at} AS at, c.account_id, r.campaign_id, ${columns}
                 FROM page AS r JOIN platform.campaigns AS c ON c.id = r.campaign_id)
-SELECT told.* FROM told WHERE is_fact OR row_id = (SELECT id FROM ends) ORDER BY row_id`
+SELECT candidates.* FROM candidates WHERE is_fact OR row_id = (SELECT id FROM ends) ORDER BY row_id`
 }
 
 function factOf(type: FactType, row: FactRow): PlatformFact {

@@ -3,7 +3,7 @@ import type { Database } from '../../../std/sql.ts'
 
 /**
  * What is kept of a person. The intents are found by reading all of them: an index on the person would be written at every
- * change of state of every intent, for a question that is asked a few times a year.
+ * change of state of every intent, for a search that is made a few times a year.
  */
 export function createForgetter(database: Database): Forgetter {
   return {

@@ -1,4 +1,4 @@
-import type { IntentAdmin, IntentLine, IntentStory, StateCount } from '../../../admin/intents/intent-admin.ts'
+import type { IntentAdmin, IntentLine, IntentHistory, StateCount } from '../../../admin/intents/intent-admin.ts'
 import type { Database } from '../../../std/sql.ts'
 import { changeIntents } from './intent-change.ts'
 import { intentLine } from './intent-line.ts'
@@ -13,8 +13,8 @@ export function createIntentAdmin(database: Database): IntentAdmin {
   return {
     counts: (filter) => sql.query<StateCount>(countStatement, selectionOf(filter)),
     list: (filter, limit) => sql.query<IntentLine>(listStatement, [...selectionOf(filter), limit]),
-    story: async (id) => {
-      const [row] = await sql.query<IntentStory>(storyStatement, [id])
+    history: async (id) => {
+      const [row] = await sql.query<IntentHistory>(historyStatement, [id])
       return row ?? null
     },
     change: async (change, seen, ended) => {
@@ -40,7 +40,7 @@ SELECT i.state, i.coalesce, ${forgotten} AS forgotten, count(*)::int AS count
 const listStatement = `
 SELECT ${intentLine} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $10) AS i ORDER BY i.id DESC`
 
-const storyStatement = `
+const historyStatement = `
 SELECT ${intentLine}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waiting_since AS "waitingSince", i.ambiguous,
   i.event_at AS "eventAt", i.detail, coalesce(octet_length(i.body), octet_length((i.envelope->'content')::text)) AS "frozenBytes",
   (SELECT jsonb_build_object('outcome', o.outcome, 'type', o.type, 'partition', o.partition, 'offset', o."offset", 'at', o.at)

@@ -2,7 +2,7 @@ import { canonicalAddress } from '../../../std/address-spelling.ts'
 import type { Sql } from '../../../std/sql.ts'
 
 /**
- * Puts on record that an address wants no more unasked mail from an account, in its canonical form and as it was told; told twice,
+ * Puts on record that an address wants no more unsolicited mail from an account, in its canonical form and as it was given; given twice,
  * it is recorded once. Throws SqlError.
  */
 export async function unsubscribe(

@@ -29,7 +29,7 @@ export interface DatabaseTls {
 
 /**
  * What pg is given. Never its own reading of `sslmode`: it takes `prefer`, `require` and `verify-ca` for `verify-full` in this version and
- * announces another meaning for the next; and never PGSSLMODE, which it reads where it is told nothing.
+ * announces another meaning for the next; and never PGSSLMODE, which it reads where nothing is given.
  */
 export function driverConnection({ tls, ...settings }: ConnectionSettings): ClientConfig {
   // A plain object each time: pg redefines the key in the one that it is given.

@@ -74,8 +74,8 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
   })
 
   async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const askedAt = performance.now()
-    const client = await connected().finally(() => settings.onWaited?.(performance.now() - askedAt))
+    const requestedAt = performance.now()
+    const client = await connected().finally(() => settings.onWaited?.(performance.now() - requestedAt))
     try {
       return await work(client)
     } finally {

@@ -5,9 +5,9 @@ import type { Sql } from '../../../std/sql.ts'
 export class WritesRefused extends OperatorError {}
 
 /**
- * What an accept would be told, without writing anything: whether this connection's transactions may write. Returns when the server started.
+ * What an accept would meet, without writing anything: whether this connection's transactions may write. Returns when the server started.
  *
- * @throws {WritesRefused} one sentence with the way out. @throws {SqlError} when the database cannot be asked.
+ * @throws {WritesRefused} one sentence with the way out. @throws {SqlError} when the database cannot be queried.
  */
 export async function requireWritable(sql: Sql): Promise<string> {
   const [server] = await sql.query<{ started: string; recovering: boolean; readOnly: boolean }>(

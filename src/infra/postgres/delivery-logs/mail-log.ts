@@ -28,7 +28,7 @@ export const mailLog: DeliveryLogSql = {
   // A template that was deleted meanwhile must not stop the mail. A row
   // that is there already belongs to an earlier attempt; only one that had failed is opened again.
   started: `
-booked AS (
+logged AS (
   INSERT INTO platform.email_logs AS l (id, campaign_id, user_id, template_id, recipient_email, subject, type)
   SELECT ${rowId}, i.campaign_id, i.user_id,
          (SELECT t.id FROM platform.email_templates AS t WHERE t.id = (i.envelope->>'templateId')::uuid),
@@ -40,10 +40,10 @@ booked AS (
    WHERE l.status = 'failed'
 )`,
   // A mail that was refused before anything was frozen (its template does not parse, its address is none) gets a row that says so.
-  // Delivered, opened, clicked and bounced are the platform's, told by the provider, sometimes before we have recorded the
-  // reply ourselves: they are newer than anything that we can say.
+  // Delivered, opened, clicked and bounced are set by the platform, on the provider's word, sometimes before we have recorded the
+  // reply ourselves: they are newer than what we know.
   ended: (first) => `
-booked AS (
+logged AS (
   UPDATE platform.email_logs AS l
      SET status = CASE WHEN l.status IN ('pending', 'sent', 'failed') THEN e.status ELSE l.status END,
          sent_at = CASE WHEN e.status = 'sent' THEN coalesce(l.sent_at, now()) ELSE l.sent_at END,

@@ -10,7 +10,7 @@ const rowId = `md5(i.group_name || ':' || i.key)::uuid`
  */
 export const webhookLog: DeliveryLogSql = {
   started: `
-booked AS (
+logged AS (
   INSERT INTO platform.webhook_deliveries (id, webhook_id, event_type, payload, attempt_number)
   SELECT ${rowId}, (i.envelope->>'endpointId')::uuid, i.envelope->>'eventType', convert_from(i.body, 'UTF8')::jsonb, i.attempt
     FROM started AS i

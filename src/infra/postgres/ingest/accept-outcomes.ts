@@ -149,7 +149,7 @@ async function hashesOnRecord(tx: Sql, chunk: Chunk, ids: readonly string[]): Pr
     [chunk.group, sqlArray(ids, (id) => id)],
   )
   if (rows.length !== ids.length) {
-    // There a moment ago, gone now: the retention ran in between. As after any serialization failure, the next try is right.
+    // It was there before and is gone now: retention ran in between. As after any serialization failure, the next try is right.
     throw new SqlError('Outcomes were deleted while they were compared.', { state: '40001' })
   }
   return new Map(rows.map((row) => [row.event_id, row.content_hash]))

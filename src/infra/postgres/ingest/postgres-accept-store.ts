@@ -54,7 +54,7 @@ export function createAcceptStore(database: Database): AcceptStore {
       ])
     },
     advance: async (group, topic, moves) => {
-      // Locked in order first: two processes that both believe to own some partitions must not deadlock.
+      // Locked in order first: two processes that both consider some partitions theirs must not deadlock.
       const rows = await database.sql.query<{ partition: number }>(
         `WITH moves AS (SELECT * FROM unnest($3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::int[])
                            AS m (partition, expected, next, last_offset, last_epoch)),

@@ -2,7 +2,7 @@ import type { Intent, IntentDraft } from '../../../model/intent.ts'
 import type { Sql } from '../../../std/sql.ts'
 
 /**
- * Inserts what an intent asks for, as intents of its group, event and, where the draft says nothing else, class. A spent key
+ * Inserts the drafts of an intent, as intents of its group, event and, where the draft says nothing else, class. A spent key
  * changes nothing. In the order of the keys: two transactions that write the same keys wait for each other, not in a ring.
  */
 export async function insertDrafts(parent: Intent, drafts: readonly IntentDraft[], tx: Sql): Promise<void> {

@@ -11,7 +11,7 @@ const WOKEN = 1_000
 const isPaused = `state = 'pending' AND reason = 'campaign-paused'`
 
 /**
- * Puts off what is due next of the same campaign, kind and class: it would only be told the same, each by a look of its own.
+ * Postpones what is due next of the same campaign, kind and class: preparing each would only give the same answer.
  * Resolves to how many.
  */
 export async function putOffCampaign(

@@ -10,7 +10,7 @@ import { sqlArray } from '../../../std/sql-array.ts'
  * at least once an hour while anything waits for it. Also how long an entry says anything at all.
  */
 const GAP = `interval '3 hours'`
-/** Destinations with an open breaker that a process is told of. */
+/** The most destinations with an open breaker that a process gets. */
 const MOST_OPEN = 10_000
 
 /** Writes down what was found, and returns the destinations that are on record as away. */

@@ -46,9 +46,9 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     createGather((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...gathered, lingerMs: gatherMs }),
   )
 
-  async function settleOne({ intent, settlement, deliveryLog, reply, detail, unbooked, work }: SettleRequest): Promise<Settled> {
+  async function settleOne({ intent, settlement, deliveryLog, reply, detail, ownTablesOnly, work }: SettleRequest): Promise<Settled> {
     const item = { intent, settlement, reply, detail }
-    const statement = settleStatementOf(intent, settlement, deliveryLog, unbooked)
+    const statement = settleStatementOf(intent, settlement, deliveryLog, ownTablesOnly)
     if (!work) return settles(statement)(item)
     return database.transaction(async (tx): Promise<Settled> => {
       // The claim is proved, and its row locked, before the kind's own state is written.

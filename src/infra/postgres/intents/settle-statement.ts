@@ -13,16 +13,16 @@ export interface SettleStatement {
 /** Parameters of a settle itself. */
 export const SETTLE_PARAMETERS = 12
 
-/** The same object for the same need. `unbooked`: without the platform's tables, which refused the end. */
+/** The same object for the same arguments. `ownTablesOnly`: without the platform's tables, which refused the outcome. */
 export function settleStatementOf(
   { coalesce }: Intent,
   settlement: Settlement,
   deliveryLog: DeliveryLog | null,
-  unbooked = false,
+  ownTablesOnly = false,
 ): SettleStatement {
   const forms = coalesce ? (settlement.is === 'final' ? finishCoalesced : returnCoalesced) : settle
   if (deliveryLog === null) return forms.none
-  return (unbooked ? forms.unbooked : forms.booked)(deliveryLog)
+  return (ownTablesOnly ? forms.ownTablesOnly : forms.logged)(deliveryLog)
 }
 
 const settlements = `
@@ -103,14 +103,14 @@ function withLogs(expressions: string): Forms {
   const form = (deliveryLog: DeliveryLog | null, more: string): SettleStatement => {
     return { deliveryLog, text: `${expressions}${more === '' ? '' : `,${more}`} SELECT id FROM settled` }
   }
-  const booked = (deliveryLog: DeliveryLog) => form(deliveryLog, deliveryLogSql(deliveryLog).ended(SETTLE_PARAMETERS + 1))
-  const unbooked = (deliveryLog: DeliveryLog) => form(null, deliveryLogSql(deliveryLog).endedInOurs)
-  return { none: form(null, ''), booked: oncePerLog(booked), unbooked: oncePerLog(unbooked) }
+  const logged = (deliveryLog: DeliveryLog) => form(deliveryLog, deliveryLogSql(deliveryLog).ended(SETTLE_PARAMETERS + 1))
+  const ownTablesOnly = (deliveryLog: DeliveryLog) => form(null, deliveryLogSql(deliveryLog).endedInOurs)
+  return { none: form(null, ''), logged: oncePerLog(logged), ownTablesOnly: oncePerLog(ownTablesOnly) }
 }
 
 interface Forms {
   readonly none: SettleStatement
-  readonly booked: (deliveryLog: DeliveryLog) => SettleStatement
+  readonly logged: (deliveryLog: DeliveryLog) => SettleStatement
   /** Without the platform's tables. */
-  readonly unbooked: (deliveryLog: DeliveryLog) => SettleStatement
+  readonly ownTablesOnly: (deliveryLog: DeliveryLog) => SettleStatement
 }

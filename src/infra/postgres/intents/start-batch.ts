@@ -11,7 +11,7 @@ export async function startBatch(
   deliveryLog: DeliveryLog | null,
   sql: Sql,
 ): Promise<readonly ('started' | 'lost')[]> {
-  const rows = await sql.query<{ id: string }>(deliveryLog === null ? startStatement : booked(deliveryLog), [
+  const rows = await sql.query<{ id: string }>(deliveryLog === null ? startStatement : logged(deliveryLog), [
     sqlArray(requests, ({ intent }) => intent.id),
     sqlArray(requests, ({ intent }) => intent.claim.owner),
     sqlArray(requests, ({ intent }) => intent.claim.claims),
@@ -75,7 +75,7 @@ UPDATE worker.intents AS i
 
 const startStatement = `${update} RETURNING i.id`
 
-const booking = (deliveryLog: DeliveryLog) => `
+const loggedStatement = (deliveryLog: DeliveryLog) => `
 WITH started AS (${update} RETURNING i.*),${deliveryLogSql(deliveryLog).started}
 SELECT id FROM started`
-const booked = oncePerLog(booking)
+const logged = oncePerLog(loggedStatement)

@@ -3,10 +3,10 @@ import type { Sql } from '../../../std/sql.ts'
 import { versionTable } from './migration-set.ts'
 
 /**
- * Asked before the set `app` is applied: a database with tables of the platform that this runner did not make is the
+ * Checked before the set `app` is applied: a database with tables of the platform that this runner did not make is the
  * platform's own.
  *
- * @throws {OperatorError} when it is. @throws {SqlError} when the database cannot be asked.
+ * @throws {OperatorError} when it is. @throws {SqlError} when the database cannot be queried.
  */
 export async function requireDevelopmentDatabase(sql: Sql): Promise<void> {
   const [found] = await sql.query<{ database: string; platform: boolean; ours: boolean }>(

@@ -72,7 +72,7 @@ export async function migrate(connection: ConnectionSettings, set: MigrationSet,
 
 async function underLock(client: Client, set: MigrationSet, options: PlacedOptions): Promise<Migrated> {
   const clock = options.clock ?? systemClock
-  // Asked for again and again instead of waited for: CREATE INDEX CONCURRENTLY waits for every statement that began before
+  // Polled instead of waited for: CREATE INDEX CONCURRENTLY waits for every statement that began before
   // it, and so for one that waits for this lock, while that one waits for us.
   for (let attempt = 1; !(await tryLock(client)); attempt++) {
     if (attempt === 1) options.onProgress?.(`${nameOfSet(set)}: waiting for another migration of this database`)

@@ -45,7 +45,7 @@ export async function requirePlatformTables(client: Client, schema: string): Pro
 }
 
 /**
- * Asked before the first step: found out at the second, it would leave our schema with an owner who may not go on.
+ * Checked before the first step: found at the second, it would leave our schema with an owner who may not go on.
  *
  * @throws {OperatorError} when the role may not alter the platform's table.
  */

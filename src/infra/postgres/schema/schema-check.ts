@@ -37,7 +37,7 @@ const needs: Needs = {
  * Refuses a database that this build cannot work on: a schema older than its newest migration, one of a newer major, or a
  * role that lacks a right. A newer schema of the same major is fine, so that a migration may run before its release.
  *
- * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be asked.
+ * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be queried.
  */
 export async function checkSchema(sql: Sql): Promise<void> {
   await checkVersion(sql, 'worker')
@@ -47,7 +47,7 @@ export async function checkSchema(sql: Sql): Promise<void> {
 /**
  * The same for the tables of a group that keeps rows of its own.
  *
- * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be asked.
+ * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be queried.
  */
 export async function checkOwnTables(sql: Sql, tables: OwnSet & { readonly needs: Needs }): Promise<void> {
   await checkVersion(sql, tables)
@@ -96,23 +96,23 @@ function older(set: MigrationSet, version: number, needed: number): OperatorErro
 /**
  * Names the first right that is missing. A right on some of a table's columns counts: a platform may grant no more than we write.
  *
- * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be asked.
+ * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be queried.
  */
 export async function checkRights(sql: Sql, needed: Needs = needs): Promise<void> {
-  const asked = Object.entries(needed).flatMap(([table, privileges]) => privileges.map((privilege) => ({ table, privilege })))
+  const wanted = Object.entries(needed).flatMap(([table, privileges]) => privileges.map((privilege) => ({ table, privilege })))
   const [missing] = await sql.query<{ name: string; privilege: string; exists: boolean; role: string }>(
-    `SELECT asked.schema || '.' || asked.relation AS name, asked.privilege, c.oid IS NOT NULL AS exists, current_user AS role
+    `SELECT wanted.schema || '.' || wanted.relation AS name, wanted.privilege, c.oid IS NOT NULL AS exists, current_user AS role
        FROM (SELECT CASE split_part(name, '.', 1) WHEN 'platform' THEN ${platformSchemaName} ELSE split_part(name, '.', 1) END AS schema,
                     split_part(name, '.', 2) AS relation, privilege, place
-               FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (name, privilege, place)) AS asked
-       LEFT JOIN pg_namespace n ON n.nspname = asked.schema
-       LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = asked.relation
+               FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (name, privilege, place)) AS wanted
+       LEFT JOIN pg_namespace n ON n.nspname = wanted.schema
+       LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.relation
       WHERE c.oid IS NULL
          OR NOT has_schema_privilege(n.oid, 'USAGE')
-         OR NOT CASE asked.privilege WHEN 'DELETE' THEN has_table_privilege(c.oid, asked.privilege)
-                                     ELSE has_any_column_privilege(c.oid, asked.privilege) END
-      ORDER BY asked.place LIMIT 1`,
-    [asked.map(({ table }) => table), asked.map(({ privilege }) => privilege)],
+         OR NOT CASE wanted.privilege WHEN 'DELETE' THEN has_table_privilege(c.oid, wanted.privilege)
+                                     ELSE has_any_column_privilege(c.oid, wanted.privilege) END
+      ORDER BY wanted.place LIMIT 1`,
+    [wanted.map(({ table }) => table), wanted.map(({ privilege }) => privilege)],
   )
   if (missing === undefined) return
   const { name, privilege, role } = missing
