@@ -112,7 +112,7 @@ export async function abandonDeferred(
   const { group, channel, kinds, retry } = of
   const ofSamePolicy = Map.groupBy(kinds.known(channel), (kind) => awayTooLongMs(kinds.of({ ...kind, channel })?.retry ?? retry))
   for (const [awayMs, alike] of ofSamePolicy) {
-    await abandonAlike(store, { group, channel, kinds: alike, awayMs, limit: BATCH }, kinds, signal, told)
+    await abandonAlike(store, { group, channel, kinds: alike, awayMs, limit: BATCH }, kinds, signal, onAbandoned)
   }
 }
 
@@ -121,7 +121,7 @@ async function abandonAlike(
   request: AbandonRequest,
   kinds: KindTable,
   signal: AbortSignal,
-  told: (abandoned: Abandoned) => void,
+  onAbandoned: (abandoned: Abandoned) => void,
 ): Promise<void> {
   const { channel } = request
   for (;;) {
