@@ -2,16 +2,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../cmd/demo/random.ts'
 import type { FaultScene } from '../support/faults/fault-scene.ts'
 import type { RecordedDaemon } from '../support/faults/recorded-daemon.ts'
-import { pickDeed, type Deed } from './deed.ts'
+import { pickAction, type WeightedAction } from './weighted-action.ts'
 
-/** How many run at a time. */
+/** How many daemons run at a time. */
 const FEWEST = 2
 const MOST = 4
-/** Longer than the session timeout of the scene: its partitions have moved when it wakes. Milliseconds. */
+/** Longer than the session timeout: the partitions of a frozen daemon have moved when it resumes. Milliseconds. */
 const FROZEN_MS = 8_000
-/** What its wall clock is set forward or back by: longer than a session, and an hour, as where summer time is taken for the time. */
+/** Steps of the wall clock: longer than a session, and an hour, as by an error with summer time. */
 const CLOCK_STEPS_MS = [-3_600_000, -75_000, 75_000, 3_600_000] as const
-/** Between two deeds, at least and at most. Milliseconds. */
+/** Between two actions, at least and at most. Milliseconds. */
 const PAUSE_MS = [500, 3_500] as const
 
 export interface FleetCounts {
@@ -19,46 +19,46 @@ export interface FleetCounts {
   kills: number
   freezes: number
   stops: number
-  /** The wall clock of one of them was set forward or back; its monotonic clock went on. */
+  /** Steps of a daemon's wall clock; its monotonic clock continues. */
   clockSteps: number
-  /** Ended by themselves with a code, as a start does when its servers are away for too long. */
+  /** Daemons that exited by themselves, as a start does when its servers are away for too long. */
   gaveUp: number
 }
 
-/** Daemons that come and go, under a supervisor that keeps two running. */
+/** Daemons that are started and stopped at random, under a supervisor that keeps two running. */
 export interface Fleet extends Disposable {
   readonly counts: Readonly<FleetCounts>
-  /** The first ones are ready: every group has begun. */
+  /** Resolves when the first daemons are ready, so that every group has members. */
   begin(): Promise<void>
-  /** Kills, stops, freezes and starts them until the signal; resolves when all that was begun is over. */
-  comeAndGo(signal: AbortSignal): Promise<void>
-  /** Nobody is started any more. */
+  /** Kills, stops, freezes and starts daemons until the signal aborts; resolves when every action is over. */
+  churn(signal: AbortSignal): Promise<void>
+  /** No further daemon is started. */
   [Symbol.dispose](): void
-  /** No daemon is left that would end itself, and those that are there are ready. */
-  calm(): Promise<void>
+  /** Stops the daemons with failpoints, and waits until the others are ready. */
+  stabilize(): Promise<void>
 }
 
-/** Moments at which a daemon can be told to kill itself: after fetch, after accept, before commit, before and after the network, after the outcome. */
-const moments = ['fetched', 'accepted', 'committing', 'started', 'performed', 'settled'] as const
+/** Where a daemon may kill itself: after fetch, after accept, before commit, before and after the network, after the outcome. */
+const failpoints = ['fetched', 'accepted', 'committing', 'started', 'performed', 'settled'] as const
 
 export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random: Random): Fleet {
   const counts: FleetCounts = { starts: 0, kills: 0, freezes: 0, stops: 0, clockSteps: 0, gaveUp: 0 }
   const steady = new Set<RecordedDaemon>()
-  /** They end themselves when their moment comes. */
-  const doomed = new Set<RecordedDaemon>()
+  /** Daemons that kill themselves at a failpoint. */
+  const failing = new Set<RecordedDaemon>()
   const lives: Promise<void>[] = []
-  /** Somebody is at work on it, and knows how it ends. */
-  const taken = new Set<RecordedDaemon>()
+  /** Daemons that an action works on, which handles their exit. */
+  const busy = new Set<RecordedDaemon>()
 
-  function start(moment?: { readonly fact: (typeof moments)[number]; readonly nth: number }): void {
-    const daemon = scene.daemon({}, { steppableClock: true, ...(moment === undefined ? {} : { killAt: moment }) })
-    const among = moment === undefined ? steady : doomed
+  function start(killAt?: { readonly fact: (typeof failpoints)[number]; readonly nth: number }): void {
+    const daemon = scene.daemon({}, { steppableClock: true, ...(killAt === undefined ? {} : { killAt }) })
+    const set = killAt === undefined ? steady : failing
     counts.starts += 1
-    among.add(daemon)
+    set.add(daemon)
     lives.push(
       daemon.exited.then((code) => {
-        among.delete(daemon)
-        if (taken.has(daemon)) return
+        set.delete(daemon)
+        if (busy.has(daemon)) return
         counts[code === 'SIGKILL' ? 'kills' : 'gaveUp'] += 1
         supervise()
       }),
@@ -66,18 +66,18 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
   }
 
   let isOver = false
-  const size = () => steady.size + doomed.size
+  const size = () => steady.size + failing.size
   function supervise(): void {
     while (!isOver && size() < FEWEST) start()
   }
 
-  async function onSome(work: (daemon: RecordedDaemon) => Promise<void>): Promise<void> {
-    const free = [...steady, ...doomed].filter((daemon) => !taken.has(daemon))
+  async function onRandom(work: (daemon: RecordedDaemon) => Promise<void>): Promise<void> {
+    const free = [...steady, ...failing].filter((daemon) => !busy.has(daemon))
     if (free.length === 0) return
     const daemon = random.pick(free)
-    taken.add(daemon)
+    busy.add(daemon)
     await work(daemon)
-    taken.delete(daemon)
+    busy.delete(daemon)
     supervise()
   }
 
@@ -112,17 +112,17 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
     )
   }
 
-  async function join(moment?: Parameters<typeof start>[0]): Promise<void> {
-    if (size() < MOST) start(moment)
+  async function join(killAt?: Parameters<typeof start>[0]): Promise<void> {
+    if (size() < MOST) start(killAt)
   }
 
-  const deeds: readonly Deed[] = [
-    { weight: 5, work: () => onSome(kill) },
-    { weight: 4, work: () => onSome(stop) },
-    { weight: 1, work: () => onSome(freeze) },
-    { weight: 2, work: () => onSome(stepClock) },
+  const actions: readonly WeightedAction[] = [
+    { weight: 5, work: () => onRandom(kill) },
+    { weight: 4, work: () => onRandom(stop) },
+    { weight: 1, work: () => onRandom(freeze) },
+    { weight: 2, work: () => onRandom(stepClock) },
     { weight: 4, work: () => join() },
-    { weight: 6, work: () => join({ fact: random.pick(moments), nth: 1 + random.below(5) }) },
+    { weight: 6, work: () => join({ fact: random.pick(failpoints), nth: 1 + random.below(5) }) },
   ]
 
   return {
@@ -134,18 +134,18 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
       supervise()
       await allReady(steady)
     },
-    async comeAndGo(signal) {
+    async churn(signal) {
       const begun: Promise<void>[] = []
       while (!signal.aborted) {
         await pause(PAUSE_MS[0] + random.below(PAUSE_MS[1] - PAUSE_MS[0]), undefined, { signal }).catch(() => undefined)
-        if (!signal.aborted) begun.push(pickDeed(deeds, random)())
+        if (!signal.aborted) begun.push(pickAction(actions, random)())
       }
       await Promise.all(begun)
     },
-    async calm() {
-      await Promise.all([...doomed].map(stop))
+    async stabilize() {
+      await Promise.all([...failing].map(stop))
       supervise()
-      // One that ends by itself meanwhile has a successor.
+      // A daemon that exits meanwhile is replaced.
       while (!(await allReady(steady))) supervise()
     },
   }

@@ -2,8 +2,8 @@ import type { Random } from '../../cmd/demo/random.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import { hostileSettings } from '../support/hostile-role.ts'
 
-/** Gives our own role about half of the hostile settings and resets the rest; connections that are open keep what they began with. */
-export async function turnHostile(sql: Sql, random: Random): Promise<void> {
+/** Gives the database role a random half of the hostile settings and resets the rest; open connections keep theirs. */
+export async function applyHostileSettings(sql: Sql, random: Random): Promise<void> {
   for (const [name, value] of Object.entries(hostileSettings)) {
     const text = name === 'search_path' ? value : `'${value}'`
     await sql.query(`ALTER ROLE CURRENT_USER ${random.next() < 0.5 ? `SET ${name} = ${text}` : `RESET ${name}`}`)

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { playChaos } from './play-chaos.ts'
+import { runChaos } from './run-chaos.ts'
 
 interface Options {
   readonly minutes: number
@@ -8,20 +8,20 @@ interface Options {
 }
 
 /**
- * `npm run chaos`: reads the command line, lets chaos reign, and resolves to the exit code: 0 only if every invariant held. The history of
- * a run that failed stays, and standard error says where.
+ * `npm run chaos`: reads the command line, runs the chaos test, and resolves to the exit code: 0 only if every check passed. The history of
+ * a failed run is kept, and standard error names its folder.
  */
 export async function main(args: readonly string[]): Promise<number> {
   const { minutes, seed, json } = new Command('chaos')
     .description(
-      'Starts Kafka, PostgreSQL and sinks, runs two to four daemons under steady load while random faults of every kind strike, heals everything, waits until all is done, and has the whole history checked.',
+      'Starts Kafka, PostgreSQL and sinks, runs two to four daemons under steady load with random faults of every kind, heals everything, waits until all work is done, and checks the whole history.',
     )
-    .option('--minutes <number>', 'how long faults strike', positive, 10)
-    .option('--seed <number>', 'which faults strike when, and which story is told', wholeNumber, 1)
+    .option('--minutes <number>', 'how long faults are injected', positive, 10)
+    .option('--seed <number>', 'seed of the faults and of the traffic', wholeNumber, 1)
     .option('--json', 'print one JSON object as the last line')
     .parse([...args], { from: 'user' })
     .opts<Options>()
-  const summary = await playChaos({ minutes, seed, tell: (line) => process.stderr.write(`${line}\n`) })
+  const summary = await runChaos({ minutes, seed, report: (line) => process.stderr.write(`${line}\n`) })
   if (json === true) process.stdout.write(`${JSON.stringify(summary)}\n`)
   else for (const [name, figure] of Object.entries(summary)) process.stdout.write(`${name} ${String(figure)}\n`)
   return summary.violations === 0 ? 0 : 1

@@ -3,29 +3,29 @@ import type { Random } from '../../cmd/demo/random.ts'
 import type { FaultScene } from '../support/faults/fault-scene.ts'
 import type { TcpProxy } from '../support/faults/tcp-proxy.ts'
 import { codecs, topicTool } from '../support/faults/topic-tool.ts'
-import { pickDeed, type Deed } from './deed.ts'
-import { turnHostile, closeConnections } from './hostile-settings.ts'
-import { relayMoods, receiverMoods } from './moods.ts'
+import { pickAction, type WeightedAction } from './weighted-action.ts'
+import { applyHostileSettings, closeConnections } from './hostile-settings.ts'
+import { relayFailures, receiverFailures } from './failed-replies.ts'
 
-/** Between the end of a fault and the next, at least and at most. Milliseconds. */
+/** Pause between the end of a fault and the next, minimum and maximum. Milliseconds. */
 const REST_MS = [2_000, 8_000] as const
-/** How long a fault lasts, at least and at most. Milliseconds. */
+/** Duration of a fault, minimum and maximum. Milliseconds. */
 const FAULT_MS = [1_000, 10_000] as const
 
 export interface ServerFaultCounts {
   /** Broker or database stopped, killed or frozen. */
   restarts: number
-  /** Connections refused, cut, delayed or swallowed. */
-  cuts: number
-  /** Relay or receiver of webhooks that answers badly, or is away. */
-  moods: number
-  /** The topic got another codec. */
+  /** Connections refused, reset, delayed or without a reply. */
+  connectionFaults: number
+  /** Relay or webhook receivers that fail a share of their requests. */
+  failedReplies: number
+  /** Changes of the topic's codec. */
   codecs: number
-  /** Our role at the database got other settings, and every connection of the daemons ended. */
+  /** Changes of the database role's settings, with every connection of the daemons closed. */
   hostileSettings: number
 }
 
-/** Breaks one server at a time until the signal, and mends it; resolves when the last is mended. */
+/** Injects a fault into one server at a time until the signal aborts; resolves when the last fault is over. */
 export async function breakServers(
   scene: Pick<FaultScene, 'fault' | 'heal' | 'proxies' | 'servers' | 'scene'>,
   random: Random,
@@ -40,26 +40,30 @@ export async function breakServers(
   const { smtp, webhooks } = scene.scene
   const lasts = () => pause(FAULT_MS[0] + random.below(FAULT_MS[1] - FAULT_MS[0]), undefined, { signal }).catch(() => undefined)
 
-  async function during(name: string, hits: readonly Hit[], strike: () => Promise<void> | void): Promise<void> {
-    await scene.fault(name, hits, async () => {
-      await strike()
+  async function during(name: string, affects: readonly Affected[], inject: () => Promise<void> | void): Promise<void> {
+    await scene.fault(name, affects, async () => {
+      await inject()
       await lasts()
       await scene.heal()
     })
   }
-  const restart = (name: string, hit: Hit, strike: () => Promise<void> | void) => {
+  const restart = (name: string, affected: Affected, inject: () => Promise<void> | void) => {
     counts.restarts += 1
-    return during(name, [hit], strike)
+    return during(name, [affected], inject)
   }
-  const cut = (hit: Hit, proxy: TcpProxy) => {
-    counts.cuts += 1
-    const [name, { strike, isAway }] = random.pick(Object.entries(cuts))
-    return during(`${hit}: ${name}`, isAway ? [hit] : [], () => strike(proxy))
+  const breakConnections = (affected: Affected, proxy: TcpProxy) => {
+    counts.connectionFaults += 1
+    const [name, { inject, isAway }] = random.pick(Object.entries(connectionFaults))
+    return during(`${affected}: ${name}`, isAway ? [affected] : [], () => inject(proxy))
   }
-  const mood = <Mood>(hit: Hit, moods: Readonly<Record<string, (random: Random) => Mood>>, respondWith: (mood: Mood) => void) => {
-    counts.moods += 1
-    const [name, make] = random.pick(Object.entries(moods))
-    return during(`${hit}: ${name}`, [hit], () => respondWith(make(random)))
+  const failReplies = <Respond>(
+    affected: Affected,
+    failures: Readonly<Record<string, (random: Random) => Respond>>,
+    respondWith: (respond: Respond) => void,
+  ) => {
+    counts.failedReplies += 1
+    const [name, make] = random.pick(Object.entries(failures))
+    return during(`${affected}: ${name}`, [affected], () => respondWith(make(random)))
   }
 
   async function recompress(): Promise<void> {
@@ -73,43 +77,44 @@ export async function breakServers(
   async function changeSettings(): Promise<void> {
     counts.hostileSettings += 1
     await scene.fault('the role at the database has hostile settings', [], async () => {
-      await turnHostile(scene.scene.sql, random)
+      await applyHostileSettings(scene.scene.sql, random)
       await closeConnections(scene.scene.sql)
     })
   }
 
-  // Before the first of them strikes: no run goes without.
+  // Before the random faults, so that no run goes without.
   await changeSettings()
   await recompress()
-  const deeds: readonly Deed[] = [
+  const actions: readonly WeightedAction[] = [
     { weight: 1, work: () => restart('the broker is stopped', 'kafka', () => broker.stop()) },
     { weight: 2, work: () => restart('the broker is killed', 'kafka', () => broker.kill()) },
     { weight: 1, work: () => restart('the broker is frozen', 'kafka', () => broker.signal('SIGSTOP')) },
     { weight: 1, work: () => restart('the database is stopped fast', 'database', () => postgres.halt('fast')) },
     { weight: 2, work: () => restart('the database is stopped at once', 'database', () => postgres.halt('immediate')) },
     { weight: 1, work: () => restart('the database is killed', 'database', () => postgres.kill()) },
-    { weight: 3, work: () => cut('kafka', kafkaProxy) },
-    { weight: 3, work: () => cut('database', scene.proxies.postgres) },
-    { weight: 2, work: () => cut('relay', scene.proxies.smtp) },
-    { weight: 2, work: () => cut('webhook', scene.proxies.webhooks) },
+    { weight: 3, work: () => breakConnections('kafka', kafkaProxy) },
+    { weight: 3, work: () => breakConnections('database', scene.proxies.postgres) },
+    { weight: 2, work: () => breakConnections('relay', scene.proxies.smtp) },
+    { weight: 2, work: () => breakConnections('webhook', scene.proxies.webhooks) },
     { weight: 2, work: recompress },
     { weight: 2, work: changeSettings },
-    { weight: 3, work: () => mood('relay', relayMoods, (respond) => smtp.respondWith(respond)) },
-    { weight: 3, work: () => mood('webhook', receiverMoods, (respond) => webhooks.respondWith(respond)) },
+    { weight: 3, work: () => failReplies('relay', relayFailures, (respond) => smtp.respondWith(respond)) },
+    { weight: 3, work: () => failReplies('webhook', receiverFailures, (respond) => webhooks.respondWith(respond)) },
   ]
   while (!signal.aborted) {
     await pause(REST_MS[0] + random.below(REST_MS[1] - REST_MS[0]), undefined, { signal }).catch(() => undefined)
-    if (!signal.aborted) await pickDeed(deeds, random)()
+    if (!signal.aborted) await pickAction(actions, random)()
   }
 }
 
-type Hit = Parameters<FaultScene['fault']>[1][number]
+type Affected = Parameters<FaultScene['fault']>[1][number]
 
-/** What a line does to its ends. Behind one that is slow or breaks off now and then a server is there all the same. */
-const cuts: Readonly<Record<string, { readonly isAway: boolean; readonly strike: (proxy: TcpProxy) => Promise<void> | void }>> = {
-  'connections are refused': { isAway: true, strike: (proxy) => proxy.refuse() },
-  'nothing comes through': { isAway: true, strike: (proxy) => proxy.blackHole() },
-  'all connections are reset': { isAway: false, strike: (proxy) => proxy.reset() },
-  'every byte takes 100 ms': { isAway: false, strike: (proxy) => proxy.latency(100) },
-  'each connection is cut after 20,000 bytes': { isAway: false, strike: (proxy) => proxy.cutAfter(20_000, 'to-server', 'each') },
-}
+/** Faults of a connection. A server behind a slow or interrupted connection does not count as away. */
+const connectionFaults: Readonly<Record<string, { readonly isAway: boolean; readonly inject: (proxy: TcpProxy) => Promise<void> | void }>> =
+  {
+    'connections are refused': { isAway: true, inject: (proxy) => proxy.refuse() },
+    'nothing gets through': { isAway: true, inject: (proxy) => proxy.blackHole() },
+    'all connections are reset': { isAway: false, inject: (proxy) => proxy.reset() },
+    'every byte takes 100 ms': { isAway: false, inject: (proxy) => proxy.latency(100) },
+    'each connection is cut after 20,000 bytes': { isAway: false, inject: (proxy) => proxy.cutAfter(20_000, 'to-server', 'each') },
+  }

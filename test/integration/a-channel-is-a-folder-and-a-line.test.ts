@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { TempFolder } from '../../stack/temp-folder.ts'
-import { finished } from '../mutants/finished.ts'
+import { runProcess } from '../mutants/run-process.ts'
 import { checkTypes, workCopy } from '../mutants/work-copy.ts'
 import { startDaemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
@@ -118,7 +118,7 @@ async function touched(): Promise<readonly string[]> {
 }
 
 async function run(env: Readonly<Record<string, string>>, command: string, ...args: readonly string[]): Promise<string> {
-  const { code, output } = await finished(command, args, { cwd: copy.path, env, signal: AbortSignal.timeout(DEADLINE_MS) })
+  const { code, output } = await runProcess(command, args, { cwd: copy.path, env, signal: AbortSignal.timeout(DEADLINE_MS) })
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`)
   return output
 }

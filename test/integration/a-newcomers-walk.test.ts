@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TempFolder } from '../../stack/temp-folder.ts'
-import { finished } from '../mutants/finished.ts'
+import { runProcess } from '../mutants/run-process.ts'
 import { checkTypes, workCopy } from '../mutants/work-copy.ts'
 import { startDaemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
@@ -139,7 +139,7 @@ async function run(
 ): Promise<string> {
   const [first, ...rest] = line
   const [env, [command = '', ...args]] = typeof first === 'string' ? [{}, [first, ...rest]] : [first, rest]
-  const { code, output } = await finished(command, args, { cwd: copy.path, env, signal: AbortSignal.timeout(DEADLINE_MS) })
+  const { code, output } = await runProcess(command, args, { cwd: copy.path, env, signal: AbortSignal.timeout(DEADLINE_MS) })
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`)
   return output
 }

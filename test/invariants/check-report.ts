@@ -107,8 +107,8 @@ export function formatReport({ checks, figures, scenario }: CheckReport): string
     const { passed, checked, violations, examples } = checks[check]
     const result = passed
       ? checked === 0
-        ? 'held      nothing to check'
-        : `held      ${checked} checked`
+        ? 'passed    nothing to check'
+        : `passed    ${checked} checked`
       : `VIOLATED  ${violations} of ${checked} checked`
     const more = violations > examples.length ? [`    and ${violations - examples.length} more`] : []
     return [`${check.padEnd(8)} ${result}: ${promises[check]}`, ...examples.map((sentence) => `    ${sentence}`), ...more]

@@ -1,12 +1,12 @@
-/** One way to break the promise, and the scenario that must notice. */
+/** A way to break a promise, and the scenario that must detect it. */
 export interface Mutant {
   readonly name: string
-  /** What the broken program does, and what becomes of it. */
+  /** What the broken program does, and the consequence. */
   readonly because: string
-  /** Planted together; each `text` stands exactly once in its file. */
+  /** Applied together; each `text` occurs exactly once in its file. */
   readonly edits: readonly Edit[]
   readonly scenario: Scenario
-  /** How the scenario must fail: by what it expects, or by a promised deadline that passes. What the checker finds in its history counts too. */
+  /** How the scenario must fail: by an expectation, or by a promised deadline. A violation in its history counts too. */
   readonly fails: 'assertion' | 'deadline'
 }
 
@@ -16,7 +16,7 @@ export interface Edit {
   readonly becomes: string
 }
 
-/** One test of one file. */
+/** A test of a file. */
 export interface Scenario {
   readonly project: 'contract' | 'e2e' | 'faults'
   readonly file: string

@@ -3,5 +3,5 @@ import { deliveryMutants } from './delivery-mutants.ts'
 import { leaderboardMutants } from './leaderboard-mutants.ts'
 import type { Mutant } from './mutant.ts'
 
-/** Each planted alone; numbered from 1. */
+/** Each applied alone; numbered from 1. */
 export const mutants: readonly Mutant[] = [...acceptMutants, ...deliveryMutants, ...leaderboardMutants]

@@ -1,19 +1,19 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { claimed, type RunningStack } from '../support/running-stack.ts'
-import { finished } from './finished.ts'
+import { runProcess } from './run-process.ts'
 import type { Scenario } from './mutant.ts'
-import { verdictOf, type Report, type Verdict } from './verdict.ts'
+import { scenarioResultOf, type Report, type ScenarioResult } from './scenario-result.ts'
 
-/** Far beyond what any scenario takes; one that hangs is broken, not red. Milliseconds. */
+/** Far longer than any scenario takes; a scenario that hangs is broken, not red. Milliseconds. */
 const CUT_OFF_MS = 300_000
 
-/** Runs one test of the program that lies in `root`, on servers that run. */
-export async function runScenario(root: string, scenario: Scenario, stack: RunningStack, signal: AbortSignal): Promise<Verdict> {
+/** Runs a test of the program in the folder `root`, on running servers. */
+export async function runScenario(root: string, scenario: Scenario, stack: RunningStack, signal: AbortSignal): Promise<ScenarioResult> {
   const reportFile = join(root, 'report.json')
   await rm(reportFile, { force: true })
-  const args = ['run', '--root', root, '--project', scenario.project, scenario.file, '--testNamePattern', literally(scenario.test)]
-  const { code, output } = await finished(
+  const args = ['run', '--root', root, '--project', scenario.project, scenario.file, '--testNamePattern', escaped(scenario.test)]
+  const { code, output } = await runProcess(
     process.execPath,
     [join(root, 'node_modules/vitest/vitest.mjs'), ...args, '--reporter', 'json', '--outputFile', reportFile],
     { cwd: root, env: claimed(stack), signal: AbortSignal.any([signal, AbortSignal.timeout(CUT_OFF_MS)]) },
@@ -22,10 +22,10 @@ export async function runScenario(root: string, scenario: Scenario, stack: Runni
   const report = await readFile(reportFile, 'utf8').catch(() => null)
   if (report === null) return { is: 'broken', reason: `vitest wrote no report: ${output.slice(-2_000)}` }
   const read: Report = JSON.parse(report)
-  return verdictOf(read, scenario.test)
+  return scenarioResultOf(read, scenario.test)
 }
 
-/** As a pattern that matches nothing else. */
-function literally(title: string): string {
+/** A pattern that matches only this title. */
+function escaped(title: string): string {
   return title.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
 }

@@ -14,51 +14,51 @@ export interface ChaosSummary {
   readonly minutes: number
   readonly events: number
   readonly mails: number
-  /** Members that joined a group, as Kafka wrote it down. */
+  /** Members that joined a group, from Kafka's own log. */
   readonly joins: number
   readonly starts: number
   readonly kills: number
   readonly freezes: number
   readonly stops: number
-  /** Broker and database, stopped, killed or frozen. */
+  /** Stops, kills and freezes of the broker and the database. */
   readonly restarts: number
-  /** Lines to any server refused, cut, delayed or swallowed; relay and receivers unwell. */
+  /** Broken connections to any server, and failed replies of relay and receivers. */
   readonly otherFaults: number
-  /** Records of transactions that were aborted among others; none may be accepted. */
+  /** Records of aborted transactions; none may be accepted. */
   readonly abortedRecords: number
-  /** How often the topic got another codec. */
+  /** Changes of the topic's codec. */
   readonly codecs: number
-  /** How often our role at the database got other settings. */
+  /** Changes of the database role's settings. */
   readonly hostileSettings: number
   /** Steps of one daemon's wall clock. */
   readonly clockSteps: number
-  /** Mails of which nobody could know whether they had gone out, and how many of them came a second time. */
+  /** Mails that were in doubt, and how many of them were sent a second time. */
   readonly ambiguousMails: number
   readonly secondCopies: number
-  /** Mails and effects that came twice and had no right to. */
+  /** Mails and effects that happened twice without permission. */
   readonly duplicates: number
   readonly lost: number
   readonly violations: number
-  /** From the end of the last fault until everything was done. */
+  /** The time from the end of the last fault until everything was done. */
   readonly recoverySeconds: number
-  /** Where the history of a run that failed is kept. */
+  /** The folder with the history of a failed run. */
   readonly history: string | null
 }
 
 export interface ChaosOptions {
   readonly minutes: number
   readonly seed: number
-  readonly tell: (line: string) => void
+  readonly report: (line: string) => void
 }
 
 const EVENTS_PER_SECOND = 25
-/** Which part of what the platform sends goes through a transaction among aborted ones. */
+/** The share of the platform's sends that go through a transaction among aborted ones. */
 const IN_TRANSACTIONS = 0.2
-/** Until all is done after the last fault. Milliseconds. */
+/** Deadline after the last fault until everything is done. Milliseconds. */
 const DRAIN_MS = 600_000
 
-/** Steady load, faults of every kind for so long, then everything heals, drains and is judged. */
-export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<ChaosSummary> {
+/** Injects faults of every kind under steady load, then heals everything, waits until all work is done, and checks the history. */
+export async function runChaos({ minutes, seed, report }: ChaosOptions): Promise<ChaosSummary> {
   await using scene = await setFaultScene({
     scenario: 'chaos',
     seed,
@@ -73,27 +73,27 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
     publishesWith: (plain, more) =>
       createOverlappingTransactions({ ...more, plain, random: seededRandom(seed * 3), share: IN_TRANSACTIONS }),
   })
-  const [fates, faults] = [seededRandom(seed * 2), seededRandom(seed * 2 + 1)]
-  using fleet = createFleet(scene, fates)
-  const counts: ServerFaultCounts = { restarts: 0, cuts: 0, moods: 0, codecs: 0, hostileSettings: 0 }
+  const [fleetRandom, faultRandom] = [seededRandom(seed * 2), seededRandom(seed * 2 + 1)]
+  using fleet = createFleet(scene, fleetRandom)
+  const counts: ServerFaultCounts = { restarts: 0, connectionFaults: 0, failedReplies: 0, codecs: 0, hostileSettings: 0 }
   await fleet.begin()
   const traffic = scene.traffic({ eventsPerSecond: EVENTS_PER_SECOND })
-  const over = AbortSignal.timeout(minutes * 60_000)
-  const telling = every(30_000, over, () => {
+  const ending = AbortSignal.timeout(minutes * 60_000)
+  const reporting = every(30_000, ending, () => {
     const { starts, kills, freezes, stops } = fleet.counts
-    tell(
-      `${traffic.told} events, ${starts} starts, ${kills} kills, ${stops} stops, ${freezes} freezes, ${counts.restarts} restarts, ${counts.cuts + counts.moods} other faults`,
+    report(
+      `${traffic.told} events, ${starts} starts, ${kills} kills, ${stops} stops, ${freezes} freezes, ${counts.restarts} restarts, ${counts.connectionFaults + counts.failedReplies} other faults`,
     )
   })
-  await Promise.all([fleet.comeAndGo(over), breakServers(scene, faults, counts, over)])
-  await Promise.all([traffic.stop(), telling])
+  await Promise.all([fleet.churn(ending), breakServers(scene, faultRandom, counts, ending)])
+  await Promise.all([traffic.stop(), reporting])
   await scene.heal()
-  await fleet.calm()
+  await fleet.stabilize()
   await drainedSoon(scene, DRAIN_MS)
-  const verdict = await scene.judged()
-  for (const line of formatReport(verdict).split('\n')) tell(line)
+  const checked = await scene.judged()
+  for (const line of formatReport(checked).split('\n')) report(line)
   const { starts, kills, freezes, stops } = fleet.counts
-  const figure = (name: string) => verdict.figures[name] ?? 0
+  const figure = (name: string) => checked.figures[name] ?? 0
   return {
     seed,
     minutes,
@@ -105,7 +105,7 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
     freezes,
     stops,
     restarts: counts.restarts,
-    otherFaults: counts.cuts + counts.moods,
+    otherFaults: counts.connectionFaults + counts.failedReplies,
     abortedRecords: figure('abortedRecords'),
     codecs: counts.codecs,
     hostileSettings: counts.hostileSettings,
@@ -114,15 +114,15 @@ export async function playChaos({ minutes, seed, tell }: ChaosOptions): Promise<
     secondCopies: figure('secondCopies'),
     duplicates: figure('duplicates'),
     lost: figure('lost'),
-    violations: Object.values(verdict.checks).reduce((sum, { violations }) => sum + violations, 0),
+    violations: Object.values(checked.checks).reduce((sum, { violations }) => sum + violations, 0),
     recoverySeconds: figure('recoverySeconds'),
-    history: verdict.passed ? null : scene.recorder.folder,
+    history: checked.passed ? null : scene.recorder.folder,
   }
 }
 
-async function every(ms: number, over: AbortSignal, work: () => Promise<void> | void): Promise<void> {
-  while (!over.aborted) {
-    await pause(ms, undefined, { signal: over }).catch(() => undefined)
-    if (!over.aborted) await work()
+async function every(ms: number, signal: AbortSignal, work: () => Promise<void> | void): Promise<void> {
+  while (!signal.aborted) {
+    await pause(ms, undefined, { signal }).catch(() => undefined)
+    if (!signal.aborted) await work()
   }
 }

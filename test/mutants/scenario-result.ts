@@ -1,4 +1,4 @@
-/** What of vitest's JSON report is read. */
+/** The part of vitest's JSON report that is read. */
 export interface Report {
   readonly testResults: readonly {
     readonly message?: string
@@ -11,17 +11,18 @@ export interface Report {
 }
 
 /**
- * How a scenario ended. `assertion`: something was not as it expects; `deadline`: something that was promised in time did not
- * come; `history`: the checker read what had happened and found a promise broken. `broken` is none of them: it did not run, could not start what it needs, or was cut off, which shows nothing of the program.
+ * The result of a scenario. `assertion`: an expectation failed; `deadline`: something that was promised in time did not happen;
+ * `history`: the checker found a violation in the recorded history. `broken`: the scenario did not run, could not start what it
+ * needs, or was cut off, which shows nothing about the program.
  */
-export interface Verdict {
+export interface ScenarioResult {
   readonly is: 'green' | 'assertion' | 'deadline' | 'history' | 'broken'
-  /** The first line of the failure, and of a history the first sentence that the checker says of it; empty when green. */
+  /** The first line of the failure, and of a history the first violation; empty when green. */
   readonly reason: string
 }
 
-/** Judges the one test of that title. */
-export function verdictOf(report: Report, title: string): Verdict {
+/** The result of the test with this title. */
+export function scenarioResultOf(report: Report, title: string): ScenarioResult {
   const results = report.testResults.flatMap(({ assertionResults }) => assertionResults).filter((result) => result.title === title)
   const [result] = results
   if (result === undefined || results.length > 1) {
@@ -37,14 +38,14 @@ export function verdictOf(report: Report, title: string): Verdict {
 
 const BROKEN_HISTORY = 'Error: The history does not hold.'
 
-/** An assertion of vitest, the sentence of `eventually`, but for that of a daemon that never became ready, or that of a fault scene's verdict. */
-function kindOf(reason: string): Verdict['is'] {
+/** Tells an assertion of vitest from a deadline of `eventually` (other than a daemon that never became ready) and from a failed history. */
+function kindOf(reason: string): ScenarioResult['is'] {
   if (reason.startsWith('AssertionError: ')) return 'assertion'
   if (reason === BROKEN_HISTORY) return 'history'
   return /^Error: (?!the daemon is ready).+: not within \d+ ms; last seen: /.test(reason) ? 'deadline' : 'broken'
 }
 
-/** The checker's sentences are indented under the invariant that they tell of. */
+/** The checker's sentences are indented below their invariant. */
 function historyOf(message: string): string {
   const sentence = /^\w+ +VIOLATED .*\n {4}(.+)$/m.exec(message)?.[1]
   return sentence === undefined ? BROKEN_HISTORY : `${BROKEN_HISTORY} ${sentence}`

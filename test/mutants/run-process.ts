@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 
 /**
- * Runs a program to its end, in a process group of its own; when `signal` aborts, the whole group is killed.
+ * Runs a program until it exits, in a process group of its own; when `signal` aborts, the whole group is killed.
  *
- * @param on.env is added to our own environment
- * @returns `code` null when it was killed; `output` is what it wrote, both streams
+ * @param on.env is added to the current environment
+ * @returns `code` null when it was killed; `output` from both streams
  */
-export async function finished(
+export async function runProcess(
   command: string,
   args: readonly string[],
   on: { cwd: string; env: Readonly<Record<string, string>>; signal: AbortSignal },
