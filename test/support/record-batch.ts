@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { createGzip, createZstdCompress } from 'node:zlib'
 import createSnappyCodec from 'kafkajs-snappy'
 import { compressFrame } from 'lz4-napi'
+import type { LogRecord } from '../../src/ingest/record-source.ts'
 
 const require = createRequire(import.meta.url)
 const encodeRecord: (record: object) => { buffer: Buffer } = require('kafkajs/src/protocol/recordBatch/record/v0/index.js')
@@ -36,6 +37,12 @@ export async function packRecords(codec: CodecName, records: readonly SentRecord
     case 'zstd':
       return gathered(Readable.from(encoded()).pipe(createZstdCompress()))
   }
+}
+
+/** Every field of a record, to be compared: those of a view are created when they are read. */
+export function fieldsOf({ offset, timestamp, key, value, headers, leaderEpoch, omittedBytes }: LogRecord): LogRecord {
+  const optional = { ...(leaderEpoch === undefined ? {} : { leaderEpoch }), ...(omittedBytes === undefined ? {} : { omittedBytes }) }
+  return { offset, timestamp, key, value, headers, ...optional }
 }
 
 /** A whole record batch at offset 0, of a producer without transactions. */

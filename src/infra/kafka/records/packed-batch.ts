@@ -1,6 +1,6 @@
 import type Decoder from 'kafkajs/src/protocol/decoder.js'
 import type { BatchHead } from '../patches/aborted-records.ts'
-import { readRecord } from './read-record.ts'
+import { FieldReader, RecordView } from './read-record.ts'
 import type { Codec } from './unpack.ts'
 
 const CODEC = 0x07
@@ -55,7 +55,7 @@ export class PackedBatch {
       inTransaction: (attributes & IN_TRANSACTION) !== 0,
       isControlBatch: this.isControlRecord,
     }
-    this.key = this.isControlRecord && this.count > 0 ? readRecord(this.records, 0, this).record.key : null
+    this.key = this.isControlRecord && this.count > 0 ? new RecordView(new FieldReader(this.records), this).key : null
   }
 }
 

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../../ingest/record-source.ts'
 import type { PackedBatch } from './packed-batch.ts'
-import { FieldReader, readHead, readHeaders, readRecord } from './read-record.ts'
+import { FieldReader, readHeaders, RecordView } from './read-record.ts'
 import { unpack } from './unpack.ts'
 
 /**
@@ -12,8 +12,10 @@ const MAX_UNPACKED_BYTES = 2 ** 31
 /** Keys and headers of a record whose value is omitted are kept up to this size. */
 const MAX_KEPT_BYTES = 65_536
 
-/** The longest encoding of a record's fields before its key, including the key's length. */
-const HEAD_BYTES = 1 + 10 + 5 + 5
+/** The longest encoding of a record's fields before its key, including the lengths of record and key. */
+const HEAD_BYTES = 5 + 1 + 10 + 5 + 5
+
+const NOTHING = Buffer.alloc(0)
 
 type PackedRecordsOf = Pick<
   PackedBatch,
@@ -29,40 +31,51 @@ export class PackedRecords {
   readonly #batch: PackedRecordsOf
   readonly #maxBytes: number
   readonly #maxUnpacked: number
-  readonly #pieces: AsyncIterator<Buffer>
-  #bytes: Buffer = Buffer.alloc(0)
-  #at = 0
-  #unpacked = 0
+  /** Null when everything is decompressed already. */
+  readonly #pieces: AsyncIterator<Buffer> | null
+  #reader: FieldReader
+  #unpacked: number
   #isBeyondLimit = false
   #left: number
-  #next: bigint
+  #last: LogRecord | null = null
 
   constructor(batch: PackedRecordsOf, maxBytes: number, maxUnpacked = MAX_UNPACKED_BYTES) {
     this.#batch = batch
     this.#maxBytes = batch.codec === 0 ? Infinity : maxBytes
     this.#maxUnpacked = batch.codec === 0 ? Infinity : maxUnpacked
-    this.#pieces = unpack(batch.codec, batch.records)[Symbol.asyncIterator]()
+    const unpacked = unpack(batch.codec, batch.records)
+    const isWhole = Buffer.isBuffer(unpacked)
+    this.#pieces = isWhole ? null : unpacked[Symbol.asyncIterator]()
+    this.#reader = new FieldReader(isWhole ? unpacked : NOTHING)
+    this.#unpacked = this.#reader.bytes.length
     this.#left = batch.count
-    this.#next = batch.firstOffset
   }
 
-  /** The next record if it is completely decompressed already, otherwise null: most are, and an await costs more than reading a record. */
+  /** The number of records that were not read yet. */
+  get left(): number {
+    return this.#left
+  }
+
+  /**
+   * The next record if it is completely decompressed already, otherwise null: most are, and an await costs more than reading a record. Only
+   * while records are {@link left}.
+   */
   ready(): LogRecord | null {
-    if (this.#left === 0 || this.#isBeyondLimit) return null
-    const size = this.#size()
-    if (size === null || size.whole > this.#bytes.length - this.#at || size.whole > this.#maxBytes) return null
+    if (this.#isBeyondLimit) return null
+    const size = this.#reader.recordBytes()
+    if (size === null || size > this.#reader.available || size > this.#maxBytes) return null
     return this.#readWhole()
   }
 
-  /** The next record, or null after the last. */
-  async next(): Promise<LogRecord | null> {
-    if (this.#left === 0) return null
+  /** The next record; only while records are {@link left}. */
+  async next(): Promise<LogRecord> {
     try {
       if (this.#isBeyondLimit) throw new BeyondLimit()
-      while (this.#size() === null) if (!(await this.#unpack())) throw new RangeError('a batch ends before its last record')
-      const size = this.#size()?.whole ?? 0
-      if (this.#unpacked - (this.#bytes.length - this.#at) + size > this.#maxUnpacked) throw new BeyondLimit()
-      if (size > this.#maxBytes) return await this.#readWithoutValue()
+      let size = this.#reader.recordBytes()
+      for (; size === null; size = this.#reader.recordBytes())
+        if (!(await this.#unpack())) throw new RangeError('a batch ends before its last record')
+      if (this.#unpacked - this.#reader.available + size > this.#maxUnpacked) throw new BeyondLimit()
+      if (size > this.#maxBytes) return await this.#readWithoutValue(size)
       await this.#require(size)
       return this.#readWhole()
     } catch (error) {
@@ -72,65 +85,68 @@ export class PackedRecords {
   }
 
   async close(): Promise<void> {
-    await this.#pieces.return?.()
+    await this.#pieces?.return?.()
   }
 
   #readWhole(): LogRecord {
-    const { record, end } = readRecord(this.#bytes, this.#at, this.#batch)
-    this.#at = end
-    return this.#done(record)
+    return this.#done(new RecordView(this.#reader, this.#batch))
   }
 
   #done(record: LogRecord): LogRecord {
     this.#left -= 1
-    this.#next = record.offset + 1n
+    this.#last = record
     return record
   }
 
   /** A record of which only the offset is known. */
   #recordBeyondLimit(): LogRecord {
     this.#isBeyondLimit = true
-    this.#bytes = Buffer.alloc(0)
-    this.#at = 0
-    const { appendTimestamp, firstTimestamp, leaderEpoch } = this.#batch
+    this.#reader = new FieldReader(NOTHING)
+    const { firstOffset, firstTimestamp, appendTimestamp } = this.#batch
+    const offset = this.#last === null ? firstOffset : this.#last.offset + 1n
     const timestamp = appendTimestamp ?? firstTimestamp
+    return this.#done({ offset, timestamp, key: null, headers: {}, ...this.#withoutValue(this.#maxUnpacked) })
+  }
+
+  async #readWithoutValue(size: number): Promise<LogRecord> {
+    let left = size
+    /** Accounts for `bytes` of the record. */
+    const within = (bytes: number) => {
+      left -= bytes
+      if (left < 0) throw new RangeError('a field exceeds its record')
+      return bytes
+    }
+    /** Reads fields that have at most {@link HEAD_BYTES}. */
+    const fields = async <Fields>(read: (reader: FieldReader) => Fields): Promise<Fields> => {
+      await this.#require(Math.min(HEAD_BYTES, left))
+      const before = this.#reader.at
+      const fields = read(this.#reader)
+      within(this.#reader.at - before)
+      return fields
+    }
+    const { firstOffset, firstTimestamp, appendTimestamp } = this.#batch
+    const head = await fields((reader) => {
+      reader.int()
+      // Attributes are unused.
+      reader.skip(1)
+      return { sinceFirst: reader.long(), offsetDelta: reader.int(), keyBytes: reader.int() }
+    })
+    const key = head.keyBytes < 0 ? null : await this.#keep(within(head.keyBytes))
+    const valueBytes = await fields((reader) => reader.int())
+    await this.#skip(within(Math.max(0, valueBytes)))
+    const headers = await this.#keep(left)
     return this.#done({
-      offset: this.#next,
-      timestamp,
-      key: null,
-      value: null,
-      headers: {},
-      ...(leaderEpoch === null ? {} : { leaderEpoch }),
-      omittedBytes: this.#maxUnpacked,
+      offset: firstOffset + BigInt(head.offsetDelta),
+      timestamp: appendTimestamp ?? firstTimestamp + head.sinceFirst,
+      key,
+      headers: headers === null ? {} : readHeaders(new FieldReader(headers)),
+      ...this.#withoutValue(size),
     })
   }
 
-  async #readWithoutValue(): Promise<LogRecord> {
-    const { whole, head } = this.#size() ?? { whole: 0, head: 0 }
-    let left = whole - head
-    this.#at += head
-    await this.#require(Math.min(HEAD_BYTES, left))
-    const fields = new FieldReader(this.#bytes, this.#at)
-    const record = readHead(fields, this.#batch)
-    const keyBytes = fields.varint()
-    left -= fields.at - this.#at
-    this.#at = fields.at
-    const key = keyBytes < 0 ? null : await this.#keep(keyBytes)
-    left -= Math.max(0, keyBytes)
-    await this.#require(Math.min(HEAD_BYTES, left))
-    const length = new FieldReader(this.#bytes, this.#at)
-    const valueBytes = length.varint()
-    left -= length.at - this.#at + Math.max(0, valueBytes)
-    this.#at = length.at
-    await this.#skip(Math.max(0, valueBytes))
-    const headers = await this.#keep(left)
-    return this.#done({
-      ...record,
-      key,
-      value: null,
-      headers: headers === null ? {} : readHeaders(new FieldReader(headers, 0)),
-      omittedBytes: whole,
-    })
+  #withoutValue(omittedBytes: number): Pick<LogRecord, 'value' | 'omittedBytes' | 'leaderEpoch'> {
+    const { leaderEpoch } = this.#batch
+    return { value: null, omittedBytes, ...(leaderEpoch === null ? {} : { leaderEpoch }) }
   }
 
   /** The next `count` bytes, or null when they are too many to hold; the reader moves past them either way. */
@@ -140,37 +156,25 @@ export class PackedRecords {
       return null
     }
     await this.#require(count)
-    const kept = this.#bytes.subarray(this.#at, this.#at + count)
-    this.#at += count
-    return kept
+    const { bytes, at } = this.#reader
+    this.#reader.skip(count)
+    return bytes.subarray(at, at + count)
   }
 
   async #skip(count: number): Promise<void> {
     let left = count
     for (;;) {
-      const now = Math.min(left, this.#bytes.length - this.#at)
-      this.#at += now
+      const now = Math.min(left, this.#reader.available)
+      this.#reader.skip(now)
       left -= now
       if (left === 0) return
       if (!(await this.#unpack())) throw new RangeError('a batch ends within a record')
     }
   }
 
-  /** The size of the next record, and of its length field; null while that field is not decompressed. */
-  #size(): { readonly whole: number; readonly head: number } | null {
-    for (let at = this.#at; at < this.#bytes.length; at++) {
-      if ((this.#bytes[at] ?? 0) >= 0x80) continue
-      const head = at + 1 - this.#at
-      const length = new FieldReader(this.#bytes, this.#at).varint()
-      if (length < 0) throw new RangeError('a record has a length below zero')
-      return { whole: head + length, head }
-    }
-    return null
-  }
-
   /** Decompresses until `count` bytes are contiguous. */
   async #require(count: number): Promise<void> {
-    let missing = count - (this.#bytes.length - this.#at)
+    let missing = count - this.#reader.available
     const more: Buffer[] = []
     while (missing > 0) {
       const piece = await this.#piece()
@@ -188,18 +192,19 @@ export class PackedRecords {
   }
 
   #append(pieces: readonly Buffer[]): void {
-    const rest = this.#bytes.subarray(this.#at)
+    const { bytes, at } = this.#reader
+    const rest = bytes.subarray(at)
     const [first, ...others] = pieces
-    this.#bytes = rest.length === 0 && others.length === 0 && first !== undefined ? first : Buffer.concat([rest, ...pieces])
-    this.#at = 0
+    const all = rest.length === 0 && others.length === 0 && first !== undefined ? first : Buffer.concat([rest, ...pieces])
+    this.#reader = new FieldReader(all)
   }
 
   async #piece(): Promise<Buffer | null> {
     if (this.#unpacked >= this.#maxUnpacked) throw new BeyondLimit()
-    const { done, value } = await this.#pieces.next()
-    if (done === true) return null
-    this.#unpacked += value.length
-    return value
+    const piece = await this.#pieces?.next()
+    if (piece === undefined || piece.done === true) return null
+    this.#unpacked += piece.value.length
+    return piece.value
   }
 }
 

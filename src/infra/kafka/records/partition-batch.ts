@@ -2,6 +2,7 @@ import type { Batch, IHeaders, KafkaMessage } from 'kafkajs'
 import type { HeaderValue, LogRecord } from '../../../ingest/record-source.ts'
 import { PackedBatch } from './packed-batch.ts'
 import { PackedRecords } from './packed-records.ts'
+import { RecordView } from './read-record.ts'
 import { windowOf } from './unpack.ts'
 
 /** Consecutive records of a batch, and the offset at which the partition continues after them. */
@@ -28,11 +29,10 @@ export async function* slicesOf(batch: Batch, maxEventBytes: number): AsyncGener
   let records: LogRecord[] = []
   let bytes = 0
   let end = from
+  /** Takes a record; returns whether the slice is full. */
   function full(record: LogRecord): boolean {
-    if (record.offset < from) return false
     records.push(record)
-    bytes += RECORD_OVERHEAD_BYTES + HEADER_OVERHEAD_BYTES * Object.keys(record.headers).length
-    bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
+    bytes += memoryOf(record)
     return bytes >= SLICE_BYTES
   }
   function cut(nextOffset: bigint): Slice {
@@ -44,14 +44,16 @@ export async function* slicesOf(batch: Batch, maxEventBytes: number): AsyncGener
   }
   for (const message of batch.messages) {
     if (!(message instanceof PackedBatch)) {
-      if (full(logRecord(message))) yield cut(BigInt(message.offset) + 1n)
+      const record = logRecord(message)
+      if (record.offset >= from && full(record)) yield cut(BigInt(message.offset) + 1n)
       continue
     }
+    const mayPrecede = message.firstOffset < from
     const packed = new PackedRecords(message, maxEventBytes + BESIDE_VALUE_BYTES)
     try {
-      for (;;) {
+      while (packed.left !== 0) {
         const record = packed.ready() ?? (await packed.next())
-        if (record === null) break
+        if (mayPrecede && record.offset < from) continue
         if (full(record)) yield cut(record.offset + 1n)
       }
     } finally {
@@ -60,6 +62,14 @@ export async function* slicesOf(batch: Batch, maxEventBytes: number): AsyncGener
   }
   const nextOffset = BigInt(batch.lastOffset()) + 1n
   if (records.length > 0 || nextOffset > end) yield cut(nextOffset)
+}
+
+/** Without creating what a group may never read. */
+function memoryOf(record: LogRecord): number {
+  const isView = record instanceof RecordView
+  const headers = isView ? record.headerCount : Object.keys(record.headers).length
+  const bytes = isView ? record.size : (record.key?.length ?? 0) + (record.value?.length ?? 0)
+  return RECORD_OVERHEAD_BYTES + HEADER_OVERHEAD_BYTES * headers + bytes
 }
 
 /** The most bytes that {@link slicesOf} holds at once, besides the fetched batch itself. */

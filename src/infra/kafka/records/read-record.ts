@@ -1,6 +1,6 @@
 import type { HeaderValue, LogRecord } from '../../../ingest/record-source.ts'
 
-/** What the batch states about its records. */
+/** What a batch states about its records. */
 export interface RecordContext {
   readonly firstOffset: bigint
   readonly firstTimestamp: number
@@ -9,25 +9,83 @@ export interface RecordContext {
   readonly leaderEpoch: number | null
 }
 
-/** Reads the record at `at`, whose length comes first. Key, value and headers are views of `bytes`. */
-export function readRecord(bytes: Buffer, at: number, context: RecordContext): { readonly record: LogRecord; readonly end: number } {
-  const reader = new FieldReader(bytes, at)
-  const length = reader.varint()
-  const end = reader.at + length
-  if (length < 0 || end > bytes.length) throw new RangeError('a record exceeds its batch')
-  const head = readHead(reader, context)
-  const key = reader.bytes()
-  const value = reader.bytes()
-  return { record: { ...head, key, value, headers: readHeaders(reader) }, end }
-}
+/**
+ * A record as a view of its batch's bytes. Reading it checks where each field ends and creates none: a group skips most records by one
+ * header, and three groups read every record. Key, value and headers are created when first used, and share memory with the batch.
+ */
+export class RecordView implements LogRecord {
+  declare readonly leaderEpoch?: number
+  /** The number of headers, repeated names included. */
+  readonly headerCount: number
+  readonly #bytes: Buffer
+  readonly #context: RecordContext
+  readonly #sinceFirst: number
+  readonly #offsetDelta: number
+  readonly #keyAt: number
+  readonly #keyBytes: number
+  readonly #valueAt: number
+  readonly #valueBytes: number
+  readonly #headersAt: number
+  #value: Buffer | null | undefined
+  #headers: Record<string, HeaderValue> | undefined
 
-/** Reads the fields before the key. */
-export function readHead(reader: FieldReader, { firstOffset, firstTimestamp, appendTimestamp, leaderEpoch }: RecordContext) {
-  // Attributes are unused.
-  reader.at += 1
-  const sinceFirst = reader.varint()
-  const timestamp = appendTimestamp ?? firstTimestamp + sinceFirst
-  return { timestamp, offset: firstOffset + BigInt(reader.varint()), ...(leaderEpoch === null ? {} : { leaderEpoch }) }
+  /**
+   * Reads the record at the reader's position, whose length comes first, and moves the reader behind it. Throws a RangeError when the record
+   * exceeds its batch, or a field its record.
+   */
+  constructor(reader: FieldReader, context: RecordContext) {
+    const length = reader.int()
+    const end = reader.at + length
+    if (length < 0 || end > reader.bytes.length) throw new RangeError('a record exceeds its batch')
+    this.#bytes = reader.bytes
+    this.#context = context
+    // Attributes are unused.
+    reader.at += 1
+    this.#sinceFirst = reader.long()
+    this.#offsetDelta = reader.int()
+    this.#keyBytes = reader.int()
+    this.#keyAt = reader.at
+    reader.skip(this.#keyBytes)
+    this.#valueBytes = reader.int()
+    this.#valueAt = reader.at
+    reader.skip(this.#valueBytes)
+    this.#headersAt = reader.at
+    this.headerCount = Math.max(0, reader.int())
+    for (let left = this.headerCount; left > 0; left--) {
+      reader.skip(reader.int())
+      reader.skip(reader.int())
+    }
+    if (reader.at > end) throw new RangeError('a field exceeds its record')
+    reader.at = end
+    if (context.leaderEpoch !== null) this.leaderEpoch = context.leaderEpoch
+  }
+
+  get offset(): bigint {
+    return this.#context.firstOffset + BigInt(this.#offsetDelta)
+  }
+
+  get timestamp(): number {
+    return this.#context.appendTimestamp ?? this.#context.firstTimestamp + this.#sinceFirst
+  }
+
+  get key(): Buffer | null {
+    return this.#keyBytes < 0 ? null : this.#bytes.subarray(this.#keyAt, this.#keyAt + this.#keyBytes)
+  }
+
+  get value(): Buffer | null {
+    this.#value ??= this.#valueBytes < 0 ? null : this.#bytes.subarray(this.#valueAt, this.#valueAt + this.#valueBytes)
+    return this.#value
+  }
+
+  get headers(): Readonly<Record<string, HeaderValue>> {
+    this.#headers ??= readHeaders(new FieldReader(this.#bytes, this.#headersAt))
+    return this.#headers
+  }
+
+  /** Bytes of key and value. */
+  get size(): number {
+    return Math.max(0, this.#keyBytes) + Math.max(0, this.#valueBytes)
+  }
 }
 
 /**
@@ -35,50 +93,119 @@ export function readHead(reader: FieldReader, { firstOffset, firstTimestamp, app
  * could not send it to the dead-letter topic otherwise.
  */
 export function readHeaders(reader: FieldReader): Record<string, HeaderValue> {
-  const headers = new Map<string, Buffer | Buffer[]>()
-  for (let left = reader.varint(); left > 0; left--) {
-    const name = reader.bytes()?.toString() ?? ''
-    const value = reader.bytes() ?? Buffer.alloc(0)
-    const before = headers.get(name)
-    if (before === undefined) headers.set(name, value)
-    else if (Array.isArray(before)) before.push(value)
-    else headers.set(name, [before, value])
+  const headers: Record<string, Buffer | Buffer[]> = {}
+  for (let left = reader.int(); left > 0; left--) {
+    const nameBytes = reader.int()
+    const nameAt = reader.at
+    reader.skip(nameBytes)
+    const name = recurringText(reader.bytes, nameAt, reader.at)
+    const valueBytes = reader.int()
+    const valueAt = reader.at
+    reader.skip(valueBytes)
+    const value = reader.bytes.subarray(valueAt, reader.at)
+    const before = Object.hasOwn(headers, name) ? headers[name] : undefined
+    if (Array.isArray(before)) before.push(value)
+    else put(headers, name, before === undefined ? value : [before, value])
   }
-  // Defines every name, including those with a meaning of their own (`__proto__`).
-  return Object.fromEntries(headers)
+  return headers
 }
 
-/** Reads the fields of a record in sequence. Numbers are exact up to 2^53, which covers all real timestamps and sizes. */
+/** Defines every name, including `__proto__`, which an assignment does not. */
+function put(headers: Record<string, Buffer | Buffer[]>, name: string, value: Buffer | Buffer[]): void {
+  if (name === '__proto__') Object.defineProperty(headers, name, { value, enumerable: true, configurable: true, writable: true })
+  else headers[name] = value
+}
+
+/** The longest encoding of a number of 32 bits. */
+const INT_BYTES = 5
+
+/** Reads fields in sequence. Throws a RangeError when one exceeds the bytes, or when a number is longer than its type permits. */
 export class FieldReader {
-  readonly #bytes: Buffer
+  readonly bytes: Buffer
   at: number
 
-  constructor(bytes: Buffer, at: number) {
-    this.#bytes = bytes
+  constructor(bytes: Buffer, at = 0) {
+    this.bytes = bytes
     this.at = at
   }
 
-  /** A zigzag varint: seven bits per byte, the lowest first. */
-  varint(): number {
-    let value = 0
-    let scale = 1
-    for (;;) {
-      const byte = this.#bytes.readUInt8(this.at++)
-      value += (byte & 0x7f) * scale
-      if (byte < 0x80) break
-      scale *= 128
-      if (scale > 2 ** 63) throw new RangeError('a number of a record has too many bytes')
-    }
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+  get available(): number {
+    return this.bytes.length - this.at
   }
 
-  bytes(): Buffer | null {
-    const length = this.varint()
-    if (length < 0) return null
-    const end = this.at + length
-    if (end > this.#bytes.length) throw new RangeError('a field exceeds its record')
-    const bytes = this.#bytes.subarray(this.at, end)
-    this.at = end
-    return bytes
+  /** A zigzag varint of 32 bits: seven bits per byte, the lowest first. */
+  int(): number {
+    let value = 0
+    for (let shift = 0; shift < 7 * INT_BYTES; shift += 7) {
+      const byte = this.#byte()
+      value |= (byte & 0x7f) << shift
+      if (byte < 0x80) return (value >>> 1) ^ -(value & 1)
+    }
+    throw new RangeError('a number of a record has too many bytes')
   }
+
+  /** A zigzag varint of 64 bits, exact up to 2^53, which covers all real times. */
+  long(): number {
+    let value = 0
+    for (let scale = 1; scale <= 2 ** 63; scale *= 128) {
+      const byte = this.#byte()
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+    }
+    throw new RangeError('a number of a record has too many bytes')
+  }
+
+  /** Moves past a field of `count` bytes. A count below zero is that of a null field, which has no bytes. */
+  skip(count: number): void {
+    if (count <= 0) return
+    this.at += count
+    if (this.at > this.bytes.length) throw new RangeError('a field exceeds its record')
+  }
+
+  /** The size of the record that starts here, with its length field; null when that field is incomplete. The reader does not move. */
+  recordBytes(): number | null {
+    const start = this.at
+    let last = start
+    while ((this.bytes[last] ?? 0) >= 0x80 && last < start + INT_BYTES) last++
+    if (last >= this.bytes.length) return null
+    const length = this.int()
+    const size = this.at - start + length
+    this.at = start
+    if (length < 0) throw new RangeError('a record has a length below zero')
+    return size
+  }
+
+  #byte(): number {
+    const byte = this.bytes[this.at++]
+    if (byte === undefined) throw new RangeError('a field exceeds its record')
+    return byte
+  }
+}
+
+/**
+ * Texts that recur, such as the names of headers, by a hash of their bytes. Comparing bytes with a text is much cheaper than decoding them. A
+ * slot keeps the last short text that fell into it, so that names made up by a producer take no memory.
+ */
+const recurring = Array.from({ length: 256 }, () => '')
+const LONGEST_RECURRING = 64
+
+/** Decodes UTF-8; a text that came before is usually the same string. */
+function recurringText(bytes: Buffer, start: number, end: number): string {
+  const length = end - start
+  if (length === 0) return ''
+  const slot = (length * 31 + (bytes[start] ?? 0) * 7 + (bytes[end - 1] ?? 0)) % recurring.length
+  const before = recurring[slot] ?? ''
+  if (before.length === length && isAt(bytes, start, before)) return before
+  const text = bytes.toString('utf8', start, end)
+  if (length <= LONGEST_RECURRING && isAt(bytes, start, text)) recurring[slot] = text
+  return text
+}
+
+/** Whether the bytes from `start` are these characters of ASCII. */
+function isAt(bytes: Buffer, start: number, text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const byte = bytes[start + at]
+    if (byte !== text.charCodeAt(at) || byte > 0x7f) return false
+  }
+  return true
 }

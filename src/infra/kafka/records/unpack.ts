@@ -16,10 +16,10 @@ const SMALL_BYTES = 524_288
  * Decompresses the records of one batch piece by piece. Only a piece and the codec's window are held, however large the output is, and
  * decompression can stop at any piece. Throws on bytes that the codec cannot decode.
  */
-export function unpack(codec: Codec, packed: Buffer): AsyncIterable<Buffer> {
+export function unpack(codec: Codec, packed: Buffer): Buffer | AsyncIterable<Buffer> {
   switch (codec) {
     case 0:
-      return whole(packed)
+      return packed
     case 1:
       return atOnce(unzipSync, packed) ?? throughStream(createUnzip({ chunkSize: PIECE_BYTES }), packed)
     case 2:
@@ -50,18 +50,14 @@ export function windowOf(codec: Codec, packed: Buffer): number {
  * Decompresses a small batch in one call, because creating a stream takes ten times as long. Null when the batch is not small, or its output
  * is not; that costs at most a millisecond.
  */
-function atOnce(unpackSync: typeof unzipSync | typeof zstdDecompressSync, packed: Buffer): AsyncIterable<Buffer> | null {
+function atOnce(unpackSync: typeof unzipSync | typeof zstdDecompressSync, packed: Buffer): Buffer | null {
   if (packed.length > SMALL_PACKED_BYTES) return null
   try {
-    return whole(unpackSync(packed, { chunkSize: PIECE_BYTES, maxOutputLength: SMALL_BYTES }))
+    return unpackSync(packed, { chunkSize: PIECE_BYTES, maxOutputLength: SMALL_BYTES })
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') return null
     throw error
   }
-}
-
-async function* whole(packed: Buffer): AsyncGenerator<Buffer> {
-  yield packed
 }
 
 async function* throughStream(

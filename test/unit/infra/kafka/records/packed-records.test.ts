@@ -6,7 +6,7 @@ import { unpackLz4 } from '../../../../../src/infra/kafka/records/unpack-lz4.ts'
 import { unpackSnappy } from '../../../../../src/infra/kafka/records/unpack-snappy.ts'
 import type { Codec } from '../../../../../src/infra/kafka/records/unpack.ts'
 import type { LogRecord } from '../../../../../src/ingest/record-source.ts'
-import { codecNames, packRecords, type CodecName, type SentRecord } from '../../../../support/record-batch.ts'
+import { codecNames, fieldsOf, packRecords, type CodecName, type SentRecord } from '../../../../support/record-batch.ts'
 
 const MOST = 100_000
 
@@ -14,11 +14,7 @@ async function readAll(codec: CodecName, packed: Buffer, count: number, limits: 
   const batch = { codec: asCodec(codec), records: packed, count, firstOffset: 7n, firstTimestamp: 5, appendTimestamp: null, leaderEpoch: 3 }
   const reading = new PackedRecords(batch, limits.bytes ?? MOST, limits.unpacked)
   const records: LogRecord[] = []
-  for (;;) {
-    const record = reading.ready() ?? (await reading.next())
-    if (record === null) break
-    records.push(record)
-  }
+  while (reading.left !== 0) records.push(fieldsOf(reading.ready() ?? (await reading.next())))
   await reading.close()
   return records
 }

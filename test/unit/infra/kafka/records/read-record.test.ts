@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
 import { describe, expect, it } from 'vitest'
-import { readRecord } from '../../../../../src/infra/kafka/records/read-record.ts'
+import { FieldReader, RecordView } from '../../../../../src/infra/kafka/records/read-record.ts'
+import { fieldsOf } from '../../../../support/record-batch.ts'
 
 const require = createRequire(import.meta.url)
 const encode: (record: object) => { buffer: Buffer } = require('kafkajs/src/protocol/recordBatch/record/v0/index.js')
@@ -21,7 +22,8 @@ describe('reading a record', () => {
     }
     for (const one of [record, { key: null, value: null }, { ...record, timestampDelta: -5, value: Buffer.alloc(70_000) }]) {
       const bytes = encode(one).buffer
-      const read = readRecord(bytes, 0, { ...context, appendTimestamp })
+      const reader = new FieldReader(bytes)
+      const read = fieldsOf(new RecordView(reader, { ...context, appendTimestamp }))
       const length = new Decoder(bytes)
       readVarint(length)
       const theirs = decode(new Decoder(bytes.subarray(length.offset)), {
@@ -30,8 +32,8 @@ describe('reading a record', () => {
         maxTimestamp: String(appendTimestamp),
         timestampType: appendTimestamp === null ? 0 : 1,
       })
-      expect(read.end).toBe(bytes.length)
-      expect({ ...read.record, offset: String(read.record.offset), timestamp: String(read.record.timestamp) }).toEqual(
+      expect(reader.at).toBe(bytes.length)
+      expect({ ...read, offset: String(read.offset), timestamp: String(read.timestamp) }).toEqual(
         expect.objectContaining(
           Object.fromEntries(Object.entries(theirs).filter(([name]) => ['offset', 'timestamp', 'key', 'value', 'headers'].includes(name))),
         ),
@@ -41,21 +43,25 @@ describe('reading a record', () => {
 
   it('keeps headers with special names in JavaScript', () => {
     const headers = Object.fromEntries(['__proto__', 'constructor', 'toString', ''].map((name) => [name, Buffer.from(name)]))
-    const { record } = readRecord(encode({ key: null, value: null, headers }).buffer, 0, context)
+    const record = read(encode({ key: null, value: null, headers }).buffer)
     expect(Object.entries(record.headers)).toEqual(Object.entries(headers))
   })
 
   it('reads 20,000 headers of different names', () => {
     const headers = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`h${n}`, Buffer.alloc(0)]))
-    const { record } = readRecord(encode({ key: null, value: null, headers }).buffer, 0, context)
+    const record = read(encode({ key: null, value: null, headers }).buffer)
     expect(Object.keys(record.headers)).toHaveLength(20_000)
   })
 
   it('rejects a record that claims more bytes than there are', () => {
     const { buffer } = encode({ key: Buffer.from('key'), value: Buffer.from('value') })
-    expect(() => readRecord(buffer.subarray(0, -1), 0, context)).toThrow(RangeError)
+    expect(() => read(buffer.subarray(0, -1))).toThrow(RangeError)
   })
 })
+
+function read(bytes: Buffer): RecordView {
+  return new RecordView(new FieldReader(bytes), context)
+}
 
 function readVarint(decoder: Decoder): void {
   while ((decoder.readBytes(1)[0] ?? 0) >= 0x80);
