@@ -3,10 +3,12 @@ import type { ISocketFactory } from 'kafkajs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createDeadLetterSink } from '../../../src/infra/kafka/producer/kafka-dead-letter-sink.ts'
 import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-event-transport.ts'
+import { FieldReader, RecordView } from '../../../src/infra/kafka/records/read-record.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
 import type { DeadLetter } from '../../../src/ingest/dead-letter.ts'
 import type { LogRecord, PartitionBatch } from '../../../src/ingest/record-source.ts'
+import { packRecords } from '../../support/record-batch.ts'
 import { kafkaSettings, scene } from './source-harness.ts'
 import type { Scene } from './source-harness.ts'
 
@@ -66,10 +68,13 @@ test('a dead letter of a record that was too large to hold has no value and is m
 
 test('headers that alone exceed the limit are omitted as well', async () => {
   await using s = await scene()
-  const headers = { filler: Buffer.alloc(MEBIBYTE - 100, 'x') }
-  const [batch] = await published(s, [letter(s, { record: { offset: 1n, timestamp: 1, key: null, value: null, headers } })])
+  const bytes = await packRecords('none', [{ value: null, headers: { filler: Buffer.alloc(MEBIBYTE - 100, 'x') } }])
+  // As it was fetched: a view, whose fields a spread does not copy.
+  const record = new RecordView(new FieldReader(bytes), { firstOffset: 1n, firstTimestamp: 2, appendTimestamp: null, leaderEpoch: 0 })
+  const [batch] = await published(s, [letter(s, { record })])
   expect(textOf(batch?.records[0], 'headers-omitted')).toBe('true')
   expect(textOf(batch?.records[0], 'dlq-original-offset')).toBe('1')
+  expect(textOf(batch?.records[0], 'dlq-original-timestamp')).toBe('2')
 })
 
 test('dead letters that exceed the limit only together all keep their values', async () => {

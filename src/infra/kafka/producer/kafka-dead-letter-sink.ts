@@ -63,7 +63,9 @@ function withoutValue(letter: DeadLetter): Message {
 
 /** For a key and headers that exceed the limit by themselves. */
 function withoutContent(letter: DeadLetter): Message {
-  const stub = withoutValue({ ...letter, record: { ...letter.record, key: null, headers: {} } })
+  // Not by a spread: the fields of a fetched record are created when they are read.
+  const { offset, timestamp } = letter.record
+  const stub = withoutValue({ ...letter, record: { offset, timestamp, key: null, value: null, headers: {} } })
   return { ...stub, headers: { ...stub.headers, 'headers-omitted': 'true' } }
 }
 

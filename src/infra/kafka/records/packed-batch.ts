@@ -66,6 +66,7 @@ export function readBatches(set: Decoder, size: number): PackedBatch[] {
   while (set.offset + 12 + HEADER_BYTES <= end) {
     const firstOffset = set.readBytes(8).readBigInt64BE()
     const length = set.readInt32()
+    if (length < HEADER_BYTES) throw new RangeError('a record batch is shorter than its header')
     if (set.offset + length > end) break
     batches.push(new PackedBatch(firstOffset, set.readBytes(length)))
   }

@@ -200,7 +200,6 @@ export class PackedRecords {
   }
 
   async #piece(): Promise<Buffer | null> {
-    if (this.#unpacked >= this.#maxUnpacked) throw new BeyondLimit()
     const piece = await this.#pieces?.next()
     if (piece === undefined || piece.done === true) return null
     this.#unpacked += piece.value.length

@@ -1,9 +1,15 @@
-import type { Batch, IHeaders, KafkaMessage } from 'kafkajs'
+import type { IHeaders, KafkaMessage } from 'kafkajs'
 import type { HeaderValue, LogRecord } from '../../../ingest/record-source.ts'
 import { PackedBatch } from './packed-batch.ts'
 import { PackedRecords } from './packed-records.ts'
 import { RecordView } from './read-record.ts'
 import { windowOf } from './unpack.ts'
+
+/** A kafkajs batch. Its messages are {@link PackedBatch}es, except in a record set from before Kafka 0.11. */
+export interface FetchedBatch {
+  readonly messages: readonly (KafkaMessage | PackedBatch)[]
+  lastOffset(): string
+}
 
 /** Consecutive records of a batch, and the offset at which the partition continues after them. */
 export interface Slice {
@@ -24,7 +30,7 @@ const BESIDE_VALUE_BYTES = 65_536
  * after `lastOffset()`, not after the last record, because control records and compaction leave gaps. Throws when a batch cannot be
  * decompressed.
  */
-export async function* slicesOf(batch: Batch, maxEventBytes: number): AsyncGenerator<Slice> {
+export async function* slicesOf(batch: FetchedBatch, maxEventBytes: number): AsyncGenerator<Slice> {
   const from = fetchedFrom(batch)
   let records: LogRecord[] = []
   let bytes = 0
@@ -73,7 +79,7 @@ function memoryOf(record: LogRecord): number {
 }
 
 /** The most bytes that {@link slicesOf} holds at once, besides the fetched batch itself. */
-export function heldBytes(batch: Batch, maxEventBytes: number): number {
+export function heldBytes(batch: FetchedBatch, maxEventBytes: number): number {
   const windows = batch.messages.map((message) => (message instanceof PackedBatch ? windowOf(message.codec, message.records) : 0))
   return SLICE_BYTES + maxEventBytes + BESIDE_VALUE_BYTES + windows.reduce((most, window) => Math.max(most, window), 0)
 }
@@ -81,7 +87,7 @@ export function heldBytes(batch: Batch, maxEventBytes: number): number {
 /**
  * The offset that a batch was fetched from. kafkajs 2.2.4 does not publish it; without it, a batch fetched before a seek looks like any other.
  */
-export function fetchedFrom(batch: Batch): bigint {
+export function fetchedFrom(batch: object): bigint {
   if ('fetchedOffset' in batch && typeof batch.fetchedOffset === 'string') return BigInt(batch.fetchedOffset)
   throw new Error('kafkajs no longer provides the offset that a batch was fetched from: review partition-batch.ts')
 }

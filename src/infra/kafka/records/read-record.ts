@@ -189,23 +189,21 @@ export class FieldReader {
 const recurring = Array.from({ length: 256 }, () => '')
 const LONGEST_RECURRING = 64
 
-/** Decodes UTF-8; a text that came before is usually the same string. */
+/** Decodes UTF-8; a text of ASCII that came before is usually the same string. */
 function recurringText(bytes: Buffer, start: number, end: number): string {
   const length = end - start
   if (length === 0) return ''
   const slot = (length * 31 + (bytes[start] ?? 0) * 7 + (bytes[end - 1] ?? 0)) % recurring.length
   const before = recurring[slot] ?? ''
-  if (before.length === length && isAt(bytes, start, before)) return before
+  if (isAscii(before, bytes, start, end)) return before
   const text = bytes.toString('utf8', start, end)
-  if (length <= LONGEST_RECURRING && isAt(bytes, start, text)) recurring[slot] = text
+  if (length <= LONGEST_RECURRING && isAscii(text, bytes, start, end)) recurring[slot] = text
   return text
 }
 
-/** Whether the bytes from `start` are these characters of ASCII. */
-function isAt(bytes: Buffer, start: number, text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const byte = bytes[start + at]
-    if (byte !== text.charCodeAt(at) || byte > 0x7f) return false
-  }
+/** Whether the bytes are these characters, one byte each; in UTF-8 only those of ASCII are. */
+function isAscii(text: string, bytes: Buffer, start: number, end: number): boolean {
+  if (text.length !== end - start) return false
+  for (let at = 0; at < text.length; at++) if (bytes[start + at] !== text.charCodeAt(at)) return false
   return true
 }

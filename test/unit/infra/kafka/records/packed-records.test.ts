@@ -6,7 +6,7 @@ import { unpackLz4 } from '../../../../../src/infra/kafka/records/unpack-lz4.ts'
 import { unpackSnappy } from '../../../../../src/infra/kafka/records/unpack-snappy.ts'
 import type { Codec } from '../../../../../src/infra/kafka/records/unpack.ts'
 import type { LogRecord } from '../../../../../src/ingest/record-source.ts'
-import { codecNames, fieldsOf, packRecords, type CodecName, type SentRecord } from '../../../../support/record-batch.ts'
+import { codecNames, fieldsOf, packBytes, packRecords, varint, type CodecName, type SentRecord } from '../../../../support/record-batch.ts'
 
 const MOST = 100_000
 
@@ -75,6 +75,14 @@ describe.each(compressed)('a record over the limit, packed by %s,', (codec) => {
     expect(records[1]).toMatchObject({ offset: 8n, value: small.value })
   })
 
+  it('is refused when its key or its value is longer than itself', async () => {
+    const [size, longer] = [varint(MOST * 2), varint(2 ** 31 - 1)]
+    for (const lengths of [[longer], [varint(-1), longer]]) {
+      const bytes = Buffer.concat([size, Buffer.from([0]), varint(0), varint(0), ...lengths, Buffer.alloc(MOST * 2)])
+      await expect(readAll(codec, await packBytes(codec, bytes), 1)).rejects.toThrow('exceeds its record')
+    }
+  })
+
   it('stops unpacking at the limit of a batch: the remaining records are reported as too large, each at its offset', async () => {
     const sent = [small, { value: Buffer.alloc(MOST * 20) }, small, small]
     const records = await readAll(codec, await packRecords(codec, sent), 4, { unpacked: MOST * 10 })
@@ -85,6 +93,11 @@ describe.each(compressed)('a record over the limit, packed by %s,', (codec) => {
       [10n, undefined, MOST * 10],
     ])
   })
+})
+
+it.each(compressed)('%s that unpacks to a number without an end fails at its start, and is not unpacked any further', async (codec) => {
+  const packed = await packBytes(codec, Buffer.alloc(MOST * 20, 0xff))
+  await expect(readAll(codec, packed, 1, { unpacked: MOST * 10 })).rejects.toThrow('too many bytes')
 })
 
 it('uncompressed records are in memory already, and are returned complete', async () => {

@@ -1,8 +1,11 @@
 import { createRequire } from 'node:module'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { readBatches } from '../../../../../src/infra/kafka/records/packed-batch.ts'
+import { slicesOf } from '../../../../../src/infra/kafka/records/partition-batch.ts'
 import { FieldReader, RecordView } from '../../../../../src/infra/kafka/records/read-record.ts'
-import { fieldsOf } from '../../../../support/record-batch.ts'
+import type { LogRecord } from '../../../../../src/ingest/record-source.ts'
+import { fieldsOf, recordBatch, varint } from '../../../../support/record-batch.ts'
 
 const require = createRequire(import.meta.url)
 const encode: (record: object) => { buffer: Buffer } = require('kafkajs/src/protocol/recordBatch/record/v0/index.js')
@@ -57,6 +60,53 @@ describe('reading a record', () => {
     const { buffer } = encode({ key: Buffer.from('key'), value: Buffer.from('value') })
     expect(() => read(buffer.subarray(0, -1))).toThrow(RangeError)
   })
+})
+
+describe('a record that is not as its numbers say', () => {
+  it('is refused when it is longer than its batch, even if its fields are not', () => {
+    const body = Buffer.concat([Buffer.from([0]), ...[0, 0, -1, -1, 0].map(varint)])
+    expect(() => read(Buffer.concat([varint(body.length), body]))).not.toThrow()
+    expect(() => read(Buffer.concat([varint(body.length + 1), body]))).toThrow(RangeError)
+  })
+
+  const other = encode({ key: Buffer.from('other'), value: Buffer.alloc(100) }).buffer
+
+  it.each([
+    ['a key that reaches into the next record', [varint(50)]],
+    ['a value that reaches into the next record', [varint(1), Buffer.from('k'), varint(50)]],
+    ['2,147,483,647 headers', [varint(-1), varint(-1), varint(2 ** 31 - 1)]],
+    ['the name of a header that reaches into the next record', [varint(-1), varint(-1), varint(1), varint(50)]],
+    ['a length of more bytes than a number has', [Buffer.from([0x80, 0x80, 0x80, 0x80, 0x80, 0])]],
+  ])('is refused: %s', (_, fields) => {
+    const body = Buffer.concat([Buffer.from([0]), varint(0), varint(0), ...fields, Buffer.alloc(8)])
+    expect(() => read(Buffer.concat([varint(body.length), body, other, other]))).toThrow(RangeError)
+  })
+})
+
+it.each([-1, -12, 0, 48])('a batch of %d bytes, fewer than its header has, is refused', (length) => {
+  const bytes = Buffer.alloc(100)
+  bytes.writeInt32BE(length, 8)
+  expect(() => readBatches(new Decoder(bytes), bytes.length)).toThrow('shorter than its header')
+})
+
+it('creates key, value and headers when they are first read, and not before', async () => {
+  const sent = Array.from({ length: 100 }, () => ({
+    key: Buffer.from('key'),
+    value: Buffer.from('value'),
+    headers: { a: Buffer.from('b') },
+  }))
+  const bytes = await recordBatch('none', sent)
+  const [batch] = readBatches(new Decoder(bytes), bytes.length)
+  if (batch === undefined) throw new Error('no batch was read')
+  const created = vi.spyOn(batch.records, 'subarray')
+  const fetched = { fetchedOffset: '0', messages: [batch], lastOffset: () => '99' }
+  const records: LogRecord[] = []
+  for await (const slice of slicesOf(fetched, 1_000)) records.push(...slice.records)
+  expect(records.map(({ offset }) => offset)).toEqual(sent.map((_, index) => BigInt(index)))
+  expect(created).toHaveBeenCalledTimes(0)
+  const [first] = records
+  expect([first?.key, first?.value, first?.headers]).toEqual([sent[0]?.key, sent[0]?.value, sent[0]?.headers])
+  expect(created).toHaveBeenCalledTimes(3)
 })
 
 function read(bytes: Buffer): RecordView {
