@@ -23,9 +23,9 @@ export function unpack(codec: Codec, packed: Buffer): Buffer | AsyncIterable<Buf
     case 1:
       return atOnce(unzipSync, packed) ?? throughStream(createUnzip({ chunkSize: PIECE_BYTES }), packed)
     case 2:
-      return inTurns(unpackSnappy(packed))
+      return atOnceOrInTurns(unpackSnappy(packed))
     case 3:
-      return inTurns(unpackLz4(packed))
+      return atOnceOrInTurns(unpackLz4(packed))
     case 4:
       return atOnce(zstdDecompressSync, packed) ?? throughStream(createZstdDecompress({ chunkSize: PIECE_BYTES }), packed)
   }
@@ -37,10 +37,9 @@ export function windowOf(codec: Codec, packed: Buffer): number {
     case 0:
       return 0
     case 1:
-      return SMALL_BYTES
     case 2:
     case 3:
-      return 4 * PIECE_BYTES
+      return SMALL_BYTES
     case 4:
       return Math.max(SMALL_BYTES, zstdWindow(packed))
   }
@@ -69,11 +68,28 @@ async function* throughStream(
   for await (const piece of stream) if (Buffer.isBuffer(piece)) yield piece
 }
 
-/** Lets the event loop run after each piece of work in plain JavaScript. */
-async function* inTurns(pieces: Iterable<Buffer>): AsyncGenerator<Buffer> {
-  for (const piece of pieces) {
-    yield piece
+/**
+ * Unpacks in plain JavaScript: what is small at once, since most batches are and a turn of the event loop takes longer; otherwise the loop
+ * turns before each further piece.
+ */
+function atOnceOrInTurns(pieces: Iterator<Buffer>): Buffer | AsyncIterable<Buffer> {
+  const begun: Buffer[] = []
+  for (let bytes = 0; bytes <= SMALL_BYTES;) {
+    const { done, value } = pieces.next()
+    if (done === true) return begun.length === 1 && begun[0] !== undefined ? begun[0] : Buffer.concat(begun)
+    begun.push(value)
+    bytes += value.length
+  }
+  return inTurns(begun, pieces)
+}
+
+async function* inTurns(begun: readonly Buffer[], others: Iterator<Buffer>): AsyncGenerator<Buffer> {
+  yield* begun
+  for (;;) {
     await nextTurn()
+    const { done, value } = others.next()
+    if (done === true) return
+    yield value
   }
 }
 
