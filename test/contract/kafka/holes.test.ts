@@ -1,13 +1,20 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createRequire } from 'node:module'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
+import { codecs } from '../../../src/infra/kafka/patches/codecs.ts'
 import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-event-transport.ts'
 import type { KafkaSettings } from '../../../src/infra/kafka/client/kafka-client.ts'
 import { startKafka } from '../../../stack/kafka-broker.ts'
 import type { KafkaServer } from '../../../stack/kafka-broker.ts'
+import { readByKafkajs, readPatched } from '../../support/fetch-decoding.ts'
 import { freshTopicName } from '../../support/fresh.ts'
-import type { Assignment } from '../../../src/ingest/record-source.ts'
+import type { Assignment, LogRecord } from '../../../src/ingest/record-source.ts'
+import { sendRaw } from './raw-request.ts'
 import { scene, startsAt } from './source-harness.ts'
 import type { Member, Scene } from './source-harness.ts'
+
+const require = createRequire(import.meta.url)
+const fetchRequest: (fetch: object) => object = require('kafkajs/src/protocol/requests/fetch/v11/request.js')
 
 const soon = { timeout: 20_000, interval: 25 }
 
@@ -80,9 +87,10 @@ test('where transactions of several producers overlap, exactly the committed rec
   }
 })
 
+const compacted = { config: { 'cleanup.policy': 'compact', 'segment.ms': '1', 'min.cleanable.dirty.ratio': '0.01' } }
+
 test('gaps left by compaction are skipped, and nothing is read twice', async () => {
-  const config = { 'cleanup.policy': 'compact', 'segment.ms': '1', 'min.cleanable.dirty.ratio': '0.01' }
-  await using s = await scene({ settings, topic: { config } })
+  await using s = await scene({ settings, topic: compacted })
   await s.produce(0, ['a', 'b', 'c'])
   await s.produce(0, ['c'])
   await s.produce(0, ['b'])
@@ -100,6 +108,24 @@ test('gaps left by compaction are skipped, and nothing is read twice', async () 
   expect(member.assignments).toHaveLength(1)
 })
 
+describe('what a broker wrote is read as kafkajs reads it, from any offset:', () => {
+  test('codecs, transactions, truncated fetches', async () => {
+    await using s = await scene({ settings })
+    const { records, truncated } = await readAlike(s.topic, await writeBatches(s))
+    expect(truncated).toBeGreaterThan(10)
+    expect(withValue(records, 'first')).toHaveLength(Object.keys(codecs).length)
+    expect(withValue(records, 'kept')).toHaveLength(2)
+    expect(withValue(records, 'dropped')).toEqual([])
+  })
+
+  test('gaps left by compaction', async () => {
+    await using s = await scene({ settings, topic: compacted })
+    const high = await writeBatches(s)
+    await vi.waitFor(async () => expect(withValue(await walk(s.topic, high), 'first')).toEqual([]), { timeout: 30_000, interval: 100 })
+    await readAlike(s.topic, high)
+  })
+})
+
 test('a missing topic is not created, even where brokers create topics on request', async () => {
   await using s = await scene({ settings })
   const topic = freshTopicName()
@@ -110,6 +136,76 @@ test('a missing topic is not created, even where brokers create topics on reques
   await producer.disconnect()
   expect(await s.admin.topics([topic])).toEqual(new Map())
 })
+
+/** Batches of each codec, and transactions. Of the values `first` none is the latest of its key. */
+async function writeBatches(s: Scene): Promise<bigint> {
+  await using transactions = await transactionsOn(s)
+  const { kafka: client, destroyConnections: cut } = createKafkaClient(settings, { retries: 5 })
+  const producer = client.producer({ idempotent: false })
+  await producer.connect()
+  for (const round of ['first', 'second']) {
+    for (const [name, compression] of Object.entries(codecs)) {
+      const headers = { 'event-type': 'user.verified', twice: ['1', '2'], empty: '' }
+      const messages = [
+        { key: name, value: round, headers },
+        { key: `${name}-${round}`, value: 'x'.repeat(300), timestamp: '1600000000000' },
+        { key: `${name}-none`, value: null },
+      ]
+      await producer.send({ topic: s.topic, compression, messages: messages.map((message) => ({ ...message, partition: 0 })) })
+    }
+    await transactions.send(['kept', `kept-${round}`], 'commit')
+    await transactions.send(['dropped', `dropped-${round}`], 'abort')
+  }
+  await s.produce(0, ['end'])
+  await producer.disconnect()
+  cut()
+  return (await s.admin.ranges(s.topic)).get(0)?.high ?? 0n
+}
+
+function withValue(records: readonly LogRecord[], value: string): LogRecord[] {
+  return records.filter((record) => String(record.value) === value)
+}
+
+/**
+ * Reads a partition from every offset, in fetches of several sizes: both decoders return the same records, which are those of a walk. Returns
+ * these, and the number of fetches that the broker truncated.
+ */
+async function readAlike(topic: string, high: bigint): Promise<{ readonly records: readonly LogRecord[]; readonly truncated: number }> {
+  const records = await walk(topic, high)
+  let truncated = 0
+  for (let from = 0n; from < high; from++) {
+    for (const maxBytes of [1, 700, 1_000_000]) {
+      const response = await fetched(topic, from, maxBytes)
+      const ours = await readPatched({ response, fetchedOffset: from })
+      const theirs = await readByKafkajs({ response, fetchedOffset: from })
+      expect(ours.records).toEqual(theirs.records)
+      expect(ours.nextOffset).toBeGreaterThan(from)
+      expect(ours.records).toEqual(records.filter(({ offset }) => offset >= from && offset < ours.nextOffset))
+      // The record set comes last, after its size.
+      const size = response.length - maxBytes - 4
+      if (size >= 0 && response.readInt32BE(size) === maxBytes) truncated += 1
+    }
+  }
+  return { records, truncated }
+}
+
+/** One fetch after the other: a broker reads one segment at a time. */
+async function walk(topic: string, high: bigint): Promise<readonly LogRecord[]> {
+  const records: LogRecord[] = []
+  for (let from = 0n; from < high;) {
+    const reading = await readPatched({ response: await fetched(topic, from, 1_000_000), fetchedOffset: from })
+    records.push(...reading.records)
+    from = reading.nextOffset
+  }
+  return records
+}
+
+/** The response of the broker to a fetch that reads committed records. */
+function fetched(topic: string, from: bigint, maxBytes: number): Promise<Buffer> {
+  const topics = [{ topic, partitions: [{ partition: 0, fetchOffset: String(from), maxBytes }] }]
+  const [broker = ''] = settings.brokers
+  return sendRaw(broker, fetchRequest({ replicaId: -1, maxWaitTime: 100, minBytes: 1, maxBytes: 10_000_000, topics }))
+}
 
 /** Of `a b c`, `c`, `b`, `end`. */
 const left = ['0:a', '0:c', '0:b', '0:end']
