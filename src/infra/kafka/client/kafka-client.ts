@@ -11,6 +11,7 @@ import { registerCodecs } from '../patches/codecs.ts'
 import { patchCoordinatorRefusals } from '../patches/coordinator-refusal.ts'
 import { patchRecordSets } from '../patches/record-set.ts'
 import { patchRequestQueue } from '../patches/request-queue.ts'
+import { patchWorkerQueue } from '../patches/worker-queue.ts'
 
 /** How to reach the cluster; the same for every client. */
 export interface KafkaSettings extends KafkaAccess {
@@ -94,3 +95,4 @@ patchRequestQueue()
 patchRecordSets()
 patchAbortedRecords()
 patchCoordinatorRefusals()
+patchWorkerQueue()

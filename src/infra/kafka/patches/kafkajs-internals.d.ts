@@ -97,6 +97,18 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
   export = ConsumerGroup
 }
 
+declare module 'kafkajs/src/consumer/runner.js' {
+  interface WorkerQueue {
+    push(...batches: readonly object[]): Promise<void>
+  }
+  interface RunnerState {
+    readonly fetchManager: { getFetchers(): readonly { getWorkerQueue(): WorkerQueue }[] }
+    handleBatch(batch: object): Promise<void>
+  }
+  const Runner: { readonly prototype: { fetch(this: RunnerState, nodeId: number): Promise<readonly object[]> } }
+  export = Runner
+}
+
 declare module 'kafkajs-snappy' {
   const createSnappyCodec: () => {
     compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>
