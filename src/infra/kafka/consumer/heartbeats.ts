@@ -14,7 +14,8 @@ export async function withHeartbeats<Result>(
   try {
     return await work()
   } finally {
-    done.abort()
+    // With a reason, because the default one is an error whose stack takes longer than a small batch.
+    done.abort('the work has ended')
   }
 }
 
