@@ -53,11 +53,8 @@ export function createGroupConsumer(
 
 /** Offsets move and are committed only by `eachBatch`. */
 export function runConfig(eachBatch: EachBatchHandler): ConsumerRunConfig {
-  return { autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: CONCURRENT_PARTITIONS, eachBatch }
+  return { autoCommit: false, eachBatchAutoResolve: false, eachBatch }
 }
-
-/** More than a member can own, so that no partition waits for the batch of another. */
-const CONCURRENT_PARTITIONS = 1_000
 
 /** About ten seconds of retries before kafkajs reports a crash. */
 const RETRIES = 5
