@@ -1,11 +1,10 @@
 import { catalogue, dataFault, envelopeFault, isEventType } from './catalogue.ts'
 import { nestsDeeperThan } from './depth.ts'
 import type { AnyEvent } from './event.ts'
-import { header, headerTexts, typesInHeaders } from './header.ts'
+import { header, headerTexts, typesInHeaders, type WithHeaders } from './header.ts'
 
-export interface EncodedEvent {
+export interface EncodedEvent extends WithHeaders {
   readonly value: Buffer | null
-  readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>
   /** Size of a value that was too large to be kept in memory. */
   readonly omittedBytes?: number
 }
@@ -55,22 +54,22 @@ export function decode(encoded: EncodedEvent, limits: { readonly maxBytes: numbe
     // V8's message quotes the text, which may hold an address.
     return fault('not-json', 'the value is not JSON')
   }
-  return check(parsed, encoded.headers)
+  return check(parsed, encoded)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function check(parsed: unknown, headers: EncodedEvent['headers']): Decoded {
+function check(parsed: unknown, encoded: WithHeaders): Decoded {
   const envelope = envelopeFault(parsed)
   if (envelope !== null) return fault('not-an-envelope', envelope)
   // The envelope is checked; `data` is checked below, by type.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const event = parsed as AnyEvent
-  if (typesInHeaders(headers).some((named) => named !== event.type))
+  if (typesInHeaders(encoded).some((named) => named !== event.type))
     return fault('type-mismatch', 'the header and the body name different types')
   if (!isEventType(event.type)) return { is: 'unknown-type' }
 
-  if (headerTexts(headers, header.version).some((version) => version !== String(catalogue[event.type].version))) {
+  if (headerTexts(encoded, header.version).some((version) => version !== String(catalogue[event.type].version))) {
     return fault('unsupported-version', `this process knows ${event.type} up to version ${catalogue[event.type].version}`)
   }
   const data = dataFault(event.type, event.data)

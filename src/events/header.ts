@@ -12,22 +12,30 @@ export const header = {
 /** The CloudEvents binary mode equivalent of `event-type`. */
 export const cloudEventsType = 'ce_type'
 
-type Headers = Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>
+/** The headers of a record. */
+export interface WithHeaders {
+  readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>
+  /** All values of one header as UTF-8, empty ones too, without creating the others; where it is missing, `headers` are read. */
+  headerTexts?(name: string): readonly string[]
+}
 
 /** All values of a header, which may occur more than once; empty ones are ignored. */
-export function headerTexts(headers: Headers, name: string): readonly string[] {
-  const value = headers[name] ?? []
-  return (value instanceof Uint8Array ? [value] : value).filter(({ length }) => length > 0).map((text) => text.toString('utf8'))
+export function headerTexts(record: WithHeaders, name: string): readonly string[] {
+  return (record.headerTexts?.(name) ?? texts(record.headers[name] ?? [])).filter((text) => text !== '')
+}
+
+function texts(value: Buffer | readonly Buffer[]): readonly string[] {
+  return (value instanceof Uint8Array ? [value] : value).map((bytes) => bytes.toString('utf8'))
 }
 
 /** The event types named in the headers. */
-export function typesInHeaders(headers: Headers): readonly string[] {
-  const own = headerTexts(headers, header.type)
-  return own.length > 0 ? own : headerTexts(headers, cloudEventsType)
+export function typesInHeaders(record: WithHeaders): readonly string[] {
+  const own = headerTexts(record, header.type)
+  return own.length > 0 ? own : headerTexts(record, cloudEventsType)
 }
 
 /** The event type named in the headers; null when they name none, or several different ones, and the body has to be parsed. */
-export function typeInHeaders(headers: Headers): string | null {
-  const [named, ...others] = typesInHeaders(headers)
+export function typeInHeaders(record: WithHeaders): string | null {
+  const [named, ...others] = typesInHeaders(record)
   return named !== undefined && others.every((other) => other === named) ? named : null
 }

@@ -27,7 +27,7 @@ export function createTypeFilter(patterns: readonly TypePattern[]): TypeFilter {
   return {
     handles,
     skips(record) {
-      const named = typeInHeaders(record.headers)
+      const named = typeInHeaders(record)
       return named !== null && !handles(named) ? named : null
     },
   }

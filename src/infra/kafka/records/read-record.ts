@@ -82,6 +82,22 @@ export class RecordView implements LogRecord {
     return this.#headers
   }
 
+  headerTexts(name: string): readonly string[] {
+    const reader = new FieldReader(this.#bytes, this.#headersAt)
+    const texts: string[] = []
+    for (let left = reader.int(); left > 0; left--) {
+      const nameBytes = reader.int()
+      const nameAt = reader.at
+      reader.skip(nameBytes)
+      const isNamed = isAscii(name, this.#bytes, nameAt, reader.at)
+      const valueBytes = reader.int()
+      const valueAt = reader.at
+      reader.skip(valueBytes)
+      if (isNamed) texts.push(recurringText(this.#bytes, valueAt, reader.at))
+    }
+    return texts
+  }
+
   /** Bytes of key and value. */
   get size(): number {
     return Math.max(0, this.#keyBytes) + Math.max(0, this.#valueBytes)

@@ -1,11 +1,12 @@
 import { createRequire } from 'node:module'
+import * as fc from 'fast-check'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
 import { describe, expect, it, vi } from 'vitest'
 import { readBatches } from '../../../../../src/infra/kafka/records/packed-batch.ts'
 import { slicesOf } from '../../../../../src/infra/kafka/records/partition-batch.ts'
 import { FieldReader, RecordView } from '../../../../../src/infra/kafka/records/read-record.ts'
 import type { LogRecord } from '../../../../../src/ingest/record-source.ts'
-import { fieldsOf, recordBatch, varint } from '../../../../support/record-batch.ts'
+import { encodeRecord, fieldsOf, recordBatch, varint } from '../../../../support/record-batch.ts'
 
 const require = createRequire(import.meta.url)
 const encode: (record: object) => { buffer: Buffer } = require('kafkajs/src/protocol/recordBatch/record/v0/index.js')
@@ -87,6 +88,20 @@ it.each([-1, -12, 0, 48])('a batch of %d bytes, fewer than its header has, is re
   const bytes = Buffer.alloc(100)
   bytes.writeInt32BE(length, 8)
   expect(() => readBatches(new Decoder(bytes), bytes.length)).toThrow('shorter than its header')
+})
+
+it('returns the texts of one header, as they are among all headers', () => {
+  const names = fc.constantFrom('event-type', 'event-typf', 'event-id', 'ce_type', '')
+  const values = fc.option(fc.oneof(fc.constant('user.verified'), fc.string({ unit: 'binary', maxLength: 70 })))
+  fc.assert(
+    fc.property(fc.array(fc.tuple(names, values), { maxLength: 8 }), names, (sent, name) => {
+      const headers = sent.map(([name, value]) => [name, value === null ? null : Buffer.from(value)] as const)
+      const record = read(encodeRecord({ value: null, headers }))
+      const texts = record.headerTexts(name)
+      expect(texts).toEqual(sent.flatMap(([other, value]) => (other === name ? [value ?? ''] : [])))
+      expect(texts).toEqual([record.headers[name] ?? []].flat().map(String))
+    }),
+  )
 })
 
 it('creates key, value and headers when they are first read, and not before', async () => {
