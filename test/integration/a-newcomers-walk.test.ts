@@ -51,7 +51,7 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
     await run('npx', 'prettier', '--check', 'src/consumers', 'src/delivery')
     await run('npx', 'oxlint', '--deny-warnings', 'src/consumers', 'src/delivery')
     const rules = ['arrows', 'consumers', 'documents', 'house', 'qualified-tables', 'retry-policies-paper']
-    const units = ['check-consumers', 'kind-table', 'retry-delay', 'webhook-retry-policy']
+    const units = ['check-history', 'check-consumers', 'kind-table', 'retry-delay', 'webhook-retry-policy']
     const tests = [...rules.map((name) => `test/repo/${name}.test.ts`), ...units.map((name) => `/${name}.test.ts`)]
     await run('npx', 'vitest', 'run', '--project', 'repo', '--project', 'unit', ...tests)
   }, 180_000)

@@ -37,6 +37,11 @@ export function handles({ types }: Pick<Group, 'types'>, type: string): boolean 
   return types.some((pattern) => pattern === type || (pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1))))
 }
 
+/** The fields of an event's data that a group writes as text; null: any, because the run does not describe the group. */
+export function textsWritten({ writes }: Group, type: string): readonly string[] | null {
+  return writes === undefined ? null : (writes[type] ?? [])
+}
+
 function effectOf(rule: EffectRule, event: Event): Effect {
   const key = rule.key.replaceAll(/\{(\w+)\}/g, (_, name: string) => fieldOf(event, name))
   if (rule.is !== 'mail') return { is: rule.is, key }

@@ -47,8 +47,15 @@ export interface Group {
    * that its outcomes name are taken, and each has to exist once and to be finished. A mail or a coalesced effect has to be described.
    */
   readonly effects?: Readonly<Record<string, readonly EffectRule[]>>
+  /** Whether it keeps rows of its own, written with the events that it accepts. */
+  readonly projects: boolean
   /** Tables in which it counts the events that it accepts; see {@link Counted}. */
   readonly counts?: readonly CountRule[]
+  /**
+   * Fields of an event's data that it writes to PostgreSQL as text, by the event's type. An event with a text there that PostgreSQL does
+   * not store may be dead-lettered. Absent for a group that is not described: any field.
+   */
+  readonly writes?: Readonly<Record<string, readonly string[]>>
 }
 
 /** An effect of an event. In `key`, `{id}`, `{campaign_id}` or a field of the event's data in braces stands for its value. */

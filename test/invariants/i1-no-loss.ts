@@ -1,4 +1,5 @@
-import type { EntryOf } from './history.ts'
+import { textsWritten } from './expected-effects.ts'
+import type { EntryOf, Group } from './history.ts'
 import { isAt, locationOf, type TimelineEntry, type GroupTimeline } from './group-timeline.ts'
 import type { Intent } from './rows.ts'
 import type { Findings } from './check-report.ts'
@@ -65,7 +66,7 @@ function checkEntry(history: ParsedHistory, timeline: GroupTimeline, entry: Time
   }
   if (outcome?.outcome === 'dead-letter') {
     if (deadLetter === null) return findings.violated('I1', `${location} has the outcome dead-letter of ${event} and no dead letter.`)
-    if (!mayBeGivenUp(deadLetter.reason, record, history))
+    if (!mayBeGivenUp(timeline.definition, deadLetter.reason, record, history))
       findings.violated('I1', `${location} is a dead letter (${deadLetter.reason}), and ${event} there is valid.`)
     return
   }
@@ -84,19 +85,22 @@ function checkEntry(history: ParsedHistory, timeline: GroupTimeline, entry: Time
  * later record. The dead letter itself must still have been justified.
  */
 function wasPublishedAgain(history: ParsedHistory, { definition }: GroupTimeline, { record, outcome, deadLetter }: TimelineEntry): boolean {
-  if (definition.counts === undefined || outcome === null || deadLetter === null || outcome.at < deadLetter.at) return false
+  if (!definition.projects || outcome === null || deadLetter === null || outcome.at < deadLetter.at) return false
   if (outcome.partition === record.partition && outcome.offset < record.offset) return false
-  return mayBeGivenUp(deadLetter.reason, record, history)
+  return mayBeGivenUp(definition, deadLetter.reason, record, history)
 }
 
 /** Whether the reason can apply to an event that is readable. */
-function mayBeGivenUp(reason: string, record: StoredRecord, history: ParsedHistory): boolean {
+function mayBeGivenUp(group: Group, reason: string, record: StoredRecord, history: ParsedHistory): boolean {
   if (reason === 'older-than-dedupe-window') return history.run.at - record.timestamp > DAY_MS
   if (reason !== 'database-rejected' || record.reading.is !== 'event') return false
+  const { type, data } = record.reading.event
+  const written = textsWritten(group, type) ?? Object.keys(data)
   // PostgreSQL accepts neither NUL nor an unpaired surrogate in jsonb.
-  return Object.values(record.reading.event.data).some(
-    (value) => typeof value === 'string' && (value.includes('\0') || !value.isWellFormed()),
-  )
+  return written.some((field) => {
+    const value = data[field]
+    return typeof value === 'string' && (value.includes('\0') || !value.isWellFormed())
+  })
 }
 
 /** Every effect of every event is one row, and every row belongs to an event. The mails of broadcasts are checked with the mails. */

@@ -1,3 +1,4 @@
+import { tablesOf } from '../../src/consumers/registry.ts'
 import type { TypedInput } from '../../src/events/publisher-input.ts'
 import type { Campaign, Platform } from './platform.ts'
 import type { Scene } from './scene.ts'
@@ -39,13 +40,16 @@ export async function mixedStory(platform: Platform, scene: Scene, count: number
   return { events: mixed, mails: (events.length / 5) * 4, campaigns }
 }
 
-/** Everything that the worker has done to the outside and to the platform's tables, to be compared with itself. */
+/** Everything that the worker has done to the outside, the platform's tables and those of its groups, to be compared with itself. */
 export async function effects(scene: Scene): Promise<unknown> {
   const tables = await Promise.all([
     scene.sql.query('SELECT id, position, ranked_score, ranked_ppr FROM waitlist_users ORDER BY id'),
     scene.sql.query('SELECT id, status FROM email_logs ORDER BY id'),
     scene.sql.query('SELECT group_name, event_id, outcome FROM worker.outcomes ORDER BY 1, 2'),
     scene.sql.query('SELECT id, state FROM worker.intents ORDER BY id'),
+    ...tablesOf(scene.groups).flatMap(({ schema, needs }) =>
+      Object.keys(needs).map((table) => scene.sql.query(`SELECT t::text AS "row" FROM ${schema}.${table} AS t ORDER BY 1`)),
+    ),
   ])
   return { tables, mails: scene.smtp.counters.mails }
 }

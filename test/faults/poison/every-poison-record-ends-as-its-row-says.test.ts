@@ -3,11 +3,15 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { startKafka } from '../../../stack/kafka-broker.ts'
+import { knownGroups, tablesOf } from '../../../src/consumers/registry.ts'
+import { migrate } from '../../../src/infra/postgres/schema/migrate-schema.ts'
+import type { Group } from '../../invariants/history.ts'
 import type { Daemon } from '../../support/daemon.ts'
+import { judgedGroups } from '../../support/faults/judged-groups.ts'
 import { Platform } from '../../support/platform.ts'
 import { POISON_PARTITION, readTopic, sendPoison, type Letter, type SentRow } from '../../support/poison/poison-log.ts'
 import { eventIdOfRow, type PoisonRecord } from '../../support/poison/poison-record.ts'
-import { endOf, groupWords, poisonRows, type End, type GroupWord, type PoisonRow } from '../../support/poison/poison-row.ts'
+import { endOf, poisonRows, type End, type PoisonRow } from '../../support/poison/poison-row.ts'
 import { setScene, type Scene } from '../../support/scene.ts'
 import { doubledMails, effects, mixedStory, wrongPositions } from '../../support/story.ts'
 
@@ -15,7 +19,7 @@ const run = promisify(execFile)
 
 const MEGABYTE = 1_000_000
 /**
- * What the daemon may take over what it has before, in bytes: three groups at once hold a record of 10 MB as fetched, in its dead letter and in
+ * What the daemon may take over what it has before, in bytes: every group at once holds a record of 10 MB as fetched, in its dead letter and in
  * the request, and 100,000 headers as objects.
  */
 const MEMORY_BOUND = 500 * MEGABYTE
@@ -34,7 +38,8 @@ test(
       properties: { 'message.max.bytes': 12 * MEGABYTE, 'log.message.timestamp.after.max.ms': '9223372036854775807' },
     })
     onTestFinished(() => kafka.stop())
-    await using scene = await setScene({ brokers: kafka.bootstrap, partitions: 2 })
+    await using scene = await setScene({ brokers: kafka.bootstrap, partitions: 2, groups: knownGroups.groups })
+    for (const set of tablesOf(scene.groups)) await migrate({ connectionString: scene.databaseUrl }, set)
     const story = await mixedStory(new Platform(scene.sql), scene, 500)
     // Poison takes processor time, and a busy machine makes much of it: no deadline is tried here.
     const settings = { MISSING_ROW_WAIT_MS: '0', KAFKA_SESSION_TIMEOUT_MS: '60000', MAIL_DEADLINE_MS: '60000' }
@@ -46,7 +51,7 @@ test(
     await scene.settled(200_000)
     const { before, peak } = await memory.stop()
 
-    expect(await ends(scene, sent)).toEqual(expected(sent))
+    expect(await ends(scene, sent)).toEqual(expected(scene, sent))
     expect(await letters(scene, kafka.bootstrap, sent)).toEqual([])
     expect(scene.smtp.counters.mails).toBe(story.mails)
     expect(doubledMails(scene)).toEqual([])
@@ -62,20 +67,20 @@ test(
     const again = scene.daemon(settings)
     await again.ready()
     await scene.settled(200_000)
-    expect(await ends(scene, sent)).toEqual(expected(sent))
+    expect(await ends(scene, sent)).toEqual(expected(scene, sent))
     expect(await effects(scene)).toEqual(done)
     // That the row lies behind Kafka's offset is what was done to it.
     expect(troubles(again).filter((line) => !line.includes('database-behind-kafka'))).toEqual([])
   },
 )
 
-function groupName(scene: Scene, word: GroupWord): string {
-  return scene.group(`${word}-workers`)
+function groupsOf(scene: Scene): readonly Group[] {
+  return judgedGroups(scene.groups, scene.groupPrefix)
 }
 
 /** `row in group: end`, for what can be told apart in the database. */
-function expected(sent: readonly SentRow[]): readonly string[] {
-  return sent.flatMap(({ row }) => groupWords.map((word) => `${row.name} in ${word}: ${endOf(row, word)}`))
+function expected(scene: Scene, sent: readonly SentRow[]): readonly string[] {
+  return sent.flatMap(({ row }) => groupsOf(scene).map((group) => `${row.name} in ${group.name}: ${endOf(row, group)}`))
 }
 
 async function ends(scene: Scene, sent: readonly SentRow[]): Promise<readonly string[]> {
@@ -93,12 +98,12 @@ async function ends(scene: Scene, sent: readonly SentRow[]): Promise<readonly st
   const byPlace = new Map(outcomes.map((row) => [row.place, row.outcome]))
   const byId = new Set(outcomes.map((row) => row.owner))
   return sent.flatMap(({ row, offset }) =>
-    groupWords.map((word) => {
-      const at = `${groupName(scene, word)}/${offset}`
+    groupsOf(scene).map((group) => {
+      const at = `${group.id}/${offset}`
       const reason = reasons.get(at)
-      const isOnRecord = endOf(row, word) === 'repeated' && byId.has(`${groupName(scene, word)}/${eventIdOfRow(row)}`)
+      const isOnRecord = endOf(row, group) === 'repeated' && byId.has(`${group.id}/${eventIdOfRow(row)}`)
       const end = reason === undefined ? (byPlace.get(at) ?? (isOnRecord ? 'repeated' : 'skipped')) : `dead-letter:${reason}`
-      return `${row.name} in ${word}: ${end}`
+      return `${row.name} in ${group.name}: ${end}`
     }),
   )
 }
@@ -106,9 +111,8 @@ async function ends(scene: Scene, sent: readonly SentRow[]): Promise<readonly st
 /** What is wrong with the dead-letter topics: a letter or more for each row that ends so, each as it was sent, and no others. */
 async function letters(scene: Scene, brokers: readonly string[], sent: readonly SentRow[]): Promise<readonly string[]> {
   const wrong: string[] = []
-  for (const word of groupWords) {
-    const group = groupName(scene, word)
-    const topic = `${scene.topic}.${group}.dlq`
+  for (const group of groupsOf(scene)) {
+    const topic = `${scene.topic}.${group.id}.dlq`
     const ranges = await scene.admin.ranges(topic)
     const found = await readTopic(
       brokers,
@@ -117,14 +121,15 @@ async function letters(scene: Scene, brokers: readonly string[], sent: readonly 
     )
     const byOffset = Map.groupBy(found, ({ headers }) => String(headers['dlq-original-offset']))
     for (const { row, record, offset } of sent) {
-      const end = endOf(row, word)
+      const end = endOf(row, group)
       const of = byOffset.get(String(offset)) ?? []
       byOffset.delete(String(offset))
       const dead = end.startsWith('dead-letter:')
-      if (dead ? of.length === 0 : of.length > 0) wrong.push(`${row.name} in ${word}: ${of.length} letters`)
-      if (dead && !of.every((letter) => isLetterOf(letter, row, record, end))) wrong.push(`${row.name} in ${word}: its letter differs`)
+      if (dead ? of.length === 0 : of.length > 0) wrong.push(`${row.name} in ${group.name}: ${of.length} letters`)
+      if (dead && !of.every((letter) => isLetterOf(letter, row, record, end)))
+        wrong.push(`${row.name} in ${group.name}: its letter differs`)
     }
-    for (const offset of byOffset.keys()) wrong.push(`${word}: a letter of ${offset}, where no poison is`)
+    for (const offset of byOffset.keys()) wrong.push(`${group.name}: a letter of ${offset}, where no poison is`)
   }
   return wrong
 }

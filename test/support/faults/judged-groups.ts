@@ -1,5 +1,5 @@
 import { listedConsumers } from '../../../src/consumers/registry.ts'
-import { kindsOf, type Consumer } from '../../../src/model/consumer.ts'
+import { isProjecting, kindsOf, type Consumer } from '../../../src/model/consumer.ts'
 import type { Group } from '../../invariants/history.ts'
 
 /**
@@ -9,10 +9,15 @@ import type { Group } from '../../invariants/history.ts'
  * @throws when a group is not registered
  */
 export function judgedGroups(names: readonly string[], prefix: string): readonly Group[] {
-  return names.map((name) => ({ name, id: prefix + name, ...(descriptions[name] ?? undescribed(name)) }))
+  return names.map((name) => {
+    const consumer = listedConsumers.find((one) => one.name === name)
+    if (consumer === undefined) throw new Error(`There is no group ${name}.`)
+    const description = descriptions[name] ?? { types: consumer.types, needs: needsOf(consumer) }
+    return { name, id: prefix + name, projects: isProjecting(consumer), ...description }
+  })
 }
 
-type Description = Omit<Group, 'name' | 'id'>
+type Description = Omit<Group, 'name' | 'id' | 'projects'>
 
 /** `Partial`: a group that is registered may be missing here. */
 const descriptions: Readonly<Partial<Record<string, Description>>> = {
@@ -26,33 +31,31 @@ const descriptions: Readonly<Partial<Record<string, Description>>> = {
       'reward.earned': [{ ...mail('reward_earned', 'user_id'), about: 'user_reward_id' }],
       'campaign.milestone_reached': [{ is: 'broadcast', key: 'broadcast:{id}' }],
     },
+    writes: { 'campaign.milestone_reached': ['milestone'] },
   },
   'position-workers': {
     types: ['referral.verified'],
     needs: [],
     effects: { 'referral.verified': [{ is: 'coalesced', key: 'recalculate:{campaign_id}' }] },
+    writes: {},
   },
   'reward-workers': {
     types: ['reward.earned'],
     needs: ['relay', 'webhook'],
     effects: { 'reward.earned': [{ is: 'reward', key: 'reward:{user_reward_id}' }] },
+    writes: {},
   },
   'analytics-workers': {
     types: ['user.*', 'referral.*', 'reward.*', 'campaign.*'],
     needs: [],
     effects: {},
     counts: [{ name: 'analytics.event_counts', by: ['campaign_id', 'type', 'day'] }],
+    writes: {},
   },
 }
 
 function mail(type: string, to: string) {
   return { is: 'mail', key: `mail:{id}:${type}:{${to}}`, type, to } as const
-}
-
-function undescribed(name: string): Description {
-  const consumer = listedConsumers.find((one) => one.name === name)
-  if (consumer === undefined) throw new Error(`There is no group ${name}.`)
-  return { types: consumer.types, needs: needsOf(consumer) }
 }
 
 function needsOf(consumer: Consumer): Group['needs'] {

@@ -1,5 +1,5 @@
 import { campaignId, sampleEvent } from '../sample-event.ts'
-import { poisonRows, type HeaderSpec, type Piece, type PoisonRow } from './poison-row.ts'
+import { poisonRows, rowNamed, type HeaderSpec, type Piece, type PoisonRow } from './poison-row.ts'
 
 /** A record as a producer sends it. */
 export interface PoisonRecord {
@@ -17,18 +17,12 @@ export function recordOfRow(row: PoisonRow): PoisonRecord {
 
 /** The id of the event in it, as its publisher meant it. */
 export function eventIdOfRow(row: PoisonRow): string {
-  const of = row.as === undefined ? row : named(row.as)
+  const of = row.as === undefined ? row : rowNamed(row.as)
   return sampleEvent(of.event ?? 'user.signed_up', numberOf(of)).id
 }
 
 function numberOf(row: PoisonRow): number {
   return 1_000 + poisonRows.indexOf(row)
-}
-
-function named(name: string): PoisonRow {
-  const row = poisonRows.find((one) => one.name === name)
-  if (row === undefined) throw new Error(`no row is called ${name}`)
-  return row
 }
 
 function valueOf(row: PoisonRow): Buffer | null {
@@ -46,7 +40,7 @@ function valueOf(row: PoisonRow): Buffer | null {
 }
 
 function eventText(row: PoisonRow, type: NonNullable<PoisonRow['event']>): string {
-  const of = row.as === undefined ? row : named(row.as)
+  const of = row.as === undefined ? row : rowNamed(row.as)
   const event: Fields = { ...structuredClone(sampleEvent(type, numberOf(of))), id: eventIdOfRow(row) }
   for (const path of row.without ?? []) change(event, path, (fields, name) => delete fields[name])
   for (const [path, value] of Object.entries(row.set ?? {})) change(event, path, (fields, name) => (fields[name] = value))

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { EventType } from '../../../src/events/event.ts'
-import { eventTypes } from '../../../src/events/catalogue.ts'
+import { handles, textsWritten } from '../../invariants/expected-effects.ts'
+import type { Group } from '../../invariants/history.ts'
 
 /** Text, or a text so many times. */
 export type Piece = string | readonly [text: string, times: number]
@@ -13,10 +14,6 @@ export type HeaderSpec =
   | { readonly times: number }
   | readonly string[]
 
-/** The three groups by the first word of their names. */
-export const groupWords = ['email', 'position', 'reward'] as const
-export type GroupWord = (typeof groupWords)[number]
-
 /**
  * How a record ends in a group: `skipped`, an outcome at its place (`accepted`), nothing new because its event stands on record
  * (`repeated`), or `dead-letter:` and the reason.
@@ -26,10 +23,8 @@ export type End = string
 /** One line of corpus.jsonl: what the record is, and how it ends. */
 export interface PoisonRow {
   readonly name: string
-  /** For each group that looks at the body, or by group. */
-  readonly ends: End | Readonly<Record<GroupWord, End>>
-  /** Groups that look at the body, where the header `event-type` does not tell; the others skip the record. */
-  readonly parsedBy?: readonly GroupWord[]
+  /** In each group that reads the body, and whose business its event is where that decides; see {@link endOf}. */
+  readonly ends: End
   /** How the dead letter differs from the record; it does not, when nothing is said. */
   readonly letter?: 'value-omitted'
   /** Headers that the dead letter has as its own. */
@@ -85,25 +80,40 @@ export const poisonRows: readonly PoisonRow[] = readFileSync(new URL('corpus.jso
   .split('\n')
   .map((line): PoisonRow => JSON.parse(line))
 
-const parsers: Readonly<Record<EventType, readonly GroupWord[]>> = {
-  'user.signed_up': ['email'],
-  'user.verified': ['email'],
-  'referral.created': [],
-  'referral.verified': ['email', 'position'],
-  'reward.earned': ['email', 'reward'],
-  'campaign.milestone_reached': ['email'],
+export function rowNamed(name: string): PoisonRow {
+  const row = poisonRows.find((one) => one.name === name)
+  if (row === undefined) throw new Error(`No row is named “${name}”.`)
+  return row
 }
 
 /** How the row ends in a group. */
-export function endOf(row: PoisonRow, group: GroupWord): End {
-  if (typeof row.ends !== 'string') return row.ends[group]
-  return (row.parsedBy ?? parsersOf(row)).includes(group) ? row.ends : 'skipped'
+export function endOf(row: PoisonRow, group: Group): End {
+  const named = typeInHeaders(row)
+  if (named !== null && !handles(group, named)) return 'skipped'
+  if (!endsOfEvents.has(row.ends)) return row.ends
+  if (row.event === undefined || !handles(group, row.event)) return 'skipped'
+  const { event: first } = row.as === undefined ? row : rowNamed(row.as)
+  if (row.ends === 'dead-letter:id-conflict' && (first === undefined || !handles(group, first))) return 'accepted'
+  if (row.ends === 'dead-letter:database-rejected' && textsWritten(group, row.event)?.length === 0) return 'accepted'
+  return row.ends
 }
 
-function parsersOf({ name, event, headers = {} }: PoisonRow): readonly GroupWord[] {
-  const named = Object.hasOwn(headers, 'event-type') ? headers['event-type'] : event
-  if (named === undefined || named === null) return groupWords
-  const type = eventTypes.find((one) => one === named)
-  if (type === undefined && named !== 'order.placed') throw new Error(`${name}: say by group how it ends, its header is no plain type`)
-  return type === undefined ? [] : parsers[type]
+/** The ends that depend on what the group does with the event; all others depend on the bytes of the record alone. */
+const endsOfEvents: ReadonlySet<End> = new Set(['accepted', 'repeated', 'dead-letter:id-conflict', 'dead-letter:database-rejected'])
+
+/** The type that the headers name; null where they name none or several, and every group has to read the body. */
+function typeInHeaders({ event, headers = {} }: PoisonRow): string | null {
+  const own = Object.hasOwn(headers, 'event-type') ? headers['event-type'] : event
+  const types = [own, headers['ce_type']].map(textsOf).find((texts) => texts.length > 0) ?? []
+  return new Set(types).size === 1 ? (types[0] ?? null) : null
+}
+
+/** The values of a header as text; an empty one counts for nothing. */
+function textsOf(spec: HeaderSpec | null | undefined): readonly string[] {
+  if (spec === null || spec === undefined || spec === '') return []
+  if (typeof spec === 'string') return [spec]
+  if ('hex' in spec) return [Buffer.from(spec.hex, 'hex').toString()]
+  if ('repeat' in spec) return [spec.repeat[0].repeat(spec.repeat[1])]
+  if ('times' in spec) return Array.from({ length: spec.times }, (_, at) => String(at))
+  return spec
 }

@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { checkHistory } from '../../invariants/check-history.ts'
-import { HISTORY_FILE, type Entry, type EntryOf, type Row } from '../../invariants/history.ts'
+import { HISTORY_FILE, type Entry, type EntryOf, type Group, type Row } from '../../invariants/history.ts'
 import { checkNames, type CheckName, type CheckReport } from '../../invariants/check-report.ts'
 import {
   address,
   endOfLog,
   eventId,
-  fourth,
   grant,
   mailKey,
   person,
@@ -18,8 +17,9 @@ import {
   run,
   sha,
   T,
+  unregistered,
   validHistory,
-  withFourthGroup,
+  withUnregisteredGroup,
 } from './valid-history.ts'
 
 describe('a valid history', () => {
@@ -254,69 +254,81 @@ describe('a violation is found', () => {
   })
 })
 
-const ofFourth = { group_name: fourth.id }
-const audit = (offset: number) => `audit:${eventId(offset)}`
-const mutationsOfFourth: typeof mutations = [
-  ['an event that has no outcome', 'I1', withoutRow('outcomes', { ...ofFourth, event_id: eventId(1) })],
-  ['an outcome that exists twice', 'I1', doubleRow('outcomes', { ...ofFourth, event_id: eventId(1) })],
+const ofUnregistered = { group_name: unregistered.id }
+const census = (offset: number) => `census:${eventId(offset)}`
+const counts =
+  (type: string) =>
+  ({ group, by }: EntryOf<'counted'>) =>
+    group === unregistered.id && by.includes(type)
+const mutationsOfUnregistered: typeof mutations = [
+  ['an event that has no outcome', 'I1', withoutRow('outcomes', { ...ofUnregistered, event_id: eventId(1) })],
+  ['an outcome that exists twice', 'I1', doubleRow('outcomes', { ...ofUnregistered, event_id: eventId(1) })],
   [
     'an outcome of a type that it does not handle',
     'I1',
-    alsoRow('outcomes', { ...ofFourth, offset: '1' }, { event_id: eventId(6), offset: '6' }),
+    alsoRow('outcomes', { ...ofUnregistered, offset: '1' }, { event_id: eventId(6), offset: '6' }),
   ],
-  ['an effect that does not exist', 'I1', withoutRow('intents', { key: audit(1) })],
-  ['an effect that exists twice', 'I1', doubleRow('intents', { key: audit(1) })],
-  ['an effect that no outcome names', 'I1', alsoRow('intents', { key: audit(1) }, { key: audit(5), state: 'cancelled' })],
-  ['an effect that is not done', 'I1', withRow('intents', { key: audit(1) }, { state: 'pending', finished_at: null })],
-  ['a bad record without a dead letter', 'I1', withoutRow('dead_letters', { ...ofFourth, offset: '9' })],
-  ['a dead letter that was never published', 'I1', without('record', ({ topic }) => topic?.includes('audit') === true)],
-  ['a delivery that no receiver accepted', 'I3', without('webhook', ({ id }) => id === 'msg_a1')],
-  ['a call that is no delivery', 'I3', also('webhook', ({ id }) => id === 'msg_a1', { id: 'msg_a3', bodySha256: sha('audit 3') })],
-  ['a changed webhook body', 'I3', also('webhook', ({ id }) => id === 'msg_a1', { bodySha256: sha('other') })],
-  ['an event that was counted twice', 'I4', withEntry('counted', ({ by }) => by.includes('user.verified'), { count: 2 })],
-  ['an event that was not counted', 'I4', withEntry('counted', ({ by }) => by.includes('user.signed_up'), { count: 1 })],
-  ['a row of counts that is missing', 'I4', without('counted', ({ by }) => by.includes('user.verified'))],
-  ['a row of counts of nothing', 'I4', also('counted', ({ by }) => by.includes('user.verified'), { by: ['nowhere'] })],
-  ['a table of counts that is not described', 'I4', also('counted', ({ by }) => by.includes('user.verified'), { name: 'audit.other' })],
+  ['an effect that does not exist', 'I1', withoutRow('intents', { key: census(1) })],
+  ['an effect that exists twice', 'I1', doubleRow('intents', { key: census(1) })],
+  ['an effect that no outcome names', 'I1', alsoRow('intents', { key: census(1) }, { key: census(5), state: 'cancelled' })],
+  ['an effect that is not done', 'I1', withRow('intents', { key: census(1) }, { state: 'pending', finished_at: null })],
+  ['a bad record without a dead letter', 'I1', withoutRow('dead_letters', { ...ofUnregistered, offset: '9' })],
+  ['a dead letter that was never published', 'I1', without('record', ({ topic }) => topic?.includes('census') === true)],
+  ['a delivery that no receiver accepted', 'I3', without('webhook', ({ id }) => id === 'msg_c1')],
+  ['a call that is no delivery', 'I3', also('webhook', ({ id }) => id === 'msg_c1', { id: 'msg_c3', bodySha256: sha('census 3') })],
+  ['a changed webhook body', 'I3', also('webhook', ({ id }) => id === 'msg_c1', { bodySha256: sha('other') })],
+  ['an event that was counted twice', 'I4', withEntry('counted', counts('user.verified'), { count: 2 })],
+  ['an event that was not counted', 'I4', withEntry('counted', counts('user.signed_up'), { count: 1 })],
+  ['a row of counts that is missing', 'I4', without('counted', counts('user.verified'))],
+  ['a row of counts of nothing', 'I4', also('counted', counts('user.verified'), { by: ['nowhere'] })],
+  ['a table of counts that is not described', 'I4', also('counted', counts('user.verified'), { name: 'census.other' })],
   ['a delivery without a row', 'I4', withoutFirst('webhook_deliveries')],
-  ['a record that was accepted out of order', 'I5', withRow('outcomes', { ...ofFourth, event_id: eventId(1) }, { at: T + 223 })],
+  ['a record that was accepted out of order', 'I5', withRow('outcomes', { ...ofUnregistered, event_id: eventId(1) }, { at: T + 223 })],
   [
     'a commit above what was accepted',
     'I7',
-    withEntry('commit', ({ group, offset }) => group === fourth.id && offset === 5, { offset: 11 }),
+    withEntry('commit', ({ group, offset }) => group === unregistered.id && offset === 5, { offset: 11 }),
   ],
   [
     'offsets before the end of the log at rest',
     'I7',
-    withEntry('offsets', ({ group, when }) => group === fourth.id && when === 'drained', { committed: { 0: 10 }, stored: { 0: 10 } }),
+    withEntry('offsets', ({ group, when }) => group === unregistered.id && when === 'drained', { committed: { 0: 10 }, stored: { 0: 10 } }),
   ],
-  ['no progress', 'history', withoutRow('progress', ofFourth)],
-  ['no commits', 'history', without('commit', ({ group }) => group === fourth.id)],
+  ['no progress', 'history', withoutRow('progress', ofUnregistered)],
+  ['no commits', 'history', without('commit', ({ group }) => group === unregistered.id)],
   ['a run that does not name it', 'history', withEntry('run', () => true, { groups: run.groups })],
 ]
 
 describe('a group that only the run describes', () => {
   it('is checked, and passes', async () => {
-    expect(findings(await judged(withFourthGroup(validHistory())))).toEqual([])
+    expect(findings(await judged(withUnregisteredGroup(validHistory())))).toEqual([])
   })
 
   it('may count an event that it gave up once the event is published again, and a second count is found', async () => {
-    const history = publishedAgain(withFourthGroup(validHistory()))
+    const history = publishedAgain(withUnregisteredGroup(validHistory()))
     expect(findings(await judged(history))).toEqual([])
-    const doubled = withEntry('counted', ({ by }) => by.includes('user.signed_up'), { count: 3 })(history)
+    const doubled = withEntry('counted', counts('user.signed_up'), { count: 3 })(history)
     expect(findings(await judged(doubled))).toEqual([expect.stringMatching(/^I4: .* counts 3 events .* 2 were accepted/)])
-    const sound = withRow('dead_letters', { ...ofFourth, offset: '0' }, { reason: 'invalid-data' })(history)
+    const sound = withRow('dead_letters', { ...ofUnregistered, offset: '0' }, { reason: 'invalid-data' })(history)
     expect(findings(await judged(sound))).toEqual([expect.stringContaining('0/0 is a dead letter (invalid-data)')])
   })
 
-  it.each(mutationsOfFourth)('%s is found (%s)', async (_, by, mutate) => {
-    const report = await judged(mutate(withFourthGroup(validHistory())))
+  it('may dead-letter an event and accept it later only if it projects, and writes a text that PostgreSQL does not store', async () => {
+    const found = [expect.stringContaining('0/0 is a dead letter (database-rejected)')]
+    expect(findings(await publishedAgainIn({ writes: { 'user.signed_up': ['email'] } }))).toEqual([])
+    expect(findings(await publishedAgainIn({ writes: { 'user.signed_up': ['user_id'] } }))).toEqual(found)
+    expect(findings(await publishedAgainIn({ writes: {} }))).toEqual(found)
+    expect(findings(await publishedAgainIn({ projects: false }))).toEqual(found)
+  })
+
+  it.each(mutationsOfUnregistered)('%s is found (%s)', async (_, by, mutate) => {
+    const report = await judged(mutate(withUnregisteredGroup(validHistory())))
     expect(report.checks[by].examples).not.toEqual([])
   })
 
   it('is found when it stood still while the relay was away', async () => {
-    const { checks } = await judged(relayAway(withFourthGroup(validHistory()), { offset: 1, group: fourth.id }))
-    expect(checks.I11.examples).toEqual([expect.stringContaining(fourth.id)])
+    const { checks } = await judged(relayAway(withUnregisteredGroup(validHistory()), { offset: 1, group: unregistered.id }))
+    expect(checks.I11.examples).toContainEqual(expect.stringContaining(unregistered.id))
   })
 })
 
@@ -460,7 +472,12 @@ function relayAway(history: Entry[], { offset: of, group } = { offset: 3, group:
   return [...late, { ...fault, phase: 'begin', at: T + 112_500 }, { ...fault, phase: 'end', at: T + 130_000 }]
 }
 
-/** The address in the event at offset 0 holds a NUL, and the fourth group dead-lettered it there; published again at offset 7, it was accepted. */
+function publishedAgainIn(change: Partial<Group>): Promise<CheckReport> {
+  const groups = [...run.groups, { ...unregistered, ...change }]
+  return judged(withEntry('run', () => true, { groups })(publishedAgain(withUnregisteredGroup(validHistory()))))
+}
+
+/** The address in the event at offset 0 holds a NUL, and the unregistered group dead-lettered it there; published again at offset 7, it was accepted. */
 function publishedAgain(history: readonly Entry[]): Entry[] {
   const values = new Map<string, string>()
   const records = history.map((entry) => {
@@ -475,13 +492,13 @@ function publishedAgain(history: readonly Entry[]): Entry[] {
   )
   const value = acked.find((entry) => entry.is === 'record' && entry.topic === undefined && entry.offset === 0)
   const letters = acked.flatMap((entry) =>
-    entry.is === 'record' && entry.topic?.includes(fourth.id) === true && entry.offset === 9 && value?.is === 'record'
+    entry.is === 'record' && entry.topic?.includes(unregistered.id) === true && entry.offset === 9 && value?.is === 'record'
       ? [entry, { ...entry, offset: 0, headers: { ...entry.headers, 'dlq-original-offset': '0' }, value: value.value }]
       : [entry],
   )
   const givenUp = { offset: '0', reason: 'database-rejected', at: T + 200 }
-  const rows = alsoRow('dead_letters', { ...ofFourth, offset: '9' }, givenUp)(letters)
-  return withRow('outcomes', { ...ofFourth, event_id: eventId(0) }, { offset: '7', at: T + 221 })(rows)
+  const rows = alsoRow('dead_letters', { ...ofUnregistered, offset: '9' }, givenUp)(letters)
+  return withRow('outcomes', { ...ofUnregistered, event_id: eventId(0) }, { offset: '7', at: T + 221 })(rows)
 }
 
 /** An entry of a third daemon, which is killed at the end. */

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
+import { knownGroups } from '../../../src/consumers/registry.ts'
+import { handles } from '../../invariants/expected-effects.ts'
 import type { Change, Entry, EntryOf, Group, Row, Run } from '../../invariants/history.ts'
 import { judgedGroups } from '../../support/faults/judged-groups.ts'
 
 /**
  * A small history of a run in which everything held, written by hand: one campaign, five people, every type of event on one partition
- * of each group, a webhook and a mailed reward, a repeat, a conflict, a bad record, a kill and two clean stops.
+ * of each registered group, a webhook and a mailed reward, a repeat, a conflict, a bad record, a kill and two clean stops.
  */
 export function validHistory(): Entry[] {
   return [run, setting, ...changes, ...log(), ...seen(), ...processes, ...atRest()]
@@ -12,7 +14,7 @@ export function validHistory(): Entry[] {
 
 /** Everything happens some milliseconds after this. */
 export const T = Date.UTC(2030, 0, 1)
-const groups: readonly Group[] = judgedGroups(['email-workers', 'position-workers', 'reward-workers'], 'x.')
+const groups: readonly Group[] = judgedGroups(knownGroups.groups, 'x.')
 export const email = 'x.email-workers'
 export const position = 'x.position-workers'
 export const reward = 'x.reward-workers'
@@ -118,6 +120,25 @@ const letter = (group: string, offset: number): Entry => ({
   value: Buffer.from(valueOf(offset)).toString('base64'),
 })
 
+const CONFLICT = 8
+const BAD_RECORD = 9
+
+/** Every group gives up the record that nobody can read; one that handles the event in conflict gives it up, too. */
+function lettersOf(group: Group): Entry[] {
+  return [CONFLICT, BAD_RECORD].filter((offset) => isRead(group, offset)).map((offset) => letter(group.id, offset))
+}
+
+function deadLettersOf(group: Group): Row[] {
+  return [CONFLICT, BAD_RECORD]
+    .filter((offset) => isRead(group, offset))
+    .map((offset) => deadLetter(group.id, offset, offset === CONFLICT ? 'id-conflict' : 'not-json'))
+}
+
+function isRead(group: Group, offset: number): boolean {
+  const event = events[offset]
+  return event === null || event === undefined || handles(group, event[0])
+}
+
 function log(): Entry[] {
   const records = events.flatMap((event, offset): Entry[] => [
     { is: 'acked', at: T + 101 + offset, eventId: event === null ? null : eventId(offset), valueSha256: sha(valueOf(offset)) },
@@ -130,7 +151,7 @@ function log(): Entry[] {
       value: Buffer.from(valueOf(offset)).toString('base64'),
     },
   ])
-  return [...records, letter(email, 8), letter(email, 9), letter(position, 9), letter(reward, 9)]
+  return [...records, ...groups.flatMap(lettersOf)]
 }
 
 const messageId = (offset: number, type: string, to: number) =>
@@ -254,20 +275,56 @@ const intent = (group: string, key: string, state: string, more: object = {}): R
 
 const row = (table: Row['table'], values: Row['row']): Row => ({ is: 'row', table, row: values })
 
+/** What the events that stand for themselves make, by group and offset; groups that are not named make nothing. */
+const effects: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  [email]: {
+    0: mailKey(0, 'welcome', 1),
+    1: mailKey(1, 'verification', 1),
+    3: mailKey(3, 'position_update', 4),
+    4: mailKey(4, 'reward_earned', 1),
+    5: mailKey(5, 'reward_earned', 2),
+    6: `broadcast:${eventId(6)}`,
+    10: mailKey(10, 'welcome', 5),
+  },
+  [position]: { 3: `recalculate:${campaign}` },
+  [reward]: { 4: `reward:${grant(1)}`, 5: `reward:${grant(2)}` },
+}
+/** When each of these events is accepted, by offset. */
+const acceptedAt = new Map([0, 1, 2, 3, 4, 5, 6, 10].map((offset) => [offset, 200 + 3 * offset]))
+
+function acceptedBy(group: Group): number[] {
+  return [...acceptedAt.keys()].filter((offset) => isRead(group, offset))
+}
+
+function outcomesOf(group: Group): Row[] {
+  return acceptedBy(group).map((offset) => {
+    const effect = effects[group.id]?.[offset]
+    return outcome(group.id, offset, acceptedAt.get(offset) ?? 0, effect === undefined ? [] : [effect])
+  })
+}
+
+/** The rows of the tables in which a group counts what it accepts. */
+function countsOf(group: Group): Entry[] {
+  const types = acceptedBy(group).map((offset) => events[offset]?.[0] ?? '')
+  const fields: Readonly<Record<string, (type: string) => string>> = {
+    campaign_id: () => campaign,
+    type: (type) => type,
+    day: () => '2030-01-01',
+  }
+  return (group.counts ?? []).flatMap(({ name, by }) =>
+    [...Map.groupBy(types, (type) => by.map((field) => fields[field]?.(type) ?? '').join())].map(([place, counted]): Entry => ({
+      is: 'counted',
+      group: group.id,
+      name,
+      by: place.split(','),
+      count: counted.length,
+    })),
+  )
+}
+
 function rows(): Row[] {
-  const letters = [[email, 8, 'id-conflict'] as const, ...[email, position, reward].map((group) => [group, 9, 'not-json'] as const)]
   return [
-    outcome(email, 0, 200, [mailKey(0, 'welcome', 1)]),
-    outcome(email, 1, 200, [mailKey(1, 'verification', 1)]),
-    outcome(email, 3, 210, [mailKey(3, 'position_update', 4)]),
-    outcome(email, 4, 210, [mailKey(4, 'reward_earned', 1)]),
-    outcome(email, 5, 220, [mailKey(5, 'reward_earned', 2)]),
-    outcome(email, 6, 220, [`broadcast:${eventId(6)}`]),
-    outcome(email, 10, 230, [mailKey(10, 'welcome', 5)]),
-    outcome(position, 3, 210, [`recalculate:${campaign}`]),
-    outcome(reward, 4, 210, [`reward:${grant(1)}`]),
-    outcome(reward, 5, 210, [`reward:${grant(2)}`]),
-    ...letters.map(([group, offset, reason]) => deadLetter(group, offset, reason)),
+    ...groups.flatMap((group) => [...outcomesOf(group), ...deadLettersOf(group)]),
     intent(email, mailKey(0, 'welcome', 1), 'sent'),
     intent(email, mailKey(1, 'verification', 1), 'sent', { ambiguous: 1 }),
     intent(email, mailKey(3, 'position_update', 4), 'sent'),
@@ -320,37 +377,34 @@ function rows(): Row[] {
   ]
 }
 
-export const fourth: Group = {
-  name: 'audit-workers',
-  id: 'x.audit-workers',
+export const unregistered: Group = {
+  name: 'census-workers',
+  id: 'x.census-workers',
   types: ['user.*', 'referral.created'],
   needs: [],
-  counts: [{ name: 'audit.events', by: ['campaign_id', 'type', 'day'] }],
+  projects: true,
+  counts: [{ name: 'census.events', by: ['campaign_id', 'type', 'day'] }],
 }
 
 /**
  * The same history with one group more, of which the checker knows nothing but what the run says: it counts events in a table of its own,
  * and calls an endpoint about each of them.
  */
-export function withFourthGroup(history: readonly Entry[]): Entry[] {
-  const accepted = [0, 1, 2, 10]
-  const call = { is: 'webhook', path: '/audit', signatureOk: true, status: 204 } as const
-  const counted = (type: string, count: number): Entry => {
-    return { is: 'counted', group: fourth.id, name: 'audit.events', by: [campaign, type, '2030-01-01'], count }
-  }
+export function withUnregisteredGroup(history: readonly Entry[]): Entry[] {
+  const group = unregistered
+  const call = { is: 'webhook', path: '/census', signatureOk: true, status: 204 } as const
   return [
-    ...history.map((entry) => (entry.is === 'run' ? { ...entry, groups: [...entry.groups, fourth] } : entry)),
-    ...atRestOf(fourth.id),
-    ...[8, 9].flatMap((offset) => [letter(fourth.id, offset), deadLetter(fourth.id, offset, offset === 8 ? 'id-conflict' : 'not-json')]),
-    ...accepted.flatMap((offset): Entry[] => [
-      outcome(fourth.id, offset, 200 + 3 * offset, [`audit:${eventId(offset)}`]),
-      intent(fourth.id, `audit:${eventId(offset)}`, 'delivered', { channel: 'webhook', envelope: { webhookId: `msg_a${offset}` } }),
-      { ...call, at: T + 670 + offset, id: `msg_a${offset}`, bodySha256: sha(`audit ${offset}`) },
+    ...history.map((entry) => (entry.is === 'run' ? { ...entry, groups: [...entry.groups, group] } : entry)),
+    ...atRestOf(group.id),
+    ...lettersOf(group),
+    ...deadLettersOf(group),
+    ...acceptedBy(group).flatMap((offset): Entry[] => [
+      outcome(group.id, offset, acceptedAt.get(offset) ?? 0, [`census:${eventId(offset)}`]),
+      intent(group.id, `census:${eventId(offset)}`, 'delivered', { channel: 'webhook', envelope: { webhookId: `msg_c${offset}` } }),
+      { ...call, at: T + 670 + offset, id: `msg_c${offset}`, bodySha256: sha(`census ${offset}`) },
       row('webhook_deliveries', { payload: { data: {} }, status: 'success', attempt_number: 1, error_message: null }),
     ]),
-    counted('user.signed_up', 2),
-    counted('user.verified', 1),
-    counted('referral.created', 1),
+    ...countsOf(group),
   ]
 }
 
@@ -368,7 +422,13 @@ const deadLetter = (group: string, offset: number, reason: string): Row =>
 /** What stands at the end; the commits of each group went in two steps, by two members. */
 function atRest(): Entry[] {
   const perGroup = groups.flatMap(({ id }) => atRestOf(id))
-  return [...perGroup, happened(2, 81_000, 'signalled', { signal: 'SIGTERM' }), happened(2, 82_000, 'exited', { code: 0 }), ...rows()]
+  return [
+    ...perGroup,
+    ...groups.flatMap(countsOf),
+    happened(2, 81_000, 'signalled', { signal: 'SIGTERM' }),
+    happened(2, 82_000, 'exited', { code: 0 }),
+    ...rows(),
+  ]
 }
 
 function atRestOf(group: string): Entry[] {
