@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { isProjecting } from '../../src/model/consumer.ts'
 import { listedConsumers } from '../../src/consumers/registry.ts'
+import { channelList } from '../../src/daemon/compose/channels.ts'
 import { createExplainer } from '../../src/infra/postgres/admin/postgres-explainer.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
@@ -66,13 +67,13 @@ async function explained(
   groups: readonly OperatorGroup[],
   database: Database,
 ): Promise<Explained> {
-  const explainer = createExplainer(database.sql)
+  const explainer = createExplainer(database.sql, channelList)
   if (eventId !== null) {
     const records = await explainer.event(
       eventId,
       groups.map(({ id }) => id),
     )
-    const intents = await createIntentAdmin(database).list({ ...intentFilter({}, [], groups), eventId }, MOST)
+    const intents = await createIntentAdmin(database, channelList).list({ ...intentFilter({}, [], groups), eventId }, MOST)
     const known = groups.map((group) => {
       const consumer = listedConsumers.find(({ name }) => name === group.name)
       return { ...group, types: consumer?.types ?? [], projects: consumer !== undefined && isProjecting(consumer) }

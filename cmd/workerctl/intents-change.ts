@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { kindsOf } from '../../src/model/consumer.ts'
 import { listedConsumers } from '../../src/consumers/registry.ts'
+import { channelList } from '../../src/daemon/compose/channels.ts'
 import { createKindTable } from '../../src/delivery/kind-table.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
@@ -65,7 +66,7 @@ export function addIntentsChange(parent: Command, change: IntentChange, terminal
         config,
         async (database) => {
           await checkSchema(database.sql)
-          const admin = createIntentAdmin(database)
+          const admin = createIntentAdmin(database, channelList)
           const plan = planIntents(change, filter, await admin.counts(filter), options.limit)
           const sentences = planSentences(plan)
           if (options.json !== true) for (const sentence of sentences) terminal.out(sentence)

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { channelList } from '../../src/daemon/compose/channels.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import type { IntentLine } from '../../src/admin/intents/intent-admin.ts'
@@ -37,7 +38,7 @@ export function addIntentsList(parent: Command, terminal: Terminal): void {
         config,
         async (database) => {
           await checkSchema(database.sql)
-          const admin = createIntentAdmin(database)
+          const admin = createIntentAdmin(database, channelList)
           return { counts: await admin.counts(filter), intents: await admin.list(filter, options.limit) }
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },

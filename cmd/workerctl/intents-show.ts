@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { channelList } from '../../src/daemon/compose/channels.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { intentFilter } from '../../src/admin/intents/intent-filter.ts'
@@ -25,7 +26,7 @@ export function addIntentsShow(parent: Command, terminal: Terminal): void {
       intentFilter({}, [id], groups)
       const history = await withDatabase(config, async (database) => {
         await checkSchema(database.sql)
-        return createIntentAdmin(database).history(id)
+        return createIntentAdmin(database, channelList).history(id)
       })
       if (history === null) {
         throw new OperatorError(

@@ -1,3 +1,4 @@
+import { asSentence } from '../std/failure.ts'
 import { instantOf } from '../std/instant.ts'
 import type { Consumer } from '../model/consumer.ts'
 import type { IntentLine } from './intents/intent-admin.ts'
@@ -91,12 +92,14 @@ export function intentSentence(intent: IntentLine): string {
 }
 
 /** The destination that blocks the intent, with a leading space; empty when none does. */
-export function awaySentence({ channel, away }: Pick<IntentLine, 'channel' | 'away'>): string {
+export function awaySentence({ away }: Pick<IntentLine, 'away'>): string {
   if (away === null) return ''
   const found = `${away.reason === null ? '' : ` (${away.reason})`}, its breaker is open since ${instantOf(away.since).toISOString()}`
-  if (channel === 'email') return ` The SMTP relay accepts no mail${found}: /status of the daemon says what to fix.`
+  const { destination, deliveries } = away.names
+  if (away.sole) return ` The ${destination} accepts no ${deliveries}${found}: /status of the daemon says what to fix.`
   const where = away.host === null ? '' : ` at ${away.host}`
-  return ` Endpoint ${away.destination}${where} accepts no rewards${found}: its owner must fix it, and waiting rewards are delivered once it answers.`
+  const sentence = `${destination} ${away.destination}${where} accepts no ${deliveries}${found}: its owner must fix it, and waiting ${deliveries} are delivered once it answers`
+  return ` ${asSentence(sentence)}`
 }
 
 function when({ state, finishedAt, dueAt, attempt }: IntentLine): string {

@@ -52,9 +52,9 @@ export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): v
     for (const channel of kinds.channels) {
       const definition = channelList[channel]
       if (definition.destinations === null || definition.destinations.sole !== null) continue
-      const { retry } = definition
+      const { retry, deliveryLog } = definition
       const task = `deferred ${channel} intents of ${id}`
-      tasks.schedule(task, ABANDON_MS, ABANDON_MS + statementMs, () => abandon(settings, { group: id, channel, kinds, retry }))
+      tasks.schedule(task, ABANDON_MS, ABANDON_MS + statementMs, () => abandon(settings, { group: id, channel, kinds, retry, deliveryLog }))
     }
     if (recalculates) tasks.schedule('leaderboard sweep', config.leaderboard.sweepMs, statementMs, () => sweep(settings, id))
   }

@@ -2,6 +2,7 @@ import type { Sql } from '../std/sql.ts'
 import type { Fact } from '../model/fact.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
+import type { DeliveryLog } from './delivery-log-table.ts'
 import type { KindTable } from './kind-table.ts'
 import type { RetryPolicy } from '../model/retry-policy.ts'
 
@@ -19,6 +20,8 @@ export interface AbandonRequest {
   readonly kinds: ReturnType<KindTable['known']>
   /** Destinations that were away for so long at least. */
   readonly awayMs: number
+  /** The channel's: its rows are ended in the same transaction. */
+  readonly deliveryLog: DeliveryLog | null
   readonly limit: number
 }
 
@@ -97,6 +100,7 @@ export interface DeferredWork {
   readonly kinds: KindTable
   /** The channel's; a kind may have a policy of its own. */
   readonly retry: RetryPolicy
+  readonly deliveryLog: DeliveryLog | null
 }
 
 /**
@@ -109,10 +113,10 @@ export async function abandonDeferred(
   signal: AbortSignal,
   onAbandoned: (abandoned: Abandoned) => void,
 ): Promise<void> {
-  const { group, channel, kinds, retry } = of
+  const { group, channel, kinds, retry, deliveryLog } = of
   const ofSamePolicy = Map.groupBy(kinds.known(channel), (kind) => awayTooLongMs(kinds.of({ ...kind, channel })?.retry ?? retry))
   for (const [awayMs, alike] of ofSamePolicy) {
-    await abandonAlike(store, { group, channel, kinds: alike, awayMs, limit: BATCH }, kinds, signal, onAbandoned)
+    await abandonAlike(store, { group, channel, kinds: alike, awayMs, deliveryLog, limit: BATCH }, kinds, signal, onAbandoned)
   }
 }
 

@@ -1,7 +1,8 @@
+import type { DeliveryLog } from './delivery-log-table.ts'
 import type { OutcomeSignal } from './outcome-signal.ts'
 import type { Frozen, Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
-import type { DeliveryLog, Reply } from './intent-store.ts'
+import type { Reply } from './intent-store.ts'
 import type { RetryPolicy } from '../model/retry-policy.ts'
 
 /** A channel whose effect leaves the process: prepare, start (freeze, commit), perform. */

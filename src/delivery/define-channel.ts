@@ -1,7 +1,7 @@
 import type { ChannelName, Messages } from '../model/messages.ts'
 import type { RetryPolicy } from '../model/retry-policy.ts'
 import type { SendChannel } from './channel.ts'
-import type { DeliveryLog } from './intent-store.ts'
+import type { DeliveryLog } from './delivery-log-table.ts'
 import type { TransactionChannel } from './transaction-channel.ts'
 
 /** How deliveries of a channel are spread over their destinations. */
@@ -15,6 +15,8 @@ export interface DestinationRules {
    * own, intents of other destinations go on, and those of an unavailable one are deferred.
    */
   readonly sole: string | null
+  /** What sentences for operators call a destination, and the deliveries that it takes: "endpoint" and "rewards". */
+  readonly names: { readonly destination: string; readonly deliveries: string }
 }
 
 /** What is known of a channel that sends something elsewhere, before it runs. */

@@ -2,6 +2,7 @@ import type { Sql } from '../std/sql.ts'
 import type { BreakerStore } from './breaker-history.ts'
 import type { Claim, Frozen, Intent, IntentDraft, IntentState } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
+import type { DeliveryLog } from './delivery-log-table.ts'
 
 /** What a process can execute of one group and channel. */
 export interface ClaimRequest {
@@ -38,9 +39,6 @@ export type Settlement =
   | { readonly is: 'deferred'; readonly destination: string; readonly reason: 'endpoint-busy' | 'endpoint-open'; readonly afterMs: number }
   /** Never started: pending and due now on another channel, whose kind of the same name prepares it. */
   | { readonly is: 'moved'; readonly channel: ChannelName }
-
-/** The table in which a channel keeps a row per delivery; the store writes it with the intent, both or neither. */
-export type DeliveryLog = 'email_logs' | 'webhook_deliveries'
 
 /** Channel's own facts of the other side's answer. */
 export interface Reply {
@@ -134,8 +132,8 @@ export interface IntentStore extends BreakerStore {
   wakeCampaigns(): Promise<{ readonly woken: number; readonly all: boolean }>
   /** Destinations with deferred intents, in their order and behind `after`, at most `limit`. */
   deferredDestinations(group: string, channel: ChannelName, after: string, limit: number): Promise<readonly string[]>
-  /** How many mails of a broadcast's page are still unfinished, counted up to `limit`. */
-  countUnfinishedOf(eventId: string, group: string, limit: number): Promise<number>
+  /** How many intents that this one has written are still unfinished (the mails of a broadcast), counted up to `limit`. */
+  countUnfinishedOf(intent: Pick<Intent, 'group' | 'eventId' | 'channel'>, limit: number): Promise<number>
   /** How long the oldest due live intent of the group has been due, in milliseconds; null when none is due. */
   oldestDueMs(group: string): Promise<number | null>
   /** The same for each channel that has any, for metrics. */

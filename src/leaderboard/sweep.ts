@@ -1,4 +1,5 @@
 import type { Sql } from '../std/sql.ts'
+import { leaderboardChannel } from './leaderboard-channel.ts'
 import { isDirty } from './rule.ts'
 
 /**
@@ -42,7 +43,7 @@ wanted AS (
 ),
 written AS (
   INSERT INTO worker.intents (group_name, kind, version, channel, key, coalesce, campaign_id)
-  SELECT $1, 'recalculate', 1, 'leaderboard', 'recalculate:' || id, true, id
+  SELECT $1, 'recalculate', 1, '${leaderboardChannel.name}', 'recalculate:' || id, true, id
     FROM wanted
    WHERE NOT EXISTS (SELECT FROM worker.intents AS i
                       WHERE i.group_name = $1 AND i.key = 'recalculate:' || wanted.id AND i.coalesce AND i.state = 'pending')

@@ -30,7 +30,7 @@ export interface IntentDraft {
   readonly coalesce?: boolean
   readonly campaignId: string
   readonly userId?: string
-  /** What the intent is delivered to, for fairness and breakers: the relay, an endpoint. */
+  /** Where the intent goes, for fairness and breakers, in a channel whose intents have destinations of their own: an endpoint. */
   readonly destination?: string
   readonly class?: IntentClass
   /** What `prepare` needs and cannot read from the database. Never an address, a token or a code. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { channelList } from '../../src/daemon/compose/channels.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import { insertIntents, rowOf } from '../contract/postgres/intent-rows.ts'
@@ -236,7 +237,7 @@ test('mark-sent records the mail as sent and its reward as delivered', async () 
 
 test('intents that change after the plan, or that a worker has locked, are not touched', async () => {
   await insertIntents(sql, ...['moved', 'claimed', 'locked', 'free'].map((key) => mail(key, { state: 'dead', finished_at: new Date() })))
-  const admin = createIntentAdmin(db)
+  const admin = createIntentAdmin(db, channelList)
   const nothing = {
     ids: [],
     states: [],

@@ -1,7 +1,7 @@
+import type { DeliveryLog } from '../../src/delivery/delivery-log-table.ts'
 import type {
   ClaimRequest,
   IntentStore,
-  DeliveryLog,
   Reply,
   SettleRequest,
   Settlement,
@@ -175,7 +175,7 @@ export class MemoryIntentStore implements IntentStore {
     return []
   }
 
-  async countUnfinishedOf(_eventId: string, _group: string, limit: number): Promise<number> {
+  async countUnfinishedOf(_intent: unknown, limit: number): Promise<number> {
     return Math.min(limit, this.unfinished)
   }
 

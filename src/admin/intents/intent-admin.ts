@@ -11,7 +11,7 @@ export interface IntentFilter {
   readonly groups: readonly string[]
   /** Kinds, or types of mail. */
   readonly kinds: readonly string[]
-  /** Ids of endpoints; `relay` for mails. */
+  /** Ids of endpoints. */
   readonly destinations: readonly string[]
   readonly campaignId: string | null
   readonly userId: string | null
@@ -40,9 +40,13 @@ export interface IntentLine {
   readonly createdAt: Date
   readonly dueAt: Date
   readonly finishedAt: Date | null
-  /** What it waits for, while a breaker is open there: an endpoint's id with scheme, host and port of its URL, or the relay. */
+  /** What it waits for, while a breaker is open there: an endpoint's id with scheme, host and port of its URL, or a channel's only destination. */
   readonly away: {
     readonly destination: string
+    /** It is the only destination of its channel. */
+    readonly sole: boolean
+    /** What a destination of the channel and its deliveries are called. */
+    readonly names: { readonly destination: string; readonly deliveries: string }
     readonly reason: string | null
     readonly since: string
     readonly host: string | null

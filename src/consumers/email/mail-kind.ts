@@ -37,7 +37,6 @@ export function mailDraft(eventId: string, type: OwnMail, to: { campaignId: stri
     key: `mail:${eventId}:${type}:${to.userId}`,
     campaignId: to.campaignId,
     userId: to.userId,
-    destination: 'relay',
     data: { ...data, type },
   }
 }

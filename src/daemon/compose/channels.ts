@@ -1,6 +1,6 @@
 import type { Config } from '../../../config/load.ts'
 import { broadcastChannel } from '../../delivery/broadcast/broadcast-channel.ts'
-import type { Channel, ChannelDefinition, Channels, DefinedChannel } from '../../delivery/define-channel.ts'
+import type { Channel, ChannelDefinition, DefinedChannel } from '../../delivery/define-channel.ts'
 import { emailChannel } from '../../delivery/email/email-channel.ts'
 import { createMailRates } from '../../delivery/email/mail-rates.ts'
 import type { MailRelay } from '../../delivery/email/mail-relay.ts'
@@ -10,12 +10,7 @@ import { leaderboardChannel } from '../../leaderboard/leaderboard-channel.ts'
 import type { Leaderboard } from '../../leaderboard/leaderboard.ts'
 import { webhookChannel } from '../../delivery/webhook/webhook-channel.ts'
 import type { WebhookClient } from '../../delivery/webhook/webhook-client.ts'
-import { createAddressGuard } from '../../infra/http/address-guard.ts'
-import { createWebhookClient } from '../../infra/http/undici-webhook-client.ts'
 import { mimeComposer } from '../../infra/mail/mime/mime-composer.ts'
-import { SmtpRelay } from '../../infra/mail/smtp/smtp-relay.ts'
-import { parseSmtpUrl } from '../../infra/mail/smtp/smtp-url.ts'
-import { createTemplateEngine } from '../../infra/mail/templates/template-engine.ts'
 import { createTemplateVersions } from '../../infra/postgres/intents/postgres-template-versions.ts'
 import type { Clock } from '../../std/clock.ts'
 import type { Sql } from '../../std/sql.ts'
@@ -27,7 +22,8 @@ const BROADCAST_DEADLINE_MS = 30_000
 
 /**
  * Every channel, a line each: its definition, and what its `create` needs. Counts in SQL, breakers and metric labels derive from it.
- * A channel that declares its message and is missing here does not compile.
+ * A channel that declares its message and is missing here does not compile. What is open for them, such as connections to the relay, is
+ * `composeChannels`': `workerctl` reads the list as well.
  */
 export const channelList: ChannelList = {
   email: listed(emailChannel, ({ config: { mail }, relay, templates, sql, clock }) => ({
@@ -70,7 +66,7 @@ type ListedChannel<Name extends ChannelName> = ChannelDefinition<Name> & {
 }
 
 /** What channels are made of. */
-interface Parts {
+export interface Parts {
   readonly config: Config
   readonly relay: MailRelay | null
   readonly templates: TemplateEngine
@@ -86,41 +82,4 @@ function listed<Name extends ChannelName, Options>(
   optionsOf: (parts: Parts) => Options,
 ): ListedChannel<Name> {
   return { ...channel, create: (parts) => channel.create(optionsOf(parts)) }
-}
-
-export interface ComposedChannels {
-  readonly channels: Channels
-  /** Null where no group of this process sends mail. */
-  readonly relay: MailRelay | null
-  /** Closes the connections to the relay and endpoints, and stops the thread that compiles templates. */
-  close(): Promise<void>
-}
-
-/** Creates the channels with their clients. */
-export function composeChannels(config: Config, sql: Sql, leaderboard: Leaderboard, clock: Clock, observe: Observe): ComposedChannels {
-  const { mail } = config
-  const relay =
-    mail.smtpUrl === undefined
-      ? null
-      : new SmtpRelay({
-          server: parseSmtpUrl(mail.smtpUrl, mail),
-          maxConnections: mail.maxConnections,
-          sendDeadlineMs: mail.deadlineMs,
-          connectDeadlineMs: mail.connectDeadlineMs,
-        })
-  const templates = createTemplateEngine({
-    onUnknownVariable: ({ template, variable }) => observe({ is: 'template-unknown-variable', template, variable }),
-  })
-  const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: config.webhook.allowCidr }) })
-  const parts: Parts = { config, relay, templates, client, sql, leaderboard, clock, observe }
-  const created = Object.values(channelList).map((channel) => [channel.name, channel.create(parts)] as const)
-  return {
-    relay,
-    // The list has every name, which `fromEntries` cannot say.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    channels: Object.fromEntries(created) as unknown as Channels,
-    close: async () => {
-      await Promise.allSettled([relay?.close(), client.stop(), templates.close()])
-    },
-  }
 }

@@ -26,7 +26,7 @@ export function createBroadcastChannel(options: {
   return {
     deadlineMs: options.deadlineMs,
     async run(intent, message, store) {
-      const unfinished = intent.eventId === null ? 0 : await store.countUnfinishedOf(intent.eventId, intent.group, options.maxPending)
+      const unfinished = await store.countUnfinishedOf(intent, options.maxPending)
       const full = unfinished >= options.maxPending
       const result = await store.transact(intent, options.deadlineMs * 2, async (tx) => {
         if (full)

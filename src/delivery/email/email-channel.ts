@@ -40,7 +40,7 @@ const RELAY = 'relay'
 export const emailChannel = defineChannel({
   name: 'email',
   // The relay's connections have a limit and a gate of their own; they cannot recognise a relay that accepts mails and fails them all.
-  destinations: { atOnce: Infinity, failures: 5, sole: RELAY },
+  destinations: { atOnce: Infinity, failures: 5, sole: RELAY, names: { destination: 'SMTP relay', deliveries: 'mails' } },
   retry: emailRetryPolicy,
   deliveryLog: 'email_logs',
   create: createEmailChannel,

@@ -30,7 +30,7 @@ export interface WebhookEnvelope {
 /** Webhook, as the list of channels has it. */
 export const webhookChannel = defineChannel({
   name: 'webhook',
-  destinations: { atOnce: 2, failures: 3, sole: null },
+  destinations: { atOnce: 2, failures: 3, sole: null, names: { destination: 'endpoint', deliveries: 'rewards' } },
   retry: webhookRetryPolicy,
   deliveryLog: 'webhook_deliveries',
   create: createWebhookChannel,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { channelList } from '../../../src/daemon/compose/channels.ts'
 import { createMailKind } from '../../../src/consumers/email/mail-kind.ts'
 import { everythingGoes } from '../../../src/consumers/mail-rules.ts'
 import { createExplainer } from '../../../src/infra/postgres/admin/postgres-explainer.ts'
@@ -76,8 +77,8 @@ it.each([
   expect(await prepareOne(mailKind, intent, sql)).toMatchObject({ is: 'message', message: { template: { from: 'campaign' } } })
   const prepared = await prepareOne(rewardKinds().email, rewardIntent(story.userRewardId), sql)
   expect(prepared.is === 'message' ? prepared.is : 'reason' in prepared && prepared.reason).toBe(reward)
-  const history = await createIntentAdmin(database).history(row?.id ?? '')
+  const history = await createIntentAdmin(database, channelList).history(row?.id ?? '')
   expect(history === null ? [] : historySentences(history).join(' ')).toMatch(/sent at [+-]\d{6}-/)
-  const record = await createExplainer(sql).reward(story.userRewardId)
+  const record = await createExplainer(sql, channelList).reward(story.userRewardId)
   expect(explainReward(story.userRewardId, record, []).join(' ')).toMatch(/[+-]\d{6}-|-004712-/)
 })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
-import { awayTooLongMs, type BreakerChange } from '../../../src/delivery/breaker-history.ts'
+import { awayTooLongMs, type AbandonRequest, type BreakerChange } from '../../../src/delivery/breaker-history.ts'
 import { webhookRetryPolicy } from '../../../src/delivery/webhook/webhook-retry-policy.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { insertIntents, rowOf } from './intent-rows.ts'
@@ -47,14 +47,16 @@ const deferred = (key: string, change: object = {}) => ({
   waiting_since: since(5),
   ...change,
 })
+const asked: AbandonRequest = {
+  group: 'mailers',
+  channel: 'webhook',
+  kinds: [{ kind: 'mail', version: 1 }],
+  awayMs: awayTooLongMs(webhookRetryPolicy),
+  deliveryLog: 'webhook_deliveries',
+  limit: 100,
+}
 const abandon = (limit = 100) => {
-  const request = {
-    group: 'mailers',
-    channel: 'webhook' as const,
-    kinds: [{ kind: 'mail', version: 1 }],
-    awayMs: awayTooLongMs(webhookRetryPolicy),
-    limit,
-  }
+  const request = { ...asked, limit }
   const books: string[] = []
   const ended = store().abandonDeferred(request, async (intent, tx) => {
     await tx.query('SELECT')
@@ -132,14 +134,7 @@ describe('what is deferred for a destination that is away for longer than all re
   it('stays as it is when its books cannot be kept', async () => {
     await away(77, 1)
     await insertIntents(database.sql, deferred('a'))
-    const request = {
-      group: 'mailers',
-      channel: 'webhook' as const,
-      kinds: [{ kind: 'mail', version: 1 }],
-      awayMs: awayTooLongMs(webhookRetryPolicy),
-      limit: 9,
-    }
-    await expect(store().abandonDeferred(request, () => Promise.reject(new Error('no books')))).rejects.toThrow('no books')
+    await expect(store().abandonDeferred(asked, () => Promise.reject(new Error('no books')))).rejects.toThrow('no books')
     expect(await rowOf(database.sql, 'a')).toMatchObject({ state: 'pending', reason: 'endpoint-open' })
   })
 })

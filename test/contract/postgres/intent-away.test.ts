@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { channelNames } from '../../../src/daemon/compose/channels.ts'
+import { channelList, channelNames } from '../../../src/daemon/compose/channels.ts'
 import { createIntentAdmin } from '../../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
+import { emailRetryPolicy } from '../../../src/delivery/email/email-retry-policy.ts'
 import { BreakerRecord } from '../../../src/delivery/breaker-history.ts'
 import { intentSentence } from '../../../src/admin/explain-event.ts'
 import { historySentences } from '../../../src/admin/intents/intent-history.ts'
@@ -22,13 +23,25 @@ it('what waits for a destination with an open breaker names it, since when, and 
   const open = { is: 'breaker', state: 'open', retryInMs: 1_000 } as const
   record.observe({ ...open, channel: 'webhook', destination: endpoint, reason: 'timeout' })
   record.observe({ ...open, channel: 'email', destination: 'relay', reason: 'timeout-greeting' })
+  record.observe({ ...open, channel: 'leaderboard', destination: 'crm', reason: 'status-503' })
   await record.write()
   const rewards = { channel: 'webhook', destination: endpoint }
   await insertIntents(database.sql, { key: 'reward', ...rewards, reason: 'endpoint-open' })
   await insertIntents(database.sql, { key: 'mail', channel: 'email' })
   await insertIntents(database.sql, { key: 'other', ...rewards, destination: crypto.randomUUID() })
   await insertIntents(database.sql, { key: 'done', ...rewards, state: 'delivered', finished_at: new Date() })
-  const admin = createIntentAdmin(database)
+  await insertIntents(database.sql, { key: 'contact', channel: 'leaderboard' })
+  const names = { destination: "partner's CRM", deliveries: 'contacts' }
+  const admin = createIntentAdmin(database, {
+    ...channelList,
+    // Defined as a channel that sends: everything said about it comes from its definition.
+    leaderboard: {
+      name: 'leaderboard',
+      destinations: { atOnce: 1, failures: 1, sole: 'crm', names },
+      retry: emailRetryPolicy,
+      deliveryLog: null,
+    },
+  })
   const rows = await database.sql.query<{ id: string; key: string }>('SELECT id, key FROM worker.intents')
   const told = new Map<string, string>()
   for (const { id, key } of rows) {
@@ -45,7 +58,10 @@ it('what waits for a destination with an open breaker names it, since when, and 
     ),
   )
   expect(told.get('mail')).toMatch(
-    new RegExp(` The SMTP relay accepts no mail \\(timeout-greeting\\), its breaker is open since ${time}: `),
+    new RegExp(` The SMTP relay accepts no mails \\(timeout-greeting\\), its breaker is open since ${time}: `),
+  )
+  expect(told.get('contact')).toMatch(
+    new RegExp(` The partner's CRM accepts no contacts \\(status-503\\), its breaker is open since ${time}: `),
   )
   expect(told.get('other')).not.toContain('breaker')
   expect(told.get('done')).not.toContain('breaker')

@@ -1,4 +1,5 @@
 import type { Intent } from '../../../src/model/intent.ts'
+import type { DeliveryLog } from '../../../src/delivery/delivery-log-table.ts'
 import type { ClaimRequest, IntentStore } from '../../../src/delivery/intent-store.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 
@@ -87,4 +88,16 @@ export async function endLeases(sql: Sql): Promise<void> {
 
 export async function makeDue(sql: Sql): Promise<void> {
   await sql.query(`UPDATE worker.intents SET due_at = now()`)
+}
+
+/** Gives up every intent of group `mailers`, each deferred for a destination that has been away for an hour; resolves to their keys. */
+export async function giveUp(sql: Sql, store: IntentStore, deliveryLog: DeliveryLog | null): Promise<readonly string[]> {
+  await sql.query(
+    `UPDATE worker.intents SET state = 'pending', reason = 'endpoint-open', destination = 'e', waiting_since = now() - interval '90 minutes'`,
+  )
+  await sql.query(`DELETE FROM worker.breakers`)
+  await sql.query(`INSERT INTO worker.breakers VALUES ('email', 'e', 'timeout', now() - interval '2 hours', now() - interval '1 hour')`)
+  const kinds = [{ kind: 'mail', version: 1 }]
+  const asked = { group: 'mailers', channel: 'email', kinds, awayMs: 3_600_000, deliveryLog, limit: 100 } as const
+  return (await store.abandonDeferred(asked, async () => {})).map(({ key }) => key)
 }

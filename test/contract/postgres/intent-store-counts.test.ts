@@ -47,12 +47,17 @@ describe('counts', () => {
     await insertIntents(
       database.sql,
       { ...event, key: 'broadcast', channel: 'broadcast' },
+      { ...event, key: 'another channel that writes', channel: 'leaderboard' },
       ...mails.map((state) => Object.assign({ key: state, state }, event)),
       { ...event, key: 'other event', event_id: '00000000-0000-4000-8000-0000000000ef' },
       { ...event, key: 'other group', group_name: 'others' },
     )
-    expect(await store.countUnfinishedOf(event.event_id, 'mailers', 100)).toBe(4)
-    expect(await store.countUnfinishedOf(event.event_id, 'mailers', 3)).toBe(3)
+    const broadcast = { group: 'mailers', eventId: event.event_id, channel: 'broadcast' } as const
+    expect(await store.countUnfinishedOf(broadcast, 100)).toBe(5)
+    expect(await store.countUnfinishedOf(broadcast, 3)).toBe(3)
+    expect(await store.countUnfinishedOf({ ...broadcast, eventId: null }, 100)).toBe(0)
+    // As for a channel of another name that writes intents of others: it is the intent's own that is left out.
+    expect(await store.countUnfinishedOf({ ...broadcast, channel: 'email' }, 100)).toBe(2)
   })
 
   it('says how long the oldest live intent has been due', async () => {

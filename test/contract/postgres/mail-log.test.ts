@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { channelNames } from '../../../src/daemon/compose/channels.ts'
+import { channelList, channelNames } from '../../../src/daemon/compose/channels.ts'
+import type { ChannelDefinitions } from '../../../src/delivery/define-channel.ts'
+import { webhookRetryPolicy } from '../../../src/delivery/webhook/webhook-retry-policy.ts'
+import { createIntentAdmin } from '../../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Reply, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
-import { claimOne, insertIntents, makeDue, request } from './intent-rows.ts'
+import { claimOne, giveUp, insertIntents, makeDue, request } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'
 import { settleOne, startOne } from '../../support/write-one.ts'
@@ -65,6 +68,29 @@ describe('email_logs', () => {
         sent_at: null,
       },
     ])
+  })
+
+  it('fails when the mail is given up because its destination stays away; what was sent stays sent, and no other log is touched', async () => {
+    await settle(await started('sent'), sent)
+    await settle(await started('waits'), retry)
+    expect(await giveUp(database.sql, store, null)).toEqual(['sent', 'waits'])
+    const states = () => database.sql.query('SELECT status, error_message FROM email_logs ORDER BY status')
+    expect(await states()).toMatchObject([{ status: 'pending' }, { status: 'sent' }])
+    expect(await giveUp(database.sql, store, deliveryLog)).toEqual(['sent', 'waits'])
+    expect(await states()).toEqual([
+      { status: 'failed', error_message: 'The relay was away for longer than all retries take.' },
+      { status: 'sent', error_message: null },
+    ])
+  })
+
+  it('is shown with an intent whose channel keeps it, whatever the name of the channel', async () => {
+    const intent = await started()
+    await database.sql.query(`UPDATE worker.intents SET channel = 'webhook'`)
+    const shown = async (channels: ChannelDefinitions) => (await createIntentAdmin(database, channels).history(intent.id))?.mail
+    expect(await shown(channelList)).toBeNull()
+    const destinations = { atOnce: 1, failures: 1, sole: null, names: { destination: 'letter box', deliveries: 'letters' } }
+    const letters = { name: 'webhook', destinations, retry: webhookRetryPolicy, deliveryLog } as const
+    expect(await shown({ ...channelList, webhook: letters })).toMatchObject({ status: 'pending' })
   })
 
   it('gets a failed row when the mail is refused before anything was frozen, and says why', async () => {

@@ -4,7 +4,7 @@ import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Reply, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { Sql } from '../../../src/std/sql.ts'
-import { claimOne, insertIntents, makeDue, request } from './intent-rows.ts'
+import { claimOne, giveUp, insertIntents, makeDue, request } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertWebhook } from './platform-rows.ts'
 import { settleOne, startOne } from '../../support/write-one.ts'
@@ -68,6 +68,18 @@ describe('webhook_deliveries', () => {
     expect((await endpoint())?.['last_success_at']).toBeInstanceOf(Date)
     const others = await database.sql.query('SELECT total_sent, last_success_at FROM webhooks WHERE id = $1', [other])
     expect(others).toEqual([{ total_sent: 0, last_success_at: null }])
+  })
+
+  it('fails, and is counted once, when the delivery is given up because its endpoint stays away; what has ended stays as it is', async () => {
+    await settle(await started(), delivered, { status: 204 })
+    await settle(await started('waits'), retry, { status: 500 })
+    expect(await giveUp(database.sql, store, deliveryLog)).toEqual(['k', 'waits'])
+    const rows = await database.sql.query('SELECT status, next_retry_at, error_message FROM webhook_deliveries ORDER BY status')
+    expect(rows).toEqual([
+      { status: 'failed', next_retry_at: null, error_message: 'The endpoint was away for longer than all retries take.' },
+      { status: 'success', next_retry_at: null, error_message: null },
+    ])
+    expect(await endpoint()).toMatchObject({ total_sent: 1, total_failed: 1 })
   })
 
   it('stays one row over all attempts', async () => {

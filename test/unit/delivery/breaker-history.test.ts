@@ -81,7 +81,7 @@ describe('what is deferred for a destination that stays away', () => {
     const requests: AbandonRequest[] = []
     const store = { abandonDeferred: async (request: AbandonRequest) => (requests.push(request), []) }
     const kinds = createKindTable([kind('reward'), kind('audit', hours(1)), kind('notice')])
-    const deferred = { group: 'g', channel: 'webhook', kinds, retry: hours(2, 3) } as const
+    const deferred = { group: 'g', channel: 'webhook', kinds, retry: hours(2, 3), deliveryLog: null } as const
     await abandonDeferred(store, deferred, new AbortController().signal, () => {})
     expect(requests.map(({ kinds: alike, awayMs }) => [alike.map((one) => one.kind), awayMs / 3_600_000])).toEqual([
       [['reward', 'notice'], 5],

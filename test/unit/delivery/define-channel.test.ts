@@ -5,7 +5,7 @@ it('a channel runs under the name, the retry policy and the delivery log of its 
   const retry = { delays: () => [1_000], jitter: 'none', retryAfter: null } as const
   const channel = defineChannel({
     name: 'webhook',
-    destinations: { atOnce: 1, failures: 1, sole: 'partner' },
+    destinations: { atOnce: 1, failures: 1, sole: 'partner', names: { destination: 'partner', deliveries: 'orders' } },
     retry,
     deliveryLog: 'webhook_deliveries',
     create: (deadlineMs: number) => ({

@@ -1,10 +1,12 @@
 import type { Explainer, EventRecord, RewardRecord } from '../../../admin/explain-event.ts'
 import type { IntentLine } from '../../../admin/intents/intent-admin.ts'
 import type { Sql } from '../../../std/sql.ts'
+import type { ChannelDefinitions } from '../../../delivery/define-channel.ts'
 import { intentLine } from './intent-line.ts'
 
 /** Reads for `workerctl explain`. Throws SqlError. */
-export function createExplainer(sql: Sql): Explainer {
+export function createExplainer(sql: Sql, channels: ChannelDefinitions): Explainer {
+  const line = intentLine(channels)
   return {
     event: (eventId, groups) => sql.query<EventRecord>(eventStatement, [eventId, groups]),
     reward: async (userRewardId) => {
@@ -12,7 +14,9 @@ export function createExplainer(sql: Sql): Explainer {
       return row ?? null
     },
     intents: (of, limit) =>
-      sql.query<IntentLine>('userId' in of ? ofPerson : ofReward, ['userId' in of ? of.userId : of.userRewardId, limit]),
+      'userId' in of
+        ? sql.query<IntentLine>(newest(line, 'i.user_id = $1'), [of.userId, limit])
+        : sql.query<IntentLine>(newest(line, `i.data ->> 'user_reward_id' = $1`), [of.userRewardId, limit]),
   }
 }
 
@@ -34,7 +38,5 @@ SELECT ur.id, ur.status, ur.user_id AS "userId", r.delivery_method AS "deliveryM
   FROM platform.user_rewards AS ur JOIN platform.rewards AS r ON r.id = ur.reward_id
  WHERE ur.id = $1`
 
-const newest = (condition: string) =>
-  `SELECT ${intentLine} FROM (SELECT * FROM worker.intents AS i WHERE ${condition} ORDER BY i.id DESC LIMIT $2) AS i ORDER BY i.id DESC`
-const ofPerson = newest('i.user_id = $1')
-const ofReward = newest(`i.data ->> 'user_reward_id' = $1`)
+const newest = (line: string, condition: string) =>
+  `SELECT ${line} FROM (SELECT * FROM worker.intents AS i WHERE ${condition} ORDER BY i.id DESC LIMIT $2) AS i ORDER BY i.id DESC`

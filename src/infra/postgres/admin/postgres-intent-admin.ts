@@ -1,20 +1,23 @@
 import type { IntentAdmin, IntentLine, IntentHistory, StateCount } from '../../../admin/intents/intent-admin.ts'
 import type { Database } from '../../../std/sql.ts'
 import { changeIntents } from './intent-change.ts'
-import { intentLine } from './intent-line.ts'
+import type { ChannelDefinitions } from '../../../delivery/define-channel.ts'
+import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
+import { intentLine, quoted } from './intent-line.ts'
 import { selected, selectionOf } from './intent-selection.ts'
 
 /** Intents changed in one transaction at most. */
 const BATCH = 500
 
 /** The intents as an operator looks at them and moves them. */
-export function createIntentAdmin(database: Database): IntentAdmin {
+export function createIntentAdmin(database: Database, channels: ChannelDefinitions): IntentAdmin {
   const { sql } = database
+  const line = intentLine(channels)
   return {
     counts: (filter) => sql.query<StateCount>(countStatement, selectionOf(filter)),
-    list: (filter, limit) => sql.query<IntentLine>(listStatement, [...selectionOf(filter), limit]),
+    list: (filter, limit) => sql.query<IntentLine>(listStatement(line), [...selectionOf(filter), limit]),
     history: async (id) => {
-      const [row] = await sql.query<IntentHistory>(historyStatement, [id])
+      const [row] = await sql.query<IntentHistory>(historyStatement(line, channels), [id])
       return row ?? null
     },
     change: async (change, seen, ended) => {
@@ -37,17 +40,25 @@ SELECT i.state, i.coalesce, ${forgotten} AS forgotten, count(*)::int AS count
  GROUP BY 1, 2, 3 ORDER BY count DESC, i.state`
 
 // Limited before the rewards are looked up.
-const listStatement = `
-SELECT ${intentLine} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $10) AS i ORDER BY i.id DESC`
+const listStatement = (line: string) => `
+SELECT ${line} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $10) AS i ORDER BY i.id DESC`
 
-const historyStatement = `
-SELECT ${intentLine}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waiting_since AS "waitingSince", i.ambiguous,
+const historyStatement = (line: string, channels: ChannelDefinitions) => `
+SELECT ${line}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waiting_since AS "waitingSince", i.ambiguous,
   i.event_at AS "eventAt", i.detail, coalesce(octet_length(i.body), octet_length((i.envelope->'content')::text)) AS "frozenBytes",
   (SELECT jsonb_build_object('outcome', o.outcome, 'type', o.type, 'partition', o.partition, 'offset', o."offset", 'at', o.at)
      FROM worker.outcomes AS o WHERE o.group_name = i.group_name AND o.event_id = i.event_id) AS outcome,
   (SELECT jsonb_build_object('id', l.id, 'status', l.status, 'sentAt', l.sent_at, 'failedAt', l.failed_at, 'error', l.error_message)
-     FROM platform.email_logs AS l WHERE l.id = md5(i.group_name || ':' || i.key)::uuid AND i.channel = 'email') AS mail,
+     FROM platform.email_logs AS l WHERE l.id = md5(i.group_name || ':' || i.key)::uuid AND ${keeps('email_logs', channels)}) AS mail,
   (SELECT jsonb_build_object('id', d.id, 'status', d.status, 'responseStatus', d.response_status, 'attempt', d.attempt_number,
                              'deliveredAt', d.delivered_at, 'nextRetryAt', d.next_retry_at, 'error', d.error_message)
-     FROM platform.webhook_deliveries AS d WHERE d.id = md5(i.group_name || ':' || i.key)::uuid AND i.channel = 'webhook') AS delivery
+     FROM platform.webhook_deliveries AS d WHERE d.id = md5(i.group_name || ':' || i.key)::uuid AND ${keeps('webhook_deliveries', channels)}) AS delivery
   FROM worker.intents AS i WHERE i.id = $1`
+
+/** True of intents whose channel has its row per delivery in this table. */
+function keeps(deliveryLog: DeliveryLog, channels: ChannelDefinitions): string {
+  const names = Object.values(channels).flatMap((channel) => {
+    return channel.destinations !== null && channel.deliveryLog === deliveryLog ? [quoted(channel.name)] : []
+  })
+  return `i.channel = ANY (ARRAY[${names.join(', ')}]::text[])`
+}

@@ -18,6 +18,8 @@ export interface DeliveryLogSql {
   ended(first: number): string
   /** For the same rows when the platform's tables have refused them: what is written in ours all the same. */
   readonly endedInOurs: string
+  /** For rows of `worker.intents` in `abandoned`, which were given up while they waited for a destination that was away. */
+  readonly abandoned: string
   /** The ends as arrays, one element per intent. */
   endedParameters(ends: readonly LoggedOutcome[]): readonly string[]
 }

@@ -1,4 +1,4 @@
-import type { DeliveryLog } from '../../../delivery/intent-store.ts'
+import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { DeliveryLogSql } from './delivery-log.ts'
 import { mailLog } from './mail-log.ts'
 import { webhookLog } from './webhook-log.ts'

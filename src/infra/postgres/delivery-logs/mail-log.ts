@@ -67,6 +67,13 @@ refused AS (
    WHERE l.status = 'failed'
 ),${suppressed}`,
   endedInOurs: suppressed,
+  abandoned: `
+booked AS (
+  UPDATE platform.email_logs AS l
+     SET status = 'failed', failed_at = now(), error_message = 'The relay was away for longer than all retries take.', updated_at = now()
+    FROM abandoned AS i
+   WHERE l.id = ${rowId} AND l.status = 'pending'
+)`,
   endedParameters(ends) {
     const followed = ends.filter(({ settlement }) => settlement.is !== 'moved')
     return [

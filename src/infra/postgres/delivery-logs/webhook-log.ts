@@ -64,6 +64,21 @@ counted AS (
    WHERE (SELECT count(*) FROM locked) >= 0 AND w.id = tally.webhook_id AND (tally.sent > 0 OR tally.failure OR tally.gone)
 )`,
   endedInOurs: '',
+  abandoned: `
+deliveries AS (
+  UPDATE platform.webhook_deliveries AS d
+     SET status = 'failed', next_retry_at = NULL, updated_at = now(),
+         error_message = 'The endpoint was away for longer than all retries take.'
+    FROM abandoned AS i
+   WHERE d.id = ${rowId} AND d.status = 'pending'
+  RETURNING d.webhook_id
+),
+counted AS (
+  UPDATE platform.webhooks AS w
+     SET total_failed = w.total_failed + failed.count, updated_at = now()
+    FROM (SELECT webhook_id, count(*) AS count FROM deliveries GROUP BY webhook_id) AS failed
+   WHERE w.id = failed.webhook_id
+)`,
   endedParameters(ends) {
     const followed = ends.filter(({ settlement }) => settlement.is !== 'moved')
     return [

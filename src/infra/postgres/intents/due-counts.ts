@@ -1,4 +1,5 @@
 import type { Backlog } from '../../../delivery/intent-store.ts'
+import type { Intent } from '../../../model/intent.ts'
 import type { ChannelName } from '../../../model/messages.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { isDeferred } from './deferred.ts'
@@ -35,16 +36,20 @@ export async function countDue(sql: Sql, group: string, limit: number, channels:
 /** In the words of the index `intents_throttled`. */
 const isThrottled = `i.state = 'pending' AND i.reason IN ('domain-rate', 'relay-rate')`
 
-/** What a broadcast has written and is not finished yet; the broadcast itself is not counted. */
-export async function countUnfinishedOf(sql: Sql, eventId: string, group: string, limit: number): Promise<number> {
+/** What an intent has written into other channels and is not finished yet: of the same event, and none of it live. */
+export async function countUnfinishedOf(
+  sql: Sql,
+  { eventId, group, channel }: Pick<Intent, 'group' | 'eventId' | 'channel'>,
+  limit: number,
+): Promise<number> {
   return countOf(
     await sql.query<Count>(
       `SELECT count(*)::int AS count FROM (
          SELECT FROM worker.intents
-          WHERE event_id = $1 AND group_name = $2 AND class <> 'live' AND channel <> 'broadcast'
+          WHERE event_id = $1 AND group_name = $2 AND class <> 'live' AND channel <> $4
             AND state IN ('pending', 'claimed', 'handing_over', 'ambiguous')
           LIMIT $3) AS unfinished`,
-      [eventId, group, limit],
+      [eventId, group, limit, channel],
     ),
   )
 }

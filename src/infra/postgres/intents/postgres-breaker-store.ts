@@ -3,6 +3,7 @@ import type { Intent } from '../../../model/intent.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
 import { isDeferred } from './deferred.ts'
+import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 /**
@@ -51,7 +52,7 @@ export async function abandonDeferred(
   ended: (intent: Intent, tx: Sql) => Promise<void>,
 ): Promise<readonly Intent[]> {
   return database.transaction(async (tx) => {
-    const rows = await tx.query<IntentRow>(abandonStatement, [
+    const rows = await tx.query<IntentRow>(request.deliveryLog === null ? unlogged : logged(request.deliveryLog), [
       request.group,
       request.channel,
       request.awayMs,
@@ -81,7 +82,7 @@ ON CONFLICT (channel, destination) DO UPDATE
        failed_at = greatest(b.failed_at, excluded.failed_at),
        open_since = CASE WHEN b.failed_at < excluded.failed_at - ${GAP} THEN excluded.open_since ELSE b.open_since END`
 
-const abandonStatement = `
+const abandoning = `
 WITH away AS MATERIALIZED (
   SELECT b.destination, b.failed_at FROM worker.breakers AS b
    WHERE b.channel = $2 AND b.failed_at - b.open_since >= $3::float8 * interval '1 millisecond' AND b.failed_at > now() - ${GAP}
@@ -100,24 +101,12 @@ chosen AS MATERIALIZED (
         FOR UPDATE SKIP LOCKED) AS deferred
    LIMIT $4
 ),
-ended AS (
+abandoned AS (
   UPDATE worker.intents
      SET state = 'dead', reason = 'endpoint-unavailable', owner = NULL, lease_until = NULL, finished_at = now()
    WHERE id = ANY (ARRAY(SELECT id FROM chosen))
   RETURNING *
-),
-deliveries AS (
-  UPDATE platform.webhook_deliveries AS d
-     SET status = 'failed', next_retry_at = NULL, updated_at = now(),
-         error_message = 'The endpoint was away for longer than all retries take.'
-    FROM ended
-   WHERE d.id = md5(ended.group_name || ':' || ended.key)::uuid AND d.status = 'pending'
-  RETURNING d.webhook_id
-),
-counted AS (
-  UPDATE platform.webhooks AS w
-     SET total_failed = w.total_failed + failed.count, updated_at = now()
-    FROM (SELECT webhook_id, count(*) AS count FROM deliveries GROUP BY webhook_id) AS failed
-   WHERE w.id = failed.webhook_id
-)
-SELECT ${intentColumns} FROM ended ORDER BY id`
+)`
+const statementOf = (more: string) => `${abandoning}${more === '' ? '' : `,${more}`} SELECT ${intentColumns} FROM abandoned ORDER BY id`
+const unlogged = statementOf('')
+const logged = oncePerLog((deliveryLog) => statementOf(deliveryLogSql(deliveryLog).abandoned))

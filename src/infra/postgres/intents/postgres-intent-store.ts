@@ -1,6 +1,7 @@
+import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { Claim } from '../../../model/intent.ts'
 import type { ChannelName } from '../../../model/messages.ts'
-import type { IntentStore, DeliveryLog, SettleRequest, StartRequest } from '../../../delivery/intent-store.ts'
+import type { IntentStore, SettleRequest, StartRequest } from '../../../delivery/intent-store.ts'
 import type { Database } from '../../../std/sql.ts'
 import { abandonDeferred, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
@@ -70,7 +71,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     transact: (intent, leaseMs, work) => transact(database, intent, leaseMs, work),
     expireLeases: (how) => expireLeases(sql, how, expireBatch),
     countDue: (group, limit) => countDue(sql, group, limit, channels),
-    countUnfinishedOf: (eventId, group, limit) => countUnfinishedOf(sql, eventId, group, limit),
+    countUnfinishedOf: (intent, limit) => countUnfinishedOf(sql, intent, limit),
     deferredDestinations: (group, channel, after, limit) => deferredDestinations(sql, group, channel, after, limit),
     putOffCampaign: (intent, to) => putOffCampaign(sql, intent, to),
     wakeCampaigns: () => wakeCampaigns(sql),

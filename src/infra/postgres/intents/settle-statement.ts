@@ -1,4 +1,5 @@
-import type { DeliveryLog, Settlement } from '../../../delivery/intent-store.ts'
+import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
+import type { Settlement } from '../../../delivery/intent-store.ts'
 import type { Intent } from '../../../model/intent.ts'
 import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { goesBack } from './coalesced.ts'

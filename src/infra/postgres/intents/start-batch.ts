@@ -1,5 +1,6 @@
+import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { Frozen, Intent } from '../../../model/intent.ts'
-import type { DeliveryLog, StartRequest, StartWithRequest } from '../../../delivery/intent-store.ts'
+import type { StartRequest, StartWithRequest } from '../../../delivery/intent-store.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
 import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { expectFew } from './expect-few.ts'

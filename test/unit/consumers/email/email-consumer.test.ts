@@ -26,7 +26,6 @@ describe('the email consumer', () => {
         key: `mail:${event.id}:${mail}:${userId}`,
         campaignId,
         userId,
-        destination: 'relay',
         data: { ...data, type: mail },
       },
     ])
