@@ -1,42 +1,26 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { loadConfig } from '../../config/load.ts'
-import { composeGroup, type Group } from '../../src/daemon/compose/groups.ts'
-import { channelList } from '../../src/daemon/compose/channels.ts'
-import type { Channels } from '../../src/delivery/define-channel.ts'
-import { Destinations } from '../../src/delivery/destinations.ts'
-import { createPublisher, type Publisher } from '../../src/events/publisher.ts'
-import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
-import { createDeadLetterSink } from '../../src/infra/kafka/producer/kafka-dead-letter-sink.ts'
-import { createEventProducer } from '../../src/infra/kafka/producer/kafka-event-transport.ts'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Group } from '../../src/daemon/compose/groups.ts'
 import { createAcceptStore } from '../../src/infra/postgres/ingest/postgres-accept-store.ts'
-import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import type { ProjectingConsumer } from '../../src/model/consumer.ts'
-import { systemClock as clock } from '../../src/std/clock.ts'
 import { sqlArray } from '../../src/std/sql-array.ts'
 import { eventually } from '../support/eventually.ts'
-import { freshGroupName, freshTopicName } from '../support/fresh.ts'
-import { MemoryIntentStore } from '../support/memory-intent-store.ts'
+import { groupScene } from '../support/group-scene.ts'
 import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
 
 const PARTITIONS = 4
 const EVENTS = 200
-const kafka = { brokers: inject('kafkaBootstrap'), clientId: 'integration' }
-const admin = createKafkaAdmin(kafka)
-const deadLetters = createDeadLetterSink(kafka)
-const producer = createEventProducer(kafka)
 let database: MigratedDatabase
 
 beforeAll(async () => {
   database = await migratedDatabase()
   await database.sql.query('CREATE SCHEMA tally')
   await database.sql.query("CREATE TABLE tally.people (name text PRIMARY KEY, seen bigint NOT NULL CHECK (name <> 'refused'))")
-  await Promise.all([admin.connect(), deadLetters.connect(), producer.connect()])
 })
-afterAll(async () => {
-  await Promise.all([admin.disconnect(), deadLetters.disconnect(), producer.disconnect()])
-  await database.close()
-})
+beforeEach(() => database.sql.query('TRUNCATE tally.people'))
+afterAll(() => database.close())
+
+const sceneOf = () => groupScene({ acceptStore: createAcceptStore(database), partitions: PARTITIONS })
 
 /** Counts sign-ups by the name in the address, on rows that all partitions share; `fails` is the bug in its code. */
 function tally(fails: (name: string) => boolean = () => false): ProjectingConsumer {
@@ -56,61 +40,6 @@ function tally(fails: (name: string) => boolean = () => false): ProjectingConsum
          ON CONFLICT (name) DO UPDATE SET seen = p.seen + excluded.seen`,
         [sqlArray([...seen], ([name]) => name), sqlArray([...seen], ([, count]) => count)],
       )
-    },
-  }
-}
-
-interface Running {
-  readonly group: Group
-  stop(): Promise<void>
-}
-
-interface Place {
-  readonly topic: string
-  readonly prefix: string
-  readonly publisher: Publisher
-}
-
-async function freshPlace(): Promise<Place> {
-  const [topic, prefix] = [freshTopicName(), `${freshGroupName('tally')}.`]
-  await Promise.all(
-    [topic, deadLetterTopic(topic, `${prefix}tally-workers`)].map((name) => admin.createTopic({ name, partitions: PARTITIONS })),
-  )
-  await database.sql.query('TRUNCATE tally.people')
-  return { topic, prefix, publisher: createPublisher({ transport: producer, topic }) }
-}
-
-async function run({ topic, prefix }: Place, consumer: ProjectingConsumer): Promise<Running> {
-  const config = loadConfig(
-    {
-      KAFKA_BROKERS: kafka.brokers.join(','),
-      KAFKA_TOPIC: topic,
-      KAFKA_GROUP_PREFIX: prefix,
-      DATABASE_URL: 'postgresql://db.example.com/platform',
-    },
-    { groups: [consumer.name], mailGroups: [] },
-  )
-  const group = composeGroup(consumer, {
-    config,
-    kafka,
-    admin,
-    deadLetters,
-    acceptStore: createAcceptStore(database),
-    intentStore: new MemoryIntentStore(),
-    // No intent is ever written.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    channels: {} as Channels,
-    destinations: new Destinations(() => undefined, { channels: channelList }),
-    clock,
-    observe: () => undefined,
-    owner: 'integration',
-    crashLoopRule: { limit: 5, withinMs: 60_000, probeEveryMs: 200 },
-  })
-  expect(await group.worker.start()).toBeNull()
-  return {
-    group,
-    stop: async () => {
-      await Promise.all([group.worker.stop(), group.workers.stop()])
     },
   }
 }
@@ -144,15 +73,10 @@ const accepted = (group: Group, count: number) =>
   })
 
 test('events of all partitions are counted once, on rows that they share; two poison events are given up alone', async () => {
-  const place = await freshPlace()
-  await using running = disposable(
-    await run(
-      place,
-      tally((name) => name === 'broken'),
-    ),
-  )
+  await using scene = await sceneOf()
+  const running = await scene.start(tally((name) => name === 'broken'))
   const names = Array.from({ length: EVENTS }, (_, index) => (index % 2 === 0 ? 'anna' : 'ben'))
-  await place.publisher.publishMany(signUps([...names.slice(0, 50), 'refused', ...names.slice(50, 120), 'broken', ...names.slice(120)]))
+  await scene.publisher.publishMany(signUps([...names.slice(0, 50), 'refused', ...names.slice(50, 120), 'broken', ...names.slice(120)]))
   await accepted(running.group, EVENTS)
   await eventually('both are given up', async () => (await outcomes(running.group))['dead-letter'] === 2 || 'not yet')
   expect(await seen()).toEqual({ anna: EVENTS / 2, ben: EVENTS / 2 })
@@ -163,11 +87,11 @@ test('events of all partitions are counted once, on rows that they share; two po
 })
 
 test('a projection that swallows what the database said of an event loses nothing: the event is given up, the others are counted', async () => {
-  const place = await freshPlace()
+  await using scene = await sceneOf()
   const strict = tally()
   const careless: ProjectingConsumer = { ...strict, project: (events, tx) => strict.project(events, tx).catch(() => undefined) }
-  await using running = disposable(await run(place, careless))
-  await place.publisher.publishMany(signUps(['anna', 'refused', 'anna']))
+  const running = await scene.start(careless)
+  await scene.publisher.publishMany(signUps(['anna', 'refused', 'anna']))
   await accepted(running.group, 2)
   expect(await seen()).toEqual({ anna: 2 })
 })
@@ -203,22 +127,22 @@ test.each([
       },
   ],
 ])('a projection that %s: the event is given up, the others are counted', async (_, projectOf) => {
-  const place = await freshPlace()
+  await using scene = await sceneOf()
   await database.sql.query('DROP TABLE IF EXISTS tally.once')
   await database.sql.query('CREATE TABLE tally.once (name text UNIQUE DEFERRABLE INITIALLY DEFERRED)')
   await database.sql.query("INSERT INTO tally.once VALUES ('taken')")
   const strict = tally()
-  await using running = disposable(await run(place, { ...strict, project: projectOf(strict) }))
-  await place.publisher.publishMany(signUps(['anna', 'refused', 'anna']))
+  const running = await scene.start({ ...strict, project: projectOf(strict) })
+  await scene.publisher.publishMany(signUps(['anna', 'refused', 'anna']))
   await accepted(running.group, 2)
   await eventually('it is given up', async () => (await outcomes(running.group))['dead-letter'] === 1 || 'not yet')
   expect(await seen()).toEqual({ anna: 2 })
 })
 
 test('a replay of the whole topic changes nothing, and a database that was restored to an earlier state becomes exact again', async () => {
-  const place = await freshPlace()
-  const first = await run(place, tally())
-  await place.publisher.publishMany(signUps(Array.from({ length: 60 }, () => 'anna')))
+  await using scene = await sceneOf()
+  const first = await scene.start(tally())
+  await scene.publisher.publishMany(signUps(Array.from({ length: 60 }, () => 'anna')))
   await accepted(first.group, 60)
   await first.stop()
   const tables = ['tally.people', 'worker.outcomes', 'worker.progress'] as const
@@ -226,8 +150,8 @@ test('a replay of the whole topic changes nothing, and a database that was resto
     await database.sql.query(`CREATE TABLE IF NOT EXISTS tally.copy_of_${table.replace('.', '_')} AS SELECT * FROM ${table}`)
 
   await database.sql.query('UPDATE worker.progress SET next_offset = 0 WHERE group_name = $1', [first.group.id])
-  const again = await run(place, tally())
-  await place.publisher.publishMany(signUps(Array.from({ length: 40 }, () => 'anna')))
+  const again = await scene.start(tally())
+  await scene.publisher.publishMany(signUps(Array.from({ length: 40 }, () => 'anna')))
   await accepted(again.group, 100)
   expect(await seen()).toEqual({ anna: 100 })
   await again.stop()
@@ -240,21 +164,16 @@ test('a replay of the whole topic changes nothing, and a database that was resto
     }
   })
   expect(await seen()).toEqual({ anna: 60 })
-  await using restored = disposable(await run(place, tally()))
+  const restored = await scene.start(tally())
   await accepted(restored.group, 100)
   expect(await seen()).toEqual({ anna: 100 })
 })
 
 test('a bad deploy: behind the fifth failure the group waits, nothing more is given up, and what its code takes again is counted', async () => {
-  const place = await freshPlace()
+  await using scene = await sceneOf()
   let isBad = true
-  await using running = disposable(
-    await run(
-      place,
-      tally(() => isBad),
-    ),
-  )
-  await place.publisher.publishMany(signUps(Array.from({ length: EVENTS }, () => 'anna')))
+  const running = await scene.start(tally(() => isBad))
+  await scene.publisher.publishMany(signUps(Array.from({ length: EVENTS }, () => 'anna')))
   const { group } = running
   await eventually('the group pauses', () => group.worker.status().state === 'waiting' || group.worker.status().state)
   expect(group.worker.status().reason).toMatch(/^5 events failed within 60 s with the same error .*TypeError/)
@@ -263,7 +182,3 @@ test('a bad deploy: behind the fifth failure the group waits, nothing more is gi
   expect(await outcomes(group)).toEqual({ 'dead-letter': 5, accepted: EVENTS - 5 })
   expect(await seen()).toEqual({ anna: EVENTS - 5 })
 })
-
-function disposable(running: Running) {
-  return { ...running, [Symbol.asyncDispose]: () => running.stop() }
-}
