@@ -1,7 +1,7 @@
 import { anyPlan } from '../../src/leaderboard/planner-settings.ts'
 import { rankAll } from '../../src/leaderboard/whole-ranking.ts'
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
-import { beginRun, recordRun, remembered } from '../../src/leaderboard/ranking-run.ts'
+import { beginRun, historyLimits, recordRun } from '../../src/leaderboard/ranking-run.ts'
 import type { Database } from '../../src/std/sql.ts'
 
 /** Of a statement on a slow machine; nothing is given up half measured. */
@@ -37,7 +37,7 @@ export const full: Way = async (database, campaignId) =>
     const beganAt = await beginRun(campaignId, tx, 500, STATEMENT_TIMEOUT_MS)
     if (beganAt === null) throw locked()
     await tx.query(`SELECT ${anyPlan}`)
-    const run = { campaignId, beganAt, remember: remembered.top }
+    const run = { campaignId, beganAt, historyLimit: historyLimits.top }
     const { written } = await rankAll(run, tx)
     await recordRun(run, 'full', written, tx)
     return written

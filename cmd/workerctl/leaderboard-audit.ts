@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { createLeaderboardAuditor } from '../../src/leaderboard/postgres-audit.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
-import { auditPatiently, auditSentences, busySentence, requireRight, verdictOf } from '../../src/leaderboard/audit.ts'
+import { auditWithRetry, auditSentences, busySentence, requireCorrect, verdictOf } from '../../src/leaderboard/audit.ts'
 import type { Busy, CampaignAudit, LeaderboardAuditor } from '../../src/leaderboard/audit.ts'
 import { unknownCampaign } from '../../src/leaderboard/standings.ts'
 import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
@@ -62,7 +62,7 @@ export function addLeaderboardAudit(parent: Command, terminal: Terminal): void {
           if (options.json === true)
             terminal.out(renderJson({ audited: campaigns.length - busy.length, ...totals(reported), campaigns: reported, busy }))
           else if (campaignId === null) terminal.out(summary(campaigns.length - busy.length, reported))
-          requireRight(reported, busy, sweepMs)
+          requireCorrect(reported, busy, sweepMs)
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
@@ -80,7 +80,7 @@ async function auditAll(
   const reported: CampaignAudit[] = []
   const busy: Busy[] = []
   for (const campaignId of campaigns) {
-    const audited = await auditPatiently(auditor, campaignId, { repair, waitMs: WAIT_MS, clock: systemClock })
+    const audited = await auditWithRetry(auditor, campaignId, { repair, waitMs: WAIT_MS, clock: systemClock })
     if ('busy' in audited) {
       busy.push(audited)
       print(busySentence(audited, WAIT_MS))

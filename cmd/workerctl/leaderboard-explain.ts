@@ -3,7 +3,7 @@ import { createLeaderboardReader } from '../../src/leaderboard/postgres-standing
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
 import { MANY_DIRTY, notRanked, unknownPerson } from '../../src/leaderboard/standings.ts'
-import { isDirty, MOST_EVENTS, placeSentences } from '../../src/leaderboard/standings-report.ts'
+import { isDirty, MOST_EVENTS, positionSentences } from '../../src/leaderboard/standings-report.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { leaderboardGroup } from './leaderboard-group.ts'
 import { renderJson } from './render-json.ts'
@@ -45,7 +45,7 @@ export function addLeaderboardExplain(parent: Command, terminal: Terminal): void
         // If the campaign changed long ago, the query reads all events of all campaigns since then.
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
-      const sentences = placeSentences(person, standing, change, kept)
+      const sentences = positionSentences(person, standing, change, kept)
       if (options.json === true) {
         terminal.out(
           renderJson({

@@ -2,24 +2,24 @@ import type { Clock } from '../std/clock.ts'
 import { OperatorError } from '../std/failure.ts'
 import { pendingSentence, type PendingRecalculation } from './standings.ts'
 
-/** What a full ranking says of one campaign's stored positions, in one snapshot. */
+/** One campaign's stored positions compared with a full ranking, in one snapshot. */
 export interface CampaignAudit {
   readonly campaignId: string
-  /** Who takes part. */
+  /** Participants that the rule ranks. */
   readonly people: number
   /**
    * Rows whose position is not the number that the stored scores give them, or that were ranked with other points than the rest.
-   * The sweep does not look for them, and a recalculation meets them only by chance.
+   * The sweep does not search for them, and a recalculation finds them only by chance.
    */
   readonly misplaced: number
   /** Rows that changed since they were ranked, or that were ranked with the campaign's former points. The sweep finds them. */
   readonly stale: number
-  /** Rows that a full ranking would write: these, and whom they push aside. */
+  /** Rows that a full ranking would write: these, and those that move with them. */
   readonly differences: number
   /** The first of them, in the right order. */
   readonly first: readonly Difference[]
   readonly pending: PendingRecalculation | null
-  /** Rows that the repair wrote, all that differed; null: none was asked for, or nothing differed. */
+  /** Rows that the repair wrote, all that differed; null: no repair was requested, or nothing differed. */
   readonly repaired: number | null
 }
 
@@ -37,21 +37,21 @@ export interface Busy {
   readonly holder: LockHolder | null
 }
 
-/** A session that has a campaign's lock. What the role may not see is null. */
+/** A session that holds a campaign's lock. Null: the role may not see it. */
 export interface LockHolder {
   readonly pid: number
   readonly application: string | null
-  /** That its transaction has been open. */
+  /** Age of its transaction. */
   readonly seconds: number | null
 }
 
 /** The port to the audit. Throws SqlError. */
 export interface LeaderboardAuditor {
-  /** The one that is asked for, if it exists, or all that are not deleted. */
-  campaigns(asked: string | null): Promise<readonly string[]>
+  /** `only`, if it exists, or all that are not deleted. */
+  campaigns(only: string | null): Promise<readonly string[]>
   /**
-   * One transaction under the campaign's lock, which is only tried. Writes nothing unless `repair`: then what differs, recorded
-   * as a recalculation's, and wakes the mails that waited for one.
+   * One transaction under the campaign's lock; does not wait for it. With `repair` it writes the rows that differ, records that as a
+   * recalculation, and wakes the mails that waited for one.
    */
   audit(campaignId: string, options: { readonly repair: boolean }): Promise<CampaignAudit | Omit<Busy, 'holder'>>
   holder(campaignId: string): Promise<LockHolder | null>
@@ -60,10 +60,10 @@ export interface LeaderboardAuditor {
 /** The result of an audit; only `misplaced` and `stale` need action. */
 export type Verdict = 'right' | 'repaired' | 'pending' | 'stale' | 'misplaced'
 
-const LOOK_MS = 250
+const RETRY_MS = 250
 
-/** Tries for up to `waitMs` to have the campaign for itself. */
-export async function auditPatiently(
+/** Audits, and retries for up to `waitMs` while another session holds the lock. */
+export async function auditWithRetry(
   auditor: LeaderboardAuditor,
   campaignId: string,
   options: { readonly repair: boolean; readonly waitMs: number; readonly clock: Clock },
@@ -72,7 +72,7 @@ export async function auditPatiently(
     const audited = await auditor.audit(campaignId, options)
     if (!('busy' in audited)) return audited
     if (options.clock.monotonic() >= until) return { ...audited, holder: audited.busy === 'lock' ? await auditor.holder(campaignId) : null }
-    await options.clock.sleep(LOOK_MS)
+    await options.clock.sleep(RETRY_MS)
   }
 }
 
@@ -83,19 +83,19 @@ export function verdictOf({ differences, repaired, misplaced, pending }: Campaig
   return pending === null ? 'stale' : 'pending'
 }
 
-/** A campaign's audit, a line each. */
+/** A campaign's audit in lines. */
 export function auditSentences(audit: CampaignAudit): readonly string[] {
   const { campaignId, people, misplaced, stale, differences, first, repaired } = audit
-  const found = `Campaign ${campaignId}: ${some(people, 'person takes', 'people take')} part, ${some(differences, 'difference')}`
+  const found = `Campaign ${campaignId}: ${some(people, 'participant')}, ${some(differences, 'difference')}`
   if (differences === 0) return [`${found}.`]
   const more = differences - first.length
   return [
-    `${found} to a full ranking.`,
+    `${found} from a full ranking.`,
     ...(misplaced === 0
       ? []
       : [
-          `  ${some(misplaced, 'row is', 'rows are')} misplaced: the position does not follow from the stored scores (a person deleted for good, ` +
-            `a created_at or a position edited by hand). Recalculations notice that only by chance.`,
+          `  ${some(misplaced, 'row is', 'rows are')} misplaced: the position does not follow from the stored scores (a row deleted physically, ` +
+            `a created_at or a position edited by hand). Recalculations rarely notice that.`,
         ]),
     ...(stale === 0
       ? []
@@ -112,15 +112,15 @@ export function busySentence({ campaignId, busy, holder }: Busy, waitMs: number)
   const waited = `${waitMs / 1_000} s`
   if (busy === 'rows') {
     return (
-      `Campaign ${campaignId} was not repaired: rows of its people were locked by another session, or being deleted, for ${waited}. ` +
-      `Nothing was changed: end the transaction that pg_stat_activity shows, and run it again.`
+      `Campaign ${campaignId} was not repaired: another session locked or deleted rows of its participants for ${waited}. ` +
+      `Nothing was changed. End the transaction that pg_stat_activity shows, then run the audit again.`
     )
   }
   const who = holder === null ? '' : ` (${holderOf(holder)})`
-  const end = holder === null ? 'the session that pg_locks shows' : `it by SELECT pg_terminate_backend(${holder.pid})`
+  const end = holder === null ? 'the session that pg_locks shows' : `it with SELECT pg_terminate_backend(${holder.pid})`
   return (
-    `Campaign ${campaignId} was not audited: for ${waited} its lock was held by a recalculation, or by a process that stands still${who}. ` +
-    `Nothing was changed: run it again in a minute; if it is still the same one, end ${end}.`
+    `Campaign ${campaignId} was not audited: its lock was held for ${waited} by a recalculation or a frozen process${who}. ` +
+    `Nothing was changed. Run the audit again in a minute; if the same session still holds the lock, end ${end}.`
   )
 }
 
@@ -129,23 +129,23 @@ function holderOf({ pid, application, seconds }: LockHolder): string {
 }
 
 /**
- * The audit's last word.
+ * Checks the result of the audits.
  *
  * @throws {OperatorError} when something is left for the operator: one sentence with the way out.
  */
-export function requireRight(audits: readonly CampaignAudit[], busy: readonly Busy[], sweepMs: number): void {
+export function requireCorrect(audits: readonly CampaignAudit[], busy: readonly Busy[], sweepMs: number): void {
   const count = (verdict: Verdict) => audits.filter((audit) => verdictOf(audit) === verdict).length
   const [misplaced, stale] = [count('misplaced'), count('stale')]
   const left = [
-    ...(misplaced === 0 ? [] : [`misplaced rows in ${some(misplaced, 'campaign')}: run it again with --repair`]),
+    ...(misplaced === 0 ? [] : [`misplaced rows in ${some(misplaced, 'campaign')}: run the audit with --repair`]),
     ...(stale === 0
       ? []
       : [
-          `stale rows and no recalculation pending in ${some(stale, 'campaign')}: a running daemon asks for one within LEADERBOARD_SWEEP_MS=${sweepMs}; run it again then, or with --repair`,
+          `stale rows and no recalculation pending in ${some(stale, 'campaign')}: a running daemon requests one within LEADERBOARD_SWEEP_MS=${sweepMs}; run the audit again then, or with --repair`,
         ]),
-    ...(busy.length === 0 ? [] : [`${some(busy.length, 'campaign')} locked by other sessions: run it again`]),
+    ...(busy.length === 0 ? [] : [`${some(busy.length, 'campaign')} locked by other sessions: run the audit again`]),
   ]
-  if (left.length > 0) throw new OperatorError(`Not all is right. Left: ${left.join('. Left: ')}.`)
+  if (left.length > 0) throw new OperatorError(`Not all positions are correct. Left: ${left.join('. Left: ')}.`)
 }
 
 function some(count: number, one: string, many = `${one}s`): string {

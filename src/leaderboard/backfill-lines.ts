@@ -1,7 +1,7 @@
 import type { Clock } from '../std/clock.ts'
 import type { Backfilled, BackfillFact, ReportBackfill } from './backfill.ts'
 
-/** Between two lines of progress, and between two about the same lock. */
+/** The least time between two progress lines, and between two lines about the same lock. Milliseconds. */
 const EVERY_MS = 5_000
 const LOCKED_EVERY_MS = 30_000
 
@@ -21,13 +21,13 @@ export function createBackfillLines(clock: Pick<Clock, 'monotonic'>, line: (text
   return (fact) => {
     const campaign = `campaign ${fact.campaignId}`
     if (fact.is === 'rows-locked') once('rows', `${campaign}: another session has locked rows, trying again`)
-    else if (fact.is === 'put-off') once(campaign, `${campaign}: another session ${held[fact.by]}, looking again after the others`)
+    else if (fact.is === 'postponed') once(campaign, `${campaign}: another session ${lockedBy[fact.by]}, trying again after the others`)
     else if (fact.is === 'ended' && fact.backfilled.is === 'other-points') now(`${campaign}: ${leftAlone(fact.backfilled)}`)
     else if (clock.monotonic() - writtenAt >= EVERY_MS) now(`${campaign}: ${fact.is === 'ranked' ? progress(fact) : ended(fact)}`)
   }
 }
 
-const held = { campaign: 'ranks it', rows: 'keeps rows of it locked' } as const
+const lockedBy = { campaign: 'ranks it', rows: 'holds locks on its rows' } as const
 
 function progress({ ranked, of, rows, ms }: Extract<BackfillFact, { is: 'ranked' }>): string {
   const perSecond = ms > 0 ? (rows * 1_000) / ms : 0
@@ -36,13 +36,13 @@ function progress({ ranked, of, rows, ms }: Extract<BackfillFact, { is: 'ranked'
 }
 
 function ended({ backfilled, left }: Extract<BackfillFact, { is: 'ended' }>): string {
-  const what = backfilled.is === 'done' ? `done, ${number(backfilled.rows)} ranked` : 'nothing to do any more'
+  const what = backfilled.is === 'done' ? `done, ${number(backfilled.rows)} ranked` : 'nothing left to do'
   return left === 0 ? what : `${what}; ${some(left, 'campaign')} left`
 }
 
 function leftAlone({ rankedWith, points }: Extract<Backfilled, { is: 'other-points' }>): string {
   return (
-    `left to a daemon, which ranks the whole campaign again in one transaction: its participants were ranked with ` +
+    `left to a daemon, which ranks the whole campaign in one transaction: its participants were ranked with ` +
     `${some(rankedWith, 'point')} per referral, and the setting is ${points}`
   )
 }
@@ -51,7 +51,7 @@ function leftAlone({ rankedWith, points }: Extract<Backfilled, { is: 'other-poin
 export function backfillSummary(ended: ReadonlyMap<string, Backfilled>, seconds: number): string {
   const { ranked, mended, done, left } = backfillTotals(ended)
   if (ended.size === 0) return 'Nothing to do: every participant has a rank.'
-  const changed = mended === 0 ? '' : `, and ${some(mended, 'row')} written for what changed meanwhile`
+  const changed = mended === 0 ? '' : `, and ${some(mended, 'row')} written for later changes`
   const alone = left === 0 ? '' : ` ${some(left, 'campaign')} left to a daemon, see above.`
   return `Done: ${some(ranked, 'participant')} of ${some(done, 'campaign')} ranked in ${seconds} s${changed}.${alone}`
 }
@@ -67,7 +67,7 @@ export function backfillTotals(ended: ReadonlyMap<string, Backfilled>) {
   }
 }
 
-/** What became of each campaign, for a program to read. */
+/** The outcome of each campaign, for programs. */
 export function backfillRows(ended: ReadonlyMap<string, Backfilled>): readonly object[] {
   return [...ended].map(([campaign, { is, ...figures }]) => ({ campaign, outcome: is, ...figures }))
 }

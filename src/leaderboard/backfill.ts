@@ -1,18 +1,18 @@
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 
-/** What became of one campaign. */
+/** The outcome of one campaign. */
 export type Backfilled =
   /**
-   * Everybody who takes part is ranked. `rows` were ranked in batches; `mended` were written by the recalculation at the end, which sees
-   * to those who changed meanwhile, `whole` when that ranked everybody.
+   * Every participant is ranked. `rows` were ranked in batches; `mended` were written by the recalculation at the end, which ranks those
+   * that changed meanwhile; `whole`: it was a full ranking.
    */
   | { readonly is: 'done'; readonly rows: number; readonly mended: number; readonly whole: boolean }
-  /** Nobody waits for a first rank. */
+  /** No participant waits for a first rank. */
   | { readonly is: 'nothing' }
-  /** Somebody else holds the campaign's lock, or keeps rows of its people locked. It is as if it had not been begun, or goes on where it stood. */
+  /** Another session holds the campaign's lock, or locks on its rows. The next try starts from the beginning, or resumes. */
   | { readonly is: 'locked'; readonly by: 'campaign' | 'rows' }
-  /** Some are ranked with `rankedWith` points per referral, and the setting is `points`: only a whole ranking is right. `rows` were ranked before that came up. */
+  /** Some are ranked with `rankedWith` points per referral, and the setting is `points`: a full ranking is required. `rows` were ranked before that was found. */
   | { readonly is: 'other-points'; readonly rows: number; readonly rankedWith: number; readonly points: number }
 
 /** Progress of a backfill. */
@@ -28,8 +28,8 @@ export type BackfillFact =
     }
   /** Rows locked by another session; retried. */
   | { readonly is: 'rows-locked'; readonly campaignId: string }
-  /** Looked at again after the others. */
-  | { readonly is: 'put-off'; readonly campaignId: string; readonly by: 'campaign' | 'rows' }
+  /** Tried again after the others. */
+  | { readonly is: 'postponed'; readonly campaignId: string; readonly by: 'campaign' | 'rows' }
   | { readonly is: 'ended'; readonly campaignId: string; readonly backfilled: Backfilled; readonly left: number }
 
 export type ReportBackfill = (fact: BackfillFact) => void
@@ -37,19 +37,19 @@ export type ReportBackfill = (fact: BackfillFact) => void
 /** The port to the first ranking. Throws SqlError. */
 export interface Backfiller {
   /**
-   * Campaigns that are not deleted and have participants without a rank, by id; or only the one that was asked for.
+   * Campaigns that are not deleted and have participants without a rank, by id; or `only`.
    *
    * @throws {OperatorError} when there is no such campaign.
    */
   campaigns(only: string | null): Promise<readonly string[]>
-  /** Ranks those of one campaign who have no rank, batch by batch, each committed by itself. */
+  /** Ranks the participants of one campaign that have no rank, in batches that commit separately. */
   backfill(campaignId: string, report: ReportBackfill): Promise<Backfilled>
 }
 
 /** Pauses while only campaigns locked by other sessions are left. */
-const LOOK_MS = { baseMs: 100, maxMs: 1_000 }
+const RETRY_MS = { baseMs: 100, maxMs: 1_000 }
 
-/** One campaign after the other; one that is locked is looked at again after the others, until it is free. */
+/** One campaign after the other; locked ones are retried after the others until they are free. */
 export async function backfillAll(
   backfiller: Backfiller,
   campaigns: readonly string[],
@@ -63,14 +63,14 @@ export async function backfillAll(
       const backfilled = await backfiller.backfill(campaignId, on.report)
       if (backfilled.is === 'locked') {
         locked.push(campaignId)
-        on.report({ is: 'put-off', campaignId, by: backfilled.by })
+        on.report({ is: 'postponed', campaignId, by: backfilled.by })
         continue
       }
       ended.set(campaignId, backfilled)
       on.report({ is: 'ended', campaignId, backfilled, left: left.length - index - 1 + locked.length })
     }
-    // A round that got on with something is followed by the next one at once.
-    if (locked.length === left.length) await on.clock.sleep(backoff(round, LOOK_MS))
+    // After a round with progress the next one follows at once.
+    if (locked.length === left.length) await on.clock.sleep(backoff(round, RETRY_MS))
     left = locked
   }
   return ended

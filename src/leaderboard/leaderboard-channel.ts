@@ -8,12 +8,12 @@ import type { FullBecause, Leaderboard, Recalculated } from './leaderboard.ts'
 import type { RecalculationMessage } from './recalculation-message.ts'
 import { defineChannel, type Transactor } from '../delivery/define-channel.ts'
 
-/** Pauses of a campaign locked by another session: half of how long it has waited, within these bounds. Only this campaign waits. */
+/** Pause of a campaign locked by another session: half of the time it has waited, within these bounds. Only this campaign waits. */
 const SHORTEST_MS = 50
 const LONGEST_MS = 400
-/** Tries that take long before they meet the lock come seldom: no more than a fifth of the worker goes into them. */
+/** The pause is at least this many times the duration of the try, so that tries take at most a fifth of the worker. */
 const TRY_FACTOR = 4
-/** SQLSTATE of a lock that was not given in time. */
+/** SQLSTATE of a lock timeout. */
 const LOCK_NOT_AVAILABLE = '55P03'
 /** SQLSTATE of a statement that timed out or was cancelled. */
 const QUERY_CANCELED = '57014'
@@ -23,7 +23,7 @@ const TOO_SLOW = 'recalculation-too-slow'
 const done: Settlement = { is: 'final', state: 'delivered', reason: null }
 const tooSlow = (afterMs: number): Settlement => ({ is: 'later', as: 'waiting', reason: TOO_SLOW, afterMs })
 
-/** What one run did, for the observer. */
+/** Reports what one run did. */
 export type ReportRecalculation = (recalculation: {
   campaignId: string
   because: FullBecause | null
@@ -31,7 +31,7 @@ export type ReportRecalculation = (recalculation: {
   durationMs: number
 }) => void
 
-/** A run that was broken off because it took too long; its campaign is left alone for so long. */
+/** Reports a run that exceeded its deadline, and how long its campaign is paused. */
 export type ReportTooSlow = (run: { campaignId: string; deadlineMs: number; nextTryMs: number }) => void
 
 /** Leaderboard, as the list of channels has it. */
@@ -57,18 +57,18 @@ export function createLeaderboardChannel(options: {
       const startedAt = clock.monotonic()
       const settle = async (settlement: Settlement) => onlyValue(await store.settle([{ intent, settlement, deliveryLog: null, reply: {} }]))
       const locked = (reason: string) => lockedFor(intent, reason, clock.now(), clock.monotonic() - startedAt)
-      let result: Recalculated | { readonly is: 'put-off' } | 'lost'
+      let result: Recalculated | { readonly is: 'paused' } | 'lost'
       try {
         result = await store.transact<Exclude<typeof result, 'lost'>>(intent, deadlineMs * 2, async (tx) => {
-          const leftMs = await leaderboard.putOffMs(campaignId, tx)
-          if (leftMs !== null) return { result: { is: 'put-off' }, settlement: tooSlow(leftMs) }
+          const leftMs = await leaderboard.pauseLeftMs(campaignId, tx)
+          if (leftMs !== null) return { result: { is: 'paused' }, settlement: tooSlow(leftMs) }
           const recalculated = await leaderboard.recalculate(campaignId, tx, intent.reason === 'rows-locked', deadlineMs)
           return { result: recalculated, settlement: recalculated.is === 'locked' ? locked('campaign-locked') : done }
         })
       } catch (error) {
         if (!(error instanceof SqlError)) throw error
         if (error.state === QUERY_CANCELED && clock.monotonic() - startedAt >= deadlineMs) {
-          const nextTryMs = await leaderboard.putOff(campaignId, intent.group, deadlineMs)
+          const nextTryMs = await leaderboard.pause(campaignId, intent.group, deadlineMs)
           options.reportTooSlow({ campaignId, deadlineMs, nextTryMs })
           return waiting(await settle(tooSlow(nextTryMs)), TOO_SLOW)
         }
@@ -76,18 +76,18 @@ export function createLeaderboardChannel(options: {
         return waiting(await settle(locked('rows-locked')), 'rows-locked')
       }
       if (result === 'lost') return { is: 'lost' }
-      if (result.is === 'put-off') return waiting('settled', TOO_SLOW)
+      if (result.is === 'paused') return waiting('settled', TOO_SLOW)
       if (result.is === 'locked') return waiting('settled', 'campaign-locked')
       const { because, rowsChanged } = result
       options.report({ campaignId, because, rowsChanged, durationMs: clock.monotonic() - startedAt })
-      // After the commit, in a statement of its own: a mail that looks now must see the new positions.
+      // After the commit, in a statement of its own: a mail that is prepared now must see the new positions.
       await leaderboard.wakeWaitingMails(campaignId)
       return { is: 'ran', outcome: 'done', reason: null }
     },
   }
 }
 
-/** Growing while it lasts, and never so long that the campaign waits for a second after the lock is gone. */
+/** The pause grows with the wait, and never so far that the campaign waits for a second after the lock is released. */
 function lockedFor({ waitingSince, reason: before }: Intent, reason: string, now: number, tookMs: number): Settlement {
   const first = waitingSince === null || before !== reason
   const pause = first ? SHORTEST_MS : Math.min(LONGEST_MS, Math.max(SHORTEST_MS, (now - waitingSince.getTime()) / 2))

@@ -5,35 +5,35 @@ import { anyPlan } from './planner-settings.ts'
 import { rankAll, wholeRanking } from './whole-ranking.ts'
 import { createLeaderboard } from './postgres-leaderboard.ts'
 import { pendingRecalculation } from './pending-recalculation.ts'
-import { beginRun, campaignLock, recordRun, remembered } from './ranking-run.ts'
+import { beginRun, campaignLock, historyLimits, recordRun } from './ranking-run.ts'
 import { edge, isDirty, isRanked } from './rule.ts'
 
 export interface AuditorOptions {
   /** The group that recalculates, with its prefix. */
   readonly group: string
   readonly history: LeaderboardHistory
-  /** Differences that are named at most. */
+  /** The most differences to name. */
   readonly named: number
 }
 
 /** Lock timeout for rows, the same as that of a recalculation; milliseconds. */
 const LOCK_TIMEOUT_MS = 500
-/** Lock not available, deadlock; and our own word for a row that was deleted under the repair. All of them pass. */
+/** SQLSTATEs that pass: lock timeout, deadlock, and our own for a row that was deleted during the repair. */
 const PASSING = new Set(['55P03', '40P01', '40001'])
 
 /**
- * Compares stored positions with a full ranking, under the lock that recalculations take, so that none of them is halfway. A
- * million rows are counted where they are.
+ * Compares stored positions with a full ranking, under the lock that recalculations take, so that none of them is in progress. The
+ * rows are counted in the database.
  */
 export function createLeaderboardAuditor(database: Database, options: AuditorOptions): LeaderboardAuditor {
   return {
-    campaigns: async (asked) => {
-      const rows = await database.sql.query<{ id: string }>(campaignsStatement, [asked])
+    campaigns: async (only) => {
+      const rows = await database.sql.query<{ id: string }>(campaignsStatement, [only])
       return rows.map(({ id }) => id)
     },
     audit: async (campaignId, { repair }) => {
       const audited = await orBusy(campaignId, () => database.transaction((tx) => audit(tx, campaignId, repair, options)))
-      // After the commit, as a recalculation does: who looks now must see the new positions.
+      // After the commit, as a recalculation does: a mail that is prepared now must see the new positions.
       if ('repaired' in audited && audited.repaired !== null) await createLeaderboard(database, options).wakeWaitingMails(campaignId)
       return audited
     },
@@ -69,16 +69,16 @@ async function audit(tx: Sql, campaignId: string, repair: boolean, { group, hist
   const pending = await pendingRecalculation(tx, group, campaignId)
   if (!repair || found.differences === 0) return { campaignId, ...found, pending, repaired: null }
 
-  const run = { campaignId, beganAt, remember: remembered[history] }
+  const run = { campaignId, beganAt, historyLimit: historyLimits[history] }
   const { changes, written } = await rankAll(run, tx)
-  // Somebody was deleted for good between read and write, and has left a gap.
-  if (written < changes) throw new SqlError('People were deleted while they were ranked.', { state: '40001' })
+  // A row was deleted physically between read and write, and has left a gap.
+  if (written < changes) throw new SqlError('Participants were deleted while they were ranked.', { state: '40001' })
   await recordRun(run, 'full', written, tx)
   return { campaignId, ...found, pending, repaired: written }
 }
 
-// Nulls come last: the ranked ones are numbered from 1. What was ranked with other points than the campaign has now is stale when
-// the first one was too, as the sweep asks; alone it is a fault, and so is a position that is not its number.
+// Nulls come last, so the ranked rows are numbered from 1. A row that was ranked with other points than the campaign has now is stale if
+// the first row was, too (the sweep compares only that one), and otherwise misplaced, like a position that is not the row's number.
 const auditStatement = `
 WITH ${wholeRanking},
 setting_now AS MATERIALIZED (SELECT points, ${edge('ranked_ppr', 'ASC')} <> points AS points_changed FROM setting),
@@ -93,12 +93,13 @@ SELECT count(*) FILTER (WHERE takes_part)::int AS people,
        count(*) FILTER (WHERE ranked AND (position <> counted OR (other_points AND NOT points_changed AND NOT dirty)))::int AS misplaced,
        count(*) FILTER (WHERE dirty OR (ranked AND other_points AND points_changed))::int AS stale,
        (SELECT count(*)::int FROM changes) AS differences,
-       (SELECT coalesce(json_agg(json_build_object('userId', id, 'stored', stored, 'right', "right") ORDER BY place, id), '[]')
-          FROM (SELECT id, place, CASE WHEN had_score IS NOT NULL THEN was_at END AS stored, CASE WHEN score IS NOT NULL THEN place END AS "right"
-                  FROM changes ORDER BY place, id LIMIT $2) AS few) AS first
+       (SELECT coalesce(json_agg(json_build_object('userId', id, 'stored', stored, 'right', "right") ORDER BY new_position, id), '[]')
+          FROM (SELECT id, new_position, CASE WHEN old_score IS NOT NULL THEN old_position END AS stored,
+                       CASE WHEN score IS NOT NULL THEN new_position END AS "right"
+                  FROM changes ORDER BY new_position, id LIMIT $2) AS few) AS first
   FROM stored`
 
-// A key of 64 bits stands in pg_locks as two halves, with 1 in objsubid.
+// pg_locks shows a key of 64 bits as two halves, with 1 in objsubid.
 const holderStatement = `
 SELECT l.pid, a.application_name AS application, extract(epoch FROM clock_timestamp() - a.xact_start)::int AS seconds
   FROM pg_locks AS l

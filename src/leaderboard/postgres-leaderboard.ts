@@ -3,12 +3,12 @@ import type { Sql, Session } from '../std/sql.ts'
 import { anyPlan } from './planner-settings.ts'
 import { rankAll } from './whole-ranking.ts'
 import { sweep } from './sweep.ts'
-import { PATIENT_MS, beginRun, putOff, putOffMs, recordRun, remembered, type RankRun } from './ranking-run.ts'
+import { DEFAULT_DEADLINE_MS, beginRun, pauseCampaign, pauseLeftMs, historyLimits, recordRun, type RankRun } from './ranking-run.ts'
 import { rankWindows } from './windows.ts'
 
 /**
- * A row lock that somebody else holds is waited for at most this long: a group has one worker for all campaigns. The next tries of
- * one that met a lock wait only for what is held for a moment.
+ * How long a recalculation waits for row locks of other sessions: not long, because a group has one worker for all campaigns. Its next
+ * tries wait only for locks that are held briefly. Milliseconds.
  */
 const lockTimeoutMs = 500
 const lockTimeoutAgainMs = 50
@@ -16,10 +16,10 @@ const lockTimeoutAgainMs = 50
 /** Stored positions in `waitlist_users`. The rule: dense row number by (original_position - verified referrals * points, created_at, id). */
 export function createLeaderboard(database: Pick<Session, 'sql'>, options: { readonly history: LeaderboardHistory }): Leaderboard {
   return {
-    recalculate: (campaignId, tx, again, deadlineMs = PATIENT_MS) =>
-      recalculate(campaignId, tx, { again, deadlineMs, remember: remembered[options.history] }),
-    putOff: (campaignId, group, deadlineMs) => putOff(database.sql, campaignId, group, deadlineMs),
-    putOffMs: (campaignId, tx) => putOffMs(tx, campaignId),
+    recalculate: (campaignId, tx, again, deadlineMs = DEFAULT_DEADLINE_MS) =>
+      recalculate(campaignId, tx, { again, deadlineMs, historyLimit: historyLimits[options.history] }),
+    pause: (campaignId, group, deadlineMs) => pauseCampaign(database.sql, campaignId, group, deadlineMs),
+    pauseLeftMs: (campaignId, tx) => pauseLeftMs(tx, campaignId),
     wakeWaitingMails: (campaignId) => wakeWaitingMails(database.sql, campaignId),
     sweep: (group) => sweep(database.sql, group),
   }
@@ -28,18 +28,18 @@ export function createLeaderboard(database: Pick<Session, 'sql'>, options: { rea
 async function recalculate(
   campaignId: string,
   tx: Sql,
-  { again, deadlineMs, remember }: { readonly again: boolean; readonly deadlineMs: number; readonly remember: number | null },
+  { again, deadlineMs, historyLimit }: { readonly again: boolean; readonly deadlineMs: number; readonly historyLimit: number | null },
 ): Promise<Recalculated> {
   const from = performance.now()
   const beganAt = await beginRun(campaignId, tx, again ? lockTimeoutAgainMs : lockTimeoutMs, deadlineMs)
   if (beganAt === null) return { is: 'locked' }
-  const run = { campaignId, beganAt, remember }
+  const run = { campaignId, beganAt, historyLimit }
   const { because, rowsChanged } = await rank(run, tx, () => deadlineMs - (performance.now() - from))
   await recordRun(run, because === null ? 'windowed' : 'full', rowsChanged, tx)
   return { is: 'done', because, rowsChanged, durationMs: performance.now() - from }
 }
 
-/** By windows; whole where those give up, or where somebody was deleted for good between our read and our write, so that a gap is left. */
+/** By windows; in full where those give up, or where a row that was deleted physically between our read and our write has left a gap. */
 async function rank(run: RankRun, tx: Sql, leftMs: () => number): Promise<{ because: FullBecause | null; rowsChanged: number }> {
   const windowed = await rankWindows(run, tx)
   if (typeof windowed !== 'string' && windowed.written === windowed.changes) return { because: null, rowsChanged: windowed.written }
@@ -51,8 +51,8 @@ async function rank(run: RankRun, tx: Sql, leftMs: () => number): Promise<{ beca
 }
 
 /**
- * A locked row is being claimed, and then looked at after this recalculation's commit anyway, or is being settled, and then
- * looks again within its own wait.
+ * Locked rows are skipped: one that is being claimed is prepared after this recalculation's commit anyway, one that is being settled is
+ * due again within its own wait.
  */
 async function wakeWaitingMails(sql: Sql, campaignId: string): Promise<number> {
   const rows = await sql.query(

@@ -7,7 +7,7 @@ import { edge, isDirty, ranked, scoreBy, settingOfCampaign } from './rule.ts'
 export interface ReaderOptions {
   /** The group that recalculates, with its prefix. */
   readonly group: string
-  /** Rows that changed are counted up to this. */
+  /** Changed rows are counted up to this. */
   readonly manyDirty: number
 }
 
@@ -42,8 +42,8 @@ export function createLeaderboardReader(sql: Sql, { group, manyDirty }: ReaderOp
   }
 }
 
-/** As the driver gives it: scores are text. */
-type AsText<Told> = { [Key in keyof Told]: Told[Key] extends bigint ? string : bigint extends Told[Key] ? string | null : Told[Key] }
+/** As the driver returns it: scores are text. */
+type AsText<Row> = { [Key in keyof Row]: Row[Key] extends bigint ? string : bigint extends Row[Key] ? string | null : Row[Key] }
 type EventRow = { readonly eventId: string; readonly type: string; readonly at: string }
 type Last = NonNullable<CampaignStanding['last']>
 type StandingRow = Omit<CampaignStanding, 'last' | 'pending'> & Omit<Last, 'beganAt'> & { readonly beganAt: Date | null }
@@ -56,7 +56,7 @@ function whole(text: string | null): bigint | null {
   return text === null ? null : BigInt(text)
 }
 
-// How many are ranked is what the last one's position says.
+// The position of the last ranked row is the number of ranked rows.
 const standingStatement = `
 SELECT c.id AS "campaignId", c.deleted_at IS NOT NULL AS deleted, setting.points, ${edge('ranked_ppr', 'ASC')} AS "rankedWith",
        coalesce(${edge('position', 'DESC')}, 0) AS ranked,
@@ -69,7 +69,7 @@ SELECT c.id AS "campaignId", c.deleted_at IS NOT NULL AS deleted, setting.points
 
 const columns = `u.position, u.id AS "userId", u.ranked_score AS score, u.original_position AS "originalPosition",
        u.verified_referral_count AS "verifiedReferrals", u.created_at, u.ranked_ppr, ${isDirty} AS dirty`
-/** People of the ranking, to be ordered; `among` them by a further condition. */
+/** Ranked people in one direction of the order; `among`: a further condition. */
 const people = (among: string, direction: 'ASC' | 'DESC', limit: string) =>
   `(SELECT ${columns} FROM platform.waitlist_users AS u WHERE ${ranked}${among}
      ORDER BY u.ranked_score ${direction}, u.created_at ${direction}, u.id ${direction} LIMIT ${limit})`
@@ -78,16 +78,16 @@ const inOrder = `ORDER BY score, near.created_at, "userId"`
 
 const topStatement = `SELECT ${standingColumns} FROM ${people('', 'ASC', '$2')} AS near ${inOrder}`
 
-const place = '(u.ranked_score, u.created_at, u.id)'
-const theirPlace = '(who.ranked_score, who.created_at, who.id)'
+const rankKey = '(u.ranked_score, u.created_at, u.id)'
+const theirRankKey = '(person.ranked_score, person.created_at, person.id)'
 const aroundStatement = `
-WITH who AS MATERIALIZED (SELECT u.ranked_score, u.created_at, u.id FROM platform.waitlist_users AS u WHERE ${ranked} AND u.id = $2)
+WITH person AS MATERIALIZED (SELECT u.ranked_score, u.created_at, u.id FROM platform.waitlist_users AS u WHERE ${ranked} AND u.id = $2)
 SELECT ${standingColumns}
-  FROM who
+  FROM person
  CROSS JOIN LATERAL (
-   ${people(` AND ${place} < ${theirPlace}`, 'DESC', '$3')}
+   ${people(` AND ${rankKey} < ${theirRankKey}`, 'DESC', '$3')}
    UNION ALL
-   ${people(` AND ${place} >= ${theirPlace}`, 'ASC', '$3::int + 1')}) AS near
+   ${people(` AND ${rankKey} >= ${theirRankKey}`, 'ASC', '$3::int + 1')}) AS near
  ${inOrder}`
 
 const personStatement = `
@@ -98,7 +98,7 @@ SELECT u.id AS "userId", u.campaign_id AS "campaignId", u.status, u.deleted_at I
  CROSS JOIN LATERAL (SELECT worker.points_per_referral(c.referral_config) AS points FROM platform.campaigns AS c WHERE c.id = u.campaign_id) AS setting
  WHERE u.id = $1`
 
-// An event that asks for what is asked for already has no intent of its own; its outcome names the key all the same.
+// An event whose recalculation was already pending has no intent of its own; its outcome names the key all the same.
 const changeStatement = `
 SELECT p.at, p.since, p.from_position AS "fromPosition", p.to_position AS "toPosition", p.from_score AS "fromScore", p.to_score AS "toScore",
        (SELECT coalesce(json_agg(json_build_object('eventId', e.event_id, 'type', e.type, 'at', e.at) ORDER BY e.at DESC, e.event_id), '[]')

@@ -5,10 +5,10 @@ import { indexesOnly } from './planner-settings.ts'
 /** One recalculation of one campaign, under its lock. */
 export interface RankRun {
   readonly campaignId: string
-  /** Read before the table was: what committed before is seen. The text of a timestamptz. */
+  /** Read before the table: commits before it are seen. A timestamptz as text. */
   readonly beganAt: string
-  /** Movements that go into the history at most; null: all. */
-  readonly remember: number | null
+  /** The most movements to record; null: all. */
+  readonly historyLimit: number | null
 }
 
 export interface Written {
@@ -18,29 +18,34 @@ export interface Written {
   readonly written: number
 }
 
-/** Movements of one run that go into the history; null: all. */
-export const remembered: Readonly<Record<LeaderboardHistory, number | null>> = { off: 0, top: 100, all: null }
+/** The most movements of one run to record; null: all. */
+export const historyLimits: Readonly<Record<LeaderboardHistory, number | null>> = { off: 0, top: 100, all: null }
 
 /**
- * For whoever sets no deadline, such as an operator's repair: it may write a million rows, and nobody else mends them. The database
- * handle's own statement timeout must not be shorter than what is asked for.
+ * The deadline of a run for which none is set, such as an operator's repair: it may write a million rows. The database handle's own
+ * statement timeout must not be shorter than the deadline.
  */
-export const PATIENT_MS = 600_000
+export const DEFAULT_DEADLINE_MS = 600_000
 
-/** After a recalculation that took too long its campaign is put off for this many deadlines, then for twice as many, and so on up to an hour. */
+/** After a recalculation that took too long its campaign is paused for this many deadlines, then twice as many, and so on up to an hour. */
 const FIRST_PAUSE_DEADLINES = 4
 const LONGEST_PAUSE_MS = 3_600_000
 
 /**
- * Takes the campaign's lock and sets the transaction up for windows; resolves to `beganAt`, or to null when somebody else has
- * the lock. Row locks are waited for, and statements may take, as long as the caller says; milliseconds.
+ * Takes the campaign's lock and sets the transaction up for windows; resolves to `beganAt`, or to null when another session holds
+ * the lock. `lockTimeoutMs` limits the wait for row locks, `timeoutMs` each statement.
  *
  * The lock is taken in a statement of its own, before the one that reads: a statement reads the state of its beginning, so one
  * that locks and reads would see the table as it was before it got the lock. For the same reason a transaction with one
- * snapshot for all its statements is refused. The clock is read before the table is, so what committed before `beganAt` is seen.
+ * snapshot for all its statements is refused. The clock is read before the table is, so commits before `beganAt` are seen.
  */
-export async function beginRun(campaignId: string, tx: Sql, lockTimeoutMs: number, timeoutMs = PATIENT_MS): Promise<string | null> {
-  const [row] = await tx.query<{ got: boolean; at: string; isolation: string }>(beginStatement, [
+export async function beginRun(
+  campaignId: string,
+  tx: Sql,
+  lockTimeoutMs: number,
+  timeoutMs = DEFAULT_DEADLINE_MS,
+): Promise<string | null> {
+  const [row] = await tx.query<{ acquired: boolean; at: string; isolation: string }>(beginStatement, [
     campaignId,
     `${lockTimeoutMs}ms`,
     `${timeoutMs}ms`,
@@ -48,15 +53,15 @@ export async function beginRun(campaignId: string, tx: Sql, lockTimeoutMs: numbe
   if (row?.isolation !== 'read committed') {
     throw new Error(`A recalculation needs a transaction with isolation level read committed, not ${row?.isolation}.`)
   }
-  return row.got ? row.at : null
+  return row.acquired ? row.at : null
 }
 
 /** The key of the lock of the campaign `$1`. 64 bits of hash: among a million campaigns the 32 of hashtext() would make a hundred pairs share a lock. */
 export const campaignLock = `hashtextextended('leaderboard:' || $1::uuid, 0)`
 
-// A campaign of ten and one of a million share these prepared statements, not a plan.
+// Campaigns of ten and of a million participants share these prepared statements, but not a plan.
 const beginStatement = `
-SELECT pg_try_advisory_xact_lock(${campaignLock}) AS got,
+SELECT pg_try_advisory_xact_lock(${campaignLock}) AS acquired,
        clock_timestamp()::text AS at,
        current_setting('transaction_isolation') AS isolation,
        set_config('jit', 'off', true),
@@ -65,10 +70,10 @@ SELECT pg_try_advisory_xact_lock(${campaignLock}) AS got,
        set_config('statement_timeout', $3, true),
        ${indexesOnly}`
 
-/** The end of a run, in its transaction. A campaign that was put off is put off no longer. */
+/** Records the end of a run, in its transaction, and ends a pause of the campaign. */
 export async function recordRun({ campaignId, beganAt }: RankRun, mode: 'windowed' | 'full', rowsChanged: number, tx: Sql): Promise<void> {
-  const [row] = await tx.query<{ putOff: string | null }>(recordStatement, [campaignId, beganAt, rowsChanged, mode])
-  if (row && row.putOff !== null) await tx.query(dueStatement, [row.putOff, campaignId])
+  const [row] = await tx.query<{ pausedGroup: string | null }>(recordStatement, [campaignId, beganAt, rowsChanged, mode])
+  if (row && row.pausedGroup !== null) await tx.query(dueStatement, [row.pausedGroup, campaignId])
 }
 
 const recordStatement = `
@@ -77,7 +82,7 @@ INSERT INTO worker.recalculations AS r (campaign_id, began_at, committed_at, row
 VALUES ($1, $2, clock_timestamp(), $3, $4)
 ON CONFLICT (campaign_id) DO UPDATE
    SET began_at = excluded.began_at, committed_at = excluded.committed_at, rows_changed = excluded.rows_changed, mode = excluded.mode
-RETURNING (SELECT group_name FROM slow) AS "putOff"`
+RETURNING (SELECT group_name FROM slow) AS "pausedGroup"`
 
 const dueStatement = `
 UPDATE worker.intents SET due_at = now()
@@ -87,34 +92,34 @@ UPDATE worker.intents SET due_at = now()
       FOR UPDATE SKIP LOCKED))`
 
 /**
- * Puts a campaign off whose recalculation took longer than `deadlineMs`, for longer each time; resolves to milliseconds. Beside the
- * intents, not in one: a request that came while it ran is due at once and knows nothing of it.
+ * Pauses a campaign whose recalculation took longer than `deadlineMs`, longer each time; resolves to milliseconds. The pause is not a
+ * property of the intent, because a request that arrived during the run is another intent, due at once.
  */
-export async function putOff(sql: Sql, campaignId: string, group: string, deadlineMs: number): Promise<number> {
+export async function pauseCampaign(sql: Sql, campaignId: string, group: string, deadlineMs: number): Promise<number> {
   const firstMs = deadlineMs * FIRST_PAUSE_DEADLINES
-  const [row] = await sql.query<{ pauseMs: number }>(putOffStatement, [campaignId, group, firstMs, Math.max(firstMs, LONGEST_PAUSE_MS)])
+  const [row] = await sql.query<{ pauseMs: number }>(pauseStatement, [campaignId, group, firstMs, Math.max(firstMs, LONGEST_PAUSE_MS)])
   return row?.pauseMs ?? firstMs
 }
 
-/** How long the campaign is still put off, in milliseconds; null when it is not. */
-export async function putOffMs(tx: Sql, campaignId: string): Promise<number | null> {
+/** How long the campaign is still paused, in milliseconds; null: it is not. */
+export async function pauseLeftMs(tx: Sql, campaignId: string): Promise<number | null> {
   const [row] = await tx.query<{ ms: number }>(leftStatement, [campaignId])
   return row?.ms ?? null
 }
 
-const pause = (tries: string) => `least($4::float8, $3::float8 * power(2, least(${tries} - 1, 30)))`
+const pauseMs = (tries: string) => `least($4::float8, $3::float8 * power(2, least(${tries} - 1, 30)))`
 
-// What nobody has tried for a month after its time belongs to a campaign that is gone.
-const putOffStatement = `
+// A row that was not tried for a month after its time belongs to a campaign that is gone.
+const pauseStatement = `
 WITH forgotten AS (
   DELETE FROM worker.slow_recalculations WHERE next_try_at < now() - interval '30 days' AND campaign_id <> $1
 )
 INSERT INTO worker.slow_recalculations AS s (campaign_id, group_name, tries, next_try_at)
-VALUES ($1, $2, 1, clock_timestamp() + ${pause('1')} * interval '1 millisecond')
+VALUES ($1, $2, 1, clock_timestamp() + ${pauseMs('1')} * interval '1 millisecond')
 ON CONFLICT (campaign_id) DO UPDATE
    SET group_name = excluded.group_name, tries = s.tries + 1,
-       next_try_at = clock_timestamp() + ${pause('(s.tries + 1)')} * interval '1 millisecond'
-RETURNING ${pause('tries')} AS "pauseMs"`
+       next_try_at = clock_timestamp() + ${pauseMs('(s.tries + 1)')} * interval '1 millisecond'
+RETURNING ${pauseMs('tries')} AS "pauseMs"`
 
 const leftStatement = `
 SELECT (extract(epoch FROM next_try_at - clock_timestamp()) * 1000)::float8 AS ms

@@ -2,9 +2,9 @@ import { OperatorError } from '../std/failure.ts'
 
 /** A request to recalculate a campaign that has not ended. */
 export interface PendingRecalculation {
-  /** `claimed`: a worker has it in hand. */
+  /** `claimed`: a worker executes it. */
   readonly state: 'pending' | 'claimed'
-  /** When it was asked for. */
+  /** When it was requested. */
   readonly since: Date
   readonly dueAt: Date
   /** What it waits for. */
@@ -15,9 +15,9 @@ export interface PendingRecalculation {
 export interface CampaignStanding {
   readonly campaignId: string
   readonly deleted: boolean
-  /** Per verified referral, as the campaign says now. */
+  /** Per verified referral, by the campaign's current setting. */
   readonly points: number
-  /** Those that it was last ranked with; null: nobody is ranked. */
+  /** The points of the last ranking; null: nobody is ranked. */
   readonly rankedWith: number | null
   /** People in the ranking. */
   readonly ranked: number
@@ -38,7 +38,7 @@ export const MANY_DIRTY = 1_000
 export interface RankedPerson {
   readonly position: number
   readonly userId: string
-  /** That the position belongs to. */
+  /** The score of the stored position. */
   readonly score: bigint
   readonly originalPosition: number
   readonly verifiedReferrals: number
@@ -46,23 +46,23 @@ export interface RankedPerson {
   readonly dirty: boolean
 }
 
-/** A person's place, and what it is made of. */
+/** A person's position and how it is derived. */
 export interface PersonStanding {
   readonly userId: string
   readonly campaignId: string
   readonly status: string
   readonly deleted: boolean
-  /** Of somebody who is not ranked: the last one, or what the platform wrote. */
+  /** For a person who is not ranked: the last one, or the platform's value. */
   readonly position: number
   readonly originalPosition: number
   readonly verifiedReferrals: number
-  /** Per verified referral, as the campaign says now. */
+  /** Per verified referral, by the campaign's current setting. */
   readonly points: number
-  /** By the rule, from the row as it is now; null: takes no part. */
+  /** By the rule, from the row as it is now; null: not ranked. */
   readonly score: bigint | null
-  /** That the position belongs to; null: not in the ranking. */
+  /** The score of the stored position; null: not in the ranking. */
   readonly rankedScore: bigint | null
-  /** Those that `rankedScore` was counted with. */
+  /** The points in `rankedScore`. */
   readonly rankedWith: number
 }
 
@@ -70,13 +70,13 @@ export interface PersonStanding {
 export interface PositionChange {
   /** When the run began to read. */
   readonly at: Date
-  /** When the run before it did; null: there was none. */
+  /** When the run before it began; null: there was none. */
   readonly since: Date | null
   readonly fromPosition: number | null
   readonly toPosition: number | null
   readonly fromScore: bigint | null
   readonly toScore: bigint | null
-  /** That asked for a recalculation of the campaign and were accepted between the two, the newest first. */
+  /** Events that requested a recalculation of the campaign and were accepted between the two, the newest first. */
   readonly events: readonly CoveredEvent[]
 }
 
@@ -89,12 +89,12 @@ export interface CoveredEvent {
 /** Why a person is not in the ranking. */
 export type NotRanked = 'deleted' | 'blocked' | 'removed' | 'not-yet'
 
-/** The port to the leaderboards, for whoever looks; along their indexes, whatever their size. Throws SqlError. */
+/** The port to read leaderboards; along indexes, so fast whatever their size. Throws SqlError. */
 export interface LeaderboardReader {
   /** Null: there is no such campaign. */
   standing(campaignId: string): Promise<CampaignStanding | null>
   top(campaignId: string, count: number): Promise<readonly RankedPerson[]>
-  /** Somebody who is ranked, with as many as `each` in front and behind. */
+  /** A ranked person with up to `each` neighbours on each side. */
   around(campaignId: string, userId: string, each: number): Promise<readonly RankedPerson[]>
   /** Null: there is no such person. */
   person(userId: string): Promise<PersonStanding | null>
@@ -102,7 +102,7 @@ export interface LeaderboardReader {
   lastChange(person: Pick<PersonStanding, 'userId' | 'campaignId'>, events: number): Promise<PositionChange | null>
 }
 
-/** Null: ranked, if perhaps not for long. */
+/** Null: ranked, though perhaps dirty. */
 export function notRanked({ rankedScore, deleted, status }: PersonStanding): NotRanked | null {
   if (rankedScore !== null) return null
   if (deleted) return 'deleted'
@@ -119,7 +119,7 @@ export const notRankedBecause: Readonly<Record<NotRanked, string>> = {
 export function pendingSentence(pending: PendingRecalculation | null): string {
   if (pending === null) return 'No recalculation is pending.'
   const { state, since, dueAt, reason } = pending
-  if (state === 'claimed') return `A recalculation is under way, asked for at ${since.toISOString()}.`
+  if (state === 'claimed') return `A recalculation is in progress, requested at ${since.toISOString()}.`
   const why = reason === null ? '' : ` (${reason})`
   return `A recalculation is pending since ${since.toISOString()}${why}, due at ${dueAt.toISOString()}.`
 }

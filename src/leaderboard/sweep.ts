@@ -4,7 +4,7 @@ import { isDirty } from './rule.ts'
 
 /**
  * Writes a recalculation, as an intent of `group`, for each campaign whose stored positions may differ from the rule and that
- * has none pending; returns how many. It reads the rows themselves, so it finds what no event spoke of.
+ * has none pending; returns how many. It reads the rows themselves, so it finds changes without an event.
  */
 export async function sweep(sql: Sql, group: string): Promise<number> {
   const [row] = await sql.query<{ written: number }>(sweepStatement, [group])
@@ -13,7 +13,7 @@ export async function sweep(sql: Sql, group: string): Promise<number> {
 
 /**
  * `dirty (campaign_id)`, which needs WITH RECURSIVE: it jumps from campaign to campaign along the index, so that a campaign with a
- * million dirty rows costs one probe, as one with a single row does, and one without none.
+ * million dirty rows costs one probe, like one with a single row, and a clean campaign none.
  */
 export const dirtyCampaigns = `
 dirty (campaign_id) AS (
@@ -26,7 +26,7 @@ dirty (campaign_id) AS (
    WHERE dirty.campaign_id IS NOT NULL
 )`
 
-// A full re-rank writes the same points to all rows of a campaign, so one of them tells.
+// A full ranking writes the same points to all rows of a campaign, so one of them is enough.
 const sweepStatement = `
 WITH RECURSIVE ${dirtyCampaigns},
 wanted AS (

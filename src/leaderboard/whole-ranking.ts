@@ -3,19 +3,19 @@ import { isRanked, scoreBy, settingOfCampaign, writeChanges } from './rule.ts'
 import type { RankRun, Written } from './ranking-run.ts'
 
 /**
- * Ranks a whole campaign and writes the rows that differ, in one statement. People who are no longer ranked lose their
+ * Ranks a whole campaign and writes the rows that differ, in one statement. Participants that are no longer ranked lose their
  * `ranked_score` and keep the last position, since the platform's column takes no NULL.
  */
-export async function rankAll({ campaignId, beganAt, remember }: RankRun, tx: Sql): Promise<Written> {
-  const [row] = await tx.query<Written>(rankStatement, [campaignId, remember, beganAt])
+export async function rankAll({ campaignId, beganAt, historyLimit }: RankRun, tx: Sql): Promise<Written> {
+  const [row] = await tx.query<Written>(rankStatement, [campaignId, historyLimit, beganAt])
   return row ?? { changes: 0, written: 0 }
 }
 
 /**
- * What a whole ranking of the campaign `$1` would change: `changes (id, was_at, had_score, place, score, points)`. PostgreSQL
+ * What a whole ranking of the campaign `$1` would change: `changes (id, old_position, old_score, new_position, score, points)`. PostgreSQL
  * compares uuids byte by byte, which is the order of their canonical text.
  *
- * The setting is materialized: joined otherwise, the function that reads the points is run anew for each of a million rows.
+ * The setting is materialized; otherwise the function that reads the points would run for each of a million rows.
  */
 export const wholeRanking = `
 setting AS MATERIALIZED (${settingOfCampaign}),
@@ -25,13 +25,13 @@ scored AS (
    CROSS JOIN setting
    WHERE u.campaign_id = $1 AND ${isRanked}
 ),
-placed AS (
-  SELECT *, (row_number() OVER (ORDER BY score, created_at, id))::int AS place FROM scored
+numbered AS (
+  SELECT *, (row_number() OVER (ORDER BY score, created_at, id))::int AS new_position FROM scored
 ),
 changes AS MATERIALIZED (
-  SELECT id, position AS was_at, ranked_score AS had_score, place, score, points
-    FROM placed
-   WHERE position <> place OR ranked_score IS DISTINCT FROM score OR ranked_ppr <> points
+  SELECT id, position AS old_position, ranked_score AS old_score, new_position, score, points
+    FROM numbered
+   WHERE position <> new_position OR ranked_score IS DISTINCT FROM score OR ranked_ppr <> points
   UNION ALL
   SELECT id, position, ranked_score, position, NULL, ranked_ppr
     FROM platform.waitlist_users

@@ -4,25 +4,25 @@ import type { RankRun, Written } from './ranking-run.ts'
 import { edge, isDirty, ranked, scoreBy, settingOfCampaign, writeChanges } from './rule.ts'
 
 /**
- * From here on, and from one in so many of those ranked, a whole ranking is cheaper than windows around each. Measured at 10 points
+ * With more dirty rows than this, and more than one in so many ranked rows, a full ranking is cheaper than windows. Measured at 10 points
  * per referral: equal at one in 25 of 10,000 participants, one in 30 of 100,000, and not far from that at a million.
  */
 const MANY_DIRTY = 1_000
 const MANY_DIRTY_SHARE = 50
 
 /**
- * Ranks what lies between the old and the new place of each participant who changed, and nothing else; writes the rows that
- * differ. Gives up without a trace, with the reason, where only a whole ranking is right or cheaper.
+ * Ranks the participants between the old and the new position of each one who changed, and nobody else; writes the rows that differ.
+ * Where a full ranking is required or cheaper it writes nothing and returns the reason.
  *
- * A window is a range of scores. Who moved has the old and the new score in one; who joined or left opens one without an end,
- * because everybody behind moves by one. So each window that ends has as many people after as before, what lies between
- * windows stays, and the one just below a window stands where the window begins to count.
+ * A window is a range of scores. It spans the old and the new score of a participant who moved; a participant who joined or left opens
+ * one without an end, because everybody behind moves by one. A window with an end therefore holds as many participants afterwards as
+ * before, rows between windows stay as they are, and a window is numbered from the position just before it.
  *
- * Planned anew each time, and kept from reading whole tables (planner-settings.ts): from a plan made for a campaign of ten a
- * campaign of a million takes hundreds of milliseconds instead of two.
+ * Planned at each execution, without scans of whole tables (planner-settings.ts): with a plan for a campaign of ten, a campaign of a
+ * million takes hundreds of milliseconds instead of two.
  */
-export async function rankWindows({ campaignId, beganAt, remember }: RankRun, tx: Sql): Promise<Written | FullBecause> {
-  const [row] = await tx.query<Written & { because: FullBecause | null }>(windowStatement, [campaignId, remember, beganAt])
+export async function rankWindows({ campaignId, beganAt, historyLimit }: RankRun, tx: Sql): Promise<Written | FullBecause> {
+  const [row] = await tx.query<Written & { because: FullBecause | null }>(windowStatement, [campaignId, historyLimit, beganAt])
   if (row === undefined) throw new Error('The statement that ranks windows returned no row.')
   return row.because ?? { changes: row.changes, written: row.written }
 }
@@ -64,18 +64,18 @@ verdict AS MATERIALIZED (
               WHEN NOT coalesce(bool_and(position = counted AND ranked_ppr = (SELECT points FROM setting)), true) THEN 'unsure' END AS because
     FROM (SELECT position, ranked_ppr, base + row_number() OVER (PARTITION BY low ORDER BY ranked_score, created_at, id) AS counted FROM inside) AS stored
 ),
-placed AS (
-  SELECT *, (base + row_number() OVER (PARTITION BY low ORDER BY score, created_at, id))::int AS place
+numbered AS (
+  SELECT *, (base + row_number() OVER (PARTITION BY low ORDER BY score, created_at, id))::int AS new_position
     FROM (SELECT * FROM inside WHERE score IS NOT NULL
           UNION ALL
           SELECT w.low, w.base, d.* FROM dirty AS d CROSS JOIN (SELECT low, base FROM windows ORDER BY low DESC LIMIT 1) AS w
            WHERE d.ranked_score IS NULL) AS members
 ),
 changes AS MATERIALIZED (
-  SELECT id, position AS was_at, ranked_score AS had_score, place, score, (SELECT points FROM setting) AS points
-    FROM placed
+  SELECT id, position AS old_position, ranked_score AS old_score, new_position, score, (SELECT points FROM setting) AS points
+    FROM numbered
    WHERE (SELECT because IS NULL FROM verdict)
-     AND (position <> place OR ranked_score IS DISTINCT FROM score OR ranked_ppr <> (SELECT points FROM setting))
+     AND (position <> new_position OR ranked_score IS DISTINCT FROM score OR ranked_ppr <> (SELECT points FROM setting))
   UNION ALL
   SELECT id, position, ranked_score, position, NULL, ranked_ppr
     FROM inside

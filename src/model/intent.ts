@@ -47,7 +47,7 @@ export interface Intent {
   readonly key: string
   readonly class: IntentClass
   readonly coalesce: boolean
-  /** Null for work that no event caused (the reconciliation). */
+  /** Null for work that no event caused (the sweep). */
   readonly eventId: string | null
   /** When the event happened, by its publisher's clock. */
   readonly eventAt: Date | null

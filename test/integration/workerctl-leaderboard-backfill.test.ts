@@ -177,7 +177,7 @@ test('a campaign locked by a frozen process is waited for and reported, and dela
   expect(await backfill.ended).toEqual({
     code: 0,
     out: expect.stringMatching(/^Done: 98 participants of 2 campaigns ranked in [\d.]+ s\.\n$/),
-    err: `campaign ${held.campaignId}: another session ranks it, looking again after the others\n`,
+    err: `campaign ${held.campaignId}: another session ranks it, trying again after the others\n`,
   })
   expect(await wrongPositions(database, points)).toEqual([])
 })

@@ -80,11 +80,11 @@ describe('leaderboard audit', () => {
     const found = await leaderboard('audit')
     expect(await everyRow()).toEqual(before)
     expect(found.code).toBe(1)
-    expect(found.err).toBe('Not all is right. Left: misplaced rows in 3 campaigns: run it again with --repair.')
+    expect(found.err).toBe('Not all positions are correct. Left: misplaced rows in 3 campaigns: run the audit with --repair.')
     for (const text of [
-      `Campaign ${gap.campaignId}: 3 people take part, 2 differences to a full ranking.\n  2 rows are misplaced`,
+      `Campaign ${gap.campaignId}: 3 participants, 2 differences from a full ranking.\n  2 rows are misplaced`,
       `person ${gap.ids[2]}: 3, should be 2\n  person ${gap.ids[3]}: 4, should be 3`,
-      `Campaign ${tie.campaignId}: 3 people take part, 2 differences`,
+      `Campaign ${tie.campaignId}: 3 participants, 2 differences`,
       `person ${edited.ids[2]}: 77, should be 3`,
       '4 campaigns audited: 5 differences in 3 of them.',
     ])
@@ -115,9 +115,9 @@ describe('leaderboard audit', () => {
     })
     const one = await leaderboard('audit', '--campaign', deleted.campaignId.toUpperCase())
     expect(one).toMatchObject({ code: 1 })
-    expect(one.out).toContain('2 people take part, 1 difference to a full ranking.')
+    expect(one.out).toContain('2 participants, 1 difference from a full ranking.')
     const fine = await leaderboard('audit', '--campaign', right.campaignId)
-    expect(fine).toEqual({ code: 0, err: '', out: `Campaign ${right.campaignId}: 2 people take part, 0 differences.` })
+    expect(fine).toEqual({ code: 0, err: '', out: `Campaign ${right.campaignId}: 2 participants, 0 differences.` })
   })
 
   it('leaves stale rows to a pending recalculation, and reports when none is pending', async () => {
@@ -126,7 +126,7 @@ describe('leaderboard audit', () => {
     const alone = await leaderboard('audit')
     expect(alone.code).toBe(1)
     expect(alone.err).toContain(
-      'stale rows and no recalculation pending in 1 campaign: a running daemon asks for one within LEADERBOARD_SWEEP_MS=5000',
+      'stale rows and no recalculation pending in 1 campaign: a running daemon requests one within LEADERBOARD_SWEEP_MS=5000',
     )
     expect(alone.out).toContain(`  1 row is stale: changed since it was ranked. No recalculation is pending.`)
     expect(alone.out).not.toContain('misplaced')
@@ -134,7 +134,7 @@ describe('leaderboard audit', () => {
     await insertIntents(database.sql, asked(campaign))
     const waiting = await leaderboard('audit', '--campaign', campaignId)
     expect(waiting).toMatchObject({ code: 0, err: '' })
-    expect(waiting.out).toContain('3 differences to a full ranking.')
+    expect(waiting.out).toContain('3 differences from a full ranking.')
     expect(waiting.out).toContain('A recalculation is pending since 2030-01-01T00:00:00.000Z')
     const { out } = await leaderboard('audit', '--campaign', campaignId, '--repair', '--json')
     expect(JSON.parse(out).campaigns).toMatchObject([
@@ -151,10 +151,10 @@ describe('leaderboard audit', () => {
     await using _ = await frozenWith(database.url, `SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:${held.campaignId}', 0))`)
     const { code, out, err } = await leaderboard('audit', '--repair')
     expect(code).toBe(1)
-    expect(err).toBe('Not all is right. Left: 1 campaign locked by other sessions: run it again.')
+    expect(err).toBe('Not all positions are correct. Left: 1 campaign locked by other sessions: run the audit again.')
     expect(out).toMatch(
       new RegExp(
-        `Campaign ${held.campaignId} was not audited: for 10 s its lock was held .* \\(PostgreSQL process \\d+ of test lock holder, in a transaction for \\d+ s\\)`,
+        `Campaign ${held.campaignId} was not audited: its lock was held for 10 s .* \\(PostgreSQL process \\d+ of test lock holder, in a transaction for \\d+ s\\)`,
       ),
     )
     expect(out).toContain('1 campaign audited: 2 differences in 1 of them.')
@@ -205,7 +205,7 @@ describe('leaderboard show', () => {
     for (const text of [
       `Campaign ${campaignId}: 20 people ranked, 1 point per verified referral.`,
       '1 row joined, left or changed since the last ranking.',
-      ': everybody, 20 rows written.',
+      ': the whole campaign, 20 rows written.',
       'A recalculation is pending since 2030-01-01T00:00:00.000Z',
     ])
       expect(shown.out).toContain(text)
@@ -261,7 +261,7 @@ describe('leaderboard explain', () => {
     const dirty = await explain(ids[2])
     expect(dirty).toMatchObject({ code: 0, err: '' })
     for (const text of [
-      `Person ${ids[2]} of campaign ${campaignId} stands at position 3 of 3.`,
+      `Person ${ids[2]} of campaign ${campaignId} is at position 3 of 3.`,
       'The score is 2 = original position 3 - 1 verified referral x 1 point.',
       'The row is dirty: it was ranked with score 3, and the next recalculation ranks it with 2.',
       'A recalculation is pending since 2030-01-01T00:00:00.000Z',
@@ -283,10 +283,10 @@ describe('leaderboard explain', () => {
 
     await run('TRUNCATE worker.position_changes')
     expect((await explain(ids[0])).out).toContain(
-      'of each run the hundred largest are kept (LEADERBOARD_HISTORY=top), for LEADERBOARD_HISTORY_DAYS=30',
+      'the hundred largest of each recalculation are kept (LEADERBOARD_HISTORY=top), for LEADERBOARD_HISTORY_DAYS=30',
     )
     expect((await explain(ids[0], { LEADERBOARD_HISTORY: 'off' })).out).toContain(
-      'LEADERBOARD_HISTORY=off: recalculations do not record who moved.',
+      'LEADERBOARD_HISTORY=off: recalculations record no movements.',
     )
     await run(`UPDATE waitlist_users SET status = 'removed', ranked_score = NULL WHERE id = $1`, ids[0])
     expect((await explain(ids[0])).out).toContain('is not ranked: the person is removed.')
@@ -313,11 +313,11 @@ test('while a daemon runs, explain names the event that moved a person, and an a
 
   const joining = await refers(first.userId)
   expect((await explain()).out).toContain('into the ranking at position 2, score 1')
-  expect((await explain()).out).toContain(`It covered what was accepted before it, 1 event:\n  referral.verified ${joining} at`)
+  expect((await explain()).out).toContain(`It covered the events accepted before it, 1 event:\n  referral.verified ${joining} at`)
   const moving = await refers(third.userId)
   const { code, out, err } = await explain()
   expect({ code, err }).toEqual({ code: 0, err: '' })
-  expect(out).toContain('stands at position 1 of 3.')
+  expect(out).toContain('is at position 1 of 3.')
   expect(out).toContain('from position 2 to 1, score 1 to 0, by the recalculation')
   expect(out).toContain(`1 event:\n  referral.verified ${moving} at`)
   expect(JSON.parse((await explain('--json')).out).lastChange.events).toMatchObject([{ eventId: moving }])

@@ -8,8 +8,8 @@ export const leaderboardMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/leaderboard/ranking-run.ts',
-        text: 'SELECT pg_try_advisory_xact_lock(${campaignLock}) AS got,',
-        becomes: 'SELECT $1::uuid IS NOT NULL AS got,',
+        text: 'SELECT pg_try_advisory_xact_lock(${campaignLock}) AS acquired,',
+        becomes: 'SELECT $1::uuid IS NOT NULL AS acquired,',
       },
       { file: 'src/leaderboard/postgres-leaderboard.ts', text: 'const lockTimeoutMs = 500', becomes: 'const lockTimeoutMs = 60_000' },
       {
@@ -36,8 +36,8 @@ export const leaderboardMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/leaderboard/ranking-run.ts',
-        text: 'SELECT pg_try_advisory_xact_lock(${campaignLock}) AS got,',
-        becomes: 'SELECT $1::uuid IS NOT NULL AS got,',
+        text: 'SELECT pg_try_advisory_xact_lock(${campaignLock}) AS acquired,',
+        becomes: 'SELECT $1::uuid IS NOT NULL AS acquired,',
       },
     ],
     scenario: {
@@ -53,8 +53,8 @@ export const leaderboardMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/leaderboard/rule.ts',
-        text: 'SET position = c.place, ranked_score = c.score, ranked_ppr = c.points',
-        becomes: "SET position = c.place, ranked_score = ${scoreBy('c.points')}, ranked_ppr = c.points",
+        text: 'SET position = c.new_position, ranked_score = c.score, ranked_ppr = c.points',
+        becomes: "SET position = c.new_position, ranked_score = ${scoreBy('c.points')}, ranked_ppr = c.points",
       },
     ],
     scenario: {
@@ -104,8 +104,8 @@ export const leaderboardMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/leaderboard/postgres-backfill.ts',
-        text: 'SELECT ${deed}(${campaignLock}) AS did',
-        becomes: "SELECT ${deed.replace('advisory_lock', 'advisory_xact_lock')}(${campaignLock}) IS NOT NULL AS did",
+        text: 'SELECT ${call}(${campaignLock}) AS done',
+        becomes: "SELECT ${call.replace('advisory_lock', 'advisory_xact_lock')}(${campaignLock}) IS NOT NULL AS done",
       },
     ],
     scenario: {

@@ -99,7 +99,7 @@ async function recalculate(campaignId: string, tell: (because: FullBecause | nul
 }
 
 async function rankEverybody(campaignId: string): Promise<number> {
-  const { changes, written } = await database.transaction((tx) => rankAll({ campaignId, beganAt: 'now', remember: 0 }, tx))
+  const { changes, written } = await database.transaction((tx) => rankAll({ campaignId, beganAt: 'now', historyLimit: 0 }, tx))
   expect(written).toBe(changes)
   return written
 }

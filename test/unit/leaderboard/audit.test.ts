@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { auditPatiently, auditSentences, busySentence, requireRight, verdictOf } from '../../../src/leaderboard/audit.ts'
+import { auditWithRetry, auditSentences, busySentence, requireCorrect, verdictOf } from '../../../src/leaderboard/audit.ts'
 import type { Busy, CampaignAudit, LeaderboardAuditor } from '../../../src/leaderboard/audit.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 
@@ -38,27 +38,27 @@ describe('the verdict of an audit', () => {
   })
 
   it('leaves nothing to the operator where it is right, repaired, or a recalculation is pending', () => {
-    expect(() => requireRight([right, { ...misplaced, repaired: 2 }, { ...stale, pending }], [], 5_000)).not.toThrow()
+    expect(() => requireCorrect([right, { ...misplaced, repaired: 2 }, { ...stale, pending }], [], 5_000)).not.toThrow()
   })
 
   it('is one sentence with the way out for what is left', () => {
-    expect(() => requireRight([misplaced, right, misplaced], [], 5_000)).toThrow(
-      'Left: misplaced rows in 2 campaigns: run it again with --repair.',
+    expect(() => requireCorrect([misplaced, right, misplaced], [], 5_000)).toThrow(
+      'Left: misplaced rows in 2 campaigns: run the audit with --repair.',
     )
-    expect(() => requireRight([stale], [], 5_000)).toThrow('asks for one within LEADERBOARD_SWEEP_MS=5000')
-    expect(() => requireRight([], [locked], 5_000)).toThrow('1 campaign locked by other sessions: run it again')
+    expect(() => requireCorrect([stale], [], 5_000)).toThrow('requests one within LEADERBOARD_SWEEP_MS=5000')
+    expect(() => requireCorrect([], [locked], 5_000)).toThrow('1 campaign locked by other sessions: run the audit again')
   })
 })
 
 describe('what is told of an audit', () => {
   it('is one line where all is right', () => {
-    expect(auditSentences(right)).toEqual(['Campaign C: 40 people take part, 0 differences.'])
+    expect(auditSentences(right)).toEqual(['Campaign C: 40 participants, 0 differences.'])
   })
 
   it('tells misplaced from stale, names the first who differ, and says what is pending', () => {
     expect(auditSentences({ ...misplaced, stale: 1, differences: 9, pending })).toEqual([
-      'Campaign C: 40 people take part, 9 differences to a full ranking.',
-      '  2 rows are misplaced: the position does not follow from the stored scores (a person deleted for good, a created_at or a position edited by hand). Recalculations notice that only by chance.',
+      'Campaign C: 40 participants, 9 differences from a full ranking.',
+      '  2 rows are misplaced: the position does not follow from the stored scores (a row deleted physically, a created_at or a position edited by hand). Recalculations rarely notice that.',
       '  1 row is stale: changed since it was ranked. A recalculation is pending since 1970-01-01T00:00:00.000Z, due at 1970-01-01T00:00:01.000Z.',
       '  person U: 3, should be 2',
       '  person V: 2, should be not ranked',
@@ -73,19 +73,19 @@ describe('what is told of an audit', () => {
 
   it('says of a busy campaign who holds it, as far as that can be seen, and what to do', () => {
     expect(busySentence(locked, 10_000)).toBe(
-      'Campaign C was not audited: for 10 s its lock was held by a recalculation, or by a process that stands still (PostgreSQL process 4711 of kafka-worker, in a transaction for 43 s). ' +
-        'Nothing was changed: run it again in a minute; if it is still the same one, end it by SELECT pg_terminate_backend(4711).',
+      'Campaign C was not audited: its lock was held for 10 s by a recalculation or a frozen process (PostgreSQL process 4711 of kafka-worker, in a transaction for 43 s). ' +
+        'Nothing was changed. Run the audit again in a minute; if the same session still holds the lock, end it with SELECT pg_terminate_backend(4711).',
     )
     expect(busySentence({ ...locked, holder: null }, 10_000)).toContain('end the session that pg_locks shows.')
     expect(busySentence({ ...locked, holder: { pid: 1, application: null, seconds: null } }, 10_000)).toContain('(PostgreSQL process 1)')
-    expect(busySentence({ ...locked, busy: 'rows' }, 10_000)).toContain('end the transaction that pg_stat_activity shows')
+    expect(busySentence({ ...locked, busy: 'rows' }, 10_000)).toContain('End the transaction that pg_stat_activity shows')
   })
 })
 
 describe('an audit of a campaign that is busy', () => {
   it('is tried again, and done as soon as nobody has it any more', async () => {
     const { auditor, told } = after(3)
-    expect(await auditPatiently(auditor, 'C', { repair: false, waitMs: 10_000, clock: createJumpingClock() })).toBe(right)
+    expect(await auditWithRetry(auditor, 'C', { repair: false, waitMs: 10_000, clock: createJumpingClock() })).toBe(right)
     expect(told).toEqual({ tries: 4, askedWho: 0 })
   })
 
@@ -93,10 +93,10 @@ describe('an audit of a campaign that is busy', () => {
     const clock = createJumpingClock()
     const from = clock.now()
     const { auditor, told } = after(Infinity)
-    expect(await auditPatiently(auditor, 'C', { repair: true, waitMs: 10_000, clock })).toEqual(locked)
+    expect(await auditWithRetry(auditor, 'C', { repair: true, waitMs: 10_000, clock })).toEqual(locked)
     expect(clock.now() - from).toBe(10_000)
     expect(told).toEqual({ tries: 41, askedWho: 1 })
-    const rows = await auditPatiently(after(Infinity, 'rows').auditor, 'C', { repair: true, waitMs: 0, clock })
+    const rows = await auditWithRetry(after(Infinity, 'rows').auditor, 'C', { repair: true, waitMs: 0, clock })
     expect(rows).toEqual({ campaignId: 'C', busy: 'rows', holder: null })
   })
 })

@@ -89,15 +89,15 @@ describe('lines of a backfill', () => {
     expect(told).toEqual([
       'campaign campaign-a: 150,000 of 1,050,000 ranked, 20,000 rows/s, about 45 s left',
       'campaign campaign-a: done, 1,000,000 ranked; 1 campaign left',
-      'campaign campaign-b: nothing to do any more',
+      'campaign campaign-b: nothing left to do',
     ])
   })
 
   it('say at once what is left alone, and now and then what is locked', async () => {
     const { told, report, pass } = lines()
     const locked = () => {
-      report({ is: 'put-off', campaignId: b, by: 'campaign' })
-      report({ is: 'put-off', campaignId: c, by: 'rows' })
+      report({ is: 'postponed', campaignId: b, by: 'campaign' })
+      report({ is: 'postponed', campaignId: c, by: 'rows' })
       report({ is: 'rows-locked', campaignId: a })
     }
     locked()
@@ -106,13 +106,13 @@ describe('lines of a backfill', () => {
     await pass(30_000)
     locked()
     const both = [
-      'campaign campaign-b: another session ranks it, looking again after the others',
-      'campaign campaign-c: another session keeps rows of it locked, looking again after the others',
+      'campaign campaign-b: another session ranks it, trying again after the others',
+      'campaign campaign-c: another session holds locks on its rows, trying again after the others',
       'campaign campaign-a: another session has locked rows, trying again',
     ]
     expect(told).toEqual([
       ...both,
-      'campaign campaign-c: left to a daemon, which ranks the whole campaign again in one transaction: its participants were ranked with 1 point per referral, and the setting is 10',
+      'campaign campaign-c: left to a daemon, which ranks the whole campaign in one transaction: its participants were ranked with 1 point per referral, and the setting is 10',
       ...both,
     ])
   })
@@ -123,7 +123,7 @@ describe('lines of a backfill', () => {
     expect(backfillSummary(ended, 1.5)).toBe('Done: 1,000 participants of 1 campaign ranked in 1.5 s.')
     ended.set(b, { is: 'nothing' }).set(c, { is: 'other-points', rows: 1, rankedWith: 1, points: 2 }).set('campaign-d', done(2, 1))
     expect(backfillSummary(ended, 2)).toBe(
-      'Done: 1,003 participants of 2 campaigns ranked in 2 s, and 1 row written for what changed meanwhile. 1 campaign left to a daemon, see above.',
+      'Done: 1,003 participants of 2 campaigns ranked in 2 s, and 1 row written for later changes. 1 campaign left to a daemon, see above.',
     )
     expect(backfillTotals(ended)).toEqual({ ranked: 1_003, mended: 1, done: 2, left: 1 })
     expect(backfillRows(ended)).toEqual([

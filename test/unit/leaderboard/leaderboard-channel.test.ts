@@ -26,11 +26,11 @@ function sceneOf(recalculated: Recalculated | Error, of = intent, { tookMs = 7, 
         order.push(`wake ${campaignId} after ${store.transactions.length} commits`)
         return 1
       },
-      async putOff() {
+      async pause() {
         order.push('put off')
         return 4_000
       },
-      putOffMs: async () => leftMs,
+      pauseLeftMs: async () => leftMs,
       sweep: async () => 0,
     },
     deadlineMs: 1_000,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { CampaignStanding, PersonStanding, PositionChange } from '../../../src/leaderboard/standings.ts'
-import { isDirty, placeSentences, standingSentences } from '../../../src/leaderboard/standings-report.ts'
+import { isDirty, positionSentences, standingSentences } from '../../../src/leaderboard/standings-report.ts'
 
 const at = (second: number) => new Date(second * 1_000)
 const standing: CampaignStanding = {
@@ -36,30 +36,34 @@ const change: PositionChange = {
   events: [{ eventId: 'E', type: 'referral.verified', at: at(25) }],
 }
 const kept = { history: 'top', historyDays: 30 } as const
-const told = (who: Partial<PersonStanding>, what: PositionChange | null = change, how: Parameters<typeof placeSentences>[3] = kept) =>
-  placeSentences({ ...person, ...who }, standing, what, how)
+const told = (who: Partial<PersonStanding>, what: PositionChange | null = change, how: Parameters<typeof positionSentences>[3] = kept) =>
+  positionSentences({ ...person, ...who }, standing, what, how)
 const movement = (what: Partial<PositionChange>) => told({}, { ...change, ...what })[5]
 
 describe('why a person stands at a position', () => {
   it('is told from the score and what it is made of to the last movement and its events', () => {
     expect(told({})).toEqual([
-      'Person U of campaign C stands at position 12 of 340.',
-      'The score is 14 = original position 20 - 2 verified referrals x 3 points. The lowest stands first, and among equal ones who was created first.',
-      'The row is ranked with this very score.',
-      'Last recalculated at 1970-01-01T00:01:00.000Z: windows around who had changed, 12 rows written.',
+      'Person U of campaign C is at position 12 of 340.',
+      'The score is 14 = original position 20 - 2 verified referrals x 3 points. The lowest score is first; equal scores are ordered by created_at, then id.',
+      'The row is ranked with this score.',
+      'Last recalculated at 1970-01-01T00:01:00.000Z: windows around the changed rows, 12 rows written.',
       'No recalculation is pending.',
       'The last movement on record: from position 15 to 12, score 17 to 14, by the recalculation that began at 1970-01-01T00:00:30.000Z.',
-      'It covered what was accepted after 1970-01-01T00:00:20.000Z and before it, 1 event:',
+      'It covered the events accepted after 1970-01-01T00:00:20.000Z and before it, 1 event:',
       '  referral.verified E at 1970-01-01T00:00:25.000Z',
     ])
   })
 
   it.each([
     ['changed since', { score: 11n, verifiedReferrals: 3 }, 'it was ranked with score 14, and the next recalculation ranks it with 11.'],
-    ['is ranked with former points', { rankedWith: 1, rankedScore: 18n }, 'with score 18 by 1 point per referral, and the next'],
-    ['has another rank by the same score', { rankedWith: 1 }, 'it was ranked with score 14 by 1 point per referral'],
-    ['was blocked since', { status: 'blocked', score: null }, 'it still has score 14, and the next recalculation takes this person out.'],
-    ['joined', { rankedScore: null, rankedWith: 0 }, 'the next recalculation takes this person in.'],
+    ['is ranked with former points', { rankedWith: 1, rankedScore: 18n }, 'with score 18 at 1 point per referral, and the next'],
+    ['has another rank by the same score', { rankedWith: 1 }, 'it was ranked with score 14 at 1 point per referral'],
+    [
+      'was blocked since',
+      { status: 'blocked', score: null },
+      'it still has score 14, and the next recalculation removes this person from the ranking.',
+    ],
+    ['joined', { rankedScore: null, rankedWith: 0 }, 'the next recalculation adds this person to the ranking.'],
   ])('says dirty, and what comes next, of a row that %s', (_, who, text) => {
     expect(isDirty({ ...person, ...who })).toBe(true)
     expect(told(who)[2]).toContain('The row is dirty: ')
@@ -73,10 +77,10 @@ describe('why a person stands at a position', () => {
     ['no recalculation has ranked this person yet', { score: 14n }],
   ])('says why somebody is not ranked: %s', (why, who) => {
     const [place = '', score = '', row = ''] = told({ score: null, rankedScore: null, ...who })
-    expect(place).toBe(`Person U of campaign C is not ranked: ${why}. The column position holds 12, which means nothing then.`)
+    expect(place).toBe(`Person U of campaign C is not ranked: ${why}. The column position holds 12, which has no meaning for this row.`)
     if ('score' in who) return
-    expect(score).toContain('There is no score, because this person takes no part')
-    expect(row).toBe('The row is out of the ranking, as it should be.')
+    expect(score).toContain('There is no score, because this person is not ranked')
+    expect(row).toBe('The row is not in the ranking, as it should be.')
     expect(isDirty({ ...person, score: null, rankedScore: null, ...who })).toBe(false)
   })
 
@@ -87,15 +91,15 @@ describe('why a person stands at a position', () => {
   })
 
   it('says what is not on record: later movements, events, anything at all', () => {
-    expect(told({ position: 13 })[6]).toBe('What has moved this person to 13 since is not on record.')
+    expect(told({ position: 13 })[6]).toBe('The later movement to 13 is not on record.')
     expect(told({}, { ...change, events: [] })[6]).toContain('It covered no event of the campaign')
     const many = { ...change, since: null, events: Array.from({ length: 20 }, () => ({ eventId: 'E', type: 't', at: at(25) })) }
-    expect(told({}, many)[6]).toBe('It covered what was accepted before it, the newest 20:')
+    expect(told({}, many)[6]).toBe('It covered the events accepted before it, the newest 20:')
     expect(told({}, null).at(-1)).toBe(
-      'No movement of this person is on record: of each run the hundred largest are kept (LEADERBOARD_HISTORY=top), for LEADERBOARD_HISTORY_DAYS=30.',
+      'No movement of this person is on record; the hundred largest of each recalculation are kept (LEADERBOARD_HISTORY=top), for LEADERBOARD_HISTORY_DAYS=30.',
     )
-    expect(told({}, null, { ...kept, history: 'all' }).at(-1)).toContain('each is kept for LEADERBOARD_HISTORY_DAYS=30')
-    const off = 'LEADERBOARD_HISTORY=off: recalculations do not record who moved.'
+    expect(told({}, null, { ...kept, history: 'all' }).at(-1)).toContain('all are kept for LEADERBOARD_HISTORY_DAYS=30')
+    const off = 'LEADERBOARD_HISTORY=off: recalculations record no movements.'
     expect(told({}, null, { ...kept, history: 'off' }).at(-1)).toBe(off)
     expect(told({}, change, { ...kept, history: 'off' })).toContain(off)
   })
@@ -105,8 +109,8 @@ describe('a campaign', () => {
   it('is told with what it is ranked with, what changed, its last recalculation and the next one', () => {
     expect(standingSentences(standing)).toEqual([
       'Campaign C: 340 people ranked, 3 points per verified referral.',
-      'No row changed since it was ranked.',
-      'Last recalculated at 1970-01-01T00:01:00.000Z: windows around who had changed, 12 rows written.',
+      'No row has changed since it was ranked.',
+      'Last recalculated at 1970-01-01T00:01:00.000Z: windows around the changed rows, 12 rows written.',
       'No recalculation is pending.',
     ])
     const text = standingSentences({
@@ -119,18 +123,18 @@ describe('a campaign', () => {
     }).join('\n')
     for (const part of [
       'Campaign C, which is deleted:',
-      'They were ranked with 1 point, and will all be ranked again.',
+      'They were ranked with 1 point; the next recalculation ranks all of them again.',
       '1000 rows or more joined, left or changed',
-      'The campaign was never recalculated.',
+      'The campaign has never been recalculated.',
       'A recalculation is pending since 1970-01-01T00:00:01.000Z (campaign-locked), due at 1970-01-01T00:00:02.000Z.',
     ])
       expect(text).toContain(part)
     const underway = { state: 'claimed', since: at(1), dueAt: at(2), reason: null } as const
     expect(standingSentences({ ...standing, pending: underway }).at(-1)).toBe(
-      'A recalculation is under way, asked for at 1970-01-01T00:00:01.000Z.',
+      'A recalculation is in progress, requested at 1970-01-01T00:00:01.000Z.',
     )
     expect(standingSentences({ ...standing, last: { beganAt: at(1), committedAt: at(1), mode: 'full', rowsChanged: 1 } })[2]).toContain(
-      'everybody, 1 row written.',
+      'the whole campaign, 1 row written.',
     )
   })
 })
