@@ -2,6 +2,8 @@ import type { MailType } from '../delivery/email/mail-message.ts'
 import { spellingsOf } from '../std/address-spelling.ts'
 import type { Intent } from '../model/intent.ts'
 import type { Sql } from '../std/sql.ts'
+import { sqlArray } from '../std/sql-array.ts'
+import { expectOne } from './expect-one.ts'
 
 /** What the operator rules about every mail, and of the first rule about every delivery of a reward. */
 export interface MailRules {
@@ -47,18 +49,30 @@ export function addressColumns(claimed: string): string {
 }
 
 /**
- * The row with what is on record against the mailbox in any spelling. Nearly every address has one spelling only, and costs
- * nothing here.
+ * The rows, in their order, with what is on record against their mailboxes in any spelling. Nearly every address has one spelling only,
+ * and costs nothing here; those of the others are looked up by one statement.
  */
-export async function inEverySpelling<Row extends AddressRow & { readonly campaign_id: string }>(read: Sql, row: Row): Promise<Row> {
-  const spellings = spellingsOf(row.address)
-  if (spellings.length === 1) return row
-  const found = await read.query<{ reason: string }>(
-    `SELECT DISTINCT s.reason FROM platform.campaigns c JOIN worker.suppressions s ON s.account_id = c.account_id
-      WHERE c.id = $1 AND s.address_hash = ANY (SELECT sha256(convert_to(spelling, 'UTF8')) FROM unnest($2::text[]) AS spelling)`,
-    [row.campaign_id, spellings],
+export async function inEverySpelling<
+  Row extends Pick<AddressRow, 'suppressions'> & { readonly address: string | null; readonly campaign_id: string | null },
+>(read: Sql, rows: readonly Row[]): Promise<readonly Row[]> {
+  const lookups = rows.flatMap((row, n) => {
+    const spellings = row.address === null ? [] : spellingsOf(row.address)
+    return spellings.length <= 1 ? [] : spellings.map((spelling) => ({ n, campaignId: row.campaign_id, spelling }))
+  })
+  if (lookups.length === 0) return rows
+  const found = await read.query<{ n: number; reason: string }>(
+    `SELECT DISTINCT q.n, s.reason
+       FROM unnest($1::int[], $2::uuid[], $3::text[]) AS q (n, campaign_id, spelling)
+       JOIN platform.campaigns c ON c.id = q.campaign_id
+       JOIN worker.suppressions s ON s.account_id = c.account_id AND s.address_hash = sha256(convert_to(q.spelling, 'UTF8'))
+      WHERE ${expectOne('q.n')}`,
+    [sqlArray(lookups, ({ n }) => n), sqlArray(lookups, ({ campaignId }) => campaignId), sqlArray(lookups, ({ spelling }) => spelling)],
   )
-  return { ...row, suppressions: [...(row.suppressions ?? []), ...found.map(({ reason }) => reason)] }
+  const reasons = Map.groupBy(found, ({ n }) => n)
+  return rows.map((row, n) => {
+    const more = reasons.get(n)
+    return more === undefined ? row : { ...row, suppressions: [...(row.suppressions ?? []), ...more.map(({ reason }) => reason)] }
+  })
 }
 
 /** The address of a mail that was handed over before, as the platform writes it: a retry goes there and nowhere else. */

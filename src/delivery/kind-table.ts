@@ -1,10 +1,10 @@
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
-import type { AnyIntentKind } from '../model/intent-kind.ts'
+import type { AnyIntentKind, IntentKind } from '../model/intent-kind.ts'
 
 /** The kinds that a group knows, by what its intents carry. */
 export interface KindTable {
-  of(intent: Pick<Intent, 'kind' | 'version' | 'channel'>): AnyIntentKind | null
+  of(intent: Pick<Intent, 'kind' | 'version' | 'channel'>): IntentKind | null
   /** Channels that any kind uses, the first kind's first. */
   readonly channels: readonly ChannelName[]
   /** What may be claimed from a channel. */

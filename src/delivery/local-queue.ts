@@ -72,9 +72,12 @@ export class LocalQueue {
 
   /** Where those go that wait for a worker, as far as that is known. */
   waitingFor(channel: ChannelName): readonly string[] {
-    return [...this.#waiting.values()].flatMap((intent) =>
-      intent.channel === channel && intent.destination !== null ? [intent.destination] : [],
-    )
+    return this.waiting.flatMap((intent) => (intent.channel === channel && intent.destination !== null ? [intent.destination] : []))
+  }
+
+  /** Those that wait for a worker, first to last. */
+  get waiting(): readonly Intent[] {
+    return [...this.#waiting.values()]
   }
 
   add(intents: readonly Intent[]): void {
@@ -107,7 +110,7 @@ export class LocalQueue {
 
   /** Takes out what has not begun. */
   clear(): readonly Intent[] {
-    const cleared = [...this.#waiting.values()]
+    const cleared = this.waiting
     this.#waiting.clear()
     return cleared
   }

@@ -44,7 +44,7 @@ export async function prepared<Channel extends keyof Messages>(
 }
 
 /** @throws {Error} the kind did not answer once for each intent: a bug of its own. */
-function onlyAnswer<Answer>(answers: readonly Answer[]): Answer {
+export function onlyAnswer<Answer>(answers: readonly Answer[]): Answer {
   const [answer] = answers
   if (answer === undefined || answers.length > 1) throw new Error(`prepare gave ${answers.length} answers for 1 intent`)
   return answer

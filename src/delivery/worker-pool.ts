@@ -6,6 +6,7 @@ import { createClaiming } from './claim-loop.ts'
 import { executeIntent } from './execute-intent.ts'
 import type { Executor } from './executor.ts'
 import { LocalQueue } from './local-queue.ts'
+import { prepareInBlocks } from './prepare-in-blocks.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 
@@ -61,8 +62,8 @@ export interface IntentWorkers {
 }
 
 export function createIntentWorkers(settings: IntentWorkersSettings): IntentWorkers {
-  const { group, executor, poolSize } = settings
-  const { store, kinds, channels, clock, observe } = executor
+  const { group, poolSize } = settings
+  const { store, kinds, channels, clock, observe } = settings.executor
   let claimings = 0
   // No two claims share a name. A database that went back in time gives ids and counts of claims out again, and an answer that was
   // kept meanwhile would be written to whichever intent has them now.
@@ -70,6 +71,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   const held = new LocalQueue(poolSize, work, (intent) => {
     if (claiming.worthALook(intent.channel)) notify()
   })
+  const executor: Executor = { ...settings.executor, kinds: prepareInBlocks(kinds, { waiting: () => held.waiting, clock }) }
   const running = new Map<string, Omit<RunningIntent, 'waitsFor'> & { readonly waitsFor: () => string | null }>()
   /** Ends on their way into the database, and those of them that are tried for the first time. */
   const recording = new Set<Promise<void>>()

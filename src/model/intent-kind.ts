@@ -27,7 +27,7 @@ export type Started<Message> = { readonly is: 'go'; readonly message: Message } 
 
 /**
  * Answers for each of many intents of a kind, in their order; the rows of all of them can be read by one query. What it throws is
- * the fault of the block as a whole. {@link prepareEach} makes one from a function for a single intent.
+ * the fault of the block as a whole: each intent is then prepared alone. {@link prepareEach} makes one from a function for a single intent.
  */
 export type Prepare<Message> = (intents: readonly Intent[], read: Sql) => Promise<readonly Prepared<Message>[]>
 
@@ -55,7 +55,7 @@ export interface EndedNote {
 /**
  * How one kind of intent is executed: data, registered by its consumer.
  *
- * `prepare` only reads, and is called before every attempt; a dry run of a replay is accept and prepare, rolled back.
+ * `prepare` only reads, and is called before every attempt, at most a second before a worker takes the intent; a dry run of a replay is accept and prepare, rolled back.
  * `start` runs inside the short transaction that proves the claim and commits before anything is sent; it may refuse.
  * `ended` runs inside the transaction that records the attempt's outcome. A kind without a state of its own leaves both out, and its
  * starts and outcomes share commits with others.

@@ -1,9 +1,11 @@
 import type { MailMessage, MailType, TemplateValues } from '../../delivery/email/mail-message.ts'
 import type { Intent, IntentDraft, JsonObject } from '../../model/intent.ts'
-import { prepareEach, type IntentKind, type Prepared } from '../../model/intent-kind.ts'
+import type { IntentKind, Prepared } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
+import { sqlArray } from '../../std/sql-array.ts'
 import { templateColumns, templateJoin, templateOf, type TemplateRow } from '../campaign-template.ts'
 import { eligibilityColumns, eligibilityJoins, judge, missingRow, notFound, type EligibilityRow } from '../eligibility.ts'
+import { expectOne } from '../expect-one.ts'
 import {
   addressColumns,
   canUnsubscribeFrom,
@@ -41,51 +43,71 @@ export function mailDraft(eventId: string, type: OwnMail, to: { campaignId: stri
   }
 }
 
-/** Reads the content of the mail and the person's eligibility in one statement. */
+/** Reads the content of all mails of a block and the eligibility of their recipients in one statement. */
 export function createMailKind(settings: MailKindSettings): IntentKind<'email'> {
   return {
     kind: 'mail',
     version: 1,
     channel: 'email',
-    prepare: prepareEach(async (intent, read): Promise<Prepared<MailMessage>> => {
-      const type = mailTypeOf(intent)
-      const userId = intent.userId
-      if (type === null || userId === null) return { is: 'skip', reason: 'unknown-mail' }
-      // The mails of a broadcast are born long after the event: it was judged with the broadcast.
-      if (intent.class !== 'broadcast' && isStale(intent, settings.rules)) return { is: 'skip', reason: 'stale' }
-      const row = await readRow(read, type, intent, userId)
-      const eligible = judge(row, intent, { ...settings, now: row?.now ?? new Date() })
-      if (eligible.is === 'skip') return eligible
-      // Final reasons come before waits: an ineligible person's mail does not wait for a paused campaign.
-      const forbidden = row === undefined ? null : forbiddenAddress(row, type, settings.rules)
-      if (forbidden !== null) return { is: 'skip', reason: forbidden }
-      if (eligible.is === 'wait' || row === undefined) return eligible.is === 'wait' ? eligible : { is: 'skip', reason: notFound }
-
-      let note: string | null = null
-      if (type === 'position_update') {
-        const wait = awaitPosition(row, intent, settings)
-        if (wait.is !== 'go') return wait
-        note = wait.note
-      }
-      if (type === 'reward_earned' && row.reward_name === null) {
-        const wait = missingRow(intent, { ...settings, now: row.now })
-        if (wait.is !== 'go') return wait
-      }
-      const person = personMail(row, settings.referralLinkTemplate)
-      const link = canUnsubscribeFrom(type) ? settings.rules.unsubscribeLink : null
-      const unsubscribeUrl = link === null ? null : link({ userId: row.user_id, campaignId: row.campaign_id })
-      const message: MailMessage = {
-        ...person,
-        type,
-        template: templateOf(row, type),
-        templateId: row.template_id,
-        values: { ...person.values, ...valuesOf(type, intent, row), unsubscribe_link: unsubscribeUrl },
-        unsubscribeUrl,
-      }
-      note ??= domainNote(row)
-      return note === null ? { is: 'message', message } : { is: 'message', message, note }
-    }),
+    async prepare(intents, read) {
+      const looks = intents.map((intent) => lookOf(intent, settings.rules))
+      const rows = await readRows(
+        read,
+        looks.filter((look) => look.is === 'look'),
+      )
+      return looks.map((look) => (look.is === 'look' ? answerOf(look, rows.get(look), settings) : look))
+    },
   }
+}
+
+/** A mail whose rows decide. */
+interface Look {
+  readonly is: 'look'
+  readonly intent: Intent
+  readonly type: OwnMail
+  readonly userId: string
+}
+
+function lookOf(intent: Intent, rules: MailRules): Look | { readonly is: 'skip'; readonly reason: string } {
+  const type = mailTypeOf(intent)
+  const userId = intent.userId
+  if (type === null || userId === null) return { is: 'skip', reason: 'unknown-mail' }
+  // The mails of a broadcast are born long after the event: it was judged with the broadcast.
+  if (intent.class !== 'broadcast' && isStale(intent, rules)) return { is: 'skip', reason: 'stale' }
+  return { is: 'look', intent, type, userId }
+}
+
+function answerOf({ intent, type }: Look, row: Row | undefined, settings: MailKindSettings): Prepared<MailMessage> {
+  const eligible = judge(row, intent, { ...settings, now: row?.now ?? new Date() })
+  if (eligible.is === 'skip') return eligible
+  // Final reasons come before waits: an ineligible person's mail does not wait for a paused campaign.
+  const forbidden = row === undefined ? null : forbiddenAddress(row, type, settings.rules)
+  if (forbidden !== null) return { is: 'skip', reason: forbidden }
+  if (eligible.is === 'wait' || row === undefined) return eligible.is === 'wait' ? eligible : { is: 'skip', reason: notFound }
+
+  let note: string | null = null
+  if (type === 'position_update') {
+    const wait = awaitPosition(row, intent, settings)
+    if (wait.is !== 'go') return wait
+    note = wait.note
+  }
+  if (type === 'reward_earned' && row.reward_name === null) {
+    const wait = missingRow(intent, { ...settings, now: row.now })
+    if (wait.is !== 'go') return wait
+  }
+  const person = personMail(row, settings.referralLinkTemplate)
+  const link = canUnsubscribeFrom(type) ? settings.rules.unsubscribeLink : null
+  const unsubscribeUrl = link === null ? null : link({ userId: row.user_id, campaignId: row.campaign_id })
+  const message: MailMessage = {
+    ...person,
+    type,
+    template: templateOf(row, type),
+    templateId: row.template_id,
+    values: { ...person.values, ...valuesOf(type, intent, row), unsubscribe_link: unsubscribeUrl },
+    unsubscribeUrl,
+  }
+  note ??= domainNote(row)
+  return note === null ? { is: 'message', message } : { is: 'message', message, note }
 }
 
 type Row = EligibilityRow &
@@ -99,47 +121,47 @@ type Row = EligibilityRow &
     readonly reward_type: string | null
   }
 
-async function readRow(read: Sql, type: OwnMail, intent: Intent, userId: string): Promise<Row | undefined> {
-  const [row] = await read.query<Row>(statements[type], [
-    intent.campaignId,
-    userId,
-    subjectOf(type, intent),
-    intent.waitingSince,
-    claimedTo(intent),
+/** The rows that exist. */
+async function readRows(read: Sql, looks: readonly Look[]): Promise<ReadonlyMap<Look, Row>> {
+  if (looks.length === 0) return new Map()
+  const rows = await read.query<Row & { readonly n: number }>(statement, [
+    sqlArray(looks, ({ intent }) => intent.campaignId),
+    sqlArray(looks, ({ userId }) => userId),
+    sqlArray(looks, ({ type }) => type),
+    sqlArray(looks, ({ type, intent }) => (type === 'position_update' ? idOf(intent, 'referral_id') : null)),
+    sqlArray(looks, ({ type, intent }) => (type === 'reward_earned' ? idOf(intent, 'user_reward_id') : null)),
+    sqlArray(looks, ({ intent }) => intent.waitingSince?.toISOString()),
+    sqlArray(looks, ({ intent }) => claimedTo(intent)),
   ])
-  return row && inEverySpelling(read, row)
+  const found = new Map<Look, Row>()
+  for (const row of await inEverySpelling(read, rows)) {
+    const look = looks[row.n - 1]
+    if (look !== undefined) found.set(look, row)
+  }
+  return found
 }
 
-const noReward = 'NULL::text AS reward_name, NULL::text AS reward_description, NULL::text AS reward_type'
-const noPosition = 'NULL::text AS referral_status, NULL::boolean AS ranked, NULL::boolean AS recalculated'
-
-function statement(type: OwnMail, columns: string, joins: string): string {
-  return `SELECT now() AS now, ${eligibilityColumns}, ${personColumns}, ${addressColumns('q.handed_over')}, ${templateColumns},
-    ${columns}
-  FROM (SELECT $1::uuid AS campaign_id, $2::uuid AS user_id, $3::uuid AS subject_id, $4::timestamptz AS waiting_since, $5::text AS handed_over) q
+/** A reward is looked up for mails about one alone; whose it is comes second, so that it is found by its id whatever its person has. */
+const statement = `
+  SELECT q.n::int AS n, now() AS now, ${eligibilityColumns}, ${personColumns}, ${addressColumns('q.handed_over')}, ${templateColumns},
+    r.name AS reward_name, r.description AS reward_description, r.type AS reward_type, ${positionColumns}
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::text[]) WITH ORDINALITY
+    AS q (campaign_id, user_id, type, referral_id, user_reward_id, waiting_since, handed_over, n)
   JOIN platform.waitlist_users u ON u.id = q.user_id AND u.campaign_id = q.campaign_id
   ${eligibilityJoins}
-  ${templateJoin(`t.type = '${type}' AND t.send_automatically`)}
-  ${joins}`
-}
-
-const statements: Readonly<Record<OwnMail, string>> = {
-  welcome: statement('welcome', `${noReward}, ${noPosition}`, ''),
-  verification: statement('verification', `${noReward}, ${noPosition}`, ''),
-  milestone: statement('milestone', `${noReward}, ${noPosition}`, ''),
-  position_update: statement('position_update', `${noReward}, ${positionColumns}`, positionJoins),
-  reward_earned: statement(
-    'reward_earned',
-    `r.name AS reward_name, r.description AS reward_description, r.type AS reward_type, ${noPosition}`,
-    'LEFT JOIN platform.user_rewards ur ON ur.id = q.subject_id AND ur.user_id = u.id LEFT JOIN platform.rewards r ON r.id = ur.reward_id',
-  ),
-}
+  ${templateJoin('t.type::text = q.type AND t.send_automatically')}
+  ${positionJoins}
+  LEFT JOIN LATERAL (
+    SELECT r.name, r.description, r.type FROM platform.user_rewards ur
+      JOIN platform.rewards r ON r.id = CASE WHEN ur.user_id = u.id THEN ur.reward_id END
+     WHERE q.user_reward_id IS NOT NULL AND ur.id = q.user_reward_id LIMIT 1) r ON true
+  WHERE ${expectOne('q.n')}`
 
 const ownMails: readonly OwnMail[] = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone']
 
-/** What the mail is about, beside the person: the referral or the reward. */
-function subjectOf(type: OwnMail, intent: Intent): string | null {
-  const id = type === 'position_update' ? intent.data['referral_id'] : type === 'reward_earned' ? intent.data['user_reward_id'] : null
+/** An id of what the mail is about, beside the person. */
+function idOf(intent: Intent, name: string): string | null {
+  const id = intent.data[name]
   return typeof id === 'string' ? id : null
 }
 

@@ -17,15 +17,20 @@ export const awaitingRecalculation = 'awaiting-recalculation'
 /** Reasons of waits for a rate; only mails that were ready to go carry them. */
 const putOff: ReadonlySet<string | null> = new Set(['domain-rate', 'relay-rate'])
 
-// The beginning of the wait arrives cut to milliseconds: a recalculation that began within that one may have begun before it.
-export const positionColumns = `f.status AS referral_status,
+/**
+ * What a statement selects to get a {@link PositionRow}; it names {@link positionJoins}'s table `p`, `u`, and the mail `q` with
+ * `referral_id` and `waiting_since`. Without a referral nothing is looked up. The referral is found by its id alone: by its referrer, all
+ * referrals of that person might be read. The beginning of the wait arrives cut to milliseconds: a recalculation that began within that one
+ * may have begun before it.
+ */
+export const positionColumns = `CASE WHEN q.referral_id IS NOT NULL THEN (
+    SELECT CASE WHEN f.referrer_id = u.id THEN f.status END FROM platform.referrals f WHERE f.id = q.referral_id) END AS referral_status,
   u.ranked_score IS NOT NULL AND u.ranked_ppr = p.points
     AND u.ranked_score = u.original_position::bigint - u.verified_referral_count::bigint * p.points AS ranked,
-  EXISTS (SELECT FROM worker.recalculations k WHERE k.campaign_id = u.campaign_id AND k.began_at >= q.waiting_since + interval '1 millisecond') AS recalculated`
+  q.referral_id IS NOT NULL AND EXISTS (SELECT FROM worker.recalculations k WHERE k.campaign_id = u.campaign_id AND k.began_at >= q.waiting_since + interval '1 millisecond') AS recalculated`
 
 /** POINTS is the campaign's setting as the leaderboard reads it. */
-export const positionJoins = `LEFT JOIN platform.referrals f ON f.id = q.subject_id AND f.referrer_id = u.id
-  CROSS JOIN LATERAL (SELECT worker.points_per_referral(c.referral_config) AS points) p`
+export const positionJoins = `CROSS JOIN LATERAL (SELECT worker.points_per_referral(c.referral_config) AS points) p`
 
 export type PositionWait =
   | { readonly is: 'go'; readonly note: string | null }

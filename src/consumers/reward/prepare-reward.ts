@@ -4,7 +4,7 @@ import type { Sql } from '../../std/sql.ts'
 import { judge, missingRow } from '../eligibility.ts'
 import { forbiddenAddress, isStale, type MailRules } from '../mail-rules.ts'
 import { domainNote } from '../person-mail.ts'
-import { readReward, type FoundReward } from './reward-row.ts'
+import { readRewards, type FoundReward, type RewardRow } from './reward-row.ts'
 import { notDeliverable } from './start-condition.ts'
 
 export interface PrepareSettings<Message> {
@@ -17,16 +17,21 @@ export interface PrepareSettings<Message> {
   message(row: FoundReward, intent: Intent, referralLinkTemplate: string | null): Message | { readonly dead: string }
 }
 
-/**
- * Decides what becomes of a reward now. What is final is said before what waits: a revoked reward of a paused campaign is
- * skipped at once.
- */
-export async function prepareReward<Message extends object>(
-  intent: Intent,
+/** Decides what becomes of the rewards of a block now. */
+export async function prepareRewards<Message extends object>(
+  intents: readonly Intent[],
   read: Sql,
   settings: PrepareSettings<Message>,
-): Promise<Prepared<Message>> {
-  const row = await readReward(intent, read)
+): Promise<readonly Prepared<Message>[]> {
+  const rows = await readRewards(intents, read)
+  return rows.flatMap((row, n) => {
+    const intent = intents[n]
+    return intent === undefined ? [] : [answerOf(intent, row, settings)]
+  })
+}
+
+/** What is final is said before what waits: a revoked reward of a paused campaign is skipped at once. */
+function answerOf<Message extends object>(intent: Intent, row: RewardRow, settings: PrepareSettings<Message>): Prepared<Message> {
   const eligibility = { ...settings, now: row.now }
   const stale = isStale(intent, settings.rules)
   if (row.user_reward_id === null) return stale ? skipStale : refuse(missingRow(intent, eligibility))

@@ -1,11 +1,11 @@
 import type { IntentDraft } from '../../model/intent.ts'
-import { prepareEach, type IntentKind } from '../../model/intent-kind.ts'
+import type { IntentKind } from '../../model/intent-kind.ts'
 import type { AnyEvent } from '../../events/event.ts'
 import type { DecidingConsumer } from '../../model/consumer.ts'
 import type { MailRules } from '../mail-rules.ts'
 import { randomCode } from './reward-code.ts'
 import { rewardEnded, startReward } from './reward-state.ts'
-import { prepareReward } from './prepare-reward.ts'
+import { prepareRewards } from './prepare-reward.ts'
 import { rewardMail, withMailCode } from './reward-mail.ts'
 import { rewardWebhook, withWebhookCode } from './reward-webhook.ts'
 
@@ -28,14 +28,14 @@ export function createRewardConsumer(settings: RewardSettings): DecidingConsumer
   const email: IntentKind<'email'> = {
     ...kind,
     channel: 'email',
-    prepare: prepareEach((intent, read) => prepareReward(intent, read, { ...settings, method: 'email', message: rewardMail })),
+    prepare: (intents, read) => prepareRewards(intents, read, { ...settings, method: 'email', message: rewardMail }),
     start: (intent, message, tx) => startReward(intent, tx, code, (code) => withMailCode(message, code)),
     ended: rewardEnded,
   }
   const webhook: IntentKind<'webhook'> = {
     ...kind,
     channel: 'webhook',
-    prepare: prepareEach((intent, read) => prepareReward(intent, read, { ...settings, method: 'webhook', message: rewardWebhook })),
+    prepare: (intents, read) => prepareRewards(intents, read, { ...settings, method: 'webhook', message: rewardWebhook }),
     start: (intent, message, tx) => startReward(intent, tx, code, (code) => withWebhookCode(message, code)),
     ended: rewardEnded,
   }

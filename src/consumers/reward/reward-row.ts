@@ -1,8 +1,10 @@
 import type { Intent, Json } from '../../model/intent.ts'
 import { parseExactJson } from '../../std/exact-json.ts'
 import type { Sql } from '../../std/sql.ts'
+import { sqlArray } from '../../std/sql-array.ts'
 import { templateColumns, templateJoin, type TemplateRow } from '../campaign-template.ts'
 import { eligibilityColumns, eligibilityJoins, type EligibilityRow } from '../eligibility.ts'
+import { expectOne } from '../expect-one.ts'
 import { addressColumns, claimedTo, inEverySpelling, type AddressRow } from '../mail-rules.ts'
 import { personColumns, type PersonRow } from '../person-mail.ts'
 import { sameUrl } from './same-url.ts'
@@ -14,6 +16,9 @@ export interface MissingReward extends EligibilityRow {
   /** The database's clock. */
   readonly now: Date
   readonly user_reward_id: null
+  readonly campaign_id: null
+  readonly address: null
+  readonly suppressions: null
 }
 
 export interface FoundReward extends EligibilityRow, PersonRow, AddressRow, TemplateRow {
@@ -37,22 +42,62 @@ export interface FoundReward extends EligibilityRow, PersonRow, AddressRow, Temp
   readonly max_retries: number | null
 }
 
-/** Reads the reward of an intent in one statement, which sees one snapshot, and its endpoint in another. */
-export async function readReward(intent: Intent, read: Sql): Promise<RewardRow> {
-  const [row] = await read.query<MissingReward | RowOfReward>(statement, [userRewardIdOf(intent), claimedTo(intent)])
-  if (row === undefined) throw new Error('The statement that reads a reward returned no row.')
-  if (row.user_reward_id === null) return row
-  const { wanted_url: url, value, instructions, ...rest } = row.address === null ? row : await inEverySpelling(read, row)
-  return { ...rest, ...(await readEndpoint(row, url, intent, read)), value: jsonOf(value), instructions: jsonOf(instructions) }
+/**
+ * Reads the rewards of a block of intents in one statement, which sees one snapshot, and their endpoints in another. Answers for each
+ * intent, in their order.
+ */
+export async function readRewards(intents: readonly Intent[], read: Sql): Promise<readonly RewardRow[]> {
+  const found = await read.query<MissingReward | RowOfReward>(statement, [
+    sqlArray(intents, userRewardIdOf),
+    sqlArray(intents, (intent) => claimedTo(intent)),
+  ])
+  if (found.length !== intents.length) throw new Error(`The statement that reads ${intents.length} rewards returned ${found.length} rows.`)
+  const rows = await inEverySpelling(read, found)
+  const endpoints = await readEndpoints(
+    intents.map((intent, n) => wantedOf(intent, rows[n])),
+    read,
+  )
+  return rows.map((row, n) => {
+    if (row.user_reward_id === null) return row
+    const { wanted_url: _, value, instructions, ...rest } = row
+    return { ...rest, ...(endpoints[n] ?? noEndpoint), value: jsonOf(value), instructions: jsonOf(instructions) }
+  })
+}
+
+/** An endpoint of a campaign: this one, or else the first with this URL. */
+interface Wanted {
+  readonly campaignId: string
+  readonly endpointId: string | null
+  readonly url: string
 }
 
 /** An intent that has started stays with its endpoint, wherever that lives now. */
-async function readEndpoint(row: RowOfReward, wantedUrl: string | null, intent: Intent, read: Sql): Promise<Endpoint> {
+function wantedOf(intent: Intent, row: MissingReward | RowOfReward | undefined): Wanted | null {
+  if (row === undefined || row.user_reward_id === null) return null
+  const { campaign_id: campaignId, wanted_url: url } = row
   const begun = intent.frozen?.envelope['endpointId']
-  if (typeof begun === 'string') return (await read.query<Endpoint>(endpointsStatement, [row.campaign_id, begun]))[0] ?? noEndpoint
-  if (wantedUrl === null || row.delivery_method !== 'webhook') return noEndpoint
-  const endpoints = await read.query<Endpoint>(endpointsStatement, [row.campaign_id, null])
-  return endpoints.find(({ webhook_url: url }) => url !== null && sameUrl(url, wantedUrl)) ?? noEndpoint
+  if (typeof begun === 'string') return { campaignId, endpointId: begun, url: '' }
+  return url === null || row.delivery_method !== 'webhook' ? null : { campaignId, endpointId: null, url }
+}
+
+/** The endpoints of each campaign are read once, however many intents of the block go to one of them. */
+async function readEndpoints(wanted: readonly (Wanted | null)[], read: Sql): Promise<readonly Endpoint[]> {
+  const keyOf = ({ campaignId, endpointId }: Wanted) => `${campaignId} ${endpointId ?? ''}`
+  const requests = new Map(wanted.filter((want) => want !== null).map((want) => [keyOf(want), want]))
+  if (requests.size === 0) return wanted.map(() => noEndpoint)
+  const distinct = [...requests.values()]
+  const found = await read.query<Endpoint & { readonly n: number }>(endpointsStatement, [
+    sqlArray(distinct, ({ campaignId }) => campaignId),
+    sqlArray(distinct, ({ endpointId }) => endpointId),
+  ])
+  const keys = [...requests.keys()]
+  const endpoints = Map.groupBy(found, ({ n }) => keys[n - 1])
+  return wanted.map((want) => {
+    if (want === null) return noEndpoint
+    const candidates = endpoints.get(keyOf(want)) ?? []
+    const matches = ({ webhook_url: url }: Endpoint) => want.endpointId !== null || (url !== null && sameUrl(url, want.url))
+    return candidates.find(matches) ?? noEndpoint
+  })
 }
 
 type Endpoint = Pick<FoundReward, 'webhook_id' | 'webhook_url' | 'webhook_secret' | 'retry_enabled' | 'max_retries'>
@@ -79,7 +124,7 @@ export function userRewardIdOf(intent: Intent): string {
 }
 
 /**
- * The clock comes first and everything else is joined to it, so that there always is a row. Reward data goes before the reward's own configuration.
+ * The clock comes first and everything else is joined to it, so that there always is a row for each. Reward data goes before the reward's own configuration.
  */
 const statement = `
   SELECT parameters.now, ur.id AS user_reward_id, ur.status, coalesce(ur.expires_at <= parameters.now, false) AS expired,
@@ -87,22 +132,25 @@ const statement = `
     nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template,
     coalesce(nullif(ur.reward_data->'value', 'null'), r.config->'value')::text AS value,
     coalesce(nullif(ur.reward_data->'instructions', 'null'), r.config->'instructions')::text AS instructions,
-    ${personColumns}, ${addressColumns('$2::text')}, ${eligibilityColumns}, ${templateColumns},
+    ${personColumns}, ${addressColumns('parameters.handed_over')}, ${eligibilityColumns}, ${templateColumns},
     r.delivery_config->>'webhook_url' AS wanted_url
-  FROM (SELECT now() AS now, $1::uuid AS id) parameters
+  FROM (SELECT now() AS now, q.* FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS q (id, handed_over, n)) parameters
   LEFT JOIN platform.user_rewards ur ON ur.id = parameters.id
   LEFT JOIN platform.rewards r ON r.id = ur.reward_id
   LEFT JOIN platform.waitlist_users u ON u.id = ur.user_id
   ${eligibilityJoins}
-  ${templateJoin(`t.type = 'custom' AND t.name = 'reward_delivery'`)}`
+  ${templateJoin(`t.type = 'custom' AND t.name = 'reward_delivery'`)}
+  WHERE ${expectOne('parameters.n')}
+  ORDER BY parameters.n`
 
 /**
- * Where a webhook of campaign $1 may go, the campaign's own before the account's, lowest id first; with $2 that one alone. Which of
+ * Where a webhook of each campaign may go, the campaign's own before the account's, lowest id first; with an id that one alone. Which of
  * them has the reward's URL is not for SQL to say.
  */
 const endpointsStatement = `
-  SELECT w.id AS webhook_id, w.url AS webhook_url, w.secret AS webhook_secret, w.retry_enabled, w.max_retries
-  FROM platform.campaigns c
+  SELECT parameters.n::int AS n, w.id AS webhook_id, w.url AS webhook_url, w.secret AS webhook_secret, w.retry_enabled, w.max_retries
+  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS parameters (campaign_id, endpoint_id, n)
+  JOIN platform.campaigns c ON c.id = parameters.campaign_id
   JOIN platform.webhooks w ON w.campaign_id = c.id OR (w.campaign_id IS NULL AND w.account_id = c.account_id)
-  WHERE c.id = $1 AND w.status = 'active' AND w.deleted_at IS NULL AND ($2::uuid IS NULL OR w.id = $2)
-  ORDER BY w.campaign_id IS NULL, w.id`
+  WHERE ${expectOne('parameters.n')} AND w.status = 'active' AND w.deleted_at IS NULL AND (parameters.endpoint_id IS NULL OR w.id = parameters.endpoint_id)
+  ORDER BY parameters.n, w.campaign_id IS NULL, w.id`

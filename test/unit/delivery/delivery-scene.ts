@@ -5,7 +5,7 @@ import type { SendChannel, Performed } from '../../../src/delivery/channel.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import type { Executor } from '../../../src/delivery/executor.ts'
 import { createKindTable } from '../../../src/delivery/kind-table.ts'
-import type { AnyIntentKind, IntentKind } from '../../../src/model/intent-kind.ts'
+import { prepareEach, type AnyIntentKind, type IntentKind } from '../../../src/model/intent-kind.ts'
 import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import type { Fact } from '../../../src/model/fact.ts'
@@ -64,7 +64,13 @@ function fakeChannel<Message>(name: 'email' | 'webhook', underway: 'handing_over
 
 /** The mail kind, ready to send, with what the test wants otherwise. */
 export function mailKind(change: Partial<IntentKind<'email'>> = {}): IntentKind<'email'> {
-  return { kind: 'mail', version: 1, channel: 'email', prepare: async () => [{ is: 'message', message: mailMessage }], ...change }
+  return {
+    kind: 'mail',
+    version: 1,
+    channel: 'email',
+    prepare: prepareEach(async () => ({ is: 'message', message: mailMessage })),
+    ...change,
+  }
 }
 
 export interface DeliveryScene {

@@ -4,7 +4,7 @@ import { Unavailable, type Performed } from '../../../src/delivery/channel.ts'
 import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import { createIntentWorkers, type IntentWorkers } from '../../../src/delivery/worker-pool.ts'
-import type { IntentKind } from '../../../src/model/intent-kind.ts'
+import { prepareEach, type IntentKind } from '../../../src/model/intent-kind.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import { createJumpingClock } from '../../support/jumping-clock.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
@@ -27,7 +27,7 @@ const webhookKind: IntentKind<'webhook'> = {
   kind: 'reward',
   version: 1,
   channel: 'webhook',
-  prepare: async () => [{ is: 'skip', reason: 'test' }],
+  prepare: prepareEach(async () => ({ is: 'skip', reason: 'test' })),
 }
 
 const broadcastKind: IntentKind<'broadcast'> = {
@@ -404,7 +404,7 @@ describe('a campaign with its share of the workers', () => {
 })
 
 describe('an endpoint', () => {
-  const kind: IntentKind<'webhook'> = { ...webhookKind, prepare: async () => [{ is: 'message', message: hook }] }
+  const kind: IntentKind<'webhook'> = { ...webhookKind, prepare: prepareEach(async () => ({ is: 'message', message: hook })) }
   const hook = { endpointId: 'e', url: '', secret: '', eventType: '', payload: {}, retryEnabled: true, maxRetries: 9 }
   function endpointScene() {
     const scene = sceneOf({ poolSize: 10, kinds: [kind] })
