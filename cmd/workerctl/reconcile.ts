@@ -47,9 +47,10 @@ const BATCH = 500
 
 const HELP = `
 Finds people affected by a loss: after a topic was recreated, a range of records was lost, or groups were moved over unread
-records. Reads the platform's rows (sign-ups, verifications, verified referrals, rewards), compares the ids of their events with
-the outcomes of every group that has progress, and counts missing outcomes by type and campaign. Works while daemons run, and
-reads by primary key only.
+records. Reads the platform's rows (sign-ups, verifications, referrals, verified referrals, rewards), compares the ids of their
+events with the outcomes of every group that has progress, and counts missing outcomes by type and campaign. Works while daemons
+run, and reads those tables by primary key only. A group that runs only when named is included if KAFKA_GROUPS names it; as it may
+have begun later, facts before its first outcome are not expected of it.
 
 --publish publishes the missing facts again, with their original time and event ids: a group that has accepted one meanwhile
 skips it, so nothing is sent twice. Without it nothing is published.
@@ -84,13 +85,11 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
         async (database) => {
           await checkSchema(database.sql)
           const reader = createFactReader(database.sql)
-          // A group that runs only when named may have begun later than the others, and sends nothing.
-          const always = groups.filter(({ name }) => defaultGroups.includes(name))
-          const covering = await coveringGroups(database, always, consumers)
+          const covering = await coveringGroups(database, reader, groups, consumers)
           const window = await windowOf(reader, config, chosen)
           const query = { groups: covering, window, staleBefore: new Date(systemClock.now() - config.mail.maxEventAgeMs) }
           const found = await reconcile(reader, query)
-          if (options.json !== true) show(found, window, terminal)
+          if (options.json !== true) show(found, covering, window, terminal)
           const missing = factTypes.reduce((sum, type) => sum + found.facts[type], 0)
           const decided = await decide(missing > 0, { ...options, dryRun: options.publish !== true }, terminal)
           const done = { published: 0, unpublishable: 0 }
@@ -116,6 +115,7 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
 /** The groups with progress; a group without has never run here, and nothing of it was lost. */
 async function coveringGroups(
   database: Database,
+  reader: FactReader,
   groups: readonly OperatorGroup[],
   consumers: ReadonlyMap<string, Pick<Consumer, 'types'>>,
 ): Promise<readonly CoveringGroup[]> {
@@ -123,7 +123,11 @@ async function coveringGroups(
   const running: CoveringGroup[] = []
   for (const { id, name, topic } of groups) {
     const filter = createTypeFilter(consumers.get(name)?.types ?? [])
-    if ((await progress.readProgress(id, topic)).length > 0) running.push({ id, handles: (type) => filter.handles(type) })
+    if ((await progress.readProgress(id, topic)).length === 0) continue
+    // A group that runs only when named may have begun later than the others.
+    const isOptIn = !defaultGroups.includes(name)
+    const since = isOptIn ? await reader.oldestOutcome(id) : null
+    if (!isOptIn || since !== null) running.push({ id, since, handles: (type) => filter.handles(type) })
   }
   if (running.length === 0)
     throw new OperatorError('No group has progress in this database, so nothing was lost: check DATABASE_URL or PG*.')
@@ -137,7 +141,7 @@ async function windowOf(reader: FactReader, { accept }: Config, chosen: { since:
       `--since is before the retention of outcomes (DEDUPE_DAYS=${accept.dedupeDays}): give a time at or after ${rememberedFrom.toISOString()}.`,
     )
   }
-  const oldest = await reader.oldestOutcome()
+  const oldest = await reader.oldestOutcome(null)
   const begin = oldest === null || oldest < rememberedFrom ? rememberedFrom : oldest
   const window = { since: chosen.since ?? begin, until: chosen.until ?? new Date(systemClock.now() - UNDER_WAY_MS) }
   if (window.since < window.until) return window
@@ -167,8 +171,11 @@ async function withPublisher(
   }
 }
 
-function show(found: Reconciliation, { since, until }: Window, terminal: Terminal): void {
-  const checked = factTypes.map((type) => `${found.checked[type]} ${type}`).join(', ')
+function show(found: Reconciliation, groups: readonly CoveringGroup[], { since, until }: Window, terminal: Terminal): void {
+  const checked = factTypes
+    .filter((type) => groups.some((group) => group.handles(type)))
+    .map((type) => `${found.checked[type]} ${type}`)
+    .join(', ')
   terminal.out(`Checked ${checked}, from ${since.toISOString()} to ${until.toISOString()}.`)
   const lines = found.uncovered.toSorted((a, b) => b.count - a.count)
   if (lines.length > 0) {

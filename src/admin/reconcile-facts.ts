@@ -2,8 +2,8 @@ import { InvalidEvent } from '../events/invalid-event.ts'
 import { eventIdOfInput, type Publisher } from '../events/publisher.ts'
 import type { TypedInput } from '../events/publisher-input.ts'
 
-/** The event types that can be derived from the platform's rows and have effects. A milestone leaves no row; `referral.created` has no effect. */
-export const factTypes = ['user.signed_up', 'user.verified', 'referral.verified', 'reward.earned'] as const
+/** The event types that can be derived from the platform's rows; a milestone leaves no row. */
+export const factTypes = ['user.signed_up', 'user.verified', 'referral.created', 'referral.verified', 'reward.earned'] as const
 
 export type FactType = (typeof factTypes)[number]
 
@@ -22,8 +22,8 @@ export interface FactReader {
   page(type: FactType, window: Window, after: string | null): Promise<{ facts: readonly PlatformFact[]; next: string | null }>
   /** The outcomes of these events, as `group` and event id. */
   outcomes(groups: readonly string[], eventIds: readonly string[]): Promise<readonly { group: string; eventId: string }[]>
-  /** When the oldest outcome that is kept was written; null when there is none. */
-  oldestOutcome(): Promise<Date | null>
+  /** When the oldest outcome that is kept was written, of one group or of any (null); null when there is none. */
+  oldestOutcome(group: string | null): Promise<Date | null>
   /** Types of which outcomes were written lately: whether nearly all of their events carry ids that are made from what happened. */
   recentIds(): Promise<readonly { type: string; derived: boolean }[]>
 }
@@ -31,6 +31,8 @@ export interface FactReader {
 /** A group as far as it concerns coverage. */
 export interface CoveringGroup {
   readonly id: string
+  /** It may have begun later than the others: no outcome of a fact before this time is expected of it. Null: of every fact in the window. */
+  readonly since: Date | null
   handles(type: string): boolean
 }
 
@@ -71,7 +73,7 @@ export async function reconcile(
   const recent = await reader.recentIds()
   const undecidable = factTypes.filter((type) => recent.some((one) => one.type === type && !one.derived))
   for (const type of factTypes) {
-    const groups = of.groups.filter((group) => group.handles(type)).map(({ id }) => id)
+    const groups = of.groups.filter((group) => group.handles(type))
     if (groups.length === 0 || undecidable.includes(type)) continue
     for (let after: string | null = null, more = true; more;) {
       const page = await reader.page(type, of.window, after)
@@ -113,13 +115,20 @@ export async function publishFacts(
 /** The facts without an outcome in some groups, with those groups. */
 async function uncoveredOf(
   reader: FactReader,
-  groups: readonly string[],
+  groups: readonly CoveringGroup[],
   facts: readonly PlatformFact[],
 ): Promise<ReadonlyMap<PlatformFact, readonly string[]>> {
   if (facts.length === 0) return new Map()
   const ids = new Map(facts.map((fact) => [fact, eventIdOfInput(fact)]))
-  const found = new Set((await reader.outcomes(groups, [...ids.values()])).map(({ group, eventId }) => `${group} ${eventId}`))
-  const lacking = [...ids].map(([fact, id]) => [fact, groups.filter((group) => !found.has(`${group} ${id}`))] as const)
+  const outcomes = await reader.outcomes(
+    groups.map(({ id }) => id),
+    [...ids.values()],
+  )
+  const found = new Set(outcomes.map(({ group, eventId }) => `${group} ${eventId}`))
+  const lacking = [...ids].map(([fact, eventId]) => {
+    const expected = groups.filter(({ since }) => since === null || fact.timestamp >= since)
+    return [fact, expected.map(({ id }) => id).filter((group) => !found.has(`${group} ${eventId}`))] as const
+  })
   return new Map(lacking.filter(([, without]) => without.length > 0))
 }
 
@@ -129,5 +138,5 @@ function count(counts: Map<string, Uncovered>, one: Uncovered): void {
 }
 
 function zeros(): Record<FactType, number> {
-  return { 'user.signed_up': 0, 'user.verified': 0, 'referral.verified': 0, 'reward.earned': 0 }
+  return { 'user.signed_up': 0, 'user.verified': 0, 'referral.created': 0, 'referral.verified': 0, 'reward.earned': 0 }
 }

@@ -45,9 +45,9 @@ test('facts are read page by page: those in the window that still count, as thei
     expect(told['user.signed_up']).toHaveLength(2)
     expect(told['user.signed_up']).toContainEqual({ type: 'user.signed_up', ...where, ...bob })
     expect(told['user.verified']).toEqual([{ type: 'user.verified', ...where, ...ada }])
-    expect(told['referral.verified']).toEqual([
-      { type: 'referral.verified', ...where, referralId, referrerId: ada.userId, referredId: bob.userId, pointsPerReferral: 3 },
-    ])
+    const referral = { ...where, referralId, referrerId: ada.userId, referredId: bob.userId }
+    expect(told['referral.created']).toEqual([{ type: 'referral.created', ...referral }])
+    expect(told['referral.verified']).toEqual([{ type: 'referral.verified', ...referral, pointsPerReferral: 3 }])
     expect(told['reward.earned']).toEqual([{ type: 'reward.earned', ...where, userRewardId, userId: ada.userId, rewardId }])
 
     await platform.crowd(campaign, 10_001)
@@ -64,7 +64,7 @@ test('outcomes are looked up by id, and tell how the ids of their type are made'
   const db = await migratedDatabase()
   try {
     const reader = createFactReader(db.sql)
-    expect([await reader.oldestOutcome(), await reader.recentIds()]).toEqual([null, []])
+    expect([await reader.oldestOutcome(null), await reader.recentIds()]).toEqual([null, []])
     const derived = '6f5b1c0e-3a0b-5d0f-9a39-2f6f0d8f7a11'
     const chosen = randomUUID()
     for (const [type, id] of [
@@ -83,7 +83,9 @@ test('outcomes are looked up by id, and tell how the ids of their type are made'
       { type: 'user.signed_up', derived: false },
       { type: 'user.verified', derived: true },
     ])
-    expect(await reader.oldestOutcome()).toBeInstanceOf(Date)
+    expect(await reader.oldestOutcome(null)).toBeInstanceOf(Date)
+    expect(await reader.oldestOutcome('email-workers')).toEqual(await reader.oldestOutcome(null))
+    expect(await reader.oldestOutcome('reward-workers')).toBeNull()
   } finally {
     await db.close()
   }

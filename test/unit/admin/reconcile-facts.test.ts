@@ -23,8 +23,8 @@ const reward = (n: number): PlatformFact => ({
   rewardId: uuid(99),
   timestamp: day(n),
 })
-const mails = { id: 'email-workers', handles: () => true }
-const rewards = { id: 'reward-workers', handles: (type: string) => type === 'reward.earned' }
+const mails = { id: 'email-workers', since: null, handles: () => true }
+const rewards = { id: 'reward-workers', since: null, handles: (type: string) => type === 'reward.earned' }
 
 /** Facts in pages of two; `covered`: what each group has an outcome for. */
 function readerOf(facts: readonly PlatformFact[], covered: Record<string, readonly PlatformFact[]>, derived = true): FactReader {
@@ -50,8 +50,8 @@ it('counts by campaign and group what no outcome covers, over all pages, and han
   const lost: PlatformFact[] = []
   const found = await reconcile(reader, question, async (some) => void lost.push(...some))
   expect(found).toEqual({
-    checked: { 'user.signed_up': 3, 'user.verified': 0, 'referral.verified': 0, 'reward.earned': 2 },
-    facts: { 'user.signed_up': 2, 'user.verified': 0, 'referral.verified': 0, 'reward.earned': 1 },
+    checked: { 'user.signed_up': 3, 'user.verified': 0, 'referral.created': 0, 'referral.verified': 0, 'reward.earned': 2 },
+    facts: { 'user.signed_up': 2, 'user.verified': 0, 'referral.created': 0, 'referral.verified': 0, 'reward.earned': 1 },
     uncovered: [
       { type: 'user.signed_up', campaignId, group: 'email-workers', count: 2 },
       { type: 'reward.earned', campaignId, group: 'reward-workers', count: 1 },
@@ -60,6 +60,13 @@ it('counts by campaign and group what no outcome covers, over all pages, and han
     undecidable: [],
   })
   expect(lost).toEqual([signUp(1), signUp(4), reward(3)])
+})
+
+it('expects of a group that began later no outcome of earlier facts', async () => {
+  const facts = [signUp(1), signUp(2), signUp(3)]
+  const late = { id: 'analytics-workers', since: day(2), handles: () => true }
+  const found = await reconcile(readerOf(facts, { 'email-workers': facts }), { ...question, groups: [mails, late] })
+  expect(found.uncovered).toEqual([{ type: 'user.signed_up', campaignId, group: 'analytics-workers', count: 2 }])
 })
 
 it('leaves out types whose publisher chooses the ids: told under another one they would be mailed twice', async () => {

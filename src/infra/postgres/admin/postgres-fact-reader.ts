@@ -35,8 +35,10 @@ export function createFactReader(sql: Sql): FactReader {
         `SELECT group_name AS "group", event_id AS "eventId" FROM worker.outcomes WHERE group_name = ANY ($1) AND event_id = ANY ($2::uuid[])`,
         [groups, eventIds],
       ),
-    oldestOutcome: async () => {
-      const [row] = await sql.query<{ at: Date }>(`SELECT at FROM worker.outcomes ORDER BY at LIMIT 1`)
+    oldestOutcome: async (group) => {
+      const [row] = await (group === null
+        ? sql.query<{ at: Date }>(`SELECT at FROM worker.outcomes ORDER BY at LIMIT 1`)
+        : sql.query<{ at: Date }>(`SELECT at FROM worker.outcomes WHERE group_name = $1 ORDER BY at LIMIT 1`, [group]))
       return row?.at ?? null
     },
     // By the version of the UUID: an id that is derived from the fact has version 5 (RFC 9562). A few others are events that an operator published again.
@@ -63,6 +65,12 @@ const sources: Readonly<
     columns: 'r.id AS user_id, r.email',
     at: 'r.verified_at',
     counts: `r.deleted_at IS NULL AND r.status NOT IN ('blocked', 'removed')`,
+  },
+  'referral.created': {
+    table: 'platform.referrals',
+    columns: 'r.id AS referral_id, r.referrer_id, r.referred_id',
+    at: 'r.created_at',
+    counts: `r.status <> 'invalid'`,
   },
   'referral.verified': {
     table: 'platform.referrals',
@@ -96,6 +104,8 @@ function factOf(type: FactType, row: FactRow): PlatformFact {
     case 'user.signed_up':
     case 'user.verified':
       return { type, ...occurrence, userId: row.user_id, email: row.email }
+    case 'referral.created':
+      return { type, ...occurrence, referralId: row.row_id, referrerId: row.referrer_id, referredId: row.referred_id }
     case 'referral.verified': {
       const { referrer_id: referrerId, referred_id: referredId } = row
       return { type, ...occurrence, referralId: row.row_id, referrerId, referredId, pointsPerReferral: Number(row.points) }

@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { Platform, type Campaign } from '../support/platform.ts'
+import { scene } from './workerctl-scene.ts'
+
+test('reconcile includes a group that runs only when named, for facts since its first outcome', async () => {
+  await using s = await scene()
+  const { sql } = s.database
+  const platform = new Platform(sql)
+  const campaign: Campaign = await platform.campaign()
+  const group = `${s.prefix}analytics-workers`
+  await s.progress([1])
+  await sql.query(`INSERT INTO worker.progress (group_name, topic, partition, next_offset, exempt_below) VALUES ($1, $2, 0, 1, 0)`, [
+    group,
+    s.topic,
+  ])
+  for (const [name, hours] of [
+    [s.group, 4],
+    [group, 2],
+  ] as const) {
+    await sql.query(
+      `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome, at)
+       VALUES ($1, $2, 'campaign.milestone_reached', '\\x00', $3, 0, 0, 'accepted', $4)`,
+      [name, randomUUID(), s.topic, hoursAgo(hours)],
+    )
+  }
+  await platform.person(campaign, { created_at: hoursAgo(3), verified_at: null })
+  const ada = await platform.person(campaign, { created_at: hoursAgo(1), verified_at: null })
+  const ben = await platform.person(campaign, { created_at: hoursAgo(1), verified_at: null })
+  const referralId = await platform.referral(campaign, ada.userId, ben.userId)
+  await sql.query(`UPDATE referrals SET created_at = $2, status = 'pending', verified_at = NULL WHERE id = $1`, [referralId, hoursAgo(1)])
+
+  const missing = (type: string, name: string, count: number) => ({ type, campaignId: campaign.campaignId, group: name, count })
+  const named = await s.workerctl(['reconcile', '--json'], { environment: { KAFKA_GROUPS: 'email-workers,analytics-workers' } })
+  expect(JSON.parse(named.out).uncovered).toEqual([
+    missing('user.signed_up', s.group, 3),
+    missing('user.signed_up', group, 2),
+    missing('referral.created', group, 1),
+  ])
+  const unnamed = await s.workerctl(['reconcile', '--json'])
+  expect(JSON.parse(unnamed.out).uncovered).toEqual([missing('user.signed_up', s.group, 3)])
+  expect((await s.workerctl(['reconcile'])).out).toMatch(
+    /^Checked 3 user\.signed_up, 0 user\.verified, 0 referral\.verified, 0 reward\.earned, from /,
+  )
+})
+
+function hoursAgo(hours: number): Date {
+  return new Date(Date.now() - hours * 3_600_000)
+}
