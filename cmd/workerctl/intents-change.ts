@@ -88,7 +88,7 @@ export function addIntentsChange(parent: Command, change: IntentChange, terminal
 /** Updates the state that a kind keeps in the platform's tables, in the same way as a worker does. */
 const kinds = createKindTable(listedConsumers.flatMap(kindsOf))
 const ended: Ended = async (intent, end, tx) => {
-  await kinds.of(intent)?.ended?.(intent, end, tx)
+  await kinds.of(intent)?.ended?.([{ intent, end }], tx)
 }
 
 function conclusion(

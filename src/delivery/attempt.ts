@@ -1,14 +1,13 @@
+import type { DeliveryLog } from './delivery-log-table.ts'
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Observe } from '../model/fact.ts'
 import { causeOf, describeFault, classifyFault } from '../model/fault-policy.ts'
 import type { Performed } from './channel.ts'
 import type { Intent } from '../model/intent.ts'
-import type { DeliveryLog } from './delivery-log-table.ts'
 import type { IntentStore, Reply, SettleOptions, Settlement } from './intent-store.ts'
-import type { AttemptEnd, EndedNote } from '../model/intent-kind.ts'
+import type { RecordEnds } from '../model/intent-kind.ts'
 import { onlyValue } from '../std/only-value.ts'
-import type { Sql } from '../std/sql.ts'
 
 /** Tries in which the platform's tables refuse an end, until it is written without them. */
 const REFUSED_TRIES = 3
@@ -45,7 +44,8 @@ export type OnStage = (stage: Stage, waitsFor: () => string | null) => void
 const nothing = () => null
 
 export interface AlsoAtEnd {
-  readonly ended?: ((end: AttemptEnd, tx: Sql) => Promise<EndedNote | undefined>) | undefined
+  /** Writes the rows that the intent's kind keeps, in the same transaction. */
+  readonly record?: RecordEnds | undefined
   readonly deliveryLog?: DeliveryLog | null
   readonly reply?: Reply
   readonly fault?: string
@@ -105,7 +105,7 @@ export class Attempt {
     return null
   }
 
-  /** Records the end, or throws SqlError: the lease then decides. `ended` updates the state that the intent's kind keeps, in the same transaction. */
+  /** Records the end, or throws SqlError: the lease then decides. */
   async end(settlement: Settlement, also: AlsoAtEnd = {}): Promise<void> {
     await this.#write(settlement, also, () => false)
   }
@@ -145,23 +145,17 @@ export class Attempt {
     let reason = 'reason' in settlement ? settlement.reason : null
     const final = settlement.is === 'final'
     const ok = final && (settlement.state === 'sent' || settlement.state === 'delivered')
-    const { ended, deliveryLog = null, reply = {} } = also
-    const touchesPlatform = ended !== undefined || deliveryLog !== null
+    const { record, deliveryLog = null, reply = {} } = also
+    const touchesPlatform = record !== undefined || deliveryLog !== null
     let detail = also.fault ?? reply.error ?? null
-    let note: string | null = null
-    const work =
-      ended &&
-      (async (tx: Sql) => {
-        note = (await ended({ ok, final, reason }, tx))?.note ?? null
-      })
     let to: Settlement = settlement
-    let options: SettleOptions = { deliveryLog, reply, detail, work }
+    let options: SettleOptions = { deliveryLog, reply, detail, kindEnd: record && { end: { ok, final, reason }, record } }
     let refusals = 0
     for (let tries = 1; ; tries++) {
       try {
         const settled = onlyValue(await this.#store.settle([{ intent: this.intent, settlement: to, ...options }]))
         if (settled === 'lost') this.lost()
-        else this.settled(outcomeOf(to), reason ?? note, detail)
+        else this.settled(outcomeOf(to), reason ?? (settled === 'settled' ? null : settled.note), detail)
         return
       } catch (error) {
         const refused = touchesPlatform && options.ownTablesOnly !== true && classifyFault('record', error) !== 'transient'

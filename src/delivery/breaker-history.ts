@@ -130,7 +130,7 @@ async function abandonAlike(
   const { channel } = request
   for (;;) {
     const ended = await store.abandonDeferred(request, async (intent, tx) => {
-      await kinds.of(intent)?.ended?.(intent, { ok: false, final: true, reason: 'endpoint-unavailable' }, tx)
+      await kinds.of(intent)?.ended?.([{ intent, end: { ok: false, final: true, reason: 'endpoint-unavailable' } }], tx)
     })
     for (const some of Map.groupBy(ended, ({ kind, destination }) => `${kind} ${destination}`).values()) {
       const [{ kind, destination } = { kind: '', destination: null }] = some

@@ -1,6 +1,7 @@
 import type { DeliveryLog } from './delivery-log-table.ts'
 import type { OutcomeSignal } from './outcome-signal.ts'
 import type { Frozen, Intent } from '../model/intent.ts'
+import type { Composed } from '../model/intent-kind.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { Reply } from './intent-store.ts'
 import type { RetryPolicy } from '../model/retry-policy.ts'
@@ -34,12 +35,6 @@ export interface SendChannel<Message> {
   freeze(batch: readonly Composed<Message>[]): Promise<readonly PromiseSettledResult<Frozen>[]>
   /** Sends what was frozen. Never throws for anything that the other side did, and ends soon after `signal` aborts. */
   perform(intent: Intent, frozen: Frozen, message: Message, slot: Slot, signal: AbortSignal): Promise<Performed>
-}
-
-/** An intent with the message that it was prepared to send. */
-export interface Composed<Message> {
-  readonly intent: Intent
-  readonly message: Message
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Sql } from '../std/sql.ts'
 import type { BreakerStore } from './breaker-history.ts'
 import type { Claim, Frozen, Intent, IntentDraft, IntentState } from '../model/intent.ts'
+import type { AttemptEnd, Composed, EndedNote, RecordEnds } from '../model/intent-kind.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { DeliveryLog } from './delivery-log-table.ts'
 
@@ -69,12 +70,15 @@ export interface SettleOptions {
   readonly detail?: string | null
   /** The platform's tables refused the outcome: only our own are written. */
   readonly ownTablesOnly?: boolean
-  readonly work?: ((tx: Sql) => Promise<void>) | undefined
+  /** Rows that the intent's kind keeps of the end, written in the same transaction. */
+  readonly kindEnd?: { readonly end: AttemptEnd; readonly record: RecordEnds } | undefined
 }
 
+/** `lost`: somebody else has the intent. A note is what {@link RecordEnds} left. */
+export type Settled = 'settled' | 'lost' | EndedNote
+
 /** A start of which only the transaction knows what is frozen. */
-export interface StartWithRequest {
-  readonly intent: Intent
+export interface StartWithRequest<Message> extends Composed<Message> {
   /** `handing_over` for what cannot be taken back (mail); `claimed` for what may simply run again. */
   readonly state: 'handing_over' | 'claimed'
   /** The lease is renewed to this from the start on. */
@@ -82,9 +86,21 @@ export interface StartWithRequest {
   readonly deliveryLog: DeliveryLog | null
 }
 
-export interface StartRequest extends StartWithRequest {
+export interface StartRequest extends Omit<StartWithRequest<unknown>, 'message'> {
   readonly frozen: Frozen
 }
+
+export type StartAnswer = { readonly is: 'go'; readonly frozen: Frozen } | { readonly is: 'skip'; readonly reason: string }
+
+/** What decides about starts inside their transaction. */
+export interface StartDecision<Message> {
+  /** Starts with the same `kind` share transactions; they have one delivery log, and are decided in the same way. */
+  readonly kind: object
+  readonly decide: (starts: readonly Composed<Message>[], tx: Sql) => Promise<readonly StartAnswer[]>
+}
+
+export type StartedWith =
+  { readonly is: 'started'; readonly frozen: Frozen } | { readonly is: 'skip'; readonly reason: string } | { readonly is: 'lost' }
 
 /** The port to the intents. Every write proves the claim by (id, owner, claims); `lost` means drop the work. */
 export interface IntentStore extends BreakerStore {
@@ -101,16 +117,18 @@ export interface IntentStore extends BreakerStore {
    */
   start(requests: readonly StartRequest[]): Promise<readonly PromiseSettledResult<'started' | 'lost'>[]>
   /**
-   * The same for one, in a transaction of its own, in which `work` may read and write before it says what is frozen; null from it
-   * rolls back. The claim is proved, and its row locked, before `work` runs.
+   * The same, where `decide` reads and writes in the transaction before it says what is frozen. The claims are proved, and their rows locked,
+   * before it runs. A skip is made in a transaction of its own, which is rolled back.
    */
-  startWith(request: StartWithRequest, work: (tx: Sql) => Promise<Frozen | null>): Promise<'started' | 'refused' | 'lost'>
+  startWith<Message>(
+    requests: readonly StartWithRequest<Message>[],
+    decision: StartDecision<Message>,
+  ): Promise<readonly PromiseSettledResult<StartedWith>[]>
   /**
-   * Records the ends of attempts, in their delivery logs too, and answers for each as `start` does. A request shares commits unless it has
-   * `work`, which gets a transaction of its own, and waits up to 10 ms for that when it has a delivery log: nobody should wait for such an
-   * end before going on. Never rejects.
+   * Records the ends of attempts, in their delivery logs and the rows of their kinds too, and answers for each as `start` does. Requests share
+   * commits, and wait up to 10 ms for that when they have a delivery log: nobody should wait for such an end before going on. Never rejects.
    */
-  settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<'settled' | 'lost'>[]>
+  settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<Settled>[]>
   /**
    * Moves the end of a lease to `leaseMs` from now, while an end waits to be written. In doubt already, the intent is not due before
    * then. Passes over what is locked or somebody else's.

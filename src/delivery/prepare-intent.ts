@@ -1,5 +1,5 @@
 import { describeFault, classifyFault } from '../model/fault-policy.ts'
-import type { AlsoAtEnd, Attempt } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
 import type { Intent } from '../model/intent.ts'
 import type { IntentStore } from './intent-store.ts'
 import type { IntentKind, Prepared } from '../model/intent-kind.ts'
@@ -31,7 +31,7 @@ export async function prepared<Channel extends keyof Messages>(
       await attempt.end({ is: 'final', state: 'skipped', reason: answer.reason })
       return null
     case 'dead':
-      await attempt.end({ is: 'final', state: 'dead', reason: answer.reason }, { ended: endedOf(kind, attempt.intent) })
+      await attempt.end({ is: 'final', state: 'dead', reason: answer.reason }, { record: kind.ended })
       return null
     case 'wait':
       await attempt.end({ is: 'later', as: 'waiting', reason: answer.reason, afterMs: answer.afterMs })
@@ -48,9 +48,4 @@ export function onlyAnswer<Answer>(answers: readonly Answer[]): Answer {
   const [answer] = answers
   if (answer === undefined || answers.length > 1) throw new Error(`prepare gave ${answers.length} answers for 1 intent`)
   return answer
-}
-
-/** `ended` of the intent's kind, if it has one. */
-export function endedOf<Channel extends keyof Messages>(kind: IntentKind<Channel>, intent: Intent): AlsoAtEnd['ended'] {
-  return kind.ended === undefined ? undefined : async (end, tx) => kind.ended?.(intent, end, tx)
 }

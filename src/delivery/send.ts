@@ -1,6 +1,5 @@
 import { jitter } from '../std/backoff.ts'
 import { onlyValue } from '../std/only-value.ts'
-import type { Sql } from '../std/sql.ts'
 import { describeFault, classifyFault } from '../model/fault-policy.ts'
 import { Attempt, type AlsoAtEnd, type Executed, type Recording, type OnStage } from './attempt.ts'
 import type { NoPermit } from './destinations.ts'
@@ -9,9 +8,9 @@ import type { Executor } from './executor.ts'
 import type { OutcomeSignal } from './outcome-signal.ts'
 import type { Frozen, Intent } from '../model/intent.ts'
 import type { ChannelName, Messages } from '../model/messages.ts'
-import type { Settlement, StartWithRequest } from './intent-store.ts'
-import type { IntentKind } from '../model/intent-kind.ts'
-import { endedOf, prepared } from './prepare-intent.ts'
+import type { Settlement, StartAnswer, StartDecision } from './intent-store.ts'
+import type { Composed, IntentKind, Start, Started } from '../model/intent-kind.ts'
+import { prepared } from './prepare-intent.ts'
 import { retryDelay, type Retry } from './retry-delay.ts'
 
 /**
@@ -56,7 +55,7 @@ export async function handOver<Channel extends ChannelName>(
     outcomeSignal = performed.outcomeSignal ?? { is: performed.is === 'done' ? 'ok' : 'none' }
     const retryIn = (slowDown?: Retry<unknown>['slowDown']) => delayOf(kind, channel, intent, message, slowDown)
     const settlement = settlementOf(executor, performed, attempt.note, retryIn)
-    const also = { ended: endedOf(kind, attempt.intent), deliveryLog: channel.deliveryLog, reply: performed.reply }
+    const also = { record: kind.ended, deliveryLog: channel.deliveryLog, reply: performed.reply }
     return { is: 'done', recording: attempt.keep(settlement, also, channel.deadlineMs * 2, signal) }
   } catch (error) {
     if (slot !== null) throw error
@@ -95,31 +94,26 @@ async function start<Channel extends ChannelName>(
   attempt: Attempt,
   signal: AbortSignal,
 ): Promise<Frozen | null> {
-  const request: StartWithRequest = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, deliveryLog: channel.deliveryLog }
-  let frozen: Frozen | null = intent.frozen
-  let refusal: string | null = null
+  const { store } = executor
+  const request = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, deliveryLog: channel.deliveryLog }
+  let frozen: Frozen
   try {
     if (kind.start === undefined) {
-      frozen ??= onlyValue(await channel.freeze([{ intent, message }]))
-      if (onlyValue(await executor.store.start([{ ...request, frozen }])) === 'lost') return attempt.lost()
+      frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
+      if (onlyValue(await store.start([{ ...request, frozen }])) === 'lost') return attempt.lost()
     } else {
-      const outcome = await executor.store.startWith(request, async (tx: Sql) => {
-        const answer = (await kind.start?.(intent, message, tx)) ?? { is: 'go', message }
-        if (answer.is === 'skip') {
-          refusal = answer.reason
-          return null
-        }
-        frozen ??= onlyValue(await channel.freeze([{ intent, message: answer.message }]))
-        return frozen
-      })
-      if (outcome === 'lost') return attempt.lost()
-      if (outcome === 'refused') {
-        await attempt.end({ is: 'final', state: 'skipped', reason: refusal })
+      const start: Start<Messages[Channel]> = async (starts, tx) => kind.start?.(starts, tx) ?? []
+      const decide = decisionOf(start, channel)
+      const started = onlyValue(await store.startWith([{ ...request, message }], { kind, decide }))
+      if (started.is === 'lost') return attempt.lost()
+      if (started.is === 'skip') {
+        await attempt.end({ is: 'final', state: 'skipped', reason: started.reason })
         return null
       }
+      frozen = started.frozen
     }
   } catch (error) {
-    const also = { ended: endedOf(kind, attempt.intent), deliveryLog: channel.deliveryLog }
+    const also = { record: kind.ended, deliveryLog: channel.deliveryLog }
     if (error instanceof Refusal) {
       await attempt.end({ is: 'final', state: 'rejected', reason: error.reason }, { ...also, reply: { error: error.message } })
       return null
@@ -134,7 +128,7 @@ async function start<Channel extends ChannelName>(
    * Nothing was handed over, and this process knows it, even where the connection was lost at COMMIT and the row may say that it is
    * under way. A row that the platform's tables refuse has failed an attempt; what is nobody's fault waits.
    */
-  function startFailed(error: unknown, recorded: Pick<AlsoAtEnd, 'ended' | 'deliveryLog'>): Recording {
+  function startFailed(error: unknown, recorded: Pick<AlsoAtEnd, 'record' | 'deliveryLog'>): Recording {
     const fault = describeFault(error)
     const keep = (settlement: Settlement, also: AlsoAtEnd) => attempt.keep(settlement, { ...also, fault }, request.leaseMs, signal)
     if (classifyFault('record', error) === 'transient') {
@@ -144,6 +138,23 @@ async function start<Channel extends ChannelName>(
     return afterMs === null
       ? keep({ is: 'final', state: 'dead', reason: 'start-refused' }, recorded)
       : keep({ is: 'later', as: 'refused', reason: 'start-refused', afterMs }, recorded)
+  }
+}
+
+/**
+ * Starts many, and freezes what goes out for the first time.
+ *
+ * @throws {Refusal} what one of them holds can never be sent. {Error} the kind did not answer once for each: a bug of its own.
+ */
+function decisionOf<Message>(start: Start<Message>, channel: SendChannel<Message>): StartDecision<Message>['decide'] {
+  return async (starts, tx) => {
+    const answers = await start(starts, tx)
+    const frozen = async ({ intent }: Composed<Message>, answer?: Started<Message>): Promise<StartAnswer> => {
+      if (answer === undefined) throw new Error(`start gave ${answers.length} answers for ${starts.length} intents`)
+      if (answer.is === 'skip') return answer
+      return { is: 'go', frozen: intent.frozen ?? onlyValue(await channel.freeze([{ intent, message: answer.message }])) }
+    }
+    return Promise.all(starts.map((start, index) => frozen(start, answers[index])))
   }
 }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../std/clock.ts'
 import { SqlError } from '../std/sql.ts'
 import type { Ran } from '../delivery/transaction-channel.ts'
 import type { Intent } from '../model/intent.ts'
-import type { Settlement } from '../delivery/intent-store.ts'
+import type { Settled, Settlement } from '../delivery/intent-store.ts'
 import type { FullBecause, Leaderboard, Recalculated } from './leaderboard.ts'
 import type { RecalculationMessage } from './recalculation-message.ts'
 import { defineChannel, type Transactor } from '../delivery/define-channel.ts'
@@ -94,6 +94,6 @@ function lockedFor({ waitingSince, reason: before }: Intent, reason: string, now
   return { is: 'later', as: 'waiting', reason, afterMs: first ? pause : Math.max(pause, tookMs * TRY_FACTOR) }
 }
 
-function waiting(settled: 'settled' | 'lost', reason: string): Ran {
+function waiting(settled: Settled, reason: string): Ran {
   return settled === 'lost' ? { is: 'lost' } : { is: 'ran', outcome: 'waiting', reason }
 }

@@ -47,26 +47,66 @@ export interface AttemptEnd {
   readonly reason: string | null
 }
 
+/** An intent with the message that it was prepared to send. */
+export interface Composed<Message> {
+  readonly intent: Intent
+  readonly message: Message
+}
+
+/**
+ * Answers for each of many starts of a kind, in their order, in the transaction that has proved their claims. What it throws, and a skip,
+ * rolls back the whole block, whose starts are then made alone. {@link startEach} makes one from a function for a single intent.
+ */
+export type Start<Message> = (starts: readonly Composed<Message>[], tx: Sql) => Promise<readonly Started<Message>[]>
+
+export function startEach<Message>(start: (intent: Intent, message: Message, tx: Sql) => Promise<Started<Message>>): Start<Message> {
+  return async (starts, tx) => {
+    const answers: Started<Message>[] = []
+    for (const { intent, message } of starts) answers.push(await start(intent, message, tx))
+    return answers
+  }
+}
+
+export interface EndedIntent {
+  readonly intent: Intent
+  readonly end: AttemptEnd
+}
+
 /** Returned by `ended` when the kind's own state could not follow the attempt; it is counted in `delivery_notes_total`. */
 export interface EndedNote {
   readonly note: string
 }
 
 /**
+ * Records the ends of many attempts of a kind, in the transaction that records their outcomes, and answers for each in their order. What it
+ * throws rolls back the whole block, whose ends are then recorded alone. {@link endedEach} makes one from a function for a single intent.
+ */
+export type RecordEnds = (ends: readonly EndedIntent[], tx: Sql) => Promise<readonly (EndedNote | undefined)[]>
+
+export function endedEach(ended: (intent: Intent, end: AttemptEnd, tx: Sql) => Promise<EndedNote | undefined>): RecordEnds {
+  return async (ends, tx) => {
+    const notes: (EndedNote | undefined)[] = []
+    for (const { intent, end } of ends) notes.push(await ended(intent, end, tx))
+    return notes
+  }
+}
+
+/**
  * How one kind of intent is executed: data, registered by its consumer.
  *
- * `prepare` only reads, and is called before every attempt, at most a second before a worker takes the intent; a dry run of a replay is accept and prepare, rolled back.
- * `start` runs inside the short transaction that proves the claim and commits before anything is sent; it may refuse.
- * `ended` runs inside the transaction that records the attempt's outcome. A kind without a state of its own leaves both out, and its
- * starts and outcomes share commits with others.
+ * `prepare` only reads, and is called before every attempt, at most a second before a worker takes the intent; a dry run of a replay is
+ * accept and prepare, rolled back.
+ * `start` runs inside the short transaction that proves the claims and commits before anything is sent; it may refuse.
+ * `ended` runs inside the transaction that records the outcomes of attempts. Intents of one kind share these transactions; a kind without
+ * a state of its own leaves both out, and its intents share them with those of other kinds.
  */
 export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
   readonly kind: string
   readonly version: number
   readonly channel: Channel
   readonly prepare: Prepare<Messages[Channel]>
-  start?(intent: Intent, message: Messages[Channel], tx: Sql): Promise<Started<Messages[Channel]>>
-  ended?(intent: Intent, end: AttemptEnd, tx: Sql): Promise<EndedNote | undefined>
+  start?(...args: Parameters<Start<Messages[Channel]>>): ReturnType<Start<Messages[Channel]>>
+  readonly ended?: RecordEnds
   /** When a failed attempt is made again; by default as the channel says. What the owner of a destination allows limits it. */
   readonly retry?: RetryPolicy<Messages[Channel]>
 }

@@ -8,11 +8,6 @@ export const deliveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/infra/postgres/intents/start-batch.ts',
-        text: `AND state = 'claimed' AND lease_until > now()\n   FOR UPDATE`,
-        becomes: `AND state = 'claimed'\n   FOR UPDATE`,
-      },
-      {
-        file: 'src/infra/postgres/intents/start-batch.ts',
         text: `AND CASE WHEN i.state = 'claimed' THEN i.lease_until > now() END`,
         becomes: `AND i.state = 'claimed'`,
       },

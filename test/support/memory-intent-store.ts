@@ -3,12 +3,15 @@ import type {
   ClaimRequest,
   IntentStore,
   Reply,
+  Settled as SettledEnd,
   SettleRequest,
   Settlement,
+  StartDecision,
+  StartedWith,
   StartRequest,
   StartWithRequest,
 } from '../../src/delivery/intent-store.ts'
-import type { Claim, Frozen, Intent, IntentDraft } from '../../src/model/intent.ts'
+import type { Claim, Intent, IntentDraft } from '../../src/model/intent.ts'
 import type { Sql } from '../../src/std/sql.ts'
 
 /** A transaction without a database: what a fake passes on, and nothing asks. */
@@ -98,13 +101,20 @@ export class MemoryIntentStore implements IntentStore {
     return 'started'
   }
 
-  async startWith(request: StartWithRequest, work: (tx: Sql) => Promise<Frozen | null>): Promise<'started' | 'refused' | 'lost'> {
+  startWith<Message>(
+    requests: readonly StartWithRequest<Message>[],
+    decision: StartDecision<Message>,
+  ): Promise<readonly PromiseSettledResult<StartedWith>[]> {
+    return Promise.allSettled(requests.map((request) => this.startOneWith(request, decision)))
+  }
+
+  async startOneWith<Message>(request: StartWithRequest<Message>, { decide }: StartDecision<Message>): Promise<StartedWith> {
     if (this.away !== null) throw this.away
-    if (this.lost) return 'lost'
-    const frozen = await work(noSql)
-    if (frozen === null) return 'refused'
-    this.started.push({ ...request, frozen })
-    return 'started'
+    if (this.lost) return { is: 'lost' }
+    const [answer] = await decide([request], noSql)
+    if (answer?.is !== 'go') return answer ?? { is: 'lost' }
+    this.started.push({ ...request, frozen: answer.frozen })
+    return { is: 'started', frozen: answer.frozen }
   }
 
   async renew(claim: Claim): Promise<void> {
@@ -112,18 +122,18 @@ export class MemoryIntentStore implements IntentStore {
     this.renewed.push(claim)
   }
 
-  settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<'settled' | 'lost'>[]> {
+  settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<SettledEnd>[]> {
     return Promise.allSettled(requests.map((request) => this.settleOne(request)))
   }
 
-  async settleOne(request: SettleRequest): Promise<'settled' | 'lost'> {
+  async settleOne(request: SettleRequest): Promise<SettledEnd> {
     const { intent, settlement } = request
     await this.recording
     if (this.away !== null) throw this.away
     const fault = this.settleFaults.shift()
     if (fault !== undefined) throw fault
     if (this.lost) return 'lost'
-    await request.work?.(noSql)
+    const [note] = (await request.kindEnd?.record([{ intent, end: request.kindEnd.end }], noSql)) ?? []
     if (settlement.is === 'deferred') {
       const deferred = { ...intent, destination: settlement.destination }
       this.due.push(deferred)
@@ -131,7 +141,7 @@ export class MemoryIntentStore implements IntentStore {
     }
     const { reply, deliveryLog, detail = null, ownTablesOnly = false } = request
     this.settled.push({ intent, settlement, reply, deliveryLog, detail, ownTablesOnly })
-    return 'settled'
+    return note ?? 'settled'
   }
 
   async transact<Result>(

@@ -1,9 +1,13 @@
-import type { IntentStore, SettleOptions, Settlement, StartWithRequest } from '../../src/delivery/intent-store.ts'
+import type { IntentStore, Settled, SettleOptions, Settlement, StartRequest } from '../../src/delivery/intent-store.ts'
 import type { Frozen, Intent } from '../../src/model/intent.ts'
 import { onlyValue } from '../../src/std/only-value.ts'
 
 /** A start that stands alone in its batch. Throws what the database said to it. */
-export async function startOne(store: Pick<IntentStore, 'start'>, request: StartWithRequest, frozen: Frozen): Promise<'started' | 'lost'> {
+export async function startOne(
+  store: Pick<IntentStore, 'start'>,
+  request: Omit<StartRequest, 'frozen'>,
+  frozen: Frozen,
+): Promise<'started' | 'lost'> {
   return onlyValue(await store.start([{ ...request, frozen }]))
 }
 
@@ -13,6 +17,6 @@ export async function settleOne(
   intent: Intent,
   settlement: Settlement,
   options: SettleOptions,
-): Promise<'settled' | 'lost'> {
+): Promise<Settled> {
   return onlyValue(await store.settle([{ intent, settlement, ...options }]))
 }

@@ -4,7 +4,7 @@ import type { AnyEvent } from '../../events/event.ts'
 import type { DecidingConsumer } from '../../model/consumer.ts'
 import type { MailRules } from '../mail-rules.ts'
 import { randomCode } from './reward-code.ts'
-import { rewardEnded, startReward } from './reward-state.ts'
+import { rewardsEnded, startRewards } from './reward-state.ts'
 import { prepareRewards } from './prepare-reward.ts'
 import { rewardMail, withMailCode } from './reward-mail.ts'
 import { rewardWebhook, withWebhookCode } from './reward-webhook.ts'
@@ -29,15 +29,15 @@ export function createRewardConsumer(settings: RewardSettings): DecidingConsumer
     ...kind,
     channel: 'email',
     prepare: (intents, read) => prepareRewards(intents, read, { ...settings, method: 'email', message: rewardMail }),
-    start: (intent, message, tx) => startReward(intent, tx, code, (code) => withMailCode(message, code)),
-    ended: rewardEnded,
+    start: startRewards(code, withMailCode),
+    ended: rewardsEnded,
   }
   const webhook: IntentKind<'webhook'> = {
     ...kind,
     channel: 'webhook',
     prepare: (intents, read) => prepareRewards(intents, read, { ...settings, method: 'webhook', message: rewardWebhook }),
-    start: (intent, message, tx) => startReward(intent, tx, code, (code) => withWebhookCode(message, code)),
-    ended: rewardEnded,
+    start: startRewards(code, withWebhookCode),
+    ended: rewardsEnded,
   }
   return { name: 'reward-workers', types: ['reward.earned'], accept, kinds: [webhook, email] }
 }

@@ -1,76 +1,118 @@
-import type { Intent } from '../../model/intent.ts'
-import type { AttemptEnd, EndedNote, Started } from '../../model/intent-kind.ts'
+import type { AttemptEnd, EndedIntent, EndedNote, Start, Started } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
+import { sqlArray } from '../../std/sql-array.ts'
 import { notFound } from '../eligibility.ts'
 import { codeFrom } from './reward-code.ts'
 import { userRewardIdOf } from './reward-row.ts'
 import { deliverable, notDeliverable } from './start-condition.ts'
 
 /**
- * Counts the attempt and settles the code, in the transaction that commits before anything is sent. The update takes the
- * row's lock and judges it as it is then: a revocation that committed before stops the delivery, one that comes later finds
+ * Counts the attempts and settles the codes, in the transaction that commits before anything is sent. The update takes the
+ * rows' locks and judges them as they are then: a revocation that committed before stops the delivery, one that comes later finds
  * an attempt on record.
  */
-export async function startReward<Message>(
-  intent: Intent,
-  tx: Sql,
-  random: () => string,
-  withCode: (code: string | null) => Message,
-): Promise<Started<Message>> {
-  const id = userRewardIdOf(intent)
-  const [row] = await tx.query<{ campaign_id: string; code: string | null; code_template: string | null }>(
-    `UPDATE platform.user_rewards ur
-     SET delivery_attempts = ur.delivery_attempts + 1, last_delivery_attempt_at = now(), updated_at = now()
-     FROM platform.rewards r
-     WHERE ur.id = $1 AND r.id = ur.reward_id AND ${deliverable}
-     RETURNING ur.campaign_id, nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template`,
-    [id],
-  )
-  if (row === undefined) return { is: 'skip', reason: await whyNot(id, tx) }
-  if (row.code !== null || row.code_template === null) return { is: 'go', message: withCode(row.code) }
-
-  const code = await codeFrom({ campaignId: row.campaign_id, userRewardId: id, template: row.code_template }, tx, random)
-  await tx.query(
-    `UPDATE platform.user_rewards
-     SET reward_data = CASE jsonb_typeof(reward_data) WHEN 'object' THEN reward_data ELSE '{}' END || jsonb_build_object('code', $2::text)
-     WHERE id = $1`,
-    [id, code],
-  )
-  return { is: 'go', message: withCode(code) }
+export function startRewards<Message>(random: () => string, withCode: (message: Message, code: string | null) => Message): Start<Message> {
+  return async (starts, tx) => {
+    const ids = starts.map(({ intent }) => userRewardIdOf(intent))
+    const rows = await tx.query<StartedReward>(startStatement, [ids])
+    const codes = await codesOf(rows, tx, random)
+    const reasons = await whyNot(
+      ids.filter((id) => !codes.has(id)),
+      tx,
+    )
+    return starts.map(({ message }, index): Started<Message> => {
+      const id = ids[index] ?? ''
+      const code = codes.get(id)
+      if (code === undefined) return { is: 'skip', reason: reasons.get(id) ?? notFound }
+      return { is: 'go', message: withCode(message, code) }
+    })
+  }
 }
 
-/** Writes the attempt's end into the reward. A status that the platform set meanwhile is newer than ours and stays. */
-export async function rewardEnded(intent: Intent, end: AttemptEnd, tx: Sql): Promise<EndedNote | undefined> {
-  const id = userRewardIdOf(intent)
-  if (!end.ok) {
-    await tx.query(`UPDATE platform.user_rewards ur SET delivery_error = $2, updated_at = now() WHERE ur.id = $1 AND ${unsettled}`, [
-      id,
-      sentenceOf(end),
-    ])
-    return undefined
+interface StartedReward {
+  readonly id: string
+  readonly campaign_id: string
+  readonly code: string | null
+  readonly code_template: string | null
+}
+
+const startStatement = `
+  UPDATE platform.user_rewards ur
+  SET delivery_attempts = ur.delivery_attempts + 1, last_delivery_attempt_at = now(), updated_at = now()
+  FROM platform.rewards r
+  WHERE ur.id = ANY ($1::uuid[]) AND r.id = ur.reward_id AND ${deliverable}
+  RETURNING ur.id, ur.campaign_id, nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template`
+
+/** The code of each of these rewards by its id, null where it has none; new ones are written into the rewards. */
+async function codesOf(rows: readonly StartedReward[], tx: Sql, random: () => string): Promise<ReadonlyMap<string, string | null>> {
+  const codes = new Map(rows.map(({ id, code }) => [id, code]))
+  const written: { readonly id: string; readonly code: string }[] = []
+  for (const { id, campaign_id: campaignId, code, code_template: template } of rows) {
+    if (code !== null || template === null) continue
+    written.push({ id, code: await codeFrom({ campaignId, userRewardId: id, template }, tx, random) })
   }
-  // Expiry was checked at the start; a reward that was delivered in time is delivered, whatever the time is now.
-  const updated = await tx.query(
-    `UPDATE platform.user_rewards ur SET status = 'delivered', delivered_at = now(), delivery_error = NULL, updated_at = now()
-     WHERE ur.id = $1 AND ${unsettled} RETURNING ur.id`,
-    [id],
+  if (written.length === 0) return codes
+  await tx.query(
+    `UPDATE platform.user_rewards ur
+     SET reward_data = CASE jsonb_typeof(reward_data) WHEN 'object' THEN reward_data ELSE '{}' END || jsonb_build_object('code', s.code)
+     FROM unnest($1::uuid[], $2::text[]) AS s (id, code)
+     WHERE ur.id = s.id`,
+    [sqlArray(written, ({ id }) => id), sqlArray(written, ({ code }) => code)],
   )
-  if (updated.length > 0) return undefined
-  const [row] = await tx.query<{ status: string }>('SELECT status FROM platform.user_rewards WHERE id = $1', [id])
-  if (row?.status === 'delivered') return undefined
-  return { note: row === undefined ? 'reward-deleted-meanwhile' : `reward-${row.status}-meanwhile` }
+  for (const { id, code } of written) codes.set(id, code)
+  return codes
+}
+
+/** Writes the ends of attempts into the rewards. A status that the platform set meanwhile is newer than ours and stays. */
+export async function rewardsEnded(ends: readonly EndedIntent[], tx: Sql): Promise<readonly (EndedNote | undefined)[]> {
+  const all = ends.map(({ intent, end }) => ({ id: userRewardIdOf(intent), end }))
+  const failed = all.filter(({ end }) => !end.ok)
+  if (failed.length > 0) {
+    await tx.query(
+      `UPDATE platform.user_rewards ur SET delivery_error = s.error, updated_at = now()
+       FROM unnest($1::uuid[], $2::text[]) AS s (id, error)
+       WHERE ur.id = s.id AND ${unsettled}`,
+      [sqlArray(failed, ({ id }) => id), sqlArray(failed, ({ end }) => sentenceOf(end))],
+    )
+  }
+  const notes = await delivered(
+    all.filter(({ end }) => end.ok).map(({ id }) => id),
+    tx,
+  )
+  return all.map(({ id, end }) => (end.ok ? notes.get(id) : undefined))
+}
+
+/** Sets rewards delivered; of those that the platform has set otherwise or deleted, a note. */
+async function delivered(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<string, EndedNote>> {
+  if (ids.length === 0) return new Map()
+  // Expiry was checked at the start; a reward that was delivered in time is delivered, whatever the time is now.
+  const updated = await tx.query<{ id: string }>(
+    `UPDATE platform.user_rewards ur SET status = 'delivered', delivered_at = now(), delivery_error = NULL, updated_at = now()
+     WHERE ur.id = ANY ($1::uuid[]) AND ${unsettled} RETURNING ur.id`,
+    [ids],
+  )
+  const done = new Set(updated.map(({ id }) => id))
+  const left = ids.filter((id) => !done.has(id))
+  if (left.length === 0) return new Map()
+  const rows = await tx.query<{ id: string; status: string }>('SELECT id, status FROM platform.user_rewards WHERE id = ANY ($1::uuid[])', [
+    left,
+  ])
+  const statuses = new Map(rows.map(({ id, status }) => [id, status]))
+  const others = left.filter((id) => statuses.get(id) !== 'delivered')
+  return new Map(others.map((id) => [id, { note: statuses.has(id) ? `reward-${statuses.get(id)}-meanwhile` : 'reward-deleted-meanwhile' }]))
 }
 
 const unsettled = `ur.status IN ('pending', 'earned')`
 
-async function whyNot(id: string, tx: Sql): Promise<string> {
-  const [row] = await tx.query<{ status: string; expired: boolean }>(
-    'SELECT status, coalesce(expires_at <= now(), false) AS expired FROM platform.user_rewards WHERE id = $1',
-    [id],
+/** Why rewards were not started, by their ids; a reward that does not exist has no entry. */
+async function whyNot(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await tx.query<{ id: string; status: string; expired: boolean }>(
+    'SELECT id, status, coalesce(expires_at <= now(), false) AS expired FROM platform.user_rewards WHERE id = ANY ($1::uuid[])',
+    [ids],
   )
-  if (row === undefined) return notFound
   // Read after the update: what it refused may be deliverable again by now; the skip was right when it was decided.
-  return notDeliverable(row.status, row.expired) ?? 'reward-changed'
+  return new Map(rows.map(({ id, status, expired }) => [id, notDeliverable(status, expired) ?? 'reward-changed']))
 }
 
 function sentenceOf({ final, reason }: AttemptEnd): string {

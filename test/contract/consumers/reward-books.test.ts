@@ -4,7 +4,7 @@ import type { AttemptEnd, EndedNote, Started } from '../../../src/model/intent-k
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insert, rewardIntent, rewardKinds, tellStory, userRewardOf, type Story } from './reward-story.ts'
-import { prepareOne } from '../../support/prepare-one.ts'
+import { kindStart, prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
 beforeAll(async () => {
@@ -19,15 +19,17 @@ async function startMail(story: Story, randomCode?: () => string): Promise<Start
   const intent = rewardIntent(story.userRewardId)
   return database.transaction(async (tx) => {
     const prepared = await prepareOne(email, intent, tx)
-    if (prepared.is !== 'message' || email.start === undefined) throw new Error(`Prepared is ${prepared.is}.`)
-    return email.start(intent, prepared.message, tx)
+    if (prepared.is !== 'message') throw new Error(`Prepared is ${prepared.is}.`)
+    const started = await kindStart(email, intent, prepared.message, tx)
+    if (started === undefined) throw new Error('The kind has no start.')
+    return started
   })
 }
 
 const codeOf = (started: Started<MailMessage>): unknown => (started.is === 'go' ? started.message.values.reward_code : started)
 
 const end = (story: Story, how: AttemptEnd): Promise<EndedNote | undefined> =>
-  database.transaction(async (tx) => kinds.email.ended?.(rewardIntent(story.userRewardId), how, tx))
+  database.transaction(async (tx) => (await kinds.email.ended?.([{ intent: rewardIntent(story.userRewardId), end: how }], tx))?.[0])
 
 const delivered: AttemptEnd = { ok: true, final: true, reason: null }
 
@@ -53,8 +55,39 @@ describe('the start of a delivery', () => {
     const prepared = await prepareOne(kinds.email, intent, database.sql)
     if (prepared.is !== 'message') throw new Error('The reward cannot be prepared.')
     await database.sql.query(`UPDATE user_rewards SET ${change} WHERE id = $1`, [story.userRewardId])
-    expect(await database.transaction(async (tx) => kinds.email.start?.(intent, prepared.message, tx))).toEqual({ is: 'skip', reason })
+    expect(await database.transaction(async (tx) => kindStart(kinds.email, intent, prepared.message, tx))).toEqual({ is: 'skip', reason })
     expect(await userRewardOf(database.sql, story)).toMatchObject({ delivery_attempts: 0, last_delivery_attempt_at: null })
+  })
+
+  it('of a block is made for each reward alone: those that may not go are skipped by their own reasons, the others get their own codes', async () => {
+    const config = { code_template: '{random}' }
+    const fixtures = [
+      await tellStory(database.sql, { config }),
+      await tellStory(database.sql, { config }),
+      await tellStory(database.sql, { config }),
+      await tellStory(database.sql, { rewardData: { code: 'OWN' } }),
+    ]
+    const starts = await Promise.all(
+      fixtures.map(async ({ userRewardId }) => {
+        const intent = rewardIntent(userRewardId)
+        const prepared = await prepareOne(kinds.email, intent, database.sql)
+        if (prepared.is !== 'message') throw new Error(`Prepared is ${prepared.is}.`)
+        return { intent, message: prepared.message }
+      }),
+    )
+    const [revoked, deleted] = fixtures
+    await database.sql.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [revoked?.userRewardId])
+    await database.sql.query(`DELETE FROM user_rewards WHERE id = $1`, [deleted?.userRewardId])
+    const started = await database.transaction(async (tx) => kinds.email.start?.(starts, tx))
+    expect(started?.slice(0, 2)).toEqual([
+      { is: 'skip', reason: 'reward-revoked' },
+      { is: 'skip', reason: 'not-found' },
+    ])
+    const codes = started?.slice(2).map(codeOf)
+    expect(codes).toEqual([expect.stringMatching(/^[2-9A-HJKMNP-Z]{10}$/), 'OWN'])
+    for (const [index, fixture] of fixtures.slice(2).entries()) {
+      expect(await userRewardOf(database.sql, fixture)).toMatchObject({ delivery_attempts: 1, reward_data: { code: codes?.[index] } })
+    }
   })
 
   it('waits for a revocation that is being written, and obeys it', async () => {
@@ -89,7 +122,7 @@ describe('the code', () => {
     const intent = rewardIntent(story.userRewardId)
     const started = await database.transaction(async (tx): Promise<Started<WebhookMessage> | undefined> => {
       const prepared = await prepareOne(kinds.webhook, intent, tx)
-      return prepared.is === 'message' ? kinds.webhook.start?.(intent, prepared.message, tx) : undefined
+      return prepared.is === 'message' ? kindStart(kinds.webhook, intent, prepared.message, tx) : undefined
     })
     const { reward_data: data } = await userRewardOf(database.sql, story)
     expect(data['code']).toMatch(/^[2-9A-HJKMNP-Z]{10}$/)

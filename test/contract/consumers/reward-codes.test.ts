@@ -4,7 +4,7 @@ import { openDatabase } from '../../../src/infra/postgres/client/postgres-databa
 import type { Database } from '../../../src/std/sql.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { rewardIntent, rewardKinds, tellStory, userRewardOf } from './reward-story.ts'
-import { prepareOne } from '../../support/prepare-one.ts'
+import { kindStart, prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
 const processes: Database[] = []
@@ -48,7 +48,7 @@ it('20 workers of four processes give 200 rewards 200 codes, out of 400 that the
       const intent = rewardIntent(id)
       const started = await process.transaction(async (tx) => {
         const prepared = await prepareOne(email, intent, tx)
-        return prepared.is === 'message' ? email.start?.(intent, prepared.message, tx) : undefined
+        return prepared.is === 'message' ? kindStart(email, intent, prepared.message, tx) : undefined
       })
       given.push(started?.is === 'go' ? started.message.values['reward_code'] : started)
     }
@@ -71,7 +71,7 @@ it('the same code may be given in another campaign', async () => {
     const intent = rewardIntent(story.userRewardId)
     const started = await database.transaction(async (tx) => {
       const prepared = await prepareOne(once, intent, tx)
-      return prepared.is === 'message' ? once.start?.(intent, prepared.message, tx) : undefined
+      return prepared.is === 'message' ? kindStart(once, intent, prepared.message, tx) : undefined
     })
     expect(started).toMatchObject({ is: 'go', message: { values: { reward_code: 'SAME' } } })
   }
@@ -86,7 +86,7 @@ it('a generator that has nothing left is an error, and leaves neither code nor a
   const intent = rewardIntent(story.userRewardId)
   const starting = database.transaction(async (tx) => {
     const prepared = await prepareOne(email, intent, tx)
-    return prepared.is === 'message' ? email.start?.(intent, prepared.message, tx) : undefined
+    return prepared.is === 'message' ? kindStart(email, intent, prepared.message, tx) : undefined
   })
   await expect(starting).rejects.toThrow('No free reward code after 20 tries.')
   expect(await userRewardOf(database.sql, story)).toMatchObject({ delivery_attempts: 0, reward_data: {} })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent } from '../../../src/model/intent.ts'
-import type { IntentStore, Settlement, StartWithRequest } from '../../../src/delivery/intent-store.ts'
+import type { IntentStore, Settlement, StartRequest } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { claimOne, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
@@ -30,7 +30,7 @@ async function claimed(...keys: readonly string[]): Promise<readonly Intent[]> {
 }
 
 async function start(intent: Intent): Promise<'started' | 'lost'> {
-  const starting: StartWithRequest = { intent, state: 'handing_over', leaseMs, deliveryLog: 'email_logs' }
+  const starting: Omit<StartRequest, 'frozen'> = { intent, state: 'handing_over', leaseMs, deliveryLog: 'email_logs' }
   const envelope = { to: 'ann@example.org', subject: intent.key, type: 'welcome', messageId: `<${intent.id}@example.com>` }
   return startOne(store, starting, { envelope, body: Buffer.of(1) })
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent } from '../../../src/model/intent.ts'
+import { endedEach, type RecordEnds } from '../../../src/model/intent-kind.ts'
 import type { IntentStore, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { claimOne, endLeases, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
@@ -40,6 +41,18 @@ async function claimAgain(owner: string): Promise<Intent> {
   await makeDue(database.sql)
   return claimOne(store, { owner })
 }
+
+const ended = (record: RecordEnds) => ({ ...quiet, kindEnd: { end: { ok: true, final: true, reason: null }, record } })
+const broken: RecordEnds = async (ends, tx) => {
+  await tx.query('SELECT 1/0')
+  return ends.map(() => undefined)
+}
+
+const note = (text: string) =>
+  endedEach(async (_intent, _end, tx) => {
+    await tx.query('INSERT INTO books VALUES ($1)', [text])
+    return { note: text }
+  })
 
 describe('settle', () => {
   it.each(['sent', 'delivered', 'skipped', 'dead', 'rejected'] as const)('ends an intent as %s', async (state) => {
@@ -175,21 +188,47 @@ describe('settle', () => {
     expect(await rowOf(database.sql, '8')).toMatchObject({ state: 'sent' })
   })
 
-  it('writes the books of its kind in the same transaction, after the proof', async () => {
+  it('writes the rows of its kind in the same transaction, after the proof', async () => {
     const intent = await underway()
-    const fail = settleOne(store, intent, sent, { ...quiet, work: (tx) => tx.query('SELECT 1/0').then(() => undefined) })
-    await expect(fail).rejects.toMatchObject({ state: '22012' })
+    await expect(settleOne(store, intent, sent, ended(broken))).rejects.toMatchObject({ state: '22012' })
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'handing_over' })
 
-    const work = (text: string) => ({
-      ...quiet,
-      work: async (tx: { query: MigratedDatabase['sql']['query'] }) => {
-        await tx.query('INSERT INTO books VALUES ($1)', [text])
-      },
-    })
-    expect(await settleOne(store, intent, sent, work('ours'))).toBe('settled')
-    expect(await settleOne(store, intent, sent, work('lost'))).toBe('lost')
+    expect(await settleOne(store, intent, sent, ended(note('ours')))).toEqual({ note: 'ours' })
+    expect(await settleOne(store, intent, sent, ended(note('lost')))).toBe('lost')
     expect(await database.sql.query('SELECT note FROM books')).toEqual([{ note: 'ours' }])
+  })
+
+  it('shares a transaction among ends of one kind; one whose rows are refused, or which is lost, affects no other', async () => {
+    const keys = ['1', '2', 'bad', '4', 'lost']
+    await insertIntents(database.sql, ...keys.map((key) => ({ key })))
+    const intents = await store.claim(request())
+    await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = 'lost'`)
+    const blocks: string[] = []
+    const record: RecordEnds = async (ends, tx) => {
+      blocks.push(ends.map(({ intent }) => intent.key).join())
+      const rows = ends.map(({ intent, end }) => `${intent.key} ${end.reason}`)
+      await tx.query('INSERT INTO books SELECT 1 / (note NOT LIKE $2)::int || note FROM unnest($1::text[]) AS s (note)', [rows, 'bad%'])
+      return ends.map(({ intent }) => (intent.key === '2' ? { note: 'two' } : undefined))
+    }
+    const settled = await store.settle(
+      intents.map((intent) => ({
+        ...quiet,
+        intent,
+        settlement: sent,
+        kindEnd: { end: { ok: true, final: true, reason: `reason of ${intent.key}` }, record },
+      })),
+    )
+    const results = new Map(settled.map((result, index) => [intents[index]?.key, result]))
+    expect(blocks[0]?.split(',').toSorted()).toEqual(['1', '2', '4', 'bad'])
+    expect(results.get('1')).toEqual({ status: 'fulfilled', value: 'settled' })
+    expect(results.get('2')).toEqual({ status: 'fulfilled', value: { note: 'two' } })
+    expect(results.get('bad')).toMatchObject({ status: 'rejected', reason: { state: '22012' } })
+    expect(results.get('lost')).toEqual({ status: 'fulfilled', value: 'lost' })
+    expect((await database.sql.query<{ note: string }>('SELECT note FROM books ORDER BY note')).map(({ note }) => note)).toEqual([
+      '11 reason of 1',
+      '12 reason of 2',
+      '14 reason of 4',
+    ])
   })
 })
 

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Frozen, Intent } from '../../../src/model/intent.ts'
-import type { IntentStore, StartWithRequest } from '../../../src/delivery/intent-store.ts'
+import type { IntentStore, StartDecision, StartRequest, StartWithRequest } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
+import { onlyValue } from '../../../src/std/only-value.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { claimOne, endLeases, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
@@ -25,8 +26,9 @@ beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs, books'
 
 const frozen: Frozen = { envelope: { to: 'someone@example.com' }, body: Buffer.from('Hello') }
 const mail = (intent: Intent): Frozen => ({ ...frozen, envelope: { ...frozen.envelope, subject: intent.key, type: 'welcome' } })
-const starting = (intent: Intent, change: Partial<StartWithRequest> = {}): StartWithRequest => ({
+const starting = (intent: Intent, change: Partial<StartRequest> = {}): StartWithRequest<string> => ({
   intent,
+  message: intent.key,
   state: 'handing_over',
   leaseMs: 60_000,
   deliveryLog: null,
@@ -149,36 +151,99 @@ describe('start', () => {
   })
 })
 
+const startWith = async (intent: Intent, decide: StartDecision<string>['decide']) =>
+  onlyValue(await store.startWith([starting(intent, { deliveryLog: 'email_logs' })], { kind: decide, decide }))
+
+const go: StartDecision<string>['decide'] = async (starts) => starts.map(({ intent }) => ({ is: 'go', frozen: mail(intent) }))
+
+const skipOne: StartDecision<string>['decide'] = async (starts, tx) => {
+  for (const { message } of starts) await note(tx, message)
+  return starts.map(({ intent }) => (intent.key === 'skipped' ? { is: 'skip', reason: 'not today' } : { is: 'go', frozen: mail(intent) }))
+}
+
 describe('startWith', () => {
-  it('proves the claim and locks the row before it lets work begin, and commits both', async () => {
+  it('proves the claim and locks the row before it decides, and commits both', async () => {
     await insertIntents(database.sql, { key: 'k', ...person })
     const intent = await claimOne(store)
-    const result = await store.startWith(starting(intent, { deliveryLog: 'email_logs' }), async (tx) => {
+    const result = await startWith(intent, async (_, tx) => {
       await expect(database.sql.query('SELECT FROM worker.intents FOR UPDATE NOWAIT')).rejects.toMatchObject({ state: '55P03' })
       await note(tx, 'attempt')
-      return mail(intent)
+      return [{ is: 'go', frozen: mail(intent) }]
     })
-    expect(result).toBe('started')
+    expect(result).toEqual({ is: 'started', frozen: mail(intent) })
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'handing_over', attempt: 1, envelope: frozen.envelope })
     expect([await notes(), await logged()]).toEqual([['attempt'], ['k']])
   })
 
-  it('leaves no trace of work that refuses', async () => {
+  it('leaves no trace of a decision to skip', async () => {
     await insertIntents(database.sql, { key: 'k', ...person })
     const intent = await claimOne(store)
-    const result = await store.startWith(starting(intent, { deliveryLog: 'email_logs' }), async (tx) => {
+    const result = await startWith(intent, async (_, tx) => {
       await note(tx, 'attempt')
-      return null
+      return [{ is: 'skip', reason: 'not today' }]
     })
-    expect(result).toBe('refused')
+    expect(result).toEqual({ is: 'skip', reason: 'not today' })
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'claimed', attempt: 0, owner: 'one' })
     expect([await notes(), await logged()]).toEqual([[], []])
   })
 
-  it.each(losses)('does not work at all when %s', async (_, lose) => {
+  it.each(losses)('does not decide at all when %s', async (_, lose) => {
     await insertIntents(database.sql, { key: 'k' })
     const intent = await claimOne(store)
     await lose(database.sql)
-    expect(await store.startWith(starting(intent), () => Promise.reject(new Error('work must not run')))).toBe('lost')
+    expect(await startWith(intent, () => Promise.reject(new Error('nothing may be decided')))).toEqual({ is: 'lost' })
+  })
+
+  it('shares a transaction among starts of one kind; one that is skipped, refused or lost affects no other', async () => {
+    const keys = ['1', '2', 'bad', 'skipped', 'lost']
+    await insertIntents(database.sql, ...keys.map((key) => ({ key, ...person })))
+    const intents = await store.claim(request())
+    await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = 'lost'`)
+    const blocks: string[] = []
+    const decide: StartDecision<string>['decide'] = async (starts, tx) => {
+      blocks.push(starts.map(({ message }) => message).join())
+      for (const { message } of starts) await note(tx, message)
+      if (starts.some(({ message }) => message === 'bad')) throw new Error('bad')
+      return starts.map(({ intent }) =>
+        intent.key === 'skipped' ? { is: 'skip', reason: 'not today' } : { is: 'go', frozen: mail(intent) },
+      )
+    }
+    const started = await store.startWith(
+      intents.map((intent) => starting(intent, { deliveryLog: 'email_logs' })),
+      { kind: decide, decide },
+    )
+    const results = new Map(started.map((result, index) => [intents[index]?.key, result]))
+    expect(blocks[0]?.split(',').toSorted()).toEqual(['1', '2', 'bad', 'skipped'])
+    expect(results.get('1')).toMatchObject({ value: { is: 'started', frozen: { envelope: { subject: '1' } } } })
+    expect(results.get('2')).toMatchObject({ value: { is: 'started', frozen: { envelope: { subject: '2' } } } })
+    expect(results.get('bad')).toMatchObject({ status: 'rejected', reason: new Error('bad') })
+    expect(results.get('skipped')).toMatchObject({ value: { is: 'skip', reason: 'not today' } })
+    expect(results.get('lost')).toMatchObject({ value: { is: 'lost' } })
+    expect([await notes(), await logged()]).toEqual([
+      ['1', '2'],
+      ['1', '2'],
+    ])
+  })
+
+  it('leaves no trace of a decision to skip one of several', async () => {
+    await insertIntents(database.sql, ...['1', 'skipped', '3'].map((key) => ({ key, ...person })))
+    const intents = await store.claim(request())
+    const started = await store.startWith(
+      intents.map((intent) => starting(intent)),
+      { kind: skipOne, decide: skipOne },
+    )
+    const skipped = intents.findIndex(({ key }) => key === 'skipped')
+    expect(started[skipped]).toEqual({ status: 'fulfilled', value: { is: 'skip', reason: 'not today' } })
+    expect(await notes()).toEqual(['1', '3'])
+  })
+
+  it('commits starts of one kind together', async () => {
+    await insertIntents(database.sql, ...['1', '2', '3'].map((key) => ({ key, ...person })))
+    const intents = await store.claim(request())
+    await store.startWith(
+      intents.map((intent) => starting(intent)),
+      { kind: go, decide: go },
+    )
+    expect(await database.sql.query('SELECT count(DISTINCT xmin::text)::int FROM worker.intents')).toEqual([{ count: 1 }])
   })
 })

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent } from '../../../src/model/intent.ts'
-import type { IntentStore, Reply, Settlement } from '../../../src/delivery/intent-store.ts'
+import type { IntentStore, Reply, Settlement, StartDecision } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
+import type { RecordEnds } from '../../../src/model/intent-kind.ts'
+import { onlyValue } from '../../../src/std/only-value.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { claimOne, giveUp, insertIntents, makeDue, request } from './intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
@@ -44,8 +46,16 @@ async function started(key = 'k'): Promise<Intent> {
   return intent
 }
 
-/** Takes a moment, as the books of a reward do. */
-const books = async (tx: Sql) => void (await tx.query('SELECT pg_sleep(0.002)'))
+/** As long as the rows of a reward take. */
+const aMoment = (tx: Sql) => tx.query('SELECT pg_sleep(0.002)')
+const decide: StartDecision<null>['decide'] = async (starts, tx) => {
+  await aMoment(tx)
+  return starts.map(() => ({ is: 'go', frozen: frozenFor(endpointId) }))
+}
+const record: RecordEnds = async (ends, tx) => {
+  await aMoment(tx)
+  return ends.map(() => undefined)
+}
 const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => settleOne(store, intent, settlement, { deliveryLog, reply })
 const deliveries = () => database.sql.query<Record<string, unknown>>('SELECT * FROM webhook_deliveries')
 const endpoint = async () => (await database.sql.query<Record<string, unknown>>('SELECT * FROM webhooks WHERE id = $1', [endpointId]))[0]
@@ -133,21 +143,28 @@ describe('webhook_deliveries', () => {
     expect(await endpoint()).toMatchObject({ total_sent: 50, total_failed: 10, max_retries: 25 })
   })
 
-  it('never deadlocks on the row of an endpoint to which many deliveries end at once, each with books of its own', async () => {
+  it('never deadlocks on the row of an endpoint to which many deliveries end at once, with rows of their kind, from two processes', async () => {
     await insertIntents(database.sql, ...Array.from({ length: 200 }, (_, index) => ({ key: `${index}` })))
     const intents = await store.claim(request({ limit: 200 }))
-    const deliverAll = async (mine: readonly Intent[]) => {
+    const kindEnd = { end: { ok: true, final: true, reason: null }, record }
+    const deliverAll = async (process: IntentStore, mine: readonly Intent[]) => {
       for (const intent of mine) {
         // The new delivery's foreign key locks the endpoint's row as well, for others who do the same.
-        const request = { intent, state: 'claimed', leaseMs: 60_000, deliveryLog } as const
-        await store.startWith(request, async (tx) => {
-          await books(tx)
-          return frozenFor(endpointId)
-        })
-        await settleOne(store, intent, delivered, { deliveryLog, reply: {}, work: books })
+        const request = { intent, message: null, state: 'claimed', leaseMs: 60_000, deliveryLog } as const
+        onlyValue(await process.startWith([request], { kind: decide, decide }))
+        await settleOne(process, intent, delivered, { deliveryLog, reply: {}, kindEnd })
       }
     }
-    await Promise.all(Array.from({ length: 10 }, (_, worker) => deliverAll(intents.filter((_intent, index) => index % 10 === worker))))
+    const processes = [store, createIntentStore(database, { channels: channelNames })]
+    const workers = processes.flatMap((process) => Array.from({ length: 10 }, () => process))
+    await Promise.all(
+      workers.map((process, worker) =>
+        deliverAll(
+          process,
+          intents.filter((_, index) => index % workers.length === worker),
+        ),
+      ),
+    )
     expect(await endpoint()).toMatchObject({ total_sent: 200 })
   })
 

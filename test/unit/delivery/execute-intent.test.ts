@@ -3,7 +3,7 @@ import { executeIntent } from '../../../src/delivery/execute-intent.ts'
 import { Postponed, Refusal, Unavailable, type Performed } from '../../../src/delivery/channel.ts'
 import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
 import type { Settlement } from '../../../src/delivery/intent-store.ts'
-import { prepareEach, type AttemptEnd, type IntentKind, type Prepared } from '../../../src/model/intent-kind.ts'
+import { endedEach, prepareEach, startEach, type AttemptEnd, type IntentKind, type Prepared } from '../../../src/model/intent-kind.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import { webhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts'
 import { SqlError } from '../../../src/std/sql.ts'
@@ -34,10 +34,10 @@ const untilAborted: DeliveryScene['email']['perform'] = (_intent, _frozen, _mess
 function kindWithBooks(change: Partial<IntentKind<'email'>> = {}, note?: string) {
   const ends: AttemptEnd[] = []
   const kind = mailKind({
-    async ended(_, end) {
+    ended: endedEach(async (_, end) => {
       ends.push(end)
       return note === undefined ? undefined : { note }
-    },
+    }),
     ...change,
   })
   return { kind, ends }
@@ -392,7 +392,7 @@ describe('an answer that cannot be written down at once', () => {
 describe('a start with books of its own', () => {
   it('may change the message, which is what is frozen', async () => {
     const changed: MailMessage = { ...mailMessage, values: { first_name: 'Ann' } }
-    const scene = createDeliveryScene([mailKind({ start: async () => ({ is: 'go', message: changed }) })])
+    const scene = createDeliveryScene([mailKind({ start: startEach(async () => ({ is: 'go', message: changed })) })])
     scene.email.freeze = (batch) =>
       Promise.allSettled(batch.map(async ({ message }) => ({ envelope: {}, body: Buffer.from(JSON.stringify(message.values)) })))
     await execute(scene)
@@ -400,7 +400,7 @@ describe('a start with books of its own', () => {
   })
 
   it('may refuse: skipped with its reason, nothing sent, no attempt', async () => {
-    const { kind, ends } = kindWithBooks({ start: async () => ({ is: 'skip', reason: 'reward-revoked' }) })
+    const { kind, ends } = kindWithBooks({ start: startEach(async () => ({ is: 'skip', reason: 'reward-revoked' })) })
     const scene = createDeliveryScene([kind])
     scene.email.perform = () => expect.unreachable()
     await execute(scene)
@@ -409,8 +409,16 @@ describe('a start with books of its own', () => {
     expect(ends).toEqual([])
   })
 
+  it('that does not answer once for each intent burns no attempt, and nothing is sent', async () => {
+    const scene = createDeliveryScene([mailKind({ start: async () => [] })])
+    scene.email.perform = () => expect.unreachable()
+    await execute(scene)
+    expect(scene.told('started')).toEqual([])
+    expect(scene.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'start-failed' } }])
+  })
+
   it('is dropped when the claim is lost, and sends what was frozen before', async () => {
-    const kind = mailKind({ start: async () => ({ is: 'go', message: mailMessage }) })
+    const kind = mailKind({ start: startEach(async () => ({ is: 'go', message: mailMessage })) })
     const scene = createDeliveryScene([kind])
     await execute(scene, sampleIntent({ frozen }))
     expect(scene.store.started).toMatchObject([{ frozen }])

@@ -1,7 +1,15 @@
 import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { Claim } from '../../../model/intent.ts'
 import type { ChannelName } from '../../../model/messages.ts'
-import type { IntentStore, SettleRequest, StartRequest } from '../../../delivery/intent-store.ts'
+import type {
+  IntentStore,
+  Settled,
+  SettleRequest,
+  StartDecision,
+  StartedWith,
+  StartRequest,
+  StartWithRequest,
+} from '../../../delivery/intent-store.ts'
 import type { Database } from '../../../std/sql.ts'
 import { abandonDeferred, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
@@ -10,9 +18,10 @@ import { createGather } from './micro-batcher.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { putOffCampaign, wakeCampaigns } from './paused-campaigns.ts'
 import { deferredDestinations } from './deferred.ts'
-import { settleBatch, type Settled, type SettleItem } from './settle-batch.ts'
+import { settleBatch, settleWithKind, type SettleItem } from './settle-batch.ts'
+import type { RecordEnds } from '../../../model/intent-kind.ts'
 import { settleStatementOf, type SettleStatement } from './settle-statement.ts'
-import { startBatch, startWith } from './start-batch.ts'
+import { startBatch, startWithBatch } from './start-batch.ts'
 import { transact } from './transact.ts'
 
 export interface IntentStoreOptions {
@@ -36,27 +45,40 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   const starts = onePer((deliveryLog: DeliveryLog | null) =>
     createGather((requests: readonly StartRequest[]) => startBatch(requests, deliveryLog, sql), { ...gathered, lingerMs: startLingerMs }),
   )
+  const startsOfKinds = new Map<object, unknown>()
+  function startsOf<Message>(decision: StartDecision<Message>) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made below, for a decision of the same kind
+    const made = startsOfKinds.get(decision.kind) as ReturnType<typeof createGather<StartWithRequest<Message>, StartedWith>> | undefined
+    const starts =
+      made ??
+      createGather((requests: readonly StartWithRequest<Message>[]) => startWithBatch(requests, decision, database), {
+        ...gathered,
+        lingerMs: startLingerMs,
+      })
+    startsOfKinds.set(decision.kind, starts)
+    return starts
+  }
+  // An end that has a delivery log is recorded beside the worker's next intent; for the others, skips and waits, it waits.
+  const gatheredEnds = ({ deliveryLog }: SettleStatement) => ({ ...gathered, lingerMs: deliveryLog === null ? 0 : gatherMs })
   const settles = onePer((statement: SettleStatement) =>
-    createGather((items: readonly SettleItem[]) => settleBatch(items, statement, sql), {
-      ...gathered,
-      // An end that has a delivery log is recorded beside the worker's next intent; for the others, skips and waits, it waits.
-      lingerMs: statement.deliveryLog === null ? 0 : gatherMs,
-    }),
+    createGather((items: readonly SettleItem[]) => settleBatch(items, statement, sql), gatheredEnds(statement)),
+  )
+  const settlesOfKind = onePer((record: RecordEnds) =>
+    onePer((statement: SettleStatement) =>
+      createGather(
+        (items: readonly SettleItem[]) => database.transaction((tx) => settleWithKind(items, statement, record, tx)),
+        gatheredEnds(statement),
+      ),
+    ),
   )
   const renewals = onePer((leaseMs: number) =>
     createGather((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...gathered, lingerMs: gatherMs }),
   )
 
-  async function settleOne({ intent, settlement, deliveryLog, reply, detail, ownTablesOnly, work }: SettleRequest): Promise<Settled> {
-    const item = { intent, settlement, reply, detail }
+  async function settleOne({ intent, settlement, deliveryLog, reply, detail, ownTablesOnly, kindEnd }: SettleRequest): Promise<Settled> {
+    const item = { intent, settlement, reply, detail, kindEnd }
     const statement = settleStatementOf(intent, settlement, deliveryLog, ownTablesOnly)
-    if (!work) return settles(statement)(item)
-    return database.transaction(async (tx): Promise<Settled> => {
-      // The claim is proved, and its row locked, before the kind's own state is written.
-      const [result = 'lost'] = await settleBatch([item], statement, tx)
-      if (result === 'settled') await work(tx)
-      return result
-    })
+    return kindEnd === undefined ? settles(statement)(item) : settlesOfKind(kindEnd.record)(statement)(item)
   }
 
   return {
@@ -65,7 +87,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     accountsOf: (campaignIds) => accountsOf(sql, campaignIds),
     release: (claims) => release(sql, claims),
     start: (requests) => Promise.allSettled(requests.map(async (request) => starts(request.deliveryLog)(request))),
-    startWith: (request, work) => startWith(database, request, work),
+    startWith: (requests, decision) => Promise.allSettled(requests.map(async (request) => startsOf(decision)(request))),
     settle: (requests) => Promise.allSettled(requests.map(settleOne)),
     renew: (claimed, leaseMs) => renewals(leaseMs)(claimed).then(() => undefined),
     transact: (intent, leaseMs, work) => transact(database, intent, leaseMs, work),

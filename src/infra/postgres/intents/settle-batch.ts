@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../model/intent.ts'
-import type { Settlement } from '../../../delivery/intent-store.ts'
+import type { SettleOptions, Settled, Settlement } from '../../../delivery/intent-store.ts'
+import type { RecordEnds } from '../../../model/intent-kind.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { type LoggedOutcome } from '../delivery-logs/delivery-log.ts'
 import { deliveryLogSql } from '../delivery-logs/delivery-logs.ts'
@@ -11,17 +12,39 @@ export interface SettleItem extends LoggedOutcome {
   readonly data?: JsonObject | undefined
   /** Beside the reason; see SettleOptions. */
   readonly detail?: string | null | undefined
+  readonly kindEnd?: SettleOptions['kindEnd']
 }
 
-export type Settled = 'settled' | 'lost'
-
 /** Ends many attempts in one statement: proves each claim, moves the intent, and writes the delivery log's rows of those that were ours. */
-export async function settleBatch(items: readonly SettleItem[], statement: SettleStatement, sql: Sql): Promise<readonly Settled[]> {
+export async function settleBatch(
+  items: readonly SettleItem[],
+  statement: SettleStatement,
+  sql: Sql,
+): Promise<readonly ('settled' | 'lost')[]> {
   const { deliveryLog, text } = statement
   const parameters = parametersOf(items)
   if (deliveryLog !== null) parameters.push(...deliveryLogSql(deliveryLog).endedParameters(items))
   const settled = new Set((await sql.query<{ id: string }>(text, parameters)).map(({ id }) => id))
   return items.map(({ intent }) => (settled.has(intent.id) ? 'settled' : 'lost'))
+}
+
+/** The same in a transaction, in which the kind of the intents writes its rows: of exactly those whose claim was proved. */
+export async function settleWithKind(
+  items: readonly SettleItem[],
+  statement: SettleStatement,
+  record: RecordEnds,
+  tx: Sql,
+): Promise<readonly Settled[]> {
+  // The claims are proved, and their rows locked, before the kind's own rows are written.
+  const results = await settleBatch(items, statement, tx)
+  const ended = items.flatMap(({ intent, kindEnd }, index) =>
+    results[index] === 'settled' && kindEnd !== undefined ? [{ intent, end: kindEnd.end, index }] : [],
+  )
+  if (ended.length === 0) return results
+  const notes = await record(ended, tx)
+  if (notes.length !== ended.length) throw new Error(`ended gave ${notes.length} answers for ${ended.length} intents`)
+  const noted = new Map(ended.map(({ index }, at) => [index, notes[at]]))
+  return results.map((result, index) => noted.get(index) ?? result)
 }
 
 function parametersOf(items: readonly SettleItem[]): string[] {

@@ -1,6 +1,6 @@
 import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
-import type { Frozen, Intent } from '../../../model/intent.ts'
-import type { StartRequest, StartWithRequest } from '../../../delivery/intent-store.ts'
+import type { Intent } from '../../../model/intent.ts'
+import type { StartAnswer, StartDecision, StartedWith, StartRequest, StartWithRequest } from '../../../delivery/intent-store.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
 import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { expectFew } from './expect-few.ts'
@@ -26,42 +26,67 @@ export async function startBatch(
   return requests.map(({ intent }) => (started.has(intent.id) ? 'started' : 'lost'))
 }
 
-/** One start in a transaction of its own; the row is locked and the claim proved before `work` runs, and null from it leaves no trace. */
-export async function startWith(
+/** Starts in one transaction; the rows are locked and the claims proved before `decide` runs. Throws where one of several is skipped. */
+export async function startWithBatch<Message>(
+  requests: readonly StartWithRequest<Message>[],
+  { decide }: StartDecision<Message>,
   database: Database,
-  request: StartWithRequest,
-  work: (tx: Sql) => Promise<Frozen | null>,
-): Promise<'started' | 'refused' | 'lost'> {
-  const refused = new Refused()
+): Promise<readonly StartedWith[]> {
+  const skipped = new Skipped()
   try {
-    return await database.transaction(async (tx) => {
-      if (!(await lockClaim(request.intent, tx))) return 'lost'
-      const frozen = await work(tx)
-      if (frozen === null) throw refused
-      const [result] = await startBatch([{ ...request, frozen }], request.deliveryLog, tx)
-      return result ?? 'lost'
+    return await database.transaction(async (tx): Promise<readonly StartedWith[]> => {
+      const ours = await lockClaims(requests, tx)
+      const proven = requests.filter(({ intent }) => ours.has(intent.id))
+      if (proven.length === 0) return requests.map(() => lost)
+      const answers = await decide(proven, tx)
+      skipped.reason = answers.find((answer) => answer.is === 'skip')?.reason ?? null
+      if (skipped.reason !== null) throw skipped
+      const starts = proven.flatMap((request, index) => startOf(request, answers[index]))
+      const results = await startBatch(starts, requests[0]?.deliveryLog ?? null, tx)
+      const started = new Map(starts.map(({ intent, frozen }, index) => [intent.id, results[index] === 'started' ? frozen : null]))
+      return requests.map(({ intent: { id } }) => {
+        const frozen = started.get(id) ?? null
+        return frozen === null ? lost : { is: 'started', frozen }
+      })
     })
   } catch (error) {
-    if (error === refused) return 'refused'
+    // Alone, it is the answer; beside others, it says that each has to be asked alone.
+    if (error === skipped && skipped.reason !== null && requests.length === 1) return [{ is: 'skip', reason: skipped.reason }]
     throw error
   }
 }
 
-/** Locks the intent's row if it is claimed, by this claim, and its lease is not over. */
-export async function lockClaim({ claim }: Intent, tx: Sql): Promise<boolean> {
-  const rows = await tx.query(lockStatement, [claim.id, claim.owner, claim.claims])
-  return rows.length > 0
+const lost = { is: 'lost' } as const
+
+function startOf({ intent, state, leaseMs, deliveryLog }: StartWithRequest<unknown>, answer: StartAnswer | undefined): StartRequest[] {
+  return answer?.is === 'go' ? [{ intent, state, leaseMs, deliveryLog, frozen: answer.frozen }] : []
 }
 
-/** Thrown to roll back what `work` wrote before it refused. */
-class Refused extends Error {}
+/** Locks the rows of those intents that are claimed, by these claims, and whose leases are not over; returns their ids. */
+export async function lockClaims(of: readonly { readonly intent: Intent }[], tx: Sql): Promise<ReadonlySet<string>> {
+  const rows = await tx.query<{ id: string }>(lockStatement, [
+    sqlArray(of, ({ intent }) => intent.claim.id),
+    sqlArray(of, ({ intent }) => intent.claim.owner),
+    sqlArray(of, ({ intent }) => intent.claim.claims),
+  ])
+  return new Set(rows.map(({ id }) => id))
+}
 
-const lockStatement = `
-SELECT FROM worker.intents
- WHERE id = $1 AND owner = $2 AND claims = $3 AND state = 'claimed' AND lease_until > now()
-   FOR UPDATE`
+/** Thrown to roll back what a kind wrote before it skipped one. */
+class Skipped extends Error {
+  reason: string | null = null
+}
 
 // The state stands in a CASE so that the planner does not see `intents_lease` fit: it looks cheap, and is full of dead entries.
+const isOurs = `${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims
+   AND CASE WHEN i.state = 'claimed' THEN i.lease_until > now() END`
+
+const lockStatement = `
+SELECT i.id
+  FROM unnest($1::bigint[], $2::text[], $3::int[]) AS s (id, owner, claims)
+  JOIN worker.intents AS i ON ${isOurs}
+   FOR UPDATE OF i`
+
 const update = `
 UPDATE worker.intents AS i
    SET state = s.state,
@@ -71,8 +96,7 @@ UPDATE worker.intents AS i
        body = coalesce(i.body, s.body)
   FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::float8[], $6::jsonb[], $7::bytea[])
     AS s (id, owner, claims, state, lease_ms, envelope, body)
- WHERE ${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims
-   AND CASE WHEN i.state = 'claimed' THEN i.lease_until > now() END`
+ WHERE ${isOurs}`
 
 const startStatement = `${update} RETURNING i.id`
 

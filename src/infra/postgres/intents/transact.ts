@@ -4,7 +4,7 @@ import type { Sql, Database } from '../../../std/sql.ts'
 import { insertDrafts } from './intent-drafts.ts'
 import { settleBatch } from './settle-batch.ts'
 import { settleStatementOf } from './settle-statement.ts'
-import { lockClaim } from './start-batch.ts'
+import { lockClaims } from './start-batch.ts'
 
 export interface Transacted<Result> {
   readonly result: Result
@@ -27,7 +27,7 @@ export async function transact<Result>(
 ): Promise<Result | 'lost'> {
   try {
     return await database.transaction(async (tx) => {
-      if (!(await lockClaim(intent, tx))) return 'lost'
+      if ((await lockClaims([{ intent }], tx)).size === 0) return 'lost'
       const { result, settlement, drafts, data } = await work(tx)
       await insertDrafts(intent, drafts ?? [], tx)
       await settleBatch([{ intent, settlement, reply: {}, data }], settleStatementOf(intent, settlement, null), tx)
