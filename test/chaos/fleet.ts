@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../cmd/demo/random.ts'
-import type { FaultScene } from '../support/faults/fault-scene.ts'
+import type { FaultFixture } from '../support/faults/fault-fixture.ts'
 import type { RecordedDaemon } from '../support/faults/recorded-daemon.ts'
 import { pickAction, type WeightedAction } from './weighted-action.ts'
 
@@ -41,7 +41,7 @@ export interface Fleet extends Disposable {
 /** Where a daemon may kill itself: after fetch, after accept, before commit, before and after the network, after the outcome. */
 const failpoints = ['fetched', 'accepted', 'committing', 'started', 'performed', 'settled'] as const
 
-export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random: Random): Fleet {
+export function createFleet(fixture: Pick<FaultFixture, 'daemon' | 'fault'>, random: Random): Fleet {
   const counts: FleetCounts = { starts: 0, kills: 0, freezes: 0, stops: 0, clockSteps: 0, gaveUp: 0 }
   const steady = new Set<RecordedDaemon>()
   /** Daemons that kill themselves at a failpoint. */
@@ -51,7 +51,7 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
   const busy = new Set<RecordedDaemon>()
 
   function start(killAt?: { readonly fact: (typeof failpoints)[number]; readonly nth: number }): void {
-    const daemon = scene.daemon({}, { steppableClock: true, ...(killAt === undefined ? {} : { killAt }) })
+    const daemon = fixture.daemon({}, { steppableClock: true, ...(killAt === undefined ? {} : { killAt }) })
     const set = killAt === undefined ? steady : failing
     counts.starts += 1
     set.add(daemon)
@@ -83,7 +83,7 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
 
   async function kill(daemon: RecordedDaemon): Promise<void> {
     counts.kills += 1
-    await scene.fault('a daemon is killed', ['daemon'], async () => {
+    await fixture.fault('a daemon is killed', ['daemon'], async () => {
       daemon.kill('SIGKILL')
       await daemon.exited
     })
@@ -97,7 +97,7 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
 
   async function freeze(daemon: RecordedDaemon): Promise<void> {
     counts.freezes += 1
-    await scene.fault('a daemon is frozen', ['daemon'], async () => {
+    await fixture.fault('a daemon is frozen', ['daemon'], async () => {
       daemon.kill('SIGSTOP')
       await Promise.race([pause(FROZEN_MS), daemon.exited])
       daemon.kill('SIGCONT')
@@ -107,7 +107,7 @@ export function createFleet(scene: Pick<FaultScene, 'daemon' | 'fault'>, random:
   async function stepClock(daemon: RecordedDaemon): Promise<void> {
     const ms = random.pick(CLOCK_STEPS_MS)
     counts.clockSteps += 1
-    await scene.fault(`the wall clock of a daemon is set ${ms < 0 ? 'back' : 'forward'} by ${Math.abs(ms) / 1_000} s`, [], () =>
+    await fixture.fault(`the wall clock of a daemon is set ${ms < 0 ? 'back' : 'forward'} by ${Math.abs(ms) / 1_000} s`, [], () =>
       daemon.stepClock(ms),
     )
   }

@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { seededRandom } from '../../cmd/demo/random.ts'
 import { knownGroups } from '../../src/consumers/registry.ts'
 import { formatReport } from '../invariants/check-report.ts'
-import { drainedSoon } from '../support/faults/drained-soon.ts'
-import { setFaultScene } from '../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../support/faults/fault-fixture.ts'
 import { createOverlappingTransactions } from '../support/faults/overlapping-transactions.ts'
 import { createFleet } from './fleet.ts'
 import { breakServers, type ServerFaultCounts } from './server-faults.ts'
@@ -59,7 +59,7 @@ const DRAIN_MS = 600_000
 
 /** Injects faults of every kind under steady load, then heals everything, waits until all work is done, and checks the history. */
 export async function runChaos({ minutes, seed, report }: ChaosOptions): Promise<ChaosSummary> {
-  await using scene = await setFaultScene({
+  await using fixture = await createFaultFixture({
     scenario: 'chaos',
     seed,
     ownKafka: { properties: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1_000 } },
@@ -67,30 +67,30 @@ export async function runChaos({ minutes, seed, report }: ChaosOptions): Promise
     groups: knownGroups.groups,
     partitions: 6,
     clocksAreWrong: true,
-    stories: 3,
-    settings: { MAIL_DEADLINE_MS: '3000', AMBIGUOUS_RETRY_MS: '1000' },
+    simulations: 3,
+    variables: { MAIL_DEADLINE_MS: '3000', AMBIGUOUS_RETRY_MS: '1000' },
     promises: { recoveryMs: DRAIN_MS },
     publishesWith: (plain, more) =>
       createOverlappingTransactions({ ...more, plain, random: seededRandom(seed * 3), share: IN_TRANSACTIONS }),
   })
   const [fleetRandom, faultRandom] = [seededRandom(seed * 2), seededRandom(seed * 2 + 1)]
-  using fleet = createFleet(scene, fleetRandom)
+  using fleet = createFleet(fixture, fleetRandom)
   const counts: ServerFaultCounts = { restarts: 0, connectionFaults: 0, failedReplies: 0, codecs: 0, hostileSettings: 0 }
   await fleet.begin()
-  const traffic = scene.traffic({ eventsPerSecond: EVENTS_PER_SECOND })
+  const traffic = fixture.traffic({ eventsPerSecond: EVENTS_PER_SECOND })
   const ending = AbortSignal.timeout(minutes * 60_000)
   const reporting = every(30_000, ending, () => {
     const { starts, kills, freezes, stops } = fleet.counts
     report(
-      `${traffic.told} events, ${starts} starts, ${kills} kills, ${stops} stops, ${freezes} freezes, ${counts.restarts} restarts, ${counts.connectionFaults + counts.failedReplies} other faults`,
+      `${traffic.acknowledged} events, ${starts} starts, ${kills} kills, ${stops} stops, ${freezes} freezes, ${counts.restarts} restarts, ${counts.connectionFaults + counts.failedReplies} other faults`,
     )
   })
-  await Promise.all([fleet.churn(ending), breakServers(scene, faultRandom, counts, ending)])
+  await Promise.all([fleet.churn(ending), breakServers(fixture, faultRandom, counts, ending)])
   await Promise.all([traffic.stop(), reporting])
-  await scene.heal()
+  await fixture.heal()
   await fleet.stabilize()
-  await drainedSoon(scene, DRAIN_MS)
-  const checked = await scene.judged()
+  await drainedWithRetriesDue(fixture, DRAIN_MS)
+  const checked = await fixture.checkHistory()
   for (const line of formatReport(checked).split('\n')) report(line)
   const { starts, kills, freezes, stops } = fleet.counts
   const figure = (name: string) => checked.figures[name] ?? 0
@@ -116,7 +116,7 @@ export async function runChaos({ minutes, seed, report }: ChaosOptions): Promise
     lost: figure('lost'),
     violations: Object.values(checked.checks).reduce((sum, { violations }) => sum + violations, 0),
     recoverySeconds: figure('recoverySeconds'),
-    history: checked.passed ? null : scene.recorder.folder,
+    history: checked.passed ? null : fixture.recorder.folder,
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Random } from '../../cmd/demo/random.ts'
-import type { FaultScene } from '../support/faults/fault-scene.ts'
+import type { FaultFixture } from '../support/faults/fault-fixture.ts'
 import type { TcpProxy } from '../support/faults/tcp-proxy.ts'
 import { codecs, topicTool } from '../support/faults/topic-tool.ts'
 import { pickAction, type WeightedAction } from './weighted-action.ts'
@@ -27,24 +27,24 @@ export interface ServerFaultCounts {
 
 /** Injects a fault into one server at a time until the signal aborts; resolves when the last fault is over. */
 export async function breakServers(
-  scene: Pick<FaultScene, 'fault' | 'heal' | 'proxies' | 'servers' | 'scene'>,
+  fixture: Pick<FaultFixture, 'fault' | 'heal' | 'proxies' | 'servers' | 'base'>,
   random: Random,
   counts: ServerFaultCounts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { kafka, postgres } = scene.servers
+  const { kafka, postgres } = fixture.servers
   if (kafka === null || postgres === null) throw new Error('Chaos needs servers of its own.')
   const [broker] = kafka.brokers
-  const [kafkaProxy] = scene.proxies.kafka
+  const [kafkaProxy] = fixture.proxies.kafka
   if (broker === undefined || kafkaProxy === undefined) throw new Error('Chaos needs a broker behind a proxy.')
-  const { smtp, webhooks } = scene.scene
+  const { smtp, webhooks } = fixture.base
   const lasts = () => pause(FAULT_MS[0] + random.below(FAULT_MS[1] - FAULT_MS[0]), undefined, { signal }).catch(() => undefined)
 
   async function during(name: string, affects: readonly Affected[], inject: () => Promise<void> | void): Promise<void> {
-    await scene.fault(name, affects, async () => {
+    await fixture.fault(name, affects, async () => {
       await inject()
       await lasts()
-      await scene.heal()
+      await fixture.heal()
     })
   }
   const restart = (name: string, affected: Affected, inject: () => Promise<void> | void) => {
@@ -69,16 +69,16 @@ export async function breakServers(
   async function recompress(): Promise<void> {
     const codec = random.pick(codecs)
     counts.codecs += 1
-    await scene.fault(`the topic is compressed as ${codec}`, [], async () => {
-      await using tool = await topicTool(scene.servers.brokers)
-      await tool.compress(scene.scene.topic, codec)
+    await fixture.fault(`the topic is compressed as ${codec}`, [], async () => {
+      await using tool = await topicTool(fixture.servers.brokers)
+      await tool.compress(fixture.base.topic, codec)
     })
   }
   async function changeSettings(): Promise<void> {
     counts.hostileSettings += 1
-    await scene.fault('the role at the database has hostile settings', [], async () => {
-      await applyHostileSettings(scene.scene.sql, random)
-      await closeConnections(scene.scene.sql)
+    await fixture.fault('the role at the database has hostile settings', [], async () => {
+      await applyHostileSettings(fixture.base.sql, random)
+      await closeConnections(fixture.base.sql)
     })
   }
 
@@ -93,9 +93,9 @@ export async function breakServers(
     { weight: 2, work: () => restart('the database is stopped at once', 'database', () => postgres.halt('immediate')) },
     { weight: 1, work: () => restart('the database is killed', 'database', () => postgres.kill()) },
     { weight: 3, work: () => breakConnections('kafka', kafkaProxy) },
-    { weight: 3, work: () => breakConnections('database', scene.proxies.postgres) },
-    { weight: 2, work: () => breakConnections('relay', scene.proxies.smtp) },
-    { weight: 2, work: () => breakConnections('webhook', scene.proxies.webhooks) },
+    { weight: 3, work: () => breakConnections('database', fixture.proxies.postgres) },
+    { weight: 2, work: () => breakConnections('relay', fixture.proxies.smtp) },
+    { weight: 2, work: () => breakConnections('webhook', fixture.proxies.webhooks) },
     { weight: 2, work: recompress },
     { weight: 2, work: changeSettings },
     { weight: 3, work: () => failReplies('relay', relayFailures, (respond) => smtp.respondWith(respond)) },
@@ -107,7 +107,7 @@ export async function breakServers(
   }
 }
 
-type Affected = Parameters<FaultScene['fault']>[1][number]
+type Affected = Parameters<FaultFixture['fault']>[1][number]
 
 /** Faults of a connection. A server behind a slow or interrupted connection does not count as away. */
 const connectionFaults: Readonly<Record<string, { readonly isAway: boolean; readonly inject: (proxy: TcpProxy) => Promise<void> | void }>> =

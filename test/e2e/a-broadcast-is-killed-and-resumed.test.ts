@@ -1,24 +1,24 @@
 import { expect, test } from 'vitest'
-import { broadcastState, broadcastStory, expectBroadcastComplete } from '../support/broadcast-story.ts'
+import { broadcastState, createBroadcastScenario, expectBroadcastComplete } from '../support/broadcast-scenario.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 test('a broadcast whose daemon is killed between two pages goes on behind its cursor: none twice, none missing, and only those who may hear', async () => {
-  await using scene = await setScene()
-  const story = await broadcastStory(new Platform(scene.sql), scene, 3_000)
+  await using fixture = await createFixture()
+  const story = await createBroadcastScenario(new Platform(fixture.sql), fixture, 3_000)
   const settings = { BROADCAST_PAGE_SIZE: '200', BROADCAST_MAX_PENDING: '400', MAIL_DEADLINE_MS: '1000' }
-  const first = scene.daemon(settings)
+  const first = fixture.daemon(settings)
   await first.ready()
   await story.publish()
-  await eventually('a third is sent', () => scene.smtp.counters.mails > 1_000 || String(scene.smtp.counters.mails))
+  await eventually('a third is sent', () => fixture.smtp.counters.mails > 1_000 || String(fixture.smtp.counters.mails))
   first.kill('SIGKILL')
   expect(await first.exited).toBe('SIGKILL')
-  const cut = await broadcastState(scene, story)
+  const cut = await broadcastState(fixture, story)
   expect(cut.state).not.toBe('delivered')
   expect(cut.written).toBeLessThan(3_000)
 
-  await scene.daemon(settings).ready()
-  await scene.settled()
-  await expectBroadcastComplete(scene, story)
+  await fixture.daemon(settings).ready()
+  await fixture.drained()
+  await expectBroadcastComplete(fixture, story)
 })

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startPostgres } from '../../stack/postgres-server.ts'
 import { probesOf, notReadyFor } from '../support/faults/probes.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 test('a database in recovery, or read-only, makes the process unready with the way out, on a quiet topic, and a start waits for it', async () => {
   const server = await startPostgres()
   try {
-    await using scene = await setScene({ partitions: 1, databaseUrl: await server.createDatabase('refuses') })
-    const daemon = scene.daemon({ KAFKA_GROUPS: 'reward-workers' })
+    await using fixture = await createFixture({ partitions: 1, databaseUrl: await server.createDatabase('refuses') })
+    const daemon = fixture.daemon({ KAFKA_GROUPS: 'reward-workers' })
     await daemon.ready()
 
     await server.halt()
@@ -18,16 +18,16 @@ test('a database in recovery, or read-only, makes the process unready with the w
     await server.resume()
     await notReadyFor(daemon, /^database: database-refuses: The database is in recovery and accepts no writes .*DATABASE_URL/)
     expect((await probesOf(daemon)).live).toBe(true)
-    await scene.sql.query('SELECT pg_promote()')
+    await fixture.sql.query('SELECT pg_promote()')
     await daemon.ready()
 
-    await scene.sql.query('ALTER SYSTEM SET default_transaction_read_only = on')
-    await scene.sql.query('SELECT pg_reload_conf()')
+    await fixture.sql.query('ALTER SYSTEM SET default_transaction_read_only = on')
+    await fixture.sql.query('SELECT pg_reload_conf()')
     await notReadyFor(daemon, /^database: database-refuses: The database accepts no writes: default_transaction_read_only is on/)
-    const late = scene.daemon({ KAFKA_GROUPS: 'reward-workers' })
+    const late = fixture.daemon({ KAFKA_GROUPS: 'reward-workers' })
     await expect.poll(() => late.lines.some(({ msg }) => msg.startsWith('The database accepts no writes')), { timeout: 30_000 }).toBe(true)
-    await scene.sql.query('ALTER SYSTEM RESET default_transaction_read_only')
-    await scene.sql.query('SELECT pg_reload_conf()')
+    await fixture.sql.query('ALTER SYSTEM RESET default_transaction_read_only')
+    await fixture.sql.query('SELECT pg_reload_conf()')
     await Promise.all([daemon.ready(), late.ready()])
     expect(daemon.lines.filter(({ msg }) => msg === 'database is down').map(({ cause }) => cause)).toEqual(
       expect.arrayContaining([expect.stringMatching(/in recovery/), expect.stringMatching(/default_transaction_read_only/)]),

@@ -5,7 +5,7 @@ import type { TypedInput } from '../../src/events/publisher-input.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { rewardTenant } from '../support/reward-tenant.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 
 const dead = 1_000
 const tenants = 4
@@ -13,23 +13,23 @@ const perTenant = 50
 const pool = 10
 
 test('1,000 rewards due to an endpoint that hangs: the others are claimed as if it were not there, and it gets all of them when it is back', async () => {
-  await using scene = await setScene()
+  await using fixture = await createFixture()
   await using hanging = await startHangingEndpoint()
-  const platform = new Platform(scene.sql)
-  const daemon = scene.daemon({ KAFKA_GROUPS: 'reward-workers', KAFKA_WORKER_POOL_SIZE: String(pool) })
+  const platform = new Platform(fixture.sql)
+  const daemon = fixture.daemon({ KAFKA_GROUPS: 'reward-workers', KAFKA_WORKER_POOL_SIZE: String(pool) })
   await daemon.ready()
   const started = () => daemon.lines.filter((line) => line.msg === 'started').map((line) => String(line['intentId']))
 
-  const without = await deliver(scene, await liveEvents(scene, platform))
-  const tenant = await rewardTenant(scene, platform, dead, hanging)
-  const live = await liveEvents(scene, platform)
+  const without = await deliver(fixture, await liveEvents(fixture, platform))
+  const tenant = await rewardTenant(fixture, platform, dead, hanging)
+  const live = await liveEvents(fixture, platform)
   const before = started().length
-  await scene.publisher.publishMany(tenant.events)
-  const during = await deliver(scene, live)
+  await fixture.publisher.publishMany(tenant.events)
+  const during = await deliver(fixture, live)
 
   // Claim order, by the log: the live ones of each campaign as they were accepted (campaigns lie in different partitions, which
   // are accepted side by side), and of the dead tenant's no more than its two places and the breaker let through.
-  const rows = await scene.sql.query<{ id: string; campaign_id: string }>(
+  const rows = await fixture.sql.query<{ id: string; campaign_id: string }>(
     `SELECT id, campaign_id FROM worker.intents WHERE kind = 'reward'`,
   )
   const campaignOf = new Map(rows.map((row) => [row.id, row.campaign_id]))
@@ -47,11 +47,11 @@ test('1,000 rewards due to an endpoint that hangs: the others are claimed as if 
   // All of it was read, and the dead tenant's rows wait out of the way. Until they do they are due like any other, so the group
   // may have stopped fetching for a moment; from then on they no longer count.
   await eventually('all is accepted', async () => {
-    const [row] = await scene.sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress')
+    const [row] = await fixture.sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress')
     return row?.sum === String(dead + 2 * live.length) || String(row?.sum)
   })
   await eventually('the dead tenant is deferred', async () => {
-    const [row] = await scene.sql.query<{ count: string }>(
+    const [row] = await fixture.sql.query<{ count: string }>(
       `SELECT count(*) FROM worker.intents WHERE state = 'pending' AND reason IN ('endpoint-busy', 'endpoint-open') AND destination = $1`,
       [tenant.endpointId],
     )
@@ -63,7 +63,7 @@ test('1,000 rewards due to an endpoint that hangs: the others are claimed as if 
   })
   const pauses = () => daemon.lines.filter((line) => line.msg === 'paused')
   const deferredAfter = pauses().length
-  const beside = await deliver(scene, await liveEvents(scene, platform))
+  const beside = await deliver(fixture, await liveEvents(fixture, platform))
   console.log(
     `event to endpoint, ms (median, 95 %): ${without.join(', ')} without the dead tenant, ${during.join(', ')} right behind ` +
       `its ${dead}, ${beside.join(', ')} while they wait`,
@@ -73,11 +73,11 @@ test('1,000 rewards due to an endpoint that hangs: the others are claimed as if 
   hanging.heal()
   await eventually('the endpoint got everything', async () => {
     // As if the retries' own schedule, minutes for those that were tried twice, had passed.
-    await scene.sql.query(`UPDATE worker.intents SET due_at = now() WHERE state = 'pending' AND reason = 'timeout'`)
+    await fixture.sql.query(`UPDATE worker.intents SET due_at = now() WHERE state = 'pending' AND reason = 'timeout'`)
     return hanging.answered().length >= dead || `${hanging.answered().length}`
   })
   await eventually('and that is recorded', async () => {
-    const [row] = await scene.sql.query<{ count: string }>(
+    const [row] = await fixture.sql.query<{ count: string }>(
       `SELECT count(*) FROM worker.intents WHERE kind = 'reward' AND state <> 'delivered'`,
     )
     return row?.count === '0' || String(row?.count)
@@ -88,28 +88,28 @@ test('1,000 rewards due to an endpoint that hangs: the others are claimed as if 
 })
 
 /** Of each tenant as many, taking turns. */
-async function liveEvents(scene: Scene, platform: Platform): Promise<readonly TypedInput[]> {
+async function liveEvents(fixture: Fixture, platform: Platform): Promise<readonly TypedInput[]> {
   const all: TypedInput[][] = []
   for (let one = 0; one < tenants; one++) {
-    const endpoint = scene.webhooks.endpoint(`/live-${crypto.randomUUID()}`)
-    all.push([...(await rewardTenant(scene, platform, perTenant, endpoint)).events])
+    const endpoint = fixture.webhooks.endpoint(`/live-${crypto.randomUUID()}`)
+    all.push([...(await rewardTenant(fixture, platform, perTenant, endpoint)).events])
   }
   return Array.from({ length: perTenant }, (_, at) => all.flatMap((events) => events.slice(at, at + 1))).flat()
 }
 
 /** Publishes a few at a time and waits for all of them at their endpoints; median and 95th percentile of the time that took, in ms. */
-async function deliver(scene: Scene, events: readonly TypedInput[]): Promise<readonly [number, number]> {
-  const from = scene.webhooks.calls.length
+async function deliver(fixture: Fixture, events: readonly TypedInput[]): Promise<readonly [number, number]> {
+  const from = fixture.webhooks.calls.length
   const publishedAt: number[] = []
   for (let at = 0; at < events.length; at += 10) {
-    await scene.publisher.publishMany(events.slice(at, at + 10))
+    await fixture.publisher.publishMany(events.slice(at, at + 10))
     publishedAt.push(...events.slice(at, at + 10).map(() => Date.now()))
   }
   await eventually('the live ones are delivered', () => {
-    const delivered = scene.webhooks.calls.length - from
+    const delivered = fixture.webhooks.calls.length - from
     return delivered === events.length || `${delivered} of ${events.length}`
   })
-  const took = scene.webhooks.calls.slice(from).map(({ at }, index) => Math.max(0, at - (publishedAt[index] ?? at)))
+  const took = fixture.webhooks.calls.slice(from).map(({ at }, index) => Math.max(0, at - (publishedAt[index] ?? at)))
   const sorted = took.toSorted((a, b) => a - b)
   return [sorted[Math.floor(sorted.length * 0.5)] ?? NaN, sorted[Math.floor(sorted.length * 0.95)] ?? NaN]
 }

@@ -6,7 +6,7 @@ import { freePorts } from '../../stack/free-port.ts'
 import { startPostgres, type PostgresServer } from '../../stack/postgres-server.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { eventually } from '../support/eventually.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -27,16 +27,16 @@ function healthcheck(port: number, ...args: readonly string[]): Promise<{ code: 
 }
 
 test('PostgreSQL frozen: /readyz and healthcheck say the cause and since when, /livez stays; thawed it goes on, and a daemon that is gone is told', async () => {
-  await using scene = await setScene({ partitions: 1, databaseUrl: await server.createDatabase('frozen') })
+  await using fixture = await createFixture({ partitions: 1, databaseUrl: await server.createDatabase('frozen') })
   const [port = 0] = await freePorts(1)
-  const daemon = scene.daemon({ HTTP_PORT: String(port), LIVENESS_STALL_MS: '1000', DATABASE_STATEMENT_TIMEOUT_MS: '5000' })
+  const daemon = fixture.daemon({ HTTP_PORT: String(port), LIVENESS_STALL_MS: '1000', DATABASE_STATEMENT_TIMEOUT_MS: '5000' })
   await daemon.ready()
   const well = await healthcheck(port)
   expect(well).toMatchObject({ code: 0, out: 'alive\n', err: '' })
   console.log(`healthcheck: ${well.ms} ms`)
   expect(await healthcheck(port, '--ready')).toMatchObject({ code: 0, out: 'ready\n', err: '' })
 
-  const backends = async () => (await scene.sql.query<{ pid: number }>('SELECT pid FROM pg_stat_activity')).map(({ pid }) => pid)
+  const backends = async () => (await fixture.sql.query<{ pid: number }>('SELECT pid FROM pg_stat_activity')).map(({ pid }) => pid)
   // Leaves a connection behind, over which to ask once more when the postmaster makes no more of them.
   await backends()
   const frozen = [server.pid() ?? 0]

@@ -1,33 +1,33 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 /** kafkajs asks for the topic's partitions when its knowledge is a minute old, with the next fetch, and joins again. */
 const NOTICED_WITHIN_MS = 75_000
 
 test('partitions added under a running daemon are noticed within about a minute and read from their beginning: none of their events is lost', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture({ partitions: 1 })
+  const platform = new Platform(fixture.sql)
   const campaigns = await Promise.all(Array.from({ length: 12 }, () => platform.campaign()))
-  const daemon = scene.daemon()
+  const daemon = fixture.daemon()
   await daemon.ready()
-  await scene.admin.growTopic(scene.topic, 4)
+  await fixture.admin.growTopic(fixture.topic, 4)
   // Keyed by campaign: a dozen of them reach the new partitions before any group knows of these.
   for (const campaign of campaigns) {
     const person = await platform.person(campaign)
-    await scene.publisher.publishUserSignedUp({ ...campaign, ...person })
+    await fixture.publisher.publishUserSignedUp({ ...campaign, ...person })
   }
-  const ranges = await scene.admin.ranges(scene.topic)
+  const ranges = await fixture.admin.ranges(fixture.topic)
   expect([...ranges].filter(([partition, { high }]) => partition > 0 && high > 0n)).not.toEqual([])
   await eventually(
     'every partition has a row',
     async () => {
-      const [rows] = await scene.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.progress')
+      const [rows] = await fixture.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.progress')
       return rows?.count === 12 || String(rows?.count)
     },
     NOTICED_WITHIN_MS,
   )
-  await scene.settled()
-  expect(scene.smtp.counters.mails).toBe(12)
+  await fixture.drained()
+  expect(fixture.smtp.counters.mails).toBe(12)
 })

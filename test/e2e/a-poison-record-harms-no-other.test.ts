@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
-import { doubledMails, mixedStory } from '../support/story.ts'
+import { createFixture } from '../support/fixture.ts'
+import { doubledMails, createMixedEvents } from '../support/mixed-events.ts'
 
 const poison: readonly { name: string; value: Buffer; type?: string; reason: string }[] = [
   { name: 'not JSON', value: Buffer.from('{"id":'), reason: 'not-json' },
@@ -12,26 +12,26 @@ const poison: readonly { name: string; value: Buffer; type?: string; reason: str
 ]
 
 test('poison records among a thousand good ones end as dead letters, each once, and harm no other', async () => {
-  await using scene = await setScene()
-  const story = await mixedStory(new Platform(scene.sql), scene, 1_000)
-  await scene.daemon().ready()
+  await using fixture = await createFixture()
+  const story = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
+  await fixture.daemon().ready()
 
   const half = story.events.length / 2
-  await scene.publisher.publishMany(story.events.slice(0, half))
+  await fixture.publisher.publishMany(story.events.slice(0, half))
   const key = story.campaigns[0]?.campaignId ?? ''
   // All three groups handle referral.verified or have to parse what has no header.
-  await scene.sendRaw(poison.map(({ value }) => ({ key, value, headers: {} })))
-  await scene.publisher.publishMany(story.events.slice(half))
-  await scene.settled()
+  await fixture.sendRaw(poison.map(({ value }) => ({ key, value, headers: {} })))
+  await fixture.publisher.publishMany(story.events.slice(half))
+  await fixture.drained()
 
-  expect(scene.smtp.counters.mails).toBe(story.mails)
-  expect(doubledMails(scene)).toEqual([])
-  const rows = await scene.sql.query<{ group_name: string; reason: string }>(
+  expect(fixture.smtp.counters.mails).toBe(story.mails)
+  expect(doubledMails(fixture)).toEqual([])
+  const rows = await fixture.sql.query<{ group_name: string; reason: string }>(
     'SELECT group_name, reason FROM worker.dead_letters ORDER BY group_name, "offset"',
   )
-  for (const group of scene.groups.map((name) => scene.group(name))) {
+  for (const group of fixture.groups.map((name) => fixture.group(name))) {
     expect(rows.filter((row) => row.group_name === group).map((row) => row.reason)).toEqual(poison.map(({ reason }) => reason))
-    const ranges = await scene.admin.ranges(`${scene.topic}.${group}.dlq`)
+    const ranges = await fixture.admin.ranges(`${fixture.topic}.${group}.dlq`)
     expect([...ranges.values()].reduce((sum, { low, high }) => sum + high - low, 0n)).toBe(BigInt(poison.length))
   }
 })

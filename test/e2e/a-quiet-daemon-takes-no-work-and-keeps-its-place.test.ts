@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 
 interface Check {
   readonly ok: boolean
@@ -17,37 +17,37 @@ async function checksOf(daemon: Daemon, path: '/livez' | '/readyz'): Promise<{ s
   return { status: response.status, wrong: Object.fromEntries(Object.entries(checks).filter(([, { ok }]) => !ok)) }
 }
 
-const membersOf = async (scene: Scene) =>
-  Promise.all(scene.groups.map(async (group) => (await scene.admin.groupState(scene.group(group))).members))
+const membersOf = async (fixture: Fixture) =>
+  Promise.all(fixture.groups.map(async (group) => (await fixture.admin.groupState(fixture.group(group))).members))
 
-const countOf = async (scene: Scene, table: string) =>
-  (await scene.sql.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`))[0]?.count
+const countOf = async (fixture: Fixture, table: string) =>
+  (await fixture.sql.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`))[0]?.count
 
 test('SIGTSTP: no event is accepted and no intent claimed, the mail in hand ends, the places in the groups are kept; SIGCONT goes on', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture({ partitions: 1 })
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const dot = Promise.withResolvers<undefined>()
-  scene.smtp.respondWith((stage) => (stage === 'data' && scene.smtp.counters.mails === 1 ? dot.promise : undefined))
-  const daemon = scene.daemon({ MAIL_DEADLINE_MS: '60000' })
+  fixture.smtp.respondWith((stage) => (stage === 'data' && fixture.smtp.counters.mails === 1 ? dot.promise : undefined))
+  const daemon = fixture.daemon({ MAIL_DEADLINE_MS: '60000' })
   await daemon.ready()
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
-  await eventually('the relay has the mail', () => scene.smtp.counters.mails === 1 || 'no mail')
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await eventually('the relay has the mail', () => fixture.smtp.counters.mails === 1 || 'no mail')
 
   daemon.kill('SIGUSR2')
   await eventually('it says what it is doing, of every group', () => {
     const groups = daemon.lines.filter(({ msg }) => msg === 'group').length
     const mail = daemon.lines.some(({ msg, channel }) => msg === 'intent in flight' && channel === 'email')
-    return (groups >= scene.groups.length && mail) || `${groups} groups, ${mail ? 'a mail' : 'no mail'}`
+    return (groups >= fixture.groups.length && mail) || `${groups} groups, ${mail ? 'a mail' : 'no mail'}`
   })
-  const [intent] = await scene.sql.query<{ id: string; kind: string }>(`SELECT id, kind FROM worker.intents WHERE kind = 'mail'`)
+  const [intent] = await fixture.sql.query<{ id: string; kind: string }>(`SELECT id, kind FROM worker.intents WHERE kind = 'mail'`)
   const told = daemon.lines.filter(({ level }) => level === 'warn')
   const of = (msg: string) => told.filter((line) => line.msg === msg)
   expect(of('work report')).toHaveLength(1)
-  expect(of('group').map(({ group }) => group)).toEqual(scene.groups.map((group) => scene.group(group)))
+  expect(of('group').map(({ group }) => group)).toEqual(fixture.groups.map((group) => fixture.group(group)))
   // The sweep may have asked for a recalculation, which is in flight as well.
   const mails = of('intent in flight').filter(({ channel }) => channel === 'email')
-  expect(mails).toEqual([expect.objectContaining({ group: scene.group('email-workers'), intentId: intent?.id, kind: intent?.kind, since: expect.stringMatching(/^2\d{3}-/) })]) // prettier-ignore
+  expect(mails).toEqual([expect.objectContaining({ group: fixture.group('email-workers'), intentId: intent?.id, kind: intent?.kind, since: expect.stringMatching(/^2\d{3}-/) })]) // prettier-ignore
   expect(JSON.stringify(told)).not.toContain('@')
 
   daemon.kill('SIGTSTP')
@@ -58,12 +58,14 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in hand ends
   expect(await checksOf(daemon, '/livez')).toEqual({ status: 200, wrong: {} })
   dot.resolve(undefined)
   await eventually('the mail in hand ends', async () => {
-    const [row] = await scene.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE kind = 'mail'`)
+    const [row] = await fixture.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE kind = 'mail'`)
     return row?.state === 'sent' || String(row?.state)
   })
   // Due at once, for whoever claims: in the database as another process would leave it, and on the topic.
-  await scene.sql.query("UPDATE worker.intents SET state = 'pending', owner = NULL, finished_at = NULL, due_at = now() WHERE kind = 'mail'")
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await fixture.sql.query(
+    "UPDATE worker.intents SET state = 'pending', owner = NULL, finished_at = NULL, due_at = now() WHERE kind = 'mail'",
+  )
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
   // Measured every five seconds: by then it would have been fetched many times.
   await eventually('the record is seen as lag', async () => {
     const lag = (await daemon.metrics())
@@ -71,13 +73,13 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in hand ends
       .find((line) => line.startsWith('kafka_consumergroup_lag{') && line.includes('email-workers'))
     return lag?.endsWith(' 1') === true || String(lag)
   })
-  expect(await membersOf(scene)).toEqual([1, 1, 1])
-  expect(await countOf(scene, 'worker.outcomes')).toBe(1)
-  expect(await countOf(scene, "worker.intents WHERE kind = 'mail' AND state <> 'pending'")).toBe(0)
+  expect(await membersOf(fixture)).toEqual([1, 1, 1])
+  expect(await countOf(fixture, 'worker.outcomes')).toBe(1)
+  expect(await countOf(fixture, "worker.intents WHERE kind = 'mail' AND state <> 'pending'")).toBe(0)
 
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
   const status = (await (await fetch(`${daemon.url()}/status`)).json()) as { groups: Record<string, object> }
-  expect(status.groups[scene.group('email-workers')]).toMatchObject({
+  expect(status.groups[fixture.group('email-workers')]).toMatchObject({
     state: 'running',
     owned: [0],
     members: 1,
@@ -89,8 +91,8 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in hand ends
 
   daemon.kill('SIGCONT')
   await daemon.ready()
-  await scene.settled()
-  expect(await countOf(scene, "worker.outcomes WHERE group_name LIKE '%email-workers'")).toBe(2)
+  await fixture.drained()
+  expect(await countOf(fixture, "worker.outcomes WHERE group_name LIKE '%email-workers'")).toBe(2)
   daemon.kill('SIGTERM')
   expect(await daemon.exited).toBe(0)
 })

@@ -1,40 +1,40 @@
 import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
-import { workerctlOn } from '../support/workerctl-on.ts'
+import { createFixture } from '../support/fixture.ts'
+import { workerctlFor } from '../support/workerctl-for.ts'
 
 test('a reward goes to the active endpoint of its campaign before that of its account, never to a paused, failed, deleted or foreign one; 410 ends an endpoint for all that follow', async () => {
-  await using scene = await setScene()
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture()
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const stranger = await platform.campaign()
   const person = await platform.person(campaign)
-  const daemon = scene.daemon()
+  const daemon = fixture.daemon()
   await daemon.ready()
 
   let paths = 0
   /** A path with the endpoints that `rows` describes; only the one marked `right` has the secret that the path accepts. */
   async function deliver(rows: readonly { right?: true; change?: string; foreign?: true; ofAccount?: true }[]): Promise<string> {
-    const { url, secret } = scene.webhooks.endpoint(`/path-${++paths}`)
+    const { url, secret } = fixture.webhooks.endpoint(`/path-${++paths}`)
     for (const { right, change, foreign, ofAccount } of rows) {
       const id = await platform.webhook(
         foreign ? stranger : campaign,
         url,
         right ? secret : `whsec_${Buffer.alloc(24, 7).toString('base64')}`,
       )
-      if (ofAccount) await scene.sql.query('UPDATE webhooks SET campaign_id = NULL WHERE id = $1', [id])
-      if (change !== undefined) await scene.sql.query(`UPDATE webhooks SET ${change} WHERE id = $1`, [id])
+      if (ofAccount) await fixture.sql.query('UPDATE webhooks SET campaign_id = NULL WHERE id = $1', [id])
+      if (change !== undefined) await fixture.sql.query(`UPDATE webhooks SET ${change} WHERE id = $1`, [id])
     }
     const rewardId = await platform.reward(campaign, { method: 'webhook', webhookUrl: url })
     return earn(rewardId)
   }
   async function earn(rewardId: string): Promise<string> {
     const userRewardId = await platform.earned(campaign, rewardId, person.userId)
-    await scene.publisher.publishRewardEarned({ ...campaign, userRewardId, rewardId, userId: person.userId })
+    await fixture.publisher.publishRewardEarned({ ...campaign, userRewardId, rewardId, userId: person.userId })
     return userRewardId
   }
   async function ending(userRewardId: string): Promise<string> {
-    const [row] = await scene.sql.query<{ state: string; reason: string | null; error: string | null }>(
+    const [row] = await fixture.sql.query<{ state: string; reason: string | null; error: string | null }>(
       `SELECT i.state, i.reason, g.delivery_error AS error FROM worker.intents i, user_rewards g
         WHERE i.key = 'reward:' || $1 AND i.kind = 'reward' AND g.id = $1::uuid`,
       [userRewardId],
@@ -55,36 +55,36 @@ test('a reward goes to the active endpoint of its campaign before that of its ac
     await deliver([{ change: 'deleted_at = now()' }]),
     await deliver([{ foreign: true }]),
   ]
-  await scene.settled()
+  await fixture.drained()
   expect(
-    scene.webhooks.calls.map(({ path, signatureOk }) => ({ path, signatureOk })).toSorted((a, b) => (a.path < b.path ? -1 : 1)),
+    fixture.webhooks.calls.map(({ path, signatureOk }) => ({ path, signatureOk })).toSorted((a, b) => (a.path < b.path ? -1 : 1)),
   ).toEqual(['/path-1', '/path-2', '/path-3'].map((path) => ({ path, signatureOk: true })))
   for (const id of right) expect(await ending(id)).toBe('delivered')
   for (const id of wrong) expect(await ending(id)).toBe(dead)
 
-  scene.webhooks.respondWith(() => ({ status: 410 }))
+  fixture.webhooks.respondWith(() => ({ status: 410 }))
   const first = await deliver([{ right: true }])
-  await scene.settled()
+  await fixture.drained()
   expect(await ending(first)).toBe('dead gone Not delivered: gone.')
-  const calls = scene.webhooks.calls.length
-  const [reward] = await scene.sql.query<{ reward_id: string }>('SELECT reward_id FROM user_rewards WHERE id = $1', [first])
+  const calls = fixture.webhooks.calls.length
+  const [reward] = await fixture.sql.query<{ reward_id: string }>('SELECT reward_id FROM user_rewards WHERE id = $1', [first])
   const later = await earn(reward?.reward_id ?? '')
-  await scene.settled()
+  await fixture.drained()
   expect(await ending(later)).toBe(dead)
-  expect(scene.webhooks.calls).toHaveLength(calls)
-  const [endpoint] = await scene.sql.query('SELECT status, total_failed FROM webhooks WHERE url LIKE $1', [`%/path-${paths}`])
+  expect(fixture.webhooks.calls).toHaveLength(calls)
+  const [endpoint] = await fixture.sql.query('SELECT status, total_failed FROM webhooks WHERE url LIKE $1', [`%/path-${paths}`])
   expect(endpoint).toEqual({ status: 'failed', total_failed: 1 })
 
   // Retryable: once the endpoint is there again, the operator's retry delivers it.
-  scene.webhooks.respondWith(undefined)
-  await scene.sql.query(`UPDATE webhooks SET status = 'active' WHERE url LIKE $1`, [`%/path-${paths}`])
+  fixture.webhooks.respondWith(undefined)
+  await fixture.sql.query(`UPDATE webhooks SET status = 'active' WHERE url LIKE $1`, [`%/path-${paths}`])
   await retry(later)
-  await scene.settled()
+  await fixture.drained()
   expect(await ending(later)).toBe('delivered')
 
   async function retry(userRewardId: string): Promise<void> {
-    const [row] = await scene.sql.query<{ id: string }>(`SELECT id FROM worker.intents WHERE key = 'reward:' || $1`, [userRewardId])
-    const { code, err } = await workerctlOn(scene, 'intents', 'retry', row?.id ?? '', '--yes')
+    const [row] = await fixture.sql.query<{ id: string }>(`SELECT id FROM worker.intents WHERE key = 'reward:' || $1`, [userRewardId])
+    const { code, err } = await workerctlFor(fixture, 'intents', 'retry', row?.id ?? '', '--yes')
     expect({ code, err }).toEqual({ code: 0, err: '' })
   }
 })

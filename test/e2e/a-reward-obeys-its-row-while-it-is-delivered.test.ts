@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 test('a revocation that is being written when a delivery begins stops it; what the platform sets while it is under way stays, and is counted', async () => {
-  await using scene = await setScene({ webhooks: { keepBodies: true } })
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture({ webhooks: { keepBodies: true } })
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const person = await platform.person(campaign)
-  const endpoint = scene.webhooks.endpoint('/rewards')
+  const endpoint = fixture.webhooks.endpoint('/rewards')
   await platform.webhook(campaign, endpoint.url, endpoint.secret)
   const rewardId = await platform.reward(campaign, { method: 'webhook', webhookUrl: endpoint.url, codeTemplate: 'UP-{random}' })
   const grants = {
@@ -19,35 +19,35 @@ test('a revocation that is being written when a delivery begins stops it; what t
     undisturbed: await platform.earned(campaign, rewardId, person.userId),
   }
   const publish = (userRewardId: string) =>
-    scene.publisher.publishRewardEarned({ ...campaign, userRewardId, rewardId, userId: person.userId })
-  const daemon = scene.daemon()
+    fixture.publisher.publishRewardEarned({ ...campaign, userRewardId, rewardId, userId: person.userId })
+  const daemon = fixture.daemon()
   await daemon.ready()
 
   // The platform holds the row with a revocation that nobody sees yet: prepare finds it earned, start waits for the lock.
-  await scene.transaction(async (tx) => {
+  await fixture.transaction(async (tx) => {
     await tx.query(`UPDATE user_rewards SET status = 'revoked', revoked_at = now() WHERE id = $1`, [grants.revokedBefore])
     await publish(grants.revokedBefore)
     await eventually('the start waits for the platform', async () => {
-      const waiting = await scene.sql.query(
+      const waiting = await fixture.sql.query(
         `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%user_rewards%'`,
       )
       return waiting.length > 0 || 'not yet'
     })
   })
-  await scene.settled()
-  expect(scene.webhooks.calls).toEqual([])
+  await fixture.drained()
+  expect(fixture.webhooks.calls).toEqual([])
 
   // Between request and answer the platform changes its mind.
   const changes: Readonly<Record<string, string>> = { revoked: grants.revoked, redeemed: grants.redeemed, expired: grants.expired }
-  scene.webhooks.respondWith(async ({ body }) => {
+  fixture.webhooks.respondWith(async ({ body }) => {
     for (const [status, id] of Object.entries(changes))
-      if (body?.includes(id) === true) await scene.sql.query('UPDATE user_rewards SET status = $2 WHERE id = $1', [id, status])
+      if (body?.includes(id) === true) await fixture.sql.query('UPDATE user_rewards SET status = $2 WHERE id = $1', [id, status])
     return { status: 204 }
   })
   for (const id of [...Object.values(changes), grants.undisturbed]) await publish(id)
-  await scene.settled()
+  await fixture.drained()
 
-  const rows = await scene.sql.query<{ id: string; status: string; attempts: number; delivered: boolean }>(
+  const rows = await fixture.sql.query<{ id: string; status: string; attempts: number; delivered: boolean }>(
     'SELECT id, status, delivery_attempts AS attempts, delivered_at IS NOT NULL AS delivered FROM user_rewards',
   )
   const of = (id: string) => rows.find((row) => row.id === id)
@@ -57,7 +57,7 @@ test('a revocation that is being written when a delivery begins stops it; what t
   const metrics = await daemon.metrics()
   for (const status of Object.keys(changes))
     expect(metrics).toMatch(new RegExp(`delivery_notes_total\\{[^}]*note="reward-${status}-meanwhile"[^}]*\\} 1\\b`))
-  const intents = await scene.sql.query<{ state: string; reason: string | null }>(
+  const intents = await fixture.sql.query<{ state: string; reason: string | null }>(
     `SELECT state, reason FROM worker.intents WHERE kind = 'reward' AND key = $1`,
     [`reward:${grants.revokedBefore}`],
   )

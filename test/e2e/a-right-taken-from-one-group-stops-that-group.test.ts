@@ -5,31 +5,31 @@ import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { expectClean } from '../support/refusal.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 
 let broker: BrokerWithRights
-let scene: Scene
+let fixture: Fixture
 let groupRead: Right
 let topicRead: Right
 
 beforeAll(async () => {
   broker = await startBrokerWithRights()
-  scene = await setScene({ partitions: 1, brokers: broker.kafka.bootstrap })
-  groupRead = ['group', scene.group('email-workers'), 'Read']
-  topicRead = ['topic', scene.topic, 'Read']
+  fixture = await createFixture({ partitions: 1, brokers: broker.kafka.bootstrap })
+  groupRead = ['group', fixture.group('email-workers'), 'Read']
+  topicRead = ['topic', fixture.topic, 'Read']
   await broker.grant(
     topicRead,
-    ['topic', scene.topic, 'Describe'],
-    ['topic', scene.topic, 'DescribeConfigs'],
-    ...scene.groups.flatMap((name): Right[] => [
-      ['group', scene.group(name), 'Read'],
-      ['topic', deadLetterTopic(scene.topic, scene.group(name)), 'Write'],
+    ['topic', fixture.topic, 'Describe'],
+    ['topic', fixture.topic, 'DescribeConfigs'],
+    ...fixture.groups.flatMap((name): Right[] => [
+      ['group', fixture.group(name), 'Read'],
+      ['topic', deadLetterTopic(fixture.topic, fixture.group(name)), 'Write'],
     ]),
   )
 })
 
 afterAll(async () => {
-  await scene[Symbol.asyncDispose]()
+  await fixture[Symbol.asyncDispose]()
   await broker.stop()
 })
 
@@ -48,23 +48,23 @@ async function checks(daemon: Daemon): Promise<Record<string, Check>> {
 function refused(daemon: Daemon, names: readonly string[], sentence: RegExp): Promise<unknown> {
   return eventually(`${names.join(', ')} may not read, and all else is well`, async () => {
     const found = await checks(daemon)
-    const concerned = new Set(names.map((name) => scene.group(name)))
+    const concerned = new Set(names.map((name) => fixture.group(name)))
     const wrong = Object.entries(found).filter(([name, { ok, message = '' }]) => (concerned.has(name) ? !sentence.test(message) : !ok))
     return wrong.length === 0 ? true : JSON.stringify(found)
   })
 }
 
 async function signUp(): Promise<void> {
-  const platform = new Platform(scene.sql)
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
 }
 
 async function read(name: string): Promise<unknown> {
-  const high = (await scene.admin.ranges(scene.topic)).get(0)?.high
+  const high = (await fixture.admin.ranges(fixture.topic)).get(0)?.high
   return eventually(`${name} has read all`, async () => {
-    const rows = await scene.sql.query<{ next: string }>('SELECT next_offset AS next FROM worker.progress WHERE group_name = $1', [
-      scene.group(name),
+    const rows = await fixture.sql.query<{ next: string }>('SELECT next_offset AS next FROM worker.progress WHERE group_name = $1', [
+      fixture.group(name),
     ])
     return BigInt(rows[0]?.next ?? 0) === high ? true : `${rows[0]?.next} of ${high}`
   })
@@ -74,7 +74,7 @@ const noGroup = /does not let our user read as group ".*email-workers": grant it
 const noTopic = /does not give our user the right Read on topic ".*": grant it\.$/
 
 test('rights that are taken away stop whom they concern, and nobody else, until they are back; likewise at the start', async () => {
-  const daemon = scene.daemon(broker.login)
+  const daemon = fixture.daemon(broker.login)
   await daemon.ready()
 
   await broker.revoke(groupRead)
@@ -85,27 +85,27 @@ test('rights that are taken away stop whom they concern, and nobody else, until 
   expect(told.map((line) => line['cause'])).toEqual([expect.stringMatching(/grant it Read on that group$/)])
   await broker.grant(groupRead)
   await daemon.ready()
-  await scene.settled()
-  expect(scene.smtp.counters.accepted).toBe(1)
+  await fixture.drained()
+  expect(fixture.smtp.counters.accepted).toBe(1)
 
   await broker.revoke(topicRead)
-  await refused(daemon, scene.groups, noTopic)
+  await refused(daemon, fixture.groups, noTopic)
   await broker.grant(topicRead)
   await daemon.ready()
   await signUp()
-  await scene.settled()
+  await fixture.drained()
   daemon.kill('SIGTERM')
   expect(await daemon.exited).toBe(0)
 
   await broker.revoke(groupRead)
-  const later = scene.daemon(broker.login)
+  const later = fixture.daemon(broker.login)
   await refused(later, ['email-workers'], noGroup)
   await signUp()
   await read('position-workers')
   await broker.grant(groupRead)
   await later.ready()
-  await scene.settled()
-  expect(scene.smtp.counters.accepted).toBe(3)
+  await fixture.drained()
+  expect(fixture.smtp.counters.accepted).toBe(3)
   later.kill('SIGTERM')
   expect(await later.exited).toBe(0)
   expectClean(daemon)

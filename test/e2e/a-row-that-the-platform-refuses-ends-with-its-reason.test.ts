@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 test('a start or an end that the tables of the platform refuse fails that attempt, says where, ends, and harms no other', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const { sql, publisher, smtp } = scene
+  await using fixture = await createFixture({ partitions: 1 })
+  const { sql, publisher, smtp } = fixture
   const platform = new Platform(sql)
   const campaign = await platform.campaign()
   await sql.query(
@@ -18,7 +18,7 @@ test('a start or an end that the tables of the platform refuse fails that attemp
   await sql.query(`ALTER TABLE user_rewards ADD CONSTRAINT never_tried CHECK (delivery_attempts = 0) NOT VALID`)
   const recipients: string[] = []
   smtp.onMail((mail) => recipients.push(...mail.recipients))
-  const daemon = scene.daemon()
+  const daemon = fixture.daemon()
   await daemon.ready()
 
   const people = await Promise.all(

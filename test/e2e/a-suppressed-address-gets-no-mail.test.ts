@@ -1,48 +1,48 @@
 import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 
 /** Who got a mail, as often as he got one. */
-const reached = ({ smtp }: Scene) => smtp.mails.flatMap(({ recipients }) => recipients).sort()
+const reached = ({ smtp }: Fixture) => smtp.mails.flatMap(({ recipients }) => recipients).sort()
 
 /** How each mail ended, by the type. */
-const ends = ({ sql }: Scene) =>
+const ends = ({ sql }: Fixture) =>
   sql.query<{ mail: string; state: string; reason: string | null }>(
     `SELECT data->>'type' AS mail, state, reason FROM worker.intents WHERE channel = 'email' ORDER BY id`,
   )
 
 test('an address that the relay refused gets no mail of the account any more, and every mail of another account', async () => {
-  await using scene = await setScene()
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture()
+  const platform = new Platform(fixture.sql)
   const [campaign, other] = [await platform.campaign(), await platform.campaign()]
   const gone = await platform.person(campaign, { email: 'Gone@example.com' })
   const elsewhere = await platform.person(other, { email: 'gone@example.com' })
-  scene.smtp.respondWith((stage, { address }) =>
+  fixture.smtp.respondWith((stage, { address }) =>
     stage === 'rcpt' && /^gone@/i.test(address ?? '') ? { code: 550, text: '5.1.1 no' } : undefined,
   )
-  await scene.daemon().ready()
+  await fixture.daemon().ready()
 
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...gone })
-  await scene.settled()
-  expect(await ends(scene)).toEqual([{ mail: 'welcome', state: 'rejected', reason: 'recipient-refused' }])
-  expect(await scene.sql.query('SELECT status FROM email_logs')).toEqual([{ status: 'failed' }])
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...gone })
+  await fixture.drained()
+  expect(await ends(fixture)).toEqual([{ mail: 'welcome', state: 'rejected', reason: 'recipient-refused' }])
+  expect(await fixture.sql.query('SELECT status FROM email_logs')).toEqual([{ status: 'failed' }])
 
-  scene.smtp.respondWith(undefined)
-  await scene.publisher.publishUserVerified({ ...campaign, ...gone })
-  await scene.publisher.publishUserVerified({ ...other, ...elsewhere })
-  await scene.settled()
-  expect(reached(scene)).toEqual([elsewhere.email])
-  expect(await ends(scene)).toContainEqual({ mail: 'verification', state: 'skipped', reason: 'suppressed-bounced' })
-  expect(await scene.sql.query('SELECT status FROM email_logs ORDER BY created_at')).toEqual([{ status: 'failed' }, { status: 'sent' }])
+  fixture.smtp.respondWith(undefined)
+  await fixture.publisher.publishUserVerified({ ...campaign, ...gone })
+  await fixture.publisher.publishUserVerified({ ...other, ...elsewhere })
+  await fixture.drained()
+  expect(reached(fixture)).toEqual([elsewhere.email])
+  expect(await ends(fixture)).toContainEqual({ mail: 'verification', state: 'skipped', reason: 'suppressed-bounced' })
+  expect(await fixture.sql.query('SELECT status FROM email_logs ORDER BY created_at')).toEqual([{ status: 'failed' }, { status: 'sent' }])
 })
 
 test('who unsubscribes over HTTP gets the mails that answer something, and no others', async () => {
-  await using scene = await setScene()
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture()
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const [ada, bob] = [await platform.person(campaign), await platform.person(campaign)]
   const token = 'a-token-for-this-test-alone'
-  const daemon = scene.daemon({ HTTP_TOKEN: token })
+  const daemon = fixture.daemon({ HTTP_TOKEN: token })
   await daemon.ready()
 
   const post = (bearer: string) =>
@@ -55,18 +55,18 @@ test('who unsubscribes over HTTP gets the mails that answer something, and no ot
   expect([(await post(token)).status, (await post(token)).status]).toEqual([204, 204])
 
   const referralId = await platform.referral(campaign, ada.userId, bob.userId)
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...ada })
-  await scene.publisher.publishReferralVerified({
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...ada })
+  await fixture.publisher.publishReferralVerified({
     ...campaign,
     referralId,
     referrerId: ada.userId,
     referredId: bob.userId,
     pointsPerReferral: 1,
   })
-  await scene.publisher.publishCampaignMilestoneReached({ ...campaign, milestone: '2_participants', participantCount: 2 })
-  await scene.settled()
-  expect(reached(scene)).toEqual([ada.email, bob.email].sort())
-  expect((await ends(scene)).toSorted((a, b) => (a.mail < b.mail ? -1 : 1))).toEqual([
+  await fixture.publisher.publishCampaignMilestoneReached({ ...campaign, milestone: '2_participants', participantCount: 2 })
+  await fixture.drained()
+  expect(reached(fixture)).toEqual([ada.email, bob.email].sort())
+  expect((await ends(fixture)).toSorted((a, b) => (a.mail < b.mail ? -1 : 1))).toEqual([
     { mail: 'milestone', state: 'sent', reason: null },
     { mail: 'position_update', state: 'skipped', reason: 'suppressed-unsubscribed' },
     { mail: 'welcome', state: 'sent', reason: null },

@@ -4,28 +4,28 @@ import { topicTool } from '../support/faults/topic-tool.ts'
 import { Platform } from '../support/platform.ts'
 import { printedCommands, runPrinted } from '../support/printed-commands.ts'
 import { refusalOf } from '../support/refusal.ts'
-import { workerctlOn } from '../support/workerctl-on.ts'
-import { setScene } from '../support/scene.ts'
+import { workerctlFor } from '../support/workerctl-for.ts'
+import { createFixture } from '../support/fixture.ts'
 
 test('a topic made anew stops its groups, named, until the operator decides, and who lost out by it is found and told once', async () => {
-  await using scene = await setScene({ partitions: 1 })
+  await using fixture = await createFixture({ partitions: 1 })
   await using tool = await topicTool(inject('kafkaBootstrap'))
-  const platform = new Platform(scene.sql)
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const publish = async (people: number) =>
-    scene.publisher.publishMany(
+    fixture.publisher.publishMany(
       (await platform.crowd(campaign, people)).map((person) => ({ type: 'user.signed_up' as const, ...campaign, ...person })),
     )
   const mailed = (count: number) =>
-    eventually('they are mailed', () => scene.smtp.counters.mails === count || String(scene.smtp.counters.mails))
+    eventually('they are mailed', () => fixture.smtp.counters.mails === count || String(fixture.smtp.counters.mails))
   const groups = ['email-workers', 'reward-workers'] as const
   const both = { KAFKA_GROUPS: groups.join(',') }
-  const daemon = scene.daemon(both)
+  const daemon = fixture.daemon(both)
   await daemon.ready()
   await publish(5)
   await mailed(5)
   await eventually('every row is at the end', async () => {
-    const rows = await scene.sql.query<{ next: string }>('SELECT next_offset AS next FROM worker.progress')
+    const rows = await fixture.sql.query<{ next: string }>('SELECT next_offset AS next FROM worker.progress')
     return rows.every(({ next }) => next === '5') || JSON.stringify(rows)
   })
 
@@ -39,13 +39,13 @@ test('a topic made anew stops its groups, named, until the operator decides, and
     return { type: 'reward.earned' as const, ...campaign, userRewardId, userId, rewardId: reward }
   }
   const winner = await platform.person(campaign)
-  await scene.publisher.publishMany([await earned(winner.userId)])
-  await tool.deleteTopic(scene.topic)
+  await fixture.publisher.publishMany([await earned(winner.userId)])
+  await tool.deleteTopic(fixture.topic)
   daemon.kill('SIGCONT')
   await eventually('it is made anew', async () => {
     // Made, and not answered for in time, it is there at the next try.
-    await scene.admin.createTopic({ name: scene.topic, partitions: 1 })
-    return (await scene.admin.ranges(scene.topic)).get(0)?.high === 0n || 'it has no leader yet'
+    await fixture.admin.createTopic({ name: fixture.topic, partitions: 1 })
+    return (await fixture.admin.ranges(fixture.topic)).get(0)?.high === 0n || 'it has no leader yet'
   })
   const sentences = async () => {
     const response = await fetch(`${daemon.url()}/readyz`)
@@ -53,8 +53,8 @@ test('a topic made anew stops its groups, named, until the operator decides, and
     return { status: response.status, text: JSON.stringify(checks) }
   }
   const sentencesToBe = groups.map((name) => {
-    const group = scene.group(name)
-    return `opic ${scene.topic} was deleted and recreated since group ${group} read it up to offset 5 of partition 0: unread records of the old topic are lost, and records of the new one have not been read; decide with: npm run workerctl -- offsets reset --group ${group} --to earliest --accept-loss`
+    const group = fixture.group(name)
+    return `opic ${fixture.topic} was deleted and recreated since group ${group} read it up to offset 5 of partition 0: unread records of the old topic are lost, and records of the new one have not been read; decide with: npm run workerctl -- offsets reset --group ${group} --to earliest --accept-loss`
   })
   await eventually('readiness names both groups while it is empty', async () => {
     const { status, text } = await sentences()
@@ -62,17 +62,17 @@ test('a topic made anew stops its groups, named, until the operator decides, and
   })
   expect((await fetch(`${daemon.url()}/livez`)).status).toBe(200)
   expect(JSON.parse(await (await fetch(`${daemon.url()}/status`)).text())).toMatchObject({
-    groups: { [scene.group('email-workers')]: { state: 'refused', verdict: { word: 'stopped', sentence: `T${sentencesToBe[0]}.` } } },
+    groups: { [fixture.group('email-workers')]: { state: 'refused', verdict: { word: 'stopped', sentence: `T${sentencesToBe[0]}.` } } },
   })
 
   // As many as were read: by the offsets alone, nothing would be wrong.
   await publish(5)
-  expect(await refusalOf(scene.daemon(both))).toEqual(`T${sentencesToBe.join('; t')}.`)
-  expect(scene.smtp.counters.mails).toBe(5)
+  expect(await refusalOf(fixture.daemon(both))).toEqual(`T${sentencesToBe.join('; t')}.`)
+  expect(fixture.smtp.counters.mails).toBe(5)
 
   const commands = printedCommands((await sentences()).text)
   expect(commands).toHaveLength(2)
-  for (const command of commands) expect(await runPrinted(scene, command)).toMatchObject({ code: 0, err: '' })
+  for (const command of commands) expect(await runPrinted(fixture, command)).toMatchObject({ code: 0, err: '' })
   await daemon.ready()
   await mailed(10)
   expect(daemon.lines.filter(({ msg }) => msg === 'group stopped')).toHaveLength(2)
@@ -80,9 +80,9 @@ test('a topic made anew stops its groups, named, until the operator decides, and
 
   // Neither the winner's sign-up nor anybody's verification was ever published; the sign-up counts, as a fact without an outcome.
   const until = ['--until', new Date(Date.now() + 60_000).toISOString()]
-  const found: unknown = JSON.parse((await workerctlOn(scene, 'reconcile', ...until, '--json')).out)
+  const found: unknown = JSON.parse((await workerctlFor(fixture, 'reconcile', ...until, '--json')).out)
   const { campaignId } = campaign
-  const missing = (type: string, name: (typeof groups)[number], count: number) => ({ type, campaignId, group: scene.group(name), count })
+  const missing = (type: string, name: (typeof groups)[number], count: number) => ({ type, campaignId, group: fixture.group(name), count })
   expect(found).toMatchObject({
     facts: { 'user.signed_up': 4, 'user.verified': 0, 'referral.verified': 0, 'reward.earned': 1 },
     uncovered: [
@@ -94,16 +94,16 @@ test('a topic made anew stops its groups, named, until the operator decides, and
     published: 0,
     applied: false,
   })
-  expect(scene.smtp.counters.mails).toBe(10)
-  const told = await workerctlOn(scene, 'reconcile', ...until, '--publish', '--yes')
+  expect(fixture.smtp.counters.mails).toBe(10)
+  const told = await workerctlFor(fixture, 'reconcile', ...until, '--publish', '--yes')
   expect(told).toMatchObject({ code: 0, err: '', out: expect.stringContaining('Done: 5 published.') })
   // Four welcomes, the winner's notification, and the reward itself.
   await mailed(16)
   await eventually('all is on record', async () => {
-    const again = await workerctlOn(scene, 'reconcile', ...until, '--publish', '--yes')
+    const again = await workerctlFor(fixture, 'reconcile', ...until, '--publish', '--yes')
     return again.out.includes('Nothing to publish: every fact that can be compared has an outcome.') || again.out
   })
-  const welcomes = scene.smtp.mails.filter(({ recipients }) => recipients[0] !== winner.email).map(({ recipients }) => recipients[0])
+  const welcomes = fixture.smtp.mails.filter(({ recipients }) => recipients[0] !== winner.email).map(({ recipients }) => recipients[0])
   expect(new Set(welcomes).size).toBe(13)
-  expect(scene.smtp.counters.mails).toBe(16)
+  expect(fixture.smtp.counters.mails).toBe(16)
 })

@@ -2,23 +2,23 @@ import { expect, test } from 'vitest'
 import { createKafkaClient } from '../../src/infra/kafka/client/kafka-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 test('an aborted transaction at the end of a partition leaves no lag: rows and Kafka move past it, and no record is needed for that', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const { topic, sql, admin, publisher } = scene
+  await using fixture = await createFixture({ partitions: 1 })
+  const { topic, sql, admin, publisher } = fixture
   const platform = new Platform(sql)
   const campaign = await platform.campaign()
   const { kafka, destroyConnections: cut } = createKafkaClient(
-    { brokers: String(scene.variables['KAFKA_BROKERS']).split(','), clientId: 'test' },
+    { brokers: String(fixture.variables['KAFKA_BROKERS']).split(','), clientId: 'test' },
     { retries: 5 },
   )
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, transactionalId: topic })
   await producer.connect()
-  const daemon = scene.daemon()
+  const daemon = fixture.daemon()
   await daemon.ready()
   await publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
-  await scene.settled()
+  await fixture.drained()
 
   const transaction = await producer.transaction()
   await transaction.send({ topic, messages: [{ partition: 0, value: 'never committed' }] })
@@ -29,18 +29,18 @@ test('an aborted transaction at the end of a partition leaves no lag: rows and K
     const end = (await admin.ranges(topic)).get(0)?.high
     return end === high || `the log ends at ${end}`
   })
-  for (const name of scene.groups) {
+  for (const name of fixture.groups) {
     await eventually(`${name} is at the end`, async () => {
       const [row] = await sql.query<{ next_offset: string }>('SELECT next_offset FROM worker.progress WHERE group_name = $1', [
-        scene.group(name),
+        fixture.group(name),
       ])
-      const committed = (await admin.committed(scene.group(name), topic)).get(0)
+      const committed = (await admin.committed(fixture.group(name), topic)).get(0)
       return (row?.next_offset === '3' && committed === high) || `row ${row?.next_offset}, committed ${committed}`
     })
   }
   expect(await sql.query('SELECT DISTINCT next_offset FROM worker.progress')).toEqual([{ next_offset: '3' }])
   await publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
-  await scene.settled()
+  await fixture.drained()
   await producer.disconnect()
   cut()
 })

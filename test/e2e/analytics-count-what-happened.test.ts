@@ -1,30 +1,30 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
-import { runWorkerctl } from '../integration/workerctl-scene.ts'
+import { createFixture } from '../support/fixture.ts'
+import { runWorkerctl } from '../integration/workerctl-fixture.ts'
 
 test('without its tables analytics-workers waits alone, and starts by itself once they exist; it counts what happened once, and workerctl shows it', async () => {
-  await using scene = await setScene({ groups: ['position-workers', 'analytics-workers'] })
-  const workerctl = (...args: string[]) => runWorkerctl(args, scene.variables)
-  const campaign = await new Platform(scene.sql).campaign()
+  await using fixture = await createFixture({ groups: ['position-workers', 'analytics-workers'] })
+  const workerctl = (...args: string[]) => runWorkerctl(args, fixture.variables)
+  const campaign = await new Platform(fixture.sql).campaign()
   const show = ['analytics', 'show', '--campaign', campaign.campaignId] as const
 
-  const refused = scene.daemon({ KAFKA_GROUPS: 'analytics-workers' })
+  const refused = fixture.daemon({ KAFKA_GROUPS: 'analytics-workers' })
   expect(await refused.exited).toBe(1)
   const sentence =
     'The database has no analytics schema, and this build needs version 1: run "npm run workerctl -- migrate --set analytics", then start again.'
   expect(refused.lines.some(({ msg }) => msg.includes(sentence))).toBe(true)
   expect(await workerctl(...show)).toMatchObject({ code: 1, err: sentence })
 
-  const daemon = scene.daemon()
+  const daemon = fixture.daemon()
   await eventually('the other group is at work', async () => {
-    const { members } = await scene.admin.groupState(scene.group('position-workers'))
+    const { members } = await fixture.admin.groupState(fixture.group('position-workers'))
     return members === 1 || String(members)
   })
   await eventually('readiness names the group and the way out', async () => {
     const body = await fetch(`${daemon.url()}/readyz`).then((response) => response.text())
-    return (body.includes(scene.group('analytics-workers')) && body.includes('migrate --set analytics')) || body
+    return (body.includes(fixture.group('analytics-workers')) && body.includes('migrate --set analytics')) || body
   })
   expect(await workerctl('migrate', '--set', 'analytics')).toMatchObject({ code: 0 })
   await daemon.ready()
@@ -32,7 +32,7 @@ test('without its tables analytics-workers waits alone, and starts by itself onc
   const at = new Date('2026-03-01T23:59:59.999Z')
   const next = new Date('2026-03-02T00:00:00.000Z')
   for (const [index, userId] of people.entries()) {
-    await scene.publisher.publishUserSignedUp({
+    await fixture.publisher.publishUserSignedUp({
       ...campaign,
       userId,
       email: 'guest@example.com',
@@ -42,8 +42,8 @@ test('without its tables analytics-workers waits alone, and starts by itself onc
   const [referrerId = '', referredId = ''] = people
   const referral = { ...campaign, referralId: crypto.randomUUID(), referrerId, referredId, timestamp: next }
   // The same fact twice, as a publisher that tries again sends it.
-  await scene.publisher.publishReferralCreated(referral)
-  await scene.publisher.publishReferralCreated(referral)
+  await fixture.publisher.publishReferralCreated(referral)
+  await fixture.publisher.publishReferralCreated(referral)
 
   const counts = [
     { day: '2026-03-01', type: 'user.signed_up', count: 1 },
@@ -51,8 +51,8 @@ test('without its tables analytics-workers waits alone, and starts by itself onc
     { day: '2026-03-02', type: 'user.signed_up', count: 2 },
   ]
   await eventually('all is accepted', async () => {
-    const [row] = await scene.sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress WHERE group_name = $1', [
-      scene.group('analytics-workers'),
+    const [row] = await fixture.sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress WHERE group_name = $1', [
+      fixture.group('analytics-workers'),
     ])
     return row?.sum === '5' || String(row?.sum)
   })

@@ -3,19 +3,19 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import { freshDatabase, freshTopicName } from '../support/fresh.ts'
 import { refusalOf } from '../support/refusal.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 
 /** Refused before anything is written, so all share it. */
-let scene: Scene
+let fixture: Fixture
 beforeAll(async () => {
-  scene = await setScene({ partitions: 2 })
+  fixture = await createFixture({ partitions: 2 })
 })
-afterAll(async () => scene[Symbol.asyncDispose]())
+afterAll(async () => fixture[Symbol.asyncDispose]())
 
-/** A daemon that has what the scene has but for `variables`. */
+/** A daemon that has what the fixture has but for `variables`. */
 async function refused(variables: Readonly<Record<string, string>>): Promise<string> {
-  const { password } = new URL(scene.databaseUrl)
-  return refusalOf(scene.daemon(variables), [password])
+  const { password } = new URL(fixture.databaseUrl)
+  return refusalOf(fixture.daemon(variables), [password])
 }
 
 /** Takes connections and says nothing. */
@@ -38,7 +38,7 @@ function changed(url: string, change: (url: URL) => void): string {
 
 describe('Kafka', () => {
   test('no broker', async () => {
-    const daemon = scene.daemon({ KAFKA_BROKERS: '127.0.0.1:1', BOOT_TIMEOUT_MS: '5000' })
+    const daemon = fixture.daemon({ KAFKA_BROKERS: '127.0.0.1:1', BOOT_TIMEOUT_MS: '5000' })
     expect(await refusalOf(daemon)).toMatch(
       /^No Kafka broker answers at 127\.0\.0\.1:1 \(.*ECONNREFUSED.*\): start Kafka there, or correct KAFKA_BROKERS; given up after BOOT_TIMEOUT_MS \(5000\)\.$/,
     )
@@ -59,7 +59,7 @@ describe('Kafka', () => {
 
   test('no topics', async () => {
     const topic = freshTopicName()
-    const names = [topic, ...scene.groups.map((name) => deadLetterTopic(topic, scene.group(name)))]
+    const names = [topic, ...fixture.groups.map((name) => deadLetterTopic(topic, fixture.group(name)))]
     expect(await refused({ KAFKA_TOPIC: topic })).toBe(
       `Topics ${names.join(', ')} do not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, or run "npm run workerctl -- topics apply", then start again.`,
     )
@@ -67,24 +67,24 @@ describe('Kafka', () => {
 
   test('one dead-letter topic missing', async () => {
     const topic = freshTopicName()
-    await scene.admin.createTopic({ name: topic, partitions: 2 })
+    await fixture.admin.createTopic({ name: topic, partitions: 2 })
     expect(await refused({ KAFKA_TOPIC: topic, KAFKA_GROUPS: 'position-workers' })).toBe(
-      `Topic ${topic}.${scene.group('position-workers')}.dlq does not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, or run "npm run workerctl -- topics apply", then start again.`,
+      `Topic ${topic}.${fixture.group('position-workers')}.dlq does not exist: correct KAFKA_TOPIC or KAFKA_BROKERS, or run "npm run workerctl -- topics apply", then start again.`,
     )
   })
 
   test('a dead-letter topic with fewer partitions than the topic', async () => {
     const topic = freshTopicName()
-    await scene.admin.createTopic({ name: topic, partitions: 2 })
-    await scene.admin.createTopic({ name: `${topic}.${scene.group('position-workers')}.dlq`, partitions: 1 })
+    await fixture.admin.createTopic({ name: topic, partitions: 2 })
+    await fixture.admin.createTopic({ name: `${topic}.${fixture.group('position-workers')}.dlq`, partitions: 1 })
     expect(await refused({ KAFKA_TOPIC: topic, KAFKA_GROUPS: 'position-workers' })).toBe(
-      `Dead-letter topic ${topic}.${scene.group('position-workers')}.dlq has fewer partitions than ${topic} (2): run "npm run workerctl -- topics apply", then start again.`,
+      `Dead-letter topic ${topic}.${fixture.group('position-workers')}.dlq has fewer partitions than ${topic} (2): run "npm run workerctl -- topics apply", then start again.`,
     )
   })
 
   test('DEDUPE_DAYS below the retention of the topic', async () => {
     expect(await refused({ DEDUPE_DAYS: '10' })).toBe(
-      `DEDUPE_DAYS is 10, but topic ${scene.topic} keeps records for 7 days, so that an event could come back after it was forgotten: set DEDUPE_DAYS to 14 or more, or shorten the topic's retention.ms.`,
+      `DEDUPE_DAYS is 10, but topic ${fixture.topic} keeps records for 7 days, so that an event could come back after it was forgotten: set DEDUPE_DAYS to 14 or more, or shorten the topic's retention.ms.`,
     )
   })
 })
@@ -92,7 +92,7 @@ describe('Kafka', () => {
 describe('the database', () => {
   test('nothing listens', async () => {
     const url = 'postgresql://worker:hidden-word@127.0.0.1:1/platform'
-    const daemon = scene.daemon({ DATABASE_URL: url, BOOT_TIMEOUT_MS: '1500' })
+    const daemon = fixture.daemon({ DATABASE_URL: url, BOOT_TIMEOUT_MS: '1500' })
     expect(await refusalOf(daemon, ['hidden-word'])).toBe(
       'The database does not answer (connect ECONNREFUSED 127.0.0.1:1): check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (1500).',
     )
@@ -108,19 +108,19 @@ describe('the database', () => {
   })
 
   test('the password is wrong', async () => {
-    const url = changed(scene.databaseUrl, (copy) => (copy.password = 'hidden-word'))
-    expect(await refusalOf(scene.daemon({ DATABASE_URL: url }), ['hidden-word'])).toBe(
+    const url = changed(fixture.databaseUrl, (copy) => (copy.password = 'hidden-word'))
+    expect(await refusalOf(fixture.daemon({ DATABASE_URL: url }), ['hidden-word'])).toBe(
       'The database rejects the role or its password (password authentication failed for user "postgres" (SQLSTATE 28P01)): correct DATABASE_URL or PG*.',
     )
   })
 
   test('the password is missing', async () => {
-    const url = changed(scene.databaseUrl, (copy) => (copy.password = ''))
+    const url = changed(fixture.databaseUrl, (copy) => (copy.password = ''))
     expect(await refused({ DATABASE_URL: url })).toBe('The database requires a password: set it in DATABASE_URL or PGPASSWORD.')
   })
 
   test('a database that does not exist', async () => {
-    const url = changed(scene.databaseUrl, (copy) => (copy.pathname = '/nowhere'))
+    const url = changed(fixture.databaseUrl, (copy) => (copy.pathname = '/nowhere'))
     expect(await refused({ DATABASE_URL: url })).toBe(
       'The database does not exist (database "nowhere" does not exist (SQLSTATE 3D000)): create it, or correct DATABASE_URL or PG*.',
     )
@@ -138,7 +138,7 @@ describe('the database', () => {
   })
 
   test('its schema is behind', async () => {
-    const [newest] = await scene.sql.query<{ version: string; row: object }>(
+    const [newest] = await fixture.sql.query<{ version: string; row: object }>(
       'DELETE FROM worker.schema_versions WHERE version = (SELECT max(version) FROM worker.schema_versions) RETURNING version, to_jsonb(schema_versions) AS row',
     )
     try {
@@ -146,29 +146,29 @@ describe('the database', () => {
         `The database's worker schema is at version ${Number(newest?.version) - 1}, but this build needs ${newest?.version}: run "npm run workerctl -- migrate", then start again.`,
       )
     } finally {
-      await scene.sql.query('INSERT INTO worker.schema_versions SELECT * FROM jsonb_populate_record(NULL::worker.schema_versions, $1)', [
+      await fixture.sql.query('INSERT INTO worker.schema_versions SELECT * FROM jsonb_populate_record(NULL::worker.schema_versions, $1)', [
         newest?.row,
       ])
     }
   })
 
   test('the role lacks rights', async () => {
-    const role = `role_${new URL(scene.databaseUrl).pathname.slice(1)}`
-    await scene.sql.query(`CREATE ROLE ${role} LOGIN PASSWORD 'hidden-word'`)
-    const url = changed(scene.databaseUrl, (copy) => ([copy.username, copy.password] = [role, 'hidden-word']))
-    const says = () => refusalOf(scene.daemon({ DATABASE_URL: url }), ['hidden-word'])
+    const role = `role_${new URL(fixture.databaseUrl).pathname.slice(1)}`
+    await fixture.sql.query(`CREATE ROLE ${role} LOGIN PASSWORD 'hidden-word'`)
+    const url = changed(fixture.databaseUrl, (copy) => ([copy.username, copy.password] = [role, 'hidden-word']))
+    const says = () => refusalOf(fixture.daemon({ DATABASE_URL: url }), ['hidden-word'])
     try {
       expect(await says()).toBe(
         `The role "${role}" may not SELECT on worker.schema_versions: GRANT USAGE ON SCHEMA worker and SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker to it.`,
       )
-      await scene.sql.query(`GRANT USAGE ON SCHEMA worker TO ${role}`)
-      await scene.sql.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker TO ${role}`)
+      await fixture.sql.query(`GRANT USAGE ON SCHEMA worker TO ${role}`)
+      await fixture.sql.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker TO ${role}`)
       expect(await says()).toBe(
         `The role "${role}" may not SELECT on public.accounts: run GRANT SELECT ON public.accounts TO "${role}" (and USAGE on its schema) as the table's owner.`,
       )
     } finally {
-      await scene.sql.query(`DROP OWNED BY ${role}`)
-      await scene.sql.query(`DROP ROLE ${role}`)
+      await fixture.sql.query(`DROP OWNED BY ${role}`)
+      await fixture.sql.query(`DROP ROLE ${role}`)
     }
   })
 })
@@ -183,7 +183,7 @@ test('a port in use', async () => {
 
 test('with valid settings the same daemon starts', async () => {
   expect(inject('kafkaBootstrap')).not.toEqual([])
-  const daemon = scene.daemon()
+  const daemon = fixture.daemon()
   await daemon.ready()
   daemon.kill('SIGTERM')
   expect(await daemon.exited).toBe(0)

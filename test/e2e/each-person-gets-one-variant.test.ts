@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 test('each person gets one variant of a template, the same again after a failed attempt, and email_logs says which', async () => {
-  await using scene = await setScene()
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture()
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const people = await platform.crowd(campaign, 60)
   for (const [variant, weight] of [
@@ -13,7 +13,7 @@ test('each person gets one variant of a template, the same again after a failed 
     ['B', 100],
     ['never', 0],
   ]) {
-    await scene.sql.query(
+    await fixture.sql.query(
       `INSERT INTO email_templates (campaign_id, name, type, subject, text_body, variant_name, variant_weight)
        SELECT $1, 'Verified ' || type, type, 'Variant ' || $2 || ' ' || type, 'Hello', $2, $3 FROM unnest('{welcome,verification}'::text[]) AS type`,
       [campaign.campaignId, variant, weight],
@@ -21,33 +21,33 @@ test('each person gets one variant of a template, the same again after a failed 
   }
   // Every first attempt at a welcome fails before the message.
   const refused = new Set<string>()
-  scene.smtp.respondWith((stage, { address = '' }) => {
+  fixture.smtp.respondWith((stage, { address = '' }) => {
     if (stage !== 'rcpt' || refused.has(address)) return undefined
     refused.add(address)
     return { code: 451 }
   })
-  const daemon = scene.daemon()
+  const daemon = fixture.daemon()
   await daemon.ready()
-  await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
+  await fixture.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
   await expect.poll(() => refused.size, { timeout: 60_000 }).toBe(people.length)
   await expect
-    .poll(() => scene.sql.query(`SELECT id FROM worker.intents WHERE channel = 'email' AND state = 'pending' AND attempt = 1`), {
+    .poll(() => fixture.sql.query(`SELECT id FROM worker.intents WHERE channel = 'email' AND state = 'pending' AND attempt = 1`), {
       timeout: 60_000,
     })
     .toHaveLength(people.length)
-  await scene.sql.query(`UPDATE worker.intents SET due_at = now() WHERE channel = 'email'`)
-  await scene.settled()
+  await fixture.sql.query(`UPDATE worker.intents SET due_at = now() WHERE channel = 'email'`)
+  await fixture.drained()
   // Told once more under another id: another mail, and the same variant.
-  await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person, eventId: randomUUID() })))
-  await scene.settled()
+  await fixture.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person, eventId: randomUUID() })))
+  await fixture.drained()
 
-  expect(scene.smtp.mails).toHaveLength(2 * people.length)
-  const rows = await scene.sql.query<{ email: string; subject: string; variant: string }>(
+  expect(fixture.smtp.mails).toHaveLength(2 * people.length)
+  const rows = await fixture.sql.query<{ email: string; subject: string; variant: string }>(
     `SELECT l.recipient_email AS email, l.subject, t.variant_name AS variant FROM email_logs l JOIN email_templates t ON t.id = l.template_id`,
   )
   expect(rows).toHaveLength(2 * people.length)
   expect(new Set(rows.map(({ variant }) => variant))).toEqual(new Set(['A', 'B']))
-  const sent = new Map(scene.smtp.mails.map(({ recipients, subject }) => [recipients[0], subject]))
+  const sent = new Map(fixture.smtp.mails.map(({ recipients, subject }) => [recipients[0], subject]))
   for (const { email, subject, variant } of rows) {
     expect(subject).toBe(`Variant ${variant} welcome`)
     expect(sent.get(email)).toBe(subject)

@@ -3,32 +3,32 @@ import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { expectClean, refusalOf } from '../support/refusal.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 import { startSecureStack, type SecureStack } from '../support/secure-stack.ts'
-import { runWorkerctl } from '../integration/workerctl-scene.ts'
+import { runWorkerctl } from '../integration/workerctl-fixture.ts'
 
 let secure: SecureStack
-let scene: Scene
+let fixture: Fixture
 /** What a daemon must know to be let in everywhere: no secret is among the variables, all of them come from files. */
 let trusted: Record<string, string>
 
 beforeAll(async () => {
   secure = await startSecureStack()
   const { url, certifiedUrl } = await secure.database('platform')
-  scene = await setScene({ partitions: 2, brokers: secure.kafka.bootstrap, databaseUrl: url, smtp: secure.relay })
+  fixture = await createFixture({ partitions: 2, brokers: secure.kafka.bootstrap, databaseUrl: url, smtp: secure.relay })
   trusted = {
     ...atListener('LOGIN'),
     DATABASE_URL: '',
     DATABASE_URL_FILE: secure.file('database-url', certifiedUrl),
     SMTP_URL: '',
-    SMTP_URL_FILE: secure.file('smtp-url', scene.smtp.url),
+    SMTP_URL_FILE: secure.file('smtp-url', fixture.smtp.url),
     SMTP_REQUIRE_TLS: 'true',
     SMTP_CA_FILE: secure.files.ca,
   }
 })
 
 afterAll(async () => {
-  await scene[Symbol.asyncDispose]()
+  await fixture[Symbol.asyncDispose]()
   await secure.stop()
 })
 
@@ -43,9 +43,9 @@ function atListener(name: 'LOGIN' | 'SHORT'): Record<string, string> {
 }
 
 async function signUp(): Promise<void> {
-  const platform = new Platform(scene.sql)
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
 }
 
 async function stopped(daemon: Daemon): Promise<void> {
@@ -55,13 +55,13 @@ async function stopped(daemon: Daemon): Promise<void> {
 }
 
 test('a sign-up becomes a mail over SASL_SSL by SCRAM-SHA-512, verify-full with a certificate of ours, and requireTLS', async () => {
-  const daemon = scene.daemon({ ...trusted, KAFKA_START_FROM: 'earliest' })
+  const daemon = fixture.daemon({ ...trusted, KAFKA_START_FROM: 'earliest' })
   await daemon.ready()
   await signUp()
-  await scene.settled()
-  expect(scene.smtp.counters).toMatchObject({ accepted: 1, secured: 1 })
+  await fixture.drained()
+  expect(fixture.smtp.counters).toMatchObject({ accepted: 1, secured: 1 })
   // As PostgreSQL saw it: every connection of that role is encrypted, with the certificate of ours.
-  const connections = await scene.sql.query<{ ssl: boolean; client_dn: string }>(
+  const connections = await fixture.sql.query<{ ssl: boolean; client_dn: string }>(
     `SELECT DISTINCT ssl, client_dn FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'certified'`,
   )
   expect(connections).toEqual([{ ssl: true, client_dn: '/CN=certified' }])
@@ -73,8 +73,8 @@ test('a sign-up becomes a mail over SASL_SSL by SCRAM-SHA-512, verify-full with 
 test('workerctl goes the same ways, and is refused in the same words', async () => {
   const environment = {
     ...trusted,
-    KAFKA_TOPIC: scene.topic,
-    KAFKA_GROUP_PREFIX: scene.groupPrefix,
+    KAFKA_TOPIC: fixture.topic,
+    KAFKA_GROUP_PREFIX: fixture.groupPrefix,
   }
   const migrated = await runWorkerctl(['migrate'], environment)
   expect(migrated).toMatchObject({ code: 0, out: expect.stringContaining('nothing to apply') })
@@ -156,14 +156,14 @@ describe('a start is refused at once, exit code 1, with the variable and the way
     ],
   ])('%s', async (_name, variables, sentence) => {
     // No patience: what is refused at once does not wait for the end of it.
-    const daemon = scene.daemon({ ...trusted, ...variables(), BOOT_TIMEOUT_MS: '600000' })
+    const daemon = fixture.daemon({ ...trusted, ...variables(), BOOT_TIMEOUT_MS: '600000' })
     expect(await refusalOf(daemon, [...secure.secrets, 'wrong-hidden-word'])).toMatch(sentence)
   })
 })
 
 test('a relay that may not be trusted stops no start: one line says so, and it hears no login', async () => {
-  const before = scene.smtp.counters.logins
-  const daemon = scene.daemon({ ...trusted, SMTP_CA_FILE: secure.files.foreignCa })
+  const before = fixture.smtp.counters.logins
+  const daemon = fixture.daemon({ ...trusted, SMTP_CA_FILE: secure.files.foreignCa })
   await daemon.ready()
   const lines = () => daemon.lines.filter(({ level, msg }) => level === 'error' && msg.includes('relay'))
   await eventually('the relay is complained of', () => lines().length > 0 || 'not yet')
@@ -172,14 +172,14 @@ test('a relay that may not be trusted stops no start: one line says so, and it h
       /^Mail stays queued until this is fixed: The certificate of the SMTP relay at \S+ .* by SMTP_CA_FILE, which holds another one\.$/,
     ),
   ])
-  expect(scene.smtp.counters.logins).toBe(before)
+  expect(fixture.smtp.counters.logins).toBe(before)
   await stopped(daemon)
 })
 
 test('a password changed under a running daemon: it waits, says so, stays alive, and goes on when it is right again', async () => {
   const [password = ''] = secure.secrets
-  const sent = scene.smtp.counters.accepted
-  const daemon = scene.daemon({ ...trusted, ...atListener('SHORT') })
+  const sent = fixture.smtp.counters.accepted
+  const daemon = fixture.daemon({ ...trusted, ...atListener('SHORT') })
   await daemon.ready()
   await secure.kafka.setPassword({ name: 'worker', password: 'another-word' })
   await eventually('not ready, and why', async () => {
@@ -189,13 +189,14 @@ test('a password changed under a running daemon: it waits, says so, stays alive,
   })
   await signUp()
   // More often than a client may crash that is itself broken.
-  const crashes = () => daemon.lines.filter(({ msg, group }) => msg === 'consumer crashed' && group === scene.group('email-workers')).length
+  const crashes = () =>
+    daemon.lines.filter(({ msg, group }) => msg === 'consumer crashed' && group === fixture.group('email-workers')).length
   await eventually('it is tried again and again', () => crashes() > 5 || `${crashes()} times`)
   expect((await fetch(`${daemon.url()}/livez`)).status).toBe(200)
 
   await secure.kafka.setPassword({ name: 'worker', password })
   await daemon.ready()
-  await scene.settled()
-  expect(scene.smtp.counters.accepted).toBe(sent + 1)
+  await fixture.drained()
+  expect(fixture.smtp.counters.accepted).toBe(sent + 1)
   await stopped(daemon)
 })

@@ -2,7 +2,7 @@ import PostalMime from 'postal-mime'
 import { expect, test } from 'vitest'
 import type { SmtpMail } from '../../stack/smtp-sink.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 
 /** Addresses as a sign-up form or an import may leave them, and where the mail goes; null: to nobody. */
 const addresses: readonly (readonly [written: string, reached: string | null])[] = [
@@ -103,52 +103,52 @@ const bodies: readonly { readonly subject: string; readonly html: string; readon
 ]
 
 test('hostile names, addresses, senders and templates: each mail has one recipient and only our headers, what can be no mail is rejected at once, with a reason', async () => {
-  await using scene = await setScene({ smtp: { keepBodies: true } })
-  const daemon = scene.daemon()
+  await using fixture = await createFixture({ smtp: { keepBodies: true } })
+  const daemon = fixture.daemon()
   await daemon.ready()
-  const platform = new Platform(scene.sql)
+  const platform = new Platform(fixture.sql)
   const expected = new Map<string, Expected>()
   const campaign = await platform.campaign()
   for (const [email, reached] of addresses)
-    expected.set(await joins(scene, platform, campaign, { email }), { reached, reason: 'invalid-address' })
+    expected.set(await joins(fixture, platform, campaign, { email }), { reached, reason: 'invalid-address' })
   for (const [n, first_name] of names.entries()) {
     const email = `name-${n}@example.org`
-    expected.set(await joins(scene, platform, campaign, { email, first_name, last_name: first_name }), { reached: email, first_name })
+    expected.set(await joins(fixture, platform, campaign, { email, first_name, last_name: first_name }), { reached: email, first_name })
   }
   for (const [n, { reason, name, ...columns }] of settings.entries()) {
     const email = `setting-${n}@example.org`
     const own = await platform.campaign(name === undefined ? {} : { name })
-    await scene.sql.query('UPDATE campaigns SET email_config = $2 WHERE id = $1', [own.campaignId, columns.email_config ?? {}])
-    expected.set(await joins(scene, platform, own, { email }), { reached: reason === undefined ? email : null, reason })
+    await fixture.sql.query('UPDATE campaigns SET email_config = $2 WHERE id = $1', [own.campaignId, columns.email_config ?? {}])
+    expected.set(await joins(fixture, platform, own, { email }), { reached: reason === undefined ? email : null, reason })
   }
   for (const [n, { reason, subject, html, text }] of bodies.entries()) {
     const email = `template-${n}@example.org`
     const own = await platform.campaign()
-    await scene.sql.query(
+    await fixture.sql.query(
       `INSERT INTO email_templates (campaign_id, name, type, subject, html_body, text_body) VALUES ($1, 'own', 'welcome', $2, $3, $4)`,
       [own.campaignId, subject, html, text],
     )
     const first_name = 'javascript:alert("1")<b>'
-    expected.set(await joins(scene, platform, own, { email, first_name }), {
+    expected.set(await joins(fixture, platform, own, { email, first_name }), {
       reached: reason === undefined ? email : null,
       reason,
       first_name,
     })
   }
 
-  await scene.settled()
+  await fixture.drained()
 
   const sent = [...expected.values()].filter(({ reached }) => reached !== null)
-  expect(scene.smtp.mails.map(({ recipients }) => recipients.map(onTheWire).join()).toSorted()).toEqual(
+  expect(fixture.smtp.mails.map(({ recipients }) => recipients.map(onTheWire).join()).toSorted()).toEqual(
     sent.map(({ reached }) => reached ?? '').toSorted(),
   )
-  for (const mail of scene.smtp.mails) {
+  for (const mail of fixture.smtp.mails) {
     expect(mail.from).toMatch(/^(?:waitlist|news)@example\.com$/)
     await expectOnlyOurs(mail)
   }
-  await expectBodies(scene, [...expected.values()])
+  await expectBodies(fixture, [...expected.values()])
 
-  const intents = await scene.sql.query<{
+  const intents = await fixture.sql.query<{
     user_id: string
     state: string
     reason: string | null
@@ -181,9 +181,14 @@ interface Expected {
   readonly first_name?: string
 }
 
-async function joins(scene: Scene, platform: Platform, campaign: Campaign, columns: Readonly<Record<string, unknown>>): Promise<string> {
+async function joins(
+  fixture: Fixture,
+  platform: Platform,
+  campaign: Campaign,
+  columns: Readonly<Record<string, unknown>>,
+): Promise<string> {
   const { userId } = await platform.person(campaign, columns)
-  await scene.publisher.publishUserSignedUp({ ...campaign, userId, email: 'guest@example.com' })
+  await fixture.publisher.publishUserSignedUp({ ...campaign, userId, email: 'guest@example.com' })
   return userId
 }
 
@@ -203,16 +208,16 @@ async function expectOnlyOurs({ raw = Buffer.alloc(0), recipients }: SmtpMail): 
 }
 
 /** What people typed is text in both parts: never markup, never a template. */
-async function expectBodies(scene: Scene, people: readonly Expected[]): Promise<void> {
+async function expectBodies(fixture: Fixture, people: readonly Expected[]): Promise<void> {
   for (const { reached, first_name } of people) {
-    const mail = scene.smtp.mails.find(({ recipients }) => recipients[0] === reached)
+    const mail = fixture.smtp.mails.find(({ recipients }) => recipients[0] === reached)
     if (mail === undefined || first_name === undefined) continue
     const { html = '', text = '', subject = '' } = await PostalMime.parse(mail.raw ?? '')
     expect(html).not.toMatch(/<script|<img|<iframe|<b>|href="javascript:"|onerror=alert\(1\)>/i)
     expect(subject).not.toMatch(/[\p{Cc}\u2028\u2029\u202e]/u)
     expect(text).not.toContain(`${reached}{`)
   }
-  const dots = scene.smtp.mails.find(({ recipients }) => recipients[0] === 'template-1@example.org')
+  const dots = fixture.smtp.mails.find(({ recipients }) => recipients[0] === 'template-1@example.org')
   const { text } = await PostalMime.parse(dots?.raw ?? '')
   expect(text?.trim()).toBe('.\n..\n.x\n.\nMAIL FROM:<eve@example.com>\nRCPT TO:<eve@example.com>')
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startKafka, type KafkaServer } from '../../stack/kafka-broker.ts'
 import { expectClean } from '../support/refusal.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 let kafka: KafkaServer
 beforeAll(async () => {
@@ -10,14 +10,14 @@ beforeAll(async () => {
 afterAll(async () => kafka.stop())
 
 test('brokers that take the member in no more: five crashes in a row, one sentence, exit code 3', async () => {
-  await using scene = await setScene({ partitions: 1, brokers: kafka.bootstrap })
-  const daemon = scene.daemon({ KAFKA_GROUPS: 'email-workers', KAFKA_SESSION_TIMEOUT_MS: '10000' })
+  await using fixture = await createFixture({ partitions: 1, brokers: kafka.bootstrap })
+  const daemon = fixture.daemon({ KAFKA_GROUPS: 'email-workers', KAFKA_SESSION_TIMEOUT_MS: '10000' })
   await daemon.ready()
   const [broker] = kafka.brokers
   await broker?.stop()
   // Less than the 10 s that the daemon asks for: its next join is refused, and every other. It comes when somebody else joins.
   await broker?.start({ 'group.max.session.timeout.ms': 7_000 })
-  scene.daemon({ KAFKA_GROUPS: 'email-workers', KAFKA_SESSION_TIMEOUT_MS: '6000' })
+  fixture.daemon({ KAFKA_GROUPS: 'email-workers', KAFKA_SESSION_TIMEOUT_MS: '6000' })
   expect(await daemon.exited).toBe(3)
   expectClean(daemon)
   const fatal = daemon.lines.filter(({ level }) => level === 'fatal')

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
-import { setScene, type Scene } from '../support/scene.ts'
-import { doubledMails } from '../support/story.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
+import { doubledMails } from '../support/mixed-events.ts'
 
 const relayRate = 20
 const domainRate = 4
@@ -14,12 +14,12 @@ function mostInASecond(times: readonly number[]): number {
 /** What a rate allows in any second: its burst comes on top, and half a second of it that three busy processes may push together. */
 const most = (rate: number, burst: number) => rate * 1.5 + burst
 
-const atDomain = ({ smtp }: Scene, domain: string) =>
+const atDomain = ({ smtp }: Fixture, domain: string) =>
   smtp.mails.filter(({ recipients }) => recipients[0]?.endsWith(`@${domain}`)).map(({ at }) => at)
 
 test('mails due together keep to the rate of the relay, and those of one domain to its own, while others go on', async () => {
-  await using scene = await setScene()
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture()
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const addresses = [
     ...Array.from({ length: 24 }, (_, n) => `person-${n}@one.example`),
@@ -28,19 +28,19 @@ test('mails due together keep to the rate of the relay, and those of one domain 
   ]
   const people = []
   for (const email of addresses) people.push(await platform.person(campaign, { email }))
-  await scene.daemon({ MAIL_RATE_PER_SECOND: String(relayRate), MAIL_DOMAIN_RATE_PER_SECOND: String(domainRate) }).ready()
+  await fixture.daemon({ MAIL_RATE_PER_SECOND: String(relayRate), MAIL_DOMAIN_RATE_PER_SECOND: String(domainRate) }).ready()
   // In their order: without a rate of their own the first domain's mails would all go first, at the rate of the relay.
-  await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
-  await scene.settled()
+  await fixture.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
+  await fixture.drained()
 
-  expect(scene.smtp.mails).toHaveLength(addresses.length)
-  expect(doubledMails(scene)).toEqual([])
-  expect(mostInASecond(scene.smtp.mails.map(({ at }) => at))).toBeLessThanOrEqual(most(relayRate, 2))
+  expect(fixture.smtp.mails).toHaveLength(addresses.length)
+  expect(doubledMails(fixture)).toEqual([])
+  expect(mostInASecond(fixture.smtp.mails.map(({ at }) => at))).toBeLessThanOrEqual(most(relayRate, 2))
   for (const domain of ['one.example', 'two.example']) {
-    expect(mostInASecond(atDomain(scene, domain))).toBeLessThanOrEqual(most(domainRate, domainRate))
+    expect(mostInASecond(atDomain(fixture, domain))).toBeLessThanOrEqual(most(domainRate, domainRate))
   }
   // Nobody was put behind the domain that came first.
-  const others = scene.smtp.mails.filter(({ recipients }) => recipients[0]?.includes('@domain-')).map(({ at }) => at)
-  expect(Math.min(...others)).toBeLessThan(Math.max(...atDomain(scene, 'one.example')))
-  expect(await scene.sql.query(`SELECT id FROM worker.intents WHERE channel = 'email' AND attempt <> 1`)).toEqual([])
+  const others = fixture.smtp.mails.filter(({ recipients }) => recipients[0]?.includes('@domain-')).map(({ at }) => at)
+  expect(Math.min(...others)).toBeLessThan(Math.max(...atDomain(fixture, 'one.example')))
+  expect(await fixture.sql.query(`SELECT id FROM worker.intents WHERE channel = 'email' AND attempt <> 1`)).toEqual([])
 })

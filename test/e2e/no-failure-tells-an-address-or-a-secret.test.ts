@@ -1,23 +1,23 @@
 import { expect, inject, test } from 'vitest'
 import { createKafkaSource } from '../../src/infra/kafka/consumer/kafka-source.ts'
-import { runWorkerctl } from '../integration/workerctl-scene.ts'
+import { runWorkerctl } from '../integration/workerctl-fixture.ts'
 import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { freshGroupName } from '../support/fresh.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 
 /** In every value that nobody but its owner may see, and in nothing else. */
 const mark = 'zq7marker'
 const relay = { user: `${mark}-user`, password: `${mark}-relay-password` }
 
 test('whatever fails, and however it is answered, no output tells an address, a name, a code, a secret or an event', async () => {
-  await using scene = await setScene({ smtp: { auth: relay } })
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture({ smtp: { auth: relay } })
+  const platform = new Platform(fixture.sql)
   // No secret: PostgreSQL and we name who is refused.
   const role = `role_${crypto.randomUUID().slice(0, 8)}`
-  await scene.sql.query(`CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD '${mark}-database-password'`)
-  const database = new URL(scene.databaseUrl)
+  await fixture.sql.query(`CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD '${mark}-database-password'`)
+  const database = new URL(fixture.databaseUrl)
   ;[database.username, database.password] = [role, `${mark}-database-password`]
   const variables = {
     DATABASE_URL: database.href,
@@ -26,33 +26,33 @@ test('whatever fails, and however it is answered, no output tells an address, a 
   }
   const outputs: string[] = []
   try {
-    const refusedLogin = await refusedStart(scene, database)
-    const daemon = scene.daemon(variables)
+    const refusedLogin = await refusedStart(fixture, database)
+    const daemon = fixture.daemon(variables)
     await daemon.ready()
-    await mailsRefused(scene, platform)
-    await webhooksRefused(scene, platform)
-    await databaseRefuses(scene, platform, daemon)
-    await badRecords(scene)
-    await scene.settled()
+    await mailsRefused(fixture, platform)
+    await webhooksRefused(fixture, platform)
+    await databaseRefuses(fixture, platform, daemon)
+    await badRecords(fixture)
+    await fixture.drained()
     for (const path of ['metrics', 'status', 'readyz', 'livez']) outputs.push(await (await fetch(`${daemon.url()}/${path}`)).text())
     daemon.kill('SIGUSR2')
     await eventually('the report of all workers', () => daemon.lines.some(({ msg }) => /work|doing/.test(msg)) || 'none yet')
     daemon.kill('SIGTERM')
     expect(await daemon.exited).toBe(0)
     for (const { lines, other } of [refusedLogin, daemon]) outputs.push(...lines.map((line) => JSON.stringify(line)), ...other)
-    outputs.push(...(await columns(scene)), ...(await deadLetterHeaders(scene)), ...(await operatorsView(scene, variables)))
+    outputs.push(...(await columns(fixture)), ...(await deadLetterHeaders(fixture)), ...(await operatorsView(fixture, variables)))
   } finally {
-    await scene.sql.query(`DROP ROLE ${role}`)
+    await fixture.sql.query(`DROP ROLE ${role}`)
   }
 
   expect(outputs.length).toBeGreaterThan(100)
   expect(outputs.filter((output) => output.includes(mark))).toEqual([])
 })
 
-async function refusedStart(scene: Scene, database: URL): Promise<Daemon> {
+async function refusedStart(fixture: Fixture, database: URL): Promise<Daemon> {
   const wrong = new URL(database)
   wrong.password = `${mark}-wrong-password`
-  const daemon = scene.daemon({ DATABASE_URL: wrong.href, BOOT_TIMEOUT_MS: '600000' })
+  const daemon = fixture.daemon({ DATABASE_URL: wrong.href, BOOT_TIMEOUT_MS: '600000' })
   expect(await daemon.exited).toBe(1)
   return daemon
 }
@@ -65,39 +65,39 @@ function marked() {
   return { email: `${mark}-${n}@example.org`, first_name: `${mark} first`, last_name: `${mark} last`, referral_code: `${mark}-${n}` }
 }
 
-async function joins(scene: Scene, platform: Platform, campaign: Campaign, columns: Readonly<Record<string, unknown>> = {}) {
+async function joins(fixture: Fixture, platform: Platform, campaign: Campaign, columns: Readonly<Record<string, unknown>> = {}) {
   const person = await platform.person(campaign, { ...marked(), ...columns })
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...person })
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...person })
   return person
 }
 
 /** At every stage a reply that repeats what it knows, for good and for now. */
-async function mailsRefused(scene: Scene, platform: Platform): Promise<void> {
+async function mailsRefused(fixture: Fixture, platform: Platform): Promise<void> {
   const campaign = await platform.campaign({ name: `${mark} campaign` })
   const text = `5.1.1 <${mark}-1@example.org> unknown, user ${relay.user} password ${relay.password}`
   let answers = 0
   const stages = ['auth', 'mail', 'rcpt', 'data'] as const
-  scene.smtp.respondWith((stage) => {
+  fixture.smtp.respondWith((stage) => {
     const wanted = stages[Math.floor(answers / 2)]
     if (stage !== wanted) return undefined
     return { code: answers++ % 2 === 0 && stage !== 'auth' ? 550 : stage === 'auth' ? 535 : 421, text }
   })
-  for (let n = 0; n < 6; n++) await joins(scene, platform, campaign)
-  await joins(scene, platform, campaign, { email: `${mark} no address` })
+  for (let n = 0; n < 6; n++) await joins(fixture, platform, campaign)
+  await joins(fixture, platform, campaign, { email: `${mark} no address` })
   const broken = await platform.campaign()
-  await scene.sql.query(
+  await fixture.sql.query(
     `INSERT INTO email_templates (campaign_id, name, type, subject, html_body, text_body) VALUES ($1, 'own', 'welcome', 'x', '{{#${mark}@example.org}}', 'x')`,
     [broken.campaignId],
   )
-  await joins(scene, platform, broken)
+  await joins(fixture, platform, broken)
   await eventually('every stage has refused', () => answers >= 8 || `${answers} refusals`)
-  scene.smtp.respondWith(undefined)
+  fixture.smtp.respondWith(undefined)
 }
 
-async function webhooksRefused(scene: Scene, platform: Platform): Promise<void> {
+async function webhooksRefused(fixture: Fixture, platform: Platform): Promise<void> {
   const answers = [{ status: 500 }, { status: 302, headers: { location: `http://127.0.0.1/${mark}` } }, { status: 410 }, { drop: true }]
-  const ends = answers.map((answer, n) => ({ answer, endpoint: scene.webhooks.endpoint(`/${mark}/${n}`) }))
-  scene.webhooks.respondWith(({ path, headers }) => {
+  const ends = answers.map((answer, n) => ({ answer, endpoint: fixture.webhooks.endpoint(`/${mark}/${n}`) }))
+  fixture.webhooks.respondWith(({ path, headers }) => {
     const { answer, endpoint } = ends[Number(path.split('/').at(-1))] ?? {}
     return (
       answer && {
@@ -110,16 +110,16 @@ async function webhooksRefused(scene: Scene, platform: Platform): Promise<void> 
   for (const { endpoint } of [...ends, { endpoint: { url: `http://10.0.0.1/${mark}`, secret: 'whsec_short' } }]) {
     const campaign = await platform.campaign()
     const id = await platform.webhook(campaign, endpoint.url, endpoint.secret)
-    await scene.sql.query('UPDATE webhooks SET retry_enabled = false WHERE id = $1', [id])
+    await fixture.sql.query('UPDATE webhooks SET retry_enabled = false WHERE id = $1', [id])
     const rewardId = await platform.reward(campaign, { method: 'webhook', webhookUrl: endpoint.url, codeTemplate: `${mark}-{random}` })
     const person = await platform.person(campaign, marked())
     const userRewardId = await platform.earned(campaign, rewardId, person.userId)
-    await scene.publisher.publishRewardEarned({ ...campaign, userRewardId, rewardId, userId: person.userId })
+    await fixture.publisher.publishRewardEarned({ ...campaign, userRewardId, rewardId, userId: person.userId })
   }
 }
 
 /** Errors of the server that quote rows: in their message, their detail, and a trigger's own words. */
-async function databaseRefuses(scene: Scene, platform: Platform, daemon: Daemon): Promise<void> {
+async function databaseRefuses(fixture: Fixture, platform: Platform, daemon: Daemon): Promise<void> {
   const campaign = await platform.campaign()
   const faults = {
     syntax: 'PERFORM NEW.recipient_email::uuid',
@@ -127,21 +127,21 @@ async function databaseRefuses(scene: Scene, platform: Platform, daemon: Daemon)
     raised: `RAISE EXCEPTION 'not %', NEW.recipient_email USING ERRCODE = '42501'`,
   }
   for (const [name, body] of Object.entries(faults)) {
-    await scene.sql.query(
+    await fixture.sql.query(
       `CREATE FUNCTION fault_${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF pg_trigger_depth() = 1 THEN ${body}; END IF; RETURN NEW; END $$`,
     )
-    await scene.sql.query(`CREATE TRIGGER fault BEFORE INSERT ON email_logs FOR EACH ROW EXECUTE FUNCTION fault_${name}()`)
+    await fixture.sql.query(`CREATE TRIGGER fault BEFORE INSERT ON email_logs FOR EACH ROW EXECUTE FUNCTION fault_${name}()`)
     const before = failures(daemon)
-    await joins(scene, platform, campaign)
+    await joins(fixture, platform, campaign)
     await eventually(`the database has refused: ${name}`, () => failures(daemon) > before || 'not yet')
-    await scene.sql.query('DROP TRIGGER fault ON email_logs')
+    await fixture.sql.query('DROP TRIGGER fault ON email_logs')
   }
   // And where events are accepted: this one is passed to the dead letters.
-  await scene.sql.query(
+  await fixture.sql.query(
     `CREATE FUNCTION fault_accept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.data->>'milestone' LIKE '%${mark}%' THEN RAISE EXCEPTION 'not %', NEW.data USING ERRCODE = '23514'; END IF; RETURN NEW; END $$`,
   )
-  await scene.sql.query('CREATE TRIGGER fault BEFORE INSERT ON worker.intents FOR EACH ROW EXECUTE FUNCTION fault_accept()')
-  await scene.publisher.publishCampaignMilestoneReached({ ...campaign, milestone: `${mark} people`, participantCount: 3 })
+  await fixture.sql.query('CREATE TRIGGER fault BEFORE INSERT ON worker.intents FOR EACH ROW EXECUTE FUNCTION fault_accept()')
+  await fixture.publisher.publishCampaignMilestoneReached({ ...campaign, milestone: `${mark} people`, participantCount: 3 })
 }
 
 /** Lines about statements that were refused outside of a delivery's own end. */
@@ -151,7 +151,7 @@ function failures({ lines }: Daemon): number {
   ).length
 }
 
-async function badRecords(scene: Scene): Promise<void> {
+async function badRecords(fixture: Fixture): Promise<void> {
   const event = {
     id: mark,
     type: 'user.signed_up',
@@ -161,14 +161,14 @@ async function badRecords(scene: Scene): Promise<void> {
     data: { [`${mark}@example.org`]: mark },
   }
   const values = [mark, `{"${mark}`, JSON.stringify(event), JSON.stringify({ ...event, type: `${mark}.type` }), JSON.stringify([mark])]
-  await scene.sendRaw(values.map((value) => ({ key: mark, value: Buffer.from(value), headers: {} })))
-  await scene.sendRaw(
+  await fixture.sendRaw(values.map((value) => ({ key: mark, value: Buffer.from(value), headers: {} })))
+  await fixture.sendRaw(
     ['event-type', 'ce_type'].map((name) => ({ key: mark, value: Buffer.from('{}'), headers: { [name]: `${mark}@example.org` } })),
   )
 }
 
 /** What the worker wrote into rows about failures. */
-async function columns(scene: Scene): Promise<readonly string[]> {
+async function columns(fixture: Fixture): Promise<readonly string[]> {
   const rows = await Promise.all(
     [
       'SELECT status, type, provider_message_id, error_message FROM email_logs',
@@ -178,16 +178,16 @@ async function columns(scene: Scene): Promise<readonly string[]> {
       'SELECT * FROM worker.dead_letters',
       'SELECT * FROM worker.outcomes',
       'SELECT * FROM worker.suppressions',
-    ].map((text) => scene.sql.query(text)),
+    ].map((text) => fixture.sql.query(text)),
   )
   return rows.flat().map((row) => JSON.stringify(row))
 }
 
 /** Ours alone: key, value and headers of the record stay as they were. */
-async function deadLetterHeaders(scene: Scene): Promise<readonly string[]> {
+async function deadLetterHeaders(fixture: Fixture): Promise<readonly string[]> {
   const found: string[] = []
   const settings = { brokers: inject('kafkaBootstrap'), clientId: 'test' }
-  const topic = `${scene.topic}.${scene.group('email-workers')}.dlq`
+  const topic = `${fixture.topic}.${fixture.group('email-workers')}.dlq`
   const source = createKafkaSource({
     settings,
     groupId: freshGroupName(),
@@ -217,13 +217,13 @@ async function deadLetterHeaders(scene: Scene): Promise<readonly string[]> {
 }
 
 /** Lists and figures; `explain` and `intents show` are asked about one person or intent, and tell what an operator needs. */
-async function operatorsView(scene: Scene, variables: Readonly<Record<string, string>>): Promise<readonly string[]> {
+async function operatorsView(fixture: Fixture, variables: Readonly<Record<string, string>>): Promise<readonly string[]> {
   const environment = {
     ...variables,
     KAFKA_BROKERS: inject('kafkaBootstrap').join(','),
-    KAFKA_TOPIC: scene.topic,
-    KAFKA_GROUP_PREFIX: scene.groupPrefix,
-    SMTP_URL: scene.smtp.url,
+    KAFKA_TOPIC: fixture.topic,
+    KAFKA_GROUP_PREFIX: fixture.groupPrefix,
+    SMTP_URL: fixture.smtp.url,
     MAIL_FROM: 'waitlist@example.com',
   }
   const verbs = [

@@ -1,33 +1,33 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 test('a running daemon deletes what is older than its window, tells how much, and keeps the rest', async () => {
-  await using scene = await setScene()
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture()
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const [old, young] = [await platform.person(campaign), await platform.person(campaign)]
-  const daemon = scene.daemon({ UPKEEP_INTERVAL_MS: '1000' })
+  const daemon = fixture.daemon({ UPKEEP_INTERVAL_MS: '1000' })
   await daemon.ready()
-  for (const person of [old, young]) await scene.publisher.publishUserSignedUp({ ...campaign, ...person })
-  await scene.settled()
+  for (const person of [old, young]) await fixture.publisher.publishUserSignedUp({ ...campaign, ...person })
+  await fixture.drained()
   // The outcome first: its event is found by the intent, which may be deleted as soon as it is old.
-  await scene.sql.query(
+  await fixture.sql.query(
     `UPDATE worker.outcomes SET at = now() - interval '92 days' WHERE event_id = (SELECT event_id FROM worker.intents WHERE user_id = $1)`,
     [old.userId],
   )
-  await scene.sql.query(
+  await fixture.sql.query(
     `UPDATE worker.intents SET created_at = now() - interval '92 days', finished_at = now() - interval '92 days' WHERE user_id = $1`,
     [old.userId],
   )
   await eventually('both rows are gone', async () => {
-    const [row] = await scene.sql.query<{ outcomes: number; intents: number }>(
+    const [row] = await fixture.sql.query<{ outcomes: number; intents: number }>(
       `SELECT (SELECT count(*)::int FROM worker.outcomes) AS outcomes, (SELECT count(*)::int FROM worker.intents WHERE kind = 'mail') AS intents`,
     )
     return (row?.outcomes === 1 && row.intents === 1) || JSON.stringify(row)
   })
-  expect(await scene.sql.query(`SELECT user_id FROM worker.intents WHERE kind = 'mail'`)).toEqual([{ user_id: young.userId }])
+  expect(await fixture.sql.query(`SELECT user_id FROM worker.intents WHERE kind = 'mail'`)).toEqual([{ user_id: young.userId }])
   await eventually('it is counted', async () => {
     const metrics = await daemon.metrics()
     return (

@@ -2,25 +2,25 @@ import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { rewardTenant } from '../support/reward-tenant.ts'
-import { setScene } from '../support/scene.ts'
-import { workerctlOn } from '../support/workerctl-on.ts'
+import { createFixture } from '../support/fixture.ts'
+import { workerctlFor } from '../support/workerctl-for.ts'
 
 const owed = 40
 
 test('an endpoint stays away over a restart: after as long as all retries take its deferred rewards end dead, and are retried together when it is back', async () => {
-  await using scene = await setScene()
-  const { sql, webhooks } = scene
+  await using fixture = await createFixture()
+  const { sql, webhooks } = fixture
   const platform = new Platform(sql)
   let isBack = false
   webhooks.respondWith(({ path }) => (path === '/away' && !isBack ? { status: 503, headers: { 'retry-after': '1' } } : undefined))
   const arrived = (path: string) => webhooks.calls.filter((call) => call.path === path).length
   const environment = { KAFKA_GROUPS: 'reward-workers', KAFKA_WORKER_POOL_SIZE: '4' }
-  const tenant = await rewardTenant(scene, platform, owed, webhooks.endpoint('/away'))
-  const other = await rewardTenant(scene, platform, 5, webhooks.endpoint('/well'))
+  const tenant = await rewardTenant(fixture, platform, owed, webhooks.endpoint('/away'))
+  const other = await rewardTenant(fixture, platform, 5, webhooks.endpoint('/well'))
 
-  const first = scene.daemon(environment)
+  const first = fixture.daemon(environment)
   await first.ready()
-  await scene.publisher.publishMany(tenant.events)
+  await fixture.publisher.publishMany(tenant.events)
   const openSince = async () => {
     const [row] = await sql.query<{ since: string }>('SELECT open_since::text AS since FROM worker.breakers WHERE destination = $1', [
       tenant.endpointId,
@@ -32,7 +32,7 @@ test('an endpoint stays away over a restart: after as long as all retries take i
   first.kill('SIGKILL')
   await first.exited
 
-  const second = scene.daemon(environment)
+  const second = fixture.daemon(environment)
   await second.ready()
   await eventually('the new process finds it away too', () => second.lines.some(({ msg }) => msg === 'breaker open') || 'closed')
   expect(await openSince()).toBe(since)
@@ -50,12 +50,12 @@ test('an endpoint stays away over a restart: after as long as all retries take i
     `SELECT count(*)::int FROM user_rewards WHERE delivery_error = 'Not delivered: endpoint-unavailable.'`,
   )
   expect(books?.count).toBe(ended)
-  await scene.publisher.publishMany(other.events)
+  await fixture.publisher.publishMany(other.events)
   await eventually('others have theirs', () => arrived('/well') === 5 || `${arrived('/well')}`)
 
   isBack = true
-  const { code, out } = await workerctlOn(
-    scene,
+  const { code, out } = await workerctlFor(
+    fixture,
     'intents',
     'retry',
     '--reason',

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest'
-import { broadcastStory } from '../support/broadcast-story.ts'
+import { createBroadcastScenario } from '../support/broadcast-scenario.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 test('two broadcasts take turns page by page: when half of all mails is sent, neither has waited for the other', async () => {
-  await using scene = await setScene()
-  const platform = new Platform(scene.sql)
-  const stories = [await broadcastStory(platform, scene, 600), await broadcastStory(platform, scene, 600)]
+  await using fixture = await createFixture()
+  const platform = new Platform(fixture.sql)
+  const stories = [await createBroadcastScenario(platform, fixture, 600), await createBroadcastScenario(platform, fixture, 600)]
   // Before the daemon is there, so that neither has a start.
   for (const story of stories) await story.publish()
-  await scene.daemon({ KAFKA_START_FROM: 'earliest', BROADCAST_PAGE_SIZE: '50', BROADCAST_MAX_PENDING: '100' }).ready()
-  await scene.settled()
+  await fixture.daemon({ KAFKA_START_FROM: 'earliest', BROADCAST_PAGE_SIZE: '50', BROADCAST_MAX_PENDING: '100' }).ready()
+  await fixture.drained()
 
-  const half = scene.smtp.mails.slice(0, 600).flatMap(({ recipients }) => recipients)
+  const half = fixture.smtp.mails.slice(0, 600).flatMap(({ recipients }) => recipients)
   for (const { recipients } of stories) expect(half.filter((address) => recipients.has(address)).length).toBeGreaterThan(200)
-  expect(scene.smtp.mails).toHaveLength(1_200)
+  expect(fixture.smtp.mails).toHaveLength(1_200)
 })

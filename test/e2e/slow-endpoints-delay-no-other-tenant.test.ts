@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { rewardTenant } from '../support/reward-tenant.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 const pool = 10
 const slow = 4
@@ -14,27 +14,27 @@ const others = 50
 const SLOW_MS = 1_200
 
 test('four endpoints that take their time hold no other tenant up: 50 rewards are delivered while none of the four answers', async () => {
-  await using scene = await setScene()
+  await using fixture = await createFixture()
   await using endpoints = await startSlowEndpoints()
-  const platform = new Platform(scene.sql)
+  const platform = new Platform(fixture.sql)
   // Longer than the test may take: an answer that is only slow is no failure of the endpoint.
   const settings = { KAFKA_GROUPS: 'reward-workers', KAFKA_WORKER_POOL_SIZE: String(pool), WEBHOOK_DEADLINE_MS: '120000' }
-  const daemon = scene.daemon(settings)
+  const daemon = fixture.daemon(settings)
   await daemon.ready()
   const fast = async () => {
     const path = `/fast-${crypto.randomUUID()}`
-    const { events } = await rewardTenant(scene, platform, others, scene.webhooks.endpoint(path))
-    return { events, arrived: () => scene.webhooks.calls.filter((call) => call.path === path).length }
+    const { events } = await rewardTenant(fixture, platform, others, fixture.webhooks.endpoint(path))
+    return { events, arrived: () => fixture.webhooks.calls.filter((call) => call.path === path).length }
   }
 
   for (let one = 0; one < slow; one++) {
     const endpoint = { url: endpoints.url(one), secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}` }
-    const { events } = await rewardTenant(scene, platform, perSlow, endpoint)
-    await scene.publisher.publishMany(events)
+    const { events } = await rewardTenant(fixture, platform, perSlow, endpoint)
+    await fixture.publisher.publishMany(events)
   }
   await eventually('each slow endpoint has a request', () => endpoints.open().filter((count) => count > 0).length === slow || 'not yet')
   const first = await fast()
-  await scene.publisher.publishMany(first.events)
+  await fixture.publisher.publishMany(first.events)
   await eventually('the rewards of another tenant are delivered', () => first.arrived() === others || `${first.arrived()}`)
   expect(endpoints.answered()).toBe(0)
 
@@ -43,14 +43,14 @@ test('four endpoints that take their time hold no other tenant up: 50 rewards ar
   await eventually('they have their next requests', () => endpoints.open().reduce((sum, count) => sum + count, 0) >= slow || 'not yet')
   const answered = endpoints.answered()
   const second = await fast()
-  await scene.publisher.publishMany(second.events)
+  await fixture.publisher.publishMany(second.events)
   await eventually('those of a third tenant, too', () => second.arrived() === others || `${second.arrived()}`)
   expect(endpoints.answered()).toBe(answered)
   expect(endpoints.most()).toBeLessThanOrEqual(2)
 
   endpoints.hurry()
   await eventually('and in the end everybody has everything, once', async () => {
-    const rows = await scene.sql.query<{ state: string; count: number }>(
+    const rows = await fixture.sql.query<{ state: string; count: number }>(
       `SELECT state, count(*)::int FROM worker.intents WHERE kind = 'reward' GROUP BY state`,
     )
     return JSON.stringify(rows) === JSON.stringify([{ state: 'delivered', count: slow * perSlow + 2 * others }]) || JSON.stringify(rows)

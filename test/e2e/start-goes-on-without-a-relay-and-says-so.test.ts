@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { expectClean } from '../support/refusal.ts'
 import type { Daemon } from '../support/daemon.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 /** The one line that says that mails wait. */
 async function complaintOf(daemon: Daemon): Promise<string> {
@@ -15,10 +15,10 @@ async function complaintOf(daemon: Daemon): Promise<string> {
 }
 
 test('SMTP credentials refused: the start is no failure, the line names the relay and the way out, the mail waits', async () => {
-  await using scene = await setScene({ partitions: 1, smtp: { auth: true } })
-  const url = new URL(scene.smtp.url)
+  await using fixture = await createFixture({ partitions: 1, smtp: { auth: true } })
+  const url = new URL(fixture.smtp.url)
   url.password = 'hidden-word'
-  const daemon = scene.daemon({ SMTP_URL: url.href })
+  const daemon = fixture.daemon({ SMTP_URL: url.href })
   await daemon.ready()
   expect(await complaintOf(daemon)).toMatch(
     new RegExp(
@@ -26,31 +26,33 @@ test('SMTP credentials refused: the start is no failure, the line names the rela
     ),
   )
 
-  const platform = new Platform(scene.sql)
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
   await eventually('the mail waits in the database', async () => {
-    const rows = await scene.sql.query<{ state: string; attempt: number }>(`SELECT state, attempt FROM worker.intents WHERE kind = 'mail'`)
+    const rows = await fixture.sql.query<{ state: string; attempt: number }>(
+      `SELECT state, attempt FROM worker.intents WHERE kind = 'mail'`,
+    )
     return (rows.length === 1 && rows[0]?.attempt === 0) || JSON.stringify(rows)
   })
   daemon.kill('SIGTERM')
   expect(await daemon.exited).toBe(0)
-  expectClean(daemon, ['hidden-word', new URL(scene.smtp.url).password])
+  expectClean(daemon, ['hidden-word', new URL(fixture.smtp.url).password])
 
   // Corrected and started again, it goes out.
-  await scene.daemon().ready()
-  await scene.settled()
-  expect(scene.smtp.counters.accepted).toBe(1)
+  await fixture.daemon().ready()
+  await fixture.drained()
+  expect(fixture.smtp.counters.accepted).toBe(1)
 })
 
 test('SMTP down at the start: the start is no failure and the line names the relay', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  await scene.smtp.halt()
-  const daemon = scene.daemon()
+  await using fixture = await createFixture({ partitions: 1 })
+  await fixture.smtp.halt()
+  const daemon = fixture.daemon()
   await daemon.ready()
   expect(await complaintOf(daemon)).toMatch(
     new RegExp(
-      `The SMTP relay at 127\\.0\\.0\\.1:${scene.smtp.port} cannot be reached \\(ECONNREFUSED\\); check SMTP_URL and that the relay runs\\.$`,
+      `The SMTP relay at 127\\.0\\.0\\.1:${fixture.smtp.port} cannot be reached \\(ECONNREFUSED\\); check SMTP_URL and that the relay runs\\.$`,
     ),
   )
   daemon.kill('SIGTERM')

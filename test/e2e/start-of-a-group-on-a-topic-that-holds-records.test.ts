@@ -3,88 +3,88 @@ import { createKafkaClient } from '../../src/infra/kafka/client/kafka-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
 import { refusalOf } from '../support/refusal.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 
-/** A scene whose one partition holds a sign-up of each of these people. */
-async function sceneWithSignups(count: number): Promise<{ scene: Scene; campaign: Campaign; platform: Platform }> {
-  const scene = await setScene({ partitions: 1 })
-  const platform = new Platform(scene.sql)
+/** A fixture whose one partition holds a sign-up of each of these people. */
+async function sceneWithSignups(count: number): Promise<{ fixture: Fixture; campaign: Campaign; platform: Platform }> {
+  const fixture = await createFixture({ partitions: 1 })
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
-  await scene.publisher.publishMany(
+  await fixture.publisher.publishMany(
     (await platform.crowd(campaign, count)).map((person) => ({ type: 'user.signed_up', ...campaign, ...person })),
   )
-  return { scene, campaign, platform }
+  return { fixture, campaign, platform }
 }
 
 test('without KAFKA_START_FROM it is refused, and nobody is mailed; with it, the next start begins there', async () => {
-  const { scene } = await sceneWithSignups(3)
-  await using _ = scene
-  expect(await refusalOf(scene.daemon({ KAFKA_GROUPS: 'email-workers' }))).toBe(
-    `Group ${scene.group('email-workers')} starts for the first time and topic ${scene.topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest, committed (where another program's worker of this group stopped) or a time such as 2026-01-31T00:00:00Z.`,
+  const { fixture } = await sceneWithSignups(3)
+  await using _ = fixture
+  expect(await refusalOf(fixture.daemon({ KAFKA_GROUPS: 'email-workers' }))).toBe(
+    `Group ${fixture.group('email-workers')} starts for the first time and topic ${fixture.topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest, committed (where another program's worker of this group stopped) or a time such as 2026-01-31T00:00:00Z.`,
   )
-  expect(await scene.sql.query('SELECT * FROM worker.progress')).toEqual([])
-  expect(scene.smtp.counters.mails).toBe(0)
+  expect(await fixture.sql.query('SELECT * FROM worker.progress')).toEqual([])
+  expect(fixture.smtp.counters.mails).toBe(0)
 
-  const daemon = scene.daemon({ KAFKA_START_FROM: 'earliest' })
+  const daemon = fixture.daemon({ KAFKA_START_FROM: 'earliest' })
   await daemon.ready()
-  await scene.settled()
-  expect(scene.smtp.counters.mails).toBe(3)
+  await fixture.drained()
+  expect(fixture.smtp.counters.mails).toBe(3)
 })
 
 test('from latest, only what comes later is done', async () => {
-  const { scene, campaign, platform } = await sceneWithSignups(3)
-  await using _ = scene
-  const daemon = scene.daemon({ KAFKA_START_FROM: 'latest' })
+  const { fixture, campaign, platform } = await sceneWithSignups(3)
+  await using _ = fixture
+  const daemon = fixture.daemon({ KAFKA_START_FROM: 'latest' })
   await daemon.ready()
   const late = await platform.person(campaign)
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...late })
-  await scene.settled()
-  expect(scene.smtp.mails.map(({ recipients }) => recipients)).toEqual([[late.email]])
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...late })
+  await fixture.drained()
+  expect(fixture.smtp.mails.map(({ recipients }) => recipients)).toEqual([[late.email]])
 })
 
 test('from a time, what was written before it is left alone', async () => {
-  const { scene, campaign, platform } = await sceneWithSignups(3)
-  await using _ = scene
+  const { fixture, campaign, platform } = await sceneWithSignups(3)
+  await using _ = fixture
   // The records' own times are the publisher's clock: strictly between them lies this.
   const boundary = await laterThan(Date.now())
   const late = await platform.person(campaign)
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...late })
-  const daemon = scene.daemon({ KAFKA_START_FROM: new Date(boundary).toISOString() })
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...late })
+  const daemon = fixture.daemon({ KAFKA_START_FROM: new Date(boundary).toISOString() })
   await daemon.ready()
-  await scene.settled()
-  expect(scene.smtp.mails.map(({ recipients }) => recipients)).toEqual([[late.email]])
+  await fixture.drained()
+  expect(fixture.smtp.mails.map(({ recipients }) => recipients)).toEqual([[late.email]])
 })
 
 test('committed offsets without any row in the database are refused: it may be the wrong database', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  await scene.admin.setCommitted(scene.group('email-workers'), scene.topic, new Map([[0, 0n]]))
-  const daemon = scene.daemon({ KAFKA_GROUPS: 'email-workers' })
-  expect(await refusalOf(daemon, [new URL(scene.databaseUrl).password])).toBe(
-    `Group ${scene.group('email-workers')} has committed offsets on ${scene.topic}, but this database has no progress of it (a wrong or emptied database?): check DATABASE_URL, or set KAFKA_START_FROM=committed to take over from another program's worker, or earliest, latest or a time.`,
+  await using fixture = await createFixture({ partitions: 1 })
+  await fixture.admin.setCommitted(fixture.group('email-workers'), fixture.topic, new Map([[0, 0n]]))
+  const daemon = fixture.daemon({ KAFKA_GROUPS: 'email-workers' })
+  expect(await refusalOf(daemon, [new URL(fixture.databaseUrl).password])).toBe(
+    `Group ${fixture.group('email-workers')} has committed offsets on ${fixture.topic}, but this database has no progress of it (a wrong or emptied database?): check DATABASE_URL, or set KAFKA_START_FROM=committed to take over from another program's worker, or earliest, latest or a time.`,
   )
-  expect(await scene.sql.query('SELECT * FROM worker.progress')).toEqual([])
+  expect(await fixture.sql.query('SELECT * FROM worker.progress')).toEqual([])
 })
 
 test('a row outside the log is refused with the verb that decides', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  await scene.sql.query(`INSERT INTO worker.progress (group_name, topic, partition, next_offset, exempt_below) VALUES ($1, $2, 0, 9, 0)`, [
-    scene.group('email-workers'),
-    scene.topic,
-  ])
-  expect(await refusalOf(scene.daemon({ KAFKA_GROUPS: 'email-workers' }))).toMatch(
+  await using fixture = await createFixture({ partitions: 1 })
+  await fixture.sql.query(
+    `INSERT INTO worker.progress (group_name, topic, partition, next_offset, exempt_below) VALUES ($1, $2, 0, 9, 0)`,
+    [fixture.group('email-workers'), fixture.topic],
+  )
+  expect(await refusalOf(fixture.daemon({ KAFKA_GROUPS: 'email-workers' }))).toMatch(
     /^Group .*email-workers is at offset 9 of .*\/0, but the log ends at 0 \(was the topic recreated\?\); decide with: npm run workerctl -- offsets reset --group .*email-workers --partition 0 --to earliest --accept-loss\.$/,
   )
 })
 
 test('it takes over from another program where that has committed, once that has left the group', async () => {
-  await using scene = await setScene({ partitions: 2 })
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture({ partitions: 2 })
+  const platform = new Platform(fixture.sql)
   const people = async (count: number) => {
     // Two campaigns, a partition each: the events of a campaign share one.
     const campaign = await platform.campaign()
     const crowd = await platform.crowd(campaign, count)
-    await scene.publisher.publishMany(crowd.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
-    const ranges = await scene.admin.ranges(scene.topic)
+    await fixture.publisher.publishMany(crowd.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
+    const ranges = await fixture.admin.ranges(fixture.topic)
     return { emails: crowd.map(({ email }) => email), ranges }
   }
   const first = await people(5)
@@ -95,34 +95,34 @@ test('it takes over from another program where that has committed, once that has
     other = await people(1)
     emails.push(...other.emails)
   }
-  const group = scene.group('email-workers')
+  const group = fixture.group('email-workers')
   const { kafka, destroyConnections: cut } = createKafkaClient(
     { brokers: inject('kafkaBootstrap'), clientId: 'another-program' },
     { retries: 5 },
   )
   const stranger = kafka.consumer({ groupId: group, sessionTimeout: 10_000 })
   await stranger.connect()
-  await stranger.subscribe({ topics: [scene.topic] })
+  await stranger.subscribe({ topics: [fixture.topic] })
   const joined = Promise.withResolvers<void>()
   stranger.on('consumer.group_join', () => joined.resolve())
   await stranger.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => undefined })
   await joined.promise
-  await stranger.commitOffsets([{ topic: scene.topic, partition, offset: '3' }])
+  await stranger.commitOffsets([{ topic: fixture.topic, partition, offset: '3' }])
 
   const takingOver = { KAFKA_GROUPS: 'email-workers', KAFKA_START_FROM: 'committed' }
-  expect(await refusalOf(scene.daemon(takingOver))).toBe(
+  expect(await refusalOf(fixture.daemon(takingOver))).toBe(
     `KAFKA_START_FROM is committed, but group ${group} has 1 running member that this database knows nothing of: stop the worker that this one takes over from, so that its offsets no longer move; a killed worker counts until its session expires.`,
   )
-  expect(await scene.sql.query('SELECT * FROM worker.progress')).toEqual([])
+  expect(await fixture.sql.query('SELECT * FROM worker.progress')).toEqual([])
   await stranger.disconnect()
   cut()
 
-  const daemon = scene.daemon(takingOver)
+  const daemon = fixture.daemon(takingOver)
   await daemon.ready()
   // The three before the commit are the other program's; where it has committed nothing, all are ours.
   const ours = emails.slice(3)
-  await eventually('the others are mailed', () => scene.smtp.counters.mails === ours.length || String(scene.smtp.counters.mails))
-  expect(scene.smtp.mails.flatMap(({ recipients }) => recipients).toSorted()).toEqual(ours.toSorted())
+  await eventually('the others are mailed', () => fixture.smtp.counters.mails === ours.length || String(fixture.smtp.counters.mails))
+  expect(fixture.smtp.mails.flatMap(({ recipients }) => recipients).toSorted()).toEqual(ours.toSorted())
 })
 
 /** The first millisecond after `time`, once it has begun. */

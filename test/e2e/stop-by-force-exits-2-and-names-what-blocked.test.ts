@@ -3,55 +3,55 @@ import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { expectClean } from '../support/refusal.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 
 /** A daemon in the middle of a mail whose final dot the relay never answers. */
-async function inTheMiddleOfAMail(scene: Scene, variables: Readonly<Record<string, string>>): Promise<Daemon> {
-  const platform = new Platform(scene.sql)
+async function inTheMiddleOfAMail(fixture: Fixture, variables: Readonly<Record<string, string>>): Promise<Daemon> {
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
-  scene.smtp.respondWith((stage) => (stage === 'data' ? new Promise(() => undefined) : undefined))
-  const daemon = scene.daemon({ MAIL_DEADLINE_MS: '120000', ...variables })
+  fixture.smtp.respondWith((stage) => (stage === 'data' ? new Promise(() => undefined) : undefined))
+  const daemon = fixture.daemon({ MAIL_DEADLINE_MS: '120000', ...variables })
   await daemon.ready()
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
-  await eventually('the relay has the mail', () => scene.smtp.counters.mails === 1 || 'no mail')
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await eventually('the relay has the mail', () => fixture.smtp.counters.mails === 1 || 'no mail')
   return daemon
 }
 
 /** The last word of a daemon that ended with exit code 2: it names the intent, its kind, its group and since when. */
-async function lastWordOf(scene: Scene, daemon: Daemon): Promise<string> {
+async function lastWordOf(fixture: Fixture, daemon: Daemon): Promise<string> {
   expect(await daemon.exited).toBe(2)
   expectClean(daemon)
-  const [intent] = await scene.sql.query<{ id: string; kind: string }>(`SELECT id, kind FROM worker.intents WHERE kind = 'mail'`)
+  const [intent] = await fixture.sql.query<{ id: string; kind: string }>(`SELECT id, kind FROM worker.intents WHERE kind = 'mail'`)
   const said = daemon.lines.filter(({ level, msg }) => level === 'error' && msg.startsWith('Forced shutdown'))
   expect(said).toHaveLength(1)
   expect(said[0]?.['blockers']).toEqual([
     expect.stringMatching(
-      new RegExp(`^group ${scene.group('email-workers')}: email intent ${intent?.id} \\(${intent?.kind}\\) running since 2\\d{3}-`),
+      new RegExp(`^group ${fixture.group('email-workers')}: email intent ${intent?.id} \\(${intent?.kind}\\) running since 2\\d{3}-`),
     ),
   ])
   return said[0]?.msg ?? ''
 }
 
 test('a second SIGTERM forces', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const daemon = await inTheMiddleOfAMail(scene, {})
+  await using fixture = await createFixture({ partitions: 1 })
+  const daemon = await inTheMiddleOfAMail(fixture, {})
   daemon.kill('SIGTERM')
   await eventually('it drains', () => daemon.lines.some(({ msg }) => msg === 'stopping') || 'not yet')
   // Its groups are left first, so that the mail is the only thing that blocks.
   await eventually('the groups are left', async () => {
-    const states = await Promise.all(scene.groups.map((group) => scene.admin.groupState(scene.group(group))))
+    const states = await Promise.all(fixture.groups.map((group) => fixture.admin.groupState(fixture.group(group))))
     return states.every(({ members }) => members === 0) || JSON.stringify(states)
   })
   daemon.kill('SIGTERM')
-  expect(await lastWordOf(scene, daemon)).toMatch(/^Forced shutdown, because a second SIGTERM; still running: group .*email intent .*\.$/)
+  expect(await lastWordOf(fixture, daemon)).toMatch(/^Forced shutdown, because a second SIGTERM; still running: group .*email intent .*\.$/)
 })
 
 test('the end of SHUTDOWN_GRACE_MS forces', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const daemon = await inTheMiddleOfAMail(scene, { SHUTDOWN_GRACE_MS: '4000' })
+  await using fixture = await createFixture({ partitions: 1 })
+  const daemon = await inTheMiddleOfAMail(fixture, { SHUTDOWN_GRACE_MS: '4000' })
   const startedAt = Date.now()
   daemon.kill('SIGTERM')
-  expect(await lastWordOf(scene, daemon)).toMatch(
+  expect(await lastWordOf(fixture, daemon)).toMatch(
     /^Forced shutdown, because SHUTDOWN_GRACE_MS \(4000\) has passed; still running: group .*\.$/,
   )
   expect(Date.now() - startedAt).toBeLessThan(8_000)

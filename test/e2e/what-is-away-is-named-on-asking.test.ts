@@ -2,16 +2,16 @@ import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { rewardTenant } from '../support/reward-tenant.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 
 test('a silent relay, one that refuses and an endpoint that is down are named by /status and /readyz, and nobody is unready', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const platform = new Platform(scene.sql)
-  const tenant = await rewardTenant(scene, platform, 5, scene.webhooks.endpoint('/a-token-in-the-path'))
+  await using fixture = await createFixture({ partitions: 1 })
+  const platform = new Platform(fixture.sql)
+  const tenant = await rewardTenant(fixture, platform, 5, fixture.webhooks.endpoint('/a-token-in-the-path'))
   const campaign = await platform.campaign()
-  scene.smtp.respondWith((stage) => (stage === 'connect' ? new Promise(() => undefined) : undefined))
-  scene.webhooks.respondWith(() => ({ status: 503, headers: { 'retry-after': '600' } }))
-  const daemon = scene.daemon({ KAFKA_GROUPS: 'email-workers,reward-workers' })
+  fixture.smtp.respondWith((stage) => (stage === 'connect' ? new Promise(() => undefined) : undefined))
+  fixture.webhooks.respondWith(() => ({ status: 503, headers: { 'retry-after': '600' } }))
+  const daemon = fixture.daemon({ KAFKA_GROUPS: 'email-workers,reward-workers' })
   await daemon.ready()
   const status = async () => JSON.parse(await (await fetch(`${daemon.url()}/status`)).text())
   const relay = async (reason: string | null) => {
@@ -21,9 +21,9 @@ test('a silent relay, one that refuses and an endpoint that is down are named by
     })
     return await status()
   }
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
 
-  const host = `127.0.0.1:${scene.smtp.port}`
+  const host = `127.0.0.1:${fixture.smtp.port}`
   const silent = await relay('timeout-greeting')
   expect(silent.dependencies).toMatchObject({ database: { ok: true }, kafka: { ok: true }, endpoints: [], endpointsAway: 0 })
   expect(silent.dependencies.relay).toEqual({
@@ -33,7 +33,7 @@ test('a silent relay, one that refuses and an endpoint that is down are named by
     seconds: expect.any(Number),
     host,
   })
-  const mails = scene.group('email-workers')
+  const mails = fixture.group('email-workers')
   expect(silent.groups[mails].verdict).toEqual({
     word: 'breaker-open',
     sentence: `The log is read, but mails wait: ${silent.dependencies.relay.message}`,
@@ -42,17 +42,17 @@ test('a silent relay, one that refuses and an endpoint that is down are named by
   expect(readyz.status).toBe(200)
   expect(await readyz.json()).toMatchObject({ ok: true, checks: { relay: { ok: true, reason: expect.stringContaining('timeout-') } } })
 
-  scene.smtp.respondWith((stage) => (stage === 'connect' ? { code: 554 } : undefined))
+  fixture.smtp.respondWith((stage) => (stage === 'connect' ? { code: 554 } : undefined))
   const refusing = await relay('relay-refuses-us')
   expect(refusing.groups[mails].verdict).toMatchObject({ word: 'breaker-open', sentence: expect.stringContaining('(554') })
 
-  await scene.publisher.publishMany(tenant.events)
+  await fixture.publisher.publishMany(tenant.events)
   await eventually('the endpoint is named', async () => {
     const { dependencies } = await status()
     return dependencies.endpointsAway === 1 || JSON.stringify(dependencies)
   })
   const { dependencies } = await status()
-  expect(dependencies.endpoints).toMatchObject([{ endpoint: tenant.endpointId, host: new URL(scene.webhooks.endpoint('/').url).origin }])
+  expect(dependencies.endpoints).toMatchObject([{ endpoint: tenant.endpointId, host: new URL(fixture.webhooks.endpoint('/').url).origin }])
   expect(dependencies.endpoints[0].message).toContain(`Endpoint ${tenant.endpointId} at http`)
   expect(JSON.stringify(dependencies)).not.toContain('a-token')
   expect(await (await fetch(`${daemon.url()}/readyz`)).json()).toMatchObject({
@@ -60,7 +60,7 @@ test('a silent relay, one that refuses and an endpoint that is down are named by
     checks: { endpoints: { reason: 'breaker-open' } },
   })
 
-  scene.smtp.respondWith(undefined)
+  fixture.smtp.respondWith(undefined)
   const well = await relay(null)
   expect(well.groups[mails].verdict.word).toBe('ok')
 })

@@ -8,7 +8,7 @@ import { checkTypes, workCopy } from '../mutants/work-copy.ts'
 import { startDaemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 import { changed, stepBelow } from '../support/walk.ts'
 
 const DEADLINE_MS = 120_000
@@ -48,21 +48,21 @@ it('carries an event to a row', async () => {
     ['import { createEmailConsumer }', `import { visitConsumer } from './visit/visit-consumer.ts'\nimport { createEmailConsumer }`],
     ['    createRewardConsumer(settings),', '    visitConsumer,\n    createRewardConsumer(settings),'],
   ])
-  await using scene = await setScene({ partitions: 1 })
-  await scene.sql.query('CREATE TABLE visits (user_id text NOT NULL)')
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture({ partitions: 1 })
+  await fixture.sql.query('CREATE TABLE visits (user_id text NOT NULL)')
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const person = await platform.person(campaign)
-  const variables = { ...scene.variables, KAFKA_GROUPS: 'visit-workers' }
+  const variables = { ...fixture.variables, KAFKA_GROUPS: 'visit-workers' }
   await run({ ...variables }, 'node', 'cmd/workerctl/main.ts', 'topics', 'apply')
   await using daemon = startDaemon(variables, [], { root: pathToFileURL(`${copy.path}/`) })
   await daemon.ready()
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...person })
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...person })
   await eventually('the row is written', async () => {
-    const rows = await scene.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE channel = 'visit'`)
+    const rows = await fixture.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE channel = 'visit'`)
     return rows[0]?.state === 'delivered' || `the intents are ${JSON.stringify(rows)}`
   })
-  expect(await scene.sql.query('SELECT user_id FROM visits')).toEqual([{ user_id: person.userId }])
+  expect(await fixture.sql.query('SELECT user_id FROM visits')).toEqual([{ user_id: person.userId }])
 })
 
 const consumer = `import type { Consumer } from '../../model/consumer.ts'

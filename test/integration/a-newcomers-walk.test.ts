@@ -8,7 +8,7 @@ import { checkTypes, workCopy } from '../mutants/work-copy.ts'
 import { startDaemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 import { changed, stepBelow } from '../support/walk.ts'
 
 let copy: TempFolder
@@ -57,25 +57,27 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
   }, 180_000)
 
   it('leaves a daemon whose new groups do what they are for', async () => {
-    await using scene = await setScene({ partitions: 1 })
-    const platform = new Platform(scene.sql)
+    await using fixture = await createFixture({ partitions: 1 })
+    const platform = new Platform(fixture.sql)
     const campaign = await platform.campaign()
-    const { url, secret } = scene.webhooks.endpoint('/audit')
-    await scene.sql.query(`UPDATE webhooks SET events = '{audit.signed_up}' WHERE id = $1`, [await platform.webhook(campaign, url, secret)])
-    scene.webhooks.respondWith(() => ({ status: 500 }))
+    const { url, secret } = fixture.webhooks.endpoint('/audit')
+    await fixture.sql.query(`UPDATE webhooks SET events = '{audit.signed_up}' WHERE id = $1`, [
+      await platform.webhook(campaign, url, secret),
+    ])
+    fixture.webhooks.respondWith(() => ({ status: 500 }))
 
-    const variables = { ...scene.variables, KAFKA_GROUPS: 'audit-workers,tally-workers' }
+    const variables = { ...fixture.variables, KAFKA_GROUPS: 'audit-workers,tally-workers' }
     await run({ ...variables }, 'node', 'cmd/workerctl/main.ts', 'topics', 'apply')
     await run({ ...variables }, 'node', 'cmd/workerctl/main.ts', 'migrate')
     await using daemon = startDaemon(variables, [], { root: pathToFileURL(`${copy.path}/`) })
     await daemon.ready()
-    await scene.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+    await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
     await eventually('its own retries are exhausted', async () => {
-      await scene.sql.query(`UPDATE worker.intents SET due_at = now() WHERE state = 'pending'`)
-      const [row] = await scene.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE kind = 'audit'`)
+      await fixture.sql.query(`UPDATE worker.intents SET due_at = now() WHERE state = 'pending'`)
+      const [row] = await fixture.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE kind = 'audit'`)
       return row?.state === 'dead' || `it is ${row?.state}`
     })
-    expect(scene.webhooks.calls.map(({ path, signatureOk }) => ({ path, signatureOk }))).toEqual(
+    expect(fixture.webhooks.calls.map(({ path, signatureOk }) => ({ path, signatureOk }))).toEqual(
       Array.from({ length: 3 }, () => ({ path: '/audit', signatureOk: true })),
     )
 
@@ -89,14 +91,16 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
     })
     const referral = verified()
     // One of them twice, as a publisher that tries again sends it.
-    for (const one of [referral, referral, verified()]) await scene.publisher.publishReferralVerified(one)
+    for (const one of [referral, referral, verified()]) await fixture.publisher.publishReferralVerified(one)
     await eventually('all is accepted', async () => {
-      const [row] = await scene.sql.query<{ at: string }>(
+      const [row] = await fixture.sql.query<{ at: string }>(
         `SELECT next_offset AS at FROM worker.progress WHERE group_name LIKE '%tally-workers'`,
       )
       return row?.at === '4' || `it is at ${row?.at}`
     })
-    expect(await scene.sql.query('SELECT referrer_id, verified FROM tally.referrers')).toEqual([{ referrer_id: referrerId, verified: '2' }])
+    expect(await fixture.sql.query('SELECT referrer_id, verified FROM tally.referrers')).toEqual([
+      { referrer_id: referrerId, verified: '2' },
+    ])
   })
 })
 

@@ -15,9 +15,9 @@ const consumer: Consumer = { name: 'stall-workers', types: ['user.signed_up'], a
 /** A group on the real log whose store answers when the test says so, and what liveness says of it. */
 async function sceneOf() {
   const store = new MemoryAcceptStore()
-  const scene = await groupScene({ acceptStore: store, partitions: 1, variables: { LIVENESS_STALL_MS: '1000' } })
-  const { config, admin } = scene
-  const { group } = await scene.start(consumer)
+  const fixture = await groupScene({ acceptStore: store, partitions: 1, variables: { LIVENESS_STALL_MS: '1000' } })
+  const { config, admin } = fixture
+  const { group } = await fixture.start(consumer)
   const watch = createStallDetector({ clock, graceMs: config.process.livenessStallMs })
   const statement = { longestStatementMs: 500 }
   const signs = () =>
@@ -54,7 +54,7 @@ async function sceneOf() {
     store,
     admin,
     signUp: () =>
-      scene.publisher.publishUserSignedUp({
+      fixture.publisher.publishUserSignedUp({
         accountId: '7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11',
         campaignId: '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33',
         userId: 'b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55',
@@ -65,19 +65,19 @@ async function sceneOf() {
       return { status: response.status, body: await response.text() }
     },
     async [Symbol.asyncDispose]() {
-      await scene[Symbol.asyncDispose]()
+      await fixture[Symbol.asyncDispose]()
       await server.close()
     },
   }
 }
 
 test('an accept that never returns: /livez names group and partition, the member keeps its place, and an answer after all makes it alive', async () => {
-  await using scene = await sceneOf()
-  const { group, store, admin, live } = scene
+  await using fixture = await sceneOf()
+  const { group, store, admin, live } = fixture
   group.workers.start()
   const answer = Promise.withResolvers<void>()
   store.gate = answer.promise
-  await scene.signUp()
+  await fixture.signUp()
   await eventually('the store is asked', () => store.tried.length > 0 || 'not yet')
   expect((await live()).status).toBe(200)
   await eventually('it is not alive, and says why', async () => {
@@ -104,15 +104,15 @@ test('an accept that never returns: /livez names group and partition, the member
 })
 
 test('a store that refuses for a cause that is told: the batch waits, and that is no stall', async () => {
-  await using scene = await sceneOf()
-  const { group, store, live } = scene
+  await using fixture = await sceneOf()
+  const { group, store, live } = fixture
   let refusals = 0
   const refusal = new Error('the dead-letter topic has no leader')
   store.refuses = () => {
     refusals++
     return refusal
   }
-  await scene.signUp()
+  await fixture.signUp()
   // The tries are less than two seconds apart by then, and the batch is older than what a stall needs.
   await eventually('it has waited for longer than a stall may last', async () => {
     expect((await live()).status).toBe(200)

@@ -3,7 +3,7 @@ import { expect, inject, test } from 'vitest'
 import { insertIntents } from '../contract/postgres/intent-rows.ts'
 import { migratedDatabase } from '../support/migrated-database.ts'
 import { Platform } from '../support/platform.ts'
-import { runWorkerctl } from './workerctl-scene.ts'
+import { runWorkerctl } from './workerctl-fixture.ts'
 
 test('explain shows what happened to an event in each group, to a person and to a reward', async () => {
   const db = await migratedDatabase()

@@ -7,14 +7,14 @@ import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts
 import { claimOne, insertIntents, rowOf } from '../contract/postgres/intent-rows.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
-import { runWorkerctl, scene, type Scene } from './workerctl-scene.ts'
+import { createFixture } from '../support/fixture.ts'
+import { runWorkerctl, createWorkerctlFixture, type WorkerctlFixture } from './workerctl-fixture.ts'
 import { settleOne, startOne } from '../support/write-one.ts'
 
 const address = 'guest@example.com'
 const frozen = { envelope: { to: address, subject: 'Hello', messageId: '<one@example.com>' }, body: Buffer.from(`To: ${address}`) }
 
-async function guest(s: Scene) {
+async function guest(s: WorkerctlFixture) {
   const platform = new Platform(s.database.sql)
   const campaign = await platform.campaign()
   const { userId } = await platform.person(campaign, { email: address })
@@ -22,7 +22,7 @@ async function guest(s: Scene) {
 }
 
 /** Everything in our tables, and in the one of the platform's that we erase, as text. */
-async function kept({ database: { sql } }: Scene): Promise<string> {
+async function kept({ database: { sql } }: WorkerctlFixture): Promise<string> {
   const rows = await sql.query<{ text: string }>(
     `SELECT i::text || convert_from(coalesce(i.body, ''), 'UTF8') AS text FROM worker.intents AS i UNION ALL SELECT payload::text FROM webhook_deliveries`,
   )
@@ -30,7 +30,7 @@ async function kept({ database: { sql } }: Scene): Promise<string> {
 }
 
 test('forget erases mails, data and payloads of a person and cancels unfinished intents; keys and other people stay', async () => {
-  await using s = await scene({ partitions: 1 })
+  await using s = await createWorkerctlFixture({ partitions: 1 })
   const { platform, campaign, userId } = await guest(s)
   const other = (await platform.person(campaign)).userId
   const { sql } = s.database
@@ -89,7 +89,7 @@ test('forget erases mails, data and payloads of a person and cancels unfinished 
 })
 
 test("forget erases a person's movements in leaderboards, keeps those of others, and reports one that is added meanwhile", async () => {
-  await using s = await scene({ partitions: 0 })
+  await using s = await createWorkerctlFixture({ partitions: 0 })
   const { platform, campaign, userId } = await guest(s)
   const other = (await platform.person(campaign)).userId
   const { sql } = s.database
@@ -116,7 +116,7 @@ test("forget erases a person's movements in leaderboards, keeps those of others,
 })
 
 test('forget waits for a mail that a worker holds, and erases it once it is sent', async () => {
-  await using s = await scene({ partitions: 1 })
+  await using s = await createWorkerctlFixture({ partitions: 1 })
   const { campaign, userId } = await guest(s)
   const { sql } = s.database
   await insertIntents(sql, { key: 'mail', campaign_id: campaign.campaignId, user_id: userId })
@@ -139,7 +139,7 @@ test('forget waits for a mail that a worker holds, and erases it once it is sent
 })
 
 test('forget refuses an unknown person and an invalid id; unreachable brokers do not prevent an erasure', async () => {
-  await using s = await scene({ partitions: 1 })
+  await using s = await createWorkerctlFixture({ partitions: 1 })
   const bad = await s.workerctl(['forget', '--user', address])
   expect(bad).toMatchObject({ code: 1, out: '' })
   expect(bad.err).toMatch(/^--user must be a UUID such as [0-9a-f-]+\.$/)
@@ -151,7 +151,7 @@ test('forget refuses an unknown person and an invalid id; unreachable brokers do
 })
 
 test('while a daemon runs, a forgotten person gets no more mail, and an event that is read again has no second effect', async () => {
-  await using s = await setScene()
+  await using s = await createFixture()
   const platform = new Platform(s.sql)
   const campaign = await platform.campaign({ status: 'paused' })
   const [gone, stays] = [await platform.person(campaign), await platform.person(campaign)]
@@ -168,6 +168,6 @@ test('while a daemon runs, a forgotten person gets no more mail, and an event th
   await s.sql.query('DELETE FROM worker.outcomes')
   await s.sql.query(`UPDATE campaigns SET status = 'active'`)
   await s.publisher.publishUserSignedUp({ ...campaign, ...gone })
-  await s.settled()
+  await s.drained()
   expect(s.smtp.mails.map(({ recipients }) => recipients)).toEqual([[stays.email]])
 })

@@ -6,7 +6,7 @@ import type { Sql } from '../../src/std/sql.ts'
 import { insertIntents, rowOf } from '../contract/postgres/intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
-import { runWorkerctl, type Ran } from './workerctl-scene.ts'
+import { runWorkerctl, type Ran } from './workerctl-fixture.ts'
 
 let db: MigratedDatabase
 let sql: Sql

@@ -3,15 +3,15 @@ import { expect, test } from 'vitest'
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import { insertCampaign, insertUser } from '../contract/postgres/platform-rows.ts'
-import { startBackfill } from '../support/backfilling.ts'
+import { startBackfill } from '../support/backfill-process.ts'
 import { eventually } from '../support/eventually.ts'
-import { frozenWith } from '../support/held-lock.ts'
+import { startFrozenTransaction } from '../support/frozen-transaction.ts'
 import { liveWrites, misplaced } from '../support/live-platform.ts'
 import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
 import { residentMemory } from '../support/resident-memory.ts'
-import { setScene } from '../support/scene.ts'
-import { wrongPositions } from '../support/story.ts'
-import { runWorkerctl } from './workerctl-scene.ts'
+import { createFixture } from '../support/fixture.ts'
+import { wrongPositions } from '../support/mixed-events.ts'
+import { runWorkerctl } from './workerctl-fixture.ts'
 
 const points = 10
 
@@ -70,7 +70,7 @@ test('killed repeatedly, the backfill continues where it stopped, writes no row 
     before = now
   }
   const rest = startBackfill(database.url, '--batch', '500', '--json')
-  const { code, out } = await rest.ended
+  const { code, out } = await rest.result
   expect(code).toBe(0)
   const report: { ranked: number; mended: number } = JSON.parse(out)
   expect(report).toMatchObject({ mended: 0, done: 1, left: 0 })
@@ -92,7 +92,7 @@ test('while the platform writes, ranks are dense in every snapshot and finally f
   await using backfill = startBackfill(database.url, '--batch', '200', '--json')
   await eventually('most batches are done', async () => (await ranked(database)) > 4_500 || 'not yet').finally(() => early.abort())
   const atTheEnd = write(3, over.signal)
-  const { code, out } = await backfill.ended.finally(() => over.abort())
+  const { code, out } = await backfill.result.finally(() => over.abort())
   const [batches, end, snapshots] = [await Promise.all(during), await atTheEnd, await watching]
   console.log(
     `6,000 ranked beside two writers: ${out.trim()}; ${snapshots} snapshots; writes during batches ${JSON.stringify(batches)}, during the last and the recalculation ${JSON.stringify(end)}`,
@@ -120,7 +120,7 @@ test('while the platform deletes rows physically, no gap remains', async () => {
     const count = await ranked(database)
     return count > 1_200 || `${count}`
   }).finally(() => deleted.abort())
-  const { code, out } = await backfill.ended.finally(() => over.abort())
+  const { code, out } = await backfill.result.finally(() => over.abort())
   const writes = await Promise.all(writers)
   console.log(`4,000 ranked while some are deleted for good: ${out.trim()}; ${JSON.stringify(writes)}`)
   expect(code).toBe(0)
@@ -149,7 +149,7 @@ test('beside concurrent recalculations each campaign is ranked by the first to t
   }
   const others = Promise.all([racer(), racer(), watch(database, over.signal)])
   const backfills = [startBackfill(database.url, '--batch', '50', '--json'), startBackfill(database.url, '--batch', '50', '--json')]
-  const ended = await Promise.all(backfills.map(({ ended }) => ended)).finally(() => over.abort())
+  const ended = await Promise.all(backfills.map(({ result }) => result)).finally(() => over.abort())
   await others
   console.log(`two backfills, two who recalculate: ${ended.map(({ out }) => out.trim()).join(' ')}; ${JSON.stringify([...ends])}`)
   expect(ended.map(({ code }) => code)).toEqual([0, 0])
@@ -165,7 +165,7 @@ test('a campaign locked by a frozen process is waited for and reported, and dela
   if (held === undefined || free === undefined) throw new Error('two were made')
   const lock = `SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:' || '${held.campaignId}', 0))`
   await using backfill = await (async () => {
-    await using _ = await frozenWith(database.url, lock)
+    await using _ = await startFrozenTransaction(database.url, lock)
     const started = startBackfill(database.url)
     await eventually('the other one is ranked, and free again', async () => {
       const rows = await database.sql.query('SELECT FROM worker.recalculations WHERE campaign_id = $1', [free.campaignId])
@@ -174,7 +174,7 @@ test('a campaign locked by a frozen process is waited for and reported, and dela
     expect(await ranked(database)).toBe(49)
     return started
   })()
-  expect(await backfill.ended).toEqual({
+  expect(await backfill.result).toEqual({
     code: 0,
     out: expect.stringMatching(/^Done: 98 participants of 2 campaigns ranked in [\d.]+ s\.\n$/),
     err: `campaign ${held.campaignId}: another session ranks it, trying again after the others\n`,
@@ -200,27 +200,27 @@ test('a frozen backfill holds no row lock, delays no other campaign, and continu
   } finally {
     process.kill(backfill.pid, 'SIGCONT')
   }
-  expect(await backfill.ended).toMatchObject({ code: 0, err: '' })
+  expect(await backfill.result).toMatchObject({ code: 0, err: '' })
   expect(await wrongPositions(database, points)).toEqual([])
 })
 
 test('a daemon leaves the campaign to the backfill, recalculates others meanwhile, and then the participants that changed', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const { sql } = scene
-  const { campaignId, users } = await crowd(scene, 3_000)
-  await using backfill = startBackfill(scene.databaseUrl, '--campaign', campaignId, '--batch', '50', '--json')
-  await eventually('some are ranked', async () => (await ranked(scene)) > 10 || 'not yet')
+  await using fixture = await createFixture({ partitions: 1 })
+  const { sql } = fixture
+  const { campaignId, users } = await crowd(fixture, 3_000)
+  await using backfill = startBackfill(fixture.databaseUrl, '--campaign', campaignId, '--batch', '50', '--json')
+  await eventually('some are ranked', async () => (await ranked(fixture)) > 10 || 'not yet')
   const over = new AbortController()
   const writing = liveWrites(sql, { campaignId, users, hardDeletes: false, seed: 5 }, over.signal)
   // However long the daemon takes to come up.
   process.kill(backfill.pid, 'SIGSTOP')
   try {
-    scene.daemon({ KAFKA_GROUPS: 'position-workers', LEADERBOARD_SWEEP_MS: '100' })
+    fixture.daemon({ KAFKA_GROUPS: 'position-workers', LEADERBOARD_SWEEP_MS: '100' })
     await eventually('the daemon waits for the lock', async () => {
       const rows = await sql.query(`SELECT FROM worker.intents WHERE campaign_id = $1 AND reason = 'campaign-locked'`, [campaignId])
       return rows.length === 1 || 'not yet'
     })
-    const other = await crowd(scene, 300)
+    const other = await crowd(fixture, 300)
     await eventually('the daemon has ranked another one', async () => {
       const rows = await sql.query('SELECT FROM worker.recalculations WHERE campaign_id = $1', [other.campaignId])
       return rows.length === 1 || 'not yet'
@@ -229,11 +229,11 @@ test('a daemon leaves the campaign to the backfill, recalculates others meanwhil
   } finally {
     process.kill(backfill.pid, 'SIGCONT')
   }
-  const { code, out } = await backfill.ended.finally(() => over.abort())
+  const { code, out } = await backfill.result.finally(() => over.abort())
   console.log(`beside a daemon: ${out.trim()}; ${JSON.stringify(await writing)}`)
   expect(code).toBe(0)
   await eventually('all are right', async () => {
-    const wrong = await wrongPositions(scene, points)
+    const wrong = await wrongPositions(fixture, points)
     return wrong.length === 0 || `${wrong.length} are not`
   })
   expect(await misplaced(sql)).toBe(0)
@@ -252,7 +252,7 @@ test('the memory for 100,000 participants is bounded by a batch', async () => {
     const { now, most } = await residentMemory(backfill.pid)
     seen.push(`${share * 100} %: ${Math.round(now)} MB, ${Math.round(most)} MB at most`)
   }
-  const { code, out } = await backfill.ended
+  const { code, out } = await backfill.result
   console.log(`100,000 participants: ${seen.join('; ')}; ${out.trim()}`)
   expect(code).toBe(0)
   expect(await wrongPositions(database, points)).toEqual([])

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vit
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import { insertIntents } from '../contract/postgres/intent-rows.ts'
 import { eventually } from '../support/eventually.ts'
-import { frozenWith } from '../support/held-lock.ts'
+import { startFrozenTransaction } from '../support/frozen-transaction.ts'
 import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
-import { workerctlOn } from '../support/workerctl-on.ts'
-import { runWorkerctl, type Ran } from './workerctl-scene.ts'
+import { createFixture } from '../support/fixture.ts'
+import { workerctlFor } from '../support/workerctl-for.ts'
+import { runWorkerctl, type Ran } from './workerctl-fixture.ts'
 
 let database: MigratedDatabase
 let platform: Platform
@@ -148,7 +148,10 @@ describe('leaderboard audit', () => {
     const [held, free] = [await ranked(2), await ranked(2)].toSorted((one, other) => (one.campaignId < other.campaignId ? -1 : 1))
     if (held === undefined || free === undefined) throw new Error('there are two')
     await run('UPDATE waitlist_users SET position = 77')
-    await using _ = await frozenWith(database.url, `SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:${held.campaignId}', 0))`)
+    await using _ = await startFrozenTransaction(
+      database.url,
+      `SELECT pg_advisory_xact_lock(hashtextextended('leaderboard:${held.campaignId}', 0))`,
+    )
     const { code, out, err } = await leaderboard('audit', '--repair')
     expect(code).toBe(1)
     expect(err).toBe('Not all positions are correct. Left: 1 campaign locked by other sessions: run the audit again.')
@@ -295,7 +298,7 @@ describe('leaderboard explain', () => {
 })
 
 test('while a daemon runs, explain names the event that moved a person, and an audit finds no difference', async () => {
-  await using s = await setScene()
+  await using s = await createFixture()
   // Without the sweep nothing but an event makes it recalculate.
   const daemon = s.daemon({ LEADERBOARD_SWEEP_MS: '600000' })
   await daemon.ready()
@@ -306,10 +309,10 @@ test('while a daemon runs, explain names the event that moved a person, and an a
     const referralId = await people.referral(campaign, second.userId, referredId)
     const referral = { referralId, referrerId: second.userId, referredId, pointsPerReferral: 1 }
     const { eventId } = await s.publisher.publishReferralVerified({ ...campaign, ...referral })
-    await s.settled()
+    await s.drained()
     return eventId
   }
-  const explain = (...more: string[]) => workerctlOn(s, 'leaderboard', 'explain', '--user', second.userId, ...more)
+  const explain = (...more: string[]) => workerctlFor(s, 'leaderboard', 'explain', '--user', second.userId, ...more)
 
   const joining = await refers(first.userId)
   expect((await explain()).out).toContain('into the ranking at position 2, score 1')
@@ -321,5 +324,5 @@ test('while a daemon runs, explain names the event that moved a person, and an a
   expect(out).toContain('from position 2 to 1, score 1 to 0, by the recalculation')
   expect(out).toContain(`1 event:\n  referral.verified ${moving} at`)
   expect(JSON.parse((await explain('--json')).out).lastChange.events).toMatchObject([{ eventId: moving }])
-  expect(await workerctlOn(s, 'leaderboard', 'audit')).toEqual({ code: 0, err: '', out: '1 campaign audited: 0 differences.' })
+  expect(await workerctlFor(s, 'leaderboard', 'audit')).toEqual({ code: 0, err: '', out: '1 campaign audited: 0 differences.' })
 })

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { Platform, type Campaign } from '../support/platform.ts'
-import { scene } from './workerctl-scene.ts'
+import { createWorkerctlFixture } from './workerctl-fixture.ts'
 
 test('reconcile includes a group that runs only when named, for facts since its first outcome', async () => {
-  await using s = await scene()
+  await using s = await createWorkerctlFixture()
   const { sql } = s.database
   const platform = new Platform(sql)
   const campaign: Campaign = await platform.campaign()

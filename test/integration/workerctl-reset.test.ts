@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { defaultGroups } from '../../src/consumers/registry.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
-import { scene } from './workerctl-scene.ts'
+import { createWorkerctlFixture } from './workerctl-fixture.ts'
 
 test('a reset to earliest moves rows and committed offsets once', async () => {
-  await using s = await scene({ partitions: 3 })
+  await using s = await createWorkerctlFixture({ partitions: 3 })
   await s.produce(0, 5)
   await s.produce(2, 3)
   await s.progress([5, 0, 2])
@@ -21,7 +21,7 @@ test('a reset to earliest moves rows and committed offsets once', async () => {
 })
 
 test('the plan is printed in words, and nothing changes without --yes or a confirmation', async () => {
-  await using s = await scene()
+  await using s = await createWorkerctlFixture()
   await s.produce(0, 5)
   await s.progress([4])
   const args = ['offsets', 'reset', '--group', 'email-workers', '--to', '1']
@@ -40,7 +40,7 @@ test('the plan is printed in words, and nothing changes without --yes or a confi
 })
 
 test('skipping unread records is refused with their number without --accept-loss', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createWorkerctlFixture({ partitions: 2 })
   await s.produce(0, 5)
   await s.produce(1, 4)
   await s.progress([3, 4])
@@ -57,7 +57,7 @@ test('skipping unread records is refused with their number without --accept-loss
 })
 
 test('one partition, an offset and a time', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createWorkerctlFixture({ partitions: 2 })
   await s.produce(0, 2, new Date(Date.now() - 7_200_000))
   await s.produce(0, 2, new Date(Date.now() - 60_000))
   await s.produce(1, 4)
@@ -72,7 +72,7 @@ test('one partition, an offset and a time', async () => {
 })
 
 test('a group with members is refused, and accepted once they have left', async () => {
-  await using s = await scene()
+  await using s = await createWorkerctlFixture()
   await s.produce(0, 3)
   await s.progress([3])
   const leave = await s.join()
@@ -84,7 +84,7 @@ test('a group with members is refused, and accepted once they have left', async 
 })
 
 test('a group without rows gets its first positions, with the exemption of a first start', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createWorkerctlFixture({ partitions: 2 })
   await s.produce(0, 3)
   await s.produce(1, 1)
   expect(await s.reset('--to', 'latest', '--yes')).toMatchObject({ start: 'first', unread: 4, needsAcceptLoss: false, applied: true })
@@ -93,7 +93,7 @@ test('a group without rows gets its first positions, with the exemption of a fir
 })
 
 test('in an emptied database the committed offsets show what was read', async () => {
-  await using s = await scene()
+  await using s = await createWorkerctlFixture()
   await s.produce(0, 5)
   await s.admin.setCommitted(s.group, s.topic, new Map([[0, 3n]]))
   await expect(s.reset('--to', 'latest', '--yes')).rejects.toThrow('2 records that it has not read')
@@ -104,7 +104,7 @@ test('in an emptied database the committed offsets show what was read', async ()
 })
 
 test('when only the rows were moved the same command moves the committed offsets', async () => {
-  await using s = await scene()
+  await using s = await createWorkerctlFixture()
   await s.produce(0, 5)
   await s.progress([2], { commit: false })
   await s.admin.setCommitted(s.group, s.topic, new Map([[0, 5n]]))
@@ -113,7 +113,7 @@ test('when only the rows were moved the same command moves the committed offsets
 })
 
 test('a range that the log has lost and a recreated topic are left only by --accept-loss', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createWorkerctlFixture({ partitions: 2 })
   await s.produce(0, 5)
   await s.progress([2, 0])
   await s.deleteRecords(0, 4)
@@ -128,7 +128,7 @@ test('a range that the log has lost and a recreated topic are left only by --acc
 })
 
 test('a reset backwards reports how many records are older than the dedupe window', async () => {
-  await using s = await scene()
+  await using s = await createWorkerctlFixture()
   await s.produce(0, 3, new Date(Date.now() - 2 * 86_400_000))
   await s.produce(0, 2)
   await s.progress([5], { exemptBelow: 4 })
@@ -141,7 +141,7 @@ test('a reset backwards reports how many records are older than the dedupe windo
 })
 
 test('if one row changes after the plan, none is moved', async () => {
-  await using s = await scene({ partitions: 3 })
+  await using s = await createWorkerctlFixture({ partitions: 3 })
   await s.progress([4, 4])
   const progress = createProgressAdmin(s.database)
   expect(await progress.writeProgress(s.group, s.topic, [change(0, 4n, 1n), change(1, 3n, 1n)])).toBe(false)
@@ -153,7 +153,7 @@ test('if one row changes after the plan, none is moved', async () => {
 })
 
 test('an unknown group or position is named', async () => {
-  await using s = await scene()
+  await using s = await createWorkerctlFixture()
   await expect(s.reset('--to', 'yesterday')).rejects.toThrow('--to "yesterday" is not a position')
   const { code, err } = await s.workerctl(['offsets', 'reset', '--group', 'sales', '--to', 'earliest'])
   expect(code).toBe(1)

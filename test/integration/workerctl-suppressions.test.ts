@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
-import { runWorkerctl, type Ran } from './workerctl-scene.ts'
+import { runWorkerctl, type Ran } from './workerctl-fixture.ts'
 
 let db: MigratedDatabase
 const [one, other] = [randomUUID(), randomUUID()]

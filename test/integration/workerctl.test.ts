@@ -5,12 +5,12 @@ import { defaultGroups } from '../../src/consumers/registry.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { eventually } from '../support/eventually.ts'
 import { freshDatabase, type FreshDatabase } from '../support/fresh.ts'
-import { runWorkerctl, scene } from './workerctl-scene.ts'
+import { runWorkerctl, createWorkerctlFixture } from './workerctl-fixture.ts'
 
 const nobody = '127.0.0.1:1'
 
 test('topics apply shows its plan and creates missing topics once', async () => {
-  await using s = await scene({ partitions: 0 })
+  await using s = await createWorkerctlFixture({ partitions: 0 })
   const dry = await s.workerctl(['topics', 'apply', '--dry-run'])
   expect(dry.code).toBe(0)
   expect(dry.out).toContain('Dry run: nothing was changed.')
@@ -37,7 +37,7 @@ test('topics apply shows its plan and creates missing topics once', async () => 
 })
 
 test('topics refused by the broker and invalid counts are named', async () => {
-  await using s = await scene({ partitions: 0 })
+  await using s = await createWorkerctlFixture({ partitions: 0 })
   const refused = await s.workerctl(['topics', 'apply', '--replication-factor', '5'])
   expect(refused.code).toBe(1)
   expect(refused.err).toContain(`topic "${s.topic}" cannot have 5 copies of each partition: the cluster has 1 broker`)
@@ -47,7 +47,7 @@ test('topics refused by the broker and invalid counts are named', async () => {
 })
 
 test('offsets show prints the offsets of each group, and what is wrong with them', async () => {
-  await using s = await scene({ partitions: 3 })
+  await using s = await createWorkerctlFixture({ partitions: 3 })
   await s.produce(0, 5)
   await s.produce(2, 4)
   await s.progress([3, 0])
@@ -75,7 +75,7 @@ test('offsets show prints the offsets of each group, and what is wrong with them
 })
 
 test('offsets of a missing topic name it and the way out', async () => {
-  await using s = await scene({ partitions: 0 })
+  await using s = await createWorkerctlFixture({ partitions: 0 })
   const { code, err } = await s.workerctl(['offsets', 'show'])
   expect(code).toBe(1)
   expect(err).toBe(
@@ -151,7 +151,7 @@ test('all problems of the configuration are reported at once, and no relay is re
 })
 
 test('a broker or a database that does not answer is named', async () => {
-  await using s = await scene()
+  await using s = await createWorkerctlFixture()
   const noBroker = await s.workerctl(['offsets', 'show'], { environment: { KAFKA_BROKERS: nobody } })
   expect(noBroker.code).toBe(1)
   expect(noBroker.err).toContain(`no Kafka broker answers at ${nobody}`)
@@ -170,7 +170,7 @@ test('a broker or a database that does not answer is named', async () => {
 })
 
 test('the program: exit codes, one JSON object on standard output, sentences on standard error', async () => {
-  await using s = await scene()
+  await using s = await createWorkerctlFixture()
   const shown = await program(['offsets', 'show', '--group', s.group, '--json'], s.environment)
   expect(shown).toMatchObject({ code: 0, err: '' })
   expect(JSON.parse(shown.out)).toMatchObject({ groups: [{ group: s.group }] })

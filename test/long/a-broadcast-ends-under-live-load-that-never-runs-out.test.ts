@@ -1,21 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { broadcastState, broadcastStory, expectBroadcastComplete } from '../support/broadcast-story.ts'
+import { broadcastState, createBroadcastScenario, expectBroadcastComplete } from '../support/broadcast-scenario.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 import { scaled, tell } from './long-scale.ts'
 
 /** Sign-ups that are published and not mailed yet, at least. */
 const AHEAD = 3_000
 
 test('a broadcast ends although live mails never run out: it has one claim in ten, they have the others', async () => {
-  await using scene = await setScene()
-  const platform = new Platform(scene.sql)
-  const story = await broadcastStory(platform, scene, scaled(3_000, 500))
+  await using fixture = await createFixture()
+  const platform = new Platform(fixture.sql)
+  const story = await createBroadcastScenario(platform, fixture, scaled(3_000, 500))
   const live = await platform.campaign()
   const people = await platform.crowd(live, 100)
-  await scene.daemon({ LOG_LEVEL: 'info', MAIL_DEADLINE_MS: '3000' }).ready()
+  await fixture.daemon({ LOG_LEVEL: 'info', MAIL_DEADLINE_MS: '3000' }).ready()
 
   let published = 0
   // The same people under another event id each time: to the worker that is another sign-up.
@@ -24,16 +24,16 @@ test('a broadcast ends although live mails never run out: it has one claim in te
       const person = people[index % people.length] ?? { userId: '', email: '' }
       return { type: 'user.signed_up' as const, ...live, ...person, eventId: crypto.randomUUID() }
     })
-    await scene.publisher.publishMany(events)
+    await fixture.publisher.publishMany(events)
     published += count
   }
   const isLive = new Set(people.map(({ email }) => email))
-  const liveSent = () => scene.smtp.mails.filter(({ recipients }) => isLive.has(recipients[0] ?? '')).length
+  const liveSent = () => fixture.smtp.mails.filter(({ recipients }) => isLive.has(recipients[0] ?? '')).length
   const waitingLive = async () => {
-    const [row] = await scene.sql.query<{ count: number }>(
+    const [row] = await fixture.sql.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM (SELECT FROM worker.intents WHERE group_name = $1 AND channel = 'email' AND class = 'live'
         AND state = 'pending' AND due_at <= now() ORDER BY due_at LIMIT 100) AS due`,
-      [scene.group('email-workers')],
+      [fixture.group('email-workers')],
     )
     return row?.count ?? 0
   }
@@ -46,7 +46,7 @@ test('a broadcast ends although live mails never run out: it has one claim in te
   const began = performance.now()
   const deadline = Date.now() + 900_000
   for (;;) {
-    const { state, written, sent } = await broadcastState(scene, story)
+    const { state, written, sent } = await broadcastState(fixture, story)
     if (state === 'delivered' && sent === written) break
     if (Date.now() > deadline) throw new Error(`the broadcast has not ended: ${sent} of ${written} mails sent, itself ${state}`)
     least = Math.min(least, await waitingLive())
@@ -60,7 +60,7 @@ test('a broadcast ends although live mails never run out: it has one claim in te
     `${story.recipients.size} of the broadcast beside ${during} live mails in ${seconds.toFixed(0)} s; never fewer than ${least === 100 ? '100' : least} live ones due`,
   )
   expect(least).toBeGreaterThan(0)
-  await expectBroadcastComplete(scene, story)
+  await expectBroadcastComplete(fixture, story)
   // Its share stays small.
   expect(during).toBeGreaterThan(story.recipients.size * 4)
 })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { broadcastState, broadcastStory, expectBroadcastComplete } from '../support/broadcast-story.ts'
+import { broadcastState, createBroadcastScenario, expectBroadcastComplete } from '../support/broadcast-scenario.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene } from '../support/scene.ts'
+import { createFixture } from '../support/fixture.ts'
 import { scaled, tell } from './long-scale.ts'
 
 /** Newcomers in the middle of the broadcast. */
@@ -11,48 +11,48 @@ const newcomers = 300
 const inHand = 15
 
 test('a broadcast to 100,000 that is killed in the middle: none twice, none missing, and newcomers need not wait for it', async () => {
-  await using scene = await setScene()
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture()
+  const platform = new Platform(fixture.sql)
   const count = scaled(100_000, 5_000)
-  const story = await broadcastStory(platform, scene, count)
+  const story = await createBroadcastScenario(platform, fixture, count)
   const welcome = await platform.campaign()
   const people = await platform.crowd(welcome, newcomers)
   const settings = { LOG_LEVEL: 'info', MAIL_DEADLINE_MS: '1000' }
-  const sent = (share: number) => () => scene.smtp.counters.mails >= count * share || `${scene.smtp.counters.mails} of ${count}`
+  const sent = (share: number) => () => fixture.smtp.counters.mails >= count * share || `${fixture.smtp.counters.mails} of ${count}`
   const patience = 300_000 + count * 10
 
   const began = performance.now()
-  const first = scene.daemon(settings)
+  const first = fixture.daemon(settings)
   await first.ready()
   await story.publish()
   await eventually('a third is sent', sent(1 / 3), patience)
   first.kill('SIGKILL')
   expect(await first.exited).toBe('SIGKILL')
-  const cut = await broadcastState(scene, story)
+  const cut = await broadcastState(fixture, story)
   expect(cut.state).not.toBe('delivered')
   expect(cut.written).toBeLessThan(count)
 
-  const second = scene.daemon(settings)
+  const second = fixture.daemon(settings)
   await second.ready()
   await eventually('half is sent', sent(1 / 2), patience)
-  await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up' as const, ...welcome, ...person })))
+  await fixture.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up' as const, ...welcome, ...person })))
   await eventually('the newcomers are accepted', async () => {
-    const [row] = await scene.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE campaign_id = $1', [
+    const [row] = await fixture.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE campaign_id = $1', [
       welcome.campaignId,
     ])
     return row?.count === newcomers || String(row?.count)
   })
   // From here on all of them wait side by side with the broadcast's.
-  const mark = scene.smtp.mails.length
-  const { written, sent: done } = await broadcastState(scene, story)
-  await scene.settled(patience)
+  const mark = fixture.smtp.mails.length
+  const { written, sent: done } = await broadcastState(fixture, story)
+  await fixture.drained(patience)
   const seconds = (performance.now() - began) / 1000
 
   const isWelcome = new Set(people.map(({ email }) => email))
-  const after = scene.smtp.mails.slice(mark).map(({ recipients }) => isWelcome.has(recipients[0] ?? ''))
+  const after = fixture.smtp.mails.slice(mark).map(({ recipients }) => isWelcome.has(recipients[0] ?? ''))
   const last = after.lastIndexOf(true)
   const overtaken = after.slice(0, last + 1).filter((welcomed) => !welcomed).length
-  const doubled = await expectBroadcastComplete(scene, story)
+  const doubled = await expectBroadcastComplete(fixture, story)
   tell(`${count} recipients in ${seconds.toFixed(0)} s (${Math.round(count / seconds)} a second), ${doubled} twice after the kill`)
   tell(
     `${written - done} of its mails lay ready when ${newcomers} newcomers came; ${overtaken} of them went out before the last newcomer's`,
@@ -60,5 +60,5 @@ test('a broadcast to 100,000 that is killed in the middle: none twice, none miss
   expect(written - done).toBeGreaterThan(500)
   // One claim in ten begins with the broadcast, so that it ends one day; a claim takes a few.
   expect(overtaken).toBeLessThanOrEqual(inHand + newcomers / 4)
-  expect(scene.smtp.mails.filter(({ recipients }) => isWelcome.has(recipients[0] ?? ''))).toHaveLength(newcomers)
+  expect(fixture.smtp.mails.filter(({ recipients }) => isWelcome.has(recipients[0] ?? ''))).toHaveLength(newcomers)
 })

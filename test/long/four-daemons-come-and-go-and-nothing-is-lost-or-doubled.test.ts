@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
-import { setScene } from '../support/scene.ts'
-import { beginStories } from './demo-stories.ts'
+import { createFixture } from '../support/fixture.ts'
+import { startDemoScenarios } from './demo-scenarios.ts'
 import { scaled, tell } from './long-scale.ts'
 
 test('four daemons that come and go for ten minutes under traffic: the stories end exactly as told', async () => {
-  await using scene = await setScene({ partitions: 12, webhooks: { keepBodies: true } })
-  await using stories = await beginStories(scene, 6)
+  await using fixture = await createFixture({ partitions: 12, webhooks: { keepBodies: true } })
+  await using stories = await startDemoScenarios(fixture, 6)
   const settings = { LOG_LEVEL: 'info', AMBIGUOUS_RETRY_MS: '2000' }
-  const daemons = Array.from({ length: 4 }, () => scene.daemon(settings))
+  const daemons = Array.from({ length: 4 }, () => fixture.daemon(settings))
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
   const until = Date.now() + scaled(600_000, 45_000)
@@ -21,17 +21,17 @@ test('four daemons that come and go for ten minutes under traffic: the stories e
       leaving?.kill(isKill ? 'SIGKILL' : 'SIGTERM')
       expect(await leaving?.exited).toBe(isKill ? 'SIGKILL' : 0)
       counted[isKill ? 'kills' : 'stops']++
-      const coming = scene.daemon(settings)
+      const coming = fixture.daemon(settings)
       daemons[place] = coming
       // Now and then the next one leaves while this one is still joining.
       if (round % 3 !== 2) await coming.ready()
     }
   }
-  await Promise.all([stories.tell(60, isOver), comeAndGo()])
+  await Promise.all([stories.publish(60, isOver), comeAndGo()])
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
-  const { comparison, found, events } = await stories.judge(300_000)
-  const [doubt] = await scene.sql.query<{ mails: number; webhooks: number }>(
+  const { comparison, found, events } = await stories.compare(300_000)
+  const [doubt] = await fixture.sql.query<{ mails: number; webhooks: number }>(
     `SELECT count(*) FILTER (WHERE ambiguous > 0)::int AS mails,
             count(*) FILTER (WHERE channel = 'webhook' AND attempt > 1)::int AS webhooks FROM worker.intents`,
   )

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { TypedInput } from '../../src/events/publisher-input.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene, type Scene } from '../support/scene.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
 import { scaled, tell } from './long-scale.ts'
 
 /** Of a hundred events: 6 sign-ups and 2 verifications (a mail each), 1 referral with its mail and recalculation, 1 reward, 90 that ask for nothing. */
@@ -13,34 +13,34 @@ const AHEAD = 20_000
 const CAMPAIGNS = 20
 
 test('memory is flat over 500,000 events: the last quarter within a tenth of the second', async () => {
-  await using scene = await setScene({ smtp: { keepMails: 100 }, webhooks: { keepCalls: 100 } })
+  await using fixture = await createFixture({ smtp: { keepMails: 100 }, webhooks: { keepCalls: 100 } })
   const total = scaled(500, 20) * BATCH
-  const next = await plan(scene)
-  const daemon = scene.daemon({ LOG_LEVEL: 'info' })
+  const next = await plan(fixture)
+  const daemon = fixture.daemon({ LOG_LEVEL: 'info' })
   await daemon.ready()
 
   const quarters: number[][] = [[], [], [], []]
   const began = performance.now()
   let published = 0
   for (;;) {
-    const accepted = await acceptedOf(scene)
+    const accepted = await acceptedOf(fixture)
     if (accepted >= total) break
     if (published < total && published - accepted < AHEAD) {
-      await scene.publisher.publishMany(next())
+      await fixture.publisher.publishMany(next())
       published += BATCH
     }
     quarters[Math.floor((accepted * 4) / total)]?.push(await residentMegabytes(daemon.pid))
     if (published - accepted >= AHEAD || published >= total) await pause(100)
   }
   const seconds = (performance.now() - began) / 1000
-  await scene.settled(300_000)
+  await fixture.drained(300_000)
 
   const figures = quarters.map((samples) => ({
     mean: samples.reduce((sum, one) => sum + one, 0) / samples.length,
     max: Math.max(...samples),
   }))
   tell(
-    `${total} events in ${seconds.toFixed(0)} s (${Math.round(total / seconds)} a second), ${scene.smtp.counters.mails} mails, ${scene.webhooks.calls.length} webhooks kept`,
+    `${total} events in ${seconds.toFixed(0)} s (${Math.round(total / seconds)} a second), ${fixture.smtp.counters.mails} mails, ${fixture.webhooks.calls.length} webhooks kept`,
   )
   tell(`resident by quarter: ${figures.map(({ mean, max }) => `${mean.toFixed(0)} (at most ${max.toFixed(0)})`).join(', ')} MB`)
   const [, second, , last] = figures
@@ -50,9 +50,9 @@ test('memory is flat over 500,000 events: the last quarter within a tenth of the
 })
 
 /** Makes the rows of the run and returns what tells the next thousand events. */
-async function plan(scene: Scene): Promise<() => readonly TypedInput[]> {
-  const platform = new Platform(scene.sql)
-  const endpoint = scene.webhooks.endpoint('/rewards')
+async function plan(fixture: Fixture): Promise<() => readonly TypedInput[]> {
+  const platform = new Platform(fixture.sql)
+  const endpoint = fixture.webhooks.endpoint('/rewards')
   const places: (() => readonly TypedInput[])[] = []
   for (let index = 0; index < CAMPAIGNS; index++) {
     const campaign = await platform.campaign({ points: 2 })
@@ -63,7 +63,7 @@ async function plan(scene: Scene): Promise<() => readonly TypedInput[]> {
     if (referrer === undefined || referred === undefined) throw new Error('There are people.')
     const referralId = await platform.referral(campaign, referrer.userId, referred.userId)
     const referral = { ...campaign, referralId, referrerId: referrer.userId, referredId: referred.userId }
-    const granted = await grants(scene, campaign.campaignId, rewardId, referrer.userId, scaled(250, 10))
+    const granted = await grants(fixture, campaign.campaignId, rewardId, referrer.userId, scaled(250, 10))
     let told = 0
     places.push(() => {
       const person = people[told++ % people.length] ?? referrer
@@ -88,8 +88,8 @@ async function plan(scene: Scene): Promise<() => readonly TypedInput[]> {
 /** An id of its own: to the worker it is another event. */
 const own = () => ({ eventId: crypto.randomUUID() })
 
-async function grants(scene: Scene, campaignId: string, rewardId: string, userId: string, count: number): Promise<readonly string[]> {
-  const rows = await scene.sql.query<{ id: string }>(
+async function grants(fixture: Fixture, campaignId: string, rewardId: string, userId: string, count: number): Promise<readonly string[]> {
+  const rows = await fixture.sql.query<{ id: string }>(
     `INSERT INTO user_rewards (user_id, reward_id, campaign_id, status, earned_at)
      SELECT $1, $2, $3, 'earned', now() FROM generate_series(1, $4::int) RETURNING id`,
     [userId, rewardId, campaignId, count],
@@ -98,10 +98,10 @@ async function grants(scene: Scene, campaignId: string, rewardId: string, userId
 }
 
 /** Records that the group which handles most has behind it. */
-async function acceptedOf(scene: Scene): Promise<number> {
-  const [row] = await scene.sql.query<{ accepted: number }>(
+async function acceptedOf(fixture: Fixture): Promise<number> {
+  const [row] = await fixture.sql.query<{ accepted: number }>(
     'SELECT coalesce(sum(next_offset), 0)::int AS accepted FROM worker.progress WHERE group_name = $1',
-    [scene.group('email-workers')],
+    [fixture.group('email-workers')],
   )
   return row?.accepted ?? 0
 }

@@ -1,33 +1,33 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { setScene, type Scene } from '../support/scene.ts'
-import { wrongPositions } from '../support/story.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
+import { wrongPositions } from '../support/mixed-events.ts'
 import { scaled, tell } from './long-scale.ts'
 
 const others = 8
 
 test('who is blocked at the top of a million people delays other campaigns for that one run in its process, and not at all in a second one', async () => {
-  await using scene = await setScene()
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture()
+  const platform = new Platform(fixture.sql)
   const big = await platform.campaign({ points: 1 })
   const people = scaled(1_000_000, 100_000)
   // In parts: as one statement it may take longer than the harness lets one run.
   for (let from = 1; from <= people; from += 100_000) {
-    await scene.sql.query(
+    await fixture.sql.query(
       `INSERT INTO waitlist_users (id, campaign_id, email, referral_code, status, position, original_position, created_at)
        SELECT id, $1, id || '@example.com', id::text, 'verified', place, place, to_timestamp(place)
          FROM (SELECT gen_random_uuid() AS id, place FROM generate_series($2::int, $3::int) AS place) AS one`,
       [big.campaignId, from, Math.min(people, from + 99_999)],
     )
   }
-  // Ranking a million takes longer than the deadline of the other scenes allows, on a busy machine than that of production.
+  // Ranking a million takes longer than the deadline of the other fixtures allows, on a busy machine than that of production.
   const variables = { KAFKA_GROUPS: 'position-workers', LEADERBOARD_SWEEP_MS: '200', LEADERBOARD_DEADLINE_MS: '290000' }
-  const first = scene.daemon(variables)
+  const first = fixture.daemon(variables)
   await first.ready()
-  const ranked = () => scene.sql.query('SELECT FROM worker.recalculations WHERE campaign_id = $1', [big.campaignId])
+  const ranked = () => fixture.sql.query('SELECT FROM worker.recalculations WHERE campaign_id = $1', [big.campaignId])
   await eventually('the million is ranked', async () => (await ranked()).length === 1 || 'not yet', 300_000)
-  const quiet = await delays(scene, platform)
+  const quiet = await delays(fixture, platform)
 
   const alone = await whileSomebodyIsBlocked()
   tell(
@@ -36,41 +36,41 @@ test('who is blocked at the top of a million people delays other campaigns for t
   )
   expect(alone.delayMs).toBeLessThan(alone.runMs + quiet + 1_000)
 
-  const second = scene.daemon(variables)
+  const second = fixture.daemon(variables)
   await second.ready()
   const beside = await whileSomebodyIsBlocked()
   tell(`with a second process: ${beside.runMs} ms, the others ${beside.delayMs} ms`)
   expect(beside.delayMs).toBeLessThan(quiet + 1_000)
-  expect(await wrongPositions(scene, 1)).toEqual([])
+  expect(await wrongPositions(fixture, 1)).toEqual([])
 
   /** The first in the ranking; then the others have something to be recalculated for while that run is under way. */
   async function whileSomebodyIsBlocked() {
-    const [top, next] = await scene.sql.query<{ id: string }>(
+    const [top, next] = await fixture.sql.query<{ id: string }>(
       'SELECT id FROM waitlist_users WHERE campaign_id = $1 AND ranked_score IS NOT NULL ORDER BY ranked_score, created_at, id LIMIT 2',
       [big.campaignId],
     )
     const from = performance.now()
-    await scene.sql.query(`UPDATE waitlist_users SET status = 'blocked' WHERE id = $1`, [top?.id])
+    await fixture.sql.query(`UPDATE waitlist_users SET status = 'blocked' WHERE id = $1`, [top?.id])
     await eventually('its run is under way', async () => {
-      const rows = await scene.sql.query(`SELECT FROM worker.intents WHERE campaign_id = $1 AND state = 'claimed'`, [big.campaignId])
+      const rows = await fixture.sql.query(`SELECT FROM worker.intents WHERE campaign_id = $1 AND state = 'claimed'`, [big.campaignId])
       return rows.length > 0 || 'not yet'
     })
     // The record of the run is not asked: the sweep may have had another, of nothing, follow at once.
     const over = eventually(
       'the next one is the first',
       async () => {
-        const [row] = await scene.sql.query<{ position: number }>('SELECT position FROM waitlist_users WHERE id = $1', [next?.id])
+        const [row] = await fixture.sql.query<{ position: number }>('SELECT position FROM waitlist_users WHERE id = $1', [next?.id])
         return row?.position === 1 || `at ${row?.position}`
       },
       300_000,
     ).then(() => Math.round(performance.now() - from))
-    const [delayMs, runMs] = await Promise.all([delays(scene, platform), over])
+    const [delayMs, runMs] = await Promise.all([delays(fixture, platform), over])
     return { delayMs, runMs }
   }
 })
 
 /** The longest that one of several campaigns waited from the accept of its event to its recalculation's commit, in milliseconds. */
-async function delays(scene: Scene, platform: Platform): Promise<number> {
+async function delays(fixture: Fixture, platform: Platform): Promise<number> {
   const campaigns: string[] = []
   for (let one = 0; one < others; one++) {
     const campaign = await platform.campaign({ points: 1 })
@@ -79,13 +79,13 @@ async function delays(scene: Scene, platform: Platform): Promise<number> {
     const referralId = await platform.referral(campaign, referrer.userId, referred.userId)
     campaigns.push(campaign.campaignId)
     const ids = { referralId, referrerId: referrer.userId, referredId: referred.userId }
-    await scene.publisher.publishReferralVerified({ ...campaign, ...ids, pointsPerReferral: 1 })
+    await fixture.publisher.publishReferralVerified({ ...campaign, ...ids, pointsPerReferral: 1 })
   }
   let worst = 0
   await eventually(
     'the others are recalculated',
     async () => {
-      const rows = await scene.sql.query<{ ms: number }>(
+      const rows = await fixture.sql.query<{ ms: number }>(
         `SELECT (extract(epoch FROM r.committed_at - o.at) * 1000)::float8 AS ms
            FROM worker.recalculations r JOIN worker.outcomes o ON o.effects = ARRAY['recalculate:' || r.campaign_id::text]
           WHERE r.campaign_id = ANY ($1::uuid[]) AND r.committed_at > o.at`,

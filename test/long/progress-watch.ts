@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Scene } from '../support/scene.ts'
+import type { Fixture } from '../support/fixture.ts'
 
 /**
  * The longest that a partition stood still while records waited for it, by group, in milliseconds. A gap begins when the
@@ -18,7 +18,7 @@ interface Standing {
   waitingSince: number | null
 }
 
-export function watchProgress(scene: Scene): ProgressWatch {
+export function watchProgress(fixture: Fixture): ProgressWatch {
   const standing = new Map<string, Standing>()
   const worst = new Map<string, { gapMs: number; partition: number }>()
   const stopping = new AbortController()
@@ -29,10 +29,10 @@ export function watchProgress(scene: Scene): ProgressWatch {
 
   async function look(): Promise<void> {
     // The ends first: what they say is there was there when the rows were read.
-    const ranges = await scene.admin.ranges(scene.topic)
-    const rows = await scene.sql.query<{ group_name: string; partition: number; next_offset: string; moved: Date; now: Date }>(
+    const ranges = await fixture.admin.ranges(fixture.topic)
+    const rows = await fixture.sql.query<{ group_name: string; partition: number; next_offset: string; moved: Date; now: Date }>(
       'SELECT group_name, partition, next_offset, updated_at AS moved, clock_timestamp() AS now FROM worker.progress WHERE topic = $1',
-      [scene.topic],
+      [fixture.topic],
     )
     for (const { group_name: group, partition, next_offset, moved, now } of rows) {
       const next = BigInt(next_offset)

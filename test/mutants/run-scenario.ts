@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { claimed, type RunningStack } from '../support/running-stack.ts'
+import { stackVariables, type RunningStack } from '../support/running-stack.ts'
 import { runProcess } from './run-process.ts'
 import type { Scenario } from './mutant.ts'
 import { scenarioResultOf, type Report, type ScenarioResult } from './scenario-result.ts'
@@ -16,7 +16,7 @@ export async function runScenario(root: string, scenario: Scenario, stack: Runni
   const { code, output } = await runProcess(
     process.execPath,
     [join(root, 'node_modules/vitest/vitest.mjs'), ...args, '--reporter', 'json', '--outputFile', reportFile],
-    { cwd: root, env: claimed(stack), signal: AbortSignal.any([signal, AbortSignal.timeout(CUT_OFF_MS)]) },
+    { cwd: root, env: stackVariables(stack), signal: AbortSignal.any([signal, AbortSignal.timeout(CUT_OFF_MS)]) },
   )
   if (code === null) return { is: 'broken', reason: `cut off after ${CUT_OFF_MS} ms` }
   const report = await readFile(reportFile, 'utf8').catch(() => null)

@@ -40,7 +40,7 @@ const head = `<!-- Rendered from the scenarios by \`npx vitest run --project rep
 
 # Faults: what is broken, and what is promised
 
-Every scenario runs the daemon as a process of its own against real Kafka, PostgreSQL, SMTP and HTTP servers, and breaks something. Scenarios on a [fault scene](../../test/support/faults/fault-scene.ts) run under the traffic of a simulated waitlist platform and record a history: what was published and acknowledged, what arrived and when, every commit in \`__consumer_offsets\`, and the rows. [The checker](../../test/invariants), a program that shares no code with the worker, judges the history. Scenarios of the Kafka client alone and of bad records check rows, offsets and sinks themselves. \`npm run test:faults\` runs them all.`
+Every scenario runs the daemon as a process of its own against real Kafka, PostgreSQL, SMTP and HTTP servers, and breaks something. Scenarios on a [fault fixture](../../test/support/faults/fault-fixture.ts) run under the traffic of a simulated waitlist platform and record a history: what was published and acknowledged, what arrived and when, every commit in \`__consumer_offsets\`, and the rows. [The checker](../../test/invariants), a program that shares no code with the worker, judges the history. Scenarios of the Kafka client alone and of bad records check rows, offsets and sinks themselves. \`npm run test:faults\` runs them all.`
 
 function table(rows: readonly Scenario[]): string {
   const lines = rows.map(({ path, sentences: [first = basename(path), ...more], fault, promise }) => {

@@ -2,10 +2,10 @@ import type { Clock } from '../../src/std/clock.ts'
 import type { Acceptor } from '../../src/ingest/accept-chunk.ts'
 import type { DeadLetter } from '../../src/ingest/dead-letter.ts'
 import type { Fact } from '../../src/model/fact.ts'
-import { createJumpingClock } from './jumping-clock.ts'
+import { createAutoAdvancingClock } from './auto-advancing-clock.ts'
 import { MemoryAcceptStore } from './memory-accept-store.ts'
 
-export interface AcceptorScene {
+export interface AcceptorFixture {
   readonly acceptor: Acceptor
   readonly store: MemoryAcceptStore
   /** What was published, in order; a letter that was published twice stands here twice. */
@@ -16,7 +16,7 @@ export interface AcceptorScene {
 }
 
 /** An acceptor of `test-workers` on a store and a dead-letter topic in memory; partition 0 stands at 0. */
-export function createAcceptorScene(clock: Clock = createJumpingClock()): AcceptorScene {
+export function createAcceptorFixture(clock: Clock = createAutoAdvancingClock()): AcceptorFixture {
   const store = new MemoryAcceptStore()
   store.put(0, 0n)
   const letters: DeadLetter[] = []

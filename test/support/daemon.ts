@@ -5,8 +5,8 @@ import { guard } from '../../stack/guard.ts'
 import { identifyProcess } from '../../stack/process-identity.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { eventually } from './eventually.ts'
-import { commandFor, momentNames, momentVariables, type Moments } from './faults/moments.ts'
-import { watchForSpills } from './spilled.ts'
+import { commandFor, failpointVariableNames, failpointVariables, type Failpoints } from './faults/failpoints.ts'
+import { createSecretScanner } from './secret-scanner.ts'
 
 /** The daemon as its users run it: a process of its own, spoken to by signals and HTTP. */
 export interface Daemon extends AsyncDisposable {
@@ -19,7 +19,7 @@ export interface Daemon extends AsyncDisposable {
   url(): string
   ready(): Promise<void>
   kill(signal: NodeJS.Signals): void
-  /** Sets its wall clock forward, or back; resolves when that is done, or the daemon is over. Only with `steppableClock` among its moments. */
+  /** Sets its wall clock forward, or back; resolves when that is done, or the daemon is over. Only with `steppableClock` among its failpoints. */
   stepClock(ms: number): Promise<void>
   /** The exit code, or the signal's name. */
   readonly exited: Promise<number | NodeJS.Signals>
@@ -36,7 +36,7 @@ export interface DaemonOptions {
   /** Hears every line that it writes, as it is. */
   readonly onLine?: (line: string) => void
   /** It runs under an observer that kills, freezes or stalls it there; see faults/observed-daemon.ts. */
-  readonly moments?: Moments
+  readonly failpoints?: Failpoints
   /** Another copy of the repository, with a slash at its end. */
   readonly root?: URL
 }
@@ -50,27 +50,27 @@ export function startDaemon(
   args: readonly string[] = [],
   options: DaemonOptions = {},
 ): Daemon {
-  const { onLine, moments = {}, root } = options
-  const settings = { HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables, ...momentVariables(moments) }
-  const env = cleanEnvironment(settings, [...variableNames, ...momentNames])
-  const start = commandFor(moments, root)
-  const stdio = ['ignore', 'pipe', 'pipe', ...(moments.steppableClock === true ? (['ipc'] as const) : [])] satisfies StdioOptions
+  const { onLine, failpoints = {}, root } = options
+  const settings = { HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', LOG_LEVEL: 'debug', ...variables, ...failpointVariables(failpoints) }
+  const env = cleanEnvironment(settings, [...variableNames, ...failpointVariableNames])
+  const start = commandFor(failpoints, root)
+  const stdio = ['ignore', 'pipe', 'pipe', ...(failpoints.steppableClock === true ? (['ipc'] as const) : [])] satisfies StdioOptions
   const child = spawn(start.command, [...start.args, ...args], { env, stdio, detached: true })
   if (child.stdout === null || child.stderr === null) throw new Error('the daemon has no output')
   const { stdout, stderr } = child
   const lines: LogLine[] = []
   const other: string[] = []
-  const spills = watchForSpills(variables)
+  const spills = createSecretScanner(variables)
   createInterface(stdout).on('line', (line) => {
     onLine?.(line)
-    spills.look(line)
+    spills.scan(line)
     const parsed = parse(line)
     if (parsed === null) other.push(line)
     else lines.push(parsed)
   })
   createInterface(stderr).on('line', (line) => {
     onLine?.(line)
-    spills.look(line)
+    spills.scan(line)
     other.push(line)
   })
   // A run that is killed leaves no daemon behind; the guardian ends groups, so it leads one.

@@ -1,5 +1,5 @@
 import { insertUser } from '../contract/postgres/platform-rows.ts'
-import { pick, seeded } from '../contract/postgres/rank-oracle.ts'
+import { pick, seeded } from '../contract/postgres/rank-reference-model.ts'
 import type { Sql } from '../../src/std/sql.ts'
 
 export interface LiveWrites {

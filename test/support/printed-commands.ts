@@ -1,5 +1,5 @@
-import { runWorkerctl, type Ran } from '../integration/workerctl-scene.ts'
-import type { Scene } from './scene.ts'
+import { runWorkerctl, type Ran } from '../integration/workerctl-fixture.ts'
+import type { Fixture } from './fixture.ts'
 
 /** The commands that a sentence of ours prints, as an operator would copy them: what follows `npm run workerctl --`, a line each. */
 export function printedCommands(sentence: string): readonly string[] {
@@ -7,6 +7,6 @@ export function printedCommands(sentence: string): readonly string[] {
 }
 
 /** Runs a printed command literally, at a terminal where somebody answers `yes`. */
-export async function runPrinted(scene: Pick<Scene, 'variables'>, command: string): Promise<Ran> {
-  return runWorkerctl(command.split(/\s+/), scene.variables, 'yes')
+export async function runPrinted(fixture: Pick<Fixture, 'variables'>, command: string): Promise<Ran> {
+  return runWorkerctl(command.split(/\s+/), fixture.variables, 'yes')
 }

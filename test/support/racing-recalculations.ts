@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import { SqlError, type Sql } from '../../src/std/sql.ts'
 import { insertCampaign, insertUser, insertUsers } from '../contract/postgres/platform-rows.ts'
-import { pick, seeded } from '../contract/postgres/rank-oracle.ts'
+import { pick, seeded } from '../contract/postgres/rank-reference-model.ts'
 import type { MigratedDatabase } from './migrated-database.ts'
 
 export interface Race {

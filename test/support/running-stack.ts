@@ -8,7 +8,7 @@ export interface RunningStack {
 const VARIABLE = 'TEST_STACK'
 
 /** What a run of vitest must be given to use these servers. */
-export function claimed(stack: RunningStack): Readonly<Record<string, string>> {
+export function stackVariables(stack: RunningStack): Readonly<Record<string, string>> {
   return { [VARIABLE]: JSON.stringify(stack) }
 }
 

@@ -11,7 +11,7 @@ import { tempFolder } from '../../stack/temp-folder.ts'
 export interface SecureStack {
   readonly kafka: KafkaServer
   readonly postgres: PostgresServer
-  /** A relay for `setScene` that takes no login before TLS. */
+  /** A relay for `createFixture` that takes no login before TLS. */
   readonly relay: SmtpSinkOptions & { readonly auth: { readonly user: string; readonly password: string } }
   /** Every password there is. */
   readonly secrets: readonly string[]

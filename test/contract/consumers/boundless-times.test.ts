@@ -8,7 +8,7 @@ import { explainReward } from '../../../src/admin/explain-event.ts'
 import { historySentences } from '../../../src/admin/intents/intent-history.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
-import { insert, rewardIntent, rewardKinds, tellStory } from './reward-story.ts'
+import { insert, rewardIntent, rewardKinds, createReward } from './earned-reward.ts'
 import { prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
@@ -44,7 +44,7 @@ it.each([
   ['4713-01-01 00:00:00+00 BC', 'reward-expired'],
 ])('every time column of the platform may hold %s', async (value, reward) => {
   const { sql } = database
-  const story = await tellStory(sql)
+  const story = await createReward(sql)
   const { campaignId, userId } = story
   await insert(sql, 'email_templates', {
     campaign_id: campaignId,

@@ -6,7 +6,7 @@ import type { Intent } from '../../../src/model/intent.ts'
 import { unsubscribe } from '../../../src/infra/postgres/admin/unsubscribe.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
-import { insert, rewardIntent, rewardKinds, tellStory, type Story } from './reward-story.ts'
+import { insert, rewardIntent, rewardKinds, createReward, type EarnedReward } from './earned-reward.ts'
 import { prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
@@ -21,7 +21,7 @@ const types = ['welcome', 'verification', 'position_update', 'reward_earned', 'm
 type OwnMail = Exclude<MailType, 'reward_delivery'>
 
 /** Whatever the mail is about exists, unless the story says otherwise. */
-async function look(story: Story, type: OwnMail, rules: Partial<MailRules> = {}, change: Partial<Intent> = {}) {
+async function look(story: EarnedReward, type: OwnMail, rules: Partial<MailRules> = {}, change: Partial<Intent> = {}) {
   const kind = createMailKind({
     missingRowWaitMs: 300_000,
     positionMailMaxWaitMs: 0,
@@ -33,7 +33,7 @@ async function look(story: Story, type: OwnMail, rules: Partial<MailRules> = {},
 }
 
 const referrals = new Map<string, string>()
-async function referralOf({ campaignId, userId }: Story): Promise<string> {
+async function referralOf({ campaignId, userId }: EarnedReward): Promise<string> {
   const known = referrals.get(userId)
   if (known !== undefined) return known
   const friend = { campaign_id: campaignId, email: `friend-${userId}@example.org`, referral_code: `friend-${userId}`, status: 'verified' }
@@ -44,7 +44,7 @@ async function referralOf({ campaignId, userId }: Story): Promise<string> {
   return id
 }
 
-async function suppress(story: Story, reason: string, accountId = story.accountId, column = 'email'): Promise<void> {
+async function suppress(story: EarnedReward, reason: string, accountId = story.accountId, column = 'email'): Promise<void> {
   await database.sql.query(
     `INSERT INTO worker.suppressions (account_id, address_hash, reason)
      SELECT $1, worker.address_hash(upper(${column})), $2 FROM waitlist_users WHERE id = $3`,
@@ -62,14 +62,14 @@ describe.each(types)('a %s mail', (type) => {
     ['account-suspended', `UPDATE accounts SET status = 'suspended' WHERE id = $1`, 'accountId'],
     ['account-canceled', `UPDATE accounts SET status = 'canceled' WHERE id = $1`, 'accountId'],
   ] as const)('is skipped as %s', async (reason, change, id) => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     expect(await look(story, type)).toMatchObject({ is: 'message' })
     await database.sql.query(change, [story[id]])
     expect(await look(story, type)).toEqual({ is: 'skip', reason })
   })
 
   it("has a link on the campaign's domain, or says that it is not understood", async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     const links = async (domain: string) => {
       await database.sql.query(`UPDATE campaigns SET branding_config = jsonb_build_object('custom_domain', $1::text) WHERE id = $2`, [
         domain,
@@ -92,7 +92,7 @@ describe.each(types)('a %s mail', (type) => {
   })
 
   it('waits while the campaign is paused and goes when it is completed', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
     expect(await look(story, type)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' })
     await database.sql.query(`UPDATE campaigns SET status = 'completed' WHERE id = $1`, [story.campaignId])
@@ -100,7 +100,7 @@ describe.each(types)('a %s mail', (type) => {
   })
 
   it('waits for a row that is not there, and not for ever', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     const absent = { userId: story.campaignId }
     expect(await look(story, type, {}, absent)).toEqual({ is: 'wait', reason: 'awaiting-row', afterMs: 1_000 })
     const long = { ...absent, reason: 'awaiting-row', waitingSince: new Date(0) }
@@ -108,7 +108,7 @@ describe.each(types)('a %s mail', (type) => {
   })
 
   it('is skipped when its address bounced, or unsubscribed and it is no answer to anything', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await suppress(story, 'bounced', story.campaignId)
     expect(await look(story, type)).toMatchObject({ is: 'message' })
     await suppress(story, 'unsubscribed')
@@ -121,7 +121,7 @@ describe.each(types)('a %s mail', (type) => {
   })
 
   it('is skipped when the event was old already, or the address is not allowed here', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     const old = { eventAt: new Date(1_000), createdAt: new Date(3_001) }
     expect(await look(story, type, { maxEventAgeMs: 2_000 }, old)).toEqual({ is: 'skip', reason: 'stale' })
     expect(await look(story, type, { maxEventAgeMs: 2_000 }, { ...old, class: 'broadcast' })).toMatchObject({ is: 'message' })
@@ -129,7 +129,7 @@ describe.each(types)('a %s mail', (type) => {
   })
 
   it('carries the way out when it is one that nobody waits for', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     const url = type === 'position_update' || type === 'milestone' ? linkOf(story) : null
     const prepared = await look(story, type, { unsubscribeLink: linkOf })
     expect(prepared).toMatchObject({ message: { unsubscribeUrl: url, values: { unsubscribe_link: url } } })
@@ -140,7 +140,7 @@ describe('a mail that was handed over before', () => {
   const frozen = { envelope: { to: 'old@xn--bcher-kva.example', address: 'old@b\u00fccher.example' }, body: Buffer.from('mail') }
 
   it('is judged by the address that it goes to, not by the one that the row has now', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await suppress(story, 'bounced')
     expect(await look(story, 'welcome', {}, { frozen })).toMatchObject({ message: { to: { address: 'old@b\u00fccher.example' } } })
     await suppress(story, 'bounced', story.accountId, `'old@b\u00fccher.example'::text || left(email, 0)`)
@@ -159,7 +159,7 @@ describe('a mailbox with several spellings', () => {
     ['INFO@B\u00dcCHER.example', composed],
     ['j\u00f6rg@xn--bcher-kva.example', 'J\u00d6RG@B\u00dcCHER.example'],
   ])('unsubscribed as %s gets none as %s', async (unsubscribed, written) => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await database.sql.query('UPDATE waitlist_users SET email = $1 WHERE id = $2', [written, story.userId])
     expect(await look(story, 'milestone')).toMatchObject({ is: 'message' })
     await unsubscribe(database.sql, { accountId: story.accountId, address: unsubscribed })
@@ -180,7 +180,7 @@ describe('a mailbox with several spellings', () => {
 describe('a reward', () => {
   it('by mail is not sent to an address that bounced, and is one that unsubscribing does not end', async () => {
     const kinds = rewardKinds()
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await suppress(story, 'unsubscribed')
     expect(await prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)).toMatchObject({ is: 'message' })
     await suppress(story, 'bounced')
@@ -191,7 +191,7 @@ describe('a reward', () => {
   })
 
   it('by webhook needs no address', async () => {
-    const story = await tellStory(database.sql, { method: 'webhook' })
+    const story = await createReward(database.sql, { method: 'webhook' })
     await suppress(story, 'unsubscribed')
     await suppress(story, 'bounced')
     const kinds = rewardKinds({ rules: { ...everythingGoes, isAllowed: () => false } })
@@ -203,7 +203,7 @@ describe('a reward', () => {
     const kinds = rewardKinds({ rules: { ...everythingGoes, maxEventAgeMs: 1_000 } })
     const old = { eventAt: new Date(0), createdAt: new Date(1_001) }
     const reasonOf = async (method: 'email' | 'webhook' | 'manual') => {
-      const { userRewardId } = await tellStory(database.sql, { method })
+      const { userRewardId } = await createReward(database.sql, { method })
       return prepareOne(kinds.webhook, rewardIntent(userRewardId, old), database.sql)
     }
     expect(await reasonOf('email')).toEqual({ is: 'skip', reason: 'stale' })

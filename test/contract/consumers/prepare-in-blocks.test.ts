@@ -11,7 +11,7 @@ import { eventually } from '../../support/eventually.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { prepareOne } from '../../support/prepare-one.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
-import { frozenAt, insert, rewardIntent, rewardKinds, tellStory, type Story } from './reward-story.ts'
+import { frozenAt, insert, rewardIntent, rewardKinds, createReward, type EarnedReward } from './earned-reward.ts'
 
 let database: MigratedDatabase
 beforeAll(async () => {
@@ -26,7 +26,7 @@ const url = 'https://hooks.example.com/rewards'
 let keys = 0
 
 /** A mail of each type to the person of a story, by default about a referral that does not exist. */
-function mailsTo(story: Story, change: Partial<Intent> = {}, referralId = story.userRewardId): Intent[] {
+function mailsTo(story: EarnedReward, change: Partial<Intent> = {}, referralId = story.userRewardId): Intent[] {
   return types.map((type) => {
     const id = String(++keys)
     const data = { type, referral_id: referralId, user_reward_id: story.userRewardId }
@@ -51,7 +51,7 @@ async function change(text: string, ...parameters: readonly unknown[]): Promise<
 describe('a claim', () => {
   it('of ten mails of five types takes one statement to prepare, and each mail goes to its own person', async () => {
     const group = 'email-workers'
-    const stories = [await tellStory(database.sql), await tellStory(database.sql)]
+    const stories = [await createReward(database.sql), await createReward(database.sql)]
     for (const { kind, version, channel, key, campaignId, userId, data } of stories.flatMap((story) => mailsTo(story))) {
       const row = { group_name: group, kind, version, channel, key, campaign_id: campaignId, user_id: userId, data }
       // Long enough ago that the referral of a position mail is missing for good.
@@ -59,19 +59,19 @@ describe('a claim', () => {
     }
     const statements: string[] = []
     const store = { ...createIntentStore(database, { channels: channelNames }), read: noting(statements) }
-    const scene = createDeliveryScene([mailKind], { store })
-    Object.assign(scene.email, { deliveryLog: null })
+    const fixture = createDeliveryScene([mailKind], { store })
+    Object.assign(fixture.email, { deliveryLog: null })
     const addresses: string[] = []
-    scene.email.perform = async (_intent, _frozen, message) => {
+    fixture.email.perform = async (_intent, _frozen, message) => {
       addresses.push(message.to.address)
       return sent
     }
     // A claim takes half of the workers at most.
-    const workers = createIntentWorkers({ group, executor: scene.executor, poolSize: 20, owner: group, pollMs: 5 })
+    const workers = createIntentWorkers({ group, executor: fixture.executor, poolSize: 20, owner: group, pollMs: 5 })
     workers.start()
-    await eventually('all mails have ended', () => scene.told('settled').length === 10 || `${scene.told('settled').length} have ended`)
+    await eventually('all mails have ended', () => fixture.told('settled').length === 10 || `${fixture.told('settled').length} have ended`)
     await workers.stop()
-    expect(scene.told('claimed').map(({ count }) => count)).toEqual([10])
+    expect(fixture.told('claimed').map(({ count }) => count)).toEqual([10])
     expect(statements).toHaveLength(1)
     const emails = await database.sql.query<{ email: string }>('SELECT email FROM waitlist_users WHERE id = ANY ($1)', [
       stories.map(({ userId }) => userId),
@@ -84,16 +84,16 @@ describe('a claim', () => {
 /** Stories that end differently, told once. */
 async function stories() {
   const plots = {
-    plain: await tellStory(database.sql),
-    templated: await tellStory(database.sql),
-    blocked: await tellStory(database.sql),
-    suppressed: await tellStory(database.sql),
-    spelled: await tellStory(database.sql),
-    paused: await tellStory(database.sql),
-    absent: await tellStory(database.sql),
-    toEndpoint: await tellStory(database.sql, { method: 'webhook', webhookUrl: url }),
-    toNobody: await tellStory(database.sql, { method: 'webhook', webhookUrl: 'https://example.com/nobody' }),
-    begun: await tellStory(database.sql, { method: 'webhook', webhookUrl: url }),
+    plain: await createReward(database.sql),
+    templated: await createReward(database.sql),
+    blocked: await createReward(database.sql),
+    suppressed: await createReward(database.sql),
+    spelled: await createReward(database.sql),
+    paused: await createReward(database.sql),
+    absent: await createReward(database.sql),
+    toEndpoint: await createReward(database.sql, { method: 'webhook', webhookUrl: url }),
+    toNobody: await createReward(database.sql, { method: 'webhook', webhookUrl: 'https://example.com/nobody' }),
+    begun: await createReward(database.sql, { method: 'webhook', webhookUrl: url }),
   }
   const { templated, blocked, suppressed, spelled, paused, absent, toEndpoint, begun } = plots
   const template = { campaign_id: templated.campaignId, name: 'Welcome', type: 'welcome', subject: 'Hello', html_body: '<p>Hello</p>' }
@@ -107,7 +107,7 @@ async function stories() {
   await change(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, paused.campaignId)
   await change('DELETE FROM user_rewards WHERE id = $1', absent.userRewardId)
   await change('DELETE FROM waitlist_users WHERE id = $1', absent.userId)
-  const endpointOf = (story: Story, to: string) =>
+  const endpointOf = (story: EarnedReward, to: string) =>
     insert(database.sql, 'webhooks', {
       account_id: story.accountId,
       campaign_id: story.campaignId,
@@ -159,7 +159,7 @@ describe('a block', () => {
   })
 
   it('of any size is read by one plan, which the server keeps', async () => {
-    const story = await tellStory(database.sql, { method: 'webhook', webhookUrl: url })
+    const story = await createReward(database.sql, { method: 'webhook', webhookUrl: url })
     await database.sql.query('ANALYZE')
     await database.transaction(async (tx) => {
       for (let size = 1; size <= 20; size++) {

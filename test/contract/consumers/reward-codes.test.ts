@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openDatabase } from '../../../src/infra/postgres/client/postgres-database.ts'
 import type { Database } from '../../../src/std/sql.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
-import { rewardIntent, rewardKinds, tellStory, userRewardOf } from './reward-story.ts'
+import { rewardIntent, rewardKinds, createReward, userRewardOf } from './earned-reward.ts'
 import { kindStart, prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
@@ -29,7 +29,7 @@ afterAll(async () => {
 })
 
 it('20 workers of four processes give 200 rewards 200 codes, out of 400 that they all draw from', async () => {
-  const story = await tellStory(database.sql, { config: { code_template: 'CODE-{random}' } })
+  const story = await createReward(database.sql, { config: { code_template: 'CODE-{random}' } })
   const rest = await database.sql.query<{ id: string }>(
     `INSERT INTO user_rewards (user_id, reward_id, campaign_id, status) SELECT $1, $2, $3, 'earned' FROM generate_series(1, 199) RETURNING id`,
     [story.userId, story.rewardId, story.campaignId],
@@ -67,7 +67,7 @@ it('20 workers of four processes give 200 rewards 200 codes, out of 400 that the
 it('the same code may be given in another campaign', async () => {
   const once = rewardKinds({ randomCode: () => 'SAME' }).email
   for (let campaign = 0; campaign < 2; campaign++) {
-    const story = await tellStory(database.sql, { config: { code_template: '{random}' } })
+    const story = await createReward(database.sql, { config: { code_template: '{random}' } })
     const intent = rewardIntent(story.userRewardId)
     const started = await database.transaction(async (tx) => {
       const prepared = await prepareOne(once, intent, tx)
@@ -78,7 +78,7 @@ it('the same code may be given in another campaign', async () => {
 })
 
 it('a generator that has nothing left is an error, and leaves neither code nor attempt', async () => {
-  const story = await tellStory(database.sql, { config: { code_template: '{random}' } })
+  const story = await createReward(database.sql, { config: { code_template: '{random}' } })
   await database.sql.query(`INSERT INTO worker.reward_codes (campaign_id, code, user_reward_id) VALUES ($1, 'ONLY', gen_random_uuid())`, [
     story.campaignId,
   ])

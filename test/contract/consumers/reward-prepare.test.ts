@@ -7,7 +7,7 @@ import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-messa
 import { createAddressGuard } from '../../../src/infra/http/address-guard.ts'
 import { createWebhookClient } from '../../../src/infra/http/undici-webhook-client.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
-import { frozenAt, insert, rewardIntent, rewardKinds, tellStory, type Plot, type Story } from './reward-story.ts'
+import { frozenAt, insert, rewardIntent, rewardKinds, createReward, type RewardOptions, type EarnedReward } from './earned-reward.ts'
 import { prepareOne } from '../../support/prepare-one.ts'
 import { freezeOne } from '../../support/freeze-one.ts'
 
@@ -25,8 +25,8 @@ const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: [] }
 afterAll(() => client.stop())
 const channel = createWebhookChannel({ client, deadlineMs: 1_000, clock: { now: () => 0 } })
 
-const prepareMail = (story: Story) => prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)
-const prepareWebhook = (story: Story) => prepareOne(kinds.webhook, rewardIntent(story.userRewardId), database.sql)
+const prepareMail = (story: EarnedReward) => prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)
+const prepareWebhook = (story: EarnedReward) => prepareOne(kinds.webhook, rewardIntent(story.userRewardId), database.sql)
 
 describe('who may not have a reward', () => {
   it.each([
@@ -44,7 +44,7 @@ describe('who may not have a reward', () => {
     ['reward-expired', `UPDATE user_rewards SET expires_at = now() - interval '1 second' WHERE id = $1`, 'userRewardId'],
     ['manual', `UPDATE rewards SET delivery_method = 'manual' WHERE id = $1`, 'rewardId'],
   ] as const)('%s', async (reason, change, id) => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await database.sql.query(change, [story[id]])
     expect(await prepareMail(story)).toEqual({ is: 'skip', reason })
     expect(await prepareWebhook(story)).toEqual({ is: 'skip', reason })
@@ -56,13 +56,13 @@ describe('who may not have a reward', () => {
     [`UPDATE user_rewards SET expires_at = now() + interval '1 day' WHERE id = $1`, 'userRewardId'],
     [`UPDATE waitlist_users SET status = 'converted' WHERE id = $1`, 'userId'],
   ] as const)('is nobody after: %s', async (change, id) => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await database.sql.query(change, [story[id]])
     expect(await prepareMail(story)).toMatchObject({ is: 'message' })
   })
 
   it('waits for a paused campaign, as a revoked reward does not', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
     expect(await prepareMail(story)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' })
     await database.sql.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [story.userRewardId])
@@ -78,7 +78,7 @@ describe('a row that is not there', () => {
   })
 
   it('is found when the platform commits', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     const waiting = { reason: awaitingRow, waitingSince: new Date() }
     expect(await prepareOne(kinds.email, rewardIntent(story.userRewardId, waiting), database.sql)).toMatchObject({ is: 'message' })
   })
@@ -86,14 +86,14 @@ describe('a row that is not there', () => {
 
 describe('the way of a reward', () => {
   it('is that of its row: each channel hands it to the other', async () => {
-    const byMail = await tellStory(database.sql, { method: 'email' })
+    const byMail = await createReward(database.sql, { method: 'email' })
     expect(await prepareWebhook(byMail)).toEqual({ is: 'channel', channel: 'email' })
-    const byWebhook = await tellStory(database.sql, { method: 'webhook' })
+    const byWebhook = await createReward(database.sql, { method: 'webhook' })
     expect(await prepareMail(byWebhook)).toEqual({ is: 'channel', channel: 'webhook' })
   })
 
   it('is kept once it has begun', async () => {
-    const story = await tellStory(database.sql, { method: 'webhook' })
+    const story = await createReward(database.sql, { method: 'webhook' })
     const begun = rewardIntent(story.userRewardId, { frozen: { envelope: {}, body: Buffer.from('mail') } })
     expect(await prepareOne(kinds.email, begun, database.sql)).toMatchObject({ is: 'message' })
   })
@@ -101,7 +101,7 @@ describe('the way of a reward', () => {
 
 describe('the mail', () => {
   it('carries the reward, the person and the campaign, in the built-in template', async () => {
-    const story = await tellStory(database.sql, { rewardData: { code: 'EARLY-1', value: '20 %' } })
+    const story = await createReward(database.sql, { rewardData: { code: 'EARLY-1', value: '20 %' } })
     const prepared = await prepareMail(story)
     expect(prepared).toMatchObject({
       is: 'message',
@@ -132,7 +132,7 @@ describe('the mail', () => {
   })
 
   it('takes numbers and missing details for what they are', async () => {
-    const story = await tellStory(database.sql, { config: { value: 15, instructions: null } })
+    const story = await createReward(database.sql, { config: { value: 15, instructions: null } })
     expect(await prepareMail(story)).toMatchObject({ message: { values: { reward_code: null, reward_details: '15' } } })
   })
 
@@ -142,7 +142,7 @@ describe('the mail', () => {
     ['-0.10', '-0.10'],
     ['1e400', String(10n ** 400n)],
   ])('carries the number %s as its tenant wrote it', async (_, number) => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     const write = (table: 'rewards' | 'user_rewards', column: string, json: string, id: string) =>
       database.sql.query(`UPDATE ${table} SET ${column} = $1::jsonb WHERE id = $2`, [json, id])
     await write('rewards', 'config', `{"value": ${number}, "instructions": {"card": [${number}]}}`, story.rewardId)
@@ -160,7 +160,7 @@ describe('the mail', () => {
   })
 
   it('takes the template of the campaign with this name, when it is enabled', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     const template = {
       campaign_id: story.campaignId,
       type: 'custom',
@@ -182,12 +182,12 @@ describe('the mail', () => {
 })
 
 describe('the webhook', () => {
-  const plot: Plot = { method: 'webhook', webhookUrl: url, rewardData: { code: 'EARLY-1' } }
-  const endpoint = (story: Story, change: Record<string, unknown> = {}) =>
+  const plot: RewardOptions = { method: 'webhook', webhookUrl: url, rewardData: { code: 'EARLY-1' } }
+  const endpoint = (story: EarnedReward, change: Record<string, unknown> = {}) =>
     insert(database.sql, 'webhooks', { account_id: story.accountId, url, secret, max_retries: 7, ...change })
 
   it('goes to the active endpoint of that URL, with the time of the event', async () => {
-    const story = await tellStory(database.sql, plot)
+    const story = await createReward(database.sql, plot)
     const id = await endpoint(story)
     expect(await prepareWebhook(story)).toEqual({
       is: 'message',
@@ -214,7 +214,7 @@ describe('the webhook', () => {
   })
 
   it("prefers the campaign's to the account's, and the lowest id", async () => {
-    const story = await tellStory(database.sql, plot)
+    const story = await createReward(database.sql, plot)
     await endpoint(story, { id: '00000000-0000-4000-8000-000000000001' })
     const own = { campaign_id: story.campaignId }
     await endpoint(story, { ...own, id: 'f0000000-0000-4000-8000-000000000002' })
@@ -225,7 +225,7 @@ describe('the webhook', () => {
   it.each(['HTTPS://HOOKS.example.com:443/x/../rewards', ' https://hooks.example.com/rewards#top'])(
     'goes to an endpoint that is the same by the URL standard, at the URL of its row: %j',
     async (written) => {
-      const story = await tellStory(database.sql, plot)
+      const story = await createReward(database.sql, plot)
       await endpoint(story)
       const own = await endpoint(story, { url: written, campaign_id: story.campaignId })
       expect(await prepareWebhook(story)).toMatchObject({ message: { endpointId: own, url: written } })
@@ -238,14 +238,14 @@ describe('the webhook', () => {
     ['deleted', { deleted_at: new Date() }],
     ['at another URL', { url: 'https://hooks.example.com/other' }],
   ])('is dead when its endpoint is %s', async (_what, change) => {
-    const story = await tellStory(database.sql, plot)
+    const story = await createReward(database.sql, plot)
     await endpoint(story, change)
     expect(await prepareWebhook(story)).toEqual({ is: 'dead', reason: 'no-endpoint' })
   })
 
   it("is dead when there is none, or only another tenant's or campaign's, or no URL", async () => {
-    const story = await tellStory(database.sql, plot)
-    const stranger = await tellStory(database.sql, plot)
+    const story = await createReward(database.sql, plot)
+    const stranger = await createReward(database.sql, plot)
     await endpoint(stranger)
     const sibling = await insert(database.sql, 'campaigns', {
       account_id: story.accountId,
@@ -255,13 +255,13 @@ describe('the webhook', () => {
     })
     await endpoint(story, { campaign_id: sibling })
     expect(await prepareWebhook(story)).toEqual({ is: 'dead', reason: 'no-endpoint' })
-    const nowhere = await tellStory(database.sql, { method: 'webhook' })
+    const nowhere = await createReward(database.sql, { method: 'webhook' })
     await endpoint(nowhere)
     expect(await prepareWebhook(nowhere)).toEqual({ is: 'dead', reason: 'no-endpoint' })
   })
 
   it('stays with the endpoint it has begun with, wherever that lives now', async () => {
-    const story = await tellStory(database.sql, plot)
+    const story = await createReward(database.sql, plot)
     const first = await endpoint(story)
     await endpoint(story, { campaign_id: story.campaignId })
     await database.sql.query(`UPDATE webhooks SET url = 'https://hooks.example.com/moved' WHERE id = $1`, [first])

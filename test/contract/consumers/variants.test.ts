@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { templateJoin } from '../../../src/consumers/campaign-template.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign } from '../postgres/platform-rows.ts'
-import { insert } from './reward-story.ts'
+import { insert } from './earned-reward.ts'
 
 const people = 10_000
 let database: MigratedDatabase

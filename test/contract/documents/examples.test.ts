@@ -6,11 +6,11 @@ import { exampleNamed, writeExamples } from '../../support/document-examples.ts'
 import { migratedDatabase } from '../../support/migrated-database.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
-import { insert, tellStory } from '../consumers/reward-story.ts'
-import { scene } from '../kafka/source-harness.ts'
+import { insert, createReward } from '../consumers/earned-reward.ts'
+import { createSourceFixture } from '../kafka/source-fixture.ts'
 
 test('the program of the README that publishes an event publishes it', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const example = exampleNamed('publish')
   const code = example.code.replace('kafka.example.com:9092', inject('kafkaBootstrap')[0] ?? '').replace('domain-events', s.topic)
   expect(code).toContain(s.topic)
@@ -28,7 +28,7 @@ test('the consumer of the README prepares its delivery from the rows, and skips 
     await using written = await writeExamples([exampleNamed('consumer')])
     const { crmConsumer }: { crmConsumer: DecidingConsumer } = await import(written.paths[0] ?? '')
     const [kind] = crmConsumer.kinds
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     const [draft] = crmConsumer.accept({ ...sampleEvent('user.verified'), campaign_id: story.campaignId })
     const intent = sampleIntent({ ...draft, channel: 'webhook' })
     expect(await kind?.prepare([intent], database.sql)).toEqual([{ is: 'skip', reason: 'no-endpoint' }])

@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs'
 import { expect, test, vi } from 'vitest'
-import { scene, valuesOf } from './source-harness.ts'
+import { createSourceFixture, valuesOf } from './source-fixture.ts'
 
 const { CompressionTypes } = kafkajs
 
@@ -11,7 +11,7 @@ test.each([
   ['lz4', CompressionTypes.LZ4],
   ['zstd', CompressionTypes.ZSTD],
 ])('a batch in %s is read as it was sent', async (_name, compression) => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   // More than one 64 KiB block, and parts that do not compress.
   const values = Array.from({ length: 200 }, (_, index) => `${index}:${String(Math.sin(index)).repeat(index)}`)
   await s.produce(0, values, { compression })

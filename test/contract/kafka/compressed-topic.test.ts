@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest'
 import { createUnpackBudget } from '../../../src/infra/kafka/records/unpack-budget.ts'
 import { recordBatch, type CodecName, type SentRecord } from '../../support/record-batch.ts'
 import { sendRaw } from './raw-request.ts'
-import { kafkaSettings, scene, startsAt } from './source-harness.ts'
+import { kafkaSettings, createSourceFixture, startsAt } from './source-fixture.ts'
 
 const require = createRequire(import.meta.url)
 const Encoder: new () => {
@@ -44,7 +44,7 @@ test(
   'decompression bombs are never held: they arrive without their values, and the records behind them are read',
   { timeout: 180_000 },
   async () => {
-    await using s = await scene({ partitions: batches.length })
+    await using s = await createSourceFixture({ partitions: batches.length })
     const small = { value: Buffer.from('{}') }
     for (const [partition, { codec, count, bytes }] of batches.entries()) {
       const large = { value: Buffer.alloc(bytes) }
@@ -69,7 +69,7 @@ test(
 
 test('all groups and partitions share one budget, and every group is served', { timeout: 60_000 }, async () => {
   const partitions = 8
-  await using s = await scene({ partitions })
+  await using s = await createSourceFixture({ partitions })
   const values = Array.from({ length: 6 }, () => ({ value: Buffer.alloc(400_000) }))
   for (let partition = 0; partition < partitions; partition++) await sendBatch(s.topic, partition, 'gzip', values)
   // Half of it is room for one partition of a group, not for two.
@@ -103,7 +103,7 @@ test('all groups and partitions share one budget, and every group is served', { 
 })
 
 test('a pause and a stop leave the rest of a batch unread, and reading resumes there', { timeout: 60_000 }, async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const values = Array.from({ length: 20 }, (_, index) => ({ value: Buffer.alloc(400_000, `${index}`) }))
   await sendBatch(s.topic, 0, 'zstd', values)
   const first = s.member({

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
-import { kafkaSettings } from './source-harness.ts'
+import { kafkaSettings } from './source-fixture.ts'
 
 test('a dead connection accumulates no listeners, however often kafkajs closes it', async () => {
   const sockets: Socket[] = []

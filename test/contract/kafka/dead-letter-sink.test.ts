@@ -9,14 +9,14 @@ import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
 import type { DeadLetter } from '../../../src/ingest/dead-letter.ts'
 import type { LogRecord, PartitionBatch } from '../../../src/ingest/record-source.ts'
 import { packRecords } from '../../support/record-batch.ts'
-import { kafkaSettings, scene } from './source-harness.ts'
-import type { Scene } from './source-harness.ts'
+import { kafkaSettings, createSourceFixture } from './source-fixture.ts'
+import type { SourceFixture } from './source-fixture.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
 const MEBIBYTE = 1_048_576
 
 test('a dead letter keeps key, partition, value and headers; our headers follow', async () => {
-  await using s = await scene({ partitions: 3 })
+  await using s = await createSourceFixture({ partitions: 3 })
   const headers = { 'event-type': Buffer.from('user.signed_up'), twice: [Buffer.from('1'), Buffer.from([0xff])] }
   const record = { offset: 7n, timestamp: 1_700_000_000_000, key: Buffer.from([0, 255]), value: Buffer.from([0xc3, 0x28]), headers }
   const [batch] = await published(s, [letter(s, { record, partition: 2 })])
@@ -27,28 +27,28 @@ test('a dead letter keeps key, partition, value and headers; our headers follow'
 })
 
 test('headers named like members of JavaScript objects are kept', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const headers = Object.fromEntries(['__proto__', 'constructor', 'toString'].map((name) => [name, Buffer.from(name)]))
   const [batch] = await published(s, [letter(s, { record: { offset: 0n, timestamp: 1, key: null, value: null, headers } })])
   expect(Object.entries(batch?.records[0]?.headers ?? {}).slice(0, 3)).toEqual(Object.entries(headers))
 })
 
 test('a record without key and value, with an empty header, is published as well', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const record = { offset: 0n, timestamp: 1, key: null, value: null, headers: { empty: Buffer.alloc(0) } }
   const [batch] = await published(s, [letter(s, { record })])
   expect(batch?.records[0]).toMatchObject({ key: null, value: null, headers: { empty: Buffer.alloc(0) } })
 })
 
 test('a dead letter whose partition the dead-letter topic lacks is partitioned by its key', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const [batch] = await published(s, [letter(s, { partition: 9 })])
   expect(batch?.partition).toBe(0)
   expect(textOf(batch?.records[0], 'dlq-original-partition')).toBe('9')
 })
 
 test('a dead letter that our headers make too large is published without its value, the others with theirs', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const value = Buffer.alloc(MEBIBYTE - 100, 'x')
   const large = { offset: 1n, timestamp: 1, key: Buffer.from('k'), value, headers: {} }
   const batches = await published(s, [letter(s, {}), letter(s, { record: large }), letter(s, {})])
@@ -59,7 +59,7 @@ test('a dead letter that our headers make too large is published without its val
 })
 
 test('a dead letter of a record that was too large to hold has no value and is marked so', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const record = { offset: 1n, timestamp: 1, key: Buffer.from('k'), value: null, headers: {}, omittedBytes: 5_000_000 }
   const [batch] = await published(s, [letter(s, { record })])
   expect(batch?.records[0]).toMatchObject({ key: record.key, value: null })
@@ -67,7 +67,7 @@ test('a dead letter of a record that was too large to hold has no value and is m
 })
 
 test('headers that alone exceed the limit are omitted as well', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const bytes = await packRecords('none', [{ value: null, headers: { filler: Buffer.alloc(MEBIBYTE - 100, 'x') } }])
   // As it was fetched: a view, whose fields a spread does not copy.
   const record = new RecordView(new FieldReader(bytes), { firstOffset: 1n, firstTimestamp: 2, appendTimestamp: null, leaderEpoch: 0 })
@@ -78,21 +78,21 @@ test('headers that alone exceed the limit are omitted as well', async () => {
 })
 
 test('dead letters that exceed the limit only together all keep their values', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const record = { offset: 1n, timestamp: 1, key: null, value: Buffer.alloc(MEBIBYTE / 2, 'x'), headers: {} }
   const batches = await published(s, [letter(s, { record }), letter(s, { record }), letter(s, { record })])
   expect(batches.flatMap(({ records }) => records.map(({ value }) => value?.length))).toEqual(Array(3).fill(MEBIBYTE / 2))
 })
 
 test('a missing dead-letter topic is reported, and found once it exists', { timeout: 60_000 }, async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const sink = await connectedSink()
   await expect(sink.publish([letter(s, {})])).rejects.toThrow(OperatorError)
   expect(await published(s, [letter(s, {})], sink)).toHaveLength(1)
 })
 
 test('events go to the partition of their key, in order', async () => {
-  await using s = await scene({ partitions: 5 })
+  await using s = await createSourceFixture({ partitions: 5 })
   const producer = createEventProducer(kafkaSettings())
   await producer.connect()
   onTestFinished(() => producer.disconnect())
@@ -120,7 +120,7 @@ test('events go to the partition of their key, in order', async () => {
 })
 
 test('a producer whose idle connection was closed reconnects to send', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const sockets: net.Socket[] = []
   const socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
     const socket = net.connect({ host, port }, onConnect)
@@ -145,7 +145,7 @@ test('an event for a topic that does not exist is reported', async () => {
   await expect(producer.send('no-such-topic', [{ key: 'k', value: Buffer.from('v'), headers: {} }])).rejects.toThrow('does not exist')
 })
 
-function letter(s: Scene, with_: Partial<DeadLetter>): DeadLetter {
+function letter(s: SourceFixture, with_: Partial<DeadLetter>): DeadLetter {
   return {
     record: { offset: 0n, timestamp: 1, key: Buffer.from('k'), value: Buffer.from('value'), headers: {} },
     topic: s.topic,
@@ -170,7 +170,7 @@ async function connectedSink() {
 
 /** Publishes the letters and reads the dead-letter topic back. */
 async function published(
-  s: Scene,
+  s: SourceFixture,
   letters: readonly DeadLetter[],
   sink?: Awaited<ReturnType<typeof connectedSink>>,
 ): Promise<PartitionBatch[]> {

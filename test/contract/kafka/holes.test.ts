@@ -10,8 +10,8 @@ import { readByKafkajs, readPatched } from '../../support/fetch-decoding.ts'
 import { freshTopicName } from '../../support/fresh.ts'
 import type { Assignment, LogRecord } from '../../../src/ingest/record-source.ts'
 import { sendRaw } from './raw-request.ts'
-import { scene, startsAt } from './source-harness.ts'
-import type { Member, Scene } from './source-harness.ts'
+import { createSourceFixture, startsAt } from './source-fixture.ts'
+import type { Member, SourceFixture } from './source-fixture.ts'
 
 const require = createRequire(import.meta.url)
 const fetchRequest: (fetch: object) => object = require('kafkajs/src/protocol/requests/fetch/v11/request.js')
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => kafka.stop())
 
 test('aborted records are not read, and every offset moves past the transaction marker', async () => {
-  await using s = await scene({ settings })
+  await using s = await createSourceFixture({ settings })
   await using transactions = await transactionsOn(s)
   await s.produce(0, ['a'])
   await transactions.send(['b', 'c'], 'commit')
@@ -50,7 +50,7 @@ test('aborted records are not read, and every offset moves past the transaction 
 })
 
 test('where transactions of several producers overlap, exactly the committed records are read, from any start offset', async () => {
-  await using s = await scene({ settings })
+  await using s = await createSourceFixture({ settings })
   await using first = await transactionsOn(s, 'first')
   await using second = await transactionsOn(s, 'second')
   await using third = await transactionsOn(s, 'third')
@@ -90,7 +90,7 @@ test('where transactions of several producers overlap, exactly the committed rec
 const compacted = { config: { 'cleanup.policy': 'compact', 'segment.ms': '1', 'min.cleanable.dirty.ratio': '0.01' } }
 
 test('gaps left by compaction are skipped, and nothing is read twice', async () => {
-  await using s = await scene({ settings, topic: compacted })
+  await using s = await createSourceFixture({ settings, topic: compacted })
   await s.produce(0, ['a', 'b', 'c'])
   await s.produce(0, ['c'])
   await s.produce(0, ['b'])
@@ -110,7 +110,7 @@ test('gaps left by compaction are skipped, and nothing is read twice', async () 
 
 describe('what a broker wrote is read as kafkajs reads it, from any offset:', () => {
   test('codecs, transactions, truncated fetches', async () => {
-    await using s = await scene({ settings })
+    await using s = await createSourceFixture({ settings })
     const { records, truncated } = await readAlike(s.topic, await writeBatches(s))
     expect(truncated).toBeGreaterThan(10)
     expect(withValue(records, 'first')).toHaveLength(Object.keys(codecs).length)
@@ -119,7 +119,7 @@ describe('what a broker wrote is read as kafkajs reads it, from any offset:', ()
   })
 
   test('gaps left by compaction', async () => {
-    await using s = await scene({ settings, topic: compacted })
+    await using s = await createSourceFixture({ settings, topic: compacted })
     const high = await writeBatches(s)
     await vi.waitFor(async () => expect(withValue(await walk(s.topic, high), 'first')).toEqual([]), { timeout: 30_000, interval: 100 })
     await readAlike(s.topic, high)
@@ -127,7 +127,7 @@ describe('what a broker wrote is read as kafkajs reads it, from any offset:', ()
 })
 
 test('a missing topic is not created, even where brokers create topics on request', async () => {
-  await using s = await scene({ settings })
+  await using s = await createSourceFixture({ settings })
   const topic = freshTopicName()
   await expect(s.member({}, { topic }).start()).rejects.toThrow('does not exist')
   const producer = createEventProducer(settings)
@@ -138,7 +138,7 @@ test('a missing topic is not created, even where brokers create topics on reques
 })
 
 /** Batches of each codec, and transactions. Of the values `first` none is the latest of its key. */
-async function writeBatches(s: Scene): Promise<bigint> {
+async function writeBatches(s: SourceFixture): Promise<bigint> {
   await using transactions = await transactionsOn(s)
   const { kafka: client, destroyConnections: cut } = createKafkaClient(settings, { retries: 5 })
   const producer = client.producer({ idempotent: false })
@@ -219,14 +219,14 @@ async function readBy(member: Member): Promise<string[]> {
 }
 
 /** Until the member has fetched what the log holds now: its pulse counts the fetches too. */
-async function passed(s: Scene, member: Member): Promise<void> {
+async function passed(s: SourceFixture, member: Member): Promise<void> {
   const beats = () => member.source.activity()?.fetches ?? 0
   const before = beats()
   await vi.waitFor(() => expect(beats()).toBeGreaterThan(before + 6), soon)
   expect((await s.admin.ranges(s.topic)).get(0)?.high).toBeGreaterThan(member.batches.at(-1)?.nextOffset ?? 0n)
 }
 
-async function transactionsOn({ topic }: Scene, name = '') {
+async function transactionsOn({ topic }: SourceFixture, name = '') {
   const { kafka: client, destroyConnections: cut } = createKafkaClient(settings, { retries: 5 })
   const producer = client.producer({ idempotent: true, maxInFlightRequests: 1, transactionalId: `transactions-of-${topic}${name}` })
   await producer.connect()

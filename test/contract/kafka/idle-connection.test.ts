@@ -5,13 +5,13 @@ import { expect, test, vi } from 'vitest'
 import { brokerSockets } from '../../../src/infra/kafka/patches/broker-sockets.ts'
 import type { ClientLog } from '../../../src/infra/kafka/client/client-log.ts'
 import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
-import { kafkaSettings, scene } from './source-harness.ts'
+import { kafkaSettings, createSourceFixture } from './source-fixture.ts'
 
 const require = createRequire(import.meta.url)
 const RequestQueue: { prototype: { checkPendingRequests(): void } } = require('kafkajs/src/network/requestQueue/index.js')
 
 test('idle connections run no timer', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const checks = vi.spyOn(RequestQueue.prototype, 'checkPendingRequests')
   const member = s.member()
   await member.start()

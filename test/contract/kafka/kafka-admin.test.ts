@@ -3,10 +3,10 @@ import { createKafkaAdmin } from '../../../src/infra/kafka/admin/kafka-admin.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import { topicTool } from '../../support/faults/topic-tool.ts'
 import { freshTopicName } from '../../support/fresh.ts'
-import { kafkaSettings, scene } from './source-harness.ts'
+import { kafkaSettings, createSourceFixture } from './source-fixture.ts'
 
 test('a topic is created once, with its settings, and grows but never shrinks', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const name = freshTopicName()
   const topic = { name, partitions: 2, replicationFactor: 1, config: { 'retention.ms': '86400000' } }
   expect(await s.admin.topics([name])).toEqual(new Map())
@@ -21,14 +21,14 @@ test('a topic is created once, with its settings, and grows but never shrinks', 
 })
 
 test('a topic that the broker refuses is reported with the reason', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const refused = s.admin.createTopic({ name: freshTopicName(), partitions: 1, config: { 'retention.ms': 'soon' } })
   await expect(refused).rejects.toThrow(OperatorError)
   await expect(refused).rejects.toThrow('Configuration is invalid')
 })
 
 test('ranges and offsets go by partition number and include partitions added later', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   await s.produce(1, ['a', 'b'])
   expect(await s.admin.ranges(s.topic)).toEqual(
     new Map([
@@ -49,7 +49,7 @@ test('ranges and offsets go by partition number and include partitions added lat
 })
 
 test('the offset at a time is the first record at or after it, or high', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   await s.produce(0, ['a'])
   const between = new Date(Date.now() + 1)
   await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(between.getTime()))
@@ -60,7 +60,7 @@ test('the offset at a time is the first record at or after it, or high', async (
 })
 
 test('reading committed offsets writes none, and set offsets are the committed ones', async () => {
-  await using s = await scene({ partitions: 3 })
+  await using s = await createSourceFixture({ partitions: 3 })
   await s.produce(0, ['a', 'b'])
   expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map())
   expect(await s.admin.committed(s.group, s.topic)).toEqual(new Map())
@@ -90,7 +90,7 @@ test('reading committed offsets writes none, and set offsets are the committed o
 })
 
 test('offsets of a group with members are not moved', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   await s.member().start()
   expect(await s.admin.groupState(s.group)).toEqual({ state: 'Stable', members: 1 })
   const moved = s.admin.setCommitted(s.group, s.topic, new Map([[0, 0n]]))
@@ -116,7 +116,7 @@ test('an admin client that was disconnected reconnects with its next request', a
 })
 
 test('a recreated topic has another id, and a leader epoch ends where its records end', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   await using tool = await topicTool(kafkaSettings().brokers)
   await s.produce(1, ['a', 'b', 'c'])
   const id = await s.admin.topicId(s.topic)

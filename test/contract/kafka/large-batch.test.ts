@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import kafkajs from 'kafkajs'
 import { expect, test, vi } from 'vitest'
 import { sendRaw } from './raw-request.ts'
-import { kafkaSettings, scene } from './source-harness.ts'
+import { kafkaSettings, createSourceFixture } from './source-fixture.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -29,7 +29,7 @@ async function sendBatch(topic: string, values: readonly string[]): Promise<void
 }
 
 test('one compressed batch of 300,000 tiny records is read completely and in order', { timeout: 120_000 }, async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   await sendBatch(
     s.topic,
     Array.from({ length: COUNT }, (_, index) => String(index % 10)),

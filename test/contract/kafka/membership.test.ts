@@ -1,13 +1,13 @@
 import { expect, test, vi } from 'vitest'
 import { socketsThatRefuse, socketsWithoutCommits } from './lossy-sockets.ts'
 import { evict } from './raw-request.ts'
-import { kafkaSettings, scene, startsAt } from './source-harness.ts'
-import type { Member, Scene } from './source-harness.ts'
+import { kafkaSettings, createSourceFixture, startsAt } from './source-fixture.ts'
+import type { Member, SourceFixture } from './source-fixture.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
 
 test('a commit that the broker refuses is not resent in the next membership', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   // Heartbeats so far apart that the commit is the first to meet the refusal.
   const member = s.member({ assigned: (assignment) => Promise.resolve(startsAt(assignment, 1n)) }, patient)
   await member.start()
@@ -26,7 +26,7 @@ test('a commit that the broker refuses is not resent in the next membership', as
 })
 
 test('a commit that found no broker is not sent in the next membership', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   let isDown = true
   const settings = { ...kafkaSettings(), socketFactory: socketsWithoutCommits(() => isDown) }
   const member = s.member(
@@ -51,7 +51,7 @@ test('a commit that found no broker is not sent in the next membership', async (
 })
 
 test('a member that was removed from its group rejoins and gets new start offsets', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const member = s.member()
   await member.start()
   await s.produce(0, ['a'])
@@ -64,7 +64,7 @@ test('a member that was removed from its group rejoins and gets new start offset
 })
 
 test('a batch that ends after its membership does not move the offsets of the next one', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const held = Promise.withResolvers<void>()
   const member = s.member({
     batch: async (batch) => {
@@ -83,7 +83,7 @@ test('a batch that ends after its membership does not move the offsets of the ne
 })
 
 test('a batch that ends after its partitions got new start offsets moves none of them', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const held = Promise.withResolvers<void>()
   const member = s.member({
     batch: async (batch) => {
@@ -106,7 +106,7 @@ test('a batch that ends after its partitions got new start offsets moves none of
 })
 
 test('a member that drains for longer than its session timeout keeps its session, and can commit at the end', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const held = Promise.withResolvers<void>()
   const member = s.member({
     batch: async (batch) => {
@@ -129,7 +129,7 @@ test('a member that drains for longer than its session timeout keeps its session
 })
 
 test('a join that the coordinator does not accept yet is retried, although the coordinator still knows the old membership', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   let moved = 0
   // The coordinator has moved: the old one says so to a heartbeat, the new one is loading when the join comes, twice.
   const socketFactory = socketsThatRefuse((request) => {
@@ -152,7 +152,7 @@ test('a join that the coordinator does not accept yet is retried, although the c
 })
 
 test('a join that is never accepted crashes the client, which starts over', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   let moved = 0
   const socketFactory = socketsThatRefuse((request) => {
     if (request === 'heartbeat' && moved === 1) moved = 2
@@ -171,7 +171,7 @@ test('a join that is never accepted crashes the client, which starts over', asyn
 })
 
 test('a membership that a broker refused for a moment continues with new start offsets', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   let isMoved = false
   const member = s.member(
     { assigned: (assignment) => Promise.resolve(startsAt(assignment, BigInt(assignment.epoch) - 1n)) },
@@ -199,7 +199,7 @@ test('a membership that a broker refused for a moment continues with new start o
 })
 
 test('a member without partitions does not affect the other members of its process', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const first = s.member()
   await first.start()
   const second = s.member()
@@ -215,7 +215,7 @@ test('a member without partitions does not affect the other members of its proce
 })
 
 test('an exception from a report handler has no effect', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const member = s.member({
     report: () => {
       throw new TypeError('a bug of an observer')
@@ -234,7 +234,7 @@ const NOT_COORDINATOR = 16
 
 const patient = { sessionTimeoutMs: 20_000, heartbeatIntervalMs: 6_000 }
 
-async function evictNewest(s: Scene, member: Member): Promise<void> {
+async function evictNewest(s: SourceFixture, member: Member): Promise<void> {
   const [broker = ''] = kafkaSettings().brokers
   const memberId = member.reported('joined').at(-1)?.memberId
   if (memberId === undefined) throw new Error('the member has not joined')

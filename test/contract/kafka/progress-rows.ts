@@ -1,5 +1,5 @@
 import type { Assignment, PartitionBatch, SourceHandlers } from '../../../src/ingest/record-source.ts'
-import { valuesOf } from './source-harness.ts'
+import { valuesOf } from './source-fixture.ts'
 
 /**
  * Progress rows in memory, shared by the members of one group: what they accept, and what they would have accepted wrongly. With `mayOverlap`

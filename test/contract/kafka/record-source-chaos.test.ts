@@ -1,8 +1,8 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import { progressRows } from './progress-rows.ts'
-import { scene } from './source-harness.ts'
-import type { Member, Scene } from './source-harness.ts'
+import { createSourceFixture } from './source-fixture.ts'
+import type { Member, SourceFixture } from './source-fixture.ts'
 
 const PARTITIONS = 6
 
@@ -10,7 +10,7 @@ test(
   'while members join and leave, every record is accepted once and in order, no partition has two owners, and no commit goes back',
   { timeout: 120_000 },
   async () => {
-    await using s = await scene({ partitions: PARTITIONS })
+    await using s = await createSourceFixture({ partitions: PARTITIONS })
     const progress = progressRows()
     await using commits = watchCommits(s)
     const members: Member[] = []
@@ -35,7 +35,7 @@ test(
 )
 
 /** Twenty more records for every partition, so that each has `upTo`. */
-async function produceAll(s: Scene, upTo: number): Promise<void> {
+async function produceAll(s: SourceFixture, upTo: number): Promise<void> {
   for (let value = upTo - 20; value < upTo; value += 5) {
     const values = [0, 1, 2, 3, 4].map((step) => String(value + step))
     await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => s.produce(partition, values)))
@@ -73,7 +73,7 @@ function committer(members: readonly Member[], rows: ReadonlyMap<number, bigint>
 }
 
 /** Looks at the committed offsets all the time; `backwards` names every one that went back. */
-function watchCommits(s: Scene) {
+function watchCommits(s: SourceFixture) {
   const stopped = new AbortController()
   const backwards: string[] = []
   const seen = new Map<number, bigint>()

@@ -4,7 +4,7 @@ import '../../../src/infra/kafka/client/kafka-client.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import type { SourceReport } from '../../../src/ingest/record-source.ts'
 import { freshTopicName } from '../../support/fresh.ts'
-import { scene } from './source-harness.ts'
+import { createSourceFixture } from './source-fixture.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
 // oxlint-disable-next-line typescript/unbound-method -- called with the broker as `this`
@@ -28,7 +28,7 @@ function mendFetching(): void {
 }
 
 test('a client that has ended permanently is replaced and continues where the handlers say, still paused if it was', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const member = s.member()
   await member.start()
   await s.produce(0, ['a'])
@@ -52,7 +52,7 @@ test('a client that has ended permanently is replaced and continues where the ha
 })
 
 test('crashes without progress end the source at the limit', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   await s.produce(0, ['a'])
   breakFetching()
   const member = s.member({}, { crashLimit: 2 })
@@ -63,7 +63,7 @@ test('crashes without progress end the source at the limit', async () => {
 })
 
 test('a topic that does not exist is reported with the way out', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const member = s.member({}, { topic: 'no-such-topic' })
   const started = member.start()
   await expect(started).rejects.toThrow(OperatorError)
@@ -71,7 +71,7 @@ test('a topic that does not exist is reported with the way out', async () => {
 })
 
 test('a topic that a broker does not know yet is found at the second attempt', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const topic = freshTopicName()
   const created = Promise.withResolvers<void>()
   const create = ({ is }: SourceReport) => {
@@ -84,7 +84,7 @@ test('a topic that a broker does not know yet is found at the second attempt', a
 })
 
 test('brokers that do not answer before the first join end the source at the limit', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const member = s.member({}, { settings: { brokers: ['127.0.0.1:1'], clientId: 'contract' }, crashLimit: 1 })
   const printed = (['log', 'info', 'warn', 'error'] as const).map((method) => vi.spyOn(console, method))
   await expect(member.start()).rejects.toThrow('cannot continue')

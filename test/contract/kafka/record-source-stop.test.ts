@@ -1,11 +1,11 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
-import { scene, startsAt } from './source-harness.ts'
+import { createSourceFixture, startsAt } from './source-fixture.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
 
 test('a stop lets the batch in flight end, flushes as a member, and has left the group when it resolves', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const held = Promise.withResolvers<void>()
   const steps: string[] = []
   const member = s.member({
@@ -38,7 +38,7 @@ test('a stop lets the batch in flight end, flushes as a member, and has left the
 })
 
 test('a stop rejects with an error of the flush, and leaves the group nevertheless', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const member = s.member()
   await member.start()
   await expect(member.source.stop(() => Promise.reject(new Error('flush')))).rejects.toThrow('flush')
@@ -47,7 +47,7 @@ test('a stop rejects with an error of the flush, and leaves the group neverthele
 })
 
 test.each([0, 2, 5, 10, 20, 40, 80])('a stop %i ms into the start leaves no member in the group and nothing running', async (ms) => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   await s.produce(0, ['a'])
   const member = s.member()
   const started = member.start()
@@ -66,7 +66,7 @@ test.each([0, 2, 5, 10, 20, 40, 80])('a stop %i ms into the start leaves no memb
 })
 
 test('a stop during the first join waits for it and then leaves the group at once', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   const held = Promise.withResolvers<void>()
   const busy = s.member({
     batch: async (batch) => {
@@ -91,7 +91,7 @@ test('a stop during the first join waits for it and then leaves the group at onc
 })
 
 test('a rebalance during the drain does not bring the member back', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   const held = Promise.withResolvers<void>()
   const member = s.member({
     batch: async (batch) => {

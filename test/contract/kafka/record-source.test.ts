@@ -1,11 +1,11 @@
 import { expect, test, vi } from 'vitest'
 import type { Assignment } from '../../../src/ingest/record-source.ts'
-import { scene, startsAt, valuesOf } from './source-harness.ts'
+import { createSourceFixture, startsAt, valuesOf } from './source-fixture.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
 
 test('every partition starts at the offset that the handlers return, and one without an offset is not read', async () => {
-  await using s = await scene({ partitions: 3 })
+  await using s = await createSourceFixture({ partitions: 3 })
   for (const partition of [0, 1, 2]) await s.produce(partition, ['a', 'b', 'c', 'd'])
   const member = s.member({
     assigned: () =>
@@ -27,7 +27,7 @@ test('every partition starts at the offset that the handlers return, and one wit
 })
 
 test('batches of a partition arrive in order, one at a time, each where the last one ended', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   let running = 0
   let most = 0
   const member = s.member({
@@ -52,7 +52,7 @@ test('batches of a partition arrive in order, one at a time, each where the last
 })
 
 test('no partition waits for the batch of another', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   for (const partition of [0, 1]) await s.produce(partition, ['a'])
   const begun = new Set<number>()
   const both = Promise.withResolvers<void>()
@@ -72,7 +72,7 @@ test('no partition waits for the batch of another', async () => {
 const behindThree = (assignment: Assignment) => Promise.resolve(startsAt(assignment, 3n))
 
 test('a member can commit before it has read anything, and after every join', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   for (const partition of [0, 1]) await s.produce(partition, ['a', 'b', 'c'])
   const first = s.member({ assigned: behindThree })
   await first.start()
@@ -89,7 +89,7 @@ test('a member can commit before it has read anything, and after every join', as
 })
 
 test('a record keeps its key, headers and timestamp', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   await s.produce(0, ['a'])
   const member = s.member()
   await member.start()
@@ -100,7 +100,7 @@ test('a record keeps its key, headers and timestamp', async () => {
 })
 
 test('an offset other than the next one is a seek', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   await s.produce(0, ['a', 'b', 'c'])
   const answers = [1n, 3n, 0n]
   const member = s.member({ batch: (batch) => Promise.resolve(answers.shift() ?? batch.nextOffset) })
@@ -112,7 +112,7 @@ test('an offset other than the next one is a seek', async () => {
 })
 
 test('a pause lasts until resume, across a rejoin too', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   const member = s.member()
   await member.start()
   member.source.pause()
@@ -131,7 +131,7 @@ test('a pause lasts until resume, across a rejoin too', async () => {
 })
 
 test('two members share the partitions, and no commit of the old epoch is sent after the rejoin', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   const first = s.member()
   await first.start()
   await s.produce(0, ['a'])
@@ -173,7 +173,7 @@ test('two members share the partitions, and no commit of the old epoch is sent a
 })
 
 test('a rebalance aborts the signal of a batch in flight, and the group waits until it has ended', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   const aborted = Promise.withResolvers<void>()
   const member = s.member({
     batch: async (batch) => {
@@ -193,7 +193,7 @@ test('a rebalance aborts the signal of a batch in flight, and the group waits un
 })
 
 test('a member whose batch takes longer than the session timeout stays in the group', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const held = Promise.withResolvers<void>()
   const member = s.member({
     batch: async (batch) => {
@@ -212,7 +212,7 @@ test('a member whose batch takes longer than the session timeout stays in the gr
 })
 
 test('an exception from a handler is reported, and the same batch is delivered again', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   let calls = 0
   const member = s.member({
     batch: async (batch) => {
@@ -234,7 +234,7 @@ test('an exception from a handler is reported, and the same batch is delivered a
 })
 
 test('a result of assigned() is discarded when the group has rejoined meanwhile', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   const held = Promise.withResolvers<Map<number, bigint>>()
   let calls = 0
   const member = s.member({
@@ -259,7 +259,7 @@ test('a result of assigned() is discarded when the group has rejoined meanwhile'
 })
 
 test('an error of assigned() ends the source with that error', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const error = new Error('no row, and no start position')
   const member = s.member({ assigned: () => Promise.reject(error) })
   await expect(member.start()).rejects.toBe(error)
@@ -268,7 +268,7 @@ test('an error of assigned() ends the source with that error', async () => {
 })
 
 test('a partition whose offset is no longer in the log starts where the handlers say, not where kafkajs went', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   await s.produce(0, ['a', 'b'])
   const error = new Error('offsets 2 to 50 of partition 0 are lost')
   const member = s.member({
@@ -280,7 +280,7 @@ test('a partition whose offset is no longer in the log starts where the handlers
 })
 
 test('partitions added later arrive with a rejoin', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const member = s.member()
   await member.start()
   await s.admin.growTopic(s.topic, 2)
@@ -297,7 +297,7 @@ function newest(assignments: readonly Assignment[]): Assignment {
 }
 
 test('the source reports activity while it is idle, paused or busy, and none before the start and after a stop', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const dot = Promise.withResolvers<void>()
   const member = s.member({
     batch: async (batch) => {

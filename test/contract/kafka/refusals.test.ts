@@ -6,7 +6,7 @@ import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-eve
 import { createKafkaAdmin } from '../../../src/infra/kafka/admin/kafka-admin.ts'
 import { LogAccessRefused } from '../../../src/ingest/log-admin.ts'
 import { startBrokerWithRights, type BrokerWithRights } from '../../support/broker-rights.ts'
-import { scene, type Member } from './source-harness.ts'
+import { createSourceFixture, type Member } from './source-fixture.ts'
 
 const soon = { timeout: 30_000, interval: 25 }
 let broker: BrokerWithRights
@@ -24,7 +24,7 @@ afterAll(async () => broker.stop())
 
 /** Starts a member that the brokers refuse, and returns the sentence that it reports. */
 async function refusalOf(member: Member): Promise<string> {
-  void member.start().catch(() => undefined) // Ends with the scene.
+  void member.start().catch(() => undefined) // Ends with the fixture.
   await vi.waitFor(() => expect(member.reported('crashed')).not.toEqual([]), soon)
   const [crash] = member.reported('crashed')
   expect(crash?.error).toBeInstanceOf(LogAccessRefused)
@@ -32,7 +32,7 @@ async function refusalOf(member: Member): Promise<string> {
 }
 
 test('a session timeout that the brokers reject is reported with the variable', async () => {
-  await using s = await scene({ settings: everything })
+  await using s = await createSourceFixture({ settings: everything })
   const sentence = await refusalOf(s.member({}, { sessionTimeoutMs: 2_000 }))
   expect(sentence).toMatch(
     /^Kafka at \S+ rejects KAFKA_SESSION_TIMEOUT_MS \(2000\): set it within group.min.session.timeout.ms and group.max/,
@@ -40,7 +40,7 @@ test('a session timeout that the brokers reject is reported with the variable', 
 })
 
 test('a full group is reported, and joined once a member has left', async () => {
-  await using s = await scene({ settings: everything })
+  await using s = await createSourceFixture({ settings: everything })
   const first = s.member()
   await first.start()
   await s.member().start()
@@ -53,7 +53,7 @@ test('a full group is reported, and joined once a member has left', async () => 
 })
 
 test('a member of another program is reported, and the group is joined once that member has left', async () => {
-  await using s = await scene({ settings: everything })
+  await using s = await createSourceFixture({ settings: everything })
   const { kafka, destroyConnections: cut } = createKafkaClient(everything, { retries: 2 })
   const other = kafka.consumer({
     groupId: s.group,
@@ -79,7 +79,7 @@ test('a member of another program is reported, and the group is joined once that
 })
 
 test('each missing right is named, with its resource', async () => {
-  await using s = await scene({ settings: everything })
+  await using s = await createSourceFixture({ settings: everything })
   await broker.grant(['topic', s.topic, 'Describe'])
   const member = s.member({}, { settings: asWorker })
   expect(await refusalOf(member)).toMatch(/does not let our user read as group ".*": grant it Read on that group$/)

@@ -44,13 +44,13 @@ function groupOf(poolSize: number) {
   const visited = new Set<string>()
   const arrived = new Map<string, number>()
   // As the reward group has: two channels, of which neither gets all workers.
-  const scene = createDeliveryScene([reward, { ...mailKind(), kind: 'reward' }], {
+  const fixture = createDeliveryScene([reward, { ...mailKind(), kind: 'reward' }], {
     store: createIntentStore(database, { channels: channelNames }),
     destinations: new Destinations(() => {}, { channels: channelList, now: () => now }),
   })
-  scene.webhook.destinationOf = ({ endpointId }) => endpointId
-  Object.assign(scene.webhook, { deliveryLog: null })
-  scene.webhook.perform = (_intent, _frozen, { endpointId }) => {
+  fixture.webhook.destinationOf = ({ endpointId }) => endpointId
+  Object.assign(fixture.webhook, { deliveryLog: null })
+  fixture.webhook.perform = (_intent, _frozen, { endpointId }) => {
     visited.add(endpointId)
     const arrive = () => arrived.set(endpointId, (arrived.get(endpointId) ?? 0) + 1)
     if (!endpointId.startsWith('slow')) {
@@ -65,7 +65,7 @@ function groupOf(poolSize: number) {
       hanging.push({ endpoint: endpointId, answer })
     })
   }
-  const workers = createIntentWorkers({ group, executor: scene.executor, poolSize, owner: group, pollMs: 5 })
+  const workers = createIntentWorkers({ group, executor: fixture.executor, poolSize, owner: group, pollMs: 5 })
   return {
     workers,
     visited,
@@ -100,7 +100,7 @@ function groupOf(poolSize: number) {
       let turns = 0
       await eventually('nothing moves any more', () => {
         const turned = workers.turns() ?? 0
-        if (facts !== scene.facts.length) [facts, turns] = [scene.facts.length, turned]
+        if (facts !== fixture.facts.length) [facts, turns] = [fixture.facts.length, turned]
         // An intent that runs and hangs nowhere is being put back, by a database that takes its time.
         const moving = workers.running().length - hanging.length
         return (moving === 0 && turned - turns > 16) || `${facts} facts, ${moving} moving`
@@ -113,7 +113,7 @@ function groupOf(poolSize: number) {
       for (const one of due) one.answer()
     },
     async stop() {
-      scene.webhook.perform = async () => delivered
+      fixture.webhook.perform = async () => delivered
       for (const one of hanging) one.answer()
       await workers.stop()
     },

@@ -6,7 +6,7 @@ import { createLeaderboard } from '../../../src/leaderboard/postgres-leaderboard
 import { backfillAll, type Backfilled, type Backfiller, type BackfillFact } from '../../../src/leaderboard/backfill.ts'
 import type { Clock } from '../../../src/std/clock.ts'
 import type { Sql } from '../../../src/std/sql.ts'
-import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertIntents } from './intent-rows.ts'
 import { insertCampaign, insertUser, insertUsers } from './platform-rows.ts'
@@ -26,7 +26,10 @@ interface Options {
   readonly report?: (fact: BackfillFact) => void
 }
 
-function backfill(campaignId: string, { batchRows = 2, history = 'top', clock = createJumpingClock(), report = () => {} }: Options = {}) {
+function backfill(
+  campaignId: string,
+  { batchRows = 2, history = 'top', clock = createAutoAdvancingClock(), report = () => {} }: Options = {},
+) {
   return database.session<Backfilled>(async (session) =>
     (await createBackfiller(session, { batchRows, history, clock })).backfill(campaignId, report),
   )
@@ -50,7 +53,7 @@ async function crowd(count: number): Promise<string> {
 
 /** A clock whose pauses are where the platform writes: `deeds` one after the other, then nothing. After each, what is ranked is dense. */
 function writing(campaignId: string, ...deeds: (() => Promise<unknown>)[]): Clock {
-  const clock = createJumpingClock()
+  const clock = createAutoAdvancingClock()
   return {
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
@@ -98,7 +101,7 @@ async function atRest(campaignId: string): Promise<void> {
 /** The campaigns that one would go through. */
 const campaigns = (only: string | null = null) =>
   database.session(async (session) =>
-    (await createBackfiller(session, { batchRows: 1, history: 'off', clock: createJumpingClock() })).campaigns(only),
+    (await createBackfiller(session, { batchRows: 1, history: 'off', clock: createAutoAdvancingClock() })).campaigns(only),
   )
 
 describe('the campaigns of a backfill', () => {
@@ -152,7 +155,7 @@ async function explained<T>(words: string, work: (backfiller: Backfiller) => Pro
   })
   const result = await database.session(async (session) => {
     const listened = { ...session, sql: listening(session.sql) }
-    return work(await createBackfiller(listened, { batchRows: 2_000, history: 'off', clock: createJumpingClock() }))
+    return work(await createBackfiller(listened, { batchRows: 2_000, history: 'off', clock: createAutoAdvancingClock() }))
   })
   return { plans, result }
 }
@@ -244,7 +247,7 @@ describe('a backfill', () => {
   it('ranks everybody anew where somebody who had a rank is deleted for good: no dirty row tells of the gap', async () => {
     const campaignId = await insertCampaign(database.sql)
     const [a, b, c, d, e] = await insertUsers(database.sql, campaignId, 5)
-    const clock = createJumpingClock()
+    const clock = createAutoAdvancingClock()
     let pauses = 0
     const deleting: Clock = {
       ...clock,
@@ -323,7 +326,7 @@ describe('a backfill', () => {
     const users = await insertUsers(database.sql, campaignId, 120)
     const [middle, early] = [users[110], users[2]]
     await database.session(async (session) => {
-      const backfiller = await createBackfiller(session, { batchRows: 120, history: 'off', clock: createJumpingClock() })
+      const backfiller = await createBackfiller(session, { batchRows: 120, history: 'off', clock: createAutoAdvancingClock() })
       const givenBack = async (id: string | undefined) => {
         await database.transaction(async (tx) => {
           await tx.query('SELECT FROM waitlist_users WHERE id = $1 FOR UPDATE', [id])
@@ -344,7 +347,7 @@ describe('a backfill', () => {
   it('writes no more rows in one transaction than a batch, and holds no lock between them', async () => {
     const campaignId = await crowd(1_000)
     const clock: Clock = {
-      ...createJumpingClock(),
+      ...createAutoAdvancingClock(),
       // The one of the campaign, by the session.
       sleep: async () => expect(await database.sql.query(locks)).toEqual([{ kind: 'advisory' }]),
     }
@@ -360,7 +363,7 @@ describe('a backfill', () => {
   it('goes through several campaigns on its one connection, which ends by itself when nothing comes from us any more', async () => {
     const made = [await crowd(5), await crowd(7), await insertCampaign(database.sql, { points_per_referral: 3 })]
     await insertUser(database.sql, made[2] ?? '', { original_position: 9, verified_referral_count: 2 })
-    const clock = createJumpingClock()
+    const clock = createAutoAdvancingClock()
     await database.session(async (session) => {
       const backfiller = await createBackfiller(session, { batchRows: 2, history: 'off', clock })
       const ended = await backfillAll(backfiller, await backfiller.campaigns(null), { clock, report: () => {} })

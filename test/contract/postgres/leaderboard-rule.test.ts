@@ -5,7 +5,7 @@ import type { FullBecause } from '../../../src/leaderboard/leaderboard.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'
 import { playHistory, type HistoryOptions } from './rank-history.ts'
-import { pointSettings } from './rank-oracle.ts'
+import { pointSettings } from './rank-reference-model.ts'
 
 const histories = 250
 

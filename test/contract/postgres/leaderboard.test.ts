@@ -5,7 +5,7 @@ import { SqlError } from '../../../src/std/sql.ts'
 import { untilSomebodyWaits } from './lock-wait.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUser, insertUsers } from './platform-rows.ts'
-import { pick, seeded } from './rank-oracle.ts'
+import { pick, seeded } from './rank-reference-model.ts'
 
 let database: MigratedDatabase
 let leaderboard: Leaderboard

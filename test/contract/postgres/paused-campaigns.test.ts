@@ -69,9 +69,9 @@ describe('a campaign that is paused', () => {
         return { is: 'wait', of: 'campaign', ...paused }
       }),
     })
-    const scene = createDeliveryScene([kind], { store: createIntentStore(database, { channels: channelNames }) })
-    Object.assign(scene.email, { deliveryLog: null })
-    const workers = createIntentWorkers({ group: 'mailers', executor: scene.executor, poolSize: 10, owner: 'me', pollMs: 20 })
+    const fixture = createDeliveryScene([kind], { store: createIntentStore(database, { channels: channelNames }) })
+    Object.assign(fixture.email, { deliveryLog: null })
+    const workers = createIntentWorkers({ group: 'mailers', executor: fixture.executor, poolSize: 10, owner: 'me', pollMs: 20 })
     try {
       workers.start()
       await eventually('the others are sent, and all of the campaign waits', async () => {

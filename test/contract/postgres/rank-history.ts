@@ -5,11 +5,11 @@ import {
   newParticipant,
   pick,
   pointSettings,
-  rankInMemory,
+  rankByRule,
   seeded,
   storedRank,
   type Participant,
-} from './rank-oracle.ts'
+} from './rank-reference-model.ts'
 
 /** Recalculates a campaign in a transaction of its own; resolves to how many rows it changed. */
 export type Recalculate = (campaignId: string) => Promise<number>
@@ -67,7 +67,7 @@ export async function playHistory(
         await tx.query('UPDATE campaigns SET referral_config = $2 WHERE id = $1', [campaignId, JSON.stringify(referralConfig)])
       }
     })
-    const expected = { changed: rankInMemory(all, points), ranks: new Map(all.map((one) => [one.id, storedRank(one)])) }
+    const expected = { changed: rankByRule(all, points), ranks: new Map(all.map((one) => [one.id, storedRank(one)])) }
     const changed = await options.recalculate(campaignId)
     compare({ seed, round, expected, found: { changed, ranks: await ranksOf(campaignId, database.sql) } })
   }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createAcceptStore } from '../../../src/infra/postgres/ingest/postgres-accept-store.ts'
 import { upkeepSteps } from '../../../src/infra/postgres/admin/retention-steps.ts'
 import { upkeep, type UpkeepOptions, type UpkeepReport } from '../../../src/infra/postgres/admin/retention.ts'
-import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { campaignId, insertIntents } from './intent-rows.ts'
 import { untilSomebodyWaits } from './lock-wait.ts'
@@ -21,7 +21,7 @@ afterEach(async () => db.close())
 
 /** The window is 90 days, so what is older than 91 goes. */
 async function turn(options: Partial<UpkeepOptions> = {}, signal = new AbortController().signal): Promise<UpkeepReport | null> {
-  return upkeep(db, { dedupeDays: 90, historyDays: 30, clock: createJumpingClock(Date.now()), turnMs: 600_000, ...options }, signal)
+  return upkeep(db, { dedupeDays: 90, historyDays: 30, clock: createAutoAdvancingClock(Date.now()), turnMs: 600_000, ...options }, signal)
 }
 
 const ago = (days: number, minutes = 0) => new Date(Date.now() - days * 86_400_000 - minutes * 60_000)
@@ -183,11 +183,11 @@ test('works in batches with pauses between them, ends at its time and goes on in
     ...Array.from({ length: 25 }, (_, n) => ({ key: `k${n}`, state: 'sent', created_at: ago(100), finished_at: ago(100) })),
   )
   await many('dead_letters', 5, ago(100))
-  const clock = createJumpingClock(Date.now())
+  const clock = createAutoAdvancingClock(Date.now())
   const first = await turn({ clock, batchRows: 10, turnMs: 20 })
   expect(first).toMatchObject({ complete: false, deleted: new Map([['outcomes', 20]]) })
   expect(clock.slept).toEqual([20])
-  const rest = createJumpingClock(Date.now())
+  const rest = createAutoAdvancingClock(Date.now())
   expect(await turn({ clock: rest, batchRows: 10 })).toMatchObject({ complete: true })
   expect(rest.slept).toEqual([20, 20, 20].slice(0, rest.slept.length))
   expect([await count('outcomes'), await count('intents'), await count('dead_letters')]).toEqual([0, 0, 0])
@@ -248,8 +248,8 @@ test('a row that somebody works on is left to the next turn, and nobody is waite
 
 test('a process whose clock is years ahead deletes nothing that is young', async () => {
   await outcome(randomUUID(), ago(1))
-  expect((await turn({ clock: createJumpingClock(Date.now() + 2 * 365 * 86_400_000) }))?.deleted.size).toBe(0)
-  expect((await turn({ clock: createJumpingClock(Date.now() - 365 * 86_400_000) }))?.deleted.size).toBe(0)
+  expect((await turn({ clock: createAutoAdvancingClock(Date.now() + 2 * 365 * 86_400_000) }))?.deleted.size).toBe(0)
+  expect((await turn({ clock: createAutoAdvancingClock(Date.now() - 365 * 86_400_000) }))?.deleted.size).toBe(0)
 })
 
 test('an event that is accepted again while its outcome is being deleted has no second effect: its key still stands', async () => {

@@ -7,7 +7,7 @@ import type { WebhookClient } from '../../../src/delivery/webhook/webhook-client
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { createAddressGuard } from '../../../src/infra/http/address-guard.ts'
 import { createWebhookClient } from '../../../src/infra/http/undici-webhook-client.ts'
-import { rewardIntent } from '../consumers/reward-story.ts'
+import { rewardIntent } from '../consumers/earned-reward.ts'
 import { freezeOne } from '../../support/freeze-one.ts'
 
 let sink: WebhookSink

@@ -5,8 +5,8 @@ import { eventually } from '../../support/eventually.ts'
 import type { TcpProxy } from '../../support/faults/tcp-proxy.ts'
 import { Platform } from '../../support/platform.ts'
 import { rewardTenant } from '../../support/reward-tenant.ts'
-import type { Scene } from '../../support/scene.ts'
-import { dependencies, proxiedScene, type Dependency, type ProxiedScene } from './proxied-scene.ts'
+import type { Fixture } from '../../support/fixture.ts'
+import { dependencies, createProxiedFixture, type Dependency, type ProxiedFixture } from './proxied-fixture.ts'
 
 const FAULT_MS = 30_000
 const STEPS = 150
@@ -26,8 +26,8 @@ const bounds: Readonly<Record<Dependency, { lines: number; connects: number; ope
  * Promise: The log reports changes of state and no retries; reconnects back off; afterwards no more connections are open than configured.
  */
 test.each(dependencies)('a fault is reported once and reconnects back off: %s', async (dependency) => {
-  await using proxied = await proxiedScene()
-  const { scene } = proxied
+  await using proxied = await createProxiedFixture()
+  const { base } = proxied
   const proxy = proxied.proxies[dependency]
   const step = await traffic(proxied)
   const daemon = proxied.daemon()
@@ -47,7 +47,7 @@ test.each(dependencies)('a fault is reported once and reconnects back off: %s', 
     await proxy.pass()
     const healed = Date.now()
     await daemon.ready()
-    await (dependency === 'endpoint' ? answered(scene) : scene.settled(180_000))
+    await (dependency === 'endpoint' ? answered(base) : base.drained(180_000))
     const after = daemon.lines.slice(lines + told.length)
     console.log(
       `${dependency} ${fault}: ${told.length} lines, ${tried} connections tried (${perSecond(proxy, began)}); afterwards ${after.length} lines, ${proxy.counters.open} connections open (${perSecond(proxy, healed)}), all done after ${((Date.now() - healed) / 1000).toFixed(1)} s\n${summary(told)}\n--\n${summary(after)}`,
@@ -61,13 +61,13 @@ test.each(dependencies)('a fault is reported once and reconnects back off: %s', 
 })
 
 /** Publishes, each time, a sign-up, a referral and a reward: work for every group and every channel. */
-async function traffic(proxied: ProxiedScene): Promise<() => Promise<void>> {
-  const { scene } = proxied
-  const platform = new Platform(scene.sql)
+async function traffic(proxied: ProxiedFixture): Promise<() => Promise<void>> {
+  const { base } = proxied
+  const platform = new Platform(base.sql)
   const campaign = await platform.campaign()
   const [referrer, ...people] = await platform.crowd(campaign, STEPS + 1)
   if (referrer === undefined) throw new Error('there is nobody')
-  const rewards = await rewardTenant(scene, platform, STEPS, proxied.endpoint('/rewards'))
+  const rewards = await rewardTenant(base, platform, STEPS, proxied.endpoint('/rewards'))
   const events = await Promise.all(
     people.map(async (person, index) => {
       const referral = {
@@ -83,13 +83,13 @@ async function traffic(proxied: ProxiedScene): Promise<() => Promise<void>> {
     }),
   )
   let at = 0
-  return async () => void (await scene.publisher.publishMany(events[at++] ?? []))
+  return async () => void (await base.publisher.publishMany(events[at++] ?? []))
 }
 
 /** What failed at an endpoint is tried again minutes later; that it is no longer left alone shows earlier. */
-async function answered(scene: Scene): Promise<void> {
-  const before = scene.webhooks.calls.length
-  await eventually('the endpoint is called again', () => scene.webhooks.calls.length > before || 'no call', 120_000)
+async function answered(fixture: Fixture): Promise<void> {
+  const before = fixture.webhooks.calls.length
+  await eventually('the endpoint is called again', () => fixture.webhooks.calls.length > before || 'no call', 120_000)
 }
 
 function perSecond(proxy: TcpProxy, since: number): string {

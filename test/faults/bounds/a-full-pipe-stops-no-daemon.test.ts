@@ -3,7 +3,7 @@ import type { Daemon } from '../../support/daemon.ts'
 import { eventually } from '../../support/eventually.ts'
 import { Platform } from '../../support/platform.ts'
 import { residentMemory } from '../../support/resident-memory.ts'
-import { setScene } from '../../support/scene.ts'
+import { createFixture } from '../../support/fixture.ts'
 
 /** Each is four lines and more: together beyond what a pipe and the daemon hold back. */
 const REPORTS = 10_000
@@ -16,8 +16,8 @@ const MOST_MORE = 60
  * are missing.
  */
 test('a full standard output without a reader stops no daemon and fills no memory; once read, it states how much is missing', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const daemon = scene.daemon()
+  await using fixture = await createFixture({ partitions: 1 })
+  const daemon = fixture.daemon()
   await daemon.ready()
   await reports(daemon, 1_000)
   const { now: before } = await residentMemory(daemon.pid)
@@ -27,12 +27,12 @@ test('a full standard output without a reader stops no daemon and fills no memor
   console.log(`${before.toFixed(0)} MB resident before, ${most.toFixed(0)} MB at most`)
   expect(most - before).toBeLessThan(MOST_MORE)
 
-  const platform = new Platform(scene.sql)
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const people = await platform.crowd(campaign, 20)
-  await scene.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
-  await scene.settled()
-  expect(scene.smtp.counters.accepted).toBe(20)
+  await fixture.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
+  await fixture.drained()
+  expect(fixture.smtp.counters.accepted).toBe(20)
 
   daemon.holdOutput(false)
   await eventually('it says what is missing', () => daemon.lines.some(({ msg }) => msg === 'log lines dropped') || 'not yet')

@@ -1,27 +1,27 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { frozenWith } from '../../support/held-lock.ts'
+import { startFrozenTransaction } from '../../support/frozen-transaction.ts'
 import { Platform } from '../../support/platform.ts'
 import { expectClean } from '../../support/refusal.ts'
 import { rewardTenant } from '../../support/reward-tenant.ts'
 import type { SmtpStage } from '../../../stack/smtp-sink.ts'
-import { proxiedScene, type ProxiedScene } from './proxied-scene.ts'
+import { createProxiedFixture, type ProxiedFixture } from './proxied-fixture.ts'
 
 const GRACE_MS = 8_000
 /** What a machine that is busy with other tests adds to ending a process. */
 const MARGIN_MS = 3_000
 
-let proxied: ProxiedScene
+let proxied: ProxiedFixture
 beforeAll(async () => {
-  proxied = await proxiedScene()
+  proxied = await createProxiedFixture()
 })
 afterAll(async () => proxied[Symbol.asyncDispose]())
 afterEach(async () => {
-  proxied.scene.smtp.respondWith(undefined)
-  proxied.scene.webhooks.respondWith(undefined)
+  proxied.base.smtp.respondWith(undefined)
+  proxied.base.webhooks.respondWith(undefined)
   await Promise.all(Object.values(proxied.proxies).map((proxy) => proxy.pass()))
   // What one kind of hanging leaves behind is not the next one's.
-  await proxied.scene.sql.query('DELETE FROM worker.intents')
+  await proxied.base.sql.query('DELETE FROM worker.intents')
 })
 
 interface Hang {
@@ -53,15 +53,15 @@ function silentAt(stage: SmtpStage): Hang {
     what: `the relay at ${stage}`,
     early: stage === 'connect',
     begin: () =>
-      proxied.scene.smtp.respondWith((now) => {
+      proxied.base.smtp.respondWith((now) => {
         if (now !== stage) return undefined
         asked += 1
         return new Promise(() => undefined)
       }),
     hangs: async () =>
       asked > 0 &&
-      (await proxied.scene.sql.query(`SELECT FROM worker.intents WHERE channel = 'email' AND state IN ('claimed', 'handing_over')`))
-        .length > 0,
+      (await proxied.base.sql.query(`SELECT FROM worker.intents WHERE channel = 'email' AND state IN ('claimed', 'handing_over')`)).length >
+        0,
     ends: [forced('email intent \\S+ \\(\\w+\\) running since')],
   }
 }
@@ -74,7 +74,7 @@ function since(count: () => number): { readonly begin: () => void; readonly more
 
 const relay = since(() => proxied.proxies.relay.counters.accepted)
 const endpoint = since(() => proxied.proxies.endpoint.counters.accepted)
-const calls = since(() => proxied.scene.webhooks.calls.length)
+const calls = since(() => proxied.base.webhooks.calls.length)
 
 const hangs: readonly Hang[] = [
   ...(['connect', 'mail', 'rcpt', 'data'] as const).map(silentAt),
@@ -88,7 +88,7 @@ const hangs: readonly Hang[] = [
     what: 'an endpoint that drips its headers for ever',
     begin: () => {
       calls.begin()
-      proxied.scene.webhooks.respondWith(() => ({
+      proxied.base.webhooks.respondWith(() => ({
         raw: ({ socket }) => {
           socket?.write('HTTP/1.1 200 OK\r\n')
           const drip = setInterval(() => socket?.write('x-drip: 1\r\n'), 200)
@@ -107,9 +107,9 @@ const hangs: readonly Hang[] = [
   },
   {
     what: 'a statement behind the lock of a frozen client',
-    begin: () => frozenWith(proxied.scene.databaseUrl, 'LOCK TABLE worker.outcomes IN ACCESS EXCLUSIVE MODE'),
+    begin: () => startFrozenTransaction(proxied.base.databaseUrl, 'LOCK TABLE worker.outcomes IN ACCESS EXCLUSIVE MODE'),
     hangs: async () =>
-      (await proxied.scene.sql.query(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`))
+      (await proxied.base.sql.query(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`))
         .length > 0,
     ends: [drained],
   },
@@ -133,15 +133,15 @@ const hangs: readonly Hang[] = [
  * Promise: The process exits within `SHUTDOWN_GRACE_MS`, with 0 where it could drain, otherwise with 2 and the name of what blocked.
  */
 test.each(hangs)('a stop ends within the grace period whatever hangs: $what', async ({ early = false, begin, hangs: doesHang, ends }) => {
-  const { scene } = proxied
-  const platform = new Platform(scene.sql)
+  const { base } = proxied
+  const platform = new Platform(base.sql)
   const campaign = await platform.campaign()
-  const rewards = await rewardTenant(scene, platform, 1, proxied.endpoint(`/${campaign.campaignId}`))
+  const rewards = await rewardTenant(base, platform, 1, proxied.endpoint(`/${campaign.campaignId}`))
   const before = early ? await begin() : undefined
   const daemon = proxied.daemon({ SHUTDOWN_GRACE_MS: String(GRACE_MS), MAIL_DEADLINE_MS: '120000', WEBHOOK_DEADLINE_MS: '120000' })
   await daemon.ready()
   const hold = early ? before : await begin()
-  await scene.publisher.publishMany([{ type: 'user.signed_up', ...campaign, ...(await platform.person(campaign)) }, ...rewards.events])
+  await base.publisher.publishMany([{ type: 'user.signed_up', ...campaign, ...(await platform.person(campaign)) }, ...rewards.events])
   await eventually('it hangs', async () => (await doesHang()) || 'not yet')
   const asked = Date.now()
   daemon.kill('SIGTERM')

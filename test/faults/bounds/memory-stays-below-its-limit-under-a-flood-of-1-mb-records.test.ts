@@ -4,11 +4,11 @@ import type { TypedInput } from '../../../src/events/publisher-input.ts'
 import { createPublisher, type Publisher } from '../../../src/events/publisher.ts'
 import type { Daemon } from '../../support/daemon.ts'
 import { eventually } from '../../support/eventually.ts'
-import { frozenWith } from '../../support/held-lock.ts'
+import { startFrozenTransaction } from '../../support/frozen-transaction.ts'
 import { Platform } from '../../support/platform.ts'
 import { residentMemory } from '../../support/resident-memory.ts'
 import { rewardTenant } from '../../support/reward-tenant.ts'
-import { setScene, type Scene } from '../../support/scene.ts'
+import { createFixture, type Fixture } from '../../support/fixture.ts'
 
 const EVENT_MAX_BYTES = 1_000_000
 /** More than one fetch of a group holds. */
@@ -26,18 +26,18 @@ test.each([
   { database: 'a database that answers', stuck: false },
   { database: 'a database that takes nothing until every group stands before it', stuck: true },
 ])('memory stays below its limit under a flood of 1 MB records: $database', async ({ stuck }) => {
-  await using scene = await setScene({ partitions: PARTITIONS, smtp: { keepMails: 10 } })
-  const expected = await flood(scene)
+  await using fixture = await createFixture({ partitions: PARTITIONS, smtp: { keepMails: 10 } })
+  const expected = await flood(fixture)
   await using holder = stuck
-    ? await frozenWith(scene.databaseUrl, 'LOCK TABLE worker.outcomes, worker.dead_letters IN ACCESS EXCLUSIVE MODE')
+    ? await startFrozenTransaction(fixture.databaseUrl, 'LOCK TABLE worker.outcomes, worker.dead_letters IN ACCESS EXCLUSIVE MODE')
     : null
-  const daemon = scene.daemon({ KAFKA_START_FROM: 'earliest', EVENT_MAX_BYTES: String(EVENT_MAX_BYTES) })
+  const daemon = fixture.daemon({ KAFKA_START_FROM: 'earliest', EVENT_MAX_BYTES: String(EVENT_MAX_BYTES) })
   if (holder !== null) {
     await eventually(
       'every group waits for the database',
       () => {
         const waiting = new Set(daemon.lines.filter(({ msg }) => msg === 'waiting').map((line) => line['group']))
-        return waiting.size === scene.groups.length || [...waiting].join()
+        return waiting.size === fixture.groups.length || [...waiting].join()
       },
       180_000,
     )
@@ -45,14 +45,14 @@ test.each([
     await holder[Symbol.asyncDispose]()
   }
   await daemon.ready()
-  await scene.settled(240_000)
+  await fixture.drained(240_000)
   console.log(`done: ${told(await residentMemory(daemon.pid))}`)
-  const letters = await scene.sql.query<{ group_name: string; reason: string; count: number }>(
+  const letters = await fixture.sql.query<{ group_name: string; reason: string; count: number }>(
     'SELECT group_name, reason, count(*)::int FROM worker.dead_letters GROUP BY 1, 2 ORDER BY 1',
   )
-  expect(letters).toEqual(scene.groups.map((name) => ({ group_name: scene.group(name), reason: 'too-large', count: TOO_LARGE })))
-  expect(scene.smtp.counters.accepted).toBe(expected.mails)
-  expect(scene.webhooks.calls).toHaveLength(expected.webhooks)
+  expect(letters).toEqual(fixture.groups.map((name) => ({ group_name: fixture.group(name), reason: 'too-large', count: TOO_LARGE })))
+  expect(fixture.smtp.counters.accepted).toBe(expected.mails)
+  expect(fixture.webhooks.calls).toHaveLength(expected.webhooks)
   expect((await residentMemory(daemon.pid)).most).toBeLessThan(MOST_RESIDENT)
   await ends(daemon)
 })
@@ -68,18 +68,18 @@ async function ends(daemon: Daemon): Promise<void> {
  * Sign-ups, verifications and rewards as large as they may be, without the header that would let a group pass over what is not its own: all
  * three parse each. Every third is sent once more a byte larger.
  */
-async function flood(scene: Scene): Promise<{ readonly mails: number; readonly webhooks: number }> {
-  const platform = new Platform(scene.sql)
+async function flood(fixture: Fixture): Promise<{ readonly mails: number; readonly webhooks: number }> {
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const people = await platform.crowd(campaign, LEGAL / 3)
-  const rewards = await rewardTenant(scene, platform, LEGAL / 3, scene.webhooks.endpoint('/rewards'))
+  const rewards = await rewardTenant(fixture, platform, LEGAL / 3, fixture.webhooks.endpoint('/rewards'))
   const events: readonly TypedInput[] = [
     ...people.map((person) => ({ type: 'user.signed_up' as const, ...campaign, ...person })),
     ...people.map((person) => ({ type: 'user.verified' as const, ...campaign, ...person })),
     ...rewards.events,
   ]
-  const legal = publisherOf(scene, EVENT_MAX_BYTES)
-  const tooLarge = publisherOf(scene, EVENT_MAX_BYTES + 1)
+  const legal = publisherOf(fixture, EVENT_MAX_BYTES)
+  const tooLarge = publisherOf(fixture, EVENT_MAX_BYTES + 1)
   for (const [index, event] of events.entries()) {
     await legal.publishMany([event])
     if (index % (LEGAL / TOO_LARGE) === 0) await tooLarge.publishMany([event])
@@ -89,13 +89,13 @@ async function flood(scene: Scene): Promise<{ readonly mails: number; readonly w
 }
 
 /** Publishes events of exactly `bytes`, spread over the partitions, by a field that no consumer asks for. */
-function publisherOf(scene: Scene, bytes: number): Publisher {
+function publisherOf(fixture: Fixture, bytes: number): Publisher {
   const padding = randomBytes(bytes / 2).toString('hex')
   return createPublisher({
-    topic: scene.topic,
+    topic: fixture.topic,
     transport: {
       send: (_, messages) =>
-        scene.sendRaw(
+        fixture.sendRaw(
           messages.map(({ value }) => {
             const open = `${String(value).slice(0, -1)},"padding":"`
             return { key: randomUUID(), value: Buffer.from(`${open}${padding.slice(0, bytes - open.length - 2)}"}`), headers: {} }

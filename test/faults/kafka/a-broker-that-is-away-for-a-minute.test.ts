@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
 /** In a black hole what was asked lies for the request timeout, and a group then waits for members that are not coming: up to a minute. */
 const RECOVERY_MS = 180_000
@@ -16,38 +16,38 @@ test.each([
   { how: 'refuse', seed: 36 },
   { how: 'blackHole', seed: 37 },
 ] as const)('a broker that is unreachable for a minute costs only time: $how', async ({ how, seed }) => {
-  await using scene = await setFaultScene({
+  await using fixture = await createFaultFixture({
     scenario: expect.getState().currentTestName,
     seed,
     ownKafka: true,
     promises: { recoveryMs: RECOVERY_MS },
   })
-  const daemons = [scene.daemon(), scene.daemon()]
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
-  const [proxy] = scene.proxies.kafka
-  const traffic = scene.traffic({ eventsPerSecond: 20 })
+  const [proxy] = fixture.proxies.kafka
+  const traffic = fixture.traffic({ eventsPerSecond: 20 })
   const accepted = async () => {
-    const [row] = await scene.scene.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.outcomes')
+    const [row] = await fixture.base.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.outcomes')
     return row?.count ?? 0
   }
   await eventually('events are accepted', async () => (await accepted()) > 40 || String(await accepted()))
 
-  await scene.fault(`the broker is away: ${how}`, ['kafka'], async () => {
+  await fixture.fault(`the broker is away: ${how}`, ['kafka'], async () => {
     await proxy?.[how]()
-    const [atFirst, told] = [await accepted(), traffic.told]
+    const [atFirst, told] = [await accepted(), traffic.acknowledged]
     // What the issue asks for is a minute.
     await pause(60_000)
     // What had been fetched is done; nothing of the hundreds of events since is.
     expect((await accepted()) - atFirst).toBeLessThan(300)
-    expect(traffic.told - told).toBeGreaterThan(400)
+    expect(traffic.acknowledged - told).toBeGreaterThan(400)
     await proxy?.pass()
   })
   await traffic.stop()
-  await scene.drained(RECOVERY_MS)
+  await fixture.drained(RECOVERY_MS)
   expect(daemons.map((daemon) => daemon.isOver())).toEqual([false, false])
   for (const { lines } of daemons) {
     const stopped = lines.filter(({ msg }) => msg === 'group stopped')
     expect(stopped).toEqual([])
   }
-  await scene.verdict()
+  await fixture.assertHistory()
 })

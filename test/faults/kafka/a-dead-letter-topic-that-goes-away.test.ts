@@ -1,7 +1,7 @@
 import { expect, inject, test } from 'vitest'
 import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { topicTool } from '../../support/faults/topic-tool.ts'
 
 /**
@@ -10,11 +10,11 @@ import { topicTool } from '../../support/faults/topic-tool.ts'
  * lost, and the group resumes by itself when the topic exists again.
  */
 test('a dead-letter topic deleted under a running daemon: its group waits and names it, the others continue, and nothing is lost', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 40, partitions: 1 })
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 40, partitions: 1 })
   await using tool = await topicTool(inject('kafkaBootstrap'))
-  const { admin, topic, group, sql, sendRaw } = scene.scene
+  const { admin, topic, group, sql, sendRaw } = fixture.base
   const name = deadLetterTopic(topic, group('email-workers'))
-  const daemon = scene.daemon()
+  const daemon = fixture.daemon()
   await daemon.ready()
   const rowOf = async (one: string) => {
     const [row] = await sql.query<{ next: string }>('SELECT next_offset AS next FROM worker.progress WHERE group_name = $1', [one])
@@ -22,11 +22,11 @@ test('a dead-letter topic deleted under a running daemon: its group waits and na
   }
   const end = async () => (await admin.ranges(topic)).get(0)?.high ?? 0n
 
-  await scene.fault('the dead-letter topic is gone', ['kafka'], async () => {
+  await fixture.fault('the dead-letter topic is gone', ['kafka'], async () => {
     await tool.deleteTopic(name)
     const bad = await end()
     await sendRaw([{ key: 'k', value: Buffer.from('no JSON'), headers: {} }])
-    await scene.traffic({ eventsPerSecond: 80, events: 60 }).done
+    await fixture.traffic({ eventsPerSecond: 80, events: 60 }).done
     const readyz = async () => {
       const response = await fetch(`${daemon.url()}/readyz`)
       return { status: response.status, body: await response.text() }
@@ -40,8 +40,8 @@ test('a dead-letter topic deleted under a running daemon: its group waits and na
     expect((await fetch(`${daemon.url()}/livez`)).status).toBe(200)
     await admin.createTopic({ name, partitions: 1 })
   })
-  await scene.drained()
+  await fixture.drained()
   expect((await admin.ranges(name)).get(0)?.high).toBeGreaterThan(0n)
   expect(daemon.isOver()).toBe(false)
-  await scene.verdict()
+  await fixture.assertHistory()
 })

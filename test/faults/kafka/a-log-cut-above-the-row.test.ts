@@ -4,8 +4,8 @@ import { topicTool } from '../../support/faults/topic-tool.ts'
 import { Platform } from '../../support/platform.ts'
 import { printedCommands, runPrinted } from '../../support/printed-commands.ts'
 import { refusalOf } from '../../support/refusal.ts'
-import { setScene } from '../../support/scene.ts'
-import { workerctlOn } from '../../support/workerctl-on.ts'
+import { createFixture } from '../../support/fixture.ts'
+import { workerctlFor } from '../../support/workerctl-for.ts'
 
 /**
  * Fault: Records are deleted from the log, as retention does: first those that a group has read, then some that it has not.
@@ -14,29 +14,29 @@ import { workerctlOn } from '../../support/workerctl-on.ts'
  * affected, whether in other processes or in the same one.
  */
 test('a log truncated above the row of one group: that group stops and names what is lost until the operator resets it, the others continue', async () => {
-  await using scene = await setScene({ partitions: 1 })
+  await using fixture = await createFixture({ partitions: 1 })
   await using tool = await topicTool(inject('kafkaBootstrap'))
-  const platform = new Platform(scene.sql)
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const publish = async (people: number) =>
-    scene.publisher.publishMany(
+    fixture.publisher.publishMany(
       (await platform.crowd(campaign, people)).map((person) => ({ type: 'user.signed_up' as const, ...campaign, ...person })),
     )
   const rowsAre = (email: number, reward: number) =>
     eventually(`the rows are ${email} and ${reward}`, async () => {
-      const rows = await scene.sql.query<{ next: string }>('SELECT next_offset AS next FROM worker.progress ORDER BY group_name')
+      const rows = await fixture.sql.query<{ next: string }>('SELECT next_offset AS next FROM worker.progress ORDER BY group_name')
       const seen = rows.map(({ next }) => next).join(' ')
       return seen === `${email} ${reward}` || seen
     })
   const mailer = { KAFKA_GROUPS: 'email-workers' }
-  const daemon = scene.daemon(mailer)
-  const other = scene.daemon({ KAFKA_GROUPS: 'reward-workers' })
+  const daemon = fixture.daemon(mailer)
+  const other = fixture.daemon({ KAFKA_GROUPS: 'reward-workers' })
   await Promise.all([daemon.ready(), other.ready()])
   await publish(5)
   await rowsAre(5, 5)
 
   // Below the row.
-  await tool.deleteRecordsBelow(scene.topic, 0, 4n)
+  await tool.deleteRecordsBelow(fixture.topic, 0, 4n)
   await publish(1)
   await rowsAre(6, 6)
 
@@ -45,10 +45,10 @@ test('a log truncated above the row of one group: that group stops and names wha
   await eventually('it is quiet', async () => (await (await fetch(`${daemon.url()}/readyz`)).text()).includes('quiet') || 'not yet')
   await publish(4)
   await rowsAre(6, 10)
-  await tool.deleteRecordsBelow(scene.topic, 0, 8n)
+  await tool.deleteRecordsBelow(fixture.topic, 0, 8n)
   daemon.kill('SIGCONT')
-  const group = scene.group('email-workers')
-  const sentence = `roup ${group} is at offset 6 of ${scene.topic}/0, but the log begins at 8: records 6 to 7 are lost; decide with: npm run workerctl -- offsets reset --group ${group} --partition 0 --to earliest --accept-loss`
+  const group = fixture.group('email-workers')
+  const sentence = `roup ${group} is at offset 6 of ${fixture.topic}/0, but the log begins at 8: records 6 to 7 are lost; decide with: npm run workerctl -- offsets reset --group ${group} --partition 0 --to earliest --accept-loss`
   await eventually('readiness says why', async () => {
     const response = await fetch(`${daemon.url()}/readyz`)
     const body = await response.text()
@@ -61,13 +61,22 @@ test('a log truncated above the row of one group: that group stops and names wha
   expect((await fetch(`${other.url()}/readyz`)).status).toBe(200)
   daemon.kill('SIGTERM')
   expect(await daemon.exited).toBe(0)
-  expect(await refusalOf(scene.daemon(mailer))).toContain(sentence)
+  expect(await refusalOf(fixture.daemon(mailer))).toContain(sentence)
 
-  const dryRun = await workerctlOn(scene, 'offsets', 'reset', '--group', scene.group('reward-workers'), '--to', 'earliest', '--dry-run')
+  const dryRun = await workerctlFor(
+    fixture,
+    'offsets',
+    'reset',
+    '--group',
+    fixture.group('reward-workers'),
+    '--to',
+    'earliest',
+    '--dry-run',
+  )
   expect(dryRun).toMatchObject({ code: 0, err: '', out: expect.stringContaining('Dry run: nothing was changed.') })
   other.kill('SIGTERM')
   expect(await other.exited).toBe(0)
-  const all = scene.daemon({ KAFKA_GROUPS: 'email-workers,reward-workers' })
+  const all = fixture.daemon({ KAFKA_GROUPS: 'email-workers,reward-workers' })
   let unready = ''
   await eventually('the other group works, and readiness says which one does not', async () => {
     const checks: { checks: Record<string, { ok: boolean; message?: string }> } = JSON.parse(
@@ -82,9 +91,9 @@ test('a log truncated above the row of one group: that group stops and names wha
   await rowsAre(6, 12)
   const [command, ...others] = printedCommands(unready)
   expect(others).toEqual([])
-  expect(await runPrinted(scene, command ?? '')).toMatchObject({ code: 0, err: '' })
+  expect(await runPrinted(fixture, command ?? '')).toMatchObject({ code: 0, err: '' })
   await all.ready()
   await rowsAre(12, 12)
   // Two of twelve are lost, and only they.
-  await eventually('the rest is mailed', () => scene.smtp.counters.mails === 10 || String(scene.smtp.counters.mails))
+  await eventually('the rest is mailed', () => fixture.smtp.counters.mails === 10 || String(fixture.smtp.counters.mails))
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-event-transport.ts'
-import { scene } from '../../contract/kafka/source-harness.ts'
+import { createSourceFixture } from '../../contract/kafka/source-fixture.ts'
 import { startKafkaCluster } from '../../support/kafka-cluster.ts'
 
 /**
@@ -9,7 +9,10 @@ import { startKafkaCluster } from '../../support/kafka-cluster.ts'
  */
 test('a send that not all replicas have received fails', async () => {
   await using cluster = await startKafkaCluster()
-  await using s = await scene({ settings: cluster.settings, topic: { replicationFactor: 3, config: { 'min.insync.replicas': '3' } } })
+  await using s = await createSourceFixture({
+    settings: cluster.settings,
+    topic: { replicationFactor: 3, config: { 'min.insync.replicas': '3' } },
+  })
   const producer = createEventProducer(cluster.settings)
   await producer.connect()
   const send = () => producer.send(s.topic, [{ key: 'k', value: Buffer.from('v'), headers: {} }])

@@ -2,8 +2,8 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, test, vi } from 'vitest'
-import { kafkaSettings, scene } from '../../contract/kafka/source-harness.ts'
-import type { Scene } from '../../contract/kafka/source-harness.ts'
+import { kafkaSettings, createSourceFixture } from '../../contract/kafka/source-fixture.ts'
+import type { SourceFixture } from '../../contract/kafka/source-fixture.ts'
 import { eventually } from '../../support/eventually.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
@@ -13,7 +13,7 @@ const soon = { timeout: 20_000, interval: 25 }
  * Promise: The stop ends in time, the group recovers, and nothing of the client keeps running.
  */
 test('a stop during a join that the group delays ends in time, and the group recovers', async () => {
-  await using s = await scene({ partitions: 2 })
+  await using s = await createSourceFixture({ partitions: 2 })
   const { busy, held } = await busyMember(s)
   const late = s.member()
   const started = late.start()
@@ -32,7 +32,7 @@ test('a stop during a join that the group delays ends in time, and the group rec
 })
 
 test('a process that is stopped while its group delays the join exits by itself', async () => {
-  await using s = await scene()
+  await using s = await createSourceFixture()
   const { held } = await busyMember(s)
   using _ = { [Symbol.dispose]: () => held.resolve() }
   const program = fileURLToPath(new URL('stops-while-it-joins.ts', import.meta.url))
@@ -50,7 +50,7 @@ test('a process that is stopped while its group delays the join exits by itself'
 })
 
 /** A member in a batch that lasts until `held` is resolved: so long a join of the group waits for it. */
-async function busyMember(s: Scene) {
+async function busyMember(s: SourceFixture) {
   const held = Promise.withResolvers<void>()
   const busy = s.member({
     batch: async (batch) => {
@@ -64,7 +64,7 @@ async function busyMember(s: Scene) {
   return { busy, held }
 }
 
-function joinIsHeldUp(s: Scene): Promise<void> {
+function joinIsHeldUp(s: SourceFixture): Promise<void> {
   return eventually('the group holds the join up', async () => {
     const { state } = await s.admin.groupState(s.group)
     return state === 'PreparingRebalance' || state

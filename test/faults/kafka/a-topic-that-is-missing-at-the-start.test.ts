@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest'
 import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { topicTool } from '../../support/faults/topic-tool.ts'
 import { refusalOf } from '../../support/refusal.ts'
 
@@ -15,21 +15,21 @@ test.each([
 ] as const)(
   'a start without a required topic is refused and names the topic, and works once it exists ($missing)',
   async ({ missing, seed }) => {
-    await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, partitions: 2 })
+    await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed, partitions: 2 })
     await using tool = await topicTool(inject('kafkaBootstrap'))
-    const { admin, topic, group } = scene.scene
+    const { admin, topic, group } = fixture.base
     const name = missing === 'the topic' ? topic : deadLetterTopic(topic, group('email-workers'))
-    await scene.fault(`${missing} is missing`, ['kafka'], async () => {
+    await fixture.fault(`${missing} is missing`, ['kafka'], async () => {
       await tool.deleteTopic(name)
-      const sentence = await refusalOf(scene.daemon())
+      const sentence = await refusalOf(fixture.daemon())
       expect(sentence).toContain(`${name} `)
       expect(sentence).toContain('npm run workerctl -- topics apply')
       expect(await admin.topics([name])).toEqual(new Map())
       await admin.createTopic({ name, partitions: 2 })
     })
-    await scene.daemon().ready()
-    const traffic = scene.traffic({ eventsPerSecond: 80, events: 100 })
+    await fixture.daemon().ready()
+    const traffic = fixture.traffic({ eventsPerSecond: 80, events: 100 })
     await traffic.done
-    await scene.verdict()
+    await fixture.assertHistory()
   },
 )

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { startKafka } from '../../../stack/kafka-broker.ts'
-import { scene } from '../../contract/kafka/source-harness.ts'
+import { createSourceFixture } from '../../contract/kafka/source-fixture.ts'
 
 const soon = { timeout: 20_000, interval: 25 }
 
@@ -12,7 +12,7 @@ test('a broker outage longer than kafkajs retries loses nothing and does not cou
   const kafka = await startKafka()
   try {
     const settings = { brokers: [...kafka.bootstrap], clientId: 'contract' }
-    await using s = await scene({ settings })
+    await using s = await createSourceFixture({ settings })
     const member = s.member({}, { crashLimit: 1 })
     await member.start()
     await s.produce(0, ['a'])

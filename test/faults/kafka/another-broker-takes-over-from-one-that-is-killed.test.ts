@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { viewCluster } from '../../support/kafka-cluster.ts'
 
 /**
@@ -8,21 +8,21 @@ import { viewCluster } from '../../support/kafka-cluster.ts'
  * Promise: The others take over, the groups continue while it is away, and nothing is lost or doubled.
  */
 test('the broker that coordinates and leads is killed under load: another one takes over, and the groups continue without it', async () => {
-  await using scene = await setFaultScene({
+  await using fixture = await createFaultFixture({
     scenario: expect.getState().currentTestName,
     seed: 33,
     partitions: 4,
     ownKafka: { brokers: 3 },
   })
-  const daemons = [scene.daemon(), scene.daemon()]
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
-  const group = scene.scene.group('email-workers')
-  await using view = await viewCluster(scene.servers.kafka?.bootstrap ?? [])
-  const brokers = scene.servers.kafka?.brokers ?? []
+  const group = fixture.base.group('email-workers')
+  await using view = await viewCluster(fixture.servers.kafka?.bootstrap ?? [])
+  const brokers = fixture.servers.kafka?.brokers ?? []
 
-  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  const traffic = fixture.traffic({ eventsPerSecond: 40 })
   const accepted = async () => {
-    const [row] = await scene.scene.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.outcomes')
+    const [row] = await fixture.base.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.outcomes')
     return row?.count ?? 0
   }
   const goesOn = async (events: number) => {
@@ -33,10 +33,10 @@ test('the broker that coordinates and leads is killed under load: another one ta
   const id = await view.coordinator(group)
   const broker = brokers[id - 1]
   if (!broker) throw new Error('the group has no coordinator')
-  await scene.fault(`broker ${id} is killed, which coordinates`, ['kafka'], async () => {
+  await fixture.fault(`broker ${id} is killed, which coordinates`, ['kafka'], async () => {
     await broker.kill()
     await eventually('others coordinate and lead', async () => {
-      const [coordinator, leaders] = [await view.coordinator(group), await view.leaders(scene.scene.topic)]
+      const [coordinator, leaders] = [await view.coordinator(group), await view.leaders(fixture.base.topic)]
       return ![coordinator, ...leaders.values()].includes(id) || `${coordinator} coordinates, ${[...leaders.values()].join(' ')} lead`
     })
     await goesOn(40)
@@ -44,5 +44,5 @@ test('the broker that coordinates and leads is killed under load: another one ta
   })
   await traffic.stop()
   expect(daemons.map((daemon) => daemon.isOver())).toEqual([false, false])
-  await scene.verdict()
+  await fixture.assertHistory()
 })

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import type { RecordedDaemon } from '../../support/faults/recorded-daemon.ts'
 
 /**
@@ -9,26 +9,26 @@ import type { RecordedDaemon } from '../../support/faults/recorded-daemon.ts'
  * Promise: Each event is accepted once and in order, and no commit of a former ownership takes effect.
  */
 test('daemons that join and leave every few seconds hand partitions over and back: nothing is lost or doubled', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 34, partitions: 6 })
-  const stays = scene.daemon()
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 34, partitions: 6 })
+  const stays = fixture.daemon()
   await stays.ready()
-  const traffic = scene.traffic({ eventsPerSecond: 60 })
+  const traffic = fixture.traffic({ eventsPerSecond: 60 })
   for (let round = 0; round < 5; round++) {
-    const guest = scene.daemon()
+    const guest = fixture.daemon()
     await guest.ready()
     // How long it may stay is what chance decides here.
-    await pause(200 + scene.random.below(1_500))
-    await scene.fault('a daemon leaves', ['daemon'], async () => {
+    await pause(200 + fixture.random.below(1_500))
+    await fixture.fault('a daemon leaves', ['daemon'], async () => {
       // In order, and twice without a word.
       guest.kill(round % 3 === 1 ? 'SIGKILL' : 'SIGTERM')
       await guest.exited
     })
   }
   await traffic.stop()
-  await scene.drained()
-  expect(traffic.told).toBeGreaterThan(100)
+  await fixture.drained()
+  expect(traffic.acknowledged).toBeGreaterThan(100)
   expect(cameBack(stays)).toBeGreaterThan(0)
-  await scene.verdict()
+  await fixture.assertHistory()
 })
 
 /** How many partitions the daemon owned, owned no more and owned again, in one of its groups. */

@@ -1,8 +1,8 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { progressRows } from '../../contract/kafka/progress-rows.ts'
-import { scene } from '../../contract/kafka/source-harness.ts'
-import type { Member } from '../../contract/kafka/source-harness.ts'
+import { createSourceFixture } from '../../contract/kafka/source-fixture.ts'
+import type { Member } from '../../contract/kafka/source-fixture.ts'
 import { eventually } from '../../support/eventually.ts'
 import { readOffsetsLog } from '../../support/faults/offsets-log.ts'
 import type { KafkaCluster } from '../../support/kafka-cluster.ts'
@@ -26,7 +26,7 @@ export interface GroupUnderLoad extends AsyncDisposable {
 }
 
 export async function groupUnderLoad(cluster: KafkaCluster, options: Parameters<typeof progressRows>[0] = {}): Promise<GroupUnderLoad> {
-  const s = await scene({ partitions: PARTITIONS, settings: cluster.settings })
+  const s = await createSourceFixture({ partitions: PARTITIONS, settings: cluster.settings })
   const progress = progressRows(options)
   const members: Member[] = []
   const over = new AbortController()

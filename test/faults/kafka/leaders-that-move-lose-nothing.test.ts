@@ -4,8 +4,8 @@ import { createLogProducer } from '../../../src/infra/kafka/producer/kafka-produ
 import { readTopic } from '../../support/faults/read-topic.ts'
 import { startKafkaCluster, type KafkaCluster } from '../../support/kafka-cluster.ts'
 import { progressRows } from '../../contract/kafka/progress-rows.ts'
-import { scene, valuesOf } from '../../contract/kafka/source-harness.ts'
-import type { Member, Scene } from '../../contract/kafka/source-harness.ts'
+import { createSourceFixture, valuesOf } from '../../contract/kafka/source-fixture.ts'
+import type { Member, SourceFixture } from '../../contract/kafka/source-fixture.ts'
 
 const soon = { timeout: 30_000, interval: 25 }
 const single = { replicationFactor: 1 }
@@ -112,11 +112,11 @@ test('no record of a send is left out when a leader has moved to a broker that a
   }
 })
 
-function sceneOf(partitions: number): Promise<Scene> {
-  return scene({ partitions, settings: cluster.settings, topic: single })
+function sceneOf(partitions: number): Promise<SourceFixture> {
+  return createSourceFixture({ partitions, settings: cluster.settings, topic: single })
 }
 
-async function produceTen(s: Scene, partitions: number, from: number): Promise<void> {
+async function produceTen(s: SourceFixture, partitions: number, from: number): Promise<void> {
   for (let value = from; value < from + 10; value += 1)
     await Promise.all(Array.from({ length: partitions }, (_, partition) => s.produce(partition, [String(value)])))
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
 /** kafkajs asks for the topic's partitions when its knowledge is a minute old, with the next fetch, and joins again. */
 const NOTICED_WITHIN_MS = 90_000
@@ -10,13 +10,13 @@ const NOTICED_WITHIN_MS = 90_000
  * Promise: They are discovered within about a minute and read from their beginning; nothing is lost or doubled.
  */
 test('partitions added under load are read from their beginning, and nothing is lost or doubled', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 35, partitions: 2, stories: 4 })
-  const { admin, topic, sql } = scene.scene
-  const daemons = [scene.daemon(), scene.daemon()]
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 35, partitions: 2, simulations: 4 })
+  const { admin, topic, sql } = fixture.base
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
-  const traffic = scene.traffic({ eventsPerSecond: 10 })
-  await eventually('traffic is under way', () => traffic.told > 20 || `${traffic.told} events`)
-  await scene.fault('partitions are added', ['kafka'], async () => {
+  const traffic = fixture.traffic({ eventsPerSecond: 10 })
+  await eventually('traffic is under way', () => traffic.acknowledged > 20 || `${traffic.acknowledged} events`)
+  await fixture.fault('partitions are added', ['kafka'], async () => {
     await admin.growTopic(topic, 6)
     await eventually(
       'every partition has its rows',
@@ -38,5 +38,5 @@ test('partitions added under load are read from their beginning, and nothing is 
   )
   await traffic.stop()
   expect(daemons.map((daemon) => daemon.isOver())).toEqual([false, false])
-  await scene.verdict()
+  await fixture.assertHistory()
 })

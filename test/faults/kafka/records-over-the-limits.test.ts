@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest'
 import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { readTopic } from '../../support/faults/read-topic.ts'
 import { topicTool } from '../../support/faults/topic-tool.ts'
 
@@ -14,27 +14,27 @@ const LETTER_MAX_BYTES = 100_000
  * good records are processed.
  */
 test('records over the size limits become dead letters, without their value where it does not fit, and affect no others', async () => {
-  await using scene = await setFaultScene({
+  await using fixture = await createFaultFixture({
     scenario: expect.getState().currentTestName,
     seed: 41,
     partitions: 1,
-    settings: { EVENT_MAX_BYTES: String(EVENT_MAX_BYTES) },
+    variables: { EVENT_MAX_BYTES: String(EVENT_MAX_BYTES) },
   })
   await using tool = await topicTool(inject('kafkaBootstrap'))
-  const { admin, topic, group, sendRaw } = scene.scene
+  const { admin, topic, group, sendRaw } = fixture.base
   const [narrow, wide] = [deadLetterTopic(topic, group('email-workers')), deadLetterTopic(topic, group('reward-workers'))]
   await tool.deleteTopic(narrow)
   await admin.createTopic({ name: narrow, partitions: 1, config: { 'max.message.bytes': String(LETTER_MAX_BYTES) } })
-  await scene.daemon().ready()
-  const traffic = scene.traffic({ eventsPerSecond: 80, events: 100 })
+  await fixture.daemon().ready()
+  const traffic = fixture.traffic({ eventsPerSecond: 80, events: 100 })
   const large = [EVENT_MAX_BYTES + 100_000, EVENT_MAX_BYTES - 50_000, 1_000].map((bytes) => Buffer.alloc(bytes, 'x'))
   for (const value of large) await sendRaw([{ key: 'k', value, headers: {} }])
   await traffic.done
-  await scene.drained()
+  await fixture.drained()
 
   expect(await lettersOf(wide)).toEqual(['too-large 300000', 'not-json 150000', 'not-json 1000'])
   expect(await lettersOf(narrow)).toEqual(['too-large no value true', 'not-json no value true', 'not-json 1000'])
-  await scene.verdict()
+  await fixture.assertHistory()
 })
 
 /** What stands in a dead-letter topic of the large records: reason, bytes, and whether the value was left out. */

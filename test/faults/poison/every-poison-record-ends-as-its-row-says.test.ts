@@ -7,13 +7,13 @@ import { knownGroups, tablesOf } from '../../../src/consumers/registry.ts'
 import { migrate } from '../../../src/infra/postgres/schema/migrate-schema.ts'
 import type { Group } from '../../invariants/history.ts'
 import type { Daemon } from '../../support/daemon.ts'
-import { judgedGroups } from '../../support/faults/judged-groups.ts'
+import { groupPromises } from '../../support/faults/group-promises.ts'
 import { Platform } from '../../support/platform.ts'
 import { POISON_PARTITION, readTopic, sendPoison, type Letter, type SentRow } from '../../support/poison/poison-log.ts'
 import { eventIdOfRow, type PoisonRecord } from '../../support/poison/poison-record.ts'
 import { endOf, poisonRows, type End, type PoisonRow } from '../../support/poison/poison-row.ts'
-import { setScene, type Scene } from '../../support/scene.ts'
-import { doubledMails, effects, mixedStory, wrongPositions } from '../../support/story.ts'
+import { createFixture, type Fixture } from '../../support/fixture.ts'
+import { doubledMails, effects, createMixedEvents, wrongPositions } from '../../support/mixed-events.ts'
 
 const run = promisify(execFile)
 
@@ -38,58 +38,58 @@ test(
       properties: { 'message.max.bytes': 12 * MEGABYTE, 'log.message.timestamp.after.max.ms': '9223372036854775807' },
     })
     onTestFinished(() => kafka.stop())
-    await using scene = await setScene({ brokers: kafka.bootstrap, partitions: 2, groups: knownGroups.groups })
-    for (const set of tablesOf(scene.groups)) await migrate({ connectionString: scene.databaseUrl }, set)
-    const story = await mixedStory(new Platform(scene.sql), scene, 500)
+    await using fixture = await createFixture({ brokers: kafka.bootstrap, partitions: 2, groups: knownGroups.groups })
+    for (const set of tablesOf(fixture.groups)) await migrate({ connectionString: fixture.databaseUrl }, set)
+    const story = await createMixedEvents(new Platform(fixture.sql), fixture, 500)
     // Poison takes processor time, and a busy machine makes much of it: no deadline is tried here.
     const settings = { MISSING_ROW_WAIT_MS: '0', KAFKA_SESSION_TIMEOUT_MS: '60000', MAIL_DEADLINE_MS: '60000' }
-    const daemon = scene.daemon(settings)
+    const daemon = fixture.daemon(settings)
     await daemon.ready()
     await using memory = watchMemory(daemon)
 
-    const sent = await sendPoison(kafka.bootstrap, scene.topic, story.events)
-    await scene.settled(200_000)
+    const sent = await sendPoison(kafka.bootstrap, fixture.topic, story.events)
+    await fixture.drained(200_000)
     const { before, peak } = await memory.stop()
 
-    expect(await ends(scene, sent)).toEqual(expected(scene, sent))
-    expect(await letters(scene, kafka.bootstrap, sent)).toEqual([])
-    expect(scene.smtp.counters.mails).toBe(story.mails)
-    expect(doubledMails(scene)).toEqual([])
-    expect(await wrongPositions(scene, 3)).toEqual([])
+    expect(await ends(fixture, sent)).toEqual(expected(fixture, sent))
+    expect(await letters(fixture, kafka.bootstrap, sent)).toEqual([])
+    expect(fixture.smtp.counters.mails).toBe(story.mails)
+    expect(doubledMails(fixture)).toEqual([])
+    expect(await wrongPositions(fixture, 3)).toEqual([])
     expect(troubles(daemon)).toEqual([])
     expect(peak - before).toBeLessThan(MEMORY_BOUND)
 
     // Read once more from the beginning, with all that is on record.
-    const done = await effects(scene)
+    const done = await effects(fixture)
     daemon.kill('SIGTERM')
     expect(await daemon.exited).toBe(0)
-    await scene.sql.query('UPDATE worker.progress SET next_offset = 0')
-    const again = scene.daemon(settings)
+    await fixture.sql.query('UPDATE worker.progress SET next_offset = 0')
+    const again = fixture.daemon(settings)
     await again.ready()
-    await scene.settled(200_000)
-    expect(await ends(scene, sent)).toEqual(expected(scene, sent))
-    expect(await effects(scene)).toEqual(done)
+    await fixture.drained(200_000)
+    expect(await ends(fixture, sent)).toEqual(expected(fixture, sent))
+    expect(await effects(fixture)).toEqual(done)
     // That the row lies behind Kafka's offset is what was done to it.
     expect(troubles(again).filter((line) => !line.includes('database-behind-kafka'))).toEqual([])
   },
 )
 
-function groupsOf(scene: Scene): readonly Group[] {
-  return judgedGroups(scene.groups, scene.groupPrefix)
+function groupsOf(fixture: Fixture): readonly Group[] {
+  return groupPromises(fixture.groups, fixture.groupPrefix)
 }
 
 /** `row in group: end`, for what can be told apart in the database. */
-function expected(scene: Scene, sent: readonly SentRow[]): readonly string[] {
-  return sent.flatMap(({ row }) => groupsOf(scene).map((group) => `${row.name} in ${group.name}: ${endOf(row, group)}`))
+function expected(fixture: Fixture, sent: readonly SentRow[]): readonly string[] {
+  return sent.flatMap(({ row }) => groupsOf(fixture).map((group) => `${row.name} in ${group.name}: ${endOf(row, group)}`))
 }
 
-async function ends(scene: Scene, sent: readonly SentRow[]): Promise<readonly string[]> {
-  const place = [scene.topic, POISON_PARTITION]
-  const dead = await scene.sql.query<{ place: string; reason: string }>(
+async function ends(fixture: Fixture, sent: readonly SentRow[]): Promise<readonly string[]> {
+  const place = [fixture.topic, POISON_PARTITION]
+  const dead = await fixture.sql.query<{ place: string; reason: string }>(
     `SELECT group_name || '/' || "offset" AS place, reason FROM worker.dead_letters WHERE topic = $1 AND partition = $2`,
     place,
   )
-  const outcomes = await scene.sql.query<{ place: string; owner: string; outcome: string }>(
+  const outcomes = await fixture.sql.query<{ place: string; owner: string; outcome: string }>(
     `SELECT group_name || '/' || "offset" AS place, group_name || '/' || event_id AS owner, outcome FROM worker.outcomes
       WHERE topic = $1 AND partition = $2`,
     place,
@@ -98,7 +98,7 @@ async function ends(scene: Scene, sent: readonly SentRow[]): Promise<readonly st
   const byPlace = new Map(outcomes.map((row) => [row.place, row.outcome]))
   const byId = new Set(outcomes.map((row) => row.owner))
   return sent.flatMap(({ row, offset }) =>
-    groupsOf(scene).map((group) => {
+    groupsOf(fixture).map((group) => {
       const at = `${group.id}/${offset}`
       const reason = reasons.get(at)
       const isOnRecord = endOf(row, group) === 'repeated' && byId.has(`${group.id}/${eventIdOfRow(row)}`)
@@ -109,11 +109,11 @@ async function ends(scene: Scene, sent: readonly SentRow[]): Promise<readonly st
 }
 
 /** What is wrong with the dead-letter topics: a letter or more for each row that ends so, each as it was sent, and no others. */
-async function letters(scene: Scene, brokers: readonly string[], sent: readonly SentRow[]): Promise<readonly string[]> {
+async function letters(fixture: Fixture, brokers: readonly string[], sent: readonly SentRow[]): Promise<readonly string[]> {
   const wrong: string[] = []
-  for (const group of groupsOf(scene)) {
-    const topic = `${scene.topic}.${group.id}.dlq`
-    const ranges = await scene.admin.ranges(topic)
+  for (const group of groupsOf(fixture)) {
+    const topic = `${fixture.topic}.${group.id}.dlq`
+    const ranges = await fixture.admin.ranges(topic)
     const found = await readTopic(
       brokers,
       topic,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { onStatement, type Statement } from '../../support/faults/client-statements.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
-import type { Verdict } from '../../support/faults/proxied-connection.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
+import type { ProxyAction } from '../../support/faults/proxied-connection.ts'
 
 /** What ends with one statement, and how it is known by its words: a COMMIT, or a statement that is a transaction of its own. */
 const moments: Readonly<Record<string, (statement: Statement) => boolean>> = {
@@ -14,7 +14,7 @@ const moments: Readonly<Record<string, (statement: Statement) => boolean>> = {
 }
 
 /** The server gets the bytes and its answer is lost; it never gets them; it gets them and the client waits for the answer in vain. */
-const verdicts: readonly Verdict[] = ['cut', 'cut-before', 'cut', 'cut-before', 'mute', 'cut']
+const verdicts: readonly ProxyAction[] = ['cut', 'cut-before', 'cut', 'cut-before', 'mute', 'cut']
 
 /**
  * Fault: Six times each, the connection is lost at the COMMIT of an accept, of a recalculation, and of the start and the settling of a mail
@@ -23,15 +23,15 @@ const verdicts: readonly Verdict[] = ['cut', 'cut-before', 'cut', 'cut-before', 
  * marked.
  */
 test('connections cut at COMMIT leave its result unknown, and nothing is doubled', async () => {
-  await using scene = await setFaultScene({
+  await using fixture = await createFaultFixture({
     scenario: expect.getState().currentTestName,
     seed: 24,
     // How long an answer is waited for follows from it.
-    settings: { DATABASE_STATEMENT_TIMEOUT_MS: '1000' },
+    variables: { DATABASE_STATEMENT_TIMEOUT_MS: '1000' },
   })
   const seen = new Map<string, number>()
-  const struck = new Map<string, Verdict[]>()
-  onStatement(scene.proxies.postgres, (statement) => {
+  const struck = new Map<string, ProxyAction[]>()
+  onStatement(fixture.proxies.postgres, (statement) => {
     const [moment] = Object.entries(moments).find(([, fits]) => fits(statement)) ?? []
     if (moment === undefined) return undefined
     const count = (seen.get(moment) ?? 0) + 1
@@ -43,14 +43,14 @@ test('connections cut at COMMIT leave its result unknown, and nothing is doubled
     struck.set(moment, [...before, verdict])
     return verdict
   })
-  const daemons = [scene.daemon(), scene.daemon()]
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
-  await scene.fault('connections are cut at COMMIT', [], () => scene.traffic({ eventsPerSecond: 50, events: 400 }).done)
-  await scene.drained()
+  await fixture.fault('connections are cut at COMMIT', [], () => fixture.traffic({ eventsPerSecond: 50, events: 400 }).done)
+  await fixture.drained()
   expect(Object.fromEntries(struck)).toEqual(Object.fromEntries(Object.keys(moments).map((moment) => [moment, verdicts])))
-  expect(await scene.scene.sql.query('SELECT reason FROM worker.intents WHERE state = $1', ['held'])).toEqual([])
-  await scene.verdict()
+  expect(await fixture.base.sql.query('SELECT reason FROM worker.intents WHERE state = $1', ['held'])).toEqual([])
+  await fixture.assertHistory()
 })
 
 function commitAfter(words: RegExp) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { notReadyFor, probesOf, type Probes } from '../../support/faults/probes.ts'
 
 const AWAY_MS = 30_000
@@ -12,17 +12,17 @@ const AWAY_MS = 30_000
  */
 test.each(['refuse', 'blackHole'] as const)('daemons wait for a database that is away for 30 s (%s), at the start as well', async (how) => {
   const scenario = expect.getState().currentTestName
-  await using scene = await setFaultScene({ scenario, seed: how === 'refuse' ? 26 : 27 })
-  const { postgres } = scene.proxies
-  const daemons = [scene.daemon(), scene.daemon()]
+  await using fixture = await createFaultFixture({ scenario, seed: how === 'refuse' ? 26 : 27 })
+  const { postgres } = fixture.proxies
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
-  const traffic = scene.traffic({ eventsPerSecond: 20 })
-  await eventually('traffic is under way', () => traffic.told > 60 || `${traffic.told} events`)
-  const late = await scene.fault(`the database cannot be reached (${how})`, ['database'], async () => {
+  const traffic = fixture.traffic({ eventsPerSecond: 20 })
+  await eventually('traffic is under way', () => traffic.acknowledged > 60 || `${traffic.acknowledged} events`)
+  const late = await fixture.fault(`the database cannot be reached (${how})`, ['database'], async () => {
     const since = Date.now()
     await postgres[how]()
-    const started = scene.daemon()
+    const started = fixture.daemon()
     await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^database: database-away: .+/, 10_000)))
     await eventually('the late one serves probes', () => started.url() !== '' || 'not yet')
     await notReadyFor(started, /^process: booting: /)
@@ -38,5 +38,5 @@ test.each(['refuse', 'blackHole'] as const)('daemons wait for a database that is
   })
   await Promise.all([...daemons, late].map((daemon) => daemon.ready()))
   await traffic.stop()
-  await scene.verdict()
+  await fixture.assertHistory()
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
 /**
  * Fault: PostgreSQL is restarted three times under load: in fast mode, which aborts what is running, and in immediate mode, which amounts
@@ -9,17 +9,17 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
  */
 test.each(['fast', 'immediate'] as const)('a database that restarts under load (%s) costs only time', async (mode) => {
   const scenario = expect.getState().currentTestName
-  await using scene = await setFaultScene({ scenario, seed: mode === 'fast' ? 20 : 21, ownPostgres: true })
-  const daemons = [scene.daemon(), scene.daemon()]
+  await using fixture = await createFaultFixture({ scenario, seed: mode === 'fast' ? 20 : 21, ownPostgres: true })
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
-  const traffic = scene.traffic({ eventsPerSecond: 60 })
+  const traffic = fixture.traffic({ eventsPerSecond: 60 })
   for (let round = 0; round < 3; round++) {
-    const before = traffic.told
-    await eventually('traffic is under way', () => traffic.told > before + 100 || `${traffic.told} events`)
-    await scene.fault('the database stops and starts again', ['database'], async () => scene.servers.postgres?.restart(mode))
+    const before = traffic.acknowledged
+    await eventually('traffic is under way', () => traffic.acknowledged > before + 100 || `${traffic.acknowledged} events`)
+    await fixture.fault('the database stops and starts again', ['database'], async () => fixture.servers.postgres?.restart(mode))
   }
   await traffic.stop()
   expect(daemons.map((daemon) => daemon.isOver())).toEqual([false, false])
-  await scene.verdict()
+  await fixture.assertHistory()
 })

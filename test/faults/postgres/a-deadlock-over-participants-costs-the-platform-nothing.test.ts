@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
-import { guestsOf, quietly, signUp } from '../../support/faults/guests.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
+import { newUsersOf, withoutEvent, signUp } from '../../support/faults/new-users.ts'
 import { countersOf } from '../../support/faults/probes.ts'
-import { wrongPositions } from '../../support/story.ts'
+import { wrongPositions } from '../../support/mixed-events.ts'
 
 /**
  * Fault: The platform locks participants of a campaign in another order than the recalculation that is writing them, so that each waits for
@@ -11,22 +11,22 @@ import { wrongPositions } from '../../support/story.ts'
  * Promise: The platform is never the victim; the recalculation gives up within half a second, is counted, and is retried.
  */
 test('a deadlock with the platform over participants costs the recalculation a retry, and the platform nothing', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 35, partitions: 1, stories: 1 })
-  const { sql, transaction } = scene.scene
-  const campaign = scene.settings.flatMap(({ campaigns }) => campaigns).find(({ points }) => points === 3)
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 35, partitions: 1, simulations: 1 })
+  const { sql, transaction } = fixture.base
+  const campaign = fixture.seedData.flatMap(({ campaigns }) => campaigns).find(({ points }) => points === 3)
   if (campaign === undefined) throw new Error('A story has a campaign of three points.')
-  const guests = guestsOf(scene)(campaign, 10)
+  const guests = newUsersOf(fixture)(campaign, 10)
   const idOf = (place: number) => guests[place - 1]?.person.id ?? ''
-  const daemon = scene.daemon({ LEADERBOARD_SWEEP_MS: '200' })
+  const daemon = fixture.daemon({ LEADERBOARD_SWEEP_MS: '200' })
   await daemon.ready()
-  await scene.play(guests.map(signUp))
-  await scene.drained(20_000)
+  await fixture.play(guests.map(signUp))
+  await fixture.drained(20_000)
   const tries = () => countersOf([daemon], 'kafka_worker_deliveries_total', /channel="leaderboard".*outcome="waiting"/)
   expect(await tries()).toBe(0)
 
   const waiting = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
     AND application_name = 'kafka-worker delivery' AND query LIKE '%WITH setting AS%'`
-  await scene.fault('the platform locks participants in another order', [], async () => {
+  await fixture.fault('the platform locks participants in another order', [], async () => {
     let ring = false
     await transaction(async (tx) => {
       // It would wait for a minute before it looked for a ring, and for ever for a lock.
@@ -36,7 +36,7 @@ test('a deadlock with the platform over participants costs the recalculation a r
       // The ninth goes back to the tenth place when the tenth goes past him, and is written last.
       await tx.query('SELECT FROM waitlist_users WHERE id = $1 FOR UPDATE', [idOf(9)])
       const referral = { id: crypto.randomUUID(), campaignId: campaign.id, referrerId: idOf(10), referredId: idOf(1) }
-      await scene.play([quietly({ is: 'refer', referral }, { is: 'confirm', referral })])
+      await fixture.play([withoutEvent({ is: 'refer', referral }, { is: 'confirm', referral })])
       await eventually('a recalculation waits for the ninth', async () => (await sql.query(waiting)).length > 0 || 'nobody')
       const all = tx.query('UPDATE waitlist_users SET updated_at = updated_at WHERE campaign_id = $1', [campaign.id])
       const rings = async () => {
@@ -57,7 +57,7 @@ test('a deadlock with the platform over participants costs the recalculation a r
   })
   // The platform goes on the moment that the recalculation gives way, which is written down after.
   await eventually('the try is counted', async () => (await tries()) > 0 || 'not yet')
-  await scene.drained(20_000)
-  expect(await wrongPositions(scene.scene, 3)).toEqual([])
-  await scene.verdict()
+  await fixture.drained(20_000)
+  expect(await wrongPositions(fixture.base, 3)).toEqual([])
+  await fixture.assertHistory()
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { countersOf } from '../../support/faults/probes.ts'
 
 /**
@@ -8,11 +8,11 @@ import { countersOf } from '../../support/faults/probes.ts'
  * Promise: The platform is never the victim; what the daemon had to abandon is counted and written again; every receiver is called once.
  */
 test('a deadlock with the platform costs the worker a retry, and the platform nothing', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 34 })
-  const { sql, transaction, webhooks } = scene.scene
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 34 })
+  const { sql, transaction, webhooks } = fixture.base
   // Who waits first looks first for a ring: time enough to close it, and less than a lock is waited for.
   await sql.query(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''3s''', current_database()); END $$`)
-  const daemons = [scene.daemon(), scene.daemon()]
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
   const failures = () => countersOf(daemons, 'kafka_worker_execution_failures_total')
 
@@ -46,13 +46,13 @@ test('a deadlock with the platform costs the worker a retry, and the platform no
   })
   const calls: string[] = []
   webhooks.onCall(({ id }) => calls.push(id))
-  await scene.fault('the platform locks in another order', [], async () => {
-    const traffic = scene.traffic({ eventsPerSecond: 40 })
+  await fixture.fault('the platform locks in another order', [], async () => {
+    const traffic = fixture.traffic({ eventsPerSecond: 40 })
     await eventually('two rings are closed', () => rings === 2 || `${rings} rings`)
     await held
     await traffic.stop()
   })
   expect(await failures()).toBeGreaterThan(0)
-  await scene.verdict()
+  await fixture.assertHistory()
   expect(calls.toSorted()).toEqual([...new Set(calls)].toSorted())
 })

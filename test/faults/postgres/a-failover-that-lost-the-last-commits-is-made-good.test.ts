@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createScenario } from '../../../cmd/demo/scenario.ts'
 import { eventually } from '../../support/eventually.ts'
 import { takeBaseCopy } from '../../support/faults/base-copy.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { probesOf } from '../../support/faults/probes.ts'
 
 const seed = 23
@@ -13,42 +13,42 @@ const seed = 23
  * Promise: The daemons detect and report it, accept the lost events again, and mark them; each effect exists once, each mail under one id.
  */
 test('a failover that lost the last commits is detected, and the lost events are accepted again and marked', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed, stories: 1, ownPostgres: true })
-  const daemons = [scene.daemon(), scene.daemon()]
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed, simulations: 1, ownPostgres: true })
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
-  // The scene's own story, told by hand: the platform's rows are safe before the copy, and what is published of them comes after it.
+  // The platform's rows are written before the copy, and their events are published after it.
   const steps = [...createScenario(seed * 1_000).steps(240)]
-  await scene.play(steps.map(({ writes }) => ({ writes, publications: [], timing: 'usual' })))
+  await fixture.play(steps.map(({ writes }) => ({ writes, publications: [], timing: 'usual' })))
   await eventually('the groups have begun', async () => (await rows()).length === 12 || `${(await rows()).length} rows`)
   const setBackTo = Date.now()
-  await using copy = await scene.fault('the database stops to be copied', ['database'], async () =>
-    takeBaseCopy(scene.servers.postgres ?? raise()),
+  await using copy = await fixture.fault('the database stops to be copied', ['database'], async () =>
+    takeBaseCopy(fixture.servers.postgres ?? raise()),
   )
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
-  const published = scene.play(steps.map(({ publications, timing }) => ({ writes: [], publications, timing })))
+  const published = fixture.play(steps.map(({ publications, timing }) => ({ writes: [], publications, timing })))
   await eventually('Kafka knows of more than the copy', async () => (await told()) > 150 || `${await told()} offsets`)
-  await scene.fault('a failover without the last commits', ['database'], () => copy.restore(), { setBackTo })
+  await fixture.fault('a failover without the last commits', ['database'], () => copy.restore(), { setBackTo })
   await published
-  await scene.drained()
+  await fixture.drained()
 
-  const [found] = await scene.scene.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.outcomes WHERE recovered')
+  const [found] = await fixture.base.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.outcomes WHERE recovered')
   expect(found?.count).toBeGreaterThan(50)
   const alarms = daemons.flatMap(({ lines }) => lines.filter(({ msg }) => msg === 'database-behind-kafka'))
   expect(alarms.length).toBeGreaterThan(0)
   expect((await Promise.all(daemons.map(probesOf))).map(({ live, ready }) => live && ready)).toEqual([true, true])
-  await scene.verdict()
+  await fixture.assertHistory()
 
   function rows() {
-    return scene.scene.sql.query('SELECT FROM worker.progress')
+    return fixture.base.sql.query('SELECT FROM worker.progress')
   }
   async function told(): Promise<number> {
-    const { admin, group, topic } = scene.scene
+    const { admin, group, topic } = fixture.base
     const committed = await admin.committed(group('email-workers'), topic)
     return [...committed.values()].reduce((sum, offset) => sum + Number(offset), 0)
   }
 })
 
 function raise(): never {
-  throw new Error('The scene has a database of its own.')
+  throw new Error('The fixture has a database of its own.')
 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { countersOf, probesOf } from '../../support/faults/probes.ts'
-import { frozenWith } from '../../support/held-lock.ts'
+import { startFrozenTransaction } from '../../support/frozen-transaction.ts'
 
 /**
  * Fault: A process that holds a campaign's lock, or the rows of its participants, in an open transaction is frozen.
@@ -23,27 +23,27 @@ test.each([
     statement: (id: string) => `SELECT FROM waitlist_users WHERE campaign_id = '${id}' FOR UPDATE`,
   },
 ])('a frozen client blocks only the campaign that it has locked ($what)', async ({ what, reason, seed, statement }) => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed })
-  const daemons = [scene.daemon(), scene.daemon()]
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed })
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
-  const traffic = scene.traffic({ eventsPerSecond: 40 })
-  await eventually('traffic is under way', () => traffic.told > 150 || `${traffic.told} events`)
+  const traffic = fixture.traffic({ eventsPerSecond: 40 })
+  await eventually('traffic is under way', () => traffic.acknowledged > 150 || `${traffic.acknowledged} events`)
 
   const recalculated = () => countersOf(daemons, 'kafka_worker_recalculations_total')
-  const campaignId = scene.settings[0]?.campaigns[0]?.id
-  await scene.fault(`a frozen client with ${what}`, [], async () => {
+  const campaignId = fixture.seedData[0]?.campaigns[0]?.id
+  await fixture.fault(`a frozen client with ${what}`, [], async () => {
     await using _frozen = await frozenWhileItIsToBeRanked()
     const before = await recalculated()
     await eventually('others are recalculated', async () => (await recalculated()) > before + 5 || `${await recalculated()} of ${before}`)
     expect((await Promise.all(daemons.map(probesOf))).map(({ live, ready }) => live && ready)).toEqual([true, true])
   })
   await traffic.stop()
-  await scene.verdict()
+  await fixture.assertHistory()
 
   /** The platform waits for those rows too, so something of the campaign must be on its way already; where nothing is, it goes on and is frozen again. */
   async function frozenWhileItIsToBeRanked(): Promise<AsyncDisposable> {
     for (let tries = 1; ; tries++) {
-      const frozen = await frozenWith(scene.scene.databaseUrl, statement(campaignId ?? ''))
+      const frozen = await startFrozenTransaction(fixture.base.databaseUrl, statement(campaignId ?? ''))
       try {
         await eventually('its leaderboard waits', itWaits, 8_000)
         return frozen
@@ -51,13 +51,13 @@ test.each([
         await frozen[Symbol.asyncDispose]()
         if (tries === 8) throw error
       }
-      const told = traffic.told
-      await eventually('traffic goes on', () => traffic.told > told + 40 || `${traffic.told - told} events`)
+      const told = traffic.acknowledged
+      await eventually('traffic goes on', () => traffic.acknowledged > told + 40 || `${traffic.acknowledged - told} events`)
     }
   }
 
   async function itWaits(): Promise<true | string> {
-    const found = await scene.scene.sql.query<{ reason: string }>(
+    const found = await fixture.base.sql.query<{ reason: string }>(
       `SELECT reason FROM worker.intents WHERE campaign_id = $1 AND channel = 'leaderboard'`,
       [campaignId],
     )

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { notReadyFor } from '../../support/faults/probes.ts'
-import { DISK_FULL, strikeTables } from '../../support/faults/struck-tables.ts'
+import { DISK_FULL, createFailingTables } from '../../support/faults/failing-tables.ts'
 
 const tables = ['outcomes', 'progress', 'intents', 'dead_letters', 'recalculations', 'reward_codes']
 const books = ['email_logs', 'webhook_deliveries']
@@ -13,24 +13,24 @@ const books = ['email_logs', 'webhook_deliveries']
  * Promise: Daemons are live, not ready, report why, and give nothing up; once there is room again, everything continues by itself.
  */
 test('daemons wait while the disk is full: nothing is given up, and everything continues once there is room', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 25 })
-  const { sql } = scene.scene
-  const disk = await strikeTables(sql, [...tables.map((table) => `worker.${table}`), ...books.map((table) => `public.${table}`)])
-  const daemons = [scene.daemon(), scene.daemon()]
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 25 })
+  const { sql } = fixture.base
+  const disk = await createFailingTables(sql, [...tables.map((table) => `worker.${table}`), ...books.map((table) => `public.${table}`)])
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
-  const traffic = scene.traffic({ eventsPerSecond: 50 })
-  await eventually('traffic is under way', () => traffic.told > 100 || `${traffic.told} events`)
-  await scene.fault('the disk is full', [], async () => {
-    await disk.with(DISK_FULL)
-    const before = traffic.told
+  const traffic = fixture.traffic({ eventsPerSecond: 50 })
+  await eventually('traffic is under way', () => traffic.acknowledged > 100 || `${traffic.acknowledged} events`)
+  await fixture.fault('the disk is full', [], async () => {
+    await disk.inject(DISK_FULL)
+    const before = traffic.acknowledged
     await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*email-workers: waiting: .*SQLSTATE 53100/)))
     const held = await accepted()
-    await eventually('traffic goes on', () => traffic.told > before + 150 || `${traffic.told - before} events`)
+    await eventually('traffic goes on', () => traffic.acknowledged > before + 150 || `${traffic.acknowledged - before} events`)
     // Whoever looks now still waits, and has written nothing meanwhile.
     await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*email-workers: waiting: .*SQLSTATE 53100/)))
     expect(await accepted()).toBe(held)
-    await disk.healed()
+    await disk.heal()
   })
   await Promise.all(daemons.map((daemon) => daemon.ready()))
   await traffic.stop()
@@ -39,7 +39,7 @@ test('daemons wait while the disk is full: nothing is given up, and everything c
     expect(told).toContainEqual(expect.stringMatching(/^database: SQLSTATE 53100\b/))
     expect(daemon.isOver()).toBe(false)
   }
-  await scene.verdict()
+  await fixture.assertHistory()
 
   async function accepted(): Promise<string | undefined> {
     const [row] = await sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress')

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { notReadyFor, probesOf } from '../../support/faults/probes.ts'
-import { frozenWith } from '../../support/held-lock.ts'
+import { startFrozenTransaction } from '../../support/frozen-transaction.ts'
 
 /**
  * Fault: A transaction that has locked the progress rows of one group hangs: its process is frozen.
@@ -10,16 +10,16 @@ import { frozenWith } from '../../support/held-lock.ts'
  * event is accepted once.
  */
 test('a hung transaction on the progress rows of a group blocks that group only', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 30 })
-  const daemons = [scene.daemon(), scene.daemon()]
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 30 })
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
-  const traffic = scene.traffic({ eventsPerSecond: 40 })
-  await eventually('traffic is under way', () => traffic.told > 100 || `${traffic.told} events`)
+  const traffic = fixture.traffic({ eventsPerSecond: 40 })
+  await eventually('traffic is under way', () => traffic.acknowledged > 100 || `${traffic.acknowledged} events`)
 
-  const { sql, group, databaseUrl } = scene.scene
-  await scene.fault('a hung transaction with progress rows', [], async () => {
+  const { sql, group, databaseUrl } = fixture.base
+  await fixture.fault('a hung transaction with progress rows', [], async () => {
     const locking = `SELECT FROM worker.progress WHERE group_name = '${group('email-workers')}' ORDER BY partition FOR UPDATE`
-    await using _frozen = await frozenWith(databaseUrl, locking)
+    await using _frozen = await startFrozenTransaction(databaseUrl, locking)
     const before = await accepted()
     await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*email-workers: waiting: .*SQLSTATE 55P03/)))
     await eventually('the other groups go on', async () => {
@@ -33,7 +33,7 @@ test('a hung transaction on the progress rows of a group blocks that group only'
   })
   await Promise.all(daemons.map((daemon) => daemon.ready()))
   await traffic.stop()
-  await scene.verdict()
+  await fixture.assertHistory()
 
   /** Offsets of all partitions together, by group. */
   async function accepted(): Promise<ReadonlyMap<string, number>> {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { notReadyFor } from '../../support/faults/probes.ts'
-import { through } from '../../support/faults/through.ts'
+import { proxiedUrl } from '../../support/faults/proxied-url.ts'
 
 const password = randomBytes(18).toString('base64url')
 
@@ -13,27 +13,27 @@ const password = randomBytes(18).toString('base64url')
  * no event is treated as poison, and everything continues after the GRANT.
  */
 test('daemons wait for a revoked right, and nothing is given up', async () => {
-  await using scene = await setFaultScene({
+  await using fixture = await createFaultFixture({
     scenario: expect.getState().currentTestName,
     seed: 33,
     // A role belongs to a whole server.
     ownPostgres: true,
     promises: { markers: [password] },
   })
-  const { sql, databaseUrl } = scene.scene
+  const { sql, databaseUrl } = fixture.base
   await sql.query(`CREATE ROLE worker_app LOGIN PASSWORD '${password}'`)
   await sql.query('GRANT USAGE ON SCHEMA worker, public TO worker_app')
   await sql.query('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker TO worker_app')
   await sql.query('GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO worker_app')
-  const url = new URL(through(databaseUrl, scene.proxies.postgres))
+  const url = new URL(proxiedUrl(databaseUrl, fixture.proxies.postgres))
   url.username = 'worker_app'
   url.password = password
-  const daemons = [scene.daemon({ DATABASE_URL: url.href }), scene.daemon({ DATABASE_URL: url.href })]
+  const daemons = [fixture.daemon({ DATABASE_URL: url.href }), fixture.daemon({ DATABASE_URL: url.href })]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
-  const traffic = scene.traffic({ eventsPerSecond: 40 })
-  await eventually('traffic is under way', () => traffic.told > 100 || `${traffic.told} events`)
+  const traffic = fixture.traffic({ eventsPerSecond: 40 })
+  await eventually('traffic is under way', () => traffic.acknowledged > 100 || `${traffic.acknowledged} events`)
 
-  await scene.fault('no right to INSERT on worker.intents', [], async () => {
+  await fixture.fault('no right to INSERT on worker.intents', [], async () => {
     await sql.query('REVOKE INSERT ON worker.intents FROM worker_app')
     await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*email-workers: waiting: .*SQLSTATE 42501/)))
     await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^database: database-refuses: .* may not INSERT on worker\.intents/)))
@@ -43,7 +43,7 @@ test('daemons wait for a revoked right, and nothing is given up', async () => {
   for (const { lines } of daemons)
     expect(lines).toContainEqual(expect.objectContaining({ msg: 'waiting', level: 'warn', cause: 'database: SQLSTATE 42501' }))
 
-  await scene.fault('no right to SELECT on waitlist_users', [], async () => {
+  await fixture.fault('no right to SELECT on waitlist_users', [], async () => {
     await sql.query('REVOKE SELECT ON waitlist_users FROM worker_app')
     // Events are accepted without it, and what needs the rows waits by itself: mails one by one, leaderboards as a whole.
     await eventually('mails wait', async () => (await waiting('prepare-failed')) > 20 || `${await waiting('prepare-failed')} wait`)
@@ -57,7 +57,7 @@ test('daemons wait for a revoked right, and nothing is given up', async () => {
   await traffic.stop()
   // They would be looked at again within the minute.
   await sql.query(`UPDATE worker.intents SET due_at = now() WHERE state = 'pending' AND reason = 'prepare-failed'`)
-  await scene.verdict()
+  await fixture.assertHistory()
 
   async function waiting(reason: string): Promise<number> {
     const [row] = await sql.query<{ count: number }>(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { countersOf, probesOf } from '../../support/faults/probes.ts'
 
 /**
@@ -9,20 +9,20 @@ import { countersOf, probesOf } from '../../support/faults/probes.ts'
  * Promise: Events are accepted throughout, and daemons stay ready; work that got no connection is done later, once.
  */
 test('an exhausted pool delays deliveries, but neither accepts nor probes', async () => {
-  await using scene = await setFaultScene({
+  await using fixture = await createFaultFixture({
     scenario: expect.getState().currentTestName,
     seed: 31,
-    settings: { DATABASE_POOL_SIZE: '1', ACCEPT_CONCURRENCY: '1' },
+    variables: { DATABASE_POOL_SIZE: '1', ACCEPT_CONCURRENCY: '1' },
   })
-  scene.proxies.postgres.latency(20)
-  const daemons = [scene.daemon(), scene.daemon()]
+  fixture.proxies.postgres.latency(20)
+  const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
-  const traffic = scene.traffic({ eventsPerSecond: 20 })
-  await eventually('traffic is under way', () => traffic.told > 60 || `${traffic.told} events`)
+  const traffic = fixture.traffic({ eventsPerSecond: 20 })
+  await eventually('traffic is under way', () => traffic.acknowledged > 60 || `${traffic.acknowledged} events`)
 
-  const { sql, transaction } = scene.scene
+  const { sql, transaction } = fixture.base
   const withoutConnection = () => countersOf(daemons, 'kafka_worker_execution_failures_total')
-  await scene.fault('no connection is free', [], () =>
+  await fixture.fault('no connection is free', [], () =>
     transaction(async (tx) => {
       await tx.query('LOCK TABLE public.email_logs IN ACCESS EXCLUSIVE MODE')
       const before = await accepted()
@@ -32,8 +32,8 @@ test('an exhausted pool delays deliveries, but neither accepts nor probes', asyn
     }),
   )
   await traffic.stop()
-  scene.proxies.postgres.latency(0)
-  await scene.verdict()
+  fixture.proxies.postgres.latency(0)
+  await fixture.assertHistory()
 
   async function accepted(): Promise<number> {
     const [row] = await sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress')

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
 const FROZEN_MS = 9_000
 
@@ -12,16 +12,16 @@ const FROZEN_MS = 9_000
  * work in flight is either recorded late or dropped.
  */
 test('a daemon frozen for longer than its session, resumed beside its successor, doubles nothing', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 21 })
-  const sleeper = scene.daemon()
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 21 })
+  const sleeper = fixture.daemon()
   await sleeper.ready()
-  const traffic = scene.traffic({ eventsPerSecond: 40 })
-  await eventually('it works', () => traffic.told > 60 || String(traffic.told))
+  const traffic = fixture.traffic({ eventsPerSecond: 40 })
+  await eventually('it works', () => traffic.acknowledged > 60 || String(traffic.acknowledged))
   const joins = () => sleeper.lines.filter(({ msg }) => msg === 'group joined').length
   const before = joins()
-  await scene.fault('a daemon is frozen', ['daemon'], async () => {
+  await fixture.fault('a daemon is frozen', ['daemon'], async () => {
     sleeper.kill('SIGSTOP')
-    const other = scene.daemon()
+    const other = fixture.daemon()
     // The length of the fault itself.
     await Promise.all([other.ready(), pause(FROZEN_MS)])
     const shares = other.lines.filter(({ msg }) => msg === 'group joined').map(({ partitions }) => partitions)
@@ -31,5 +31,5 @@ test('a daemon frozen for longer than its session, resumed beside its successor,
   })
   expect(sleeper.lines.filter(({ msg }) => msg === 'assignment ended').length).toBeGreaterThanOrEqual(3)
   await traffic.stop()
-  await scene.verdict()
+  await fixture.assertHistory()
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { doom } from '../../support/faults/doom.ts'
+import { killDaemonAt } from '../../support/faults/kill-daemon-at.ts'
 import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
 
 /**
@@ -10,11 +10,11 @@ import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
  */
 test('SIGKILL between the reply and its row, for every handler: each is sent once more under the same id, and no third time', async () => {
   await using waiting = await waitingDeliveries(expect.getState().currentTestName, null)
-  const { scene, mails, copies, bodies } = waiting
+  const { fixture, mails, copies, bodies } = waiting
   await waiting.letAllGo()
   await Promise.all([
-    ...Array.from({ length: mails }, () => doom(scene, 'email-workers', { fact: 'performed', outcome: 'done' })),
-    ...Array.from({ length: 2 }, () => doom(scene, 'reward-workers', { fact: 'performed', outcome: 'done' })),
+    ...Array.from({ length: mails }, () => killDaemonAt(fixture, 'email-workers', { fact: 'performed', outcome: 'done' })),
+    ...Array.from({ length: 2 }, () => killDaemonAt(fixture, 'reward-workers', { fact: 'performed', outcome: 'done' })),
   ])
   expect(await waiting.states()).toEqual({
     mails: { handing_over: mails },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { startDoomed, type Doomed } from '../../support/faults/doom.ts'
-import type { FaultScene } from '../../support/faults/fault-scene.ts'
+import { startDaemonKilledAt, type KilledDaemon } from '../../support/faults/kill-daemon-at.ts'
+import type { FaultFixture } from '../../support/faults/fault-fixture.ts'
 import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
 
 const killAt = { fact: 'settled', outcome: ['sent', 'delivered'] } as const
@@ -13,9 +13,9 @@ const killAt = { fact: 'settled', outcome: ['sent', 'delivered'] } as const
  */
 test('SIGKILL after the outcome was recorded, for every handler: nothing is repeated', async () => {
   await using waiting = await waitingDeliveries(expect.getState().currentTestName, 'settled')
-  const { scene, mails, copies, bodies } = waiting
-  await scene.fault('daemons are killed behind their outcome rows', ['daemon'], async () => {
-    const doomed = (await Promise.all([startedInTurn(scene, 'email-workers', mails), startedInTurn(scene, 'reward-workers', 2)])).flat()
+  const { fixture, mails, copies, bodies } = waiting
+  await fixture.fault('daemons are killed behind their outcome rows', ['daemon'], async () => {
+    const doomed = (await Promise.all([startedInTurn(fixture, 'email-workers', mails), startedInTurn(fixture, 'reward-workers', 2)])).flat()
     // One after the other: a worker begins the next mail while the row of the last is being written.
     for (let over = 1; over <= doomed.length; over++) {
       await waiting.letOneGo()
@@ -34,10 +34,10 @@ test('SIGKILL after the outcome was recorded, for every handler: nothing is repe
 })
 
 /** Each ready before the next begins. */
-async function startedInTurn(scene: FaultScene, group: string, count: number): Promise<readonly Doomed[]> {
-  const all: Doomed[] = []
+async function startedInTurn(fixture: FaultFixture, group: string, count: number): Promise<readonly KilledDaemon[]> {
+  const all: KilledDaemon[] = []
   while (all.length < count) {
-    const doomed = startDoomed(scene, group, killAt)
+    const doomed = startDaemonKilledAt(fixture, group, killAt)
     await doomed.ready()
     all.push(doomed)
   }

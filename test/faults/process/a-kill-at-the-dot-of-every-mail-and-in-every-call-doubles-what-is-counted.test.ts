@@ -10,12 +10,12 @@ import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
  */
 test('SIGKILL with every handler at its final dot or in its request: each is sent once more under the same id, and no third time', async () => {
   await using waiting = await waitingDeliveries(expect.getState().currentTestName, null)
-  const { scene, mails, copies, bodies } = waiting
+  const { fixture, mails, copies, bodies } = waiting
   await waiting.letAllGo()
-  scene.scene.smtp.respondWith((stage) => (stage === 'data' ? new Promise(() => undefined) : undefined))
-  scene.scene.webhooks.respondWith(() => new Promise(() => undefined))
-  await scene.fault('a daemon is killed in the middle of everything', ['daemon'], async () => {
-    const doomed = scene.daemon({ SMTP_MAX_CONNECTIONS: '10', MAIL_DEADLINE_MS: '300000', WEBHOOK_DEADLINE_MS: '300000' })
+  fixture.base.smtp.respondWith((stage) => (stage === 'data' ? new Promise(() => undefined) : undefined))
+  fixture.base.webhooks.respondWith(() => new Promise(() => undefined))
+  await fixture.fault('a daemon is killed in the middle of everything', ['daemon'], async () => {
+    const doomed = fixture.daemon({ SMTP_MAX_CONNECTIONS: '10', MAIL_DEADLINE_MS: '300000', WEBHOOK_DEADLINE_MS: '300000' })
     await eventually('all has been handed over', () => (copies.size === mails + 1 && bodies.size === 1) || `${copies.size}, ${bodies.size}`)
     doomed.kill('SIGKILL')
     expect(await doomed.exited).toBe('SIGKILL')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { doom } from '../../support/faults/doom.ts'
+import { killDaemonAt } from '../../support/faults/kill-daemon-at.ts'
 import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
 
 /**
@@ -9,11 +9,11 @@ import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
  */
 test('SIGKILL between the start and the first byte, for every handler: everything is sent once, and the mails are marked as in doubt', async () => {
   await using waiting = await waitingDeliveries(expect.getState().currentTestName, 'started')
-  const { scene, mails, copies, bodies } = waiting
+  const { fixture, mails, copies, bodies } = waiting
   await waiting.letAllGo()
   await Promise.all([
-    ...Array.from({ length: mails }, () => doom(scene, 'email-workers', { fact: 'started' })),
-    ...Array.from({ length: 2 }, () => doom(scene, 'reward-workers', { fact: 'started' })),
+    ...Array.from({ length: mails }, () => killDaemonAt(fixture, 'email-workers', { fact: 'started' })),
+    ...Array.from({ length: 2 }, () => killDaemonAt(fixture, 'reward-workers', { fact: 'started' })),
   ])
   expect(await waiting.states()).toEqual({
     mails: { handing_over: mails },

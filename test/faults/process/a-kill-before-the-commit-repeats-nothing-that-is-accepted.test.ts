@@ -8,11 +8,11 @@ import { waitingEvents } from '../../support/faults/waiting-events.ts'
  */
 test('SIGKILL before the commit to Kafka, with an event for every handler accepted: nothing is accepted twice', async () => {
   await using waiting = await waitingEvents(expect.getState().currentTestName)
-  const dead = await waiting.doomEveryGroup({ fact: 'committing', offset: 1 })
-  for (const group of waiting.scene.scene.groups)
+  const dead = await waiting.killEveryGroupAt({ fact: 'committing', offset: 1 })
+  for (const group of waiting.fixture.base.groups)
     expect({ group, ...dead[group] }).toMatchObject({ group, outcomes: eventsOfEveryHandler(group), row: 7, committed: 0 })
 
-  await waiting.settle()
+  await waiting.finish()
   const repeated = [...waiting.copies.values()].filter((copies) => copies > 1)
   expect(waiting.copies.size).toBe(9)
   // A call of the one webhook is no doubt: it may be repeated under its id.

@@ -8,9 +8,9 @@ import { mailInDoubt } from '../../support/faults/mail-in-doubt.ts'
  */
 test('two daemons killed at the final dot of one mail: the third holds it for the operator and does not send it', async () => {
   await using doubt = await mailInDoubt({ MAIL_AMBIGUOUS: 'retry' })
-  await doubt.killAtTheDot(await doubt.begin())
-  await doubt.killAtTheDot(doubt.scene.daemon())
-  doubt.scene.daemon()
+  await doubt.killAtFinalDot(await doubt.begin())
+  await doubt.killAtFinalDot(doubt.fixture.daemon())
+  doubt.fixture.daemon()
   await eventually(
     'the mail is decided',
     async () => ['held', 'sent'].includes((await doubt.row()).state) || JSON.stringify(await doubt.row()),
@@ -19,5 +19,5 @@ test('two daemons killed at the final dot of one mail: the third holds it for th
   const ids = doubt.copies.map(({ messageId }) => messageId)
   expect(ids).toHaveLength(2)
   expect(ids[1]).toBe(ids[0])
-  await doubt.verdict()
+  await doubt.assertHistory()
 })

@@ -9,7 +9,7 @@ import { mailInDoubt } from '../../support/faults/mail-in-doubt.ts'
 test('SIGKILL while the relay delays its reply to the recipient: the mail was not transmitted, and is sent once', async () => {
   await using doubt = await mailInDoubt()
   const asked = Promise.withResolvers<void>()
-  doubt.scene.scene.smtp.respondWith((stage) => {
+  doubt.fixture.base.smtp.respondWith((stage) => {
     if (stage !== 'rcpt') return undefined
     asked.resolve()
     return new Promise(() => undefined)
@@ -17,9 +17,9 @@ test('SIGKILL while the relay delays its reply to the recipient: the mail was no
   const killed = await doubt.begin()
   await asked.promise
   await doubt.kill(killed)
-  doubt.scene.scene.smtp.respondWith(undefined)
-  doubt.scene.daemon()
+  doubt.fixture.base.smtp.respondWith(undefined)
+  doubt.fixture.daemon()
   await eventually('the mail is recorded as sent', async () => (await doubt.row()).state === 'sent' || JSON.stringify(await doubt.row()))
   expect(doubt.copies.map(({ reply }) => reply)).toEqual([250])
-  await doubt.verdict()
+  await doubt.assertHistory()
 })

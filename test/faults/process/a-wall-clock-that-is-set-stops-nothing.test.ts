@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { Platform } from '../../support/platform.ts'
 import { rewardTenant } from '../../support/reward-tenant.ts'
-import { setScene } from '../../support/scene.ts'
+import { createFixture } from '../../support/fixture.ts'
 
 const HOUR_MS = 3_600_000
 const SESSION_MS = 6_000
@@ -14,12 +14,12 @@ const SESSION_MS = 6_000
  * Promise: The member keeps its partitions and accepts the next event; the relay and the endpoint are tried as soon as they are back.
  */
 test('a wall clock that is set back or forward by hours ends no membership and delays nothing', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const { sql, smtp, webhooks, publisher } = scene
+  await using fixture = await createFixture({ partitions: 1 })
+  const { sql, smtp, webhooks, publisher } = fixture
   const platform = new Platform(sql)
   const campaign = await platform.campaign()
-  const tenant = await rewardTenant(scene, platform, 3, webhooks.endpoint('/rewards'))
-  const daemon = scene.daemon(
+  const tenant = await rewardTenant(fixture, platform, 3, webhooks.endpoint('/rewards'))
+  const daemon = fixture.daemon(
     { KAFKA_SESSION_TIMEOUT_MS: String(SESSION_MS), KAFKA_HEARTBEAT_INTERVAL_MS: '1000', MAIL_RATE_PER_SECOND: '50' },
     { steppableClock: true },
   )
@@ -66,8 +66,8 @@ test('a wall clock that is set back or forward by hours ends no membership and d
     await arrived((await signUp()).email)
     await eventually('Kafka is told', async () => {
       const [committed, ranges] = await Promise.all([
-        scene.admin.committed(scene.group('email-workers'), scene.topic),
-        scene.admin.ranges(scene.topic),
+        fixture.admin.committed(fixture.group('email-workers'), fixture.topic),
+        fixture.admin.ranges(fixture.topic),
       ])
       return committed.get(0) === ranges.get(0)?.high || `${committed.get(0)} of ${ranges.get(0)?.high}`
     })

@@ -1,35 +1,35 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
-import { guestsOf, joining, quietly, toldOf } from '../../support/faults/guests.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
+import { newUsersOf, joinRow, withoutEvent, signUpEvent } from '../../support/faults/new-users.ts'
 
 /**
  * Fault: A daemon is frozen (SIGSTOP) between preparing a mail and starting it, until the lease has expired.
  * Promise: It drops the mail; the next worker decides by the rows as they are then.
  */
 test('a worker frozen until its lease expires drops the mail that it had prepared, as its recipient is gone', async () => {
-  const settings = { MAIL_DEADLINE_MS: '1000' }
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 1, stories: 1, settings })
-  const { smtp, sql, transaction } = scene.scene
+  const variables = { MAIL_DEADLINE_MS: '1000' }
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, partitions: 1, simulations: 1, variables })
+  const { smtp, sql, transaction } = fixture.base
   let mails = 0
   smtp.onMail(() => (mails += 1))
-  const [campaign] = scene.settings.flatMap(({ campaigns }) => campaigns)
-  const [guest] = campaign === undefined ? [] : guestsOf(scene)(campaign, 1)
+  const [campaign] = fixture.seedData.flatMap(({ campaigns }) => campaigns)
+  const [guest] = campaign === undefined ? [] : newUsersOf(fixture)(campaign, 1)
   if (guest === undefined) throw new Error('A story has campaigns.')
-  await scene.play([quietly(joining(guest))])
+  await fixture.play([withoutEvent(joinRow(guest))])
   // Nobody takes claims back here: what keeps the mail from going is the worker's own proof.
-  const sleeper = scene.daemon({ KAFKA_GROUPS: 'email-workers', LEASE_CHECK_MS: '3600000' })
+  const sleeper = fixture.daemon({ KAFKA_GROUPS: 'email-workers', LEASE_CHECK_MS: '3600000' })
   await sleeper.ready()
 
-  await scene.fault('a daemon is frozen', ['daemon'], async () => {
+  await fixture.fault('a daemon is frozen', ['daemon'], async () => {
     await transaction(async (tx) => {
       await tx.query('LOCK TABLE waitlist_users IN ACCESS EXCLUSIVE MODE')
-      await scene.play([toldOf(guest)])
+      await fixture.play([signUpEvent(guest)])
       await eventually('the worker reads whom it may write to', async () => (await readers()) === 1 || `${await readers()} wait`)
       sleeper.kill('SIGSTOP')
     })
     await eventually('what it read lies before it', async () => (await readers()) === 0 || 'not yet')
-    await scene.play([quietly({ is: 'leave', personId: guest.person.id, how: 'deleted' })])
+    await fixture.play([withoutEvent({ is: 'leave', personId: guest.person.id, how: 'deleted' })])
     await eventually('its lease is over', async () => {
       const [row] = await sql.query<{ over: boolean; state: string }>(
         `SELECT lease_until < now() AS over, state FROM worker.intents WHERE channel = 'email'`,
@@ -47,11 +47,11 @@ test('a worker frozen until its lease expires drops the mail that it had prepare
   sleeper.kill('SIGTERM')
   expect(await sleeper.exited).toBe(0)
   // The other groups have not begun before.
-  const next = scene.daemon({ KAFKA_START_FROM: 'earliest' })
+  const next = fixture.daemon({ KAFKA_START_FROM: 'earliest' })
   await next.ready()
   await eventually('the mail has ended', async () => (await stateOf()) !== 'claimed' || 'still claimed')
   expect({ state: await stateOf(), mails }).toEqual({ state: 'skipped', mails: 0 })
-  await scene.verdict()
+  await fixture.assertHistory()
 
   /** Statements that read a mail's person and are not done. */
   async function readers(): Promise<number> {

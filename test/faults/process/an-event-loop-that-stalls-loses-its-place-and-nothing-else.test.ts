@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
 /**
  * Fault: The event loop of one of two daemons stalls in the middle of its work for longer than its session of 6 s, and its heartbeats with
@@ -8,13 +8,13 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
  * Promise: The other daemon takes over. The stalled one detects that its membership has ended and rejoins; nothing is lost or doubled.
  */
 test('an event loop that stalls for longer than the session loses its partitions and rejoins, and nothing is lost or doubled', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 22 })
-  const staying = scene.daemon()
-  const stalling = scene.daemon({}, { stallAt: { fact: 'accepted', group: 'email-workers', nth: 5, ms: 9_000 } })
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 22 })
+  const staying = fixture.daemon()
+  const stalling = fixture.daemon({}, { stallAt: { fact: 'accepted', group: 'email-workers', nth: 5, ms: 9_000 } })
   await Promise.all([staying.ready(), stalling.ready()])
   const joins = () => stalling.lines.filter(({ msg }) => msg === 'group joined').length
-  const traffic = scene.traffic({ eventsPerSecond: 40 })
-  await scene.fault('an event loop stalls', ['daemon'], async () => {
+  const traffic = fixture.traffic({ eventsPerSecond: 40 })
+  await fixture.fault('an event loop stalls', ['daemon'], async () => {
     await eventually('it stalls', () => stalling.other.some((line) => line.startsWith('observed: stalls for 9000 ms')) || 'not yet')
     const before = joins()
     await eventually(
@@ -27,5 +27,5 @@ test('an event loop that stalls for longer than the session loses its partitions
     await eventually('it has joined its groups again', () => joins() >= before + 3 || `${joins() - before}`)
   })
   await traffic.stop()
-  await scene.verdict()
+  await fixture.assertHistory()
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
 /**
  * Fault: Under traffic a daemon joins. While the others give up their partitions for it, one of them is stopped (SIGTERM), and the new
@@ -8,15 +8,15 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
  * Promise: Each stop in the middle of a rebalance is clean, and nothing is repeated or in doubt.
  */
 test('daemons stopped while partitions move: every stop is clean, and nothing is sent twice or in doubt', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 24 })
-  const staying = scene.daemon()
-  let leaving = scene.daemon()
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 24 })
+  const staying = fixture.daemon()
+  let leaving = fixture.daemon()
   await Promise.all([staying.ready(), leaving.ready()])
-  const traffic = scene.traffic({ eventsPerSecond: 40 })
+  const traffic = fixture.traffic({ eventsPerSecond: 40 })
   for (let round = 0; round < 4; round++) {
     const given = () => leaving.lines.filter(({ msg }) => msg === 'assignment ended').length
     const before = given()
-    const joining = scene.daemon()
+    const joining = fixture.daemon()
     await eventually('partitions move', () => given() > before || 'not yet')
     leaving.kill('SIGTERM')
     expect({ round, code: await leaving.exited }).toEqual({ round, code: 0 })
@@ -24,7 +24,7 @@ test('daemons stopped while partitions move: every stop is clean, and nothing is
     leaving = joining
   }
   await traffic.stop()
-  const { passed, figures } = await scene.judged()
+  const { passed, figures } = await fixture.checkHistory()
   expect(passed).toBe(true)
   expect({ ...figures }).toMatchObject({ secondCopies: 0, ambiguousMails: 0, lost: 0, kills: 0 })
   expect(figures['webhookRepeats'] ?? 0).toBe(0)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { drainedSoon } from '../../support/faults/drained-soon.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import type { SmtpRespond, SmtpStage } from '../../../stack/smtp-sink.ts'
 
 /** Where the connection is cut, and whether the relay has said 250 by then. */
@@ -25,14 +25,14 @@ const timesEach = 4
  * Message-ID and the same bytes.
  */
 test('a cut connection costs a second copy only after the final dot, with the same bytes, and the row counts it', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 35 })
-  const { smtp, sql } = scene.scene
-  await scene.daemon().ready()
-  const traffic = scene.traffic({ eventsPerSecond: 30 })
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 35 })
+  const { smtp, sql } = fixture.base
+  await fixture.daemon().ready()
+  const traffic = fixture.traffic({ eventsPerSecond: 30 })
   const met = new Map<string, number>()
   const doubted = new Set<string>()
   for (const { name, stage, answer } of cuts) {
-    await scene.fault(`cut ${name}`, ['relay'], async () => {
+    await fixture.fault(`cut ${name}`, ['relay'], async () => {
       smtp.respondWith(cutting(name, stage, answer))
       await eventually(`connections were cut ${name}`, () => met.get(name) === timesEach || `${met.get(name) ?? 0}`)
       smtp.respondWith(undefined)
@@ -41,10 +41,10 @@ test('a cut connection costs a second copy only after the final dot, with the sa
     await eventually('the relay is trusted again', () => smtp.counters.accepted > before + 5 || `${smtp.counters.accepted - before}`)
   }
   await traffic.stop()
-  await drainedSoon(scene)
+  await drainedWithRetriesDue(fixture)
   const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
   expect(ended).toEqual([{ state: 'sent' }])
-  const { figures } = await scene.verdict()
+  const { figures } = await fixture.assertHistory()
   expect({ copies: figures['secondCopies'], doubled: figures['doubledMails'] }).toEqual({ copies: timesEach, doubled: 0 })
   // A mail this small is on its way as a whole when the cut in its body is felt: who sent it cannot know that its end was never read.
   expect(figures['ambiguousMails']).toBeGreaterThanOrEqual(timesEach)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { drainedSoon } from '../../support/faults/drained-soon.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { startStagedRelay, type EarlyStage } from '../../support/faults/staged-relay.ts'
 
 /** A 5xx at each stage, and what it means for the mail: null when it says nothing about any mail. `waits`: the mail goes out later. */
@@ -27,29 +27,29 @@ const refusals: readonly {
  * that refuses every connection has refused no mail.
  */
 test('a permanent refusal (55x) ends only the mail that it concerns, suppresses only unknown recipients, and counts against no mail when it concerns the connection', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 32 })
-  await using relay = await startStagedRelay(scene.recorder)
-  const { smtp, sql } = scene.scene
-  await scene.daemon().ready()
-  const traffic = scene.traffic({ eventsPerSecond: 30 })
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 32 })
+  await using relay = await startStagedRelay(fixture.recorder)
+  const { smtp, sql } = fixture.base
+  await fixture.daemon().ready()
+  const traffic = fixture.traffic({ eventsPerSecond: 30 })
   for (const { stage, reply, reason, waits } of refusals) {
     const state = waits === true ? 'pending' : 'rejected'
     const before = await ended(state, reason)
-    await scene.fault(`${reply} at ${stage}`, ['relay'], async () => {
+    await fixture.fault(`${reply} at ${stage}`, ['relay'], async () => {
       if (stage === 'whole mail') {
         smtp.respondWith((at) => (at === 'data' ? { code: Number(reply.slice(0, 3)), text: reply.slice(4) } : undefined))
       } else {
         relay.misbehave(() => ({ stage, reply }))
-        scene.proxies.smtp.flipTarget(relay.port)
+        fixture.proxies.smtp.flipTarget(relay.port)
       }
       if (reason === null) await eventually(`it was said at ${stage}`, () => (relay.said.get(reply) ?? 0) > 1 || 'not yet')
       else await eventually(`mails end as ${reason}`, async () => (await ended(state, reason)) > before + 2 || `${before}`)
       smtp.respondWith(undefined)
-      if (stage !== 'whole mail') scene.proxies.smtp.flipTarget(smtp.port)
+      if (stage !== 'whole mail') fixture.proxies.smtp.flipTarget(smtp.port)
     })
   }
   await traffic.stop()
-  await drainedSoon(scene)
+  await drainedWithRetriesDue(fixture)
   const reasons = await sql.query<{ reason: string }>(
     `SELECT DISTINCT reason FROM worker.intents WHERE channel = 'email' AND state NOT IN ('sent', 'skipped') ORDER BY 1`,
   )
@@ -61,7 +61,7 @@ test('a permanent refusal (55x) ends only the mail that it concerns, suppresses 
       WHERE i.reason = 'recipient-refused' ORDER BY 1, 2`,
   )
   expect(suppressed).toEqual(unknown)
-  await scene.verdict()
+  await fixture.assertHistory()
 
   async function ended(state: string, reason: string | null): Promise<number> {
     const [row] = await sql.query<{ count: string }>('SELECT count(*) FROM worker.intents WHERE state = $1 AND reason = $2', [

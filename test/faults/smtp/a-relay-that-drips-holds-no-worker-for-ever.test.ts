@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { drainedSoon } from '../../support/faults/drained-soon.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { DRIP, startStagedRelay, type EarlyStage } from '../../support/faults/staged-relay.ts'
 
 /** Connecting and logging in share one deadline: at these stages at once, one connection each. */
@@ -14,21 +14,21 @@ const sending: readonly EarlyStage[] = ['MAIL', 'RCPT', 'DATA']
  * is counted as in doubt.
  */
 test('a relay that stalls at any stage is abandoned at the deadline, and every mail is sent when it replies again', async () => {
-  await using scene = await setFaultScene({
+  await using fixture = await createFaultFixture({
     scenario: expect.getState().currentTestName,
     seed: 34,
-    settings: { MAIL_DEADLINE_MS: '1000' },
+    variables: { MAIL_DEADLINE_MS: '1000' },
   })
-  await using relay = await startStagedRelay(scene.recorder)
-  const { smtp, sql } = scene.scene
-  await scene.daemon().ready()
-  const traffic = scene.traffic({ eventsPerSecond: 15 })
-  await scene.fault('it drips while a connection is opened', ['relay'], () => dripsAt(opening))
+  await using relay = await startStagedRelay(fixture.recorder)
+  const { smtp, sql } = fixture.base
+  await fixture.daemon().ready()
+  const traffic = fixture.traffic({ eventsPerSecond: 15 })
+  await fixture.fault('it drips while a connection is opened', ['relay'], () => dripsAt(opening))
   for (const stage of sending) {
-    await scene.fault(`it drips at ${stage}`, ['relay'], () => dripsAt([stage], `timeout-${stage.toLowerCase()}`))
+    await fixture.fault(`it drips at ${stage}`, ['relay'], () => dripsAt([stage], `timeout-${stage.toLowerCase()}`))
   }
 
-  await scene.fault('it drips after the final dot', ['relay'], async () => {
+  await fixture.fault('it drips after the final dot', ['relay'], async () => {
     const { mails } = smtp.counters
     smtp.respondWith((stage) => (stage === 'data' ? { dripMs: 50 } : undefined))
     await eventually('a mail met it', () => smtp.counters.mails > mails || 'not yet')
@@ -39,15 +39,15 @@ test('a relay that stalls at any stage is abandoned at the deadline, and every m
     })
   })
   await traffic.stop()
-  await drainedSoon(scene)
+  await drainedWithRetriesDue(fixture)
   const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
   expect(ended).toEqual([{ state: 'sent' }])
-  const { figures } = await scene.verdict()
+  const { figures } = await fixture.assertHistory()
   expect(Number(figures['ambiguousMails'])).toBeGreaterThan(0)
 
   async function dripsAt(stages: readonly EarlyStage[], reason?: string): Promise<void> {
     relay.misbehave((connection) => ({ stage: stages[connection % stages.length] ?? 'greeting', reply: DRIP }))
-    scene.proxies.smtp.flipTarget(relay.port)
+    fixture.proxies.smtp.flipTarget(relay.port)
     await eventually('all of it was met', () => (relay.said.get(DRIP) ?? 0) >= stages.length || `${relay.said.get(DRIP)}`)
     // The relay ends no connection: whoever is gone has left by himself.
     await eventually('they left', () => relay.left >= stages.length || `${relay.left} left`)
@@ -59,7 +59,7 @@ test('a relay that stalls at any stage is abandoned at the deadline, and every m
         return tried.some((row) => row.reason === reason) || JSON.stringify(tried)
       })
     }
-    scene.proxies.smtp.flipTarget(smtp.port)
+    fixture.proxies.smtp.flipTarget(smtp.port)
     const before = smtp.counters.accepted
     await eventually('mails go out again', () => smtp.counters.accepted > before || 'not yet')
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { drainedSoon } from '../../support/faults/drained-soon.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
 /** The checker lets the first and the last five seconds of an outage pass. */
 const OUTAGE_MS = 14_000
@@ -11,35 +11,35 @@ const OUTAGE_MS = 14_000
  * Promise: Positions and webhooks continue, no mail loses an attempt, the daemon stays ready, and all mails are sent afterwards.
  */
 test('while the relay is away, refusing or silent, positions and webhooks continue; mails wait and none is lost', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 36 })
-  const { smtp, webhooks, sql } = scene.scene
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 36 })
+  const { smtp, webhooks, sql } = fixture.base
   let calls = 0
   webhooks.onCall(() => calls++)
-  const daemon = scene.daemon()
+  const daemon = fixture.daemon()
   await daemon.ready()
-  const traffic = scene.traffic({ eventsPerSecond: 30 })
+  const traffic = fixture.traffic({ eventsPerSecond: 30 })
   await eventually('mails go out', () => smtp.counters.accepted > 10 || `${smtp.counters.accepted} mails`)
 
   for (const how of ['refuse', 'blackHole'] as const) {
-    await scene.fault(`the relay is away: ${how}`, ['relay'], async () => {
+    await fixture.fault(`the relay is away: ${how}`, ['relay'], async () => {
       const until = Date.now() + OUTAGE_MS
-      await scene.proxies.smtp[how]()
+      await fixture.proxies.smtp[how]()
       const before = { accepted: smtp.counters.accepted, calls, recalculated: await recalculated() }
       await eventually('the outage is over', () => Date.now() > until || `${until - Date.now()} ms`)
       expect(smtp.counters.accepted).toBe(before.accepted)
       expect(calls).toBeGreaterThan(before.calls)
       expect(await recalculated()).toBeGreaterThan(before.recalculated)
       expect((await fetch(`${daemon.url()}/readyz`)).status).toBe(200)
-      await scene.proxies.smtp.pass()
+      await fixture.proxies.smtp.pass()
     })
     const { accepted } = smtp.counters
     await eventually('mails go out again', () => smtp.counters.accepted > accepted || `${accepted}`)
   }
   await traffic.stop()
-  await drainedSoon(scene)
+  await drainedWithRetriesDue(fixture)
   const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
   expect(ended).toEqual([{ state: 'sent' }])
-  const { checks } = await scene.verdict()
+  const { checks } = await fixture.assertHistory()
   expect(checks.I11.checked).toBeGreaterThan(0)
 
   /** When the last recalculation of any campaign was, epoch milliseconds. */

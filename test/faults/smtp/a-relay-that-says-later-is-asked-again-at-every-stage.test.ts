@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { drainedSoon } from '../../support/faults/drained-soon.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { earlyStages, startStagedRelay } from '../../support/faults/staged-relay.ts'
 
 const replies = ['451 4.3.0 later', '452 4.3.1 no room', '421 4.3.2 later'] as const
@@ -12,22 +12,22 @@ const replies = ['451 4.3.0 later', '452 4.3.1 no room', '421 4.3.2 later'] as c
  * Promise: No mail is given up and no address is suppressed; each mail is sent once when the relay accepts it.
  */
 test('a relay that replies “later” at every stage in turn gets every mail once when it accepts them', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 31 })
-  await using relay = await startStagedRelay(scene.recorder)
-  const { smtp } = scene.scene
-  await scene.daemon().ready()
-  const traffic = scene.traffic({ eventsPerSecond: 20 })
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 31 })
+  await using relay = await startStagedRelay(fixture.recorder)
+  const { smtp } = fixture.base
+  await fixture.daemon().ready()
+  const traffic = fixture.traffic({ eventsPerSecond: 20 })
   for (const stage of earlyStages) {
-    await scene.fault(`“later” at ${stage}`, ['relay'], async () => {
+    await fixture.fault(`“later” at ${stage}`, ['relay'], async () => {
       relay.misbehave((connection) => ({ stage, reply: replies[connection % replies.length] ?? '421 later' }))
-      scene.proxies.smtp.flipTarget(relay.port)
+      fixture.proxies.smtp.flipTarget(relay.port)
       await eventually(`all was said at ${stage}`, () => relay.said.size === replies.length || [...relay.said.keys()].join())
     })
     // What failed has to prove itself again, or its pauses would grow from stage to stage.
-    scene.proxies.smtp.flipTarget(smtp.port)
+    fixture.proxies.smtp.flipTarget(smtp.port)
     await oneIsTaken()
   }
-  await scene.fault('“later” to whole mails', ['relay'], async () => {
+  await fixture.fault('“later” to whole mails', ['relay'], async () => {
     let said = 0
     smtp.respondWith((stage) => {
       if (stage !== 'data') return undefined
@@ -39,15 +39,15 @@ test('a relay that replies “later” at every stage in turn gets every mail on
   })
   await traffic.stop()
   await oneIsTaken()
-  const [put] = await scene.scene.sql.query<{ off: string }>(
+  const [put] = await fixture.base.sql.query<{ off: string }>(
     `SELECT count(*) AS off FROM worker.intents WHERE channel = 'email' AND attempt > 0 AND state = 'pending'`,
   )
   expect(Number(put?.off)).toBeGreaterThan(0)
-  await drainedSoon(scene)
-  const ended = await scene.scene.sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
+  await drainedWithRetriesDue(fixture)
+  const ended = await fixture.base.sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
   expect(ended).toEqual([{ state: 'sent' }])
-  expect(await scene.scene.sql.query('SELECT reason FROM worker.suppressions')).toEqual([])
-  await scene.verdict()
+  expect(await fixture.base.sql.query('SELECT reason FROM worker.suppressions')).toEqual([])
+  await fixture.assertHistory()
 
   async function oneIsTaken(): Promise<void> {
     const before = smtp.counters.accepted

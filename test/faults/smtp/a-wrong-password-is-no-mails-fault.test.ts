@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { drainedSoon } from '../../support/faults/drained-soon.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
 /**
  * Fault: The relay refuses our login (535) under traffic, as it does when the password was changed there first.
@@ -9,24 +9,24 @@ import { setFaultScene } from '../../support/faults/fault-scene.ts'
  * password is right again.
  */
 test('a relay that refuses our password (535) costs no mail an attempt, and gets them all when the password is right again', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 33 })
-  const { smtp, sql } = scene.scene
-  const daemon = scene.daemon()
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 33 })
+  const { smtp, sql } = fixture.base
+  const daemon = fixture.daemon()
   await daemon.ready()
-  const traffic = scene.traffic({ eventsPerSecond: 30 })
+  const traffic = fixture.traffic({ eventsPerSecond: 30 })
   await eventually('mails go out', () => smtp.counters.accepted > 10 || `${smtp.counters.accepted} mails`)
   const told = () => daemon.lines.filter((line) => line['reason'] === 'relay-credentials-refused' && line.level !== 'info')
 
-  await scene.fault('the relay refuses our password', ['relay'], async () => {
+  await fixture.fault('the relay refuses our password', ['relay'], async () => {
     const { logins } = smtp.counters
     smtp.respondWith((stage) => (stage === 'auth' ? { code: 535, text: 'no' } : undefined))
-    scene.proxies.smtp.reset()
-    const before = traffic.told
+    fixture.proxies.smtp.reset()
+    const before = traffic.acknowledged
     await eventually(
       'the login was refused again and again',
       () => smtp.counters.logins >= logins + 4 || `${smtp.counters.logins - logins}`,
     )
-    await eventually('traffic goes on', () => traffic.told > before + 60 || `${traffic.told - before} events`)
+    await eventually('traffic goes on', () => traffic.acknowledged > before + 60 || `${traffic.acknowledged - before} events`)
     // Ten at once before the first no is heard; after it one at a time, with pauses that double.
     expect(smtp.counters.logins - logins).toBeLessThan(20)
     const [waiting] = await sql.query<{ all: string; tried: string }>(
@@ -39,8 +39,8 @@ test('a relay that refuses our password (535) costs no mail an attempt, and gets
     smtp.respondWith(undefined)
   })
   await traffic.stop()
-  await drainedSoon(scene)
+  await drainedWithRetriesDue(fixture)
   const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'email' AND state <> 'skipped'`)
   expect(ended).toEqual([{ state: 'sent' }])
-  await scene.verdict()
+  await fixture.assertHistory()
 })

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
-import { earn, guestsOf, joining, quietly } from '../../support/faults/guests.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
+import { earnReward, newUsersOf, joinRow, withoutEvent } from '../../support/faults/new-users.ts'
 
 /**
  * Fault: An endpoint answers 500 until its breaker opens.
  * Promise: Deliveries to other endpoints are not affected.
  */
 test('while the breaker of a dead endpoint is open, a reward for another endpoint is delivered at the first attempt', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, partitions: 1, stories: 1 })
-  const { sql, webhooks } = scene.scene
-  const guests = guestsOf(scene)
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, partitions: 1, simulations: 1 })
+  const { sql, webhooks } = fixture.base
+  const guests = newUsersOf(fixture)
   const tenant = (at: number, count: number) => {
-    const { campaigns = [], rewards = [] } = scene.settings[0] ?? {}
+    const { campaigns = [], rewards = [] } = fixture.seedData[0] ?? {}
     const campaign = campaigns[at]
     // The one with an endpoint of its own.
     const reward = rewards.find(({ campaignId, path }) => campaignId === campaign?.id && path === `/${campaign.slug}`)
@@ -25,25 +25,27 @@ test('while the breaker of a dead endpoint is open, a reward for another endpoin
   let liveCalls = 0
   webhooks.onCall(({ path }) => (liveCalls += path === live.path ? 1 : 0))
   webhooks.respondWith(({ path }) => (path === dead.path ? { status: 500 } : undefined))
-  await scene.play([...dead.people, ...live.people].map((guest) => quietly(joining(guest), { is: 'verify', personId: guest.person.id })))
-  const daemon = scene.daemon()
+  await fixture.play(
+    [...dead.people, ...live.people].map((guest) => withoutEvent(joinRow(guest), { is: 'verify', personId: guest.person.id })),
+  )
+  const daemon = fixture.daemon()
   await daemon.ready()
 
-  await scene.fault('an endpoint answers 500', ['webhook'], async () => {
-    await scene.play(dead.people.map((guest) => earn(guest, dead.reward, randomUUID())))
+  await fixture.fault('an endpoint answers 500', ['webhook'], async () => {
+    await fixture.play(dead.people.map((guest) => earnReward(guest, dead.reward, randomUUID())))
     await eventually('the breaker of the dead endpoint is open', () => daemon.lines.some(({ msg }) => msg === 'breaker open') || 'closed')
 
-    await scene.play(live.people.map((guest) => earn(guest, live.reward, randomUUID())))
+    await fixture.play(live.people.map((guest) => earnReward(guest, live.reward, randomUUID())))
     await eventually('the other endpoint was tried or put off', async () => {
       const row = await rowOf()
       return row?.state === 'delivered' || row?.reason === 'endpoint-open' || JSON.stringify(row)
     })
     expect(await rowOf()).toEqual({ state: 'delivered', reason: null })
     expect(liveCalls).toBe(1)
-    await scene.heal()
+    await fixture.heal()
   })
-  await scene.hurry()
-  await scene.verdict()
+  await fixture.makeRetriesDue()
+  await fixture.assertHistory()
 
   async function rowOf() {
     const [row] = await sql.query<{ state: string; reason: string | null }>(

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { drainedSoon } from '../../support/faults/drained-soon.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { tenantsOf } from '../../support/faults/reward-steps.ts'
 import { silence } from '../../support/faults/webhook-answers.ts'
 
@@ -15,26 +15,26 @@ const ROUND_MS = 2_000
  * answers again.
  */
 test('one dead endpoint among eight tenants: the others get their deliveries at the first attempt, and it gets its own afterwards', async () => {
-  await using scene = await setFaultScene({
+  await using fixture = await createFaultFixture({
     scenario: expect.getState().currentTestName,
     seed: 45,
-    stories: 2,
-    settings: { WEBHOOK_DEADLINE_MS: '2000' },
+    simulations: 2,
+    variables: { WEBHOOK_DEADLINE_MS: '2000' },
   })
-  const { webhooks, sql } = scene.scene
-  const [dead, ...live] = tenantsOf(scene.settings, scene.random)
+  const { webhooks, sql } = fixture.base
+  const [dead, ...live] = tenantsOf(fixture.seedData, fixture.random)
   if (dead === undefined) throw new Error('There are eight tenants.')
   const others = live.map(({ campaign }) => campaign.id)
-  await scene.daemon().ready()
-  const traffic = scene.traffic({ eventsPerSecond: 20 })
+  await fixture.daemon().ready()
+  const traffic = fixture.traffic({ eventsPerSecond: 20 })
   let rounds = 0
 
-  await scene.fault('one endpoint never answers', ['webhook'], async () => {
+  await fixture.fault('one endpoint never answers', ['webhook'], async () => {
     const until = Date.now() + OUTAGE_MS
     webhooks.respondWith(({ path }) => (path === dead.path ? silence() : undefined))
     for (; Date.now() < until; rounds++) {
       const next = Date.now() + ROUND_MS
-      await scene.play([...dead.earn(5), ...live.flatMap((tenant) => tenant.earn(1))])
+      await fixture.play([...dead.earn(5), ...live.flatMap((tenant) => tenant.earn(1))])
       await eventually('the round is over', () => Date.now() > next || `${next - Date.now()} ms`)
     }
     await eventually('the others have theirs', async () => {
@@ -60,7 +60,7 @@ test('one dead endpoint among eight tenants: the others get their deliveries at 
   expect(tries).toEqual([{ attempt: 1 }])
   expect(rounds).toBeGreaterThan(3)
   await traffic.stop()
-  await drainedSoon(scene)
-  const { checks } = await scene.verdict()
+  await drainedWithRetriesDue(fixture)
+  const { checks } = await fixture.assertHistory()
   expect(checks.I11.checked).toBeGreaterThan(0)
 })

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { drainedSoon } from '../../support/faults/drained-soon.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { tenantsOf } from '../../support/faults/reward-steps.ts'
-import { workerctlOn } from '../../support/workerctl-on.ts'
+import { workerctlFor } from '../../support/workerctl-for.ts'
 
 /** Hosts of our own network in several notations, one that is nobody's, and what a delivery there says. */
 const hosts: readonly (readonly [host: string, becomes: string])[] = [
@@ -30,11 +30,11 @@ const hosts: readonly (readonly [host: string, becomes: string])[] = [
  * made.
  */
 test('endpoints in our own network, by address or by name, are never connected to, and get nothing until they are corrected', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 44, stories: hosts.length / 4 })
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 44, simulations: hosts.length / 4 })
   await using forbidden = await startForbidden()
-  const { webhooks, sql } = scene.scene
-  const tenants = tenantsOf(scene.settings, scene.random)
-  const right = `http://127.0.0.1:${scene.proxies.webhooks.port}`
+  const { webhooks, sql } = fixture.base
+  const tenants = tenantsOf(fixture.seedData, fixture.random)
+  const right = `http://127.0.0.1:${fixture.proxies.webhooks.port}`
   const move = async (path: string, from: string, to: string) => {
     await sql.query('UPDATE webhooks SET url = $2 WHERE url = $1', [from + path, to + path])
     await sql.query(
@@ -47,11 +47,11 @@ test('endpoints in our own network, by address or by name, are never connected t
   let calls = 0
   webhooks.onCall(() => calls++)
   // A network that is nobody's here: of ours nothing is allowed.
-  const strict = scene.daemon({ WEBHOOK_ALLOW_CIDR: '198.51.100.0/24' })
+  const strict = fixture.daemon({ WEBHOOK_ALLOW_CIDR: '198.51.100.0/24' })
   await strict.ready()
 
-  await scene.fault('endpoints are where nobody may go', ['webhook'], async () => {
-    await scene.play(tenants.flatMap((tenant) => tenant.earn(1)))
+  await fixture.fault('endpoints are where nobody may go', ['webhook'], async () => {
+    await fixture.play(tenants.flatMap((tenant) => tenant.earn(1)))
     const said = async () => {
       const rows = await sql.query<{ campaign_id: string; says: string | null }>(
         `SELECT campaign_id, CASE WHEN state = 'dead' OR attempt > 0 THEN reason END AS says FROM worker.intents WHERE channel = 'webhook'`,
@@ -69,13 +69,13 @@ test('endpoints in our own network, by address or by name, are never connected t
     expect(await strict.exited).toBe(0)
     for (const [index, { path }] of tenants.entries()) await move(path, wrong(index), right)
   })
-  await scene.daemon().ready()
-  const { code, err } = await workerctlOn(scene.scene, 'intents', 'retry', '--reason', 'address-refused', '--yes')
+  await fixture.daemon().ready()
+  const { code, err } = await workerctlFor(fixture.base, 'intents', 'retry', '--reason', 'address-refused', '--yes')
   expect({ code, err }).toMatchObject({ code: 0 })
-  await drainedSoon(scene)
+  await drainedWithRetriesDue(fixture)
   const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'webhook'`)
   expect(ended).toEqual([{ state: 'delivered' }])
-  await scene.verdict()
+  await fixture.assertHistory()
 })
 
 /** Listens on every loopback address of one port, and counts who comes. */

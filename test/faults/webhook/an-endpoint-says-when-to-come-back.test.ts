@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { drainedSoon } from '../../support/faults/drained-soon.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { tenantsOf } from '../../support/faults/reward-steps.ts'
 import { retryAfterKinds, tooBusy } from '../../support/faults/webhook-answers.ts'
 
@@ -34,20 +34,20 @@ const kinds = Object.keys(asked).flatMap((kind) => ([429, 503] as const).map((st
  * delivery by a minute.
  */
 test('a busy endpoint is called again when it said, within a day whatever it said, and its delivery is deferred, not lost', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 42, stories: kinds.length / 4 })
-  const { webhooks, sql } = scene.scene
-  const tenants = tenantsOf(scene.settings, scene.random)
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 42, simulations: kinds.length / 4 })
+  const { webhooks, sql } = fixture.base
+  const tenants = tenantsOf(fixture.seedData, fixture.random)
   const calledAt = new Map<string, number[]>()
   webhooks.onCall(({ path, at }) => calledAt.set(path, [...(calledAt.get(path) ?? []), at]))
-  const first = scene.daemon()
+  const first = fixture.daemon()
   await first.ready()
 
-  await scene.fault('endpoints are busy', ['webhook'], async () => {
+  await fixture.fault('endpoints are busy', ['webhook'], async () => {
     webhooks.respondWith(({ path }) => {
       const { kind, status } = kinds[tenants.findIndex((tenant) => tenant.path === path)] ?? {}
       return kind === undefined ? undefined : tooBusy(retryAfterKinds()[kind] ?? '', status)
     })
-    await scene.play(tenants.flatMap((tenant) => tenant.earn(1)))
+    await fixture.play(tenants.flatMap((tenant) => tenant.earn(1)))
     const seen = new Map<string, number>()
     await eventually('each was told to come later', async () => {
       for (const [campaign, at] of await due()) if (!seen.has(campaign)) seen.set(campaign, at)
@@ -68,11 +68,11 @@ test('a busy endpoint is called again when it said, within a day whatever it sai
   // What an endpoint asked for is remembered for an hour at most, and by the process that heard it: a restart begins anew.
   first.kill('SIGTERM')
   expect(await first.exited).toBe(0)
-  await scene.daemon().ready()
-  await drainedSoon(scene)
+  await fixture.daemon().ready()
+  await drainedWithRetriesDue(fixture)
   const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'webhook'`)
   expect(ended).toEqual([{ state: 'delivered' }])
-  await scene.verdict()
+  await fixture.assertHistory()
 
   /** When each delivery comes again, epoch milliseconds by campaign. */
   async function due(): Promise<Map<string, number>> {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { WebhookAnswer } from '../../../stack/webhook-sink.ts'
 import { eventually } from '../../support/eventually.ts'
-import { drainedSoon } from '../../support/faults/drained-soon.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { drainedWithRetriesDue } from '../../support/faults/drained-with-retries-due.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { tenantsOf } from '../../support/faults/reward-steps.ts'
 import { cutBody, cutHead, drippingBody, drippingHeaders, endlessBody, redirect, silence } from '../../support/faults/webhook-answers.ts'
 
@@ -33,17 +33,21 @@ const failures: readonly (readonly [name: string, answer: (elsewhere: string) =>
  * whatever happens to its body.
  */
 test('endpoints that each fail in their own way get the same delivery again, and no redirect is followed', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 41, stories: failures.length / 4 })
-  const { webhooks, sql } = scene.scene
-  const tenants = tenantsOf(scene.settings, scene.random)
-  const elsewhere = `http://127.0.0.1:${scene.proxies.webhooks.port}/elsewhere`
+  await using fixture = await createFaultFixture({
+    scenario: expect.getState().currentTestName,
+    seed: 41,
+    simulations: failures.length / 4,
+  })
+  const { webhooks, sql } = fixture.base
+  const tenants = tenantsOf(fixture.seedData, fixture.random)
+  const elsewhere = `http://127.0.0.1:${fixture.proxies.webhooks.port}/elsewhere`
   const met = new Map<string, number>()
   webhooks.onCall(({ path }) => met.set(path, (met.get(path) ?? 0) + 1))
-  await scene.daemon({ WEBHOOK_DEADLINE_MS: '1000' }).ready()
+  await fixture.daemon({ WEBHOOK_DEADLINE_MS: '1000' }).ready()
 
-  await scene.fault('endpoints fail', ['webhook'], async () => {
+  await fixture.fault('endpoints fail', ['webhook'], async () => {
     webhooks.respondWith(({ path }) => failures[tenants.findIndex((tenant) => tenant.path === path)]?.[1](elsewhere))
-    await scene.play(tenants.flatMap((tenant) => tenant.earn(1)))
+    await fixture.play(tenants.flatMap((tenant) => tenant.earn(1)))
     await eventually('each was tried', async () => {
       const rows = await sql.query(
         `SELECT FROM worker.intents WHERE channel = 'webhook' AND (state = 'delivered' OR state = 'pending' AND attempt > 0)`,
@@ -59,11 +63,11 @@ test('endpoints that each fail in their own way get the same delivery again, and
     )
     webhooks.respondWith(undefined)
   })
-  await drainedSoon(scene)
+  await drainedWithRetriesDue(fixture)
   const ended = await sql.query(`SELECT DISTINCT state FROM worker.intents WHERE channel = 'webhook'`)
   expect(ended).toEqual([{ state: 'delivered' }])
   expect(met.get('/elsewhere')).toBeUndefined()
   const calls = failures.map(([name], index) => [name, (met.get(tenants[index]?.path ?? '') ?? 0) > 1])
   expect(calls).toEqual(failures.map(([name, , becomes]) => [name, becomes !== 'delivered']))
-  await scene.verdict()
+  await fixture.assertHistory()
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setFaultScene } from '../../support/faults/fault-scene.ts'
+import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { tenantsOf } from '../../support/faults/reward-steps.ts'
 
 /**
@@ -8,10 +8,10 @@ import { tenantsOf } from '../../support/faults/reward-steps.ts'
  * Promise: It is set to failed and never called again; its remaining deliveries record the reason; other endpoints get theirs.
  */
 test('an endpoint that answers 410 is set to failed and not called again, while the others get their deliveries', async () => {
-  await using scene = await setFaultScene({ scenario: expect.getState().currentTestName, seed: 43, stories: 1 })
-  const { webhooks, sql } = scene.scene
+  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 43, simulations: 1 })
+  const { webhooks, sql } = fixture.base
   // The first tenant's address is in a row of its account too, which would be next.
-  const [first, gone, ...rest] = tenantsOf(scene.settings, scene.random)
+  const [first, gone, ...rest] = tenantsOf(fixture.seedData, fixture.random)
   if (first === undefined || gone === undefined) throw new Error('There are four tenants.')
   const others = [first, ...rest]
   let calls = 0
@@ -19,14 +19,14 @@ test('an endpoint that answers 410 is set to failed and not called again, while 
     if (path === gone.path) calls += 1
   })
   webhooks.respondWith(({ path }) => (path === gone.path ? { status: 410 } : undefined))
-  await scene.daemon().ready()
-  await scene.play([...gone.earn(1), ...others.flatMap((tenant) => tenant.earn(2))])
+  await fixture.daemon().ready()
+  await fixture.play([...gone.earn(1), ...others.flatMap((tenant) => tenant.earn(2))])
   await eventually('the endpoint is failed', async () => {
     const rows = await sql.query(`SELECT FROM webhooks WHERE campaign_id = $1 AND status = 'failed'`, [gone.campaign.id])
     return rows.length === 1 || 'not yet'
   })
-  await scene.play([...gone.earn(3), ...others.flatMap((tenant) => tenant.earn(2))])
-  await scene.drained()
+  await fixture.play([...gone.earn(3), ...others.flatMap((tenant) => tenant.earn(2))])
+  await fixture.drained()
   const ends = async (those: readonly string[]) =>
     sql.query(
       `SELECT state, reason, count(*)::int FROM worker.intents WHERE channel = 'webhook' AND campaign_id = ANY ($1::uuid[]) GROUP BY 1, 2 ORDER BY 3`,
@@ -38,5 +38,5 @@ test('an endpoint that answers 410 is set to failed and not called again, while 
   ])
   expect(await ends(others.map(({ campaign }) => campaign.id))).toEqual([{ state: 'delivered', reason: null, count: 12 }])
   expect(calls).toBe(1)
-  await scene.verdict()
+  await fixture.assertHistory()
 })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import type { Moments } from '../../support/faults/moments.ts'
+import type { Failpoints } from '../../support/faults/failpoints.ts'
 import { Platform } from '../../support/platform.ts'
-import { setScene, type Scene } from '../../support/scene.ts'
+import { createFixture, type Fixture } from '../../support/fixture.ts'
 
 /** What there is of one sign-up at each kill point: read by the group, on record, told to Kafka, at the relay, its mail's state. */
 const killPoints = [
@@ -21,80 +21,80 @@ const killPoints = [
 ] as const
 
 test.each(killPoints)('a daemon killed at $at.fact has done what comes before it and nothing behind it', async ({ at, ...expected }) => {
-  await using scene = await setScene({ partitions: 1 })
-  const daemon = await signUp(scene, { killAt: { group: 'email-workers', ...at } })
+  await using fixture = await createFixture({ partitions: 1 })
+  const daemon = await signUp(fixture, { killAt: { group: 'email-workers', ...at } })
   expect(await daemon.exited).toBe('SIGKILL')
-  expect(daemon.other).toEqual([`observed: SIGKILL at ${at.fact} of ${scene.group('email-workers')}`])
-  expect(await worldOf(scene)).toEqual(expected)
+  expect(daemon.other).toEqual([`observed: SIGKILL at ${at.fact} of ${fixture.group('email-workers')}`])
+  expect(await worldOf(fixture)).toEqual(expected)
 })
 
 test('the third of a kind is told from the first, and a webhook that was answered is not on record when the daemon is killed there', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const platform = new Platform(scene.sql)
+  await using fixture = await createFixture({ partitions: 1 })
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
-  const endpoint = scene.webhooks.endpoint('/rewards')
+  const endpoint = fixture.webhooks.endpoint('/rewards')
   await platform.webhook(campaign, endpoint.url, endpoint.secret)
   const rewardId = await platform.reward(campaign, { method: 'webhook', webhookUrl: endpoint.url })
-  const daemon = scene.daemon({ KAFKA_WORKER_POOL_SIZE: '1' }, { killAt: { fact: 'performed', channel: 'webhook', nth: 3 } })
+  const daemon = fixture.daemon({ KAFKA_WORKER_POOL_SIZE: '1' }, { killAt: { fact: 'performed', channel: 'webhook', nth: 3 } })
   await daemon.ready()
   for (const { userId } of await platform.crowd(campaign, 5)) {
     const userRewardId = await platform.earned(campaign, rewardId, userId)
-    await scene.publisher.publishRewardEarned({ ...campaign, userRewardId, rewardId, userId })
+    await fixture.publisher.publishRewardEarned({ ...campaign, userRewardId, rewardId, userId })
   }
   expect(await daemon.exited).toBe('SIGKILL')
-  expect(scene.webhooks.calls).toHaveLength(3)
-  const delivered = await scene.sql.query(`SELECT FROM worker.intents WHERE state = 'delivered'`)
+  expect(fixture.webhooks.calls).toHaveLength(3)
+  const delivered = await fixture.sql.query(`SELECT FROM worker.intents WHERE state = 'delivered'`)
   expect(delivered.length).toBeLessThan(3)
 })
 
 test('a daemon frozen at a fact goes no further until it is continued, and stops in order when it is asked', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const daemon = await signUp(scene, { killAt: { fact: 'started', channel: 'email', signal: 'SIGSTOP' } })
+  await using fixture = await createFixture({ partitions: 1 })
+  const daemon = await signUp(fixture, { killAt: { fact: 'started', channel: 'email', signal: 'SIGSTOP' } })
   await eventually('it says that it stops', () => daemon.other.length === 1 || 'not yet')
   await expect(fetch(`${daemon.url()}/livez`, { signal: AbortSignal.timeout(300) })).rejects.toThrow(/timeout/)
-  expect(await worldOf(scene)).toMatchObject({ mails: 0, mail: 'handing_over' })
+  expect(await worldOf(fixture)).toMatchObject({ mails: 0, mail: 'handing_over' })
   daemon.kill('SIGCONT')
-  await scene.settled()
-  expect(await worldOf(scene)).toMatchObject({ mails: 1, mail: 'sent' })
+  await fixture.drained()
+  expect(await worldOf(fixture)).toMatchObject({ mails: 1, mail: 'sent' })
   daemon.kill('SIGTERM')
   expect(await daemon.exited).toBe(0)
 })
 
 test('a stall blocks the whole process for its time and then everything goes on', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const daemon = await signUp(scene, { stallAt: { fact: 'accepted', group: 'email-workers', ms: 1_500 } })
+  await using fixture = await createFixture({ partitions: 1 })
+  const daemon = await signUp(fixture, { stallAt: { fact: 'accepted', group: 'email-workers', ms: 1_500 } })
   await eventually('it says that it stalls', () => daemon.other.length === 1 || 'not yet')
   await expect(fetch(`${daemon.url()}/livez`, { signal: AbortSignal.timeout(300) })).rejects.toThrow(/timeout/)
-  await scene.settled()
-  expect(await worldOf(scene)).toMatchObject({ mails: 1, mail: 'sent' })
+  await fixture.drained()
+  expect(await worldOf(fixture)).toMatchObject({ mails: 1, mail: 'sent' })
 })
 
-test('a moment that never comes changes nothing, and what is refused is refused with the same exit code', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const never: Moments = { killAt: { fact: 'started', kind: 'nothing-like-it' } }
-  const daemon = await signUp(scene, never)
-  await scene.settled()
+test('a failpoint that never comes changes nothing, and what is refused is refused with the same exit code', async () => {
+  await using fixture = await createFixture({ partitions: 1 })
+  const never: Failpoints = { killAt: { fact: 'started', kind: 'nothing-like-it' } }
+  const daemon = await signUp(fixture, never)
+  await fixture.drained()
   daemon.kill('SIGTERM')
   expect(await daemon.exited).toBe(0)
   expect(daemon.other).toEqual([])
-  expect(await scene.daemon({ MAIL_DEADLINE_MS: 'soon' }, never).exited).toBe(1)
+  expect(await fixture.daemon({ MAIL_DEADLINE_MS: 'soon' }, never).exited).toBe(1)
 })
 
 /** A daemon that has read one sign-up, or died over it. */
-async function signUp(scene: Scene, moments: Moments) {
-  const platform = new Platform(scene.sql)
+async function signUp(fixture: Fixture, failpoints: Failpoints) {
+  const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const person = await platform.person(campaign)
-  const daemon = scene.daemon({}, moments)
+  const daemon = fixture.daemon({}, failpoints)
   await daemon.ready()
-  await scene.publisher.publishUserSignedUp({ ...campaign, ...person })
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...person })
   return daemon
 }
 
-async function worldOf(scene: Scene) {
-  const group = scene.group('email-workers')
-  const outcomes = await scene.sql.query('SELECT FROM worker.outcomes WHERE group_name = $1', [group])
-  const [intent] = await scene.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE channel = 'email'`)
-  const committed = (await scene.admin.committed(group, scene.topic)).get(0) ?? 0n
-  return { accepted: outcomes.length === 1, committed: committed > 0n, mails: scene.smtp.counters.accepted, mail: intent?.state }
+async function worldOf(fixture: Fixture) {
+  const group = fixture.group('email-workers')
+  const outcomes = await fixture.sql.query('SELECT FROM worker.outcomes WHERE group_name = $1', [group])
+  const [intent] = await fixture.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE channel = 'email'`)
+  const committed = (await fixture.admin.committed(group, fixture.topic)).get(0) ?? 0n
+  return { accepted: outcomes.length === 1, committed: committed > 0n, mails: fixture.smtp.counters.accepted, mail: intent?.state }
 }

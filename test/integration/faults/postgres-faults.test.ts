@@ -6,7 +6,7 @@ import { isRunning } from '../../../stack/process-identity.ts'
 import { eventually } from '../../support/eventually.ts'
 import { takeBaseCopy } from '../../support/faults/base-copy.ts'
 import { startTcpProxy } from '../../support/faults/tcp-proxy.ts'
-import { through } from '../../support/faults/through.ts'
+import { proxiedUrl } from '../../support/faults/proxied-url.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -80,7 +80,7 @@ test.each([
   const url = await server.createDatabase(`at_${verdict}`)
   const direct = await connected(url)
   await direct.query('CREATE TABLE t (n int)')
-  const client = await connected(through(url, proxy))
+  const client = await connected(proxiedUrl(url, proxy))
   await client.query('BEGIN')
   await client.query('INSERT INTO t VALUES (1)')
   proxy.onClientBytes((bytes) => (bytes.includes('COMMIT') ? verdict : undefined))

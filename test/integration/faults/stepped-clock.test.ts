@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { setScene } from '../../support/scene.ts'
+import { createFixture } from '../../support/fixture.ts'
 
 const HOUR_MS = 3_600_000
 
 test('the wall clock of a daemon is set forward and back, and nobody else’s', async () => {
-  await using scene = await setScene({ partitions: 1 })
-  const daemon = scene.daemon({ KAFKA_GROUPS: 'reward-workers' }, { steppableClock: true })
+  await using fixture = await createFixture({ partitions: 1 })
+  const daemon = fixture.daemon({ KAFKA_GROUPS: 'reward-workers' }, { steppableClock: true })
   await daemon.ready()
   for (const [step, stands] of [
     [HOUR_MS, HOUR_MS],

@@ -1,4 +1,4 @@
-import type { Verdict, Watched } from './proxied-connection.ts'
+import type { ProxyAction, Watched } from './proxied-connection.ts'
 import type { TcpProxy } from './tcp-proxy.ts'
 
 /** A statement that a client of PostgreSQL has just sent whole. */
@@ -16,7 +16,7 @@ export interface Statement {
  *
  * Messages of a client: https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
-export function onStatement(proxy: TcpProxy, judge: (statement: Statement, connection: Watched) => Verdict | undefined): () => void {
+export function onStatement(proxy: TcpProxy, judge: (statement: Statement, connection: Watched) => ProxyAction | undefined): () => void {
   const talks = new Map<number, Talk>()
   return proxy.onClientBytes((bytes, connection) => {
     const talk = talks.get(connection.id) ?? new Talk()

@@ -1,8 +1,8 @@
 import type { Campaign, SeedData } from '../../../cmd/demo/seed-data.ts'
 import type { Person, Publication, Step, Write } from '../../../cmd/demo/step.ts'
 import { handles } from '../../invariants/expected-effects.ts'
-import type { FaultScene } from './fault-scene.ts'
-import { judgedGroups } from './judged-groups.ts'
+import type { FaultFixture } from './fault-fixture.ts'
+import { groupPromises } from './group-promises.ts'
 
 /** One thing for every handler to do, and what has to be there before. */
 export interface EveryHandler {
@@ -31,12 +31,12 @@ const events = {
 
 /** How many of its events the group handles, by their types. */
 export function eventsOfEveryHandler(group: string): Readonly<Record<string, number>> {
-  const [judged] = judgedGroups([group], '')
+  const [judged] = groupPromises([group], '')
   return Object.fromEntries(Object.entries(events).filter(([type]) => judged !== undefined && handles(judged, type)))
 }
 
-export function everyHandler({ settings, random }: Pick<FaultScene, 'settings' | 'random'>): EveryHandler {
-  const [setting] = settings
+export function everyHandler({ seedData, random }: Pick<FaultFixture, 'seedData' | 'random'>): EveryHandler {
+  const [setting] = seedData
   const [live, reached, reachedLater] = setting?.campaigns ?? []
   if (!setting || !live || !reached || !reachedLater) throw new Error('A story has four campaigns.')
   const person = (campaign: Campaign, place: number, referredById: string | null = null): Person => ({

@@ -1,27 +1,27 @@
-// The daemon as its users run it, with one observer more, that ends, freezes or stalls the process at a moment named by the environment
-// (see moments.ts). The observer is called by the path itself, so nothing behind the fact has happened when it strikes.
+// The daemon with an additional observer, which kills, freezes or stalls the process at a failpoint from the environment (see
+// failpoints.ts). The observer is called synchronously, so nothing after the fact has been executed.
 import { main } from '../../../cmd/kafka-worker/run.mts'
 import type { Fact } from '../../../src/model/fact.ts'
-import { awaited, momentsOf } from './moments.ts'
+import { reaches, failpointsOf } from './failpoints.ts'
 
-const { killAt, stallAt } = momentsOf(process.env)
-const strikes: ((fact: Fact) => void)[] = []
+const { killAt, stallAt } = failpointsOf(process.env)
+const actions: ((fact: Fact) => void)[] = []
 if (stallAt) {
-  const now = awaited(stallAt)
-  strikes.push((fact) => {
-    if (!now(fact)) return
-    tell(`stalls for ${stallAt.ms} ms`, fact)
+  const isReached = reaches(stallAt)
+  actions.push((fact) => {
+    if (!isReached(fact)) return
+    report(`stalls for ${stallAt.ms} ms`, fact)
     block(stallAt.ms)
   })
 }
 if (killAt) {
-  const now = awaited(killAt)
-  strikes.push((fact) => {
-    if (!now(fact)) return
+  const isReached = reaches(killAt)
+  actions.push((fact) => {
+    if (!isReached(fact)) return
     const { signal = 'SIGKILL' } = killAt
-    tell(signal, fact)
+    report(signal, fact)
     process.kill(process.pid, signal)
-    // A stop reaches every thread a little later, and this one must not go on behind the fact.
+    // A signal reaches every thread a little later, and this thread must not continue after the fact.
     block(50)
   })
 }
@@ -29,13 +29,13 @@ if (killAt) {
 process.exit(
   await main(process.argv.slice(2), {
     observe: (fact) => {
-      for (const strike of strikes) strike(fact)
+      for (const action of actions) action(fact)
     },
   }),
 )
 
 /** Written before this returns: standard error to a pipe is synchronous. */
-function tell(what: string, fact: Fact): void {
+function report(what: string, fact: Fact): void {
   process.stderr.write(`observed: ${what} at ${fact.is}${'group' in fact ? ` of ${fact.group}` : ''}\n`)
 }
 

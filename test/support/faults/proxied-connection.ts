@@ -7,10 +7,10 @@ export type Direction = 'to-server' | 'to-client'
  * reset at once. `cut-before`: both ends are reset, and the server never gets them. `hold`: they wait, and all that the client says after
  * them, until `release`. `mute`: the server gets them, and nothing that it says reaches the client until `release`.
  */
-export type Verdict = 'cut' | 'cut-before' | 'hold' | 'mute'
+export type ProxyAction = 'cut' | 'cut-before' | 'hold' | 'mute'
 
 /** Sees bytes as they come, in pieces that TCP chose. */
-export type OnClientBytes = (bytes: Buffer, connection: Watched) => Verdict | undefined
+export type OnClientBytes = (bytes: Buffer, connection: Watched) => ProxyAction | undefined
 
 /** One connection, as a scenario sees it. */
 export interface Watched {

@@ -6,7 +6,7 @@ import type { Health, OffsetSample } from '../../invariants/history.ts'
 import type { RecordedDaemon } from './recorded-daemon.ts'
 import type { Recorder } from './recorder.ts'
 
-/** What the samples look at. */
+/** What is sampled. */
 export interface Sampled {
   readonly recorder: Recorder
   readonly admin: Pick<LogAdmin, 'ranges' | 'committed'>
@@ -14,19 +14,19 @@ export interface Sampled {
   readonly topic: string
   readonly groups: readonly string[]
   readonly daemons: readonly RecordedDaemon[]
-  /** Whatever else is to be written down once a second. */
+  /** Further work once a second. */
   readonly also: () => Promise<void>
 }
 
 const EVERY_MS = 1_000
 
-/** Looks at everything once a second until `stop`, which waits for the looks that are under way. */
+/** Samples everything once a second until `stop`, which waits for samples in progress. */
 export function startSamples(sampled: Sampled): { stop(): Promise<void> } {
   const closing = new AbortController()
   const { signal } = closing
-  // Apart, because a dependency that is away keeps only its own looks waiting.
+  // Separate loops, so that an unavailable dependency delays only its own samples.
   const loops = [
-    () => samplePositions(sampled, 'running').catch(() => undefined), // Away, as faults are; the next look tells.
+    () => sampleOffsets(sampled, 'running').catch(() => undefined), // The server is away, as faults intend; the next sample tries again.
     () => sampleDaemons(sampled),
     () => sampled.also(),
   ].map(async (look) => {
@@ -43,8 +43,8 @@ export function startSamples(sampled: Sampled): { stop(): Promise<void> } {
   }
 }
 
-/** Kafka first: a member that works meanwhile moves its row before its commit, so a commit above the row is seen as what it is. */
-export async function samplePositions({ recorder, admin, sql, topic, groups }: Sampled, when: OffsetSample['when']): Promise<void> {
+/** Kafka first: a working member moves its row before it commits, so a committed offset above the row is always a violation. */
+export async function sampleOffsets({ recorder, admin, sql, topic, groups }: Sampled, when: OffsetSample['when']): Promise<void> {
   for (const group of groups) {
     const committed = await admin.committed(group, topic)
     const rows = await sql.query<{ partition: number; next_offset: string }>(
@@ -71,7 +71,7 @@ async function sampleDaemons({ recorder, daemons }: Sampled): Promise<void> {
       .map(async (daemon) => {
         const [live, ready, residentMb] = await Promise.all([probe(daemon, '/livez'), probe(daemon, '/readyz'), residentMbOf(daemon.pid)])
         const at = Date.now()
-        // Between the looks it may have ended; what nobody answered then says nothing.
+        // The daemon may have exited meanwhile; a missing reply then means nothing.
         if (daemon.isOver()) return
         const reasons = [...new Set([...live.reasons, ...ready.reasons])]
         recorder.record({ is: 'health', at, daemon: daemon.number, ready: ready.ok, live: live.ok, reasons })
@@ -80,7 +80,7 @@ async function sampleDaemons({ recorder, daemons }: Sampled): Promise<void> {
   )
 }
 
-/** Null: no answer within two seconds, or nobody listens yet. */
+/** Null: no reply within two seconds, or the daemon does not listen yet. */
 async function probe(daemon: RecordedDaemon, path: string): Promise<{ ok: boolean | null; reasons: Health['reasons'] }> {
   try {
     const response = await fetch(`${daemon.url()}${path}`, { signal: AbortSignal.timeout(2_000) })

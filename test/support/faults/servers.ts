@@ -5,15 +5,15 @@ import type { PostgresOptions, PostgresServer } from '../../../stack/postgres-se
 import { startProxiedKafka } from './proxied-kafka.ts'
 import type { TcpProxy } from './tcp-proxy.ts'
 
-/** The servers of a fault scene. The harness speaks to them directly, the daemons through the proxies. */
+/** The servers of a fault fixture. The harness speaks to them directly, the daemons through the proxies. */
 export interface Servers extends AsyncDisposable {
   /** For the harness. */
   readonly brokers: readonly string[]
   /** For daemons. */
   readonly advertised: readonly string[]
-  /** One per broker of one's own, in the order of their ids; none before the shared broker, which tells clients its own address. */
+  /** One per own broker, in the order of their ids; none for the shared broker, which advertises its own address. */
   readonly kafkaProxies: readonly TcpProxy[]
-  /** Only where the scene has its own. */
+  /** Only where the fixture has its own. */
   readonly kafka: KafkaServer | null
   readonly postgres: PostgresServer | null
   /** Of the harness; undefined: a database on the shared server. */
@@ -22,13 +22,13 @@ export interface Servers extends AsyncDisposable {
   heal(): Promise<void>
 }
 
-/** `true` starts a server of the scene's own; without, the run's shared one serves, which nobody may break. */
+/** `true` starts a server for this fixture alone; without, the run's shared server is used, which must not be broken. */
 export interface ServerOptions {
   readonly ownKafka?: boolean | KafkaOptions
   readonly ownPostgres?: boolean | PostgresOptions
 }
 
-/** Outside vitest there are no shared servers: both must be the scene's own. */
+/** Outside vitest there are no shared servers: both must be started for the fixture. */
 export async function startServers({ ownKafka = false, ownPostgres = false }: ServerOptions): Promise<Servers> {
   const [proxied, postgres] = await Promise.all([
     ownKafka === false ? null : startProxiedKafka(ownKafka === true ? {} : ownKafka),

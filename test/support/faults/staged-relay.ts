@@ -2,11 +2,11 @@ import type { Socket } from 'node:net'
 import { startScriptedRelay } from '../scripted-relay.ts'
 import type { Recorder } from './recorder.ts'
 
-/** Stages before the body of a mail. `EHLO` to `DATA` are the commands that are answered. */
+/** Stages before the body of a mail. `EHLO` to `DATA` are the commands that get the reply. */
 export const earlyStages = ['greeting', 'EHLO', 'AUTH', 'MAIL', 'RCPT', 'DATA'] as const
 export type EarlyStage = (typeof earlyStages)[number]
 
-/** Stands for bytes for ever that are no reply. */
+/** An endless reply, byte by byte. */
 export const DRIP = 'drip'
 
 export interface Wrong {
@@ -16,16 +16,16 @@ export interface Wrong {
 }
 
 /**
- * A relay that takes no mail: at one stage of each connection it says what it was told to, before that what is usual. Whom it refuses is in
- * the history. It stands in for the scene's own (`proxies.smtp.flipTarget`), which is a server of others and cannot misbehave everywhere.
+ * A relay that accepts no mail: at one stage of each connection it sends the chosen reply, before that the usual ones. Rejected
+ * recipients are recorded. It replaces the fixture's relay (`proxies.smtp.flipTarget`), which cannot fail at every stage.
  */
 export interface StagedRelay extends AsyncDisposable {
   readonly port: number
-  /** Connections that were made with something wrong since `misbehave`, and have ended. */
+  /** Connections since `failWith` that have ended. */
   readonly left: number
-  /** What was said so far since `misbehave`, and how often. */
+  /** The chosen replies sent since `failWith`, and how often. */
   readonly said: ReadonlyMap<string, number>
-  /** From now on: `choose` tells for each connection, counted from 0, where it goes wrong, and how. */
+  /** From now on `choose` returns the stage and the reply for each connection, counted from 0. */
   misbehave(choose: (connection: number) => Wrong): void
 }
 
@@ -34,7 +34,7 @@ const DRIP_MS = 50
 export async function startStagedRelay(recorder: Recorder): Promise<StagedRelay> {
   const said = new Map<string, number>()
   const plans = new WeakMap<Socket, Wrong>()
-  /** What drips says nothing else, whatever a client that pipelines has sent meanwhile. */
+  /** A dripping connection sends nothing else, even if the client pipelines commands. */
   const dripping = new WeakSet<Socket>()
   let connections = 0
   let left = 0
@@ -58,22 +58,22 @@ export async function startStagedRelay(recorder: Recorder): Promise<StagedRelay>
       AUTH: at('AUTH', '235 2.7.0 welcome'),
       MAIL: at('MAIL', '250 2.1.0 Ok'),
       RCPT: at('RCPT', '250 2.1.5 Ok'),
-      // Never 354: whoever comes so far is told that nothing was asked for.
+      // Never 354, so that no client sends a message.
       DATA: at('DATA', '503 5.5.1 nobody to send to'),
     },
   })
 
   function planFor(socket: Socket): Wrong {
     const plan = choose(connections++)
-    const told = choose
+    const chosen = choose
     plans.set(socket, plan)
     socket.once('close', () => {
-      if (told === choose) left += 1
+      if (chosen === choose) left += 1
     })
     return plan
   }
 
-  /** A client that pipelines names its recipient before it hears what becomes of the sender. */
+  /** A client that pipelines sends its recipient before it receives the reply to the sender. */
   function refused({ stage, reply }: Wrong): void {
     const recipient = /<(.*)>/.exec(relay.commands.at(-1) ?? '')?.[1]
     if (reply === DRIP || recipient === undefined || !['MAIL', 'RCPT', 'DATA'].includes(stage)) return
@@ -100,7 +100,7 @@ function closed(): Wrong {
   return { stage: 'greeting', reply: '421 4.3.2 not yet' }
 }
 
-/** One line more of a reply, and never its last. */
+/** Sends continuation lines of a reply, never the last. */
 function drip(socket: Socket, dripping: WeakSet<Socket>): void {
   dripping.add(socket)
   const line = '250-one moment\r\n'

@@ -1,13 +1,13 @@
 import { expect } from 'vitest'
 import { defaultGroups } from '../../../src/consumers/registry.ts'
 import { eventually } from '../eventually.ts'
-import { doom } from './doom.ts'
+import { killDaemonAt } from './kill-daemon-at.ts'
 import { everyHandler, mailsOfEveryHandler } from './every-handler.ts'
-import { setFaultScene, type FaultScene } from './fault-scene.ts'
+import { createFaultFixture, type FaultFixture } from './fault-fixture.ts'
 
-/** A scene on which all is accepted, every mail and reward waits, no daemon runs, and nothing has left yet. */
+/** A fixture on which all is accepted, every mail and reward waits, no daemon runs, and nothing has left yet. */
 export interface WaitingDeliveries extends AsyncDisposable {
-  readonly scene: FaultScene
+  readonly fixture: FaultFixture
   /** Mails of the email group that wait. Rewards are two, one by mail and one by webhook. */
   readonly mails: number
   /** Copies that the relay got of each mail, by Message-ID. */
@@ -42,28 +42,34 @@ export async function waitingDeliveries(
   scenario: string | undefined,
   transactions: 'started' | 'settled' | null,
 ): Promise<WaitingDeliveries> {
-  const scene = await setFaultScene({ scenario, partitions: 1, stories: 1, seed: 5, settings: { KAFKA_START_FROM: 'earliest' } })
-  const { sql, smtp, webhooks } = scene.scene
+  const fixture = await createFaultFixture({
+    scenario,
+    partitions: 1,
+    simulations: 1,
+    seed: 5,
+    variables: { KAFKA_START_FROM: 'earliest' },
+  })
+  const { sql, smtp, webhooks } = fixture.base
   const copies = new Map<string, number>()
   const bodies = new Map<string, string[]>()
   smtp.onMail(({ messageId }) => copies.set(messageId, (copies.get(messageId) ?? 0) + 1))
   webhooks.onCall(({ id, bodySha256 }) => bodies.set(id, [...(bodies.get(id) ?? []), bodySha256]))
 
-  const world = everyHandler(scene)
+  const world = everyHandler(fixture)
   const goesOn = (status: 'active' | 'paused') =>
     sql.query('UPDATE public.campaigns SET status = $2 WHERE id = $1', [world.live.id, status])
-  await scene.play(world.before)
+  await fixture.play(world.before)
   // Rewards wait for their campaign to go on, mails for a relay.
   await goesOn('paused')
-  await scene.play(world.steps)
+  await fixture.play(world.steps)
   if (transactions !== null) {
     await Promise.all([
-      doom(scene, 'position-workers', { fact: transactions, channel: 'leaderboard' }),
-      doom(scene, 'email-workers', { fact: transactions, channel: 'broadcast' }, NO_RELAY),
+      killDaemonAt(fixture, 'position-workers', { fact: transactions, channel: 'leaderboard' }),
+      killDaemonAt(fixture, 'email-workers', { fact: transactions, channel: 'broadcast' }, NO_RELAY),
     ])
   }
-  const accepting = scene.daemon(NO_RELAY)
-  const types = await typesThatWait(scene, transactions === 'started' ? 1 : 2)
+  const accepting = fixture.daemon(NO_RELAY)
+  const types = await typesThatWait(fixture, transactions === 'started' ? 1 : 2)
   accepting.kill('SIGTERM')
   expect(await accepting.exited).toBe(0)
   expect([copies.size, bodies.size]).toEqual([0, 0])
@@ -76,7 +82,7 @@ export async function waitingDeliveries(
   await due(`+ interval '1 hour'`, '')
 
   return {
-    scene,
+    fixture,
     mails: Object.values(types).reduce((sum, count) => sum + count, 0),
     copies,
     bodies,
@@ -90,23 +96,23 @@ export async function waitingDeliveries(
         doubts: counted(rows.filter(({ channel }) => channel === 'email').map(({ ambiguous }) => String(ambiguous))),
       }
     },
-    letAllGo: () => scene.hurry(),
+    letAllGo: () => fixture.makeRetriesDue(),
     async letOneGo() {
       await due('', `AND id = (SELECT min(id) FROM worker.intents WHERE state = 'pending' AND due_at > now())`)
     },
     async settle() {
-      await scene.heal()
-      await scene.hurry()
+      await fixture.heal()
+      await fixture.makeRetriesDue()
       await sql.query(`UPDATE worker.intents SET lease_until = now() WHERE state IN ('claimed', 'handing_over')`)
-      await scene.daemon().ready()
-      await scene.verdict()
+      await fixture.daemon().ready()
+      await fixture.assertHistory()
     },
-    [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => fixture[Symbol.asyncDispose](),
   }
 }
 
 /** Waits until all is accepted and nothing but mails and rewards is left to be done; tells how many mails there are of each type. */
-async function typesThatWait({ scene: { sql, group } }: FaultScene, milestone: number): Promise<Record<string, number>> {
+async function typesThatWait({ base: { sql, group } }: FaultFixture, milestone: number): Promise<Record<string, number>> {
   const groups = defaultGroups.map(group)
   const types = { ...mailsOfEveryHandler, milestone }
   const expected = JSON.stringify({ accepted: '10', mails: types, rewards: '2', unranked: '0' })

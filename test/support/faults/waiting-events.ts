@@ -1,11 +1,11 @@
 import { expect } from 'vitest'
-import { doom } from './doom.ts'
+import { killDaemonAt } from './kill-daemon-at.ts'
 import { everyHandler, eventsOfEveryHandler } from './every-handler.ts'
-import { setFaultScene, type FaultScene } from './fault-scene.ts'
-import type { Moment } from './moments.ts'
+import { createFaultFixture, type FaultFixture } from './fault-fixture.ts'
+import type { Failpoint } from './failpoints.ts'
 
 /** What is known of a group at one moment. */
-interface Standing {
+interface GroupState {
   /** Events that have an outcome, by their types. */
   readonly outcomes: Readonly<Record<string, number>>
   /** The row of the group's only partition; 0 where it is not written. */
@@ -15,13 +15,13 @@ interface Standing {
   readonly intents: number
 }
 
-/** A scene with an event for every handler on its topic, of one partition, of which nobody has read anything. */
+/** A fixture with an event for every handler on its topic, of one partition, of which nobody has read anything. */
 export interface WaitingEvents extends AsyncDisposable {
-  readonly scene: FaultScene
+  readonly fixture: FaultFixture
   /** One daemon per group fetches them all at once and is killed at the moment; each standing then, by the names of the groups. */
-  doomEveryGroup(killAt: Moment): Promise<Readonly<Record<string, Standing>>>
+  killEveryGroupAt(killAt: Failpoint): Promise<Readonly<Record<string, GroupState>>>
   /** A steady daemon works until all is done, and the checker speaks. */
-  settle(): Promise<void>
+  finish(): Promise<void>
   /** Copies of each mail that the relay got, calls of each delivery that an endpoint got. */
   readonly copies: ReadonlyMap<string, number>
   /** Mails that were ever in doubt. */
@@ -29,16 +29,22 @@ export interface WaitingEvents extends AsyncDisposable {
 }
 
 export async function waitingEvents(scenario: string | undefined): Promise<WaitingEvents> {
-  const scene = await setFaultScene({ scenario, partitions: 1, stories: 1, seed: 6, settings: { KAFKA_START_FROM: 'earliest' } })
-  const { sql, smtp, webhooks, admin, topic, groups, group } = scene.scene
+  const fixture = await createFaultFixture({
+    scenario,
+    partitions: 1,
+    simulations: 1,
+    seed: 6,
+    variables: { KAFKA_START_FROM: 'earliest' },
+  })
+  const { sql, smtp, webhooks, admin, topic, groups, group } = fixture.base
   const copies = new Map<string, number>()
   const count = (id: string) => copies.set(id, (copies.get(id) ?? 0) + 1)
   smtp.onMail(({ messageId }) => count(messageId))
   webhooks.onCall(({ id }) => count(id))
-  const world = everyHandler(scene)
-  await scene.play([...world.before, ...world.steps])
+  const work = everyHandler(fixture)
+  await fixture.play([...work.before, ...work.steps])
 
-  async function standing(name: string): Promise<Standing> {
+  async function standing(name: string): Promise<GroupState> {
     const id = group(name)
     const outcomes = await sql.query<{ type: string; count: string }>(
       'SELECT type, count(*) FROM worker.outcomes WHERE group_name = $1 GROUP BY 1 ORDER BY 1',
@@ -59,16 +65,16 @@ export async function waitingEvents(scenario: string | undefined): Promise<Waiti
   }
 
   return {
-    scene,
+    fixture,
     copies,
-    async doomEveryGroup(killAt) {
-      await Promise.all(groups.map((name) => doom(scene, name, killAt, { KAFKA_WORKER_POOL_SIZE: '10' })))
+    async killEveryGroupAt(killAt) {
+      await Promise.all(groups.map((name) => killDaemonAt(fixture, name, killAt, { KAFKA_WORKER_POOL_SIZE: '10' })))
       return Object.fromEntries(await Promise.all(groups.map(async (name) => [name, await standing(name)] as const)))
     },
-    async settle() {
+    async finish() {
       await sql.query(`UPDATE worker.intents SET lease_until = now() WHERE state IN ('claimed', 'handing_over')`)
-      await scene.daemon().ready()
-      await scene.verdict()
+      await fixture.daemon().ready()
+      await fixture.assertHistory()
       const after = await Promise.all(groups.map(standing))
       expect(after.map(({ outcomes }) => outcomes)).toEqual(groups.map(eventsOfEveryHandler))
     },
@@ -76,6 +82,6 @@ export async function waitingEvents(scenario: string | undefined): Promise<Waiti
       const [row] = await sql.query<{ count: string }>('SELECT count(*) FROM worker.intents WHERE ambiguous > 0')
       return Number(row?.count)
     },
-    [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => fixture[Symbol.asyncDispose](),
   }
 }

@@ -4,7 +4,7 @@ import { WritesRefused } from '../../../src/infra/postgres/client/writable.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 import type { Sql } from '../../../src/std/sql.ts'
-import { createHeldClock } from '../../support/held-clock.ts'
+import { createManualClock } from '../../support/manual-clock.ts'
 
 /** A server that started at `started`, is away, or refuses. */
 function setUp() {
@@ -90,7 +90,7 @@ it('reports what the database refuses, each sentence once, and compares progress
 })
 
 function promptScene(query: () => Promise<never[]>) {
-  const clock = createHeldClock()
+  const clock = createManualClock()
   const sql: Sql = { query }
   return { clock, prompt: promptSql(sql, 5_000, clock) }
 }
@@ -106,8 +106,8 @@ it('returns as soon as the database answers a prompt statement, and leaves no ti
 it('treats a frozen server as unavailable', async () => {
   const { prompt, clock } = promptScene(() => new Promise(() => undefined))
   const asked = prompt.query('SELECT 1')
-  clock.pass(4_999)
+  clock.advance(4_999)
   expect(clock.sleeping).toEqual([5_000])
-  clock.pass(1)
+  clock.advance(1)
   await expect(asked).rejects.toThrow('the database has not answered for 5 s')
 })

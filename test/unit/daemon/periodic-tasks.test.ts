@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { every } from '../../../src/daemon/periodic-tasks.ts'
-import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 
 it('runs the work repeatedly until its signal aborts, and waits for the last run', async () => {
   const ending = new AbortController()
-  const clock = createJumpingClock()
+  const clock = createAutoAdvancingClock()
   const failures: unknown[] = []
   let runs = 0
   await every(
@@ -23,6 +23,6 @@ it('runs the work repeatedly until its signal aborts, and waits for the last run
 
 it('does nothing when its signal has aborted before', async () => {
   const signal = AbortSignal.abort()
-  await every(50, () => expect.unreachable(), { clock: createJumpingClock(), signal, failed: () => expect.unreachable() })
+  await every(50, () => expect.unreachable(), { clock: createAutoAdvancingClock(), signal, failed: () => expect.unreachable() })
   expect(signal.aborted).toBe(true)
 })

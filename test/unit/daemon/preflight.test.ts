@@ -4,7 +4,7 @@ import { preflight, type PreflightSettings } from '../../../src/daemon/preflight
 import { OperatorError } from '../../../src/std/failure.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import type { LogAdmin } from '../../../src/ingest/log-admin.ts'
-import { createHeldClock } from '../../support/held-clock.ts'
+import { createManualClock } from '../../support/manual-clock.ts'
 
 const DAY_MS = 86_400_000
 const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
@@ -21,7 +21,7 @@ function sceneOf(
     readonly env?: Record<string, string>
   } = {},
 ) {
-  const clock = createHeldClock()
+  const clock = createManualClock()
   const told: string[] = []
   const stopping = new AbortController()
   const admin: LogAdmin = {
@@ -114,11 +114,11 @@ describe('preflight', () => {
       },
     })
     await soon(() => expect(told).toHaveLength(1))
-    clock.pass(2_000)
+    clock.advance(2_000)
     await soon(() => expect(asked).toBeGreaterThan(1))
     present = true
     await soon(() => {
-      clock.pass(2_000)
+      clock.advance(2_000)
       expect(asked).toBeGreaterThan(2)
     })
     expect(await ended).toBeNull()
@@ -131,7 +131,7 @@ describe('preflight', () => {
       env: { BOOT_TIMEOUT_MS: '1000' },
     })
     await soon(() => expect(told).toHaveLength(1))
-    clock.pass(1_000)
+    clock.advance(1_000)
     expect(await ended).toHaveProperty('message', expect.stringMatching(/no broker answers at broker\.example\.com:9092.*BOOT_TIMEOUT_MS/i))
   })
 
@@ -139,7 +139,7 @@ describe('preflight', () => {
     const { ended, clock, told, stop } = sceneOf({ query: () => new Promise(() => undefined) })
     // The brokers have answered when only the question to the database is still timed.
     await soon(() => expect(clock.sleeping).toHaveLength(1))
-    clock.pass(3_000)
+    clock.advance(3_000)
     await soon(() => expect(told).toEqual([expect.stringMatching(/database .*does not answer/)]))
     stop()
     await ended

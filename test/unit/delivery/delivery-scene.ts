@@ -9,7 +9,7 @@ import { prepareEach, type AnyIntentKind, type IntentKind } from '../../../src/m
 import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import type { Fact } from '../../../src/model/fact.ts'
-import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 import { MemoryIntentStore } from '../../support/memory-intent-store.ts'
 
 export const mailMessage: MailMessage = {
@@ -106,7 +106,7 @@ export function createDeliveryScene(kinds: readonly AnyIntentKind[] = [mailKind(
       kinds: createKindTable(kinds),
       channels,
       destinations: new Destinations((fact) => facts.push(fact), { channels: channelList }),
-      clock: createJumpingClock(),
+      clock: createAutoAdvancingClock(),
       observe: (fact) => facts.push(fact),
       ambiguous: { hold: false, retryMs: 60_000 },
       ...change,

@@ -7,7 +7,7 @@ import { endedEach, prepareEach, startEach, type AttemptEnd, type IntentKind, ty
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import { webhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts'
 import { SqlError } from '../../../src/std/sql.ts'
-import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { createDeliveryScene, mailKind, mailMessage, type DeliveryScene } from './delivery-scene.ts'
 
@@ -311,7 +311,7 @@ describe('an answer that cannot be written down at once', () => {
   })
 
   it('is tried again at growing distances, and at least four times in the time of a lease', async () => {
-    const clock = createJumpingClock()
+    const clock = createAutoAdvancingClock()
     const scene = createDeliveryScene([mailKind()], { clock })
     scene.store.settleFaults.push(...Array.from({ length: 8 }, () => away))
     await execute(scene)

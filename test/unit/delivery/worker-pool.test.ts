@@ -6,7 +6,7 @@ import type { Intent } from '../../../src/model/intent.ts'
 import { createIntentWorkers, type IntentWorkers } from '../../../src/delivery/worker-pool.ts'
 import { prepareEach, type IntentKind } from '../../../src/model/intent-kind.ts'
 import { SqlError } from '../../../src/std/sql.ts'
-import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { createDeliveryScene, mailKind, sent, type DeliveryScene } from './delivery-scene.ts'
 
@@ -57,7 +57,7 @@ afterEach(async () => {
 })
 
 function sceneOf(options: { poolSize?: number; pollMs?: number; kinds?: Parameters<typeof createDeliveryScene>[0] } = {}): Scene {
-  const jumping = createJumpingClock()
+  const jumping = createAutoAdvancingClock()
   // Others have their turn meanwhile: an end is tried again for as long as the store is away.
   const clock = { ...jumping, sleep: (ms: number, signal?: AbortSignal) => setImmediate().then(() => jumping.sleep(ms, signal)) }
   const scene = createDeliveryScene(options.kinds ?? [mailKind()], { clock })

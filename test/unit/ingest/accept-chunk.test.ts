@@ -6,7 +6,7 @@ import type { OpenReservation } from '../../../src/model/reservation.ts'
 import type { Chunk } from '../../../src/ingest/accept-store.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 import type { FaultyRecord, ReadChunk } from '../../../src/ingest/read-chunks.ts'
-import { createAcceptorScene } from '../../support/acceptor.ts'
+import { createAcceptorFixture } from '../../support/acceptor.ts'
 import { recordOf, recordOfEvent } from '../../support/log-records.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
 
@@ -41,7 +41,7 @@ const named = (facts: readonly Fact[], is: Fact['is']) => facts.filter((fact) =>
 
 describe('a chunk without faults', () => {
   it('is written in one transaction, after its dead letters are acknowledged', async () => {
-    const { acceptor, store, letters, facts } = createAcceptorScene()
+    const { acceptor, store, letters, facts } = createAcceptorFixture()
     store.refuses = () => {
       expect(letters).toHaveLength(1)
       return null
@@ -63,7 +63,7 @@ describe('a chunk without faults', () => {
   })
 
   it('passes the reservation on, and releases it whatever the result', async () => {
-    const { acceptor, store } = createAcceptorScene()
+    const { acceptor, store } = createAcceptorFixture()
     const released: Parameters<OpenReservation['release']>[0][] = []
     const reservation = { owner: 'me', workers: [{ channel: 'email', count: 3, leaseMs: 1, share: 5, held: new Map() }] }
     const desk: Acceptor = { ...acceptor, reserve: () => ({ reservation, release: (written) => void released.push(written) }) }
@@ -75,7 +75,7 @@ describe('a chunk without faults', () => {
   })
 
   it('is not written when the progress row has moved, and nothing is reported', async () => {
-    const { acceptor, store, facts } = createAcceptorScene()
+    const { acceptor, store, facts } = createAcceptorFixture()
     store.put(0, 7n)
     expect(await acceptChunk(acceptor, place, chunkOf(5, [event(0)], [faulty(1)]))).toEqual({ is: 'moved', row: 7n })
     store.rows.clear()
@@ -87,7 +87,7 @@ describe('a chunk without faults', () => {
 
 describe('a poison event', () => {
   it('is found although a pause began meanwhile, except in a projection, whose rest is read again later', async () => {
-    const { acceptor, store } = createAcceptorScene()
+    const { acceptor, store } = createAcceptorFixture()
     const poison = event(1)
     store.refuses = (chunk) => (holds(chunk, poison) ? dataException : null)
     const paused: Acceptor = { ...acceptor, isPaused: () => true }
@@ -98,7 +98,7 @@ describe('a poison event', () => {
   })
 
   it('is found and dead-lettered alone, in log order; the other events have their effects', async () => {
-    const { acceptor, store, letters, facts } = createAcceptorScene()
+    const { acceptor, store, letters, facts } = createAcceptorFixture()
     const poison = event(2)
     store.refuses = (chunk) => (holds(chunk, poison) ? dataException : null)
     const end = await acceptChunk(acceptor, place, chunkOf(9, [event(0), poison, event(3), event(5)], [faulty(1)]))
@@ -121,7 +121,7 @@ describe('a poison event', () => {
   })
 
   it('that a stop interrupts the search for: what is accepted so far is reported, and committed to Kafka', async () => {
-    const { acceptor, store } = createAcceptorScene()
+    const { acceptor, store } = createAcceptorFixture()
     const poison = event(2)
     const stop = new AbortController()
     store.refuses = (chunk) => {
@@ -135,7 +135,7 @@ describe('a poison event', () => {
   })
 
   it('is given up only after it has failed alone twice, with an accept of nothing but the progress row in between', async () => {
-    const { acceptor, store } = createAcceptorScene()
+    const { acceptor, store } = createAcceptorFixture()
     const poison = event(0)
     store.refuses = (chunk) => (holds(chunk, poison) ? dataException : null)
     await acceptChunk(acceptor, place, chunkOf(1, [poison]))
@@ -148,7 +148,7 @@ describe('a poison event', () => {
   })
 
   it('is not given up when the second attempt succeeds', async () => {
-    const { acceptor, store, letters } = createAcceptorScene()
+    const { acceptor, store, letters } = createAcceptorFixture()
     let tries = 0
     store.refuses = (chunk) => (chunk.events.length > 0 && ++tries === 1 ? dataException : null)
     expect(await acceptChunk(acceptor, place, chunkOf(1, [event(0)]))).toMatchObject({ is: 'accepted', intents: 1 })
@@ -156,7 +156,7 @@ describe('a poison event', () => {
   })
 
   it('is not given up while the progress row alone cannot be written: the group waits', async () => {
-    const { acceptor, store, letters, facts } = createAcceptorScene()
+    const { acceptor, store, letters, facts } = createAcceptorFixture()
     let broken = 3
     store.refuses = (chunk) => {
       if (chunk.events.length > 0) return broken > 0 ? dataException : null
@@ -168,7 +168,7 @@ describe('a poison event', () => {
   })
 
   it('ends the search when the row has moved or the assignment ends', async () => {
-    const { acceptor, store } = createAcceptorScene()
+    const { acceptor, store } = createAcceptorFixture()
     const poison = event(1)
     store.refuses = (chunk) => {
       if (chunk.events.length === 1 && chunk.events[0]?.offset === 0n) store.put(0, 4n)
@@ -176,7 +176,7 @@ describe('a poison event', () => {
     }
     expect(await acceptChunk(acceptor, place, chunkOf(3, [event(0), poison]))).toEqual({ is: 'moved', row: 4n })
 
-    const second = createAcceptorScene()
+    const second = createAcceptorFixture()
     const stopping = new AbortController()
     second.store.refuses = (chunk) => {
       if (chunk.events.length === 0) {
@@ -192,7 +192,7 @@ describe('a poison event', () => {
 
 describe('an id that is on record for another event', () => {
   it('is dead-lettered as id-conflict, from an earlier chunk or the same one, and the others are accepted', async () => {
-    const { acceptor, store, letters, facts } = createAcceptorScene()
+    const { acceptor, store, letters, facts } = createAcceptorFixture()
     const first = event(0)
     const { eventId: id } = first.accepted
     expect(await acceptChunk(acceptor, place, chunkOf(4, [first, event(1), event(2, { n: 77, id }), event(3)]))).toMatchObject({
@@ -215,7 +215,7 @@ describe('an id that is on record for another event', () => {
   })
 
   it('is also found while an event is retried alone', async () => {
-    const { acceptor, store, letters } = createAcceptorScene()
+    const { acceptor, store, letters } = createAcceptorFixture()
     const { eventId: id } = event(0).accepted
     await acceptChunk(acceptor, place, chunkOf(1, [event(0)]))
     let tries = 0
@@ -225,7 +225,7 @@ describe('an id that is on record for another event', () => {
   })
 
   it('is no conflict when the content is the same', async () => {
-    const { acceptor, letters } = createAcceptorScene()
+    const { acceptor, letters } = createAcceptorFixture()
     const end = await acceptChunk(acceptor, place, chunkOf(2, [event(0, { n: 5 }), event(1, { n: 5 })]))
     expect(end).toMatchObject({ intents: 1 })
     expect(end).toHaveProperty('outcomes', new Map([[0n, 'accepted'], [1n, 'repeated']])) // prettier-ignore
@@ -240,7 +240,7 @@ describe('a transient error', () => {
     ['a table missing', new SqlError('no such table', { state: '42P01' })],
     ['a bug of ours', new TypeError('x is not a function')],
   ])('(%s) is waited for, ever longer, and dead-letters nothing', async (_, error) => {
-    const { acceptor, store, letters, facts } = createAcceptorScene()
+    const { acceptor, store, letters, facts } = createAcceptorFixture()
     let tries = 0
     store.refuses = () => (++tries <= 12 ? error : null)
     expect(await acceptChunk(acceptor, place, chunkOf(2, [event(0), event(1)]))).toMatchObject({ is: 'accepted', intents: 2 })
@@ -254,7 +254,7 @@ describe('a transient error', () => {
   })
 
   it('is no longer retried when the assignment ends, and nothing is written', async () => {
-    const { acceptor, store, facts } = createAcceptorScene()
+    const { acceptor, store, facts } = createAcceptorFixture()
     const stopping = new AbortController()
     store.refuses = () => lostConnection
     const observe = (fact: Fact) => {
@@ -268,7 +268,7 @@ describe('a transient error', () => {
   })
 
   it('causes no attempt when the assignment has ended before', async () => {
-    const { acceptor, store, letters } = createAcceptorScene()
+    const { acceptor, store, letters } = createAcceptorFixture()
     expect(await acceptChunk(acceptor, { ...place, signal: AbortSignal.abort() }, chunkOf(2, [event(0)], [faulty(1)]))).toEqual({
       is: 'ended',
     })
@@ -277,7 +277,7 @@ describe('a transient error', () => {
   })
 
   it('of the dead-letter topic delays the transaction; one of the database publishes nothing twice', async () => {
-    const { acceptor, store, letters, refusedPublications } = createAcceptorScene()
+    const { acceptor, store, letters, refusedPublications } = createAcceptorFixture()
     refusedPublications.push(new Error('no leader'), new Error('no leader'))
     let tries = 0
     store.refuses = () => (++tries <= 2 ? lostConnection : null)
@@ -287,7 +287,7 @@ describe('a transient error', () => {
   })
 
   it('is assumed for any error when the chunk holds no event', async () => {
-    const { acceptor, store, letters, facts } = createAcceptorScene()
+    const { acceptor, store, letters, facts } = createAcceptorFixture()
     let tries = 0
     store.refuses = () => (++tries === 1 ? dataException : null)
     expect(await acceptChunk(acceptor, place, chunkOf(1, [], [faulty(0)]))).toMatchObject({ is: 'accepted', deadLetters: 1 })
@@ -296,7 +296,7 @@ describe('a transient error', () => {
   })
 
   it('may be a commit whose answer was lost: the next attempt finds the row at the end of the chunk, and nothing happens twice', async () => {
-    const { acceptor, store } = createAcceptorScene()
+    const { acceptor, store } = createAcceptorFixture()
     let answers = 0
     store.losesAnswer = () => (++answers === 1 ? lostConnection : null)
     expect(await acceptChunk(acceptor, place, chunkOf(3, [event(0), event(1)]))).toEqual({ is: 'moved', row: 3n })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { watchPressure } from '../../../src/ingest/backpressure.ts'
 import { createFetchGate } from '../../../src/ingest/fetch-gate.ts'
 import type { Fact } from '../../../src/model/fact.ts'
-import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 
 /** Plays one answer per look and ends; an Error is thrown. */
 async function watch(answers: readonly (string | Error | null)[]) {
@@ -10,7 +10,7 @@ async function watch(answers: readonly (string | Error | null)[]) {
   const calls: string[] = []
   const asked: boolean[] = []
   const ending = new AbortController()
-  const clock = createJumpingClock()
+  const clock = createAutoAdvancingClock()
   await watchPressure({
     pressure: async (paused) => {
       const answer = answers[asked.length] ?? null
@@ -51,7 +51,7 @@ describe('backpressure', () => {
     await watchPressure({
       pressure: async () => expect.unreachable(),
       fetchGate: { pause: () => expect.unreachable(), resume: () => expect.unreachable() },
-      clock: createJumpingClock(),
+      clock: createAutoAdvancingClock(),
       signal: ended,
       intervalMs: 1,
     })

@@ -4,11 +4,11 @@ import type { Fact } from '../../../src/model/fact.ts'
 import type { GroupStatus } from '../../../src/ingest/group-status.ts'
 import { StartRefused } from '../../../src/ingest/start-offsets.ts'
 import type { GroupRun } from '../../../src/ingest/group-worker.ts'
-import { createHeldClock } from '../../support/held-clock.ts'
+import { createManualClock } from '../../support/manual-clock.ts'
 
 /** A group whose runs are controlled by the test. */
 function sceneOf() {
-  const clock = createHeldClock()
+  const clock = createManualClock()
   const facts: Fact['is'][] = []
   const lives: { readonly known: ReadonlySet<number>; stopped: boolean }[] = []
   const log = { fault: null as Error | null }
@@ -45,7 +45,7 @@ function sceneOf() {
   async function pass(turns: number): Promise<void> {
     for (let turn = 0; turn < turns; turn++) {
       await expect.poll(() => clock.sleeping).toEqual([5_000])
-      clock.pass(5_000)
+      clock.advance(5_000)
     }
     await expect.poll(() => clock.sleeping).toEqual([5_000])
   }

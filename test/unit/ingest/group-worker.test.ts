@@ -104,7 +104,7 @@ describe('starting', () => {
     const joining = source.join(0, 1)
     await soon(() => expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'start offsets: database away' }))
     store.away = null
-    clock.pass(5_000)
+    clock.advance(5_000)
     expect(await joining).toEqual({ 0: 0n, 1: 0n })
     expect(worker.status().state).toBe('running')
     expect(told('waiting')).toHaveLength(1)
@@ -178,7 +178,7 @@ describe('a batch', () => {
     await soon(() => expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'database: SQLSTATE none', partitions: [0, 1] }))
     store.refuses = () => null
     await soon(() => expect(clock.sleeping.length).toBeGreaterThan(1))
-    clock.pass(5_000)
+    clock.advance(5_000)
     expect(await handling).toBe(1n)
     expect(worker.status()).toEqual({ state: 'running', reason: null, partitions: [0, 1] })
     expect(told('resumed')).toHaveLength(1)
@@ -318,7 +318,7 @@ describe('a progress row that has moved', () => {
     store.losesAnswer = () => (++answers === 1 ? new SqlError('connection lost', {}) : null)
     const handling = source.batch(0, [ours(0), ours(1)], 2)
     await soon(() => expect(clock.sleeping.length).toBeGreaterThan(1))
-    clock.pass(5_000)
+    clock.advance(5_000)
     expect(await handling).toBe(2n)
     expect(store.outcomes.size).toBe(2)
     expect(await source.batch(0, [ours(2)], 3)).toBe(3n)
@@ -392,12 +392,12 @@ describe('consumer code that fails with one fingerprint', () => {
     expect(letters).toHaveLength(5)
     const tries = broken.tries
     await soon(() => expect(clock.sleeping).toContain(1_000))
-    clock.pass(1_000)
+    clock.advance(1_000)
     await soon(() => expect(broken.tries).toBe(tries + 1))
     expect(worker.status().state).toBe('waiting')
     broken.is = false
     await soon(() => expect(clock.sleeping.filter((ms) => ms === 1_000).length).toBeGreaterThan(1))
-    clock.pass(1_000)
+    clock.advance(1_000)
     await soon(() => expect(told('unpaused')).toMatchObject([{ reason: 'equal-failures' }]))
     expect(source.calls.at(-1)).toBe('resume')
     expect(worker.status()).toEqual({ state: 'running', reason: null, partitions: [0, 1] })
@@ -411,7 +411,7 @@ describe('consumer code that fails with one fingerprint', () => {
     await soon(() => expect(clock.sleeping.length).toBeGreaterThan(1))
     expect(letters).toEqual([])
     store.refuses = () => null
-    clock.pass(5_000)
+    clock.advance(5_000)
     expect(await handling).toBe(1n)
     expect(letters).toMatchObject([{ reason: 'consumer-error', attempts: 2 }])
   })
@@ -424,7 +424,7 @@ describe('the reason a group waits for', () => {
     const handling = [source.batch(0, [ours(0)], 1), source.batch(1, [ours(0, 10)], 1)]
     await soon(() => expect(clock.sleeping.length).toBe(3))
     store.refuses = (chunk) => (chunk.partition === 0 ? null : new SqlError('away', {}))
-    clock.pass(200)
+    clock.advance(200)
     await handling[0]
     await soon(() => expect(clock.sleeping.length).toBe(2))
     expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'database: SQLSTATE none' })
@@ -458,12 +458,12 @@ describe('backpressure', () => {
     let pressed: PauseReason | null = { reason: 'intents-due' }
     const { source, clock, factsOf: told } = await runningScene({ pressure: async () => pressed })
     await soon(() => expect(clock.sleeping).toEqual([1_000]))
-    clock.pass(1_000)
+    clock.advance(1_000)
     await soon(() => expect(source.calls).toEqual(['start', 'pause']))
     expect(told('paused')).toMatchObject([{ reason: 'intents-due' }])
     pressed = null
     await soon(() => expect(clock.sleeping).toEqual([1_000]))
-    clock.pass(1_000)
+    clock.advance(1_000)
     await soon(() => expect(source.calls).toEqual(['start', 'pause', 'resume']))
   })
 })

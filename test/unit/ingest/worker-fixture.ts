@@ -3,8 +3,8 @@ import type { Fact } from '../../../src/model/fact.ts'
 import type { CommittedOffset, LogAdmin, PartitionRange } from '../../../src/ingest/log-admin.ts'
 import { createTypeFilter } from '../../../src/ingest/type-filter.ts'
 import { createGroupWorker, type GroupWorker, type WorkerSettings } from '../../../src/ingest/group-worker.ts'
-import { createAcceptorScene, type AcceptorScene } from '../../support/acceptor.ts'
-import { createHeldClock, type HeldClock } from '../../support/held-clock.ts'
+import { createAcceptorFixture, type AcceptorFixture } from '../../support/acceptor.ts'
+import { createManualClock, type ManualClock } from '../../support/manual-clock.ts'
 import { MemorySource } from '../../support/memory-source.ts'
 
 const verifying: Consumer = {
@@ -14,10 +14,10 @@ const verifying: Consumer = {
   kinds: [],
 }
 
-export interface WorkerFixture extends AcceptorScene {
+export interface WorkerFixture extends AcceptorFixture {
   readonly worker: GroupWorker
   readonly source: MemorySource
-  readonly clock: HeldClock
+  readonly clock: ManualClock
   /** The facts of one kind, so far. */
   readonly factsOf: <Is extends Fact['is']>(is: Is) => Extract<Fact, { is: Is }>[]
 }
@@ -30,8 +30,8 @@ export function createWorkerFixture(
     readonly consumer?: Consumer
   } = {},
 ): WorkerFixture {
-  const clock = createHeldClock()
-  const scene = createAcceptorScene(clock)
+  const clock = createManualClock()
+  const scene = createAcceptorFixture(clock)
   scene.store.rows.clear()
   const source = new MemorySource()
   const ranges = change.ranges ?? { 0: { low: 0n, high: 0n }, 1: { low: 0n, high: 0n } }

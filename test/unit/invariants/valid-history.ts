@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { knownGroups } from '../../../src/consumers/registry.ts'
 import { handles } from '../../invariants/expected-effects.ts'
 import type { Change, Entry, EntryOf, Group, Row, Run } from '../../invariants/history.ts'
-import { judgedGroups } from '../../support/faults/judged-groups.ts'
+import { groupPromises } from '../../support/faults/group-promises.ts'
 
 /**
  * A small history of a run in which everything held, written by hand: one campaign, five people, every type of event on one partition
@@ -14,7 +14,7 @@ export function validHistory(): Entry[] {
 
 /** Everything happens some milliseconds after this. */
 export const T = Date.UTC(2030, 0, 1)
-const groups: readonly Group[] = judgedGroups(knownGroups.groups, 'x.')
+const groups: readonly Group[] = groupPromises(knownGroups.groups, 'x.')
 export const email = 'x.email-workers'
 export const position = 'x.position-workers'
 export const reward = 'x.reward-workers'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { auditWithRetry, auditSentences, busySentence, requireCorrect, verdictOf } from '../../../src/leaderboard/audit.ts'
 import type { Busy, CampaignAudit, LeaderboardAuditor } from '../../../src/leaderboard/audit.ts'
-import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 
 const pending = { state: 'pending', since: new Date(0), dueAt: new Date(1_000), reason: null } as const
 const right: CampaignAudit = {
@@ -85,12 +85,12 @@ describe('what is told of an audit', () => {
 describe('an audit of a campaign that is busy', () => {
   it('is tried again, and done as soon as nobody has it any more', async () => {
     const { auditor, told } = after(3)
-    expect(await auditWithRetry(auditor, 'C', { repair: false, waitMs: 10_000, clock: createJumpingClock() })).toBe(right)
+    expect(await auditWithRetry(auditor, 'C', { repair: false, waitMs: 10_000, clock: createAutoAdvancingClock() })).toBe(right)
     expect(told).toEqual({ tries: 4, askedWho: 0 })
   })
 
   it('is given up after the wait, with who holds its lock', async () => {
-    const clock = createJumpingClock()
+    const clock = createAutoAdvancingClock()
     const from = clock.now()
     const { auditor, told } = after(Infinity)
     expect(await auditWithRetry(auditor, 'C', { repair: true, waitMs: 10_000, clock })).toEqual(locked)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { backfillRows, backfillSummary, backfillTotals, createBackfillLines } from '../../../src/leaderboard/backfill-lines.ts'
 import { backfillAll, type Backfilled, type Backfiller, type BackfillFact } from '../../../src/leaderboard/backfill.ts'
-import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 
 const done = (rows: number, mended = 0): Backfilled => ({ is: 'done', rows, mended, whole: false })
 const [a, b, c] = ['campaign-a', 'campaign-b', 'campaign-c'] as const
@@ -25,7 +25,7 @@ describe('backfillAll', () => {
   it('goes through the campaigns in their order, and looks again at locked ones after the others until they are free', async () => {
     const locked: Backfilled = { is: 'locked', by: 'campaign' }
     const { asked, backfiller } = scripted({ [a]: [locked, locked, locked, done(1)], [b]: [done(2)], [c]: [locked, { is: 'nothing' }] })
-    const clock = createJumpingClock()
+    const clock = createAutoAdvancingClock()
     const facts: BackfillFact[] = []
     const ended = await backfillAll(backfiller, [a, b, c], { clock, report: (fact) => facts.push(fact) })
     expect(asked).toEqual([a, b, c, a, c, a, a])
@@ -51,14 +51,14 @@ describe('backfillAll', () => {
   })
 
   it('ends at once with no campaigns, and passes on what goes wrong', async () => {
-    const clock = createJumpingClock()
+    const clock = createAutoAdvancingClock()
     expect((await backfillAll(scripted({}).backfiller, [], { clock, report: () => {} })).size).toBe(0)
     await expect(backfillAll(scripted({ [a]: [] }).backfiller, [a], { clock, report: () => {} })).rejects.toThrow('once more')
   })
 })
 
 function lines() {
-  const clock = createJumpingClock()
+  const clock = createAutoAdvancingClock()
   const told: string[] = []
   const report = createBackfillLines(clock, (line) => told.push(line))
   return { told, report, pass: (ms: number) => clock.sleep(ms) }

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { createLeaderboardChannel } from '../../../src/leaderboard/leaderboard-channel.ts'
 import type { Recalculated } from '../../../src/leaderboard/leaderboard.ts'
 import { SqlError } from '../../../src/std/sql.ts'
-import { createJumpingClock } from '../../support/jumping-clock.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 import { MemoryIntentStore, noSql } from '../../support/memory-intent-store.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 
 const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard' })
 
 function sceneOf(recalculated: Recalculated | Error, of = intent, { tookMs = 7, leftMs = null as number | null } = {}) {
-  const clock = createJumpingClock()
+  const clock = createAutoAdvancingClock()
   const store = new MemoryIntentStore()
   const order: string[] = []
   const reports: object[] = []
@@ -63,7 +63,7 @@ describe('a recalculation', () => {
     [300, 153],
     [60_000, 400],
   ])('of a campaign that is still held after %i ms is looked at again in %i', async (heldMs, afterMs) => {
-    const waitingSince = new Date(createJumpingClock().now() - heldMs)
+    const waitingSince = new Date(createAutoAdvancingClock().now() - heldMs)
     const { run, store } = sceneOf({ is: 'locked' }, { ...intent, reason: 'campaign-locked', waitingSince })
     await run()
     expect(store.transactions[0]?.settlement).toMatchObject({ afterMs: expect.closeTo(afterMs, -1) })
@@ -75,7 +75,7 @@ describe('a recalculation', () => {
     expect(await first.run()).toEqual({ is: 'ran', outcome: 'waiting', reason: 'rows-locked' })
     expect(first.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'rows-locked', afterMs: 50 } }])
     expect(first.order).toEqual(['recalculate c1'])
-    const waitingSince = new Date(createJumpingClock().now() - 60_000)
+    const waitingSince = new Date(createAutoAdvancingClock().now() - 60_000)
     const second = sceneOf(locked, { ...intent, reason: 'rows-locked', waitingSince })
     await second.run()
     expect(second.order).toEqual(['recalculate c1 again'])

@@ -29,7 +29,7 @@ describe('scenarioResultOf', () => {
       reason: 'Error: The history does not hold. A mail went out twice.',
     })
     // Without a complete history nothing is known of the program.
-    expect(scenarioResultOf(failed('Error: The history cannot be judged (checker: 2).\n'), title).is).toBe('broken')
+    expect(scenarioResultOf(failed('Error: The history cannot be checked (exit code 2).\n'), title).is).toBe('broken')
   })
 
   it('is `green` for a passed test, and `broken` for a skipped one', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { watchForSpills } from '../../support/spilled.ts'
+import { createSecretScanner } from '../../support/secret-scanner.ts'
 
 const given = {
   DATABASE_URL: 'postgresql://worker:hidden%2Fdatabase@127.0.0.1/platform',
@@ -15,8 +15,8 @@ test.each([
   ['{"msg":"connecting","url":"hidden%2Fdatabase"}', 'the secret in DATABASE_URL, in the line "connecting"'],
   ['{"msg":"bearer","token":"hidden-token-of-length"}', 'the secret in HTTP_TOKEN, in the line "bearer"'],
 ])('what a process spills is found and told without it: %s', (line, told) => {
-  const watch = watchForSpills(given)
-  watch.look(line)
+  const watch = createSecretScanner(given)
+  watch.scan(line)
   expect(watch.found).toEqual([told])
 })
 
@@ -27,7 +27,7 @@ test.each([
   'name@domain',
   'MAIL_FROM is one address, such as news@example.com',
 ])('what may be said is let through: %s', (line) => {
-  const watch = watchForSpills(given)
-  watch.look(line)
+  const watch = createSecretScanner(given)
+  watch.scan(line)
   expect(watch.found).toEqual([])
 })

@@ -5,7 +5,7 @@ import { everythingGoes } from '../../../src/consumers/mail-rules.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 
 /** One earned reward with everything around it, as the platform would have written it. */
-export interface Story {
+export interface EarnedReward {
   readonly accountId: string
   readonly campaignId: string
   readonly userId: string
@@ -13,7 +13,7 @@ export interface Story {
   readonly userRewardId: string
 }
 
-export interface Plot {
+export interface RewardOptions {
   readonly method?: 'email' | 'webhook' | 'manual'
   readonly config?: object
   readonly rewardData?: object
@@ -22,7 +22,7 @@ export interface Plot {
 
 let told = 0
 
-export async function tellStory(sql: Sql, plot: Plot = {}): Promise<Story> {
+export async function createReward(sql: Sql, plot: RewardOptions = {}): Promise<EarnedReward> {
   const { method = 'email', config = {}, rewardData = {}, webhookUrl } = plot
   const n = ++told
   const accountId = await insert(sql, 'accounts', { name: 'Example Company', slug: `account-${n}` })
@@ -135,7 +135,7 @@ export interface UserRewardRow {
   readonly reward_data: Readonly<Record<string, unknown>>
 }
 
-export async function userRewardOf(sql: Sql, { userRewardId }: Story): Promise<UserRewardRow> {
+export async function userRewardOf(sql: Sql, { userRewardId }: EarnedReward): Promise<UserRewardRow> {
   const [row] = await sql.query<UserRewardRow>('SELECT * FROM user_rewards WHERE id = $1', [userRewardId])
   if (row === undefined) throw new Error('The reward is gone.')
   return row

@@ -1,14 +1,14 @@
 import type { Clock } from '../../src/std/clock.ts'
 
-/** A clock that stands still until the test moves it: who sleeps is woken by {@link HeldClock.pass}, or by its own signal. */
-export interface HeldClock extends Clock {
+/** A clock that stands still until the test moves it: who sleeps is woken by {@link ManualClock.advance}, or by its own signal. */
+export interface ManualClock extends Clock {
   /** Milliseconds that each of those who sleep now has asked for. */
   readonly sleeping: readonly number[]
   /** Lets `ms` go by, and wakes those whose time has come. */
-  pass(ms: number): void
+  advance(ms: number): void
 }
 
-export function createHeldClock(startMs = Date.UTC(2030, 0, 1)): HeldClock {
+export function createManualClock(startMs = Date.UTC(2030, 0, 1)): ManualClock {
   const sleepers = new Set<{ ms: number; until: number; wake: () => void }>()
   let now = startMs
   return {
@@ -17,7 +17,7 @@ export function createHeldClock(startMs = Date.UTC(2030, 0, 1)): HeldClock {
     },
     now: () => now,
     monotonic: () => now - startMs,
-    pass(ms) {
+    advance(ms) {
       now += ms
       for (const sleeper of sleepers) if (sleeper.until <= now) sleeper.wake()
     },

@@ -12,35 +12,35 @@ import type { SeedData } from '../../invariants/history.ts'
 import { createReceipts, recordedTransport, recordedWriter } from './recorded-platform.ts'
 import type { Recorder } from './recorder.ts'
 
-/** Stories that are being told. */
+/** Traffic that is being published. */
 export interface Traffic {
   /** Events that were acknowledged so far. */
-  readonly told: number
-  /** Resolves when as many events as were asked for are acknowledged, or after `stop`. */
+  readonly acknowledged: number
+  /** Resolves when the requested number of events is acknowledged, or after `stop`. */
   readonly done: Promise<void>
-  /** Ends after what is under way. */
+  /** Stops after the steps in flight. */
   stop(): Promise<void>
 }
 
-/** So many events a second, 20 when not given; and so many in all, or until `stop`. */
+/** Events per second, 20 by default, and the total number of events; without a total until `stop`. */
 export interface TrafficOptions {
   readonly eventsPerSecond?: number
   readonly events?: number
 }
 
-/** The world of the demo, several of its stories at once so that there are campaigns in most partitions. */
-export interface Stories {
-  readonly settings: readonly Scenario['seedData'][]
-  /** The same for the checker. */
-  readonly setting: SeedData
+/** Several of the demo's scenarios at once, so that there are campaigns in most partitions. */
+export interface Simulations {
+  readonly seedData: readonly Scenario['seedData'][]
+  /** The seed data in the form of the checker. */
+  readonly checkerSeedData: SeedData
   start(options: TrafficOptions): Traffic
-  /** Plays steps of one's own among them, recorded like all others. */
+  /** Plays further steps, recorded like all others. */
   play(steps: readonly Step[]): Promise<void>
-  /** Disconnects; what is being told has to be over. */
+  /** Disconnects; all traffic has to be stopped before. */
   close(): Promise<void>
 }
 
-export interface StoriesOptions {
+export interface SimulationsOptions {
   readonly recorder: Recorder
   readonly databaseUrl: string
   readonly transport: EventTransport
@@ -53,8 +53,8 @@ export interface StoriesOptions {
 
 const BEAT_MS = 250
 
-/** Writes what stands before the first event. */
-export async function beginStories(options: StoriesOptions): Promise<Stories> {
+/** Writes the seed data of the scenarios. */
+export async function startSimulations(options: SimulationsOptions): Promise<Simulations> {
   const { databaseUrl, transport, topic, address } = options
   const database = openDatabase({
     connection: { connectionString: databaseUrl },
@@ -68,44 +68,47 @@ export async function beginStories(options: StoriesOptions): Promise<Stories> {
   const writer = recordedWriter(database, new Date(), options)
   const publisher = createPublisher({ transport: recordedTransport(transport, true, options), topic })
   const simulator = () => createSimulator({ writer, publisher, transport: recordedTransport(transport, false, options), topic })
-  const told: { readonly steps: ReturnType<Scenario['steps']>; readonly setting: Scenario['seedData']; readonly simulator: Simulator }[] =
-    []
+  const simulations: {
+    readonly steps: ReturnType<Scenario['steps']>
+    readonly seedData: Scenario['seedData']
+    readonly simulator: Simulator
+  }[] = []
   for (let index = 0; index < options.count; index++) {
-    const story = createScenario(options.seed * 1_000 + index)
-    await writer.begin(story.seedData, address)
-    told.push({ steps: story.steps(), setting: story.seedData, simulator: simulator() })
+    const scenario = createScenario(options.seed * 1_000 + index)
+    await writer.begin(scenario.seedData, address)
+    simulations.push({ steps: scenario.steps(), seedData: scenario.seedData, simulator: simulator() })
   }
-  const settings = told.map(({ setting }) => setting)
+  const seedData = simulations.map((simulation) => simulation.seedData)
 
-  async function tell(
+  async function publish(
     { eventsPerSecond = 20, events = Infinity }: TrafficOptions,
-    counts: { told: number },
+    counts: { acknowledged: number },
     stop: AbortSignal,
   ): Promise<void> {
     const perBeat = Math.max(1, Math.round((eventsPerSecond * BEAT_MS) / 1_000))
-    for (let beat = 0; counts.told < events && !stop.aborted; beat++) {
-      const story = told[beat % told.length]
-      if (story === undefined) return
-      const before = story.simulator.acknowledged
+    for (let beat = 0; counts.acknowledged < events && !stop.aborted; beat++) {
+      const simulation = simulations[beat % simulations.length]
+      if (simulation === undefined) return
+      const before = simulation.simulator.acknowledged
       const rest = pause(BEAT_MS, undefined, { signal: stop }).catch(() => undefined)
-      await story.simulator.play(some(story.steps, Math.min(perBeat, events - counts.told)))
-      counts.told += story.simulator.acknowledged - before
+      await simulation.simulator.play(some(simulation.steps, Math.min(perBeat, events - counts.acknowledged)))
+      counts.acknowledged += simulation.simulator.acknowledged - before
       await rest
     }
   }
 
   return {
-    settings,
-    setting: settingOf(settings),
+    seedData,
+    checkerSeedData: checkerSeedDataOf(seedData),
     start: (traffic) => {
       const stopping = new AbortController()
-      const counts = { told: 0 }
-      const done = tell(traffic, counts, AbortSignal.any([stopping.signal, options.signal]))
-      // Whoever awaits it hears of it; a test that failed beside it has nobody left who does.
+      const counts = { acknowledged: 0 }
+      const done = publish(traffic, counts, AbortSignal.any([stopping.signal, options.signal]))
+      // Callers await `done`; without this a test that fails first would leave an unhandled rejection.
       done.catch(() => undefined)
       return {
-        get told() {
-          return counts.told
+        get acknowledged() {
+          return counts.acknowledged
         },
         done,
         stop: () => {
@@ -119,7 +122,7 @@ export async function beginStories(options: StoriesOptions): Promise<Stories> {
   }
 }
 
-/** The next steps of a story that never ends, with so many events or one more. */
+/** The next steps of an endless scenario, with the given number of events or a little more. */
 function some(steps: Generator<Step, void>, events: number): Step[] {
   const taken: Step[] = []
   for (let count = 0; count < events;) {
@@ -131,11 +134,11 @@ function some(steps: Generator<Step, void>, events: number): Step[] {
   return taken
 }
 
-function settingOf(stories: readonly Scenario['seedData'][]): SeedData {
+function checkerSeedDataOf(all: readonly Scenario['seedData'][]): SeedData {
   return {
     is: 'seed-data',
-    campaigns: stories.flatMap(({ campaigns }) => campaigns.map(({ id, accountId, points }) => ({ id, accountId, points: points ?? 1 }))),
-    rewards: stories.flatMap(({ rewards, endpoints }) =>
+    campaigns: all.flatMap(({ campaigns }) => campaigns.map(({ id, accountId, points }) => ({ id, accountId, points: points ?? 1 }))),
+    rewards: all.flatMap(({ rewards, endpoints }) =>
       rewards.map(({ id, campaignId, method, path, codeTemplate }) => ({
         id,
         campaignId,

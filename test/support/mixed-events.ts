@@ -1,17 +1,17 @@
 import { tablesOf } from '../../src/consumers/registry.ts'
 import type { TypedInput } from '../../src/events/publisher-input.ts'
 import type { Campaign, Platform } from './platform.ts'
-import type { Scene } from './scene.ts'
+import type { Fixture } from './fixture.ts'
 
 /** Events of several campaigns, mixed as on a real topic, and how many mails they ask for. */
-export interface MixedStory {
+export interface MixedEvents {
   readonly events: readonly TypedInput[]
   readonly mails: number
   readonly campaigns: readonly Campaign[]
 }
 
 /** Of five events: two sign-ups, a verification, a referral created, a referral verified; four of the five ask for one mail. */
-export async function mixedStory(platform: Platform, scene: Scene, count: number, campaignCount = 5): Promise<MixedStory> {
+export async function createMixedEvents(platform: Platform, fixture: Fixture, count: number, campaignCount = 5): Promise<MixedEvents> {
   const campaigns: Campaign[] = []
   const events: TypedInput[] = []
   for (let index = 0; index < campaignCount; index++) {
@@ -24,7 +24,7 @@ export async function mixedStory(platform: Platform, scene: Scene, count: number
       const referral = { ...campaign, referralId: crypto.randomUUID(), referrerId: referrer.userId, referredId: referred.userId }
       events.push({ type: 'user.signed_up', ...campaign, ...referrer }, { type: 'user.signed_up', ...campaign, ...referred })
       events.push({ type: 'user.verified', ...campaign, ...referred }, { type: 'referral.created', ...referral })
-      await scene.sql.query(
+      await fixture.sql.query(
         `WITH counted AS (UPDATE waitlist_users SET referral_count = 1, verified_referral_count = 1 WHERE id = $3)
          INSERT INTO referrals (id, campaign_id, referrer_id, referred_id, status, verified_at) VALUES ($1, $2, $3, $4, 'verified', now())`,
         [referral.referralId, campaign.campaignId, referrer.userId, referred.userId],
@@ -41,23 +41,23 @@ export async function mixedStory(platform: Platform, scene: Scene, count: number
 }
 
 /** Everything that the worker has done to the outside, the platform's tables and those of its groups, to be compared with itself. */
-export async function effects(scene: Scene): Promise<unknown> {
+export async function effects(fixture: Fixture): Promise<unknown> {
   const tables = await Promise.all([
-    scene.sql.query('SELECT id, position, ranked_score, ranked_ppr FROM waitlist_users ORDER BY id'),
-    scene.sql.query('SELECT id, status FROM email_logs ORDER BY id'),
-    scene.sql.query('SELECT group_name, event_id, outcome FROM worker.outcomes ORDER BY 1, 2'),
-    scene.sql.query('SELECT id, state FROM worker.intents ORDER BY id'),
-    ...tablesOf(scene.groups).flatMap(({ schema, needs }) =>
-      Object.keys(needs).map((table) => scene.sql.query(`SELECT t::text AS "row" FROM ${schema}.${table} AS t ORDER BY 1`)),
+    fixture.sql.query('SELECT id, position, ranked_score, ranked_ppr FROM waitlist_users ORDER BY id'),
+    fixture.sql.query('SELECT id, status FROM email_logs ORDER BY id'),
+    fixture.sql.query('SELECT group_name, event_id, outcome FROM worker.outcomes ORDER BY 1, 2'),
+    fixture.sql.query('SELECT id, state FROM worker.intents ORDER BY id'),
+    ...tablesOf(fixture.groups).flatMap(({ schema, needs }) =>
+      Object.keys(needs).map((table) => fixture.sql.query(`SELECT t::text AS "row" FROM ${schema}.${table} AS t ORDER BY 1`)),
     ),
   ])
-  return { tables, mails: scene.smtp.counters.mails }
+  return { tables, mails: fixture.smtp.counters.mails }
 }
 
 /** Mails per (Message-ID, recipient) that the sink took more than once. */
-export function doubledMails(scene: Scene): readonly string[] {
+export function doubledMails(fixture: Fixture): readonly string[] {
   const seen = new Map<string, number>()
-  for (const { messageId, recipients } of scene.smtp.mails) {
+  for (const { messageId, recipients } of fixture.smtp.mails) {
     const key = `${messageId} ${recipients.join()}`
     seen.set(key, (seen.get(key) ?? 0) + 1)
   }
@@ -65,8 +65,8 @@ export function doubledMails(scene: Scene): readonly string[] {
 }
 
 /** People whose stored position is not the one that the rule of the leaderboard gives, by a calculation in plain JavaScript. */
-export async function wrongPositions(scene: Pick<Scene, 'sql'>, points: number): Promise<readonly string[]> {
-  const people = await scene.sql.query<{
+export async function wrongPositions(fixture: Pick<Fixture, 'sql'>, points: number): Promise<readonly string[]> {
+  const people = await fixture.sql.query<{
     id: string
     campaign_id: string
     position: number

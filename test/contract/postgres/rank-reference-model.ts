@@ -68,7 +68,7 @@ export function changeParticipant(one: Participant, random: () => number, places
 }
 
 /** Ranks in memory, by the rule and nothing else; returns how many participants' stored ranks that changes. */
-export function rankInMemory(all: readonly Participant[], points: number): number {
+export function rankByRule(all: readonly Participant[], points: number): number {
   const before = all.map(storedRank)
   const taking = all.filter((one) => !one.deleted && one.status !== 'blocked' && one.status !== 'removed')
   const score = (one: Participant) => one.original - one.verified * points

@@ -10,28 +10,28 @@ import type { Servers } from '../../cmd/demo/servers.ts'
 import { untilSettled } from '../../cmd/demo/settled.ts'
 import type { Step } from '../../cmd/demo/step.ts'
 import { createScenario, type Scenario } from '../../cmd/demo/scenario.ts'
-import type { Scene } from '../support/scene.ts'
+import type { Fixture } from '../support/fixture.ts'
 
 /** Several of the demo's stories told at once on one topic, so that there are campaigns in nearly every partition. */
-export interface DemoStories extends AsyncDisposable {
+export interface DemoScenarios extends AsyncDisposable {
   /** Tells so many events a second, all stories in turn, until `isOver` says so; resolves when all of it is acknowledged. */
-  tell(eventsPerSecond: number, isOver: () => boolean): Promise<void>
+  publish(eventsPerSecond: number, isOver: () => boolean): Promise<void>
   /** Waits until all is done, and compares it with what the stories alone say. */
-  judge(deadlineMs: number): Promise<{ readonly comparison: Comparison; readonly found: Found; readonly events: number }>
+  compare(deadlineMs: number): Promise<{ readonly comparison: Comparison; readonly found: Found; readonly events: number }>
 }
 
 /** How often the next events are told. */
 const BEAT_MS = 250
 
-/** Writes what is there before the stories begin. The scene must keep the bodies of webhooks. */
-export async function beginStories(scene: Scene, count: number): Promise<DemoStories> {
-  await createMarks(scene.sql)
-  const database = await prepareDatabase(scene.databaseUrl, () => undefined)
-  const transport = { send: (_topic: string, messages: Parameters<Scene['sendRaw']>[0]) => scene.sendRaw(messages) }
+/** Writes what is there before the stories begin. The fixture must keep the bodies of webhooks. */
+export async function startDemoScenarios(fixture: Fixture, count: number): Promise<DemoScenarios> {
+  await createMarks(fixture.sql)
+  const database = await prepareDatabase(fixture.databaseUrl, () => undefined)
+  const transport = { send: (_topic: string, messages: Parameters<Fixture['sendRaw']>[0]) => fixture.sendRaw(messages) }
   const writer = createPlatformWriter(database, new Date())
   const addresses = new Map<string, { url: string; secret: string }>()
   const address = (path: string) => {
-    const known = addresses.get(path) ?? scene.webhooks.endpoint(path)
+    const known = addresses.get(path) ?? fixture.webhooks.endpoint(path)
     addresses.set(path, known)
     return known
   }
@@ -39,21 +39,21 @@ export async function beginStories(scene: Scene, count: number): Promise<DemoSto
   for (let seed = 1; seed <= count; seed++) {
     const story = createScenario(seed)
     await writer.begin(story.seedData, address)
-    const simulator = createSimulator({ writer, publisher: scene.publisher, transport, topic: scene.topic })
+    const simulator = createSimulator({ writer, publisher: fixture.publisher, transport, topic: fixture.topic })
     stories.push({ setting: story.seedData, steps: story.steps(), simulator, told: [] })
   }
   const campaignIds = stories.flatMap(({ setting }) => setting.campaigns.map(({ id }) => id))
-  const groups = demoGroups.filter(({ name }) => scene.groups.includes(name))
+  const groups = demoGroups.filter(({ name }) => fixture.groups.includes(name))
   const servers: Servers = {
     brokers: [],
-    databaseUrl: scene.databaseUrl,
-    smtpUrl: scene.smtp.url,
-    topic: scene.topic,
-    groupPrefix: scene.groupPrefix,
+    databaseUrl: fixture.databaseUrl,
+    smtpUrl: fixture.smtp.url,
+    topic: fixture.topic,
+    groupPrefix: fixture.groupPrefix,
     groups,
     existing: true,
-    mails: scene.smtp,
-    webhooks: scene.webhooks,
+    mails: fixture.smtp,
+    webhooks: fixture.webhooks,
     stop: async () => undefined,
   }
 
@@ -71,16 +71,16 @@ export async function beginStories(scene: Scene, count: number): Promise<DemoSto
   }
 
   return {
-    tell: (eventsPerSecond, isOver) => (telling = tellOn(eventsPerSecond, isOver)),
-    async judge(deadlineMs) {
+    publish: (eventsPerSecond, isOver) => (telling = tellOn(eventsPerSecond, isOver)),
+    async compare(deadlineMs) {
       const signal = new AbortController().signal
-      const watched = { admin: scene.admin, sql: database.sql, servers, campaignIds }
+      const watched = { admin: fixture.admin, sql: database.sql, servers, campaignIds }
       await untilSettled(watched, { deadlineMs, signal, onLook: () => undefined }).catch(async (cause: unknown) => {
-        throw new Error(`not settled; ${await standing(scene)}`, { cause })
+        throw new Error(`not settled; ${await standing(fixture)}`, { cause })
       })
       const expected = together(stories.map(({ setting, told, simulator }) => expectedOf(setting, told, groups, simulator.dayOf)))
-      const onTopics = await findOut({ sql: database.sql, admin: scene.admin, servers, campaignIds, deadBefore: new Map() })
-      const found = { ...onTopics, deadLetters: await recordedDeadLetters(scene, onTopics.deadLetters) }
+      const onTopics = await findOut({ sql: database.sql, admin: fixture.admin, servers, campaignIds, deadBefore: new Map() })
+      const found = { ...onTopics, deadLetters: await recordedDeadLetters(fixture, onTopics.deadLetters) }
       return { comparison: compare(expected, found), found, events: expected.events }
     },
     async [Symbol.asyncDispose]() {
@@ -96,14 +96,14 @@ export async function beginStories(scene: Scene, count: number): Promise<DemoSto
  * Dead letters by their rows, one for each record. A kill between the acknowledged dead letter and its transaction publishes it a second
  * time, so a topic may hold more, and never fewer.
  */
-async function recordedDeadLetters(scene: Scene, onTopics: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, number>> {
-  const rows = await scene.sql.query<{ group_name: string; count: number }>(
+async function recordedDeadLetters(fixture: Fixture, onTopics: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, number>> {
+  const rows = await fixture.sql.query<{ group_name: string; count: number }>(
     'SELECT group_name, count(*)::int AS count FROM worker.dead_letters GROUP BY group_name',
   )
   const recorded = new Map(rows.map(({ group_name: group, count }) => [group, count]))
   return new Map(
     [...onTopics].map(([group, published]) => {
-      const count = recorded.get(scene.group(group)) ?? 0
+      const count = recorded.get(fixture.group(group)) ?? 0
       if (published < count) throw new Error(`${group}: ${count} dead letters are recorded, ${published} published`)
       return [group, count]
     }),
@@ -111,16 +111,16 @@ async function recordedDeadLetters(scene: Scene, onTopics: ReadonlyMap<string, n
 }
 
 /** Where row, commit and the end of the log differ: which of the two is behind says where to look. */
-async function standing(scene: Scene): Promise<string> {
-  const rows = await scene.sql.query<{ group_name: string; partition: number; next_offset: string }>(
+async function standing(fixture: Fixture): Promise<string> {
+  const rows = await fixture.sql.query<{ group_name: string; partition: number; next_offset: string }>(
     'SELECT group_name, partition, next_offset FROM worker.progress WHERE topic = $1',
-    [scene.topic],
+    [fixture.topic],
   )
-  const ranges = await scene.admin.ranges(scene.topic)
+  const ranges = await fixture.admin.ranges(fixture.topic)
   const lines: string[] = []
   for (const { group_name: group, partition, next_offset: row } of rows) {
     const high = String(ranges.get(partition)?.high)
-    const committed = String((await scene.admin.committed(group, scene.topic)).get(partition))
+    const committed = String((await fixture.admin.committed(group, fixture.topic)).get(partition))
     if (row !== high || committed !== high) lines.push(`${group}/${partition}: row ${row}, committed ${committed}, end ${high}`)
   }
   return lines.join('; ')

@@ -3,14 +3,14 @@ import { isProjecting, kindsOf, type Consumer } from '../../../src/model/consume
 import type { Group } from '../../invariants/history.ts'
 
 /**
- * What the groups of a scene promise to the checker. Names come from the registry; what a group does about each event is described here
- * by hand, so that the checker shares no calculation with the program. A group that is not described is judged by its outcomes.
+ * What the groups of a fixture promise to the checker. Names come from the registry; the effects of each event are described here by
+ * hand, so that the checker shares no calculation with the program. A group that is not described is checked by its outcomes.
  *
  * @throws when a group is not registered
  */
-export function judgedGroups(names: readonly string[], prefix: string): readonly Group[] {
+export function groupPromises(names: readonly string[], prefix: string): readonly Group[] {
   return names.map((name) => {
-    const consumer = listedConsumers.find((one) => one.name === name)
+    const consumer = listedConsumers.find((listed) => listed.name === name)
     if (consumer === undefined) throw new Error(`There is no group ${name}.`)
     const description = descriptions[name] ?? { types: consumer.types, needs: needsOf(consumer) }
     return { name, id: prefix + name, projects: isProjecting(consumer), ...description }

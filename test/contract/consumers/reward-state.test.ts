@@ -3,7 +3,7 @@ import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import type { AttemptEnd, EndedNote, Started } from '../../../src/model/intent-kind.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
-import { insert, rewardIntent, rewardKinds, tellStory, userRewardOf, type Story } from './reward-story.ts'
+import { insert, rewardIntent, rewardKinds, createReward, userRewardOf, type EarnedReward } from './earned-reward.ts'
 import { kindStart, prepareOne } from '../../support/prepare-one.ts'
 
 let database: MigratedDatabase
@@ -14,7 +14,7 @@ afterAll(async () => database.close())
 
 const kinds = rewardKinds()
 
-async function startMail(story: Story, randomCode?: () => string): Promise<Started<MailMessage>> {
+async function startMail(story: EarnedReward, randomCode?: () => string): Promise<Started<MailMessage>> {
   const { email } = randomCode === undefined ? kinds : rewardKinds({ randomCode })
   const intent = rewardIntent(story.userRewardId)
   return database.transaction(async (tx) => {
@@ -28,14 +28,14 @@ async function startMail(story: Story, randomCode?: () => string): Promise<Start
 
 const codeOf = (started: Started<MailMessage>): unknown => (started.is === 'go' ? started.message.values.reward_code : started)
 
-const end = (story: Story, how: AttemptEnd): Promise<EndedNote | undefined> =>
+const end = (story: EarnedReward, how: AttemptEnd): Promise<EndedNote | undefined> =>
   database.transaction(async (tx) => (await kinds.email.ended?.([{ intent: rewardIntent(story.userRewardId), end: how }], tx))?.[0])
 
 const delivered: AttemptEnd = { ok: true, final: true, reason: null }
 
 describe('the start of a delivery', () => {
   it('counts each attempt', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     expect(await startMail(story)).toMatchObject({ is: 'go' })
     expect(await startMail(story)).toMatchObject({ is: 'go' })
     expect(await userRewardOf(database.sql, story)).toMatchObject({
@@ -50,7 +50,7 @@ describe('the start of a delivery', () => {
     ['reward-delivered', `status = 'delivered'`],
     ['reward-expired', `expires_at = now() - interval '1 second'`],
   ])('is refused as %s when that was committed after prepare, and counts nothing', async (reason, change) => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     const intent = rewardIntent(story.userRewardId)
     const prepared = await prepareOne(kinds.email, intent, database.sql)
     if (prepared.is !== 'message') throw new Error('The reward cannot be prepared.')
@@ -62,10 +62,10 @@ describe('the start of a delivery', () => {
   it('of a block is made for each reward alone: those that may not go are skipped by their own reasons, the others get their own codes', async () => {
     const config = { code_template: '{random}' }
     const fixtures = [
-      await tellStory(database.sql, { config }),
-      await tellStory(database.sql, { config }),
-      await tellStory(database.sql, { config }),
-      await tellStory(database.sql, { rewardData: { code: 'OWN' } }),
+      await createReward(database.sql, { config }),
+      await createReward(database.sql, { config }),
+      await createReward(database.sql, { config }),
+      await createReward(database.sql, { rewardData: { code: 'OWN' } }),
     ]
     const starts = await Promise.all(
       fixtures.map(async ({ userRewardId }) => {
@@ -91,7 +91,7 @@ describe('the start of a delivery', () => {
   })
 
   it('waits for a revocation that is being written, and obeys it', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     let starting: Promise<Started<MailMessage>> | undefined
     await database.transaction(async (platform) => {
       await platform.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [story.userRewardId])
@@ -104,7 +104,7 @@ describe('the start of a delivery', () => {
 
 describe('the code', () => {
   it('is made once, kept in the reward and in the reservations, and the same at every attempt', async () => {
-    const story = await tellStory(database.sql, { config: { code_template: 'EARLY-{random}' }, rewardData: { note: 'kept' } })
+    const story = await createReward(database.sql, { config: { code_template: 'EARLY-{random}' }, rewardData: { note: 'kept' } })
     const code = codeOf(await startMail(story))
     expect(code).toMatch(/^EARLY-[2-9A-HJKMNP-Z]{10}$/)
     expect(await userRewardOf(database.sql, story)).toMatchObject({ reward_data: { note: 'kept', code } })
@@ -117,7 +117,7 @@ describe('the code', () => {
 
   it('goes into the payload of a webhook', async () => {
     const url = 'https://hooks.example.com/rewards'
-    const story = await tellStory(database.sql, { method: 'webhook', webhookUrl: url, config: { code_template: '{random}' } })
+    const story = await createReward(database.sql, { method: 'webhook', webhookUrl: url, config: { code_template: '{random}' } })
     await insert(database.sql, 'webhooks', { account_id: story.accountId, url, secret: 'secret' })
     const intent = rewardIntent(story.userRewardId)
     const started = await database.transaction(async (tx): Promise<Started<WebhookMessage> | undefined> => {
@@ -135,24 +135,24 @@ describe('the code', () => {
   })
 
   it('that the reward has already is never replaced', async () => {
-    const story = await tellStory(database.sql, { config: { code_template: '{random}' }, rewardData: { code: 'GIVEN' } })
+    const story = await createReward(database.sql, { config: { code_template: '{random}' }, rewardData: { code: 'GIVEN' } })
     expect(codeOf(await startMail(story))).toBe('GIVEN')
     expect(await userRewardOf(database.sql, story)).toMatchObject({ reward_data: { code: 'GIVEN' } })
   })
 
   it('of a template without {random} is the template, for everybody', async () => {
     for (let i = 0; i < 2; i++) {
-      const story = await tellStory(database.sql, { config: { code_template: 'SUMMER' } })
+      const story = await createReward(database.sql, { config: { code_template: 'SUMMER' } })
       expect(codeOf(await startMail(story))).toBe('SUMMER')
     }
   })
 
   it('is none without a template', async () => {
-    expect(codeOf(await startMail(await tellStory(database.sql)))).toBeNull()
+    expect(codeOf(await startMail(await createReward(database.sql)))).toBeNull()
   })
 
   it('is drawn again when it is taken in the campaign, within the same transaction', async () => {
-    const story = await tellStory(database.sql, { config: { code_template: 'X-{random}' } })
+    const story = await createReward(database.sql, { config: { code_template: 'X-{random}' } })
     await database.sql.query('INSERT INTO worker.reward_codes (campaign_id, code, user_reward_id) VALUES ($1, $2, gen_random_uuid())', [
       story.campaignId,
       'X-TAKEN',
@@ -162,14 +162,14 @@ describe('the code', () => {
   })
 
   it('is reserved for good: a reward whose data was overwritten gets it again', async () => {
-    const story = await tellStory(database.sql, { config: { code_template: '{random}' } })
+    const story = await createReward(database.sql, { config: { code_template: '{random}' } })
     const code = codeOf(await startMail(story))
     await database.sql.query(`UPDATE user_rewards SET reward_data = '{}' WHERE id = $1`, [story.userRewardId])
     expect(codeOf(await startMail(story))).toBe(code)
   })
 
   it('differs for two rewards of a campaign that draw the same at the same time', async () => {
-    const story = await tellStory(database.sql, { config: { code_template: '{random}' } })
+    const story = await createReward(database.sql, { config: { code_template: '{random}' } })
     const twin = {
       ...story,
       userRewardId: await insert(database.sql, 'user_rewards', {
@@ -187,7 +187,7 @@ describe('the code', () => {
 
 describe('the end of an attempt', () => {
   it('that succeeded makes the reward delivered and takes the error back', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await end(story, { ok: false, final: false, reason: 'timeout' })
     expect(await userRewardOf(database.sql, story)).toMatchObject({
       status: 'earned',
@@ -202,7 +202,7 @@ describe('the end of an attempt', () => {
   })
 
   it('that failed for good says so and leaves the status', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await end(story, { ok: false, final: true, reason: 'no-endpoint' })
     expect(await userRewardOf(database.sql, story)).toMatchObject({
       status: 'earned',
@@ -212,7 +212,7 @@ describe('the end of an attempt', () => {
   })
 
   it.each(['revoked', 'redeemed', 'expired'])('leaves a reward that became %s meanwhile, and notes it', async (status) => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await startMail(story)
     await database.sql.query('UPDATE user_rewards SET status = $2 WHERE id = $1', [story.userRewardId, status])
     expect(await end(story, delivered)).toEqual({ note: `reward-${status}-meanwhile` })
@@ -222,7 +222,7 @@ describe('the end of an attempt', () => {
   })
 
   it('counts as delivered although the time ran out on the way', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await startMail(story)
     await database.sql.query(`UPDATE user_rewards SET expires_at = now() - interval '1 second' WHERE id = $1`, [story.userRewardId])
     expect(await end(story, delivered)).toBeUndefined()
@@ -230,7 +230,7 @@ describe('the end of an attempt', () => {
   })
 
   it('said twice changes nothing the second time', async () => {
-    const story = await tellStory(database.sql)
+    const story = await createReward(database.sql)
     await end(story, delivered)
     const once = await userRewardOf(database.sql, story)
     expect(await end(story, delivered)).toBeUndefined()

@@ -14,7 +14,7 @@ export interface Remaining {
   readonly groups: readonly Group[]
 }
 
-/** Adds what can only be read when all is over: the records of the topics, every commit, the rows of the tables; and the last line. */
+/** Adds what can only be read at the end: the records of the topics, every commit, the rows of the tables; and the last line. */
 export async function completeHistory({ recorder, brokers, sql, topic, deadLetterTopics, groups }: Remaining): Promise<void> {
   for (const name of [topic, ...deadLetterTopics]) {
     await readTopic(brokers, name, (partition, { offset, timestamp, headers = {}, value }) => {

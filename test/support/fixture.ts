@@ -10,12 +10,12 @@ import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { migratedDatabase } from './migrated-database.ts'
 import { startDaemon, type Daemon } from './daemon.ts'
-import type { Moments } from './faults/moments.ts'
+import type { Failpoints } from './faults/failpoints.ts'
 import { eventually } from './eventually.ts'
 import { freshGroupName, freshTopicName } from './fresh.ts'
 
 /** Everything that a daemon works on, of this test's own: topics, database, relay, endpoint. */
-export interface Scene extends AsyncDisposable {
+export interface Fixture extends AsyncDisposable {
   readonly topic: string
   /** The groups that its daemons run, by name. */
   readonly groups: readonly string[]
@@ -33,15 +33,15 @@ export interface Scene extends AsyncDisposable {
   readonly publisher: Publisher
   /** Sends records as they are: what no publisher of ours would. */
   sendRaw(messages: readonly { key: string; value: Buffer; headers: Record<string, string> }[]): Promise<void>
-  /** What a daemon of this scene is started with. */
+  /** What a daemon of this fixture is started with. */
   readonly variables: Readonly<Record<string, string>>
-  /** Starts a daemon on this scene, which something happens to at the given moments; it ends with the scene. */
-  daemon(variables?: Readonly<Record<string, string>>, moments?: Moments): Daemon
+  /** Starts a daemon on this fixture, which something happens to at the given failpoints; it ends with the fixture. */
+  daemon(variables?: Readonly<Record<string, string>>, failpoints?: Failpoints): Daemon
   /** Waits until every group has accepted all that is on the topic, every intent has ended and no position is dirty. */
-  settled(deadlineMs?: number): Promise<void>
+  drained(deadlineMs?: number): Promise<void>
 }
 
-export interface SceneOptions {
+export interface FixtureOptions {
   /** The groups that its daemons run; without, those that run by default. */
   readonly groups?: readonly string[]
   readonly partitions?: number
@@ -55,13 +55,13 @@ export interface SceneOptions {
   readonly brokers?: readonly string[]
 }
 
-/** A scene with its topics made and its database migrated. */
-export async function setScene(options: SceneOptions = {}): Promise<Scene> {
+/** A fixture with its topics made and its database migrated. */
+export async function createFixture(options: FixtureOptions = {}): Promise<Fixture> {
   const topic = freshTopicName()
   const kafka = { brokers: options.brokers ?? inject('kafkaBootstrap'), clientId: 'test' }
   const partitions = options.partitions ?? 4
-  // Groups that no other scene has: a daemon that is killed stays a member of its groups until the session timeout.
-  const prefix = `${freshGroupName('scene')}.`
+  // Groups that no other fixture has: a daemon that is killed stays a member of its groups until the session timeout.
+  const prefix = `${freshGroupName('fixture')}.`
   const groups = options.groups ?? defaultGroups
   const group = (name: string): string => {
     if (!knownGroups.groups.includes(name)) throw new Error(`There is no group ${name}.`)
@@ -105,8 +105,8 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     REFERRAL_LINK_TEMPLATE: 'https://example.com/r/{referral_code}',
   }
 
-  function daemon(more: Readonly<Record<string, string>> = {}, moments: Moments = {}): Daemon {
-    const started = startDaemon({ ...variables, ...more }, [], { moments })
+  function daemon(more: Readonly<Record<string, string>> = {}, failpoints: Failpoints = {}): Daemon {
+    const started = startDaemon({ ...variables, ...more }, [], { failpoints })
     daemons.push(started)
     return started
   }
@@ -126,7 +126,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
     sendRaw: (messages) => producer.send(topic, messages),
     variables,
     daemon,
-    settled: (deadlineMs = 120_000) => eventually('everything is done', () => unsettled(admin, database.sql, topic, groups), deadlineMs),
+    drained: (deadlineMs = 120_000) => eventually('everything is done', () => pendingWork(admin, database.sql, topic, groups), deadlineMs),
     async [Symbol.asyncDispose]() {
       const ends = await Promise.allSettled(daemons.map((one) => one[Symbol.asyncDispose]()))
       await Promise.all([smtp.stop(), webhooks.stop(), producer.disconnect(), admin.disconnect()])
@@ -137,7 +137,7 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
 }
 
 /** What is not done yet, or true. */
-async function unsettled(admin: LogAdmin, sql: Sql, topic: string, groups: readonly string[]): Promise<true | string> {
+async function pendingWork(admin: LogAdmin, sql: Sql, topic: string, groups: readonly string[]): Promise<true | string> {
   const ranges = await admin.ranges(topic)
   const rows = await sql.query<{ group_name: string; partition: number; next_offset: string }>(
     'SELECT group_name, partition, next_offset FROM worker.progress WHERE topic = $1',

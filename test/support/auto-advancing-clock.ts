@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/std/clock.ts'
 
 /** A clock whose sleeps are over at once: they are noted, and time has passed. */
-export function createJumpingClock(startMs = Date.UTC(2030, 0, 1)): Clock & { readonly slept: readonly number[] } {
+export function createAutoAdvancingClock(startMs = Date.UTC(2030, 0, 1)): Clock & { readonly slept: readonly number[] } {
   const slept: number[] = []
   let now = startMs
   return {

@@ -7,14 +7,14 @@ import type { CheckReport } from '../../invariants/check-report.ts'
 const checker = fileURLToPath(new URL('../../invariants/main.ts', import.meta.url))
 
 /**
- * Gives a history to the checker, a program that knows nothing of this one.
+ * Runs the checker, a separate program, on a history.
  *
- * @throws when there is no whole history to judge
+ * @throws when the history is incomplete
  */
-export async function judge(folder: string): Promise<CheckReport> {
+export async function runChecker(folder: string): Promise<CheckReport> {
   const child = spawn(process.execPath, [checker, folder, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
   const [out, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  if (code !== 0 && code !== 1) throw new Error(`The history cannot be judged (checker: ${String(code)}).\n${out}${errors}`)
-  const verdict: CheckReport = JSON.parse(out)
-  return verdict
+  if (code !== 0 && code !== 1) throw new Error(`The history cannot be checked (exit code ${String(code)}).\n${out}${errors}`)
+  const report: CheckReport = JSON.parse(out)
+  return report
 }

@@ -26,7 +26,7 @@ export interface Member {
   reported<Is extends SourceReport['is']>(is: Is): Extract<SourceReport, { is: Is }>[]
 }
 
-export interface Scene extends AsyncDisposable {
+export interface SourceFixture extends AsyncDisposable {
   readonly topic: string
   readonly group: string
   readonly admin: LogAdmin
@@ -37,7 +37,7 @@ export interface Scene extends AsyncDisposable {
 }
 
 /** A topic and a group of one's own; stops all members at its end. `topic`: how the topic is made, beside its partitions. */
-export async function scene({
+export async function createSourceFixture({
   partitions = 1,
   settings = kafkaSettings(),
   ...options
@@ -45,7 +45,7 @@ export async function scene({
   partitions?: number
   settings?: KafkaSettings
   topic?: Pick<Parameters<LogAdmin['createTopic']>[0], 'replicationFactor' | 'config'>
-} = {}): Promise<Scene> {
+} = {}): Promise<SourceFixture> {
   const topic = freshTopicName()
   const group = freshGroupName()
   const admin = createKafkaAdmin(settings)

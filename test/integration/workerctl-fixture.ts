@@ -13,9 +13,9 @@ export interface Ran {
   readonly err: string
 }
 
-export interface Scene extends AsyncDisposable {
+export interface WorkerctlFixture extends AsyncDisposable {
   readonly topic: string
-  /** The id of email-workers, with the prefix of this scene. */
+  /** The id of email-workers, with the prefix of this fixture. */
   readonly group: string
   readonly prefix: string
   readonly admin: LogAdmin
@@ -39,7 +39,7 @@ export interface Scene extends AsyncDisposable {
 }
 
 /** A migrated database, a topic and a prefix of one's own. */
-export async function scene({ partitions = 1 } = {}): Promise<Scene> {
+export async function createWorkerctlFixture({ partitions = 1 } = {}): Promise<WorkerctlFixture> {
   const topic = freshTopicName()
   const prefix = `${freshGroupName('stage')}.`
   const group = `${prefix}email-workers`

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { variables } from '../../config/variables.ts'
 
 /** Looks at what a process writes, line by line, for what no output may hold, and remembers where it was, never what. */
-export interface SpillWatch {
-  look(line: string): void
+export interface SecretScanner {
+  scan(line: string): void
   /** What was found, each kind once, with the message of the line that held it. */
   readonly found: readonly string[]
 }
@@ -19,7 +19,7 @@ const examples = Object.values(variables).flatMap(({ kind }) => kind.expects.mat
  * Watches for every address that neither `given` nor an example of ours names, secrets of webhooks, and each secret among `given`: whole variables,
  * passwords in URLs, as they are and percent-encoded, and what stands in the files that a `..._FILE` names.
  */
-export function watchForSpills(given: Readonly<Record<string, string>>): SpillWatch {
+export function createSecretScanner(given: Readonly<Record<string, string>>): SecretScanner {
   const secrets = secretsOf(given)
   const named = new Set([...examples, ...Object.values(given).flatMap((value) => value.match(address) ?? [])])
   const found = new Map<string, string>()
@@ -32,7 +32,7 @@ export function watchForSpills(given: Readonly<Record<string, string>>): SpillWa
   }
 
   return {
-    look(line) {
+    scan(line) {
       const what = holds(line)
       if (what !== null && !found.has(what)) found.set(what, `${what}, in the line ${titleOf(line, holds)}`)
     },

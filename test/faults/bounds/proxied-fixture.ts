@@ -1,14 +1,14 @@
 import type { Daemon } from '../../support/daemon.ts'
 import { startServers } from '../../support/faults/servers.ts'
 import { startTcpProxy, type TcpProxy } from '../../support/faults/tcp-proxy.ts'
-import { setScene, type Scene } from '../../support/scene.ts'
+import { createFixture, type Fixture } from '../../support/fixture.ts'
 
 export const dependencies = ['kafka', 'postgres', 'relay', 'endpoint'] as const
 export type Dependency = (typeof dependencies)[number]
 
-/** A scene whose daemon reaches everything through proxies, and the test itself goes past them. */
-export interface ProxiedScene extends AsyncDisposable {
-  readonly scene: Scene
+/** A fixture whose daemon reaches everything through proxies, and the test itself goes past them. */
+export interface ProxiedFixture extends AsyncDisposable {
+  readonly base: Fixture
   readonly proxies: Readonly<Record<Dependency, TcpProxy>>
   /** A webhook endpoint as the daemon is to reach it. */
   endpoint(path: string): { readonly url: string; readonly secret: string }
@@ -16,16 +16,16 @@ export interface ProxiedScene extends AsyncDisposable {
   daemon(variables?: Readonly<Record<string, string>>): Daemon
 }
 
-export async function proxiedScene(): Promise<ProxiedScene> {
+export async function createProxiedFixture(): Promise<ProxiedFixture> {
   await using started = new AsyncDisposableStack()
   const servers = started.use(await startServers({ ownKafka: true }))
   const [kafka] = servers.kafkaProxies
   if (kafka === undefined) throw new Error('there is no proxy before the broker')
-  const scene = started.use(await setScene({ brokers: servers.brokers }))
-  const database = new URL(scene.databaseUrl)
+  const fixture = started.use(await createFixture({ brokers: servers.brokers }))
+  const database = new URL(fixture.databaseUrl)
   const postgres = started.use(await startTcpProxy({ target: { port: Number(database.port) } }))
-  const relay = started.use(await startTcpProxy({ target: { port: scene.smtp.port } }))
-  const endpoint = started.use(await startTcpProxy({ target: { port: scene.webhooks.port } }))
+  const relay = started.use(await startTcpProxy({ target: { port: fixture.smtp.port } }))
+  const endpoint = started.use(await startTcpProxy({ target: { port: fixture.webhooks.port } }))
   const proxies = { kafka, postgres, relay, endpoint }
   const through = {
     KAFKA_BROKERS: servers.advertised.join(),
@@ -35,13 +35,13 @@ export async function proxiedScene(): Promise<ProxiedScene> {
   }
   const own = started.move()
   return {
-    scene,
+    base: fixture,
     proxies,
     endpoint(path) {
-      const { url, secret } = scene.webhooks.endpoint(path)
+      const { url, secret } = fixture.webhooks.endpoint(path)
       return { url: Object.assign(new URL(url), { port: String(endpoint.port) }).href, secret }
     },
-    daemon: (variables = {}) => scene.daemon({ ...through, ...variables }),
+    daemon: (variables = {}) => fixture.daemon({ ...through, ...variables }),
     [Symbol.asyncDispose]: () => own.disposeAsync(),
   }
 }

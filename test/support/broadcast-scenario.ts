@@ -1,10 +1,10 @@
 import { expect } from 'vitest'
 import type { Campaign, Platform } from './platform.ts'
-import type { Scene } from './scene.ts'
-import { doubledMails } from './story.ts'
+import type { Fixture } from './fixture.ts'
+import { doubledMails } from './mixed-events.ts'
 
 /** A milestone about to be told to a crowd, some of whom must not hear of it. */
-export interface BroadcastStory {
+export interface BroadcastScenario {
   readonly campaign: Campaign
   /** Addresses that must be written to. */
   readonly recipients: ReadonlySet<string>
@@ -14,7 +14,7 @@ export interface BroadcastStory {
 }
 
 /** A campaign of `count` recipients, and between them some who have to be left out: no consent, not verified or only afterwards, gone, suppressed. */
-export async function broadcastStory(platform: Platform, scene: Scene, count: number): Promise<BroadcastStory> {
+export async function createBroadcastScenario(platform: Platform, fixture: Fixture, count: number): Promise<BroadcastScenario> {
   const at = new Date()
   const campaign = await platform.campaign()
   const crowd = await platform.crowd(campaign, count)
@@ -30,11 +30,10 @@ export async function broadcastStory(platform: Platform, scene: Scene, count: nu
   for (const reason of ['bounced', 'unsubscribed']) {
     for (let index = 0; index < 5; index++) {
       const { email } = await platform.person(campaign)
-      await scene.sql.query('INSERT INTO worker.suppressions (account_id, address_hash, reason) VALUES ($1, worker.address_hash($2), $3)', [
-        campaign.accountId,
-        email,
-        reason,
-      ])
+      await fixture.sql.query(
+        'INSERT INTO worker.suppressions (account_id, address_hash, reason) VALUES ($1, worker.address_hash($2), $3)',
+        [campaign.accountId, email, reason],
+      )
     }
   }
   const event = { ...campaign, milestone: `${count}_participants`, participantCount: count, timestamp: at }
@@ -42,13 +41,13 @@ export async function broadcastStory(platform: Platform, scene: Scene, count: nu
     campaign,
     recipients: new Set(crowd.map(({ email }) => email)),
     at,
-    publish: () => scene.publisher.publishCampaignMilestoneReached(event),
+    publish: () => fixture.publisher.publishCampaignMilestoneReached(event),
   }
 }
 
 /** Where a broadcast is: its own state, the mails it has written, and those that are sent. */
-export async function broadcastState(scene: Scene, { campaign }: BroadcastStory) {
-  const [row] = await scene.sql.query<{ state: string | null; written: number; sent: number }>(
+export async function broadcastState(fixture: Fixture, { campaign }: BroadcastScenario) {
+  const [row] = await fixture.sql.query<{ state: string | null; written: number; sent: number }>(
     `SELECT (SELECT state FROM worker.intents WHERE channel = 'broadcast' AND campaign_id = $1) AS state, count(*)::int AS written,
             count(*) FILTER (WHERE state = 'sent')::int AS sent
        FROM worker.intents WHERE channel = 'email' AND class = 'broadcast' AND campaign_id = $1`,
@@ -62,15 +61,15 @@ export async function broadcastState(scene: Scene, { campaign }: BroadcastStory)
  *
  * @returns how many second copies there were
  */
-export async function expectBroadcastComplete(scene: Scene, story: BroadcastStory): Promise<number> {
-  const told = scene.smtp.mails.filter(({ subject }) => /participants/i.test(subject))
+export async function expectBroadcastComplete(fixture: Fixture, story: BroadcastScenario): Promise<number> {
+  const told = fixture.smtp.mails.filter(({ subject }) => /participants/i.test(subject))
   const heard = new Set(told.flatMap(({ recipients }) => recipients))
   expect([...story.recipients].filter((address) => !heard.has(address))).toEqual([])
   expect([...heard].filter((address) => !story.recipients.has(address))).toEqual([])
   expect(new Set(told.map(({ messageId }) => messageId)).size).toBe(story.recipients.size)
-  const doubled = doubledMails(scene)
-  const [doubt] = await scene.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE ambiguous > 0')
+  const doubled = doubledMails(fixture)
+  const [doubt] = await fixture.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE ambiguous > 0')
   expect(doubled.length).toBeLessThanOrEqual(doubt?.count ?? 0)
-  expect(await broadcastState(scene, story)).toEqual({ state: 'delivered', written: story.recipients.size, sent: story.recipients.size })
+  expect(await broadcastState(fixture, story)).toEqual({ state: 'delivered', written: story.recipients.size, sent: story.recipients.size })
   return doubled.length
 }
