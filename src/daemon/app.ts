@@ -146,7 +146,6 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     channels: composed.channels,
     groups,
     admin,
-    relay: composed.relay,
     database,
     statements,
     metrics,

@@ -19,11 +19,11 @@ export interface Status {
   readonly dependencies: {
     readonly database: HealthCheck
     readonly kafka: HealthCheck
-    /** Null while it accepts mails, as far as is known. */
-    readonly relay: Outage | null
     /** Endpoints with an open breaker, longest outage first; at most {@link MOST_ENDPOINTS}. */
     readonly endpoints: readonly (EndpointOutage & Pick<Outage, 'host' | 'message'>)[]
     readonly endpointsAway: number
+    /** The relay, and the only destination of every other channel that has one: an {@link Outage}, or null. */
+    readonly [sole: string]: unknown
   }
   /** Statements in flight for more than a second, oldest first. */
   readonly slowStatements: readonly SlowStatement[]
@@ -63,7 +63,7 @@ export function createStatus(of: {
   readonly admin: Pick<LogAdmin, 'groupState'>
   readonly statements: Pick<SlowStatements, 'list'>
   readonly store: Pick<IntentStore, 'oldestDue'>
-  readonly dependencies: Pick<Dependencies, 'relay' | 'endpoints'>
+  readonly dependencies: Pick<Dependencies, 'soles' | 'blocked' | 'endpoints' | 'endpointSentence'>
   readonly brokers: readonly string[]
   /** Scheme, host and port of endpoints, by id. */
   originsOf(endpoints: readonly string[]): Promise<ReadonlyMap<string, string>>
@@ -97,9 +97,8 @@ export function createStatus(of: {
       of.store.oldestDue(id).catch(() => null),
     ])
     const reasons = [...(paused.get(id) ?? []), ...(source.isQuiet() ? ['quiet'] : [])]
-    const away = kinds.known('email').length === 0 ? null : of.dependencies.relay()
-    const breaker = away && 'the relay accepts no mail'
-    const circumstances = { members, paused: reasons.length === 0 ? null : reasons.join(', '), breaker }
+    const blocked = of.dependencies.blocked(kinds.channels)
+    const circumstances = { members, paused: reasons.length === 0 ? null : reasons.join(', '), breaker: blocked && blocked.because }
     const recent = of.lag.recent()
     const latest = of.lag.latest()?.groups.get(id)
     const verdicts = new Map<number, LagVerdict>()
@@ -120,7 +119,7 @@ export function createStatus(of: {
       verdict:
         state === 'refused'
           ? { word: 'stopped', sentence: asSentence(reason ?? 'Stopped until the operator decides') }
-          : groupVerdict(verdicts, due ?? [], away && away.message),
+          : groupVerdict(verdicts, due ?? [], blocked && blocked.but),
       lag: Number(latest?.total ?? 0n),
       secondsBehind: latest?.secondsBehind ?? null,
       oldestDueSeconds: due && Object.fromEntries(due.map(({ channel, ms }) => [channel, Math.round(ms / 1_000)])),
@@ -137,9 +136,7 @@ export function createStatus(of: {
     const origins = await of.originsOf(listed.map(({ endpoint }) => endpoint)).catch(() => new Map<string, string>())
     return listed.map((away) => {
       const host = origins.get(away.endpoint) ?? null
-      const where = host === null ? '' : ` at ${host}`
-      const message = `Endpoint ${away.endpoint}${where} accepts no rewards (${away.reason}) and its breaker is open: its owner must fix it. Waiting rewards are delivered once it answers.`
-      return { ...away, host, message }
+      return { ...away, host, message: of.dependencies.endpointSentence(away, host) }
     })
   }
 
@@ -164,7 +161,7 @@ export function createStatus(of: {
       const dependencies = {
         database: ready.checks['database'] ?? { ok: true },
         kafka: kafka(reports.map(([, report]) => report)),
-        relay: of.dependencies.relay(),
+        ...of.dependencies.soles(),
         endpoints: away,
         endpointsAway: of.dependencies.endpoints().length,
       }

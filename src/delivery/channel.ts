@@ -20,6 +20,8 @@ export interface SendChannel<Message> {
   maxRetries(message: Message): number
   /** Where the message goes, for limits and breakers: an endpoint, or the channel's only destination. Never an address or a URL. */
   destinationOf(message: Message): string
+  /** The client of the channel's only destination, where it notices outages itself: before any delivery does, and by name. */
+  readonly client?: DestinationClient
   /**
    * What must be at hand before a start is worth an attempt (a relay connection). Waits for a free one until `signal` aborts.
    * The caller releases the slot, whatever became of the intent.
@@ -35,6 +37,14 @@ export interface SendChannel<Message> {
   freeze(batch: readonly Composed<Message>[]): Promise<readonly PromiseSettledResult<Frozen>[]>
   /** Sends what was frozen. Never throws for anything that the other side did, and ends soon after `signal` aborts. */
   perform(intent: Intent, frozen: Frozen, message: Message, slot: Slot, signal: AbortSignal): Promise<Performed>
+}
+
+/** What a client knows of its server. */
+export interface DestinationClient {
+  /** Host and port. */
+  readonly host: string
+  /** Since when the server is unavailable, with a sentence for the operator, without credentials; null while nothing is known against it. */
+  away(): { readonly reason: string; readonly sentence: string; readonly forMs: number } | null
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { Config } from '../../../config/load.ts'
 import type { Channels } from '../../delivery/define-channel.ts'
-import type { MailRelay } from '../../delivery/email/mail-relay.ts'
 import { endpointOrigins } from '../../infra/postgres/intents/postgres-breaker-store.ts'
 import { createIntentStore } from '../../infra/postgres/intents/postgres-intent-store.ts'
 import { createLagMonitor, publishLag } from '../../infra/telemetry/lag.ts'
@@ -18,7 +17,7 @@ import type { SlowStatements } from '../slow-statements.ts'
 import { createStatus, type Status } from '../status.ts'
 import { watchedTasks, type TaskProgress } from '../watchdog.ts'
 import { workReport } from '../work-report.ts'
-import { channelNames } from './channels.ts'
+import { channelList, channelNames } from './channels.ts'
 import type { Group } from './groups.ts'
 import type { Pools } from './pools.ts'
 
@@ -43,8 +42,6 @@ export function composeReports(of: {
   readonly channels: Channels
   readonly groups: readonly Group[]
   readonly admin: LogAdmin
-  /** Null when no group sends mail. */
-  readonly relay: MailRelay | null
   readonly database: Pick<DatabaseProbe, 'outage' | 'fault'>
   readonly statements: Pick<SlowStatements, 'list'>
   readonly metrics: Metrics
@@ -56,7 +53,7 @@ export function composeReports(of: {
   const groupIds = groups.map(({ id }) => id)
   const store = createIntentStore(pools.metrics, { channels: channelNames })
   const watch = createStallDetector({ clock, graceMs: config.process.livenessStallMs })
-  const dependencies = createDependencies({ relay: of.relay, clock })
+  const dependencies = createDependencies({ definitions: channelList, channels, clock })
   const lag = createLagMonitor({
     admin,
     groups: groupIds,

@@ -59,6 +59,7 @@ export function createEmailChannel(options: EmailChannelOptions): Sender<MailMes
     deadlineMs: outerDeadline(options.deadlineMs),
     maxRetries: () => Infinity,
     destinationOf: () => RELAY,
+    client: relay,
     acquire: async (message, signal) => {
       // Compiled here, where neither a connection nor a transaction waits for it.
       await compiled(options.templates, message, signal)

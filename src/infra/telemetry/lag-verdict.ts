@@ -95,16 +95,16 @@ const LATE_MS = 120_000
  * late or blocked.
  *
  * @param due how long the oldest due intent of each channel has been due
- * @param away the sentence of an outage that blocks all deliveries of the group; null without one
+ * @param waiting which deliveries wait while their only destination is away, and why; null when none do
  */
 export function groupVerdict(
   partitions: ReadonlyMap<number, LagVerdict>,
   due: readonly { readonly channel: string; readonly ms: number }[] = [],
-  away: string | null = null,
+  waiting: string | null = null,
 ): LagVerdict {
   const verdict = worstOf(partitions)
   const isRead = verdict.word === 'ok' || verdict.word === 'catching-up'
-  if (isRead && away !== null) return { word: 'breaker-open', sentence: `The log is read, but mails wait: ${away}` }
+  if (isRead && waiting !== null) return { word: 'breaker-open', sentence: `The log is read, but ${waiting}` }
   const oldest = due.toSorted((one, other) => other.ms - one.ms)[0]
   if (oldest === undefined || oldest.ms <= LATE_MS || !isRead) return verdict
   const minutes = Math.floor(oldest.ms / 60_000)

@@ -28,11 +28,12 @@ export async function recordBreakers(sql: Sql, changes: readonly BreakerChange[]
   return sql.query<BreakerChange['of']>(`SELECT channel, destination FROM worker.breakers ORDER BY failed_at DESC LIMIT ${MOST_OPEN}`)
 }
 
-/** Scheme, host and port of the URLs of endpoints, by id; those that are gone are left out. Never the rest of a URL: paths and queries hold tokens. */
+/** Scheme, host and port of the URLs of endpoints, by id; those that are gone, and what is no row of `webhooks`, are left out. Never the rest of a URL: paths and queries hold tokens. */
 export async function endpointOrigins(sql: Sql, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  if (ids.length === 0) return new Map()
+  const uuids = ids.filter((id) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id))
+  if (uuids.length === 0) return new Map()
   const rows = await sql.query<{ id: string; url: string }>('SELECT id::text, url FROM platform.webhooks WHERE id = ANY ($1::uuid[])', [
-    ids,
+    uuids,
   ])
   return new Map(rows.map(({ id, url }) => [id, originOf(url) ?? 'an address that cannot be used']))
 }

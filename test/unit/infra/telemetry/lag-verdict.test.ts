@@ -41,8 +41,8 @@ describe('the verdict on a partition', () => {
     ['nobody knows who is there', measured([200, 200]), { members: null }, { word: 'ok', sentence: 'Read to the end.' }],
     ['a pause', minute([150, 150], [200, 900]), { paused: 'quiet' }, { word: 'paused', sentence: 'Behind by 750 records because the group is paused: quiet.' }],
     ['a pause with nothing to read', measured([200, 200]), { paused: 'quiet' }, { word: 'ok', sentence: 'Read to the end.' }],
-    ['a breaker behind the pause', minute([150, 150], [200, 201]), { paused: 'intents-due', breaker: 'the relay accepts no mail' }, { word: 'breaker-open', sentence: 'Behind by 51 records because the relay accepts no mail, and the group waits for its backlog (intents-due).' }],
-    ['a breaker that holds nothing back yet', measured([199, 200]), { breaker: 'the relay accepts no mail' }, { word: 'ok', sentence: '1 record in flight.' }],
+    ['a breaker behind the pause', minute([150, 150], [200, 201]), { paused: 'intents-due', breaker: 'the SMTP relay accepts no mails' }, { word: 'breaker-open', sentence: 'Behind by 51 records because the SMTP relay accepts no mails, and the group waits for its backlog (intents-due).' }],
+    ['a breaker that holds nothing back yet', measured([199, 200]), { breaker: 'the SMTP relay accepts no mails' }, { word: 'ok', sentence: '1 record in flight.' }],
     ['nothing read for a minute', minute([150, 150], [200, 260]), {}, { word: 'stalled', sentence: 'Behind by 110 records, and nothing was read for 60 s.' }],
     ['one record not read for a minute: below the floor, and stuck', minute([199, 199], [200, 200]), {}, { word: 'stalled', sentence: 'Behind by 1 record, and nothing was read for 60 s.' }],
     ['nothing read by a group that never committed', measured(...Array.from({ length: 13 }, (): [null, number] => [null, 130])), {}, { word: 'stalled', sentence: 'Behind by 30 records, and nothing was read for 60 s.' }],
@@ -87,11 +87,15 @@ describe('the verdict on a group', () => {
     ['paused', 'paused'],
     ['stalled', 'stalled'],
   ] as const)('%s with the relay away is %s, whatever is late', (word, verdict) => {
-    expect(groupVerdict(new Map([[0, of(word)]]), [{ channel: 'email', ms: 600_000 }], 'The relay is silent.').word).toBe(verdict)
+    expect(groupVerdict(new Map([[0, of(word)]]), [{ channel: 'email', ms: 600_000 }], 'mails wait: The relay is silent.').word).toBe(
+      verdict,
+    )
   })
 
-  it('says why mail is queued', () => {
-    expect(groupVerdict(new Map(), [], 'The relay is silent.').sentence).toBe('The log is read, but mails wait: The relay is silent.')
+  it('says what waits, and why', () => {
+    expect(groupVerdict(new Map(), [], 'mails wait: The relay is silent.').sentence).toBe(
+      'The log is read, but mails wait: The relay is silent.',
+    )
   })
 
   it.each(lagWords.map((word, index) => [word, lagWords[index + 1] ?? word] as const))('%s comes before %s', (worse, better) => {
