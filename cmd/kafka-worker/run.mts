@@ -4,6 +4,7 @@ import { configTable, describeConfig } from '../../config/describe.ts'
 import { environment } from '../../config/environment.ts'
 import { ConfigError, loadConfig, type Config } from '../../config/load.ts'
 import { knownGroups, listedConsumers } from '../../src/consumers/registry.ts'
+import { mailGroups } from '../../src/daemon/compose/consumers.ts'
 import { runDaemon } from '../../src/daemon/run.ts'
 import { parseSmtpUrl } from '../../src/infra/mail/smtp/smtp-url.ts'
 import { openLogDestination } from '../../src/infra/telemetry/log-destination.ts'
@@ -54,7 +55,7 @@ interface Surroundings {
 /** The configuration, or all of its problems. */
 function readConfig(): { readonly config: Config | null; readonly problems: readonly string[] } {
   try {
-    const config = loadConfig(environment, knownGroups)
+    const config = loadConfig(environment, { ...knownGroups, mailGroups })
     // The mail path has further rules for its URL; they are checked here, before any connection is made.
     if (config.mail.smtpUrl !== undefined) parseSmtpUrl(config.mail.smtpUrl, config.mail)
     return { config, problems: [] }

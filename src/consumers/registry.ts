@@ -1,4 +1,4 @@
-import { isProjecting, kindsOf, type Consumer } from '../model/consumer.ts'
+import { isProjecting, type Consumer } from '../model/consumer.ts'
 import type { OwnTables } from '../model/projection.ts'
 import { analyticsConsumer } from './analytics/analytics-consumer.ts'
 import { createEmailConsumer } from './email/email-consumer.ts'
@@ -33,11 +33,10 @@ export const listedConsumers: readonly Consumer[] = createConsumers({
   rules: everythingGoes,
 })
 
-/** What the configuration is checked against: which groups exist, which of them run only when they are named, and which need a relay. */
+/** What the configuration is checked against: which groups exist, and which of them run only when they are named. */
 export const knownGroups = {
   groups: listedConsumers.map(({ name }) => name),
   optInGroups: listedConsumers.filter(({ optIn }) => optIn === true).map(({ name }) => name),
-  mailGroups: listedConsumers.filter((consumer) => kindsOf(consumer).some(({ channel }) => channel === 'email')).map(({ name }) => name),
 }
 
 /** The groups that run unless `KAFKA_GROUPS` names others. */

@@ -3,6 +3,7 @@ import { channelList } from './compose/channels.ts'
 import type { Group } from './compose/groups.ts'
 import { abandonDeferred, type BreakerRecord, type DeferredWork } from '../delivery/breaker-history.ts'
 import type { IntentStore } from '../delivery/intent-store.ts'
+import { leaderboardChannel } from '../leaderboard/leaderboard-channel.ts'
 import type { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
 import { upkeep } from '../infra/postgres/admin/retention.ts'
 import type { Pools } from './compose/pools.ts'
@@ -16,7 +17,7 @@ import type { Observe } from '../model/fact.ts'
 export interface MaintenanceSettings {
   readonly config: Config
   readonly pools: Pools
-  readonly groups: readonly Pick<Group, 'id' | 'recalculates' | 'kinds'>[]
+  readonly groups: readonly Pick<Group, 'id' | 'kinds'>[]
   readonly breakerRecord: BreakerRecord
   readonly intentStore: IntentStore
   readonly leaderboard: ReturnType<typeof createLeaderboard>
@@ -48,7 +49,7 @@ export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): v
   )
   tasks.schedule('paused campaigns', campaignPausedRecheckMs, WAKE_MS + statementMs, () => wake(settings))
   tasks.schedule('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
-  for (const { id, recalculates, kinds } of groups) {
+  for (const { id, kinds } of groups) {
     for (const channel of kinds.channels) {
       const definition = channelList[channel]
       if (definition.destinations === null || definition.destinations.sole !== null) continue
@@ -56,6 +57,7 @@ export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): v
       const task = `deferred ${channel} intents of ${id}`
       tasks.schedule(task, ABANDON_MS, ABANDON_MS + statementMs, () => abandon(settings, { group: id, channel, kinds, retry, deliveryLog }))
     }
+    const recalculates = kinds.channels.includes(leaderboardChannel.name)
     if (recalculates) tasks.schedule('leaderboard sweep', config.leaderboard.sweepMs, statementMs, () => sweep(settings, id))
   }
 }

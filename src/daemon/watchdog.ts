@@ -1,6 +1,6 @@
 import type { Config } from '../../config/load.ts'
 import type { Group } from './compose/groups.ts'
-import type { Channels } from '../delivery/define-channel.ts'
+import type { Channel, Channels } from '../delivery/define-channel.ts'
 import type { Pools } from './compose/pools.ts'
 import type { WatchedTask } from '../std/stall-detector.ts'
 
@@ -52,7 +52,7 @@ export function watchedTasks({ config, channels, pools, groups, tasks, databaseO
     })
     const intents = workers.running().map(({ intentId, channel, kind, since }): WatchedTask => {
       const what = `${channel} intent ${intentId} (${kind})`
-      return { what, group, marker: since, allowedMs: intentMs(config, channels, groups.length, channel), suppressedBy: unavailable }
+      return { what, group, marker: since, allowedMs: intentMs(config, channels[channel], groups.length), suppressedBy: unavailable }
     })
     const activity = source.activity()
     // A batch in flight holds back the next fetch, and is watched itself.
@@ -88,10 +88,8 @@ export function watchedTasks({ config, channels, pools, groups, tasks, databaseO
   return [...taskEntries, ...groupEntries]
 }
 
-/** Two leases, because the claim's is renewed at the start; for a mail also the wait for the mails of all groups ahead of it at the relay. */
-function intentMs(config: Config, channels: Channels, groups: number, channel: string): number {
-  const known = Object.values(channels).find(({ name }) => name === channel)
-  const deadlineMs = known?.deadlineMs ?? config.leaderboard.deadlineMs
-  const before = channel === 'email' ? Math.ceil((groups * config.kafka.poolSize) / config.mail.maxConnections) : 0
-  return (4 + before) * deadlineMs
+/** Two leases, because the claim's is renewed at the start; and, on a channel with few connections, the wait for the deliveries of all groups ahead. */
+function intentMs({ kafka }: Config, channel: Channel<never>, groups: number): number {
+  const before = 'concurrency' in channel ? Math.ceil((groups * kafka.poolSize) / channel.concurrency) : 0
+  return (4 + before) * channel.deadlineMs
 }

@@ -1,27 +1,56 @@
 import type { Pressure } from '../model/pressure.ts'
+import type { Channel } from './define-channel.ts'
 import type { IntentStore } from './intent-store.ts'
+import type { TransactionChannel } from './transaction-channel.ts'
 
 /** How many due intents a group may have before it stops fetching, for each of its workers. */
 const DUE_PER_WORKER = 100
 
+type Counts = Pick<IntentStore, 'countDue' | 'oldestDueMs'>
+
 /**
- * A group stops fetching while too much of what it accepted is due, and resumes at half: so Kafka's lag stays the true scaling
- * signal. It counts whatever fetching more would only add to, tried before or not. What is deferred for an endpoint that is busy or
- * away does not count, however much it is: that is its tenant's own loss.
+ * A group stops fetching while too much of what it accepted is due, and resumes at half: so Kafka's lag stays the true scaling signal.
+ * Channels whose intents coalesce go by the age of the oldest (`lateAfter`), all others together by their number.
  */
-export function duePressure(store: Pick<IntentStore, 'countDue'>, on: { readonly group: string; readonly poolSize: number }): Pressure {
-  const { group } = on
-  const high = DUE_PER_WORKER * on.poolSize
+export function backlogPressure(
+  store: Counts,
+  of: { readonly group: string; readonly poolSize: number; readonly channels: readonly Channel<never>[] },
+): Pressure {
+  const byAge = of.channels.filter(isByAge)
+  const counted = of.channels.filter((channel) => !isByAge(channel))
+  const pressures = byAge.map((channel) => agePressure(store, of.group, channel))
+  if (counted.length > 0) pressures.push(duePressure(store, { ...of, channels: counted }))
   return async (paused) => {
-    const mark = paused ? high / 2 : high
-    return (await store.countDue(group, mark + 1)) > mark ? { reason: 'intents-due' } : null
+    for (const pressure of pressures) {
+      const reason = await pressure(paused)
+      if (reason !== null) return reason
+    }
+    return null
   }
 }
 
-/** Recalculations coalesce, so their number says nothing: a group of these stops when the oldest has been due for too long. */
-export function agePressure(store: Pick<IntentStore, 'oldestDueMs'>, group: string, maxAgeMs: number): Pressure {
+/**
+ * Counts whatever fetching more would only add to, tried before or not. What is deferred for an endpoint that is busy or away does not
+ * count, however much it is: that is its tenant's own loss.
+ */
+function duePressure(store: Counts, of: Parameters<typeof backlogPressure>[1]): Pressure {
+  const channels = of.channels.map(({ name }) => name)
+  const high = DUE_PER_WORKER * of.poolSize
   return async (paused) => {
-    const age = (await store.oldestDueMs(group)) ?? 0
-    return age > (paused ? maxAgeMs / 2 : maxAgeMs) ? { reason: 'recalculations-late' } : null
+    const mark = paused ? high / 2 : high
+    return (await store.countDue(of.group, channels, mark + 1)) > mark ? { reason: 'intents-due' } : null
+  }
+}
+
+type ByAge = TransactionChannel<never> & Required<Pick<TransactionChannel<never>, 'lateAfter'>>
+
+function isByAge(channel: Channel<never>): channel is ByAge {
+  return 'lateAfter' in channel
+}
+
+function agePressure(store: Counts, group: string, { name, lateAfter: { ms, reason } }: ByAge): Pressure {
+  return async (paused) => {
+    const age = (await store.oldestDueMs(group, name)) ?? 0
+    return age > (paused ? ms / 2 : ms) ? { reason } : null
   }
 }

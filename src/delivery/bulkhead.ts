@@ -53,3 +53,14 @@ export class Bulkhead {
     if (pace !== 'quick') this.#notQuick -= count
   }
 }
+
+/**
+ * Of a group's workers, how many intents of one channel may be claimed: where a group has several channels that send something
+ * elsewhere, none has more than three quarters (at least one worker), so that slow deliveries of one leave workers to the others. A
+ * channel on its own, and those whose effect is the database, have no such limit.
+ *
+ * @param sending channels of the group that send something elsewhere
+ */
+export function mostPerChannel(workers: number, sending: number): number {
+  return sending > 1 ? Math.max(1, workers - Math.floor(workers / 4)) : Infinity
+}

@@ -13,6 +13,8 @@ export interface SendChannel<Message> {
   readonly underway: 'handing_over' | 'claimed'
   /** The longest that one `perform` may take, in milliseconds ({@link outerDeadline}); a lease is twice as long. */
   readonly deadlineMs: number
+  /** Deliveries that can be under way in this process at a time (connections); the others wait in `acquire`. Infinity: no limit. */
+  readonly concurrency: number
   /** As its definition says, as does `retry`. */
   readonly deliveryLog: DeliveryLog | null
   readonly retry: RetryPolicy<Message>

@@ -6,6 +6,7 @@ import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
+import { mostPerChannel } from './bulkhead.ts'
 import { DeferredIntents } from './deferred-intents.ts'
 
 /** How long a claim that found nothing for others counts: at least so many milliseconds, and at least so many times what it took. */
@@ -59,8 +60,8 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   }
   /** Channels whose last claim came back short: nothing more was due than was claimed. */
   const short = new Set<ChannelName>()
-  const outward = kinds.channels.filter((channel) => destinations.defers(channel) || destinations.soleOf(channel) !== null)
-  const most = outward.length > 1 ? Math.max(1, poolSize - Math.floor(poolSize / 4)) : Infinity
+  const sending = kinds.channels.filter((channel) => destinations.sends(channel))
+  const most = mostPerChannel(poolSize, sending.length)
   for (const channel of deferred.keys()) destinations.limit(group, channel, Math.min(most, poolSize))
   /** Until when each campaign is set back, by the process's own clock. */
   const setBack = new Map<string, number>()
@@ -164,7 +165,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     const sole = destinations.soleOf(channel)
     const holds = held.ofChannel(channel)
     const places = sole === null ? Infinity : destinations.permits(channel, sole, holds)
-    return Math.min(places, outward.includes(channel) ? most - holds : Infinity)
+    return Math.min(places, sending.includes(channel) ? most - holds : Infinity)
   }
 
   return {

@@ -84,6 +84,11 @@ export class Destinations {
     return this.#known.get(keyOf(channel, destination))?.pace.at(this.#now()) ?? 'unproven'
   }
 
+  /** Deliveries of the channel go to destinations; otherwise its effect is the database. */
+  sends(channel: ChannelName): boolean {
+    return this.#rules(channel) !== null
+  }
+
   /** The only destination of the channel, or null when each intent has its own. */
   soleOf(channel: ChannelName): string | null {
     return this.#rules(channel)?.sole ?? null

@@ -143,7 +143,7 @@ export interface IntentStore extends BreakerStore {
   /** Leases that are over: claims go back to pending; a mail being handed over becomes ambiguous (held when it was before, or under `hold`). */
   expireLeases(options: { hold: boolean; ambiguousRetryMs: number }): Promise<{ readonly reclaimed: number; readonly ambiguous: number }>
   /** Live intents of the group that are due, or wait for their turn under a rate of ours, counted up to `limit` (backpressure). */
-  countDue(group: string, limit: number): Promise<number>
+  countDue(group: string, channels: readonly ChannelName[], limit: number): Promise<number>
   /** Puts off what is due next of the same campaign, kind and class, as far as a look of bounded cost finds it. */
   putOffCampaign(intent: Intent, to: { readonly reason: string; readonly afterMs: number }): Promise<number>
   /** Makes a batch of intents due that wait for a campaign which is not paused any more. */
@@ -152,8 +152,8 @@ export interface IntentStore extends BreakerStore {
   deferredDestinations(group: string, channel: ChannelName, after: string, limit: number): Promise<readonly string[]>
   /** How many intents that this one has written are still unfinished (the mails of a broadcast), counted up to `limit`. */
   countUnfinishedOf(intent: Pick<Intent, 'group' | 'eventId' | 'channel'>, limit: number): Promise<number>
-  /** How long the oldest due live intent of the group has been due, in milliseconds; null when none is due. */
-  oldestDueMs(group: string): Promise<number | null>
+  /** How long the oldest due live intent of the group and channel has been due, in milliseconds; null when none is due. */
+  oldestDueMs(group: string, channel: ChannelName): Promise<number | null>
   /** The same for each channel that has any, for metrics. */
   oldestDue(group: string): Promise<readonly { readonly channel: string; readonly ms: number }[]>
   /** Unfinished intents of the group, for metrics; counts stop at `limit` per line. */

@@ -7,6 +7,11 @@ export interface TransactionChannel<Message> {
   readonly name: ChannelName
   /** The longest that one run may take, in milliseconds; a lease is twice as long. */
   readonly deadlineMs: number
+  /**
+   * For intents that coalesce, whose number says nothing: a group stops fetching, under `reason`, once the oldest has been due for longer
+   * than `ms`. Without it the number of due intents decides.
+   */
+  readonly lateAfter?: { readonly ms: number; readonly reason: string }
   /** Throws SqlError; nothing was written then. */
   run(intent: Intent, message: Message, store: IntentStore): Promise<Ran>
 }

@@ -25,7 +25,7 @@ const MOST_KEPT = 1_000
 
 export interface RunningIntent {
   readonly intentId: string
-  readonly channel: string
+  readonly channel: ChannelName
   readonly kind: string
   /** Milliseconds since 1970. */
   readonly since: number

@@ -46,6 +46,8 @@ export const leaderboardChannel = defineChannel({
 export function createLeaderboardChannel(options: {
   readonly leaderboard: Leaderboard
   readonly deadlineMs: number
+  /** A group stops fetching once its oldest recalculation has been due for longer; milliseconds. */
+  readonly maxLagMs: number
   readonly clock: Clock
   readonly report: ReportRecalculation
   readonly reportTooSlow: ReportTooSlow
@@ -53,6 +55,7 @@ export function createLeaderboardChannel(options: {
   const { leaderboard, clock, deadlineMs } = options
   return {
     deadlineMs,
+    lateAfter: { ms: options.maxLagMs, reason: 'recalculations-late' },
     async run(intent, { campaignId }, store) {
       const startedAt = clock.monotonic()
       const settle = async (settlement: Settlement) => onlyValue(await store.settle([{ intent, settlement, deliveryLog: null, reply: {} }]))

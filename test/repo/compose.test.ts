@@ -5,6 +5,7 @@ import { loadConfig } from '../../config/load.ts'
 import { variableNames, variables } from '../../config/variables.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { knownGroups } from '../../src/consumers/registry.ts'
+import { mailGroups } from '../../src/daemon/compose/consumers.ts'
 import { readCompose, type ComposeService } from '../support/compose.ts'
 
 const { services, volumes } = readCompose()
@@ -77,12 +78,12 @@ describe('the worker in it', () => {
 
   it('has a configuration that it accepts without a warning, and so has workerctl', () => {
     expect(Object.keys(environment).filter((name) => !variableNames.includes(name))).toEqual([])
-    expect(loadConfig(environment, knownGroups).warnings).toEqual([])
+    expect(loadConfig(environment, { ...knownGroups, mailGroups }).warnings).toEqual([])
     expect(ours.map(([, service]) => service.environment)).toEqual(ours.map(() => worker.environment))
   })
 
   it('finds the other services where they are', () => {
-    const { kafka, database, mail } = loadConfig(environment, knownGroups)
+    const { kafka, database, mail } = loadConfig(environment, { ...knownGroups, mailGroups })
     const listeners = String(serviceNamed('kafka').environment?.['KAFKA_ADVERTISED_LISTENERS'])
     expect(listeners).toContain(`INSIDE://${kafka.brokers.join()}`)
     const outside = /OUTSIDE:\/\/([\d.:]+)/.exec(listeners)?.[1] ?? ''

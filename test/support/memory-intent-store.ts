@@ -51,9 +51,7 @@ export class MemoryIntentStore implements IntentStore {
   recording: Promise<void> = Promise.resolve()
   /** Thrown by the next settles, one each. */
   readonly settleFaults: Error[] = []
-  dueCount = 0
   deferredElsewhere: readonly string[] = []
-  oldestMs: number | null = null
   unfinished = 0
   /** By campaign. */
   readonly accounts = new Map<string, string>()
@@ -160,8 +158,8 @@ export class MemoryIntentStore implements IntentStore {
     return { reclaimed: 0, ambiguous: 0 }
   }
 
-  async countDue(_group: string, limit: number): Promise<number> {
-    return Math.min(limit, this.dueCount)
+  async countDue(): Promise<number> {
+    return 0
   }
 
   async deferredDestinations(): Promise<readonly string[]> {
@@ -189,8 +187,8 @@ export class MemoryIntentStore implements IntentStore {
     return Math.min(limit, this.unfinished)
   }
 
-  async oldestDueMs(): Promise<number | null> {
-    return this.oldestMs
+  async oldestDueMs(): Promise<null> {
+    return null
   }
 
   async oldestDue(): Promise<readonly never[]> {

@@ -1,7 +1,7 @@
 import type { Config } from '../../../config/load.ts'
 import { broadcastChannel } from '../../delivery/broadcast/broadcast-channel.ts'
-import type { Channel, ChannelDefinition, DefinedChannel } from '../../delivery/define-channel.ts'
-import { emailChannel } from '../../delivery/email/email-channel.ts'
+import type { Channel, ChannelDefinition, ChannelDefinitions, DefinedChannel } from '../../delivery/define-channel.ts'
+import { emailChannel, RELAY } from '../../delivery/email/email-channel.ts'
 import { createMailRates } from '../../delivery/email/mail-rates.ts'
 import type { MailRelay } from '../../delivery/email/mail-relay.ts'
 import type { TemplateEngine } from '../../delivery/email/mail-template.ts'
@@ -28,6 +28,7 @@ const BROADCAST_DEADLINE_MS = 30_000
 export const channelList: ChannelList = {
   email: listed(emailChannel, ({ config: { mail }, relay, templates, sql, clock }) => ({
     relay: relay ?? noRelay,
+    maxConnections: mail.maxConnections,
     rates: createMailRates({ perSecond: mail.ratePerSecond, perDomainPerSecond: mail.domainRatePerSecond, clock }),
     templates,
     versions: createTemplateVersions(sql, () => clock.monotonic()),
@@ -44,6 +45,7 @@ export const channelList: ChannelList = {
   leaderboard: listed(leaderboardChannel, ({ config, leaderboard, clock, observe }) => ({
     leaderboard,
     deadlineMs: config.leaderboard.deadlineMs,
+    maxLagMs: config.leaderboard.maxLagMs,
     clock,
     report: (recalculation) => observe({ is: 'recalculated', ...recalculation }),
     reportTooSlow: (run) => observe({ is: 'recalculation-too-slow', ...run }),
@@ -53,6 +55,11 @@ export const channelList: ChannelList = {
 
 /** The names of all channels. */
 export const channelNames: readonly ChannelName[] = Object.values(channelList).map(({ name }) => name)
+
+/** Whether deliveries of the channel go to the relay, so that its groups need one. */
+export function goesToRelay(channel: ChannelName, definitions: ChannelDefinitions = channelList): boolean {
+  return definitions[channel].destinations?.sole === RELAY
+}
 
 /** Those whose destinations have breakers. */
 export const channelsWithBreakers: readonly ChannelName[] = Object.values(channelList).flatMap(({ name, destinations }) =>

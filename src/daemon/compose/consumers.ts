@@ -1,10 +1,16 @@
 import type { Config } from '../../../config/load.ts'
 import { allowedRecipients } from '../../consumers/allowed-recipients.ts'
-import { createConsumers } from '../../consumers/registry.ts'
+import { createConsumers, listedConsumers } from '../../consumers/registry.ts'
 import type { MailRules } from '../../consumers/mail-rules.ts'
 import { unsubscribeLinks } from '../../consumers/unsubscribe-link.ts'
 import { checkConsumers } from '../../ingest/check-consumers.ts'
-import type { Consumer } from '../../model/consumer.ts'
+import { kindsOf, type Consumer } from '../../model/consumer.ts'
+import { goesToRelay } from './channels.ts'
+
+/** The groups that need a relay: a delivery of theirs goes there. */
+export const mailGroups: readonly string[] = listedConsumers
+  .filter((consumer) => kindsOf(consumer).some(({ channel }) => goesToRelay(channel)))
+  .map(({ name }) => name)
 
 /**
  * Creates all consumers with the operator's rules.

@@ -5,7 +5,7 @@ import type { Destinations } from '../../delivery/destinations.ts'
 import type { IntentStore } from '../../delivery/intent-store.ts'
 import { createIntentWorkers, type IntentWorkers } from '../../delivery/worker-pool.ts'
 import { createKindTable, type KindTable } from '../../delivery/kind-table.ts'
-import { agePressure, duePressure } from '../../delivery/backlog-pressure.ts'
+import { backlogPressure } from '../../delivery/backlog-pressure.ts'
 import type { KafkaSettings } from '../../infra/kafka/client/kafka-client.ts'
 import { createKafkaSource } from '../../infra/kafka/consumer/kafka-source.ts'
 import type { Clock } from '../../std/clock.ts'
@@ -59,8 +59,6 @@ export interface Group {
   readonly workers: IntentWorkers
   /** The record source of the group, for inspection and quiet mode. */
   readonly source: WatchedSource
-  /** The group recalculates leaderboards, so the sweep writes intents for it. */
-  readonly recalculates: boolean
   readonly kinds: KindTable
 }
 
@@ -69,7 +67,6 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
   const id = config.kafka.groupPrefix + consumer.name
   const topic = consumer.topic ?? config.kafka.topic
   const poolSize = (isProjecting(consumer) ? undefined : consumer.poolSize) ?? config.kafka.poolSize
-  const recalculates = kindsOf(consumer).some((kind) => kind.channel === 'leaderboard')
   const ambiguous = { hold: config.mail.ambiguous === 'hold', retryMs: config.mail.ambiguousRetryMs }
   const kinds = createKindTable(kindsOf(consumer))
   const executor = { store: intentStore, kinds, channels, destinations, clock, observe, ambiguous }
@@ -111,11 +108,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     },
     source,
     admin,
-    pressure: isProjecting(consumer)
-      ? async () => null // no intents, so nothing can pile up
-      : recalculates
-        ? agePressure(intentStore, id, config.leaderboard.maxLagMs)
-        : duePressure(intentStore, { group: id, poolSize }),
+    pressure: backlogPressure(intentStore, { group: id, poolSize, channels: kinds.channels.map((name) => channels[name]) }),
     startFrom: config.kafka.startFrom ?? null,
     ...(isProjecting(consumer) && checkTables !== undefined ? { checkTables: () => checkTables(consumer.tables) } : {}),
     reportEveryMs: REPORT_MS,
@@ -131,7 +124,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     observe,
     checkMs: CHECK_MS,
   })
-  return { id, worker, workers, source, recalculates, kinds }
+  return { id, worker, workers, source, kinds }
 }
 
 /** What a shutdown of the group is still waiting for, one line each. */

@@ -22,6 +22,8 @@ import { defineChannel, type Sender } from '../define-channel.ts'
 
 export interface EmailChannelOptions {
   readonly relay: MailRelay
+  /** Connections to the relay at most. */
+  readonly maxConnections: number
   readonly rates: MailRates
   readonly templates: TemplateEngine
   readonly versions: TemplateVersions
@@ -34,7 +36,7 @@ export interface EmailChannelOptions {
 }
 
 /** The only destination of mails. */
-const RELAY = 'relay'
+export const RELAY = 'relay'
 
 /** Email, as the list of channels has it. */
 export const emailChannel = defineChannel({
@@ -57,6 +59,7 @@ export function createEmailChannel(options: EmailChannelOptions): Sender<MailMes
   return {
     underway: 'handing_over',
     deadlineMs: outerDeadline(options.deadlineMs),
+    concurrency: options.maxConnections,
     maxRetries: () => Infinity,
     destinationOf: () => RELAY,
     client: relay,

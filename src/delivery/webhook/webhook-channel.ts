@@ -45,6 +45,7 @@ export function createWebhookChannel(settings: WebhookChannelSettings): Sender<W
   return {
     underway: 'claimed',
     deadlineMs: outerDeadline(deadlineMs),
+    concurrency: Infinity,
     maxRetries: retriesAllowed,
     destinationOf: ({ endpointId }) => endpointId,
     acquire: async () => freeSlot,

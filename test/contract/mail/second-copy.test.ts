@@ -21,6 +21,7 @@ function twoProcesses() {
   const [first, second] = engines.map((templates, hours) =>
     createEmailChannel({
       relay,
+      maxConnections: 1,
       versions,
       templates,
       rates: { take: async () => undefined },

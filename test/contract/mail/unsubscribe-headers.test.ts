@@ -12,6 +12,7 @@ import { freezeOne } from '../../support/freeze-one.ts'
 const relay = keepingRelay()
 const channel = createEmailChannel({
   relay,
+  maxConnections: 1,
   versions: memoryVersions(),
   rates: { take: async () => undefined },
   templates: createTemplateEngine(),

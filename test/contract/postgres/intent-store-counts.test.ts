@@ -36,9 +36,10 @@ describe('counts', () => {
       { key: 'claimed', state: 'claimed' },
       { key: 'other', group_name: 'others' },
     )
-    expect(await store.countDue('mailers', 100)).toBe(8)
-    expect(await store.countDue('mailers', 2)).toBe(2)
-    expect(await store.countDue('nobody', 2)).toBe(0)
+    expect(await store.countDue('mailers', channelNames, 100)).toBe(8)
+    expect(await store.countDue('mailers', channelNames, 2)).toBe(2)
+    expect(await store.countDue('nobody', channelNames, 2)).toBe(0)
+    expect(await store.countDue('mailers', ['webhook', 'email'], 100)).toBe(7)
   })
 
   it('counts what a broadcast has written and is not finished, without the broadcast itself', async () => {
@@ -62,13 +63,14 @@ describe('counts', () => {
 
   it('says how long the oldest live intent has been due', async () => {
     await insertIntents(database.sql, { key: 'later', due_at: minutesAgo(-1) }, { key: 'replay', class: 'replay', due_at: minutesAgo(9) })
-    expect(await store.oldestDueMs('mailers')).toBeNull()
+    expect(await store.oldestDueMs('mailers', 'email')).toBeNull()
     expect(await store.oldestDue('mailers')).toEqual([])
     await insertIntents(database.sql, { key: 'a', due_at: minutesAgo(1) }, { key: 'b', channel: 'leaderboard', due_at: minutesAgo(3) })
-    const ms = await store.oldestDueMs('mailers')
+    const ms = await store.oldestDueMs('mailers', 'leaderboard')
     expect((await store.oldestDue('mailers')).map(({ channel }) => channel).toSorted()).toEqual(['email', 'leaderboard'])
     expect(ms).toBeGreaterThanOrEqual(179_000)
     expect(ms).toBeLessThan(240_000)
+    expect(await store.oldestDueMs('mailers', 'email')).toBeLessThan(120_000)
   })
 
   it('counts what is unfinished by channel and state, each up to the limit', async () => {

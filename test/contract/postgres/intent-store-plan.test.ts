@@ -110,10 +110,10 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
   })
 
   it.each(['mailers', 'tried', 'throttled'])('countDue reads no more than it counts (%s)', async (group) => {
-    const nodes = onIntents(await planOf((store) => store.countDue(group, 1_000)))
+    const nodes = onIntents(await planOf((store) => store.countDue(group, channelNames, 1_000)))
     expect(new Set(nodes.map((node) => node['Index Name']))).toEqual(new Set(['intents_due', 'intents_throttled']))
     for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(1_000)
-    expect(await createIntentStore(database, { channels: channelNames }).countDue(group, 1_000)).toBe(1_000)
+    expect(await createIntentStore(database, { channels: channelNames }).countDue(group, channelNames, 1_000)).toBe(1_000)
   })
 
   it('expireLeases reads no more than its batch', async () => {

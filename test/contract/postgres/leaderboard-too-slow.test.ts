@@ -29,6 +29,7 @@ it('a campaign that cannot be recalculated in time is left alone for longer and 
   const channel = createLeaderboardChannel({
     leaderboard,
     deadlineMs: DEADLINE_MS,
+    maxLagMs: 60_000,
     clock: systemClock,
     report: ({ campaignId }) => reports.push({ done: campaignId }),
     reportTooSlow: ({ nextTryMs }) => reports.push({ nextTryMs }),

@@ -10,12 +10,12 @@ const config = loadConfig(
   { KAFKA_BROKERS: 'kafka.example.com:9092', DATABASE_URL: 'postgresql://db.example.com/platform', SMTP_URL: 'smtp://mail.example.com' },
   { groups: ['email-workers'], mailGroups: ['email-workers'] },
 )
-const channel = (name: string, deadlineMs: number) => ({ name, deadlineMs })
-// Only names and deadlines are looked at.
+const channel = (name: string, deadlineMs: number, limit: object = {}) => ({ name, deadlineMs, ...limit })
+// Only deadlines and the number of connections are looked at.
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const channels = {
-  email: channel('email', 60_000),
-  webhook: channel('webhook', 22_000),
+  email: channel('email', 60_000, { concurrency: 10 }),
+  webhook: channel('webhook', 22_000, { concurrency: Infinity }),
   leaderboard: channel('leaderboard', 120_000),
   broadcast: channel('broadcast', 30_000),
 } as Channels
@@ -87,7 +87,7 @@ describe('a task without progress', () => {
     ['a mail that is never settled', { running: [mail] }, 'email intent 7 (welcome)', 300],
     ['a webhook that is never settled', { running: [{ ...mail, channel: 'webhook' }] }, 'webhook intent 7 (welcome)', 88],
     ['a recalculation that is never settled', { running: [{ ...mail, channel: 'leaderboard' }] }, 'leaderboard intent 7 (welcome)', 480],
-    ['a channel nobody knows', { running: [{ ...mail, channel: 'pigeon' }] }, 'pigeon intent 7 (welcome)', 480],
+    ['a page of a broadcast that is never settled', { running: [{ ...mail, channel: 'broadcast' }] }, 'broadcast intent 7 (welcome)', 120],
     ['a chore that never ends', { tasks: [{ task: 'lease check', runs: 3, withinMs: 131_000 }] }, 'lease check', 131],
     ['a probe that never ends', { tasks: [{ task: DATABASE_PROBE, runs: 3, withinMs: 6_000 }] }, 'database probe', 6],
   ])('%s is reported after its deadlines and the grace period', (_, change, what, seconds) => {

@@ -10,6 +10,7 @@ it('a channel runs under the name, the retry policy and the delivery log of its 
     deliveryLog: 'webhook_deliveries',
     create: (deadlineMs: number) => ({
       deadlineMs,
+      concurrency: 1,
       underway: 'claimed',
       maxRetries: () => 1,
       destinationOf: () => 'partner',

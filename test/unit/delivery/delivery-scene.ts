@@ -41,6 +41,7 @@ function fakeChannel<Message>(name: 'email' | 'webhook', underway: 'handing_over
     name,
     underway,
     deadlineMs: 1_000,
+    concurrency: Infinity,
     deliveryLog: name === 'email' ? 'email_logs' : 'webhook_deliveries',
     retry: { delays: () => [1_000, 5_000], jitter: 'equal', retryAfter: { defaultMs: 60_000, maxMs: 600_000 } },
     maxRetries: () => Infinity,

@@ -9,7 +9,7 @@ import { isDeferred } from './deferred.ts'
  * that it does not count, so it reads `limit` rows at most, however many there are. Along `intents_due` from its newest end: at the
  * other lie the entries of what has ended, for as long as nothing was vacuumed.
  */
-export async function countDue(sql: Sql, group: string, limit: number, channels: readonly ChannelName[]): Promise<number> {
+export async function countDue(sql: Sql, group: string, channels: readonly ChannelName[], limit: number): Promise<number> {
   return countOf(
     await sql.query<Count>(
       `SELECT count(*)::int AS count FROM (
@@ -72,10 +72,10 @@ export async function oldestDue(
   )
 }
 
-/** Over all channels; null when nothing is due. */
-export async function oldestDueMs(sql: Sql, group: string, channels: readonly ChannelName[]): Promise<number | null> {
-  const ages = (await oldestDue(sql, group, channels)).map(({ ms }) => ms)
-  return ages.length === 0 ? null : Math.max(...ages)
+/** Null when nothing of the channel is due. */
+export async function oldestDueMs(sql: Sql, group: string, channel: ChannelName): Promise<number | null> {
+  const [oldest] = await oldestDue(sql, group, [channel])
+  return oldest?.ms ?? null
 }
 
 /** Every line stops counting at `limit`: a backlog of millions must not be counted at each scrape. */

@@ -86,6 +86,7 @@ function setUp(
   }
   const channel = createEmailChannel({
     relay,
+    maxConnections: 1,
     versions,
     rates: { take: async (domain) => void asked.push(domain) },
     templates: {
