@@ -1,4 +1,10 @@
 import type { Command } from 'commander'
+import type { IntentAdmin, IntentFilter } from '../../src/admin/intents/intent-admin.ts'
+import { requireKnownNames } from '../../src/admin/intents/intent-filter.ts'
+import { intentReasons } from '../../src/admin/intents/intent-reasons.ts'
+import { listedConsumers } from '../../src/consumers/registry.ts'
+import { mailTypes } from '../../src/delivery/email/mail-message.ts'
+import { kindsOf } from '../../src/model/consumer.ts'
 
 /** The options that select intents; `intentFilter` reads them. */
 export function addIntentFilter(command: Command): Command {
@@ -11,4 +17,14 @@ export function addIntentFilter(command: Command): Command {
     .option('--campaign <uuid>', 'of a campaign')
     .option('--user <uuid>', 'for a person (the id in waitlist_users)')
     .option('--event <uuid>', 'created by an event')
+}
+
+const known = {
+  reasons: intentReasons,
+  kinds: [...new Set([...listedConsumers.flatMap(kindsOf).map(({ kind }) => kind), ...mailTypes])],
+}
+
+/** @throws {OperatorError} a reason or kind of the filter does not exist. */
+export function requireExistingNames(filter: IntentFilter, admin: IntentAdmin): Promise<void> {
+  return requireKnownNames(filter, known, () => admin.names())
 }

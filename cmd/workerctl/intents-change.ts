@@ -10,7 +10,7 @@ import { intentFilter, requireSelection, type TypedFilter } from '../../src/admi
 import { done, isPlanned, planIntents, planSentences } from '../../src/admin/intents/intent-plan.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { decide, unapplied, type Decision } from './decide.ts'
-import { addIntentFilter } from './intent-options.ts'
+import { addIntentFilter, requireExistingNames } from './intent-options.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -67,6 +67,7 @@ export function addIntentsChange(parent: Command, change: IntentChange, terminal
         async (database) => {
           await checkSchema(database.sql)
           const admin = createIntentAdmin(database, channelList)
+          await requireExistingNames(filter, admin)
           const plan = planIntents(change, filter, await admin.counts(filter), options.limit)
           const sentences = planSentences(plan)
           if (options.json !== true) for (const sentence of sentences) terminal.out(sentence)

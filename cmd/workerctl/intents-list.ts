@@ -6,7 +6,7 @@ import type { IntentLine } from '../../src/admin/intents/intent-admin.ts'
 import { intentFilter, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
 import { instantOf } from '../../src/std/instant.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
-import { addIntentFilter } from './intent-options.ts'
+import { addIntentFilter, requireExistingNames } from './intent-options.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
@@ -39,6 +39,7 @@ export function addIntentsList(parent: Command, terminal: Terminal): void {
         async (database) => {
           await checkSchema(database.sql)
           const admin = createIntentAdmin(database, channelList)
+          await requireExistingNames(filter, admin)
           return { counts: await admin.counts(filter), intents: await admin.list(filter, options.limit) }
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { createSuppressionAdmin } from '../../src/infra/postgres/admin/postgres-suppression-admin.ts'
 import type { SuppressionCount, SuppressionFilter } from '../../src/admin/suppressions/suppression-admin.ts'
+import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
 import { parseTime } from '../../src/admin/offsets/reset-target.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
@@ -79,7 +80,7 @@ export function addSuppressionsRemove(parent: Command, terminal: Terminal): void
       const { config } = configure(terminal)
       const filter = filterOf(options)
       if (Object.values(filter).every((part) => part === null)) {
-        throw new OperatorError('Select the suppressions: give --email, --account, --reason, --since or --before')
+        throw new OperatorError('Select the suppressions: give --email, --account, --reason, --since or --before.')
       }
       await withDatabase(
         config,
@@ -89,7 +90,7 @@ export function addSuppressionsRemove(parent: Command, terminal: Terminal): void
           const counts = await admin.counts(filter)
           const planned = counts.reduce((sum, { count }) => sum + count, 0)
           if (planned > options.limit) {
-            throw new OperatorError(`${planned} suppressions match, more than --limit ${options.limit}: narrow the selection, or raise it`)
+            throw new OperatorError(`${planned} suppressions match, more than --limit ${options.limit}: narrow the selection, or raise it.`)
           }
           if (options.json !== true) {
             terminal.out(planned === 0 ? 'No suppression matches.' : countsTable(counts, terminal.columns))
@@ -115,15 +116,14 @@ function withFilter(command: Command): Command {
 }
 
 function filterOf({ account, reason, email, since, before }: FilterOptions): SuppressionFilter {
-  if (account !== undefined && !/^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(account)) {
-    throw new OperatorError('--account must be the UUID of an account')
-  }
   if (reason !== undefined && reason !== 'bounced' && reason !== 'unsubscribed') {
-    throw new OperatorError('--reason must be bounced or unsubscribed')
+    throw new OperatorError(`There is no reason "${reason}": give bounced or unsubscribed.`)
   }
-  if (email !== undefined && !/^\S+@\S+$/.test(email)) throw new OperatorError('--email must be one plain mail address')
+  if (email !== undefined && !/^\S+@\S+$/.test(email)) {
+    throw new OperatorError('--email is not a mail address: give it without a name, such as guest@example.com.')
+  }
   return {
-    accountId: account ?? null,
+    accountId: uuidOf('--account', account),
     reason: reason ?? null,
     address: email ?? null,
     since: since === undefined ? null : parseTime('--since', since),

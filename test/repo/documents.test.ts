@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { renderFirstVariables } from '../../config/render-docs.ts'
 import { exitCode } from '../../src/daemon/run.ts'
 import { lagWords } from '../../src/infra/telemetry/lag-verdict.ts'
+import { intentReasons } from '../../src/admin/intents/intent-reasons.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
 import { files, filesUnder, firstCells, markedPart, tableRows } from './source-files.ts'
@@ -114,6 +115,21 @@ describe('the reasons of docs/reference/states.md', () => {
     const reasons = [...text.slice(text.indexOf('## Reasons')).matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, reason = '']) => reason)
     expect(new Set(reasons).size).toBeGreaterThan(60)
     expect(reasons.filter((reason) => !isInProgram(reason))).toEqual([])
+  })
+
+  it('are those by which workerctl selects intents', () => {
+    const text = readFileSync('docs/reference/states.md', 'utf8')
+    const part = text.slice(text.indexOf('## Reasons'))
+    const tables = part.split('\n\n').filter((table) => /^\|.*\breason \|/.test(table))
+    const explained = tables.flatMap((table) => {
+      const column = (table.split('\n')[0] ?? '').split('|').findIndex((name) => name.trim() === 'reason')
+      return tableRows(table).flatMap((cells) =>
+        [...(cells[column - 1] ?? '').matchAll(/`([a-z0-9-]+)`/g)].map(([, reason = '']) => reason),
+      )
+    })
+    expect(new Set(explained).size).toBeGreaterThan(80)
+    expect(explained.filter((reason) => !intentReasons.includes(reason))).toEqual([])
+    expect(intentReasons.filter((reason) => !part.includes(`\`${reason}\``))).toEqual([])
   })
 })
 

@@ -18,6 +18,13 @@ export interface IntentFilter {
   readonly eventId: string | null
 }
 
+/** Names by which intents are selected. */
+export interface IntentNames {
+  readonly reasons: readonly string[]
+  /** Kinds, and types of mail. */
+  readonly kinds: readonly string[]
+}
+
 /** An intent as an operator sees it. No address: what was frozen is not shown. */
 export interface IntentLine {
   readonly id: string
@@ -107,6 +114,8 @@ export type Ended = (intent: Intent, end: AttemptEnd, tx: Sql) => Promise<void>
 /** The port to the intents, for an operator; works while daemons run. Throws SqlError. */
 export interface IntentAdmin {
   counts(filter: IntentFilter): Promise<readonly StateCount[]>
+  /** The reasons, kinds and types of mail that intents have, by a sequential scan. */
+  names(): Promise<IntentNames>
   /** The newest first. */
   list(filter: IntentFilter, limit: number): Promise<readonly IntentLine[]>
   history(id: string): Promise<IntentHistory | null>

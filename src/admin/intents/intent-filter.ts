@@ -1,6 +1,6 @@
 import type { IntentState } from '../../model/intent.ts'
 import { OperatorError } from '../../std/failure.ts'
-import type { IntentFilter } from './intent-admin.ts'
+import type { IntentFilter, IntentNames } from './intent-admin.ts'
 import { findGroup, type OperatorGroup } from '../operator-group.ts'
 
 /** A filter as an operator types it; lists are separated by commas. */
@@ -35,11 +35,11 @@ export function intentFilter(typed: TypedFilter, ids: readonly string[], groups:
   if (wrong !== undefined) throw new OperatorError(`"${wrong}" is not the id of an intent: give numbers, as "intents list" shows them.`)
   return {
     ids: [...new Set(ids)],
-    states: listOf(typed.state).map(stateOf),
-    reasons: listOf(typed.reason),
-    groups: listOf(typed.group).map((name) => findGroup(groups, name).id),
-    kinds: listOf(typed.kind),
-    destinations: listOf(typed.destination),
+    states: listOf('--state', typed.state).map(stateOf),
+    reasons: listOf('--reason', typed.reason),
+    groups: listOf('--group', typed.group).map((name) => findGroup(groups, name).id),
+    kinds: listOf('--kind', typed.kind),
+    destinations: listOf('--destination', typed.destination),
     campaignId: uuidOf('--campaign', typed.campaign),
     userId: uuidOf('--user', typed.user),
     eventId: uuidOf('--event', typed.event),
@@ -51,6 +51,34 @@ export function requireSelection({ ids, states, reasons, groups, kinds, destinat
   const lists = [ids, states, reasons, groups, kinds, destinations]
   if (lists.some((list) => list.length > 0) || campaignId !== null || userId !== null || eventId !== null) return
   throw new OperatorError('Select the intents: give their ids, or a filter such as --state dead --reason no-endpoint.')
+}
+
+/**
+ * Refuses reasons and kinds that neither this build knows nor any intent has: a mistyped one would look as if no intent matched. `inUse` reads
+ * what the intents have, and is called only for a name that is not known: a consumer of one's own may give other reasons, and intents of
+ * a kind that is gone may be left.
+ *
+ * @throws {OperatorError} naming what there is.
+ */
+export async function requireKnownNames(
+  { reasons, kinds }: IntentFilter,
+  known: IntentNames,
+  inUse: () => Promise<IntentNames>,
+): Promise<void> {
+  const [newReasons, newKinds] = [
+    reasons.filter((name) => !known.reasons.includes(name)),
+    kinds.filter((name) => !known.kinds.includes(name)),
+  ]
+  if (newReasons.length + newKinds.length === 0) return
+  const used = await inUse()
+  const reason = newReasons.find((name) => !used.reasons.includes(name))
+  if (reason !== undefined) {
+    const now = used.reasons.length === 0 ? '' : `, such as these, which intents have now: ${used.reasons.join(', ')}`
+    throw new OperatorError(`There is no reason "${reason}": give one of docs/reference/states.md${now}.`)
+  }
+  const kind = newKinds.find((name) => !used.kinds.includes(name))
+  if (kind === undefined) return
+  throw new OperatorError(`There is no kind "${kind}": give one of ${[...new Set([...known.kinds, ...used.kinds])].join(', ')}.`)
 }
 
 /**
@@ -67,11 +95,15 @@ export function uuidOf(option: string, text: string | undefined): string | null 
   throw new OperatorError(`${option} must be a UUID such as 7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11.`)
 }
 
-function listOf(text: string | undefined): readonly string[] {
-  return (text ?? '')
+/** @throws {OperatorError} when the option is there and empty: it would select everything. */
+function listOf(option: string, text: string | undefined): readonly string[] {
+  if (text === undefined) return []
+  const parts = text
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
+  if (parts.length === 0) throw new OperatorError(`${option} is empty: give one or more values separated by commas, or leave it out.`)
+  return parts
 }
 
 function stateOf(text: string): IntentState {

@@ -16,7 +16,9 @@ export interface MailMessage {
 }
 
 /** The mails that exist. `reward_delivery` hands the reward over; `reward_earned` only says that there is one. */
-export type MailType = 'welcome' | 'verification' | 'position_update' | 'reward_earned' | 'milestone' | 'reward_delivery'
+export const mailTypes = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone', 'reward_delivery'] as const
+
+export type MailType = (typeof mailTypes)[number]
 
 /** A value is plain text or a number; absent, null and the empty string all mean "has none" and render empty. */
 export type TemplateValue = string | number | null | undefined

@@ -10,6 +10,14 @@ it.each([
     ['dead-letters', 'list', '--reason', 'consumer-eror'],
     `There is no reason "consumer-eror": give one of ${deadLetterReasons.join(', ')}.`,
   ],
+  [['suppressions', 'list', '--reason', 'bonced'], 'There is no reason "bonced": give bounced or unsubscribed.'],
+  [['suppressions', 'list', '--email', 'guest'], '--email is not a mail address: give it without a name, such as guest@example.com.'],
+  [['suppressions', 'remove', '--account', '7'], '--account must be a UUID such as 7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11.'],
+  [['suppressions', 'remove'], 'Select the suppressions: give --email, --account, --reason, --since or --before.'],
+  [
+    ['intents', 'retry', '--state', 'dead', '--reason', ''],
+    '--reason is empty: give one or more values separated by commas, or leave it out.',
+  ],
   [['reconcile', '--since', 'earliest'], '--since "earliest" is not a time: give it with its zone, such as 2026-01-31T00:00:00Z.'],
   [
     ['reconcile', '--until', '2026-02-30T00:00:00Z'],

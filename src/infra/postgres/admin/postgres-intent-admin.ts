@@ -15,6 +15,10 @@ export function createIntentAdmin(database: Database, channels: ChannelDefinitio
   const line = intentLine(channels)
   return {
     counts: (filter) => sql.query<StateCount>(countStatement, selectionOf(filter)),
+    names: async () => {
+      const [row] = await sql.query<{ reasons: string[]; kinds: string[]; types: string[] }>(namesStatement)
+      return { reasons: row?.reasons ?? [], kinds: [...(row?.kinds ?? []), ...(row?.types ?? [])] }
+    },
     list: (filter, limit) => sql.query<IntentLine>(listStatement(line), [...selectionOf(filter), limit]),
     history: async (id) => {
       const [row] = await sql.query<IntentHistory>(historyStatement(line, channels), [id])
@@ -38,6 +42,12 @@ SELECT i.state, i.coalesce, ${forgotten} AS forgotten, count(*)::int AS count
   FROM worker.intents AS i
  WHERE ${selected}
  GROUP BY 1, 2, 3 ORDER BY count DESC, i.state`
+
+const namesStatement = `
+SELECT coalesce(array_agg(DISTINCT reason) FILTER (WHERE reason IS NOT NULL), '{}') AS reasons,
+       coalesce(array_agg(DISTINCT kind), '{}') AS kinds,
+       coalesce(array_agg(DISTINCT data ->> 'type') FILTER (WHERE data ->> 'type' IS NOT NULL), '{}') AS types
+  FROM worker.intents`
 
 // Limited before the rewards are looked up.
 const listStatement = (line: string) => `
