@@ -97,30 +97,24 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
  * hold the heart of its promise.
  */
 export const heartOf: Readonly<Record<string, readonly string[]>> = {
-  'test/faults/bounds/a-fault-is-told-once-and-reconnects-keep-their-distance.test.ts': [
+  'test/faults/bounds/a-lasting-fault-is-logged-once-and-reconnects-back-off.test.ts': [
     'test/unit/std/failure-gate.test.ts',
     'test/contract/mail/smtp-relay.test.ts',
   ],
-  'test/faults/bounds/memory-stays-below-its-limit-under-a-flood-of-1-mb-records.test.ts': [
-    'test/unit/infra/kafka/records/unpack-budget.test.ts',
-  ],
-  'test/faults/kafka/an-offset-moved-ahead-by-a-tool-skips-nothing.test.ts': [
-    'test/e2e/start-goes-on-at-the-row-whatever-kafka-says.test.ts',
-  ],
-  'test/faults/postgres/a-deadlock-over-participants-costs-the-platform-nothing.test.ts': [
-    'test/contract/postgres/leaderboard-windows.test.ts',
-  ],
-  'test/faults/postgres/kafka-is-told-nothing-that-is-not-accepted.test.ts': ['test/unit/ingest/offset-committer.test.ts'],
-  'test/faults/postgres/positions-are-mended-without-an-event.test.ts': ['test/contract/postgres/leaderboard-sweep.test.ts'],
-  'test/faults/process/a-kill-at-the-final-dot-doubles-only-what-is-counted.test.ts': ['test/e2e/a-kill-loses-nothing.test.ts'],
-  'test/faults/process/a-mail-in-doubt-twice-is-held.test.ts': ['test/contract/postgres/intent-store-settle.test.ts'],
-  'test/faults/process/a-mail-that-was-not-handed-over-goes-out-after-a-kill.test.ts': ['test/e2e/a-kill-loses-nothing.test.ts'],
-  'test/faults/process/a-worker-that-wakes-after-its-lease-sends-nothing.test.ts': [
+  'test/faults/bounds/memory-stays-bounded-with-many-1-mb-records.test.ts': ['test/unit/infra/kafka/records/unpack-budget.test.ts'],
+  'test/faults/kafka/offset-moved-ahead-by-another-tool.test.ts': ['test/e2e/start-goes-on-at-the-row-whatever-kafka-says.test.ts'],
+  'test/faults/postgres/deadlock-between-recalculation-and-platform.test.ts': ['test/contract/postgres/leaderboard-windows.test.ts'],
+  'test/faults/postgres/only-accepted-offsets-are-committed.test.ts': ['test/unit/ingest/offset-committer.test.ts'],
+  'test/faults/postgres/reconciliation-repairs-positions-without-events.test.ts': ['test/contract/postgres/leaderboard-sweep.test.ts'],
+  'test/faults/process/kill-at-final-dot-under-both-policies.test.ts': ['test/e2e/a-kill-loses-nothing.test.ts'],
+  'test/faults/process/mail-in-doubt-twice-is-held.test.ts': ['test/contract/postgres/intent-store-settle.test.ts'],
+  'test/faults/process/kill-before-final-dot-sends-the-mail-once.test.ts': ['test/e2e/a-kill-loses-nothing.test.ts'],
+  'test/faults/process/worker-frozen-beyond-its-lease-drops-its-mail.test.ts': [
     'test/contract/postgres/intent-store-start.test.ts',
     'test/unit/delivery/execute-intent.test.ts',
   ],
-  'test/faults/smtp/a-slow-relay-lets-nobody-claim-more-than-the-workers.test.ts': ['test/unit/delivery/worker-pool.test.ts'],
-  'test/faults/webhook/a-dead-endpoint-closes-no-other.test.ts': ['test/unit/delivery/destinations.test.ts'],
+  'test/faults/smtp/slow-relay-bounds-the-number-of-claims.test.ts': ['test/unit/delivery/worker-pool.test.ts'],
+  'test/faults/webhook/open-breaker-affects-only-its-endpoint.test.ts': ['test/unit/delivery/destinations.test.ts'],
   'test/long/a-broadcast-ends-under-live-load-that-never-runs-out.test.ts': ['test/unit/delivery/worker-pool.test.ts'],
   'test/long/a-broadcast-of-100000-is-killed-and-resumed.test.ts': [
     'test/unit/delivery/broadcast/broadcast-channel.test.ts',

@@ -14,7 +14,7 @@ export const acceptMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'faults',
-      file: 'test/faults/postgres/kafka-is-told-nothing-that-is-not-accepted.test.ts',
+      file: 'test/faults/postgres/only-accepted-offsets-are-committed.test.ts',
       test: 'while the accept of one partition waits for a lock, only the offset of the other partition is committed to Kafka',
     },
     fails: 'assertion',
@@ -49,7 +49,7 @@ export const acceptMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'faults',
-      file: 'test/faults/kafka/an-offset-moved-ahead-by-a-tool-skips-nothing.test.ts',
+      file: 'test/faults/kafka/offset-moved-ahead-by-another-tool.test.ts',
       test: 'a group whose offset another tool moved past unaccepted records starts at its row and skips none of them',
     },
     fails: 'assertion',

@@ -14,7 +14,7 @@ export const deliveryMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'faults',
-      file: 'test/faults/process/a-worker-that-wakes-after-its-lease-sends-nothing.test.ts',
+      file: 'test/faults/process/worker-frozen-beyond-its-lease-drops-its-mail.test.ts',
       test: 'a worker frozen until its lease expires drops the mail that it had prepared, as its recipient is gone',
     },
     fails: 'assertion',
@@ -32,7 +32,7 @@ export const deliveryMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'faults',
-      file: 'test/faults/process/a-mail-that-was-not-handed-over-goes-out-after-a-kill.test.ts',
+      file: 'test/faults/process/kill-before-final-dot-sends-the-mail-once.test.ts',
       test: 'SIGKILL while the relay delays its reply to the recipient: the mail was not transmitted, and is sent once',
     },
     fails: 'assertion',
@@ -60,7 +60,7 @@ export const deliveryMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'faults',
-      file: 'test/faults/process/a-kill-at-the-final-dot-doubles-only-what-is-counted.test.ts',
+      file: 'test/faults/process/kill-at-final-dot-under-both-policies.test.ts',
       test: 'SIGKILL at the final dot with MAIL_AMBIGUOUS=hold: the mail is held for the operator and never sent again',
     },
     fails: 'assertion',
@@ -82,7 +82,7 @@ export const deliveryMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'faults',
-      file: 'test/faults/process/a-mail-in-doubt-twice-is-held.test.ts',
+      file: 'test/faults/process/mail-in-doubt-twice-is-held.test.ts',
       test: 'two daemons killed at the final dot of one mail: the third holds it for the operator and does not send it',
     },
     fails: 'assertion',
@@ -104,7 +104,7 @@ export const deliveryMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'faults',
-      file: 'test/faults/smtp/a-slow-relay-lets-nobody-claim-more-than-the-workers.test.ts',
+      file: 'test/faults/smtp/slow-relay-bounds-the-number-of-claims.test.ts',
       test: 'while the relay is slow, a process claims at most one and a half times its workers, the oldest intents first',
     },
     fails: 'assertion',
@@ -133,7 +133,7 @@ export const deliveryMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'faults',
-      file: 'test/faults/webhook/a-dead-endpoint-closes-no-other.test.ts',
+      file: 'test/faults/webhook/open-breaker-affects-only-its-endpoint.test.ts',
       test: 'while the breaker of a dead endpoint is open, a reward for another endpoint is delivered at the first attempt',
     },
     fails: 'assertion',

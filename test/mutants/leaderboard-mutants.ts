@@ -144,7 +144,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'faults',
-      file: 'test/faults/postgres/positions-are-mended-without-an-event.test.ts',
+      file: 'test/faults/postgres/reconciliation-repairs-positions-without-events.test.ts',
       test: 'rows that change without an event (a referral, a blocked person) have their positions corrected within seconds',
     },
     fails: 'deadline',

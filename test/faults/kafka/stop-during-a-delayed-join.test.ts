@@ -35,7 +35,7 @@ test('a process that is stopped while its group delays the join exits by itself'
   await using s = await createSourceFixture()
   const { held } = await busyMember(s)
   using _ = { [Symbol.dispose]: () => held.resolve() }
-  const program = fileURLToPath(new URL('stops-while-it-joins.ts', import.meta.url))
+  const program = fileURLToPath(new URL('stop-during-join-child.ts', import.meta.url))
   const child = fork(program, [kafkaSettings().brokers[0] ?? '', s.group, s.topic], { execArgv: [] })
   const exited = once(child, 'exit')
   try {
