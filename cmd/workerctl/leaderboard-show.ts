@@ -64,7 +64,7 @@ async function neighbours(reader: LeaderboardReader, campaignId: string, userId:
   const person = await reader.person(userId)
   if (person === null) throw unknownPerson(userId)
   if (person.campaignId !== campaignId) {
-    throw new OperatorError(`Person ${userId} takes part in another campaign: --campaign ${person.campaignId}`)
+    throw new OperatorError(`Person ${userId} takes part in another campaign: give --campaign ${person.campaignId}.`)
   }
   const why = notRanked(person)
   if (why !== null) throw new OperatorError(`Person ${userId} is not ranked and has no neighbours: ${notRankedBecause[why]}.`)

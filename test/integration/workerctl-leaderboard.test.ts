@@ -249,7 +249,7 @@ describe('leaderboard show', () => {
       [ids[3], 'the person is marked as deleted'],
     ])
       expect(await around(who)).toEqual({ code: 1, out: '', err: `Person ${who} is not ranked and has no neighbours: ${why}.` })
-    expect((await around(foreign)).err).toContain(`Person ${foreign} takes part in another campaign: --campaign`)
+    expect((await around(foreign)).err).toContain(`Person ${foreign} takes part in another campaign: give --campaign`)
     expect((await around(randomUUID())).err).toContain('There is no person')
     expect((await leaderboard('show', '--campaign', randomUUID())).err).toContain('There is no campaign')
     expect((await leaderboard('show')).code).toBe(1)
