@@ -22,7 +22,10 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
   const complaints = new Map<string, number>()
   const quiet = new Map<string, { until: number; suppressed: number }>()
 
-  const write = (level: Level, fact: Fact, message: string, fields: object = fieldsOf(fact)) => log[level](fields, message)
+  /** A fact that no line is written of costs one comparison: most are `debug`, and there are several per delivery. */
+  function write(level: Level, fact: Fact, message: string, fields?: object): void {
+    if (log.isLevelEnabled(level)) log[level](fields ?? fieldsOf(fact), message)
+  }
 
   /** Whether `value` differs from the last value of `key`. */
   function changed(key: string, value: string): boolean {

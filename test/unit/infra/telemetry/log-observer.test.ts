@@ -47,6 +47,13 @@ const breaker = (state: 'open' | 'half-open' | 'closed', reason: string | null =
   retryInMs: null,
 })
 
+it('reads no field of a fact that no line is written of', () => {
+  const { observe, lines } = setUp('info')
+  const stages = new Proxy(new Map(), { get: () => expect.unreachable() })
+  observe({ ...settled, stages })
+  expect(lines).toEqual([])
+})
+
 describe('facts as log lines', () => {
   it('writes nothing at info for frequent facts', () => {
     const { lines, observe } = setUp()
