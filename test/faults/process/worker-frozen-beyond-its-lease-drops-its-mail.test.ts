@@ -56,7 +56,8 @@ test('a worker frozen until its lease expires drops the mail that it had prepare
   /** Statements that read a mail's person and are not done. */
   async function readers(): Promise<number> {
     const rows = await sql.query(
-      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'SELECT now() AS now, %'`,
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND application_name = 'kafka-worker delivery'
+          AND query LIKE '%SELECT q.n::int AS n, now() AS now, %'`,
     )
     return rows.length
   }
