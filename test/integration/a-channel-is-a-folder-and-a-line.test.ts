@@ -15,6 +15,8 @@ const DEADLINE_MS = 120_000
 
 const folder = 'src/delivery/visit/visit-channel.ts'
 const list = 'src/daemon/compose/channels.ts'
+/** A channel that sends, with destinations, breakers and delays of its own. */
+const sending = 'src/delivery/pager/pager-channel.ts'
 
 let copy: TempFolder
 
@@ -36,13 +38,18 @@ it(
   'compiles with the line, and no other file is touched',
   async () => {
     await apply(list)
+    await write(sending, pager)
+    await change(list, [
+      ['import { emailChannel', `import { pagerChannel } from '../../delivery/pager/pager-channel.ts'\nimport { emailChannel`],
+      ['  broadcast: listed(', '  pager: listed(pagerChannel, () => null),\n  broadcast: listed('],
+    ])
     await expect(compiles()).resolves.toBeUndefined()
-    expect(await touched()).toEqual([list, folder])
+    expect(await touched()).toEqual([list, sending, folder])
   },
   DEADLINE_MS,
 )
 
-it('carries an event to a row', async () => {
+it('carries an event to a row, and gives up by its own delays what waits for a destination that stays away', async () => {
   await write('src/consumers/visit/visit-consumer.ts', consumer)
   await change('src/consumers/registry.ts', [
     ['import { createEmailConsumer }', `import { visitConsumer } from './visit/visit-consumer.ts'\nimport { createEmailConsumer }`],
@@ -50,6 +57,9 @@ it('carries an event to a row', async () => {
   ])
   await using fixture = await createFixture({ partitions: 1 })
   await fixture.sql.query('CREATE TABLE visits (user_id text NOT NULL)')
+  await fixture.sql.query('CREATE TABLE pagers (url text NOT NULL)')
+  await fixture.sql.query('INSERT INTO pagers VALUES ($1)', [fixture.webhooks.endpoint('/pager').url])
+  fixture.webhooks.respondWith(() => ({ status: 503 }))
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const person = await platform.person(campaign)
@@ -63,7 +73,26 @@ it('carries an event to a row', async () => {
     return rows[0]?.state === 'delivered' || `the intents are ${JSON.stringify(rows)}`
   })
   expect(await fixture.sql.query('SELECT user_id FROM visits')).toEqual([{ user_id: person.userId }])
+
+  for (let more = 0; more < 3; more++) await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  await eventually('its breaker is open, and says so in its own words', async () => {
+    const { dependencies } = JSON.parse(await (await fetch(`${daemon.url()}/status`)).text())
+    const [away] = dependencies.endpoints
+    return String(away?.message).startsWith('Pager p1 accepts no pages (no-answer)') || JSON.stringify(dependencies)
+  })
+  expect(await (await fetch(`${daemon.url()}/metrics`)).text()).toContain('kafka_worker_breakers_open{channel="pager"} 1')
+  await eventually('what was never sent is given up after the delays of the channel', async () => {
+    const rows = await fixture.sql.query<Page>(`SELECT state, reason, attempt FROM worker.intents WHERE channel = 'pager'`)
+    const isGivenUp = rows.some(({ state, reason, attempt }) => state === 'dead' && reason === 'endpoint-unavailable' && attempt === 0)
+    return isGivenUp || JSON.stringify(rows)
+  })
 })
+
+interface Page {
+  readonly state: string
+  readonly reason: string | null
+  readonly attempt: number
+}
 
 const consumer = `import type { Consumer } from '../../model/consumer.ts'
 import { prepareEach } from '../../model/intent-kind.ts'
@@ -74,7 +103,11 @@ export const visitConsumer: Consumer = {
   accept(event) {
     if (event.type !== 'user.signed_up') return []
     const { user_id: userId } = event.data
-    return [{ kind: 'visit', version: 1, channel: 'visit', key: event.id, campaignId: event.campaign_id, userId, data: {} }]
+    const both = { version: 1, campaignId: event.campaign_id, userId, data: {} }
+    return [
+      { ...both, kind: 'visit', channel: 'visit', key: 'visit:' + event.id },
+      { ...both, kind: 'page', channel: 'pager', key: 'page:' + event.id },
+    ]
   },
   kinds: [
     {
@@ -83,7 +116,52 @@ export const visitConsumer: Consumer = {
       channel: 'visit',
       prepare: prepareEach(async ({ userId }) => ({ is: 'message', message: { userId: userId ?? '' } })),
     },
+    {
+      kind: 'page',
+      version: 1,
+      channel: 'pager',
+      prepare: prepareEach(async (_intent, read) => {
+        const [row] = await read.query<{ url: string }>('SELECT url FROM platform.pagers')
+        return { is: 'message', message: { pager: 'p1', url: row?.url ?? '' } }
+      }),
+    },
   ],
+}
+`
+
+const pager = `import { defineChannel } from '../define-channel.ts'
+
+export interface PagerMessage {
+  readonly pager: string
+  readonly url: string
+}
+
+export const pagerChannel = defineChannel({
+  name: 'pager',
+  destinations: { atOnce: 1, failures: 1, sole: null, names: { destination: 'pager', deliveries: 'pages' } },
+  retry: { delays: () => [1_000, 1_000], jitter: 'none', retryAfter: null },
+  deliveryLog: null,
+  create: () => ({
+    underway: 'claimed',
+    deadlineMs: 10_000,
+    concurrency: Infinity,
+    maxRetries: () => Infinity,
+    destinationOf: ({ pager }) => pager,
+    acquire: async () => ({ release: () => {} }),
+    freeze: (batch) => Promise.allSettled(batch.map(async ({ message: { url } }) => ({ envelope: { url }, body: null }))),
+    async perform(_intent, _frozen, { url }, _slot, signal) {
+      const { status } = await fetch(url, { method: 'POST', signal })
+      if (status < 300) return { is: 'done', state: 'delivered', reply: { status } }
+      const reason = 'no-answer'
+      return { is: 'retry', reason, countsAsAttempt: true, reply: { status }, outcomeSignal: { is: 'failure', reason } }
+    },
+  }),
+})
+
+declare module '../../model/messages.ts' {
+  interface Messages {
+    readonly pager: PagerMessage
+  }
 }
 `
 

@@ -1,5 +1,6 @@
 import type { Forgetter, PersonRecord } from '../../../admin/forget-person.ts'
 import type { Database } from '../../../std/sql.ts'
+import { deliveryLogs } from '../delivery-logs/delivery-logs.ts'
 
 /**
  * What is kept of a person. The intents are found by reading all of them: an index on the person would be written at every
@@ -56,21 +57,8 @@ erased AS (
          owner = NULL, lease_until = NULL, waiting_since = NULL, finished_at = coalesce(i.finished_at, now())
     FROM free
    WHERE i.id = free.id
-  RETURNING i.id, md5(i.group_name || ':' || i.key)::uuid AS deliveryLog
-),
-deliveries AS (
-  UPDATE platform.webhook_deliveries AS d
-     SET payload = '{}', status = CASE WHEN d.status = 'pending' THEN 'failed' ELSE d.status END, next_retry_at = NULL,
-         error_message = CASE WHEN d.status = 'pending' THEN 'Forgotten by an operator.' ELSE d.error_message END, updated_at = now()
-    FROM erased
-   WHERE d.id = erased.deliveryLog
-),
-mails AS (
-  UPDATE platform.email_logs AS l
-     SET status = 'failed', failed_at = now(), error_message = 'Forgotten by an operator.', updated_at = now()
-    FROM erased
-   WHERE l.id = erased.deliveryLog AND l.status = 'pending'
-),
+  RETURNING i.id, i.group_name, i.key
+),${deliveryLogs.map(({ forgotten }) => forgotten).join(',')},
 movements AS (
   DELETE FROM worker.position_changes WHERE user_id = $1 RETURNING 1
 )

@@ -20,6 +20,8 @@ export interface DeliveryLogSql {
   readonly endedInOurs: string
   /** For rows of `worker.intents` in `abandoned`, which were given up while they waited for a destination that was away. */
   readonly abandoned: string
+  /** For rows of `worker.intents` in `erased`, of a person who is forgotten: what the log holds of the person, unless it is the platform's. */
+  readonly forgotten: string
   /** The ends as arrays, one element per intent. */
   endedParameters(ends: readonly LoggedOutcome[]): readonly string[]
 }

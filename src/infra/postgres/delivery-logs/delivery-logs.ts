@@ -6,6 +6,8 @@ import { webhookLog } from './webhook-log.ts'
 /** The SQL of every delivery log that a channel may name: one that is missing here does not compile. */
 const logs: Readonly<Record<DeliveryLog, DeliveryLogSql>> = { email_logs: mailLog, webhook_deliveries: webhookLog }
 
+export const deliveryLogs: readonly DeliveryLogSql[] = Object.values(logs)
+
 export function deliveryLogSql(deliveryLog: DeliveryLog): DeliveryLogSql {
   return logs[deliveryLog]
 }

@@ -67,6 +67,14 @@ refused AS (
    WHERE l.status = 'failed'
 ),${suppressed}`,
   endedInOurs: suppressed,
+  // Addresses in it are the platform's to erase.
+  forgotten: `
+mails AS (
+  UPDATE platform.email_logs AS l
+     SET status = 'failed', failed_at = now(), error_message = 'Forgotten by an operator.', updated_at = now()
+    FROM erased AS i
+   WHERE l.id = ${rowId} AND l.status = 'pending'
+)`,
   abandoned: `
 booked AS (
   UPDATE platform.email_logs AS l

@@ -64,6 +64,14 @@ counted AS (
    WHERE (SELECT count(*) FROM locked) >= 0 AND w.id = tally.webhook_id AND (tally.sent > 0 OR tally.failure OR tally.gone)
 )`,
   endedInOurs: '',
+  forgotten: `
+deliveries AS (
+  UPDATE platform.webhook_deliveries AS d
+     SET payload = '{}', status = CASE WHEN d.status = 'pending' THEN 'failed' ELSE d.status END, next_retry_at = NULL,
+         error_message = CASE WHEN d.status = 'pending' THEN 'Forgotten by an operator.' ELSE d.error_message END, updated_at = now()
+    FROM erased AS i
+   WHERE d.id = ${rowId}
+)`,
   abandoned: `
 deliveries AS (
   UPDATE platform.webhook_deliveries AS d
