@@ -188,7 +188,7 @@ const delivery = {
   LEADERBOARD_SWEEP_MS: withDefault(
     milliseconds(100),
     '5000',
-    'Interval of the reconciliation that finds leaderboards that changed without an event.',
+    'Interval of the sweep, which finds leaderboards that changed without an event.',
   ),
   LEADERBOARD_MAX_LAG_MS: withDefault(
     milliseconds(1000),

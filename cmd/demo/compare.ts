@@ -47,7 +47,7 @@ function rewardDifferences({ rewards }: Expected, found: Found): string[] {
     ...sentence(found.webhooks.repeated, 'webhooks arrived a second time'),
     ...sentence(found.webhooks.unsigned, 'webhooks had a wrong signature'),
     ...sentence(late.length, 'rewards are not delivered'),
-    ...sentence(early.length, 'rewards were touched that nobody could deliver'),
+    ...sentence(early.length, 'undeliverable rewards were changed'),
     ...sentence(missing, 'rewards have no row'),
     ...sentence(codeless.length, 'rewards were delivered without their code'),
     ...sentence(codes.length - new Set(codes).size, 'reward codes were given twice'),

@@ -38,7 +38,7 @@ export function mailDocument(mail: SmtpMail, email: Email): string {
 export function missingDocument(): string {
   return document(
     'No such mail',
-    '<header><h1>No such mail</h1><p>Newer ones may have pushed it out. <a href="/">All mails</a></p></header>',
+    '<header><h1>No such mail</h1><p>Newer mails may have replaced it. <a href="/">All mails</a></p></header>',
   )
 }
 

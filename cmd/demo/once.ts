@@ -40,7 +40,7 @@ export async function playOnce(session: Session, options: OnceOptions): Promise<
   progress.stage(`Publishing ${options.events} events`)
   await simulator.play(steps, options.signal)
   options.signal.throwIfAborted()
-  progress.stage('Waiting', `${simulator.acknowledged} events are acknowledged, the daemon works them off`)
+  progress.stage('Waiting', `${simulator.acknowledged} events are acknowledged; the daemon is processing them`)
   const remaining = await untilSettled(
     { admin, sql: database.sql, servers, campaignIds },
     { deadlineMs: deadlineFor(options.events), signal: options.signal, onLook: progress.figure },
@@ -84,7 +84,7 @@ export function summaryOf({ report, differences }: { report: Report; differences
     `  dead letters  ${deadLetters.found} of ${deadLetters.expected}`,
     `  event counts  ${eventCounts.found} of ${eventCounts.expected}`,
     `  daemon        ready after ${daemon.readySeconds} s, at most ${daemon.peakMegabytes ?? '?'} MB, ${daemon.cpuSeconds ?? '?'} s of processor time`,
-    differences.length === 0 ? 'Everything is as expected.' : 'The result differs from what was expected.',
+    differences.length === 0 ? 'Everything is as expected.' : 'The result differs from the expected one.',
   ].join('\n')
 }
 

@@ -21,7 +21,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .description(
       'Starts Kafka, PostgreSQL, an SMTP sink, a webhook sink and the daemon, and simulates the traffic of a few waitlist campaigns.',
     )
-    .option('--once', 'play a fixed scenario, compare its outcome with what it should be, and end')
+    .option('--once', 'run a fixed scenario, compare its result with the expected one, and exit')
     .option('--events <number>', 'with --once: number of events', wholeNumber, 2000)
     .option('--seed <number>', 'which scenario', wholeNumber, 7)
     .option('--json', 'with --once: print one JSON object')
@@ -29,7 +29,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .parse([...args], { from: 'user' })
   const { once, events, seed, json, existing } = command.opts<Options>()
   if (json && !once) {
-    process.stderr.write('--json needs --once: the demo without an end has no result to print.\n')
+    process.stderr.write('--json needs --once: without it the demo runs until it is stopped and has no result.\n')
     return 1
   }
 

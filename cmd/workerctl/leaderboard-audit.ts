@@ -28,8 +28,8 @@ lock of the campaign's recalculations, for some seconds per million participants
 
   misplaced  the position does not follow from the stored scores: a row was deleted physically, or a created_at or a position
              was edited by hand. Recalculations rarely notice that: use --repair
-  stale      the row, or the campaign's points, changed since it was ranked: a recalculation is pending, or the reconciliation of
-             a running daemon requests it
+  stale      the row, or the campaign's points, changed since it was ranked: a recalculation is pending, or the sweep of a running
+             daemon requests it
   difference a row that a full ranking would write, for either cause or because other participants moved
 
 Exit code 0 if there is no difference, all were repaired, or all are stale with a recalculation pending; otherwise 1.

@@ -21,22 +21,22 @@ export function databaseSentence(error: SqlError): OperatorError | null {
   const fault = state === '' ? tlsFaultOf(error) : null
   if (fault !== null) return new OperatorError(`${capital(tlsTrouble(fault, 'the database'))}: ${wayOut(fault)}.`)
   if (hasNoTls(message))
-    return new OperatorError('The database offers no TLS: turn ssl on at the server, or say sslmode=disable in DATABASE_URL or PGSSLMODE.')
+    return new OperatorError('The database offers no TLS: enable ssl on the server, or set sslmode=disable in DATABASE_URL or PGSSLMODE.')
   if (isPasswordMissing(message)) return new OperatorError('The database requires a password: set it in DATABASE_URL or PGPASSWORD.')
   if (state.startsWith('28') && message.includes('no encryption'))
     return new OperatorError(
       `The database accepts no unencrypted connection (${said}): add sslmode=verify-full to DATABASE_URL, or set PGSSLMODE.`,
     )
   if (state.startsWith('28') && message.includes('valid client certificate'))
-    return new OperatorError(`The database requires a client certificate (${said}): give one, and its key, by PGSSLCERT and PGSSLKEY.`)
+    return new OperatorError(`The database requires a client certificate (${said}): set PGSSLCERT and PGSSLKEY.`)
   if (state.startsWith('28'))
     return new OperatorError(`The database rejects the role or its password (${said}): correct DATABASE_URL or PG*.`)
   if (state === '3D000') return new OperatorError(`The database does not exist (${said}): create it, or correct DATABASE_URL or PG*.`)
   if (state === '42501')
-    return new OperatorError(`The role lacks a right (${said}): grant it, or connect as another role by DATABASE_URL or PG*.`)
+    return new OperatorError(`The role lacks a right (${said}): grant it, or connect as another role with DATABASE_URL or PG*.`)
   if (state === '25006') {
     return new OperatorError(
-      `The database accepts no writes (${said}): connect to the primary by DATABASE_URL or PG*, or turn default_transaction_read_only off.`,
+      `The database accepts no writes (${said}): connect to the primary with DATABASE_URL or PG*, or turn default_transaction_read_only off.`,
     )
   }
   if (state === '55P03') {
@@ -46,7 +46,7 @@ export function databaseSentence(error: SqlError): OperatorError | null {
   }
   if (state === '57014') {
     return new OperatorError(
-      `A statement was cancelled before it ended (${said}): look in pg_stat_activity for what it waits for, and try again.`,
+      `A statement was cancelled before it ended (${said}): find what it waits for in pg_stat_activity, and try again.`,
     )
   }
   return null
@@ -55,15 +55,15 @@ export function databaseSentence(error: SqlError): OperatorError | null {
 function wayOut({ is }: TlsFault): string {
   switch (is) {
     case 'untrusted':
-      return 'give the certificate of the authority that signed it as sslrootcert in DATABASE_URL or by PGSSLROOTCERT'
+      return 'set sslrootcert in DATABASE_URL, or PGSSLROOTCERT, to the certificate of the authority that signed it'
     case 'expired':
-      return 'renew it on the server, or set the clock of this machine right'
+      return 'renew it on the server, or correct the clock of this machine'
     case 'misnamed':
-      return 'give DATABASE_URL or PGHOST a host name that the certificate holds'
+      return 'use a host name that the certificate contains in DATABASE_URL or PGHOST'
     case 'not-spoken':
       return 'correct the port in DATABASE_URL or PGPORT'
     case 'client-refused':
-      return 'give a certificate that it trusts, and its key, by PGSSLCERT and PGSSLKEY'
+      return 'set PGSSLCERT and PGSSLKEY to a certificate that it trusts and its key'
     case 'failed':
       return 'check the TLS settings of the server, and sslmode, sslrootcert, sslcert and sslkey in DATABASE_URL or PG*'
   }

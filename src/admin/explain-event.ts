@@ -48,10 +48,10 @@ export function explainEvent(
     if (record === undefined) return [absent(id, type !== undefined && !handles(types, type))]
     const theirs = intents.filter(({ group }) => group === id)
     return [
-      `${id} read it (${record.type}) from partition ${record.partition}, offset ${record.offset}, at ${record.at.toISOString()}: ${projects && record.outcome === 'accepted' ? 'it is in the rows that this group keeps' : (outcomes[record.outcome] ?? record.outcome)}${record.reason === null ? '' : ` (${record.reason})`}.`,
+      `${id} read it (${record.type}) from partition ${record.partition}, offset ${record.offset}, at ${record.at.toISOString()}: ${projects && record.outcome === 'accepted' ? "the group's own rows include it" : (outcomes[record.outcome] ?? record.outcome)}${record.reason === null ? '' : ` (${record.reason})`}.`,
       ...theirs.map((intent) => `  ${intentSentence(intent)}`),
       ...(record.outcome === 'accepted' && theirs.length === 0 && !projects
-        ? ['  Nothing of it is left on record: a recalculation is not kept when it is done.']
+        ? ['  No intent of it is on record: recalculations are deleted once they are done.']
         : []),
     ]
   })
@@ -65,11 +65,9 @@ export function explainReward(id: string, reward: RewardRecord | null, intents: 
     `Reward ${id} of person ${reward.userId} is ${status}${deliveredAt === null ? '' : ` since ${deliveredAt.toISOString()}`}, to be delivered by ` +
       `${deliveryMethod}${expiresAt === null ? '' : `, until ${expiresAt.toISOString()}`}; ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} so far.`,
     ...(deliveryMethod === 'manual' ? ['It is not delivered automatically: rewards with the method manual are delivered by hand.'] : []),
-    ...(error === null ? [] : [`The last one: ${error}`]),
+    ...(error === null ? [] : [`Error of the last attempt: ${error}`]),
     ...(intents.length === 0
-      ? [
-          'No event reward.earned for it is on record: none was published, none was read yet (offsets show), or it is longer ago than DEDUPE_DAYS.',
-        ]
+      ? ['No reward.earned event is on record: it was never published, has not been read yet (offsets show), or is older than DEDUPE_DAYS.']
       : intents.map(intentSentence)),
   ]
 }
@@ -78,8 +76,8 @@ export function explainReward(id: string, reward: RewardRecord | null, intents: 
 export function explainPerson(userId: string, intents: readonly IntentLine[]): readonly string[] {
   if (intents.length > 0) return intents.map(intentSentence)
   return [
-    `No intent names person ${userId}: no event about this person was read in the last DEDUPE_DAYS, the person was forgotten, or a milestone was ` +
-      `not for them (not verified by then, no consent, suppressed).`,
+    `No intent names person ${userId}: no event about this person was read in the last DEDUPE_DAYS, the person's data was erased, or milestones did ` +
+      `not include the person (not verified by then, no consent, suppressed).`,
   ]
 }
 
@@ -112,14 +110,14 @@ const outcomes: Readonly<Record<string, string>> = {
   accepted: 'it created effects',
   'no-effect': 'there was nothing to do',
   duplicate: 'all of its effects existed already',
-  'dead-letter': 'it was given up',
+  'dead-letter': 'it became a dead letter',
 }
 
 function absent(group: string, unhandled: boolean): string {
   if (unhandled) return `${group} does not handle events of this type.`
   return (
-    `${group} has no record of it: it does not handle the type, has not come so far (offsets show), could not read the record (dead-letters list), ` +
-    `it was never published, or that is longer ago than DEDUPE_DAYS.`
+    `${group} has no record of it: the group does not handle its type, has not read it yet (offsets show) or could not parse the record (dead-letters list), ` +
+    `or the event was never published or is older than DEDUPE_DAYS.`
   )
 }
 

@@ -56,7 +56,7 @@ export function forgetSentences(userId: string, found: PersonRecord): readonly s
         `will be cancelled. Keys stay, so that nothing is sent twice.`,
     ...(running === 0
       ? []
-      : [`${some(running, 'of them', 'of them')} ${running === 1 ? 'is' : 'are'} held by a worker and will be waited for.`]),
+      : [`${some(running, 'of them', 'of them')} ${running === 1 ? 'is' : 'are'} held by a worker; the command waits for it.`]),
     ...(found.movements === 0
       ? []
       : [
@@ -83,23 +83,25 @@ export function elsewhereSentences(
       ? []
       : [
           found.person === 'deleted'
-            ? "The platform's own row is marked as deleted and still there: erasing it is the platform's."
-            : "The platform's own row is not deleted: delete it there first, or its next event makes new intents.",
+            ? "The platform's row is marked as deleted but still exists: the platform must erase it."
+            : "The platform's row is not deleted: delete it first, or the person's next event creates new intents.",
         ]),
     ...(found.ranked
-      ? ['The person is still ranked: the recalculation that changes that may record the movement, with the id. Run this again afterwards.']
+      ? [
+          'The person is still ranked: the recalculation that removes the person may record a movement with the id. Run the command again afterwards.',
+        ]
       : []),
     `email_logs is the platform's and is not erased: ${found.mails === 0 ? 'it has no row' : `it has ${some(found.mails, 'row')}`} of this person${found.mails === 0 ? '' : ", to be deleted with the platform's own"}.`,
-    `Keys and outcomes hold the person's id, no more, and are deleted after DEDUPE_DAYS=${dedupeDays} and a day.`,
-    'Codes given out stay with their campaign, without a person. A suppression stays: it holds only a hash of the address, and prevents mail to it.',
+    `Keys and outcomes contain only the person's id and are deleted after DEDUPE_DAYS=${dedupeDays} and a day.`,
+    'Issued reward codes stay with their campaign, without the person. A suppression stays: it contains only a hash of the address, and prevents mail to it.',
     ...retentions.map(({ topic, ms }) => `Topic ${topic} keeps its events, which may hold the address, ${kept(ms)}.`),
-    "Logs hold no addresses. Backups, the database's write-ahead log and the relay's log end by their own rules.",
+    "Logs hold no addresses. Backups, the database's write-ahead log and the relay's log expire by their own rules.",
   ]
 }
 
 function kept(ms: number | null): string {
-  if (ms === null) return 'for as long as its retention.ms says; the brokers did not answer'
-  if (ms < 0) return 'for ever: its retention.ms has no end'
+  if (ms === null) return 'for its retention.ms, which the brokers did not report'
+  if (ms < 0) return 'forever, because its retention.ms is unlimited'
   const days = Math.round((ms / 86_400_000) * 10) / 10
   return `for ${days} ${days === 1 ? 'day' : 'days'} and until its segment is closed`
 }

@@ -74,7 +74,7 @@ function firstStart(context: StartContext): StartDecision {
   if (startFrom === null && holdsRecords) {
     return {
       is: 'refuse',
-      sentence: `group ${group} starts for the first time and topic ${topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest, committed (where another program's worker of this group stopped) or a time such as 2026-01-31T00:00:00Z`,
+      sentence: `group ${group} starts for the first time and topic ${topic} already holds records: set KAFKA_START_FROM to earliest, latest, committed (where another program's worker of this group stopped) or a time such as 2026-01-31T00:00:00Z`,
     }
   }
   const refusal = startFrom === 'committed' ? refusalOfCommitted(context) : null
@@ -101,7 +101,7 @@ function refusalOfCommitted({ group, topic, ranges, committed, members }: StartC
   if (members > 0) {
     const count = members === 1 ? '1 running member' : `${members} running members`
     return (
-      `KAFKA_START_FROM is committed, but group ${group} has ${count} that this database knows nothing of: ` +
+      `KAFKA_START_FROM is committed, but group ${group} has ${count} that this database does not know: ` +
       `stop the worker that this one takes over from, so that its offsets no longer move; a killed worker counts until its session expires`
     )
   }

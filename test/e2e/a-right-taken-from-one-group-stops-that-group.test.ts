@@ -70,7 +70,7 @@ async function read(name: string): Promise<unknown> {
   })
 }
 
-const noGroup = /does not let our user read as group ".*email-workers": grant it Read on that group\.$/
+const noGroup = /does not let our user read as group ".*email-workers": grant Read on that group\.$/
 const noTopic = /does not give our user the right Read on topic ".*": grant it\.$/
 
 test('rights that are taken away stop whom they concern, and nobody else, until they are back; likewise at the start', async () => {
@@ -82,7 +82,7 @@ test('rights that are taken away stop whom they concern, and nobody else, until 
   await signUp()
   await read('position-workers')
   const told = daemon.lines.filter(({ msg, level }) => msg === 'consumer crashed' && level === 'error')
-  expect(told.map((line) => line['cause'])).toEqual([expect.stringMatching(/grant it Read on that group$/)])
+  expect(told.map((line) => line['cause'])).toEqual([expect.stringMatching(/grant Read on that group$/)])
   await broker.grant(groupRead)
   await daemon.ready()
   await fixture.drained()

@@ -176,7 +176,7 @@ describe('the database', () => {
 test('a port in use', async () => {
   await withMuteServer(async (port) => {
     expect(await refused({ HTTP_PORT: String(port) })).toBe(
-      `Port ${port} on 127.0.0.1 is taken by another program: stop it, or set HTTP_PORT to a free port (0 takes any).`,
+      `Port ${port} on 127.0.0.1 is taken by another program: stop it, or set HTTP_PORT to a free port (0 picks one).`,
     )
   })
 })

@@ -50,7 +50,7 @@ const stages = [
   'Starting the daemon: log ',
   'Ready after ',
   'Publishing 400 events',
-  'Waiting: 400 events are acknowledged, the daemon works them off',
+  'Waiting: 400 events are acknowledged; the daemon is processing them',
   'Stopping the daemon',
   'The daemon ended with exit code 0',
   'Stopping the servers',

@@ -141,7 +141,7 @@ describe('a start is refused at once, exit code 1, with the variable and the way
     [
       'a database that wants a certificate',
       () => ({ DATABASE_URL_FILE: withRoot(secure.files.ca) }),
-      /^The database requires a client certificate .*: give one, and its key, by PGSSLCERT and PGSSLKEY\.$/,
+      /^The database requires a client certificate .*: set PGSSLCERT and PGSSLKEY\.$/,
     ],
     [
       'a wrong password of the database',

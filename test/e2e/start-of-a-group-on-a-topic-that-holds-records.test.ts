@@ -20,7 +20,7 @@ test('without KAFKA_START_FROM it is refused, and nobody is mailed; with it, the
   const { fixture } = await sceneWithSignups(3)
   await using _ = fixture
   expect(await refusalOf(fixture.daemon({ KAFKA_GROUPS: 'email-workers' }))).toBe(
-    `Group ${fixture.group('email-workers')} starts for the first time and topic ${fixture.topic} already holds records: say where to begin with KAFKA_START_FROM=earliest, latest, committed (where another program's worker of this group stopped) or a time such as 2026-01-31T00:00:00Z.`,
+    `Group ${fixture.group('email-workers')} starts for the first time and topic ${fixture.topic} already holds records: set KAFKA_START_FROM to earliest, latest, committed (where another program's worker of this group stopped) or a time such as 2026-01-31T00:00:00Z.`,
   )
   expect(await fixture.sql.query('SELECT * FROM worker.progress')).toEqual([])
   expect(fixture.smtp.counters.mails).toBe(0)
@@ -111,7 +111,7 @@ test('it takes over from another program where that has committed, once that has
 
   const takingOver = { KAFKA_GROUPS: 'email-workers', KAFKA_START_FROM: 'committed' }
   expect(await refusalOf(fixture.daemon(takingOver))).toBe(
-    `KAFKA_START_FROM is committed, but group ${group} has 1 running member that this database knows nothing of: stop the worker that this one takes over from, so that its offsets no longer move; a killed worker counts until its session expires.`,
+    `KAFKA_START_FROM is committed, but group ${group} has 1 running member that this database does not know: stop the worker that this one takes over from, so that its offsets no longer move; a killed worker counts until its session expires.`,
   )
   expect(await fixture.sql.query('SELECT * FROM worker.progress')).toEqual([])
   await stranger.disconnect()

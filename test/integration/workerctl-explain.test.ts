@@ -66,7 +66,7 @@ test('explain shows what happened to an event in each group, to a person and to 
     expect(reward).toContain(`Reward ${userRewardId} of person ${userId} is earned, to be delivered by manual; 0 attempts so far.`)
     expect(reward).toContain('rewards with the method manual are delivered by hand')
     expect(reward).toContain('skipped (manual)')
-    expect((await explain('--reward', unread)).out).toContain('No event reward.earned for it is on record')
+    expect((await explain('--reward', unread)).out).toContain('No reward.earned event is on record')
     expect((await explain('--reward', randomUUID())).out).toContain('nothing is delivered without one')
 
     const person = JSON.parse((await explain('--user', userId, '--json')).out)

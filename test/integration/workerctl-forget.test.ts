@@ -63,11 +63,11 @@ test('forget erases mails, data and payloads of a person and cancels unfinished 
     `4 intents of person ${userId}`,
     'of these 2 unfinished ones will be cancelled',
     '1 row of webhook_deliveries',
-    "The platform's own row is not deleted",
+    "The platform's row is not deleted",
     'it has 1 row of this person',
     'DEDUPE_DAYS=90 and a day',
     `Topic ${s.topic} keeps its events, which may hold the address, for 7 days`,
-    `Topic ${letters} keeps its events, which may hold the address, for ever`,
+    `Topic ${letters} keeps its events, which may hold the address, forever`,
     'Dry run: nothing was changed.',
   ])
     expect(dry.out).toContain(text)
@@ -82,9 +82,7 @@ test('forget erases mails, data and payloads of a person and cancels unfinished 
   for (const key of ['held', 'pending']) expect(await rowOf(sql, key)).toMatchObject({ state: 'cancelled', owner: null, body: null })
   expect(await rowOf(sql, 'theirs')).toMatchObject({ state: 'pending', data: { type: 'welcome' } })
 
-  expect((await s.workerctl(['intents', 'retry', '--reason', 'forgotten', '--yes'])).out).toContain(
-    'Nothing that matches can be tried again.',
-  )
+  expect((await s.workerctl(['intents', 'retry', '--reason', 'forgotten', '--yes'])).out).toContain('Nothing that matches can be retried.')
   expect((await s.workerctl(['forget', '--user', userId])).out).toContain(`No intent names person ${userId}.`)
 })
 
@@ -103,7 +101,7 @@ test("forget erases a person's movements in leaderboards, keeps those of others,
 
   const dry = await s.workerctl(['forget', '--user', userId, '--dry-run'])
   expect(dry.out).toContain('2 movements in leaderboards (position_changes): they are deleted.')
-  expect(dry.out).toContain('The person is still ranked: the recalculation that changes that may record the movement')
+  expect(dry.out).toContain('The person is still ranked: the recalculation that removes the person may record a movement')
   expect(await movements()).toHaveLength(4)
   expect((await s.workerctl(['forget', '--user', userId, '--yes'])).out).toContain('Done: 0 intents and 2 movements erased.')
   expect(await movements()).toEqual([other, other])
@@ -146,7 +144,7 @@ test('forget refuses an unknown person and an invalid id; unreachable brokers do
   const nobody = randomUUID()
   const away = await s.workerctl(['forget', '--user', nobody, '--yes'], { environment: { KAFKA_BROKERS: '127.0.0.1:1' } })
   expect(away.code).toBe(0)
-  expect(away.out).toContain('the brokers did not answer')
+  expect(away.out).toContain('which the brokers did not report')
   expect(away.out).toContain('Nothing to do.')
 })
 

@@ -173,8 +173,8 @@ test('retry shows its plan, changes nothing without --yes, and gives dead, rejec
   const args = ['intents', 'retry', '--group', 'email-workers']
   const before = await states()
   const plan = await workerctl(...args)
-  expect(plan.out).toContain('4 intents will be tried again: ')
-  expect(plan.out).toContain('Left alone: 1 is forgotten, and cannot be made again.')
+  expect(plan.out).toContain('4 intents will be retried: ')
+  expect(plan.out).toContain('Left alone: 1 is forgotten: erased intents cannot be retried.')
   expect(plan.out).toContain('Left alone: 1 is handing_over, held by a worker (try again later).')
   expect(plan.out).toContain('Nothing was changed: add --yes')
   expect((await workerctl(...args, '--dry-run', '--yes')).out).toContain('Dry run')
@@ -183,13 +183,13 @@ test('retry shows its plan, changes nothing without --yes, and gives dead, rejec
   expect(await json(...args, '--yes')).toMatchObject({ planned: 4, applied: true, missed: 0, changed: ['1', '2', '3', '4'] })
   expect(await states()).toEqual({ ...before, dead: 'pending', rejected: 'pending', skipped: 'pending', cancelled: 'pending' })
   expect(await rowOf(sql, 'dead')).toMatchObject({ attempt: 0, reason: null, waiting_since: null, finished_at: null, owner: null })
-  expect((await workerctl(...args, '--yes')).out).toContain('Nothing that matches can be tried again.')
+  expect((await workerctl(...args, '--yes')).out).toContain('Nothing that matches can be retried.')
 })
 
 test('retry of mails in doubt keeps bytes and counters, and warns of a second copy', async () => {
   await insertIntents(sql, mail('held', { state: 'held', reason: 'x', owner: 'old', claims: 3, attempt: 2, ambiguous: 1, ...frozen }))
   const { out } = await workerctl('intents', 'retry', '1', '--yes')
-  expect(out).toContain('a second copy has the same bytes and the same Message-ID')
+  expect(out).toContain('a second copy has the same bytes and Message-ID')
   expect(await rowOf(sql, 'held')).toMatchObject({ state: 'pending', owner: null, claims: 3, attempt: 2, ambiguous: 1, ...frozen })
 })
 
@@ -202,7 +202,7 @@ test('a selection above the limit, an empty one, and invalid ids and states are 
   expect(await refused('retry', '--state', 'dead', '--limit', '2')).toContain('3 intents match, more than --limit 2')
   expect(await refused('retry')).toContain('Select the intents')
   expect(await refused('retry', '1', '4')).toBe('Not all of these can be changed: 1 is sent. Nothing was changed.')
-  expect(await refused('retry', '1', '77')).toContain('1 of the ids that were given match no intent')
+  expect(await refused('retry', '1', '77')).toContain('1 of the given ids match no intent')
   expect(await refused('mark-sent', '1')).toContain('1 is dead, and only held ones can be marked as sent')
   expect(await refused('cancel', 'one')).toContain('"one" is not the id of an intent')
   expect(await refused('retry', '--state', 'done')).toContain('There is no state "done": give one of pending,')
@@ -239,7 +239,7 @@ test('mark-sent records the mail as sent and its reward as delivered', async () 
   await logRow('held', 'pending')
   expect((await workerctl('intents', 'mark-sent', '1', '--yes')).out).toContain('Done: 1 marked as sent.')
   expect(await rowOf(sql, 'held')).toMatchObject({ state: 'sent', reason: 'by-operator', owner: null, body: null })
-  expect((await workerctl('intents', 'show', '1')).out).toContain('Its bytes were dropped when it was sent')
+  expect((await workerctl('intents', 'show', '1')).out).toContain('Its content was deleted once it was sent')
   expect(await sql.query('SELECT status, provider_message_id FROM email_logs WHERE user_id = $1', [userId])).toEqual([
     { status: 'sent', provider_message_id: '<one@example.com>' },
   ])

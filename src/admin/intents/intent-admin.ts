@@ -100,7 +100,7 @@ export interface IntentHistory extends IntentLine {
 
 export type IntentChange = 'retry' | 'cancel' | 'mark-sent'
 
-/** How many intents of a state match. `forgotten` ones were erased and cannot be made again. */
+/** How many intents of a state match. `forgotten`: erased, so they cannot be retried. */
 export interface StateCount {
   readonly state: IntentState
   readonly coalesce: boolean

@@ -18,8 +18,8 @@ export function historySentences(history: IntentHistory): readonly string[] {
     `Attempts ${history.attempt}, claims ${history.claims}, times in doubt ${history.ambiguous}.`,
     history.frozenBytes === null
       ? history.state === 'sent' || history.state === 'delivered'
-        ? 'Its bytes were dropped when it was sent: nothing sends them again.'
-        : 'Nothing is frozen: the next attempt is made from the rows as they are then.'
+        ? 'Its content was deleted once it was sent; nothing sends it again.'
+        : 'Nothing is frozen: the next attempt is composed from the current rows.'
       : `${history.frozenBytes} bytes are frozen${history.messageId === null ? '' : ` under Message-ID ${history.messageId}`}: every attempt sends them.`,
     ...(mail === null
       ? []
@@ -29,7 +29,7 @@ export function historySentences(history: IntentHistory): readonly string[] {
       : [
           `webhook_deliveries ${delivery.id}: ${delivery.status}, attempt ${delivery.attempt}` +
             `${delivery.responseStatus === null ? '' : `, answered ${delivery.responseStatus}`}${at(', delivered at ', delivery.deliveredAt)}` +
-            `${at(', again at ', delivery.nextRetryAt)}${said(delivery.error)}.`,
+            `${at(', next attempt at ', delivery.nextRetryAt)}${said(delivery.error)}.`,
         ]),
   ]
 }

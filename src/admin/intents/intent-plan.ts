@@ -38,7 +38,7 @@ export function planIntents(change: IntentChange, filter: IntentFilter, counts: 
   const count = sum(taken)
   const found = sum(counts)
   if (found < filter.ids.length) {
-    throw new OperatorError(`${filter.ids.length - found} of the ids that were given match no intent: nothing was changed.`)
+    throw new OperatorError(`${filter.ids.length - found} of the given ids match no intent: nothing was changed.`)
   }
   if (filter.ids.length > 0 && left.length > 0) {
     throw new OperatorError(`Not all of these can be changed: ${left.join('; ')}. Nothing was changed.`)
@@ -72,16 +72,14 @@ export function planSentences({ change, count, states, left }: IntentPlan): read
     count === 0
       ? `Nothing that matches can be ${done[change]}.`
       : `${count} ${count === 1 ? 'intent' : 'intents'} will be ${done[change]}: ${parts}.`,
-    ...(change === 'retry' && doubt
-      ? ['Those in doubt may have gone out already: a second copy has the same bytes and the same Message-ID.']
-      : []),
-    ...(change === 'cancel' && doubt ? ['Those in doubt may have gone out already; cancelling only stops further attempts.'] : []),
+    ...(change === 'retry' && doubt ? ['Mails in doubt may have been sent already; a second copy has the same bytes and Message-ID.'] : []),
+    ...(change === 'cancel' && doubt ? ['Mails in doubt may have been sent already; cancelling only stops further attempts.'] : []),
     ...left.map((sentence) => `Left alone: ${sentence}.`),
   ]
 }
 
 export const done: Readonly<Record<IntentChange, string>> = {
-  retry: 'tried again',
+  retry: 'retried',
   cancel: 'cancelled',
   'mark-sent': 'marked as sent',
 }
@@ -89,7 +87,7 @@ export const done: Readonly<Record<IntentChange, string>> = {
 function leftSentence(change: IntentChange, { state, forgotten, count }: StateCount): string {
   const who = `${count} ${count === 1 ? 'is' : 'are'} ${forgotten && change === 'retry' ? 'forgotten' : state}`
   if (running.has(state)) return `${who}, held by a worker (try again later)`
-  if (forgotten && change === 'retry') return `${who}, and cannot be made again`
+  if (forgotten && change === 'retry') return `${who}: erased intents cannot be retried`
   return change === 'mark-sent' ? `${who}, and only held ones can be marked as sent` : who
 }
 

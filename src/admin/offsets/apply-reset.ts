@@ -13,8 +13,8 @@ export async function requireStopped(admin: Pick<LogAdmin, 'groupState'>, group:
   const { members } = await admin.groupState(group)
   if (members === 0) return
   throw new OperatorError(
-    `Group ${group} runs (${members === 1 ? '1 member' : `${members} members`}): stop its workers first; one that was killed still counts ` +
-      `until its KAFKA_SESSION_TIMEOUT_MS is over.`,
+    `Group ${group} runs (${members === 1 ? '1 member' : `${members} members`}): stop its workers first; a killed one counts ` +
+      `until KAFKA_SESSION_TIMEOUT_MS has passed.`,
   )
 }
 
@@ -55,7 +55,7 @@ export async function applyReset(
     } catch (error) {
       if (!(error instanceof SqlError) || error.state !== undefined) throw error
       throw new OperatorError(
-        `The database was lost while the progress rows of group ${group} were written (${error.message}): they are all moved or none is, ` +
+        `The database was lost while the progress rows of group ${group} were written (${error.message}): either all of them are moved or none, ` +
           `and Kafka's committed offsets are not; run the same command again.`,
         { cause: error },
       )

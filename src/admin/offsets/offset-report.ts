@@ -91,20 +91,20 @@ function judge(
   if (row > range.high)
     return { state: 'topic-recreated', sentence: `the log ends at ${range.high}, before the row (was the topic recreated?)` }
   if (committed !== null && committed > row) {
-    const sentence = `Kafka's committed offset ${committed} is above the row, which counts (was the database restored, or the offset set by Kafka's own tool?)`
+    const sentence = `Kafka's committed offset ${committed} is above the row, which decides (was the database restored, or the offset set by Kafka's own tool?)`
     return { state: 'commit-above-row', sentence }
   }
   if (committed !== null && committed < row && question.members === 0) {
     return {
       state: 'commit-behind-row',
-      sentence: `Kafka's committed offset ${committed} is behind the row, which counts; the group's next start reports it`,
+      sentence: `Kafka's committed offset ${committed} is behind the row, which decides; the group's next start reports it`,
     }
   }
   return { state: 'ok', sentence: null }
 }
 
 function judgeMissing({ rows, committed }: OffsetQuestion): { state: OffsetState; sentence: string } {
-  if (rows.length > 0) return { state: 'new-partition', sentence: 'it has no progress row yet; the group will start at its beginning' }
+  if (rows.length > 0) return { state: 'new-partition', sentence: 'no progress row yet; the group will start at its beginning' }
   if (committed.size > 0) {
     return {
       state: 'no-row',

@@ -77,7 +77,7 @@ export function planReset(question: ResetQuestion): ResetPlan {
   if (strange !== undefined) throw new OperatorError(`Topic ${topic} has no partition ${strange}: give one from 0 to ${ranges.size - 1}.`)
   // A row for one partition would make the others look as if they had been added later: they would start at their beginnings.
   if (partitions !== null && start !== 'known') {
-    throw new OperatorError(`Group ${group} has no progress yet, so its first positions are chosen together: leave --partition out.`)
+    throw new OperatorError(`Group ${group} has no progress yet, so all its start offsets are chosen together: omit --partition.`)
   }
   const chosen = all.filter((one) => partitions === null || partitions.includes(one))
   requireInLog(question, chosen)

@@ -38,7 +38,7 @@ export function resetSentences(plan: ResetPlan, dedupeDays: number): readonly st
   const { again, forgotten, unread } = resetTotals(plan)
   const sentences: string[] = []
   if (plan.start === 'first') {
-    sentences.push(`First start of the group: ${records(unread)} before these positions will never be read.`)
+    sentences.push(`First start of the group: ${records(unread)} before these offsets will never be read.`)
   }
   if (plan.start === 'no-rows') {
     sentences.push(
@@ -52,8 +52,8 @@ export function resetSentences(plan: ResetPlan, dedupeDays: number): readonly st
   }
   if (forgotten > 0n) {
     sentences.push(
-      `${records(forgotten)} of them are older than DEDUPE_DAYS=${dedupeDays}: what was done about them may be forgotten, so they go to ` +
-        'the dead letters as older-than-dedupe-window.',
+      `${records(forgotten)} of them are older than DEDUPE_DAYS=${dedupeDays}: their outcomes may be deleted already, so they become ` +
+        'dead letters as older-than-dedupe-window.',
     )
   }
   const loss = lossOf(plan)

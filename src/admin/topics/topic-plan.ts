@@ -55,7 +55,7 @@ function eventTopic(name: string, from: number, requested: number | null): Topic
     const note = 'later events of a campaign may lie in another partition than earlier ones; let the workers catch up first'
     return { name, action: 'grow', from, partitions: requested, config: {}, note }
   }
-  const note = from > requested ? 'partitions cannot be taken away' : null
+  const note = from > requested ? 'partitions cannot be removed' : null
   return { name, action: 'keep', from, partitions: from, config: {}, note }
 }
 

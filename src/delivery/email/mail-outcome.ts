@@ -111,9 +111,9 @@ const sentences: Readonly<Record<Refused['means'], string>> = {
   unclear: 'The relay refused the recipient without saying why',
   message: 'The relay refused the message',
   sender: 'The relay refused the sender',
-  smtputf8: 'The relay takes no address beyond ASCII',
+  smtputf8: 'The relay accepts no addresses beyond ASCII',
   us: 'The relay refuses this sender for every recipient; its log and its settings for this sender say why',
-  busy: 'The relay takes no mail from us now',
+  busy: 'The relay accepts no mail from us now',
   login: 'The relay wants another login',
-  later: 'The relay put the mail off',
+  later: 'The relay deferred the mail',
 }

@@ -123,7 +123,7 @@ export type RelayTrouble =
   | 'relay-closed'
   | 'aborted'
 
-/** The relay takes no mail from us now. The message is one sentence for the operator, without credentials or the relay's own text. */
+/** The relay accepts no mail from us now. The message is one sentence for the operator, without credentials or the relay's own text. */
 export class RelayUnavailable extends Error {
   override readonly name = 'RelayUnavailable'
   readonly reason: RelayTrouble

@@ -61,7 +61,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   if (options.suppressions && request.url?.split('?', 1)[0] === '/suppressions') return options.suppressions(request, response)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
-    sendJson(response, 405, { error: 'Only GET and HEAD are answered here.' })
+    sendJson(response, 405, { error: 'Only GET and HEAD are allowed.' })
     return
   }
   switch (request.url?.split('?', 1)[0] ?? '') {
@@ -78,7 +78,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
       send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics())
       return
     default:
-      sendJson(response, 404, { error: 'There is nothing here; /livez, /readyz, /status and /metrics exist.' })
+      sendJson(response, 404, { error: 'Not found; the paths are /livez, /readyz, /status and /metrics.' })
   }
 }
 
@@ -99,7 +99,7 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 /** A probe whose own code throws is answered, without the thrown text: it may hold anything. */
 function fail(response: ServerResponse): void {
   if (response.headersSent) response.destroy()
-  else sendJson(response, 500, { error: 'The answer could not be made.' })
+  else sendJson(response, 500, { error: 'The response could not be created.' })
 }
 
 function listen(server: Server, { host, port }: HealthServerOptions): Promise<number> {
@@ -116,13 +116,13 @@ function listen(server: Server, { host, port }: HealthServerOptions): Promise<nu
 function sentenceFor(error: NodeJS.ErrnoException, host: string, port: number): string {
   switch (error.code ?? '') {
     case 'EADDRINUSE':
-      return `Port ${port} on ${host} is taken by another program: stop it, or set HTTP_PORT to a free port (0 takes any).`
+      return `Port ${port} on ${host} is taken by another program: stop it, or set HTTP_PORT to a free port (0 picks one).`
     case 'EACCES':
-      return `Port ${port} may not be opened by this user: set HTTP_PORT to a port from 1024 on (0 takes any free one).`
+      return `Port ${port} may not be opened by this user: set HTTP_PORT to a port from 1024 on (0 picks a free one).`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `HTTP_HOST ${host} is no address of this machine: set it to 0.0.0.0 for all interfaces or to 127.0.0.1.`
+      return `HTTP_HOST ${host} is not an address of this machine: set it to 0.0.0.0 for all interfaces or to 127.0.0.1.`
     default:
       return `The health server cannot listen on ${host} port ${port} (${error.code ?? 'unknown cause'}): set HTTP_HOST and HTTP_PORT.`
   }

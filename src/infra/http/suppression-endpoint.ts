@@ -18,7 +18,7 @@ export type SuppressionEndpoint = (request: IncomingMessage, response: ServerRes
 export function createSuppressionEndpoint({ token, unsubscribe }: SuppressionEndpointOptions): SuppressionEndpoint {
   const expected = digest(token)
   return async (request, response) => {
-    if (request.method !== 'POST') return refuse(response, 405, 'Only POST is answered here.', { allow: 'POST' })
+    if (request.method !== 'POST') return refuse(response, 405, 'Only POST is allowed.', { allow: 'POST' })
     // Of equal length whatever was sent, so that the time of the comparison reveals nothing.
     if (!timingSafeEqual(digest(bearerOf(request.headers.authorization)), expected)) {
       return refuse(response, 401, 'The Authorization header must be "Bearer" and the HTTP_TOKEN.', { 'www-authenticate': 'Bearer' })
@@ -29,11 +29,11 @@ export function createSuppressionEndpoint({ token, unsubscribe }: SuppressionEnd
       const command = parse(body)
       if ('wrong' in command) return refuse(response, 400, command.wrong)
       const result = await unsubscribe(command)
-      if (result === 'unknown-account') return refuse(response, 404, 'There is no account of this account_id.')
+      if (result === 'unknown-account') return refuse(response, 404, 'There is no account with this account_id.')
       response.writeHead(204, { 'cache-control': 'no-store' }).end()
     } catch {
       // The client has gone, or the database: in neither case is anything on record that was not requested.
-      refuse(response, 503, 'It was not recorded, because the database does not answer; try again.', { 'retry-after': '5' })
+      refuse(response, 503, 'Not recorded, because the database does not answer; try again.', { 'retry-after': '5' })
     }
   }
 }

@@ -97,7 +97,7 @@ describe('a refused login or certificate is reported at once, with the way out a
       'an expired certificate',
       'EXPIRED',
       () => ({ tls: { ca } }),
-      'The certificate of the Kafka broker at BROKER has expired or is not valid yet (CERT_HAS_EXPIRED): renew it on the broker, or set the clock of this machine right',
+      'The certificate of the Kafka broker at BROKER has expired or is not valid yet (CERT_HAS_EXPIRED): renew it on the broker, or correct the clock of this machine',
     ],
     [
       'a certificate for another name',

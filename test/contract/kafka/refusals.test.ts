@@ -82,7 +82,7 @@ test('each missing right is named, with its resource', async () => {
   await using s = await createSourceFixture({ settings: everything })
   await broker.grant(['topic', s.topic, 'Describe'])
   const member = s.member({}, { settings: asWorker })
-  expect(await refusalOf(member)).toMatch(/does not let our user read as group ".*": grant it Read on that group$/)
+  expect(await refusalOf(member)).toMatch(/does not let our user read as group ".*": grant Read on that group$/)
   await broker.grant(['group', s.group, 'Read'])
   const noRight = (right: string) => new RegExp(`^Kafka at \\S+ does not give our user the right ${right} on topic "${s.topic}": grant it$`)
   const last = () => member.reported('crashed').at(-1)?.error.message ?? ''
@@ -93,7 +93,7 @@ test('each missing right is named, with its resource', async () => {
     await expect(admin.topicConfig(s.topic)).rejects.toThrow(noRight('DescribeConfigs'))
     await expect(admin.growTopic(s.topic, 9)).rejects.toThrow(noRight('Alter'))
     await expect(admin.createTopic({ name: 'another', partitions: 1 })).rejects.toThrow(/the right Create on topic "another": grant it$/)
-    await expect(admin.committedWithOwner(`${s.group}-other`, s.topic)).rejects.toThrow(/as group ".*-other": grant it Read on that group$/)
+    await expect(admin.committedWithOwner(`${s.group}-other`, s.topic)).rejects.toThrow(/as group ".*-other": grant Read on that group$/)
     await producer.connect()
     await expect(producer.send(s.topic, [{ key: 'k', value: Buffer.from('v'), headers: {} }])).rejects.toThrow(noRight('Write'))
     await broker.revoke(['topic', s.topic, 'Describe'])

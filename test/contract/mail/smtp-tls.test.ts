@@ -150,7 +150,7 @@ describe('a relay that may not be trusted gets nothing, and the line names the w
       'an expired certificate',
       () => own.server(['127.0.0.1'], { expired: true }),
       () => ({ ca: own.ca }),
-      'The certificate of the SMTP relay at 127.0.0.1:PORT has expired or is not valid yet (CODE); renew it at the relay, or set the clock of this machine right',
+      'The certificate of the SMTP relay at 127.0.0.1:PORT has expired or is not valid yet (CODE); renew it at the relay, or correct the clock of this machine',
     ],
     [
       'a certificate for another name',

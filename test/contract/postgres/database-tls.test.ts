@@ -103,7 +103,7 @@ describe('a connection over TLS', () => {
 
 describe('is refused with what to do', () => {
   const untrusted = 'The certificate of the database is not signed by a trusted authority (SELF_SIGNED_CERT_IN_CHAIN): '
-  const byRoot = 'give the certificate of the authority that signed it as sslrootcert in DATABASE_URL or by PGSSLROOTCERT.'
+  const byRoot = 'set sslrootcert in DATABASE_URL, or PGSSLROOTCERT, to the certificate of the authority that signed it.'
   test.each<[string, () => readonly [string, DatabaseTls], unknown]>([
     ['another authority', () => [as('worker'), { mode: 'verify-full', ca: foreign.ca }], `${untrusted}${byRoot}`],
     ['another authority under verify-ca', () => [as('worker'), { mode: 'verify-ca', ca: foreign.ca }], `${untrusted}${byRoot}`],
@@ -111,7 +111,7 @@ describe('is refused with what to do', () => {
     [
       'a server without TLS',
       () => [inject('postgresUrl'), { mode: 'verify-full', ca: own.ca }],
-      'The database offers no TLS: turn ssl on at the server, or say sslmode=disable in DATABASE_URL or PGSSLMODE.',
+      'The database offers no TLS: enable ssl on the server, or set sslmode=disable in DATABASE_URL or PGSSLMODE.',
     ],
     [
       'a connection in clear where TLS is wanted',
@@ -123,13 +123,13 @@ describe('is refused with what to do', () => {
     [
       'no certificate of ours where one is wanted',
       () => [as('certified'), { mode: 'verify-full', ca: own.ca }],
-      expect.stringMatching(/^The database requires a client certificate \(.*\): give one, and its key, by PGSSLCERT and PGSSLKEY\.$/),
+      expect.stringMatching(/^The database requires a client certificate \(.*\): set PGSSLCERT and PGSSLKEY\.$/),
     ],
     [
       'a certificate of ours by a foreign authority',
       () => [as('certified'), { mode: 'verify-full', ca: own.ca, ...stranger }],
       expect.stringMatching(
-        /^The database refuses our client certificate, or the lack of one \(ERR_SSL_\S*ALERT_\w+\): give a certificate that it trusts, and its key, by PGSSLCERT and PGSSLKEY\.$/,
+        /^The database refuses our client certificate, or the lack of one \(ERR_SSL_\S*ALERT_\w+\): set PGSSLCERT and PGSSLKEY to a certificate that it trusts and its key\.$/,
       ),
     ],
     [
@@ -144,13 +144,13 @@ describe('is refused with what to do', () => {
   test('an expired certificate, and one for another name', async () => {
     const trusting: DatabaseTls = { mode: 'verify-full', ca: own.ca }
     const misnamed =
-      'The certificate of the database is for another host name (ERR_TLS_CERT_ALTNAME_INVALID): give DATABASE_URL or PGHOST a host name that the certificate holds.'
+      'The certificate of the database is for another host name (ERR_TLS_CERT_ALTNAME_INVALID): use a host name that the certificate contains in DATABASE_URL or PGHOST.'
     await presenting(await own.server(['elsewhere.example.com']), trusting, misnamed)
     expect(await over(as('worker'), { mode: 'verify-ca', ca: own.ca })).toMatch(/^TLSv1\.[23]$/)
     await presenting(
       await own.server(['127.0.0.1'], { expired: true }),
       trusting,
-      'The certificate of the database has expired or is not valid yet (CERT_HAS_EXPIRED): renew it on the server, or set the clock of this machine right.',
+      'The certificate of the database has expired or is not valid yet (CERT_HAS_EXPIRED): renew it on the server, or correct the clock of this machine.',
     )
     // Where it is told no host, Node holds the certificate against "localhost".
     await presenting(await own.server(['localhost']), trusting, misnamed)

@@ -27,7 +27,7 @@ test('the adapter’s own words are not said once more', () => {
   )
   const refused = new SqlError('The database refused: permission denied for table campaigns (SQLSTATE 42501).', { state: '42501' })
   expect(databaseSentence(refused)?.message).toBe(
-    'The role lacks a right (permission denied for table campaigns (SQLSTATE 42501)): grant it, or connect as another role by DATABASE_URL or PG*.',
+    'The role lacks a right (permission denied for table campaigns (SQLSTATE 42501)): grant it, or connect as another role with DATABASE_URL or PG*.',
   )
 })
 

@@ -22,9 +22,7 @@ it('an accepted event without intents: a group with rows of its own has it there
   const [decided, left, projected, ...others] = explainEvent(groups, records, [])
   expect([decided, left]).toEqual([
     expect.stringMatching(/^position-workers read it .*: it created effects\.$/),
-    expect.stringMatching(/^ {2}Nothing of it is left on record/),
+    expect.stringMatching(/^ {2}No intent of it is on record/),
   ])
-  expect([projected, ...others]).toEqual([
-    expect.stringMatching(/^analytics-workers read it .*: it is in the rows that this group keeps\.$/),
-  ])
+  expect([projected, ...others]).toEqual([expect.stringMatching(/^analytics-workers read it .*: the group's own rows include it\.$/)])
 })

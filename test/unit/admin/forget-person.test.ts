@@ -19,7 +19,7 @@ describe('what is told of forgetting a person', () => {
   it('counts what is erased, cancelled and waited for', () => {
     expect(forgetSentences('U', found)).toEqual([
       "4 intents of person U: address, text, data and the person's id are erased; of these 1 unfinished one will be cancelled. Keys stay, so that nothing is sent twice.",
-      '1 of them is held by a worker and will be waited for.',
+      '1 of them is held by a worker; the command waits for it.',
     ])
     const nothing = { ...found, intents: [], intentIds: [] }
     expect(forgetSentences('U', nothing)).toEqual(['No intent names person U.'])
@@ -46,14 +46,14 @@ describe('what is told of forgetting a person', () => {
       ],
       90,
     ).join('\n')
-    for (const part of ['it has 3 rows', 'DEDUPE_DAYS=90', 'Topic a keeps', 'for 1 day and', 'Topic b keeps', 'for ever', 'did not answer'])
+    for (const part of ['it has 3 rows', 'DEDUPE_DAYS=90', 'Topic a keeps', 'for 1 day and', 'Topic b keeps', 'forever', 'did not report'])
       expect(text).toContain(part)
-    expect(text).not.toContain("platform's own row is")
-    expect(elsewhereSentences({ mails: 0, person: 'present', ranked: false }, [], 90)[0]).toContain('delete it there first')
+    expect(text).not.toContain("platform's row is")
+    expect(elsewhereSentences({ mails: 0, person: 'present', ranked: false }, [], 90)[0]).toContain('delete it first')
     expect(elsewhereSentences({ mails: 0, person: 'deleted', ranked: true }, [], 90)[1]).toContain(
-      'still ranked: the recalculation that changes that',
+      'still ranked: the recalculation that removes the person',
     )
     expect(text).not.toContain('still ranked')
-    expect(elsewhereSentences({ mails: 0, person: 'deleted', ranked: false }, [], 90)[0]).toContain('still there')
+    expect(elsewhereSentences({ mails: 0, person: 'deleted', ranked: false }, [], 90)[0]).toContain('still exists')
   })
 })

@@ -44,7 +44,7 @@ describe('a group without any row', () => {
     [
       'does not mail last month by accident',
       {},
-      expect.stringMatching(/already holds records: say .*KAFKA_START_FROM=earliest, latest, committed/),
+      expect.stringMatching(/already holds records: set KAFKA_START_FROM to earliest, latest, committed/),
     ],
     [
       'does not trust Kafka’s offsets alone: the database may be the wrong one',
@@ -59,7 +59,7 @@ describe('a group without any row', () => {
     [
       'takes over from nobody that still runs',
       { startFrom: 'committed', committed: new Map([[0, 8n]]), members: 1 },
-      expect.stringMatching(/group test-workers has 1 running member that this database knows nothing of: stop the worker/),
+      expect.stringMatching(/group test-workers has 1 running member that this database does not know: stop the worker/),
     ],
     [
       'nor from a group that Kafka knows nothing of',

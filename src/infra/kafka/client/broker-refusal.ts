@@ -61,7 +61,7 @@ export function groupRefused(
   const kafka = `Kafka at ${brokers.join(', ')}`
   const { topic, group, right = 'Read' } = request
   if (group !== undefined && has('GROUP_AUTHORIZATION_FAILED'))
-    return new LogAccessRefused(`${kafka} does not let our user read as group "${group}": grant it Read on that group`)
+    return new LogAccessRefused(`${kafka} does not let our user read as group "${group}": grant Read on that group`)
   if (topic !== undefined && has('TOPIC_AUTHORIZATION_FAILED'))
     return new LogAccessRefused(`${kafka} does not give our user the right ${right} on topic "${topic}": grant it`)
   if (has('CLUSTER_AUTHORIZATION_FAILED'))
@@ -103,7 +103,7 @@ function wayOut({ is }: TlsFault, { tls }: KafkaSettings): string {
     case 'untrusted':
       return `give the certificate of the authority that signed it by KAFKA_SSL_CA_FILE${tls?.ca === undefined ? '' : ', which holds another one'}`
     case 'expired':
-      return 'renew it on the broker, or set the clock of this machine right'
+      return 'renew it on the broker, or correct the clock of this machine'
     case 'misnamed':
       return 'give KAFKA_BROKERS, and advertised.listeners of the broker, a name that the certificate holds'
     case 'not-spoken':

@@ -67,7 +67,7 @@ function wayOut({ is }: TlsFault, { options }: SmtpServer): string {
       return `give the certificate of the authority that signed it by SMTP_CA_FILE${another}`
     }
     case 'expired':
-      return 'renew it at the relay, or set the clock of this machine right'
+      return 'renew it at the relay, or correct the clock of this machine'
     case 'misnamed':
       return 'give SMTP_URL a host name that the certificate holds'
     case 'not-spoken':

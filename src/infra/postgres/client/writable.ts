@@ -16,7 +16,7 @@ export async function requireWritable(sql: Sql): Promise<string> {
   )
   if (server?.recovering === true) {
     throw new WritesRefused(
-      'The database is in recovery and accepts no writes (a standby, or a failover under way): connect to the primary by DATABASE_URL or PG*, or promote this one.',
+      'The database is in recovery and accepts no writes (a standby, or a failover under way): connect to the primary with DATABASE_URL or PG*, or promote this one.',
     )
   }
   if (server?.readOnly === true) {

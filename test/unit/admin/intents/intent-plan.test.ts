@@ -55,7 +55,7 @@ describe('the plan of a verb', () => {
 
   it('never makes a forgotten intent again, and finds it all the same among those of its state', () => {
     const plan = planIntents('retry', all, [counted('dead', 2), counted('dead', 3, { forgotten: true })], 100)
-    expect(plan).toMatchObject({ count: 2, found: 5, left: ['3 are forgotten, and cannot be made again'] })
+    expect(plan).toMatchObject({ count: 2, found: 5, left: ['3 are forgotten: erased intents cannot be retried'] })
     expect(isPlanned(plan, { reason: 'forgotten', coalesce: false })).toBe(false)
     expect(isPlanned(plan, { reason: 'no-endpoint', coalesce: false })).toBe(true)
   })
@@ -73,8 +73,8 @@ describe('the plan of a verb', () => {
 describe('the words of a plan', () => {
   it('say how many, of which states, and what doubt means', () => {
     expect(planSentences(planIntents('retry', all, [counted('dead', 2), counted('held', 1)], 100))).toEqual([
-      '3 intents will be tried again: 2 dead, 1 held.',
-      'Those in doubt may have gone out already: a second copy has the same bytes and the same Message-ID.',
+      '3 intents will be retried: 2 dead, 1 held.',
+      'Mails in doubt may have been sent already; a second copy has the same bytes and Message-ID.',
     ])
     expect(planSentences(planIntents('cancel', all, [counted('pending', 1)], 100))).toEqual(['1 intent will be cancelled: 1 pending.'])
     expect(planSentences(planIntents('mark-sent', all, [counted('dead', 1)], 100))).toEqual([

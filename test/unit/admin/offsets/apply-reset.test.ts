@@ -63,6 +63,6 @@ test('when Kafka fails after the rows it says how things stand', async () => {
 
 test('a database lost in the middle leaves Kafka alone and says what is not known', async () => {
   const to = ports({ write: () => Promise.reject(new SqlError('The connection to the database failed', {})) })
-  await expect(applyReset(plan, to)).rejects.toThrow('all moved or none is')
+  await expect(applyReset(plan, to)).rejects.toThrow('all of them are moved or none')
   expect(to.calls).toEqual(['rows'])
 })

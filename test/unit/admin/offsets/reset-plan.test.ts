@@ -93,8 +93,8 @@ test('a first start loses nothing wherever it begins, and takes all partitions',
   const first = plan({ target: 'latest' })
   expect(first).toMatchObject({ start: 'first', moves: [{ from: null, to: 50n, unread: 40n, exemptBelow: 50n }] })
   expect(lossOf(first)).toBeNull()
-  expect(resetSentences(first, 90)[0]).toContain('40 records before these positions')
-  expect(() => plan({ partitions: [0] })).toThrow('leave --partition out')
+  expect(resetSentences(first, 90)[0]).toContain('40 records before these offsets')
+  expect(() => plan({ partitions: [0] })).toThrow('omit --partition')
 })
 
 test('in an emptied database the committed offset says what was read, and that it may be sent again', () => {
@@ -103,7 +103,7 @@ test('in an emptied database the committed offset says what was read, and that i
   expect(resetSentences(emptied, 90).join(' ')).toContain('may be sent again')
   expect(resetSentences(emptied, 90).join(' ')).not.toContain('sent twice')
   expect(lossOf(plan({ target: 'latest', committed: at(30n) }))).toContain('20 records that it has not read')
-  expect(() => plan({ committed: at(30n), partitions: [0] })).toThrow('leave --partition out')
+  expect(() => plan({ committed: at(30n), partitions: [0] })).toThrow('omit --partition')
 })
 
 test('a partition that was added later begins at its beginning, so anything else passes over records', () => {
