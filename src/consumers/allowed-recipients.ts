@@ -1,8 +1,8 @@
 import { canonicalAddress } from '../std/address-spelling.ts'
 
 /**
- * Whether an address matches one of the patterns, in which `*` stands for anything (`MAIL_ALLOWED_RECIPIENTS`); without patterns
- * every address does. Both are compared in their canonical form, in which a look-alike is another domain than the one meant.
+ * Whether an address matches one of the patterns of `MAIL_ALLOWED_RECIPIENTS`, in which `*` stands for anything; without patterns every
+ * address does. Both are compared in canonical form, in which a look-alike domain differs from the one it imitates.
  */
 export function allowedRecipients(patterns: readonly string[] | undefined): (address: string) => boolean {
   if (patterns === undefined) return () => true
@@ -14,10 +14,10 @@ export function allowedRecipients(patterns: readonly string[] | undefined): (add
 }
 
 function expressionOf(pattern: string): RegExp {
-  // A domain with a wildcard in it is none; what stands between wildcards is compared as it is then.
+  // A domain with a wildcard has no canonical form; its text between the wildcards is compared as it is.
   const parts = canonicalAddress(pattern)
     .split('*')
     .map((part) => part.replaceAll(/[\\^$.|?+()[\]{}/-]/g, '\\$&'))
-  // Neither a line break in an address nor one behind it makes the rest of it go unseen.
+  // A line break in or behind an address must not hide the rest of it.
   return new RegExp(`^${parts.join('[^]*')}$`, 'i')
 }

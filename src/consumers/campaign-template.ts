@@ -14,11 +14,11 @@ export const templateColumns = `
 
 /**
  * The enabled template of the person `u`'s campaign that meets `condition` (SQL over `t`, ours alone). Several are variants of
- * one mail, shared out by their weights; one of weight 0 goes to nobody.
+ * one mail, chosen in proportion to their weights; one of weight 0 is never chosen.
  *
  * By weighted rendezvous hashing: the hash of variant and person is a number x in (0, 1), and the variant with the least
- * -ln(x) / weight has the person. So every attempt and every process picks the same one, each variant is picked in proportion
- * to its weight, and one that is added or changed takes people only to or from itself. md5 is the same on every server.
+ * -ln(x) / weight wins. Every attempt and process therefore chooses the same variant, and adding or changing a variant moves people
+ * only to or from it. md5 is the same on every server.
  * https://datatracker.ietf.org/doc/html/draft-ietf-bess-weighted-hrw
  */
 export function templateJoin(condition: string): string {

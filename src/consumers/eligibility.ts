@@ -3,7 +3,7 @@ import type { Wait } from '../model/intent-kind.ts'
 
 /**
  * Whether a campaign may write to a person now: the rules that every mail and every delivery share (docs/reference/states.md, Skipped).
- * They are judged on what the rows say at each attempt, never on what the event said.
+ * They are judged by the rows at each attempt, never by the event.
  */
 export type Eligibility = { readonly is: 'go' } | { readonly is: 'skip'; readonly reason: string } | Wait
 
@@ -27,30 +27,30 @@ export const eligibilityColumns = `
   a.status AS account_status`
 
 /**
- * The campaign and the account of the person `u`, to be put after `waitlist_users u`. Outer joins, so that it also serves a
- * statement that always returns a row. The account is that of the campaign's row; the one in the event is not trusted.
+ * Joins the campaign and the account of the person `u`, after `waitlist_users u`. Outer joins, so that a statement can always return a
+ * row. The account is that of the campaign's row; the one in the event is not trusted.
  */
 export const eligibilityJoins = `
   LEFT JOIN platform.campaigns c ON c.id = u.campaign_id
   LEFT JOIN platform.accounts a ON a.id = c.account_id`
 
-/** Reason of the wait for a row that the platform has not committed yet; an intent that waits carries it. */
+/** Reason of an intent that waits for a row that the platform has not committed yet. */
 export const awaitingRow = 'awaiting-row'
 
 /** Intents of a paused campaign are resumed with the campaign; otherwise they are checked again after this time. Milliseconds. */
 const PAUSED_MS = 3_600_000
 
-/** Reason of the skip that ends it. */
+/** Reason of the skip that ends this wait. */
 export const notFound = 'not-found'
 
 export interface EligibilitySettings {
   /** How long a row may be missing before its intent is skipped (`MISSING_ROW_WAIT_MS`). */
   readonly missingRowWaitMs: number
-  /** By the database's clock where it can be had, since `waitingSince` is. */
+  /** By the database's clock where available, like `waitingSince`. */
   readonly now: Date
 }
 
-/** Decides from the person's row; `undefined` means that the statement found none. */
+/** Decides by the person's row; `undefined`: the statement found none. */
 export function judge(
   row: EligibilityRow | undefined,
   intent: Pick<Intent, 'reason' | 'waitingSince'>,
@@ -62,7 +62,7 @@ export function judge(
   return judgeCampaign(row)
 }
 
-/** The part of it that holds for everybody in the campaign. */
+/** The rules that concern the campaign alone. */
 export function judgeCampaign(row: CampaignRow): Eligibility {
   if (row.campaign_deleted === true) return skip('campaign-deleted')
   if (row.account_status === 'suspended' || row.account_status === 'canceled') return skip(`account-${row.account_status}`)
@@ -72,9 +72,9 @@ export function judgeCampaign(row: CampaignRow): Eligibility {
 }
 
 /**
- * The platform may publish before its own transaction commits, so a missing row is waited for: looked at after a second, then
- * after as long as it has been waited, at most half a minute. The wait is measured from the first look that found nothing, not
- * from the intent's birth: an intent that is old already (a backlog, a replay) gets its full time too.
+ * The platform may publish before its own transaction commits, so the intent waits for a missing row: a second at first, then as long
+ * again as it has waited, at most half a minute. The wait begins with the first attempt that found no row, not with the creation of the
+ * intent, so that an old intent (a backlog, a replay) has its full time, too.
  */
 export function missingRow(intent: Pick<Intent, 'reason' | 'waitingSince'>, settings: EligibilitySettings): Eligibility {
   const since = intent.reason === awaitingRow && intent.waitingSince !== null ? intent.waitingSince : settings.now

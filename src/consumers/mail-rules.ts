@@ -5,32 +5,32 @@ import type { Sql } from '../std/sql.ts'
 import { sqlArray } from '../std/sql-array.ts'
 import { expectOne } from './expect-one.ts'
 
-/** What the operator rules about every mail, and of the first rule about every delivery of a reward. */
+/** The operator's rules for every mail; the first one also applies to deliveries of rewards. */
 export interface MailRules {
-  /** An event that is older when it is first accepted has no effect on people any more (`MAIL_MAX_EVENT_AGE_SECONDS`). */
+  /** An event that is older when it is first accepted sends no mail and delivers no reward (`MAIL_MAX_EVENT_AGE_SECONDS`). */
   readonly maxEventAgeMs: number
-  /** Whether this address may get mail at all (`MAIL_ALLOWED_RECIPIENTS`). */
+  /** Whether this address may get mail (`MAIL_ALLOWED_RECIPIENTS`). */
   readonly isAllowed: (address: string) => boolean
-  /** The unsubscribe link of mails that are not a reply to the person's own action; null without one. */
+  /** The unsubscribe link of mails that do not answer an action of the person; null: none is configured. */
   readonly unsubscribeLink: UnsubscribeLink | null
 }
 
-/** The link of one person on one campaign's list. */
+/** The unsubscribe link of a person for a campaign's list. */
 export type UnsubscribeLink = (of: { readonly userId: string; readonly campaignId: string }) => string
 
-/** Rules that forbid nothing. */
+/** Rules that allow everything. */
 export const everythingGoes: MailRules = { maxEventAgeMs: Infinity, isAllowed: () => true, unsubscribeLink: null }
 
-/** Mails that an unsubscribed person no longer gets; all other mails are still sent. */
+/** Mail types that stop after an unsubscribe; all others are still sent. */
 const unasked: ReadonlySet<MailType> = new Set<MailType>(['position_update', 'milestone'])
 
 export function canUnsubscribeFrom(type: MailType): boolean {
   return unasked.has(type)
 }
 
-/** Where the mail goes, and what is on record against that address. */
+/** The address of the mail, and its suppressions. */
 export interface AddressRow {
-  /** That of the person's row; once a mail was handed over, the one it was handed over with. */
+  /** From the person's row; for a mail that has been sent before, the address that it was sent to. */
   readonly address: string
   /** Reasons in `worker.suppressions`; null for none. */
   readonly suppressions: readonly string[] | null
@@ -38,8 +38,8 @@ export interface AddressRow {
 
 /**
  * What a statement selects to get an {@link AddressRow}; it names the tables `u` and `c`. `claimed` is SQL for the address
- * that {@link claimedTo} found. A subquery and no join: each person costs one look into the primary key, however many rows
- * the table has, and no plan can make of it a read of the whole.
+ * that {@link claimedTo} found. A subquery instead of a join: each person costs one lookup by primary key whatever the size of the table,
+ * and no plan can turn it into a scan.
  */
 export function addressColumns(claimed: string): string {
   const address = `coalesce(${claimed}, u.email)`
@@ -49,8 +49,8 @@ export function addressColumns(claimed: string): string {
 }
 
 /**
- * The rows, in their order, with what is on record against their mailboxes in any spelling. Nearly every address has one spelling only,
- * and costs nothing here; those of the others are looked up by one statement.
+ * The rows, in their order, with the suppressions of their mailboxes in any spelling. Nearly every address has only one spelling and costs
+ * nothing here; the others are looked up by one statement.
  */
 export async function inEverySpelling<
   Row extends Pick<AddressRow, 'suppressions'> & { readonly address: string | null; readonly campaign_id: string | null },
@@ -75,7 +75,7 @@ export async function inEverySpelling<
   })
 }
 
-/** The address of a mail that was handed over before, as the platform writes it: a retry goes there and nowhere else. */
+/** The address that a mail was sent to before, in the platform's spelling: retries keep it. */
 export function claimedTo(intent: Pick<Intent, 'frozen'>): string | null {
   const envelope = intent.frozen?.envelope
   const address = envelope?.['address'] ?? envelope?.['to']
@@ -90,9 +90,9 @@ export function forbiddenAddress(row: AddressRow, type: MailType, rules: Pick<Ma
 }
 
 /**
- * The event was old when it was first accepted: nobody wants last month's news. Measured between the event and the birth of
- * its intent, so that waiting and retrying make nothing stale; a replay is somebody's decision, and a mail of a broadcast was
- * judged with the broadcast.
+ * Whether the event was too old when it was first accepted. Measured from the event to the creation of its intent, so that neither waits
+ * nor retries make an intent stale. Replays are exempt, because an operator decided on them, and so are mails of a broadcast, whose age
+ * was judged with the broadcast.
  */
 export function isStale(intent: Pick<Intent, 'class' | 'eventAt' | 'createdAt'>, rules: Pick<MailRules, 'maxEventAgeMs'>): boolean {
   if (intent.class === 'replay' || intent.eventAt === null) return false

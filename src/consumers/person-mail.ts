@@ -2,8 +2,8 @@ import type { MailMessage } from '../delivery/email/mail-message.ts'
 import type { AddressRow } from './mail-rules.ts'
 
 /**
- * What every mail to a participant says in the same way: to whom, from whom, in which colours, and the person's own template
- * variables. Read when the mail is prepared, never taken from the event.
+ * What all mails to participants share: recipient, sender, branding, and the template variables of the person. Read when the mail is
+ * prepared, never taken from the event.
  */
 export interface PersonRow {
   readonly user_id: string
@@ -61,8 +61,8 @@ export function personMail(row: PersonRow & Pick<AddressRow, 'address'>, referra
 }
 
 /**
- * The template's link; on the campaign's own domain, when it has one, under the template's path (`/r/` and the code without a
- * template). Null when there is neither: a mail without a link is better than one with a wrong link.
+ * The referral link by the template; on the campaign's own domain, if it has one, with the template's path (`/r/` and the code without a
+ * template). Null without both: a mail without a link is better than one with a wrong link.
  */
 export function referralLink(code: string, customDomain: string | null, template: string | null): string | null {
   const filled = (from: string): string => from.replaceAll('{referral_code}', encodeURIComponent(code))
@@ -85,8 +85,8 @@ export function domainNote({ custom_domain: domain }: Pick<PersonRow, 'custom_do
 
 /**
  * The host of a domain as people write it: with or without scheme, port and final slash or dot, in Unicode or punycode; https unless
- * it says http. Anyone who runs a campaign may have written it, so that nothing but a public name of a host passes: no path, no user,
- * no address.
+ * it says http. It is a tenant's input, so only a public host name is accepted: no path, user or IP
+ * address.
  */
 function originOf(domain: string | null): URL | null {
   const text = domain?.trim() ?? ''

@@ -18,14 +18,14 @@ export interface ConsumerSettings {
 /** Every consumer group there is: one folder and one line each. */
 export function createConsumers(settings: ConsumerSettings): readonly Consumer[] {
   return [
-    createEmailConsumer(settings), // mails about what happened
+    createEmailConsumer(settings), // mails about events
     positionConsumer, // leaderboards
     createRewardConsumer(settings), // rewards, by mail or webhook
     analyticsConsumer, // counters, only where KAFKA_GROUPS names it
   ]
 }
 
-/** The registered consumers as data, to be listed and named: no operator has configured them, and they must not run. */
+/** The registered consumers for their names and types only: they are not configured and must not run. */
 export const listedConsumers: readonly Consumer[] = createConsumers({
   missingRowWaitMs: 0,
   positionMailMaxWaitMs: 0,
@@ -33,7 +33,7 @@ export const listedConsumers: readonly Consumer[] = createConsumers({
   rules: everythingGoes,
 })
 
-/** What the configuration is checked against: which groups exist, and which of them run only when they are named. */
+/** The group names that the configuration is checked against, and which groups run only when named. */
 export const knownGroups = {
   groups: listedConsumers.map(({ name }) => name),
   optInGroups: listedConsumers.filter(({ optIn }) => optIn === true).map(({ name }) => name),
@@ -42,7 +42,7 @@ export const knownGroups = {
 /** The groups that run unless `KAFKA_GROUPS` names others. */
 export const defaultGroups: readonly string[] = knownGroups.groups.filter((group) => !knownGroups.optInGroups.includes(group))
 
-/** The tables of those of these groups that keep rows of their own; each is a migration set. */
+/** The tables of the projecting groups among these; each is a migration set. */
 export function tablesOf(groups: readonly string[]): readonly OwnTables[] {
   return listedConsumers
     .filter(isProjecting)

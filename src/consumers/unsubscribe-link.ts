@@ -2,9 +2,9 @@ import { createHmac } from 'node:crypto'
 import type { UnsubscribeLink } from './mail-rules.ts'
 
 /**
- * Fills `UNSUBSCRIBE_URL_TEMPLATE`. RFC 8058 (3.1, 6) wants the link to name recipient and list, and to hold what nobody else
- * can make up: `{user_id}` names both, since a person's row belongs to one campaign, and `{signature}` is that id's HMAC-SHA256
- * under `UNSUBSCRIBE_SECRET`, in hex.
+ * Fills `UNSUBSCRIBE_URL_TEMPLATE`. RFC 8058 (3.1, 6) requires the link to identify recipient and list and to be hard to forge:
+ * `{user_id}` identifies both, because a person's row belongs to one campaign, and `{signature}` is the HMAC-SHA256 of that id with
+ * `UNSUBSCRIBE_SECRET`, in hex.
  */
 export function unsubscribeLinks(template: string, secret: string | undefined): UnsubscribeLink {
   const signed = secret !== undefined && template.includes('{signature}')
@@ -15,7 +15,7 @@ export function unsubscribeLinks(template: string, secret: string | undefined): 
       .replaceAll('{signature}', signed ? unsubscribeSignature(userId, secret) : '')
 }
 
-/** What the platform compares, in constant time, with the signature of a link: the key and the id are taken as UTF-8. */
+/** The signature that the platform compares, in constant time, with that of a link; key and id as UTF-8. */
 export function unsubscribeSignature(userId: string, secret: string): string {
   return createHmac('sha256', secret).update(userId).digest('hex')
 }

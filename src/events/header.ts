@@ -15,7 +15,7 @@ export const cloudEventsType = 'ce_type'
 /** The headers of a record. */
 export interface WithHeaders {
   readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>
-  /** All values of one header as UTF-8, empty ones too, without creating the others; where it is missing, `headers` are read. */
+  /** All values of one header as UTF-8, empty ones too, without decoding the others; without this function, `headers` are read. */
   headerTexts?(name: string): readonly string[]
 }
 

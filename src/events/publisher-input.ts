@@ -20,7 +20,7 @@ export interface EventInput {
   'campaign.milestone_reached': Occurrence & {
     /** Unique within the campaign, such as `1000_participants`; together with the campaign it identifies the event. */
     readonly milestone: string
-    /** Participants at that moment, an integer from 0. */
+    /** Participants when the milestone was reached, an integer from 0. */
     readonly participantCount: number
   }
 }

@@ -38,7 +38,7 @@ interface Count {
   readonly count: number
 }
 
-/** One row per campaign, day and type, since a statement may update a row once only. */
+/** One row per campaign, day and type, because a statement can update a row only once. */
 function countsOf(events: readonly AnyEvent[]): readonly Count[] {
   const counts = new Map<string, Count>()
   for (const { campaign_id, timestamp, type } of events) {

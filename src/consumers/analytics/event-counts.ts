@@ -1,6 +1,6 @@
 import type { Sql } from '../../std/sql.ts'
 
-/** How often an event type happened in a campaign on one day. */
+/** The number of events of a type in a campaign on one day. */
 export interface EventCount {
   /** `YYYY-MM-DD` in UTC. */
   readonly day: string
@@ -20,7 +20,7 @@ export async function readEventCounts(sql: Sql, campaignId: string, since: strin
   return rows.map(({ day, type, count }) => ({ day, type, count: Number(count) }))
 }
 
-/** Sign-ups by where the people came from. */
+/** Sign-ups by source. */
 export interface SignupSources {
   readonly total: number
   /** Through the link of another participant. */
@@ -28,7 +28,7 @@ export interface SignupSources {
   readonly direct: number
 }
 
-/** Every sign-up through a referral link is followed by a `referral.created`; the others came by themselves. */
+/** Every sign-up through a referral link has a `referral.created`; the others are direct. */
 export function signupSources(counts: readonly EventCount[]): SignupSources {
   const sum = (type: string) => counts.filter((one) => one.type === type).reduce((total, { count }) => total + count, 0)
   const total = sum('user.signed_up')

@@ -2,7 +2,7 @@ import type { DecidingConsumer } from '../../model/consumer.ts'
 import { createMailKind, mailDraft, type MailKindSettings } from './mail-kind.ts'
 import { broadcastDraft, createMilestoneBroadcastKind } from './milestone-broadcast.ts'
 
-/** `email-workers`: one mail per event and person it concerns, a broadcast per milestone. */
+/** `email-workers`: a mail for each event to the person it concerns, and a broadcast for each milestone. */
 export function createEmailConsumer(settings: MailKindSettings): DecidingConsumer {
   return {
     name: 'email-workers',

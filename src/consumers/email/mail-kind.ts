@@ -27,10 +27,10 @@ export interface MailKindSettings {
   readonly rules: MailRules
 }
 
-/** The mails that this group sends by an intent each; `reward_delivery` is the reward group's. */
+/** The mail types of this group, one intent per mail; `reward_delivery` belongs to the reward group. */
 type OwnMail = Exclude<MailType, 'reward_delivery'>
 
-/** One mail of one type about one event to one person: its key, so that nothing sends it twice. */
+/** The draft of one mail; its key is type, event and person, so that the mail is sent once. */
 export function mailDraft(eventId: string, type: OwnMail, to: { campaignId: string; userId: string }, data: JsonObject = {}): IntentDraft {
   return {
     kind: 'mail',
@@ -60,7 +60,7 @@ export function createMailKind(settings: MailKindSettings): IntentKind<'email'> 
   }
 }
 
-/** A mail whose rows decide. */
+/** A mail that depends on rows of the platform. */
 interface Look {
   readonly is: 'look'
   readonly intent: Intent
@@ -72,7 +72,7 @@ function lookOf(intent: Intent, rules: MailRules): Look | { readonly is: 'skip';
   const type = mailTypeOf(intent)
   const userId = intent.userId
   if (type === null || userId === null) return { is: 'skip', reason: 'unknown-mail' }
-  // The mails of a broadcast are born long after the event: it was judged with the broadcast.
+  // The mails of a broadcast are created long after the event, whose age was judged with the broadcast.
   if (intent.class !== 'broadcast' && isStale(intent, rules)) return { is: 'skip', reason: 'stale' }
   return { is: 'look', intent, type, userId }
 }
@@ -121,7 +121,7 @@ type Row = EligibilityRow &
     readonly reward_type: string | null
   }
 
-/** The rows that exist. */
+/** The rows that were found. */
 async function readRows(read: Sql, looks: readonly Look[]): Promise<ReadonlyMap<Look, Row>> {
   if (looks.length === 0) return new Map()
   const rows = await read.query<Row & { readonly n: number }>(statement, [
@@ -141,7 +141,7 @@ async function readRows(read: Sql, looks: readonly Look[]): Promise<ReadonlyMap<
   return found
 }
 
-/** A reward is looked up for mails about one alone; whose it is comes second, so that it is found by its id whatever its person has. */
+/** Joined for mails about a reward only. By the id first, then the person, so that the other rewards of the person are not read. */
 const statement = `
   SELECT q.n::int AS n, now() AS now, ${eligibilityColumns}, ${personColumns}, ${addressColumns('q.handed_over')}, ${templateColumns},
     r.name AS reward_name, r.description AS reward_description, r.type AS reward_type, ${positionColumns}
@@ -159,7 +159,7 @@ const statement = `
 
 const ownMails: readonly OwnMail[] = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone']
 
-/** An id of what the mail is about, beside the person. */
+/** The id of the row that the mail is about, besides the person. */
 function idOf(intent: Intent, name: string): string | null {
   const id = intent.data[name]
   return typeof id === 'string' ? id : null

@@ -7,7 +7,7 @@ import { judgeCampaign, missingRow, type CampaignRow, type Eligibility, type Eli
 import { isStale, type MailRules } from '../mail-rules.ts'
 import { mailDraft } from './mail-kind.ts'
 
-/** After the last page everybody is looked at once more: a platform publishes before it commits, and the one who reached the milestone was not there. */
+/** A second pass follows the last page: the platform may publish before it commits, and the person who reached the milestone was missing. */
 const SECOND_PASS_MS = 3_000
 
 /** One broadcast per milestone event; its mails are written page by page. */
@@ -24,8 +24,8 @@ export function broadcastDraft(event: DomainEvent<'campaign.milestone_reached'>)
 }
 
 /**
- * The recipients of a milestone: participants who had verified by then, agreed to marketing, and may still be written to. The campaign is
- * judged before each page, so that no mails are written that would all be skipped, or wait.
+ * The recipients of a milestone: participants who had verified by then, consented to marketing and may still get mail. The campaign is judged
+ * before each page, so that no mails are created only to be skipped or to wait.
  */
 export function createMilestoneBroadcastKind(
   settings: Omit<EligibilitySettings, 'now'> & { readonly rules: MailRules },
@@ -64,7 +64,7 @@ export function createMilestoneBroadcastKind(
   }
 }
 
-/** The clock comes first, so that there always is a row. */
+/** Joined to the clock, so that there is always a row. */
 const campaign = `
   SELECT parameters.now, c.status AS campaign_status, c.deleted_at IS NOT NULL AS campaign_deleted, a.status AS account_status
     FROM (SELECT now() AS now, $1::uuid AS id) parameters
@@ -72,15 +72,15 @@ const campaign = `
     LEFT JOIN platform.accounts a ON a.id = c.account_id`
 
 /**
- * An event's time is cut to milliseconds, and to seconds where its publisher writes no more, while `verified_at` is exact: the person
- * whose verification reached the milestone may have verified within the one that it names.
+ * The event's time is truncated to milliseconds, or to seconds by some publishers, while `verified_at` is exact: the person whose
+ * verification reached the milestone may have verified within the truncated unit.
  */
 function endOf(eventAt: Date): Date {
   const ms = eventAt.getTime()
   return new Date(ms + (ms % 1_000 === 0 ? 1_000 : 1))
 }
 
-/** Which pass it is, and the last person of the page before: an id, or `{ again: id }` in the second one. */
+/** The pass, and the last person of the previous page: an id, or `{ again: id }` in the second pass. */
 function placeOf(cursor: Json): { readonly pass: 1 | 2; readonly after: string } {
   if (typeof cursor === 'string') return { pass: 1, after: cursor }
   const again = typeof cursor === 'object' && cursor !== null && 'again' in cursor ? cursor['again'] : null
@@ -99,10 +99,10 @@ async function pageOf(tx: Sql, { campaignId, after, verifiedBefore, limit }: Pag
   return people.map(({ id }) => id)
 }
 
-/** Below every id, so that the first page is read like the others: an OR with null would read from the start each time. */
+/** Below every id, so that the first page is read like the others; an OR with null would read from the start each time. */
 const beforeAll = '00000000-0000-0000-0000-000000000000'
 
-// Suppressed people are read one by one: as an anti-join the planner may read all suppressions of the account for each page.
+// One lookup per person; for an anti-join the planner may read all suppressions of the account for each page.
 const recipients = `SELECT u.id FROM platform.waitlist_users u
  WHERE u.campaign_id = $1 AND u.id > $2 AND u.status IN ('verified', 'converted') AND u.verified_at < $3
    AND u.marketing_consent AND u.deleted_at IS NULL

@@ -1,8 +1,8 @@
 import type { DecidingConsumer } from '../../model/consumer.ts'
 
 /**
- * `position-workers`: a verified referral makes its campaign's leaderboard be recalculated. The event is only a wake-up: what
- * has changed is found in the rows, and requests for the same campaign become one while they wait.
+ * `position-workers`: a verified referral requests a recalculation of its campaign's leaderboard. The event only triggers it: the changes
+ * are found in the rows, and pending requests for the same campaign are coalesced into one.
  */
 export const positionConsumer: DecidingConsumer = {
   name: 'position-workers',
@@ -26,7 +26,7 @@ export const positionConsumer: DecidingConsumer = {
       kind: 'recalculate',
       version: 1,
       channel: 'leaderboard',
-      // The intent says it all: nothing is read.
+      // The intent holds everything; nothing is read.
       prepare: async (intents) => intents.map(({ campaignId }) => ({ is: 'message', message: { campaignId } })),
     },
   ],

@@ -11,13 +11,13 @@ export interface PrepareSettings<Message> {
   readonly missingRowWaitMs: number
   readonly referralLinkTemplate: string | null
   readonly rules: MailRules
-  /** The delivery method, and channel, that this prepares for. */
+  /** The delivery method, and channel, to prepare for. */
   readonly method: 'email' | 'webhook'
-  /** The message, or the reason why there is nowhere to send it. */
+  /** The message, or the reason why it has no destination. */
   message(row: FoundReward, intent: Intent, referralLinkTemplate: string | null): Message | { readonly dead: string }
 }
 
-/** Decides what becomes of the rewards of a block now. */
+/** Decides what to do about the rewards of a block. */
 export async function prepareRewards<Message extends object>(
   intents: readonly Intent[],
   read: Sql,
@@ -30,16 +30,16 @@ export async function prepareRewards<Message extends object>(
   })
 }
 
-/** What is final is said before what waits: a revoked reward of a paused campaign is skipped at once. */
+/** Final reasons come before waits: a revoked reward of a paused campaign is skipped at once. */
 function answerOf<Message extends object>(intent: Intent, row: RewardRow, settings: PrepareSettings<Message>): Prepared<Message> {
   const eligibility = { ...settings, now: row.now }
   const stale = isStale(intent, settings.rules)
   if (row.user_reward_id === null) return stale ? skipStale : refuse(missingRow(intent, eligibility))
   const undeliverable = notDeliverable(row.status, row.expired)
   if (undeliverable !== null) return { is: 'skip', reason: undeliverable }
-  // Once begun, a delivery keeps its way: what was frozen belongs to one channel.
+  // A delivery that has started keeps its channel, because its frozen content belongs to it.
   const method = intent.frozen === null ? row.delivery_method : settings.method
-  // A reward that is delivered by hand is listed whatever its age.
+  // A reward with the method manual is listed whatever its age.
   if (stale && method !== 'manual') return skipStale
   const judged = judge(row, intent, eligibility)
   if (judged.is === 'skip') return judged

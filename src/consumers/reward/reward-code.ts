@@ -7,7 +7,7 @@ const placeholder = '{random}'
 const alphabet = '23456789ABCDEFGHJKMNPQRSTUVWXYZ'
 const length = 10
 
-/** Ten characters of 31, from the system's generator: 49 bits, so that codes can be neither guessed nor, in practice, meet. */
+/** Ten characters of 31, from the system's generator: 49 bits, so that codes cannot be guessed and practically never collide. */
 export function randomCode(): string {
   return Array.from({ length }, () => alphabet.charAt(randomInt(alphabet.length))).join('')
 }
@@ -18,12 +18,12 @@ export interface CodeRequest {
   readonly template: string
 }
 
-/** More would mean that the generator repeats itself. */
+/** More collisions would mean that the generator repeats itself. */
 const maxTries = 20
 
 /**
- * The code that a template gives: itself, or, where it holds `{random}`, one that is unique in its campaign and reserved in
- * this transaction. A reward that has a reservation already gets the same code again.
+ * The code of a template: the template itself, or, with `{random}` in it, a code that is unique in its campaign and reserved in this
+ * transaction. A reward that already has a reservation gets the same code.
  *
  * @throws {Error} no free code was found.
  */
@@ -35,7 +35,7 @@ export async function codeFrom(request: CodeRequest, tx: Sql, random: () => stri
       .split(placeholder)
       .map((part, index) => (index === 0 ? part : random() + part))
       .join('')
-    // No error on a conflict: one would end the whole transaction. An uncommitted twin is waited for by the index itself.
+    // DO NOTHING, because an error would end the whole transaction. For an uncommitted duplicate the index waits.
     const inserted = await tx.query(
       'INSERT INTO worker.reward_codes (campaign_id, code, user_reward_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING code',
       [campaignId, code, userRewardId],

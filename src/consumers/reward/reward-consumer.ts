@@ -15,13 +15,13 @@ export interface RewardSettings {
   /** `REFERRAL_LINK_TEMPLATE`, holding `{referral_code}`; null when it is not set. */
   readonly referralLinkTemplate: string | null
   readonly rules: MailRules
-  /** What stands for `{random}` in a code; unguessable by default. */
+  /** Replaces `{random}` in a code; unguessable by default. */
   readonly randomCode?: () => string
 }
 
 /**
- * Delivers earned rewards. How a reward is delivered only its row says, and accept reads nothing: the intent begins on the
- * webhook channel, and the kind there hands it to the email channel when the row says so (and back, while it has not started).
+ * Delivers earned rewards. The delivery method is in the reward's row, which accept does not read: the intent begins on the webhook
+ * channel, and the kind there moves it to the email channel if the row says so (and back, until it has started).
  */
 export function createRewardConsumer(settings: RewardSettings): DecidingConsumer {
   const code = settings.randomCode ?? randomCode

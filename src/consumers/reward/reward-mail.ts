@@ -4,7 +4,7 @@ import { templateOf } from '../campaign-template.ts'
 import { personMail } from '../person-mail.ts'
 import type { FoundReward } from './reward-row.ts'
 
-/** The mail that hands the reward over. A code that is yet to be made is added when the delivery starts. */
+/** The mail that delivers the reward. A code that is not assigned yet is added when the delivery starts. */
 export function rewardMail(row: FoundReward, _intent: Intent, referralLinkTemplate: string | null): MailMessage {
   const person = personMail(row, referralLinkTemplate)
   return {
@@ -27,7 +27,7 @@ export function withMailCode(message: MailMessage, code: string | null): MailMes
   return { ...message, values: { ...message.values, reward_code: code } }
 }
 
-/** The platform keeps a value of any JSON type; a person reads text and numbers. */
+/** The platform stores any JSON type; a mail shows text and numbers only. */
 function textOf(value: Json): string {
   if (value === null) return ''
   return typeof value === 'object' ? JSON.stringify(value) : String(value).trim()

@@ -9,7 +9,7 @@ import { addressColumns, claimedTo, inEverySpelling, type AddressRow } from '../
 import { personColumns, type PersonRow } from '../person-mail.ts'
 import { sameUrl } from './same-url.ts'
 
-/** Everything that deciding about one reward takes. The columns of a row that does not exist (yet) are null. */
+/** Everything that the decision about a reward needs. Columns of rows that do not exist (yet) are null. */
 export type RewardRow = MissingReward | FoundReward
 
 export interface MissingReward extends EligibilityRow {
@@ -71,7 +71,7 @@ interface Wanted {
   readonly url: string
 }
 
-/** An intent that has started stays with its endpoint, wherever that lives now. */
+/** An intent that has started keeps its endpoint, whatever its URL is now. */
 function wantedOf(intent: Intent, row: MissingReward | RowOfReward | undefined): Wanted | null {
   if (row === undefined || row.user_reward_id === null) return null
   const { campaign_id: campaignId, wanted_url: url } = row
@@ -104,7 +104,7 @@ type Endpoint = Pick<FoundReward, 'webhook_id' | 'webhook_url' | 'webhook_secret
 
 const noEndpoint: Endpoint = { webhook_id: null, webhook_url: null, webhook_secret: null, retry_enabled: null, max_retries: null }
 
-/** `value` and `instructions` as the text of their jsonb: the driver would round their numbers, and a tenant's go out as written. */
+/** `value` and `instructions` as the text of their jsonb: the driver would round their numbers, and a tenant's values are sent as written. */
 type RowOfReward = Omit<FoundReward, keyof Endpoint | 'value' | 'instructions'> & {
   readonly value: string | null
   readonly instructions: string | null
@@ -124,7 +124,7 @@ export function userRewardIdOf(intent: Intent): string {
 }
 
 /**
- * The clock comes first and everything else is joined to it, so that there always is a row for each. Reward data goes before the reward's own configuration.
+ * Everything is joined to the clock, so that each intent has a row. The data of the granted reward takes precedence over the reward's configuration.
  */
 const statement = `
   SELECT parameters.now, ur.id AS user_reward_id, ur.status, coalesce(ur.expires_at <= parameters.now, false) AS expired,
@@ -144,8 +144,8 @@ const statement = `
   ORDER BY parameters.n`
 
 /**
- * Where a webhook of each campaign may go, the campaign's own before the account's, lowest id first; with an id that one alone. Which of
- * them has the reward's URL is not for SQL to say.
+ * The active endpoints of each campaign, its own before those of the account, lowest id first; with an id, that endpoint alone. URLs are
+ * compared by the caller, not in SQL.
  */
 const endpointsStatement = `
   SELECT parameters.n::int AS n, w.id AS webhook_id, w.url AS webhook_url, w.secret AS webhook_secret, w.retry_enabled, w.max_retries

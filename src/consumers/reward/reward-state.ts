@@ -8,8 +8,8 @@ import { deliverable, notDeliverable } from './start-condition.ts'
 
 /**
  * Counts the attempts and settles the codes, in the transaction that commits before anything is sent. The update takes the
- * rows' locks and judges them as they are then: a revocation that committed before stops the delivery, one that comes later finds
- * an attempt on record.
+ * rows' locks and judges their current state: a revocation that committed before stops the delivery, a later one finds an attempt on
+ * record.
  */
 export function startRewards<Message>(random: () => string, withCode: (message: Message, code: string | null) => Message): Start<Message> {
   return async (starts, tx) => {
@@ -43,7 +43,7 @@ const startStatement = `
   WHERE ur.id = ANY ($1::uuid[]) AND r.id = ur.reward_id AND ${deliverable}
   RETURNING ur.id, ur.campaign_id, nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template`
 
-/** The code of each of these rewards by its id, null where it has none; new ones are written into the rewards. */
+/** The code of each of these rewards by its id, or null; new codes are written into the rewards. */
 async function codesOf(rows: readonly StartedReward[], tx: Sql, random: () => string): Promise<ReadonlyMap<string, string | null>> {
   const codes = new Map(rows.map(({ id, code }) => [id, code]))
   const written: { readonly id: string; readonly code: string }[] = []
@@ -63,7 +63,7 @@ async function codesOf(rows: readonly StartedReward[], tx: Sql, random: () => st
   return codes
 }
 
-/** Writes the ends of attempts into the rewards. A status that the platform set meanwhile is newer than ours and stays. */
+/** Writes the outcomes of attempts into the rewards. A status that the platform has set meanwhile is newer and stays. */
 export async function rewardsEnded(ends: readonly EndedIntent[], tx: Sql): Promise<readonly (EndedNote | undefined)[]> {
   const all = ends.map(({ intent, end }) => ({ id: userRewardIdOf(intent), end }))
   const failed = all.filter(({ end }) => !end.ok)
@@ -82,7 +82,7 @@ export async function rewardsEnded(ends: readonly EndedIntent[], tx: Sql): Promi
   return all.map(({ id, end }) => (end.ok ? notes.get(id) : undefined))
 }
 
-/** Sets rewards delivered; of those that the platform has set otherwise or deleted, a note. */
+/** Marks rewards delivered; for those that the platform has changed or deleted meanwhile it returns a note. */
 async function delivered(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<string, EndedNote>> {
   if (ids.length === 0) return new Map()
   // Expiry was checked at the start; a reward that was delivered in time is delivered, whatever the time is now.

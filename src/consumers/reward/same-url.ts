@@ -1,7 +1,7 @@
 /**
- * Whether two URLs name the same endpoint: equal as the URL standard writes them (case of scheme and host, IDN, default port, `/`
- * on a bare host, dot segments, blanks around them; https://url.spec.whatwg.org), whatever the case of a percent-encoding (RFC
- * 3986, 6.2.2.1), and but for the fragment, which is never sent. What is no URL equals only itself.
+ * Whether two URLs name the same endpoint: equal after normalization by the URL standard (case of scheme and host, IDN, default port, `/`
+ * after a bare host, dot segments, surrounding spaces; https://url.spec.whatwg.org), ignoring the case of percent-encodings (RFC 3986,
+ * 6.2.2.1) and the fragment, which is never sent. Text that is not a URL equals only itself.
  */
 export function sameUrl(one: string, other: string): boolean {
   return normal(one) === normal(other)
