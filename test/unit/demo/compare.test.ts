@@ -41,7 +41,10 @@ it.each<[string, Partial<Found>]>([
   ['rewards: 1 webhooks arrived a second time', { webhooks: { ...good.webhooks, repeated: 1 } }],
   ['rewards: 1 webhooks had a wrong signature', { webhooks: { ...good.webhooks, unsigned: 1 } }],
   ['rewards: 1 rewards are not delivered', { grants: [grant('g1', 'earned'), grant('g2', 'delivered'), grant('g3', 'earned')] }],
-  ['rewards: 1 undeliverable rewards were changed', { grants: [grant('g1', 'delivered'), grant('g2', 'delivered'), grant('g3', 'delivered')] }],
+  [
+    'rewards: 1 undeliverable rewards were changed',
+    { grants: [grant('g1', 'delivered'), grant('g2', 'delivered'), grant('g3', 'delivered')] },
+  ],
   ['rewards: 1 rewards have no row', { grants: good.grants.slice(0, 2) }],
   [
     'rewards: 1 reward codes were given twice',
