@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('a broadcast whose daemon is killed between two pages goes on behind its cursor: none twice, none missing, and only those who may hear', async () => {
+test('a broadcast whose daemon is killed between two pages continues at its cursor: every eligible recipient gets one mail', async () => {
   await using fixture = await createFixture()
   const story = await createBroadcastScenario(new Platform(fixture.sql), fixture, 3_000)
   const settings = { BROADCAST_PAGE_SIZE: '200', BROADCAST_MAX_PENDING: '400', MAIL_DEADLINE_MS: '1000' }

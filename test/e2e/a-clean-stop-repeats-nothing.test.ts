@@ -4,7 +4,7 @@ import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 import { doubledMails, createMixedEvents, wrongPositions } from '../support/mixed-events.ts'
 
-test('SIGTERM in mid-stream drains, commits and exits 0; the next start goes on where it was and repeats nothing', async () => {
+test('SIGTERM under load drains, commits and exits with 0; the next start continues there and repeats nothing', async () => {
   await using fixture = await createFixture()
   const story = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
   const first = fixture.daemon()
@@ -46,7 +46,7 @@ test('SIGTERM in mid-stream drains, commits and exits 0; the next start goes on 
   expect(await second.metrics()).not.toMatch(/messages_total\{[^}]*outcome="duplicate"/)
 })
 
-test('SIGTERM before anything is there ends the boot', async () => {
+test('SIGTERM while the start waits for its servers ends the process', async () => {
   await using fixture = await createFixture()
   const daemon = fixture.daemon({ DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/nothing' })
   await eventually(

@@ -5,7 +5,7 @@ import { startPostgres } from '../../stack/postgres-server.ts'
 import { probesOf, notReadyFor } from '../support/faults/probes.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('a database in recovery, or read-only, makes the process unready with the way out, on a quiet topic, and a start waits for it', async () => {
+test('on a quiet topic, a database in recovery or in read-only mode makes the process unready and names the way out, and a start waits for it', async () => {
   const server = await startPostgres()
   try {
     await using fixture = await createFixture({ partitions: 1, databaseUrl: await server.createDatabase('refuses') })

@@ -12,7 +12,7 @@ const tenants = 4
 const perTenant = 50
 const pool = 10
 
-test('1,000 rewards due to an endpoint that hangs: the others are claimed as if it were not there, and it gets all of them when it is back', async () => {
+test('1,000 rewards due to an endpoint that hangs delay no other deliveries, and are all delivered when it recovers', async () => {
   await using fixture = await createFixture()
   await using hanging = await startHangingEndpoint()
   const platform = new Platform(fixture.sql)

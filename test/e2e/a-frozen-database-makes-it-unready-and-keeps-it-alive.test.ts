@@ -26,7 +26,7 @@ function healthcheck(port: number, ...args: readonly string[]): Promise<{ code: 
   })
 }
 
-test('PostgreSQL frozen: /readyz and healthcheck say the cause and since when, /livez stays; thawed it goes on, and a daemon that is gone is told', async () => {
+test('a frozen PostgreSQL: /readyz and healthcheck name the cause and its begin, /livez stays ok; work continues afterwards, and healthcheck reports a stopped daemon', async () => {
   await using fixture = await createFixture({ partitions: 1, databaseUrl: await server.createDatabase('frozen') })
   const [port = 0] = await freePorts(1)
   const daemon = fixture.daemon({ HTTP_PORT: String(port), LIVENESS_STALL_MS: '1000', DATABASE_STATEMENT_TIMEOUT_MS: '5000' })

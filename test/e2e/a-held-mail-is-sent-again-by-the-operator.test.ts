@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('a held mail that the operator retries while the daemon runs goes out once more, under the same Message-ID', async () => {
+test('a held mail that the operator retries while the daemon runs is sent once more with the same Message-ID', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

@@ -4,7 +4,7 @@ import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 import { doubledMails, createMixedEvents, wrongPositions } from '../support/mixed-events.ts'
 
-test('SIGKILL in mid-stream loses nothing, and doubles no mail but those being handed over, which say so', async () => {
+test('SIGKILL under load loses nothing; only mails in flight may be sent twice, and their rows count it', async () => {
   await using fixture = await createFixture()
   const story = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
   const settings = { MAIL_DEADLINE_MS: '1000' }

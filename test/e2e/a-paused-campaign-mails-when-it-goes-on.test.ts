@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('mails, rewards and milestones of a paused campaign wait without an attempt, and go when it goes on', async () => {
+test('mails, rewards and milestones of a paused campaign wait without an attempt, and are sent when it resumes', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const [campaign, running] = [await platform.campaign({ status: 'paused' }), await platform.campaign()]

@@ -11,7 +11,7 @@ const poison: readonly { name: string; value: Buffer; type?: string; reason: str
   { name: 'nested', value: Buffer.from('['.repeat(100_000)), reason: 'too-deep' },
 ]
 
-test('poison records among a thousand good ones end as dead letters, each once, and harm no other', async () => {
+test('poison records among a thousand good ones become dead letters, once each, and affect no others', async () => {
   await using fixture = await createFixture()
   const story = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
   await fixture.daemon().ready()

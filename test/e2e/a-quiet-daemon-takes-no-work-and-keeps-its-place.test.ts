@@ -23,7 +23,7 @@ const membersOf = async (fixture: Fixture) =>
 const countOf = async (fixture: Fixture, table: string) =>
   (await fixture.sql.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`))[0]?.count
 
-test('SIGTSTP: no event is accepted and no intent claimed, the mail in hand ends, the places in the groups are kept; SIGCONT goes on', async () => {
+test('SIGTSTP: no event is accepted and no intent claimed, the mail in flight ends, the memberships are kept; SIGCONT resumes', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

@@ -5,7 +5,7 @@ import { createFixture } from '../support/fixture.ts'
 import { doubledMails } from '../support/mixed-events.ts'
 
 test.each([421, 454])(
-  'a relay that answers %i: the pace falls, no attempt is burned, and every mail goes out once when it recovers',
+  'a relay that replies %i: the rate falls, no attempt is counted, and every mail is sent once when it recovers',
   async (code) => {
     await using fixture = await createFixture()
     const platform = new Platform(fixture.sql)

@@ -3,7 +3,7 @@ import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 import { workerctlFor } from '../support/workerctl-for.ts'
 
-test('a reward goes to the active endpoint of its campaign before that of its account, never to a paused, failed, deleted or foreign one; 410 ends an endpoint for all that follow', async () => {
+test('a reward goes to the active endpoint of its campaign or else of its account, never to a paused, failed, deleted or foreign one; after a 410 an endpoint gets nothing more', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

@@ -3,7 +3,7 @@ import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 import { workerctlFor } from '../support/workerctl-for.ts'
 
-test('a reward that three events name is delivered once; its code is in the delivery and never in the notification; a manual one is left alone', async () => {
+test('a reward named by three events is delivered once; only the delivery contains its code, not the notification; a manual reward is not touched', async () => {
   await using fixture = await createFixture({ smtp: { keepBodies: true }, webhooks: { keepBodies: true } })
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

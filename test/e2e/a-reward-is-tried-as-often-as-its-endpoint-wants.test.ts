@@ -7,7 +7,7 @@ test.each([
   ['max_retries = 0', 1],
   ['max_retries = 3', 4],
   ['retry_enabled = false, max_retries = 3', 1],
-])('an endpoint with %s that always fails is asked exactly %i times, and the reward says so', async (setting, times) => {
+])('an endpoint with %s that always fails gets exactly %i requests, and the reward records them', async (setting, times) => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('a revocation that is being written when a delivery begins stops it; what the platform sets while it is under way stays, and is counted', async () => {
+test('a revocation that is being written when a delivery starts prevents it; changes by the platform during a delivery are kept, and the delivery is counted', async () => {
   await using fixture = await createFixture({ webhooks: { keepBodies: true } })
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

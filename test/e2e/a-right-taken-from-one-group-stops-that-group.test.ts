@@ -73,7 +73,7 @@ async function read(name: string): Promise<unknown> {
 const noGroup = /does not let our user read as group ".*email-workers": grant Read on that group\.$/
 const noTopic = /does not give our user the right Read on topic ".*": grant it\.$/
 
-test('rights that are taken away stop whom they concern, and nobody else, until they are back; likewise at the start', async () => {
+test('revoked rights stop only the groups that need them, until they are granted again, under a running daemon and at the start', async () => {
   const daemon = fixture.daemon(broker.login)
   await daemon.ready()
 

@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('a start or an end that the tables of the platform refuse fails that attempt, says where, ends, and harms no other', async () => {
+test('a start or an outcome that the tables of the platform reject fails that intent, names the table, and affects no others', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const { sql, publisher, smtp } = fixture
   const platform = new Platform(sql)

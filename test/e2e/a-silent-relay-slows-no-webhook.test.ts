@@ -4,7 +4,7 @@ import { Platform } from '../support/platform.ts'
 import { rewardTenant } from '../support/reward-tenant.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('a relay that takes connections and says nothing: webhooks of the same group are delivered meanwhile', async () => {
+test('webhooks of the same group are delivered while the relay accepts connections and sends nothing', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const mails = await rewardTenant(fixture, platform, 50, 'mail')

@@ -6,7 +6,7 @@ import { createFixture } from '../support/fixture.ts'
 /** Taken by the trigger of the platform, without a deadline, and held by the test. */
 const LOCK = 7
 
-test('a statement that waits is named with who blocks it: in the log, in /status, on SIGUSR2, and by stage in the metrics', async () => {
+test('a blocked statement is reported with the process that blocks it: in the log, in /status, on SIGUSR2, and by stage in the metrics', async () => {
   await using fixture = await createFixture()
   await fixture.sql.query(
     `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$ BEGIN PERFORM pg_advisory_xact_lock(${LOCK}); RETURN NEW; END $$`,

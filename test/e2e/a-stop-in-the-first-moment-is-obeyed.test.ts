@@ -40,7 +40,7 @@ function start(signals: readonly string[], prefix: readonly string[]): Promise<{
   })
 }
 
-describe('a daemon that is told to stop while it loads', () => {
+describe('a daemon that gets a signal while it loads', () => {
   test.each([
     ['as process 1 of a container', 'SIGTERM', asProcess1],
     ['as process 1 of a container', 'SIGINT', asProcess1],
@@ -51,7 +51,7 @@ describe('a daemon that is told to stop while it loads', () => {
     expect(out).toContain('"msg":"stopped"')
   })
 
-  test('and then writes what it does and goes quiet, if that came first', async () => {
+  test('reports its work and goes quiet if those signals came first', async () => {
     const { code, out } = await start(['SIGUSR2', 'SIGTSTP', 'SIGTERM'], asProcess1)
     expect(code).toBe(0)
     expect(out).toContain('"msg":"stopped"')

@@ -11,7 +11,7 @@ const ends = ({ sql }: Fixture) =>
     `SELECT data->>'type' AS mail, state, reason FROM worker.intents WHERE channel = 'email' ORDER BY id`,
   )
 
-test('an address that the relay refused gets no mail of the account any more, and every mail of another account', async () => {
+test('an address that the relay refused gets no further mail of the account, and every mail of other accounts', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const [campaign, other] = [await platform.campaign(), await platform.campaign()]
@@ -36,7 +36,7 @@ test('an address that the relay refused gets no mail of the account any more, an
   expect(await fixture.sql.query('SELECT status FROM email_logs ORDER BY created_at')).toEqual([{ status: 'failed' }, { status: 'sent' }])
 })
 
-test('who unsubscribes over HTTP gets the mails that answer something, and no others', async () => {
+test('an address that unsubscribes over HTTP gets only mails that respond to an action of its owner', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

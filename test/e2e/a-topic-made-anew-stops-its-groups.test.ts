@@ -7,7 +7,7 @@ import { refusalOf } from '../support/refusal.ts'
 import { workerctlFor } from '../support/workerctl-for.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('a topic made anew stops its groups, named, until the operator decides, and who lost out by it is found and told once', async () => {
+test('a recreated topic stops its groups and is reported until the operator decides; people without their effects are found and mailed once', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   await using tool = await topicTool(inject('kafkaBootstrap'))
   const platform = new Platform(fixture.sql)

@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('an aborted transaction at the end of a partition leaves no lag: rows and Kafka move past it, and no record is needed for that', async () => {
+test('an aborted transaction at the end of a partition leaves no lag: rows and commits move past it without another record', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const { topic, sql, admin, publisher } = fixture
   const platform = new Platform(sql)

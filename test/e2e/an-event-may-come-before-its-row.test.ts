@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('an event that is published before its row is committed has its effect as soon as the row is there', async () => {
+test('an event published before its row is committed has its effect once the row exists', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
@@ -23,7 +23,7 @@ test('an event that is published before its row is committed has its effect as s
   expect(fixture.smtp.mails.map(({ recipients }) => recipients)).toEqual([['late@example.com']])
 })
 
-test('a row that never comes ends as skipped, with its reason', async () => {
+test('an event whose row never appears ends as skipped, with its reason', async () => {
   await using fixture = await createFixture()
   const campaign = await new Platform(fixture.sql).campaign()
   await fixture.daemon({ MISSING_ROW_WAIT_MS: '1500' }).ready()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('an event that is old when it is first accepted mails nobody and delivers no reward, and still moves positions', async () => {
+test('an event that is old when it is first accepted sends no mail and delivers no reward, but changes positions', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign({ points: 2 })

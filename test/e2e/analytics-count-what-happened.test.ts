@@ -4,7 +4,7 @@ import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 import { runWorkerctl } from '../integration/workerctl-fixture.ts'
 
-test('without its tables analytics-workers waits alone, and starts by itself once they exist; it counts what happened once, and workerctl shows it', async () => {
+test('without its tables only analytics-workers waits, and starts by itself once they exist; it counts each event once, and workerctl shows the counts', async () => {
   await using fixture = await createFixture({ groups: ['position-workers', 'analytics-workers'] })
   const workerctl = (...args: string[]) => runWorkerctl(args, fixture.variables)
   const campaign = await new Platform(fixture.sql).campaign()

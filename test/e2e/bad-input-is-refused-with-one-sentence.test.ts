@@ -90,7 +90,7 @@ describe('Kafka', () => {
 })
 
 describe('the database', () => {
-  test('nothing listens', async () => {
+  test('no server listens', async () => {
     const url = 'postgresql://worker:hidden-word@127.0.0.1:1/platform'
     const daemon = fixture.daemon({ DATABASE_URL: url, BOOT_TIMEOUT_MS: '1500' })
     expect(await refusalOf(daemon, ['hidden-word'])).toBe(
@@ -107,14 +107,14 @@ describe('the database', () => {
     })
   })
 
-  test('the password is wrong', async () => {
+  test('a wrong password', async () => {
     const url = changed(fixture.databaseUrl, (copy) => (copy.password = 'hidden-word'))
     expect(await refusalOf(fixture.daemon({ DATABASE_URL: url }), ['hidden-word'])).toBe(
       'The database rejects the role or its password (password authentication failed for user "postgres" (SQLSTATE 28P01)): correct DATABASE_URL or PG*.',
     )
   })
 
-  test('the password is missing', async () => {
+  test('a missing password', async () => {
     const url = changed(fixture.databaseUrl, (copy) => (copy.password = ''))
     expect(await refused({ DATABASE_URL: url })).toBe('The database requires a password: set it in DATABASE_URL or PGPASSWORD.')
   })
@@ -137,7 +137,7 @@ describe('the database', () => {
     }
   })
 
-  test('its schema is behind', async () => {
+  test('an older schema', async () => {
     const [newest] = await fixture.sql.query<{ version: string; row: object }>(
       'DELETE FROM worker.schema_versions WHERE version = (SELECT max(version) FROM worker.schema_versions) RETURNING version, to_jsonb(schema_versions) AS row',
     )
@@ -152,7 +152,7 @@ describe('the database', () => {
     }
   })
 
-  test('the role lacks rights', async () => {
+  test('a role without the required rights', async () => {
     const role = `role_${new URL(fixture.databaseUrl).pathname.slice(1)}`
     await fixture.sql.query(`CREATE ROLE ${role} LOGIN PASSWORD 'hidden-word'`)
     const url = changed(fixture.databaseUrl, (copy) => ([copy.username, copy.password] = [role, 'hidden-word']))

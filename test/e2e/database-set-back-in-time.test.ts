@@ -56,7 +56,7 @@ async function recoveredTotal(daemon: Daemon): Promise<number> {
   return [...text.matchAll(/^kafka_worker_recovered_total\{.*\} (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0)
 }
 
-test('a base copy restored under a running daemon, and again before a start, is noticed without a record; what was lost is accepted again and marked', async () => {
+test('a backup restored under a running daemon, and again before a start, is detected without a record; lost events are accepted again and marked', async () => {
   await using fixture = await createFixture({ databaseUrl: await server.createDatabase('set_back'), partitions: 2 })
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(async () => server.stop())
 
-test('PostgreSQL stopped and started in mid-stream: the daemon waits, is not ready, stays alive, and loses and doubles nothing', async () => {
+test('PostgreSQL stopped and started under load: the daemon waits, is unready and live, and loses and doubles nothing', async () => {
   await using fixture = await createFixture({ databaseUrl: await server.createDatabase('restarted') })
   const story = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
   const daemon = fixture.daemon()

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('each person gets one variant of a template, the same again after a failed attempt, and email_logs says which', async () => {
+test('each person gets one variant of a template, the same after a failed attempt, and email_logs records which', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

@@ -3,7 +3,7 @@ import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 import { doubledMails, effects, createMixedEvents, wrongPositions } from '../support/mixed-events.ts'
 
-test('5,000 events produced twice change nothing the second time', async () => {
+test('publishing 5,000 events a second time changes nothing', async () => {
   await using fixture = await createFixture()
   const story = await createMixedEvents(new Platform(fixture.sql), fixture, 5_000)
   await fixture.daemon({ LOG_LEVEL: 'info' }).ready()

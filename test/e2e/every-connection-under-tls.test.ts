@@ -54,7 +54,7 @@ async function stopped(daemon: Daemon): Promise<void> {
   expectClean(daemon, secure.secrets)
 }
 
-test('a sign-up becomes a mail over SASL_SSL by SCRAM-SHA-512, verify-full with a certificate of ours, and requireTLS', async () => {
+test('a sign-up becomes a mail over SASL_SSL with SCRAM-SHA-512, verify-full with a client certificate, and requireTLS', async () => {
   const daemon = fixture.daemon({ ...trusted, KAFKA_START_FROM: 'earliest' })
   await daemon.ready()
   await signUp()
@@ -70,7 +70,7 @@ test('a sign-up becomes a mail over SASL_SSL by SCRAM-SHA-512, verify-full with 
   await stopped(daemon)
 })
 
-test('workerctl goes the same ways, and is refused in the same words', async () => {
+test('workerctl connects in the same ways, and reports refusals in the same words', async () => {
   const environment = {
     ...trusted,
     KAFKA_TOPIC: fixture.topic,
@@ -161,7 +161,7 @@ describe('a start is refused at once, exit code 1, with the variable and the way
   })
 })
 
-test('a relay that may not be trusted stops no start: one line says so, and it hears no login', async () => {
+test('an untrusted relay does not prevent a start: one line reports it, and no login is sent to it', async () => {
   const before = fixture.smtp.counters.logins
   const daemon = fixture.daemon({ ...trusted, SMTP_CA_FILE: secure.files.foreignCa })
   await daemon.ready()
@@ -176,7 +176,7 @@ test('a relay that may not be trusted stops no start: one line says so, and it h
   await stopped(daemon)
 })
 
-test('a password changed under a running daemon: it waits, says so, stays alive, and goes on when it is right again', async () => {
+test('a password changed under a running daemon: it waits, reports it, stays live, and continues when the password is right again', async () => {
   const [password = ''] = secure.secrets
   const sent = fixture.smtp.counters.accepted
   const daemon = fixture.daemon({ ...trusted, ...atListener('SHORT') })

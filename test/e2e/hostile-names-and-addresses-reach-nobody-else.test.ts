@@ -102,7 +102,7 @@ const bodies: readonly { readonly subject: string; readonly html: string; readon
   { subject: '{{#first_name}}', html: '<p>x</p>', text: 'x', reason: 'template-error' },
 ]
 
-test('hostile names, addresses, senders and templates: each mail has one recipient and only our headers, what can be no mail is rejected at once, with a reason', async () => {
+test('with hostile names, addresses, senders and templates each mail has one recipient and only our headers, and an impossible mail is rejected at once with a reason', async () => {
   await using fixture = await createFixture({ smtp: { keepBodies: true } })
   const daemon = fixture.daemon()
   await daemon.ready()

@@ -18,7 +18,7 @@ async function saysOf(variables: Readonly<Record<string, string>>, args: readonl
   return daemon.other
 }
 
-test('every invalid variable is reported, all of them at once', async () => {
+test('all invalid variables are reported at once', async () => {
   const said = await saysOf({
     KAFKA_BROKERS: 'kafka-1.example.com',
     KAFKA_GROUPS: 'email-workers,mice',

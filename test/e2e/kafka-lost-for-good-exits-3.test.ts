@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(async () => kafka.stop())
 
-test('brokers that take the member in no more: five crashes in a row, one sentence, exit code 3', async () => {
+test('brokers that refuse the member permanently: five crashes in a row, one sentence, exit code 3', async () => {
   await using fixture = await createFixture({ partitions: 1, brokers: kafka.bootstrap })
   const daemon = fixture.daemon({ KAFKA_GROUPS: 'email-workers', KAFKA_SESSION_TIMEOUT_MS: '10000' })
   await daemon.ready()

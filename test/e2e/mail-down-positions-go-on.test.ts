@@ -4,7 +4,7 @@ import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 import { doubledMails, createMixedEvents, wrongPositions } from '../support/mixed-events.ts'
 
-test('SMTP down for a while: positions go on, no attempt is burned, and every mail goes out once it is back', async () => {
+test('while the relay is down positions continue and no attempt is counted; every mail is sent once it is back', async () => {
   await using fixture = await createFixture()
   const story = await createMixedEvents(new Platform(fixture.sql), fixture, 500)
   await fixture.smtp.halt()

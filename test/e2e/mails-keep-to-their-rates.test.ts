@@ -17,7 +17,7 @@ const most = (rate: number, burst: number) => rate * 1.5 + burst
 const atDomain = ({ smtp }: Fixture, domain: string) =>
   smtp.mails.filter(({ recipients }) => recipients[0]?.endsWith(`@${domain}`)).map(({ at }) => at)
 
-test('mails due together keep to the rate of the relay, and those of one domain to its own, while others go on', async () => {
+test('mails due together keep to the rate of the relay, and those to a domain to its own rate, while others continue', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

@@ -11,7 +11,7 @@ import { createFixture, type Fixture } from '../support/fixture.ts'
 const mark = 'zq7marker'
 const relay = { user: `${mark}-user`, password: `${mark}-relay-password` }
 
-test('whatever fails, and however it is answered, no output tells an address, a name, a code, a secret or an event', async () => {
+test('no output contains an address, a name, a code, a secret or an event, whatever fails', async () => {
   await using fixture = await createFixture({ smtp: { auth: relay } })
   const platform = new Platform(fixture.sql)
   // No secret: PostgreSQL and we name who is refused.

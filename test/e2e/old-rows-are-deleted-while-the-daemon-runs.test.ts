@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('a running daemon deletes what is older than its window, tells how much, and keeps the rest', async () => {
+test('a running daemon deletes rows older than its window, logs their number, and keeps the rest', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

@@ -7,7 +7,7 @@ import { workerctlFor } from '../support/workerctl-for.ts'
 
 const owed = 40
 
-test('an endpoint stays away over a restart: after as long as all retries take its deferred rewards end dead, and are retried together when it is back', async () => {
+test('rewards deferred for an endpoint that stays away, across a restart, end dead after the time of all retries, and are retried together when it is back', async () => {
   await using fixture = await createFixture()
   const { sql, webhooks } = fixture
   const platform = new Platform(sql)

@@ -13,7 +13,7 @@ const others = 50
 /** What the worker calls slow, and a little more. Milliseconds. */
 const SLOW_MS = 1_200
 
-test('four endpoints that take their time hold no other tenant up: 50 rewards are delivered while none of the four answers', async () => {
+test('four slow endpoints delay no other tenant: 50 rewards are delivered before one of the four replies', async () => {
   await using fixture = await createFixture()
   await using endpoints = await startSlowEndpoints()
   const platform = new Platform(fixture.sql)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('with MAIL_ALLOWED_RECIPIENTS only matching addresses get mail, and the start says so', async () => {
+test('with MAIL_ALLOWED_RECIPIENTS only matching addresses get mail, and the start logs it', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

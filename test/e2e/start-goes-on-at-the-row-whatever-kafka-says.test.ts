@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('offsets that were reset by another tool, set beyond the log or deleted: every group goes on at its row, repeats and misses nothing, and says what was moved', async () => {
+test('offsets that another tool has reset, moved beyond the log or deleted: every group continues at its row, repeats and misses nothing, and logs what was moved', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

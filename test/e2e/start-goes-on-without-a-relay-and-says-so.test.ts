@@ -14,7 +14,7 @@ async function complaintOf(daemon: Daemon): Promise<string> {
   return found()[0]?.msg ?? ''
 }
 
-test('SMTP credentials refused: the start is no failure, the line names the relay and the way out, the mail waits', async () => {
+test('with refused SMTP credentials the start succeeds, a line names the relay and the way out, and mails wait', async () => {
   await using fixture = await createFixture({ partitions: 1, smtp: { auth: true } })
   const url = new URL(fixture.smtp.url)
   url.password = 'hidden-word'
@@ -45,7 +45,7 @@ test('SMTP credentials refused: the start is no failure, the line names the rela
   expect(fixture.smtp.counters.accepted).toBe(1)
 })
 
-test('SMTP down at the start: the start is no failure and the line names the relay', async () => {
+test('with the relay down the start succeeds, and a line names the relay', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   await fixture.smtp.halt()
   const daemon = fixture.daemon()

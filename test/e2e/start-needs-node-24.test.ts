@@ -43,7 +43,7 @@ describe('a Node older than 24 is refused with a sentence and exit code 1', () =
     expect(await startUnder(path ?? '')).toEqual(refusal(version ?? ''))
   })
 
-  test('one that says it is', async () => {
+  test('a program that only claims to be Node 24', async () => {
     const code = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.19.0' } })`
     const preload = ['--import', `data:text/javascript,${encodeURIComponent(code)}`]
     expect(await startUnder(process.execPath, preload)).toEqual(refusal('22.19.0'))

@@ -16,7 +16,7 @@ async function sceneWithSignups(count: number): Promise<{ fixture: Fixture; camp
   return { fixture, campaign, platform }
 }
 
-test('without KAFKA_START_FROM it is refused, and nobody is mailed; with it, the next start begins there', async () => {
+test('without KAFKA_START_FROM the start is refused and no mail is sent; with it the next start begins there', async () => {
   const { fixture } = await sceneWithSignups(3)
   await using _ = fixture
   expect(await refusalOf(fixture.daemon({ KAFKA_GROUPS: 'email-workers' }))).toBe(
@@ -31,7 +31,7 @@ test('without KAFKA_START_FROM it is refused, and nobody is mailed; with it, the
   expect(fixture.smtp.counters.mails).toBe(3)
 })
 
-test('from latest, only what comes later is done', async () => {
+test('from latest, only later events are processed', async () => {
   const { fixture, campaign, platform } = await sceneWithSignups(3)
   await using _ = fixture
   const daemon = fixture.daemon({ KAFKA_START_FROM: 'latest' })
@@ -42,7 +42,7 @@ test('from latest, only what comes later is done', async () => {
   expect(fixture.smtp.mails.map(({ recipients }) => recipients)).toEqual([[late.email]])
 })
 
-test('from a time, what was written before it is left alone', async () => {
+test('from a time, earlier events are not processed', async () => {
   const { fixture, campaign, platform } = await sceneWithSignups(3)
   await using _ = fixture
   // The records' own times are the publisher's clock: strictly between them lies this.
@@ -55,7 +55,7 @@ test('from a time, what was written before it is left alone', async () => {
   expect(fixture.smtp.mails.map(({ recipients }) => recipients)).toEqual([[late.email]])
 })
 
-test('committed offsets without any row in the database are refused: it may be the wrong database', async () => {
+test('committed offsets without any row in the database are refused, because it may be the wrong database', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   await fixture.admin.setCommitted(fixture.group('email-workers'), fixture.topic, new Map([[0, 0n]]))
   const daemon = fixture.daemon({ KAFKA_GROUPS: 'email-workers' })
@@ -65,7 +65,7 @@ test('committed offsets without any row in the database are refused: it may be t
   expect(await fixture.sql.query('SELECT * FROM worker.progress')).toEqual([])
 })
 
-test('a row outside the log is refused with the verb that decides', async () => {
+test('a row outside the log is refused with the command that decides', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   await fixture.sql.query(
     `INSERT INTO worker.progress (group_name, topic, partition, next_offset, exempt_below) VALUES ($1, $2, 0, 9, 0)`,
@@ -76,7 +76,7 @@ test('a row outside the log is refused with the verb that decides', async () => 
   )
 })
 
-test('it takes over from another program where that has committed, once that has left the group', async () => {
+test('a start continues at the offsets of another program once that has left the group', async () => {
   await using fixture = await createFixture({ partitions: 2 })
   const platform = new Platform(fixture.sql)
   const people = async (count: number) => {

@@ -22,7 +22,7 @@ const sentence =
 /** Gives a command a terminal; the options are those of util-linux, other systems have a `script` of their own. */
 const hasScript = spawnSync('script', ['--version']).stdout?.includes('util-linux') ?? false
 
-describe('what ends a start', () => {
+describe('the error that ends a start', () => {
   test.skipIf(!hasScript)('is a plain line on a terminal, beside the log', async () => {
     const child = spawn('script', ['-qec', `'${process.execPath}' '${main}'`, '/dev/null'], {
       env: cleanEnvironment(environment),
@@ -36,7 +36,7 @@ describe('what ends a start', () => {
     expect(lines.filter((line) => line.includes('"level":"fatal"') && line.includes(sentence))).toHaveLength(1)
   })
 
-  test('is in the log alone where nobody looks', async () => {
+  test('is only in the log where standard error is no terminal', async () => {
     await using daemon = startDaemon(environment)
     expect(await daemon.exited).toBe(1)
     expect(daemon.other).toEqual([])

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('a daemon whose standard output and error nobody reads any more goes on, and still stops cleanly', async () => {
+test('a daemon whose standard output and error are no longer read continues, and stops cleanly', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const daemon = fixture.daemon()
   await daemon.ready()

@@ -12,7 +12,7 @@ function owned(daemon: Daemon, group: string): readonly number[] {
   return Array.isArray(partitions) ? partitions.map(Number) : []
 }
 
-test('two daemons share the partitions; when one leaves in mid-stream the other takes all, and nothing is lost or doubled', async () => {
+test('two daemons share the partitions; when one leaves under load the other takes over all, and nothing is lost or doubled', async () => {
   await using fixture = await createFixture()
   const story = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000, 10)
   const group = fixture.group('email-workers')

@@ -4,7 +4,7 @@ import { Platform } from '../support/platform.ts'
 import { rewardTenant } from '../support/reward-tenant.ts'
 import { createFixture } from '../support/fixture.ts'
 
-test('a silent relay, one that refuses and an endpoint that is down are named by /status and /readyz, and nobody is unready', async () => {
+test('/status and /readyz name a silent relay, a refusing relay and an endpoint that is down, and the process stays ready', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const platform = new Platform(fixture.sql)
   const tenant = await rewardTenant(fixture, platform, 5, fixture.webhooks.endpoint('/a-token-in-the-path'))

@@ -29,13 +29,13 @@ beforeAll(async () => {
 
 afterAll(() => copy.remove())
 
-it('does not compile while its line in the list is missing', async () => {
+it('does not compile without its line in the list', async () => {
   await apply(folder)
   await expect(compiles()).rejects.toThrow(/compose\/channels\.ts.*Property 'visit' is missing/s)
 })
 
 it(
-  'compiles with the line, and no other file is touched',
+  'compiles with the line, without a change to other files',
   async () => {
     await apply(list)
     await write(sending, pager)

@@ -56,7 +56,7 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
     await run('npx', 'vitest', 'run', '--project', 'repo', '--project', 'unit', ...tests)
   }, 180_000)
 
-  it('leaves a daemon whose new groups do what they are for', async () => {
+  it('leaves a daemon whose new groups have their effects', async () => {
     await using fixture = await createFixture({ partitions: 1 })
     const platform = new Platform(fixture.sql)
     const campaign = await platform.campaign()

@@ -71,7 +71,7 @@ async function sceneOf() {
   }
 }
 
-test('an accept that never returns: /livez names group and partition, the member keeps its place, and an answer after all makes it alive', async () => {
+test('an accept that never returns: /livez names group and partition, the membership is kept, and a late result makes the process live again', async () => {
   await using fixture = await sceneOf()
   const { group, store, admin, live } = fixture
   group.workers.start()
@@ -103,7 +103,7 @@ test('an accept that never returns: /livez names group and partition, the member
   expect(store.rows.get(0)?.next).toBe(1n)
 })
 
-test('a store that refuses for a cause that is told: the batch waits, and that is no stall', async () => {
+test('a store that fails with a reported error: the batch waits, which is not a stall', async () => {
   await using fixture = await sceneOf()
   const { group, store, live } = fixture
   let refusals = 0

@@ -19,7 +19,7 @@ async function bench(...args: readonly string[]) {
 }
 
 describe('npm run bench:leaderboard', () => {
-  it('measures the three ways and proves what they stored, with one JSON object on standard output and the table beside it', async () => {
+  it('measures the three ways and checks what they stored, with one JSON object on standard output and a table on standard error', async () => {
     const { stdout, stderr, code } = await bench('--sizes', '200', '--json')
     expect({ code, complaints: code === 0 ? '' : stderr }).toEqual({ code: 0, complaints: '' })
     expect(stdout.trimEnd().split('\n')).toHaveLength(1)
@@ -49,7 +49,7 @@ describe('npm run bench:leaderboard', () => {
     [['--sizes'], `option '--sizes <list>' argument missing`],
     [['--size', '1k'], `unknown option '--size'`],
     [['1k'], 'too many arguments'],
-  ])('refuses %j by a sentence, before anything starts', async (args, sentence) => {
+  ])('refuses %j with a sentence, before anything starts', async (args, sentence) => {
     const { stdout, stderr, code } = await bench(...args)
     expect({ stdout, code }).toEqual({ stdout: '', code: 1 })
     expect(stderr).toContain(sentence)
@@ -57,8 +57,8 @@ describe('npm run bench:leaderboard', () => {
   })
 })
 
-describe('the proof of the benchmark', () => {
-  it('holds for each of the ways, and names what is not as the rule says', async () => {
+describe('the check of the benchmark', () => {
+  it('passes for each of the ways, and names positions that differ from the rule', async () => {
     await using database = await disposable()
     const campaignId = await seedCampaign(database.sql, 300)
     const difference = () => differenceFromRule(database.sql, campaignId, 10)

@@ -15,7 +15,7 @@ async function bench(...args: readonly string[]) {
 }
 
 describe('npm run bench', () => {
-  it('measures the daemon beside the plain worker, with one JSON object on standard output and the tables beside it', async () => {
+  it('measures the daemon beside the plain worker, with one JSON object on standard output and tables on standard error', async () => {
     const { stdout, stderr, code } = await bench('--workload', 'mail', '--events', '20', '--rounds', '1', '--json')
     expect({ code, complaints: code === 0 ? '' : stderr }).toEqual({ code: 0, complaints: '' })
     expect(stdout.trimEnd().split('\n')).toHaveLength(1)
@@ -51,7 +51,7 @@ describe('npm run bench', () => {
     [['--workload', 'mail,post'], '"post" is none: give some of mail,'],
     [['--events', '0'], 'Give a whole number above zero.'],
     [['mail'], 'too many arguments'],
-  ])('refuses %j by a sentence, before anything starts', async (args, sentence) => {
+  ])('refuses %j with a sentence, before anything starts', async (args, sentence) => {
     const { stdout, stderr, code } = await bench(...args)
     expect({ stdout, code }).toEqual({ stdout: '', code: 1 })
     expect(stderr).toContain(sentence)

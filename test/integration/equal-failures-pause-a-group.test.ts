@@ -9,7 +9,7 @@ import { migratedDatabase } from '../support/migrated-database.ts'
 const PARTITIONS = 4
 const EVENTS = 200
 
-test('a bad deploy: behind the fifth equal failure its group waits, nothing more is given up or committed, the other group goes on; a probe that succeeds ends it', async () => {
+test('a bad deploy: after the fifth equal failure its group waits and gives up or commits nothing more, the other group continues; a successful probe resumes it', async () => {
   const database = await migratedDatabase()
   onTestFinished(() => database.close())
   await using scene = await groupScene({ acceptStore: createAcceptStore(database), partitions: PARTITIONS })

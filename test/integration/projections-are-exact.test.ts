@@ -72,7 +72,7 @@ const accepted = (group: Group, count: number) =>
     return now['accepted'] === count || JSON.stringify(now)
   })
 
-test('events of all partitions are counted once, on rows that they share; two poison events are given up alone', async () => {
+test('events of all partitions are counted once, on shared rows; only the two poison events are given up', async () => {
   await using scene = await sceneOf()
   const running = await scene.start(tally((name) => name === 'broken'))
   const names = Array.from({ length: EVENTS }, (_, index) => (index % 2 === 0 ? 'anna' : 'ben'))
@@ -86,7 +86,7 @@ test('events of all partitions are counted once, on rows that they share; two po
   expect(letters.map(({ reason }) => reason)).toEqual(['consumer-error', 'database-rejected'])
 })
 
-test('a projection that swallows what the database said of an event loses nothing: the event is given up, the others are counted', async () => {
+test('a projection that swallows an error of the database loses nothing: the event is given up, the others are counted', async () => {
   await using scene = await sceneOf()
   const strict = tally()
   const careless: ProjectingConsumer = { ...strict, project: (events, tx) => strict.project(events, tx).catch(() => undefined) }
@@ -169,7 +169,7 @@ test('a replay of the whole topic changes nothing, and a database that was resto
   expect(await seen()).toEqual({ anna: 100 })
 })
 
-test('a bad deploy: behind the fifth failure the group waits, nothing more is given up, and what its code takes again is counted', async () => {
+test('a bad deploy: after the fifth failure the group waits and gives up nothing more; once its code works again, events are counted', async () => {
   await using scene = await sceneOf()
   let isBad = true
   const running = await scene.start(tally(() => isBad))

@@ -9,7 +9,7 @@ import { scaled, tell } from './long-scale.ts'
 /** Sign-ups that are published and not mailed yet, at least. */
 const AHEAD = 3_000
 
-test('a broadcast ends although live mails never run out: it has one claim in ten, they have the others', async () => {
+test('a broadcast ends under endless live mails: it gets one claim in ten', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const story = await createBroadcastScenario(platform, fixture, scaled(3_000, 500))

@@ -4,7 +4,7 @@ import { startDemoScenarios } from './demo-scenarios.ts'
 import { tell } from './long-scale.ts'
 import { watchProgress } from './progress-watch.ts'
 
-test('a rolling restart of four daemons under traffic leaves no partition standing for more than 10 s', async () => {
+test('a rolling restart of four daemons under traffic interrupts no partition for more than 10 s', async () => {
   await using fixture = await createFixture({ partitions: 12, webhooks: { keepBodies: true } })
   await using stories = await startDemoScenarios(fixture, 6)
   // The session as it is by default, which an operator would have.

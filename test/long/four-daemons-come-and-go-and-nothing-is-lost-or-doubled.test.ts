@@ -3,7 +3,7 @@ import { createFixture } from '../support/fixture.ts'
 import { startDemoScenarios } from './demo-scenarios.ts'
 import { scaled, tell } from './long-scale.ts'
 
-test('four daemons that come and go for ten minutes under traffic: the stories end exactly as told', async () => {
+test('four daemons that join and leave for ten minutes under traffic: the effects equal those of the reference model', async () => {
   await using fixture = await createFixture({ partitions: 12, webhooks: { keepBodies: true } })
   await using stories = await startDemoScenarios(fixture, 6)
   const settings = { LOG_LEVEL: 'info', AMBIGUOUS_RETRY_MS: '2000' }

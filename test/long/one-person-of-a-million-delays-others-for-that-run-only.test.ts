@@ -7,7 +7,7 @@ import { scaled, tell } from './long-scale.ts'
 
 const others = 8
 
-test('who is blocked at the top of a million people delays other campaigns for that one run in its process, and not at all in a second one', async () => {
+test('blocking the top participant of a million delays other campaigns of the same process by one recalculation, and those of a second process not at all', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const big = await platform.campaign({ points: 1 })

@@ -9,7 +9,7 @@ import { scaled, tell } from './long-scale.ts'
 const rounds = 20
 const side = 3
 
-test('100,000 recalculations of random histories: none stores anything but what a ranking in memory says', async () => {
+test('100,000 recalculations of random histories store exactly the ranks of a reference model in memory', async () => {
   const database = await migratedDatabase()
   try {
     const wanted = scaled(100_000, 1_000)
@@ -40,7 +40,7 @@ test('100,000 recalculations of random histories: none stores anything but what 
   }
 })
 
-test('recalculations of four processes race while the platform writes: dense in every snapshot, right at rest', async () => {
+test('concurrent recalculations of four processes while the platform writes: ranks are dense in every snapshot and finally follow the rule', async () => {
   const database = await migratedDatabase()
   try {
     const each = scaled(15_000, 500)

@@ -72,7 +72,7 @@ export const acceptMutants: readonly Mutant[] = [
     scenario: {
       project: 'contract',
       file: 'test/contract/postgres/accept-store.test.ts',
-      test: 'of two owners of one partition exactly one writes',
+      test: 'of two owners of a partition exactly one writes',
     },
     fails: 'assertion',
   },

@@ -26,7 +26,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     scenario: {
       project: 'contract',
       file: 'test/contract/postgres/leaderboard-lock.test.ts',
-      test: 'a recalculation that meets another one never writes what it read before the other had ended',
+      test: 'a recalculation that waits for another never writes what it read before the other ended',
     },
     fails: 'assertion',
   },
@@ -43,7 +43,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     scenario: {
       project: 'contract',
       file: 'test/contract/postgres/leaderboard.test.ts',
-      test: 'stays dense in every committed snapshot while several race against each other and a platform that writes',
+      test: 'keeps ranks dense in every committed snapshot, with concurrent recalculations and a platform that writes',
     },
     fails: 'assertion',
   },
@@ -60,7 +60,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     scenario: {
       project: 'contract',
       file: 'test/contract/postgres/leaderboard.test.ts',
-      test: 'stores the score that it read, not that of a row which the platform changes meanwhile',
+      test: 'stores the score that it read, not that of a row that the platform changes meanwhile',
     },
     fails: 'assertion',
   },
@@ -77,7 +77,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     scenario: {
       project: 'contract',
       file: 'test/contract/postgres/leaderboard-windows.test.ts',
-      test: 'moves everybody behind who joined or left, whatever happens in front of them',
+      test: 'moves all participants after one who joined or left, whatever happens before them',
     },
     fails: 'assertion',
   },
@@ -94,7 +94,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     scenario: {
       project: 'contract',
       file: 'test/contract/postgres/leaderboard-windows.test.ts',
-      test: 'that meets a position that somebody wrote ranks everybody',
+      test: 'ranks the whole campaign when it finds a position written by another program',
     },
     fails: 'assertion',
   },
@@ -128,7 +128,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     scenario: {
       project: 'contract',
       file: 'test/contract/postgres/leaderboard-backfill.test.ts',
-      test: 'goes on behind those who have a rank, whom it does not write again; who stands in front of them comes at the end',
+      test: 'continues after ranked participants without writing them again; those who rank before them follow at the end',
     },
     fails: 'assertion',
   },

@@ -42,7 +42,7 @@ it.each([
   ['294276-12-31 00:00:00+00', 'message'],
   ['-infinity', 'reward-expired'],
   ['4713-01-01 00:00:00+00 BC', 'reward-expired'],
-])('every time column of the platform may hold %s', async (value, reward) => {
+])('every time column of the platform may contain %s', async (value, reward) => {
   const { sql } = database
   const story = await createReward(sql)
   const { campaignId, userId } = story

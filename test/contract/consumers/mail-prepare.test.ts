@@ -91,7 +91,7 @@ describe.each(types)('a %s mail', (type) => {
     ])
   })
 
-  it('waits while the campaign is paused and goes when it is completed', async () => {
+  it('waits while the campaign is paused, and is sent when it is completed', async () => {
     const story = await createReward(database.sql)
     await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
     expect(await look(story, type)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' })
@@ -99,7 +99,7 @@ describe.each(types)('a %s mail', (type) => {
     expect(await look(story, type)).toMatchObject({ is: 'message' })
   })
 
-  it('waits for a row that is not there, and not for ever', async () => {
+  it('waits for a missing row, but not endlessly', async () => {
     const story = await createReward(database.sql)
     const absent = { userId: story.campaignId }
     expect(await look(story, type, {}, absent)).toEqual({ is: 'wait', reason: 'awaiting-row', afterMs: 1_000 })
@@ -107,7 +107,7 @@ describe.each(types)('a %s mail', (type) => {
     expect(await look(story, type, {}, long)).toEqual({ is: 'skip', reason: 'not-found' })
   })
 
-  it('is skipped when its address bounced, or unsubscribed and it is no answer to anything', async () => {
+  it('is skipped when its address bounced, or unsubscribed and the mail responds to no action', async () => {
     const story = await createReward(database.sql)
     await suppress(story, 'bounced', story.campaignId)
     expect(await look(story, type)).toMatchObject({ is: 'message' })
@@ -120,7 +120,7 @@ describe.each(types)('a %s mail', (type) => {
     expect(await look(story, type)).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
   })
 
-  it('is skipped when the event was old already, or the address is not allowed here', async () => {
+  it('is skipped when the event was old, or the address is not allowed', async () => {
     const story = await createReward(database.sql)
     const old = { eventAt: new Date(1_000), createdAt: new Date(3_001) }
     expect(await look(story, type, { maxEventAgeMs: 2_000 }, old)).toEqual({ is: 'skip', reason: 'stale' })
@@ -128,7 +128,7 @@ describe.each(types)('a %s mail', (type) => {
     expect(await look(story, type, { isAllowed: () => false })).toEqual({ is: 'skip', reason: 'not-allowed' })
   })
 
-  it('carries the way out when it is one that nobody waits for', async () => {
+  it('has an unsubscribe link unless it responds to an action', async () => {
     const story = await createReward(database.sql)
     const url = type === 'position_update' || type === 'milestone' ? linkOf(story) : null
     const prepared = await look(story, type, { unsubscribeLink: linkOf })
@@ -136,10 +136,10 @@ describe.each(types)('a %s mail', (type) => {
   })
 })
 
-describe('a mail that was handed over before', () => {
+describe('a mail with an earlier attempt', () => {
   const frozen = { envelope: { to: 'old@xn--bcher-kva.example', address: 'old@b\u00fccher.example' }, body: Buffer.from('mail') }
 
-  it('is judged by the address that it goes to, not by the one that the row has now', async () => {
+  it('is checked by its frozen address, not by the current address of the row', async () => {
     const story = await createReward(database.sql)
     await suppress(story, 'bounced')
     expect(await look(story, 'welcome', {}, { frozen })).toMatchObject({ message: { to: { address: 'old@b\u00fccher.example' } } })
@@ -158,7 +158,7 @@ describe('a mailbox with several spellings', () => {
     [composed, decomposed],
     ['INFO@B\u00dcCHER.example', composed],
     ['j\u00f6rg@xn--bcher-kva.example', 'J\u00d6RG@B\u00dcCHER.example'],
-  ])('unsubscribed as %s gets none as %s', async (unsubscribed, written) => {
+  ])('unsubscribed as %s gets no mail as %s', async (unsubscribed, written) => {
     const story = await createReward(database.sql)
     await database.sql.query('UPDATE waitlist_users SET email = $1 WHERE id = $2', [written, story.userId])
     expect(await look(story, 'milestone')).toMatchObject({ is: 'message' })
@@ -178,7 +178,7 @@ describe('a mailbox with several spellings', () => {
 })
 
 describe('a reward', () => {
-  it('by mail is not sent to an address that bounced, and is one that unsubscribing does not end', async () => {
+  it('by mail is not sent to an address that bounced, but to one that unsubscribed', async () => {
     const kinds = rewardKinds()
     const story = await createReward(database.sql)
     await suppress(story, 'unsubscribed')
@@ -199,7 +199,7 @@ describe('a reward', () => {
     expect(prepared).toEqual({ is: 'dead', reason: 'no-endpoint' })
   })
 
-  it('of an old event is not delivered, but still left to the human who has it on his list', async () => {
+  it('of an old event is not delivered, unless it is to be delivered by hand', async () => {
     const kinds = rewardKinds({ rules: { ...everythingGoes, maxEventAgeMs: 1_000 } })
     const old = { eventAt: new Date(0), createdAt: new Date(1_001) }
     const reasonOf = async (method: 'email' | 'webhook' | 'manual') => {

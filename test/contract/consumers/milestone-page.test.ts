@@ -39,7 +39,7 @@ async function recipients(campaign: Campaign, limit: number): Promise<readonly (
   return all
 }
 
-it('a page leaves out who is suppressed by the account of the campaign, whatever the reason and the capitals', async () => {
+it('a page omits people who are suppressed by the account of the campaign, for any reason and in any case of letters', async () => {
   const platform = new Platform(database.sql)
   const [campaign, other] = [await platform.campaign(), await platform.campaign()]
   const people = await platform.crowd(campaign, 30)
@@ -57,7 +57,7 @@ it('a page leaves out who is suppressed by the account of the campaign, whatever
   expect(await recipients(campaign, 28)).toEqual(expected.toSorted())
 })
 
-it('the person whose verification reached the milestone is written to, whatever is cut off the time of the event', async () => {
+it('the person whose verification reached the milestone gets the mail, although the time of the event is truncated', async () => {
   const platform = new Platform(database.sql)
   const campaign = await platform.campaign()
   const verified = async (offset: string) => {
@@ -69,7 +69,7 @@ it('the person whose verification reached the milestone is written to, whatever 
   expect(new Set(await recipients(campaign, 10))).toEqual(new Set([reached]))
 })
 
-it('whose row was not committed when the pages were read is found in the second pass, and nobody is written to twice', async () => {
+it('people whose rows were not committed when the pages were read are found in the second pass, and no person gets two mails', async () => {
   const platform = new Platform(database.sql)
   const campaign = await platform.campaign()
   const people = await platform.crowd(campaign, 3)
@@ -122,7 +122,7 @@ async function reasonOf(eventId: string): Promise<string | null> {
   return row?.reason ?? null
 }
 
-it('a broadcast waits for a campaign that is paused or not there yet, and ends with one that is a draft', async () => {
+it('a broadcast waits for a campaign that is paused or missing, and ends with a draft campaign', async () => {
   const platform = new Platform(database.sql)
   expect(await prepared(await platform.campaign({ status: 'paused' }))).toMatchObject({ is: 'wait', reason: 'campaign-paused' })
   expect(await prepared(await platform.campaign({ status: 'draft' }))).toEqual({ is: 'skip', reason: 'campaign-draft' })

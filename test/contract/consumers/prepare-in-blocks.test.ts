@@ -49,7 +49,7 @@ async function change(text: string, ...parameters: readonly unknown[]): Promise<
 }
 
 describe('a claim', () => {
-  it('of ten mails of five types takes one statement to prepare, and each mail goes to its own person', async () => {
+  it('of ten mails of five types is prepared by one statement, and each mail goes to its own person', async () => {
     const group = 'email-workers'
     const stories = [await createReward(database.sql), await createReward(database.sql)]
     for (const { kind, version, channel, key, campaignId, userId, data } of stories.flatMap((story) => mailsTo(story))) {
@@ -134,7 +134,7 @@ async function stories() {
 }
 
 describe('a block', () => {
-  it('is answered as each of its intents is alone', async () => {
+  it('gives each of its intents the same answer as alone', async () => {
     const { all, begun, endpointId, referralId } = await stories()
     // Mails that were handed over before go where they went.
     const mails = all.flatMap((story) => [
@@ -158,7 +158,7 @@ describe('a block', () => {
     }
   })
 
-  it('of any size is read by one plan, which the server keeps', async () => {
+  it('of any size is read by one plan, which the server caches', async () => {
     const story = await createReward(database.sql, { method: 'webhook', webhookUrl: url })
     await database.sql.query('ANALYZE')
     await database.transaction(async (tx) => {

@@ -28,7 +28,7 @@ afterAll(async () => {
   await database.close()
 })
 
-it('20 workers of four processes give 200 rewards 200 codes, out of 400 that they all draw from', async () => {
+it('20 workers of four processes assign 200 codes to 200 rewards, drawn from the same 400', async () => {
   const story = await createReward(database.sql, { config: { code_template: 'CODE-{random}' } })
   const rest = await database.sql.query<{ id: string }>(
     `INSERT INTO user_rewards (user_id, reward_id, campaign_id, status) SELECT $1, $2, $3, 'earned' FROM generate_series(1, 199) RETURNING id`,
@@ -64,7 +64,7 @@ it('20 workers of four processes give 200 rewards 200 codes, out of 400 that the
   expect(new Set(stored.map(({ code }) => code))).toEqual(new Set(given))
 })
 
-it('the same code may be given in another campaign', async () => {
+it('the same code may be assigned in another campaign', async () => {
   const once = rewardKinds({ randomCode: () => 'SAME' }).email
   for (let campaign = 0; campaign < 2; campaign++) {
     const story = await createReward(database.sql, { config: { code_template: '{random}' } })
@@ -77,7 +77,7 @@ it('the same code may be given in another campaign', async () => {
   }
 })
 
-it('a generator that has nothing left is an error, and leaves neither code nor attempt', async () => {
+it('an exhausted generator is an error, and leaves neither code nor attempt', async () => {
   const story = await createReward(database.sql, { config: { code_template: '{random}' } })
   await database.sql.query(`INSERT INTO worker.reward_codes (campaign_id, code, user_reward_id) VALUES ($1, 'ONLY', gen_random_uuid())`, [
     story.campaignId,

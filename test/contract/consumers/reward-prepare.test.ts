@@ -28,7 +28,7 @@ const channel = createWebhookChannel({ client, deadlineMs: 1_000, clock: { now: 
 const prepareMail = (story: EarnedReward) => prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)
 const prepareWebhook = (story: EarnedReward) => prepareOne(kinds.webhook, rewardIntent(story.userRewardId), database.sql)
 
-describe('who may not have a reward', () => {
+describe('a person without a right to the reward', () => {
   it.each([
     ['person-deleted', `UPDATE waitlist_users SET deleted_at = now() WHERE id = $1`, 'userId'],
     ['person-blocked', `UPDATE waitlist_users SET status = 'blocked' WHERE id = $1`, 'userId'],
@@ -55,13 +55,13 @@ describe('who may not have a reward', () => {
     [`UPDATE user_rewards SET status = 'pending' WHERE id = $1`, 'userRewardId'],
     [`UPDATE user_rewards SET expires_at = now() + interval '1 day' WHERE id = $1`, 'userRewardId'],
     [`UPDATE waitlist_users SET status = 'converted' WHERE id = $1`, 'userId'],
-  ] as const)('is nobody after: %s', async (change, id) => {
+  ] as const)('does not get it after: %s', async (change, id) => {
     const story = await createReward(database.sql)
     await database.sql.query(change, [story[id]])
     expect(await prepareMail(story)).toMatchObject({ is: 'message' })
   })
 
-  it('waits for a paused campaign, as a revoked reward does not', async () => {
+  it('waits for a paused campaign, unlike a revoked reward', async () => {
     const story = await createReward(database.sql)
     await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
     expect(await prepareMail(story)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' })
@@ -70,8 +70,8 @@ describe('who may not have a reward', () => {
   })
 })
 
-describe('a row that is not there', () => {
-  it('is waited for, ever less eagerly, and given up in the end', async () => {
+describe('a missing row', () => {
+  it('is waited for with backoff, and finally given up', async () => {
     expect(await look(null)).toEqual({ is: 'wait', reason: awaitingRow, afterMs: 1_000 })
     expect(await look(120_000)).toEqual({ is: 'wait', reason: awaitingRow, afterMs: 30_000 })
     expect(await look(400_000)).toEqual({ is: 'skip', reason: 'not-found' })
@@ -84,15 +84,15 @@ describe('a row that is not there', () => {
   })
 })
 
-describe('the way of a reward', () => {
-  it('is that of its row: each channel hands it to the other', async () => {
+describe('the channel of a reward', () => {
+  it('is that of its row: each channel passes it to the other', async () => {
     const byMail = await createReward(database.sql, { method: 'email' })
     expect(await prepareWebhook(byMail)).toEqual({ is: 'channel', channel: 'email' })
     const byWebhook = await createReward(database.sql, { method: 'webhook' })
     expect(await prepareMail(byWebhook)).toEqual({ is: 'channel', channel: 'webhook' })
   })
 
-  it('is kept once it has begun', async () => {
+  it('is kept after the first attempt', async () => {
     const story = await createReward(database.sql, { method: 'webhook' })
     const begun = rewardIntent(story.userRewardId, { frozen: { envelope: {}, body: Buffer.from('mail') } })
     expect(await prepareOne(kinds.email, begun, database.sql)).toMatchObject({ is: 'message' })
@@ -100,7 +100,7 @@ describe('the way of a reward', () => {
 })
 
 describe('the mail', () => {
-  it('carries the reward, the person and the campaign, in the built-in template', async () => {
+  it('shows the reward, the person and the campaign in the built-in template', async () => {
     const story = await createReward(database.sql, { rewardData: { code: 'EARLY-1', value: '20 %' } })
     const prepared = await prepareMail(story)
     expect(prepared).toMatchObject({
@@ -131,7 +131,7 @@ describe('the mail', () => {
     })
   })
 
-  it('takes numbers and missing details for what they are', async () => {
+  it('accepts numbers and missing details', async () => {
     const story = await createReward(database.sql, { config: { value: 15, instructions: null } })
     expect(await prepareMail(story)).toMatchObject({ message: { values: { reward_code: null, reward_details: '15' } } })
   })
@@ -141,7 +141,7 @@ describe('the mail', () => {
     ['10.00', '10.00'],
     ['-0.10', '-0.10'],
     ['1e400', String(10n ** 400n)],
-  ])('carries the number %s as its tenant wrote it', async (_, number) => {
+  ])('shows the number %s as its tenant wrote it', async (_, number) => {
     const story = await createReward(database.sql)
     const write = (table: 'rewards' | 'user_rewards', column: string, json: string, id: string) =>
       database.sql.query(`UPDATE ${table} SET ${column} = $1::jsonb WHERE id = $2`, [json, id])
@@ -159,7 +159,7 @@ describe('the mail', () => {
     expect(Buffer.from(body ?? '').toString()).toContain(`"code":"${number}","value":${number},"instructions":{"card":[${number}]}`)
   })
 
-  it('takes the template of the campaign with this name, when it is enabled', async () => {
+  it('uses the template of the campaign with this name, if it is enabled', async () => {
     const story = await createReward(database.sql)
     const template = {
       campaign_id: story.campaignId,
@@ -223,7 +223,7 @@ describe('the webhook', () => {
   })
 
   it.each(['HTTPS://HOOKS.example.com:443/x/../rewards', ' https://hooks.example.com/rewards#top'])(
-    'goes to an endpoint that is the same by the URL standard, at the URL of its row: %j',
+    'goes to an endpoint with an equal URL by the URL standard, at the URL of its row: %j',
     async (written) => {
       const story = await createReward(database.sql, plot)
       await endpoint(story)
@@ -260,7 +260,7 @@ describe('the webhook', () => {
     expect(await prepareWebhook(nowhere)).toEqual({ is: 'dead', reason: 'no-endpoint' })
   })
 
-  it('stays with the endpoint it has begun with, wherever that lives now', async () => {
+  it('stays with the endpoint of its first attempt, at its current URL', async () => {
     const story = await createReward(database.sql, plot)
     const first = await endpoint(story)
     await endpoint(story, { campaign_id: story.campaignId })

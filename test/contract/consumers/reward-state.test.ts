@@ -49,7 +49,7 @@ describe('the start of a delivery', () => {
     ['reward-revoked', `status = 'revoked'`],
     ['reward-delivered', `status = 'delivered'`],
     ['reward-expired', `expires_at = now() - interval '1 second'`],
-  ])('is refused as %s when that was committed after prepare, and counts nothing', async (reason, change) => {
+  ])('is refused as %s when that was committed after prepare, and counts no attempt', async (reason, change) => {
     const story = await createReward(database.sql)
     const intent = rewardIntent(story.userRewardId)
     const prepared = await prepareOne(kinds.email, intent, database.sql)
@@ -59,7 +59,7 @@ describe('the start of a delivery', () => {
     expect(await userRewardOf(database.sql, story)).toMatchObject({ delivery_attempts: 0, last_delivery_attempt_at: null })
   })
 
-  it('of a block is made for each reward alone: those that may not go are skipped by their own reasons, the others get their own codes', async () => {
+  it('of a block is decided for each reward: some are skipped with their own reasons, the others get their own codes', async () => {
     const config = { code_template: '{random}' }
     const fixtures = [
       await createReward(database.sql, { config }),
@@ -90,7 +90,7 @@ describe('the start of a delivery', () => {
     }
   })
 
-  it('waits for a revocation that is being written, and obeys it', async () => {
+  it('waits for a revocation that is being written, and respects it', async () => {
     const story = await createReward(database.sql)
     let starting: Promise<Started<MailMessage>> | undefined
     await database.transaction(async (platform) => {
@@ -134,24 +134,24 @@ describe('the code', () => {
     })
   })
 
-  it('that the reward has already is never replaced', async () => {
+  it('that the reward has is never replaced', async () => {
     const story = await createReward(database.sql, { config: { code_template: '{random}' }, rewardData: { code: 'GIVEN' } })
     expect(codeOf(await startMail(story))).toBe('GIVEN')
     expect(await userRewardOf(database.sql, story)).toMatchObject({ reward_data: { code: 'GIVEN' } })
   })
 
-  it('of a template without {random} is the template, for everybody', async () => {
+  it('of a template without {random} is the template, for all rewards', async () => {
     for (let i = 0; i < 2; i++) {
       const story = await createReward(database.sql, { config: { code_template: 'SUMMER' } })
       expect(codeOf(await startMail(story))).toBe('SUMMER')
     }
   })
 
-  it('is none without a template', async () => {
+  it('does not exist without a template', async () => {
     expect(codeOf(await startMail(await createReward(database.sql)))).toBeNull()
   })
 
-  it('is drawn again when it is taken in the campaign, within the same transaction', async () => {
+  it('is drawn again when it is used in the campaign, within the same transaction', async () => {
     const story = await createReward(database.sql, { config: { code_template: 'X-{random}' } })
     await database.sql.query('INSERT INTO worker.reward_codes (campaign_id, code, user_reward_id) VALUES ($1, $2, gen_random_uuid())', [
       story.campaignId,
@@ -161,7 +161,7 @@ describe('the code', () => {
     expect(codeOf(await startMail(story, () => draws.shift() ?? 'NONE'))).toBe('X-FREE')
   })
 
-  it('is reserved for good: a reward whose data was overwritten gets it again', async () => {
+  it('is reserved permanently: a reward whose data was overwritten gets it again', async () => {
     const story = await createReward(database.sql, { config: { code_template: '{random}' } })
     const code = codeOf(await startMail(story))
     await database.sql.query(`UPDATE user_rewards SET reward_data = '{}' WHERE id = $1`, [story.userRewardId])
@@ -186,7 +186,7 @@ describe('the code', () => {
 })
 
 describe('the end of an attempt', () => {
-  it('that succeeded makes the reward delivered and takes the error back', async () => {
+  it('that succeeded makes the reward delivered and removes the error', async () => {
     const story = await createReward(database.sql)
     await end(story, { ok: false, final: false, reason: 'timeout' })
     expect(await userRewardOf(database.sql, story)).toMatchObject({
@@ -201,7 +201,7 @@ describe('the end of an attempt', () => {
     })
   })
 
-  it('that failed for good says so and leaves the status', async () => {
+  it('that failed finally records the error and leaves the status', async () => {
     const story = await createReward(database.sql)
     await end(story, { ok: false, final: true, reason: 'no-endpoint' })
     expect(await userRewardOf(database.sql, story)).toMatchObject({
@@ -211,7 +211,7 @@ describe('the end of an attempt', () => {
     })
   })
 
-  it.each(['revoked', 'redeemed', 'expired'])('leaves a reward that became %s meanwhile, and notes it', async (status) => {
+  it.each(['revoked', 'redeemed', 'expired'])('leaves a reward that became %s meanwhile, and records it', async (status) => {
     const story = await createReward(database.sql)
     await startMail(story)
     await database.sql.query('UPDATE user_rewards SET status = $2 WHERE id = $1', [story.userRewardId, status])
@@ -221,7 +221,7 @@ describe('the end of an attempt', () => {
     expect(await userRewardOf(database.sql, story)).toMatchObject({ status, delivery_error: null })
   })
 
-  it('counts as delivered although the time ran out on the way', async () => {
+  it('counts as delivered although the reward expired meanwhile', async () => {
     const story = await createReward(database.sql)
     await startMail(story)
     await database.sql.query(`UPDATE user_rewards SET expires_at = now() - interval '1 second' WHERE id = $1`, [story.userRewardId])
@@ -229,7 +229,7 @@ describe('the end of an attempt', () => {
     expect(await userRewardOf(database.sql, story)).toMatchObject({ status: 'delivered' })
   })
 
-  it('said twice changes nothing the second time', async () => {
+  it('recorded twice changes nothing the second time', async () => {
     const story = await createReward(database.sql)
     await end(story, delivered)
     const once = await userRewardOf(database.sql, story)

@@ -36,7 +36,7 @@ async function shared(): Promise<ReadonlyMap<string, string | null>> {
 const share = (of: ReadonlyMap<string, string | null>, id: string | null) => [...of.values()].filter((one) => one === id).length / people
 
 describe('variants of a template', () => {
-  it('share people out by their weights, the same way every time', async () => {
+  it('are assigned by their weights, the same way every time', async () => {
     const [a, b, c] = [
       await template({ variant_weight: 60 }),
       await template({ variant_weight: 30 }),
@@ -50,7 +50,7 @@ describe('variants of a template', () => {
     expect(await shared()).toEqual(first)
   })
 
-  it('take people only to or from the one that is added or changed', async () => {
+  it('move people only to or from the variant that is added or changed', async () => {
     await template({ variant_weight: 100 })
     await template({ variant_weight: 100 })
     const before = await shared()
@@ -65,14 +65,14 @@ describe('variants of a template', () => {
     expect(await shared()).toEqual(before)
   })
 
-  it('without a weight weigh 100', async () => {
+  it('without a weight have the weight 100', async () => {
     const [a, b] = [await template({ variant_weight: null }), await template({ variant_weight: 100 })]
     const both = await shared()
     expect(Math.abs(share(both, a) - 0.5)).toBeLessThan(0.025)
     expect(share(both, a) + share(both, b)).toBe(1)
   })
 
-  it('are those that are enabled, sent automatically, not deleted and of the type; with none of them it is the built-in', async () => {
+  it('are the enabled, automatic, existing templates of the type; without any the built-in is used', async () => {
     await template({ enabled: false })
     await template({ send_automatically: false })
     await template({ deleted_at: new Date() })

@@ -9,7 +9,7 @@ import { sampleIntent } from '../../support/sample-intent.ts'
 import { insert, createReward } from '../consumers/earned-reward.ts'
 import { createSourceFixture } from '../kafka/source-fixture.ts'
 
-test('the program of the README that publishes an event publishes it', async () => {
+test('the publishing program of the README publishes an event', async () => {
   await using s = await createSourceFixture()
   const example = exampleNamed('publish')
   const code = example.code.replace('kafka.example.com:9092', inject('kafkaBootstrap')[0] ?? '').replace('domain-events', s.topic)

@@ -35,7 +35,7 @@ function headerNames(raw: string): string[] {
 const ownHeaders = ['Auto-Submitted', 'Content-Type', 'Date', 'From', 'MIME-Version', 'Message-ID', 'Subject', 'To']
 
 describe('mime composer', () => {
-  it('composes one mail with both parts and the headers of an automatic mail', async () => {
+  it('composes a mail with both parts and the headers of an automatic mail', async () => {
     const { raw, mail } = await composed({ replyTo: 'help@example.com' })
     expect(headerNames(raw).sort()).toEqual([...ownHeaders, 'Reply-To'].sort())
     expect(raw).toMatch(/^Auto-Submitted: auto-generated\r$/m)
@@ -53,7 +53,7 @@ describe('mime composer', () => {
     ['O"Neil, Ann; <x@example.com>', 'a "quoted", <angled> subject', 'plain'],
     ['=?utf-8?Q?Ann?=', 'a =?utf-8?B?YQ==?= word that only looks encoded', 'plain'],
     ['x'.repeat(150), 'long '.repeat(60).trim(), 'long '.repeat(600).trim()],
-  ])('name, subject and text come back as they were: %s', async (name, subject, text) => {
+  ])('name, subject and text survive unchanged: %s', async (name, subject, text) => {
     const { raw, mail } = await composed({ to: { address: 'ann@example.org', name }, subject, text, html: `<p>${text}</p>` })
     expect(mail.to).toMatchObject([{ address: 'ann@example.org', name }])
     expect(mail.subject).toBe(subject)
@@ -66,7 +66,7 @@ describe('mime composer', () => {
     expect(raw.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/)
   })
 
-  it('no value adds a header, a recipient or a part', async () => {
+  it('no value can add a header, a recipient or a part', async () => {
     const tricks = [
       '\r\nBcc: eve@example.com',
       '\nBcc: eve@example.com\n\n<p>',
@@ -99,14 +99,14 @@ describe('mime composer', () => {
     )
   })
 
-  it('control characters and line separators in names and subjects become blanks', async () => {
+  it('control characters and line separators in names and subjects become spaces', async () => {
     const { mail } = await composed({ to: { address: 'ann@example.org', name: 'A\r\nB\u2028C\0' }, subject: 'One\r\n two\u2029three\x07' })
     expect(mail.to).toMatchObject([{ name: 'A B C' }])
     expect(mail.subject).toBe('One  two three')
   })
 
   it.each(['S'.repeat(20_000), 'é'.repeat(20_000), '🎉'.repeat(20_000), 'long '.repeat(5_000)])(
-    'a subject that no line can hold is cut, whatever it is made of',
+    'a subject that exceeds a line is truncated, whatever its characters',
     async (subject) => {
       const { raw, mail } = await composed({ subject })
       expect(mail.subject).toBe(subject.slice(0, 800).trim())
@@ -114,13 +114,13 @@ describe('mime composer', () => {
     },
   )
 
-  it('text that names a file or an address of the web stays text', async () => {
+  it('text that looks like a path or a URL stays text', async () => {
     const { mail } = await composed({ text: 'file:///etc/hostname', html: '<img src="/etc/hostname">' })
     expect(mail.text?.trim()).toBe('file:///etc/hostname')
     expect(mail.attachments).toEqual([])
   })
 
-  it('refuses what only a mistake of ours can bring', () => {
+  it('rejects input that only a programming error can produce', () => {
     expect(() => compose({ to: { address: 'ann@example.org, eve@example.com' } })).toThrow('parsed address')
     expect(() => compose({ headers: { 'X-A: b\r\nBcc': 'x' } })).toThrow('header name')
   })

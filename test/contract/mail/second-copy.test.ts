@@ -51,7 +51,7 @@ const messageOf = (template: TemplateSource, values: MailMessage['values']): Mai
 /** As the database gives it back. */
 const stored = ({ envelope, body }: Frozen): Frozen => ({ envelope: JSON.parse(JSON.stringify(envelope)), body })
 
-describe('a mail that another process sends again', () => {
+describe('the second copy of a mail, by another process', () => {
   it.each<TemplateSource>([
     { from: 'built-in', type: 'reward_delivery' },
     {
@@ -61,7 +61,7 @@ describe('a mail that another process sends again', () => {
       html: '<style>p { color: red }</style><p>{{first_name}}{{^reward_code}}none{{/reward_code}}</p>',
       text: null,
     },
-  ])('is the same to the byte, whatever has become of the rows: %j', async (template) => {
+  ])('has the same bytes, whatever has changed in the rows: %j', async (template) => {
     const value = fc.string({ unit: 'binary', maxLength: 60 }).map((text) => text.replaceAll('\0', ''))
     await fc.assert(
       fc.asyncProperty(
@@ -84,7 +84,7 @@ describe('a mail that another process sends again', () => {
     )
   })
 
-  it('is put off, and not sent otherwise, when the version of its template cannot be found', async () => {
+  it('is deferred, not sent in another form, when the version of its template cannot be found', async () => {
     const { relay, versions, first, second } = twoProcesses()
     const message = messageOf({ from: 'built-in', type: 'welcome' }, { first_name: 'Ann' })
     const frozen = await freezeOne(first, sampleIntent(), message)
@@ -96,7 +96,7 @@ describe('a mail that another process sends again', () => {
     expect(relay.mails).toEqual([])
   })
 
-  it('counts no attempt while the database does not answer for its template', async () => {
+  it('counts no attempt while the database does not return its template', async () => {
     const { relay, versions, first, second } = twoProcesses()
     const message = messageOf({ from: 'built-in', type: 'welcome' }, { first_name: 'Ann' })
     const frozen = await freezeOne(first, sampleIntent(), message)
@@ -108,7 +108,7 @@ describe('a mail that another process sends again', () => {
     expect(relay.mails).toEqual([])
   })
 
-  it('needs no stored version while its template is what it was: a database that was set back has lost the newest ones', async () => {
+  it('needs no stored version while its template is unchanged, because a restored database lacks the newest versions', async () => {
     const { relay, versions, first, second } = twoProcesses()
     const message = messageOf({ from: 'built-in', type: 'welcome' }, { first_name: 'Ann' })
     const frozen = await freezeOne(first, sampleIntent(), message)
@@ -119,7 +119,7 @@ describe('a mail that another process sends again', () => {
     expect(relay.mails).toHaveLength(1)
   })
 
-  it('is not sent, and in no doubt, when it cannot be composed: its content is unreadable, or the worker may wait no longer', async () => {
+  it('is not sent, and not in doubt, when it cannot be composed: its content is unreadable, or the deadline has passed', async () => {
     const { relay, versions, first, second } = twoProcesses()
     const message = messageOf({ from: 'built-in', type: 'welcome' }, { first_name: 'Ann' })
     const { envelope } = await freezeOne(first, sampleIntent(), message)
@@ -135,7 +135,7 @@ describe('a mail that another process sends again', () => {
     expect(relay.mails).toEqual([])
   })
 
-  it('of an older version of this program goes out with the bytes that it stored', async () => {
+  it('of an older version of this program has the bytes that were stored', async () => {
     const { relay, second } = twoProcesses()
     const message = messageOf({ from: 'built-in', type: 'welcome' }, { first_name: 'Ann' })
     const frozen = { envelope: { from: 'news@example.com', to: 'ann@example.org' }, body: Buffer.from('the mail') }

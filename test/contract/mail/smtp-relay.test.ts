@@ -73,7 +73,7 @@ function drip(socket: Socket): void {
 /** Answers in the end. */
 const slowly = (reply: string) => (socket: Socket) => void setTimeout(() => socket.write(`${reply}\r\n`), 60)
 
-describe('what the reply means', () => {
+describe('the meaning of a reply', () => {
   for (const extensions of [[], ['PIPELINING']]) {
     const how = extensions.length > 0 ? 'pipelined' : 'one by one'
     const cases: [string, Record<string, string>, Partial<Extract<SendResult, { is: 'refused' }>>][] = [
@@ -100,26 +100,26 @@ describe('what the reply means', () => {
       expect(await sendOne(relay)).toMatchObject({ is: 'refused', ...expected })
     })
 
-    it.each(['MAIL', 'RCPT'])(`421 at %s closes and is the relay's, ${how}`, async (verb) => {
+    it.each(['MAIL', 'RCPT'])(`421 at %s closes the connection and counts against the relay, ${how}`, async (verb) => {
       const { relay } = await scripted({ extensions, replies: { [verb]: (socket) => socket.end('421 4.3.2 too busy\r\n') } })
       expect(await sendOne(relay)).toMatchObject({ is: 'refused', means: 'busy', code: 421 })
     })
   }
 
-  it('250 is accepted, with the name that the relay gave it, and dots at line starts survive', async () => {
+  it('250 is accepted, with the id of the relay, and dots at line starts survive', async () => {
     const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
     expect(await sendOne(relay)).toEqual({ is: 'accepted', code: 250, providerId: '4XyZ01abc' })
     expect(server.messages).toEqual(['Subject: hello\r\n\r\n..a line that begins with a dot\r\n'])
     expect(server.commands).toContain('RCPT TO:<ann@example.org>')
   })
 
-  it('a mail larger than the relay announced is refused without being sent', async () => {
+  it('a mail larger than the announced limit of the relay is rejected without being sent', async () => {
     const { relay, server } = await scripted({ extensions: ['SIZE 40'] })
     expect(await sendOne(relay)).toMatchObject({ is: 'refused', means: 'message', code: 552 })
     expect(server.commands.some((line) => line.startsWith('MAIL'))).toBe(false)
   })
 
-  it('a result holds nothing of what the relay said', async () => {
+  it('a result contains no text of the relay', async () => {
     const { relay } = await scripted({ replies: { RCPT: '550 5.1.1 <ann@example.org> secret words' } })
     expect(JSON.stringify(await sendOne(relay))).not.toMatch(/ann|secret/)
   })
@@ -128,7 +128,7 @@ describe('what the reply means', () => {
 describe('an address beyond ASCII', () => {
   const to = 'bücherfreund@xn--bcher-kva.example'
 
-  it('is not sent to a relay that does not offer SMTPUTF8, which is the fault of nobody else, and harms no other mail', async () => {
+  it('is not sent to a relay without SMTPUTF8, which counts against this mail alone', async () => {
     for (const envelopes of [
       { from: envelope.from, to },
       { from: to, to: envelope.to },
@@ -149,7 +149,7 @@ describe('an address beyond ASCII', () => {
     }
   })
 
-  it('goes out under SMTPUTF8 to a relay that offers it', async () => {
+  it('is sent with SMTPUTF8 to a relay that offers it', async () => {
     const { relay, server } = await scripted({ extensions: ['PIPELINING', 'SMTPUTF8'] })
     expect(await sendOne(relay, mail, to)).toMatchObject({ is: 'accepted' })
     const commands = server.commands.map((line) => Buffer.from(line, 'latin1').toString('utf8'))
@@ -158,7 +158,7 @@ describe('an address beyond ASCII', () => {
   })
 })
 
-describe('what is known when the connection ends', () => {
+describe('the result when the connection ends', () => {
   const big = Buffer.alloc(8_000_000, `${'x'.repeat(76)}\r\n`)
 
   it('before DATA: not sent', async () => {
@@ -189,7 +189,7 @@ describe('what is known when the connection ends', () => {
     expect(server.connections()).toBe(2)
   })
 
-  it('a relay that answers before the end of the body gets no more of it', async () => {
+  it('a relay that replies before the end of the body gets no more of it', async () => {
     const { relay, server } = await scripted({ body: (socket, received) => received > 100_000 && socket.write('552 5.3.4 enough\r\n') })
     expect(await sendOne(relay, big)).toMatchObject({ is: 'refused', code: 552, means: 'message' })
     expect(relay.stats()).toMatchObject({ idle: 0, inUse: 0 })
@@ -197,7 +197,7 @@ describe('what is known when the connection ends', () => {
     expect(server.messages).toEqual([])
   })
 
-  it('a relay that thanks before the end of the body is not believed', async () => {
+  it('a 250 before the end of the body does not count as accepted', async () => {
     const { relay, server } = await scripted({ body: (socket, received) => received > 100_000 && socket.write('250 Ok\r\n') })
     expect(await sendOne(relay, big)).toEqual({ is: 'not-sent', reason: 'protocol-error' })
     await until(() => server.open() === 0)
@@ -210,7 +210,7 @@ describe('deadlines', () => {
     ['RCPT', 'rcpt'],
     ['DATA', 'data'],
     ['DOT', 'final-reply'],
-  ] as const)('a mail that waits for the answer to %s says so while it waits: %s', async (verb, stage) => {
+  ] as const)('a mail that waits for the reply to %s reports its stage: %s', async (verb, stage) => {
     const server = await startScriptedRelay({ replies: { [verb]: () => undefined } })
     cleanups.push(() => server.stop())
     const relay = relayTo(`smtp://127.0.0.1:${server.port}`)
@@ -230,7 +230,7 @@ describe('deadlines', () => {
     ['RCPT', 'not-sent', 'timeout-rcpt'],
     ['DATA', 'not-sent', 'timeout-data'],
     ['DOT', 'ambiguous', 'timeout-final-reply'],
-  ] as const)('a relay that drips, or says nothing, at %s is left at the deadline: %s, %s', async (verb, is, reason) => {
+  ] as const)('a relay that drips or is silent at %s is abandoned at the deadline: %s, %s', async (verb, is, reason) => {
     for (const extensions of [[], ['PIPELINING']]) {
       for (const act of [drip, () => undefined]) {
         // Nor does it answer to what a client that pipelines has sent meanwhile.
@@ -244,14 +244,14 @@ describe('deadlines', () => {
     }
   })
 
-  it('a relay that stops reading in the middle of a body is left at the deadline, and was not given the mail', async () => {
+  it('a relay that stops reading in the middle of a body is abandoned at the deadline, and the mail counts as not sent', async () => {
     const server = await startScriptedRelay({ body: (socket) => socket.pause() })
     cleanups.push(() => server.stop())
     const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 300 })
     expect(await sendOne(relay, Buffer.alloc(30_000_000, `${'x'.repeat(76)}\r\n`))).toEqual({ is: 'not-sent', reason: 'timeout-body' })
   })
 
-  it('a relay that is silent from the first mail on is named so, not as one that refuses us', async () => {
+  it('a relay that is silent from the first mail on is reported as silent, not as refusing', async () => {
     const server = await startScriptedRelay({ replies: { MAIL: () => undefined } })
     cleanups.push(() => server.stop())
     const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 100 })
@@ -260,7 +260,7 @@ describe('deadlines', () => {
     expect(error).toMatchObject({ reason: 'timeout-mail', message: expect.stringMatching(/does not answer MAIL FROM in time/) })
   })
 
-  it('a recipient that the relay never answers about keeps no other mail from a new connection', async () => {
+  it('a recipient without a reply does not prevent a new connection for other mails', async () => {
     const server = await startScriptedRelay({ replies: { RCPT: () => undefined } })
     cleanups.push(() => server.stop())
     const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 100 })
@@ -268,13 +268,13 @@ describe('deadlines', () => {
     expect(relay.stats().failures).toBe(0)
   })
 
-  it('a recipient for whom the relay turns us away keeps no other mail waiting', async () => {
+  it('a recipient for whom the relay closes the connection delays no other mail', async () => {
     const { relay } = await scripted({ replies: { RCPT: '554 5.7.1 Relay access denied' } })
     for (let mails = 0; mails < 3; mails++) expect(await sendOne(relay)).toMatchObject({ means: 'us' })
     expect(relay.stats().failures).toBe(0)
   })
 
-  it('a mail that we give up ourselves says nothing about the relay', async () => {
+  it('a mail that is aborted locally does not count against the relay', async () => {
     const { relay, server } = await scripted({ replies: { MAIL: () => undefined } })
     const abort = new AbortController()
     const sending = sendOne(relay, mail, envelope.to, abort.signal)
@@ -301,7 +301,7 @@ describe('deadlines', () => {
     ['tls', { extensions: ['STARTTLS'], replies: { STARTTLS: '220 go ahead' } }, 'smtp://'],
     ['auth', { extensions: ['AUTH PLAIN'], replies: { AUTH: drip } }, 'smtp://user:password@'],
     ['auth', { extensions: ['AUTH LOGIN'], replies: { AUTH: '334 VXNlcm5hbWU6', 'C2LUAW==': drip } }, 'smtp://sink:password@'],
-  ] as const)('a relay that keeps us waiting at %s is named so after the connect deadline', async (stage, script, scheme) => {
+  ] as const)('a relay that delays the connection at %s is reported after the connect deadline', async (stage, script, scheme) => {
     const server = await startScriptedRelay(script)
     cleanups.push(() => server.stop())
     const relay = relayTo(`${scheme}127.0.0.1:${server.port}`, { connectDeadlineMs: 200 })
@@ -313,7 +313,7 @@ describe('deadlines', () => {
     await until(() => server.open() === 0)
   })
 
-  it('a relay that takes its time with every answer is waited for', async () => {
+  it('a relay with slow replies is waited for', async () => {
     const { relay } = await scripted({
       greeting: slowly('220 at last'),
       replies: { EHLO: slowly('250 relay.example.com'), MAIL: slowly('250 Ok') },
@@ -322,8 +322,8 @@ describe('deadlines', () => {
   })
 })
 
-describe('a relay that is away or turns us away', () => {
-  it('is known as away from the first failure until it lets us connect again, or takes a mail where connecting proved nothing', async () => {
+describe('a relay that is away or refuses connections', () => {
+  it('counts as away from the first failure until a connection succeeds, or a mail is accepted where connections prove nothing', async () => {
     const smtp = await sink()
     let now = 0
     const relay = relayTo(smtp.url, { now: () => now })
@@ -348,7 +348,7 @@ describe('a relay that is away or turns us away', () => {
     expect(relay.away()).toBeNull()
   })
 
-  it('refuses at once, tries one connection at a time with growing pauses, and recovers', async () => {
+  it('fails calls at once, tries one connection at a time with backoff, and recovers', async () => {
     let now = 0
     const smtp = await sink()
     const relay = relayTo(smtp.url, { now: () => now, random: () => 1, reconnect: { baseMs: 1_000, maxMs: 4_000 } })
@@ -370,7 +370,7 @@ describe('a relay that is away or turns us away', () => {
     expect(relay.stats().failures).toBe(0)
   })
 
-  it('tries with one connection for all who wait, after a failure', async () => {
+  it('is tried with one connection for all waiting callers after a failure', async () => {
     let now = 0
     let greetings = 0
     const server = await startScriptedRelay({ greeting: (socket) => void (greetings++ === 0 && socket.end('554 5.7.1 not you\r\n')) })
@@ -384,7 +384,7 @@ describe('a relay that is away or turns us away', () => {
     await Promise.all(waiting)
   })
 
-  it('535 names the credentials and gives nothing away', async () => {
+  it('535 names the credentials without revealing them', async () => {
     const smtp = await sink({ auth: true })
     const relay = relayTo(`smtp://sink:wrong-password@127.0.0.1:${smtp.port}`)
     const error = await unavailable(relay.verify(never))
@@ -393,21 +393,21 @@ describe('a relay that is away or turns us away', () => {
     expect(error.message).not.toMatch(/wrong-password|sink/)
   })
 
-  it('logs in with the right ones', async () => {
+  it('accepts a login with the right credentials', async () => {
     const smtp = await sink({ auth: { user: 'mail@example.com', password: 'p@ss:w/rd%' } })
     const relay = relayTo(smtp.url)
     await relay.verify(never)
     expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
   })
 
-  it('credentials are not sent to a relay that offers no login', async () => {
+  it('gets no credentials when it offers no login', async () => {
     const { port, commands } = await scripted({}).then(({ server }) => server)
     const error = await unavailable(relayTo(`smtp://user:password@127.0.0.1:${port}`).verify(never))
     expect(error).toMatchObject({ credentials: true })
     expect(commands.some((line) => line.startsWith('AUTH'))).toBe(false)
   })
 
-  it('530 at MAIL makes later callers wait', async () => {
+  it('delays later callers after a 530 at MAIL', async () => {
     const { relay } = await scripted({ replies: { MAIL: '530 5.7.0 log in first' } })
     expect(await sendOne(relay)).toMatchObject({ is: 'refused', means: 'login' })
     const error = await unavailable(relay.acquire(never))
@@ -416,21 +416,21 @@ describe('a relay that is away or turns us away', () => {
     expect(error.retryAfterMs).toBeGreaterThan(0)
   })
 
-  it('a relay that takes connections and drops them before a mail is not hammered', async () => {
+  it('is tried with backoff when it accepts connections and drops them before a mail', async () => {
     const { relay, server } = await scripted({ replies: { MAIL: (socket) => socket.destroy() } })
     const results = await Promise.allSettled(Array.from({ length: 50 }, async () => sendOne(relay)))
     expect(results.filter((result) => result.status === 'fulfilled' && result.value.is !== 'not-sent')).toEqual([])
     expect(server.connections()).toBeLessThanOrEqual(11)
   })
 
-  it('a greeting of 554 is a refusal of us', async () => {
+  it('counts as refusing connections when it greets with 554', async () => {
     const { relay } = await scripted({ greeting: '554 5.7.1 not you' })
     const error = await unavailable(relay.acquire(never))
     expect(error).toMatchObject({ reason: 'relay-refuses-us' })
     expect(error.message).toMatch(/\(554 5\.7\.1\)/)
   })
 
-  it('a relay that allows fewer connections than we want is used with those', async () => {
+  it('is used with fewer connections when it allows no more', async () => {
     let open = 0
     const { relay, server } = await scripted({
       greeting: (socket) => {
@@ -457,7 +457,7 @@ describe('the pool', () => {
     expect(verbs.slice(0, 9)).toEqual(['EHLO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'MAIL', 'RCPT', 'DATA', 'RSET'])
   })
 
-  it('a refused recipient leaves the connection usable, and reaches nobody with the next mail', async () => {
+  it('keeps a connection usable after a rejected recipient, who gets nothing of the next mail', async () => {
     const smtp = await sink({
       respond: (stage, { address }) => (stage === 'rcpt' && address === 'gone@example.org' ? { code: 550 } : undefined),
     })
@@ -472,7 +472,7 @@ describe('the pool', () => {
     'ann@example.org,eve@example.com',
     'ann@example.org>\r\nRCPT TO:<eve@example.com',
     'ann@example.org\nRCPT TO:<eve@example.com>',
-  ])('an address that tries to be two reaches nobody else: %j', async (to) => {
+  ])('sends nothing to a second recipient hidden in an address: %j', async (to) => {
     const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
     await sendOne(relay, mail, to)
     const recipients = server.commands.filter((line) => line.startsWith('RCPT'))
@@ -480,7 +480,7 @@ describe('the pool', () => {
     expect(recipients).not.toContain('RCPT TO:<eve@example.com>')
   })
 
-  it('never opens more connections than allowed, and all who wait are served', async () => {
+  it('never opens more connections than allowed, and serves all waiting callers', async () => {
     const smtp = await sink()
     const relay = relayTo(smtp.url, { maxConnections: 3 })
     const results = await Promise.all(Array.from({ length: 60 }, async () => sendOne(relay)))
@@ -488,7 +488,7 @@ describe('the pool', () => {
     expect(smtp.counters).toMatchObject({ connections: 3, mails: 60 })
   })
 
-  it('replaces a connection after its share of mails', async () => {
+  it('replaces a connection after its maximum number of mails', async () => {
     const smtp = await sink()
     const relay = relayTo(smtp.url, { maxMailsPerConnection: 2 })
     for (let i = 0; i < 5; i++) await sendOne(relay)
@@ -505,7 +505,7 @@ describe('the pool', () => {
     expect(relay.stats()).toMatchObject({ idle: 0, inUse: 0 })
   })
 
-  it('a connection that the relay ended while it was idle is not handed out', async () => {
+  it('does not reuse a connection that the relay closed while it was idle', async () => {
     const { relay, server } = await scripted({ replies: { RSET: (socket) => socket.destroy() } })
     await sendOne(relay)
     await until(() => server.open() === 0)
@@ -513,7 +513,7 @@ describe('the pool', () => {
     expect(relay.stats().failures).toBe(0)
   })
 
-  it('an old connection must answer before it is handed out', async () => {
+  it('checks an old connection before it is reused', async () => {
     let now = 0
     const server = await startScriptedRelay()
     cleanups.push(() => server.stop())
@@ -524,7 +524,7 @@ describe('the pool', () => {
     expect(server.commands.map((line) => line.split(' ')[0]).slice(0, 3)).toEqual(['EHLO', 'RSET', 'MAIL'])
   })
 
-  it('who gives up waiting takes no connection with him', async () => {
+  it('loses no connection when a waiting caller gives up', async () => {
     const smtp = await sink()
     const relay = relayTo(smtp.url, { maxConnections: 1 })
     const held = await relay.acquire(never)
@@ -537,7 +537,7 @@ describe('the pool', () => {
     expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
   })
 
-  it('a session given back in the middle of a mail is destroyed', async () => {
+  it('destroys a session that is released in the middle of a mail', async () => {
     const { relay, server } = await scripted({ replies: { DOT: () => undefined } })
     const session = await relay.acquire(never)
     const sending = session.send(envelope, mail, never)
@@ -547,7 +547,7 @@ describe('the pool', () => {
     expect(relay.stats()).toMatchObject({ idle: 0, inUse: 0 })
   })
 
-  it('close ends what is idle, what is in use and what waits, and leaves nothing running', async () => {
+  it('closes idle and used connections and ends waiting callers, and leaves nothing running', async () => {
     const { relay, server } = await scripted({ replies: { DOT: () => undefined } })
     const idle = await relay.acquire(never)
     const sending = sendOne(relay)

@@ -87,7 +87,7 @@ describe('over TLS', () => {
   it.each([
     ['STARTTLS', false],
     ['TLS from the start', true],
-  ])('a login and a mail go by %s, and nothing of them is read on the way', async (_name, immediate) => {
+  ])('a login and a mail are sent by %s, and an eavesdropper reads nothing of them', async (_name, immediate) => {
     const relay = await sink({ auth: login, tls: { ...server, immediate } })
     const way = await listening(relay)
     expect(await sendTo(way.url, { requireTls: true, ca: own.ca })).toMatchObject({ is: 'accepted' })
@@ -96,7 +96,7 @@ describe('over TLS', () => {
     for (const secret of secrets) expect(way.heard()).not.toContain(secret)
   })
 
-  it('the same ear hears it all where TLS is turned off', async () => {
+  it('the same eavesdropper reads everything when TLS is turned off', async () => {
     const relay = await sink({ auth: login })
     const way = await listening(relay)
     expect(await sendTo(way.url, { requireTls: false })).toMatchObject({ is: 'accepted' })
@@ -104,7 +104,7 @@ describe('over TLS', () => {
     expect(secrets.some((secret) => way.heard().includes(secret))).toBe(true)
   })
 
-  it('smtp:// turns to TLS where it is offered, also when nothing is required', async () => {
+  it('smtp:// uses TLS when it is offered, even if it is not required', async () => {
     const relay = await sink({ tls: server })
     expect(await sendTo(relay.url, { ca: own.ca })).toMatchObject({ is: 'accepted' })
     expect(relay.counters.secured).toBe(1)
@@ -112,7 +112,7 @@ describe('over TLS', () => {
 })
 
 describe('a relay without STARTTLS', () => {
-  it('hears neither login nor address when TLS is required', async () => {
+  it('gets neither login nor address when TLS is required', async () => {
     const relay = await startScriptedRelay({ extensions: ['AUTH PLAIN LOGIN'], replies: { STARTTLS: '502 5.5.1 no such command' } })
     cleanups.push(() => relay.stop())
     expect(await complaint(`smtp://${login.user}:${login.password}@127.0.0.1:${relay.port}`, { requireTls: true })).toMatch(
@@ -122,7 +122,7 @@ describe('a relay without STARTTLS', () => {
     expect(relay.messages).toEqual([])
   })
 
-  it('that answers STARTTLS with a no hears no more either', async () => {
+  it('gets nothing more after it rejected STARTTLS', async () => {
     const relay = await startScriptedRelay({ extensions: ['STARTTLS', 'AUTH PLAIN'], replies: { STARTTLS: '454 4.7.0 not now' } })
     cleanups.push(() => relay.stop())
     const url = `smtp://${login.user}:${login.password}@127.0.0.1:${relay.port}`
@@ -131,7 +131,7 @@ describe('a relay without STARTTLS', () => {
   })
 })
 
-describe('a relay that may not be trusted gets nothing, and the line names the way out', () => {
+describe('an untrusted relay gets nothing, and the error names the way out', () => {
   const untrusted = 'The certificate of the SMTP relay at 127.0.0.1:PORT is not signed by a trusted authority (CODE); '
   it.each<[string, () => Promise<Certificate>, () => RelayTls, string]>([
     [
@@ -167,7 +167,7 @@ describe('a relay that may not be trusted gets nothing, and the line names the w
     }
   })
 
-  it('smtps:// to a port that begins in clear', async () => {
+  it('smtps:// to a port without TLS', async () => {
     const relay = await sink({ tls: server })
     expect(await complaint(relay.url.replace('smtp:', 'smtps:'), { ca: own.ca })).toMatch(
       /^The SMTP relay at 127\.0\.0\.1:PORT does not speak TLS on this port \(.*\); write smtp:\/\/ for STARTTLS in SMTP_URL, or correct its port$/,

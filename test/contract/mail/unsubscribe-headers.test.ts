@@ -49,7 +49,7 @@ async function mail(type: 'milestone' | 'position_update' | 'welcome', unsubscri
 }
 
 describe.each(['milestone', 'position_update'] as const)('a %s mail', (type) => {
-  it('says in its headers, once and unencoded, where one POST ends such mails', async () => {
+  it('has headers, once and unencoded, for unsubscribing by one POST', async () => {
     const { raw, header } = await mail(type, url)
     expect(header('list-unsubscribe')).toEqual([`<${url}>`])
     expect(header('list-unsubscribe-post')).toEqual(['List-Unsubscribe=One-Click'])
@@ -59,20 +59,20 @@ describe.each(['milestone', 'position_update'] as const)('a %s mail', (type) => 
     expect(head.split('\r\n')).toContain('List-Unsubscribe-Post: List-Unsubscribe=One-Click')
   })
 
-  it('shows the link to its reader, in both parts', async () => {
+  it('shows the link in both parts', async () => {
     const { parsed } = await mail(type, url)
     expect(parsed.text).toContain(`Unsubscribe: ${url}`)
     const hrefs = [...(parsed.html ?? '').matchAll(/href="([^"]+)"[^>]*>Unsubscribe</g)].map(([, href]) => unescaped(href ?? ''))
     expect(hrefs).toEqual([url])
   })
 
-  it('says nothing of it where there is no such place', async () => {
+  it('has no such headers without an unsubscribe URL', async () => {
     const { raw } = await mail(type, null)
     expect(raw).not.toMatch(/unsubscribe/i)
   })
 })
 
-it('a campaign may put the link where it likes', async () => {
+it('a template may place the link itself', async () => {
   const template: TemplateSource = {
     from: 'campaign',
     id: 't',

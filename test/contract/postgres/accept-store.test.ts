@@ -57,7 +57,7 @@ test('a chunk writes outcomes, intents and progress', async () => {
   expect(await progress()).toBe(3n)
 })
 
-test('a chunk whose row does not hold what was expected writes nothing and returns the row', async () => {
+test('a chunk whose progress row differs from the expected one writes nothing and returns the row', async () => {
   await store.accept(chunk({ next: 5n }))
   expect(await store.accept(chunk({ expected: 0n, next: 9n, events: [event(0n, [mail('a')])] }))).toEqual({ is: 'moved', row: 5n })
   expect(await store.accept({ ...chunk({ next: 9n }), partition: 7 })).toEqual({ is: 'moved', row: null })
@@ -66,11 +66,11 @@ test('a chunk whose row does not hold what was expected writes nothing and retur
   expect(await progress()).toBe(5n)
 })
 
-test('a chunk of nothing but the progress row proves that the database takes writes', async () => {
+test('a chunk with only the progress row proves that the database accepts writes', async () => {
   expect(await store.accept(chunk({ expected: 0n, next: 0n }))).toMatchObject({ is: 'accepted', intents: 0 })
 })
 
-test('of two owners of one partition exactly one writes', async () => {
+test('of two owners of a partition exactly one writes', async () => {
   const other = openPool(db.url)
   try {
     const owners = [store, createAcceptStore(other), store, createAcceptStore(other)]
@@ -86,7 +86,7 @@ test('of two owners of one partition exactly one writes', async () => {
   }
 })
 
-test('what is on record is repeated without effect, whatever its consumer now makes of it', async () => {
+test('a recorded event has no effect when it is repeated, whatever its consumer returns for it now', async () => {
   const known = event(0n, [mail('a')])
   await store.accept(chunk({ next: 1n, events: [known] }))
   const fresh = event(2n, [mail('c')])
@@ -96,7 +96,7 @@ test('what is on record is repeated without effect, whatever its consumer now ma
   expect(await outcomes()).toMatchObject([{ offset: '0', effects: ['a'] }, { offset: '2' }])
 })
 
-test('the same id with another content is a conflict: nothing is written and the later record is named', async () => {
+test('the same id with other content is a conflict: nothing is written, and the later record is named', async () => {
   const known = event(0n, [])
   await store.accept(chunk({ next: 1n, events: [known] }))
   const events = [event(1n, [mail('a')]), { ...known, offset: 2n, contentHash: hash('other') }, { ...known, offset: 3n }]
@@ -106,7 +106,7 @@ test('the same id with another content is a conflict: nothing is written and the
   expect(await outcomes()).toHaveLength(1)
 })
 
-test('one id twice in a chunk: the first counts, the same again is repeated, another content is a conflict', async () => {
+test('an id twice in a chunk: the first record counts, an equal one is a repeat, other content is a conflict', async () => {
   const first = { ...event(0n, [mail('a')]), eventId: randomUUID().toUpperCase() }
   const twice = await store.accept(chunk({ next: 2n, events: [first, { ...first, offset: 1n, eventId: first.eventId.toLowerCase() }] }))
   expect(endings(twice)).toEqual({ 0: 'accepted', 1: 'repeated' })
@@ -118,7 +118,7 @@ test('one id twice in a chunk: the first counts, the same again is repeated, ano
   expect(await progress()).toBe(2n)
 })
 
-test('an event whose every effect exists is a duplicate; one new effect makes it accepted', async () => {
+test('an event whose effects all exist is a duplicate; one new effect makes it accepted', async () => {
   await store.accept(chunk({ next: 1n, events: [event(0n, [mail('a')])] }))
   const events = [event(1n, [mail('a')]), event(2n, [mail('a'), mail('b')]), event(3n, [mail('b')])]
   const result = await store.accept(chunk({ expected: 1n, next: 4n, events }))
@@ -127,7 +127,7 @@ test('an event whose every effect exists is a duplicate; one new effect makes it
   expect((await intents()).map(({ key }) => key)).toEqual(['a', 'b'])
 })
 
-test('requests that coalesce become one pending intent and each has its effect; one that was claimed absorbs nothing', async () => {
+test('coalescing requests become one pending intent, and each has its effect; a claimed intent absorbs none', async () => {
   const first = await store.accept(
     chunk({ next: 2n, events: [event(0n, [recalculation('campaign')]), event(1n, [recalculation('campaign')])] }),
   )
@@ -149,7 +149,7 @@ test("groups do not see each other's outcomes and effects", async () => {
   expect(endings(await store.accept(chunk({ next: 1n, events: [shared] })))).toEqual({ 0: 'accepted' })
 })
 
-test('of the free workers one campaign gets no more than its share, but for what no other of the chunk takes', async () => {
+test('a campaign gets no more than its share of the free workers, unless no other campaign of the chunk uses them', async () => {
   const other = '00000000-0000-4000-8000-0000000000cc'
   const ours = ['a', 'b', 'c', 'd'].map((key) => mail(key))
   const workers = [{ channel: 'email', count: 4, leaseMs: 60_000, share: 3, held: new Map([[campaign, 1]]) }]
@@ -168,7 +168,7 @@ test('of the free workers one campaign gets no more than its share, but for what
   expect(keys(second)).toEqual(['another', 'e', 'f'])
 })
 
-test('intents go to free workers at once, at most as many per channel as have a slot, and only what was really inserted', async () => {
+test('inserted intents go to free workers at once, at most as many per channel as there are free slots', async () => {
   await store.accept(chunk({ next: 1n, events: [event(0n, [mail('spent')])] }))
   const events = [
     event(1n, [mail('spent')]),
@@ -224,7 +224,7 @@ test('intents go to free workers at once, at most as many per channel as have a 
   ).toEqual([])
 })
 
-test('what was passed is counted once per position and leaves an outcome where its event is known and has none', async () => {
+test('a dead letter is counted once per offset, and leaves an outcome if its event is known and has none', async () => {
   const accepted = event(0n, [mail('a')])
   const understood = { offset: 1n, eventId: randomUUID(), type: 'user.verified', contentHash: hash('x'), reason: 'consumer-error' } as const
   const conflicting = { offset: 2n, eventId: accepted.eventId, type: accepted.type, contentHash: hash('y'), reason: 'id-conflict' } as const
@@ -277,7 +277,7 @@ test.each([
   expect(await store.accept(chunk({ next: 1n, events: events.slice(0, 1) }))).toMatchObject({ is: 'accepted', intents: 1 })
 })
 
-test('text of every kind arrives unchanged', async () => {
+test('text of every kind is stored unchanged', async () => {
   const texts = ['', 'null', 'NULL', '{}', '{"a"}', '"', '\\', '\\"', 'a,b', ' a ', 'é 漢 🙂', "'; --", '\n\t', '$1']
   const drafts = texts.map((text, index) => Object.assign(mail(`${index}:${text}`), { destination: text, data: { [text]: text } }))
   await store.accept(chunk({ next: 1n, events: [event(0n, drafts)] }))
@@ -344,7 +344,7 @@ test.each([
   expect(await intents()).toHaveLength(3_000)
 })
 
-test('a row learns its topic once, and remembers the last record that was read, where its leader epoch is known', async () => {
+test('a row records its topic once, and the last record that was read if its leader epoch is known', async () => {
   const row = async () => (await store.readProgress(group, 'topic'))[0]
   expect(await row()).toEqual({ partition: 0, next: 0n, exemptBelow: 0n })
   await store.learnTopic(group, 'topic', 'the-id')
@@ -392,7 +392,7 @@ describe.each([
     )
   })
 
-  test('an event that is projected is accepted, once, however often it stands in the log', async () => {
+  test('a projected event is accepted once, however often the log contains it', async () => {
     const one = fact(0n)
     const result = await rows.accept(
       chunk({ next: 2n, events: [one, { ...one, offset: 1n, eventId: one.eventId.toUpperCase() }], project }),
@@ -408,7 +408,7 @@ describe.each([
     expect(counted).toEqual([])
   })
 
-  test('a projection that throws before it returns a promise fails as any other, and nothing is written', async () => {
+  test('a projection that throws before it returns a promise fails like any other, and nothing is written', async () => {
     const failed = rows.accept(chunk({ next: 1n, events: [fact(0n)], project: throws }))
     await expect(failed).rejects.toMatchObject({ name: 'ProjectionFailed', cause: expect.any(TypeError) })
     const again = await rows.accept(chunk({ next: 1n, events: [fact(0n)], project }))
@@ -418,39 +418,36 @@ describe.each([
   test.each([
     ['unchanged', {}],
     ['repaired', { contentHash: hash('repaired') }],
-  ])(
-    'an event that was given up and is published again, %s, counts once; the dead letter itself, read again, does not',
-    async (__, change) => {
-      const bad = fact(0n)
-      expect(await rows.accept(chunk({ next: 1n, passed: [letterOf(bad)], project }))).toMatchObject({ deadLetters: 1 })
-      // A replay before the repair.
-      const early = await rows.accept({ ...chunk({ expected: 1n, next: 1n, events: [bad], project }) })
-      expect(endings(early)).toEqual({ 0: 'repeated' })
-      expect(counted).toEqual([])
+  ])('a dead-lettered event that is published again, %s, counts once; the dead letter itself, read again, does not', async (__, change) => {
+    const bad = fact(0n)
+    expect(await rows.accept(chunk({ next: 1n, passed: [letterOf(bad)], project }))).toMatchObject({ deadLetters: 1 })
+    // A replay before the repair.
+    const early = await rows.accept({ ...chunk({ expected: 1n, next: 1n, events: [bad], project }) })
+    expect(endings(early)).toEqual({ 0: 'repeated' })
+    expect(counted).toEqual([])
 
-      const repaired = { ...bad, offset: 1n, ...change }
-      // A replay reads both in one chunk; the second publication of the repaired event is a repeat.
-      const events = [bad, repaired, { ...repaired, offset: 2n }]
-      expect(endings(await rows.accept(chunk({ expected: 1n, next: 3n, events, project })))).toEqual({
-        0: 'repeated',
-        1: 'accepted',
-        2: 'repeated',
-      })
-      expect(counted).toEqual([[bad.eventId]])
+    const repaired = { ...bad, offset: 1n, ...change }
+    // A replay reads both in one chunk; the second publication of the repaired event is a repeat.
+    const events = [bad, repaired, { ...repaired, offset: 2n }]
+    expect(endings(await rows.accept(chunk({ expected: 1n, next: 3n, events, project })))).toEqual({
+      0: 'repeated',
+      1: 'accepted',
+      2: 'repeated',
+    })
+    expect(counted).toEqual([[bad.eventId]])
 
-      // A replay after the repair, and a third publication in another partition.
-      expect(endings(await rows.accept(chunk({ expected: 3n, next: 3n, events, project })))).toEqual({
-        0: 'repeated',
-        1: 'repeated',
-        2: 'repeated',
-      })
-      const elsewhere = { ...chunk({ next: 1n, events: [{ ...repaired, offset: 0n }], project }), partition: 1 }
-      expect(endings(await rows.accept(elsewhere))).toEqual({ 0: 'repeated' })
-      expect(counted).toEqual([[bad.eventId]])
-    },
-  )
+    // A replay after the repair, and a third publication in another partition.
+    expect(endings(await rows.accept(chunk({ expected: 3n, next: 3n, events, project })))).toEqual({
+      0: 'repeated',
+      1: 'repeated',
+      2: 'repeated',
+    })
+    const elsewhere = { ...chunk({ next: 1n, events: [{ ...repaired, offset: 0n }], project }), partition: 1 }
+    expect(endings(await rows.accept(elsewhere))).toEqual({ 0: 'repeated' })
+    expect(counted).toEqual([[bad.eventId]])
+  })
 
-  test('a repaired event on which the projection fails again leaves room for the next repair', async () => {
+  test('a repaired event on which the projection fails again can be repaired again', async () => {
     const bad = fact(0n)
     await rows.accept(chunk({ next: 1n, passed: [letterOf(bad)], project }))
     const second = { ...bad, offset: 1n, contentHash: hash('second') }
@@ -464,7 +461,7 @@ describe.each([
   })
 })
 
-test('5,000 events, and again: the second time changes nothing', async () => {
+test('accepting 5,000 events a second time changes nothing', async () => {
   const size = 500
   const events = Array.from({ length: 5_000 }, (_, index) => event(BigInt(index), [mail(`key-${index}`)]))
   const pass = async (from: bigint) => {

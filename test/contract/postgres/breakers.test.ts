@@ -72,18 +72,18 @@ const away = (openHours: number, failedHours: number, destination = 'e') =>
   ])
 
 describe('how long a destination has been away', () => {
-  it('counts from the first failure on, whichever process found it, over a restart', async () => {
+  it('counts from the first failure of any process, across restarts', async () => {
     await tell(found('open', 8), found('open', 6), found('open', 4), found('open', 2))
     expect(await awayFor()).toBe(6)
     expect(await store().recordBreakers([])).toEqual([{ channel: 'webhook', destination: 'e' }])
   })
 
-  it('begins anew where nobody has tried it for hours: it may have been well', async () => {
+  it('starts again after hours without an attempt, because it may have recovered', async () => {
     await tell(found('open', 90), found('open', 88), found('open', 2), found('open', 1))
     expect(await awayFor()).toBe(1)
   })
 
-  it('ends with a delivery that arrived, but not with one that arrived before the last failure', async () => {
+  it('ends with a successful delivery, but not with one before the last failure', async () => {
     await tell(found('open', 8), found('open', 6), found('closed', 7))
     expect(await awayFor()).toBe(2)
     await tell(found('closed', 5))
@@ -92,8 +92,8 @@ describe('how long a destination has been away', () => {
   })
 })
 
-describe('what is deferred for a destination that is away for longer than all retries take', () => {
-  it('ends dead with that reason, in batches, with the books of each', async () => {
+describe('intents deferred for a destination that is away for longer than all retries take', () => {
+  it('end dead with that reason, in batches, with the delivery log of each', async () => {
     await away(77, 1)
     await insertIntents(
       database.sql,
@@ -111,13 +111,13 @@ describe('what is deferred for a destination that is away for longer than all re
     ['has been away for less', 76, 1],
     ['was not tried of late', 200, 4],
     ['is not on record as away', null, null],
-  ])('stays where the destination %s', async (_, open, failed) => {
+  ])('stay when the destination %s', async (_, open, failed) => {
     if (open !== null) await away(open, failed)
     await insertIntents(database.sql, deferred('a'))
     expect((await abandon()).keys).toEqual([])
   })
 
-  it('stays where it was deferred after the last failure, is of another group, kind or destination, or waits for something else', async () => {
+  it('stay when they were deferred after the last failure, have another group, kind or destination, or wait for something else', async () => {
     await away(77, 1)
     await insertIntents(
       database.sql,
@@ -131,7 +131,7 @@ describe('what is deferred for a destination that is away for longer than all re
     expect((await abandon()).keys).toEqual([])
   })
 
-  it('stays as it is when its books cannot be kept', async () => {
+  it('stay when their delivery log cannot be written', async () => {
     await away(77, 1)
     await insertIntents(database.sql, deferred('a'))
     await expect(store().abandonDeferred(asked, () => Promise.reject(new Error('no books')))).rejects.toThrow('no books')

@@ -80,7 +80,7 @@ describe('a connection over TLS', () => {
     expect(await over(as('certified'), { mode: 'verify-full', ca: own.ca, ...client })).toMatch(/^TLSv1\.[23]$/)
   })
 
-  test('is what a migration uses as well', async () => {
+  test('is used by migrations as well', async () => {
     // Behind the connection it finds no platform; with the wrong authority it does not get that far.
     await expect(migrated(own.ca)).rejects.toThrow("lacks the platform's tables")
     const error: unknown = await migrated(foreign.ca).catch((thrown: unknown) => thrown)
@@ -90,7 +90,7 @@ describe('a connection over TLS', () => {
     )
   })
 
-  test('disable stays in clear, whatever the shell says', async () => {
+  test('disable sends plain text, whatever the environment of the shell', async () => {
     vi.stubEnv('PGSSLMODE', 'require')
     try {
       expect(await over(server.url, { mode: 'disable' })).toBe('clear')
@@ -101,7 +101,7 @@ describe('a connection over TLS', () => {
   })
 })
 
-describe('is refused with what to do', () => {
+describe('is refused with the way out', () => {
   const untrusted = 'The certificate of the database is not signed by a trusted authority (SELF_SIGNED_CERT_IN_CHAIN): '
   const byRoot = 'set sslrootcert in DATABASE_URL, or PGSSLROOTCERT, to the certificate of the authority that signed it.'
   test.each<[string, () => readonly [string, DatabaseTls], unknown]>([

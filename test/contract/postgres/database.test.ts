@@ -20,7 +20,7 @@ afterEach(async () => {
   await run('TRUNCATE note')
 })
 
-test('values arrive as the port says: ids and bigint as strings, jsonb parsed, bytea as Buffer, timestamptz as Date', async () => {
+test('values have the types of the port: ids and bigint are strings, jsonb is parsed, bytea is a Buffer, timestamptz a Date', async () => {
   const [row] = await pool().sql.query(
     `SELECT '00000000-0000-4000-8000-000000000001'::uuid AS id, 9007199254740993::bigint AS big, '{"a":[1]}'::jsonb AS json,
             '\\x00ff'::bytea AS bytes, '2026-01-02T03:04:05.678Z'::timestamptz AS at, 7 AS int, NULL AS nothing`,
@@ -36,7 +36,7 @@ test('values arrive as the port says: ids and bigint as strings, jsonb parsed, b
   })
 })
 
-test('a transaction commits what it did when its work returns and nothing when its work throws', async () => {
+test('a transaction commits when its work returns, and nothing when its work throws', async () => {
   const database = pool()
   await expect(
     database.transaction(async (tx) => {
@@ -49,7 +49,7 @@ test('a transaction commits what it did when its work returns and nothing when i
   expect(database.stats()).toEqual({ total: 1, idle: 1, waiting: 0 })
 })
 
-test('a transaction whose work swallows the error of a statement does not pretend to have committed', async () => {
+test('a transaction whose work swallows the error of a statement does not report a commit', async () => {
   const database = pool()
   await expect(
     database.transaction(async (tx) => {
@@ -68,7 +68,7 @@ test("a statement sent to a transaction that has ended is refused instead of run
   await expect(escaped?.query('SELECT 1')).rejects.toThrow('has ended')
 })
 
-test('errors carry the SQLSTATE and the constraint and never a value of a row', async () => {
+test('errors contain the SQLSTATE and the constraint, never a value of a row', async () => {
   const { sql } = pool()
   const secret = 'someone@example.com'
   await sql.query('INSERT INTO note VALUES (1, $1)', [secret])
@@ -90,7 +90,7 @@ test('errors carry the SQLSTATE and the constraint and never a value of a row', 
   expect(await sql.query('SELECT 1 AS still')).toEqual([{ still: 1 }])
 })
 
-test('a name that is wrong is still said, because it is ours', async () => {
+test('a wrong name is reported, because it is no value of a row', async () => {
   await expect(pool().sql.query('SELECT * FROM nowhere')).rejects.toThrow('relation "nowhere" does not exist (SQLSTATE 42P01)')
 })
 
@@ -108,7 +108,7 @@ test('every connection has its time limits', async () => {
 })
 
 test.each(['fast', 'immediate'] as const)(
-  'a server restart (%s) fails what is under way, ends no process, and the next call connects anew',
+  'a server restart (%s) fails calls in progress, ends no process, and the next call reconnects',
   async (mode) => {
     const trouble = vi.fn<(cause: string) => void>()
     const database = pool({}, trouble)
@@ -147,7 +147,7 @@ test('a connection that is cut inside a transaction is not used again', async ()
   expect(await database.sql.query('SELECT 1 AS alive')).toEqual([{ alive: 1 }])
 })
 
-test('a connection whose server process no longer answers is given up a little after the statement timeout', async () => {
+test('a connection whose server process no longer replies is closed shortly after the statement timeout', async () => {
   const database = pool({ max: 1, statementTimeoutMs: 50 })
   const [frozen] = await database.sql.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   const pid = frozen?.pid ?? Number.NaN
@@ -161,7 +161,7 @@ test('a connection whose server process no longer answers is given up a little a
   }
 })
 
-test('without a server the error has no state and says what failed', async () => {
+test('without a server the error has no state and names what failed', async () => {
   const database = pool()
   await server.halt()
   try {
@@ -172,7 +172,7 @@ test('without a server the error has no state and says what failed', async () =>
   }
 })
 
-test('a session is one connection: what is set and locked on it stays between its transactions, and goes with its end', async () => {
+test('a session is one connection: settings and locks last between its transactions, until it ends', async () => {
   const database = pool({ max: 2 })
   const locks = async () => (await database.sql.query(`SELECT FROM pg_locks WHERE locktype = 'advisory'`)).length
   const seen = await database.session(async (session) => {
@@ -191,7 +191,7 @@ test('a session is one connection: what is set and locked on it stays between it
   await expect.poll(locks).toBe(0)
 })
 
-test('a session whose connection is lost fails with every statement after that, and never goes on with another one', async () => {
+test('a session whose connection is lost fails with every later statement, and never continues on another connection', async () => {
   const database = pool({ max: 2 })
   const lost = database.session(async (session) => {
     const [me] = await session.sql.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
@@ -204,14 +204,14 @@ test('a session whose connection is lost fails with every statement after that, 
   expect(await database.sql.query('SELECT 1 AS alive')).toEqual([{ alive: 1 }])
 })
 
-test('nobody waits for a free connection longer than the connect timeout', async () => {
+test('a caller waits for a free connection no longer than the connect timeout', async () => {
   const database = pool({ max: 1, connectTimeoutMs: 100 })
   await database.transaction(async () => {
     await expect(database.sql.query('SELECT 1')).rejects.toMatchObject({ name: 'SqlError', state: undefined })
   })
 })
 
-test('end is one promise for every caller and refuses what comes later', async () => {
+test('end returns one promise to every caller, and later calls are rejected', async () => {
   const database = openPool(server.url)
   await database.sql.query('SELECT 1')
   expect(database.end()).toBe(database.end())

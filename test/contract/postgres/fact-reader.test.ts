@@ -20,7 +20,7 @@ async function all(reader: FactReader, type: FactType): Promise<{ pages: number;
   }
 }
 
-test('facts are read page by page: those in the window that still count, as their events tell them', async () => {
+test('facts are read by page: those in the window that still count, in the form of their events', async () => {
   const db = await migratedDatabase()
   try {
     const platform = new Platform(db.sql)
@@ -60,7 +60,7 @@ test('facts are read page by page: those in the window that still count, as thei
   }
 })
 
-test('outcomes are looked up by id, and tell how the ids of their type are made', async () => {
+test('outcomes are looked up by id, and show how the ids of their type are derived', async () => {
   const db = await migratedDatabase()
   try {
     const reader = createFactReader(db.sql)

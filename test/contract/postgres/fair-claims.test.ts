@@ -124,41 +124,44 @@ describe.each([
   [5, 3],
   [10, 6],
   [20, 12],
-])('a pool of %i, with room for %i endpoints that have not answered yet', (poolSize, unproven) => {
+])('a pool of %i, with permits for %i endpoints that have not replied yet', (poolSize, unproven) => {
   it.each([
     [1, 'an account'],
     [4, 'accounts of their own'],
     [20, 'an account'],
     [20, 'accounts of their own'],
-  ])('and %i slow endpoints of %s: those of other tenants wait for one answer or two at first, and for none later', async (slow, whose) => {
-    const group = groupOf(poolSize)
-    try {
-      const shared = whose === 'an account' ? randomUUID() : undefined
-      for (let one = 0; one < slow; one++) await group.owe(`slow ${one}`, PER_SLOW_ENDPOINT, shared ?? randomUUID())
-      await group.owe('newcomer', NEWCOMERS)
-      group.workers.start()
-      let waited = 0
-      for (; ; waited++) {
-        await group.rest()
-        expect(group.most()).toBeLessThanOrEqual(2)
-        if (group.arrivedAt('newcomer') === NEWCOMERS) break
-        group.answer()
-        if (waited === 4) break
-      }
-      expect(`${group.arrivedAt('newcomer')} after ${waited} answers`).toMatch(slow < unproven ? /^50 after 0 / : /^50 after [012] /)
+  ])(
+    'and %i slow endpoints of %s: deliveries of other tenants wait for one or two replies at first, and for none later',
+    async (slow, whose) => {
+      const group = groupOf(poolSize)
+      try {
+        const shared = whose === 'an account' ? randomUUID() : undefined
+        for (let one = 0; one < slow; one++) await group.owe(`slow ${one}`, PER_SLOW_ENDPOINT, shared ?? randomUUID())
+        await group.owe('newcomer', NEWCOMERS)
+        group.workers.start()
+        let waited = 0
+        for (; ; waited++) {
+          await group.rest()
+          expect(group.most()).toBeLessThanOrEqual(2)
+          if (group.arrivedAt('newcomer') === NEWCOMERS) break
+          group.answer()
+          if (waited === 4) break
+        }
+        expect(`${group.arrivedAt('newcomer')} after ${waited} answers`).toMatch(slow < unproven ? /^50 after 0 / : /^50 after [012] /)
 
-      let all = false
-      for (let round = 0; !all && round < slow; round++) {
-        all = group.visited.size === slow + 1
-        group.answer()
+        let all = false
+        for (let round = 0; !all && round < slow; round++) {
+          all = group.visited.size === slow + 1
+          group.answer()
+          await group.rest()
+        }
+        expect(all).toBe(true)
+        await group.owe('second newcomer', NEWCOMERS)
         await group.rest()
+        expect(group.arrivedAt('second newcomer')).toBe(NEWCOMERS)
+      } finally {
+        await group.stop()
       }
-      expect(all).toBe(true)
-      await group.owe('second newcomer', NEWCOMERS)
-      await group.rest()
-      expect(group.arrivedAt('second newcomer')).toBe(NEWCOMERS)
-    } finally {
-      await group.stop()
-    }
-  })
+    },
+  )
 })

@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.close())
 
-it('what waits for a destination with an open breaker names it, since when, and no path, query or user of its URL', async () => {
+it('the report of waiting intents names a destination with an open breaker and since when, without path, query or user of its URL', async () => {
   const platform = new Platform(database.sql)
   const endpoint = await platform.webhook(await platform.campaign(), 'https://user:word@hooks.example.com:8443/token?key=1', 'whsec_MTIz')
   const record = new BreakerRecord(createIntentStore(database, { channels: channelNames }))

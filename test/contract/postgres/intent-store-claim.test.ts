@@ -18,7 +18,7 @@ const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
 const keysOf = (intents: readonly { key: string }[]) => intents.map(({ key }) => key)
 
 describe('claim', () => {
-  it('takes live before broadcast before replay, oldest due first, and only as many as asked for', async () => {
+  it('takes live before broadcast before replay, oldest due first, and no more than requested', async () => {
     await insertIntents(
       database.sql,
       { key: 'replay', class: 'replay', due_at: minutesAgo(90) },
@@ -31,7 +31,7 @@ describe('claim', () => {
     expect(keysOf(await store.claim(request({ limit: 4 })))).toEqual(['replay'])
   })
 
-  it('serves the class that it is told to first, and the others in their usual order', async () => {
+  it('serves the given class first, and the others in their usual order', async () => {
     await insertIntents(database.sql, { key: 'l' }, { key: 'b', class: 'broadcast' }, { key: 'r', class: 'replay' })
     await database.transaction(async (tx) => {
       const inside = createIntentStore({ ...database, sql: tx }, { channels: channelNames })
@@ -41,7 +41,7 @@ describe('claim', () => {
     expect(keysOf(await store.claim(request({ first: 'broadcast' })))).toEqual(['b', 'l', 'r'])
   })
 
-  it('takes only what the process knows, what is due, and what is pending or ambiguous', async () => {
+  it('takes only kinds that the process knows, and rows that are due and pending or ambiguous', async () => {
     await insertIntents(
       database.sql,
       { key: 'pending' },
@@ -60,7 +60,7 @@ describe('claim', () => {
     expect(keysOf(await store.claim(request())).sort()).toEqual(['ambiguous', 'pending'])
   })
 
-  it('says what the row says, counts the claim and leases by the database’s clock', async () => {
+  it('returns the row, counts the claim, and leases by the clock of the database', async () => {
     const eventId = '00000000-0000-4000-8000-0000000000ee'
     await insertIntents(database.sql, {
       key: 'k',
@@ -119,7 +119,7 @@ describe('claim', () => {
     expect(new Set(taken).size).toBe(600)
   })
 
-  it('passes over rows that somebody has locked instead of waiting for them', async () => {
+  it('skips locked rows instead of waiting for them', async () => {
     await insertIntents(database.sql, { key: 'locked', due_at: minutesAgo(5) }, { key: 'free' })
     await database.transaction(async (tx) => {
       await tx.query(`SELECT FROM worker.intents WHERE key = 'locked' FOR UPDATE`)
@@ -129,7 +129,7 @@ describe('claim', () => {
 })
 
 describe('release', () => {
-  it('gives back what is ours, due now, and leaves alone what is not', async () => {
+  it('returns claims of its own, due now, and leaves others alone', async () => {
     await insertIntents(database.sql, { key: 'ours', due_at: minutesAgo(1) }, { key: 'stolen' }, { key: 'claimed again' }, { key: 'done' })
     const intents = await store.claim(request())
     await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = 'stolen'`)
@@ -148,7 +148,7 @@ describe('release', () => {
 describe('expireLeases', () => {
   const options = { hold: false, ambiguousRetryMs: 60_000 }
 
-  it('takes back only claims whose lease is over, in batches until none is left', async () => {
+  it('takes back only claims with an expired lease, in batches until none is left', async () => {
     const small = createIntentStore(database, { channels: channelNames, expireBatch: 2 })
     await insertIntents(database.sql, ...Array.from({ length: 5 }, (_, index) => ({ key: `old ${index}` })))
     await store.claim(request())
@@ -161,7 +161,7 @@ describe('expireLeases', () => {
     expect(await small.expireLeases(options)).toEqual({ reclaimed: 0, ambiguous: 0 })
   })
 
-  it('leaves a row alone that its worker is writing', async () => {
+  it('skips a row that its worker is writing', async () => {
     await insertIntents(database.sql, { key: 'busy' })
     await claimOne(store)
     await endLeases(database.sql)
@@ -171,7 +171,7 @@ describe('expireLeases', () => {
     })
   })
 
-  it('makes a mail that was being handed over ambiguous, the second time held, and under hold held at once', async () => {
+  it('makes a mail in flight ambiguous, the second time held, and with the policy hold held at once', async () => {
     await insertIntents(
       database.sql,
       { key: 'first', state: 'handing_over', owner: 'one', lease_until: minutesAgo(1) },

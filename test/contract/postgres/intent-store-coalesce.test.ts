@@ -42,7 +42,7 @@ const waysBack: readonly [string, (intent: Intent) => Promise<unknown>][] = [
 ]
 
 describe('a coalesced intent', () => {
-  it('is one while it is pending, and another one once it is claimed', async () => {
+  it('merges requests while it is pending, and a new one is created once it is claimed', async () => {
     await request()
     await expect(request()).rejects.toMatchObject({ constraint: 'intents_coalesced' })
     await claimOne(store)
@@ -50,13 +50,13 @@ describe('a coalesced intent', () => {
     expect(await count()).toBe(2)
   })
 
-  it('is deleted when it ends', async () => {
+  it('is deleted when it is finished', async () => {
     await request()
     expect(await settleOne(store, await claimOne(store), done, quiet)).toBe('settled')
     expect(await count()).toBe(0)
   })
 
-  it.each(waysBack)('goes back as it was when it is %s', async (_, goBack) => {
+  it.each(waysBack)('returns unchanged when it is %s', async (_, goBack) => {
     await request()
     const before = await rowOf(database.sql, key)
     const intent = await claimOne(store)
@@ -77,7 +77,7 @@ describe('a coalesced intent', () => {
     expect((await rowOf(database.sql, key)).id).not.toBe(intent.id)
   })
 
-  it('waits for a request that is being written at the same moment, and gives way to it', async () => {
+  it('waits for a request that is being written concurrently, and gives way to it', async () => {
     await request()
     const intent = await claimOne(store)
     let settling: Promise<unknown> = Promise.resolve()
@@ -104,7 +104,7 @@ const draft = (change: Partial<IntentDraft>): IntentDraft => ({
 const mustNotRun = () => Promise.reject(new Error('work must not run'))
 
 describe('transact', () => {
-  it('commits the work, its drafts, its cursor and its end together', async () => {
+  it('commits the work, its drafts, its cursor and its outcome together', async () => {
     const eventId = '00000000-0000-4000-8000-0000000000ee'
     await insertIntents(
       database.sql,
@@ -141,7 +141,7 @@ describe('transact', () => {
     expect(await rowOf(database.sql, 'spent')).toMatchObject({ state: 'skipped' })
   })
 
-  it('leaves no trace of work that throws, but counts the attempt', async () => {
+  it('commits nothing of work that throws, but counts the attempt', async () => {
     await insertIntents(database.sql, { key: 'k' })
     const intent = await claimOne(store, { leaseMs: 100 })
     const broken = store.transact(intent, 60_000, async (tx) => {
@@ -155,14 +155,14 @@ describe('transact', () => {
     expect(await settleOne(store, intent, { is: 'later', as: 'retry', reason: 'broken', afterMs: 0 }, quiet)).toBe('settled')
   })
 
-  it('does not work when the claim is not ours', async () => {
+  it('does not run the work when the claim is lost', async () => {
     await request()
     const intent = await claimOne(store)
     await endLeases(database.sql)
     expect(await store.transact(intent, 1_000, mustNotRun)).toBe('lost')
   })
 
-  it('keeps the claim while it works, even past its lease', async () => {
+  it('keeps the claim while the work runs, even beyond its lease', async () => {
     await request()
     const intent = await claimOne(store, { leaseMs: 1_500 })
     const result = await store.transact(intent, 1_000, async () => {

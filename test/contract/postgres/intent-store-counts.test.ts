@@ -17,7 +17,7 @@ beforeEach(() => database.sql.query('DELETE FROM worker.intents'))
 const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
 
 describe('counts', () => {
-  it('counts what is due and live, tried or not, and what waits for its turn under a rate, up to the limit', async () => {
+  it('counts live intents that are due, tried before or not, or wait for a rate limit, up to the limit', async () => {
     await insertIntents(
       database.sql,
       { key: 'a' },
@@ -42,7 +42,7 @@ describe('counts', () => {
     expect(await store.countDue('mailers', ['webhook', 'email'], 100)).toBe(7)
   })
 
-  it('counts what a broadcast has written and is not finished, without the broadcast itself', async () => {
+  it('counts the unfinished mails of a broadcast, without the broadcast itself', async () => {
     const event = { event_id: '00000000-0000-4000-8000-0000000000ee', class: 'broadcast' }
     const mails = ['pending', 'claimed', 'handing_over', 'ambiguous', 'sent', 'held', 'skipped']
     await insertIntents(
@@ -61,7 +61,7 @@ describe('counts', () => {
     expect(await store.countUnfinishedOf({ ...broadcast, channel: 'email' }, 100)).toBe(2)
   })
 
-  it('says how long the oldest live intent has been due', async () => {
+  it('returns how long the oldest live intent has been due', async () => {
     await insertIntents(database.sql, { key: 'later', due_at: minutesAgo(-1) }, { key: 'replay', class: 'replay', due_at: minutesAgo(9) })
     expect(await store.oldestDueMs('mailers', 'email')).toBeNull()
     expect(await store.oldestDue('mailers')).toEqual([])
@@ -73,7 +73,7 @@ describe('counts', () => {
     expect(await store.oldestDueMs('mailers', 'email')).toBeLessThan(120_000)
   })
 
-  it('counts what is unfinished by channel and state, each up to the limit', async () => {
+  it('counts unfinished intents by channel and state, each up to the limit', async () => {
     await insertIntents(
       database.sql,
       { key: 'a' },

@@ -29,8 +29,8 @@ const deferred = (key: string, destination: string, change: object = {}) => ({
 const campaign = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 const keysOf = (intents: readonly { key: string }[]) => intents.map(({ key }) => key).toSorted()
 
-describe('an intent without a place', () => {
-  it('is put back without an attempt, waits from now on, and is not due before it is asked for', async () => {
+describe('an intent without a permit', () => {
+  it('is deferred without an attempt, waits from now on, and is not due before it is claimed by destination', async () => {
     const since = new Date(Date.now() - 60_000)
     await insertIntents(database.sql, { key: 'k', waiting_since: since })
     const intent = await claimOne(store)
@@ -50,7 +50,7 @@ describe('an intent without a place', () => {
     expect(again).toMatchObject({ key: 'k', destination: 'e1', reason: null })
   })
 
-  it('is due like any other from its claim on: a lease that ends, or a release, does not send it back for an hour', async () => {
+  it('is due like any other from its claim on: an expired lease or a release does not defer it for an hour', async () => {
     await insertIntents(database.sql, deferred('k', 'e1'))
     await claimOne(store, { deferred: [{ destination: 'e1', permits: 1 }] })
     await endLeases(database.sql)
@@ -60,14 +60,14 @@ describe('an intent without a place', () => {
     expect(await claimOne(store)).toMatchObject({ key: 'k' })
   })
 
-  it('that nobody asks for is due in the end', async () => {
+  it('that is not claimed by destination is finally due', async () => {
     await insertIntents(database.sql, deferred('k', 'e1', { due_at: new Date() }))
     expect(await claimOne(store)).toMatchObject({ reason: null })
   })
 })
 
 describe('claim by destination', () => {
-  it('takes as many as there are permits, live before others and the oldest first, and leaves room for what is due', async () => {
+  it('takes as many as there are permits, live before others and the oldest first, and leaves room for due intents', async () => {
     await insertIntents(
       database.sql,
       deferred('replay', 'e1', { class: 'replay' }),
@@ -87,7 +87,7 @@ describe('claim by destination', () => {
     expect(keysOf(await store.claim(request({ deferred: permits })))).toEqual(['replay'])
   })
 
-  it('leaves the rest of a claim to what is due, and takes it where nothing else is', async () => {
+  it('leaves the rest of a claim to due intents, and takes it if there are none', async () => {
     await insertIntents(
       database.sql,
       ...Array.from({ length: 8 }, (_, n) => deferred(`deferred ${n}`, `e${n}`)),
@@ -104,7 +104,7 @@ describe('claim by destination', () => {
     expect(await claim(4, 0)).toEqual(['deferred 5', 'deferred 6', 'deferred 7'])
   })
 
-  it('gives no row to two claimers, and knows its group, channel and kinds', async () => {
+  it('gives no row to two claimers, and takes only its group, channel and kinds', async () => {
     await insertIntents(
       database.sql,
       ...Array.from({ length: 40 }, (_, n) => deferred(`k${n}`, `e${n % 4}`)),
@@ -121,8 +121,8 @@ describe('claim by destination', () => {
   })
 })
 
-describe('campaigns that have their share', () => {
-  it('are passed over, deferred ones too; what is left is short of the limit', async () => {
+describe('campaigns that have used their share', () => {
+  it('are skipped, deferred intents too; the claim returns less than its limit', async () => {
     await insertIntents(
       database.sql,
       { key: 'a1', campaign_id: campaign(1) },
@@ -140,8 +140,8 @@ describe('campaigns that have their share', () => {
   })
 })
 
-describe('accounts that have their share', () => {
-  it('are passed over with all their campaigns, deferred ones too, and each campaign says whose it is', async () => {
+describe('accounts that have used their share', () => {
+  it('are skipped with all their campaigns, deferred intents too, and each campaign names its account', async () => {
     const platform = new Platform(database.sql)
     const [one, other, third] = [await platform.campaign(), await platform.campaign(), await platform.campaign()]
     await database.sql.query('UPDATE campaigns SET account_id = $1 WHERE id = $2', [one.accountId, other.campaignId])
@@ -166,8 +166,8 @@ describe('accounts that have their share', () => {
   })
 })
 
-describe('what is deferred', () => {
-  it('is found by its destinations, in pages', async () => {
+describe('a deferred intent', () => {
+  it('is found by its destination, in pages', async () => {
     await insertIntents(database.sql, deferred('1', 'b'), deferred('2', 'a'), deferred('3', 'a'), deferred('4', 'c'), {
       key: 'due',
       destination: 'd',
@@ -177,7 +177,7 @@ describe('what is deferred', () => {
     expect(await store.deferredDestinations('mailers', 'webhook', '', 2)).toEqual([])
   })
 
-  it('does not press back, however much it is', async () => {
+  it('does not count for backpressure', async () => {
     await database.sql.query(
       `INSERT INTO worker.intents (group_name, kind, version, channel, key, due_at, campaign_id, destination, reason)
        SELECT 'mailers', 'mail', 1, 'webhook', 'k' || n, now() + interval '1 day', gen_random_uuid(), 'e' || n % 2, 'endpoint-open'

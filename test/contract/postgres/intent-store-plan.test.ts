@@ -83,7 +83,7 @@ const touched = (node: Node) => node['Actual Rows'] + (node['Rows Removed by Fil
 describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (when) => {
   beforeAll(() => database.sql.query(when === 'analyzed' ? 'ANALYZE worker.intents' : 'SELECT'))
 
-  it.each(['live', 'broadcast', 'replay'] as const)('claim walks the due index as far as it must (%s first)', async (first) => {
+  it.each(['live', 'broadcast', 'replay'] as const)('claim reads the due index only as far as necessary (%s first)', async (first) => {
     const nodes = onIntents(await planOf((store) => store.claim(request({ limit: 20, first }))))
     const walks = nodes.filter((node) => node['Index Name'] === 'intents_due')
     expect(walks).toHaveLength(3)
@@ -92,7 +92,7 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan')
   })
 
-  it('claim neither reads what is deferred nor sorts it, and finds it by its destination', async () => {
+  it('claim neither reads nor sorts deferred intents, and finds them by destination', async () => {
     const deferred = [
       { destination: 'endpoint-1', permits: 2 },
       { destination: 'endpoint-2', permits: 2 },
@@ -103,7 +103,7 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan')
   })
 
-  it('deferred destinations cost a probe each', async () => {
+  it('deferred destinations cost one index probe each', async () => {
     const each = onIntents(await planOf((store) => store.deferredDestinations('mailers', 'webhook', '', 100)))
     expect(new Set(each.map((node) => node['Index Name']))).toEqual(new Set(['intents_parked']))
     for (const node of each) expect(touched(node)).toBeLessThanOrEqual(1)
@@ -121,7 +121,7 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(500)
   })
 
-  it.each([1, 50])('start and settle find %s rows by their keys, whatever else is leased', async (limit) => {
+  it.each([1, 50])('start and settle find %s rows by their keys, whatever other leases exist', async (limit) => {
     const intents = await createIntentStore(database, { channels: channelNames }).claim(request({ limit }))
     const frozen = { envelope: {}, body: Buffer.of(1) }
     const starts = await planOf((store) =>
@@ -139,14 +139,14 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
   })
 })
 
-describe('plans that are kept from when the tables were empty', () => {
+describe('plans cached when the tables were empty', () => {
   let empty: MigratedDatabase
   beforeAll(async () => {
     empty = await migratedDatabase()
   })
   afterAll(() => empty.close())
 
-  it.each(['email_logs', 'webhook_deliveries'] as const)('go by keys: start and settle with %s', async (deliveryLog) => {
+  it.each(['email_logs', 'webhook_deliveries'] as const)('use keys: start and settle with %s', async (deliveryLog) => {
     const [intent] = await createIntentStore(database, { channels: channelNames }).claim(request({ limit: 1 }))
     if (intent === undefined) throw new Error('nothing is due')
     const frozen = { envelope: {}, body: Buffer.of(1) }

@@ -45,7 +45,7 @@ async function refusing(rule: string, work: () => Promise<void>): Promise<void> 
   }
 }
 
-test('one start that the platform refuses harms no other of its batch, and says where it was refused', async () => {
+test('a start that the platform rejects affects no others of its batch, and names the table', async () => {
   const intents = await claimed('a', 'bad', 'c')
   await refusing(`subject <> 'bad'`, async () => {
     const starts = await Promise.allSettled(intents.map(start))
@@ -57,7 +57,7 @@ test('one start that the platform refuses harms no other of its batch, and says 
   })
 })
 
-test('a refused start counts as an attempt, with what was refused beside the reason', async () => {
+test('a rejected start counts as an attempt, with the rejected table beside the reason', async () => {
   const [intent] = await claimed('k')
   if (intent === undefined) throw new Error('nothing was claimed')
   const refused: Settlement = { is: 'later', as: 'refused', reason: 'start-refused', afterMs: 30_000 }
@@ -78,7 +78,7 @@ test('a refused start counts as an attempt, with what was refused beside the rea
   expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'sent', attempt: 2, reason: null, detail: null })
 })
 
-test('an end that the platform refuses is written without its tables: the state, and who is written to no more', async () => {
+test('an outcome that the platform rejects is written without its tables: the state, and a suppression if there is one', async () => {
   const intents = await claimed('a', 'bad')
   await Promise.all(intents.map(start))
   const rejected: Settlement = { is: 'final', state: 'rejected', reason: 'recipient-refused' }
@@ -101,7 +101,7 @@ test('an end that the platform refuses is written without its tables: the state,
   ])
 })
 
-test('a lease is renewed for whoever has the intent, and for nobody else', async () => {
+test('a lease is renewed only for the owner of the claim', async () => {
   const [one, two, three] = await claimed('one', 'two', 'three')
   if (one === undefined || two === undefined || three === undefined) throw new Error('three were claimed')
   await start(one)
@@ -114,7 +114,7 @@ test('a lease is renewed for whoever has the intent, and for nobody else', async
   expect(left.map(({ renewed }) => renewed)).toEqual([true, false, false])
 })
 
-test('a mail in doubt is not due while its worker still has its answer to write down', async () => {
+test('a mail in doubt is not due while its worker still has to record the reply', async () => {
   const [intent] = await claimed('k')
   if (intent === undefined) throw new Error('nothing was claimed')
   await start(intent)

@@ -55,7 +55,7 @@ const note = (text: string) =>
   })
 
 describe('settle', () => {
-  it.each(['sent', 'delivered', 'skipped', 'dead', 'rejected'] as const)('ends an intent as %s', async (state) => {
+  it.each(['sent', 'delivered', 'skipped', 'dead', 'rejected'] as const)('finishes an intent as %s', async (state) => {
     const intent = await underway()
     expect(await settleOne(store, intent, { is: 'final', state, reason: 'why' }, quiet)).toBe('settled')
     const row = await rowOf(database.sql, 'k')
@@ -65,7 +65,7 @@ describe('settle', () => {
     expect(row.body).toEqual(state === 'sent' || state === 'delivered' ? null : Buffer.of(1))
   })
 
-  it('makes a retry due later, without a wait', async () => {
+  it('makes a retry due later, without a waiting reason', async () => {
     const intent = await underway()
     expect(await settleOne(store, intent, later('retry', 'refused-for-now'), quiet)).toBe('settled')
     const row = await rowOf(database.sql, 'k')
@@ -80,13 +80,13 @@ describe('settle', () => {
     expect(row.due_at.getTime()).toBeGreaterThan(Date.now() + 30_000)
   })
 
-  it('gives the attempt back that the other side took from nobody', async () => {
+  it('does not count an attempt that did not reach the other side', async () => {
     const intent = await underway({ attempt: 3 })
     expect(await settleOne(store, intent, later('unburned', 'relay-closed'), quiet)).toBe('settled')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'pending', reason: 'relay-closed', attempt: 3 })
   })
 
-  it('keeps the beginning of a wait while it waits for the same, and begins anew for something else', async () => {
+  it('keeps the begin of a wait for the same reason, and starts again for another reason', async () => {
     await insertIntents(database.sql, { key: 'k' })
     await settleOne(store, await claimOne(store), later('waiting', 'awaiting-row'), quiet)
     const first = await rowOf(database.sql, 'k')
@@ -113,7 +113,7 @@ describe('settle', () => {
     expect(await store.claim(request({ channel: 'webhook' }))).toHaveLength(1)
   })
 
-  it('counts for whoever holds the claim and for nobody else', async () => {
+  it('succeeds only for the owner of the claim', async () => {
     const intent = await underway()
     for (const claim of [
       { ...intent.claim, owner: 'two' },
@@ -131,7 +131,7 @@ describe('settle', () => {
   it.each([
     ['sent', sent, false],
     ['held back', later('retry', 'r'), true],
-  ] as const)('what a mail is made of is kept with its envelope until it is %s', async (_, settlement, kept) => {
+  ] as const)('keeps the content of a mail with its envelope until it is %s', async (_, settlement, kept) => {
     await insertIntents(database.sql, { key: 'k' })
     const intent = await claimOne(store)
     const envelope = { to: 'someone@example.com', content: { template: 'h', values: { first_name: 'Ann' } } }
@@ -144,7 +144,7 @@ describe('settle', () => {
     expect((await claimOne(store)).frozen).toEqual(kept ? { envelope, body: null } : null)
   })
 
-  it('is lost after the lease was taken back', async () => {
+  it('is lost after the lease has been taken back', async () => {
     await insertIntents(database.sql, { key: 'k' })
     const intent = await claimOne(store)
     await endLeases(database.sql)
@@ -152,7 +152,7 @@ describe('settle', () => {
     expect(await settleOne(store, intent, sent, quiet)).toBe('lost')
   })
 
-  it('writes many in one transaction, answers for each in their order, and a bad one fails alone; the delivery log follows only what was ours', async () => {
+  it('writes many in one transaction, returns results in their order, and a bad one fails alone; the delivery log follows only claims of its own', async () => {
     const campaignId = await insertCampaign(database.sql)
     const person = { campaign_id: campaignId, user_id: await insertUser(database.sql, campaignId) }
     await insertIntents(database.sql, ...Array.from({ length: 30 }, (_, index) => Object.assign({ key: `${index}` }, person)))
@@ -188,7 +188,7 @@ describe('settle', () => {
     expect(await rowOf(database.sql, '8')).toMatchObject({ state: 'sent' })
   })
 
-  it('writes the rows of its kind in the same transaction, after the proof', async () => {
+  it('writes the rows of its kind in the same transaction, after the check of the claim', async () => {
     const intent = await underway()
     await expect(settleOne(store, intent, sent, ended(broken))).rejects.toMatchObject({ state: '22012' })
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'handing_over' })
@@ -198,7 +198,7 @@ describe('settle', () => {
     expect(await database.sql.query('SELECT note FROM books')).toEqual([{ note: 'ours' }])
   })
 
-  it('shares a transaction among ends of one kind; one whose rows are refused, or which is lost, affects no other', async () => {
+  it('shares a transaction among outcomes of one kind; one with rejected rows, or a lost claim, affects no others', async () => {
     const keys = ['1', '2', 'bad', '4', 'lost']
     await insertIntents(database.sql, ...keys.map((key) => ({ key })))
     const intents = await store.claim(request())
@@ -232,8 +232,8 @@ describe('settle', () => {
   })
 })
 
-describe('an ambiguous end', () => {
-  it('is tried once more and then held', async () => {
+describe('an ambiguous outcome', () => {
+  it('is retried once and then held', async () => {
     const intent = await underway()
     expect(await settleOne(store, intent, ambiguous, quiet)).toBe('settled')
     const row = await rowOf(database.sql, 'k')
@@ -249,13 +249,13 @@ describe('an ambiguous end', () => {
     expect(await store.claim(request())).toEqual([])
   })
 
-  it('is held at once when told so', async () => {
+  it('is held at once with the policy hold', async () => {
     const intent = await underway()
     await settleOne(store, intent, { ...ambiguous, hold: true }, quiet)
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'held', ambiguous: 1, body: Buffer.of(1) })
   })
 
-  it.each([false, true])('becomes sent by the late word of its worker (hold: %s)', async (hold) => {
+  it.each([false, true])('becomes sent by the late result of its worker (hold: %s)', async (hold) => {
     const intent = await underway()
     await endLeases(database.sql)
     await store.expireLeases({ hold, ambiguousRetryMs: 60_000 })
@@ -264,7 +264,7 @@ describe('an ambiguous end', () => {
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'sent', ambiguous: 1, owner: null })
   })
 
-  it('is no longer its first worker’s once another has claimed it', async () => {
+  it('no longer belongs to its first worker once another has claimed it', async () => {
     const intent = await underway()
     await endLeases(database.sql)
     await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })
@@ -274,7 +274,7 @@ describe('an ambiguous end', () => {
     expect(await settleOne(store, second, sent, quiet)).toBe('settled')
   })
 
-  it('counts one doubtful attempt once, whoever noticed first, and not at all when nothing was handed over', async () => {
+  it('counts a doubtful attempt once, whichever process detects it first, and not if nothing was sent', async () => {
     const intent = await underway()
     await endLeases(database.sql)
     await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })

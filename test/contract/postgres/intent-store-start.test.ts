@@ -61,7 +61,7 @@ const losses: readonly [string, (sql: Sql) => Promise<unknown>][] = [
 ]
 
 describe('start', () => {
-  it('counts the attempt, freezes what goes out and renews the lease', async () => {
+  it('counts the attempt, freezes the message and renews the lease', async () => {
     await insertIntents(database.sql, { key: 'k' })
     const intent = await claimOne(store, { leaseMs: 5_000 })
     expect(await startOne(store, starting(intent, { leaseMs: 100_000 }), frozen)).toBe('started')
@@ -70,7 +70,7 @@ describe('start', () => {
     expect(row.lease_until?.getTime()).toBeGreaterThan(Date.now() + 50_000)
   })
 
-  it('lets what may run again stay claimed', async () => {
+  it('leaves repeatable work in the state claimed', async () => {
     await insertIntents(database.sql, { key: 'k' })
     expect(await startOne(store, starting(await claimOne(store), { state: 'claimed' }), frozen)).toBe('started')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'claimed', attempt: 1 })
@@ -100,7 +100,7 @@ describe('start', () => {
     expect(await logged()).toEqual([])
   })
 
-  it('starts many in one transaction, and answers for each in their order', async () => {
+  it('starts many in one transaction, and returns results in their order', async () => {
     await insertIntents(database.sql, ...Array.from({ length: 40 }, (_, index) => Object.assign({ key: `${index}` }, person)))
     const intents = await store.claim(request())
     await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = '7'`)
@@ -118,7 +118,7 @@ describe('start', () => {
     expect(await logged()).not.toContain('7')
   })
 
-  it('keeps each to its delivery log when those with and without one come together', async () => {
+  it('writes delivery logs only for channels that have one, in a mixed batch', async () => {
     await insertIntents(database.sql, ...['a', 'b', 'c'].map((key) => Object.assign({ key }, person)))
     const intents = await store.claim(request())
     const results = await store.start(
@@ -128,7 +128,7 @@ describe('start', () => {
     expect(await logged()).toEqual(['a', 'c'])
   })
 
-  it('does not let one bad row fail its neighbours', async () => {
+  it('fails a bad row alone', async () => {
     await insertIntents(database.sql, ...Array.from({ length: 6 }, (_, index) => Object.assign({ key: `${index}` }, person)))
     const intents = await store.claim(request())
     const results = await store.start(
@@ -162,7 +162,7 @@ const skipOne: StartDecision<string>['decide'] = async (starts, tx) => {
 }
 
 describe('startWith', () => {
-  it('proves the claim and locks the row before it decides, and commits both', async () => {
+  it('checks the claim and locks the row before it decides, and commits both', async () => {
     await insertIntents(database.sql, { key: 'k', ...person })
     const intent = await claimOne(store)
     const result = await startWith(intent, async (_, tx) => {
@@ -175,7 +175,7 @@ describe('startWith', () => {
     expect([await notes(), await logged()]).toEqual([['attempt'], ['k']])
   })
 
-  it('leaves no trace of a decision to skip', async () => {
+  it('writes nothing after a decision to skip', async () => {
     await insertIntents(database.sql, { key: 'k', ...person })
     const intent = await claimOne(store)
     const result = await startWith(intent, async (_, tx) => {
@@ -194,7 +194,7 @@ describe('startWith', () => {
     expect(await startWith(intent, () => Promise.reject(new Error('nothing may be decided')))).toEqual({ is: 'lost' })
   })
 
-  it('shares a transaction among starts of one kind; one that is skipped, refused or lost affects no other', async () => {
+  it('shares a transaction among starts of one kind; a skipped, rejected or lost one affects no others', async () => {
     const keys = ['1', '2', 'bad', 'skipped', 'lost']
     await insertIntents(database.sql, ...keys.map((key) => ({ key, ...person })))
     const intents = await store.claim(request())
@@ -225,7 +225,7 @@ describe('startWith', () => {
     ])
   })
 
-  it('leaves no trace of a decision to skip one of several', async () => {
+  it('writes nothing for the skipped one of several', async () => {
     await insertIntents(database.sql, ...['1', 'skipped', '3'].map((key) => ({ key, ...person })))
     const intents = await store.claim(request())
     const started = await store.startWith(

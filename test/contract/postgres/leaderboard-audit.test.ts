@@ -53,7 +53,7 @@ const recalculate = (campaignId: string) =>
   database.transaction((tx) => createLeaderboard(database, options).recalculate(campaignId, tx, false))
 
 describe('an audit', () => {
-  it('finds nothing where all is right', async () => {
+  it('finds nothing when all positions are correct', async () => {
     const { campaignId } = await rankedFive()
     await insertUser(database.sql, campaignId, { status: 'blocked' })
     expect(await onlyLooked(campaignId)).toEqual({
@@ -78,7 +78,7 @@ describe('an audit', () => {
     ],
     ['a position set by hand', `UPDATE waitlist_users SET position = 77 WHERE original_position = 4`, { people: 5, misplaced: 1 }],
     ['points set by hand', `UPDATE waitlist_users SET ranked_ppr = 3 WHERE original_position = 4`, { people: 5, misplaced: 1 }],
-  ])('finds %s, writes nothing, and a repair leaves nothing to be found', async (_, fault, { people, misplaced }) => {
+  ])('finds %s, writes nothing, and finds nothing after a repair', async (_, fault, { people, misplaced }) => {
     const { campaignId } = await rankedFive()
     for (let equal = 5; equal < people; equal++) await insertUser(database.sql, campaignId, { original_position: 9 })
     await recalculate(campaignId)
@@ -95,7 +95,7 @@ describe('an audit', () => {
     ['somebody who joined', `UPDATE waitlist_users SET ranked_score = NULL, ranked_ppr = 0 WHERE original_position = 5`, 1, 1],
     ['somebody who was blocked', `UPDATE waitlist_users SET status = 'blocked' WHERE original_position = 4`, 1, 2],
     ['other points', `UPDATE campaigns SET referral_config = '{"points_per_referral": 2}'`, 5, 5],
-  ])('calls %s stale, not misplaced', async (_, change, stale, differences) => {
+  ])('reports %s as stale, not misplaced', async (_, change, stale, differences) => {
     const { campaignId } = await rankedFive()
     await database.sql.query(change)
     expect(await onlyLooked(campaignId)).toMatchObject({ misplaced: 0, stale, differences })
@@ -104,7 +104,7 @@ describe('an audit', () => {
     expect(await onlyLooked(campaignId)).toMatchObject({ stale: 0, differences: 0 })
   })
 
-  it('tells a stale row from a misplaced one in the same campaign, and says since when a recalculation is pending', async () => {
+  it('distinguishes stale from misplaced rows in one campaign, and reports since when a recalculation is pending', async () => {
     const { campaignId } = await rankedFive()
     await database.sql.query('UPDATE waitlist_users SET position = 77 WHERE original_position = 1')
     await database.sql.query('UPDATE waitlist_users SET original_position = 9 WHERE original_position = 5')
@@ -126,7 +126,7 @@ describe('an audit', () => {
     expect(await onlyLooked(campaignId)).toMatchObject({ pending: { state: 'claimed' } })
   })
 
-  it('names the first who differ, in their right order: what is stored, what is right', async () => {
+  it('lists the first differences in the correct order, with the stored and the correct position', async () => {
     const { campaignId, ids } = await rankedFive()
     const joined = await insertUser(database.sql, campaignId, { original_position: 0, position: 4 })
     expect((await onlyLooked(campaignId)).first).toEqual([
@@ -139,7 +139,7 @@ describe('an audit', () => {
     expect(first).toContainEqual({ userId: joined, stored: 1, right: null })
   })
 
-  it('looks at one campaign, and lists those that are not deleted', async () => {
+  it('audits one campaign, and lists the campaigns that are not deleted', async () => {
     const [one, other] = [(await rankedFive()).campaignId, (await rankedFive()).campaignId]
     await database.sql.query('UPDATE waitlist_users SET position = 77 WHERE campaign_id = $1', [other])
     expect(await onlyLooked(one)).toMatchObject({ people: 5, differences: 0 })
@@ -150,7 +150,7 @@ describe('an audit', () => {
     expect(await auditor.campaigns('00000000-0000-4000-8000-000000000bad')).toEqual([])
   })
 
-  it(`counts what an independent oracle counts over ${histories} random histories with hard deletes, and repairs all of it`, async () => {
+  it(`finds the same as an independent reference model over ${histories} random histories with hard deletes, and repairs all of it`, async () => {
     for (let seed = 1; seed <= histories; seed++) {
       await playHistory(
         database,
@@ -173,7 +173,7 @@ async function auditThenRepair(campaignId: string): Promise<number> {
 }
 
 describe('a repair', () => {
-  it('is recorded as a whole recalculation, with its movements, and wakes the mails that waited for one', async () => {
+  it('is recorded as a full recalculation, with its movements, and wakes the mails that waited for it', async () => {
     const { campaignId, ids } = await rankedFive()
     await database.sql.query('DELETE FROM waitlist_users WHERE id = $1', [ids[0]])
     const waiting = { reason: 'awaiting-recalculation', due_at: new Date(Date.now() + 600_000) }
@@ -192,7 +192,7 @@ describe('a repair', () => {
     expect(await database.sql.query('SELECT key FROM worker.intents WHERE due_at <= now()')).toEqual([{ key: 'theirs' }])
   })
 
-  it('has more time than a recalculation, and waits no longer for rows that others have locked', async () => {
+  it('has more time than a recalculation, but waits no longer for locked rows', async () => {
     const { campaignId } = await rankedFive()
     let settings: object[] = []
     const watched: MigratedDatabase = {
@@ -208,7 +208,7 @@ describe('a repair', () => {
     expect(settings).toEqual([{ statement: '10min', lock: '500ms' }])
   })
 
-  it('records nothing where nothing differs, and no movement when no history is kept', async () => {
+  it('records nothing without differences, and no movement when no history is kept', async () => {
     const { campaignId } = await rankedFive()
     const before = await everything()
     expect(await audited(campaignId, true)).toMatchObject({ differences: 0, repaired: null })
@@ -221,7 +221,7 @@ describe('a repair', () => {
     expect(await database.sql.query('SELECT FROM worker.position_changes')).toEqual([])
   })
 
-  it('touches nothing while somebody holds the lock of the campaign, and says who', async () => {
+  it('changes nothing while the campaign is locked, and names the owner of the lock', async () => {
     const { campaignId } = await rankedFive()
     const other = await rankedFive()
     await database.sql.query('UPDATE waitlist_users SET position = 77')
@@ -238,7 +238,7 @@ describe('a repair', () => {
     expect(await audited(campaignId, true)).toMatchObject({ repaired: 5 })
   })
 
-  it('gives way to whoever has a row locked, and leaves nothing behind', async () => {
+  it('gives way to the owner of a locked row, and leaves nothing behind', async () => {
     const { campaignId, ids } = await rankedFive()
     await database.sql.query('UPDATE waitlist_users SET position = 77')
     await database.transaction(async (tx) => {
@@ -249,7 +249,7 @@ describe('a repair', () => {
     })
   })
 
-  it('leaves no gap where somebody is deleted for good between its read and its write', async () => {
+  it('leaves no gap when a participant is hard-deleted between its read and its write', async () => {
     const { campaignId, ids } = await rankedFive()
     await database.sql.query('UPDATE waitlist_users SET position = 77')
     let repairing: Promise<unknown> = Promise.resolve()

@@ -105,7 +105,7 @@ const campaigns = (only: string | null = null) =>
   )
 
 describe('the campaigns of a backfill', () => {
-  it('are those with somebody who takes part and has no rank, deleted ones left out', async () => {
+  it('are those with unranked participants, without deleted campaigns', async () => {
     const made = await Promise.all(Array.from({ length: 5 }, () => insertCampaign(database.sql)))
     const [new1 = '', new2 = '', ranked = '', edited = '', deleted = ''] = made
     for (const campaignId of made) await insertUsers(database.sql, campaignId, 2)
@@ -120,7 +120,7 @@ describe('the campaigns of a backfill', () => {
       await expect(campaigns(none)).rejects.toThrow(`There is no campaign ${none} in this database, or it is deleted`)
   })
 
-  it('cost a probe of the index of dirty rows for each that has work, and no look at any other', async () => {
+  it('cost one probe of the index of dirty rows per campaign with work, and nothing for others', async () => {
     await database.sql.query(
       `WITH account AS (INSERT INTO accounts (name, slug) VALUES ('A', 'a') RETURNING id),
             made AS (INSERT INTO campaigns (account_id, name, slug)
@@ -166,7 +166,7 @@ function pagesOf(plan = ''): number {
 }
 
 describe('a backfill', () => {
-  it('ranks random campaigns as the oracle does, in batches of any size', async () => {
+  it('ranks random campaigns like the reference model, in batches of any size', async () => {
     for (let seed = 1; seed <= 60; seed++) {
       const batchRows = 1 + (seed % 7)
       await playHistory(
@@ -186,7 +186,7 @@ describe('a backfill', () => {
     }
   })
 
-  it('goes on behind those who have a rank, whom it does not write again; who stands in front of them comes at the end', async () => {
+  it('continues after ranked participants without writing them again; those who rank before them follow at the end', async () => {
     const campaignId = await insertCampaign(database.sql)
     const first = await insertUsers(database.sql, campaignId, 3)
     await recalculate(campaignId)
@@ -205,14 +205,14 @@ describe('a backfill', () => {
     await atRest(campaignId)
   })
 
-  it('writes the ranked columns of those whose position is right already', async () => {
+  it('writes the ranked columns of participants whose position is already correct', async () => {
     const campaignId = await insertCampaign(database.sql, { points_per_referral: 4 })
     await insertUser(database.sql, campaignId, { position: 1, original_position: 5, verified_referral_count: 1 })
     expect(await backfill(campaignId)).toEqual({ is: 'done', rows: 1, mended: 0, whole: false })
     expect([...(await ranksOf(campaignId, database.sql)).values()]).toEqual(['1 1 4'])
   })
 
-  it('leaves out who is blocked, deleted or gone before his batch, without a gap and with nothing left to write', async () => {
+  it('omits participants who are blocked or deleted before their batch, without a gap and with nothing left to write', async () => {
     const campaignId = await insertCampaign(database.sql)
     const [a, b, c, d, e, f, g] = await insertUsers(database.sql, campaignId, 7)
     const clock = writing(
@@ -226,7 +226,7 @@ describe('a backfill', () => {
     await atRest(campaignId)
   })
 
-  it('stores the score that it read; who changed or joined meanwhile is moved at the end', async () => {
+  it('stores the score that it read; participants who changed or joined meanwhile are moved at the end', async () => {
     const campaignId = await insertCampaign(database.sql, { points_per_referral: 10 })
     const [a, b, c, d, e] = await insertUsers(database.sql, campaignId, 5)
     let joined = ''
@@ -244,7 +244,7 @@ describe('a backfill', () => {
     await atRest(campaignId)
   })
 
-  it('ranks everybody anew where somebody who had a rank is deleted for good: no dirty row tells of the gap', async () => {
+  it('ranks the whole campaign when a ranked participant is hard-deleted, because no dirty row shows the gap', async () => {
     const campaignId = await insertCampaign(database.sql)
     const [a, b, c, d, e] = await insertUsers(database.sql, campaignId, 5)
     const clock = createAutoAdvancingClock()
@@ -276,7 +276,7 @@ describe('a backfill', () => {
     expect(seen).toMatchObject([{ is: 'locked' }, { is: 'locked' }, { is: 'done', because: 'first', rowsChanged: 2 }])
   })
 
-  it('leaves a campaign alone that somebody else ranks', async () => {
+  it('skips a campaign that another process ranks', async () => {
     const campaignId = await insertCampaign(database.sql)
     await insertUsers(database.sql, campaignId, 3)
     await database.transaction(async (tx) => {
@@ -286,7 +286,7 @@ describe('a backfill', () => {
     expect(await backfill(campaignId)).toEqual({ is: 'nothing' })
   })
 
-  it('leaves a campaign to the whole ranking whose points are not those that some were ranked with, from the beginning or in the middle', async () => {
+  it('leaves a campaign to the full ranking if its points differ from those of ranked participants, at the start or later', async () => {
     const campaignId = await insertCampaign(database.sql, { points_per_referral: 2 })
     await insertUsers(database.sql, campaignId, 5)
     const clock = writing(campaignId, () =>
@@ -299,7 +299,7 @@ describe('a backfill', () => {
     expect(await backfill(campaignId)).toEqual({ is: 'nothing' })
   })
 
-  it('ranks up to a row that the platform has locked, holds up nobody meanwhile, and goes on when it is free', async () => {
+  it('ranks up to a row that the platform has locked, blocks no other writer, and continues when it is free', async () => {
     const campaignId = await insertCampaign(database.sql)
     const users = await insertUsers(database.sql, campaignId, 120)
     const facts: BackfillFact['is'][] = []
@@ -321,7 +321,7 @@ describe('a backfill', () => {
     expect(await order(campaignId)).toEqual(users)
   })
 
-  it('gives a campaign back whose rows stay locked, in the middle or at the end, and goes on with it later', async () => {
+  it('releases a campaign whose rows stay locked, in the middle or at the end, and continues it later', async () => {
     const campaignId = await insertCampaign(database.sql)
     const users = await insertUsers(database.sql, campaignId, 120)
     const [middle, early] = [users[110], users[2]]
@@ -360,7 +360,7 @@ describe('a backfill', () => {
     expect(await database.sql.query(locks)).toEqual([])
   })
 
-  it('goes through several campaigns on its one connection, which ends by itself when nothing comes from us any more', async () => {
+  it('ranks several campaigns on one connection, which the server closes when the process stops sending', async () => {
     const made = [await crowd(5), await crowd(7), await insertCampaign(database.sql, { points_per_referral: 3 })]
     await insertUser(database.sql, made[2] ?? '', { original_position: 9, verified_referral_count: 2 })
     const clock = createAutoAdvancingClock()
@@ -380,7 +380,7 @@ describe('a backfill', () => {
   it.each([
     ['was empty when it was analyzed', 0],
     ['held only small campaigns when it was analyzed', 300],
-  ])('finds each row of a batch by its key, also in a table that %s', async (_, small) => {
+  ])('finds each row of a batch by its key, even in a table that %s', async (_, small) => {
     for (let one = 0; one < small; one++) await insertUser(database.sql, await insertCampaign(database.sql))
     await database.sql.query('ANALYZE waitlist_users')
     const campaignId = await crowd(3_000)
@@ -392,7 +392,7 @@ describe('a backfill', () => {
     }
   })
 
-  it('takes as many rows as a tenth of a second does, up to the limit, and pauses for as long as it worked', async () => {
+  it('takes as many rows as it can write in a tenth of a second, up to the limit, and pauses for as long as it worked', async () => {
     const campaignId = await crowd(7_000)
     const takes = [10, 10, 10, 300, 300, 9_000]
     const pauses: number[] = []
@@ -411,7 +411,7 @@ describe('a backfill', () => {
     expect(pauses).toEqual([10, 10, 10, 300, 300, 5_000, 1])
   })
 
-  it('is remembered as one recalculation, wakes the mails that wait for it, and fills the history only where all of it is wanted', async () => {
+  it('is recorded as one recalculation, wakes the mails that wait for it, and writes movements only with a complete history', async () => {
     const campaignId = await insertCampaign(database.sql)
     await insertUsers(database.sql, campaignId, 3)
     await insertIntents(database.sql, {
@@ -435,7 +435,7 @@ describe('a backfill', () => {
     expect(history[0]).toMatchObject({ user_id: first, from_position: null, to_position: 1, from_score: null, to_score: '1' })
   })
 
-  it('of a campaign that does not exist or has nobody without a rank does nothing', async () => {
+  it('does nothing for a missing campaign, or one without unranked participants', async () => {
     const campaignId = await insertCampaign(database.sql)
     await insertUser(database.sql, campaignId, { status: 'blocked' })
     expect(await backfill(campaignId)).toEqual({ is: 'nothing' })

@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.close())
 
-it('a recalculation that meets another one never writes what it read before the other had ended', async () => {
+it('a recalculation that waits for another never writes what it read before the other ended', async () => {
   const leaderboard = createLeaderboard(database, { history: 'top' })
   const campaignId = await insertCampaign(database.sql)
   const [first, second, third] = await insertUsers(database.sql, campaignId, 3)

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { migratedDatabase } from '../../support/migrated-database.ts'
 import { race } from '../../support/racing-recalculations.ts'
 
-it('recalculations of several processes race while the platform writes: dense in every snapshot, right at rest', async () => {
+it('concurrent recalculations of several processes while the platform writes: ranks are dense in every snapshot and finally follow the rule', async () => {
   const database = await migratedDatabase()
   try {
     const ends = await race(database, { processes: 3, each: 500, campaigns: 2, participants: 80 })

@@ -60,7 +60,7 @@ async function accept(campaignId: string, offset: bigint, by = group): Promise<s
 }
 
 describe('a campaign', () => {
-  it('says what it is ranked with, how many are ranked, how many changed, and when it was last recalculated', async () => {
+  it('shows its points, the number of ranked and changed participants, and the last recalculation', async () => {
     const campaignId = await insertCampaign(sql, { points_per_referral: 2 })
     const ids = await insertUsers(sql, campaignId, 5)
     const fresh = { campaignId, deleted: false, points: 2, rankedWith: null, ranked: 0, last: null, pending: null }
@@ -77,7 +77,7 @@ describe('a campaign', () => {
     expect(await reader.standing(nobody)).toBeNull()
   })
 
-  it('says since when a recalculation is asked for, by its own group', async () => {
+  it('shows since when a recalculation is requested, by its own group', async () => {
     const campaignId = await insertCampaign(sql)
     const asked = {
       kind: 'recalculate',
@@ -97,7 +97,7 @@ describe('a campaign', () => {
 })
 
 describe('people', () => {
-  it('come in their stored order, whoever is dirty marked, and nobody of another campaign', async () => {
+  it('are listed in their stored order, with dirty rows marked, and without those of other campaigns', async () => {
     const campaignId = await insertCampaign(sql)
     const ids = await insertUsers(sql, campaignId, 4)
     await recalculate(campaignId)
@@ -115,7 +115,7 @@ describe('people', () => {
     expect((await reader.top(campaignId, 99)).map(({ dirty }) => dirty)).toEqual([true, true, true, true])
   })
 
-  it('stand around somebody with as many on each side as there are, equal scores and times too', async () => {
+  it('are listed around a person with up to the same number on each side, with equal scores and times too', async () => {
     const campaignId = await insertCampaign(sql)
     const at = new Date(1e12)
     for (let people = 0; people < 9; people++) await insertUser(sql, campaignId, { original_position: 5, created_at: at })
@@ -134,7 +134,7 @@ describe('people', () => {
     expect(await reader.around(other, all[0] ?? '', 3)).toEqual([])
   })
 
-  it('are told with what their place is made of, also when they take no part', async () => {
+  it('are shown with the parts of their score, even if they do not take part', async () => {
     const campaignId = await insertCampaign(sql, { points_per_referral: 3 })
     const userId = await insertUser(sql, campaignId, { original_position: 10, verified_referral_count: 4, position: 8 })
     const person = { userId, campaignId, originalPosition: 10, verifiedReferrals: 4, points: 3, status: 'verified', deleted: false }
@@ -148,7 +148,7 @@ describe('people', () => {
 })
 
 describe('the last movement', () => {
-  it('names the events that its run covered, those that met a request that was pending already among them, the newest first', async () => {
+  it('names the events that its run covered, including those merged into a pending request, newest first', async () => {
     const [campaignId, other] = [await insertCampaign(sql), await insertCampaign(sql)]
     const [first, , third] = await insertUsers(sql, campaignId, 3)
     const before = await accept(campaignId, 0n)
@@ -174,7 +174,7 @@ describe('the last movement', () => {
     expect((await reader.lastChange({ userId: first ?? '', campaignId }, 20))?.events).toMatchObject([{ eventId: before }])
   })
 
-  it('of the first run of all has no beginning, and of who left no end', async () => {
+  it('of the first run has no old position, and of a person who left no new one', async () => {
     const campaignId = await insertCampaign(sql)
     const [userId = ''] = await insertUsers(sql, campaignId, 1)
     const eventId = await accept(campaignId, 0n)

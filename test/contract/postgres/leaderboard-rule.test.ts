@@ -17,7 +17,7 @@ afterAll(() => database.close())
 
 describe('a recalculation', () => {
   it(
-    `by windows agrees with an independent oracle over ${histories} random histories, writes what differs and nothing else`,
+    `by windows agrees with an independent reference model over ${histories} random histories, and writes only differences`,
     { timeout: 120_000 },
     async () => {
       const ways = new Map<FullBecause | null, number>()
@@ -35,7 +35,7 @@ describe('a recalculation', () => {
   )
 
   it(
-    `of everybody agrees with it too, also where rows were deleted for good, over ${histories} random histories`,
+    `of the whole campaign agrees with it too, with hard-deleted rows as well, over ${histories} random histories`,
     { timeout: 120_000 },
     async () => {
       expect(await againstTheOracle({ recalculate: rankEverybody, rounds: 4, joins: 8, hardDeletes: true })).toBe(histories)
@@ -49,7 +49,7 @@ describe('a recalculation', () => {
     expect(await rowsOf(campaignId)).toMatchObject([{ position: 1, ranked_score: String(100 - 2 * points), ranked_ppr: points }])
   })
 
-  it('has room for the largest counts and points', async () => {
+  it('supports the largest counts and points', async () => {
     const campaignId = await insertCampaign(database.sql, { points_per_referral: 999_999_999 })
     await insertUser(database.sql, campaignId, { original_position: 1, verified_referral_count: 2_147_483_647 })
     await recalculate(campaignId)

@@ -19,7 +19,7 @@ beforeEach(() => database.sql.query('TRUNCATE worker.intents, worker.recalculati
 const recalculate = (campaignId: string) => database.transaction((tx) => leaderboard.recalculate(campaignId, tx, false))
 
 describe('wakeWaitingMails', () => {
-  it('makes the mails of the campaign due that wait for it, and nothing else', async () => {
+  it('makes only the mails due that wait for the campaign', async () => {
     const campaignId = await insertCampaign(database.sql)
     const waiting = { campaign_id: campaignId, reason: 'awaiting-recalculation', due_at: new Date(Date.now() + 60_000) }
     await insertIntents(
@@ -45,7 +45,7 @@ describe('sweep', () => {
     ['was deleted', `UPDATE waitlist_users SET deleted_at = now() WHERE campaign_id = $1 AND original_position = 2`],
     ['was edited', `UPDATE waitlist_users SET verified_referral_count = 1 WHERE campaign_id = $1 AND original_position = 2`],
     ['earns by other points', `UPDATE campaigns SET referral_config = '{"points_per_referral": 2}' WHERE id = $1`],
-  ])('finds the campaign where somebody %s', async (_, change) => {
+  ])('finds a campaign in which a participant %s', async (_, change) => {
     const [still, moving] = [await insertCampaign(database.sql), await insertCampaign(database.sql)]
     for (const campaignId of [still, moving]) {
       await insertUsers(database.sql, campaignId, 3)
@@ -71,7 +71,7 @@ describe('sweep', () => {
     expect(await leaderboard.sweep('rankers')).toBe(0)
   })
 
-  it('writes one for each of many campaigns and none for deleted ones', async () => {
+  it('writes one request for each campaign and none for deleted ones', async () => {
     for (let campaigns = 0; campaigns < 5; campaigns++) await insertUsers(database.sql, await insertCampaign(database.sql), 3)
     const deleted = await insertCampaign(database.sql, { points_per_referral: 4 })
     await insertUsers(database.sql, deleted, 2)
@@ -84,7 +84,7 @@ describe('sweep', () => {
     expect(await leaderboard.sweep('others')).toBe(5)
   })
 
-  it('jumps along its indexes', async () => {
+  it('skips along its indexes', async () => {
     await database.sql.query(
       `WITH account AS (INSERT INTO accounts (name, slug) VALUES ('A', 'a') RETURNING id),
             made AS (INSERT INTO campaigns (account_id, name, slug)

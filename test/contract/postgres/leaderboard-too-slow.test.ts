@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.close())
 
-it('a campaign that cannot be recalculated in time is left alone for longer and longer, and others are served', async () => {
+it('a campaign that cannot be recalculated in time is retried with backoff, and others are served', async () => {
   const { sql } = database
   // The pool's own timeout is shorter than the deadline: it must not be what ends the run.
   const impatient = openPool(database.url, { statementTimeoutMs: DEADLINE_MS / 2 })

@@ -59,7 +59,7 @@ async function readSoFar(tx: Sql): Promise<{ seq: number; fetched: number }> {
 }
 
 describe('a recalculation', () => {
-  it('writes the window between the old and the new place and no row outside it', async () => {
+  it('writes the window between the old and the new position and no row outside it', async () => {
     const { campaignId, ids } = await ranked(10)
     const versions = async () => {
       const rows = await database.sql.query<{ id: string; xmin: string }>('SELECT id, xmin::text FROM waitlist_users')
@@ -77,7 +77,7 @@ describe('a recalculation', () => {
     ])
   })
 
-  it('moves everybody behind who joined or left, whatever happens in front of them', async () => {
+  it('moves all participants after one who joined or left, whatever happens before them', async () => {
     const { campaignId, ids } = await ranked(8)
     await database.sql.query(`UPDATE waitlist_users SET status = 'blocked' WHERE id = $1`, [ids[2]])
     const joined = await insertUser(database.sql, campaignId, { original_position: 6, created_at: new Date(0) })
@@ -86,7 +86,7 @@ describe('a recalculation', () => {
     expect(await positions([...ids, joined])).toEqual([2, 1, 3, 3, 4, 6, 7, 8, 5])
   })
 
-  it('after its points changed ranks everybody', async () => {
+  it('ranks the whole campaign after its points changed', async () => {
     const { campaignId, ids } = await ranked(4)
     await refer(ids[3] ?? '', 1)
     await database.sql.query(`UPDATE campaigns SET referral_config = '{"points_per_referral": 1}' WHERE id = $1`, [campaignId])
@@ -96,21 +96,21 @@ describe('a recalculation', () => {
 
   const surprised = { because: 'unsure', positions: [1, 2, 3, 4, 5, 6, 7, 8] }
 
-  it('that meets a position that somebody wrote ranks everybody', async () => {
+  it('ranks the whole campaign when it finds a position written by another program', async () => {
     expect(await afterSurprise('UPDATE waitlist_users SET position = 1 WHERE id = $1')).toEqual(surprised)
   })
 
-  it('that meets the gap of somebody who was deleted for good ranks everybody', async () => {
+  it('ranks the whole campaign when it finds the gap of a hard-deleted participant', async () => {
     const seven = { ...surprised, positions: surprised.positions.slice(0, 7) }
     expect(await afterSurprise('DELETE FROM waitlist_users WHERE id = $1')).toEqual(seven)
   })
 
-  it('that meets an edited time ranks everybody', async () => {
+  it('ranks the whole campaign when it finds an edited time', async () => {
     const change = `UPDATE waitlist_users SET original_position = 3, ranked_score = 3, created_at = '2000-01-01' WHERE id = $1`
     expect(await afterSurprise(change)).toEqual(surprised)
   })
 
-  it('during which somebody is deleted for good leaves no gap', async () => {
+  it('leaves no gap when a participant is hard-deleted during it', async () => {
     const { campaignId, ids } = await ranked(8)
     await refer(ids[5] ?? '', 1)
     let running: Promise<Recalculated> | undefined
@@ -123,7 +123,7 @@ describe('a recalculation', () => {
     expect(await positions(ids.toSpliced(4, 1))).toEqual([1, 2, 3, 5, 4, 6, 7])
   })
 
-  it('reads along indexes only, on a table that was never analysed and after plans for small campaigns', async () => {
+  it('reads only along indexes, on a table that was never analysed and after plans for small campaigns', async () => {
     const small = await ranked(3)
     const campaignId = await insertCampaign(database.sql, { points_per_referral: 10 })
     await database.sql.query('ALTER TABLE waitlist_users SET (autovacuum_enabled = off)')
@@ -152,7 +152,7 @@ describe('a recalculation', () => {
     expect(read.fetched).toBeLessThan(60)
   })
 
-  it('leaves it to its caller that a deadlock with the platform takes it, with nothing written', async () => {
+  it('reports to its caller that it lost a deadlock with the platform, with nothing written', async () => {
     const { campaignId, ids } = await ranked(6)
     await refer(ids[5] ?? '', 1)
     const [first, second] = await database.sql.query<{ id: string }>('SELECT id FROM waitlist_users WHERE position IN (4, 5) ORDER BY ctid')
@@ -179,7 +179,7 @@ describe('a recalculation', () => {
 })
 
 describe('the history', () => {
-  it('has the largest hundred movements of a run, those who moved by themselves first', async () => {
+  it('contains the largest hundred movements of a run, people with changes of their own first', async () => {
     const { campaignId, ids } = await ranked(300)
     await database.sql.query('TRUNCATE worker.position_changes')
     await refer(ids[250] ?? '', 80)
@@ -194,7 +194,7 @@ describe('the history', () => {
     expect(stored).toEqual([{ user_id: ids[250], ofThisRun: true, afterAnother: true, from_score: '251', to_score: '11' }])
   })
 
-  it('says of who joins that he stood nowhere, and of who leaves that he stands nowhere', async () => {
+  it('has no old position for people who join, and no new one for people who leave', async () => {
     const { campaignId, ids } = await ranked(3)
     await database.sql.query('TRUNCATE worker.position_changes')
     await database.sql.query(`UPDATE waitlist_users SET status = 'removed' WHERE id = $1`, [ids[1]])
@@ -207,7 +207,7 @@ describe('the history', () => {
     ])
   })
 
-  it('is everything, or nothing, where that is wanted', async () => {
+  it('is complete or empty if configured so', async () => {
     const { campaignId, ids } = await ranked(300)
     await database.sql.query('TRUNCATE worker.position_changes')
     await refer(ids[250] ?? '', 80)
@@ -218,7 +218,7 @@ describe('the history', () => {
     expect(await history()).toHaveLength(240)
   })
 
-  it('of a run that is undone does not stay', async () => {
+  it('is rolled back with its run', async () => {
     const { campaignId, ids } = await ranked(3)
     await database.sql.query('TRUNCATE worker.position_changes')
     await refer(ids[2] ?? '', 1)

@@ -31,7 +31,7 @@ async function misplaced(campaignId: string): Promise<number> {
 }
 
 describe('recalculate', () => {
-  it('is locked out by whoever holds the lock of the campaign, and only of that', async () => {
+  it('is blocked by the owner of the lock of its campaign only', async () => {
     const [held, free] = [await insertCampaign(database.sql), await insertCampaign(database.sql)]
     await insertUsers(database.sql, held, 2)
     await insertUsers(database.sql, free, 2)
@@ -44,7 +44,7 @@ describe('recalculate', () => {
     expect(await recalculate(held)).toMatchObject({ is: 'done', rowsChanged: 2 })
   })
 
-  it('leaves no trace when its transaction rolls back', async () => {
+  it('leaves nothing behind when its transaction rolls back', async () => {
     const campaignId = await insertCampaign(database.sql)
     await insertUsers(database.sql, campaignId, 3)
     const before = await database.sql.query('SELECT * FROM waitlist_users ORDER BY id')
@@ -57,7 +57,7 @@ describe('recalculate', () => {
     expect(await database.sql.query('SELECT * FROM worker.recalculations')).toEqual([])
   })
 
-  it('records when it began to read and what it did', async () => {
+  it('records when it started to read and what it did', async () => {
     const campaignId = await insertCampaign(database.sql)
     await insertUsers(database.sql, campaignId, 3)
     const records = () => database.sql.query(`SELECT *, began_at <= committed_at AS ordered FROM worker.recalculations`)
@@ -72,7 +72,7 @@ describe('recalculate', () => {
     })
   })
 
-  it('is patient in its own transaction only', async () => {
+  it('sets its timeouts for its own transaction only', async () => {
     const campaignId = await insertCampaign(database.sql)
     const settings = `SELECT current_setting('jit') AS jit, current_setting('lock_timeout') AS lock, (SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout') AS statement`
     await database.transaction(async (tx) => {
@@ -87,7 +87,7 @@ describe('recalculate', () => {
     expect(await database.sql.query(settings)).toMatchObject([{ statement: 30_000 }])
   })
 
-  it('refuses a transaction whose statements all read one snapshot', async () => {
+  it('rejects a transaction whose statements all read one snapshot', async () => {
     const campaignId = await insertCampaign(database.sql)
     const stale = database.transaction(async (tx) => {
       await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
@@ -96,7 +96,7 @@ describe('recalculate', () => {
     await expect(stale).rejects.toThrow('read committed')
   })
 
-  it('stores the score that it read, not that of a row which the platform changes meanwhile', async () => {
+  it('stores the score that it read, not that of a row that the platform changes meanwhile', async () => {
     const campaignId = await insertCampaign(database.sql)
     const [first = '', second = ''] = await insertUsers(database.sql, campaignId, 2)
     let running: Promise<Recalculated> | undefined
@@ -121,7 +121,7 @@ describe('recalculate', () => {
     ])
   })
 
-  it('stays dense in every committed snapshot while several race against each other and a platform that writes', async () => {
+  it('keeps ranks dense in every committed snapshot, with concurrent recalculations and a platform that writes', async () => {
     const campaignId = await insertCampaign(database.sql, { points_per_referral: 3 })
     const users = await insertUsers(database.sql, campaignId, 60)
     await recalculate(campaignId)

@@ -53,7 +53,7 @@ const settle = (intent: Intent, settlement: Settlement, reply: Reply = {}) => se
 const logs = () => database.sql.query<Record<string, unknown>>('SELECT * FROM email_logs')
 
 describe('email_logs', () => {
-  it('gets a pending row when the mail is handed over, from what was frozen', async () => {
+  it('gets a pending row when the mail is started, from its frozen content', async () => {
     await started()
     expect(await logs()).toMatchObject([
       {
@@ -70,7 +70,7 @@ describe('email_logs', () => {
     ])
   })
 
-  it('fails when the mail is given up because its destination stays away; what was sent stays sent, and no other log is touched', async () => {
+  it('fails when the mail is given up because its destination stays away; sent mails stay sent, and no other log is changed', async () => {
     await settle(await started('sent'), sent)
     await settle(await started('waits'), retry)
     expect(await giveUp(database.sql, store, null)).toEqual(['sent', 'waits'])
@@ -83,7 +83,7 @@ describe('email_logs', () => {
     ])
   })
 
-  it('is shown with an intent whose channel keeps it, whatever the name of the channel', async () => {
+  it('is shown with an intent whose channel writes it, whatever the name of the channel', async () => {
     const intent = await started()
     await database.sql.query(`UPDATE worker.intents SET channel = 'webhook'`)
     const shown = async (channels: ChannelDefinitions) => (await createIntentAdmin(database, channels).history(intent.id))?.mail
@@ -93,7 +93,7 @@ describe('email_logs', () => {
     expect(await shown({ ...channelList, webhook: letters })).toMatchObject({ status: 'pending' })
   })
 
-  it('gets a failed row when the mail is refused before anything was frozen, and says why', async () => {
+  it('gets a failed row with the reason when the mail is rejected before anything was frozen', async () => {
     await insertIntents(database.sql, { key: 'refused', campaign_id: campaignId, user_id: userId, data: { type: 'welcome' } })
     const refused: Settlement = { is: 'final', state: 'rejected', reason: 'template-error' }
     await settle(await claimOne(store), refused, { error: 'The template does not parse.' })
@@ -103,7 +103,7 @@ describe('email_logs', () => {
     ])
   })
 
-  it('knows the platform’s types only', async () => {
+  it('uses only types of the platform', async () => {
     for (const type of ['verification', 'position_update', 'reward_earned', 'milestone', 'reward_delivery']) {
       await started(type, { type })
     }
@@ -111,7 +111,7 @@ describe('email_logs', () => {
     expect(types).toEqual(new Set(['verification', 'position_update', 'reward_earned', 'milestone', 'custom']))
   })
 
-  it('names the template, unless it was deleted for good', async () => {
+  it('names the template, unless it was hard-deleted', async () => {
     const templateId = randomUUID()
     await database.sql.query(`INSERT INTO email_templates (id, campaign_id, name, type, subject) VALUES ($1, $2, 'T', 'welcome', 'S')`, [
       templateId,
@@ -122,7 +122,7 @@ describe('email_logs', () => {
     expect((await logs()).map((row) => row['template_id'])).toEqual([templateId, null])
   })
 
-  it('says when it was sent and under which id', async () => {
+  it('records when it was sent and its id', async () => {
     await settle(await started('own'), sent)
     await settle(await started('provider'), sent, { providerId: 'p-1' })
     const rows = await logs()
@@ -133,14 +133,14 @@ describe('email_logs', () => {
     expect(rows[0]?.['sent_at']).toBeInstanceOf(Date)
   })
 
-  it.each(['rejected', 'dead', 'skipped'] as const)('says that a mail failed when it is %s, in our own words', async (state) => {
+  it.each(['rejected', 'dead', 'skipped'] as const)('records the failure of a mail that is %s, in our own words', async (state) => {
     await settle(await started(), { is: 'final', state, reason: 'recipient-refused' }, { error: 'The relay refused the recipient.' })
     const [row] = await logs()
     expect(row).toMatchObject({ status: 'failed', error_message: 'The relay refused the recipient.', sent_at: null })
     expect(row?.['failed_at']).toBeInstanceOf(Date)
   })
 
-  it('stays one row over all attempts, pending with the last error between them', async () => {
+  it('keeps one row for all attempts, pending with the last error between them', async () => {
     await settle(await started(), retry)
     expect(await logs()).toMatchObject([{ status: 'pending', error_message: 'relay-closed' }])
     await makeDue(database.sql)
@@ -155,21 +155,21 @@ describe('email_logs', () => {
     expect(await logs()).toMatchObject([{ status: 'sent', error_message: null }])
   })
 
-  it('opens a failed row again when the mail is tried again', async () => {
+  it('makes a failed row pending again when the mail is retried', async () => {
     await settle(await started(), { is: 'final', state: 'rejected', reason: 'recipient-refused' })
     await database.sql.query(`UPDATE worker.intents SET state = 'pending', finished_at = NULL`)
     await start(await claimOne(store))
     expect(await logs()).toMatchObject([{ status: 'pending', failed_at: null, error_message: null }])
   })
 
-  it('never takes back what the provider told the platform', async () => {
+  it('never overwrites what the provider reported to the platform', async () => {
     const intent = await started()
     await database.sql.query(`UPDATE email_logs SET status = 'opened'`)
     await settle(intent, sent)
     expect(await logs()).toMatchObject([{ status: 'opened', provider_message_id: '<m@example.com>' }])
   })
 
-  it('writes many rows at once, and does not let a mail to nobody we know stop the others', async () => {
+  it('writes many rows at once, and a mail to an unknown person does not fail the others', async () => {
     await insertIntents(
       database.sql,
       ...['a', 'b', 'c'].map((key) => ({ key, campaign_id: campaignId, user_id: key === 'b' ? randomUUID() : userId })),
@@ -180,7 +180,7 @@ describe('email_logs', () => {
     expect(await logs()).toHaveLength(2)
   })
 
-  it('has nothing to say of mails that were never handed over', async () => {
+  it('has no rows of mails that were never started', async () => {
     await insertIntents(database.sql, { key: 'k', campaign_id: campaignId, user_id: userId })
     expect(await settle(await claimOne(store), { is: 'final', state: 'skipped', reason: 'person-blocked' })).toBe('settled')
     await insertIntents(database.sql, { key: 'm', campaign_id: campaignId, user_id: userId })

@@ -25,7 +25,7 @@ afterEach(async () => {
   await fresh.drop()
 })
 
-test('the sets bring an empty database to the newest version, once', async () => {
+test('the sets migrate an empty database to the newest version, once', async () => {
   const lines: string[] = []
   expect(await migrate(connection, 'app')).toEqual({ from: 0, to: 1, applied: ['001.do.platform.sql'] })
   const first = await migrate(connection, 'worker', { onProgress: (line) => lines.push(line) })
@@ -36,7 +36,7 @@ test('the sets bring an empty database to the newest version, once', async () =>
   expect(await migrate(connection, 'worker')).toEqual({ from: newest, to: newest, applied: [] })
 })
 
-test('migrations that run at once wait for each other, while indexes are built concurrently', async () => {
+test('concurrent migrations wait for each other, while indexes are built concurrently', async () => {
   await Promise.all([migrate(connection, 'app'), migrate(connection, 'app')])
   const ends = await Promise.all([1, 2, 3, 4].map(async () => migrate(connection, 'worker')))
   expect(ends.map(({ applied }) => applied.length).sort((a, b) => a - b)).toEqual([0, 0, 0, newest])
@@ -71,7 +71,7 @@ test("the platform's table changes by the two columns and two indexes only, and 
   )
 })
 
-test('a platform writes on while the columns and the indexes are made, also while an index waits for a transaction that stays open', async () => {
+test('a platform can write while columns and indexes are created, even while an index waits for an open transaction', async () => {
   await migrate(connection, 'app')
   const pool = openPool(fresh.url)
   const over = new AbortController()
@@ -107,7 +107,7 @@ test('a platform writes on while the columns and the indexes are made, also whil
   }
 })
 
-test('an index whose building is cut off is built again by the next migration', async () => {
+test('an index whose creation was interrupted is created again by the next migration', async () => {
   await migrate(connection, 'app')
   await people(['verified', 'blocked'])
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
@@ -129,7 +129,7 @@ test('an index whose building is cut off is built again by the next migration', 
   ])
 })
 
-test('a live table that is locked is asked for briefly, again and again, and nobody queues behind for long', async () => {
+test('a lock on a live table is requested briefly and repeatedly, so that no other session queues behind it for long', async () => {
   await migrate(connection, 'app')
   await people(['verified'])
   await client.query(`BEGIN; UPDATE waitlist_users SET points = 1`)
@@ -158,7 +158,7 @@ test('a live table that is locked is asked for briefly, again and again, and nob
   expect(slowest).toBeLessThan(3_000)
 })
 
-test('a table that stays locked ends the migration with the way out, and what was applied stays', async () => {
+test('a table that stays locked ends the migration with the way out, and applied migrations stay', async () => {
   await migrate(connection, 'app')
   await client.query(`BEGIN; LOCK TABLE waitlist_users IN ACCESS SHARE MODE`)
   const giveUp = new AbortController()
@@ -182,14 +182,14 @@ test('a migration is applied and recorded together or not at all', async () => {
   expect(await migrate(connection, 'worker')).toMatchObject({ from: 0, to: newest })
 })
 
-test('a migration that was changed after it was applied is refused by its number', async () => {
+test('a migration that was changed after it was applied is rejected by its number', async () => {
   await both()
   await client.query(`UPDATE worker.schema_versions SET md5 = 'another' WHERE version = 2`)
   const message = await refused(migrate(connection, 'worker'), /^Migration 2 of the set "worker" is not the one that was applied/)
   expect(message).toContain('restore its file')
 })
 
-test('a database that is newer than this build is left alone', async () => {
+test('a database that is newer than this build is not changed', async () => {
   await both()
   await client.query(`INSERT INTO worker.schema_versions (version, name) VALUES (900, 'later')`)
   expect(await migrate(connection, 'worker')).toEqual({ from: 900, to: 900, applied: [] })
@@ -203,7 +203,7 @@ test("a database without the platform's tables is refused, with their names", as
   await refused(migrate(connection, 'worker'), /lacks the platform's table public\.webhook_deliveries: /)
 })
 
-test('a role without rights is refused, with what it lacks', async () => {
+test('a role without rights is refused, with the missing rights', async () => {
   await migrate(connection, 'app')
   const role = `role_${fresh.name}`
   await client.query(`CREATE ROLE ${role} LOGIN PASSWORD 'hidden'`)
@@ -224,7 +224,7 @@ test('a role without rights is refused, with what it lacks', async () => {
   }
 })
 
-test('a database that cannot be reached is named without its password', async () => {
+test('an unreachable database is named without its password', async () => {
   const nobody = { host: '127.0.0.1', port: 1, user: 'me', password: 'hidden', database: 'somewhere' }
   const message = await refused(
     migrate(nobody, 'worker'),

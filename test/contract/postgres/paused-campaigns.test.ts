@@ -35,7 +35,7 @@ const waiting = async () => {
 }
 
 describe('a campaign that is paused', () => {
-  it('has its intents put off together, by a look that goes through no more than 5,000', async () => {
+  it('defers its intents together, by a statement that reads no more than 5,000', async () => {
     await due(campaignId, 1_500)
     await due(other, 6_000)
     await due(campaignId, 10, 'others')
@@ -58,7 +58,7 @@ describe('a campaign that is paused', () => {
     expect(await store.putOffCampaign(looked, paused)).toBe(0)
   })
 
-  it('costs a look or two, not one for each of 4,000 mails, and holds up nobody', async () => {
+  it('costs a statement or two, not one for each of 4,000 mails, and delays no other campaign', async () => {
     await due(campaignId, 4_000)
     await due(other, 50)
     let looks = 0
@@ -85,7 +85,7 @@ describe('a campaign that is paused', () => {
     expect(looks).toBeLessThan(200)
   })
 
-  it('wakes them in batches when it goes on, and not before: as what judges campaigns would', async () => {
+  it('wakes them in batches when it resumes, and not before', async () => {
     const platform = new Platform(database.sql)
     const store = createIntentStore(database, { channels: channelNames })
     const cases = ['draft', 'active', 'paused', 'completed'].flatMap((status) =>
@@ -120,7 +120,7 @@ describe('a campaign that is paused', () => {
     expect(await store.wakeCampaigns()).toEqual({ woken: 0, all: true })
   })
 
-  it('wakes thousands by a thousand at a time', async () => {
+  it('wakes thousands of intents in batches of a thousand', async () => {
     await due(other, 1_200)
     await database.sql.query(`UPDATE worker.intents SET reason = 'campaign-paused', due_at = now() + interval '1 hour'`)
     const store = createIntentStore(database, { channels: channelNames })

@@ -14,11 +14,11 @@ beforeEach(async () => {
 })
 afterEach(async () => db.close())
 
-test('the schema that this build was written for is accepted', async () => {
+test('the schema of this build is accepted', async () => {
   await expect(checkSchema(db.sql)).resolves.toBeUndefined()
 })
 
-test('an older schema is refused with the command that mends it', async () => {
+test('an older schema is refused with the command that updates it', async () => {
   await db.sql.query('DELETE FROM worker.schema_versions WHERE version = $1', [newest])
   const message = await refusal()
   expect(message).toContain(`is at version ${newest - 1}, but this build needs ${newest}`)
@@ -43,7 +43,7 @@ test('a newer schema of the same major is accepted, one of a newer major is refu
   expect(await refusal()).toContain('too new for this build')
 })
 
-test('a role that lacks a right is refused with the table, the right and the grant', async () => {
+test('a role without a right is refused with the table, the right and the grant', async () => {
   const role = `role_${new URL(db.url).pathname.slice(1)}`
   const url = new URL(db.url)
   url.username = role
@@ -89,7 +89,7 @@ test('a role that lacks a right is refused with the table, the right and the gra
   }
 })
 
-test('a platform table that is gone is named', async () => {
+test('a missing platform table is named', async () => {
   await db.sql.query('DROP TABLE webhook_deliveries')
   expect(await refusal()).toContain('The table public.webhook_deliveries does not exist')
 })

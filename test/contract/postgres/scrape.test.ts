@@ -31,7 +31,7 @@ afterAll(async () => {
   await db.close()
 })
 
-test('a locked table costs a scrape the count alone: the last figures stay with their age, and readiness has connections of its own', async () => {
+test('a locked table affects only the counts of a scrape: the last figures stay with their age, and readiness has connections of its own', async () => {
   await db.sql.query(
     `INSERT INTO worker.intents (group_name, kind, version, channel, key, campaign_id) VALUES ('email-workers', 'welcome', 1, 'email', 'one', gen_random_uuid())`,
   )

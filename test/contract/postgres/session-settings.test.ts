@@ -19,7 +19,7 @@ afterAll(async () => {
   await db.close()
 })
 
-test('a new connection has every setting that our statements depend on, whatever its role says', async () => {
+test('a new connection has every setting that our statements depend on, whatever the settings of its role', async () => {
   const rows = await pool.sql.query<{ name: string; setting: string }>(
     'SELECT lower(name) AS name, setting FROM pg_settings WHERE lower(name) = ANY ($1)',
     [[...Object.keys(hostileSettings), 'client_encoding']],
@@ -52,7 +52,7 @@ test('a new connection has every setting that our statements depend on, whatever
   expect(Object.keys(found).length).toBeGreaterThanOrEqual(Object.keys(ours).length - 1)
 })
 
-test('a stronger synchronous_commit than ours stays', async () => {
+test('a stronger synchronous_commit than ours is kept', async () => {
   const cautious = new URL(db.url)
   cautious.searchParams.set('options', '-c synchronous_commit=remote_apply')
   const other = openPool(cautious.href)
@@ -97,7 +97,7 @@ test('an unqualified table is one of the platform, never of another schema or a 
   })
 })
 
-test('a session that rests is not closed, and a statement has the time that we give it', async () => {
+test('an idle session is not closed, and a statement has our timeout', async () => {
   await pool.session(async ({ sql }) => {
     const [before] = await sql.query('SELECT pg_backend_pid() AS pid')
     // Longer than the role allows a statement, a transaction and rest in one.

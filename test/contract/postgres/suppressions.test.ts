@@ -54,15 +54,15 @@ async function reservation(settlement: Settlement, ...to: readonly Record<string
 const refused: Settlement = { is: 'final', state: 'rejected', reason: 'recipient-refused' }
 
 describe('the hash of an address', () => {
-  it('is what any client of the database, and any program, can compute', async () => {
+  it('can be computed by any client of the database and any program', async () => {
     expect(await database.sql.query(`SELECT worker.address_hash('Guest@Example.COM') AS hash, worker.address_hash(NULL) AS none`)).toEqual([
       { hash: hash('guest@example.com'), none: null },
     ])
   })
 })
 
-describe('a recipient whom the relay refuses', () => {
-  it('is suppressed for the account with the very statement that ends the mail, once', async () => {
+describe('a recipient that the relay rejects', () => {
+  it('is suppressed for the account by the statement that finishes the mail, once', async () => {
     await reservation(refused, { to: 'Gone@example.com' })
     const expected = [{ account_id: accountId, address_hash: hash('gone@example.com'), reason: 'bounced' }]
     expect(await rows()).toEqual(expected)
@@ -70,7 +70,7 @@ describe('a recipient whom the relay refuses', () => {
     expect(await rows()).toEqual(expected)
   })
 
-  it('is suppressed as the platform writes the address, too', async () => {
+  it('is suppressed in the platform’s spelling of the address, too', async () => {
     await reservation(refused, { to: 'gone@xn--bcher-kva.example', address: 'gone@b\u00fccher.example' })
     const hashes = (await rows()).map((row) => row.address_hash.toString('hex'))
     expect(new Set(hashes)).toEqual(
@@ -78,7 +78,7 @@ describe('a recipient whom the relay refuses', () => {
     )
   })
 
-  it('is not suppressed by a worker that has lost the mail', async () => {
+  it('is not suppressed by a worker that has lost the claim', async () => {
     await insertIntents(database.sql, { key: 'k', campaign_id: campaignId, user_id: userId })
     const intent = await claimOne(store)
     await database.sql.query(`UPDATE worker.intents SET claims = claims + 1`)
@@ -93,7 +93,7 @@ describe('a recipient whom the relay refuses', () => {
     { is: 'final', state: 'dead', reason: 'recipient-deferred' },
     { is: 'later', as: 'retry', reason: 'recipient-deferred', afterMs: 1_000 },
     { is: 'ambiguous', reason: 'deadline', afterMs: 1_000, hold: false },
-  ])('is another than one of %o', async (settlement) => {
+  ])('is distinct from %o', async (settlement) => {
     await reservation(settlement, { to: 'fine@example.com' })
     expect(await rows()).toEqual([])
   })
@@ -114,8 +114,8 @@ describe('unsubscribing', () => {
   })
 })
 
-describe('the look into the suppressions', () => {
-  it('goes by the primary key while the table is empty, when plans are made, and when it is large', async () => {
+describe('the query of suppressions', () => {
+  it('uses the primary key, whether the table was empty when it was planned or is large', async () => {
     const statement = `SELECT reason FROM worker.suppressions s WHERE s.account_id = $1 AND s.address_hash = worker.address_hash($2)`
     const planOf = async () => {
       const plan = await database.sql.query<Record<string, string>>(`EXPLAIN (GENERIC_PLAN) ${statement}`)

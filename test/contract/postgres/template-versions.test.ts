@@ -28,7 +28,7 @@ function counted(): { sql: Sql; statements: () => number } {
   }
 }
 
-it('a text is stored once, found by any process, and costs no statement while it is known to be stored', async () => {
+it('a text is stored once, found by any process, and costs no statement while the process knows that it is stored', async () => {
   let now = 0
   const { sql, statements } = counted()
   const versions = createTemplateVersions(sql, () => now)
@@ -42,7 +42,7 @@ it('a text is stored once, found by any process, and costs no statement while it
   expect(statements()).toBe(3)
 })
 
-it('a text that is used again counts as used now', async () => {
+it('a text that is used again gets a new time of use', async () => {
   await createTemplateVersions(database.sql, () => 0).keep('h', text)
   await database.sql.query(`UPDATE worker.template_versions SET used_at = now() - interval '9 days'`)
   await createTemplateVersions(database.sql, () => 0).keep('h', text)
@@ -52,7 +52,7 @@ it('a text that is used again counts as used now', async () => {
   expect(row?.lately).toBe(true)
 })
 
-it('a text that the database did not take is offered again', async () => {
+it('a text that the database did not store is written again', async () => {
   const refused = new Error('gone')
   let away = true
   const sql: Sql = { query: (...of) => (away ? Promise.reject(refused) : database.sql.query(...of)) }

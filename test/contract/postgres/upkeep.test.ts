@@ -58,7 +58,7 @@ async function size(): Promise<number> {
   return row?.bytes ?? 0
 }
 
-test('what is older than the window and its margin goes, nothing younger and nothing unfinished', async () => {
+test('rows older than the window and its margin are deleted, but nothing younger or unfinished', async () => {
   const [young, old] = [randomUUID(), randomUUID()]
   await outcome(young, ago(91, -1))
   await outcome(old, ago(91, 1))
@@ -88,7 +88,7 @@ test('what is older than the window and its margin goes, nothing younger and not
   expect((await turn())?.deleted.size).toBe(0)
 })
 
-test('bodies that nothing sends again are cleared in batches, whatever their age, and movements have an age of their own', async () => {
+test('bodies that are not sent again are cleared in batches, whatever their age, and movements have their own retention', async () => {
   const frozen = { envelope: { to: 'someone@example.com' }, body: Buffer.from('the mail') }
   const states = [...finals, ...unfinished]
   await insertIntents(
@@ -121,7 +121,7 @@ test('bodies that nothing sends again are cleared in batches, whatever their age
   expect(await count('position_changes')).toBe(1)
 })
 
-test('versions of templates go once no intent is left that was created before they were last used', async () => {
+test('versions of templates are deleted once no intent is left that was created before their last use', async () => {
   await db.sql.query(
     `INSERT INTO worker.template_versions (hash, content, used_at) VALUES ('long-unused', '{}', $1), ('used', '{}', $2), ('new', '{}', now())`,
     [ago(60), ago(20)],
@@ -136,7 +136,7 @@ test('versions of templates go once no intent is left that was created before th
   expect(await left()).toEqual(['new'])
 })
 
-test('codes and recalculations go with the row of their campaign, not with its mark; progress and suppressions never', async () => {
+test('codes and recalculations are deleted with the row of their campaign, not when it is marked deleted; progress and suppressions are kept', async () => {
   const [alive, marked, gone] = [await insertCampaign(db.sql), await insertCampaign(db.sql), randomUUID()]
   await db.sql.query('UPDATE campaigns SET deleted_at = now() WHERE id = $1', [marked])
   for (const campaign of [alive, marked, gone]) {
@@ -176,7 +176,7 @@ test('codes and recalculations go with the row of their campaign, not with its m
   expect([await count('recalculations'), await count('progress'), await count('suppressions')]).toEqual([2, 1, 1])
 })
 
-test('works in batches with pauses between them, ends at its time and goes on in the next turn', async () => {
+test('retention works in batches with pauses, stops at its deadline and continues in the next run', async () => {
   await many('outcomes', 25, ago(100))
   await insertIntents(
     db.sql,
@@ -198,7 +198,7 @@ test('works in batches with pauses between them, ends at its time and goes on in
   expect(await turn({ batchRows: 10 }, ending.signal)).toMatchObject({ complete: false, deleted: new Map([['outcomes', 10]]) })
 })
 
-test('one process at a time: who does not get the lock leaves the turn to the other', async () => {
+test('one process at a time: a process without the lock skips its run', async () => {
   await many('outcomes', 30, ago(100))
   await db.transaction(async (tx) => {
     await tx.query(lock)
@@ -232,7 +232,7 @@ test('one process at a time: who does not get the lock leaves the turn to the ot
   expect(await count('outcomes')).toBe(0)
 })
 
-test('a row that somebody works on is left to the next turn, and nobody is waited for', async () => {
+test('a locked row is left to the next run, without waiting', async () => {
   await insertIntents(
     db.sql,
     { key: 'locked', state: 'dead', created_at: ago(100), finished_at: ago(100) },
@@ -246,13 +246,13 @@ test('a row that somebody works on is left to the next turn, and nobody is waite
   expect((await turn())?.deleted).toEqual(new Map([['intents', 1]]))
 })
 
-test('a process whose clock is years ahead deletes nothing that is young', async () => {
+test('a process whose clock is years ahead deletes no young rows', async () => {
   await outcome(randomUUID(), ago(1))
   expect((await turn({ clock: createAutoAdvancingClock(Date.now() + 2 * 365 * 86_400_000) }))?.deleted.size).toBe(0)
   expect((await turn({ clock: createAutoAdvancingClock(Date.now() - 365 * 86_400_000) }))?.deleted.size).toBe(0)
 })
 
-test('an event that is accepted again while its outcome is being deleted has no second effect: its key still stands', async () => {
+test('an event that is accepted again while its outcome is being deleted has no second effect, because its keys still exist', async () => {
   const store = createAcceptStore(db)
   const eventId = randomUUID()
   const chunk = (expected: bigint) => ({
@@ -294,7 +294,7 @@ test('an event that is accepted again while its outcome is being deleted has no 
   expect(await store.accept(chunk(2n))).toMatchObject({ is: 'accepted', outcomes: new Map([[2n, 'repeated']]) })
 })
 
-test('the place of what was deleted is filled again: no table grows', async () => {
+test('the space of deleted rows is reused: no table grows', async () => {
   const sizes: number[] = []
   for (let days = 400; days > 100; days -= 60) {
     await many('outcomes', 10_000, ago(days))
@@ -305,7 +305,7 @@ test('the place of what was deleted is filled again: no table grows', async () =
   expect(Math.max(...sizes)).toBeLessThan((sizes[0] ?? 0) * 1.1)
 })
 
-test('a look for old outcomes among many young ones reads next to nothing, also where rows were deleted before', async () => {
+test('finding old outcomes among many young ones reads few pages, even after earlier deletions', async () => {
   await many('outcomes', 20_000, ago(100))
   await turn()
   await db.sql.query('VACUUM worker.outcomes')

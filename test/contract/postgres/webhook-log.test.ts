@@ -61,14 +61,14 @@ const deliveries = () => database.sql.query<Record<string, unknown>>('SELECT * F
 const endpoint = async () => (await database.sql.query<Record<string, unknown>>('SELECT * FROM webhooks WHERE id = $1', [endpointId]))[0]
 
 describe('webhook_deliveries', () => {
-  it('gets a row when the delivery begins, from what was frozen', async () => {
+  it('gets a row when the delivery starts, from its frozen content', async () => {
     await started()
     expect(await deliveries()).toMatchObject([
       { webhook_id: endpointId, event_type: 'reward.delivered', payload, status: 'pending', attempt_number: 1, response_status: null },
     ])
   })
 
-  it('ends with success, what was answered and how long it took', async () => {
+  it('ends with success, the response and its duration', async () => {
     const other = await insertWebhook(database.sql, await insertCampaign(database.sql))
     await settle(await started(), delivered, { status: 204, durationMs: 12.6 })
     const [row] = await deliveries()
@@ -80,7 +80,7 @@ describe('webhook_deliveries', () => {
     expect(others).toEqual([{ total_sent: 0, last_success_at: null }])
   })
 
-  it('fails, and is counted once, when the delivery is given up because its endpoint stays away; what has ended stays as it is', async () => {
+  it('fails, and is counted once, when the delivery is given up because its endpoint stays away; finished rows are kept', async () => {
     await settle(await started(), delivered, { status: 204 })
     await settle(await started('waits'), retry, { status: 500 })
     expect(await giveUp(database.sql, store, deliveryLog)).toEqual(['k', 'waits'])
@@ -92,7 +92,7 @@ describe('webhook_deliveries', () => {
     expect(await endpoint()).toMatchObject({ total_sent: 1, total_failed: 1 })
   })
 
-  it('stays one row over all attempts', async () => {
+  it('keeps one row for all attempts', async () => {
     await settle(await started(), retry, { status: 500, error: 'The endpoint answered 500.' })
     const [row] = await deliveries()
     expect(row).toMatchObject({ status: 'pending', response_status: 500, error_message: 'The endpoint answered 500.', attempt_number: 1 })
@@ -109,18 +109,18 @@ describe('webhook_deliveries', () => {
     expect(await endpoint()).toMatchObject({ total_sent: 1, total_failed: 0 })
   })
 
-  it('fails for good when the attempts are used up, and counts it once', async () => {
+  it('fails finally when the attempts are exhausted, and counts it once', async () => {
     await settle(await started(), dead, { status: 500 })
     expect(await deliveries()).toMatchObject([{ status: 'failed', error_message: 'out-of-attempts', next_retry_at: null }])
     expect(await endpoint()).toMatchObject({ total_sent: 0, total_failed: 1, status: 'active' })
   })
 
-  it('sets an endpoint failed that answers 410', async () => {
+  it('sets an endpoint that answers 410 to failed', async () => {
     await settle(await started(), dead, { status: 410 })
     expect(await endpoint()).toMatchObject({ total_failed: 1, status: 'failed' })
   })
 
-  it('does not blame the endpoint for a delivery that we skip or postpone', async () => {
+  it('counts no failure of the endpoint for a delivery that is skipped or deferred', async () => {
     const intent = await started()
     await settle(intent, { is: 'later', as: 'waiting', reason: 'campaign-paused', afterMs: 0 })
     await makeDue(database.sql)
@@ -129,7 +129,7 @@ describe('webhook_deliveries', () => {
     expect(await endpoint()).toMatchObject({ total_sent: 0, total_failed: 0, last_failure_at: null })
   })
 
-  it('counts every delivery of many that end together, against a platform that writes the same row', async () => {
+  it('counts every one of many deliveries that finish together, while the platform writes the same row', async () => {
     await insertIntents(database.sql, ...Array.from({ length: 40 }, (_, index) => ({ key: `${index}` })))
     const intents = await store.claim(request())
     await Promise.all(intents.map((intent) => start(intent)))
@@ -143,7 +143,7 @@ describe('webhook_deliveries', () => {
     expect(await endpoint()).toMatchObject({ total_sent: 50, total_failed: 10, max_retries: 25 })
   })
 
-  it('never deadlocks on the row of an endpoint to which many deliveries end at once, with rows of their kind, from two processes', async () => {
+  it('never deadlocks on the row of an endpoint when two processes finish many deliveries at once, with rows of their kind', async () => {
     await insertIntents(database.sql, ...Array.from({ length: 200 }, (_, index) => ({ key: `${index}` })))
     const intents = await store.claim(request({ limit: 200 }))
     const kindEnd = { end: { ok: true, final: true, reason: null }, record }
@@ -168,7 +168,7 @@ describe('webhook_deliveries', () => {
     expect(await endpoint()).toMatchObject({ total_sent: 200 })
   })
 
-  it('does not let a delivery to no endpoint stop the others', async () => {
+  it('does not fail the others because of a delivery without endpoint', async () => {
     await insertIntents(database.sql, { key: 'a' }, { key: 'b' }, { key: 'c' })
     const intents = await store.claim(request())
     const results = await Promise.allSettled(

@@ -78,7 +78,7 @@ const refused = 'address-refused'
 const name = (port: number): string => `http://hook.example.com:${port}/`
 const hangUp: RequestListener = (_request, response) => response.writeHead(200, { connection: 'close' }).end()
 
-describe('a hostile URL reaches nobody', () => {
+describe('a hostile URL connects to no private address', () => {
   it.each(hostileUrls)('%j', async (url, leads) => {
     // Every name is one of this machine.
     const names = counted(answeringResolver(['127.0.0.1']))
@@ -88,7 +88,7 @@ describe('a hostile URL reaches nobody', () => {
     expect({ begun, asked: names.asked() }).toEqual({ begun: sockets, asked: sockets })
   })
 
-  it('by the names that the system itself gives to this machine', async () => {
+  it('nor do the names of this machine', async () => {
     const { port, reached } = await endpoints(['127.0.0.1'])
     for (const host of ['localhost', 'LOCALHOST', 'loc%61lhost', 'ｌｏｃａｌｈｏｓｔ']) {
       expect(await outcome(clientOf([]), `http://${host}:${port}/`)).toBe(refused)
@@ -98,8 +98,8 @@ describe('a hostile URL reaches nobody', () => {
   })
 })
 
-describe('a name that changes its mind', () => {
-  it('is connected to where it was judged, not where it points a moment later', async () => {
+describe('a name whose address changes', () => {
+  it('is connected to at the checked address, not at the one that it resolves to later', async () => {
     const { port, reached } = await endpoints(['127.0.0.1', '127.0.0.2'])
     // An answer that is good for no time at all: whoever asked twice for one connection would get the second.
     const names = counted(answeringResolver(['127.0.0.2'], ['127.0.0.1']))
@@ -107,7 +107,7 @@ describe('a name that changes its mind', () => {
     expect({ reached, asked: names.asked() }).toEqual({ reached: ['127.0.0.2'], asked: 1 })
   })
 
-  it('is judged anew at each connect, so that a retry is refused', async () => {
+  it('is checked again at each connect, so that a retry is refused', async () => {
     const { port, reached } = await endpoints(['127.0.0.1', '127.0.0.2'], hangUp)
     const names = counted(answeringResolver(['127.0.0.2'], ['127.0.0.1'], ['127.0.0.2'], ['127.0.0.2', '127.0.0.1']))
     const client = clientOf(['127.0.0.2/32'], names.resolve)
@@ -117,7 +117,7 @@ describe('a name that changes its mind', () => {
     expect({ reached, asked: names.asked() }).toEqual({ reached: ['127.0.0.2', '127.0.0.2'], asked: 4 })
   })
 
-  it('gets, while its connection lives, what goes to the address that was judged', async () => {
+  it('keeps its connection to the checked address while that is open', async () => {
     const { port, reached } = await endpoints(['127.0.0.1', '127.0.0.2'])
     const names = counted(answeringResolver(['127.0.0.2'], ['127.0.0.1']))
     const client = clientOf(['127.0.0.2/32'], names.resolve)
@@ -129,7 +129,7 @@ describe('a name that changes its mind', () => {
     expect(begun).toBe(names.asked())
   })
 
-  it('is tried at those of its addresses that were judged, and asked for no others when the first is dead', async () => {
+  it('is tried at its checked addresses, without another lookup when the first is dead', async () => {
     const { port, reached } = await endpoints(['127.0.0.1', '127.0.0.3'])
     const names = counted(answeringResolver(['127.0.0.2', '127.0.0.3'], ['127.0.0.1']))
     expect(await outcome(clientOf(['127.0.0.2/31'], names.resolve), name(port))).toBe(200)
@@ -144,7 +144,7 @@ describe('a name that changes its mind', () => {
     ['one behind NAT64', ['127.0.0.2', '64:ff9b::7f00:1']],
     ['one of the link', ['127.0.0.2', 'fe80::1%lo']],
     ['something that is no address', ['127.0.0.2', 'localhost']],
-  ])('is refused with one bad address among good ones: %s', async (_which, addresses) => {
+  ])('is refused with one private address among public ones: %s', async (_which, addresses) => {
     const { port, reached } = await endpoints(['127.0.0.1', '127.0.0.2'])
     const client = clientOf(['127.0.0.2/32'], answeringResolver(addresses))
     expect(await outcome(client, name(port))).toBe(refused)
@@ -154,7 +154,7 @@ describe('a name that changes its mind', () => {
 })
 
 describe('an allowed network', () => {
-  it('opens its own addresses, in any notation, and none beside them', async () => {
+  it('permits its own addresses, in any notation, and no others', async () => {
     const { port, reached } = await endpoints(['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'])
     const client = clientOf(['127.0.0.2/31'])
     for (const host of ['127.0.0.2', '2130706434', '0x7f.3', '[::ffff:127.0.0.2]']) {
@@ -166,7 +166,7 @@ describe('an allowed network', () => {
     expect(reached).toHaveLength(4)
   })
 
-  it.each([301, 302, 303, 307, 308])('is no way out of it: a redirect (%i) is not followed, wherever it points', async (status) => {
+  it.each([301, 302, 303, 307, 308])('is not extended by a redirect (%i), which is not followed', async (status) => {
     const { port, reached } = await endpoints(['127.0.0.1', '127.0.0.2'], (request, response) => {
       const { searchParams } = new URL(request.url ?? '/', 'http://example.com')
       response.writeHead(status, { location: searchParams.get('to') ?? '', refresh: '0; url=http://127.0.0.1/' }).end()

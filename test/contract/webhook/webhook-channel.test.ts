@@ -46,7 +46,7 @@ async function attempt(message: WebhookMessage, frozen = freezeOne(channel, inte
 }
 
 describe('the webhook channel', () => {
-  it('sends the frozen bytes, signed, and calls 2xx delivered', async () => {
+  it('sends the frozen bytes, signed, and treats 2xx as delivered', async () => {
     const message = messageTo(sink.endpoint('/rewards'))
     expect(await attempt(message)).toMatchObject({ is: 'done', state: 'delivered', reply: { status: 204 } })
     expect(sink.calls).toMatchObject([{ path: '/rewards', signatureOk: true, id: webhookIdOf(intent.key) }])
@@ -54,7 +54,7 @@ describe('the webhook channel', () => {
     expect(JSON.parse(sink.calls[0]?.body?.toString() ?? '')).toEqual(message.payload)
   })
 
-  it('repeats bytes and id exactly, and signs at the time and with the secret of each attempt', async () => {
+  it('repeats bytes and id exactly, and signs each attempt with its time and the current secret', async () => {
     const path = '/rewards'
     const message = messageTo(sink.endpoint(path))
     const frozen = freezeOne(channel, intent, message)
@@ -68,7 +68,7 @@ describe('the webhook channel', () => {
     expect(Number(second?.timestamp) - Number(first?.timestamp)).toBeGreaterThanOrEqual(60)
   })
 
-  it('gives one effect the same id everywhere, another effect another', async () => {
+  it('gives an effect the same id everywhere, and different effects different ids', async () => {
     const message = messageTo(sink.endpoint('/rewards'))
     const again = await freezeOne(channel, { ...intent, id: '77', eventId: null }, message)
     expect(again.envelope).toEqual((await freezeOne(channel, intent, message)).envelope)
@@ -76,7 +76,7 @@ describe('the webhook channel', () => {
     expect(webhookIdOf('reward:a')).toMatch(/^msg_[0-9a-f]{32}$/)
   })
 
-  it('takes 410 for the end and 503 for a request to wait', async () => {
+  it('treats 410 as final and 503 as a request to wait', async () => {
     const message = messageTo(sink.endpoint('/rewards'))
     sink.respondWith(() => ({ status: 410 }))
     expect(await attempt(message)).toMatchObject({ is: 'dead', reason: 'gone', reply: { status: 410 } })
@@ -86,7 +86,7 @@ describe('the webhook channel', () => {
     expect(JSON.stringify(performed)).not.toContain('tenant')
   })
 
-  it('sends nothing with a secret that cannot sign, or to another endpoint than it began with', async () => {
+  it('sends nothing with an unusable secret, or to another endpoint than at the first attempt', async () => {
     const message = messageTo(sink.endpoint('/rewards'))
     expect(await attempt({ ...message, secret: 'whsec_?' })).toMatchObject({ is: 'dead', reason: 'invalid-secret' })
     const frozen = freezeOne(channel, intent, message)
@@ -97,7 +97,7 @@ describe('the webhook channel', () => {
     expect(sink.calls).toEqual([])
   })
 
-  it('gives a slow endpoint its whole deadline before the executor would cut it', async () => {
+  it('waits for a slow endpoint until its own deadline, which is before that of the executor', async () => {
     const quick = createWebhookChannel({ client, deadlineMs: 200, clock: { now: () => Date.now() } })
     expect(quick.deadlineMs).toBeGreaterThan(200)
     sink.respondWith(() => ({ delayMs: 60_000 }))

@@ -69,7 +69,7 @@ function post(
 }
 
 describe('a reply', () => {
-  it('is the status; method, path, headers and bytes arrive as they were', async () => {
+  it('is the status; method, path, headers and bytes arrive unchanged', async () => {
     const seen: { method?: string; url?: string; id?: unknown; body: string }[] = []
     const url = await endpoint((request, response) => {
       const chunks: Buffer[] = []
@@ -89,7 +89,7 @@ describe('a reply', () => {
     expect(seen).toEqual([{ method: 'POST', url: '/hook?x=1', id: 'msg_1', body: '{"name":"Zoë"}' }])
   })
 
-  it.each([410, 429, 500, 503])('of %i is given with its Retry-After and without its body', async (status) => {
+  it.each([410, 429, 500, 503])('of %i is returned with its Retry-After and without its body', async (status) => {
     const url = await endpoint((_request, response) => response.writeHead(status, { 'retry-after': '17' }).end('secret of the tenant'))
     const reply = await post(clientOf(), url)
     expect(reply).toMatchObject({ is: 'reply', status, retryAfter: '17' })
@@ -107,7 +107,7 @@ describe('a reply', () => {
     expect(followed).toBe(0)
   })
 
-  it('leaves its connection to the next request', async () => {
+  it('leaves its connection for the next request', async () => {
     const ports = new Set<number | undefined>()
     const url = await endpoint((request, response) => {
       ports.add(request.socket.remotePort)
@@ -121,7 +121,7 @@ describe('a reply', () => {
 })
 
 describe('a body', () => {
-  it('without end is cut, and the status stands', async () => {
+  it('without end is cut off, and the status is returned', async () => {
     let sent = 0
     const url = await endpoint((_request, response) => {
       response.writeHead(200)
@@ -137,7 +137,7 @@ describe('a body', () => {
     expect(sent).toBeLessThan(64 * 1024 * 1024)
   })
 
-  it('that drips is not waited for: the status has been given', async () => {
+  it('that drips is not waited for, because the status is known', async () => {
     const url = await endpoint((_request, response) => {
       response.writeHead(200)
       const drip = setInterval(() => response.write('.'), 50)
@@ -150,14 +150,14 @@ describe('a body', () => {
 })
 
 describe('the deadline', () => {
-  it('ends a request that is never answered', async () => {
+  it('ends a request without a reply', async () => {
     const url = await endpoint(() => {})
     const began = performance.now()
     expect(await post(clientOf(), url, { deadlineMs: 300 })).toMatchObject({ is: 'failed', failure: 'timeout' })
     expect(performance.now() - began).toBeLessThan(3_000)
   })
 
-  it('ends a reply whose headers drip for ever', async () => {
+  it('ends a reply whose headers drip endlessly', async () => {
     const url = await rawEndpoint((socket) => {
       socket.write('HTTP/1.1 200 OK\r\n')
       let line = 0
@@ -167,7 +167,7 @@ describe('the deadline', () => {
     expect(await post(clientOf(), url, { deadlineMs: 400 })).toMatchObject({ is: 'failed', failure: 'timeout' })
   })
 
-  it('is not our being stopped, which is told apart', async () => {
+  it('is told apart from an abort by the caller', async () => {
     const stop = new AbortController()
     const url = await endpoint(() => stop.abort())
     expect(await post(clientOf(), url, { signal: stop.signal })).toMatchObject({ is: 'failed', failure: 'stopped' })
@@ -186,22 +186,22 @@ describe('a connection', () => {
   it.each([
     ['reset', (socket: Socket) => socket.resetAndDestroy()],
     ['ended', (socket: Socket) => socket.end()],
-  ])('that is %s before an answer is lost', async (_how, cut) => {
+  ])('that is %s before a reply is reported as lost', async (_how, cut) => {
     const url = await rawEndpoint((socket) => socket.once('data', () => cut(socket)))
     expect(await post(clientOf(), url)).toMatchObject({ is: 'failed', failure: 'connection-lost' })
   })
 
-  it('that speaks another protocol cannot be read', async () => {
+  it('that speaks another protocol is reported as unreadable', async () => {
     const url = await rawEndpoint((socket) => socket.write('220 mail.example.com ESMTP\r\n'))
     expect(await post(clientOf(), url)).toMatchObject({ is: 'failed', failure: 'unreadable-reply' })
   })
 
-  it('that speaks no TLS fails as such', async () => {
+  it('that speaks no TLS is reported as such', async () => {
     const url = await rawEndpoint((socket) => socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\n\r\n')))
     expect(await post(clientOf(), url.replace('http:', 'https:'))).toMatchObject({ is: 'failed', failure: 'tls-failed' })
   })
 
-  it('of one endpoint that hangs does not hold up another', async () => {
+  it('of an endpoint that hangs does not delay another endpoint', async () => {
     const hanging = await endpoint(() => {})
     const healthy = await endpoint((_request, response) => response.end())
     const client = clientOf()
@@ -217,7 +217,7 @@ describe('a connection', () => {
 
 describe('the guard', () => {
   it.each(['127.0.0.1', '2130706433', '0x7f.1', '0177.0.0.1', '127.1', '[::ffff:127.0.0.1]', '[::1]', '0'])(
-    'stands before the address %s, with nothing sent',
+    'refuses the address %s before anything is sent',
     async (host) => {
       let connections = 0
       const { port } = new URL(await rawEndpoint(() => connections++))
@@ -229,7 +229,7 @@ describe('the guard', () => {
     },
   )
 
-  it('stands before names that resolve to a private address, alone or among others', async () => {
+  it('refuses names that resolve to a private address, alone or among others', async () => {
     let connections = 0
     const { port } = new URL(await rawEndpoint(() => connections++))
     for (const addresses of [['127.0.0.1'], ['8.8.8.8', '127.0.0.1'], ['127.0.0.1', '8.8.8.8']]) {
@@ -240,7 +240,7 @@ describe('the guard', () => {
     expect(connections).toBe(0)
   })
 
-  it('looks again at every connect: a name that comes to point elsewhere is refused', async () => {
+  it('checks every connect: a name whose address has become private is refused', async () => {
     const url = await endpoint((_request, response) => response.writeHead(200, { connection: 'close' }).end())
     const { port } = new URL(url)
     const client = clientOf({ resolve: answeringResolver(['127.0.0.1'], ['10.0.0.1']) })
@@ -248,7 +248,7 @@ describe('the guard', () => {
     expect(await post(client, `http://hook.example.com:${port}/`)).toMatchObject({ is: 'failed', failure: 'address-refused' })
   })
 
-  it('leaves a name without address, and a URL that may not be called, to their own words', async () => {
+  it('distinguishes a name without address from a URL that is not permitted', async () => {
     expect(await post(clientOf({ resolve: failingResolver('ENOTFOUND') }), 'http://hook.example.com/')).toMatchObject({
       is: 'failed',
       failure: 'unresolved',

@@ -20,7 +20,7 @@ const killPoints = [
   { at: { fact: 'settled', channel: 'email' }, accepted: true, committed: expect.any(Boolean), mails: 1, mail: 'sent' },
 ] as const
 
-test.each(killPoints)('a daemon killed at $at.fact has done what comes before it and nothing behind it', async ({ at, ...expected }) => {
+test.each(killPoints)('a daemon killed at $at.fact has done what precedes it and nothing after it', async ({ at, ...expected }) => {
   await using fixture = await createFixture({ partitions: 1 })
   const daemon = await signUp(fixture, { killAt: { group: 'email-workers', ...at } })
   expect(await daemon.exited).toBe('SIGKILL')
@@ -28,7 +28,7 @@ test.each(killPoints)('a daemon killed at $at.fact has done what comes before it
   expect(await worldOf(fixture)).toEqual(expected)
 })
 
-test('the third of a kind is told from the first, and a webhook that was answered is not on record when the daemon is killed there', async () => {
+test('the third fact of a kind is told apart from the first, and the reply to a webhook is not recorded when the daemon is killed there', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
@@ -47,7 +47,7 @@ test('the third of a kind is told from the first, and a webhook that was answere
   expect(delivered.length).toBeLessThan(3)
 })
 
-test('a daemon frozen at a fact goes no further until it is continued, and stops in order when it is asked', async () => {
+test('a daemon frozen at a fact does nothing until it is resumed, and then stops cleanly', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const daemon = await signUp(fixture, { killAt: { fact: 'started', channel: 'email', signal: 'SIGSTOP' } })
   await eventually('it says that it stops', () => daemon.other.length === 1 || 'not yet')
@@ -60,7 +60,7 @@ test('a daemon frozen at a fact goes no further until it is continued, and stops
   expect(await daemon.exited).toBe(0)
 })
 
-test('a stall blocks the whole process for its time and then everything goes on', async () => {
+test('a stall blocks the whole process for its time, and then work continues', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const daemon = await signUp(fixture, { stallAt: { fact: 'accepted', group: 'email-workers', ms: 1_500 } })
   await eventually('it says that it stalls', () => daemon.other.length === 1 || 'not yet')
@@ -69,7 +69,7 @@ test('a stall blocks the whole process for its time and then everything goes on'
   expect(await worldOf(fixture)).toMatchObject({ mails: 1, mail: 'sent' })
 })
 
-test('a failpoint that never comes changes nothing, and what is refused is refused with the same exit code', async () => {
+test('a failpoint that is never reached changes nothing, and a refused start has the same exit code', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const never: Failpoints = { killAt: { fact: 'started', kind: 'nothing-like-it' } }
   const daemon = await signUp(fixture, never)

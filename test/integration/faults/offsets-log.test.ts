@@ -5,7 +5,7 @@ import { freshGroupName, freshTopicName } from '../../support/fresh.ts'
 import { readOffsetsLog } from '../../support/faults/offsets-log.ts'
 
 describe('readOffsetsLog', () => {
-  it('tells who had which partitions and what they committed, in the order of the log', async () => {
+  it('returns the owners of partitions and their commits in the order of the log', async () => {
     const brokers = inject('kafkaBootstrap')
     const [topic, other, group] = [freshTopicName(), freshTopicName(), freshGroupName()]
     const { kafka } = createKafkaClient({ brokers, clientId: 'test' }, { retries: 3 })

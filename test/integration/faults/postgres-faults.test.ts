@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(async () => server.stop())
 
-test('a frozen server answers no connection, old or new, and goes on where it stood when it is resumed', async () => {
+test('a frozen server replies on no connection, old or new, and continues when it is resumed', async () => {
   const client = await connected(server.url)
   server.freeze()
   server.freeze()
@@ -28,7 +28,7 @@ test('a frozen server answers no connection, old or new, and goes on where it st
 })
 
 test.each(['kill', 'fast', 'immediate'] as const)(
-  'a frozen server that is ended by %s leaves no process behind, and starts again',
+  'a frozen server stopped by %s leaves no process behind, and starts again',
   async (how) => {
     const client = await connected(server.url)
     const children = childProcesses(server.pid() ?? 0)
@@ -44,7 +44,7 @@ test.each(['kill', 'fast', 'immediate'] as const)(
   },
 )
 
-test('a kill waits for the children, one in the middle of a statement included', async () => {
+test('a kill waits for the child processes, including one in the middle of a statement', async () => {
   const client = await connected(server.url)
   const busy = client.query('SELECT count(*) FROM generate_series(1, 1000000000)').catch(() => 'lost')
   const watcher = await connected(server.url)
@@ -59,7 +59,7 @@ test('a kill waits for the children, one in the middle of a statement included',
   await server.resume()
 })
 
-test('a base copy brings a server back to what it was, as often as wanted', async () => {
+test('a base copy restores a server to its state, repeatedly', async () => {
   const url = await server.createDatabase('copied')
   const rows = async () => (await (await connected(url)).query<{ n: number }>('SELECT n FROM t ORDER BY n')).rows.map(({ n }) => n)
   await (await connected(url)).query('CREATE TABLE t AS SELECT 1 AS n')

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { kafkaMetadata } from '../../../stack/kafka-metadata.ts'
 import { startProxiedKafka } from '../../support/faults/proxied-kafka.ts'
 
-test('clients of three brokers are told the proxies and none of the brokers; who goes past them is not disturbed', async () => {
+test('clients of three brokers get the addresses of the proxies only; direct connections are not affected', async () => {
   await using proxied = await startProxiedKafka({ brokers: 3 })
   const { proxies, bootstrap, direct } = proxied
   expect(bootstrap).toEqual(proxies.map(({ port }) => `127.0.0.1:${port}`))

@@ -4,7 +4,7 @@ import { createFixture } from '../../support/fixture.ts'
 
 const HOUR_MS = 3_600_000
 
-test('the wall clock of a daemon is set forward and back, and nobody else’s', async () => {
+test('the wall clock of one daemon alone is set forward and back', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const daemon = fixture.daemon({ KAFKA_GROUPS: 'reward-workers' }, { steppableClock: true })
   await daemon.ready()

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startTcpProxy, type TcpProxy } from '../../support/faults/tcp-proxy.ts'
 import { eventually } from '../../support/eventually.ts'
 
-test('bytes pass unchanged both ways, an end of one direction leaves the other open, and a slow reader stops the fast writer', async () => {
+test('bytes pass unchanged in both directions, the end of one direction leaves the other open, and a slow reader slows the writer down', async () => {
   const server = await serve((socket) => {
     socket.pipe(socket)
   })
@@ -22,7 +22,7 @@ test('bytes pass unchanged both ways, an end of one direction leaves the other o
   await eventually('the connection is gone', () => proxy.counters.open === 0 || 'still open')
 })
 
-test('refuse: open connections are reset, new ones refused, and pass answers on the same port again, as often as wanted', async () => {
+test('refuse: open connections are reset and new ones refused; pass listens on the same port again, repeatedly', async () => {
   const server = await serve(echo)
   await using proxy = await startTcpProxy({ target: { port: server.port } })
   const client = await dial(proxy)
@@ -40,7 +40,7 @@ test('refuse: open connections are reset, new ones refused, and pass answers on 
   await (await dial(proxy)).say('once more')
 })
 
-test('black hole: connections stay and new ones are accepted, nothing moves, not even an end; pass lets everything arrive', async () => {
+test('black hole: connections stay open and new ones are accepted, but nothing is forwarded, not even an end; after pass everything arrives', async () => {
   const server = await serve(echo)
   await using proxy = await startTcpProxy({ target: { port: server.port } })
   const [old, ending] = [await dial(proxy), await dial(proxy)]
@@ -62,7 +62,7 @@ test('black hole: connections stay and new ones are accepted, nothing moves, not
   expect(await ending.ended).toBe('end')
 })
 
-test('turn away: every connection is reset, and all of them are counted, second by second', async () => {
+test('turn away: every connection is reset and counted, by second', async () => {
   const server = await serve(echo)
   await using proxy = await startTcpProxy({ target: { port: server.port } })
   const client = await dial(proxy)
@@ -76,7 +76,7 @@ test('turn away: every connection is reset, and all of them are counted, second 
   expect(Math.max(...perSecond.keys())).toBeLessThanOrEqual(Date.now() / 1_000)
 })
 
-test('latency: what is said comes back no sooner than twice the latency, and in order', async () => {
+test('latency: replies arrive after at least twice the latency, and in order', async () => {
   const server = await serve(echo)
   await using proxy = await startTcpProxy({ target: { port: server.port } })
   const client = await dial(proxy)
@@ -90,7 +90,7 @@ test('latency: what is said comes back no sooner than twice the latency, and in 
   await client.say('d', 'abcd')
 })
 
-test('cut after n bytes: exactly so many arrive and both ends are reset, of the next connection alone or of each', async () => {
+test('cut after n bytes: exactly that many arrive and both ends are reset, for the next connection or for each', async () => {
   const server = await serve(echo)
   await using proxy = await startTcpProxy({ target: { port: server.port } })
   proxy.cutAfter(5, 'to-server', 'next')
@@ -128,7 +128,7 @@ test('reset and flip: all connections end with a reset; after a flip another ser
   await (await dial(proxy)).has('two')
 })
 
-test('a server that is not there, or that resets, is a reset for the client', async () => {
+test('a missing or resetting server is a reset for the client', async () => {
   const server = await serve((socket) => void socket.once('data', () => socket.resetAndDestroy()))
   await using proxy = await startTcpProxy({ target: { port: server.port } })
   const client = await dial(proxy)
@@ -138,7 +138,7 @@ test('a server that is not there, or that resets, is a reset for the client', as
   expect(await (await dial(proxy)).ended).toBe('ECONNRESET')
 })
 
-test('who looks at what clients say may cut before or behind it, hold it, or let it through and keep the answer back', async () => {
+test('an observer of client bytes can cut before or after them, hold them, or forward them and hold the reply', async () => {
   const server = await serve(echo)
   await using proxy = await startTcpProxy({ target: { port: server.port } })
   const held: (() => void)[] = []

@@ -18,13 +18,13 @@ import {
 test.each([
   { name: 'a body that drips', answer: drippingBody(5), has: /200 OK.*\r\n\r\n.*\..*\..*\./s },
   { name: 'headers that drip', answer: drippingHeaders(5), has: /^HTTP\/1\.1 200 OK\r\nx-1: y\r\nx-2: y\r\nx-3: y/ },
-])('$name goes on and on', async ({ answer, has }) => {
+])('$name never ends', async ({ answer, has }) => {
   const client = await post(answer)
   await eventually('it goes on', () => has.test(client.text()) || client.text().slice(0, 300))
   expect(client.isOver()).toBe(false)
 })
 
-test('a body without end comes as fast as it is read', async () => {
+test('an endless body arrives as fast as it is read', async () => {
   const client = await post(endlessBody(500))
   await eventually('a good deal has come', () => client.text().length > 2_000_000 || `${client.text().length}`)
   expect(client.text()).toMatch(/^HTTP\/1\.1 500 /)
@@ -34,20 +34,20 @@ test('a body without end comes as fast as it is read', async () => {
 test.each([
   { name: 'in the middle of the body', answer: cutBody(), has: /200 OK(?:.|\s)*\r\n\r\nhalf of it$/ },
   { name: 'in the middle of the head', answer: cutHead(), has: /^HTTP\/1\.1 2$/ },
-])('an answer is cut $name', async ({ answer, has }) => {
+])('a reply is cut $name', async ({ answer, has }) => {
   const client = await post(answer)
   await eventually('it is over', () => client.isOver() || 'still open')
   expect(client.text()).toMatch(has)
 })
 
-test('silence keeps the connection and says nothing', async () => {
+test('silence keeps the connection open and sends nothing', async () => {
   const client = await post(silence())
   await eventually('the call is there', () => client.calls() === 1 || 'not yet')
   expect(client.text()).toBe('')
   expect(client.isOver()).toBe(false)
 })
 
-test('a redirect names its place, and a busy endpoint says when to come back in whatever way', async () => {
+test('a redirect has its location, and a busy endpoint any form of Retry-After', async () => {
   const sink = await startWebhookSink()
   onTestFinished(() => sink.stop())
   sink.respondWith(() => redirect('http://127.0.0.1:1/elsewhere', 308))

@@ -21,7 +21,7 @@ test.for([
   { how: 'gets SIGTERM', signal: 'SIGTERM' },
   { how: 'exits without stopping anything', argument: 'exit' },
   { how: 'stops the stack', argument: 'stop' },
-] as const)('servers and folders are gone after their program $how', async (ending) => {
+] as const)('servers and folders are removed after their program $how', async (ending) => {
   const temporary = await temporaryFolder()
   const argument = 'argument' in ending ? [ending.argument] : []
   const child = spawn(process.execPath, [program, ...argument], {
@@ -45,7 +45,7 @@ test.for([
   )
 })
 
-test('a process that got the pid of a guarded one is left alone', async () => {
+test('a process that reuses the pid of a guarded process is not killed', async () => {
   const bystander = spawn('sleep', ['60'], { stdio: 'ignore' })
   onTestFinished(() => void bystander.kill('SIGKILL'))
   await once(bystander, 'spawn')

@@ -7,7 +7,7 @@ import type { KafkaOptions, KafkaServer } from '../../../stack/kafka-broker.ts'
 import { startKafka } from '../../../stack/kafka-broker.ts'
 import { kafkaMetadata } from '../../../stack/kafka-metadata.ts'
 
-test('one broker keeps its port and its records through a clean restart and a kill, and leaves nothing', async () => {
+test('a broker keeps its port and its records across a clean restart and a kill, and leaves nothing behind', async () => {
   const temporary = await emptyTemporaryFolder()
   const progress: string[] = []
   const kafka = await start({ onProgress: (line) => progress.push(line) })
@@ -33,7 +33,7 @@ test('one broker keeps its port and its records through a clean restart and a ki
   expect(await readdir(temporary)).toEqual([])
 })
 
-test('three brokers hold every partition three times and elect another leader when one is killed', async () => {
+test('three brokers replicate every partition and elect another leader when one is killed', async () => {
   const kafka = await start({ brokers: 3 })
   expect(kafka.bootstrap).toHaveLength(3)
   const topic = 'replicated'
@@ -46,7 +46,7 @@ test('three brokers hold every partition three times and elect another leader wh
   await produce(kafka, topic)
 })
 
-test('a broker advertises the port that stands before it, and takes the properties it is given', async () => {
+test('a broker advertises the port of its proxy, and accepts properties', async () => {
   const kafka = await start({ advertise: ({ port }) => port + 1, properties: { 'message.max.bytes': 12_345 } })
   const [broker] = kafka.brokers
   expect(kafka.bootstrap).toEqual([`127.0.0.1:${(broker?.port ?? 0) + 1}`])
@@ -55,7 +55,7 @@ test('a broker advertises the port that stands before it, and takes the properti
   expect(clusterId).toBe(kafka.clusterId)
 })
 
-test('a broker that does not come up shows the end of its log and leaves no folder', async () => {
+test('a broker that fails to start reports the end of its log and leaves no folder', async () => {
   const temporary = await emptyTemporaryFolder()
   await expect(startKafka({ properties: { 'group.initial.rebalance.delay.ms': 'soon' } })).rejects.toThrow(/soon/)
   expect(await readdir(temporary)).toEqual([])

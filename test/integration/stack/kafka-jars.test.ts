@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { startKafka } from '../../../stack/kafka-broker.ts'
 import { kafkaJars } from '../../../stack/kafka-jars.ts'
 
-test('a missing Java is one sentence that says what to install', async () => {
+test('a missing Java is reported in one sentence that names what to install', async () => {
   vi.stubEnv('JAVA_HOME', '')
   vi.stubEnv('PATH', await emptyFolder())
   onTestFinished(() => void vi.unstubAllEnvs())
@@ -18,7 +18,7 @@ test('an old Java is named with its version', async () => {
   await expect(startKafka()).rejects.toThrow(/^Java in PATH is version 11, but the local Kafka broker needs 17 or newer: install .*\.$/)
 })
 
-test('a missing Maven is one sentence that says what to install, and only when jars are to be fetched', async () => {
+test('a missing Maven is reported in one sentence that names what to install, and only when jars have to be downloaded', async () => {
   const cacheFolder = await emptyFolder()
   vi.stubEnv('PATH', await emptyFolder())
   onTestFinished(() => void vi.unstubAllEnvs())
@@ -34,7 +34,7 @@ test('an old Maven is named', async () => {
   await expect(kafkaJars({ version: '1', cacheFolder: await emptyFolder() })).rejects.toThrow(/older than 3\.6\.3/)
 })
 
-test('a version that cannot be fetched gives the reason and leaves nothing that looks complete', async () => {
+test('a failed download reports the reason and leaves no folder that looks complete', async () => {
   await command('mvn', `[ "$1" = -v ] && echo 'Apache Maven 3.9.0' && exit; echo '[ERROR] no such artifact'; exit 1`)
   const cacheFolder = await emptyFolder()
   await expect(kafkaJars({ version: '0.0.1', cacheFolder })).rejects.toThrow(
@@ -43,7 +43,7 @@ test('a version that cannot be fetched gives the reason and leaves nothing that 
   expect(await readdir(join(cacheFolder, '0.0.1'))).toEqual([])
 })
 
-test('a network that is away is named, and not the plugin that Maven lacks because of it', async () => {
+test('a missing network is reported, instead of the plugin that Maven lacks because of it', async () => {
   const log = `[WARNING] Could not transfer metadata x from/to central (https://repo.example.com): Connection refused
 [ERROR] No plugin found for prefix 'dependency'`
   await command('mvn', `[ "$1" = -v ] && echo 'Apache Maven 3.9.0' && exit; echo "${log}"; exit 1`)
@@ -52,7 +52,7 @@ test('a network that is away is named, and not the plugin that Maven lacks becau
   )
 })
 
-test('callers at the same time share one download, and progress counts its jars', async () => {
+test('concurrent callers share one download, and progress counts its jars', async () => {
   const runs = join(await emptyFolder(), 'runs')
   await command(
     'mvn',
@@ -79,7 +79,7 @@ test('callers at the same time share one download, and progress counts its jars'
   expect(progress.at(-1)).toMatch(/^Kafka 2: 1 jars kept in /)
 })
 
-test('a lock whose owner is dead holds nobody up', async () => {
+test('the lock of a dead process does not block', async () => {
   await command('mvn', `[ "$1" = -v ] && echo 'Apache Maven 3.9.0' && exit; echo '[ERROR] reached'; exit 1`)
   const cacheFolder = await emptyFolder()
   await mkdir(join(cacheFolder, '3'))

@@ -12,14 +12,14 @@ beforeAll(async () => {
 })
 afterAll(async () => postgres.stop())
 
-test('it listens on loopback alone, for 200 connections, with the settings it is given', async () => {
+test('the server listens on loopback only, for 200 connections, with the given settings', async () => {
   expect(await select('SHOW listen_addresses')).toEqual({ listen_addresses: '127.0.0.1' })
   expect(await select('SHOW unix_socket_directories')).toEqual({ unix_socket_directories: '' })
   expect(await select('SHOW max_connections')).toEqual({ max_connections: '200' })
   expect(await select('SHOW work_mem')).toEqual({ work_mem: '5MB' })
 })
 
-test('nobody gets in without its password', async () => {
+test('a connection without the password is refused', async () => {
   const url = new URL(postgres.url)
   url.password = 'postgres'
   await expect(select('SELECT 1', url.href)).rejects.toThrow(/password authentication failed/)
@@ -52,11 +52,11 @@ test('a database can be copied from a template and dropped under a connected cli
   expect(await select('SELECT n FROM t', template)).toEqual({ n: 7 })
 })
 
-test('a server that does not come up shows the end of its log and leaves no folder', async () => {
+test('a server that fails to start reports the end of its log and leaves no folder', async () => {
   await expect(startPostgres({ settings: { max_connections: 'many' } })).rejects.toThrow(/PostgreSQL ended with exit code 1.*"many"/s)
 })
 
-test('stop removes its folder and may be called again', async () => {
+test('stop removes the folder and may be called again', async () => {
   const other = await startPostgres()
   expect(existsSync(other.dataDir)).toBe(true)
   await other.stop()

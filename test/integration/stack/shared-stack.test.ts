@@ -3,14 +3,14 @@ import { expect, inject, test } from 'vitest'
 import { kafkaMetadata } from '../../../stack/kafka-metadata.ts'
 import { freshDatabase, freshGroupName, freshTopicName, templateDatabase } from '../../support/fresh.ts'
 
-test('the broker and the database of the run are given to its tests', async () => {
+test('the broker and the database of the run are provided to its tests', async () => {
   const [address = ''] = inject('kafkaBootstrap')
   const { brokers } = await kafkaMetadata(Number(address.split(':')[1]), AbortSignal.timeout(5_000))
   expect(brokers.map(({ host, port }) => `${host}:${port}`)).toEqual(inject('kafkaBootstrap'))
   expect(await select(inject('postgresUrl'), 'SELECT current_database() AS value')).toBe('postgres')
 })
 
-test('two fresh databases copied from one template start with its rows and do not see each other', async () => {
+test('two fresh databases copied from one template start with its rows and are independent', async () => {
   let preparations = 0
   const prepare = async (url: string) => {
     preparations++

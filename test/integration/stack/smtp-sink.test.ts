@@ -27,7 +27,7 @@ test('a mail is recorded at its final dot with envelope, headers and bytes', asy
   expect(sink.counters).toEqual({ connections: 1, mails: 1, accepted: 1, secured: 0, logins: 0 })
 })
 
-test.for(['connect', 'mail', 'rcpt', 'data'] as const)('it answers what it is told at the stage %s', async (stage) => {
+test.for(['connect', 'mail', 'rcpt', 'data'] as const)('the configured reply is sent at the stage %s', async (stage) => {
   const sink = await start({ respond: (at) => (at === stage ? { code: 451, text: 'not now' } : undefined) })
   await expect(send(sink)).rejects.toMatchObject({ responseCode: 451 })
   expect(sink.mails.map(({ reply }) => reply)).toEqual(stage === 'data' ? [451] : [])
@@ -36,14 +36,14 @@ test.for(['connect', 'mail', 'rcpt', 'data'] as const)('it answers what it is to
   expect(sink.counters.accepted).toBe(1)
 })
 
-test.for(['connect', 'mail', 'rcpt', 'body', 'data'] as const)('it cuts the connection at the stage %s', async (stage: SmtpStage) => {
+test.for(['connect', 'mail', 'rcpt', 'body', 'data'] as const)('the connection is cut at the stage %s', async (stage: SmtpStage) => {
   const sink = await start({ respond: async (at) => (at === stage ? { drop: true } : undefined) })
   await expect(send(sink)).rejects.toThrow(/closed|hang up|reset|greeting/i)
   expect(sink.mails.map(({ reply }) => reply)).toEqual(stage === 'data' ? [undefined] : [])
 })
 
 test.for(['connect', 'mail', 'rcpt', 'data'] as const)(
-  'a reply at the stage %s drips for ever, byte by byte, and is none',
+  'a reply at the stage %s drips endlessly, byte by byte, and never completes',
   async (stage) => {
     const sink = await start({ respond: (at) => (at === stage ? { dripMs: 5 } : undefined) })
     const client = connect(sink.port, '127.0.0.1')
@@ -67,13 +67,13 @@ test.for(['connect', 'mail', 'rcpt', 'data'] as const)(
   },
 )
 
-test('it takes a mail, says so, and cuts the connection after', async () => {
+test('a mail is accepted with a 250, and the connection is cut afterwards', async () => {
   const sink = await start({ respond: (stage) => (stage === 'data' ? { code: 250, text: 'queued', drop: true } : undefined) })
   expect(await send(sink)).toContain('queued')
   expect(sink.mails[0]?.reply).toBe(250)
 })
 
-test('with a login only its own user and password get in', async () => {
+test('with a login only the configured user and password are accepted', async () => {
   const sink = await start({ auth: true })
   await send(sink)
   const stranger = new URL(sink.url)
@@ -85,7 +85,7 @@ test('with a login only its own user and password get in', async () => {
   expect(sink.counters.accepted).toBe(1)
 })
 
-test('halt refuses and cuts, resume takes the same port again', async () => {
+test('halt refuses and cuts connections, resume listens on the same port again', async () => {
   const sink = await start({})
   await sink.halt()
   await expect(send(sink)).rejects.toThrow(/ECONNREFUSED/)
@@ -94,7 +94,7 @@ test('halt refuses and cuts, resume takes the same port again', async () => {
   expect(sink.mails).toHaveLength(1)
 })
 
-test('it keeps the newest mails when told how many', async () => {
+test('only the newest mails are kept when their number is limited', async () => {
   const sink = await start({ keepMails: 2 })
   for (const id of ['<1@example.com>', '<2@example.com>', '<3@example.com>']) await send(sink, { messageId: id })
   expect(sink.mails.map(({ messageId }) => messageId)).toEqual(['<2@example.com>', '<3@example.com>'])

@@ -17,7 +17,7 @@ test('a signed call is recorded as such and answered 204', async () => {
   expect(sink.calls[0]?.body?.toString()).toBe(body)
 })
 
-test('a wrong secret, an old timestamp, changed bytes and an unknown path are not signed', async () => {
+test('a wrong secret, an old timestamp, changed bytes and an unknown path count as unsigned', async () => {
   const sink = await start({})
   const endpoint = sink.endpoint('/hook')
   await call({ ...endpoint, secret: sink.endpoint('/other').secret })
@@ -27,7 +27,7 @@ test('a wrong secret, an old timestamp, changed bytes and an unknown path are no
   expect(sink.calls.map(({ signatureOk }) => signatureOk)).toEqual([false, false, false, false])
 })
 
-test('while a secret is rotated the old and the new one are both good', async () => {
+test('while a secret is rotated both the old and the new secret are valid', async () => {
   const sink = await start({})
   const [old, next] = [sink.endpoint('/hook'), sink.endpoint('/hook')]
   sink.setSecrets('/hook', [old.secret, next.secret])
@@ -38,7 +38,7 @@ test('while a secret is rotated the old and the new one are both good', async ()
   expect(sink.calls.map(({ signatureOk }) => signatureOk)).toEqual([true, true, false])
 })
 
-test('it answers, redirects, waits and hangs up as told', async () => {
+test('the sink replies, redirects, delays and closes the connection as configured', async () => {
   const sink = await start({})
   const endpoint = sink.endpoint('/hook')
   sink.respondWith(() => ({ status: 429, headers: { 'retry-after': '7' }, body: 'slow down', delayMs: 20 }))
@@ -49,7 +49,7 @@ test('it answers, redirects, waits and hangs up as told', async () => {
   expect(sink.calls.map(({ status }) => status)).toEqual([429, undefined])
 })
 
-test('halt refuses, resume takes the same port again, and stop does not wait for a hung answer', async () => {
+test('halt refuses, resume listens on the same port again, and stop does not wait for a pending reply', async () => {
   const sink = await start({})
   const endpoint = sink.endpoint('/hook')
   await sink.halt()
@@ -64,7 +64,7 @@ test('halt refuses, resume takes the same port again, and stop does not wait for
   await Promise.all([sink.stop(), expect(hung).rejects.toThrow(/fetch failed/)])
 })
 
-test('where clocks are wrong on purpose a signature of any time is right, and one of other bytes is not', async () => {
+test('with wrong clocks allowed a signature of any time is valid, and one of other bytes is not', async () => {
   const sink = await start({ anyTime: true })
   const endpoint = sink.endpoint('/hook')
   const at = new Date(Date.now() - 3_600_000)
