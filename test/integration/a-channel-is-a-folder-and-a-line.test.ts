@@ -49,7 +49,7 @@ it(
   DEADLINE_MS,
 )
 
-it('carries an event to a row, and gives up by its own delays what waits for a destination that stays away', async () => {
+it('turns an event into a row, and gives up intents by its own delays when their destination stays away', async () => {
   await write('src/consumers/visit/visit-consumer.ts', consumer)
   await change('src/consumers/registry.ts', [
     ['import { createEmailConsumer }', `import { visitConsumer } from './visit/visit-consumer.ts'\nimport { createEmailConsumer }`],
