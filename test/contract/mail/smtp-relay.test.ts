@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { MailRelay, SendResult } from '../../../src/delivery/email/mail-relay.ts'
 import { RelayUnavailable } from '../../../src/delivery/email/mail-relay.ts'
 import type { SmtpRelayOptions } from '../../../src/infra/mail/smtp/smtp-relay-options.ts'
@@ -455,6 +455,19 @@ describe('the pool', () => {
     expect(server.connections()).toBe(1)
     const verbs = server.commands.map((line) => line.split(' ')[0])
     expect(verbs.slice(0, 9)).toEqual(['EHLO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'MAIL', 'RCPT', 'DATA', 'RSET'])
+  })
+
+  it('a mail takes three writes: its envelope with DATA, its body with the final dot, and RSET', async () => {
+    const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
+    await relay.verify(never)
+    const spies = [vi.spyOn(Socket.prototype, '_write'), vi.spyOn(Socket.prototype, '_writev')]
+    for (const spy of spies) cleanups.push(async () => spy.mockRestore())
+    for (let i = 0; i < 3; i++) expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    await until(() => server.commands.at(-1) === 'RSET')
+    const written = spies
+      .flatMap(({ mock }) => mock.contexts)
+      .filter((socket) => socket instanceof Socket && socket.remotePort === server.port)
+    expect(written).toHaveLength(9)
   })
 
   it('keeps a connection usable after a rejected recipient, who gets nothing of the next mail', async () => {

@@ -8,15 +8,19 @@ export class LazyBody extends Readable {
   /** The end was read: from here on the final dot may be on its way. */
   exhausted = false
   readonly #body: Uint8Array
+  readonly #onFirstRead: () => void
   #offset = 0
 
-  constructor(body: Uint8Array) {
+  /** @param onFirstRead called before the first chunk is read; it must not read itself */
+  constructor(body: Uint8Array, onFirstRead: () => void = () => undefined) {
     // A mark above 0 would let the stream read ahead, up to the end, although the connection behind it is stuck.
     super({ highWaterMark: 0 })
     this.#body = body
+    this.#onFirstRead = onFirstRead
   }
 
   override _read(): void {
+    if (this.#offset === 0) this.#onFirstRead()
     if (this.#offset < this.#body.length) {
       const chunk = this.#body.subarray(this.#offset, this.#offset + chunkBytes)
       this.#offset += chunk.length

@@ -1,3 +1,4 @@
+import { Duplex } from 'node:stream'
 import type { NodemailerError } from 'nodemailer'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { ConnectStage, MailEnvelope, SendResult, SendStage, SendTrouble } from '../../../delivery/email/mail-relay.ts'
@@ -91,7 +92,7 @@ export class SmtpConnection {
     if (!isAscii(envelope.from + envelope.to) && !this.#stages.smtpUtf8) {
       return { is: 'refused', means: 'smtputf8', code: 553, enhanced: '5.6.7', stage: 'MAIL FROM' }
     }
-    const body = new LazyBody(bytes)
+    const body = new LazyBody(bytes, () => this.#joinWrites())
     this.#body = body
     // The connection reports what becomes of it; an error of the stream alone can only be its own destruction.
     body.on('error', () => undefined)
@@ -156,6 +157,15 @@ export class SmtpConnection {
     if (interrupted === 'deadline' || interrupted === 'aborted') this.left = reason
     this.destroy()
     return { is: body.exhausted ? 'ambiguous' : 'not-sent', reason }
+  }
+
+  /** What is written in this turn of the event loop leaves by one system call: most mails, with their final dot. */
+  #joinWrites(): void {
+    // nodemailer keeps the socket to itself, and STARTTLS replaces it.
+    const socket: unknown = Reflect.get(this.#connection, '_socket')
+    if (!(socket instanceof Duplex)) return
+    socket.cork()
+    setImmediate(() => socket.uncork())
   }
 
   /** Never rejects. Who is interrupted destroys the connection before anything else can be written. */
