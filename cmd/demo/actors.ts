@@ -13,11 +13,11 @@ export interface Member {
 /** The participants so far, and those that may take the next step. */
 export interface Actors {
   join(options: { campaign?: Campaign; referrer?: Member; gone?: boolean; quiet?: boolean }): Member
-  /** Somebody whose link the next one follows; now and then one who is gone. */
+  /** A member whose link the next one follows; occasionally one who has left. */
   referrer(): Member | undefined
   unverified(): Member | undefined
   verified(member: Member): void
-  /** Somebody to get a reward: verified; now and then one who is gone. */
+  /** A verified member to get a reward; occasionally one who has left. */
   deserving(): Member | undefined
   anyone(campaignId: string): Member | undefined
   /** One who came quietly leaves. */

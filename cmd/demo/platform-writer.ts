@@ -23,7 +23,7 @@ export function createPlatformWriter(database: Database, epoch: Date): PlatformW
           await database.transaction((tx) => writeAll(tx, writes, at, epoch))
           return
         } catch (error) {
-          // We update many rows that a recalculation updates too, in another order; whoever loses the deadlock begins again.
+          // We update many rows that a recalculation updates too, in another order; the loser of a deadlock starts again.
           if (!(error instanceof SqlError) || !LOST_A_LOCK.has(error.state ?? '') || attempt === 20) throw error
         }
       }

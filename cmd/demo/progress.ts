@@ -13,7 +13,7 @@ export interface Progress {
 export type ProgressOutput = Pick<NodeJS.WriteStream, 'write' | 'isTTY' | 'columns'>
 
 const TICK_MS = 1_000
-/** In a file or a pipe every repetition is a line for good. */
+/** In a file or a pipe every repetition would add a line. */
 export const PLAIN_EVERY_MS = 5_000
 
 /** Nothing is written that a plain file could not hold, unless `output` is a terminal. */

@@ -50,7 +50,7 @@ export interface Reconciliation {
   /** Facts that some group has no outcome for, by type. */
   readonly facts: Readonly<Record<FactType, number>>
   readonly uncovered: readonly Uncovered[]
-  /** Of `facts`, those older than events may be that still mail somebody. */
+  /** Of `facts`, those too old for their events to send mail. */
   readonly stale: number
   /** Types whose events carry ids of their publisher's own: whether an outcome covers a fact of them cannot be determined. */
   readonly undecidable: readonly FactType[]

@@ -98,7 +98,7 @@ export class Attempt {
     this.#observe({ is: 'performed', ...this.#labels(), attempt: this.#number, outcome })
   }
 
-  /** Somebody else has the intent now; nothing of ours may be written. */
+  /** Another worker has the intent now; nothing of ours may be written. */
   lost(): null {
     this.executed = { is: 'lost' }
     this.#observe({ is: 'claim-lost', ...this.#labels() })

@@ -74,7 +74,7 @@ export interface SettleOptions {
   readonly kindEnd?: { readonly end: AttemptEnd; readonly record: RecordEnds } | undefined
 }
 
-/** `lost`: somebody else has the intent. A note is what {@link RecordEnds} left. */
+/** `lost`: another worker has the intent. A note is what {@link RecordEnds} left. */
 export type Settled = 'settled' | 'lost' | EndedNote
 
 /** A start of which only the transaction knows what is frozen. */

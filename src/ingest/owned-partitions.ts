@@ -25,8 +25,8 @@ export interface OwnedPartitions {
   /** Reads the rows of all owned partitions, and restarts the assignment when one of them went back. Rejects when the database does not answer. */
   recheck(): Promise<void>
   /**
-   * Schedules a commit of the row's offset, except while events lost by the database are accepted again: the higher committed offset tells
-   * the next owner that they were lost.
+   * Schedules a commit of the row's offset, except while events lost by the database are accepted again: the higher committed offset
+   * shows the next owner that they were lost.
    */
   scheduleCommit(progress: PartitionProgress): void
 }

@@ -8,8 +8,8 @@ export interface MailEnvelope {
 export type SmtpStage = 'connection' | 'MAIL FROM' | 'RCPT TO' | 'DATA' | 'end of message'
 
 /**
- * What is known after an attempt. A relay that has not seen the end of a message never owns it, and one that answered is believed
- * (RFC 5321, 4.2.5); only the end of the message without an answer leaves both sides in the dark.
+ * What is known after an attempt. A relay that has not seen the end of a message never takes responsibility for it, and its answer decides
+ * (RFC 5321, 4.2.5); only the end of the message without an answer leaves the outcome unknown.
  */
 export type SendResult =
   | { readonly is: 'accepted'; readonly code: number; readonly providerId: string | null }
@@ -35,7 +35,7 @@ export type RefusalMeaning =
   | 'mailbox-unavailable'
   /** The way there, or a mail system on it. */
   | 'undeliverable'
-  /** Somebody's policy about this mail. */
+  /** A policy of the relay or of another server about this mail. */
   | 'policy'
   /** The reply does not say. */
   | 'unclear'
@@ -95,7 +95,7 @@ export interface MailRelay {
   /** Host and port. */
   readonly host: string
   /**
-   * A connection on which the relay answered a moment ago. Waits while all are in use.
+   * A connection on which the relay has just answered. Waits while all are in use.
    *
    * @throws {RelayUnavailable} at once while the relay is known to be away, so that frequent calls cost nothing.
    */

@@ -38,7 +38,7 @@ export const webhookChannel = defineChannel({
 
 /**
  * Deliveries by HTTP, signed as Standard Webhooks 1.0.0 requires. A delivery may arrive twice (the process died before it wrote
- * down the reply), with the same bytes under the same `webhook-id`, by which a receiver tells.
+ * down the reply), with the same bytes and the same `webhook-id`, by which a receiver recognises the second one.
  */
 export function createWebhookChannel(settings: WebhookChannelSettings): Sender<WebhookMessage> {
   const { client, deadlineMs, clock } = settings

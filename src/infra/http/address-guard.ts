@@ -3,7 +3,7 @@ import { isIP, type LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /**
- * Keeps requests to addresses that somebody else chose away from our own network. A name is judged by the very addresses that
+ * Keeps requests to addresses that tenants chose away from our own network. A name is judged by the very addresses that
  * the connection is then made to, so that a name which resolves differently a second later (rebinding) gains nothing; one
  * address that is not allowed refuses the name, because which of several is dialled is not ours to say.
  */

@@ -28,7 +28,7 @@ export function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
-/** An id that is none is no reason to fail. */
+/** Null for text that is not an id. */
 function uuidIn(text: string): string {
   return `CASE WHEN ${text} ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (${text})::uuid END`
 }

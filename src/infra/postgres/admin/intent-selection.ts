@@ -1,9 +1,9 @@
 import type { IntentFilter } from '../../../admin/intents/intent-admin.ts'
 
 /**
- * The intents that a filter means, as a condition over `i`; its parameters are $1 to $9. Those that are not asked for are
- * null, and a plan made for the values passes over them: held ones are found by their index, others by reading the table,
- * which an operator's verb may do and a daemon must not.
+ * The intents that match a filter, as a condition over `i`; its parameters are $1 to $9. Filters that are not given are null, and a plan
+ * made for the values skips them: held intents are found by their index, others by reading the table, which an operator's command may do
+ * and a daemon must not.
  */
 export const selected = `
       ($1::bigint[] IS NULL OR i.id = ANY ($1))

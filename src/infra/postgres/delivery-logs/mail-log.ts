@@ -76,7 +76,7 @@ mails AS (
    WHERE l.id = ${rowId} AND l.status = 'pending'
 )`,
   abandoned: `
-booked AS (
+logged AS (
   UPDATE platform.email_logs AS l
      SET status = 'failed', failed_at = now(), error_message = 'The relay was away for longer than all retries take.', updated_at = now()
     FROM abandoned AS i

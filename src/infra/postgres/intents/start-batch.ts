@@ -50,7 +50,7 @@ export async function startWithBatch<Message>(
       })
     })
   } catch (error) {
-    // Alone, it is the answer; beside others, it says that each has to be asked alone.
+    // For a single intent this is its answer; in a batch each intent has to be started alone.
     if (error === skipped && skipped.reason !== null && requests.length === 1) return [{ is: 'skip', reason: skipped.reason }]
     throw error
   }
