@@ -70,12 +70,13 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
 
   /** Claims for every free worker; true when there may be more to claim at once. */
   async function once(): Promise<boolean> {
-    const unknown = held.campaignsOfUnknownAccount
-    if (unknown.length > 0) await learnAccounts(unknown)
+    // Of intents that an accept handed over: those that were claimed are known.
+    const handedOver = held.campaignsOfUnknownAccount()
+    if (handedOver.length > 0) await learnAccounts(handedOver)
     const behind = passedOver()
     const isAnybody = behind.campaigns.length > 0 || behind.accounts.length > 0
     if (!isAnybody || performance.now() < aloneUntil) {
-      const more = await claimRound(nobody)
+      const more = await claimRound(nobody, isAnybody)
       if (!isAnybody) held.alone = !more
       held.fill()
       return more
@@ -87,11 +88,12 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     const took = performance.now() - from
     aloneUntil = performance.now() + Math.max(ALONE_MS, took * ALONE_FACTOR)
     held.fill()
-    return room() > 0 && claimRound(nobody)
+    return room() > 0 && claimRound(nobody, true)
   }
 
   /** No intent says whose it is: accept reads no table of the platform. */
   async function learnAccounts(campaigns: readonly string[]): Promise<void> {
+    turn()
     try {
       held.learnAccounts(campaigns, await store.accountsOf(campaigns))
     } catch {
@@ -107,21 +109,25 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     return { campaigns, accounts }
   }
 
-  /** True when a claim came back full. */
-  async function claimRound(without: ClaimRequest['without']): Promise<boolean> {
+  /**
+   * True when a claim came back full.
+   *
+   * @param isRest campaigns and accounts at their share take what is left, since nobody else has due work.
+   */
+  async function claimRound(without: ClaimRequest['without'], isRest = false): Promise<boolean> {
     let full = false
     // Each round begins with another channel: one whose work never runs out takes all the room whenever it comes first.
     const begin = rounds++ % kinds.channels.length
     for (const channel of [...kinds.channels.slice(begin), ...kinds.channels.slice(0, begin)]) {
       // No more than a share at a time: what one campaign has due must not fill the room before the other channels were claimed from.
-      const limit = Math.min(room(), held.share, allowed(channel))
-      if (limit > 0) full = (await claimOf(channel, limit, without)) || full
+      const limit = Math.min(room(), held.share, allowed(channel, without === nobody ? 0 : blockedOf(channel).length))
+      if (limit > 0) full = (await claimOf(channel, limit, without, isRest)) || full
       else short.delete(channel)
     }
     return full
   }
 
-  async function claimOf(channel: ChannelName, limit: number, without: ClaimRequest['without']): Promise<boolean> {
+  async function claimOf(channel: ChannelName, limit: number, without: ClaimRequest['without'], isRest: boolean): Promise<boolean> {
     turn()
     try {
       const deferredHere = deferred.get(channel)
@@ -144,7 +150,21 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       if (full || !isOfAll) short.delete(channel)
       else short.add(channel)
       if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
+      // Before any of them begins: by unknown campaigns an account would take all free workers at once.
+      const unknown = held.campaignsOfUnknownAccount(intents)
+      if (unknown.length > 0) await learnAccounts(unknown)
+      // What was found when others had no due work does not hold any more.
+      if (full && !isRest) held.alone = false
+      // Blocked intents made the claim possible: those that came last go back for what it came to.
+      const tooMany = Math.max(0, intents.length - Math.max(0, allowed(channel)))
+      const replaced = held.take(blockedOf(channel).toReversed().slice(0, tooMany))
       held.add(intents)
+      // Not given back for lack of a database: their leases give them back later.
+      if (replaced.length > 0) {
+        short.delete(channel)
+        turn()
+        await store.release(replaced.map(({ claim }) => claim)).catch(() => undefined)
+      }
       return full
     } catch {
       // The database is away or too slow, which its probe reports; the next look is the retry.
@@ -160,10 +180,15 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     return firstClass(count)
   }
 
-  /** How many of the channel may be claimed as far as it is about the channel itself. */
-  function allowed(channel: ChannelName): number {
+  /** Intents of the channel that wait although workers are free: they must not keep those of others from being claimed. */
+  function blockedOf(channel: ChannelName): readonly Intent[] {
+    return held.blocked.filter((intent) => intent.channel === channel)
+  }
+
+  /** How many of the channel may be claimed as far as it is about the channel itself; `replaced` of those that are here would be given back. */
+  function allowed(channel: ChannelName, replaced = 0): number {
     const sole = destinations.soleOf(channel)
-    const holds = held.ofChannel(channel)
+    const holds = held.ofChannel(channel) - replaced
     const places = sole === null ? Infinity : destinations.permits(channel, sole, holds)
     return Math.min(places, sending.includes(channel) ? most - holds : Infinity)
   }

@@ -6,7 +6,9 @@ const MOST_ACCOUNTS = 10_000
 
 /**
  * The intents that one group of this process has claimed and not ended: at most `poolSize` run, the others wait for a worker,
- * first come, first served, but no campaign and no account has more than half of the workers while others wait for one.
+ * first come, first served, but no campaign and no account has more than half of the workers while others wait for one. The account
+ * is known of all that was claimed from the database; what an accept hands over in memory begins before it is known, on workers for
+ * which nothing else was due.
  */
 export class LocalQueue {
   /** Workers that one campaign or account may have while others wait. One worker cannot be shared. */
@@ -46,9 +48,9 @@ export class LocalQueue {
     return this.#atShare((intent) => this.#accountOf(intent))
   }
 
-  /** Campaigns with intents here of which nobody has said which account they belong to. */
-  get campaignsOfUnknownAccount(): readonly string[] {
-    return [...new Set([...this.#all()].map(({ campaignId }) => campaignId))].filter((campaignId) => !this.#accounts.has(campaignId))
+  /** Campaigns of these intents, by default of all that are here, whose account is not known. */
+  campaignsOfUnknownAccount(intents: Iterable<Intent> = this.#all()): readonly string[] {
+    return [...new Set([...intents].map(({ campaignId }) => campaignId))].filter((campaignId) => !this.#accounts.has(campaignId))
   }
 
   learnAccounts(campaignIds: readonly string[], accounts: ReadonlyMap<string, string>): void {
@@ -101,18 +103,16 @@ export class LocalQueue {
   }
 
   /**
-   * Takes out what waits although workers are free: intents of campaigns or accounts that have their share already. Held until one
-   * of those that run has ended, they would keep others from being claimed.
+   * Those that wait although workers are free: of campaigns or accounts that have their share already. Held until one of those that run has
+   * ended, they would keep others from being claimed.
    */
-  takeBlocked(): readonly Intent[] {
-    return this.#running.size < this.#poolSize ? this.clear() : []
+  get blocked(): readonly Intent[] {
+    return this.#running.size < this.#poolSize ? this.waiting : []
   }
 
-  /** Takes out what has not begun. */
-  clear(): readonly Intent[] {
-    const cleared = this.waiting
-    this.#waiting.clear()
-    return cleared
+  /** Takes these out, and returns those of them that had not begun. */
+  take(intents: readonly Intent[]): readonly Intent[] {
+    return intents.filter(({ id }) => this.#waiting.delete(id))
   }
 
   /** Resolves when nothing runs and nothing waits. */

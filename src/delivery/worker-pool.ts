@@ -105,7 +105,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
 
   /** Gives back what free workers may not begin because its campaign has its share: others may have due work for them. */
   async function makeRoom(): Promise<void> {
-    const blocked = isQuiet ? [] : held.takeBlocked()
+    const blocked = isQuiet ? [] : held.take(held.blocked)
     // Not given back for lack of a database: their leases give them back later.
     if (blocked.length > 0) await store.release(blocked.map((intent) => intent.claim)).catch(() => undefined)
   }
@@ -213,7 +213,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         // An accept under way may still hand over what it writes.
         if (reserved > 0) await new Promise<void>((resolve) => (unreserved = resolve))
         // Not given back for lack of a database: their leases give them back later.
-        await store.release(held.clear().map((intent) => intent.claim)).catch(() => undefined)
+        await store.release(held.take(held.waiting).map((intent) => intent.claim)).catch(() => undefined)
         await held.idle()
         await Promise.all(recording)
       })()

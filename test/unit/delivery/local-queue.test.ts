@@ -38,9 +38,9 @@ describe('held intents', () => {
   it('of one account have no more than half either, over all its campaigns, as soon as that is known', async () => {
     const { held, add, end, running } = heldOf(4)
     add('a1', 'b1', 'c1')
-    expect(held.campaignsOfUnknownAccount).toEqual(['a', 'b', 'c'])
+    expect(held.campaignsOfUnknownAccount()).toEqual(['a', 'b', 'c'])
     held.learnAccounts(['a', 'b', 'c', 'd'], new Map(['a', 'b', 'c'].map((campaign) => [campaign, 'account'])))
-    expect([held.campaignsOfUnknownAccount, held.campaignsAtShare, held.accountsAtShare]).toEqual([[], [], ['account']])
+    expect([held.campaignsOfUnknownAccount(), held.campaignsAtShare, held.accountsAtShare]).toEqual([[], [], ['account']])
     add('a2', 'd1', 'd2')
     expect(running()).toEqual(['a1', 'b1', 'c1', 'd1'])
     await end('a1')
@@ -52,11 +52,11 @@ describe('held intents', () => {
   it('are taken out where workers are free and their campaigns have their share, and nowhere else', () => {
     const { held, add, running } = heldOf(4)
     add('a1', 'a2', 'a3', 'a4', 'b1')
-    expect(held.takeBlocked().map(({ id }) => id)).toEqual(['a3', 'a4'])
+    expect(held.take(held.blocked).map(({ id }) => id)).toEqual(['a3', 'a4'])
     expect(running()).toEqual(['a1', 'a2', 'b1'])
     expect([held.size, held.campaignsAtShare]).toEqual([3, ['a']])
     add('a5', 'b2', 'b3')
-    expect(held.takeBlocked()).toEqual([])
+    expect(held.take(held.blocked)).toEqual([])
     expect(held.size).toBe(6)
   })
 
@@ -80,7 +80,7 @@ describe('held intents', () => {
         ['b', 1],
       ]),
     )
-    expect(held.clear().map(({ id }) => id)).toEqual(['a2'])
+    expect(held.take(held.waiting).map(({ id }) => id)).toEqual(['a2'])
     const idle = held.idle()
     await end('a1')
     await end('b1')

@@ -403,6 +403,63 @@ describe('a campaign with its share of the workers', () => {
   })
 })
 
+/** Mails, each of a campaign of its own: the first `count` of one account, then two of another. */
+function twoAccounts(scene: Scene, count: number): void {
+  for (const intent of mails(count)) scene.store.accounts.set(`a${intent.id}`, 'large')
+  scene.store.due.push(...mails(count).map((intent) => ({ ...intent, campaignId: `a${intent.id}` })))
+  scene.store.due.push(...mails(2, 100).map((intent) => ({ ...intent, campaignId: `b${intent.id}` })))
+}
+const begun = (scene: Scene) => scene.sending.map(({ id }) => (Number(id) < 100 ? 'large' : 'other'))
+
+describe('an account', () => {
+  it('has no more than half of the workers by campaigns that are claimed for the first time', async () => {
+    const scene = sceneOf({ poolSize: 10 })
+    const { store, workers, sending } = scene
+    Object.assign(scene.email, { deadlineMs: 600_000 })
+    for (const id of ['k1', 'k2', 'k3', 'k4']) store.accounts.set(id, 'large')
+    store.due.push(...['k1', 'k2', 'k3', 'k4'].map((campaignId, n) => sampleIntent({ id: String(50 + n), campaignId })))
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(4))
+    await soon(() => expect(workers.turns()).toBeGreaterThan(1))
+    twoAccounts(scene, 10)
+    workers.reserve().release(accepted({ intents: 12 }))
+    await soon(() => expect(begun(scene).filter((whose) => whose === 'other')).toHaveLength(2))
+  })
+
+  it.each([
+    ['a channel', [mailKind()], []],
+    ['two channels, of which none gets all workers: its intents that have not begun are given back', [mailKind(), webhookKind], ['8', '7']],
+  ])('with its share keeps no other from being claimed, on %s', async (_, kinds, givenBack) => {
+    const scene = sceneOf({ poolSize: 10, kinds })
+    const { store, workers, sending, email } = scene
+    Object.assign(email, { deadlineMs: 600_000 })
+    twoAccounts(scene, 4)
+    store.due.splice(4)
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(4))
+    await soon(() => expect(workers.turns()).toBeGreaterThan(1))
+    twoAccounts(scene, 10)
+    store.due.splice(0, 4)
+    workers.reserve().release(accepted({ intents: 8 }))
+    await soon(() => expect(begun(scene).filter((whose) => whose === 'other')).toHaveLength(2))
+    expect(store.released.map(({ id }) => id)).toEqual(givenBack)
+  })
+
+  it('that cannot be read delays nothing but its own intents, by the time that it takes to fail', async () => {
+    const scene = sceneOf({ poolSize: 10 })
+    const { store, workers, sending } = scene
+    const read = Promise.withResolvers<never>()
+    store.accountsOf = () => read.promise
+    twoAccounts(scene, 1)
+    workers.start()
+    await soon(() => expect(store.claims).toHaveLength(1))
+    for (let turn = 0; turn < 50; turn++) await setImmediate()
+    expect(sending).toEqual([])
+    read.reject(new SqlError('away', {}))
+    await soon(() => expect(sending).toHaveLength(3))
+  })
+})
+
 describe('an endpoint', () => {
   const kind: IntentKind<'webhook'> = { ...webhookKind, prepare: prepareEach(async () => ({ is: 'message', message: hook })) }
   const hook = { endpointId: 'e', url: '', secret: '', eventType: '', payload: {}, retryEnabled: true, maxRetries: 9 }
