@@ -29,8 +29,10 @@ export interface ClaimingSettings {
   readonly store: IntentStore
   readonly destinations: Destinations
   readonly held: LocalQueue
-  /** Intents that may still be claimed. */
-  readonly room: () => number
+  /** Intents of the channel that may still be claimed. */
+  readonly room: (channel: ChannelName) => number
+  /** They are enough for a claim. */
+  readonly isWorthAClaim: (channel: ChannelName) => boolean
   readonly leaseMs: (channel: ChannelName) => number
   /** Called before each question to the database. */
   readonly turn: () => void
@@ -40,19 +42,25 @@ export interface ClaimingSettings {
 
 /** What is claimed next, and what is passed over. */
 export interface Claiming {
-  /** Claims for every free worker; true when there may be more to claim at once. Never rejects. */
-  once(): Promise<boolean>
+  /**
+   * Claims of each channel for which there is room for a block; true when there may be more to claim at once. Never rejects.
+   *
+   * @param all also of channels of which nothing more was due at the last claim: others may have written something.
+   */
+  once(all: boolean): Promise<boolean>
   /** Free workers may take what was just accepted: nothing older of the channel is due, and its destination is not away. */
   mayOvertake(channel: ChannelName): number
   /** An intent of the channel has ended: whether there may be something to claim in its place. */
   worthALook(channel: ChannelName): boolean
+  /** The only destination of the channel takes no delivery now. */
+  isAway(channel: ChannelName): boolean
   /** More was written than was claimed. */
   moreWritten(): void
   deferred(intent: Intent, destination: string): void
 }
 
 export function createClaiming(settings: ClaimingSettings): Claiming {
-  const { group, nextOwner, poolSize, kinds, store, destinations, held, room, leaseMs, turn, clock, observe } = settings
+  const { group, nextOwner, poolSize, kinds, store, destinations, held, room, isWorthAClaim, leaseMs, turn, clock, observe } = settings
   const claims = new Map<ChannelName, number>()
   const deferred = new Map<ChannelName, DeferredIntents>()
   for (const channel of kinds.channels) {
@@ -62,33 +70,42 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   const short = new Set<ChannelName>()
   const sending = kinds.channels.filter((channel) => destinations.sends(channel))
   const most = mostPerChannel(poolSize, sending.length)
+  for (const channel of sending) held.limit(channel, most)
   for (const channel of deferred.keys()) destinations.limit(group, channel, Math.min(most, poolSize))
   /** Until when each campaign is set back, by the process's own clock. */
   const setBack = new Map<string, number>()
   let rounds = 0
   let aloneUntil = -Infinity
 
-  /** Claims for every free worker; true when there may be more to claim at once. */
-  async function once(): Promise<boolean> {
+  async function once(all: boolean): Promise<boolean> {
+    const channels = kinds.channels.filter((channel) => isWorthAClaim(channel) && (all || mayHaveMore(channel)))
+    if (channels.length === 0) return false
+    // Whether anybody else waits is known only when each channel was asked.
+    const isComplete = kinds.channels.every((channel) => channels.includes(channel) || !mayHaveMore(channel))
     // Of intents that an accept handed over: those that were claimed are known.
     const handedOver = held.campaignsOfUnknownAccount()
     if (handedOver.length > 0) await learnAccounts(handedOver)
     const behind = passedOver()
     const isAnybody = behind.campaigns.length > 0 || behind.accounts.length > 0
     if (!isAnybody || performance.now() < aloneUntil) {
-      const more = await claimRound(nobody, isAnybody)
-      if (!isAnybody) held.alone = !more
+      const more = await claimRound(channels, nobody, isAnybody)
+      if (!isAnybody && (more || isComplete)) held.alone = !more
       held.fill()
       return more
     }
     const from = performance.now()
-    const more = await claimRound(behind)
-    held.alone = !more
+    const more = await claimRound(channels, behind)
+    if (more || isComplete) held.alone = !more
     if (more) return true
     const took = performance.now() - from
     aloneUntil = performance.now() + Math.max(ALONE_MS, took * ALONE_FACTOR)
     held.fill()
-    return room() > 0 && claimRound(nobody, true)
+    return claimRound(channels, nobody, true)
+  }
+
+  /** Something of the channel may be due that was not claimed. */
+  function mayHaveMore(channel: ChannelName): boolean {
+    return !short.has(channel) || deferred.get(channel)?.some === true
   }
 
   /** No intent says whose it is: accept reads no table of the platform. */
@@ -114,13 +131,13 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
    *
    * @param isRest campaigns and accounts at their share take what is left, since nobody else has due work.
    */
-  async function claimRound(without: ClaimRequest['without'], isRest = false): Promise<boolean> {
+  async function claimRound(channels: readonly ChannelName[], without: ClaimRequest['without'], isRest = false): Promise<boolean> {
     let full = false
     // Each round begins with another channel: one whose work never runs out takes all the room whenever it comes first.
-    const begin = rounds++ % kinds.channels.length
-    for (const channel of [...kinds.channels.slice(begin), ...kinds.channels.slice(0, begin)]) {
+    const begin = rounds++ % channels.length
+    for (const channel of [...channels.slice(begin), ...channels.slice(0, begin)]) {
       // No more than a share at a time: what one campaign has due must not fill the room before the other channels were claimed from.
-      const limit = Math.min(room(), held.share, allowed(channel, without === nobody ? 0 : blockedOf(channel).length))
+      const limit = isWorthAClaim(channel) ? Math.min(room(channel), held.shareHeld, allowed(channel)) : 0
       if (limit > 0) full = (await claimOf(channel, limit, without, isRest)) || full
       else short.delete(channel)
     }
@@ -155,16 +172,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       if (unknown.length > 0) await learnAccounts(unknown)
       // What was found when others had no due work does not hold any more.
       if (full && !isRest) held.alone = false
-      // Blocked intents made the claim possible: those that came last go back for what it came to.
-      const tooMany = Math.max(0, intents.length - Math.max(0, allowed(channel)))
-      const replaced = held.take(blockedOf(channel).toReversed().slice(0, tooMany))
       held.add(intents)
-      // Not given back for lack of a database: their leases give them back later.
-      if (replaced.length > 0) {
-        short.delete(channel)
-        turn()
-        await store.release(replaced.map(({ claim }) => claim)).catch(() => undefined)
-      }
       return full
     } catch {
       // The database is away or too slow, which its probe reports; the next look is the retry.
@@ -180,29 +188,27 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     return firstClass(count)
   }
 
-  /** Intents of the channel that wait although workers are free: they must not keep those of others from being claimed. */
-  function blockedOf(channel: ChannelName): readonly Intent[] {
-    return held.blocked.filter((intent) => intent.channel === channel)
-  }
-
-  /** How many of the channel may be claimed as far as it is about the channel itself; `replaced` of those that are here would be given back. */
-  function allowed(channel: ChannelName, replaced = 0): number {
+  /** How many of the channel its only destination has places for. */
+  function allowed(channel: ChannelName): number {
     const sole = destinations.soleOf(channel)
-    const holds = held.ofChannel(channel) - replaced
-    const places = sole === null ? Infinity : destinations.permits(channel, sole, holds)
-    return Math.min(places, sending.includes(channel) ? most - holds : Infinity)
+    return sole === null ? Infinity : destinations.permits(channel, sole, held.ofChannel(channel))
   }
 
   return {
     once,
-    mayOvertake: (channel) => (short.has(channel) ? allowed(channel) : 0),
+    mayOvertake: (channel) => (short.has(channel) ? Math.min(allowed(channel), held.free(channel)) : 0),
     worthALook(channel) {
       // A step of a broadcast may have written a page of mails, and be due again itself: no poll should be waited for.
       if (destinations.writesIntents(channel)) short.clear()
-      return kinds.channels.some((one) => !short.has(one)) || deferred.get(channel)?.some === true
+      return kinds.channels.some(mayHaveMore)
+    },
+    isAway(channel) {
+      const sole = destinations.soleOf(channel)
+      return sole !== null && destinations.permits(channel, sole) <= 0
     },
     moreWritten() {
       aloneUntil = -Infinity
+      short.clear()
     },
     deferred({ channel, campaignId }, destination) {
       deferred.get(channel)?.add(destination)

@@ -4,11 +4,25 @@ import type { ChannelName } from '../model/messages.ts'
 /** Campaigns of which the account is remembered; beyond it all are read again. */
 const MOST_ACCOUNTS = 10_000
 
+/** As many intents wait for a worker as the workers have lately ended in this time. Milliseconds. */
+const AHEAD_MS = 250
+/** More of a channel never wait, as a multiple of the workers and in rows, unless half of the workers are more. */
+const MOST_AHEAD_PER_WORKER = 4
+const MOST_AHEAD = 100
+/**
+ * Live intents overtake those of broadcasts and replays here, which were claimed while no live one was due; but of so many that begin,
+ * one is the first that waits. That is more than claims take of the other classes while live work never runs out.
+ */
+const OTHERS_FIRST = 4
+
 /**
  * The intents that one group of this process has claimed and not ended: at most `poolSize` run, the others wait for a worker,
  * first come, first served, but no campaign and no account has more than half of the workers while others wait for one. The account
  * is known of all that was claimed from the database; what an accept hands over in memory begins before it is known, on workers for
  * which nothing else was due.
+ *
+ * How many wait follows from how fast the workers are: while they end hundreds a second, a claim takes a block of them; while each
+ * takes seconds, half as many wait as there are workers. Of what waits no other process can take anything.
  */
 export class LocalQueue {
   /** Workers that one campaign or account may have while others wait. One worker cannot be shared. */
@@ -22,8 +36,13 @@ export class LocalQueue {
   /** When each began to wait here, by the monotonic clock. */
   readonly #since = new WeakMap<Intent, number>()
   readonly #running = new Map<string, Intent>()
+  /** How many of a channel may run; without a limit for those that are not named. */
+  readonly #limits = new Map<ChannelName, number>()
+  /** When the last intents ended, by the monotonic clock; no more of them than can matter. */
+  readonly #endedAt: number[] = []
   /** Null for a campaign without an account. */
   readonly #accounts = new Map<string, string | null>()
+  #begun = 0
   #idle: (() => void) | null = null
 
   /** @param run executes one intent and never rejects; `waitedMs` is how long it waited here. @param freed called when an intent has ended and its worker is free. */
@@ -36,6 +55,39 @@ export class LocalQueue {
 
   get size(): number {
     return this.#waiting.size + this.#running.size
+  }
+
+  /** Intents of a channel that may wait for a worker now. */
+  get ahead(): number {
+    const from = performance.now() - AHEAD_MS
+    const ended = this.#endedAt.length - 1 - this.#endedAt.findLastIndex((at) => at < from)
+    return Math.max(this.leastAhead, Math.min(ended, this.#poolSize * MOST_AHEAD_PER_WORKER, MOST_AHEAD))
+  }
+
+  /** So many may wait however long that takes. */
+  get leastAhead(): number {
+    return Math.floor(this.#poolSize / 2)
+  }
+
+  /** How many one campaign or account may hold, waiting ones included, before others are claimed first: a third of all, as of a queue at its shortest. */
+  get shareHeld(): number {
+    return Math.max(this.share, Math.floor((this.#poolSize + this.ahead) / 3))
+  }
+
+  /** Of the channel no more than so many run. */
+  limit(channel: ChannelName, workers: number): void {
+    this.#limits.set(channel, workers)
+  }
+
+  /** Intents of the channel that may still be claimed. What waits of another channel takes none of its room. */
+  room(channel: ChannelName): number {
+    const waiting = countIf(this.#waiting.values(), (intent) => intent.channel === channel)
+    return Math.min(this.#poolSize - this.#running.size, this.#freeOf(channel)) + this.ahead - waiting
+  }
+
+  /** Workers that the channel may have beside those for which it holds intents. */
+  free(channel: ChannelName): number {
+    return (this.#limits.get(channel) ?? Infinity) - this.ofChannel(channel)
   }
 
   /** Campaigns that hold their share or more. */
@@ -95,6 +147,7 @@ export class LocalQueue {
     while (this.#running.size < this.#poolSize) {
       const next = this.#next()
       if (next === null) return
+      this.#begun += 1
       this.#waiting.delete(next.id)
       this.#running.set(next.id, next)
       const waitedMs = performance.now() - (this.#since.get(next) ?? performance.now())
@@ -103,16 +156,28 @@ export class LocalQueue {
   }
 
   /**
-   * Those that wait although workers are free: of campaigns or accounts that have their share already. Held until one of those that run has
-   * ended, they would keep others from being claimed.
+   * Takes out what waits of the channel although workers are free for it: intents of campaigns or accounts that have their share already.
+   * Held until one of those that run has ended, they would keep others from being claimed.
    */
-  get blocked(): readonly Intent[] {
-    return this.#running.size < this.#poolSize ? this.waiting : []
+  takeBlocked(channel: ChannelName): readonly Intent[] {
+    return this.#running.size === this.#poolSize || this.#freeOf(channel) <= 0 ? [] : this.takeOf(channel)
   }
 
-  /** Takes these out, and returns those of them that had not begun. */
-  take(intents: readonly Intent[]): readonly Intent[] {
-    return intents.filter(({ id }) => this.#waiting.delete(id))
+  /** Takes out what has waited longer than that, but for the first `keep` that wait. */
+  takeOverdue(waitedMs: number, keep: number): readonly Intent[] {
+    const before = performance.now() - waitedMs
+    let kept = 0
+    return this.#take((intent) => (kept += 1) > keep && (this.#since.get(intent) ?? before) < before)
+  }
+
+  /** Takes out what waits of the channel. */
+  takeOf(channel: ChannelName): readonly Intent[] {
+    return this.#take((intent) => intent.channel === channel)
+  }
+
+  /** Takes out what has not begun. */
+  clear(): readonly Intent[] {
+    return this.#take(() => true)
   }
 
   /** Resolves when nothing runs and nothing waits. */
@@ -120,21 +185,42 @@ export class LocalQueue {
     return this.size === 0 ? Promise.resolve() : new Promise((resolve) => (this.#idle = resolve))
   }
 
+  /** Live ones first, but in one turn of four; those whose campaign has its share only where nobody else waits, here or in the database. */
   #next(): Intent | null {
-    const [first] = this.#waiting.values()
-    if (first === undefined || this.alone) return first ?? null
+    if (this.#waiting.size === 0) return null
     const campaigns = countBy(this.#running.values(), ({ campaignId }) => campaignId)
     const accounts = countBy(this.#running.values(), (intent) => this.#accountOf(intent))
+    const full = new Set([...this.#limits.keys()].filter((channel) => this.#freeOf(channel) <= 0))
+    const liveFirst = this.#begun % OTHERS_FIRST !== 0
+    let other: Intent | null = null
+    let beyondShare: Intent | null = null
     for (const intent of this.#waiting.values()) {
+      if (full.has(intent.channel)) continue
       const account = this.#accountOf(intent)
       const held = Math.max(campaigns.get(intent.campaignId) ?? 0, account === null ? 0 : (accounts.get(account) ?? 0))
-      if (held < this.share) return intent
+      if (held >= this.share) beyondShare ??= intent
+      else if (!liveFirst || intent.class === 'live') return intent
+      else other ??= intent
     }
-    return null
+    return other ?? (this.alone ? beyondShare : null)
+  }
+
+  #take(is: (intent: Intent) => boolean): readonly Intent[] {
+    const taken = this.waiting.filter(is)
+    for (const { id } of taken) this.#waiting.delete(id)
+    return taken
+  }
+
+  /** How many more of the channel may run, as far as it is about the channel itself. */
+  #freeOf(channel: ChannelName): number {
+    const limit = this.#limits.get(channel) ?? Infinity
+    return limit === Infinity ? Infinity : limit - countIf(this.#running.values(), (intent) => intent.channel === channel)
   }
 
   #ended(intent: Intent): void {
     this.#running.delete(intent.id)
+    this.#endedAt.push(performance.now())
+    if (this.#endedAt.length > MOST_AHEAD) this.#endedAt.shift()
     this.fill()
     this.#freed(intent)
     if (this.size === 0) this.#idle?.()
@@ -145,7 +231,8 @@ export class LocalQueue {
   }
 
   #atShare(of: (intent: Intent) => string | null): readonly string[] {
-    return [...countBy(this.#all(), of)].filter(([, count]) => count >= this.share).map(([id]) => id)
+    const most = this.shareHeld
+    return [...countBy(this.#all(), of)].filter(([, count]) => count >= most).map(([id]) => id)
   }
 
   *#all(): Iterable<Intent> {
@@ -154,8 +241,14 @@ export class LocalQueue {
   }
 
   #count(is: (intent: Intent) => boolean): number {
-    return [...this.#all()].filter(is).length
+    return countIf(this.#all(), is)
   }
+}
+
+function countIf(intents: Iterable<Intent>, is: (intent: Intent) => boolean): number {
+  let count = 0
+  for (const intent of intents) if (is(intent)) count += 1
+  return count
 }
 
 function countBy(intents: Iterable<Intent>, of: (intent: Intent) => string | null): Map<string, number> {

@@ -23,6 +23,9 @@ export interface IntentWorkersSettings {
 /** Ends that wait for the database to take them: so many are kept beside the intents that run. Each is about a kilobyte. */
 const MOST_KEPT = 1_000
 
+/** What has waited for a worker for so long goes back, but for half as many intents as there are workers. Milliseconds. */
+const AHEAD_AT_MOST_MS = 1_000
+
 export interface RunningIntent {
   readonly intentId: string
   readonly channel: ChannelName
@@ -37,8 +40,8 @@ export interface RunningIntent {
 }
 
 /**
- * The workers of one group: `poolSize` intents at a time, claimed from the database; half as many again are claimed ahead, so
- * that no worker waits for a query. An intent that was just accepted is taken from memory instead, one per free worker, and
+ * The workers of one group: `poolSize` intents at a time, claimed from the database; what they will end in the next quarter of a
+ * second is claimed ahead in blocks, at least half as many intents as there are workers, so that no worker waits for a query. An intent that was just accepted is taken from memory instead, one per free worker, and
  * only while the last claim came back short: as long as older work waits, it goes first. A worker is free again when the
  * other side has answered; writing that down goes on beside the next intent.
  *
@@ -77,7 +80,6 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   const recording = new Set<Promise<void>>()
   const firstTries = new Set<Promise<void>>()
   const cut = new AbortController()
-  const ahead = Math.floor(poolSize / 2)
   let reserved = 0
   let turns = 0
   let isQuiet = false
@@ -89,25 +91,38 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   let loop: Promise<void> | null = null
   let stopped: Promise<void> | null = null
 
-  /** Intents that may still be claimed; of them `ahead` wait for a worker. */
-  const room = () => (isQuiet ? 0 : poolSize + ahead - held.size - reserved)
+  /** Intents of the channel that may still be claimed. */
+  const room = (channel: ChannelName) => (isQuiet ? 0 : held.room(channel) - reserved)
+  const freeWorkers = () => (isQuiet ? 0 : poolSize - held.size - reserved)
+  /** Nothing is claimed before half of those that may wait have begun: a claim takes a block. */
+  const isWorthAClaim = (channel: ChannelName) => room(channel) >= Math.max(1, Math.floor(held.ahead / 2))
   const leaseMs = (channel: ChannelName) => channels[channel].deadlineMs * 2
-  const claiming = createClaiming({ ...executor, group, nextOwner, poolSize, held, room, leaseMs, turn: () => (turns += 1) })
+  const claiming = createClaiming({ ...executor, group, nextOwner, poolSize, held, room, isWorthAClaim, leaseMs, turn: () => (turns += 1) })
 
   async function run(): Promise<void> {
-    const worthAQuery = Math.max(1, Math.floor(ahead / 2))
+    let polledAt = -Infinity
     while (!stopping) {
       turns += 1
-      if (room() < worthAQuery) await makeRoom()
-      if (room() < worthAQuery || !(await claiming.once())) await woken(settings.pollMs)
+      const excess = isQuiet ? [] : takeExcess()
+      if (excess.length > 0) await giveBack(excess)
+      const isPoll = performance.now() - polledAt >= settings.pollMs
+      if (isPoll) polledAt = performance.now()
+      if (!(await claiming.once(isPoll)) && !(await woken(settings.pollMs))) polledAt = -Infinity
     }
   }
 
-  /** Gives back what free workers may not begin because its campaign has its share: others may have due work for them. */
-  async function makeRoom(): Promise<void> {
-    const blocked = isQuiet ? [] : held.take(held.blocked)
+  /**
+   * What free workers may not begin because its campaign has its share: others may have due work for them. Also what waits because the
+   * workers have become slow: another process may be quick, and what is newly due need not wait behind it.
+   */
+  function takeExcess(): readonly Intent[] {
+    const blocked = kinds.channels.filter((channel) => !isWorthAClaim(channel)).flatMap((channel) => held.takeBlocked(channel))
+    return [...blocked, ...held.takeOverdue(AHEAD_AT_MOST_MS, held.leastAhead)]
+  }
+
+  async function giveBack(intents: readonly Intent[]): Promise<void> {
     // Not given back for lack of a database: their leases give them back later.
-    if (blocked.length > 0) await store.release(blocked.map((intent) => intent.claim)).catch(() => undefined)
+    if (intents.length > 0) await store.release(intents.map((intent) => intent.claim)).catch(() => undefined)
   }
 
   async function work(intent: Intent, waitedMs: number): Promise<void> {
@@ -118,12 +133,13 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     enter('prepare', () => null)
     try {
       // After a long wait for a worker its lease might end in the wait for a connection: claimed anew it has a whole one.
-      if (waitedMs > channels[channel].deadlineMs / 2) return await store.release([intent.claim])
+      const longestMs = channels[channel].deadlineMs / 2
+      if (waitedMs > longestMs) return await giveBack([intent, ...held.takeOverdue(longestMs, 0)])
       // What is recorded beside the next intent is no work of this worker any more.
       const executed = await executeIntent(executor, intent, cut.signal, (stage, waitsFor) => {
         if (running.get(id)?.since === since) enter(stage, waitsFor)
       })
-      if (executed.is === 'unavailable') await store.release([intent.claim])
+      if (executed.is === 'unavailable') await giveBack([intent, ...(claiming.isAway(channel) ? held.takeOf(channel) : [])])
       if (executed.is === 'deferred') claiming.deferred(intent, executed.destination)
       if (executed.is === 'done' && executed.recording !== undefined) await record(intent, executed.recording)
     } catch (error) {
@@ -154,7 +170,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
 
   function reserve(): OpenReservation {
     const channel = kinds.channels[0]
-    const count = channel === undefined || stopping ? 0 : Math.max(0, Math.min(room() - ahead, claiming.mayOvertake(channel)))
+    const count = channel === undefined || stopping ? 0 : Math.max(0, Math.min(freeWorkers(), claiming.mayOvertake(channel)))
     reserved += count
     const free = channel && { channel, count, leaseMs: leaseMs(channel), share: held.share, held: held.perCampaign() }
     return {
@@ -173,19 +189,20 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     }
   }
 
-  function woken(ms: number): Promise<void> {
+  /** False when nobody woke the loop in that time. */
+  function woken(ms: number): Promise<boolean> {
     if (isNotified) {
       isNotified = false
-      return Promise.resolve()
+      return Promise.resolve(true)
     }
     return new Promise((resolve) => {
-      const done = () => {
+      const done = (isWoken: boolean) => {
         clearTimeout(timer)
         wake = null
-        resolve()
+        resolve(isWoken)
       }
-      const timer = setTimeout(done, ms)
-      wake = done
+      const timer = setTimeout(() => done(false), ms)
+      wake = () => done(true)
     })
   }
 
@@ -203,7 +220,9 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     turns: () => (loop === null || stopping ? null : turns),
     quiet(on) {
       isQuiet = on
-      if (!on) notify()
+      if (on) return
+      claiming.moreWritten()
+      notify()
     },
     stop() {
       stopped ??= (async () => {
@@ -212,8 +231,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         await loop
         // An accept under way may still hand over what it writes.
         if (reserved > 0) await new Promise<void>((resolve) => (unreserved = resolve))
-        // Not given back for lack of a database: their leases give them back later.
-        await store.release(held.take(held.waiting).map((intent) => intent.claim)).catch(() => undefined)
+        await giveBack(held.clear())
         await held.idle()
         await Promise.all(recording)
       })()

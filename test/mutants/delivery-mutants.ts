@@ -93,12 +93,12 @@ export const deliveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/delivery/claim-loop.ts',
-        text: 'mayOvertake: (channel) => (short.has(channel) ? allowed(channel) : 0),',
+        text: 'mayOvertake: (channel) => (short.has(channel) ? Math.min(allowed(channel), held.free(channel)) : 0),',
         becomes: 'mayOvertake: (channel) => allowed(channel),',
       },
       {
         file: 'src/delivery/worker-pool.ts',
-        text: 'Math.max(0, Math.min(room() - ahead, claiming.mayOvertake(channel)))',
+        text: 'Math.max(0, Math.min(freeWorkers(), claiming.mayOvertake(channel)))',
         becomes: 'Math.max(0, Math.min(1_000, claiming.mayOvertake(channel)))',
       },
     ],
