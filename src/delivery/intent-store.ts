@@ -109,7 +109,7 @@ export interface IntentStore extends BreakerStore {
   claim(request: ClaimRequest): Promise<readonly Intent[]>
   /** The account of each of these campaigns, as the platform's rows say. */
   accountsOf(campaignIds: readonly string[]): Promise<ReadonlyMap<string, string>>
-  /** Gives claims back untouched, due now (a clean stop). */
+  /** Gives claims back untouched, due now and in their place among what is due. */
   release(claims: readonly Claim[]): Promise<void>
   /**
    * Proves each claim, counts the attempt, stores what was frozen, opens the delivery log's row. Answers for each, in their order: a row

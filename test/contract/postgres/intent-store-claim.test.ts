@@ -143,6 +143,12 @@ describe('release', () => {
     expect(keysOf(await store.claim(request()))).toEqual(['ours'])
     await store.release([])
   })
+
+  it('leaves what goes back its place before what became due later', async () => {
+    await insertIntents(database.sql, { key: 'older', due_at: minutesAgo(2) }, { key: 'newer', due_at: minutesAgo(1) })
+    await store.release([(await claimOne(store, { limit: 1 })).claim])
+    expect(keysOf(await store.claim(request()))).toEqual(['older', 'newer'])
+  })
 })
 
 describe('expireLeases', () => {

@@ -44,7 +44,7 @@ export async function accountsOf(sql: Sql, campaignIds: readonly string[]): Prom
   return new Map(rows.map(({ id, account_id }) => [id, account_id]))
 }
 
-/** Gives claims back; a coalesced one that has a newer pending one beside it is dropped instead. Claims that are lost are left alone. */
+/** Gives claims back, which keep their place among what is due; a coalesced one that has a newer pending one beside it is dropped instead. Claims that are lost are left alone. */
 export async function release(sql: Sql, claims: readonly Claim[]): Promise<void> {
   if (claims.length === 0) return
   await sql.query(releaseStatement, [
@@ -136,7 +136,7 @@ WITH ours AS MATERIALIZED (
 ),
 given_back AS (
   UPDATE worker.intents
-     SET state = 'pending', due_at = now(), owner = NULL, lease_until = NULL
+     SET state = 'pending', due_at = least(due_at, now()), owner = NULL, lease_until = NULL
    WHERE id = ANY (ARRAY(SELECT id FROM ours WHERE NOT coalesce))
 ),
 ${goesBack('SELECT id FROM ours WHERE coalesce', untouched)}
