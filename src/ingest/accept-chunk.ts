@@ -214,6 +214,8 @@ async function write(acceptor: Acceptor, chunk: Omit<Chunk, 'reservation'>): Pro
     let result: AcceptResult | null = null
     try {
       result = await acceptor.store.accept({ ...chunk, reservation: open.reservation, project: acceptor.project })
+      const stale = result.is === 'accepted' ? (result.stale ?? []) : []
+      for (const some of stale) acceptor.observe({ is: 'skipped-at-accept', group: acceptor.group, reason: 'stale', ...some })
       return result
     } finally {
       open.release(result?.is === 'accepted' ? result : null)

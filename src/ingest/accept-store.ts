@@ -1,5 +1,6 @@
 import type { DeadLetterReason } from '../model/dead-letter-reason.ts'
 import type { Intent, IntentDraft } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
 import type { Project } from '../model/projection.ts'
 import type { AnyEvent } from '../events/event.ts'
 import type { Reservation } from '../model/reservation.ts'
@@ -61,11 +62,20 @@ export type AcceptResult =
       readonly intents: number
       /** Intents that were inserted as claimed by this process. */
       readonly claimed: readonly Intent[]
+      /** Intents that were inserted as skipped, because their events were too old; missing: none. */
+      readonly stale?: readonly StaleIntents[]
     }
   /** The row did not hold `expected`; nothing was written. */
   | { readonly is: 'moved'; readonly row: bigint | null }
   /** The ids of the events at these offsets are on record with other content; nothing was written. */
   | { readonly is: 'conflict'; readonly offsets: readonly bigint[] }
+
+/** How many intents of one kind were skipped as they were accepted. */
+export interface StaleIntents {
+  readonly channel: ChannelName
+  readonly kind: string
+  readonly count: number
+}
 
 /** Identifies the last record read, to detect a truncated log: truncation below the record ends its leader epoch there (KIP-320). */
 export interface LastRecord {

@@ -187,6 +187,15 @@ export type Fact =
       readonly retryInMs: number | null
     }
   /** Deferred intents that became `dead`, because their destination was unavailable for longer than all retries take. */
+  /** Intents that were accepted as skipped: their events alone decided. */
+  | {
+      readonly is: 'skipped-at-accept'
+      readonly group: string
+      readonly channel: string
+      readonly kind: string
+      readonly reason: string
+      readonly count: number
+    }
   | {
       readonly is: 'abandoned'
       readonly group: string

@@ -33,6 +33,11 @@ export interface IntentDraft {
   /** Where the intent goes, for fairness and breakers, in a channel whose intents have destinations of their own: an endpoint. */
   readonly destination?: string
   readonly class?: IntentClass
+  /**
+   * A live intent of an event that is older than this when it is accepted is written as skipped, with the reason `stale`: nobody claims it.
+   * Milliseconds, by the database's clock.
+   */
+  readonly maxEventAgeMs?: number
   /** What `prepare` needs and cannot read from the database. Never an address, a token or a code. */
   readonly data: JsonObject
 }

@@ -11,7 +11,8 @@ test('an event that is old when it is first accepted sends no mail and delivers 
   const referralId = await platform.referral(campaign, bob.userId, ada.userId)
   const rewardId = await platform.reward(campaign, { method: 'email' })
   const userRewardId = await platform.earned(campaign, rewardId, ada.userId)
-  await fixture.daemon({ MAIL_MAX_EVENT_AGE_SECONDS: '3600' }).ready()
+  const daemon = fixture.daemon({ MAIL_MAX_EVENT_AGE_SECONDS: '3600' })
+  await daemon.ready()
 
   const timestamp = new Date(Date.now() - 3_700_000)
   await fixture.publisher.publishUserSignedUp({ ...campaign, ...ada, timestamp })
@@ -33,6 +34,12 @@ test('an event that is old when it is first accepted sends no mail and delivers 
   )
   // Four mails, the delivery of the reward, and the broadcast as a whole.
   expect(ends).toEqual([{ state: 'skipped', reason: 'stale', count: 6 }])
+  // The mails were skipped when their events were accepted: nobody claimed them, and they are counted all the same.
+  const claims = await fixture.sql.query(`SELECT max(claims) AS claims FROM worker.intents WHERE kind = 'mail'`)
+  expect(claims).toEqual([{ claims: 0 }])
+  const metrics = await daemon.metrics()
+  expect(metrics).toMatch(/delivery_skips_total\{[^}]*kind="mail"[^}]*reason="stale"[^}]*\} 4\b/)
+  expect(metrics).toMatch(/deliveries_total\{[^}]*kind="mail"[^}]*outcome="skipped"[^}]*\} 4\b/)
   const positions = await fixture.sql.query<{ id: string }>('SELECT id FROM waitlist_users ORDER BY position')
   expect(positions[0]?.id).toBe(bob.userId)
 

@@ -51,15 +51,25 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
     return now() < (quiet.get(key)?.until ?? -Infinity)
   }
 
-  function writeSeldom(level: Level, fact: Fact, key: string, message: string, fields: object = fieldsOf(fact), quietMs = QUIET_MS): void {
+  /** @param times how often what is logged has happened, this time included */
+  function writeSeldom(
+    level: Level,
+    fact: Fact,
+    key: string,
+    message: string,
+    fields: object = fieldsOf(fact),
+    quietMs = QUIET_MS,
+    times = 1,
+  ): void {
     const last = quiet.get(key)
     if (last !== undefined && isQuiet(key)) {
-      last.suppressed++
+      last.suppressed += times
       return
     }
     if (quiet.size >= 1000) quiet.clear()
     quiet.set(key, { until: now() + quietMs, suppressed: 0 })
-    write(level, fact, message, last !== undefined && last.suppressed > 0 ? { ...fields, repeated: last.suppressed } : fields)
+    const repeated = (last?.suppressed ?? 0) + times - 1
+    write(level, fact, message, repeated > 0 ? { ...fields, repeated } : fields)
   }
 
   /** A relay or endpoint may defer thousands of deliveries: the first per reason and minute is warn, the rest debug. */
@@ -69,6 +79,12 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
     const key = `retry ${fact.group} ${fact.kind} ${fact.reason}`
     if (isQuiet(key)) write('debug', fact, 'settled')
     writeSeldom(level, fact, key, 'settled', fieldsOf(fact), OUTCOME_QUIET_MS)
+  }
+
+  function writeSkips(fact: Extract<Fact, { is: 'settled' | 'skipped-at-accept' }>, count: number): void {
+    const { group, kind, reason } = fact
+    const key = `skipped ${group} ${kind} ${reason}`
+    writeSeldom('info', fact, key, skippedAs(reason), { group, kind, reason }, OUTCOME_QUIET_MS, count)
   }
 
   return (fact) => {
@@ -132,10 +148,7 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         if (fact.outcome === 'waiting' && fact.detail !== null)
           return writeSeldom('warn', fact, `waits ${fact.group} ${fact.kind} ${fact.detail}`, 'settled')
         // A skipped delivery has no other trace, and somebody may wait for it.
-        if (fact.outcome === 'skipped') {
-          const { group, kind, reason } = fact
-          writeSeldom('info', fact, `skipped ${group} ${kind} ${reason}`, skippedAs(reason), { group, kind, reason }, OUTCOME_QUIET_MS)
-        }
+        if (fact.outcome === 'skipped') writeSkips(fact, 1)
         return writeOutcome(fact)
       case 'claim-lost':
         return writeSeldom('warn', fact, `claim lost ${fact.group}`, 'claim lost')
@@ -157,6 +170,8 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         return writeSeldom('error', fact, `escaped ${fact.group}`, 'a batch handler threw, which is a bug in this program')
       case 'leases-expired':
         return writeSeldom('warn', fact, 'leases expired', 'leases expired')
+      case 'skipped-at-accept':
+        return writeSkips(fact, fact.count)
       case 'abandoned':
         return writeSeldom(
           'warn',

@@ -150,6 +150,9 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
         return
       case 'settled':
         return countSettled(fact)
+      case 'skipped-at-accept':
+        metrics.skips.inc({ group: fact.group, kind: fact.kind, reason: fact.reason }, fact.count)
+        return deliveries(fact.group, fact.channel, fact.kind, 'skipped').inc(fact.count)
       case 'abandoned':
         return deliveries(fact.group, fact.channel, fact.kind, 'dead').inc(fact.count)
       case 'claim-lost':

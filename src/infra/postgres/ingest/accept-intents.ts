@@ -1,7 +1,7 @@
 import type { Intent, IntentDraft } from '../../../model/intent.ts'
 import type { Reservation } from '../../../model/reservation.ts'
 import { SqlError, type Sql } from '../../../std/sql.ts'
-import type { AcceptedEvent, Chunk } from '../../../ingest/accept-store.ts'
+import type { AcceptedEvent, Chunk, StaleIntents } from '../../../ingest/accept-store.ts'
 import { intentColumns, intentOf, type IntentRow } from '../intents/intent-row.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
@@ -10,6 +10,7 @@ export interface Intended {
   /** Events with drafts of which every one existed already. */
   readonly duplicates: readonly AcceptedEvent[]
   readonly claimed: readonly Intent[]
+  readonly stale: readonly StaleIntents[]
 }
 
 interface Drafted {
@@ -32,15 +33,18 @@ export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly Acce
   const [now, later] = shareOut([...firsts.values()], chunk.reservation)
   const claimed = await insertClaimed(tx, chunk, now)
   const inserted = new Set(claimed.map((intent) => intent.key))
+  const stale: StaleIntents[] = []
   for (const coalesced of [true, false]) {
     const rows = later.filter(({ draft }) => (draft.coalesce === true) === coalesced)
-    for (const key of await insertPending(tx, chunk, inOrder(rows), coalesced)) inserted.add(key)
+    const written = await insertPending(tx, chunk, inOrder(rows), coalesced)
+    for (const key of written.keys) inserted.add(key)
+    stale.push(...written.stale)
   }
 
   const made = ({ event, draft }: Drafted) =>
     draft.coalesce === true || (inserted.has(draft.key) && firsts.get(`false:${draft.key}`)?.event === event)
   const duplicates = events.filter((event) => event.drafts.length > 0 && !event.drafts.some((draft) => made({ event, draft })))
-  return { intents: inserted.size, duplicates, claimed }
+  return { intents: inserted.size, duplicates, claimed, stale }
 }
 
 type Claimed = Drafted & { readonly owner: string; readonly leaseMs: number }
@@ -53,8 +57,12 @@ function shareOut(drafted: readonly Drafted[], reservation: Reservation | null):
   if (reservation === null) return [[], drafted]
   const free = new Map(reservation.workers.map((slot) => [slot.channel, { ...slot, left: slot.count, held: new Map(slot.held) }]))
   const chosen = new Map<Drafted, Claimed>()
-  const slotOf = ({ draft }: Drafted) =>
-    draft.coalesce === true || (draft.class ?? 'live') !== 'live' ? undefined : free.get(draft.channel)
+  // What looks stale by this process's clock is left to the database, whose clock decides.
+  const isOld = ({ draft, event }: Drafted) => draft.maxEventAgeMs !== undefined && Date.now() - event.at.getTime() > draft.maxEventAgeMs
+  const slotOf = (drafted: Drafted) =>
+    drafted.draft.coalesce === true || (drafted.draft.class ?? 'live') !== 'live' || isOld(drafted)
+      ? undefined
+      : free.get(drafted.draft.channel)
   for (const sharing of [true, false]) {
     for (const one of drafted) {
       const slot = slotOf(one)
@@ -86,17 +94,24 @@ function inOrder<Row extends Drafted>(rows: readonly Row[]): readonly Row[] {
   return rows.toSorted((one, other) => (one.draft.key < other.draft.key ? -1 : 1))
 }
 
-/** The keys that were new. */
-async function insertPending(tx: Sql, chunk: Chunk, rows: readonly Drafted[], coalesced: boolean): Promise<readonly string[]> {
-  if (rows.length === 0) return []
+/** The keys that were new, and how many of them were skipped as stale. */
+async function insertPending(
+  tx: Sql,
+  chunk: Chunk,
+  rows: readonly Drafted[],
+  coalesced: boolean,
+): Promise<{ readonly keys: readonly string[]; readonly stale: readonly StaleIntents[] }> {
+  if (rows.length === 0) return { keys: [], stale: [] }
   const statement = coalesced ? insertCoalesced : insertOnce
-  const [written] = await tx.query<Written>(statement, [...parameters(chunk.group, rows), rows.length])
-  return written?.some ?? rows.map(({ draft }) => draft.key)
+  const ages = sqlArray(rows, ({ draft }) => draft.maxEventAgeMs)
+  const [written] = await tx.query<Written>(statement, [...parameters(chunk.group, rows), rows.length, ages])
+  return { keys: written?.some ?? rows.map(({ draft }) => draft.key), stale: written?.stale ?? [] }
 }
 
 interface Written {
   /** Null: all. That is nearly always so, and a row for each would cost as much as half its insert. */
   readonly some: readonly string[] | null
+  readonly stale: readonly StaleIntents[] | null
 }
 
 // The index is named so that the others are not searched for a conflict that cannot be.
@@ -106,10 +121,21 @@ const insertCoalesced = insertion(`ON CONFLICT (group_name, key) WHERE coalesce 
 function insertion(onConflict: string): string {
   return `
 WITH inserted AS (
-  INSERT INTO worker.intents (${columns}) ${drafts} FROM ${drafted} AS d (${names}) ${onConflict} RETURNING key
+  INSERT INTO worker.intents (${columns}, state, reason, finished_at)
+  ${drafts}, CASE WHEN is_stale THEN 'skipped' ELSE 'pending' END, CASE WHEN is_stale THEN 'stale' END, CASE WHEN is_stale THEN now() END
+    FROM ${drafted.replace(/\)$/, ', $15::float8[])')} AS d (${names}, max_event_age_ms)
+   CROSS JOIN LATERAL (
+     SELECT coalesce(d.class = 'live' AND extract(epoch FROM now() - d.event_at) * 1000 > d.max_event_age_ms, false)
+   ) AS age (is_stale)
+  ${onConflict} RETURNING key, channel, kind, state
 )
-SELECT CASE WHEN n < $14 THEN (SELECT coalesce(json_agg(key), '[]') FROM inserted) END AS "some"
-  FROM (SELECT count(*) AS n FROM inserted) AS counted`
+SELECT CASE WHEN n < $14 THEN (SELECT coalesce(json_agg(key), '[]') FROM inserted) END AS "some",
+       CASE WHEN stale > 0 THEN (
+         SELECT json_agg(skipped) FROM (
+           SELECT channel, kind, count(*) AS count FROM inserted WHERE state = 'skipped' GROUP BY channel, kind
+         ) AS skipped
+       ) END AS stale
+  FROM (SELECT count(*) AS n, count(*) FILTER (WHERE state = 'skipped') AS stale FROM inserted) AS counted`
 }
 
 async function insertClaimed(tx: Sql, chunk: Chunk, rows: readonly Claimed[]): Promise<readonly Intent[]> {

@@ -101,7 +101,7 @@ async function accept(tx: Sql, chunk: Chunk): Promise<AcceptResult> {
   const { fresh, conflicts, endings } = await insertOutcomes(tx, chunk)
   if (conflicts.length > 0) throw new Undone({ is: 'conflict', offsets: conflicts })
 
-  const { intents, duplicates, claimed } = await insertIntents(tx, chunk, fresh)
+  const { intents, duplicates, claimed, stale } = await insertIntents(tx, chunk, fresh)
   await markDuplicates(tx, chunk.group, duplicates)
   for (const event of duplicates) endings.set(event.offset, 'duplicate')
 
@@ -109,7 +109,7 @@ async function accept(tx: Sql, chunk: Chunk): Promise<AcceptResult> {
   // Last, because other partitions may wait for the rows that it locks.
   const events = fresh.flatMap(({ event }) => event ?? [])
   if (chunk.project !== undefined && events.length > 0) await project(tx, chunk.project, events)
-  return { is: 'accepted', outcomes: endings, deadLetters, intents, claimed }
+  return { is: 'accepted', outcomes: endings, deadLetters, intents, claimed, ...(stale.length > 0 && { stale }) }
 }
 
 /** A statement that failed ends the transaction, so its error counts even where the projection catches it or does not wait for it. */

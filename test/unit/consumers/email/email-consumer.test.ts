@@ -7,7 +7,7 @@ const consumer = createEmailConsumer({
   referralLinkTemplate: null,
   missingRowWaitMs: 1,
   positionMailMaxWaitMs: 1,
-  rules: everythingGoes,
+  rules: { ...everythingGoes, maxEventAgeMs: 7_000 },
 })
 
 describe('the email consumer', () => {
@@ -26,6 +26,7 @@ describe('the email consumer', () => {
         key: `mail:${event.id}:${mail}:${userId}`,
         campaignId,
         userId,
+        maxEventAgeMs: 7_000,
         data: { ...data, type: mail },
       },
     ])

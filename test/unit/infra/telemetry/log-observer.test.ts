@@ -131,6 +131,11 @@ describe('facts as log lines', () => {
     time.now += 60_000
     observe(stale)
     expect(told().at(-1)).toEqual({ msg: sentence, reason: 'stale', repeated: 2 })
+    const { channel, kind } = stale
+    observe({ is: 'skipped-at-accept', group, channel, kind, reason: 'stale', count: 5 })
+    time.now += 60_000
+    observe({ is: 'skipped-at-accept', group, channel, kind, reason: 'stale', count: 3 })
+    expect(told().at(-1)).toEqual({ msg: sentence, reason: 'stale', repeated: 7 })
   })
 
   it('writes every dead letter as an error with its offset', () => {
