@@ -34,23 +34,27 @@ export class PaceMeter {
  * these limits a handful of endpoints that answer after seconds would hold every worker, and all other tenants would wait.
  */
 export class Bulkhead {
-  #slow: number
-  #notQuick: number
+  readonly #forSlow: number
+  readonly #forNotQuick: number
+  #taken = 0
 
   /** @param workers those that the channel may have at all. */
   constructor(workers: number) {
-    this.#slow = Math.max(1, Math.floor(workers / 2))
-    this.#notQuick = Math.max(1, workers - Math.max(1, Math.floor(workers / 4)))
+    this.#forSlow = Math.max(1, Math.floor(workers / 2))
+    this.#forNotQuick = Math.max(1, workers - Math.max(1, Math.floor(workers / 4)))
   }
 
+  /**
+   * What is not known to be quick may turn out to be slow, so a slow destination gets more only while all of them together leave it room:
+   * otherwise those that turn slow first would take the places that newcomers need, beside others that turn slow a moment later.
+   */
   room(pace: Pace): number {
     if (pace === 'quick') return Infinity
-    return Math.max(0, pace === 'slow' ? Math.min(this.#slow, this.#notQuick) : this.#notQuick)
+    return Math.max(0, (pace === 'slow' ? this.#forSlow : this.#forNotQuick) - this.#taken)
   }
 
   take(pace: Pace, count = 1): void {
-    if (pace === 'slow') this.#slow -= count
-    if (pace !== 'quick') this.#notQuick -= count
+    if (pace !== 'quick') this.#taken += count
   }
 }
 

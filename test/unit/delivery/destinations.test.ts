@@ -189,6 +189,29 @@ describe('the workers of a group', () => {
     expect(entered('never seen')).toHaveLength(most.notQuick - most.slow)
     expect(entered('quick')).toHaveLength(workers)
   })
+
+  it('gives a slow endpoint no second delivery while others that may be slow leave no room, so that newcomers keep theirs', () => {
+    const { destinations, acquire, later } = scene()
+    destinations.limit('g', 'webhook', 8)
+    const permits = ['a', 'b', 'c', 'd'].map((endpoint) => {
+      const permit = inside(acquire(endpoint))
+      permit.begin()
+      later(100)
+      return permit
+    })
+    // The first is slow, the others will be.
+    later(700)
+    expect(['a', 'b', 'c', 'd'].map((endpoint) => destinations.paceOf('webhook', endpoint))).toEqual([
+      'slow',
+      'slow',
+      'unproven',
+      'unproven',
+    ])
+    expect(acquire('a')).toEqual({ is: 'busy' })
+    expect([acquire('newcomer'), acquire('another')].every((permit) => 'release' in permit)).toBe(true)
+    for (const permit of permits.slice(1)) permit.release(worked)
+    expect(acquire('a')).toHaveProperty('release')
+  })
 })
 
 describe('the relay', () => {
