@@ -30,7 +30,7 @@ export class LocalQueue {
   /** Nobody else waits in the database: a campaign may have more than its share. */
   alone = false
   readonly #poolSize: number
-  readonly #run: (intent: Intent, waitedMs: number) => Promise<void>
+  readonly #run: (intent: Intent, waitedMs: number) => Promise<boolean>
   readonly #freed: (intent: Intent) => void
   readonly #waiting = new Map<string, Intent>()
   /** When each began to wait here, by the monotonic clock. */
@@ -45,8 +45,12 @@ export class LocalQueue {
   #begun = 0
   #idle: (() => void) | null = null
 
-  /** @param run executes one intent and never rejects; `waitedMs` is how long it waited here. @param freed called when an intent has ended and its worker is free. */
-  constructor(poolSize: number, run: (intent: Intent, waitedMs: number) => Promise<void>, freed: (intent: Intent) => void) {
+  /**
+   * @param run executes one intent, and never rejects; `waitedMs` is how long it waited here. False: it was put or given back, which says
+   * nothing about how fast the workers are.
+   * @param freed called when an intent has ended and its worker is free.
+   */
+  constructor(poolSize: number, run: (intent: Intent, waitedMs: number) => Promise<boolean>, freed: (intent: Intent) => void) {
     this.#poolSize = poolSize
     this.#run = run
     this.#freed = freed
@@ -57,8 +61,9 @@ export class LocalQueue {
     return this.#waiting.size + this.#running.size
   }
 
-  /** Intents of a channel that may wait for a worker now. */
+  /** Intents of a channel that may wait for a worker now. None waits for a worker on its own: whoever sets one worker wants one intent at a time. */
   get ahead(): number {
+    if (this.#poolSize === 1) return 0
     const from = performance.now() - AHEAD_MS
     const ended = this.#endedAt.length - 1 - this.#endedAt.findLastIndex((at) => at < from)
     return Math.max(this.leastAhead, Math.min(ended, this.#poolSize * MOST_AHEAD_PER_WORKER, MOST_AHEAD))
@@ -151,7 +156,7 @@ export class LocalQueue {
       this.#waiting.delete(next.id)
       this.#running.set(next.id, next)
       const waitedMs = performance.now() - (this.#since.get(next) ?? performance.now())
-      void this.#run(next, waitedMs).finally(() => this.#ended(next))
+      void this.#run(next, waitedMs).then((isDone) => this.#ended(next, isDone))
     }
   }
 
@@ -217,9 +222,9 @@ export class LocalQueue {
     return limit === Infinity ? Infinity : limit - countIf(this.#running.values(), (intent) => intent.channel === channel)
   }
 
-  #ended(intent: Intent): void {
+  #ended(intent: Intent, isDone: boolean): void {
     this.#running.delete(intent.id)
-    this.#endedAt.push(performance.now())
+    if (isDone) this.#endedAt.push(performance.now())
     if (this.#endedAt.length > MOST_AHEAD) this.#endedAt.shift()
     this.fill()
     this.#freed(intent)

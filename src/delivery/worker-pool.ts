@@ -125,7 +125,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     if (intents.length > 0) await store.release(intents.map((intent) => intent.claim)).catch(() => undefined)
   }
 
-  async function work(intent: Intent, waitedMs: number): Promise<void> {
+  async function work(intent: Intent, waitedMs: number): Promise<boolean> {
     const { id, channel } = intent
     const since = clock.now()
     const enter: OnStage = (stage, waitsFor) =>
@@ -134,7 +134,10 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     try {
       // After a long wait for a worker its lease might end in the wait for a connection: claimed anew it has a whole one.
       const longestMs = channels[channel].deadlineMs / 2
-      if (waitedMs > longestMs) return await giveBack([intent, ...held.takeOverdue(longestMs, 0)])
+      if (waitedMs > longestMs) {
+        await giveBack([intent, ...held.takeOverdue(longestMs, 0)])
+        return false
+      }
       // What is recorded beside the next intent is no work of this worker any more.
       const executed = await executeIntent(executor, intent, cut.signal, (stage, waitsFor) => {
         if (running.get(id)?.since === since) enter(stage, waitsFor)
@@ -142,8 +145,10 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       if (executed.is === 'unavailable') await giveBack([intent, ...(claiming.isAway(channel) ? held.takeOf(channel) : [])])
       if (executed.is === 'deferred') claiming.deferred(intent, executed.destination)
       if (executed.is === 'done' && executed.recording !== undefined) await record(intent, executed.recording)
+      return executed.is === 'done'
     } catch (error) {
       failed(intent, error)
+      return false
     } finally {
       running.delete(id)
     }

@@ -4,7 +4,7 @@ import { sampleIntent } from '../../support/sample-intent.ts'
 
 /** Runs nothing by itself: each intent ends when the test says. */
 function heldOf(poolSize: number) {
-  const ends = new Map<string, () => void>()
+  const ends = new Map<string, (isDone: boolean) => void>()
   const freed: string[] = []
   const held = new LocalQueue(
     poolSize,
@@ -12,19 +12,19 @@ function heldOf(poolSize: number) {
     ({ id }) => freed.push(id),
   )
   const add = (...ids: string[]) => held.add(ids.map((id) => sampleIntent({ id, campaignId: id.slice(0, 1), destination: id.slice(0, 1) })))
-  const end = async (id: string) => {
-    ends.get(id)?.()
+  const end = async (id: string, isDone = true) => {
+    ends.get(id)?.(isDone)
     ends.delete(id)
     await new Promise((resolve) => {
       setImmediate(resolve)
     })
   }
   /** Ends so many, and takes what does not run. */
-  const endMany = async (count: number) => {
+  const endMany = async (count: number, isDone = true) => {
     const ids = Array.from({ length: count }, (_, n) => `${n % 7} of many ${n}`)
     for (const id of ids) {
       add(id)
-      await end(id)
+      await end(id, isDone)
     }
   }
   return { held, add, end, endMany, freed, running: () => [...ends.keys()] }
@@ -144,7 +144,7 @@ describe('the queue', () => {
   afterEach(() => vi.useRealTimers())
 
   it.each([
-    [1, 0, 4],
+    [1, 0, 0],
     [4, 2, 16],
     [10, 5, 40],
     [40, 20, 100],
@@ -154,11 +154,18 @@ describe('the queue', () => {
     const { held, endMany } = heldOf(poolSize)
     expect(held.ahead).toBe(slow)
     await endMany(3)
-    expect(held.ahead).toBe(Math.max(slow, 3))
+    expect(held.ahead).toBe(Math.min(quick, Math.max(slow, 3)))
     await endMany(200)
     expect(held.ahead).toBe(quick)
     vi.advanceTimersByTime(251)
     expect(held.ahead).toBe(slow)
+  })
+
+  it('is not lengthened by intents that are given back', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const { held, endMany } = heldOf(4)
+    await endMany(200, false)
+    expect(held.ahead).toBe(2)
   })
 
   it('is not filled by one campaign: with a third of it, others are claimed first', async () => {
