@@ -186,7 +186,6 @@ export type Fact =
       /** Until a probe is let through; null unless open. */
       readonly retryInMs: number | null
     }
-  /** Deferred intents that became `dead`, because their destination was unavailable for longer than all retries take. */
   /** Intents that were accepted as skipped: their events alone decided. */
   | {
       readonly is: 'skipped-at-accept'
@@ -196,6 +195,7 @@ export type Fact =
       readonly reason: string
       readonly count: number
     }
+  /** Deferred intents that became `dead`, because their destination was unavailable for longer than all retries take. */
   | {
       readonly is: 'abandoned'
       readonly group: string

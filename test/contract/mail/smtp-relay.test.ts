@@ -64,13 +64,13 @@ async function unavailable(work: Promise<unknown>): Promise<RelayUnavailable> {
   throw new Error(`expected RelayUnavailable, got ${String(error)}`)
 }
 
-/** Sends a byte of a reply that never ends, every few milliseconds. */
 /** Agrees to TLS and does not read what follows, which is random and may contain the end of a line. */
 function goAheadInSilence(socket: Socket): void {
   socket.removeAllListeners('data')
   socket.write('220 go ahead\r\n')
 }
 
+/** Sends a byte of a reply that never ends, every few milliseconds. */
 function drip(socket: Socket): void {
   const timer = setInterval(() => socket.write('2'), 10)
   socket.on('close', () => clearInterval(timer))

@@ -57,33 +57,38 @@ test('a chunk writes outcomes, intents and progress', async () => {
   expect(await progress()).toBe(3n)
 })
 
-test('intents of events that are too old for them are written as skipped, and claimed by nobody', async () => {
-  const hour = 3_600_000
-  const old = { ...event(0n, []), at: new Date(Date.now() - hour) }
-  const limited = (key: string, maxEventAgeMs: number, change: Partial<IntentDraft> = {}) => ({ ...mail(key), maxEventAgeMs, ...change })
-  const drafts = [
-    limited('stale', hour - 60_000),
-    limited('fresh', hour + 60_000),
-    limited('boundless', Infinity),
-    limited('replayed', 1, { class: 'replay' }),
-    limited('of a broadcast', 1, { class: 'broadcast' }),
-    mail('unlimited'),
-  ]
-  const reservation = { owner: 'one', workers: [{ channel: 'email', count: 10, leaseMs: 60_000, share: 10, held: new Map() }] } as const
-  const result = await store.accept(chunk({ next: 1n, events: [{ ...old, drafts }], reservation }))
+test.each([10, 0])(
+  'intents of events that are too old for them are written as skipped, and claimed by none of %i free workers',
+  async (count) => {
+    const hour = 3_600_000
+    const old = { ...event(0n, []), at: new Date(Date.now() - hour) }
+    const limited = (key: string, maxEventAgeMs: number, change: Partial<IntentDraft> = {}) => ({ ...mail(key), maxEventAgeMs, ...change })
+    const drafts = [
+      limited('stale', hour - 60_000),
+      limited('fresh', hour + 60_000),
+      limited('boundless', Infinity),
+      limited('replayed', 1, { class: 'replay' }),
+      limited('of a broadcast', 1, { class: 'broadcast' }),
+      mail('unlimited'),
+    ]
+    const reservation = { owner: 'one', workers: [{ channel: 'email', count, leaseMs: 60_000, share: 10, held: new Map() }] } as const
+    const result = await store.accept(chunk({ next: 1n, events: [{ ...old, drafts }], reservation }))
 
-  expect(result).toMatchObject({ is: 'accepted', intents: 6, stale: [{ channel: 'email', kind: 'mail.welcome', count: 1 }] })
-  expect(result.is === 'accepted' && result.claimed.map(({ key }) => key).toSorted()).toEqual(['boundless', 'fresh', 'unlimited'])
-  const rows = await db.sql.query(
-    `SELECT key, state, reason, finished_at = created_at AS finished FROM worker.intents WHERE group_name = $1 AND state <> 'claimed' ORDER BY key`,
-    [group],
-  )
-  expect(rows).toEqual([
-    { key: 'of a broadcast', state: 'pending', reason: null, finished: null },
-    { key: 'replayed', state: 'pending', reason: null, finished: null },
-    { key: 'stale', state: 'skipped', reason: 'stale', finished: true },
-  ])
-})
+    expect(result).toMatchObject({ is: 'accepted', intents: 6, stale: [{ channel: 'email', kind: 'mail.welcome', count: 1 }] })
+    const begun = ['boundless', 'fresh', 'unlimited']
+    expect(result.is === 'accepted' && result.claimed.map(({ key }) => key).toSorted()).toEqual(count > 0 ? begun : [])
+    const rows = await db.sql.query(
+      `SELECT key, state, reason, owner, claims, finished_at = created_at AS finished
+       FROM worker.intents WHERE group_name = $1 AND key <> ALL ($2) ORDER BY key`,
+      [group, begun],
+    )
+    expect(rows).toEqual([
+      { key: 'of a broadcast', state: 'pending', reason: null, owner: null, claims: 0, finished: null },
+      { key: 'replayed', state: 'pending', reason: null, owner: null, claims: 0, finished: null },
+      { key: 'stale', state: 'skipped', reason: 'stale', owner: null, claims: 0, finished: true },
+    ])
+  },
+)
 
 test('a chunk whose progress row differs from the expected one writes nothing and returns the row', async () => {
   await store.accept(chunk({ next: 5n }))

@@ -31,9 +31,9 @@ export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly Acce
     }
   }
   const [now, later] = shareOut([...firsts.values()], chunk.reservation)
-  const claimed = await insertClaimed(tx, chunk, now)
-  const inserted = new Set(claimed.map((intent) => intent.key))
-  const stale: StaleIntents[] = []
+  const { claimed, skipped } = await insertClaimed(tx, chunk, now)
+  const inserted = new Set([...claimed, ...skipped].map((intent) => intent.key))
+  const stale: StaleIntents[] = skipped.map(({ channel, kind }) => ({ channel, kind, count: 1 }))
   for (const coalesced of [true, false]) {
     const rows = later.filter(({ draft }) => (draft.coalesce === true) === coalesced)
     const written = await insertPending(tx, chunk, inOrder(rows), coalesced)
@@ -57,12 +57,8 @@ function shareOut(drafted: readonly Drafted[], reservation: Reservation | null):
   if (reservation === null) return [[], drafted]
   const free = new Map(reservation.workers.map((slot) => [slot.channel, { ...slot, left: slot.count, held: new Map(slot.held) }]))
   const chosen = new Map<Drafted, Claimed>()
-  // What looks stale by this process's clock is left to the database, whose clock decides.
-  const isOld = ({ draft, event }: Drafted) => draft.maxEventAgeMs !== undefined && Date.now() - event.at.getTime() > draft.maxEventAgeMs
-  const slotOf = (drafted: Drafted) =>
-    drafted.draft.coalesce === true || (drafted.draft.class ?? 'live') !== 'live' || isOld(drafted)
-      ? undefined
-      : free.get(drafted.draft.channel)
+  const slotOf = ({ draft }: Drafted) =>
+    draft.coalesce === true || (draft.class ?? 'live') !== 'live' ? undefined : free.get(draft.channel)
   for (const sharing of [true, false]) {
     for (const one of drafted) {
       const slot = slotOf(one)
@@ -114,9 +110,24 @@ interface Written {
   readonly stale: readonly StaleIntents[] | null
 }
 
+/** Adds `is_stale` to drafts `d`, by the database's clock. */
+const withStaleness = `
+   CROSS JOIN LATERAL (
+     SELECT coalesce(d.class = 'live' AND extract(epoch FROM now() - d.event_at) * 1000 > d.max_event_age_ms, false)
+   ) AS age (is_stale)`
+
 // The index is named so that the others are not searched for a conflict that cannot be.
 const insertOnce = insertion('ON CONFLICT (group_name, key) WHERE NOT coalesce DO NOTHING')
 const insertCoalesced = insertion(`ON CONFLICT (group_name, key) WHERE coalesce AND state = 'pending' DO NOTHING`)
+
+const insertAsClaimed = `
+  INSERT INTO worker.intents (${columns}, state, claims, owner, lease_until, reason, finished_at)
+  ${drafts}, CASE WHEN is_stale THEN 'skipped' ELSE 'claimed' END, (NOT is_stale)::int, CASE WHEN NOT is_stale THEN d.owner END,
+         CASE WHEN NOT is_stale THEN clock_timestamp() + d.lease_ms * interval '1 millisecond' END,
+         CASE WHEN is_stale THEN 'stale' END, CASE WHEN is_stale THEN now() END
+    FROM ${drafted.replace(/\)$/, ', $14::text[], $15::float8[], $16::float8[])')} AS d (${names}, owner, lease_ms, max_event_age_ms)
+    ${withStaleness}
+  ON CONFLICT (group_name, key) WHERE NOT coalesce DO NOTHING RETURNING ${intentColumns}, state = 'skipped' AS is_stale`
 
 function insertion(onConflict: string): string {
   return `
@@ -124,9 +135,7 @@ WITH inserted AS (
   INSERT INTO worker.intents (${columns}, state, reason, finished_at)
   ${drafts}, CASE WHEN is_stale THEN 'skipped' ELSE 'pending' END, CASE WHEN is_stale THEN 'stale' END, CASE WHEN is_stale THEN now() END
     FROM ${drafted.replace(/\)$/, ', $15::float8[])')} AS d (${names}, max_event_age_ms)
-   CROSS JOIN LATERAL (
-     SELECT coalesce(d.class = 'live' AND extract(epoch FROM now() - d.event_at) * 1000 > d.max_event_age_ms, false)
-   ) AS age (is_stale)
+    ${withStaleness}
   ${onConflict} RETURNING key, channel, kind, state
 )
 SELECT CASE WHEN n < $14 THEN (SELECT coalesce(json_agg(key), '[]') FROM inserted) END AS "some",
@@ -138,17 +147,22 @@ SELECT CASE WHEN n < $14 THEN (SELECT coalesce(json_agg(key), '[]') FROM inserte
   FROM (SELECT count(*) AS n, count(*) FILTER (WHERE state = 'skipped') AS stale FROM inserted) AS counted`
 }
 
-async function insertClaimed(tx: Sql, chunk: Chunk, rows: readonly Claimed[]): Promise<readonly Intent[]> {
-  if (rows.length === 0) return []
+/** Those of stale events are skipped all the same, and claimed by nobody. */
+async function insertClaimed(
+  tx: Sql,
+  chunk: Chunk,
+  rows: readonly Claimed[],
+): Promise<{ readonly claimed: readonly Intent[]; readonly skipped: readonly Intent[] }> {
+  if (rows.length === 0) return { claimed: [], skipped: [] }
   const sorted = inOrder(rows)
-  const inserted = await tx.query<IntentRow>(
-    `INSERT INTO worker.intents (${columns}, state, claims, owner, lease_until)
-     ${drafts}, 'claimed', 1, d.owner, clock_timestamp() + d.lease_ms * interval '1 millisecond'
-       FROM ${drafted.replace(/\)$/, ', $14::text[], $15::float8[])')} AS d (${names}, owner, lease_ms)
-     ON CONFLICT (group_name, key) WHERE NOT coalesce DO NOTHING RETURNING ${intentColumns}`,
-    [...parameters(chunk.group, sorted), sqlArray(sorted, (row) => row.owner), sqlArray(sorted, (row) => row.leaseMs)],
-  )
-  return inserted.map(intentOf)
+  const inserted = await tx.query<IntentRow & { readonly is_stale: boolean }>(insertAsClaimed, [
+    ...parameters(chunk.group, sorted),
+    sqlArray(sorted, (row) => row.owner),
+    sqlArray(sorted, (row) => row.leaseMs),
+    sqlArray(sorted, ({ draft }) => draft.maxEventAgeMs),
+  ])
+  const [claimed, skipped] = [false, true].map((stale) => inserted.filter((row) => row.is_stale === stale).map(intentOf))
+  return { claimed: claimed ?? [], skipped: skipped ?? [] }
 }
 
 function parameters(group: string, rows: readonly Drafted[]): unknown[] {
