@@ -156,7 +156,7 @@ export class LocalQueue {
       this.#waiting.delete(next.id)
       this.#running.set(next.id, next)
       const waitedMs = performance.now() - (this.#since.get(next) ?? performance.now())
-      void this.#run(next, waitedMs).then((isDone) => this.#ended(next, isDone))
+      void this.#execute(next, waitedMs)
     }
   }
 
@@ -220,6 +220,10 @@ export class LocalQueue {
   #freeOf(channel: ChannelName): number {
     const limit = this.#limits.get(channel) ?? Infinity
     return limit === Infinity ? Infinity : limit - countIf(this.#running.values(), (intent) => intent.channel === channel)
+  }
+
+  async #execute(intent: Intent, waitedMs: number): Promise<void> {
+    this.#ended(intent, await this.#run(intent, waitedMs))
   }
 
   #ended(intent: Intent, isDone: boolean): void {
