@@ -6,23 +6,23 @@ import { doubledMails, createMixedEvents, wrongPositions } from '../support/mixe
 
 test('SIGTERM under load drains, commits and exits with 0; the next start continues there and repeats nothing', async () => {
   await using fixture = await createFixture()
-  const story = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
+  const mixed = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
   const first = fixture.daemon()
   await first.ready()
-  const half = story.events.length / 2
-  await fixture.publisher.publishMany(story.events.slice(0, half))
+  const half = mixed.events.length / 2
+  await fixture.publisher.publishMany(mixed.events.slice(0, half))
   await eventually('the daemon is in mid-stream', () => fixture.smtp.counters.mails > 100 || String(fixture.smtp.counters.mails))
-  await fixture.publisher.publishMany(story.events.slice(half))
+  await fixture.publisher.publishMany(mixed.events.slice(half))
   // Stopped just behind an accept: what Kafka has not been told of it by the timer, the stop has to tell.
   await eventually('all is accepted', async () => {
     const [row] = await fixture.sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress WHERE group_name = $1', [
       fixture.group('email-workers'),
     ])
-    return row?.sum === String(story.events.length) || String(row?.sum)
+    return row?.sum === String(mixed.events.length) || String(row?.sum)
   })
   first.kill('SIGTERM')
   expect(await first.exited).toBe(0)
-  expect(fixture.smtp.counters.mails).toBeLessThan(story.mails)
+  expect(fixture.smtp.counters.mails).toBeLessThan(mixed.mails)
 
   // What Kafka was told is what the database holds, for every partition that moved.
   const rows = await fixture.sql.query<{ group_name: string; partition: number; next_offset: string }>(
@@ -40,7 +40,7 @@ test('SIGTERM under load drains, commits and exits with 0; the next start contin
   const second = fixture.daemon()
   await second.ready()
   await fixture.drained()
-  expect(fixture.smtp.counters.mails).toBe(story.mails)
+  expect(fixture.smtp.counters.mails).toBe(mixed.mails)
   expect(doubledMails(fixture)).toEqual([])
   expect(await wrongPositions(fixture, 3)).toEqual([])
   expect(await second.metrics()).not.toMatch(/messages_total\{[^}]*outcome="duplicate"/)

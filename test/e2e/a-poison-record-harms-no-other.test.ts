@@ -13,18 +13,18 @@ const poison: readonly { name: string; value: Buffer; type?: string; reason: str
 
 test('poison records among a thousand good ones become dead letters, once each, and affect no others', async () => {
   await using fixture = await createFixture()
-  const story = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
+  const mixed = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
   await fixture.daemon().ready()
 
-  const half = story.events.length / 2
-  await fixture.publisher.publishMany(story.events.slice(0, half))
-  const key = story.campaigns[0]?.campaignId ?? ''
+  const half = mixed.events.length / 2
+  await fixture.publisher.publishMany(mixed.events.slice(0, half))
+  const key = mixed.campaigns[0]?.campaignId ?? ''
   // All three groups handle referral.verified or have to parse what has no header.
   await fixture.sendRaw(poison.map(({ value }) => ({ key, value, headers: {} })))
-  await fixture.publisher.publishMany(story.events.slice(half))
+  await fixture.publisher.publishMany(mixed.events.slice(half))
   await fixture.drained()
 
-  expect(fixture.smtp.counters.mails).toBe(story.mails)
+  expect(fixture.smtp.counters.mails).toBe(mixed.mails)
   expect(doubledMails(fixture)).toEqual([])
   const rows = await fixture.sql.query<{ group_name: string; reason: string }>(
     'SELECT group_name, reason FROM worker.dead_letters ORDER BY group_name, "offset"',

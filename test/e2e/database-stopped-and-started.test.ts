@@ -13,15 +13,15 @@ afterAll(async () => server.stop())
 
 test('PostgreSQL stopped and started under load: the daemon waits, is unready and live, and loses and doubles nothing', async () => {
   await using fixture = await createFixture({ databaseUrl: await server.createDatabase('restarted') })
-  const story = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
+  const mixed = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
   const daemon = fixture.daemon()
   await daemon.ready()
-  const half = story.events.length / 2
-  await fixture.publisher.publishMany(story.events.slice(0, half))
+  const half = mixed.events.length / 2
+  await fixture.publisher.publishMany(mixed.events.slice(0, half))
   await eventually('the daemon is in mid-stream', () => fixture.smtp.counters.mails > 100 || String(fixture.smtp.counters.mails))
 
   await server.halt('immediate')
-  await fixture.publisher.publishMany(story.events.slice(half))
+  await fixture.publisher.publishMany(mixed.events.slice(half))
   await eventually('it is not ready and says why', async () => {
     const response = await fetch(`${daemon.url()}/readyz`)
     return (response.status === 503 && (await response.text()).includes('database')) || String(response.status)
@@ -32,7 +32,7 @@ test('PostgreSQL stopped and started under load: the daemon waits, is unready an
   await fixture.drained()
 
   const [ambiguous] = await fixture.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE ambiguous = 1')
-  expect(new Set(fixture.smtp.mails.map(({ messageId }) => messageId)).size).toBe(story.mails)
+  expect(new Set(fixture.smtp.mails.map(({ messageId }) => messageId)).size).toBe(mixed.mails)
   expect(doubledMails(fixture).length).toBeLessThanOrEqual(ambiguous?.count ?? 0)
   expect(await wrongPositions(fixture, 3)).toEqual([])
   expect(await fixture.sql.query('SELECT reason FROM worker.dead_letters')).toEqual([])

@@ -5,17 +5,17 @@ import { doubledMails, effects, createMixedEvents, wrongPositions } from '../sup
 
 test('publishing 5,000 events a second time changes nothing', async () => {
   await using fixture = await createFixture()
-  const story = await createMixedEvents(new Platform(fixture.sql), fixture, 5_000)
+  const mixed = await createMixedEvents(new Platform(fixture.sql), fixture, 5_000)
   await fixture.daemon({ LOG_LEVEL: 'info' }).ready()
 
-  await fixture.publisher.publishMany(story.events)
+  await fixture.publisher.publishMany(mixed.events)
   await fixture.drained(120_000)
   const once = await effects(fixture)
-  expect(fixture.smtp.counters.mails).toBe(story.mails)
+  expect(fixture.smtp.counters.mails).toBe(mixed.mails)
   expect(doubledMails(fixture)).toEqual([])
   expect(await wrongPositions(fixture, 3)).toEqual([])
 
-  await fixture.publisher.publishMany(story.events)
+  await fixture.publisher.publishMany(mixed.events)
   await fixture.drained(120_000)
   expect(await effects(fixture)).toEqual(once)
 })

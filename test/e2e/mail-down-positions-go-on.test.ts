@@ -6,11 +6,11 @@ import { doubledMails, createMixedEvents, wrongPositions } from '../support/mixe
 
 test('while the relay is down positions continue and no attempt is counted; every mail is sent once it is back', async () => {
   await using fixture = await createFixture()
-  const story = await createMixedEvents(new Platform(fixture.sql), fixture, 500)
+  const mixed = await createMixedEvents(new Platform(fixture.sql), fixture, 500)
   await fixture.smtp.halt()
   const daemon = fixture.daemon()
   await daemon.ready()
-  await fixture.publisher.publishMany(story.events)
+  await fixture.publisher.publishMany(mixed.events)
   await eventually('positions are recalculated without a relay', async () => {
     const wrong = await wrongPositions(fixture, 3)
     return wrong.length === 0 || `${wrong.length} wrong positions`
@@ -21,6 +21,6 @@ test('while the relay is down positions continue and no attempt is counted; ever
 
   await fixture.smtp.resume()
   await fixture.drained()
-  expect(fixture.smtp.counters.mails).toBe(story.mails)
+  expect(fixture.smtp.counters.mails).toBe(mixed.mails)
   expect(doubledMails(fixture)).toEqual([])
 })

@@ -7,7 +7,7 @@ import { createStallDetector } from '../../src/std/stall-detector.ts'
 import { watchedTasks } from '../../src/daemon/watchdog.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
 import { eventually } from '../support/eventually.ts'
-import { groupScene } from '../support/group-scene.ts'
+import { groupFixture } from '../support/group-fixture.ts'
 import { MemoryAcceptStore } from '../support/memory-accept-store.ts'
 
 const consumer: Consumer = { name: 'stall-workers', types: ['user.signed_up'], accept: () => [], kinds: [] }
@@ -15,7 +15,7 @@ const consumer: Consumer = { name: 'stall-workers', types: ['user.signed_up'], a
 /** A group on the real log whose store answers when the test says so, and what liveness says of it. */
 async function sceneOf() {
   const store = new MemoryAcceptStore()
-  const fixture = await groupScene({ acceptStore: store, partitions: 1, variables: { LIVENESS_STALL_MS: '1000' } })
+  const fixture = await groupFixture({ acceptStore: store, partitions: 1, variables: { LIVENESS_STALL_MS: '1000' } })
   const { config, admin } = fixture
   const { group } = await fixture.start(consumer)
   const watch = createStallDetector({ clock, graceMs: config.process.livenessStallMs })

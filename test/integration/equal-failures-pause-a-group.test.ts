@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createAcceptStore } from '../../src/infra/postgres/ingest/postgres-accept-store.ts'
 import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import { eventually } from '../support/eventually.ts'
-import { groupScene } from '../support/group-scene.ts'
+import { groupFixture } from '../support/group-fixture.ts'
 import { migratedDatabase } from '../support/migrated-database.ts'
 
 const PARTITIONS = 4
@@ -12,10 +12,10 @@ const EVENTS = 200
 test('a bad deploy: after the fifth equal failure its group waits and gives up or commits nothing more, the other group continues; a successful probe resumes it', async () => {
   const database = await migratedDatabase()
   onTestFinished(() => database.close())
-  await using scene = await groupScene({ acceptStore: createAcceptStore(database), partitions: PARTITIONS })
-  const { admin, facts, publisher, topic } = scene
+  await using fixture = await groupFixture({ acceptStore: createAcceptStore(database), partitions: PARTITIONS })
+  const { admin, facts, publisher, topic } = fixture
   let isBad = true
-  const { group: bad } = await scene.start({
+  const { group: bad } = await fixture.start({
     name: 'bad-workers',
     types: ['user.signed_up'],
     kinds: [],
@@ -24,7 +24,7 @@ test('a bad deploy: after the fifth equal failure its group waits and gives up o
       return []
     },
   })
-  const { group: good } = await scene.start({ name: 'good-workers', types: ['user.signed_up'], kinds: [], accept: () => [] })
+  const { group: good } = await fixture.start({ name: 'good-workers', types: ['user.signed_up'], kinds: [], accept: () => [] })
   const outcomes = async (group: string) => {
     const rows = await database.sql.query<{ outcome: string; count: number }>(
       'SELECT outcome, count(*)::int AS count FROM worker.outcomes WHERE group_name = $1 GROUP BY 1',

@@ -5,7 +5,7 @@ import { createAcceptStore } from '../../src/infra/postgres/ingest/postgres-acce
 import type { ProjectingConsumer } from '../../src/model/consumer.ts'
 import { sqlArray } from '../../src/std/sql-array.ts'
 import { eventually } from '../support/eventually.ts'
-import { groupScene } from '../support/group-scene.ts'
+import { groupFixture } from '../support/group-fixture.ts'
 import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
 
 const PARTITIONS = 4
@@ -20,7 +20,7 @@ beforeAll(async () => {
 beforeEach(() => database.sql.query('TRUNCATE tally.people'))
 afterAll(() => database.close())
 
-const sceneOf = () => groupScene({ acceptStore: createAcceptStore(database), partitions: PARTITIONS })
+const sceneOf = () => groupFixture({ acceptStore: createAcceptStore(database), partitions: PARTITIONS })
 
 /** Counts sign-ups by the name in the address, on rows that all partitions share; `fails` is the bug in its code. */
 function tally(fails: (name: string) => boolean = () => false): ProjectingConsumer {
@@ -73,10 +73,10 @@ const accepted = (group: Group, count: number) =>
   })
 
 test('events of all partitions are counted once, on shared rows; only the two poison events are given up', async () => {
-  await using scene = await sceneOf()
-  const running = await scene.start(tally((name) => name === 'broken'))
+  await using fixture = await sceneOf()
+  const running = await fixture.start(tally((name) => name === 'broken'))
   const names = Array.from({ length: EVENTS }, (_, index) => (index % 2 === 0 ? 'anna' : 'ben'))
-  await scene.publisher.publishMany(signUps([...names.slice(0, 50), 'refused', ...names.slice(50, 120), 'broken', ...names.slice(120)]))
+  await fixture.publisher.publishMany(signUps([...names.slice(0, 50), 'refused', ...names.slice(50, 120), 'broken', ...names.slice(120)]))
   await accepted(running.group, EVENTS)
   await eventually('both are given up', async () => (await outcomes(running.group))['dead-letter'] === 2 || 'not yet')
   expect(await seen()).toEqual({ anna: EVENTS / 2, ben: EVENTS / 2 })
@@ -87,11 +87,11 @@ test('events of all partitions are counted once, on shared rows; only the two po
 })
 
 test('a projection that swallows an error of the database loses nothing: the event is given up, the others are counted', async () => {
-  await using scene = await sceneOf()
+  await using fixture = await sceneOf()
   const strict = tally()
   const careless: ProjectingConsumer = { ...strict, project: (events, tx) => strict.project(events, tx).catch(() => undefined) }
-  const running = await scene.start(careless)
-  await scene.publisher.publishMany(signUps(['anna', 'refused', 'anna']))
+  const running = await fixture.start(careless)
+  await fixture.publisher.publishMany(signUps(['anna', 'refused', 'anna']))
   await accepted(running.group, 2)
   expect(await seen()).toEqual({ anna: 2 })
 })
@@ -127,22 +127,22 @@ test.each([
       },
   ],
 ])('a projection that %s: the event is given up, the others are counted', async (_, projectOf) => {
-  await using scene = await sceneOf()
+  await using fixture = await sceneOf()
   await database.sql.query('DROP TABLE IF EXISTS tally.once')
   await database.sql.query('CREATE TABLE tally.once (name text UNIQUE DEFERRABLE INITIALLY DEFERRED)')
   await database.sql.query("INSERT INTO tally.once VALUES ('taken')")
   const strict = tally()
-  const running = await scene.start({ ...strict, project: projectOf(strict) })
-  await scene.publisher.publishMany(signUps(['anna', 'refused', 'anna']))
+  const running = await fixture.start({ ...strict, project: projectOf(strict) })
+  await fixture.publisher.publishMany(signUps(['anna', 'refused', 'anna']))
   await accepted(running.group, 2)
   await eventually('it is given up', async () => (await outcomes(running.group))['dead-letter'] === 1 || 'not yet')
   expect(await seen()).toEqual({ anna: 2 })
 })
 
 test('a replay of the whole topic changes nothing, and a database that was restored to an earlier state becomes exact again', async () => {
-  await using scene = await sceneOf()
-  const first = await scene.start(tally())
-  await scene.publisher.publishMany(signUps(Array.from({ length: 60 }, () => 'anna')))
+  await using fixture = await sceneOf()
+  const first = await fixture.start(tally())
+  await fixture.publisher.publishMany(signUps(Array.from({ length: 60 }, () => 'anna')))
   await accepted(first.group, 60)
   await first.stop()
   const tables = ['tally.people', 'worker.outcomes', 'worker.progress'] as const
@@ -150,8 +150,8 @@ test('a replay of the whole topic changes nothing, and a database that was resto
     await database.sql.query(`CREATE TABLE IF NOT EXISTS tally.copy_of_${table.replace('.', '_')} AS SELECT * FROM ${table}`)
 
   await database.sql.query('UPDATE worker.progress SET next_offset = 0 WHERE group_name = $1', [first.group.id])
-  const again = await scene.start(tally())
-  await scene.publisher.publishMany(signUps(Array.from({ length: 40 }, () => 'anna')))
+  const again = await fixture.start(tally())
+  await fixture.publisher.publishMany(signUps(Array.from({ length: 40 }, () => 'anna')))
   await accepted(again.group, 100)
   expect(await seen()).toEqual({ anna: 100 })
   await again.stop()
@@ -164,16 +164,16 @@ test('a replay of the whole topic changes nothing, and a database that was resto
     }
   })
   expect(await seen()).toEqual({ anna: 60 })
-  const restored = await scene.start(tally())
+  const restored = await fixture.start(tally())
   await accepted(restored.group, 100)
   expect(await seen()).toEqual({ anna: 100 })
 })
 
 test('a bad deploy: after the fifth failure the group waits and gives up nothing more; once its code works again, events are counted', async () => {
-  await using scene = await sceneOf()
+  await using fixture = await sceneOf()
   let isBad = true
-  const running = await scene.start(tally(() => isBad))
-  await scene.publisher.publishMany(signUps(Array.from({ length: EVENTS }, () => 'anna')))
+  const running = await fixture.start(tally(() => isBad))
+  await fixture.publisher.publishMany(signUps(Array.from({ length: EVENTS }, () => 'anna')))
   const { group } = running
   await eventually('the group pauses', () => group.worker.status().state === 'waiting' || group.worker.status().state)
   expect(group.worker.status().reason).toMatch(/^5 events failed within 60 s with the same error .*TypeError/)

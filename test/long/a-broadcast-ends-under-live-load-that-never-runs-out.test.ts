@@ -12,7 +12,7 @@ const AHEAD = 3_000
 test('a broadcast ends under endless live mails: it gets one claim in ten', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
-  const story = await createBroadcastScenario(platform, fixture, scaled(3_000, 500))
+  const broadcast = await createBroadcastScenario(platform, fixture, scaled(3_000, 500))
   const live = await platform.campaign()
   const people = await platform.crowd(live, 100)
   await fixture.daemon({ LOG_LEVEL: 'info', MAIL_DEADLINE_MS: '3000' }).ready()
@@ -40,13 +40,13 @@ test('a broadcast ends under endless live mails: it gets one claim in ten', asyn
 
   await publish(AHEAD)
   await eventually('live mails wait', async () => (await waitingLive()) === 100 || 'not yet')
-  await story.publish()
+  await broadcast.publish()
   const before = liveSent()
   let least = Infinity
   const began = performance.now()
   const deadline = Date.now() + 900_000
   for (;;) {
-    const { state, written, sent } = await broadcastState(fixture, story)
+    const { state, written, sent } = await broadcastState(fixture, broadcast)
     if (state === 'delivered' && sent === written) break
     if (Date.now() > deadline) throw new Error(`the broadcast has not ended: ${sent} of ${written} mails sent, itself ${state}`)
     least = Math.min(least, await waitingLive())
@@ -57,10 +57,10 @@ test('a broadcast ends under endless live mails: it gets one claim in ten', asyn
   const seconds = (performance.now() - began) / 1000
   const during = liveSent() - before
   tell(
-    `${story.recipients.size} of the broadcast beside ${during} live mails in ${seconds.toFixed(0)} s; never fewer than ${least === 100 ? '100' : least} live ones due`,
+    `${broadcast.recipients.size} of the broadcast beside ${during} live mails in ${seconds.toFixed(0)} s; never fewer than ${least === 100 ? '100' : least} live ones due`,
   )
   expect(least).toBeGreaterThan(0)
-  await expectBroadcastComplete(fixture, story)
+  await expectBroadcastComplete(fixture, broadcast)
   // Its share stays small.
-  expect(during).toBeGreaterThan(story.recipients.size * 4)
+  expect(during).toBeGreaterThan(broadcast.recipients.size * 4)
 })

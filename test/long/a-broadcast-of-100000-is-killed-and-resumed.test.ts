@@ -14,7 +14,7 @@ test('a broadcast to 100,000 killed in the middle reaches each recipient once, a
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const count = scaled(100_000, 5_000)
-  const story = await createBroadcastScenario(platform, fixture, count)
+  const broadcast = await createBroadcastScenario(platform, fixture, count)
   const welcome = await platform.campaign()
   const people = await platform.crowd(welcome, newcomers)
   const settings = { LOG_LEVEL: 'info', MAIL_DEADLINE_MS: '1000' }
@@ -24,11 +24,11 @@ test('a broadcast to 100,000 killed in the middle reaches each recipient once, a
   const began = performance.now()
   const first = fixture.daemon(settings)
   await first.ready()
-  await story.publish()
+  await broadcast.publish()
   await eventually('a third is sent', sent(1 / 3), patience)
   first.kill('SIGKILL')
   expect(await first.exited).toBe('SIGKILL')
-  const cut = await broadcastState(fixture, story)
+  const cut = await broadcastState(fixture, broadcast)
   expect(cut.state).not.toBe('delivered')
   expect(cut.written).toBeLessThan(count)
 
@@ -44,7 +44,7 @@ test('a broadcast to 100,000 killed in the middle reaches each recipient once, a
   })
   // From here on all of them wait side by side with the broadcast's.
   const mark = fixture.smtp.mails.length
-  const { written, sent: done } = await broadcastState(fixture, story)
+  const { written, sent: done } = await broadcastState(fixture, broadcast)
   await fixture.drained(patience)
   const seconds = (performance.now() - began) / 1000
 
@@ -52,7 +52,7 @@ test('a broadcast to 100,000 killed in the middle reaches each recipient once, a
   const after = fixture.smtp.mails.slice(mark).map(({ recipients }) => isWelcome.has(recipients[0] ?? ''))
   const last = after.lastIndexOf(true)
   const overtaken = after.slice(0, last + 1).filter((welcomed) => !welcomed).length
-  const doubled = await expectBroadcastComplete(fixture, story)
+  const doubled = await expectBroadcastComplete(fixture, broadcast)
   tell(`${count} recipients in ${seconds.toFixed(0)} s (${Math.round(count / seconds)} a second), ${doubled} twice after the kill`)
   tell(
     `${written - done} of its mails lay ready when ${newcomers} newcomers came; ${overtaken} of them went out before the last newcomer's`,

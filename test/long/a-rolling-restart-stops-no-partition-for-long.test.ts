@@ -6,14 +6,14 @@ import { watchProgress } from './progress-watch.ts'
 
 test('a rolling restart of four daemons under traffic interrupts no partition for more than 10 s', async () => {
   await using fixture = await createFixture({ partitions: 12, webhooks: { keepBodies: true } })
-  await using stories = await startDemoScenarios(fixture, 6)
+  await using scenarios = await startDemoScenarios(fixture, 6)
   // The session as it is by default, which an operator would have.
   const settings = { LOG_LEVEL: 'info', KAFKA_SESSION_TIMEOUT_MS: '30000', KAFKA_HEARTBEAT_INTERVAL_MS: '3000' }
   const daemons = Array.from({ length: 4 }, () => fixture.daemon(settings))
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
   let over = false
-  const telling = stories.publish(60, () => over)
+  const telling = scenarios.publish(60, () => over)
   const watch = watchProgress(fixture)
   const began = performance.now()
   for (const [place, leaving] of daemons.entries()) {
@@ -26,7 +26,7 @@ test('a rolling restart of four daemons under traffic interrupts no partition fo
   const seconds = ((performance.now() - began) / 1000).toFixed(1)
   over = true
   await telling
-  const { comparison } = await stories.compare(120_000)
+  const { comparison } = await scenarios.compare(120_000)
   const worst = await watch.stop()
   tell(
     `all four restarted in ${seconds} s; longest gap: ${[...worst].map(([group, { gapMs, partition }]) => `${group.split('.').at(-1)} ${(gapMs / 1000).toFixed(1)} s (partition ${partition})`).join(', ')}`,

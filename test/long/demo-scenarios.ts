@@ -12,18 +12,18 @@ import type { Step } from '../../cmd/demo/step.ts'
 import { createScenario, type Scenario } from '../../cmd/demo/scenario.ts'
 import type { Fixture } from '../support/fixture.ts'
 
-/** Several of the demo's stories told at once on one topic, so that there are campaigns in nearly every partition. */
+/** Several of the demo's scenarios played at once on one topic, so that there are campaigns in nearly every partition. */
 export interface DemoScenarios extends AsyncDisposable {
-  /** Tells so many events a second, all stories in turn, until `isOver` says so; resolves when all of it is acknowledged. */
+  /** Publishes so many events a second, all scenarios in turn, until `isOver` says so; resolves when all of it is acknowledged. */
   publish(eventsPerSecond: number, isOver: () => boolean): Promise<void>
-  /** Waits until all is done, and compares it with what the stories alone say. */
+  /** Waits until all is done, and compares it with what each scenario expects. */
   compare(deadlineMs: number): Promise<{ readonly comparison: Comparison; readonly found: Found; readonly events: number }>
 }
 
-/** How often the next events are told. */
+/** How often the next events are played. */
 const BEAT_MS = 250
 
-/** Writes what is there before the stories begin. The fixture must keep the bodies of webhooks. */
+/** Writes what is there before the scenarios begin. The fixture must keep the bodies of webhooks. */
 export async function startDemoScenarios(fixture: Fixture, count: number): Promise<DemoScenarios> {
   await createMarks(fixture.sql)
   const database = await prepareDatabase(fixture.databaseUrl, () => undefined)
@@ -35,14 +35,14 @@ export async function startDemoScenarios(fixture: Fixture, count: number): Promi
     addresses.set(path, known)
     return known
   }
-  const stories: { setting: Scenario['seedData']; steps: ReturnType<Scenario['steps']>; simulator: Simulator; told: Step[] }[] = []
+  const scenarios: { seedData: Scenario['seedData']; steps: ReturnType<Scenario['steps']>; simulator: Simulator; played: Step[] }[] = []
   for (let seed = 1; seed <= count; seed++) {
-    const story = createScenario(seed)
-    await writer.begin(story.seedData, address)
+    const scenario = createScenario(seed)
+    await writer.begin(scenario.seedData, address)
     const simulator = createSimulator({ writer, publisher: fixture.publisher, transport, topic: fixture.topic })
-    stories.push({ setting: story.seedData, steps: story.steps(), simulator, told: [] })
+    scenarios.push({ seedData: scenario.seedData, steps: scenario.steps(), simulator, played: [] })
   }
-  const campaignIds = stories.flatMap(({ setting }) => setting.campaigns.map(({ id }) => id))
+  const campaignIds = scenarios.flatMap(({ seedData }) => seedData.campaigns.map(({ id }) => id))
   const groups = demoGroups.filter(({ name }) => fixture.groups.includes(name))
   const servers: Servers = {
     brokers: [],
@@ -62,11 +62,11 @@ export async function startDemoScenarios(fixture: Fixture, count: number): Promi
   async function tellOn(eventsPerSecond: number, isOver: () => boolean): Promise<void> {
     const perBeat = Math.max(1, Math.round((eventsPerSecond * BEAT_MS) / 1000))
     for (let beat = 0; !isOver() && !closing.signal.aborted; beat++) {
-      const story = stories[beat % stories.length]
-      if (story === undefined) return
-      const steps = some(story.steps, perBeat)
-      story.told.push(...steps)
-      await Promise.all([story.simulator.play(steps), pause(BEAT_MS)])
+      const scenario = scenarios[beat % scenarios.length]
+      if (scenario === undefined) return
+      const steps = some(scenario.steps, perBeat)
+      scenario.played.push(...steps)
+      await Promise.all([scenario.simulator.play(steps), pause(BEAT_MS)])
     }
   }
 
@@ -78,7 +78,7 @@ export async function startDemoScenarios(fixture: Fixture, count: number): Promi
       await untilSettled(watched, { deadlineMs, signal, onLook: () => undefined }).catch(async (cause: unknown) => {
         throw new Error(`not settled; ${await standing(fixture)}`, { cause })
       })
-      const expected = together(stories.map(({ setting, told, simulator }) => expectedOf(setting, told, groups, simulator.dayOf)))
+      const expected = together(scenarios.map(({ seedData, played, simulator }) => expectedOf(seedData, played, groups, simulator.dayOf)))
       const onTopics = await findOut({ sql: database.sql, admin: fixture.admin, servers, campaignIds, deadBefore: new Map() })
       const found = { ...onTopics, deadLetters: await recordedDeadLetters(fixture, onTopics.deadLetters) }
       return { comparison: compare(expected, found), found, events: expected.events }
@@ -126,19 +126,19 @@ async function standing(fixture: Fixture): Promise<string> {
   return lines.join('; ')
 }
 
-/** The next steps of a story that never ends, with so many events or a few more. */
+/** The next steps of a scenario that never ends, with so many events or a few more. */
 function some(steps: Generator<Step, void>, events: number): Step[] {
   const taken: Step[] = []
-  for (let told = 0; told < events;) {
+  for (let played = 0; played < events;) {
     const next = steps.next()
     if (next.done === true) return taken
     taken.push(next.value)
-    told += next.value.publications.length
+    played += next.value.publications.length
   }
   return taken
 }
 
-/** No story knows of another: their ids and addresses differ. */
+/** Scenarios are independent: their ids and addresses differ. */
 function together(all: readonly Expected[]): Expected {
   return {
     events: all.reduce((events, one) => events + one.events, 0),

@@ -5,7 +5,7 @@ import { scaled, tell } from './long-scale.ts'
 
 test('four daemons that join and leave for ten minutes under traffic: the effects equal those of the reference model', async () => {
   await using fixture = await createFixture({ partitions: 12, webhooks: { keepBodies: true } })
-  await using stories = await startDemoScenarios(fixture, 6)
+  await using scenarios = await startDemoScenarios(fixture, 6)
   const settings = { LOG_LEVEL: 'info', AMBIGUOUS_RETRY_MS: '2000' }
   const daemons = Array.from({ length: 4 }, () => fixture.daemon(settings))
   await Promise.all(daemons.map((daemon) => daemon.ready()))
@@ -27,10 +27,10 @@ test('four daemons that join and leave for ten minutes under traffic: the effect
       if (round % 3 !== 2) await coming.ready()
     }
   }
-  await Promise.all([stories.publish(60, isOver), comeAndGo()])
+  await Promise.all([scenarios.publish(60, isOver), comeAndGo()])
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
-  const { comparison, found, events } = await stories.compare(300_000)
+  const { comparison, found, events } = await scenarios.compare(300_000)
   const [doubt] = await fixture.sql.query<{ mails: number; webhooks: number }>(
     `SELECT count(*) FILTER (WHERE ambiguous > 0)::int AS mails,
             count(*) FILTER (WHERE channel = 'webhook' AND attempt > 1)::int AS webhooks FROM worker.intents`,

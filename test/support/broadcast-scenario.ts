@@ -61,15 +61,19 @@ export async function broadcastState(fixture: Fixture, { campaign }: BroadcastSc
  *
  * @returns how many second copies there were
  */
-export async function expectBroadcastComplete(fixture: Fixture, story: BroadcastScenario): Promise<number> {
+export async function expectBroadcastComplete(fixture: Fixture, broadcast: BroadcastScenario): Promise<number> {
   const told = fixture.smtp.mails.filter(({ subject }) => /participants/i.test(subject))
   const heard = new Set(told.flatMap(({ recipients }) => recipients))
-  expect([...story.recipients].filter((address) => !heard.has(address))).toEqual([])
-  expect([...heard].filter((address) => !story.recipients.has(address))).toEqual([])
-  expect(new Set(told.map(({ messageId }) => messageId)).size).toBe(story.recipients.size)
+  expect([...broadcast.recipients].filter((address) => !heard.has(address))).toEqual([])
+  expect([...heard].filter((address) => !broadcast.recipients.has(address))).toEqual([])
+  expect(new Set(told.map(({ messageId }) => messageId)).size).toBe(broadcast.recipients.size)
   const doubled = doubledMails(fixture)
   const [doubt] = await fixture.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE ambiguous > 0')
   expect(doubled.length).toBeLessThanOrEqual(doubt?.count ?? 0)
-  expect(await broadcastState(fixture, story)).toEqual({ state: 'delivered', written: story.recipients.size, sent: story.recipients.size })
+  expect(await broadcastState(fixture, broadcast)).toEqual({
+    state: 'delivered',
+    written: broadcast.recipients.size,
+    sent: broadcast.recipients.size,
+  })
   return doubled.length
 }

@@ -44,8 +44,8 @@ it.each([
   ['4713-01-01 00:00:00+00 BC', 'reward-expired'],
 ])('every time column of the platform may contain %s', async (value, reward) => {
   const { sql } = database
-  const story = await createReward(sql)
-  const { campaignId, userId } = story
+  const earned = await createReward(sql)
+  const { campaignId, userId } = earned
   await insert(sql, 'email_templates', {
     campaign_id: campaignId,
     name: 'Hello',
@@ -75,10 +75,10 @@ it.each([
   }
 
   expect(await prepareOne(mailKind, intent, sql)).toMatchObject({ is: 'message', message: { template: { from: 'campaign' } } })
-  const prepared = await prepareOne(rewardKinds().email, rewardIntent(story.userRewardId), sql)
+  const prepared = await prepareOne(rewardKinds().email, rewardIntent(earned.userRewardId), sql)
   expect(prepared.is === 'message' ? prepared.is : 'reason' in prepared && prepared.reason).toBe(reward)
   const history = await createIntentAdmin(database, channelList).history(row?.id ?? '')
   expect(history === null ? [] : historySentences(history).join(' ')).toMatch(/sent at [+-]\d{6}-/)
-  const record = await createExplainer(sql, channelList).reward(story.userRewardId)
-  expect(explainReward(story.userRewardId, record, []).join(' ')).toMatch(/[+-]\d{6}-|-004712-/)
+  const record = await createExplainer(sql, channelList).reward(earned.userRewardId)
+  expect(explainReward(earned.userRewardId, record, []).join(' ')).toMatch(/[+-]\d{6}-|-004712-/)
 })

@@ -20,16 +20,16 @@ const linkOf = ({ userId, campaignId }: { userId: string; campaignId: string }) 
 const types = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone'] as const
 type OwnMail = Exclude<MailType, 'reward_delivery'>
 
-/** Whatever the mail is about exists, unless the story says otherwise. */
-async function look(story: EarnedReward, type: OwnMail, rules: Partial<MailRules> = {}, change: Partial<Intent> = {}) {
+/** Whatever the mail is about exists, unless the earned says otherwise. */
+async function look(earned: EarnedReward, type: OwnMail, rules: Partial<MailRules> = {}, change: Partial<Intent> = {}) {
   const kind = createMailKind({
     missingRowWaitMs: 300_000,
     positionMailMaxWaitMs: 0,
     referralLinkTemplate: null,
     rules: { ...everythingGoes, ...rules },
   })
-  const data = { type, referral_id: await referralOf(story), user_reward_id: story.userRewardId }
-  return prepareOne(kind, sampleIntent({ campaignId: story.campaignId, userId: story.userId, data, ...change }), database.sql)
+  const data = { type, referral_id: await referralOf(earned), user_reward_id: earned.userRewardId }
+  return prepareOne(kind, sampleIntent({ campaignId: earned.campaignId, userId: earned.userId, data, ...change }), database.sql)
 }
 
 const referrals = new Map<string, string>()
@@ -44,11 +44,11 @@ async function referralOf({ campaignId, userId }: EarnedReward): Promise<string>
   return id
 }
 
-async function suppress(story: EarnedReward, reason: string, accountId = story.accountId, column = 'email'): Promise<void> {
+async function suppress(earned: EarnedReward, reason: string, accountId = earned.accountId, column = 'email'): Promise<void> {
   await database.sql.query(
     `INSERT INTO worker.suppressions (account_id, address_hash, reason)
      SELECT $1, worker.address_hash(upper(${column})), $2 FROM waitlist_users WHERE id = $3`,
-    [accountId, reason, story.userId],
+    [accountId, reason, earned.userId],
   )
 }
 
@@ -62,20 +62,20 @@ describe.each(types)('a %s mail', (type) => {
     ['account-suspended', `UPDATE accounts SET status = 'suspended' WHERE id = $1`, 'accountId'],
     ['account-canceled', `UPDATE accounts SET status = 'canceled' WHERE id = $1`, 'accountId'],
   ] as const)('is skipped as %s', async (reason, change, id) => {
-    const story = await createReward(database.sql)
-    expect(await look(story, type)).toMatchObject({ is: 'message' })
-    await database.sql.query(change, [story[id]])
-    expect(await look(story, type)).toEqual({ is: 'skip', reason })
+    const earned = await createReward(database.sql)
+    expect(await look(earned, type)).toMatchObject({ is: 'message' })
+    await database.sql.query(change, [earned[id]])
+    expect(await look(earned, type)).toEqual({ is: 'skip', reason })
   })
 
   it("has a link on the campaign's domain, or says that it is not understood", async () => {
-    const story = await createReward(database.sql)
+    const earned = await createReward(database.sql)
     const links = async (domain: string) => {
       await database.sql.query(`UPDATE campaigns SET branding_config = jsonb_build_object('custom_domain', $1::text) WHERE id = $2`, [
         domain,
-        story.campaignId,
+        earned.campaignId,
       ])
-      const prepared = [await look(story, type), await prepareOne(rewardKinds().email, rewardIntent(story.userRewardId), database.sql)]
+      const prepared = [await look(earned, type), await prepareOne(rewardKinds().email, rewardIntent(earned.userRewardId), database.sql)]
       return prepared.map((answer) => (answer.is === 'message' ? [answer.message.values.referral_link, answer.note] : answer))
     }
     // There is one note, and this mail has one already.
@@ -92,46 +92,46 @@ describe.each(types)('a %s mail', (type) => {
   })
 
   it('waits while the campaign is paused, and is sent when it is completed', async () => {
-    const story = await createReward(database.sql)
-    await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
-    expect(await look(story, type)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' })
-    await database.sql.query(`UPDATE campaigns SET status = 'completed' WHERE id = $1`, [story.campaignId])
-    expect(await look(story, type)).toMatchObject({ is: 'message' })
+    const earned = await createReward(database.sql)
+    await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [earned.campaignId])
+    expect(await look(earned, type)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' })
+    await database.sql.query(`UPDATE campaigns SET status = 'completed' WHERE id = $1`, [earned.campaignId])
+    expect(await look(earned, type)).toMatchObject({ is: 'message' })
   })
 
   it('waits for a missing row, but not endlessly', async () => {
-    const story = await createReward(database.sql)
-    const absent = { userId: story.campaignId }
-    expect(await look(story, type, {}, absent)).toEqual({ is: 'wait', reason: 'awaiting-row', afterMs: 1_000 })
+    const earned = await createReward(database.sql)
+    const absent = { userId: earned.campaignId }
+    expect(await look(earned, type, {}, absent)).toEqual({ is: 'wait', reason: 'awaiting-row', afterMs: 1_000 })
     const long = { ...absent, reason: 'awaiting-row', waitingSince: new Date(0) }
-    expect(await look(story, type, {}, long)).toEqual({ is: 'skip', reason: 'not-found' })
+    expect(await look(earned, type, {}, long)).toEqual({ is: 'skip', reason: 'not-found' })
   })
 
   it('is skipped when its address bounced, or unsubscribed and the mail responds to no action', async () => {
-    const story = await createReward(database.sql)
-    await suppress(story, 'bounced', story.campaignId)
-    expect(await look(story, type)).toMatchObject({ is: 'message' })
-    await suppress(story, 'unsubscribed')
+    const earned = await createReward(database.sql)
+    await suppress(earned, 'bounced', earned.campaignId)
+    expect(await look(earned, type)).toMatchObject({ is: 'message' })
+    await suppress(earned, 'unsubscribed')
     const unasked = type === 'position_update' || type === 'milestone'
-    expect(await look(story, type)).toMatchObject(unasked ? { is: 'skip', reason: 'suppressed-unsubscribed' } : { is: 'message' })
-    await suppress(story, 'bounced')
-    expect(await look(story, type)).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
-    await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
-    expect(await look(story, type)).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+    expect(await look(earned, type)).toMatchObject(unasked ? { is: 'skip', reason: 'suppressed-unsubscribed' } : { is: 'message' })
+    await suppress(earned, 'bounced')
+    expect(await look(earned, type)).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+    await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [earned.campaignId])
+    expect(await look(earned, type)).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
   })
 
   it('is skipped when the event was old, or the address is not allowed', async () => {
-    const story = await createReward(database.sql)
+    const earned = await createReward(database.sql)
     const old = { eventAt: new Date(1_000), createdAt: new Date(3_001) }
-    expect(await look(story, type, { maxEventAgeMs: 2_000 }, old)).toEqual({ is: 'skip', reason: 'stale' })
-    expect(await look(story, type, { maxEventAgeMs: 2_000 }, { ...old, class: 'broadcast' })).toMatchObject({ is: 'message' })
-    expect(await look(story, type, { isAllowed: () => false })).toEqual({ is: 'skip', reason: 'not-allowed' })
+    expect(await look(earned, type, { maxEventAgeMs: 2_000 }, old)).toEqual({ is: 'skip', reason: 'stale' })
+    expect(await look(earned, type, { maxEventAgeMs: 2_000 }, { ...old, class: 'broadcast' })).toMatchObject({ is: 'message' })
+    expect(await look(earned, type, { isAllowed: () => false })).toEqual({ is: 'skip', reason: 'not-allowed' })
   })
 
   it('has an unsubscribe link unless it responds to an action', async () => {
-    const story = await createReward(database.sql)
-    const url = type === 'position_update' || type === 'milestone' ? linkOf(story) : null
-    const prepared = await look(story, type, { unsubscribeLink: linkOf })
+    const earned = await createReward(database.sql)
+    const url = type === 'position_update' || type === 'milestone' ? linkOf(earned) : null
+    const prepared = await look(earned, type, { unsubscribeLink: linkOf })
     expect(prepared).toMatchObject({ message: { unsubscribeUrl: url, values: { unsubscribe_link: url } } })
   })
 })
@@ -140,11 +140,11 @@ describe('a mail with an earlier attempt', () => {
   const frozen = { envelope: { to: 'old@xn--bcher-kva.example', address: 'old@b\u00fccher.example' }, body: Buffer.from('mail') }
 
   it('is checked by its frozen address, not by the current address of the row', async () => {
-    const story = await createReward(database.sql)
-    await suppress(story, 'bounced')
-    expect(await look(story, 'welcome', {}, { frozen })).toMatchObject({ message: { to: { address: 'old@b\u00fccher.example' } } })
-    await suppress(story, 'bounced', story.accountId, `'old@b\u00fccher.example'::text || left(email, 0)`)
-    expect(await look(story, 'welcome', {}, { frozen })).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+    const earned = await createReward(database.sql)
+    await suppress(earned, 'bounced')
+    expect(await look(earned, 'welcome', {}, { frozen })).toMatchObject({ message: { to: { address: 'old@b\u00fccher.example' } } })
+    await suppress(earned, 'bounced', earned.accountId, `'old@b\u00fccher.example'::text || left(email, 0)`)
+    expect(await look(earned, 'welcome', {}, { frozen })).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
   })
 })
 
@@ -159,20 +159,20 @@ describe('a mailbox with several spellings', () => {
     ['INFO@B\u00dcCHER.example', composed],
     ['j\u00f6rg@xn--bcher-kva.example', 'J\u00d6RG@B\u00dcCHER.example'],
   ])('unsubscribed as %s gets no mail as %s', async (unsubscribed, written) => {
-    const story = await createReward(database.sql)
-    await database.sql.query('UPDATE waitlist_users SET email = $1 WHERE id = $2', [written, story.userId])
-    expect(await look(story, 'milestone')).toMatchObject({ is: 'message' })
-    await unsubscribe(database.sql, { accountId: story.accountId, address: unsubscribed })
-    expect(await look(story, 'milestone')).toEqual({ is: 'skip', reason: 'suppressed-unsubscribed' })
-    expect(await look(story, 'welcome')).toMatchObject({ is: 'message' })
+    const earned = await createReward(database.sql)
+    await database.sql.query('UPDATE waitlist_users SET email = $1 WHERE id = $2', [written, earned.userId])
+    expect(await look(earned, 'milestone')).toMatchObject({ is: 'message' })
+    await unsubscribe(database.sql, { accountId: earned.accountId, address: unsubscribed })
+    expect(await look(earned, 'milestone')).toEqual({ is: 'skip', reason: 'suppressed-unsubscribed' })
+    expect(await look(earned, 'welcome')).toMatchObject({ is: 'message' })
     await database.sql.query('DELETE FROM worker.suppressions')
     // What the platform, or an earlier version, wrote for itself.
     await database.sql.query(
       `INSERT INTO worker.suppressions (account_id, address_hash, reason) VALUES ($1, sha256(convert_to(lower($2), 'UTF8')), 'bounced')`,
-      [story.accountId, unsubscribed.toLowerCase()],
+      [earned.accountId, unsubscribed.toLowerCase()],
     )
-    expect(await look(story, 'welcome')).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
-    const reward = prepareOne(rewardKinds().email, rewardIntent(story.userRewardId), database.sql)
+    expect(await look(earned, 'welcome')).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
+    const reward = prepareOne(rewardKinds().email, rewardIntent(earned.userRewardId), database.sql)
     expect(await reward).toEqual({ is: 'skip', reason: 'suppressed-bounced' })
   })
 })
@@ -180,22 +180,22 @@ describe('a mailbox with several spellings', () => {
 describe('a reward', () => {
   it('by mail is not sent to an address that bounced, but to one that unsubscribed', async () => {
     const kinds = rewardKinds()
-    const story = await createReward(database.sql)
-    await suppress(story, 'unsubscribed')
-    expect(await prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)).toMatchObject({ is: 'message' })
-    await suppress(story, 'bounced')
-    expect(await prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)).toEqual({
+    const earned = await createReward(database.sql)
+    await suppress(earned, 'unsubscribed')
+    expect(await prepareOne(kinds.email, rewardIntent(earned.userRewardId), database.sql)).toMatchObject({ is: 'message' })
+    await suppress(earned, 'bounced')
+    expect(await prepareOne(kinds.email, rewardIntent(earned.userRewardId), database.sql)).toEqual({
       is: 'skip',
       reason: 'suppressed-bounced',
     })
   })
 
   it('by webhook needs no address', async () => {
-    const story = await createReward(database.sql, { method: 'webhook' })
-    await suppress(story, 'unsubscribed')
-    await suppress(story, 'bounced')
+    const earned = await createReward(database.sql, { method: 'webhook' })
+    await suppress(earned, 'unsubscribed')
+    await suppress(earned, 'bounced')
     const kinds = rewardKinds({ rules: { ...everythingGoes, isAllowed: () => false } })
-    const prepared = await prepareOne(kinds.webhook, rewardIntent(story.userRewardId), database.sql)
+    const prepared = await prepareOne(kinds.webhook, rewardIntent(earned.userRewardId), database.sql)
     expect(prepared).toEqual({ is: 'dead', reason: 'no-endpoint' })
   })
 

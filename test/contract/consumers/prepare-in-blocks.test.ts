@@ -6,7 +6,7 @@ import { createIntentWorkers } from '../../../src/delivery/worker-pool.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { Sql } from '../../../src/std/sql.ts'
-import { createDeliveryScene, sent } from '../../unit/delivery/delivery-scene.ts'
+import { createDeliveryFixture, sent } from '../../unit/delivery/delivery-fixture.ts'
 import { eventually } from '../../support/eventually.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { prepareOne } from '../../support/prepare-one.ts'
@@ -25,12 +25,12 @@ const rewards = rewardKinds()
 const url = 'https://hooks.example.com/rewards'
 let keys = 0
 
-/** A mail of each type to the person of a story, by default about a referral that does not exist. */
-function mailsTo(story: EarnedReward, change: Partial<Intent> = {}, referralId = story.userRewardId): Intent[] {
+/** A mail of each type to the person of a earned, by default about a referral that does not exist. */
+function mailsTo(earned: EarnedReward, change: Partial<Intent> = {}, referralId = earned.userRewardId): Intent[] {
   return types.map((type) => {
     const id = String(++keys)
-    const data = { type, referral_id: referralId, user_reward_id: story.userRewardId }
-    return sampleIntent({ id, key: id, campaignId: story.campaignId, userId: story.userId, data, ...change })
+    const data = { type, referral_id: referralId, user_reward_id: earned.userRewardId }
+    return sampleIntent({ id, key: id, campaignId: earned.campaignId, userId: earned.userId, data, ...change })
   })
 }
 
@@ -51,15 +51,15 @@ async function change(text: string, ...parameters: readonly unknown[]): Promise<
 describe('a claim', () => {
   it('of ten mails of five types is prepared by one statement, and each mail goes to its own person', async () => {
     const group = 'email-workers'
-    const stories = [await createReward(database.sql), await createReward(database.sql)]
-    for (const { kind, version, channel, key, campaignId, userId, data } of stories.flatMap((story) => mailsTo(story))) {
+    const allEarned = [await createReward(database.sql), await createReward(database.sql)]
+    for (const { kind, version, channel, key, campaignId, userId, data } of allEarned.flatMap((earned) => mailsTo(earned))) {
       const row = { group_name: group, kind, version, channel, key, campaign_id: campaignId, user_id: userId, data }
       // Long enough ago that the referral of a position mail is missing for good.
       await insert(database.sql, 'worker.intents', { ...row, due_at: new Date(0), reason: 'awaiting-row', waiting_since: new Date(0) })
     }
     const statements: string[] = []
     const store = { ...createIntentStore(database, { channels: channelNames }), read: noting(statements) }
-    const fixture = createDeliveryScene([mailKind], { store })
+    const fixture = createDeliveryFixture([mailKind], { store })
     Object.assign(fixture.email, { deliveryLog: null })
     const addresses: string[] = []
     fixture.email.perform = async (_intent, _frozen, message) => {
@@ -74,7 +74,7 @@ describe('a claim', () => {
     expect(fixture.told('claimed').map(({ count }) => count)).toEqual([10])
     expect(statements).toHaveLength(1)
     const emails = await database.sql.query<{ email: string }>('SELECT email FROM waitlist_users WHERE id = ANY ($1)', [
-      stories.map(({ userId }) => userId),
+      allEarned.map(({ userId }) => userId),
     ])
     // The referral of the position mails does not exist.
     expect(addresses.toSorted()).toEqual(emails.flatMap(({ email }) => Array.from({ length: 4 }, () => email)).toSorted())
@@ -82,7 +82,7 @@ describe('a claim', () => {
 })
 
 /** Stories that end differently, told once. */
-async function stories() {
+async function allEarned() {
   const plots = {
     plain: await createReward(database.sql),
     templated: await createReward(database.sql),
@@ -107,10 +107,10 @@ async function stories() {
   await change(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, paused.campaignId)
   await change('DELETE FROM user_rewards WHERE id = $1', absent.userRewardId)
   await change('DELETE FROM waitlist_users WHERE id = $1', absent.userId)
-  const endpointOf = (story: EarnedReward, to: string) =>
+  const endpointOf = (earned: EarnedReward, to: string) =>
     insert(database.sql, 'webhooks', {
-      account_id: story.accountId,
-      campaign_id: story.campaignId,
+      account_id: earned.accountId,
+      campaign_id: earned.campaignId,
       url: to,
       secret: 's',
       status: 'active',
@@ -135,11 +135,11 @@ async function stories() {
 
 describe('a block', () => {
   it('gives each of its intents the same answer as alone', async () => {
-    const { all, begun, endpointId, referralId } = await stories()
+    const { all, begun, endpointId, referralId } = await allEarned()
     // Mails that were handed over before go where they went.
-    const mails = all.flatMap((story) => [
-      ...mailsTo(story, {}, referralId),
-      ...mailsTo(story, { frozen: { envelope: { address: 'first@example.org' }, body: null } }),
+    const mails = all.flatMap((earned) => [
+      ...mailsTo(earned, {}, referralId),
+      ...mailsTo(earned, { frozen: { envelope: { address: 'first@example.org' }, body: null } }),
     ])
     const deliveries = all.map(({ userRewardId }) => rewardIntent(userRewardId, { eventAt: null }))
     deliveries.push(rewardIntent(begun.userRewardId, { frozen: frozenAt(endpointId) }))
@@ -159,13 +159,13 @@ describe('a block', () => {
   })
 
   it('of any size is read by one plan, which the server caches', async () => {
-    const story = await createReward(database.sql, { method: 'webhook', webhookUrl: url })
+    const earned = await createReward(database.sql, { method: 'webhook', webhookUrl: url })
     await database.sql.query('ANALYZE')
     await database.transaction(async (tx) => {
       for (let size = 1; size <= 20; size++) {
-        await mailKind.prepare(Array.from({ length: size }, () => mailsTo(story)).flat(), tx)
+        await mailKind.prepare(Array.from({ length: size }, () => mailsTo(earned)).flat(), tx)
         await rewards.webhook.prepare(
-          Array.from({ length: size }, () => rewardIntent(story.userRewardId)),
+          Array.from({ length: size }, () => rewardIntent(earned.userRewardId)),
           tx,
         )
       }

@@ -29,12 +29,12 @@ afterAll(async () => {
 })
 
 it('20 workers of four processes assign 200 codes to 200 rewards, drawn from the same 400', async () => {
-  const story = await createReward(database.sql, { config: { code_template: 'CODE-{random}' } })
+  const reward = await createReward(database.sql, { config: { code_template: 'CODE-{random}' } })
   const rest = await database.sql.query<{ id: string }>(
     `INSERT INTO user_rewards (user_id, reward_id, campaign_id, status) SELECT $1, $2, $3, 'earned' FROM generate_series(1, 199) RETURNING id`,
-    [story.userId, story.rewardId, story.campaignId],
+    [reward.userId, reward.rewardId, reward.campaignId],
   )
-  const waiting = [story.userRewardId, ...rest.map(({ id }) => id)]
+  const waiting = [reward.userRewardId, ...rest.map(({ id }) => id)]
   let drawn = 0
   const { email } = rewardKinds({
     randomCode: () => {
@@ -67,8 +67,8 @@ it('20 workers of four processes assign 200 codes to 200 rewards, drawn from the
 it('the same code may be assigned in another campaign', async () => {
   const once = rewardKinds({ randomCode: () => 'SAME' }).email
   for (let campaign = 0; campaign < 2; campaign++) {
-    const story = await createReward(database.sql, { config: { code_template: '{random}' } })
-    const intent = rewardIntent(story.userRewardId)
+    const reward = await createReward(database.sql, { config: { code_template: '{random}' } })
+    const intent = rewardIntent(reward.userRewardId)
     const started = await database.transaction(async (tx) => {
       const prepared = await prepareOne(once, intent, tx)
       return prepared.is === 'message' ? kindStart(once, intent, prepared.message, tx) : undefined
@@ -78,16 +78,16 @@ it('the same code may be assigned in another campaign', async () => {
 })
 
 it('an exhausted generator is an error, and leaves neither code nor attempt', async () => {
-  const story = await createReward(database.sql, { config: { code_template: '{random}' } })
+  const reward = await createReward(database.sql, { config: { code_template: '{random}' } })
   await database.sql.query(`INSERT INTO worker.reward_codes (campaign_id, code, user_reward_id) VALUES ($1, 'ONLY', gen_random_uuid())`, [
-    story.campaignId,
+    reward.campaignId,
   ])
   const { email } = rewardKinds({ randomCode: () => 'ONLY' })
-  const intent = rewardIntent(story.userRewardId)
+  const intent = rewardIntent(reward.userRewardId)
   const starting = database.transaction(async (tx) => {
     const prepared = await prepareOne(email, intent, tx)
     return prepared.is === 'message' ? kindStart(email, intent, prepared.message, tx) : undefined
   })
   await expect(starting).rejects.toThrow('No free reward code after 20 tries.')
-  expect(await userRewardOf(database.sql, story)).toMatchObject({ delivery_attempts: 0, reward_data: {} })
+  expect(await userRewardOf(database.sql, reward)).toMatchObject({ delivery_attempts: 0, reward_data: {} })
 })

@@ -25,8 +25,8 @@ const client = createWebhookClient({ guard: createAddressGuard({ allowCidr: [] }
 afterAll(() => client.stop())
 const channel = createWebhookChannel({ client, deadlineMs: 1_000, clock: { now: () => 0 } })
 
-const prepareMail = (story: EarnedReward) => prepareOne(kinds.email, rewardIntent(story.userRewardId), database.sql)
-const prepareWebhook = (story: EarnedReward) => prepareOne(kinds.webhook, rewardIntent(story.userRewardId), database.sql)
+const prepareMail = (reward: EarnedReward) => prepareOne(kinds.email, rewardIntent(reward.userRewardId), database.sql)
+const prepareWebhook = (reward: EarnedReward) => prepareOne(kinds.webhook, rewardIntent(reward.userRewardId), database.sql)
 
 describe('a person without a right to the reward', () => {
   it.each([
@@ -44,10 +44,10 @@ describe('a person without a right to the reward', () => {
     ['reward-expired', `UPDATE user_rewards SET expires_at = now() - interval '1 second' WHERE id = $1`, 'userRewardId'],
     ['manual', `UPDATE rewards SET delivery_method = 'manual' WHERE id = $1`, 'rewardId'],
   ] as const)('%s', async (reason, change, id) => {
-    const story = await createReward(database.sql)
-    await database.sql.query(change, [story[id]])
-    expect(await prepareMail(story)).toEqual({ is: 'skip', reason })
-    expect(await prepareWebhook(story)).toEqual({ is: 'skip', reason })
+    const reward = await createReward(database.sql)
+    await database.sql.query(change, [reward[id]])
+    expect(await prepareMail(reward)).toEqual({ is: 'skip', reason })
+    expect(await prepareWebhook(reward)).toEqual({ is: 'skip', reason })
   })
 
   it.each([
@@ -56,17 +56,17 @@ describe('a person without a right to the reward', () => {
     [`UPDATE user_rewards SET expires_at = now() + interval '1 day' WHERE id = $1`, 'userRewardId'],
     [`UPDATE waitlist_users SET status = 'converted' WHERE id = $1`, 'userId'],
   ] as const)('does not get it after: %s', async (change, id) => {
-    const story = await createReward(database.sql)
-    await database.sql.query(change, [story[id]])
-    expect(await prepareMail(story)).toMatchObject({ is: 'message' })
+    const reward = await createReward(database.sql)
+    await database.sql.query(change, [reward[id]])
+    expect(await prepareMail(reward)).toMatchObject({ is: 'message' })
   })
 
   it('waits for a paused campaign, unlike a revoked reward', async () => {
-    const story = await createReward(database.sql)
-    await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [story.campaignId])
-    expect(await prepareMail(story)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' })
-    await database.sql.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [story.userRewardId])
-    expect(await prepareMail(story)).toEqual({ is: 'skip', reason: 'reward-revoked' })
+    const reward = await createReward(database.sql)
+    await database.sql.query(`UPDATE campaigns SET status = 'paused' WHERE id = $1`, [reward.campaignId])
+    expect(await prepareMail(reward)).toEqual({ is: 'wait', reason: 'campaign-paused', afterMs: 3_600_000, of: 'campaign' })
+    await database.sql.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [reward.userRewardId])
+    expect(await prepareMail(reward)).toEqual({ is: 'skip', reason: 'reward-revoked' })
   })
 })
 
@@ -78,9 +78,9 @@ describe('a missing row', () => {
   })
 
   it('is found when the platform commits', async () => {
-    const story = await createReward(database.sql)
+    const reward = await createReward(database.sql)
     const waiting = { reason: awaitingRow, waitingSince: new Date() }
-    expect(await prepareOne(kinds.email, rewardIntent(story.userRewardId, waiting), database.sql)).toMatchObject({ is: 'message' })
+    expect(await prepareOne(kinds.email, rewardIntent(reward.userRewardId, waiting), database.sql)).toMatchObject({ is: 'message' })
   })
 })
 
@@ -93,22 +93,22 @@ describe('the channel of a reward', () => {
   })
 
   it('is kept after the first attempt', async () => {
-    const story = await createReward(database.sql, { method: 'webhook' })
-    const begun = rewardIntent(story.userRewardId, { frozen: { envelope: {}, body: Buffer.from('mail') } })
+    const reward = await createReward(database.sql, { method: 'webhook' })
+    const begun = rewardIntent(reward.userRewardId, { frozen: { envelope: {}, body: Buffer.from('mail') } })
     expect(await prepareOne(kinds.email, begun, database.sql)).toMatchObject({ is: 'message' })
   })
 })
 
 describe('the mail', () => {
   it('shows the reward, the person and the campaign in the built-in template', async () => {
-    const story = await createReward(database.sql, { rewardData: { code: 'EARLY-1', value: '20 %' } })
-    const prepared = await prepareMail(story)
+    const reward = await createReward(database.sql, { rewardData: { code: 'EARLY-1', value: '20 %' } })
+    const prepared = await prepareMail(reward)
     expect(prepared).toMatchObject({
       is: 'message',
       message: {
         type: 'reward_delivery',
-        campaignId: story.campaignId,
-        userId: story.userId,
+        campaignId: reward.campaignId,
+        userId: reward.userId,
         to: { address: expect.stringMatching(/^person-\d+@example\.org$/) },
         from: { address: 'hello@example.com', name: 'Early Birds' },
         replyTo: 'help@example.com',
@@ -132,8 +132,8 @@ describe('the mail', () => {
   })
 
   it('accepts numbers and missing details', async () => {
-    const story = await createReward(database.sql, { config: { value: 15, instructions: null } })
-    expect(await prepareMail(story)).toMatchObject({ message: { values: { reward_code: null, reward_details: '15' } } })
+    const reward = await createReward(database.sql, { config: { value: 15, instructions: null } })
+    expect(await prepareMail(reward)).toMatchObject({ message: { values: { reward_code: null, reward_details: '15' } } })
   })
 
   it.each([
@@ -142,27 +142,27 @@ describe('the mail', () => {
     ['-0.10', '-0.10'],
     ['1e400', String(10n ** 400n)],
   ])('shows the number %s as its tenant wrote it', async (_, number) => {
-    const story = await createReward(database.sql)
+    const reward = await createReward(database.sql)
     const write = (table: 'rewards' | 'user_rewards', column: string, json: string, id: string) =>
       database.sql.query(`UPDATE ${table} SET ${column} = $1::jsonb WHERE id = $2`, [json, id])
-    await write('rewards', 'config', `{"value": ${number}, "instructions": {"card": [${number}]}}`, story.rewardId)
-    expect(await prepareMail(story)).toMatchObject({ message: { values: { reward_details: `${number}\n{"card":[${number}]}` } } })
-    await write('user_rewards', 'reward_data', `{"value": ${number}, "code": ${number}}`, story.userRewardId)
+    await write('rewards', 'config', `{"value": ${number}, "instructions": {"card": [${number}]}}`, reward.rewardId)
+    expect(await prepareMail(reward)).toMatchObject({ message: { values: { reward_details: `${number}\n{"card":[${number}]}` } } })
+    await write('user_rewards', 'reward_data', `{"value": ${number}, "code": ${number}}`, reward.userRewardId)
     await database.sql.query(`UPDATE rewards SET delivery_method = 'webhook', delivery_config = $1 WHERE id = $2`, [
       JSON.stringify({ webhook_url: url }),
-      story.rewardId,
+      reward.rewardId,
     ])
-    await insert(database.sql, 'webhooks', { account_id: story.accountId, url, secret })
-    const prepared = await prepareWebhook(story)
+    await insert(database.sql, 'webhooks', { account_id: reward.accountId, url, secret })
+    const prepared = await prepareWebhook(reward)
     if (prepared.is !== 'message') throw new Error(`the webhook is ${prepared.is}`)
-    const { body } = await freezeOne(channel, rewardIntent(story.userRewardId), prepared.message)
+    const { body } = await freezeOne(channel, rewardIntent(reward.userRewardId), prepared.message)
     expect(Buffer.from(body ?? '').toString()).toContain(`"code":"${number}","value":${number},"instructions":{"card":[${number}]}`)
   })
 
   it('uses the template of the campaign with this name, if it is enabled', async () => {
-    const story = await createReward(database.sql)
+    const reward = await createReward(database.sql)
     const template = {
-      campaign_id: story.campaignId,
+      campaign_id: reward.campaignId,
       type: 'custom',
       subject: 'Here',
       html_body: '<p>{{reward_code}}</p>',
@@ -170,9 +170,9 @@ describe('the mail', () => {
     }
     await insert(database.sql, 'email_templates', { ...template, name: 'another' })
     await insert(database.sql, 'email_templates', { ...template, name: 'reward_delivery', enabled: false })
-    expect(await prepareMail(story)).toMatchObject({ message: { templateId: null } })
+    expect(await prepareMail(reward)).toMatchObject({ message: { templateId: null } })
     const id = await insert(database.sql, 'email_templates', { ...template, name: 'reward_delivery' })
-    expect(await prepareMail(story)).toMatchObject({
+    expect(await prepareMail(reward)).toMatchObject({
       message: {
         templateId: id,
         template: { from: 'campaign', id, subject: 'Here', html: '<p>{{reward_code}}</p>', text: null },
@@ -183,13 +183,13 @@ describe('the mail', () => {
 
 describe('the webhook', () => {
   const plot: RewardOptions = { method: 'webhook', webhookUrl: url, rewardData: { code: 'EARLY-1' } }
-  const endpoint = (story: EarnedReward, change: Record<string, unknown> = {}) =>
-    insert(database.sql, 'webhooks', { account_id: story.accountId, url, secret, max_retries: 7, ...change })
+  const endpoint = (reward: EarnedReward, change: Record<string, unknown> = {}) =>
+    insert(database.sql, 'webhooks', { account_id: reward.accountId, url, secret, max_retries: 7, ...change })
 
   it('goes to the active endpoint of that URL, with the time of the event', async () => {
-    const story = await createReward(database.sql, plot)
-    const id = await endpoint(story)
-    expect(await prepareWebhook(story)).toEqual({
+    const reward = await createReward(database.sql, plot)
+    const id = await endpoint(reward)
+    expect(await prepareWebhook(reward)).toEqual({
       is: 'message',
       message: {
         endpointId: id,
@@ -202,10 +202,10 @@ describe('the webhook', () => {
           type: 'reward.delivered',
           timestamp: '2030-01-02T03:04:05.678Z',
           data: {
-            user_reward_id: story.userRewardId,
-            user_id: story.userId,
-            campaign_id: story.campaignId,
-            reward_id: story.rewardId,
+            user_reward_id: reward.userRewardId,
+            user_id: reward.userId,
+            campaign_id: reward.campaignId,
+            reward_id: reward.rewardId,
             reward: { name: 'Ten percent off', type: 'discount', code: 'EARLY-1', value: '10 %', instructions: 'Type it in at the till.' },
           },
         },
@@ -214,21 +214,21 @@ describe('the webhook', () => {
   })
 
   it("prefers the campaign's to the account's, and the lowest id", async () => {
-    const story = await createReward(database.sql, plot)
-    await endpoint(story, { id: '00000000-0000-4000-8000-000000000001' })
-    const own = { campaign_id: story.campaignId }
-    await endpoint(story, { ...own, id: 'f0000000-0000-4000-8000-000000000002' })
-    await endpoint(story, { ...own, id: 'e0000000-0000-4000-8000-000000000003' })
-    expect(await prepareWebhook(story)).toMatchObject({ message: { endpointId: 'e0000000-0000-4000-8000-000000000003' } })
+    const reward = await createReward(database.sql, plot)
+    await endpoint(reward, { id: '00000000-0000-4000-8000-000000000001' })
+    const own = { campaign_id: reward.campaignId }
+    await endpoint(reward, { ...own, id: 'f0000000-0000-4000-8000-000000000002' })
+    await endpoint(reward, { ...own, id: 'e0000000-0000-4000-8000-000000000003' })
+    expect(await prepareWebhook(reward)).toMatchObject({ message: { endpointId: 'e0000000-0000-4000-8000-000000000003' } })
   })
 
   it.each(['HTTPS://HOOKS.example.com:443/x/../rewards', ' https://hooks.example.com/rewards#top'])(
     'goes to an endpoint with an equal URL by the URL standard, at the URL of its row: %j',
     async (written) => {
-      const story = await createReward(database.sql, plot)
-      await endpoint(story)
-      const own = await endpoint(story, { url: written, campaign_id: story.campaignId })
-      expect(await prepareWebhook(story)).toMatchObject({ message: { endpointId: own, url: written } })
+      const reward = await createReward(database.sql, plot)
+      await endpoint(reward)
+      const own = await endpoint(reward, { url: written, campaign_id: reward.campaignId })
+      expect(await prepareWebhook(reward)).toMatchObject({ message: { endpointId: own, url: written } })
     },
   )
 
@@ -238,34 +238,34 @@ describe('the webhook', () => {
     ['deleted', { deleted_at: new Date() }],
     ['at another URL', { url: 'https://hooks.example.com/other' }],
   ])('is dead when its endpoint is %s', async (_what, change) => {
-    const story = await createReward(database.sql, plot)
-    await endpoint(story, change)
-    expect(await prepareWebhook(story)).toEqual({ is: 'dead', reason: 'no-endpoint' })
+    const reward = await createReward(database.sql, plot)
+    await endpoint(reward, change)
+    expect(await prepareWebhook(reward)).toEqual({ is: 'dead', reason: 'no-endpoint' })
   })
 
   it("is dead when there is none, or only another tenant's or campaign's, or no URL", async () => {
-    const story = await createReward(database.sql, plot)
+    const reward = await createReward(database.sql, plot)
     const stranger = await createReward(database.sql, plot)
     await endpoint(stranger)
     const sibling = await insert(database.sql, 'campaigns', {
-      account_id: story.accountId,
+      account_id: reward.accountId,
       name: 'Another',
       slug: 'another',
       status: 'active',
     })
-    await endpoint(story, { campaign_id: sibling })
-    expect(await prepareWebhook(story)).toEqual({ is: 'dead', reason: 'no-endpoint' })
+    await endpoint(reward, { campaign_id: sibling })
+    expect(await prepareWebhook(reward)).toEqual({ is: 'dead', reason: 'no-endpoint' })
     const nowhere = await createReward(database.sql, { method: 'webhook' })
     await endpoint(nowhere)
     expect(await prepareWebhook(nowhere)).toEqual({ is: 'dead', reason: 'no-endpoint' })
   })
 
   it('stays with the endpoint of its first attempt, at its current URL', async () => {
-    const story = await createReward(database.sql, plot)
-    const first = await endpoint(story)
-    await endpoint(story, { campaign_id: story.campaignId })
+    const reward = await createReward(database.sql, plot)
+    const first = await endpoint(reward)
+    await endpoint(reward, { campaign_id: reward.campaignId })
     await database.sql.query(`UPDATE webhooks SET url = 'https://hooks.example.com/moved' WHERE id = $1`, [first])
-    const begun = rewardIntent(story.userRewardId, { frozen: frozenAt(first) })
+    const begun = rewardIntent(reward.userRewardId, { frozen: frozenAt(first) })
     expect(await prepareOne(kinds.webhook, begun, database.sql)).toMatchObject({
       message: { endpointId: first, url: 'https://hooks.example.com/moved' },
     })

@@ -28,13 +28,13 @@ test('the consumer of the README prepares its delivery from the rows, and skips 
     await using written = await writeExamples([exampleNamed('consumer')])
     const { crmConsumer }: { crmConsumer: DecidingConsumer } = await import(written.paths[0] ?? '')
     const [kind] = crmConsumer.kinds
-    const story = await createReward(database.sql)
-    const [draft] = crmConsumer.accept({ ...sampleEvent('user.verified'), campaign_id: story.campaignId })
+    const reward = await createReward(database.sql)
+    const [draft] = crmConsumer.accept({ ...sampleEvent('user.verified'), campaign_id: reward.campaignId })
     const intent = sampleIntent({ ...draft, channel: 'webhook' })
     expect(await kind?.prepare([intent], database.sql)).toEqual([{ is: 'skip', reason: 'no-endpoint' }])
     const url = 'https://example.com/hook'
     const id = await insert(database.sql, 'webhooks', {
-      account_id: story.accountId,
+      account_id: reward.accountId,
       url,
       secret: 'whsec_c2VjcmV0',
       events: ['user.verified'],

@@ -7,7 +7,7 @@ import type { Performed } from '../../../src/delivery/channel.ts'
 import { prepareEach, type IntentKind } from '../../../src/model/intent-kind.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
-import { createDeliveryScene, mailKind } from '../../unit/delivery/delivery-scene.ts'
+import { createDeliveryFixture, mailKind } from '../../unit/delivery/delivery-fixture.ts'
 import { eventually } from '../../support/eventually.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 
@@ -44,7 +44,7 @@ function groupOf(poolSize: number) {
   const visited = new Set<string>()
   const arrived = new Map<string, number>()
   // As the reward group has: two channels, of which neither gets all workers.
-  const fixture = createDeliveryScene([reward, { ...mailKind(), kind: 'reward' }], {
+  const fixture = createDeliveryFixture([reward, { ...mailKind(), kind: 'reward' }], {
     store: createIntentStore(database, { channels: channelNames }),
     destinations: new Destinations(() => {}, { channels: channelList, now: () => now }),
   })

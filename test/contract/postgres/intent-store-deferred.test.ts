@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { IntentStore } from '../../../src/delivery/intent-store.ts'
-import { createDeliveryScene } from '../../unit/delivery/delivery-scene.ts'
+import { createDeliveryFixture } from '../../unit/delivery/delivery-fixture.ts'
 import { backlogPressure } from '../../../src/delivery/backlog-pressure.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { claimOne, endLeases, insertIntents, request, rowOf } from './intent-rows.ts'
@@ -183,7 +183,7 @@ describe('a deferred intent', () => {
        SELECT 'mailers', 'mail', 1, 'webhook', 'k' || n, now() + interval '1 day', gen_random_uuid(), 'e' || n % 2, 'endpoint-open'
          FROM generate_series(1, 25000) AS n`,
     )
-    expect(await backlogPressure(store, { group: 'mailers', poolSize: 1, channels: [createDeliveryScene().webhook] })(false)).toBeNull()
+    expect(await backlogPressure(store, { group: 'mailers', poolSize: 1, channels: [createDeliveryFixture().webhook] })(false)).toBeNull()
     expect(await store.countDue('mailers', channelNames, 100)).toBe(0)
     expect(await store.oldestDueMs('mailers', 'webhook')).toBeNull()
     expect(await store.backlog('mailers', 100_000)).toEqual([{ channel: 'webhook', state: 'deferred', count: 25_000 }])

@@ -51,15 +51,15 @@ async function crowd(count: number): Promise<string> {
   return campaignId
 }
 
-/** A clock whose pauses are where the platform writes: `deeds` one after the other, then nothing. After each, what is ranked is dense. */
-function writing(campaignId: string, ...deeds: (() => Promise<unknown>)[]): Clock {
+/** A clock whose pauses are where the platform writes: `writes` one after the other, then nothing. After each, what is ranked is dense. */
+function writing(campaignId: string, ...writes: (() => Promise<unknown>)[]): Clock {
   const clock = createAutoAdvancingClock()
   return {
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
     sleep: async (ms) => {
       expect(await notInPlace(campaignId)).toEqual([])
-      await deeds.shift()?.()
+      await writes.shift()?.()
       await clock.sleep(ms)
     },
   }

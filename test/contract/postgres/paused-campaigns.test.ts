@@ -4,7 +4,7 @@ import { judgeCampaign } from '../../../src/consumers/eligibility.ts'
 import { createIntentWorkers } from '../../../src/delivery/worker-pool.ts'
 import { prepareEach } from '../../../src/model/intent-kind.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
-import { createDeliveryScene, mailKind, mailMessage } from '../../unit/delivery/delivery-scene.ts'
+import { createDeliveryFixture, mailKind, mailMessage } from '../../unit/delivery/delivery-fixture.ts'
 import { eventually } from '../../support/eventually.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { Platform } from '../../support/platform.ts'
@@ -69,7 +69,7 @@ describe('a campaign that is paused', () => {
         return { is: 'wait', of: 'campaign', ...paused }
       }),
     })
-    const fixture = createDeliveryScene([kind], { store: createIntentStore(database, { channels: channelNames }) })
+    const fixture = createDeliveryFixture([kind], { store: createIntentStore(database, { channels: channelNames }) })
     Object.assign(fixture.email, { deliveryLog: null })
     const workers = createIntentWorkers({ group: 'mailers', executor: fixture.executor, poolSize: 10, owner: 'me', pollMs: 20 })
     try {

@@ -40,20 +40,20 @@ test(
     onTestFinished(() => kafka.stop())
     await using fixture = await createFixture({ brokers: kafka.bootstrap, partitions: 2, groups: knownGroups.groups })
     for (const set of tablesOf(fixture.groups)) await migrate({ connectionString: fixture.databaseUrl }, set)
-    const story = await createMixedEvents(new Platform(fixture.sql), fixture, 500)
+    const mixed = await createMixedEvents(new Platform(fixture.sql), fixture, 500)
     // Poison takes processor time, and a busy machine makes much of it: no deadline is tried here.
     const settings = { MISSING_ROW_WAIT_MS: '0', KAFKA_SESSION_TIMEOUT_MS: '60000', MAIL_DEADLINE_MS: '60000' }
     const daemon = fixture.daemon(settings)
     await daemon.ready()
     await using memory = watchMemory(daemon)
 
-    const sent = await sendPoison(kafka.bootstrap, fixture.topic, story.events)
+    const sent = await sendPoison(kafka.bootstrap, fixture.topic, mixed.events)
     await fixture.drained(200_000)
     const { before, peak } = await memory.stop()
 
     expect(await ends(fixture, sent)).toEqual(expected(fixture, sent))
     expect(await letters(fixture, kafka.bootstrap, sent)).toEqual([])
-    expect(fixture.smtp.counters.mails).toBe(story.mails)
+    expect(fixture.smtp.counters.mails).toBe(mixed.mails)
     expect(doubledMails(fixture)).toEqual([])
     expect(await wrongPositions(fixture, 3)).toEqual([])
     expect(troubles(daemon)).toEqual([])

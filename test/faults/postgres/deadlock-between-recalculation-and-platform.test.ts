@@ -14,7 +14,7 @@ test('a deadlock with the platform over participants costs the recalculation a r
   await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 35, partitions: 1, simulations: 1 })
   const { sql, transaction } = fixture.base
   const campaign = fixture.seedData.flatMap(({ campaigns }) => campaigns).find(({ points }) => points === 3)
-  if (campaign === undefined) throw new Error('A story has a campaign of three points.')
+  if (campaign === undefined) throw new Error('A scenario has a campaign of three points.')
   const guests = newUsersOf(fixture)(campaign, 10)
   const idOf = (place: number) => guests[place - 1]?.person.id ?? ''
   const daemon = fixture.daemon({ LEADERBOARD_SWEEP_MS: '200' })

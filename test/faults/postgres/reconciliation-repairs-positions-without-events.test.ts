@@ -10,7 +10,7 @@ import { wrongPositions } from '../../support/mixed-events.ts'
 test('rows that change without an event (a referral, a blocked person) have their positions corrected within seconds', async () => {
   await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, partitions: 1, simulations: 1 })
   const campaign = fixture.seedData.flatMap(({ campaigns }) => campaigns).find(({ points }) => points === 3)
-  if (campaign === undefined) throw new Error('A story has a campaign of three points.')
+  if (campaign === undefined) throw new Error('A scenario has a campaign of three points.')
   const guests = newUsersOf(fixture)(campaign, 10)
   const idOf = (place: number) => guests[place - 1]?.person.id ?? ''
   await fixture.daemon({ LEADERBOARD_SWEEP_MS: '200' }).ready()

@@ -15,14 +15,16 @@ test('SIGKILL after the outcome was recorded, for every handler: nothing is repe
   await using waiting = await waitingDeliveries(expect.getState().currentTestName, 'settled')
   const { fixture, mails, copies, bodies } = waiting
   await fixture.fault('daemons are killed behind their outcome rows', ['daemon'], async () => {
-    const doomed = (await Promise.all([startedInTurn(fixture, 'email-workers', mails), startedInTurn(fixture, 'reward-workers', 2)])).flat()
+    const toBeKilled = (
+      await Promise.all([startedInTurn(fixture, 'email-workers', mails), startedInTurn(fixture, 'reward-workers', 2)])
+    ).flat()
     // One after the other: a worker begins the next mail while the row of the last is being written.
-    for (let over = 1; over <= doomed.length; over++) {
+    for (let over = 1; over <= toBeKilled.length; over++) {
       await waiting.letOneGo()
-      const dead = () => doomed.filter((daemon) => daemon.isOver()).length
+      const dead = () => toBeKilled.filter((daemon) => daemon.isOver()).length
       await eventually('whoever took it is dead', () => dead() === over || `${dead()} of ${over}`)
     }
-    await Promise.all(doomed.map((daemon) => daemon.killed()))
+    await Promise.all(toBeKilled.map((daemon) => daemon.killed()))
   })
   const done = { mails: { sent: mails }, rewards: { 'email sent': 1, 'webhook delivered': 1 }, doubts: { 0: mails + 1 } }
   expect(await waiting.states()).toEqual(done)
@@ -37,9 +39,9 @@ test('SIGKILL after the outcome was recorded, for every handler: nothing is repe
 async function startedInTurn(fixture: FaultFixture, group: string, count: number): Promise<readonly KilledDaemon[]> {
   const all: KilledDaemon[] = []
   while (all.length < count) {
-    const doomed = startDaemonKilledAt(fixture, group, killAt)
-    await doomed.ready()
-    all.push(doomed)
+    const toBeKilled = startDaemonKilledAt(fixture, group, killAt)
+    await toBeKilled.ready()
+    all.push(toBeKilled)
   }
   return all
 }

@@ -15,10 +15,10 @@ test('SIGKILL with every handler at its final dot or in its request: each is sen
   fixture.base.smtp.respondWith((stage) => (stage === 'data' ? new Promise(() => undefined) : undefined))
   fixture.base.webhooks.respondWith(() => new Promise(() => undefined))
   await fixture.fault('a daemon is killed in the middle of everything', ['daemon'], async () => {
-    const doomed = fixture.daemon({ SMTP_MAX_CONNECTIONS: '10', MAIL_DEADLINE_MS: '300000', WEBHOOK_DEADLINE_MS: '300000' })
+    const toBeKilled = fixture.daemon({ SMTP_MAX_CONNECTIONS: '10', MAIL_DEADLINE_MS: '300000', WEBHOOK_DEADLINE_MS: '300000' })
     await eventually('all has been handed over', () => (copies.size === mails + 1 && bodies.size === 1) || `${copies.size}, ${bodies.size}`)
-    doomed.kill('SIGKILL')
-    expect(await doomed.exited).toBe('SIGKILL')
+    toBeKilled.kill('SIGKILL')
+    expect(await toBeKilled.exited).toBe('SIGKILL')
   })
   expect(await waiting.states()).toEqual({
     mails: { handing_over: mails },

@@ -15,7 +15,7 @@ test('a worker frozen until its lease expires drops the mail that it had prepare
   smtp.onMail(() => (mails += 1))
   const [campaign] = fixture.seedData.flatMap(({ campaigns }) => campaigns)
   const [guest] = campaign === undefined ? [] : newUsersOf(fixture)(campaign, 1)
-  if (guest === undefined) throw new Error('A story has campaigns.')
+  if (guest === undefined) throw new Error('A scenario has campaigns.')
   await fixture.play([withoutEvent(joinRow(guest))])
   // Nobody takes claims back here: what keeps the mail from going is the worker's own proof.
   const sleeper = fixture.daemon({ KAFKA_GROUPS: 'email-workers', LEASE_CHECK_MS: '3600000' })

@@ -38,7 +38,7 @@ export function eventsOfEveryHandler(group: string): Readonly<Record<string, num
 export function everyHandler({ seedData, random }: Pick<FaultFixture, 'seedData' | 'random'>): EveryHandler {
   const [setting] = seedData
   const [live, reached, reachedLater] = setting?.campaigns ?? []
-  if (!setting || !live || !reached || !reachedLater) throw new Error('A story has four campaigns.')
+  if (!setting || !live || !reached || !reachedLater) throw new Error('A scenario has four campaigns.')
   const person = (campaign: Campaign, place: number, referredById: string | null = null): Person => ({
     id: random.uuid(),
     campaignId: campaign.id,

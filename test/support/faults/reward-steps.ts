@@ -12,10 +12,10 @@ export interface Tenant {
   earn(count: number): Step[]
 }
 
-/** Behind everybody that a story invents for itself. */
+/** Behind everybody that a scenario invents for itself. */
 const FIRST_PLACE = 1_000_000
 
-/** The campaigns of all stories, each with an endpoint that nobody else has. */
+/** The campaigns of all scenarios, each with an endpoint that nobody else has. */
 export function tenantsOf(settings: readonly Scenario['seedData'][], random: Random): readonly Tenant[] {
   return settings.flatMap(({ campaigns, rewards }) =>
     campaigns.map((campaign) => {

@@ -89,22 +89,22 @@ it('reports what the database refuses, each sentence once, and compares progress
   expect([watch.fault(), server.rechecks, told()]).toEqual([null, 2, ['up null']])
 })
 
-function promptScene(query: () => Promise<never[]>) {
+function promptFixture(query: () => Promise<never[]>) {
   const clock = createManualClock()
   const sql: Sql = { query }
   return { clock, prompt: promptSql(sql, 5_000, clock) }
 }
 
 it('returns as soon as the database answers a prompt statement, and leaves no timer', async () => {
-  const good = promptScene(async () => [])
+  const good = promptFixture(async () => [])
   expect(await good.prompt.query('SELECT 1')).toEqual([])
-  const bad = promptScene(() => Promise.reject(new Error('refused')))
+  const bad = promptFixture(() => Promise.reject(new Error('refused')))
   await expect(bad.prompt.query('SELECT 1')).rejects.toThrow('refused')
   expect([...good.clock.sleeping, ...bad.clock.sleeping]).toEqual([])
 })
 
 it('treats a frozen server as unavailable', async () => {
-  const { prompt, clock } = promptScene(() => new Promise(() => undefined))
+  const { prompt, clock } = promptFixture(() => new Promise(() => undefined))
   const asked = prompt.query('SELECT 1')
   clock.advance(4_999)
   expect(clock.sleeping).toEqual([5_000])

@@ -4,7 +4,7 @@ import { channelList } from '../../../src/daemon/compose/channels.ts'
 import type { ChannelDefinitions } from '../../../src/delivery/define-channel.ts'
 import type { RelayAway } from '../../../src/delivery/email/mail-relay.ts'
 import { systemClock } from '../../../src/std/clock.ts'
-import { createDeliveryScene } from '../delivery/delivery-scene.ts'
+import { createDeliveryFixture } from '../delivery/delivery-fixture.ts'
 
 const retry = { delays: () => [1_000], jitter: 'none', retryAfter: null } as const
 
@@ -12,7 +12,7 @@ function setUp(away: RelayAway | null = null, definitions: ChannelDefinitions = 
   let wall = Date.parse('2030-01-01T00:00:00.000Z')
   let monotonic = 1_000
   const clock = { ...systemClock, now: () => wall, monotonic: () => monotonic }
-  const { channels } = createDeliveryScene().executor
+  const { channels } = createDeliveryFixture().executor
   const email = { ...channels.email, client: { host: 'relay.example.com:25', away: () => away } }
   const dependencies = createDependencies({ definitions, channels: { ...channels, email }, clock })
   return {

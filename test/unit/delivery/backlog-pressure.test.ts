@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { backlogPressure } from '../../../src/delivery/backlog-pressure.ts'
 import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
 import type { ChannelName } from '../../../src/model/messages.ts'
-import { createDeliveryScene } from './delivery-scene.ts'
+import { createDeliveryFixture } from './delivery-fixture.ts'
 
-const { email, webhook } = createDeliveryScene()
+const { email, webhook } = createDeliveryFixture()
 const coalesced: TransactionChannel<never> = {
   name: 'leaderboard',
   deadlineMs: 1_000,

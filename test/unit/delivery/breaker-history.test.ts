@@ -5,7 +5,7 @@ import type { Fact } from '../../../src/model/fact.ts'
 import type { IntentKind } from '../../../src/model/intent-kind.ts'
 import type { RetryPolicy } from '../../../src/model/retry-policy.ts'
 
-function scene(away: readonly string[] = []) {
+function fixture(away: readonly string[] = []) {
   let now = 0
   let failure: Error | null = null
   const written: BreakerChange[][] = []
@@ -40,7 +40,7 @@ const kind = (name: string, retry?: RetryPolicy): IntentKind<'webhook'> => ({
 
 describe('what is found out about a destination', () => {
   it('is written once, the last of it, with its age', async () => {
-    const { record, observe, written, of, pass } = scene()
+    const { record, observe, written, of, pass } = fixture()
     observe('closed')
     observe('open', 'timeout')
     observe('half-open')
@@ -54,7 +54,7 @@ describe('what is found out about a destination', () => {
   })
 
   it('is kept while the database is away, and forgotten breakers are nothing found out', async () => {
-    const { record, observe, written, of, pass, fail } = scene()
+    const { record, observe, written, of, pass, fail } = fixture()
     observe('open', 'timeout')
     observe('closed', 'forgotten')
     fail(new Error('away'))
@@ -66,7 +66,7 @@ describe('what is found out about a destination', () => {
   })
 
   it('ends with any delivery that arrives, also where the breaker of this process was never open', async () => {
-    const { record, written, of } = scene(['e'])
+    const { record, written, of } = fixture(['e'])
     record.arrived('webhook', 'e')
     await record.write()
     record.arrived('webhook', 'e')

@@ -8,7 +8,7 @@ const failed: OutcomeSignal = { is: 'failure', reason: 'timeout' }
 const worked: OutcomeSignal = { is: 'ok' }
 const none: OutcomeSignal = { is: 'none' }
 
-function scene() {
+function fixture() {
   const facts: Fact[] = []
   let now = 0
   const destinations = new Destinations((fact) => facts.push(fact), { channels: channelList, now: () => now })
@@ -39,7 +39,7 @@ function inside(entered: Permit | NoPermit): Permit {
 
 describe('the relay', () => {
   it('is not left alone for what may be one recipient’s, while it works for others; where nothing works it is', async () => {
-    const { destinations, later, states } = scene()
+    const { destinations, later, states } = fixture()
     const send = () => inside(destinations.acquire('email', 'relay', 'g'))
     const ofOne: OutcomeSignal = { ...failed, ofOne: true }
     for (let failure = 0; failure < 6; failure++) {
@@ -56,7 +56,7 @@ describe('the relay', () => {
 
 describe('an endpoint', () => {
   it('has one place until it has answered, then two; a place is free again once, when its permit ends', async () => {
-    const { acquire, permits, answer } = scene()
+    const { acquire, permits, answer } = fixture()
     expect([permits(), permits('a', 1)]).toEqual([1, 0])
     const unproven = inside(acquire())
     expect(acquire()).toEqual({ is: 'busy' })
@@ -72,7 +72,7 @@ describe('an endpoint', () => {
   })
 
   it('is slow from its first second on, and quick again after three quick answers', async () => {
-    const { acquire, later, answer, destinations } = scene()
+    const { acquire, later, answer, destinations } = fixture()
     const pace = () => destinations.paceOf('webhook', 'a')
     const permit = inside(acquire())
     expect(pace()).toBe('unproven')
@@ -91,7 +91,7 @@ describe('an endpoint', () => {
   })
 
   it('is left alone after three failures in a row, told once, and one delivery looks when the pause is over', async () => {
-    const { permit, acquire, states, facts, permits, later } = scene()
+    const { permit, acquire, states, facts, permits, later } = fixture()
     for (const outcomeSignal of [failed, failed, worked, failed, failed, none]) permit(outcomeSignal)
     expect(states()).toEqual([])
     permit(failed)
@@ -112,7 +112,7 @@ describe('an endpoint', () => {
   })
 
   it('that goes on failing is asked at growing distances of at most five minutes', async () => {
-    const { permit, facts, later } = scene()
+    const { permit, facts, later } = fixture()
     for (let failure = 0; failure < 3; failure++) permit(failed)
     for (let probe = 0; probe < 8; probe++) {
       later(300_000)
@@ -128,7 +128,7 @@ describe('an endpoint', () => {
   })
 
   it('that says until when is held until then, and no longer than an hour', async () => {
-    const { permit, acquire, later } = scene()
+    const { permit, acquire, later } = fixture()
     permit({ is: 'throttled', reason: 'too-many-requests', forMs: 90_000 })
     later(89_999)
     expect(acquire()).toEqual({ is: 'open', retryAfterMs: 1 })
@@ -138,7 +138,7 @@ describe('an endpoint', () => {
   })
 
   it('learns nothing from who set out before it was found away, nor from a probe that did not get there', async () => {
-    const { permit, answer, acquire, states, later } = scene()
+    const { permit, answer, acquire, states, later } = fixture()
     answer(10)
     const early = inside(acquire())
     for (let failure = 0; failure < 3; failure++) permit(failed)
@@ -152,7 +152,7 @@ describe('an endpoint', () => {
   })
 
   it('is one of ten thousand that are remembered; those with nothing against them are forgotten first', async () => {
-    const { permit, facts } = scene()
+    const { permit, facts } = fixture()
     permit({ is: 'throttled', reason: 'unavailable', forMs: 1_000 }, 'endpoint 0')
     for (let one = 0; one < 10_001; one++) permit(worked, `quick ${one}`)
     expect(facts.map((fact) => fact.is === 'breaker' && fact.state)).toEqual(['open'])
@@ -172,7 +172,7 @@ describe('the workers of a group', () => {
     [8, { slow: 4, notQuick: 6 }],
     [15, { slow: 7, notQuick: 12 }],
   ])('of whom %i may deliver: of slow endpoints half are kept, of those that never answered three quarters', async (workers, most) => {
-    const { destinations, acquire, later, answer } = scene()
+    const { destinations, acquire, later, answer } = fixture()
     destinations.limit('g', 'webhook', workers)
     for (let one = 0; one < workers; one++) answer(10, `quick ${one}`)
     const entered = (name: string, count = workers + 1) => {
@@ -191,7 +191,7 @@ describe('the workers of a group', () => {
   })
 
   it('gives a slow endpoint no second delivery while others that may be slow leave no room, so that newcomers keep theirs', () => {
-    const { destinations, acquire, later } = scene()
+    const { destinations, acquire, later } = fixture()
     destinations.limit('g', 'webhook', 8)
     const permits = ['a', 'b', 'c', 'd'].map((endpoint) => {
       const permit = inside(acquire(endpoint))
@@ -216,7 +216,7 @@ describe('the workers of a group', () => {
 
 describe('the relay', () => {
   it('has no limit of its own, is open at once when it says so, and tells the dependency once', async () => {
-    const { destinations, facts, later } = scene()
+    const { destinations, facts, later } = fixture()
     const acquire = () => inside(destinations.acquire('email', 'relay', 'g'))
     const permitsHeld = Array.from({ length: 50 }, acquire)
     permitsHeld[0]?.release({ is: 'throttled', reason: 'relay-busy', forMs: null })
@@ -237,7 +237,7 @@ describe('the relay', () => {
     [4, Infinity],
     [5, 0],
   ])('that lost %i mails in a row has %s permits', async (lost, permits) => {
-    const { destinations } = scene()
+    const { destinations } = fixture()
     for (let mail = 0; mail < lost; mail++) inside(destinations.acquire('email', 'relay', 'g')).release(failed)
     expect(destinations.permits('email', 'relay')).toBe(permits)
   })

@@ -2,7 +2,7 @@ import { kindsOf } from '../../../src/model/consumer.ts'
 import { expect, it } from 'vitest'
 import { createKindTable } from '../../../src/delivery/kind-table.ts'
 import { listedConsumers } from '../../../src/consumers/registry.ts'
-import { mailKind } from './delivery-scene.ts'
+import { mailKind } from './delivery-fixture.ts'
 
 const reward = { kind: 'reward', version: 1, prepare: async () => [{ is: 'skip', reason: 'test' } as const] }
 const table = createKindTable([mailKind(), mailKind({ version: 2 }), { ...reward, channel: 'webhook' }, { ...reward, channel: 'email' }])

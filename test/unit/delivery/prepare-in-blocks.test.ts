@@ -10,7 +10,7 @@ import { SqlError } from '../../../src/std/sql.ts'
 import { eventually } from '../../support/eventually.ts'
 import { noSql } from '../../support/memory-intent-store.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
-import { createDeliveryScene, mailKind, mailMessage } from './delivery-scene.ts'
+import { createDeliveryFixture, mailKind, mailMessage } from './delivery-fixture.ts'
 
 const answerTo = ({ id }: Intent): Prepared<MailMessage> => ({ is: 'message', message: { ...mailMessage, userId: id } })
 const mails = (...ids: string[]) => ids.map((id) => sampleIntent({ id }))
@@ -108,13 +108,13 @@ describe('one culprit of three', () => {
     ['throws', () => Promise.reject(new TypeError('bad data'))],
     ['is refused by the database', () => Promise.reject(new SqlError('bad', { state: '22P02' }))],
   ])('that %s fails alone: each is prepared by itself', async (_, fail) => {
-    const scene = createDeliveryScene([
+    const fixture = createDeliveryFixture([
       mailKind({ prepare: async (block) => (block.some(({ id }) => id === '2') ? fail() : block.map(answerTo)) }),
     ])
-    await settle(scene, mails('1', '2', '3'))
-    const ends = scene.store.settled.map(({ intent, settlement }) => `${intent.id} ${'reason' in settlement ? settlement.reason : null}`)
+    await settle(fixture, mails('1', '2', '3'))
+    const ends = fixture.store.settled.map(({ intent, settlement }) => `${intent.id} ${'reason' in settlement ? settlement.reason : null}`)
     expect(ends.toSorted()).toEqual(['1 null', '2 prepare-failed', '3 null'])
-    expect(scene.told('execution-failed')).toEqual([])
+    expect(fixture.told('execution-failed')).toEqual([])
   })
 
   it.each([
@@ -122,7 +122,7 @@ describe('one culprit of three', () => {
     ['a damaged row', 'XX001'],
     ['a statement that took too long', '57014'],
   ])('with %s is left to its lease, and its neighbours are sent', async (_, state) => {
-    const scene = createDeliveryScene([
+    const fixture = createDeliveryFixture([
       mailKind({
         async prepare(block) {
           if (block.some(({ id }) => id === '2')) throw new SqlError('bad', { state })
@@ -130,9 +130,9 @@ describe('one culprit of three', () => {
         },
       }),
     ])
-    await settle(scene, mails('1', '2', '3'))
-    expect(scene.store.settled.map(({ intent }) => intent.id).toSorted()).toEqual(['1', '3'])
-    expect(scene.told('execution-failed').map(({ intentId }) => intentId)).toEqual(['2'])
+    await settle(fixture, mails('1', '2', '3'))
+    expect(fixture.store.settled.map(({ intent }) => intent.id).toSorted()).toEqual(['1', '3'])
+    expect(fixture.told('execution-failed').map(({ intentId }) => intentId)).toEqual(['2'])
   })
 
   it('that makes the kind answer too few or too often is found in the same way', async () => {
@@ -181,12 +181,12 @@ describe('a lost connection', () => {
 })
 
 /** Workers claim the intents, and go on until none is left. */
-async function settle(scene: ReturnType<typeof createDeliveryScene>, intents: readonly Intent[]): Promise<void> {
-  scene.store.due.push(...intents)
-  const workers = createIntentWorkers({ group: 'test-workers', executor: scene.executor, poolSize: 10, owner: 'me', pollMs: 5 })
+async function settle(fixture: ReturnType<typeof createDeliveryFixture>, intents: readonly Intent[]): Promise<void> {
+  fixture.store.due.push(...intents)
+  const workers = createIntentWorkers({ group: 'test-workers', executor: fixture.executor, poolSize: 10, owner: 'me', pollMs: 5 })
   workers.start()
   await eventually('all have ended', () => {
-    const ended = scene.store.settled.length + scene.told('execution-failed').length
+    const ended = fixture.store.settled.length + fixture.told('execution-failed').length
     return ended === intents.length || `${ended} ended`
   })
   await workers.stop()

@@ -8,7 +8,7 @@ import { prepareEach, type IntentKind } from '../../../src/model/intent-kind.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
-import { createDeliveryScene, mailKind, sent, type DeliveryScene } from './delivery-scene.ts'
+import { createDeliveryFixture, mailKind, sent, type DeliveryFixture } from './delivery-fixture.ts'
 
 /** Far longer than any test: what happens here happens because somebody was woken, not because of a poll. */
 const NO_POLL_MS = 600_000
@@ -37,7 +37,7 @@ const broadcastKind: IntentKind<'broadcast'> = {
   prepare: async () => [{ is: 'message', message: { page: async () => ({ drafts: [], cursor: null }) } }],
 }
 
-interface Scene extends DeliveryScene {
+interface Fixture extends DeliveryFixture {
   readonly workers: IntentWorkers
   /** Sends under way, each with its end in the test's hand. */
   readonly sending: { readonly id: string; readonly end: (performed?: Performed) => void }[]
@@ -47,23 +47,23 @@ interface Scene extends DeliveryScene {
   readonly cleanups: (() => void)[]
 }
 
-const scenes: Scene[] = []
+const fixtures: Fixture[] = []
 afterEach(async () => {
-  for (const scene of scenes) {
-    scene.flow()
-    for (const cleanup of scene.cleanups) cleanup()
+  for (const fixture of fixtures) {
+    fixture.flow()
+    for (const cleanup of fixture.cleanups) cleanup()
   }
-  await Promise.all(scenes.splice(0).map(({ workers }) => workers.stop()))
+  await Promise.all(fixtures.splice(0).map(({ workers }) => workers.stop()))
 })
 
-function sceneOf(options: { poolSize?: number; pollMs?: number; kinds?: Parameters<typeof createDeliveryScene>[0] } = {}): Scene {
+function sceneOf(options: { poolSize?: number; pollMs?: number; kinds?: Parameters<typeof createDeliveryFixture>[0] } = {}): Fixture {
   const jumping = createAutoAdvancingClock()
   // Others have their turn meanwhile: an end is tried again for as long as the store is away.
   const clock = { ...jumping, sleep: (ms: number, signal?: AbortSignal) => setImmediate().then(() => jumping.sleep(ms, signal)) }
-  const scene = createDeliveryScene(options.kinds ?? [mailKind()], { clock })
-  const sending: Scene['sending'] = []
+  const fixture = createDeliveryFixture(options.kinds ?? [mailKind()], { clock })
+  const sending: Fixture['sending'] = []
   let flowing = false
-  scene.email.perform = ({ id }, _frozen, _message, _slot, signal) =>
+  fixture.email.perform = ({ id }, _frozen, _message, _slot, signal) =>
     new Promise((resolve) => {
       signal.addEventListener('abort', () => resolve({ is: 'ambiguous', reason: 'cut-off', reply: {} }))
       sending.push({ id, end: (performed = sent) => resolve(performed) })
@@ -71,13 +71,13 @@ function sceneOf(options: { poolSize?: number; pollMs?: number; kinds?: Paramete
     })
   const workers = createIntentWorkers({
     group: 'test-workers',
-    executor: scene.executor,
+    executor: fixture.executor,
     poolSize: options.poolSize ?? 4,
     owner: 'me',
     pollMs: options.pollMs ?? NO_POLL_MS,
   })
-  const whole: Scene = {
-    ...scene,
+  const whole: Fixture = {
+    ...fixture,
     workers,
     sending,
     cleanups: [],
@@ -86,7 +86,7 @@ function sceneOf(options: { poolSize?: number; pollMs?: number; kinds?: Paramete
       for (const one of sending) one.end()
     },
   }
-  scenes.push(whole)
+  fixtures.push(whole)
   return whole
 }
 
@@ -457,53 +457,53 @@ describe('a campaign with its share of the workers', () => {
 })
 
 /** Mails, each of a campaign of its own: the first `count` of one account, then two of another. */
-function twoAccounts(scene: Scene, count: number): void {
-  for (const intent of mails(count)) scene.store.accounts.set(`a${intent.id}`, 'large')
-  scene.store.due.push(...mails(count).map((intent) => ({ ...intent, campaignId: `a${intent.id}` })))
-  scene.store.due.push(...mails(2, 100).map((intent) => ({ ...intent, campaignId: `b${intent.id}` })))
+function twoAccounts(fixture: Fixture, count: number): void {
+  for (const intent of mails(count)) fixture.store.accounts.set(`a${intent.id}`, 'large')
+  fixture.store.due.push(...mails(count).map((intent) => ({ ...intent, campaignId: `a${intent.id}` })))
+  fixture.store.due.push(...mails(2, 100).map((intent) => ({ ...intent, campaignId: `b${intent.id}` })))
 }
-const begun = (scene: Scene) => scene.sending.map(({ id }) => (Number(id) < 100 ? 'large' : 'other'))
+const begun = (fixture: Fixture) => fixture.sending.map(({ id }) => (Number(id) < 100 ? 'large' : 'other'))
 
 describe('an account', () => {
   it('has no more than half of the workers by campaigns that are claimed for the first time', async () => {
-    const scene = sceneOf({ poolSize: 10 })
-    const { store, workers, sending } = scene
-    Object.assign(scene.email, { deadlineMs: 600_000 })
+    const fixture = sceneOf({ poolSize: 10 })
+    const { store, workers, sending } = fixture
+    Object.assign(fixture.email, { deadlineMs: 600_000 })
     for (const id of ['k1', 'k2', 'k3', 'k4']) store.accounts.set(id, 'large')
     store.due.push(...['k1', 'k2', 'k3', 'k4'].map((campaignId, n) => sampleIntent({ id: String(50 + n), campaignId })))
     workers.start()
     await soon(() => expect(sending).toHaveLength(4))
     await soon(() => expect(workers.turns()).toBeGreaterThan(1))
-    twoAccounts(scene, 10)
+    twoAccounts(fixture, 10)
     workers.reserve().release(accepted({ intents: 12 }))
-    await soon(() => expect(begun(scene).filter((whose) => whose === 'other')).toHaveLength(2))
+    await soon(() => expect(begun(fixture).filter((whose) => whose === 'other')).toHaveLength(2))
   })
 
   it.each([
     ['a channel', [mailKind()]],
     ['two channels, of which none gets all workers', [mailKind(), webhookKind]],
   ])('with its share keeps no other from being claimed, on %s', async (_, kinds) => {
-    const scene = sceneOf({ poolSize: 10, kinds })
-    const { store, workers, sending, email } = scene
+    const fixture = sceneOf({ poolSize: 10, kinds })
+    const { store, workers, sending, email } = fixture
     Object.assign(email, { deadlineMs: 600_000 })
-    twoAccounts(scene, 4)
+    twoAccounts(fixture, 4)
     store.due.splice(4)
     workers.start()
     await soon(() => expect(sending).toHaveLength(4))
     await soon(() => expect(workers.turns()).toBeGreaterThan(1))
-    twoAccounts(scene, 10)
+    twoAccounts(fixture, 10)
     store.due.splice(0, 4)
     workers.reserve().release(accepted({ intents: 8 }))
-    await soon(() => expect(begun(scene).filter((whose) => whose === 'other')).toHaveLength(2))
+    await soon(() => expect(begun(fixture).filter((whose) => whose === 'other')).toHaveLength(2))
     expect(store.released).toEqual([])
   })
 
   it('that cannot be read delays nothing but its own intents, by the time that it takes to fail', async () => {
-    const scene = sceneOf({ poolSize: 10 })
-    const { store, workers, sending } = scene
+    const fixture = sceneOf({ poolSize: 10 })
+    const { store, workers, sending } = fixture
     const read = Promise.withResolvers<never>()
     store.accountsOf = () => read.promise
-    twoAccounts(scene, 1)
+    twoAccounts(fixture, 1)
     workers.start()
     await soon(() => expect(store.claims).toHaveLength(1))
     for (let turn = 0; turn < 50; turn++) await setImmediate()
@@ -516,20 +516,20 @@ describe('an account', () => {
 describe('an endpoint', () => {
   const kind: IntentKind<'webhook'> = { ...webhookKind, prepare: prepareEach(async () => ({ is: 'message', message: hook })) }
   const hook = { endpointId: 'e', url: '', secret: '', eventType: '', payload: {}, retryEnabled: true, maxRetries: 9 }
-  function endpointScene() {
-    const scene = sceneOf({ poolSize: 10, kinds: [kind] })
+  function endpointFixture() {
+    const fixture = sceneOf({ poolSize: 10, kinds: [kind] })
     const delivering: { readonly id: string; readonly end: (performed: Performed) => void }[] = []
     const after: Performed[] = []
-    scene.webhook.perform = ({ id }) => {
+    fixture.webhook.perform = ({ id }) => {
       const [next] = after
       if (next !== undefined) return Promise.resolve(next)
       return new Promise((resolve) => delivering.push({ id, end: resolve }))
     }
-    scene.cleanups.push(() => {
+    fixture.cleanups.push(() => {
       after.push(delivered)
       for (const one of delivering) one.end(delivered)
     })
-    return { ...scene, delivering, after }
+    return { ...fixture, delivering, after }
   }
   const delivered: Performed = { is: 'done', state: 'delivered', reply: {} }
   const timeout: Performed = {
@@ -541,7 +541,7 @@ describe('an endpoint', () => {
   }
 
   it('gets one until it has answered, then two at a time; the others are deferred, and claimed by their destination, all of them', async () => {
-    const { store, workers, delivering, after } = endpointScene()
+    const { store, workers, delivering, after } = endpointFixture()
     store.due.push(...hooks(12))
     workers.start()
     await soon(() => expect(store.deferred.size).toBe(11))
@@ -567,7 +567,7 @@ describe('an endpoint', () => {
   it('that is away is deferred without an attempt, and asked by one when its pause is over', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     try {
-      const { store, workers, after, told } = endpointScene()
+      const { store, workers, after, told } = endpointFixture()
       after.push(timeout)
       store.due.push(...hooks(9))
       workers.start()
@@ -586,14 +586,14 @@ describe('an endpoint', () => {
   })
 
   it('whose intents another process deferred is found by a look at the database', async () => {
-    const { store, workers } = endpointScene()
+    const { store, workers } = endpointFixture()
     store.deferredElsewhere = ['endpoint-9']
     workers.start()
     await soon(() => expect(store.claims[0]?.deferred).toEqual([{ destination: 'endpoint-9', permits: 1 }]))
   })
 
   it('sets its campaign back behind others for a while, not for good', async () => {
-    const { store, workers, delivering } = endpointScene()
+    const { store, workers, delivering } = endpointFixture()
     store.due.push(...hooks(12).map((intent) => ({ ...intent, campaignId: 'dead' })))
     workers.start()
     await soon(() => expect(store.deferred.size).toBe(11))

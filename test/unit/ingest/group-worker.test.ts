@@ -11,32 +11,32 @@ const ours = (offset: number, n = offset): LogRecord => recordOfEvent(offset, sa
 const others = (offset: number): LogRecord => recordOfEvent(offset, sampleEvent('user.signed_up', offset))
 const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
 
-const scenes: WorkerFixture[] = []
+const fixtures: WorkerFixture[] = []
 afterEach(async () => {
-  await Promise.all(scenes.splice(0).map(({ worker }) => worker.stop()))
+  await Promise.all(fixtures.splice(0).map(({ worker }) => worker.stop()))
 })
 
 /** A worker that the test's end stops. */
 function sceneOf(...change: Parameters<typeof createWorkerFixture>): WorkerFixture {
-  const scene = createWorkerFixture(...change)
-  scenes.push(scene)
-  return scene
+  const fixture = createWorkerFixture(...change)
+  fixtures.push(fixture)
+  return fixture
 }
 
 /** A log that holds records, for positions that are read more than once. */
 const filled = { ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } }, startFrom: 'earliest' } as const
 
 /** The same, started and with both partitions assigned. */
-async function runningScene(...change: Parameters<typeof createWorkerFixture>): Promise<WorkerFixture> {
-  const scene = sceneOf(...change)
-  await scene.worker.start()
-  await scene.source.join(0, 1)
-  return scene
+async function runningFixture(...change: Parameters<typeof createWorkerFixture>): Promise<WorkerFixture> {
+  const fixture = sceneOf(...change)
+  await fixture.worker.start()
+  await fixture.source.join(0, 1)
+  return fixture
 }
 
 describe('a gap in the log', () => {
   it('moves the row and the commit without a record, but only when everything before it is handled', async () => {
-    const { source, store, worker } = await runningScene({ reportEveryMs: 1 })
+    const { source, store, worker } = await runningFixture({ reportEveryMs: 1 })
     await source.batch(0, [ours(0)], 1)
     source.pass(0, 1, 4)
     source.pass(0, 4, 6)
@@ -125,7 +125,7 @@ describe('starting', () => {
 
 describe('a batch', () => {
   it('is accepted chunk by chunk, and its gaps are passed', async () => {
-    const { source, store, factsOf: told, worker } = await runningScene()
+    const { source, store, factsOf: told, worker } = await runningFixture()
     expect(await source.batch(0, [ours(0), others(1), ours(2), recordOf(3, '{'), ours(5)], 9)).toBe(9n)
     expect(store.tried.map(({ expected, next }) => [expected, next])).toEqual([
       [0n, 3n],
@@ -144,14 +144,14 @@ describe('a batch', () => {
   })
 
   it('that is delivered again changes nothing: records below the next offset are not read', async () => {
-    const { source, store } = await runningScene()
+    const { source, store } = await runningFixture()
     await source.batch(0, [ours(0), ours(1)], 2)
     expect(await source.batch(0, [ours(0), ours(1), ours(2)], 3)).toBe(3n)
     expect(store.tried.flatMap(({ events }) => events.map(({ offset }) => offset))).toEqual([0n, 1n, 2n])
   })
 
   it('of an ended assignment, or of a partition that is not owned, is ignored', async () => {
-    const { source, store } = await runningScene()
+    const { source, store } = await runningFixture()
     const older = source.assignment
     await source.join(0)
     expect(await source.batch(0, [ours(0)], 1, older)).toBe(1n)
@@ -160,7 +160,7 @@ describe('a batch', () => {
   })
 
   it('stops in the middle when the assignment ends', async () => {
-    const { source, store } = await runningScene()
+    const { source, store } = await runningFixture()
     const open = Promise.withResolvers<void>()
     store.gate = open.promise
     const handling = source.batch(0, [ours(0), ours(1), ours(2), ours(3)], 4)
@@ -172,7 +172,7 @@ describe('a batch', () => {
   })
 
   it('waits during a transient error, reports it, and continues', async () => {
-    const { source, store, clock, worker, factsOf: told } = await runningScene()
+    const { source, store, clock, worker, factsOf: told } = await runningFixture()
     store.refuses = () => new SqlError('away', {})
     const handling = source.batch(0, [ours(0)], 1)
     await soon(() => expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'database: SQLSTATE none', partitions: [0, 1] }))
@@ -187,7 +187,7 @@ describe('a batch', () => {
 
 describe('skipped records', () => {
   it('move the next offset at once and the row later; only the row is committed', async () => {
-    const { source, store, worker, factsOf: told } = await runningScene()
+    const { source, store, worker, factsOf: told } = await runningFixture()
     expect(await source.batch(0, [others(0), others(1)], 2)).toBe(2n)
     expect(store.rows.get(0)?.next).toBe(0n)
     expect(told('accepted')).toMatchObject([{ next: 2n, intents: 0, durationMs: 0 }])
@@ -200,7 +200,7 @@ describe('skipped records', () => {
   })
 
   it('are written in the background, also for a partition that was busy at first', async () => {
-    const { source, store } = await runningScene({ reportEveryMs: 1 })
+    const { source, store } = await runningFixture({ reportEveryMs: 1 })
     await source.batch(0, [others(0)], 1)
     await soon(() => expect(store.rows.get(0)?.next).toBe(1n))
     const open = Promise.withResolvers<void>()
@@ -214,7 +214,7 @@ describe('skipped records', () => {
   })
 
   it('cause a seek when another owner has moved the row', async () => {
-    const { source, store } = await runningScene({ reportEveryMs: 1 })
+    const { source, store } = await runningFixture({ reportEveryMs: 1 })
     store.put(0, 8n)
     await source.batch(0, [others(0)], 1)
     await soon(async () => expect(await source.batch(0, [], 1)).toBe(8n))
@@ -222,7 +222,7 @@ describe('skipped records', () => {
   })
 
   it('are only reported when their row cannot be written', async () => {
-    const { source, store, factsOf: told } = await runningScene({ reportEveryMs: 1 })
+    const { source, store, factsOf: told } = await runningFixture({ reportEveryMs: 1 })
     store.away = new Error('database away')
     await source.batch(0, [others(0)], 1)
     await soon(() => expect(told('commit-failed')[0]?.cause).toBe('progress of skipped records: database away'))
@@ -233,7 +233,7 @@ describe('skipped records', () => {
 
 describe('a progress row that has moved', () => {
   it('forward was moved by another owner: the chunk is dropped and the partition continues there', async () => {
-    const { source, store, factsOf: told } = await runningScene()
+    const { source, store, factsOf: told } = await runningFixture()
     store.put(0, 7n)
     expect(await source.batch(0, [ours(0), ours(1), ours(2)], 3)).toBe(7n)
     expect(store.outcomes.size).toBe(0)
@@ -243,7 +243,7 @@ describe('a progress row that has moved', () => {
   })
 
   it('back means that the database lost data: the assignment restarts, and lost events are accepted again, marked', async () => {
-    const { source, store, factsOf: told } = await runningScene(filled)
+    const { source, store, factsOf: told } = await runningFixture(filled)
     await source.batch(0, [ours(0), ours(1), ours(2)], 3)
     await source.batch(1, [ours(0, 10)], 1)
     store.put(0, 1n)
@@ -263,7 +263,7 @@ describe('a progress row that has moved', () => {
   })
 
   it('back is detected without a record when progress is rechecked, and only then', async () => {
-    const { source, store, factsOf: told, worker } = await runningScene(filled)
+    const { source, store, factsOf: told, worker } = await runningFixture(filled)
     await source.batch(0, [ours(0), ours(1)], 2)
     await worker.recheckProgress()
     expect(source.calls).not.toContain('replace')
@@ -279,7 +279,7 @@ describe('a progress row that has moved', () => {
   })
 
   it('back commits nothing until the row has caught up', async () => {
-    const { source, store, worker } = await runningScene(filled)
+    const { source, store, worker } = await runningFixture(filled)
     await source.batch(0, [ours(0), ours(1), ours(2), ours(3)], 4)
     store.put(0, 0n)
     await worker.recheckProgress()
@@ -313,7 +313,7 @@ describe('a progress row that has moved', () => {
   })
 
   it('because the answer of our own COMMIT was lost is at the end of the chunk: nothing happens twice', async () => {
-    const { source, store, clock } = await runningScene()
+    const { source, store, clock } = await runningFixture()
     let answers = 0
     store.losesAnswer = () => (++answers === 1 ? new SqlError('connection lost', {}) : null)
     const handling = source.batch(0, [ours(0), ours(1)], 2)
@@ -325,7 +325,7 @@ describe('a progress row that has moved', () => {
   })
 
   it('stops the group when it is gone, with the way out', async () => {
-    const { source, store, worker, factsOf: told } = await runningScene(filled)
+    const { source, store, worker, factsOf: told } = await runningFixture(filled)
     store.rows.delete(0)
     await source.batch(0, [ours(0)], 1)
     await soon(() => expect(worker.status().state).toBe('refused'))
@@ -337,7 +337,7 @@ describe('a progress row that has moved', () => {
 
 describe('consumer code that fails with one fingerprint', () => {
   const rule = { limit: 5, withinMs: 60_000, probeEveryMs: 1_000 }
-  const failingScene = async () => {
+  const failingFixture = async () => {
     const broken = { is: true, tries: 0 }
     const consumer = {
       name: 'test-workers',
@@ -349,11 +349,11 @@ describe('consumer code that fails with one fingerprint', () => {
         return []
       },
     }
-    return { ...(await runningScene({ consumer, crashLoopRule: rule })), broken }
+    return { ...(await runningFixture({ consumer, crashLoopRule: rule })), broken }
   }
 
   it('pauses its group after the fifth failure: later records are neither given up nor passed, in any partition', async () => {
-    const { source, store, letters, factsOf: told, worker } = await failingScene()
+    const { source, store, letters, factsOf: told, worker } = await failingFixture()
     const open = Promise.withResolvers<void>()
     store.gate = open.promise
     // Both partitions at once, so that chunks of one are under way while the other's fail.
@@ -383,7 +383,7 @@ describe('consumer code that fails with one fingerprint', () => {
   })
 
   it('continues when a probe of the failed event succeeds, and not before', async () => {
-    const { source, letters, factsOf: told, worker, clock, broken } = await failingScene()
+    const { source, letters, factsOf: told, worker, clock, broken } = await failingFixture()
     await source.batch(
       0,
       [0, 1, 2, 3, 4].map((n) => ours(n)),
@@ -405,7 +405,7 @@ describe('consumer code that fails with one fingerprint', () => {
   })
 
   it('gives nothing up while nothing can be accepted', async () => {
-    const { source, store, letters, clock } = await failingScene()
+    const { source, store, letters, clock } = await failingFixture()
     store.refuses = () => new SqlError('away', {})
     const handling = source.batch(0, [ours(0)], 1)
     await soon(() => expect(clock.sleeping.length).toBeGreaterThan(1))
@@ -419,7 +419,7 @@ describe('consumer code that fails with one fingerprint', () => {
 
 describe('the reason a group waits for', () => {
   it('is reported while one of its partitions waits, and cleared with the assignment', async () => {
-    const { source, store, clock, worker } = await runningScene(filled)
+    const { source, store, clock, worker } = await runningFixture(filled)
     store.refuses = () => new SqlError('away', {})
     const handling = [source.batch(0, [ours(0)], 1), source.batch(1, [ours(0, 10)], 1)]
     await soon(() => expect(clock.sleeping.length).toBe(3))
@@ -436,7 +436,7 @@ describe('the reason a group waits for', () => {
 
 describe('stopping', () => {
   it('is one promise for every caller, and leaves the group after the last commit', async () => {
-    const { source, worker } = await runningScene()
+    const { source, worker } = await runningFixture()
     await source.batch(0, [ours(0)], 1)
     await Promise.all([worker.stop(), worker.stop()])
     expect(source.calls).toEqual(['start', 'stop'])
@@ -445,7 +445,7 @@ describe('stopping', () => {
   })
 
   it('because the client cannot recover is reported as lost, once', async () => {
-    const { source, worker, factsOf: told } = await runningScene()
+    const { source, worker, factsOf: told } = await runningFixture()
     source.lose(new Error('five crashes in a row'))
     expect(await worker.lost).toHaveProperty('message', 'five crashes in a row')
     expect(worker.status()).toMatchObject({ state: 'lost', reason: 'five crashes in a row' })
@@ -456,7 +456,7 @@ describe('stopping', () => {
 describe('backpressure', () => {
   it('pauses the source while the backlog is too large', async () => {
     let pressed: PauseReason | null = { reason: 'intents-due' }
-    const { source, clock, factsOf: told } = await runningScene({ pressure: async () => pressed })
+    const { source, clock, factsOf: told } = await runningFixture({ pressure: async () => pressed })
     await soon(() => expect(clock.sleeping).toEqual([1_000]))
     clock.advance(1_000)
     await soon(() => expect(source.calls).toEqual(['start', 'pause']))

@@ -31,8 +31,8 @@ export function createWorkerFixture(
   } = {},
 ): WorkerFixture {
   const clock = createManualClock()
-  const scene = createAcceptorFixture(clock)
-  scene.store.rows.clear()
+  const fixture = createAcceptorFixture(clock)
+  fixture.store.rows.clear()
   const source = new MemorySource()
   const ranges = change.ranges ?? { 0: { low: 0n, high: 0n }, 1: { low: 0n, high: 0n } }
   const worker = createGroupWorker({
@@ -44,7 +44,7 @@ export function createWorkerFixture(
       chunkBytes: 100_000,
       dedupeHorizon: () => 0,
     },
-    acceptor: scene.acceptor,
+    acceptor: fixture.acceptor,
     source,
     admin: adminOf(new Map(Object.entries(ranges).map(([partition, range]) => [Number(partition), range])), change.committed ?? new Map()),
     pressure: change.pressure ?? (async () => null),
@@ -53,11 +53,11 @@ export function createWorkerFixture(
     ...(change.crashLoopRule === undefined ? {} : { crashLoopRule: change.crashLoopRule }),
   })
   return {
-    ...scene,
+    ...fixture,
     worker,
     source,
     clock,
-    factsOf: (is) => scene.facts.filter((fact): fact is Extract<Fact, { is: typeof is }> => fact.is === is),
+    factsOf: (is) => fixture.facts.filter((fact): fact is Extract<Fact, { is: typeof is }> => fact.is === is),
   }
 }
 

@@ -19,11 +19,11 @@ import { MemoryIntentStore } from './memory-intent-store.ts'
 
 export interface RunningGroup {
   readonly group: Group
-  /** Stops it cleanly, as the end of the scene does. */
+  /** Stops it cleanly, as the end of the fixture does. */
   stop(): Promise<void>
 }
 
-export interface GroupScene extends AsyncDisposable {
+export interface GroupFixture extends AsyncDisposable {
   readonly topic: string
   readonly config: Config
   readonly admin: LogAdmin
@@ -38,12 +38,12 @@ export interface GroupScene extends AsyncDisposable {
  * A topic and a group prefix of its own on the run's brokers, for groups that run in this process and write no intents. Five equal
  * failures within a minute pause a group, and it is probed every 200 ms.
  */
-export async function groupScene(options: {
+export async function groupFixture(options: {
   readonly acceptStore: AcceptStore
   readonly partitions: number
   /** More variables of the configuration. */
   readonly variables?: Readonly<Record<string, string>>
-}): Promise<GroupScene> {
+}): Promise<GroupFixture> {
   const { acceptStore, partitions } = options
   const topic = freshTopicName()
   const kafka = { brokers: inject('kafkaBootstrap'), clientId: 'integration' }

@@ -74,7 +74,7 @@ export function mailKind(change: Partial<IntentKind<'email'>> = {}): IntentKind<
   }
 }
 
-export interface DeliveryScene {
+export interface DeliveryFixture {
   readonly executor: Executor
   readonly store: MemoryIntentStore
   readonly facts: readonly Fact[]
@@ -85,7 +85,7 @@ export interface DeliveryScene {
 }
 
 /** Everything that executes intents, without a network or a database. */
-export function createDeliveryScene(kinds: readonly AnyIntentKind[] = [mailKind()], change: Partial<Executor> = {}): DeliveryScene {
+export function createDeliveryFixture(kinds: readonly AnyIntentKind[] = [mailKind()], change: Partial<Executor> = {}): DeliveryFixture {
   const store = new MemoryIntentStore()
   const facts: Fact[] = []
   const email = fakeChannel<MailMessage>('email', 'handing_over')
