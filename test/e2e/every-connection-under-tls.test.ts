@@ -136,7 +136,7 @@ describe('a start is refused at once, exit code 1, with the variable and the way
     [
       'a database of another authority',
       () => ({ DATABASE_URL_FILE: withRoot(secure.files.foreignCa) }),
-      /^The certificate of the database is not signed by a trusted authority .* by PGSSLROOTCERT\.$/,
+      /^The certificate of the database is not signed by a trusted authority .*: set .* PGSSLROOTCERT, to the certificate of the authority that signed it\.$/,
     ],
     [
       'a database that wants a certificate',
