@@ -15,7 +15,7 @@ interface Options {
 }
 
 const HELP = `
-Creates KAFKA_TOPIC and <topic>.<group>.dlq for every group, whether or not KAFKA_GROUPS runs it here. The command is idempotent.
+Creates KAFKA_TOPIC and <topic>.<group>.dlq for every group that runs by default or is named in KAFKA_GROUPS. The command is idempotent.
 Dead letters are kept for 90 days, because their cause must be found and fixed before they are replayed; the broker's default of a
 week is too short for that. Partitions are added, never removed; an existing topic gets more only with --partitions, because later
 events of a campaign may then be in another partition than earlier ones. Settings of existing topics are not changed.

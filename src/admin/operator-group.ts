@@ -10,7 +10,7 @@ export interface OperatorGroup {
   readonly topic: string
 }
 
-/** All groups there are, whichever of them `KAFKA_GROUPS` lets this or that process run. */
+/** These consumers as groups of this installation: those that run by default, and those that `KAFKA_GROUPS` names beside them. */
 export function operatorGroups(
   consumers: readonly Pick<Consumer, 'name' | 'topic'>[],
   kafka: { readonly topic: string; readonly groupPrefix: string },

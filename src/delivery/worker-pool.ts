@@ -40,14 +40,14 @@ export interface RunningIntent {
 }
 
 /**
- * The workers of one group: `poolSize` intents at a time, claimed from the database; what they will end in the next quarter of a
- * second is claimed ahead in blocks, at least half as many intents as there are workers, so that no worker waits for a query. An intent that was just accepted is taken from memory instead, one per free worker, and
- * only while the last claim came back short: as long as older work waits, it goes first. A worker is free again when the
- * other side has answered; writing that down goes on beside the next intent.
+ * The workers of one group: `poolSize` intents at a time, claimed from the database; blocks are claimed ahead, so that no worker waits for
+ * a query ({@link LocalQueue} says how many, and whose begin first). An intent that was just accepted is taken from memory instead, one
+ * per free worker, and only while the last claim came back short: as long as older work waits, it goes first. A worker is free again when
+ * the other side has answered; its outcome is recorded beside the next intent.
  *
- * A campaign that holds half of the workers is passed over while anybody else has due work; where nobody has, it gets the rest.
- * What has no place at its destination is deferred, and claimed again when there is one; a channel whose only destination is away
- * claims nothing. Of several channels that reach outside none takes more than three quarters of the workers.
+ * A campaign or account that holds its share is passed over while others have due work; where none have, it gets the rest. What gets no
+ * permit of its destination is deferred, and claimed again when there is one; a channel whose only destination is away claims nothing. Of
+ * several channels that send something elsewhere none takes more than three quarters of the workers.
  */
 export interface IntentWorkers {
   start(): void

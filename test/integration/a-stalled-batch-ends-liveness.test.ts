@@ -13,7 +13,7 @@ import { MemoryAcceptStore } from '../support/memory-accept-store.ts'
 const consumer: Consumer = { name: 'stall-workers', types: ['user.signed_up'], accept: () => [], kinds: [] }
 
 /** A group on the real log whose store answers when the test says so, and what liveness says of it. */
-async function sceneOf() {
+async function fixtureOf() {
   const store = new MemoryAcceptStore()
   const fixture = await groupFixture({ acceptStore: store, partitions: 1, variables: { LIVENESS_STALL_MS: '1000' } })
   const { config, admin } = fixture
@@ -72,7 +72,7 @@ async function sceneOf() {
 }
 
 test('an accept that never returns: /livez names group and partition, the membership is kept, and a late result makes the process live again', async () => {
-  await using fixture = await sceneOf()
+  await using fixture = await fixtureOf()
   const { group, store, admin, live } = fixture
   group.workers.start()
   const answer = Promise.withResolvers<void>()
@@ -104,7 +104,7 @@ test('an accept that never returns: /livez names group and partition, the member
 })
 
 test('a store that fails with a reported error: the batch waits, which is not a stall', async () => {
-  await using fixture = await sceneOf()
+  await using fixture = await fixtureOf()
   const { group, store, live } = fixture
   let refusals = 0
   const refusal = new Error('the dead-letter topic has no leader')

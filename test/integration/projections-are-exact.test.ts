@@ -20,7 +20,7 @@ beforeAll(async () => {
 beforeEach(() => database.sql.query('TRUNCATE tally.people'))
 afterAll(() => database.close())
 
-const sceneOf = () => groupFixture({ acceptStore: createAcceptStore(database), partitions: PARTITIONS })
+const fixtureOf = () => groupFixture({ acceptStore: createAcceptStore(database), partitions: PARTITIONS })
 
 /** Counts sign-ups by the name in the address, on rows that all partitions share; `fails` is the bug in its code. */
 function tally(fails: (name: string) => boolean = () => false): ProjectingConsumer {
@@ -73,7 +73,7 @@ const accepted = (group: Group, count: number) =>
   })
 
 test('events of all partitions are counted once, on shared rows; only the two poison events are given up', async () => {
-  await using fixture = await sceneOf()
+  await using fixture = await fixtureOf()
   const running = await fixture.start(tally((name) => name === 'broken'))
   const names = Array.from({ length: EVENTS }, (_, index) => (index % 2 === 0 ? 'anna' : 'ben'))
   await fixture.publisher.publishMany(signUps([...names.slice(0, 50), 'refused', ...names.slice(50, 120), 'broken', ...names.slice(120)]))
@@ -87,7 +87,7 @@ test('events of all partitions are counted once, on shared rows; only the two po
 })
 
 test('a projection that swallows an error of the database loses nothing: the event is given up, the others are counted', async () => {
-  await using fixture = await sceneOf()
+  await using fixture = await fixtureOf()
   const strict = tally()
   const careless: ProjectingConsumer = { ...strict, project: (events, tx) => strict.project(events, tx).catch(() => undefined) }
   const running = await fixture.start(careless)
@@ -127,7 +127,7 @@ test.each([
       },
   ],
 ])('a projection that %s: the event is given up, the others are counted', async (_, projectOf) => {
-  await using fixture = await sceneOf()
+  await using fixture = await fixtureOf()
   await database.sql.query('DROP TABLE IF EXISTS tally.once')
   await database.sql.query('CREATE TABLE tally.once (name text UNIQUE DEFERRABLE INITIALLY DEFERRED)')
   await database.sql.query("INSERT INTO tally.once VALUES ('taken')")
@@ -140,7 +140,7 @@ test.each([
 })
 
 test('a replay of the whole topic changes nothing, and a database that was restored to an earlier state becomes exact again', async () => {
-  await using fixture = await sceneOf()
+  await using fixture = await fixtureOf()
   const first = await fixture.start(tally())
   await fixture.publisher.publishMany(signUps(Array.from({ length: 60 }, () => 'anna')))
   await accepted(first.group, 60)
@@ -170,7 +170,7 @@ test('a replay of the whole topic changes nothing, and a database that was resto
 })
 
 test('a bad deploy: after the fifth failure the group waits and gives up nothing more; once its code works again, events are counted', async () => {
-  await using fixture = await sceneOf()
+  await using fixture = await fixtureOf()
   let isBad = true
   const running = await fixture.start(tally(() => isBad))
   await fixture.publisher.publishMany(signUps(Array.from({ length: EVENTS }, () => 'anna')))

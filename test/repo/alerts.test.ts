@@ -90,7 +90,7 @@ describe('the alerts of Prometheus', () => {
     }
   })
 
-  it('are all that docs/guide/runbook.md tells of', () => {
+  it('are all that docs/guide/runbook.md describes', () => {
     expect(headings).toEqual(rules.map(({ alert }) => alert))
     expect(new Set(headings).size).toBe(headings.length)
   })

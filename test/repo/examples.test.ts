@@ -48,7 +48,7 @@ it('shows a consumer of 16 lines that the boot takes and that decides', async ()
   expect(crmConsumer.accept(event)).toMatchObject([{ key: `crm:${event.id}`, campaignId: event.campaign_id }])
 })
 
-it('shows how the platform tells a genuine unsubscribe link from another', async () => {
+it('shows how the platform distinguishes a genuine unsubscribe link from another', async () => {
   await using written = await writeExamples([exampleNamed('unsubscribe')])
   const { isGenuine } = await import(written.paths[0] ?? '')
   const [user, secret] = ['b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55', 'a secret of the platform']

@@ -167,7 +167,7 @@ describe('the deadline', () => {
     expect(await post(clientOf(), url, { deadlineMs: 400 })).toMatchObject({ is: 'failed', failure: 'timeout' })
   })
 
-  it('is told apart from an abort by the caller', async () => {
+  it('is distinguished from an abort by the caller', async () => {
     const stop = new AbortController()
     const url = await endpoint(() => stop.abort())
     expect(await post(clientOf(), url, { signal: stop.signal })).toMatchObject({ is: 'failed', failure: 'stopped' })

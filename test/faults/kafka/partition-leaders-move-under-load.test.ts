@@ -23,7 +23,7 @@ afterAll(async () => cluster[Symbol.asyncDispose]())
  * crashes.
  */
 test('a join caused by a moved leader ends the old assignment before the join begins, not when it completes', async () => {
-  await using s = await sceneOf(4)
+  await using s = await fixtureOf(4)
   for (const partition of [0, 1, 2, 3]) await cluster.move(s.topic, partition, 1)
   const held = Promise.withResolvers<void>()
   // However it ends, the batch does too.
@@ -62,7 +62,7 @@ test('a join caused by a moved leader ends the old assignment before the join be
 
 test('leaders that move under load: every record is accepted once and in order, and no client crashes', async () => {
   const partitions = 6
-  await using s = await sceneOf(partitions)
+  await using s = await fixtureOf(partitions)
   const progress = progressRows()
   const members = [0, 1].map(() => s.member(progress.handlers(() => after(Math.random() * 20))))
   await Promise.all(members.map(async (member) => member.start()))
@@ -89,7 +89,7 @@ test('leaders that move under load: every record is accepted once and in order, 
 })
 
 test('no record of a send is left out when a leader has moved to a broker that already answered', async () => {
-  await using s = await sceneOf(2)
+  await using s = await fixtureOf(2)
   await cluster.move(s.topic, 0, 1)
   await cluster.move(s.topic, 1, 2)
   const producer = createLogProducer(cluster.settings)
@@ -112,7 +112,7 @@ test('no record of a send is left out when a leader has moved to a broker that a
   }
 })
 
-function sceneOf(partitions: number): Promise<SourceFixture> {
+function fixtureOf(partitions: number): Promise<SourceFixture> {
   return createSourceFixture({ partitions, settings: cluster.settings, topic: single })
 }
 

@@ -28,7 +28,7 @@ test.each(killPoints)('a daemon killed at $at.fact has done what precedes it and
   expect(await worldOf(fixture)).toEqual(expected)
 })
 
-test('the third fact of a kind is told apart from the first, and the reply to a webhook is not recorded when the daemon is killed there', async () => {
+test('the third fact of a kind is distinguished from the first, and the reply to a webhook is not recorded when the daemon is killed there', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

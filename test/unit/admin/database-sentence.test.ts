@@ -16,7 +16,7 @@ test.each([
   expect(databaseSentence(new SqlError('The database refused: why.', { state }))?.message).toContain(says)
 })
 
-test('what no operator can mend has no sentence', () => {
+test('a fault that no operator can fix has no sentence', () => {
   expect(databaseSentence(new SqlError('The database refused: why.', { state: '42703' }))).toBeNull()
 })
 

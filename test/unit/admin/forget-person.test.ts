@@ -15,7 +15,7 @@ const found: PersonRecord = {
   ranked: false,
 }
 
-describe('what is told of forgetting a person', () => {
+describe('the report on forgetting a person', () => {
   it('counts what is erased, cancelled and waited for', () => {
     expect(forgetSentences('U', found)).toEqual([
       "4 intents of person U: address, text, data and the person's id are erased; of these 1 unfinished one will be cancelled. Keys stay, so that nothing is sent twice.",

@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000
 const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
 
 /** Everything is there, but for what the test takes away. */
-function sceneOf(
+function fixtureOf(
   change: {
     readonly topics?: Record<string, number>
     readonly retentionMs?: number
@@ -65,12 +65,12 @@ const away = () => Promise.reject(new SqlError('connect ECONNREFUSED', {}))
 
 describe('preflight', () => {
   it('reports nothing when every requirement is met', async () => {
-    const { ended, told } = sceneOf()
+    const { ended, told } = fixtureOf()
     expect(await ended).toBeNull()
     expect(told).toEqual([])
   })
 
-  it.each<[string, Parameters<typeof sceneOf>[0], RegExp]>([
+  it.each<[string, Parameters<typeof fixtureOf>[0], RegExp]>([
     ['missing topics', { topics: {} }, /Topics domain-events, domain-events\.email-workers\.dlq do not exist.*workerctl -- topics apply/],
     ['a missing dead-letter topic', { topics: { 'domain-events': 10 } }, /Topic domain-events\.email-workers\.dlq does not exist/],
     [
@@ -90,7 +90,7 @@ describe('preflight', () => {
     ],
     ['a role without rights', { query: () => Promise.reject(new SqlError('permission denied', { state: '42501' })) }, /lacks a right/],
   ])('refuses %s at once, with the way out', async (_, change, sentence) => {
-    const { ended, told } = sceneOf(change)
+    const { ended, told } = fixtureOf(change)
     const refused = await ended
     expect(refused).toBeInstanceOf(OperatorError)
     expect(refused).toHaveProperty('message', expect.stringMatching(sentence))
@@ -101,13 +101,13 @@ describe('preflight', () => {
     ['just long enough', { retentionMs: 83 * DAY_MS }],
     ['for ever', { retentionMs: -1 }],
   ])('accepts a topic that keeps its records %s', async (_, change) => {
-    expect(await sceneOf(change).ended).toBeNull()
+    expect(await fixtureOf(change).ended).toBeNull()
   })
 
   it('reports an unreachable database once, and continues when it answers', async () => {
     let present = false
     let asked = 0
-    const { ended, clock, told } = sceneOf({
+    const { ended, clock, told } = fixtureOf({
       query: () => {
         asked += 1
         return present ? Promise.resolve([]) : away()
@@ -126,7 +126,7 @@ describe('preflight', () => {
   })
 
   it('gives up on unreachable brokers after BOOT_TIMEOUT_MS, and names it', async () => {
-    const { ended, clock, told } = sceneOf({
+    const { ended, clock, told } = fixtureOf({
       connect: () => Promise.reject(new OperatorError('no broker answers at broker.example.com:9092')),
       env: { BOOT_TIMEOUT_MS: '1000' },
     })
@@ -136,7 +136,7 @@ describe('preflight', () => {
   })
 
   it('names a server that accepts the request and does not answer', async () => {
-    const { ended, clock, told, stop } = sceneOf({ query: () => new Promise(() => undefined) })
+    const { ended, clock, told, stop } = fixtureOf({ query: () => new Promise(() => undefined) })
     // The brokers have answered when only the question to the database is still timed.
     await soon(() => expect(clock.sleeping).toHaveLength(1))
     clock.advance(3_000)
@@ -146,7 +146,7 @@ describe('preflight', () => {
   })
 
   it('ends without an error when the process stops', async () => {
-    const { ended, told, stop } = sceneOf({ query: away })
+    const { ended, told, stop } = fixtureOf({ query: away })
     await soon(() => expect(told).toHaveLength(1))
     stop()
     expect(await ended).toBeNull()
@@ -154,7 +154,7 @@ describe('preflight', () => {
 })
 
 it('a database that had no time to answer is not reported as silent when the start is refused because of a topic', async () => {
-  const { ended, told } = sceneOf({ topics: {}, query: () => new Promise(() => undefined) })
+  const { ended, told } = fixtureOf({ topics: {}, query: () => new Promise(() => undefined) })
   expect(String(await ended)).toMatch(/Topics domain-events, domain-events\.email-workers\.dlq do not exist: /)
   // The question of the database ends with the start, a few turns later.
   await new Promise((resolve) => setImmediate(resolve))
@@ -163,6 +163,6 @@ it('a database that had no time to answer is not reported as silent when the sta
 
 it('a topic that is missing may be one that the user may not describe', async () => {
   const login = { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_USERNAME: 'worker', KAFKA_SASL_PASSWORD: 'word' }
-  const { ended } = sceneOf({ topics: { 'domain-events': 10 }, env: login })
+  const { ended } = fixtureOf({ topics: { 'domain-events': 10 }, env: login })
   expect(String(await ended)).toMatch(/Topic domain-events\.email-workers\.dlq does not exist, or our user has no right Describe there: /)
 })

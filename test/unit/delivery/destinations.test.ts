@@ -90,7 +90,7 @@ describe('an endpoint', () => {
     expect(paces).toEqual(['slow', 'slow', 'unproven', 'quick'])
   })
 
-  it('is left alone after three failures in a row, told once, and one delivery looks when the pause is over', async () => {
+  it('is left alone after three failures in a row, reported once, and probed by one delivery when the pause is over', async () => {
     const { permit, acquire, states, facts, permits, later } = fixture()
     for (const outcomeSignal of [failed, failed, worked, failed, failed, none]) permit(outcomeSignal)
     expect(states()).toEqual([])
@@ -215,7 +215,7 @@ describe('the workers of a group', () => {
 })
 
 describe('the relay', () => {
-  it('has no limit of its own, is open at once when it says so, and tells the dependency once', async () => {
+  it('has no limit of its own, is open at once when it says so, and reports the dependency once', async () => {
     const { destinations, facts, later } = fixture()
     const acquire = () => inside(destinations.acquire('email', 'relay', 'g'))
     const permitsHeld = Array.from({ length: 50 }, acquire)

@@ -83,7 +83,7 @@ describe('prepare', () => {
     }
   })
 
-  it('that says dead is heard by the books, skip is not', async () => {
+  it('that answers dead updates the rows of its kind, skip does not', async () => {
     const dead = kindWithBooks({ prepare: async () => [{ is: 'dead', reason: 'no-endpoint' }] })
     await execute(createDeliveryFixture([dead.kind]))
     expect(dead.ends).toEqual([{ ok: false, final: true, reason: 'no-endpoint' }])
@@ -155,7 +155,7 @@ describe('a mail', () => {
     expect(fixture.told('started')).toMatchObject([{ attempt: 2 }])
   })
 
-  it('carries the note of prepare, or of the books, to where an operator reads it', async () => {
+  it('carries the note of prepare, or of the rows of its kind, to where an operator reads it', async () => {
     const fixture = createDeliveryFixture([
       mailKind({ prepare: async () => [{ is: 'message', message: mailMessage, note: 'position-not-recalculated' }] }),
     ])
@@ -202,7 +202,7 @@ describe('a mail', () => {
     expect(fixture.email.slotsOut).toBe(0)
   })
 
-  it('whose claim is lost while it is sent is told so, and writes nothing', async () => {
+  it('whose claim is lost while it is sent writes nothing', async () => {
     const fixture = createDeliveryFixture()
     fixture.email.perform = async () => {
       fixture.store.lost = true
@@ -212,7 +212,7 @@ describe('a mail', () => {
     expect(fixture.facts.map((fact) => fact.is)).toEqual(['started', 'performed', 'claim-lost'])
   })
 
-  it('that can never be sent is rejected with its sentence, in books and delivery log, without an attempt', async () => {
+  it('that can never be sent is rejected with its sentence, in the rows of its kind and the delivery log, without an attempt', async () => {
     const { kind, ends } = kindWithBooks()
     const fixture = createDeliveryFixture([kind])
     const refusal = new Refusal('template-error', 'The subject does not parse.')
@@ -296,7 +296,7 @@ describe('an answer that cannot be written down at once', () => {
   const locked = new SqlError('locked', { state: '55P03' })
   const check = new SqlError('x', { state: '23514', table: 'email_logs', constraint: 'short_error' })
 
-  it('is kept and written down when it can be, and told of once', async () => {
+  it('is kept until it can be recorded, and reported once', async () => {
     const { kind, ends } = kindWithBooks()
     const fixture = createDeliveryFixture([kind])
     fixture.store.settleFaults.push(away, locked, new SqlError('x', { state: '40P01' }), away)
@@ -389,7 +389,7 @@ describe('an answer that cannot be written down at once', () => {
   })
 })
 
-describe('a start with books of its own', () => {
+describe('a start with rows of its own', () => {
   it('may change the message, which is what is frozen', async () => {
     const changed: MailMessage = { ...mailMessage, values: { first_name: 'Ann' } }
     const fixture = createDeliveryFixture([mailKind({ start: startEach(async () => ({ is: 'go', message: changed })) })])
@@ -548,7 +548,7 @@ describe('a channel whose effect is the database', () => {
   const intent = sampleIntent({ kind: 'recalculate', channel: 'leaderboard' })
   type Run = TransactionChannel<unknown>['run']
 
-  function sceneOf(run: Run): DeliveryFixture {
+  function fixtureOf(run: Run): DeliveryFixture {
     const fixture = createDeliveryFixture([kind])
     const leaderboard = { name: 'leaderboard', deadlineMs: 1_000, run } as const
     return { ...fixture, executor: { ...fixture.executor, channels: { ...fixture.executor.channels, leaderboard } } }
@@ -558,25 +558,25 @@ describe('a channel whose effect is the database', () => {
     ['done', null],
     ['waiting', 'campaign-locked'],
   ] as const)('tells that it is %s; its own transaction has recorded that', async (outcome, reason) => {
-    const fixture = sceneOf(async () => ({ is: 'ran', outcome, reason }))
+    const fixture = fixtureOf(async () => ({ is: 'ran', outcome, reason }))
     expect(await execute(fixture, intent)).toEqual({ is: 'done' })
     expect(fixture.told('settled')).toMatchObject([{ outcome, reason }])
     expect(fixture.store.settled).toEqual([])
   })
 
   it('is lost when somebody else has it', async () => {
-    const fixture = sceneOf(async () => ({ is: 'lost' }))
+    const fixture = fixtureOf(async () => ({ is: 'lost' }))
     expect(await execute(fixture, intent)).toEqual({ is: 'lost' })
     expect(fixture.told('claim-lost')).toHaveLength(1)
   })
 
   it('is tried again when its transaction was ended, and thrown when the connection is gone', async () => {
-    const deadlock = sceneOf(() => Promise.reject(new SqlError('deadlock', { state: '40P01' })))
+    const deadlock = fixtureOf(() => Promise.reject(new SqlError('deadlock', { state: '40P01' })))
     await execute(deadlock, intent)
     expect(deadlock.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'retry', reason: 'sqlstate-40P01' } }])
     await expect(
       execute(
-        sceneOf(() => Promise.reject(new SqlError('away', {}))),
+        fixtureOf(() => Promise.reject(new SqlError('away', {}))),
         intent,
       ),
     ).rejects.toThrow('away')

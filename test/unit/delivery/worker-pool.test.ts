@@ -56,7 +56,7 @@ afterEach(async () => {
   await Promise.all(fixtures.splice(0).map(({ workers }) => workers.stop()))
 })
 
-function sceneOf(options: { poolSize?: number; pollMs?: number; kinds?: Parameters<typeof createDeliveryFixture>[0] } = {}): Fixture {
+function fixtureOf(options: { poolSize?: number; pollMs?: number; kinds?: Parameters<typeof createDeliveryFixture>[0] } = {}): Fixture {
   const jumping = createAutoAdvancingClock()
   // Others have their turn meanwhile: an end is tried again for as long as the store is away.
   const clock = { ...jumping, sleep: (ms: number, signal?: AbortSignal) => setImmediate().then(() => jumping.sleep(ms, signal)) }
@@ -96,7 +96,7 @@ function accepted(change: { intents?: number; claimed?: readonly Intent[] }): { 
 
 describe('claiming', () => {
   it('takes as many as there are workers, and half as many again ahead', async () => {
-    const { store, workers, sending } = sceneOf()
+    const { store, workers, sending } = fixtureOf()
     store.due.push(...mails(20))
     workers.start()
     await soon(() => expect(sending).toHaveLength(4))
@@ -123,8 +123,8 @@ describe('claiming', () => {
     expect(store.due).toHaveLength(14)
   })
 
-  it('names each claim anew, because a database that went back in time gives ids and counts of claims out again', async () => {
-    const { store, workers, flow } = sceneOf()
+  it('gives each claim a new name, because a database that went back in time gives ids and counts of claims out again', async () => {
+    const { store, workers, flow } = fixtureOf()
     store.due.push(...mails(50))
     flow()
     workers.start()
@@ -135,7 +135,7 @@ describe('claiming', () => {
   })
 
   it('goes on without a poll while claims come back full', async () => {
-    const { store, workers, flow } = sceneOf()
+    const { store, workers, flow } = fixtureOf()
     store.due.push(...mails(50))
     flow()
     workers.start()
@@ -146,7 +146,7 @@ describe('claiming', () => {
   it('takes blocks while the workers are quick, none of them filled by what one campaign may hold, and no row waits for another poll', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     try {
-      const { store, workers, flow } = sceneOf({ poolSize: 10, kinds: [mailKind(), broadcastKind] })
+      const { store, workers, flow } = fixtureOf({ poolSize: 10, kinds: [mailKind(), broadcastKind] })
       store.due.push(...mails(600).map((intent, n) => ({ ...intent, campaignId: `c${n % 6}` })))
       flow()
       workers.start()
@@ -160,10 +160,19 @@ describe('claiming', () => {
     }
   })
 
+  it('takes no blocks while intents are only given back, however quickly', async () => {
+    const { store, workers, email } = fixtureOf({ pollMs: 1 })
+    email.acquire = () => Promise.reject(new Unavailable('no-connection', null))
+    store.due.push(...mails(200))
+    workers.start()
+    await soon(() => expect(store.released).toHaveLength(200))
+    expect(Math.max(...store.claims.map(({ limit }) => limit))).toBe(2)
+  })
+
   it('gives back in one statement what waits because the workers have become slow, and keeps half as many as there are workers', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     try {
-      const { store, workers, sending } = sceneOf({ poolSize: 4, pollMs: 1 })
+      const { store, workers, sending } = fixtureOf({ poolSize: 4, pollMs: 1 })
       const release = vi.spyOn(store, 'release')
       const every = mails(300).map((intent, n) => ({ ...intent, campaignId: `c${n % 6}` }))
       store.due.push(...every)
@@ -184,7 +193,7 @@ describe('claiming', () => {
   })
 
   it('gives back what has waited for a worker for so long that its lease might end before it has gone out', async () => {
-    const { store, workers, sending, email } = sceneOf({ poolSize: 2 })
+    const { store, workers, sending, email } = fixtureOf({ poolSize: 2 })
     Object.assign(email, { deadlineMs: 40 })
     store.due.push(...mails(3))
     workers.start()
@@ -195,7 +204,7 @@ describe('claiming', () => {
   })
 
   it.each([1, 2, 3, 10])('does so with %i workers', async (poolSize) => {
-    const { store, workers, flow } = sceneOf({ poolSize })
+    const { store, workers, flow } = fixtureOf({ poolSize })
     store.due.push(...mails(50))
     flow()
     workers.start()
@@ -203,7 +212,7 @@ describe('claiming', () => {
   })
 
   it('goes on so although a second channel finds no worker free, also when the claims before came back short', async () => {
-    const { store, workers, flow } = sceneOf({ kinds: [mailKind(), webhookKind] })
+    const { store, workers, flow } = fixtureOf({ kinds: [mailKind(), webhookKind] })
     workers.start()
     await soon(() => expect(store.claims).toHaveLength(2))
     store.due.push(...mails(50))
@@ -220,7 +229,7 @@ describe('claiming', () => {
   })
 
   it('asks every channel for what is left of the room', async () => {
-    const { store, workers } = sceneOf({ kinds: [mailKind(), webhookKind] })
+    const { store, workers } = fixtureOf({ kinds: [mailKind(), webhookKind] })
     store.due.push(...mails(2), sampleIntent({ id: '3', channel: 'webhook', kind: 'reward' }))
     workers.start()
     await soon(() => expect(store.settled).toHaveLength(1))
@@ -231,7 +240,7 @@ describe('claiming', () => {
   })
 
   it('begins each round with another channel, so that none is kept out by work that never runs out', async () => {
-    const { store, workers, flow } = sceneOf({ kinds: [mailKind(), webhookKind] })
+    const { store, workers, flow } = fixtureOf({ kinds: [mailKind(), webhookKind] })
     store.due.push(...mails(500), sampleIntent({ id: '999', channel: 'webhook', kind: 'reward' }))
     flow()
     workers.start()
@@ -240,7 +249,7 @@ describe('claiming', () => {
   })
 
   it('goes on at once after a step of a broadcast, which may have written more', async () => {
-    const { store, workers, executor, flow, sending } = sceneOf({ kinds: [mailKind(), broadcastKind] })
+    const { store, workers, executor, flow, sending } = fixtureOf({ kinds: [mailKind(), broadcastKind] })
     const run: TransactionChannel<unknown>['run'] = async () => {
       store.due.push(...mails(20))
       return { is: 'ran', outcome: 'waiting', reason: 'next-page' }
@@ -253,7 +262,7 @@ describe('claiming', () => {
   })
 
   it('begins one claim in ten of each channel with broadcasts', async () => {
-    const { store, workers } = sceneOf({ pollMs: 0, kinds: [mailKind(), webhookKind] })
+    const { store, workers } = fixtureOf({ pollMs: 0, kinds: [mailKind(), webhookKind] })
     workers.start()
     await soon(() => expect(store.claims.length).toBeGreaterThanOrEqual(60))
     for (const channel of ['email', 'webhook']) {
@@ -263,7 +272,7 @@ describe('claiming', () => {
   })
 
   it('begins one claim in ten with broadcasts and one in forty with replays', async () => {
-    const { store, workers } = sceneOf({ pollMs: 0 })
+    const { store, workers } = fixtureOf({ pollMs: 0 })
     workers.start()
     await soon(() => expect(store.claims.length).toBeGreaterThanOrEqual(40))
     const first = store.claims.slice(0, 40).map((claim, index) => [index + 1, claim.first] as const)
@@ -271,8 +280,8 @@ describe('claiming', () => {
     expect(first.filter(([, one]) => one === 'replay').map(([n]) => n)).toEqual([40])
   })
 
-  it('that fails is tried again with the next poll, and tells nobody twice', async () => {
-    const { store, workers, sending, facts } = sceneOf({ pollMs: 1 })
+  it('that fails is tried again with the next poll, and is reported once', async () => {
+    const { store, workers, sending, facts } = fixtureOf({ pollMs: 1 })
     store.away = new SqlError('away', {})
     store.due.push(...mails(1))
     workers.start()
@@ -285,7 +294,7 @@ describe('claiming', () => {
 
 describe('quiet', () => {
   it('claims nothing and is handed nothing, finishes what is claimed, and goes on without a poll when it is over', async () => {
-    const { store, workers, sending, flow } = sceneOf()
+    const { store, workers, sending, flow } = fixtureOf()
     store.due.push(...mails(2))
     workers.start()
     await soon(() => expect(sending).toHaveLength(2))
@@ -307,7 +316,7 @@ describe('quiet', () => {
   })
 
   it('leaves the loop turning, as being busy does; only before the start and behind a stop it need not', async () => {
-    const { workers } = sceneOf({ pollMs: 1 })
+    const { workers } = fixtureOf({ pollMs: 1 })
     expect(workers.turns()).toBeNull()
     workers.start()
     for (const quiet of [false, true]) {
@@ -319,8 +328,8 @@ describe('quiet', () => {
     expect(workers.turns()).toBeNull()
   })
 
-  it('stops turning when a claim never returns, which is how one tells', async () => {
-    const { store, workers } = sceneOf({ pollMs: 1 })
+  it('stops turning when a claim never returns, which shows the fault', async () => {
+    const { store, workers } = fixtureOf({ pollMs: 1 })
     const stuck = Promise.withResolvers<[]>()
     const claim = store.claim.bind(store)
     store.claim = () => stuck.promise
@@ -336,7 +345,7 @@ describe('quiet', () => {
 
 describe('a reservation', () => {
   it('happens only after a claim came back short, one per free worker', async () => {
-    const { store, workers, sending } = sceneOf()
+    const { store, workers, sending } = fixtureOf()
     expect(workers.reserve().reservation).toBeNull()
     store.due.push(...mails(1))
     workers.start()
@@ -356,7 +365,7 @@ describe('a reservation', () => {
   })
 
   it('never happens while older work waits', async () => {
-    const { store, workers, sending } = sceneOf({ poolSize: 2 })
+    const { store, workers, sending } = fixtureOf({ poolSize: 2 })
     store.due.push(...mails(20))
     workers.start()
     await soon(() => expect(sending).toHaveLength(2))
@@ -364,7 +373,7 @@ describe('a reservation', () => {
   })
 
   it('frees its workers when the accept wrote nothing', async () => {
-    const { store, workers } = sceneOf()
+    const { store, workers } = fixtureOf()
     workers.start()
     await soon(() => expect(store.claims).toHaveLength(1))
     const desk = await soon(() => {
@@ -379,7 +388,7 @@ describe('a reservation', () => {
   })
 
   it('does not happen while what an earlier accept has written waits in the database', async () => {
-    const { store, workers } = sceneOf()
+    const { store, workers } = fixtureOf()
     workers.start()
     const desk = await soon(() => {
       const reserved = workers.reserve()
@@ -392,7 +401,7 @@ describe('a reservation', () => {
   })
 
   it('wakes the workers for what was accepted beyond it', async () => {
-    const { store, workers, sending } = sceneOf()
+    const { store, workers, sending } = fixtureOf()
     workers.start()
     const desk = await soon(() => {
       const reserved = workers.reserve()
@@ -407,7 +416,7 @@ describe('a reservation', () => {
 
 describe('a campaign with its share of the workers', () => {
   it('is passed over while another has due work, however much older its own is', async () => {
-    const { store, workers, sending } = sceneOf({ poolSize: 4 })
+    const { store, workers, sending } = fixtureOf({ poolSize: 4 })
     store.due.push(...of('1', 50), ...of('2', 2))
     workers.start()
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201']))
@@ -421,14 +430,14 @@ describe('a campaign with its share of the workers', () => {
   })
 
   it('has all of them when nobody else has', async () => {
-    const { store, workers, sending } = sceneOf({ poolSize: 4 })
+    const { store, workers, sending } = fixtureOf({ poolSize: 4 })
     store.due.push(...of('1', 50))
     workers.start()
     await soon(() => expect(sending).toHaveLength(4))
   })
 
   it('gives back what it may not begin, where that is all the process has room for and workers are free', async () => {
-    const { store, workers, sending } = sceneOf({ poolSize: 4 })
+    const { store, workers, sending } = fixtureOf({ poolSize: 4 })
     const desk = workers.reserve()
     desk.release(accepted({ intents: 6, claimed: of('1', 6) }))
     store.due.push(...of('2', 2))
@@ -438,7 +447,7 @@ describe('a campaign with its share of the workers', () => {
   })
 
   it('gives them back to the next who comes', async () => {
-    const { store, workers, sending } = sceneOf({ poolSize: 4 })
+    const { store, workers, sending } = fixtureOf({ poolSize: 4 })
     store.due.push(...of('1', 50))
     workers.start()
     await soon(() => expect(sending).toHaveLength(4))
@@ -466,7 +475,7 @@ const begun = (fixture: Fixture) => fixture.sending.map(({ id }) => (Number(id) 
 
 describe('an account', () => {
   it('has no more than half of the workers by campaigns that are claimed for the first time', async () => {
-    const fixture = sceneOf({ poolSize: 10 })
+    const fixture = fixtureOf({ poolSize: 10 })
     const { store, workers, sending } = fixture
     Object.assign(fixture.email, { deadlineMs: 600_000 })
     for (const id of ['k1', 'k2', 'k3', 'k4']) store.accounts.set(id, 'large')
@@ -483,7 +492,7 @@ describe('an account', () => {
     ['a channel', [mailKind()]],
     ['two channels, of which none gets all workers', [mailKind(), webhookKind]],
   ])('with its share keeps no other from being claimed, on %s', async (_, kinds) => {
-    const fixture = sceneOf({ poolSize: 10, kinds })
+    const fixture = fixtureOf({ poolSize: 10, kinds })
     const { store, workers, sending, email } = fixture
     Object.assign(email, { deadlineMs: 600_000 })
     twoAccounts(fixture, 4)
@@ -498,8 +507,19 @@ describe('an account', () => {
     expect(store.released).toEqual([])
   })
 
+  it('of what an accept hands over is known at the next claim, which passes it over', async () => {
+    const { store, workers } = fixtureOf({ poolSize: 10, pollMs: 1 })
+    const campaigns = ['k1', 'k2', 'k3', 'k4', 'k5', 'k6']
+    for (const id of campaigns) store.accounts.set(id, 'large')
+    workers.start()
+    await soon(() => expect(store.claims.length).toBeGreaterThan(0))
+    const claimed = campaigns.map((campaignId, n) => sampleIntent({ id: String(50 + n), campaignId }))
+    workers.reserve().release(accepted({ intents: 6, claimed }))
+    await soon(() => expect(store.claims.map(({ without }) => without.accounts)).toContainEqual(['large']))
+  })
+
   it('that cannot be read delays nothing but its own intents, by the time that it takes to fail', async () => {
-    const fixture = sceneOf({ poolSize: 10 })
+    const fixture = fixtureOf({ poolSize: 10 })
     const { store, workers, sending } = fixture
     const read = Promise.withResolvers<never>()
     store.accountsOf = () => read.promise
@@ -517,7 +537,7 @@ describe('an endpoint', () => {
   const kind: IntentKind<'webhook'> = { ...webhookKind, prepare: prepareEach(async () => ({ is: 'message', message: hook })) }
   const hook = { endpointId: 'e', url: '', secret: '', eventType: '', payload: {}, retryEnabled: true, maxRetries: 9 }
   function endpointFixture() {
-    const fixture = sceneOf({ poolSize: 10, kinds: [kind] })
+    const fixture = fixtureOf({ poolSize: 10, kinds: [kind] })
     const delivering: { readonly id: string; readonly end: (performed: Performed) => void }[] = []
     const after: Performed[] = []
     fixture.webhook.perform = ({ id }) => {
@@ -564,7 +584,7 @@ describe('an endpoint', () => {
     expect(store.settled).toHaveLength(23)
   })
 
-  it('that is away is deferred without an attempt, and asked by one when its pause is over', async () => {
+  it('that is away is deferred without an attempt, and probed by one when its pause is over', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     try {
       const { store, workers, after, told } = endpointFixture()
@@ -592,7 +612,7 @@ describe('an endpoint', () => {
     await soon(() => expect(store.claims[0]?.deferred).toEqual([{ destination: 'endpoint-9', permits: 1 }]))
   })
 
-  it('sets its campaign back behind others for a while, not for good', async () => {
+  it('sets its campaign back behind others for a while only', async () => {
     const { store, workers, delivering } = endpointFixture()
     store.due.push(...hooks(12).map((intent) => ({ ...intent, campaignId: 'dead' })))
     workers.start()
@@ -605,9 +625,9 @@ describe('an endpoint', () => {
 describe('a relay that is away', () => {
   afterEach(() => vi.useRealTimers())
 
-  it('closes its channel for as long as it said, gives the claims back, and is told once; the first end opens it', async () => {
+  it('closes its channel for as long as it said, gives the claims back, and is reported once; the first end opens it', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
-    const { store, workers, email, told, flow } = sceneOf({ pollMs: 1 })
+    const { store, workers, email, told, flow } = fixtureOf({ pollMs: 1 })
     const acquire = email.acquire
     email.acquire = () => Promise.reject(new Unavailable('relay-unreachable', 700))
     store.due.push(...mails(2))
@@ -636,7 +656,7 @@ describe('a relay that is away', () => {
 })
 
 it('what waits for a relay that is away goes back in one statement', async () => {
-  const { store, workers, email } = sceneOf({ poolSize: 1 })
+  const { store, workers, email } = fixtureOf({ poolSize: 1 })
   const release = vi.spyOn(store, 'release')
   email.acquire = () => Promise.reject(new Unavailable('relay-unreachable', 60_000))
   workers.reserve().release(accepted({ intents: 4, claimed: mails(4) }))
@@ -647,7 +667,7 @@ it('what waits for a relay that is away goes back in one statement', async () =>
 
 describe('writing ends down', () => {
   it('goes on beside the next intents, until more ends are under way than there are workers', async () => {
-    const { store, workers, flow, sending } = sceneOf({ poolSize: 2, pollMs: 1 })
+    const { store, workers, flow, sending } = fixtureOf({ poolSize: 2, pollMs: 1 })
     const writing = Promise.withResolvers<void>()
     store.recording = writing.promise
     store.due.push(...mails(20))
@@ -662,8 +682,8 @@ describe('writing ends down', () => {
     await soon(() => expect(store.settled).toHaveLength(20))
   })
 
-  it('that fails is told, and tried again until it succeeds, and holds up no worker meanwhile', async () => {
-    const { store, workers, flow, told } = sceneOf({ poolSize: 2, pollMs: 1 })
+  it('that fails is reported, is tried again until it succeeds, and delays no worker', async () => {
+    const { store, workers, flow, told } = fixtureOf({ poolSize: 2, pollMs: 1 })
     const settle = store.settleOne.bind(store)
     let locked = true
     // More of them than there are workers.
@@ -684,7 +704,7 @@ describe('writing ends down', () => {
 
 describe('stopping', () => {
   it('claims no more, gives back what has not begun, and waits for what has, its record included', async () => {
-    const { store, workers, sending } = sceneOf()
+    const { store, workers, sending } = fixtureOf()
     const writing = Promise.withResolvers<void>()
     store.recording = writing.promise
     store.due.push(...mails(6))
@@ -708,7 +728,7 @@ describe('stopping', () => {
   })
 
   it('waits for an accept under way, and for what that hands over', async () => {
-    const { store, workers, sending } = sceneOf()
+    const { store, workers, sending } = fixtureOf()
     store.due.push(...mails(1))
     workers.start()
     await soon(() => expect(sending).toHaveLength(1))
@@ -728,13 +748,13 @@ describe('stopping', () => {
   })
 
   it('is the same promise for every caller, and safe before a start', async () => {
-    const { workers } = sceneOf()
+    const { workers } = fixtureOf()
     expect(workers.stop()).toBe(workers.stop())
     await workers.stop()
   })
 
   it('waits for a database that is away until the time is up: the leases give back', async () => {
-    const { store, workers, sending, told } = sceneOf()
+    const { store, workers, sending, told } = fixtureOf()
     store.due.push(...mails(6))
     workers.start()
     await soon(() => expect(sending).toHaveLength(4))
@@ -749,7 +769,7 @@ describe('stopping', () => {
   })
 
   it('cuts off what still runs when the time is up, and records that', async () => {
-    const { store, workers, sending } = sceneOf()
+    const { store, workers, sending } = fixtureOf()
     store.due.push(...mails(1))
     workers.start()
     await soon(() => expect(sending).toHaveLength(1))

@@ -7,7 +7,7 @@ import type { GroupRun } from '../../../src/ingest/group-worker.ts'
 import { createManualClock } from '../../support/manual-clock.ts'
 
 /** A group whose runs are controlled by the test. */
-function sceneOf() {
+function fixtureOf() {
   const clock = createManualClock()
   const facts: Fact['is'][] = []
   const lives: { readonly known: ReadonlySet<number>; stopped: boolean }[] = []
@@ -53,7 +53,7 @@ function sceneOf() {
 }
 
 it('stops on a quiet topic too, and restarts with the partitions it has seen after two successful checks', async () => {
-  const { runner, lives, log, facts, pass } = sceneOf()
+  const { runner, lives, log, facts, pass } = fixtureOf()
   expect(await runner.start()).toBeNull()
   await pass(3)
   expect(runner.status().state).toBe('running')
@@ -72,7 +72,7 @@ it('stops on a quiet topic too, and restarts with the partitions it has seen aft
 })
 
 it('keeps its state while the check fails, and restarts after a refused start', async () => {
-  const { runner, lives, log, pass } = sceneOf()
+  const { runner, lives, log, pass } = fixtureOf()
   log.fault = new StartRefused('records are lost')
   expect(await runner.start()).toContain('records are lost')
   await pass(1)

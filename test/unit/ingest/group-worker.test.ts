@@ -17,7 +17,7 @@ afterEach(async () => {
 })
 
 /** A worker that the test's end stops. */
-function sceneOf(...change: Parameters<typeof createWorkerFixture>): WorkerFixture {
+function fixtureOf(...change: Parameters<typeof createWorkerFixture>): WorkerFixture {
   const fixture = createWorkerFixture(...change)
   fixtures.push(fixture)
   return fixture
@@ -28,7 +28,7 @@ const filled = { ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } },
 
 /** The same, started and with both partitions assigned. */
 async function runningFixture(...change: Parameters<typeof createWorkerFixture>): Promise<WorkerFixture> {
-  const fixture = sceneOf(...change)
+  const fixture = fixtureOf(...change)
   await fixture.worker.start()
   await fixture.source.join(0, 1)
   return fixture
@@ -62,7 +62,7 @@ describe('a gap in the log', () => {
 
 describe('starting', () => {
   it('writes a row for every partition before it joins, and commits the offsets of the rows', async () => {
-    const { worker, source, store } = sceneOf()
+    const { worker, source, store } = fixtureOf()
     expect(worker.status()).toEqual({ state: 'starting', reason: null, partitions: [] })
     await worker.start()
     expect([...store.rows.values()].map(({ partition, next }) => [partition, next])).toEqual([
@@ -76,7 +76,7 @@ describe('starting', () => {
   })
 
   it('is refused with a sentence, without joining, when KAFKA_START_FROM is required and not set', async () => {
-    const { worker, source, store } = sceneOf({ ranges: { 0: { low: 0n, high: 9n } } })
+    const { worker, source, store } = fixtureOf({ ranges: { 0: { low: 0n, high: 9n } } })
     expect(await worker.start()).toMatch(/starts for the first time/)
     expect(source.calls).toEqual(['stop'])
     expect(worker.status().state).toBe('refused')
@@ -84,13 +84,13 @@ describe('starting', () => {
   })
 
   it('reads the offsets of a time when KAFKA_START_FROM is one', async () => {
-    const { worker, store } = sceneOf({ ranges: { 0: { low: 0n, high: 9n } }, startFrom: new Date(0) })
+    const { worker, store } = fixtureOf({ ranges: { 0: { low: 0n, high: 9n } }, startFrom: new Date(0) })
     await worker.start()
     expect(store.rows.get(0)).toEqual({ partition: 0, next: 3n, exemptBelow: 9n })
   })
 
   it('continues at the rows, whichever process wrote them', async () => {
-    const { worker, source, store } = sceneOf({ ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } } })
+    const { worker, source, store } = fixtureOf({ ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } } })
     store.put(0, 4n)
     store.put(1, 7n)
     await worker.start()
@@ -98,7 +98,7 @@ describe('starting', () => {
   })
 
   it('waits for the database at a join, reports it, and continues when the database answers', async () => {
-    const { worker, source, store, clock, factsOf: told } = sceneOf()
+    const { worker, source, store, clock, factsOf: told } = fixtureOf()
     await worker.start()
     store.away = new Error('database away')
     const joining = source.join(0, 1)
@@ -111,7 +111,7 @@ describe('starting', () => {
   })
 
   it('stops only the group that may not continue, with a reason', async () => {
-    const { worker, source, store, factsOf: told } = sceneOf()
+    const { worker, source, store, factsOf: told } = fixtureOf()
     await worker.start()
     store.put(0, 99n)
     await expect(source.join(0)).rejects.toThrow(StartRefused)
@@ -294,7 +294,12 @@ describe('a progress row that has moved', () => {
       [0, { offset: 5n, isOwnCommit: true }],
       [1, { offset: 5n, isOwnCommit: false }],
     ])
-    const { source, store, factsOf: told, worker } = sceneOf({ committed, ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } } })
+    const {
+      source,
+      store,
+      factsOf: told,
+      worker,
+    } = fixtureOf({ committed, ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } } })
     store.put(0, 3n)
     store.put(1, 3n)
     await worker.start()

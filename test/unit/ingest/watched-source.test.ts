@@ -8,7 +8,7 @@ const group = 'email-workers'
 const waiting: Fact = { is: 'waiting', group, partition: 1, cause: 'database: SQLSTATE none', retryInMs: 100, attempt: 1 }
 
 /** A watched source whose batches end when the test says so. */
-async function sceneOf() {
+async function fixtureOf() {
   const source = new MemorySource()
   const watched = watchSource(
     () => source,
@@ -34,7 +34,7 @@ async function sceneOf() {
 }
 
 it('lists each batch from its delivery to its end, also when it fails', async () => {
-  const { source, watched, ends } = await sceneOf()
+  const { source, watched, ends } = await fixtureOf()
   expect(watched.batchesInFlight()).toEqual([])
   const first = source.batch(0, [], 5)
   const second = source.batch(1, [], 7).catch((error: unknown) => String(error))
@@ -50,7 +50,7 @@ it('lists each batch from its delivery to its end, also when it fails', async ()
 })
 
 it('counts chunks and retries of a batch and keeps the reason it waits for, per partition', async () => {
-  const { source, watched, ends, steps } = await sceneOf()
+  const { source, watched, ends, steps } = await fixtureOf()
   const batches = [source.batch(0, [], 5), source.batch(1, [], 7)]
   watched.onFact(waiting)
   expect(steps()).toEqual([[0, 0, null], [1, 1, 'database: SQLSTATE none']]) // prettier-ignore
@@ -80,7 +80,7 @@ it('tracks reading the start offsets like a batch', async () => {
 })
 
 it('fetches only while nothing pauses it and it is not quiet', async () => {
-  const { source, watched } = await sceneOf()
+  const { source, watched } = await fixtureOf()
   const steps: [() => void, 'pause' | 'resume'][] = [
     [() => watched.quiet(true), 'pause'],
     [() => watched.pause(), 'pause'],
@@ -99,7 +99,7 @@ it('fetches only while nothing pauses it and it is not quiet', async () => {
 })
 
 it('passes everything else to the source', async () => {
-  const { source, watched } = await sceneOf()
+  const { source, watched } = await fixtureOf()
   expect(watched.activity()).toBeNull()
   source.beats = 3
   expect(watched.activity()).toEqual({ fetches: 3, heartbeats: 3, withinMs: 1_000 })

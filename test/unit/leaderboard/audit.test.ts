@@ -50,12 +50,12 @@ describe('the verdict of an audit', () => {
   })
 })
 
-describe('what is told of an audit', () => {
+describe('the report of an audit', () => {
   it('is one line where all is right', () => {
     expect(auditSentences(right)).toEqual(['Campaign C: 40 participants, 0 differences.'])
   })
 
-  it('tells misplaced from stale, names the first who differ, and says what is pending', () => {
+  it('distinguishes misplaced from stale, names the first who differ, and says what is pending', () => {
     expect(auditSentences({ ...misplaced, stale: 1, differences: 9, pending })).toEqual([
       'Campaign C: 40 participants, 9 differences from a full ranking.',
       '  2 rows are misplaced: the position does not follow from the stored scores (a row deleted physically, a created_at or a position edited by hand). Recalculations rarely notice that.',

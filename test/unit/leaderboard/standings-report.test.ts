@@ -41,7 +41,7 @@ const told = (who: Partial<PersonStanding>, what: PositionChange | null = change
 const movement = (what: Partial<PositionChange>) => told({}, { ...change, ...what })[5]
 
 describe('why a person stands at a position', () => {
-  it('is told from the score and what it is made of to the last movement and its events', () => {
+  it('goes from the score and its parts to the last movement and its events', () => {
     expect(told({})).toEqual([
       'Person U of campaign C is at position 12 of 340.',
       'The score is 14 = original position 20 - 2 verified referrals x 3 points. The lowest score is first; equal scores are ordered by created_at, then id.',
@@ -84,7 +84,7 @@ describe('why a person stands at a position', () => {
     expect(isDirty({ ...person, score: null, rankedScore: null, ...who })).toBe(false)
   })
 
-  it('tells of movements into the ranking, out of it, and by others', () => {
+  it('reports movements into the ranking, out of it, and by others', () => {
     expect(movement({ fromPosition: null, fromScore: null })).toContain('into the ranking at position 12, score 14, by')
     expect(movement({ toPosition: null, toScore: null })).toContain('out of the ranking, from position 15, score 17, by')
     expect(movement({ fromScore: 14n })).toContain('from position 15 to 12, score 14 as before: others moved, by')
@@ -106,7 +106,7 @@ describe('why a person stands at a position', () => {
 })
 
 describe('a campaign', () => {
-  it('is told with what it is ranked with, what changed, its last recalculation and the next one', () => {
+  it('names what it is ranked with, what changed, its last recalculation and the next one', () => {
     expect(standingSentences(standing)).toEqual([
       'Campaign C: 340 people ranked, 3 points per verified referral.',
       'No row has changed since it was ranked.',

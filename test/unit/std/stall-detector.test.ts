@@ -57,7 +57,7 @@ it('forgets a task that has ended: the next of the same name starts over', () =>
   expect(watchFor(14, batch)).toEqual([])
 })
 
-it('tells tasks of one name apart by their groups', () => {
+it('distinguishes tasks of one name by their groups', () => {
   const { watchFor } = watchOf()
   const others = { ...batch, group: 'reward-workers' }
   for (let second = 0; second < 16; second++)

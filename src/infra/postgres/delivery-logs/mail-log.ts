@@ -20,6 +20,15 @@ suppressed AS (
   ON CONFLICT DO NOTHING
 )`
 
+/** Ends the rows that still wait, of the intents of an expression. */
+function failPending(intents: string, because: string): string {
+  return `
+  UPDATE platform.email_logs AS l
+     SET status = 'failed', failed_at = now(), error_message = '${because}', updated_at = now()
+    FROM ${intents} AS i
+   WHERE l.id = ${rowId} AND l.status = 'pending'`
+}
+
 /**
  * One row of `email_logs` per mail: written when the mail is first handed over, from what was frozen in the intent, and
  * following its state. Its id is made of the intent's group and key, so that every attempt finds the same row.
@@ -69,18 +78,10 @@ refused AS (
   endedInOurs: suppressed,
   // Addresses in it are the platform's to erase.
   forgotten: `
-mails AS (
-  UPDATE platform.email_logs AS l
-     SET status = 'failed', failed_at = now(), error_message = 'Forgotten by an operator.', updated_at = now()
-    FROM erased AS i
-   WHERE l.id = ${rowId} AND l.status = 'pending'
+mails AS (${failPending('erased', 'Forgotten by an operator.')}
 )`,
   abandoned: `
-logged AS (
-  UPDATE platform.email_logs AS l
-     SET status = 'failed', failed_at = now(), error_message = 'The relay was away for longer than all retries take.', updated_at = now()
-    FROM abandoned AS i
-   WHERE l.id = ${rowId} AND l.status = 'pending'
+logged AS (${failPending('abandoned', 'The relay was away for longer than all retries take.')}
 )`,
   endedParameters(ends) {
     const followed = ends.filter(({ settlement }) => settlement.is !== 'moved')

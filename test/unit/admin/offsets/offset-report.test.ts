@@ -35,7 +35,7 @@ test('the commits of a running group may come a moment after its rows', () => {
   expect(states({ rows: [row(20n)], committed: new Map([[0, 19n]]), members: 1 })).toEqual(['0 ok 30'])
 })
 
-test('partitions are sorted by number; new ones and those that are gone are told', () => {
+test('partitions are sorted by number; new and missing ones are reported', () => {
   const ranges = new Map([
     [10, range],
     [2, range],

@@ -131,7 +131,7 @@ test('where rows and commits are already there nothing is done; where only the r
   expect(commitChanges(half)).toEqual(at(10n))
 })
 
-test('a topic that was made anew is a first reading, also where the row stays as it is', () => {
+test('a recreated topic is a first reading, also where the row stays as it is', () => {
   const stays = plan({ rows: [{ ...row(50n), topicId: 'old' }], topicId: 'new', target: 'latest', committed: at(50n) })
   expect(stays.moves).toMatchObject([{ from: 50n, to: 50n, recreated: true, exemptBelow: 50n }])
   expect(isDone(stays)).toBe(false)

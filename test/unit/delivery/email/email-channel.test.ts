@@ -161,7 +161,7 @@ describe('freeze', () => {
     expect(composed[0]).toMatchObject({ from: { address: 'news@example.com', name: 'News' }, to: { name: 'Ann' }, date: new Date(1_000) })
   })
 
-  it('tells how to unsubscribe in two headers, and nothing where one cannot', async () => {
+  it('names the way to unsubscribe in two headers, and neither where there is none', async () => {
     const { channel, composed } = setUp()
     await freezeOne(channel, intent, { ...message, unsubscribeUrl: 'https://example.com/stop?user=u1' })
     await freezeOne(channel, intent, { ...message, unsubscribeUrl: null })

@@ -23,7 +23,7 @@ describe('what a reply means', () => {
     expect(judged(answer(status, '3600'))).toMatchObject({ is: 'retry', reason, countsAsAttempt: true, reply })
   })
 
-  it('410 ends the delivery, with the status that tells the delivery log to fail the endpoint', () => {
+  it('410 ends the delivery, with the status by which the delivery log fails the endpoint', () => {
     expect(judged(answer(410))).toMatchObject({ is: 'dead', reason: 'gone', reply: { status: 410 } })
   })
 

@@ -197,7 +197,7 @@ describe('a template that cannot be used', () => {
     },
   )
 
-  test('does not stop its own mended version, nor others', async () => {
+  test('stops neither its own corrected version nor others', async () => {
     await expect(engine.render(template({ text: '{{#email}}' }), {}, {})).rejects.toThrow(TemplateError)
     expect((await engine.render(template({ text: 'mended' }), {}, {})).text).toBe('mended')
   })

@@ -70,7 +70,7 @@ describe('createGather', () => {
     expect(await results).toEqual([10, 20, 30, 40, 50])
   })
 
-  it('lingers for others when told to, even with nothing under way, and begins anew after each flush', async () => {
+  it('lingers for others where set so, even with nothing under way, and starts again after each flush', async () => {
     const { flush, flushes, seen } = heldFlush()
     const add = createGather(flush, { ...options, lingerMs: 4 })
     void add(1)
