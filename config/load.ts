@@ -179,7 +179,7 @@ function shape(values: Values, derived: Derived) {
       missingRowWaitMs: values.MISSING_ROW_WAIT_MS,
       campaignPausedRecheckMs: values.CAMPAIGN_PAUSED_RECHECK_MS,
       leaseCheckMs: values.LEASE_CHECK_MS,
-      upkeepIntervalMs: values.UPKEEP_INTERVAL_MS,
+      retentionIntervalMs: values.RETENTION_INTERVAL_MS,
     },
     http: {
       host: values.HTTP_HOST,

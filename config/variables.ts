@@ -216,7 +216,7 @@ const delivery = {
     '5000',
     'Interval of the check whether a paused campaign is active again; one query covers all its intents.',
   ),
-  UPKEEP_INTERVAL_MS: withDefault(
+  RETENTION_INTERVAL_MS: withDefault(
     milliseconds(1000, 24 * 3_600_000),
     '300000',
     'Interval of the retention task that deletes what is older than DEDUPE_DAYS; one process at a time runs it.',

@@ -19,7 +19,7 @@ import { createAcceptStore } from '../infra/postgres/ingest/postgres-accept-stor
 import { createIntentStore } from '../infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
 import { checkOwnTables, checkRights, checkSchema } from '../infra/postgres/schema/schema-check.ts'
-import { upkeepSteps } from '../infra/postgres/admin/retention-steps.ts'
+import { retentionSteps } from '../infra/postgres/admin/retention-steps.ts'
 import { unsubscribe } from '../infra/postgres/admin/unsubscribe.ts'
 import { requireWritable } from '../infra/postgres/client/writable.ts'
 import { logFacts } from '../infra/telemetry/log-observer.ts'
@@ -76,7 +76,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
   const stopping = new AbortController()
   const metrics = createMetrics({ version })
   const allGroups = config.kafka.groups.map((name) => config.kafka.groupPrefix + name)
-  const tables = upkeepSteps.map(({ table }) => table)
+  const tables = retentionSteps.map(({ table }) => table)
   const observers: Observe[] = [
     logFacts(log),
     countFacts(metrics, { channels: channelsWithBreakers, types: eventTypes, groups: allGroups, tables }),

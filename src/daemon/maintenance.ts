@@ -5,7 +5,7 @@ import { abandonDeferred, type BreakerRecord, type DeferredWork } from '../deliv
 import type { IntentStore } from '../delivery/intent-store.ts'
 import { leaderboardChannel } from '../leaderboard/leaderboard-channel.ts'
 import type { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
-import { upkeep } from '../infra/postgres/admin/retention.ts'
+import { applyRetention } from '../infra/postgres/admin/retention.ts'
 import type { Pools } from './compose/pools.ts'
 import { jitter } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
@@ -35,19 +35,19 @@ const WAKE_MS = 10_000
 /** Starts the maintenance tasks of a process: expired leases, retention, paused campaigns, breakers, and reconciliation of leaderboards changed without an event. */
 export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): void {
   const { config, groups } = settings
-  const { leaseCheckMs, upkeepIntervalMs, campaignPausedRecheckMs } = config.delivery
+  const { leaseCheckMs, retentionIntervalMs, campaignPausedRecheckMs } = config.delivery
   const statementMs = settings.pools.delivery.longestStatementMs
   tasks.schedule('lease check', leaseCheckMs, statementMs, () => expireLeases(settings))
   // A run takes at most half of the interval, and ends with the batch in flight.
-  const budgetMs = upkeepIntervalMs / 2
+  const budgetMs = retentionIntervalMs / 2
   tasks.schedule(
-    'upkeep',
-    upkeepIntervalMs,
+    'retention',
+    retentionIntervalMs,
     budgetMs + 2 * statementMs,
     () => runRetention(settings, budgetMs),
-    () => jitter(upkeepIntervalMs),
+    () => jitter(retentionIntervalMs),
   )
-  tasks.schedule('paused campaigns', campaignPausedRecheckMs, WAKE_MS + statementMs, () => wake(settings))
+  tasks.schedule('paused campaigns', campaignPausedRecheckMs, WAKE_MS + statementMs, () => wakePausedCampaigns(settings))
   tasks.schedule('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
   for (const { id, kinds } of groups) {
     for (const channel of kinds.channels) {
@@ -68,13 +68,17 @@ async function expireLeases({ config, intentStore, observe }: MaintenanceSetting
   if (expired.reclaimed + expired.ambiguous > 0) observe({ is: 'leases-expired', ...expired })
 }
 
-async function runRetention({ config, pools, clock, observe, signal }: MaintenanceSettings, turnMs: number): Promise<void> {
+async function runRetention({ config, pools, clock, observe, signal }: MaintenanceSettings, budgetMs: number): Promise<void> {
   try {
     const { dedupeDays } = config.accept
-    const report = await upkeep(pools.delivery, { dedupeDays, historyDays: config.leaderboard.historyDays, clock, turnMs }, signal)
-    if (report !== null && report.deleted.size > 0) observe({ is: 'upkeep', ...report })
+    const report = await applyRetention(
+      pools.delivery,
+      { dedupeDays, historyDays: config.leaderboard.historyDays, clock, budgetMs },
+      signal,
+    )
+    if (report !== null && report.deleted.size > 0) observe({ is: 'retention', ...report })
   } catch (error) {
-    observe({ is: 'upkeep-failed', cause: messageOf(error) })
+    observe({ is: 'retention-failed', cause: messageOf(error) })
   }
 }
 
@@ -92,7 +96,7 @@ async function abandon({ intentStore, observe, signal }: MaintenanceSettings, of
 }
 
 /** The platform does not announce that a campaign resumes, so one row of each waiting campaign is checked. */
-async function wake({ intentStore, clock, signal }: MaintenanceSettings): Promise<void> {
+async function wakePausedCampaigns({ intentStore, clock, signal }: MaintenanceSettings): Promise<void> {
   const until = clock.monotonic() + WAKE_MS
   while (!(await intentStore.wakeCampaigns()).all && !signal.aborted && clock.monotonic() < until);
 }

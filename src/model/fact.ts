@@ -155,8 +155,8 @@ export type Fact =
   | { readonly is: 'execution-failed'; readonly group: string; readonly channel: string; readonly intentId: string; readonly cause: string }
   | { readonly is: 'leases-expired'; readonly reclaimed: number; readonly ambiguous: number }
   /** Retention: rows older than `DEDUPE_DAYS` that were deleted, by table. `complete`: none are left. */
-  | { readonly is: 'upkeep'; readonly deleted: ReadonlyMap<string, number>; readonly durationMs: number; readonly complete: boolean }
-  | { readonly is: 'upkeep-failed'; readonly cause: string }
+  | { readonly is: 'retention'; readonly deleted: ReadonlyMap<string, number>; readonly durationMs: number; readonly complete: boolean }
+  | { readonly is: 'retention-failed'; readonly cause: string }
   /** A statement has been in flight for unusually long; `blockedBy` are backend process ids, null when the server did not name them in time. */
   | {
       readonly is: 'slow-statement'

@@ -8,7 +8,7 @@ test('a running daemon deletes rows older than its window, logs their number, an
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   const [old, young] = [await platform.person(campaign), await platform.person(campaign)]
-  const daemon = fixture.daemon({ UPKEEP_INTERVAL_MS: '1000' })
+  const daemon = fixture.daemon({ RETENTION_INTERVAL_MS: '1000' })
   await daemon.ready()
   for (const person of [old, young]) await fixture.publisher.publishUserSignedUp({ ...campaign, ...person })
   await fixture.drained()
@@ -31,7 +31,8 @@ test('a running daemon deletes rows older than its window, logs their number, an
   await eventually('it is counted', async () => {
     const metrics = await daemon.metrics()
     return (
-      ['outcomes', 'intents'].every((table) => metrics.includes(`kafka_worker_upkeep_rows_deleted_total{table="${table}"} 1`)) || 'not yet'
+      ['outcomes', 'intents'].every((table) => metrics.includes(`kafka_worker_retention_rows_deleted_total{table="${table}"} 1`)) ||
+      'not yet'
     )
   })
   expect(daemon.lines.filter(({ msg }) => msg === 'retention').length).toBeGreaterThan(0)

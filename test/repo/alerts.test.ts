@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { eventTypes } from '../../src/events/catalogue.ts'
-import { upkeepSteps } from '../../src/infra/postgres/admin/retention-steps.ts'
+import { retentionSteps } from '../../src/infra/postgres/admin/retention-steps.ts'
 import { countFacts } from '../../src/infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
@@ -27,7 +27,7 @@ const headings = [...operations.matchAll(/^### (KafkaWorker\w+)$/gm)].map(([, na
 
 const groups = ['email-workers', 'reward-workers']
 const metrics = createMetrics({ version: 'test' })
-countFacts(metrics, { channels: channelsWithBreakers, types: eventTypes, groups, tables: upkeepSteps.map(({ table }) => table) })
+countFacts(metrics, { channels: channelsWithBreakers, types: eventTypes, groups, tables: retentionSteps.map(({ table }) => table) })
 afterAll(() => metrics.close())
 const labels = new Map(Object.values(metrics).flatMap(labelled))
 

@@ -179,10 +179,10 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
           `abandoned ${fact.group} ${fact.destination}`,
           'given up: the endpoint was unavailable for too long',
         )
-      case 'upkeep':
+      case 'retention':
         return write('info', fact, 'retention')
-      case 'upkeep-failed':
-        return writeSeldom('warn', fact, 'upkeep', 'retention failed')
+      case 'retention-failed':
+        return writeSeldom('warn', fact, 'retention', 'retention failed')
       case 'dependency': {
         const level = fact.state === 'up' ? 'info' : 'warn'
         return write(changed(`dependency ${fact.name}`, fact.state) ? level : 'debug', fact, `${fact.name} is ${fact.state}`)

@@ -172,11 +172,11 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
       case 'leases-expired':
         metrics.leasesExpired.inc({ end: 'reclaimed' }, fact.reclaimed)
         return metrics.leasesExpired.inc({ end: 'ambiguous' }, fact.ambiguous)
-      case 'upkeep':
-        for (const [table, rows] of fact.deleted) metrics.upkeepRows.inc({ table }, rows)
-        return metrics.upkeepDuration.observe(fact.durationMs / 1000)
-      case 'upkeep-failed':
-        return metrics.upkeepFailures.inc(1)
+      case 'retention':
+        for (const [table, rows] of fact.deleted) metrics.retentionRows.inc({ table }, rows)
+        return metrics.retentionDuration.observe(fact.durationMs / 1000)
+      case 'retention-failed':
+        return metrics.retentionFailures.inc(1)
       case 'dependency':
         return metrics.dependencyUp.set({ dependency: fact.name }, fact.state === 'up' ? 1 : 0)
       case 'breaker':
@@ -211,7 +211,7 @@ function startAtZero(metrics: Metrics, { channels, groups, tables }: CountOption
     for (const meaning of ['database-behind-kafka', 'another-owner']) metrics.rowMoves.inc({ group, meaning }, 0)
     for (const reason of deadLetterReasons) metrics.deadLetters.inc({ group, reason }, 0)
   }
-  for (const table of tables) metrics.upkeepRows.inc({ table }, 0)
+  for (const table of tables) metrics.retentionRows.inc({ table }, 0)
   for (const end of ['reclaimed', 'ambiguous']) metrics.leasesExpired.inc({ end }, 0)
   for (const mode of ['windowed', 'first', 'points', 'many', 'unsure']) metrics.recalculations.inc({ mode }, 0)
   for (const channel of channels) {

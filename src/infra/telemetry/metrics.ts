@@ -86,11 +86,11 @@ export function createMetrics(build: { readonly version: string }) {
     recalculationRows: counter('recalculation_rows_changed_total', 'Rows that recalculations changed.', []),
     recalculationDuration: histogram('recalculation_duration_seconds', 'Time of one recalculation.', [], DURATIONS),
     sweptCampaigns: counter('swept_campaigns_total', 'Campaigns that the sweep found changed without an event.', []),
-    upkeepRows: counter('upkeep_rows_deleted_total', 'Rows deleted by retention, or cleared of a body that is never sent again.', [
+    retentionRows: counter('retention_rows_deleted_total', 'Rows deleted by retention, or cleared of a body that is never sent again.', [
       'table',
     ]),
-    upkeepDuration: histogram('upkeep_duration_seconds', 'Time of one retention run that deleted anything.', [], DURATIONS),
-    upkeepFailures: counter('upkeep_failures_total', 'Retention runs that failed; the next one retries.', []),
+    retentionDuration: histogram('retention_duration_seconds', 'Time of one retention run that deleted anything.', [], DURATIONS),
+    retentionFailures: counter('retention_failures_total', 'Retention runs that failed; the next one retries.', []),
     unknownVariables: counter('template_unknown_variables_total', 'Variables in mail templates that do not exist.', []),
     databasePool: gauge('database_pool', 'Connections of a pool by state, and callers that wait for one.', ['pool', 'state']),
     databasePoolWait: histogram('database_pool_wait_seconds', 'Time that callers waited for a connection of a pool.', ['pool'], DURATIONS),

@@ -1,29 +1,29 @@
 import type { Sql } from '../../../std/sql.ts'
 
-export type UpkeepTable =
+export type RetentionTable =
   'outcomes' | 'intents' | 'intent_bodies' | 'template_versions' | 'dead_letters' | 'position_changes' | 'recalculations' | 'reward_codes'
 
-export interface UpkeepBatch {
+export interface RetentionBatch {
   readonly deleted: number
-  /** Where the next batch goes on; null: nothing is left. */
+  /** Where the next batch continues; null: nothing is left. */
   readonly cursor: string | null
 }
 
 /** How old rows of one table are deleted, in batches. Locked rows are left to a later run. */
-export interface UpkeepStep {
+export interface RetentionStep {
   /** `intent_bodies`: the rows of `intents` stay, without their body. */
-  readonly table: UpkeepTable
-  /** Which age counts: that of what is remembered of events, or that of the leaderboards' history. */
+  readonly table: RetentionTable
+  /** The window that applies: `DEDUPE_DAYS` and a day, or `LEADERBOARD_HISTORY_DAYS`. */
   readonly age: 'dedupe' | 'history'
   readonly begin: string | null
-  batch(tx: Sql, at: { before: Date; cursor: string; limit: number }): Promise<UpkeepBatch>
+  batch(tx: Sql, at: { before: Date; cursor: string; limit: number }): Promise<RetentionBatch>
 }
 
 /**
- * Outcomes go before intents: between the two an effect's key alone still says that it was had. Progress and suppressions are
- * in no step, and no step knows an unfinished or held intent.
+ * Outcomes are deleted before intents: in between, the key of the intent alone prevents a second effect. No step touches progress,
+ * suppressions, or an intent that is unfinished or held.
  */
-export const upkeepSteps: readonly UpkeepStep[] = [
+export const retentionSteps: readonly RetentionStep[] = [
   byAge('outcomes'),
   { table: 'intents', age: 'dedupe', begin: '0', batch: finishedIntents },
   { table: 'intent_bodies', age: 'dedupe', begin: '0', batch: sentBodies },
@@ -35,10 +35,10 @@ export const upkeepSteps: readonly UpkeepStep[] = [
 ]
 
 /**
- * Along the index on `at`. The cursor keeps each batch from reading once more the entries of what the ones before it deleted.
- * By ctid, which a lock holds in place.
+ * Along the index on `at`. The cursor spares each batch the index entries of rows that earlier batches deleted. Rows are deleted by
+ * ctid, which cannot change while they are locked.
  */
-function byAge(table: 'outcomes' | 'dead_letters' | 'position_changes'): UpkeepStep {
+function byAge(table: 'outcomes' | 'dead_letters' | 'position_changes'): RetentionStep {
   const statement = `
 WITH old AS MATERIALIZED (
   SELECT ctid, at FROM worker.${table} WHERE at >= $1::timestamptz AND at < $2::timestamptz ORDER BY at LIMIT $3 FOR UPDATE SKIP LOCKED
@@ -60,11 +60,14 @@ SELECT count(*)::int AS deleted, max(at)::text AS cursor FROM gone`
 }
 
 /**
- * Along the primary key, up to the first page of rows that were created inside the window: none behind it can have ended
- * before. An index on `finished_at` would be written at every end of an intent; this costs nothing but a look at those old
- * ones that have not ended, which are few.
+ * Along the primary key, up to the first page with a row that was created inside the window: rows after it cannot have finished
+ * before. An index on `finished_at` would be written for every intent that finishes; this reads old unfinished rows in addition,
+ * which are few.
  */
-async function finishedIntents(tx: Sql, { before, cursor, limit }: { before: Date; cursor: string; limit: number }): Promise<UpkeepBatch> {
+async function finishedIntents(
+  tx: Sql,
+  { before, cursor, limit }: { before: Date; cursor: string; limit: number },
+): Promise<RetentionBatch> {
   const [row] = await tx.query<{ deleted: number; last: string | null; young: boolean | null }>(finishedStatement, [cursor, before, limit])
   return { deleted: row?.deleted ?? 0, cursor: row === undefined || row.young !== false ? null : row.last }
 }
@@ -87,10 +90,10 @@ SELECT (SELECT count(*)::int FROM gone) AS deleted, max(id)::text AS last,
   FROM page`
 
 /**
- * Bodies of what is sent, which older versions kept with the row; whatever their age. The index holds nothing else, so that this
- * costs a look at an empty index once they are gone.
+ * Bodies of sent mails and webhooks of any age, which older versions kept with the row. They have an index of their own, so that this
+ * costs one probe of an empty index once they are gone.
  */
-async function sentBodies(tx: Sql, { cursor, limit }: { cursor: string; limit: number }): Promise<UpkeepBatch> {
+async function sentBodies(tx: Sql, { cursor, limit }: { cursor: string; limit: number }): Promise<RetentionBatch> {
   const [row] = await tx.query<{ deleted: number; last: string | null }>(sentBodiesStatement, [cursor, limit])
   const deleted = row?.deleted ?? 0
   return { deleted, cursor: deleted < limit ? null : (row?.last ?? null) }
@@ -107,11 +110,11 @@ cleared AS (
 SELECT count(*)::int AS deleted, max(id)::text AS last FROM cleared`
 
 /**
- * Versions that were last used before the oldest intent was created: an intent is created before it is frozen with a version. The two
- * days allow for the hours in which a process does not record again that it uses a version, and for ids that are not in the order of
- * their times.
+ * Versions that were last used before the oldest intent was created: an intent is created before it is frozen with a version. The
+ * margin of two days covers the hours for which a process does not record again that it uses a version, and ids that are not in the
+ * order of their times.
  */
-async function unusedTemplateVersions(tx: Sql, { limit }: { limit: number }): Promise<UpkeepBatch> {
+async function unusedTemplateVersions(tx: Sql, { limit }: { limit: number }): Promise<RetentionBatch> {
   const [row] = await tx.query<{ deleted: number }>(unusedVersionsStatement, [limit])
   const deleted = row?.deleted ?? 0
   return { deleted, cursor: deleted < limit ? null : '' }
@@ -129,21 +132,21 @@ gone AS (
 SELECT count(*)::int AS deleted FROM gone`
 
 /**
- * Rows of campaigns whose row is gone, not merely marked as deleted, and that are old themselves: a campaign that was deleted
- * by mistake and restored from a copy finds its codes still taken. `campaigns` jumps from one to the next along the key, so
- * a campaign with a million codes costs one probe.
+ * Old rows of campaigns whose row was deleted, not merely marked as deleted. The age keeps the codes of a campaign reserved that was
+ * deleted by mistake and is restored from a backup. The recursion jumps from one campaign to the next along the key, so that a campaign
+ * with a million codes costs one probe.
  */
-function withoutCampaign(table: 'recalculations' | 'reward_codes', time: 'committed_at' | 'at'): UpkeepStep {
+function withoutCampaign(table: 'recalculations' | 'reward_codes', time: 'committed_at' | 'at'): RetentionStep {
   const next = (after: string) => `(SELECT campaign_id FROM worker.${table} ${after} ORDER BY campaign_id LIMIT 1)`
   const statement = `
-WITH RECURSIVE known (campaign_id) AS (
+WITH RECURSIVE distinct_campaigns (campaign_id) AS (
   ${next('')}
   UNION ALL
-  SELECT ${next('AS t WHERE t.campaign_id > known.campaign_id')} FROM known WHERE known.campaign_id IS NOT NULL
+  SELECT ${next('AS t WHERE t.campaign_id > c.campaign_id')} FROM distinct_campaigns AS c WHERE c.campaign_id IS NOT NULL
 ),
 orphans AS MATERIALIZED (
-  SELECT campaign_id FROM known
-   WHERE campaign_id IS NOT NULL AND NOT EXISTS (SELECT FROM platform.campaigns AS c WHERE c.id = known.campaign_id)
+  SELECT campaign_id FROM distinct_campaigns AS d
+   WHERE campaign_id IS NOT NULL AND NOT EXISTS (SELECT FROM platform.campaigns AS c WHERE c.id = d.campaign_id)
 ),
 old AS MATERIALIZED (
   SELECT t.ctid FROM worker.${table} AS t WHERE t.campaign_id = ANY (ARRAY(SELECT campaign_id FROM orphans)) AND t.${time} < $1::timestamptz

@@ -1,8 +1,8 @@
 import type { Clock } from '../../../std/clock.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
-import { upkeepSteps, type UpkeepStep, type UpkeepTable } from './retention-steps.ts'
+import { retentionSteps, type RetentionStep, type RetentionTable } from './retention-steps.ts'
 
-export interface UpkeepOptions {
+export interface RetentionOptions {
   /** `DEDUPE_DAYS`. */
   readonly dedupeDays: number
   /** `LEADERBOARD_HISTORY_DAYS`; no more than `dedupeDays` count. */
@@ -10,12 +10,12 @@ export interface UpkeepOptions {
   readonly clock: Clock
   /** Rows in one transaction at most. */
   readonly batchRows?: number
-  /** A turn ends after this, done or not; milliseconds. The next one goes on. */
-  readonly turnMs: number
+  /** A run ends after this, complete or not, and the next one continues; milliseconds. */
+  readonly budgetMs: number
 }
 
-export interface UpkeepReport {
-  readonly deleted: ReadonlyMap<UpkeepTable, number>
+export interface RetentionReport {
+  readonly deleted: ReadonlyMap<RetentionTable, number>
   readonly durationMs: number
   /** Nothing that is old is left, as far as it was not locked. */
   readonly complete: boolean
@@ -23,7 +23,7 @@ export interface UpkeepReport {
 
 const DAY_MS = 86_400_000
 /**
- * What is deleted is this much older than what accept refuses as `older-than-dedupe-window`.
+ * Rows are deleted this long after accept began to refuse their events as `older-than-dedupe-window`.
  *
  * Accept compares the record's timestamp, by its publisher's clock, with the daemon's; an outcome carries the database's. A
  * record is accepted after it was published, so `outcome.at` lies before its record's timestamp only by what the two clocks
@@ -33,18 +33,17 @@ const DAY_MS = 86_400_000
  */
 const MARGIN_MS = DAY_MS
 
-/** No pause is shorter. */
+/** The shortest pause between two batches; milliseconds. */
 const LEAST_PAUSE_MS = 20
 
 /**
- * Deletes what is older than `DEDUPE_DAYS` and a day, movements in leaderboards older than `LEADERBOARD_HISTORY_DAYS`, in small transactions, with pauses as long as the work: at most half of
- * one connection, whatever there is to delete.
+ * Deletes what is older than `DEDUPE_DAYS` and a day, and movements in leaderboards older than `LEADERBOARD_HISTORY_DAYS`. Works in
+ * small transactions with pauses as long as the work, so that it takes at most half of one connection, however much there is to delete.
  *
- * One process at a time, by an advisory lock that each transaction takes and its end gives back: nothing stays locked by a
- * process that froze or died. Who does not get it leaves this turn to the other. Resolves to null when that was so from the
- * beginning. Throws SqlError.
+ * One process at a time: each transaction takes an advisory lock and releases it at its end, so that a process that froze or died
+ * holds none. A process without the lock ends its run; resolves to null when nothing was deleted until then. Throws SqlError.
  */
-export async function upkeep(database: Database, options: UpkeepOptions, signal: AbortSignal): Promise<UpkeepReport | null> {
+export async function applyRetention(database: Database, options: RetentionOptions, signal: AbortSignal): Promise<RetentionReport | null> {
   const { clock, batchRows = 2_000 } = options
   const startedAt = clock.monotonic()
   const dedupeMs = options.dedupeDays * DAY_MS + MARGIN_MS
@@ -52,10 +51,10 @@ export async function upkeep(database: Database, options: UpkeepOptions, signal:
     dedupe: await cutoff(database.sql, clock, dedupeMs),
     history: await cutoff(database.sql, clock, Math.min(dedupeMs, options.historyDays * DAY_MS)),
   }
-  const deleted = new Map<UpkeepTable, number>()
-  const report = (complete: boolean): UpkeepReport => ({ deleted, durationMs: clock.monotonic() - startedAt, complete })
+  const deleted = new Map<RetentionTable, number>()
+  const report = (complete: boolean): RetentionReport => ({ deleted, durationMs: clock.monotonic() - startedAt, complete })
 
-  for (const step of upkeepSteps) {
+  for (const step of retentionSteps) {
     let cursor = step.begin
     while (cursor !== null) {
       const batchAt = clock.monotonic()
@@ -63,14 +62,14 @@ export async function upkeep(database: Database, options: UpkeepOptions, signal:
       if (done === null) return deleted.size === 0 ? null : report(false)
       if (done.deleted > 0) deleted.set(step.table, (deleted.get(step.table) ?? 0) + done.deleted)
       cursor = done.cursor
-      if (signal.aborted || clock.monotonic() - startedAt >= options.turnMs) return report(false)
+      if (signal.aborted || clock.monotonic() - startedAt >= options.budgetMs) return report(false)
       if (cursor !== null) await clock.sleep(Math.max(LEAST_PAUSE_MS, clock.monotonic() - batchAt), signal)
     }
   }
   return report(true)
 }
 
-/** The earlier of the two clocks decides: one that is wrong by months must not empty the tables. */
+/** By the earlier of the two clocks: one that is months ahead must not empty the tables. */
 async function cutoff(sql: Sql, clock: Clock, ageMs: number): Promise<Date> {
   const [row] = await sql.query<{ before: Date }>(
     `SELECT least($1::timestamptz, now()) - $2::float8 * interval '1 millisecond' AS before`,
@@ -80,9 +79,11 @@ async function cutoff(sql: Sql, clock: Clock, ageMs: number): Promise<Date> {
   return row.before
 }
 
-function batch(database: Database, step: UpkeepStep, at: Parameters<UpkeepStep['batch']>[1]) {
+function batch(database: Database, step: RetentionStep, at: Parameters<RetentionStep['batch']>[1]) {
   return database.transaction(async (tx) => {
-    const [lock] = await tx.query<{ got: boolean }>(`SELECT pg_try_advisory_xact_lock(hashtextextended('kafka-worker:upkeep', 0)) AS got`)
+    const [lock] = await tx.query<{ got: boolean }>(
+      `SELECT pg_try_advisory_xact_lock(hashtextextended('kafka-worker:retention', 0)) AS got`,
+    )
     return lock?.got === true ? step.batch(tx, at) : null
   })
 }

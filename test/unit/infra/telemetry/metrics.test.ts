@@ -184,12 +184,12 @@ describe('counting facts', () => {
     observe({ is: 'consumer-crashed', group, cause: '', rebuildInMs: 1, crashes: 1 })
     observe({ is: 'group-stopped', group, reason: 'lost range' })
     observe({ is: 'swept', campaigns: 2 })
-    observe({ is: 'upkeep', deleted: new Map([['outcomes', 7]]), durationMs: 30, complete: true })
-    observe({ is: 'upkeep-failed', cause: '' })
+    observe({ is: 'retention', deleted: new Map([['outcomes', 7]]), durationMs: 30, complete: true })
+    observe({ is: 'retention-failed', cause: '' })
     const text = await metrics.render()
     for (const line of [
-      'upkeep_rows_deleted_total{table="outcomes"} 7',
-      'upkeep_failures_total 1',
+      'retention_rows_deleted_total{table="outcomes"} 7',
+      'retention_failures_total 1',
       `rebalances_total{group="${group}"} 1`,
       `dead_letters_total{group="${group}",reason="not-json"} 1`,
       `row_moves_total{group="${group}",meaning="database-behind-kafka"} 1`,

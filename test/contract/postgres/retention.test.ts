@@ -1,15 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createAcceptStore } from '../../../src/infra/postgres/ingest/postgres-accept-store.ts'
-import { upkeepSteps } from '../../../src/infra/postgres/admin/retention-steps.ts'
-import { upkeep, type UpkeepOptions, type UpkeepReport } from '../../../src/infra/postgres/admin/retention.ts'
+import { retentionSteps } from '../../../src/infra/postgres/admin/retention-steps.ts'
+import { applyRetention, type RetentionOptions, type RetentionReport } from '../../../src/infra/postgres/admin/retention.ts'
 import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { campaignId, insertIntents } from './intent-rows.ts'
 import { untilSomebodyWaits } from './lock-wait.ts'
 import { insertCampaign } from './platform-rows.ts'
 
-const lock = `SELECT pg_advisory_xact_lock(hashtextextended('kafka-worker:upkeep', 0))`
+const lock = `SELECT pg_advisory_xact_lock(hashtextextended('kafka-worker:retention', 0))`
 const finals = ['sent', 'delivered', 'skipped', 'dead', 'rejected', 'cancelled']
 const unfinished = ['pending', 'claimed', 'handing_over', 'ambiguous', 'held']
 
@@ -20,8 +20,12 @@ beforeEach(async () => {
 afterEach(async () => db.close())
 
 /** The window is 90 days, so what is older than 91 goes. */
-async function turn(options: Partial<UpkeepOptions> = {}, signal = new AbortController().signal): Promise<UpkeepReport | null> {
-  return upkeep(db, { dedupeDays: 90, historyDays: 30, clock: createAutoAdvancingClock(Date.now()), turnMs: 600_000, ...options }, signal)
+async function run(options: Partial<RetentionOptions> = {}, signal = new AbortController().signal): Promise<RetentionReport | null> {
+  return applyRetention(
+    db,
+    { dedupeDays: 90, historyDays: 30, clock: createAutoAdvancingClock(Date.now()), budgetMs: 600_000, ...options },
+    signal,
+  )
 }
 
 const ago = (days: number, minutes = 0) => new Date(Date.now() - days * 86_400_000 - minutes * 60_000)
@@ -73,7 +77,7 @@ test('rows older than the window and its margin are deleted, but nothing younger
   ]
   await insertIntents(db.sql, ...rows)
 
-  expect(await turn()).toMatchObject({
+  expect(await run()).toMatchObject({
     complete: true,
     deleted: new Map<string, number>([
       ['outcomes', 1],
@@ -85,7 +89,7 @@ test('rows older than the window and its margin are deleted, but nothing younger
   expect(await db.sql.query('SELECT "offset" FROM worker.dead_letters')).toEqual([{ offset: '1' }])
   const left = await db.sql.query<{ key: string }>('SELECT key FROM worker.intents ORDER BY id')
   expect(left.map(({ key }) => key)).toEqual([...finals.map((state) => `late-${state}`), ...unfinished.map((state) => `kept-${state}`)])
-  expect((await turn())?.deleted.size).toBe(0)
+  expect((await run())?.deleted.size).toBe(0)
 })
 
 test('bodies that are not sent again are cleared in batches, whatever their age, and movements have their own retention', async () => {
@@ -104,7 +108,7 @@ test('bodies that are not sent again are cleared in batches, whatever their age,
   }
   const locked = await db.transaction(async (tx) => {
     await tx.query(`SELECT FROM worker.intents WHERE key = 'more-0' FOR UPDATE`)
-    return turn({ batchRows: 2 })
+    return run({ batchRows: 2 })
   })
   expect(locked?.deleted).toEqual(
     new Map<string, number>([
@@ -112,12 +116,12 @@ test('bodies that are not sent again are cleared in batches, whatever their age,
       ['position_changes', 2],
     ]),
   )
-  expect((await turn())?.deleted).toEqual(new Map([['intent_bodies', 1]]))
-  expect((await turn())?.deleted.size).toBe(0)
+  expect((await run())?.deleted).toEqual(new Map([['intent_bodies', 1]]))
+  expect((await run())?.deleted.size).toBe(0)
   const kept = await db.sql.query<{ key: string }>('SELECT key FROM worker.intents WHERE body IS NOT NULL ORDER BY id')
   expect(kept.map(({ key }) => key)).toEqual(states.filter((state) => state !== 'sent' && state !== 'delivered'))
   expect(await count('intents')).toBe(states.length + 5)
-  await turn({ historyDays: 3_650 })
+  await run({ historyDays: 3_650 })
   expect(await count('position_changes')).toBe(1)
 })
 
@@ -129,10 +133,10 @@ test('versions of templates are deleted once no intent is left that was created 
   await insertIntents(db.sql, { key: 'held', state: 'held', created_at: ago(21) })
   const left = async () =>
     (await db.sql.query<{ hash: string }>('SELECT hash FROM worker.template_versions ORDER BY hash')).map(({ hash }) => hash)
-  expect((await turn({ batchRows: 1 }))?.deleted).toEqual(new Map([['template_versions', 1]]))
+  expect((await run({ batchRows: 1 }))?.deleted).toEqual(new Map([['template_versions', 1]]))
   expect(await left()).toEqual(['new', 'used'])
   await db.sql.query('DELETE FROM worker.intents')
-  await turn()
+  await run()
   expect(await left()).toEqual(['new'])
 })
 
@@ -164,7 +168,7 @@ test('codes and recalculations are deleted with the row of their campaign, not w
     Buffer.alloc(32),
     ago(900),
   ])
-  expect((await turn())?.deleted).toEqual(
+  expect((await run())?.deleted).toEqual(
     new Map<string, number>([
       ['recalculations', 1],
       ['reward_codes', 1],
@@ -184,25 +188,25 @@ test('retention works in batches with pauses, stops at its deadline and continue
   )
   await many('dead_letters', 5, ago(100))
   const clock = createAutoAdvancingClock(Date.now())
-  const first = await turn({ clock, batchRows: 10, turnMs: 20 })
+  const first = await run({ clock, batchRows: 10, budgetMs: 20 })
   expect(first).toMatchObject({ complete: false, deleted: new Map([['outcomes', 20]]) })
   expect(clock.slept).toEqual([20])
   const rest = createAutoAdvancingClock(Date.now())
-  expect(await turn({ clock: rest, batchRows: 10 })).toMatchObject({ complete: true })
+  expect(await run({ clock: rest, batchRows: 10 })).toMatchObject({ complete: true })
   expect(rest.slept).toEqual([20, 20, 20].slice(0, rest.slept.length))
   expect([await count('outcomes'), await count('intents'), await count('dead_letters')]).toEqual([0, 0, 0])
 
   await many('outcomes', 25, ago(100))
   const ending = new AbortController()
   ending.abort()
-  expect(await turn({ batchRows: 10 }, ending.signal)).toMatchObject({ complete: false, deleted: new Map([['outcomes', 10]]) })
+  expect(await run({ batchRows: 10 }, ending.signal)).toMatchObject({ complete: false, deleted: new Map([['outcomes', 10]]) })
 })
 
 test('one process at a time: a process without the lock skips its run', async () => {
   await many('outcomes', 30, ago(100))
   await db.transaction(async (tx) => {
     await tx.query(lock)
-    expect(await turn()).toBeNull()
+    expect(await run()).toBeNull()
   })
   expect(await count('outcomes')).toBe(30)
 
@@ -223,12 +227,12 @@ test('one process at a time: a process without the lock skips its run', async ()
       await taken.promise
     },
   }
-  expect(await turn({ clock, batchRows: 10 })).toMatchObject({ complete: false, deleted: new Map([['outcomes', 10]]) })
+  expect(await run({ clock, batchRows: 10 })).toMatchObject({ complete: false, deleted: new Map([['outcomes', 10]]) })
   ended.resolve()
   await holding
-  const reports = await Promise.all([turn({ batchRows: 10 }), turn({ batchRows: 10 })])
+  const reports = await Promise.all([run({ batchRows: 10 }), run({ batchRows: 10 })])
   expect(reports.reduce((sum, report) => sum + (report?.deleted.get('outcomes') ?? 0), 0)).toBeLessThanOrEqual(20)
-  await turn()
+  await run()
   expect(await count('outcomes')).toBe(0)
 })
 
@@ -240,16 +244,16 @@ test('a locked row is left to the next run, without waiting', async () => {
   )
   await db.transaction(async (tx) => {
     await tx.query(`SELECT FROM worker.intents WHERE key = 'locked' FOR UPDATE`)
-    expect((await turn())?.deleted).toEqual(new Map([['intents', 1]]))
+    expect((await run())?.deleted).toEqual(new Map([['intents', 1]]))
   })
   expect(await db.sql.query('SELECT key FROM worker.intents')).toEqual([{ key: 'locked' }])
-  expect((await turn())?.deleted).toEqual(new Map([['intents', 1]]))
+  expect((await run())?.deleted).toEqual(new Map([['intents', 1]]))
 })
 
 test('a process whose clock is years ahead deletes no young rows', async () => {
   await outcome(randomUUID(), ago(1))
-  expect((await turn({ clock: createAutoAdvancingClock(Date.now() + 2 * 365 * 86_400_000) }))?.deleted.size).toBe(0)
-  expect((await turn({ clock: createAutoAdvancingClock(Date.now() - 365 * 86_400_000) }))?.deleted.size).toBe(0)
+  expect((await run({ clock: createAutoAdvancingClock(Date.now() + 2 * 365 * 86_400_000) }))?.deleted.size).toBe(0)
+  expect((await run({ clock: createAutoAdvancingClock(Date.now() - 365 * 86_400_000) }))?.deleted.size).toBe(0)
 })
 
 test('an event that is accepted again while its outcome is being deleted has no second effect, because its keys still exist', async () => {
@@ -282,7 +286,7 @@ test('an event that is accepted again while its outcome is being deleted has no 
 
   let again: ReturnType<typeof store.accept> | undefined
   await db.transaction(async (tx) => {
-    const done = await upkeepSteps[0]?.batch(tx, { before: ago(91), cursor: '-infinity', limit: 100 })
+    const done = await retentionSteps[0]?.batch(tx, { before: ago(91), cursor: '-infinity', limit: 100 })
     expect(done?.deleted).toBe(1)
     again = store.accept(chunk(1n))
     await untilSomebodyWaits(db.sql)
@@ -290,7 +294,7 @@ test('an event that is accepted again while its outcome is being deleted has no 
   expect(await again).toMatchObject({ is: 'accepted', intents: 0, outcomes: new Map([[1n, 'duplicate']]) })
 
   // The same while it is young: known at once.
-  expect((await turn())?.deleted.size).toBe(0)
+  expect((await run())?.deleted.size).toBe(0)
   expect(await store.accept(chunk(2n))).toMatchObject({ is: 'accepted', outcomes: new Map([[2n, 'repeated']]) })
 })
 
@@ -299,7 +303,7 @@ test('the space of deleted rows is reused: no table grows', async () => {
   for (let days = 400; days > 100; days -= 60) {
     await many('outcomes', 10_000, ago(days))
     sizes.push(await size())
-    expect((await turn())?.deleted.get('outcomes')).toBe(10_000)
+    expect((await run())?.deleted.get('outcomes')).toBe(10_000)
     await db.sql.query('VACUUM worker.outcomes')
   }
   expect(Math.max(...sizes)).toBeLessThan((sizes[0] ?? 0) * 1.1)
@@ -307,7 +311,7 @@ test('the space of deleted rows is reused: no table grows', async () => {
 
 test('finding old outcomes among many young ones reads few pages, even after earlier deletions', async () => {
   await many('outcomes', 20_000, ago(100))
-  await turn()
+  await run()
   await db.sql.query('VACUUM worker.outcomes')
   await many('outcomes', 20_000, ago(10))
   const [row] = await db.sql.query<{ 'QUERY PLAN': [{ Plan: object }] }>(
