@@ -10,8 +10,8 @@ import type { Database } from '../../src/std/sql.ts'
 import type { Terminal } from './terminal.ts'
 
 /**
- * The worker's configuration without the relay, which no command uses; the groups, of those that run only when named the ones that
- * `KAFKA_GROUPS` names; and the consumers by name.
+ * The worker's configuration without the relay, which no command uses; every registered group, because a daemon with another
+ * `KAFKA_GROUPS` may run those that this environment does not enable; and the consumers by name.
  */
 export function configure(terminal: Terminal): {
   config: Config
@@ -22,8 +22,7 @@ export function configure(terminal: Terminal): {
   const config = loadConfig(terminal.environment, { ...knownGroups, mailGroups: [] })
   for (const warning of config.warnings) terminal.err(warning)
   const byName = new Map(listedConsumers.map((consumer) => [consumer.name, consumer]))
-  const operated = listedConsumers.filter(({ name, optIn }) => optIn !== true || config.kafka.groups.includes(name))
-  return { config, groups: operatorGroups(operated, config.kafka), consumers: byName }
+  return { config, groups: operatorGroups(listedConsumers, config.kafka), consumers: byName }
 }
 
 /** Works with the broker, connected, and disconnects. */

@@ -4,11 +4,12 @@ import { listedConsumers } from '../../src/consumers/registry.ts'
 import { channelList } from '../../src/daemon/compose/channels.ts'
 import { createExplainer } from '../../src/infra/postgres/admin/postgres-explainer.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
+import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { explainEvent, explainPerson, explainReward } from '../../src/admin/explain-event.ts'
 import { intentFilter, uuidOf } from '../../src/admin/intents/intent-filter.ts'
 import { OperatorError } from '../../src/std/failure.ts'
-import type { OperatorGroup } from '../../src/admin/operator-group.ts'
+import { groupsInUse, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import type { Database } from '../../src/std/sql.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { renderJson } from './render-json.ts'
@@ -74,7 +75,8 @@ async function explained(
       groups.map(({ id }) => id),
     )
     const intents = await createIntentAdmin(database, channelList).list({ ...intentFilter({}, [], groups), eventId }, MOST)
-    const known = groups.map((group) => {
+    const used = await groupsInUse(groups, createProgressAdmin(database))
+    const known = used.map((group) => {
       const consumer = listedConsumers.find(({ name }) => name === group.name)
       return { ...group, types: consumer?.types ?? [], projects: consumer !== undefined && isProjecting(consumer) }
     })

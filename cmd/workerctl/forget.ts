@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { createForgetter } from '../../src/infra/postgres/admin/postgres-forgetter.ts'
+import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { doneSentence, elsewhereSentences, forgetSentences } from '../../src/admin/forget-person.ts'
 import type { Erased, Forgetter, Retention } from '../../src/admin/forget-person.ts'
 import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
-import type { OperatorGroup } from '../../src/admin/operator-group.ts'
+import { groupsInUse, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
@@ -47,11 +48,11 @@ export function addForget(parent: Command, terminal: Terminal): void {
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
       const userId = uuidOf('--user', options.user)
-      const retentions = retentionsOf(config, groups)
       await withDatabase(
         config,
         async (database) => {
           await checkSchema(database.sql)
+          const retentions = retentionsOf(config, await groupsInUse(groups, createProgressAdmin(database)))
           const forgetter = createForgetter(database)
           const found = await forgetter.find(userId)
           const elsewhere = elsewhereSentences(found, await retentions, config.accept.dedupeDays)

@@ -29,7 +29,8 @@ interface GroupOffsets {
 
 const HELP = `
 ROW is the progress row in the database, which is authoritative; COMMITTED is the offset committed to Kafka a moment later. LAG
-counts from the row.
+counts from the row. A group that runs only when named is shown if KAFKA_GROUPS names it, if it has a row, a committed offset or a
+member, or if --group names it.
 
 Examples:
   npm run workerctl -- offsets show
@@ -45,20 +46,33 @@ export function addOffsetsShow(parent: Command, terminal: Terminal): void {
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
-      const chosen = options.group === undefined ? groups : [findGroup(groups, options.group)]
+      const chosen = options.group === undefined ? null : findGroup(groups, options.group)
       const shown = await withKafka(config, (admin) =>
         withDatabase(config, async (database) => {
           await checkSchema(database.sql)
-          await requireTopics(admin, chosen)
+          const expected = chosen === null ? groups.filter(({ enabled }) => enabled) : [chosen]
+          await requireTopics(admin, expected)
           const progress = createProgressAdmin(database)
           const found: GroupOffsets[] = []
-          for (const group of chosen) found.push(await offsetsOf(group, admin, progress))
+          for (const group of expected) found.push(await offsetsOf(group, admin, progress))
+          if (chosen === null) found.push(...(await runElsewhere(groups, admin, progress)))
           return found
         }),
       )
       if (options.json === true) terminal.out(renderJson({ groups: shown }))
       else for (const group of shown) show(group, terminal)
     })
+}
+
+/** Groups that this environment does not enable, but some daemon runs or ran. */
+async function runElsewhere(groups: readonly OperatorGroup[], admin: LogAdmin, progress: ProgressAdmin): Promise<readonly GroupOffsets[]> {
+  const others = groups.filter(({ enabled }) => !enabled)
+  const present = await admin.topics([...new Set(others.map(({ topic }) => topic))])
+  const found: GroupOffsets[] = []
+  for (const group of others.filter(({ topic }) => present.has(topic))) found.push(await offsetsOf(group, admin, progress))
+  return found.filter(
+    ({ members, partitions }) => members > 0 || partitions.some(({ row, committed }) => row !== null || committed !== null),
+  )
 }
 
 async function offsetsOf({ id, topic }: OperatorGroup, admin: LogAdmin, progress: ProgressAdmin): Promise<GroupOffsets> {

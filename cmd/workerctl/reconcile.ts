@@ -49,8 +49,8 @@ const HELP = `
 Finds people affected by a loss: after a topic was recreated, a range of records was lost, or groups were moved over unread
 records. Reads the platform's rows (sign-ups, verifications, referrals, verified referrals, rewards), compares the ids of their
 events with the outcomes of every group that has progress, and counts missing outcomes by type and campaign. Works while daemons
-run, and reads those tables by primary key only. A group that runs only when named is included if KAFKA_GROUPS names it; as it may
-have begun later, facts before its first outcome are not expected of it.
+run, and reads those tables by primary key only. A group that runs only when named is included if KAFKA_GROUPS names it, otherwise
+named as not compared: it may have ended. As it may have begun later, facts before its first outcome are not expected of it.
 
 --publish publishes the missing facts again, with their original time and event ids: a group that has accepted one meanwhile
 skips it, so nothing is sent twice. Without it nothing is published.
@@ -85,11 +85,17 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
         async (database) => {
           await checkSchema(database.sql)
           const reader = createFactReader(database.sql)
-          const covering = await coveringGroups(database, reader, groups, consumers)
+          const { covering, notCompared } = await coveringGroups(database, reader, groups, consumers)
           const window = await windowOf(reader, config, chosen)
           const query = { groups: covering, window, staleBefore: new Date(systemClock.now() - config.mail.maxEventAgeMs) }
           const found = await reconcile(reader, query)
-          if (options.json !== true) show(found, covering, window, terminal)
+          if (options.json !== true) {
+            show(found, covering, window, terminal)
+            for (const { id, name } of notCompared)
+              terminal.out(
+                `${id} has progress but is not compared, because KAFKA_GROUPS does not name it: include ${name} there if it runs.`,
+              )
+          }
           const missing = factTypes.reduce((sum, type) => sum + found.facts[type], 0)
           const decided = await decide(missing > 0, { ...options, dryRun: options.publish !== true }, terminal)
           const done = { published: 0, unpublishable: 0 }
@@ -104,34 +110,49 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
               })
             })
           }
-          if (options.json === true) terminal.out(renderJson({ ...window, ...found, ...done, applied: decided === 'apply' }))
-          else terminal.out(conclusionOf(decided, done))
+          if (options.json === true) {
+            const left = { notCompared: notCompared.map(({ id }) => id) }
+            terminal.out(renderJson({ ...window, ...found, ...left, ...done, applied: decided === 'apply' }))
+          } else terminal.out(conclusionOf(decided, done))
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
     })
 }
 
-/** The groups with progress; a group without has never run here, and nothing of it was lost. */
+/**
+ * The groups with progress; a group without has never run here, and nothing of it was lost. A group that is not enabled is not compared: if it
+ * was turned off, every later fact would be missing for good.
+ */
 async function coveringGroups(
   database: Database,
   reader: FactReader,
   groups: readonly OperatorGroup[],
   consumers: ReadonlyMap<string, Pick<Consumer, 'types'>>,
-): Promise<readonly CoveringGroup[]> {
+): Promise<{ readonly covering: readonly CoveringGroup[]; readonly notCompared: readonly OperatorGroup[] }> {
   const progress = createProgressAdmin(database)
-  const running: CoveringGroup[] = []
-  for (const { id, name, topic } of groups) {
+  const covering: CoveringGroup[] = []
+  const notCompared: OperatorGroup[] = []
+  for (const group of groups) {
+    const { id, name, topic, enabled } = group
     const filter = createTypeFilter(consumers.get(name)?.types ?? [])
     if ((await progress.readProgress(id, topic)).length === 0) continue
+    if (!enabled) {
+      notCompared.push(group)
+      continue
+    }
     // A group that runs only when named may have begun later than the others.
     const isOptIn = !defaultGroups.includes(name)
     const since = isOptIn ? await reader.oldestOutcome(id) : null
-    if (!isOptIn || since !== null) running.push({ id, since, handles: (type) => filter.handles(type) })
+    if (!isOptIn || since !== null) covering.push({ id, since, handles: (type) => filter.handles(type) })
   }
-  if (running.length === 0)
+  if (covering.length === 0 && notCompared.length > 0) {
+    const [ids, names] = [notCompared.map(({ id }) => id).join(', '), notCompared.map(({ name }) => name).join(', ')]
+    throw new OperatorError(`No group has progress in this database but ${ids}, not named in KAFKA_GROUPS: include ${names} there.`)
+  }
+  if (covering.length === 0)
     throw new OperatorError('No group has progress in this database, so nothing was lost: check DATABASE_URL or PG*.')
-  return running
+  return { covering, notCompared }
 }
 
 async function windowOf(reader: FactReader, { accept }: Config, chosen: { since: Date | null; until: Date | null }): Promise<Window> {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { DEFAULT_PARTITIONS, plannedTopics, planTopics, type TopicStep } from '../../src/admin/topics/topic-plan.ts'
+import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { configure, withKafka } from './connections.ts'
 import { renderJson } from './render-json.ts'
@@ -15,7 +16,8 @@ interface Options {
 }
 
 const HELP = `
-Creates KAFKA_TOPIC and <topic>.<group>.dlq for every group that runs by default or is named in KAFKA_GROUPS. The command is idempotent.
+Creates KAFKA_TOPIC and <topic>.<group>.dlq for every group that runs by default or is named in KAFKA_GROUPS. The dead-letter topic of
+another group, if there is one, gets as many partitions as its topic, like the others. The command is idempotent.
 Dead letters are kept for 90 days, because their cause must be found and fixed before they are replayed; the broker's default of a
 week is too short for that. Partitions are added, never removed; an existing topic gets more only with --partitions, because later
 events of a campaign may then be in another partition than earlier ones. Settings of existing topics are not changed.
@@ -37,7 +39,8 @@ export function addTopicsApply(parent: Command, terminal: Terminal): void {
       const { config, groups } = configure(terminal)
       await withKafka(config, async (admin) => {
         const present = await admin.topics(plannedTopics(groups))
-        const steps = planTopics({ groups, partitions: options.partitions ?? null, present })
+        const planned = groups.filter(({ enabled, id, topic }) => enabled || present.has(deadLetterTopic(topic, id)))
+        const steps = planTopics({ groups: planned, partitions: options.partitions ?? null, present })
         if (options.json !== true) show(steps, terminal)
         const pending = steps.filter(({ action }) => action !== 'keep')
         if (options.dryRun !== true) await apply(pending, admin, options)

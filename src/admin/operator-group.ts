@@ -1,5 +1,6 @@
 import { OperatorError } from '../std/failure.ts'
 import type { Consumer } from '../model/consumer.ts'
+import type { ProgressAdmin } from './offsets/progress-admin.ts'
 
 /** A registered consumer group as an operator speaks of it. */
 export interface OperatorGroup {
@@ -8,14 +9,33 @@ export interface OperatorGroup {
   /** As Kafka and the database know it: with the prefix. */
   readonly id: string
   readonly topic: string
+  /** By this environment: it runs by default, or `KAFKA_GROUPS` names it. A daemon with another environment may run it all the same. */
+  readonly enabled: boolean
 }
 
-/** These consumers as groups of this installation: those that run by default, and those that `KAFKA_GROUPS` names beside them. */
+/** These consumers as groups of this installation, whether this environment enables them or not. */
 export function operatorGroups(
-  consumers: readonly Pick<Consumer, 'name' | 'topic'>[],
-  kafka: { readonly topic: string; readonly groupPrefix: string },
+  consumers: readonly Pick<Consumer, 'name' | 'topic' | 'optIn'>[],
+  kafka: { readonly topic: string; readonly groupPrefix: string; readonly groups: readonly string[] },
 ): readonly OperatorGroup[] {
-  return consumers.map(({ name, topic }) => ({ name, id: kafka.groupPrefix + name, topic: topic ?? kafka.topic }))
+  return consumers.map(({ name, topic, optIn }) => ({
+    name,
+    id: kafka.groupPrefix + name,
+    topic: topic ?? kafka.topic,
+    enabled: optIn !== true || kafka.groups.includes(name),
+  }))
+}
+
+/** The groups that this environment enables, and the others that have progress in the database, because some daemon ran them. */
+export async function groupsInUse(
+  groups: readonly OperatorGroup[],
+  progress: Pick<ProgressAdmin, 'readProgress'>,
+): Promise<readonly OperatorGroup[]> {
+  const found: OperatorGroup[] = []
+  for (const group of groups) {
+    if (group.enabled || (await progress.readProgress(group.id, group.topic)).length > 0) found.push(group)
+  }
+  return found
 }
 
 /**

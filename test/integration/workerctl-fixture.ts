@@ -34,8 +34,8 @@ export interface WorkerctlFixture extends AsyncDisposable {
   rows(): Promise<string[]>
   /** Committed offsets as `partition:offset`. */
   committed(): Promise<string[]>
-  /** Joins the group with a real member; returns how it leaves. */
-  join(): Promise<() => Promise<void>>
+  /** Joins the group, or the one of this id, with a real member; returns how it leaves. */
+  join(id?: string): Promise<() => Promise<void>>
 }
 
 /** A migrated database, a topic and a prefix of one's own. */
@@ -107,10 +107,10 @@ export async function createWorkerctlFixture({ partitions = 1 } = {}): Promise<W
     },
     committed: async () =>
       [...(await admin.committed(group, topic))].sort(([a], [b]) => a - b).map(([partition, offset]) => `${partition}:${offset}`),
-    join: async () => {
+    join: async (id = group) => {
       const source = createKafkaSource({
         settings,
-        groupId: group,
+        groupId: id,
         topic,
         sessionTimeoutMs: 6_000,
         heartbeatIntervalMs: 500,

@@ -38,9 +38,17 @@ test('reconcile includes a group that runs only when named, for facts since its 
     missing('referral.created', group, 1),
   ])
   const unnamed = await s.workerctl(['reconcile', '--json'])
-  expect(JSON.parse(unnamed.out).uncovered).toEqual([missing('user.signed_up', s.group, 3)])
+  expect(JSON.parse(unnamed.out)).toMatchObject({ uncovered: [missing('user.signed_up', s.group, 3)], notCompared: [group] })
   expect((await s.workerctl(['reconcile'])).out).toMatch(
     /^Checked 3 user\.signed_up, 0 user\.verified, 0 referral\.verified, 0 reward\.earned, from /,
+  )
+  const sentence = `${group} has progress but is not compared, because KAFKA_GROUPS does not name it: include analytics-workers there if it runs.`
+  expect((await s.workerctl(['reconcile'])).out).toContain(sentence)
+  expect(JSON.parse(named.out).notCompared).toEqual([])
+
+  await sql.query('DELETE FROM worker.progress WHERE group_name = $1', [s.group])
+  expect((await s.workerctl(['reconcile'])).err).toBe(
+    `No group has progress in this database but ${group}, not named in KAFKA_GROUPS: include analytics-workers there.`,
   )
 })
 

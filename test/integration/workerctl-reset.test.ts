@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { defaultGroups } from '../../src/consumers/registry.ts'
+import { knownGroups } from '../../src/consumers/registry.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { createWorkerctlFixture } from './workerctl-fixture.ts'
 
@@ -157,7 +157,7 @@ test('an unknown group or position is named', async () => {
   await expect(s.reset('--to', 'yesterday')).rejects.toThrow('--to "yesterday" is not a position')
   const { code, err } = await s.workerctl(['offsets', 'reset', '--group', 'sales', '--to', 'earliest'])
   expect(code).toBe(1)
-  expect(err).toBe(`There is no group "sales": give one of ${defaultGroups.map((name) => `${s.prefix}${name}`).join(', ')}.`)
+  expect(err).toBe(`There is no group "sales": give one of ${knownGroups.groups.map((name) => `${s.prefix}${name}`).join(', ')}.`)
   const usage = await s.workerctl(['offsets', 'reset', '--group', s.group])
   expect(usage.code).toBe(1)
   expect(usage.err).toContain("required option '--to <position>' not specified")

@@ -5,6 +5,7 @@ const groups = ['position-workers', 'analytics-workers'].map((name) => ({
   name,
   id: name,
   topic: 'domain-events',
+  enabled: true,
   types: ['user.*'] as const,
   projects: name === 'analytics-workers',
 }))

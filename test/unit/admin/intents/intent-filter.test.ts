@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { intentFilter, requireKnownNames, requireSelection, uuidOf } from '../../../../src/admin/intents/intent-filter.ts'
 
-const groups = [{ name: 'email-workers', id: 'stage.email-workers', topic: 'domain-events' }]
+const groups = [{ name: 'email-workers', id: 'stage.email-workers', topic: 'domain-events', enabled: true }]
 const uuid = '7A4B1D0E-52C7-4F0A-9A53-0A6D2F6B8C11'
 
 describe('a filter of intents', () => {

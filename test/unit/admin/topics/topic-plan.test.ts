@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { operatorGroups } from '../../../../src/admin/operator-group.ts'
 import { plannedTopics, planTopics } from '../../../../src/admin/topics/topic-plan.ts'
 
-const groups = operatorGroups([{ name: 'a' }, { name: 'b' }], { topic: 'events', groupPrefix: 'stage.' })
+const groups = operatorGroups([{ name: 'a' }, { name: 'b' }], { topic: 'events', groupPrefix: 'stage.', groups: [] })
 
 function plan(present: Record<string, number>, partitions: number | null = null) {
   return planTopics({ groups, partitions, present: new Map(Object.entries(present)) }).map(
@@ -33,7 +33,7 @@ test('nothing shrinks, and a dead-letter topic that is too narrow grows', () => 
 })
 
 test('a consumer with a topic of its own gets that topic too', () => {
-  const own = operatorGroups([{ name: 'a' }, { name: 'b', topic: 'other' }], { topic: 'events', groupPrefix: '' })
+  const own = operatorGroups([{ name: 'a' }, { name: 'b', topic: 'other' }], { topic: 'events', groupPrefix: '', groups: [] })
   expect(plannedTopics(own)).toEqual(['events', 'events.a.dlq', 'other', 'other.b.dlq'])
   expect(planTopics({ groups: own, partitions: 2, present: new Map() }).map(({ name }) => name)).toEqual(plannedTopics(own))
 })
