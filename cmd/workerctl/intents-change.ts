@@ -5,7 +5,7 @@ import { channelList } from '../../src/daemon/compose/channels.ts'
 import { createKindTable } from '../../src/delivery/kind-table.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
-import type { Ended, IntentChange, IntentLine } from '../../src/admin/intents/intent-admin.ts'
+import type { RecordOutcome, IntentChange, IntentLine } from '../../src/admin/intents/intent-admin.ts'
 import { intentFilter, requireSelection, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
 import { done, isPlanned, planIntents, planSentences } from '../../src/admin/intents/intent-plan.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
@@ -74,7 +74,7 @@ export function addIntentsChange(parent: Command, change: IntentChange, terminal
           const found = plan.count === 0 ? [] : await admin.list(plan.filter, plan.found)
           const seen = found.filter((intent) => isPlanned(plan, intent))
           const decided = await decide(plan.count > 0, options, terminal)
-          const changed = decided === 'apply' ? await admin.change(change, seen, ended) : []
+          const changed = decided === 'apply' ? await admin.change(change, seen, recordOutcome) : []
           const { count, states, left } = plan
           const missed = decided === 'apply' ? seen.length - changed.length : 0
           if (options.json === true) {
@@ -88,8 +88,8 @@ export function addIntentsChange(parent: Command, change: IntentChange, terminal
 
 /** Updates the state that a kind keeps in the platform's tables, in the same way as a worker does. */
 const kinds = createKindTable(listedConsumers.flatMap(kindsOf))
-const ended: Ended = async (intent, end, tx) => {
-  await kinds.of(intent)?.ended?.([{ intent, end }], tx)
+const recordOutcome: RecordOutcome = async (intent, outcome, tx) => {
+  await kinds.of(intent)?.recordOutcomes?.([{ intent, outcome }], tx)
 }
 
 function conclusion(

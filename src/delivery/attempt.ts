@@ -6,7 +6,7 @@ import { causeOf, describeFault, classifyFault } from '../model/fault-policy.ts'
 import type { Performed } from './channel.ts'
 import type { Intent } from '../model/intent.ts'
 import type { IntentStore, Reply, SettleOptions, Settlement } from './intent-store.ts'
-import type { RecordEnds } from '../model/intent-kind.ts'
+import type { RecordOutcomes } from '../model/intent-kind.ts'
 import { onlyValue } from '../std/only-value.ts'
 
 /** Tries in which the platform's tables refuse an end, until it is written without them. */
@@ -43,9 +43,10 @@ export type OnStage = (stage: Stage, waitsFor: () => string | null) => void
 
 const nothing = () => null
 
-export interface AlsoAtEnd {
-  /** Writes the rows that the intent's kind keeps, in the same transaction. */
-  readonly record?: RecordEnds | undefined
+/** What is recorded together with the outcome of an attempt. */
+export interface RecordedWith {
+  /** Updates the state that the kind of the intent keeps, in the same transaction. */
+  readonly record?: RecordOutcomes | undefined
   readonly deliveryLog?: DeliveryLog | null
   readonly reply?: Reply
   readonly fault?: string
@@ -106,7 +107,7 @@ export class Attempt {
   }
 
   /** Records the end, or throws SqlError: the lease then decides. */
-  async end(settlement: Settlement, also: AlsoAtEnd = {}): Promise<void> {
+  async end(settlement: Settlement, also: RecordedWith = {}): Promise<void> {
     await this.#write(settlement, also, () => false)
   }
 
@@ -114,7 +115,7 @@ export class Attempt {
    * Records an end that nobody else can find out again, such as the answer of a relay: it is tried until it is written, somebody
    * else has the intent, or `signal` says that the process can wait no longer. The lease is renewed meanwhile.
    */
-  keep(settlement: Settlement, also: AlsoAtEnd, leaseMs: number, signal: AbortSignal): Recording {
+  keep(settlement: Settlement, also: RecordedWith, leaseMs: number, signal: AbortSignal): Recording {
     const tried = Promise.withResolvers<void>()
     // What keeps the end from being written may keep the lease from being renewed; each is tried again.
     const renew = () => this.#store.renew(this.intent.claim, leaseMs).catch(() => undefined)
@@ -138,7 +139,7 @@ export class Attempt {
   /** @param again whether to try once more, called after each try that failed for a transient reason. */
   async #write(
     settlement: Settlement,
-    also: AlsoAtEnd,
+    also: RecordedWith,
     again: (error: unknown, tries: number) => boolean | Promise<boolean>,
   ): Promise<void> {
     this.enter('record')
@@ -149,7 +150,7 @@ export class Attempt {
     const touchesPlatform = record !== undefined || deliveryLog !== null
     let detail = also.fault ?? reply.error ?? null
     let to: Settlement = settlement
-    let options: SettleOptions = { deliveryLog, reply, detail, kindEnd: record && { end: { ok, final, reason }, record } }
+    let options: SettleOptions = { deliveryLog, reply, detail, kindOutcome: record && { outcome: { ok, final, reason }, record } }
     let refusals = 0
     for (let tries = 1; ; tries++) {
       try {

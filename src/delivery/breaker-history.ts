@@ -20,7 +20,7 @@ export interface AbandonRequest {
   readonly kinds: ReturnType<KindTable['known']>
   /** Destinations that were away for so long at least. */
   readonly awayMs: number
-  /** The channel's: its rows are ended in the same transaction. */
+  /** The channel's: its rows are set to failed in the same transaction. */
   readonly deliveryLog: DeliveryLog | null
   readonly limit: number
 }
@@ -29,8 +29,8 @@ export interface AbandonRequest {
 export interface BreakerStore {
   /** Resolves to all destinations that are on record as away. */
   recordBreakers(changes: readonly BreakerChange[]): Promise<readonly BreakerChange['of'][]>
-  /** Ends a batch of what is deferred for destinations that were away for too long; `ended` updates the state of each intent's kind, in the same transaction. */
-  abandonDeferred(request: AbandonRequest, ended: (intent: Intent, tx: Sql) => Promise<void>): Promise<readonly Intent[]>
+  /** Gives up a batch of what is deferred for destinations that were away for too long; `record` updates the state of each intent's kind, in the same transaction. */
+  abandonDeferred(request: AbandonRequest, record: (intent: Intent, tx: Sql) => Promise<void>): Promise<readonly Intent[]>
 }
 
 type Change = Omit<BreakerChange, 'agoMs'> & { readonly at: number }
@@ -82,7 +82,7 @@ export function awayTooLongMs(policy: RetryPolicy): number {
   return policy.delays(null).reduce((sum, delay) => sum + delay, 0)
 }
 
-/** Intents ended in one transaction. */
+/** Intents given up in one transaction. */
 const BATCH = 200
 
 /** What was deferred for a destination and given up, by kind and destination. */
@@ -129,14 +129,14 @@ async function abandonAlike(
 ): Promise<void> {
   const { channel } = request
   for (;;) {
-    const ended = await store.abandonDeferred(request, async (intent, tx) => {
-      await kinds.of(intent)?.ended?.([{ intent, end: { ok: false, final: true, reason: 'endpoint-unavailable' } }], tx)
+    const abandoned = await store.abandonDeferred(request, async (intent, tx) => {
+      await kinds.of(intent)?.recordOutcomes?.([{ intent, outcome: { ok: false, final: true, reason: 'endpoint-unavailable' } }], tx)
     })
-    for (const some of Map.groupBy(ended, ({ kind, destination }) => `${kind} ${destination}`).values()) {
+    for (const some of Map.groupBy(abandoned, ({ kind, destination }) => `${kind} ${destination}`).values()) {
       const [{ kind, destination } = { kind: '', destination: null }] = some
       onAbandoned({ channel, kind, destination: destination ?? '', count: some.length })
     }
-    if (ended.length < BATCH || signal.aborted) return
+    if (abandoned.length < BATCH || signal.aborted) return
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Sql } from '../std/sql.ts'
 import type { BreakerStore } from './breaker-history.ts'
 import type { Claim, Frozen, Intent, IntentDraft, IntentState } from '../model/intent.ts'
-import type { AttemptEnd, Composed, EndedNote, RecordEnds } from '../model/intent-kind.ts'
+import type { AttemptOutcome, Composed, OutcomeNote, RecordOutcomes } from '../model/intent-kind.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { DeliveryLog } from './delivery-log-table.ts'
 
@@ -57,7 +57,7 @@ export interface Backlog {
   readonly count: number
 }
 
-/** The end of one attempt, as it is to be recorded. */
+/** The outcome of one attempt, as it is to be recorded. */
 export interface SettleRequest extends SettleOptions {
   readonly intent: Intent
   readonly settlement: Settlement
@@ -70,12 +70,12 @@ export interface SettleOptions {
   readonly detail?: string | null
   /** The platform's tables refused the outcome: only our own are written. */
   readonly ownTablesOnly?: boolean
-  /** Rows that the intent's kind keeps of the end, written in the same transaction. */
-  readonly kindEnd?: { readonly end: AttemptEnd; readonly record: RecordEnds } | undefined
+  /** The outcome for the state that the kind of the intent keeps, written in the same transaction. */
+  readonly kindOutcome?: { readonly outcome: AttemptOutcome; readonly record: RecordOutcomes } | undefined
 }
 
-/** `lost`: another worker has the intent. A note is what {@link RecordEnds} left. */
-export type Settled = 'settled' | 'lost' | EndedNote
+/** `lost`: another worker has the intent. A note is what {@link RecordOutcomes} returned. */
+export type Settled = 'settled' | 'lost' | OutcomeNote
 
 /** A start of which only the transaction knows what is frozen. */
 export interface StartWithRequest<Message> extends Composed<Message> {
@@ -125,8 +125,9 @@ export interface IntentStore extends BreakerStore {
     decision: StartDecision<Message>,
   ): Promise<readonly PromiseSettledResult<StartedWith>[]>
   /**
-   * Records the ends of attempts, in their delivery logs and the rows of their kinds too, and answers for each as `start` does. Requests share
-   * commits, and wait up to 10 ms for that when they have a delivery log: nobody should wait for such an end before going on. Never rejects.
+   * Records the outcomes of attempts, in their delivery logs and the rows of their kinds too, and answers for each as `start` does. Requests
+   * share commits, and wait up to 10 ms for that when they have a delivery log: a caller should not await such an outcome before it goes on.
+   * Never rejects.
    */
   settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<Settled>[]>
   /**

@@ -31,7 +31,7 @@ export async function prepared<Channel extends keyof Messages>(
       await attempt.end({ is: 'final', state: 'skipped', reason: answer.reason })
       return null
     case 'dead':
-      await attempt.end({ is: 'final', state: 'dead', reason: answer.reason }, { record: kind.ended })
+      await attempt.end({ is: 'final', state: 'dead', reason: answer.reason }, { record: kind.recordOutcomes })
       return null
     case 'wait':
       await attempt.end({ is: 'later', as: 'waiting', reason: answer.reason, afterMs: answer.afterMs })

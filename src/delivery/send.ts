@@ -1,7 +1,7 @@
 import { jitter } from '../std/backoff.ts'
 import { onlyValue } from '../std/only-value.ts'
 import { describeFault, classifyFault } from '../model/fault-policy.ts'
-import { Attempt, type AlsoAtEnd, type Executed, type Recording, type OnStage } from './attempt.ts'
+import { Attempt, type RecordedWith, type Executed, type Recording, type OnStage } from './attempt.ts'
 import type { NoPermit } from './destinations.ts'
 import { Postponed, Refusal, Unavailable, type SendChannel, type Performed, type Slot } from './channel.ts'
 import type { Executor } from './executor.ts'
@@ -55,7 +55,7 @@ export async function handOver<Channel extends ChannelName>(
     outcomeSignal = performed.outcomeSignal ?? { is: performed.is === 'done' ? 'ok' : 'none' }
     const retryIn = (slowDown?: Retry<unknown>['slowDown']) => delayOf(kind, channel, intent, message, slowDown)
     const settlement = settlementOf(executor, performed, attempt.note, retryIn)
-    const also = { record: kind.ended, deliveryLog: channel.deliveryLog, reply: performed.reply }
+    const also = { record: kind.recordOutcomes, deliveryLog: channel.deliveryLog, reply: performed.reply }
     return { is: 'done', recording: attempt.keep(settlement, also, channel.deadlineMs * 2, signal) }
   } catch (error) {
     if (slot !== null) throw error
@@ -113,7 +113,7 @@ async function start<Channel extends ChannelName>(
       frozen = started.frozen
     }
   } catch (error) {
-    const also = { record: kind.ended, deliveryLog: channel.deliveryLog }
+    const also = { record: kind.recordOutcomes, deliveryLog: channel.deliveryLog }
     if (error instanceof Refusal) {
       await attempt.end({ is: 'final', state: 'rejected', reason: error.reason }, { ...also, reply: { error: error.message } })
       return null
@@ -128,9 +128,9 @@ async function start<Channel extends ChannelName>(
    * Nothing was handed over, and this process knows it, even where the connection was lost at COMMIT and the row may say that it is
    * under way. A row that the platform's tables refuse has failed an attempt; what is nobody's fault waits.
    */
-  function startFailed(error: unknown, recorded: Pick<AlsoAtEnd, 'record' | 'deliveryLog'>): Recording {
+  function startFailed(error: unknown, recorded: Pick<RecordedWith, 'record' | 'deliveryLog'>): Recording {
     const fault = describeFault(error)
-    const keep = (settlement: Settlement, also: AlsoAtEnd) => attempt.keep(settlement, { ...also, fault }, request.leaseMs, signal)
+    const keep = (settlement: Settlement, also: RecordedWith) => attempt.keep(settlement, { ...also, fault }, request.leaseMs, signal)
     if (classifyFault('record', error) === 'transient') {
       return keep({ is: 'later', as: 'waiting', reason: 'start-failed', afterMs: againMs(executor, intent) }, {})
     }

@@ -13,7 +13,7 @@ export interface Wait {
 
 /**
  * `skip` is final, with the reason that an operator reads; `wait` counts no attempt and prepares again later. `dead` is final, too, but a
- * failure: the operator can fix the cause and retry it, and `ended` is called. `channel` moves an intent that was never started to
+ * failure: the operator can fix the cause and retry it, and `recordOutcomes` is called. `channel` moves an intent that was never started to
  * another channel, due now, without an attempt: the kind of the same name there prepares it again.
  */
 export type Prepared<Message> =
@@ -41,7 +41,7 @@ export function prepareEach<Message>(prepare: (intent: Intent, read: Sql) => Pro
 }
 
 /** The outcome of an attempt, for a kind that keeps a state of its own. `final` is false while retries are left. */
-export interface AttemptEnd {
+export interface AttemptOutcome {
   readonly ok: boolean
   readonly final: boolean
   readonly reason: string | null
@@ -67,26 +67,28 @@ export function startEach<Message>(start: (intent: Intent, message: Message, tx:
   }
 }
 
-export interface EndedIntent {
+/** An intent with the outcome of its attempt. */
+export interface IntentOutcome {
   readonly intent: Intent
-  readonly end: AttemptEnd
+  readonly outcome: AttemptOutcome
 }
 
-/** Returned by `ended` when the kind's own state could not follow the attempt; it is counted in `delivery_notes_total`. */
-export interface EndedNote {
+/** Returned by `recordOutcomes` when the kind's own state could not follow the attempt; counted in `delivery_notes_total`. */
+export interface OutcomeNote {
   readonly note: string
 }
 
 /**
- * Records the ends of many attempts of a kind, in the transaction that records their outcomes, and answers for each in their order. What it
- * throws rolls back the whole block, whose ends are then recorded alone. {@link endedEach} makes one from a function for a single intent.
+ * Writes the outcomes of many attempts of a kind into its own state, in the transaction that settles the intents, and returns a note or
+ * undefined for each, in their order. What it throws rolls back the whole block, whose outcomes are then recorded one by one.
+ * {@link recordEach} makes one from a function for a single intent.
  */
-export type RecordEnds = (ends: readonly EndedIntent[], tx: Sql) => Promise<readonly (EndedNote | undefined)[]>
+export type RecordOutcomes = (outcomes: readonly IntentOutcome[], tx: Sql) => Promise<readonly (OutcomeNote | undefined)[]>
 
-export function endedEach(ended: (intent: Intent, end: AttemptEnd, tx: Sql) => Promise<EndedNote | undefined>): RecordEnds {
-  return async (ends, tx) => {
-    const notes: (EndedNote | undefined)[] = []
-    for (const { intent, end } of ends) notes.push(await ended(intent, end, tx))
+export function recordEach(record: (intent: Intent, outcome: AttemptOutcome, tx: Sql) => Promise<OutcomeNote | undefined>): RecordOutcomes {
+  return async (outcomes, tx) => {
+    const notes: (OutcomeNote | undefined)[] = []
+    for (const { intent, outcome } of outcomes) notes.push(await record(intent, outcome, tx))
     return notes
   }
 }
@@ -97,7 +99,7 @@ export function endedEach(ended: (intent: Intent, end: AttemptEnd, tx: Sql) => P
  * `prepare` only reads, and is called before every attempt, at most a second before a worker takes the intent; a dry run of a replay is
  * accept and prepare, rolled back.
  * `start` runs inside the short transaction that proves the claims and commits before anything is sent; it may refuse.
- * `ended` runs inside the transaction that records the outcomes of attempts. Intents of one kind share these transactions; a kind without
+ * `recordOutcomes` runs inside the transaction that settles the intents. Intents of one kind share these transactions; a kind without
  * a state of its own leaves both out, and its intents share them with those of other kinds.
  */
 export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
@@ -106,7 +108,7 @@ export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
   readonly channel: Channel
   readonly prepare: Prepare<Messages[Channel]>
   start?(...args: Parameters<Start<Messages[Channel]>>): ReturnType<Start<Messages[Channel]>>
-  readonly ended?: RecordEnds
+  readonly recordOutcomes?: RecordOutcomes
   /** When a failed attempt is made again; by default as the channel says. What the owner of a destination allows limits it. */
   readonly retry?: RetryPolicy<Messages[Channel]>
 }

@@ -131,7 +131,7 @@ export class MemoryIntentStore implements IntentStore {
     const fault = this.settleFaults.shift()
     if (fault !== undefined) throw fault
     if (this.lost) return 'lost'
-    const [note] = (await request.kindEnd?.record([{ intent, end: request.kindEnd.end }], noSql)) ?? []
+    const [note] = (await request.kindOutcome?.record([{ intent, outcome: request.kindOutcome.outcome }], noSql)) ?? []
     if (settlement.is === 'deferred') {
       const deferred = { ...intent, destination: settlement.destination }
       this.due.push(deferred)

@@ -1,5 +1,5 @@
 import type { Intent, IntentState } from '../../model/intent.ts'
-import type { AttemptEnd } from '../../model/intent-kind.ts'
+import type { AttemptOutcome } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
 
 /** Which intents; an empty list and null restrict nothing. */
@@ -108,8 +108,8 @@ export interface StateCount {
   readonly count: number
 }
 
-/** Called for every intent that was cancelled or marked as sent, so that the kind's own state follows; in the same transaction. */
-export type Ended = (intent: Intent, end: AttemptEnd, tx: Sql) => Promise<void>
+/** Called for every intent that was cancelled or marked as sent, to update the state that its kind keeps; in the same transaction. */
+export type RecordOutcome = (intent: Intent, outcome: AttemptOutcome, tx: Sql) => Promise<void>
 
 /** The port to the intents, for an operator; works while daemons run. Throws SqlError. */
 export interface IntentAdmin {
@@ -123,5 +123,9 @@ export interface IntentAdmin {
    * Changes those that are still as they were seen (state and claims), the delivery logs' rows with them; resolves to the ids that
    * were changed. In transactions of a few hundred, so that a failure leaves whole ones behind.
    */
-  change(change: IntentChange, seen: readonly Pick<IntentLine, 'id' | 'state' | 'claims'>[], ended: Ended): Promise<readonly string[]>
+  change(
+    change: IntentChange,
+    seen: readonly Pick<IntentLine, 'id' | 'state' | 'claims'>[],
+    record: RecordOutcome,
+  ): Promise<readonly string[]>
 }

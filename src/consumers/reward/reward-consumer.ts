@@ -4,7 +4,7 @@ import type { AnyEvent } from '../../events/event.ts'
 import type { DecidingConsumer } from '../../model/consumer.ts'
 import type { MailRules } from '../mail-rules.ts'
 import { randomCode } from './reward-code.ts'
-import { rewardsEnded, startRewards } from './reward-state.ts'
+import { recordRewardOutcomes, startRewards } from './reward-state.ts'
 import { prepareRewards } from './prepare-reward.ts'
 import { rewardMail, withMailCode } from './reward-mail.ts'
 import { rewardWebhook, withWebhookCode } from './reward-webhook.ts'
@@ -30,14 +30,14 @@ export function createRewardConsumer(settings: RewardSettings): DecidingConsumer
     channel: 'email',
     prepare: (intents, read) => prepareRewards(intents, read, { ...settings, method: 'email', message: rewardMail }),
     start: startRewards(code, withMailCode),
-    ended: rewardsEnded,
+    recordOutcomes: recordRewardOutcomes,
   }
   const webhook: IntentKind<'webhook'> = {
     ...kind,
     channel: 'webhook',
     prepare: (intents, read) => prepareRewards(intents, read, { ...settings, method: 'webhook', message: rewardWebhook }),
     start: startRewards(code, withWebhookCode),
-    ended: rewardsEnded,
+    recordOutcomes: recordRewardOutcomes,
   }
   return { name: 'reward-workers', types: ['reward.earned'], accept, kinds: [webhook, email] }
 }

@@ -1,4 +1,4 @@
-import type { AttemptEnd, EndedIntent, EndedNote, Start, Started } from '../../model/intent-kind.ts'
+import type { AttemptOutcome, IntentOutcome, OutcomeNote, Start, Started } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
 import { sqlArray } from '../../std/sql-array.ts'
 import { notFound } from '../eligibility.ts'
@@ -64,26 +64,26 @@ async function codesOf(rows: readonly StartedReward[], tx: Sql, random: () => st
 }
 
 /** Writes the outcomes of attempts into the rewards. A status that the platform has set meanwhile is newer and stays. */
-export async function rewardsEnded(ends: readonly EndedIntent[], tx: Sql): Promise<readonly (EndedNote | undefined)[]> {
-  const all = ends.map(({ intent, end }) => ({ id: userRewardIdOf(intent), end }))
-  const failed = all.filter(({ end }) => !end.ok)
+export async function recordRewardOutcomes(outcomes: readonly IntentOutcome[], tx: Sql): Promise<readonly (OutcomeNote | undefined)[]> {
+  const all = outcomes.map(({ intent, outcome }) => ({ id: userRewardIdOf(intent), outcome }))
+  const failed = all.filter(({ outcome }) => !outcome.ok)
   if (failed.length > 0) {
     await tx.query(
       `UPDATE platform.user_rewards ur SET delivery_error = s.error, updated_at = now()
        FROM unnest($1::uuid[], $2::text[]) AS s (id, error)
        WHERE ur.id = s.id AND ${unsettled}`,
-      [sqlArray(failed, ({ id }) => id), sqlArray(failed, ({ end }) => sentenceOf(end))],
+      [sqlArray(failed, ({ id }) => id), sqlArray(failed, ({ outcome }) => sentenceOf(outcome))],
     )
   }
   const notes = await delivered(
-    all.filter(({ end }) => end.ok).map(({ id }) => id),
+    all.filter(({ outcome }) => outcome.ok).map(({ id }) => id),
     tx,
   )
-  return all.map(({ id, end }) => (end.ok ? notes.get(id) : undefined))
+  return all.map(({ id, outcome }) => (outcome.ok ? notes.get(id) : undefined))
 }
 
 /** Marks rewards delivered; for those that the platform has changed or deleted meanwhile it returns a note. */
-async function delivered(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<string, EndedNote>> {
+async function delivered(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<string, OutcomeNote>> {
   if (ids.length === 0) return new Map()
   // Expiry was checked at the start; a reward that was delivered in time is delivered, whatever the time is now.
   const updated = await tx.query<{ id: string }>(
@@ -115,6 +115,6 @@ async function whyNot(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<stri
   return new Map(rows.map(({ id, status, expired }) => [id, notDeliverable(status, expired) ?? 'reward-changed']))
 }
 
-function sentenceOf({ final, reason }: AttemptEnd): string {
+function sentenceOf({ final, reason }: AttemptOutcome): string {
   return `${final ? 'Not delivered' : 'Not delivered yet, will be tried again'}: ${reason ?? 'unknown reason'}.`
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
-import type { AttemptEnd, EndedNote, Started } from '../../../src/model/intent-kind.ts'
+import type { AttemptOutcome, OutcomeNote, Started } from '../../../src/model/intent-kind.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insert, rewardIntent, rewardKinds, createReward, userRewardOf, type EarnedReward } from './earned-reward.ts'
@@ -28,10 +28,12 @@ async function startMail(reward: EarnedReward, randomCode?: () => string): Promi
 
 const codeOf = (started: Started<MailMessage>): unknown => (started.is === 'go' ? started.message.values.reward_code : started)
 
-const end = (reward: EarnedReward, how: AttemptEnd): Promise<EndedNote | undefined> =>
-  database.transaction(async (tx) => (await kinds.email.ended?.([{ intent: rewardIntent(reward.userRewardId), end: how }], tx))?.[0])
+const end = (reward: EarnedReward, how: AttemptOutcome): Promise<OutcomeNote | undefined> =>
+  database.transaction(
+    async (tx) => (await kinds.email.recordOutcomes?.([{ intent: rewardIntent(reward.userRewardId), outcome: how }], tx))?.[0],
+  )
 
-const delivered: AttemptEnd = { ok: true, final: true, reason: null }
+const delivered: AttemptOutcome = { ok: true, final: true, reason: null }
 
 describe('the start of a delivery', () => {
   it('counts each attempt', async () => {

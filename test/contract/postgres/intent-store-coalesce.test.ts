@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent, IntentDraft } from '../../../src/model/intent.ts'
 import type { IntentStore, Settlement } from '../../../src/delivery/intent-store.ts'
-import { endedEach } from '../../../src/model/intent-kind.ts'
+import { recordEach } from '../../../src/model/intent-kind.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { campaignId, claimOne, endLeases, insertIntents, makeDue, rowOf } from './intent-rows.ts'
 import { untilSomebodyWaits } from './lock-wait.ts'
@@ -23,14 +23,14 @@ const done: Settlement = { is: 'final', state: 'delivered', reason: null }
 const wait: Settlement = { is: 'later', as: 'waiting', reason: 'campaign-locked', afterMs: 1_000 }
 const key = 'recalculate:a'
 const request = () => insertIntents(database.sql, { key, coalesce: true, data: { n: 1 } })
-const kindEnd = { end: { ok: true, final: true, reason: null }, record: endedEach(async () => undefined) }
+const kindOutcome = { outcome: { ok: true, final: true, reason: null }, record: recordEach(async () => undefined) }
 const count = () => database.sql.query('SELECT FROM worker.intents').then((rows) => rows.length)
 
 /** Each way back to pending. */
 const waysBack: readonly [string, (intent: Intent) => Promise<unknown>][] = [
   ['released', (intent) => store.release([intent.claim])],
   ['settled to wait', (intent) => settleOne(store, intent, wait, quiet)],
-  ['settled with rows of its kind', (intent) => settleOne(store, intent, wait, { ...quiet, kindEnd })],
+  ['settled with rows of its kind', (intent) => settleOne(store, intent, wait, { ...quiet, kindOutcome })],
   ['transacted to wait', (intent) => store.transact(intent, 1_000, async () => ({ result: 'waits', settlement: wait }))],
   [
     'expired',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent } from '../../../src/model/intent.ts'
-import { endedEach, type RecordEnds } from '../../../src/model/intent-kind.ts'
+import { recordEach, type RecordOutcomes } from '../../../src/model/intent-kind.ts'
 import type { IntentStore, Settlement } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { claimOne, endLeases, insertIntents, makeDue, request, rowOf } from './intent-rows.ts'
@@ -42,14 +42,14 @@ async function claimAgain(owner: string): Promise<Intent> {
   return claimOne(store, { owner })
 }
 
-const ended = (record: RecordEnds) => ({ ...quiet, kindEnd: { end: { ok: true, final: true, reason: null }, record } })
-const broken: RecordEnds = async (ends, tx) => {
+const ended = (record: RecordOutcomes) => ({ ...quiet, kindOutcome: { outcome: { ok: true, final: true, reason: null }, record } })
+const broken: RecordOutcomes = async (ends, tx) => {
   await tx.query('SELECT 1/0')
   return ends.map(() => undefined)
 }
 
 const note = (text: string) =>
-  endedEach(async (_intent, _end, tx) => {
+  recordEach(async (_intent, _end, tx) => {
     await tx.query('INSERT INTO books VALUES ($1)', [text])
     return { note: text }
   })
@@ -204,9 +204,9 @@ describe('settle', () => {
     const intents = await store.claim(request())
     await database.sql.query(`UPDATE worker.intents SET owner = 'two' WHERE key = 'lost'`)
     const blocks: string[] = []
-    const record: RecordEnds = async (ends, tx) => {
+    const record: RecordOutcomes = async (ends, tx) => {
       blocks.push(ends.map(({ intent }) => intent.key).join())
-      const rows = ends.map(({ intent, end }) => `${intent.key} ${end.reason}`)
+      const rows = ends.map(({ intent, outcome }) => `${intent.key} ${outcome.reason}`)
       await tx.query('INSERT INTO books SELECT 1 / (note NOT LIKE $2)::int || note FROM unnest($1::text[]) AS s (note)', [rows, 'bad%'])
       return ends.map(({ intent }) => (intent.key === '2' ? { note: 'two' } : undefined))
     }
@@ -215,7 +215,7 @@ describe('settle', () => {
         ...quiet,
         intent,
         settlement: sent,
-        kindEnd: { end: { ok: true, final: true, reason: `reason of ${intent.key}` }, record },
+        kindOutcome: { outcome: { ok: true, final: true, reason: `reason of ${intent.key}` }, record },
       })),
     )
     const results = new Map(settled.map((result, index) => [intents[index]?.key, result]))

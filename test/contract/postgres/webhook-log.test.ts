@@ -3,7 +3,7 @@ import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Reply, Settlement, StartDecision } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
-import type { RecordEnds } from '../../../src/model/intent-kind.ts'
+import type { RecordOutcomes } from '../../../src/model/intent-kind.ts'
 import { onlyValue } from '../../../src/std/only-value.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { claimOne, giveUp, insertIntents, makeDue, request } from './intent-rows.ts'
@@ -52,7 +52,7 @@ const decide: StartDecision<null>['decide'] = async (starts, tx) => {
   await aMoment(tx)
   return starts.map(() => ({ is: 'go', frozen: frozenFor(endpointId) }))
 }
-const record: RecordEnds = async (ends, tx) => {
+const record: RecordOutcomes = async (ends, tx) => {
   await aMoment(tx)
   return ends.map(() => undefined)
 }
@@ -146,13 +146,13 @@ describe('webhook_deliveries', () => {
   it('never deadlocks on the row of an endpoint when two processes finish many deliveries at once, with rows of their kind', async () => {
     await insertIntents(database.sql, ...Array.from({ length: 200 }, (_, index) => ({ key: `${index}` })))
     const intents = await store.claim(request({ limit: 200 }))
-    const kindEnd = { end: { ok: true, final: true, reason: null }, record }
+    const kindOutcome = { outcome: { ok: true, final: true, reason: null }, record }
     const deliverAll = async (process: IntentStore, mine: readonly Intent[]) => {
       for (const intent of mine) {
         // The new delivery's foreign key locks the endpoint's row as well, for others who do the same.
         const request = { intent, message: null, state: 'claimed', leaseMs: 60_000, deliveryLog } as const
         onlyValue(await process.startWith([request], { kind: decide, decide }))
-        await settleOne(process, intent, delivered, { deliveryLog, reply: {}, kindEnd })
+        await settleOne(process, intent, delivered, { deliveryLog, reply: {}, kindOutcome })
       }
     }
     const processes = [store, createIntentStore(database, { channels: channelNames })]

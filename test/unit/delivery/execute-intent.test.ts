@@ -3,7 +3,7 @@ import { executeIntent } from '../../../src/delivery/execute-intent.ts'
 import { Postponed, Refusal, Unavailable, type Performed } from '../../../src/delivery/channel.ts'
 import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
 import type { Settlement } from '../../../src/delivery/intent-store.ts'
-import { endedEach, prepareEach, startEach, type AttemptEnd, type IntentKind, type Prepared } from '../../../src/model/intent-kind.ts'
+import { recordEach, prepareEach, startEach, type AttemptOutcome, type IntentKind, type Prepared } from '../../../src/model/intent-kind.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import { webhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts'
 import { SqlError } from '../../../src/std/sql.ts'
@@ -32,9 +32,9 @@ const untilAborted: DeliveryFixture['email']['perform'] = (_intent, _frozen, _me
 
 /** A kind whose books are noted. */
 function kindWithBooks(change: Partial<IntentKind<'email'>> = {}, note?: string) {
-  const ends: AttemptEnd[] = []
+  const ends: AttemptOutcome[] = []
   const kind = mailKind({
-    ended: endedEach(async (_, end) => {
+    recordOutcomes: recordEach(async (_, end) => {
       ends.push(end)
       return note === undefined ? undefined : { note }
     }),

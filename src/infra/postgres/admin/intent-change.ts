@@ -1,17 +1,17 @@
-import type { Ended, IntentChange, IntentLine } from '../../../admin/intents/intent-admin.ts'
+import type { IntentChange, IntentLine, RecordOutcome } from '../../../admin/intents/intent-admin.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from '../intents/intent-row.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 /**
- * Moves the intents that are still as they were seen, and the delivery logs' rows with them. Rows that a worker has locked count as
- * moved: nobody is waited for. Returns the ids that were changed.
+ * Moves the intents that are still as they were seen, and the delivery logs' rows with them. Rows that a worker has
+ * locked count as moved, so that no worker is waited for. Returns the ids that were changed.
  */
 export async function changeIntents(
   tx: Sql,
   change: IntentChange,
   seen: readonly Pick<IntentLine, 'id' | 'state' | 'claims'>[],
-  ended: Ended,
+  record: RecordOutcome,
 ): Promise<readonly string[]> {
   const rows = await tx.query<IntentRow>(statements[change], [
     sqlArray(seen, ({ id }) => id),
@@ -19,9 +19,9 @@ export async function changeIntents(
     sqlArray(seen, ({ claims }) => claims),
   ])
   if (change !== 'retry') {
-    const end = { ok: change === 'mark-sent', final: true, reason: change === 'cancel' ? 'cancelled' : null }
+    const outcome = { ok: change === 'mark-sent', final: true, reason: change === 'cancel' ? 'cancelled' : null }
     // A coalesced intent keeps no state of its own, and its row is gone.
-    for (const row of rows) if (!row.coalesce) await ended(intentOf(row), end, tx)
+    for (const row of rows) if (!row.coalesce) await record(intentOf(row), outcome, tx)
   }
   return rows.map(({ id }) => id)
 }

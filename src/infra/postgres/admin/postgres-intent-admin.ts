@@ -24,11 +24,11 @@ export function createIntentAdmin(database: Database, channels: ChannelDefinitio
       const [row] = await sql.query<IntentHistory>(historyStatement(line, channels), [id])
       return row ?? null
     },
-    change: async (change, seen, ended) => {
+    change: async (change, seen, record) => {
       const changed: string[] = []
       for (let at = 0; at < seen.length; at += BATCH) {
         const some = seen.slice(at, at + BATCH)
-        changed.push(...(await database.transaction((tx) => changeIntents(tx, change, some, ended))))
+        changed.push(...(await database.transaction((tx) => changeIntents(tx, change, some, record))))
       }
       return changed.toSorted((one, other) => Number(one) - Number(other))
     },

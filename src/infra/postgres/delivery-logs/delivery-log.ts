@@ -14,14 +14,14 @@ export interface LoggedOutcome {
 export interface DeliveryLogSql {
   /** For rows of `worker.intents` in `started`, as they are from the start on. */
   readonly started: string
-  /** For rows of `worker.intents` in `settled`, whose ends are in the parameters from `$first` on. */
-  ended(first: number): string
-  /** For the same rows when the platform's tables have refused them: what is written in ours all the same. */
-  readonly endedInOurs: string
+  /** For rows of `worker.intents` in `settled`, whose outcomes are in the parameters from `$first` on. */
+  settled(first: number): string
+  /** For the same rows when the platform's tables refused them: only what goes into our own tables. */
+  readonly settledInOurs: string
   /** For rows of `worker.intents` in `abandoned`, which were given up while they waited for a destination that was away. */
   readonly abandoned: string
   /** For rows of `worker.intents` in `erased`, of a person who is forgotten: what the log holds of the person, unless it is the platform's. */
   readonly forgotten: string
-  /** The ends as arrays, one element per intent. */
-  endedParameters(ends: readonly LoggedOutcome[]): readonly string[]
+  /** The outcomes as arrays, one element per intent. */
+  outcomeParameters(outcomes: readonly LoggedOutcome[]): readonly string[]
 }

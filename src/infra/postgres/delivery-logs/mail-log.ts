@@ -6,8 +6,8 @@ const rowId = `md5(i.group_name || ':' || i.key)::uuid`
 const platformType = (type: string) =>
   `CASE WHEN ${type} IN ('verification', 'welcome', 'position_update', 'reward_earned', 'milestone') THEN ${type} ELSE 'custom' END`
 
-// Who does not exist at the relay is not written to again, by any campaign of the account. In an order that is the same for
-// all: two batches that suppress the same addresses wait for each other, not in a ring.
+// A recipient that the relay does not know gets no more mail from any campaign of the account. Rows are inserted in one order, so that
+// two batches that suppress the same addresses do not deadlock.
 const suppressed = `
 suppressed AS (
   INSERT INTO worker.suppressions (account_id, address_hash, reason)
@@ -20,7 +20,7 @@ suppressed AS (
   ON CONFLICT DO NOTHING
 )`
 
-/** Ends the rows that still wait, of the intents of an expression. */
+/** Sets the pending rows of the intents of an expression to `failed`. */
 function failPending(intents: string, because: string): string {
   return `
   UPDATE platform.email_logs AS l
@@ -34,8 +34,8 @@ function failPending(intents: string, because: string): string {
  * following its state. Its id is made of the intent's group and key, so that every attempt finds the same row.
  */
 export const mailLog: DeliveryLogSql = {
-  // A template that was deleted meanwhile must not stop the mail. A row
-  // that is there already belongs to an earlier attempt; only one that had failed is opened again.
+  // A template that was deleted meanwhile must not stop the mail. An existing row belongs to an earlier attempt; it becomes pending again
+  // only where it had failed.
   started: `
 logged AS (
   INSERT INTO platform.email_logs AS l (id, campaign_id, user_id, template_id, recipient_email, subject, type)
@@ -48,10 +48,10 @@ logged AS (
      SET status = 'pending', failed_at = NULL, error_message = NULL, updated_at = now()
    WHERE l.status = 'failed'
 )`,
-  // A mail that was refused before anything was frozen (its template does not parse, its address is none) gets a row that says so.
+  // A mail that was refused before anything was frozen (its template does not parse, its address is not valid) gets a row that says so.
   // Delivered, opened, clicked and bounced are set by the platform, on the provider's word, sometimes before we have recorded the
   // reply ourselves: they are newer than what we know.
-  ended: (first) => `
+  settled: (first) => `
 logged AS (
   UPDATE platform.email_logs AS l
      SET status = CASE WHEN l.status IN ('pending', 'sent', 'failed') THEN e.status ELSE l.status END,
@@ -75,7 +75,7 @@ refused AS (
   ON CONFLICT (id) DO UPDATE SET failed_at = now(), error_message = excluded.error_message, updated_at = now()
    WHERE l.status = 'failed'
 ),${suppressed}`,
-  endedInOurs: suppressed,
+  settledInOurs: suppressed,
   // Addresses in it are the platform's to erase.
   forgotten: `
 mails AS (${failPending('erased', 'Forgotten by an operator.')}
@@ -83,8 +83,8 @@ mails AS (${failPending('erased', 'Forgotten by an operator.')}
   abandoned: `
 logged AS (${failPending('abandoned', 'The relay was away for longer than all retries take.')}
 )`,
-  endedParameters(ends) {
-    const followed = ends.filter(({ settlement }) => settlement.is !== 'moved')
+  outcomeParameters(outcomes) {
+    const followed = outcomes.filter(({ settlement }) => settlement.is !== 'moved')
     return [
       sqlArray(followed, ({ intent }) => intent.id),
       sqlArray(followed, statusOf),

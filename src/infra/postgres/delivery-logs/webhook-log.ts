@@ -20,7 +20,7 @@ logged AS (
   // Several endpoints' rows are locked in one order, so that two transactions that end deliveries to the same two wait in line. One
   // alone is not locked first: the update would wait for the row as this statement's snapshot knows it, which others who wait for us
   // have locked meanwhile.
-  ended: (first) => `
+  settled: (first) => `
 deliveries AS (
   UPDATE platform.webhook_deliveries AS d
      SET status = e.status,
@@ -63,7 +63,7 @@ counted AS (
     FROM tally
    WHERE (SELECT count(*) FROM locked) >= 0 AND w.id = tally.webhook_id AND (tally.sent > 0 OR tally.failure OR tally.gone)
 )`,
-  endedInOurs: '',
+  settledInOurs: '',
   forgotten: `
 deliveries AS (
   UPDATE platform.webhook_deliveries AS d
@@ -87,12 +87,12 @@ counted AS (
     FROM (SELECT webhook_id, count(*) AS count FROM deliveries GROUP BY webhook_id) AS failed
    WHERE w.id = failed.webhook_id
 )`,
-  endedParameters(ends) {
-    const followed = ends.filter(({ settlement }) => settlement.is !== 'moved')
+  outcomeParameters(outcomes) {
+    const followed = outcomes.filter(({ settlement }) => settlement.is !== 'moved')
     return [
       sqlArray(followed, ({ intent }) => intent.id),
       sqlArray(followed, statusOf),
-      sqlArray(followed, (end) => String(isFailure(end))),
+      sqlArray(followed, (outcome) => String(isFailure(outcome))),
       sqlArray(followed, ({ settlement }) => ('afterMs' in settlement ? settlement.afterMs : null)),
       sqlArray(followed, ({ reply }) => reply.status),
       sqlArray(followed, ({ reply }) => (reply.durationMs === undefined ? null : Math.round(reply.durationMs))),
@@ -106,7 +106,7 @@ function statusOf({ settlement }: LoggedOutcome): 'success' | 'pending' | 'faile
   return settlement.state === 'sent' || settlement.state === 'delivered' ? 'success' : 'failed'
 }
 
-/** Whether the endpoint failed this attempt: a skip is our decision, and a wait burned no attempt. */
+/** Whether the endpoint failed this attempt: a skip is our decision, and a wait counted no attempt. */
 function isFailure({ settlement }: LoggedOutcome): boolean {
   if (settlement.is === 'final') return settlement.state === 'dead' || settlement.state === 'rejected'
   return settlement.is === 'ambiguous' || (settlement.is === 'later' && settlement.as === 'retry')

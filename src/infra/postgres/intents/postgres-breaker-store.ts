@@ -50,7 +50,7 @@ function originOf(url: string): string | null {
 export async function abandonDeferred(
   database: Pick<Database, 'transaction'>,
   request: AbandonRequest,
-  ended: (intent: Intent, tx: Sql) => Promise<void>,
+  record: (intent: Intent, tx: Sql) => Promise<void>,
 ): Promise<readonly Intent[]> {
   return database.transaction(async (tx) => {
     const rows = await tx.query<IntentRow>(request.deliveryLog === null ? unlogged : logged(request.deliveryLog), [
@@ -61,7 +61,7 @@ export async function abandonDeferred(
       request.kinds.map(({ kind, version }) => `${kind}/${version}`),
     ])
     const intents = rows.map(intentOf)
-    for (const intent of intents) await ended(intent, tx)
+    for (const intent of intents) await record(intent, tx)
     return intents
   })
 }

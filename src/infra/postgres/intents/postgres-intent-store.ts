@@ -19,7 +19,7 @@ import { expireLeases } from './lease-expiry.ts'
 import { putOffCampaign, wakeCampaigns } from './paused-campaigns.ts'
 import { deferredDestinations } from './deferred.ts'
 import { settleBatch, settleWithKind, type SettleItem } from './settle-batch.ts'
-import type { RecordEnds } from '../../../model/intent-kind.ts'
+import type { RecordOutcomes } from '../../../model/intent-kind.ts'
 import { settleStatementOf, type SettleStatement } from './settle-statement.ts'
 import { startBatch, startWithBatch } from './start-batch.ts'
 import { transact } from './transact.ts'
@@ -58,16 +58,16 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     startsOfKinds.set(decision.kind, starts)
     return starts
   }
-  // An end that has a delivery log is recorded beside the worker's next intent; for the others, skips and waits, it waits.
-  const gatheredEnds = ({ deliveryLog }: SettleStatement) => ({ ...gathered, lingerMs: deliveryLog === null ? 0 : gatherMs })
+  // Outcomes with a delivery log are written while the worker goes on with its next intent; it waits for the others, skips and waits.
+  const gatheredOutcomes = ({ deliveryLog }: SettleStatement) => ({ ...gathered, lingerMs: deliveryLog === null ? 0 : gatherMs })
   const settles = onePer((statement: SettleStatement) =>
-    createGather((items: readonly SettleItem[]) => settleBatch(items, statement, sql), gatheredEnds(statement)),
+    createGather((items: readonly SettleItem[]) => settleBatch(items, statement, sql), gatheredOutcomes(statement)),
   )
-  const settlesOfKind = onePer((record: RecordEnds) =>
+  const settlesOfKind = onePer((record: RecordOutcomes) =>
     onePer((statement: SettleStatement) =>
       createGather(
         (items: readonly SettleItem[]) => database.transaction((tx) => settleWithKind(items, statement, record, tx)),
-        gatheredEnds(statement),
+        gatheredOutcomes(statement),
       ),
     ),
   )
@@ -75,10 +75,18 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     createGather((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...gathered, lingerMs: gatherMs }),
   )
 
-  async function settleOne({ intent, settlement, deliveryLog, reply, detail, ownTablesOnly, kindEnd }: SettleRequest): Promise<Settled> {
-    const item = { intent, settlement, reply, detail, kindEnd }
+  async function settleOne({
+    intent,
+    settlement,
+    deliveryLog,
+    reply,
+    detail,
+    ownTablesOnly,
+    kindOutcome,
+  }: SettleRequest): Promise<Settled> {
+    const item = { intent, settlement, reply, detail, kindOutcome }
     const statement = settleStatementOf(intent, settlement, deliveryLog, ownTablesOnly)
-    return kindEnd === undefined ? settles(statement)(item) : settlesOfKind(kindEnd.record)(statement)(item)
+    return kindOutcome === undefined ? settles(statement)(item) : settlesOfKind(kindOutcome.record)(statement)(item)
   }
 
   return {
@@ -98,7 +106,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     putOffCampaign: (intent, to) => putOffCampaign(sql, intent, to),
     wakeCampaigns: () => wakeCampaigns(sql),
     recordBreakers: (changes) => recordBreakers(sql, changes),
-    abandonDeferred: (request, ended) => abandonDeferred(database, request, ended),
+    abandonDeferred: (request, record) => abandonDeferred(database, request, record),
     oldestDueMs: (group, channel) => oldestDueMs(sql, group, channel),
     oldestDue: (group) => oldestDue(sql, group, channels),
     backlog: (group, limit) => backlog(sql, group, limit, channels),

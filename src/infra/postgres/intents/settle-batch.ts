@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../model/intent.ts'
 import type { SettleOptions, Settled, Settlement } from '../../../delivery/intent-store.ts'
-import type { RecordEnds } from '../../../model/intent-kind.ts'
+import type { RecordOutcomes } from '../../../model/intent-kind.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { type LoggedOutcome } from '../delivery-logs/delivery-log.ts'
 import { deliveryLogSql } from '../delivery-logs/delivery-logs.ts'
@@ -12,10 +12,10 @@ export interface SettleItem extends LoggedOutcome {
   readonly data?: JsonObject | undefined
   /** Beside the reason; see SettleOptions. */
   readonly detail?: string | null | undefined
-  readonly kindEnd?: SettleOptions['kindEnd']
+  readonly kindOutcome?: SettleOptions['kindOutcome']
 }
 
-/** Ends many attempts in one statement: proves each claim, moves the intent, and writes the delivery log's rows of those that were ours. */
+/** Settles many intents in one statement: proves each claim, moves the intent, and writes the rows of the delivery log of those that were ours. */
 export async function settleBatch(
   items: readonly SettleItem[],
   statement: SettleStatement,
@@ -23,7 +23,7 @@ export async function settleBatch(
 ): Promise<readonly ('settled' | 'lost')[]> {
   const { deliveryLog, text } = statement
   const parameters = parametersOf(items)
-  if (deliveryLog !== null) parameters.push(...deliveryLogSql(deliveryLog).endedParameters(items))
+  if (deliveryLog !== null) parameters.push(...deliveryLogSql(deliveryLog).outcomeParameters(items))
   const settled = new Set((await sql.query<{ id: string }>(text, parameters)).map(({ id }) => id))
   return items.map(({ intent }) => (settled.has(intent.id) ? 'settled' : 'lost'))
 }
@@ -32,18 +32,18 @@ export async function settleBatch(
 export async function settleWithKind(
   items: readonly SettleItem[],
   statement: SettleStatement,
-  record: RecordEnds,
+  record: RecordOutcomes,
   tx: Sql,
 ): Promise<readonly Settled[]> {
   // The claims are proved, and their rows locked, before the kind's own rows are written.
   const results = await settleBatch(items, statement, tx)
-  const ended = items.flatMap(({ intent, kindEnd }, index) =>
-    results[index] === 'settled' && kindEnd !== undefined ? [{ intent, end: kindEnd.end, index }] : [],
+  const settled = items.flatMap(({ intent, kindOutcome }, index) =>
+    results[index] === 'settled' && kindOutcome !== undefined ? [{ intent, outcome: kindOutcome.outcome, index }] : [],
   )
-  if (ended.length === 0) return results
-  const notes = await record(ended, tx)
-  if (notes.length !== ended.length) throw new Error(`ended gave ${notes.length} answers for ${ended.length} intents`)
-  const noted = new Map(ended.map(({ index }, at) => [index, notes[at]]))
+  if (settled.length === 0) return results
+  const notes = await record(settled, tx)
+  if (notes.length !== settled.length) throw new Error(`recordOutcomes gave ${notes.length} answers for ${settled.length} intents`)
+  const noted = new Map(settled.map(({ index }, at) => [index, notes[at]]))
   return results.map((result, index) => noted.get(index) ?? result)
 }
 

@@ -104,8 +104,8 @@ function withLogs(expressions: string): Forms {
   const form = (deliveryLog: DeliveryLog | null, more: string): SettleStatement => {
     return { deliveryLog, text: `${expressions}${more === '' ? '' : `,${more}`} SELECT id FROM settled` }
   }
-  const logged = (deliveryLog: DeliveryLog) => form(deliveryLog, deliveryLogSql(deliveryLog).ended(SETTLE_PARAMETERS + 1))
-  const ownTablesOnly = (deliveryLog: DeliveryLog) => form(null, deliveryLogSql(deliveryLog).endedInOurs)
+  const logged = (deliveryLog: DeliveryLog) => form(deliveryLog, deliveryLogSql(deliveryLog).settled(SETTLE_PARAMETERS + 1))
+  const ownTablesOnly = (deliveryLog: DeliveryLog) => form(null, deliveryLogSql(deliveryLog).settledInOurs)
   return { none: form(null, ''), logged: oncePerLog(logged), ownTablesOnly: oncePerLog(ownTablesOnly) }
 }
 
