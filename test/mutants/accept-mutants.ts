@@ -88,7 +88,7 @@ export const acceptMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'e2e',
-      file: 'test/e2e/each-event-has-its-full-effect.test.ts',
+      file: 'test/e2e/event-types-have-their-full-effect.test.ts',
       test: 'each event type has its full effect, and no other',
     },
     fails: 'assertion',

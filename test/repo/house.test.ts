@@ -73,7 +73,7 @@ describe('tests', () => {
   it('say which intents they mean: beside those of a scenario there may be a recalculation that the sweep asked for', () => {
     const scenarios = filesUnder(['test/e2e', 'test/faults'], '.test.ts')
     // This one looks for secrets in everything.
-    expect(matching(scenarios, everyIntent)).toEqual(['test/e2e/no-failure-tells-an-address-or-a-secret.test.ts'])
+    expect(matching(scenarios, everyIntent)).toEqual(['test/e2e/no-address-or-secret-in-any-output.test.ts'])
   })
 
   it('are where a project of vitest finds them', () => {
