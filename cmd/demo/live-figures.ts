@@ -9,7 +9,7 @@ export interface LiveFigures {
   readonly leaderboard: { readonly campaign: string; readonly leaders: readonly Leader[] }
 }
 
-interface GroupFigures {
+export interface GroupFigures {
   readonly group: string
   /** Records looked at, those of other groups' types left out. */
   readonly handled: number

@@ -57,7 +57,7 @@ export function screenOn(output: NodeJS.WriteStream): Screen {
   return {
     everyMs: REDRAW_MS,
     begin: () => undefined,
-    draw: (figures, sights) => redraw(picture(figures, sights)),
+    draw: (figures, sights) => redraw(picture(figures, sights, output.rows)),
     end: () => redraw.done(),
   }
 }

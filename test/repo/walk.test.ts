@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { changed, stepBelow } from '../support/walk.ts'
+import { changed, stepBelow, type Change } from '../support/walk.ts'
 
 const text = readFileSync('CONTRIBUTING.md', 'utf8')
 const steps = [...text.matchAll(/^### .*$/gm)].map(([heading]) => heading).filter((heading) => heading !== '### What to know')
@@ -11,16 +11,27 @@ describe('the walk of CONTRIBUTING.md', () => {
     expect(headings.length).toBeGreaterThan(1)
   })
 
-  it.each(headings)('%s begins from the files as they are', (heading) => {
+  it.each(headings)('%s begins from the files as they are, or was done', (heading) => {
     const { changes } = stepBelow(heading, text)
-    const moved = changes.filter((change) => {
-      if (change.is === 'text') return existsSync(change.path)
-      const before = readFileSync(change.path, 'utf8')
-      return changed(before, change) === before
-    })
-    expect(moved).toEqual([])
+    const open = changes.filter((change) => !isDone(change))
+    if (open.length > 0) expect(changes.filter((change) => !canBeMade(change))).toEqual([])
   })
 })
+
+function textOf(path: string): string | null {
+  return existsSync(path) ? readFileSync(path, 'utf8') : null
+}
+
+/** A file that was created may have changed since. */
+function isDone(change: Change): boolean {
+  const now = textOf(change.path)
+  return now !== null && (change.is === 'text' || change.hunks.every(({ after }) => now.includes(after)))
+}
+
+function canBeMade(change: Change): boolean {
+  const now = textOf(change.path)
+  return change.is === 'text' ? now === null : changed(now ?? '', change) !== now
+}
 
 describe('a hunk', () => {
   it.each([
