@@ -1,4 +1,6 @@
-import { defaultGroups } from '../../src/consumers/registry.ts'
+import { defaultGroups, listedConsumers } from '../../src/consumers/registry.ts'
+import { eventTypes } from '../../src/events/catalogue.ts'
+import { createTypeFilter } from '../../src/ingest/type-filter.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import type { ContenderName } from './contenders.ts'
 import { oldEventType } from './events.ts'
@@ -58,15 +60,17 @@ export async function wrongDrain(sql: Sql, prefix: string, expected: number): Pr
 /** What the groups of a contender have to handle. */
 export type HandledTypes = Readonly<Record<string, readonly string[]>>
 
-const mailTypes = ['user.signed_up', 'user.verified', 'referral.verified', 'reward.earned', 'campaign.milestone_reached']
-export const ourTypes: HandledTypes = {
-  'email-workers': mailTypes,
-  'position-workers': ['referral.verified'],
-  'reward-workers': ['reward.earned'],
-}
-/** The Go programs' groups take more. */
+export const ourTypes: HandledTypes = Object.fromEntries(
+  listedConsumers
+    .filter(({ name }) => defaultGroups.includes(name))
+    .map(({ name, types }) => {
+      const filter = createTypeFilter(types)
+      return [name, eventTypes.filter((type) => filter.handles(type))]
+    }),
+)
+/** The groups of the Go programs, which take more; their names and types are in those programs. */
 export const goTypes: HandledTypes = {
-  'email-workers': mailTypes,
+  'email-workers': ['user.signed_up', 'user.verified', 'referral.verified', 'reward.earned', 'campaign.milestone_reached'],
   'position-workers': ['referral.verified', 'user.verified'],
   'reward-workers': ['reward.earned', 'referral.verified'],
 }

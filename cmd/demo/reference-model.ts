@@ -17,7 +17,7 @@ export interface Expected {
   }
   /** By group. */
   readonly deadLetters: ReadonlyMap<string, number>
-  /** By `day type campaign`; empty where `analytics-workers` does not run. */
+  /** By `day type campaign`; empty where no group counts events. */
   readonly eventCounts: ReadonlyMap<string, number>
   /** Of everybody who is ranked, by id. */
   readonly positions: ReadonlyMap<string, number>
@@ -63,7 +63,7 @@ export function expectedOf(
   const mails = new Map<string, number>()
   const deadLetters = new Map<string, number>(groups.map(({ name }) => [name, 0]))
   const eventCounts = new Map<string, number>()
-  const isCounting = groups.some(({ name }) => name === 'analytics-workers')
+  const isCounting = groups.some(({ countsEvents }) => countsEvents)
   const grants = new Map<string, string>()
   const rewards = { byMail: new Set<string>(), byWebhook: new Set<string>(), untouched: new Set<string>() }
   let events = 0

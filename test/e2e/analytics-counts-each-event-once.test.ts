@@ -13,7 +13,7 @@ test('without its tables only analytics-workers waits, and starts by itself once
   const refused = fixture.daemon({ KAFKA_GROUPS: 'analytics-workers' })
   expect(await refused.exited).toBe(1)
   const sentence =
-    'The database has no analytics schema, and this build needs version 1: run "npm run workerctl -- migrate --set analytics", then start again.'
+    'The database has no analytics schema, and this build needs version 1: run "npm run workerctl -- migrate --set analytics" first.'
   expect(refused.lines.some(({ msg }) => msg.includes(sentence))).toBe(true)
   expect(await workerctl(...show)).toMatchObject({ code: 1, err: sentence })
 

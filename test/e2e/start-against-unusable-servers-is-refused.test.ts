@@ -130,7 +130,7 @@ describe('the database', () => {
     const empty = await freshDatabase()
     try {
       expect(await refused({ DATABASE_URL: empty.url, KAFKA_BROKERS: '127.0.0.1:1' })).toMatch(
-        /^The database has no worker schema, and this build needs version \d+: run "npm run workerctl -- migrate", then start again\.$/,
+        /^The database has no worker schema, and this build needs version \d+: run "npm run workerctl -- migrate" first\.$/,
       )
     } finally {
       await empty.drop()
@@ -143,7 +143,7 @@ describe('the database', () => {
     )
     try {
       expect(await refused({})).toBe(
-        `The database's worker schema is at version ${Number(newest?.version) - 1}, but this build needs ${newest?.version}: run "npm run workerctl -- migrate", then start again.`,
+        `The database's worker schema is at version ${Number(newest?.version) - 1}, but this build needs ${newest?.version}: run "npm run workerctl -- migrate" first.`,
       )
     } finally {
       await fixture.sql.query('INSERT INTO worker.schema_versions SELECT * FROM jsonb_populate_record(NULL::worker.schema_versions, $1)', [

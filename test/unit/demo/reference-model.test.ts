@@ -38,9 +38,9 @@ const join = (id: string, originalPosition: number, more: Partial<Person> = {}):
   },
 })
 const groups = [
-  { name: 'mails', types: ['user.*', 'reward.earned'] },
-  { name: 'ranks', types: ['referral.verified'] },
-  { name: 'rewards', types: ['reward.earned'] },
+  { name: 'mails', types: ['user.*', 'reward.earned'], countsEvents: false },
+  { name: 'ranks', types: ['referral.verified'], countsEvents: false },
+  { name: 'rewards', types: ['reward.earned'], countsEvents: false },
 ]
 
 const tell = (event: TypedInput): Publication => ({ is: 'event', event })
@@ -128,18 +128,19 @@ describe('the reference model', () => {
     expect(events).toBe(4)
   })
 
-  it('counts each fact once per day of its first publication, and neither bad records nor contradictions, where analytics-workers runs', () => {
+  it('counts each fact once per day of its first publication, and neither bad records nor contradictions, where a group counts events', () => {
     const first = step([join('p1', 1), join('p2', 2)], signedUp('p1'))
     const conflict: Publication = { is: 'conflict', event: { type: 'user.signed_up', ...about, userId: 'x', email: 'x@example.com' } }
     const bad: Publication = { is: 'bad', record: { kind: 'invalid-data', ...about, eventId: 'e', personId: 'p' } }
     const steps = [first, step([], signedUp('p1'), signedUp('p2'), referralVerified, conflict, bad)]
     const dayOf = (of: Step) => (of === first ? '2026-03-01' : '2026-03-02')
-    const counted = (name: string) => expectedOf(seedData(10), steps, [...groups, { name, types: ['user.*'] }], dayOf).eventCounts
-    expect(Object.fromEntries(counted('analytics-workers'))).toEqual({
+    const counted = (countsEvents: boolean) =>
+      expectedOf(seedData(10), steps, [...groups, { name: 'counts', types: ['user.*'], countsEvents }], dayOf).eventCounts
+    expect(Object.fromEntries(counted(true))).toEqual({
       '2026-03-01 user.signed_up campaign': 1,
       '2026-03-02 user.signed_up campaign': 1,
       '2026-03-02 referral.verified campaign': 1,
     })
-    expect(counted('other-workers').size).toBe(0)
+    expect(counted(false).size).toBe(0)
   })
 })

@@ -78,18 +78,19 @@ async function checkVersion(sql: Sql, set: MigrationSet): Promise<void> {
   if (majorOf(version) > majorOf(needed)) {
     throw new OperatorError(
       `The database's ${name} schema is at version ${version} (major ${majorOf(version)}), too new for this build, which was written ` +
-        `for ${needed} (major ${majorOf(needed)}): start the release that migrated it.`,
+        `for ${needed} (major ${majorOf(needed)}): use the release that migrated it.`,
     )
   }
 }
 
+/** The sentence fits a daemon that ends, a group that waits for its tables, and a command that is to be repeated. */
 function older(set: MigrationSet, version: number, needed: number): OperatorError {
   const name = nameOfSet(set)
   const command = `run "npm run workerctl -- migrate${set === 'worker' ? '' : ` --set ${name}`}"`
   return new OperatorError(
     version === 0
-      ? `The database has no ${name} schema, and this build needs version ${needed}: ${command}, then start again.`
-      : `The database's ${name} schema is at version ${version}, but this build needs ${needed}: ${command}, then start again.`,
+      ? `The database has no ${name} schema, and this build needs version ${needed}: ${command} first.`
+      : `The database's ${name} schema is at version ${version}, but this build needs ${needed}: ${command} first.`,
   )
 }
 
