@@ -9,22 +9,22 @@ import type { IntentStore, Reply, SettleOptions, Settlement } from './intent-sto
 import type { RecordOutcomes } from '../model/intent-kind.ts'
 import { onlyValue } from '../std/only-value.ts'
 
-/** Tries in which the platform's tables refuse an end, until it is written without them. */
+/** Writes of an outcome that the platform's tables may refuse before it is written without them. */
 const REFUSED_TRIES = 3
-/** Between two tries to write an end that only this process knows. */
-const KEEP = { baseMs: 100, maxMs: 15_000 }
-/** Renewals of a lease in the time of one. */
+/** Backoff between two tries to write an outcome that only this process knows. */
+const WRITE_BACKOFF = { baseMs: 100, maxMs: 15_000 }
+/** How often a lease is renewed within its duration. */
 const RENEWALS = 4
 
-/** An end on its way into the database: `tried` settles with the first try, `written` when it is there, or nobody can wait any longer. */
+/** An outcome on its way into the database: `tried` settles with the first try, `written` once it is stored or the process cannot wait longer. */
 export interface Recording {
   readonly tried: Promise<void>
   readonly written: Promise<void>
 }
 
 /**
- * `recording`: a worker need not wait until the end of the attempt is written, a stop must.
- * `unavailable`: nothing was started or written; the claim is to be given back. `deferred`: put back until its destination has a place.
+ * `recording`: a worker need not wait until the outcome is written, a stop must.
+ * `unavailable`: nothing was started or written; the claim is to be released. `deferred`: put back until its destination has a permit.
  */
 export type Executed =
   | { readonly is: 'done'; readonly recording?: Recording }
@@ -33,12 +33,12 @@ export type Executed =
   | { readonly is: 'deferred'; readonly destination: string }
 
 /**
- * Where an attempt is: reading rows, waiting for a connection of the relay or for its rate, committing the start, at the other side,
- * writing down how it ended; `transaction` is the whole work of a channel whose effect is the database.
+ * Where an attempt is: reading rows, waiting for a connection of the relay or for its rate, committing the start, sending, recording the
+ * outcome; `transaction` is the whole work of a channel whose effect is the database.
  */
 export type Stage = 'prepare' | 'connection' | 'start' | 'send' | 'transaction' | 'record'
 
-/** Called at the beginning of each stage; `waitsFor` returns where within the stage the work is. */
+/** Called at the beginning of each stage; `waitsFor` returns what the work waits for within it. */
 export type OnStage = (stage: Stage, waitsFor: () => string | null) => void
 
 const nothing = () => null
@@ -54,7 +54,7 @@ export interface RecordedWith {
 
 /** One attempt at one intent: records its outcome, once, and reports it. */
 export class Attempt {
-  /** Without what was frozen: an end may have to wait for the database with many others. */
+  /** Without what was frozen, to save memory: many outcomes may wait for the database. */
   readonly intent: Intent
   readonly #store: IntentStore
   readonly #clock: Clock
@@ -66,7 +66,7 @@ export class Attempt {
   #stageSince = performance.now()
   #number: number
   executed: Executed = { is: 'done' }
-  /** What `prepare` had to say about a message that goes all the same. */
+  /** The note of `prepare` about a message that is sent all the same. */
   note: string | null = null
 
   constructor(on: { store: IntentStore; clock: Clock; observe: Observe }, intent: Intent, onStage: OnStage = () => {}) {
@@ -79,7 +79,7 @@ export class Attempt {
     this.#number = intent.attempt
   }
 
-  /** The attempt goes on to another stage. */
+  /** The attempt enters another stage. */
   enter(stage: Stage, waitsFor: () => string | null = nothing): void {
     const now = performance.now()
     this.#stages.set(this.#stage, (this.#stages.get(this.#stage) ?? 0) + now - this.#stageSince)
@@ -94,39 +94,39 @@ export class Attempt {
     this.#observe({ is: 'started', ...this.#labels(), attempt: this.#number })
   }
 
-  /** The network has had its part. */
+  /** The request to the other side is over; its outcome is not recorded yet. */
   performed(outcome: Performed['is']): void {
     this.#observe({ is: 'performed', ...this.#labels(), attempt: this.#number, outcome })
   }
 
-  /** Another worker has the intent now; nothing of ours may be written. */
+  /** Another worker has claimed the intent; this one may write nothing more. */
   lost(): null {
     this.executed = { is: 'lost' }
     this.#observe({ is: 'claim-lost', ...this.#labels() })
     return null
   }
 
-  /** Records the end, or throws SqlError: the lease then decides. */
-  async end(settlement: Settlement, also: RecordedWith = {}): Promise<void> {
+  /** Records the outcome, or throws SqlError: the intent is then claimed again when its lease has expired. */
+  async settle(settlement: Settlement, also: RecordedWith = {}): Promise<void> {
     await this.#write(settlement, also, () => false)
   }
 
   /**
-   * Records an end that nobody else can find out again, such as the answer of a relay: it is tried until it is written, somebody
-   * else has the intent, or `signal` says that the process can wait no longer. The lease is renewed meanwhile.
+   * Records an outcome that cannot be determined again, such as the reply of a relay: retries until it is written, another worker has
+   * the intent, or `signal` aborts because the process cannot wait longer. The lease is renewed meanwhile.
    */
-  keep(settlement: Settlement, also: RecordedWith, leaseMs: number, signal: AbortSignal): Recording {
+  settleUntilWritten(settlement: Settlement, also: RecordedWith, leaseMs: number, signal: AbortSignal): Recording {
     const tried = Promise.withResolvers<void>()
-    // What keeps the end from being written may keep the lease from being renewed; each is tried again.
+    // The fault that prevents the write may prevent the renewal as well; both are retried.
     const renew = () => this.#store.renew(this.intent.claim, leaseMs).catch(() => undefined)
     const renewing = setInterval(() => void renew(), leaseMs / RENEWALS)
     const again = async (error: unknown, tries: number): Promise<boolean> => {
       tried.resolve()
       if (signal.aborted) return false
       if (tries === 1) this.#observe({ is: 'execution-failed', ...this.#labels(), cause: causeOf(error) })
-      // Between two tries for certain: while one waits for a lock of the platform's it holds the intent's row itself.
+      // Also between two tries: a try that waits for a lock of the platform's holds the row of the intent, which a renewal then skips.
       await renew()
-      await this.#clock.sleep(Math.min(backoff(tries, KEEP), leaseMs / RENEWALS), signal)
+      await this.#clock.sleep(Math.min(backoff(tries, WRITE_BACKOFF), leaseMs / RENEWALS), signal)
       return !signal.aborted
     }
     const written = this.#write(settlement, also, again).finally(() => {
@@ -173,7 +173,7 @@ export class Attempt {
     }
   }
 
-  /** The end was recorded by the channel's own transaction. */
+  /** Reports an outcome that the channel's own transaction has recorded. */
   settled(outcome: string, reason: string | null, detail: string | null = null): void {
     this.enter('record')
     const now = this.#clock.now()

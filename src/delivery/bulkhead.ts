@@ -1,4 +1,4 @@
-/** How soon a destination answers, as far as this process has seen. */
+/** How fast a destination answers, as far as this process has measured. */
 export type Pace = 'quick' | 'unproven' | 'slow'
 
 /** A delivery that takes longer makes its destination slow, while it is still under way. Milliseconds. */
@@ -8,24 +8,24 @@ const QUICK_AFTER = 3
 
 /** The pace of one destination. Times are milliseconds of the monotonic clock. */
 export class PaceMeter {
-  /** Quick answers that it still owes. */
-  #owes = 1
+  /** Quick answers that are missing until the destination counts as quick. */
+  #missing = 1
   readonly #since = new Set<{ readonly at: number }>()
 
-  /** A delivery sets out; what is returned is called with its end. */
+  /** Called when a delivery starts; the returned function when it has ended. */
   begin(at: number): (endedAt: number) => void {
     const one = { at }
     this.#since.add(one)
     return (endedAt) => {
       if (!this.#since.delete(one)) return
-      this.#owes = endedAt - at >= SLOW_MS ? QUICK_AFTER : Math.max(0, this.#owes - 1)
+      this.#missing = endedAt - at >= SLOW_MS ? QUICK_AFTER : Math.max(0, this.#missing - 1)
     }
   }
 
   at(now: number): Pace {
     for (const { at } of this.#since) if (now - at >= SLOW_MS) return 'slow'
-    if (this.#owes === 0) return 'quick'
-    return this.#owes === 1 ? 'unproven' : 'slow'
+    if (this.#missing === 0) return 'quick'
+    return this.#missing === 1 ? 'unproven' : 'slow'
   }
 }
 
@@ -38,15 +38,15 @@ export class Bulkhead {
   readonly #forNotQuick: number
   #taken = 0
 
-  /** @param workers those that the channel may have at all. */
+  /** @param workers the most that the channel may use. */
   constructor(workers: number) {
     this.#forSlow = Math.max(1, Math.floor(workers / 2))
     this.#forNotQuick = Math.max(1, workers - Math.max(1, Math.floor(workers / 4)))
   }
 
   /**
-   * What is not known to be quick may turn out to be slow, so a slow destination gets more only while all of them together leave it room:
-   * otherwise those that turn slow first would take the places that newcomers need, beside others that turn slow a moment later.
+   * A destination that is not known to be quick may turn out to be slow. A slow one therefore gets more permits only while slow and unproven
+   * destinations together stay below its limit; otherwise the first that turn slow would take the permits that new ones need.
    */
   room(pace: Pace): number {
     if (pace === 'quick') return Infinity

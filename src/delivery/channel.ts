@@ -9,11 +9,11 @@ import type { RetryPolicy } from '../model/retry-policy.ts'
 /** A channel whose effect leaves the process: prepare, start (freeze, commit), perform. */
 export interface SendChannel<Message> {
   readonly name: ChannelName
-  /** State of the row while the effect is under way: `handing_over` for what cannot be taken back, `claimed` for what may run again. */
+  /** State of the row while the effect is in flight: `handing_over` for what cannot be taken back, `claimed` for what may run again. */
   readonly underway: 'handing_over' | 'claimed'
   /** The longest that one `perform` may take, in milliseconds ({@link outerDeadline}); a lease is twice as long. */
   readonly deadlineMs: number
-  /** Deliveries that can be under way in this process at a time (connections); the others wait in `acquire`. Infinity: no limit. */
+  /** Deliveries that can be in flight in this process at a time (connections); the others wait in `acquire`. Infinity: no limit. */
   readonly concurrency: number
   /** As its definition says, as does `retry`. */
   readonly deliveryLog: DeliveryLog | null
@@ -25,23 +25,23 @@ export interface SendChannel<Message> {
   /** The client of the channel's only destination, where it notices outages itself: before any delivery does, and by name. */
   readonly client?: DestinationClient
   /**
-   * What must be at hand before a start is worth an attempt (a relay connection). Waits for a free one until `signal` aborts.
-   * The caller releases the slot, whatever became of the intent.
+   * Acquires what an attempt needs before its start (a connection to the relay). Waits for a free one until `signal` aborts. The caller
+   * releases the slot in any case.
    *
-   * @throws {Unavailable} no attempt is burned; the whole channel waits.
-   * @throws {Postponed} no attempt is burned; this intent waits, others go on.
+   * @throws {Unavailable} no attempt counts; the whole channel waits.
+   * @throws {Postponed} no attempt counts; this intent waits, others go on.
    */
   acquire(message: Message, signal: AbortSignal): Promise<Slot>
   /**
-   * The bytes and where to, for each of a batch in its order; each intent is frozen once, at its first start. Reaches nothing outside
-   * the process. Never rejects: an answer is rejected with a {@link Refusal} for this intent's own, permanent fault.
+   * Determines the bytes and the destination for each of a batch, in its order. Each intent is frozen once, at its first start. Uses
+   * nothing outside the process. Never rejects: an answer is rejected with a {@link Refusal} for a permanent fault of that intent.
    */
   freeze(batch: readonly Composed<Message>[]): Promise<readonly PromiseSettledResult<Frozen>[]>
   /** Sends what was frozen. Never throws for anything that the other side did, and ends soon after `signal` aborts. */
   perform(intent: Intent, frozen: Frozen, message: Message, slot: Slot, signal: AbortSignal): Promise<Performed>
 }
 
-/** What a client knows of its server. */
+/** The client's view of its server. */
 export interface DestinationClient {
   /** Host and port. */
   readonly host: string
@@ -50,26 +50,26 @@ export interface DestinationClient {
 }
 
 /**
- * The deadline of a channel that gives the other side `innerMs`. The inner deadline has to come first: only it knows what was waited
- * for, and what the outer one cuts off looks like a stop of ours, which counts for nothing.
+ * The deadline of a channel whose client has one of `innerMs`. The inner one must expire first: only the client knows what it waits for,
+ * and an attempt that the outer one aborts looks like our own stop, which counts as no failure of the other side.
  */
 export function outerDeadline(innerMs: number): number {
   return innerMs + Math.min(2_000, Math.ceil(innerMs / 4))
 }
 
-/** A place at the other side, held by one intent. Releasing it twice does nothing. */
+/** A connection or other capacity of the other side, held by one intent. Releasing it twice does nothing. */
 export interface Slot {
   release(): void
-  /** What the delivery waits for at the other side, while it is there: a word of the channel's own. */
+  /** The stage of the conversation with the other side, in a word of the channel's own; null while there is none. */
   stage?(): string | null
 }
 
-/** The other side cannot be reached or will take nothing from us now; the fault of no intent. */
+/** The other side cannot be reached or accepts nothing from us now; not the fault of any intent. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
   /** Short, bounded and fit for a metric label. */
   readonly reason: string
-  /** When to try again, in milliseconds from now; null: at once, because we gave up waiting, which says nothing about the other side. */
+  /** When to try again, in milliseconds from now; null: at once, because the wait ended on our side, which says nothing about the other. */
   readonly retryAfterMs: number | null
 
   constructor(reason: string, retryAfterMs: number | null, options: { message?: string; cause?: unknown } = {}) {
@@ -79,7 +79,7 @@ export class Unavailable extends Error {
   }
 }
 
-/** Not this intent, not now: it waits `afterMs` under `reason` without an attempt, and others go on (a recipient domain's rate). */
+/** This intent waits `afterMs` under `reason` without an attempt, and others go on (the rate limit of a recipient domain). */
 export class Postponed extends Error {
   override readonly name = 'Postponed'
   /** Short, bounded and fit for a metric label. */
@@ -105,7 +105,7 @@ export class Refusal extends Error {
   }
 }
 
-/** How one attempt ended, and what it says of the destination: done means that it worked, everything else nothing, unless said. */
+/** The outcome of one request, and what it says about the destination: `done` that it works, the others nothing, unless `outcomeSignal` is set. */
 export type Performed = Ended & { readonly outcomeSignal?: OutcomeSignal }
 
 /** `reason` is short and bounded; the reply says the rest in our own words. */

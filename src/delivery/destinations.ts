@@ -10,7 +10,7 @@ const pause = { baseMs: 5_000, maxMs: 300_000 }
 /** Bounds of the pause that a destination requests. Milliseconds. */
 const requestedPause = { shortestMs: 100, longestMs: 3_600_000 }
 
-/** Destinations remembered per process; beyond it those that no delivery goes to are forgotten, the longest unused first. */
+/** Destinations remembered per process; beyond that, idle ones are forgotten, the longest unused first. */
 const MOST_KNOWN = 10_000
 
 interface Known {
@@ -18,15 +18,15 @@ interface Known {
   readonly destination: string
   readonly breaker: FailureGate<string>
   readonly pace: PaceMeter
-  /** The group of each delivery that is there. */
-  readonly inside: { readonly group: string }[]
+  /** The group of each delivery in flight. */
+  readonly inFlight: { readonly group: string }[]
   /** When it last worked, by the monotonic clock. */
   workedAt: number
-  /** One delivery is there to find out whether it is back. */
+  /** A probe is in flight. */
   probing: boolean
 }
 
-/** The right of one delivery to go to its destination. */
+/** The right of one delivery to use its destination. */
 export interface Permit {
   /** The delivery starts now: the response time of the destination is measured from here. */
   begin(): void
@@ -38,12 +38,12 @@ export interface Permit {
 export type NoPermit = { readonly is: 'busy' } | { readonly is: 'open'; readonly retryAfterMs: number }
 
 /**
- * What this process knows of where deliveries go: per destination how many are there now, how soon it answers, and a breaker. An
- * open one lets one delivery in when its pause is over; that one decides. Other processes have their own.
+ * The destinations of deliveries as this process knows them: per destination the deliveries in flight, how fast it answers, and a breaker.
+ * When the pause of an open breaker is over, one delivery is let through as a probe and decides. Other processes have their own.
  */
 export class Destinations {
   readonly #known = new Map<string, Known>()
-  /** Those with a delivery inside. */
+  /** Those with a delivery in flight. */
   readonly #inUse = new Set<Known>()
   readonly #workers = new Map<string, number>()
   readonly #observe: Observe
@@ -62,12 +62,12 @@ export class Destinations {
     this.#now = of.now ?? (() => performance.now())
   }
 
-  /** Of the group's workers so many may be at the channel; slow destinations get half of them, those not known to be quick three quarters. */
+  /** Sets how many workers of the group the channel may use; slow destinations get half of them, those not known to be quick three quarters. */
   limit(group: string, channel: ChannelName, workers: number): void {
     this.#workers.set(keyOf(channel, group), workers)
   }
 
-  /** What the group's deliveries under way leave for more; null where there is no limit. */
+  /** The capacity that the group's deliveries in flight leave; null where there is no limit. */
   bulkhead(group: string, channel: ChannelName): Bulkhead | null {
     const workers = this.#workers.get(keyOf(channel, group))
     if (workers === undefined) return null
@@ -75,7 +75,7 @@ export class Destinations {
     const now = this.#now()
     for (const known of this.#inUse) {
       if (known.channel !== channel) continue
-      bulkhead.take(known.pace.at(now), known.inside.filter((permit) => permit.group === group).length)
+      bulkhead.take(known.pace.at(now), known.inFlight.filter((permit) => permit.group === group).length)
     }
     return bulkhead
   }
@@ -105,12 +105,12 @@ export class Destinations {
     return this.#rules(channel)?.sole === null
   }
 
-  /** Deliveries that may go there now, of which `held` are claimed already, inside or on their way. */
-  permits(channel: ChannelName, destination: string, held = 0): number {
+  /** How many more deliveries may be claimed for the destination, of which `claimed` are already, in flight or waiting. */
+  permits(channel: ChannelName, destination: string, claimed = 0): number {
     const known = this.#known.get(keyOf(channel, destination))
     const atOnce = this.#atOnceOf(channel, this.paceOf(channel, destination))
-    if (known === undefined || !known.breaker.tripped) return atOnce - Math.max(held, known?.inside.length ?? 0)
-    return known.probing || known.breaker.retryAfterMs > 0 ? 0 : 1 - held
+    if (known === undefined || !known.breaker.tripped) return atOnce - Math.max(claimed, known?.inFlight.length ?? 0)
+    return known.probing || known.breaker.retryAfterMs > 0 ? 0 : 1 - claimed
   }
 
   acquire(channel: ChannelName, destination: string, group: string): Permit | NoPermit {
@@ -124,27 +124,27 @@ export class Destinations {
       if (isFull) return { is: 'busy' }
       known.probing = true
       this.#report(known, 'half-open', null)
-    } else if (isFull || known.inside.length >= this.#atOnceOf(channel, pace)) return { is: 'busy' }
+    } else if (isFull || known.inFlight.length >= this.#atOnceOf(channel, pace)) return { is: 'busy' }
     const probe = known.probing
     const permit = { group }
-    known.inside.push(permit)
+    known.inFlight.push(permit)
     this.#inUse.add(known)
     const acquiredAt = this.#now()
     this.#known.delete(key)
     this.#known.set(key, known)
     this.#forget()
     let answered: ((at: number) => void) | null = null
-    let left = false
+    let isReleased = false
     return {
       begin: () => {
         answered = known.pace.begin(this.#now())
       },
       release: (outcomeSignal) => {
-        if (left) return
-        left = true
+        if (isReleased) return
+        isReleased = true
         answered?.(this.#now())
-        known.inside.splice(known.inside.indexOf(permit), 1)
-        if (known.inside.length === 0) this.#inUse.delete(known)
+        known.inFlight.splice(known.inFlight.indexOf(permit), 1)
+        if (known.inFlight.length === 0) this.#inUse.delete(known)
         if (outcomeSignal.is === 'ok') {
           known.workedAt = this.#now()
           this.#arrived(channel, destination)
@@ -169,10 +169,10 @@ export class Destinations {
 
   #discovered(channel: ChannelName, destination: string): Known {
     const breaker = new FailureGate<string>({ ...pause, threshold: this.#rules(channel)?.failures ?? Infinity, now: this.#now })
-    return { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }
+    return { channel, destination, breaker, pace: new PaceMeter(), inFlight: [], workedAt: -Infinity, probing: false }
   }
 
-  /** What a delivery found out about its destination. */
+  /** Counts what a delivery says about its destination. */
   #count(known: Known, outcomeSignal: OutcomeSignal): void {
     if (outcomeSignal.is === 'none') return
     if (outcomeSignal.is === 'ok') {
@@ -197,12 +197,12 @@ export class Destinations {
     this.#observe({ is: 'breaker', channel, destination, state, reason, retryInMs })
   }
 
-  /** First the one that has been idle longest with nothing held against it, else the one with an open breaker that has. */
+  /** Forgets the longest idle destination without failures, or else the longest idle one. */
   #forget(): void {
     if (this.#known.size <= MOST_KNOWN) return
     let oldest: readonly [string, Known] | null = null
     for (const [key, known] of this.#known) {
-      if (known.inside.length > 0) continue
+      if (known.inFlight.length > 0) continue
       oldest ??= [key, known]
       if (known.breaker.failures === 0) {
         oldest = [key, known]

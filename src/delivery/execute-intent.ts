@@ -3,7 +3,7 @@ import { SqlError } from '../std/sql.ts'
 import { Attempt, type Executed, type OnStage } from './attempt.ts'
 import type { Channel } from './define-channel.ts'
 import type { Executor } from './executor.ts'
-import { handOver } from './send.ts'
+import { sendIntent } from './send.ts'
 import type { Intent } from '../model/intent.ts'
 import type { IntentKind } from '../model/intent-kind.ts'
 import type { ChannelName, Messages } from '../model/messages.ts'
@@ -28,7 +28,9 @@ function execute<Name extends ChannelName>(
   onStage?: OnStage,
 ): Promise<Executed> {
   const channel: Channel<Messages[Name]> = executor.channels[kind.channel]
-  return 'run' in channel ? transact(executor, kind, channel, intent, onStage) : handOver(executor, kind, channel, intent, signal, onStage)
+  return 'run' in channel
+    ? transact(executor, kind, channel, intent, onStage)
+    : sendIntent(executor, kind, channel, intent, signal, onStage)
 }
 
 async function transact<Name extends ChannelName>(
@@ -48,16 +50,16 @@ async function transact<Name extends ChannelName>(
     if (ran.is === 'lost') attempt.lost()
     else attempt.settled(ran.outcome, ran.reason)
   } catch (error) {
-    // Deadlock, lock or statement timeout: the transaction is gone, the intent stays. A connection that is gone is the caller's.
+    // Deadlock, lock or statement timeout: the transaction was rolled back, the intent stays. A lost connection is left to the caller.
     if (!(error instanceof SqlError) || error.state === undefined) throw error
-    await attempt.end({ is: 'later', as: 'retry', reason: `sqlstate-${error.state}`, afterMs: jitter(1_000) })
+    await attempt.settle({ is: 'later', as: 'retry', reason: `sqlstate-${error.state}`, afterMs: jitter(1_000) })
   }
   return attempt.executed
 }
 
-/** A version that this process does not know was claimed before a deploy went back: left for one that knows it. */
+/** A kind or version that this process does not know, as after a rollback of a deploy: left to a process that knows it. */
 async function unknownKind(executor: Executor, intent: Intent): Promise<Executed> {
   const attempt = new Attempt(executor, intent)
-  await attempt.end({ is: 'later', as: 'waiting', reason: 'unknown-kind', afterMs: BROKEN_RETRY_MS })
+  await attempt.settle({ is: 'later', as: 'waiting', reason: 'unknown-kind', afterMs: BROKEN_RETRY_MS })
   return attempt.executed
 }

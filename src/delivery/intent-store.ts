@@ -23,17 +23,17 @@ export interface ClaimRequest {
   readonly deferredShare: number
 }
 
-/** The ends that an attempt can come to; cancelling is the operator's. */
+/** The final states that an attempt can lead to; cancelling is left to operators. */
 type FinalState = Extract<IntentState, 'sent' | 'delivered' | 'skipped' | 'dead' | 'rejected'>
 
-/** How an intent's attempt ended, as the store writes it. Delays are counted from the database's clock. */
+/** The outcome of an attempt, as the store writes it. Delays are counted from the database's clock. */
 export type Settlement =
   | { readonly is: 'final'; readonly state: FinalState; readonly reason: string | null }
   /**
-   * Due again later; `waiting` marks the start of a wait that burned no attempt, `retry` a failed attempt, `unburned` one that does
-   * not count: the other side took nothing from anybody. `refused` is a failed attempt too, whose start was rolled back uncounted.
+   * Due again later. `waiting`: nothing was started, so no attempt counts. `retry`: a failed attempt. `uncounted`: an attempt that does not
+   * count, because the other side accepted nothing from any intent. `refused`: a failed attempt whose start was rolled back.
    */
-  | { readonly is: 'later'; readonly as: 'waiting' | 'retry' | 'unburned' | 'refused'; readonly reason: string; readonly afterMs: number }
+  | { readonly is: 'later'; readonly as: 'waiting' | 'retry' | 'uncounted' | 'refused'; readonly reason: string; readonly afterMs: number }
   /** The reply is unknown: retried once after `afterMs`, held when it was ambiguous before or `hold` is set. */
   | { readonly is: 'ambiguous'; readonly reason: string; readonly afterMs: number; readonly hold: boolean }
   /** Never started: claimed again by `destination` once that has a free permit, or like any other after `afterMs`. */
@@ -41,12 +41,12 @@ export type Settlement =
   /** Never started: pending and due now on another channel, whose kind of the same name prepares it. */
   | { readonly is: 'moved'; readonly channel: ChannelName }
 
-/** Channel's own facts of the other side's answer. */
+/** The answer of the other side, as far as the channel keeps it. */
 export interface Reply {
   readonly status?: number
   readonly durationMs?: number
   readonly providerId?: string
-  /** Our own words, never a foreign text. */
+  /** In our own words, never text of another system. */
   readonly error?: string
 }
 
@@ -66,7 +66,7 @@ export interface SettleRequest extends SettleOptions {
 export interface SettleOptions {
   readonly deliveryLog: DeliveryLog | null
   readonly reply: Reply
-  /** What the reason leaves open, in our own words: no address, no foreign text. Kept beside the reason. */
+  /** What the reason leaves open, in our own words: no address, no text of another system. Kept beside the reason. */
   readonly detail?: string | null
   /** The platform's tables refused the outcome: only our own are written. */
   readonly ownTablesOnly?: boolean

@@ -5,7 +5,7 @@ import type { IntentStore } from './intent-store.ts'
 import type { IntentKind, Prepared } from '../model/intent-kind.ts'
 import type { Messages } from '../model/messages.ts'
 
-/** How soon an intent whose own code failed is looked at again. */
+/** Delay before an intent whose own code failed is prepared again; milliseconds. */
 export const BROKEN_RETRY_MS = 60_000
 
 /** The message to send, or null when the intent was settled without one. */
@@ -20,7 +20,10 @@ export async function prepared<Channel extends keyof Messages>(
     answer = onlyAnswer(await kind.prepare([intent], store.read))
   } catch (error) {
     if (classifyFault('prepare', error) === 'transient') throw error
-    await attempt.end({ is: 'later', as: 'waiting', reason: 'prepare-failed', afterMs: BROKEN_RETRY_MS }, { fault: describeFault(error) })
+    await attempt.settle(
+      { is: 'later', as: 'waiting', reason: 'prepare-failed', afterMs: BROKEN_RETRY_MS },
+      { fault: describeFault(error) },
+    )
     return null
   }
   switch (answer.is) {
@@ -28,17 +31,17 @@ export async function prepared<Channel extends keyof Messages>(
       attempt.note = answer.note ?? null
       return answer.message
     case 'skip':
-      await attempt.end({ is: 'final', state: 'skipped', reason: answer.reason })
+      await attempt.settle({ is: 'final', state: 'skipped', reason: answer.reason })
       return null
     case 'dead':
-      await attempt.end({ is: 'final', state: 'dead', reason: answer.reason }, { record: kind.recordOutcomes })
+      await attempt.settle({ is: 'final', state: 'dead', reason: answer.reason }, { record: kind.recordOutcomes })
       return null
     case 'wait':
-      await attempt.end({ is: 'later', as: 'waiting', reason: answer.reason, afterMs: answer.afterMs })
+      await attempt.settle({ is: 'later', as: 'waiting', reason: answer.reason, afterMs: answer.afterMs })
       if (answer.of === 'campaign') await store.putOffCampaign(intent, answer)
       return null
     case 'channel':
-      await attempt.end({ is: 'moved', channel: answer.channel })
+      await attempt.settle({ is: 'moved', channel: answer.channel })
       return null
   }
 }

@@ -19,12 +19,12 @@ import { retryDelay, type Retry } from './retry-delay.ts'
  */
 const DEFERRED_MS = 72 * 3_600_000
 
-/** A start that failed by no fault of its own is tried again after so long, growing with the time that it has waited. Milliseconds. */
+/** Bounds of the delay after a start that failed for a transient reason; it grows with the time that the intent has waited. Milliseconds. */
 const FIRST_AGAIN_MS = 1_000
 const LAST_AGAIN_MS = 60_000
 
-/** Prepare, find a place, start, perform, record the end. */
-export async function handOver<Channel extends ChannelName>(
+/** Prepares, acquires a permit and a slot, starts, performs, and records the outcome. */
+export async function sendIntent<Channel extends ChannelName>(
   executor: Executor,
   kind: IntentKind<Channel>,
   channel: SendChannel<Messages[Channel]>,
@@ -38,7 +38,7 @@ export async function handOver<Channel extends ChannelName>(
 
   const destination = channel.destinationOf(message)
   const permit = executor.destinations.acquire(channel.name, destination, intent.group)
-  if (!('release' in permit)) return noPlace(executor, permit, destination, channel.name, attempt)
+  if (!('release' in permit)) return withoutPermit(executor, permit, destination, channel.name, attempt)
   let outcomeSignal: OutcomeSignal = { is: 'none' }
   let slot: Slot | null = null
   try {
@@ -48,15 +48,15 @@ export async function handOver<Channel extends ChannelName>(
     const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed
     permit.begin()
-    const place = slot
-    attempt.enter('send', () => place.stage?.() ?? null)
+    const sending = slot
+    attempt.enter('send', () => sending.stage?.() ?? null)
     const performed = await perform(channel, intent, started, message, slot, signal)
     attempt.performed(performed.is)
     outcomeSignal = performed.outcomeSignal ?? { is: performed.is === 'done' ? 'ok' : 'none' }
     const retryIn = (slowDown?: Retry<unknown>['slowDown']) => delayOf(kind, channel, intent, message, slowDown)
     const settlement = settlementOf(executor, performed, attempt.note, retryIn)
     const also = { record: kind.recordOutcomes, deliveryLog: channel.deliveryLog, reply: performed.reply }
-    return { is: 'done', recording: attempt.keep(settlement, also, channel.deadlineMs * 2, signal) }
+    return { is: 'done', recording: attempt.settleUntilWritten(settlement, also, channel.deadlineMs * 2, signal) }
   } catch (error) {
     if (slot !== null) throw error
     if (error instanceof Unavailable) {
@@ -64,27 +64,33 @@ export async function handOver<Channel extends ChannelName>(
       return { is: 'unavailable', reason: error.reason }
     }
     if (error instanceof Postponed) {
-      await attempt.end({ is: 'later', as: 'waiting', reason: error.reason, afterMs: error.afterMs })
+      await attempt.settle({ is: 'later', as: 'waiting', reason: error.reason, afterMs: error.afterMs })
       return attempt.executed
     }
     if (signal.aborted) return { is: 'unavailable', reason: 'stopping' }
     throw error
   } finally {
-    // The worker is free before the end is written down, and so is the place.
+    // Slot and permit are released before the outcome is written, as the worker is.
     slot?.release()
     permit.release(outcomeSignal)
   }
 }
 
-/** An intent stays due where its whole channel waits, and is deferred where only its destination does, so that no claim of others reads it. */
-async function noPlace(executor: Executor, why: NoPermit, destination: string, channel: ChannelName, attempt: Attempt): Promise<Executed> {
+/** An intent stays due where its whole channel waits. Where only its destination does it is deferred, so that no claim of others reads it. */
+async function withoutPermit(
+  executor: Executor,
+  why: NoPermit,
+  destination: string,
+  channel: ChannelName,
+  attempt: Attempt,
+): Promise<Executed> {
   const reason = why.is === 'busy' ? 'endpoint-busy' : 'endpoint-open'
   if (!executor.destinations.defers(channel)) return { is: 'unavailable', reason }
-  await attempt.end({ is: 'deferred', destination, reason, afterMs: jitter(DEFERRED_MS) })
+  await attempt.settle({ is: 'deferred', destination, reason, afterMs: jitter(DEFERRED_MS) })
   return attempt.executed.is === 'lost' ? attempt.executed : { is: 'deferred', destination }
 }
 
-/** What was frozen and is now under way, or null when it was settled instead. Only this counts as an attempt. */
+/** Returns what was frozen once the start is committed, which alone counts as an attempt; null when the intent was settled instead. */
 async function start<Channel extends ChannelName>(
   executor: Executor,
   kind: IntentKind<Channel>,
@@ -107,7 +113,7 @@ async function start<Channel extends ChannelName>(
       const started = onlyValue(await store.startWith([{ ...request, message }], { kind, decide }))
       if (started.is === 'lost') return attempt.lost()
       if (started.is === 'skip') {
-        await attempt.end({ is: 'final', state: 'skipped', reason: started.reason })
+        await attempt.settle({ is: 'final', state: 'skipped', reason: started.reason })
         return null
       }
       frozen = started.frozen
@@ -115,7 +121,7 @@ async function start<Channel extends ChannelName>(
   } catch (error) {
     const also = { record: kind.recordOutcomes, deliveryLog: channel.deliveryLog }
     if (error instanceof Refusal) {
-      await attempt.end({ is: 'final', state: 'rejected', reason: error.reason }, { ...also, reply: { error: error.message } })
+      await attempt.settle({ is: 'final', state: 'rejected', reason: error.reason }, { ...also, reply: { error: error.message } })
       return null
     }
     attempt.executed = { is: 'done', recording: startFailed(error, also) }
@@ -125,26 +131,27 @@ async function start<Channel extends ChannelName>(
   return frozen
 
   /**
-   * Nothing was handed over, and this process knows it, even where the connection was lost at COMMIT and the row may say that it is
-   * under way. A row that the platform's tables refuse has failed an attempt; what is nobody's fault waits.
+   * Nothing was sent, even where the connection was lost at COMMIT and the row may say that the intent is in flight. A row that the
+   * platform's tables refuse counts as a failed attempt; after a transient fault the intent waits.
    */
   function startFailed(error: unknown, recorded: Pick<RecordedWith, 'record' | 'deliveryLog'>): Recording {
     const fault = describeFault(error)
-    const keep = (settlement: Settlement, also: RecordedWith) => attempt.keep(settlement, { ...also, fault }, request.leaseMs, signal)
+    const settle = (settlement: Settlement, also: RecordedWith) =>
+      attempt.settleUntilWritten(settlement, { ...also, fault }, request.leaseMs, signal)
     if (classifyFault('record', error) === 'transient') {
-      return keep({ is: 'later', as: 'waiting', reason: 'start-failed', afterMs: againMs(executor, intent) }, {})
+      return settle({ is: 'later', as: 'waiting', reason: 'start-failed', afterMs: againMs(executor, intent) }, {})
     }
     const afterMs = delayOf(kind, channel, intent, message)
     return afterMs === null
-      ? keep({ is: 'final', state: 'dead', reason: 'start-refused' }, recorded)
-      : keep({ is: 'later', as: 'refused', reason: 'start-refused', afterMs }, recorded)
+      ? settle({ is: 'final', state: 'dead', reason: 'start-refused' }, recorded)
+      : settle({ is: 'later', as: 'refused', reason: 'start-refused', afterMs }, recorded)
   }
 }
 
 /**
  * Starts many, and freezes what goes out for the first time.
  *
- * @throws {Refusal} what one of them holds can never be sent. {Error} the kind did not answer once for each: a bug of its own.
+ * @throws {Refusal} the content of an intent can never be sent. {Error} the kind did not answer once for each intent: a bug of its own.
  */
 function decisionOf<Message>(start: Start<Message>, channel: SendChannel<Message>): StartDecision<Message>['decide'] {
   return async (starts, tx) => {
@@ -176,7 +183,7 @@ async function perform<Message>(
   try {
     return await channel.perform(intent, frozen, message, slot, AbortSignal.any([signal, deadline.signal]))
   } catch (error) {
-    // A bug of the channel: whether anything left is unknown, which for a mail is ambiguous and for a webhook one more try.
+    // A bug of the channel: whether anything was sent is unknown. A mail is ambiguous then, a webhook is retried.
     const reply = { error: describeFault(error) }
     return channel.underway === 'handing_over'
       ? { is: 'ambiguous', reason: 'channel-error', reply }
@@ -216,7 +223,7 @@ function settlementOf(
       return { is: 'ambiguous', reason: performed.reason, afterMs: executor.ambiguous.retryMs, hold: executor.ambiguous.hold }
     case 'retry': {
       if (!performed.countsAsAttempt)
-        return { is: 'later', as: 'unburned', reason: performed.reason, afterMs: performed.afterMs ?? jitter(30_000) }
+        return { is: 'later', as: 'uncounted', reason: performed.reason, afterMs: performed.afterMs ?? jitter(30_000) }
       const afterMs = retryIn(performed.slowDown)
       if (afterMs === null) return { is: 'final', state: 'dead', reason: performed.reason }
       return { is: 'later', as: 'retry', reason: performed.reason, afterMs }

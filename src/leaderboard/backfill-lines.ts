@@ -49,9 +49,9 @@ function leftAlone({ rankedWith, points }: Extract<Backfilled, { is: 'other-poin
 
 /** The overall result, in one sentence. */
 export function backfillSummary(ended: ReadonlyMap<string, Backfilled>, seconds: number): string {
-  const { ranked, mended, done, left } = backfillTotals(ended)
+  const { ranked, corrected, done, left } = backfillTotals(ended)
   if (ended.size === 0) return 'Nothing to do: every participant has a rank.'
-  const changed = mended === 0 ? '' : `, and ${some(mended, 'row')} written for later changes`
+  const changed = corrected === 0 ? '' : `, and ${some(corrected, 'row')} written for later changes`
   const alone = left === 0 ? '' : ` ${some(left, 'campaign')} left to a daemon, see above.`
   return `Done: ${some(ranked, 'participant')} of ${some(done, 'campaign')} ranked in ${seconds} s${changed}.${alone}`
 }
@@ -61,7 +61,7 @@ export function backfillTotals(ended: ReadonlyMap<string, Backfilled>) {
   const sum = (count: (one: Backfilled) => number) => all.reduce((total, one) => total + count(one), 0)
   return {
     ranked: sum((one) => ('rows' in one ? one.rows : 0)),
-    mended: sum((one) => (one.is === 'done' ? one.mended : 0)),
+    corrected: sum((one) => (one.is === 'done' ? one.corrected : 0)),
     done: sum((one) => (one.is === 'done' ? 1 : 0)),
     left: sum((one) => (one.is === 'other-points' ? 1 : 0)),
   }

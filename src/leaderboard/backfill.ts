@@ -4,10 +4,10 @@ import type { Clock } from '../std/clock.ts'
 /** The outcome of one campaign. */
 export type Backfilled =
   /**
-   * Every participant is ranked. `rows` were ranked in batches; `mended` were written by the recalculation at the end, which ranks those
+   * Every participant is ranked. `rows` were ranked in batches; `corrected` were written by the recalculation at the end, which ranks those
    * that changed meanwhile; `whole`: it was a full ranking.
    */
-  | { readonly is: 'done'; readonly rows: number; readonly mended: number; readonly whole: boolean }
+  | { readonly is: 'done'; readonly rows: number; readonly corrected: number; readonly whole: boolean }
   /** No participant waits for a first rank. */
   | { readonly is: 'nothing' }
   /** Another session holds the campaign's lock, or locks on its rows. The next try starts from the beginning, or resumes. */

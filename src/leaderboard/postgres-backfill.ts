@@ -95,8 +95,8 @@ async function underLock(session: Session, campaignId: string, work: Work): Prom
     if (done.setting !== null && done.setting !== points)
       return { backfilled: { is: 'other-points', rows, rankedWith: points, points: done.setting }, rows }
   }
-  const mended = retry.isExhausted ? null : await rankChanged(session, campaignId, retry, work.history)
-  return { backfilled: mended === null ? { is: 'locked', by: 'rows' } : { is: 'done', rows, ...mended }, rows }
+  const corrected = retry.isExhausted ? null : await rankChanged(session, campaignId, retry, work.history)
+  return { backfilled: corrected === null ? { is: 'locked', by: 'rows' } : { is: 'done', rows, ...corrected }, rows }
 }
 
 /** Ends with the cursor, when the setting changes, or when the retries are exhausted. */
@@ -141,7 +141,7 @@ async function rankChanged(
   campaignId: string,
   retry: LockRetry,
   history: LeaderboardHistory,
-): Promise<{ mended: number; whole: boolean } | null> {
+): Promise<{ corrected: number; whole: boolean } | null> {
   const dense = await isDense(campaignId, session.sql)
   while (!retry.isExhausted) {
     const done = await retry.attempt((again) =>
@@ -155,7 +155,7 @@ async function rankChanged(
 async function rankOrdinarily(session: Session, campaignId: string, history: LeaderboardHistory, tx: Sql, again: boolean) {
   const done = await createLeaderboard(session, { history }).recalculate(campaignId, tx, again)
   if (done.is === 'locked') throw new Error(LOCK_LOST)
-  return { mended: done.rowsChanged, whole: done.because !== null }
+  return { corrected: done.rowsChanged, whole: done.because !== null }
 }
 
 async function rankWhole(campaignId: string, history: LeaderboardHistory, tx: Sql) {
@@ -165,7 +165,7 @@ async function rankWhole(campaignId: string, history: LeaderboardHistory, tx: Sq
   const run = { campaignId, beganAt, historyLimit: historyLimits[history] }
   const { written } = await rankAll(run, tx)
   await recordRun(run, 'full', written, tx)
-  return { mended: written, whole: true }
+  return { corrected: written, whole: true }
 }
 
 const LOCK_LOST = 'Another session holds the lock of the campaign, although this one has it.'

@@ -62,7 +62,7 @@ export interface Intent {
   readonly data: JsonObject
   /** Starts so far; only a start counts as an attempt. */
   readonly attempt: number
-  /** How often a handing-over ended without a record of the reply. */
+  /** How often a send ended without a record of the reply. */
   readonly ambiguous: number
   /** When `prepare` first said wait, by the database's clock; with `reason` it says how long for what. */
   readonly waitingSince: Date | null
@@ -80,7 +80,7 @@ export interface Claim {
   readonly claims: number
 }
 
-/** What goes out and where to, fixed from the first hand-over on. */
+/** The bytes that are sent and their destination, fixed at the first start. */
 export interface Frozen {
   /**
    * Channel's own: sender, recipient, subject and message id of a mail; endpoint and webhook id of a webhook. Where `body` is null,

@@ -72,8 +72,8 @@ test('killed repeatedly, the backfill continues where it stopped, writes no row 
   const rest = startBackfill(database.url, '--batch', '500', '--json')
   const { code, out } = await rest.result
   expect(code).toBe(0)
-  const report: { ranked: number; mended: number } = JSON.parse(out)
-  expect(report).toMatchObject({ mended: 0, done: 1, left: 0 })
+  const report: { ranked: number; corrected: number } = JSON.parse(out)
+  expect(report).toMatchObject({ corrected: 0, done: 1, left: 0 })
   // What the killed processes had sent may have been committed after they were looked at.
   expect(report.ranked).toBeLessThanOrEqual((await ranked(database)) - before.length)
   const after = new Map((await versions()).map(({ id, xmin }) => [id, xmin]))

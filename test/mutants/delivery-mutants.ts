@@ -26,7 +26,7 @@ export const deliveryMutants: readonly Mutant[] = [
       {
         file: 'src/delivery/send.ts',
         text: '    const performed = await perform(channel, intent, started, message, slot, signal)',
-        becomes: `    await attempt.end({ is: 'final', state: channel.name === 'email' ? 'sent' : 'delivered', reason: null }, { deliveryLog: channel.deliveryLog })
+        becomes: `    await attempt.settle({ is: 'final', state: channel.name === 'email' ? 'sent' : 'delivered', reason: null }, { deliveryLog: channel.deliveryLog })
     const performed = await perform(channel, intent, started, message, slot, signal)`,
       },
     ],
@@ -46,13 +46,13 @@ export const deliveryMutants: readonly Mutant[] = [
         text: `    const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed
     permit.begin()
-    const place = slot
-    attempt.enter('send', () => place.stage?.() ?? null)
+    const sending = slot
+    attempt.enter('send', () => sending.stage?.() ?? null)
     const performed = await perform(channel, intent, started, message, slot, signal)`,
         becomes: `    const frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
     permit.begin()
-    const place = slot
-    attempt.enter('send', () => place.stage?.() ?? null)
+    const sending = slot
+    attempt.enter('send', () => sending.stage?.() ?? null)
     const performed = await perform(channel, intent, frozen, message, slot, signal)
     const started = await start(executor, kind, channel, intent, message, attempt, signal)
     if (started === null) return attempt.executed`,
@@ -125,10 +125,10 @@ export const deliveryMutants: readonly Mutant[] = [
       },
       {
         file: 'src/delivery/destinations.ts',
-        text: '    return { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }',
+        text: '    return { channel, destination, breaker, pace: new PaceMeter(), inFlight: [], workedAt: -Infinity, probing: false }',
         becomes: `    const breaker = this.#shared.get(channel) ?? own
     this.#shared.set(channel, breaker)
-    return { channel, destination, breaker, pace: new PaceMeter(), inside: [], workedAt: -Infinity, probing: false }`,
+    return { channel, destination, breaker, pace: new PaceMeter(), inFlight: [], workedAt: -Infinity, probing: false }`,
       },
     ],
     scenario: {

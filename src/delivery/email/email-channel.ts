@@ -49,8 +49,8 @@ export const emailChannel = defineChannel({
 })
 
 /**
- * Mail. A connection to the relay is held before the start, so a relay that is down burns no attempt; the row says
- * `handing_over` before the first byte goes out, because the end of a message cannot be taken back.
+ * Mail. A connection to the relay is acquired before the start, so that no attempt counts while the relay is down. The row is
+ * `handing_over` before the first byte is sent, because the end of a message cannot be taken back.
  */
 export function createEmailChannel(options: EmailChannelOptions): Sender<MailMessage> {
   const { relay, clock } = options

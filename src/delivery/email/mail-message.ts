@@ -15,7 +15,7 @@ export interface MailMessage {
   readonly unsubscribeUrl?: string | null
 }
 
-/** The mails that exist. `reward_delivery` hands the reward over; `reward_earned` only says that there is one. */
+/** The types of mail. `reward_delivery` contains the reward; `reward_earned` only announces it. */
 export const mailTypes = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone', 'reward_delivery'] as const
 
 export type MailType = (typeof mailTypes)[number]

@@ -44,7 +44,7 @@ type Refused = Extract<SendResult, { is: 'refused' }>
 
 /** RFC 5321, 4.5.4.1: a sender gives up after four or five days. */
 const GIVE_UP_MS = 5 * 24 * 3_600_000
-/** Between two tries of a mail that is refused for our sake: what an operator mends is not mended in seconds. */
+/** Delay after the relay refused us rather than the mail: an operator has to fix that, which takes minutes. */
 const REFUSED_US_MS = 5 * 60_000
 
 function refused({ means, stage }: Refused, ageMs: number, reply: Reply): Performed {

@@ -3,7 +3,7 @@ import type { Clock } from '../../std/clock.ts'
 import { Postponed } from '../channel.ts'
 
 export interface MailRateOptions {
-  /** Mails that this process hands to the relay; undefined: no limit. */
+  /** Mails that this process sends to the relay; undefined: no limit. */
   readonly perSecond?: number | undefined
   /** Of them to any one domain of recipients. */
   readonly perDomainPerSecond?: number | undefined
@@ -90,7 +90,7 @@ class Turns {
   next(domain: string, earliestMs: number): number {
     const now = this.#clock.monotonic()
     const turn = Math.max(now + earliestMs, (this.#last.get(domain) ?? 0) + this.#everyMs)
-    // Behind a line that long it looks again somewhere in it, and holds no place.
+    // The queue of the domain is longer than that: the mail tries again within it and reserves no slot.
     if (turn - now > LONGEST_TURN_MS) return LONGEST_TURN_MS * (0.5 + this.#random() / 2)
     if (this.#last.size >= 1_000) this.#forget(now)
     this.#last.set(domain, turn)

@@ -47,7 +47,7 @@ export type RefusalMeaning =
   | 'us'
   /** Nobody now: the relay closes, or is out of order or out of step. */
   | 'busy'
-  /** The login: only an operator can mend it. */
+  /** The login: only an operator can fix it. */
   | 'login'
   /** This mail, later (4xx). */
   | 'later'
@@ -129,7 +129,7 @@ export class RelayUnavailable extends Error {
   readonly reason: RelayTrouble
   /** When the next connection will be tried, in milliseconds from now. */
   readonly retryAfterMs: number
-  /** Only an operator can mend it: the credentials are wrong or missing. */
+  /** Only an operator can fix it: the credentials are wrong or missing. */
   readonly credentials: boolean
 
   constructor(reason: RelayTrouble, sentence: string, retryAfterMs: number) {

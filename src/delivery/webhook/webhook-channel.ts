@@ -51,7 +51,7 @@ export function createWebhookChannel(settings: WebhookChannelSettings): Sender<W
     acquire: async () => freeSlot,
     freeze: (batch) => Promise.allSettled(batch.map(async ({ intent, message }) => freeze(intent, message))),
     async perform(_intent, frozen, message, _slot, signal) {
-      // Endpoint, id and bytes are the frozen ones; where the endpoint lives and its secret are today's, as its owner may mend both.
+      // Endpoint, id and bytes are frozen; URL and secret are read again, because the owner of the endpoint may have fixed them.
       const { endpointId, webhookId, body } = contentOf(frozen)
       if (message.endpointId !== endpointId) return { is: 'dead', reason: 'no-endpoint', reply: { error: otherEndpoint } }
       const signed = signedHeaders(webhookId, clock.now(), body, message.secret)

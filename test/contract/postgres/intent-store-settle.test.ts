@@ -22,7 +22,12 @@ beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs, books'
 const quiet = { deliveryLog: null, reply: {} }
 const sent: Settlement = { is: 'final', state: 'sent', reason: null }
 const ambiguous: Settlement = { is: 'ambiguous', reason: 'connection-lost', afterMs: 60_000, hold: false }
-const later = (as: 'waiting' | 'retry' | 'unburned', reason: string, afterMs = 60_000): Settlement => ({ is: 'later', as, reason, afterMs })
+const later = (as: 'waiting' | 'retry' | 'uncounted', reason: string, afterMs = 60_000): Settlement => ({
+  is: 'later',
+  as,
+  reason,
+  afterMs,
+})
 
 /** An intent that is being handed over. */
 async function underway(row: Record<string, unknown> = {}): Promise<Intent> {
@@ -82,7 +87,7 @@ describe('settle', () => {
 
   it('does not count an attempt that did not reach the other side', async () => {
     const intent = await underway({ attempt: 3 })
-    expect(await settleOne(store, intent, later('unburned', 'relay-closed'), quiet)).toBe('settled')
+    expect(await settleOne(store, intent, later('uncounted', 'relay-closed'), quiet)).toBe('settled')
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'pending', reason: 'relay-closed', attempt: 3 })
   })
 

@@ -178,7 +178,7 @@ describe('a backfill', () => {
           hardDeletes: false,
           recalculate: async (campaignId) => {
             const done = await backfill(campaignId, { batchRows, clock: writing(campaignId) })
-            return done.is === 'done' ? done.rows + done.mended : 0
+            return done.is === 'done' ? done.rows + done.corrected : 0
           },
         },
         ({ expected, found }) => expect({ seed, ...found }).toEqual({ seed, ...expected }),
@@ -193,14 +193,14 @@ describe('a backfill', () => {
     const versions = () => database.sql.query('SELECT xmin::text FROM waitlist_users WHERE id = ANY ($1::uuid[]) ORDER BY id', [first])
     const before = await versions()
     const behind = await Promise.all([7, 8, 9].map((place) => insertUser(database.sql, campaignId, { original_position: place })))
-    expect(await backfill(campaignId)).toEqual({ is: 'done', rows: 3, mended: 0, whole: false })
+    expect(await backfill(campaignId)).toEqual({ is: 'done', rows: 3, corrected: 0, whole: false })
     expect(await versions()).toEqual(before)
     expect(await order(campaignId)).toEqual([...first, ...behind])
     const [inFront, last] = [
       await insertUser(database.sql, campaignId, { original_position: 0 }),
       await insertUser(database.sql, campaignId, { original_position: 10 }),
     ]
-    expect(await backfill(campaignId)).toEqual({ is: 'done', rows: 1, mended: 8, whole: false })
+    expect(await backfill(campaignId)).toEqual({ is: 'done', rows: 1, corrected: 8, whole: false })
     expect(await order(campaignId)).toEqual([inFront, ...first, ...behind, last])
     await atRest(campaignId)
   })
@@ -208,7 +208,7 @@ describe('a backfill', () => {
   it('writes the ranked columns of participants whose position is already correct', async () => {
     const campaignId = await insertCampaign(database.sql, { points_per_referral: 4 })
     await insertUser(database.sql, campaignId, { position: 1, original_position: 5, verified_referral_count: 1 })
-    expect(await backfill(campaignId)).toEqual({ is: 'done', rows: 1, mended: 0, whole: false })
+    expect(await backfill(campaignId)).toEqual({ is: 'done', rows: 1, corrected: 0, whole: false })
     expect([...(await ranksOf(campaignId, database.sql)).values()]).toEqual(['1 1 4'])
   })
 
@@ -221,7 +221,7 @@ describe('a backfill', () => {
       () => change('DELETE FROM waitlist_users WHERE id = $1', e),
       () => change('UPDATE waitlist_users SET deleted_at = now() WHERE id = $1', g),
     )
-    expect(await backfill(campaignId, { clock })).toEqual({ is: 'done', rows: 4, mended: 0, whole: false })
+    expect(await backfill(campaignId, { clock })).toEqual({ is: 'done', rows: 4, corrected: 0, whole: false })
     expect(await order(campaignId)).toEqual([a, b, d, f])
     await atRest(campaignId)
   })
@@ -256,7 +256,7 @@ describe('a backfill', () => {
         if (++pauses === 2) await change('DELETE FROM waitlist_users WHERE id = ANY ($1::uuid[])', [b, d])
       },
     }
-    expect(await backfill(campaignId, { clock: deleting })).toEqual({ is: 'done', rows: 5, mended: 2, whole: true })
+    expect(await backfill(campaignId, { clock: deleting })).toEqual({ is: 'done', rows: 5, corrected: 2, whole: true })
     expect(await order(campaignId)).toEqual([a, c, e])
     await atRest(campaignId)
   })

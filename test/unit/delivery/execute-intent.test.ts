@@ -441,7 +441,7 @@ describe('how an attempt ended', () => {
     [
       'a fault that says nothing about it',
       { ...retry, countsAsAttempt: false, afterMs: 99 },
-      { is: 'later', as: 'unburned', reason: 'recipient-deferred', afterMs: 99 },
+      { is: 'later', as: 'uncounted', reason: 'recipient-deferred', afterMs: 99 },
     ],
   ])('%s is recorded so', async (_, performed, settlement) => {
     const { kind, ends } = kindWithBooks()
@@ -511,7 +511,7 @@ describe('how an attempt ended', () => {
     const fixture = createDeliveryFixture()
     fixture.email.perform = async () => ({ ...retry, countsAsAttempt: false })
     await execute(fixture, sampleIntent({ attempt: 99 }))
-    expect(fixture.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'unburned' } }])
+    expect(fixture.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'uncounted' } }])
   })
 
   it('a bug of the channel leaves a mail ambiguous and a webhook to be tried again, without its words', async () => {

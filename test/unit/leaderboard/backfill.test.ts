@@ -3,7 +3,7 @@ import { backfillRows, backfillSummary, backfillTotals, createBackfillLines } fr
 import { backfillAll, type Backfilled, type Backfiller, type BackfillFact } from '../../../src/leaderboard/backfill.ts'
 import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 
-const done = (rows: number, mended = 0): Backfilled => ({ is: 'done', rows, mended, whole: false })
+const done = (rows: number, corrected = 0): Backfilled => ({ is: 'done', rows, corrected, whole: false })
 const [a, b, c] = ['campaign-a', 'campaign-b', 'campaign-c'] as const
 
 /** Each campaign's outcomes, one after the other; and the order in which they were asked for. */
@@ -125,12 +125,12 @@ describe('lines of a backfill', () => {
     expect(backfillSummary(ended, 2)).toBe(
       'Done: 1,003 participants of 2 campaigns ranked in 2 s, and 1 row written for later changes. 1 campaign left to a daemon, see above.',
     )
-    expect(backfillTotals(ended)).toEqual({ ranked: 1_003, mended: 1, done: 2, left: 1 })
+    expect(backfillTotals(ended)).toEqual({ ranked: 1_003, corrected: 1, done: 2, left: 1 })
     expect(backfillRows(ended)).toEqual([
-      { campaign: a, outcome: 'done', rows: 1_000, mended: 0, whole: false },
+      { campaign: a, outcome: 'done', rows: 1_000, corrected: 0, whole: false },
       { campaign: b, outcome: 'nothing' },
       { campaign: c, outcome: 'other-points', rows: 1, rankedWith: 1, points: 2 },
-      { campaign: 'campaign-d', outcome: 'done', rows: 2, mended: 1, whole: false },
+      { campaign: 'campaign-d', outcome: 'done', rows: 2, corrected: 1, whole: false },
     ])
   })
 })

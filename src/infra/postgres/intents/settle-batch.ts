@@ -64,6 +64,6 @@ function parametersOf(items: readonly SettleItem[]): string[] {
   ]
 }
 
-function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'unburned' | 'refused' | 'ambiguous' | 'moved' | 'deferred' {
+function kindOf(settlement: Settlement): 'final' | 'waiting' | 'retry' | 'uncounted' | 'refused' | 'ambiguous' | 'moved' | 'deferred' {
   return settlement.is === 'later' ? settlement.as : settlement.is
 }

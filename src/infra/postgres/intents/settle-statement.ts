@@ -60,10 +60,10 @@ UPDATE worker.intents AS i
        END,
        ambiguous = CASE
          WHEN s.kind = 'ambiguous' AND i.state <> 'ambiguous' THEN i.ambiguous + 1
-         WHEN s.kind IN ('waiting', 'retry', 'unburned', 'refused', 'moved') AND i.state = 'ambiguous' THEN i.ambiguous - 1
+         WHEN s.kind IN ('waiting', 'retry', 'uncounted', 'refused', 'moved') AND i.state = 'ambiguous' THEN i.ambiguous - 1
          ELSE i.ambiguous
        END,
-       attempt = i.attempt - (s.kind = 'unburned')::int + (s.kind = 'refused')::int,
+       attempt = i.attempt - (s.kind = 'uncounted')::int + (s.kind = 'refused')::int,
        reason = s.new_reason,
        detail = s.new_detail,
        due_at = CASE WHEN s.kind = 'final' THEN i.due_at ELSE now() + s.after_ms * interval '1 millisecond' END,
