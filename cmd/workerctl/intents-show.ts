@@ -18,7 +18,7 @@ export function addIntentsShow(parent: Command, terminal: Terminal): void {
   parent
     .command('show')
     .argument('<id>', 'id as shown by "intents list"')
-    .description('show the history of an intent: its event, its states, its mail or delivery')
+    .description('show the history of an intent: its event, its states, its row in a delivery log')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (id: string, options: { readonly json?: boolean }) => {

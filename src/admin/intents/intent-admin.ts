@@ -60,8 +60,28 @@ export interface IntentLine {
   } | null
 }
 
-/** An intent with what else is on record about it. */
-export interface IntentHistory extends IntentLine {
+/** What is shown of a row in a channel's delivery log: one field for each log there is. */
+export interface DeliveryRows {
+  readonly mail: {
+    readonly id: string
+    readonly status: string
+    readonly sentAt: string | null
+    readonly failedAt: string | null
+    readonly error: string | null
+  }
+  readonly delivery: {
+    readonly id: string
+    readonly status: string
+    readonly responseStatus: number | null
+    readonly attempt: number
+    readonly deliveredAt: string | null
+    readonly nextRetryAt: string | null
+    readonly error: string | null
+  }
+}
+
+/** An intent with what else is on record about it; null in the fields of the delivery logs that its channel does not write. */
+export interface IntentHistory extends IntentLine, Nullable<DeliveryRows> {
   readonly class: string
   readonly key: string
   readonly owner: string | null
@@ -80,23 +100,9 @@ export interface IntentHistory extends IntentLine {
     readonly offset: number
     readonly at: string
   } | null
-  readonly mail: {
-    readonly id: string
-    readonly status: string
-    readonly sentAt: string | null
-    readonly failedAt: string | null
-    readonly error: string | null
-  } | null
-  readonly delivery: {
-    readonly id: string
-    readonly status: string
-    readonly responseStatus: number | null
-    readonly attempt: number
-    readonly deliveredAt: string | null
-    readonly nextRetryAt: string | null
-    readonly error: string | null
-  } | null
 }
+
+type Nullable<Fields> = { readonly [Name in keyof Fields]: Fields[Name] | null }
 
 export type IntentChange = 'retry' | 'cancel' | 'mark-sent'
 

@@ -1,10 +1,10 @@
 import { instantOf } from '../../std/instant.ts'
 import { awaySentence } from '../explain-event.ts'
-import type { IntentHistory } from './intent-admin.ts'
+import type { DeliveryRows, IntentHistory } from './intent-admin.ts'
 
 /** The history of an intent, one line per step. No address: it is in the mail's row, for those who may read the platform's tables. */
 export function historySentences(history: IntentHistory): readonly string[] {
-  const { outcome, mail, delivery } = history
+  const { outcome } = history
   return [
     `Intent ${history.id} of ${history.group}: ${history.kind}${history.type === null ? '' : ` ${history.type}`} by ${history.channel}, class ${history.class}.`,
     `Key ${history.key}; campaign ${history.campaignId}${history.userId === null ? '' : `; person ${history.userId}`}${reward(history)}.`,
@@ -21,17 +21,19 @@ export function historySentences(history: IntentHistory): readonly string[] {
         ? 'Its content was deleted once it was sent; nothing sends it again.'
         : 'Nothing is frozen: the next attempt is composed from the current rows.'
       : `${history.frozenBytes} bytes are frozen${history.messageId === null ? '' : ` under Message-ID ${history.messageId}`}: every attempt sends them.`,
-    ...(mail === null
-      ? []
-      : [`email_logs ${mail.id}: ${mail.status}${at(', sent at ', mail.sentAt)}${at(', failed at ', mail.failedAt)}${said(mail.error)}.`]),
-    ...(delivery === null
-      ? []
-      : [
-          `webhook_deliveries ${delivery.id}: ${delivery.status}, attempt ${delivery.attempt}` +
-            `${delivery.responseStatus === null ? '' : `, answered ${delivery.responseStatus}`}${at(', delivered at ', delivery.deliveredAt)}` +
-            `${at(', next attempt at ', delivery.nextRetryAt)}${said(delivery.error)}.`,
-        ]),
+    ...Object.values(rowSentences).flatMap((sentence) => sentence(history) ?? []),
   ]
+}
+
+/** The rows in delivery logs; a log without a sentence does not compile. */
+const rowSentences: Readonly<Record<keyof DeliveryRows, (history: IntentHistory) => string | null>> = {
+  mail: ({ mail }) =>
+    mail && `email_logs ${mail.id}: ${mail.status}${at(', sent at ', mail.sentAt)}${at(', failed at ', mail.failedAt)}${said(mail.error)}.`,
+  delivery: ({ delivery }) =>
+    delivery &&
+    `webhook_deliveries ${delivery.id}: ${delivery.status}, attempt ${delivery.attempt}` +
+      `${delivery.responseStatus === null ? '' : `, answered ${delivery.responseStatus}`}${at(', delivered at ', delivery.deliveredAt)}` +
+      `${at(', next attempt at ', delivery.nextRetryAt)}${said(delivery.error)}.`,
 }
 
 function stateSentence(history: IntentHistory): string {

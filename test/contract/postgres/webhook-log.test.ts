@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { channelNames } from '../../../src/daemon/compose/channels.ts'
+import { historySentences } from '../../../src/admin/intents/intent-history.ts'
+import { channelList, channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { IntentStore, Reply, Settlement, StartDecision } from '../../../src/delivery/intent-store.ts'
+import { createIntentAdmin } from '../../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { RecordOutcomes } from '../../../src/model/intent-kind.ts'
 import { onlyValue } from '../../../src/std/only-value.ts'
@@ -66,6 +68,26 @@ describe('webhook_deliveries', () => {
     expect(await deliveries()).toMatchObject([
       { webhook_id: endpointId, event_type: 'reward.delivered', payload, status: 'pending', attempt_number: 1, response_status: null },
     ])
+  })
+
+  it('is shown with an intent of a channel that writes it, and with no other', async () => {
+    const intent = await started()
+    await settle(intent, retry, { status: 500, error: 'The endpoint answered 500.' })
+    const admin = createIntentAdmin(database, channelList)
+    const moveTo = (channel: string) => database.sql.query('UPDATE worker.intents SET channel = $1', [channel])
+    await moveTo('webhook')
+    const history = await admin.history(intent.id)
+    expect(history).toMatchObject({ mail: null, delivery: { status: 'pending', responseStatus: 500, attempt: 1, deliveredAt: null } })
+    const [row] = await deliveries()
+    expect(history && historySentences(history).at(-1)).toMatch(
+      new RegExp(
+        `^webhook_deliveries ${String(row?.['id'])}: pending, attempt 1, answered 500, next attempt at \\S+Z: The endpoint answered 500\\.$`,
+      ),
+    )
+    await moveTo('email')
+    expect(await admin.history(intent.id)).toMatchObject({ mail: null, delivery: null })
+    await moveTo('leaderboard')
+    expect(await admin.history(intent.id)).toMatchObject({ mail: null, delivery: null })
   })
 
   it('ends with success, the response and its duration', async () => {

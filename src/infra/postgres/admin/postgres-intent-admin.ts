@@ -2,7 +2,8 @@ import type { IntentAdmin, IntentLine, IntentHistory, StateCount } from '../../.
 import type { Database } from '../../../std/sql.ts'
 import { changeIntents } from './intent-change.ts'
 import type { ChannelDefinitions } from '../../../delivery/define-channel.ts'
-import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
+import type { DeliveryLogSql } from '../delivery-logs/delivery-log.ts'
+import { deliveryLogs } from '../delivery-logs/delivery-logs.ts'
 import { intentLine, quoted } from './intent-line.ts'
 import { selected, selectionOf } from './intent-selection.ts'
 
@@ -58,17 +59,13 @@ SELECT ${line}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waitin
   i.event_at AS "eventAt", i.detail, coalesce(octet_length(i.body), octet_length((i.envelope->'content')::text)) AS "frozenBytes",
   (SELECT jsonb_build_object('outcome', o.outcome, 'type', o.type, 'partition', o.partition, 'offset', o."offset", 'at', o.at)
      FROM worker.outcomes AS o WHERE o.group_name = i.group_name AND o.event_id = i.event_id) AS outcome,
-  (SELECT jsonb_build_object('id', l.id, 'status', l.status, 'sentAt', l.sent_at, 'failedAt', l.failed_at, 'error', l.error_message)
-     FROM platform.email_logs AS l WHERE l.id = md5(i.group_name || ':' || i.key)::uuid AND ${keeps('email_logs', channels)}) AS mail,
-  (SELECT jsonb_build_object('id', d.id, 'status', d.status, 'responseStatus', d.response_status, 'attempt', d.attempt_number,
-                             'deliveredAt', d.delivered_at, 'nextRetryAt', d.next_retry_at, 'error', d.error_message)
-     FROM platform.webhook_deliveries AS d WHERE d.id = md5(i.group_name || ':' || i.key)::uuid AND ${keeps('webhook_deliveries', channels)}) AS delivery
+  ${deliveryLogs.map((log) => loggedRow(log, channels)).join(',\n  ')}
   FROM worker.intents AS i WHERE i.id = $1`
 
-/** True of intents whose channel has its row per delivery in this table. */
-function keeps(deliveryLog: DeliveryLog, channels: ChannelDefinitions): string {
+/** The row in this delivery log, of intents whose channel writes it. */
+function loggedRow({ table, shown }: DeliveryLogSql, channels: ChannelDefinitions): string {
   const names = Object.values(channels).flatMap((channel) => {
-    return channel.destinations !== null && channel.deliveryLog === deliveryLog ? [quoted(channel.name)] : []
+    return channel.destinations !== null && channel.deliveryLog === table ? [quoted(channel.name)] : []
   })
-  return `i.channel = ANY (ARRAY[${names.join(', ')}]::text[])`
+  return `CASE WHEN i.channel = ANY (ARRAY[${names.join(', ')}]::text[]) THEN (${shown.query}) END AS ${shown.field}`
 }

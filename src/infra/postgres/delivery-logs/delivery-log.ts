@@ -1,3 +1,5 @@
+import type { DeliveryRows } from '../../../admin/intents/intent-admin.ts'
+import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { Reply, Settlement } from '../../../delivery/intent-store.ts'
 import type { Intent } from '../../../model/intent.ts'
 
@@ -12,6 +14,9 @@ export interface LoggedOutcome {
  * moves the intents, of exactly those whose claim it proved.
  */
 export interface DeliveryLogSql {
+  readonly table: DeliveryLog
+  /** The row of an intent `worker.intents AS i` for an operator: the field of its history, and a query of one object. */
+  readonly shown: { readonly field: keyof DeliveryRows; readonly query: string }
   /** For rows of `worker.intents` in `started`, as they are from the start on. */
   readonly started: string
   /** For rows of `worker.intents` in `settled`, whose outcomes are in the parameters from `$first` on. */

@@ -34,6 +34,13 @@ function failPending(intents: string, because: string): string {
  * following its state. Its id is made of the intent's group and key, so that every attempt finds the same row.
  */
 export const mailLog: DeliveryLogSql = {
+  table: 'email_logs',
+  shown: {
+    field: 'mail',
+    query: `
+SELECT jsonb_build_object('id', l.id, 'status', l.status, 'sentAt', l.sent_at, 'failedAt', l.failed_at, 'error', l.error_message)
+  FROM platform.email_logs AS l WHERE l.id = ${rowId}`,
+  },
   // A template that was deleted meanwhile must not stop the mail. An existing row belongs to an earlier attempt; it becomes pending again
   // only where it had failed.
   started: `

@@ -9,6 +9,14 @@ const rowId = `md5(i.group_name || ':' || i.key)::uuid`
  * `failed` (Standard Webhooks 1.0.0: it wants no more).
  */
 export const webhookLog: DeliveryLogSql = {
+  table: 'webhook_deliveries',
+  shown: {
+    field: 'delivery',
+    query: `
+SELECT jsonb_build_object('id', d.id, 'status', d.status, 'responseStatus', d.response_status, 'attempt', d.attempt_number,
+                          'deliveredAt', d.delivered_at, 'nextRetryAt', d.next_retry_at, 'error', d.error_message)
+  FROM platform.webhook_deliveries AS d WHERE d.id = ${rowId}`,
+  },
   started: `
 logged AS (
   INSERT INTO platform.webhook_deliveries (id, webhook_id, event_type, payload, attempt_number)
