@@ -65,7 +65,7 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
     'test/unit/delivery/destinations.test.ts',
     'test/unit/delivery/worker-pool.test.ts',
   ],
-  'test/e2e/endpoint-limits-the-retries-of-its-rewards.test.ts': ['test/unit/delivery/execute-intent.test.ts'],
+  'test/e2e/endpoint-limits-the-retries-of-its-rewards.test.ts': ['test/unit/delivery/attempt.test.ts'],
   'test/e2e/hostile-names-and-addresses-add-no-recipient.test.ts': ['test/contract/mail/mime-composer.test.ts'],
   'test/e2e/deferred-rewards-expire-and-are-retried-together.test.ts': ['test/contract/postgres/breakers.test.ts'],
   'test/e2e/slow-endpoints-delay-no-other-tenant.test.ts': ['test/contract/postgres/fair-claims.test.ts'],
@@ -110,7 +110,7 @@ export const heartOf: Readonly<Record<string, readonly string[]>> = {
   'test/faults/process/kill-before-final-dot-sends-the-mail-once.test.ts': ['test/e2e/kill-under-load-loses-nothing.test.ts'],
   'test/faults/process/worker-frozen-beyond-its-lease-drops-its-mail.test.ts': [
     'test/contract/postgres/intent-store-start.test.ts',
-    'test/unit/delivery/execute-intent.test.ts',
+    'test/unit/delivery/send.test.ts',
   ],
   'test/faults/smtp/slow-relay-bounds-the-number-of-claims.test.ts': ['test/unit/delivery/worker-pool.test.ts'],
   'test/faults/webhook/open-breaker-affects-only-its-endpoint.test.ts': ['test/unit/delivery/destinations.test.ts'],

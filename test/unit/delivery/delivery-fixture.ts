@@ -4,12 +4,15 @@ import { Destinations } from '../../../src/delivery/destinations.ts'
 import type { SendChannel, Performed } from '../../../src/delivery/channel.ts'
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import type { Executor } from '../../../src/delivery/executor.ts'
+import { executeIntent } from '../../../src/delivery/execute-intent.ts'
+import type { Executed } from '../../../src/delivery/attempt.ts'
 import { createKindTable } from '../../../src/delivery/kind-table.ts'
-import { prepareEach, type AnyIntentKind, type IntentKind } from '../../../src/model/intent-kind.ts'
+import { prepareEach, recordEach, type AnyIntentKind, type AttemptOutcome, type IntentKind } from '../../../src/model/intent-kind.ts'
 import type { TransactionChannel } from '../../../src/delivery/transaction-channel.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
+import { sampleIntent } from '../../support/sample-intent.ts'
 import { MemoryIntentStore } from '../../support/memory-intent-store.ts'
 
 export const mailMessage: MailMessage = {
@@ -114,4 +117,28 @@ export function createDeliveryFixture(kinds: readonly AnyIntentKind[] = [mailKin
     },
     told: (is) => facts.filter((fact): fact is Extract<Fact, { is: typeof is }> => fact.is === is),
   }
+}
+
+/** Executes one intent to the end of its recording. */
+export async function execute(
+  { executor }: DeliveryFixture,
+  intent = sampleIntent(),
+  signal = new AbortController().signal,
+): Promise<Executed> {
+  const executed = await executeIntent(executor, intent, signal)
+  if (executed.is === 'done') await executed.recording?.written
+  return executed
+}
+
+/** The mail kind, and the outcomes that it is to record, each of which gets the note. */
+export function kindWithBooks(change: Partial<IntentKind<'email'>> = {}, note?: string) {
+  const ends: AttemptOutcome[] = []
+  const kind = mailKind({
+    recordOutcomes: recordEach(async (_, end) => {
+      ends.push(end)
+      return note === undefined ? undefined : { note }
+    }),
+    ...change,
+  })
+  return { kind, ends }
 }

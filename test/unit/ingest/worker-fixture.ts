@@ -1,9 +1,13 @@
+import { vi } from 'vitest'
 import type { Consumer } from '../../../src/model/consumer.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 import type { CommittedOffset, LogAdmin, PartitionRange } from '../../../src/ingest/log-admin.ts'
 import { createTypeFilter } from '../../../src/ingest/type-filter.ts'
 import { createGroupWorker, type GroupWorker, type WorkerSettings } from '../../../src/ingest/group-worker.ts'
 import { createAcceptorFixture, type AcceptorFixture } from '../../support/acceptor.ts'
+import { recordOfEvent } from '../../support/log-records.ts'
+import { sampleEvent } from '../../support/sample-event.ts'
+import type { LogRecord } from '../../../src/ingest/record-source.ts'
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts'
 import { MemorySource } from '../../support/memory-source.ts'
 
@@ -59,6 +63,35 @@ export function createWorkerFixture(
     clock,
     factsOf: (is) => fixture.facts.filter((fact): fact is Extract<Fact, { is: typeof is }> => fact.is === is),
   }
+}
+
+export const ours = (offset: number, n = offset): LogRecord => recordOfEvent(offset, sampleEvent('user.verified', n))
+export const others = (offset: number): LogRecord => recordOfEvent(offset, sampleEvent('user.signed_up', offset))
+export const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
+
+const running: WorkerFixture[] = []
+
+/** Stops the workers that a test has made. */
+export async function stopWorkers(): Promise<void> {
+  await Promise.all(running.splice(0).map(({ worker }) => worker.stop()))
+}
+
+/** A worker that `stopWorkers` stops. */
+export function fixtureOf(...change: Parameters<typeof createWorkerFixture>): WorkerFixture {
+  const fixture = createWorkerFixture(...change)
+  running.push(fixture)
+  return fixture
+}
+
+/** A log that holds records, for positions that are read more than once. */
+export const filled = { ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } }, startFrom: 'earliest' } as const
+
+/** The same, started and with both partitions assigned. */
+export async function runningFixture(...change: Parameters<typeof createWorkerFixture>): Promise<WorkerFixture> {
+  const fixture = fixtureOf(...change)
+  await fixture.worker.start()
+  await fixture.source.join(0, 1)
+  return fixture
 }
 
 const unused = () => Promise.reject(new Error('not what a worker asks'))

@@ -1,26 +1,33 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { checkHistory } from '../../invariants/check-history.ts'
-import { HISTORY_FILE, type Entry, type EntryOf, type Group, type Row } from '../../invariants/history.ts'
-import { checkNames, type CheckName, type CheckReport } from '../../invariants/check-report.ts'
+import { checkNames } from '../../invariants/check-report.ts'
+import { address, endOfLog, eventId, grant, person, position, reward, sha, T } from './valid-log.ts'
+import { mailKey } from './valid-rows.ts'
+import { validHistory } from './valid-history.ts'
 import {
-  address,
-  endOfLog,
-  eventId,
-  grant,
-  mailKey,
-  person,
-  position,
-  reward,
-  run,
-  sha,
-  T,
-  unregistered,
-  validHistory,
-  withUnregisteredGroup,
-} from './valid-history.ts'
+  judged,
+  folderOf,
+  findings,
+  without,
+  withEntry,
+  withoutPosition,
+  also,
+  withoutRow,
+  doubleRow,
+  alsoRow,
+  withRow,
+  withJoin,
+  withoutMail,
+  leaveOut,
+  relayAway,
+  third,
+  mailOf,
+  lastCommit,
+  abortedRecord,
+  sampleOf,
+  signal,
+  type NamedMutation,
+} from './history-mutations.ts'
 
 describe('a valid history', () => {
   it('passes, and every check but the isolation of faults looked at facts', async () => {
@@ -77,8 +84,7 @@ describe('a valid history', () => {
   })
 })
 
-type Mutation = (history: Entry[]) => Entry[]
-const mutations: readonly (readonly [name: string, by: CheckName, mutate: Mutation])[] = [
+const mutations: readonly NamedMutation[] = [
   ['an acknowledged record that is not in the log', 'I1', without('record', ({ offset, topic }) => offset === 10 && topic === undefined)],
   ['an event that has no outcome', 'I1', withoutRow('outcomes', { event_id: eventId(1) })],
   ['an outcome that exists twice', 'I1', doubleRow('outcomes', { event_id: eventId(1) })],
@@ -254,84 +260,6 @@ describe('a violation is found', () => {
   })
 })
 
-const ofUnregistered = { group_name: unregistered.id }
-const census = (offset: number) => `census:${eventId(offset)}`
-const counts =
-  (type: string) =>
-  ({ group, by }: EntryOf<'counted'>) =>
-    group === unregistered.id && by.includes(type)
-const mutationsOfUnregistered: typeof mutations = [
-  ['an event that has no outcome', 'I1', withoutRow('outcomes', { ...ofUnregistered, event_id: eventId(1) })],
-  ['an outcome that exists twice', 'I1', doubleRow('outcomes', { ...ofUnregistered, event_id: eventId(1) })],
-  [
-    'an outcome of a type that it does not handle',
-    'I1',
-    alsoRow('outcomes', { ...ofUnregistered, offset: '1' }, { event_id: eventId(6), offset: '6' }),
-  ],
-  ['an effect that does not exist', 'I1', withoutRow('intents', { key: census(1) })],
-  ['an effect that exists twice', 'I1', doubleRow('intents', { key: census(1) })],
-  ['an effect that no outcome names', 'I1', alsoRow('intents', { key: census(1) }, { key: census(5), state: 'cancelled' })],
-  ['an effect that is not done', 'I1', withRow('intents', { key: census(1) }, { state: 'pending', finished_at: null })],
-  ['a bad record without a dead letter', 'I1', withoutRow('dead_letters', { ...ofUnregistered, offset: '9' })],
-  ['a dead letter that was never published', 'I1', without('record', ({ topic }) => topic?.includes('census') === true)],
-  ['a delivery that no receiver accepted', 'I3', without('webhook', ({ id }) => id === 'msg_c1')],
-  ['a call that is no delivery', 'I3', also('webhook', ({ id }) => id === 'msg_c1', { id: 'msg_c3', bodySha256: sha('census 3') })],
-  ['a changed webhook body', 'I3', also('webhook', ({ id }) => id === 'msg_c1', { bodySha256: sha('other') })],
-  ['an event that was counted twice', 'I4', withEntry('counted', counts('user.verified'), { count: 2 })],
-  ['an event that was not counted', 'I4', withEntry('counted', counts('user.signed_up'), { count: 1 })],
-  ['a row of counts that is missing', 'I4', without('counted', counts('user.verified'))],
-  ['a row of counts of nothing', 'I4', also('counted', counts('user.verified'), { by: ['nowhere'] })],
-  ['a table of counts that is not described', 'I4', also('counted', counts('user.verified'), { name: 'census.other' })],
-  ['a delivery without a row', 'I4', withoutFirst('webhook_deliveries')],
-  ['a record that was accepted out of order', 'I5', withRow('outcomes', { ...ofUnregistered, event_id: eventId(1) }, { at: T + 223 })],
-  [
-    'a commit above what was accepted',
-    'I7',
-    withEntry('commit', ({ group, offset }) => group === unregistered.id && offset === 5, { offset: 11 }),
-  ],
-  [
-    'offsets before the end of the log at rest',
-    'I7',
-    withEntry('offsets', ({ group, when }) => group === unregistered.id && when === 'drained', { committed: { 0: 10 }, stored: { 0: 10 } }),
-  ],
-  ['no progress', 'history', withoutRow('progress', ofUnregistered)],
-  ['no commits', 'history', without('commit', ({ group }) => group === unregistered.id)],
-  ['a run that does not name it', 'history', withEntry('run', () => true, { groups: run.groups })],
-]
-
-describe('a group that only the run describes', () => {
-  it('is checked, and passes', async () => {
-    expect(findings(await judged(withUnregisteredGroup(validHistory())))).toEqual([])
-  })
-
-  it('may count an event that it gave up once the event is published again, and a second count is found', async () => {
-    const history = publishedAgain(withUnregisteredGroup(validHistory()))
-    expect(findings(await judged(history))).toEqual([])
-    const doubled = withEntry('counted', counts('user.signed_up'), { count: 3 })(history)
-    expect(findings(await judged(doubled))).toEqual([expect.stringMatching(/^I4: .* counts 3 events .* 2 were accepted/)])
-    const sound = withRow('dead_letters', { ...ofUnregistered, offset: '0' }, { reason: 'invalid-data' })(history)
-    expect(findings(await judged(sound))).toEqual([expect.stringContaining('0/0 is a dead letter (invalid-data)')])
-  })
-
-  it('may dead-letter an event and accept it later only if it projects, and writes a text that PostgreSQL does not store', async () => {
-    const found = [expect.stringContaining('0/0 is a dead letter (database-rejected)')]
-    expect(findings(await publishedAgainIn({ writes: { 'user.signed_up': ['email'] } }))).toEqual([])
-    expect(findings(await publishedAgainIn({ writes: { 'user.signed_up': ['user_id'] } }))).toEqual(found)
-    expect(findings(await publishedAgainIn({ writes: {} }))).toEqual(found)
-    expect(findings(await publishedAgainIn({ projects: false }))).toEqual(found)
-  })
-
-  it.each(mutationsOfUnregistered)('%s is found (%s)', async (_, by, mutate) => {
-    const report = await judged(mutate(withUnregisteredGroup(validHistory())))
-    expect(report.checks[by].examples).not.toEqual([])
-  })
-
-  it('is found when it stood still while the relay was away', async () => {
-    const { checks } = await judged(relayAway(withUnregisteredGroup(validHistory()), { offset: 1, group: unregistered.id }))
-    expect(checks.I11.examples).toContainEqual(expect.stringContaining(unregistered.id))
-  })
-})
-
 describe('an invalid history', () => {
   const lines = validHistory().map((entry) => JSON.stringify(entry))
   it.each([
@@ -361,182 +289,3 @@ describe('an invalid history', () => {
     expect(report.passed).toBe(false)
   })
 })
-
-async function judged(history: readonly Entry[], log = 'nothing of interest\n'): Promise<CheckReport> {
-  return checkHistory(await folderOf(history.map((entry) => JSON.stringify(entry)).join('\n'), log))
-}
-
-async function folderOf(text: string, log = ''): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'history-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  await writeFile(join(folder, HISTORY_FILE), text)
-  for (const daemon of [1, 2, 3]) await writeFile(join(folder, `daemon-${daemon}.log`), daemon === 1 ? log : '')
-  return folder
-}
-
-function findings(report: CheckReport): string[] {
-  return checkNames.flatMap((check) => report.checks[check].examples.map((sentence) => `${check}: ${sentence}`))
-}
-
-function isOf<Kind extends Entry['is']>(entry: Entry, kind: Kind): entry is EntryOf<Kind> {
-  return entry.is === kind
-}
-
-function without<Kind extends Entry['is']>(kind: Kind, which: (entry: EntryOf<Kind>) => boolean): Mutation {
-  return (history) => history.filter((entry) => !(isOf(entry, kind) && which(entry)))
-}
-
-function withEntry<Kind extends Entry['is']>(
-  kind: Kind,
-  which: (entry: EntryOf<Kind>) => boolean,
-  change: Partial<EntryOf<Kind>>,
-): Mutation {
-  return (history) => history.map((entry) => (isOf(entry, kind) && which(entry) ? { ...entry, ...change } : entry))
-}
-
-/** The mail about a position does not show it. */
-function withoutPosition(history: Entry[]): Entry[] {
-  return history.map((entry) => {
-    if (entry.is !== 'mail' || entry.subject !== 'position_update') return entry
-    const { position: _, ...rest } = entry
-    return rest
-  })
-}
-
-function also<Kind extends Entry['is']>(kind: Kind, which: (entry: EntryOf<Kind>) => boolean, change: Partial<EntryOf<Kind>>): Mutation {
-  return (history) => history.flatMap((entry) => (isOf(entry, kind) && which(entry) ? [entry, { ...entry, ...change }] : [entry]))
-}
-
-type Columns = Row['row']
-function isRow(table: Row['table'], where: Columns): (entry: Row) => boolean {
-  return (entry) => entry.table === table && Object.entries(where).every(([column, value]) => entry.row[column] === value)
-}
-
-function withoutRow(table: Row['table'], where: Columns): Mutation {
-  return without('row', isRow(table, where))
-}
-
-/** Without the first row of the table. */
-function withoutFirst(table: Row['table']): Mutation {
-  return (history) =>
-    history.toSpliced(
-      history.findIndex((entry) => entry.is === 'row' && entry.table === table),
-      1,
-    )
-}
-
-function doubleRow(table: Row['table'], where: Columns): Mutation {
-  return also('row', isRow(table, where), {})
-}
-
-function alsoRow(table: Row['table'], where: Columns, change: Columns): Mutation {
-  return (history) =>
-    history.flatMap((entry) =>
-      entry.is === 'row' && isRow(table, where)(entry) ? [entry, { ...entry, row: { ...entry.row, ...change } }] : [entry],
-    )
-}
-
-function withRow(table: Row['table'], where: Columns, change: Columns): Mutation {
-  return (history) =>
-    history.map((entry) => (entry.is === 'row' && isRow(table, where)(entry) ? { ...entry, row: { ...entry.row, ...change } } : entry))
-}
-
-function withJoin(userId: string, more: object): Mutation {
-  return (history) =>
-    history.map((entry) =>
-      entry.is === 'change' && entry.change.is === 'join' && entry.change.userId === userId
-        ? { ...entry, change: { ...entry.change, ...more } }
-        : entry,
-    )
-}
-
-/** The mail was not sent, and its row has a reason. */
-function withoutMail(offset: number, type: string, to: number, change: Columns): Mutation {
-  return (history) => {
-    const rest = without('mail', ({ subject, recipients }) => subject === type && recipients[0] === address(to))(history)
-    const logged = withoutRow('email_logs', { type, user_id: person(to) })(rest)
-    return withRow('intents', { key: mailKey(offset, type, to) }, change)(logged)
-  }
-}
-
-/** Neither the mail nor its row exist. */
-function leaveOut(offset: number, type: string, to: number): Mutation {
-  return (history) => withoutRow('intents', { key: mailKey(offset, type, to) })(withoutMail(offset, type, to, {})(history))
-}
-
-/** Events came in the middle of the fault, and their group waited until it was over. */
-function relayAway(history: Entry[], { offset: of, group } = { offset: 3, group: position }): Entry[] {
-  const fault = { is: 'fault', name: 'the relay is away', affects: ['relay'] } as const
-  const moved = withEntry('record', ({ topic, offset }) => topic === undefined && offset === of, { timestamp: T + 120_000 })(history)
-  const late = withRow('outcomes', { group_name: group, event_id: eventId(of) }, { at: T + 131_000 })(moved)
-  return [...late, { ...fault, phase: 'begin', at: T + 112_500 }, { ...fault, phase: 'end', at: T + 130_000 }]
-}
-
-function publishedAgainIn(change: Partial<Group>): Promise<CheckReport> {
-  const groups = [...run.groups, { ...unregistered, ...change }]
-  return judged(withEntry('run', () => true, { groups })(publishedAgain(withUnregisteredGroup(validHistory()))))
-}
-
-/** The address in the event at offset 0 holds a NUL, and the unregistered group dead-lettered it there; published again at offset 7, it was accepted. */
-function publishedAgain(history: readonly Entry[]): Entry[] {
-  const values = new Map<string, string>()
-  const records = history.map((entry) => {
-    if (entry.is !== 'record' || entry.topic !== undefined || (entry.offset !== 0 && entry.offset !== 7)) return entry
-    const before = Buffer.from(String(entry.value), 'base64').toString()
-    const value = before.replace('"email":"', String.raw`"email":"\u0000`)
-    values.set(sha(before), sha(value))
-    return { ...entry, value: Buffer.from(value).toString('base64') }
-  })
-  const acked = records.map((entry) =>
-    entry.is === 'acked' ? { ...entry, valueSha256: values.get(entry.valueSha256) ?? entry.valueSha256 } : entry,
-  )
-  const value = acked.find((entry) => entry.is === 'record' && entry.topic === undefined && entry.offset === 0)
-  const letters = acked.flatMap((entry) =>
-    entry.is === 'record' && entry.topic?.includes(unregistered.id) === true && entry.offset === 9 && value?.is === 'record'
-      ? [entry, { ...entry, offset: 0, headers: { ...entry.headers, 'dlq-original-offset': '0' }, value: value.value }]
-      : [entry],
-  )
-  const givenUp = { offset: '0', reason: 'database-rejected', at: T + 200 }
-  const rows = alsoRow('dead_letters', { ...ofUnregistered, offset: '9' }, givenUp)(letters)
-  return withRow('outcomes', { ...ofUnregistered, event_id: eventId(0) }, { offset: '7', at: T + 221 })(rows)
-}
-
-/** An entry of a third daemon, which is killed at the end. */
-function third(event: EntryOf<'process'>['event'], at: number): Entry[] {
-  const entry = { is: 'process', daemon: 3, pid: 103 } as const
-  if (event !== 'exited') return [{ ...entry, at: T + at, event }]
-  return [signal(3, at - 1, 'SIGKILL'), { ...entry, at: T + at, event, code: 'SIGKILL', lines: 0 }]
-}
-
-function mailOf(type: string): EntryOf<'mail'> {
-  const found = validHistory().find((entry): entry is EntryOf<'mail'> => entry.is === 'mail' && entry.subject === type)
-  if (found === undefined) throw new Error(`There is no ${type} mail.`)
-  return found
-}
-
-function lastCommit(): EntryOf<'commit'> {
-  const found = validHistory().findLast((entry): entry is EntryOf<'commit'> => entry.is === 'commit')
-  if (found === undefined) throw new Error('There is no commit.')
-  return found
-}
-
-/** The event of offset 1 under another id, in a transaction that was aborted. */
-function abortedRecord(): Entry[] {
-  const record = validHistory().find((entry) => entry.is === 'record' && entry.offset === 1)
-  if (record?.is !== 'record') throw new Error('There is no record.')
-  const value = Buffer.from(String(record.value), 'base64').toString().replace(eventId(1), eventId(77))
-  return [
-    { is: 'aborted', at: T + 101, eventId: eventId(77) },
-    { ...record, offset: 77, value: Buffer.from(value).toString('base64') },
-  ]
-}
-
-function sampleOf(when: EntryOf<'offsets'>['when']): EntryOf<'offsets'> {
-  const found = validHistory().findLast((entry): entry is EntryOf<'offsets'> => entry.is === 'offsets' && entry.when === when)
-  if (found === undefined) throw new Error(`There are no offsets of ${when}.`)
-  return found
-}
-
-function signal(daemon: number, at: number, name: string): EntryOf<'process'> {
-  return { is: 'process', at: T + at, daemon, pid: 100 + daemon, event: 'signalled', signal: name }
-}
