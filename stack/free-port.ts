@@ -3,8 +3,8 @@ import type { Server } from 'node:net'
 import { createServer } from 'node:net'
 
 /**
- * Ports of 127.0.0.1 that the operating system gave us a moment ago, all different. Another process may still take one before a server binds
- * it: whoever starts the server tries again with others.
+ * Ports of 127.0.0.1 that the operating system gave us a moment ago, all different. Another process may still take one before a server
+ * binds it: the caller that starts the server tries again with others.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer())

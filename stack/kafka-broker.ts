@@ -39,7 +39,7 @@ export type KafkaOptions = {
   readonly listeners?: readonly SecureListener[]
   /** Who may log in by SCRAM-SHA-512 and SCRAM-SHA-256. */
   readonly users?: readonly KafkaUser[]
-  /** The port that clients are told to use for a broker, when something (a proxy of a fault test) stands before it. */
+  /** The port that is advertised to clients for a broker, when something (a proxy of a fault test) stands before it. */
   readonly advertise?: (broker: { readonly id: number; readonly port: number }) => number | Promise<number>
 }
 

@@ -17,7 +17,7 @@ export async function createDatabase(serverUrl: string, name: string, options: {
   return url.href
 }
 
-/** Drops a database, cutting off whoever is still connected; no error when there is none. */
+/** Drops a database, cutting off its open connections; no error when there is none. */
 export async function dropDatabase(serverUrl: string, name: string): Promise<void> {
   await withClient(serverUrl, async (client) => {
     await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`)

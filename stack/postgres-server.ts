@@ -40,7 +40,7 @@ export type PostgresServer = {
   restart(mode?: PostgresStopMode): Promise<void>
   /** Shows another certificate to connections from now on; only where it began with one. */
   present(tls: PostgresTls): Promise<void>
-  /** Stops the server for good and removes its data. Idempotent. */
+  /** Stops the server and removes its data. Idempotent. */
   stop(): Promise<void>
 }
 
@@ -53,11 +53,11 @@ export type PostgresOptions = {
 }
 
 /**
- * A real PostgreSQL on 127.0.0.1 with a random password, data in a temporary folder that goes with it. Up in about two seconds. Ends with this
- * process if not stopped before.
+ * A real PostgreSQL on 127.0.0.1 with a random password, data in a temporary folder that goes with it. Up in about two seconds. Ends with
+ * this process if not stopped before.
  *
- * `fsync` and `full_page_writes` are off: they guard against a crash of the machine. A crash of the server alone loses nothing without them,
- * because what was written is in the system's page cache. Turn them on by `settings` to measure a disk.
+ * `fsync` and `full_page_writes` are off: they guard against a crash of the machine. A crash of the server alone loses nothing without
+ * them, because what was written is in the system's page cache. Turn them on by `settings` to measure a disk.
  *
  * @throws the end of the server's log when it does not come up
  */

@@ -34,7 +34,10 @@ export type SmtpStage = 'connect' | 'auth' | 'mail' | 'rcpt' | 'body' | 'data'
  */
 type SmtpReply = { readonly code?: number; readonly text?: string; readonly drop?: boolean; readonly dripMs?: number }
 
-/** Asked at every stage; undefined means the usual reply. A promise that takes its time makes a slow server, one that never settles a hung one. */
+/**
+ * Asked at every stage; undefined means the usual reply. A promise that takes its time makes a slow server, one that never settles a hung
+ * one.
+ */
 export type SmtpRespond = (
   stage: SmtpStage,
   about: { readonly address?: string; readonly mail?: SmtpMail },
@@ -61,7 +64,7 @@ export type SmtpSink = {
   /** Cuts all connections and refuses new ones, until `resume` takes the same port again. */
   halt(): Promise<void>
   resume(): Promise<void>
-  /** Ends it for good. Idempotent. */
+  /** Closes the server and all connections. Idempotent. */
   stop(): Promise<void>
 }
 

@@ -51,7 +51,7 @@ export type WebhookSink = {
   respondWith(respond: WebhookRespond | undefined): void
   halt(): Promise<void>
   resume(): Promise<void>
-  /** Ends it for good. Idempotent. */
+  /** Closes the server and all connections. Idempotent. */
   stop(): Promise<void>
 }
 
@@ -63,7 +63,10 @@ export type WebhookSinkOptions = {
   readonly anyTime?: boolean
 }
 
-/** An HTTP server on 127.0.0.1 that checks Standard Webhooks signatures with the reference library, remembers every call and answers on demand. */
+/**
+ * An HTTP server on 127.0.0.1 that checks Standard Webhooks signatures with the reference library, remembers every call and answers on
+ * demand.
+ */
 export async function startWebhookSink(options: WebhookSinkOptions = {}): Promise<WebhookSink> {
   const keepCalls = options.keepCalls ?? Infinity
   const calls: WebhookCall[] = []

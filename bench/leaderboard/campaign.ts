@@ -38,7 +38,7 @@ SELECT ${idOf('n')}, $1, 'guest-' || n || '@example.com', 'Guest', n::text,
           FROM generate_series(1, $2::int) AS n) AS people
  ORDER BY people.n`
 
-/** Who brings somebody next, by place in the order of joining: the same people in the same order for every way. */
+/** The next referrers, by place in the order of joining: the same people in the same order for every way. */
 export function* referrers(participants: number): Generator<number, never> {
   let state = 7
   for (;;) {

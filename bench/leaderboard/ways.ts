@@ -10,7 +10,7 @@ export const STATEMENT_TIMEOUT_MS = 1_800_000
 /** Makes a campaign's stored positions right again, in one transaction under its lock; returns how many rows it wrote. */
 export type Way = (database: Database, campaignId: string) => Promise<number>
 
-/** What is commonly done: at each event every participant's position is numbered anew and written, whether it changed or not. */
+/** The common way: each event numbers the positions of all participants again and writes them, whether it changed or not. */
 export const reference: Way = async (database, campaignId) =>
   database.transaction(async (tx) => {
     // The server counts rows anyway: told so, this way does not pay for being measured.

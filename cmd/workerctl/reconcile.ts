@@ -121,8 +121,8 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
 }
 
 /**
- * The groups with progress; a group without has never run here, and nothing of it was lost. A group that is not enabled is not compared: if it
- * was turned off, every later fact would be missing for good.
+ * The groups with progress; a group without has never run here, and nothing of it was lost. A group that is not enabled is not compared: if
+ * it was turned off, every later fact would be missing permanently.
  */
 async function coveringGroups(
   database: Database,

@@ -61,7 +61,7 @@ export class LocalQueue {
     return this.#waiting.size + this.#running.size
   }
 
-  /** Intents of a channel that may wait for a worker now. None waits for a worker on its own: whoever sets one worker wants one intent at a time. */
+  /** Intents of a channel that may wait for a worker now. A single worker has none waiting: it works on one intent at a time. */
   get ahead(): number {
     if (this.#poolSize === 1) return 0
     const from = performance.now() - AHEAD_MS
@@ -74,7 +74,10 @@ export class LocalQueue {
     return Math.floor(this.#poolSize / 2)
   }
 
-  /** How many one campaign or account may hold, waiting ones included, before others are claimed first: a third of all, as of a queue at its shortest. */
+  /**
+   * How many one campaign or account may hold, waiting ones included, before others are claimed first: a third of all, as of a queue at its
+   * shortest.
+   */
   get shareHeld(): number {
     return Math.max(this.share, Math.floor((this.#poolSize + this.ahead) / 3))
   }

@@ -132,7 +132,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       running.set(id, { intentId: id, channel, kind: intent.kind, since, stage, stageSince: clock.now(), waitsFor })
     enter('prepare', () => null)
     try {
-      // After a long wait for a worker its lease might end in the wait for a connection: claimed anew it has a whole one.
+      // After a long wait for a worker the lease might end during the wait for a connection: a new claim has a full lease.
       const longestMs = channels[channel].deadlineMs / 2
       if (waitedMs > longestMs) {
         await giveBack([intent, ...held.takeOverdue(longestMs, 0)])

@@ -14,12 +14,15 @@ export interface RetryPolicy<Message = unknown> {
 }
 
 /**
- * How a delay is spread, so that what failed together is not tried again together. `equal`: drawn anew for each attempt from 50 to
+ * How a delay is spread, so that what failed together is not tried again together. `equal`: drawn for each attempt from 50 to
  * 100 % of the delay; `none`: the delay itself.
  */
 export type Jitter = 'equal' | 'none'
 
-/** A retry waits at least as long as the destination requested, plus up to a tenth of that; the policy's own delay counts where it is longer. */
+/**
+ * A retry waits at least as long as the destination requested, plus up to a tenth of that; the policy's own delay counts where it is
+ * longer.
+ */
 export interface RetryAfter {
   /** For a destination that requests a pause without a duration, in milliseconds. */
   readonly defaultMs: number

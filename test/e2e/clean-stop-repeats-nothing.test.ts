@@ -13,7 +13,7 @@ test('SIGTERM under load drains, commits and exits with 0; the next start contin
   await fixture.publisher.publishMany(mixed.events.slice(0, half))
   await eventually('the daemon is in mid-stream', () => fixture.smtp.counters.mails > 100 || String(fixture.smtp.counters.mails))
   await fixture.publisher.publishMany(mixed.events.slice(half))
-  // Stopped just behind an accept: what Kafka has not been told of it by the timer, the stop has to tell.
+  // Stopped just after an accept: the stop has to commit what the timer has not.
   await eventually('all is accepted', async () => {
     const [row] = await fixture.sql.query<{ sum: string }>('SELECT sum(next_offset) FROM worker.progress WHERE group_name = $1', [
       fixture.group('email-workers'),
@@ -24,7 +24,7 @@ test('SIGTERM under load drains, commits and exits with 0; the next start contin
   expect(await first.exited).toBe(0)
   expect(fixture.smtp.counters.mails).toBeLessThan(mixed.mails)
 
-  // What Kafka was told is what the database holds, for every partition that moved.
+  // The committed offsets equal the rows of the database, for every partition that moved.
   const rows = await fixture.sql.query<{ group_name: string; partition: number; next_offset: string }>(
     'SELECT group_name, partition, next_offset FROM worker.progress',
   )

@@ -14,7 +14,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** Kafka has been told of everything that is on record. */
+/** Every accepted offset is committed to Kafka. */
 async function reported(fixture: Fixture): Promise<void> {
   await eventually('Kafka knows all progress', async () => {
     const rows = await fixture.sql.query<{ group_name: string; partition: number; next_offset: string }>(
@@ -91,7 +91,7 @@ test('a backup restored under a running daemon, and again before a start, is det
   expect(await places(fixture)).toEqual(all)
   expect(alarms(daemon).toSorted()).toEqual(back.toSorted())
   expect(await recoveredTotal(daemon)).toBe(lost.length)
-  // The database has forgotten that it mailed them; whoever reads Message-IDs sees one mail each.
+  // The database has forgotten these mails, but each recipient has only one Message-ID.
   expect(new Set(fixture.smtp.mails.map(({ messageId }) => messageId)).size).toBe(60)
   await reported(fixture)
 

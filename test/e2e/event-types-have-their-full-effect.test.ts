@@ -72,7 +72,7 @@ async function mailsOfEachEvent(fixture: Fixture, databaseUrl: string): Promise<
 
   const logs = await fixture.sql.query<{ status: string; count: string }>('SELECT status, count(*) FROM email_logs GROUP BY 1')
   expect(logs).toEqual([{ status: 'sent', count: String(fixture.smtp.mails.length) }])
-  await eventually('Kafka is told all that was accepted', async () => {
+  await eventually('everything accepted is committed to Kafka', async () => {
     const ranges = await fixture.admin.ranges(fixture.topic)
     const committed = await fixture.admin.committed(fixture.group('email-workers'), fixture.topic)
     return [...ranges].every(([partition, { high }]) => high === 0n || committed.get(partition) === high) || 'not yet'

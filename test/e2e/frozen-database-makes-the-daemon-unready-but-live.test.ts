@@ -56,7 +56,7 @@ test('a frozen PostgreSQL: /readyz and healthcheck name the cause and its begin,
         /^database: database-away: The (database has not answered for 5 s|connection to the database failed: [^\n]*)\. \(since 2\d{3}-[^)]*\)\n/,
       ),
     })
-    // 5 s for a connection, 10 s for a statement of the delivery pool, 5 s of margin, and the grace: by then a stall would be told.
+    // 5 s for a connection, 10 s for a statement of the delivery pool, 5 s of margin, and the grace: by then a stall would be reported.
     await eventually('the database has been away for longer than every deadline', async () => {
       const live = await fetch(`${daemon.url()}/livez`)
       expect([live.status, await live.text()]).toEqual([200, expect.stringMatching(/^\{"ok":true/)])

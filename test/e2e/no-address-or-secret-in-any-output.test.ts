@@ -59,7 +59,7 @@ async function refusedStart(fixture: Fixture, database: URL): Promise<Daemon> {
 
 let told = 0
 
-/** Whoever it is, everything about them is marked. */
+/** A user about whom everything carries a marker. */
 function marked() {
   const n = ++told
   return { email: `${mark}-${n}@example.org`, first_name: `${mark} first`, last_name: `${mark} last`, referral_code: `${mark}-${n}` }
@@ -71,7 +71,7 @@ async function joins(fixture: Fixture, platform: Platform, campaign: Campaign, c
   return person
 }
 
-/** At every stage a reply that repeats what it knows, for good and for now. */
+/** At every stage a reply that repeats what the relay knows, once permanent and once temporary. */
 async function mailsRefused(fixture: Fixture, platform: Platform): Promise<void> {
   const campaign = await platform.campaign({ name: `${mark} campaign` })
   const text = `5.1.1 <${mark}-1@example.org> unknown, user ${relay.user} password ${relay.password}`

@@ -29,7 +29,7 @@ test('a recreated topic stops its groups and is reported until the operator deci
     return rows.every(({ next }) => next === '5') || JSON.stringify(rows)
   })
 
-  // Who joins and earns a reward now is lost: it is published, not read, and goes with the topic.
+  // A sign-up and a reward that are lost: their events are published but not read before the topic is deleted.
   daemon.kill('SIGTSTP')
   await eventually('it is quiet', async () => (await (await fetch(`${daemon.url()}/readyz`)).text()).includes('quiet') || 'not yet')
   await publish(3)
@@ -42,8 +42,8 @@ test('a recreated topic stops its groups and is reported until the operator deci
   await fixture.publisher.publishMany([await earned(winner.userId)])
   await tool.deleteTopic(fixture.topic)
   daemon.kill('SIGCONT')
-  await eventually('it is made anew', async () => {
-    // Made, and not answered for in time, it is there at the next try.
+  await eventually('it is recreated', async () => {
+    // A topic that was created although the reply came too late exists at the next attempt.
     await fixture.admin.createTopic({ name: fixture.topic, partitions: 1 })
     return (await fixture.admin.ranges(fixture.topic)).get(0)?.high === 0n || 'it has no leader yet'
   })

@@ -61,7 +61,7 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in flight en
     const [row] = await fixture.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE kind = 'mail'`)
     return row?.state === 'sent' || String(row?.state)
   })
-  // Due at once, for whoever claims: in the database as another process would leave it, and on the topic.
+  // Due at once, for any process: in the database as another process would leave it, and on the topic.
   await fixture.sql.query(
     "UPDATE worker.intents SET state = 'pending', owner = NULL, finished_at = NULL, due_at = now() WHERE kind = 'mail'",
   )

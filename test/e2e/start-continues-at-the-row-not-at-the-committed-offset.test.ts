@@ -41,7 +41,7 @@ test('offsets that another tool has reset, moved beyond the log or deleted: ever
   ])
   expect(told[0]?.msg).toMatch(/npm run workerctl -- offsets reset --group .*-workers$/)
   expect(daemon.lines.filter(({ msg }) => msg === 'database-behind-kafka')).toEqual([])
-  await eventually('Kafka is told the rows again', async () => {
+  await eventually('the rows are committed to Kafka again', async () => {
     const committed = await Promise.all(fixture.groups.map((group) => fixture.admin.committed(fixture.group(group), fixture.topic)))
     return committed.every((offsets) => offsets.get(0) === 4n) || committed.map((offsets) => String(offsets.get(0))).join(', ')
   })

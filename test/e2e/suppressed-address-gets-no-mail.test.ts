@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Platform } from '../support/platform.ts'
 import { createFixture, type Fixture } from '../support/fixture.ts'
 
-/** Who got a mail, as often as he got one. */
+/** The recipients of all mails, one entry per mail. */
 const reached = ({ smtp }: Fixture) => smtp.mails.flatMap(({ recipients }) => recipients).sort()
 
 /** How each mail ended, by the type. */

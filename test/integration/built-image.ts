@@ -26,7 +26,7 @@ export interface BuiltImage extends AsyncDisposable {
   start(command: readonly string[], variables: Readonly<Record<string, string>>): ChildProcess
 }
 
-/** Takes the steps of the Dockerfile. Only root can become the image's user; anybody else runs the commands as himself. */
+/** Takes the steps of the Dockerfile. Only root can become the image's user; other users run the commands as themselves. */
 export async function buildImage(): Promise<BuiltImage> {
   const stages = readDockerfile()
   const image = stages.at(-1)

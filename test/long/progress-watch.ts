@@ -55,7 +55,7 @@ export function watchProgress(fixture: Fixture): ProgressWatch {
       await pause(LOOK_MS)
     }
   })()
-  // Who stops the watch hears of it.
+  // The failure is reported when the watch is stopped.
   watching.catch(() => undefined)
   return {
     async stop() {

@@ -1,10 +1,10 @@
 import type { Mutant } from './mutant.ts'
 
-/** Of the way of a record into the database: what is accepted, by whom, and what Kafka is told of it. */
+/** Mutants of the path of a record into the database: what is accepted, by whom, and what is committed to Kafka. */
 export const acceptMutants: readonly Mutant[] = [
   {
     name: 'commit before accept',
-    because: 'Kafka is told of records that no transaction holds; another reader of its offset would pass them.',
+    because: 'Offsets are committed for records that no transaction holds; another reader of the committed offset would skip them.',
     edits: [
       {
         file: 'src/ingest/batch-runner.ts',

@@ -1,6 +1,6 @@
 import type { Mutant } from './mutant.ts'
 
-/** Of the way out: who may carry out an intent, when, and what is on record if he dies over it. */
+/** Mutants of deliveries: which worker may execute an intent, when, and what is on record if it dies meanwhile. */
 export const deliveryMutants: readonly Mutant[] = [
   {
     name: 'claim without the lease check',

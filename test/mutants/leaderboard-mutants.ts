@@ -4,7 +4,7 @@ import type { Mutant } from './mutant.ts'
 export const leaderboardMutants: readonly Mutant[] = [
   {
     name: 'lock taken inside the ranking statement',
-    because: 'Who waited for the lock ranks the table as it was before the wait, and the positions look clean.',
+    because: 'A run that waited for the lock ranks the table as it was before the wait, and the positions look clean.',
     edits: [
       {
         file: 'src/leaderboard/ranking-run.ts',
@@ -83,7 +83,7 @@ export const leaderboardMutants: readonly Mutant[] = [
   },
   {
     name: 'no check of what stands in a window',
-    because: 'Positions that somebody wrote, or a gap, are counted on from and never mended.',
+    because: 'Positions that another program wrote, and gaps, are kept and never repaired.',
     edits: [
       {
         file: 'src/leaderboard/windows.ts',
@@ -117,7 +117,7 @@ export const leaderboardMutants: readonly Mutant[] = [
   },
   {
     name: 'a backfill that goes on from the beginning',
-    because: 'Who stands in front of those who have a rank is numbered behind them.',
+    because: 'Participants in front of those who have a rank are numbered behind them.',
     edits: [
       {
         file: 'src/leaderboard/first-ranking.ts',

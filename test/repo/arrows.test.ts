@@ -40,7 +40,7 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
   'src/leaderboard': [...language, typesOf('src/delivery'), { to: /^src\/delivery\/define-channel\.ts$/, as: 'value' }],
   'src/consumers': [
     ...language,
-    // What a channel can be told: the public face of its folder.
+    // The message of a channel: the public part of its folder.
     types(/^src\/delivery\/\w+\/[\w-]+-message\.ts$/),
   ],
   // Plans and sentences of the operator's programs; what they say of progress and dead letters is what ingest knows.

@@ -60,7 +60,7 @@ describe('ARCHITECTURE.md', () => {
 })
 
 describe('docs/guide/dead-letters.md', () => {
-  it('explains every dead-letter reason, and none that does not exist: what it means and what to do', () => {
+  it('explains exactly the dead-letter reasons that exist: what each means and what to do', () => {
     const table = markedPart('docs/guide/dead-letters.md', 'dead-letters')
     expect(new Set(firstCells(table))).toEqual(new Set(deadLetterReasons))
     expect(tableRows(table).filter((cells) => cells.length < 3 || cells.includes(''))).toEqual([])

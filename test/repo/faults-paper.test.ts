@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { renderFaults, scenarios } from './faults-paper.ts'
 
 describe('docs/reference/faults.md', () => {
-  it('is what the scenarios say of themselves; `npx vitest run --project repo test/repo/faults-paper.test.ts -u` writes it anew', async () => {
+  it('is what the scenarios say of themselves; `npx vitest run --project repo test/repo/faults-paper.test.ts -u` renders it again', async () => {
     expect(scenarios.length).toBeGreaterThan(0)
     await expect(renderFaults()).toMatchFileSnapshot('../../docs/reference/faults.md')
   })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { files } from './source-files.ts'
 
-/** Their examples name documents that are none of ours. */
+/** Their examples name documents that do not exist here. */
 const ownExamples = new Set(['test/repo/documents.test.ts', 'test/repo/named-documents.test.ts'])
 
 const named = files

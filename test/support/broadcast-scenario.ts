@@ -3,7 +3,7 @@ import type { Campaign, Platform } from './platform.ts'
 import type { Fixture } from './fixture.ts'
 import { doubledMails } from './mixed-events.ts'
 
-/** A milestone about to be told to a crowd, some of whom must not hear of it. */
+/** A milestone about to be announced to many participants, some of whom must not get the mail. */
 export interface BroadcastScenario {
   readonly campaign: Campaign
   /** Addresses that must be written to. */
@@ -13,7 +13,10 @@ export interface BroadcastScenario {
   publish(): Promise<unknown>
 }
 
-/** A campaign of `count` recipients, and between them some who have to be left out: no consent, not verified or only afterwards, gone, suppressed. */
+/**
+ * A campaign of `count` recipients, and between them some who have to be left out: no consent, not verified or only afterwards, gone,
+ * suppressed.
+ */
 export async function createBroadcastScenario(platform: Platform, fixture: Fixture, count: number): Promise<BroadcastScenario> {
   const at = new Date()
   const campaign = await platform.campaign()
@@ -57,7 +60,8 @@ export async function broadcastState(fixture: Fixture, { campaign }: BroadcastSc
 }
 
 /**
- * Everybody heard once and nobody else: a second copy only of a mail in doubt, under the same Message-ID, and counted on its row.
+ * Every recipient got the mail once, and nobody else did: a second copy only of a mail in doubt, with the same Message-ID, counted on its
+ * row.
  *
  * @returns how many second copies there were
  */

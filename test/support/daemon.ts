@@ -19,7 +19,10 @@ export interface Daemon extends AsyncDisposable {
   url(): string
   ready(): Promise<void>
   kill(signal: NodeJS.Signals): void
-  /** Sets its wall clock forward, or back; resolves when that is done, or the daemon is over. Only with `steppableClock` among its failpoints. */
+  /**
+   * Sets its wall clock forward, or back; resolves when that is done, or the daemon is over. Only with `steppableClock` among its
+   * failpoints.
+   */
   stepClock(ms: number): Promise<void>
   /** The exit code, or the signal's name. */
   readonly exited: Promise<number | NodeJS.Signals>
@@ -33,7 +36,7 @@ export interface Daemon extends AsyncDisposable {
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly level: string }
 
 export interface DaemonOptions {
-  /** Hears every line that it writes, as it is. */
+  /** Called with each line of its output, unchanged. */
   readonly onLine?: (line: string) => void
   /** It runs under an observer that kills, freezes or stalls it there; see faults/observed-daemon.ts. */
   readonly failpoints?: Failpoints

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 /**
- * Waits until `look` gives true, asking again and again; what it gives or throws instead is told when the deadline passes. For facts that
+ * Polls `look` until it returns true; what it returns or throws instead is reported when the deadline passes. For facts that
  * are only visible from outside (a row, a page, a process).
  */
 export async function eventually(what: string, look: () => Promise<true | string> | true | string, deadlineMs = 60_000): Promise<void> {

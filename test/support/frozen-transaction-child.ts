@@ -9,7 +9,7 @@ const database = openDatabase({
   statementTimeoutMs: 30_000,
   connectTimeoutMs: 10_000,
 })
-// Whoever locks many rows under traffic may lose a deadlock, and begins again.
+// A transaction that locks many rows under traffic may lose a deadlock, and is repeated.
 for (let held = false; !held;) {
   await database
     .transaction(async (tx) => {

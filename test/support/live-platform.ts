@@ -13,7 +13,7 @@ export interface LiveWrites {
 
 /**
  * Writes to a campaign what its platform would, one statement after the other, until `over`: people join, are referred, blocked and
- * admitted again, and deleted for good where the test can bear it. `users` is who is there; it follows.
+ * admitted again, and physically deleted where the test allows it. `users` is who is there; it follows.
  */
 export async function liveWrites(
   sql: Sql,

@@ -137,7 +137,7 @@ export class MemoryAcceptStore implements AcceptStore {
     })
   }
 
-  /** Puts the row of a partition somewhere, whoever was there before. */
+  /** Sets the row of a partition, whatever it was. */
   put(partition: number, next: bigint): void {
     this.rows.set(partition, { partition, next, exemptBelow: 0n })
   }

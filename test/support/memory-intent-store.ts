@@ -26,7 +26,7 @@ export interface Settled {
   readonly ownTablesOnly: boolean
 }
 
-/** Intents in memory, served in the order they lie in `due`. It notes what it was told, and says `lost` where the test wants it. */
+/** Intents in memory, served in the order they lie in `due`. Records its calls, and returns `lost` where the test wants it. */
 export class MemoryIntentStore implements IntentStore {
   readonly read = noSql
   readonly due: Intent[] = []

@@ -20,7 +20,7 @@ export class MemorySource implements RecordSource {
     this.calls.push('start')
   }
 
-  /** Joins the group anew; gives where each partition starts. */
+  /** Joins the group again; returns where each partition starts. */
   async join(...partitions: readonly number[]): Promise<Record<number, bigint>> {
     this.#assignment?.end.abort()
     const end = new AbortController()

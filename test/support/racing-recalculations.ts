@@ -23,8 +23,8 @@ const points = 3
 
 /**
  * Processes recalculate the same campaigns side by side while the platform writes them: referrals, joins, blocks, rows of
- * several people in any order. Ranked rows are dense in every snapshot that is looked at meanwhile; at rest everybody stands
- * where the rule, calculated here, puts him. Resolves to how the recalculations ended.
+ * several people in any order. Ranked rows are dense in every snapshot that is looked at meanwhile; at rest all positions
+ * are those of the rule, calculated here. Resolves to how the recalculations ended.
  */
 export async function race(
   database: MigratedDatabase,
@@ -109,7 +109,7 @@ async function platform(database: MigratedDatabase, all: ReadonlyMap<string, str
   }
 }
 
-/** One more recalculation of what is dirty, then everybody stands where the rule puts him. */
+/** One more recalculation of what is dirty, then everybody has the position of the rule. */
 async function atRest(database: MigratedDatabase, campaignId: string): Promise<void> {
   const result = await database.transaction((tx) => createLeaderboard(database, { history: 'off' }).recalculate(campaignId, tx, false))
   expect(result).toMatchObject({ is: 'done' })

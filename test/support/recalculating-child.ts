@@ -20,7 +20,7 @@ for (let run = 0; run < Number(count); run++) {
     const result = await database.transaction((tx) => leaderboard.recalculate(campaignId, tx, false))
     if (result.is === 'locked') {
       ends.locked += 1
-      // As the channel does: whoever looks again at once only burns the processor.
+      // As the channel does: polling without a pause would only use up the processor.
       await pause(1)
     } else if (result.because === null) ends.windowed += 1
     else ends.whole += 1

@@ -4,7 +4,10 @@ import type { FoundReward } from './reward-row.ts'
 
 const eventType = 'reward.delivered'
 
-/** The message to the endpoint that the reward's `delivery_config.webhook_url` names; dead when that is none of the tenant's active endpoints. */
+/**
+ * The message to the endpoint that the reward's `delivery_config.webhook_url` names; dead when that is not an active endpoint of the
+ * tenant.
+ */
 export function rewardWebhook(row: FoundReward, intent: Intent): WebhookMessage | { readonly dead: string } {
   if (row.webhook_id === null || row.webhook_url === null) return { dead: 'no-endpoint' }
   return {

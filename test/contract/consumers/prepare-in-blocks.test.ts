@@ -54,7 +54,7 @@ describe('a claim', () => {
     const allEarned = [await createReward(database.sql), await createReward(database.sql)]
     for (const { kind, version, channel, key, campaignId, userId, data } of allEarned.flatMap((earned) => mailsTo(earned))) {
       const row = { group_name: group, kind, version, channel, key, campaign_id: campaignId, user_id: userId, data }
-      // Long enough ago that the referral of a position mail is missing for good.
+      // Long enough ago that the referral of a position mail will not come any more.
       await insert(database.sql, 'worker.intents', { ...row, due_at: new Date(0), reason: 'awaiting-row', waiting_since: new Date(0) })
     }
     const statements: string[] = []

@@ -55,7 +55,7 @@ async function over(url: string, tls?: DatabaseTls): Promise<string> {
     return row?.version ?? 'clear'
   } catch (error) {
     if (!(error instanceof SqlError)) throw error
-    // Nothing of this would be mended by waiting: a start is refused at once.
+    // Waiting would fix none of these: a start is refused at once.
     if (isDatabaseAway(error) || error.message.includes(word)) throw error
     return databaseSentence(error)?.message ?? `no sentence: ${error.message}`
   } finally {
@@ -152,7 +152,7 @@ describe('is refused with the way out', () => {
       trusting,
       'The certificate of the database has expired or is not valid yet (CERT_HAS_EXPIRED): renew it on the server, or correct the clock of this machine.',
     )
-    // Where it is told no host, Node holds the certificate against "localhost".
+    // Without a host name Node compares the certificate with "localhost".
     await presenting(await own.server(['localhost']), trusting, misnamed)
     expect(await over(as('worker').replace('127.0.0.1', 'localhost'), trusting)).toMatch(/^TLSv1\.[23]$/)
   })

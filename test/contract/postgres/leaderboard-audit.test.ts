@@ -84,7 +84,7 @@ describe('an audit', () => {
     await recalculate(campaignId)
     await database.sql.query(fault)
     expect(await onlyLooked(campaignId)).toMatchObject({ people, misplaced, stale: 0, differences: misplaced })
-    // Nothing else mends it.
+    // Nothing else repairs it.
     expect(await createLeaderboard(database, options).sweep('rankers')).toBe(0)
     expect(await audited(campaignId, true)).toMatchObject({ misplaced, differences: misplaced, repaired: misplaced })
     expect(await onlyLooked(campaignId)).toMatchObject({ people, misplaced: 0, stale: 0, differences: 0 })
@@ -181,8 +181,8 @@ describe('a repair', () => {
     const [{ now } = { now: '' }] = await database.sql.query<{ now: string }>('SELECT clock_timestamp()::text AS now')
     await audited(campaignId, true)
     expect(
-      await database.sql.query('SELECT mode, rows_changed, began_at > $1::timestamptz AS anew FROM worker.recalculations', [now]),
-    ).toEqual([{ mode: 'full', rows_changed: 4, anew: true }])
+      await database.sql.query('SELECT mode, rows_changed, began_at > $1::timestamptz AS later FROM worker.recalculations', [now]),
+    ).toEqual([{ mode: 'full', rows_changed: 4, later: true }])
     expect(
       await database.sql.query(
         'SELECT user_id, from_position, to_position FROM worker.position_changes WHERE at > $1 ORDER BY to_position',

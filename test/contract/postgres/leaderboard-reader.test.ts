@@ -170,7 +170,7 @@ describe('the last movement', () => {
     expect(await reader.lastChange({ ...person, campaignId: other }, 20)).toBeNull()
     expect(await reader.lastChange({ userId: nobody, campaignId }, 20)).toBeNull()
 
-    // The first one stayed where the first run put him, and that run covered what came before.
+    // The first participant stayed where the first run had put them, and that run covered what came before.
     expect((await reader.lastChange({ userId: first ?? '', campaignId }, 20))?.events).toMatchObject([{ eventId: before }])
   })
 

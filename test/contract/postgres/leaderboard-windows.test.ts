@@ -30,7 +30,10 @@ async function ranked(count: number): Promise<{ campaignId: string; ids: string[
   return { campaignId, ids }
 }
 
-/** Of eight, the fourth is changed as nobody should, and the sixth gets a referral: what the run says, and positions in the order of the rule. */
+/**
+ * Of eight, the fourth is changed as nobody should, and the sixth gets a referral: what the run says, and positions in the order of the
+ * rule.
+ */
 async function afterSurprise(change: string): Promise<{ because: unknown; positions: readonly number[] }> {
   const { campaignId, ids } = await ranked(8)
   await database.sql.query(change, [ids[3]])
@@ -67,7 +70,7 @@ describe('a recalculation', () => {
     }
     await refer(ids[6] ?? '', 1)
     const before = await versions()
-    // From score 7 to 4: behind the one who has 4 and is older by his id or his time, before 5 and 6.
+    // From score 7 to 4: behind the participant who has 4 and is older by id or time, before 5 and 6.
     expect(await recalculate(campaignId)).toMatchObject({ because: null, rowsChanged: 3 })
     const after = await versions()
     expect(ids.flatMap((_, index) => (before[index] === after[index] ? [] : [index + 1]))).toEqual([5, 6, 7])
@@ -158,7 +161,7 @@ describe('a recalculation', () => {
     const [first, second] = await database.sql.query<{ id: string }>('SELECT id FROM waitlist_users WHERE position IN (4, 5) ORDER BY ctid')
     let running: Promise<unknown> | undefined
     await database.transaction(async (tx) => {
-      // Who waits first looks for the ring first: time enough for us to close it, and less than a lock is waited for.
+      // The first session to wait is the first to look for a deadlock: time enough to close the cycle, and less than the lock timeout.
       await tx.query(`SET LOCAL deadlock_timeout = '60s'`)
       await tx.query('SELECT FROM waitlist_users WHERE id = $1 FOR UPDATE', [second?.id])
       running = database

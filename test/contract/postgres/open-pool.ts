@@ -1,7 +1,7 @@
 import { openDatabase, type DatabaseSettings } from '../../../src/infra/postgres/client/postgres-database.ts'
 import type { Database } from '../../../src/std/sql.ts'
 
-/** A pool with the deadlines that tests want. Whoever opens it ends it. */
+/** A pool with the deadlines that tests want. The caller ends it. */
 export function openPool(
   connectionString: string,
   settings: Partial<DatabaseSettings> = {},

@@ -19,7 +19,7 @@ export interface HistoryOptions {
   readonly rounds: number
   /** Participants who join in one round at most. */
   readonly joins: number
-  /** Whether the platform deletes rows for good, which no index of changed rows can see. */
+  /** Whether the platform deletes rows physically, which no index of changed rows can see. */
   readonly hardDeletes: boolean
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 
-/** A participant as the oracle knows him: what the platform wrote, and what the last recalculation must have stored. */
+/** A participant in the reference model: what the platform wrote, and what the last recalculation must have stored. */
 export interface Participant {
   readonly id: string
   readonly createdAt: Date

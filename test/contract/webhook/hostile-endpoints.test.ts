@@ -101,7 +101,7 @@ describe('a hostile URL connects to no private address', () => {
 describe('a name whose address changes', () => {
   it('is connected to at the checked address, not at the one that it resolves to later', async () => {
     const { port, reached } = await endpoints(['127.0.0.1', '127.0.0.2'])
-    // An answer that is good for no time at all: whoever asked twice for one connection would get the second.
+    // An answer with a TTL of 0: a second lookup for the same connection would get the second address.
     const names = counted(answeringResolver(['127.0.0.2'], ['127.0.0.1']))
     expect(await outcome(clientOf(['127.0.0.2/32'], names.resolve), name(port))).toBe(200)
     expect({ reached, asked: names.asked() }).toEqual({ reached: ['127.0.0.2'], asked: 1 })

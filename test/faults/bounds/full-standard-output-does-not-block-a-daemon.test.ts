@@ -43,7 +43,7 @@ test('a full standard output without a reader stops no daemon and fills no memor
   expect(await daemon.exited).toBe(0)
 })
 
-/** Asks what every worker is doing, again and again; an answer over HTTP shows that the signal before it was heard. */
+/** Requests a report of every worker repeatedly; a reply over HTTP shows that the signal before it was handled. */
 async function reports(daemon: Daemon, count: number): Promise<void> {
   const url = `${daemon.url()}/livez`
   for (let asked = 0; asked < count; asked++) {

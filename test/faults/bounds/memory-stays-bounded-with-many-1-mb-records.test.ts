@@ -84,7 +84,7 @@ async function flood(fixture: Fixture): Promise<{ readonly mails: number; readon
     await legal.publishMany([event])
     if (index % (LEGAL / TOO_LARGE) === 0) await tooLarge.publishMany([event])
   }
-  // The winner of each reward is told of it by mail.
+  // The winner of each reward gets a mail about it.
   return { mails: LEGAL, webhooks: LEGAL / 3 }
 }
 

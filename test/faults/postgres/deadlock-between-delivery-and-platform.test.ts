@@ -10,7 +10,7 @@ import { countersOf } from '../../support/faults/probes.ts'
 test('a deadlock with the platform costs the worker a retry, and the platform nothing', async () => {
   await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 34 })
   const { sql, transaction, webhooks } = fixture.base
-  // Who waits first looks first for a ring: time enough to close it, and less than a lock is waited for.
+  // The first session to wait is the first to look for a deadlock: time enough to close the cycle, and less than the lock timeout.
   await sql.query(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''3s''', current_database()); END $$`)
   const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))

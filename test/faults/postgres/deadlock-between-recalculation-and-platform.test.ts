@@ -33,7 +33,7 @@ test('a deadlock with the platform over participants costs the recalculation a r
       await tx.query(`SET LOCAL deadlock_timeout = '60s'`)
       await tx.query('SET LOCAL lock_timeout = 0')
       const [me] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
-      // The ninth goes back to the tenth place when the tenth goes past him, and is written last.
+      // The ninth drops to tenth place when the tenth overtakes, and is written last.
       await tx.query('SELECT FROM waitlist_users WHERE id = $1 FOR UPDATE', [idOf(9)])
       const referral = { id: crypto.randomUUID(), campaignId: campaign.id, referrerId: idOf(10), referredId: idOf(1) }
       await fixture.play([withoutEvent({ is: 'refer', referral }, { is: 'confirm', referral })])

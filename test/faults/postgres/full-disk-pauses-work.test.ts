@@ -27,7 +27,7 @@ test('daemons wait while the disk is full: nothing is given up, and everything c
     await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*email-workers: waiting: .*SQLSTATE 53100/)))
     const held = await accepted()
     await eventually('traffic goes on', () => traffic.acknowledged > before + 150 || `${traffic.acknowledged - before} events`)
-    // Whoever looks now still waits, and has written nothing meanwhile.
+    // Both daemons still wait, and have written nothing meanwhile.
     await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^\S*email-workers: waiting: .*SQLSTATE 53100/)))
     expect(await accepted()).toBe(held)
     await disk.heal()

@@ -14,7 +14,7 @@ test('while the accept of one partition waits for a lock, only the offset of the
   const group = fixture.base.group('email-workers')
   const committed = async (partition: number) => (await admin.committed(group, topic)).get(partition) ?? 0n
   const end = async (partition: number) => (await admin.ranges(topic)).get(partition)?.high ?? 0n
-  const isTold = async (partition: number) => {
+  const isCommitted = async (partition: number) => {
     const [told, high] = [await committed(partition), await end(partition)]
     return told === high || `${told} of ${high}`
   }
@@ -37,13 +37,13 @@ test('while the accept of one partition waits for a lock, only the offset of the
         )
         return waiting.length === 1 || `${waiting.length} wait`
       })
-      // Both came with one fetch, and what is noted for Kafka meanwhile is told together.
-      await eventually('Kafka is told of the other partition', () => isTold(1))
+      // Both came with one fetch, and offsets that are accepted meanwhile are committed together.
+      await eventually('the other partition is committed', () => isCommitted(1))
       expect(await committed(0)).toBe(0n)
     }),
   )
 
-  await eventually('Kafka is told of both', () => isTold(0))
+  await eventually('both are committed', () => isCommitted(0))
   const [row] = await sql.query<{ count: string }>('SELECT count(*) FROM worker.outcomes WHERE group_name = $1', [group])
   expect(row?.count).toBe('24')
   await fixture.assertHistory()

@@ -22,7 +22,7 @@ test('SIGKILL after the outcome was recorded, for every handler: nothing is repe
     for (let over = 1; over <= toBeKilled.length; over++) {
       await waiting.letOneGo()
       const dead = () => toBeKilled.filter((daemon) => daemon.isOver()).length
-      await eventually('whoever took it is dead', () => dead() === over || `${dead()} of ${over}`)
+      await eventually('the daemon that took it is dead', () => dead() === over || `${dead()} of ${over}`)
     }
     await Promise.all(toBeKilled.map((daemon) => daemon.killed()))
   })

@@ -64,7 +64,7 @@ test('a wall clock that is set back or forward by hours ends no membership and d
   /** A member that the broker has dropped still reads one event, and is refused when it commits. */
   async function mailed(): Promise<void> {
     await arrived((await signUp()).email)
-    await eventually('Kafka is told', async () => {
+    await eventually('all offsets are committed', async () => {
       const [committed, ranges] = await Promise.all([
         fixture.admin.committed(fixture.group('email-workers'), fixture.topic),
         fixture.admin.ranges(fixture.topic),

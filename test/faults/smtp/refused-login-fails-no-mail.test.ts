@@ -15,7 +15,7 @@ test('a relay that refuses our password (535) costs no mail an attempt, and gets
   await daemon.ready()
   const traffic = fixture.traffic({ eventsPerSecond: 30 })
   await eventually('mails go out', () => smtp.counters.accepted > 10 || `${smtp.counters.accepted} mails`)
-  const told = () => daemon.lines.filter((line) => line['reason'] === 'relay-credentials-refused' && line.level !== 'info')
+  const reports = () => daemon.lines.filter((line) => line['reason'] === 'relay-credentials-refused' && line.level !== 'info')
 
   await fixture.fault('the relay refuses our password', ['relay'], async () => {
     const { logins } = smtp.counters
@@ -27,7 +27,7 @@ test('a relay that refuses our password (535) costs no mail an attempt, and gets
       () => smtp.counters.logins >= logins + 4 || `${smtp.counters.logins - logins}`,
     )
     await eventually('traffic goes on', () => traffic.acknowledged > before + 60 || `${traffic.acknowledged - before} events`)
-    // Ten at once before the first no is heard; after it one at a time, with pauses that double.
+    // Ten at once before the first refusal arrives; then one at a time, with pauses that double.
     expect(smtp.counters.logins - logins).toBeLessThan(20)
     const [waiting] = await sql.query<{ all: string; tried: string }>(
       `SELECT count(*) AS all, count(*) FILTER (WHERE attempt > 0 AND reason = 'relay-credentials-refused') AS tried
@@ -35,7 +35,7 @@ test('a relay that refuses our password (535) costs no mail an attempt, and gets
     )
     expect(Number(waiting?.all)).toBeGreaterThan(10)
     expect(waiting?.tried).toBe('0')
-    await eventually('the operator is told', () => told().length > 0 || 'not yet')
+    await eventually('the refusal is reported', () => reports().length > 0 || 'not yet')
     smtp.respondWith(undefined)
   })
   await traffic.stop()

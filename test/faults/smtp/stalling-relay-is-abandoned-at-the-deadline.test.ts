@@ -49,7 +49,7 @@ test('a relay that stalls at any stage is abandoned at the deadline, and every m
     relay.misbehave((connection) => ({ stage: stages[connection % stages.length] ?? 'greeting', reply: DRIP }))
     fixture.proxies.smtp.flipTarget(relay.port)
     await eventually('all of it was met', () => (relay.said.get(DRIP) ?? 0) >= stages.length || `${relay.said.get(DRIP)}`)
-    // The relay ends no connection: whoever is gone has left by himself.
+    // The relay closes no connection: those that are gone were closed by the worker.
     await eventually('they left', () => relay.left >= stages.length || `${relay.left} left`)
     if (reason !== undefined) {
       await eventually(`an attempt counts as ${reason}`, async () => {

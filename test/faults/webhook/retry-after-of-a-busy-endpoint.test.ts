@@ -9,7 +9,7 @@ const DAY = 86_400
 /** For who says nothing that can be read. */
 const MINUTE = 60
 
-/** Seconds that a delivery is put off at least, for each kind of `Retry-After`; a day is the most that anybody is believed. */
+/** The minimum delay of a delivery in seconds, for each kind of `Retry-After`; longer than a day is cut to a day. */
 const asked: Readonly<Record<keyof ReturnType<typeof retryAfterKinds>, number>> = {
   seconds: 2,
   'no seconds': 0,
@@ -49,7 +49,7 @@ test('a busy endpoint is called again when it said, within a day whatever it sai
     })
     await fixture.play(tenants.flatMap((tenant) => tenant.earn(1)))
     const seen = new Map<string, number>()
-    await eventually('each was told to come later', async () => {
+    await eventually('each endpoint has deferred its delivery', async () => {
       for (const [campaign, at] of await due()) if (!seen.has(campaign)) seen.set(campaign, at)
       return seen.size === kinds.length || `${seen.size} of ${kinds.length}`
     })
@@ -65,7 +65,7 @@ test('a busy endpoint is called again when it said, within a day whatever it sai
     webhooks.respondWith(undefined)
   })
 
-  // What an endpoint asked for is remembered for an hour at most, and by the process that heard it: a restart begins anew.
+  // A `Retry-After` is remembered for an hour at most, in the memory of one process: a restart forgets it.
   first.kill('SIGTERM')
   expect(await first.exited).toBe(0)
   await fixture.daemon().ready()

@@ -22,7 +22,7 @@ describe('readOffsetsLog', () => {
     await consumer.commitOffsets([{ topic: other, partition: 0, offset: '9' }])
     await consumer.commitOffsets([{ topic, partition: 2, offset: '3000000000' }])
     await consumer.disconnect()
-    // Tombstones, for which nothing is told.
+    // Tombstones, which are not reported.
     await admin.deleteGroups([group])
     await admin.disconnect()
 

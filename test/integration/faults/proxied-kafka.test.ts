@@ -8,9 +8,9 @@ test('clients of three brokers get the addresses of the proxies only; direct con
   const { proxies, bootstrap, direct } = proxied
   expect(bootstrap).toEqual(proxies.map(({ port }) => `127.0.0.1:${port}`))
   const ports = proxies.map(({ port }) => port)
-  for (const port of ports) expect(await toldAt(`127.0.0.1:${port}`)).toEqual(ports)
+  for (const port of ports) expect(await advertisedAt(`127.0.0.1:${port}`)).toEqual(ports)
   expect(direct).toHaveLength(3)
-  for (const address of direct) expect((await toldAt(address)).map((port) => `127.0.0.1:${port}`)).toEqual(direct)
+  for (const address of direct) expect((await advertisedAt(address)).map((port) => `127.0.0.1:${port}`)).toEqual(direct)
 
   await using producer = await connected([...bootstrap])
   await using beside = await connected([...direct])
@@ -24,8 +24,8 @@ test('clients of three brokers get the addresses of the proxies only; direct con
   expect(await beside.high('through')).toBeGreaterThanOrEqual(3)
 })
 
-/** The ports that clients are told of, in the order of the brokers' ids. */
-async function toldAt(address: string): Promise<number[]> {
+/** The ports that are advertised to clients, in the order of the brokers' ids. */
+async function advertisedAt(address: string): Promise<number[]> {
   const { brokers } = await kafkaMetadata(Number(address.split(':')[1]), AbortSignal.timeout(5_000))
   return brokers.toSorted((one, other) => one.id - other.id).map(({ port }) => port)
 }

@@ -165,7 +165,7 @@ test('an observer of client bytes can cut before or after them, hold them, or fo
     await eventually('it was seen', () => held.length === 1 || 'not yet')
     client.socket.write(' and more')
     const heard = before + (word === 'mute' ? 'mute and more' : '')
-    await eventually('the server heard what it may', () => server.heard() === heard || server.heard())
+    await eventually('the server received what the proxy lets through', () => server.heard() === heard || server.heard())
     expect(client.received()).toBe('a')
     held.pop()?.()
     await client.has(`a${word} and more`)
@@ -204,7 +204,7 @@ async function serve(talk: (socket: Socket) => void) {
   return { port: address.port, sockets, ends, heard: () => heard, close }
 }
 
-/** A client of the proxy that gathers what it is told. `ended`: `end`, or the code of the error. */
+/** A client of the proxy that collects what it receives. `ended`: `end`, or the code of the error. */
 async function dial(proxy: TcpProxy) {
   const socket = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true })
   const pieces: Buffer[] = []

@@ -11,8 +11,8 @@ export interface Statement {
 }
 
 /**
- * Shows each statement before the server hears its end, and does with the bytes as `judge` says; the returned function ends that.
- * Connections that were open before are not understood, and pass.
+ * Shows each statement to `judge` before its last bytes reach the server, and does with them as it decides; the returned function ends
+ * that. Connections that were open before are not understood, and pass.
  *
  * Messages of a client: https://www.postgresql.org/docs/current/protocol-message-formats.html
  */

@@ -23,7 +23,8 @@ export interface OverlappingTransactions extends EventTransport, AsyncDisposable
 
 /**
  * A transport that commits some of its sends in a transaction that overlaps with two others on the same partitions. Those hold the same
- * events under ids of their own and are aborted, in any order before and after the commit: whoever accepts one sends a mail too many.
+ * events under ids of their own and are aborted, in any order before and after the commit: a consumer that accepts one sends a mail too
+ * many.
  */
 export function createOverlappingTransactions({
   brokers,
@@ -81,7 +82,7 @@ export function createOverlappingTransactions({
       .map(([, element]) => element)
   }
 
-  /** The same events under ids that nobody was told, which are written down before they are sent; what has no id is left out. */
+  /** The same events under ids of their own, which are recorded before they are sent; records without an id are left out. */
   function ghosts(messages: readonly Message[]): Message[] {
     return messages.flatMap((message) => {
       const text = String(message.value)

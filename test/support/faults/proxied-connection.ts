@@ -21,7 +21,7 @@ export interface Watched {
   reset(): void
 }
 
-/** What all connections of a proxy share, read anew for every piece. */
+/** What all connections of a proxy share, read again for every chunk. */
 export interface Line {
   target: { readonly host: string; readonly port: number }
   /** A black hole: nothing is read or written at either end. */

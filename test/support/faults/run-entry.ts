@@ -5,7 +5,7 @@ import type { Run } from '../../invariants/history.ts'
 
 type Known = 'SHUTDOWN_GRACE_MS' | 'POSITION_MAIL_MAX_WAIT_MS' | 'EVENT_MAX_BYTES' | 'MAIL_MAX_EVENT_AGE_SECONDS'
 
-/** The first line of a history: what the daemons were told by their variables they keep to. */
+/** The first line of a history: the settings of the daemons, which the checker holds them to. */
 export function runEntry(
   run: Pick<Run, 'scenario' | 'seed' | 'topic' | 'groups' | 'markers'> & Partial<Pick<Run, 'recoveryMs' | 'memoryLimitMb' | 'drains'>>,
   variables: Readonly<Record<string, string>>,

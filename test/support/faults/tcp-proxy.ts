@@ -37,7 +37,9 @@ export interface TcpProxy extends AsyncDisposable {
   reset(): void
   /** Another server answers at this address: open connections are reset, new ones go to `port`. */
   flipTarget(port: number): void
-  /** Shows what clients say before the server hears it; the returned function ends that. With several, the first that answers decides. */
+  /**
+   * Shows what clients send before the server receives it; the returned function ends that. With several, the first that answers decides.
+   */
   onClientBytes(look: OnClientBytes): () => void
 }
 
@@ -103,7 +105,7 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
       keeper = await keepPort(port)
     }
   }
-  /** Changes of the listener come one after the other, whoever asks. */
+  /** Changes of the listener are serialised. */
   let changes: Promise<void> = Promise.resolve()
   function change(to: { listen: boolean; stuck?: boolean; turnAway?: boolean }): Promise<void> {
     const next = changes.then(async () => {
@@ -113,7 +115,7 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
       if (turnsAway) reset()
       look()
     })
-    changes = next.catch(() => undefined) // Told to whoever asked; the next change is its own.
+    changes = next.catch(() => undefined) // Its caller gets the error; the next change does not depend on it.
     return next
   }
 
@@ -187,8 +189,8 @@ interface PortKeeper {
 }
 
 /**
- * Keeps a port from being given to anybody else while nobody listens on it: a connection of our own goes out from it. Who connects to
- * it is refused all the same, because only a listener answers.
+ * Reserves a port while nothing listens on it: a connection of our own uses it as its local port. Connections to it are refused all the
+ * same, because only a listener accepts them.
  */
 async function keepPort(port: number): Promise<PortKeeper> {
   const other = createServer({ pauseOnConnect: true })

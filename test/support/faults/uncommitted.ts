@@ -6,7 +6,7 @@ interface Committing {
   readonly groups: readonly string[]
 }
 
-/** Where Kafka has not been told yet how far a group is, or true. */
+/** The partitions whose committed offset is behind, or true. */
 export async function uncommitted({ admin, topic, groups }: Committing): Promise<true | string> {
   const ranges = await admin.ranges(topic)
   for (const group of groups) {

@@ -10,7 +10,7 @@ interface GroupState {
   readonly outcomes: Readonly<Record<string, number>>
   /** The row of the group's only partition; 0 where it is not written. */
   readonly row: number
-  /** What Kafka was told last; 0 for nothing. */
+  /** The last committed offset; 0 without one. */
   readonly committed: number
   readonly intents: number
 }

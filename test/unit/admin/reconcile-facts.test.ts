@@ -70,7 +70,7 @@ it('expects of a group that began later no outcome of earlier facts', async () =
 })
 
 it('leaves out types whose publisher chooses the ids: published under another id they would be mailed twice', async () => {
-  const found = await reconcile(readerOf([signUp(1)], {}, false), question, () => Promise.reject(new Error('nothing is to be told')))
+  const found = await reconcile(readerOf([signUp(1)], {}, false), question, () => Promise.reject(new Error('nothing may be reported')))
   expect(found).toMatchObject({ facts: { 'user.signed_up': 0 }, uncovered: [], undecidable: ['user.signed_up'] })
 })
 

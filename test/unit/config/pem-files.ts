@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAuthority } from '../../../stack/certificates.ts'
 
-/** Files as an operator would have them, and some that he should not, in a folder of the test's own. */
+/** Files as an operator would have them, and some invalid ones, in a folder of the test's own. */
 export async function pemFiles() {
   const folder = mkdtempSync(join(tmpdir(), 'config-tls-test-'))
   const [own, other] = await Promise.all([createAuthority('Own'), createAuthority('Other')])

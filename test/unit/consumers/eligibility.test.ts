@@ -18,7 +18,7 @@ describe('a person', () => {
     ['pending', { person_status: 'pending' }],
     ['converted', { person_status: 'converted' }],
     ['of a completed campaign', { campaign_status: 'completed' }],
-  ])('%s may hear from the campaign', (_who, change) => {
+  ])('%s may get mail of the campaign', (_who, change) => {
     expect(judge({ ...fine, ...change }, fresh, settings)).toEqual({ is: 'go' })
   })
 

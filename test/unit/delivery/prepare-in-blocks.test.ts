@@ -145,7 +145,7 @@ describe('one culprit of three', () => {
 })
 
 describe('a lost connection', () => {
-  it('fails all intents whose workers wait for the call, and none that waits for a worker', async () => {
+  it('fails exactly the intents whose workers wait for the call, not those that wait for a worker', async () => {
     let away = true
     const { kind, calls } = notedKind((block) => {
       if (away) throw transient

@@ -118,15 +118,15 @@ describe('the publisher', () => {
   })
 
   it.each([
-    ['a user id that is none', { ...everything[0], userId: 'x' }, 'user.signed_up was not published: userId breaks format'],
+    ['an invalid user id', { ...everything[0], userId: 'x' }, 'user.signed_up was not published: userId breaks format'],
     ['a missing address', { ...everything[0], email: undefined }, 'email breaks required'],
     ['an empty address', { ...everything[1], email: '' }, 'email breaks minLength'],
-    ['an account id that is none', { ...everything[2], accountId: '' }, 'accountId breaks format'],
+    ['an invalid account id', { ...everything[2], accountId: '' }, 'accountId breaks format'],
     ['no account', { ...everything[2], accountId: undefined }, 'accountId breaks required'],
     ['no campaign', { ...everything[2], campaignId: undefined }, 'campaignId breaks required'],
     ['points that are text', { ...everything[3], pointsPerReferral: '10' }, 'pointsPerReferral breaks type'],
     ['half a participant', { ...everything[5], participantCount: 0.5 }, 'participantCount breaks'],
-    ['an event id that is none', { ...everything[4], eventId: 'mine' }, 'id breaks format'],
+    ['an invalid event id', { ...everything[4], eventId: 'mine' }, 'id breaks format'],
     ['an invalid date', { ...everything[4], timestamp: new Date(Number.NaN) }, 'timestamp must be a valid Date'],
     ['a correlation id of two lines', { ...everything[4], correlationId: 'a\nb' }, 'correlationId must be'],
     ['a made-up traceparent', { ...everything[4], traceparent: '1' }, 'traceparent must be'],

@@ -57,7 +57,7 @@ it('stops on a quiet topic too, and restarts with the partitions it has seen aft
   expect(await runner.start()).toBeNull()
   await pass(3)
   expect(runner.status().state).toBe('running')
-  log.fault = new StartRefused('the topic was made anew')
+  log.fault = new StartRefused('the topic was recreated')
   await pass(2)
   expect(runner.status().state).toBe('refused')
   log.fault = null

@@ -168,7 +168,7 @@ export class SmtpConnection {
     setImmediate(() => socket.uncork())
   }
 
-  /** Never rejects. Who is interrupted destroys the connection before anything else can be written. */
+  /** Never rejects. An interruption destroys the connection before anything else can be written. */
   async #exchange<Value>(deadlineMs: number, signal: AbortSignal, begin: (settle: Settle<Value>) => void): Promise<Answer<Value>> {
     if (signal.aborted) return { error: null, interrupted: 'aborted' }
     if (this.#dead) return { error: null, interrupted: 'connection-lost' }

@@ -7,8 +7,8 @@ import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 /**
- * A destination that nobody has found away for so long may have been well meanwhile: its time begins anew. An open breaker is tried
- * at least once an hour while anything waits for it. Also how long an entry says anything at all.
+ * A destination that was not found unavailable for this long may have worked meanwhile: its outage is counted from the start again. An open
+ * breaker is tried at least once an hour while anything waits for it. Also how long an entry says anything at all.
  */
 const GAP = `interval '3 hours'`
 /** The most destinations with an open breaker that a process gets. */
@@ -28,7 +28,10 @@ export async function recordBreakers(sql: Sql, changes: readonly BreakerChange[]
   return sql.query<BreakerChange['of']>(`SELECT channel, destination FROM worker.breakers ORDER BY failed_at DESC LIMIT ${MOST_OPEN}`)
 }
 
-/** Scheme, host and port of the URLs of endpoints, by id; those that are gone, and what is no row of `webhooks`, are left out. Never the rest of a URL: paths and queries hold tokens. */
+/**
+ * Scheme, host and port of the URLs of endpoints, by id; those that are gone, and what is no row of `webhooks`, are left out. Never the
+ * rest of a URL: paths and queries hold tokens.
+ */
 export async function endpointOrigins(sql: Sql, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const uuids = ids.filter((id) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id))
   if (uuids.length === 0) return new Map()

@@ -4,7 +4,7 @@ import { noSql } from '../../../support/memory-intent-store.ts'
 import { campaignId, sampleEvent } from '../../../support/sample-event.ts'
 import { sampleIntent } from '../../../support/sample-intent.ts'
 
-it('asks for one recalculation per campaign, whoever was verified, and lets requests become one', () => {
+it('requests one recalculation per campaign, whichever participant was verified, and lets requests coalesce', () => {
   const drafts = [1, 2].map((n) => positionConsumer.accept(sampleEvent('referral.verified', n)))
   expect(drafts[0]).toEqual([
     { kind: 'recalculate', version: 1, channel: 'leaderboard', key: `recalculate:${campaignId}`, coalesce: true, campaignId, data: {} },

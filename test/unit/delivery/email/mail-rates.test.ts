@@ -37,7 +37,7 @@ describe('without rates', () => {
 })
 
 describe('the rate of a domain', () => {
-  it('holds nobody: who is over it comes again, each at a moment of his own', async () => {
+  it('blocks no worker: mails over the rate are deferred, each to a time of its own', async () => {
     const two = rates({ perDomainPerSecond: 2 })
     for (let mail = 0; mail < 2; mail++) expect(await ask(two, 'example.com')).toBeNull()
     const put = []

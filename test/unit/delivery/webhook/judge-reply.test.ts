@@ -69,7 +69,7 @@ describe('what a reply means', () => {
     expect(judged({ is: 'failed', failure, durationMs: 0 }).outcomeSignal).toBeUndefined()
   })
 
-  it('our own stopping burns no attempt', () => {
+  it('our own shutdown does not count as an attempt', () => {
     expect(judged({ is: 'failed', failure: 'stopped', durationMs: 5 })).toMatchObject({ is: 'retry', countsAsAttempt: false })
   })
 })

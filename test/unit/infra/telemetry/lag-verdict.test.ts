@@ -34,7 +34,7 @@ describe('the verdict on a partition', () => {
     ['nothing to read', measured([200, 200]), {}, { word: 'ok', sentence: 'Read to the end.' }],
     ['an empty log that was never read', measured([null, 100]), {}, { word: 'ok', sentence: 'Read to the end.' }],
     ['retention overtook the group', measured([90, 200]), {}, { word: 'data-lost', sentence: 'Records 90 to 99 were deleted before they were read.' }],
-    ['a topic made anew', measured([900, 200]), {}, { word: 'data-lost', sentence: 'The log ends at 200, before the committed offset 900: the topic was recreated or truncated.' }],
+    ['a recreated topic', measured([900, 200]), {}, { word: 'data-lost', sentence: 'The log ends at 200, before the committed offset 900: the topic was recreated or truncated.' }],
     ['lost records are worse than nobody there', measured([90, 200]), { members: 0 }, { word: 'data-lost', sentence: 'Records 90 to 99 were deleted before they were read.' }],
     ['nobody there', measured([150, 200]), { members: 0 }, { word: 'no-member', sentence: 'No process reads it; behind by 50 records.' }],
     ['nobody there, with nothing to read', measured([200, 200]), { members: 0 }, { word: 'no-member', sentence: 'No process reads it; behind by 0 records.' }],

@@ -106,7 +106,7 @@ describe('facts as log lines', () => {
     const failed = { ...settled, outcome: 'waiting', reason: 'prepare-failed', detail: 'SQLSTATE 42501' }
     for (const intentId of ['7', '8', '9']) observe({ ...failed, intentId })
     observe({ ...failed, kind: 'reward' })
-    // Who only waits, for a row or a turn, is no news.
+    // An intent that only waits, for a row or a turn, is not logged.
     observe({ ...settled, outcome: 'waiting', reason: 'awaiting-row' })
     expect(lines.map(({ level, msg, kind, detail }) => ({ level, msg, kind, detail }))).toEqual([
       { level: 'warn', msg: 'settled', kind: 'welcome', detail: 'SQLSTATE 42501' },

@@ -147,7 +147,7 @@ describe('counting facts', () => {
     const paused = (reason: string) => `kafka_worker_paused{group="${group}",reason="${reason}"} 1`
     observe({ is: 'paused', group, reason: 'backpressure', detail: null })
     expect(await line('kafka_worker_paused{')).toEqual([paused('backpressure')])
-    observe({ is: 'paused', group, reason: 'equal-failures', detail: 'mend it' })
+    observe({ is: 'paused', group, reason: 'equal-failures', detail: 'fix it' })
     observe({ is: 'unpaused', group: 'another', reason: 'backpressure' })
     expect(await line('kafka_worker_paused{')).toEqual([paused('backpressure'), paused('equal-failures')])
     observe({ is: 'unpaused', group, reason: 'backpressure' })

@@ -123,7 +123,7 @@ test('the referral link is shown, and opens a mail to a friend', async () => {
   expect(text).toContain('\nhttps://waitlist.example.com/spring?ref=ADA123&via=mail\n')
 })
 
-test('a link that is none is not linked', async () => {
+test('an invalid link is not linked', async () => {
   for (const referral_link of ['javascript:alert(1)', 'not a link', 'https://']) {
     expect((await render('welcome', { ...full, referral_link })).html).not.toContain('Share your link')
   }

@@ -189,7 +189,7 @@ describe('a template that cannot be used', () => {
   })
 
   test.each(['{{#ada@example.com}}', '{{/ada@example.com}}', '{{#ada@example.com}}{{/first_name}}', `{{#${'long '.repeat(50)}}}`])(
-    'is told without what stands in its tags, when that is no name: %s',
+    'is reported without the content of its tags unless that is a name: %s',
     async (text) => {
       const thrown = await outcomeOf(() => engine.render(template({ text }), {}, {}))
       expect(String(thrown)).toMatch(/section "\.\.\."/)

@@ -54,7 +54,7 @@ test('whatever the colour, text is readable and the button is seen', () => {
   )
 })
 
-/** WCAG 2.2, written once more so that the test does not believe the code. */
+/** WCAG 2.2, implemented independently of the code under test. */
 function contrast(first: string, second: string): number {
   const [a, b] = [luminance(first), luminance(second)]
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
