@@ -14,7 +14,7 @@ describe('prepare', () => {
   it.each<[string, Prepared<MailMessage>, Settlement]>([
     ['skip is final', { is: 'skip', reason: 'person-deleted' }, { is: 'final', state: 'skipped', reason: 'person-deleted' }],
     [
-      'wait burns nothing',
+      'wait does not count as an attempt',
       { is: 'wait', reason: 'awaiting-row', afterMs: 7 },
       { is: 'later', as: 'waiting', reason: 'awaiting-row', afterMs: 7 },
     ],
@@ -97,7 +97,7 @@ describe('a start with rows of its own', () => {
     expect(ends).toEqual([])
   })
 
-  it('that does not answer once for each intent burns no attempt, and nothing is sent', async () => {
+  it('that does not return one answer per intent counts no attempt and sends nothing', async () => {
     const fixture = createDeliveryFixture([mailKind({ start: async () => [] })])
     fixture.email.perform = () => expect.unreachable()
     await execute(fixture)

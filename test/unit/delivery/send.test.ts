@@ -11,7 +11,7 @@ const never = new AbortController().signal
 
 const frozen = { envelope: { to: 'first' }, body: Buffer.from('frozen before') }
 
-/** Sends nothing, and ends when it is told to. */
+/** Sends nothing, and ends when its signal aborts. */
 const untilAborted: DeliveryFixture['email']['perform'] = (_intent, _frozen, _message, _slot, signal) =>
   new Promise((resolve) => {
     signal.addEventListener('abort', () => resolve({ is: 'ambiguous', reason: 'deadline', reply: {} }))
@@ -135,7 +135,7 @@ describe('a mail', () => {
     ['the connection was lost, perhaps at COMMIT', new SqlError('away', {}), 'SQLSTATE none'],
     ['a row of the platform is locked', new SqlError('locked', { state: '55P03' }), 'SQLSTATE 55P03'],
     ['code of ours threw', new TypeError('ann@example.org'), expect.stringMatching(/^TypeError/)],
-  ])('whose start failed because %s waits, sends nothing and burns no attempt', async (_, error, detail) => {
+  ])('whose start failed because %s waits, sends nothing and does not count as an attempt', async (_, error, detail) => {
     const { kind, ends } = kindWithBooks()
     const fixture = createDeliveryFixture([kind])
     fixture.store.start = () => Promise.reject(error)

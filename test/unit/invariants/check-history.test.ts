@@ -46,7 +46,7 @@ describe('a valid history', () => {
       [
         { is: 'fault', at: T + 640, name: 'restore', phase: 'begin', affects: ['database'], setBackTo: T + 550 } as const,
         { is: 'fault', at: T + 680, name: 'restore', phase: 'end', affects: ['database'] } as const,
-        { ...mailOf('welcome'), at: T + 900, sha256: sha('frozen anew') },
+        { ...mailOf('welcome'), at: T + 900, sha256: sha('frozen again') },
       ],
     ],
     ['a commit of a tool', [{ ...lastCommit(), logOffset: 99, metadata: '', offset: 1 }]],
