@@ -45,7 +45,7 @@ export function addDeadLettersList(parent: Command, terminal: Terminal): void {
         async ({ sql }) => {
           await checkSchema(sql)
           const admin = createDeadLetterAdmin(sql)
-          return { counts: await admin.counts(filter), places: await admin.places(filter, options.limit) }
+          return { counts: await admin.counts(filter), records: await admin.records(filter, options.limit) }
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
@@ -64,12 +64,12 @@ export function addDeadLettersList(parent: Command, terminal: Terminal): void {
           terminal.columns,
         ),
       )
-      if (found.places.length === 0) return
+      if (found.records.length === 0) return
       terminal.out('')
       terminal.out(
         renderTable(
           ['AT', 'GROUP', 'REASON', 'TOPIC', 'PARTITION', 'OFFSET', 'TYPE', 'EVENT'],
-          found.places.map((one) => [
+          found.records.map((one) => [
             one.at.toISOString(),
             one.group,
             one.reason,

@@ -30,7 +30,7 @@ export interface MaintenanceSettings {
 const BREAKERS_MS = 2_000
 const ABANDON_MS = 10_000
 /** The longest run of the task that resumes paused campaigns; milliseconds. */
-const WAKE_MS = 10_000
+const RESUME_MS = 10_000
 
 /** Starts the maintenance tasks of a process: expired leases, retention, paused campaigns, breakers, and reconciliation of leaderboards changed without an event. */
 export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): void {
@@ -47,7 +47,7 @@ export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): v
     () => runRetention(settings, budgetMs),
     () => jitter(retentionIntervalMs),
   )
-  tasks.schedule('paused campaigns', campaignPausedRecheckMs, WAKE_MS + statementMs, () => wakePausedCampaigns(settings))
+  tasks.schedule('paused campaigns', campaignPausedRecheckMs, RESUME_MS + statementMs, () => resumePausedCampaigns(settings))
   tasks.schedule('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
   for (const { id, kinds } of groups) {
     for (const channel of kinds.channels) {
@@ -96,7 +96,7 @@ async function abandon({ intentStore, observe, signal }: MaintenanceSettings, of
 }
 
 /** The platform does not announce that a campaign resumes, so one row of each waiting campaign is checked. */
-async function wakePausedCampaigns({ intentStore, clock, signal }: MaintenanceSettings): Promise<void> {
-  const until = clock.monotonic() + WAKE_MS
-  while (!(await intentStore.wakeCampaigns()).all && !signal.aborted && clock.monotonic() < until);
+async function resumePausedCampaigns({ intentStore, clock, signal }: MaintenanceSettings): Promise<void> {
+  const until = clock.monotonic() + RESUME_MS
+  while (!(await intentStore.resumeCampaigns()).all && !signal.aborted && clock.monotonic() < until);
 }

@@ -146,9 +146,9 @@ export interface IntentStore extends BreakerStore {
   /** Live intents of the group that are due, or wait for their turn under a rate of ours, counted up to `limit` (backpressure). */
   countDue(group: string, channels: readonly ChannelName[], limit: number): Promise<number>
   /** Puts off what is due next of the same campaign, kind and class, as far as a look of bounded cost finds it. */
-  putOffCampaign(intent: Intent, to: { readonly reason: string; readonly afterMs: number }): Promise<number>
+  postponeCampaign(intent: Intent, to: { readonly reason: string; readonly afterMs: number }): Promise<number>
   /** Makes a batch of intents due that wait for a campaign which is not paused any more. */
-  wakeCampaigns(): Promise<{ readonly woken: number; readonly all: boolean }>
+  resumeCampaigns(): Promise<{ readonly resumed: number; readonly all: boolean }>
   /** Destinations with deferred intents, in their order and behind `after`, at most `limit`. */
   deferredDestinations(group: string, channel: ChannelName, after: string, limit: number): Promise<readonly string[]>
   /** How many intents that this one has written are still unfinished (the mails of a broadcast), counted up to `limit`. */

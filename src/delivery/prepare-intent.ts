@@ -10,7 +10,7 @@ export const BROKEN_RETRY_MS = 60_000
 
 /** The message to send, or null when the intent was settled without one. */
 export async function prepared<Channel extends keyof Messages>(
-  store: Pick<IntentStore, 'read' | 'putOffCampaign'>,
+  store: Pick<IntentStore, 'read' | 'postponeCampaign'>,
   kind: IntentKind<Channel>,
   intent: Intent,
   attempt: Attempt,
@@ -38,7 +38,7 @@ export async function prepared<Channel extends keyof Messages>(
       return null
     case 'wait':
       await attempt.settle({ is: 'later', as: 'waiting', reason: answer.reason, afterMs: answer.afterMs })
-      if (answer.of === 'campaign') await store.putOffCampaign(intent, answer)
+      if (answer.of === 'campaign') await store.postponeCampaign(intent, answer)
       return null
     case 'channel':
       await attempt.settle({ is: 'moved', channel: answer.channel })

@@ -282,7 +282,7 @@ test('dead-letters list counts by group and reason, and lists the newest offsets
       { group: 'email-workers', reason: 'not-json', count: 1 },
       { group: 'email-workers', reason: 'invalid-data', count: 1 },
     ],
-    places: [{ partition: 1, offset: '9', reason: 'not-json' }],
+    records: [{ partition: 1, offset: '9', reason: 'not-json' }],
   })
   const { out } = await workerctl('dead-letters', 'list', '--reason', 'invalid-data')
   expect(out).toMatch(/email-workers +invalid-data +1 /)

@@ -166,13 +166,13 @@ export class MemoryIntentStore implements IntentStore {
     return this.deferredElsewhere
   }
 
-  async putOffCampaign(intent: Intent, to: { readonly reason: string }): Promise<number> {
+  async postponeCampaign(intent: Intent, to: { readonly reason: string }): Promise<number> {
     this.putOff.push(`${intent.campaignId} ${to.reason}`)
     return 0
   }
 
-  async wakeCampaigns(): Promise<{ woken: number; all: boolean }> {
-    return { woken: 0, all: true }
+  async resumeCampaigns(): Promise<{ resumed: number; all: boolean }> {
+    return { resumed: 0, all: true }
   }
 
   async recordBreakers(): Promise<readonly never[]> {

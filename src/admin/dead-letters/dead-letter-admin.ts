@@ -9,8 +9,8 @@ export interface DeadLetterCount {
   readonly last: Date
 }
 
-/** The position of one record that was given up. */
-export interface DeadLetterPlace {
+/** One record that was given up. */
+export interface DeadLetterRecord {
   readonly group: string
   readonly topic: string
   readonly partition: number
@@ -31,5 +31,5 @@ export interface DeadLetterFilter {
 export interface DeadLetterAdmin {
   counts(filter: DeadLetterFilter): Promise<readonly DeadLetterCount[]>
   /** The newest first. */
-  places(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetterPlace[]>
+  records(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetterRecord[]>
 }

@@ -52,7 +52,7 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
   }
 
   /** @param times how often what is logged has happened, this time included */
-  function writeSeldom(
+  function writeRateLimited(
     level: Level,
     fact: Fact,
     key: string,
@@ -78,13 +78,13 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
     if (fact.outcome !== 'retry') return write(level, fact, 'settled')
     const key = `retry ${fact.group} ${fact.kind} ${fact.reason}`
     if (isQuiet(key)) write('debug', fact, 'settled')
-    writeSeldom(level, fact, key, 'settled', fieldsOf(fact), OUTCOME_QUIET_MS)
+    writeRateLimited(level, fact, key, 'settled', fieldsOf(fact), OUTCOME_QUIET_MS)
   }
 
   function writeSkips(fact: Extract<Fact, { is: 'settled' | 'skipped-at-accept' }>, count: number): void {
     const { group, kind, reason } = fact
     const key = `skipped ${group} ${kind} ${reason}`
-    writeSeldom('info', fact, key, skippedAs(reason), { group, kind, reason }, OUTCOME_QUIET_MS, count)
+    writeRateLimited('info', fact, key, skippedAs(reason), { group, kind, reason }, OUTCOME_QUIET_MS, count)
   }
 
   return (fact) => {
@@ -137,7 +137,7 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
       case 'client-log': {
         const level = fact.level === 'warn' && !isNewComplaint(fact.group) ? 'debug' : fact.level
         const fields = { group: fact.group, ...clientDetail(fact.detail) }
-        return writeSeldom(level, fact, `client ${level} ${fact.group} ${fact.message}`, `kafka client: ${fact.message}`, fields)
+        return writeRateLimited(level, fact, `client ${level} ${fact.group} ${fact.message}`, `kafka client: ${fact.message}`, fields)
       }
       case 'claimed':
         return write('debug', fact, 'claimed')
@@ -146,12 +146,12 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
       case 'settled':
         // One fault makes all intents wait that need the same rows, and each retries within the minute.
         if (fact.outcome === 'waiting' && fact.detail !== null)
-          return writeSeldom('warn', fact, `waits ${fact.group} ${fact.kind} ${fact.detail}`, 'settled')
+          return writeRateLimited('warn', fact, `waits ${fact.group} ${fact.kind} ${fact.detail}`, 'settled')
         // A skipped delivery has no other trace, and somebody may wait for it.
         if (fact.outcome === 'skipped') writeSkips(fact, 1)
         return writeOutcome(fact)
       case 'claim-lost':
-        return writeSeldom('warn', fact, `claim lost ${fact.group}`, 'claim lost')
+        return writeRateLimited('warn', fact, `claim lost ${fact.group}`, 'claim lost')
       case 'recalculated':
         return fact.because === 'unsure'
           ? write('warn', fact, 'recalculated the whole campaign: stored positions had been changed by another writer')
@@ -165,15 +165,15 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
       case 'swept':
         return write('debug', fact, 'swept')
       case 'execution-failed':
-        return writeSeldom('warn', fact, `execution ${fact.group} ${fact.cause}`, 'execution failed')
+        return writeRateLimited('warn', fact, `execution ${fact.group} ${fact.cause}`, 'execution failed')
       case 'handler-escaped':
-        return writeSeldom('error', fact, `escaped ${fact.group}`, 'a batch handler threw, which is a bug in this program')
+        return writeRateLimited('error', fact, `escaped ${fact.group}`, 'a batch handler threw, which is a bug in this program')
       case 'leases-expired':
-        return writeSeldom('warn', fact, 'leases expired', 'leases expired')
+        return writeRateLimited('warn', fact, 'leases expired', 'leases expired')
       case 'skipped-at-accept':
         return writeSkips(fact, fact.count)
       case 'abandoned':
-        return writeSeldom(
+        return writeRateLimited(
           'warn',
           fact,
           `abandoned ${fact.group} ${fact.destination}`,
@@ -182,7 +182,7 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
       case 'retention':
         return write('info', fact, 'retention')
       case 'retention-failed':
-        return writeSeldom('warn', fact, 'retention', 'retention failed')
+        return writeRateLimited('warn', fact, 'retention', 'retention failed')
       case 'dependency': {
         const level = fact.state === 'up' ? 'info' : 'warn'
         return write(changed(`dependency ${fact.name}`, fact.state) ? level : 'debug', fact, `${fact.name} is ${fact.state}`)

@@ -49,13 +49,13 @@ describe('a campaign that is paused', () => {
     )
     const store = createIntentStore(database, { channels: channelNames })
     const looked = sampleIntent({ group: 'mailers', campaignId })
-    expect(await store.putOffCampaign(looked, paused)).toBe(1_000)
-    expect(await store.putOffCampaign(looked, paused)).toBe(500)
-    expect(await store.putOffCampaign(looked, paused)).toBe(0)
+    expect(await store.postponeCampaign(looked, paused)).toBe(1_000)
+    expect(await store.postponeCampaign(looked, paused)).toBe(500)
+    expect(await store.postponeCampaign(looked, paused)).toBe(0)
     expect(await waiting()).toBe(1_500)
     // Behind 5,000 others none of its own is found, nor looked for.
     await database.sql.query(`UPDATE worker.intents SET due_at = now() WHERE reason = 'campaign-paused'`)
-    expect(await store.putOffCampaign(looked, paused)).toBe(0)
+    expect(await store.postponeCampaign(looked, paused)).toBe(0)
   })
 
   it('costs a statement or two, not one for each of 4,000 mails, and delays no other campaign', async () => {
@@ -108,7 +108,7 @@ describe('a campaign that is paused', () => {
       })
     }
     await insertIntents(database.sql, { key: 'gone', campaign_id: other, reason: 'campaign-paused' })
-    const { woken } = await store.wakeCampaigns()
+    const { resumed } = await store.resumeCampaigns()
     for (const [index, { status, deleted, account }] of cases.entries()) {
       const judged = judgeCampaign({ campaign_status: status, campaign_deleted: deleted, account_status: account })
       const { reason, due_at, waiting_since } = await rowOf(database.sql, `${index}`)
@@ -116,15 +116,15 @@ describe('a campaign that is paused', () => {
       expect({ status, deleted, account, isWoken }).toEqual({ status, deleted, account, isWoken: judged.is !== 'wait' })
     }
     expect((await rowOf(database.sql, 'gone')).reason).toBeNull()
-    expect(woken).toBe(cases.filter(({ status, deleted, account }) => status !== 'paused' || deleted || account !== 'active').length + 1)
-    expect(await store.wakeCampaigns()).toEqual({ woken: 0, all: true })
+    expect(resumed).toBe(cases.filter(({ status, deleted, account }) => status !== 'paused' || deleted || account !== 'active').length + 1)
+    expect(await store.resumeCampaigns()).toEqual({ resumed: 0, all: true })
   })
 
   it('wakes thousands of intents in batches of a thousand', async () => {
     await due(other, 1_200)
     await database.sql.query(`UPDATE worker.intents SET reason = 'campaign-paused', due_at = now() + interval '1 hour'`)
     const store = createIntentStore(database, { channels: channelNames })
-    expect(await store.wakeCampaigns()).toEqual({ woken: 1_000, all: false })
-    expect(await store.wakeCampaigns()).toEqual({ woken: 200, all: true })
+    expect(await store.resumeCampaigns()).toEqual({ resumed: 1_000, all: false })
+    expect(await store.resumeCampaigns()).toEqual({ resumed: 200, all: true })
   })
 })

@@ -36,8 +36,8 @@ seen AS MATERIALIZED (
 )`
 
 /**
- * Without an owner a late reply of the worker that had it no longer counts. What is in doubt keeps its count of doubts: in
- * doubt once more it is held again.
+ * Without an owner a late reply of the former worker no longer counts. An intent in doubt keeps its count of doubts: in doubt once more,
+ * it is held again.
  */
 const retry = `
 WITH ${seenRows}

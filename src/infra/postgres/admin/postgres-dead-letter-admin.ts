@@ -1,7 +1,7 @@
-import type { DeadLetterAdmin, DeadLetterCount, DeadLetterPlace } from '../../../admin/dead-letters/dead-letter-admin.ts'
+import type { DeadLetterAdmin, DeadLetterCount, DeadLetterRecord } from '../../../admin/dead-letters/dead-letter-admin.ts'
 import type { Sql } from '../../../std/sql.ts'
 
-/** `worker.dead_letters` as an operator looks at it. Throws SqlError. */
+/** `worker.dead_letters` for operators. Throws SqlError. */
 export function createDeadLetterAdmin(sql: Sql): DeadLetterAdmin {
   return {
     counts: ({ group, reason }) =>
@@ -10,8 +10,8 @@ export function createDeadLetterAdmin(sql: Sql): DeadLetterAdmin {
            FROM worker.dead_letters WHERE ${matches} GROUP BY 1, 2 ORDER BY last DESC`,
         [group, reason],
       ),
-    places: ({ group, reason }, limit) =>
-      sql.query<DeadLetterPlace>(
+    records: ({ group, reason }, limit) =>
+      sql.query<DeadLetterRecord>(
         `SELECT group_name AS "group", topic, partition, "offset", reason, type, event_id AS "eventId", at
            FROM worker.dead_letters WHERE ${matches} ORDER BY at DESC, partition, "offset" DESC LIMIT $3`,
         [group, reason, limit],

@@ -21,7 +21,7 @@ interface FactRow {
   readonly reward_id: string
 }
 
-/** The platform's rows in the order of their keys, so that a page costs the same however many there are, and no index of theirs is needed. */
+/** Reads the platform's rows in the order of their keys, so that every page costs the same and no index of the platform's is needed. */
 export function createFactReader(sql: Sql): FactReader {
   return {
     page: async (type, { since, until }, after) => {

@@ -3,8 +3,8 @@ import type { Database } from '../../../std/sql.ts'
 import { deliveryLogs } from '../delivery-logs/delivery-logs.ts'
 
 /**
- * What is kept of a person. The intents are found by reading all of them: an index on the person would be written at every
- * change of state of every intent, for a search that is made a few times a year.
+ * Erases a person's data. The intents are found by a sequential scan: an index on the person would be written at every change of state of
+ * every intent, for a search that is made a few times a year.
  */
 export function createForgetter(database: Database): Forgetter {
   return {
@@ -39,10 +39,9 @@ SELECT (SELECT coalesce(json_agg(json_build_object('state', state, 'count', coun
        coalesce((SELECT CASE WHEN deleted_at IS NULL THEN 'present' ELSE 'deleted' END FROM platform.waitlist_users WHERE id = $1), 'gone') AS person`
 
 /**
- * A row that a worker has in hand is left: what it has frozen is on its way out, and its outcome is to be recorded. Any other
- * is locked here, so no worker can claim it before it is cancelled; a late reply to one in doubt finds no owner and is dropped.
- * The key stays: without it the event, read again from the topic, would have its effect again. Without the person's id
- * nothing can be made of it.
+ * The row of a running intent is left: what was frozen is being sent, and its outcome has to be recorded. Any other row is locked here, so
+ * that no worker can claim it before it is cancelled; a late reply to one in doubt finds no owner and is dropped. The key stays, because
+ * without it the event, read again from the topic, would have its effect again. Without the person's id it identifies nobody.
  */
 const eraseStatement = `
 WITH free AS MATERIALIZED (

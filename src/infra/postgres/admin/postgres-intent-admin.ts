@@ -10,7 +10,7 @@ import { selected, selectionOf } from './intent-selection.ts'
 /** Intents changed in one transaction at most. */
 const BATCH = 500
 
-/** The intents as an operator looks at them and moves them. */
+/** The intents for operators, to list and to change them. */
 export function createIntentAdmin(database: Database, channels: ChannelDefinitions): IntentAdmin {
   const { sql } = database
   const line = intentLine(channels)

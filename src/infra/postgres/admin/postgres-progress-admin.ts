@@ -3,7 +3,7 @@ import type { Sql, Database } from '../../../std/sql.ts'
 import { createAcceptStore } from '../ingest/postgres-accept-store.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
-/** The progress rows as an operator moves them: by compare-and-set like an accept, but many at once and in both directions. */
+/** The progress rows for operators, moved by compare-and-set like an accept, but many at once and in both directions. */
 export function createProgressAdmin(database: Database): ProgressAdmin {
   const store = createAcceptStore(database)
   return {
@@ -30,7 +30,7 @@ interface Log {
 }
 
 async function write(tx: Sql, log: Log, changes: readonly ProgressChange[]): Promise<void> {
-  // Locked in order first, as accepts of several partitions do it: neither may wait for the other in a circle.
+  // Locked in order first, as by accepts of several partitions, so that they do not deadlock.
   await tx.query(
     `SELECT FROM worker.progress WHERE group_name = $1 AND topic = $2 AND partition = ANY ($3::int[]) ORDER BY partition FOR UPDATE`,
     [log.group, log.topic, sqlArray(changes, ({ partition }) => partition)],

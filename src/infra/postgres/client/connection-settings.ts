@@ -2,7 +2,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { types, type ClientConfig, type CustomTypesConfig } from 'pg'
 import { instantOf } from '../../../std/instant.ts'
 
-/** Where the database is and who we are there. A connection string wins over the other fields. */
+/** Address of the database and credentials. A connection string takes precedence over the other fields. */
 export interface ConnectionSettings {
   readonly connectionString?: string | undefined
   readonly host?: string | undefined
@@ -10,14 +10,14 @@ export interface ConnectionSettings {
   readonly user?: string | undefined
   readonly password?: string | undefined
   readonly database?: string | undefined
-  /** Absent: in clear, unless the connection string says something of TLS in the driver's own words. */
+  /** Absent: without TLS, unless the connection string sets the driver's own options for it. */
   readonly tls?: DatabaseTls | undefined
   /** Where the platform's tables are; `public` when not given. Letters, digits, underscore and hyphen. */
   readonly platformSchema?: string | undefined
 }
 
 /**
- * TLS as libpq means it: `require` encrypts and trusts anybody, `verify-ca` wants a certificate of `ca`, `verify-full` wants it to be for
+ * TLS as libpq means it: `require` encrypts without verifying the server, `verify-ca` requires a certificate by `ca`, `verify-full` one for
  * this host as well. Certificates and keys are PEM texts; without `ca` the public authorities count.
  */
 export interface DatabaseTls {
@@ -28,16 +28,16 @@ export interface DatabaseTls {
 }
 
 /**
- * What pg is given. Never its own reading of `sslmode`: it takes `prefer`, `require` and `verify-ca` for `verify-full` in this version and
- * announces another meaning for the next; and never PGSSLMODE, which it reads where nothing is given.
+ * The options for pg. Its own handling of `sslmode` is never used: it treats `prefer`, `require` and `verify-ca` as `verify-full` in this
+ * version and announces another meaning for the next. Neither is PGSSLMODE, which it reads where TLS is not set.
  */
 export function driverConnection({ tls, ...settings }: ConnectionSettings): ClientConfig {
-  // A plain object each time: pg redefines the key in the one that it is given.
+  // A plain object each time: pg redefines the key in the object that is passed.
   if (tls !== undefined) return { ...settings, ssl: tls.mode === 'disable' ? false : tlsOptions(tls) }
   return /[?&]ssl/.test(settings.connectionString ?? '') ? settings : { ...settings, ssl: false }
 }
 
-/** Types by whose parsers the driver reads: its own, but for times. */
+/** The parsers of the driver, with our own for timestamps. */
 export const driverTypes: CustomTypesConfig = {
   getTypeParser(id, format) {
     // The driver's types know text and binary by two functions of one name.

@@ -14,8 +14,8 @@ export interface SessionTimeouts {
  * DATABASE, postgresql.conf and `options` of a connection string may say otherwise. Sent as a statement, because poolers such as PgBouncer
  * refuse most startup parameters.
  *
- * pg_catalog is searched first without being named, and pg_temp last, so that no object of another schema can stand in for one that is
- * meant. The platform's schema is there for its own triggers: our statements name it.
+ * pg_catalog is searched first without being named, and pg_temp last, so that no object of another schema can shadow
+ * one of ours. The platform's schema is there for its own triggers: our statements name it.
  */
 export function sessionSettings(platformSchema: string, timeouts: SessionTimeouts): string {
   const settings = {
@@ -47,5 +47,5 @@ const newerTimeouts = `
 /** Which session of the server this is, behind a pooler too. */
 const backend = 'SELECT pg_backend_pid() AS pid'
 
-/** With `off` the server says that `handing_over` is committed before it is; stronger settings than `on` stay. */
+/** With `off` the server acknowledges a commit of `handing_over` before it is durable; stronger settings than `on` stay. */
 const durable = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`

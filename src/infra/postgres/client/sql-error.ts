@@ -9,7 +9,7 @@ import { SqlError } from '../../../std/sql.ts'
  */
 const quotesNoValues = new Set(['08', '0A', '25', '26', '28', '3D', '40', '42', '53', '54', '55', '57', '58', 'XX'])
 
-/** What the driver threw, as the rest of the program knows it: no row value in its message, nor in anything attached to it. */
+/** Converts an error of the driver: no row value in its message, nor in anything attached to it. */
 export function sqlErrorOf(thrown: unknown): SqlError {
   if (thrown instanceof SqlError) return thrown
   if (thrown instanceof DatabaseError) {
@@ -26,7 +26,7 @@ export function isConnectionLost(thrown: unknown): boolean {
   return thrown.severity === 'FATAL' || thrown.severity === 'PANIC'
 }
 
-/** The words for a lost connection, fit for a log line. */
+/** Describes a lost connection, fit for a log line. */
 export function connectionCause(thrown: unknown): string {
   if (thrown instanceof DatabaseError) return sentence(thrown)
   // Node gathers one error per address of a host name under an empty message.

@@ -1,5 +1,5 @@
 /**
- * What a statement does, for people: its verbs and the tables that it names, such as `UPDATE worker.intents, INSERT platform.email_logs`.
+ * A readable name for a statement: its verbs and the tables that it names, such as `UPDATE worker.intents, INSERT platform.email_logs`.
  * Made of our own constant text, so it holds no value and there are few.
  */
 export function statementName(text: string): string {

@@ -5,7 +5,7 @@ import type { Sql } from '../../../std/sql.ts'
 export class WritesRefused extends OperatorError {}
 
 /**
- * What an accept would meet, without writing anything: whether this connection's transactions may write. Returns when the server started.
+ * Checks without writing whether transactions of this connection may write, as an accept has to. Returns when the server started.
  *
  * @throws {WritesRefused} one sentence with the way out. @throws {SqlError} when the database cannot be queried.
  */

@@ -10,8 +10,8 @@ export interface LoggedOutcome {
 }
 
 /**
- * How a channel's rows follow its intents: common table expressions, so that they are written by the very statement that
- * moves the intents, of exactly those whose claim it proved.
+ * How a channel's rows follow its intents: common table expressions, so that the statement that moves the intents also writes the rows of
+ * exactly those whose claim it proved.
  */
 export interface DeliveryLogSql {
   readonly table: DeliveryLog
@@ -23,7 +23,7 @@ export interface DeliveryLogSql {
   settled(first: number): string
   /** For the same rows when the platform's tables refused them: only what goes into our own tables. */
   readonly settledInOurs: string
-  /** For rows of `worker.intents` in `abandoned`, which were given up while they waited for a destination that was away. */
+  /** For rows of `worker.intents` in `abandoned`, which were given up because their destination was unavailable for too long. */
   readonly abandoned: string
   /** For rows of `worker.intents` in `erased`, of a person who is forgotten: what the log holds of the person, unless it is the platform's. */
   readonly forgotten: string

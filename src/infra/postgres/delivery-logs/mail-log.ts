@@ -30,8 +30,8 @@ function failPending(intents: string, because: string): string {
 }
 
 /**
- * One row of `email_logs` per mail: written when the mail is first handed over, from what was frozen in the intent, and
- * following its state. Its id is made of the intent's group and key, so that every attempt finds the same row.
+ * One row of `email_logs` per mail: written at the first start from what was frozen in the intent, and updated with its state. Its id
+ * derives from the group and key of the intent, so that every attempt finds the same row.
  */
 export const mailLog: DeliveryLogSql = {
   table: 'email_logs',
@@ -56,8 +56,8 @@ logged AS (
    WHERE l.status = 'failed'
 )`,
   // A mail that was refused before anything was frozen (its template does not parse, its address is not valid) gets a row that says so.
-  // Delivered, opened, clicked and bounced are set by the platform, on the provider's word, sometimes before we have recorded the
-  // reply ourselves: they are newer than what we know.
+  // The platform sets delivered, opened, clicked and bounced by what the provider reports, sometimes before the reply is recorded here:
+  // they are newer and stay.
   settled: (first) => `
 logged AS (
   UPDATE platform.email_logs AS l
@@ -83,7 +83,7 @@ refused AS (
    WHERE l.status = 'failed'
 ),${suppressed}`,
   settledInOurs: suppressed,
-  // Addresses in it are the platform's to erase.
+  // The platform erases the addresses in it.
   forgotten: `
 mails AS (${failPending('erased', 'Forgotten by an operator.')}
 )`,

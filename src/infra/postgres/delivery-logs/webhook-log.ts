@@ -5,8 +5,8 @@ const rowId = `md5(i.group_name || ':' || i.key)::uuid`
 
 /**
  * One row of `webhook_deliveries` per delivery, following its attempts, and the counters of `webhooks`: `total_sent` and
- * `total_failed` count deliveries that ended, `last_failure_at` every failed attempt. An endpoint that answers 410 is set
- * `failed` (Standard Webhooks 1.0.0: it wants no more).
+ * `total_failed` count final deliveries, `last_failure_at` every failed attempt. An endpoint that answers 410 is set
+ * `failed` (Standard Webhooks 1.0.0: it accepts no further deliveries).
  */
 export const webhookLog: DeliveryLogSql = {
   table: 'webhook_deliveries',
@@ -25,9 +25,9 @@ logged AS (
   ON CONFLICT (id) DO UPDATE
      SET status = 'pending', attempt_number = excluded.attempt_number, next_retry_at = NULL, updated_at = now()
 )`,
-  // Several endpoints' rows are locked in one order, so that two transactions that end deliveries to the same two wait in line. One
-  // alone is not locked first: the update would wait for the row as this statement's snapshot knows it, which others who wait for us
-  // have locked meanwhile.
+  // The rows of several endpoints are locked in one order, so that two transactions with deliveries to the same two do not deadlock. A
+  // single one is not locked first: the update would wait for the row version of this statement's snapshot, which transactions that wait
+  // for this one may have locked meanwhile.
   settled: (first) => `
 deliveries AS (
   UPDATE platform.webhook_deliveries AS d

@@ -20,7 +20,7 @@ interface Drafted {
 
 /**
  * Writes the intents of events, which come in log order. A draft under a key that exists does nothing; one that coalesces has its effect
- * even so, through the pending intent that it meets.
+ * even so, through the pending intent that has the key.
  */
 export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): Promise<Intended> {
   const firsts = new Map<string, Drafted>()
@@ -50,8 +50,8 @@ export async function insertIntents(tx: Sql, chunk: Chunk, events: readonly Acce
 type Claimed = Drafted & { readonly owner: string; readonly leaseMs: number }
 
 /**
- * Live drafts first come, first served into the free workers of their channel, no campaign with more than its share of workers
- * while another could have one. What coalesces never, it must stay pending to be met.
+ * Assigns live drafts to the free workers of their channel in their order; no campaign gets more than its share of the workers while
+ * another could use one. Drafts that coalesce are never assigned: they must stay pending, so that later ones find them.
  */
 function shareOut(drafted: readonly Drafted[], reservation: Reservation | null): readonly [readonly Claimed[], readonly Drafted[]] {
   if (reservation === null) return [[], drafted]
@@ -84,7 +84,7 @@ const drafted = `
 const names = `event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data`
 
 /**
- * Two chunks that write the same keys wait for each other, not in a ring. Code units: any order does that is the same for all.
+ * In one order, so that two chunks that write the same keys do not deadlock. By code units: any order will do that is the same everywhere.
  */
 function inOrder<Row extends Drafted>(rows: readonly Row[]): readonly Row[] {
   return rows.toSorted((one, other) => (one.draft.key < other.draft.key ? -1 : 1))
@@ -147,7 +147,7 @@ SELECT CASE WHEN n < $14 THEN (SELECT coalesce(json_agg(key), '[]') FROM inserte
   FROM (SELECT count(*) AS n, count(*) FILTER (WHERE state = 'skipped') AS stale FROM inserted) AS counted`
 }
 
-/** Those of stale events are skipped all the same, and claimed by nobody. */
+/** Intents of stale events are skipped all the same, and never claimed. */
 async function insertClaimed(
   tx: Sql,
   chunk: Chunk,
@@ -183,7 +183,7 @@ function parameters(group: string, rows: readonly Drafted[]): unknown[] {
   ]
 }
 
-/** What JavaScript cannot write down is refused as the database refuses what it cannot read: as the event's own fault. */
+/** Refuses values that JavaScript cannot encode as the database refuses invalid ones: as a fault of the event. */
 function json(draft: IntentDraft): string {
   try {
     return JSON.stringify(draft.data)

@@ -9,7 +9,7 @@ import { sqlArray } from '../../../std/sql-array.ts'
 
 /**
  * Outcomes, intents and progress in `worker`, one transaction per chunk, a fixed number of statements however many events.
- * It touches no table of the platform, so that no lock of the platform's can hold it up.
+ * It touches no table of the platform, so that no lock on those delays it.
  */
 export function createAcceptStore(database: Database): AcceptStore {
   return {

@@ -2,7 +2,7 @@ import type { Claim, Intent, IntentClass } from '../../../model/intent.ts'
 import type { ClaimRequest } from '../../../delivery/intent-store.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
-import { goesBack, untouched } from './coalesced.ts'
+import { backToPending, untouched } from './coalesced.ts'
 import { isDeferred } from './deferred.ts'
 
 const usualOrder: readonly IntentClass[] = ['live', 'broadcast', 'replay']
@@ -35,7 +35,7 @@ export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly I
   return rows.map(intentOf)
 }
 
-/** By the campaigns' rows; those that are gone are left out. */
+/** The accounts of campaigns; deleted campaigns are left out. */
 export async function accountsOf(sql: Sql, campaignIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const rows = await sql.query<{ id: string; account_id: string }>(
     'SELECT id, account_id FROM platform.campaigns WHERE id = ANY ($1::uuid[]) AND account_id IS NOT NULL',
@@ -44,7 +44,7 @@ export async function accountsOf(sql: Sql, campaignIds: readonly string[]): Prom
   return new Map(rows.map(({ id, account_id }) => [id, account_id]))
 }
 
-/** Gives claims back, which keep their place among what is due; a coalesced one that has a newer pending one beside it is dropped instead. Claims that are lost are left alone. */
+/** Releases claims; the intents keep their order among what is due. A coalesced one beside a newer pending one is dropped instead. Lost claims are left alone. */
 export async function release(sql: Sql, claims: readonly Claim[]): Promise<void> {
   if (claims.length === 0) return
   await sql.query(releaseStatement, [
@@ -54,7 +54,7 @@ export async function release(sql: Sql, claims: readonly Claim[]): Promise<void>
   ])
 }
 
-/** Renews the leases of `claims`, as far as they are still theirs and nobody has their rows locked. */
+/** Renews the leases of `claims`, as far as they are still valid and their rows are not locked. */
 export async function renew(sql: Sql, claims: readonly Claim[], leaseMs: number): Promise<readonly null[]> {
   await sql.query(renewStatement, [
     claims.map((claim) => claim.id),
@@ -86,8 +86,8 @@ const deferred = (notPassedOver: string) => `
         FOR UPDATE SKIP LOCKED) AS claimable
    LIMIT $4`
 
-// What was deferred is due like any other from here on, should its worker be lost. The ids reach the UPDATE as an array, so that it uses
-// the primary key whatever sizes the planner assumes. Deferred ones that find no room were locked for nothing: they are few.
+// From here on a deferred intent is due like any other, in case its worker is lost. The ids reach the UPDATE as an array, so that it uses
+// the primary key whatever sizes the planner assumes. Deferred ones beyond the limit are locked needlessly: they are few.
 const statementFor = (notPassedOver: string) => `
 WITH deferred AS MATERIALIZED (${deferred(notPassedOver)}),
 first AS MATERIALIZED (${walk(notPassedOver, 1, [])}),
@@ -106,7 +106,7 @@ claimed AS (
 )
 SELECT * FROM claimed ORDER BY array_position($7::text[], class), due_at, id`
 
-// A mail in doubt is not due while its worker, which has the relay's answer, still tries to write it down.
+// A mail in doubt is not due while its worker, which has the relay's reply, still tries to record it.
 const renewStatement = `
 WITH ours AS MATERIALIZED (
   SELECT i.id
@@ -122,7 +122,7 @@ UPDATE worker.intents
 
 const notOfCampaigns = `campaign_id <> ALL ($8::uuid[])`
 const claimStatement = statementFor(notOfCampaigns)
-// A statement of its own, since accounts are seldom passed over: their campaigns are read and hashed once a walk.
+// A statement of its own, because accounts are seldom passed over: it reads and hashes their campaigns once.
 const claimStatementPastAccounts = statementFor(
   `${notOfCampaigns} AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE c.account_id = ANY ($12::uuid[]))`,
 )
@@ -139,5 +139,5 @@ given_back AS (
      SET state = 'pending', due_at = least(due_at, now()), owner = NULL, lease_until = NULL
    WHERE id = ANY (ARRAY(SELECT id FROM ours WHERE NOT coalesce))
 ),
-${goesBack('SELECT id FROM ours WHERE coalesce', untouched)}
+${backToPending('SELECT id FROM ours WHERE coalesce', untouched)}
 SELECT`

@@ -1,5 +1,5 @@
-/** What a coalesced intent is given when it goes back to pending, as SQL over the row that it was (`gone`). */
-export interface GoingBack {
+/** The new values of a coalesced intent that becomes pending again, as SQL over its deleted row (`gone`). */
+export interface PendingAgain {
   /** `gone`, or a join of it. */
   readonly from: string
   readonly dueAt: string
@@ -9,7 +9,7 @@ export interface GoingBack {
   readonly data: string
 }
 
-export const untouched: GoingBack = {
+export const untouched: PendingAgain = {
   from: 'gone',
   dueAt: 'now()',
   reason: 'gone.reason',
@@ -38,13 +38,13 @@ const kept = [
 ].map((column) => `"${column}"`)
 
 /**
- * Common table expressions (`gone`, `back`) by which coalesced intents go back to pending: the row is deleted and inserted
- * again under its own id, and the insert does nothing where a newer pending one holds the key.
+ * Common table expressions (`gone`, `back`) by which coalesced intents become pending again: the row is deleted and inserted again under
+ * its own id, and the insert does nothing where a newer pending one has the key.
  *
  * An UPDATE after a check would lose the race against a request that is inserted between the two, and a unique violation
  * would undo everything else in the transaction. ON CONFLICT waits for the other insert and gives way.
  */
-export function goesBack(ids: string, to: GoingBack): string {
+export function backToPending(ids: string, to: PendingAgain): string {
   return `gone AS (
   DELETE FROM worker.intents WHERE id = ANY (ARRAY(${ids})) RETURNING *
 ),

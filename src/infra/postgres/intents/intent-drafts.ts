@@ -2,8 +2,8 @@ import type { Intent, IntentDraft } from '../../../model/intent.ts'
 import type { Sql } from '../../../std/sql.ts'
 
 /**
- * Inserts the drafts of an intent, as intents of its group, event and, where the draft says nothing else, class. A spent key
- * changes nothing. In the order of the keys: two transactions that write the same keys wait for each other, not in a ring.
+ * Inserts the drafts of an intent, as intents of its group, event and, where the draft says nothing else, class. A key that
+ * exists changes nothing. In the order of the keys, so that two transactions that write the same keys do not deadlock.
  */
 export async function insertDrafts(parent: Intent, drafts: readonly IntentDraft[], tx: Sql): Promise<void> {
   if (drafts.length === 0) return

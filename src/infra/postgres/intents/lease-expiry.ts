@@ -1,5 +1,5 @@
 import type { Sql } from '../../../std/sql.ts'
-import { goesBack, untouched } from './coalesced.ts'
+import { backToPending, untouched } from './coalesced.ts'
 
 export interface Expired {
   readonly reclaimed: number
@@ -7,9 +7,9 @@ export interface Expired {
 }
 
 /**
- * Takes intents from workers whose lease is over. What was only claimed is pending again. A mail that was being handed over
- * may have gone out: it becomes `ambiguous`, or `held` when it was before or under `hold`, and keeps owner and claims, so
- * that its worker's late reply still counts. Works in batches until none is left; locked rows are left to their sessions.
+ * Expires the leases of workers. Intents that were only claimed are pending again. A mail that was being sent may have gone out: it becomes
+ * `ambiguous`, or `held` when it was before or under `hold`, and keeps owner and claims, so that a late reply of its worker still counts.
+ * Works in batches until none is left; locked rows are left to their sessions.
  */
 export async function expireLeases(sql: Sql, options: { hold: boolean; ambiguousRetryMs: number }, batchSize: number): Promise<Expired> {
   let reclaimed = 0
@@ -50,6 +50,6 @@ doubted AS (
          lease_until = NULL
    WHERE id = ANY (ARRAY(SELECT id FROM expired WHERE state = 'handing_over' AND NOT coalesce))
 ),
-${goesBack('SELECT id FROM expired WHERE coalesce', untouched)}
+${backToPending('SELECT id FROM expired WHERE coalesce', untouched)}
 SELECT count(*) FILTER (WHERE state = 'claimed')::int AS claimed, count(*) FILTER (WHERE state = 'handing_over')::int AS handing_over
   FROM expired`

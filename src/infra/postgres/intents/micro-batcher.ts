@@ -1,9 +1,9 @@
 import { SqlError } from '../../../std/sql.ts'
 
-export interface GatherOptions {
-  /** The first to come waits this long for others, even when nothing is under way; 0: for what comes in the same turn. */
+export interface MicroBatcherOptions {
+  /** The first item waits this long for others, even when no flush is in flight; 0: until the end of the current turn of the event loop. */
   readonly lingerMs: number
-  /** Nothing waits longer than this for others to join it, `lingerMs` included. */
+  /** The longest that an item waits for others, `lingerMs` included. */
   readonly maxWaitMs: number
   /** Items in one flush at most. */
   readonly maxItems: number
@@ -12,14 +12,13 @@ export interface GatherOptions {
 /**
  * Lets callers share a statement. `flush` writes what it is given, all or nothing, and returns one result per item.
  *
- * Items that have lingered are flushed when nothing is under way; otherwise together with all that came meanwhile when that
- * flush is done, or after `maxWaitMs` beside it, so that one flush behind a lock holds nobody up. As many as one flush takes
- * linger for nobody else. When an item's own values make a flush fail, every item is flushed alone: a bad row never fails
- * its neighbours.
+ * Items that have lingered are flushed at once when no flush is in flight. Otherwise they are flushed with all later items when that flush
+ * is done, or beside it after `maxWaitMs`, so that one flush behind a lock delays no others. A full batch does not linger. When the
+ * values of an item make a flush fail, every item is flushed alone: a bad row never fails its neighbours.
  */
-export function createGather<Item, Result>(
+export function createMicroBatcher<Item, Result>(
   flush: (items: readonly Item[]) => Promise<readonly Result[]>,
-  options: GatherOptions,
+  options: MicroBatcherOptions,
 ): (item: Item) => Promise<Result> {
   const { lingerMs, maxWaitMs, maxItems } = options
   let waiting: Entry<Item, Result>[] = []
@@ -28,9 +27,9 @@ export function createGather<Item, Result>(
   let soon: NodeJS.Immediate | undefined
   let timer: NodeJS.Timeout | undefined
 
-  /** The first of `waiting` has come. */
+  /** The first of `waiting` was added. */
   function begin(): void {
-    // Not in this very tick: callers that were woken by the same answer come together.
+    // Not in this tick: callers that resume after the same result share a flush.
     if (lingerMs === 0) soon = setImmediate(ripen)
     else timer = setTimeout(ripen, lingerMs)
   }
@@ -91,7 +90,7 @@ async function flushEntries<Item, Result>(
       for (const entry of entries) entry.reject(error)
       return
     }
-    // Side by side, a few at a time: each of those that meet a lock waits for as long as one may.
+    // Concurrently, a few at a time: each that meets a lock waits for the whole lock timeout.
     const left = [...entries]
     const flushAlone = async (): Promise<void> => {
       for (let entry = left.shift(); entry !== undefined; entry = left.shift()) await flushEntries(flush, [entry])
@@ -104,8 +103,8 @@ async function flushEntries<Item, Result>(
 const ALONE_AT_ONCE = 4
 
 /**
- * Connection lost, login, transaction state, resources, shutdown: it would be the same for each alone. Anything else may come
- * from one row, be it only by a trigger that fails for some rows and not for others: values (22, 23, 54), locks (55P03, 40P01), a
+ * Connection lost, login, transaction state, resources, shutdown: each item alone would fail in the same way. Any other error may come
+ * from one row, if only by a trigger that fails for some rows and not for others: values (22, 23, 54), locks (55P03, 40P01), a
  * statement that took too long (57014), names that a trigger does not find (42).
  */
 function isEverybodys(error: unknown): boolean {

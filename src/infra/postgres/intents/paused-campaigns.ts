@@ -1,11 +1,11 @@
 import type { Intent } from '../../../model/intent.ts'
 import type { Sql } from '../../../std/sql.ts'
 
-/** Due intents that one look goes through for others of the campaign, and puts off at most: what a look costs has a bound. */
+/** The most due intents that one statement searches for others of the campaign and postpones: bounds its cost. */
 const LOOKED_THROUGH = 5_000
 const PUT_OFF = 1_000
-/** Intents woken in one statement. */
-const WOKEN = 1_000
+/** Intents resumed in one statement. */
+const RESUMED = 1_000
 
 /** In the words of the index `intents_campaign_paused`. */
 const isPaused = `state = 'pending' AND reason = 'campaign-paused'`
@@ -14,7 +14,7 @@ const isPaused = `state = 'pending' AND reason = 'campaign-paused'`
  * Postpones what is due next of the same campaign, kind and class: preparing each would only give the same answer.
  * Resolves to how many.
  */
-export async function putOffCampaign(
+export async function postponeCampaign(
   sql: Sql,
   { group, channel, class: cls, campaignId, kind, version }: Intent,
   to: { readonly reason: string; readonly afterMs: number },
@@ -23,10 +23,10 @@ export async function putOffCampaign(
   return rows.length
 }
 
-/** Makes intents due whose campaign is not paused any more, a batch of them. Resolves to how many; fewer than a batch: that was all. */
-export async function wakeCampaigns(sql: Sql): Promise<{ readonly woken: number; readonly all: boolean }> {
+/** Makes a batch of intents due whose campaign is no longer paused. Resolves to their number; `all`: none are left. */
+export async function resumeCampaigns(sql: Sql): Promise<{ readonly resumed: number; readonly all: boolean }> {
   const rows = await sql.query<{ id: string }>(wakeStatement)
-  return { woken: rows.length, all: rows.length < WOKEN }
+  return { resumed: rows.length, all: rows.length < RESUMED }
 }
 
 const putOffStatement = `
@@ -48,7 +48,7 @@ UPDATE worker.intents
  WHERE id = ANY (ARRAY(SELECT id FROM theirs))
 RETURNING id`
 
-// What judgeCampaign (src/consumers/eligibility.ts) says of a campaign, the other way round.
+// The negation of judgeCampaign (src/consumers/eligibility.ts).
 const wakeStatement = `
 WITH RECURSIVE waiting (campaign_id) AS (
   (SELECT campaign_id FROM worker.intents WHERE ${isPaused} ORDER BY campaign_id LIMIT 1)
@@ -67,8 +67,8 @@ changed AS MATERIALIZED (
 theirs AS MATERIALIZED (
   SELECT i.id FROM changed
    CROSS JOIN LATERAL (
-     SELECT id FROM worker.intents WHERE campaign_id = changed.campaign_id AND ${isPaused} ORDER BY id LIMIT ${WOKEN} FOR UPDATE SKIP LOCKED) AS i
-   LIMIT ${WOKEN}
+     SELECT id FROM worker.intents WHERE campaign_id = changed.campaign_id AND ${isPaused} ORDER BY id LIMIT ${RESUMED} FOR UPDATE SKIP LOCKED) AS i
+   LIMIT ${RESUMED}
 )
 UPDATE worker.intents SET due_at = least(due_at, now()), reason = NULL, waiting_since = NULL
  WHERE id = ANY (ARRAY(SELECT id FROM theirs))

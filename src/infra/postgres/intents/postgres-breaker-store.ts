@@ -7,14 +7,14 @@ import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 /**
- * A destination that was not found unavailable for this long may have worked meanwhile: its outage is counted from the start again. An open
- * breaker is tried at least once an hour while anything waits for it. Also how long an entry says anything at all.
+ * After so long without a failure on record a destination may have been available meanwhile, so its outage starts again: an open breaker
+ * is probed at least once an hour while anything waits for it. Older entries are ignored.
  */
 const GAP = `interval '3 hours'`
-/** The most destinations with an open breaker that a process gets. */
+/** The most destinations with an open breaker that a process reads. */
 const MOST_OPEN = 10_000
 
-/** Writes down what was found, and returns the destinations that are on record as away. */
+/** Records changes of breakers, and returns the destinations that are on record as unavailable. */
 export async function recordBreakers(sql: Sql, changes: readonly BreakerChange[]): Promise<readonly BreakerChange['of'][]> {
   if (changes.length > 0) {
     await sql.query(recordStatement, [
@@ -29,8 +29,8 @@ export async function recordBreakers(sql: Sql, changes: readonly BreakerChange[]
 }
 
 /**
- * Scheme, host and port of the URLs of endpoints, by id; those that are gone, and what is no row of `webhooks`, are left out. Never the
- * rest of a URL: paths and queries hold tokens.
+ * Scheme, host and port of the URLs of endpoints, by id; ids that are not in `webhooks` are left out. Never the rest of a URL: paths and
+ * queries hold tokens.
  */
 export async function endpointOrigins(sql: Sql, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const uuids = ids.filter((id) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id))
@@ -47,8 +47,9 @@ function originOf(url: string): string | null {
 }
 
 /**
- * Ends one batch of what is deferred for destinations that were away for `request.awayMs` at least, and failed once more after the
- * intent was deferred. A destination that answers meanwhile is safe: its entry is deleted, or locked here until the batch has ended.
+ * Gives up one batch of what is deferred for destinations that were unavailable for at least `request.awayMs` and failed once more after
+ * the intent was deferred. A destination that answers meanwhile is not affected: its entry is deleted, or locked here until the batch is
+ * committed.
  */
 export async function abandonDeferred(
   database: Pick<Database, 'transaction'>,
@@ -75,7 +76,7 @@ WITH found AS MATERIALIZED (
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[]) AS f (channel, destination, state, reason, ago_ms)
    ORDER BY channel, destination
 ),
-well AS (
+recovered AS (
   DELETE FROM worker.breakers AS b USING found AS f
    WHERE f.state = 'closed' AND b.channel = f.channel AND b.destination = f.destination AND b.failed_at <= f.at
 )

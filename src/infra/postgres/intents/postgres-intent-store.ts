@@ -14,9 +14,9 @@ import type { Database } from '../../../std/sql.ts'
 import { abandonDeferred, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
 import { backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs } from './due-counts.ts'
-import { createGather } from './micro-batcher.ts'
+import { createMicroBatcher } from './micro-batcher.ts'
 import { expireLeases } from './lease-expiry.ts'
-import { putOffCampaign, wakeCampaigns } from './paused-campaigns.ts'
+import { postponeCampaign, resumeCampaigns } from './paused-campaigns.ts'
 import { deferredDestinations } from './deferred.ts'
 import { settleBatch, settleWithKind, type SettleItem } from './settle-batch.ts'
 import type { RecordOutcomes } from '../../../model/intent-kind.ts'
@@ -28,51 +28,55 @@ export interface IntentStoreOptions {
   /** The channels whose intents are counted. */
   readonly channels: readonly ChannelName[]
   /** Starts and outcomes wait at most this long for others to share their commit. */
-  readonly gatherMs?: number
-  /** Starts wait this long for others in any case: a worker waits with them. */
+  readonly batchWaitMs?: number
+  /** Starts linger for this long: shorter, because a worker waits for each. */
   readonly startLingerMs?: number
   /** Starts or outcomes in one transaction at most. */
-  readonly gatherItems?: number
-  /** Leases taken back in one statement at most. */
+  readonly batchItems?: number
+  /** Leases expired in one statement at most. */
   readonly expireBatch?: number
 }
 
 /** The intents in `worker.intents`. All times are the database's. Throws SqlError. */
 export function createIntentStore(database: Database, options: IntentStoreOptions): IntentStore {
-  const { channels, gatherMs = 10, startLingerMs = 2, gatherItems = 200, expireBatch = 500 } = options
+  const { channels, batchWaitMs = 10, startLingerMs = 2, batchItems = 200, expireBatch = 500 } = options
   const { sql } = database
-  const gathered = { maxWaitMs: gatherMs, maxItems: gatherItems }
+  const batches = { maxWaitMs: batchWaitMs, maxItems: batchItems }
   const starts = onePer((deliveryLog: DeliveryLog | null) =>
-    createGather((requests: readonly StartRequest[]) => startBatch(requests, deliveryLog, sql), { ...gathered, lingerMs: startLingerMs }),
+    createMicroBatcher((requests: readonly StartRequest[]) => startBatch(requests, deliveryLog, sql), {
+      ...batches,
+      lingerMs: startLingerMs,
+    }),
   )
   const startsOfKinds = new Map<object, unknown>()
   function startsOf<Message>(decision: StartDecision<Message>) {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made below, for a decision of the same kind
-    const made = startsOfKinds.get(decision.kind) as ReturnType<typeof createGather<StartWithRequest<Message>, StartedWith>> | undefined
+    const made = startsOfKinds.get(decision.kind) as
+      ReturnType<typeof createMicroBatcher<StartWithRequest<Message>, StartedWith>> | undefined
     const starts =
       made ??
-      createGather((requests: readonly StartWithRequest<Message>[]) => startWithBatch(requests, decision, database), {
-        ...gathered,
+      createMicroBatcher((requests: readonly StartWithRequest<Message>[]) => startWithBatch(requests, decision, database), {
+        ...batches,
         lingerMs: startLingerMs,
       })
     startsOfKinds.set(decision.kind, starts)
     return starts
   }
   // Outcomes with a delivery log are written while the worker goes on with its next intent; it waits for the others, skips and waits.
-  const gatheredOutcomes = ({ deliveryLog }: SettleStatement) => ({ ...gathered, lingerMs: deliveryLog === null ? 0 : gatherMs })
+  const outcomeBatches = ({ deliveryLog }: SettleStatement) => ({ ...batches, lingerMs: deliveryLog === null ? 0 : batchWaitMs })
   const settles = onePer((statement: SettleStatement) =>
-    createGather((items: readonly SettleItem[]) => settleBatch(items, statement, sql), gatheredOutcomes(statement)),
+    createMicroBatcher((items: readonly SettleItem[]) => settleBatch(items, statement, sql), outcomeBatches(statement)),
   )
   const settlesOfKind = onePer((record: RecordOutcomes) =>
     onePer((statement: SettleStatement) =>
-      createGather(
+      createMicroBatcher(
         (items: readonly SettleItem[]) => database.transaction((tx) => settleWithKind(items, statement, record, tx)),
-        gatheredOutcomes(statement),
+        outcomeBatches(statement),
       ),
     ),
   )
   const renewals = onePer((leaseMs: number) =>
-    createGather((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...gathered, lingerMs: gatherMs }),
+    createMicroBatcher((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...batches, lingerMs: batchWaitMs }),
   )
 
   async function settleOne({
@@ -103,8 +107,8 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     countDue: (group, counted, limit) => countDue(sql, group, counted, limit),
     countUnfinishedOf: (intent, limit) => countUnfinishedOf(sql, intent, limit),
     deferredDestinations: (group, channel, after, limit) => deferredDestinations(sql, group, channel, after, limit),
-    putOffCampaign: (intent, to) => putOffCampaign(sql, intent, to),
-    wakeCampaigns: () => wakeCampaigns(sql),
+    postponeCampaign: (intent, to) => postponeCampaign(sql, intent, to),
+    resumeCampaigns: () => resumeCampaigns(sql),
     recordBreakers: (changes) => recordBreakers(sql, changes),
     abandonDeferred: (request, record) => abandonDeferred(database, request, record),
     oldestDueMs: (group, channel) => oldestDueMs(sql, group, channel),
@@ -113,7 +117,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   }
 }
 
-/** Only what goes by the same statement is gathered. */
+/** Memoizes `create`: requests that share a statement share a batcher. */
 function onePer<Key, Value>(create: (key: Key) => Value): (key: Key) => Value {
   const made = new Map<Key, Value>()
   return (key) => {

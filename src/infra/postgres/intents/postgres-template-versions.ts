@@ -7,7 +7,7 @@ import type { Sql } from '../../../std/sql.ts'
  * newest versions, and every mail that is started until they are stored again could not be sent a second time. Milliseconds.
  */
 const KNOWN_MS = 60_000
-/** Versions that are remembered as stored; beyond it all are stored again. */
+/** Versions that are remembered as stored; beyond that all are stored again. */
 const MOST_KNOWN = 10_000
 
 /** The texts in `worker.template_versions`. Throws SqlError. */

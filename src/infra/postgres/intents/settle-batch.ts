@@ -28,7 +28,7 @@ export async function settleBatch(
   return items.map(({ intent }) => (settled.has(intent.id) ? 'settled' : 'lost'))
 }
 
-/** The same in a transaction, in which the kind of the intents writes its rows: of exactly those whose claim was proved. */
+/** The same in a transaction in which the kind of the intents records the outcomes, of exactly those whose claim was proved. */
 export async function settleWithKind(
   items: readonly SettleItem[],
   statement: SettleStatement,

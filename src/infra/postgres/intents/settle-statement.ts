@@ -2,7 +2,7 @@ import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { Settlement } from '../../../delivery/intent-store.ts'
 import type { Intent } from '../../../model/intent.ts'
 import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
-import { goesBack } from './coalesced.ts'
+import { backToPending } from './coalesced.ts'
 import { expectFew } from './expect-few.ts'
 
 /** Settles that go by the same statement are written together. Its parameters: see settle-batch.ts; then those of the delivery log. */
@@ -33,7 +33,7 @@ WITH s AS MATERIALIZED (
       AS s (id, owner, claims, kind, final_state, new_reason, after_ms, hold, new_channel, new_destination, new_data, new_detail)
 )`
 
-// A wait that goes on keeps its beginning; a wait for something else begins now.
+// A wait that continues keeps its start; a wait for another reason starts now.
 const waitingSince = (old: string) => `CASE
   WHEN s.kind = 'moved' THEN NULL
   WHEN s.kind = 'deferred' THEN now()
@@ -44,11 +44,11 @@ END`
 
 /**
  * `ambiguous` and `held` keep owner and claims: the reply may still come, late, from the worker that waits for it, and then
- * counts, unless somebody else has claimed the intent meanwhile. Doubt about one attempt is counted once, whether its lease
- * ran out first or its worker reported it, and taken back when the late word is that nothing was handed over.
+ * counts, unless another worker has claimed the intent meanwhile. Doubt about one attempt is counted once, whether its lease expired
+ * first or its worker reported it, and no longer counted when the late reply says that nothing was sent.
  *
- * The body, or what it is made of, is dropped once nothing can send it again. Every other end can be retried by an operator, with the
- * same bytes.
+ * The body, or what it is made of, is dropped once it can never be sent again. After any other outcome an operator can retry the same
+ * bytes.
  */
 const settling = `
 UPDATE worker.intents AS i
@@ -85,12 +85,12 @@ const settle = withLogs(`${settlements}, settled AS (${settling} RETURNING i.*)`
 const ours = `${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims AND i.coalesce
       AND i.state IN ('claimed', 'handing_over', 'ambiguous')`
 
-// A request that came while it ran has a pending row of its own; nothing is remembered of this one.
+// A request that arrived while it ran has a pending row of its own; this one is deleted.
 const finishCoalesced = withLogs(`${settlements}, settled AS (DELETE FROM worker.intents AS i USING s WHERE ${ours} RETURNING i.*)`)
 
 const returnCoalesced = withLogs(`${settlements},
 settled AS MATERIALIZED (SELECT i.* FROM s JOIN worker.intents AS i ON ${ours} FOR UPDATE OF i),
-${goesBack('SELECT id FROM settled', {
+${backToPending('SELECT id FROM settled', {
   from: 'gone JOIN s USING (id)',
   dueAt: `now() + s.after_ms * interval '1 millisecond'`,
   reason: 's.new_reason',

@@ -18,7 +18,7 @@ export async function startBatch(
     sqlArray(requests, ({ intent }) => intent.claim.claims),
     sqlArray(requests, ({ state }) => state),
     sqlArray(requests, ({ leaseMs }) => leaseMs),
-    // What was frozen before is on the row already and stays.
+    // Bytes that were frozen by an earlier start are in the row already and stay.
     sqlArray(requests, ({ intent, frozen }) => (intent.frozen ? null : JSON.stringify(frozen.envelope))),
     sqlArray(requests, ({ intent, frozen }) => (intent.frozen || frozen.body === null ? null : sqlBytes(frozen.body))),
   ])
@@ -50,7 +50,7 @@ export async function startWithBatch<Message>(
       })
     })
   } catch (error) {
-    // For a single intent this is its answer; in a batch each intent has to be started alone.
+    // The answer for a single intent; in a batch each intent has to be started alone.
     if (error === skipped && skipped.reason !== null && requests.length === 1) return [{ is: 'skip', reason: skipped.reason }]
     throw error
   }
@@ -72,7 +72,7 @@ export async function lockClaims(of: readonly { readonly intent: Intent }[], tx:
   return new Set(rows.map(({ id }) => id))
 }
 
-/** Thrown to roll back what a kind wrote before it skipped one. */
+/** Thrown to roll back what a kind wrote before it skipped an intent. */
 class Skipped extends Error {
   reason: string | null = null
 }

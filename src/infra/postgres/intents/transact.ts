@@ -14,8 +14,8 @@ export interface Transacted<Result> {
 }
 
 /**
- * Proves the claim under a row lock, works, and ends the intent, all or nothing. The lock keeps the claim ours however long
- * `work` takes: an expired lease is taken from unlocked rows only.
+ * Proves the claim under a row lock, works, and settles the intent, all or nothing. The lock keeps the claim however long `work` takes:
+ * leases are expired on unlocked rows only.
  *
  * A failure is counted as an attempt after the rollback, and the lease renewed, so that the caller can still settle.
  */

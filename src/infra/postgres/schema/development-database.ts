@@ -3,8 +3,7 @@ import type { Sql } from '../../../std/sql.ts'
 import { versionTable } from './migration-set.ts'
 
 /**
- * Checked before the set `app` is applied: a database with tables of the platform that this runner did not make is the
- * platform's own.
+ * Checked before the set `app` is applied: tables of the platform that this runner did not create belong to a real platform.
  *
  * @throws {OperatorError} when it is. @throws {SqlError} when the database cannot be queried.
  */

@@ -13,7 +13,7 @@ import { sqlErrorOf } from '../client/sql-error.ts'
 export interface MigrateOptions {
   /** One line per step, for a human. */
   readonly onProgress?: (line: string) => void
-  /** Ends the waiting for another migration or for a lock; a statement under way is finished. */
+  /** Ends the wait for another migration or for a lock; a statement in flight is finished. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
 }
@@ -65,7 +65,7 @@ export async function migrate(connection: ConnectionSettings, set: MigrationSet,
       throw await refusalOf(client, set, error)
     })
   } finally {
-    // Ends the session, and the advisory lock with it. That the server is gone already is no further news.
+    // Ends the session, and the advisory lock with it. A lost connection was reported by the statement before.
     await client.end().catch(() => undefined)
   }
 }
@@ -107,9 +107,9 @@ async function tryLock(client: Client): Promise<boolean> {
 }
 
 /**
- * How the runner executes things. It runs a script and then records its version in a statement of its own; a process that
- * dies between the two would find its tables made and not know it. So the script leaves its transaction open, and the
- * recording ends it. What cannot run inside a transaction can be repeated instead.
+ * How the runner executes statements. It runs a script and then records its version by a separate statement; a process that dies between
+ * the two would leave tables without a recorded version. The script therefore leaves its transaction open, and the recording commits it.
+ * Statements that cannot run inside a transaction can be repeated instead.
  */
 function steps(client: Client, set: MigrationSet, options: PlacedOptions) {
   const clock = options.clock ?? systemClock

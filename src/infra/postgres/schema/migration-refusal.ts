@@ -20,7 +20,7 @@ export const platformTables = [
   'webhook_deliveries',
 ]
 
-/** What could not be connected to, without the password; TLS faults are returned as they are, for the caller to explain. */
+/** Names the database that cannot be reached, without the password; TLS faults are returned as they are, for the caller to explain. */
 export function unreachable(client: Client, thrown: unknown): OperatorError | SqlError {
   const error = sqlErrorOf(thrown)
   if (tlsFaultOf(thrown) !== null || /SSL connections|no encryption|client certificate/.test(error.message)) return error
@@ -45,7 +45,7 @@ export async function requirePlatformTables(client: Client, schema: string): Pro
 }
 
 /**
- * Checked before the first step: found at the second, it would leave our schema with an owner who may not go on.
+ * Checked before the first step: found at the second, it would leave our schema with an owner that may not continue.
  *
  * @throws {OperatorError} when the role may not alter the platform's table.
  */
@@ -56,7 +56,7 @@ export async function requireOwnership(client: Client, schema: string): Promise<
   if (rowCount === 0) throw lacksRights(client, `it is not the owner of table ${schema}.waitlist_users`)
 }
 
-/** The sentence for what stopped a migration; an error that has none stays as it is. */
+/** The sentence for the error that stopped a migration; an error without one stays as it is. */
 export async function refusalOf(client: Client, set: MigrationSet, thrown: unknown): Promise<unknown> {
   if (thrown instanceof OperatorError) return thrown
   const changed = /MD5 checksum failed for migration \[(\d+)\]/.exec(messageOf(thrown))

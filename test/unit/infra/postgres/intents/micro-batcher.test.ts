@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createGather } from '../../../../../src/infra/postgres/intents/micro-batcher.ts'
+import { createMicroBatcher } from '../../../../../src/infra/postgres/intents/micro-batcher.ts'
 import { SqlError } from '../../../../../src/std/sql.ts'
 
 beforeEach(() => {
@@ -21,10 +21,10 @@ function heldFlush() {
 
 const options = { lingerMs: 0, maxWaitMs: 10, maxItems: 3 }
 
-describe('createGather', () => {
+describe('createMicroBatcher', () => {
   it('flushes at once when nothing is under way, with all that came in the same turn', async () => {
     const { flush, flushes, seen } = heldFlush()
-    const add = createGather(flush, options)
+    const add = createMicroBatcher(flush, options)
     const results = Promise.all([add(1), add(2)])
     await vi.advanceTimersByTimeAsync(0)
     expect(seen()).toEqual([[1, 2]])
@@ -34,7 +34,7 @@ describe('createGather', () => {
 
   it('gathers what comes during a flush and flushes it as soon as that is done', async () => {
     const { flush, flushes, seen } = heldFlush()
-    const add = createGather(flush, options)
+    const add = createMicroBatcher(flush, options)
     void add(1)
     await vi.advanceTimersByTimeAsync(0)
     void add(2)
@@ -48,7 +48,7 @@ describe('createGather', () => {
 
   it('lets nothing wait longer than it may for a flush that hangs', async () => {
     const { flush, seen } = heldFlush()
-    const add = createGather(flush, options)
+    const add = createMicroBatcher(flush, options)
     void add(1)
     await vi.advanceTimersByTimeAsync(0)
     void add(2)
@@ -60,7 +60,7 @@ describe('createGather', () => {
 
   it('flushes no more than it may at once, and the rest after it', async () => {
     const { flush, flushes, seen } = heldFlush()
-    const add = createGather(flush, options)
+    const add = createMicroBatcher(flush, options)
     const results = Promise.all([1, 2, 3, 4, 5].map((item) => add(item)))
     await vi.advanceTimersByTimeAsync(0)
     expect(seen()).toEqual([[1, 2, 3]])
@@ -72,7 +72,7 @@ describe('createGather', () => {
 
   it('lingers for others where set so, even with nothing under way, and starts again after each flush', async () => {
     const { flush, flushes, seen } = heldFlush()
-    const add = createGather(flush, { ...options, lingerMs: 4 })
+    const add = createMicroBatcher(flush, { ...options, lingerMs: 4 })
     void add(1)
     await vi.advanceTimersByTimeAsync(3)
     void add(2)
@@ -90,7 +90,7 @@ describe('createGather', () => {
 
   it('counts the lingering into the longest wait, and lingers on when a flush ends before it is over', async () => {
     const { flush, flushes, seen } = heldFlush()
-    const add = createGather(flush, { ...options, lingerMs: 4 })
+    const add = createMicroBatcher(flush, { ...options, lingerMs: 4 })
     void add(1)
     await vi.advanceTimersByTimeAsync(4)
     void add(2)
@@ -110,7 +110,7 @@ describe('createGather', () => {
 
   it('lingers for nobody when as many wait as one flush takes', async () => {
     const { flush, seen } = heldFlush()
-    const add = createGather(flush, { ...options, lingerMs: 10 })
+    const add = createMicroBatcher(flush, { ...options, lingerMs: 10 })
     for (const item of [1, 2, 3, 4]) void add(item)
     await vi.advanceTimersByTimeAsync(0)
     expect(seen()).toEqual([[1, 2, 3]])
@@ -125,7 +125,7 @@ describe('createGather', () => {
         if (items.includes(2)) throw new SqlError('bad value', { state })
         return items
       })
-      const add = createGather(flush, options)
+      const add = createMicroBatcher(flush, options)
       const results = Promise.allSettled([add(1), add(2), add(3)])
       await vi.advanceTimersByTimeAsync(0)
       expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
@@ -135,7 +135,7 @@ describe('createGather', () => {
 
   it.each([undefined, '57P01', '53300', '28000'])('asks once only when the fault is everybody’s (%s)', async (state) => {
     const flush = vi.fn<() => Promise<readonly number[]>>(() => Promise.reject(new SqlError('down', { state })))
-    const add = createGather(flush, options)
+    const add = createMicroBatcher(flush, options)
     const results = Promise.allSettled([add(1), add(2)])
     await vi.advanceTimersByTimeAsync(0)
     expect((await results).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
