@@ -45,7 +45,7 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
   ],
   'test/e2e/start-without-a-relay-succeeds-with-a-warning.test.ts': [
     'test/e2e/positions-continue-while-the-relay-is-down.test.ts',
-    'test/contract/mail/smtp-relay.test.ts',
+    'test/contract/mail/smtp-relay-away.test.ts',
   ],
   'test/e2e/first-start-on-a-topic-with-records.test.ts': ['test/unit/ingest/start-offsets.test.ts'],
   'test/integration/workerctl-leaderboard-backfill.test.ts': ['test/contract/postgres/leaderboard-backfill.test.ts'],
@@ -76,7 +76,7 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
 
   // A second look at what the demo proves, and figures.
   'test/e2e/demo-live.test.ts': ['test/e2e/demo.test.ts'],
-  'test/contract/mail/mail-path-speed.test.ts': ['test/contract/mail/smtp-relay.test.ts'],
+  'test/contract/mail/mail-path-speed.test.ts': ['test/contract/mail/smtp-pool.test.ts'],
   'test/integration/bench-leaderboard.test.ts': ['test/unit/bench/render-figures.test.ts'],
   'test/integration/bench-workers.test.ts': ['test/unit/bench/figures.test.ts', 'test/unit/bench/exactly-once.test.ts'],
 
@@ -96,7 +96,7 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
 export const heartOf: Readonly<Record<string, readonly string[]>> = {
   'test/faults/bounds/a-lasting-fault-is-logged-once-and-reconnects-back-off.test.ts': [
     'test/unit/std/failure-gate.test.ts',
-    'test/contract/mail/smtp-relay.test.ts',
+    'test/contract/mail/smtp-relay-away.test.ts',
   ],
   'test/faults/bounds/memory-stays-bounded-with-many-1-mb-records.test.ts': ['test/unit/infra/kafka/records/unpack-budget.test.ts'],
   'test/faults/kafka/offset-moved-ahead-by-another-tool.test.ts': [

@@ -1,0 +1,147 @@
+import { Socket } from 'node:net'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import {
+  cleanUp,
+  envelope,
+  mail,
+  never,
+  relayTo,
+  scripted,
+  scriptedServer,
+  sendOne,
+  sink,
+  unavailable,
+  until,
+} from './smtp-relay-fixture.ts'
+
+afterEach(cleanUp)
+
+describe('the pool', () => {
+  it('sends many mails over one connection, with RSET between them', async () => {
+    const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
+    for (let i = 0; i < 5; i++) expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(server.connections()).toBe(1)
+    const verbs = server.commands.map((line) => line.split(' ')[0])
+    expect(verbs.slice(0, 9)).toEqual(['EHLO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'MAIL', 'RCPT', 'DATA', 'RSET'])
+  })
+
+  it('a mail takes three writes: its envelope with DATA, its body with the final dot, and RSET', async () => {
+    const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
+    await relay.verify(never)
+    const spies = [vi.spyOn(Socket.prototype, '_write'), vi.spyOn(Socket.prototype, '_writev')]
+    onTestFinished(() => spies.forEach((spy) => spy.mockRestore()))
+    for (let i = 0; i < 3; i++) expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    await until(() => server.commands.at(-1) === 'RSET')
+    const written = spies
+      .flatMap(({ mock }) => mock.contexts)
+      .filter((socket) => socket instanceof Socket && socket.remotePort === server.port)
+    expect(written).toHaveLength(9)
+  })
+
+  it('keeps a connection usable after a rejected recipient, who gets nothing of the next mail', async () => {
+    const smtp = await sink({
+      respond: (stage, { address }) => (stage === 'rcpt' && address === 'gone@example.org' ? { code: 550 } : undefined),
+    })
+    const relay = relayTo(smtp.url)
+    expect(await sendOne(relay, mail, 'gone@example.org')).toMatchObject({ is: 'refused', means: 'unclear' })
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(smtp.counters.connections).toBe(1)
+    expect(smtp.mails.map((taken) => taken.recipients)).toEqual([['ann@example.org']])
+  })
+
+  it.each([
+    'ann@example.org,eve@example.com',
+    'ann@example.org>\r\nRCPT TO:<eve@example.com',
+    'ann@example.org\nRCPT TO:<eve@example.com>',
+  ])('sends nothing to a second recipient hidden in an address: %j', async (to) => {
+    const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
+    await sendOne(relay, mail, to)
+    const recipients = server.commands.filter((line) => line.startsWith('RCPT'))
+    expect(recipients.length).toBeLessThanOrEqual(1)
+    expect(recipients).not.toContain('RCPT TO:<eve@example.com>')
+  })
+
+  it('never opens more connections than allowed, and serves all waiting callers', async () => {
+    const smtp = await sink()
+    const relay = relayTo(smtp.url, { maxConnections: 3 })
+    const results = await Promise.all(Array.from({ length: 60 }, async () => sendOne(relay)))
+    expect(results.every((result) => result.is === 'accepted')).toBe(true)
+    expect(smtp.counters).toMatchObject({ connections: 3, mails: 60 })
+  })
+
+  it('replaces a connection after its maximum number of mails', async () => {
+    const smtp = await sink()
+    const relay = relayTo(smtp.url, { maxMailsPerConnection: 2 })
+    for (let i = 0; i < 5; i++) await sendOne(relay)
+    expect(smtp.counters.connections).toBe(3)
+  })
+
+  it('ends idle connections with QUIT', async () => {
+    const server = await scriptedServer()
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { idleMs: 50 })
+    await sendOne(relay)
+    await until(() => server.open() === 0)
+    expect(server.commands.at(-1)).toBe('QUIT')
+    expect(relay.stats()).toMatchObject({ idle: 0, inUse: 0 })
+  })
+
+  it('does not reuse a connection that the relay closed while it was idle', async () => {
+    const { relay, server } = await scripted({ replies: { RSET: (socket) => socket.destroy() } })
+    await sendOne(relay)
+    await until(() => server.open() === 0)
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(relay.stats().failures).toBe(0)
+  })
+
+  it('checks an old connection before it is reused', async () => {
+    let now = 0
+    const server = await scriptedServer()
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { now: () => now })
+    await relay.verify(never)
+    now += 5_000
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(server.commands.map((line) => line.split(' ')[0]).slice(0, 3)).toEqual(['EHLO', 'RSET', 'MAIL'])
+  })
+
+  it('loses no connection when a waiting caller gives up', async () => {
+    const smtp = await sink()
+    const relay = relayTo(smtp.url, { maxConnections: 1 })
+    const held = await relay.acquire(never)
+    const abort = new AbortController()
+    const waiting = unavailable(relay.acquire(abort.signal))
+    abort.abort()
+    expect(await waiting).toMatchObject({ reason: 'aborted' })
+    held.release()
+    held.release()
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+  })
+
+  it('destroys a session that is released in the middle of a mail', async () => {
+    const { relay, server } = await scripted({ replies: { DOT: () => undefined } })
+    const session = await relay.acquire(never)
+    const sending = session.send(envelope, mail, never)
+    await until(() => server.messages.length === 1)
+    session.release()
+    expect(await sending).toMatchObject({ is: 'ambiguous' })
+    expect(relay.stats()).toMatchObject({ idle: 0, inUse: 0 })
+  })
+
+  it('closes idle and used connections and ends waiting callers, and leaves nothing running', async () => {
+    const { relay, server } = await scripted({ replies: { DOT: () => undefined } })
+    const idle = await relay.acquire(never)
+    const sending = sendOne(relay)
+    await until(() => server.messages.length === 1)
+    idle.release()
+    const other = relayTo(`smtp://127.0.0.1:${server.port}`, { maxConnections: 1 })
+    await other.acquire(never)
+    const waiting = unavailable(other.acquire(never))
+    await Promise.all([relay.close(), relay.close(), other.close()])
+    expect(server.commands.at(-1)).toBe('QUIT')
+    expect(await sending).toMatchObject({ is: 'ambiguous' })
+    expect(await waiting).toMatchObject({ reason: 'relay-closed' })
+    expect(await unavailable(relay.acquire(never))).toMatchObject({ reason: 'relay-closed' })
+    expect(relay.stats()).toMatchObject({ connecting: 0, inUse: 0, idle: 0, waiting: 0 })
+    await until(() => server.open() === 0)
+    expect(process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap')).toEqual([])
+  })
+})
