@@ -53,7 +53,7 @@ function startGuardian(): ChildProcess {
   const stdin = child.stdin
   if (stdin && 'unref' in stdin && typeof stdin.unref === 'function') stdin.unref()
   stdin?.on('error', () => {
-    // EPIPE: somebody killed the guardian. What is still stopped in order needs no guardian.
+    // EPIPE: somebody killed the guardian. Servers that are stopped in order need no guardian.
   })
   once(child, 'error').then(
     ([cause]) => process.emitWarning(`the guardian of the local stack did not start: ${String(cause)}`),

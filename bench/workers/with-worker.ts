@@ -57,7 +57,7 @@ export async function withWorker<T>(
   if (contender.name === 'ours') await servers.deadLetterTopics(topic, prefix)
   const postgres = await servers.postgres(fsync)
   const database = await servers.database(fsync, people)
-  // What came late of the run before.
+  // Late arrivals of the previous run.
   await servers.sinks.take()
   const { folder, brokers, sinks } = servers
   const job = { work, brokers, topic, suffix, databaseUrl: database.url, sinks: sinks.ports, events, folder }

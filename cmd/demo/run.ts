@@ -14,7 +14,7 @@ interface Options {
 /**
  * Reads the command line and runs the demo; resolves to the exit code. With `--once` standard output carries nothing but the result.
  *
- * What takes a second to load is imported after the first line is written.
+ * Modules that take a second to load are imported after the first line is written.
  */
 export async function main(args: readonly string[]): Promise<number> {
   const command = new Command('demo')

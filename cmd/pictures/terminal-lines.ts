@@ -11,7 +11,7 @@ export async function terminalLines(say: (line: string) => void): Promise<readon
     isTTY: true,
     columns: 80,
     write: (text: string) => {
-      // What does not end its line is drawn over by the next.
+      // Output that does not end its line is overwritten by the next.
       if (!text.endsWith('\n')) return true
       written.push(text.trimEnd())
       say(text.trimEnd())

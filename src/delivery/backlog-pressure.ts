@@ -30,8 +30,8 @@ export function backlogPressure(
 }
 
 /**
- * Counts whatever fetching more would only add to, tried before or not. What is deferred for an endpoint that is busy or away does not
- * count, however much it is: that is its tenant's own loss.
+ * Counts whatever fetching more would only add to, tried before or not. An intent that is deferred for an endpoint that is busy or away
+ * does not count, however many there are: only its own tenant is delayed.
  */
 function duePressure(store: Counts, of: Parameters<typeof backlogPressure>[1]): Pressure {
   const channels = of.channels.map(({ name }) => name)

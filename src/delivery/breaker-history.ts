@@ -37,7 +37,7 @@ type Change = Omit<BreakerChange, 'agoMs'> & { readonly at: number }
 
 /**
  * Writes down since when breakers of single destinations are open. Breakers are each process's own and end with it; how long a
- * destination has been away must outlive it. What is found is kept until the database has it.
+ * destination has been away must outlive it. Findings are kept until the database has them.
  */
 export class BreakerRecord {
   readonly #store: Pick<BreakerStore, 'recordBreakers'>

@@ -170,7 +170,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       // Before any of them begins: by unknown campaigns an account would take all free workers at once.
       const unknown = held.campaignsOfUnknownAccount(intents)
       if (unknown.length > 0) await learnAccounts(unknown)
-      // What was found when others had no due work does not hold any more.
+      // The earlier result, that others had no due work, is out of date.
       if (full && !isRest) held.alone = false
       held.add(intents)
       return full

@@ -87,7 +87,7 @@ export class LocalQueue {
     this.#limits.set(channel, workers)
   }
 
-  /** Intents of the channel that may still be claimed. What waits of another channel takes none of its room. */
+  /** Intents of the channel that may still be claimed. Waiting intents of other channels do not reduce the number. */
   room(channel: ChannelName): number {
     const waiting = countIf(this.#waiting.values(), (intent) => intent.channel === channel)
     return Math.min(this.#poolSize - this.#running.size, this.#freeOf(channel)) + this.ahead - waiting

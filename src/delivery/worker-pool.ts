@@ -45,9 +45,9 @@ export interface RunningIntent {
  * per free worker, and only while the last claim came back short: as long as older work waits, it goes first. A worker is free again when
  * the other side has answered; its outcome is recorded beside the next intent.
  *
- * A campaign or account that holds its share is passed over while others have due work; where none have, it gets the rest. What gets no
- * permit of its destination is deferred, and claimed again when there is one; a channel whose only destination is away claims nothing. Of
- * several channels that send something elsewhere none takes more than three quarters of the workers.
+ * A campaign or account that holds its share is passed over while others have due work; where none have, it gets the rest. An intent
+ * without a permit of its destination is deferred, and claimed again when there is one; a channel whose only destination is away claims
+ * nothing. Of several channels that send something elsewhere none takes more than three quarters of the workers.
  */
 export interface IntentWorkers {
   start(): void
@@ -138,7 +138,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         await giveBack([intent, ...held.takeOverdue(longestMs, 0)])
         return false
       }
-      // What is recorded beside the next intent is no work of this worker any more.
+      // The worker no longer works on an outcome that is recorded beside the next intent.
       const executed = await executeIntent(executor, intent, cut.signal, (stage, waitsFor) => {
         if (running.get(id)?.since === since) enter(stage, waitsFor)
       })

@@ -133,7 +133,7 @@ async function acceptOneByOne(acceptor: Acceptor, context: ChunkContext, chunk: 
   let deadLetters = 0
   let intents = 0
   for (const [index, record] of records.entries()) {
-    // What is accepted so far stays; the rest is read again when the group goes on.
+    // Records accepted so far stay accepted; the rest is read again when the group resumes.
     if (acceptor.project !== undefined && acceptor.isPaused?.() === true)
       return { is: 'accepted', outcomes, deadLetters, intents, claimed: [], upTo: expected }
     const next = records[index + 1]?.record.offset ?? chunk.next

@@ -26,7 +26,7 @@ export type Prepared<Message> =
 export type Started<Message> = { readonly is: 'go'; readonly message: Message } | { readonly is: 'skip'; readonly reason: string }
 
 /**
- * Answers for each of many intents of a kind, in their order; the rows of all of them can be read by one query. What it throws is
+ * Answers for each of many intents of a kind, in their order; the rows of all of them can be read by one query. An error is
  * the fault of the block as a whole: each intent is then prepared alone. {@link prepareEach} makes one from a function for a single intent.
  */
 export type Prepare<Message> = (intents: readonly Intent[], read: Sql) => Promise<readonly Prepared<Message>[]>
@@ -54,7 +54,7 @@ export interface Composed<Message> {
 }
 
 /**
- * Answers for each of many starts of a kind, in their order, in the transaction that has proved their claims. What it throws, and a skip,
+ * Answers for each of many starts of a kind, in their order, in the transaction that has proved their claims. An error, and a skip,
  * rolls back the whole block, whose starts are then made alone. {@link startEach} makes one from a function for a single intent.
  */
 export type Start<Message> = (starts: readonly Composed<Message>[], tx: Sql) => Promise<readonly Started<Message>[]>
@@ -80,7 +80,7 @@ export interface OutcomeNote {
 
 /**
  * Writes the outcomes of many attempts of a kind into its own state, in the transaction that settles the intents, and returns a note or
- * undefined for each, in their order. What it throws rolls back the whole block, whose outcomes are then recorded one by one.
+ * undefined for each, in their order. An error rolls back the whole block, whose outcomes are then recorded one by one.
  * {@link recordEach} makes one from a function for a single intent.
  */
 export type RecordOutcomes = (outcomes: readonly IntentOutcome[], tx: Sql) => Promise<readonly (OutcomeNote | undefined)[]>
@@ -109,7 +109,7 @@ export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
   readonly prepare: Prepare<Messages[Channel]>
   start?(...args: Parameters<Start<Messages[Channel]>>): ReturnType<Start<Messages[Channel]>>
   readonly recordOutcomes?: RecordOutcomes
-  /** When a failed attempt is made again; by default as the channel says. What the owner of a destination allows limits it. */
+  /** When a failed attempt is made again; by default as the channel says. Limits set by the owner of the destination apply as well. */
   readonly retry?: RetryPolicy<Messages[Channel]>
 }
 

@@ -74,7 +74,7 @@ test('killed repeatedly, the backfill continues where it stopped, writes no row 
   expect(code).toBe(0)
   const report: { ranked: number; corrected: number } = JSON.parse(out)
   expect(report).toMatchObject({ corrected: 0, done: 1, left: 0 })
-  // What the killed processes had sent may have been committed after they were looked at.
+  // Statements of the killed processes may have been committed after the count.
   expect(report.ranked).toBeLessThanOrEqual((await ranked(database)) - before.length)
   const after = new Map((await versions()).map(({ id, xmin }) => [id, xmin]))
   expect(before.filter(({ id, xmin }) => after.get(id) !== xmin)).toEqual([])
@@ -115,7 +115,7 @@ test('while the platform deletes rows physically, no gap remains', async () => {
     liveWrites(database.sql, { campaignId, users: [...users], hardDeletes: false, seed: 4 }, over.signal),
   ]
   const backfill = startBackfill(database.url, '--batch', '50', '--json')
-  // What is deleted after the last look of the backfill is the audit's to find, not this test's.
+  // Rows deleted after the last pass of the backfill are found by the audit, not by this test.
   await eventually('some are ranked', async () => {
     const count = await ranked(database)
     return count > 1_200 || `${count}`

@@ -220,7 +220,7 @@ describe('links', () => {
   it.each(papers)('of $path lead to files of this repository', ({ path, text }) => {
     const lost = linksOf(text).filter((link) => {
       const [file = '', anchor] = link.split('#')
-      // What GitHub makes of a workflow: a page and a badge beside the branch.
+      // GitHub's page and badge of a workflow, outside the tree of files.
       const workflow = /^\.\.\/\.\.\/actions\/workflows\/([\w-]+\.yml)(?:\/badge\.svg)?$/.exec(file)?.[1]
       if (workflow !== undefined) return !files.includes(`.github/workflows/${workflow}`)
       const target = file === '' ? path : join(dirname(path), file)

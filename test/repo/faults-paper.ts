@@ -62,7 +62,7 @@ function scenarioOf({ path, text }: SourceFile): Scenario {
   const comment = /\/\*\*((?:(?!\*\/)[\s\S])*?\bFault:[\s\S]*?)\*\//.exec(text)?.[1]?.replaceAll(/\s*\n\s*\*\s?/g, ' ') ?? ''
   const [, fault = '', promise = ''] = /\bFault:\s*(.*?)\s*\bPromise:\s*(.*)/.exec(comment) ?? []
   const sentences = [...text.matchAll(/^\s*(?:test|it)(?:\.each\([\s\S]*?\))?\(\s*(['"`])(.*?)\1/gm)].map(([, , name = '']) =>
-    // What a table of tests says of itself in brackets, or behind a colon at its end, is one of several.
+    // The part of a title in brackets, or after a colon at its end, that differs between the rows of a table of tests.
     name.replace(/ \((?:%s|\$[\w.]+)\)|: (?:%s|\$[\w.]+)$/, ''),
   )
   return { path, area: basename(dirname(path)), sentences, fault: fault.trim(), promise: promise.trim() }

@@ -21,7 +21,7 @@ const beginWithTheSubject = 'begin with the subject, not with a clause in its pl
 /** Sentences of documents that begin with a clause; a question may. */
 const clauses = [[/(?<=^|[.:;!?] |\| |- |\*\*)(?:Who|What) [^.?!|]*(?:[.!|]|$)/gm, beginWithTheSubject]] as const
 /** The same in code. */
-const clausesInCode = [[/(?<=^|[.:;!?] )Who [^.?!|]*(?:[.!|]|$)/gm, beginWithTheSubject]] as const
+const clausesInCode = [[/(?<=^|[.:;!?] )(?:Who|What) [^.?!|]*(?:[.!|]|$)/gm, beginWithTheSubject]] as const
 
 describe('the prose of the documents', () => {
   it.each(papers)('of %s is plain English', (path) => {
@@ -65,6 +65,7 @@ describe('the prose of code: comments, and strings of more than a word, such as 
     ["throw new Error('no row: mend it')", '1: mend'],
     ["it('waits ' + `for ${(await all())[0]?.name} to be made anew`, run)", '1: anew'],
     ['// A note. Who comes late waits.', '1: Who comes late waits.'],
+    ['/** What waits. What comes late is lost. */', '1: What comes late is lost.'],
   ])('is found wanting in: %s', (code, found) => {
     expect(offencesIn(code)).toEqual([expect.stringContaining(found)])
   })

@@ -22,8 +22,8 @@ const BROADCAST_DEADLINE_MS = 30_000
 
 /**
  * Every channel, a line each: its definition, and what its `create` needs. Counts in SQL, breakers and metric labels derive from it.
- * A channel that declares its message and is missing here does not compile. What is open for them, such as connections to the relay, is
- * `composeChannels`': `workerctl` reads the list as well.
+ * A channel that declares its message and is missing here does not compile. Their open resources, such as connections to the relay, belong
+ * to `composeChannels`: `workerctl` reads the list as well.
  */
 export const channelList: ChannelList = {
   email: listed(emailChannel, ({ config: { mail }, relay, templates, sql, clock }) => ({

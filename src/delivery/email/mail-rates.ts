@@ -47,7 +47,7 @@ export function createMailRates({ perSecond, perDomainPerSecond, clock, random =
         const waitMs = await refused(all, 'all')
         if (waitMs === null) return
         if (signal.aborted || clock.monotonic() + waitMs > until) {
-          // What it took of its domain's rate goes to another mail.
+          // Its share of the domain's rate goes to another mail.
           if (domain !== null) await domains?.reward(domain)
           throw new Postponed('relay-rate', waitMs + random() * LONGEST_WAIT_MS)
         }

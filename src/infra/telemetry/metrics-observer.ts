@@ -91,7 +91,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
     deliveries(group, channel, kind, outcome).inc(1)
     for (const [stage, ms] of fact.stages) stageDuration(channel, stage).observe(ms / 1000)
     if (!UNSTARTED.has(outcome)) deliveryDuration(group, channel, kind).observe(fact.durationMs / 1000)
-    // What was made has no reason but a note of our own code, of which there are few.
+    // The reason of a successful intent can only be a note of our own code, of which there are few.
     if ((outcome === 'sent' || outcome === 'delivered') && fact.reason !== null) metrics.notes.inc({ group, kind, note: fact.reason })
     // Reasons of our own code, of which there are few.
     if (outcome === 'skipped' && fact.reason !== null) metrics.skips.inc({ group, kind, reason: fact.reason })

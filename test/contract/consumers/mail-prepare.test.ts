@@ -166,7 +166,7 @@ describe('a mailbox with several spellings', () => {
     expect(await look(earned, 'milestone')).toEqual({ is: 'skip', reason: 'suppressed-unsubscribed' })
     expect(await look(earned, 'welcome')).toMatchObject({ is: 'message' })
     await database.sql.query('DELETE FROM worker.suppressions')
-    // What the platform, or an earlier version, wrote for itself.
+    // Rows that the platform, or an earlier version, wrote for itself.
     await database.sql.query(
       `INSERT INTO worker.suppressions (account_id, address_hash, reason) VALUES ($1, sha256(convert_to(lower($2), 'UTF8')), 'bounced')`,
       [earned.accountId, unsubscribed.toLowerCase()],

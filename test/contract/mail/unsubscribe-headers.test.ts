@@ -53,7 +53,7 @@ describe.each(['milestone', 'position_update'] as const)('a %s mail', (type) => 
     const { raw, header } = await mail(type, url)
     expect(header('list-unsubscribe')).toEqual([`<${url}>`])
     expect(header('list-unsubscribe-post')).toEqual(['List-Unsubscribe=One-Click'])
-    // What a program that unfolds and does no more would see.
+    // The view of a program that only unfolds headers.
     const head = raw.slice(0, raw.indexOf('\r\n\r\n')).replaceAll(/\r\n[ \t]+/g, ' ')
     expect(head.split('\r\n')).toContain(`List-Unsubscribe: <${url}>`)
     expect(head.split('\r\n')).toContain('List-Unsubscribe-Post: List-Unsubscribe=One-Click')

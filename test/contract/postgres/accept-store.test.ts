@@ -385,7 +385,7 @@ test('a row records its topic once, and the last record that was read if its lea
   const last = { offset: 2n, leaderEpoch: 7 }
   await store.accept(chunk({ expected: 0n, next: 5n, last }))
   expect(await row()).toEqual({ partition: 0, next: 5n, exemptBelow: 0n, topicId: 'the-id', last })
-  // What comes without an epoch (a hole, an older version) takes nothing of what is known away.
+  // A chunk without an epoch (a hole, an older version) keeps the known epoch.
   await store.accept(chunk({ expected: 5n, next: 6n }))
   await store.advance(group, 'topic', [{ partition: 0, expected: 6n, next: 7n }])
   expect(await row()).toMatchObject({ next: 7n, last })

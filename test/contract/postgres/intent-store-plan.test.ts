@@ -31,7 +31,7 @@ beforeAll(async () => {
      SELECT 'mailers', 'mail', 1, 'webhook', 'deferred ' || n, now() + interval '1 hour', gen_random_uuid(), 'endpoint-' || n % 3, 'endpoint-open'
        FROM generate_series(1, 30000) AS n`,
   )
-  // What was tried or has waited and is due again; and what waits for its turn under a rate.
+  // Intents that were attempted or have waited and are due again, and some that wait for their turn under a rate.
   await database.sql.query(
     `INSERT INTO worker.intents (group_name, kind, version, channel, key, due_at, campaign_id, attempt, waiting_since, reason)
      SELECT g, 'mail', 1, 'email', 'again ' || n, now() + CASE g WHEN 'tried' THEN interval '-1 s' ELSE interval '30 s' END, gen_random_uuid(),

@@ -64,7 +64,7 @@ describe('sweep', () => {
       eventId: null,
       data: {},
     })
-    // What runs may have read before the next change.
+    // Runs may have read this before the next change.
     expect(await leaderboard.sweep('rankers')).toBe(1)
     await recalculate(moving)
     await database.sql.query('DELETE FROM worker.intents')

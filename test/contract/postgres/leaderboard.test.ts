@@ -78,7 +78,7 @@ describe('recalculate', () => {
     await database.transaction(async (tx) => {
       await tx.query(`SET LOCAL lock_timeout = '1s'`)
       await leaderboard.recalculate(campaignId, tx, false, 3_600_000)
-      // What is left of the deadline when everybody is ranked.
+      // The rest of the deadline once all are ranked.
       const [patient] = await tx.query<{ statement: number }>(settings)
       expect(patient).toEqual({ jit: 'off', lock: '500ms', statement: expect.any(Number) })
       expect(patient?.statement).toBeGreaterThan(1_800_000)

@@ -20,7 +20,7 @@ afterEach(async () => {
   proxied.base.smtp.respondWith(undefined)
   proxied.base.webhooks.respondWith(undefined)
   await Promise.all(Object.values(proxied.proxies).map((proxy) => proxy.pass()))
-  // What one kind of hanging leaves behind is not the next one's.
+  // Each kind of hang starts without the intents of the one before.
   await proxied.base.sql.query('DELETE FROM worker.intents')
 })
 
@@ -148,7 +148,7 @@ test.each(hangs)('a stop ends within the grace period whatever hangs: $what', as
   const code = await daemon.exited
   const tookMs = Date.now() - asked
   await hold?.[Symbol.asyncDispose]()
-  // What was cut off may be recorded behind it.
+  // Work that was cut off may be recorded after that line.
   const last = daemon.lines.findLast(({ msg }) => msg === 'stopped' || msg.startsWith('Forced'))?.msg ?? ''
   console.log(`exit code ${code} after ${tookMs} ms: ${last}`)
   expect(tookMs).toBeLessThan(GRACE_MS + MARGIN_MS)

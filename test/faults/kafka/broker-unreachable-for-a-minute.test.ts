@@ -35,9 +35,9 @@ test.each([
   await fixture.fault(`the broker is away: ${how}`, ['kafka'], async () => {
     await proxy?.[how]()
     const [atFirst, told] = [await accepted(), traffic.acknowledged]
-    // What the issue asks for is a minute.
+    // The scenario is an outage of one minute.
     await pause(60_000)
-    // What had been fetched is done; nothing of the hundreds of events since is.
+    // Only records that had been fetched are accepted; none of the hundreds of events since are.
     expect((await accepted()) - atFirst).toBeLessThan(300)
     expect(traffic.acknowledged - told).toBeGreaterThan(400)
     await proxy?.pass()

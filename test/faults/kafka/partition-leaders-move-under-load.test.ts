@@ -52,7 +52,7 @@ test('a join caused by a moved leader ends the old assignment before the join be
   expect(before.signal.aborted).toBe(true)
   expect(await moved.source.commit(before, new Map([[first, 1n]]))).toBe(false)
 
-  // What comes meanwhile is the next assignment's.
+  // Records that arrive meanwhile belong to the next assignment.
   await s.produce(second, ['c'])
   held.resolve()
   await vi.waitFor(() => expect([...moved.values(), ...busy.values()]).toContain(`${second}:c`), soon)

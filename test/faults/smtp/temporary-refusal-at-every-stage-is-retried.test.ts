@@ -23,7 +23,7 @@ test('a relay that replies “later” at every stage in turn gets every mail on
       fixture.proxies.smtp.flipTarget(relay.port)
       await eventually(`all was said at ${stage}`, () => relay.said.size === replies.length || [...relay.said.keys()].join())
     })
-    // What failed has to prove itself again, or its pauses would grow from stage to stage.
+    // A new connection resets the backoff, which would otherwise grow from stage to stage.
     fixture.proxies.smtp.flipTarget(smtp.port)
     await oneIsTaken()
   }

@@ -96,7 +96,7 @@ export class ProxiedConnection implements Watched {
   #reach(): void {
     const server = connect({ ...this.#line.target, allowHalfOpen: true, noDelay: true })
     this.#server = server
-    // What went wrong shows in the close that follows.
+    // The close that follows shows the error.
     server.on('error', () => undefined)
     server.pause()
     server.once('close', (failed) => this.#closed(failed))

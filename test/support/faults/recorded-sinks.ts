@@ -35,7 +35,7 @@ export function recordSinks(recorder: Recorder, smtp: SmtpSink, webhooks: Webhoo
   }
 }
 
-/** Records what the relay says to recipients that it does not take. What it says to the final dot is in the mail. */
+/** Records the relay's replies to recipients that it refuses. The reply to the final dot is in the mail. */
 export function recordRefusals(recorder: Recorder, smtp: SmtpSink): SmtpSink {
   const recorded =
     (respond: SmtpRespond): SmtpRespond =>

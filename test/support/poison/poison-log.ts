@@ -41,7 +41,7 @@ export async function sendPoison(brokers: readonly string[], topic: string, good
     const records = rows.map((row) => ({ row, record: recordOfRow(row) }))
     const between = messages.slice(index * perGroup, (index + 1) * perGroup)
     const poison = records.map(({ record }) => ({ ...record, partition: POISON_PARTITION }))
-    // What is alone leaves no room for others, and goes plain: the broker's limit is for a batch as it was compressed.
+    // A record that fills its batch is sent uncompressed: the broker's limit applies to the compressed batch.
     const alone = rows.length === 1
     if (alone && between.length > 0) await producer.send({ topic, messages: between, acks: -1 })
     const batch: Message[] = alone ? poison : [...between, ...poison]

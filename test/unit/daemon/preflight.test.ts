@@ -52,7 +52,7 @@ function fixtureOf(
     signal: stopping.signal,
     onWaiting: (sentence) => told.push(sentence),
   })
-  // What the boot refuses with, or null.
+  // The refusal of the boot, or null.
   const ended = boot.then(
     () => null,
     (error: unknown) => error,

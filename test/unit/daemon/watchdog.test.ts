@@ -54,7 +54,7 @@ function groupOf(change: Partial<Group>): WatchdogInput['groups'][number] {
     },
   }
   const workers: Pick<IntentWorkers, 'running' | 'turns'> = { running: () => group.running, turns: () => group.turns }
-  // What else they can do is not asked for.
+  // The watchdog uses nothing else of them.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return { id: 'email-workers', source: source as WatchedSource, workers: workers as IntentWorkers }
 }

@@ -21,7 +21,7 @@ type Settle<Value> = (error: NodemailerError | null, value?: Value) => void
 
 /**
  * One connection, one exchange at a time. Each has a deadline of its own, because a socket's idle timeout never fires against a
- * relay that drips. What is interrupted is destroyed: nobody knows where in the conversation it stands.
+ * relay that drips. An interrupted connection is destroyed, because the state of its conversation is unknown.
  */
 export class SmtpConnection {
   /** Called once, when the connection is of no more use. */

@@ -140,7 +140,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
         transaction: (inside) => transactionOn(client, inside),
       })
     } finally {
-      // What the pool does not keep it closes.
+      // The pool closes a client that it does not keep.
       broken.add(client)
     }
   }

@@ -12,7 +12,7 @@ export interface Recorded {
 }
 
 /**
- * Writes an outcome for every id that has none. What an earlier transaction recorded stays as it is, with one exception: in a
+ * Writes an outcome for every id that has none. The record of an earlier transaction stays as it is, with one exception: in a
  * projecting group, the outcome of a dead letter gives way to the same event published again, repaired or not.
  */
 export async function insertOutcomes(tx: Sql, chunk: Chunk): Promise<Recorded> {

@@ -114,7 +114,7 @@ export const hostileUrls: readonly (readonly [url: string, leads: Leads])[] = [
   ['ht\ntp://127.0.0.1/', loopback],
   ['//127.0.0.1/', 'nowhere'],
   ['http://', 'nowhere'],
-  // What speaks no HTTP.
+  // Services that do not speak HTTP.
   ['http://127.0.0.1:22/', 'nowhere'],
   ['http://example.com:25/', 'nowhere'],
   ['http://example.com:0/', 'nowhere'],

@@ -154,7 +154,7 @@ describe('a fetch response', () => {
         )
         expect(isDamage(error) ? null : error).toBeNull()
         const fields = records.flatMap(({ key, value, headers }) => [key, value, ...Object.values(headers).flat()])
-        // What was decompressed is in memory of its own.
+        // Decompressed records are in memory of their own.
         expect(fields.filter((field) => field?.buffer === memory.buffer && !isWithin(field, response))).toEqual([])
         if (error === null) ends.read += 1
         else ends.failed += 1

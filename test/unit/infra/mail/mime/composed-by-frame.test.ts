@@ -166,7 +166,7 @@ test(
           text: wire(byMustache(textPart, view, String)),
         })
         expect(await read(ours)).toEqual(await read(theirs))
-        // What parsers forgive: RFC 2047, 2 and RFC 2045, 6.7; the dot is ours (no dot-stuffing).
+        // Limits that parsers do not enforce: RFC 2047, 2 and RFC 2045, 6.7; the dot is ours (no dot-stuffing).
         const [head = '', ...rest] = Buffer.from(ours).toString('utf8').split('\r\n\r\n')
         for (const line of head.split('\r\n').filter((each) => each.includes('=?'))) expect(line.length).toBeLessThanOrEqual(76)
         for (const line of rest.join('\r\n\r\n').split('\r\n')) expect(line).toMatch(/^(?!\.)[\t\x20-\x7E]{0,76}$/)
