@@ -2,7 +2,7 @@ import type { Clock } from '../std/clock.ts'
 import type { Observe } from '../model/fact.ts'
 import type { Destinations } from './destinations.ts'
 import type { LocalQueue } from './local-queue.ts'
-import type { Intent } from '../model/intent.ts'
+import type { Intent, IntentClass } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { ClaimRequest, IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
@@ -75,7 +75,8 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   /** Until when each campaign is set back, by the process's own clock. */
   const setBack = new Map<string, number>()
   let rounds = 0
-  let aloneUntil = -Infinity
+  /** Until when nothing of others is looked for: a claim has just found none. */
+  const aloneUntil = { live: -Infinity, other: -Infinity }
 
   async function once(all: boolean): Promise<boolean> {
     const channels = kinds.channels.filter((channel) => isWorthAClaim(channel) && (all || mayHaveMore(channel)))
@@ -87,20 +88,18 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     if (handedOver.length > 0) await learnAccounts(handedOver)
     const behind = passedOver()
     const isAnybody = behind.campaigns.length > 0 || behind.accounts.length > 0
-    if (!isAnybody || performance.now() < aloneUntil) {
-      const more = await claimRound(channels, nobody, isAnybody)
-      if (!isAnybody && (more || isComplete)) held.alone = !more
+    for (const pass of isAnybody ? [liveOfOthers, restOfOthers, rest] : [anything]) {
+      if (isAnybody && pass.finds.some((kind) => performance.now() < aloneUntil[kind])) continue
+      const from = performance.now()
+      if (await claimRound(channels, pass, behind)) return true
+      const took = performance.now() - from
+      for (const kind of pass.finds) {
+        if (isAnybody) aloneUntil[kind] = performance.now() + Math.max(ALONE_MS, took * ALONE_FACTOR)
+        if (isComplete) held.alone[kind] = true
+      }
       held.fill()
-      return more
     }
-    const from = performance.now()
-    const more = await claimRound(channels, behind)
-    if (more || isComplete) held.alone = !more
-    if (more) return true
-    const took = performance.now() - from
-    aloneUntil = performance.now() + Math.max(ALONE_MS, took * ALONE_FACTOR)
-    held.fill()
-    return claimRound(channels, nobody, true)
+    return false
   }
 
   /** Something of the channel may be due that was not claimed. */
@@ -119,36 +118,33 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   }
 
   /** Campaigns and accounts that others go before. */
-  function passedOver(): ClaimRequest['without'] {
+  function passedOver(): Behind {
     for (const [campaignId, until] of setBack) if (until < performance.now()) setBack.delete(campaignId)
     const { campaignsAtShare, accountsAtShare: accounts } = held
     const campaigns = rounds % SET_BACK_TURNS === 0 ? campaignsAtShare : [...new Set([...campaignsAtShare, ...setBack.keys()])]
     return { campaigns, accounts }
   }
 
-  /**
-   * True when a claim came back full.
-   *
-   * @param isRest campaigns and accounts at their share take what is left, since nobody else has due work.
-   */
-  async function claimRound(channels: readonly ChannelName[], without: ClaimRequest['without'], isRest = false): Promise<boolean> {
+  /** True when a claim came back full. */
+  async function claimRound(channels: readonly ChannelName[], pass: Pass, behind: Behind): Promise<boolean> {
     let full = false
     // Each round begins with another channel: one whose work never runs out takes all the room whenever it comes first.
     const begin = rounds++ % channels.length
     for (const channel of [...channels.slice(begin), ...channels.slice(0, begin)]) {
       // No more than a share at a time: what one campaign has due must not fill the room before the other channels were claimed from.
       const limit = isWorthAClaim(channel) ? Math.min(room(channel), held.shareHeld, allowed(channel)) : 0
-      if (limit > 0) full = (await claimOf(channel, limit, without, isRest)) || full
+      if (limit > 0) full = (await claimOf(channel, limit, pass, behind)) || full
       else short.delete(channel)
     }
     return full
   }
 
-  async function claimOf(channel: ChannelName, limit: number, without: ClaimRequest['without'], isRest: boolean): Promise<boolean> {
+  async function claimOf(channel: ChannelName, limit: number, pass: Pass, behind: Behind): Promise<boolean> {
     turn()
     try {
       const deferredHere = deferred.get(channel)
       const request = (await deferredHere?.wanted()) ?? { wanted: [], at: 0 }
+      const first = nextFirst(channel)
       const intents = await store.claim({
         group,
         channel,
@@ -156,13 +152,13 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
         owner: nextOwner(),
         limit,
         leaseMs: leaseMs(channel),
-        first: nextFirst(channel),
-        without,
+        order: pass.order(first),
+        without: pass.passesOver.length === 0 ? nobody : { ...behind, classes: pass.passesOver },
         deferred: request.wanted,
         deferredShare: Math.floor((limit + ((claims.get(channel) ?? 0) % 2)) / 2),
       })
       const full = intents.length === limit
-      const isOfAll = without === nobody
+      const isOfAll = pass.passesOver.length === 0
       deferredHere?.claimed(request, intents, !full && isOfAll)
       if (full || !isOfAll) short.delete(channel)
       else short.add(channel)
@@ -170,8 +166,9 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       // Before any of them begins: by unknown campaigns an account would take all free workers at once.
       const unknown = held.campaignsOfUnknownAccount(intents)
       if (unknown.length > 0) await learnAccounts(unknown)
-      // The earlier result, that others had no due work, is out of date.
-      if (full && !isRest) held.alone = false
+      // A claim that began with others is full of them, and says nothing about live ones.
+      const saysMore = (kind: Urgency) => (kind === 'other' || first === 'live') && performance.now() >= aloneUntil[kind]
+      if (full) for (const kind of pass.finds.filter(saysMore)) held.alone[kind] = false
       held.add(intents)
       return full
     } catch {
@@ -182,7 +179,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   }
 
   /** Counted by channel: with one count for two that take turns, every tenth claim would always be the same one's. */
-  function nextFirst(channel: ChannelName): ClaimRequest['first'] {
+  function nextFirst(channel: ChannelName): IntentClass {
     const count = (claims.get(channel) ?? 0) + 1
     claims.set(channel, count)
     return firstClass(count)
@@ -207,7 +204,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       return sole !== null && destinations.permits(channel, sole) <= 0
     },
     moreWritten() {
-      aloneUntil = -Infinity
+      Object.assign(aloneUntil, { live: -Infinity, other: -Infinity })
       short.clear()
     },
     deferred({ channel, campaignId }, destination) {
@@ -217,10 +214,32 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   }
 }
 
-const nobody: ClaimRequest['without'] = { campaigns: [], accounts: [] }
+type Behind = Pick<ClaimRequest['without'], 'campaigns' | 'accounts'>
+
+/** Live intents, or the others: those of broadcasts and replays. */
+type Urgency = 'live' | 'other'
+
+/** A look at what is due. Live intents go before all others, and within either the campaigns and accounts below their share before those that have it. */
+interface Pass {
+  /** The classes that are claimed when it is the turn of `first`. */
+  readonly order: (first: IntentClass) => readonly IntentClass[]
+  /** Of these classes campaigns and accounts at their share are passed over. */
+  readonly passesOver: readonly IntentClass[]
+  /** When it comes back short, nothing more of these is due of those that it did not pass over. */
+  readonly finds: readonly Urgency[]
+}
+
+const classes: readonly IntentClass[] = ['live', 'broadcast', 'replay']
+const usualOrder: Pass['order'] = (first) => [first, ...classes.filter((name) => name !== first)]
+const anything: Pass = { order: usualOrder, passesOver: [], finds: ['live', 'other'] }
+const liveOfOthers: Pass = { order: (first) => [...new Set([first, 'live' as const])], passesOver: classes, finds: ['live'] }
+const restOfOthers: Pass = { order: usualOrder, passesOver: ['broadcast', 'replay'], finds: ['other'] }
+const rest: Pass = { order: usualOrder, passesOver: [], finds: [] }
+
+const nobody: ClaimRequest['without'] = { campaigns: [], accounts: [], classes: [] }
 
 /** While live work never runs out, one claim in ten of a channel begins with broadcasts and one in forty with replays. */
-function firstClass(claims: number): ClaimRequest['first'] {
+function firstClass(claims: number): IntentClass {
   if (claims % 40 === 0) return 'replay'
   return claims % 10 === 0 ? 'broadcast' : 'live'
 }

@@ -1,6 +1,6 @@
 import type { Sql } from '../std/sql.ts'
 import type { BreakerStore } from './breaker-history.ts'
-import type { Claim, Frozen, Intent, IntentDraft, IntentState } from '../model/intent.ts'
+import type { Claim, Frozen, Intent, IntentClass, IntentDraft, IntentState } from '../model/intent.ts'
 import type { AttemptOutcome, Composed, OutcomeNote, RecordOutcomes } from '../model/intent-kind.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { DeliveryLog } from './delivery-log-table.ts'
@@ -13,10 +13,14 @@ export interface ClaimRequest {
   readonly owner: string
   readonly limit: number
   readonly leaseMs: number
-  /** Which class is served first by this query; the others fill what is left, in their usual order. */
-  readonly first: 'live' | 'broadcast' | 'replay'
-  /** Campaigns and accounts that are passed over: they hold their share of the workers. */
-  readonly without: { readonly campaigns: readonly string[]; readonly accounts: readonly string[] }
+  /** The classes that are claimed, each from what those before it leave. */
+  readonly order: readonly IntentClass[]
+  /** Campaigns and accounts that hold their share of the workers: their intents of these classes are passed over. */
+  readonly without: {
+    readonly campaigns: readonly string[]
+    readonly accounts: readonly string[]
+    readonly classes: readonly IntentClass[]
+  }
   /** Destinations whose deferred intents may be claimed, each up to its free permits. */
   readonly deferred: readonly { readonly destination: string; readonly permits: number }[]
   /** How many of the claim are for deferred intents; they get the rest of it, too, where nothing else is due. */

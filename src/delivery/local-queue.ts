@@ -27,8 +27,8 @@ const OTHERS_FIRST = 4
 export class LocalQueue {
   /** Workers that one campaign or account may have while others wait. One worker cannot be shared. */
   readonly share: number
-  /** Nobody else waits in the database: a campaign may have more than its share. */
-  alone = false
+  /** Nobody else has live intents in the database, or others: of these a campaign may have more than its share. */
+  readonly alone = { live: false, other: false }
   readonly #poolSize: number
   readonly #run: (intent: Intent, waitedMs: number) => Promise<boolean>
   readonly #freed: (intent: Intent) => void
@@ -193,24 +193,30 @@ export class LocalQueue {
     return this.size === 0 ? Promise.resolve() : new Promise((resolve) => (this.#idle = resolve))
   }
 
-  /** Live ones first, but in one turn of four; those whose campaign has its share only where nobody else waits, here or in the database. */
+  /**
+   * Live ones first, but in one turn of four the first that waits; those whose campaign has its share only where nobody else waits,
+   * here or in the database.
+   */
   #next(): Intent | null {
     if (this.#waiting.size === 0) return null
     const campaigns = countBy(this.#running.values(), ({ campaignId }) => campaignId)
     const accounts = countBy(this.#running.values(), (intent) => this.#accountOf(intent))
     const full = new Set([...this.#limits.keys()].filter((channel) => this.#freeOf(channel) <= 0))
     const liveFirst = this.#begun % OTHERS_FIRST !== 0
+    let liveBeyond: Intent | null = null
     let other: Intent | null = null
-    let beyondShare: Intent | null = null
+    let otherBeyond: Intent | null = null
     for (const intent of this.#waiting.values()) {
       if (full.has(intent.channel)) continue
       const account = this.#accountOf(intent)
       const held = Math.max(campaigns.get(intent.campaignId) ?? 0, account === null ? 0 : (accounts.get(account) ?? 0))
-      if (held >= this.share) beyondShare ??= intent
-      else if (!liveFirst || intent.class === 'live') return intent
-      else other ??= intent
+      const isLive = intent.class === 'live'
+      if (held < this.share && (isLive || !liveFirst)) return intent
+      if (held < this.share) other ??= intent
+      else if (isLive) liveBeyond ??= intent
+      else otherBeyond ??= intent
     }
-    return other ?? (this.alone ? beyondShare : null)
+    return (this.alone.live ? liveBeyond : null) ?? other ?? (this.alone.other ? otherBeyond : null)
   }
 
   #take(is: (intent: Intent) => boolean): readonly Intent[] {

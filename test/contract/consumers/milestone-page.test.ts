@@ -89,7 +89,7 @@ it('people whose rows were not committed when the pages were read are found in t
   const step = async () => {
     await database.sql.query(`UPDATE worker.intents SET due_at = now() WHERE channel = 'broadcast'`)
     const kinds = [{ kind: 'milestone-broadcast', version: 1 }]
-    const [intent] = await store.claim(request({ group: 'email-workers', channel: 'broadcast', kinds, first: 'broadcast' }))
+    const [intent] = await store.claim(request({ group: 'email-workers', channel: 'broadcast', kinds, order: ['broadcast'] }))
     if (intent === undefined) throw new Error('no broadcast is due')
     const answer = await prepareOne(kind, intent, database.sql)
     if (answer.is !== 'message') throw new Error(`no message but ${JSON.stringify(answer)}`)

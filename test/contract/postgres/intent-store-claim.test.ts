@@ -31,14 +31,14 @@ describe('claim', () => {
     expect(keysOf(await store.claim(request({ limit: 4 })))).toEqual(['replay'])
   })
 
-  it('serves the given class first, and the others in their usual order', async () => {
+  it('serves the given classes in their order, and no other', async () => {
     await insertIntents(database.sql, { key: 'l' }, { key: 'b', class: 'broadcast' }, { key: 'r', class: 'replay' })
     await database.transaction(async (tx) => {
       const inside = createIntentStore({ ...database, sql: tx }, { channels: channelNames })
-      expect(keysOf(await inside.claim(request({ first: 'replay', limit: 2 })))).toEqual(['r', 'l'])
+      expect(keysOf(await inside.claim(request({ order: ['replay', 'live', 'broadcast'], limit: 2 })))).toEqual(['r', 'l'])
     })
     await database.sql.query(`UPDATE worker.intents SET state = 'pending'`)
-    expect(keysOf(await store.claim(request({ first: 'broadcast' })))).toEqual(['b', 'l', 'r'])
+    expect(keysOf(await store.claim(request({ order: ['broadcast', 'live'] })))).toEqual(['b', 'l'])
   })
 
   it('takes only kinds that the process knows, and rows that are due and pending or ambiguous', async () => {

@@ -133,9 +133,8 @@ describe('campaigns that have used their share', () => {
       { key: 'c broadcast', campaign_id: campaign(3), class: 'broadcast' },
     )
     const permits = [{ destination: 'e1', permits: 2 }]
-    expect(
-      keysOf(await store.claim(request({ limit: 3, without: { campaigns: [campaign(1)], accounts: [] }, deferred: permits }))),
-    ).toEqual(['b', 'c broadcast'])
+    const without = { campaigns: [campaign(1)], accounts: [], classes: ['live', 'broadcast', 'replay'] as const }
+    expect(keysOf(await store.claim(request({ limit: 3, without, deferred: permits })))).toEqual(['b', 'c broadcast'])
     expect(keysOf(await store.claim(request({ deferred: permits })))).toEqual(['a broadcast', 'a deferred', 'a1', 'a2'])
   })
 })
@@ -153,7 +152,7 @@ describe('accounts that have used their share', () => {
       { key: 'third', campaign_id: third.campaignId },
       { key: 'of a campaign that is gone', campaign_id: campaign(9) },
     )
-    const without = { campaigns: [], accounts: [one.accountId] }
+    const without = { campaigns: [], accounts: [one.accountId], classes: ['live', 'broadcast', 'replay'] as const }
     const permits = [{ destination: 'e1', permits: 2 }]
     expect(keysOf(await store.claim(request({ without, deferred: permits })))).toEqual(['of a campaign that is gone', 'third'])
     expect(await store.accountsOf([one.campaignId, other.campaignId, campaign(9)])).toEqual(

@@ -72,9 +72,22 @@ describe('held intents', () => {
   it('of one campaign have all workers when nobody else waits', () => {
     const { held, add, running } = heldOf(4)
     add('a1', 'a2', 'a3', 'a4', 'a5')
-    held.alone = true
+    held.alone.live = true
     held.fill()
     expect(running()).toEqual(['a1', 'a2', 'a3', 'a4'])
+  })
+
+  it('of a campaign beyond its share begin before the broadcast of another, when nobody else has live ones', async () => {
+    const { held, add, end, running } = heldOf(4)
+    add('a1', 'a2', 'a3', 'a4', 'a5')
+    held.add(['b1', 'b2', 'b3'].map((id) => sampleIntent({ id, campaignId: 'b', class: 'broadcast' })))
+    expect(running()).toEqual(['a1', 'a2', 'b1', 'b2'])
+    held.alone.live = true
+    await end('b1')
+    await end('b2')
+    await end('a1')
+    // One turn of four is for the first that waits and has less than its share.
+    expect(running()).toEqual(['a2', 'b3', 'a3', 'a4'])
   })
 
   it('are counted by campaign, channel and destination', async () => {
@@ -99,7 +112,7 @@ describe('held intents', () => {
 
   it('of a campaign beyond its share begin behind all others, although nobody else waits in the database', async () => {
     const { held, add, end, running } = heldOf(4)
-    held.alone = true
+    held.alone.live = true
     add('a1', 'a2', 'a3', 'a4', 'a5', 'a6')
     expect(running()).toEqual(['a1', 'a2', 'a3', 'a4'])
     add('b1')

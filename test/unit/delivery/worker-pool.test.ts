@@ -16,7 +16,8 @@ const NO_POLL_MS = 600_000
 const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
 const mails = (count: number, from = 1): Intent[] => Array.from({ length: count }, (_, n) => sampleIntent({ id: String(from + n) }))
 
-const nobody = { campaigns: [], accounts: [] }
+const classes = ['live', 'broadcast', 'replay'] as const
+const nobody = { campaigns: [], accounts: [], classes: [] }
 /** Mails of one campaign. */
 const of = (campaignId: string, count: number) => mails(count, Number(campaignId) * 100).map((intent) => ({ ...intent, campaignId }))
 /** Webhooks to one endpoint, each of a campaign of its own. */
@@ -114,7 +115,7 @@ describe('claiming', () => {
         owner: 'me:test-workers:1',
         limit: 2,
         leaseMs: 2_000,
-        first: 'live',
+        order: classes,
         without: nobody,
         deferred: [],
         deferredShare: 1,
@@ -266,7 +267,7 @@ describe('claiming', () => {
     workers.start()
     await soon(() => expect(store.claims.length).toBeGreaterThanOrEqual(60))
     for (const channel of ['email', 'webhook']) {
-      const first = store.claims.filter((claim) => claim.channel === channel).map((claim) => claim.first)
+      const first = store.claims.filter((claim) => claim.channel === channel).map((claim) => claim.order[0])
       expect(first.slice(0, 29).flatMap((one, index) => (one === 'broadcast' ? [index + 1] : []))).toEqual([10, 20])
     }
   })
@@ -275,7 +276,7 @@ describe('claiming', () => {
     const { store, workers } = fixtureOf({ pollMs: 0 })
     workers.start()
     await soon(() => expect(store.claims.length).toBeGreaterThanOrEqual(40))
-    const first = store.claims.slice(0, 40).map((claim, index) => [index + 1, claim.first] as const)
+    const first = store.claims.slice(0, 40).map((claim, index) => [index + 1, claim.order[0]] as const)
     expect(first.filter(([, one]) => one === 'broadcast').map(([n]) => n)).toEqual([10, 20, 30])
     expect(first.filter(([, one]) => one === 'replay').map(([n]) => n)).toEqual([40])
   })
@@ -420,13 +421,36 @@ describe('a campaign with its share of the workers', () => {
     store.due.push(...of('1', 50), ...of('2', 2))
     workers.start()
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201']))
-    expect(store.claims.slice(0, 2).map(({ without, limit }) => ({ without, limit }))).toEqual([
-      { without: nobody, limit: 2 },
-      { without: { campaigns: ['1'], accounts: [] }, limit: 2 },
+    expect(store.claims.slice(0, 2).map(({ order, without, limit }) => ({ order, without, limit }))).toEqual([
+      { order: classes, without: nobody, limit: 2 },
+      { order: ['live'], without: { campaigns: ['1'], accounts: [], classes }, limit: 2 },
     ])
     // One of the others ends: there is no third, so its worker goes to the first campaign.
     sending.find(({ id }) => id === '200')?.end()
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '102', '200', '201']))
+  })
+
+  it('leaves only each tenth claim to the broadcast of another, while its own live intents never run out', async () => {
+    const { store, workers, sending, flow } = fixtureOf({ poolSize: 10 })
+    const live = mails(2_000, 1_000).map((intent) => ({ ...intent, campaignId: 'live' }))
+    const others = mails(500, 5_000).map((intent) => ({ ...intent, class: 'broadcast' as const, campaignId: `c${Number(intent.id) % 2}` }))
+    store.due.push(...others, ...live)
+    flow()
+    workers.start()
+    await soon(() => expect(sending.length).toBeGreaterThan(1_000))
+    const ofBroadcasts = sending.slice(0, 1_000).filter(({ id }) => Number(id) >= 5_000).length
+    expect(ofBroadcasts).toBeGreaterThan(50)
+    expect(ofBroadcasts).toBeLessThan(200)
+    expect(store.released.length).toBeLessThan(100)
+  })
+
+  it('passes over a broadcast at its share for the broadcast of another', async () => {
+    const { store, workers, sending } = fixtureOf({ poolSize: 4 })
+    const broadcast = (campaignId: string, count: number) =>
+      of(campaignId, count).map((intent) => ({ ...intent, class: 'broadcast' as const }))
+    store.due.push(...broadcast('1', 50), ...broadcast('2', 2))
+    workers.start()
+    await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201']))
   })
 
   it('has all of them when nobody else has', async () => {

@@ -1,23 +1,21 @@
-import type { Claim, Intent, IntentClass } from '../../../model/intent.ts'
+import type { Claim, Intent } from '../../../model/intent.ts'
 import type { ClaimRequest } from '../../../delivery/intent-store.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
 import { backToPending, untouched } from './coalesced.ts'
 import { isDeferred } from './deferred.ts'
 
-const usualOrder: readonly IntentClass[] = ['live', 'broadcast', 'replay']
-
 /**
  * Claims up to `limit` intents for `owner` in one statement: deferred ones whose destination has a free permit, up to
- * their share, then what is due, oldest due first within a class, then more deferred ones. Less than `limit` means that nothing more was due.
+ * their share, then what is due, oldest due first within a class, then more deferred ones. Less than `limit` means that nothing more of
+ * these classes was due but of campaigns and accounts that are passed over.
  *
  * Each class is a limited walk of its own along `intents_due`, and only as long as those before it left room: sorting all
  * classes together would read every due row. Two claimers never wait for each other and never share a row. Rows of campaigns
  * and accounts that are passed over are read and dropped, so callers do that no longer than they must.
  */
 export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly Intent[]> {
-  const order = [request.first, ...usualOrder.filter((name) => name !== request.first)]
-  const { accounts } = request.without
+  const { campaigns, accounts, classes } = request.without
   const rows = await sql.query<IntentRow>(accounts.length === 0 ? claimStatement : claimStatementPastAccounts, [
     request.group,
     request.channel,
@@ -25,11 +23,12 @@ export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly I
     request.limit,
     request.owner,
     request.leaseMs,
-    order,
-    request.without.campaigns,
+    request.order,
+    campaigns,
     request.deferred.map(({ destination }) => destination),
     request.deferred.map(({ permits }) => permits),
     request.deferredShare,
+    classes,
     ...(accounts.length === 0 ? [] : [accounts]),
   ])
   return rows.map(intentOf)
@@ -120,11 +119,12 @@ UPDATE worker.intents
        due_at = CASE WHEN state = 'ambiguous' THEN greatest(due_at, clock_timestamp() + $4 * interval '1 millisecond') ELSE due_at END
  WHERE id = ANY (ARRAY(SELECT id FROM ours))`
 
+const notOfClasses = `class <> ALL ($12::text[])`
 const notOfCampaigns = `campaign_id <> ALL ($8::uuid[])`
-const claimStatement = statementFor(notOfCampaigns)
+const claimStatement = statementFor(`(${notOfClasses} OR ${notOfCampaigns})`)
 // A statement of its own, because accounts are seldom passed over: it reads and hashes their campaigns once.
 const claimStatementPastAccounts = statementFor(
-  `${notOfCampaigns} AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE c.account_id = ANY ($12::uuid[]))`,
+  `(${notOfClasses} OR ${notOfCampaigns} AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE c.account_id = ANY ($13::uuid[])))`,
 )
 
 const releaseStatement = `
