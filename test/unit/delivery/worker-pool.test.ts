@@ -446,9 +446,7 @@ describe('a campaign with its share of the workers', () => {
 
   it('passes over a broadcast at its share for the broadcast of another', async () => {
     const { store, workers, sending } = fixtureOf({ poolSize: 4 })
-    const broadcast = (campaignId: string, count: number) =>
-      of(campaignId, count).map((intent) => ({ ...intent, class: 'broadcast' as const }))
-    store.due.push(...broadcast('1', 50), ...broadcast('2', 2))
+    store.due.push(...[...of('1', 50), ...of('2', 2)].map((intent) => ({ ...intent, class: 'broadcast' as const })))
     workers.start()
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201']))
   })
