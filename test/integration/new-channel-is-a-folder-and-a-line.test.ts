@@ -9,7 +9,7 @@ import { startDaemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
-import { changed, stepBelow } from '../support/walk.ts'
+import { changed, stepBelow, type Step } from '../support/walk.ts'
 
 const DEADLINE_MS = 120_000
 
@@ -40,11 +40,23 @@ it(
     await apply(list)
     await write(sending, pager)
     await change(list, [
-      ['import { emailChannel', `import { pagerChannel } from '../../delivery/pager/pager-channel.ts'\nimport { emailChannel`],
-      ['  broadcast: listed(', '  pager: listed(pagerChannel, () => null),\n  broadcast: listed('],
+      ['import { webhookChannel', `import { pagerChannel } from '../../delivery/pager/pager-channel.ts'\nimport { webhookChannel`],
+      ['  webhook: listed(', '  pager: listed(pagerChannel, () => null),\n  webhook: listed('],
     ])
     await expect(compiles()).resolves.toBeUndefined()
     expect(await touched()).toEqual([list, sending, folder])
+  },
+  DEADLINE_MS,
+)
+
+it(
+  'keeps the rules of the repository, with documents that its command renders',
+  async () => {
+    for (const command of (await step()).commands) await run({}, 'sh', '-c', command)
+    expect(await touched()).toEqual(['docs/reference/metrics.md', 'docs/reference/states.md', list, sending, folder])
+    const labels = await readFile(join(copy.path, 'docs/reference/metrics.md'), 'utf8')
+    expect(labels).toMatch(/^\| `channel` \|.*`email`, `pager`, `webhook`, `leaderboard`, `visit`, `broadcast`/m)
+    await run({}, 'npx', 'vitest', 'run', '--project', 'repo')
   },
   DEADLINE_MS,
 )
@@ -174,9 +186,13 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(join(copy.path, path), text)
 }
 
+async function step(): Promise<Step> {
+  return stepBelow('## Add a channel', await readFile('CONTRIBUTING.md', 'utf8'))
+}
+
 /** Does to one file what CONTRIBUTING says below "Add a channel". */
 async function apply(path: string): Promise<void> {
-  const { changes } = stepBelow('## Add a channel', await readFile('CONTRIBUTING.md', 'utf8'))
+  const { changes } = await step()
   const found = changes.find((each) => each.path === path)
   if (found === undefined || changes.length !== 2) throw new Error(`CONTRIBUTING changes ${changes.map((each) => each.path).join(', ')}`)
   await write(path, found.is === 'text' ? found.text : changed(await readFile(join(copy.path, path), 'utf8'), found))

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { channelNames } from '../../src/daemon/compose/channels.ts'
 import { describe, expect, it } from 'vitest'
 import { renderFirstVariables } from '../../config/render-docs.ts'
 import { exitCode } from '../../src/daemon/run.ts'
@@ -9,8 +8,6 @@ import { intentReasons } from '../../src/admin/intents/intent-reasons.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
 import { files, filesUnder, firstCells, markedPart, tableRows } from './source-files.ts'
-
-const metricsPaper = 'docs/reference/metrics.md'
 
 const guarantees = 'docs/reference/guarantees.md'
 
@@ -167,18 +164,11 @@ describe('metrics', () => {
   it('are explained, each and no other, with the words of the program', async () => {
     const metrics = createMetrics({ version: 'test' })
     try {
-      const table = markedPart(metricsPaper, 'metrics')
+      const table = markedPart('docs/reference/metrics.md', 'metrics')
       expect(new Set(firstCells(table))).toEqual(new Set(metrics.names))
     } finally {
       metrics.close()
     }
-  })
-})
-
-describe('the channels', () => {
-  it('are in the table of labels as they are in the list', () => {
-    const [, names = ''] = /^\| `channel` \| (.*) \|$/m.exec(readFileSync(metricsPaper, 'utf8')) ?? []
-    expect([...names.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toEqual(channelNames)
   })
 })
 
