@@ -105,7 +105,7 @@ export const acceptMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'contract',
-      file: 'test/contract/postgres/accept-store.test.ts',
+      file: 'test/contract/postgres/accept-projections.test.ts',
       test: 'a projection gets each event once, in the transaction that accepts it',
     },
     fails: 'assertion',
@@ -126,7 +126,7 @@ export const acceptMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'contract',
-      file: 'test/contract/postgres/accept-store.test.ts',
+      file: 'test/contract/postgres/accept-projections.test.ts',
       test: 'a projection gets each event once, in the transaction that accepts it',
     },
     fails: 'assertion',

@@ -1,27 +1,29 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { AnyEvent } from '../../../src/events/event.ts'
-import type { IntentDraft } from '../../../src/model/intent.ts'
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createAcceptStore } from '../../../src/infra/postgres/ingest/postgres-accept-store.ts'
-import type { AcceptedEvent, AcceptResult, AcceptStore, Chunk } from '../../../src/ingest/accept-store.ts'
-import { freshGroupName } from '../../support/fresh.ts'
-import { MemoryAcceptStore } from '../../support/memory-accept-store.ts'
-import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { openPool } from './open-pool.ts'
+import {
+  chunk,
+  closeAcceptStore,
+  db,
+  endings,
+  event,
+  foreign,
+  group,
+  hash,
+  intents,
+  mail,
+  openAcceptStore,
+  outcomes,
+  progress,
+  recalculation,
+  startGroup,
+  store,
+} from './accept-fixture.ts'
 
-let db: MigratedDatabase
-let store: AcceptStore
-let group: string
-
-beforeAll(async () => {
-  db = await migratedDatabase()
-  store = createAcceptStore(db)
-})
-afterAll(async () => db.close())
-beforeEach(async () => {
-  group = freshGroupName()
-  await store.createProgress(group, 'topic', [{ partition: 0, next: 0n, exemptBelow: 0n }])
-})
+beforeAll(openAcceptStore)
+afterAll(closeAcceptStore)
+beforeEach(startGroup)
 
 test('a chunk writes outcomes, intents and progress', async () => {
   const mailed = event(0n, [mail('a'), mail('b')])
@@ -56,39 +58,6 @@ test('a chunk writes outcomes, intents and progress', async () => {
   ])
   expect(await progress()).toBe(3n)
 })
-
-test.each([10, 0])(
-  'intents of events that are too old for them are written as skipped, and claimed by none of %i free workers',
-  async (count) => {
-    const hour = 3_600_000
-    const old = { ...event(0n, []), at: new Date(Date.now() - hour) }
-    const limited = (key: string, maxEventAgeMs: number, change: Partial<IntentDraft> = {}) => ({ ...mail(key), maxEventAgeMs, ...change })
-    const drafts = [
-      limited('stale', hour - 60_000),
-      limited('fresh', hour + 60_000),
-      limited('boundless', Infinity),
-      limited('replayed', 1, { class: 'replay' }),
-      limited('of a broadcast', 1, { class: 'broadcast' }),
-      mail('unlimited'),
-    ]
-    const reservation = { owner: 'one', workers: [{ channel: 'email', count, leaseMs: 60_000, share: 10, held: new Map() }] } as const
-    const result = await store.accept(chunk({ next: 1n, events: [{ ...old, drafts }], reservation }))
-
-    expect(result).toMatchObject({ is: 'accepted', intents: 6, stale: [{ channel: 'email', kind: 'mail.welcome', count: 1 }] })
-    const begun = ['boundless', 'fresh', 'unlimited']
-    expect(result.is === 'accepted' && result.claimed.map(({ key }) => key).toSorted()).toEqual(count > 0 ? begun : [])
-    const rows = await db.sql.query(
-      `SELECT key, state, reason, owner, claims, finished_at = created_at AS finished
-       FROM worker.intents WHERE group_name = $1 AND key <> ALL ($2) ORDER BY key`,
-      [group, begun],
-    )
-    expect(rows).toEqual([
-      { key: 'of a broadcast', state: 'pending', reason: null, owner: null, claims: 0, finished: null },
-      { key: 'replayed', state: 'pending', reason: null, owner: null, claims: 0, finished: null },
-      { key: 'stale', state: 'skipped', reason: 'stale', owner: null, claims: 0, finished: true },
-    ])
-  },
-)
 
 test('a chunk whose progress row differs from the expected one writes nothing and returns the row', async () => {
   await store.accept(chunk({ next: 5n }))
@@ -177,84 +146,8 @@ test('coalescing requests become one pending intent, and each has its effect; a 
 test("groups do not see each other's outcomes and effects", async () => {
   const shared = event(0n, [mail('a')])
   await store.accept(chunk({ next: 1n, events: [shared] }))
-  group = freshGroupName()
-  await store.createProgress(group, 'topic', [{ partition: 0, next: 0n, exemptBelow: 0n }])
+  await startGroup()
   expect(endings(await store.accept(chunk({ next: 1n, events: [shared] })))).toEqual({ 0: 'accepted' })
-})
-
-test('a campaign gets no more than its share of the free workers, unless no other campaign of the chunk uses them', async () => {
-  const other = '00000000-0000-4000-8000-0000000000cc'
-  const ours = ['a', 'b', 'c', 'd'].map((key) => mail(key))
-  const workers = [{ channel: 'email', count: 4, leaseMs: 60_000, share: 3, held: new Map([[campaign, 1]]) }]
-  const reservation = { owner: 'me', workers }
-  const shared = await store.accept(
-    chunk({ next: 1n, events: [event(0n, [...ours, { ...mail('other'), campaignId: other }])], reservation }),
-  )
-  const keys = (result: typeof shared) => (result.is === 'accepted' ? result.claimed.map(({ key }) => key).toSorted() : [])
-  // Two and the other one are within their shares; the fourth place nobody else takes.
-  expect(keys(shared)).toEqual(['a', 'b', 'c', 'other'])
-  const narrow = { owner: 'me', workers: workers.map((slot) => Object.assign({}, slot, { count: 3 })) }
-  const more = ['e', 'f', 'g'].map((key) => mail(key))
-  const second = await store.accept(
-    chunk({ expected: 1n, next: 2n, events: [event(1n, [...more, { ...mail('another'), campaignId: other }])], reservation: narrow }),
-  )
-  expect(keys(second)).toEqual(['another', 'e', 'f'])
-})
-
-test('inserted intents go to free workers at once, at most as many per channel as there are free slots', async () => {
-  await store.accept(chunk({ next: 1n, events: [event(0n, [mail('spent')])] }))
-  const events = [
-    event(1n, [mail('spent')]),
-    event(2n, [mail('a'), { ...mail('page'), class: 'broadcast' }]),
-    event(3n, [mail('b'), mail('c')]),
-    event(4n, [recalculation('campaign'), { ...mail('hook'), channel: 'webhook' }]),
-  ]
-  const workers = [
-    { channel: 'email', count: 3, leaseMs: 60_000, share: 5, held: new Map() },
-    { channel: 'leaderboard', count: 5, leaseMs: 60_000, share: 5, held: new Map() },
-  ]
-  const before = await databaseNow()
-  const result = await store.accept(chunk({ expected: 1n, next: 5n, events, reservation: { owner: 'me', workers } }))
-  expect(endings(result)).toEqual({ 1: 'duplicate', 2: 'accepted', 3: 'accepted', 4: 'accepted' })
-  expect(result).toMatchObject({ intents: 6 })
-  const claimed = result.is === 'accepted' ? result.claimed : []
-  // The spent one took a slot and gave nothing back: too few is fine, too many is not.
-  expect(claimed.map(({ key }) => key)).toEqual(['a', 'b'])
-  expect(claimed[0]).toEqual({
-    id: expect.stringMatching(/^\d+$/),
-    group,
-    kind: 'mail.welcome',
-    version: 1,
-    channel: 'email',
-    key: 'a',
-    class: 'live',
-    coalesce: false,
-    eventId: events[1]?.eventId,
-    eventAt: events[1]?.at,
-    campaignId: campaign,
-    userId: user,
-    destination: null,
-    data: { note: 'it\'s "a\\b" {}' },
-    attempt: 0,
-    ambiguous: 0,
-    waitingSince: null,
-    reason: null,
-    createdAt: expect.any(Date),
-    frozen: null,
-    claim: { id: claimed[0]?.id, owner: 'me', claims: 1 },
-  })
-  const rows = (await intents()).filter(({ state }) => state === 'claimed')
-  expect(rows.map(({ key, owner, claims }) => [key, owner, claims])).toEqual([
-    ['a', 'me', 1],
-    ['b', 'me', 1],
-  ])
-  for (const { lease_until } of rows) {
-    expect(Number(lease_until) - before).toBeGreaterThanOrEqual(60_000)
-    expect(Number(lease_until) - before).toBeLessThan(70_000)
-  }
-  expect(
-    (await intents()).filter(({ owner, lease_until, state }) => state === 'pending' && (owner !== null || lease_until !== null)),
-  ).toEqual([])
 })
 
 test('a dead letter is counted once per offset, and leaves an outcome if its event is known and has none', async () => {
@@ -322,40 +215,6 @@ test('text of every kind is stored unchanged', async () => {
   expect(await outcomes()).toMatchObject([{ effects: drafts.map(({ key }) => key) }])
 })
 
-test('progress rows are created once, read back, and advanced many at once by compare-and-set', async () => {
-  const rows = [0, 1, 2, 3].map((partition) => ({ partition, next: BigInt(partition) * 10n, exemptBelow: 2n ** 40n }))
-  await store.createProgress(group, 'many', rows)
-  await store.createProgress(group, 'many', [
-    { partition: 0, next: 99n, exemptBelow: 0n },
-    { partition: 4, next: 2n ** 53n + 1n, exemptBelow: 0n },
-  ])
-  expect(await store.readProgress(group, 'many')).toEqual([...rows, { partition: 4, next: 2n ** 53n + 1n, exemptBelow: 0n }])
-
-  const moves = [
-    { partition: 3, expected: 30n, next: 35n },
-    { partition: 1, expected: 11n, next: 12n },
-    { partition: 0, expected: 0n, next: 1n },
-    { partition: 8, expected: 0n, next: 1n },
-  ]
-  expect([...(await store.advance(group, 'many', moves))].sort((a, b) => a - b)).toEqual([0, 3])
-  expect((await store.readProgress(group, 'many')).map(({ next }) => next)).toEqual([1n, 10n, 20n, 35n, 2n ** 53n + 1n])
-  expect(await store.advance(group, 'many', [])).toEqual([])
-})
-
-test('two processes that advance the same partitions in opposite orders do not deadlock', async () => {
-  const partitions = Array.from({ length: 40 }, (_, partition) => partition)
-  await store.createProgress(
-    group,
-    'wide',
-    partitions.map((partition) => ({ partition, next: 0n, exemptBelow: 0n })),
-  )
-  for (let round = 0n; round < 20n; round++) {
-    const moves = partitions.map((partition) => ({ partition, expected: round, next: round + 1n }))
-    const ends = await Promise.all([moves, moves.toReversed(), moves].map((some) => store.advance(group, 'wide', some)))
-    expect(ends.flat()).toHaveLength(40)
-  }
-})
-
 test.each([
   ['mails', mail],
   ['recalculations', recalculation],
@@ -375,123 +234,6 @@ test.each([
     expect(ends.map((end) => end.is)).toEqual(['accepted', 'accepted'])
   }
   expect(await intents()).toHaveLength(3_000)
-})
-
-test('a row records its topic once, and the last record that was read if its leader epoch is known', async () => {
-  const row = async () => (await store.readProgress(group, 'topic'))[0]
-  expect(await row()).toEqual({ partition: 0, next: 0n, exemptBelow: 0n })
-  await store.learnTopic(group, 'topic', 'the-id')
-  await store.learnTopic(group, 'topic', 'another-id')
-  const last = { offset: 2n, leaderEpoch: 7 }
-  await store.accept(chunk({ expected: 0n, next: 5n, last }))
-  expect(await row()).toEqual({ partition: 0, next: 5n, exemptBelow: 0n, topicId: 'the-id', last })
-  // A chunk without an epoch (a hole, an older version) keeps the known epoch.
-  await store.accept(chunk({ expected: 5n, next: 6n }))
-  await store.advance(group, 'topic', [{ partition: 0, expected: 6n, next: 7n }])
-  expect(await row()).toMatchObject({ next: 7n, last })
-  await store.advance(group, 'topic', [{ partition: 0, expected: 7n, next: 9n, last: { offset: 8n, leaderEpoch: 8 } }])
-  expect(await row()).toMatchObject({ next: 9n, last: { offset: 8n, leaderEpoch: 8 } })
-})
-
-test('a projection gets each event once, in the transaction that accepts it', async () => {
-  const known = fact(0n)
-  const counted: string[] = []
-  await expect(store.accept(chunk({ next: 1n, events: [known], project: rejects }))).rejects.toMatchObject({ name: 'ProjectionFailed' })
-  expect([await progress(), await outcomes()]).toEqual([0n, []])
-  const project = async (events: readonly AnyEvent[]) => {
-    counted.push(...events.map(({ id }) => id))
-  }
-  await store.accept(chunk({ next: 1n, events: [known], project }))
-  await store.accept(chunk({ expected: 1n, next: 2n, events: [{ ...known, offset: 1n }], project }))
-  expect(counted).toEqual([known.eventId])
-})
-
-describe.each([
-  ['PostgreSQL', (): AcceptStore => store],
-  ['memory, as unit tests use it,', (): AcceptStore => new MemoryAcceptStore()],
-])('the store in %s, for a projecting group', (_, open) => {
-  let rows: AcceptStore
-  let counted: string[][]
-  const project = async (events: readonly AnyEvent[]) => {
-    counted.push(events.map(({ id }) => id))
-  }
-  beforeEach(async () => {
-    rows = open()
-    counted = []
-    await rows.createProgress(
-      group,
-      'topic',
-      [0, 1].map((partition) => ({ partition, next: 0n, exemptBelow: 0n })),
-    )
-  })
-
-  test('a projected event is accepted once, however often the log contains it', async () => {
-    const one = fact(0n)
-    const result = await rows.accept(
-      chunk({ next: 2n, events: [one, { ...one, offset: 1n, eventId: one.eventId.toUpperCase() }], project }),
-    )
-    expect(endings(result)).toEqual({ 0: 'accepted', 1: 'repeated' })
-    expect(counted).toEqual([[one.eventId]])
-  })
-
-  test('a conflict is found before the projection runs', async () => {
-    const one = fact(0n)
-    const result = await rows.accept(chunk({ next: 2n, events: [one, { ...one, offset: 1n, contentHash: hash('other') }], project }))
-    expect(result).toEqual({ is: 'conflict', offsets: [1n] })
-    expect(counted).toEqual([])
-  })
-
-  test('a projection that throws before it returns a promise fails like any other, and nothing is written', async () => {
-    const failed = rows.accept(chunk({ next: 1n, events: [fact(0n)], project: throws }))
-    await expect(failed).rejects.toMatchObject({ name: 'ProjectionFailed', cause: expect.any(TypeError) })
-    const again = await rows.accept(chunk({ next: 1n, events: [fact(0n)], project }))
-    expect(endings(again)).toEqual({ 0: 'accepted' })
-  })
-
-  test.each([
-    ['unchanged', {}],
-    ['repaired', { contentHash: hash('repaired') }],
-  ])('a dead-lettered event that is published again, %s, counts once; the dead letter itself, read again, does not', async (__, change) => {
-    const bad = fact(0n)
-    expect(await rows.accept(chunk({ next: 1n, passed: [letterOf(bad)], project }))).toMatchObject({ deadLetters: 1 })
-    // A replay before the repair.
-    const early = await rows.accept({ ...chunk({ expected: 1n, next: 1n, events: [bad], project }) })
-    expect(endings(early)).toEqual({ 0: 'repeated' })
-    expect(counted).toEqual([])
-
-    const repaired = { ...bad, offset: 1n, ...change }
-    // A replay reads both in one chunk; the second publication of the repaired event is a repeat.
-    const events = [bad, repaired, { ...repaired, offset: 2n }]
-    expect(endings(await rows.accept(chunk({ expected: 1n, next: 3n, events, project })))).toEqual({
-      0: 'repeated',
-      1: 'accepted',
-      2: 'repeated',
-    })
-    expect(counted).toEqual([[bad.eventId]])
-
-    // A replay after the repair, and a third publication in another partition.
-    expect(endings(await rows.accept(chunk({ expected: 3n, next: 3n, events, project })))).toEqual({
-      0: 'repeated',
-      1: 'repeated',
-      2: 'repeated',
-    })
-    const elsewhere = { ...chunk({ next: 1n, events: [{ ...repaired, offset: 0n }], project }), partition: 1 }
-    expect(endings(await rows.accept(elsewhere))).toEqual({ 0: 'repeated' })
-    expect(counted).toEqual([[bad.eventId]])
-  })
-
-  test('a repaired event on which the projection fails again can be repaired again', async () => {
-    const bad = fact(0n)
-    await rows.accept(chunk({ next: 1n, passed: [letterOf(bad)], project }))
-    const second = { ...bad, offset: 1n, contentHash: hash('second') }
-    expect(await rows.accept(chunk({ expected: 1n, next: 2n, passed: [letterOf(second)], project }))).toMatchObject({ deadLetters: 1 })
-    const third = { ...bad, offset: 2n, contentHash: hash('third') }
-    expect(endings(await rows.accept(chunk({ expected: 2n, next: 3n, events: [second, third], project })))).toEqual({
-      1: 'repeated',
-      2: 'accepted',
-    })
-    expect(counted).toEqual([[bad.eventId]])
-  })
 })
 
 test('accepting 5,000 events a second time changes nothing', async () => {
@@ -516,75 +258,3 @@ test('accepting 5,000 events a second time changes nothing', async () => {
   expect(count).toEqual({ count: 5_000 })
   expect(await intents()).toHaveLength(5_000)
 })
-
-const campaign = randomUUID()
-const user = randomUUID()
-
-function event(offset: bigint, drafts: readonly IntentDraft[]): AcceptedEvent {
-  const eventId = randomUUID()
-  return { offset, eventId, type: 'user.signed_up', at: new Date('2026-01-02T03:04:05.678Z'), contentHash: hash(eventId), drafts }
-}
-
-function mail(key: string): IntentDraft {
-  return { kind: 'mail.welcome', version: 1, channel: 'email', key, campaignId: campaign, userId: user, data: { note: 'it\'s "a\\b" {}' } }
-}
-
-function recalculation(key: string): IntentDraft {
-  return { kind: 'leaderboard.recalculate', version: 1, channel: 'leaderboard', key, coalesce: true, campaignId: campaign, data: {} }
-}
-
-/** An event for a projection. */
-function fact(offset: bigint): AcceptedEvent {
-  const plain = event(offset, [])
-  return { ...plain, event: foreign({ id: plain.eventId, type: plain.type }) }
-}
-
-function letterOf({ offset, eventId, type, contentHash }: AcceptedEvent) {
-  return { offset, eventId, type, contentHash, reason: 'consumer-error' } as const
-}
-
-function throws(): never {
-  throw new TypeError('a bug')
-}
-
-function rejects(): Promise<never> {
-  return Promise.reject(new TypeError('a bug'))
-}
-
-/** What no caller could write in TypeScript. */
-function foreign(value: unknown): never {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the point of it
-  return value as never
-}
-
-function hash(text: string): Uint8Array {
-  return createHash('sha256').update(text).digest()
-}
-
-function chunk(change: Partial<Chunk> & { next: bigint }): Chunk {
-  return { group, topic: 'topic', partition: 0, expected: 0n, recoverBelow: 0n, events: [], passed: [], reservation: null, ...change }
-}
-
-function endings(result: AcceptResult): unknown {
-  return result.is === 'accepted' ? Object.fromEntries(result.outcomes) : result
-}
-
-async function progress(): Promise<bigint | undefined> {
-  return (await store.readProgress(group, 'topic'))[0]?.next
-}
-
-async function outcomes() {
-  return db.sql.query<Record<string, unknown>>(
-    `SELECT event_id, type, partition, "offset", outcome, effects FROM worker.outcomes WHERE group_name = $1 ORDER BY "offset"`,
-    [group],
-  )
-}
-
-async function intents() {
-  return db.sql.query<Record<string, unknown>>(`SELECT * FROM worker.intents WHERE group_name = $1 ORDER BY id`, [group])
-}
-
-async function databaseNow(): Promise<number> {
-  const [row] = await db.sql.query<{ now: Date }>('SELECT now()')
-  return Number(row?.now)
-}
