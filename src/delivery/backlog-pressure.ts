@@ -9,7 +9,7 @@ const DUE_PER_WORKER = 100
 type Counts = Pick<IntentStore, 'countDue' | 'oldestDueMs'>
 
 /**
- * A group stops fetching while too much of what it accepted is due, and resumes at half: so Kafka's lag stays the true scaling signal.
+ * A group stops fetching while too much of what it accepted is due, and resumes at half, so that Kafka's lag remains the signal for scaling.
  * Channels whose intents coalesce go by the age of the oldest (`lateAfter`), all others together by their number.
  */
 export function backlogPressure(
@@ -30,8 +30,8 @@ export function backlogPressure(
 }
 
 /**
- * Counts whatever fetching more would only add to, tried before or not. An intent that is deferred for an endpoint that is busy or away
- * does not count, however many there are: only its own tenant is delayed.
+ * Counts due intents, tried before or not. Intents deferred for an endpoint that is busy or unavailable do not count, however many there
+ * are: they delay only their tenant.
  */
 function duePressure(store: Counts, of: Parameters<typeof backlogPressure>[1]): Pressure {
   const channels = of.channels.map(({ name }) => name)

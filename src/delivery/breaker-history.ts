@@ -6,7 +6,7 @@ import type { DeliveryLog } from './delivery-log-table.ts'
 import type { KindTable } from './kind-table.ts'
 import type { RetryPolicy } from '../model/retry-policy.ts'
 
-/** What a process found out about a destination, `agoMs` ago. */
+/** A change of a breaker in one process, `agoMs` ago. */
 export interface BreakerChange {
   readonly of: { readonly channel: string; readonly destination: string }
   readonly state: 'open' | 'closed'
@@ -25,7 +25,7 @@ export interface AbandonRequest {
   readonly limit: number
 }
 
-/** The port to what all processes found out about destinations that are away. */
+/** The port to the record of unavailable destinations that all processes share. */
 export interface BreakerStore {
   /** Resolves to all destinations that are on record as away. */
   recordBreakers(changes: readonly BreakerChange[]): Promise<readonly BreakerChange['of'][]>
@@ -36,8 +36,8 @@ export interface BreakerStore {
 type Change = Omit<BreakerChange, 'agoMs'> & { readonly at: number }
 
 /**
- * Writes down since when breakers of single destinations are open. Breakers are each process's own and end with it; how long a
- * destination has been away must outlive it. Findings are kept until the database has them.
+ * Records since when breakers of destinations are open. Each process has its own breakers, which end with it; how long a destination has been
+ * unavailable must outlive it. Changes are kept until the database has them.
  */
 export class BreakerRecord {
   readonly #store: Pick<BreakerStore, 'recordBreakers'>
@@ -58,12 +58,12 @@ export class BreakerRecord {
     this.#find(fact, fact.state, fact.reason)
   }
 
-  /** A delivery arrived, whether or not the breaker of this process was open: another's may have been, or this one's before a restart. */
+  /** A delivery succeeded. The breaker of another process may have been open, or that of this process before a restart. */
   arrived(channel: string, destination: string): void {
     if (this.#away.has(keyOf({ channel, destination }))) this.#find({ channel, destination }, 'closed', null)
   }
 
-  /** Throws SqlError; what was found is then kept for the next time. */
+  /** Throws SqlError; the changes are then kept for the next time. */
   async write(): Promise<void> {
     const found = new Map(this.#found)
     const now = this.#now()
@@ -77,7 +77,7 @@ export class BreakerRecord {
   }
 }
 
-/** As long as all retries of a delivery take, at most: what was never tried waits no longer than what was. Milliseconds. */
+/** The longest that all retries of a delivery take; a delivery that was never tried is given up after the same time. Milliseconds. */
 export function awayTooLongMs(policy: RetryPolicy): number {
   return policy.delays(null).reduce((sum, delay) => sum + delay, 0)
 }

@@ -22,7 +22,7 @@ export interface DeferredOf {
   readonly clock: Pick<Clock, 'monotonic'>
 }
 
-/** The destinations of one channel of a group that have deferred intents, as far as this process knows; a search finds the others in time. */
+/** The destinations of one channel of a group that have deferred intents, as far as this process knows; periodic searches find the others. */
 export class DeferredIntents {
   /** The count at which each was first and last added: a claim removes none that was added while it ran. */
   readonly #known = new Map<string, { readonly first: number; readonly last: number }>()
@@ -48,9 +48,9 @@ export class DeferredIntents {
   }
 
   /**
-   * What a claim may take now: destinations with free permits, the least recently claimed first. Slow ones, and those not known to be
-   * quick, get no more than the group's workers have room for. Where that room is scarce, every other turn goes to the newest
-   * destination that has not answered yet, which then need not wait for a hundred slow ones.
+   * The destinations that a claim may take from now: those with free permits, the least recently claimed first. Slow ones, and those not known
+   * to be quick, get no more permits than the bulkhead leaves. Where those are scarce, every other claim includes the newest destination that
+   * has not answered yet, so that it need not wait for a hundred slow ones.
    */
   async wanted(): Promise<{ readonly wanted: Wanted; readonly at: number }> {
     await this.#search()
@@ -82,7 +82,7 @@ export class DeferredIntents {
       if (known === undefined || known.last > at) continue
       this.#known.delete(destination)
       const taken = intents.filter((intent) => intent.destination === destination).length
-      // Wanted again after the others.
+      // Claimed again after the others.
       if (!all || taken >= permits) this.#known.set(destination, known)
     }
   }

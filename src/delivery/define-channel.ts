@@ -4,7 +4,7 @@ import type { SendChannel } from './channel.ts'
 import type { DeliveryLog } from './delivery-log-table.ts'
 import type { TransactionChannel } from './transaction-channel.ts'
 
-/** How deliveries of a channel are spread over their destinations. */
+/** The limits of a channel's deliveries per destination. */
 export interface DestinationRules {
   /** Deliveries to one destination at a time; one that has not answered yet gets a single one. */
   readonly atOnce: number
@@ -15,21 +15,21 @@ export interface DestinationRules {
    * own, intents of other destinations go on, and those of an unavailable one are deferred.
    */
   readonly sole: string | null
-  /** What sentences for operators call a destination, and the deliveries that it takes: "endpoint" and "rewards". */
+  /** The words for a destination and its deliveries in sentences for operators: "endpoint" and "rewards". */
   readonly names: { readonly destination: string; readonly deliveries: string }
 }
 
-/** What is known of a channel that sends something elsewhere, before it runs. */
+/** The definition of a channel whose effect leaves the process. */
 export interface SendDefinition<Name extends ChannelName = ChannelName> {
   readonly name: Name
   readonly destinations: DestinationRules
   /** When failed attempts are made again, unless a kind names a policy of its own. */
   readonly retry: RetryPolicy<Messages[Name]>
-  /** The table that has a row per delivery; null: none has. */
+  /** The table with a row per delivery; null: there is none. */
   readonly deliveryLog: DeliveryLog | null
 }
 
-/** What is known of a channel whose effect is the database, before it runs. */
+/** The definition of a channel whose effect is the database. */
 export interface TransactionDefinition<Name extends ChannelName = ChannelName> {
   readonly name: Name
   /** There are no destinations, breakers and permits. */
@@ -38,7 +38,7 @@ export interface TransactionDefinition<Name extends ChannelName = ChannelName> {
   readonly writesIntents: boolean
 }
 
-/** What is known of a channel before it runs. */
+/** The definition of a channel. */
 export type ChannelDefinition<Name extends ChannelName = ChannelName> = SendDefinition<Name> | TransactionDefinition<Name>
 
 /** A channel of this process. */

@@ -11,8 +11,8 @@ import { BROKEN_RETRY_MS, prepared } from './prepare-intent.ts'
 import type { TransactionChannel } from './transaction-channel.ts'
 
 /**
- * One intent, one attempt: prepare, start, perform, record the end. `signal` aborts when the process can wait no longer; what
- * cannot be taken back is recorded all the same. Throws SqlError when the database is away: the lease then runs out.
+ * One attempt at one intent: prepare, start, perform, record the outcome. `signal` aborts when the process cannot wait longer; the outcome of
+ * a send that was started is recorded all the same. Throws SqlError when the database is unavailable: the lease then expires.
  */
 export async function executeIntent(executor: Executor, intent: Intent, signal: AbortSignal, onStage?: OnStage): Promise<Executed> {
   const entry = executor.kinds.of(intent)

@@ -5,7 +5,7 @@ import type { Destinations } from './destinations.ts'
 import type { IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
 
-/** What carrying out an intent needs. */
+/** Everything that the execution of an intent needs. */
 export interface Executor {
   readonly store: IntentStore
   readonly kinds: KindTable
@@ -14,6 +14,6 @@ export interface Executor {
   readonly destinations: Destinations
   readonly clock: Clock
   readonly observe: Observe
-  /** Policy for mails whose fate is unknown: retry once, or hold for the operator. */
+  /** Policy for mails whose outcome is unknown: retry once, or hold for the operator. */
   readonly ambiguous: { readonly hold: boolean; readonly retryMs: number }
 }

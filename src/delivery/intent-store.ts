@@ -113,7 +113,7 @@ export interface IntentStore extends BreakerStore {
   claim(request: ClaimRequest): Promise<readonly Intent[]>
   /** The account of each of these campaigns, as the platform's rows say. */
   accountsOf(campaignIds: readonly string[]): Promise<ReadonlyMap<string, string>>
-  /** Gives claims back untouched, due now and in their place among what is due. */
+  /** Releases claims: the intents are due now, in their order among what is due. */
   release(claims: readonly Claim[]): Promise<void>
   /**
    * Proves each claim, counts the attempt, stores what was frozen, opens the delivery log's row. Answers for each, in their order: a row
@@ -135,23 +135,23 @@ export interface IntentStore extends BreakerStore {
    */
   settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<Settled>[]>
   /**
-   * Moves the end of a lease to `leaseMs` from now, while an end waits to be written. In doubt already, the intent is not due before
-   * then. Passes over what is locked or somebody else's.
+   * Renews a lease to `leaseMs` from now, while an outcome waits to be written; an intent that is in doubt already is not due before then.
+   * Skips rows that are locked or claimed by another worker.
    */
   renew(claim: Claim, leaseMs: number): Promise<void>
-  /** One transaction that proves the claim before and ends the intent after `work`: for channels whose effect is the database. */
+  /** One transaction that proves the claim before `work` and settles the intent after it: for channels whose effect is the database. */
   transact<Result>(
     intent: Intent,
     leaseMs: number,
     work: (tx: Sql) => Promise<{ result: Result; settlement: Settlement; drafts?: readonly IntentDraft[]; data?: Intent['data'] }>,
   ): Promise<Result | 'lost'>
-  /** Leases that are over: claims go back to pending; a mail being handed over becomes ambiguous (held when it was before, or under `hold`). */
+  /** Expires leases: claims become pending again; a mail that was being sent becomes ambiguous (held when it was before, or under `hold`). */
   expireLeases(options: { hold: boolean; ambiguousRetryMs: number }): Promise<{ readonly reclaimed: number; readonly ambiguous: number }>
-  /** Live intents of the group that are due, or wait for their turn under a rate of ours, counted up to `limit` (backpressure). */
+  /** Live intents of the group that are due, or wait for a rate limit, counted up to `limit` (backpressure). */
   countDue(group: string, channels: readonly ChannelName[], limit: number): Promise<number>
-  /** Puts off what is due next of the same campaign, kind and class, as far as a look of bounded cost finds it. */
+  /** Postpones what is due next of the same campaign, kind and class, as far as a search of bounded cost finds it. */
   postponeCampaign(intent: Intent, to: { readonly reason: string; readonly afterMs: number }): Promise<number>
-  /** Makes a batch of intents due that wait for a campaign which is not paused any more. */
+  /** Makes a batch of intents due that wait for a campaign which is no longer paused. */
   resumeCampaigns(): Promise<{ readonly resumed: number; readonly all: boolean }>
   /** Destinations with deferred intents, in their order and behind `after`, at most `limit`. */
   deferredDestinations(group: string, channel: ChannelName, after: string, limit: number): Promise<readonly string[]>

@@ -6,7 +6,7 @@ import type { ChannelName, Messages } from '../model/messages.ts'
 import type { KindTable } from './kind-table.ts'
 import { onlyAnswer } from './prepare-intent.ts'
 
-/** An answer given ahead is used for this long, counted from the begin of its call to the moment at which a worker takes the intent. Milliseconds. */
+/** How long a prepared answer is used, from the beginning of its call until a worker takes the intent. Milliseconds. */
 export const PREPARED_AHEAD_MS = 1_000
 
 /** Intents in one call at most. */
@@ -24,8 +24,8 @@ export interface BlockSettings {
  * {@link PREPARED_AHEAD_MS}; then the rows are read again, because rows decide.
  *
  * A fault stays with its intent: when the call for several fails, or does not answer once for each, every worker has its own intent
- * prepared alone. A lost connection would be the same for each of them: it fails the intents whose workers wait for the call, and those
- * without a worker are prepared again at their turn.
+ * prepared alone. A lost connection affects all of them alike: it fails the intents whose workers wait for the call, and those without a
+ * worker are prepared again later.
  */
 export function prepareInBlocks(kinds: KindTable, { waiting, clock }: BlockSettings): KindTable {
   const inBlocks = new Map<IntentKind, IntentKind>()
@@ -44,7 +44,7 @@ export function prepareInBlocks(kinds: KindTable, { waiting, clock }: BlockSetti
   }
 }
 
-/** What a call will answer for an intent, at this place of its block. */
+/** The answer that a call will give for an intent, by its index in the block. */
 interface Ahead<Message> {
   readonly since: number
   readonly call: Promise<Answers<Message>>

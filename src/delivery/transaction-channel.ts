@@ -2,7 +2,7 @@ import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { IntentStore } from './intent-store.ts'
 
-/** A channel whose effect is the database itself: claim, effect and end are one transaction, so there is nothing to start. */
+/** A channel whose effect is the database itself: claim, effect and outcome are one transaction, so there is nothing to start. */
 export interface TransactionChannel<Message> {
   readonly name: ChannelName
   /** The longest that one run may take, in milliseconds; a lease is twice as long. */

@@ -2,7 +2,7 @@ import type { Json } from '../../model/intent.ts'
 import type { BroadcastMessage } from './broadcast-message.ts'
 import { defineChannel, type Transactor } from '../define-channel.ts'
 
-/** How soon a broadcast whose last page is still being sent looks again. */
+/** Delay before a broadcast checks again whether its last page is sent. */
 const FULL_RETRY_MS = 1_000
 
 /** Broadcast, as the list of channels has it. */
@@ -15,8 +15,8 @@ export const broadcastChannel = defineChannel({
 
 /**
  * Writes a broadcast page by page: every step is one transaction that inserts mails and moves the cursor, so a kill repeats
- * nothing and skips nothing; the next step waits while `maxPending` of its mails are unfinished. Going back to the end of the
- * queue after each page is what lets several broadcasts take turns.
+ * nothing and skips nothing; the next step waits while `maxPending` of its mails are unfinished. After each page it returns
+ * to the end of the queue, so that several broadcasts take turns.
  */
 export function createBroadcastChannel(options: {
   readonly deadlineMs: number

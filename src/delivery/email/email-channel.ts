@@ -30,7 +30,7 @@ export interface EmailChannelOptions {
   readonly mime: MimeComposer
   /** Sends for campaigns that name no address of their own; null: such mails are refused. */
   readonly mailFrom: Mailbox | null
-  /** For one mail, in milliseconds. RFC 5321 (4.5.3.2.6) advises minutes: who gives up on the last reply early makes duplicates. */
+  /** For one mail, in milliseconds. RFC 5321 (4.5.3.2.6) advises minutes: giving up early on the last reply makes duplicates. */
   readonly deadlineMs: number
   readonly clock: Clock
 }
@@ -54,7 +54,7 @@ export const emailChannel = defineChannel({
  */
 export function createEmailChannel(options: EmailChannelOptions): Sender<MailMessage> {
   const { relay, clock } = options
-  /** What was composed for a start, until it is sent: only its content is stored. */
+  /** The composed bytes of a start, until they are sent: only their content is stored. */
   const composed = new WeakMap<Frozen, Uint8Array>()
   return {
     underway: 'handing_over',
@@ -64,7 +64,7 @@ export function createEmailChannel(options: EmailChannelOptions): Sender<MailMes
     destinationOf: () => RELAY,
     client: relay,
     acquire: async (message, signal) => {
-      // Compiled here, where neither a connection nor a transaction waits for it.
+      // Compiled here, before a connection or a transaction is held.
       await compiled(options.templates, message, signal)
       const { hash, text } = options.templates.versionOf(message.template)
       await options.versions.keep(hash, text)
@@ -102,7 +102,7 @@ export function createEmailChannel(options: EmailChannelOptions): Sender<MailMes
   }
 }
 
-/** How soon a mail looks again for the thread that compiles templates; milliseconds, before jitter. */
+/** Delay before a mail tries the template compiler again; milliseconds, before jitter. */
 const COMPILER_RETRY_MS = 30_000
 
 class RelaySlot implements Slot {
@@ -126,13 +126,13 @@ async function freeze(
   message: MailMessage,
   { templates, mime, mailFrom, clock }: EmailChannelOptions,
 ): Promise<{ readonly frozen: Frozen; readonly bytes: Uint8Array }> {
-  // Addresses first: nothing is made for a mail that can reach nobody, or somebody else.
+  // Addresses first: nothing is composed for a mail that cannot reach its recipient alone.
   const to = addressOf(message.to.address, "The recipient's address")
   const sender = message.from.address ?? mailFrom?.address
   if (sender === undefined) throw new Refusal('no-sender', 'The campaign names no sender, and MAIL_FROM is not set.')
   const from = addressOf(sender, "The sender's address of the campaign")
   const replyTo = message.replyTo === undefined ? undefined : addressOf(message.replyTo, 'The reply-to address of the campaign').address
-  // Addresses in the envelope show the relay that SMTPUTF8 is needed; one that stands in a header alone would go there raw.
+  // Addresses in the envelope request SMTPUTF8 from the relay; one that is in a header alone would be sent raw.
   if (replyTo !== undefined && !isAscii(replyTo)) {
     throw new Refusal('invalid-address', 'The reply-to address of the campaign has letters beyond ASCII before its @; give another one')
   }
@@ -148,7 +148,7 @@ async function freeze(
   }
   const envelope = {
     to: to.address,
-    // As the platform writes it: a suppression must be found by that.
+    // As the platform writes it: suppressions are found by that spelling.
     ...(to.address === message.to.address ? {} : { address: message.to.address }),
     from: from.address,
     ...(replyTo === undefined ? {} : { replyTo }),
@@ -161,7 +161,7 @@ async function freeze(
   return { frozen, bytes: mime.compose(partsOf(frozen, content, bodies)) }
 }
 
-/** Every copy of a mail is composed of this. */
+/** The content from which every copy of a mail is composed. */
 function partsOf(frozen: Frozen, content: MailContent, bodies: RenderedBodies): MailParts {
   const { replyTo } = frozen.envelope
   return {
@@ -177,8 +177,8 @@ function partsOf(frozen: Frozen, content: MailContent, bodies: RenderedBodies): 
 }
 
 /**
- * The bytes of a mail that was started before, or why they cannot be had: nothing of this attempt has reached the relay then, whatever
- * went wrong. Resolves soon after `signal` aborts.
+ * The bytes of a mail that was started before, or why they cannot be composed: then nothing of this attempt has reached the relay. Resolves
+ * soon after `signal` aborts.
  */
 async function composedAgain(
   frozen: Frozen,
@@ -209,7 +209,7 @@ async function composeAgain(
 ): Promise<Uint8Array | Performed> {
   const content = mailContentOf(frozen.envelope['content'])
   if (content === null) return notComposed('not-composed', 'Another version of this program wrote what the mail is made of', true)
-  // Nearly always the template is what it was; the stored text is for the others.
+  // The template is nearly always unchanged; otherwise its stored text is used.
   const today = templates.versionOf(message.template)
   const text = today.hash === content.template ? today.text : await versions.find(content.template)
   if (text === null) return notComposed('template-version-missing', 'The stored version of its template is gone', true)

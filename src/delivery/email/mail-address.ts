@@ -7,8 +7,8 @@ export interface MailAddress {
 }
 
 /**
- * Reads `local@domain`, or says null for anything else. Stricter than RFC 5321: no quoted local parts, no address literals, no
- * comments and no blanks, so that no two programs can disagree about who is meant. The domain becomes ASCII (RFC 5891); letters
+ * Reads `local@domain`; null for anything else. Stricter than RFC 5321: no quoted local parts, no address literals, no
+ * comments and no blanks, so that all programs read the same mailbox. The domain becomes ASCII (RFC 5891); letters
  * beyond ASCII may stand in the local part (RFC 6531): such a mail goes only to a relay that offers SMTPUTF8.
  */
 export function parseAddress(text: string): MailAddress | null {

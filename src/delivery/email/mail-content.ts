@@ -1,10 +1,10 @@
 import type { JsonObject } from '../../model/intent.ts'
 
-/** What a mail is made of: a few hundred bytes, from which every copy is composed to the byte. */
+/** The content of a mail: a few hundred bytes, from which every copy is composed to the byte. */
 export interface MailContent {
   /** Hash of the template's text ({@link TemplateVersions}). */
   readonly template: string
-  /** What its bodies were filled with; as far as they name it. */
+  /** The values of the variables that its bodies name. */
   readonly values: JsonObject
   readonly fromName: string | null
   readonly toName: string | null
@@ -13,7 +13,7 @@ export interface MailContent {
   readonly unsubscribeUrl: string | null
 }
 
-/** @returns null for what no version of this program wrote */
+/** @returns null when no version of this program wrote it */
 export function mailContentOf(json: unknown): MailContent | null {
   if (!isObject(json)) return null
   const { template, values, fromName, toName, date, unsubscribeUrl } = json

@@ -1,4 +1,4 @@
-/** A mail as `prepare` describes it: who, from whom, which template, with which values. Rendered when it is started. */
+/** A mail as `prepare` describes it: recipient, sender, template and values. Rendered when it is started. */
 export interface MailMessage {
   readonly type: MailType
   readonly campaignId: string

@@ -4,7 +4,7 @@ import type { OutcomeSignal } from '../outcome-signal.ts'
 import type { Reply } from '../intent-store.ts'
 import type { SendResult, SendTrouble } from './mail-relay.ts'
 
-/** What the relay's answer means for the intent: its own fault, the relay's, or a transient one. @param ageMs since the intent was created. */
+/** The outcome for the intent: its own fault, a fault of the relay, or a transient one. @param ageMs since the intent was created. */
 export function performed(result: SendResult, durationMs: number, ageMs: number): Performed {
   if (result.is === 'accepted') {
     const { code, providerId } = result
@@ -15,7 +15,7 @@ export function performed(result: SendResult, durationMs: number, ageMs: number)
     const error = `The relay was given the whole message and did not answer${inTime(result.reason)}; it may have taken it`
     return { is: 'ambiguous', reason: result.reason, reply: { durationMs, error }, outcomeSignal: silent(result.reason) }
   }
-  // A connection that this mail breaks time after time must not be broken for ever; our own stop is nobody's attempt.
+  // Counts, so that a mail that breaks every connection is given up; an attempt that our own stop cut off does not.
   const countsAsAttempt = result.reason !== 'aborted'
   const error = inTime(result.reason) === '' ? 'The connection to the relay ended before the end of the message' : silence(result.reason)
   return { is: 'retry', reason: result.reason, countsAsAttempt, reply: { durationMs, error }, outcomeSignal: silent(result.reason) }
@@ -30,10 +30,10 @@ function silence(reason: SendTrouble): string {
   return `The relay did not answer ${reason.slice('timeout-'.length).toUpperCase()} in time`
 }
 
-/** A relay that judges a mail works, whatever it says of it. */
+/** A relay that judges a mail works, whatever the verdict. */
 const judged: OutcomeSignal = { is: 'ok' }
 
-/** One connection may be lost for a hundred reasons; several in a row say that the relay takes mails and answers nobody. */
+/** A single connection may be lost for many reasons; several in a row mean that the relay accepts mails and does not answer. */
 function silent(reason: SendTrouble): OutcomeSignal {
   if (reason === 'aborted') return { is: 'none' }
   // Some relays contact the recipient's own server before they answer; a timeout there is not the relay's.
@@ -93,7 +93,7 @@ const reasonOfRejection = {
   smtputf8: 'smtputf8-unsupported',
 } as const
 
-/** It may be about this recipient alone; said of five in a row, and of nobody else meanwhile, it is the relay's. */
+/** A fault that may concern this recipient alone; five in a row without a success are a fault of the relay. */
 function refusesAll(reason: string): OutcomeSignal {
   return { is: 'failure', reason, ofOne: true }
 }

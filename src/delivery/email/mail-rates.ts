@@ -5,7 +5,7 @@ import { Postponed } from '../channel.ts'
 export interface MailRateOptions {
   /** Mails that this process sends to the relay; undefined: no limit. */
   readonly perSecond?: number | undefined
-  /** Of them to any one domain of recipients. */
+  /** The same for each domain of recipients. */
   readonly perDomainPerSecond?: number | undefined
   readonly clock: Clock
   /** From 0 to 1. */
@@ -14,23 +14,23 @@ export interface MailRateOptions {
 
 export interface MailRates {
   /**
-   * Resolves when a mail to this domain may go, after a short wait for the relay's turn at most. Null: no domain that is known.
+   * Resolves when a mail to this domain may be sent, after at most a short wait for the relay's rate. Null: the domain is unknown.
    *
-   * @throws {Postponed} it is not this mail's turn yet; `afterMs` spreads what was put off together over the time that it takes.
+   * @throws {Postponed} the rate of the domain is used up; `afterMs` spreads the mails that were postponed together.
    */
   take(domain: string | null, signal: AbortSignal): Promise<void>
 }
 
-/** A worker waits so long for the relay's turn: mails that are due stay due then, and press back. A stop waits as long. */
+/** The longest that a worker waits for the relay's rate; after that the mail stays due, which causes backpressure. A stop waits as long. */
 const LONGEST_WAIT_MS = 2_000
-/** And a mail so long between two looks at its turn, however long the line: one that nobody put in a line must not wait for its end. */
+/** The longest that a mail is postponed at a time, however long the queue of its domain. */
 const LONGEST_TURN_MS = 60_000
-/** The relay's rate is kept over parts of a second: what a whole one allows would otherwise go out at once at its beginning. */
+/** The relay's rate is kept over fractions of a second; over a whole one, all of its mails would be sent at its beginning. */
 const RELAY_WINDOWS_PER_SECOND = 20
-/** A domain's over whole ones: mails come back for their turns in bunches, as often as workers look for what is due. */
+/** The rate of a domain is kept over whole seconds: postponed mails come due in batches, as often as workers poll. */
 const DOMAIN_WINDOWS_PER_SECOND = 1
 
-/** How fast mails may go, in all and to one domain. Held in memory: each process has its own share of what the relay takes. */
+/** Rate limits for mails, in all and per domain. In memory: each process has its own share of the relay's rate. */
 export function createMailRates({ perSecond, perDomainPerSecond, clock, random = Math.random }: MailRateOptions): MailRates {
   const all = perSecond === undefined ? null : createLimiter(perSecond, RELAY_WINDOWS_PER_SECOND)
   const domains = perDomainPerSecond === undefined ? null : createLimiter(perDomainPerSecond, DOMAIN_WINDOWS_PER_SECOND)
@@ -47,7 +47,7 @@ export function createMailRates({ perSecond, perDomainPerSecond, clock, random =
         const waitMs = await refused(all, 'all')
         if (waitMs === null) return
         if (signal.aborted || clock.monotonic() + waitMs > until) {
-          // Its share of the domain's rate goes to another mail.
+          // The part of the domain's rate that it took is returned to others.
           if (domain !== null) await domains?.reward(domain)
           throw new Postponed('relay-rate', waitMs + random() * LONGEST_WAIT_MS)
         }
@@ -62,7 +62,7 @@ function createLimiter(perSecond: number, windows: number): RateLimiterMemory {
   return new RateLimiterMemory({ points, duration: points / perSecond })
 }
 
-/** Null when the mail may go; otherwise the milliseconds until one may. */
+/** Null when the mail may be sent; otherwise the milliseconds until one may. */
 async function refused(limiter: RateLimiterMemory, key: string): Promise<number | null> {
   try {
     await limiter.consume(key)

@@ -1,19 +1,19 @@
-/** Who sends and who receives, as SMTP says it: bare addresses, exactly one recipient. The headers of the mail play no part. */
+/** The SMTP envelope: bare addresses, exactly one recipient. The headers of the mail play no part. */
 export interface MailEnvelope {
   readonly from: string
   readonly to: string
 }
 
-/** Where in the conversation a reply was given. */
+/** The command that a reply answered. */
 export type SmtpStage = 'connection' | 'MAIL FROM' | 'RCPT TO' | 'DATA' | 'end of message'
 
 /**
- * What is known after an attempt. A relay that has not seen the end of a message never takes responsibility for it, and its answer decides
+ * The result of an attempt. A relay that has not seen the end of a message never takes responsibility for it, and its answer decides
  * (RFC 5321, 4.2.5); only the end of the message without an answer leaves the outcome unknown.
  */
 export type SendResult =
   | { readonly is: 'accepted'; readonly code: number; readonly providerId: string | null }
-  /** The relay said no. */
+  /** The relay refused the mail. */
   | {
       readonly is: 'refused'
       readonly means: RefusalMeaning
@@ -27,13 +27,13 @@ export type SendResult =
   /** The end of the message may have arrived and no reply came back. */
   | { readonly is: 'ambiguous'; readonly reason: SendTrouble }
 
-/** Who or what a refusal speaks of. */
+/** The subject of a refusal. */
 export type RefusalMeaning =
-  /** This mailbox, or its domain, does not exist: the only one that is held against the address. */
+  /** This mailbox, or its domain, does not exist: the only one for which the address is suppressed. */
   | 'no-such-mailbox'
-  /** It exists, and is full or disabled now. */
+  /** The mailbox exists, and is full or disabled now. */
   | 'mailbox-unavailable'
-  /** The way there, or a mail system on it. */
+  /** The route to the mailbox, or a mail system on it. */
   | 'undeliverable'
   /** A policy of the relay or of another server about this mail. */
   | 'policy'
@@ -43,30 +43,30 @@ export type RefusalMeaning =
   | 'sender'
   /** The address or the message goes beyond ASCII, and the relay, or a server behind it, does not support that. */
   | 'smtputf8'
-  /** Us: what we are called, whom we may send for, a list that we are on. Said of every recipient alike. */
+  /** Our host name, the senders that we may use, or a blocklist; the same for every recipient. */
   | 'us'
-  /** Nobody now: the relay closes, or is out of order or out of step. */
+  /** The relay as a whole: it is closing, out of order or out of step. */
   | 'busy'
   /** The login: only an operator can fix it. */
   | 'login'
   /** This mail, later (4xx). */
   | 'later'
 
-/** What a connection that is being opened waits for. */
+/** The stage of a connection that is being opened. */
 export type ConnectStage = 'connect' | 'greeting' | 'ehlo' | 'tls' | 'auth'
-/** What a mail waits for: the reply to a command, the relay taking the body, the reply to the whole mail. */
+/** The stage of a mail: waiting for the reply to a command, for the relay to read the body, or for the reply to the whole mail. */
 export type SendStage = 'mail' | 'rcpt' | 'data' | 'body' | 'final-reply'
 
 /** `aborted`: by the caller's signal. `timeout-...`: the attempt reached its deadline at this stage, however busy the connection was. */
 export type SendTrouble = 'connection-lost' | `timeout-${SendStage}` | 'aborted' | 'protocol-error'
 
-/** One connection, held for one mail. */
+/** A connection acquired for one mail. */
 export interface RelaySession {
   /** Sends one mail; once per session. Never rejects. When `signal` aborts, the connection is destroyed at once. */
   send(envelope: MailEnvelope, body: Uint8Array, signal: AbortSignal): Promise<SendResult>
-  /** What the mail under way waits for; null while there is none. */
+  /** The stage of the mail in flight; null while there is none. */
   stage(): SendStage | null
-  /** Gives the connection back. Safe to call at any time and more than once. */
+  /** Returns the connection to the pool. Safe to call at any time and more than once. */
   release(): void
 }
 
@@ -78,11 +78,11 @@ export interface RelayStats {
   readonly waiting: number
   /** Connections opened since the start. */
   readonly opened: number
-  /** Connections that could not be opened, or were lost before a mail went over them, since the last that worked. */
+  /** Connections that could not be opened, or were lost before a mail was sent over them, since the last that worked. */
   readonly failures: number
 }
 
-/** Why no mail goes out, and for how long none has. */
+/** Why no mail can be sent, and since when. */
 export interface RelayAway {
   readonly reason: RelayTrouble
   /** For the operator, as in {@link RelayUnavailable}. */
@@ -90,7 +90,7 @@ export interface RelayAway {
   readonly forMs: number
 }
 
-/** The port to whatever takes our mail. */
+/** The port to the SMTP relay. */
 export interface MailRelay {
   /** Host and port. */
   readonly host: string
@@ -107,9 +107,9 @@ export interface MailRelay {
    */
   verify(signal: AbortSignal): Promise<void>
   stats(): RelayStats
-  /** Null while nothing is known against it: it has taken a mail since, or let us connect where that had failed. */
+  /** Null while the relay is not known to be unavailable: it has accepted a mail since, or a connection after those had failed. */
   away(): RelayAway | null
-  /** Ends every connection, also those in use, and refuses what waits. Nothing is left running after it. */
+  /** Ends every connection, also those in use, and rejects all waiting callers. Nothing is left running after it. */
   close(): Promise<void>
 }
 

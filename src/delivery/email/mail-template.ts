@@ -14,7 +14,7 @@ export interface RenderedBodies {
 /** Ready to be put into a message: `subject` is one line without control characters. */
 export interface RenderedMail extends RenderedBodies {
   readonly subject: string
-  /** What the bodies were filled with, as far as they name it: {@link TemplateEngine.renderAgain} makes the same bodies of it. */
+  /** The values of the variables that the bodies name: {@link TemplateEngine.renderAgain} renders the same bodies from them. */
   readonly values: StoredValues
 }
 
@@ -37,7 +37,7 @@ export interface TemplateEngine {
   versionOf(source: TemplateSource): TemplateVersion
   /**
    * Compiles the template, unless it is compiled already, so that {@link render} need not wait. A template that cannot be used is
-   * no failure here: `render` says so.
+   * not a failure here: `render` throws for it.
    *
    * @throws {TemplateCompilerUnavailable}
    * @throws the reason of `signal`, once it has aborted.
@@ -58,7 +58,7 @@ export interface TemplateEngine {
    * @throws {TemplateCompilerUnavailable}
    */
   renderAgain(version: TemplateVersion, values: StoredValues): Promise<RenderedBodies>
-  /** Idempotent; what is being compiled rejects. */
+  /** Idempotent; compilations in progress reject. */
   close(): Promise<void>
 }
 
@@ -85,7 +85,7 @@ export class TemplateError extends Error {
   }
 }
 
-/** Nothing can be compiled now; the fault of no template. */
+/** Nothing can be compiled now; not the fault of a template. */
 export class TemplateCompilerUnavailable extends Error {
   override readonly name = 'TemplateCompilerUnavailable'
 }

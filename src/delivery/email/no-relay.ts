@@ -1,6 +1,6 @@
 import { RelayUnavailable, type MailRelay } from './mail-relay.ts'
 
-/** In place of a relay where no group of this process sends mail; mails that get here all the same wait. */
+/** Replaces the relay where no group of this process sends mail; mails that arrive here all the same wait. */
 export const noRelay: MailRelay = {
   acquire: () => Promise.reject(new RelayUnavailable('relay-closed', 'SMTP_URL is not set: this process sends no mail', 60_000)),
   verify: () => Promise.resolve(),

@@ -3,7 +3,7 @@ import type { OutcomeSignal } from '../outcome-signal.ts'
 import { retryAfterMs } from './retry-after.ts'
 import type { WebhookFailure, WebhookReply } from './webhook-client.ts'
 
-/** How an attempt ended, by the rules of Standard Webhooks 1.0.0. The words are ours: the reply's own text is never kept. */
+/** The outcome of an attempt by the rules of Standard Webhooks 1.0.0, in our own words: the text of the reply is never kept. */
 export function judgeReply(reply: WebhookReply, nowMs: number): Performed {
   return reply.is === 'failed' ? judgeFailure(reply.failure, reply.durationMs) : judgeStatus(reply, nowMs)
 }
@@ -15,14 +15,14 @@ function judgeStatus({ status, retryAfter, durationMs }: StatusReply, nowMs: num
   const reply = { status, durationMs, error: `The endpoint answered ${status}.` }
   const pauseMs = retryAfterMs(retryAfter, nowMs)
   const outcomeSignal = signalOf(status, pauseMs)
-  // By the status in the reply the delivery log marks the endpoint failed: its owner wants no more deliveries.
+  // The delivery log marks the endpoint failed by this status: its owner wants no more deliveries.
   if (status === 410) return { is: 'dead', reason: 'gone', reply, outcomeSignal }
   if (!slowingDown.has(status)) return { is: 'retry', reason: reasonOf(status), countsAsAttempt: true, reply, outcomeSignal }
   const reason = status === 429 ? 'too-many-requests' : 'unavailable'
   return { is: 'retry', reason, slowDown: { forMs: pauseMs }, countsAsAttempt: true, reply, outcomeSignal }
 }
 
-/** An endpoint that refuses this delivery is there. One that says until when it takes none is left alone until then. */
+/** An endpoint that refuses this delivery works. One that requests a pause gets no delivery until it is over. */
 function signalOf(status: number, pauseMs: number | null): OutcomeSignal {
   if (status < 500 && status !== 429) return { is: 'ok' }
   const reason = status === 429 ? 'too-many-requests' : slowingDown.has(status) ? 'unavailable' : 'server-error'

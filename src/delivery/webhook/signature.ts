@@ -15,8 +15,8 @@ export function signedHeaders(id: string, atMs: number, body: Uint8Array, secret
 /**
  * `whsec_` and base64, of any length: the standard's 24 to 64 bytes are advice for making a secret, and its reference
  * library takes all. Without the prefix a secret stands for its UTF-8 bytes; the reference library would read base64 there as
- * well, so where both readings are possible both sign, and a receiver finds the one that it knows. None for a secret that is
- * empty, or no base64 behind the prefix.
+ * well, so where both readings are possible, signatures by both are sent, and a receiver finds the one that it
+ * knows. Null for a secret that is empty, or not base64 after the prefix.
  */
 function signingKeys(secret: string): readonly Uint8Array[] {
   if (secret.startsWith(prefix)) return fromBase64(secret.slice(prefix.length))

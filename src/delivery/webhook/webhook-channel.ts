@@ -16,11 +16,11 @@ export interface WebhookChannelSettings {
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** What is fixed of a webhook besides its bytes, as it stands in `worker.intents.envelope`. */
+/** The frozen part of a webhook besides its bytes, as stored in `worker.intents.envelope`. */
 export interface WebhookEnvelope {
   /** Row of `webhooks`. */
   readonly endpointId: string
-  /** Where the endpoint lived at the first start. */
+  /** The URL of the endpoint at the first start. */
   readonly url: string
   readonly eventType: string
   /** The `webhook-id` of every attempt. */
@@ -37,8 +37,8 @@ export const webhookChannel = defineChannel({
 })
 
 /**
- * Deliveries by HTTP, signed as Standard Webhooks 1.0.0 requires. A delivery may arrive twice (the process died before it wrote
- * down the reply), with the same bytes and the same `webhook-id`, by which a receiver recognises the second one.
+ * Deliveries by HTTP, signed as Standard Webhooks 1.0.0 requires. A delivery may arrive twice (the process died before it
+ * recorded the reply), with the same bytes and the same `webhook-id`, by which a receiver recognises the second one.
  */
 export function createWebhookChannel(settings: WebhookChannelSettings): Sender<WebhookMessage> {
   const { client, deadlineMs, clock } = settings
@@ -68,7 +68,7 @@ export function webhookIdOf(intentKey: string): string {
   return `msg_${createHash('sha256').update(intentKey).digest('hex').slice(0, 32)}`
 }
 
-/** Connections are pooled per origin inside the client; there is nothing that must be free before a start is worth it. */
+/** Connections are pooled per origin inside the client, so that nothing has to be acquired before a start. */
 const freeSlot: Slot = { release: () => {} }
 
 const otherEndpoint = 'The endpoint that the delivery began with is gone.'
@@ -80,7 +80,7 @@ function freeze(intent: Intent, message: WebhookMessage): Frozen {
   return { envelope, body: Buffer.from(JSON.stringify(message.payload), 'utf8') }
 }
 
-/** @throws {Error} the row holds what no version of this channel wrote. */
+/** @throws {Error} the row was not written by any version of this channel. */
 function contentOf({ envelope, body }: Frozen): Pick<WebhookEnvelope, 'endpointId' | 'webhookId'> & { readonly body: Uint8Array } {
   const { endpointId, webhookId } = envelope
   if (typeof endpointId !== 'string' || typeof webhookId !== 'string' || body === null)

@@ -1,11 +1,11 @@
-/** The port to other people's HTTP servers. */
+/** The port to the HTTP servers of tenants. */
 export interface WebhookClient {
   /**
    * Sends one POST and waits for the reply's status, at most `deadlineMs` in all. Follows no redirect, reaches no address that
    * the guard refuses, keeps nothing of the reply's body. Never throws for anything that the other side did.
    */
   post(request: WebhookRequest, signal: AbortSignal): Promise<WebhookReply>
-  /** Cuts what is still under way and closes all connections. Idempotent. */
+  /** Aborts requests in flight and closes all connections. Idempotent. */
   stop(): Promise<void>
 }
 
@@ -21,8 +21,8 @@ export type WebhookReply =
   | { readonly is: 'failed'; readonly failure: WebhookFailure; readonly durationMs: number }
 
 /**
- * Why there is no status. `url-refused` and `address-refused`: nothing was sent and nothing will be, as long as the endpoint
- * stands as it does. `stopped`: the caller's signal, no fault of anybody.
+ * Why there is no status. `url-refused` and `address-refused`: nothing was sent, and nothing will be until the endpoint is
+ * changed. `stopped`: aborted by the caller's signal.
  */
 export type WebhookFailure =
   | 'url-refused'
