@@ -110,7 +110,7 @@ export const leaderboardMutants: readonly Mutant[] = [
     ],
     scenario: {
       project: 'contract',
-      file: 'test/contract/postgres/leaderboard-backfill.test.ts',
+      file: 'test/contract/postgres/leaderboard-backfill-locks.test.ts',
       test: 'holds the lock of its campaign from the first batch to the end, and no other',
     },
     fails: 'assertion',
