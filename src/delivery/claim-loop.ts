@@ -28,13 +28,13 @@ export interface ClaimingSettings {
   readonly kinds: KindTable
   readonly store: IntentStore
   readonly destinations: Destinations
-  readonly held: LocalQueue
+  readonly queue: LocalQueue
   /** Intents of the channel that may still be claimed. */
   readonly room: (channel: ChannelName) => number
   /** They are enough for a claim. */
   readonly isWorthAClaim: (channel: ChannelName) => boolean
   readonly leaseMs: (channel: ChannelName) => number
-  /** Called before each question to the database. */
+  /** Called before each query. */
   readonly turn: () => void
   readonly clock: Pick<Clock, 'monotonic'>
   readonly observe: Observe
@@ -48,29 +48,29 @@ export interface Claiming {
    * @param all also of channels of which nothing more was due at the last claim: others may have written something.
    */
   once(all: boolean): Promise<boolean>
-  /** Free workers may take what was just accepted: nothing older of the channel is due, and its destination is not away. */
+  /** How many free workers may take intents that were just accepted: none while older ones of the channel are due, or its destination is unavailable. */
   mayOvertake(channel: ChannelName): number
-  /** An intent of the channel has ended: whether there may be something to claim in its place. */
+  /** Called when an intent of the channel has ended: whether there may be something to claim instead. */
   worthALook(channel: ChannelName): boolean
   /** The only destination of the channel takes no delivery now. */
   isAway(channel: ChannelName): boolean
-  /** More was written than was claimed. */
+  /** Accepts wrote more intents than they claimed. */
   moreWritten(): void
   deferred(intent: Intent, destination: string): void
 }
 
 export function createClaiming(settings: ClaimingSettings): Claiming {
-  const { group, nextOwner, poolSize, kinds, store, destinations, held, room, isWorthAClaim, leaseMs, turn, clock, observe } = settings
+  const { group, nextOwner, poolSize, kinds, store, destinations, queue, room, isWorthAClaim, leaseMs, turn, clock, observe } = settings
   const claims = new Map<ChannelName, number>()
   const deferred = new Map<ChannelName, DeferredIntents>()
   for (const channel of kinds.channels) {
-    if (destinations.defers(channel)) deferred.set(channel, new DeferredIntents({ group, channel, store, destinations, held, clock }))
+    if (destinations.defers(channel)) deferred.set(channel, new DeferredIntents({ group, channel, store, destinations, queue, clock }))
   }
   /** Channels whose last claim came back short: nothing more was due than was claimed. */
   const short = new Set<ChannelName>()
   const sending = kinds.channels.filter((channel) => destinations.sends(channel))
   const most = mostPerChannel(poolSize, sending.length)
-  for (const channel of sending) held.limit(channel, most)
+  for (const channel of sending) queue.limit(channel, most)
   for (const channel of deferred.keys()) destinations.limit(group, channel, Math.min(most, poolSize))
   /** Until when each campaign is set back, by the process's own clock. */
   const setBack = new Map<string, number>()
@@ -81,11 +81,11 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   async function once(all: boolean): Promise<boolean> {
     const channels = kinds.channels.filter((channel) => isWorthAClaim(channel) && (all || mayHaveMore(channel)))
     if (channels.length === 0) return false
-    // Whether anybody else waits is known only when each channel was asked.
+    // Whether others wait is known only when every channel was queried.
     const isComplete = kinds.channels.every((channel) => channels.includes(channel) || !mayHaveMore(channel))
-    // Of intents that an accept handed over: those that were claimed are known.
-    const handedOver = held.campaignsOfUnknownAccount()
-    if (handedOver.length > 0) await learnAccounts(handedOver)
+    // Of intents that came from an accept: the accounts of claimed ones are known.
+    const unknown = queue.campaignsOfUnknownAccount()
+    if (unknown.length > 0) await learnAccounts(unknown)
     const behind = passedOver()
     const isAnybody = behind.campaigns.length > 0 || behind.accounts.length > 0
     for (const pass of isAnybody ? [liveOfOthers, restOfOthers, rest] : [anything]) {
@@ -95,32 +95,32 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       const took = performance.now() - from
       for (const kind of pass.finds) {
         if (isAnybody) aloneUntil[kind] = performance.now() + Math.max(ALONE_MS, took * ALONE_FACTOR)
-        if (isComplete) held.alone[kind] = true
+        if (isComplete) queue.alone[kind] = true
       }
-      held.fill()
+      queue.fill()
     }
     return false
   }
 
-  /** Something of the channel may be due that was not claimed. */
+  /** Whether unclaimed intents of the channel may be due. */
   function mayHaveMore(channel: ChannelName): boolean {
     return !short.has(channel) || deferred.get(channel)?.some === true
   }
 
-  /** No intent says whose it is: accept reads no table of the platform. */
+  /** An intent does not name its account, because accept reads no table of the platform. */
   async function learnAccounts(campaigns: readonly string[]): Promise<void> {
     turn()
     try {
-      held.learnAccounts(campaigns, await store.accountsOf(campaigns))
+      queue.learnAccounts(campaigns, await store.accountsOf(campaigns))
     } catch {
-      // The database is away or too slow, which its probe reports; the next look is the retry.
+      // The database is away or too slow, which its probe reports; the next claim is the retry.
     }
   }
 
   /** Campaigns and accounts that others go before. */
   function passedOver(): Behind {
     for (const [campaignId, until] of setBack) if (until < performance.now()) setBack.delete(campaignId)
-    const { campaignsAtShare, accountsAtShare: accounts } = held
+    const { campaignsAtShare, accountsAtShare: accounts } = queue
     const campaigns = rounds % SET_BACK_TURNS === 0 ? campaignsAtShare : [...new Set([...campaignsAtShare, ...setBack.keys()])]
     return { campaigns, accounts }
   }
@@ -132,7 +132,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     const begin = rounds++ % channels.length
     for (const channel of [...channels.slice(begin), ...channels.slice(0, begin)]) {
       // No more than a share at a time: what one campaign has due must not fill the room before the other channels were claimed from.
-      const limit = isWorthAClaim(channel) ? Math.min(room(channel), held.shareHeld, allowed(channel)) : 0
+      const limit = isWorthAClaim(channel) ? Math.min(room(channel), queue.shareOfQueue, allowed(channel)) : 0
       if (limit > 0) full = (await claimOf(channel, limit, pass, behind)) || full
       else short.delete(channel)
     }
@@ -163,39 +163,39 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       if (full || !isOfAll) short.delete(channel)
       else short.add(channel)
       if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
-      // Before any of them begins: by unknown campaigns an account would take all free workers at once.
-      const unknown = held.campaignsOfUnknownAccount(intents)
+      // Before any of them begins: an account could take all free workers through unknown campaigns.
+      const unknown = queue.campaignsOfUnknownAccount(intents)
       if (unknown.length > 0) await learnAccounts(unknown)
       // A claim that began with others is full of them, and says nothing about live ones.
       const saysMore = (kind: Urgency) => (kind === 'other' || first === 'live') && performance.now() >= aloneUntil[kind]
-      if (full) for (const kind of pass.finds.filter(saysMore)) held.alone[kind] = false
-      held.add(intents)
+      if (full) for (const kind of pass.finds.filter(saysMore)) queue.alone[kind] = false
+      queue.add(intents)
       return full
     } catch {
-      // The database is away or too slow, which its probe reports; the next look is the retry.
+      // The database is away or too slow, which its probe reports; the next claim is the retry.
       short.add(channel)
       return false
     }
   }
 
-  /** Counted by channel: with one count for two that take turns, every tenth claim would always be the same one's. */
+  /** Counted per channel: with one count for two that take turns, every tenth claim would always be for the same one. */
   function nextFirst(channel: ChannelName): IntentClass {
     const count = (claims.get(channel) ?? 0) + 1
     claims.set(channel, count)
     return firstClass(count)
   }
 
-  /** How many of the channel its only destination has places for. */
+  /** How many of the channel its only destination has permits for. */
   function allowed(channel: ChannelName): number {
     const sole = destinations.soleOf(channel)
-    return sole === null ? Infinity : destinations.permits(channel, sole, held.ofChannel(channel))
+    return sole === null ? Infinity : destinations.permits(channel, sole, queue.ofChannel(channel))
   }
 
   return {
     once,
-    mayOvertake: (channel) => (short.has(channel) ? Math.min(allowed(channel), held.free(channel)) : 0),
+    mayOvertake: (channel) => (short.has(channel) ? Math.min(allowed(channel), queue.free(channel)) : 0),
     worthALook(channel) {
-      // A step of a broadcast may have written a page of mails, and be due again itself: no poll should be waited for.
+      // A step of a broadcast may have written a page of mails and be due again itself: claimed at once, not at the next poll.
       if (destinations.writesIntents(channel)) short.clear()
       return kinds.channels.some(mayHaveMore)
     },

@@ -18,7 +18,7 @@ export interface DeferredOf {
   readonly channel: ChannelName
   readonly store: Pick<IntentStore, 'deferredDestinations'>
   readonly destinations: Destinations
-  readonly held: LocalQueue
+  readonly queue: LocalQueue
   readonly clock: Pick<Clock, 'monotonic'>
 }
 
@@ -54,9 +54,9 @@ export class DeferredIntents {
    */
   async wanted(): Promise<{ readonly wanted: Wanted; readonly at: number }> {
     await this.#search()
-    const { group, channel, destinations, held } = this.#on
+    const { group, channel, destinations, queue } = this.#on
     const bulkhead = destinations.bulkhead(group, channel)
-    for (const destination of held.waitingFor(channel)) bulkhead?.take(destinations.paceOf(channel, destination))
+    for (const destination of queue.waitingFor(channel)) bulkhead?.take(destinations.paceOf(channel, destination))
     const newest = this.#newestFirst ? this.#newest() : []
     let isUnproven = false
     const wanted = new Map<string, Wanted[number]>()
@@ -64,7 +64,7 @@ export class DeferredIntents {
       if (wanted.size >= PER_CLAIM) break
       if (wanted.has(destination)) continue
       const pace = destinations.paceOf(channel, destination)
-      const free = destinations.permits(channel, destination, held.boundFor(channel, destination))
+      const free = destinations.permits(channel, destination, queue.boundFor(channel, destination))
       const permits = Math.min(free, bulkhead?.room(pace) ?? Infinity)
       if (permits <= 0) continue
       bulkhead?.take(pace, permits)
@@ -89,12 +89,12 @@ export class DeferredIntents {
 
   /** Of those that have not answered yet and have a free permit, the one that was added most recently. */
   #newest(): readonly string[] {
-    const { channel, destinations, held } = this.#on
+    const { channel, destinations, queue } = this.#on
     let newest: string | null = null
     let at = -1
     for (const [destination, { first }] of this.#known) {
       if (first < at || destinations.paceOf(channel, destination) !== 'unproven') continue
-      if (destinations.permits(channel, destination, held.boundFor(channel, destination)) <= 0) continue
+      if (destinations.permits(channel, destination, queue.boundFor(channel, destination)) <= 0) continue
       newest = destination
       at = first
     }

@@ -18,11 +18,11 @@ const OTHERS_FIRST = 4
 /**
  * The intents that one group of this process has claimed and not ended: at most `poolSize` run, the others wait for a worker,
  * first come, first served, but no campaign and no account has more than half of the workers while others wait for one. The account
- * is known of all that was claimed from the database; what an accept hands over in memory begins before it is known, on workers for
- * which nothing else was due.
+ * of every intent that was claimed from the database is known; an intent from an accept begins before it is known, on a worker for which
+ * nothing else was due.
  *
  * How many wait follows from how fast the workers are: while they end hundreds a second, a claim takes a block of them; while each
- * takes seconds, half as many wait as there are workers. Of what waits no other process can take anything.
+ * takes seconds, half as many wait as there are workers. No other process can take what waits here.
  */
 export class LocalQueue {
   /** Workers that one campaign or account may have while others wait. One worker cannot be shared. */
@@ -46,8 +46,8 @@ export class LocalQueue {
   #idle: (() => void) | null = null
 
   /**
-   * @param run executes one intent, and never rejects; `waitedMs` is how long it waited here. False: it was put or given back, which says
-   * nothing about how fast the workers are.
+   * @param run executes one intent, and never rejects; `waitedMs` is how long it waited here. False: it was deferred or released,
+   * which says nothing about how fast the workers are.
    * @param freed called when an intent has ended and its worker is free.
    */
   constructor(poolSize: number, run: (intent: Intent, waitedMs: number) => Promise<boolean>, freed: (intent: Intent) => void) {
@@ -69,7 +69,7 @@ export class LocalQueue {
     return Math.max(this.leastAhead, Math.min(ended, this.#poolSize * MOST_AHEAD_PER_WORKER, MOST_AHEAD))
   }
 
-  /** So many may wait however long that takes. */
+  /** How many may wait, however slow the workers are. */
   get leastAhead(): number {
     return Math.floor(this.#poolSize / 2)
   }
@@ -78,11 +78,11 @@ export class LocalQueue {
    * How many one campaign or account may hold, waiting ones included, before others are claimed first: a third of all, as of a queue at its
    * shortest.
    */
-  get shareHeld(): number {
+  get shareOfQueue(): number {
     return Math.max(this.share, Math.floor((this.#poolSize + this.ahead) / 3))
   }
 
-  /** Of the channel no more than so many run. */
+  /** Sets how many of the channel may run at most. */
   limit(channel: ChannelName, workers: number): void {
     this.#limits.set(channel, workers)
   }
@@ -103,7 +103,7 @@ export class LocalQueue {
     return this.#atShare(({ campaignId }) => campaignId)
   }
 
-  /** Accounts that do, over all their campaigns. */
+  /** Accounts that hold their share or more, over all their campaigns. */
   get accountsAtShare(): readonly string[] {
     return this.#atShare((intent) => this.#accountOf(intent))
   }
@@ -127,17 +127,17 @@ export class LocalQueue {
     return this.#count((intent) => intent.channel === channel)
   }
 
-  /** Those that were known to go there when they were claimed. */
+  /** How many are for the destination, as far as that was known when they were claimed. */
   boundFor(channel: ChannelName, destination: string): number {
     return this.#count((intent) => intent.channel === channel && intent.destination === destination)
   }
 
-  /** Where those go that wait for a worker, as far as that is known. */
+  /** The destinations of the intents that wait for a worker, as far as they are known. */
   waitingFor(channel: ChannelName): readonly string[] {
     return this.waiting.flatMap((intent) => (intent.channel === channel && intent.destination !== null ? [intent.destination] : []))
   }
 
-  /** Those that wait for a worker, first to last. */
+  /** The intents that wait for a worker, first to last. */
   get waiting(): readonly Intent[] {
     return [...this.#waiting.values()]
   }
@@ -150,7 +150,7 @@ export class LocalQueue {
     this.fill()
   }
 
-  /** Gives free workers something to do. */
+  /** Starts waiting intents on free workers. */
   fill(): void {
     while (this.#running.size < this.#poolSize) {
       const next = this.#next()
@@ -165,7 +165,7 @@ export class LocalQueue {
 
   /**
    * Takes out what waits of the channel although workers are free for it: intents of campaigns or accounts that have their share already.
-   * Held until one of those that run has ended, they would keep others from being claimed.
+   * If they stayed until one of those that run has ended, no others could be claimed.
    */
   takeBlocked(channel: ChannelName): readonly Intent[] {
     return this.#running.size === this.#poolSize || this.#freeOf(channel) <= 0 ? [] : this.takeOf(channel)
@@ -249,7 +249,7 @@ export class LocalQueue {
   }
 
   #atShare(of: (intent: Intent) => string | null): readonly string[] {
-    const most = this.shareHeld
+    const most = this.shareOfQueue
     return [...countBy(this.#all(), of)].filter(([, count]) => count >= most).map(([id]) => id)
   }
 

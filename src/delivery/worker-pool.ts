@@ -20,8 +20,8 @@ export interface IntentWorkersSettings {
   readonly pollMs: number
 }
 
-/** Ends that wait for the database to take them: so many are kept beside the intents that run. Each is about a kilobyte. */
-const MOST_KEPT = 1_000
+/** The most outcomes that wait for the database beside the running intents. Each is about a kilobyte. */
+const MOST_RECORDING = 1_000
 
 /** What has waited for a worker for so long goes back, but for half as many intents as there are workers. Milliseconds. */
 const AHEAD_AT_MOST_MS = 1_000
@@ -58,9 +58,9 @@ export interface IntentWorkers {
   turns(): number | null
   /** `true`: claims no more and takes no reservations, while claimed intents go on; `false`: back to normal. */
   quiet(on: boolean): void
-  /** Claims no more, gives back what has not begun, and resolves when the last running intent has ended. Idempotent. */
+  /** Claims no more, releases what has not begun, and resolves when the last running intent has ended. Idempotent. */
   stop(): Promise<void>
-  /** Time is up: running sends are cut off and recorded as far as they can be. */
+  /** Aborts running sends and records their outcomes as far as possible. */
   abort(): void
 }
 
@@ -71,12 +71,12 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   // No two claims share a name. A database that went back in time gives ids and counts of claims out again, and an answer that was
   // kept meanwhile would be written to whichever intent has them now.
   const nextOwner = () => `${settings.owner}:${group}:${(claimings += 1)}`
-  const held = new LocalQueue(poolSize, work, (intent) => {
+  const queue = new LocalQueue(poolSize, work, (intent) => {
     if (claiming.worthALook(intent.channel)) notify()
   })
-  const executor: Executor = { ...settings.executor, kinds: prepareInBlocks(kinds, { waiting: () => held.waiting, clock }) }
+  const executor: Executor = { ...settings.executor, kinds: prepareInBlocks(kinds, { waiting: () => queue.waiting, clock }) }
   const running = new Map<string, Omit<RunningIntent, 'waitsFor'> & { readonly waitsFor: () => string | null }>()
-  /** Ends on their way into the database, and those of them that are tried for the first time. */
+  /** Outcomes on their way into the database, and those of them that are tried for the first time. */
   const recording = new Set<Promise<void>>()
   const firstTries = new Set<Promise<void>>()
   const cut = new AbortController()
@@ -92,19 +92,29 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   let stopped: Promise<void> | null = null
 
   /** Intents of the channel that may still be claimed. */
-  const room = (channel: ChannelName) => (isQuiet ? 0 : held.room(channel) - reserved)
-  const freeWorkers = () => (isQuiet ? 0 : poolSize - held.size - reserved)
+  const room = (channel: ChannelName) => (isQuiet ? 0 : queue.room(channel) - reserved)
+  const freeWorkers = () => (isQuiet ? 0 : poolSize - queue.size - reserved)
   /** Nothing is claimed before half of those that may wait have begun: a claim takes a block. */
-  const isWorthAClaim = (channel: ChannelName) => room(channel) >= Math.max(1, Math.floor(held.ahead / 2))
+  const isWorthAClaim = (channel: ChannelName) => room(channel) >= Math.max(1, Math.floor(queue.ahead / 2))
   const leaseMs = (channel: ChannelName) => channels[channel].deadlineMs * 2
-  const claiming = createClaiming({ ...executor, group, nextOwner, poolSize, held, room, isWorthAClaim, leaseMs, turn: () => (turns += 1) })
+  const claiming = createClaiming({
+    ...executor,
+    group,
+    nextOwner,
+    poolSize,
+    queue,
+    room,
+    isWorthAClaim,
+    leaseMs,
+    turn: () => (turns += 1),
+  })
 
   async function run(): Promise<void> {
     let polledAt = -Infinity
     while (!stopping) {
       turns += 1
       const excess = isQuiet ? [] : takeExcess()
-      if (excess.length > 0) await giveBack(excess)
+      if (excess.length > 0) await releaseClaims(excess)
       const isPoll = performance.now() - polledAt >= settings.pollMs
       if (isPoll) polledAt = performance.now()
       if (!(await claiming.once(isPoll)) && !(await woken(settings.pollMs))) polledAt = -Infinity
@@ -116,12 +126,12 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
    * workers have become slow: another process may be quick, and what is newly due need not wait behind it.
    */
   function takeExcess(): readonly Intent[] {
-    const blocked = kinds.channels.filter((channel) => !isWorthAClaim(channel)).flatMap((channel) => held.takeBlocked(channel))
-    return [...blocked, ...held.takeOverdue(AHEAD_AT_MOST_MS, held.leastAhead)]
+    const blocked = kinds.channels.filter((channel) => !isWorthAClaim(channel)).flatMap((channel) => queue.takeBlocked(channel))
+    return [...blocked, ...queue.takeOverdue(AHEAD_AT_MOST_MS, queue.leastAhead)]
   }
 
-  async function giveBack(intents: readonly Intent[]): Promise<void> {
-    // Not given back for lack of a database: their leases give them back later.
+  async function releaseClaims(intents: readonly Intent[]): Promise<void> {
+    // Without the database they are not released: their leases expire later.
     if (intents.length > 0) await store.release(intents.map((intent) => intent.claim)).catch(() => undefined)
   }
 
@@ -135,14 +145,14 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       // After a long wait for a worker the lease might end during the wait for a connection: a new claim has a full lease.
       const longestMs = channels[channel].deadlineMs / 2
       if (waitedMs > longestMs) {
-        await giveBack([intent, ...held.takeOverdue(longestMs, 0)])
+        await releaseClaims([intent, ...queue.takeOverdue(longestMs, 0)])
         return false
       }
       // The worker no longer works on an outcome that is recorded beside the next intent.
       const executed = await executeIntent(executor, intent, cut.signal, (stage, waitsFor) => {
         if (running.get(id)?.since === since) enter(stage, waitsFor)
       })
-      if (executed.is === 'unavailable') await giveBack([intent, ...(claiming.isAway(channel) ? held.takeOf(channel) : [])])
+      if (executed.is === 'unavailable') await releaseClaims([intent, ...(claiming.isAway(channel) ? queue.takeOf(channel) : [])])
       if (executed.is === 'deferred') claiming.deferred(intent, executed.destination)
       if (executed.is === 'done' && executed.recording !== undefined) await record(intent, executed.recording)
       return executed.is === 'done'
@@ -155,8 +165,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   }
 
   /**
-   * Waits only when more ends are being written than there are workers: the database is slow then, and they would pile up. Those
-   * that were refused once, by a lock on a row of the platform's, hold up no worker until they are very many.
+   * Waits only when more outcomes are being written than there are workers: the database is slow then, and they would pile up. Outcomes that
+   * were refused once, by a lock on a row of the platform's, delay no worker until they are very many.
    */
   async function record(intent: Intent, { tried, written }: Recording): Promise<void> {
     const tracked = written.catch((error: unknown) => failed(intent, error)).finally(() => recording.delete(tracked))
@@ -164,10 +174,10 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     recording.add(tracked)
     firstTries.add(first)
     if (firstTries.size > poolSize) await Promise.race(firstTries)
-    if (recording.size > MOST_KEPT) await Promise.race(recording)
+    if (recording.size > MOST_RECORDING) await Promise.race(recording)
   }
 
-  /** Whatever was started is recorded in its row; the lease decides who goes on with it, and when. */
+  /** A start is recorded in its row; the lease decides when the intent is claimed again. */
   function failed({ id, channel }: Intent, error: unknown): void {
     const cause = error instanceof SqlError ? `database: ${describeFault(error)}` : describeFault(error)
     observe({ is: 'execution-failed', group, channel, intentId: id, cause })
@@ -177,13 +187,13 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     const channel = kinds.channels[0]
     const count = channel === undefined || stopping ? 0 : Math.max(0, Math.min(freeWorkers(), claiming.mayOvertake(channel)))
     reserved += count
-    const free = channel && { channel, count, leaseMs: leaseMs(channel), share: held.share, held: held.perCampaign() }
+    const free = channel && { channel, count, leaseMs: leaseMs(channel), share: queue.share, held: queue.perCampaign() }
     return {
       reservation: free === undefined || count === 0 ? null : { owner: nextOwner(), workers: [free] },
       release(written) {
         reserved -= count
         if (written !== null) {
-          held.add(written.claimed)
+          queue.add(written.claimed)
           if (written.intents > written.claimed.length) {
             claiming.moreWritten()
             notify()
@@ -234,10 +244,10 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         stopping = true
         notify()
         await loop
-        // An accept under way may still hand over what it writes.
+        // An accept in flight may still add the intents that it writes.
         if (reserved > 0) await new Promise<void>((resolve) => (unreserved = resolve))
-        await giveBack(held.clear())
-        await held.idle()
+        await releaseClaims(queue.clear())
+        await queue.idle()
         await Promise.all(recording)
       })()
       return stopped

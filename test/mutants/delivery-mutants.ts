@@ -93,7 +93,7 @@ export const deliveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/delivery/claim-loop.ts',
-        text: 'mayOvertake: (channel) => (short.has(channel) ? Math.min(allowed(channel), held.free(channel)) : 0),',
+        text: 'mayOvertake: (channel) => (short.has(channel) ? Math.min(allowed(channel), queue.free(channel)) : 0),',
         becomes: 'mayOvertake: (channel) => allowed(channel),',
       },
       {
