@@ -27,10 +27,10 @@ const held = new Set<number>()
 export function guard(guarded: Guarded): () => void {
   const id = nextId++
   held.add(id)
-  tell({ id, guarded })
+  sendToGuardian({ id, guarded })
   return () => {
     if (!held.delete(id)) return
-    tell({ id, guarded: null })
+    sendToGuardian({ id, guarded: null })
     if (held.size > 0) return
     guardian?.stdin?.end()
     guardian = undefined
@@ -38,7 +38,7 @@ export function guard(guarded: Guarded): () => void {
 }
 
 /** Written at once and in the caller's tick: node writes to a pipe synchronously as long as it has room. */
-function tell(line: GuardLine): void {
+function sendToGuardian(line: GuardLine): void {
   guardian ??= startGuardian()
   guardian.stdin?.write(`${JSON.stringify(line)}\n`)
 }

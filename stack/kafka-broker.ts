@@ -56,7 +56,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
     try {
       return await startCluster(options, { java, jars, version })
     } catch (cause) {
-      // Ports are asked for and given back before the broker binds them; somebody was quicker. Others, then.
+      // Ports are free when they are chosen, but another process may take one before the broker binds it. Try others.
       if (!(cause instanceof PortTakenError) || attempt === 3) throw cause
     }
   }

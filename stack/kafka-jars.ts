@@ -9,7 +9,7 @@ import { requireMaven } from './java-tools.ts'
 import type { ProcessIdentity } from './process-identity.ts'
 import { identifyProcess, isRunning } from './process-identity.ts'
 
-/** The broker version of demo and tests unless they ask for another; STACK_KAFKA_VERSION sets it for a whole run. */
+/** The broker version of demo and tests unless they name another; STACK_KAFKA_VERSION sets it for a whole run. */
 export const defaultKafkaVersion = process.env['STACK_KAFKA_VERSION'] || '4.3.0'
 
 const cache = fileURLToPath(new URL('../.cache/kafka', import.meta.url))

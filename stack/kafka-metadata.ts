@@ -34,7 +34,7 @@ function metadataRequest(): Buffer {
   const client = Buffer.from('local-stack')
   const body = Buffer.alloc(14 + client.length)
   body.writeInt16BE(3, 0) // Metadata
-  body.writeInt16BE(2, 2) // the first version that tells the cluster id
+  body.writeInt16BE(2, 2) // the first version with the cluster id
   body.writeInt32BE(1, 4) // correlation id
   body.writeInt16BE(client.length, 8)
   client.copy(body, 10)

@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import type { KafkaUser } from './kafka-listeners.ts'
 import { environment, jvm } from './kafka-node.ts'
 
-/** Kafka's own tool, told by way of a plain listener. kafkajs cannot do it. */
+/** Kafka's own tool, over a plain listener. kafkajs cannot do it. */
 export async function setScramPassword(
   { java, jars, folder, port }: { readonly java: string; readonly jars: string; readonly folder: string; readonly port: number },
   { name, password }: KafkaUser,

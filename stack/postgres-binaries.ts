@@ -63,7 +63,7 @@ async function isOpenToAll(path: string): Promise<boolean> {
 }
 
 async function makeExecutable(path: string): Promise<void> {
-  // Asked first: in a read-only checkout a needless chmod would fail.
+  // Checked first: in a read-only checkout a needless chmod would fail.
   const executable = await access(path, constants.X_OK).then(
     () => true,
     () => false,

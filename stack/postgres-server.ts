@@ -48,7 +48,7 @@ export type PostgresOptions = {
   readonly onProgress?: (line: string) => void
   /** Server settings over ours, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string | number>>
-  /** Speak TLS where the client asks for it; see postgres-tls.ts for who must. */
+  /** Speak TLS where the client requests it; see postgres-tls.ts for who must. */
   readonly tls?: PostgresTls
 }
 
@@ -106,7 +106,7 @@ async function initialise(binaries: PostgresBinaries, user: SystemUser | undefin
   return { binaries, user, dataDir, logFile: join(folder, 'postgres.log'), password }
 }
 
-/** The port is asked for and given back before the server binds it; when somebody was quicker, another one is tried. */
+/** The port is free when it is chosen; if another process takes it before the server binds it, another port is tried. */
 async function firstStart(cluster: Cluster, options: PostgresOptions): Promise<Omit<PostgresServer, 'stop'>> {
   for (let attempt = 1; ; attempt++) {
     const [port = 0] = await freePorts(1)

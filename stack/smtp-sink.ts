@@ -35,7 +35,7 @@ export type SmtpStage = 'connect' | 'auth' | 'mail' | 'rcpt' | 'body' | 'data'
 type SmtpReply = { readonly code?: number; readonly text?: string; readonly drop?: boolean; readonly dripMs?: number }
 
 /**
- * Asked at every stage; undefined means the usual reply. A promise that takes its time makes a slow server, one that never settles a hung
+ * Called at every stage; undefined means the usual reply. A promise that takes its time makes a slow server, one that never settles a hung
  * one.
  */
 export type SmtpRespond = (
@@ -45,7 +45,7 @@ export type SmtpRespond = (
 type SmtpAnswer = SmtpReply | undefined
 
 export type SmtpSink = {
-  /** `smtp://127.0.0.1:port` (`smtps://` where TLS comes first), with user and password when it asks for them. */
+  /** `smtp://127.0.0.1:port` (`smtps://` where TLS comes first), with user and password when it requires them. */
   readonly url: string
   readonly port: number
   /** Every mail that reached its final dot, whatever was answered, oldest first; the newest `keepMails` of them. */
@@ -69,7 +69,7 @@ export type SmtpSink = {
 }
 
 export type SmtpSinkOptions = {
-  /** Ask for a login; a random password, or this one. */
+  /** Require a login; a random password, or this one. */
   readonly auth?: boolean | { readonly user: string; readonly password: string }
   /** Offer STARTTLS with this certificate, and take no login before it; `immediate` speaks TLS from the first byte. */
   readonly tls?: Certificate & { readonly immediate?: boolean }

@@ -35,7 +35,7 @@ export const BURST = 1_000
 /** Measures the three ways on a campaign of so many participants, in a database of its own that goes afterwards. */
 export async function benchSize(postgres: PostgresServer, participants: number, onProgress: (line: string) => void): Promise<SizeFigures> {
   const name = `bench_${participants}`
-  const tell = (line: string) => onProgress(`${participants.toLocaleString('en')} participants: ${line}`)
+  const writeLine = (line: string) => onProgress(`${participants.toLocaleString('en')} participants: ${line}`)
   const connectionString = await postgres.createDatabase(name)
   // One connection, so that all runs of a way share what a session keeps, as they do in a daemon that recalculates one at a time.
   const database = openDatabase({
@@ -46,7 +46,7 @@ export async function benchSize(postgres: PostgresServer, participants: number, 
     connectTimeoutMs: 10_000,
   })
   try {
-    return await measureAll({ database, connectionString, participants, tell })
+    return await measureAll({ database, connectionString, participants, writeLine })
   } finally {
     await database.end()
     await postgres.dropDatabase(name)
@@ -57,10 +57,10 @@ interface Bench {
   readonly database: Database
   readonly connectionString: string
   readonly participants: number
-  readonly tell: (line: string) => void
+  readonly writeLine: (line: string) => void
 }
 
-async function measureAll({ database, connectionString, participants, tell }: Bench): Promise<SizeFigures> {
+async function measureAll({ database, connectionString, participants, writeLine }: Bench): Promise<SizeFigures> {
   const { sql } = database
   const differences: string[] = []
   const prove = async (what: string) => {
@@ -68,7 +68,7 @@ async function measureAll({ database, connectionString, participants, tell }: Be
     if (difference !== null) differences.push(`${participants.toLocaleString('en')} participants, ${what}: ${difference}.`)
   }
   const measure = async (what: string, way: Way, limits: { atLeast: number; atMost: number; seconds: number }, bursts: number) => {
-    tell(what)
+    writeLine(what)
     const by = referrers(participants)
     const runs = await timedEvents(way, database, campaignId, { by, ...limits })
     const burstRuns: Run[] = []
@@ -78,13 +78,13 @@ async function measureAll({ database, connectionString, participants, tell }: Be
     return figuresOf(runs, burstRuns)
   }
 
-  tell('seeding')
+  writeLine('seeding')
   await migrate({ connectionString }, 'app')
   const campaignId = await seedCampaign(sql, participants)
 
   // On the platform's table as it is: our columns and indexes must not slow it down.
   const rewritten = await measure('reference', reference, { atLeast: 3, atMost: 20, seconds: 10 }, 0)
-  tell('migrating, first ranking')
+  writeLine('migrating, first ranking')
   await migrate({ connectionString }, 'worker')
   await full(database, campaignId)
   // The pages as they are some time after the migration: filled to 85 %.
@@ -93,7 +93,7 @@ async function measureAll({ database, connectionString, participants, tell }: Be
   const reranked = await measure('full', full, { atLeast: 3, atMost: 20, seconds: 10 }, 3)
   const ours = await measure('windowed', windowed, { atLeast: 300, atMost: 1_000, seconds: 60 }, 3)
 
-  tell('blocking the first')
+  writeLine('blocking the first')
   await sql.query(
     `UPDATE platform.waitlist_users SET status = 'blocked' WHERE campaign_id = $1 AND position = 1 AND ranked_score IS NOT NULL`,
     [campaignId],

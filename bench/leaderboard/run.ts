@@ -28,21 +28,21 @@ export async function main(args: readonly string[]): Promise<number> {
     .option('--json', 'print one JSON object as the last line')
     .parse([...args], { from: 'user' })
     .opts<Options>()
-  const postgres = await startPostgres({ settings, onProgress: tell })
+  const postgres = await startPostgres({ settings, onProgress: writeLine })
   const figures: SizeFigures[] = []
   try {
-    for (const participants of sizes) figures.push(await benchSize(postgres, participants, tell))
+    for (const participants of sizes) figures.push(await benchSize(postgres, participants, writeLine))
   } finally {
     await postgres.stop()
   }
   const table = renderFigures(figures)
   if (json !== true) process.stdout.write(`${table}\n`)
   else {
-    tell(table)
+    writeLine(table)
     process.stdout.write(`${JSON.stringify({ sizes: figures.map(summaryOf) })}\n`)
   }
   const wrong = figures.flatMap(({ differences }) => differences)
-  for (const difference of wrong) tell(difference)
+  for (const difference of wrong) writeLine(difference)
   return wrong.length === 0 ? 0 : 1
 }
 
@@ -61,7 +61,7 @@ function summaryOf({ participants, reference, full, windowed }: SizeFigures) {
 }
 
 /** To standard error: standard output carries nothing but the result. */
-function tell(line: string): void {
+function writeLine(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 

@@ -13,7 +13,7 @@ export type Way = (database: Database, campaignId: string) => Promise<number>
 /** The common way: each event numbers the positions of all participants again and writes them, whether it changed or not. */
 export const reference: Way = async (database, campaignId) =>
   database.transaction(async (tx) => {
-    // The server counts rows anyway: told so, this way does not pay for being measured.
+    // The server counts rows anyway, so counting them costs this way nothing.
     const updated = `pg_stat_get_xact_tuples_updated('waitlist_users'::regclass)::int`
     const [before] = await tx.query<{ rows: number }>(`SELECT pg_advisory_xact_lock(hashtext($1)), ${updated} AS rows`, [campaignId])
     await tx.query(

@@ -23,13 +23,13 @@ export async function main(args: readonly string[]): Promise<number> {
     .option('--json', 'print one JSON object as the last line')
     .parse([...args], { from: 'user' })
     .opts<Options>()
-  const stack = await startLocalStack({ onProgress: tell })
+  const stack = await startLocalStack({ onProgress: writeLine })
   const cells: Cell[] = []
   try {
     for (const codec of options.codecs) {
       for (const partitions of options.partitions) {
         const cell = await measureCell(stack, { codec, partitions, events: options.events })
-        tell(lineOf(cell))
+        writeLine(lineOf(cell))
         cells.push(cell)
       }
     }
@@ -38,7 +38,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const table = [header, ...cells.map(lineOf)].join('\n')
   if (options.json === true) {
-    tell(table)
+    writeLine(table)
     process.stdout.write(`${JSON.stringify({ events: options.events, mostMegabytes: MOST_MEGABYTES, cells })}\n`)
   } else process.stdout.write(`${table}\n`)
   return cells.every(({ ended, peakMegabytes }) => ended === null && peakMegabytes < MOST_MEGABYTES) ? 0 : 1
@@ -76,6 +76,6 @@ function codecsOf(text: string): CodecName[] {
 }
 
 /** To standard error: standard output carries nothing but the result. */
-function tell(line: string): void {
+function writeLine(line: string): void {
   process.stderr.write(`${line}\n`)
 }

@@ -77,15 +77,15 @@ async function profile(workload: Workload, options: Options): Promise<void> {
 
 /** The servers, with statements counted where this PostgreSQL has the module for it. */
 async function startCounting(workload: Workload): Promise<{ readonly servers: Servers; readonly hasStatements: boolean }> {
-  const servers = await startServers({ settings: statementSettings, onProgress: tell })
+  const servers = await startServers({ settings: statementSettings, onProgress: writeLine })
   try {
     await servers.postgres(workload.fsync)
     return { servers, hasStatements: true }
   } catch (error) {
     await servers.stop()
     if (!messageOf(error).includes('pg_stat_statements')) throw error
-    tell('Statements are not counted: this PostgreSQL has no pg_stat_statements.')
-    return { servers: await startServers({ onProgress: tell }), hasStatements: false }
+    writeLine('Statements are not counted: this PostgreSQL has no pg_stat_statements.')
+    return { servers: await startServers({ onProgress: writeLine }), hasStatements: false }
   }
 }
 
@@ -122,6 +122,6 @@ function statementLines(statements: readonly StatementCost[], units: number, uni
 }
 
 /** To standard error: standard output carries nothing but the result. */
-function tell(line: string): void {
+function writeLine(line: string): void {
   process.stderr.write(`${line}\n`)
 }

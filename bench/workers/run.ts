@@ -40,19 +40,19 @@ export async function main(args: readonly string[]): Promise<number> {
     .opts<Options>()
   const chosen = options.workload ?? workloads.filter(({ notQuick }) => options.quick !== true || notQuick !== true)
   const beganAt = performance.now()
-  const servers = await startServers({ onProgress: tell })
+  const servers = await startServers({ onProgress: writeLine })
   const faults: string[] = []
   const summaries: Summary[] = []
   try {
     const contenders: Contender[] = [ours(), plain]
     const peers = await buildPeers(options.peers, servers.folder)
-    if ('skipped' in peers) tell(peers.skipped)
+    if ('skipped' in peers) writeLine(peers.skipped)
     else contenders.push(go(peers))
-    for (const { name, about } of contenders) tell(`${name}: ${about}`)
+    for (const { name, about } of contenders) writeLine(`${name}: ${about}`)
     for (const workload of chosen) {
       const summary = await measure(servers, contenders, workload, sizeOf(workload, options), options.rounds, faults)
       summaries.push(summary)
-      tell(renderSummary(summary))
+      writeLine(renderSummary(summary))
     }
   } finally {
     await servers.stop()
@@ -62,7 +62,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const report = [...conditions, '', ...summaries.map(renderSummary), ...faults].join('\n')
   if (options.write === true) await writePerformance(summaries, conditions)
   if (options.json === true) {
-    tell(report)
+    writeLine(report)
     process.stdout.write(`${JSON.stringify({ workloads: summaries.map(lineOf) })}\n`)
   } else process.stdout.write(`${report}\n`)
   return faults.length === 0 ? 0 : 1
@@ -85,13 +85,13 @@ async function measure(
     for (let turn = 0; turn < able.length; turn++) {
       const contender = able[(round + turn) % able.length]
       if (contender === undefined) continue
-      tell(`${workload.name}, round ${round + 1}: ${contender.name}`)
+      writeLine(`${workload.name}, round ${round + 1}: ${contender.name}`)
       try {
         const figures = await playOne(servers, contender, workload, size, topic)
         found.set(contender.name, [...(found.get(contender.name) ?? []), figures])
       } catch (error) {
         faults.push(`${workload.name}: ${messageOf(error)}`)
-        tell(faults.at(-1) ?? '')
+        writeLine(faults.at(-1) ?? '')
       }
     }
   }
@@ -146,6 +146,6 @@ export function wholeNumber(text: string): number {
 }
 
 /** To standard error: standard output carries nothing but the result. */
-function tell(line: string): void {
+function writeLine(line: string): void {
   process.stderr.write(`${line}\n`)
 }

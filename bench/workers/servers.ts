@@ -20,7 +20,7 @@ export interface Servers {
   readonly sinks: SinkProcess
   /** For logs and profiles; goes with `stop`. */
   readonly folder: string
-  /** The server with or without fsync, started when first asked for. */
+  /** The server with or without fsync, started when first needed. */
   postgres(fsync: boolean): Promise<PostgresServer>
   /** A fresh copy of the seeded database with so many people; the copy is dropped by `drop`. */
   database(fsync: boolean, people: number): Promise<{ readonly url: string; drop(): Promise<void> }>

@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 
-/** kafkajs asks for the topic's partitions when its knowledge is a minute old, with the next fetch, and joins again. */
+/** kafkajs refreshes the topic's metadata with the next fetch once it is a minute old, and joins again. */
 const NOTICED_WITHIN_MS = 75_000
 
 test('partitions added under a running daemon are noticed within about a minute and read from their beginning', async () => {

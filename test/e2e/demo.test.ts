@@ -36,7 +36,7 @@ function reportOf({ stdout, stderr, code }: Awaited<ReturnType<typeof runDemo>>)
 
 const nothing = Object.fromEntries(knownGroups.groups.map((name) => [name, 0]))
 
-/** Null where the system does not tell. */
+/** Null where the system does not provide it. */
 const isFigure = (value: unknown) => value === null || typeof value === 'number'
 
 /** How the lines of a run on servers of its own begin, stage by stage. */

@@ -37,7 +37,7 @@ test('a frozen PostgreSQL: /readyz and healthcheck name the cause and its begin,
   expect(await healthcheck(port, '--ready')).toMatchObject({ code: 0, out: 'ready\n', err: '' })
 
   const backends = async () => (await fixture.sql.query<{ pid: number }>('SELECT pid FROM pg_stat_activity')).map(({ pid }) => pid)
-  // Leaves a connection behind, over which to ask once more when the postmaster makes no more of them.
+  // Leaves a connection open for a query after the postmaster stops accepting new ones.
   await backends()
   const frozen = [server.pid() ?? 0]
   try {

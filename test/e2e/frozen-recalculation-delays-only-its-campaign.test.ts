@@ -23,7 +23,7 @@ test.each([
   async (_, reason, lock) => {
     await using fixture = await createFixture()
     const platform = new Platform(fixture.sql)
-    // Nothing but the events asks for recalculations.
+    // Only the events request recalculations.
     const daemon = fixture.daemon({ KAFKA_GROUPS: 'position-workers', LEADERBOARD_SWEEP_MS: '600000' })
     await daemon.ready()
     const before = await delays(fixture, platform)
@@ -57,7 +57,7 @@ test.each([
       [stuck.campaignId, releasedAt],
     )
     console.log(`recalculated ${Math.round(late?.ms ?? NaN)} ms after the lock was released`)
-    // The sweep may have asked once more, just before the campaign was right.
+    // The sweep may have requested another one just before the campaign was right.
     await eventually('no recalculation is left', async () => {
       const [left] = await fixture.sql.query<{ count: string }>(`SELECT count(*) FROM worker.intents WHERE channel = 'leaderboard'`)
       return left?.count === '0' || String(left?.count)

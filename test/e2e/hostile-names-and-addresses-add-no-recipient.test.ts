@@ -164,7 +164,7 @@ test('with hostile names, addresses, senders and templates each mail has one rec
   expect(daemon.lines.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([])
 })
 
-/** The server's library tells a domain by its letters, however it came. */
+/** The server's library decodes a domain, whatever its encoding. */
 function onTheWire(address: string): string {
   return address.replace('@bücher.example', '@xn--bcher-kva.example')
 }

@@ -57,11 +57,11 @@ async function refusedStart(fixture: Fixture, database: URL): Promise<Daemon> {
   return daemon
 }
 
-let told = 0
+let reported = 0
 
 /** A user about whom everything carries a marker. */
 function marked() {
-  const n = ++told
+  const n = ++reported
   return { email: `${mark}-${n}@example.org`, first_name: `${mark} first`, last_name: `${mark} last`, referral_code: `${mark}-${n}` }
 }
 
@@ -216,7 +216,7 @@ async function deadLetterHeaders(fixture: Fixture): Promise<readonly string[]> {
   return found
 }
 
-/** Lists and figures; `explain` and `intents show` are asked about one person or intent, and tell what an operator needs. */
+/** Lists and figures; `explain` and `intents show` are about one person or intent, and show what an operator needs. */
 async function operatorsView(fixture: Fixture, variables: Readonly<Record<string, string>>): Promise<readonly string[]> {
   const environment = {
     ...variables,

@@ -37,7 +37,7 @@ test('each person gets one variant of a template, the same after a failed attemp
     .toHaveLength(people.length)
   await fixture.sql.query(`UPDATE worker.intents SET due_at = now() WHERE channel = 'email'`)
   await fixture.drained()
-  // Told once more under another id: another mail, and the same variant.
+  // Published again under another id: another mail, and the same variant.
   await fixture.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person, eventId: randomUUID() })))
   await fixture.drained()
 

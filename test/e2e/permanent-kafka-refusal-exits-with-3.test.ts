@@ -15,7 +15,7 @@ test('brokers that refuse the member permanently: five crashes in a row, one sen
   await daemon.ready()
   const [broker] = kafka.brokers
   await broker?.stop()
-  // Less than the 10 s that the daemon asks for: its next join is refused, and every other. It comes when somebody else joins.
+  // Less than the 10 s that the daemon requests: all its further joins are refused. It comes when somebody else joins.
   await broker?.start({ 'group.max.session.timeout.ms': 7_000 })
   fixture.daemon({ KAFKA_GROUPS: 'email-workers', KAFKA_SESSION_TIMEOUT_MS: '6000' })
   expect(await daemon.exited).toBe(3)

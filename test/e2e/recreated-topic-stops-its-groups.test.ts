@@ -95,8 +95,8 @@ test('a recreated topic stops its groups and is reported until the operator deci
     applied: false,
   })
   expect(fixture.smtp.counters.mails).toBe(10)
-  const told = await workerctlFor(fixture, 'reconcile', ...until, '--publish', '--yes')
-  expect(told).toMatchObject({ code: 0, err: '', out: expect.stringContaining('Done: 5 published.') })
+  const reported = await workerctlFor(fixture, 'reconcile', ...until, '--publish', '--yes')
+  expect(reported).toMatchObject({ code: 0, err: '', out: expect.stringContaining('Done: 5 published.') })
   // Four welcomes, the winner's notification, and the reward itself.
   await mailed(16)
   await eventually('all is on record', async () => {

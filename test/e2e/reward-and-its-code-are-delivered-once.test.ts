@@ -22,7 +22,7 @@ test('a reward named by three events is delivered once; only the delivery contai
   await daemon.ready()
   for (const rewardId of Object.values(rewards)) {
     const userRewardId = await platform.earned(campaign, rewardId, person.userId)
-    // Told three times, as three events, by a platform that makes a new id each time.
+    // Published three times, as three events, by a platform that makes a new id each time.
     for (let time = 0; time < 3; time++) {
       await fixture.publisher.publishRewardEarned({
         ...campaign,

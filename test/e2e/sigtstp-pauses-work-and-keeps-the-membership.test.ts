@@ -41,14 +41,14 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in flight en
     return (groups >= fixture.groups.length && mail) || `${groups} groups, ${mail ? 'a mail' : 'no mail'}`
   })
   const [intent] = await fixture.sql.query<{ id: string; kind: string }>(`SELECT id, kind FROM worker.intents WHERE kind = 'mail'`)
-  const told = daemon.lines.filter(({ level }) => level === 'warn')
-  const of = (msg: string) => told.filter((line) => line.msg === msg)
+  const reported = daemon.lines.filter(({ level }) => level === 'warn')
+  const of = (msg: string) => reported.filter((line) => line.msg === msg)
   expect(of('work report')).toHaveLength(1)
   expect(of('group').map(({ group }) => group)).toEqual(fixture.groups.map((group) => fixture.group(group)))
-  // The sweep may have asked for a recalculation, which is in flight as well.
+  // The sweep may have requested a recalculation, which is in flight as well.
   const mails = of('intent in flight').filter(({ channel }) => channel === 'email')
   expect(mails).toEqual([expect.objectContaining({ group: fixture.group('email-workers'), intentId: intent?.id, kind: intent?.kind, since: expect.stringMatching(/^2\d{3}-/) })]) // prettier-ignore
-  expect(JSON.stringify(told)).not.toContain('@')
+  expect(JSON.stringify(reported)).not.toContain('@')
 
   daemon.kill('SIGTSTP')
   await eventually('it is not ready because it is quiet', async () => {

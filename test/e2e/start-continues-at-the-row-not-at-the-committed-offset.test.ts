@@ -34,12 +34,12 @@ test('offsets that another tool has reset, moved beyond the log or deleted: ever
   await daemon.ready()
   await fixture.drained()
   expect(fixture.smtp.mails.flatMap(({ recipients }) => recipients).toSorted()).toEqual(people.map((person) => person.email).toSorted())
-  const told = daemon.lines.filter(({ msg }) => msg.includes('moved by another tool'))
-  expect(told.map((line) => `${String(line['group'])}: ${String(line['committed'])}, row ${String(line['row'])}`).toSorted()).toEqual([
+  const reported = daemon.lines.filter(({ msg }) => msg.includes('moved by another tool'))
+  expect(reported.map((line) => `${String(line['group'])}: ${String(line['committed'])}, row ${String(line['row'])}`).toSorted()).toEqual([
     `${email}: 0, row 3`,
     `${position}: 1003, row 3`,
   ])
-  expect(told[0]?.msg).toMatch(/npm run workerctl -- offsets reset --group .*-workers$/)
+  expect(reported[0]?.msg).toMatch(/npm run workerctl -- offsets reset --group .*-workers$/)
   expect(daemon.lines.filter(({ msg }) => msg === 'database-behind-kafka')).toEqual([])
   await eventually('the rows are committed to Kafka again', async () => {
     const committed = await Promise.all(fixture.groups.map((group) => fixture.admin.committed(fixture.group(group), fixture.topic)))

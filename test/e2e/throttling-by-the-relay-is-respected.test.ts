@@ -22,11 +22,11 @@ test.each([421, 454])(
     const states = () =>
       daemon.lines.filter((line) => line['channel'] === 'email' && line.msg.startsWith('breaker')).map((line) => line['state'])
     await fixture.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up' as const, ...campaign, ...person })))
-    // Those that were under way together are refused together; then one alone asks again.
-    await eventually('the relay was asked again, once', () => states().join() === 'open,half-open,open' || states().join())
+    // Those that were under way together are refused together; then a single mail is tried.
+    await eventually('the relay was tried again, once', () => states().join() === 'open,half-open,open' || states().join())
     expect(refused).toBeLessThanOrEqual(11)
     expect(fixture.smtp.counters.mails).toBe(0)
-    // The one that just asked again may still be under way back to the others.
+    // The one that was just tried may still be under way back to the others.
     await eventually('no attempt is counted', async () => {
       const attempted = await fixture.sql.query('SELECT id, state FROM worker.intents WHERE attempt > 0')
       return attempted.length === 0 || JSON.stringify(attempted)

@@ -21,7 +21,7 @@ beforeEach(async () => {
   await database.sql.query('TRUNCATE worker.intents, worker.outcomes, worker.recalculations, worker.position_changes, campaigns CASCADE')
 })
 
-// No verb of these asks Kafka anything.
+// None of these verbs needs Kafka.
 const leaderboard = (...args: string[]): Promise<Ran> =>
   runWorkerctl(['leaderboard', ...args], { KAFKA_BROKERS: '127.0.0.1:1', DATABASE_URL: database.url })
 const run = (statement: string, ...parameters: unknown[]) => database.sql.query(statement, parameters)
@@ -35,7 +35,7 @@ const explain = (userId: string | undefined, variables: Record<string, string> =
     ...variables,
   })
 
-/** The rows of what `show` told, as cells. */
+/** The rows of what `show` reported, as cells. */
 const table = ({ out }: Ran) =>
   out
     .slice(out.indexOf('POSITION'))

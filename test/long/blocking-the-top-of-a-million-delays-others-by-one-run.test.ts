@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture, type Fixture } from '../support/fixture.ts'
 import { wrongPositions } from '../support/mixed-events.ts'
-import { scaled, tell } from './long-scale.ts'
+import { scaled, writeLine } from './long-scale.ts'
 
 const others = 8
 
@@ -30,7 +30,7 @@ test('blocking the top participant of a million delays other campaigns of the sa
   const quiet = await delays(fixture, platform)
 
   const alone = await whileSomebodyIsBlocked()
-  tell(
+  writeLine(
     `${people} people, one at the top is blocked: everybody else moves up in ${alone.runMs} ms; accepted to recalculated, worst of ${others} others: ` +
       `${quiet} ms before, ${alone.delayMs} ms during it in the same process`,
   )
@@ -39,7 +39,7 @@ test('blocking the top participant of a million delays other campaigns of the sa
   const second = fixture.daemon(variables)
   await second.ready()
   const beside = await whileSomebodyIsBlocked()
-  tell(`with a second process: ${beside.runMs} ms, the others ${beside.delayMs} ms`)
+  writeLine(`with a second process: ${beside.runMs} ms, the others ${beside.delayMs} ms`)
   expect(beside.delayMs).toBeLessThan(quiet + 1_000)
   expect(await wrongPositions(fixture, 1)).toEqual([])
 
@@ -55,7 +55,7 @@ test('blocking the top participant of a million delays other campaigns of the sa
       const rows = await fixture.sql.query(`SELECT FROM worker.intents WHERE campaign_id = $1 AND state = 'claimed'`, [big.campaignId])
       return rows.length > 0 || 'not yet'
     })
-    // The record of the run is not asked: the sweep may have had another, of nothing, follow at once.
+    // The record of the run is not used: the sweep may have had another, of nothing, follow at once.
     const over = eventually(
       'the next one is the first',
       async () => {

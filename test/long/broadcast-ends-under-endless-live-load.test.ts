@@ -4,7 +4,7 @@ import { broadcastState, createBroadcastScenario, expectBroadcastComplete } from
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
-import { scaled, tell } from './long-scale.ts'
+import { scaled, writeLine } from './long-scale.ts'
 
 /** Sign-ups that are published and not mailed yet, at least. */
 const AHEAD = 3_000
@@ -60,7 +60,7 @@ test('a broadcast ends under endless live mails: it gets one claim in ten', asyn
   }
   const seconds = (performance.now() - began) / 1000
   const during = liveSent() - before
-  tell(
+  writeLine(
     `${broadcast.recipients.size} of the broadcast beside ${during} live mails in ${seconds.toFixed(0)} s; never fewer than ${least === 100 ? '100' : least} live ones due`,
   )
   expect(least).toBeGreaterThan(0)

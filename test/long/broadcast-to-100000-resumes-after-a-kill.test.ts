@@ -3,7 +3,7 @@ import { broadcastState, createBroadcastScenario, expectBroadcastComplete } from
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
-import { scaled, tell } from './long-scale.ts'
+import { scaled, writeLine } from './long-scale.ts'
 
 /** Newcomers in the middle of the broadcast. */
 const newcomers = 300
@@ -53,8 +53,8 @@ test('a broadcast to 100,000 killed in the middle reaches each recipient once, a
   const last = after.lastIndexOf(true)
   const overtaken = after.slice(0, last + 1).filter((welcomed) => !welcomed).length
   const doubled = await expectBroadcastComplete(fixture, broadcast)
-  tell(`${count} recipients in ${seconds.toFixed(0)} s (${Math.round(count / seconds)} a second), ${doubled} twice after the kill`)
-  tell(
+  writeLine(`${count} recipients in ${seconds.toFixed(0)} s (${Math.round(count / seconds)} a second), ${doubled} twice after the kill`)
+  writeLine(
     `${written - done} of its mails lay ready when ${newcomers} newcomers came; ${overtaken} of them went out before the last newcomer's`,
   )
   expect(written - done).toBeGreaterThan(500)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createFixture } from '../support/fixture.ts'
 import { startDemoScenarios } from './demo-scenarios.ts'
-import { scaled, tell } from './long-scale.ts'
+import { scaled, writeLine } from './long-scale.ts'
 
 test('four daemons that join and leave for ten minutes under traffic: the effects equal those of the reference model', async () => {
   await using fixture = await createFixture({ partitions: 12, webhooks: { keepBodies: true } })
@@ -35,11 +35,11 @@ test('four daemons that join and leave for ten minutes under traffic: the effect
     `SELECT count(*) FILTER (WHERE ambiguous > 0)::int AS mails,
             count(*) FILTER (WHERE channel = 'webhook' AND attempt > 1)::int AS webhooks FROM worker.intents`,
   )
-  tell(`${events} events, ${counted.stops} stops, ${counted.kills} kills`)
-  tell(`mails ${comparison.mails.received} of ${comparison.mails.expected}, ${found.duplicateMails} twice, ${doubt?.mails} in doubt`)
-  tell(`rewards ${comparison.rewards.delivered} of ${comparison.rewards.expected}, ${found.webhooks.repeated} webhooks twice`)
-  tell(`positions ${comparison.positions.checked} checked, ${comparison.positions.wrong} wrong`)
-  tell(`dead letters ${comparison.deadLetters.found} of ${comparison.deadLetters.expected}`)
+  writeLine(`${events} events, ${counted.stops} stops, ${counted.kills} kills`)
+  writeLine(`mails ${comparison.mails.received} of ${comparison.mails.expected}, ${found.duplicateMails} twice, ${doubt?.mails} in doubt`)
+  writeLine(`rewards ${comparison.rewards.delivered} of ${comparison.rewards.expected}, ${found.webhooks.repeated} webhooks twice`)
+  writeLine(`positions ${comparison.positions.checked} checked, ${comparison.positions.wrong} wrong`)
+  writeLine(`dead letters ${comparison.deadLetters.found} of ${comparison.deadLetters.expected}`)
 
   // A kill leaves mails and webhooks of which nobody knows whether they arrived: those alone, each marked, may come twice.
   expect(found.duplicateMails).toBeLessThanOrEqual(doubt?.mails ?? 0)

@@ -4,9 +4,12 @@ import { expect, test } from 'vitest'
 import type { TypedInput } from '../../src/events/publisher-input.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture, type Fixture } from '../support/fixture.ts'
-import { scaled, tell } from './long-scale.ts'
+import { scaled, writeLine } from './long-scale.ts'
 
-/** Of a hundred events: 6 sign-ups and 2 verifications (a mail each), 1 referral with its mail and recalculation, 1 reward, 90 that ask for nothing. */
+/**
+ * Of a hundred events: 6 sign-ups and 2 verifications (a mail each), 1 referral with its mail and recalculation, 1 reward, 90 without an
+ * effect.
+ */
 const BATCH = 1_000
 /** Published and not accepted yet, at most: a quarter of the run is to look like the others. */
 const AHEAD = 20_000
@@ -39,17 +42,17 @@ test('memory stays flat over 500,000 events: the last quarter uses at most a ten
     mean: samples.reduce((sum, one) => sum + one, 0) / samples.length,
     max: Math.max(...samples),
   }))
-  tell(
+  writeLine(
     `${total} events in ${seconds.toFixed(0)} s (${Math.round(total / seconds)} a second), ${fixture.smtp.counters.mails} mails, ${fixture.webhooks.calls.length} webhooks kept`,
   )
-  tell(`resident by quarter: ${figures.map(({ mean, max }) => `${mean.toFixed(0)} (at most ${max.toFixed(0)})`).join(', ')} MB`)
+  writeLine(`resident by quarter: ${figures.map(({ mean, max }) => `${mean.toFixed(0)} (at most ${max.toFixed(0)})`).join(', ')} MB`)
   const [, second, , last] = figures
   if (second === undefined || last === undefined) throw new Error('There are four quarters.')
   expect(last.mean).toBeLessThanOrEqual(second.mean * 1.1)
   expect(last.max).toBeLessThanOrEqual(second.max * 1.1)
 })
 
-/** Makes the rows of the run and returns what tells the next thousand events. */
+/** Makes the rows of the run and returns a function that publishes the next thousand events. */
 async function plan(fixture: Fixture): Promise<() => readonly TypedInput[]> {
   const platform = new Platform(fixture.sql)
   const endpoint = fixture.webhooks.endpoint('/rewards')
@@ -64,12 +67,12 @@ async function plan(fixture: Fixture): Promise<() => readonly TypedInput[]> {
     const referralId = await platform.referral(campaign, referrer.userId, referred.userId)
     const referral = { ...campaign, referralId, referrerId: referrer.userId, referredId: referred.userId }
     const granted = await grants(fixture, campaign.campaignId, rewardId, referrer.userId, scaled(250, 10))
-    let told = 0
+    let reported = 0
     places.push(() => {
-      const person = people[told++ % people.length] ?? referrer
+      const person = people[reported++ % people.length] ?? referrer
       const subject = { ...campaign, ...person }
       const repeated = { type: 'referral.created', ...referral } as const
-      const userRewardId = granted[told % granted.length] ?? ''
+      const userRewardId = granted[reported % granted.length] ?? ''
       return [
         ...Array.from({ length: 6 }, () => ({ type: 'user.signed_up' as const, ...subject, ...own() })),
         ...Array.from({ length: 2 }, () => ({ type: 'user.verified' as const, ...subject, ...own() })),

@@ -4,7 +4,7 @@ import type { Fixture } from '../support/fixture.ts'
 /**
  * The longest that a partition stood still while records waited for it, by group, in milliseconds. A gap begins when the
  * partition's row last moved, or when a record was first seen waiting if that was later, and ends when the row moves again (its
- * `updated_at`). Several moves between two looks count as the last of them, so that a gap is rather told too long than too short.
+ * `updated_at`). Several moves between two looks count as the last of them, so that a gap is rather reported too long than too short.
  */
 export interface ProgressWatch {
   stop(): Promise<ReadonlyMap<string, { readonly gapMs: number; readonly partition: number }>>

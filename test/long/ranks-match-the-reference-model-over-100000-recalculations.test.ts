@@ -4,7 +4,7 @@ import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts
 import { playHistory } from '../contract/postgres/rank-history.ts'
 import { migratedDatabase } from '../support/migrated-database.ts'
 import { race } from '../support/racing-recalculations.ts'
-import { scaled, tell } from './long-scale.ts'
+import { scaled, writeLine } from './long-scale.ts'
 
 const rounds = 20
 const side = 3
@@ -32,7 +32,7 @@ test('100,000 recalculations of random histories store exactly the ranks of a re
       }
     }
     await Promise.all(Array.from({ length: side }, player))
-    tell(`${compared} comparisons, none different; whole rankings by reason, null is none: ${JSON.stringify([...ways])}`)
+    writeLine(`${compared} comparisons, none different; whole rankings by reason, null is none: ${JSON.stringify([...ways])}`)
     expect(compared).toBeGreaterThanOrEqual(wanted)
     expect([...ways.keys()]).not.toContain('unsure')
   } finally {
@@ -45,7 +45,7 @@ test('concurrent recalculations of four processes while the platform writes: ran
   try {
     const each = scaled(15_000, 500)
     const ends = await race(database, { processes: 4, each, campaigns: 4, participants: 300 })
-    tell(`${4 * each} racing recalculations: ${JSON.stringify(ends)}`)
+    writeLine(`${4 * each} racing recalculations: ${JSON.stringify(ends)}`)
     expect(ends.windowed).toBeGreaterThan(each / 4)
   } finally {
     await database.close()

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createFixture } from '../support/fixture.ts'
 import { startDemoScenarios } from './demo-scenarios.ts'
-import { tell } from './long-scale.ts'
+import { writeLine } from './long-scale.ts'
 import { watchProgress } from './progress-watch.ts'
 
 test('a rolling restart of four daemons under traffic interrupts no partition for more than 10 s', async () => {
@@ -28,7 +28,7 @@ test('a rolling restart of four daemons under traffic interrupts no partition fo
   await telling
   const { comparison } = await scenarios.compare(120_000)
   const worst = await watch.stop()
-  tell(
+  writeLine(
     `all four restarted in ${seconds} s; longest gap: ${[...worst].map(([group, { gapMs, partition }]) => `${group.split('.').at(-1)} ${(gapMs / 1000).toFixed(1)} s (partition ${partition})`).join(', ')}`,
   )
   expect(worst.size).toBe(3)

@@ -38,7 +38,10 @@ export function scenarioResultOf(report: Report, title: string): ScenarioResult 
 
 const BROKEN_HISTORY = 'Error: The history does not hold.'
 
-/** Tells an assertion of vitest from a deadline of `eventually` (other than a daemon that never became ready) and from a failed history. */
+/**
+ * Distinguishes an assertion of vitest from a deadline of `eventually` (other than a daemon that never became ready) and from a failed
+ * history.
+ */
 function kindOf(reason: string): ScenarioResult['is'] {
   if (reason.startsWith('AssertionError: ')) return 'assertion'
   if (reason === BROKEN_HISTORY) return 'history'

@@ -32,7 +32,7 @@ afterAll(() => metrics.close())
 const labels = new Map(Object.values(metrics).flatMap(labelled))
 
 describe('the alerts of Prometheus', () => {
-  it.each(rules)('$alert asks for metrics and labels that exist', ({ expr, annotations }) => {
+  it.each(rules)('$alert uses metrics and labels that exist', ({ expr, annotations }) => {
     const asked = [...expr.matchAll(/\b(kafka_\w+)(?:\{([^}]*)\})?/g)]
     expect(asked.length).toBeGreaterThan(0)
     for (const [, metric = '', matchers = ''] of asked) {

@@ -83,13 +83,13 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'postal-mime': ['cmd'],
 }
 
-const told = ({ from, to, typeOnly }: Import) => `${from} -> ${to}${typeOnly ? ' (type)' : ''}`
+const described = ({ from, to, typeOnly }: Import) => `${from} -> ${to}${typeOnly ? ' (type)' : ''}`
 
 describe('arrows between rooms', () => {
   it('are found at all', () => {
     expect(imports.length).toBeGreaterThan(500)
     const sample = `import a, { type B } from './b.ts'\nimport { type C, type D } from '../c.ts'\nimport type E from 'e/deep'\nexport * from '@f/g/h'\nimport './i.ts'\nawait import('./j.ts')\nimport fs from 'node:fs'\n`
-    expect(importsOf({ path: 'src/ingest/a.ts', text: sample }).map(told)).toEqual([
+    expect(importsOf({ path: 'src/ingest/a.ts', text: sample }).map(described)).toEqual([
       'src/ingest/a.ts -> src/ingest/b.ts',
       'src/ingest/a.ts -> src/c.ts (type)',
       'src/ingest/a.ts -> e (type)',
@@ -104,20 +104,20 @@ describe('arrows between rooms', () => {
       if (kind !== 'file' || roomOf(from) !== room || roomOf(to) === room) return false
       return !allowed.some((one) => one.to.test(to) && (one.as === 'value' || typeOnly))
     })
-    expect(strange.map(told)).toEqual([])
+    expect(strange.map(described)).toEqual([])
   })
 
   it('leave the checker of histories alone with itself: what it judges shares no line with it', () => {
     const own = imports.filter(({ from }) => from.startsWith('test/invariants/'))
     expect(own.length).toBeGreaterThan(20)
-    expect(own.filter(({ to }) => !to.startsWith('test/invariants/')).map(told)).toEqual([])
+    expect(own.filter(({ to }) => !to.startsWith('test/invariants/')).map(described)).toEqual([])
   })
 
   it('leave the programs that run in production without the local stack', () => {
     const strange = imports.filter(
       ({ from, to }) => /^cmd\/(kafka-worker|workerctl)\//.test(from) && /^(stack|bench|test|cmd\/demo)\//.test(to),
     )
-    expect(strange.map(told)).toEqual([])
+    expect(strange.map(described)).toEqual([])
   })
 
   it('have a rule for every room there is', () => {
@@ -162,7 +162,7 @@ describe('packages', () => {
   it('are seen in one place each', () => {
     const production = imports.filter(({ from, kind }) => kind === 'package' && /^(src|cmd|config)\//.test(from))
     const strange = production.filter(({ from, to }) => !(packages[to] ?? []).some((place) => from.startsWith(`${place}/`)))
-    expect(strange.map(told)).toEqual([])
+    expect(strange.map(described)).toEqual([])
   })
 })
 

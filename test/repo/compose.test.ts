@@ -39,7 +39,7 @@ describe('docker-compose.yml', () => {
     // `up --wait` takes the end of a service for a failure, unless another waits for that end.
     const once = entries.filter(([, service]) => isOnce(service))
     expect(once.filter(([name]) => !waits.some((wait) => wait.name === name))).toEqual([])
-    // The image's own check asks for a daemon.
+    // The image's own check expects a daemon.
     expect(once.filter(([, { healthcheck }]) => healthcheck?.disable !== true)).toEqual([])
     const lasting = entries.filter(([, service]) => !isOnce(service))
     expect(lasting.filter(([, { healthcheck: check }]) => check?.test?.[0] !== 'CMD' || check.start_period === undefined)).toEqual([])
@@ -99,7 +99,7 @@ describe('the worker in it', () => {
     expect(serviceNamed('mailpit').ports).toContain('127.0.0.1:1025:1025')
   })
 
-  it('is asked whether it is ready, and has the time to stop that it asks for', () => {
+  it('has a readiness check, and the time to stop that it is configured with', () => {
     const program = packageJson.scripts.start.split(' ').at(-1) ?? ''
     expect(worker.healthcheck?.test).toEqual(['CMD', 'node', program, 'healthcheck', '--ready'])
     expect([worker.entrypoint, worker.command]).toEqual([undefined, undefined])

@@ -58,7 +58,7 @@ describe('the dashboard of Grafana', () => {
     ).toEqual([])
   })
 
-  it('asks for no variable that it does not define, and draws no two panels at one place', () => {
+  it('uses only variables that it defines, and draws no two panels at one place', () => {
     const text = JSON.stringify(dashboard)
     const known = new Set(['__rate_interval', '__all', ...dashboard.templating.list.map(({ name }) => name)])
     expect([...text.matchAll(/\$\{?(\w+)/g)].map(([, name = '']) => name).filter((name) => !known.has(name))).toEqual([])

@@ -70,7 +70,7 @@ describe('tests', () => {
     expect(matching(tests, /\b(?:it|test|describe)(?:\.\w+)*\.(?:skip|only|todo)\b|\b(?:xit|xdescribe|fit|fdescribe)\(/)).toEqual([])
   })
 
-  it('say which intents they mean: beside those of a scenario there may be a recalculation that the sweep asked for', () => {
+  it('say which intents they mean: beside those of a scenario there may be a recalculation that the sweep requested', () => {
     const scenarios = filesUnder(['test/e2e', 'test/faults'], '.test.ts')
     // This one looks for secrets in everything.
     expect(matching(scenarios, everyIntent)).toEqual(['test/e2e/no-address-or-secret-in-any-output.test.ts'])

@@ -33,7 +33,7 @@ describe('Dockerfile', () => {
     expect(only('STOPSIGNAL').text).toBe('SIGTERM')
   })
 
-  it('asks after its health by the program itself', () => {
+  it('checks its health by the program itself', () => {
     const { text, flags } = only('HEALTHCHECK')
     const entry = execForm(only('ENTRYPOINT').text)
     expect(execForm(text.replace(/^CMD /, ''))).toEqual(['node', entry.at(-1), 'healthcheck', '--live'])

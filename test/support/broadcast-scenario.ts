@@ -66,11 +66,11 @@ export async function broadcastState(fixture: Fixture, { campaign }: BroadcastSc
  * @returns how many second copies there were
  */
 export async function expectBroadcastComplete(fixture: Fixture, broadcast: BroadcastScenario): Promise<number> {
-  const told = fixture.smtp.mails.filter(({ subject }) => /participants/i.test(subject))
-  const heard = new Set(told.flatMap(({ recipients }) => recipients))
-  expect([...broadcast.recipients].filter((address) => !heard.has(address))).toEqual([])
-  expect([...heard].filter((address) => !broadcast.recipients.has(address))).toEqual([])
-  expect(new Set(told.map(({ messageId }) => messageId)).size).toBe(broadcast.recipients.size)
+  const reported = fixture.smtp.mails.filter(({ subject }) => /participants/i.test(subject))
+  const received = new Set(reported.flatMap(({ recipients }) => recipients))
+  expect([...broadcast.recipients].filter((address) => !received.has(address))).toEqual([])
+  expect([...received].filter((address) => !broadcast.recipients.has(address))).toEqual([])
+  expect(new Set(reported.map(({ messageId }) => messageId)).size).toBe(broadcast.recipients.size)
   const doubled = doubledMails(fixture)
   const [doubt] = await fixture.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE ambiguous > 0')
   expect(doubled.length).toBeLessThanOrEqual(doubt?.count ?? 0)

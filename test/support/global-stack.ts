@@ -17,7 +17,10 @@ type SharedStack = { users: number; readonly servers: ReturnType<typeof startSer
 /** vitest loads this module once per project, so what projects share lives on the process's global object. */
 const shared: typeof globalThis & { kafkaWorkerTestStack?: SharedStack } = globalThis
 
-/** One Kafka and one PostgreSQL for all projects of a run that ask for them: the first starts them, the last stops them. Servers that were handed over are used as they are. */
+/**
+ * One Kafka and one PostgreSQL for all projects of a run that need them: the first starts them, the last stops them. Servers that were
+ * handed over are used as they are.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const running = runningStack()
   if (running !== null) {

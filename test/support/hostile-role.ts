@@ -4,7 +4,7 @@ import type { Sql } from '../../src/std/sql.ts'
 
 /**
  * What ALTER ROLE may say without being noticed, each the opposite of what our statements count on. Read-only transactions are left out:
- * readiness tells of them.
+ * readiness reports them.
  */
 export const hostileSettings: Readonly<Record<string, string>> = {
   search_path: 'decoy, pg_catalog',

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/std/clock.ts'
 
 /** A clock that stands still until the test moves it: who sleeps is woken by {@link ManualClock.advance}, or by its own signal. */
 export interface ManualClock extends Clock {
-  /** Milliseconds that each of those who sleep now has asked for. */
+  /** Requested milliseconds of each current sleeper. */
   readonly sleeping: readonly number[]
   /** Lets `ms` go by, and wakes those whose time has come. */
   advance(ms: number): void

@@ -14,8 +14,8 @@ import type {
 import type { Claim, Intent, IntentDraft } from '../../src/model/intent.ts'
 import type { Sql } from '../../src/std/sql.ts'
 
-/** A transaction without a database: what a fake passes on, and nothing asks. */
-export const noSql: Sql = { query: () => Promise.reject(new Error('nothing here may ask the database')) }
+/** A transaction without a database, passed on by a fake and never queried. */
+export const noSql: Sql = { query: () => Promise.reject(new Error('nothing here may query the database')) }
 
 export interface Settled {
   readonly intent: Intent

@@ -26,19 +26,19 @@ export class MemorySource implements RecordSource {
     const end = new AbortController()
     const assignment = { epoch: ++this.#epoch, topic: 'domain-events', partitions, signal: end.signal }
     this.#assignment = { assignment, end }
-    const positions = await this.#told.assigned(assignment)
+    const positions = await this.#reported.assigned(assignment)
     return Object.fromEntries(positions)
   }
 
   /** Hands over a batch of the current assignment, or of `assignment`; gives where the partition goes on. */
   batch(partition: number, records: readonly LogRecord[], nextOffset: number, assignment = this.assignment): Promise<bigint> {
     const batch = { topic: 'domain-events', partition, records, nextOffset: BigInt(nextOffset), highWatermark: 1_000n, assignment }
-    return this.#told.batch(batch)
+    return this.#reported.batch(batch)
   }
 
   /** Nothing of what the log holds there is ever delivered. */
   pass(partition: number, from: number, next: number): void {
-    this.#told.report({ is: 'passed', partition, from: BigInt(from), next: BigInt(next) })
+    this.#reported.report({ is: 'passed', partition, from: BigInt(from), next: BigInt(next) })
   }
 
   /** The group has another owner, or the session is over. */
@@ -56,7 +56,7 @@ export class MemorySource implements RecordSource {
     return this.#assignment.assignment
   }
 
-  get #told(): SourceHandlers {
+  get #reported(): SourceHandlers {
     if (this.#handlers === null) throw new Error('start first')
     return this.#handlers
   }

@@ -3,14 +3,14 @@ import type { TypedInput } from '../../src/events/publisher-input.ts'
 import type { Campaign, Platform } from './platform.ts'
 import type { Fixture } from './fixture.ts'
 
-/** Events of several campaigns, mixed as on a real topic, and how many mails they ask for. */
+/** Events of several campaigns, mixed as on a real topic, and how many mails they cause. */
 export interface MixedEvents {
   readonly events: readonly TypedInput[]
   readonly mails: number
   readonly campaigns: readonly Campaign[]
 }
 
-/** Of five events: two sign-ups, a verification, a referral created, a referral verified; four of the five ask for one mail. */
+/** Of five events: two sign-ups, a verification, a referral created, a referral verified; four of the five cause one mail. */
 export async function createMixedEvents(platform: Platform, fixture: Fixture, count: number, campaignCount = 5): Promise<MixedEvents> {
   const campaigns: Campaign[] = []
   const events: TypedInput[] = []

@@ -20,11 +20,11 @@ export interface RewardOptions {
   readonly webhookUrl?: string
 }
 
-let told = 0
+let reported = 0
 
 export async function createReward(sql: Sql, plot: RewardOptions = {}): Promise<EarnedReward> {
   const { method = 'email', config = {}, rewardData = {}, webhookUrl } = plot
-  const n = ++told
+  const n = ++reported
   const accountId = await insert(sql, 'accounts', { name: 'Example Company', slug: `account-${n}` })
   const campaignId = await insert(sql, 'campaigns', {
     account_id: accountId,

@@ -69,9 +69,12 @@ describe('a claim', () => {
     // A claim takes half of the workers at most.
     const workers = createIntentWorkers({ group, executor: fixture.executor, poolSize: 20, owner: group, pollMs: 5 })
     workers.start()
-    await eventually('all mails have ended', () => fixture.told('settled').length === 10 || `${fixture.told('settled').length} have ended`)
+    await eventually(
+      'all mails have ended',
+      () => fixture.reported('settled').length === 10 || `${fixture.reported('settled').length} have ended`,
+    )
     await workers.stop()
-    expect(fixture.told('claimed').map(({ count }) => count)).toEqual([10])
+    expect(fixture.reported('claimed').map(({ count }) => count)).toEqual([10])
     expect(statements).toHaveLength(1)
     const emails = await database.sql.query<{ email: string }>('SELECT email FROM waitlist_users WHERE id = ANY ($1)', [
       allEarned.map(({ userId }) => userId),
@@ -81,7 +84,7 @@ describe('a claim', () => {
   })
 })
 
-/** Stories that end differently, told once. */
+/** Histories with different outcomes, published once. */
 async function allEarned() {
   const plots = {
     plain: await createReward(database.sql),

@@ -46,7 +46,7 @@ function at(listener: Listener): string {
   return (listener === 'PLAIN' ? kafka.bootstrap[0] : kafka.secured[listener]) ?? ''
 }
 
-/** What asking for a topic ends with: null, or what was thrown. */
+/** The error of a request for a topic, or null. */
 async function asked(listener: Listener, access: KafkaAccess): Promise<unknown> {
   const admin = createKafkaAdmin({ brokers: [at(listener)], clientId: 'contract', connectionTimeoutMs: 5_000, ...access })
   try {

@@ -52,7 +52,7 @@ const KINDS = new Map<number, keyof typeof replies>([
   [12, 'heartbeat'],
 ])
 
-/** What follows the correlation id, in the versions that kafkajs asks for: nothing was throttled, then the code and nothing else. */
+/** What follows the correlation id, in the versions that kafkajs requests: nothing was throttled, then the code and nothing else. */
 const replies = {
   commit: (code: number) => Buffer.concat([int32(0), int32(1), text('domain-events'), int32(1), int32(0), int16(code)]),
   join: (code: number) => Buffer.concat([int32(0), int16(code), int32(-1), text(''), text(''), text(''), int32(0)]),

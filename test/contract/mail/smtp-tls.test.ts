@@ -51,7 +51,7 @@ async function complaint(url: string, beside: RelayTls = {}): Promise<string> {
 }
 
 /** Before the relay stands somebody who passes on everything and reads it. */
-async function listening(relay: SmtpSink): Promise<{ url: string; heard(): string }> {
+async function listening(relay: SmtpSink): Promise<{ url: string; received(): string }> {
   const chunks: Buffer[] = []
   const sockets = new Set<Socket>()
   const tap = createServer((near) => {
@@ -74,7 +74,7 @@ async function listening(relay: SmtpSink): Promise<{ url: string; heard(): strin
   const url = new URL(relay.url)
   const address = tap.address()
   url.port = String(typeof address === 'object' && address !== null ? address.port : '')
-  return { url: url.href, heard: () => Buffer.concat(chunks).toString('latin1') }
+  return { url: url.href, received: () => Buffer.concat(chunks).toString('latin1') }
 }
 
 const secrets = [
@@ -92,16 +92,16 @@ describe('over TLS', () => {
     const way = await listening(relay)
     expect(await sendTo(way.url, { requireTls: true, ca: own.ca })).toMatchObject({ is: 'accepted' })
     expect(relay.counters).toMatchObject({ secured: 1, logins: 1, accepted: 1 })
-    expect(way.heard()).not.toContain('ann@example.org')
-    for (const secret of secrets) expect(way.heard()).not.toContain(secret)
+    expect(way.received()).not.toContain('ann@example.org')
+    for (const secret of secrets) expect(way.received()).not.toContain(secret)
   })
 
   it('the same eavesdropper reads everything when TLS is turned off', async () => {
     const relay = await sink({ auth: login })
     const way = await listening(relay)
     expect(await sendTo(way.url, { requireTls: false })).toMatchObject({ is: 'accepted' })
-    expect(way.heard()).toContain('ann@example.org')
-    expect(secrets.some((secret) => way.heard().includes(secret))).toBe(true)
+    expect(way.received()).toContain('ann@example.org')
+    expect(secrets.some((secret) => way.received().includes(secret))).toBe(true)
   })
 
   it('smtp:// uses TLS when it is offered, even if it is not required', async () => {

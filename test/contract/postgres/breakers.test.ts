@@ -24,8 +24,8 @@ const found = (state: 'open' | 'closed', hoursAgo: number, destination = 'e'): B
   reason: state === 'open' ? 'timeout' : null,
   agoMs: hoursAgo * HOUR_MS,
 })
-/** As processes tell, each in turn. */
-async function tell(...changes: readonly BreakerChange[]) {
+/** Records changes as processes do, one after the other. */
+async function record(...changes: readonly BreakerChange[]) {
   for (const change of changes) await store().recordBreakers([change])
 }
 /** Hours that the destination has been away, as of the last failure. */
@@ -73,20 +73,20 @@ const away = (openHours: number, failedHours: number, destination = 'e') =>
 
 describe('how long a destination has been away', () => {
   it('counts from the first failure of any process, across restarts', async () => {
-    await tell(found('open', 8), found('open', 6), found('open', 4), found('open', 2))
+    await record(found('open', 8), found('open', 6), found('open', 4), found('open', 2))
     expect(await awayFor()).toBe(6)
     expect(await store().recordBreakers([])).toEqual([{ channel: 'webhook', destination: 'e' }])
   })
 
   it('starts again after hours without an attempt, because it may have recovered', async () => {
-    await tell(found('open', 90), found('open', 88), found('open', 2), found('open', 1))
+    await record(found('open', 90), found('open', 88), found('open', 2), found('open', 1))
     expect(await awayFor()).toBe(1)
   })
 
   it('ends with a successful delivery, but not with one before the last failure', async () => {
-    await tell(found('open', 8), found('open', 6), found('closed', 7))
+    await record(found('open', 8), found('open', 6), found('closed', 7))
     expect(await awayFor()).toBe(2)
-    await tell(found('closed', 5))
+    await record(found('closed', 5))
     expect(await awayFor()).toBeNull()
     expect(await store().recordBreakers([])).toEqual([])
   })

@@ -63,7 +63,7 @@ async function over(url: string, tls?: DatabaseTls): Promise<string> {
   }
 }
 
-/** Another certificate of the server; the reload takes effect a moment after it is asked for. */
+/** Another certificate of the server; the reload takes effect a moment after the request. */
 async function presenting(certificate: Certificate, tls: DatabaseTls, expected: string): Promise<void> {
   await server.present({ server: certificate, clientCa: own.ca })
   await vi.waitFor(async () => expect(await over(as('worker'), tls)).toBe(expected), { timeout: 10_000, interval: 50 })

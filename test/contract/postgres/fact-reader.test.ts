@@ -40,15 +40,15 @@ test('facts are read by page: those in the window that still count, in the form 
     const revoked = await platform.earned(campaign, rewardId, bob.userId)
     await db.sql.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [revoked])
 
-    const told = Object.fromEntries(await Promise.all(factTypes.map(async (type) => [type, (await all(reader, type)).facts] as const)))
+    const reported = Object.fromEntries(await Promise.all(factTypes.map(async (type) => [type, (await all(reader, type)).facts] as const)))
     const where = { ...campaign, timestamp: expect.any(Date) }
-    expect(told['user.signed_up']).toHaveLength(2)
-    expect(told['user.signed_up']).toContainEqual({ type: 'user.signed_up', ...where, ...bob })
-    expect(told['user.verified']).toEqual([{ type: 'user.verified', ...where, ...ada }])
+    expect(reported['user.signed_up']).toHaveLength(2)
+    expect(reported['user.signed_up']).toContainEqual({ type: 'user.signed_up', ...where, ...bob })
+    expect(reported['user.verified']).toEqual([{ type: 'user.verified', ...where, ...ada }])
     const referral = { ...where, referralId, referrerId: ada.userId, referredId: bob.userId }
-    expect(told['referral.created']).toEqual([{ type: 'referral.created', ...referral }])
-    expect(told['referral.verified']).toEqual([{ type: 'referral.verified', ...referral, pointsPerReferral: 3 }])
-    expect(told['reward.earned']).toEqual([{ type: 'reward.earned', ...where, userRewardId, userId: ada.userId, rewardId }])
+    expect(reported['referral.created']).toEqual([{ type: 'referral.created', ...referral }])
+    expect(reported['referral.verified']).toEqual([{ type: 'referral.verified', ...referral, pointsPerReferral: 3 }])
+    expect(reported['reward.earned']).toEqual([{ type: 'reward.earned', ...where, userRewardId, userId: ada.userId, rewardId }])
 
     await platform.crowd(campaign, 10_001)
     const many = await all(reader, 'user.signed_up')

@@ -43,27 +43,27 @@ it('the report of waiting intents names a destination with an open breaker and s
     },
   })
   const rows = await database.sql.query<{ id: string; key: string }>('SELECT id, key FROM worker.intents')
-  const told = new Map<string, string>()
+  const reported = new Map<string, string>()
   for (const { id, key } of rows) {
     const history = await admin.history(id)
     if (history === null) throw new Error('no history')
     const sentence = intentSentence(history)
-    told.set(key, sentence)
+    reported.set(key, sentence)
     expect(historySentences(history).join(' ')).toContain(sentence.split('Z. ')[1] ?? '')
   }
   const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`
-  expect(told.get('reward')).toMatch(
+  expect(reported.get('reward')).toMatch(
     new RegExp(
       ` Endpoint ${endpoint} at https://hooks\\.example\\.com:8443 accepts no rewards \\(timeout\\), its breaker is open since ${time}: `,
     ),
   )
-  expect(told.get('mail')).toMatch(
+  expect(reported.get('mail')).toMatch(
     new RegExp(` The SMTP relay accepts no mails \\(timeout-greeting\\), its breaker is open since ${time}: `),
   )
-  expect(told.get('contact')).toMatch(
+  expect(reported.get('contact')).toMatch(
     new RegExp(` The partner's CRM accepts no contacts \\(status-503\\), its breaker is open since ${time}: `),
   )
-  expect(told.get('other')).not.toContain('breaker')
-  expect(told.get('done')).not.toContain('breaker')
-  expect([...told.values()].join(' ')).not.toMatch(/token|key=|word@/)
+  expect(reported.get('other')).not.toContain('breaker')
+  expect(reported.get('done')).not.toContain('breaker')
+  expect([...reported.values()].join(' ')).not.toMatch(/token|key=|word@/)
 })

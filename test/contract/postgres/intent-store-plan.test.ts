@@ -92,7 +92,7 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     const nodes = onIntents(await planOf((store) => store.claim(request({ limit: 20, order }))))
     const walks = nodes.filter((node) => node['Index Name'] === 'intents_due')
     expect(walks).toHaveLength(order.length)
-    // One more than asked for is what a lock that was lost would need.
+    // One more than requested, which makes up for a lock that was lost.
     for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(21)
     expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan')
   })

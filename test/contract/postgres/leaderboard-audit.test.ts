@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents, worker.recalculations, worker.position_changes, campaigns CASCADE'))
 
-/** All that an audit could have touched; xmin tells of a write that changed nothing. */
+/** All that an audit could have touched; xmin shows a write that changed nothing. */
 const everything = async () => {
   const tables = ['public.waitlist_users', 'worker.intents', 'worker.recalculations', 'worker.position_changes']
   return Promise.all(tables.map((table) => database.sql.query(`SELECT xmin::text, * FROM ${table} AS t ORDER BY t::text`)))

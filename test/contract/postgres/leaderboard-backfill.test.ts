@@ -168,10 +168,12 @@ describe('a backfill', () => {
     expect(await database.sql.query(`SELECT FROM worker.intents WHERE due_at <= now()`)).toHaveLength(1)
     expect(await database.sql.query('SELECT FROM worker.position_changes')).toEqual([])
 
-    const told = await insertCampaign(database.sql)
-    const [first] = await insertUsers(database.sql, told, 3)
-    await backfill(told, { history: 'all' })
-    const history = await database.sql.query('SELECT * FROM worker.position_changes WHERE campaign_id = $1 ORDER BY to_position', [told])
+    const reported = await insertCampaign(database.sql)
+    const [first] = await insertUsers(database.sql, reported, 3)
+    await backfill(reported, { history: 'all' })
+    const history = await database.sql.query('SELECT * FROM worker.position_changes WHERE campaign_id = $1 ORDER BY to_position', [
+      reported,
+    ])
     expect(history).toHaveLength(3)
     expect(history[0]).toMatchObject({ user_id: first, from_position: null, to_position: 1, from_score: null, to_score: '1' })
   })

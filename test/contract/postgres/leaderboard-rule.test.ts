@@ -90,11 +90,11 @@ async function againstTheOracle(options: HistoryOptions): Promise<number> {
   return histories
 }
 
-async function recalculate(campaignId: string, tell: (because: FullBecause | null) => void = () => {}): Promise<number> {
+async function recalculate(campaignId: string, onRanked: (because: FullBecause | null) => void = () => {}): Promise<number> {
   const result = await database.transaction((tx) => createLeaderboard(database, { history: 'top' }).recalculate(campaignId, tx, false))
   if (result.is !== 'done') throw new Error('somebody holds the lock')
   expect(result.durationMs).toBeGreaterThan(0)
-  tell(result.because)
+  onRanked(result.because)
   return result.rowsChanged
 }
 

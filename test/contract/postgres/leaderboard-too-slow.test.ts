@@ -71,7 +71,7 @@ it('a campaign that cannot be recalculated in time is retried with backoff, and 
     `CREATE TRIGGER dawdle BEFORE UPDATE ON waitlist_users FOR EACH ROW WHEN (NEW.campaign_id = '${slow}') EXECUTE FUNCTION dawdle()`,
   )
 
-  // Somebody asks again while it runs: the new request is another intent, due at once.
+  // Another request while it runs is another intent, due at once.
   await ask(slow)
   const first = await next()
   await ask(other)

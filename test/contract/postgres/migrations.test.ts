@@ -89,7 +89,7 @@ test('a platform can write while columns and indexes are created, even while an 
     const migrating = migrate(connection, 'worker', { onProgress: (line) => lines.push(line) }).finally(() => over.abort())
     await Promise.race([migrating, theIndexWaits(pool.sql)])
     expect(lines.at(-1)).toBe('worker: applying 3 ranked-index')
-    // Without CONCURRENTLY, or behind a lock that is asked for, none of these would return before the commit.
+    // Without CONCURRENTLY, or behind a lock that is waited for, none of these would return before the commit.
     const joined = await insertUser(pool.sql, campaignId, { original_position: 20_001 })
     for (const id of [joined, ...users]) await pool.sql.query(`UPDATE waitlist_users SET status = 'blocked' WHERE id = $1`, [id])
     await pool.sql.query('DELETE FROM waitlist_users WHERE id = $1', [joined])

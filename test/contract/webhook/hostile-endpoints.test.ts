@@ -8,7 +8,7 @@ import { createWebhookClient } from '../../../src/infra/http/undici-webhook-clie
 import { answeringResolver } from '../../unit/infra/http/answering-resolver.ts'
 import { hostileUrls } from '../../unit/infra/http/hostile-urls.ts'
 
-/** Sockets of this process that Node began to connect, as it tells itself. */
+/** Sockets of this process that Node began to connect, as it reports them. */
 const sockets = channel('net.client.socket')
 let begun = 0
 const onSocket = (): void => void begun++
@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-/** A resolver that remembers how often it was asked. */
+/** A resolver that counts its lookups. */
 function counted(resolve: Resolve): { readonly resolve: Resolve; asked(): number } {
   let calls = 0
   return {

@@ -42,17 +42,17 @@ test.each(dependencies)('a fault is reported once and reconnects back off: %s', 
       await step()
       await pause(500)
     }
-    const told = daemon.lines.slice(lines)
+    const reported = daemon.lines.slice(lines)
     const tried = proxy.counters.accepted - connects
     await proxy.pass()
     const healed = Date.now()
     await daemon.ready()
     await (dependency === 'endpoint' ? answered(base) : base.drained(180_000))
-    const after = daemon.lines.slice(lines + told.length)
+    const after = daemon.lines.slice(lines + reported.length)
     console.log(
-      `${dependency} ${fault}: ${told.length} lines, ${tried} connections tried (${perSecond(proxy, began)}); afterwards ${after.length} lines, ${proxy.counters.open} connections open (${perSecond(proxy, healed)}), all done after ${((Date.now() - healed) / 1000).toFixed(1)} s\n${summary(told)}\n--\n${summary(after)}`,
+      `${dependency} ${fault}: ${reported.length} lines, ${tried} connections tried (${perSecond(proxy, began)}); afterwards ${after.length} lines, ${proxy.counters.open} connections open (${perSecond(proxy, healed)}), all done after ${((Date.now() - healed) / 1000).toFixed(1)} s\n${summary(reported)}\n--\n${summary(after)}`,
     )
-    expect.soft(told.length, `lines while ${dependency} is away (${fault})`).toBeLessThanOrEqual(bounds[dependency].lines)
+    expect.soft(reported.length, `lines while ${dependency} is away (${fault})`).toBeLessThanOrEqual(bounds[dependency].lines)
     expect.soft(tried, `connections to ${dependency} while it is away (${fault})`).toBeLessThanOrEqual(bounds[dependency].connects)
     expect.soft(proxy.counters.open, `connections to ${dependency} that is back`).toBeLessThanOrEqual(bounds[dependency].open)
   }

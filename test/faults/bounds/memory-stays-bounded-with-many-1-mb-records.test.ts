@@ -41,12 +41,12 @@ test.each([
       },
       180_000,
     )
-    console.log(`waiting: ${told(await residentMemory(daemon.pid))}`)
+    console.log(`waiting: ${formatted(await residentMemory(daemon.pid))}`)
     await holder[Symbol.asyncDispose]()
   }
   await daemon.ready()
   await fixture.drained(240_000)
-  console.log(`done: ${told(await residentMemory(daemon.pid))}`)
+  console.log(`done: ${formatted(await residentMemory(daemon.pid))}`)
   const letters = await fixture.sql.query<{ group_name: string; reason: string; count: number }>(
     'SELECT group_name, reason, count(*)::int FROM worker.dead_letters GROUP BY 1, 2 ORDER BY 1',
   )
@@ -57,7 +57,7 @@ test.each([
   await ends(daemon)
 })
 
-const told = ({ now, most }: { now: number; most: number }): string => `${now.toFixed(0)} MB resident, ${most.toFixed(0)} MB at most`
+const formatted = ({ now, most }: { now: number; most: number }): string => `${now.toFixed(0)} MB resident, ${most.toFixed(0)} MB at most`
 
 async function ends(daemon: Daemon): Promise<void> {
   daemon.kill('SIGTERM')
@@ -88,7 +88,7 @@ async function flood(fixture: Fixture): Promise<{ readonly mails: number; readon
   return { mails: LEGAL, webhooks: LEGAL / 3 }
 }
 
-/** Publishes events of exactly `bytes`, spread over the partitions, by a field that no consumer asks for. */
+/** Publishes events of exactly `bytes`, spread over the partitions, by a field that no consumer reads. */
 function publisherOf(fixture: Fixture, bytes: number): Publisher {
   const padding = randomBytes(bytes / 2).toString('hex')
   return createPublisher({

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
-/** In a black hole what was asked lies for the request timeout, and a group then waits for members that are not coming: up to a minute. */
+/** Without a reply a request waits for its timeout, and a group then waits for members that are not coming: up to a minute. */
 const RECOVERY_MS = 180_000
 
 /**
@@ -34,12 +34,12 @@ test.each([
 
   await fixture.fault(`the broker is away: ${how}`, ['kafka'], async () => {
     await proxy?.[how]()
-    const [atFirst, told] = [await accepted(), traffic.acknowledged]
+    const [atFirst, reported] = [await accepted(), traffic.acknowledged]
     // The scenario is an outage of one minute.
     await pause(60_000)
     // Only records that had been fetched are accepted; none of the hundreds of events since are.
     expect((await accepted()) - atFirst).toBeLessThan(300)
-    expect(traffic.acknowledged - told).toBeGreaterThan(400)
+    expect(traffic.acknowledged - reported).toBeGreaterThan(400)
     await proxy?.pass()
   })
   await traffic.stop()

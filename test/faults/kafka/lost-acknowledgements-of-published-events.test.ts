@@ -30,8 +30,8 @@ test('publishing with lost acknowledgements puts events into the log twice, and 
     })
   }
   await traffic.stop()
-  const told = traffic.acknowledged
+  const reported = traffic.acknowledged
   await fixture.drained()
-  expect(await inLog()).toBeGreaterThan(told)
+  expect(await inLog()).toBeGreaterThan(reported)
   await fixture.assertHistory()
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
-/** kafkajs asks for the topic's partitions when its knowledge is a minute old, with the next fetch, and joins again. */
+/** kafkajs refreshes the topic's metadata with the next fetch once it is a minute old, and joins again. */
 const NOTICED_WITHIN_MS = 90_000
 
 /**

@@ -27,7 +27,7 @@ test('a failover that lost the last commits is detected, and the lost events are
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
   const published = fixture.play(steps.map(({ publications, timing }) => ({ writes: [], publications, timing })))
-  await eventually('Kafka knows of more than the copy', async () => (await told()) > 150 || `${await told()} offsets`)
+  await eventually('Kafka knows of more than the copy', async () => (await reported()) > 150 || `${await reported()} offsets`)
   await fixture.fault('a failover without the last commits', ['database'], () => copy.restore(), { setBackTo })
   await published
   await fixture.drained()
@@ -42,7 +42,7 @@ test('a failover that lost the last commits is detected, and the lost events are
   function rows() {
     return fixture.base.sql.query('SELECT FROM worker.progress')
   }
-  async function told(): Promise<number> {
+  async function reported(): Promise<number> {
     const { admin, group, topic } = fixture.base
     const committed = await admin.committed(group('email-workers'), topic)
     return [...committed.values()].reduce((sum, offset) => sum + Number(offset), 0)

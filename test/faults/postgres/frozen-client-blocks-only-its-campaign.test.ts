@@ -51,8 +51,8 @@ test.each([
         await frozen[Symbol.asyncDispose]()
         if (tries === 8) throw error
       }
-      const told = traffic.acknowledged
-      await eventually('traffic goes on', () => traffic.acknowledged > told + 40 || `${traffic.acknowledged - told} events`)
+      const reported = traffic.acknowledged
+      await eventually('traffic goes on', () => traffic.acknowledged > reported + 40 || `${traffic.acknowledged - reported} events`)
     }
   }
 

@@ -35,8 +35,8 @@ test('daemons wait while the disk is full: nothing is given up, and everything c
   await Promise.all(daemons.map((daemon) => daemon.ready()))
   await traffic.stop()
   for (const daemon of daemons) {
-    const told = daemon.lines.filter(({ msg, level }) => msg === 'waiting' && level === 'warn').map(({ cause }) => String(cause))
-    expect(told).toContainEqual(expect.stringMatching(/^database: SQLSTATE 53100\b/))
+    const reported = daemon.lines.filter(({ msg, level }) => msg === 'waiting' && level === 'warn').map(({ cause }) => String(cause))
+    expect(reported).toContainEqual(expect.stringMatching(/^database: SQLSTATE 53100\b/))
     expect(daemon.isOver()).toBe(false)
   }
   await fixture.assertHistory()

@@ -15,8 +15,8 @@ test('while the accept of one partition waits for a lock, only the offset of the
   const committed = async (partition: number) => (await admin.committed(group, topic)).get(partition) ?? 0n
   const end = async (partition: number) => (await admin.ranges(topic)).get(partition)?.high ?? 0n
   const isCommitted = async (partition: number) => {
-    const [told, high] = [await committed(partition), await end(partition)]
-    return told === high || `${told} of ${high}`
+    const [reported, high] = [await committed(partition), await end(partition)]
+    return reported === high || `${reported} of ${high}`
   }
   const first = fixture.daemon()
   await first.ready()

@@ -19,7 +19,7 @@ test('rows that change without an event (a referral, a blocked person) have thei
   expect(await positionsOf(2, 10)).toEqual([2, 10])
 
   const referral = { id: crypto.randomUUID(), campaignId: campaign.id, referrerId: idOf(10), referredId: idOf(9) }
-  await fixture.fault('a referral is confirmed and no event tells of it', [], () =>
+  await fixture.fault('a referral is confirmed without an event', [], () =>
     fixture.play([withoutEvent({ is: 'refer', referral }, { is: 'confirm', referral })]),
   )
   await fixture.drained(20_000)
@@ -27,7 +27,7 @@ test('rows that change without an event (a referral, a blocked person) have thei
   expect(await positionsOf(2, 10)).toEqual([2, 8])
   expect(await wrongPositions(fixture.base, 3)).toEqual([])
 
-  await fixture.fault('a person is blocked and no event tells of it', [], () =>
+  await fixture.fault('a person is blocked without an event', [], () =>
     fixture.play([withoutEvent({ is: 'leave', personId: idOf(1), how: 'blocked' })]),
   )
   await fixture.drained(20_000)

@@ -4,7 +4,7 @@ import type { Failpoints } from '../../support/faults/failpoints.ts'
 import { Platform } from '../../support/platform.ts'
 import { createFixture, type Fixture } from '../../support/fixture.ts'
 
-/** What there is of one sign-up at each kill point: read by the group, on record, told to Kafka, at the relay, its mail's state. */
+/** What there is of one sign-up at each kill point: read by the group, on record, reported to Kafka, at the relay, its mail's state. */
 const killPoints = [
   { at: { fact: 'fetched' }, accepted: false, committed: false, mails: 0, mail: undefined },
   { at: { fact: 'accepted' }, accepted: true, committed: false, mails: 0, mail: expect.stringMatching(/^(?:pending|claimed)$/) },

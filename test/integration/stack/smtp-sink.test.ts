@@ -8,8 +8,8 @@ const message = { from: 'a@example.com', to: 'b@example.org', subject: 'Hello', 
 
 test('a mail is recorded at its final dot with envelope, headers and bytes', async () => {
   const sink = await start({ keepBodies: true, headers: ['list-id'] })
-  const heard: string[] = []
-  sink.onMail((mail) => heard.push(`${mail.messageId} ${mail.reply ?? 'unanswered'}`))
+  const received: string[] = []
+  sink.onMail((mail) => received.push(`${mail.messageId} ${mail.reply ?? 'unanswered'}`))
   await send(sink, { list: { id: { url: 'list.example.com', comment: 'x' } } })
   expect(sink.mails).toMatchObject([
     {
@@ -23,7 +23,7 @@ test('a mail is recorded at its final dot with envelope, headers and bytes', asy
   ])
   expect(sink.mails[0]?.raw?.toString()).toContain('\r\n.two\r\n')
   expect(sink.mails[0]?.size).toBe(sink.mails[0]?.raw?.length)
-  expect(heard).toEqual(['<1@example.com> unanswered'])
+  expect(received).toEqual(['<1@example.com> unanswered'])
   expect(sink.counters).toEqual({ connections: 1, mails: 1, accepted: 1, secured: 0, logins: 0 })
 })
 
@@ -48,20 +48,20 @@ test.for(['connect', 'mail', 'rcpt', 'data'] as const)(
     const sink = await start({ respond: (at) => (at === stage ? { dripMs: 5 } : undefined) })
     const client = connect(sink.port, '127.0.0.1')
     onTestFinished(() => void client.destroy())
-    let heard = ''
+    let received = ''
     let pieces = 0
     client.on('data', (bytes) => {
-      heard += String(bytes)
+      received += String(bytes)
       pieces++
     })
     const lines = ['EHLO a.example.com', 'MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.org>', 'DATA', 'x\r\n.']
     const stages = ['connect', 'ehlo', 'mail', 'rcpt', 'DATA', 'data']
     for (const line of lines.slice(0, stages.indexOf(stage))) {
-      await vi.waitFor(() => expect(heard).toMatch(/^\d{3} .*\r\n$/m))
-      heard = ''
+      await vi.waitFor(() => expect(received).toMatch(/^\d{3} .*\r\n$/m))
+      received = ''
       client.write(`${line}\r\n`)
     }
-    await vi.waitFor(() => expect(heard).toContain('250-one moment\r\n250-one moment\r\n'))
+    await vi.waitFor(() => expect(received).toContain('250-one moment\r\n250-one moment\r\n'))
     expect(pieces).toBeGreaterThan(20)
     expect(client.destroyed).toBe(false)
   },

@@ -43,11 +43,11 @@ class Talk {
   #transaction: string[] | null = null
 
   hear(more: Buffer): Statement[] {
-    const heard: Statement[] = []
+    const received: Statement[] = []
     this.#bytes = Buffer.concat([this.#bytes, more])
     while (this.#known && this.#application === null && this.#bytes.length >= 8) {
       const body = this.#take(0)
-      if (body === null) return heard
+      if (body === null) return received
       const version = body.readInt32BE(0)
       if (version === VERSION_3) this.#application = parameter(body, 'application_name')
       else this.#known = version === SSL_REQUEST
@@ -55,12 +55,12 @@ class Talk {
     while (this.#known && this.#application !== null && this.#bytes.length >= 5) {
       const type = String.fromCharCode(this.#bytes[0] ?? 0)
       const body = this.#take(1)
-      if (body === null) return heard
+      if (body === null) return received
       const text = this.#said(type, body)
-      if (text !== null) heard.push(this.#statement(text))
+      if (text !== null) received.push(this.#statement(text))
     }
     if (!this.#known) this.#bytes = Buffer.alloc(0)
-    return heard
+    return received
   }
 
   /** The next message without its head, when all of it is there. */

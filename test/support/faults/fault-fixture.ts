@@ -52,7 +52,7 @@ export interface FaultFixture extends AsyncDisposable {
   readonly recorder: Recorder
   /** Seeded by the fixture's seed, for random choices of a scenario. */
   readonly random: Random
-  /** Tells simulations on the topic, with the platform's rows. */
+  /** Publishes simulations to the topic, with the platform's rows. */
   traffic(options?: TrafficOptions): Traffic
   /** Plays further steps, in the campaigns of `seedData`. */
   play(steps: readonly Step[]): Promise<void>

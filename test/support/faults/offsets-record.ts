@@ -1,6 +1,6 @@
 import { WireReader } from './wire-reader.ts'
 
-/** What a record of `__consumer_offsets` says, as far as anybody here asks. */
+/** What a record of `__consumer_offsets` says, as far as the tests need it. */
 export type OffsetsRecord =
   | {
       readonly is: 'commit'

@@ -4,7 +4,7 @@ import { freshGroupName } from '../fresh.ts'
 import { unpacked } from '../unpacked.ts'
 
 /**
- * Reads a topic from its beginning to where it ended when it was asked for, with a consumer that commits nothing. Per partition in the
+ * Reads a topic from its beginning to its end at the time of the call, with a consumer that commits nothing. Per partition in the
  * order of the log. Control records are left out by the client, tombstones are not.
  *
  * @throws after a minute without the end of the log

@@ -10,7 +10,7 @@ export interface RecordedDaemon extends Daemon {
   isOver(): boolean
 }
 
-/** How a daemon is started: with whom to tell of each line that it writes. */
+/** Starts a daemon with a callback for each line that it writes. */
 export type StartDaemon = (onLine: (line: string) => void) => Daemon
 
 /** @param failpoint where a daemon kills itself, if it does */
@@ -24,15 +24,15 @@ export function recordDaemon(recorder: Recorder, number: number, start: StartDae
     appendFileSync(log, `${line}\n`)
   })
   const { pid } = daemon
-  const tell = (
+  const record = (
     event: 'started' | 'ready' | 'signalled' | 'exited',
     more: { signal?: string; code?: number | string; failpoint?: string; lines?: number } = {},
   ) => recorder.record({ is: 'process', at: Date.now(), daemon: number, pid, event, ...more })
-  tell('started')
+  record('started')
   let isOver = false
   const exited = daemon.exited.then((code) => {
     isOver = true
-    tell('exited', { code, lines, ...(failpoint === undefined ? {} : { failpoint }) })
+    record('exited', { code, lines, ...(failpoint === undefined ? {} : { failpoint }) })
     return code
   })
   return {
@@ -42,12 +42,12 @@ export function recordDaemon(recorder: Recorder, number: number, start: StartDae
     isOver: () => isOver,
     ready: async () => {
       await daemon.ready()
-      tell('ready')
+      record('ready')
     },
     kill: (signal) => {
       if (isOver) return
       // Before the signal: what follows from it must not be written first.
-      tell('signalled', { signal })
+      record('signalled', { signal })
       daemon.kill(signal)
     },
   }

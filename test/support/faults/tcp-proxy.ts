@@ -73,7 +73,7 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
     accepted += 1
     const second = Math.floor(Date.now() / 1_000)
     perSecond.set(second, (perSecond.get(second) ?? 0) + 1)
-    // A client that is gone before we look; there is nobody to tell.
+    // The client is gone already; nothing to do.
     socket.on('error', () => undefined)
     if (turnsAway) return void socket.resetAndDestroy()
     const connection = new ProxiedConnection(accepted, socket, line, () => connections.delete(connection))

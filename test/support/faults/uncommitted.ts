@@ -12,8 +12,8 @@ export async function uncommitted({ admin, topic, groups }: Committing): Promise
   for (const group of groups) {
     const committed = await admin.committed(group, topic)
     for (const [partition, { low, high }] of ranges) {
-      const told = committed.get(partition) ?? low
-      if (told !== high) return `${group}/${partition}: ${told} of ${high}`
+      const reported = committed.get(partition) ?? low
+      if (reported !== high) return `${group}/${partition}: ${reported} of ${high}`
     }
   }
   return true

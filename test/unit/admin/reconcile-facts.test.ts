@@ -75,16 +75,16 @@ it('leaves out types whose publisher chooses the ids: published under another id
 })
 
 it('publishes all but what breaks the rules of an event', async () => {
-  const told: PlatformFact[] = []
+  const reported: PlatformFact[] = []
   const publisher = {
     async publishMany(events: readonly unknown[]) {
       const facts = events as readonly PlatformFact[] // oxlint-disable-line typescript/no-unsafe-type-assertion -- what it was given
       if (facts.some(({ timestamp }) => timestamp.getTime() === day(3).getTime())) throw new InvalidEvent('user.signed_up', 'no address')
-      told.push(...facts)
+      reported.push(...facts)
       return []
     },
   }
   const facts = [1, 2, 3, 4, 5].map(signUp)
   expect(await publishFacts(publisher, facts)).toEqual({ published: 4, unpublishable: 1 })
-  expect(told).toEqual([1, 2, 4, 5].map(signUp))
+  expect(reported).toEqual([1, 2, 4, 5].map(signUp))
 })

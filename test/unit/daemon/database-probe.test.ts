@@ -34,31 +34,35 @@ function setUp() {
     },
     (fact) => facts.push(fact),
   )
-  return { server, watch, told: () => facts.splice(0).map((fact) => (fact.is === 'dependency' ? `${fact.state} ${fact.cause}` : fact.is)) }
+  return {
+    server,
+    watch,
+    reported: () => facts.splice(0).map((fact) => (fact.is === 'dependency' ? `${fact.state} ${fact.cause}` : fact.is)),
+  }
 }
 
 it('reports each change once, and compares progress once with every server that answers', async () => {
-  const { server, watch, told } = setUp()
+  const { server, watch, reported } = setUp()
   expect(watch.outage()).toBe('not probed yet')
   await watch.probe()
   await watch.probe()
-  expect([watch.outage(), server.rechecks, told()]).toEqual([null, 1, ['up null']])
+  expect([watch.outage(), server.rechecks, reported()]).toEqual([null, 1, ['up null']])
   server.away = true
   await watch.probe()
   await watch.probe()
-  expect([watch.outage(), server.rechecks, told()]).toEqual(['database away', 1, ['down database away']])
+  expect([watch.outage(), server.rechecks, reported()]).toEqual(['database away', 1, ['down database away']])
   server.away = false
   await watch.probe()
-  expect([watch.outage(), server.rechecks, told()]).toEqual([null, 2, ['up null']])
+  expect([watch.outage(), server.rechecks, reported()]).toEqual([null, 2, ['up null']])
 })
 
 it('detects a restarted server although no probe failed in between', async () => {
-  const { server, watch, told } = setUp()
+  const { server, watch, reported } = setUp()
   await watch.probe()
   server.started = 'tuesday'
   await watch.probe()
   await watch.probe()
-  expect([server.rechecks, told()]).toEqual([2, ['up null']])
+  expect([server.rechecks, reported()]).toEqual([2, ['up null']])
 })
 
 it('compares again after a failed comparison', async () => {
@@ -73,20 +77,20 @@ it('compares again after a failed comparison', async () => {
 })
 
 it('reports what the database refuses, each sentence once, and compares progress when it accepts writes again', async () => {
-  const { server, watch, told } = setUp()
+  const { server, watch, reported } = setUp()
   await watch.probe()
-  told()
+  reported()
   server.refuses = new WritesRefused('It is in recovery.')
   await watch.probe()
   await watch.probe()
-  expect([watch.outage(), watch.fault(), told()]).toEqual([null, 'It is in recovery.', ['down It is in recovery.']])
+  expect([watch.outage(), watch.fault(), reported()]).toEqual([null, 'It is in recovery.', ['down It is in recovery.']])
   server.refuses = null
   server.lacks = new OperatorError('The role may not INSERT.')
   await watch.probe()
-  expect([watch.outage(), watch.fault(), told()]).toEqual([null, 'The role may not INSERT.', ['down The role may not INSERT.']])
+  expect([watch.outage(), watch.fault(), reported()]).toEqual([null, 'The role may not INSERT.', ['down The role may not INSERT.']])
   server.lacks = null
   await watch.probe()
-  expect([watch.fault(), server.rechecks, told()]).toEqual([null, 2, ['up null']])
+  expect([watch.fault(), server.rechecks, reported()]).toEqual([null, 2, ['up null']])
 })
 
 function promptFixture(query: () => Promise<never[]>) {

@@ -22,7 +22,7 @@ function setUp(away: RelayAway | null = null, definitions: ChannelDefinitions = 
       monotonic += ms
     },
     setBack: (ms: number) => (wall -= ms),
-    tell: (channel: string, destination: string, state: 'open' | 'half-open' | 'closed', reason: string | null = 'status-503') =>
+    setState: (channel: string, destination: string, state: 'open' | 'half-open' | 'closed', reason: string | null = 'status-503') =>
       dependencies.onFact({ is: 'breaker', channel, destination, state, reason, retryInMs: null }),
   }
 }
@@ -35,12 +35,12 @@ describe('unavailable dependencies', () => {
   })
 
   it('are dated by the monotonic clock from the first opening of the breaker, whatever the probes in between', () => {
-    const { dependencies, pass, setBack, tell } = setUp()
-    tell('webhook', 'one', 'open')
+    const { dependencies, pass, setBack, setState } = setUp()
+    setState('webhook', 'one', 'open')
     pass(5_000)
-    tell('webhook', 'two', 'open')
-    tell('webhook', 'one', 'half-open', null)
-    tell('webhook', 'one', 'open', 'timeout')
+    setState('webhook', 'two', 'open')
+    setState('webhook', 'one', 'half-open', null)
+    setState('webhook', 'one', 'open', 'timeout')
     pass(5_000)
     setBack(3_600_000)
     expect(dependencies.endpoints()).toEqual([
@@ -55,7 +55,7 @@ describe('unavailable dependencies', () => {
       'Endpoint one at https://hooks.example.com accepts no rewards (timeout) and its breaker is open: its owner must fix it. ' +
         'Waiting rewards are delivered once it answers.',
     )
-    tell('webhook', 'one', 'closed', null)
+    setState('webhook', 'one', 'closed', null)
     expect(dependencies.notes()['endpoints']).toMatchObject({ message: expect.stringContaining('endpoint two:') })
     expect(dependencies.soles()).toEqual({ relay: null })
   })
@@ -65,8 +65,8 @@ describe('unavailable dependencies', () => {
     const dated = { since: '2029-12-31T23:59:53.000Z', seconds: 7, host: 'relay.example.com:25' }
     expect(setUp(away).dependencies.soles()).toEqual({ relay: { reason: 'timeout-greeting', message: 'It says nothing.', ...dated } })
 
-    const { dependencies, pass, tell } = setUp()
-    tell('email', 'relay', 'open', 'timeout-data')
+    const { dependencies, pass, setState } = setUp()
+    setState('email', 'relay', 'open', 'timeout-data')
     pass(7_000)
     expect(dependencies.soles()['relay']).toEqual({
       reason: 'timeout-data',
@@ -76,7 +76,7 @@ describe('unavailable dependencies', () => {
       host: 'relay.example.com:25',
     })
     expect(dependencies.notes()).toMatchObject({ relay: { ok: true, reason: 'timeout-data' } })
-    tell('email', 'relay', 'closed', null)
+    setState('email', 'relay', 'closed', null)
     expect(dependencies.soles()).toEqual({ relay: null })
   })
 })
@@ -86,8 +86,8 @@ describe('a channel whose definition says otherwise', () => {
 
   it('has its only destination beside the relay, and blocks the groups that use it', () => {
     const orders = { name: 'webhook', destinations: { atOnce: 1, failures: 1, sole: 'partner', names }, retry, deliveryLog: null } as const
-    const { dependencies, tell } = setUp(null, { ...channelList, webhook: orders })
-    tell('webhook', 'partner', 'open', 'status-503')
+    const { dependencies, setState } = setUp(null, { ...channelList, webhook: orders })
+    setState('webhook', 'partner', 'open', 'status-503')
     const message =
       'The partner accepted none of the last orders (status-503); its own log says why. It is probed with one delivery at a time.'
     expect(dependencies.soles()).toMatchObject({ relay: null, partner: { reason: 'status-503', message, host: null } })
@@ -99,10 +99,10 @@ describe('a channel whose definition says otherwise', () => {
 
   it('has destinations of its own that are named as it says, also where another channel has one of the same id', () => {
     const orders = { name: 'broadcast', destinations: { atOnce: 1, failures: 1, sole: null, names }, retry, deliveryLog: null } as const
-    const { dependencies, tell } = setUp(null, { ...channelList, broadcast: orders })
-    tell('broadcast', 'one', 'open')
-    tell('webhook', 'one', 'open')
-    tell('webhook', 'one', 'closed')
+    const { dependencies, setState } = setUp(null, { ...channelList, broadcast: orders })
+    setState('broadcast', 'one', 'open')
+    setState('webhook', 'one', 'open')
+    setState('webhook', 'one', 'closed')
     const outages = dependencies.endpoints()
     expect(outages.map((outage) => dependencies.endpointSentence(outage, null))).toEqual([
       'Partner one accepts no orders (status-503) and its breaker is open: its owner must fix it. Waiting orders are delivered once it answers.',

@@ -22,7 +22,7 @@ function fixtureOf(
   } = {},
 ) {
   const clock = createManualClock()
-  const told: string[] = []
+  const reported: string[] = []
   const stopping = new AbortController()
   const admin: LogAdmin = {
     connect: change.connect ?? (async () => undefined),
@@ -50,14 +50,14 @@ function fixtureOf(
     requireWritable: change.requireWritable ?? (async () => undefined),
     clock,
     signal: stopping.signal,
-    onWaiting: (sentence) => told.push(sentence),
+    onWaiting: (sentence) => reported.push(sentence),
   })
   // The refusal of the boot, or null.
   const ended = boot.then(
     () => null,
     (error: unknown) => error,
   )
-  return { ended, clock, told, stop: () => stopping.abort() }
+  return { ended, clock, reported, stop: () => stopping.abort() }
 }
 
 const unused = () => Promise.reject(new Error('not what the boot asks'))
@@ -65,9 +65,9 @@ const away = () => Promise.reject(new SqlError('connect ECONNREFUSED', {}))
 
 describe('preflight', () => {
   it('reports nothing when every requirement is met', async () => {
-    const { ended, told } = fixtureOf()
+    const { ended, reported } = fixtureOf()
     expect(await ended).toBeNull()
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
   })
 
   it.each<[string, Parameters<typeof fixtureOf>[0], RegExp]>([
@@ -90,11 +90,11 @@ describe('preflight', () => {
     ],
     ['a role without rights', { query: () => Promise.reject(new SqlError('permission denied', { state: '42501' })) }, /lacks a right/],
   ])('refuses %s at once, with the way out', async (_, change, sentence) => {
-    const { ended, told } = fixtureOf(change)
+    const { ended, reported } = fixtureOf(change)
     const refused = await ended
     expect(refused).toBeInstanceOf(OperatorError)
     expect(refused).toHaveProperty('message', expect.stringMatching(sentence))
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
   })
 
   it.each([
@@ -107,13 +107,13 @@ describe('preflight', () => {
   it('reports an unreachable database once, and continues when it answers', async () => {
     let present = false
     let asked = 0
-    const { ended, clock, told } = fixtureOf({
+    const { ended, clock, reported } = fixtureOf({
       query: () => {
         asked += 1
         return present ? Promise.resolve([]) : away()
       },
     })
-    await soon(() => expect(told).toHaveLength(1))
+    await soon(() => expect(reported).toHaveLength(1))
     clock.advance(2_000)
     await soon(() => expect(asked).toBeGreaterThan(1))
     present = true
@@ -122,43 +122,43 @@ describe('preflight', () => {
       expect(asked).toBeGreaterThan(2)
     })
     expect(await ended).toBeNull()
-    expect(told).toEqual([expect.stringMatching(/database does not answer/)])
+    expect(reported).toEqual([expect.stringMatching(/database does not answer/)])
   })
 
   it('gives up on unreachable brokers after BOOT_TIMEOUT_MS, and names it', async () => {
-    const { ended, clock, told } = fixtureOf({
+    const { ended, clock, reported } = fixtureOf({
       connect: () => Promise.reject(new OperatorError('no broker answers at broker.example.com:9092')),
       env: { BOOT_TIMEOUT_MS: '1000' },
     })
-    await soon(() => expect(told).toHaveLength(1))
+    await soon(() => expect(reported).toHaveLength(1))
     clock.advance(1_000)
     expect(await ended).toHaveProperty('message', expect.stringMatching(/no broker answers at broker\.example\.com:9092.*BOOT_TIMEOUT_MS/i))
   })
 
   it('names a server that accepts the request and does not answer', async () => {
-    const { ended, clock, told, stop } = fixtureOf({ query: () => new Promise(() => undefined) })
+    const { ended, clock, reported, stop } = fixtureOf({ query: () => new Promise(() => undefined) })
     // The brokers have answered when only the question to the database is still timed.
     await soon(() => expect(clock.sleeping).toHaveLength(1))
     clock.advance(3_000)
-    await soon(() => expect(told).toEqual([expect.stringMatching(/database .*does not answer/)]))
+    await soon(() => expect(reported).toEqual([expect.stringMatching(/database .*does not answer/)]))
     stop()
     await ended
   })
 
   it('ends without an error when the process stops', async () => {
-    const { ended, told, stop } = fixtureOf({ query: away })
-    await soon(() => expect(told).toHaveLength(1))
+    const { ended, reported, stop } = fixtureOf({ query: away })
+    await soon(() => expect(reported).toHaveLength(1))
     stop()
     expect(await ended).toBeNull()
   })
 })
 
 it('a database that had no time to answer is not reported as silent when the start is refused because of a topic', async () => {
-  const { ended, told } = fixtureOf({ topics: {}, query: () => new Promise(() => undefined) })
+  const { ended, reported } = fixtureOf({ topics: {}, query: () => new Promise(() => undefined) })
   expect(String(await ended)).toMatch(/Topics domain-events, domain-events\.email-workers\.dlq do not exist: /)
   // The question of the database ends with the start, a few turns later.
   await new Promise((resolve) => setImmediate(resolve))
-  expect(told).toEqual([])
+  expect(reported).toEqual([])
 })
 
 it('a topic that is missing may be one that the user may not describe', async () => {

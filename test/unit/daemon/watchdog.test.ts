@@ -80,7 +80,7 @@ function stalledAfter(seconds: number, change: Change): readonly string[] {
 describe('a task without progress', () => {
   it.each<[string, Change, string, number]>([
     ['an accept that never returns', { batches: [batch] }, 'batch of partition 3', 80],
-    ['start positions that are never told', { batches: [{ ...batch, partition: -1 }] }, 'reading the start offsets', 80],
+    ['start positions that are never reported', { batches: [{ ...batch, partition: -1 }] }, 'reading the start offsets', 80],
     ['a Kafka client gone silent without a crash', { beats: 5 }, 'Kafka client', 120],
     ['a member whose heartbeats have stopped, though it fetches', { beats: 'moving', heartbeats: 8 }, 'membership of the group', 120],
     ['a claim loop stuck on a query', { turns: 9 }, 'loop that claims intents', 260],

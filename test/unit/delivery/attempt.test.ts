@@ -33,8 +33,8 @@ describe('an answer that cannot be written down at once', () => {
     ])
     expect(fixture.store.renewed).toHaveLength(4)
     expect(ends).toHaveLength(1)
-    expect(fixture.told('execution-failed')).toMatchObject([{ cause: 'database: SQLSTATE none' }])
-    expect(fixture.told('settled')).toMatchObject([{ outcome: 'sent' }])
+    expect(fixture.reported('execution-failed')).toMatchObject([{ cause: 'database: SQLSTATE none' }])
+    expect(fixture.reported('settled')).toMatchObject([{ outcome: 'sent' }])
   })
 
   it('is tried again at growing distances, and at least four times in the time of a lease', async () => {
@@ -93,7 +93,7 @@ describe('an answer that cannot be written down at once', () => {
     expect(fixture.store.settled).toMatchObject([
       { settlement: { is: 'final', state: 'sent', reason: 'end-refused' }, ownTablesOnly: true, detail },
     ])
-    expect(fixture.told('settled')).toMatchObject([{ outcome: 'sent', reason: 'end-refused', detail }])
+    expect(fixture.reported('settled')).toMatchObject([{ outcome: 'sent', reason: 'end-refused', detail }])
     expect(ends).toEqual([])
   })
 
@@ -162,7 +162,7 @@ describe('how an attempt ended', () => {
     expect(afterMs).toBeLessThanOrEqual(most)
   })
 
-  it('a retry is not before the other side asked for', async () => {
+  it('a retry is not before the time that the destination requested', async () => {
     const fixture = createDeliveryFixture()
     fixture.email.perform = async () => ({ ...retry, slowDown: { forMs: 90_000 } })
     await execute(fixture)

@@ -84,7 +84,7 @@ export interface DeliveryFixture {
   readonly email: FakeChannel<MailMessage>
   readonly webhook: FakeChannel<WebhookMessage>
   /** The facts of one kind, so far. */
-  readonly told: <Is extends Fact['is']>(is: Is) => Extract<Fact, { is: Is }>[]
+  readonly reported: <Is extends Fact['is']>(is: Is) => Extract<Fact, { is: Is }>[]
 }
 
 /** Everything that executes intents, without a network or a database. */
@@ -115,7 +115,7 @@ export function createDeliveryFixture(kinds: readonly AnyIntentKind[] = [mailKin
       ambiguous: { hold: false, retryMs: 60_000 },
       ...change,
     },
-    told: (is) => facts.filter((fact): fact is Extract<Fact, { is: typeof is }> => fact.is === is),
+    reported: (is) => facts.filter((fact): fact is Extract<Fact, { is: typeof is }> => fact.is === is),
   }
 }
 

@@ -111,7 +111,7 @@ describe('an endpoint', () => {
     expect(permits()).toBe(2)
   })
 
-  it('that goes on failing is asked at growing distances of at most five minutes', async () => {
+  it('that keeps failing is probed with a backoff of at most five minutes', async () => {
     const { permit, facts, later } = fixture()
     for (let failure = 0; failure < 3; failure++) permit(failed)
     for (let probe = 0; probe < 8; probe++) {

@@ -25,8 +25,8 @@ describe('prepare', () => {
     expect(await execute(fixture)).toEqual({ is: 'done' })
     expect(fixture.store.settled.map((settled) => settled.settlement)).toEqual([settlement])
     expect(fixture.store.started).toEqual([])
-    expect(fixture.told('started')).toEqual([])
-    expect(fixture.told('settled')).toMatchObject([{ attempt: 0, endToEndMs: null }])
+    expect(fixture.reported('started')).toEqual([])
+    expect(fixture.reported('settled')).toMatchObject([{ attempt: 0, endToEndMs: null }])
   })
 
   it('that waits for a whole campaign puts off what else is due of it', async () => {
@@ -60,7 +60,7 @@ describe('prepare', () => {
     const fixture = createDeliveryFixture([mailKind({ prepare: () => Promise.reject(error) })])
     await execute(fixture)
     expect(fixture.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'prepare-failed', afterMs: 60_000 } }])
-    expect(fixture.told('settled')[0]?.detail).toMatch(/^(TypeError|SQLSTATE 42703)/)
+    expect(fixture.reported('settled')[0]?.detail).toMatch(/^(TypeError|SQLSTATE 42703)/)
     expect(JSON.stringify(fixture.facts)).not.toContain('ann@')
   })
 
@@ -93,7 +93,7 @@ describe('a start with rows of its own', () => {
     fixture.email.perform = () => expect.unreachable()
     await execute(fixture)
     expect(fixture.store.settled).toMatchObject([{ settlement: { is: 'final', state: 'skipped', reason: 'reward-revoked' } }])
-    expect(fixture.told('started')).toEqual([])
+    expect(fixture.reported('started')).toEqual([])
     expect(ends).toEqual([])
   })
 
@@ -101,7 +101,7 @@ describe('a start with rows of its own', () => {
     const fixture = createDeliveryFixture([mailKind({ start: async () => [] })])
     fixture.email.perform = () => expect.unreachable()
     await execute(fixture)
-    expect(fixture.told('started')).toEqual([])
+    expect(fixture.reported('started')).toEqual([])
     expect(fixture.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'start-failed' } }])
   })
 
@@ -134,17 +134,17 @@ describe('a channel whose effect is the database', () => {
   it.each([
     ['done', null],
     ['waiting', 'campaign-locked'],
-  ] as const)('tells that it is %s; its own transaction has recorded that', async (outcome, reason) => {
+  ] as const)('reports that it is %s; its own transaction has recorded that', async (outcome, reason) => {
     const fixture = fixtureOf(async () => ({ is: 'ran', outcome, reason }))
     expect(await execute(fixture, intent)).toEqual({ is: 'done' })
-    expect(fixture.told('settled')).toMatchObject([{ outcome, reason }])
+    expect(fixture.reported('settled')).toMatchObject([{ outcome, reason }])
     expect(fixture.store.settled).toEqual([])
   })
 
   it('is lost when somebody else has it', async () => {
     const fixture = fixtureOf(async () => ({ is: 'lost' }))
     expect(await execute(fixture, intent)).toEqual({ is: 'lost' })
-    expect(fixture.told('claim-lost')).toHaveLength(1)
+    expect(fixture.reported('claim-lost')).toHaveLength(1)
   })
 
   it('is tried again when its transaction was ended, and thrown when the connection is gone', async () => {

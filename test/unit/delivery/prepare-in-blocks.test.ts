@@ -114,7 +114,7 @@ describe('one culprit of three', () => {
     await settle(fixture, mails('1', '2', '3'))
     const ends = fixture.store.settled.map(({ intent, settlement }) => `${intent.id} ${'reason' in settlement ? settlement.reason : null}`)
     expect(ends.toSorted()).toEqual(['1 null', '2 prepare-failed', '3 null'])
-    expect(fixture.told('execution-failed')).toEqual([])
+    expect(fixture.reported('execution-failed')).toEqual([])
   })
 
   it.each([
@@ -132,7 +132,7 @@ describe('one culprit of three', () => {
     ])
     await settle(fixture, mails('1', '2', '3'))
     expect(fixture.store.settled.map(({ intent }) => intent.id).toSorted()).toEqual(['1', '3'])
-    expect(fixture.told('execution-failed').map(({ intentId }) => intentId)).toEqual(['2'])
+    expect(fixture.reported('execution-failed').map(({ intentId }) => intentId)).toEqual(['2'])
   })
 
   it('that makes the kind answer too few or too often is found in the same way', async () => {
@@ -186,7 +186,7 @@ async function settle(fixture: ReturnType<typeof createDeliveryFixture>, intents
   const workers = createIntentWorkers({ group: 'test-workers', executor: fixture.executor, poolSize: 10, owner: 'me', pollMs: 5 })
   workers.start()
   await eventually('all have ended', () => {
-    const ended = fixture.store.settled.length + fixture.told('execution-failed').length
+    const ended = fixture.store.settled.length + fixture.reported('execution-failed').length
     return ended === intents.length || `${ended} ended`
   })
   await workers.stop()

@@ -33,7 +33,7 @@ describe('a mail', () => {
     expect(ends).toEqual([{ ok: true, final: true, reason: null }])
     expect(fixture.email.slotsOut).toBe(0)
     expect(fixture.facts.map((fact) => fact.is)).toEqual(['started', 'performed', 'settled'])
-    expect(fixture.told('settled')).toMatchObject([{ outcome: 'sent', attempt: 1, endToEndMs: 0 }])
+    expect(fixture.reported('settled')).toMatchObject([{ outcome: 'sent', attempt: 1, endToEndMs: 0 }])
   })
 
   it('frees its worker and its place at the relay before its end is written down', async () => {
@@ -53,7 +53,7 @@ describe('a mail', () => {
     fixture.email.freeze = () => Promise.reject(new Error('must not freeze again'))
     await execute(fixture, sampleIntent({ frozen, attempt: 1 }))
     expect(fixture.store.started).toMatchObject([{ frozen }])
-    expect(fixture.told('started')).toMatchObject([{ attempt: 2 }])
+    expect(fixture.reported('started')).toMatchObject([{ attempt: 2 }])
   })
 
   it('carries the note of prepare, or of the rows of its kind, to where an operator reads it', async () => {
@@ -64,7 +64,7 @@ describe('a mail', () => {
     expect(fixture.store.settled).toMatchObject([{ settlement: { state: 'sent', reason: 'position-not-recalculated' } }])
     const books = createDeliveryFixture([kindWithBooks({}, 'reward-revoked-meanwhile').kind])
     await execute(books)
-    expect(books.told('settled')).toMatchObject([{ outcome: 'sent', reason: 'reward-revoked-meanwhile' }])
+    expect(books.reported('settled')).toMatchObject([{ outcome: 'sent', reason: 'reward-revoked-meanwhile' }])
   })
 
   it('whose relay is away is not started; nothing is written', async () => {
@@ -84,7 +84,7 @@ describe('a mail', () => {
     fixture.email.acquire = () => Promise.reject(new Postponed('domain-rate', 700))
     expect(await execute(fixture)).toEqual({ is: 'done' })
     expect(fixture.store.settled).toMatchObject([{ settlement: { is: 'later', as: 'waiting', reason: 'domain-rate', afterMs: 700 } }])
-    expect(fixture.told('started')).toEqual([])
+    expect(fixture.reported('started')).toEqual([])
   })
 
   it('that waits for a connection when the process stops is given back', async () => {
@@ -127,7 +127,7 @@ describe('a mail', () => {
       },
     ])
     expect(ends).toEqual([{ ok: false, final: true, reason: 'template-error' }])
-    expect(fixture.told('started')).toEqual([])
+    expect(fixture.reported('started')).toEqual([])
     expect(fixture.email.slotsOut).toBe(0)
   })
 
@@ -181,7 +181,7 @@ describe('a mail', () => {
     const [first = 0, second = 0] = pauses
     expect([first >= 500 && first <= 1_000, second >= 2_500 && second <= 5_000, pauses.length]).toEqual([true, true, 2])
     expect(ends.map(({ final }) => final)).toEqual([false, false, true])
-    expect(fixture.told('settled')).toMatchObject([{ detail }, { detail }, { detail }])
+    expect(fixture.reported('settled')).toMatchObject([{ detail }, { detail }, { detail }])
   })
 
   it('is cut off at its deadline', async () => {

@@ -609,19 +609,19 @@ describe('an endpoint', () => {
   it('that is away is deferred without an attempt, and probed by one when its pause is over', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     try {
-      const { store, workers, after, told } = endpointFixture()
+      const { store, workers, after, reported } = endpointFixture()
       after.push(timeout)
       store.due.push(...hooks(9))
       workers.start()
-      await soon(() => expect(store.settled.length + told('breaker').length).toBeGreaterThanOrEqual(10))
-      const attempts = told('started').length
+      await soon(() => expect(store.settled.length + reported('breaker').length).toBeGreaterThanOrEqual(10))
+      const attempts = reported('started').length
       expect(attempts).toBeLessThanOrEqual(4)
       expect(store.deferred.size).toBe(9 - attempts)
       after.splice(0, 1, delivered)
       vi.advanceTimersByTime(5_000)
       workers.reserve().release(accepted({ intents: 1 }))
       await soon(() => expect(store.settled.filter(({ settlement }) => settlement.is === 'final')).toHaveLength(9 - attempts))
-      expect(told('breaker').map(({ state }) => state)).toEqual(['open', 'half-open', 'closed'])
+      expect(reported('breaker').map(({ state }) => state)).toEqual(['open', 'half-open', 'closed'])
     } finally {
       vi.useRealTimers()
     }
@@ -649,13 +649,13 @@ describe('a relay that is away', () => {
 
   it('closes its channel for as long as it said, gives the claims back, and is reported once; the first end opens it', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
-    const { store, workers, email, told, flow } = fixtureOf({ pollMs: 1 })
+    const { store, workers, email, reported, flow } = fixtureOf({ pollMs: 1 })
     const acquire = email.acquire
     email.acquire = () => Promise.reject(new Unavailable('relay-unreachable', 700))
     store.due.push(...mails(2))
     workers.start()
     await soon(() => expect(store.released.map(({ id }) => id)).toEqual(['1', '2']))
-    expect(told('dependency')).toEqual([{ is: 'dependency', name: 'relay', state: 'down', cause: 'relay-unreachable' }])
+    expect(reported('dependency')).toEqual([{ is: 'dependency', name: 'relay', state: 'down', cause: 'relay-unreachable' }])
     expect(workers.reserve().reservation).toBeNull()
 
     const claims = store.claims.length
@@ -672,8 +672,8 @@ describe('a relay that is away', () => {
     expect(store.claims.slice(claims).map(({ limit }) => limit)).toEqual([1])
     flow()
     await soon(() => expect(store.settled).toHaveLength(3))
-    expect(told('dependency').map(({ state }) => state)).toEqual(['down', 'up'])
-    expect(told('breaker').map(({ state }) => state)).toEqual(['open', 'half-open', 'closed'])
+    expect(reported('dependency').map(({ state }) => state)).toEqual(['down', 'up'])
+    expect(reported('breaker').map(({ state }) => state)).toEqual(['open', 'half-open', 'closed'])
   })
 })
 
@@ -705,7 +705,7 @@ describe('writing ends down', () => {
   })
 
   it('that fails is reported, is tried again until it succeeds, and delays no worker', async () => {
-    const { store, workers, flow, told } = fixtureOf({ poolSize: 2, pollMs: 1 })
+    const { store, workers, flow, reported } = fixtureOf({ poolSize: 2, pollMs: 1 })
     const settle = store.settleOne.bind(store)
     let locked = true
     // More of them than there are workers.
@@ -718,7 +718,7 @@ describe('writing ends down', () => {
     workers.start()
     await soon(() => expect(store.settled).toHaveLength(15))
     const cause = 'database: SQLSTATE 55P03'
-    expect(told('execution-failed')).toMatchObject(['1', '2', '3', '4', '5'].map((intentId) => ({ intentId, cause })))
+    expect(reported('execution-failed')).toMatchObject(['1', '2', '3', '4', '5'].map((intentId) => ({ intentId, cause })))
     locked = false
     await soon(() => expect(store.settled).toHaveLength(20))
   })
@@ -776,17 +776,17 @@ describe('stopping', () => {
   })
 
   it('waits for a database that is away until the time is up: the leases give back', async () => {
-    const { store, workers, sending, told } = fixtureOf()
+    const { store, workers, sending, reported } = fixtureOf()
     store.due.push(...mails(6))
     workers.start()
     await soon(() => expect(sending).toHaveLength(4))
     store.away = new SqlError('away', {})
     for (const one of sending) one.end()
     const stopping = workers.stop()
-    await soon(() => expect(told('execution-failed')).toHaveLength(4))
+    await soon(() => expect(reported('execution-failed')).toHaveLength(4))
     workers.abort()
     await stopping
-    expect(told('execution-failed')).toHaveLength(8)
+    expect(reported('execution-failed')).toHaveLength(8)
     expect([...store.released, ...store.settled]).toEqual([])
   })
 

@@ -43,16 +43,16 @@ const groups = [
   { name: 'rewards', types: ['reward.earned'], countsEvents: false },
 ]
 
-const tell = (event: TypedInput): Publication => ({ is: 'event', event })
+const published = (event: TypedInput): Publication => ({ is: 'event', event })
 const verify = (personId: string): Write => ({ is: 'verify', personId })
-const signedUp = (userId: string) => tell({ type: 'user.signed_up', ...about, userId, email: 'stale@example.com' })
+const signedUp = (userId: string) => published({ type: 'user.signed_up', ...about, userId, email: 'stale@example.com' })
 const step = (writes: readonly Write[], ...publications: readonly Publication[]): Step => ({ writes, publications, timing: 'usual' })
 const expected = (steps: readonly Step[], points: number | null = 10) => expectedOf(seedData(points), steps, groups, () => '2026-03-01')
 const mailsOf = (steps: readonly Step[]) => Object.fromEntries(expected(steps).mails)
 
 const referral = { id: 'r1', campaignId: 'campaign', referrerId: 'p1', referredId: 'p2' }
 const { id: referralId, referrerId, referredId } = referral
-const referralVerified = tell({ type: 'referral.verified', ...about, referralId, referrerId, referredId, pointsPerReferral: 999 })
+const referralVerified = published({ type: 'referral.verified', ...about, referralId, referrerId, referredId, pointsPerReferral: 999 })
 
 describe('the reference model', () => {
   it('expects one mail per fact, to the address of the row, however often the event is published', () => {
@@ -66,8 +66,8 @@ describe('the reference model', () => {
   })
 
   it('expects a position mail to the referrer and nothing for the creation', () => {
-    const created = tell({ type: 'referral.created', ...about, referralId, referrerId, referredId })
-    const verified = tell({ type: 'user.verified', ...about, userId: 'p2', email: 'p2@example.com' })
+    const created = published({ type: 'referral.created', ...about, referralId, referrerId, referredId })
+    const verified = published({ type: 'user.verified', ...about, userId: 'p2', email: 'p2@example.com' })
     const steps = [
       step([join('p1', 1), join('p2', 2), { is: 'refer', referral }], created),
       step([verify('p2'), { is: 'confirm', referral }], verified, referralVerified),
@@ -76,7 +76,7 @@ describe('the reference model', () => {
   })
 
   it('expects a milestone mail for people with consent who had verified by then', () => {
-    const milestone = tell({ type: 'campaign.milestone_reached', ...about, milestone: '3_participants', participantCount: 3 })
+    const milestone = published({ type: 'campaign.milestone_reached', ...about, milestone: '3_participants', participantCount: 3 })
     expect(
       mailsOf([
         step([join('p1', 1), join('p2', 2), join('p3', 3, { consent: false }), verify('p1'), verify('p3')]),
@@ -90,7 +90,7 @@ describe('the reference model', () => {
     const grant = (rewardId: string): Step =>
       step(
         [{ is: 'grant', grant: { id: `grant-${rewardId}`, campaignId: 'campaign', personId: 'p1', rewardId } }],
-        tell({ type: 'reward.earned', ...about, userRewardId: `grant-${rewardId}`, userId: 'p1', rewardId }),
+        published({ type: 'reward.earned', ...about, userRewardId: `grant-${rewardId}`, userId: 'p1', rewardId }),
       )
     const { mails, rewards } = expected([step([join('p1', 1)]), ...['mailed', 'posted', 'lost', 'handed'].map(grant)])
     expect(Object.fromEntries(mails)).toEqual({ 'reward_earned p1@example.com': 4, 'reward_delivery p1@example.com': 1 })

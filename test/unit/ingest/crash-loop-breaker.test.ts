@@ -22,7 +22,7 @@ describe('consumer code that fails with one fingerprint', () => {
   }
 
   it('pauses its group after the fifth failure: later records are neither given up nor passed, in any partition', async () => {
-    const { source, store, letters, factsOf: told, worker } = await failingFixture()
+    const { source, store, letters, factsOf: reported, worker } = await failingFixture()
     const open = Promise.withResolvers<void>()
     store.gate = open.promise
     // Both partitions at once, so that chunks of one are under way while the other's fail.
@@ -43,16 +43,18 @@ describe('consumer code that fails with one fingerprint', () => {
     expect(letters).toHaveLength(5)
     expect(first + second).toBe(5n)
     expect([store.rows.get(0)?.next, store.rows.get(1)?.next]).toEqual([first, second])
-    expect(told('paused')).toMatchObject([{ reason: 'equal-failures', detail: expect.stringMatching(/TypeError at src.*fixed.*restart/) }])
+    expect(reported('paused')).toMatchObject([
+      { reason: 'equal-failures', detail: expect.stringMatching(/TypeError at src.*fixed.*restart/) },
+    ])
     expect(source.calls).toEqual(['start', 'pause'])
-    expect(worker.status()).toMatchObject({ state: 'waiting', reason: told('paused')[0]?.detail, partitions: [0, 1] })
+    expect(worker.status()).toMatchObject({ state: 'waiting', reason: reported('paused')[0]?.detail, partitions: [0, 1] })
     // A batch that was fetched before the pause is left where it is.
     expect(await source.batch(0, [ours(Number(first))], 9)).toBe(first)
     expect(letters).toHaveLength(5)
   })
 
   it('continues when a probe of the failed event succeeds, and not before', async () => {
-    const { source, letters, factsOf: told, worker, clock, broken } = await failingFixture()
+    const { source, letters, factsOf: reported, worker, clock, broken } = await failingFixture()
     await source.batch(
       0,
       [0, 1, 2, 3, 4].map((n) => ours(n)),
@@ -67,7 +69,7 @@ describe('consumer code that fails with one fingerprint', () => {
     broken.is = false
     await soon(() => expect(clock.sleeping.filter((ms) => ms === 1_000).length).toBeGreaterThan(1))
     clock.advance(1_000)
-    await soon(() => expect(told('unpaused')).toMatchObject([{ reason: 'equal-failures' }]))
+    await soon(() => expect(reported('unpaused')).toMatchObject([{ reason: 'equal-failures' }]))
     expect(source.calls.at(-1)).toBe('resume')
     expect(worker.status()).toEqual({ state: 'running', reason: null, partitions: [0, 1] })
     expect(await source.batch(0, [ours(5)], 6)).toBe(6n)

@@ -71,7 +71,7 @@ describe('starting', () => {
   })
 
   it('waits for the database at a join, reports it, and continues when the database answers', async () => {
-    const { worker, source, store, clock, factsOf: told } = fixtureOf()
+    const { worker, source, store, clock, factsOf: reported } = fixtureOf()
     await worker.start()
     store.away = new Error('database away')
     const joining = source.join(0, 1)
@@ -80,17 +80,17 @@ describe('starting', () => {
     clock.advance(5_000)
     expect(await joining).toEqual({ 0: 0n, 1: 0n })
     expect(worker.status().state).toBe('running')
-    expect(told('waiting')).toHaveLength(1)
+    expect(reported('waiting')).toHaveLength(1)
   })
 
   it('stops only the group that may not continue, with a reason', async () => {
-    const { worker, source, store, factsOf: told } = fixtureOf()
+    const { worker, source, store, factsOf: reported } = fixtureOf()
     await worker.start()
     store.put(0, 99n)
     await expect(source.join(0)).rejects.toThrow(StartRefused)
     expect(worker.status()).toMatchObject({ state: 'refused', reason: expect.stringContaining('is at offset 99') })
     await soon(() => expect(source.calls).toContain('stop'))
-    expect(told('group-stopped')).toHaveLength(1)
+    expect(reported('group-stopped')).toHaveLength(1)
     await worker.stop()
     expect(worker.status().state).toBe('refused')
   })
@@ -98,7 +98,7 @@ describe('starting', () => {
 
 describe('a batch', () => {
   it('is accepted chunk by chunk, and its gaps are passed', async () => {
-    const { source, store, factsOf: told, worker } = await runningFixture()
+    const { source, store, factsOf: reported, worker } = await runningFixture()
     expect(await source.batch(0, [ours(0), others(1), ours(2), recordOf(3, '{'), ours(5)], 9)).toBe(9n)
     expect(store.tried.map(({ expected, next }) => [expected, next])).toEqual([
       [0n, 3n],
@@ -106,12 +106,12 @@ describe('a batch', () => {
     ])
     expect(store.rows.get(0)?.next).toBe(9n)
     expect(store.intents.size).toBe(3)
-    expect(told('accepted').map(({ next, intents }) => [next, intents])).toEqual([
+    expect(reported('accepted').map(({ next, intents }) => [next, intents])).toEqual([
       [3n, 2],
       [9n, 1],
     ])
-    expect(told('fetched')).toMatchObject([{ partition: 0, records: 5, nextOffset: 9n }])
-    expect(told('dead-lettered')).toMatchObject([{ offset: 3n, reason: 'not-json' }])
+    expect(reported('fetched')).toMatchObject([{ partition: 0, records: 5, nextOffset: 9n }])
+    expect(reported('dead-lettered')).toMatchObject([{ offset: 3n, reason: 'not-json' }])
     await worker.stop()
     expect(source.committed.at(-1)).toEqual({ 0: 9n, 1: 0n })
   })
@@ -145,7 +145,7 @@ describe('a batch', () => {
   })
 
   it('waits during a transient error, reports it, and continues', async () => {
-    const { source, store, clock, worker, factsOf: told } = await runningFixture()
+    const { source, store, clock, worker, factsOf: reported } = await runningFixture()
     store.refuses = () => new SqlError('away', {})
     const handling = source.batch(0, [ours(0)], 1)
     await soon(() => expect(worker.status()).toMatchObject({ state: 'waiting', reason: 'database: SQLSTATE none', partitions: [0, 1] }))
@@ -154,16 +154,16 @@ describe('a batch', () => {
     clock.advance(5_000)
     expect(await handling).toBe(1n)
     expect(worker.status()).toEqual({ state: 'running', reason: null, partitions: [0, 1] })
-    expect(told('resumed')).toHaveLength(1)
+    expect(reported('resumed')).toHaveLength(1)
   })
 })
 
 describe('skipped records', () => {
   it('move the next offset at once and the row later; only the row is committed', async () => {
-    const { source, store, worker, factsOf: told } = await runningFixture()
+    const { source, store, worker, factsOf: reported } = await runningFixture()
     expect(await source.batch(0, [others(0), others(1)], 2)).toBe(2n)
     expect(store.rows.get(0)?.next).toBe(0n)
-    expect(told('accepted')).toMatchObject([{ next: 2n, intents: 0, durationMs: 0 }])
+    expect(reported('accepted')).toMatchObject([{ next: 2n, intents: 0, durationMs: 0 }])
     expect(await source.batch(0, [ours(2)], 3)).toBe(3n)
     expect(store.tried.map(({ expected, next }) => [expected, next])).toEqual([[0n, 3n]])
     expect(await source.batch(1, [others(0)], 5)).toBe(5n)
@@ -195,10 +195,10 @@ describe('skipped records', () => {
   })
 
   it('are only reported when their row cannot be written', async () => {
-    const { source, store, factsOf: told } = await runningFixture({ reportEveryMs: 1 })
+    const { source, store, factsOf: reported } = await runningFixture({ reportEveryMs: 1 })
     store.away = new Error('database away')
     await source.batch(0, [others(0)], 1)
-    await soon(() => expect(told('commit-failed')[0]?.cause).toBe('progress of skipped records: database away'))
+    await soon(() => expect(reported('commit-failed')[0]?.cause).toBe('progress of skipped records: database away'))
     store.away = null
     await soon(() => expect(store.rows.get(0)?.next).toBe(1n))
   })
@@ -232,22 +232,22 @@ describe('stopping', () => {
   })
 
   it('because the client cannot recover is reported as lost, once', async () => {
-    const { source, worker, factsOf: told } = await runningFixture()
+    const { source, worker, factsOf: reported } = await runningFixture()
     source.lose(new Error('five crashes in a row'))
     expect(await worker.lost).toHaveProperty('message', 'five crashes in a row')
     expect(worker.status()).toMatchObject({ state: 'lost', reason: 'five crashes in a row' })
-    expect(told('group-stopped')).toHaveLength(1)
+    expect(reported('group-stopped')).toHaveLength(1)
   })
 })
 
 describe('backpressure', () => {
   it('pauses the source while the backlog is too large', async () => {
     let pressed: PauseReason | null = { reason: 'intents-due' }
-    const { source, clock, factsOf: told } = await runningFixture({ pressure: async () => pressed })
+    const { source, clock, factsOf: reported } = await runningFixture({ pressure: async () => pressed })
     await soon(() => expect(clock.sleeping).toEqual([1_000]))
     clock.advance(1_000)
     await soon(() => expect(source.calls).toEqual(['start', 'pause']))
-    expect(told('paused')).toMatchObject([{ reason: 'intents-due' }])
+    expect(reported('paused')).toMatchObject([{ reason: 'intents-due' }])
     pressed = null
     await soon(() => expect(clock.sleeping).toEqual([1_000]))
     clock.advance(1_000)

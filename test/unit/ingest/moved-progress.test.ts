@@ -6,17 +6,17 @@ afterEach(stopWorkers)
 
 describe('a progress row that has moved', () => {
   it('forward was moved by another owner: the chunk is dropped and the partition continues there', async () => {
-    const { source, store, factsOf: told } = await runningFixture()
+    const { source, store, factsOf: reported } = await runningFixture()
     store.put(0, 7n)
     expect(await source.batch(0, [ours(0), ours(1), ours(2)], 3)).toBe(7n)
     expect(store.outcomes.size).toBe(0)
-    expect(told('row-moved')).toMatchObject([{ expected: 0n, row: 7n, meaning: 'another-owner' }])
+    expect(reported('row-moved')).toMatchObject([{ expected: 0n, row: 7n, meaning: 'another-owner' }])
     expect(await source.batch(0, [ours(7)], 8)).toBe(8n)
     expect(store.outcomes.size).toBe(1)
   })
 
   it('back means that the database lost data: the assignment restarts, and lost events are accepted again, marked', async () => {
-    const { source, store, factsOf: told } = await runningFixture(filled)
+    const { source, store, factsOf: reported } = await runningFixture(filled)
     await source.batch(0, [ours(0), ours(1), ours(2)], 3)
     await source.batch(1, [ours(0, 10)], 1)
     store.put(0, 1n)
@@ -24,7 +24,7 @@ describe('a progress row that has moved', () => {
     store.outcomes.clear()
     await source.batch(0, [ours(3)], 4)
     await soon(() => expect(source.placed).toEqual([{ 0: 1n, 1: 0n }]))
-    expect(told('row-moved')).toMatchObject([
+    expect(reported('row-moved')).toMatchObject([
       { partition: 0, expected: 3n, row: 1n, meaning: 'database-behind-kafka' },
       { partition: 1, expected: 1n, row: 0n, meaning: 'database-behind-kafka' },
     ])
@@ -32,21 +32,21 @@ describe('a progress row that has moved', () => {
     expect(await source.batch(0, [ours(1), ours(2), ours(3)], 4)).toBe(4n)
     expect(store.outcomes.size).toBe(3)
     expect(store.tried.map(({ recoverBelow }) => recoverBelow)).toEqual([3n, 3n])
-    expect(told('recovered')).toMatchObject([{ partition: 0, events: 2, next: 3n, below: 3n }])
+    expect(reported('recovered')).toMatchObject([{ partition: 0, events: 2, next: 3n, below: 3n }])
   })
 
   it('back is detected without a record when progress is rechecked, and only then', async () => {
-    const { source, store, factsOf: told, worker } = await runningFixture(filled)
+    const { source, store, factsOf: reported, worker } = await runningFixture(filled)
     await source.batch(0, [ours(0), ours(1)], 2)
     await worker.recheckProgress()
     expect(source.calls).not.toContain('replace')
     store.put(0, 1n)
     await worker.recheckProgress()
     await soon(() => expect(source.placed).toEqual([{ 0: 1n, 1: 0n }]))
-    expect(told('row-moved')).toMatchObject([{ partition: 0, expected: 2n, row: 1n }])
+    expect(reported('row-moved')).toMatchObject([{ partition: 0, expected: 2n, row: 1n }])
     // Known by now: placing it once more is no second alarm.
     await source.join(0, 1)
-    expect(told('row-moved')).toHaveLength(1)
+    expect(reported('row-moved')).toHaveLength(1)
     store.away = new Error('database away')
     await expect(worker.recheckProgress()).rejects.toThrow('database away')
   })
@@ -70,15 +70,15 @@ describe('a progress row that has moved', () => {
     const {
       source,
       store,
-      factsOf: told,
+      factsOf: reported,
       worker,
     } = fixtureOf({ committed, ranges: { 0: { low: 0n, high: 9n }, 1: { low: 0n, high: 9n } } })
     store.put(0, 3n)
     store.put(1, 3n)
     await worker.start()
     expect(await source.join(0, 1)).toEqual({ 0: 3n, 1: 3n })
-    expect(told('row-moved')).toMatchObject([{ partition: 0, expected: 5n, row: 3n, meaning: 'database-behind-kafka' }])
-    expect(told('offset-overruled')).toMatchObject([{ partition: 1, committed: 5n, row: 3n }])
+    expect(reported('row-moved')).toMatchObject([{ partition: 0, expected: 5n, row: 3n, meaning: 'database-behind-kafka' }])
+    expect(reported('offset-overruled')).toMatchObject([{ partition: 1, committed: 5n, row: 3n }])
     await source.batch(0, [ours(3), ours(4), ours(5)], 6)
     await source.batch(1, [ours(3, 10)], 4)
     expect(store.tried.map(({ partition, recoverBelow }) => [partition, recoverBelow])).toEqual([
@@ -103,12 +103,12 @@ describe('a progress row that has moved', () => {
   })
 
   it('stops the group when it is gone, with the way out', async () => {
-    const { source, store, worker, factsOf: told } = await runningFixture(filled)
+    const { source, store, worker, factsOf: reported } = await runningFixture(filled)
     store.rows.delete(0)
     await source.batch(0, [ours(0)], 1)
     await soon(() => expect(worker.status().state).toBe('refused'))
     expect(worker.status().reason).toMatch(/has read domain-events\/0 before, but its progress row is gone.*offsets reset/)
-    expect(told('row-moved')).toMatchObject([{ row: null, meaning: 'database-behind-kafka' }])
-    expect(told('group-stopped')).toHaveLength(1)
+    expect(reported('row-moved')).toMatchObject([{ row: null, meaning: 'database-behind-kafka' }])
+    expect(reported('group-stopped')).toHaveLength(1)
   })
 })

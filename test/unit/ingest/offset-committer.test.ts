@@ -12,14 +12,14 @@ function assignment(epoch: number): Assignment & { end(): void } {
 
 /** A broker that accepts commits unless `accepts` says otherwise. */
 function broker(takes: () => boolean | Promise<boolean> = () => true) {
-  const told: Record<number, bigint>[] = []
+  const reported: Record<number, bigint>[] = []
   const source = {
     async commit(_: Assignment, offsets: ReadonlyMap<number, bigint>) {
-      told.push(Object.fromEntries(offsets))
+      reported.push(Object.fromEntries(offsets))
       return takes()
     },
   }
-  return { told, source }
+  return { reported, source }
 }
 
 describe('commits', () => {
@@ -27,21 +27,21 @@ describe('commits', () => {
   afterEach(() => void vi.useRealTimers())
 
   it('are coalesced into one commit of the highest offset of each partition', async () => {
-    const { told, source } = broker()
+    const { reported, source } = broker()
     const commits = createOffsetCommitter(source, INTERVAL_MS)
     const own = assignment(1)
     for (const offset of [1n, 2n, 5n]) commits.schedule(own, 0, offset)
     commits.schedule(own, 1, 3n)
     await vi.advanceTimersByTimeAsync(INTERVAL_MS - 1)
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     await vi.advanceTimersByTimeAsync(1)
-    expect(told).toEqual([{ 0: 5n, 1: 3n }])
+    expect(reported).toEqual([{ 0: 5n, 1: 3n }])
     await vi.advanceTimersByTimeAsync(INTERVAL_MS * 4)
-    expect(told).toHaveLength(1)
+    expect(reported).toHaveLength(1)
   })
 
   it('never go backwards within an assignment, although a restored row may', async () => {
-    const { told, source } = broker()
+    const { reported, source } = broker()
     const commits = createOffsetCommitter(source, INTERVAL_MS)
     const own = assignment(1)
     commits.schedule(own, 0, 10n)
@@ -49,32 +49,32 @@ describe('commits', () => {
     commits.schedule(own, 0, 4n)
     commits.schedule(own, 0, 10n)
     await commits.flush()
-    expect(told).toEqual([{ 0: 10n }])
+    expect(reported).toEqual([{ 0: 10n }])
     const next = assignment(2)
     commits.schedule(next, 0, 4n)
     await commits.flush()
-    expect(told).toEqual([{ 0: 10n }, { 0: 4n }])
+    expect(reported).toEqual([{ 0: 10n }, { 0: 4n }])
   })
 
   it('are sent one at a time: one that hangs and is then refused is not retried after a newer one', async () => {
     const first = Promise.withResolvers<boolean>()
     const answers: (boolean | Promise<boolean>)[] = [first.promise]
-    const { told, source } = broker(() => answers.shift() ?? true)
+    const { reported, source } = broker(() => answers.shift() ?? true)
     const commits = createOffsetCommitter(source, INTERVAL_MS)
     const own = assignment(1)
     commits.schedule(own, 0, 12n)
     await vi.advanceTimersByTimeAsync(INTERVAL_MS)
     commits.schedule(own, 0, 17n)
     await vi.advanceTimersByTimeAsync(INTERVAL_MS * 4)
-    expect(told).toEqual([{ 0: 12n }])
+    expect(reported).toEqual([{ 0: 12n }])
     first.resolve(false)
     await vi.advanceTimersByTimeAsync(INTERVAL_MS * 4)
-    expect(told).toEqual([{ 0: 12n }, { 0: 17n }])
+    expect(reported).toEqual([{ 0: 12n }, { 0: 17n }])
   })
 
   it('that failed are retried, unless a newer offset has been scheduled meanwhile', async () => {
     let takes = false
-    const { told, source } = broker(() => takes)
+    const { reported, source } = broker(() => takes)
     const commits = createOffsetCommitter(source, INTERVAL_MS)
     const own = assignment(1)
     commits.schedule(own, 0, 1n)
@@ -84,21 +84,21 @@ describe('commits', () => {
     await flushing
     takes = true
     await vi.advanceTimersByTimeAsync(INTERVAL_MS)
-    expect(told).toEqual([
+    expect(reported).toEqual([
       { 0: 1n, 1: 1n },
       { 0: 2n, 1: 1n },
     ])
   })
 
   it('of an assignment that has ended are dropped: its next owner starts at the row', async () => {
-    const { told, source } = broker(() => false)
+    const { reported, source } = broker(() => false)
     const commits = createOffsetCommitter(source, INTERVAL_MS)
     const own = assignment(1)
     commits.schedule(own, 0, 1n)
     own.end()
     commits.schedule(own, 0, 2n)
     await vi.advanceTimersByTimeAsync(INTERVAL_MS * 4)
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
 
     const second = assignment(2)
     commits.schedule(second, 0, 3n)
@@ -106,11 +106,11 @@ describe('commits', () => {
     second.end()
     await flushing
     await vi.advanceTimersByTimeAsync(INTERVAL_MS * 4)
-    expect(told).toEqual([{ 0: 3n }])
+    expect(reported).toEqual([{ 0: 3n }])
   })
 
   it('of an older assignment are not retried after those of a newer one', async () => {
-    const { told, source } = broker(() => false)
+    const { reported, source } = broker(() => false)
     const commits = createOffsetCommitter(source, INTERVAL_MS)
     const [older, newer] = [assignment(1), assignment(2)]
     commits.schedule(older, 0, 9n)
@@ -118,18 +118,18 @@ describe('commits', () => {
     commits.schedule(newer, 0, 5n)
     await flushing
     await commits.flush()
-    expect(told).toEqual([{ 0: 9n }, { 0: 5n }])
+    expect(reported).toEqual([{ 0: 9n }, { 0: 5n }])
     commits.stop()
   })
 
   it('are no longer sent in the background after a stop', async () => {
-    const { told, source } = broker()
+    const { reported, source } = broker()
     const commits = createOffsetCommitter(source, INTERVAL_MS)
     commits.schedule(assignment(1), 0, 1n)
     commits.stop()
     commits.schedule(assignment(1), 0, 2n)
     await vi.advanceTimersByTimeAsync(INTERVAL_MS * 4)
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
   })
 })
 

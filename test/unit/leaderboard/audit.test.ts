@@ -84,18 +84,18 @@ describe('the report of an audit', () => {
 
 describe('an audit of a campaign that is busy', () => {
   it('is tried again, and done as soon as nobody has it any more', async () => {
-    const { auditor, told } = after(3)
+    const { auditor, reported } = after(3)
     expect(await auditWithRetry(auditor, 'C', { repair: false, waitMs: 10_000, clock: createAutoAdvancingClock() })).toBe(right)
-    expect(told).toEqual({ tries: 4, askedWho: 0 })
+    expect(reported).toEqual({ tries: 4, askedWho: 0 })
   })
 
   it('is given up after the wait, with who holds its lock', async () => {
     const clock = createAutoAdvancingClock()
     const from = clock.now()
-    const { auditor, told } = after(Infinity)
+    const { auditor, reported } = after(Infinity)
     expect(await auditWithRetry(auditor, 'C', { repair: true, waitMs: 10_000, clock })).toEqual(locked)
     expect(clock.now() - from).toBe(10_000)
-    expect(told).toEqual({ tries: 41, askedWho: 1 })
+    expect(reported).toEqual({ tries: 41, askedWho: 1 })
     const rows = await auditWithRetry(after(Infinity, 'rows').auditor, 'C', { repair: true, waitMs: 0, clock })
     expect(rows).toEqual({ campaignId: 'C', busy: 'rows', holder: null })
   })
@@ -103,14 +103,14 @@ describe('an audit of a campaign that is busy', () => {
 
 /** An auditor whose campaign is busy for so many tries. */
 function after(tries: number, busy: Busy['busy'] = 'lock') {
-  const told = { tries: 0, askedWho: 0 }
+  const reported = { tries: 0, askedWho: 0 }
   const auditor: LeaderboardAuditor = {
     campaigns: () => Promise.resolve([]),
-    audit: () => Promise.resolve(++told.tries > tries ? right : { campaignId: 'C', busy }),
+    audit: () => Promise.resolve(++reported.tries > tries ? right : { campaignId: 'C', busy }),
     holder: () => {
-      told.askedWho++
+      reported.askedWho++
       return Promise.resolve(locked.holder)
     },
   }
-  return { auditor, told }
+  return { auditor, reported }
 }

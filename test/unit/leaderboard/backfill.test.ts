@@ -6,7 +6,7 @@ import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 const done = (rows: number, corrected = 0): Backfilled => ({ is: 'done', rows, corrected, whole: false })
 const [a, b, c] = ['campaign-a', 'campaign-b', 'campaign-c'] as const
 
-/** Each campaign's outcomes, one after the other; and the order in which they were asked for. */
+/** Each campaign's outcomes, one after the other; and the order in which they were requested. */
 function scripted(outcomes: Readonly<Record<string, readonly Backfilled[]>>) {
   const asked: string[] = []
   const backfiller: Backfiller = {
@@ -59,9 +59,9 @@ describe('backfillAll', () => {
 
 function lines() {
   const clock = createAutoAdvancingClock()
-  const told: string[] = []
-  const report = createBackfillLines(clock, (line) => told.push(line))
-  return { told, report, pass: (ms: number) => clock.sleep(ms) }
+  const reported: string[] = []
+  const report = createBackfillLines(clock, (line) => reported.push(line))
+  return { reported, report, pass: (ms: number) => clock.sleep(ms) }
 }
 const ranked = (rows: number, ms: number): BackfillFact => ({
   is: 'ranked',
@@ -74,11 +74,11 @@ const ranked = (rows: number, ms: number): BackfillFact => ({
 
 describe('lines of a backfill', () => {
   it('come every five seconds at most, with rows, rate and what is left', async () => {
-    const { told, report, pass } = lines()
+    const { reported, report, pass } = lines()
     report(ranked(5_000, 250))
     await pass(4_999)
     report(ranked(90_000, 4_999))
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
     await pass(1)
     report(ranked(100_000, 5_000))
     report(ranked(105_000, 5_001))
@@ -86,7 +86,7 @@ describe('lines of a backfill', () => {
     report({ is: 'ended', campaignId: a, backfilled: done(1_000_000), left: 1 })
     await pass(5_000)
     report({ is: 'ended', campaignId: b, backfilled: { is: 'nothing' }, left: 0 })
-    expect(told).toEqual([
+    expect(reported).toEqual([
       'campaign campaign-a: 150,000 of 1,050,000 ranked, 20,000 rows/s, about 45 s left',
       'campaign campaign-a: done, 1,000,000 ranked; 1 campaign left',
       'campaign campaign-b: nothing left to do',
@@ -94,7 +94,7 @@ describe('lines of a backfill', () => {
   })
 
   it('say at once what is left alone, and now and then what is locked', async () => {
-    const { told, report, pass } = lines()
+    const { reported, report, pass } = lines()
     const locked = () => {
       report({ is: 'postponed', campaignId: b, by: 'campaign' })
       report({ is: 'postponed', campaignId: c, by: 'rows' })
@@ -110,7 +110,7 @@ describe('lines of a backfill', () => {
       'campaign campaign-c: another session holds locks on its rows, trying again after the others',
       'campaign campaign-a: another session has locked rows, trying again',
     ]
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ...both,
       'campaign campaign-c: left to a daemon, which ranks the whole campaign in one transaction: its participants were ranked with 1 point per referral, and the setting is 10',
       ...both,

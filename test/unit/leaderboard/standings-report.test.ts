@@ -36,13 +36,16 @@ const change: PositionChange = {
   events: [{ eventId: 'E', type: 'referral.verified', at: at(25) }],
 }
 const kept = { history: 'top', historyDays: 30 } as const
-const told = (who: Partial<PersonStanding>, what: PositionChange | null = change, how: Parameters<typeof positionSentences>[3] = kept) =>
-  positionSentences({ ...person, ...who }, standing, what, how)
-const movement = (what: Partial<PositionChange>) => told({}, { ...change, ...what })[5]
+const reported = (
+  who: Partial<PersonStanding>,
+  what: PositionChange | null = change,
+  how: Parameters<typeof positionSentences>[3] = kept,
+) => positionSentences({ ...person, ...who }, standing, what, how)
+const movement = (what: Partial<PositionChange>) => reported({}, { ...change, ...what })[5]
 
 describe('why a person stands at a position', () => {
   it('goes from the score and its parts to the last movement and its events', () => {
-    expect(told({})).toEqual([
+    expect(reported({})).toEqual([
       'Person U of campaign C is at position 12 of 340.',
       'The score is 14 = original position 20 - 2 verified referrals x 3 points. The lowest score is first; equal scores are ordered by created_at, then id.',
       'The row is ranked with this score.',
@@ -66,8 +69,8 @@ describe('why a person stands at a position', () => {
     ['joined', { rankedScore: null, rankedWith: 0 }, 'the next recalculation adds this person to the ranking.'],
   ])('says dirty, and what comes next, of a row that %s', (_, who, text) => {
     expect(isDirty({ ...person, ...who })).toBe(true)
-    expect(told(who)[2]).toContain('The row is dirty: ')
-    expect(told(who)[2]).toContain(text)
+    expect(reported(who)[2]).toContain('The row is dirty: ')
+    expect(reported(who)[2]).toContain(text)
   })
 
   it.each([
@@ -76,7 +79,7 @@ describe('why a person stands at a position', () => {
     ['the person is removed', { status: 'removed' }],
     ['no recalculation has ranked this person yet', { score: 14n }],
   ])('says why somebody is not ranked: %s', (why, who) => {
-    const [place = '', score = '', row = ''] = told({ score: null, rankedScore: null, ...who })
+    const [place = '', score = '', row = ''] = reported({ score: null, rankedScore: null, ...who })
     expect(place).toBe(`Person U of campaign C is not ranked: ${why}. The column position holds 12, which has no meaning for this row.`)
     if ('score' in who) return
     expect(score).toContain('There is no score, because this person is not ranked')
@@ -91,17 +94,17 @@ describe('why a person stands at a position', () => {
   })
 
   it('says what is not on record: later movements, events, anything at all', () => {
-    expect(told({ position: 13 })[6]).toBe('The later movement to 13 is not on record.')
-    expect(told({}, { ...change, events: [] })[6]).toContain('It covered no event of the campaign')
+    expect(reported({ position: 13 })[6]).toBe('The later movement to 13 is not on record.')
+    expect(reported({}, { ...change, events: [] })[6]).toContain('It covered no event of the campaign')
     const many = { ...change, since: null, events: Array.from({ length: 20 }, () => ({ eventId: 'E', type: 't', at: at(25) })) }
-    expect(told({}, many)[6]).toBe('It covered the events accepted before it, the newest 20:')
-    expect(told({}, null).at(-1)).toBe(
+    expect(reported({}, many)[6]).toBe('It covered the events accepted before it, the newest 20:')
+    expect(reported({}, null).at(-1)).toBe(
       'No movement of this person is on record; the hundred largest of each recalculation are kept (LEADERBOARD_HISTORY=top), for LEADERBOARD_HISTORY_DAYS=30.',
     )
-    expect(told({}, null, { ...kept, history: 'all' }).at(-1)).toContain('all are kept for LEADERBOARD_HISTORY_DAYS=30')
+    expect(reported({}, null, { ...kept, history: 'all' }).at(-1)).toContain('all are kept for LEADERBOARD_HISTORY_DAYS=30')
     const off = 'LEADERBOARD_HISTORY=off: recalculations record no movements.'
-    expect(told({}, null, { ...kept, history: 'off' }).at(-1)).toBe(off)
-    expect(told({}, change, { ...kept, history: 'off' })).toContain(off)
+    expect(reported({}, null, { ...kept, history: 'off' }).at(-1)).toBe(off)
+    expect(reported({}, change, { ...kept, history: 'off' })).toContain(off)
   })
 })
 

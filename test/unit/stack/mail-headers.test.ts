@@ -3,7 +3,7 @@ import { mailHeaders } from '../../../stack/mail-headers.ts'
 
 const names = new Set(['subject', 'message-id'])
 
-test('asked headers are found in any case, folded lines joined, the first of two kept', () => {
+test('requested headers are found in any case, folded lines joined, the first of two kept', () => {
   const raw = Buffer.from('SUBJECT: one\r\n two\r\nX: y\r\nMessage-Id:<1@example.com>\r\nsubject: later\r\n\r\nbody')
   expect(mailHeaders(raw, names)).toEqual({ subject: 'one two', 'message-id': '<1@example.com>' })
 })

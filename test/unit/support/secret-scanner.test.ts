@@ -14,10 +14,10 @@ test.each([
   ['{"msg":"connecting","url":"hidden/database"}', 'the secret in DATABASE_URL, in the line "connecting"'],
   ['{"msg":"connecting","url":"hidden%2Fdatabase"}', 'the secret in DATABASE_URL, in the line "connecting"'],
   ['{"msg":"bearer","token":"hidden-token-of-length"}', 'the secret in HTTP_TOKEN, in the line "bearer"'],
-])('what a process spills is found and told without it: %s', (line, told) => {
+])('what a process spills is found and reported without it: %s', (line, reported) => {
   const watch = createSecretScanner(given)
   watch.scan(line)
-  expect(watch.found).toEqual([told])
+  expect(watch.found).toEqual([reported])
 })
 
 test.each([

@@ -46,7 +46,7 @@ describe('the plan of a verb', () => {
     }
   })
 
-  it('takes no more than asked for, and keeps to the states that were asked for', () => {
+  it('takes no more than requested, and keeps to the requested states', () => {
     const filter = { ...all, states: ['dead', 'sent'] as const }
     const plan = planIntents('retry', filter, [counted('dead', 5), counted('sent', 2)], 5)
     expect(plan.filter.states).toEqual(['dead'])

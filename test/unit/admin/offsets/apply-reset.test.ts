@@ -17,7 +17,7 @@ const plan = planReset({
   rememberedFrom: new Map(),
 })
 
-/** Ports that tell what was asked of them, and do what the test says. */
+/** Ports that record their calls, and do what the test says. */
 function ports(does: { members?: number; write?: () => Promise<boolean>; commit?: () => Promise<void> } = {}) {
   const calls: string[] = []
   const record = <Result>(call: string, work: () => Promise<Result>) => {

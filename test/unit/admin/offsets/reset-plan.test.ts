@@ -139,7 +139,7 @@ test('a recreated topic is a first reading, also where the row stays as it is', 
   expect(lossOf(plan({ rows: [{ ...row(50n), topicId: 'old' }], topicId: 'old', target: 'latest' }))).toBeNull()
 })
 
-test('a log that was cut counts what was written since as unread, and asks for the loss to be accepted', () => {
+test('a log that was cut counts what was written since as unread, and requires the loss to be accepted', () => {
   const last = { offset: 39n, leaderEpoch: 3 }
   const cut = plan({ rows: [{ ...row(40n), last }], epochEnds: at(30n), target: 30n })
   expect(cut.moves).toMatchObject([{ from: 40n, to: 30n, again: 0n, unread: 0n, cutAt: 30n, recreated: false }])

@@ -21,7 +21,7 @@ test('dead letters outlive the retention that brokers have by default, and are n
   expect(letters?.config).toEqual({ 'retention.ms': '7776000000', 'cleanup.policy': 'delete' })
 })
 
-test('an existing topic keeps its partitions until more are asked for', () => {
+test('an existing topic keeps its partitions until more are requested', () => {
   const wide = { 'events.stage.a.dlq': 4, 'events.stage.b.dlq': 4 }
   expect(plan({ events: 4, ...wide })).toEqual(['keep events 4->4', 'keep events.stage.a.dlq 4->4', 'keep events.stage.b.dlq 4->4'])
   expect(plan({ events: 4, ...wide }, 6)).toEqual(['grow events 4->6', 'grow events.stage.a.dlq 4->6', 'grow events.stage.b.dlq 4->6'])

@@ -67,7 +67,7 @@ describe('a milestone broadcast', () => {
     expect(last.result.cursor).toBeNull()
   })
 
-  it('asks for those who had verified by the end of the millisecond that the event names', async () => {
+  it('selects those who had verified by the end of the millisecond that the event names', async () => {
     const { asked } = await page([], null, 2, new Date(Date.UTC(2030, 0, 1, 0, 0, 0, 123)))
     expect(asked[0]?.[2]).toEqual(new Date(Date.UTC(2030, 0, 1, 0, 0, 0, 124)))
   })

@@ -9,7 +9,7 @@ const channel = createBroadcastChannel({ deadlineMs: 1_000, pageSize: 2, maxPend
 const intent = sampleIntent({ channel: 'broadcast', kind: 'milestone-broadcast', data: { milestone: '100' } })
 const draft = (n: number): IntentDraft => ({ kind: 'mail', version: 1, channel: 'email', key: `k${n}`, campaignId: 'c', data: {} })
 
-/** A message of one page; it notes what it was asked. */
+/** A message of one page; it records its calls. */
 function messageOf(page: BroadcastPage): { message: BroadcastMessage; asked: [Json, number][] } {
   const asked: [Json, number][] = []
   const message: BroadcastMessage = {

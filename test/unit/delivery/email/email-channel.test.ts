@@ -217,7 +217,7 @@ describe('freeze', () => {
 })
 
 describe('acquire', () => {
-  it("asks whether the recipient's domain has its turn, before it takes a connection", async () => {
+  it("checks the rate of the recipient's domain before it takes a connection", async () => {
     const { channel, asked } = setUp({ unavailable: new RelayUnavailable('relay-unreachable', 'a sentence', 700) })
     const to = (address: string) => channel.acquire({ ...message, to: { address } }, never).catch(() => undefined)
     await to('ann@Example.ORG')

@@ -58,7 +58,7 @@ describe('the rate of a domain', () => {
     expect(new Set(waits.slice(6))).toEqual(new Set([45_000]))
   })
 
-  it.each([0.5, 1, 7, 100])('of %f is never exceeded by more than another second of it, however eagerly it is asked', async (perSecond) => {
+  it.each([0.5, 1, 7, 100])('of %f is never exceeded by more than another second of it, however often it is tried', async (perSecond) => {
     const limited = rates({ perDomainPerSecond: perSecond })
     const gone: number[] = []
     for (let ms = 0; ms < 20_000; ms += 10) {

@@ -3,7 +3,7 @@ import { createLagMonitor, publishLag } from '../../../../src/infra/telemetry/la
 import { createMetrics } from '../../../../src/infra/telemetry/metrics.ts'
 import type { PartitionRange } from '../../../../src/ingest/log-admin.ts'
 
-/** An administration that says what the test tells it to, and a clock that the test moves. */
+/** A Kafka admin with results that the test sets, and a clock that the test moves. */
 function setUp() {
   const calls: string[] = []
   const errors: unknown[] = []

@@ -122,20 +122,20 @@ describe('facts as log lines', () => {
     const stale = { ...settled, outcome: 'skipped', reason: 'stale' }
     for (const intentId of ['7', '8', '9']) observe({ ...stale, intentId })
     observe({ ...stale, reason: 'person-deleted' })
-    const told = () => lines.filter(({ level }) => level === 'info').map(({ msg, reason, repeated }) => ({ msg, reason, repeated }))
+    const reported = () => lines.filter(({ level }) => level === 'info').map(({ msg, reason, repeated }) => ({ msg, reason, repeated }))
     const sentence = expect.stringMatching(/^skipped: .* MAIL_MAX_EVENT_AGE_SECONDS/) as unknown
-    expect(told()).toEqual([
+    expect(reported()).toEqual([
       { msg: sentence, reason: 'stale', repeated: undefined },
       { msg: 'skipped', reason: 'person-deleted', repeated: undefined },
     ])
     time.now += 60_000
     observe(stale)
-    expect(told().at(-1)).toEqual({ msg: sentence, reason: 'stale', repeated: 2 })
+    expect(reported().at(-1)).toEqual({ msg: sentence, reason: 'stale', repeated: 2 })
     const { channel, kind } = stale
     observe({ is: 'skipped-at-accept', group, channel, kind, reason: 'stale', count: 5 })
     time.now += 60_000
     observe({ is: 'skipped-at-accept', group, channel, kind, reason: 'stale', count: 3 })
-    expect(told().at(-1)).toEqual({ msg: sentence, reason: 'stale', repeated: 7 })
+    expect(reported().at(-1)).toEqual({ msg: sentence, reason: 'stale', repeated: 7 })
   })
 
   it('writes every dead letter as an error with its offset', () => {

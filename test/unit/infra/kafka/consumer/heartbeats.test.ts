@@ -34,16 +34,16 @@ test('heartbeats are sent at half the interval while the work runs, and stop wit
 test('heartbeats continue after a failure, which is reported with the time since the last successful one', async () => {
   const clock = quickClock()
   const done = Promise.withResolvers<void>()
-  const told: [string, number][] = []
+  const reported: [string, number][] = []
   let beats = 0
   const beat = () => {
     beats += 1
     if (beats === 4) done.resolve()
     return beats === 1 || beats === 4 ? Promise.resolve() : Promise.reject(new Error(`beat ${beats}`))
   }
-  const failed = (error: unknown, silentMs: number) => told.push([String(error), silentMs])
+  const failed = (error: unknown, silentMs: number) => reported.push([String(error), silentMs])
   await withHeartbeats(() => done.promise, { heartbeat: beat, intervalMs: 2_000, clock, onFailed: failed })
-  expect(told).toEqual([
+  expect(reported).toEqual([
     ['Error: beat 2', 1_000],
     ['Error: beat 3', 2_000],
   ])

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createUnpackBudget, type UnpackShare } from '../../../../../src/infra/kafka/records/unpack-budget.ts'
 
-/** Asks for `bytes`, and tells whether they were given so far. */
+/** Requests `bytes`, and returns whether they were granted so far. */
 function ask(share: UnpackShare, bytes: number) {
   const controller = new AbortController()
   const asked = { state: 'waits' as 'waits' | 'holds' | 'given up', giveBack: () => undefined as void, abort: () => controller.abort() }

@@ -32,7 +32,7 @@ describe('createMicroBatcher', () => {
     expect(await results).toEqual([10, 20])
   })
 
-  it('gathers what comes during a flush and flushes it as soon as that is done', async () => {
+  it('collects requests during a flush and flushes them as soon as that is done', async () => {
     const { flush, flushes, seen } = heldFlush()
     const add = createMicroBatcher(flush, options)
     void add(1)
