@@ -59,7 +59,7 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
   ],
   'test/e2e/hanging-endpoint-delays-no-other-delivery.test.ts': [
     'test/contract/postgres/intent-store-deferred.test.ts',
-    'test/unit/delivery/worker-pool.test.ts',
+    'test/unit/delivery/fair-shares.test.ts',
   ],
   'test/e2e/throttling-by-the-relay-is-respected.test.ts': [
     'test/unit/delivery/destinations.test.ts',
@@ -112,9 +112,9 @@ export const heartOf: Readonly<Record<string, readonly string[]>> = {
     'test/contract/postgres/intent-store-start.test.ts',
     'test/unit/delivery/send.test.ts',
   ],
-  'test/faults/smtp/slow-relay-bounds-the-number-of-claims.test.ts': ['test/unit/delivery/worker-pool.test.ts'],
+  'test/faults/smtp/slow-relay-bounds-the-number-of-claims.test.ts': ['test/unit/delivery/claim-loop.test.ts'],
   'test/faults/webhook/open-breaker-affects-only-its-endpoint.test.ts': ['test/unit/delivery/destinations.test.ts'],
-  'test/long/broadcast-ends-under-endless-live-load.test.ts': ['test/unit/delivery/worker-pool.test.ts'],
+  'test/long/broadcast-ends-under-endless-live-load.test.ts': ['test/unit/delivery/claim-loop.test.ts'],
   'test/long/broadcast-to-100000-resumes-after-a-kill.test.ts': [
     'test/unit/delivery/broadcast/broadcast-channel.test.ts',
     'test/contract/consumers/milestone-page.test.ts',
