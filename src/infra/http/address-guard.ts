@@ -3,21 +3,20 @@ import { isIP, type LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /**
- * Keeps requests to addresses that tenants chose away from our own network. A name is judged by the very addresses that
- * the connection is then made to, so that a name which resolves differently a second later (rebinding) gains nothing; one
- * address that is not allowed refuses the name, because which of several is dialled is not ours to say.
+ * Keeps requests to URLs of tenants out of our own network (SSRF). A name is judged by the addresses that the connection is then made to, so
+ * that DNS rebinding gains nothing. One address that is not allowed refuses the name, because the system chooses which one is connected to.
  */
 export interface AddressGuard {
   /** Whether an address may be connected to; false for what is no address. */
   allows(address: string): boolean
-  /** For a host that is an address already and will never be looked up; names pass. Throws {@link AddressRefused}. */
+  /** For a host that is an address and is never looked up; names pass. Throws {@link AddressRefused}. */
   checkLiteral(hostname: string): void
   /** In place of dns.lookup for `connect`; ends with {@link AddressRefused} when any address of the name is not allowed. */
   readonly lookup: LookupFunction
 }
 
 export interface AddressGuardSettings {
-  /** Networks in CIDR notation that are allowed all the same (`WEBHOOK_ALLOW_CIDR`). */
+  /** Networks in CIDR notation that are allowed in addition (`WEBHOOK_ALLOW_CIDR`). */
   readonly allowCidr: readonly string[]
   /** All addresses of a name; dns.lookup where left out. */
   readonly resolve?: Resolve
@@ -39,7 +38,7 @@ export class AddressRefused extends Error {
   }
 }
 
-/** @throws {Error} an entry of `allowCidr` is no network. */
+/** @throws {Error} an entry of `allowCidr` is not a network. */
 export function createAddressGuard(settings: AddressGuardSettings): AddressGuard {
   const networks = settings.allowCidr.map((cidr) => ipaddr.parseCIDR(cidr))
   const resolve: Resolve = settings.resolve ?? systemLookup
@@ -74,7 +73,7 @@ export function createAddressGuard(settings: AddressGuardSettings): AddressGuard
 }
 
 /**
- * What ipaddr.js calls `unicast` is what no list of exceptions names. Of IPv6 only 2000::/3 is given out to the world (IANA);
- * beside it lie forms that mean an IPv4 address, such as the deprecated ::127.0.0.1.
+ * What ipaddr.js calls `unicast` is what no list of exceptions names. Of IPv6 only 2000::/3 is allocated (IANA);
+ * outside of it are forms that mean an IPv4 address, such as the deprecated ::127.0.0.1.
  */
 const globalUnicast = ipaddr.IPv6.parseCIDR('2000::/3')

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { OperatorError } from '../../std/failure.ts'
 import type { SuppressionEndpoint } from './suppression-endpoint.ts'
 
-/** Whether the process is well, and for each thing looked at whether and why not. Never holds an address or a secret. */
+/** Whether the process is well, and the result of each check with its reason. Never holds an address or a secret. */
 export interface HealthReport {
   readonly ok: boolean
   readonly checks: Readonly<Record<string, HealthCheck>>
@@ -21,22 +21,22 @@ export interface HealthServerOptions {
   readonly host: string
   /** 0 takes any free port. */
   readonly port: number
-  /** No progress is the only reason to restart; a dependency that is down, or an intended pause, is none. */
+  /** Fails only without progress, which a restart may fix; never for a dependency that is down or an intended pause. */
   readonly live: () => HealthReport
   /** Assigned and able to work. */
   readonly ready: () => HealthReport
-  /** How each group stands, for people; never for a probe. */
+  /** The state of each group, for operators; not for probes. */
   readonly status: () => Promise<object>
   /** The exposition text of Prometheus. */
   readonly metrics: () => Promise<string>
-  /** Answers /suppressions; without it there is no such path. */
+  /** Serves /suppressions; without it the path does not exist. */
   readonly suppressions?: SuppressionEndpoint | null
 }
 
 export interface HealthServer {
   readonly url: string
   readonly port: number
-  /** Ends at once, idle connections and slow clients included. Idempotent. */
+  /** Closes at once, idle connections and slow clients included. Idempotent. */
   close(): Promise<void>
 }
 

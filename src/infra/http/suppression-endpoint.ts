@@ -8,12 +8,12 @@ export interface SuppressionEndpointOptions {
   readonly unsubscribe: (of: { readonly accountId: string; readonly address: string }) => Promise<'recorded' | 'unknown-account'>
 }
 
-/** Answers one request, whatever it is; never rejects. */
+/** Responds to one request; never rejects. */
 export type SuppressionEndpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 /**
  * `POST /suppressions` with `{"account_id", "address", "reason": "unsubscribed"}`, for a platform that does not write
- * `worker.suppressions` itself. 204 when it is on record. No answer repeats anything of the request.
+ * `worker.suppressions` itself. 204 when it is on record. No response repeats anything of the request.
  */
 export function createSuppressionEndpoint({ token, unsubscribe }: SuppressionEndpointOptions): SuppressionEndpoint {
   const expected = digest(token)
@@ -69,7 +69,7 @@ function parse(body: string): { readonly accountId: string; readonly address: st
   if (value === null) return { wrong: 'The body must be one JSON object, {"account_id":"...","address":"...","reason":"unsubscribed"}.' }
   const { account_id: accountId, address, reason } = value
   if (typeof accountId !== 'string' || !uuid.test(accountId)) return { wrong: 'account_id must be the UUID of an account.' }
-  // No more than a look: what the platform has on record counts, however odd.
+  // Only a rough check: the address that the platform has on record counts.
   const plain = typeof address === 'string' ? address.trim() : ''
   if (!/^[^\s\p{Cc}]+@[^\s\p{Cc}@]+$/u.test(plain) || plain.length > 320) return { wrong: 'address must be one plain mail address.' }
   if (reason !== 'unsubscribed') return { wrong: 'reason must be "unsubscribed".' }
@@ -86,7 +86,7 @@ function objectOf(body: string): { readonly [key: string]: unknown } | null {
   }
 }
 
-/** The connection ends with a refusal: what else the client meant to send is not waited for. */
+/** A refusal closes the connection: the rest of the request is not read. */
 function refuse(response: ServerResponse, status: number, error: string, headers: Readonly<Record<string, string>> = {}): void {
   const body = `${JSON.stringify({ error })}\n`
   if (response.headersSent) return void response.destroy()

@@ -12,7 +12,7 @@ export interface WebhookClientSettings {
   readonly authorities?: readonly string[]
 }
 
-/** Replies are judged by their status; a body is read only to keep the connection, so far and so long. */
+/** Replies are judged by their status; a body is read only to keep the connection, within these limits. */
 const bodyLimitBytes = 64 * 1024
 const bodyGraceMs = 1_000
 
@@ -94,7 +94,7 @@ async function post(agent: Agent, request: WebhookRequest, signal: AbortSignal):
 }
 
 /**
- * The status has been given, so that nothing in the body can change the outcome: a short body is read to the end, which keeps
+ * The status is known, so that nothing in the body can change the outcome: a short body is read to the end, which keeps
  * the connection; an endless or dripping one is cut, and the connection with it.
  */
 async function discard(body: Dispatcher.ResponseData['body'], leftMs: number): Promise<void> {
@@ -102,7 +102,7 @@ async function discard(body: Dispatcher.ResponseData['body'], leftMs: number): P
   try {
     await body.dump({ limit: bodyLimitBytes })
   } catch {
-    // Cut by us, or lost by the other side after its status: either way the attempt's outcome stands.
+    // Aborted by us, or lost after the status: the outcome stands either way.
   } finally {
     clearTimeout(timer)
   }

@@ -1,7 +1,7 @@
 /**
  * The URL of an endpoint, if requests may go there at all: http or https, no user or password, and of the ports below 1024
- * only 80 and 443, so that nobody makes us talk to a mail server or a shell. Null otherwise. Whether the *address* is allowed
- * is the guard's question, at each connect.
+ * only 80 and 443, so that no tenant can make us connect to a mail server or a shell. Null otherwise. The address itself
+ * is checked by the guard, at each connect.
  */
 export function webhookUrl(text: string): URL | null {
   const url = URL.parse(text)

@@ -10,9 +10,9 @@ export interface NegativeReply {
 }
 
 /**
- * Who is meant by a refusal. Most 5xx speak of us, our sender or this message, and are said of every recipient alike: only what
- * says that this very mailbox does not exist may be held against the address. The enhanced code decides, where it says
- * anything; else the words do, where they are plain. The first row that fits.
+ * The subject of a refusal. Most 5xx are about us, our sender or this message, and are the same for every recipient: only a reply that this
+ * mailbox does not exist may count against the address. The enhanced code decides where it is specific, otherwise the words do where they are
+ * unambiguous. The first matching row counts.
  */
 export function meaningOf(reply: NegativeReply): RefusalMeaning {
   return rows.find((row) => fits(row, reply))?.means ?? (reply.stage === 'RCPT TO' ? 'unclear' : 'message')
@@ -27,7 +27,7 @@ interface Row {
   readonly means: RefusalMeaning
 }
 
-/** The relay has read who is to get the mail. */
+/** The relay has read the recipient. */
 const ofRecipient: readonly SmtpStage[] = ['RCPT TO', 'DATA', 'end of message']
 
 const turnedAway =
@@ -36,7 +36,7 @@ const noMailbox =
   /(no such|unknown|invalid|nonexistent|non-existent) (local )?(user|recipient|mailbox|account|address)|(user|recipient|mailbox|account|address)( \S+)? (is )?(unknown|not found|does(n't| not) exist|not exist|invalid)|no (mailbox|account) (here )?(by|with|of) that name|user not found|unrouteable address: unknown user/i
 const fullOrDisabled =
   /mailbox( is)? full|over ?quota|quota exceeded|exceeded storage|(mailbox|account|user)( is)? (disabled|suspended|inactive|locked)/i
-/** Said of the recipient's command by servers that hold back what they have against the sender or the client until then. */
+/** Used at RCPT TO by servers that delay their refusal of the sender or the client until then. */
 const aboutUs =
   /\bsender\b|\b(envelope|mail|reverse)[- ]?(from|path)\b|\breturn[- ]path\b|\bfrom address\b|\b(your|client|source|sending) (ip|host|server|domain|address)\b|\bip address\b|\bhost (address|name)\b|too many (unknown|invalid|bad)/i
 const aboutLogin = /password|credential|authenticat/i

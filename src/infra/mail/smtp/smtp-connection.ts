@@ -7,7 +7,7 @@ import { providerIdOf, refusalOf } from './smtp-reply.ts'
 import { SmtpStages } from './smtp-stage.ts'
 import type { SmtpServer } from './smtp-url.ts'
 
-/** How an exchange with the relay ended: with the expected result, with an error of nodemailer, or cut short, or both of the latter. */
+/** The result of an exchange with the relay: the expected one, an error of nodemailer, an interruption, or both of the latter. */
 export interface Answer<Value> {
   readonly value?: Value | undefined
   /** Its text may be the relay's. */
@@ -26,11 +26,11 @@ type Settle<Value> = (error: NodemailerError | null, value?: Value) => void
 export class SmtpConnection {
   /** Called once, when the connection is of no more use. */
   onDead: () => void = () => undefined
-  /** Mails offered so far, taken or not. */
+  /** Mails offered so far, accepted or not. */
   mails = 0
-  /** The relay has answered to a mail of ours: it is there, and works. */
+  /** The relay has answered to a mail of ours, so that it is known to work. */
   proved = false
-  /** Why we ended it in the middle of a mail; null while we have not, or the relay did. */
+  /** Why we ended it in the middle of a mail; null while it lasts, or when the relay ended it. */
   left: SendTrouble | null = null
   /** When it last became idle, by the pool's clock. */
   idleSince = 0
@@ -52,16 +52,16 @@ export class SmtpConnection {
       greetingTimeout: deadlineMs + LATER_MS,
       dnsTimeout: deadlineMs + LATER_MS,
       socketTimeout: NEVER_MS,
-      // A reply has no business being longer, and close() is to mean closed.
+      // No reply is longer, and close() must close at once.
       maxResponseSize: 65_536,
       socketCloseTimeout: 0,
     })
     this.#connection.on('error', (error: NodemailerError) => this.#lost(error))
-    // On a 421 nodemailer closes first and hands over the reply that it holds in the same tick; the reply says more than the end.
+    // On a 421 nodemailer closes first and delivers the reply in the same tick; the reply says more than the close.
     this.#connection.on('end', () => queueMicrotask(() => this.#lost(null)))
   }
 
-  /** Connects, is greeted, secures, logs in. */
+  /** Connects, waits for the greeting, starts TLS and logs in. */
   static async open(
     server: SmtpServer,
     deadlineMs: number,
@@ -94,7 +94,7 @@ export class SmtpConnection {
     }
     const body = new LazyBody(bytes, () => this.#joinWrites())
     this.#body = body
-    // The connection reports what becomes of it; an error of the stream alone can only be its own destruction.
+    // The connection reports its errors; an error of the stream alone can only be its own destruction.
     body.on('error', () => undefined)
     this.mails += 1
     const answer = await this.#exchange<SMTPConnection.SentMessageInfo>(deadlineMs, signal, (settle) => {
@@ -105,12 +105,12 @@ export class SmtpConnection {
     return result
   }
 
-  /** What the mail under way waits for. */
+  /** The stage of the mail in flight. */
   stage(): SendStage {
     return this.#stages.sending(this.#body?.exhausted ?? false)
   }
 
-  /** Ends what the last mail left behind, and proves that the relay still answers. */
+  /** Resets the session after the last mail, and proves that the relay still answers. */
   async reset(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
     const { error, interrupted } = await this.#exchange<boolean>(deadlineMs, signal, (settle) => this.#connection.reset(settle))
     if (error === null && interrupted === null) return true
@@ -119,7 +119,7 @@ export class SmtpConnection {
     return false
   }
 
-  /** Says goodbye and waits for the answer; a relay that gives none is left without. */
+  /** Sends QUIT and waits for the reply, up to the deadline. */
   async quit(deadlineMs: number): Promise<void> {
     // Ends with the connection, or at the deadline; it has no other answer.
     await this.#exchange<void>(deadlineMs, new AbortController().signal, () => this.#connection.quit())
@@ -133,7 +133,7 @@ export class SmtpConnection {
 
   #taken({ response, serverMessageId }: SMTPConnection.SentMessageInfo, body: LazyBody): SendResult {
     if (!body.exhausted) {
-      // Thanked for a mail whose end was not sent, and now never will be: the mail was not taken, and this relay's word is worth nothing.
+      // Accepted before its end was sent, which never will be now: the mail was not accepted, and the relay violates the protocol.
       this.destroy()
       return { is: 'not-sent', reason: 'protocol-error' }
     }

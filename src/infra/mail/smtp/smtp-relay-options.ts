@@ -9,7 +9,7 @@ export interface SmtpRelayOptions {
   readonly connectDeadlineMs?: number
   /** A connection without work is ended after this. Most relays do so themselves after minutes. */
   readonly idleMs?: number
-  /** A connection that was idle for longer must answer before it is handed out. */
+  /** A connection that was idle for longer must answer before it is used. */
   readonly probeAfterMs?: number
   readonly maxMailsPerConnection?: number
   /** Bounds of the pause between failed connections, in milliseconds. */
@@ -19,7 +19,7 @@ export interface SmtpRelayOptions {
   readonly random?: () => number
 }
 
-/** What is used where an option is left out. */
+/** Defaults of the options. */
 export const defaults = {
   connectDeadlineMs: 15_000,
   idleMs: 30_000,

@@ -22,7 +22,7 @@ export class SmtpRelay implements MailRelay {
   readonly #options: Required<SmtpRelayOptions>
   /** Reset when a connection judges a mail: connecting alone proves nothing about a relay that takes connections and drops them. */
   readonly #gate: FailureGate<Trouble>
-  /** Since when nothing has gone out, by the clock of `now`; null when nothing is known against the relay any more. */
+  /** Since when no mail was sent, by the clock of `now`; null when the relay is not known to be unavailable. */
   #awaySince: number | null = null
   /** The last failure happened before a connection was established. */
   #failedToOpen = false

@@ -5,7 +5,7 @@ import { meaningOf } from './reply-table.ts'
 type Refused = Extract<SendResult, { is: 'refused' }>
 
 /**
- * What a reply to one of our commands means, or null when the error is none: the connection's own trouble. nodemailer names the
+ * The meaning of a reply to one of our commands; null when the error is a fault of the connection. nodemailer names the
  * command only of errors that a reply caused; an unasked or cut-off reply is filed under `CONN`.
  */
 export function refusalOf(error: NodemailerError): Refused | null {
@@ -38,7 +38,7 @@ export function enhancedCode(response: string | undefined): string | null {
 }
 
 /**
- * The name that the relay gave to an accepted mail, for questions to its operator: `queued as <id>` (Postfix), `id=<id>` (Exim), a
+ * The id that the relay gave to an accepted mail, for questions to its operator: `queued as <id>` (Postfix), `id=<id>` (Exim), a
  * Message-ID of its own (SES, Microsoft 365). Null when there is none that is certainly just a name.
  */
 export function providerIdOf(response: string, serverMessageId: string | undefined): string | null {

@@ -2,12 +2,12 @@ import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
 import type { ConnectStage, SendStage } from '../../../delivery/email/mail-relay.ts'
 
 /**
- * What a connection waits for, read from nodemailer's log of the conversation: the only place where it says so. With PIPELINING
- * several commands are under way at once, and the reply that is missing is that to the first. Of a command only its first word
+ * The stage of a connection, read from nodemailer's log of the conversation, its only source. With PIPELINING several commands are in
+ * flight at once, and the missing reply is that to the first. Of a command only its first word
  * is looked at, of a reply only what it offers; no line is kept.
  */
 export class SmtpStages {
-  /** The relay offers to take addresses beyond ASCII (RFC 6531), by its newest EHLO reply. */
+  /** The relay offers SMTPUTF8 (RFC 6531), by its newest EHLO reply. */
   smtpUtf8 = false
   /** To be spread into the options of a connection. */
   readonly options: Pick<SMTPConnectionOptions, 'logger' | 'transactionLog'>
@@ -63,7 +63,7 @@ const stages: Readonly<Record<string, ConnectStage | SendStage>> = {
   QUIT: 'mail',
 }
 
-/** Null for what is no command: the lines of a login. */
+/** Null for a line that is not a command, as in a login. */
 function stageOf(line: string): ConnectStage | SendStage | null {
   return stages[/^[A-Z]+/.exec(line)?.[0] ?? ''] ?? null
 }
