@@ -1,6 +1,6 @@
 import { webcrypto } from 'node:crypto'
 
-// The package wants a polyfill of a decorators' proposal before it is loaded, for injections that making certificates never asks for.
+// The package wants a polyfill of a decorators' proposal before it is loaded, for injections that making certificates never uses.
 Object.assign(Reflect, { getMetadata: () => undefined, getOwnMetadata: () => undefined, defineMetadata: () => undefined })
 const x509 = await import('@peculiar/x509')
 

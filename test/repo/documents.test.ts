@@ -77,6 +77,12 @@ describe('docs/reference/guarantees.md', () => {
     expect(unproven.map(([guarantee]) => guarantee)).toEqual([])
   })
 
+  it('calls every test by the name of its file', () => {
+    const links = [...part.matchAll(/\[([^\]]+)\]\(\S+?([^/\s]+)\.test\.ts\)/g)]
+    expect(links.length).toBeGreaterThan(80)
+    expect(links.filter(([, label, name]) => label !== name).map(([link]) => link)).toEqual([])
+  })
+
   it('has nine headed groups', () => {
     expect([...part.matchAll(/^## /gm)]).toHaveLength(9)
   })

@@ -11,7 +11,8 @@ const forbidden: readonly (readonly [pattern: RegExp, better: string])[] = [
   [/\b(?:that|and|which) (?:is|are) none\b|\band none that\b/gi, 'say what it is'],
   [/\bfor good\b/gi, '"permanently", or say what ends it'],
   [/\b(?:hears?|heard|believes?|believed)\b/gi, 'programs receive, detect and assume'],
-  [/\b(?:is|are|was|were|be|been|not) told\b(?! apart)/gi, 'programs are notified, errors are reported'],
+  [/\b(?:tells|told)\b(?! apart)/gi, 'programs are notified, errors are reported'],
+  [/\b(?:asks|asked) (?:for|again|once)\b/gi, '"request", "require"'],
   [/\banew\b/gi, '"again", "restarted", "recreated"'],
   [/\bmend(?:s|ed|ing)?\b/gi, '"fix"'],
   [/\bburn(?:s|ed|t|ing)?\b/gi, '"count", "use"'],
@@ -60,7 +61,7 @@ describe('the prose of code: comments, and strings of more than a word, such as 
 
   it.each([
     ["const url = 'https://example.com' // It is gone for good.", '1: for good'],
-    ['/**\n * The first line\n * is told\n * of it.\n */', '1: is told'],
+    ['/**\n * The first line\n * is told\n * of it.\n */', '1: told'],
     ["const quoted = /'/\n\n// Somebody lost\n// his way.", '3: his'],
     ["throw new Error('no row: mend it')", '1: mend'],
     ["it('waits ' + `for ${(await all())[0]?.name} to be made anew`, run)", '1: anew'],

@@ -3,7 +3,7 @@ import { openDatabase } from '../../src/infra/postgres/client/postgres-database.
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
 import { SqlError } from '../../src/std/sql.ts'
 
-/** A process of its own that recalculates campaigns, one after the other, `count` times in all; then it tells how those ended. */
+/** A process of its own that recalculates campaigns, one after the other, `count` times in all; then it reports their outcomes. */
 const [connectionString = '', count = '0', ...campaigns] = process.argv.slice(2)
 const database = openDatabase({
   connection: { connectionString },

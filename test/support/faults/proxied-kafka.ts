@@ -1,7 +1,7 @@
 import { startKafka, type KafkaOptions, type KafkaServer } from '../../../stack/kafka-broker.ts'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
-/** A cluster that clients reach through one proxy per broker, whatever the metadata tells them; brokers speak to each other past them. */
+/** A cluster that clients reach through one proxy per broker, whatever the metadata says; brokers speak to each other past them. */
 export interface ProxiedKafka extends AsyncDisposable {
   readonly kafka: KafkaServer
   /** In the order of the brokers' ids. */

@@ -111,7 +111,7 @@ export async function waitingDeliveries(
   }
 }
 
-/** Waits until all is accepted and nothing but mails and rewards is left to be done; tells how many mails there are of each type. */
+/** Waits until all is accepted and nothing but mails and rewards is left to be done; returns the number of mails of each type. */
 async function typesThatWait({ base: { sql, group } }: FaultFixture, milestone: number): Promise<Record<string, number>> {
   const groups = defaultGroups.map(group)
   const types = { ...mailsOfEveryHandler, milestone }

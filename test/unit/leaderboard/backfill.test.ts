@@ -14,7 +14,7 @@ function scripted(outcomes: Readonly<Record<string, readonly Backfilled[]>>) {
     backfill: (campaignId) => {
       const outcome = outcomes[campaignId]?.[asked.filter((one) => one === campaignId).length]
       asked.push(campaignId)
-      if (outcome === undefined) throw new Error(`${campaignId} was asked for once more`)
+      if (outcome === undefined) throw new Error(`${campaignId} was requested once more`)
       return Promise.resolve(outcome)
     },
   }

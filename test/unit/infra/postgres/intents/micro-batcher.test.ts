@@ -133,7 +133,7 @@ describe('createMicroBatcher', () => {
     },
   )
 
-  it.each([undefined, '57P01', '53300', '28000'])('asks once only when the fault is everybody’s (%s)', async (state) => {
+  it.each([undefined, '57P01', '53300', '28000'])('sends one query only when the fault is everybody’s (%s)', async (state) => {
     const flush = vi.fn<() => Promise<readonly number[]>>(() => Promise.reject(new SqlError('down', { state })))
     const add = createMicroBatcher(flush, options)
     const results = Promise.allSettled([add(1), add(2)])
