@@ -1,9 +1,15 @@
+import { createRequire } from 'node:module'
 import { expect, test, vi } from 'vitest'
 import { createKafkaAdmin } from '../../../src/infra/kafka/admin/kafka-admin.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import { topicTool } from '../../support/faults/topic-tool.ts'
 import { freshTopicName } from '../../support/fresh.ts'
 import { kafkaSettings, createSourceFixture } from './source-fixture.ts'
+
+const require = createRequire(import.meta.url)
+const Cluster: {
+  prototype: { metadata(request?: { topics?: readonly string[] }): Promise<unknown> }
+} = require('kafkajs/src/cluster/index.js')
 
 test('a topic is created once, with its settings, and grows but never shrinks', async () => {
   await using s = await createSourceFixture()
@@ -46,6 +52,27 @@ test('ranges and offsets go by partition number and include partitions added lat
   expect(ranges.get(1)).toEqual({ low: 0n, high: 2n })
   expect(ranges.get(11)).toEqual({ low: 0n, high: 0n })
   await expect(s.admin.ranges('no-such-topic')).rejects.toThrow('topic "no-such-topic" does not exist')
+})
+
+test('a topic is looked up among all topics of the cluster once, and again after a request for it has failed', async () => {
+  await using s = await createSourceFixture()
+  await using tool = await topicTool(kafkaSettings().brokers)
+  const requests = vi.spyOn(Cluster.prototype, 'metadata')
+  const lists = () => requests.mock.calls.filter(([request]) => request?.topics === undefined).length
+  const admin = createKafkaAdmin(kafkaSettings())
+  for (let times = 0; times < 3; times++) {
+    await admin.ranges(s.topic)
+    await admin.committed(s.group, s.topic)
+    await admin.topicId(s.topic)
+  }
+  expect(lists()).toBe(1)
+  await tool.deleteTopic(s.topic)
+  for (const request of [() => admin.ranges(s.topic), () => admin.committed(s.group, s.topic), () => admin.topicId(s.topic)]) {
+    await expect(request()).rejects.toThrow(`topic "${s.topic}" does not exist on `)
+  }
+  expect(lists()).toBeGreaterThan(1)
+  requests.mockRestore()
+  await admin.disconnect()
 })
 
 test('the offset at a time is the first record at or after it, or high', async () => {

@@ -19,6 +19,8 @@ import { withinDeadline } from '../../../std/within-deadline.ts'
  */
 export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   let connection: Promise<Connection> | undefined
+  /** Topics that existed at the last request for them. */
+  const existing = new Set<string>()
 
   /** Connects unless connected; a failed attempt is not cached. */
   function connected(signal?: AbortSignal): Promise<Connection> {
@@ -55,22 +57,36 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
     }
   }
 
-  /** kafkajs would retry a missing topic for a long time. */
-  async function requestTopic<Answer>(
+  /**
+   * kafkajs would retry a missing topic for a long time, or fail with a null dereference; so topics are listed first. The list holds all topics
+   * of the cluster, and a daemon sends requests every few seconds: a topic is looked up again only once a request for it has failed.
+   */
+  function requestTopic<Answer>(
     topic: string,
     send: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
     about: RefusedRequest = {},
   ): Promise<Answer> {
-    if (!(await partitionCounts([topic])).has(topic))
-      throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
-    return request(send, { right: 'Describe', topic, ...about })
+    return request(
+      async (admin, identity) => {
+        if (!existing.has(topic) && !(await admin.listTopics()).includes(topic))
+          throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
+        existing.add(topic)
+        try {
+          return await send(admin, identity)
+        } catch (error) {
+          existing.delete(topic)
+          throw error
+        }
+      },
+      { right: 'Describe', topic, ...about },
+    )
   }
 
   function partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
     return request(async (admin) => {
-      // A request for a missing topic makes kafkajs fail with a null dereference; so the existing topics are listed first.
-      const existing = new Set(await admin.listTopics())
-      const known = names.filter((name) => existing.has(name))
+      // As in requestTopic.
+      const all = new Set(await admin.listTopics())
+      const known = names.filter((name) => all.has(name))
       if (known.length === 0) return new Map()
       const { topics } = await admin.fetchTopicMetadata({ topics: known })
       return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
