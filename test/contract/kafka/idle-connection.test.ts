@@ -9,6 +9,7 @@ import { kafkaSettings, createSourceFixture } from './source-fixture.ts'
 
 const require = createRequire(import.meta.url)
 const RequestQueue: { prototype: { checkPendingRequests(): void } } = require('kafkajs/src/network/requestQueue/index.js')
+const Broker: { prototype: { fetch(request: { maxWaitTime: number }): Promise<unknown> } } = require('kafkajs/src/broker/index.js')
 
 test('idle connections run no timer', async () => {
   await using s = await createSourceFixture()
@@ -21,6 +22,27 @@ test('idle connections run no timer', async () => {
   await vi.waitFor(() => expect(beats()).toBeGreaterThan(from.beats + 16), { timeout: 20_000, interval: 25 })
   // One for each answer, and few more; kafkajs alone checks every connection a thousand times a second.
   expect(checks.mock.calls.length - from.checks).toBeLessThan(100)
+})
+
+test('a broker holds the fetches of a group without records for longer, until there is a record or a pause', async () => {
+  await using s = await createSourceFixture()
+  const fetches = vi.spyOn(Broker.prototype, 'fetch')
+  const lastWait = () => fetches.mock.lastCall?.[0].maxWaitTime
+  const member = s.member()
+  await member.start()
+  await vi.waitFor(() => expect(lastWait()).toBe(250), { timeout: 20_000 })
+  await vi.waitFor(() => expect(lastWait()).toBe(1_000), { timeout: 20_000 })
+  await s.produce(0, ['a'])
+  await vi.waitFor(() => expect(member.values()).toEqual(['0:a']), { timeout: 20_000 })
+  await vi.waitFor(() => expect(lastWait()).toBe(250), { timeout: 20_000 })
+  await vi.waitFor(() => expect(lastWait()).toBe(1_000), { timeout: 20_000 })
+  const passes = () => member.source.activity()?.fetches ?? 0
+  member.source.pause()
+  const from = passes()
+  await vi.waitFor(() => expect(passes()).toBeGreaterThan(from + 2), { timeout: 20_000 })
+  member.source.resume()
+  await vi.waitFor(() => expect(lastWait()).toBe(250), { timeout: 20_000 })
+  fetches.mockRestore()
 })
 
 test('an idle connection is closed without an error, and reopened for the next request', async () => {

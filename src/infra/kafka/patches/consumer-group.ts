@@ -46,7 +46,15 @@ const watchedJoin: typeof unpatchedJoin = function join() {
 }
 
 const watchedFetch: typeof unpatchedFetch = async function fetch(nodeId) {
+  const waits = fetchWaits.get(this) ?? { usualMs: this.maxWaitTime, lastAt: performance.now() }
+  fetchWaits.set(this, waits)
+  // While partitions are paused, a fetch sends nothing and delays their resumption by its wait.
+  if (this.paused().some(({ partitions }) => partitions.length > 0)) waits.lastAt = performance.now()
+  const isQuiet = performance.now() - waits.lastAt >= QUIET_AFTER_MS
+  // kafkajs sends heartbeats between fetches.
+  this.maxWaitTime = isQuiet ? Math.max(waits.usualMs, Math.min(QUIET_WAIT_MS, this.sessionTimeout / 3)) : waits.usualMs
   const batches = await unpatchedFetch.call(this, nodeId)
+  if (batches.some((batch) => !batch.isEmpty())) waits.lastAt = performance.now()
   for (const batch of batches) {
     if (!batch.isEmptyDueToFiltering()) continue
     const next = BigInt(batch.lastOffset()) + 1n
@@ -54,6 +62,16 @@ const watchedFetch: typeof unpatchedFetch = async function fetch(nodeId) {
   }
   return batches
 }
+
+/** By group: the wait that its options give, and when it last had records or paused partitions, by the monotonic clock. */
+const fetchWaits = new WeakMap<object, { readonly usualMs: number; lastAt: number }>()
+
+/**
+ * A group that has had no records for so long lets brokers hold its fetches for longer: each costs a third of a millisecond of CPU. A record
+ * ends the wait at once, but a stop and a heartbeat wait for the fetch in flight. Milliseconds.
+ */
+const QUIET_AFTER_MS = 5_000
+const QUIET_WAIT_MS = 1_000
 
 /**
  * Retries a join; rejects only with an error on which kafkajs crashes and starts over. kafkajs 2.2.4 abandons a join at the first error

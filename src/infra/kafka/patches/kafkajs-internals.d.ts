@@ -83,11 +83,16 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
   import type { Offsets } from 'kafkajs'
   interface Group {
     readonly assigners: readonly object[]
+    /** How long a broker holds a fetch without records, and how long a fetch takes while all partitions are paused; milliseconds. */
+    maxWaitTime: number
+    readonly sessionTimeout: number
     commitOffsets(offsets: Offsets): Promise<void>
+    paused(): readonly { readonly partitions: readonly number[] }[]
   }
   interface FetchedBatch {
     readonly partition: number
     readonly fetchedOffset: string
+    isEmpty(): boolean
     isEmptyDueToFiltering(): boolean
     lastOffset(): string
   }
