@@ -6,8 +6,8 @@ const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 /** From the event to its effect: retries may take a day. */
 const AGES = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36_000, 86_400]
 
-/** Sampling interval of the event loop delay; milliseconds. */
-const LOOP_INTERVAL_MS = 10
+/** Sampling interval of the event loop delay, here and in prom-client: each sample wakes the process, at 10 ms for 0.3 % of a core. Milliseconds. */
+const LOOP_INTERVAL_MS = 50
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -96,11 +96,11 @@ export function createMetrics(build: { readonly version: string }) {
     databasePoolWait: histogram('database_pool_wait_seconds', 'Time that callers waited for a connection of a pool.', ['pool'], DURATIONS),
     live: gauge('live', '1 while /livez says yes.', []),
     ready: gauge('ready', '1 while /readyz says yes.', []),
-    eventLoopDelay: gauge('event_loop_delay_seconds', 'Delay of the event loop since the last scrape, within 10 ms.', ['percentile']),
+    eventLoopDelay: gauge('event_loop_delay_seconds', 'Delay of the event loop since the last scrape, within 50 ms.', ['percentile']),
     buildInfo: gauge('build_info', 'Always 1.', ['version', 'node']),
   }
   const ownNames = registry.getMetricsAsArray().map(({ name }) => name)
-  collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_INTERVAL_MS })
   // Gauges named like counters; without `_total` they exist by type, and these are their sums.
   for (const name of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${name}_total`)
   own.buildInfo.set({ version: build.version, node: process.versions.node }, 1)

@@ -1,4 +1,6 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { syncBuiltinESMExports } from 'node:module'
+import perfHooks from 'node:perf_hooks'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { countFacts } from '../../../../src/infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../../../../src/infra/telemetry/metrics.ts'
 import type { Metrics } from '../../../../src/infra/telemetry/metrics.ts'
@@ -61,6 +63,17 @@ describe('the metrics', () => {
     expect(await line('process_cpu_seconds_total')).toHaveLength(1)
     expect(await line('kafka_worker_build_info')).toEqual([`kafka_worker_build_info{version="1.2.3",node="${process.versions.node}"} 1`])
     expect(await line('kafka_worker_event_loop_delay_seconds{')).toHaveLength(3)
+  })
+
+  it('wake an idle process for no sample of the event loop more often than every 50 ms', () => {
+    const monitors = vi.spyOn(perfHooks, 'monitorEventLoopDelay')
+    syncBuiltinESMExports()
+    setUp()
+    const intervals = monitors.mock.calls.map(([options]) => options?.resolution)
+    monitors.mockRestore()
+    syncBuiltinESMExports()
+    // Ours and prom-client's.
+    expect(intervals).toEqual([50, 50])
   })
 
   it('run their hooks at each scrape', async () => {
