@@ -52,6 +52,8 @@ export interface Claiming {
   mayOvertake(channel: ChannelName): number
   /** Called when an intent of the channel has ended: whether there may be something to claim instead. */
   worthALook(channel: ChannelName): boolean
+  /** Something may be due that was not claimed. */
+  someLeft(): boolean
   /** The only destination of the channel takes no delivery now. */
   isAway(channel: ChannelName): boolean
   /** Accepts wrote more intents than they claimed. */
@@ -75,6 +77,8 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   /** Until when each campaign is set back, by the process's own clock. */
   const setBack = new Map<string, number>()
   let rounds = 0
+  /** How often more was written than was claimed. A claim that began before may not have seen it. */
+  let writes = 0
   /** Until when nothing of others is looked for: a claim has just found none. */
   const aloneUntil = { live: -Infinity, other: -Infinity }
 
@@ -90,10 +94,10 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     const isAnybody = behind.campaigns.length > 0 || behind.accounts.length > 0
     for (const pass of isAnybody ? [liveOfOthers, restOfOthers, rest] : [anything]) {
       if (isAnybody && pass.finds.some((kind) => performance.now() < aloneUntil[kind])) continue
-      const from = performance.now()
+      const [from, writesBefore] = [performance.now(), writes]
       if (await claimRound(channels, pass, behind)) return true
       const took = performance.now() - from
-      for (const kind of pass.finds) {
+      for (const kind of writes === writesBefore ? pass.finds : []) {
         if (isAnybody) aloneUntil[kind] = performance.now() + Math.max(ALONE_MS, took * ALONE_FACTOR)
         if (isComplete) queue.alone[kind] = true
       }
@@ -105,6 +109,11 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   /** Whether unclaimed intents of the channel may be due. */
   function mayHaveMore(channel: ChannelName): boolean {
     return !short.has(channel) || deferred.get(channel)?.some === true
+  }
+
+  function forgetShort(): void {
+    writes += 1
+    short.clear()
   }
 
   /** An intent does not name its account, because accept reads no table of the platform. */
@@ -141,6 +150,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
 
   async function claimOf(channel: ChannelName, limit: number, pass: Pass, behind: Behind): Promise<boolean> {
     turn()
+    const writesBefore = writes
     try {
       const deferredHere = deferred.get(channel)
       const request = (await deferredHere?.wanted()) ?? { wanted: [], at: 0 }
@@ -160,7 +170,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       const full = intents.length === limit
       const isOfAll = pass.passesOver.length === 0
       deferredHere?.claimed(request, intents, !full && isOfAll)
-      if (full || !isOfAll) short.delete(channel)
+      if (full || !isOfAll || writes !== writesBefore) short.delete(channel)
       else short.add(channel)
       if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
       // Before any of them begins: an account could take all free workers through unknown campaigns.
@@ -196,16 +206,17 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     mayOvertake: (channel) => (short.has(channel) ? Math.min(allowed(channel), queue.free(channel)) : 0),
     worthALook(channel) {
       // A step of a broadcast may have written a page of mails and be due again itself: claimed at once, not at the next poll.
-      if (destinations.writesIntents(channel)) short.clear()
+      if (destinations.writesIntents(channel)) forgetShort()
       return kinds.channels.some(mayHaveMore)
     },
+    someLeft: () => kinds.channels.some(mayHaveMore),
     isAway(channel) {
       const sole = destinations.soleOf(channel)
       return sole !== null && destinations.permits(channel, sole) <= 0
     },
     moreWritten() {
       Object.assign(aloneUntil, { live: -Infinity, other: -Infinity })
-      short.clear()
+      forgetShort()
     },
     deferred({ channel, campaignId }, destination) {
       deferred.get(channel)?.add(destination)

@@ -194,11 +194,10 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         reserved -= count
         if (written !== null) {
           queue.add(written.claimed)
-          if (written.intents > written.claimed.length) {
-            claiming.moreWritten()
-            notify()
-          }
+          if (written.intents > written.claimed.length) claiming.moreWritten()
         }
+        // What these workers were reserved for may have left no room for a claim.
+        if (claiming.someLeft()) notify()
         if (reserved === 0) unreserved?.()
       },
     }

@@ -75,6 +75,46 @@ describe('a reservation', () => {
     desk.release(accepted({ intents: 3, claimed: mails(1) }))
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['1', '10', '11']))
   })
+
+  it('wakes the workers for what was accepted during a claim, which may not have seen it', async () => {
+    const { store, workers, sending } = fixtureOf()
+    workers.start()
+    const first = await soon(() => {
+      const reserved = workers.reserve()
+      expect(reserved.reservation).not.toBeNull()
+      return reserved
+    })
+    const claim = store.claim.bind(store)
+    const reading = Promise.withResolvers<Intent[]>()
+    let isReading = false
+    store.claim = () => {
+      isReading = true
+      return reading.promise
+    }
+    first.release(accepted({ intents: 1 }))
+    await soon(() => expect(isReading).toBe(true))
+    store.claim = claim
+    store.due.push(...mails(2, 10))
+    workers.reserve().release(accepted({ intents: 2 }))
+    reading.resolve([])
+    await soon(() => expect(sending.map(({ id }) => id)).toEqual(['10', '11']))
+  })
+
+  it('that ends unused wakes the workers for what its own workers had no room to claim', async () => {
+    const { store, workers, sending } = fixtureOf({ poolSize: 1 })
+    workers.start()
+    const only = await soon(() => {
+      const reserved = workers.reserve()
+      expect(reserved.reservation).not.toBeNull()
+      return reserved
+    })
+    store.due.push(...mails(1))
+    workers.reserve().release(accepted({ intents: 1 }))
+    await setImmediate()
+    expect(sending).toEqual([])
+    only.release(null)
+    await soon(() => expect(sending.map(({ id }) => id)).toEqual(['1']))
+  })
 })
 
 describe('a relay that is away', () => {
