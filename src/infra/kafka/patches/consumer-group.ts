@@ -67,8 +67,8 @@ const watchedFetch: typeof unpatchedFetch = async function fetch(nodeId) {
 const fetchWaits = new WeakMap<object, { readonly usualMs: number; lastAt: number }>()
 
 /**
- * A group that has had no records for so long lets brokers hold its fetches for longer: each costs a third of a millisecond of CPU. A record
- * ends the wait at once, but a stop and a heartbeat wait for the fetch in flight. Milliseconds.
+ * A group that has had no records for so long lets brokers hold its fetches for longer, since most of the CPU of an idle daemon goes to its
+ * requests. A record ends the wait at once, but a stop and a heartbeat wait for the fetch in flight. Milliseconds.
  */
 const QUIET_AFTER_MS = 5_000
 const QUIET_WAIT_MS = 1_000
