@@ -196,7 +196,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
           queue.add(written.claimed)
           if (written.intents > written.claimed.length) claiming.moreWritten()
         }
-        // What these workers were reserved for may have left no room for a claim.
+        // The reservation may have left no room for a claim.
         if (claiming.someLeft()) notify()
         if (reserved === 0) unreserved?.()
       },
