@@ -1,3 +1,4 @@
+import type { Intent } from '../../../src/model/intent.ts'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Unavailable } from '../../../src/delivery/channel.ts'
