@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 
+/** Tests under `npx -c` inherit its settings, and every npx that they start would refuse its own command for them. */
+const notOfNpx = { npm_config_call: '', npm_config_package: '' }
+
 /**
  * Runs a program until it exits, in a process group of its own; when `signal` aborts, the whole group is killed.
  *
@@ -11,7 +14,8 @@ export async function runProcess(
   args: readonly string[],
   on: { cwd: string; env: Readonly<Record<string, string>>; signal: AbortSignal },
 ): Promise<{ readonly code: number | null; readonly output: string }> {
-  const child = spawn(command, args, { cwd: on.cwd, env: { ...process.env, ...on.env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = { ...process.env, ...notOfNpx, ...on.env }
+  const child = spawn(command, args, { cwd: on.cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const chunks: string[] = []
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
   const kill = () => {
