@@ -92,10 +92,12 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     if (unknown.length > 0) await learnAccounts(unknown)
     const behind = passedOver()
     const isAnybody = behind.campaigns.length > 0 || behind.accounts.length > 0
-    for (const pass of isAnybody ? [liveOfOthers, restOfOthers, rest] : [anything]) {
-      if (isAnybody && pass.finds.some((kind) => performance.now() < aloneUntil[kind])) continue
+    const turns: Turns = new Map(channels.map((channel) => [channel, nextTurn(channel)]))
+    const isTurnOfOthers = [...turns.values()].some((first) => first !== 'live')
+    for (const pass of isAnybody ? [isTurnOfOthers ? dueOfOthers : liveOfOthers, restOfOthers, rest] : [anything]) {
+      if (pass !== dueOfOthers && isAnybody && pass.finds.some((kind) => performance.now() < aloneUntil[kind])) continue
       const [from, writesBefore] = [performance.now(), writes]
-      if (await claimRound(channels, pass, behind)) return true
+      if (await claimRound(channels, pass, turns, behind)) return true
       const took = performance.now() - from
       for (const kind of writes === writesBefore ? pass.finds : []) {
         if (isAnybody) aloneUntil[kind] = performance.now() + Math.max(ALONE_MS, took * ALONE_FACTOR)
@@ -135,26 +137,25 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   }
 
   /** True when a claim came back full. */
-  async function claimRound(channels: readonly ChannelName[], pass: Pass, behind: Behind): Promise<boolean> {
+  async function claimRound(channels: readonly ChannelName[], pass: Pass, turns: Turns, behind: Behind): Promise<boolean> {
     let full = false
     // Each round begins with another channel: one whose work never runs out takes all the room whenever it comes first.
     const begin = rounds++ % channels.length
     for (const channel of [...channels.slice(begin), ...channels.slice(0, begin)]) {
       // No more than a share at a time: what one campaign has due must not fill the room before the other channels were claimed from.
       const limit = isWorthAClaim(channel) ? Math.min(room(channel), queue.shareOfQueue, allowed(channel)) : 0
-      if (limit > 0) full = (await claimOf(channel, limit, pass, behind)) || full
+      if (limit > 0) full = (await claimOf(channel, limit, pass, turns.get(channel) ?? 'live', behind)) || full
       else short.delete(channel)
     }
     return full
   }
 
-  async function claimOf(channel: ChannelName, limit: number, pass: Pass, behind: Behind): Promise<boolean> {
+  async function claimOf(channel: ChannelName, limit: number, pass: Pass, first: IntentClass, behind: Behind): Promise<boolean> {
     turn()
     const writesBefore = writes
     try {
       const deferredHere = deferred.get(channel)
       const request = (await deferredHere?.wanted()) ?? { wanted: [], at: 0 }
-      const first = nextFirst(channel)
       const intents = await store.claim({
         group,
         channel,
@@ -176,8 +177,9 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       // Before any of them begins: an account could take all free workers through unknown campaigns.
       const unknown = queue.campaignsOfUnknownAccount(intents)
       if (unknown.length > 0) await learnAccounts(unknown)
-      // A claim that began with others is full of them, and says nothing about live ones.
-      const saysMore = (kind: Urgency) => (kind === 'other' || first === 'live') && performance.now() >= aloneUntil[kind]
+      // A full claim without a single live intent, say, does not mean that others have live ones.
+      const isFound = (kind: Urgency) => intents.some((intent) => (intent.class === 'live') === (kind === 'live'))
+      const saysMore = (kind: Urgency) => isFound(kind) && performance.now() >= aloneUntil[kind]
       if (full) for (const kind of pass.finds.filter(saysMore)) queue.alone[kind] = false
       queue.add(intents)
       return full
@@ -189,7 +191,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   }
 
   /** Counted per channel: with one count for two that take turns, every tenth claim would always be for the same one. */
-  function nextFirst(channel: ChannelName): IntentClass {
+  function nextTurn(channel: ChannelName): IntentClass {
     const count = (claims.get(channel) ?? 0) + 1
     claims.set(channel, count)
     return firstClass(count)
@@ -230,6 +232,9 @@ type Behind = Pick<ClaimRequest['without'], 'campaigns' | 'accounts'>
 /** Live intents, or the others: those of broadcasts and replays. */
 type Urgency = 'live' | 'other'
 
+/** Which class each channel's claims begin with. */
+type Turns = ReadonlyMap<ChannelName, IntentClass>
+
 /** A look at what is due. Live intents go before all others, and within either the campaigns and accounts below their share before those that have it. */
 interface Pass {
   /** The classes that are claimed when it is the turn of `first`. */
@@ -243,7 +248,9 @@ interface Pass {
 const classes: readonly IntentClass[] = ['live', 'broadcast', 'replay']
 const usualOrder: Pass['order'] = (first) => [first, ...classes.filter((name) => name !== first)]
 const anything: Pass = { order: usualOrder, passesOver: [], finds: ['live', 'other'] }
-const liveOfOthers: Pass = { order: (first) => [...new Set([first, 'live' as const])], passesOver: classes, finds: ['live'] }
+const liveOfOthers: Pass = { order: () => ['live'], passesOver: classes, finds: ['live'] }
+/** Takes the place of the first when it is the turn of broadcasts or replays: where no others have any, those of campaigns at their share have the turn. */
+const dueOfOthers: Pass = { order: (first) => [...new Set([first, 'live' as const])], passesOver: classes, finds: ['live', 'other'] }
 const restOfOthers: Pass = { order: usualOrder, passesOver: ['broadcast', 'replay'], finds: ['other'] }
 const rest: Pass = { order: usualOrder, passesOver: [], finds: [] }
 

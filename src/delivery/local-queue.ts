@@ -216,7 +216,9 @@ export class LocalQueue {
       else if (isLive) liveBeyond ??= intent
       else otherBeyond ??= intent
     }
-    return (this.alone.live ? liveBeyond : null) ?? other ?? (this.alone.other ? otherBeyond : null)
+    const live = this.alone.live ? liveBeyond : null
+    const beyond = this.alone.other ? otherBeyond : null
+    return liveFirst ? (live ?? other ?? beyond) : (other ?? beyond ?? live)
   }
 
   #take(is: (intent: Intent) => boolean): readonly Intent[] {

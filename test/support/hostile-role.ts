@@ -21,11 +21,12 @@ export const hostileSettings: Readonly<Record<string, string>> = {
   synchronous_commit: 'off',
   default_transaction_isolation: 'serializable',
   default_transaction_deferrable: 'on',
-  statement_timeout: '500ms',
+  // A connection that waits for a processor has to get as far as its first statement, which sets ours.
+  statement_timeout: '1s',
   lock_timeout: '1ms',
-  idle_in_transaction_session_timeout: '50ms',
-  idle_session_timeout: '100ms',
-  transaction_timeout: '500ms',
+  idle_in_transaction_session_timeout: '1s',
+  idle_session_timeout: '1s',
+  transaction_timeout: '1s',
 }
 
 export interface HostileRole extends AsyncDisposable {

@@ -101,7 +101,7 @@ test('an idle session is not closed, and a statement has our timeout', async () 
   await pool.session(async ({ sql }) => {
     const [before] = await sql.query('SELECT pg_backend_pid() AS pid')
     // Longer than the role allows a statement, a transaction and rest in one.
-    await sql.query('SELECT pg_sleep(0.7)')
+    await sql.query('SELECT pg_sleep(1.2)')
     expect(await sql.query('SELECT pg_backend_pid() AS pid')).toEqual([before])
   })
 })

@@ -36,18 +36,28 @@ describe('a campaign with its share of the workers', () => {
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '102', '200', '201']))
   })
 
-  it('leaves only each tenth claim to the broadcast of another, while its own live intents never run out', async () => {
+  it.each([
+    ['the broadcasts of others', 'broadcast', ['a', 'b'], [500, 2_000]],
+    ['its own broadcast', 'broadcast', ['live'], [500, 2_000]],
+    ['the broadcast of another campaign of its account', 'broadcast', ['same'], [500, 2_000]],
+    ['its own replay, of which it is each fortieth', 'replay', ['live'], [100, 800]],
+  ] as const)('leaves each tenth claim to %s, while its own live intents never run out', async (_, other, campaigns, [least, most]) => {
     const { store, workers, sending, flow } = fixtureOf({ poolSize: 10 })
-    const live = mails(2_000, 1_000).map((intent) => ({ ...intent, campaignId: 'live' }))
-    const others = mails(500, 5_000).map((intent) => ({ ...intent, class: 'broadcast' as const, campaignId: `c${Number(intent.id) % 2}` }))
+    for (const campaign of ['live', 'same']) store.accounts.set(campaign, 'account')
+    const live = mails(10_000, 10_000).map((intent) => ({ ...intent, campaignId: 'live' }))
+    const others = mails(9_000, 50_000).map((intent, index) => ({
+      ...intent,
+      class: other,
+      campaignId: campaigns[index % campaigns.length] ?? '',
+    }))
     store.due.push(...others, ...live)
     flow()
     workers.start()
-    await soon(() => expect(sending.length).toBeGreaterThan(1_000))
-    const ofBroadcasts = sending.slice(0, 1_000).filter(({ id }) => Number(id) >= 5_000).length
-    expect(ofBroadcasts).toBeGreaterThan(50)
-    expect(ofBroadcasts).toBeLessThan(200)
-    expect(store.released.length).toBeLessThan(100)
+    await soon(() => expect(sending.length).toBeGreaterThan(8_000))
+    const begun = sending.slice(0, 8_000).filter(({ id }) => Number(id) >= 50_000).length
+    expect(begun).toBeGreaterThan(least)
+    expect(begun).toBeLessThan(most)
+    expect(store.released.length).toBeLessThan(800)
   })
 
   it('passes over a broadcast at its share for the broadcast of another', async () => {
