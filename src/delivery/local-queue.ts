@@ -17,8 +17,8 @@ const OTHERS_FIRST = 4
 
 /**
  * The intents that one group of this process has claimed and not ended: at most `poolSize` run, the others wait for a worker,
- * first come, first served, but no campaign and no account has more than half of the workers while others wait for one. The account
- * of every intent that was claimed from the database is known; an intent from an accept begins before it is known, on a worker for which
+ * first come, first served, but no campaign and no account has more than half of the workers while live intents of others wait for one.
+ * The account of every intent that was claimed from the database is known; an intent from an accept begins before it is known, on a worker for which
  * nothing else was due.
  *
  * How many wait follows from how fast the workers are: while they end hundreds a second, a claim takes a block of them; while each

@@ -45,7 +45,8 @@ export interface RunningIntent {
  * per free worker, and only while the last claim came back short: as long as older work waits, it goes first. A worker is free again when
  * the other side has answered; its outcome is recorded beside the next intent.
  *
- * A campaign or account that holds its share is passed over while others have due work; where none have, it gets the rest. An intent
+ * A campaign or account that holds its share is passed over while others have due live intents, and its broadcasts and replays while
+ * others have such; where none have, it gets the rest. An intent
  * without a permit of its destination is deferred, and claimed again when there is one; a channel whose only destination is away claims
  * nothing. Of several channels that send something elsewhere none takes more than three quarters of the workers.
  */
