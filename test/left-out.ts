@@ -94,7 +94,7 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
  * hold the heart of its promise.
  */
 export const heartOf: Readonly<Record<string, readonly string[]>> = {
-  'test/faults/bounds/a-lasting-fault-is-logged-once-and-reconnects-back-off.test.ts': [
+  'test/faults/bounds/lasting-fault-is-logged-once-and-reconnects-back-off.test.ts': [
     'test/unit/std/failure-gate.test.ts',
     'test/contract/mail/smtp-relay-away.test.ts',
   ],

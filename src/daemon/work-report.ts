@@ -22,7 +22,7 @@ export function workReport(groups: readonly Group[]): readonly WorkLine[] {
       intents: intents.length,
     }
     return [
-      { message: 'group', fields: summary },
+      { message: 'group state', fields: summary },
       ...batches.map(({ partition, records, since, waitsFor }) => ({
         message: partition < 0 ? 'reading start offsets' : 'batch in flight',
         fields: { group, ...(partition < 0 ? {} : { partition, records }), since: iso(since), waitsFor },

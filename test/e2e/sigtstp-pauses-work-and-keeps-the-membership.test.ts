@@ -36,7 +36,7 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in flight en
 
   daemon.kill('SIGUSR2')
   await eventually('it says what it is doing, of every group', () => {
-    const groups = daemon.lines.filter(({ msg }) => msg === 'group').length
+    const groups = daemon.lines.filter(({ msg }) => msg === 'group state').length
     const mail = daemon.lines.some(({ msg, channel }) => msg === 'intent in flight' && channel === 'email')
     return (groups >= fixture.groups.length && mail) || `${groups} groups, ${mail ? 'a mail' : 'no mail'}`
   })
@@ -44,7 +44,7 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in flight en
   const reported = daemon.lines.filter(({ level }) => level === 'warn')
   const of = (msg: string) => reported.filter((line) => line.msg === msg)
   expect(of('work report')).toHaveLength(1)
-  expect(of('group').map(({ group }) => group)).toEqual(fixture.groups.map((group) => fixture.group(group)))
+  expect(of('group state').map(({ group }) => group)).toEqual(fixture.groups.map((group) => fixture.group(group)))
   // The sweep may have requested a recalculation, which is in flight as well.
   const mails = of('intent in flight').filter(({ channel }) => channel === 'email')
   expect(mails).toEqual([expect.objectContaining({ group: fixture.group('email-workers'), intentId: intent?.id, kind: intent?.kind, since: expect.stringMatching(/^2\d{3}-/) })]) // prettier-ignore
