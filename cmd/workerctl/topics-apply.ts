@@ -18,8 +18,8 @@ interface Options {
 const HELP = `
 Creates KAFKA_TOPIC and <topic>.<group>.dlq for every group that runs by default or is named in KAFKA_GROUPS. The dead-letter topic of
 another group, if there is one, gets as many partitions as its topic, like the others. The command is idempotent.
-Dead letters are kept for 90 days, because their cause must be found and fixed before they are replayed; the broker's default of a
-week is too short for that. Partitions are added, never removed; an existing topic gets more only with --partitions, because later
+Dead letters are kept for 90 days, because their cause must be found and fixed before they are published again; the broker's default of
+a week is too short for that. Partitions are added, never removed; an existing topic gets more only with --partitions, because later
 events of a campaign may then be in another partition than earlier ones. Settings of existing topics are not changed.
 
 Examples:
