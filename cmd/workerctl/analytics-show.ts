@@ -56,7 +56,7 @@ export function addAnalyticsShow(parent: Command, terminal: Terminal): void {
 }
 
 /** @throws {OperatorError} the text is no day of the calendar. */
-function dayOf(text: string | undefined): string | null {
+export function dayOf(text: string | undefined): string | null {
   if (text === undefined) return null
   const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : new Date(Number.NaN)
   if (Number.isNaN(at.getTime()) || at.toISOString().slice(0, 10) !== text) {

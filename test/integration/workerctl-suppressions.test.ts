@@ -61,9 +61,9 @@ test.each([
   [['remove', '--before', '2040-01-01T00:00:00Z', '--limit', '2', '--yes'], /3 suppressions match, more than --limit 2/],
   [['list', '--reason', 'other'], /^There is no reason "other": give bounced or unsubscribed\.$/],
   [['list', '--account', 'x'], /UUID/],
-  [['list', '--since', 'yesterday'], /--since "yesterday" is not a time: give it with its zone/],
-  [['remove', '--before', '2030-02-30T00:00:00Z', '--yes'], /--before "2030-02-30T00:00:00Z" is not a time/],
-  [['remove', '--since', '2030-01-31T12:00:00', '--yes'], /--since "2030-01-31T12:00:00" is not a time: give it with its zone/],
+  [['list', '--since', 'yesterday'], /--since "yesterday" is not an RFC 3339 time, such as/],
+  [['remove', '--before', '2030-02-30T00:00:00Z', '--yes'], /--before "2030-02-30T00:00:00Z" is not an RFC 3339 time/],
+  [['remove', '--since', '2030-01-31T12:00:00', '--yes'], /--since "2030-01-31T12:00:00" is not an RFC 3339 time, such as/],
   [['list', '--email', 'x'], /^--email is not a mail address: .*\.$/],
 ])('%j is refused with one sentence', async (args, sentence) => {
   expect(await workerctl(...args)).toMatchObject({ code: 1, err: expect.stringMatching(sentence) })

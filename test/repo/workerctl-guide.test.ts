@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
+import { dayOf } from '../../cmd/workerctl/analytics-show.ts'
 import { createProgram } from '../../cmd/workerctl/run.ts'
+import { parseResetTarget, parseTime } from '../../src/admin/offsets/reset-target.ts'
 import { files, tableRows } from './source-files.ts'
 
 const guide = 'docs/guide/workerctl.md'
@@ -32,21 +34,51 @@ describe('the guide of workerctl', () => {
   })
 })
 
+/** By the name of the value in the usage line: how the command reads it. */
+const times: Readonly<Record<string, (flag: string, text: string) => unknown>> = {
+  time: parseTime,
+  position: (_, text) => parseResetTarget(text),
+  day: (_, text) => dayOf(text),
+}
+const documents = files.filter((path) => path.endsWith('.md') && path !== 'CHANGELOG.md')
+const helpTexts = files.filter((path) => path.startsWith('cmd/workerctl/'))
+
 describe('the commands of workerctl that the documents show', () => {
-  it.each(files.filter((path) => path.endsWith('.md') && path !== 'CHANGELOG.md'))('exist with their options in %s', (path) => {
-    const text = readFileSync(path, 'utf8')
-    const shown = [...text.matchAll(/\bworkerctl (?:-- )?([a-z][^`\n&|;#]*)/g)].map(([, shown = '']) => shown)
-    // Only what is typed: in prose the name of the program is followed by anything.
-    const typed = shown.filter((line) => [...program.commands].some((command) => line.split(/[\s.,]/)[0] === command.name()))
-    const strange = typed.filter((line) => {
-      const found = [...commands].find(([name]) => `${line} `.startsWith(`${name} `))
+  it.each(documents)('exist with their options in %s', (path) => {
+    const strange = typedIn(path).filter((line) => {
+      const found = commandOf(line)
       const flags = [...line.matchAll(/(?<=\s)--[a-z-]+/g)].map(([flag]) => flag)
       if (found === undefined) return flags.length > 0
-      return flags.some((flag) => flag !== '--help' && !found[1].options.some(({ long }) => long === flag))
+      return flags.some((flag) => flag !== '--help' && !found.options.some(({ long }) => long === flag))
     })
     expect(strange).toEqual([])
   })
+
+  it.each([...documents, ...helpTexts].filter((path) => timesIn(path).length > 0))('give times that the program accepts in %s', (path) => {
+    for (const { flag, parse, text } of timesIn(path)) expect(() => parse(flag, text)).not.toThrow()
+  })
 })
+
+/** The commands that a file shows; only what is typed, because in prose the name of the program is followed by anything. */
+function typedIn(path: string): readonly string[] {
+  const shown = [...readFileSync(path, 'utf8').matchAll(/\bworkerctl (?:-- )?([a-z][^`\n&|;#]*)/g)].map(([, line = '']) => line)
+  return shown.filter((line) => program.commands.some((command) => line.split(/[\s.,]/)[0] === command.name()))
+}
+
+/** Times, days and positions in these commands; without placeholders, which are in capitals. */
+function timesIn(path: string) {
+  return typedIn(path).flatMap((line) =>
+    [...line.matchAll(/(?<=\s)(--[a-z-]+)[ =]([^\s[\]]+)/g)].flatMap(([, flag = '', text = '']) => {
+      const option = commandOf(line)?.options.find(({ long }) => long === flag)
+      const parse = times[/<(\w+)>/.exec(option?.flags ?? '')?.[1] ?? '']
+      return parse === undefined || /^[A-Z]+$/.test(text) ? [] : [{ flag, parse, text }]
+    }),
+  )
+}
+
+function commandOf(line: string): Command | undefined {
+  return [...commands].find(([name]) => `${line} `.startsWith(`${name} `))?.[1]
+}
 
 /** The commands that do something, by their full names. */
 function leavesOf(command: Command, path: readonly string[]): readonly (readonly [string, Command])[] {

@@ -17,7 +17,7 @@ export function parseResetTarget(text: string): ResetTarget {
   const time = timeIn(text)
   if (time !== null) return time
   throw new OperatorError(
-    `--to "${text}" is not a position: give earliest, latest, committed, an offset such as 1200, or a time with its zone such as 2026-01-31T00:00:00Z.`,
+    `--to "${text}" is not a position: give earliest, latest, committed, an offset such as 1200, or an RFC 3339 time such as 2026-01-31T00:00:00Z.`,
   )
 }
 
@@ -25,7 +25,7 @@ export function parseResetTarget(text: string): ResetTarget {
 export function parseTime(option: string, text: string): Date {
   const time = timeIn(text)
   if (time !== null) return time
-  throw new OperatorError(`${option} "${text}" is not a time: give it with its zone, such as 2026-01-31T00:00:00Z.`)
+  throw new OperatorError(`${option} "${text}" is not an RFC 3339 time, such as 2026-01-31T00:00:00Z.`)
 }
 
 function timeIn(text: string): Date | null {

@@ -18,10 +18,14 @@ it.each([
     ['intents', 'retry', '--state', 'dead', '--reason', ''],
     '--reason is empty: give one or more values separated by commas, or leave it out.',
   ],
-  [['reconcile', '--since', 'earliest'], '--since "earliest" is not a time: give it with its zone, such as 2026-01-31T00:00:00Z.'],
+  [
+    ['suppressions', 'remove', '--before', '2026-01-31T12:00Z'],
+    '--before "2026-01-31T12:00Z" is not an RFC 3339 time, such as 2026-01-31T00:00:00Z.',
+  ],
+  [['reconcile', '--since', 'earliest'], '--since "earliest" is not an RFC 3339 time, such as 2026-01-31T00:00:00Z.'],
   [
     ['reconcile', '--until', '2026-02-30T00:00:00Z'],
-    '--until "2026-02-30T00:00:00Z" is not a time: give it with its zone, such as 2026-01-31T00:00:00Z.',
+    '--until "2026-02-30T00:00:00Z" is not an RFC 3339 time, such as 2026-01-31T00:00:00Z.',
   ],
 ])('%j is refused before anything is read, with a way out that the command accepts', async (args, sentence) => {
   const err: string[] = []
