@@ -1,5 +1,5 @@
 # The daemon and workerctl on Node alone: no shell, no curl and no npm is needed to run them. docs/guide/deployment.md has the commands.
-# Node's version is that of .node-version. Whoever builds for production puts the digest behind the tag: NODE_IMAGE=node:...@sha256:...
+# Node's version is that of .node-version. For production, put the digest behind the tag: NODE_IMAGE=node:...@sha256:...
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 
 FROM ${NODE_IMAGE} AS packages
@@ -28,7 +28,7 @@ COPY --chmod=0555 src ./src
 USER 10001:10001
 EXPOSE 9090
 STOPSIGNAL SIGTERM
-# Liveness: whoever acts on it restarts the container, and no restart brings a database back.
+# Liveness, not readiness: a failed check restarts the container, and no restart brings a database back.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=90s --retries=3 CMD ["node", "cmd/kafka-worker/main.ts", "healthcheck", "--live"]
-# What npm start runs; node is process 1 and gets the signals itself.
+# The command of `npm start`. Node is process 1 and receives the signals itself.
 ENTRYPOINT ["node", "--max-semi-space-size=12", "--max-old-space-size=512", "cmd/kafka-worker/main.ts"]

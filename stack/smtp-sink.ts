@@ -21,7 +21,7 @@ export type SmtpMail = {
   readonly size: number
   /** The message, when bodies are kept. */
   readonly raw?: Buffer
-  /** The code answered to the final dot; absent while, and for ever if, there is no answer. */
+  /** The code answered to the final dot; absent while, and forever if, there is no answer. */
   reply?: number
 }
 

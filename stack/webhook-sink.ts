@@ -20,7 +20,7 @@ export type WebhookCall = {
   readonly bodySha256: string
   /** The body, when bodies are kept. */
   readonly body?: Buffer
-  /** The status answered; absent while, and for ever if, there is no answer. */
+  /** The status answered; absent while, and forever if, there is no answer. */
   status?: number
 }
 

@@ -38,7 +38,7 @@ export interface Erased {
 /** How long a place keeps what we do not erase; null when it could not be read. */
 export interface Retention {
   readonly topic: string
-  /** Milliseconds; negative: for ever. */
+  /** Milliseconds; negative: forever. */
   readonly ms: number | null
 }
 

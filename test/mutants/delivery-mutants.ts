@@ -67,7 +67,7 @@ export const deliveryMutants: readonly Mutant[] = [
   },
   {
     name: 'retry after the second ambiguous',
-    because: 'A mail whose reply is lost each time is sent for ever.',
+    because: 'A mail whose reply is lost each time is sent forever.',
     edits: [
       {
         file: 'src/infra/postgres/intents/lease-expiry.ts',

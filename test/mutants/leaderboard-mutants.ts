@@ -49,7 +49,7 @@ export const leaderboardMutants: readonly Mutant[] = [
   },
   {
     name: 'score of the live row',
-    because: 'A score that does not belong to the position beside it looks clean for ever.',
+    because: 'A score that does not belong to the position beside it looks clean forever.',
     edits: [
       {
         file: 'src/leaderboard/rule.ts',
@@ -134,7 +134,7 @@ export const leaderboardMutants: readonly Mutant[] = [
   },
   {
     name: 'sweep off and no event',
-    because: 'Positions of rows that changed without an event stay wrong for ever.',
+    because: 'Positions of rows that changed without an event stay wrong forever.',
     edits: [
       {
         file: 'src/daemon/maintenance.ts',

@@ -10,6 +10,7 @@ const forbidden: readonly (readonly [pattern: RegExp, better: string])[] = [
   [/\b(?:he|him|his|himself)\b/gi, '"they", or name the person'],
   [/\b(?:that|and|which) (?:is|are) none\b|\band none that\b/gi, 'say what it is'],
   [/\bfor good\b/gi, '"permanently", or say what ends it'],
+  [/\bfor ever\b/gi, '"forever", or say what ends it'],
   [/\b(?:hears?|heard|believes?|believed)\b/gi, 'programs receive, detect and assume'],
   [/\b(?:tells|told)\b(?! apart)/gi, 'programs are notified, errors are reported'],
   [/\b(?:asks|asked) (?:for|again|once)\b/gi, '"request", "require"'],
@@ -55,7 +56,7 @@ describe('the prose of the documents', () => {
 
 describe('the prose of code: comments, and strings of more than a word, such as errors, help and titles of tests', () => {
   it.each(['src', 'cmd', 'config', 'bench', 'stack', 'test'])('under %s is plain English', (folder) => {
-    const sources = filesUnder([folder], '.ts').filter(({ path }) => path !== 'test/repo/prose.test.ts')
+    const sources = filesUnder([folder], 'ts').filter(({ path }) => /\.m?ts$/.test(path) && path !== 'test/repo/prose.test.ts')
     expect(sources.flatMap(({ path, text }) => offencesIn(text).map((found) => `${path}:${found}`))).toEqual([])
   })
 
@@ -79,6 +80,34 @@ describe('the prose of code: comments, and strings of more than a word, such as 
   )
 })
 
+describe('the prose of everything else: comments, sentences of alerts and units, titles and descriptions of dashboards', () => {
+  // Migrations stay as they were applied: databases hold their checksums.
+  it.each(files.filter((path) => !/\.(?:m?ts|md|sql|mustache|svg|png)$/.test(path)))('of %s is plain English', (path) => {
+    expect(offencesInConfiguration(readFileSync(path, 'utf8'))).toEqual([])
+  })
+
+  it.each([
+    ['# A start that fails is\n# tried again\n#   for ever.\nRestart=on-failure', 'for ever'],
+    ['restart: always # until somebody is told', 'told'],
+    ['x-once: &once\n  # What it would fetch.\n  volumes: []', 'What it would fetch.'],
+    ["annotations:\n  summary: 'What {{ $labels.group }} should do is late.'", 'What … should do is late.'],
+    ['Description=The worker, which mends itself', 'mends'],
+    ['{ "title": "Mails", "description": "By pool; whoever \\"waits\\", waits." }', 'whoever'],
+    ['<project>\n  <!-- It is\n  gone for good. -->', 'for good'],
+  ])('is found wanting in: %s', (text, found) => {
+    expect(offencesInConfiguration(text)).toEqual([expect.stringContaining(found)])
+  })
+
+  it.each([
+    'run: mend # `tell` and `told`',
+    'command: [whoever]',
+    '{ "expr": "his", "title": "Rows" }',
+    'url: https://example.com/#for-good',
+  ])('is not found wanting in: %s', (text) => {
+    expect(offencesInConfiguration(text)).toEqual([])
+  })
+})
+
 function offences(prose: string, more: typeof forbidden): readonly string[] {
   return [...forbidden, ...more].flatMap(([pattern, better]) =>
     [...prose.matchAll(pattern)].map(([found]) => `${found.trim()} (better: ${better})`),
@@ -98,6 +127,20 @@ function offencesIn(code: string): readonly string[] {
     const found = offences(prose, clausesInCode)
     return found.length === 0 ? [] : found.map((offence) => `${code.slice(0, index).split('\n').length}: ${offence}`)
   })
+}
+
+/** Comments behind `#` and in XML, and what people read of units, images, alerts and dashboards. */
+function offencesInConfiguration(text: string): readonly string[] {
+  const comments = [...text.matchAll(/(?:^[ \t]*#.*\n?)+|[ \t]#[ \t].*|<!--[\s\S]*?-->/gm)].map(([comment]) =>
+    comment
+      .replaceAll(/^[ \t]*#+|<!--|-->/gm, '')
+      .replaceAll(/`[^`]*`/g, '`')
+      .replaceAll(/\s+/g, ' ')
+      .trim(),
+  )
+  const values = [...text.matchAll(/\b(?:summary|title|description)"?[:=][ \t]*(?:(["'])(?<quoted>(?:\\.|(?!\1).)*)\1|(?<plain>.*))/gi)]
+  const sentences = values.map(({ groups }) => (groups?.['quoted'] ?? groups?.['plain'] ?? '').replaceAll(/\{\{.*?\}\}/g, '…'))
+  return [...comments, ...sentences].flatMap((prose) => offences(prose, clausesInCode))
 }
 
 /**

@@ -32,7 +32,7 @@ describe('the systemd unit', () => {
     expect(seconds('TimeoutStopSec') * 1000).toBeGreaterThan(Number(variables.SHUTDOWN_GRACE_MS.default))
   })
 
-  it('tries a start again for ever while servers are away, and gives up on one that is refused at once', () => {
+  it('tries a start again forever while servers are away, and gives up on one that is refused at once', () => {
     expect(all('Restart')).toEqual(['on-failure'])
     const [interval, burst, pause] = [seconds('StartLimitIntervalSec'), seconds('StartLimitBurst'), seconds('RestartSec')]
     const waits = Number(variables.BOOT_TIMEOUT_MS.default) / 1000

@@ -49,7 +49,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   const server = createServer({ requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 5000 }, (request, response) => {
     answer(request, response, options).catch(() => fail(response))
   })
-  // A client that reads its answer one byte a minute must not hold a socket for ever.
+  // A client that reads its answer one byte a minute must not hold a socket forever.
   server.setTimeout(30_000)
   const port = await listen(server, options)
   const host = options.host.includes(':') ? `[${options.host}]` : options.host

@@ -85,7 +85,7 @@ const hangs: readonly Hang[] = [
     ends: [forced('email intent \\S+ \\(\\w+\\) running since')],
   },
   {
-    what: 'an endpoint that drips its headers for ever',
+    what: 'an endpoint that drips its headers forever',
     begin: () => {
       calls.begin()
       proxied.base.webhooks.respondWith(() => ({

@@ -35,7 +35,7 @@ test('a half-open connection is closed, although every retry writes into it', as
   }
 })
 
-/** Stands before a broker; `forget` leaves the connections that there are open and passes nothing on them for ever: a cable that was cut. */
+/** Stands before a broker; `forget` leaves the connections that there are open and passes nothing on them forever: a cable that was cut. */
 async function lineThatForgets() {
   const open = new Set<Socket>()
   let target = 0

@@ -29,7 +29,7 @@ test('a deadlock with the platform over participants costs the recalculation a r
   await fixture.fault('the platform locks participants in another order', [], async () => {
     let ring = false
     await transaction(async (tx) => {
-      // It would wait for a minute before it looked for a ring, and for ever for a lock.
+      // It would wait for a minute before it looked for a ring, and forever for a lock.
       await tx.query(`SET LOCAL deadlock_timeout = '60s'`)
       await tx.query('SET LOCAL lock_timeout = 0')
       const [me] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')

@@ -9,10 +9,10 @@ import { cutBody, cutHead, drippingBody, drippingHeaders, endlessBody, redirect,
 /** What an endpoint says at first, and what the row says then. */
 const failures: readonly (readonly [name: string, answer: (elsewhere: string) => WebhookAnswer, becomes: string])[] = [
   ['nothing', () => silence(), 'timeout'],
-  ['headers that drip for ever', () => drippingHeaders(50), 'timeout'],
+  ['headers that drip forever', () => drippingHeaders(50), 'timeout'],
   ['500', () => ({ status: 500 }), 'server-error'],
   ['404', () => ({ status: 404 }), 'client-error'],
-  ['500 with a body that drips for ever', () => drippingBody(50, 500), 'server-error'],
+  ['500 with a body that drips forever', () => drippingBody(50, 500), 'server-error'],
   ['500 with a body without end', () => endlessBody(500), 'server-error'],
   ['an end of the connection', () => ({ drop: true }), 'connection-lost'],
   ['half a status line', () => cutHead(), 'connection-lost'],
@@ -21,7 +21,7 @@ const failures: readonly (readonly [name: string, answer: (elsewhere: string) =>
   ['303', (elsewhere) => redirect(elsewhere, 303), 'redirected'],
   ['307', (elsewhere) => redirect(elsewhere, 307), 'redirected'],
   ['308', (elsewhere) => redirect(elsewhere, 308), 'redirected'],
-  ['200 with a body that drips for ever', () => drippingBody(50), 'delivered'],
+  ['200 with a body that drips forever', () => drippingBody(50), 'delivered'],
   ['200 with a body without end', () => endlessBody(), 'delivered'],
   ['200 with half a body', () => cutBody(), 'delivered'],
 ]

@@ -99,7 +99,7 @@ describe('preflight', () => {
 
   it.each([
     ['just long enough', { retentionMs: 83 * DAY_MS }],
-    ['for ever', { retentionMs: -1 }],
+    ['forever', { retentionMs: -1 }],
   ])('accepts a topic that keeps its records %s', async (_, change) => {
     expect(await fixtureOf(change).ended).toBeNull()
   })

@@ -153,7 +153,7 @@ export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: stri
     const known = statements.get(text)
     if (known !== undefined) return known
     const sent = inPlatformSchema(text, platformSchema)
-    // Our texts are constants and few; whatever builds new ones for ever must not fill the server's memory.
+    // Our texts are constants and few; whatever builds new ones forever must not fill the server's memory.
     if (statements.size >= MAX_PREPARED) return { text: sent }
     const statement = { text: sent, name: `kafka_worker_${statements.size}` }
     statements.set(text, statement)

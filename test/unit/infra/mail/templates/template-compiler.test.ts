@@ -46,7 +46,7 @@ describe('a template', { timeout: 60_000 }, () => {
 
   test.each<[string, CampaignTemplate, TemplateEngineOptions]>([
     ['takes more memory than there is', exploding, { heapMb: 32 }],
-    ['takes for ever', exploding, { deadlineMs: 150, heapMb: 1_024 }],
+    ['takes forever', exploding, { deadlineMs: 150, heapMb: 1_024 }],
   ])('that %s to compile fails alone, by its name, and is not tried with every mail', async (_, costly, options) => {
     const engine = engineWith(options)
     await expect(engine.ready(costly, never)).resolves.toBeUndefined()
