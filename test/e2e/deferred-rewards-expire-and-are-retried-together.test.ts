@@ -46,10 +46,10 @@ test('rewards deferred for an endpoint that stays away, across a restart, end de
   const ended = (await countsOf())['dead endpoint-unavailable'] ?? 0
   // The others are those that somebody tried it with, and wait for their own next attempt.
   expect(ended).toBeGreaterThan(0)
-  const [books] = await sql.query<{ count: number }>(
+  const [rewards] = await sql.query<{ count: number }>(
     `SELECT count(*)::int FROM user_rewards WHERE delivery_error = 'Not delivered: endpoint-unavailable.'`,
   )
-  expect(books?.count).toBe(ended)
+  expect(rewards?.count).toBe(ended)
   await fixture.publisher.publishMany(other.events)
   await eventually('others have theirs', () => arrived('/well') === 5 || `${arrived('/well')}`)
 

@@ -197,8 +197,8 @@ describe('docs/reference/health.md', () => {
 })
 
 describe('docs/internals/kafka-client.md', () => {
-  it('names for every guard the code, and a test that exists', () => {
-    const rows = tableRows(markedPart('docs/internals/kafka-client.md', 'kafka-guards'))
+  it('names for every patch the code, and a test that exists', () => {
+    const rows = tableRows(markedPart('docs/internals/kafka-client.md', 'kafka-patches'))
     expect(rows.length).toBeGreaterThan(15)
     const unproven = rows.filter((row) => {
       const [code = '', ...others] = linksOf(row.join(' ')).map((link) => join('docs/internals', link))
@@ -206,7 +206,7 @@ describe('docs/internals/kafka-client.md', () => {
       const name = /"([^"]+)"/.exec(row.at(-1) ?? '')?.[1]
       return !code.startsWith('src/') || !files.includes(test) || name === undefined || !readFileSync(test, 'utf8').includes(`'${name}'`)
     })
-    expect(unproven.map(([guard]) => guard)).toEqual([])
+    expect(unproven.map(([patch]) => patch)).toEqual([])
   })
 })
 

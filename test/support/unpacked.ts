@@ -1,7 +1,7 @@
 import type { Batch, KafkaMessage } from 'kafkajs'
 import { slicesOf } from '../../src/infra/kafka/records/partition-batch.ts'
 
-/** The messages of a batch of kafkajs, which our guards leave packed, for consumers that are not ours. */
+/** The messages of a batch of kafkajs, which our patches leave packed, for consumers that are not ours. */
 export async function unpacked(batch: Batch): Promise<KafkaMessage[]> {
   const messages: KafkaMessage[] = []
   for await (const { records } of slicesOf(batch, 64_000_000)) {

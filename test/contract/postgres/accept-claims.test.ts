@@ -5,7 +5,7 @@ import {
   chunk,
   closeAcceptStore,
   db,
-  endings,
+  outcomesOf,
   event,
   group,
   intents,
@@ -88,7 +88,7 @@ test('inserted intents go to free workers at once, at most as many per channel a
   ]
   const before = await databaseNow()
   const result = await store.accept(chunk({ expected: 1n, next: 5n, events, reservation: { owner: 'me', workers } }))
-  expect(endings(result)).toEqual({ 1: 'duplicate', 2: 'accepted', 3: 'accepted', 4: 'accepted' })
+  expect(outcomesOf(result)).toEqual({ 1: 'duplicate', 2: 'accepted', 3: 'accepted', 4: 'accepted' })
   expect(result).toMatchObject({ intents: 6 })
   const claimed = result.is === 'accepted' ? result.claimed : []
   // The spent one took a slot and gave nothing back: too few is fine, too many is not.

@@ -56,7 +56,7 @@ export function chunk(change: Partial<Chunk> & { next: bigint }): Chunk {
   return { group, topic: 'topic', partition: 0, expected: 0n, recoverBelow: 0n, events: [], passed: [], reservation: null, ...change }
 }
 
-export function endings(result: AcceptResult): unknown {
+export function outcomesOf(result: AcceptResult): unknown {
   return result.is === 'accepted' ? Object.fromEntries(result.outcomes) : result
 }
 

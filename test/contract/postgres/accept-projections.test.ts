@@ -5,7 +5,7 @@ import { MemoryAcceptStore } from '../../support/memory-accept-store.ts'
 import {
   chunk,
   closeAcceptStore,
-  endings,
+  outcomesOf,
   event,
   foreign,
   group,
@@ -58,7 +58,7 @@ describe.each([
     const result = await rows.accept(
       chunk({ next: 2n, events: [one, { ...one, offset: 1n, eventId: one.eventId.toUpperCase() }], project }),
     )
-    expect(endings(result)).toEqual({ 0: 'accepted', 1: 'repeated' })
+    expect(outcomesOf(result)).toEqual({ 0: 'accepted', 1: 'repeated' })
     expect(counted).toEqual([[one.eventId]])
   })
 
@@ -73,7 +73,7 @@ describe.each([
     const failed = rows.accept(chunk({ next: 1n, events: [fact(0n)], project: throws }))
     await expect(failed).rejects.toMatchObject({ name: 'ProjectionFailed', cause: expect.any(TypeError) })
     const again = await rows.accept(chunk({ next: 1n, events: [fact(0n)], project }))
-    expect(endings(again)).toEqual({ 0: 'accepted' })
+    expect(outcomesOf(again)).toEqual({ 0: 'accepted' })
   })
 
   test.each([
@@ -84,13 +84,13 @@ describe.each([
     expect(await rows.accept(chunk({ next: 1n, passed: [letterOf(bad)], project }))).toMatchObject({ deadLetters: 1 })
     // A replay before the repair.
     const early = await rows.accept({ ...chunk({ expected: 1n, next: 1n, events: [bad], project }) })
-    expect(endings(early)).toEqual({ 0: 'repeated' })
+    expect(outcomesOf(early)).toEqual({ 0: 'repeated' })
     expect(counted).toEqual([])
 
     const repaired = { ...bad, offset: 1n, ...change }
     // A replay reads both in one chunk; the second publication of the repaired event is a repeat.
     const events = [bad, repaired, { ...repaired, offset: 2n }]
-    expect(endings(await rows.accept(chunk({ expected: 1n, next: 3n, events, project })))).toEqual({
+    expect(outcomesOf(await rows.accept(chunk({ expected: 1n, next: 3n, events, project })))).toEqual({
       0: 'repeated',
       1: 'accepted',
       2: 'repeated',
@@ -98,13 +98,13 @@ describe.each([
     expect(counted).toEqual([[bad.eventId]])
 
     // A replay after the repair, and a third publication in another partition.
-    expect(endings(await rows.accept(chunk({ expected: 3n, next: 3n, events, project })))).toEqual({
+    expect(outcomesOf(await rows.accept(chunk({ expected: 3n, next: 3n, events, project })))).toEqual({
       0: 'repeated',
       1: 'repeated',
       2: 'repeated',
     })
     const elsewhere = { ...chunk({ next: 1n, events: [{ ...repaired, offset: 0n }], project }), partition: 1 }
-    expect(endings(await rows.accept(elsewhere))).toEqual({ 0: 'repeated' })
+    expect(outcomesOf(await rows.accept(elsewhere))).toEqual({ 0: 'repeated' })
     expect(counted).toEqual([[bad.eventId]])
   })
 
@@ -114,7 +114,7 @@ describe.each([
     const second = { ...bad, offset: 1n, contentHash: hash('second') }
     expect(await rows.accept(chunk({ expected: 1n, next: 2n, passed: [letterOf(second)], project }))).toMatchObject({ deadLetters: 1 })
     const third = { ...bad, offset: 2n, contentHash: hash('third') }
-    expect(endings(await rows.accept(chunk({ expected: 2n, next: 3n, events: [second, third], project })))).toEqual({
+    expect(outcomesOf(await rows.accept(chunk({ expected: 2n, next: 3n, events: [second, third], project })))).toEqual({
       1: 'repeated',
       2: 'accepted',
     })

@@ -6,7 +6,7 @@ import {
   chunk,
   closeAcceptStore,
   db,
-  endings,
+  outcomesOf,
   event,
   foreign,
   group,
@@ -93,7 +93,7 @@ test('a recorded event has no effect when it is repeated, whatever its consumer 
   await store.accept(chunk({ next: 1n, events: [known] }))
   const fresh = event(2n, [mail('c')])
   const again = await store.accept(chunk({ expected: 1n, next: 3n, events: [{ ...known, offset: 1n, drafts: [mail('other')] }, fresh] }))
-  expect(endings(again)).toEqual({ 1: 'repeated', 2: 'accepted' })
+  expect(outcomesOf(again)).toEqual({ 1: 'repeated', 2: 'accepted' })
   expect((await intents()).map(({ key }) => key)).toEqual(['a', 'c'])
   expect(await outcomes()).toMatchObject([{ offset: '0', effects: ['a'] }, { offset: '2' }])
 })
@@ -111,7 +111,7 @@ test('the same id with other content is a conflict: nothing is written, and the 
 test('an id twice in a chunk: the first record counts, an equal one is a repeat, other content is a conflict', async () => {
   const first = { ...event(0n, [mail('a')]), eventId: randomUUID().toUpperCase() }
   const twice = await store.accept(chunk({ next: 2n, events: [first, { ...first, offset: 1n, eventId: first.eventId.toLowerCase() }] }))
-  expect(endings(twice)).toEqual({ 0: 'accepted', 1: 'repeated' })
+  expect(outcomesOf(twice)).toEqual({ 0: 'accepted', 1: 'repeated' })
   expect(await intents()).toHaveLength(1)
 
   const second = event(2n, [mail('b')])
@@ -124,7 +124,7 @@ test('an event whose effects all exist is a duplicate; one new effect makes it a
   await store.accept(chunk({ next: 1n, events: [event(0n, [mail('a')])] }))
   const events = [event(1n, [mail('a')]), event(2n, [mail('a'), mail('b')]), event(3n, [mail('b')])]
   const result = await store.accept(chunk({ expected: 1n, next: 4n, events }))
-  expect(endings(result)).toEqual({ 1: 'duplicate', 2: 'accepted', 3: 'duplicate' })
+  expect(outcomesOf(result)).toEqual({ 1: 'duplicate', 2: 'accepted', 3: 'duplicate' })
   expect((await outcomes()).map(({ outcome }) => outcome)).toEqual(['accepted', 'duplicate', 'accepted', 'duplicate'])
   expect((await intents()).map(({ key }) => key)).toEqual(['a', 'b'])
 })
@@ -135,7 +135,7 @@ test('coalescing requests become one pending intent, and each has its effect; a 
   )
   expect(first).toMatchObject({ intents: 1 })
   const second = await store.accept(chunk({ expected: 2n, next: 3n, events: [event(2n, [recalculation('campaign')])] }))
-  expect(endings(second)).toEqual({ 2: 'accepted' })
+  expect(outcomesOf(second)).toEqual({ 2: 'accepted' })
   expect(await intents()).toHaveLength(1)
 
   await db.sql.query(`UPDATE worker.intents SET state = 'claimed' WHERE group_name = $1`, [group])
@@ -147,7 +147,7 @@ test("groups do not see each other's outcomes and effects", async () => {
   const shared = event(0n, [mail('a')])
   await store.accept(chunk({ next: 1n, events: [shared] }))
   await startGroup()
-  expect(endings(await store.accept(chunk({ next: 1n, events: [shared] })))).toEqual({ 0: 'accepted' })
+  expect(outcomesOf(await store.accept(chunk({ next: 1n, events: [shared] })))).toEqual({ 0: 'accepted' })
 })
 
 test('a dead letter is counted once per offset, and leaves an outcome if its event is known and has none', async () => {
@@ -185,7 +185,7 @@ test('a dead letter is counted once per offset, and leaves an outcome if its eve
   await db.sql.query('UPDATE worker.progress SET next_offset = 0 WHERE group_name = $1', [group])
   const again = await store.accept(chunk({ next: 4n, events: [accepted], passed: [...passed, { ...unreadable, offset: 9n }] }))
   expect(again).toMatchObject({ is: 'accepted', deadLetters: 1, intents: 0 })
-  expect(endings(again)).toEqual({ 0: 'repeated' })
+  expect(outcomesOf(again)).toEqual({ 0: 'repeated' })
 })
 
 test.each([

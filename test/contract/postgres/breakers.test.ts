@@ -57,12 +57,12 @@ const asked: AbandonRequest = {
 }
 const abandon = (limit = 100) => {
   const request = { ...asked, limit }
-  const books: string[] = []
+  const logged: string[] = []
   const ended = store().abandonDeferred(request, async (intent, tx) => {
     await tx.query('SELECT')
-    books.push(intent.key)
+    logged.push(intent.key)
   })
-  return ended.then((intents) => ({ keys: intents.map(({ key }) => key), books }))
+  return ended.then((intents) => ({ keys: intents.map(({ key }) => key), logged }))
 }
 const away = (openHours: number, failedHours: number, destination = 'e') =>
   database.sql.query(`INSERT INTO worker.breakers VALUES ('webhook', $1, 'timeout', $2, $3)`, [
@@ -101,8 +101,8 @@ describe('intents deferred for a destination that is away for longer than all re
       deferred('b', { reason: 'endpoint-busy' }),
       deferred('c', { waiting_since: null, created_at: since(9) }),
     )
-    expect(await abandon(2)).toEqual({ keys: ['a', 'b'], books: ['a', 'b'] })
-    expect(await abandon(2)).toEqual({ keys: ['c'], books: ['c'] })
+    expect(await abandon(2)).toEqual({ keys: ['a', 'b'], logged: ['a', 'b'] })
+    expect(await abandon(2)).toEqual({ keys: ['c'], logged: ['c'] })
     expect(await rowOf(database.sql, 'a')).toMatchObject({ state: 'dead', reason: 'endpoint-unavailable', destination: 'e', attempt: 0 })
     expect((await rowOf(database.sql, 'a')).finished_at).not.toBeNull()
   })
@@ -134,7 +134,7 @@ describe('intents deferred for a destination that is away for longer than all re
   it('stay when their delivery log cannot be written', async () => {
     await away(77, 1)
     await insertIntents(database.sql, deferred('a'))
-    await expect(store().abandonDeferred(asked, () => Promise.reject(new Error('no books')))).rejects.toThrow('no books')
+    await expect(store().abandonDeferred(asked, () => Promise.reject(new Error('no log')))).rejects.toThrow('no log')
     expect(await rowOf(database.sql, 'a')).toMatchObject({ state: 'pending', reason: 'endpoint-open' })
   })
 })

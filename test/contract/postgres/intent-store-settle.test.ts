@@ -14,10 +14,10 @@ let store: IntentStore
 beforeAll(async () => {
   database = await migratedDatabase()
   store = createIntentStore(database, { channels: channelNames })
-  await database.sql.query('CREATE TABLE books (note text)')
+  await database.sql.query('CREATE TABLE notes (note text)')
 })
 afterAll(() => database.close())
-beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs, books'))
+beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs, notes'))
 
 const quiet = { deliveryLog: null, reply: {} }
 const sent: Settlement = { is: 'final', state: 'sent', reason: null }
@@ -55,7 +55,7 @@ const broken: RecordOutcomes = async (ends, tx) => {
 
 const note = (text: string) =>
   recordEach(async (_intent, _end, tx) => {
-    await tx.query('INSERT INTO books VALUES ($1)', [text])
+    await tx.query('INSERT INTO notes VALUES ($1)', [text])
     return { note: text }
   })
 
@@ -200,7 +200,7 @@ describe('settle', () => {
 
     expect(await settleOne(store, intent, sent, ended(note('ours')))).toEqual({ note: 'ours' })
     expect(await settleOne(store, intent, sent, ended(note('lost')))).toBe('lost')
-    expect(await database.sql.query('SELECT note FROM books')).toEqual([{ note: 'ours' }])
+    expect(await database.sql.query('SELECT note FROM notes')).toEqual([{ note: 'ours' }])
   })
 
   it('shares a transaction among outcomes of one kind; one with rejected rows, or a lost claim, affects no others', async () => {
@@ -212,7 +212,7 @@ describe('settle', () => {
     const record: RecordOutcomes = async (ends, tx) => {
       blocks.push(ends.map(({ intent }) => intent.key).join())
       const rows = ends.map(({ intent, outcome }) => `${intent.key} ${outcome.reason}`)
-      await tx.query('INSERT INTO books SELECT 1 / (note NOT LIKE $2)::int || note FROM unnest($1::text[]) AS s (note)', [rows, 'bad%'])
+      await tx.query('INSERT INTO notes SELECT 1 / (note NOT LIKE $2)::int || note FROM unnest($1::text[]) AS s (note)', [rows, 'bad%'])
       return ends.map(({ intent }) => (intent.key === '2' ? { note: 'two' } : undefined))
     }
     const settled = await store.settle(
@@ -229,7 +229,7 @@ describe('settle', () => {
     expect(results.get('2')).toEqual({ status: 'fulfilled', value: { note: 'two' } })
     expect(results.get('bad')).toMatchObject({ status: 'rejected', reason: { state: '22012' } })
     expect(results.get('lost')).toEqual({ status: 'fulfilled', value: 'lost' })
-    expect((await database.sql.query<{ note: string }>('SELECT note FROM books ORDER BY note')).map(({ note }) => note)).toEqual([
+    expect((await database.sql.query<{ note: string }>('SELECT note FROM notes ORDER BY note')).map(({ note }) => note)).toEqual([
       '11 reason of 1',
       '12 reason of 2',
       '14 reason of 4',

@@ -17,12 +17,12 @@ let person: { campaign_id: string; user_id: string }
 beforeAll(async () => {
   database = await migratedDatabase()
   store = createIntentStore(database, { channels: channelNames })
-  await database.sql.query('CREATE TABLE books (note text)')
+  await database.sql.query('CREATE TABLE notes (note text)')
   const campaignId = await insertCampaign(database.sql)
   person = { campaign_id: campaignId, user_id: await insertUser(database.sql, campaignId) }
 })
 afterAll(() => database.close())
-beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs, books'))
+beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs, notes'))
 
 const frozen: Frozen = { envelope: { to: 'someone@example.com' }, body: Buffer.from('Hello') }
 const mail = (intent: Intent): Frozen => ({ ...frozen, envelope: { ...frozen.envelope, subject: intent.key, type: 'welcome' } })
@@ -36,11 +36,11 @@ const starting = (intent: Intent, change: Partial<StartRequest> = {}): StartWith
 })
 
 async function note(tx: Sql, text: string): Promise<void> {
-  await tx.query('INSERT INTO books VALUES ($1)', [text])
+  await tx.query('INSERT INTO notes VALUES ($1)', [text])
 }
 
 async function notes(): Promise<string[]> {
-  const rows = await database.sql.query<{ note: string }>('SELECT note FROM books ORDER BY note')
+  const rows = await database.sql.query<{ note: string }>('SELECT note FROM notes ORDER BY note')
   return rows.map((row) => row.note)
 }
 

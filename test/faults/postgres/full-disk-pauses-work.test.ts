@@ -5,7 +5,7 @@ import { notReadyFor } from '../../support/faults/probes.ts'
 import { DISK_FULL, createFailingTables } from '../../support/faults/failing-tables.ts'
 
 const tables = ['outcomes', 'progress', 'intents', 'dead_letters', 'recalculations', 'reward_codes']
-const books = ['email_logs', 'webhook_deliveries']
+const deliveryLogs = ['email_logs', 'webhook_deliveries']
 
 /**
  * Fault: The disk of the worker's tables and delivery logs is full: PostgreSQL answers and reads, and refuses every row with SQLSTATE 53100
@@ -15,7 +15,10 @@ const books = ['email_logs', 'webhook_deliveries']
 test('daemons wait while the disk is full: nothing is given up, and everything continues once there is room', async () => {
   await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 25 })
   const { sql } = fixture.base
-  const disk = await createFailingTables(sql, [...tables.map((table) => `worker.${table}`), ...books.map((table) => `public.${table}`)])
+  const disk = await createFailingTables(sql, [
+    ...tables.map((table) => `worker.${table}`),
+    ...deliveryLogs.map((table) => `public.${table}`),
+  ])
   const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 

@@ -6,7 +6,7 @@ import { webhookChannel } from '../../../src/delivery/webhook/webhook-channel.ts
 import { SqlError } from '../../../src/std/sql.ts'
 import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
-import { createDeliveryFixture, execute, kindWithBooks, mailKind } from './delivery-fixture.ts'
+import { createDeliveryFixture, execute, recordingKind, mailKind } from './delivery-fixture.ts'
 
 afterEach(() => void vi.useRealTimers())
 
@@ -24,7 +24,7 @@ describe('an answer that cannot be written down at once', () => {
   const check = new SqlError('x', { state: '23514', table: 'email_logs', constraint: 'short_error' })
 
   it('is kept until it can be recorded, and reported once', async () => {
-    const { kind, ends } = kindWithBooks()
+    const { kind, outcomes } = recordingKind()
     const fixture = createDeliveryFixture([kind])
     fixture.store.settleFaults.push(away, locked, new SqlError('x', { state: '40P01' }), away)
     await execute(fixture)
@@ -32,7 +32,7 @@ describe('an answer that cannot be written down at once', () => {
       { settlement: { is: 'final', state: 'sent', reason: null }, deliveryLog: 'email_logs', ownTablesOnly: false },
     ])
     expect(fixture.store.renewed).toHaveLength(4)
-    expect(ends).toHaveLength(1)
+    expect(outcomes).toHaveLength(1)
     expect(fixture.reported('execution-failed')).toMatchObject([{ cause: 'database: SQLSTATE none' }])
     expect(fixture.reported('settled')).toMatchObject([{ outcome: 'sent' }])
   })
@@ -85,7 +85,7 @@ describe('an answer that cannot be written down at once', () => {
   })
 
   it('is written down without the tables of the platform when they refuse it, and says so', async () => {
-    const { kind, ends } = kindWithBooks()
+    const { kind, outcomes } = recordingKind()
     const fixture = createDeliveryFixture([kind])
     fixture.store.settleFaults.push(check, away, check, check)
     await execute(fixture)
@@ -94,7 +94,7 @@ describe('an answer that cannot be written down at once', () => {
       { settlement: { is: 'final', state: 'sent', reason: 'end-refused' }, ownTablesOnly: true, detail },
     ])
     expect(fixture.reported('settled')).toMatchObject([{ outcome: 'sent', reason: 'end-refused', detail }])
-    expect(ends).toEqual([])
+    expect(outcomes).toEqual([])
   })
 
   it('keeps its own reason when it is refused, and what the other side answered', async () => {
@@ -133,12 +133,12 @@ describe('how an attempt ended', () => {
       { is: 'later', as: 'uncounted', reason: 'recipient-deferred', afterMs: 99 },
     ],
   ])('%s is recorded so', async (_, performed, settlement) => {
-    const { kind, ends } = kindWithBooks()
+    const { kind, outcomes } = recordingKind()
     const fixture = createDeliveryFixture([kind])
     fixture.email.perform = async () => performed
     await execute(fixture)
     expect(fixture.store.settled).toMatchObject([{ settlement }])
-    expect(ends).toMatchObject([{ ok: false, final: performed.is === 'rejected' || performed.is === 'dead' }])
+    expect(outcomes).toMatchObject([{ ok: false, final: performed.is === 'rejected' || performed.is === 'dead' }])
   })
 
   it('ambiguous under the policy to hold is held', async () => {

@@ -131,12 +131,12 @@ describe('claiming', () => {
     workers.start()
     await soon(() => expect(store.claims).toHaveLength(2))
     store.due.push(...mails(50))
-    const desk = await soon(() => {
+    const reservation = await soon(() => {
       const reserved = workers.reserve()
       expect(reserved.reservation).not.toBeNull()
       return reserved
     })
-    desk.release(accepted({ intents: 50 }))
+    reservation.release(accepted({ intents: 50 }))
     // A quarter of the workers is left to the other channel.
     await soon(() => expect(workers.running()).toHaveLength(3))
     flow()
@@ -208,15 +208,15 @@ describe('claiming', () => {
 })
 
 describe('quiet', () => {
-  it('claims nothing and is handed nothing, finishes what is claimed, and goes on without a poll when it is over', async () => {
+  it('claims nothing and reserves nothing, finishes what is claimed, and continues without a poll when it ends', async () => {
     const { store, workers, sending, flow } = fixtureOf()
     store.due.push(...mails(2))
     workers.start()
     await soon(() => expect(sending).toHaveLength(2))
     const offered = () => {
-      const desk = workers.reserve()
-      desk.release(null)
-      return desk.reservation !== null
+      const reservation = workers.reserve()
+      reservation.release(null)
+      return reservation.reservation !== null
     }
     await soon(() => expect(offered()).toBe(true))
     workers.quiet(true)

@@ -130,15 +130,15 @@ export async function execute(
   return executed
 }
 
-/** The mail kind, and the outcomes that it is to record, each of which gets the note. */
-export function kindWithBooks(change: Partial<IntentKind<'email'>> = {}, note?: string) {
-  const ends: AttemptOutcome[] = []
+/** The mail kind with outcomes of its own to record, each of which gets the note, and those that it has recorded. */
+export function recordingKind(change: Partial<IntentKind<'email'>> = {}, note?: string) {
+  const outcomes: AttemptOutcome[] = []
   const kind = mailKind({
-    recordOutcomes: recordEach(async (_, end) => {
-      ends.push(end)
+    recordOutcomes: recordEach(async (_, outcome) => {
+      outcomes.push(outcome)
       return note === undefined ? undefined : { note }
     }),
     ...change,
   })
-  return { kind, ends }
+  return { kind, outcomes }
 }

@@ -55,7 +55,7 @@ describe('the relay', () => {
 })
 
 describe('an endpoint', () => {
-  it('has one place until it has answered, then two; a place is free again once, when its permit ends', async () => {
+  it('has one permit until it has answered, then two; a permit that is released twice is free once', async () => {
     const { acquire, permits, answer } = fixture()
     expect([permits(), permits('a', 1)]).toEqual([1, 0])
     const unproven = inside(acquire())

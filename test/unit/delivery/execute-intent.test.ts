@@ -5,7 +5,7 @@ import { prepareEach, startEach, type IntentKind, type Prepared } from '../../..
 import type { MailMessage } from '../../../src/delivery/email/mail-message.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
-import { createDeliveryFixture, execute, kindWithBooks, mailKind, mailMessage, type DeliveryFixture } from './delivery-fixture.ts'
+import { createDeliveryFixture, execute, recordingKind, mailKind, mailMessage, type DeliveryFixture } from './delivery-fixture.ts'
 
 const skip = { is: 'skip', reason: 'test' } as const
 const frozen = { envelope: { to: 'first' }, body: Buffer.from('frozen before') }
@@ -45,12 +45,12 @@ describe('prepare', () => {
   })
 
   it('that answers dead updates the rows of its kind, skip does not', async () => {
-    const dead = kindWithBooks({ prepare: async () => [{ is: 'dead', reason: 'no-endpoint' }] })
+    const dead = recordingKind({ prepare: async () => [{ is: 'dead', reason: 'no-endpoint' }] })
     await execute(createDeliveryFixture([dead.kind]))
-    expect(dead.ends).toEqual([{ ok: false, final: true, reason: 'no-endpoint' }])
-    const skipped = kindWithBooks({ prepare: async () => [{ is: 'skip', reason: 'manual' }] })
+    expect(dead.outcomes).toEqual([{ ok: false, final: true, reason: 'no-endpoint' }])
+    const skipped = recordingKind({ prepare: async () => [{ is: 'skip', reason: 'manual' }] })
     await execute(createDeliveryFixture([skipped.kind]))
-    expect(skipped.ends).toEqual([])
+    expect(skipped.outcomes).toEqual([])
   })
 
   it.each([
@@ -88,13 +88,13 @@ describe('a start with rows of its own', () => {
   })
 
   it('may refuse: skipped with its reason, nothing sent, no attempt', async () => {
-    const { kind, ends } = kindWithBooks({ start: startEach(async () => ({ is: 'skip', reason: 'reward-revoked' })) })
+    const { kind, outcomes } = recordingKind({ start: startEach(async () => ({ is: 'skip', reason: 'reward-revoked' })) })
     const fixture = createDeliveryFixture([kind])
     fixture.email.perform = () => expect.unreachable()
     await execute(fixture)
     expect(fixture.store.settled).toMatchObject([{ settlement: { is: 'final', state: 'skipped', reason: 'reward-revoked' } }])
     expect(fixture.reported('started')).toEqual([])
-    expect(ends).toEqual([])
+    expect(outcomes).toEqual([])
   })
 
   it('that does not return one answer per intent counts no attempt and sends nothing', async () => {

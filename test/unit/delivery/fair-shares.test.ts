@@ -76,8 +76,8 @@ describe('a campaign with its share of the workers', () => {
 
   it('gives back what it may not begin, where that is all the process has room for and workers are free', async () => {
     const { store, workers, sending } = fixtureOf({ poolSize: 4 })
-    const desk = workers.reserve()
-    desk.release(accepted({ intents: 6, claimed: of('1', 6) }))
+    const reservation = workers.reserve()
+    reservation.release(accepted({ intents: 6, claimed: of('1', 6) }))
     store.due.push(...of('2', 2))
     workers.start()
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201']))
@@ -90,8 +90,8 @@ describe('a campaign with its share of the workers', () => {
     workers.start()
     await soon(() => expect(sending).toHaveLength(4))
     store.due.push(...of('2', 10))
-    const desk = workers.reserve()
-    desk.release(accepted({ intents: 10 }))
+    const reservation = workers.reserve()
+    reservation.release(accepted({ intents: 10 }))
     const running = () => workers.running().map(({ intentId }) => intentId)
     for (let turn = 0; turn < 8; turn++) {
       const before = sending.length
@@ -145,7 +145,7 @@ describe('an account', () => {
     expect(store.released).toEqual([])
   })
 
-  it('of what an accept hands over is known at the next claim, which passes it over', async () => {
+  it('of intents that an accept claimed is known at the next claim, which passes it over', async () => {
     const { store, workers } = fixtureOf({ poolSize: 10, pollMs: 1 })
     const campaigns = ['k1', 'k2', 'k3', 'k4', 'k5', 'k6']
     for (const id of campaigns) store.accounts.set(id, 'large')
@@ -218,7 +218,7 @@ describe('an endpoint', () => {
     after.push(delivered)
     for (const one of delivering) one.end(delivered)
     await soon(() => expect(store.settled.filter(({ settlement }) => settlement.is === 'final')).toHaveLength(12))
-    // None was deferred twice: who was claimed for a place had one.
+    // None was deferred twice: each that was claimed for a permit got it.
     expect(store.settled).toHaveLength(23)
   })
 

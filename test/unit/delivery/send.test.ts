@@ -3,7 +3,7 @@ import { executeIntent } from '../../../src/delivery/execute-intent.ts'
 import { Postponed, Refusal, Unavailable } from '../../../src/delivery/channel.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
-import { createDeliveryFixture, execute, kindWithBooks, mailKind, mailMessage, type DeliveryFixture } from './delivery-fixture.ts'
+import { createDeliveryFixture, execute, recordingKind, mailKind, mailMessage, type DeliveryFixture } from './delivery-fixture.ts'
 
 afterEach(() => void vi.useRealTimers())
 
@@ -19,7 +19,7 @@ const untilAborted: DeliveryFixture['email']['perform'] = (_intent, _frozen, _me
 
 describe('a mail', () => {
   it('is prepared, frozen, started, sent and recorded', async () => {
-    const { kind, ends } = kindWithBooks()
+    const { kind, outcomes } = recordingKind()
     const fixture = createDeliveryFixture([kind])
     fixture.email.perform = async (_, sending) => {
       expect(fixture.store.started).toMatchObject([{ state: 'handing_over', leaseMs: 2_000, frozen: sending }])
@@ -30,13 +30,13 @@ describe('a mail', () => {
     expect(fixture.store.settled).toMatchObject([
       { settlement: { is: 'final', state: 'sent', reason: null }, reply: { status: 250 }, deliveryLog: 'email_logs' },
     ])
-    expect(ends).toEqual([{ ok: true, final: true, reason: null }])
+    expect(outcomes).toEqual([{ ok: true, final: true, reason: null }])
     expect(fixture.email.slotsOut).toBe(0)
     expect(fixture.facts.map((fact) => fact.is)).toEqual(['started', 'performed', 'settled'])
     expect(fixture.reported('settled')).toMatchObject([{ outcome: 'sent', attempt: 1, endToEndMs: 0 }])
   })
 
-  it('frees its worker and its place at the relay before its end is written down', async () => {
+  it('frees its worker and its slot at the relay before its outcome is recorded', async () => {
     const fixture = createDeliveryFixture()
     const writing = Promise.withResolvers<void>()
     fixture.store.recording = writing.promise
@@ -62,9 +62,9 @@ describe('a mail', () => {
     ])
     await execute(fixture)
     expect(fixture.store.settled).toMatchObject([{ settlement: { state: 'sent', reason: 'position-not-recalculated' } }])
-    const books = createDeliveryFixture([kindWithBooks({}, 'reward-revoked-meanwhile').kind])
-    await execute(books)
-    expect(books.reported('settled')).toMatchObject([{ outcome: 'sent', reason: 'reward-revoked-meanwhile' }])
+    const recording = createDeliveryFixture([recordingKind({}, 'reward-revoked-meanwhile').kind])
+    await execute(recording)
+    expect(recording.reported('settled')).toMatchObject([{ outcome: 'sent', reason: 'reward-revoked-meanwhile' }])
   })
 
   it('whose relay is away is not started; nothing is written', async () => {
@@ -114,7 +114,7 @@ describe('a mail', () => {
   })
 
   it('that can never be sent is rejected with its sentence, in the rows of its kind and the delivery log, without an attempt', async () => {
-    const { kind, ends } = kindWithBooks()
+    const { kind, outcomes } = recordingKind()
     const fixture = createDeliveryFixture([kind])
     const refusal = new Refusal('template-error', 'The subject does not parse.')
     fixture.email.freeze = async (batch) => batch.map(() => ({ status: 'rejected', reason: refusal }))
@@ -126,7 +126,7 @@ describe('a mail', () => {
         deliveryLog: 'email_logs',
       },
     ])
-    expect(ends).toEqual([{ ok: false, final: true, reason: 'template-error' }])
+    expect(outcomes).toEqual([{ ok: false, final: true, reason: 'template-error' }])
     expect(fixture.reported('started')).toEqual([])
     expect(fixture.email.slotsOut).toBe(0)
   })
@@ -136,7 +136,7 @@ describe('a mail', () => {
     ['a row of the platform is locked', new SqlError('locked', { state: '55P03' }), 'SQLSTATE 55P03'],
     ['code of ours threw', new TypeError('ann@example.org'), expect.stringMatching(/^TypeError/)],
   ])('whose start failed because %s waits, sends nothing and does not count as an attempt', async (_, error, detail) => {
-    const { kind, ends } = kindWithBooks()
+    const { kind, outcomes } = recordingKind()
     const fixture = createDeliveryFixture([kind])
     fixture.store.start = () => Promise.reject(error)
     fixture.store.startWith = () => Promise.reject(error)
@@ -147,7 +147,7 @@ describe('a mail', () => {
       { settlement: { is: 'later', as: 'waiting', reason: 'start-failed' }, deliveryLog: null, detail },
     ])
     expect(fixture.email.slotsOut).toBe(0)
-    expect(ends).toEqual([])
+    expect(outcomes).toEqual([])
     expect(JSON.stringify(fixture.facts)).not.toContain('ann@')
   })
 
@@ -164,7 +164,7 @@ describe('a mail', () => {
   })
 
   it('whose start the tables of the platform refuse has failed an attempt, by its retry policy, and is dead when that is exhausted', async () => {
-    const { kind, ends } = kindWithBooks()
+    const { kind, outcomes } = recordingKind()
     const fixture = createDeliveryFixture([kind])
     const refusal = new SqlError('x', { state: '23514', table: 'email_logs', constraint: 'short_subject' })
     fixture.store.start = () => Promise.reject(refusal)
@@ -180,7 +180,7 @@ describe('a mail', () => {
     const pauses = fixture.store.settled.flatMap(({ settlement }) => ('afterMs' in settlement ? [settlement.afterMs] : []))
     const [first = 0, second = 0] = pauses
     expect([first >= 500 && first <= 1_000, second >= 2_500 && second <= 5_000, pauses.length]).toEqual([true, true, 2])
-    expect(ends.map(({ final }) => final)).toEqual([false, false, true])
+    expect(outcomes.map(({ final }) => final)).toEqual([false, false, true])
     expect(fixture.reported('settled')).toMatchObject([{ detail }, { detail }, { detail }])
   })
 

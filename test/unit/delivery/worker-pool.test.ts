@@ -14,13 +14,13 @@ describe('a reservation', () => {
     store.due.push(...mails(1))
     workers.start()
     await soon(() => expect(sending).toHaveLength(1))
-    const desk = workers.reserve()
-    expect(desk.reservation).toEqual({
+    const reservation = workers.reserve()
+    expect(reservation.reservation).toEqual({
       owner: expect.stringMatching(/^me:test-workers:\d+$/),
       workers: [{ channel: 'email', count: 3, leaseMs: 2_000, share: 2, held: new Map([[mails(1)[0]?.campaignId, 1]]) }],
     })
     expect(workers.reserve().reservation).toBeNull()
-    desk.release(accepted({ intents: 2, claimed: mails(2, 10) }))
+    reservation.release(accepted({ intents: 2, claimed: mails(2, 10) }))
     await soon(() => expect(sending.map(({ id }) => id)).toEqual(['1', '10', '11']))
     const left = workers.reserve()
     expect(left.reservation?.workers).toMatchObject([{ count: 1 }])
@@ -40,12 +40,12 @@ describe('a reservation', () => {
     const { store, workers } = fixtureOf()
     workers.start()
     await soon(() => expect(store.claims).toHaveLength(1))
-    const desk = await soon(() => {
+    const reservation = await soon(() => {
       const reserved = workers.reserve()
       expect(reserved.reservation).not.toBeNull()
       return reserved
     })
-    desk.release(null)
+    reservation.release(null)
     const again = workers.reserve()
     expect(again.reservation?.workers).toMatchObject([{ count: 4 }])
     again.release(null)
@@ -54,26 +54,26 @@ describe('a reservation', () => {
   it('does not happen while what an earlier accept has written waits in the database', async () => {
     const { store, workers } = fixtureOf()
     workers.start()
-    const desk = await soon(() => {
+    const reservation = await soon(() => {
       const reserved = workers.reserve()
       expect(reserved.reservation).not.toBeNull()
       return reserved
     })
     store.away = new SqlError('away', {})
-    desk.release(accepted({ intents: 1 }))
+    reservation.release(accepted({ intents: 1 }))
     expect(workers.reserve().reservation).toBeNull()
   })
 
   it('wakes the workers for what was accepted beyond it', async () => {
     const { store, workers, sending } = fixtureOf()
     workers.start()
-    const desk = await soon(() => {
+    const reservation = await soon(() => {
       const reserved = workers.reserve()
       expect(reserved.reservation).not.toBeNull()
       return reserved
     })
     store.due.push(...mails(2, 10))
-    desk.release(accepted({ intents: 3, claimed: mails(1) }))
+    reservation.release(accepted({ intents: 3, claimed: mails(1) }))
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['1', '10', '11']))
   })
 
@@ -121,7 +121,7 @@ describe('a reservation', () => {
 describe('a relay that is away', () => {
   afterEach(() => vi.useRealTimers())
 
-  it('closes its channel for as long as it said, gives the claims back, and is reported once; the first end opens it', async () => {
+  it('pauses its channel for as long as it requested, releases the claims, and is reported once; the first success resumes it', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     const { store, workers, email, reported, flow } = fixtureOf({ pollMs: 1 })
     const acquire = email.acquire
@@ -161,15 +161,15 @@ it('what waits for a relay that is away goes back in one statement', async () =>
   expect(release).toHaveBeenCalledTimes(1)
 })
 
-describe('writing ends down', () => {
-  it('goes on beside the next intents, until more ends are under way than there are workers', async () => {
+describe('recording outcomes', () => {
+  it('continues beside the next intents, until more outcomes wait to be written than there are workers', async () => {
     const { store, workers, flow, sending } = fixtureOf({ poolSize: 2, pollMs: 1 })
     const writing = Promise.withResolvers<void>()
     store.recording = writing.promise
     store.due.push(...mails(20))
     flow()
     workers.start()
-    // Two ends are written while the workers go on; with the third, and the fourth, they wait.
+    // Two outcomes are being written while the workers continue; with the third, and the fourth, they wait.
     await soon(() => expect(sending).toHaveLength(4))
     await setImmediate()
     expect(sending).toHaveLength(4)
@@ -223,19 +223,19 @@ describe('stopping', () => {
     expect(store.claims).toHaveLength(claims)
   })
 
-  it('waits for an accept under way, and for what that hands over', async () => {
+  it('waits for an accept in flight, and for the intents that it claims', async () => {
     const { store, workers, sending } = fixtureOf()
     store.due.push(...mails(1))
     workers.start()
     await soon(() => expect(sending).toHaveLength(1))
-    const desk = workers.reserve()
-    expect(desk.reservation).not.toBeNull()
+    const reservation = workers.reserve()
+    expect(reservation.reservation).not.toBeNull()
     let stopped = false
     const stopping = workers.stop().then(() => (stopped = true))
     sending[0]?.end()
     await soon(() => expect(store.settled).toHaveLength(1))
     expect(stopped).toBe(false)
-    desk.release(accepted({ intents: 1, claimed: mails(1, 10) }))
+    reservation.release(accepted({ intents: 1, claimed: mails(1, 10) }))
     await soon(() => expect(sending).toHaveLength(2))
     expect(stopped).toBe(false)
     sending[1]?.end()

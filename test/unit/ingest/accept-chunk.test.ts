@@ -66,10 +66,10 @@ describe('a chunk without faults', () => {
     const { acceptor, store } = createAcceptorFixture()
     const released: Parameters<OpenReservation['release']>[0][] = []
     const reservation = { owner: 'me', workers: [{ channel: 'email', count: 3, leaseMs: 1, share: 5, held: new Map() }] }
-    const desk: Acceptor = { ...acceptor, reserve: () => ({ reservation, release: (written) => void released.push(written) }) }
+    const reserving: Acceptor = { ...acceptor, reserve: () => ({ reservation, release: (written) => void released.push(written) }) }
     let tries = 0
     store.refuses = () => (++tries === 1 ? lostConnection : null)
-    await acceptChunk(desk, place, chunkOf(1, [event(0)]))
+    await acceptChunk(reserving, place, chunkOf(1, [event(0)]))
     expect(released).toMatchObject([null, { is: 'accepted' }])
     expect(store.tried.map((chunk) => chunk.reservation)).toEqual([reservation, reservation])
   })

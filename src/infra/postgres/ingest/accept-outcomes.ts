@@ -7,8 +7,8 @@ export interface Recorded {
   readonly fresh: readonly AcceptedEvent[]
   /** Offsets of events whose id is on record, or stands earlier in this chunk, for another content. */
   readonly conflicts: readonly bigint[]
-  /** How each event ends as far as is known before its intents are written. */
-  readonly endings: Map<bigint, EventOutcome>
+  /** The outcome of each event as far as it is known before its intents are written, by offset. */
+  readonly outcomes: Map<bigint, EventOutcome>
 }
 
 /**
@@ -38,21 +38,21 @@ export async function insertOutcomes(tx: Sql, chunk: Chunk): Promise<Recorded> {
 
   const fresh: AcceptedEvent[] = []
   const conflicts: bigint[] = []
-  const endings = new Map<bigint, EventOutcome>()
+  const outcomes = new Map<bigint, EventOutcome>()
   for (const event of chunk.events) {
     const id = event.eventId.toLowerCase()
     if (givenUp.has(event.offset)) {
-      endings.set(event.offset, 'repeated')
+      outcomes.set(event.offset, 'repeated')
     } else if (first.get(id) === event && inserted.has(id)) {
       fresh.push(event)
-      endings.set(event.offset, outcomeOf(chunk, event))
+      outcomes.set(event.offset, outcomeOf(chunk, event))
     } else if (Buffer.compare(hashes.get(id) ?? first.get(id)?.contentHash ?? nothing, event.contentHash) === 0) {
-      endings.set(event.offset, 'repeated')
+      outcomes.set(event.offset, 'repeated')
     } else {
       conflicts.push(event.offset)
     }
   }
-  return { fresh, conflicts, endings }
+  return { fresh, conflicts, outcomes }
 }
 
 /** A projection takes every event that it is given. */

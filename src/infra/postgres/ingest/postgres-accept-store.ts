@@ -98,18 +98,18 @@ async function accept(tx: Sql, chunk: Chunk): Promise<AcceptResult> {
   // First, because the row's lock is what keeps a second owner of the partition out until this transaction has ended.
   if (!(await moveProgress(tx, chunk))) return { is: 'moved', row: await rowOf(tx, chunk) }
 
-  const { fresh, conflicts, endings } = await insertOutcomes(tx, chunk)
+  const { fresh, conflicts, outcomes } = await insertOutcomes(tx, chunk)
   if (conflicts.length > 0) throw new Undone({ is: 'conflict', offsets: conflicts })
 
   const { intents, duplicates, claimed, stale } = await insertIntents(tx, chunk, fresh)
   await markDuplicates(tx, chunk.group, duplicates)
-  for (const event of duplicates) endings.set(event.offset, 'duplicate')
+  for (const event of duplicates) outcomes.set(event.offset, 'duplicate')
 
   const deadLetters = await insertDeadLetters(tx, chunk)
   // Last, because other partitions may wait for the rows that it locks.
   const events = fresh.flatMap(({ event }) => event ?? [])
   if (chunk.project !== undefined && events.length > 0) await project(tx, chunk.project, events)
-  return { is: 'accepted', outcomes: endings, deadLetters, intents, claimed, ...(stale.length > 0 && { stale }) }
+  return { is: 'accepted', outcomes, deadLetters, intents, claimed, ...(stale.length > 0 && { stale }) }
 }
 
 /** A statement that failed ends the transaction, so its error counts even where the projection catches it or does not wait for it. */
