@@ -159,7 +159,7 @@ describe('the database', () => {
     const says = () => refusalOf(fixture.daemon({ DATABASE_URL: url }), ['hidden-word'])
     try {
       expect(await says()).toBe(
-        `The role "${role}" may not SELECT on worker.schema_versions: GRANT USAGE ON SCHEMA worker and SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker to it.`,
+        `The role "${role}" may not SELECT on worker.schema_versions: run GRANT USAGE ON SCHEMA worker TO "${role}"; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker TO "${role}" as the schema's owner.`,
       )
       await fixture.sql.query(`GRANT USAGE ON SCHEMA worker TO ${role}`)
       await fixture.sql.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker TO ${role}`)

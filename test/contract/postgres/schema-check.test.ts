@@ -1,7 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { analyticsConsumer } from '../../../src/consumers/analytics/analytics-consumer.ts'
+import { readEventCounts } from '../../../src/consumers/analytics/event-counts.ts'
+import { migrate } from '../../../src/infra/postgres/schema/migrate-schema.ts'
 import { majorOf, newestVersion } from '../../../src/infra/postgres/schema/migration-set.ts'
-import { checkSchema } from '../../../src/infra/postgres/schema/schema-check.ts'
+import { checkOwnTables, checkSchema } from '../../../src/infra/postgres/schema/schema-check.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
+import type { Sql } from '../../../src/std/sql.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { openPool } from './open-pool.ts'
@@ -44,18 +49,12 @@ test('a newer schema of the same major is accepted, one of a newer major is refu
 })
 
 test('a role without a right is refused with the table, the right and the grant', async () => {
-  const role = `role_${new URL(db.url).pathname.slice(1)}`
-  const url = new URL(db.url)
-  url.username = role
-  url.password = 'secret'
-  await db.sql.query(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`)
-  const pool = openPool(url.href)
-  const says = async () => {
-    const message = await refusal(pool.sql)
-    expect(message).toContain(`The role "${role}" may not `)
-    return message
-  }
-  try {
+  await withRole(async (role, sql) => {
+    const says = async () => {
+      const message = await refusal(checkSchema(sql))
+      expect(message).toContain(`The role "${role}" may not `)
+      return message
+    }
     expect(await says()).toContain('SELECT on worker.schema_versions')
     await db.sql.query(`GRANT USAGE ON SCHEMA worker TO ${role}`)
     await db.sql.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker TO ${role}`)
@@ -73,7 +72,7 @@ test('a role without a right is refused with the table, the right and the grant'
       expect(await says()).toContain(`may not ${privilege} on ${table}: run GRANT ${privilege} ON ${table} TO "${role}"`)
       await db.sql.query(`GRANT ${privilege} ON ${table} TO ${role}`)
     }
-    await expect(checkSchema(pool.sql)).resolves.toBeUndefined()
+    await expect(checkSchema(sql)).resolves.toBeUndefined()
 
     await db.sql.query(`REVOKE INSERT ON worker.intents FROM ${role}`)
     expect(await says()).toContain('INSERT on worker.intents')
@@ -81,12 +80,52 @@ test('a role without a right is refused with the table, the right and the grant'
 
     await db.sql.query(`REVOKE UPDATE ON waitlist_users FROM ${role}`)
     await db.sql.query(`GRANT UPDATE (position, ranked_score, ranked_ppr) ON waitlist_users TO ${role}`)
-    await expect(checkSchema(pool.sql)).resolves.toBeUndefined()
-  } finally {
-    await pool.end()
-    await db.sql.query(`DROP OWNED BY ${role}`)
-    await db.sql.query(`DROP ROLE ${role}`)
-  }
+    await expect(checkSchema(sql)).resolves.toBeUndefined()
+  })
+})
+
+test('the documented grants of a group with tables of its own are enough for it, and each of them is needed', async () => {
+  const documented = /```sql\n(GRANT USAGE ON SCHEMA analytics [^`]*)```/.exec(readFileSync('docs/guide/security.md', 'utf8'))?.[1] ?? ''
+  await migrate({ connectionString: db.url }, analyticsConsumer.tables)
+  await withRole(async (role, sql) => {
+    const grants = documented.replaceAll('worker_app', role).split(';').slice(0, -1)
+    expect(grants).toHaveLength(3)
+    for (const grant of grants) {
+      await expect(checkOwnTables(sql, analyticsConsumer.tables)).rejects.toThrow(OperatorError)
+      await db.sql.query(grant)
+    }
+    await expect(checkOwnTables(sql, analyticsConsumer.tables)).resolves.toBeUndefined()
+
+    const campaign_id = crypto.randomUUID()
+    const event = {
+      id: crypto.randomUUID(),
+      type: 'campaign.milestone_reached',
+      account_id: crypto.randomUUID(),
+      campaign_id,
+      data: { campaign_id, milestone: 'first', participant_count: 1 },
+      timestamp: '2026-03-01T12:00:00.000Z',
+    } as const
+    await analyticsConsumer.project([event], sql)
+    await analyticsConsumer.project([event], sql)
+    expect(await readEventCounts(sql, campaign_id, null)).toEqual([{ day: '2026-03-01', type: event.type, count: 2 }])
+  })
+})
+
+test('a role that may not read the version of a group’s tables is refused with the statements that give exactly what it needs', async () => {
+  await migrate({ connectionString: db.url }, analyticsConsumer.tables)
+  await withRole(async (role, sql) => {
+    const message = await refusal(checkOwnTables(sql, analyticsConsumer.tables))
+    const statements = [
+      `GRANT USAGE ON SCHEMA analytics TO "${role}"`,
+      `GRANT SELECT ON analytics.schema_versions TO "${role}"`,
+      `GRANT SELECT, INSERT, UPDATE ON analytics.event_counts TO "${role}"`,
+    ]
+    expect(message).toBe(
+      `The role "${role}" may not SELECT on analytics.schema_versions: run ${statements.join('; ')} as the schema's owner.`,
+    )
+    for (const statement of statements) await db.sql.query(statement)
+    await expect(checkOwnTables(sql, analyticsConsumer.tables)).resolves.toBeUndefined()
+  })
 })
 
 test('a missing platform table is named', async () => {
@@ -94,8 +133,25 @@ test('a missing platform table is named', async () => {
   expect(await refusal()).toContain('The table public.webhook_deliveries does not exist')
 })
 
-async function refusal(sql = db.sql): Promise<string> {
-  const error = await checkSchema(sql).then(
+/** Runs with a role of the test's own that may do nothing yet. */
+async function withRole(run: (role: string, sql: Sql) => Promise<void>): Promise<void> {
+  const role = `role_${new URL(db.url).pathname.slice(1)}`
+  const url = new URL(db.url)
+  url.username = role
+  url.password = 'secret'
+  await db.sql.query(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`)
+  const pool = openPool(url.href)
+  try {
+    await run(role, pool.sql)
+  } finally {
+    await pool.end()
+    await db.sql.query(`DROP OWNED BY ${role}`)
+    await db.sql.query(`DROP ROLE ${role}`)
+  }
+}
+
+async function refusal(checked = checkSchema(db.sql)): Promise<string> {
+  const error = await checked.then(
     () => undefined,
     (thrown: unknown) => thrown,
   )

@@ -40,7 +40,7 @@ const needs: Needs = {
  * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be queried.
  */
 export async function checkSchema(sql: Sql): Promise<void> {
-  await checkVersion(sql, 'worker')
+  await checkVersion(sql, 'worker', ['GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker'])
   await checkRights(sql)
 }
 
@@ -50,12 +50,16 @@ export async function checkSchema(sql: Sql): Promise<void> {
  * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be queried.
  */
 export async function checkOwnTables(sql: Sql, tables: OwnSet & { readonly needs: Needs }): Promise<void> {
-  await checkVersion(sql, tables)
-  const needs = Object.entries(tables.needs).map(([table, privileges]) => [`${tables.schema}.${table}`, privileges] as const)
-  await checkRights(sql, Object.fromEntries(needs))
+  const needed = Object.entries(tables.needs).map(([table, privileges]) => [`${tables.schema}.${table}`, privileges] as const)
+  const grants = [[versionTable(tables), ['SELECT']] as const, ...needed].map(
+    ([table, privileges]) => `GRANT ${privileges.join(', ')} ON ${table}`,
+  )
+  await checkVersion(sql, tables, grants)
+  await checkRights(sql, Object.fromEntries(needed))
 }
 
-async function checkVersion(sql: Sql, set: MigrationSet): Promise<void> {
+/** `grants`: for a role that cannot read the version, the statements after USAGE on the schema, without `TO` and the role. */
+async function checkVersion(sql: Sql, set: MigrationSet, grants: readonly string[]): Promise<void> {
   const needed = await newestVersion(set)
   const name = nameOfSet(set)
   const table = versionTable(set)
@@ -67,10 +71,8 @@ async function checkVersion(sql: Sql, set: MigrationSet): Promise<void> {
   )
   if (found === undefined) throw older(set, 0, needed)
   if (!found.visible) {
-    throw new OperatorError(
-      `The role "${found.role}" may not SELECT on ${table}: GRANT USAGE ON SCHEMA ${name} and SELECT, INSERT, UPDATE, DELETE ` +
-        `ON ALL TABLES IN SCHEMA ${name} to it.`,
-    )
+    const statements = [`GRANT USAGE ON SCHEMA ${name}`, ...grants].map((grant) => `${grant} TO "${found.role}"`)
+    throw new OperatorError(`The role "${found.role}" may not SELECT on ${table}: run ${statements.join('; ')} as the schema's owner.`)
   }
   const [row] = await sql.query<{ version: number }>(`SELECT coalesce(max(version), 0)::int AS version FROM ${table}`)
   const version = row?.version ?? 0
