@@ -18,6 +18,8 @@ interface Options {
 const HELP = `
 The counters are written by the group analytics-workers, which runs where KAFKA_GROUPS names it. Days are in UTC, by the time of the
 event. An event counts once, however often it was published or read.
+Sign-ups by referral are as many as there are referral.created events; the other sign-ups are direct. If a sign-up was before the first
+day shown and its referral.created was not, one direct sign-up counts as by referral.
 
 Examples:
   npm run workerctl -- analytics show --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33

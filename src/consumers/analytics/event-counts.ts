@@ -28,7 +28,10 @@ export interface SignupSources {
   readonly direct: number
 }
 
-/** Every sign-up through a referral link has a `referral.created`; the others are direct. */
+/**
+ * Every sign-up through a referral link has a `referral.created`; the others are direct. The counters know no persons: where a sign-up lies
+ * before the first counted day and its `referral.created` does not, one direct sign-up of these days counts as by referral.
+ */
 export function signupSources(counts: readonly EventCount[]): SignupSources {
   const sum = (type: string) => counts.filter((one) => one.type === type).reduce((total, { count }) => total + count, 0)
   const total = sum('user.signed_up')
