@@ -70,10 +70,14 @@ export function writing(campaignId: string, ...writes: (() => Promise<unknown>)[
   }
 }
 
-/** What sessions of this database hold, of advisory locks and of locks by transactions that have written; ours that looks left out. */
+/**
+ * What sessions of this database hold, of advisory locks and of locks by transactions that have written; our own left out, and autovacuum,
+ * which writes statistics.
+ */
 export const locks = `
 SELECT locktype AS kind FROM pg_locks JOIN pg_stat_activity USING (pid)
- WHERE granted AND pid <> pg_backend_pid() AND datname = current_database() AND locktype IN ('transactionid', 'advisory')`
+ WHERE granted AND pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'
+   AND locktype IN ('transactionid', 'advisory')`
 
 /** Ranked rows that do not stand where their stored scores put them. */
 export function notInPlace(campaignId: string): Promise<unknown[]> {

@@ -174,7 +174,7 @@ test('without a server the error has no state and names what failed', async () =
 
 test('a session is one connection: settings and locks last between its transactions, until it ends', async () => {
   const database = pool({ max: 2 })
-  const locks = async () => (await database.sql.query(`SELECT FROM pg_locks WHERE locktype = 'advisory'`)).length
+  const locks = async () => (await database.sql.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711`)).length
   const seen = await database.session(async (session) => {
     await session.sql.query(`SELECT pg_advisory_lock(4711), set_config('work_mem', '123kB', false)`)
     await session.transaction(async (tx) => tx.query('DECLARE kept CURSOR WITH HOLD FOR SELECT generate_series(1, 3) AS n'))
