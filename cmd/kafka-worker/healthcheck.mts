@@ -1,6 +1,6 @@
-import { get } from 'node:http'
 import { environment } from '../../config/environment.ts'
 import { readVariables, type Environment } from '../../config/read-variables.ts'
+import { getText } from '../../src/infra/http/get-text.ts'
 
 /** Of the whole check: a container's probe usually has three seconds. */
 const DEADLINE_MS = 2_500
@@ -43,7 +43,7 @@ export async function queryDaemon(from: Environment, path: '/livez' | '/readyz',
   const host = dialable(listening)
   const where = `${host.includes(':') ? `[${host}]` : host}:${port}`
   try {
-    const { status, body } = await fetchText({ host, port, path }, deadlineMs)
+    const { status, body } = await getText({ host, port, path }, { deadlineMs, mostCharacters: MOST_CHARACTERS })
     return verdictOf(status, body, path, where)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
@@ -57,23 +57,6 @@ export async function queryDaemon(from: Environment, path: '/livez' | '/readyz',
 function dialable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   return host === '::' ? '::1' : host
-}
-
-function fetchText(to: { host: string; port: number; path: string }, deadlineMs: number): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const deadline = AbortSignal.timeout(deadlineMs)
-    const request = get({ ...to, agent: false, signal: deadline }, (response) => {
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (part: string) => {
-        body += part
-        if (body.length > MOST_CHARACTERS) request.destroy(Object.assign(new Error('too long'), { code: 'response too long' }))
-      })
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-      response.on('error', reject)
-    })
-    request.on('error', reject)
-  })
 }
 
 function verdictOf(status: number, body: string, path: string, where: string): Verdict {

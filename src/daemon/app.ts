@@ -69,9 +69,15 @@ export interface App {
 /**
  * Composes the daemon from all rooms.
  *
- * @param alsoObserve observes every fact, after log and metrics.
+ * @param also.observe observes every fact, after log and metrics.
+ * @param also.onServing is called once the HTTP server listens, with its port.
  */
-export function createApp(config: Config, log: Log, version: string, alsoObserve?: Observe): App {
+export function createApp(
+  config: Config,
+  log: Log,
+  version: string,
+  also: { readonly observe?: Observe | undefined; readonly onServing?: ((port: number) => void) | undefined } = {},
+): App {
   const clock = systemClock
   const stopping = new AbortController()
   const metrics = createMetrics({ version })
@@ -154,7 +160,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     process: () => ({ phase, quiet: isQuiet, tasks: tasks.progress() }),
   })
   observers.push((fact) => reports.onFact(fact))
-  if (alsoObserve !== undefined) observers.push(alsoObserve)
+  if (also.observe !== undefined) observers.push(also.observe)
   let server: HealthServer | null = null
   let stopped: Promise<void> | null = null
   const pendingSteps = new Set<string>()
@@ -172,6 +178,7 @@ export function createApp(config: Config, log: Log, version: string, alsoObserve
     })
     tasks.schedule('watchdog', LOOK_MS, 0, async () => void [reports.live(), reports.ready()])
     log.info({ url: server.url }, 'health and metrics')
+    also.onServing?.(server.port)
     await preflight({
       config,
       groupIds: groups.map(({ id }) => id),

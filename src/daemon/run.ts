@@ -1,14 +1,12 @@
 import type { Config } from '../../config/load.ts'
 import { createApp, type App } from './app.ts'
+import { exitCode } from './exit-code.ts'
 import { announceStart, type StartupFacts } from '../infra/telemetry/startup-block.ts'
 import type { Log } from '../infra/telemetry/log.ts'
 import { databaseSentence } from '../admin/database-sentence.ts'
 import { OperatorError, messageOf, asSentence } from '../std/failure.ts'
 import { SqlError } from '../std/sql.ts'
 import type { Observe } from '../model/fact.ts'
-
-/** Exit codes of the daemon (docs/reference/health.md). */
-export const exitCode = { clean: 0, refused: 1, forced: 2, kafkaLost: 3 } as const
 
 /** Time to record the outcomes of aborted sends before a forced exit; milliseconds. */
 const CUT_OFF_MS = 1_000
@@ -31,6 +29,10 @@ export interface DaemonSettings {
   readonly terminal: Output
   /** Observes every fact, after log and metrics. */
   readonly observe?: Observe | undefined
+  /** Called once health and metrics are served, with the port. */
+  readonly onServing?: ((port: number) => void) | undefined
+  /** Called when the start is complete. */
+  readonly onReady?: (() => void) | undefined
   /** Registers a listener for the signals of a command. */
   on(command: Command, listener: (signal: string) => void): void
 }
@@ -54,7 +56,7 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
 
   let app: App
   try {
-    app = createApp(config, log, settings.version, settings.observe)
+    app = createApp(config, log, settings.version, settings)
   } catch (error) {
     refuse(settings, error)
     return exitCode.refused
@@ -66,7 +68,10 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
   const booting = boot(app, stopping.signal)
   const booted = await Promise.race([booting, stopRequested])
   if (booted !== null && 'error' in booted) refuse(settings, booted.error)
-  else if (booted !== null) log.info('ready')
+  else if (booted !== null) {
+    log.info('ready')
+    settings.onReady?.()
+  }
 
   const lost = booted === null || 'error' in booted ? null : await Promise.race([stopRequested, app.lost])
   if (lost !== null) fatal(settings, `The Kafka client cannot recover: ${asSentence(lost.message)}`)

@@ -22,9 +22,9 @@ export interface HealthServerOptions {
   /** 0 takes any free port. */
   readonly port: number
   /** Fails only without progress, which a restart may fix; never for a dependency that is down or an intended pause. */
-  readonly live: () => HealthReport
+  readonly live: () => HealthReport | Promise<HealthReport>
   /** Assigned and able to work. */
-  readonly ready: () => HealthReport
+  readonly ready: () => HealthReport | Promise<HealthReport>
   /** The state of each group, for operators; not for probes. */
   readonly status: () => Promise<object>
   /** The exposition text of Prometheus. */
@@ -66,10 +66,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   }
   switch (request.url?.split('?', 1)[0] ?? '') {
     case '/livez':
-      sendReport(response, options.live())
+      sendReport(response, await options.live())
       return
     case '/readyz':
-      sendReport(response, options.ready())
+      sendReport(response, await options.ready())
       return
     case '/status':
       sendJson(response, 200, await options.status())

@@ -10,12 +10,18 @@ export type Log = Logger
 /**
  * One JSON object per line on standard output: `level` as a word, `time` in ISO 8601, `msg`, and the fields of the line.
  * An error goes in as `err` and is reduced to what may be shown (see {@link errorFields}).
+ *
+ * @param options.process the name of this process where several write one log
  */
-export function createLog(options: { readonly level: LogLevel; readonly destination?: DestinationStream }): Log {
+export function createLog(options: {
+  readonly level: LogLevel
+  readonly destination?: DestinationStream
+  readonly process?: string | undefined
+}): Log {
   return pino(
     {
       level: options.level,
-      base: { pid: process.pid },
+      base: { pid: process.pid, ...(options.process === undefined ? {} : { process: options.process }) },
       // pino's default uses `Date.now()`, which is monotonic here and does not follow the wall clock (std/clock.ts).
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
