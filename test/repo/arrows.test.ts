@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { importsOf, type Import } from './arrows.ts'
 import { filesUnder } from './source-files.ts'
@@ -8,7 +9,9 @@ const imports = sources.flatMap(importsOf)
 /** The rooms of ARCHITECTURE.md. */
 const rooms = [
   ...['kafka', 'postgres', 'mail', 'http', 'telemetry'].map((name) => `src/infra/${name}`),
-  ...['std', 'events', 'model', 'ingest', 'delivery', 'leaderboard', 'consumers', 'admin', 'daemon'].map((name) => `src/${name}`),
+  ...['std', 'events', 'model', 'ingest', 'delivery', 'leaderboard', 'consumers', 'admin', 'daemon', 'supervisor'].map(
+    (name) => `src/${name}`,
+  ),
   'cmd',
   'config',
   'stack',
@@ -50,6 +53,13 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
   'src/infra/mail': [room('src/std'), room('src/delivery')],
   'src/infra/http': [room('src/std'), typesOf('src/delivery')],
   'src/infra/telemetry': [...language, room('src/ingest')],
+  // Starts the daemon's processes and loads nothing of theirs.
+  'src/supervisor': [
+    room('src/std'),
+    { to: /^src\/infra\/http\/(?:health-server|get-text)\.ts$/, as: 'value' },
+    { to: /^src\/daemon\/exit-code\.ts$/, as: 'value' },
+    typesOf('src/infra/telemetry'),
+  ],
   // Puts the rooms together.
   'src/daemon': [room('src'), typesOf('config')],
   config: [room('src/std')],
@@ -118,6 +128,30 @@ describe('arrows between rooms', () => {
       ({ from, to }) => /^cmd\/(kafka-worker|workerctl)\//.test(from) && /^(stack|bench|test|cmd\/demo)\//.test(to),
     )
     expect(strange.map(described)).toEqual([])
+  })
+
+  it('keep the supervisor small: beside its own room it loads the reader of variables, the log and the HTTP server', () => {
+    const path = 'cmd/kafka-worker/supervise.mts'
+    // Only static imports: the daemon is loaded in place of the supervisor, where there is one process.
+    const first = importsOf({ path, text: readFileSync(path, 'utf8').replaceAll(/import\([^)]*\)/g, '') })
+    const next = Map.groupBy(imports, ({ from }) => from)
+    const loaded = new Set<string>()
+    const load = ({ to, kind, typeOnly }: Import): void => {
+      if (typeOnly || loaded.has(to)) return
+      loaded.add(to)
+      if (kind === 'file') for (const more of next.get(to) ?? []) load(more)
+    }
+    for (const one of first) load(one)
+    const own = /^(?:src\/(?:std|supervisor)|config)\/|^cmd\/kafka-worker\/signals\.mts$/
+    expect(loaded.size).toBeGreaterThan(20)
+    expect([...loaded].filter((to) => !own.test(to)).toSorted()).toEqual([
+      'pino',
+      'src/daemon/exit-code.ts',
+      'src/infra/http/get-text.ts',
+      'src/infra/http/health-server.ts',
+      'src/infra/telemetry/log-destination.ts',
+      'src/infra/telemetry/log.ts',
+    ])
   })
 
   it('have a rule for every room there is', () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { renderFirstVariables } from '../../config/render-docs.ts'
-import { exitCode } from '../../src/daemon/run.ts'
+import { exitCode } from '../../src/daemon/exit-code.ts'
 import { lagWords } from '../../src/infra/telemetry/lag-verdict.ts'
 import { intentReasons } from '../../src/admin/intents/intent-reasons.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
@@ -180,7 +180,7 @@ describe('metrics', () => {
 
 describe('docs/reference/health.md', () => {
   it('explains every reason of /livez and /readyz, and no other', () => {
-    const source = readFileSync('src/daemon/health.ts', 'utf8')
+    const source = ['src/daemon/health.ts', 'src/supervisor/process-reports.ts'].map((path) => readFileSync(path, 'utf8')).join('\n')
     const reasons = [...source.matchAll(/\bfailing\('([a-z-]+)'/g)].map(([, reason]) => reason)
     expect(reasons.length).toBeGreaterThan(8)
     expect(new Set(firstCells(markedPart('docs/reference/health.md', 'health')))).toEqual(new Set(reasons))

@@ -51,6 +51,7 @@ describe('files of the program', () => {
       'src/delivery/send.ts',
       // A monotonic age, dated for people.
       'src/daemon/dependencies.ts',
+      'src/supervisor/process-reports.ts',
     ].toSorted()
     expect(matching(program, wallArithmetic).toSorted()).toEqual(calendars)
   })

@@ -1,0 +1,58 @@
+import { request as send, type IncomingMessage, type ServerResponse } from 'node:http'
+import { LOOPBACK } from './process-reports.ts'
+import type { ProcessState } from './supervisor.ts'
+
+/** The daemon reads at most 4 KiB; one more byte lets it refuse the rest. */
+const MOST_BYTES = 4_097
+/** Longer than a statement of the database. Milliseconds. */
+const DEADLINE_MS = 35_000
+
+/**
+ * Gives a request to a process that listens, and its response to the client. Without one, 503: the client tries again. Never rejects.
+ */
+export function createForwarder(of: { processes(): readonly ProcessState[] }) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const port = of.processes().find((process) => process.port !== null)?.port ?? null
+    try {
+      if (port === null) throw new Error('no process listens')
+      await forward(port, request, response)
+    } catch {
+      // The process, or the client, has gone: in neither case is anything on record that was not requested.
+      if (response.headersSent) return void response.destroy()
+      const body = `${JSON.stringify({ error: 'No process can take the request; try again.' })}\n`
+      response.writeHead(503, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', 'retry-after': '5' })
+      response.end(body)
+    }
+  }
+}
+
+async function forward(port: number, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = await readBody(request)
+  const { method, url: path } = request
+  const { authorization } = request.headers
+  const headers = { 'content-length': body.length, ...(authorization === undefined ? {} : { authorization }) }
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const options = { host: LOOPBACK, port, agent: false, method, path, headers, signal: AbortSignal.timeout(DEADLINE_MS) }
+    send(options, resolve).on('error', reject).end(body)
+  })
+  const chunks: Buffer[] = []
+  for await (const chunk of answer) chunks.push(Buffer.from(chunk))
+  const kept = Object.entries(answer.headers).filter(([name]) => !['connection', 'keep-alive', 'date'].includes(name))
+  response.writeHead(answer.statusCode ?? 502, { ...Object.fromEntries(kept), connection: 'close' }).end(Buffer.concat(chunks))
+}
+
+/** The first {@link MOST_BYTES}. Leaving an iteration early would close the connection before the response. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let body = Buffer.alloc(0)
+    const take = (chunk: Buffer) => {
+      body = Buffer.concat([body, chunk])
+      if (body.length < MOST_BYTES) return
+      request.off('data', take)
+      resolve(body.subarray(0, MOST_BYTES))
+    }
+    request.on('data', take)
+    request.once('end', () => resolve(body))
+    request.once('close', () => reject(new Error('the client has gone')))
+  })
+}
