@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { Kind } from './variable-kind.ts'
 
 /** Node fires longer timers at once. */
@@ -14,6 +15,12 @@ export function integer(minimum: number, maximum: number): Kind<number> {
       return value > maximum ? { wrong: 'is too large' } : { value }
     },
   }
+}
+
+/** A number of processes; `auto` is one for each core that this process may use. */
+export const processCount: Kind<number> = {
+  expects: 'a whole number from 1 to 256, or auto for one per available core',
+  parse: (text) => (text === 'auto' ? { value: availableParallelism() } : integer(1, 256).parse(text)),
 }
 
 /** A rate per second; a rate below 1 is a decimal fraction. */

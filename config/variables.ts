@@ -2,7 +2,7 @@ import { authorities, certificateFile, keyFile } from './file-kinds.ts'
 import { networks } from './ip-networks.ts'
 import type { Kind } from './variable-kind.ts'
 import { hostPorts, mailbox, serverUrl, unsubscribeUrl, urlTemplate } from './network-kinds.ts'
-import { integer, milliseconds, perSecond } from './number-kinds.ts'
+import { integer, milliseconds, perSecond, processCount } from './number-kinds.ts'
 import { anyText, matching, names, oneOf, secretText, startFrom, yesOrNo } from './text-kinds.ts'
 
 /**
@@ -225,6 +225,11 @@ const delivery = {
 }
 
 const process = {
+  WORKER_PROCESSES: withDefault(
+    processCount,
+    '1',
+    'Processes that this command runs, with one port and one log for all; more than 1 adds a supervisor that starts, restarts and stops them. Connections, pools, rates and memory count for each of them.',
+  ),
   HTTP_HOST: withDefault(
     anyText('a host name or address'),
     '0.0.0.0',

@@ -16,5 +16,10 @@ else {
   const signals = ['SIGTERM', 'SIGINT', 'SIGTSTP', 'SIGCONT', 'SIGUSR2', 'SIGTTIN']
   const early = signals.slice(signals.length)
   for (const signal of signals) process.on(signal, () => early.push(signal))
-  void import('./run.mts').then(async ({ main }) => process.exit(await main(process.argv.slice(2), { early })))
+  // Started by a supervisor, which is connected to it.
+  if (verb === 'process') void import('./run.mts').then(async ({ main }) => process.exit(await main([], { early, processName: rest[0] })))
+  // Whether there will be several processes is decided where the variables are read.
+  else if (verb === undefined && process.env['WORKER_PROCESSES'])
+    void import('./supervise.mts').then(async ({ main }) => process.exit(await main({ early })))
+  else void import('./run.mts').then(async ({ main }) => process.exit(await main(process.argv.slice(2), { early })))
 }

@@ -6,6 +6,7 @@ import { ConfigError, loadConfig, type Config } from '../../config/load.ts'
 import { knownGroups, listedConsumers } from '../../src/consumers/registry.ts'
 import { mailGroups } from '../../src/daemon/compose/consumers.ts'
 import { runDaemon } from '../../src/daemon/run.ts'
+import { connectToSupervisor } from '../../src/supervisor/supervised.ts'
 import { parseSmtpUrl } from '../../src/infra/mail/smtp/smtp-url.ts'
 import { openLogDestination } from '../../src/infra/telemetry/log-destination.ts'
 import { createLog } from '../../src/infra/telemetry/log.ts'
@@ -13,6 +14,7 @@ import { measureWithMonotonicTime } from '../../src/std/clock.ts'
 import { OperatorError, asSentence } from '../../src/std/failure.ts'
 import { withWholeOutput } from '../../src/std/with-whole-output.ts'
 import type { Observe } from '../../src/model/fact.ts'
+import { signals } from './signals.mts'
 import packageJson from '../../package.json' with { type: 'json' }
 
 /**
@@ -20,6 +22,7 @@ import packageJson from '../../package.json' with { type: 'json' }
  *
  * @param surroundings.observe receives every fact of the path; for a program that observes the daemon it runs
  * @param surroundings.early signals that arrived before there was a handler, oldest first; more may be added until this resolves
+ * @param surroundings.processName of a process that a supervisor has started and stops (src/supervisor)
  */
 export async function main(args: readonly string[], surroundings: Surroundings = {}): Promise<number> {
   const command = new Command('kafka-worker')
@@ -50,6 +53,7 @@ export async function main(args: readonly string[], surroundings: Surroundings =
 interface Surroundings {
   readonly observe?: Observe
   readonly early?: readonly string[]
+  readonly processName?: string | undefined
 }
 
 /** The configuration, or all of its problems. */
@@ -76,7 +80,7 @@ function printErrors(sentences: readonly string[]): void {
   if (sentences.length > 0) process.stderr.write(`${sentences.join('\n')}\n`)
 }
 
-function run(config: Config, { observe, early = [] }: Surroundings): Promise<number> {
+function run(config: Config, { observe, early = [], processName }: Surroundings): Promise<number> {
   measureWithMonotonicTime()
   const { topic, brokers, poolSize, groupPrefix } = config.kafka
   const groups = listedConsumers
@@ -86,26 +90,23 @@ function run(config: Config, { observe, early = [] }: Surroundings): Promise<num
       types: consumer.types,
       workers: isProjecting(consumer) ? 0 : (consumer.poolSize ?? poolSize),
     }))
+  const supervisor = processName === undefined ? null : connectToSupervisor()
   return runDaemon({
     config,
-    log: createLog({ level: config.log.level, destination: openLogDestination() }),
+    log: createLog({ level: config.log.level, destination: openLogDestination(), process: processName }),
     version: packageJson.version,
     startup: { topic, brokers, poolSize, mailRestricted: config.mail.allowedRecipients !== undefined, groups },
-    output: process.stdout,
+    // The block that a terminal shows is the same for every process.
+    output: processName === undefined || processName === '1' ? process.stdout : { write: () => undefined },
     terminal: process.stderr,
     observe,
-    on(purpose, listener) {
+    onServing: (port) => supervisor?.report({ is: 'serving', port }),
+    onReady: () => supervisor?.report({ is: 'ready' }),
+    on(purpose, act) {
       const handled: readonly string[] = signals[purpose]
+      const listener = supervisor === null ? act : supervisor.listen(purpose === 'stop', handled, act)
       for (const signal of handled) process.on(signal, () => listener(signal))
       for (const signal of early) if (handled.includes(signal)) listener(signal)
     },
   })
 }
-
-/** Node itself handles SIGUSR1: it opens the debugger. */
-const signals = {
-  stop: ['SIGTERM', 'SIGINT'],
-  quiet: ['SIGTSTP'],
-  resume: ['SIGCONT'],
-  report: ['SIGUSR2', 'SIGTTIN'],
-} as const
