@@ -52,7 +52,7 @@ async function profile(workload: Workload, options: Options): Promise<void> {
   }
   const size = sizeOf(workload, options)
   try {
-    const daemon = ours(['--cpu-prof', `--cpu-prof-dir=${out}`])
+    const daemon = ours({ nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${out}`] })
     // One start: each would leave a profile.
     await playOne(servers, daemon, workload, workload.play === 'ready' ? 1 : size, null, probe)
   } finally {

@@ -52,13 +52,19 @@ export interface RunningWorker {
 const READY_DEADLINE_MS = 90_000
 const STOP_DEADLINE_MS = 40_000
 
-/** @param nodeArgs before those of `npm start` */
-export function ours(nodeArgs: readonly string[] = []): Contender {
+/**
+ * @param options.nodeArgs before those of `npm start`
+ * @param options.processes WORKER_PROCESSES; their CPU and memory are added up, the supervisor's included
+ */
+export function ours({ nodeArgs = [], processes = 1 }: { nodeArgs?: readonly string[]; processes?: number } = {}): Contender {
   const { command, args } = daemonCommand()
   return {
     name: 'ours',
-    about: 'kafka-worker, its default configuration',
-    start: async (job) => launch('ours', command, [...nodeArgs, ...args], daemonEnvironment(job), job.folder, daemonIsReady),
+    about: `kafka-worker, its default configuration${processes === 1 ? '' : `, ${processes} processes`}`,
+    start: async (job) => {
+      const environment = { ...daemonEnvironment(job), ...(processes === 1 ? {} : { WORKER_PROCESSES: String(processes) }) }
+      return launch('ours', command, [...nodeArgs, ...args], environment, job.folder, daemonIsReady)
+    },
   }
 }
 

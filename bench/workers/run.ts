@@ -17,6 +17,7 @@ interface Options {
   readonly rounds: number
   readonly events?: number
   readonly peers?: string
+  readonly processes: number
   readonly quick?: true
   readonly json?: true
   readonly write?: true
@@ -32,6 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option('--workload <names>', `some of ${workloads.map(({ name }) => name).join()}`, workloadsOf)
     .option('--rounds <count>', 'rounds, of which the medians are printed', wholeNumber, 3)
     .option('--events <count>', 'events of each workload that has events, in place of its own number', wholeNumber)
+    .option('--processes <count>', 'processes of the daemon, by WORKER_PROCESSES', wholeNumber, 1)
     .option('--peers <folder>', 'sources of the Go workers, built where Go is installed')
     .option('--quick', 'fewer events: all within eight minutes on two cores')
     .option('--write', 'write the tables into docs/internals/performance.md')
@@ -44,7 +46,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const faults: string[] = []
   const summaries: Summary[] = []
   try {
-    const contenders: Contender[] = [ours(), plain]
+    const contenders: Contender[] = [ours({ processes: options.processes }), plain]
     const peers = await buildPeers(options.peers, servers.folder)
     if ('skipped' in peers) writeLine(peers.skipped)
     else contenders.push(go(peers))
