@@ -7,6 +7,8 @@ import { retentionSteps } from '../../src/infra/postgres/admin/retention-steps.t
 import { countFacts } from '../../src/infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
+import { systemClock } from '../../src/std/clock.ts'
+import { createProcessReports } from '../../src/supervisor/process-reports.ts'
 
 interface Rule {
   readonly alert: string
@@ -29,14 +31,23 @@ const groups = ['email-workers', 'reward-workers']
 const metrics = createMetrics({ version: 'test' })
 countFacts(metrics, { channels: channelsWithBreakers, types: eventTypes, groups, tables: retentionSteps.map(({ table }) => table) })
 afterAll(() => metrics.close())
-const labels = new Map(Object.values(metrics).flatMap(labelled))
+/** What the supervisor of several processes adds, here of one that has just been started. */
+const supervisor = await createProcessReports({
+  processes: () => [{ name: '1', pid: null, port: null, startedAt: 0, restarts: 0, ended: null }],
+  isStopping: () => false,
+  stallMs: 0,
+  clock: systemClock,
+}).metrics()
+const supervisorNames = [...supervisor.matchAll(/^# TYPE (kafka_worker_process_\w+)/gm)].map(([, name = '']) => name)
+const names = [...metrics.names, ...supervisorNames]
+const labels = new Map([...Object.values(metrics).flatMap(labelled), ...supervisorNames.map((name) => [name, ['process']] as const)])
 
 describe('the alerts of Prometheus', () => {
   it.each(rules)('$alert uses metrics and labels that exist', ({ expr, annotations }) => {
     const asked = [...expr.matchAll(/\b(kafka_\w+)(?:\{([^}]*)\})?/g)]
     expect(asked.length).toBeGreaterThan(0)
     for (const [, metric = '', matchers = ''] of asked) {
-      expect(metrics.names).toContain(metric)
+      expect(names).toContain(metric)
       const wanted = [...matchers.matchAll(/(\w+)\s*=~?/g)].map(([, label]) => label)
       expect(wanted.filter((label) => label === undefined || !labels.get(metric)?.includes(label))).toEqual([])
     }
@@ -65,7 +76,8 @@ describe('the alerts of Prometheus', () => {
   it.each(rules.filter(({ expr }) => expr.includes('increase(')))(
     '$alert would see a first occurrence: what it watches is there at 0 before anything has happened',
     async ({ expr }) => {
-      const samples = (await metrics.render()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+      const text = `${await metrics.render()}${supervisor}`
+      const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
       for (const [, metric = '', matchers = ''] of expr.matchAll(/increase\((kafka_\w+)(?:\{([^}]*)\})?\[/g)) {
         const found = samples.filter((line) => line.startsWith(metric) && line.includes(matchers))
         expect(found.length).toBeGreaterThan(0)
