@@ -1,8 +1,10 @@
+import { availableParallelism } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { renderConfigurationDoc, renderExampleEnv, renderFirstVariables } from '../../../config/render-docs.ts'
 import { sections, variableNames, variables } from '../../../config/variables.ts'
 import type { Variable } from '../../../config/variables.ts'
 
+const parseProcesses = (text: string) => variables.WORKER_PROCESSES.kind.parse(text)
 const all = Object.entries<Variable<unknown>>(variables)
 
 describe('the table of variables', () => {
@@ -15,6 +17,16 @@ describe('the table of variables', () => {
     const text = variable.default ?? ''
     expect(text === '' || 'value' in variable.kind.parse(text)).toBe(true)
     expect(name.endsWith('_MS')).toBe(variable.kind.expects.startsWith('milliseconds'))
+  })
+
+  it('takes a number of processes, or one for each core', () => {
+    expect(parseProcesses('auto')).toEqual({ value: availableParallelism() })
+    expect(parseProcesses('4')).toEqual({ value: 4 })
+    expect([parseProcesses('0'), parseProcesses('257'), parseProcesses('max')]).toEqual([
+      { wrong: 'is too small' },
+      { wrong: 'is too large' },
+      { wrong: 'is not a whole number' },
+    ])
   })
 
   it('includes the file forms of secrets', () => {
