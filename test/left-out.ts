@@ -26,6 +26,11 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
   'test/e2e/permanent-kafka-refusal-exits-with-3.test.ts': ['test/contract/kafka/refusals.test.ts', 'test/unit/daemon/health.test.ts'],
 
   // Accepting, starting, stopping.
+  'test/e2e/several-processes-work-as-one-daemon.test.ts': [
+    'test/unit/supervisor/supervisor.test.ts',
+    'test/unit/supervisor/supervised.test.ts',
+    'test/unit/supervisor/process-reports.test.ts',
+  ],
   'test/e2e/frozen-database-makes-the-daemon-unready-but-live.test.ts': [
     'test/unit/daemon/database-probe.test.ts',
     'test/unit/daemon/health.test.ts',
