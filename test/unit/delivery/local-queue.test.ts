@@ -91,6 +91,18 @@ describe('a local queue', () => {
     expect(running()).toEqual(['a2', 'b3', 'a3', 'a4'])
   })
 
+  it('of a broadcast of a campaign beyond its share begin in one turn of four beside its live ones, when nobody else has any', async () => {
+    const { queue, add, end, running } = queueOf(4)
+    Object.assign(queue.alone, { live: true, other: true })
+    queue.add(['b1', 'b2'].map((id) => sampleIntent({ id, campaignId: 'a', class: 'broadcast' })))
+    add(...Array.from({ length: 14 }, (_, index) => `a${index + 1}`))
+    expect(running()).toEqual(['b1', 'b2', 'a1', 'a2'])
+    for (const id of ['b1', 'b2', 'a1', 'a2']) await end(id)
+    queue.add([sampleIntent({ id: 'b3', campaignId: 'a', class: 'broadcast' })])
+    for (const id of ['a3', 'a4', 'a5', 'a6']) await end(id)
+    expect(running()).toContain('b3')
+  })
+
   it('are counted by campaign, channel and destination', async () => {
     const { queue, add, end } = queueOf(2)
     add('a1', 'a2', 'b1')
