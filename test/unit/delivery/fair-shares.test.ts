@@ -65,6 +65,7 @@ describe('a campaign with its share of the workers', () => {
     store.due.push(...[...of('1', 50), ...of('2', 2)].map((intent) => ({ ...intent, class: 'broadcast' as const })))
     workers.start()
     await soon(() => expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201']))
+    expect(store.released).toEqual([])
   })
 
   it('has all of them when nobody else has', async () => {
