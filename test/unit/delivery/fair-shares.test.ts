@@ -68,6 +68,24 @@ describe('a campaign with its share of the workers', () => {
     expect(store.released).toEqual([])
   })
 
+  it('gives its own broadcast its turns also where the workers are slow', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    try {
+      const { store, workers, sending } = fixtureOf({ poolSize: 10 })
+      const others = mails(1_000, 50_000).map((intent) => ({ ...intent, class: 'broadcast' as const }))
+      store.due.push(...[...mails(2_000, 10_000), ...others].map((intent) => ({ ...intent, campaignId: 'own' })))
+      workers.start()
+      for (let ended = 0; ended < 400; ended++) {
+        await soon(() => expect(sending.length).toBeGreaterThan(ended))
+        vi.advanceTimersByTime(100)
+        sending[ended]?.end()
+      }
+      expect(sending.filter(({ id }) => Number(id) >= 50_000).length).toBeGreaterThan(10)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it('has all of them when nobody else has', async () => {
     const { store, workers, sending } = fixtureOf({ poolSize: 4 })
     store.due.push(...of('1', 50))
