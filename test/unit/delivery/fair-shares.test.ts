@@ -86,6 +86,24 @@ describe('a campaign with its share of the workers', () => {
     }
   })
 
+  it('does not have all of them for what was found before others wrote more', async () => {
+    const { store, workers, sending } = fixtureOf({ poolSize: 4 })
+    store.due.push(...of('1', 50))
+    const claim = store.claim.bind(store)
+    let isWritten = false
+    store.claim = async (request) => {
+      const claimed = await claim(request)
+      if (request.order.length > 1 || isWritten) return claimed
+      isWritten = true
+      store.due.push(...of('2', 2))
+      workers.reserve().release(accepted({ intents: 2 }))
+      return claimed
+    }
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(4))
+    expect(sending.map(({ id }) => id).toSorted()).toEqual(['100', '101', '200', '201'])
+  })
+
   it('has all of them when nobody else has', async () => {
     const { store, workers, sending } = fixtureOf({ poolSize: 4 })
     store.due.push(...of('1', 50))
