@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { MailType } from '../../../delivery/email/mail-message.ts'
-import { inlineStyles } from './inline-styles.ts'
 
 /** The sources of a built-in mail, put together from its files, its styles inlined. */
 export interface BuiltInSources {
@@ -18,32 +17,39 @@ interface Words {
 }
 
 /**
- * Reads a built-in from the files beside this one. `{{> name}}` stands for a file or a line of words and is put in here,
- * once: when a mail is rendered there are no partials.
+ * Reads a built-in from the files beside this one. Its HTML is read as it was put together and inlined when it was last changed, so that no
+ * process loads the CSS inliner for it.
  *
  * @throws {Error} a file is missing, which is a broken installation.
  */
 export function readBuiltIn(type: MailType): BuiltInSources {
+  return { subject: wordsOf[type].subject, html: readFile(`inlined/${type}.html.mustache`), text: putTogether(type, 'txt') }
+}
+
+/**
+ * A body of a built-in, put together from its parts: `{{> name}}` stands for a file or a line of words and is put in here,
+ * once: when a mail is rendered there are no partials. The styles of the HTML are not inlined.
+ *
+ * @throws {Error} a file is missing, which is a broken installation.
+ */
+export function putTogether(type: MailType, format: 'html' | 'txt'): string {
   const words = wordsOf[type]
-  const expand = (format: 'html' | 'txt'): string => {
-    const lines: Readonly<Record<string, string>> = {
-      subject: words.subject,
-      preheader: words.preheader,
-      share_title: words.shareTitle,
-      reason: words.reason,
-      content: readPart(type, format),
-    }
-    let expanded = readPart('layout', format)
-    // Content holds partials and these hold lines of words: three rounds reach the bottom.
-    for (let depth = 0; depth < 3; depth++) {
-      expanded = expanded.replace(/\{\{> (\w+)\}\}\n?/g, (tag, name: string) => {
-        const line = lines[name] ?? readPart(name, format)
-        return tag.endsWith('\n') ? `${line.trimEnd()}\n` : line.trimEnd()
-      })
-    }
-    return expanded
+  const lines: Readonly<Record<string, string>> = {
+    subject: words.subject,
+    preheader: words.preheader,
+    share_title: words.shareTitle,
+    reason: words.reason,
+    content: readPart(type, format),
   }
-  return { subject: words.subject, html: inlineStyles(expand('html')), text: expand('txt') }
+  let expanded = readPart('layout', format)
+  // Content holds partials and these hold lines of words: three rounds reach the bottom.
+  for (let depth = 0; depth < 3; depth++) {
+    expanded = expanded.replace(/\{\{> (\w+)\}\}\n?/g, (tag, name: string) => {
+      const line = lines[name] ?? readPart(name, format)
+      return tag.endsWith('\n') ? `${line.trimEnd()}\n` : line.trimEnd()
+    })
+  }
+  return expanded
 }
 
 const joined = 'You receive this mail because this address was used to join {{campaign}}. If that was not you, please ignore it.'
@@ -91,5 +97,9 @@ const wordsOf: Readonly<Record<MailType, Words>> = {
 }
 
 function readPart(name: string, format: 'html' | 'txt'): string {
-  return readFileSync(new URL(`./built-in/${name}.${format}.mustache`, import.meta.url), 'utf8')
+  return readFile(`${name}.${format}.mustache`)
+}
+
+function readFile(name: string): string {
+  return readFileSync(new URL(`./built-in/${name}`, import.meta.url), 'utf8')
 }

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads'
-import { prepareTemplate, retainedBytes } from './prepared-template.ts'
+import { compileTemplate } from './compile-template.ts'
+import { retainedBytes } from './prepared-template.ts'
 import type { CompileReply } from './template-compiler.ts'
 import { TemplateError, type TemplateText } from '../../../delivery/email/mail-template.ts'
 
@@ -12,7 +13,7 @@ port.postMessage(ready)
 
 function compile(source: TemplateText): CompileReply {
   try {
-    const template = prepareTemplate(source)
+    const template = compileTemplate(source)
     return { is: 'compiled', template, bytes: retainedBytes(template) }
   } catch (error) {
     if (error instanceof TemplateError) return { is: 'unusable', reason: error.reason, sentence: error.message }

@@ -15,6 +15,8 @@ export interface TemplateCompilerOptions {
   readonly deadlineMs?: number
   /** Heap of the worker thread, in MiB. Default 128; the largest allowed template takes about half of it. */
   readonly heapMb?: number
+  /** The thread ends when it has had nothing to compile for so long, in milliseconds. Default 30,000. */
+  readonly idleMs?: number
 }
 
 /** Loading the modules takes a fraction of a second. Milliseconds. */
@@ -24,25 +26,32 @@ const ATTEMPTS = 2
 
 /**
  * Compiles templates one at a time in a worker thread, so that no template, however large or hostile, blocks the event
- * loop or fills the heap. The thread starts with the first template and is replaced when it ends.
+ * loop or fills the heap. The thread, which takes about 30 MiB, starts when there is a template to compile and ends when it has been idle.
  *
  * A template that misses the deadline or ends its thread, twice, is `unusable`.
  */
 export class TemplateCompiler {
   readonly #deadlineMs: number
   readonly #heapMb: number
+  readonly #idleMs: number
   #worker: Worker | null = null
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
+  /** Templates that are being compiled or wait for it. */
+  #pending = 0
+  #idle: NodeJS.Timeout | undefined
 
   constructor(options: TemplateCompilerOptions = {}) {
     this.#deadlineMs = options.deadlineMs ?? 20_000
     this.#heapMb = options.heapMb ?? 128
+    this.#idleMs = options.idleMs ?? 30_000
   }
 
   /** @throws {TemplateCompilerUnavailable} no thread can be started, or the compiler is closed; says nothing about the template. */
   compile(source: TemplateText): Promise<Compiled> {
-    const compiled = this.#last.then(() => this.#compile(source))
+    this.#pending += 1
+    clearTimeout(this.#idle)
+    const compiled = this.#last.then(() => this.#compile(source)).finally(() => this.#done())
     this.#last = compiled.catch(() => undefined)
     return compiled
   }
@@ -50,6 +59,7 @@ export class TemplateCompiler {
   /** Ends the thread; what is being compiled rejects. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true
+    clearTimeout(this.#idle)
     await this.#worker?.terminate()
   }
 
@@ -64,6 +74,15 @@ export class TemplateCompiler {
     }
     const sentence = `The template takes more than ${this.#deadlineMs / 1_000} s or ${this.#heapMb} MB to compile. Simplify its HTML or its styles, then retry the mail.`
     return { is: 'unusable', reason: 'template-too-costly', sentence }
+  }
+
+  #done(): void {
+    this.#pending -= 1
+    if (this.#pending > 0) return
+    this.#idle = setTimeout(() => {
+      if (this.#worker !== null) void this.#end(this.#worker)
+    }, this.#idleMs)
+    this.#idle.unref()
   }
 
   async #start(): Promise<Worker> {

@@ -12,7 +12,7 @@ import type {
 import { quotedPrintable } from '../mime/quoted-printable.ts'
 import { readBuiltIn } from './built-in-template.ts'
 import { builtInView } from './built-in-view.ts'
-import { documentedVariables, prepareTemplate } from './prepared-template.ts'
+import { documentedVariables, prepareBuiltIn } from './prepared-template.ts'
 import type { PreparedTemplate } from './prepared-template.ts'
 import { TemplateCompiler } from './template-compiler.ts'
 import type { Compiled, TemplateCompilerOptions } from './template-compiler.ts'
@@ -93,7 +93,7 @@ type Prepared = { readonly version: TemplateVersion; readonly template: Prepared
 
 function prepare(type: MailType): Prepared {
   const version = versionOfText({ from: 'built-in', ...readBuiltIn(type) })
-  return { version, template: prepareTemplate(version.text) }
+  return { version, template: prepareBuiltIn(version.text) }
 }
 
 function prepareBuiltIns(): Readonly<Record<MailType, Prepared>> {

@@ -3,7 +3,7 @@ import type { MailType, TemplateValues } from '../../../../../src/delivery/email
 import { createTemplateEngine } from '../../../../../src/infra/mail/templates/template-engine.ts'
 import { readable } from '../../../../support/readable-mail.ts'
 import { readBuiltIn } from '../../../../../src/infra/mail/templates/built-in-template.ts'
-import { prepareTemplate } from '../../../../../src/infra/mail/templates/prepared-template.ts'
+import { prepareBuiltIn } from '../../../../../src/infra/mail/templates/prepared-template.ts'
 
 const types: readonly MailType[] = ['welcome', 'verification', 'position_update', 'reward_earned', 'milestone', 'reward_delivery']
 
@@ -32,7 +32,7 @@ const render = (type: MailType, values: TemplateValues, branding = {}) => engine
 
 describe.each(types)('the built-in %s mail', (type) => {
   test('names only variables that exist', async () => {
-    expect(prepareTemplate({ from: 'built-in', ...readBuiltIn(type) }).unknown).toEqual([])
+    expect(prepareBuiltIn({ from: 'built-in', ...readBuiltIn(type) }).unknown).toEqual([])
   })
 
   test.each([

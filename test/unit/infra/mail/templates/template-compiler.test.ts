@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { CampaignTemplate } from '../../../../../src/delivery/email/mail-message.ts'
 import { TemplateCompilerUnavailable, type TemplateEngine } from '../../../../../src/delivery/email/mail-template.ts'
@@ -58,6 +61,25 @@ describe('a template', { timeout: 60_000 }, () => {
     await expect(engine.render(costly, {}, {})).rejects.toMatchObject(fault)
   })
 
+  test('leaves no thread behind: an idle one ends, and the next template starts another', async () => {
+    const threads: Worker[] = []
+    const onThread = (message: unknown) => {
+      if (message instanceof Object && 'worker' in message && message.worker instanceof Worker) threads.push(message.worker)
+    }
+    subscribe('worker_threads', onThread)
+    try {
+      const engine = engineWith({ idleMs: 1 })
+      for (const count of [1, 2]) {
+        expect((await engine.render(template(`<p>${count}</p>`), {}, {})).text).toBe(`${count}\n`)
+        expect(threads).toHaveLength(count)
+        const [thread] = threads.slice(-1)
+        if (thread !== undefined && thread.threadId !== -1) await once(thread, 'exit')
+      }
+    } finally {
+      unsubscribe('worker_threads', onThread)
+    }
+  })
+
   test('is given up when the engine is closed or the caller may wait no longer', async () => {
     const engine = engineWith()
     const waiting = new AbortController()
@@ -82,9 +104,9 @@ describe('what is kept', { timeout: 60_000 }, () => {
         },
       },
     )
-    const [kept, heap] = stdout.split(' ').map(Number)
-    expect(kept).toBe(40)
-    expect(heap).toBeLessThan(2 * cacheBytes)
+    const [kept, grown] = stdout.split(' ').map(Number)
+    expect(kept).toBe(52)
+    expect(grown).toBeLessThan(cacheBytes)
   })
 })
 
@@ -93,10 +115,14 @@ const keepMany = `
   const engine = createTemplateEngine({ cacheBytes: Number(process.env.CACHE_BYTES) })
   const source = (words, id) => ({ from: 'campaign', id, subject: 'S', html: (words + id).repeat(1_200), text: null })
   const used = () => (globalThis.gc(), process.memoryUsage().heapUsed)
-  await engine.render(source('warm', '0'), {}, {})
-  const before = used()
   let kept = 0
-  for (; kept < 40; kept++) await engine.render(source('Words to read, fifty characters of them in a row', String(kept)), {}, {})
-  const heap = used() - before
+  const keepUntil = async (count) => {
+    for (; kept < count; kept++) await engine.render(source('Words to read, fifty characters of them in a row', String(kept)), {}, {})
+  }
+  // A dozen fill the cache; forty more would take five times as much.
+  await keepUntil(12)
+  const before = used()
+  await keepUntil(52)
+  const grown = used() - before
   await engine.close()
-  console.log(kept, heap)`
+  console.log(kept, grown)`
