@@ -1,4 +1,8 @@
-import { Agent, buildConnector, errors, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
+import sendRequest from 'undici/lib/api/api-request.js'
+import buildConnector from 'undici/lib/core/connect.js'
+import { HTTPParserError } from 'undici/lib/core/errors.js'
+import Agent from 'undici/lib/dispatcher/agent.js'
 import type { WebhookClient, WebhookFailure, WebhookReply, WebhookRequest } from '../../delivery/webhook/webhook-client.ts'
 import type { AddressGuard } from './address-guard.ts'
 import { webhookUrl } from './webhook-url.ts'
@@ -72,7 +76,7 @@ async function post(agent: Agent, request: WebhookRequest, signal: AbortSignal):
   const onAbort = (): void => cut.abort()
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    const response = await agent.request({
+    const response = await sendRequest.call(agent, {
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method: 'POST',
@@ -118,7 +122,7 @@ function failureOf(error: unknown): WebhookFailure {
   if (any('ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL')) return 'connection-refused'
   if (codes.some((code) => /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|EPROTO)/.test(code))) return 'tls-failed'
   const unreadableReply = codes.some((code) => code.startsWith('HPE_') || unreadable.has(code))
-  if (error instanceof errors.HTTPParserError || unreadableReply) return 'unreadable-reply'
+  if (error instanceof HTTPParserError || unreadableReply) return 'unreadable-reply'
   return 'connection-lost'
 }
 
