@@ -26,6 +26,10 @@ describe('what the daemon loads when it starts', { timeout: 60_000 }, () => {
   it.each([
     ['the CSS inliner, which belongs to the thread that compiles templates', /\/node_modules\/(?:juice|cheerio|postcss|htmlparser2)\//],
     ['fetch, WebSocket, caches and mocks of undici', /\/node_modules\/undici\/(?:index\.js|lib\/(?:web|mock|cache|interceptor)\/)/],
+    [
+      'the builder of schemas, which are written as JSON Schema',
+      /\/node_modules\/typebox\/build\/(?:typebox\.mjs|value\/|type\/(?:action|script)\/)/,
+    ],
   ])('leaves out %s', (_, pattern) => {
     expect(loaded.filter((path) => pattern.test(path))).toEqual([])
   })
