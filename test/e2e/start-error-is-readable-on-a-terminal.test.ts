@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { startDaemon } from '../support/daemon.ts'
 
-const main = join(import.meta.dirname, '../../cmd/kafka-worker/main.ts')
+const main = join(import.meta.dirname, '../../cmd/kafka-worker/main.js')
 const environment = {
   KAFKA_BROKERS: '127.0.0.1:1',
   DATABASE_URL: 'postgresql://worker@127.0.0.1:1/platform',

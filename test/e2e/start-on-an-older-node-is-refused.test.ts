@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 
-const main = join(import.meta.dirname, '../../cmd/kafka-worker/main.ts')
+const main = join(import.meta.dirname, '../../cmd/kafka-worker/main.js')
 const run = promisify(execFile)
 
 /** Node as this machine has it, without the one that the project brings. */

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { tempFolder } from '../../stack/temp-folder.ts'
 
-/** Every file that the daemon has loaded when it starts, and every file that it could still load at once. */
+/** Prints the address of every file that the daemon loads before it reads its configuration. */
 const listing = `
   import { createRequire, registerHooks } from 'node:module'
   const loaded = new Set()
@@ -32,5 +34,34 @@ describe('what the daemon loads when it starts', { timeout: 60_000 }, () => {
     ],
   ])('leaves out %s', (_, pattern) => {
     expect(loaded.filter((path) => pattern.test(path))).toEqual([])
+  })
+})
+
+/** Prints at the end whether Node loaded what strips types. */
+const printStripper = 'process.on("exit", () => console.log(process.moduleLoadList.some((name) => name.includes("amaro"))))'
+
+/** Starts the daemon's program with a folder for what Node compiles, and prints its version. */
+async function version(folder: string): Promise<readonly string[]> {
+  const args = ['--import', `data:text/javascript,${encodeURIComponent(printStripper)}`, 'cmd/kafka-worker/main.js', '--version']
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env: { NODE_COMPILE_CACHE: folder } })
+  expect(stderr).toBe('')
+  return stdout.trim().split('\n')
+}
+
+describe('what Node compiles at a start', { timeout: 60_000 }, () => {
+  it('is kept for the next one, which loads nothing to strip types', async () => {
+    const folder = tempFolder('compiled')
+    try {
+      expect(await version(folder.path)).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+$/), 'true'])
+      const files = await readdir(folder.path, { recursive: true })
+      expect(files.length).toBeGreaterThan(500)
+      expect(await version(folder.path)).toEqual([expect.anything(), 'false'])
+    } finally {
+      await folder.remove()
+    }
+  })
+
+  it('is not needed: where the folder cannot be made, the program starts all the same', async () => {
+    expect(await version('/dev/null/compiled')).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+$/), expect.anything()])
   })
 })

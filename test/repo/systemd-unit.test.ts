@@ -20,11 +20,16 @@ describe('the systemd unit', () => {
 
   it('gives secrets as files that systemd hands over', () => {
     const set = all('Environment').map((pair) => pair.split('='))
-    const names = set.map(([name = '']) => name).filter((name) => name !== 'NODE_ENV')
+    const names = set.map(([name = '']) => name).filter((name) => !name.startsWith('NODE_'))
     expect(names.filter((name) => !variableNames.includes(name))).toEqual([])
     expect(names).toEqual(['DATABASE_URL_FILE', 'SMTP_URL_FILE'])
     const credentials = all('LoadCredential').map((credential) => credential.split(':')[0])
     expect(credentials.map((id) => `%d/${id}`)).toEqual(set.filter(([name]) => name?.endsWith('_FILE')).map(([, file]) => file))
+  })
+
+  it('keeps what Node compiles in the one folder that it may write', () => {
+    expect(all('CacheDirectory')).toEqual(['kafka-worker'])
+    expect(all('Environment')).toContain(`NODE_COMPILE_CACHE=%C/${all('CacheDirectory').join()}`)
   })
 
   it('lets a stop drain', () => {
