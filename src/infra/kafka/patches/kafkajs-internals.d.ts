@@ -5,7 +5,22 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
     readonly pending: readonly unknown[]
     readonly throttledUntil: number
   }
-  const RequestQueue: { readonly prototype: { scheduleCheckPendingRequests(this: RequestQueueState): void } }
+  interface TimeoutState {
+    readonly enforceRequestTimeout: boolean
+    /** Milliseconds. */
+    readonly requestTimeout: number
+    readonly inflight: ReadonlyMap<number, { readonly sentAt: number; readonly requestTimeout: number; timeoutRequest(): void }>
+    requestTimeoutIntervalId?: NodeJS.Timeout | undefined
+    isConnected(): boolean
+    /** Stops its timers. */
+    destroy(): void
+  }
+  const RequestQueue: {
+    readonly prototype: {
+      scheduleCheckPendingRequests(this: RequestQueueState): void
+      scheduleRequestTimeoutCheck(this: TimeoutState): void
+    }
+  }
   export = RequestQueue
 }
 
