@@ -85,6 +85,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   async function once(all: boolean): Promise<boolean> {
     const channels = kinds.channels.filter((channel) => isWorthAClaim(channel) && (all || mayHaveMore(channel)))
     if (channels.length === 0) return false
+    if (all && mayBeIdle() && !(await isAnyDue())) return false
     // Whether others wait is known only when every channel was queried.
     const isComplete = kinds.channels.every((channel) => channels.includes(channel) || !mayHaveMore(channel))
     // Of intents that came from an accept: the accounts of claimed ones are known.
@@ -106,6 +107,26 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       queue.fill()
     }
     return false
+  }
+
+  /** Nothing is held, nothing was due at the last claims, and it is not time to search for deferred intents. */
+  function mayBeIdle(): boolean {
+    if (queue.size > 0 || kinds.channels.some(mayHaveMore)) return false
+    return ![...deferred.values()].some(({ isSearchDue }) => isSearchDue)
+  }
+
+  /**
+   * A look that all groups of the process share, in place of a claim for each channel. An accept of this process that writes meanwhile wakes the
+   * loop, and its intents are claimed without a look.
+   */
+  async function isAnyDue(): Promise<boolean> {
+    turn()
+    try {
+      return await store.isDue(group, kinds.channels)
+    } catch {
+      // The database is away or too slow, which its probe reports; the next poll is the retry.
+      return false
+    }
   }
 
   /** Whether unclaimed intents of the channel may be due. */

@@ -40,6 +40,11 @@ export class DeferredIntents {
     return this.#known.size > 0
   }
 
+  /** The next claim searches the database for others. */
+  get isSearchDue(): boolean {
+    return this.#on.clock.monotonic() >= this.#searchAt
+  }
+
   add(destination: string): void {
     const last = ++this.#count
     const first = this.#known.get(destination)?.first ?? last
@@ -103,7 +108,7 @@ export class DeferredIntents {
 
   async #search(): Promise<void> {
     const { group, channel, store, clock } = this.#on
-    if (clock.monotonic() < this.#searchAt) return
+    if (!this.isSearchDue) return
     this.#searchAt = clock.monotonic() + SEARCH_MS
     const found = await store.deferredDestinations(group, channel, this.#after, PER_SEARCH)
     this.#after = found.length < PER_SEARCH ? '' : (found.at(-1) ?? '')

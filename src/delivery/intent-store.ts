@@ -111,6 +111,11 @@ export interface IntentStore extends BreakerStore {
   /** Reads outside any transaction that writes. */
   readonly read: Sql
   claim(request: ClaimRequest): Promise<readonly Intent[]>
+  /**
+   * Whether anything of these channels is due, claimable or not; what is deferred is not due. Callers who ask at the same time, of whatever
+   * groups, share a statement (5 ms).
+   */
+  isDue(group: string, channels: readonly ChannelName[]): Promise<boolean>
   /** The account of each of these campaigns, as the platform's rows say. */
   accountsOf(campaignIds: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Releases claims: the intents are due now, in their order among what is due. */

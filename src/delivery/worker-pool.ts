@@ -118,7 +118,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       if (excess.length > 0) await releaseClaims(excess)
       const isPoll = performance.now() - polledAt >= settings.pollMs
       if (isPoll) polledAt = performance.now()
-      if (!(await claiming.once(isPoll)) && !(await woken(settings.pollMs))) polledAt = -Infinity
+      if (!(await claiming.once(isPoll)) && !(await woken(untilPoll(settings.pollMs)))) polledAt = -Infinity
     }
   }
 
@@ -254,4 +254,10 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     },
     abort: () => cut.abort(),
   }
+}
+
+/** The polls of all groups of a process fall on the same instants, so that those of idle groups share a look. At most a millisecond more than `pollMs`. */
+function untilPoll(pollMs: number): number {
+  // A timer may fire a fraction of a millisecond early: without the millisecond a poll would be followed by another.
+  return pollMs === 0 ? 0 : pollMs - (performance.now() % pollMs) + 1
 }

@@ -32,6 +32,10 @@ export class MemoryIntentStore implements IntentStore {
   readonly due: Intent[] = []
   readonly deferred = new Set<Intent>()
   readonly claims: ClaimRequest[] = []
+  /** The group of each look at whether anything is due. */
+  readonly looks: string[] = []
+  /** The answer to all looks: rows that others have locked are due, too. Null: as `due` says. */
+  isAnyDue: boolean | null = true
   readonly started: StartRequest[] = []
   readonly settled: Settled[] = []
   readonly released: Claim[] = []
@@ -72,6 +76,11 @@ export class MemoryIntentStore implements IntentStore {
     for (const intent of mine) this.due.splice(this.due.indexOf(intent), 1)
     for (const intent of mine) this.deferred.delete(intent)
     return mine
+  }
+
+  async isDue(group: string): Promise<boolean> {
+    this.looks.push(group)
+    return this.isAnyDue ?? this.due.length > 0
   }
 
   async accountsOf(campaignIds: readonly string[]): Promise<ReadonlyMap<string, string>> {

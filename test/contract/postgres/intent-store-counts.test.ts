@@ -42,6 +42,43 @@ describe('counts', () => {
     expect(await store.countDue('mailers', ['webhook', 'email'], 100)).toBe(7)
   })
 
+  it.each<[string, boolean, Parameters<typeof insertIntents>[1]]>([
+    ['a live intent', true, {}],
+    ['an intent of a broadcast', true, { class: 'broadcast' }],
+    ['an intent of a replay', true, { class: 'replay' }],
+    ['an ambiguous one', true, { state: 'ambiguous' }],
+    ['one on another of the channels', true, { channel: 'webhook' }],
+    ['one on a channel that was not named', false, { channel: 'leaderboard' }],
+    ['one of another group', false, { group_name: 'others' }],
+    ['one that is due later', false, { due_at: minutesAgo(-1) }],
+    ['a deferred one', false, { reason: 'endpoint-busy', destination: 'e', due_at: minutesAgo(-1) }],
+    ['a claimed one', false, { state: 'claimed' }],
+    ['a held one', false, { state: 'held' }],
+  ])('a look at what is due: %s (%s)', async (_, due, intent) => {
+    await insertIntents(database.sql, { key: 'only', ...intent })
+    expect(await store.isDue('mailers', ['email', 'webhook'])).toBe(due)
+  })
+
+  it('groups that look at the same time share a statement, and each gets its own answer', async () => {
+    await insertIntents(database.sql, { key: 'a' }, { key: 'b', group_name: 'others', channel: 'webhook' })
+    const statements: string[] = []
+    const sql: typeof database.sql = {
+      query: (text, parameters) => {
+        statements.push(text)
+        return database.sql.query(text, parameters)
+      },
+    }
+    const counting = createIntentStore({ ...database, sql }, { channels: channelNames })
+    const looks = [
+      counting.isDue('mailers', ['email', 'webhook']),
+      counting.isDue('idle', channelNames),
+      counting.isDue('others', ['email']),
+      counting.isDue('others', ['webhook']),
+    ]
+    expect(await Promise.all(looks)).toEqual([true, false, false, true])
+    expect(statements).toHaveLength(1)
+  })
+
   it('counts the unfinished mails of a broadcast, without the broadcast itself', async () => {
     const event = { event_id: '00000000-0000-4000-8000-0000000000ee', class: 'broadcast' }
     const mails = ['pending', 'claimed', 'handing_over', 'ambiguous', 'sent', 'held', 'skipped']

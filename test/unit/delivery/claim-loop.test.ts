@@ -195,6 +195,42 @@ describe('claiming', () => {
     expect(first.filter(([, one]) => one === 'replay').map(([n]) => n)).toEqual([40])
   })
 
+  it('claims nothing while looks find nothing due, and at the first poll that finds something', async () => {
+    const { store, workers, sending } = fixtureOf({ pollMs: 1, kinds: [mailKind(), webhookKind] })
+    store.isAnyDue = null
+    workers.start()
+    await soon(() => expect(store.looks.length).toBeGreaterThan(20))
+    // The first claims, which found nothing.
+    expect(store.claims.map(({ channel }) => channel).toSorted()).toEqual(['email', 'webhook'])
+    store.due.push(...mails(3))
+    await soon(() => expect(sending).toHaveLength(3))
+  })
+
+  it('searches for intents that other processes deferred although nothing is due', async () => {
+    const { store, workers, executor } = fixtureOf({ pollMs: 1, kinds: [mailKind(), webhookKind] })
+    store.isAnyDue = null
+    workers.start()
+    await soon(() => expect(store.looks.length).toBeGreaterThan(2))
+    store.deferredElsewhere = ['endpoint-9']
+    await executor.clock.sleep(10_000)
+    await soon(() => expect(store.claims.some(({ deferred }) => deferred[0]?.destination === 'endpoint-9')).toBe(true))
+  })
+
+  it('needs no look for what an accept wrote while one was under way', async () => {
+    const { store, workers, sending } = fixtureOf({ pollMs: 1 })
+    store.isAnyDue = null
+    const look = Promise.withResolvers<boolean>()
+    store.isDue = () => (store.looks.push('held'), look.promise)
+    workers.start()
+    await soon(() => expect(store.looks).toHaveLength(1))
+    const reservation = workers.reserve()
+    store.due.push(...mails(1))
+    reservation.release(accepted({ intents: 1 }))
+    look.resolve(false)
+    await soon(() => expect(sending).toHaveLength(1))
+    expect(store.looks).toHaveLength(1)
+  })
+
   it('that fails is tried again with the next poll, and is reported once', async () => {
     const { store, workers, sending, facts } = fixtureOf({ pollMs: 1 })
     store.away = new SqlError('away', {})

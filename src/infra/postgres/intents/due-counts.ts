@@ -33,6 +33,31 @@ export async function countDue(sql: Sql, group: string, channels: readonly Chann
   )
 }
 
+/** What {@link areDue} looks for. */
+export interface DueRequest {
+  readonly group: string
+  readonly channels: readonly ChannelName[]
+}
+
+/** For each request whether anything of any class is due: a probe of `intents_due` per channel and class. */
+export async function areDue(sql: Sql, requests: readonly DueRequest[]): Promise<readonly boolean[]> {
+  const pairs = requests.flatMap(({ group, channels }, index) => channels.map((channel) => ({ index, group, channel })))
+  const rows = await sql.query<{ index: number }>(
+    `SELECT DISTINCT asked.index
+       FROM unnest($1::int[], $2::text[], $3::text[]) AS asked (index, group_name, channel)
+      CROSS JOIN unnest('{live,broadcast,replay}'::text[]) AS c (class)
+      CROSS JOIN LATERAL (
+        SELECT FROM worker.intents AS i
+         WHERE i.group_name = asked.group_name AND i.channel = asked.channel AND i.class = c.class
+           AND i.state IN ('pending', 'ambiguous') AND i.due_at <= now()
+         ORDER BY i.due_at
+         LIMIT 1) AS due`,
+    [pairs.map(({ index }) => index), pairs.map(({ group }) => group), pairs.map(({ channel }) => channel)],
+  )
+  const due = new Set(rows.map(({ index }) => index))
+  return requests.map((_, index) => due.has(index))
+}
+
 /** In the words of the index `intents_throttled`. */
 const isThrottled = `i.state = 'pending' AND i.reason IN ('domain-rate', 'relay-rate')`
 

@@ -13,7 +13,7 @@ import type {
 import type { Database } from '../../../std/sql.ts'
 import { abandonDeferred, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
-import { backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs } from './due-counts.ts'
+import { areDue, backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs, type DueRequest } from './due-counts.ts'
 import { createMicroBatcher } from './micro-batcher.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { postponeCampaign, resumeCampaigns } from './paused-campaigns.ts'
@@ -36,6 +36,9 @@ export interface IntentStoreOptions {
   /** Leases expired in one statement at most. */
   readonly expireBatch?: number
 }
+
+/** Groups poll at the same instants, each by a timer of its own; milliseconds. */
+const LOOK_LINGER_MS = 5
 
 /** The intents in `worker.intents`. All times are the database's. Throws SqlError. */
 export function createIntentStore(database: Database, options: IntentStoreOptions): IntentStore {
@@ -79,6 +82,12 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     createMicroBatcher((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...batches, lingerMs: batchWaitMs }),
   )
 
+  const looks = createMicroBatcher((requests: readonly DueRequest[]) => areDue(sql, requests), {
+    ...batches,
+    lingerMs: LOOK_LINGER_MS,
+    maxWaitMs: LOOK_LINGER_MS,
+  })
+
   async function settleOne({
     intent,
     settlement,
@@ -96,6 +105,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   return {
     read: sql,
     claim: (request) => claim(sql, request),
+    isDue: (group, counted) => looks({ group, channels: counted }),
     accountsOf: (campaignIds) => accountsOf(sql, campaignIds),
     release: (claims) => release(sql, claims),
     start: (requests) => Promise.allSettled(requests.map(async (request) => starts(request.deliveryLog)(request))),
