@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { performance, type EventLoopUtilization } from 'node:perf_hooks'
 import type { Config } from '../../config/load.ts'
+import { idleMemory } from './idle-memory.ts'
 import { preflight } from './preflight.ts'
 import { startMaintenance } from './maintenance.ts'
 import { composeChannels } from './compose/channel-clients.ts'
@@ -43,6 +45,8 @@ const PROBE_MS = 1_000
 const PROBE_DEADLINE_MS = 5_000
 /** Interval of the watchdog; milliseconds. */
 const LOOK_MS = 1_000
+/** How often an idle process may collect garbage; milliseconds. */
+const COLLECT_MS = 10_000
 
 /** The composed daemon, not yet started. */
 export interface App {
@@ -204,8 +208,21 @@ export function createApp(
   }
 
   function startTasks(): void {
+    let measured: EventLoopUtilization | undefined
+    const collectWhenIdle = idleMemory({
+      collect: globalThis.gc && (() => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })),
+      residentBytes: () => process.memoryUsage.rss(),
+      busyShare() {
+        const now = performance.eventLoopUtilization()
+        // The first time nothing is known.
+        const share = measured === undefined ? 1 : performance.eventLoopUtilization(now, measured).utilization
+        measured = now
+        return share
+      },
+    })
     reports.start()
     tasks.schedule(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.probe())
+    tasks.schedule('idle memory', COLLECT_MS, LOOK_MS, async () => collectWhenIdle())
     tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
     startMaintenance(tasks, { config, pools, groups, breakerRecord, intentStore, leaderboard, clock, observe, signal: stopping.signal })
     if (composed.relay !== null) {
