@@ -78,7 +78,7 @@ test('an accept that never returns: /livez names group and partition, the member
   const answer = Promise.withResolvers<void>()
   store.gate = answer.promise
   await fixture.signUp()
-  await eventually('the store is asked', () => store.tried.length > 0 || 'not yet')
+  await eventually('the store is tried', () => store.tried.length > 0 || 'not yet')
   expect((await live()).status).toBe(200)
   await eventually('it is not alive, and says why', async () => {
     const { status, body } = await live()

@@ -56,7 +56,7 @@ async function ranked(people: number): Promise<{ campaign: Campaign; campaignId:
 }
 
 /** A request of the group that recalculates, as the sweep writes it. */
-const asked = ({ campaignId }: Campaign) => ({
+const pendingRecalculation = ({ campaignId }: Campaign) => ({
   group_name: 'position-workers',
   kind: 'recalculate',
   channel: 'leaderboard',
@@ -131,7 +131,7 @@ describe('leaderboard audit', () => {
     expect(alone.out).toContain(`  1 row is stale: changed since it was ranked. No recalculation is pending.`)
     expect(alone.out).not.toContain('misplaced')
 
-    await insertIntents(database.sql, asked(campaign))
+    await insertIntents(database.sql, pendingRecalculation(campaign))
     const waiting = await leaderboard('audit', '--campaign', campaignId)
     expect(waiting).toMatchObject({ code: 0, err: '' })
     expect(waiting.out).toContain('3 differences from a full ranking.')
@@ -202,7 +202,7 @@ describe('leaderboard show', () => {
   it('shows the top of a campaign with score, its parts and dirty rows, without addresses', async () => {
     const { campaign, campaignId, ids } = await ranked(20)
     await run('UPDATE waitlist_users SET verified_referral_count = 5 WHERE id = $1', ids[1])
-    await insertIntents(database.sql, asked(campaign))
+    await insertIntents(database.sql, pendingRecalculation(campaign))
     const shown = await leaderboard('show', '--campaign', campaignId, '--top', '3')
     expect(shown).toMatchObject({ code: 0, err: '' })
     for (const text of [
@@ -260,7 +260,7 @@ describe('leaderboard explain', () => {
   it('explains position, recorded movements, and why none is recorded', async () => {
     const { campaign, campaignId, ids } = await ranked(3)
     await run('UPDATE waitlist_users SET verified_referral_count = 1 WHERE id = $1', ids[2])
-    await insertIntents(database.sql, asked(campaign))
+    await insertIntents(database.sql, pendingRecalculation(campaign))
     const dirty = await explain(ids[2])
     expect(dirty).toMatchObject({ code: 0, err: '' })
     for (const text of [

@@ -44,15 +44,15 @@ const labels = new Map([...Object.values(metrics).flatMap(labelled), ...supervis
 
 describe('the alerts of Prometheus', () => {
   it.each(rules)('$alert uses metrics and labels that exist', ({ expr, annotations }) => {
-    const asked = [...expr.matchAll(/\b(kafka_\w+)(?:\{([^}]*)\})?/g)]
-    expect(asked.length).toBeGreaterThan(0)
-    for (const [, metric = '', matchers = ''] of asked) {
+    const selectors = [...expr.matchAll(/\b(kafka_\w+)(?:\{([^}]*)\})?/g)]
+    expect(selectors.length).toBeGreaterThan(0)
+    for (const [, metric = '', matchers = ''] of selectors) {
       expect(names).toContain(metric)
       const wanted = [...matchers.matchAll(/(\w+)\s*=~?/g)].map(([, label]) => label)
       expect(wanted.filter((label) => label === undefined || !labels.get(metric)?.includes(label))).toEqual([])
     }
     const grouped = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(', '))
-    const there = new Set([...asked.flatMap(([, metric = '']) => labels.get(metric) ?? []), 'instance'])
+    const there = new Set([...selectors.flatMap(([, metric = '']) => labels.get(metric) ?? []), 'instance'])
     expect(grouped.filter((label) => !there.has(label))).toEqual([])
     const shown = [...annotations.summary.matchAll(/\$labels\.(\w+)/g)].map(([, label]) => label)
     expect(shown.filter((label) => label === undefined || !grouped.includes(label))).toEqual([])

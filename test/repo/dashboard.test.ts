@@ -30,11 +30,13 @@ describe('the dashboard of Grafana', () => {
     expect(selectors.length).toBeGreaterThan(0)
     const own = selectors.map(([, series = '', matchers = '']) => ({
       metric: series.startsWith('kafka_') ? series.replace(/_(?:bucket|sum|count)$/, '') : series,
-      asked: [...matchers.matchAll(/(\w+)\s*=~?/g)].map(([, label = '']) => label),
+      matched: [...matchers.matchAll(/(\w+)\s*=~?/g)].map(([, label = '']) => label),
     }))
     const known = new Set([...documented, ...(await metricsOfTheProcess())])
     expect(own.filter(({ metric }) => !known.has(metric))).toEqual([])
-    expect(own.flatMap(({ metric, asked }) => asked.filter((label) => label !== 'job' && !labels.get(metric)?.includes(label)))).toEqual([])
+    expect(
+      own.flatMap(({ metric, matched }) => matched.filter((label) => label !== 'job' && !labels.get(metric)?.includes(label))),
+    ).toEqual([])
     const jobs = [...expr.matchAll(/job="([^"]*)"/g)].map(([, name]) => name)
     expect(jobs.filter((name) => name !== job)).toEqual([])
     const grouped = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(',').map((label) => label.trim()))

@@ -47,7 +47,7 @@ function at(listener: Listener): string {
 }
 
 /** The error of a request for a topic, or null. */
-async function asked(listener: Listener, access: KafkaAccess): Promise<unknown> {
+async function requestError(listener: Listener, access: KafkaAccess): Promise<unknown> {
   const admin = createKafkaAdmin({ brokers: [at(listener)], clientId: 'contract', connectionTimeoutMs: 5_000, ...access })
   try {
     await admin.connect()
@@ -69,7 +69,7 @@ describe('clients that the brokers admit', () => {
     ['PLAIN under TLS', 'LOGIN', () => ({ tls: { ca }, sasl: { mechanism: 'PLAIN', username: 'plain', password: 'plain-word' } })],
     ['SCRAM-SHA-512 without TLS', 'CLEARLOGIN', () => ({ sasl: good })],
   ])('%s', async (_name, listener, access) => {
-    expect(await asked(listener, access())).toBeNull()
+    expect(await requestError(listener, access())).toBeNull()
   })
 })
 
@@ -138,7 +138,7 @@ describe('a refused login or certificate is reported at once, with the way out a
       'Kafka at BROKER accepts no login on this listener: set KAFKA_SECURITY_PROTOCOL to SSL, or correct the port in KAFKA_BROKERS',
     ],
   ])('%s', async (_name, listener, access, sentence) => {
-    const error = await asked(listener, access())
+    const error = await requestError(listener, access())
     expect(error).toBeInstanceOf(LogAccessRefused)
     expect(
       messageOf(error)
@@ -161,7 +161,7 @@ describe('the protocol of another listener is reported with the variable to set'
     ],
     ['without a login', 'CLEARLOGIN', () => ({}), /: set KAFKA_SECURITY_PROTOCOL to SASL_SSL or SSL if its listener requires that/],
   ])('%s', async (_name, listener, access, sentence) => {
-    const error = await asked(listener, access())
+    const error = await requestError(listener, access())
     expect(error).toBeInstanceOf(OperatorError)
     // The listener may be starting, or be behind a load balancer: the boot keeps trying.
     expect(error).not.toBeInstanceOf(LogAccessRefused)

@@ -47,7 +47,7 @@ const deferred = (key: string, change: object = {}) => ({
   waiting_since: since(5),
   ...change,
 })
-const asked: AbandonRequest = {
+const abandonment: AbandonRequest = {
   group: 'mailers',
   channel: 'webhook',
   kinds: [{ kind: 'mail', version: 1 }],
@@ -56,7 +56,7 @@ const asked: AbandonRequest = {
   limit: 100,
 }
 const abandon = (limit = 100) => {
-  const request = { ...asked, limit }
+  const request = { ...abandonment, limit }
   const logged: string[] = []
   const ended = store().abandonDeferred(request, async (intent, tx) => {
     await tx.query('SELECT')
@@ -134,7 +134,7 @@ describe('intents deferred for a destination that is away for longer than all re
   it('stay when their delivery log cannot be written', async () => {
     await away(77, 1)
     await insertIntents(database.sql, deferred('a'))
-    await expect(store().abandonDeferred(asked, () => Promise.reject(new Error('no log')))).rejects.toThrow('no log')
+    await expect(store().abandonDeferred(abandonment, () => Promise.reject(new Error('no log')))).rejects.toThrow('no log')
     expect(await rowOf(database.sql, 'a')).toMatchObject({ state: 'pending', reason: 'endpoint-open' })
   })
 })

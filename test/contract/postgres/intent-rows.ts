@@ -98,6 +98,6 @@ export async function giveUp(sql: Sql, store: IntentStore, deliveryLog: Delivery
   await sql.query(`DELETE FROM worker.breakers`)
   await sql.query(`INSERT INTO worker.breakers VALUES ('email', 'e', 'timeout', now() - interval '2 hours', now() - interval '1 hour')`)
   const kinds = [{ kind: 'mail', version: 1 }]
-  const asked = { group: 'mailers', channel: 'email', kinds, awayMs: 3_600_000, deliveryLog, limit: 100 } as const
-  return (await store.abandonDeferred(asked, async () => {})).map(({ key }) => key)
+  const request = { group: 'mailers', channel: 'email', kinds, awayMs: 3_600_000, deliveryLog, limit: 100 } as const
+  return (await store.abandonDeferred(request, async () => {})).map(({ key }) => key)
 }

@@ -108,13 +108,19 @@ describe('an audit', () => {
     const { campaignId } = await rankedFive()
     await database.sql.query('UPDATE waitlist_users SET position = 77 WHERE original_position = 1')
     await database.sql.query('UPDATE waitlist_users SET original_position = 9 WHERE original_position = 5')
-    const asked = { kind: 'recalculate', channel: 'leaderboard', coalesce: true, campaign_id: campaignId, key: `recalculate:${campaignId}` }
+    const recalculation = {
+      kind: 'recalculate',
+      channel: 'leaderboard',
+      coalesce: true,
+      campaign_id: campaignId,
+      key: `recalculate:${campaignId}`,
+    }
     const since = new Date(Date.now() - 60_000)
     await insertIntents(
       database.sql,
-      { ...asked, group_name: 'others', created_at: new Date(0) },
-      { ...asked, group_name: 'rankers', created_at: new Date(), state: 'claimed', owner: 'w', lease_until: new Date() },
-      { ...asked, group_name: 'rankers', created_at: since, reason: 'campaign-locked' },
+      { ...recalculation, group_name: 'others', created_at: new Date(0) },
+      { ...recalculation, group_name: 'rankers', created_at: new Date(), state: 'claimed', owner: 'w', lease_until: new Date() },
+      { ...recalculation, group_name: 'rankers', created_at: since, reason: 'campaign-locked' },
     )
     expect(await onlyLooked(campaignId)).toMatchObject({
       misplaced: 1,

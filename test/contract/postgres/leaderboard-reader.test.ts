@@ -79,7 +79,7 @@ describe('a campaign', () => {
 
   it('shows since when a recalculation is requested, by its own group', async () => {
     const campaignId = await insertCampaign(sql)
-    const asked = {
+    const recalculation = {
       kind: 'recalculate',
       channel: 'leaderboard',
       coalesce: true,
@@ -87,9 +87,9 @@ describe('a campaign', () => {
       created_at: new Date(1e12),
     }
     const pending = async () => (await reader.standing(campaignId))?.pending
-    await insertIntents(sql, { ...asked, group_name: 'others' }, { ...asked, group_name: group, state: 'skipped' })
+    await insertIntents(sql, { ...recalculation, group_name: 'others' }, { ...recalculation, group_name: group, state: 'skipped' })
     expect(await pending()).toBeNull()
-    await insertIntents(sql, { ...asked, group_name: group, reason: 'rows-locked' })
+    await insertIntents(sql, { ...recalculation, group_name: group, reason: 'rows-locked' })
     expect(await pending()).toMatchObject({ state: 'pending', since: new Date(1e12), reason: 'rows-locked' })
     await sql.query(`UPDATE worker.intents SET state = 'claimed', owner = 'w', lease_until = now() WHERE state = 'pending'`)
     expect(await pending()).toMatchObject({ state: 'claimed', since: new Date(1e12) })
@@ -204,7 +204,7 @@ it('everything is read along an index', async () => {
           made AS (INSERT INTO campaigns (account_id, name, slug)
                    SELECT account.id, n::text, n::text FROM account, generate_series(1, 400) AS n RETURNING id),
           recorded AS (INSERT INTO worker.recalculations SELECT id, now(), now(), 1 FROM made),
-          asked AS (INSERT INTO worker.intents (group_name, kind, version, channel, key, coalesce, campaign_id)
+          pending AS (INSERT INTO worker.intents (group_name, kind, version, channel, key, coalesce, campaign_id)
                     SELECT 'rankers', 'recalculate', 1, 'leaderboard', 'recalculate:' || id, true, id FROM made),
           people AS (INSERT INTO waitlist_users (campaign_id, email, referral_code, position, original_position, ranked_score, ranked_ppr)
                      SELECT made.id, n::text, made.id || n::text, n, n, n, 1 FROM made, generate_series(1, 150) AS n RETURNING id, campaign_id)
@@ -216,10 +216,10 @@ it('everything is read along an index', async () => {
        FROM generate_series(1, 20000) AS n`,
   )
   await sql.query('ANALYZE')
-  const asked: { text: string; parameters: readonly unknown[] }[] = []
+  const queries: { text: string; parameters: readonly unknown[] }[] = []
   const listening: Sql = {
     query: (text, parameters = []) => {
-      asked.push({ text, parameters })
+      queries.push({ text, parameters })
       return sql.query(text, parameters)
     },
   }
@@ -241,8 +241,8 @@ it('everything is read along an index', async () => {
     [/using waitlist_users_pkey/],
     [/using position_changes_user/, /Index Scan Backward using outcomes_age/],
   ]
-  expect(asked).toHaveLength(expected.length)
-  for (const [index, { text, parameters }] of asked.entries()) {
+  expect(queries).toHaveLength(expected.length)
+  for (const [index, { text, parameters }] of queries.entries()) {
     const lines = await sql.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${text}`, parameters)
     const plan = lines.map((line) => line['QUERY PLAN']).join('\n')
     for (const part of expected[index] ?? []) expect(plan).toMatch(part)

@@ -65,12 +65,12 @@ test('a stronger synchronous_commit than ours is kept', async () => {
 
 test("values arrive as they are, and names mean the system's functions and the platform's tables", async () => {
   const at = new Date('2026-01-02T03:04:05.678Z')
-  const asked = ['platform.campaigns', 'A Name', [null, 'NULL'], at, 0.1 + 0.2, Buffer.from([0, 255])]
+  const values = ['platform.campaigns', 'A Name', [null, 'NULL'], at, 0.1 + 0.2, Buffer.from([0, 255])]
   const [row] = await pool.sql.query(
     `SELECT to_regclass('platform.campaigns')::text AS table, $1 = 'platform.campaigns' AS equal, lower($2) AS lower, $3::text[] AS list,
             $4::timestamptz AS at, $4::timestamptz::text AS words, $5::float8 AS float, $6::bytea AS bytes,
             now() > '2020-01-01' AS recent, interval '1 day 2 hours'::text AS interval, current_setting('transaction_isolation') AS isolation`,
-    asked,
+    values,
   )
   expect(row).toEqual({
     table: 'campaigns',

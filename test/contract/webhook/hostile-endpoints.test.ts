@@ -25,14 +25,14 @@ afterEach(async () => {
 })
 
 /** A resolver that counts its lookups. */
-function counted(resolve: Resolve): { readonly resolve: Resolve; asked(): number } {
+function counted(resolve: Resolve): { readonly resolve: Resolve; lookups(): number } {
   let calls = 0
   return {
     resolve: (hostname, options, callback) => {
       calls++
       resolve(hostname, options, callback)
     },
-    asked: () => calls,
+    lookups: () => calls,
   }
 }
 
@@ -85,7 +85,7 @@ describe('a hostile URL connects to no private address', () => {
     expect(await outcome(clientOf([], names.resolve), url)).toBe(leads === 'nowhere' ? 'url-refused' : refused)
     // Only a name gets as far as a socket, which connects to nothing before the look-up allows it.
     const sockets = leads !== 'nowhere' && 'name' in leads ? 1 : 0
-    expect({ begun, asked: names.asked() }).toEqual({ begun: sockets, asked: sockets })
+    expect({ begun, lookups: names.lookups() }).toEqual({ begun: sockets, lookups: sockets })
   })
 
   it('nor do the names of this machine', async () => {
@@ -104,7 +104,7 @@ describe('a name whose address changes', () => {
     // An answer with a TTL of 0: a second lookup for the same connection would get the second address.
     const names = counted(answeringResolver(['127.0.0.2'], ['127.0.0.1']))
     expect(await outcome(clientOf(['127.0.0.2/32'], names.resolve), name(port))).toBe(200)
-    expect({ reached, asked: names.asked() }).toEqual({ reached: ['127.0.0.2'], asked: 1 })
+    expect({ reached, lookups: names.lookups() }).toEqual({ reached: ['127.0.0.2'], lookups: 1 })
   })
 
   it('is checked again at each connect, so that a retry is refused', async () => {
@@ -114,7 +114,7 @@ describe('a name whose address changes', () => {
     const ends = []
     for (let attempt = 0; attempt < 4; attempt++) ends.push(await outcome(client, name(port)))
     expect(ends).toEqual([200, refused, 200, refused])
-    expect({ reached, asked: names.asked() }).toEqual({ reached: ['127.0.0.2', '127.0.0.2'], asked: 4 })
+    expect({ reached, lookups: names.lookups() }).toEqual({ reached: ['127.0.0.2', '127.0.0.2'], lookups: 4 })
   })
 
   it('keeps its connection to the checked address while that is open', async () => {
@@ -126,14 +126,14 @@ describe('a name whose address changes', () => {
     // A second connection may be wanted while the first is being tidied up; it is judged, and refused.
     expect(ends.filter((end) => end !== 200 && end !== refused)).toEqual([])
     expect(new Set(reached)).toEqual(new Set(['127.0.0.2']))
-    expect(begun).toBe(names.asked())
+    expect(begun).toBe(names.lookups())
   })
 
   it('is tried at its checked addresses, without another lookup when the first is dead', async () => {
     const { port, reached } = await endpoints(['127.0.0.1', '127.0.0.3'])
     const names = counted(answeringResolver(['127.0.0.2', '127.0.0.3'], ['127.0.0.1']))
     expect(await outcome(clientOf(['127.0.0.2/31'], names.resolve), name(port))).toBe(200)
-    expect({ reached, asked: names.asked() }).toEqual({ reached: ['127.0.0.3'], asked: 1 })
+    expect({ reached, lookups: names.lookups() }).toEqual({ reached: ['127.0.0.3'], lookups: 1 })
   })
 
   it.each([

@@ -46,7 +46,7 @@ test('a full standard output without a reader stops no daemon and fills no memor
 /** Requests a report of every worker repeatedly; a reply over HTTP shows that the signal before it was handled. */
 async function reports(daemon: Daemon, count: number): Promise<void> {
   const url = `${daemon.url()}/livez`
-  for (let asked = 0; asked < count; asked++) {
+  for (let sent = 0; sent < count; sent++) {
     daemon.kill('SIGUSR2')
     await (await fetch(url)).text()
   }

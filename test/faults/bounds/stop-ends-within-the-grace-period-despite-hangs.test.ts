@@ -48,18 +48,18 @@ function forced(what: string): End {
 
 /** The relay never answers at this stage. */
 function silentAt(stage: SmtpStage): Hang {
-  let asked = 0
+  let hanging = 0
   return {
     what: `the relay at ${stage}`,
     early: stage === 'connect',
     begin: () =>
       proxied.base.smtp.respondWith((now) => {
         if (now !== stage) return undefined
-        asked += 1
+        hanging += 1
         return new Promise(() => undefined)
       }),
     hangs: async () =>
-      asked > 0 &&
+      hanging > 0 &&
       (await proxied.base.sql.query(`SELECT FROM worker.intents WHERE channel = 'email' AND state IN ('claimed', 'handing_over')`)).length >
         0,
     ends: [forced('email intent \\S+ \\(\\w+\\) running since')],
@@ -143,10 +143,10 @@ test.each(hangs)('a stop ends within the grace period whatever hangs: $what', as
   const hold = early ? before : await begin()
   await base.publisher.publishMany([{ type: 'user.signed_up', ...campaign, ...(await platform.person(campaign)) }, ...rewards.events])
   await eventually('it hangs', async () => (await doesHang()) || 'not yet')
-  const asked = Date.now()
+  const stopRequestedAt = Date.now()
   daemon.kill('SIGTERM')
   const code = await daemon.exited
-  const tookMs = Date.now() - asked
+  const tookMs = Date.now() - stopRequestedAt
   await hold?.[Symbol.asyncDispose]()
   // Work that was cut off may be recorded after that line.
   const last = daemon.lines.findLast(({ msg }) => msg === 'stopped' || msg.startsWith('Forced'))?.msg ?? ''

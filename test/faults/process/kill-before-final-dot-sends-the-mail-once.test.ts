@@ -8,14 +8,14 @@ import { mailInDoubt } from '../../support/faults/mail-in-doubt.ts'
  */
 test('SIGKILL while the relay delays its reply to the recipient: the mail was not transmitted, and is sent once', async () => {
   await using doubt = await mailInDoubt()
-  const asked = Promise.withResolvers<void>()
+  const recipientNamed = Promise.withResolvers<void>()
   doubt.fixture.base.smtp.respondWith((stage) => {
     if (stage !== 'rcpt') return undefined
-    asked.resolve()
+    recipientNamed.resolve()
     return new Promise(() => undefined)
   })
   const killed = await doubt.begin()
-  await asked.promise
+  await recipientNamed.promise
   await doubt.kill(killed)
   doubt.fixture.base.smtp.respondWith(undefined)
   doubt.fixture.daemon()

@@ -10,7 +10,7 @@ const DAY = 86_400
 const MINUTE = 60
 
 /** The minimum delay of a delivery in seconds, for each kind of `Retry-After`; longer than a day is cut to a day. */
-const asked: Readonly<Record<keyof ReturnType<typeof retryAfterKinds>, number>> = {
+const retryAfterSeconds: Readonly<Record<keyof ReturnType<typeof retryAfterKinds>, number>> = {
   seconds: 2,
   'no seconds': 0,
   'a date to come': 2,
@@ -25,7 +25,7 @@ const asked: Readonly<Record<keyof ReturnType<typeof retryAfterKinds>, number>> 
   'two values': MINUTE,
 }
 
-const kinds = Object.keys(asked).flatMap((kind) => ([429, 503] as const).map((status) => ({ kind, status })))
+const kinds = Object.keys(retryAfterSeconds).flatMap((kind) => ([429, 503] as const).map((status) => ({ kind, status })))
 
 /**
  * Fault: Endpoints answer 429 and 503 with every kind of `Retry-After`: seconds, dates in the past, near and far future, huge, negative and
@@ -57,7 +57,7 @@ test('a busy endpoint is called again when it said, within a day whatever it sai
       const { campaign, path } = tenants[index] ?? {}
       const [at = NaN] = calledAt.get(path ?? '') ?? []
       const seconds = ((seen.get(campaign?.id ?? '') ?? NaN) - at) / 1_000
-      const least = asked[kind] ?? NaN
+      const least = retryAfterSeconds[kind] ?? NaN
       // A tenth more, that many do not come at once; the schedule's own first pause; and what a busy machine takes to write it down.
       return seconds >= least && seconds <= Math.max(least * 1.1, 5) + 10 ? [] : [`${status} with ${kind}: ${seconds} s`]
     })

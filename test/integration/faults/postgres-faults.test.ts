@@ -19,12 +19,12 @@ test('a frozen server replies on no connection, old or new, and continues when i
   server.freeze()
   server.freeze()
   let answered = false
-  const asked = client.query('SELECT 1 AS n').finally(() => (answered = true))
+  const answer = client.query('SELECT 1 AS n').finally(() => (answered = true))
   const late = new Client({ connectionString: server.url, connectionTimeoutMillis: 300 })
   await expect(late.connect()).rejects.toThrow(/timeout/)
   expect(answered).toBe(false)
   await server.resume()
-  expect((await asked).rows).toEqual([{ n: 1 }])
+  expect((await answer).rows).toEqual([{ n: 1 }])
 })
 
 test.each(['kill', 'fast', 'immediate'] as const)(

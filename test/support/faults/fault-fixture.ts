@@ -234,8 +234,8 @@ export async function createFaultFixture(options: FaultFixtureOptions): Promise<
     recorder,
     random: seededRandom(seed + 1),
     seedData: simulations.seedData,
-    traffic(asked = {}) {
-      const traffic = simulations.start(asked)
+    traffic(options = {}) {
+      const traffic = simulations.start(options)
       isDrained = false
       traffics.push(traffic)
       return traffic

@@ -109,9 +109,9 @@ it('returns as soon as the database answers a prompt statement, and leaves no ti
 
 it('treats a frozen server as unavailable', async () => {
   const { prompt, clock } = promptFixture(() => new Promise(() => undefined))
-  const asked = prompt.query('SELECT 1')
+  const answer = prompt.query('SELECT 1')
   clock.advance(4_999)
   expect(clock.sleeping).toEqual([5_000])
   clock.advance(1)
-  await expect(asked).rejects.toThrow('the database has not answered for 5 s')
+  await expect(answer).rejects.toThrow('the database has not answered for 5 s')
 })

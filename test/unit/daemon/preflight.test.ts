@@ -106,20 +106,20 @@ describe('preflight', () => {
 
   it('reports an unreachable database once, and continues when it answers', async () => {
     let present = false
-    let asked = 0
+    let queries = 0
     const { ended, clock, reported } = fixtureOf({
       query: () => {
-        asked += 1
+        queries += 1
         return present ? Promise.resolve([]) : away()
       },
     })
     await soon(() => expect(reported).toHaveLength(1))
     clock.advance(2_000)
-    await soon(() => expect(asked).toBeGreaterThan(1))
+    await soon(() => expect(queries).toBeGreaterThan(1))
     present = true
     await soon(() => {
       clock.advance(2_000)
-      expect(asked).toBeGreaterThan(2)
+      expect(queries).toBeGreaterThan(2)
     })
     expect(await ended).toBeNull()
     expect(reported).toEqual([expect.stringMatching(/database does not answer/)])

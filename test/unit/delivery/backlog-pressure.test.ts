@@ -14,15 +14,15 @@ const coalesced: TransactionChannel<never> = {
 
 /** A store in which so many are due of each channel, the oldest for so long. */
 function storeWith({ due = 0, oldestMs = null }: { due?: number; oldestMs?: number | null }) {
-  const asked: (readonly [what: string, channels: readonly ChannelName[], limit?: number])[] = []
+  const queries: (readonly [what: string, channels: readonly ChannelName[], limit?: number])[] = []
   return {
-    asked,
+    queries,
     countDue: async (_: string, channels: readonly ChannelName[], limit: number) => {
-      asked.push(['number', channels, limit])
+      queries.push(['number', channels, limit])
       return Math.min(limit, due)
     },
     oldestDueMs: async (_: string, channel: ChannelName) => {
-      asked.push(['age', [channel]])
+      queries.push(['age', [channel]])
       return oldestMs
     },
   }
@@ -48,7 +48,7 @@ describe('a group with too much to do', () => {
     const pressure = backlogPressure(store, { ...tenWorkers, channels: [email, webhook] })
     await pressure(false)
     await pressure(true)
-    expect(store.asked).toEqual([
+    expect(store.queries).toEqual([
       ['number', ['email', 'webhook'], 1_001],
       ['number', ['email', 'webhook'], 501],
     ])
@@ -66,14 +66,14 @@ describe('a group whose intents coalesce', () => {
     const store = storeWith({ due: 9_999, oldestMs })
     const pressure = backlogPressure(store, { ...tenWorkers, channels: [coalesced] })
     expect(await pressure(paused)).toEqual(answer === null ? null : { reason: answer })
-    expect(store.asked).toEqual([['age', ['leaderboard']]])
+    expect(store.queries).toEqual([['age', ['leaderboard']]])
   })
 
   it('and are of another channel too goes by both, each for its own', async () => {
     const channels = [coalesced, email]
     const many = storeWith({ due: 1_001, oldestMs: 0 })
     expect(await backlogPressure(many, { ...tenWorkers, channels })(false)).toEqual({ reason: 'intents-due' })
-    expect(many.asked).toEqual([
+    expect(many.queries).toEqual([
       ['age', ['leaderboard']],
       ['number', ['email'], 1_001],
     ])
@@ -85,5 +85,5 @@ describe('a group whose intents coalesce', () => {
 it('a group without channels has no pressure', async () => {
   const store = storeWith({ due: 9_999, oldestMs: 9e9 })
   expect(await backlogPressure(store, { ...tenWorkers, channels: [] })(false)).toBeNull()
-  expect(store.asked).toEqual([])
+  expect(store.queries).toEqual([])
 })

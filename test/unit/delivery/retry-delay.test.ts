@@ -7,7 +7,7 @@ const policy: RetryPolicy<string> = { delays: () => [1_000, 5_000], jitter: 'equ
 const retry = { message: 'm', failed: 1, maxRetries: Infinity }
 const lowest = () => 0
 const highest = () => 1
-const asked = (forMs: number | null, of: RetryPolicy<string> = policy, random = lowest) =>
+const delayWhenSlowedDown = (forMs: number | null, of: RetryPolicy<string> = policy, random = lowest) =>
   retryDelay(of, { ...retry, slowDown: { forMs } }, random)
 
 describe('the delay before a retry', () => {
@@ -30,21 +30,21 @@ describe('the delay before a retry', () => {
   })
 })
 
-describe('a destination that asks to slow down', () => {
+describe('a destination that requests a slowdown', () => {
   it('gets the time it names and up to a tenth more, or a minute when it names none', () => {
-    expect([asked(300_000), asked(300_000, policy, highest)]).toEqual([315_000, 330_000])
-    expect(asked(null)).toBe(63_000)
+    expect([delayWhenSlowedDown(300_000), delayWhenSlowedDown(300_000, policy, highest)]).toEqual([315_000, 330_000])
+    expect(delayWhenSlowedDown(null)).toBe(63_000)
   })
 
   it('is given no longer than the policy’s maximum: a day for webhooks', () => {
-    expect(asked(Infinity)).toBe(630_000)
+    expect(delayWhenSlowedDown(Infinity)).toBe(630_000)
     const day = 24 * 3_600_000
     const message = { endpointId: 'e', url: '', secret: '', eventType: '', payload: {}, retryEnabled: true, maxRetries: 9 }
     expect(retryDelay(webhookRetryPolicy, { ...retry, message, slowDown: { forMs: 9 * day } }, lowest)).toBe(day + day / 20)
   })
 
   it('never shortens the delay, and moves nothing under a policy that ignores it', () => {
-    expect(asked(1)).toBe(500)
-    expect(asked(300_000, { ...policy, retryAfter: null }, highest)).toBe(1_000)
+    expect(delayWhenSlowedDown(1)).toBe(500)
+    expect(delayWhenSlowedDown(300_000, { ...policy, retryAfter: null }, highest)).toBe(1_000)
   })
 })

@@ -8,14 +8,14 @@ import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
 async function watch(answers: readonly (string | Error | null)[]) {
   const facts: Fact[] = []
   const calls: string[] = []
-  const asked: boolean[] = []
+  const pausedAtCheck: boolean[] = []
   const ending = new AbortController()
   const clock = createAutoAdvancingClock()
   await watchPressure({
     pressure: async (paused) => {
-      const answer = answers[asked.length] ?? null
-      asked.push(paused)
-      if (asked.length === answers.length) ending.abort()
+      const answer = answers[pausedAtCheck.length] ?? null
+      pausedAtCheck.push(paused)
+      if (pausedAtCheck.length === answers.length) ending.abort()
       if (answer instanceof Error) throw answer
       return answer === null ? null : { reason: answer }
     },
@@ -26,7 +26,7 @@ async function watch(answers: readonly (string | Error | null)[]) {
     signal: ending.signal,
     intervalMs: 1_000,
   })
-  return { facts: facts.map((fact) => fact.is), calls, asked, slept: clock.slept }
+  return { facts: facts.map((fact) => fact.is), calls, pausedAtCheck, slept: clock.slept }
 }
 
 describe('backpressure', () => {
@@ -35,7 +35,7 @@ describe('backpressure', () => {
     expect(seen).toEqual({
       calls: ['pause', 'resume'],
       facts: ['paused', 'unpaused'],
-      asked: [false, false, true, true, false],
+      pausedAtCheck: [false, false, true, true, false],
       slept: [1_000, 1_000, 1_000, 1_000, 1_000],
     })
   })
@@ -43,7 +43,11 @@ describe('backpressure', () => {
   it('changes nothing when it cannot be measured', async () => {
     const away = new Error('database away')
     expect(await watch([away, null, away])).toMatchObject({ calls: [], facts: [] })
-    expect(await watch(['intents-due', away, away])).toMatchObject({ calls: ['pause'], facts: ['paused'], asked: [false, true, true] })
+    expect(await watch(['intents-due', away, away])).toMatchObject({
+      calls: ['pause'],
+      facts: ['paused'],
+      pausedAtCheck: [false, true, true],
+    })
   })
 
   it('ends with its signal, without another measurement', async () => {

@@ -11,7 +11,7 @@ afterEach(async () => {
 })
 
 /** What the check says of a server that answers like this. */
-async function asked(answer: RequestListener, path: '/livez' | '/readyz' = '/readyz', deadlineMs = 5_000) {
+async function verdictOn(answer: RequestListener, path: '/livez' | '/readyz' = '/readyz', deadlineMs = 5_000) {
   const server = createServer(answer)
   servers.push(server)
   const port = await new Promise<number>((resolve) => {
@@ -32,8 +32,8 @@ const says =
 describe('healthcheck', () => {
   it('succeeds when the daemon is healthy', async () => {
     const well = says(200, { ok: true, checks: { process: { ok: true } } })
-    expect(await asked(well)).toEqual({ ok: true, sentences: ['ready'] })
-    expect(await asked(well, '/livez')).toEqual({ ok: true, sentences: ['alive'] })
+    expect(await verdictOn(well)).toEqual({ ok: true, sentences: ['ready'] })
+    expect(await verdictOn(well, '/livez')).toEqual({ ok: true, sentences: ['alive'] })
   })
 
   it('prints every failed check, and no other', async () => {
@@ -42,7 +42,7 @@ describe('healthcheck', () => {
       database: { ok: false, reason: 'database-away', message: 'It does not answer.', since: '2030-01-01T00:00:00.000Z' },
       'email-workers': { ok: false, reason: 'waiting' },
     }
-    expect(await asked(says(503, { ok: false, checks }))).toEqual({
+    expect(await verdictOn(says(503, { ok: false, checks }))).toEqual({
       ok: false,
       sentences: ['database: database-away: It does not answer. (since 2030-01-01T00:00:00.000Z)', 'email-workers: waiting'],
     })
@@ -53,14 +53,14 @@ describe('healthcheck', () => {
     ['another API', says(200, { ok: 'yes', checks: [] }), 'Another program answers at 127.0.0.1:PORT: /readyz returned 200 and no report of kafka-worker.'],
     ['an endless answer', says(200, 'x'.repeat(1_000_000)), 'Nothing answers at 127.0.0.1:PORT (response too long): the daemon is not running, or uses another HTTP_HOST and HTTP_PORT.'],
   ])('is not taken in by %s', async (_, answer, sentence) => {
-    expect(await asked(answer)).toEqual({ ok: false, sentences: [sentence] })
+    expect(await verdictOn(answer)).toEqual({ ok: false, sentences: [sentence] })
   }) // prettier-ignore
 
   it.each<[string, RequestListener]>([
     ['no answer', () => undefined],
     ['half an answer', (_request, response) => void response.writeHead(200).write('{')],
   ])('gives up on %s', async (_, answer) => {
-    const { ok, sentences } = await asked(answer, '/livez', 100)
+    const { ok, sentences } = await verdictOn(answer, '/livez', 100)
     expect({ ok, sentences }).toEqual({
       ok: false,
       sentences: ['The daemon at 127.0.0.1:PORT has not answered within 100 ms: it is overloaded or suspended.'],

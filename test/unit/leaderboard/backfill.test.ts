@@ -8,27 +8,31 @@ const [a, b, c] = ['campaign-a', 'campaign-b', 'campaign-c'] as const
 
 /** Each campaign's outcomes, one after the other; and the order in which they were requested. */
 function scripted(outcomes: Readonly<Record<string, readonly Backfilled[]>>) {
-  const asked: string[] = []
+  const recalculated: string[] = []
   const backfiller: Backfiller = {
     campaigns: () => Promise.resolve(Object.keys(outcomes)),
     backfill: (campaignId) => {
-      const outcome = outcomes[campaignId]?.[asked.filter((one) => one === campaignId).length]
-      asked.push(campaignId)
+      const outcome = outcomes[campaignId]?.[recalculated.filter((one) => one === campaignId).length]
+      recalculated.push(campaignId)
       if (outcome === undefined) throw new Error(`${campaignId} was requested once more`)
       return Promise.resolve(outcome)
     },
   }
-  return { asked, backfiller }
+  return { recalculated, backfiller }
 }
 
 describe('backfillAll', () => {
   it('goes through the campaigns in their order, and looks again at locked ones after the others until they are free', async () => {
     const locked: Backfilled = { is: 'locked', by: 'campaign' }
-    const { asked, backfiller } = scripted({ [a]: [locked, locked, locked, done(1)], [b]: [done(2)], [c]: [locked, { is: 'nothing' }] })
+    const { recalculated, backfiller } = scripted({
+      [a]: [locked, locked, locked, done(1)],
+      [b]: [done(2)],
+      [c]: [locked, { is: 'nothing' }],
+    })
     const clock = createAutoAdvancingClock()
     const facts: BackfillFact[] = []
     const ended = await backfillAll(backfiller, [a, b, c], { clock, report: (fact) => facts.push(fact) })
-    expect(asked).toEqual([a, b, c, a, c, a, a])
+    expect(recalculated).toEqual([a, b, c, a, c, a, a])
     expect([...ended]).toEqual([
       [b, done(2)],
       [c, { is: 'nothing' }],

@@ -43,12 +43,12 @@ export interface DueRequest {
 export async function areDue(sql: Sql, requests: readonly DueRequest[]): Promise<readonly boolean[]> {
   const pairs = requests.flatMap(({ group, channels }, index) => channels.map((channel) => ({ index, group, channel })))
   const rows = await sql.query<{ index: number }>(
-    `SELECT DISTINCT asked.index
-       FROM unnest($1::int[], $2::text[], $3::text[]) AS asked (index, group_name, channel)
+    `SELECT DISTINCT wanted.index
+       FROM unnest($1::int[], $2::text[], $3::text[]) AS wanted (index, group_name, channel)
       CROSS JOIN unnest('{live,broadcast,replay}'::text[]) AS c (class)
       CROSS JOIN LATERAL (
         SELECT FROM worker.intents AS i
-         WHERE i.group_name = asked.group_name AND i.channel = asked.channel AND i.class = c.class
+         WHERE i.group_name = wanted.group_name AND i.channel = wanted.channel AND i.class = c.class
            AND i.state IN ('pending', 'ambiguous') AND i.due_at <= now()
          ORDER BY i.due_at
          LIMIT 1) AS due`,

@@ -22,24 +22,24 @@ function reading(row: object): Sql {
 
 /** A page of the broadcast from people whom the database is said to hold. */
 async function page(people: readonly string[], cursor: Json, limit: number, eventAt = intent.eventAt) {
-  const asked: (readonly unknown[])[] = []
+  const queried: (readonly unknown[])[] = []
   const tx: Sql = {
     async query<Row extends object>(_text: string, parameters: readonly unknown[] = []) {
-      asked.push(parameters)
+      queried.push(parameters)
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rows that the statement selects
       return people.map((id) => ({ id })) as Row[]
     },
   }
   const prepared = await prepareOne(milestoneBroadcastKind, { ...intent, eventAt }, reading({}))
   if (prepared.is !== 'message') throw new Error('nothing to send')
-  return { asked, result: await prepared.message.page(cursor, limit, tx) }
+  return { queried, result: await prepared.message.page(cursor, limit, tx) }
 }
 
 describe('a milestone broadcast', () => {
   it('writes a mail of class broadcast per person, and goes on behind the last', async () => {
-    const { asked, result } = await page(['p1', 'p2'], 'p0', 2)
+    const { queried, result } = await page(['p1', 'p2'], 'p0', 2)
     // The event's time may be cut to seconds.
-    expect(asked).toEqual([[intent.campaignId, 'p0', new Date(Date.UTC(2030, 0, 1, 0, 0, 1)), 2]])
+    expect(queried).toEqual([[intent.campaignId, 'p0', new Date(Date.UTC(2030, 0, 1, 0, 0, 1)), 2]])
     expect(result.cursor).toBe('p2')
     expect(result.drafts).toMatchObject([
       {
@@ -60,16 +60,16 @@ describe('a milestone broadcast', () => {
     expect(first.result).toMatchObject({ cursor: { again: '00000000-0000-0000-0000-000000000000' }, pauseMs: 3_000 })
     expect(first.result.drafts).toHaveLength(drafts)
     const second = await page(['p1', 'p2'], first.result.cursor, 2)
-    expect(second.asked[0]?.[1]).toBe('00000000-0000-0000-0000-000000000000')
+    expect(second.queried[0]?.[1]).toBe('00000000-0000-0000-0000-000000000000')
     expect(second.result).toMatchObject({ cursor: { again: 'p2' }, drafts: [{ userId: 'p1' }, { userId: 'p2' }] })
     const last = await page(people, second.result.cursor, 2)
-    expect(last.asked[0]?.[1]).toBe('p2')
+    expect(last.queried[0]?.[1]).toBe('p2')
     expect(last.result.cursor).toBeNull()
   })
 
   it('selects those who had verified by the end of the millisecond that the event names', async () => {
-    const { asked } = await page([], null, 2, new Date(Date.UTC(2030, 0, 1, 0, 0, 0, 123)))
-    expect(asked[0]?.[2]).toEqual(new Date(Date.UTC(2030, 0, 1, 0, 0, 0, 124)))
+    const { queried } = await page([], null, 2, new Date(Date.UTC(2030, 0, 1, 0, 0, 0, 123)))
+    expect(queried[0]?.[2]).toEqual(new Date(Date.UTC(2030, 0, 1, 0, 0, 0, 124)))
   })
 
   it('without an event is nothing', async () => {

@@ -10,23 +10,23 @@ const intent = sampleIntent({ channel: 'broadcast', kind: 'milestone-broadcast',
 const draft = (n: number): IntentDraft => ({ kind: 'mail', version: 1, channel: 'email', key: `k${n}`, campaignId: 'c', data: {} })
 
 /** A message of one page; it records its calls. */
-function messageOf(page: BroadcastPage): { message: BroadcastMessage; asked: [Json, number][] } {
-  const asked: [Json, number][] = []
+function messageOf(page: BroadcastPage): { message: BroadcastMessage; pagesRead: [Json, number][] } {
+  const pagesRead: [Json, number][] = []
   const message: BroadcastMessage = {
     async page(cursor, limit) {
-      asked.push([cursor, limit])
+      pagesRead.push([cursor, limit])
       return page
     },
   }
-  return { message, asked }
+  return { message, pagesRead }
 }
 
 describe('a broadcast', () => {
   it('writes its first page and moves the cursor in one transaction, and goes to the end of the queue', async () => {
     const store = new MemoryIntentStore()
-    const { message, asked } = messageOf({ drafts: [draft(1), draft(2)], cursor: 'two' })
+    const { message, pagesRead } = messageOf({ drafts: [draft(1), draft(2)], cursor: 'two' })
     expect(await channel.run(intent, message, store)).toEqual({ is: 'ran', outcome: 'waiting', reason: 'next-page' })
-    expect(asked).toEqual([[null, 2]])
+    expect(pagesRead).toEqual([[null, 2]])
     expect(store.transactions).toEqual([
       {
         settlement: { is: 'later', as: 'waiting', reason: 'next-page', afterMs: 0 },
@@ -39,13 +39,13 @@ describe('a broadcast', () => {
   it('goes on behind its cursor and ends with the last page', async () => {
     const store = new MemoryIntentStore()
     store.unfinished = 2
-    const { message, asked } = messageOf({ drafts: [draft(3)], cursor: null })
+    const { message, pagesRead } = messageOf({ drafts: [draft(3)], cursor: null })
     expect(await channel.run({ ...intent, data: { ...intent.data, cursor: 'two' } }, message, store)).toEqual({
       is: 'ran',
       outcome: 'done',
       reason: null,
     })
-    expect(asked).toEqual([['two', 2]])
+    expect(pagesRead).toEqual([['two', 2]])
     expect(store.transactions).toEqual([{ settlement: { is: 'final', state: 'delivered', reason: null }, drafts: [draft(3)], data: null }])
   })
 
@@ -65,17 +65,17 @@ describe('a broadcast', () => {
   it('waits, without reading a page, while too many of its mails are unfinished', async () => {
     const store = new MemoryIntentStore()
     store.unfinished = 3
-    const { message, asked } = messageOf({ drafts: [draft(3)], cursor: null })
+    const { message, pagesRead } = messageOf({ drafts: [draft(3)], cursor: null })
     expect(await channel.run(intent, message, store)).toEqual({ is: 'ran', outcome: 'waiting', reason: 'page-pending' })
-    expect(asked).toEqual([])
+    expect(pagesRead).toEqual([])
     expect(store.transactions).toMatchObject([{ settlement: { as: 'waiting', reason: 'page-pending', afterMs: 1_000 }, drafts: [] }])
   })
 
   it('whose claim is lost writes nothing', async () => {
     const store = new MemoryIntentStore()
     store.lost = true
-    const { message, asked } = messageOf({ drafts: [draft(3)], cursor: null })
+    const { message, pagesRead } = messageOf({ drafts: [draft(3)], cursor: null })
     expect(await channel.run(intent, message, store)).toEqual({ is: 'lost' })
-    expect(asked).toEqual([])
+    expect(pagesRead).toEqual([])
   })
 })

@@ -62,7 +62,7 @@ function setUp(
   const composed: MailParts[] = []
   const versions = memoryVersions()
   const sent: unknown[] = []
-  const asked: (string | null)[] = []
+  const rateDomains: (string | null)[] = []
   let released = 0
   const relay: MailRelay = {
     host: 'none',
@@ -88,7 +88,7 @@ function setUp(
     relay,
     maxConnections: 1,
     versions,
-    rates: { take: async (domain) => void asked.push(domain) },
+    rates: { take: async (domain) => void rateDomains.push(domain) },
     templates: {
       ready: async () => {
         if (options.compiler) throw options.compiler
@@ -121,7 +121,7 @@ function setUp(
     slot.release()
     return performed
   }
-  return { channel, composed, sent, asked, perform, versions, released: () => released }
+  return { channel, composed, sent, rateDomains, perform, versions, released: () => released }
 }
 
 describe('freeze', () => {
@@ -218,17 +218,17 @@ describe('freeze', () => {
 
 describe('acquire', () => {
   it("checks the rate of the recipient's domain before it takes a connection", async () => {
-    const { channel, asked } = setUp({ unavailable: new RelayUnavailable('relay-unreachable', 'a sentence', 700) })
+    const { channel, rateDomains } = setUp({ unavailable: new RelayUnavailable('relay-unreachable', 'a sentence', 700) })
     const to = (address: string) => channel.acquire({ ...message, to: { address } }, never).catch(() => undefined)
     await to('ann@Example.ORG')
     await to('no address')
-    expect(asked).toEqual(['example.org', null])
+    expect(rateDomains).toEqual(['example.org', null])
   })
 
   it('postpones a mail whose template nobody can compile now, before it takes a turn or a connection', async () => {
-    const { channel, asked } = setUp({ compiler: new TemplateCompilerUnavailable('no thread') })
+    const { channel, rateDomains } = setUp({ compiler: new TemplateCompilerUnavailable('no thread') })
     await expect(channel.acquire(message, never)).rejects.toMatchObject({ name: 'Postponed', reason: 'template-compiler-unavailable' })
-    expect(asked).toEqual([])
+    expect(rateDomains).toEqual([])
   })
 
   it('passes on that the relay is away', async () => {

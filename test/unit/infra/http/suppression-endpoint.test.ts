@@ -5,7 +5,7 @@ import { createSuppressionEndpoint, type SuppressionEndpointOptions } from '../.
 
 const token = 'a-token-for-this-test-alone'
 const account_id = '00000000-0000-4000-8000-00000000000a'
-const asked = { account_id, address: 'Ann@example.com', reason: 'unsubscribed' }
+const suppression = { account_id, address: 'Ann@example.com', reason: 'unsubscribed' }
 
 const well = () => ({ ok: true, checks: {} })
 
@@ -40,13 +40,13 @@ async function start(unsubscribe: SuppressionEndpointOptions['unsubscribe'] = as
 describe('POST /suppressions', () => {
   it.each(['Bearer ', 'bearer ', 'BEARER  ', 'bEaReR   '])('accepts the token after "%s" (RFC 9110)', async (scheme) => {
     const { post, recorded } = await start()
-    expect((await post(asked, { authorization: `${scheme}${token}` })).status).toBe(204)
+    expect((await post(suppression, { authorization: `${scheme}${token}` })).status).toBe(204)
     expect(recorded).toHaveLength(1)
   })
 
   it('records an unsubscription', async () => {
     const { post, recorded } = await start()
-    const response = await post(asked)
+    const response = await post(suppression)
     expect([response.status, await response.text()]).toEqual([204, ''])
     expect(recorded).toEqual([{ accountId: account_id, address: 'Ann@example.com' }])
   })
@@ -62,7 +62,7 @@ describe('POST /suppressions', () => {
     { authorization: `Bearer ${token}x` },
   ])('refuses requests without the token (%o)', async (headers: Record<string, string>) => {
     const { post, recorded } = await start()
-    const response = await post(asked, headers)
+    const response = await post(suppression, headers)
     expect(response.status).toBe(401)
     expect(response.headers.get('www-authenticate')).toBe('Bearer')
     expect(recorded).toEqual([])
@@ -72,12 +72,12 @@ describe('POST /suppressions', () => {
     ['not json', 'JSON object'],
     ['[]', 'JSON object'],
     ['null', 'JSON object'],
-    [{ ...asked, account_id: 'x' }, 'account_id'],
-    [{ ...asked, account_id: undefined }, 'account_id'],
-    [{ ...asked, address: 'Ann' }, 'address'],
-    [{ ...asked, address: 'ann@example.com\r\nx@example.org' }, 'address'],
-    [{ ...asked, address: ['ann@example.com'] }, 'address'],
-    [{ ...asked, reason: 'bounced' }, 'reason'],
+    [{ ...suppression, account_id: 'x' }, 'account_id'],
+    [{ ...suppression, account_id: undefined }, 'account_id'],
+    [{ ...suppression, address: 'Ann' }, 'address'],
+    [{ ...suppression, address: 'ann@example.com\r\nx@example.org' }, 'address'],
+    [{ ...suppression, address: ['ann@example.com'] }, 'address'],
+    [{ ...suppression, reason: 'bounced' }, 'reason'],
   ])('refuses %j with a sentence that repeats nothing of it', async (body, named) => {
     const { post, recorded } = await start()
     const response = await post(body)
@@ -90,14 +90,14 @@ describe('POST /suppressions', () => {
 
   it('reads no more than it needs', async () => {
     const { post, recorded } = await start()
-    expect((await post({ ...asked, more: 'x'.repeat(5_000) })).status).toBe(413)
+    expect((await post({ ...suppression, more: 'x'.repeat(5_000) })).status).toBe(413)
     expect(recorded).toEqual([])
   })
 
   it('says when the account does not exist, and when the database does not answer', async () => {
-    expect((await (await start(async () => 'unknown-account')).post(asked)).status).toBe(404)
+    expect((await (await start(async () => 'unknown-account')).post(suppression)).status).toBe(404)
     const failing = await start(() => Promise.reject(new Error('ann@example.com')))
-    const response = await failing.post(asked)
+    const response = await failing.post(suppression)
     expect([response.status, await response.text()]).toEqual([503, expect.not.stringContaining('ann')])
   })
 
@@ -124,6 +124,6 @@ describe('POST /suppressions', () => {
     const half = request(`${server.url}/suppressions`, { method: 'POST', headers })
     half.on('error', () => undefined)
     half.write('{', () => half.destroy())
-    expect((await post(asked)).status).toBe(204)
+    expect((await post(suppression)).status).toBe(204)
   })
 })

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { createUnpackBudget, type UnpackShare } from '../../../../../src/infra/kafka/records/unpack-budget.ts'
 
 /** Requests `bytes`, and returns whether they were granted so far. */
-function ask(share: UnpackShare, bytes: number) {
+function request(share: UnpackShare, bytes: number) {
   const controller = new AbortController()
-  const asked = { state: 'waits' as 'waits' | 'holds' | 'given up', giveBack: () => undefined as void, abort: () => controller.abort() }
+  const grant = { state: 'waits' as 'waits' | 'holds' | 'given up', giveBack: () => undefined as void, abort: () => controller.abort() }
   void share.acquire(bytes, controller.signal).then((giveBack) => {
-    asked.state = giveBack === null ? 'given up' : 'holds'
-    if (giveBack !== null) asked.giveBack = giveBack
+    grant.state = giveBack === null ? 'given up' : 'holds'
+    if (giveBack !== null) grant.giveBack = giveBack
   })
-  return asked
+  return grant
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -18,15 +18,15 @@ describe('the budget of unpacked bytes', () => {
   it('gives a group half of the limit, and the others the rest', async () => {
     const budget = createUnpackBudget(100)
     const [a, b, c] = [budget.share(), budget.share(), budget.share()]
-    const asked = [ask(a, 25), ask(a, 25), ask(a, 25), ask(b, 25), ask(b, 25), ask(c, 25), ask(c, 25)]
+    const requests = [request(a, 25), request(a, 25), request(a, 25), request(b, 25), request(b, 25), request(c, 25), request(c, 25)]
     await settled()
     // The last group has its one, though the others hold all.
-    expect(asked.map(({ state }) => state)).toEqual(['holds', 'holds', 'waits', 'holds', 'holds', 'holds', 'waits'])
+    expect(requests.map(({ state }) => state)).toEqual(['holds', 'holds', 'waits', 'holds', 'holds', 'holds', 'waits'])
   })
 
   it('grants more than the limit to a group that holds nothing', async () => {
     const share = createUnpackBudget(100).share()
-    const [large, small] = [ask(share, 500), ask(share, 1)]
+    const [large, small] = [request(share, 500), request(share, 1)]
     await settled()
     expect([large.state, small.state]).toEqual(['holds', 'waits'])
     large.giveBack()
@@ -36,7 +36,7 @@ describe('the budget of unpacked bytes', () => {
 
   it('serves a group in order of arrival, so that a large request is not starved', async () => {
     const share = createUnpackBudget(100).share()
-    const [first, second, large, small] = [ask(share, 20), ask(share, 20), ask(share, 40), ask(share, 10)]
+    const [first, second, large, small] = [request(share, 20), request(share, 20), request(share, 40), request(share, 10)]
     first.giveBack()
     await settled()
     expect([large.state, small.state]).toEqual(['waits', 'waits'])
@@ -48,7 +48,7 @@ describe('the budget of unpacked bytes', () => {
 
   it('forgets aborted waiters, and grants nothing to a request whose signal has aborted', async () => {
     const share = createUnpackBudget(100).share()
-    const [held, large, small] = [ask(share, 30), ask(share, 60), ask(share, 10)]
+    const [held, large, small] = [request(share, 30), request(share, 60), request(share, 10)]
     await settled()
     large.abort()
     await settled()
@@ -58,12 +58,12 @@ describe('the budget of unpacked bytes', () => {
 
   it('counts a double release once', async () => {
     const share = createUnpackBudget(100).share()
-    const [first, second, third] = [ask(share, 25), ask(share, 25), ask(share, 25)]
+    const [first, second, third] = [request(share, 25), request(share, 25), request(share, 25)]
     await settled()
     first.giveBack()
     first.giveBack()
     await settled()
-    const fourth = ask(share, 25)
+    const fourth = request(share, 25)
     await settled()
     expect([second.state, third.state, fourth.state]).toEqual(['holds', 'holds', 'waits'])
   })
