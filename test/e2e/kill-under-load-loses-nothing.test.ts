@@ -1,10 +1,11 @@
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
+import { runWorkerctl } from '../integration/workerctl-fixture.ts'
 import { eventually } from '../support/eventually.ts'
 import { Platform } from '../support/platform.ts'
-import { createFixture } from '../support/fixture.ts'
-import { doubledMails, createMixedEvents, wrongPositions } from '../support/mixed-events.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
+import { createMixedEvents, wrongPositions } from '../support/mixed-events.ts'
 
-test('SIGKILL under load loses nothing; only mails in flight may be sent twice, and their rows count it', async () => {
+test('SIGKILL under load loses nothing; only mails in flight may be sent again, and their rows count it', async () => {
   await using fixture = await createFixture()
   const mixed = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
   const settings = { MAIL_DEADLINE_MS: '1000' }
@@ -20,11 +21,15 @@ test('SIGKILL under load loses nothing; only mails in flight may be sent twice, 
   await last.ready()
   await fixture.drained()
 
-  const doubled = doubledMails(fixture)
-  expect(new Set(fixture.smtp.mails.map(({ messageId }) => messageId)).size).toBe(mixed.mails)
-  const [ambiguous] = await fixture.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE ambiguous = 1')
-  expect(doubled.length).toBeLessThanOrEqual(ambiguous?.count ?? 0)
-  expect(fixture.smtp.counters.mails).toBe(mixed.mails + doubled.length)
+  // A mail that two of the kills interrupted is held, whether or not the relay has it, until the operator has it sent.
+  await retryHeld(fixture)
+  await fixture.drained()
+
+  const { mails } = fixture.smtp
+  const distinct = new Set(mails.map(({ messageId }) => messageId)).size
+  expect(distinct).toBe(mixed.mails)
+  const [doubt] = await fixture.sql.query<{ times: number }>('SELECT coalesce(sum(ambiguous), 0)::int AS times FROM worker.intents')
+  expect(mails.length - distinct).toBeLessThanOrEqual(doubt?.times ?? 0)
   const outcomes = await fixture.sql.query<{ group_name: string; count: string }>(
     'SELECT group_name, count(*) FROM worker.outcomes GROUP BY 1 ORDER BY 1',
   )
@@ -34,3 +39,13 @@ test('SIGKILL under load loses nothing; only mails in flight may be sent twice, 
   ])
   expect(await wrongPositions(fixture, 3)).toEqual([])
 })
+
+async function retryHeld(fixture: Fixture): Promise<void> {
+  const { code, err } = await runWorkerctl(['intents', 'retry', '--state', 'held', '--group', 'email-workers', '--yes'], {
+    KAFKA_BROKERS: inject('kafkaBootstrap').join(','),
+    KAFKA_TOPIC: fixture.topic,
+    KAFKA_GROUP_PREFIX: fixture.groupPrefix,
+    DATABASE_URL: fixture.databaseUrl,
+  })
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+}
