@@ -147,7 +147,8 @@ function shape(values: Values, derived: Derived) {
       requireTls: values.SMTP_REQUIRE_TLS,
       /** PEM texts. */
       ca: values.SMTP_CA_FILE,
-      maxConnections: values.SMTP_MAX_CONNECTIONS,
+      /** Of a process, for all its groups. */
+      maxConnections: values.SMTP_MAX_CONNECTIONS ?? values.KAFKA_WORKER_POOL_SIZE,
       /** Capped at the deadline of a mail: its lease would expire while it waits for a connection. */
       connectDeadlineMs: Math.min(values.SMTP_CONNECT_DEADLINE_MS, values.MAIL_DEADLINE_MS),
       from: values.MAIL_FROM,

@@ -143,7 +143,7 @@ const mail = {
     'Whether TLS is required before anything is sent to the relay; unset means true when SMTP_URL holds a login for another machine, otherwise TLS where the relay offers it.',
   ),
   SMTP_CA_FILE: optional(certificateFile, 'CA certificates that verify the relay; unset trusts the public authorities.'),
-  SMTP_MAX_CONNECTIONS: withDefault(integer(1, 1000), '10', 'Maximum connections to the relay.'),
+  SMTP_MAX_CONNECTIONS: optional(integer(1, 1000), 'Maximum connections to the relay; unset means KAFKA_WORKER_POOL_SIZE.'),
   SMTP_CONNECT_DEADLINE_MS: withDefault(
     milliseconds(1000),
     '300000',

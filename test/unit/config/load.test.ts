@@ -42,6 +42,14 @@ describe('loadConfig', () => {
     expect(config.warnings).toEqual([])
   })
 
+  it.each([
+    [{ KAFKA_WORKER_POOL_SIZE: '200' }, 200],
+    [{ KAFKA_WORKER_POOL_SIZE: '200', SMTP_MAX_CONNECTIONS: '20' }, 20],
+    [{ SMTP_MAX_CONNECTIONS: '20' }, 20],
+  ])('opens as many connections to the relay as a group has workers, unless SMTP_MAX_CONNECTIONS is set: %j', (variables, most) => {
+    expect(load(variables).mail.maxConnections).toBe(most)
+  })
+
   it('is deeply frozen', () => {
     const config = load()
     expect(Object.isFrozen(config) && Object.isFrozen(config.kafka) && Object.isFrozen(config.kafka.brokers)).toBe(true)
