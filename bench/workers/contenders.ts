@@ -55,14 +55,19 @@ const STOP_DEADLINE_MS = 40_000
 /**
  * @param options.nodeArgs before those of `npm start`
  * @param options.processes WORKER_PROCESSES; their CPU and memory are added up, the supervisor's included
+ * @param options.variables of the daemon, over those of the bench
  */
-export function ours({ nodeArgs = [], processes = 1 }: { nodeArgs?: readonly string[]; processes?: number } = {}): Contender {
+export function ours({
+  nodeArgs = [],
+  processes = 1,
+  variables = {},
+}: { nodeArgs?: readonly string[]; processes?: number; variables?: Readonly<Record<string, string>> } = {}): Contender {
   const { command, args } = daemonCommand()
   return {
     name: 'ours',
     about: `kafka-worker, its default configuration${processes === 1 ? '' : `, ${processes} processes`}`,
     start: async (job) => {
-      const environment = { ...daemonEnvironment(job), ...(processes === 1 ? {} : { WORKER_PROCESSES: String(processes) }) }
+      const environment = { ...daemonEnvironment(job), ...(processes === 1 ? {} : { WORKER_PROCESSES: String(processes) }), ...variables }
       return launch('ours', command, [...nodeArgs, ...args], environment, job.folder, daemonIsReady)
     },
   }

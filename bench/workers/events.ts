@@ -9,13 +9,13 @@ const DAY_MS = 86_400_000
 const inTenant = (tenant: number) => ({ accountId: idOf('account', tenant), campaignId: idOf('campaign', tenant) })
 
 /** The n-th person joins, now: a welcome mail. */
-export function signUp(n: number): TypedInput {
-  return { type: 'user.signed_up', ...inTenant(tenantOf(n)), userId: idOf('person', n), email: `person-${n}@example.com` }
+export function signUp(n: number, tenants?: number): TypedInput {
+  return { type: 'user.signed_up', ...inTenant(tenantOf(n, tenants)), userId: idOf('person', n), email: `person-${n}@example.com` }
 }
 
 /** The n-th person earns a reward, now: a webhook. */
-export function rewardEarned(n: number): TypedInput {
-  const tenant = tenantOf(n)
+export function rewardEarned(n: number, tenants?: number): TypedInput {
+  const tenant = tenantOf(n, tenants)
   return {
     type: 'reward.earned',
     ...inTenant(tenant),

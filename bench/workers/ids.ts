@@ -29,4 +29,4 @@ export const TENANTS = 20
 export const PARTITIONS = 10
 
 /** The tenant of the n-th person, in turn. */
-export const tenantOf = (n: number) => n % TENANTS
+export const tenantOf = (n: number, tenants = TENANTS) => n % tenants

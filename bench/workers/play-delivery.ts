@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { TypedInput } from '../../src/events/publisher-input.ts'
 import type { Publisher } from '../../src/events/publisher.ts'
 import { residentMebibytes } from '../measure/process-usage.ts'
 import { quantile } from '../measure/quantile.ts'
 import { monotonicMs, type Arrivals } from '../sinks/arrivals.ts'
+import type { SinkReport } from '../sinks/main.ts'
 import type { Contender } from './contenders.ts'
 import { rewardEarned, signUp } from './events.ts'
 import { notExactlyOnce } from './exactly-once.ts'
@@ -18,6 +20,12 @@ export interface Delivery {
   /** Events a second; as fast as they are acknowledged when not given. */
   readonly rate?: number | undefined
   readonly probe?: Probe | undefined
+  /** Events before those that are measured; a share of `count` when not given. */
+  readonly warmUp?: number
+  /** Tenants of the database, where they are not those of every workload. */
+  readonly tenants?: number
+  /** Called with what the sinks took, warm-up included. */
+  readonly onReport?: (report: SinkReport) => void
 }
 
 /** Events in one request to the broker. */
@@ -30,12 +38,13 @@ const BLOCK = 500
  * @throws {Error} not every effect exists exactly once, in the sink and in the rows
  */
 export async function playDelivery(servers: Servers, contender: Contender, delivery: Delivery): Promise<Figures> {
-  const { work, fsync, count, rate, probe } = delivery
-  const warmUp = Math.max(rate ?? 50, Math.round(count / (rate === undefined ? 5 : 10)))
+  const { work, fsync, count, rate, probe, tenants } = delivery
+  const warmUp = delivery.warmUp ?? Math.max(rate ?? 50, Math.round(count / (rate === undefined ? 5 : 10)))
+  const eventOf = (n: number) => (work === 'mail' ? signUp(n, tenants) : rewardEarned(n, tenants))
   const total = warmUp + count
   return withWorker(servers, contender, { work, fsync, people: total }, async (run, databaseUrl) => {
     const send = async (from: number, to: number) =>
-      rate === undefined ? burst(run.feed, work, from, to) : steadily(run.feed, work, from, to, rate)
+      rate === undefined ? burst(run.feed, eventOf, from, to) : steadily(run.feed, eventOf, from, to, rate)
     const done = async (goal: number) => {
       await untilDone(
         `${contender.name}, ${work}`,
@@ -57,6 +66,7 @@ export async function playDelivery(servers: Servers, contender: Contender, deliv
     await requireOrderlyEnd(contender, run)
 
     const report = await servers.sinks.take()
+    delivery.onReport?.(report)
     const arrivals = work === 'mail' ? report.mails : report.posts
     const other = work === 'mail' ? report.posts : report.mails
     const faults = [
@@ -89,13 +99,13 @@ async function requireOrderlyEnd(contender: Contender, { worker }: Run): Promise
 /** When each number was acknowledged, in milliseconds of the monotonic clock. */
 type Acknowledged = ReadonlyMap<number, number>
 
-const eventOf = { mail: signUp, webhooks: rewardEarned } as const
+type EventOf = (n: number) => TypedInput
 
-async function burst(feed: Publisher, work: Delivery['work'], from: number, to: number): Promise<Acknowledged> {
+async function burst(feed: Publisher, eventOf: EventOf, from: number, to: number): Promise<Acknowledged> {
   const acknowledged = new Map<number, number>()
   for (let at = from; at < to; at += BLOCK) {
     const numbers = range(at, Math.min(to, at + BLOCK))
-    await feed.publishMany(numbers.map(eventOf[work]))
+    await feed.publishMany(numbers.map(eventOf))
     const now = monotonicMs()
     for (const number of numbers) acknowledged.set(number, now)
   }
@@ -103,14 +113,14 @@ async function burst(feed: Publisher, work: Delivery['work'], from: number, to: 
 }
 
 /** One by one at their times, whether or not the one before is acknowledged. */
-async function steadily(feed: Publisher, work: Delivery['work'], from: number, to: number, rate: number): Promise<Acknowledged> {
+async function steadily(feed: Publisher, eventOf: EventOf, from: number, to: number, rate: number): Promise<Acknowledged> {
   const acknowledged = new Map<number, number>()
   const beganAt = monotonicMs()
   const sends: Promise<void>[] = []
   for (const number of range(from, to)) {
     const aheadMs = beganAt + ((number - from) * 1_000) / rate - monotonicMs()
     if (aheadMs > 0) await pause(aheadMs)
-    sends.push(feed.publishMany([eventOf[work](number)]).then(() => void acknowledged.set(number, monotonicMs())))
+    sends.push(feed.publishMany([eventOf(number)]).then(() => void acknowledged.set(number, monotonicMs())))
   }
   await Promise.all(sends)
   return acknowledged

@@ -8,9 +8,10 @@ import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { startKafka } from '../../stack/kafka-broker.ts'
 import { startPostgres, type PostgresServer } from '../../stack/postgres-server.ts'
 import { tempFolder } from '../../stack/temp-folder.ts'
-import { PARTITIONS } from './ids.ts'
+import type { SinkPorts } from '../sinks/main.ts'
+import { PARTITIONS, TENANTS } from './ids.ts'
 import { seed } from './seed.ts'
-import { startSinks, type SinkProcess } from './sink-process.ts'
+import { startSinks, type SinkOptions, type SinkProcess } from './sink-process.ts'
 
 /** What every contender works on. */
 export interface Servers {
@@ -33,18 +34,19 @@ export interface Servers {
 export interface ServerOptions {
   /** Of PostgreSQL, over those of the bench. */
   readonly settings?: Readonly<Record<string, string>>
+  readonly sinks?: SinkOptions
   readonly onProgress: (line: string) => void
 }
 
 /** Starts Kafka, the sinks and, on demand, PostgreSQL. All of it ends with this process. */
-export async function startServers({ settings, onProgress }: ServerOptions): Promise<Servers> {
+export async function startServers({ settings, sinks: sinkOptions, onProgress }: ServerOptions): Promise<Servers> {
   const folder = tempFolder('bench')
   const stops: (() => Promise<void>)[] = [() => folder.remove()]
   const stop = async () => {
     for (const each of stops.splice(0).toReversed()) await each()
   }
   try {
-    const sinks = await startSinks(folder.path)
+    const sinks = await startSinks(folder.path, sinkOptions)
     stops.push(() => sinks.stop())
     const kafka = await startKafka({ onProgress })
     stops.push(() => kafka.stop())
@@ -81,7 +83,7 @@ export async function startServers({ settings, onProgress }: ServerOptions): Pro
         const template =
           seeded.get(key) ??
           server.createDatabase(key).then(async (url) => {
-            await seed(url, people, `http://127.0.0.1:${sinks.ports.http}/tenant/`)
+            await seed(url, people, endpointsOf(sinks.ports))
             return key
           })
         seeded.set(key, template)
@@ -111,6 +113,12 @@ export async function startServers({ settings, onProgress }: ServerOptions): Pro
 /** All else is as PostgreSQL ships it; without the larger WAL a checkpoint would fall into one run and not into another. */
 function settingsFor(fsync: boolean): Record<string, string> {
   return fsync ? { fsync: 'on', full_page_writes: 'on', max_wal_size: '4GB' } : { max_wal_size: '4GB' }
+}
+
+/** One for each tenant: origins of their own where there are any, otherwise paths of the same. */
+function endpointsOf({ http, endpoints }: SinkPorts): readonly string[] {
+  if (endpoints.length > 0) return endpoints.map((port) => `http://127.0.0.1:${port}/`)
+  return Array.from({ length: TENANTS }, (_, tenant) => `http://127.0.0.1:${http}/tenant/${tenant}`)
 }
 
 /** Where a contender's output goes. */

@@ -20,10 +20,17 @@ export interface SinkProcess {
 const program = fileURLToPath(new URL('../sinks/main.ts', import.meta.url))
 const DEADLINE_MS = 30_000
 
+export interface SinkOptions {
+  /** What every byte takes to relay and endpoints, and back; milliseconds. */
+  readonly oneWayMs?: number
+  /** Endpoints besides the first, each of an origin of its own. */
+  readonly endpoints?: number
+}
+
 /** @throws {Error} the process does not come up */
-export async function startSinks(folder: string): Promise<SinkProcess> {
+export async function startSinks(folder: string, { oneWayMs = 0, endpoints = 0 }: SinkOptions = {}): Promise<SinkProcess> {
   const logFile = path.join(folder, 'sinks.log')
-  const child = await spawnGuarded(process.execPath, [program], { env: cleanEnvironment(), logFile })
+  const child = await spawnGuarded(process.execPath, [program, String(oneWayMs), String(endpoints)], { env: cleanEnvironment(), logFile })
   const deadline = performance.now() + DEADLINE_MS
   let line = ''
   while (!line.includes('\n')) {
