@@ -60,6 +60,8 @@ export async function measureDepth(
     const heldBack: { ended: number; claim: ClaimCost }[] = []
     await dump.transaction(async (tx) => {
       await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
+      // A dump is never idle; this one is.
+      await tx.query('SET LOCAL idle_in_transaction_session_timeout = 0')
       await tx.query('SELECT count(*) FROM (SELECT FROM worker.intents LIMIT 1) AS first')
       let ended = 0
       for (const step of endedSteps.filter((step) => step + CLAIMS * BLOCK < rows)) {
