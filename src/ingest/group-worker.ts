@@ -132,6 +132,7 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
     onSkipped: () => skippedProgress.arm(),
   })
   let stopped: Promise<void> | null = null
+  let batchesRead = 0
 
   const lost = new Promise<Error>((resolve) => {
     source.ended.catch((error: unknown) => {
@@ -156,7 +157,7 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
       end('refused', error.message)
       return error.message
     }
-    void watchPressure({ pressure: settings.pressure, fetchGate, clock, signal, intervalMs: 1_000 })
+    void watchPressure({ pressure: settings.pressure, fetchGate, batchesRead: () => batchesRead, clock, signal, intervalMs: 1_000 })
     return null
   }
 
@@ -206,6 +207,7 @@ export function createGroupWorker(settings: WorkerSettings): GroupRun {
   }
 
   async function onBatch(batch: PartitionBatch): Promise<bigint> {
+    batchesRead += 1
     const progress = owned.get(batch.partition)
     if (progress === undefined || progress.assignment.epoch !== batch.assignment.epoch) return batch.nextOffset
     return batches.run(progress, batch)

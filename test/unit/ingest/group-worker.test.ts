@@ -253,4 +253,24 @@ describe('backpressure', () => {
     clock.advance(1_000)
     await soon(() => expect(source.calls).toEqual(['start', 'pause', 'resume']))
   })
+
+  it('is measured within a second of a batch, and not while nothing is read', async () => {
+    let measured = 0
+    const pressure = async () => {
+      measured += 1
+      return null
+    }
+    const { source, clock } = await runningFixture({ pressure })
+    const passSecond = async () => {
+      await soon(() => expect(clock.sleeping).toEqual([1_000]))
+      clock.advance(1_000)
+      await soon(() => expect(clock.sleeping).toEqual([1_000]))
+    }
+    await passSecond()
+    await passSecond()
+    expect(measured).toBe(1)
+    await source.batch(0, [others(0)], 1)
+    clock.advance(1_000)
+    await soon(() => expect(measured).toBe(2))
+  })
 })
