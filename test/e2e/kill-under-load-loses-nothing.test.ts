@@ -28,7 +28,9 @@ test('SIGKILL under load loses nothing; only mails in flight may be sent again, 
   const { mails } = fixture.smtp
   const distinct = new Set(mails.map(({ messageId }) => messageId)).size
   expect(distinct).toBe(mixed.mails)
-  const [doubt] = await fixture.sql.query<{ times: number }>('SELECT coalesce(sum(ambiguous), 0)::int AS times FROM worker.intents')
+  const [doubt] = await fixture.sql.query<{ times: number }>(
+    `SELECT coalesce(sum(ambiguous), 0)::int AS times FROM worker.intents WHERE kind = 'mail'`,
+  )
   expect(mails.length - distinct).toBeLessThanOrEqual(doubt?.times ?? 0)
   const outcomes = await fixture.sql.query<{ group_name: string; count: string }>(
     'SELECT group_name, count(*) FROM worker.outcomes GROUP BY 1 ORDER BY 1',
