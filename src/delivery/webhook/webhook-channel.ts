@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock } from '../../std/clock.ts'
 import { outerDeadline, type Slot } from '../channel.ts'
 import type { Frozen, Intent } from '../../model/intent.ts'
@@ -65,7 +65,7 @@ export function createWebhookChannel(settings: WebhookChannelSettings): Sender<W
 
 /** The `webhook-id` of an effect, the same in every process and after every restart. */
 export function webhookIdOf(intentKey: string): string {
-  return `msg_${createHash('sha256').update(intentKey).digest('hex').slice(0, 32)}`
+  return `msg_${hash('sha256', intentKey, 'hex').slice(0, 32)}`
 }
 
 /** Connections are pooled per origin inside the client, so that nothing has to be acquired before a start. */

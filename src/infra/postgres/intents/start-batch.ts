@@ -32,15 +32,14 @@ export async function startWithBatch<Message>(
   { decide }: StartDecision<Message>,
   database: Database,
 ): Promise<readonly StartedWith[]> {
-  const skipped = new Skipped()
   try {
     return await database.transaction(async (tx): Promise<readonly StartedWith[]> => {
       const ours = await lockClaims(requests, tx)
       const proven = requests.filter(({ intent }) => ours.has(intent.id))
       if (proven.length === 0) return requests.map(() => lost)
       const answers = await decide(proven, tx)
-      skipped.reason = answers.find((answer) => answer.is === 'skip')?.reason ?? null
-      if (skipped.reason !== null) throw skipped
+      const skip = answers.find((answer) => answer.is === 'skip')
+      if (skip !== undefined) throw new Skipped(skip.reason)
       const starts = proven.flatMap((request, index) => startOf(request, answers[index]))
       const results = await startBatch(starts, requests[0]?.deliveryLog ?? null, tx)
       const started = new Map(starts.map(({ intent, frozen }, index) => [intent.id, results[index] === 'started' ? frozen : null]))
@@ -51,7 +50,7 @@ export async function startWithBatch<Message>(
     })
   } catch (error) {
     // The answer for a single intent; in a batch each intent has to be started alone.
-    if (error === skipped && skipped.reason !== null && requests.length === 1) return [{ is: 'skip', reason: skipped.reason }]
+    if (error instanceof Skipped && requests.length === 1) return [{ is: 'skip', reason: error.reason }]
     throw error
   }
 }
@@ -74,7 +73,12 @@ export async function lockClaims(of: readonly { readonly intent: Intent }[], tx:
 
 /** Thrown to roll back what a kind wrote before it skipped an intent. */
 class Skipped extends Error {
-  reason: string | null = null
+  readonly reason: string
+
+  constructor(reason: string) {
+    super('An intent was skipped at its start.')
+    this.reason = reason
+  }
 }
 
 // The state stands in a CASE so that the planner does not see `intents_lease` fit: it looks cheap, and is full of dead entries.

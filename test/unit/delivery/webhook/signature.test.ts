@@ -7,6 +7,8 @@ import { signedHeaders } from '../../../../src/delivery/webhook/signature.ts'
 const body = Buffer.from('{"name":"Zoë – 100 %"}', 'utf8')
 const base64Of = (bytes: number): string => Buffer.alloc(bytes, 7).toString('base64')
 
+const signatureBy = (secret: string) => signedHeaders('msg_1', 0, body, secret)?.['webhook-signature']
+
 describe('the signature of a webhook', () => {
   it.each([1, 2, 23, 24, 32, 64, 65])('is accepted by the reference library for a secret of %i bytes', (bytes) => {
     const secret = `whsec_${base64Of(bytes)}`
@@ -47,6 +49,12 @@ describe('the signature of a webhook', () => {
     expect(headers['webhook-signature']).toMatch(/^v1,\S+ v1,\S+$/)
     new Webhook(secret).verify(body, headers)
     new Webhook(Buffer.from(secret, 'utf8'), { format: 'raw' }).verify(body, headers)
+  })
+
+  it('follows the secret at once, also after those of many endpoints', () => {
+    for (const secret of [...Array.from({ length: 2_500 }, (_, n) => `!${n}`), '!0', '!2499']) {
+      expect(signatureBy(secret)).toBe(`v1,${createHmac('sha256', secret).update(`msg_1.0.${body.toString()}`).digest('base64')}`)
+    }
   })
 
   it('reads the base64 of a secret with and without its padding', () => {
