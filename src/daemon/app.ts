@@ -97,7 +97,7 @@ export function createApp(
 
   const pools = openPools(config, (name, ms) => metrics.databasePoolWait.observe({ pool: name }, ms / 1_000))
   const { sql } = pools.delivery
-  const intentStore = createIntentStore(pools.delivery, { channels: channelNames })
+  const intentStore = createIntentStore(pools.delivery, { channels: channelNames, poolSize: config.kafka.poolSize })
   const leaderboard = createLeaderboard(pools.delivery, { history: config.leaderboard.history })
   const kafka = {
     brokers: config.kafka.brokers,

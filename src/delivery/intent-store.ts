@@ -135,8 +135,8 @@ export interface IntentStore extends BreakerStore {
   ): Promise<readonly PromiseSettledResult<StartedWith>[]>
   /**
    * Records the outcomes of attempts, in their delivery logs and the rows of their kinds too, and answers for each as `start` does. Requests
-   * share commits, and wait up to 10 ms for that when they have a delivery log: a caller should not await such an outcome before it goes on.
-   * Never rejects.
+   * share commits, and wait for that when they have a delivery log, until as many wait as there are workers, and up to 10 ms: a caller should
+   * not await such an outcome before it goes on. Never rejects.
    */
   settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<Settled>[]>
   /**

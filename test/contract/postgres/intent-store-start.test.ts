@@ -70,6 +70,19 @@ describe('start', () => {
     expect(row.lease_until?.getTime()).toBeGreaterThan(Date.now() + 50_000)
   })
 
+  it('as many starts as there are workers wait for no others to share their commit, and neither do their outcomes', async () => {
+    const never = 2_000_000_000
+    const patient = createIntentStore(database, { channels: channelNames, poolSize: 2, batchWaitMs: never, startLingerMs: never })
+    await insertIntents(database.sql, { key: 'a', ...person }, { key: 'b', ...person })
+    const intents = await patient.claim(request({ limit: 2 }))
+    const deliveryLog = 'email_logs'
+    const start = (intent: Intent) => startOne(patient, starting(intent, { deliveryLog }), mail(intent))
+    expect(await Promise.all(intents.map(start))).toEqual(['started', 'started'])
+    const sent = { is: 'final', state: 'sent', reason: null } as const
+    const settle = (intent: Intent) => settleOne(patient, intent, sent, { deliveryLog, reply: {} })
+    expect(await Promise.all(intents.map(settle))).toEqual(['settled', 'settled'])
+  })
+
   it('leaves repeatable work in the state claimed', async () => {
     await insertIntents(database.sql, { key: 'k' })
     expect(await startOne(store, starting(await claimOne(store), { state: 'claimed' }), frozen)).toBe('started')

@@ -3,6 +3,8 @@ import { SqlError } from '../../../std/sql.ts'
 export interface MicroBatcherOptions {
   /** The first item waits this long for others, even when no flush is in flight; 0: until the end of the current turn of the event loop. */
   readonly lingerMs: number
+  /** When so many items wait, they linger for no more; `maxItems` when not given. */
+  readonly enough?: number
   /** The longest that an item waits for others, `lingerMs` included. */
   readonly maxWaitMs: number
   /** Items in one flush at most. */
@@ -13,33 +15,43 @@ export interface MicroBatcherOptions {
  * Lets callers share a statement. `flush` writes what it is given, all or nothing, and returns one result per item.
  *
  * Items that have lingered are flushed at once when no flush is in flight. Otherwise they are flushed with all later items when that flush
- * is done, or beside it after `maxWaitMs`, so that one flush behind a lock delays no others. A full batch does not linger. When the
- * values of an item make a flush fail, every item is flushed alone: a bad row never fails its neighbours.
+ * is done, or beside it after `maxWaitMs`, so that one flush behind a lock delays no others. When the values of an item make a flush fail,
+ * every item is flushed alone: a bad row never fails its neighbours.
  */
 export function createMicroBatcher<Item, Result>(
   flush: (items: readonly Item[]) => Promise<readonly Result[]>,
   options: MicroBatcherOptions,
 ): (item: Item) => Promise<Result> {
   const { lingerMs, maxWaitMs, maxItems } = options
+  const enough = Math.min(options.enough ?? maxItems, maxItems)
   let waiting: Entry<Item, Result>[] = []
   let running = 0
   let ripe = false
+  /** When the first of `waiting` was added, by the monotonic clock. */
+  let since = 0
   let soon: NodeJS.Immediate | undefined
   let timer: NodeJS.Timeout | undefined
 
   /** The first of `waiting` was added. */
   function begin(): void {
-    // Not in this tick: callers that resume after the same result share a flush.
-    if (lingerMs === 0) soon = setImmediate(ripen)
+    since = performance.now()
+    if (lingerMs === 0) ripenSoon()
     else timer = setTimeout(ripen, lingerMs)
   }
 
-  /** The first of `waiting` has lingered long enough. */
-  function ripen(): void {
+  /** Not in this tick: callers that resume after the same result share a flush. */
+  function ripenSoon(): void {
     clearTimeout(timer)
+    soon = setImmediate(ripen)
+  }
+
+  /** The first of `waiting` has lingered long enough, or enough others have come. */
+  function ripen(): void {
     ripe = true
-    if (running === 0 || lingerMs >= maxWaitMs) run()
-    else timer = setTimeout(run, maxWaitMs - lingerMs)
+    // A timer may fire a fraction of a millisecond early.
+    const leftMs = Math.round(since + maxWaitMs - performance.now())
+    if (running === 0 || leftMs <= 0) run()
+    else timer = setTimeout(run, leftMs)
   }
 
   function run(): void {
@@ -63,10 +75,7 @@ export function createMicroBatcher<Item, Result>(
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
       if (waiting.length === 1) begin()
-      else if (waiting.length === maxItems && !ripe) {
-        clearImmediate(soon)
-        ripen()
-      }
+      if (waiting.length === enough && lingerMs > 0 && !ripe) ripenSoon()
     })
 }
 

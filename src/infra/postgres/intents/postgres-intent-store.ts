@@ -31,6 +31,8 @@ export interface IntentStoreOptions {
   readonly batchWaitMs?: number
   /** Starts linger for this long: shorter, because a worker waits for each. */
   readonly startLingerMs?: number
+  /** Workers of a group: when as many starts or outcomes wait, they linger for no more. */
+  readonly poolSize?: number
   /** Starts or outcomes in one transaction at most. */
   readonly batchItems?: number
   /** Leases expired in one statement at most. */
@@ -42,12 +44,14 @@ const LOOK_LINGER_MS = 5
 
 /** The intents in `worker.intents`. All times are the database's. Throws SqlError. */
 export function createIntentStore(database: Database, options: IntentStoreOptions): IntentStore {
-  const { channels, batchWaitMs = 10, startLingerMs = 2, batchItems = 200, expireBatch = 500 } = options
+  const { channels, batchWaitMs = 10, startLingerMs = 2, poolSize, batchItems = 200, expireBatch = 500 } = options
   const { sql } = database
   const batches = { maxWaitMs: batchWaitMs, maxItems: batchItems }
+  // Those of all workers have come, so that nobody is left to wait for.
+  const ofWorkers = { ...batches, ...(poolSize === undefined ? {} : { enough: poolSize }) }
   const starts = onePer((deliveryLog: DeliveryLog | null) =>
     createMicroBatcher((requests: readonly StartRequest[]) => startBatch(requests, deliveryLog, sql), {
-      ...batches,
+      ...ofWorkers,
       lingerMs: startLingerMs,
     }),
   )
@@ -59,14 +63,14 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     const starts =
       made ??
       createMicroBatcher((requests: readonly StartWithRequest<Message>[]) => startWithBatch(requests, decision, database), {
-        ...batches,
+        ...ofWorkers,
         lingerMs: startLingerMs,
       })
     startsOfKinds.set(decision.kind, starts)
     return starts
   }
   // Outcomes with a delivery log are written while the worker goes on with its next intent; it waits for the others, skips and waits.
-  const outcomeBatches = ({ deliveryLog }: SettleStatement) => ({ ...batches, lingerMs: deliveryLog === null ? 0 : batchWaitMs })
+  const outcomeBatches = ({ deliveryLog }: SettleStatement) => ({ ...ofWorkers, lingerMs: deliveryLog === null ? 0 : batchWaitMs })
   const settles = onePer((statement: SettleStatement) =>
     createMicroBatcher((items: readonly SettleItem[]) => settleBatch(items, statement, sql), outcomeBatches(statement)),
   )

@@ -118,6 +118,43 @@ describe('createMicroBatcher', () => {
     expect(seen()).toEqual([[1, 2, 3], [4]])
   })
 
+  it('lingers no more when enough wait, but takes all that come in the same turn', async () => {
+    const { flush, seen } = heldFlush()
+    const add = createMicroBatcher(flush, { ...options, lingerMs: 10, enough: 2, maxItems: 10 })
+    void add(1)
+    await vi.advanceTimersByTimeAsync(5)
+    expect(seen()).toEqual([])
+    for (const item of [2, 3, 4]) void add(item)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(seen()).toEqual([[1, 2, 3, 4]])
+  })
+
+  it('flushes the enough that wait when the flush under way is done, or beside it when the first has waited long enough', async () => {
+    const { flush, flushes, seen } = heldFlush()
+    const add = createMicroBatcher(flush, { ...options, lingerMs: 10, enough: 2, maxItems: 10 })
+    void add(1)
+    void add(2)
+    await vi.advanceTimersByTimeAsync(0)
+    void add(3)
+    await vi.advanceTimersByTimeAsync(3)
+    void add(4)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(seen()).toEqual([[1, 2]])
+    flushes[0]?.end()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(seen()).toEqual([
+      [1, 2],
+      [3, 4],
+    ])
+    void add(5)
+    await vi.advanceTimersByTimeAsync(3)
+    void add(6)
+    await vi.advanceTimersByTimeAsync(6)
+    expect(seen()).toHaveLength(2)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(seen().at(-1)).toEqual([5, 6])
+  })
+
   it.each(['22P02', '23514', 'P0001', '42703', '55P03', '40P01', '57014', 'XX001'])(
     'flushes each alone when one of them makes the flush fail (%s)',
     async (state) => {
