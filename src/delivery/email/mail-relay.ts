@@ -62,7 +62,10 @@ export type SendTrouble = 'connection-lost' | `timeout-${SendStage}` | 'aborted'
 
 /** A connection acquired for one mail. */
 export interface RelaySession {
-  /** Sends one mail; once per session. Never rejects. When `signal` aborts, the connection is destroyed at once. */
+  /**
+   * Sends one mail; once per session. Never rejects. When `signal` aborts, the connection is destroyed at once. A connection that the relay
+   * has ended since its last mail is replaced.
+   */
   send(envelope: MailEnvelope, body: Uint8Array, signal: AbortSignal): Promise<SendResult>
   /** The stage of the mail in flight; null while there is none. */
   stage(): SendStage | null
@@ -95,7 +98,7 @@ export interface MailRelay {
   /** Host and port. */
   readonly host: string
   /**
-   * A connection on which the relay has just answered. Waits while all are in use.
+   * A connection on which the relay has answered within the last second. Waits while all are in use.
    *
    * @throws {RelayUnavailable} at once while the relay is known to be away, so that frequent calls cost nothing.
    */

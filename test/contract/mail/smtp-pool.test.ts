@@ -17,25 +17,63 @@ import {
 afterEach(cleanUp)
 
 describe('the pool', () => {
-  it('sends many mails over one connection, with RSET between them', async () => {
-    const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
-    for (let i = 0; i < 5; i++) expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+  it('sends many mails over one connection, with RSET after those alone that were not accepted', async () => {
+    let mails = 0
+    const refusesTheSecond = (socket: Socket) => socket.write((mails += 1) === 2 ? '451 4.3.0 later\r\n' : '250 Ok\r\n')
+    const { relay, server } = await scripted({ extensions: ['PIPELINING'], replies: { DOT: refusesTheSecond } })
+    for (const is of ['accepted', 'refused', 'accepted', 'accepted']) expect(await sendOne(relay)).toMatchObject({ is })
     expect(server.connections()).toBe(1)
     const verbs = server.commands.map((line) => line.split(' ')[0])
-    expect(verbs.slice(0, 9)).toEqual(['EHLO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'MAIL', 'RCPT', 'DATA', 'RSET'])
+    const mail = ['MAIL', 'RCPT', 'DATA']
+    expect(verbs).toEqual(['EHLO', ...mail, ...mail, 'RSET', ...mail, ...mail])
   })
 
-  it('a mail takes three writes: its envelope with DATA, its body with the final dot, and RSET', async () => {
+  it('a mail takes two writes: its envelope with DATA, and its body with the final dot', async () => {
     const { relay, server } = await scripted({ extensions: ['PIPELINING'] })
     await relay.verify(never)
     const spies = [vi.spyOn(Socket.prototype, '_write'), vi.spyOn(Socket.prototype, '_writev')]
     onTestFinished(() => spies.forEach((spy) => spy.mockRestore()))
     for (let i = 0; i < 3; i++) expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
-    await until(() => server.commands.at(-1) === 'RSET')
     const written = spies
       .flatMap(({ mock }) => mock.contexts)
       .filter((socket) => socket instanceof Socket && socket.remotePort === server.port)
-    expect(written).toHaveLength(9)
+    expect(written).toHaveLength(6)
+  })
+
+  const goodbyes: readonly [string, (socket: Socket) => unknown][] = [
+    ['without a word', (socket) => socket.destroy()],
+    ['with 421', (socket) => socket.end('421 4.7.0 enough over this connection\r\n')],
+  ]
+  for (const extensions of [[], ['PIPELINING']]) {
+    it.each(goodbyes)(
+      `a mail whose connection the relay ends %s before it judges the mail goes over another (${extensions.join() || 'one by one'})`,
+      async (_how, end) => {
+        const used = new WeakSet<Socket>()
+        const oneMail = (socket: Socket) => {
+          if (used.has(socket)) end(socket)
+          else socket.write('250 Ok\r\n')
+          used.add(socket)
+        }
+        const { relay, server } = await scripted({ extensions, replies: { MAIL: oneMail } })
+        for (let i = 0; i < 3; i++) expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+        expect(server.messages).toHaveLength(3)
+        expect(server.connections()).toBe(3)
+        expect(relay.stats().failures).toBe(0)
+        expect(relay.away()).toBeNull()
+      },
+    )
+  }
+
+  it('a mail whose connection the relay ends fails when there is no other', async () => {
+    let greetings = 0
+    let mails = 0
+    const { relay } = await scripted({
+      greeting: (socket) => ((greetings += 1) > 1 ? socket.end('554 5.7.1 not you\r\n') : socket.write('220 relay.example.com ESMTP\r\n')),
+      replies: { MAIL: (socket) => ((mails += 1) > 1 ? socket.destroy() : socket.write('250 Ok\r\n')) },
+    })
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(await sendOne(relay)).toEqual({ is: 'not-sent', reason: 'connection-lost' })
+    expect(relay.stats()).toMatchObject({ inUse: 0, idle: 0, waiting: 0 })
   })
 
   it('keeps a connection usable after a rejected recipient, who gets nothing of the next mail', async () => {
@@ -86,10 +124,11 @@ describe('the pool', () => {
   })
 
   it('does not reuse a connection that the relay closed while it was idle', async () => {
-    const { relay, server } = await scripted({ replies: { RSET: (socket) => socket.destroy() } })
+    const { relay, server } = await scripted({ replies: { RSET: (socket) => socket.destroy(), DOT: '451 4.3.0 later' } })
     await sendOne(relay)
     await until(() => server.open() === 0)
-    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(await sendOne(relay)).toMatchObject({ is: 'refused' })
+    expect(server.connections()).toBe(2)
     expect(relay.stats().failures).toBe(0)
   })
 

@@ -28,6 +28,10 @@ export class SmtpConnection {
   onDead: () => void = () => undefined
   /** Mails offered so far, accepted or not. */
   mails = 0
+  /** Nothing of a mail is left in the session, so that the next needs no RSET: a mail that was accepted leaves nothing. */
+  clean = true
+  /** It ended before the relay gave another answer to the last mail than 421: nothing of that mail has been judged. */
+  endedUnanswered = false
   /** The relay has answered to a mail of ours, so that it is known to work. */
   proved = false
   /** Why we ended it in the middle of a mail; null while it lasts, or when the relay ended it. */
@@ -97,6 +101,7 @@ export class SmtpConnection {
     // The connection reports its errors; an error of the stream alone can only be its own destruction.
     body.on('error', () => undefined)
     this.mails += 1
+    this.clean = false
     const answer = await this.#exchange<SMTPConnection.SentMessageInfo>(deadlineMs, signal, (settle) => {
       this.#connection.send({ from: envelope.from, to: [envelope.to], size: bytes.length }, body, settle)
     })
@@ -113,7 +118,8 @@ export class SmtpConnection {
   /** Resets the session after the last mail, and proves that the relay still answers. */
   async reset(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
     const { error, interrupted } = await this.#exchange<boolean>(deadlineMs, signal, (settle) => this.#connection.reset(settle))
-    if (error === null && interrupted === null) return true
+    this.clean = error === null && interrupted === null
+    if (this.clean) return true
     // Its loss says nothing about the relay: most end a session that was idle for long.
     this.destroy()
     return false
@@ -138,6 +144,7 @@ export class SmtpConnection {
       return { is: 'not-sent', reason: 'protocol-error' }
     }
     this.proved = true
+    this.clean = true
     return { is: 'accepted', code: Number(response.slice(0, 3)), providerId: providerIdOf(response, serverMessageId) }
   }
 
@@ -148,6 +155,7 @@ export class SmtpConnection {
       // A relay that answers before it has read all would take the rest of the body for commands.
       if (refusal.stage === 'end of message' && !body.exhausted) this.destroy()
       this.proved ||= refusal.means !== 'busy' && refusal.means !== 'login'
+      this.endedUnanswered = refusal.code === 421 && refusal.stage === 'MAIL FROM'
       return refusal
     }
     const stage = this.#stages.sending(body.exhausted)
@@ -155,6 +163,7 @@ export class SmtpConnection {
     // A relay that has answered to MAIL FROM works, whatever it thinks about since.
     this.proved ||= interrupted === 'deadline' && stage !== 'mail'
     if (interrupted === 'deadline' || interrupted === 'aborted') this.left = reason
+    this.endedUnanswered = reason === 'connection-lost' && stage === 'mail'
     this.destroy()
     return { is: body.exhausted ? 'ambiguous' : 'not-sent', reason }
   }

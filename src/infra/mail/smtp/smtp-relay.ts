@@ -7,13 +7,13 @@ import { SmtpConnection } from './smtp-connection.ts'
 import { defaults, type SmtpRelayOptions } from './smtp-relay-options.ts'
 
 interface Waiter {
-  readonly resolve: (session: RelaySession) => void
+  readonly resolve: (connection: SmtpConnection) => void
   readonly reject: (error: RelayUnavailable) => void
 }
 
 /**
- * A pool of SMTP connections. A connection is connecting, then idle, in use, refreshing (RSET under way, overlapped with the
- * recording of the last outcome) and idle again, until it is closed. While connecting fails, one connection at a time is tried with
+ * A pool of SMTP connections. A connection is connecting, then idle, in use and idle again, until it is closed; after a mail that was not
+ * accepted it is refreshing (RSET under way, overlapped with the recording of the outcome) before it is idle. While connecting fails, one connection at a time is tried with
  * exponential backoff; a connection that was opened but answered to no mail counts as a failure too, so that a relay that accepts and
  * drops connections is not hammered.
  */
@@ -46,8 +46,12 @@ export class SmtpRelay implements MailRelay {
   }
 
   async acquire(signal: AbortSignal): Promise<RelaySession> {
+    return this.#sessionOn(await this.#connectionFor(signal))
+  }
+
+  async #connectionFor(signal: AbortSignal): Promise<SmtpConnection> {
     if (signal.aborted) throw aborted()
-    const { promise, resolve, reject } = Promise.withResolvers<RelaySession>()
+    const { promise, resolve, reject } = Promise.withResolvers<SmtpConnection>()
     const waiter = { resolve, reject }
     const onAbort = () => {
       this.#waiters = this.#waiters.filter((other) => other !== waiter)
@@ -147,17 +151,32 @@ export class SmtpRelay implements MailRelay {
     const waiter = this.#waiters.shift()
     if (waiter === undefined) return
     this.#inUse.add(connection)
+    waiter.resolve(connection)
+  }
+
+  #sessionOn(first: SmtpConnection): RelaySession {
+    let connection = first
     let state: 'fresh' | 'sending' | 'sent' | 'released' = 'fresh'
-    waiter.resolve({
+    const isSending = () => state === 'sending'
+    return {
       send: async (envelope, body, signal) => {
         if (state !== 'fresh') throw new Error('a relay session sends one mail')
         state = 'sending'
-        const result = await connection.send(envelope, body, this.#options.sendDeadlineMs, signal)
+        const until = this.#options.now() + this.#options.sendDeadlineMs
+        let result = await connection.send(envelope, body, this.#options.sendDeadlineMs, signal)
+        while (isSending() && connection.mails > 1 && connection.endedUnanswered) {
+          const another = await this.#inPlaceOf(connection, signal)
+          if (another === null) break
+          connection = another
+          // Released meanwhile: the connection is as it was.
+          if (!isSending()) this.#release(connection)
+          else result = await connection.send(envelope, body, Math.max(1, until - this.#options.now()), signal)
+        }
         this.#learn(connection, result)
-        if (state === 'sending') state = 'sent'
+        if (isSending()) state = 'sent'
         return result
       },
-      stage: () => (state === 'sending' ? connection.stage() : null),
+      stage: () => (isSending() ? connection.stage() : null),
       release: () => {
         if (state === 'released') return
         // Released in the middle of a mail: the state of the SMTP session is unknown.
@@ -168,7 +187,21 @@ export class SmtpRelay implements MailRelay {
         state = 'released'
         this.#release(connection)
       },
-    })
+    }
+  }
+
+  /**
+   * Relays end a connection after some mails, or seconds, without a word or by 421. The next mail is what notices it, and the relay has taken
+   * nothing of that mail: another connection carries it. Null when there is none.
+   */
+  async #inPlaceOf(connection: SmtpConnection, signal: AbortSignal): Promise<SmtpConnection | null> {
+    connection.destroy()
+    try {
+      return await this.#connectionFor(signal)
+    } catch (error) {
+      if (error instanceof RelayUnavailable) return null
+      throw error
+    }
   }
 
   #learn(connection: SmtpConnection, result: SendResult): void {
@@ -187,7 +220,7 @@ export class SmtpRelay implements MailRelay {
   #release(connection: SmtpConnection): void {
     if (!this.#inUse.delete(connection) || connection.dead) return
     if (connection.mails >= this.#options.maxMailsPerConnection) this.#quit(connection)
-    else if (connection.mails > 0) this.#refresh(connection)
+    else if (!connection.clean) this.#refresh(connection)
     else this.#rest(connection)
     this.#pump()
   }
