@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { v5 } from 'uuid'
 import { catalogue } from './catalogue.ts'
 import type { EventData, EventType } from './event.ts'
@@ -18,7 +18,7 @@ export function eventIdOf<Type extends EventType>(type: Type, data: EventData[Ty
  * is a conflict; with the same hash it is a duplicate.
  */
 export function contentHashOf<Type extends EventType>(type: Type, data: EventData[Type]): Uint8Array {
-  return createHash('sha256').update(identityText(type, data)).digest()
+  return hash('sha256', identityText(type, data), 'buffer')
 }
 
 function identityText(type: EventType, data: EventData[EventType]): string {
