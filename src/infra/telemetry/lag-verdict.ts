@@ -73,18 +73,24 @@ export function partitionVerdict(samples: readonly LagSample[], { members, pause
       word: 'breaker-open',
       sentence: `Behind by ${records(lag)} because ${breaker}, and the group waits for its backlog (${paused}).`,
     }
-  if (paused !== null) return { word: 'paused', sentence: `Behind by ${records(lag)} because the group is paused: ${paused}.` }
 
   const began = first.committed ?? first.low
+  const consumed = at - began
+  const produced = last.high - first.high
   const seconds = Math.round((last.at - first.at) / 1_000)
+  const rates = `${consumed} were read and ${produced} written in ${seconds} s`
+  // A group that is paused for its backlog reads between two pauses: the rate shows how fast the backlog is worked off.
+  if (paused !== null)
+    return {
+      word: 'paused',
+      sentence: `Behind by ${records(lag)} because the group is paused: ${paused}${seconds === 0 ? '' : `; ${rates}`}.`,
+    }
+
   // There were records to read all the time, and none was read.
   if (at === began && first.high > began && last.at - first.at >= LAG_WINDOW_MS - SLACK_MS)
     return { word: 'stalled', sentence: `Behind by ${records(lag)}, and nothing was read for ${seconds} s.` }
-  const consumed = at - began
-  const produced = last.high - first.high
   if (lag <= FLOOR_RECORDS || endedWithin(samples, at, last.at - FLOOR_MS)) return { word: 'ok', sentence: `${records(lag)} in flight.` }
-  const rates = `Behind by ${records(lag)}; ${consumed} were read and ${produced} written in ${seconds} s.`
-  return consumed > produced ? { word: 'catching-up', sentence: rates } : { word: 'falling-behind', sentence: rates }
+  return { word: consumed > produced ? 'catching-up' : 'falling-behind', sentence: `Behind by ${records(lag)}; ${rates}.` }
 }
 
 /** Intents due for so long are late, however small the lag is; milliseconds. */
