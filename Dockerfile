@@ -31,4 +31,4 @@ STOPSIGNAL SIGTERM
 # Liveness, not readiness: a failed check restarts the container, and no restart brings a database back.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=90s --retries=3 CMD ["node", "cmd/kafka-worker/main.js", "healthcheck", "--live"]
 # The command of `npm start`. Node is process 1 and receives the signals itself.
-ENTRYPOINT ["node", "--expose-gc", "--max-semi-space-size=12", "--max-old-space-size=512", "cmd/kafka-worker/main.js"]
+ENTRYPOINT ["node", "--expose-gc", "--max-semi-space-size=12", "--heap-growing-percent=200", "--max-old-space-size=512", "cmd/kafka-worker/main.js"]

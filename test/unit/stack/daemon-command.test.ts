@@ -8,6 +8,7 @@ it('starts the daemon as npm start does, its heap limits included', () => {
   expect(args.slice(0, -1)).toEqual([
     '--expose-gc',
     expect.stringMatching(/^--max-semi-space-size=\d+$/),
+    expect.stringMatching(/^--heap-growing-percent=\d+$/),
     expect.stringMatching(/^--max-old-space-size=\d+$/),
   ])
   expect(args.at(-1)).toMatch(/cmd\/kafka-worker\/main\.js$/)
