@@ -54,8 +54,8 @@ export class DeferredIntents {
 
   /**
    * The destinations that a claim may take from now: those with free permits, the least recently claimed first. Slow ones, and those not known
-   * to be quick, get no more permits than the bulkhead leaves. Where those are scarce, every other claim includes the newest destination that
-   * has not answered yet, so that it need not wait for a hundred slow ones.
+   * to be quick, get no more permits than the bulkhead leaves. Where those are scarce, the destinations that have not answered yet go first: each
+   * waits until those before it have answered once, and every other claim includes the newest, so that it need not wait for a hundred others.
    */
   async wanted(): Promise<{ readonly wanted: Wanted; readonly at: number }> {
     await this.#search()
@@ -65,7 +65,7 @@ export class DeferredIntents {
     const newest = this.#newestFirst ? this.#newest() : []
     let isUnproven = false
     const wanted = new Map<string, Wanted[number]>()
-    for (const destination of [...newest, ...this.#known.keys()]) {
+    for (const destination of [...newest, ...this.#unproven(), ...this.#known.keys()]) {
       if (wanted.size >= PER_CLAIM) break
       if (wanted.has(destination)) continue
       const pace = destinations.paceOf(channel, destination)
@@ -90,6 +90,11 @@ export class DeferredIntents {
       // Claimed again after the others.
       if (!all || taken >= permits) this.#known.set(destination, known)
     }
+  }
+
+  #unproven(): readonly string[] {
+    const { channel, destinations } = this.#on
+    return [...this.#known.keys()].filter((destination) => destinations.paceOf(channel, destination) === 'unproven')
   }
 
   /** Of those that have not answered yet and have a free permit, the one that was added most recently. */
