@@ -74,6 +74,8 @@ describe('the pool', () => {
     expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
     expect(await sendOne(relay)).toEqual({ is: 'not-sent', reason: 'connection-lost' })
     expect(relay.stats()).toMatchObject({ inUse: 0, idle: 0, waiting: 0 })
+    // Not reset by what the first connection has shown before.
+    expect(relay.away()).toMatchObject({ reason: 'relay-refuses-us' })
   })
 
   it('keeps a connection usable after a rejected recipient, who gets nothing of the next mail', async () => {

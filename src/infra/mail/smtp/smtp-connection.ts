@@ -26,11 +26,13 @@ type Settle<Value> = (error: NodemailerError | null, value?: Value) => void
 export class SmtpConnection {
   /** Called once, when the connection is of no more use. */
   onDead: () => void = () => undefined
+  /** Of the connections that the pool has opened, the first is 1. */
+  number = 0
   /** Mails offered so far, accepted or not. */
   mails = 0
   /** Nothing of a mail is left in the session, so that the next needs no RSET: a mail that was accepted leaves nothing. */
   clean = true
-  /** It ended before the relay gave another answer to the last mail than 421: nothing of that mail has been judged. */
+  /** It ended before the relay replied to the last mail, other than with 421: nothing of that mail was taken. */
   endedUnanswered = false
   /** The relay has answered to a mail of ours, so that it is known to work. */
   proved = false
@@ -163,7 +165,7 @@ export class SmtpConnection {
     // A relay that has answered to MAIL FROM works, whatever it thinks about since.
     this.proved ||= interrupted === 'deadline' && stage !== 'mail'
     if (interrupted === 'deadline' || interrupted === 'aborted') this.left = reason
-    this.endedUnanswered = reason === 'connection-lost' && stage === 'mail'
+    this.endedUnanswered = reason === 'connection-lost' && stage === 'mail' && !body.exhausted
     this.destroy()
     return { is: body.exhausted ? 'ambiguous' : 'not-sent', reason }
   }

@@ -13,8 +13,8 @@ interface Waiter {
 
 /**
  * A pool of SMTP connections. A connection is connecting, then idle, in use and idle again, until it is closed; after a mail that was not
- * accepted it is refreshing (RSET under way, overlapped with the recording of the outcome) before it is idle. While connecting fails, one connection at a time is tried with
- * exponential backoff; a connection that was opened but answered to no mail counts as a failure too, so that a relay that accepts and
+ * accepted it is refreshing (RSET under way, overlapped with the recording of the outcome) before it is idle. While connecting fails, one
+ * connection at a time is tried with exponential backoff; a connection that was opened but answered to no mail counts as a failure too, so that a relay that accepts and
  * drops connections is not hammered.
  */
 export class SmtpRelay implements MailRelay {
@@ -26,6 +26,8 @@ export class SmtpRelay implements MailRelay {
   #awaySince: number | null = null
   /** The last failure happened before a connection was established. */
   #failedToOpen = false
+  /** How many connections had been opened when the last failure was one to open another; 0 after any other. */
+  #openedBeforeFailure = 0
   readonly #closing = new AbortController()
   /** Connections being opened, and QUITs in flight; close waits for them. */
   readonly #pending = new Set<Promise<void>>()
@@ -138,6 +140,7 @@ export class SmtpRelay implements MailRelay {
           this.#pump()
         } else {
           this.#opened += 1
+          opened.connection.number = this.#opened
           // Connecting works again, although this connection has not answered to a mail yet.
           if (this.#failedToOpen) this.#awaySince = null
           opened.connection.onDead = () => this.#buried(opened.connection)
@@ -164,15 +167,19 @@ export class SmtpRelay implements MailRelay {
         state = 'sending'
         const until = this.#options.now() + this.#options.sendDeadlineMs
         let result = await connection.send(envelope, body, this.#options.sendDeadlineMs, signal)
+        let isNews = true
         while (isSending() && connection.mails > 1 && connection.endedUnanswered) {
           const another = await this.#inPlaceOf(connection, signal)
-          if (another === null) break
-          connection = another
-          // Released meanwhile: the connection is as it was.
-          if (!isSending()) this.#release(connection)
-          else result = await connection.send(envelope, body, Math.max(1, until - this.#options.now()), signal)
+          const leftMs = until - this.#options.now()
+          // Why no other opened is known already, and is newer than that this one has worked. Released meanwhile, the other is as it was.
+          isNews = another !== null && isSending() && leftMs > 0
+          if (another !== null && isNews) {
+            connection = another
+            result = await connection.send(envelope, body, leftMs, signal)
+          } else if (another !== null) this.#release(another)
+          if (!isNews) break
         }
-        this.#learn(connection, result)
+        if (isNews) this.#learn(connection, result)
         if (isSending()) state = 'sent'
         return result
       },
@@ -191,8 +198,8 @@ export class SmtpRelay implements MailRelay {
   }
 
   /**
-   * Relays end a connection after some mails, or seconds, without a word or by 421. The next mail is what notices it, and the relay has taken
-   * nothing of that mail: another connection carries it. Null when there is none.
+   * Relays end a connection after some mails, or seconds, silently or with 421. The next mail notices it, and the relay has taken nothing of
+   * that mail: another connection carries it. Null when there is none.
    */
   async #inPlaceOf(connection: SmtpConnection, signal: AbortSignal): Promise<SmtpConnection | null> {
     connection.destroy()
@@ -212,8 +219,9 @@ export class SmtpRelay implements MailRelay {
       this.#failed(result.means === 'login' ? credentialsRefused(server, code) : { reason: 'relay-refuses-us', sentence })
       connection.destroy()
     } else if (connection.proved) {
-      this.#gate.succeeded()
       this.#awaySince = null
+      // A relay may have no more connections for us: that the older ones work does not say that another would open.
+      if (connection.number > this.#openedBeforeFailure) this.#gate.succeeded()
     }
   }
 
@@ -278,6 +286,7 @@ export class SmtpRelay implements MailRelay {
     if (this.#gate.failed(trouble, of) === 'ignored') return
     this.#awaySince ??= this.#options.now()
     this.#failedToOpen = of.toOpen === true
+    this.#openedBeforeFailure = this.#failedToOpen ? this.#opened : 0
   }
 
   #refuseWaiters(): void {
