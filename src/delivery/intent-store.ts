@@ -112,8 +112,8 @@ export interface IntentStore extends BreakerStore {
   readonly read: Sql
   claim(request: ClaimRequest): Promise<readonly Intent[]>
   /**
-   * Whether anything of these channels is due, claimable or not; what is deferred is not due. Callers who ask at the same time, of whatever
-   * groups, share a statement (5 ms).
+   * Whether anything of these channels is due, claimable or not; what is deferred is not due. Calls within 5 ms, of
+   * any groups, share a statement.
    */
   isDue(group: string, channels: readonly ChannelName[]): Promise<boolean>
   /** The account of each of these campaigns, as the platform's rows say. */
@@ -135,8 +135,8 @@ export interface IntentStore extends BreakerStore {
   ): Promise<readonly PromiseSettledResult<StartedWith>[]>
   /**
    * Records the outcomes of attempts, in their delivery logs and the rows of their kinds too, and answers for each as `start` does. Requests
-   * share commits, and wait for that when they have a delivery log, until as many wait as there are workers, and up to 10 ms: a caller should
-   * not await such an outcome before it goes on. Never rejects.
+   * share commits. With a delivery log they wait for others: until there are as many as a group has workers, at most 10 ms; a caller should not
+   * await such an outcome before it goes on. Never rejects.
    */
   settle(requests: readonly SettleRequest[]): Promise<readonly PromiseSettledResult<Settled>[]>
   /**

@@ -3,7 +3,7 @@ import { SqlError } from '../../../std/sql.ts'
 export interface MicroBatcherOptions {
   /** The first item waits this long for others, even when no flush is in flight; 0: until the end of the current turn of the event loop. */
   readonly lingerMs: number
-  /** When so many items wait, they linger for no more; `maxItems` when not given. */
+  /** When so many items wait, they linger no longer; `maxItems` when not given. */
   readonly enough?: number
   /** The longest that an item waits for others, `lingerMs` included. */
   readonly maxWaitMs: number

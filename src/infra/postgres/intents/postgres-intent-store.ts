@@ -31,7 +31,7 @@ export interface IntentStoreOptions {
   readonly batchWaitMs?: number
   /** Starts linger for this long: shorter, because a worker waits for each. */
   readonly startLingerMs?: number
-  /** Workers of a group: when as many starts or outcomes wait, they linger for no more. */
+  /** Workers of a group: when as many starts or outcomes wait, they are written at once. */
   readonly poolSize?: number
   /** Starts or outcomes in one transaction at most. */
   readonly batchItems?: number
@@ -47,7 +47,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   const { channels, batchWaitMs = 10, startLingerMs = 2, poolSize, batchItems = 200, expireBatch = 500 } = options
   const { sql } = database
   const batches = { maxWaitMs: batchWaitMs, maxItems: batchItems }
-  // Those of all workers have come, so that nobody is left to wait for.
+  // As many as one group has workers, which hardly leaves any to wait for.
   const ofWorkers = { ...batches, ...(poolSize === undefined ? {} : { enough: poolSize }) }
   const starts = onePer((deliveryLog: DeliveryLog | null) =>
     createMicroBatcher((requests: readonly StartRequest[]) => startBatch(requests, deliveryLog, sql), {
