@@ -78,6 +78,26 @@ describe('the pool', () => {
     expect(relay.away()).toMatchObject({ reason: 'relay-refuses-us' })
   })
 
+  it('a mail whose time is up when the other connection opens fails, and leaves that connection to the next mail', async () => {
+    let now = 0
+    let greetings = 0
+    let mails = 0
+    const server = await scriptedServer({
+      greeting: (socket) => {
+        greetings += 1
+        if (greetings === 2) now += 5_000
+        socket.write('220 relay.example.com ESMTP\r\n')
+      },
+      replies: { MAIL: (socket) => ((mails += 1) === 2 ? socket.destroy() : socket.write('250 Ok\r\n')) },
+    })
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { now: () => now })
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(await sendOne(relay)).toEqual({ is: 'not-sent', reason: 'connection-lost' })
+    expect(relay.stats()).toMatchObject({ inUse: 0, idle: 1, failures: 0 })
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(server.connections()).toBe(2)
+  })
+
   it('keeps a connection usable after a rejected recipient, who gets nothing of the next mail', async () => {
     const smtp = await sink({
       respond: (stage, { address }) => (stage === 'rcpt' && address === 'gone@example.org' ? { code: 550 } : undefined),

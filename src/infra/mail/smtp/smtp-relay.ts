@@ -171,13 +171,14 @@ export class SmtpRelay implements MailRelay {
         while (isSending() && connection.mails > 1 && connection.endedUnanswered) {
           const another = await this.#inPlaceOf(connection, signal)
           const leftMs = until - this.#options.now()
-          // Why no other opened is known already, and is newer than that this one has worked. Released meanwhile, the other is as it was.
-          isNews = another !== null && isSending() && leftMs > 0
-          if (another !== null && isNews) {
-            connection = another
-            result = await connection.send(envelope, body, leftMs, signal)
-          } else if (another !== null) this.#release(another)
-          if (!isNews) break
+          if (another === null || !isSending() || leftMs <= 0) {
+            // Unused, the other is as it was. Why none opened is known already, and is newer than that this one has worked.
+            if (another !== null) this.#release(another)
+            isNews = false
+            break
+          }
+          connection = another
+          result = await connection.send(envelope, body, leftMs, signal)
         }
         if (isNews) this.#learn(connection, result)
         if (isSending()) state = 'sent'
