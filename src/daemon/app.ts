@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { performance, type EventLoopUtilization } from 'node:perf_hooks'
 import type { Config } from '../../config/load.ts'
-import { idleMemory } from './idle-memory.ts'
+import { idleMemory, ofThisProcess } from './idle-memory.ts'
 import { preflight } from './preflight.ts'
 import { startMaintenance } from './maintenance.ts'
 import { composeChannels } from './compose/channel-clients.ts'
@@ -208,18 +207,7 @@ export function createApp(
   }
 
   function startTasks(): void {
-    let measured: EventLoopUtilization | undefined
-    const collectWhenIdle = idleMemory({
-      collect: globalThis.gc && (() => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })),
-      residentBytes: () => process.memoryUsage.rss(),
-      busyShare() {
-        const now = performance.eventLoopUtilization()
-        // The first time nothing is known.
-        const share = measured === undefined ? 1 : performance.eventLoopUtilization(now, measured).utilization
-        measured = now
-        return share
-      },
-    })
+    const collectWhenIdle = idleMemory(ofThisProcess())
     reports.start()
     tasks.schedule(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.probe())
     tasks.schedule('idle memory', COLLECT_MS, LOOK_MS, async () => collectWhenIdle())

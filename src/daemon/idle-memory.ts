@@ -1,3 +1,5 @@
+import { performance, type EventLoopUtilization } from 'node:perf_hooks'
+
 /** What the process holds and does, and the way to collect. */
 export interface IdleMemoryParts {
   /** Collects all garbage and returns free pages to the system; undefined where node was started without `--expose-gc`. */
@@ -27,5 +29,22 @@ export function idleMemory({ collect, residentBytes, busyShare }: IdleMemoryPart
     if (!isIdle || collect === undefined || residentBytes() < left + WORTH_BYTES) return
     collect()
     left = residentBytes()
+  }
+}
+
+/** The parts of the process itself. */
+export function ofThisProcess(): IdleMemoryParts {
+  const { gc } = globalThis
+  let measured: EventLoopUtilization | undefined
+  return {
+    collect: gc && (() => gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })),
+    residentBytes: () => process.memoryUsage.rss(),
+    busyShare() {
+      const now = performance.eventLoopUtilization()
+      // The first time nothing is known.
+      const share = measured === undefined ? 1 : performance.eventLoopUtilization(now, measured).utilization
+      measured = now
+      return share
+    },
   }
 }
