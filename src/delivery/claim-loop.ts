@@ -116,8 +116,8 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   }
 
   /**
-   * A look that all groups of the process share, in place of a claim for each channel. An accept of this process that writes meanwhile wakes the
-   * loop, and its intents are claimed without a look.
+   * A due check that all groups of the process share, in place of a claim for each channel. An accept of this process that writes meanwhile
+   * wakes the loop, and its intents are claimed without a check.
    */
   async function isAnyDue(): Promise<boolean> {
     turn()

@@ -256,7 +256,10 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   }
 }
 
-/** The polls of all groups of a process fall on the same instants, so that those of idle groups share a look. At most a millisecond more than `pollMs`. */
+/**
+ * The polls of all groups of a process fall on the same instants, so that idle groups share a due check. At most a millisecond more than
+ * `pollMs`.
+ */
 function untilPoll(pollMs: number): number {
   // A timer may fire a fraction of a millisecond early: without the millisecond a poll would be followed by another.
   return pollMs === 0 ? 0 : pollMs - (performance.now() % pollMs) + 1

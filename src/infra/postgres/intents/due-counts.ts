@@ -33,7 +33,7 @@ export async function countDue(sql: Sql, group: string, channels: readonly Chann
   )
 }
 
-/** What {@link areDue} looks for. */
+/** Of which intents {@link areDue} answers. */
 export interface DueRequest {
   readonly group: string
   readonly channels: readonly ChannelName[]

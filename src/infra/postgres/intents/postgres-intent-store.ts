@@ -40,7 +40,7 @@ export interface IntentStoreOptions {
 }
 
 /** Groups poll at the same instants, each by a timer of its own; milliseconds. */
-const LOOK_LINGER_MS = 5
+const DUE_CHECK_LINGER_MS = 5
 
 /** The intents in `worker.intents`. All times are the database's. Throws SqlError. */
 export function createIntentStore(database: Database, options: IntentStoreOptions): IntentStore {
@@ -86,10 +86,10 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     createMicroBatcher((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...batches, lingerMs: batchWaitMs }),
   )
 
-  const looks = createMicroBatcher((requests: readonly DueRequest[]) => areDue(sql, requests), {
+  const dueChecks = createMicroBatcher((requests: readonly DueRequest[]) => areDue(sql, requests), {
     ...batches,
-    lingerMs: LOOK_LINGER_MS,
-    maxWaitMs: LOOK_LINGER_MS,
+    lingerMs: DUE_CHECK_LINGER_MS,
+    maxWaitMs: DUE_CHECK_LINGER_MS,
   })
 
   async function settleOne({
@@ -109,7 +109,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   return {
     read: sql,
     claim: (request) => claim(sql, request),
-    isDue: (group, counted) => looks({ group, channels: counted }),
+    isDue: (group, counted) => dueChecks({ group, channels: counted }),
     accountsOf: (campaignIds) => accountsOf(sql, campaignIds),
     release: (claims) => release(sql, claims),
     start: (requests) => Promise.allSettled(requests.map(async (request) => starts(request.deliveryLog)(request))),
