@@ -54,7 +54,7 @@ describe('counts', () => {
     ['a deferred one', false, { reason: 'endpoint-busy', destination: 'e', due_at: minutesAgo(-1) }],
     ['a claimed one', false, { state: 'claimed' }],
     ['a held one', false, { state: 'held' }],
-  ])('a look at what is due: %s (%s)', async (_, due, intent) => {
+  ])('the due check: %s (%s)', async (_, due, intent) => {
     await insertIntents(database.sql, { key: 'only', ...intent })
     expect(await store.isDue('mailers', ['email', 'webhook'])).toBe(due)
   })

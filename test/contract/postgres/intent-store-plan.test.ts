@@ -121,7 +121,7 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     expect(await createIntentStore(database, { channels: channelNames }).countDue(group, channelNames, 1_000)).toBe(1_000)
   })
 
-  it('a look at what is due probes the due index once for each channel and class', async () => {
+  it('the due check probes the due index once for each channel and class', async () => {
     const nodes = onIntents(await planOf((store) => store.isDue('mailers', channelNames)))
     expect(new Set(nodes.map((node) => node['Index Name']))).toEqual(new Set(['intents_due']))
     for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(1)
