@@ -86,7 +86,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['src/infra/telemetry'],
   typebox: ['src/events'],
   uuid: ['src/events'],
-  'p-queue': ['src/daemon/compose'],
+  'p-queue': ['src/daemon/compose', 'src/infra/kafka/producer'],
   'rate-limiter-flexible': ['src/delivery'],
   commander: ['cmd'],
   'log-update': ['cmd'],

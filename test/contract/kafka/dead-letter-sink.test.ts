@@ -84,6 +84,18 @@ test('dead letters that exceed the limit only together all keep their values', a
   expect(batches.flatMap(({ records }) => records.map(({ value }) => value?.length))).toEqual(Array(3).fill(MEBIBYTE / 2))
 })
 
+test('large dead letters of several groups are sent one after the other', async () => {
+  await using s = await createSourceFixture()
+  const groups = ['one', 'two', 'three'].map((name) => `${s.group}-${name}`)
+  for (const group of groups) await s.admin.createTopic({ name: deadLetterTopic(s.topic, group), partitions: 2 })
+  const requests = watchProduceRequests()
+  const sink = await connectedSink(requests.socketFactory)
+  const record = { offset: 1n, timestamp: 1, key: null, value: Buffer.alloc(700_000, 'x'), headers: {} }
+  const lettersOf = (group: string) => [0, 1].map((partition) => letter(s, { group, record, partition }))
+  await Promise.all(groups.map((group) => sink.publish(lettersOf(group))))
+  expect(requests).toMatchObject({ sent: groups.length, mostAtOnce: 1 })
+})
+
 test('a missing dead-letter topic is reported, and found once it exists', { timeout: 60_000 }, async () => {
   await using s = await createSourceFixture()
   const sink = await connectedSink()
@@ -161,8 +173,29 @@ function letter(s: SourceFixture, with_: Partial<DeadLetter>): DeadLetter {
   }
 }
 
-async function connectedSink() {
-  const sink = createDeadLetterSink(kafkaSettings())
+/** Counts requests to append records, and how many of them had no response yet at once. */
+function watchProduceRequests() {
+  const watch = { sent: 0, mostAtOnce: 0, socketFactory }
+  function socketFactory({ host, port, onConnect }: Parameters<ISocketFactory>[0]): net.Socket {
+    const socket = net.connect({ host, port }, onConnect)
+    const writes = vi.spyOn(socket, 'write')
+    const answered = new Set<number>()
+    // A request is its length, its kind (0 appends), the version of that, and its number; a response its length and that number.
+    socket.on('data', (response) => {
+      const requests = writes.mock.calls.flatMap(([bytes]) =>
+        Buffer.isBuffer(bytes) && bytes.readInt16BE(4) === 0 ? [bytes.readInt32BE(8)] : [],
+      )
+      watch.sent = requests.length
+      watch.mostAtOnce = Math.max(watch.mostAtOnce, requests.filter((number) => !answered.has(number)).length)
+      if (Buffer.isBuffer(response)) answered.add(response.readInt32BE(4))
+    })
+    return socket
+  }
+  return watch
+}
+
+async function connectedSink(socketFactory?: ISocketFactory) {
+  const sink = createDeadLetterSink({ ...kafkaSettings(), ...(socketFactory && { socketFactory }) })
   await sink.connect()
   onTestFinished(() => sink.disconnect())
   return sink

@@ -1,6 +1,8 @@
 import type { IHeaders, Message } from 'kafkajs'
+import PQueue from 'p-queue'
 import { deadLetterHeaders, deadLetterTopic } from '../../../ingest/dead-letter.ts'
 import type { DeadLetter, DeadLetterSink } from '../../../ingest/dead-letter.ts'
+import type { HeaderValue } from '../../../ingest/record-source.ts'
 import { isBrokerError } from '../client/client-error.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
 import { createLogProducer } from './kafka-producer.ts'
@@ -11,17 +13,41 @@ import type { LogProducer } from './kafka-producer.ts'
  * the topic has it. A letter that our headers make too large for the broker, or whose record was too large to hold, is published without its
  * value and with `value-omitted: true`; if necessary also without its key and headers and with `headers-omitted: true`. The original stays in
  * the log. A failed `publish` may have published some letters: publish all of them again, since duplicates are harmless.
+ *
+ * Letters of more than a mebibyte in all are sent by one `publish` at a time: kafkajs copies what it sends several times, and all groups
+ * meet the same large record at about the same time.
  */
 export function createDeadLetterSink(settings: KafkaSettings): DeadLetterSink & { connect(): Promise<void>; disconnect(): Promise<void> } {
   const producer = createLogProducer(settings)
+  const large = new PQueue({ concurrency: 1 })
   return {
     connect: () => producer.connect(),
     disconnect: () => producer.disconnect(),
     publish: async (letters) => {
       const byTopic = Map.groupBy(letters, ({ topic, group }) => deadLetterTopic(topic, group))
-      for (const [topic, group] of byTopic) await publishTo(producer, topic, group)
+      for (const [topic, group] of byTopic) {
+        if (sizeOf(group) <= LARGE_BYTES) await publishTo(producer, topic, group)
+        else await large.add(() => publishTo(producer, topic, group))
+      }
     },
   }
+}
+
+const LARGE_BYTES = 1_048_576
+
+/** Of keys, values and headers, in bytes. */
+function sizeOf(letters: readonly DeadLetter[]): number {
+  let bytes = 0
+  for (const { record } of letters) {
+    bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
+    for (const [name, value] of Object.entries(record.headers)) bytes += name.length + lengthOf(value)
+  }
+  return bytes
+}
+
+function lengthOf(value: HeaderValue | undefined): number {
+  if (value === undefined) return 0
+  return Buffer.isBuffer(value) ? value.length : value.reduce((sum, one) => sum + one.length, 0)
 }
 
 async function publishTo(producer: LogProducer, topic: string, letters: readonly DeadLetter[]): Promise<void> {
