@@ -2,8 +2,11 @@ import type { Json } from '../../model/intent.ts'
 import type { BroadcastMessage } from './broadcast-message.ts'
 import { defineChannel, type Transactor } from '../define-channel.ts'
 
-/** Delay before a broadcast checks again whether its last page is sent. */
-const FULL_RETRY_MS = 1_000
+/**
+ * How long a broadcast waits before it counts its unfinished mails again: short beside the time in which `maxPending` of them are sent, or
+ * the workers run out of mails in between.
+ */
+const FULL_RETRY_MS = 200
 
 /** Broadcast, as the list of channels has it. */
 export const broadcastChannel = defineChannel({

@@ -68,7 +68,7 @@ describe('a broadcast', () => {
     const { message, pagesRead } = messageOf({ drafts: [draft(3)], cursor: null })
     expect(await channel.run(intent, message, store)).toEqual({ is: 'ran', outcome: 'waiting', reason: 'page-pending' })
     expect(pagesRead).toEqual([])
-    expect(store.transactions).toMatchObject([{ settlement: { as: 'waiting', reason: 'page-pending', afterMs: 1_000 }, drafts: [] }])
+    expect(store.transactions).toMatchObject([{ settlement: { as: 'waiting', reason: 'page-pending', afterMs: 200 }, drafts: [] }])
   })
 
   it('whose claim is lost writes nothing', async () => {
