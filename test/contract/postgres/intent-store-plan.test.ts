@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { IntentStore } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
+import { handoverBatch } from '../../../src/infra/postgres/intents/handover-batch.ts'
+import type { Sql } from '../../../src/std/sql.ts'
 import { request } from './intent-rows.ts'
+import { insertCampaign, insertUser, insertWebhook } from './platform-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { settleOne, startOne } from '../../support/write-one.ts'
 
@@ -41,18 +44,22 @@ beforeAll(async () => {
 })
 afterAll(() => database.close())
 
-/** The one statement that `use` runs. */
-async function statementOf(use: (store: IntentStore) => Promise<unknown>) {
+/** The one statement that `use` sends. */
+async function statementSent(use: (sql: Sql) => Promise<unknown>) {
   let sent: { text: string; parameters: readonly unknown[] | undefined } | undefined
-  const listening = {
+  await use({
     query: async <Row extends object>(text: string, parameters?: readonly unknown[]): Promise<Row[]> => {
       sent = { text, parameters }
       return []
     },
-  }
-  await use(createIntentStore({ ...database, sql: listening, transaction: (work) => work(listening) }, { channels: channelNames }))
+  })
   if (sent === undefined) throw new Error('no statement was sent')
   return sent
+}
+
+/** The one statement that the store runs for `use`. */
+function statementOf(use: (store: IntentStore) => Promise<unknown>) {
+  return statementSent((sql) => use(createIntentStore({ ...database, sql, transaction: (work) => work(sql) }, { channels: channelNames })))
 }
 
 /** The plan, with what was really read, of the one statement that `use` runs; undone. */
@@ -150,25 +157,58 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
   })
 })
 
-describe('plans cached when the tables were empty', () => {
-  let empty: MigratedDatabase
+describe.each([0, 100])('plans cached when the tables had %i rows', (count) => {
+  let small: MigratedDatabase
   beforeAll(async () => {
-    empty = await migratedDatabase()
+    small = await migratedDatabase()
+    if (count === 0) return
+    const campaignId = await insertCampaign(small.sql)
+    const userId = await insertUser(small.sql, campaignId)
+    const webhookId = await insertWebhook(small.sql, campaignId)
+    await small.sql.query(
+      `INSERT INTO worker.intents (group_name, kind, version, channel, key, campaign_id)
+       SELECT 'mailers', 'mail', 1, 'email', n::text, $2::uuid FROM generate_series(1, $1::int) AS n`,
+      [count, campaignId],
+    )
+    await small.sql.query(
+      `INSERT INTO email_logs (id, campaign_id, user_id, recipient_email, subject, type)
+       SELECT gen_random_uuid(), $2::uuid, $3::uuid, 'to@example.com', 'subject', 'welcome' FROM generate_series(1, $1::int)`,
+      [count, campaignId, userId],
+    )
+    await small.sql.query(
+      `INSERT INTO webhook_deliveries (id, webhook_id, event_type, payload)
+       SELECT gen_random_uuid(), $2::uuid, 'reward.earned', '{}' FROM generate_series(1, $1::int)`,
+      [count, webhookId],
+    )
+    await small.sql.query('ANALYZE')
   })
-  afterAll(() => empty.close())
+  afterAll(() => small.close())
 
-  it.each(['email_logs', 'webhook_deliveries'] as const)('use keys: start and settle with %s', async (deliveryLog) => {
+  it.each(['email_logs', 'webhook_deliveries'] as const)('use keys: start, settle, and both in one, with %s', async (deliveryLog) => {
     const [intent] = await createIntentStore(database, { channels: channelNames }).claim(request({ limit: 1 }))
     if (intent === undefined) throw new Error('nothing is due')
     const frozen = { envelope: {}, body: Buffer.of(1) }
+    const settlement = { is: 'final', state: 'sent', reason: null } as const
+    const start = { intent, state: 'claimed', leaseMs: 60_000, deliveryLog, frozen } as const
+    const outcome = { intent, settlement, reply: {} }
     const statements = [
       await statementOf((store) => startOne(store, { intent, state: 'claimed', leaseMs: 60_000, deliveryLog }, frozen)),
-      await statementOf((store) => settleOne(store, intent, { is: 'final', state: 'sent', reason: null }, { deliveryLog, reply: {} })),
+      await statementOf((store) => settleOne(store, intent, settlement, { deliveryLog, reply: {} })),
+      await statementSent((sql) =>
+        handoverBatch(
+          [
+            { is: 'outcome', outcome },
+            { is: 'start', start },
+          ],
+          deliveryLog,
+          sql,
+        ),
+      ),
     ]
     for (const { text } of statements) {
-      const [row] = await empty.sql.query<{ 'QUERY PLAN': [{ Plan: Node }] }>(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}`)
+      const [row] = await small.sql.query<{ 'QUERY PLAN': [{ Plan: Node }] }>(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}`)
       const nodes = row ? flat(row['QUERY PLAN'][0].Plan) : []
-      expect(onIntents(nodes).map((node) => node['Index Name'])).toEqual(['intents_pkey'])
+      expect(new Set(onIntents(nodes).map((node) => node['Index Name']))).toEqual(new Set(['intents_pkey']))
       const onDeliveryLog = nodes.filter((node) => node['Relation Name'] === deliveryLog && node['Node Type'] !== 'ModifyTable')
       expect(onDeliveryLog.map((node) => node['Node Type'])).not.toContain('Seq Scan')
     }

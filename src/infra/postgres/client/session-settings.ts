@@ -30,6 +30,10 @@ export function sessionSettings(platformSchema: string, timeouts: SessionTimeout
     array_nulls: 'on',
     transform_null_equals: 'off',
     plan_cache_mode: 'auto',
+    // A plan is kept for as long as the statistics: one made while a table was small would go on to read all of it as it grows.
+    enable_seqscan: 'off',
+    // Pays for itself in queries of seconds only; the cost that a sequential scan is given here would turn it on for all that need one.
+    jit: 'off',
     client_min_messages: `'warning'`,
     default_transaction_isolation: `'read committed'`,
     default_transaction_deferrable: 'off',

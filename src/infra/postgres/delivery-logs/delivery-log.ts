@@ -17,7 +17,7 @@ export interface DeliveryLogSql {
   readonly table: DeliveryLog
   /** The row of an intent `worker.intents AS i` for an operator: the field of its history, and a query of one object. */
   readonly shown: { readonly field: keyof DeliveryRows; readonly query: string }
-  /** For rows of `worker.intents` in `started`, as they are from the start on. */
+  /** For rows of `worker.intents` in `started`, as they are from the start on. Shares no name with `settled`: one statement may have both. */
   readonly started: string
   /** For rows of `worker.intents` in `settled`, whose outcomes are in the parameters from `$first` on. */
   settled(first: number): string

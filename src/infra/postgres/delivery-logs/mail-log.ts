@@ -44,7 +44,7 @@ SELECT jsonb_build_object('id', l.id, 'status', l.status, 'sentAt', l.sent_at, '
   // A template that was deleted meanwhile must not stop the mail. An existing row belongs to an earlier attempt; it becomes pending again
   // only where it had failed.
   started: `
-logged AS (
+opened AS (
   INSERT INTO platform.email_logs AS l (id, campaign_id, user_id, template_id, recipient_email, subject, type)
   SELECT ${rowId}, i.campaign_id, i.user_id,
          (SELECT t.id FROM platform.email_templates AS t WHERE t.id = (i.envelope->>'templateId')::uuid),

@@ -18,7 +18,7 @@ SELECT jsonb_build_object('id', d.id, 'status', d.status, 'responseStatus', d.re
   FROM platform.webhook_deliveries AS d WHERE d.id = ${rowId}`,
   },
   started: `
-logged AS (
+opened AS (
   INSERT INTO platform.webhook_deliveries (id, webhook_id, event_type, payload, attempt_number)
   SELECT ${rowId}, (i.envelope->>'endpointId')::uuid, i.envelope->>'eventType', convert_from(i.body, 'UTF8')::jsonb, i.attempt
     FROM started AS i

@@ -79,17 +79,22 @@ export function createMicroBatcher<Item, Result>(
     })
 }
 
-interface Entry<Item, Result> {
+/** One item that waits to be written, and what its caller waits for. */
+export interface Entry<Item, Result> {
   readonly item: Item
   readonly resolve: (result: Result) => void
   readonly reject: (error: unknown) => void
 }
 
-/** Never rejects: every entry is resolved or rejected on its own. */
-async function flushEntries<Item, Result>(
+/**
+ * Flushes the entries together, and each alone where that fails for the values of one. Never rejects: every entry is resolved or rejected on
+ * its own.
+ */
+export async function flushEntries<Item, Result>(
   flush: (items: readonly Item[]) => Promise<readonly Result[]>,
   entries: readonly Entry<Item, Result>[],
 ): Promise<void> {
+  if (entries.length === 0) return
   try {
     const results = await flush(entries.map(({ item }) => item))
     if (results.length !== entries.length) throw new Error(`A flush of ${entries.length} items returned ${results.length} results.`)
@@ -99,13 +104,20 @@ async function flushEntries<Item, Result>(
       for (const entry of entries) entry.reject(error)
       return
     }
-    // Concurrently, a few at a time: each that meets a lock waits for the whole lock timeout.
-    const left = [...entries]
-    const flushAlone = async (): Promise<void> => {
-      for (let entry = left.shift(); entry !== undefined; entry = left.shift()) await flushEntries(flush, [entry])
-    }
-    await Promise.all(Array.from({ length: ALONE_AT_ONCE }, flushAlone))
+    await flushAlone(flush, entries)
   }
+}
+
+/** Flushes each entry by itself, a few at a time: each that meets a lock waits for the whole lock timeout. Never rejects. */
+export async function flushAlone<Item, Result>(
+  flush: (items: readonly Item[]) => Promise<readonly Result[]>,
+  entries: readonly Entry<Item, Result>[],
+): Promise<void> {
+  const left = [...entries]
+  const flushNext = async (): Promise<void> => {
+    for (let entry = left.shift(); entry !== undefined; entry = left.shift()) await flushEntries(flush, [entry])
+  }
+  await Promise.all(Array.from({ length: ALONE_AT_ONCE }, flushNext))
 }
 
 /** Items of one failed flush that are flushed alone at the same time; each has a connection of the pool. */
@@ -116,7 +128,7 @@ const ALONE_AT_ONCE = 4
  * from one row, if only by a trigger that fails for some rows and not for others: values (22, 23, 54), locks (55P03, 40P01), a
  * statement that took too long (57014), names that a trigger does not find (42).
  */
-function isEverybodys(error: unknown): boolean {
+export function isEverybodys(error: unknown): boolean {
   if (!(error instanceof SqlError)) return false
   if (error.state === undefined) return true
   if (error.state === '57014') return false

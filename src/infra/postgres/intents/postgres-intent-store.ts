@@ -14,13 +14,15 @@ import type { Database } from '../../../std/sql.ts'
 import { abandonDeferred, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
 import { areDue, backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs, type DueRequest } from './due-counts.ts'
+import { handoverBatch } from './handover-batch.ts'
+import { createHandoverBatcher, type HandoverItem } from './handover-batcher.ts'
 import { createMicroBatcher } from './micro-batcher.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { postponeCampaign, resumeCampaigns } from './paused-campaigns.ts'
 import { deferredDestinations } from './deferred.ts'
 import { settleBatch, settleWithKind, type SettleItem } from './settle-batch.ts'
 import type { RecordOutcomes } from '../../../model/intent-kind.ts'
-import { settleStatementOf, type SettleStatement } from './settle-statement.ts'
+import { settleStatement, settleStatementOf, type SettleStatement } from './settle-statement.ts'
 import { startBatch, startWithBatch } from './start-batch.ts'
 import { transact } from './transact.ts'
 
@@ -82,6 +84,18 @@ export function createIntentStore(database: Database, options: IntentStoreOption
       ),
     ),
   )
+  // Mails of a group: no more are in doubt than it has workers.
+  const handovers = onePer((_group: string) =>
+    onePer((deliveryLog: DeliveryLog) =>
+      createHandoverBatcher((items: readonly HandoverItem<StartRequest, SettleItem>[]) => handoverBatch(items, deliveryLog, sql), {
+        limit: poolSize ?? Infinity,
+        startLingerMs,
+        outcomeLingerMs: batchWaitMs,
+        maxWaitMs: batchWaitMs,
+        maxItems: batchItems,
+      }),
+    ),
+  )
   const renewals = onePer((leaseMs: number) =>
     createMicroBatcher((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...batches, lingerMs: batchWaitMs }),
   )
@@ -103,7 +117,31 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   }: SettleRequest): Promise<Settled> {
     const item = { intent, settlement, reply, detail, kindOutcome }
     const statement = settleStatementOf(intent, settlement, deliveryLog, ownTablesOnly)
-    return kindOutcome === undefined ? settles(statement)(item) : settlesOfKind(kindOutcome.record)(statement)(item)
+    const write = () => (kindOutcome === undefined ? settles(statement)(item) : settlesOfKind(kindOutcome.record)(statement)(item))
+    if (deliveryLog === null) return write()
+    const key = keyOf(intent.claim)
+    const handedOver = handovers(intent.group)(deliveryLog)
+    if (!handedOver.has(key)) return write()
+    if (kindOutcome !== undefined || statement !== settleStatement(deliveryLog)) return write().finally(() => handedOver.settled(key))
+    return (await handedOver.settle(key, item)) === 'settled' ? 'settled' : 'lost'
+  }
+
+  async function startOne(request: StartRequest): Promise<'started' | 'lost'> {
+    const { intent, state, leaseMs, deliveryLog } = request
+    if (state !== 'handing_over' || deliveryLog === null) return starts(deliveryLog)(request)
+    const result = await handovers(intent.group)(deliveryLog).start({ key: keyOf(intent.claim), leaseMs }, request)
+    return result === 'started' ? result : 'lost'
+  }
+
+  async function startOneWith<Message>(request: StartWithRequest<Message>, decision: StartDecision<Message>): Promise<StartedWith> {
+    const { intent, state, leaseMs, deliveryLog } = request
+    if (state !== 'handing_over' || deliveryLog === null) return startsOf(decision)(request)
+    const handedOver = handovers(intent.group)(deliveryLog)
+    const key = keyOf(intent.claim)
+    await handedOver.admit({ key, leaseMs })
+    const started = await startsOf(decision)(request)
+    if (started.is !== 'started') handedOver.settled(key)
+    return started
   }
 
   return {
@@ -112,8 +150,8 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     isDue: (group, counted) => dueChecks({ group, channels: counted }),
     accountsOf: (campaignIds) => accountsOf(sql, campaignIds),
     release: (claims) => release(sql, claims),
-    start: (requests) => Promise.allSettled(requests.map(async (request) => starts(request.deliveryLog)(request))),
-    startWith: (requests, decision) => Promise.allSettled(requests.map(async (request) => startsOf(decision)(request))),
+    start: (requests) => Promise.allSettled(requests.map(startOne)),
+    startWith: (requests, decision) => Promise.allSettled(requests.map(async (request) => startOneWith(request, decision))),
     settle: (requests) => Promise.allSettled(requests.map(settleOne)),
     renew: (claimed, leaseMs) => renewals(leaseMs)(claimed).then(() => undefined),
     transact: (intent, leaseMs, work) => transact(database, intent, leaseMs, work),
@@ -129,6 +167,10 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     oldestDue: (group) => oldestDue(sql, group, channels),
     backlog: (group, limit) => backlog(sql, group, limit, channels),
   }
+}
+
+function keyOf({ id, owner, claims }: Claim): string {
+  return `${id} ${owner} ${claims}`
 }
 
 /** Memoizes `create`: requests that share a statement share a batcher. */

@@ -1,3 +1,4 @@
+import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { JsonObject } from '../../../model/intent.ts'
 import type { SettleOptions, Settled, Settlement } from '../../../delivery/intent-store.ts'
 import type { RecordOutcomes } from '../../../model/intent-kind.ts'
@@ -22,9 +23,7 @@ export async function settleBatch(
   sql: Sql,
 ): Promise<readonly ('settled' | 'lost')[]> {
   const { deliveryLog, text } = statement
-  const parameters = parametersOf(items)
-  if (deliveryLog !== null) parameters.push(...deliveryLogSql(deliveryLog).outcomeParameters(items))
-  const settled = new Set((await sql.query<{ id: string }>(text, parameters)).map(({ id }) => id))
+  const settled = new Set((await sql.query<{ id: string }>(text, settleParameters(items, deliveryLog))).map(({ id }) => id))
   return items.map(({ intent }) => (settled.has(intent.id) ? 'settled' : 'lost'))
 }
 
@@ -47,7 +46,8 @@ export async function settleWithKind(
   return results.map((result, index) => noted.get(index) ?? result)
 }
 
-function parametersOf(items: readonly SettleItem[]): string[] {
+/** What a settle statement takes. */
+export function settleParameters(items: readonly SettleItem[], deliveryLog: DeliveryLog | null): string[] {
   return [
     sqlArray(items, ({ intent }) => intent.claim.id),
     sqlArray(items, ({ intent }) => intent.claim.owner),
@@ -61,6 +61,7 @@ function parametersOf(items: readonly SettleItem[]): string[] {
     sqlArray(items, ({ settlement }) => (settlement.is === 'deferred' ? settlement.destination : null)),
     sqlArray(items, ({ data }) => (data === undefined ? null : JSON.stringify(data))),
     sqlArray(items, ({ detail }) => detail ?? null),
+    ...(deliveryLog === null ? [] : deliveryLogSql(deliveryLog).outcomeParameters(items)),
   ]
 }
 

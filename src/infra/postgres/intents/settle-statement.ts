@@ -12,7 +12,7 @@ export interface SettleStatement {
 }
 
 /** Parameters of a settle itself. */
-export const SETTLE_PARAMETERS = 12
+const SETTLE_PARAMETERS = 12
 
 /** The same object for the same arguments. `ownTablesOnly`: without the platform's tables, which refused the outcome. */
 export function settleStatementOf(
@@ -26,12 +26,14 @@ export function settleStatementOf(
   return (ownTablesOnly ? forms.ownTablesOnly : forms.logged)(deliveryLog)
 }
 
-const settlements = `
+const settlementsWith = (more: string) => `
 WITH s AS MATERIALIZED (
-  SELECT * FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::boolean[], $9::text[],
+  SELECT s.*
+    FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::boolean[], $9::text[],
                        $10::text[], $11::jsonb[], $12::text[])
-      AS s (id, owner, claims, kind, final_state, new_reason, after_ms, hold, new_channel, new_destination, new_data, new_detail)
+           AS s (id, owner, claims, kind, final_state, new_reason, after_ms, hold, new_channel, new_destination, new_data, new_detail)${more}
 )`
+const settlements = settlementsWith('')
 
 // A wait that continues keeps its start; a wait for another reason starts now.
 const waitingSince = (old: string) => `CASE
@@ -81,6 +83,20 @@ UPDATE worker.intents AS i
    AND (i.state IN ('claimed', 'handing_over', 'ambiguous') OR i.state = 'held' AND s.kind = 'final')`
 
 const settle = withLogs(`${settlements}, settled AS (${settling} RETURNING i.*)`)
+
+/**
+ * The expressions of {@link settleStatement}, for one that does more; `settled` has the intents that it moved. It waits for locks as long as
+ * given: the rows of `s`, on which all writes depend, come with the setting, which ends with the transaction.
+ */
+export function settledAndLogged(deliveryLog: DeliveryLog, lockMs: number): string {
+  const impatient = settlementsWith(`\n   CROSS JOIN (SELECT set_config('lock_timeout', '${lockMs}', true)) AS setting`)
+  return `${impatient}, settled AS (${settling} RETURNING i.*),${deliveryLogSql(deliveryLog).settled(SETTLE_PARAMETERS + 1)}`
+}
+
+/** The statement for outcomes of intents that are not coalesced. */
+export function settleStatement(deliveryLog: DeliveryLog): SettleStatement {
+  return settle.logged(deliveryLog)
+}
 
 const ours = `${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims AND i.coalesce
       AND i.state IN ('claimed', 'handing_over', 'ambiguous')`

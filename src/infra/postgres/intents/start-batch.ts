@@ -12,7 +12,14 @@ export async function startBatch(
   deliveryLog: DeliveryLog | null,
   sql: Sql,
 ): Promise<readonly ('started' | 'lost')[]> {
-  const rows = await sql.query<{ id: string }>(deliveryLog === null ? startStatement : logged(deliveryLog), [
+  const rows = await sql.query<{ id: string }>(deliveryLog === null ? startStatement : logged(deliveryLog), startParameters(requests))
+  const started = new Set(rows.map(({ id }) => id))
+  return requests.map(({ intent }) => (started.has(intent.id) ? 'started' : 'lost'))
+}
+
+/** What {@link starting} takes. */
+export function startParameters(requests: readonly StartRequest[]): string[] {
+  return [
     sqlArray(requests, ({ intent }) => intent.id),
     sqlArray(requests, ({ intent }) => intent.claim.owner),
     sqlArray(requests, ({ intent }) => intent.claim.claims),
@@ -21,9 +28,7 @@ export async function startBatch(
     // Bytes that were frozen by an earlier start are in the row already and stay.
     sqlArray(requests, ({ intent, frozen }) => (intent.frozen ? null : JSON.stringify(frozen.envelope))),
     sqlArray(requests, ({ intent, frozen }) => (intent.frozen || frozen.body === null ? null : sqlBytes(frozen.body))),
-  ])
-  const started = new Set(rows.map(({ id }) => id))
-  return requests.map(({ intent }) => (started.has(intent.id) ? 'started' : 'lost'))
+  ]
 }
 
 /** Starts in one transaction; the rows are locked and the claims proved before `decide` runs. Throws where one of several is skipped. */
@@ -91,20 +96,22 @@ SELECT i.id
   JOIN worker.intents AS i ON ${isOurs}
    FOR UPDATE OF i`
 
-const update = `
+/** Starts the intents in the parameters from `$first` on. */
+export const starting = (first: number) => `
 UPDATE worker.intents AS i
    SET state = s.state,
        attempt = i.attempt + 1,
        lease_until = clock_timestamp() + s.lease_ms * interval '1 millisecond',
        envelope = coalesce(i.envelope, s.envelope),
        body = coalesce(i.body, s.body)
-  FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::float8[], $6::jsonb[], $7::bytea[])
+  FROM unnest($${first}::bigint[], $${first + 1}::text[], $${first + 2}::int[], $${first + 3}::text[], $${first + 4}::float8[],
+              $${first + 5}::jsonb[], $${first + 6}::bytea[])
     AS s (id, owner, claims, state, lease_ms, envelope, body)
  WHERE ${isOurs}`
 
-const startStatement = `${update} RETURNING i.id`
+const startStatement = `${starting(1)} RETURNING i.id`
 
 const loggedStatement = (deliveryLog: DeliveryLog) => `
-WITH started AS (${update} RETURNING i.*),${deliveryLogSql(deliveryLog).started}
+WITH started AS (${starting(1)} RETURNING i.*),${deliveryLogSql(deliveryLog).started}
 SELECT id FROM started`
 const logged = oncePerLog(loggedStatement)
