@@ -48,6 +48,7 @@ export async function withDatabase<Result>(
     applicationName: 'workerctl',
     statementTimeoutMs,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    wholeTables: true,
   })
   try {
     return await work(database)

@@ -63,8 +63,7 @@ export async function createBackfiller(session: Session, options: BackfillOption
 
 // Without the timeout a frozen process that holds a campaign's lock would stop its leaderboard until somebody finds it.
 const settings = `
-SELECT set_config('idle_session_timeout', $1, false), set_config('jit', 'off', false),
-       set_config('plan_cache_mode', 'force_custom_plan', false), ${indexesOnlyInSession}`
+SELECT set_config('idle_session_timeout', $1, false), set_config('plan_cache_mode', 'force_custom_plan', false), ${indexesOnlyInSession}`
 
 async function callLock(call: 'pg_try_advisory_lock' | 'pg_advisory_unlock', campaignId: string, sql: Sql): Promise<boolean> {
   const [row] = await sql.query<{ done: boolean }>(`SELECT ${call}(${campaignLock}) AS done`, [campaignId])

@@ -64,7 +64,6 @@ const beginStatement = `
 SELECT pg_try_advisory_xact_lock(${campaignLock}) AS acquired,
        clock_timestamp()::text AS at,
        current_setting('transaction_isolation') AS isolation,
-       set_config('jit', 'off', true),
        set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('lock_timeout', $2, true),
        set_config('statement_timeout', $3, true),

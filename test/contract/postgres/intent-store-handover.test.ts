@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { Intent } from '../../../src/model/intent.ts'
+import { SqlError, type Database } from '../../../src/std/sql.ts'
 import { onlyValue } from '../../../src/std/only-value.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { settleOne, startOne } from '../../support/write-one.ts'
@@ -20,18 +21,22 @@ afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents, email_logs'))
 
 const deliveryLog = 'email_logs'
+const gone = () => Promise.reject(new SqlError('gone', {}))
 const sent = { is: 'final', state: 'sent', reason: null } as const
 
 /** A store of one group, and intents that it has claimed. */
-async function claimed(poolSize: number, count: number) {
-  const store = createIntentStore(database, { channels: channelNames, poolSize })
+async function claimed(poolSize: number, count: number, withFaults = (usual: Database) => usual) {
+  const store = createIntentStore(withFaults(database), { channels: channelNames, poolSize })
   await insertIntents(database.sql, ...Array.from({ length: count }, (_, index) => ({ key: String(index), ...person })))
   const intents = await store.claim(request({ limit: count }))
   const starting = { state: 'handing_over', leaseMs: 60_000, deliveryLog } as const
   const start = (intent: Intent) =>
     startOne(store, { intent, ...starting }, { envelope: { to: 'to@example.com', subject: intent.key, type: 'welcome' }, body: null })
   const settle = (intent: Intent) => settleOne(store, intent, sent, { deliveryLog, reply: { providerId: `id-${intent.key}` } })
-  return { store, intents, starting, start, settle }
+  const answer = { is: 'go', frozen: { envelope: { to: 'to@example.com', subject: '', type: 'welcome' }, body: null } } as const
+  const decision = { kind: {}, decide: (starts: readonly unknown[]) => Promise.resolve(starts.map(() => answer)) }
+  const startWith = async (intent: Intent) => onlyValue(await store.startWith([{ intent, message: '', ...starting }], decision))
+  return { store, intents, start, startWith, settle }
 }
 
 /** Intents with what `email_logs` says of them, and the transaction that wrote each. */
@@ -66,6 +71,37 @@ it.each([
   expect((await rows()).map(({ state }) => state)).toEqual(states)
 })
 
+it('a start that the database refused leaves its place at once', async () => {
+  const { intents, start, startWith } = await claimed(1, 3)
+  const [a, b, c] = intents
+  if (a === undefined || b === undefined || c === undefined) throw new Error('three were due')
+  await database.sql.query('UPDATE worker.intents SET campaign_id = gen_random_uuid() WHERE key IN ($1, $2)', [a.key, b.key])
+  await expect(start(a)).rejects.toMatchObject({ state: '23503' })
+  await expect(startWith(b)).rejects.toMatchObject({ state: '23503' })
+  expect(await start(c)).toBe('started')
+})
+
+it('a start whose connection was lost leaves its place with its outcome, which leaves out the delivery log', async () => {
+  let isGone = true
+  const { intents, store, start, startWith } = await claimed(1, 3, (usual) => ({
+    ...usual,
+    sql: { query: (text, parameters) => (isGone && text.includes('opened') ? gone() : usual.sql.query(text, parameters)) },
+    transaction: (work) => (isGone ? gone() : usual.transaction(work)),
+  }))
+  const [a, b, c] = intents
+  if (a === undefined || b === undefined || c === undefined) throw new Error('three were due')
+  const waiting = { is: 'later', as: 'waiting', reason: 'start-failed', afterMs: 1_000 } as const
+  for (const [failing, of] of [
+    [start, a],
+    [startWith, b],
+  ] as const) {
+    await expect(failing(of)).rejects.toThrow('gone')
+    expect(await settleOne(store, of, waiting, { deliveryLog: null, reply: {} })).toBe('settled')
+  }
+  isGone = false
+  expect(await start(c)).toBe('started')
+})
+
 it('a start waits for no outcome whose row in email_logs is locked, and takes the place of one once that was tried', async () => {
   const { intents, start, settle } = await claimed(2, 3)
   const [a, b, c] = intents
@@ -88,21 +124,16 @@ it('a start waits for no outcome whose row in email_logs is locked, and takes th
       start(c).then(note('c')),
     ])
   })
-  expect(done).toEqual(['b: started', expect.stringContaining('lock timeout'), 'c: started'])
-  // The outcome waits for the lock timeout of the session.
-  const [toStart, toGiveUp] = tookMs
+  expect(done).toEqual(['b: started', 'c: started', expect.stringContaining('lock timeout')])
+  // The outcome waits for the lock timeout of the session, and no start for that.
+  const [, toStart, toGiveUp] = tookMs
   expect(toStart).toBeLessThan((toGiveUp ?? 0) / 4)
 })
 
 it('no more mails of a group are handed over at a time than it has workers, with those whose start is decided in a transaction', async () => {
   const workers = 3
-  const { store, intents, starting, start, settle } = await claimed(workers, 150)
+  const { intents, start, startWith, settle } = await claimed(workers, 150)
   const queue = [...intents]
-  const answer = { is: 'go', frozen: { envelope: { to: 'to@example.com', subject: '', type: 'welcome' }, body: null } } as const
-  const decision = { kind: {}, decide: (starts: readonly unknown[]) => Promise.resolve(starts.map(() => answer)) }
-  const startWith = async (intent: Intent) => {
-    return onlyValue(await store.startWith([{ intent, message: '', ...starting, deliveryLog }], decision))
-  }
   const outcomes: Promise<unknown>[] = []
   const worker = async () => {
     for (let intent = queue.shift(); intent !== undefined; intent = queue.shift()) {

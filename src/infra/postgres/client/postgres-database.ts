@@ -17,6 +17,8 @@ export interface DatabaseSettings {
   readonly statementTimeoutMs: number
   /** For connecting, for the settings of a new connection, and for waiting until one of `max` connections is free. */
   readonly connectTimeoutMs: number
+  /** Statements may read whole tables; without it no plan does that where an index fits. */
+  readonly wholeTables?: boolean
   /** Shared by the pools of one server, so that it is tried by one of them for all; one of its own when not given. */
   readonly gate?: FailureGate<SqlError>
   /** Called with the milliseconds that each caller waited for a connection, whether or not there was one. */
@@ -43,7 +45,7 @@ export function createConnectGate(): FailureGate<SqlError> {
 export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: string) => void = () => {}): Database {
   const { platformSchema = DEFAULT_PLATFORM_SCHEMA } = settings.connection
   const timeouts = { statementMs: settings.statementTimeoutMs, lockMs: LOCK_TIMEOUT_MS, idleInTransactionMs: IDLE_IN_TRANSACTION_MS }
-  const settle = { text: sessionSettings(platformSchema, timeouts), query_timeout: settings.connectTimeoutMs }
+  const settle = { text: sessionSettings(platformSchema, timeouts, settings.wholeTables), query_timeout: settings.connectTimeoutMs }
   const pool = new Pool({
     ...driverConnection(settings.connection),
     types: driverTypes,

@@ -17,7 +17,7 @@ export interface SessionTimeouts {
  * pg_catalog is searched first without being named, and pg_temp last, so that no object of another schema can shadow
  * one of ours. The platform's schema is there for its own triggers: our statements name it.
  */
-export function sessionSettings(platformSchema: string, timeouts: SessionTimeouts): string {
+export function sessionSettings(platformSchema: string, timeouts: SessionTimeouts, wholeTables = false): string {
   const settings = {
     search_path: `${quotedSchema(platformSchema)}, pg_temp`,
     client_encoding: `'UTF8'`,
@@ -31,7 +31,7 @@ export function sessionSettings(platformSchema: string, timeouts: SessionTimeout
     transform_null_equals: 'off',
     plan_cache_mode: 'auto',
     // A plan is kept for as long as the statistics: one made while a table was small would go on to read all of it as it grows.
-    enable_seqscan: 'off',
+    enable_seqscan: wholeTables ? 'on' : 'off',
     // Pays for itself in queries of seconds only; the cost that a sequential scan is given here would turn it on for all that need one.
     jit: 'off',
     client_min_messages: `'warning'`,

@@ -7,15 +7,19 @@ import { settleBatch, settleParameters, type SettleItem } from './settle-batch.t
 import { settledAndLogged, settleStatement } from './settle-statement.ts'
 import { startBatch, starting, startParameters } from './start-batch.ts'
 
-/** Writes outcomes and starts in one statement, each as {@link settleBatch} and {@link startBatch} do. Outcomes stand before starts. */
+/**
+ * Writes outcomes and starts in one statement, each as {@link settleBatch} and {@link startBatch} do. Outcomes stand before starts; only
+ * they are written alone with patience.
+ */
 export async function handoverBatch(
   items: readonly HandoverItem<StartRequest, SettleItem>[],
   deliveryLog: DeliveryLog,
   sql: Sql,
+  how: 'brief' | 'patient' = 'brief',
 ): Promise<readonly HandoverResult[]> {
   const outcomes = items.flatMap((item) => (item.is === 'outcome' ? [item.outcome] : []))
   const starts = items.flatMap((item) => (item.is === 'start' ? [item.start] : []))
-  if (starts.length === 0) return settleBatch(outcomes, settleStatement(deliveryLog), sql)
+  if (starts.length === 0) return settleBatch(outcomes, how === 'brief' ? briefly(deliveryLog) : settleStatement(deliveryLog), sql)
   if (outcomes.length === 0) return startBatch(starts, deliveryLog, sql)
   const parameters = [...settleParameters(outcomes, deliveryLog), ...startParameters(starts)]
   const rows = await sql.query<{ id: string }>(statement(deliveryLog), parameters)
@@ -29,6 +33,8 @@ export async function handoverBatch(
 
 /** A start waits no longer for an outcome whose row is locked; both are then written apart, with the lock timeout of the session. Milliseconds. */
 const LOCK_MS = 100
+
+const briefly = oncePerLog((deliveryLog) => ({ deliveryLog, text: `${settledAndLogged(deliveryLog, LOCK_MS)} SELECT id FROM settled` }))
 
 const statement = oncePerLog((deliveryLog) => {
   const first = settleParameters([], deliveryLog).length + 1

@@ -1,4 +1,4 @@
-import { flushAlone, flushEntries, isEverybodys, type Entry } from './micro-batcher.ts'
+import { flushAlone, flushEntries, isEverybodys, isRolledBack, type Entry } from './micro-batcher.ts'
 
 export interface HandoverBatcherOptions {
   /** Intents that are handed over at a time at most: the workers of the group. */
@@ -23,14 +23,25 @@ export type HandoverItem<Start, Outcome> =
   { readonly is: 'start'; readonly start: Start } | { readonly is: 'outcome'; readonly outcome: Outcome }
 export type HandoverResult = 'started' | 'settled' | 'lost'
 
+/**
+ * Outcomes first; all or nothing. `brief`: fails soon where a row is locked. `patient`: waits as long as any statement of the session.
+ */
+export type WriteHandovers<Start, Outcome> = (
+  items: readonly HandoverItem<Start, Outcome>[],
+  how: 'brief' | 'patient',
+) => Promise<readonly HandoverResult[]>
+
 export interface HandoverBatcher<Start, Outcome> {
-  /** Writes a start once it does not exceed the limit. A rejected one counts until its outcome was written: its commit may have succeeded. */
+  /**
+   * Writes a start once it does not exceed the limit. One that is rejected without a word of the database that nothing was written counts until
+   * its outcome was tried: its commit may have succeeded.
+   */
   start(handover: Handover, start: Start): Promise<HandoverResult>
   /** Resolves when a start that the caller writes by itself does not exceed the limit; it counts until {@link settled}. */
   admit(handover: Handover): Promise<void>
   /** Whether a start counts. */
   has(key: string): boolean
-  /** Writes the outcome of a start that counts. It no longer counts when that was tried once: others do not wait for a row that is locked. */
+  /** Writes the outcome of a start that counts. It no longer counts when that was tried once, briefly: others do not wait for a row that is locked. */
   settle(key: string, outcome: Outcome): Promise<HandoverResult>
   /** The outcome of a start that counts was written, or tried. */
   settled(key: string): void
@@ -40,14 +51,14 @@ export interface HandoverBatcher<Start, Outcome> {
  * Writes the starts and outcomes of what cannot be taken back, both in one commit: a start may take the place of an outcome of the same
  * write. So no more than `limit` are ever handed over without a recorded outcome, and no worker waits for the outcome of its last one.
  *
- * `write` gets outcomes first and writes all or nothing. When the values of an item make it fail, or a lock, outcomes are written alone, and
- * starts without outcomes, as soon as there is room.
+ * When the values of an item make a write fail, or a lock, outcomes are written alone, and starts without outcomes, as soon as there is room.
  */
 export function createHandoverBatcher<Start, Outcome>(
-  write: (items: readonly HandoverItem<Start, Outcome>[]) => Promise<readonly HandoverResult[]>,
+  write: WriteHandovers<Start, Outcome>,
   options: HandoverBatcherOptions,
 ): HandoverBatcher<Start, Outcome> {
-  type Waiting = Entry<HandoverItem<Start, Outcome>, HandoverResult> & { readonly since: number }
+  type Item = HandoverItem<Start, Outcome>
+  type Waiting = Entry<Item, HandoverResult> & { readonly since: number; readonly key: string }
   type WaitingStart = Waiting & Handover
   type WaitingToWrite = Handover & { readonly since: number; readonly admitted: () => void }
 
@@ -107,7 +118,7 @@ export function createHandoverBatcher<Start, Outcome>(
       counted.delete(key)
     }
     const again = count(apart.splice(0, room(0)))
-    if (again.length > 0) keepRunning(flushEntries(write, again))
+    if (again.length > 0) keepRunning(flushEntries(patiently, again))
     const written = outcomes.splice(0, maxItems)
     const begun = count(starts.splice(0, mayBegin(written.length)))
     for (const start of begun) if ('admitted' in start) start.admitted()
@@ -138,23 +149,29 @@ export function createHandoverBatcher<Start, Outcome>(
 
   /** Never rejects: every entry is resolved or rejected on its own. */
   async function writeTogether(written: readonly Waiting[], begun: readonly WaitingStart[]): Promise<void> {
+    if (written.length === 0) return flushEntries(patiently, begun)
     const all = [...written, ...begun]
-    if (written.length === 0 || begun.length === 0) return flushEntries(write, all)
     let results: readonly HandoverResult[]
     try {
-      results = await write(all.map(({ item }) => item))
+      results = await write(
+        all.map(({ item }) => item),
+        'brief',
+      )
     } catch (error) {
       if (isEverybodys(error)) {
         for (const entry of all) entry.reject(error)
         return
       }
-      for (const { key } of begun) counted.delete(key)
+      // Once more without the starts, one of which may have made it fail; then the outcomes have been tried.
+      for (const { key } of begun.length > 0 ? begun : written) counted.delete(key)
       apart.push(...begun)
       schedule()
-      return flushAlone(write, written)
+      return begun.length > 0 ? writeTogether(written, []) : flushAlone(patiently, written)
     }
     for (const [index, result] of results.entries()) all[index]?.resolve(result)
   }
+
+  const patiently = (items: readonly Item[]) => write(items, 'patient')
 
   function uncount(key: string): void {
     counted.delete(key)
@@ -169,7 +186,11 @@ export function createHandoverBatcher<Start, Outcome>(
           if (result === 'lost') uncount(handover.key)
           resolve(result)
         }
-        starts.push({ ...handover, since: performance.now(), item: { is: 'start', start }, resolve: answered, reject })
+        const failed = (error: unknown) => {
+          if (isRolledBack(error)) uncount(handover.key)
+          reject(error)
+        }
+        starts.push({ ...handover, since: performance.now(), item: { is: 'start', start }, resolve: answered, reject: failed })
         schedule()
       }),
     admit: (handover) =>
@@ -188,7 +209,7 @@ export function createHandoverBatcher<Start, Outcome>(
             answer(result)
           }
         }
-        outcomes.push({ item: { is: 'outcome', outcome }, since: performance.now(), resolve: tried(resolve), reject: tried(reject) })
+        outcomes.push({ key, item: { is: 'outcome', outcome }, since: performance.now(), resolve: tried(resolve), reject: tried(reject) })
         schedule()
       }),
     settled: uncount,

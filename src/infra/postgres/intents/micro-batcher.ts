@@ -123,6 +123,11 @@ export async function flushAlone<Item, Result>(
 /** Items of one failed flush that are flushed alone at the same time; each has a connection of the pool. */
 const ALONE_AT_ONCE = 4
 
+/** The database has said that it wrote nothing; where a connection was lost, or the server ended it, a commit may have succeeded. */
+export function isRolledBack(error: unknown): boolean {
+  return error instanceof SqlError && !isEverybodys(error)
+}
+
 /**
  * Connection lost, login, transaction state, resources, shutdown: each item alone would fail in the same way. Any other error may come
  * from one row, if only by a trigger that fails for some rows and not for others: values (22, 23, 54), locks (55P03, 40P01), a

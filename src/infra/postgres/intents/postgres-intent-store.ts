@@ -1,5 +1,5 @@
 import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
-import type { Claim } from '../../../model/intent.ts'
+import type { Claim, Intent } from '../../../model/intent.ts'
 import type { ChannelName } from '../../../model/messages.ts'
 import type {
   IntentStore,
@@ -15,8 +15,8 @@ import { abandonDeferred, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
 import { areDue, backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs, type DueRequest } from './due-counts.ts'
 import { handoverBatch } from './handover-batch.ts'
-import { createHandoverBatcher, type HandoverItem } from './handover-batcher.ts'
-import { createMicroBatcher } from './micro-batcher.ts'
+import { createHandoverBatcher, type HandoverBatcher } from './handover-batcher.ts'
+import { createMicroBatcher, isRolledBack } from './micro-batcher.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { postponeCampaign, resumeCampaigns } from './paused-campaigns.ts'
 import { deferredDestinations } from './deferred.ts'
@@ -85,17 +85,29 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     ),
   )
   // Mails of a group: no more are in doubt than it has workers.
-  const handovers = onePer((_group: string) =>
-    onePer((deliveryLog: DeliveryLog) =>
-      createHandoverBatcher((items: readonly HandoverItem<StartRequest, SettleItem>[]) => handoverBatch(items, deliveryLog, sql), {
-        limit: poolSize ?? Infinity,
-        startLingerMs,
-        outcomeLingerMs: batchWaitMs,
-        maxWaitMs: batchWaitMs,
-        maxItems: batchItems,
-      }),
-    ),
-  )
+  const handoversOf = onePer((_group: string) => new Map<DeliveryLog, HandoverBatcher<StartRequest, SettleItem>>())
+  function handovers(group: string, deliveryLog: DeliveryLog): HandoverBatcher<StartRequest, SettleItem> {
+    const ofGroup = handoversOf(group)
+    const known = ofGroup.get(deliveryLog)
+    if (known !== undefined) return known
+    const made = createHandoverBatcher<StartRequest, SettleItem>((items, how) => handoverBatch(items, deliveryLog, sql, how), {
+      limit: poolSize ?? Infinity,
+      startLingerMs,
+      outcomeLingerMs: batchWaitMs,
+      maxWaitMs: batchWaitMs,
+      maxItems: batchItems,
+    })
+    ofGroup.set(deliveryLog, made)
+    return made
+  }
+  /** Where the start of a claim counts; an outcome may leave out the delivery log that its start had. */
+  function countedAt({
+    group,
+    claim,
+  }: Intent): { readonly log: DeliveryLog; readonly handedOver: HandoverBatcher<StartRequest, SettleItem> } | null {
+    for (const [log, handedOver] of handoversOf(group)) if (handedOver.has(keyOf(claim))) return { log, handedOver }
+    return null
+  }
   const renewals = onePer((leaseMs: number) =>
     createMicroBatcher((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...batches, lingerMs: batchWaitMs }),
   )
@@ -118,30 +130,35 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     const item = { intent, settlement, reply, detail, kindOutcome }
     const statement = settleStatementOf(intent, settlement, deliveryLog, ownTablesOnly)
     const write = () => (kindOutcome === undefined ? settles(statement)(item) : settlesOfKind(kindOutcome.record)(statement)(item))
-    if (deliveryLog === null) return write()
+    const counted = countedAt(intent)
+    if (counted === null) return write()
     const key = keyOf(intent.claim)
-    const handedOver = handovers(intent.group)(deliveryLog)
-    if (!handedOver.has(key)) return write()
-    if (kindOutcome !== undefined || statement !== settleStatement(deliveryLog)) return write().finally(() => handedOver.settled(key))
-    return (await handedOver.settle(key, item)) === 'settled' ? 'settled' : 'lost'
+    if (kindOutcome !== undefined || statement !== settleStatement(counted.log))
+      return write().finally(() => counted.handedOver.settled(key))
+    return (await counted.handedOver.settle(key, item)) === 'settled' ? 'settled' : 'lost'
   }
 
   async function startOne(request: StartRequest): Promise<'started' | 'lost'> {
     const { intent, state, leaseMs, deliveryLog } = request
     if (state !== 'handing_over' || deliveryLog === null) return starts(deliveryLog)(request)
-    const result = await handovers(intent.group)(deliveryLog).start({ key: keyOf(intent.claim), leaseMs }, request)
+    const result = await handovers(intent.group, deliveryLog).start({ key: keyOf(intent.claim), leaseMs }, request)
     return result === 'started' ? result : 'lost'
   }
 
   async function startOneWith<Message>(request: StartWithRequest<Message>, decision: StartDecision<Message>): Promise<StartedWith> {
     const { intent, state, leaseMs, deliveryLog } = request
     if (state !== 'handing_over' || deliveryLog === null) return startsOf(decision)(request)
-    const handedOver = handovers(intent.group)(deliveryLog)
+    const handedOver = handovers(intent.group, deliveryLog)
     const key = keyOf(intent.claim)
     await handedOver.admit({ key, leaseMs })
-    const started = await startsOf(decision)(request)
-    if (started.is !== 'started') handedOver.settled(key)
-    return started
+    try {
+      const started = await startsOf(decision)(request)
+      if (started.is !== 'started') handedOver.settled(key)
+      return started
+    } catch (error) {
+      if (isRolledBack(error)) handedOver.settled(key)
+      throw error
+    }
   }
 
   return {

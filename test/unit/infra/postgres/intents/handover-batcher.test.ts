@@ -18,16 +18,18 @@ type Item = HandoverItem<string, string>
 /** Writes that end when the test says so: as asked, or with an error. */
 function heldWrites() {
   const writes: { readonly items: readonly string[]; end: (error?: Error) => Promise<void> }[] = []
-  const write = (items: readonly Item[]) =>
+  const patience: string[] = []
+  const write = (items: readonly Item[], how: string) =>
     new Promise<readonly HandoverResult[]>((resolve, reject) => {
       const end = async (error?: Error) => {
         if (error) reject(error)
         else resolve(items.map((item) => (item.is === 'start' ? 'started' : 'settled')))
         await vi.advanceTimersByTimeAsync(0)
       }
+      patience.push(how)
       writes.push({ items: items.map((item) => (item.is === 'start' ? `start ${item.start}` : `outcome ${item.outcome}`)), end })
     })
-  return { writes, write, seen: () => writes.map(({ items }) => items) }
+  return { writes, write, patience, seen: () => writes.map(({ items }) => items) }
 }
 
 const options = { limit: 2, startLingerMs: 2, outcomeLingerMs: 10, maxWaitMs: 10, maxItems: 100 }
@@ -103,14 +105,17 @@ describe('createHandoverBatcher', () => {
   })
 
   it('writes each alone when a value makes a write fail: a start in the place of an outcome after that was tried', async () => {
-    const { batcher, writes, seen } = await full()
+    const { batcher, writes, patience, seen } = await full()
     const results = Promise.allSettled([batcher.settle('a', 'a'), batcher.start({ key: 'c', leaseMs }, 'c')])
     await vi.advanceTimersByTimeAsync(2)
     await writes[1]?.end(badValue)
     expect(seen().slice(2)).toEqual([['outcome a']])
     await writes[2]?.end(badValue)
-    expect(seen().slice(3)).toEqual([['start c']])
-    await writes[3]?.end()
+    // The outcome has been tried, and is waited for by nobody while it waits for a lock.
+    expect(seen().slice(3)).toEqual([['outcome a'], ['start c']])
+    expect(patience).toEqual(['patient', 'brief', 'brief', 'patient', 'patient'])
+    await writes[4]?.end()
+    await writes[3]?.end(badValue)
     expect(await results).toMatchObject([{ reason: badValue }, { value: 'started' }])
   })
 
@@ -153,6 +158,22 @@ describe('createHandoverBatcher', () => {
     // Its commit may have succeeded.
     expect(batcher.has('c')).toBe(true)
     expect(batcher.has('a')).toBe(false)
+  })
+
+  it('does not count a start of which the database says that it wrote nothing', async () => {
+    const { batcher, writes, seen } = await full()
+    void batcher.settle('a', 'a')
+    const start = batcher.start({ key: 'c', leaseMs }, 'c').catch((error: unknown) => error)
+    await vi.advanceTimersByTimeAsync(2)
+    await writes[1]?.end(badValue)
+    await writes[2]?.end()
+    expect(seen().slice(2)).toEqual([['outcome a'], ['start c']])
+    await writes[3]?.end(badValue)
+    expect(await start).toBe(badValue)
+    expect(batcher.has('c')).toBe(false)
+    void batcher.start({ key: 'd', leaseMs }, 'd')
+    await vi.advanceTimersByTimeAsync(2)
+    expect(seen()[4]).toEqual(['start d'])
   })
 
   it('does not count a start whose claim is lost', async () => {
@@ -202,9 +223,8 @@ it('never has more than the limit handed over, whatever fails and how long write
   const write = async (items: readonly Item[]): Promise<readonly HandoverResult[]> => {
     await new Promise((resolve) => setTimeout(resolve, random() * 30))
     if (random() < 0.2) {
-      // The first try of an outcome alone: the database refuses it, and nobody waits for that.
-      const [item] = items
-      if (items.length === 1 && item?.is === 'outcome') refused.add(item.outcome)
+      // The first try of outcomes without starts: the database refuses it, and nobody waits for them.
+      if (items.every(({ is }) => is === 'outcome')) for (const item of items) if (item.is === 'outcome') refused.add(item.outcome)
       throw badValue
     }
     for (const item of items) {
