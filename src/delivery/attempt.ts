@@ -25,12 +25,15 @@ export interface Recording {
 /**
  * `recording`: a worker need not wait until the outcome is written, a stop must.
  * `unavailable`: nothing was started or written; the claim is to be released. `deferred`: put back until its destination has a permit.
+ * `busy`: nothing was written; it can be executed again when its quick destination has a permit, for which up to `mayWait` deliveries may wait
+ * in this process. Where that are too many, `defer` puts it back.
  */
 export type Executed =
   | { readonly is: 'done'; readonly recording?: Recording }
   | { readonly is: 'lost' }
   | { readonly is: 'unavailable'; readonly reason: string }
   | { readonly is: 'deferred'; readonly destination: string }
+  | { readonly is: 'busy'; readonly destination: string; readonly mayWait: number; readonly defer: () => Promise<Executed> }
 
 /**
  * Where an attempt is: reading rows, waiting for a connection of the relay or for its rate, committing the start, sending, recording the

@@ -5,11 +5,14 @@ export type Pace = 'quick' | 'unproven' | 'slow'
 const SLOW_MS = 1_000
 /** Quick answers in a row after which a destination that was slow counts as quick again. */
 const QUICK_AFTER = 3
+/** The newest delivery's weight in the mean of their times. */
+const NEWEST = 1 / 8
 
 /** The pace of one destination. Times are milliseconds of the monotonic clock. */
 export class PaceMeter {
   /** Quick answers that are missing until the destination counts as quick. */
   #missing = 1
+  #meanMs: number | null = null
   readonly #since = new Set<{ readonly at: number }>()
 
   /** Called when a delivery starts; the returned function when it has ended. */
@@ -20,6 +23,16 @@ export class PaceMeter {
       if (!this.#since.delete(one)) return
       this.#missing = endedAt - at >= SLOW_MS ? QUICK_AFTER : Math.max(0, this.#missing - 1)
     }
+  }
+
+  /** A delivery had its permit for so long, its start included. */
+  held(ms: number): void {
+    this.#meanMs = (this.#meanMs ?? ms) * (1 - NEWEST) + ms * NEWEST
+  }
+
+  /** How many deliveries have their turn in that time when `atOnce` are always in flight. */
+  answersIn(ms: number, atOnce: number): number {
+    return Math.floor((ms / Math.max(this.#meanMs ?? Infinity, 1)) * atOnce)
   }
 
   at(now: number): Pace {

@@ -59,6 +59,8 @@ export interface Claiming {
   /** Accepts wrote more intents than they claimed. */
   moreWritten(): void
   deferred(intent: Intent, destination: string): void
+  /** Whether the intent may wait for its busy destination here: not in front of others that were deferred for it before. */
+  mayLineUp(intent: Intent, destination: string): boolean
 }
 
 export function createClaiming(settings: ClaimingSettings): Claiming {
@@ -241,6 +243,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       Object.assign(aloneUntil, { live: -Infinity, other: -Infinity })
       forgetShort()
     },
+    mayLineUp: ({ channel, destination: known }, destination) => known === destination || deferred.get(channel)?.has(destination) !== true,
     deferred({ channel, campaignId }, destination) {
       deferred.get(channel)?.add(destination)
       setBack.set(campaignId, performance.now() + SET_BACK_MS)

@@ -45,6 +45,11 @@ export class DeferredIntents {
     return this.#on.clock.monotonic() >= this.#searchAt
   }
 
+  /** Intents are deferred for the destination, as far as this process knows. */
+  has(destination: string): boolean {
+    return this.#known.has(destination)
+  }
+
   add(destination: string): void {
     const last = ++this.#count
     const first = this.#known.get(destination)?.first ?? last
@@ -69,7 +74,12 @@ export class DeferredIntents {
       if (wanted.size >= PER_CLAIM) break
       if (wanted.has(destination)) continue
       const pace = destinations.paceOf(channel, destination)
-      const free = destinations.permits(channel, destination, queue.boundFor(channel, destination))
+      const bound = queue.boundFor(channel, destination)
+      // Those that are more than it has permits take the places in line, before newer ones.
+      const free = Math.max(
+        destinations.permits(channel, destination, bound),
+        queue.placesFor(destinations.mayWait(channel, destination)) - bound,
+      )
       const permits = Math.min(free, bulkhead?.room(pace) ?? Infinity)
       if (permits <= 0) continue
       bulkhead?.take(pace, permits)

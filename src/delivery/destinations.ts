@@ -10,6 +10,9 @@ const pause = { baseMs: 5_000, maxMs: 300_000 }
 /** Bounds of the pause that a destination requests. Milliseconds. */
 const requestedPause = { shortestMs: 100, longestMs: 3_600_000 }
 
+/** How long a delivery may be expected to wait in the process for a permit of its destination. Milliseconds. */
+const WAIT_MS = 250
+
 /** Destinations remembered per process; beyond that, idle ones are forgotten, the longest unused first. */
 const MOST_KNOWN = 10_000
 
@@ -34,8 +37,11 @@ export interface Permit {
   release(outcomeSignal: OutcomeSignal): void
 }
 
-/** Why there is no permit: `busy` ends when a permit of this or another slow destination is released, `open` not before `retryAfterMs`. */
-export type NoPermit = { readonly is: 'busy' } | { readonly is: 'open'; readonly retryAfterMs: number }
+/**
+ * Why there is no permit: `busy` ends when a permit of this or another slow destination is released, `open` not before `retryAfterMs`.
+ * `mayWait`: as many deliveries as the destination is expected to answer within {@link WAIT_MS}; none unless it is known to be quick.
+ */
+export type NoPermit = { readonly is: 'busy'; readonly mayWait: number } | { readonly is: 'open'; readonly retryAfterMs: number }
 
 /**
  * The destinations of deliveries as this process knows them: per destination the deliveries in flight, how fast it answers, and a breaker.
@@ -118,13 +124,14 @@ export class Destinations {
     const known = this.#known.get(key) ?? this.#discovered(channel, destination)
     const pace = known.pace.at(this.#now())
     const isFull = this.bulkhead(group, channel)?.room(pace) === 0
+    const mayWait = this.#mayWait(known, pace)
     if (known.breaker.tripped) {
       const { retryAfterMs } = known.breaker
       if (known.probing || retryAfterMs > 0) return { is: 'open', retryAfterMs }
-      if (isFull) return { is: 'busy' }
+      if (isFull) return { is: 'busy', mayWait }
       known.probing = true
       this.#report(known, 'half-open', null)
-    } else if (isFull || known.inFlight.length >= this.#atOnceOf(channel, pace)) return { is: 'busy' }
+    } else if (isFull || this.#isFull(known, pace)) return { is: 'busy', mayWait }
     const probe = known.probing
     const permit = { group }
     known.inFlight.push(permit)
@@ -143,6 +150,7 @@ export class Destinations {
         if (isReleased) return
         isReleased = true
         answered?.(this.#now())
+        if (answered !== null) known.pace.held(this.#now() - acquiredAt)
         known.inFlight.splice(known.inFlight.indexOf(permit), 1)
         if (known.inFlight.length === 0) this.#inUse.delete(known)
         if (outcomeSignal.is === 'ok') {
@@ -156,6 +164,27 @@ export class Destinations {
         if (probe) known.probing = false
       },
     }
+  }
+
+  /** The destination is quick and has no permit beside the `claimed` deliveries: one is released soon. */
+  isFull(channel: ChannelName, destination: string, claimed: number): boolean {
+    const known = this.#known.get(keyOf(channel, destination))
+    if (known === undefined || known.breaker.tripped || known.pace.at(this.#now()) !== 'quick') return false
+    return this.permits(channel, destination, claimed) <= 0
+  }
+
+  /** How many deliveries may wait for a permit of the destination; see {@link NoPermit}. */
+  mayWait(channel: ChannelName, destination: string): number {
+    const known = this.#known.get(keyOf(channel, destination))
+    return known === undefined || known.breaker.tripped ? 0 : this.#mayWait(known, known.pace.at(this.#now()))
+  }
+
+  #mayWait({ channel, pace }: Known, of: Pace): number {
+    return of === 'quick' ? pace.answersIn(WAIT_MS, this.#atOnceOf(channel, of)) : 0
+  }
+
+  #isFull({ channel, inFlight }: Known, pace: Pace): boolean {
+    return inFlight.length >= this.#atOnceOf(channel, pace)
   }
 
   #rules(channel: ChannelName): DestinationRules | null {

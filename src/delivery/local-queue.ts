@@ -1,3 +1,4 @@
+import { DestinationLines } from './destination-lines.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 
@@ -16,6 +17,21 @@ const MOST_AHEAD = 100
 const OTHERS_FIRST = 4
 
 /**
+ * How an intent ended. `not-done`: it was deferred or released, which says nothing about how fast the workers are. `waitsFor`: it begins
+ * again when its destination has a permit.
+ */
+export type Ended = 'done' | 'not-done' | { readonly waitsFor: string }
+
+export interface LocalQueueSettings {
+  /** Executes one intent, and never rejects; `waitedMs` is how long it waited here. */
+  readonly run: (intent: Intent, waitedMs: number) => Promise<Ended>
+  /** Called when an intent has ended and its worker is free. */
+  readonly freed: (intent: Intent) => void
+  /** The destination is quick and has no permit beside `claimed` deliveries: an intent that waits for it does not begin. */
+  readonly isFull: (channel: ChannelName, destination: string, claimed: number) => boolean
+}
+
+/**
  * The intents that one group of this process has claimed and not ended: at most `poolSize` run, the others wait for a worker,
  * first come, first served, but no campaign and no account has more than half of the workers while live intents of others wait for one.
  * The account of every intent that was claimed from the database is known; an intent from an accept begins before it is known, on a worker for which
@@ -30,9 +46,10 @@ export class LocalQueue {
   /** Nobody else has live intents in the database, or others: of these a campaign may have more than its share. */
   readonly alone = { live: false, other: false }
   readonly #poolSize: number
-  readonly #run: (intent: Intent, waitedMs: number) => Promise<boolean>
-  readonly #freed: (intent: Intent) => void
+  readonly #on: LocalQueueSettings
   readonly #waiting = new Map<string, Intent>()
+  /** Those that wait for a permit of their destination, which had begun without one. */
+  readonly #lines = new DestinationLines()
   /** When each began to wait here, by the monotonic clock. */
   readonly #since = new WeakMap<Intent, number>()
   readonly #running = new Map<string, Intent>()
@@ -45,28 +62,42 @@ export class LocalQueue {
   #begun = 0
   #idle: (() => void) | null = null
 
-  /**
-   * @param run executes one intent, and never rejects; `waitedMs` is how long it waited here. False: it was deferred or released,
-   * which says nothing about how fast the workers are.
-   * @param freed called when an intent has ended and its worker is free.
-   */
-  constructor(poolSize: number, run: (intent: Intent, waitedMs: number) => Promise<boolean>, freed: (intent: Intent) => void) {
+  constructor(poolSize: number, on: LocalQueueSettings) {
     this.#poolSize = poolSize
-    this.#run = run
-    this.#freed = freed
+    this.#on = on
     this.share = poolSize === 1 ? Infinity : Math.floor(poolSize / 2)
   }
 
   get size(): number {
+    return this.withoutLine + this.#lines.size
+  }
+
+  /** Without those that wait for their destinations. */
+  get withoutLine(): number {
     return this.#waiting.size + this.#running.size
+  }
+
+  /** Whether an intent whose destination is busy may wait in line: not when about {@link placesFor} do already. */
+  hasPlaceFor({ channel }: Intent, { destination, mayWait }: { readonly destination: string; readonly mayWait: number }): boolean {
+    return this.#lines.size < this.#longest && this.#lines.lengthOf(channel, destination) < mayWait
+  }
+
+  /** How many of those that may wait for one destination have a place in line. */
+  placesFor(mayWait: number): number {
+    return Math.min(mayWait, this.#longest - this.#lines.size)
+  }
+
+  /** Twice as many as may wait for a worker. */
+  get #longest(): number {
+    return 2 * this.ahead
   }
 
   /** Intents of a channel that may wait for a worker now. A single worker has none waiting: it works on one intent at a time. */
   get ahead(): number {
     if (this.#poolSize === 1) return 0
     const from = performance.now() - AHEAD_MS
-    const ended = this.#endedAt.length - 1 - this.#endedAt.findLastIndex((at) => at < from)
-    return Math.max(this.leastAhead, Math.min(ended, this.#poolSize * MOST_AHEAD_PER_WORKER, MOST_AHEAD))
+    while ((this.#endedAt[0] ?? from) < from) this.#endedAt.shift()
+    return Math.max(this.leastAhead, Math.min(this.#endedAt.length, this.#poolSize * MOST_AHEAD_PER_WORKER, MOST_AHEAD))
   }
 
   /** How many may wait, however slow the workers are. */
@@ -123,23 +154,25 @@ export class LocalQueue {
     return countBy(this.#all(), ({ campaignId }) => campaignId)
   }
 
+  /** Those that wait in line are left out: they have no worker, and wait for none. */
   ofChannel(channel: ChannelName): number {
-    return this.#count((intent) => intent.channel === channel)
+    const isOf = (intent: Intent) => intent.channel === channel
+    return countIf(this.#waiting.values(), isOf) + countIf(this.#running.values(), isOf)
   }
 
   /** How many are for the destination, as far as that was known when they were claimed. */
   boundFor(channel: ChannelName, destination: string): number {
-    return this.#count((intent) => intent.channel === channel && intent.destination === destination)
+    return this.#count((intent) => intent.channel === channel && this.#lines.destinationOf(intent) === destination)
   }
 
   /** The destinations of the intents that wait for a worker, as far as they are known. */
   waitingFor(channel: ChannelName): readonly string[] {
-    return this.waiting.flatMap((intent) => (intent.channel === channel && intent.destination !== null ? [intent.destination] : []))
+    return this.waiting.flatMap((intent) => (intent.channel === channel ? (this.#lines.destinationOf(intent) ?? []) : []))
   }
 
-  /** The intents that wait for a worker, first to last. */
+  /** The intents that wait for a worker, first to last; before them those that wait for their destinations. */
   get waiting(): readonly Intent[] {
-    return [...this.#waiting.values()]
+    return [...this.#lines.all(), ...this.#waiting.values()]
   }
 
   add(intents: readonly Intent[]): void {
@@ -156,7 +189,7 @@ export class LocalQueue {
       const next = this.#next()
       if (next === null) return
       this.#begun += 1
-      this.#waiting.delete(next.id)
+      if (!this.#lines.delete(next)) this.#waiting.delete(next.id)
       this.#running.set(next.id, next)
       const waitedMs = performance.now() - (this.#since.get(next) ?? performance.now())
       void this.#execute(next, waitedMs)
@@ -168,14 +201,15 @@ export class LocalQueue {
    * If they stayed until one of those that run has ended, no others could be claimed.
    */
   takeBlocked(channel: ChannelName): readonly Intent[] {
-    return this.#running.size === this.#poolSize || this.#freeOf(channel) <= 0 ? [] : this.takeOf(channel)
+    if (this.#running.size === this.#poolSize || this.#freeOf(channel) <= 0) return []
+    return this.#take((intent) => intent.channel === channel && !this.#lines.has(intent))
   }
 
   /** Takes out what has waited longer than that, but for the first `keep` that wait. */
   takeOverdue(waitedMs: number, keep: number): readonly Intent[] {
     const before = performance.now() - waitedMs
     let kept = 0
-    return this.#take((intent) => (kept += 1) > keep && (this.#since.get(intent) ?? before) < before)
+    return this.#take((intent) => (this.#lines.has(intent) || (kept += 1) > keep) && (this.#since.get(intent) ?? before) < before)
   }
 
   /** Takes out what waits of the channel. */
@@ -198,7 +232,7 @@ export class LocalQueue {
    * here or in the database.
    */
   #next(): Intent | null {
-    if (this.#waiting.size === 0) return null
+    if (this.#waiting.size + this.#lines.size === 0) return null
     const campaigns = countBy(this.#running.values(), ({ campaignId }) => campaignId)
     const accounts = countBy(this.#running.values(), (intent) => this.#accountOf(intent))
     const full = new Set([...this.#limits.keys()].filter((channel) => this.#freeOf(channel) <= 0))
@@ -206,7 +240,7 @@ export class LocalQueue {
     let liveBeyond: Intent | null = null
     let other: Intent | null = null
     let otherBeyond: Intent | null = null
-    for (const intent of this.#waiting.values()) {
+    for (const intent of this.#ready()) {
       if (full.has(intent.channel)) continue
       const account = this.#accountOf(intent)
       const held = Math.max(campaigns.get(intent.campaignId) ?? 0, account === null ? 0 : (accounts.get(account) ?? 0))
@@ -221,9 +255,15 @@ export class LocalQueue {
     return liveFirst ? (live ?? other ?? beyond) : (other ?? beyond ?? live)
   }
 
+  /** What may begin: those in line whose destination is not full, then those that wait for a worker. */
+  *#ready(): Iterable<Intent> {
+    yield* this.#lines.ready(this.#running.values(), this.#on.isFull)
+    yield* this.#waiting.values()
+  }
+
   #take(is: (intent: Intent) => boolean): readonly Intent[] {
     const taken = this.waiting.filter(is)
-    for (const { id } of taken) this.#waiting.delete(id)
+    for (const intent of taken) if (!this.#lines.delete(intent)) this.#waiting.delete(intent.id)
     return taken
   }
 
@@ -234,15 +274,16 @@ export class LocalQueue {
   }
 
   async #execute(intent: Intent, waitedMs: number): Promise<void> {
-    this.#ended(intent, await this.#run(intent, waitedMs))
+    this.#ended(intent, await this.#on.run(intent, waitedMs))
   }
 
-  #ended(intent: Intent, isDone: boolean): void {
+  #ended(intent: Intent, ended: Ended): void {
     this.#running.delete(intent.id)
-    if (isDone) this.#endedAt.push(performance.now())
+    if (ended === 'done') this.#endedAt.push(performance.now())
+    else if (ended !== 'not-done') this.#lines.add(intent, ended.waitsFor)
     if (this.#endedAt.length > MOST_AHEAD) this.#endedAt.shift()
     this.fill()
-    this.#freed(intent)
+    this.#on.freed(intent)
     if (this.size === 0) this.#idle?.()
   }
 
@@ -252,10 +293,12 @@ export class LocalQueue {
 
   #atShare(of: (intent: Intent) => string | null): readonly string[] {
     const most = this.shareOfQueue
-    return [...countBy(this.#all(), of)].filter(([, count]) => count >= most).map(([id]) => id)
+    const inLine = countBy(this.#lines.all(), of)
+    return [...countBy(this.#all(), of)].filter(([id, count]) => count >= most || inLine.has(id)).map(([id]) => id)
   }
 
   *#all(): Iterable<Intent> {
+    yield* this.#lines.all()
     yield* this.#waiting.values()
     yield* this.#running.values()
   }

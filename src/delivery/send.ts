@@ -86,8 +86,11 @@ async function withoutPermit(
 ): Promise<Executed> {
   const reason = why.is === 'busy' ? 'endpoint-busy' : 'endpoint-open'
   if (!executor.destinations.defers(channel)) return { is: 'unavailable', reason }
-  await attempt.settle({ is: 'deferred', destination, reason, afterMs: jitter(DEFERRED_MS) })
-  return attempt.executed.is === 'lost' ? attempt.executed : { is: 'deferred', destination }
+  const defer = async (): Promise<Executed> => {
+    await attempt.settle({ is: 'deferred', destination, reason, afterMs: jitter(DEFERRED_MS) })
+    return attempt.executed.is === 'lost' ? attempt.executed : { is: 'deferred', destination }
+  }
+  return why.is === 'busy' && why.mayWait > 0 ? { is: 'busy', destination, mayWait: why.mayWait, defer } : defer()
 }
 
 /** Returns what was frozen once the start is committed, which alone counts as an attempt; null when the intent was settled instead. */

@@ -5,7 +5,7 @@ import type { Recording, OnStage, Stage } from './attempt.ts'
 import { createClaiming } from './claim-loop.ts'
 import { executeIntent } from './execute-intent.ts'
 import type { Executor } from './executor.ts'
-import { LocalQueue } from './local-queue.ts'
+import { LocalQueue, type Ended } from './local-queue.ts'
 import { prepareInBlocks } from './prepare-in-blocks.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
@@ -47,7 +47,7 @@ export interface RunningIntent {
  *
  * A campaign or account that holds its share is passed over while others have due live intents, and its broadcasts and replays while
  * others have such; where none have, it gets the rest. An intent
- * without a permit of its destination is deferred, and claimed again when there is one; a channel whose only destination is away claims
+ * without a permit of its destination waits for it here, without a worker, or is deferred, and claimed again when there is one; a channel whose only destination is away claims
  * nothing. Of several channels that send something elsewhere none takes more than three quarters of the workers.
  */
 export interface IntentWorkers {
@@ -67,13 +67,17 @@ export interface IntentWorkers {
 
 export function createIntentWorkers(settings: IntentWorkersSettings): IntentWorkers {
   const { group, poolSize } = settings
-  const { store, kinds, channels, clock, observe } = settings.executor
+  const { store, kinds, channels, destinations, clock, observe } = settings.executor
   let claimings = 0
   // No two claims share a name. A database that went back in time gives ids and counts of claims out again, and an answer that was
   // kept meanwhile would be written to whichever intent has them now.
   const nextOwner = () => `${settings.owner}:${group}:${(claimings += 1)}`
-  const queue = new LocalQueue(poolSize, work, (intent) => {
-    if (claiming.worthALook(intent.channel)) notify()
+  const queue = new LocalQueue(poolSize, {
+    run: work,
+    freed: (intent) => {
+      if (claiming.worthALook(intent.channel)) notify()
+    },
+    isFull: (channel, destination, claimed) => destinations.isFull(channel, destination, claimed),
   })
   const executor: Executor = { ...settings.executor, kinds: prepareInBlocks(kinds, { waiting: () => queue.waiting, clock }) }
   const running = new Map<string, Omit<RunningIntent, 'waitsFor'> & { readonly waitsFor: () => string | null }>()
@@ -94,7 +98,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
 
   /** Intents of the channel that may still be claimed. */
   const room = (channel: ChannelName) => (isQuiet ? 0 : queue.room(channel) - reserved)
-  const freeWorkers = () => (isQuiet ? 0 : poolSize - queue.size - reserved)
+  const freeWorkers = () => (isQuiet ? 0 : poolSize - queue.withoutLine - reserved)
   /** Nothing is claimed before half of those that may wait have begun: a claim takes a block. */
   const isWorthAClaim = (channel: ChannelName) => room(channel) >= Math.max(1, Math.floor(queue.ahead / 2))
   const leaseMs = (channel: ChannelName) => channels[channel].deadlineMs * 2
@@ -114,6 +118,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     let polledAt = -Infinity
     while (!stopping) {
       turns += 1
+      // A permit that another group has released wakes nobody here.
+      queue.fill()
       const excess = isQuiet ? [] : takeExcess()
       if (excess.length > 0) await releaseClaims(excess)
       const isPoll = performance.now() - polledAt >= settings.pollMs
@@ -136,7 +142,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     if (intents.length > 0) await store.release(intents.map((intent) => intent.claim)).catch(() => undefined)
   }
 
-  async function work(intent: Intent, waitedMs: number): Promise<boolean> {
+  async function work(intent: Intent, waitedMs: number): Promise<Ended> {
     const { id, channel } = intent
     const since = clock.now()
     const enter: OnStage = (stage, waitsFor) =>
@@ -147,19 +153,25 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       const longestMs = channels[channel].deadlineMs / 2
       if (waitedMs > longestMs) {
         await releaseClaims([intent, ...queue.takeOverdue(longestMs, 0)])
-        return false
+        return 'not-done'
       }
       // The worker no longer works on an outcome that is recorded beside the next intent.
-      const executed = await executeIntent(executor, intent, cut.signal, (stage, waitsFor) => {
+      let executed = await executeIntent(executor, intent, cut.signal, (stage, waitsFor) => {
         if (running.get(id)?.since === since) enter(stage, waitsFor)
       })
+      if (executed.is === 'busy') {
+        if (!stopping && claiming.mayLineUp(intent, executed.destination) && queue.hasPlaceFor(intent, executed)) {
+          return { waitsFor: executed.destination }
+        }
+        executed = stopping ? { is: 'unavailable', reason: 'stopping' } : await executed.defer()
+      }
       if (executed.is === 'unavailable') await releaseClaims([intent, ...(claiming.isAway(channel) ? queue.takeOf(channel) : [])])
       if (executed.is === 'deferred') claiming.deferred(intent, executed.destination)
       if (executed.is === 'done' && executed.recording !== undefined) await record(intent, executed.recording)
-      return executed.is === 'done'
+      return executed.is === 'done' ? 'done' : 'not-done'
     } catch (error) {
       failed(intent, error)
-      return false
+      return 'not-done'
     } finally {
       running.delete(id)
     }

@@ -1,8 +1,13 @@
 import { expect, test } from 'vitest'
 import { channelList } from '../../../src/daemon/compose/channels.ts'
+import { createClaiming } from '../../../src/delivery/claim-loop.ts'
 import { DeferredIntents } from '../../../src/delivery/deferred-intents.ts'
 import { Destinations } from '../../../src/delivery/destinations.ts'
+import { createKindTable } from '../../../src/delivery/kind-table.ts'
 import { LocalQueue } from '../../../src/delivery/local-queue.ts'
+import { MemoryIntentStore } from '../../support/memory-intent-store.ts'
+import { sampleIntent } from '../../support/sample-intent.ts'
+import { webhookKind } from './worker-pool-fixture.ts'
 
 const WORKERS = 8
 
@@ -25,15 +30,36 @@ test('destinations that have not answered yet get permits before slow ones that 
     channel: 'webhook',
     store: { deferredDestinations: async () => [] },
     destinations,
-    queue: new LocalQueue(
-      WORKERS,
-      async () => true,
-      () => {},
-    ),
+    queue: new LocalQueue(WORKERS, { run: async () => 'done', freed: () => {}, isFull: () => false }),
     clock: { monotonic: () => now },
   })
   for (const destination of [...slow, 'new 1', 'new 2', 'new 3', 'new 4', 'new 5', 'new 6', 'new 7']) deferred.add(destination)
 
   expect((await deferred.wanted()).wanted).toEqual(['new 7', 'new 1', 'new 2', 'new 3', 'new 4', 'new 5'].map(one))
   expect((await deferred.wanted()).wanted).toEqual(['new 1', 'new 2', 'new 3', 'new 4', 'new 5', 'new 6'].map(one))
+})
+
+test('a newer intent for a destination waits in line only while none is known to be deferred for it', () => {
+  const destinations = new Destinations(() => {}, { channels: channelList })
+  const claiming = createClaiming({
+    group: 'group',
+    nextOwner: () => 'me',
+    poolSize: WORKERS,
+    kinds: createKindTable([webhookKind]),
+    store: new MemoryIntentStore(),
+    destinations,
+    queue: new LocalQueue(WORKERS, { run: async () => 'done', freed: () => {}, isFull: () => false }),
+    room: () => 0,
+    isWorthAClaim: () => false,
+    leaseMs: () => 1_000,
+    turn: () => {},
+    clock: { monotonic: () => 0 },
+    observe: () => {},
+  })
+  const newer = sampleIntent({ channel: 'webhook', destination: null })
+  expect(claiming.mayLineUp(newer, 'busy')).toBe(true)
+  claiming.deferred(sampleIntent({ channel: 'webhook' }), 'busy')
+  expect([claiming.mayLineUp(newer, 'busy'), claiming.mayLineUp(newer, 'other')]).toEqual([false, true])
+  // It was deferred itself.
+  expect(claiming.mayLineUp({ ...newer, destination: 'busy' }, 'busy')).toBe(true)
 })

@@ -59,16 +59,50 @@ describe('an endpoint', () => {
     const { acquire, permits, answer } = fixture()
     expect([permits(), permits('a', 1)]).toEqual([1, 0])
     const unproven = inside(acquire())
-    expect(acquire()).toEqual({ is: 'busy' })
+    expect(acquire()).toEqual({ is: 'busy', mayWait: 0 })
     unproven.release(none)
     answer(10)
     expect([permits(), permits('a', 1)]).toEqual([2, 1])
     const [first] = [inside(acquire()), inside(acquire())]
-    expect(acquire()).toEqual({ is: 'busy' })
+    expect(acquire()).toEqual({ is: 'busy', mayWait: 50 })
     expect(permits()).toBe(0)
     first.release(none)
     first.release(none)
     expect(permits()).toBe(1)
+  })
+
+  it('that is quick has as many wait for a permit as have their turn in a quarter of a second, and says when there is none', () => {
+    const { acquire, answer, later, destinations, permit } = fixture()
+    const full = (claimed = 0) => destinations.isFull('webhook', 'a', claimed)
+    const mayWait = () => {
+      const entered = acquire()
+      return entered && 'mayWait' in entered ? entered.mayWait : null
+    }
+    const unproven = inside(acquire())
+    expect([mayWait(), full()]).toEqual([0, false])
+    unproven.release(none)
+    answer(20)
+    const both = [inside(acquire()), inside(acquire())]
+    expect([mayWait(), destinations.mayWait('webhook', 'a'), destinations.mayWait('webhook', 'b'), full()]).toEqual([25, 25, 0, true])
+    both[0]?.release(worked)
+    expect([full(), full(1), full(2)]).toEqual([false, false, true])
+    // The mean follows slowly: one delivery of 100 ms makes it 30 ms.
+    answer(100)
+    const again = inside(acquire())
+    expect(mayWait()).toBe(16)
+    again.begin()
+    later(1_000)
+    expect([mayWait(), destinations.mayWait('webhook', 'a'), full()]).toEqual([0, 0, false])
+    again.release(worked)
+    both[1]?.release(worked)
+    for (let quick = 0; quick < 2; quick++) answer(1)
+    const last = inside(acquire())
+    expect([destinations.paceOf('webhook', 'a'), mayWait()]).toEqual(['unproven', 0])
+    last.release(none)
+    answer(1)
+    for (const one of [inside(acquire()), inside(acquire())]) one.release(failed)
+    permit(failed)
+    expect([mayWait(), destinations.mayWait('webhook', 'a'), full(2)]).toEqual([null, 0, false])
   })
 
   it('is slow from its first second on, and quick again after three quick answers', async () => {
@@ -207,7 +241,7 @@ describe('the workers of a group', () => {
       'unproven',
       'unproven',
     ])
-    expect(acquire('a')).toEqual({ is: 'busy' })
+    expect(acquire('a')).toEqual({ is: 'busy', mayWait: 0 })
     expect([acquire('newcomer'), acquire('another')].every((permit) => 'release' in permit)).toBe(true)
     for (const permit of permits.slice(1)) permit.release(worked)
     expect(acquire('a')).toHaveProperty('release')

@@ -1,3 +1,4 @@
+import { DeferredIntents } from '../../../src/delivery/deferred-intents.ts'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Performed } from '../../../src/delivery/channel.ts'
@@ -251,12 +252,60 @@ describe('an endpoint', () => {
     )
     delivering[0]?.end(delivered)
     await soon(() => expect(delivering.map(({ id }) => id)).toEqual(['1', '2', '3']))
-    expect(store.claims.at(-1)?.deferred.map(({ destination }) => destination)).toEqual(['endpoint-1'])
+    // More than it has permits: they wait in the process, before newer ones.
+    const wanted = store.claims.flatMap(({ deferred }) => deferred)
+    expect(new Set(wanted.map(({ destination }) => destination))).toEqual(new Set(['endpoint-1']))
+    expect(Math.max(...wanted.map(({ permits }) => permits))).toBeGreaterThan(2)
     after.push(delivered)
     for (const one of delivering) one.end(delivered)
     await soon(() => expect(store.settled.filter(({ settlement }) => settlement.is === 'final')).toHaveLength(12))
     // None was deferred twice: each that was claimed for a permit got it.
     expect(store.settled).toHaveLength(23)
+  })
+
+  it('that is quick gets two at a time, while others wait in the process without a worker; only those that are too many are deferred', async () => {
+    const { store, workers, webhook, delivering, after } = endpointFixture()
+    webhook.destinationOf = ({ url }) => url
+    store.due.push(...hooks(1))
+    workers.start()
+    await soon(() => expect(delivering).toHaveLength(1))
+    delivering[0]?.end(delivered)
+    await soon(() => expect(store.settled).toHaveLength(1))
+    store.due.push(...hooks(8, 2))
+    workers.reserve().release(accepted({ intents: 8 }))
+    await soon(() => expect(delivering.map(({ id }) => id)).toEqual(['1', '2', '3']))
+    await soon(() => expect(workers.running().map(({ intentId }) => intentId)).toEqual(['2', '3']))
+    const reservation = workers.reserve()
+    expect(reservation.reservation?.workers).toMatchObject([{ count: 8 }])
+    reservation.release(null)
+    delivering[1]?.end(delivered)
+    await soon(() => expect(delivering.map(({ id }) => id)).toEqual(['1', '2', '3', '4']))
+    expect(store.deferred.size).toBe(0)
+    // Five wait, and about five more may: together twice as many as wait for a worker.
+    store.due.push(...hooks(12, 10))
+    workers.reserve().release(accepted({ intents: 12 }))
+    await soon(() => expect(store.deferred.size).toBeGreaterThan(2))
+    expect(store.settled.filter(({ settlement }) => settlement.is === 'deferred').map(({ intent }) => intent.id)).not.toContain('9')
+    after.push(delivered)
+    for (const one of delivering) one.end(delivered)
+    await soon(() => expect(store.settled.filter(({ settlement }) => settlement.is === 'final')).toHaveLength(21))
+  })
+
+  it('that is quick has those deferred that come behind deferred ones', async () => {
+    const { store, workers, delivering } = endpointFixture()
+    const has = vi.spyOn(DeferredIntents.prototype, 'has').mockReturnValue(true)
+    try {
+      store.due.push(...hooks(1))
+      workers.start()
+      await soon(() => expect(delivering).toHaveLength(1))
+      delivering[0]?.end(delivered)
+      await soon(() => expect(store.settled).toHaveLength(1))
+      store.due.push(...hooks(3, 2))
+      workers.reserve().release(accepted({ intents: 3 }))
+      await soon(() => expect(store.settled.map(({ settlement }) => settlement.is)).toContain('deferred'))
+    } finally {
+      has.mockRestore()
+    }
   })
 
   it('that is away is deferred without an attempt, and probed by one when its pause is over', async () => {

@@ -1,34 +1,37 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { LocalQueue } from '../../../src/delivery/local-queue.ts'
+import { LocalQueue, type Ended } from '../../../src/delivery/local-queue.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 
 /** Runs nothing by itself: each intent ends when the test says. */
 function queueOf(poolSize: number) {
-  const ends = new Map<string, (isDone: boolean) => void>()
+  const ends = new Map<string, (ended: Ended) => void>()
+  /** Destinations that have all the deliveries in flight that they may have. */
+  const full = new Set<string>()
+  const permits = new Map<string, number>()
   const freed: string[] = []
-  const queue = new LocalQueue(
-    poolSize,
-    ({ id }) => new Promise((resolve) => ends.set(id, resolve)),
-    ({ id }) => freed.push(id),
-  )
+  const queue = new LocalQueue(poolSize, {
+    run: ({ id }) => new Promise((resolve) => ends.set(id, resolve)),
+    freed: ({ id }) => freed.push(id),
+    isFull: (_, destination, claimed) => full.has(destination) || claimed >= (permits.get(destination) ?? Infinity),
+  })
   const add = (...ids: string[]) =>
     queue.add(ids.map((id) => sampleIntent({ id, campaignId: id.slice(0, 1), destination: id.slice(0, 1) })))
-  const end = async (id: string, isDone = true) => {
-    ends.get(id)?.(isDone)
+  const end = async (id: string, ended: Ended = 'done') => {
+    ends.get(id)?.(ended)
     ends.delete(id)
     await new Promise((resolve) => {
       setImmediate(resolve)
     })
   }
   /** Ends so many, and takes what does not run. */
-  const endMany = async (count: number, isDone = true) => {
+  const endMany = async (count: number, ended: Ended = 'done') => {
     const ids = Array.from({ length: count }, (_, n) => `${n % 7} of many ${n}`)
     for (const id of ids) {
       add(id)
-      await end(id, isDone)
+      await end(id, ended)
     }
   }
-  return { queue, add, end, endMany, freed, running: () => [...ends.keys()] }
+  return { queue, add, end, endMany, freed, full, permits, running: () => [...ends.keys()] }
 }
 
 describe('a local queue', () => {
@@ -159,6 +162,82 @@ describe('a local queue', () => {
     expect(running()).toEqual(['hook 1', 'hook 2', 'hook 3', 'mail'])
   })
 
+  it('of a destination that is busy wait for it without a worker, in their order, and those of others begin', async () => {
+    const { queue, add, end, full, running } = queueOf(2)
+    add('a1', 'a2', 'a3', 'b1')
+    full.add('a')
+    await end('a1', { waitsFor: 'a' })
+    await end('a2', { waitsFor: 'a' })
+    expect(running()).toEqual(['b1', 'a3'])
+    await end('a3', { waitsFor: 'a' })
+    expect([running(), queue.waiting.map(({ id }) => id)]).toEqual([['b1'], ['a1', 'a2', 'a3']])
+    full.delete('a')
+    queue.alone.live = true
+    queue.fill()
+    expect(running()).toEqual(['b1', 'a1'])
+    await end('b1')
+    await end('a1')
+    expect(running()).toEqual(['a2', 'a3'])
+  })
+
+  it('in line for a destination begin as its permits allow, not all at once, and one that another was ahead of stays first', async () => {
+    const { queue, end, permits, full, running } = queueOf(4)
+    queue.alone.live = true
+    queue.add(['a1', 'a2', 'a3', 'a4'].map((id) => sampleIntent({ id, campaignId: 'a', destination: null })))
+    full.add('x')
+    for (const id of ['a1', 'a2', 'a3', 'a4']) await end(id, { waitsFor: 'x' })
+    full.delete('x')
+    permits.set('x', 2)
+    queue.fill()
+    expect(running()).toEqual(['a1', 'a2'])
+    full.add('x')
+    await end('a1', { waitsFor: 'x' })
+    expect(queue.waiting.map(({ id }) => id)).toEqual(['a1', 'a3', 'a4'])
+    full.delete('x')
+    await end('a2')
+    expect(running()).toEqual(['a1', 'a3'])
+  })
+
+  it('that wait for a destination take no room, are not given back as blocked, and have others of their campaign passed over', async () => {
+    const { queue, end, full, running } = queueOf(4)
+    // Its destination is known to the queue alone.
+    queue.add(['a1', 'a2'].map((id) => sampleIntent({ id, campaignId: 'a', destination: null })))
+    const before = [queue.room('email'), queue.withoutLine, queue.campaignsAtShare]
+    expect(before).toEqual([4, 2, ['a']])
+    await end('a2')
+    expect([queue.room('email'), queue.withoutLine, queue.campaignsAtShare]).toEqual([5, 1, []])
+    full.add('busy')
+    await end('a1', { waitsFor: 'busy' })
+    expect(running()).toEqual([])
+    expect([queue.room('email'), queue.withoutLine, queue.size, queue.boundFor('email', 'busy')]).toEqual([6, 0, 1, 1])
+    queue.limit('email', 3)
+    expect([queue.free('email'), queue.ofChannel('email')]).toEqual([3, 0])
+    expect(queue.waitingFor('email')).toEqual(['busy'])
+    expect(queue.campaignsAtShare).toEqual(['a'])
+    expect(queue.takeBlocked('email')).toEqual([])
+    expect(queue.clear().map(({ id }) => id)).toEqual(['a1'])
+    expect(queue.size).toBe(0)
+  })
+
+  it('that wait for a destination are as many as it soon answers, and twice as many as may wait for a worker over all', async () => {
+    const { queue, end, full } = queueOf(4)
+    const hasPlace = (destination: string, mayWait: number) => {
+      return queue.hasPlaceFor(sampleIntent({ id: 'next' }), { destination, mayWait })
+    }
+    expect([hasPlace('a', 0), hasPlace('a', 1)]).toEqual([false, true])
+    const waitFor = async (id: string, waitsFor: string) => {
+      queue.add([sampleIntent({ id, campaignId: id, destination: null })])
+      full.add(waitsFor)
+      await end(id, { waitsFor })
+    }
+    await waitFor('a1', 'a')
+    await waitFor('a2', 'a')
+    await waitFor('b1', 'b')
+    expect([hasPlace('a', 2), hasPlace('a', 3), hasPlace('b', 2)]).toEqual([false, true, true])
+    await waitFor('a3', 'a')
+    expect([hasPlace('a', 9), hasPlace('c', 9)]).toEqual([false, false])
+  })
+
   it('of a single worker are not shared', () => {
     const { queue, add, running } = queueOf(1)
     add('a1', 'a2')
@@ -190,7 +269,7 @@ describe('the queue', () => {
   it('is not lengthened by intents that are given back', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     const { queue, endMany } = queueOf(4)
-    await endMany(200, false)
+    await endMany(200, 'not-done')
     expect(queue.ahead).toBe(2)
   })
 
@@ -204,6 +283,17 @@ describe('the queue', () => {
     expect(queue.campaignsAtShare).toEqual([])
     add('a15')
     expect(queue.campaignsAtShare).toEqual(['a'])
+  })
+
+  it('gives up what has waited too long for its destination, all of it', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const { queue, add, end, full } = queueOf(2)
+    add('a1', 'a2', 'b1')
+    full.add('a')
+    await end('a1', { waitsFor: 'a' })
+    vi.advanceTimersByTime(1_001)
+    add('c1')
+    expect(queue.takeOverdue(1_000, 5).map(({ id }) => id)).toEqual(['a1'])
   })
 
   it('gives up what has waited too long, but for the first ones', () => {

@@ -3,7 +3,8 @@ import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Unavailable } from '../../../src/delivery/channel.ts'
 import { SqlError } from '../../../src/std/sql.ts'
-import { accepted, fixtureOf, mails, soon, stopWorkers } from './worker-pool-fixture.ts'
+import { prepareEach, type IntentKind } from '../../../src/model/intent-kind.ts'
+import { accepted, fixtureOf, hooks, mails, soon, stopWorkers, webhookKind } from './worker-pool-fixture.ts'
 
 afterEach(stopWorkers)
 
@@ -221,6 +222,39 @@ describe('stopping', () => {
     await stopping
     expect(store.settled).toHaveLength(4)
     expect(store.claims).toHaveLength(claims)
+  })
+
+  it('gives back what would wait for a busy destination', async () => {
+    const preparing = Promise.withResolvers<void>()
+    const message = { endpointId: 'e', url: '', secret: '', eventType: '', payload: {}, retryEnabled: true, maxRetries: 9 }
+    const kind: IntentKind<'webhook'> = {
+      ...webhookKind,
+      prepare: prepareEach(async ({ id }) => {
+        if (id === '4') await preparing.promise
+        return { is: 'message', message }
+      }),
+    }
+    const { store, workers, webhook } = fixtureOf({ kinds: [kind] })
+    const ends: (() => void)[] = []
+    webhook.perform = () => new Promise((resolve) => ends.push(() => resolve({ is: 'done', state: 'delivered', reply: {} })))
+    store.due.push(...hooks(1))
+    workers.start()
+    await soon(() => expect(ends).toHaveLength(1))
+    ends[0]?.()
+    await soon(() => expect(store.settled).toHaveLength(1))
+    store.due.push(...hooks(2, 2))
+    workers.reserve().release(accepted({ intents: 2 }))
+    await soon(() => expect(ends).toHaveLength(3))
+    store.due.push(...hooks(1, 4))
+    workers.reserve().release(accepted({ intents: 1 }))
+    await soon(() => expect(workers.running()).toHaveLength(3))
+    const stopping = workers.stop()
+    await setImmediate()
+    preparing.resolve()
+    await soon(() => expect(store.released.map(({ id }) => id)).toEqual(['4']))
+    for (const end of ends) end()
+    await stopping
+    expect(store.settled).toHaveLength(3)
   })
 
   it('waits for an accept in flight, and for the intents that it claims', async () => {

@@ -1,0 +1,81 @@
+import type { Intent } from '../model/intent.ts'
+import type { ChannelName } from '../model/messages.ts'
+
+interface Line {
+  readonly key: string
+  readonly channel: ChannelName
+  readonly destination: string
+  /** First to last. */
+  intents: Map<string, Intent>
+}
+
+/** Intents that wait without a worker until their destination has a permit, in one line for each. */
+export class DestinationLines {
+  /** Those in which somebody waits. */
+  readonly #lines = new Map<string, Line>()
+  /** Of all that wait, and of those that have begun again. */
+  readonly #lineOf = new WeakMap<Intent, Line>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** At the end of the line; one that has waited there before, at its head: another took its permit. */
+  add(intent: Intent, destination: string): void {
+    const key = keyOf(intent.channel, destination)
+    const line = this.#lines.get(key) ?? { key, channel: intent.channel, destination, intents: new Map() }
+    if (this.#lineOf.get(intent)?.key === key) line.intents = new Map([[intent.id, intent], ...line.intents])
+    else line.intents.set(intent.id, intent)
+    this.#lines.set(key, line)
+    this.#lineOf.set(intent, line)
+    this.#size += 1
+  }
+
+  has(intent: Intent): boolean {
+    return this.#lineOf.get(intent)?.intents.has(intent.id) === true
+  }
+
+  /** False where it waits in no line. */
+  delete(intent: Intent): boolean {
+    const line = this.#lineOf.get(intent)
+    if (line?.intents.delete(intent.id) !== true) return false
+    if (line.intents.size === 0) this.#lines.delete(line.key)
+    this.#size -= 1
+    return true
+  }
+
+  lengthOf(channel: ChannelName, destination: string): number {
+    return this.#lines.get(keyOf(channel, destination))?.intents.size ?? 0
+  }
+
+  /** As it is known since the intent has waited in line, or was claimed. */
+  destinationOf(intent: Intent): string | null {
+    return this.#lineOf.get(intent)?.destination ?? intent.destination
+  }
+
+  *all(): Iterable<Intent> {
+    for (const { intents } of this.#lines.values()) yield* intents.values()
+  }
+
+  /**
+   * Those whose destination may have one more delivery, line by line.
+   *
+   * @param running those of this queue that have begun, perhaps without a permit yet
+   */
+  *ready(running: Iterable<Intent>, isFull: (channel: ChannelName, destination: string, claimed: number) => boolean): Iterable<Intent> {
+    if (this.#size === 0) return
+    const begun = new Map<string, number>()
+    for (const intent of running) {
+      const key = this.#lineOf.get(intent)?.key
+      if (key !== undefined) begun.set(key, (begun.get(key) ?? 0) + 1)
+    }
+    for (const { key, channel, destination, intents } of this.#lines.values()) {
+      if (!isFull(channel, destination, begun.get(key) ?? 0)) yield* intents.values()
+    }
+  }
+}
+
+function keyOf(channel: ChannelName, destination: string): string {
+  return `${channel} ${destination}`
+}
