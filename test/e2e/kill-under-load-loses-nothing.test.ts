@@ -23,7 +23,8 @@ test('SIGKILL under load loses nothing; only mails in flight, no more than worke
     expect(await daemon.exited).toBe('SIGKILL')
     inFlight.push(await handedOver(fixture))
   }
-  expect(Math.max(...inFlight)).toBe(workers)
+  expect(Math.max(...inFlight)).toBeGreaterThan(0)
+  expect(Math.max(...inFlight)).toBeLessThanOrEqual(workers)
   const last = fixture.daemon(settings)
   await last.ready()
   await fixture.drained()

@@ -130,6 +130,29 @@ it('a start waits for no outcome whose row in email_logs is locked, and takes th
   expect(toStart).toBeLessThan((toGiveUp ?? 0) / 4)
 })
 
+it('a start waits for no outcome that a kind records while its row in email_logs is locked', async () => {
+  const { intents, store, start, startWith } = await claimed(1, 2)
+  const [a, b] = intents
+  if (a === undefined || b === undefined) throw new Error('two were due')
+  await startWith(a)
+  const kindOutcome = {
+    outcome: { ok: true, final: true, reason: null },
+    record: (outcomes: readonly unknown[]) => Promise.resolve(outcomes.map(() => undefined)),
+  }
+  const from = performance.now()
+  await database.transaction(async (tx) => {
+    await tx.query('SELECT FROM email_logs FOR UPDATE')
+    const outcome = settleOne(store, a, sent, { deliveryLog, reply: {}, kindOutcome })
+    const started = start(b)
+    await expect(outcome).rejects.toMatchObject({ state: '55P03' })
+    expect(await started).toBe('started')
+  })
+  // Far less than the lock timeout of the session, 5 s.
+  expect(performance.now() - from).toBeLessThan(2_500)
+  // Nobody waits for the next try.
+  expect(await settleOne(store, a, sent, { deliveryLog, reply: {}, kindOutcome })).toBe('settled')
+})
+
 it('no more mails of a group are handed over at a time than it has workers, with those whose start is decided in a transaction', async () => {
   const workers = 3
   const { intents, start, startWith, settle } = await claimed(workers, 150)

@@ -4,7 +4,7 @@ import type { Sql } from '../../../std/sql.ts'
 import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import type { HandoverItem, HandoverResult } from './handover-batcher.ts'
 import { settleBatch, settleParameters, type SettleItem } from './settle-batch.ts'
-import { settledAndLogged, settleStatement } from './settle-statement.ts'
+import { BRIEF_LOCK_MS, briefSettleStatement, settledAndLogged, settleStatement } from './settle-statement.ts'
 import { startBatch, starting, startParameters } from './start-batch.ts'
 
 /**
@@ -19,7 +19,8 @@ export async function handoverBatch(
 ): Promise<readonly HandoverResult[]> {
   const outcomes = items.flatMap((item) => (item.is === 'outcome' ? [item.outcome] : []))
   const starts = items.flatMap((item) => (item.is === 'start' ? [item.start] : []))
-  if (starts.length === 0) return settleBatch(outcomes, how === 'brief' ? briefly(deliveryLog) : settleStatement(deliveryLog), sql)
+  if (starts.length === 0)
+    return settleBatch(outcomes, how === 'brief' ? briefSettleStatement(deliveryLog) : settleStatement(deliveryLog), sql)
   if (outcomes.length === 0) return startBatch(starts, deliveryLog, sql)
   const parameters = [...settleParameters(outcomes, deliveryLog), ...startParameters(starts)]
   const rows = await sql.query<{ id: string }>(statement(deliveryLog), parameters)
@@ -31,14 +32,10 @@ export async function handoverBatch(
   })
 }
 
-/** A start waits no longer for an outcome whose row is locked; both are then written apart, with the lock timeout of the session. Milliseconds. */
-const LOCK_MS = 100
-
-const briefly = oncePerLog((deliveryLog) => ({ deliveryLog, text: `${settledAndLogged(deliveryLog, LOCK_MS)} SELECT id FROM settled` }))
-
+// A start waits no longer for an outcome whose row is locked; both are then written apart.
 const statement = oncePerLog((deliveryLog) => {
   const first = settleParameters([], deliveryLog).length + 1
-  return `${settledAndLogged(deliveryLog, LOCK_MS)},
+  return `${settledAndLogged(deliveryLog, BRIEF_LOCK_MS)},
 started AS (${starting(first)} RETURNING i.*),${deliveryLogSql(deliveryLog).started}
 SELECT id FROM settled UNION ALL SELECT id FROM started`
 })

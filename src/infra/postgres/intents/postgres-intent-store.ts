@@ -22,7 +22,7 @@ import { postponeCampaign, resumeCampaigns } from './paused-campaigns.ts'
 import { deferredDestinations } from './deferred.ts'
 import { settleBatch, settleWithKind, type SettleItem } from './settle-batch.ts'
 import type { RecordOutcomes } from '../../../model/intent-kind.ts'
-import { settleStatement, settleStatementOf, type SettleStatement } from './settle-statement.ts'
+import { briefSettleStatement, settleStatement, settleStatementOf, type SettleStatement } from './settle-statement.ts'
 import { startBatch, startWithBatch } from './start-batch.ts'
 import { transact } from './transact.ts'
 
@@ -129,13 +129,13 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   }: SettleRequest): Promise<Settled> {
     const item = { intent, settlement, reply, detail, kindOutcome }
     const statement = settleStatementOf(intent, settlement, deliveryLog, ownTablesOnly)
-    const write = () => (kindOutcome === undefined ? settles(statement)(item) : settlesOfKind(kindOutcome.record)(statement)(item))
+    const write = (as: SettleStatement) => (kindOutcome === undefined ? settles(as)(item) : settlesOfKind(kindOutcome.record)(as)(item))
     const counted = countedAt(intent)
-    if (counted === null) return write()
+    if (counted === null) return write(statement)
     const key = keyOf(intent.claim)
-    if (kindOutcome !== undefined || statement !== settleStatement(counted.log))
-      return write().finally(() => counted.handedOver.settled(key))
-    return (await counted.handedOver.settle(key, item)) === 'settled' ? 'settled' : 'lost'
+    const isUsual = statement === settleStatement(counted.log)
+    if (isUsual && kindOutcome === undefined) return (await counted.handedOver.settle(key, item)) === 'settled' ? 'settled' : 'lost'
+    return write(isUsual ? briefSettleStatement(counted.log) : statement).finally(() => counted.handedOver.settled(key))
   }
 
   async function startOne(request: StartRequest): Promise<'started' | 'lost'> {

@@ -93,6 +93,15 @@ export function settledAndLogged(deliveryLog: DeliveryLog, lockMs: number): stri
   return `${impatient}, settled AS (${settling} RETURNING i.*),${deliveryLogSql(deliveryLog).settled(SETTLE_PARAMETERS + 1)}`
 }
 
+/** How long {@link briefSettleStatement} waits for a lock. Milliseconds. */
+export const BRIEF_LOCK_MS = 100
+
+/** As {@link settleStatement}, for outcomes that others wait for: where a row is locked it fails soon, and its transaction with it. */
+export const briefSettleStatement = oncePerLog((deliveryLog): SettleStatement => ({
+  deliveryLog,
+  text: `${settledAndLogged(deliveryLog, BRIEF_LOCK_MS)} SELECT id FROM settled`,
+}))
+
 /** The statement for outcomes of intents that are not coalesced. */
 export function settleStatement(deliveryLog: DeliveryLog): SettleStatement {
   return settle.logged(deliveryLog)
