@@ -22,10 +22,15 @@ export interface DeferredOf {
   readonly clock: Pick<Clock, 'monotonic'>
 }
 
+interface Known {
+  readonly first: number
+  readonly last: number
+}
+
 /** The destinations of one channel of a group that have deferred intents, as far as this process knows; periodic searches find the others. */
 export class DeferredIntents {
   /** The count at which each was first and last added: a claim removes none that was added while it ran. */
-  readonly #known = new Map<string, { readonly first: number; readonly last: number }>()
+  readonly #known = new Map<string, Known>()
   readonly #on: DeferredOf
   #count = 0
   #newestFirst = true
@@ -78,7 +83,7 @@ export class DeferredIntents {
       // Those that are more than it has permits take the places in line, before newer ones.
       const free = Math.max(
         destinations.permits(channel, destination, bound),
-        queue.placesFor(destinations.mayWait(channel, destination)) - bound,
+        queue.placesFor(channel, destination, destinations.mayWait(channel, destination)),
       )
       const permits = Math.min(free, bulkhead?.room(pace) ?? Infinity)
       if (permits <= 0) continue
@@ -92,14 +97,17 @@ export class DeferredIntents {
 
   /** Removes what a claim has exhausted. `all`: the claim had room for more and passed over no campaign or account. */
   claimed({ wanted, at }: Awaited<ReturnType<DeferredIntents['wanted']>>, intents: readonly Intent[], all: boolean): void {
+    const again: { readonly destination: string; readonly known: Known; readonly taken: number }[] = []
     for (const { destination, permits } of wanted) {
       const known = this.#known.get(destination)
       if (known === undefined || known.last > at) continue
       this.#known.delete(destination)
       const taken = intents.filter((intent) => intent.destination === destination).length
-      // Claimed again after the others.
-      if (!all || taken >= permits) this.#known.set(destination, known)
+      if (!all || taken >= permits) again.push({ destination, known, taken })
     }
+    // Claimed again after the others, those last of which it took any.
+    again.sort((a, b) => Number(a.taken > 0) - Number(b.taken > 0))
+    for (const { destination, known } of again) this.#known.set(destination, known)
   }
 
   #unproven(): readonly string[] {

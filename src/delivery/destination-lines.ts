@@ -25,11 +25,12 @@ export class DestinationLines {
   add(intent: Intent, destination: string): void {
     const key = keyOf(intent.channel, destination)
     const line = this.#lines.get(key) ?? { key, channel: intent.channel, destination, intents: new Map() }
+    // A claim whose lease was over is followed by another of the same intent.
+    if (!line.intents.has(intent.id)) this.#size += 1
     if (this.#lineOf.get(intent)?.key === key) line.intents = new Map([[intent.id, intent], ...line.intents])
     else line.intents.set(intent.id, intent)
     this.#lines.set(key, line)
     this.#lineOf.set(intent, line)
-    this.#size += 1
   }
 
   has(intent: Intent): boolean {

@@ -77,14 +77,15 @@ export class LocalQueue {
     return this.#waiting.size + this.#running.size
   }
 
-  /** Whether an intent whose destination is busy may wait in line: not when about {@link placesFor} do already. */
+  /** Whether an intent whose destination is busy may wait in line: `mayWait` for one destination do, and twice as many in all as may wait for a worker. */
   hasPlaceFor({ channel }: Intent, { destination, mayWait }: { readonly destination: string; readonly mayWait: number }): boolean {
     return this.#lines.size < this.#longest && this.#lines.lengthOf(channel, destination) < mayWait
   }
 
-  /** How many of those that may wait for one destination have a place in line. */
-  placesFor(mayWait: number): number {
-    return Math.min(mayWait, this.#longest - this.#lines.size)
+  /** How many more for the destination may be claimed to wait in line, of `mayWait` at most. */
+  placesFor(channel: ChannelName, destination: string, mayWait: number): number {
+    const isBound = (intent: Intent) => intent.channel === channel && this.#lines.destinationOf(intent) === destination
+    return Math.min(mayWait - countIf(this.waiting, isBound), this.#longest - this.#lines.size)
   }
 
   /** Twice as many as may wait for a worker. */

@@ -6,7 +6,7 @@ import type { ChannelName, Messages } from '../model/messages.ts'
 import type { KindTable } from './kind-table.ts'
 import { onlyAnswer } from './prepare-intent.ts'
 
-/** How long a prepared answer is used, from the beginning of its call until a worker takes the intent for the last time. Milliseconds. */
+/** How long a prepared answer is used, from the beginning of its call until a worker takes the intent. Milliseconds. */
 export const PREPARED_AHEAD_MS = 1_000
 
 /** Intents in one call at most. */
@@ -56,7 +56,7 @@ type Answers<Message> = readonly Prepared<Message>[] | null
 
 function kindInBlocks<Channel extends ChannelName>(kind: IntentKind<Channel>, { waiting, clock }: BlockSettings): IntentKind<Channel> {
   type Message = Messages[Channel]
-  /** Kept for an intent that begins again, when its destination is no longer busy. */
+  /** Of intents that no worker has taken. */
   const ahead = new WeakMap<Intent, Ahead<Message>>()
   const isFresh = (known: Ahead<Message> | undefined): known is Ahead<Message> =>
     known !== undefined && clock.monotonic() - known.since <= PREPARED_AHEAD_MS
@@ -65,6 +65,7 @@ function kindInBlocks<Channel extends ChannelName>(kind: IntentKind<Channel>, { 
     Promise.all(
       intents.map(async (intent) => {
         const known = ahead.get(intent)
+        ahead.delete(intent)
         const { call, index } = isFresh(known) ? known : begin(intent, read)
         return (await call)?.[index] ?? onlyAnswer(await kind.prepare([intent], read))
       }),
@@ -76,7 +77,7 @@ function kindInBlocks<Channel extends ChannelName>(kind: IntentKind<Channel>, { 
     const others = waiting().filter((other) => other !== intent && !isFresh(ahead.get(other)))
     const block = [intent, ...others.slice(0, MOST_IN_BLOCK - 1)]
     const call = answersOf(block, (intents) => kind.prepare(intents, read))
-    for (const [index, one] of block.entries()) ahead.set(one, { since, call, index })
+    for (const [index, one] of block.entries()) if (one !== intent) ahead.set(one, { since, call, index })
     call.catch(() => {
       for (const one of block) if (ahead.get(one)?.call === call) ahead.delete(one)
     })

@@ -63,3 +63,20 @@ test('a newer intent for a destination waits in line only while none is known to
   // It was deferred itself.
   expect(claiming.mayLineUp({ ...newer, destination: 'busy' }, 'busy')).toBe(true)
 })
+
+test('the next claim begins with the destinations of which this one took nothing', async () => {
+  const destinations = new Destinations(() => {}, { channels: channelList })
+  const deferred = new DeferredIntents({
+    group: 'group',
+    channel: 'webhook',
+    store: { deferredDestinations: async () => [] },
+    destinations,
+    queue: new LocalQueue(WORKERS, { run: async () => 'done', freed: () => {}, isFull: () => false }),
+    clock: { monotonic: () => 0 },
+  })
+  for (const destination of ['a', 'b', 'c']) deferred.add(destination)
+  const request = await deferred.wanted()
+  deferred.claimed(request, [sampleIntent({ channel: 'webhook', destination: 'a' })], false)
+  const order = (await deferred.wanted()).wanted.map(({ destination }) => destination)
+  expect(order.filter((destination) => destination !== 'c')).toEqual(['b', 'a'])
+})

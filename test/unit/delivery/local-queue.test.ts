@@ -219,6 +219,19 @@ describe('a local queue', () => {
     expect(queue.size).toBe(0)
   })
 
+  it('that is claimed again while its former claim waits in line is there once', async () => {
+    const { queue, end, full } = queueOf(4)
+    full.add('busy')
+    const intent = sampleIntent({ id: 'a1', campaignId: 'a', destination: null })
+    for (const claimed of [intent, { ...intent }]) {
+      queue.add([claimed])
+      await end('a1', { waitsFor: 'busy' })
+    }
+    expect([queue.size, queue.waiting.map(({ id }) => id)]).toEqual([1, ['a1']])
+    expect(queue.clear()).toHaveLength(1)
+    await queue.idle()
+  })
+
   it('that wait for a destination are as many as it soon answers, and twice as many as may wait for a worker over all', async () => {
     const { queue, end, full } = queueOf(4)
     const hasPlace = (destination: string, mayWait: number) => {
