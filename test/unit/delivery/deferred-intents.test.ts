@@ -11,6 +11,16 @@ import { webhookKind } from './worker-pool-fixture.ts'
 
 const WORKERS = 8
 
+const emptyQueue = () => new LocalQueue(WORKERS, { run: async () => 'done', freed: () => {}, isFull: () => false })
+const deferredFor = (destinations: Destinations, monotonic: () => number) =>
+  new DeferredIntents({
+    group: 'group',
+    channel: 'webhook',
+    store: { deferredDestinations: async () => [] },
+    destinations,
+    queue: emptyQueue(),
+    clock: { monotonic },
+  })
 const one = (destination: string) => ({ destination, permits: 1 })
 
 test('destinations that have not answered yet get permits before slow ones that were deferred earlier', async () => {
@@ -25,14 +35,7 @@ test('destinations that have not answered yet get permits before slow ones that 
     now += 10_000
     permit.release({ is: 'ok' })
   }
-  const deferred = new DeferredIntents({
-    group: 'group',
-    channel: 'webhook',
-    store: { deferredDestinations: async () => [] },
-    destinations,
-    queue: new LocalQueue(WORKERS, { run: async () => 'done', freed: () => {}, isFull: () => false }),
-    clock: { monotonic: () => now },
-  })
+  const deferred = deferredFor(destinations, () => now)
   for (const destination of [...slow, 'new 1', 'new 2', 'new 3', 'new 4', 'new 5', 'new 6', 'new 7']) deferred.add(destination)
 
   expect((await deferred.wanted()).wanted).toEqual(['new 7', 'new 1', 'new 2', 'new 3', 'new 4', 'new 5'].map(one))
@@ -48,7 +51,7 @@ test('a newer intent for a destination waits in line only while none is known to
     kinds: createKindTable([webhookKind]),
     store: new MemoryIntentStore(),
     destinations,
-    queue: new LocalQueue(WORKERS, { run: async () => 'done', freed: () => {}, isFull: () => false }),
+    queue: emptyQueue(),
     room: () => 0,
     isWorthAClaim: () => false,
     leaseMs: () => 1_000,
@@ -65,15 +68,7 @@ test('a newer intent for a destination waits in line only while none is known to
 })
 
 test('the next claim begins with the destinations of which this one took nothing', async () => {
-  const destinations = new Destinations(() => {}, { channels: channelList })
-  const deferred = new DeferredIntents({
-    group: 'group',
-    channel: 'webhook',
-    store: { deferredDestinations: async () => [] },
-    destinations,
-    queue: new LocalQueue(WORKERS, { run: async () => 'done', freed: () => {}, isFull: () => false }),
-    clock: { monotonic: () => 0 },
-  })
+  const deferred = deferredFor(new Destinations(() => {}, { channels: channelList }), () => 0)
   for (const destination of ['a', 'b', 'c']) deferred.add(destination)
   const request = await deferred.wanted()
   deferred.claimed(request, [sampleIntent({ channel: 'webhook', destination: 'a' })], false)

@@ -236,6 +236,15 @@ describe('an endpoint', () => {
     outcomeSignal: { is: 'failure', reason: 'timeout' },
   }
 
+  /** Starts the workers; the endpoint is known to be quick afterwards. */
+  async function firstAnswer({ store, workers, delivering }: ReturnType<typeof endpointFixture>): Promise<void> {
+    store.due.push(...hooks(1))
+    workers.start()
+    await soon(() => expect(delivering).toHaveLength(1))
+    delivering[0]?.end(delivered)
+    await soon(() => expect(store.settled).toHaveLength(1))
+  }
+
   it('gets one until it has answered, then two at a time; the others are deferred, and claimed by their destination, all of them', async () => {
     const { store, workers, delivering, after } = endpointFixture()
     store.due.push(...hooks(12))
@@ -264,13 +273,10 @@ describe('an endpoint', () => {
   })
 
   it('that is quick gets two at a time, while others wait in the process without a worker; only those that are too many are deferred', async () => {
-    const { store, workers, webhook, delivering, after } = endpointFixture()
+    const fixture = endpointFixture()
+    const { store, workers, webhook, delivering, after } = fixture
     webhook.destinationOf = ({ url }) => url
-    store.due.push(...hooks(1))
-    workers.start()
-    await soon(() => expect(delivering).toHaveLength(1))
-    delivering[0]?.end(delivered)
-    await soon(() => expect(store.settled).toHaveLength(1))
+    await firstAnswer(fixture)
     store.due.push(...hooks(8, 2))
     workers.reserve().release(accepted({ intents: 8 }))
     await soon(() => expect(delivering.map(({ id }) => id)).toEqual(['1', '2', '3']))
@@ -292,14 +298,11 @@ describe('an endpoint', () => {
   })
 
   it('that is quick has those deferred that come behind deferred ones', async () => {
-    const { store, workers, delivering } = endpointFixture()
+    const fixture = endpointFixture()
+    const { store, workers } = fixture
     const has = vi.spyOn(DeferredIntents.prototype, 'has').mockReturnValue(true)
     try {
-      store.due.push(...hooks(1))
-      workers.start()
-      await soon(() => expect(delivering).toHaveLength(1))
-      delivering[0]?.end(delivered)
-      await soon(() => expect(store.settled).toHaveLength(1))
+      await firstAnswer(fixture)
       store.due.push(...hooks(3, 2))
       workers.reserve().release(accepted({ intents: 3 }))
       await soon(() => expect(store.settled.map(({ settlement }) => settlement.is)).toContain('deferred'))
