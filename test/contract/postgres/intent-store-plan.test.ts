@@ -202,6 +202,7 @@ describe.each([0, 100])('plans cached when the tables had %i rows', (count) => {
           ],
           deliveryLog,
           sql,
+          'brief',
         ),
       ),
     ]

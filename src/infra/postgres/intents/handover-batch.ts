@@ -2,7 +2,7 @@ import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { StartRequest } from '../../../delivery/intent-store.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
-import type { HandoverItem, HandoverResult } from './handover-batcher.ts'
+import type { HandoverItem, HandoverResult, Patience } from './handover-batcher.ts'
 import { settleBatch, settleParameters, type SettleItem } from './settle-batch.ts'
 import { BRIEF_LOCK_MS, briefSettleStatement, settledAndLogged, settleStatement } from './settle-statement.ts'
 import { startBatch, starting, startParameters } from './start-batch.ts'
@@ -15,12 +15,12 @@ export async function handoverBatch(
   items: readonly HandoverItem<StartRequest, SettleItem>[],
   deliveryLog: DeliveryLog,
   sql: Sql,
-  how: 'brief' | 'patient' = 'brief',
+  patience: Patience,
 ): Promise<readonly HandoverResult[]> {
   const outcomes = items.flatMap((item) => (item.is === 'outcome' ? [item.outcome] : []))
   const starts = items.flatMap((item) => (item.is === 'start' ? [item.start] : []))
   if (starts.length === 0)
-    return settleBatch(outcomes, how === 'brief' ? briefSettleStatement(deliveryLog) : settleStatement(deliveryLog), sql)
+    return settleBatch(outcomes, patience === 'brief' ? briefSettleStatement(deliveryLog) : settleStatement(deliveryLog), sql)
   if (outcomes.length === 0) return startBatch(starts, deliveryLog, sql)
   const parameters = [...settleParameters(outcomes, deliveryLog), ...startParameters(starts)]
   const rows = await sql.query<{ id: string }>(statement(deliveryLog), parameters)

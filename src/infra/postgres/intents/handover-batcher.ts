@@ -23,12 +23,13 @@ export type HandoverItem<Start, Outcome> =
   { readonly is: 'start'; readonly start: Start } | { readonly is: 'outcome'; readonly outcome: Outcome }
 export type HandoverResult = 'started' | 'settled' | 'lost'
 
-/**
- * Outcomes first; all or nothing. `brief`: fails soon where a row is locked. `patient`: waits as long as any statement of the session.
- */
+/** `brief`: fails soon where a row is locked. `patient`: waits as long as any statement of the session. */
+export type Patience = 'brief' | 'patient'
+
+/** Outcomes first; all or nothing. */
 export type WriteHandovers<Start, Outcome> = (
   items: readonly HandoverItem<Start, Outcome>[],
-  how: 'brief' | 'patient',
+  patience: Patience,
 ) => Promise<readonly HandoverResult[]>
 
 export interface HandoverBatcher<Start, Outcome> {

@@ -90,7 +90,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     const ofGroup = handoversOf(group)
     const known = ofGroup.get(deliveryLog)
     if (known !== undefined) return known
-    const made = createHandoverBatcher<StartRequest, SettleItem>((items, how) => handoverBatch(items, deliveryLog, sql, how), {
+    const made = createHandoverBatcher<StartRequest, SettleItem>((items, patience) => handoverBatch(items, deliveryLog, sql, patience), {
       limit: poolSize ?? Infinity,
       startLingerMs,
       outcomeLingerMs: batchWaitMs,
