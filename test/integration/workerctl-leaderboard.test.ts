@@ -299,9 +299,16 @@ describe('leaderboard explain', () => {
 
 test('while a daemon runs, explain names the event that moved a person, and an audit finds no difference', async () => {
   await using s = await createFixture()
-  // Without the sweep nothing but an event makes it recalculate.
+  const before = new Platform(s.sql)
+  const swept = await before.campaign()
+  await before.person(swept)
+  // After the first sweep, which begins as the daemon gets ready, nothing but an event makes it recalculate.
   const daemon = s.daemon({ LEADERBOARD_SWEEP_MS: '600000' })
   await daemon.ready()
+  await eventually('the first sweep is over', async () => {
+    const rows = await s.sql.query('SELECT FROM worker.recalculations WHERE campaign_id = $1', [swept.campaignId])
+    return rows.length === 1 || 'its campaign is not recalculated'
+  })
   const people = new Platform(s.sql)
   const campaign = await people.campaign()
   const [first, second, third] = [await people.person(campaign), await people.person(campaign), await people.person(campaign)]
@@ -324,5 +331,5 @@ test('while a daemon runs, explain names the event that moved a person, and an a
   expect(out).toContain('from position 2 to 1, score 1 to 0, by the recalculation')
   expect(out).toContain(`1 event:\n  referral.verified ${moving} at`)
   expect(JSON.parse((await explain('--json')).out).lastChange.events).toMatchObject([{ eventId: moving }])
-  expect(await workerctlFor(s, 'leaderboard', 'audit')).toEqual({ code: 0, err: '', out: '1 campaign audited: 0 differences.' })
+  expect(await workerctlFor(s, 'leaderboard', 'audit')).toEqual({ code: 0, err: '', out: '2 campaigns audited: 0 differences.' })
 })
