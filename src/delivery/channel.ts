@@ -37,6 +37,11 @@ export interface SendChannel<Message> {
    * nothing outside the process. Never rejects: an answer is rejected with a {@link Refusal} for a permanent fault of that intent.
    */
   freeze(batch: readonly Composed<Message>[]): Promise<readonly PromiseSettledResult<Frozen>[]>
+  /**
+   * Begins what takes no effect before `perform`, while the start is committed; after it `perform` gets the same, or the slot is released.
+   * Optional: never called where the start decides what is sent.
+   */
+  begin?(frozen: Frozen, slot: Slot): void
   /** Sends what was frozen. Never throws for anything that the other side did, and ends soon after `signal` aborts. */
   perform(intent: Intent, frozen: Frozen, message: Message, slot: Slot, signal: AbortSignal): Promise<Performed>
 }

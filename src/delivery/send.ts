@@ -45,7 +45,7 @@ export async function sendIntent<Channel extends ChannelName>(
     attempt.enter('connection')
     slot = await channel.acquire(message, signal)
     attempt.enter('start')
-    const started = await start(executor, kind, channel, intent, message, attempt, signal)
+    const started = await start(executor, kind, channel, intent, message, slot, attempt, signal)
     if (started === null) return attempt.executed
     permit.begin()
     const sending = slot
@@ -100,6 +100,7 @@ async function start<Channel extends ChannelName>(
   channel: SendChannel<Messages[Channel]>,
   intent: Intent,
   message: Messages[Channel],
+  slot: Slot,
   attempt: Attempt,
   signal: AbortSignal,
 ): Promise<Frozen | null> {
@@ -109,6 +110,7 @@ async function start<Channel extends ChannelName>(
   try {
     if (kind.start === undefined) {
       frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
+      channel.begin?.(frozen, slot)
       if (onlyValue(await store.start([{ ...request, frozen }])) === 'lost') return attempt.lost()
     } else {
       const start: Start<Messages[Channel]> = async (starts, tx) => kind.start?.(starts, tx) ?? []

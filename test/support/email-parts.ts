@@ -10,6 +10,7 @@ export function keepingRelay(): MailRelay & { readonly mails: Uint8Array[] } {
     host: 'none',
     away: () => null,
     acquire: async () => ({
+      begin: () => undefined,
       send: async (_envelope, bytes) => {
         mails.push(bytes)
         return { is: 'accepted', code: 250, providerId: null }

@@ -9,7 +9,7 @@ import { emailRetryPolicy } from './email-retry-policy.ts'
 import { parseAddress } from './mail-address.ts'
 import type { MailMessage } from './mail-message.ts'
 import type { MailRates } from './mail-rates.ts'
-import type { MailRelay, RelaySession } from './mail-relay.ts'
+import type { MailEnvelope, MailRelay, RelaySession } from './mail-relay.ts'
 import { RelayUnavailable } from './mail-relay.ts'
 import { mailContentOf, type MailContent } from './mail-content.ts'
 import type { RenderedBodies, RenderedMail, TemplateEngine } from './mail-template.ts'
@@ -50,7 +50,8 @@ export const emailChannel = defineChannel({
 
 /**
  * Mail. A connection to the relay is acquired before the start, so that no attempt counts while the relay is down. The row is
- * `handing_over` before the first byte is sent, because the end of a message cannot be taken back.
+ * `handing_over` before the first byte of the body is sent, because the end of a message cannot be taken back; its envelope goes ahead,
+ * while that is committed.
  */
 export function createEmailChannel(options: EmailChannelOptions): Sender<MailMessage> {
   const { relay, clock } = options
@@ -90,13 +91,16 @@ export function createEmailChannel(options: EmailChannelOptions): Sender<MailMes
           return frozen
         }),
       ),
+    begin: (frozen, slot) => {
+      const bytes = composed.get(frozen)
+      if (bytes !== undefined) sessionOf(slot).begin(envelopeOf(frozen), bytes)
+    },
     perform: async (intent, frozen, message, slot, signal) => {
-      if (!(slot instanceof RelaySlot)) throw new Error('a mail is sent over the slot that its channel acquired')
+      const session = sessionOf(slot)
       const startedAt = clock.monotonic()
-      const envelope = { from: textOf(frozen, 'from'), to: textOf(frozen, 'to') }
       const bytes = composed.get(frozen) ?? frozen.body ?? (await composedAgain(frozen, message, options, signal))
       if (!(bytes instanceof Uint8Array)) return bytes
-      const result = await slot.session.send(envelope, bytes, signal)
+      const result = await session.send(envelopeOf(frozen), bytes, signal)
       return performed(result, clock.monotonic() - startedAt, clock.now() - intent.createdAt.getTime())
     },
   }
@@ -119,6 +123,11 @@ class RelaySlot implements Slot {
   stage(): string | null {
     return this.session.stage()
   }
+}
+
+function sessionOf(slot: Slot): RelaySession {
+  if (!(slot instanceof RelaySlot)) throw new Error('a mail is sent over the slot that its channel acquired')
+  return slot.session
 }
 
 async function freeze(
@@ -159,6 +168,10 @@ async function freeze(
   }
   const frozen = { envelope: { ...envelope, content: { ...content } }, body: null }
   return { frozen, bytes: mime.compose(partsOf(frozen, content, bodies)) }
+}
+
+function envelopeOf(frozen: Frozen): MailEnvelope {
+  return { from: textOf(frozen, 'from'), to: textOf(frozen, 'to') }
 }
 
 /** The content from which every copy of a mail is composed. */

@@ -63,8 +63,13 @@ export type SendTrouble = 'connection-lost' | `timeout-${SendStage}` | 'aborted'
 /** A connection acquired for one mail. */
 export interface RelaySession {
   /**
-   * Sends one mail; once per session. Never rejects. When `signal` aborts, the connection is destroyed at once. A connection that the relay
-   * has ended since its last mail is replaced.
+   * Begins the mail that `send` will send: the relay gets its envelope, and nothing of its body. Not necessary before `send`. A session that
+   * is released in between destroys its connection, and the relay drops the mail.
+   */
+  begin(envelope: MailEnvelope, body: Uint8Array): void
+  /**
+   * Sends one mail, the one that was begun if there is one; once per session. Never rejects. When `signal` aborts, the connection is destroyed
+   * at once. A connection that the relay has ended since its last mail is replaced.
    */
   send(envelope: MailEnvelope, body: Uint8Array, signal: AbortSignal): Promise<SendResult>
   /** The stage of the mail in flight; null while there is none. */

@@ -47,6 +47,9 @@ export async function scripted(script: Script): Promise<{ server: ScriptedRelay;
 export async function sendOne(relay: MailRelay, body: Uint8Array = mail, to = envelope.to, signal = never): Promise<SendResult> {
   const session = await relay.acquire(signal)
   try {
+    // As the daemon does while it commits the start.
+    session.begin({ from: envelope.from, to }, body)
+    await pause(1)
     return await session.send({ from: envelope.from, to }, body, signal)
   } finally {
     session.release()

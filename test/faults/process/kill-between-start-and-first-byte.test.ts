@@ -3,8 +3,8 @@ import { killDaemonAt } from '../../support/faults/kill-daemon-at.ts'
 import { waitingDeliveries } from '../../support/faults/waiting-deliveries.ts'
 
 /**
- * Fault: A daemon is killed (SIGKILL) when the start of a delivery is committed and no byte has been sent: one delivery for a mail of every
- * type, for a reward by mail and for one by webhook, for a page of a broadcast and for a recalculation.
+ * Fault: A daemon is killed (SIGKILL) when the start of a delivery is committed and no byte of its body has been sent: one delivery for a mail
+ * of every type, for a reward by mail and for one by webhook, for a page of a broadcast and for a recalculation.
  * Promise: Everything is sent once. The mails count as in doubt, and their rows record it.
  */
 test('SIGKILL between the start and the first byte, for every handler: everything is sent once, and the mails are marked as in doubt', async () => {

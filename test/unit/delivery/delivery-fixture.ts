@@ -33,6 +33,7 @@ export const sent: Performed = { is: 'done', state: 'sent', reply: { status: 250
 export interface FakeChannel<Message> extends SendChannel<Message> {
   acquire: SendChannel<Message>['acquire']
   freeze: SendChannel<Message>['freeze']
+  begin?: NonNullable<SendChannel<Message>['begin']>
   perform: SendChannel<Message>['perform']
   destinationOf: SendChannel<Message>['destinationOf']
   slotsOut: number

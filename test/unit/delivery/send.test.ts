@@ -3,7 +3,8 @@ import { executeIntent } from '../../../src/delivery/execute-intent.ts'
 import { Postponed, Refusal, Unavailable } from '../../../src/delivery/channel.ts'
 import { SqlError } from '../../../src/std/sql.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
-import { createDeliveryFixture, execute, recordingKind, mailKind, mailMessage, type DeliveryFixture } from './delivery-fixture.ts'
+import { startEach } from '../../../src/model/intent-kind.ts'
+import { createDeliveryFixture, execute, recordingKind, mailKind, mailMessage, sent, type DeliveryFixture } from './delivery-fixture.ts'
 
 afterEach(() => void vi.useRealTimers())
 
@@ -46,6 +47,29 @@ describe('a mail', () => {
     writing.resolve()
     await (executed.is === 'done' ? executed.recording?.written : undefined)
     expect(fixture.store.settled).toHaveLength(1)
+  })
+
+  it('begins with what is frozen and the slot that it is sent over, before its start is committed', async () => {
+    const fixture = createDeliveryFixture()
+    const begun: unknown[] = []
+    fixture.email.begin = (...what) => {
+      expect(fixture.store.started).toEqual([])
+      expect(fixture.email.slotsOut).toBe(1)
+      begun.push(what)
+    }
+    fixture.email.perform = async (_, sending, __, slot) => {
+      expect(begun).toEqual([[sending, slot]])
+      return sent
+    }
+    await execute(fixture)
+    expect(fixture.reported('settled')).toMatchObject([{ outcome: 'sent' }])
+  })
+
+  it('does not begin before its start where that decides what is sent', async () => {
+    const fixture = createDeliveryFixture([mailKind({ start: startEach(async () => ({ is: 'go', message: mailMessage })) })])
+    fixture.email.begin = () => expect.unreachable()
+    await execute(fixture)
+    expect(fixture.reported('settled')).toMatchObject([{ outcome: 'sent' }])
   })
 
   it('that was frozen before is sent as it was', async () => {

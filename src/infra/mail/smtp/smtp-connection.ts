@@ -19,6 +19,12 @@ type Interrupted = 'connection-lost' | 'deadline' | 'aborted' | 'protocol-error'
 
 type Settle<Value> = (error: NodemailerError | null, value?: Value) => void
 
+interface SendOptions {
+  readonly held: boolean
+  readonly deadlineMs: number
+  readonly signal: AbortSignal
+}
+
 /**
  * One connection, one exchange at a time. Each has a deadline of its own, because a socket's idle timeout never fires against a
  * relay that drips. An interrupted connection is destroyed, because the state of its conversation is unknown.
@@ -46,6 +52,8 @@ export class SmtpConnection {
   #body: LazyBody | null = null
   #dead = false
   #interrupt: ((why: Interrupted, error: NodemailerError | null) => void) | null = null
+  /** Begins the deadline of the exchange anew. */
+  #restart: (() => void) | null = null
 
   private constructor(server: SmtpServer, deadlineMs: number) {
     this.#connection = new SMTPConnection({
@@ -93,12 +101,16 @@ export class SmtpConnection {
     return this.#dead
   }
 
-  async send(envelope: MailEnvelope, bytes: Uint8Array, deadlineMs: number, signal: AbortSignal): Promise<SendResult> {
+  /**
+   * Sends one mail. `held`: the relay gets the envelope, and the body once {@link letGo} is called; `deadlineMs` begins anew then, and no wait
+   * for that call counts.
+   */
+  async send(envelope: MailEnvelope, bytes: Uint8Array, { held, deadlineMs, signal }: SendOptions): Promise<SendResult> {
     // RFC 6531, 3.1: not without the relay's offer; nodemailer would send the raw bytes. 3.7.1 has the codes of a relay that says so.
     if (!isAscii(envelope.from + envelope.to) && !this.#stages.smtpUtf8) {
       return { is: 'refused', means: 'smtputf8', code: 553, enhanced: '5.6.7', stage: 'MAIL FROM' }
     }
-    const body = new LazyBody(bytes, () => this.#joinWrites())
+    const body = new LazyBody(bytes, { held, onFirstRead: () => this.#joinWrites() })
     this.#body = body
     // The connection reports its errors; an error of the stream alone can only be its own destruction.
     body.on('error', () => undefined)
@@ -110,6 +122,12 @@ export class SmtpConnection {
     const result = answer.value === undefined ? this.#refusedOrLost(answer, body) : this.#taken(answer.value, body)
     body.destroy()
     return result
+  }
+
+  /** Lets the body of the mail in flight go. */
+  letGo(): void {
+    this.#restart?.()
+    this.#body?.letGo()
   }
 
   /** The stage of the mail in flight. */
@@ -185,13 +203,15 @@ export class SmtpConnection {
     if (this.#dead) return { error: null, interrupted: 'connection-lost' }
     const { promise, resolve } = Promise.withResolvers<Answer<Value>>()
     const interrupt = (interrupted: Interrupted, error: NodemailerError | null) => resolve({ error, interrupted })
-    const timer = setTimeout(() => interrupt('deadline', null), deadlineMs)
+    const timer = setTimeout(() => (this.#body?.isAwaited === true ? timer.refresh() : interrupt('deadline', null)), deadlineMs)
     const onAbort = () => interrupt('aborted', null)
     signal.addEventListener('abort', onAbort, { once: true })
     this.#interrupt = interrupt
+    this.#restart = () => timer.refresh()
     begin((error, value) => resolve({ error: error ?? null, interrupted: null, value }))
     const answer = await promise
     this.#interrupt = null
+    this.#restart = null
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
     return answer

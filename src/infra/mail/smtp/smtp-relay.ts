@@ -1,4 +1,4 @@
-import type { MailRelay, RelayAway, RelaySession, RelayStats, SendResult } from '../../../delivery/email/mail-relay.ts'
+import type { MailEnvelope, MailRelay, RelayAway, RelaySession, RelayStats, SendResult } from '../../../delivery/email/mail-relay.ts'
 import { RelayUnavailable } from '../../../delivery/email/mail-relay.ts'
 import { FailureGate } from '../../../std/failure-gate.ts'
 import type { Trouble } from './relay-trouble.ts'
@@ -158,39 +158,66 @@ export class SmtpRelay implements MailRelay {
   }
 
   #sessionOn(first: SmtpConnection): RelaySession {
+    const { now, sendDeadlineMs } = this.#options
     let connection = first
-    let state: 'fresh' | 'sending' | 'sent' | 'released' = 'fresh'
-    const isSending = () => state === 'sending'
-    return {
-      send: async (envelope, body, signal) => {
-        if (state !== 'fresh') throw new Error('a relay session sends one mail')
-        state = 'sending'
-        const until = this.#options.now() + this.#options.sendDeadlineMs
-        let result = await connection.send(envelope, body, this.#options.sendDeadlineMs, signal)
-        let isNews = true
-        while (isSending() && connection.mails > 1 && connection.endedUnanswered) {
-          const another = await this.#inPlaceOf(connection, signal)
-          const leftMs = until - this.#options.now()
-          if (another === null || !isSending() || leftMs <= 0) {
-            // Unused, the other is as it was. Why none opened is known already, and is newer than that this one has worked.
-            if (another !== null) this.#release(another)
-            isNews = false
-            break
-          }
-          connection = another
-          result = await connection.send(envelope, body, leftMs, signal)
+    let state: 'fresh' | 'begun' | 'sending' | 'sent' | 'released' = 'fresh'
+    /** When the mail must be over; null before it is sent. */
+    let until: number | null = null
+    let carried: Promise<SendResult> | null = null
+    const over = new AbortController()
+    const isUnderWay = () => state === 'begun' || state === 'sending'
+    const sendOver = (by: SmtpConnection, envelope: MailEnvelope, body: Uint8Array, deadlineMs: number) =>
+      by.send(envelope, body, { held: state === 'begun', deadlineMs, signal: over.signal })
+
+    const carry = async (envelope: MailEnvelope, body: Uint8Array): Promise<SendResult> => {
+      let result = await sendOver(connection, envelope, body, sendDeadlineMs)
+      let isNews = true
+      while (isUnderWay() && connection.mails > 1 && connection.endedUnanswered) {
+        const another = await this.#inPlaceOf(connection, over.signal)
+        const leftMs = until === null ? sendDeadlineMs : until - now()
+        if (another === null || !isUnderWay() || leftMs <= 0) {
+          // Unused, the other is as it was. Why none opened is known already, and is newer than that this one has worked.
+          if (another !== null) this.#release(another)
+          isNews = false
+          break
         }
-        if (isNews) this.#learn(connection, result)
-        if (isSending()) state = 'sent'
+        connection = another
+        result = await sendOver(connection, envelope, body, leftMs)
+      }
+      if (isNews) this.#learn(connection, result)
+      return result
+    }
+
+    return {
+      begin: (envelope, body) => {
+        if (state !== 'fresh') throw new Error(oneMail)
+        state = 'begun'
+        carried = carry(envelope, body)
+        // Its error is that of `send`.
+        carried.catch(() => undefined)
+      },
+      send: async (envelope, body, signal) => {
+        if (state !== 'fresh' && state !== 'begun') throw new Error(oneMail)
+        state = 'sending'
+        until = now() + sendDeadlineMs
+        const onAbort = () => over.abort()
+        if (signal.aborted) onAbort()
+        signal.addEventListener('abort', onAbort, { once: true })
+        if (carried === null) carried = carry(envelope, body)
+        else connection.letGo()
+        const result = await carried
+        signal.removeEventListener('abort', onAbort)
+        if (isUnderWay()) state = 'sent'
         return result
       },
-      stage: () => (isSending() ? connection.stage() : null),
+      stage: () => (state === 'sending' ? connection.stage() : null),
       release: () => {
         if (state === 'released') return
         // Released in the middle of a mail: the state of the SMTP session is unknown.
-        if (state === 'sending') {
+        if (isUnderWay()) {
           connection.left = 'aborted'
           connection.destroy()
+          over.abort()
         }
         state = 'released'
         this.#release(connection)
@@ -302,6 +329,7 @@ export class SmtpRelay implements MailRelay {
   }
 }
 
+const oneMail = 'a relay session sends one mail'
 const resetDeadlineMs = 10_000
 const quitDeadlineMs = 1_000
 const closedTrouble: Trouble = { reason: 'relay-closed', sentence: 'The mail path is closed: this process is stopping' }

@@ -61,6 +61,7 @@ function setUp(
 ) {
   const composed: MailParts[] = []
   const versions = memoryVersions()
+  const begun: unknown[] = []
   const sent: unknown[] = []
   const rateDomains: (string | null)[] = []
   let released = 0
@@ -72,6 +73,7 @@ function setUp(
       if (options.waits) throw new RelayUnavailable('aborted', 'given up', 0)
       if (options.unavailable) throw options.unavailable
       return {
+        begin: (envelope) => void begun.push(envelope),
         send: async (envelope, body) => {
           sent.push({ envelope, body: Buffer.from(body).toString() })
           return options.result ?? { is: 'accepted', code: 250, providerId: 'q1' }
@@ -117,11 +119,12 @@ function setUp(
   const perform = async () => {
     const frozen = await freezeOne(channel, intent, message)
     const slot = await channel.acquire(message, never)
+    channel.begin?.(frozen, slot)
     const performed = await channel.perform(intent, frozen, message, slot, never)
     slot.release()
     return performed
   }
-  return { channel, composed, sent, rateDomains, perform, versions, released: () => released }
+  return { channel, composed, sent, rateDomains, perform, versions, begun, released: () => released }
 }
 
 describe('freeze', () => {
@@ -262,9 +265,11 @@ describe('perform', () => {
   const tooOld = 5 * 24 * 3_600_000 + 2_000
 
   it('sends the frozen bytes to the frozen recipient alone, and gives the connection back', async () => {
-    const { perform, sent, released } = setUp()
+    const { perform, begun, sent, released } = setUp()
     expect(await perform()).toEqual({ is: 'done', state: 'sent', reply: { status: 250, durationMs: 0, providerId: 'q1' } })
-    expect(sent).toEqual([{ envelope: { from: 'news@example.com', to: 'ann@example.org' }, body: 'bytes' }])
+    const envelope = { from: 'news@example.com', to: 'ann@example.org' }
+    expect(begun).toEqual([envelope])
+    expect(sent).toEqual([{ envelope, body: 'bytes' }])
     expect(released()).toBe(1)
   })
 

@@ -1,0 +1,142 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterEach, expect, it } from 'vitest'
+import { cleanUp, envelope, mail, never, relayTo, scripted, scriptedServer, sendOne, until } from './smtp-relay-fixture.ts'
+
+afterEach(cleanUp)
+
+const relays: [string, readonly string[]][] = [
+  ['without', []],
+  ['with', ['PIPELINING']],
+]
+
+it.each(relays)(
+  'the relay gets the envelope of a mail that is begun, and its body when it is sent, %s PIPELINING',
+  async (_, extensions) => {
+    let bytes = 0
+    const { server, relay } = await scripted({ extensions, body: (_socket, received) => (bytes += received) })
+    const session = await relay.acquire(never)
+    session.begin(envelope, mail)
+    await until(() => server.commands.includes('DATA'))
+    await pause(50)
+    expect([bytes, server.messages]).toEqual([0, []])
+    expect(session.stage()).toBeNull()
+    expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'accepted' })
+    session.release()
+    expect(server.messages).toHaveLength(1)
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(server.connections()).toBe(1)
+  },
+)
+
+it.each(relays)(
+  'a mail that is begun and released is dropped with its connection, which is held against nobody, %s PIPELINING',
+  async (_, extensions) => {
+    const { server, relay } = await scripted({ extensions })
+    for (const comesFar of [false, true]) {
+      const before = server.connections()
+      const session = await relay.acquire(never)
+      session.begin(envelope, mail)
+      if (comesFar) await until(() => server.commands.filter((line) => line === 'DATA').length > 0)
+      session.release()
+      expect(relay.stats()).toMatchObject({ inUse: 0, idle: 0, failures: 0 })
+      await until(() => server.open() === 0)
+      expect(server.connections()).toBe(before + 1)
+    }
+    expect(server.messages).toEqual([])
+    expect(relay.away()).toBeNull()
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    expect(server.messages).toHaveLength(1)
+  },
+)
+
+it('a mail waits longer than its deadline between its envelope and its body, and has the whole deadline from there', async () => {
+  const { server, relay } = await deadlineOf(200, { DOT: (socket) => void setTimeout(() => socket.write('250 Ok\r\n'), 150) })
+  const session = await relay.acquire(never)
+  session.begin(envelope, mail)
+  await pause(500)
+  expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'accepted' })
+  expect(server.messages).toHaveLength(1)
+})
+
+it('a relay that does not answer to the envelope has the whole deadline from the moment when the mail is sent', async () => {
+  const { relay } = await deadlineOf(200, { MAIL: (socket) => void setTimeout(() => socket.write('250 Ok\r\n'), 250) })
+  const session = await relay.acquire(never)
+  session.begin(envelope, mail)
+  await pause(150)
+  expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'accepted' })
+})
+
+it('a mail whose envelope is refused before it is sent is refused when it is', async () => {
+  const { server, relay } = await scripted({ replies: { RCPT: '550 5.1.1 no such user' } })
+  const session = await relay.acquire(never)
+  session.begin(envelope, mail)
+  await until(() => server.commands.some((line) => line.startsWith('RCPT')))
+  await pause(20)
+  expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'refused', code: 550, stage: 'RCPT TO' })
+  session.release()
+  expect(relay.stats()).toMatchObject({ inUse: 0, idle: 1, failures: 0 })
+})
+
+it('a relay that hangs up while it waits for the body has taken nothing', async () => {
+  const { server, relay } = await scripted({ replies: { DATA: (socket) => socket.end('354 go on\r\n') } })
+  const session = await relay.acquire(never)
+  session.begin(envelope, mail)
+  await until(() => server.connections() > 0 && server.open() === 0)
+  expect(await session.send(envelope, mail, never)).toEqual({ is: 'not-sent', reason: 'connection-lost' })
+})
+
+it.each(['before', 'after'])(
+  'a mail that is begun over a connection that the relay has ended goes over another, sent %s that opens, however late that is',
+  async (sent) => {
+    const { server, session, mails, wait } = await begunOverAnEndedConnection()
+    if (sent === 'before') await until(() => server.connections() === 2)
+    wait(10_000)
+    if (sent === 'after') await until(() => mails() === 3)
+    await pause(20)
+    expect(server.messages).toHaveLength(1)
+    expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'accepted' })
+    session.release()
+    expect([server.messages.length, server.connections()]).toEqual([2, 2])
+  },
+)
+
+it('a mail that is begun and released while it waits for another connection waits no longer', async () => {
+  const { server, relay, session } = await begunOverAnEndedConnection()
+  await until(() => relay.stats().waiting === 1)
+  session.release()
+  expect(relay.stats()).toMatchObject({ waiting: 0, inUse: 0 })
+  await until(() => relay.stats().idle === 1)
+  expect(server.messages).toHaveLength(1)
+})
+
+it('a mail that is begun and aborted before its body is not sent', async () => {
+  const { server, relay } = await scripted({})
+  const session = await relay.acquire(never)
+  session.begin(envelope, mail)
+  await until(() => server.commands.includes('DATA'))
+  expect(await session.send(envelope, mail, AbortSignal.abort())).toEqual({ is: 'not-sent', reason: 'aborted' })
+  session.release()
+  await until(() => server.open() === 0)
+  expect(server.messages).toEqual([])
+})
+
+/** A second mail, whose connection the relay has ended since the first; another is greeted after 100 ms. */
+async function begunOverAnEndedConnection() {
+  let mails = 0
+  let greetings = 0
+  let now = 0
+  const server = await scriptedServer({
+    greeting: (socket) => void setTimeout(() => socket.write('220 relay.example.com ESMTP\r\n'), (greetings += 1) === 1 ? 0 : 100),
+    replies: { MAIL: (socket) => ((mails += 1) === 2 ? socket.destroy() : socket.write('250 Ok\r\n')) },
+  })
+  const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { now: () => now })
+  expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+  const session = await relay.acquire(never)
+  session.begin(envelope, mail)
+  return { server, relay, session, mails: () => mails, wait: (ms: number) => void (now += ms) }
+}
+
+async function deadlineOf(sendDeadlineMs: number, replies: NonNullable<Parameters<typeof scriptedServer>[0]>['replies']) {
+  const server = await scriptedServer({ replies: replies ?? {} })
+  return { server, relay: relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs }) }
+}
