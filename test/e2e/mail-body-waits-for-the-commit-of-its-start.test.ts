@@ -16,7 +16,8 @@ test('while the start of a mail waits for the database, the relay has its envelo
   await fixture.daemon().ready()
   const campaign = await platform.campaign()
   const person = await platform.person(campaign)
-  const states = async () => (await fixture.sql.query<{ state: string }>('SELECT state FROM worker.intents')).map(({ state }) => state)
+  const states = async () =>
+    (await fixture.sql.query<{ state: string }>(`SELECT state FROM worker.intents WHERE channel = 'email'`)).map(({ state }) => state)
 
   await using locked = await startFrozenTransaction(fixture.databaseUrl, 'LOCK TABLE public.email_logs IN EXCLUSIVE MODE')
   await fixture.publisher.publishUserSignedUp({ ...campaign, ...person })

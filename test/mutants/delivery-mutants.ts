@@ -43,7 +43,7 @@ export const deliveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/delivery/send.ts',
-        text: `    const started = await start(executor, kind, channel, intent, message, attempt, signal)
+        text: `    const started = await start(executor, kind, channel, intent, message, slot, attempt, signal)
     if (started === null) return attempt.executed
     permit.begin()
     const sending = slot
@@ -54,14 +54,36 @@ export const deliveryMutants: readonly Mutant[] = [
     const sending = slot
     attempt.enter('send', () => sending.stage?.() ?? null)
     const performed = await perform(channel, intent, frozen, message, slot, signal)
-    const started = await start(executor, kind, channel, intent, message, attempt, signal)
+    const started = await start(executor, kind, channel, intent, message, slot, attempt, signal)
     if (started === null) return attempt.executed`,
+      },
+      {
+        file: 'src/delivery/send.ts',
+        text: '      channel.begin?.(frozen, slot)\n',
+        becomes: '',
       },
     ],
     scenario: {
       project: 'faults',
       file: 'test/faults/process/kill-at-final-dot-under-both-policies.test.ts',
       test: 'SIGKILL at the final dot with MAIL_AMBIGUOUS=hold: the mail is held for the operator and never sent again',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'body sent before its start is committed',
+    because: 'A daemon that dies in between leaves a mail that went out and looks as if it had not: it is sent again, uncounted.',
+    edits: [
+      {
+        file: 'src/infra/mail/smtp/lazy-body.ts',
+        text: '    this.#held = held\n',
+        becomes: '    this.#held = false\n',
+      },
+    ],
+    scenario: {
+      project: 'e2e',
+      file: 'test/e2e/mail-body-waits-for-the-commit-of-its-start.test.ts',
+      test: 'while the start of a mail waits for the database, the relay has its envelope and nothing of its body',
     },
     fails: 'assertion',
   },

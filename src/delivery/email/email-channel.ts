@@ -9,7 +9,7 @@ import { emailRetryPolicy } from './email-retry-policy.ts'
 import { parseAddress } from './mail-address.ts'
 import type { MailMessage } from './mail-message.ts'
 import type { MailRates } from './mail-rates.ts'
-import type { MailEnvelope, MailRelay, RelaySession } from './mail-relay.ts'
+import type { MailEnvelope, MailRelay, RelaySession, SendResult } from './mail-relay.ts'
 import { RelayUnavailable } from './mail-relay.ts'
 import { mailContentOf, type MailContent } from './mail-content.ts'
 import type { RenderedBodies, RenderedMail, TemplateEngine } from './mail-template.ts'
@@ -57,6 +57,8 @@ export function createEmailChannel(options: EmailChannelOptions): Sender<MailMes
   const { relay, clock } = options
   /** The composed bytes of a start, until they are sent: only their content is stored. */
   const composed = new WeakMap<Frozen, Uint8Array>()
+  /** Starts are committed: no mail is begun, at the cost of a connection, while they fail. */
+  let startsWork = true
   return {
     underway: 'handing_over',
     deadlineMs: outerDeadline(options.deadlineMs),
@@ -74,7 +76,7 @@ export function createEmailChannel(options: EmailChannelOptions): Sender<MailMes
       const impatient = new AbortController()
       const timer = setTimeout(() => impatient.abort(), options.deadlineMs)
       try {
-        return new RelaySlot(await relay.acquire(AbortSignal.any([signal, impatient.signal])))
+        return new RelaySlot(await relay.acquire(AbortSignal.any([signal, impatient.signal])), () => (startsWork = false))
       } catch (error) {
         if (!(error instanceof RelayUnavailable)) throw error
         const ours = error.reason === 'aborted' || error.reason === 'relay-closed'
@@ -93,14 +95,15 @@ export function createEmailChannel(options: EmailChannelOptions): Sender<MailMes
       ),
     begin: (frozen, slot) => {
       const bytes = composed.get(frozen)
-      if (bytes !== undefined) sessionOf(slot).begin(envelopeOf(frozen), bytes)
+      if (bytes !== undefined && startsWork) slotOf(slot).begin(envelopeOf(frozen), bytes)
     },
     perform: async (intent, frozen, message, slot, signal) => {
-      const session = sessionOf(slot)
+      // Its start is committed.
+      startsWork = true
       const startedAt = clock.monotonic()
       const bytes = composed.get(frozen) ?? frozen.body ?? (await composedAgain(frozen, message, options, signal))
       if (!(bytes instanceof Uint8Array)) return bytes
-      const result = await session.send(envelopeOf(frozen), bytes, signal)
+      const result = await slotOf(slot).send(envelopeOf(frozen), bytes, signal)
       return performed(result, clock.monotonic() - startedAt, clock.now() - intent.createdAt.getTime())
     },
   }
@@ -110,24 +113,40 @@ export function createEmailChannel(options: EmailChannelOptions): Sender<MailMes
 const COMPILER_RETRY_MS = 30_000
 
 class RelaySlot implements Slot {
-  readonly session: RelaySession
+  readonly #session: RelaySession
+  readonly #onGivenUp: () => void
+  #isBegun = false
 
-  constructor(session: RelaySession) {
-    this.session = session
+  /** @param onGivenUp called when a mail was begun over it and not sent */
+  constructor(session: RelaySession, onGivenUp: () => void) {
+    this.#session = session
+    this.#onGivenUp = onGivenUp
+  }
+
+  begin(envelope: MailEnvelope, bytes: Uint8Array): void {
+    this.#isBegun = true
+    this.#session.begin(envelope, bytes)
+  }
+
+  send(envelope: MailEnvelope, bytes: Uint8Array, signal: AbortSignal): Promise<SendResult> {
+    this.#isBegun = false
+    return this.#session.send(envelope, bytes, signal)
   }
 
   release(): void {
-    this.session.release()
+    if (this.#isBegun) this.#onGivenUp()
+    this.#isBegun = false
+    this.#session.release()
   }
 
   stage(): string | null {
-    return this.session.stage()
+    return this.#session.stage()
   }
 }
 
-function sessionOf(slot: Slot): RelaySession {
+function slotOf(slot: Slot): RelaySlot {
   if (!(slot instanceof RelaySlot)) throw new Error('a mail is sent over the slot that its channel acquired')
-  return slot.session
+  return slot
 }
 
 async function freeze(

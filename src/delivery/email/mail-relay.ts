@@ -63,8 +63,9 @@ export type SendTrouble = 'connection-lost' | `timeout-${SendStage}` | 'aborted'
 /** A connection acquired for one mail. */
 export interface RelaySession {
   /**
-   * Begins the mail that `send` will send: the relay gets its envelope, and nothing of its body. Not necessary before `send`. A session that
-   * is released in between destroys its connection, and the relay drops the mail.
+   * Begins the mail that `send` will send: the relay gets its envelope, and nothing of its body. Not necessary before `send`, which gets the
+   * relay's answer, however early that comes; where the relay has given up waiting, `send` begins again. A session that is released in between
+   * destroys its connection, unless the relay has refused the envelope, and the relay drops the mail.
    */
   begin(envelope: MailEnvelope, body: Uint8Array): void
   /**

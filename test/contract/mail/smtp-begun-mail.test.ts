@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { cleanUp, envelope, mail, never, relayTo, scripted, scriptedServer, sendOne, until } from './smtp-relay-fixture.ts'
 
 afterEach(cleanUp)
@@ -77,12 +77,92 @@ it('a mail whose envelope is refused before it is sent is refused when it is', a
   expect(relay.stats()).toMatchObject({ inUse: 0, idle: 1, failures: 0 })
 })
 
-it('a relay that hangs up while it waits for the body has taken nothing', async () => {
-  const { server, relay } = await scripted({ replies: { DATA: (socket) => socket.end('354 go on\r\n') } })
+it('the connection of a mail whose envelope was refused is kept when it is released', async () => {
+  let recipients = 0
+  const { server, relay } = await scripted({
+    replies: { RCPT: (socket) => void socket.write((recipients += 1) === 1 ? '550 5.1.1 no such user\r\n' : '250 Ok\r\n') },
+  })
   const session = await relay.acquire(never)
   session.begin(envelope, mail)
-  await until(() => server.connections() > 0 && server.open() === 0)
-  expect(await session.send(envelope, mail, never)).toEqual({ is: 'not-sent', reason: 'connection-lost' })
+  await until(() => recipients === 1)
+  await pause(20)
+  session.release()
+  expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+  expect(server.connections()).toBe(1)
+})
+
+describe.each([
+  ['is held for too long', undefined],
+  ['is not awaited any longer: 421', '421 4.4.2 timeout'],
+  ['is not awaited any longer: 451', '451 4.4.2 timeout'],
+  ['is not awaited any longer: the connection is closed', null],
+] as const)('a body that %s', (_, farewell) => {
+  async function beginAndWait(isFirst: boolean) {
+    let mails = 0
+    const held = isFirst ? 1 : 2
+    const server = await scriptedServer({
+      replies: {
+        MAIL: (socket) => {
+          mails += 1
+          socket.write('250 Ok\r\n')
+          const end = () => (farewell === null ? socket.end() : socket.end(`${farewell}\r\n`))
+          if (mails === held && farewell !== undefined) setTimeout(end, 100)
+        },
+      },
+    })
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { heldMs: farewell === undefined ? 100 : 5_000 })
+    if (!isFirst) await sendOne(relay)
+    const session = await relay.acquire(never)
+    session.begin(envelope, mail)
+    await until(() => server.open() === 0)
+    await pause(20)
+    expect(relay.stats()).toMatchObject({ failures: 0, waiting: 0, connecting: 0 })
+    return { server, relay, session, messages: isFirst ? 0 : 1 }
+  }
+
+  it.each([true, false])('goes over another connection, and nobody is to blame (first mail of the connection: %s)', async (isFirst) => {
+    const { server, relay, session, messages } = await beginAndWait(isFirst)
+    expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'accepted' })
+    session.release()
+    expect(server.messages).toHaveLength(messages + 1)
+    expect(server.connections()).toBe(2)
+    expect(relay.stats()).toMatchObject({ failures: 0, inUse: 0, idle: 1 })
+    expect(relay.away()).toBeNull()
+  })
+
+  it.each([true, false])('is dropped when it is released, and nobody is to blame (first mail of the connection: %s)', async (isFirst) => {
+    const { server, relay, session, messages } = await beginAndWait(isFirst)
+    session.release()
+    await pause(20)
+    expect(relay.stats()).toMatchObject({ failures: 0, inUse: 0, idle: 0, waiting: 0, connecting: 0 })
+    expect(relay.away()).toBeNull()
+    expect(server.messages).toHaveLength(messages)
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+  })
+
+  it('is not sent, without blame, when there is no other connection', async () => {
+    const { server, relay, session } = await beginAndWait(false)
+    await server.stop()
+    expect(await session.send(envelope, mail, never)).toEqual({ is: 'not-sent', reason: 'aborted' })
+    session.release()
+    expect(relay.stats()).toMatchObject({ inUse: 0, idle: 0, waiting: 0 })
+  })
+})
+
+it('a mail that is begun and released does not say that the relay works', async () => {
+  let mails = 0
+  const { relay } = await scripted({
+    replies: { MAIL: (socket) => void socket.write((mails += 1) === 3 ? '421 4.3.2 closing\r\n' : '250 Ok\r\n') },
+  })
+  expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+  const session = await relay.acquire(never)
+  session.begin(envelope, mail)
+  await until(() => mails === 2)
+  expect(await sendOne(relay)).toMatchObject({ is: 'refused', means: 'busy' })
+  expect(relay.away()).not.toBeNull()
+  session.release()
+  await pause(20)
+  expect(relay.away()).not.toBeNull()
 })
 
 it.each(['before', 'after'])(

@@ -64,6 +64,23 @@ describe('the pool', () => {
     )
   }
 
+  it('a mail whose connection has ended while it waited to be sent goes over another', async () => {
+    const sockets: Socket[] = []
+    const { relay } = await scripted({
+      greeting: (socket) => {
+        sockets.push(socket)
+        socket.write('220 relay.example.com ESMTP\r\n')
+      },
+    })
+    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    const session = await relay.acquire(never)
+    sockets[0]?.destroy()
+    await until(() => relay.stats().inUse === 0)
+    expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'accepted' })
+    session.release()
+    expect([sockets.length, relay.stats().failures]).toEqual([2, 0])
+  })
+
   it('a mail whose connection the relay ends fails when there is no other', async () => {
     let greetings = 0
     let mails = 0

@@ -23,7 +23,7 @@ export class LazyBody extends Readable {
     this.#held = held
   }
 
-  /** It is held, and the relay waits for it. */
+  /** It is held, and the relay waits for it, or did so to the end. */
   get isAwaited(): boolean {
     return this.#isAwaited
   }

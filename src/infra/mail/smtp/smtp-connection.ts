@@ -15,13 +15,18 @@ export interface Answer<Value> {
   readonly interrupted: Interrupted | null
 }
 
-type Interrupted = 'connection-lost' | 'deadline' | 'aborted' | 'protocol-error'
+/** `held`: the body was held for too long. */
+type Interrupted = 'connection-lost' | 'deadline' | 'aborted' | 'protocol-error' | 'held'
 
 type Settle<Value> = (error: NodemailerError | null, value?: Value) => void
 
-interface SendOptions {
-  readonly held: boolean
+interface Limits {
   readonly deadlineMs: number
+  /** For the part of the exchange before {@link SmtpConnection.letGo}; `deadlineMs` is that of the rest. */
+  readonly heldMs?: number | undefined
+}
+
+interface SendOptions extends Limits {
   readonly signal: AbortSignal
 }
 
@@ -40,6 +45,11 @@ export class SmtpConnection {
   clean = true
   /** It ended before the relay replied to the last mail, other than with 421: nothing of that mail was taken. */
   endedUnanswered = false
+  /**
+   * It ended because the body of the last mail was held: by us, or by the relay that waited for it. Nothing of that mail was taken, and it says
+   * nothing about the relay.
+   */
+  endedHeld = false
   /** The relay has answered to a mail of ours, so that it is known to work. */
   proved = false
   /** Why we ended it in the middle of a mail; null while it lasts, or when the relay ended it. */
@@ -52,8 +62,8 @@ export class SmtpConnection {
   #body: LazyBody | null = null
   #dead = false
   #interrupt: ((why: Interrupted, error: NodemailerError | null) => void) | null = null
-  /** Begins the deadline of the exchange anew. */
-  #restart: (() => void) | null = null
+  /** Restarts the deadline of the exchange. */
+  #setDeadline: (() => void) | null = null
 
   private constructor(server: SmtpServer, deadlineMs: number) {
     this.#connection = new SMTPConnection({
@@ -84,7 +94,7 @@ export class SmtpConnection {
     const connection = new SmtpConnection(server, deadlineMs)
     const { credentials } = server
     const smtp = connection.#connection
-    const failure = await connection.#exchange<void>(deadlineMs, signal, (settle) => {
+    const failure = await connection.#exchange<void>({ deadlineMs }, signal, (settle) => {
       smtp.connect((error) => {
         if (error || credentials === null) settle(error ?? null)
         else if (smtp.allowsAuth) smtp.login({ user: credentials.user, pass: credentials.pass }, (no) => settle(no))
@@ -101,33 +111,40 @@ export class SmtpConnection {
     return this.#dead
   }
 
-  /**
-   * Sends one mail. `held`: the relay gets the envelope, and the body once {@link letGo} is called; `deadlineMs` begins anew then, and no wait
-   * for that call counts.
-   */
-  async send(envelope: MailEnvelope, bytes: Uint8Array, { held, deadlineMs, signal }: SendOptions): Promise<SendResult> {
+  /** Sends one mail. With `heldMs` the relay gets the envelope, and the body once {@link letGo} is called: within that time, and `deadlineMs` begins there. */
+  async send(envelope: MailEnvelope, bytes: Uint8Array, { heldMs, deadlineMs, signal }: SendOptions): Promise<SendResult> {
     // RFC 6531, 3.1: not without the relay's offer; nodemailer would send the raw bytes. 3.7.1 has the codes of a relay that says so.
     if (!isAscii(envelope.from + envelope.to) && !this.#stages.smtpUtf8) {
       return { is: 'refused', means: 'smtputf8', code: 553, enhanced: '5.6.7', stage: 'MAIL FROM' }
     }
-    const body = new LazyBody(bytes, { held, onFirstRead: () => this.#joinWrites() })
+    const body = new LazyBody(bytes, { held: heldMs !== undefined, onFirstRead: () => this.#joinWrites() })
     this.#body = body
     // The connection reports its errors; an error of the stream alone can only be its own destruction.
     body.on('error', () => undefined)
     this.mails += 1
     this.clean = false
-    const answer = await this.#exchange<SMTPConnection.SentMessageInfo>(deadlineMs, signal, (settle) => {
+    this.endedHeld = false
+    const wasDead = this.#dead
+    const limits = { deadlineMs, heldMs }
+    const answer = await this.#exchange<SMTPConnection.SentMessageInfo>(limits, signal, (settle) => {
       this.#connection.send({ from: envelope.from, to: [envelope.to], size: bytes.length }, body, settle)
     })
+    this.endedHeld = answer.value === undefined && !body.exhausted && (answer.interrupted === 'held' || body.isAwaited)
     const result = answer.value === undefined ? this.#refusedOrLost(answer, body) : this.#taken(answer.value, body)
+    this.endedUnanswered ||= wasDead
     body.destroy()
     return result
   }
 
   /** Lets the body of the mail in flight go. */
   letGo(): void {
-    this.#restart?.()
     this.#body?.letGo()
+    this.#setDeadline?.()
+  }
+
+  /** The relay waits for a body that is held, or did so when it ended. */
+  get isAwaited(): boolean {
+    return this.#body?.isAwaited === true
   }
 
   /** The stage of the mail in flight. */
@@ -137,7 +154,7 @@ export class SmtpConnection {
 
   /** Resets the session after the last mail, and proves that the relay still answers. */
   async reset(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
-    const { error, interrupted } = await this.#exchange<boolean>(deadlineMs, signal, (settle) => this.#connection.reset(settle))
+    const { error, interrupted } = await this.#exchange<boolean>({ deadlineMs }, signal, (settle) => this.#connection.reset(settle))
     this.clean = error === null && interrupted === null
     if (this.clean) return true
     // Its loss says nothing about the relay: most end a session that was idle for long.
@@ -148,7 +165,7 @@ export class SmtpConnection {
   /** Sends QUIT and waits for the reply, up to the deadline. */
   async quit(deadlineMs: number): Promise<void> {
     // Ends with the connection, or at the deadline; it has no other answer.
-    await this.#exchange<void>(deadlineMs, new AbortController().signal, () => this.#connection.quit())
+    await this.#exchange<void>({ deadlineMs }, new AbortController().signal, () => this.#connection.quit())
     this.destroy()
   }
 
@@ -179,10 +196,11 @@ export class SmtpConnection {
       return refusal
     }
     const stage = this.#stages.sending(body.exhausted)
-    const reason = interrupted === 'deadline' ? (`timeout-${stage}` as const) : (interrupted ?? 'connection-lost')
+    const ended = interrupted === 'held' ? 'aborted' : (interrupted ?? 'connection-lost')
+    const reason = ended === 'deadline' ? (`timeout-${stage}` as const) : ended
     // A relay that has answered to MAIL FROM works, whatever it thinks about since.
-    this.proved ||= interrupted === 'deadline' && stage !== 'mail'
-    if (interrupted === 'deadline' || interrupted === 'aborted') this.left = reason
+    this.proved ||= ended === 'deadline' && stage !== 'mail'
+    if (ended === 'deadline' || ended === 'aborted') this.left = reason
     this.endedUnanswered = reason === 'connection-lost' && stage === 'mail' && !body.exhausted
     this.destroy()
     return { is: body.exhausted ? 'ambiguous' : 'not-sent', reason }
@@ -198,20 +216,28 @@ export class SmtpConnection {
   }
 
   /** Never rejects. An interruption destroys the connection before anything else can be written. */
-  async #exchange<Value>(deadlineMs: number, signal: AbortSignal, begin: (settle: Settle<Value>) => void): Promise<Answer<Value>> {
+  async #exchange<Value>(
+    { deadlineMs, heldMs }: Limits,
+    signal: AbortSignal,
+    begin: (settle: Settle<Value>) => void,
+  ): Promise<Answer<Value>> {
     if (signal.aborted) return { error: null, interrupted: 'aborted' }
     if (this.#dead) return { error: null, interrupted: 'connection-lost' }
     const { promise, resolve } = Promise.withResolvers<Answer<Value>>()
     const interrupt = (interrupted: Interrupted, error: NodemailerError | null) => resolve({ error, interrupted })
-    const timer = setTimeout(() => (this.#body?.isAwaited === true ? timer.refresh() : interrupt('deadline', null)), deadlineMs)
+    const within = (ms: number, otherwise: Interrupted) => setTimeout(() => interrupt(otherwise, null), ms)
+    let timer = heldMs === undefined ? within(deadlineMs, 'deadline') : within(heldMs, 'held')
     const onAbort = () => interrupt('aborted', null)
     signal.addEventListener('abort', onAbort, { once: true })
     this.#interrupt = interrupt
-    this.#restart = () => timer.refresh()
+    this.#setDeadline = () => {
+      clearTimeout(timer)
+      timer = within(deadlineMs, 'deadline')
+    }
     begin((error, value) => resolve({ error: error ?? null, interrupted: null, value }))
     const answer = await promise
     this.#interrupt = null
-    this.#restart = null
+    this.#setDeadline = null
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
     return answer

@@ -3,8 +3,10 @@ import type { SmtpServer } from './smtp-url.ts'
 export interface SmtpRelayOptions {
   readonly server: SmtpServer
   readonly maxConnections: number
-  /** For one mail, from MAIL FROM to the last reply, in milliseconds. */
+  /** For one mail, from `send` to the last reply, in milliseconds. */
   readonly sendDeadlineMs: number
+  /** How long a mail that was begun may wait for `send`; later its connection is closed, and another carries it. */
+  readonly heldMs?: number
   /** For connecting, securing, the greeting and logging in together. */
   readonly connectDeadlineMs?: number
   /** A connection without work is ended after this. Most relays do so themselves after minutes. */
@@ -22,6 +24,8 @@ export interface SmtpRelayOptions {
 /** Defaults of the options. */
 export const defaults = {
   connectDeadlineMs: 15_000,
+  // Less than relays wait for a body: Postfix under stress 10 s (smtpd_timeout).
+  heldMs: 5_000,
   idleMs: 30_000,
   probeAfterMs: 1_000,
   maxMailsPerConnection: 500,

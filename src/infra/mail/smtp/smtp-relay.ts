@@ -158,21 +158,31 @@ export class SmtpRelay implements MailRelay {
   }
 
   #sessionOn(first: SmtpConnection): RelaySession {
-    const { now, sendDeadlineMs } = this.#options
+    const { now, sendDeadlineMs, heldMs } = this.#options
     let connection = first
     let state: 'fresh' | 'begun' | 'sending' | 'sent' | 'released' = 'fresh'
     /** When the mail must be over; null before it is sent. */
     let until: number | null = null
     let carried: Promise<SendResult> | null = null
+    let isOver = false
+    /** Called when a mail that was begun is sent, or released. */
+    let decided: (() => void) | null = null
     const over = new AbortController()
+    const onAbort = () => over.abort()
     const isUnderWay = () => state === 'begun' || state === 'sending'
     const sendOver = (by: SmtpConnection, envelope: MailEnvelope, body: Uint8Array, deadlineMs: number) =>
-      by.send(envelope, body, { held: state === 'begun', deadlineMs, signal: over.signal })
+      by.send(envelope, body, { ...(state === 'begun' && { heldMs }), deadlineMs, signal: over.signal })
 
     const carry = async (envelope: MailEnvelope, body: Uint8Array): Promise<SendResult> => {
       let result = await sendOver(connection, envelope, body, sendDeadlineMs)
       let isNews = true
-      while (isUnderWay() && connection.mails > 1 && connection.endedUnanswered) {
+      while (isUnderWay() && (connection.endedHeld || (connection.mails > 1 && connection.endedUnanswered))) {
+        if (connection.endedHeld) {
+          // The relay's last words are about our pause.
+          connection.destroy()
+          result = { is: 'not-sent', reason: 'aborted' }
+          if (state === 'begun') await new Promise<void>((resolve) => (decided = resolve))
+        }
         const another = await this.#inPlaceOf(connection, over.signal)
         const leftMs = until === null ? sendDeadlineMs : until - now()
         if (another === null || !isUnderWay() || leftMs <= 0) {
@@ -184,7 +194,9 @@ export class SmtpRelay implements MailRelay {
         connection = another
         result = await sendOver(connection, envelope, body, leftMs)
       }
-      if (isNews) this.#learn(connection, result)
+      // When it was released, it is over because we ended it.
+      if (isNews && isUnderWay()) this.#learn(connection, result)
+      isOver = true
       return result
     }
 
@@ -200,11 +212,11 @@ export class SmtpRelay implements MailRelay {
         if (state !== 'fresh' && state !== 'begun') throw new Error(oneMail)
         state = 'sending'
         until = now() + sendDeadlineMs
-        const onAbort = () => over.abort()
         if (signal.aborted) onAbort()
         signal.addEventListener('abort', onAbort, { once: true })
         if (carried === null) carried = carry(envelope, body)
-        else connection.letGo()
+        else if (!signal.aborted) connection.letGo()
+        decided?.()
         const result = await carried
         signal.removeEventListener('abort', onAbort)
         if (isUnderWay()) state = 'sent'
@@ -214,12 +226,14 @@ export class SmtpRelay implements MailRelay {
       release: () => {
         if (state === 'released') return
         // Released in the middle of a mail: the state of the SMTP session is unknown.
-        if (isUnderWay()) {
+        const isMidway = isUnderWay() && !isOver
+        if (isMidway) {
           connection.left = 'aborted'
           connection.destroy()
           over.abort()
         }
         state = 'released'
+        decided?.()
         this.#release(connection)
       },
     }
@@ -297,7 +311,7 @@ export class SmtpRelay implements MailRelay {
     this.#inUse.delete(connection)
     this.#refreshing.delete(connection)
     this.#idle = this.#idle.filter((other) => other !== connection)
-    if (!connection.proved && connection.mails > 0) this.#unproved(connection)
+    if (!connection.proved && connection.mails > 0 && !connection.isAwaited) this.#unproved(connection)
     this.#pump()
   }
 

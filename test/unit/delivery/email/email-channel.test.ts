@@ -273,6 +273,22 @@ describe('perform', () => {
     expect(released()).toBe(1)
   })
 
+  it('begins no mail while starts fail: from one that is given back unsent to the next that is sent', async () => {
+    const { channel, begun, perform } = setUp()
+    const giveBack = async () => {
+      const slot = await channel.acquire(message, never)
+      channel.begin?.(await freezeOne(channel, intent, message), slot)
+      slot.release()
+    }
+    await giveBack()
+    await giveBack()
+    expect(begun).toHaveLength(1)
+    await perform()
+    expect(begun).toHaveLength(1)
+    await perform()
+    expect(begun).toHaveLength(2)
+  })
+
   it('a mail that is refused for our sake for longer than five days is given up', async () => {
     const result = { ...refused, means: 'us' } as const
     expect(await setUp({ result, now: tooOld }).perform()).toMatchObject({ is: 'dead', reason: 'relay-refuses-us' })
