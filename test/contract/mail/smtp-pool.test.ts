@@ -64,7 +64,7 @@ describe('the pool', () => {
     )
   }
 
-  it('a mail whose connection has ended while it waited to be sent goes over another', async () => {
+  it.each([0, 1])('a mail whose connection has ended while it waited to be sent goes over another, after %i mails', async (before) => {
     const sockets: Socket[] = []
     const { relay } = await scripted({
       greeting: (socket) => {
@@ -72,7 +72,7 @@ describe('the pool', () => {
         socket.write('220 relay.example.com ESMTP\r\n')
       },
     })
-    expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
+    for (let mails = 0; mails < before; mails++) await sendOne(relay)
     const session = await relay.acquire(never)
     sockets[0]?.destroy()
     await until(() => relay.stats().inUse === 0)

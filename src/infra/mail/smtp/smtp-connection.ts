@@ -50,6 +50,8 @@ export class SmtpConnection {
    * nothing about the relay.
    */
   endedHeld = false
+  /** It had ended before the last mail was written. */
+  endedUnused = false
   /** The relay has answered to a mail of ours, so that it is known to work. */
   proved = false
   /** Why we ended it in the middle of a mail; null while it lasts, or when the relay ended it. */
@@ -131,6 +133,7 @@ export class SmtpConnection {
     })
     this.endedHeld = answer.value === undefined && !body.exhausted && (answer.interrupted === 'held' || body.isAwaited)
     const result = answer.value === undefined ? this.#refusedOrLost(answer, body) : this.#taken(answer.value, body)
+    this.endedUnused = wasDead
     this.endedUnanswered ||= wasDead
     body.destroy()
     return result

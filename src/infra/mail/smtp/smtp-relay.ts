@@ -161,8 +161,8 @@ export class SmtpRelay implements MailRelay {
     const { now, sendDeadlineMs, heldMs } = this.#options
     let connection = first
     let state: 'fresh' | 'begun' | 'sending' | 'sent' | 'released' = 'fresh'
-    /** When the mail must be over; null before it is sent. */
-    let until: number | null = null
+    /** When the mail must be over, once it is sent. */
+    let until = Infinity
     let carried: Promise<SendResult> | null = null
     let isOver = false
     /** Called when a mail that was begun is sent, or released. */
@@ -170,21 +170,21 @@ export class SmtpRelay implements MailRelay {
     const over = new AbortController()
     const onAbort = () => over.abort()
     const isUnderWay = () => state === 'begun' || state === 'sending'
+    // A relay that ends new connections before their first mail is no reason to open more of them.
+    const isOld = (by: SmtpConnection) => by.endedUnanswered && (by.mails > 1 || (by.endedUnused && by === first))
     const sendOver = (by: SmtpConnection, envelope: MailEnvelope, body: Uint8Array, deadlineMs: number) =>
       by.send(envelope, body, { ...(state === 'begun' && { heldMs }), deadlineMs, signal: over.signal })
 
     const carry = async (envelope: MailEnvelope, body: Uint8Array): Promise<SendResult> => {
       let result = await sendOver(connection, envelope, body, sendDeadlineMs)
       let isNews = true
-      while (isUnderWay() && (connection.endedHeld || (connection.mails > 1 && connection.endedUnanswered))) {
-        if (connection.endedHeld) {
-          // The relay's last words are about our pause.
-          connection.destroy()
-          result = { is: 'not-sent', reason: 'aborted' }
-          if (state === 'begun') await new Promise<void>((resolve) => (decided = resolve))
-        }
+      while (isUnderWay() && (connection.endedHeld || isOld(connection))) {
+        // The relay's last words are about our pause.
+        if (connection.endedHeld) result = { is: 'not-sent', reason: 'aborted' }
+        connection.destroy()
+        if (state === 'begun') await new Promise<void>((resolve) => (decided = resolve))
         const another = await this.#inPlaceOf(connection, over.signal)
-        const leftMs = until === null ? sendDeadlineMs : until - now()
+        const leftMs = until - now()
         if (another === null || !isUnderWay() || leftMs <= 0) {
           // Unused, the other is as it was. Why none opened is known already, and is newer than that this one has worked.
           if (another !== null) this.#release(another)
@@ -217,10 +217,12 @@ export class SmtpRelay implements MailRelay {
         if (carried === null) carried = carry(envelope, body)
         else if (!signal.aborted) connection.letGo()
         decided?.()
-        const result = await carried
-        signal.removeEventListener('abort', onAbort)
-        if (isUnderWay()) state = 'sent'
-        return result
+        try {
+          return await carried
+        } finally {
+          signal.removeEventListener('abort', onAbort)
+          if (isUnderWay()) state = 'sent'
+        }
       },
       stage: () => (state === 'sending' ? connection.stage() : null),
       release: () => {
