@@ -50,19 +50,19 @@ it.each(relays)(
 )
 
 it('a mail waits longer than its deadline between its envelope and its body, and has the whole deadline from there', async () => {
-  const { server, relay } = await deadlineOf(200, { DOT: (socket) => void setTimeout(() => socket.write('250 Ok\r\n'), 150) })
+  const { server, relay } = await deadlineOf(1_000, { DOT: (socket) => void setTimeout(() => socket.write('250 Ok\r\n'), 500) })
   const session = await relay.acquire(never)
   session.begin(envelope, mail)
-  await pause(500)
+  await pause(1_200)
   expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'accepted' })
   expect(server.messages).toHaveLength(1)
 })
 
 it('a relay that does not answer to the envelope has the whole deadline from the moment when the mail is sent', async () => {
-  const { relay } = await deadlineOf(200, { MAIL: (socket) => void setTimeout(() => socket.write('250 Ok\r\n'), 250) })
+  const { relay } = await deadlineOf(1_000, { MAIL: (socket) => void setTimeout(() => socket.write('250 Ok\r\n'), 1_300) })
   const session = await relay.acquire(never)
   session.begin(envelope, mail)
-  await pause(150)
+  await pause(800)
   expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'accepted' })
 })
 
@@ -85,7 +85,7 @@ it('the connection of a mail whose envelope was refused is kept when it is relea
   const session = await relay.acquire(never)
   session.begin(envelope, mail)
   await until(() => recipients === 1)
-  await pause(20)
+  await pause(200)
   session.release()
   expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
   expect(server.connections()).toBe(1)
@@ -106,16 +106,15 @@ describe.each([
           mails += 1
           socket.write('250 Ok\r\n')
           const end = () => (farewell === null ? socket.end() : socket.end(`${farewell}\r\n`))
-          if (mails === held && farewell !== undefined) setTimeout(end, 100)
+          if (mails === held && farewell !== undefined) setTimeout(end, 300)
         },
       },
     })
-    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { heldMs: farewell === undefined ? 100 : 5_000 })
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { heldMs: farewell === undefined ? 500 : 30_000, sendDeadlineMs: 30_000 })
     if (!isFirst) await sendOne(relay)
     const session = await relay.acquire(never)
     session.begin(envelope, mail)
-    await until(() => server.open() === 0)
-    await pause(20)
+    await until(() => server.open() === 0 && relay.stats().inUse === 0)
     expect(relay.stats()).toMatchObject({ failures: 0, waiting: 0, connecting: 0 })
     return { server, relay, session, messages: isFirst ? 0 : 1 }
   }
