@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { mailInDoubt } from '../../support/faults/mail-in-doubt.ts'
@@ -16,6 +17,12 @@ test('SIGKILL while the relay delays its reply to the recipient: the mail was no
   })
   const killed = await doubt.begin()
   await recipientNamed.promise
+  // The envelope goes ahead of the start; what the daemon writes about the mail beside it has time to be written.
+  await eventually('its start is committed', async () => {
+    const { state } = await doubt.row()
+    return (state !== 'pending' && state !== 'claimed') || state
+  })
+  await pause(200)
   await doubt.kill(killed)
   doubt.fixture.base.smtp.respondWith(undefined)
   doubt.fixture.daemon()
