@@ -1,10 +1,11 @@
-import type { MailEnvelope, MailRelay, RelayAway, RelaySession, RelayStats, SendResult } from '../../../delivery/email/mail-relay.ts'
+import type { MailRelay, RelayAway, RelaySession, RelayStats, SendResult } from '../../../delivery/email/mail-relay.ts'
 import { RelayUnavailable } from '../../../delivery/email/mail-relay.ts'
 import { FailureGate } from '../../../std/failure-gate.ts'
 import type { Trouble } from './relay-trouble.ts'
 import { credentialsRefused, silentAt, troubleOf } from './relay-trouble.ts'
 import { SmtpConnection } from './smtp-connection.ts'
 import { defaults, type SmtpRelayOptions } from './smtp-relay-options.ts'
+import { createSmtpSession, type SessionPool } from './smtp-session.ts'
 
 interface Waiter {
   readonly resolve: (connection: SmtpConnection) => void
@@ -39,6 +40,11 @@ export class SmtpRelay implements MailRelay {
   #opened = 0
   #idleTimer: NodeJS.Timeout | null = null
   #closed: Promise<void> | null = null
+  readonly #pool: SessionPool = {
+    inPlaceOf: (connection, signal) => this.#inPlaceOf(connection, signal),
+    learn: (connection, result) => this.#learn(connection, result),
+    release: (connection) => this.#release(connection),
+  }
 
   constructor(options: SmtpRelayOptions) {
     this.#options = { ...defaults, ...options }
@@ -48,7 +54,7 @@ export class SmtpRelay implements MailRelay {
   }
 
   async acquire(signal: AbortSignal): Promise<RelaySession> {
-    return this.#sessionOn(await this.#connectionFor(signal))
+    return createSmtpSession(await this.#connectionFor(signal), this.#pool, this.#options)
   }
 
   async #connectionFor(signal: AbortSignal): Promise<SmtpConnection> {
@@ -157,90 +163,6 @@ export class SmtpRelay implements MailRelay {
     waiter.resolve(connection)
   }
 
-  #sessionOn(first: SmtpConnection): RelaySession {
-    const { now, sendDeadlineMs, heldMs } = this.#options
-    let connection = first
-    let state: 'fresh' | 'begun' | 'sending' | 'sent' | 'released' = 'fresh'
-    /** When the mail must be over, once it is sent. */
-    let until = Infinity
-    let carried: Promise<SendResult> | null = null
-    let isOver = false
-    /** Called when a mail that was begun is sent, or released. */
-    let decided: (() => void) | null = null
-    const over = new AbortController()
-    const onAbort = () => over.abort()
-    const isUnderWay = () => state === 'begun' || state === 'sending'
-    // A relay that ends new connections before their first mail is no reason to open more of them.
-    const isOld = (by: SmtpConnection) => by.endedUnanswered && (by.mails > 1 || (by.endedUnused && by === first))
-    const sendOver = (by: SmtpConnection, envelope: MailEnvelope, body: Uint8Array, deadlineMs: number) =>
-      by.send(envelope, body, { ...(state === 'begun' && { heldMs }), deadlineMs, signal: over.signal })
-
-    const carry = async (envelope: MailEnvelope, body: Uint8Array): Promise<SendResult> => {
-      let result = await sendOver(connection, envelope, body, sendDeadlineMs)
-      let isNews = true
-      while (isUnderWay() && (connection.endedHeld || isOld(connection))) {
-        // The relay's last words are about our pause.
-        if (connection.endedHeld) result = { is: 'not-sent', reason: 'aborted' }
-        connection.destroy()
-        if (state === 'begun') await new Promise<void>((resolve) => (decided = resolve))
-        const another = await this.#inPlaceOf(connection, over.signal)
-        const leftMs = until - now()
-        if (another === null || !isUnderWay() || leftMs <= 0) {
-          // Unused, the other is as it was. Why none opened is known already, and is newer than that this one has worked.
-          if (another !== null) this.#release(another)
-          isNews = false
-          break
-        }
-        connection = another
-        result = await sendOver(connection, envelope, body, leftMs)
-      }
-      // When it was released, it is over because we ended it.
-      if (isNews && isUnderWay()) this.#learn(connection, result)
-      isOver = true
-      return result
-    }
-
-    return {
-      begin: (envelope, body) => {
-        if (state !== 'fresh') throw new Error(oneMail)
-        state = 'begun'
-        carried = carry(envelope, body)
-        // Its error is that of `send`.
-        carried.catch(() => undefined)
-      },
-      send: async (envelope, body, signal) => {
-        if (state !== 'fresh' && state !== 'begun') throw new Error(oneMail)
-        state = 'sending'
-        until = now() + sendDeadlineMs
-        if (signal.aborted) onAbort()
-        signal.addEventListener('abort', onAbort, { once: true })
-        if (carried === null) carried = carry(envelope, body)
-        else if (!signal.aborted) connection.letGo()
-        decided?.()
-        try {
-          return await carried
-        } finally {
-          signal.removeEventListener('abort', onAbort)
-          if (isUnderWay()) state = 'sent'
-        }
-      },
-      stage: () => (state === 'sending' ? connection.stage() : null),
-      release: () => {
-        if (state === 'released') return
-        // Released in the middle of a mail: the state of the SMTP session is unknown.
-        const isMidway = isUnderWay() && !isOver
-        if (isMidway) {
-          connection.left = 'aborted'
-          connection.destroy()
-          over.abort()
-        }
-        state = 'released'
-        decided?.()
-        this.#release(connection)
-      },
-    }
-  }
-
   /**
    * Relays end a connection after some mails, or seconds, silently or with 421. The next mail notices it, and the relay has taken nothing of
    * that mail: another connection carries it. Null when there is none.
@@ -345,7 +267,6 @@ export class SmtpRelay implements MailRelay {
   }
 }
 
-const oneMail = 'a relay session sends one mail'
 const resetDeadlineMs = 10_000
 const quitDeadlineMs = 1_000
 const closedTrouble: Trouble = { reason: 'relay-closed', sentence: 'The mail path is closed: this process is stopping' }
