@@ -31,15 +31,18 @@ export function createSmtpSession(
   const over = new AbortController()
   const onAbort = () => over.abort()
   const isUnderWay = () => state === 'begun' || state === 'sending'
-  // A relay that ends new connections before their first mail is no reason to open more of them.
-  const isOld = (by: SmtpConnection) => by.endedUnanswered && (by.mails > 1 || (by.endedUnused && by === first))
-  const sendOver = (by: SmtpConnection, envelope: MailEnvelope, body: Uint8Array, deadlineMs: number) =>
-    by.send(envelope, body, { ...(state === 'begun' && { heldMs }), deadlineMs, signal: over.signal })
+  /** The relay took nothing of the mail. It may end new connections before their first one, which is no reason to open more of them. */
+  const mayGoOverAnother = () => {
+    const { endedHeld, endedUnanswered, endedUnused, mails } = connection
+    return endedHeld || (endedUnanswered && (mails > 1 || (endedUnused && connection === first)))
+  }
+  const sendOnce = (envelope: MailEnvelope, body: Uint8Array, deadlineMs: number) =>
+    connection.send(envelope, body, { ...(state === 'begun' && { heldMs }), deadlineMs, signal: over.signal })
 
   const carry = async (envelope: MailEnvelope, body: Uint8Array): Promise<SendResult> => {
-    let result = await sendOver(connection, envelope, body, sendDeadlineMs)
+    let result = await sendOnce(envelope, body, sendDeadlineMs)
     let isNews = true
-    while (isUnderWay() && (connection.endedHeld || isOld(connection))) {
+    while (isUnderWay() && mayGoOverAnother()) {
       // The relay's last words are about our pause.
       if (connection.endedHeld) result = { is: 'not-sent', reason: 'aborted' }
       connection.destroy()
@@ -53,7 +56,7 @@ export function createSmtpSession(
         break
       }
       connection = another
-      result = await sendOver(connection, envelope, body, leftMs)
+      result = await sendOnce(envelope, body, leftMs)
     }
     // When it was released, it is over because we ended it.
     if (isNews && isUnderWay()) pool.learn(connection, result)
