@@ -57,7 +57,10 @@ export type ConnectStage = 'connect' | 'greeting' | 'ehlo' | 'tls' | 'auth'
 /** The stage of a mail: waiting for the reply to a command, for the relay to read the body, or for the reply to the whole mail. */
 export type SendStage = 'mail' | 'rcpt' | 'data' | 'body' | 'final-reply'
 
-/** `aborted`: by the caller's signal, or its body was held and no other connection carried it. `timeout-...`: the attempt reached its deadline at this stage, however busy the connection was. */
+/**
+ * `aborted`: by the caller's signal, or its body was held and no other connection carried it. `timeout-...`: the attempt reached its deadline at
+ * this stage, however busy the connection was.
+ */
 export type SendTrouble = 'connection-lost' | `timeout-${SendStage}` | 'aborted' | 'protocol-error'
 
 /** A connection acquired for one mail. */
