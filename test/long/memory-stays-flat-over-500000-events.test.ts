@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { TypedInput } from '../../src/events/publisher-input.ts'
 import { Platform } from '../support/platform.ts'
+import type { Daemon } from '../support/daemon.ts'
+import { eventually } from '../support/eventually.ts'
 import { createFixture, type Fixture } from '../support/fixture.ts'
+import { residentMemory } from '../support/resident-memory.ts'
 import { scaled, writeLine } from './long-scale.ts'
 
 /**
@@ -14,42 +16,63 @@ const BATCH = 1_000
 /** Published and not accepted yet, at most: a quarter of the run is to look like the others. */
 const AHEAD = 20_000
 const CAMPAIGNS = 20
+/** What a collection in an idle daemon gives back at least, in megabytes; 65 to 85 were measured. */
+const COLLECTED = 30
 
-test('memory stays flat over 500,000 events: the last quarter uses at most a tenth more than the second', async () => {
+/** In megabytes: the most that was resident under load, and what is resident and live after it, once the idle daemon has collected. */
+interface Quarter {
+  readonly most: number
+  readonly collected: number
+  readonly live: number
+}
+
+/**
+ * A leak shows in what is live once the idle daemon has collected: four runs differed by 3 % between any two quarters. Resident memory,
+ * under load and after it, also depends on when V8 collects 10 to 70 MB of buffers and on what malloc keeps of them, so it gets a margin.
+ */
+test('memory stays flat over 500,000 events: after the last quarter at most a tenth more is live than after the second', async () => {
   await using fixture = await createFixture({ smtp: { keepMails: 100 }, webhooks: { keepCalls: 100 } })
-  const total = scaled(500, 20) * BATCH
+  const quarter = scaled(125, 5) * BATCH
   const next = await plan(fixture)
   const daemon = fixture.daemon({ LOG_LEVEL: 'info' })
   await daemon.ready()
 
-  const quarters: number[][] = [[], [], [], []]
-  const began = performance.now()
+  const quarters: Quarter[] = []
   let published = 0
-  for (;;) {
-    const accepted = await acceptedOf(fixture)
-    if (accepted >= total) break
-    if (published < total && published - accepted < AHEAD) {
-      await fixture.publisher.publishMany(next())
-      published += BATCH
+  let seconds = 0
+  for (const total of [1, 2, 3, 4].map((number) => number * quarter)) {
+    const began = performance.now()
+    let most = 0
+    for (;;) {
+      const accepted = await acceptedOf(fixture)
+      if (accepted >= total) break
+      if (published < total && published - accepted < AHEAD) {
+        await fixture.publisher.publishMany(next())
+        published += BATCH
+      }
+      most = Math.max(most, (await residentMemory(daemon.pid)).now)
+      if (published - accepted >= AHEAD || published >= total) await pause(100)
     }
-    quarters[Math.floor((accepted * 4) / total)]?.push(await residentMegabytes(daemon.pid))
-    if (published - accepted >= AHEAD || published >= total) await pause(100)
+    await fixture.drained(300_000)
+    seconds += (performance.now() - began) / 1000
+    let collected = most
+    await eventually('the idle daemon collects', async () => {
+      collected = (await residentMemory(daemon.pid)).now
+      return collected < most - COLLECTED || `${collected} of ${most} MB are resident`
+    })
+    quarters.push({ most, collected, live: await liveMegabytes(daemon) })
   }
-  const seconds = (performance.now() - began) / 1000
-  await fixture.drained(300_000)
 
-  const figures = quarters.map((samples) => ({
-    mean: samples.reduce((sum, one) => sum + one, 0) / samples.length,
-    max: Math.max(...samples),
-  }))
   writeLine(
-    `${total} events in ${seconds.toFixed(0)} s (${Math.round(total / seconds)} a second), ${fixture.smtp.counters.mails} mails, ${fixture.webhooks.calls.length} webhooks kept`,
+    `${published} events in ${seconds.toFixed(0)} s (${Math.round(published / seconds)} a second), ${fixture.smtp.counters.mails} mails, ${fixture.webhooks.calls.length} webhooks kept`,
   )
-  writeLine(`resident by quarter: ${figures.map(({ mean, max }) => `${mean.toFixed(0)} (at most ${max.toFixed(0)})`).join(', ')} MB`)
-  const [, second, , last] = figures
+  const sizes = quarters.map(({ most, collected, live }) => `${most.toFixed(0)}, then ${collected.toFixed(0)} with ${live.toFixed(1)} live`)
+  writeLine(`resident by quarter: at most ${sizes.join('; ')} MB`)
+  const [, second, , last] = quarters
   if (second === undefined || last === undefined) throw new Error('There are four quarters.')
-  expect(last.mean).toBeLessThanOrEqual(second.mean * 1.1)
-  expect(last.max).toBeLessThanOrEqual(second.max * 1.1)
+  expect(last.live).toBeLessThanOrEqual(second.live * 1.1)
+  expect(last.collected).toBeLessThanOrEqual(second.collected * 1.25)
+  expect(last.most).toBeLessThanOrEqual(second.most * 1.25)
 })
 
 /** Makes the rows of the run and returns a function that publishes the next thousand events. */
@@ -109,9 +132,19 @@ async function acceptedOf(fixture: Fixture): Promise<number> {
   return row?.accepted ?? 0
 }
 
-/** VmRSS, as Linux counts it: https://www.man7.org/linux/man-pages/man5/proc_pid_status.5.html */
-async function residentMegabytes(pid: number): Promise<number> {
-  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]
-  if (kilobytes === undefined) throw new Error(`There is no resident size of process ${pid}.`)
-  return Number(kilobytes) / 1024
+/** The least of five seconds that V8 counts as used, in its heap and in buffers outside of it: the rest is garbage that came since. */
+async function liveMegabytes(daemon: Daemon): Promise<number> {
+  let least = Infinity
+  for (let sample = 0; sample < 20; sample++) {
+    const metrics = await daemon.metrics()
+    least = Math.min(least, megabytesOf(metrics, 'nodejs_heap_size_used_bytes') + megabytesOf(metrics, 'nodejs_external_memory_bytes'))
+    await pause(250)
+  }
+  return least
+}
+
+function megabytesOf(metrics: string, name: string): number {
+  const bytes = new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1]
+  if (bytes === undefined) throw new Error(`The metrics have no ${name}.`)
+  return Number(bytes) / 2 ** 20
 }
