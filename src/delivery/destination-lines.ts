@@ -9,12 +9,17 @@ interface Line {
   intents: Map<string, Intent>
 }
 
+/** Whether the destination has no permit beside `claimed` deliveries. */
+type IsFull = (channel: ChannelName, destination: string, claimed: number) => boolean
+
 /** Intents that wait without a worker until their destination has a permit, in one line for each. */
 export class DestinationLines {
   /** Those in which somebody waits. */
   readonly #lines = new Map<string, Line>()
   /** Of all that wait, and of those that have begun again. */
   readonly #lineOf = new WeakMap<Intent, Line>()
+  /** How many of each line have begun and not ended. */
+  readonly #begun = new Map<string, number>()
   #size = 0
 
   get size(): number {
@@ -35,6 +40,17 @@ export class DestinationLines {
 
   has(intent: Intent): boolean {
     return this.#lineOf.get(intent)?.intents.has(intent.id) === true
+  }
+
+  /** Takes it out of its line, where it waits in one. */
+  begin(intent: Intent): void {
+    this.delete(intent)
+    this.#countBegun(intent, 1)
+  }
+
+  /** To be called before the intent is added to a line again. */
+  end(intent: Intent): void {
+    this.#countBegun(intent, -1)
   }
 
   /** False where it waits in no line. */
@@ -59,21 +75,20 @@ export class DestinationLines {
     for (const { intents } of this.#lines.values()) yield* intents.values()
   }
 
-  /**
-   * Those whose destination may have one more delivery, line by line.
-   *
-   * @param running those of this queue that have begun, perhaps without a permit yet
-   */
-  *ready(running: Iterable<Intent>, isFull: (channel: ChannelName, destination: string, claimed: number) => boolean): Iterable<Intent> {
-    if (this.#size === 0) return
-    const begun = new Map<string, number>()
-    for (const intent of running) {
-      const key = this.#lineOf.get(intent)?.key
-      if (key !== undefined) begun.set(key, (begun.get(key) ?? 0) + 1)
-    }
+  /** Those whose destination may have one more delivery beside those that have begun, perhaps without a permit yet; line by line. */
+  *ready(isFull: IsFull): Iterable<Intent> {
     for (const { key, channel, destination, intents } of this.#lines.values()) {
-      if (!isFull(channel, destination, begun.get(key) ?? 0)) yield* intents.values()
+      if (!isFull(channel, destination, this.#begun.get(key) ?? 0)) yield* intents.values()
     }
+  }
+
+  /** Only those count that have waited in a line: of the others the destination is not known. */
+  #countBegun(intent: Intent, more: number): void {
+    const key = this.#lineOf.get(intent)?.key
+    if (key === undefined) return
+    const begun = (this.#begun.get(key) ?? 0) + more
+    if (begun === 0) this.#begun.delete(key)
+    else this.#begun.set(key, begun)
   }
 }
 

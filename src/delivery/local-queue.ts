@@ -1,15 +1,10 @@
+import { CampaignAccounts } from './campaign-accounts.ts'
 import { DestinationLines } from './destination-lines.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
+import { Prefetch } from './prefetch.ts'
+import { RunningIntents } from './running-intents.ts'
 
-/** Campaigns of which the account is remembered; beyond it all are read again. */
-const MOST_ACCOUNTS = 10_000
-
-/** As many intents wait for a worker as the workers have lately ended in this time. Milliseconds. */
-const AHEAD_MS = 250
-/** More of a channel never wait, as a multiple of the workers and in rows, unless half of the workers are more. */
-const MOST_AHEAD_PER_WORKER = 4
-const MOST_AHEAD = 100
 /**
  * Live intents overtake those of broadcasts and replays here, which were claimed while no live one was due; but of so many that begin,
  * one is the first that waits. That is more than claims take of the other classes while live work never runs out.
@@ -35,10 +30,7 @@ export interface LocalQueueSettings {
  * The intents that one group of this process has claimed and not ended: at most `poolSize` run, the others wait for a worker,
  * first come, first served, but no campaign and no account has more than half of the workers while live intents of others wait for one.
  * The account of every intent that was claimed from the database is known; an intent from an accept begins before it is known, on a worker for which
- * nothing else was due.
- *
- * How many wait follows from how fast the workers are: while they end hundreds a second, a claim takes a block of them; while each
- * takes seconds, half as many wait as there are workers. No other process can take what waits here.
+ * nothing else was due. {@link Prefetch} says how many may wait.
  */
 export class LocalQueue {
   /** Workers that one campaign or account may have while others wait. One worker cannot be shared. */
@@ -52,19 +44,18 @@ export class LocalQueue {
   readonly #lines = new DestinationLines()
   /** When each began to wait here, by the monotonic clock. */
   readonly #since = new WeakMap<Intent, number>()
-  readonly #running = new Map<string, Intent>()
+  readonly #accounts = new CampaignAccounts()
+  readonly #running = new RunningIntents((intent) => this.#accounts.of(intent))
+  readonly #prefetch: Prefetch
   /** How many of a channel may run; without a limit for those that are not named. */
   readonly #limits = new Map<ChannelName, number>()
-  /** When the last intents ended, by the monotonic clock; no more of them than can matter. */
-  readonly #endedAt: number[] = []
-  /** Null for a campaign without an account. */
-  readonly #accounts = new Map<string, string | null>()
   #begun = 0
   #idle: (() => void) | null = null
 
   constructor(poolSize: number, on: LocalQueueSettings) {
     this.#poolSize = poolSize
     this.#on = on
+    this.#prefetch = new Prefetch(poolSize)
     this.share = poolSize === 1 ? Infinity : Math.floor(poolSize / 2)
   }
 
@@ -93,17 +84,14 @@ export class LocalQueue {
     return 2 * this.ahead
   }
 
-  /** Intents of a channel that may wait for a worker now. A single worker has none waiting: it works on one intent at a time. */
+  /** Intents of a channel that may wait for a worker now. */
   get ahead(): number {
-    if (this.#poolSize === 1) return 0
-    const from = performance.now() - AHEAD_MS
-    while ((this.#endedAt[0] ?? from) < from) this.#endedAt.shift()
-    return Math.max(this.leastAhead, Math.min(this.#endedAt.length, this.#poolSize * MOST_AHEAD_PER_WORKER, MOST_AHEAD))
+    return this.#prefetch.most
   }
 
   /** How many may wait, however slow the workers are. */
   get leastAhead(): number {
-    return Math.floor(this.#poolSize / 2)
+    return this.#prefetch.least
   }
 
   /**
@@ -137,17 +125,17 @@ export class LocalQueue {
 
   /** Accounts that hold their share or more, over all their campaigns. */
   get accountsAtShare(): readonly string[] {
-    return this.#atShare((intent) => this.#accountOf(intent))
+    return this.#atShare((intent) => this.#accounts.of(intent))
   }
 
   /** Campaigns of these intents, by default of all that are here, whose account is not known. */
   campaignsOfUnknownAccount(intents: Iterable<Intent> = this.#all()): readonly string[] {
-    return [...new Set([...intents].map(({ campaignId }) => campaignId))].filter((campaignId) => !this.#accounts.has(campaignId))
+    return this.#accounts.unknownOf(intents)
   }
 
   learnAccounts(campaignIds: readonly string[], accounts: ReadonlyMap<string, string>): void {
-    if (this.#accounts.size + campaignIds.length > MOST_ACCOUNTS) this.#accounts.clear()
-    for (const campaignId of campaignIds) this.#accounts.set(campaignId, accounts.get(campaignId) ?? null)
+    this.#accounts.learn(campaignIds, accounts)
+    this.#running.recount()
   }
 
   /** How many each campaign holds. */
@@ -158,7 +146,7 @@ export class LocalQueue {
   /** Those that wait in line are left out: they have no worker, and wait for none. */
   ofChannel(channel: ChannelName): number {
     const isOf = (intent: Intent) => intent.channel === channel
-    return countIf(this.#waiting.values(), isOf) + countIf(this.#running.values(), isOf)
+    return countIf(this.#waiting.values(), isOf) + this.#running.of(channel)
   }
 
   /** How many are for the destination, as far as that was known when they were claimed. */
@@ -190,8 +178,9 @@ export class LocalQueue {
       const next = this.#next()
       if (next === null) return
       this.#begun += 1
-      if (!this.#lines.delete(next)) this.#waiting.delete(next.id)
-      this.#running.set(next.id, next)
+      if (this.#waiting.get(next.id) === next) this.#waiting.delete(next.id)
+      this.#lines.begin(next)
+      this.#running.begin(next)
       const waitedMs = performance.now() - (this.#since.get(next) ?? performance.now())
       void this.#execute(next, waitedMs)
     }
@@ -234,8 +223,6 @@ export class LocalQueue {
    */
   #next(): Intent | null {
     if (this.#waiting.size + this.#lines.size === 0) return null
-    const campaigns = countBy(this.#running.values(), ({ campaignId }) => campaignId)
-    const accounts = countBy(this.#running.values(), (intent) => this.#accountOf(intent))
     const full = new Set([...this.#limits.keys()].filter((channel) => this.#freeOf(channel) <= 0))
     const liveFirst = this.#begun % OTHERS_FIRST !== 0
     let liveBeyond: Intent | null = null
@@ -243,8 +230,7 @@ export class LocalQueue {
     let otherBeyond: Intent | null = null
     for (const intent of this.#ready()) {
       if (full.has(intent.channel)) continue
-      const account = this.#accountOf(intent)
-      const held = Math.max(campaigns.get(intent.campaignId) ?? 0, account === null ? 0 : (accounts.get(account) ?? 0))
+      const held = this.#running.sharedWith(intent)
       const isLive = intent.class === 'live'
       if (held < this.share && (isLive || !liveFirst)) return intent
       if (held < this.share) other ??= intent
@@ -258,7 +244,7 @@ export class LocalQueue {
 
   /** What may begin: those in line whose destination is not full, then those that wait for a worker. */
   *#ready(): Iterable<Intent> {
-    yield* this.#lines.ready(this.#running.values(), this.#on.isFull)
+    yield* this.#lines.ready(this.#on.isFull)
     yield* this.#waiting.values()
   }
 
@@ -270,8 +256,7 @@ export class LocalQueue {
 
   /** How many more of the channel may run, as far as it is about the channel itself. */
   #freeOf(channel: ChannelName): number {
-    const limit = this.#limits.get(channel) ?? Infinity
-    return limit === Infinity ? Infinity : limit - countIf(this.#running.values(), (intent) => intent.channel === channel)
+    return (this.#limits.get(channel) ?? Infinity) - this.#running.of(channel)
   }
 
   async #execute(intent: Intent, waitedMs: number): Promise<void> {
@@ -279,17 +264,13 @@ export class LocalQueue {
   }
 
   #ended(intent: Intent, ended: Ended): void {
-    this.#running.delete(intent.id)
-    if (ended === 'done') this.#endedAt.push(performance.now())
+    this.#running.end(intent)
+    this.#lines.end(intent)
+    if (ended === 'done') this.#prefetch.ended()
     else if (ended !== 'not-done') this.#lines.add(intent, ended.waitsFor)
-    if (this.#endedAt.length > MOST_AHEAD) this.#endedAt.shift()
     this.fill()
     this.#on.freed(intent)
     if (this.size === 0) this.#idle?.()
-  }
-
-  #accountOf({ campaignId }: Intent): string | null {
-    return this.#accounts.get(campaignId) ?? null
   }
 
   #atShare(of: (intent: Intent) => string | null): readonly string[] {
@@ -301,7 +282,7 @@ export class LocalQueue {
   *#all(): Iterable<Intent> {
     yield* this.#lines.all()
     yield* this.#waiting.values()
-    yield* this.#running.values()
+    yield* this.#running
   }
 
   #count(is: (intent: Intent) => boolean): number {

@@ -232,6 +232,35 @@ describe('a local queue', () => {
     await queue.idle()
   })
 
+  it('that is claimed again while its former claim still runs has a second worker, and a share is counted right when both have ended', async () => {
+    const ends: ((ended: Ended) => void)[] = []
+    const queue = new LocalQueue(2, { run: () => new Promise((resolve) => ends.push(resolve)), freed: () => {}, isFull: () => false })
+    const intent = sampleIntent({ id: 'a1', campaignId: 'a' })
+    queue.alone.live = true
+    queue.add([intent])
+    queue.add([{ ...intent }])
+    expect(ends).toHaveLength(2)
+    for (const end of ends.splice(0)) end('done')
+    await queue.idle()
+    queue.alone.live = false
+    queue.add([sampleIntent({ id: 'a2', campaignId: 'a' })])
+    expect(ends).toHaveLength(1)
+  })
+
+  it('that is claimed again while its former claim waits in line stays when that begins', async () => {
+    const { queue, add, end, full, running } = queueOf(1)
+    full.add('busy')
+    const intent = sampleIntent({ id: 'a1', campaignId: 'a' })
+    queue.add([intent])
+    await end('a1', { waitsFor: 'busy' })
+    add('b1')
+    queue.add([{ ...intent }])
+    full.clear()
+    await end('b1')
+    expect(running()).toEqual(['a1'])
+    expect(queue.waiting.map(({ id }) => id)).toEqual(['a1'])
+  })
+
   it('that wait for a destination are as many as it soon answers, and twice as many as may wait for a worker over all', async () => {
     const { queue, end, full } = queueOf(4)
     const hasPlace = (destination: string, mayWait: number) => {
