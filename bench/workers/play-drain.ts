@@ -5,7 +5,7 @@ import { createFeed, oldEvent } from './events.ts'
 import type { Figures } from './figures.ts'
 import { accepted, goTypes, handledBy, hasUnfinished, ourTypes, wrongDrain } from './rows.ts'
 import type { Servers } from './servers.ts'
-import { untilDone, withWorker, type Probe } from './with-worker.ts'
+import { untilDone, withWorker, type Probe, type Run } from './with-worker.ts'
 
 /** Events in one call of the publisher. */
 const BLOCK = 1_000
@@ -31,6 +31,8 @@ export interface Drain {
   readonly topic: string
   readonly events: number
   readonly fsync: boolean
+  /** Measured is a second time, of groups whose progress is gone and whose outcomes are there. */
+  readonly again: boolean
   readonly probe?: Probe | undefined
 }
 
@@ -41,13 +43,18 @@ export interface Drain {
  * @throws {Error} an outcome is missing, something was sent, or less than half was left when ours was ready
  */
 export async function playDrain(servers: Servers, contender: Contender, drain: Drain): Promise<Figures> {
-  const { topic, events, fsync, probe } = drain
+  const { topic, events, fsync, again, probe } = drain
   return withWorker(servers, contender, { work: 'drain', fsync, people: 0, topic, events }, async (run, databaseUrl) => {
     if (contender.name !== 'ours') return counted(contender, run, events)
+    if (again) {
+      await untilDrained(run, events)
+      await run.worker.stop()
+      await run.sql.query('DELETE FROM worker.progress')
+      await run.restart()
+    }
     await probe?.begin(databaseUrl)
     const [before, earlier] = await Promise.all([run.usage(), accepted(run.sql)])
-    await untilDone('ours, drain', run.worker, 3 * events, () => accepted(run.sql))
-    while (await hasUnfinished(run.sql)) await pause(20)
+    await untilDrained(run, events)
     const after = await run.usage()
     await probe?.end(databaseUrl)
     const rssMiB = await residentMebibytes(run.worker.pid, 'peak')
@@ -69,6 +76,11 @@ export async function playDrain(servers: Servers, contender: Contender, drain: D
       rssMiB,
     }
   })
+}
+
+async function untilDrained({ worker, sql }: Run, events: number): Promise<void> {
+  await untilDone('ours, drain', worker, 3 * events, () => accepted(sql))
+  while (await hasUnfinished(sql)) await pause(20)
 }
 
 interface Counted {

@@ -19,12 +19,15 @@ export interface Usage {
 
 /** One contender at work on a database and a topic. */
 export interface Run {
+  /** The one that {@link restart} started last. */
   readonly worker: RunningWorker
   readonly feed: Publisher
   readonly sql: Sql
   /** Of the ids of its groups, where they are ours. */
   readonly prefix: string
   usage(): Promise<Usage>
+  /** Stops the worker and starts another, with the same groups on the same topic and database. */
+  restart(): Promise<void>
 }
 
 /** Called around what is measured, for a profile. */
@@ -69,15 +72,27 @@ export async function withWorker<T>(
     connectTimeoutMs: 10_000,
   })
   try {
-    const worker = await contender.start(job)
+    let worker = await contender.start(job)
     try {
       const usage = async (): Promise<Usage> => {
         const pids = [worker.pid, postgres.pid() ?? 0, sinks.pid]
         const [ofWorker = 0, ofDatabase = 0, ofSinks = 0] = await Promise.all(pids.map(cpuMicros))
         return { worker: ofWorker, database: ofDatabase, sinks: ofSinks, at: monotonicMs() }
       }
-      const feed = createFeed(servers.producer, topic)
-      return await measure({ worker, feed, sql: looking.sql, prefix, usage }, database.url)
+      const run: Run = {
+        get worker() {
+          return worker
+        },
+        feed: createFeed(servers.producer, topic),
+        sql: looking.sql,
+        prefix,
+        usage,
+        async restart() {
+          await worker.stop()
+          worker = await contender.start(job)
+        },
+      }
+      return await measure(run, database.url)
     } finally {
       await worker.stop()
     }
