@@ -1,17 +1,16 @@
-import { createHash } from 'node:crypto'
 import type { MailType, TemplateSource, TemplateValues } from '../../../delivery/email/mail-message.ts'
 import { TemplateError } from '../../../delivery/email/mail-template.ts'
 import type {
   RenderedBodies,
   StoredValues,
   TemplateEngine,
-  TemplateText,
   TemplateVersion,
   UnknownVariable,
 } from '../../../delivery/email/mail-template.ts'
 import { quotedPrintable } from '../mime/quoted-printable.ts'
 import { readBuiltIn } from './built-in-template.ts'
 import { builtInView } from './built-in-view.ts'
+import { KnownVersions, versionOfText } from './known-versions.ts'
 import { documentedVariables, prepareBuiltIn } from './prepared-template.ts'
 import type { PreparedTemplate } from './prepared-template.ts'
 import { TemplateCompiler } from './template-compiler.ts'
@@ -37,13 +36,10 @@ export function createTemplateEngine(options: TemplateEngineOptions = {}): Templ
   const ofBuild = new Map(Object.values(builtIns).map(({ version, template }) => [version.hash, template]))
   const compiler = new TemplateCompiler(options)
   const compiledTemplates = new CompiledTemplates(compiler, options)
-  const versions = new WeakMap<TemplateSource, TemplateVersion>()
+  const versions = new KnownVersions()
 
   function versionOf(source: TemplateSource): TemplateVersion {
-    if (source.from === 'built-in') return builtIns[source.type].version
-    const version = versions.get(source) ?? versionOfText(source)
-    versions.set(source, version)
-    return version
+    return source.from === 'built-in' ? builtIns[source.type].version : versions.of(source)
   }
 
   /** @param id whose unknown variables are reported; null: they were when the mail was first rendered. */
@@ -105,13 +101,6 @@ function prepareBuiltIns(): Readonly<Record<MailType, Prepared>> {
     milestone: prepare('milestone'),
     reward_delivery: prepare('reward_delivery'),
   }
-}
-
-function versionOfText({ from, subject, html, text }: TemplateText): TemplateVersion {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([from, subject, html, text]))
-    .digest('base64url')
-  return { hash, text: { from, subject, html, text } }
 }
 
 function bodiesOf(template: PreparedTemplate, view: View): RenderedBodies {
