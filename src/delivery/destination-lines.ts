@@ -9,7 +9,7 @@ interface Line {
   intents: Map<string, Intent>
 }
 
-/** Whether the destination has no permit beside `claimed` deliveries. */
+/** Whether the destination is quick and has no permit beside `claimed` deliveries. */
 type IsFull = (channel: ChannelName, destination: string, claimed: number) => boolean
 
 /** Intents that wait without a worker until their destination has a permit, in one line for each. */
@@ -30,8 +30,10 @@ export class DestinationLines {
   add(intent: Intent, destination: string): void {
     const key = keyOf(intent.channel, destination)
     const line = this.#lines.get(key) ?? { key, channel: intent.channel, destination, intents: new Map() }
-    // A claim whose lease was over is followed by another of the same intent.
-    if (!line.intents.has(intent.id)) this.#size += 1
+    // A claim whose lease was over is followed by another of the same intent: only the last can still start it.
+    const other = line.intents.get(intent.id)
+    if (other !== undefined && other.claim.claims > intent.claim.claims) return
+    if (!line.intents.delete(intent.id)) this.#size += 1
     if (this.#lineOf.get(intent)?.key === key) line.intents = new Map([[intent.id, intent], ...line.intents])
     else line.intents.set(intent.id, intent)
     this.#lines.set(key, line)

@@ -1,9 +1,9 @@
+import { BusyWorkers } from './busy-workers.ts'
 import { CampaignAccounts } from './campaign-accounts.ts'
 import { DestinationLines } from './destination-lines.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 import { Prefetch } from './prefetch.ts'
-import { RunningIntents } from './running-intents.ts'
 
 /**
  * Live intents overtake those of broadcasts and replays here, which were claimed while no live one was due; but of so many that begin,
@@ -45,7 +45,7 @@ export class LocalQueue {
   /** When each began to wait here, by the monotonic clock. */
   readonly #since = new WeakMap<Intent, number>()
   readonly #accounts = new CampaignAccounts()
-  readonly #running = new RunningIntents((intent) => this.#accounts.of(intent))
+  readonly #running = new BusyWorkers((intent) => this.#accounts.of(intent))
   readonly #prefetch: Prefetch
   /** How many of a channel may run; without a limit for those that are not named. */
   readonly #limits = new Map<ChannelName, number>()

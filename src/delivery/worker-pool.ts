@@ -80,7 +80,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     isFull: (channel, destination, claimed) => destinations.isFull(channel, destination, claimed),
   })
   const executor: Executor = { ...settings.executor, kinds: prepareInBlocks(kinds, { waiting: () => queue.waiting, clock }) }
-  const running = new Map<string, Omit<RunningIntent, 'waitsFor'> & { readonly waitsFor: () => string | null }>()
+  const running = new Map<Intent, Omit<RunningIntent, 'waitsFor'> & { readonly waitsFor: () => string | null }>()
   /** Outcomes on their way into the database, and those of them that are tried for the first time. */
   const recording = new Set<Promise<void>>()
   const firstTries = new Set<Promise<void>>()
@@ -146,7 +146,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     const { id, channel } = intent
     const since = clock.now()
     const enter: OnStage = (stage, waitsFor) =>
-      running.set(id, { intentId: id, channel, kind: intent.kind, since, stage, stageSince: clock.now(), waitsFor })
+      running.set(intent, { intentId: id, channel, kind: intent.kind, since, stage, stageSince: clock.now(), waitsFor })
     enter('prepare', () => null)
     try {
       // After a long wait for a worker the lease might end during the wait for a connection: a new claim has a full lease.
@@ -157,7 +157,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       }
       // The worker no longer works on an outcome that is recorded beside the next intent.
       let executed = await executeIntent(executor, intent, cut.signal, (stage, waitsFor) => {
-        if (running.get(id)?.since === since) enter(stage, waitsFor)
+        if (running.has(intent)) enter(stage, waitsFor)
       })
       if (executed.is === 'busy') {
         if (!stopping && claiming.mayLineUp(intent, executed.destination) && queue.hasPlaceFor(intent, executed)) {
@@ -173,7 +173,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       failed(intent, error)
       return 'not-done'
     } finally {
-      running.delete(id)
+      running.delete(intent)
     }
   }
 

@@ -8,6 +8,9 @@ import { eventually } from './eventually.ts'
 import { commandFor, failpointVariableNames, failpointVariables, type Failpoints } from './faults/failpoints.ts'
 import { createSecretScanner } from './secret-scanner.ts'
 
+/** Written by faults/collecting.ts. */
+const COLLECTED = 'collected: '
+
 /** The daemon as its users run it: a process of its own, spoken to by signals and HTTP. */
 export interface Daemon extends AsyncDisposable {
   readonly pid: number
@@ -24,6 +27,8 @@ export interface Daemon extends AsyncDisposable {
    * failpoints.
    */
   stepClock(ms: number): Promise<void>
+  /** Collects all of its garbage, and resolves to what is left. Only with `collecting` among its failpoints. */
+  collect(): Promise<NodeJS.MemoryUsage>
   /** The exit code, or the signal's name. */
   readonly exited: Promise<number | NodeJS.Signals>
   metrics(): Promise<string>
@@ -93,6 +98,14 @@ export function startDaemon(
     exited,
     kill: (signal) => child.kill(signal),
     stepClock: (ms) => stepClock(child, ms),
+    async collect() {
+      const collections = () => other.filter((line) => line.startsWith(COLLECTED))
+      const before = collections().length
+      child.kill('SIGPWR')
+      await eventually('the daemon collects', () => collections().length > before || tail(lines, other))
+      const usage: NodeJS.MemoryUsage = JSON.parse(collections().at(-1)?.slice(COLLECTED.length) ?? '')
+      return usage
+    },
     ready: () =>
       eventually('the daemon is ready', async () => {
         if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${tail(lines, other)}`)

@@ -32,6 +32,8 @@ export interface Failpoints {
   readonly stallAt?: Failpoint & { readonly ms: number }
   /** The wall clock can be stepped: `daemon.stepClock(ms)`. */
   readonly steppableClock?: boolean
+  /** It collects when it is told to: `daemon.collect()`. */
+  readonly collecting?: boolean
 }
 
 export const failpointVariableNames = ['OBSERVED_KILL_AT', 'OBSERVED_STALL_AT'] as const
@@ -71,10 +73,14 @@ function matches(failpoint: Failpoint, fact: Fact): boolean {
   return failpoint.partition === undefined || ('partition' in fact && fact.partition === failpoint.partition)
 }
 
-/** `daemonCommand` for a daemon with these failpoints: with the observer and the stepped clock. */
+/** `daemonCommand` for a daemon with these failpoints: with the observer, the stepped clock and the collector. */
 export function commandFor(failpoints: Failpoints, root?: URL): ReturnType<typeof daemonCommand> {
   const { command, args } = daemonCommand(root)
-  const flags = failpoints.steppableClock === true ? ['--import', new URL('stepped-clock.ts', import.meta.url).href] : []
+  const loaded = [
+    ...(failpoints.steppableClock === true ? ['stepped-clock.ts'] : []),
+    ...(failpoints.collecting === true ? ['collecting.ts'] : []),
+  ]
+  const flags = loaded.flatMap((module) => ['--import', new URL(module, import.meta.url).href])
   const isObserved = failpoints.killAt !== undefined || failpoints.stallAt !== undefined
   const program = isObserved ? [fileURLToPath(new URL('observed-daemon.ts', import.meta.url))] : args.slice(-1)
   return { command, args: [...args.slice(0, -1), ...flags, ...program] }

@@ -34,6 +34,8 @@ function queueOf(poolSize: number) {
   return { queue, add, end, endMany, freed, full, permits, running: () => [...ends.keys()] }
 }
 
+const claimedFor = (claims: number) => sampleIntent({ id: 'a1', campaignId: 'a', claim: { id: 'a1', owner: 'me', claims } })
+
 describe('a local queue', () => {
   it('run first come, first served, and no campaign has more than half of the workers while others may wait', async () => {
     const { queue, add, end, running, freed } = queueOf(4)
@@ -239,12 +241,35 @@ describe('a local queue', () => {
     queue.alone.live = true
     queue.add([intent])
     queue.add([{ ...intent }])
-    expect(ends).toHaveLength(2)
+    expect([ends.length, queue.withoutLine]).toEqual([2, 2])
     for (const end of ends.splice(0)) end('done')
     await queue.idle()
     queue.alone.live = false
-    queue.add([sampleIntent({ id: 'a2', campaignId: 'a' })])
+    queue.add([sampleIntent({ id: 'a2', campaignId: 'a' }), sampleIntent({ id: 'a3', campaignId: 'a' })])
     expect(ends).toHaveLength(1)
+  })
+
+  it('that is claimed again waits in line by its last claim, whichever comes there first', async () => {
+    const ends: ((ended: Ended) => void)[] = []
+    let isFull = true
+    const queue = new LocalQueue(4, { run: () => new Promise((resolve) => ends.push(resolve)), freed: () => {}, isFull: () => isFull })
+    const end = async (...turns: readonly number[]) => {
+      const now = ends.splice(0)
+      for (const turn of turns) now[turn]?.({ waitsFor: 'busy' })
+      await new Promise(setImmediate)
+    }
+    const claims = () => queue.waiting.map(({ claim }) => claim.claims)
+    queue.add([claimedFor(1)])
+    queue.add([claimedFor(2)])
+    await end(1, 0)
+    expect([claims(), queue.size]).toEqual([[2], 1])
+    // It has waited there before, so it goes to the head of the line, where another claim of it waits meanwhile.
+    isFull = false
+    queue.fill()
+    isFull = true
+    queue.add([claimedFor(1)])
+    await end(1, 0)
+    expect([claims(), queue.size]).toEqual([[2], 1])
   })
 
   it('that is claimed again while its former claim waits in line stays when that begins', async () => {

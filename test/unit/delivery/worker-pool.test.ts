@@ -309,3 +309,20 @@ describe('stopping', () => {
     expect(store.settled).toMatchObject([{ settlement: { is: 'ambiguous', reason: 'cut-off' } }])
   })
 })
+
+describe('an intent whose lease is over and that is claimed again', () => {
+  it('is reported for as long as either of its sends goes on, at the stage of that one', async () => {
+    const { store, workers, sending } = fixtureOf()
+    store.due.push(...mails(1))
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(1))
+    const reservation = workers.reserve()
+    reservation.release(accepted({ intents: 1, claimed: mails(1) }))
+    await soon(() => expect(sending).toHaveLength(2))
+    sending[1]?.end()
+    await soon(() => expect(workers.running()).toHaveLength(1))
+    expect(workers.running()).toMatchObject([{ intentId: '1', stage: 'send' }])
+    sending[0]?.end()
+    await soon(() => expect(workers.running()).toHaveLength(0))
+  })
+})

@@ -11,6 +11,8 @@ const template = (change: Partial<CampaignTemplate> = {}): CampaignTemplate => (
   ...change,
 })
 
+const long = (id: string, millions: number) => template({ id, text: id.repeat(millions * 1024 * 1024) })
+
 describe('the known versions of templates', () => {
   it('have the same one for the same texts, whichever row brings them', () => {
     const versions = new KnownVersions()
@@ -34,7 +36,6 @@ describe('the known versions of templates', () => {
 
   it('forget the ones not used for longest beyond four million characters, and keep one however long it is', () => {
     const versions = new KnownVersions()
-    const long = (id: string, millions: number) => template({ id, text: id.repeat(millions * 1024 * 1024) })
     const [one, two] = [versions.of(long('1', 1)), versions.of(long('2', 2))]
     expect(versions.of(long('1', 1))).toBe(one)
     versions.of(long('3', 2))

@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, nat, oneof, property, record } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { RunningIntents } from '../../../src/delivery/running-intents.ts'
+import { BusyWorkers } from '../../../src/delivery/busy-workers.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 
@@ -9,19 +9,20 @@ const channels = ['email', 'webhook'] as const
 
 const begin = record({ campaignId: constantFrom(...campaigns), channel: constantFrom(...channels), id: constantFrom('1', '2', '3') })
 const end = nat(20).map((index) => ({ end: index }))
-const learn = record({ learn: constantFrom(...campaigns), account: constantFrom('x', 'y') })
+const learn = record({ learn: constantFrom(...campaigns), account: constantFrom('x', 'y', null) })
 
-describe('running intents', () => {
-  it('are counted by campaign, account and channel, whatever begins, ends and becomes known, and whichever runs twice', () => {
+describe('busy workers', () => {
+  it('are counted by campaign, account and channel, whatever begins, ends, becomes known or is forgotten, and whichever runs twice', () => {
     assert(
       property(array(oneof(begin, end, learn), { maxLength: 40 }), (steps) => {
         const accounts = new Map<string, string>()
         const accountOf = ({ campaignId }: Intent) => accounts.get(campaignId) ?? null
-        const running = new RunningIntents(accountOf)
+        const running = new BusyWorkers(accountOf)
         let expected: readonly Intent[] = []
         for (const step of steps) {
           if ('learn' in step) {
-            accounts.set(step.learn, step.account)
+            if (step.account === null) accounts.delete(step.learn)
+            else accounts.set(step.learn, step.account)
             running.recount()
           } else if ('end' in step) {
             const ended = expected[step.end]

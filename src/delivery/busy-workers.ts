@@ -2,7 +2,7 @@ import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 
 /** The intents that have a worker, counted by campaign, account and channel as they begin and end. */
-export class RunningIntents {
+export class BusyWorkers {
   readonly #accountOf: (intent: Intent) => string | null
   /** Not by id: an intent whose lease is over may run a second time here, while its first worker is still busy. */
   readonly #intents = new Set<Intent>()
@@ -10,7 +10,7 @@ export class RunningIntents {
   readonly #channels = new Counts<ChannelName>()
   #accounts = new Counts<string>()
 
-  /** @param accountOf may change its answer, if {@link recount} follows; null for an intent whose account is not known */
+  /** @param accountOf may change its answer, if {@link recount} follows; null for an intent whose campaign has none, or one that is not known */
   constructor(accountOf: (intent: Intent) => string | null) {
     this.#accountOf = accountOf
   }
@@ -33,7 +33,7 @@ export class RunningIntents {
     this.#accounts.add(this.#accountOf(intent), -1)
   }
 
-  /** Called when accounts have become known. */
+  /** Called when accounts have become known, or were forgotten. */
   recount(): void {
     this.#accounts = new Counts()
     for (const intent of this.#intents) this.#accounts.add(this.#accountOf(intent), 1)
@@ -43,7 +43,7 @@ export class RunningIntents {
     return this.#channels.of(channel)
   }
 
-  /** How many the campaign of the intent has, or its account over all its campaigns. */
+  /** How many the campaign of the intent has, or its account over all its campaigns, whichever is more. */
   sharedWith(intent: Intent): number {
     return Math.max(this.#campaigns.of(intent.campaignId), this.#accounts.of(this.#accountOf(intent)))
   }
