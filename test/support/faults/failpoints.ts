@@ -77,10 +77,10 @@ function matches(failpoint: Failpoint, fact: Fact): boolean {
 export function commandFor(failpoints: Failpoints, root?: URL): ReturnType<typeof daemonCommand> {
   const { command, args } = daemonCommand(root)
   const loaded = [
-    ...(failpoints.steppableClock === true ? ['stepped-clock.ts'] : []),
-    ...(failpoints.collecting === true ? ['collecting.ts'] : []),
+    ...(failpoints.steppableClock === true ? [new URL('stepped-clock.ts', import.meta.url)] : []),
+    ...(failpoints.collecting === true ? [new URL('collecting.ts', import.meta.url)] : []),
   ]
-  const flags = loaded.flatMap((module) => ['--import', new URL(module, import.meta.url).href])
+  const flags = loaded.flatMap(({ href }) => ['--import', href])
   const isObserved = failpoints.killAt !== undefined || failpoints.stallAt !== undefined
   const program = isObserved ? [fileURLToPath(new URL('observed-daemon.ts', import.meta.url))] : args.slice(-1)
   return { command, args: [...args.slice(0, -1), ...flags, ...program] }
