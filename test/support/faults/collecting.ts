@@ -1,4 +1,4 @@
-// Loaded before a daemon (`--import`): on SIGPWR it collects all garbage and says on standard error what is left. See `Daemon.collect`.
+// Loaded before a daemon (`--import`): it collects all garbage on SIGPWR, and writes to standard error what is left. See `Daemon.collect`.
 process.on('SIGPWR', () => {
   if (globalThis.gc === undefined) throw new Error('The daemon was started without --expose-gc.')
   globalThis.gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })

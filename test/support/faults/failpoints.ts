@@ -32,7 +32,7 @@ export interface Failpoints {
   readonly stallAt?: Failpoint & { readonly ms: number }
   /** The wall clock can be stepped: `daemon.stepClock(ms)`. */
   readonly steppableClock?: boolean
-  /** It collects when it is told to: `daemon.collect()`. */
+  /** It collects on request: `daemon.collect()`. */
   readonly collecting?: boolean
 }
 
