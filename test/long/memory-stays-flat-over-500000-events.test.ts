@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { TypedInput } from '../../src/events/publisher-input.ts'
 import { Platform } from '../support/platform.ts'
+import type { Daemon } from '../support/daemon.ts'
 import { createFixture, type Fixture } from '../support/fixture.ts'
 import { residentMemory } from '../support/resident-memory.ts'
 import { scaled, writeLine } from './long-scale.ts'
@@ -15,6 +16,11 @@ const BATCH = 1_000
 const AHEAD = 20_000
 const CAMPAIGNS = 20
 const MEGABYTE = 2 ** 20
+/** What may be live after the second half beyond what was after the first, in megabytes: 17 bytes for each event. Seven runs had 2.7 at most. */
+const LEAK = 4
+/** Connections that are kept for a while, and what ends late, make up to 3 MB of difference. */
+const COLLECTIONS = 3
+const BETWEEN_MS = 3_000
 /** What is resident also depends on when V8 collects buffers, 10 to 70 MB of them, and on what malloc keeps. Megabytes. */
 const BUFFERS = 80
 
@@ -25,7 +31,7 @@ interface Half {
   readonly live: number
 }
 
-test('memory stays flat over 500,000 events: after the second half at most a twentieth more is live than after the first', async () => {
+test('memory stays flat over 500,000 events: after the second half at most 4 MB more are live than after the first', async () => {
   await using fixture = await createFixture({ smtp: { keepMails: 100 }, webhooks: { keepCalls: 100 } })
   const quarter = scaled(125, 5) * BATCH
   const next = await plan(fixture)
@@ -53,8 +59,7 @@ test('memory stays flat over 500,000 events: after the second half at most a twe
     const most = [await publishedUpTo(published + quarter), await publishedUpTo(published + quarter)] as const
     await fixture.drained(300_000)
     seconds += (performance.now() - began) / 1000
-    const { rss, heapUsed, external } = await daemon.collect()
-    return { most, resident: rss / MEGABYTE, live: (heapUsed + external) / MEGABYTE }
+    return { most, ...(await leastOf(daemon)) }
   }
   const [first, second] = [await half(), await half()]
 
@@ -64,7 +69,7 @@ test('memory stays flat over 500,000 events: after the second half at most a twe
   const most = [...first.most, ...second.most].map((megabytes) => megabytes.toFixed(0)).join(', ')
   const left = [first, second].map(({ live, resident }) => `${live.toFixed(1)} of ${resident.toFixed(0)}`).join(', ')
   writeLine(`resident by quarter: at most ${most} MB; live after each half: ${left} MB`)
-  expect(second.live).toBeLessThanOrEqual(first.live * 1.05)
+  expect(second.live).toBeLessThanOrEqual(first.live + LEAK)
   expect(second.resident).toBeLessThanOrEqual(first.resident * 1.25)
   expect(second.most[1]).toBeLessThanOrEqual(first.most[1] + BUFFERS)
   // Nothing piles up as long as events keep coming, to be gone once they do not.
@@ -126,4 +131,15 @@ async function acceptedOf(fixture: Fixture): Promise<number> {
     [fixture.group('email-workers')],
   )
   return row?.accepted ?? 0
+}
+
+/** What is resident and live at least, after any of several collections. */
+async function leastOf(daemon: Daemon): Promise<Pick<Half, 'resident' | 'live'>> {
+  const found: NodeJS.MemoryUsage[] = []
+  for (let collection = 0; collection < COLLECTIONS; collection++) {
+    if (collection > 0) await pause(BETWEEN_MS)
+    found.push(await daemon.collect())
+  }
+  const least = (of: (usage: NodeJS.MemoryUsage) => number) => Math.min(...found.map(of)) / MEGABYTE
+  return { resident: least(({ rss }) => rss), live: least(({ heapUsed, external }) => heapUsed + external) }
 }
