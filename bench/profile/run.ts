@@ -89,10 +89,10 @@ async function startCounting(workload: Workload): Promise<{ readonly servers: Se
   }
 }
 
-/** Of the process's main thread; its workers leave files of their own. `before` are the files that were there already. */
+/** Of the main thread of the process that was started last; worker threads leave files of their own. `before` are the files that were there already. */
 async function mainProfile(folder: string, before: readonly string[]): Promise<CpuProfile> {
   const names = (await readdir(folder)).filter((name) => !before.includes(name))
-  const name = names.find((name) => /^CPU\.\d+\.\d+\.\d+\.0\.\d+\.cpuprofile$/.test(name))
+  const name = names.toSorted().findLast((name) => /^CPU\.\d+\.\d+\.\d+\.0\.\d+\.cpuprofile$/.test(name))
   if (name === undefined) throw new Error(`The daemon left no CPU profile in ${folder}.`)
   const profile: CpuProfile = JSON.parse(await readFile(path.join(folder, name), 'utf8'))
   return profile

@@ -31,7 +31,7 @@ export interface Drain {
   readonly topic: string
   readonly events: number
   readonly fsync: boolean
-  /** Measured is a second time, of groups whose progress is gone and whose outcomes are there. */
+  /** Measures a second drain, by groups that have all outcomes and no progress. */
   readonly again: boolean
   readonly probe?: Probe | undefined
 }
@@ -80,7 +80,10 @@ export async function playDrain(servers: Servers, contender: Contender, drain: D
 
 async function untilDrained({ worker, sql }: Run, events: number): Promise<void> {
   await untilDone('ours, drain', worker, 3 * events, () => accepted(sql))
-  while (await hasUnfinished(sql)) await pause(20)
+  while (await hasUnfinished(sql)) {
+    await worker.requireRunning()
+    await pause(20)
+  }
 }
 
 interface Counted {

@@ -19,7 +19,7 @@ export interface Usage {
 
 /** One contender at work on a database and a topic. */
 export interface Run {
-  /** The one that {@link restart} started last. */
+  /** The one that runs now. */
   readonly worker: RunningWorker
   readonly feed: Publisher
   readonly sql: Sql

@@ -14,7 +14,7 @@ export interface Workload {
   readonly rate?: number
   /** Events; seconds of an idle one, starts of `ready`. */
   readonly size: { readonly full: number; readonly quick: number }
-  /** The topic was drained before: every event has its outcomes, and no group has progress. Only ours knows that. */
+  /** The topic was drained before: every event has its outcomes, and no group has progress. Only ours is played: the others keep no outcomes. */
   readonly again?: true
   /** `--quick` plays it only where it is named. */
   readonly notQuick?: true

@@ -1,6 +1,7 @@
 import type { Config } from '../../config/load.ts'
 import type { Group } from './compose/groups.ts'
 import type { Channel, Channels } from '../delivery/define-channel.ts'
+import type { RunningIntent } from '../delivery/worker-pool.ts'
 import type { Pools } from './compose/pools.ts'
 import type { WatchedTask } from '../std/stall-detector.ts'
 
@@ -50,7 +51,7 @@ export function watchedTasks({ config, channels, pools, groups, tasks, databaseO
         suppressedBy: source.isFetchingPaused() ? 'paused' : unavailable,
       }
     })
-    const intents = workers.running().map(({ intentId, channel, kind, since }): WatchedTask => {
+    const intents = oldestOfEach(workers.running()).map(({ intentId, channel, kind, since }): WatchedTask => {
       const what = `${channel} intent ${intentId} (${kind})`
       return { what, group, marker: since, allowedMs: intentMs(config, channels[channel], groups.length), suppressedBy: unavailable }
     })
@@ -92,4 +93,11 @@ export function watchedTasks({ config, channels, pools, groups, tasks, databaseO
 function intentMs({ kafka }: Config, channel: Channel<never>, groups: number): number {
   const before = 'concurrency' in channel ? Math.ceil((groups * kafka.poolSize) / channel.concurrency) : 0
   return (4 + before) * channel.deadlineMs
+}
+
+/** Of an intent that was claimed again while a send of it hangs: a task has a name of its own, and the older one has hung for longer. */
+function oldestOfEach(running: readonly RunningIntent[]): readonly RunningIntent[] {
+  const oldest = new Map<string, RunningIntent>()
+  for (const one of running) if (one.since < (oldest.get(one.intentId)?.since ?? Infinity)) oldest.set(one.intentId, one)
+  return [...oldest.values()]
 }

@@ -30,7 +30,8 @@ export class DestinationLines {
   add(intent: Intent, destination: string): void {
     const key = keyOf(intent.channel, destination)
     const line = this.#lines.get(key) ?? { key, channel: intent.channel, destination, intents: new Map() }
-    // A claim whose lease was over is followed by another of the same intent: only the last can still start it.
+    // A claim whose lease was over is followed by another of the same intent: only the last can still start it. Of two with a restore of the
+    // database between them the wrong one may stay, and the other waits for its lease.
     const other = line.intents.get(intent.id)
     if (other !== undefined && other.claim.claims > intent.claim.claims) return
     if (!line.intents.delete(intent.id)) this.#size += 1

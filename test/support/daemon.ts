@@ -27,7 +27,7 @@ export interface Daemon extends AsyncDisposable {
    * failpoints.
    */
   stepClock(ms: number): Promise<void>
-  /** Collects all of its garbage, and resolves to what is left. Only with `collecting` among its failpoints. */
+  /** Collects all of its garbage, and resolves to what is left. Only with `collecting` among its failpoints, and for a single process. */
   collect(): Promise<NodeJS.MemoryUsage>
   /** The exit code, or the signal's name. */
   readonly exited: Promise<number | NodeJS.Signals>

@@ -26,8 +26,17 @@ const pools = {
   metrics: { longestStatementMs: 15_000 },
 }
 
+let moved = 0
+
 const batch: BatchInFlight = { partition: 3, records: 10, since: 0, steps: 0, waitsFor: null }
 const mail: RunningIntent = { intentId: '7', channel: 'email', kind: 'welcome', since: 0, stage: 'prepare', stageSince: 0, waitsFor: null }
+/** Of the same mail; each time that somebody looks it is a newer one. */
+const another: RunningIntent = {
+  ...mail,
+  get since() {
+    return (moved += 1)
+  },
+}
 
 interface Group {
   readonly batches: readonly BatchInFlight[]
@@ -38,8 +47,6 @@ interface Group {
   readonly turns: number | null
   readonly running: readonly RunningIntent[]
 }
-
-let moved = 0
 
 /** A group in which nothing is under way, but what is changed. */
 function groupOf(change: Partial<Group>): WatchdogInput['groups'][number] {
@@ -85,6 +92,12 @@ describe('a task without progress', () => {
     ['a member whose heartbeats have stopped, though it fetches', { beats: 'moving', heartbeats: 8 }, 'membership of the group', 120],
     ['a claim loop stuck on a query', { turns: 9 }, 'loop that claims intents', 260],
     ['a mail that is never settled', { running: [mail] }, 'email intent 7 (welcome)', 300],
+    [
+      'a mail that is never settled, and is claimed and sent again and again',
+      { running: [mail, another] },
+      'email intent 7 (welcome)',
+      300,
+    ],
     ['a webhook that is never settled', { running: [{ ...mail, channel: 'webhook' }] }, 'webhook intent 7 (welcome)', 88],
     ['a recalculation that is never settled', { running: [{ ...mail, channel: 'leaderboard' }] }, 'leaderboard intent 7 (welcome)', 480],
     ['a page of a broadcast that is never settled', { running: [{ ...mail, channel: 'broadcast' }] }, 'broadcast intent 7 (welcome)', 120],

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import type { CampaignTemplate } from '../../../delivery/email/mail-message.ts'
 import type { TemplateText, TemplateVersion } from '../../../delivery/email/mail-template.ts'
 
-/** What the texts of all that are remembered may have together, in characters; the one used last always stays. */
+/** How many characters the remembered texts may hold together; the one used last always stays. */
 const MOST_CHARACTERS = 4 * 1024 * 1024
 
 /** The last version of each campaign template: nearly every mail comes with the text of the one before, which need not be hashed again. */
 export class KnownVersions {
-  /** By the id of the template; the first is the one that was not used for longest. */
+  /** By the id of the template, the least recently used first. */
   readonly #known = new Map<string, TemplateVersion>()
   #characters = 0
 
@@ -17,7 +17,7 @@ export class KnownVersions {
     const version = known !== undefined && isSame(known.text, template) ? known : versionOfText(template)
     this.#forget(id)
     this.#known.set(id, version)
-    this.#characters += lengthOf(version.text)
+    this.#characters += costOf(version.text)
     for (const oldest of this.#known.keys()) {
       if (this.#characters <= MOST_CHARACTERS || this.#known.size === 1) break
       this.#forget(oldest)
@@ -29,7 +29,7 @@ export class KnownVersions {
     const known = this.#known.get(id)
     if (known === undefined) return
     this.#known.delete(id)
-    this.#characters -= lengthOf(known.text)
+    this.#characters -= costOf(known.text)
   }
 }
 
@@ -44,6 +44,9 @@ function isSame(one: TemplateText, other: TemplateText): boolean {
   return one.subject === other.subject && one.html === other.html && one.text === other.text
 }
 
-function lengthOf({ subject, html, text }: TemplateText): number {
-  return subject.length + (html?.length ?? 0) + (text?.length ?? 0)
+/** An entry without any text holds about as much as so many characters. */
+const ENTRY_CHARACTERS = 256
+
+function costOf({ subject, html, text }: TemplateText): number {
+  return ENTRY_CHARACTERS + subject.length + (html?.length ?? 0) + (text?.length ?? 0)
 }
