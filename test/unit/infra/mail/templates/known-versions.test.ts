@@ -12,6 +12,7 @@ const template = (change: Partial<CampaignTemplate> = {}): CampaignTemplate => (
 })
 
 const long = (id: string, millions: number) => template({ id, text: id.repeat(millions * 1024 * 1024) })
+const empty = (index: number) => template({ id: `empty ${index}`, subject: '', html: null })
 
 describe('the known versions of templates', () => {
   it('have the same one for the same texts, whichever row brings them', () => {
@@ -41,7 +42,6 @@ describe('the known versions of templates', () => {
     versions.of(long('3', 2))
     expect(versions.of(long('1', 1))).toBe(one)
     expect(versions.of(long('2', 2))).not.toBe(two)
-    const empty = (index: number) => template({ id: `empty ${index}`, subject: '', html: null })
     const none = versions.of(empty(0))
     expect(versions.of(empty(0))).toBe(none)
     for (let index = 1; index < 20_000; index++) versions.of(empty(index))
