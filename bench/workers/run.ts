@@ -79,7 +79,7 @@ async function measure(
   rounds: number,
   faults: string[],
 ): Promise<Summary> {
-  // A Go worker does not say when it is ready.
+  // A Go worker does not say when it is ready, and the hand-written ones keep no outcomes that a second drain could find.
   const able = contenders.filter(({ name }) => name === 'ours' || (workload.again !== true && (workload.play !== 'ready' || name !== 'go')))
   const topic = workload.play === 'drain' ? await fillTopic(servers, size) : null
   const found = new Map<string, Figures[]>()
