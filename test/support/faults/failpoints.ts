@@ -46,7 +46,7 @@ export function failpointVariables({ killAt, stallAt }: Failpoints): Record<stri
   }
 }
 
-/** Reads what `momentVariables` wrote. */
+/** Reads what {@link failpointVariables} wrote. */
 export function failpointsOf(variables: Readonly<Record<string, string | undefined>>): Failpoints {
   const { OBSERVED_KILL_AT: killAt, OBSERVED_STALL_AT: stallAt } = variables
   return {
