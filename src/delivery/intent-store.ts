@@ -1,7 +1,7 @@
 import type { Sql } from '../std/sql.ts'
 import type { BreakerStore } from './breaker-history.ts'
 import type { Claim, Frozen, Intent, IntentClass, IntentDraft, IntentState } from '../model/intent.ts'
-import type { AttemptOutcome, Composed, OutcomeNote, RecordOutcomes } from '../model/intent-kind.ts'
+import type { AttemptOutcome, Composed, OutcomeNote, OwnRows, OwnValues, RecordOutcomes } from '../model/intent-kind.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { DeliveryLog } from './delivery-log-table.ts'
 
@@ -75,7 +75,8 @@ export interface SettleOptions {
   /** The platform's tables refused the outcome: only our own are written. */
   readonly ownTablesOnly?: boolean
   /** The outcome for the state that the kind of the intent keeps, written in the same transaction. */
-  readonly kindOutcome?: { readonly outcome: AttemptOutcome; readonly record: RecordOutcomes } | undefined
+  readonly kindOutcome?:
+    { readonly outcome: AttemptOutcome; readonly record: RecordOutcomes; readonly ownRows?: OwnRows | undefined } | undefined
 }
 
 /** `lost`: another worker has the intent. A note is what {@link RecordOutcomes} returned. */
@@ -92,6 +93,8 @@ export interface StartWithRequest<Message> extends Composed<Message> {
 
 export interface StartRequest extends Omit<StartWithRequest<unknown>, 'message'> {
   readonly frozen: Frozen
+  /** Rows of its kind, written in the same statement: `lost` is also what they do not let start. */
+  readonly own?: { readonly rows: OwnRows; readonly values: OwnValues } | undefined
 }
 
 export type StartAnswer = { readonly is: 'go'; readonly frozen: Frozen } | { readonly is: 'skip'; readonly reason: string }

@@ -8,7 +8,7 @@ import type { Executor } from './executor.ts'
 import type { OutcomeSignal } from './outcome-signal.ts'
 import type { Frozen, Intent } from '../model/intent.ts'
 import type { ChannelName, Messages } from '../model/messages.ts'
-import type { Settlement, StartAnswer, StartDecision } from './intent-store.ts'
+import type { Settlement, StartAnswer, StartDecision, StartWithRequest } from './intent-store.ts'
 import type { Composed, IntentKind, Start, Started } from '../model/intent-kind.ts'
 import { prepared } from './prepare-intent.ts'
 import { retryDelay, type Retry } from './retry-delay.ts'
@@ -55,7 +55,7 @@ export async function sendIntent<Channel extends ChannelName>(
     outcomeSignal = performed.outcomeSignal ?? { is: performed.is === 'done' ? 'ok' : 'none' }
     const retryIn = (slowDown?: Retry<unknown>['slowDown']) => delayOf(kind, channel, intent, message, slowDown)
     const settlement = settlementOf(executor, performed, attempt.note, retryIn)
-    const also = { record: kind.recordOutcomes, deliveryLog: channel.deliveryLog, reply: performed.reply }
+    const also = { record: kind.recordOutcomes, ownRows: kind.ownRows, deliveryLog: channel.deliveryLog, reply: performed.reply }
     return { is: 'done', recording: attempt.settleUntilWritten(settlement, also, channel.deadlineMs * 2, signal) }
   } catch (error) {
     if (slot !== null) throw error
@@ -106,9 +106,12 @@ async function start<Channel extends ChannelName>(
 ): Promise<Frozen | null> {
   const { store } = executor
   const request = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, deliveryLog: channel.deliveryLog }
-  let frozen: Frozen
+  let frozen: Frozen | null
   try {
-    if (kind.start === undefined) {
+    frozen = await startedWithOwnRows(executor, kind, channel, { ...request, message })
+    if (frozen !== null) {
+      // Its rows have been written with it.
+    } else if (kind.start === undefined) {
       frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
       channel.begin?.(frozen, slot)
       if (onlyValue(await store.start([{ ...request, frozen }])) === 'lost') return attempt.lost()
@@ -151,6 +154,21 @@ async function start<Channel extends ChannelName>(
       ? settle({ is: 'final', state: 'dead', reason: 'start-refused' }, recorded)
       : settle({ is: 'later', as: 'refused', reason: 'start-refused', afterMs }, recorded)
   }
+}
+
+/** Null where the kind has to decide in a transaction: about something that is not prepared, or since its rows have changed. */
+async function startedWithOwnRows<Channel extends ChannelName>(
+  { store }: Executor,
+  { ownRows }: IntentKind<Channel>,
+  channel: SendChannel<Messages[Channel]>,
+  { message, ...request }: StartWithRequest<Messages[Channel]>,
+): Promise<Frozen | null> {
+  const { intent, state } = request
+  // What cannot be taken back is started by the statement that counts what is in doubt.
+  const values = state === 'claimed' ? ownRows?.startValues({ intent, message }) : null
+  if (ownRows === undefined || !values) return null
+  const frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
+  return onlyValue(await store.start([{ ...request, frozen, own: { rows: ownRows, values } }])) === 'started' ? frozen : null
 }
 
 /**

@@ -93,6 +93,39 @@ export function recordEach(record: (intent: Intent, outcome: AttemptOutcome, tx:
   }
 }
 
+/** An UPDATE of a kind's own rows, as the common table expression of a statement about many intents. */
+export interface OwnUpdate {
+  /** Types of PostgreSQL by the names of the columns that the kind adds to each intent, in the order of its values. */
+  readonly columns: Readonly<Record<string, string>>
+  /**
+   * @param k rows `k` with `intent_id` and the columns, of those intents whose claim is proved; their rows in `worker.intents` are locked
+   * @returns SQL that returns `k.intent_id` for each row that it has written
+   */
+  sql(k: string): string
+}
+
+export type OwnValues = readonly (string | null)[]
+
+/** What a kind writes into rows of its own, in the statements that write starts and outcomes. */
+export interface OwnRows {
+  /** Lets an intent start by returning it. */
+  readonly start: OwnUpdate
+  readonly outcome: OwnUpdate & {
+    valuesOf(outcome: IntentOutcome): OwnValues
+    /** For committed outcomes that the update did not return: a note or undefined for each, in their order. */
+    notes(outcomes: readonly IntentOutcome[], read: Sql): Promise<readonly (OutcomeNote | undefined)[]>
+  }
+}
+
+/**
+ * The usual case of `start` and `recordOutcomes` without a transaction of its own, which takes five round trips for a block. Those two remain
+ * for what it leaves: starts that its update did not return, and outcomes that cannot be written with others.
+ */
+export interface OwnRowsOf<Message> extends OwnRows {
+  /** For the start of an intent with the message as it was prepared; null when only `start` can decide what is sent. */
+  startValues(start: Composed<Message>): OwnValues | null
+}
+
 /**
  * How one kind of intent is executed: data, registered by its consumer.
  *
@@ -109,6 +142,7 @@ export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
   readonly prepare: Prepare<Messages[Channel]>
   start?(...args: Parameters<Start<Messages[Channel]>>): ReturnType<Start<Messages[Channel]>>
   readonly recordOutcomes?: RecordOutcomes
+  readonly ownRows?: OwnRowsOf<Messages[Channel]>
   /** When a failed attempt is made again; by default as the channel says. Limits set by the owner of the destination apply as well. */
   readonly retry?: RetryPolicy<Messages[Channel]>
 }

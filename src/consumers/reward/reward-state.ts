@@ -29,6 +29,11 @@ export function startRewards<Message>(random: () => string, withCode: (message: 
   }
 }
 
+/** The code of a reward `ur` or null, as SQL. */
+export const codeColumn = `nullif(trim(ur.reward_data->>'code'), '')`
+/** What codes of a reward `r` are made of, or null. */
+export const codeTemplateColumn = `nullif(trim(r.config->>'code_template'), '')`
+
 interface StartedReward {
   readonly id: string
   readonly campaign_id: string
@@ -41,7 +46,7 @@ const startStatement = `
   SET delivery_attempts = ur.delivery_attempts + 1, last_delivery_attempt_at = now(), updated_at = now()
   FROM platform.rewards r
   WHERE ur.id = ANY ($1::uuid[]) AND r.id = ur.reward_id AND ${deliverable}
-  RETURNING ur.id, ur.campaign_id, nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template`
+  RETURNING ur.id, ur.campaign_id, ${codeColumn} AS code, ${codeTemplateColumn} AS code_template`
 
 /** The code of each of these rewards by its id, or null; new codes are written into the rewards. */
 async function codesOf(rows: readonly StartedReward[], tx: Sql, random: () => string): Promise<ReadonlyMap<string, string | null>> {
@@ -92,17 +97,25 @@ async function delivered(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<s
     [ids],
   )
   const done = new Set(updated.map(({ id }) => id))
-  const left = ids.filter((id) => !done.has(id))
-  if (left.length === 0) return new Map()
-  const rows = await tx.query<{ id: string; status: string }>('SELECT id, status FROM platform.user_rewards WHERE id = ANY ($1::uuid[])', [
-    left,
-  ])
+  return meanwhile(
+    ids.filter((id) => !done.has(id)),
+    tx,
+  )
+}
+
+/** A note for each of these rewards, whose delivery did not change their rows: what the platform has done with them. */
+export async function meanwhile(ids: readonly string[], read: Sql): Promise<ReadonlyMap<string, OutcomeNote>> {
+  if (ids.length === 0) return new Map()
+  const rows = await read.query<{ id: string; status: string }>(
+    'SELECT id, status FROM platform.user_rewards WHERE id = ANY ($1::uuid[])',
+    [ids],
+  )
   const statuses = new Map(rows.map(({ id, status }) => [id, status]))
-  const others = left.filter((id) => statuses.get(id) !== 'delivered')
+  const others = ids.filter((id) => statuses.get(id) !== 'delivered')
   return new Map(others.map((id) => [id, { note: statuses.has(id) ? `reward-${statuses.get(id)}-meanwhile` : 'reward-deleted-meanwhile' }]))
 }
 
-const unsettled = `ur.status IN ('pending', 'earned')`
+export const unsettled = `ur.status IN ('pending', 'earned')`
 
 /** Why rewards were not started, by their ids; a reward that does not exist has no entry. */
 async function whyNot(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<string, string>> {
@@ -115,6 +128,7 @@ async function whyNot(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<stri
   return new Map(rows.map(({ id, status, expired }) => [id, notDeliverable(status, expired) ?? 'reward-changed']))
 }
 
-function sentenceOf({ final, reason }: AttemptOutcome): string {
+/** What `user_rewards.delivery_error` says. */
+export function sentenceOf({ final, reason }: AttemptOutcome): string {
   return `${final ? 'Not delivered' : 'Not delivered yet, will be tried again'}: ${reason ?? 'unknown reason'}.`
 }

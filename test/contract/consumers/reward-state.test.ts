@@ -5,6 +5,7 @@ import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-messa
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insert, rewardIntent, rewardKinds, createReward, userRewardOf, type EarnedReward } from './earned-reward.ts'
 import { kindStart, prepareOne } from '../../support/prepare-one.ts'
+import { untilSomebodyWaits } from '../postgres/lock-wait.ts'
 
 let database: MigratedDatabase
 beforeAll(async () => {
@@ -98,7 +99,7 @@ describe('the start of a delivery', () => {
     await database.transaction(async (platform) => {
       await platform.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [reward.userRewardId])
       starting = startMail(reward)
-      await waitsForLock()
+      await untilSomebodyWaits(database.sql)
     })
     expect(await starting).toEqual({ is: 'skip', reason: 'reward-revoked' })
   })
@@ -241,17 +242,6 @@ describe('the end of an attempt', () => {
 })
 
 /** Until a transaction on this database waits for a lock; the query itself takes as long as the look. */
-async function waitsForLock(): Promise<void> {
-  const deadline = Date.now() + 10_000
-  while (Date.now() < deadline) {
-    const rows = await database.sql.query(
-      `SELECT FROM pg_stat_activity, pg_sleep(0.02) WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    )
-    if (rows.length > 0) return
-  }
-  throw new Error('Nobody came to wait for the lock.')
-}
-
 /** A generator that gives both twins the same first, then each its own. */
 function drawing(own: string): () => string {
   const draws = ['SAME', own]

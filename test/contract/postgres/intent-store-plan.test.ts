@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { IntentStore } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
-import { handoverBatch } from '../../../src/infra/postgres/intents/handover-batch.ts'
+import { handoverBatches } from '../../../src/infra/postgres/intents/handover-batch.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { request } from './intent-rows.ts'
 import { insertCampaign, insertUser, insertWebhook } from './platform-rows.ts'
@@ -195,12 +195,11 @@ describe.each([0, 100])('plans cached when the tables had %i rows', (count) => {
       await statementOf((store) => startOne(store, { intent, state: 'claimed', leaseMs: 60_000, deliveryLog }, frozen)),
       await statementOf((store) => settleOne(store, intent, settlement, { deliveryLog, reply: {} })),
       await statementSent((sql) =>
-        handoverBatch(
+        handoverBatches(deliveryLog, null)(
           [
             { is: 'outcome', outcome },
             { is: 'start', start },
           ],
-          deliveryLog,
           sql,
           'brief',
         ),

@@ -14,14 +14,14 @@ import type { Database } from '../../../std/sql.ts'
 import { abandonDeferred, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
 import { areDue, backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs, type DueRequest } from './due-counts.ts'
-import { handoverBatch } from './handover-batch.ts'
+import { handoverBatches } from './handover-batch.ts'
 import { createHandoverBatcher, type HandoverBatcher } from './handover-batcher.ts'
 import { createMicroBatcher, isRolledBack } from './micro-batcher.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { postponeCampaign, resumeCampaigns } from './paused-campaigns.ts'
 import { deferredDestinations } from './deferred.ts'
 import { settleBatch, settleWithKind, type SettleItem } from './settle-batch.ts'
-import type { RecordOutcomes } from '../../../model/intent-kind.ts'
+import type { OwnRows, RecordOutcomes } from '../../../model/intent-kind.ts'
 import { briefSettleStatement, settleStatement, settleStatementOf, type SettleStatement } from './settle-statement.ts'
 import { startBatch, startWithBatch } from './start-batch.ts'
 import { transact } from './transact.ts'
@@ -39,6 +39,13 @@ export interface IntentStoreOptions {
   readonly batchItems?: number
   /** Leases expired in one statement at most. */
   readonly expireBatch?: number
+}
+
+/** Starts and outcomes of one group that share statements. */
+interface Handovers {
+  readonly log: DeliveryLog
+  readonly own: OwnRows | null
+  readonly batcher: HandoverBatcher<StartRequest, SettleItem>
 }
 
 /** Groups poll at the same instants, each by a timer of its own; milliseconds. */
@@ -84,29 +91,27 @@ export function createIntentStore(database: Database, options: IntentStoreOption
       ),
     ),
   )
-  // Mails of a group: no more are in doubt than it has workers.
-  const handoversOf = onePer((_group: string) => new Map<DeliveryLog, HandoverBatcher<StartRequest, SettleItem>>())
-  function handovers(group: string, deliveryLog: DeliveryLog): HandoverBatcher<StartRequest, SettleItem> {
-    const ofGroup = handoversOf(group)
-    const known = ofGroup.get(deliveryLog)
-    if (known !== undefined) return known
-    const made = createHandoverBatcher<StartRequest, SettleItem>((items, patience) => handoverBatch(items, deliveryLog, sql, patience), {
-      limit: poolSize ?? Infinity,
+  /** Of each group. */
+  const handoversOf = onePer((_group: string): Handovers[] => [])
+  function handovers(group: string, log: DeliveryLog, own: OwnRows | null): HandoverBatcher<StartRequest, SettleItem> {
+    const known = handoversOf(group).find((one) => one.log === log && one.own === own)
+    if (known !== undefined) return known.batcher
+    const write = handoverBatches(log, own)
+    const batcher = createHandoverBatcher<StartRequest, SettleItem>((items, patience) => write(items, sql, patience), {
+      // Mails of a group: no more are in doubt than it has workers. What a kind starts with its own rows can be sent again.
+      limit: own === null ? (poolSize ?? Infinity) : Infinity,
+      ...(poolSize === undefined ? {} : { enough: poolSize }),
       startLingerMs,
       outcomeLingerMs: batchWaitMs,
       maxWaitMs: batchWaitMs,
       maxItems: batchItems,
     })
-    ofGroup.set(deliveryLog, made)
-    return made
+    handoversOf(group).push({ log, own, batcher })
+    return batcher
   }
   /** Where the start of a claim counts; an outcome may leave out the delivery log that its start had. */
-  function countedAt({
-    group,
-    claim,
-  }: Intent): { readonly log: DeliveryLog; readonly handedOver: HandoverBatcher<StartRequest, SettleItem> } | null {
-    for (const [log, handedOver] of handoversOf(group)) if (handedOver.has(keyOf(claim))) return { log, handedOver }
-    return null
+  function countedAt({ group, claim }: Intent): Handovers | null {
+    return handoversOf(group).find(({ batcher }) => batcher.has(keyOf(claim))) ?? null
   }
   const renewals = onePer((leaseMs: number) =>
     createMicroBatcher((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...batches, lingerMs: batchWaitMs }),
@@ -134,21 +139,24 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     if (counted === null) return write(statement)
     const key = keyOf(intent.claim)
     const isUsual = statement === settleStatement(counted.log)
-    if (isUsual && kindOutcome === undefined) return (await counted.handedOver.settle(key, item)) === 'settled' ? 'settled' : 'lost'
-    return write(isUsual ? briefSettleStatement(counted.log) : statement).finally(() => counted.handedOver.settled(key))
+    if (isUsual && (kindOutcome === undefined || (counted.own !== null && kindOutcome.ownRows === counted.own))) {
+      const result = await counted.batcher.settle(key, item)
+      return result === 'started' ? 'lost' : result
+    }
+    return write(isUsual ? briefSettleStatement(counted.log) : statement).finally(() => counted.batcher.settled(key))
   }
 
   async function startOne(request: StartRequest): Promise<'started' | 'lost'> {
-    const { intent, state, leaseMs, deliveryLog } = request
-    if (state !== 'handing_over' || deliveryLog === null) return starts(deliveryLog)(request)
-    const result = await handovers(intent.group, deliveryLog).start({ key: keyOf(intent.claim), leaseMs }, request)
+    const { intent, state, leaseMs, deliveryLog, own } = request
+    if (deliveryLog === null || (state !== 'handing_over' && own === undefined)) return starts(deliveryLog)(request)
+    const result = await handovers(intent.group, deliveryLog, own?.rows ?? null).start({ key: keyOf(intent.claim), leaseMs }, request)
     return result === 'started' ? result : 'lost'
   }
 
   async function startOneWith<Message>(request: StartWithRequest<Message>, decision: StartDecision<Message>): Promise<StartedWith> {
     const { intent, state, leaseMs, deliveryLog } = request
     if (state !== 'handing_over' || deliveryLog === null) return startsOf(decision)(request)
-    const handedOver = handovers(intent.group, deliveryLog)
+    const handedOver = handovers(intent.group, deliveryLog, null)
     const key = keyOf(intent.claim)
     await handedOver.admit({ key, leaseMs })
     try {

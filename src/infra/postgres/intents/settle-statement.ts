@@ -86,10 +86,13 @@ const settle = withLogs(`${settlements}, settled AS (${settling} RETURNING i.*)`
 
 /**
  * The expressions of {@link settleStatement}, for one that does more; `settled` has the intents that it moved. It waits for locks as long as
- * given: the rows of `s`, on which all writes depend, come with the setting, which ends with the transaction.
+ * given, or like any statement of the session: the rows of `s`, on which all writes depend, come with the setting, which ends with the
+ * transaction.
  */
-export function settledAndLogged(deliveryLog: DeliveryLog, lockMs: number): string {
-  const impatient = settlementsWith(`\n   CROSS JOIN (SELECT set_config('lock_timeout', '${lockMs}', true)) AS setting`)
+export function settledAndLogged(deliveryLog: DeliveryLog, lockMs: number | null): string {
+  const impatient = settlementsWith(
+    lockMs === null ? '' : `\n   CROSS JOIN (SELECT set_config('lock_timeout', '${lockMs}', true)) AS setting`,
+  )
   return `${impatient}, settled AS (${settling} RETURNING i.*),${deliveryLogSql(deliveryLog).settled(SETTLE_PARAMETERS + 1)}`
 }
 

@@ -90,11 +90,14 @@ class Skipped extends Error {
 const isOurs = `${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims
    AND CASE WHEN i.state = 'claimed' THEN i.lease_until > now() END`
 
-const lockStatement = `
+/** Proves the claims in the parameters from `$first` on, and locks their intents. @param condition one more, about nothing that is here */
+export const proving = (first: number, condition = '') => `
 SELECT i.id
-  FROM unnest($1::bigint[], $2::text[], $3::int[]) AS s (id, owner, claims)
-  JOIN worker.intents AS i ON ${isOurs}
+  FROM unnest($${first}::bigint[], $${first + 1}::text[], $${first + 2}::int[]) AS s (id, owner, claims)
+  JOIN worker.intents AS i ON ${isOurs} ${condition}
    FOR UPDATE OF i`
+
+const lockStatement = proving(1)
 
 /** Starts the intents in the parameters from `$first` on. */
 export const starting = (first: number) => `
