@@ -93,7 +93,7 @@ export interface StartWithRequest<Message> extends Composed<Message> {
 
 export interface StartRequest extends Omit<StartWithRequest<unknown>, 'message'> {
   readonly frozen: Frozen
-  /** Rows of its kind, written in the same statement: `lost` is also what they do not let start. */
+  /** Rows of its kind, written in the same statement, if it has a delivery log: `lost` is also what they do not let start. */
   readonly own?: { readonly rows: OwnRows; readonly values: OwnValues } | undefined
 }
 

@@ -163,9 +163,9 @@ async function startedWithOwnRows<Channel extends ChannelName>(
   channel: SendChannel<Messages[Channel]>,
   { message, ...request }: StartWithRequest<Messages[Channel]>,
 ): Promise<Frozen | null> {
-  const { intent, state } = request
-  // What cannot be taken back is started by the statement that counts what is in doubt.
-  const values = state === 'claimed' ? ownRows?.startValues({ intent, message }) : null
+  const { intent, state, deliveryLog } = request
+  // Mails are left out: another statement counts those that are in doubt.
+  const values = state === 'claimed' && deliveryLog !== null ? ownRows?.startValues({ intent, message }) : null
   if (ownRows === undefined || !values) return null
   const frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
   return onlyValue(await store.start([{ ...request, frozen, own: { rows: ownRows, values } }])) === 'started' ? frozen : null

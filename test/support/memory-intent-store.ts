@@ -38,6 +38,7 @@ export class MemoryIntentStore implements IntentStore {
   isAnyDue: boolean | null = true
   readonly started: StartRequest[] = []
   readonly settled: Settled[] = []
+  readonly kindOutcomes: NonNullable<SettleRequest['kindOutcome']>[] = []
   readonly released: Claim[] = []
   readonly renewed: Claim[] = []
   /** Campaign and reason of what was put off together. */
@@ -49,6 +50,8 @@ export class MemoryIntentStore implements IntentStore {
   }[] = []
   /** Says that somebody else has the intent now, to every write. */
   lost = false
+  /** The rows of no kind let an intent start. */
+  ownRowsRefuse = false
   /** Thrown by every write while set. */
   away: Error | null = null
   /** Ends of attempts are written when this resolves. */
@@ -104,7 +107,7 @@ export class MemoryIntentStore implements IntentStore {
 
   async startOne(request: StartRequest): Promise<'started' | 'lost'> {
     if (this.away !== null) throw this.away
-    if (this.lost) return 'lost'
+    if (this.lost || (this.ownRowsRefuse && request.own !== undefined)) return 'lost'
     this.started.push(request)
     return 'started'
   }
@@ -141,6 +144,7 @@ export class MemoryIntentStore implements IntentStore {
     const fault = this.settleFaults.shift()
     if (fault !== undefined) throw fault
     if (this.lost) return 'lost'
+    if (request.kindOutcome !== undefined) this.kindOutcomes.push(request.kindOutcome)
     const [note] = (await request.kindOutcome?.record([{ intent, outcome: request.kindOutcome.outcome }], noSql)) ?? []
     if (settlement.is === 'deferred') {
       const deferred = { ...intent, destination: settlement.destination }

@@ -19,8 +19,7 @@ afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents'))
 
 const { webhook } = rewardKinds()
-const { ownRows } = webhook
-if (ownRows === undefined) throw new Error('Webhooks of rewards have no rows of their own.')
+const ownRows = webhook.ownRows ?? raise('Webhooks of rewards have no rows of their own.')
 const url = 'https://hooks.example.com/rewards'
 const deliveryLog = 'webhook_deliveries'
 const delivered = { is: 'final', state: 'delivered', reason: null } as const
@@ -63,8 +62,8 @@ async function prepared(count: number, plot: RewardOptions = {}) {
     }),
   )
   const start = async ({ intent, message }: Delivery) => {
-    const values = ownRows?.startValues({ intent, message })
-    if (ownRows === undefined || !values) throw new Error('Only a transaction can start it.')
+    const values = ownRows.startValues({ intent, message })
+    if (values === null) throw new Error('Only a transaction can start it.')
     const envelope = { endpointId: message.endpointId, eventType: message.eventType }
     const frozen = { envelope, body: Buffer.from(JSON.stringify(message.payload)) }
     const own = { rows: ownRows, values }
@@ -72,8 +71,7 @@ async function prepared(count: number, plot: RewardOptions = {}) {
   }
   const settle = async ({ intent }: Delivery, outcome: AttemptOutcome = ok) => {
     const settlement = outcome.ok ? delivered : ({ is: 'later', as: 'retry', reason: outcome.reason ?? '', afterMs: 60_000 } as const)
-    const record = webhook.recordOutcomes
-    if (record === undefined) throw new Error('Webhooks of rewards record no outcomes.')
+    const record = webhook.recordOutcomes ?? raise('Webhooks of rewards record no outcomes.')
     return onlyValue(
       await store.settle([{ intent, settlement, deliveryLog, reply: { status: 200 }, kindOutcome: { outcome, record, ownRows } }]),
     )
@@ -94,6 +92,8 @@ async function rowsOf({ reward: { userRewardId } }: Delivery) {
   return row
 }
 
+const valuesOf = ([delivery]: readonly Delivery[]) => delivery && ownRows.startValues(delivery)
+
 /** The two of a store that has two. */
 function pair(deliveries: readonly Delivery[]): readonly [Delivery, Delivery] {
   const [one, other] = deliveries
@@ -106,12 +106,12 @@ describe('the start of a reward with its rows in one statement', () => {
     const { deliveries, start, settle } = await prepared(3)
     expect(await Promise.all(deliveries.map(start))).toEqual(['started', 'started', 'started'])
     const started = await Promise.all(deliveries.map(rowsOf))
-    expect(started).toMatchObject(Array(3).fill({ state: 'claimed', delivery: 'pending', reward: 'earned', attempts: 1 }))
+    for (const row of started) expect(row).toMatchObject({ state: 'claimed', delivery: 'pending', reward: 'earned', attempts: 1 })
     expect(new Set(started.map((row) => row?.written)).size).toBe(1)
     expect(await Promise.all(deliveries.map((delivery) => settle(delivery)))).toEqual(['settled', 'settled', 'settled'])
-    expect(await Promise.all(deliveries.map(rowsOf))).toMatchObject(
-      Array(3).fill({ state: 'delivered', delivery: 'success', reward: 'delivered', attempts: 1 }),
-    )
+    for (const row of await Promise.all(deliveries.map(rowsOf))) {
+      expect(row).toMatchObject({ state: 'delivered', delivery: 'success', reward: 'delivered', attempts: 1 })
+    }
   })
 
   it.each([
@@ -135,7 +135,6 @@ describe('the start of a reward with its rows in one statement', () => {
     expect(await Promise.all([start(one), start(other)])).toEqual(['lost', 'started'])
     const withTemplate = await prepared(1, { config: { code_template: '{random}' } })
     const withCode = await prepared(1, { config: { code_template: '{random}' }, rewardData: { code: 'OWN' } })
-    const valuesOf = ([delivery]: readonly Delivery[]) => delivery && ownRows?.startValues(delivery)
     expect(valuesOf(withTemplate.deliveries)).toBeNull()
     expect(valuesOf(withCode.deliveries)).toEqual([expect.any(String), 'OWN'])
     expect(await withCode.start(withCode.deliveries[0] ?? one)).toBe('started')
@@ -213,3 +212,7 @@ describe('the outcome of a reward with its rows in one statement', () => {
     expect([(await rowsOf(one))?.reward, (await rowsOf(other))?.reward]).toEqual(['earned', 'delivered'])
   })
 })
+
+function raise(message: string): never {
+  throw new Error(message)
+}

@@ -98,7 +98,7 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     if (known !== undefined) return known.batcher
     const write = handoverBatches(log, own)
     const batcher = createHandoverBatcher<StartRequest, SettleItem>((items, patience) => write(items, sql, patience), {
-      // Mails of a group: no more are in doubt than it has workers. What a kind starts with its own rows can be sent again.
+      // Mails of a group: no more are in doubt than it has workers. Intents that start with rows of their kind can be sent again.
       limit: own === null ? (poolSize ?? Infinity) : Infinity,
       ...(poolSize === undefined ? {} : { enough: poolSize }),
       startLingerMs,
