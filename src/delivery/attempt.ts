@@ -50,7 +50,7 @@ const nothing = () => null
 export interface RecordedWith {
   /** Updates the state that the kind of the intent keeps, in the same transaction. */
   readonly record?: RecordOutcomes | undefined
-  /** The same, in the statement that records the outcome. */
+  /** The same, by the statement that records the outcome. */
   readonly ownRows?: OwnRows | undefined
   readonly deliveryLog?: DeliveryLog | null
   readonly reply?: Reply

@@ -74,12 +74,12 @@ export interface SettleOptions {
   readonly detail?: string | null
   /** The platform's tables refused the outcome: only our own are written. */
   readonly ownTablesOnly?: boolean
-  /** The outcome for the state that the kind of the intent keeps, written in the same transaction. */
+  /** The outcome for the state that the kind of the intent keeps, written in the same transaction; by the statement itself where `ownRows` has values for it. */
   readonly kindOutcome?:
     { readonly outcome: AttemptOutcome; readonly record: RecordOutcomes; readonly ownRows?: OwnRows | undefined } | undefined
 }
 
-/** `lost`: another worker has the intent. A note is what {@link RecordOutcomes} returned. */
+/** `lost`: another worker has the intent. A note is what the kind said about its own rows. */
 export type Settled = 'settled' | 'lost' | OutcomeNote
 
 /** A start of which only the transaction knows what is frozen. */
@@ -93,7 +93,7 @@ export interface StartWithRequest<Message> extends Composed<Message> {
 
 export interface StartRequest extends Omit<StartWithRequest<unknown>, 'message'> {
   readonly frozen: Frozen
-  /** Rows of its kind, written in the same statement, if it has a delivery log: `lost` is also what they do not let start. */
+  /** Rows of its kind, written by the same statement; `lost` then also means that they did not let it start. For `claimed`, with a delivery log. */
   readonly own?: { readonly rows: OwnRows; readonly values: OwnValues } | undefined
 }
 

@@ -106,12 +106,11 @@ async function start<Channel extends ChannelName>(
 ): Promise<Frozen | null> {
   const { store } = executor
   const request = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, deliveryLog: channel.deliveryLog }
-  let frozen: Frozen | null
+  let frozen: Frozen
   try {
-    frozen = await startedWithOwnRows(executor, kind, channel, { ...request, message })
-    if (frozen !== null) {
-      // Its rows have been written with it.
-    } else if (kind.start === undefined) {
+    const startedAtOnce = await startedWithOwnRows(executor, kind, channel, { ...request, message })
+    if (startedAtOnce !== null) frozen = startedAtOnce
+    else if (kind.start === undefined) {
       frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
       channel.begin?.(frozen, slot)
       if (onlyValue(await store.start([{ ...request, frozen }])) === 'lost') return attempt.lost()
@@ -156,17 +155,18 @@ async function start<Channel extends ChannelName>(
   }
 }
 
-/** Null where the kind has to decide in a transaction: about something that is not prepared, or since its rows have changed. */
+/** Null where the kind has to decide in a transaction: what is to be sent, or why its rows, or a lost claim, did not let this start. */
 async function startedWithOwnRows<Channel extends ChannelName>(
   { store }: Executor,
-  { ownRows }: IntentKind<Channel>,
+  { start, ownRows }: IntentKind<Channel>,
   channel: SendChannel<Messages[Channel]>,
   { message, ...request }: StartWithRequest<Messages[Channel]>,
 ): Promise<Frozen | null> {
   const { intent, state, deliveryLog } = request
   // Mails are left out: another statement counts those that are in doubt.
-  const values = state === 'claimed' && deliveryLog !== null ? ownRows?.startValues({ intent, message }) : null
-  if (ownRows === undefined || !values) return null
+  if (start === undefined || ownRows === undefined || state !== 'claimed' || deliveryLog === null) return null
+  const values = ownRows.startValues({ intent, message })
+  if (values === null) return null
   const frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
   return onlyValue(await store.start([{ ...request, frozen, own: { rows: ownRows, values } }])) === 'started' ? frozen : null
 }

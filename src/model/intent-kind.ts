@@ -93,7 +93,7 @@ export function recordEach(record: (intent: Intent, outcome: AttemptOutcome, tx:
   }
 }
 
-/** An UPDATE of a kind's own rows, as the common table expression of a statement about many intents. */
+/** An UPDATE of a kind's own rows, as a common table expression of a statement about many intents, of which no two may change one row. */
 export interface OwnUpdate {
   /** Types of PostgreSQL by the names of the columns that the kind adds to each intent, in the order of its values. */
   readonly columns: Readonly<Record<string, string>>
@@ -104,25 +104,26 @@ export interface OwnUpdate {
   sql(k: string): string
 }
 
-export type OwnValues = readonly (string | null)[]
-
 /** What a kind writes into rows of its own, in the statements that write starts and outcomes. */
 export interface OwnRows {
   /** Lets an intent start by returning it. */
   readonly start: OwnUpdate
   readonly outcome: OwnUpdate & {
-    valuesOf(outcome: IntentOutcome): OwnValues
-    /** For committed outcomes that the update did not return: a note or undefined for each, in their order. */
+    /** Null when `recordOutcomes` has to write it. */
+    valuesOf(outcome: IntentOutcome): OwnValues | null
+    /** For outcomes that the update did not return, once they are committed: a note or undefined for each, in their order. */
     notes(outcomes: readonly IntentOutcome[], read: Sql): Promise<readonly (OutcomeNote | undefined)[]>
   }
 }
 
+export type OwnValues = readonly (string | null)[]
+
 /**
- * The usual case of `start` and `recordOutcomes` without a transaction of its own, which takes five round trips for a block. Those two remain
- * for what it leaves: starts that its update did not return, and outcomes that cannot be written with others.
+ * The usual case of `start` and of `recordOutcomes`, in one statement where each of them takes a transaction of four or five for a block.
+ * Those two remain for the rest: what has no values here, and starts that the update did not return.
  */
 export interface OwnRowsOf<Message> extends OwnRows {
-  /** For the start of an intent with the message as it was prepared; null when only `start` can decide what is sent. */
+  /** For a start with the message as it was prepared; null when only `start` can decide what is sent. */
   startValues(start: Composed<Message>): OwnValues | null
 }
 
@@ -133,7 +134,7 @@ export interface OwnRowsOf<Message> extends OwnRows {
  * accept and prepare, rolled back.
  * `start` runs inside the short transaction that proves the claims and commits before anything is sent; it may refuse.
  * `recordOutcomes` runs inside the transaction that settles the intents. Intents of one kind share these transactions; a kind without
- * a state of its own leaves both out, and its intents share them with those of other kinds.
+ * a state of its own leaves both out, and its intents share them with those of other kinds. `ownRows` is for kinds that have both.
  */
 export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
   readonly kind: string

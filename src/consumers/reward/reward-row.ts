@@ -8,6 +8,7 @@ import { expectOne } from '../expect-one.ts'
 import { addressColumns, claimedTo, inEverySpelling, type AddressRow } from '../mail-rules.ts'
 import { personColumns, type PersonRow } from '../person-mail.ts'
 import { sameUrl } from './same-url.ts'
+import { codeColumn, codeTemplateColumn } from './start-condition.ts'
 
 /** Everything that the decision about a reward needs. Columns of rows that do not exist (yet) are null. */
 export type RewardRow = MissingReward | FoundReward
@@ -129,7 +130,7 @@ export function userRewardIdOf(intent: Intent): string {
 const statement = `
   SELECT parameters.now, ur.id AS user_reward_id, ur.status, coalesce(ur.expires_at <= parameters.now, false) AS expired,
     r.id AS reward_id, r.name AS reward_name, r.description AS reward_description, r.type AS reward_type, r.delivery_method,
-    nullif(trim(ur.reward_data->>'code'), '') AS code, nullif(trim(r.config->>'code_template'), '') AS code_template,
+    ${codeColumn} AS code, ${codeTemplateColumn} AS code_template,
     coalesce(nullif(ur.reward_data->'value', 'null'), r.config->'value')::text AS value,
     coalesce(nullif(ur.reward_data->'instructions', 'null'), r.config->'instructions')::text AS instructions,
     ${personColumns}, ${addressColumns('parameters.handed_over')}, ${eligibilityColumns}, ${templateColumns},

@@ -4,7 +4,7 @@ import { sqlArray } from '../../std/sql-array.ts'
 import { notFound } from '../eligibility.ts'
 import { codeFrom } from './reward-code.ts'
 import { userRewardIdOf } from './reward-row.ts'
-import { deliverable, notDeliverable } from './start-condition.ts'
+import { codeColumn, codeTemplateColumn, deliverable, notDeliverable } from './start-condition.ts'
 
 /**
  * Counts the attempts and settles the codes, in the transaction that commits before anything is sent. The update takes the
@@ -28,11 +28,6 @@ export function startRewards<Message>(random: () => string, withCode: (message: 
     })
   }
 }
-
-/** The code of a reward `ur` or null, as SQL. */
-export const codeColumn = `nullif(trim(ur.reward_data->>'code'), '')`
-/** What codes of a reward `r` are made of, or null. */
-export const codeTemplateColumn = `nullif(trim(r.config->>'code_template'), '')`
 
 interface StartedReward {
   readonly id: string
@@ -90,21 +85,27 @@ export async function recordRewardOutcomes(outcomes: readonly IntentOutcome[], t
 /** Marks rewards delivered; for those that the platform has changed or deleted meanwhile it returns a note. */
 async function delivered(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<string, OutcomeNote>> {
   if (ids.length === 0) return new Map()
-  // Expiry was checked at the start; a reward that was delivered in time is delivered, whatever the time is now.
-  const updated = await tx.query<{ id: string }>(
-    `UPDATE platform.user_rewards ur SET status = 'delivered', delivered_at = now(), delivery_error = NULL, updated_at = now()
-     WHERE ur.id = ANY ($1::uuid[]) AND ${unsettled} RETURNING ur.id`,
+  const updated = await tx.query<{ intent_id: string }>(
+    deliveredUpdate('(SELECT id AS intent_id, id AS user_reward_id FROM unnest($1::uuid[]) AS id) AS k'),
     [ids],
   )
-  const done = new Set(updated.map(({ id }) => id))
-  return meanwhile(
+  const done = new Set(updated.map(({ intent_id: id }) => id))
+  return notesOfChanged(
     ids.filter((id) => !done.has(id)),
     tx,
   )
 }
 
-/** A note for each of these rewards, whose delivery did not change their rows: what the platform has done with them. */
-export async function meanwhile(ids: readonly string[], read: Sql): Promise<ReadonlyMap<string, OutcomeNote>> {
+/** Marks the rewards of `k` delivered. Expiry was checked at the start; what was delivered in time is delivered, whatever the time is now. */
+export function deliveredUpdate(k: string): string {
+  return `
+    UPDATE platform.user_rewards ur SET status = 'delivered', delivered_at = now(), delivery_error = NULL, updated_at = now()
+    FROM ${k}
+    WHERE ur.id = k.user_reward_id AND ${unsettled} RETURNING k.intent_id`
+}
+
+/** By the ids of rewards that were delivered, and whose rows could not say so: what the platform has done with them meanwhile. */
+export async function notesOfChanged(ids: readonly string[], read: Sql): Promise<ReadonlyMap<string, OutcomeNote>> {
   if (ids.length === 0) return new Map()
   const rows = await read.query<{ id: string; status: string }>(
     'SELECT id, status FROM platform.user_rewards WHERE id = ANY ($1::uuid[])',
@@ -115,7 +116,7 @@ export async function meanwhile(ids: readonly string[], read: Sql): Promise<Read
   return new Map(others.map((id) => [id, { note: statuses.has(id) ? `reward-${statuses.get(id)}-meanwhile` : 'reward-deleted-meanwhile' }]))
 }
 
-export const unsettled = `ur.status IN ('pending', 'earned')`
+const unsettled = `ur.status IN ('pending', 'earned')`
 
 /** Why rewards were not started, by their ids; a reward that does not exist has no entry. */
 async function whyNot(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<string, string>> {
@@ -128,7 +129,6 @@ async function whyNot(ids: readonly string[], tx: Sql): Promise<ReadonlyMap<stri
   return new Map(rows.map(({ id, status, expired }) => [id, notDeliverable(status, expired) ?? 'reward-changed']))
 }
 
-/** What `user_rewards.delivery_error` says. */
-export function sentenceOf({ final, reason }: AttemptOutcome): string {
+function sentenceOf({ final, reason }: AttemptOutcome): string {
   return `${final ? 'Not delivered' : 'Not delivered yet, will be tried again'}: ${reason ?? 'unknown reason'}.`
 }

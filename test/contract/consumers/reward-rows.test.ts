@@ -79,6 +79,17 @@ async function prepared(count: number, plot: RewardOptions = {}) {
   return { deliveries, start, settle }
 }
 
+/** The next attempt, a minute later. */
+async function claimedAgain(delivery: Delivery): Promise<Delivery> {
+  const [row] = await database.sql.query<{ claims: number }>(
+    `UPDATE worker.intents SET state = 'claimed', owner = 'again', claims = claims + 1, lease_until = now() + interval '1 minute'
+      WHERE key = $1 RETURNING claims`,
+    [delivery.intent.key],
+  )
+  const claim = { id: delivery.intent.id, owner: 'again', claims: row?.claims ?? 0 }
+  return { ...delivery, intent: { ...delivery.intent, claim } }
+}
+
 /** Of each reward: its intent, its delivery and itself, and which transaction wrote the intent. */
 async function rowsOf({ reward: { userRewardId } }: Delivery) {
   const [row] = await database.sql.query<{ state: string; delivery: string | null; reward: string; attempts: number; written: string }>(
@@ -149,8 +160,9 @@ describe('the start of a reward with its rows in one statement', () => {
   })
 
   it('waits for a revocation that is being written, and respects it', async () => {
-    const { deliveries, start } = await prepared(2)
-    const [one] = pair(deliveries)
+    const { deliveries, start } = await prepared(1)
+    const [one] = deliveries
+    if (one === undefined) throw new Error('There is one.')
     let starting: Promise<string> | undefined
     await database.transaction(async (platform) => {
       await platform.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [one.reward.userRewardId])
@@ -163,17 +175,12 @@ describe('the start of a reward with its rows in one statement', () => {
 })
 
 describe('the outcome of a reward with its rows in one statement', () => {
-  it('shares a commit with the start of another', async () => {
+  it('shares a commit with others', async () => {
     const { deliveries, start, settle } = await prepared(2)
     const [one, other] = pair(deliveries)
-    await start(one)
-    expect(await Promise.all([settle(one), start(other)])).toEqual(['settled', 'started'])
-    const rows = [await rowsOf(one), await rowsOf(other)]
-    expect(rows).toMatchObject([
-      { state: 'delivered', delivery: 'success', reward: 'delivered' },
-      { state: 'claimed', delivery: 'pending', reward: 'earned', attempts: 1 },
-    ])
-    expect(rows[0]?.written).toBe(rows[1]?.written)
+    await Promise.all([start(one), start(other)])
+    expect(await Promise.all([settle(one), settle(other)])).toEqual(['settled', 'settled'])
+    expect((await rowsOf(one))?.written).toBe((await rowsOf(other))?.written)
   })
 
   it('that failed is in the reward until one that succeeded', async () => {
@@ -187,6 +194,30 @@ describe('the outcome of a reward with its rows in one statement', () => {
       delivered_at: null,
       delivery_error: 'Not delivered yet, will be tried again: timeout.',
     })
+    const again = await claimedAgain(one)
+    await start(again)
+    expect(await settle(again)).toBe('settled')
+    expect(await userRewardOf(database.sql, one.reward)).toMatchObject({
+      status: 'delivered',
+      delivered_at: expect.any(Date),
+      delivery_error: null,
+      delivery_attempts: 2,
+    })
+  })
+
+  it('waits for a lock of the platform on its reward', async () => {
+    const { deliveries, start, settle } = await prepared(1)
+    const [one] = deliveries
+    if (one === undefined) throw new Error('There is one.')
+    await start(one)
+    let settling: Promise<unknown> | undefined
+    await database.transaction(async (platform) => {
+      await platform.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [one.reward.userRewardId])
+      settling = settle(one)
+      await untilSomebodyWaits(database.sql)
+    })
+    expect(await settling).toEqual({ note: 'reward-revoked-meanwhile' })
+    expect(await rowsOf(one)).toMatchObject({ state: 'delivered', reward: 'revoked' })
   })
 
   it.each([

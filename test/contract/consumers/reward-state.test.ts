@@ -241,7 +241,6 @@ describe('the end of an attempt', () => {
   })
 })
 
-/** Until a transaction on this database waits for a lock; the query itself takes as long as the look. */
 /** A generator that gives both twins the same first, then each its own. */
 function drawing(own: string): () => string {
   const draws = ['SAME', own]

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { IntentStore } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
-import { handoverBatches } from '../../../src/infra/postgres/intents/handover-batch.ts'
+import { handoverBatch } from '../../../src/infra/postgres/intents/handover-batch.ts'
+import { rewardRows } from '../../../src/consumers/reward/reward-rows.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { request } from './intent-rows.ts'
 import { insertCampaign, insertUser, insertWebhook } from './platform-rows.ts'
@@ -195,11 +196,12 @@ describe.each([0, 100])('plans cached when the tables had %i rows', (count) => {
       await statementOf((store) => startOne(store, { intent, state: 'claimed', leaseMs: 60_000, deliveryLog }, frozen)),
       await statementOf((store) => settleOne(store, intent, settlement, { deliveryLog, reply: {} })),
       await statementSent((sql) =>
-        handoverBatches(deliveryLog, null)(
+        handoverBatch(
           [
             { is: 'outcome', outcome },
             { is: 'start', start },
           ],
+          deliveryLog,
           sql,
           'brief',
         ),
@@ -211,6 +213,36 @@ describe.each([0, 100])('plans cached when the tables had %i rows', (count) => {
       expect(new Set(onIntents(nodes).map((node) => node['Index Name']))).toEqual(new Set(['intents_pkey']))
       const onDeliveryLog = nodes.filter((node) => node['Relation Name'] === deliveryLog && node['Node Type'] !== 'ModifyTable')
       expect(onDeliveryLog.map((node) => node['Node Type'])).not.toContain('Seq Scan')
+    }
+  })
+
+  it('use keys: start and settle with the rows of rewards', async () => {
+    const [intent] = await createIntentStore(database, { channels: channelNames }).claim(request({ limit: 1 }))
+    if (intent === undefined) throw new Error('nothing is due')
+    const reward = { ...intent, data: { user_reward_id: '00000000-0000-4000-8000-0000000000f1' } }
+    const frozen = { envelope: {}, body: Buffer.of(1) }
+    const starting = { intent: reward, state: 'claimed', leaseMs: 60_000, deliveryLog: 'webhook_deliveries' } as const
+    const own = { rows: rewardRows, values: ['00000000-0000-4000-8000-0000000000f1', null] }
+    const outcome = { ok: true, final: true, reason: null }
+    const kindOutcome = { outcome, record: async () => [undefined], ownRows: rewardRows }
+    const statements = [
+      await statementOf((store) => startOne(store, { ...starting, own }, frozen)),
+      await statementOf((store) =>
+        settleOne(
+          store,
+          reward,
+          { is: 'final', state: 'delivered', reason: null },
+          { deliveryLog: 'webhook_deliveries', reply: {}, kindOutcome },
+        ),
+      ),
+    ]
+    for (const { text } of statements) {
+      const [row] = await small.sql.query<{ 'QUERY PLAN': [{ Plan: Node }] }>(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}`)
+      const nodes = row ? flat(row['QUERY PLAN'][0].Plan) : []
+      expect(new Set(onIntents(nodes).map((node) => node['Index Name']))).toEqual(new Set(['intents_pkey']))
+      const onOthers = nodes.filter((node) => node['Relation Name'] !== undefined && node['Node Type'] !== 'ModifyTable')
+      expect(onOthers.map((node) => node['Node Type'])).not.toContain('Seq Scan')
+      expect(new Set(onOthers.map((node) => node['Relation Name']))).toContain('user_rewards')
     }
   })
 })

@@ -9,8 +9,9 @@ const moments: Readonly<Record<string, (statement: Statement) => boolean>> = {
   'recalculation of a leaderboard': commitAfter(/INSERT INTO worker\.recalculations/),
   'start of a mail': alone(/WITH started AS[^]*INSERT INTO "public"\.email_logs/),
   'end of a mail': alone(/settled AS[^]*UPDATE "public"\.email_logs/),
-  'start of a reward': commitAfter(/UPDATE "public"\.user_rewards ur\s+SET delivery_attempts/),
-  'end of a reward': commitAfter(/UPDATE "public"\.user_rewards ur SET status = 'delivered'/),
+  'start of a reward': alone(/allowed AS[^]*UPDATE "public"\.user_rewards/),
+  'start of a reward in a transaction': commitAfter(/UPDATE "public"\.user_rewards ur\s+SET delivery_attempts/),
+  'end of a reward': alone(/followed AS[^]*UPDATE "public"\.user_rewards/),
 }
 
 /** The server gets the bytes and its answer is lost; it never gets them; it gets them and the client waits for the answer in vain. */

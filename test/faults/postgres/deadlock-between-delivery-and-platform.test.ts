@@ -4,7 +4,7 @@ import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { countersOf } from '../../support/faults/probes.ts'
 
 /**
- * Fault: The platform locks a reward's row and then the rows of its delivery, in the reverse order of settling a delivery.
+ * Fault: The platform locks the row of an endpoint and then that of a reward, in the reverse order of settling a delivery.
  * Promise: The platform is never the victim; what the daemon had to abandon is counted and written again; every receiver is called once.
  */
 test('a deadlock with the platform costs the worker a retry, and the platform nothing', async () => {
@@ -25,19 +25,20 @@ test('a deadlock with the platform costs the worker a retry, and the platform no
       await tx.query(`SET LOCAL deadlock_timeout = '60s'`)
       await tx.query(`SET LOCAL lock_timeout = 0`)
       const [reward] = await tx.query<{ id: string }>(
-        `SELECT ur.id FROM worker.intents i JOIN user_rewards ur ON i.key = 'reward:' || ur.id::text
-          WHERE i.envelope->>'webhookId' = $1 FOR UPDATE OF ur`,
+        `SELECT ur.id FROM worker.intents i JOIN user_rewards ur ON i.key = 'reward:' || ur.id::text WHERE i.envelope->>'webhookId' = $1`,
         [id],
       )
+      await tx.query('UPDATE webhooks SET updated_at = updated_at')
       locked.resolve()
-      await eventually('the end of the delivery waits for the reward', async () => {
+      await eventually('the end of the delivery waits for the endpoint', async () => {
         const waits = await sql.query(
           `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-              AND application_name = 'kafka-worker delivery' AND query LIKE 'UPDATE %user_rewards ur SET status%'`,
+              AND application_name = 'kafka-worker delivery' AND query LIKE '%followed AS%'`,
         )
         return (reward !== undefined && waits.length > 0) || `${String(reward?.id)}, ${waits.length} wait`
       })
-      await tx.query('UPDATE webhooks SET updated_at = updated_at')
+      // That of another delivery may be first; its statement has the rewards of all that it settles.
+      await tx.query('UPDATE user_rewards SET updated_at = updated_at')
       rings += 1
     }).finally(() => (held = null))
     held.catch(locked.reject)

@@ -1,11 +1,8 @@
-import type { OutcomeNote } from '../../../model/intent-kind.ts'
 import { flushAlone, flushEntries, isEverybodys, isRolledBack, type Entry } from './micro-batcher.ts'
 
 export interface HandoverBatcherOptions {
-  /** Intents that are handed over at a time at most: the workers of the group. Infinity for what can be taken back. */
+  /** Intents that are handed over at a time at most: the workers of the group. */
   readonly limit: number
-  /** When so many starts or outcomes wait, they linger no longer; `limit` when not given. */
-  readonly enough?: number
   /** Starts linger for this long, even when no write is in flight: shorter, because a worker waits for each. */
   readonly startLingerMs: number
   /** Outcomes linger for this long, unless a start takes them along. */
@@ -24,7 +21,7 @@ export interface Handover {
 
 export type HandoverItem<Start, Outcome> =
   { readonly is: 'start'; readonly start: Start } | { readonly is: 'outcome'; readonly outcome: Outcome }
-export type HandoverResult = 'started' | 'settled' | 'lost' | OutcomeNote
+export type HandoverResult = 'started' | 'settled' | 'lost'
 
 /** `brief`: fails soon where a row is locked. `patient`: waits as long as any statement of the session. */
 export type Patience = 'brief' | 'patient'
@@ -67,7 +64,7 @@ export function createHandoverBatcher<Start, Outcome>(
   type WaitingToWrite = Handover & { readonly since: number; readonly admitted: () => void }
 
   const { limit, startLingerMs, outcomeLingerMs, maxWaitMs, maxItems } = options
-  const enough = Math.min(options.enough ?? limit, maxItems)
+  const enough = Math.min(limit, maxItems)
   /** What counts, and until when without an outcome, by the monotonic clock: the first ends first. */
   const counted = new Map<string, number>()
   const starts: (WaitingStart | WaitingToWrite)[] = []

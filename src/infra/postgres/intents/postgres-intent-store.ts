@@ -14,16 +14,16 @@ import type { Database } from '../../../std/sql.ts'
 import { abandonDeferred, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
 import { areDue, backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs, type DueRequest } from './due-counts.ts'
-import { handoverBatches } from './handover-batch.ts'
+import { handoverBatch } from './handover-batch.ts'
 import { createHandoverBatcher, type HandoverBatcher } from './handover-batcher.ts'
 import { createMicroBatcher, isRolledBack } from './micro-batcher.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { postponeCampaign, resumeCampaigns } from './paused-campaigns.ts'
 import { deferredDestinations } from './deferred.ts'
-import { settleBatch, settleWithKind, type SettleItem } from './settle-batch.ts'
+import { settleBatch, settleBatchWith, settleWithKind, type SettleItem } from './settle-batch.ts'
 import type { OwnRows, RecordOutcomes } from '../../../model/intent-kind.ts'
 import { briefSettleStatement, settleStatement, settleStatementOf, type SettleStatement } from './settle-statement.ts'
-import { startBatch, startWithBatch } from './start-batch.ts'
+import { startBatch, startBatchWith, startWithBatch } from './start-batch.ts'
 import { transact } from './transact.ts'
 
 export interface IntentStoreOptions {
@@ -41,13 +41,6 @@ export interface IntentStoreOptions {
   readonly expireBatch?: number
 }
 
-/** Starts and outcomes of one group that share statements. */
-interface Handovers {
-  readonly log: DeliveryLog
-  readonly own: OwnRows | null
-  readonly batcher: HandoverBatcher<StartRequest, SettleItem>
-}
-
 /** Groups poll at the same instants, each by a timer of its own; milliseconds. */
 const DUE_CHECK_LINGER_MS = 5
 
@@ -62,6 +55,12 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     createMicroBatcher((requests: readonly StartRequest[]) => startBatch(requests, deliveryLog, sql), {
       ...ofWorkers,
       lingerMs: startLingerMs,
+    }),
+  )
+  const startsWithOwn = onePer((own: OwnRows) =>
+    onePer((deliveryLog: DeliveryLog) => {
+      const write = startBatchWith(own, deliveryLog)
+      return createMicroBatcher((requests: readonly StartRequest[]) => write(requests, sql), { ...ofWorkers, lingerMs: startLingerMs })
     }),
   )
   const startsOfKinds = new Map<object, unknown>()
@@ -83,6 +82,12 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   const settles = onePer((statement: SettleStatement) =>
     createMicroBatcher((items: readonly SettleItem[]) => settleBatch(items, statement, sql), outcomeBatches(statement)),
   )
+  const settlesWithOwn = onePer((own: OwnRows) =>
+    onePer((deliveryLog: DeliveryLog) => {
+      const write = settleBatchWith(own, deliveryLog)
+      return createMicroBatcher((items: readonly SettleItem[]) => write(items, sql), outcomeBatches(settleStatement(deliveryLog)))
+    }),
+  )
   const settlesOfKind = onePer((record: RecordOutcomes) =>
     onePer((statement: SettleStatement) =>
       createMicroBatcher(
@@ -91,27 +96,29 @@ export function createIntentStore(database: Database, options: IntentStoreOption
       ),
     ),
   )
-  /** Of each group. */
-  const handoversOf = onePer((_group: string): Handovers[] => [])
-  function handovers(group: string, log: DeliveryLog, own: OwnRows | null): HandoverBatcher<StartRequest, SettleItem> {
-    const known = handoversOf(group).find((one) => one.log === log && one.own === own)
-    if (known !== undefined) return known.batcher
-    const write = handoverBatches(log, own)
-    const batcher = createHandoverBatcher<StartRequest, SettleItem>((items, patience) => write(items, sql, patience), {
-      // Mails of a group: no more are in doubt than it has workers. Intents that start with rows of their kind can be sent again.
-      limit: own === null ? (poolSize ?? Infinity) : Infinity,
-      ...(poolSize === undefined ? {} : { enough: poolSize }),
+  // Mails of a group: no more are in doubt than it has workers.
+  const handoversOf = onePer((_group: string) => new Map<DeliveryLog, HandoverBatcher<StartRequest, SettleItem>>())
+  function handovers(group: string, deliveryLog: DeliveryLog): HandoverBatcher<StartRequest, SettleItem> {
+    const ofGroup = handoversOf(group)
+    const known = ofGroup.get(deliveryLog)
+    if (known !== undefined) return known
+    const made = createHandoverBatcher<StartRequest, SettleItem>((items, patience) => handoverBatch(items, deliveryLog, sql, patience), {
+      limit: poolSize ?? Infinity,
       startLingerMs,
       outcomeLingerMs: batchWaitMs,
       maxWaitMs: batchWaitMs,
       maxItems: batchItems,
     })
-    handoversOf(group).push({ log, own, batcher })
-    return batcher
+    ofGroup.set(deliveryLog, made)
+    return made
   }
   /** Where the start of a claim counts; an outcome may leave out the delivery log that its start had. */
-  function countedAt({ group, claim }: Intent): Handovers | null {
-    return handoversOf(group).find(({ batcher }) => batcher.has(keyOf(claim))) ?? null
+  function countedAt({
+    group,
+    claim,
+  }: Intent): { readonly log: DeliveryLog; readonly handedOver: HandoverBatcher<StartRequest, SettleItem> } | null {
+    for (const [log, handedOver] of handoversOf(group)) if (handedOver.has(keyOf(claim))) return { log, handedOver }
+    return null
   }
   const renewals = onePer((leaseMs: number) =>
     createMicroBatcher((claims: readonly Claim[]) => renew(sql, claims, leaseMs), { ...batches, lingerMs: batchWaitMs }),
@@ -134,29 +141,36 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   }: SettleRequest): Promise<Settled> {
     const item = { intent, settlement, reply, detail, kindOutcome }
     const statement = settleStatementOf(intent, settlement, deliveryLog, ownTablesOnly)
-    const write = (as: SettleStatement) => (kindOutcome === undefined ? settles(as)(item) : settlesOfKind(kindOutcome.record)(as)(item))
+    const write = (as: SettleStatement) => {
+      if (kindOutcome === undefined) return settles(as)(item)
+      const { record, ownRows, outcome } = kindOutcome
+      const isByOwnRows = deliveryLog !== null && as === settleStatement(deliveryLog) && ownRows?.outcome.valuesOf({ intent, outcome })
+      return ownRows && isByOwnRows ? settlesWithOwn(ownRows)(deliveryLog)(item) : settlesOfKind(record)(as)(item)
+    }
     const counted = countedAt(intent)
     if (counted === null) return write(statement)
     const key = keyOf(intent.claim)
     const isUsual = statement === settleStatement(counted.log)
-    if (isUsual && (kindOutcome === undefined || (counted.own !== null && kindOutcome.ownRows === counted.own))) {
-      const result = await counted.batcher.settle(key, item)
-      return result === 'started' ? 'lost' : result
-    }
-    return write(isUsual ? briefSettleStatement(counted.log) : statement).finally(() => counted.batcher.settled(key))
+    if (isUsual && kindOutcome === undefined) return (await counted.handedOver.settle(key, item)) === 'settled' ? 'settled' : 'lost'
+    return write(isUsual ? briefSettleStatement(counted.log) : statement).finally(() => counted.handedOver.settled(key))
   }
 
   async function startOne(request: StartRequest): Promise<'started' | 'lost'> {
     const { intent, state, leaseMs, deliveryLog, own } = request
-    if (deliveryLog === null || (state !== 'handing_over' && own === undefined)) return starts(deliveryLog)(request)
-    const result = await handovers(intent.group, deliveryLog, own?.rows ?? null).start({ key: keyOf(intent.claim), leaseMs }, request)
+    if (own !== undefined) {
+      if (state === 'handing_over' || deliveryLog === null)
+        throw new Error(`Rows of a kind cannot be written with a start of ${intent.kind}.`)
+      return startsWithOwn(own.rows)(deliveryLog)(request)
+    }
+    if (state !== 'handing_over' || deliveryLog === null) return starts(deliveryLog)(request)
+    const result = await handovers(intent.group, deliveryLog).start({ key: keyOf(intent.claim), leaseMs }, request)
     return result === 'started' ? result : 'lost'
   }
 
   async function startOneWith<Message>(request: StartWithRequest<Message>, decision: StartDecision<Message>): Promise<StartedWith> {
     const { intent, state, leaseMs, deliveryLog } = request
     if (state !== 'handing_over' || deliveryLog === null) return startsOf(decision)(request)
-    const handedOver = handovers(intent.group, deliveryLog, null)
+    const handedOver = handovers(intent.group, deliveryLog)
     const key = keyOf(intent.claim)
     await handedOver.admit({ key, leaseMs })
     try {

@@ -1,11 +1,12 @@
 import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { JsonObject } from '../../../model/intent.ts'
 import type { SettleOptions, Settled, Settlement } from '../../../delivery/intent-store.ts'
-import type { RecordOutcomes } from '../../../model/intent-kind.ts'
+import type { OwnRows, RecordOutcomes } from '../../../model/intent-kind.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { type LoggedOutcome } from '../delivery-logs/delivery-log.ts'
 import { deliveryLogSql } from '../delivery-logs/delivery-logs.ts'
-import type { SettleStatement } from './settle-statement.ts'
+import { ownParameters, ownUpdate } from './own-rows.ts'
+import { settledAndLogged, type SettleStatement } from './settle-statement.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
 export interface SettleItem extends LoggedOutcome {
@@ -25,6 +26,34 @@ export async function settleBatch(
   const { deliveryLog, text } = statement
   const settled = new Set((await sql.query<{ id: string }>(text, settleParameters(items, deliveryLog))).map(({ id }) => id))
   return items.map(({ intent }) => (settled.has(intent.id) ? 'settled' : 'lost'))
+}
+
+/**
+ * The same, of intents of one kind, with its own rows, by an {@link settleStatement ordinary} statement that the kind's update is added to.
+ * Every item has a `kindOutcome` with values.
+ */
+export function settleBatchWith(
+  own: OwnRows,
+  deliveryLog: DeliveryLog,
+): (items: readonly SettleItem[], sql: Sql) => Promise<readonly Settled[]> {
+  const firstOwn = settleParameters([], deliveryLog).length + 1
+  const text = `${settledAndLogged(deliveryLog)},
+${ownUpdate('followed', own.outcome, firstOwn, 'settled')}
+SELECT id, id IN (SELECT intent_id FROM followed) AS followed FROM settled`
+  return async (items, sql) => {
+    const outcomes = items.flatMap(({ intent, kindOutcome }) =>
+      kindOutcome === undefined ? [] : [{ intent, outcome: kindOutcome.outcome }],
+    )
+    const values = outcomes.map((outcome) => ({ intentId: outcome.intent.id, values: own.outcome.valuesOf(outcome) ?? [] }))
+    const parameters = [...settleParameters(items, deliveryLog), ...ownParameters(own.outcome, values)]
+    const rows = await sql.query<{ id: string; followed: boolean }>(text, parameters)
+    const followed = new Map(rows.map((row) => [row.id, row.followed]))
+    const left = outcomes.filter(({ intent }) => followed.get(intent.id) === false)
+    // These outcomes are committed: without an answer there is no note.
+    const notes = left.length === 0 ? [] : await own.outcome.notes(left, sql).catch(() => [])
+    const noted = new Map(left.map(({ intent }, index) => [intent.id, notes[index]]))
+    return items.map(({ intent: { id } }) => (followed.has(id) ? (noted.get(id) ?? 'settled') : 'lost'))
+  }
 }
 
 /** The same in a transaction in which the kind of the intents records the outcomes, of exactly those whose claim was proved. */

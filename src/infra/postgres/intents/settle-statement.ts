@@ -85,15 +85,15 @@ UPDATE worker.intents AS i
 const settle = withLogs(`${settlements}, settled AS (${settling} RETURNING i.*)`)
 
 /**
- * The expressions of {@link settleStatement}, for one that does more; `settled` has the intents that it moved. It waits for locks as long as
- * given, or like any statement of the session: the rows of `s`, on which all writes depend, come with the setting, which ends with the
- * transaction.
+ * The expressions of {@link settleStatement}, for one that does more; `settled` has the intents that it moved.
+ *
+ * @param lockMs how long it waits for locks, where that is not as the session says: the rows of `s`, on which all writes depend, come with the
+ * setting, which ends with the transaction
  */
-export function settledAndLogged(deliveryLog: DeliveryLog, lockMs: number | null): string {
-  const impatient = settlementsWith(
-    lockMs === null ? '' : `\n   CROSS JOIN (SELECT set_config('lock_timeout', '${lockMs}', true)) AS setting`,
-  )
-  return `${impatient}, settled AS (${settling} RETURNING i.*),${deliveryLogSql(deliveryLog).settled(SETTLE_PARAMETERS + 1)}`
+export function settledAndLogged(deliveryLog: DeliveryLog, lockMs: number | null = null): string {
+  const from =
+    lockMs === null ? settlements : settlementsWith(`\n   CROSS JOIN (SELECT set_config('lock_timeout', '${lockMs}', true)) AS setting`)
+  return `${from}, settled AS (${settling} RETURNING i.*),${deliveryLogSql(deliveryLog).settled(SETTLE_PARAMETERS + 1)}`
 }
 
 /** How long {@link briefSettleStatement} waits for a lock. Milliseconds. */

@@ -1,9 +1,11 @@
 import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { Intent } from '../../../model/intent.ts'
 import type { StartAnswer, StartDecision, StartedWith, StartRequest, StartWithRequest } from '../../../delivery/intent-store.ts'
+import type { OwnRows } from '../../../model/intent-kind.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
 import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { expectFew } from './expect-few.ts'
+import { ownParameters, ownUpdate } from './own-rows.ts'
 import { sqlArray, sqlBytes } from '../../../std/sql-array.ts'
 
 /** Starts many in one statement: proves each claim, counts the attempt, freezes, renews the lease, and opens the delivery log's rows of those that were ours. */
@@ -13,6 +15,23 @@ export async function startBatch(
   sql: Sql,
 ): Promise<readonly ('started' | 'lost')[]> {
   const rows = await sql.query<{ id: string }>(deliveryLog === null ? startStatement : logged(deliveryLog), startParameters(requests))
+  return resultsOf(requests, rows)
+}
+
+/** The same, of intents of one kind, with its own rows: `lost` is also what these did not let start. */
+export function startBatchWith(
+  own: OwnRows,
+  deliveryLog: DeliveryLog,
+): (requests: readonly StartRequest[], sql: Sql) => ReturnType<typeof startBatch> {
+  const text = startStatementWith(own, deliveryLog)
+  return async (requests, sql) => {
+    const values = requests.flatMap(({ intent, own: mine }) => (mine === undefined ? [] : [{ intentId: intent.id, values: mine.values }]))
+    const rows = await sql.query<{ id: string }>(text, [...startParameters(requests), ...ownParameters(own.start, values)])
+    return resultsOf(requests, rows)
+  }
+}
+
+function resultsOf(requests: readonly StartRequest[], rows: readonly { readonly id: string }[]): ('started' | 'lost')[] {
   const started = new Set(rows.map(({ id }) => id))
   return requests.map(({ intent }) => (started.has(intent.id) ? 'started' : 'lost'))
 }
@@ -90,14 +109,12 @@ class Skipped extends Error {
 const isOurs = `${expectFew} AND i.id = s.id AND i.owner = s.owner AND i.claims = s.claims
    AND CASE WHEN i.state = 'claimed' THEN i.lease_until > now() END`
 
-/** Proves the claims in the parameters from `$first` on, and locks their intents. @param condition one more, about nothing that is here */
-export const proving = (first: number, condition = '') => `
+/** Locks the intents in the first parameters of {@link starting} whose claims are proved. */
+const lockStatement = `
 SELECT i.id
-  FROM unnest($${first}::bigint[], $${first + 1}::text[], $${first + 2}::int[]) AS s (id, owner, claims)
-  JOIN worker.intents AS i ON ${isOurs} ${condition}
+  FROM unnest($1::bigint[], $2::text[], $3::int[]) AS s (id, owner, claims)
+  JOIN worker.intents AS i ON ${isOurs}
    FOR UPDATE OF i`
-
-const lockStatement = proving(1)
 
 /** Starts the intents in the parameters from `$first` on. */
 export const starting = (first: number) => `
@@ -118,3 +135,13 @@ const loggedStatement = (deliveryLog: DeliveryLog) => `
 WITH started AS (${starting(1)} RETURNING i.*),${deliveryLogSql(deliveryLog).started}
 SELECT id FROM started`
 const logged = oncePerLog(loggedStatement)
+
+/** Starts those that the update of their kind returns. */
+function startStatementWith(own: OwnRows, deliveryLog: DeliveryLog): string {
+  const firstOwn = startParameters([]).length + 1
+  return `
+WITH proven AS MATERIALIZED (${lockStatement}),
+${ownUpdate('allowed', own.start, firstOwn, 'proven')},
+started AS (${starting(1)} AND i.id IN (SELECT intent_id FROM allowed) RETURNING i.*),${deliveryLogSql(deliveryLog).started}
+SELECT id FROM started`
+}
