@@ -158,13 +158,14 @@ async function start<Channel extends ChannelName>(
 /** Null where the kind has to decide in a transaction: what is to be sent, or why its rows, or a lost claim, did not let this start. */
 async function startedWithOwnRows<Channel extends ChannelName>(
   { store }: Executor,
-  { start, ownRows }: IntentKind<Channel>,
+  kind: IntentKind<Channel>,
   channel: SendChannel<Messages[Channel]>,
   { message, ...request }: StartWithRequest<Messages[Channel]>,
 ): Promise<Frozen | null> {
   const { intent, state, deliveryLog } = request
   // Mails are left out: another statement counts those that are in doubt.
-  if (start === undefined || ownRows === undefined || state !== 'claimed' || deliveryLog === null) return null
+  const { ownRows } = kind
+  if (kind.start === undefined || ownRows === undefined || state !== 'claimed' || deliveryLog === null) return null
   const values = ownRows.startValues({ intent, message })
   if (values === null) return null
   const frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
