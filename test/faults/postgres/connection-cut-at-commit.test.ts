@@ -1,7 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { onStatement, type Statement } from '../../support/faults/client-statements.ts'
 import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import type { ProxyAction } from '../../support/faults/proxied-connection.ts'
+import { tenantsOf } from '../../support/faults/reward-steps.ts'
 
 /** What ends with one statement, and how it is known by its words: a COMMIT, or a statement that is a transaction of its own. */
 const moments: Readonly<Record<string, (statement: Statement) => boolean>> = {
@@ -47,7 +49,16 @@ test('connections cut at COMMIT leave its result unknown, and nothing is doubled
   const daemons = [fixture.daemon(), fixture.daemon()]
   await Promise.all(daemons.map((daemon) => daemon.ready()))
 
-  await fixture.fault('connections are cut at COMMIT', [], () => fixture.traffic({ eventsPerSecond: 50, events: 400 }).done)
+  const tenants = tenantsOf(fixture.seedData, fixture.random)
+  await fixture.fault('connections are cut at COMMIT', [], async () => {
+    const traffic = fixture.traffic({ eventsPerSecond: 50, events: 400 })
+    for (const { earnWithoutCode } of Array.from({ length: 10 }, () => tenants).flat()) {
+      // One by one: those that come together share a start.
+      await fixture.play(earnWithoutCode(1))
+      await pause(50)
+    }
+    await traffic.done
+  })
   await fixture.drained()
   expect(Object.fromEntries(struck)).toEqual(Object.fromEntries(Object.keys(moments).map((moment) => [moment, verdicts])))
   expect(await fixture.base.sql.query('SELECT reason FROM worker.intents WHERE state = $1', ['held'])).toEqual([])

@@ -24,18 +24,19 @@ test('a deadlock with the platform costs the worker a retry, and the platform no
     held = transaction(async (tx) => {
       await tx.query(`SET LOCAL deadlock_timeout = '60s'`)
       await tx.query(`SET LOCAL lock_timeout = 0`)
-      const [reward] = await tx.query<{ id: string }>(
-        `SELECT ur.id FROM worker.intents i JOIN user_rewards ur ON i.key = 'reward:' || ur.id::text WHERE i.envelope->>'webhookId' = $1`,
+      const [platform] = await tx.query<{ pid: number }>(
+        `UPDATE webhooks SET updated_at = updated_at
+          WHERE id = (SELECT (envelope->>'endpointId')::uuid FROM worker.intents WHERE envelope->>'webhookId' = $1)
+          RETURNING pg_backend_pid() AS pid`,
         [id],
       )
-      await tx.query('UPDATE webhooks SET updated_at = updated_at')
       locked.resolve()
-      await eventually('the end of the delivery waits for the endpoint', async () => {
+      await eventually('the end of a delivery waits for the endpoint', async () => {
         const waits = await sql.query(
-          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-              AND application_name = 'kafka-worker delivery' AND query LIKE '%followed AS%'`,
+          `SELECT FROM pg_stat_activity WHERE application_name = 'kafka-worker delivery' AND $1 = ANY (pg_blocking_pids(pid))`,
+          [platform?.pid],
         )
-        return (reward !== undefined && waits.length > 0) || `${String(reward?.id)}, ${waits.length} wait`
+        return waits.length > 0 || `${String(platform?.pid)} blocks nobody`
       })
       // That of another delivery may be first; its statement has the rewards of all that it settles.
       await tx.query('UPDATE user_rewards SET updated_at = updated_at')
@@ -54,6 +55,12 @@ test('a deadlock with the platform costs the worker a retry, and the platform no
     await traffic.stop()
   })
   expect(await failures()).toBeGreaterThan(0)
+  await eventually('the server has counted a deadlock of each ring', async () => {
+    const [counted] = await sql.query<{ deadlocks: number }>(
+      'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()',
+    )
+    return (counted?.deadlocks ?? 0) >= 2 || `${String(counted?.deadlocks)} deadlocks`
+  })
   await fixture.assertHistory()
   expect(calls.toSorted()).toEqual([...new Set(calls)].toSorted())
 })

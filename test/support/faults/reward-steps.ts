@@ -8,8 +8,10 @@ export interface Tenant {
   readonly campaign: Campaign
   /** Of its endpoint at the webhook sink. */
   readonly path: string
-  /** So many more people, each with a reward. */
+  /** So many more people, each with a reward; it has a code. */
   earn(count: number): Step[]
+  /** The same, with a reward that has no code, and is delivered to an endpoint of the account. */
+  earnWithoutCode(count: number): Step[]
 }
 
 /** Behind everybody that a scenario invents for itself. */
@@ -20,11 +22,13 @@ export function tenantsOf(settings: readonly Scenario['seedData'][], random: Ran
   return settings.flatMap(({ campaigns, rewards }) =>
     campaigns.map((campaign) => {
       const path = `/${campaign.slug}`
-      const reward = rewards.find((one) => one.campaignId === campaign.id && one.path === path)
-      if (reward === undefined) throw new Error(`Nothing is delivered to ${path}.`)
       let place = FIRST_PLACE
-      const earn = (count: number) => Array.from({ length: count }, () => earned(campaign, reward.id, place++, random))
-      return { campaign, path, earn }
+      const earnAt = (at: string) => {
+        const reward = rewards.find((one) => one.campaignId === campaign.id && one.path === at)
+        if (reward === undefined) throw new Error(`Nothing is delivered to ${at}.`)
+        return (count: number) => Array.from({ length: count }, () => earned(campaign, reward.id, place++, random))
+      }
+      return { campaign, path, earn: earnAt(path), earnWithoutCode: earnAt('/shared') }
     }),
   )
 }
