@@ -6,7 +6,7 @@ import { causeOf, describeFault, classifyFault } from '../model/fault-policy.ts'
 import type { Performed } from './channel.ts'
 import type { Intent } from '../model/intent.ts'
 import type { IntentStore, Reply, SettleOptions, Settlement } from './intent-store.ts'
-import type { OwnRows, RecordOutcomes } from '../model/intent-kind.ts'
+import type { KindRows, RecordOutcomes } from '../model/intent-kind.ts'
 import { onlyValue } from '../std/only-value.ts'
 
 /** Writes of an outcome that the platform's tables may refuse before it is written without them. */
@@ -51,7 +51,7 @@ export interface RecordedWith {
   /** Updates the state that the kind of the intent keeps, in the same transaction. */
   readonly record?: RecordOutcomes | undefined
   /** The same, by the statement that records the outcome. */
-  readonly ownRows?: OwnRows | undefined
+  readonly kindRows?: KindRows | undefined
   readonly deliveryLog?: DeliveryLog | null
   readonly reply?: Reply
   readonly fault?: string
@@ -151,11 +151,11 @@ export class Attempt {
     let reason = 'reason' in settlement ? settlement.reason : null
     const final = settlement.is === 'final'
     const ok = final && (settlement.state === 'sent' || settlement.state === 'delivered')
-    const { record, ownRows, deliveryLog = null, reply = {} } = also
+    const { record, kindRows, deliveryLog = null, reply = {} } = also
     const touchesPlatform = record !== undefined || deliveryLog !== null
     let detail = also.fault ?? reply.error ?? null
     let to: Settlement = settlement
-    let options: SettleOptions = { deliveryLog, reply, detail, kindOutcome: record && { outcome: { ok, final, reason }, record, ownRows } }
+    let options: SettleOptions = { deliveryLog, reply, detail, kindOutcome: record && { outcome: { ok, final, reason }, record, kindRows } }
     let refusals = 0
     for (let tries = 1; ; tries++) {
       try {

@@ -1,7 +1,7 @@
 import type { Sql } from '../std/sql.ts'
 import type { BreakerStore } from './breaker-history.ts'
 import type { Claim, Frozen, Intent, IntentClass, IntentDraft, IntentState } from '../model/intent.ts'
-import type { AttemptOutcome, Composed, OutcomeNote, OwnRows, OwnValues, RecordOutcomes } from '../model/intent-kind.ts'
+import type { AttemptOutcome, Composed, OutcomeNote, KindRows, KindValues, RecordOutcomes } from '../model/intent-kind.ts'
 import type { ChannelName } from '../model/messages.ts'
 import type { DeliveryLog } from './delivery-log-table.ts'
 
@@ -74,9 +74,9 @@ export interface SettleOptions {
   readonly detail?: string | null
   /** The platform's tables refused the outcome: only our own are written. */
   readonly ownTablesOnly?: boolean
-  /** The outcome for the state that the kind of the intent keeps, written in the same transaction; by the statement itself where `ownRows` has values for it. */
+  /** The outcome for the state that the kind of the intent keeps, written in the same transaction; by the statement itself where `kindRows` has values for it. */
   readonly kindOutcome?:
-    { readonly outcome: AttemptOutcome; readonly record: RecordOutcomes; readonly ownRows?: OwnRows | undefined } | undefined
+    { readonly outcome: AttemptOutcome; readonly record: RecordOutcomes; readonly kindRows?: KindRows | undefined } | undefined
 }
 
 /** `lost`: another worker has the intent. A note is what the kind said about its own rows. */
@@ -94,7 +94,7 @@ export interface StartWithRequest<Message> extends Composed<Message> {
 export interface StartRequest extends Omit<StartWithRequest<unknown>, 'message'> {
   readonly frozen: Frozen
   /** Rows of its kind, written by the same statement; `lost` then also means that they did not let it start. For `claimed`, with a delivery log. */
-  readonly own?: { readonly rows: OwnRows; readonly values: OwnValues } | undefined
+  readonly ofKind?: { readonly rows: KindRows; readonly values: KindValues } | undefined
 }
 
 export type StartAnswer = { readonly is: 'go'; readonly frozen: Frozen } | { readonly is: 'skip'; readonly reason: string }

@@ -55,7 +55,7 @@ export async function sendIntent<Channel extends ChannelName>(
     outcomeSignal = performed.outcomeSignal ?? { is: performed.is === 'done' ? 'ok' : 'none' }
     const retryIn = (slowDown?: Retry<unknown>['slowDown']) => delayOf(kind, channel, intent, message, slowDown)
     const settlement = settlementOf(executor, performed, attempt.note, retryIn)
-    const also = { record: kind.recordOutcomes, ownRows: kind.ownRows, deliveryLog: channel.deliveryLog, reply: performed.reply }
+    const also = { record: kind.recordOutcomes, kindRows: kind.kindRows, deliveryLog: channel.deliveryLog, reply: performed.reply }
     return { is: 'done', recording: attempt.settleUntilWritten(settlement, also, channel.deadlineMs * 2, signal) }
   } catch (error) {
     if (slot !== null) throw error
@@ -108,7 +108,7 @@ async function start<Channel extends ChannelName>(
   const request = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, deliveryLog: channel.deliveryLog }
   let frozen: Frozen
   try {
-    const startedAtOnce = await startedWithOwnRows(executor, kind, channel, { ...request, message })
+    const startedAtOnce = await startedWithKindRows(executor, kind, channel, { ...request, message })
     if (startedAtOnce !== null) frozen = startedAtOnce
     else if (kind.start === undefined) {
       frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
@@ -156,7 +156,7 @@ async function start<Channel extends ChannelName>(
 }
 
 /** Null where the kind has to decide in a transaction: what is to be sent, or why its rows, or a lost claim, did not let this start. */
-async function startedWithOwnRows<Channel extends ChannelName>(
+async function startedWithKindRows<Channel extends ChannelName>(
   { store }: Executor,
   kind: IntentKind<Channel>,
   channel: SendChannel<Messages[Channel]>,
@@ -164,12 +164,12 @@ async function startedWithOwnRows<Channel extends ChannelName>(
 ): Promise<Frozen | null> {
   const { intent, state, deliveryLog } = request
   // Mails are left out: another statement counts those that are in doubt.
-  const { ownRows } = kind
-  if (kind.start === undefined || ownRows === undefined || state !== 'claimed' || deliveryLog === null) return null
-  const values = ownRows.startValues({ intent, message })
+  const { kindRows } = kind
+  if (kind.start === undefined || kindRows === undefined || state !== 'claimed' || deliveryLog === null) return null
+  const values = kindRows.startValues({ intent, message })
   if (values === null) return null
   const frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
-  return onlyValue(await store.start([{ ...request, frozen, own: { rows: ownRows, values } }])) === 'started' ? frozen : null
+  return onlyValue(await store.start([{ ...request, frozen, ofKind: { rows: kindRows, values } }])) === 'started' ? frozen : null
 }
 
 /**

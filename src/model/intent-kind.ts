@@ -73,7 +73,7 @@ export interface IntentOutcome {
   readonly outcome: AttemptOutcome
 }
 
-/** Returned by `recordOutcomes` when the kind's own state could not follow the attempt; counted in `delivery_notes_total`. */
+/** Returned by `recordOutcomes`, and by `notes` of {@link KindRows}, when the kind's own state could not follow the attempt; counted in `delivery_notes_total`. */
 export interface OutcomeNote {
   readonly note: string
 }
@@ -94,7 +94,7 @@ export function recordEach(record: (intent: Intent, outcome: AttemptOutcome, tx:
 }
 
 /** An UPDATE of a kind's own rows, as a common table expression of a statement about many intents, of which no two may change one row. */
-export interface OwnUpdate {
+export interface KindUpdate {
   /** Types of PostgreSQL by the names of the columns that the kind adds to each intent, in the order of its values. */
   readonly columns: Readonly<Record<string, string>>
   /**
@@ -105,26 +105,26 @@ export interface OwnUpdate {
 }
 
 /** What a kind writes into rows of its own, in the statements that write starts and outcomes. */
-export interface OwnRows {
+export interface KindRows {
   /** Lets an intent start by returning it. */
-  readonly start: OwnUpdate
-  readonly outcome: OwnUpdate & {
+  readonly start: KindUpdate
+  readonly outcome: KindUpdate & {
     /** Null when `recordOutcomes` has to write it. */
-    valuesOf(outcome: IntentOutcome): OwnValues | null
+    valuesOf(outcome: IntentOutcome): KindValues | null
     /** For outcomes that the update did not return, once they are committed: a note or undefined for each, in their order. */
     notes(outcomes: readonly IntentOutcome[], read: Sql): Promise<readonly (OutcomeNote | undefined)[]>
   }
 }
 
-export type OwnValues = readonly (string | null)[]
+export type KindValues = readonly (string | null)[]
 
 /**
  * The usual case of `start` and of `recordOutcomes`, in one statement where each of them takes a transaction of four or five for a block.
  * Those two remain for the rest: what has no values here, and starts that the update did not return.
  */
-export interface OwnRowsOf<Message> extends OwnRows {
+export interface KindRowsOf<Message> extends KindRows {
   /** For a start with the message as it was prepared; null when only `start` can decide what is sent. */
-  startValues(start: Composed<Message>): OwnValues | null
+  startValues(start: Composed<Message>): KindValues | null
 }
 
 /**
@@ -134,7 +134,7 @@ export interface OwnRowsOf<Message> extends OwnRows {
  * accept and prepare, rolled back.
  * `start` runs inside the short transaction that proves the claims and commits before anything is sent; it may refuse.
  * `recordOutcomes` runs inside the transaction that settles the intents. Intents of one kind share these transactions; a kind without
- * a state of its own leaves both out, and its intents share them with those of other kinds. `ownRows` is for kinds that have both.
+ * a state of its own leaves both out, and its intents share them with those of other kinds. `kindRows` is for kinds that have both.
  */
 export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
   readonly kind: string
@@ -143,7 +143,7 @@ export interface IntentKind<Channel extends keyof Messages = keyof Messages> {
   readonly prepare: Prepare<Messages[Channel]>
   start?(...args: Parameters<Start<Messages[Channel]>>): ReturnType<Start<Messages[Channel]>>
   readonly recordOutcomes?: RecordOutcomes
-  readonly ownRows?: OwnRowsOf<Messages[Channel]>
+  readonly kindRows?: KindRowsOf<Messages[Channel]>
   /** When a failed attempt is made again; by default as the channel says. Limits set by the owner of the destination apply as well. */
   readonly retry?: RetryPolicy<Messages[Channel]>
 }

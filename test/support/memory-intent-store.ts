@@ -51,7 +51,7 @@ export class MemoryIntentStore implements IntentStore {
   /** Says that somebody else has the intent now, to every write. */
   lost = false
   /** The rows of no kind let an intent start. */
-  ownRowsRefuse = false
+  kindRowsRefuse = false
   /** Thrown by every write while set. */
   away: Error | null = null
   /** Ends of attempts are written when this resolves. */
@@ -107,7 +107,7 @@ export class MemoryIntentStore implements IntentStore {
 
   async startOne(request: StartRequest): Promise<'started' | 'lost'> {
     if (this.away !== null) throw this.away
-    if (this.lost || (this.ownRowsRefuse && request.own !== undefined)) return 'lost'
+    if (this.lost || (this.kindRowsRefuse && request.ofKind !== undefined)) return 'lost'
     this.started.push(request)
     return 'started'
   }

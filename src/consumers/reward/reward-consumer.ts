@@ -1,6 +1,6 @@
 import type { WebhookMessage } from '../../delivery/webhook/webhook-message.ts'
 import type { Intent, IntentDraft } from '../../model/intent.ts'
-import type { IntentKind } from '../../model/intent-kind.ts'
+import type { IntentKind, KindValues } from '../../model/intent-kind.ts'
 import type { AnyEvent } from '../../events/event.ts'
 import type { DecidingConsumer } from '../../model/consumer.ts'
 import type { MailRules } from '../mail-rules.ts'
@@ -9,8 +9,8 @@ import { recordRewardOutcomes, startRewards } from './reward-state.ts'
 import { prepareRewards } from './prepare-reward.ts'
 import { rewardMail, withMailCode } from './reward-mail.ts'
 import { rewardRows } from './reward-rows.ts'
-import { userRewardIdOf, type FoundReward } from './reward-row.ts'
-import { rewardWebhook, webhookCodeOf, withWebhookCode } from './reward-webhook.ts'
+import type { FoundReward } from './reward-row.ts'
+import { rewardWebhook, withWebhookCode } from './reward-webhook.ts'
 
 export interface RewardSettings {
   /** `MISSING_ROW_WAIT_MS`. */
@@ -35,21 +35,18 @@ export function createRewardConsumer(settings: RewardSettings): DecidingConsumer
     start: startRewards(code, withMailCode),
     recordOutcomes: recordRewardOutcomes,
   }
-  /** Messages of rewards whose code is drawn, or copied from its template, when they start. */
-  const withoutCode = new WeakSet<WebhookMessage>()
+  /** Of messages that go out as they are; a code that is drawn, or copied from its template, comes at the start. */
+  const startValues = new WeakMap<WebhookMessage, KindValues>()
   const webhookMessage = (row: FoundReward, intent: Intent): WebhookMessage | { readonly dead: string } => {
     const message = rewardWebhook(row, intent)
-    if ('url' in message && row.code === null && row.code_template !== null) withoutCode.add(message)
+    if ('url' in message && (row.code !== null || row.code_template === null)) startValues.set(message, [row.user_reward_id, row.code])
     return message
   }
   const webhook: IntentKind<'webhook'> = {
     ...kind,
     channel: 'webhook',
     prepare: (intents, read) => prepareRewards(intents, read, { ...settings, method: 'webhook', message: webhookMessage }),
-    ownRows: {
-      ...rewardRows,
-      startValues: ({ intent, message }) => (withoutCode.has(message) ? null : [userRewardIdOf(intent), webhookCodeOf(message)]),
-    },
+    kindRows: { ...rewardRows, startValues: ({ message }) => startValues.get(message) ?? null },
     start: startRewards(code, withWebhookCode),
     recordOutcomes: recordRewardOutcomes,
   }

@@ -1,4 +1,4 @@
-import type { IntentOutcome, OwnRows } from '../../model/intent-kind.ts'
+import type { IntentOutcome, KindRows } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
 import { deliveredUpdate, notesOfChanged } from './reward-state.ts'
 import { userRewardIdOf } from './reward-row.ts'
@@ -9,7 +9,7 @@ import { codeColumn, codeTemplateColumn, deliverable } from './start-condition.t
  * code is the one that was prepared; a revocation that committed before stops it here, a later one finds an attempt on record. Of outcomes
  * only successes are written this way.
  */
-export const rewardRows: OwnRows = {
+export const rewardRows: KindRows = {
   start: {
     columns: { user_reward_id: 'uuid', code: 'text' },
     sql: (k) => `
@@ -28,7 +28,7 @@ export const rewardRows: OwnRows = {
   },
 }
 
-async function notes(outcomes: readonly IntentOutcome[], read: Sql): ReturnType<OwnRows['outcome']['notes']> {
+async function notes(outcomes: readonly IntentOutcome[], read: Sql): ReturnType<KindRows['outcome']['notes']> {
   const ids = outcomes.map(({ intent }) => userRewardIdOf(intent))
   const found = await notesOfChanged(ids, read)
   return ids.map((id) => found.get(id))

@@ -22,19 +22,9 @@ export function rewardWebhook(row: FoundReward, intent: Intent): WebhookMessage 
 }
 
 export function withWebhookCode(message: WebhookMessage, code: string | null): WebhookMessage {
-  const { data, reward } = rewardIn(message)
-  return { ...message, payload: { ...message.payload, data: { ...data, reward: { ...reward, code } } } }
-}
-
-export function webhookCodeOf(message: WebhookMessage): string | null {
-  const { code } = rewardIn(message).reward
-  return typeof code === 'string' ? code : null
-}
-
-function rewardIn({ payload }: WebhookMessage): { readonly data: JsonObject; readonly reward: JsonObject } {
-  const { data } = payload
+  const data = message.payload['data']
   if (!isObject(data) || !isObject(data['reward'])) throw new Error('The payload of a reward holds no reward.')
-  return { data, reward: data['reward'] }
+  return { ...message, payload: { ...message.payload, data: { ...data, reward: { ...data['reward'], code } } } }
 }
 
 /** Uses the time of the event, so that the payload does not depend on the time of the attempt. */

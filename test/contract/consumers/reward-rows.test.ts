@@ -19,7 +19,7 @@ afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents'))
 
 const { webhook } = rewardKinds()
-const ownRows = webhook.ownRows ?? raise('Webhooks of rewards have no rows of their own.')
+const kindRows = webhook.kindRows ?? raise('Webhooks of rewards have no rows of their own.')
 const url = 'https://hooks.example.com/rewards'
 const deliveryLog = 'webhook_deliveries'
 const delivered = { is: 'final', state: 'delivered', reason: null } as const
@@ -62,18 +62,18 @@ async function prepared(count: number, plot: RewardOptions = {}) {
     }),
   )
   const start = async ({ intent, message }: Delivery) => {
-    const values = ownRows.startValues({ intent, message })
+    const values = kindRows.startValues({ intent, message })
     if (values === null) throw new Error('Only a transaction can start it.')
     const envelope = { endpointId: message.endpointId, eventType: message.eventType }
     const frozen = { envelope, body: Buffer.from(JSON.stringify(message.payload)) }
-    const own = { rows: ownRows, values }
-    return onlyValue(await store.start([{ intent, state: 'claimed', leaseMs: 60_000, deliveryLog, frozen, own }]))
+    const ofKind = { rows: kindRows, values }
+    return onlyValue(await store.start([{ intent, state: 'claimed', leaseMs: 60_000, deliveryLog, frozen, ofKind }]))
   }
   const settle = async ({ intent }: Delivery, outcome: AttemptOutcome = ok) => {
     const settlement = outcome.ok ? delivered : ({ is: 'later', as: 'retry', reason: outcome.reason ?? '', afterMs: 60_000 } as const)
     const record = webhook.recordOutcomes ?? raise('Webhooks of rewards record no outcomes.')
     return onlyValue(
-      await store.settle([{ intent, settlement, deliveryLog, reply: { status: 200 }, kindOutcome: { outcome, record, ownRows } }]),
+      await store.settle([{ intent, settlement, deliveryLog, reply: { status: 200 }, kindOutcome: { outcome, record, kindRows } }]),
     )
   }
   return { deliveries, start, settle }
@@ -103,7 +103,7 @@ async function rowsOf({ reward: { userRewardId } }: Delivery) {
   return row
 }
 
-const valuesOf = ([delivery]: readonly Delivery[]) => delivery && ownRows.startValues(delivery)
+const valuesOf = ([delivery]: readonly Delivery[]) => delivery && kindRows.startValues(delivery)
 
 /** The two of a store that has two. */
 function pair(deliveries: readonly Delivery[]): readonly [Delivery, Delivery] {
@@ -171,6 +171,50 @@ describe('the start of a reward with its rows in one statement', () => {
     })
     expect(await starting).toBe('lost')
     expect(await rowsOf(one)).toMatchObject({ reward: 'revoked', attempts: 0 })
+  })
+
+  it('waits for another change of the platform, and happens then', async () => {
+    const { deliveries, start, settle } = await prepared(1)
+    const [one] = deliveries
+    if (one === undefined) throw new Error('There is one.')
+    const whileChanged = async (write: () => Promise<unknown>) => {
+      let writing: Promise<unknown> | undefined
+      await database.transaction(async (platform) => {
+        await platform.query(`UPDATE user_rewards SET updated_at = now() WHERE id = $1`, [one.reward.userRewardId])
+        writing = write()
+        await untilSomebodyWaits(database.sql)
+      })
+      return writing
+    }
+    expect(await whileChanged(() => start(one))).toBe('started')
+    expect(await rowsOf(one)).toMatchObject({ delivery: 'pending', attempts: 1 })
+    expect(await whileChanged(() => settle(one))).toBe('settled')
+    expect(await rowsOf(one)).toMatchObject({ delivery: 'success', reward: 'delivered' })
+  })
+
+  it('and its outcome are refused for one reward, and not for the other of the block, where the platform refuses its row', async () => {
+    const { deliveries, start, settle } = await prepared(2)
+    const [one, other] = pair(deliveries)
+    const whileRefused = async (constraint: string, write: (delivery: Delivery) => Promise<unknown>) => {
+      const refused = `CHECK (id <> '${one.reward.userRewardId}' OR ${constraint}) NOT VALID`
+      await database.sql.query(`ALTER TABLE user_rewards ADD CONSTRAINT refused ${refused}`)
+      const written = await Promise.allSettled([write(one), write(other)])
+      await database.sql.query('ALTER TABLE user_rewards DROP CONSTRAINT refused')
+      return written
+    }
+    expect(await whileRefused('delivery_attempts = 0', start)).toMatchObject([
+      { status: 'rejected', reason: { state: '23514' } },
+      { value: 'started' },
+    ])
+    expect(await rowsOf(one)).toMatchObject({ state: 'claimed', delivery: null, attempts: 0 })
+    expect(await rowsOf(other)).toMatchObject({ delivery: 'pending', attempts: 1 })
+    await start(one)
+    expect(await whileRefused(`status = 'earned'`, (delivery) => settle(delivery))).toMatchObject([
+      { status: 'rejected', reason: { state: '23514' } },
+      { value: 'settled' },
+    ])
+    expect(await rowsOf(one)).toMatchObject({ state: 'claimed', delivery: 'pending', reward: 'earned' })
+    expect(await rowsOf(other)).toMatchObject({ state: 'delivered', delivery: 'success', reward: 'delivered' })
   })
 })
 

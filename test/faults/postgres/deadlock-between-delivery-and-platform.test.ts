@@ -4,7 +4,7 @@ import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 import { countersOf } from '../../support/faults/probes.ts'
 
 /**
- * Fault: The platform locks the row of an endpoint and then that of a reward, in the reverse order of settling a delivery.
+ * Fault: The platform locks the row of an endpoint and then that of a reward, in the reverse order of the statement that settles a successful delivery.
  * Promise: The platform is never the victim; what the daemon had to abandon is counted and written again; every receiver is called once.
  */
 test('a deadlock with the platform costs the worker a retry, and the platform nothing', async () => {

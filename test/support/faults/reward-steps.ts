@@ -10,7 +10,7 @@ export interface Tenant {
   readonly path: string
   /** So many more people, each with a reward; it has a code. */
   earn(count: number): Step[]
-  /** The same, with a reward that has no code, and is delivered to an endpoint of the account. */
+  /** The same, with a reward that has no code; campaigns may share its endpoint. */
   earnWithoutCode(count: number): Step[]
 }
 

@@ -20,8 +20,8 @@ import { createMicroBatcher, isRolledBack } from './micro-batcher.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { postponeCampaign, resumeCampaigns } from './paused-campaigns.ts'
 import { deferredDestinations } from './deferred.ts'
-import { settleBatch, settleBatchWith, settleWithKind, type SettleItem } from './settle-batch.ts'
-import type { OwnRows, RecordOutcomes } from '../../../model/intent-kind.ts'
+import { settleBatch, settleBatchWith, settleWithKind, type KindSettleItem, type SettleItem } from './settle-batch.ts'
+import type { KindRows, RecordOutcomes } from '../../../model/intent-kind.ts'
 import { briefSettleStatement, settleStatement, settleStatementOf, type SettleStatement } from './settle-statement.ts'
 import { startBatch, startBatchWith, startWithBatch } from './start-batch.ts'
 import { transact } from './transact.ts'
@@ -57,9 +57,9 @@ export function createIntentStore(database: Database, options: IntentStoreOption
       lingerMs: startLingerMs,
     }),
   )
-  const startsWithOwn = onePer((own: OwnRows) =>
+  const startsWithRows = onePer((kindRows: KindRows) =>
     onePer((deliveryLog: DeliveryLog) => {
-      const write = startBatchWith(own, deliveryLog)
+      const write = startBatchWith(kindRows, deliveryLog)
       return createMicroBatcher((requests: readonly StartRequest[]) => write(requests, sql), { ...ofWorkers, lingerMs: startLingerMs })
     }),
   )
@@ -82,10 +82,10 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   const settles = onePer((statement: SettleStatement) =>
     createMicroBatcher((items: readonly SettleItem[]) => settleBatch(items, statement, sql), outcomeBatches(statement)),
   )
-  const settlesWithOwn = onePer((own: OwnRows) =>
+  const settlesWithRows = onePer((kindRows: KindRows) =>
     onePer((deliveryLog: DeliveryLog) => {
-      const write = settleBatchWith(own, deliveryLog)
-      return createMicroBatcher((items: readonly SettleItem[]) => write(items, sql), outcomeBatches(settleStatement(deliveryLog)))
+      const write = settleBatchWith(kindRows, deliveryLog)
+      return createMicroBatcher((items: readonly KindSettleItem[]) => write(items, sql), outcomeBatches(settleStatement(deliveryLog)))
     }),
   )
   const settlesOfKind = onePer((record: RecordOutcomes) =>
@@ -143,9 +143,12 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     const statement = settleStatementOf(intent, settlement, deliveryLog, ownTablesOnly)
     const write = (as: SettleStatement) => {
       if (kindOutcome === undefined) return settles(as)(item)
-      const { record, ownRows, outcome } = kindOutcome
-      const isByOwnRows = deliveryLog !== null && as === settleStatement(deliveryLog) && ownRows?.outcome.valuesOf({ intent, outcome })
-      return ownRows && isByOwnRows ? settlesWithOwn(ownRows)(deliveryLog)(item) : settlesOfKind(record)(as)(item)
+      const { record, kindRows, outcome } = kindOutcome
+      if (kindRows !== undefined && deliveryLog !== null && as === settleStatement(deliveryLog)) {
+        const values = kindRows.outcome.valuesOf({ intent, outcome })
+        if (values !== null) return settlesWithRows(kindRows)(deliveryLog)({ ...item, outcome, values })
+      }
+      return settlesOfKind(record)(as)(item)
     }
     const counted = countedAt(intent)
     if (counted === null) return write(statement)
@@ -156,11 +159,11 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   }
 
   async function startOne(request: StartRequest): Promise<'started' | 'lost'> {
-    const { intent, state, leaseMs, deliveryLog, own } = request
-    if (own !== undefined) {
+    const { intent, state, leaseMs, deliveryLog, ofKind } = request
+    if (ofKind !== undefined) {
       if (state === 'handing_over' || deliveryLog === null)
         throw new Error(`Rows of a kind cannot be written with a start of ${intent.kind}.`)
-      return startsWithOwn(own.rows)(deliveryLog)(request)
+      return startsWithRows(ofKind.rows)(deliveryLog)(request)
     }
     if (state !== 'handing_over' || deliveryLog === null) return starts(deliveryLog)(request)
     const result = await handovers(intent.group, deliveryLog).start({ key: keyOf(intent.claim), leaseMs }, request)

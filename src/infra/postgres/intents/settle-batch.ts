@@ -1,11 +1,11 @@
 import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { JsonObject } from '../../../model/intent.ts'
 import type { SettleOptions, Settled, Settlement } from '../../../delivery/intent-store.ts'
-import type { OwnRows, RecordOutcomes } from '../../../model/intent-kind.ts'
+import type { AttemptOutcome, KindRows, KindValues, OutcomeNote, RecordOutcomes } from '../../../model/intent-kind.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { type LoggedOutcome } from '../delivery-logs/delivery-log.ts'
 import { deliveryLogSql } from '../delivery-logs/delivery-logs.ts'
-import { ownParameters, ownUpdate } from './own-rows.ts'
+import { kindParameters, kindUpdate } from './kind-rows.ts'
 import { settledAndLogged, type SettleStatement } from './settle-statement.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
@@ -28,31 +28,42 @@ export async function settleBatch(
   return items.map(({ intent }) => (settled.has(intent.id) ? 'settled' : 'lost'))
 }
 
-/**
- * The same, of intents of one kind, with its own rows, by an {@link settleStatement ordinary} statement that the kind's update is added to.
- * Every item has a `kindOutcome` with values.
- */
+/** A settle with the values of the row that its kind writes. */
+export interface KindSettleItem extends SettleItem {
+  readonly outcome: AttemptOutcome
+  readonly values: KindValues
+}
+
+/** The same, of intents of one kind, with its rows, by an {@link settleStatement ordinary} statement that the kind's update is added to. */
 export function settleBatchWith(
-  own: OwnRows,
+  kindRows: KindRows,
   deliveryLog: DeliveryLog,
-): (items: readonly SettleItem[], sql: Sql) => Promise<readonly Settled[]> {
-  const firstOwn = settleParameters([], deliveryLog).length + 1
+): (items: readonly KindSettleItem[], sql: Sql) => Promise<readonly Settled[]> {
+  const firstOfKind = settleParameters([], deliveryLog).length + 1
   const text = `${settledAndLogged(deliveryLog)},
-${ownUpdate('followed', own.outcome, firstOwn, 'settled')}
+${kindUpdate('followed', kindRows.outcome, firstOfKind, 'settled')}
 SELECT id, id IN (SELECT intent_id FROM followed) AS followed FROM settled`
   return async (items, sql) => {
-    const outcomes = items.flatMap(({ intent, kindOutcome }) =>
-      kindOutcome === undefined ? [] : [{ intent, outcome: kindOutcome.outcome }],
-    )
-    const values = outcomes.map((outcome) => ({ intentId: outcome.intent.id, values: own.outcome.valuesOf(outcome) ?? [] }))
-    const parameters = [...settleParameters(items, deliveryLog), ...ownParameters(own.outcome, values)]
+    const values = items.map((item) => ({ intentId: item.intent.id, values: item.values }))
+    const parameters = [...settleParameters(items, deliveryLog), ...kindParameters(kindRows.outcome, values)]
     const rows = await sql.query<{ id: string; followed: boolean }>(text, parameters)
     const followed = new Map(rows.map((row) => [row.id, row.followed]))
-    const left = outcomes.filter(({ intent }) => followed.get(intent.id) === false)
-    // These outcomes are committed: without an answer there is no note.
-    const notes = left.length === 0 ? [] : await own.outcome.notes(left, sql).catch(() => [])
+    const left = items.filter(({ intent }) => followed.get(intent.id) === false)
+    const notes = await notesOf(left, kindRows, sql)
     const noted = new Map(left.map(({ intent }, index) => [intent.id, notes[index]]))
     return items.map(({ intent: { id } }) => (followed.has(id) ? (noted.get(id) ?? 'settled') : 'lost'))
+  }
+}
+
+/** These outcomes are committed: a second failure leaves them without their notes, and is not theirs. */
+async function notesOf(left: readonly KindSettleItem[], { outcome }: KindRows, sql: Sql): Promise<readonly (OutcomeNote | undefined)[]> {
+  if (left.length === 0) return []
+  for (let tries = 1; ; tries++) {
+    try {
+      return await outcome.notes(left, sql)
+    } catch {
+      if (tries === 2) return []
+    }
   }
 }
 

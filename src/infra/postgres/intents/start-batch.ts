@@ -1,11 +1,11 @@
 import type { DeliveryLog } from '../../../delivery/delivery-log-table.ts'
 import type { Intent } from '../../../model/intent.ts'
 import type { StartAnswer, StartDecision, StartedWith, StartRequest, StartWithRequest } from '../../../delivery/intent-store.ts'
-import type { OwnRows } from '../../../model/intent-kind.ts'
+import type { KindRows } from '../../../model/intent-kind.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
 import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { expectFew } from './expect-few.ts'
-import { ownParameters, ownUpdate } from './own-rows.ts'
+import { kindParameters, kindUpdate } from './kind-rows.ts'
 import { sqlArray, sqlBytes } from '../../../std/sql-array.ts'
 
 /** Starts many in one statement: proves each claim, counts the attempt, freezes, renews the lease, and opens the delivery log's rows of those that were ours. */
@@ -18,15 +18,15 @@ export async function startBatch(
   return resultsOf(requests, rows)
 }
 
-/** The same, of intents of one kind, with its own rows: `lost` is also what these did not let start. */
+/** The same, of intents of one kind, with the rows of their kind: `lost` is also what these did not let start. */
 export function startBatchWith(
-  own: OwnRows,
+  kindRows: KindRows,
   deliveryLog: DeliveryLog,
 ): (requests: readonly StartRequest[], sql: Sql) => ReturnType<typeof startBatch> {
-  const text = startStatementWith(own, deliveryLog)
+  const text = startStatementWith(kindRows, deliveryLog)
   return async (requests, sql) => {
-    const values = requests.flatMap(({ intent, own: mine }) => (mine === undefined ? [] : [{ intentId: intent.id, values: mine.values }]))
-    const rows = await sql.query<{ id: string }>(text, [...startParameters(requests), ...ownParameters(own.start, values)])
+    const values = requests.flatMap(({ intent, ofKind }) => (ofKind === undefined ? [] : [{ intentId: intent.id, values: ofKind.values }]))
+    const rows = await sql.query<{ id: string }>(text, [...startParameters(requests), ...kindParameters(kindRows.start, values)])
     return resultsOf(requests, rows)
   }
 }
@@ -137,11 +137,11 @@ SELECT id FROM started`
 const logged = oncePerLog(loggedStatement)
 
 /** Starts those that the update of their kind returns. */
-function startStatementWith(own: OwnRows, deliveryLog: DeliveryLog): string {
-  const firstOwn = startParameters([]).length + 1
+function startStatementWith(kindRows: KindRows, deliveryLog: DeliveryLog): string {
+  const firstOfKind = startParameters([]).length + 1
   return `
 WITH proven AS MATERIALIZED (${lockStatement}),
-${ownUpdate('allowed', own.start, firstOwn, 'proven')},
+${kindUpdate('allowed', kindRows.start, firstOfKind, 'proven')},
 started AS (${starting(1)} AND i.id IN (SELECT intent_id FROM allowed) RETURNING i.*),${deliveryLogSql(deliveryLog).started}
 SELECT id FROM started`
 }

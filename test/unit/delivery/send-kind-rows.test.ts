@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
-import { prepareEach, recordEach, startEach, type IntentKind, type OwnRowsOf } from '../../../src/model/intent-kind.ts'
+import { prepareEach, recordEach, startEach, type IntentKind, type KindRowsOf } from '../../../src/model/intent-kind.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { createDeliveryFixture, execute } from './delivery-fixture.ts'
 
@@ -14,7 +14,7 @@ const message: WebhookMessage = {
   maxRetries: 3,
 }
 const update = { columns: { n: 'int' }, sql: () => '' }
-const ownRows: OwnRowsOf<WebhookMessage> = {
+const kindRows: KindRowsOf<WebhookMessage> = {
   start: update,
   outcome: { ...update, valuesOf: () => ['2'], notes: async () => [] },
   startValues: () => ['1'],
@@ -27,7 +27,7 @@ const kindOf = (change: Partial<IntentKind<'webhook'>> = {}): IntentKind<'webhoo
   prepare: prepareEach(async () => ({ is: 'message', message })),
   start: startEach(async () => decided),
   recordOutcomes: recordEach(async () => undefined),
-  ownRows,
+  kindRows,
   ...change,
 })
 const reward = sampleIntent({ channel: 'webhook', kind: 'reward' })
@@ -42,14 +42,14 @@ describe('a webhook whose kind has rows of its own', () => {
   it('starts with what was prepared, and its outcome names them, too', async () => {
     const fixture = fixtureOf(kindOf())
     await execute(fixture, reward)
-    expect(fixture.store.started).toMatchObject([{ own: { rows: ownRows, values: ['1'] } }])
+    expect(fixture.store.started).toMatchObject([{ ofKind: { rows: kindRows, values: ['1'] } }])
     expect(fixture.store.started[0]?.frozen.envelope).toEqual({})
-    expect(fixture.store.kindOutcomes).toMatchObject([{ ownRows }])
+    expect(fixture.store.kindOutcomes).toMatchObject([{ kindRows }])
   })
 
   it('starts in a transaction of its kind when they do not let it start', async () => {
     const fixture = fixtureOf(kindOf())
-    fixture.store.ownRowsRefuse = true
+    fixture.store.kindRowsRefuse = true
     await execute(fixture, reward)
     expect(fixture.store.started).toMatchObject([{ frozen: { envelope: { code: 'drawn' } } }])
     expect(fixture.store.settled).toMatchObject([{ settlement: { is: 'final', state: 'sent' } }])
@@ -57,16 +57,16 @@ describe('a webhook whose kind has rows of its own', () => {
 
   it('is skipped with the reason of that transaction', async () => {
     const fixture = fixtureOf(kindOf({ start: startEach(async () => ({ is: 'skip', reason: 'reward-revoked' })) }))
-    fixture.store.ownRowsRefuse = true
+    fixture.store.kindRowsRefuse = true
     await execute(fixture, reward)
     expect(fixture.store.settled).toMatchObject([{ settlement: { is: 'final', state: 'skipped', reason: 'reward-revoked' } }])
   })
 
   it('starts in a transaction at once where its kind has no values for it', async () => {
-    const fixture = fixtureOf(kindOf({ ownRows: { ...ownRows, startValues: () => null } }))
+    const fixture = fixtureOf(kindOf({ kindRows: { ...kindRows, startValues: () => null } }))
     await execute(fixture, reward)
     expect(fixture.store.started).toMatchObject([{ frozen: { envelope: { code: 'drawn' } } }])
-    expect(fixture.store.started[0]?.own).toBeUndefined()
+    expect(fixture.store.started[0]?.ofKind).toBeUndefined()
   })
 
   it.each([
@@ -76,7 +76,7 @@ describe('a webhook whose kind has rows of its own', () => {
     const fixture = fixtureOf(kindOf())
     Object.assign(fixture.webhook, change)
     await execute(fixture, reward)
-    expect(fixture.store.started[0]?.own).toBeUndefined()
+    expect(fixture.store.started[0]?.ofKind).toBeUndefined()
     expect(fixture.store.started).toHaveLength(1)
   })
 })
