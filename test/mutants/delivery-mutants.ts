@@ -132,6 +132,28 @@ export const deliveryMutants: readonly Mutant[] = [
     fails: 'assertion',
   },
   {
+    name: 'webhook started whatever its reward says',
+    because: 'A reward that the platform has just revoked is delivered.',
+    edits: [
+      {
+        file: 'src/consumers/reward/reward-rows.ts',
+        text: ' AND ${deliverable}\n',
+        becomes: '\n',
+      },
+      {
+        file: 'src/consumers/reward/reward-rows.ts',
+        text: 'import { codeColumn, codeTemplateColumn, deliverable }',
+        becomes: 'import { codeColumn, codeTemplateColumn }',
+      },
+    ],
+    scenario: {
+      project: 'e2e',
+      file: 'test/e2e/reward-changed-during-its-delivery.test.ts',
+      test: 'a revocation of a reward without a code that is being written when a delivery starts prevents it; changes by the platform during a delivery are kept, and the delivery is counted',
+    },
+    fails: 'assertion',
+  },
+  {
     name: 'breaker shared by all endpoints',
     because: 'One dead tenant stops the deliveries to all others.',
     edits: [
