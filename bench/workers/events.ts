@@ -1,7 +1,7 @@
 import type { TypedInput } from '../../src/events/publisher-input.ts'
 import type { EventTransport } from '../../src/events/event-transport.ts'
 import { createPublisher, type Publisher } from '../../src/events/publisher.ts'
-import { idOf, PARTITIONS, TENANTS, tenantOf } from './ids.ts'
+import { idOf, numberIn, PARTITIONS, TENANTS, tenantOf } from './ids.ts'
 
 const DAY_MS = 86_400_000
 
@@ -78,5 +78,3 @@ function completed(message: Message): Message & { readonly partition: number } {
   const data = { ...event.data, first_name: 'Ada', referral_code: `R${n}`, position: n }
   return { ...message, partition, value: Buffer.from(JSON.stringify({ ...event, data })) }
 }
-
-const numberIn = (id: string) => Number.parseInt(id.slice(-12), 16)

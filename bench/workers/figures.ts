@@ -13,9 +13,16 @@ export interface Figures {
   readonly perSecond: number | null
   readonly p50Ms: number | null
   readonly p99Ms: number | null
+  /** From the acknowledgement to the transaction that accepted an event, and to the statement that started its mail; ours at a steady rate. */
+  readonly acceptedP50Ms?: number
+  readonly acceptedP99Ms?: number
+  readonly startedP50Ms?: number
+  readonly startedP99Ms?: number
   /** Resident memory of the worker: the peak, or what an idle one holds. */
   readonly rssMiB: number | null
 }
+
+const stageFigures = ['acceptedP50Ms', 'acceptedP99Ms', 'startedP50Ms', 'startedP99Ms'] as const
 
 /** Medians over the rounds of a workload; no entry for a contender that was not measured. */
 export interface Summary {
@@ -26,10 +33,15 @@ export interface Summary {
 /** Each figure's median by itself. */
 export function medians(rounds: readonly Figures[]): Figures {
   const of = (name: keyof Figures): number | null => {
-    const known = rounds.map((round) => round[name]).filter((value) => value !== null)
+    const known = rounds.map((round) => round[name] ?? null).filter((value) => value !== null)
     return known.length === 0 ? null : median(known)
   }
+  const stages = stageFigures.flatMap((name) => {
+    const value = of(name)
+    return value === null ? [] : [[name, value] as const]
+  })
   return {
+    ...Object.fromEntries(stages),
     cpuUs: of('cpuUs') ?? Number.NaN,
     databaseCpuUs: of('databaseCpuUs'),
     sinkCpuUs: of('sinkCpuUs'),
@@ -46,7 +58,8 @@ export function medians(rounds: readonly Figures[]): Figures {
  */
 export function ratioTo(other: ContenderName, { workload, contenders }: Summary): number | null {
   const [mine, theirs] = [contenders.ours, contenders[other]].map((figures) => (figures === undefined ? null : costOf(figures, workload)))
-  return mine === null || theirs === null || mine === undefined || theirs === undefined ? null : theirs / mine
+  // A clock of 10 ms says zero of what took less.
+  return mine && theirs ? theirs / mine : null
 }
 
 function costOf(figures: Figures, { compares }: Workload): number | null {

@@ -22,6 +22,9 @@ export function sqlIdOf(family: Family, n: string): string {
   return `('${families[family]}-0000-4000-8000-' || lpad(to_hex(${n}), 12, '0'))::uuid`
 }
 
+/** The number of an id of any family. */
+export const numberIn = (id: string) => Number.parseInt(id.slice(-12), 16)
+
 /** Tenants of every workload, each an account with a campaign, a template, a reward and an endpoint. */
 export const TENANTS = 20
 

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { InvalidArgumentError } from 'commander'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 
 const run = promisify(execFile)
@@ -15,6 +17,16 @@ export interface Peers {
 export interface NoPeers {
   readonly skipped: string
 }
+
+/** The folder, if it has the sources. @throws {InvalidArgumentError} it has not */
+export function peersIn(folder: string): string {
+  for (const name of sources)
+    if (!existsSync(path.join(folder, name)))
+      throw new InvalidArgumentError(`It has no folder ${name}: give the one that has ${sources.join(' and ')}.`)
+  return folder
+}
+
+const sources = ['kafka-go', 'franz-go']
 
 /**
  * Builds the Go workers of a folder that holds them as `kafka-go` and `franz-go`.

@@ -9,7 +9,7 @@ import type { Contender } from './contenders.ts'
 import { rewardEarned, signUp } from './events.ts'
 import { notExactlyOnce } from './exactly-once.ts'
 import type { Figures } from './figures.ts'
-import { hasUnfinished, wrongRows } from './rows.ts'
+import { hasUnfinished, mailSteps, wrongRows, type MailSteps } from './rows.ts'
 import type { Servers } from './servers.ts'
 import { untilDone, withWorker, type Probe, type Run } from './with-worker.ts'
 
@@ -77,6 +77,7 @@ export async function playDelivery(servers: Servers, contender: Contender, deliv
     ].filter((fault) => fault !== null)
     if (faults.length > 0) throw new Error(`${contender.name}, ${work}: ${faults.join(' ')}`)
     const { latencies, lastAt } = timesOf(arrivals, acknowledged)
+    const steps = contender.name === 'ours' && rate !== undefined ? stepFigures(await mailSteps(run.sql), acknowledged) : {}
     return {
       cpuUs: (after.worker - before.worker) / count,
       databaseCpuUs: (after.database - before.database) / count,
@@ -84,6 +85,7 @@ export async function playDelivery(servers: Servers, contender: Contender, deliv
       perSecond: (count * 1_000) / (lastAt - before.at),
       p50Ms: quantile(latencies, 0.5),
       p99Ms: quantile(latencies, 0.99),
+      ...steps,
       rssMiB,
     }
   })
@@ -139,6 +141,18 @@ function timesOf(
     lastAt = Math.max(lastAt, arrivedAt)
   }
   return { latencies, lastAt }
+}
+
+function stepFigures(steps: ReadonlyMap<number, MailSteps>, acknowledged: Acknowledged): Partial<Figures> {
+  const since = (step: keyof MailSteps) =>
+    [...acknowledged].map(([number, acknowledgedAt]) => (steps.get(number)?.[step] ?? Number.NaN) - acknowledgedAt)
+  const [accepted, started] = [since('acceptedAt'), since('startedAt')]
+  return {
+    acceptedP50Ms: quantile(accepted, 0.5),
+    acceptedP99Ms: quantile(accepted, 0.99),
+    startedP50Ms: quantile(started, 0.5),
+    startedP99Ms: quantile(started, 0.99),
+  }
 }
 
 function range(from: number, to: number): readonly number[] {

@@ -32,13 +32,14 @@ export async function playIdle(servers: Servers, contender: Contender, seconds: 
   })
 }
 
-/** So many starts, each until the program says that it is ready. CPU per start. */
-export async function playReady(servers: Servers, contender: Contender, starts: number): Promise<Figures> {
+/** So many starts, each until the program says that it is ready. CPU per start. What is probed begins before it can be asked, so `begin` is not called. */
+export async function playReady(servers: Servers, contender: Contender, starts: number, probe?: Probe): Promise<Figures> {
   const times: number[] = []
   let cpu = 0
   let rssMiB: number | null = null
   for (let left = starts; left > 0; left--) {
-    await withWorker(servers, contender, options, async (run) => {
+    await withWorker(servers, contender, options, async (run, databaseUrl) => {
+      await probe?.end(databaseUrl)
       cpu += (await run.usage()).worker
       rssMiB = await residentMebibytes(run.worker.pid, 'peak')
       times.push(run.worker.readyMs ?? Number.NaN)

@@ -15,13 +15,13 @@ export function renderSummary(summary: Summary): string {
   const table = lines.map((line) =>
     line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '),
   )
-  return [headline(summary), ...table.map((line) => `  ${line.trimEnd()}`), ...ratiosOf(summary).map((line) => `  ${line}`), ''].join('\n')
+  return [headline(summary), ...table.map((line) => `  ${line.trimEnd()}`), ...remarksOf(summary).map((line) => `  ${line}`), ''].join('\n')
 }
 
 /** The same for a document. */
 export function renderMarkdown(summary: Summary): string {
   const lines = [header, header.map((_, column) => (column === 0 ? '---' : '---:')), ...rowsOf(summary)]
-  return [`${headline(summary)}.`, '', ...lines.map((line) => `| ${line.join(' | ')} |`), '', ...ratiosOf(summary)].join('\n')
+  return [`${headline(summary)}.`, '', ...lines.map((line) => `| ${line.join(' | ')} |`), '', ...remarksOf(summary)].join('\n')
 }
 
 function headline({ workload: { name, about, unit, fsync, play } }: Summary): string {
@@ -54,6 +54,19 @@ function cell(value: number | null, digits: number): string {
 }
 
 const compared = { cpu: 'CPU of worker and PostgreSQL', p50: 'median time', p99: 'p99' } as const
+
+function remarksOf(summary: Summary): readonly string[] {
+  return [...stagesOf(summary), ...ratiosOf(summary)]
+}
+
+/** The way of a mail, p50 and p99 of each step. */
+function stagesOf({ contenders: { ours } }: Summary): readonly string[] {
+  if (ours?.acceptedP50Ms === undefined) return []
+  const both = (p50: number | null | undefined, p99: number | null | undefined) => `${cell(p50 ?? null, 1)} and ${cell(p99 ?? null, 1)} ms`
+  return [
+    `ours, p50 and p99 from the acknowledgement: accepting ${both(ours.acceptedP50Ms, ours.acceptedP99Ms)}, start ${both(ours.startedP50Ms, ours.startedP99Ms)}, relay ${both(ours.p50Ms, ours.p99Ms)}`,
+  ]
+}
 
 /** A steady rate is the same for all. */
 function ratiosOf(summary: Summary): readonly string[] {

@@ -2,19 +2,47 @@ import { defaultGroups, listedConsumers } from '../../src/consumers/registry.ts'
 import { eventTypes } from '../../src/events/catalogue.ts'
 import { createTypeFilter } from '../../src/ingest/type-filter.ts'
 import type { Sql } from '../../src/std/sql.ts'
+import { monotonicMs } from '../sinks/arrivals.ts'
 import type { ContenderName } from './contenders.ts'
 import { oldEventType } from './events.ts'
+import { numberIn } from './ids.ts'
+
+/** Begins the statements by which the bench looks on while it measures; a profile leaves them out. */
+export const lookOfBench = '/* bench */'
 
 /** Whether ours has work that is not finished. */
 export async function hasUnfinished(sql: Sql): Promise<boolean> {
-  const rows = await sql.query(`SELECT FROM worker.intents WHERE state IN ('pending', 'claimed', 'handing_over', 'ambiguous') LIMIT 1`)
+  const rows = await sql.query(
+    `${lookOfBench} SELECT FROM worker.intents WHERE state IN ('pending', 'claimed', 'handing_over', 'ambiguous') LIMIT 1`,
+  )
   return rows.length > 0
 }
 
 /** How far our groups have come on all partitions together. */
 export async function accepted(sql: Sql): Promise<number> {
-  const [row] = await sql.query<{ offsets: number }>('SELECT coalesce(sum(next_offset), 0)::float8 AS offsets FROM worker.progress')
+  const [row] = await sql.query<{ offsets: number }>(
+    `${lookOfBench} SELECT coalesce(sum(next_offset), 0)::float8 AS offsets FROM worker.progress`,
+  )
   return row?.offsets ?? 0
+}
+
+/** When ours began to accept the event of a person, and to start the mail; milliseconds of the monotonic clock. */
+export interface MailSteps {
+  readonly acceptedAt: number
+  readonly startedAt: number
+}
+
+/** By the number of the person. */
+export async function mailSteps(sql: Sql): Promise<ReadonlyMap<number, MailSteps>> {
+  const rows = await sql.query<{ userId: string; acceptedAt: number; startedAt: number }>(
+    `SELECT i.user_id AS "userId", extract(epoch FROM i.created_at)::float8 * 1000 AS "acceptedAt",
+            extract(epoch FROM l.created_at)::float8 * 1000 AS "startedAt"
+       FROM worker.intents AS i JOIN platform.email_logs AS l ON l.user_id = i.user_id`,
+  )
+  const behind = Date.now() - monotonicMs()
+  return new Map(
+    rows.map(({ userId, acceptedAt, startedAt }) => [numberIn(userId), { acceptedAt: acceptedAt - behind, startedAt: startedAt - behind }]),
+  )
 }
 
 const inOneRow = {

@@ -53,8 +53,9 @@ describe('ratioTo', () => {
     expect(ratioTo('plain', { workload: workload('ready'), contenders })).toBe(2)
   })
 
-  it('is null for what was not measured', () => {
+  it('is null for what was not measured, and for less than the clock can tell', () => {
     expect(ratioTo('go', { ...mail, contenders: { ours: figures({}) } })).toBeNull()
+    expect(ratioTo('go', { ...mail, contenders: { ours: figures({}), go: figures({ cpuUs: 0, databaseCpuUs: 0 }) } })).toBeNull()
     expect(ratioTo('go', { ...mail, contenders: { go: figures({}) } })).toBeNull()
   })
 })
@@ -82,6 +83,15 @@ describe('the tables', () => {
     expect(lines.find((line) => line.startsWith('  plain'))).toMatch(/^ {2}plain +1,700 +300 +40 +500 +8\.0 +30\.0 +110$/)
     expect(lines).toContain('  ratio to plain: 4.00 by CPU of worker and PostgreSQL, 4.00 by rate')
     expect(renderSummary({ ...mail, workload: workload('mail-fsync') })).toContain('per mail, fsync on')
+  })
+
+  it('say of a steady rate when ours accepted and started', () => {
+    const steps = { acceptedP50Ms: 1, acceptedP99Ms: 4, startedP50Ms: 5.25, startedP99Ms: 20 }
+    const round = medians([figures(steps), figures({ ...steps, acceptedP50Ms: 3 }), figures({ ...steps, acceptedP50Ms: 2 })])
+    expect(renderSummary({ workload: workload('latency-100'), contenders: { ours: round, plain: figures({}) } })).toContain(
+      'ours, p50 and p99 from the acknowledgement: accepting 2.0 and 4.0 ms, start 5.3 and 20.0 ms, relay 8.0 and 30.0 ms',
+    )
+    expect(renderSummary(mail)).not.toContain('accepting')
   })
 
   it('are written between the marks of a document, in place of those before', () => {

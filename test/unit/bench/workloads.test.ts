@@ -9,7 +9,7 @@ describe('the workloads', () => {
   it('have names of their own, by which they are chosen', () => {
     const names = workloads.map(({ name }) => name)
     expect(new Set(names).size).toBe(names.length)
-    expect(workloadsOf('idle, mail').map(({ name }) => name)).toEqual(['idle', 'mail'])
+    expect(workloadsOf('idle, mail,idle').map(({ name }) => name)).toEqual(['idle', 'mail'])
     expect(() => workloadsOf('mail,mails')).toThrow(InvalidArgumentError)
   })
 

@@ -1,6 +1,9 @@
 import type { LogEntry } from 'kafkajs'
 import kafkajs from 'kafkajs'
 
+/** The message of what is thrown in a client to end it; part of what kafkajs logs about that. */
+export const SOURCE_STOPS = 'the source stops'
+
 /** One line of kafkajs's own log. */
 export interface ClientLog {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
@@ -18,6 +21,8 @@ export function clientLog({ level, namespace, log }: LogEntry): ClientLog {
 }
 
 function lowered(level: number, message: string): ClientLog['level'] {
+  // Thrown by us, to keep a member that is to leave from joining once more.
+  if (message.includes(SOURCE_STOPS)) return 'debug'
   const warn: number = kafkajs.logLevel.WARN
   if (level > warn) return 'debug'
   if (level === warn) return 'info'

@@ -4,6 +4,7 @@ import { backoff } from '../../../std/backoff.ts'
 import type { Assignment } from '../../../ingest/record-source.ts'
 import { AwaitedJoin } from './awaited-join.ts'
 import { asError, endsMembership } from '../client/client-error.ts'
+import { SOURCE_STOPS } from '../client/client-log.ts'
 import type { Commit } from '../patches/consumer-group.ts'
 import { createGroupConsumer, partitionControl, runConfig, type PartitionControl } from './group-consumer.ts'
 import { withHeartbeats } from './heartbeats.ts'
@@ -112,7 +113,7 @@ export class GroupMember {
 
   /** Leaves the group and disconnects; after {@link drain}. A broker that does not answer in time is disconnected without a LeaveGroup. */
   async leave(): Promise<void> {
-    this.#end(this.#assignment, 'the source stops')
+    this.#end(this.#assignment, SOURCE_STOPS)
     if (this.#joining) {
       // kafkajs cannot stop a consumer during its first join: it would stay in the group, unstoppable.
       await withinDeadline(LEAVE_GRACE_MS, this.#joining.promise)
@@ -134,7 +135,7 @@ export class GroupMember {
     this.#options.onMembership()
     this.#end(this.#assignment, 'the member joins again')
     this.#nextJoin.end()
-    if (this.#isDraining) throw Object.assign(new Error('the source stops'), { retriable: false })
+    if (this.#isDraining) throw Object.assign(new Error(SOURCE_STOPS), { retriable: false })
     // A join from inside a fetch (leader moved, partitions added) leaves the fetches of other brokers running: their results must be ignored.
     this.pause()
     this.#joining ??= Promise.withResolvers()
