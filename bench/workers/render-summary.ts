@@ -55,6 +55,8 @@ function cell(value: number | null, digits: number): string {
 
 const compared = { cpu: 'CPU of worker and PostgreSQL', p50: 'median time', p99: 'p99' } as const
 
+const both = (p50: number | null | undefined, p99: number | null | undefined) => `${cell(p50 ?? null, 1)} and ${cell(p99 ?? null, 1)} ms`
+
 function remarksOf(summary: Summary): readonly string[] {
   return [...stagesOf(summary), ...ratiosOf(summary)]
 }
@@ -62,7 +64,6 @@ function remarksOf(summary: Summary): readonly string[] {
 /** The way of a mail, p50 and p99 of each step. */
 function stagesOf({ contenders: { ours } }: Summary): readonly string[] {
   if (ours?.acceptedP50Ms === undefined) return []
-  const both = (p50: number | null | undefined, p99: number | null | undefined) => `${cell(p50 ?? null, 1)} and ${cell(p99 ?? null, 1)} ms`
   return [
     `ours, p50 and p99 from the acknowledgement: accepting ${both(ours.acceptedP50Ms, ours.acceptedP99Ms)}, start ${both(ours.startedP50Ms, ours.startedP99Ms)}, relay ${both(ours.p50Ms, ours.p99Ms)}`,
   ]
