@@ -32,7 +32,7 @@ export async function playIdle(servers: Servers, contender: Contender, seconds: 
   })
 }
 
-/** So many starts, each until the program says that it is ready. CPU per start. What is probed begins before it can be asked, so `begin` is not called. */
+/** So many starts, each until the program says that it is ready. CPU per start. A probe is only ended: a start begins with its database. */
 export async function playReady(servers: Servers, contender: Contender, starts: number, probe?: Probe): Promise<Figures> {
   const times: number[] = []
   let cpu = 0

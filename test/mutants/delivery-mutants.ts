@@ -149,7 +149,7 @@ export const deliveryMutants: readonly Mutant[] = [
     scenario: {
       project: 'e2e',
       file: 'test/e2e/reward-changed-during-its-delivery.test.ts',
-      test: 'a revocation of a reward without a code that is being written when a delivery starts prevents it; changes by the platform during a delivery are kept, and the delivery is counted',
+      test: 'a revocation that is being written when a delivery starts prevents it; changes by the platform during a delivery are kept, and the delivery is counted',
     },
     fails: 'assertion',
   },
