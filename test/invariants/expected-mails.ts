@@ -76,10 +76,16 @@ function audiencesOf(platform: PlatformState): ReadonlyMap<string, readonly Pers
 
 /**
  * Whether the person had verified by the time of the event, consented and has not left. Null: it depends on when exactly the page was
- * read, which is after `producedAt`. Times of rows may be truncated to milliseconds.
+ * read, which is after `producedAt`. Times of rows may be truncated to milliseconds, and a time of whole seconds counts as truncated to them,
+ * as one event in a thousand has by chance.
  */
-function isInAudience({ verified, consent, left }: Person, { at }: Event, producedAt: number): boolean | null {
-  if (!consent || verified === null || verified.verifiedAt >= at + 1) return false
+export function isInAudience(
+  { verified, consent, left }: Pick<Person, 'verified' | 'consent' | 'left'>,
+  { at }: Pick<Event, 'at'>,
+  producedAt: number,
+): boolean | null {
+  const end = at + (at % 1_000 === 0 ? 1_000 : 1)
+  if (!consent || verified === null || verified.verifiedAt >= end) return false
   if (left !== null && left.at <= producedAt) return false
   return left === null && verified.at <= producedAt && verified.verifiedAt <= at - 1 ? true : null
 }
