@@ -3,7 +3,7 @@ import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { WebhookMessage } from '../../../src/delivery/webhook/webhook-message.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { Intent } from '../../../src/model/intent.ts'
-import type { AttemptOutcome } from '../../../src/model/intent-kind.ts'
+import type { AttemptOutcome, KindRows } from '../../../src/model/intent-kind.ts'
 import { onlyValue } from '../../../src/std/only-value.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { prepareOne } from '../../support/prepare-one.ts'
@@ -69,11 +69,11 @@ async function prepared(count: number, plot: RewardOptions = {}) {
     const ofKind = { rows: kindRows, values }
     return onlyValue(await store.start([{ intent, state: 'claimed', leaseMs: 60_000, deliveryLog, frozen, ofKind }]))
   }
-  const settle = async ({ intent }: Delivery, outcome: AttemptOutcome = ok) => {
+  const settle = async ({ intent }: Delivery, outcome: AttemptOutcome = ok, rows: KindRows = kindRows) => {
     const settlement = outcome.ok ? delivered : ({ is: 'later', as: 'retry', reason: outcome.reason ?? '', afterMs: 60_000 } as const)
     const record = webhook.recordOutcomes ?? raise('Webhooks of rewards record no outcomes.')
     return onlyValue(
-      await store.settle([{ intent, settlement, deliveryLog, reply: { status: 200 }, kindOutcome: { outcome, record, kindRows } }]),
+      await store.settle([{ intent, settlement, deliveryLog, reply: { status: 200 }, kindOutcome: { outcome, record, kindRows: rows } }]),
     )
   }
   return { deliveries, start, settle }
@@ -276,6 +276,25 @@ describe('the outcome of a reward with its rows in one statement', () => {
     expect(await Promise.all([settle(one), settle(other)])).toEqual([answer, 'settled'])
     expect(await rowsOf(one)).toMatchObject({ state: 'delivered', delivery: 'success' })
     expect(await rowsOf(other)).toMatchObject({ reward: 'delivered' })
+  })
+
+  it.each([
+    ['once, and has its note', 1, { note: 'reward-revoked-meanwhile' }],
+    ['twice, and has no note', 2, 'settled'],
+  ])('is written where the read of notes fails %s', async (_, failures, answer) => {
+    const { deliveries, start, settle } = await prepared(2)
+    const [one, other] = pair(deliveries)
+    await Promise.all([start(one), start(other)])
+    await database.sql.query(`UPDATE user_rewards SET status = 'revoked' WHERE id = $1`, [one.reward.userRewardId])
+    let left = failures
+    const notes: KindRows['outcome']['notes'] = async (outcomes, read) => {
+      if (left-- > 0) throw new Error('The connection was lost.')
+      return kindRows.outcome.notes(outcomes, read)
+    }
+    const rows = { ...kindRows, outcome: { ...kindRows.outcome, notes } }
+    expect(await Promise.all([settle(one, ok, rows), settle(other, ok, rows)])).toEqual([answer, 'settled'])
+    expect(await rowsOf(one)).toMatchObject({ state: 'delivered', delivery: 'success', reward: 'revoked' })
+    expect(await rowsOf(other)).toMatchObject({ state: 'delivered', reward: 'delivered' })
   })
 
   it('changes no reward when its claim was lost', async () => {

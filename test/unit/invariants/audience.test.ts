@@ -13,9 +13,9 @@ test.each([
 
 test.each([
   ['before', 4_999, true],
-  ['within the second', 5_489, null],
-  ['at its end', 5_999, null],
-  ['in the next second', 6_000, false],
-])('a person who verified %s of an event whose time may be truncated to 5 s', (_, at, expected) => {
+  ['within', 5_489, null],
+  ['at the end of', 5_999, null],
+  ['in the second after', 6_000, false],
+])('a person who verified %s the second to which the time of an event may be truncated', (_, at, expected) => {
   expect(isInAudience(verifiedAt(at), { at: 5_000 }, 7_000)).toBe(expected)
 })
