@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { returnedPartitions } from '../../support/faults/returned-partitions.ts'
 import { startKafkaCluster } from '../../support/kafka-cluster.ts'
 import { groupUnderLoad } from './group-under-load.ts'
 
@@ -19,10 +20,6 @@ test('members that join and leave every few seconds: partitions move and return,
     if (round % 3 === 2) await load.join()
   }
   // The one that stays has owned partitions, given them away and got them back.
-  const owned = stays.assignments.map(({ partitions }) => new Set(partitions))
-  const cameBack = owned.some((now, at) =>
-    [...now].some((partition) => owned[at - 1]?.has(partition) === false && owned[at - 2]?.has(partition)),
-  )
-  expect(cameBack).toBe(true)
+  expect(returnedPartitions(stays.assignments.map(({ partitions }) => partitions)).size).toBeGreaterThan(0)
   expect((await load.judge()).backwards).toEqual([])
 })
