@@ -1,5 +1,5 @@
 import { defaultGroups, listedConsumers } from '../../src/consumers/registry.ts'
-import { eventTypes } from '../../src/events/catalogue.ts'
+import { eventTypes } from '../../src/events/catalogue/catalogue.ts'
 import { createTypeFilter } from '../../src/ingest/type-filter.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import { monotonicMs } from '../sinks/arrivals.ts'

@@ -1,4 +1,4 @@
-import { catalogue, dataFault, envelopeFault, isEventType } from './catalogue.ts'
+import { catalogue, dataFault, envelopeFault, isEventType } from './catalogue/catalogue.ts'
 import { nestsDeeperThan } from './depth.ts'
 import type { AnyEvent } from './event.ts'
 import { header, headerTexts, typesInHeaders, type WithHeaders } from './header.ts'

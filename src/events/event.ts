@@ -1,21 +1,12 @@
-/** The `data` of each event type as sent on the wire (ids are lower-case uuids). */
-export interface EventData {
-  'user.signed_up': { user_id: string; campaign_id: string; email: string }
-  'user.verified': { user_id: string; campaign_id: string; email: string }
-  'referral.created': { referral_id: string; referrer_id: string; referred_id: string; campaign_id: string }
-  'referral.verified': {
-    referral_id: string
-    referrer_id: string
-    referred_id: string
-    campaign_id: string
-    /** Informational only: the campaign's own setting applies. */
-    points_per_referral: number
-  }
-  'reward.earned': { user_reward_id: string; user_id: string; campaign_id: string; reward_id: string }
-  'campaign.milestone_reached': { campaign_id: string; milestone: string; participant_count: number }
-}
+import type { events } from './catalogue/events.ts'
+import type { DataOf } from './catalogue/schema.ts'
 
-export type EventType = keyof EventData
+type Definition = (typeof events)[number]
+
+export type EventType = Definition['type']
+
+/** The `data` of each event type as sent on the wire (ids are lower-case uuids). */
+export type EventData = { [Each in Definition as Each['type']]: DataOf<Each['data']> }
 
 /** The envelope as sent on the wire, validated against the catalogue. */
 export interface DomainEvent<Type extends EventType = EventType> {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { v5 } from 'uuid'
-import { catalogue } from './catalogue.ts'
+import { catalogue } from './catalogue/catalogue.ts'
 import type { EventData, EventType } from './event.ts'
 
 /** Namespace of our event ids (RFC 9562, version 5). It must never change: a publisher's retry would become a second event. */

@@ -1,29 +1,20 @@
-import type { EventType } from './event.ts'
+import type { EventData, EventType } from './event.ts'
 
-/** The fields a publisher passes for each event type. All ids are uuids, in upper or lower case. */
-export interface EventInput {
-  'user.signed_up': Occurrence & Person
-  'user.verified': Occurrence & Person
-  'referral.created': Occurrence & Referral
-  'referral.verified': Occurrence &
-    Referral & {
-      /** Informational only: the campaign's own setting applies. */
-      readonly pointsPerReferral: number
-    }
-  'reward.earned': Occurrence & {
-    /** `user_rewards.id`: the individual grant, not the kind of reward. */
-    readonly userRewardId: string
-    readonly userId: string
-    /** `rewards.id`: the kind of reward. */
-    readonly rewardId: string
-  }
-  'campaign.milestone_reached': Occurrence & {
-    /** Unique within the campaign, such as `1000_participants`; together with the campaign it identifies the event. */
-    readonly milestone: string
-    /** Participants when the milestone was reached, an integer from 0. */
-    readonly participantCount: number
+/** The fields a publisher passes for each event type: those of its `data`, in camel case. All ids are uuids, in upper or lower case. */
+export type EventInput = {
+  readonly [Type in EventType]: Occurrence & {
+    readonly [Field in keyof EventData[Type] & string as Field extends 'campaign_id' ? never : CamelCase<Field>]: EventData[Type][Field]
   }
 }
+
+type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : Name
+
+/** `publishUserSignedUp` for `user.signed_up`. */
+export type MethodOf<Type extends EventType> = `publish${PascalCase<Type>}`
+
+type PascalCase<Name extends string> = Name extends `${infer Head}.${infer Tail}`
+  ? `${Capitalize<CamelCase<Head>>}${PascalCase<Tail>}`
+  : Capitalize<CamelCase<Name>>
 
 /** An event of any type, named by `type`: for lists of mixed events. */
 export type TypedInput = { [Type in EventType]: EventInput[Type] & { readonly type: Type } }[EventType]
@@ -40,17 +31,4 @@ interface Occurrence {
   readonly correlationId?: string
   /** The W3C `traceparent` of the current span. */
   readonly traceparent?: string
-}
-
-interface Person {
-  readonly userId: string
-  readonly email: string
-}
-
-interface Referral {
-  readonly referralId: string
-  /** The person who invited. */
-  readonly referrerId: string
-  /** The person who joined. */
-  readonly referredId: string
 }

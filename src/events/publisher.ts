@@ -1,27 +1,23 @@
 import { systemClock } from '../std/clock.ts'
 import type { Clock } from '../std/clock.ts'
-import { catalogue, dataFault, envelopeFault, eventTypes, isEventType } from './catalogue.ts'
+import { catalogue, dataFault, envelopeFault, eventTypes, isEventType } from './catalogue/catalogue.ts'
+import { events } from './catalogue/events.ts'
 import type { EventData, EventType } from './event.ts'
 import type { EventTransport } from './event-transport.ts'
 import { header } from './header.ts'
 import { eventIdOf } from './identity.ts'
 import { InvalidEvent } from './invalid-event.ts'
-import type { EventInput, TypedInput } from './publisher-input.ts'
+import type { EventInput, MethodOf, TypedInput } from './publisher-input.ts'
 
-/** Publishes domain events. Every promise resolves when all replicas have acknowledged; an {@link InvalidEvent} rejects it before anything is sent. */
-export interface Publisher {
-  /** A person joined the waitlist. */
-  publishUserSignedUp(event: EventInput['user.signed_up']): Promise<Published>
-  /** A person confirmed their email address. */
-  publishUserVerified(event: EventInput['user.verified']): Promise<Published>
-  /** A person joined through the link of another. */
-  publishReferralCreated(event: EventInput['referral.created']): Promise<Published>
-  /** A referred person confirmed their address. */
-  publishReferralVerified(event: EventInput['referral.verified']): Promise<Published>
-  /** A person earned a reward. */
-  publishRewardEarned(event: EventInput['reward.earned']): Promise<Published>
-  /** A campaign reached a milestone. */
-  publishCampaignMilestoneReached(event: EventInput['campaign.milestone_reached']): Promise<Published>
+/**
+ * Publishes domain events, each type by a method of its own: `publishUserSignedUp` for `user.signed_up`. Every promise resolves when all
+ * replicas have acknowledged; an {@link InvalidEvent} rejects it before anything is sent.
+ */
+export type Publisher = PublishOne & PublishMany
+
+type PublishOne = { readonly [Type in EventType as MethodOf<Type>]: (event: EventInput[Type]) => Promise<Published> }
+
+interface PublishMany {
   /**
    * Publishes many events, in one request per broker; the events of a campaign keep their order. All are validated before the first is sent. When it
    * rejects with anything but {@link InvalidEvent}, some may have been appended: publish the same list again, consumers deduplicate by event id.
@@ -58,15 +54,9 @@ export function createPublisher({ transport, topic, clock = systemClock }: Publi
     return { eventId: message.eventId }
   }
 
-  return {
-    publishUserSignedUp: (event) => publish({ ...event, type: 'user.signed_up' }),
-    publishUserVerified: (event) => publish({ ...event, type: 'user.verified' }),
-    publishReferralCreated: (event) => publish({ ...event, type: 'referral.created' }),
-    publishReferralVerified: (event) => publish({ ...event, type: 'referral.verified' }),
-    publishRewardEarned: (event) => publish({ ...event, type: 'reward.earned' }),
-    publishCampaignMilestoneReached: (event) => publish({ ...event, type: 'campaign.milestone_reached' }),
-    publishMany,
-  }
+  const methods = eventTypes.map((type) => [methodOf(type), (event: Omit<TypedInput, 'type'>) => publish(typed(event, type))])
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one method for each type, by the name of its type
+  return { ...(Object.fromEntries(methods) as PublishOne), publishMany }
 }
 
 /** The default event id of an input. */
@@ -109,37 +99,37 @@ function encode(input: TypedInput, now: number): EncodedMessage {
   }
 }
 
-/** Names as on the wire. Ids in lower case: event ids and keys are derived from their text, and two spellings would be two events. */
-function dataOf(input: TypedInput): { readonly [Type in EventType]: EventData[Type] }[EventType] {
-  const campaign_id = lowerCase(input.campaignId)
-  switch (input.type) {
-    case 'user.signed_up':
-    case 'user.verified':
-      return { user_id: lowerCase(input.userId), campaign_id, email: input.email }
-    case 'referral.created':
-      return referralOf(input, campaign_id)
-    case 'referral.verified':
-      return { ...referralOf(input, campaign_id), points_per_referral: input.pointsPerReferral }
-    case 'reward.earned':
-      return {
-        user_reward_id: lowerCase(input.userRewardId),
-        user_id: lowerCase(input.userId),
-        campaign_id,
-        reward_id: lowerCase(input.rewardId),
-      }
-    case 'campaign.milestone_reached':
-    default:
-      return { campaign_id, milestone: input.milestone, participant_count: input.participantCount }
-  }
+/** `publishUserSignedUp` for `user.signed_up`. */
+function methodOf(type: EventType): string {
+  return `publish${type.replaceAll(/(?:^|[._])([a-z])/g, (_, letter: string) => letter.toUpperCase())}`
 }
 
-function referralOf(input: EventInput['referral.created'], campaign_id: string): EventData['referral.created'] {
-  return {
-    referral_id: lowerCase(input.referralId),
-    referrer_id: lowerCase(input.referrerId),
-    referred_id: lowerCase(input.referredId),
-    campaign_id,
-  }
+function typed(event: Omit<TypedInput, 'type'>, type: EventType): TypedInput {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the method of a type takes what its type has
+  return { ...event, type } as TypedInput
+}
+
+/** The fields of `data` of each type, by their names on the wire and in the input. */
+const fields = Object.fromEntries(
+  events.map(({ type, data }) => [
+    type,
+    Object.entries<object>(data.properties).map(([name, schema]) => ({
+      name,
+      inputName: name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+      isId: 'format' in schema && schema.format === 'uuid',
+    })),
+  ]),
+)
+
+/** Names as on the wire. Ids in lower case: event ids and keys are derived from their text, and two spellings would be two events. */
+function dataOf(input: TypedInput): EventData[EventType] {
+  const given: Readonly<Record<string, unknown>> = { ...input }
+  const data = (fields[input.type] ?? []).map(({ name, inputName, isId }) => {
+    const value = given[inputName]
+    return [name, isId && typeof value === 'string' ? value.toLowerCase() : value]
+  })
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked against the schema before it is sent
+  return Object.fromEntries(data) as EventData[EventType]
 }
 
 function timestampOf(type: EventType, at: Date): string {

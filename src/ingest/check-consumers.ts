@@ -1,4 +1,4 @@
-import { eventTypes } from '../events/catalogue.ts'
+import { eventTypes } from '../events/catalogue/catalogue.ts'
 import { OperatorError } from '../std/failure.ts'
 import { isProjecting, kindsOf, type Consumer } from '../model/consumer.ts'
 import { createTypeFilter } from './type-filter.ts'

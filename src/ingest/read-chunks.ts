@@ -1,6 +1,6 @@
 import type { DeadLetterReason } from '../model/dead-letter-reason.ts'
 import type { IntentDraft } from '../model/intent.ts'
-import { isEventType } from '../events/catalogue.ts'
+import { isEventType } from '../events/catalogue/catalogue.ts'
 import { decode } from '../events/decode.ts'
 import type { AnyEvent } from '../events/event.ts'
 import { contentHashOf } from '../events/identity.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { catalogue, dataFault, envelopeFault, eventTypes, isEventType } from '../../../src/events/catalogue.ts'
+import { catalogue, dataFault, envelopeFault, eventTypes, isEventType } from '../../../src/events/catalogue/catalogue.ts'
 import { sampleData, sampleEvent } from '../../support/sample-event.ts'
 
 describe('the catalogue', () => {

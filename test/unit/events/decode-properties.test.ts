@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { dataFault, envelopeFault, eventTypes } from '../../../src/events/catalogue.ts'
+import { dataFault, envelopeFault, eventTypes } from '../../../src/events/catalogue/catalogue.ts'
 import { decode, type Decoded } from '../../../src/events/decode.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { eventTypes } from '../../../src/events/catalogue.ts'
+import { eventTypes } from '../../../src/events/catalogue/catalogue.ts'
 import { decode, type Decoded } from '../../../src/events/decode.ts'
 import { recordOf, recordOfEvent } from '../../support/log-records.ts'
 import { campaignId, sampleEvent, uuid } from '../../support/sample-event.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { catalogue, eventTypes } from '../../../src/events/catalogue.ts'
+import { catalogue, eventTypes } from '../../../src/events/catalogue/catalogue.ts'
 import { contentHashOf, eventIdOf } from '../../../src/events/identity.ts'
 import { sampleData, uuid } from '../../support/sample-event.ts'
 

@@ -1,0 +1,51 @@
+import type { Owner } from './owners.ts'
+import type { DataOf, ObjectSchema } from './schema.ts'
+
+/** How long the topic of an event keeps it: `domain` 30 days, `analytics` a year, `audit` for ever. */
+export type RetentionClass = 'domain' | 'analytics' | 'audit'
+
+/** A whole event as it is on the wire, for readers and for tests. */
+export interface Example<Data> {
+  /** Of no other example. */
+  readonly id: string
+  readonly accountId: string
+  readonly timestamp: string
+  readonly data: Data
+}
+
+/** What the catalogue knows of one event. */
+export interface EventDefinition<Type extends string = string, Data extends ObjectSchema = ObjectSchema> {
+  readonly type: Type
+  /** Major version that the publisher writes. Readers need an upcaster from the one before. */
+  readonly version: number
+  /** One sentence: what happened. */
+  readonly summary: string
+  readonly owner: Owner
+  /** Release of the catalogue that has it first. */
+  readonly since: string
+  /** No new code publishes or handles it. */
+  readonly deprecated?: {
+    /** ISO date. */
+    readonly on: string
+    /** Type of the event that takes its place, or null. */
+    readonly successor: string | null
+  }
+  readonly retention: RetentionClass
+  /** Where it is published; `KAFKA_TOPIC` when not given. */
+  readonly topic?: string
+  /** The field whose value is the key of the record: events with one key keep their order. */
+  readonly key: 'campaign_id'
+  readonly data: Data
+  /** Fields of `data` that identify the fact; event id and content hash are derived from them. They can never change. */
+  readonly identity: readonly (keyof Data['properties'] & string)[]
+  /** Fields of `data` with personal data in plain text. Ids of people are pseudonyms and not listed. */
+  readonly personal: readonly (keyof Data['properties'] & string)[]
+  readonly examples: readonly Example<DataOf<Data>>[]
+}
+
+/** An event of the catalogue, with the types that follow from its schema. */
+export function defineEvent<const Type extends string, const Data extends ObjectSchema>(
+  definition: EventDefinition<Type, Data>,
+): EventDefinition<Type, Data> {
+  return definition
+}
