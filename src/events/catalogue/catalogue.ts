@@ -1,13 +1,13 @@
 import { Compile } from 'typebox/schema'
 import type { EventType } from '../event.ts'
-import type { EventDefinition } from './define-event.ts'
+import type { DefinedEvent } from './define-event.ts'
 import { events } from './events.ts'
-import { object, string, uuid } from './schema.ts'
+import { object, string, uuid, type ObjectSchema } from './schema.ts'
 
 /** Every event by its type. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each stands under the type that it has
 export const catalogue = Object.fromEntries(events.map((event) => [event.type, event])) as unknown as {
-  readonly [Type in EventType]: EventDefinition<Type>
+  readonly [Type in EventType]: DefinedEvent<Type, ObjectSchema>
 }
 
 export const eventTypes = events.map(({ type }) => type)
@@ -16,7 +16,8 @@ export function isEventType(type: string): type is EventType {
   return Object.hasOwn(catalogue, type)
 }
 
-const envelope = object({
+/** Of the value of every record. */
+export const envelopeSchema = object({
   id: uuid,
   type: string,
   account_id: uuid,
@@ -25,7 +26,7 @@ const envelope = object({
   timestamp: { type: 'string', format: 'date-time' },
 })
 
-const checkEnvelope = Compile(envelope)
+const checkEnvelope = Compile(envelopeSchema)
 const checkData = new Map(eventTypes.map((type) => [type, Compile(catalogue[type].data)]))
 
 /** Null when `value` is a valid envelope, else the fields and the rules that they break; never a value. */
@@ -51,6 +52,12 @@ export function dataFault(type: EventType, data: unknown): string | null {
   const check = checkData.get(type)
   if (check === undefined) return `type ${type} is not in the catalogue`
   return check.Check(data) ? null : rules(check.Errors(data)[1])
+}
+
+/** Same as {@link envelopeFault}, for a value of any schema. Compiles it: for tools. */
+export function schemaFault(schema: object, value: unknown): string | null {
+  const check = Compile(schema)
+  return check.Check(value) ? null : rules(check.Errors(value)[1])
 }
 
 function rules(errors: readonly { instancePath: string; keyword: string; params: object }[]): string {

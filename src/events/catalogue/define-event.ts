@@ -5,7 +5,7 @@ import type { DataOf, ObjectSchema } from './schema.ts'
 export type RetentionClass = 'domain' | 'analytics' | 'audit'
 
 /** A whole event as it is on the wire, for readers and for tests. */
-export interface Example<Data> {
+export interface Example<Data extends object = object> {
   /** Of no other example. */
   readonly id: string
   readonly accountId: string
@@ -14,8 +14,8 @@ export interface Example<Data> {
 }
 
 /** What the catalogue knows of one event. */
-export interface EventDefinition<Type extends string = string, Data extends ObjectSchema = ObjectSchema> {
-  readonly type: Type
+export interface EventDefinition {
+  readonly type: string
   /** Major version that the publisher writes. Readers need an upcaster from the one before. */
   readonly version: number
   /** One sentence: what happened. */
@@ -35,17 +35,25 @@ export interface EventDefinition<Type extends string = string, Data extends Obje
   readonly topic?: string
   /** The field whose value is the key of the record: events with one key keep their order. */
   readonly key: 'campaign_id'
-  readonly data: Data
+  readonly data: ObjectSchema
   /** Fields of `data` that identify the fact; event id and content hash are derived from them. They can never change. */
-  readonly identity: readonly (keyof Data['properties'] & string)[]
+  readonly identity: readonly string[]
   /** Fields of `data` with personal data in plain text. Ids of people are pseudonyms and not listed. */
+  readonly personal: readonly string[]
+  readonly examples: readonly Example[]
+}
+
+/** The same with the types that follow from its schema. */
+export interface DefinedEvent<Type extends string, Data extends ObjectSchema> extends EventDefinition {
+  readonly type: Type
+  readonly data: Data
+  readonly identity: readonly (keyof Data['properties'] & string)[]
   readonly personal: readonly (keyof Data['properties'] & string)[]
   readonly examples: readonly Example<DataOf<Data>>[]
 }
 
-/** An event of the catalogue, with the types that follow from its schema. */
 export function defineEvent<const Type extends string, const Data extends ObjectSchema>(
-  definition: EventDefinition<Type, Data>,
-): EventDefinition<Type, Data> {
+  definition: DefinedEvent<Type, Data>,
+): DefinedEvent<Type, Data> {
   return definition
 }

@@ -1,0 +1,144 @@
+import type { EventDefinition, Example } from '../events/catalogue/define-event.ts'
+import { envelopeSchema } from '../events/catalogue/catalogue.ts'
+import { header } from '../events/header.ts'
+import { createTypeFilter } from '../ingest/type-filter.ts'
+import type { Consumer } from '../model/consumer.ts'
+import { retentionMs } from './retention.ts'
+
+/** What an AsyncAPI document is made of. */
+export interface Described {
+  /** Release of the catalogue. */
+  readonly version: string
+  readonly events: readonly EventDefinition[]
+  readonly consumers: readonly Pick<Consumer, 'name' | 'topic' | 'types'>[]
+  /** The topic of events and consumers that name none. */
+  readonly defaultTopic: string
+}
+
+/** Of every topic: as `workerctl topics` creates it where the command line does not say otherwise. */
+const PARTITIONS = 10
+const REPLICAS = 3
+
+const kafka = <Fields extends object>(fields: Fields) => ({ kafka: { ...fields, bindingVersion: '0.5.0' } })
+
+/**
+ * The catalogue in the form that other tools read: AsyncAPI 3.0.0 with Kafka bindings. https://www.asyncapi.com/docs/reference/specification/v3.0.0,
+ * https://github.com/asyncapi/bindings/tree/master/kafka
+ */
+export function asyncApiOf({ version, events, consumers, defaultTopic }: Described): object {
+  const topicOf = ({ topic = defaultTopic }: { readonly topic?: string }) => topic
+  const topics = [...new Set(events.map(topicOf))]
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Events of the referral and waitlist platform',
+      version,
+      description: 'Written by `npm run catalogue -- write` from src/events/catalogue. Readers ignore fields that they do not know.',
+    },
+    defaultContentType: 'application/json',
+    servers: {
+      local: { host: 'localhost:9092', protocol: 'kafka', description: 'The broker of compose.yaml.' },
+    },
+    channels: Object.fromEntries(
+      topics.map((topic) => {
+        const own = events.filter((event) => topicOf(event) === topic)
+        return [topic, channelOf(topic, own)]
+      }),
+    ),
+    operations: {
+      ...Object.fromEntries(
+        topics.map((topic) => [
+          `publish-to-${topic}`,
+          { action: 'send', channel: ref('channels', topic), summary: 'What applications publish.' },
+        ]),
+      ),
+      ...Object.fromEntries(
+        consumers.map((consumer) => {
+          const filter = createTypeFilter(consumer.types)
+          const topic = topicOf(consumer)
+          const own = events.filter((event) => topicOf(event) === topic && filter.handles(event.type))
+          return [consumer.name, operationOf(consumer.name, topic, own)]
+        }),
+      ),
+    },
+    components: {
+      messages: Object.fromEntries(events.map((event) => [event.type, messageOf(event)])),
+      schemas: Object.fromEntries(events.map((event) => [event.type, payloadOf(event)])),
+    },
+  }
+}
+
+function channelOf(topic: string, events: readonly EventDefinition[]): object {
+  const [first] = events
+  return {
+    address: topic,
+    messages: Object.fromEntries(events.map(({ type }) => [type, ref('components', 'messages', type)])),
+    bindings: kafka({
+      topic,
+      partitions: PARTITIONS,
+      replicas: REPLICAS,
+      topicConfiguration: {
+        'cleanup.policy': ['delete'],
+        ...(first === undefined ? {} : { 'retention.ms': retentionMs[first.retention] }),
+      },
+    }),
+  }
+}
+
+function operationOf(group: string, topic: string, events: readonly EventDefinition[]): object {
+  return {
+    action: 'receive',
+    channel: ref('channels', topic),
+    messages: events.map(({ type }) => ref('channels', topic, 'messages', type)),
+    bindings: kafka({ groupId: { type: 'string', enum: [group] } }),
+  }
+}
+
+function messageOf(event: EventDefinition): object {
+  const { type, version, summary, owner, since, deprecated, retention, identity, personal, examples } = event
+  return {
+    name: type,
+    title: type,
+    summary,
+    contentType: 'application/json',
+    headers: {
+      type: 'object',
+      required: [header.type, header.version, header.id],
+      properties: {
+        [header.type]: { type: 'string', const: type },
+        [header.version]: { type: 'string', const: String(version) },
+        [header.id]: { type: 'string', format: 'uuid' },
+        [header.contentType]: { type: 'string', const: 'application/json' },
+        [header.timestamp]: { type: 'string', format: 'date-time' },
+        [header.correlationId]: { type: 'string' },
+        [header.traceparent]: { type: 'string' },
+      },
+    },
+    payload: ref('components', 'schemas', type),
+    bindings: kafka({ key: { type: 'string', format: 'uuid', description: `The value of ${event.key}.` } }),
+    examples: examples.map((example, index) => ({ name: `${type}-${index + 1}`, payload: envelopeOf(event, example) })),
+    'x-owner': owner,
+    'x-since': since,
+    ...(deprecated === undefined ? {} : { 'x-deprecated': deprecated }),
+    'x-retention': retention,
+    'x-identity': identity,
+    'x-personal': personal,
+  }
+}
+
+/** The value of a record of this event. */
+function payloadOf({ type, data }: EventDefinition): object {
+  const { properties, ...rest } = envelopeSchema
+  return { ...rest, properties: { ...properties, type: { type: 'string', const: type }, data } }
+}
+
+/** An example as it is on the wire. */
+export function envelopeOf({ type }: Pick<EventDefinition, 'type'>, { id, accountId, timestamp, data }: Example): object {
+  const campaign_id = 'campaign_id' in data ? data.campaign_id : undefined
+  return { id, type, account_id: accountId, campaign_id, data, timestamp }
+}
+
+/** https://datatracker.ietf.org/doc/html/rfc6901: `~` and `/` in names are escaped; event types have neither. */
+function ref(...path: readonly string[]): object {
+  return { $ref: `#/${path.join('/')}` }
+}

@@ -1,0 +1,136 @@
+import { envelopeFault, schemaFault } from '../events/catalogue/catalogue.ts'
+import type { EventDefinition } from '../events/catalogue/define-event.ts'
+import { createTypeFilter } from '../ingest/type-filter.ts'
+import type { Consumer } from '../model/consumer.ts'
+import { envelopeOf } from './asyncapi.ts'
+
+/** What a catalogue has to keep: one sentence for each rule that is broken, with the way out; none for a good one. */
+export function brokenRules(
+  events: readonly EventDefinition[],
+  consumers: readonly Pick<Consumer, 'name' | 'topic' | 'types'>[],
+  defaultTopic: string,
+): readonly string[] {
+  const types = events.map(({ type }) => type)
+  return [
+    ...repeated(types).map((type) => `${type}: two events have this name. Give one of them another.`),
+    ...events.flatMap((event) => rulesBrokenBy(event, types).map((sentence) => `${event.type}: ${sentence}`)),
+    ...repeatedExamples(events),
+    ...mixedTopics(events, defaultTopic),
+    ...consumers.flatMap((consumer) => unknownTypes(consumer, events, defaultTopic)),
+  ]
+}
+
+/** Words of a name are joined by `_`, parts by `.`; two or three parts. */
+const namePattern = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\.[a-z][a-z0-9]*(?:_[a-z0-9]+)*){1,2}$/
+/** Past tenses that do not end in `ed`. */
+const irregular = new Set(['sent', 'paid', 'sold', 'left', 'made', 'won', 'lost', 'met', 'built', 'begun', 'chosen', 'given', 'taken', 'withdrawn', 'set', 'read', 'spent'])
+
+function rulesBrokenBy(event: EventDefinition, types: readonly string[]): readonly string[] {
+  const { type, summary, owner, since, deprecated, data, identity, personal, examples } = event
+  const broken: string[] = []
+  if (!namePattern.test(type)) broken.push('a name is entity.past_tense_verb, or has three parts; each of lower-case letters, digits and underscores.')
+  const verb = type.slice(type.lastIndexOf('.') + 1).split('_')
+  if (!verb.some((word) => (word.length > 3 && word.endsWith('ed')) || irregular.has(word)))
+    broken.push(`"${verb.join('_')}" does not say what happened. Name the fact in the past tense, such as created.`)
+  if (!/^[A-Z].*\.$/.test(summary)) broken.push('its summary is no sentence. Begin it with a capital letter and end it with a full stop.')
+  if (owner.team.trim() === '' || owner.contact.trim() === '') broken.push('it has no owner. Name a team and how it is reached.')
+  if (!/^\d+\.\d+\.\d+$/.test(since)) broken.push(`since is "${since}". Name the release of the catalogue, such as 1.0.0.`)
+  if (deprecated !== undefined) {
+    if (!isDate(deprecated.on)) broken.push(`it is deprecated on "${deprecated.on}". Give a date, such as 2026-01-31.`)
+    if (deprecated.successor !== null && !types.includes(deprecated.successor))
+      broken.push(`its successor ${deprecated.successor} is not in the catalogue. Add it, or say null.`)
+  }
+  broken.push(...foreignKeywords(data, '/data'))
+  const fields = Object.keys(data.properties)
+  for (const field of data.required) if (!fields.includes(field)) broken.push(`${field} is required and has no schema.`)
+  if (!data.required.includes('campaign_id')) broken.push('its data has no campaign_id, which is the key of its record. Add it as a required field.')
+  if (identity.length === 0) broken.push('it has no identity. Name the fields of data that identify the fact.')
+  for (const field of identity) if (!data.required.includes(field)) broken.push(`its identity has ${field}, which is not a required field of data.`)
+  for (const field of personal) if (!fields.includes(field)) broken.push(`personal names ${field}, which is not a field of data.`)
+  if (examples.length === 0) broken.push('it has no example. Give one whole event.')
+  for (const [index, example] of examples.entries()) {
+    const fault = envelopeFault(envelopeOf(event, example)) ?? schemaFault(data, example.data)
+    if (fault !== null) broken.push(`its example ${index + 1} is not valid: ${fault}.`)
+  }
+  return broken
+}
+
+/**
+ * Keywords that mean the same in draft-07 and in 2020-12, so that every tool reads the same schema. `items` is one schema: a list of schemas
+ * means something else in each of them.
+ */
+const keywords = new Set([
+  ...['type', 'enum', 'const', 'title', 'description', 'default', 'examples'],
+  ...['format', 'minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
+  ...['properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties'],
+  ...['items', 'minItems', 'maxItems', 'uniqueItems', 'anyOf', 'allOf', 'oneOf', 'not'],
+])
+
+function foreignKeywords(schema: unknown, path: string): readonly string[] {
+  if (typeof schema === 'boolean') return []
+  if (!isObject(schema)) return [`${path} is no schema. Write an object, true or false.`]
+  return Object.entries(schema).flatMap(([keyword, value]) => {
+    const at = `${path}/${keyword}`
+    if (!keywords.has(keyword)) return [`${at}: draft-07 and 2020-12 do not agree on "${keyword}". Use one of ${[...keywords].join(', ')}.`]
+    switch (keyword) {
+      case 'properties':
+        return isObject(value)
+          ? Object.entries(value).flatMap(([name, property]) => foreignKeywords(property, `${at}/${name}`))
+          : [`${at} is no object.`]
+      case 'items':
+      case 'not':
+      case 'additionalProperties':
+        return foreignKeywords(value, at)
+      case 'anyOf':
+      case 'allOf':
+      case 'oneOf':
+        return Array.isArray(value) ? value.flatMap((one: unknown, index) => foreignKeywords(one, `${at}/${index}`)) : [`${at} is no list.`]
+      default:
+        return []
+    }
+  })
+}
+
+function repeatedExamples(events: readonly EventDefinition[]): readonly string[] {
+  const ids = events.flatMap(({ examples }) => examples.map(({ id }) => id.toLowerCase()))
+  return repeated(ids).map((id) => `${id} is the id of two examples. Give each its own: consumers would take them for one event.`)
+}
+
+/** A topic has one retention. */
+function mixedTopics(events: readonly EventDefinition[], defaultTopic: string): readonly string[] {
+  const classes = new Map<string, Set<string>>()
+  for (const { topic = defaultTopic, retention } of events) classes.set(topic, (classes.get(topic) ?? new Set()).add(retention))
+  return [...classes].flatMap(([topic, found]) =>
+    found.size < 2 ? [] : [`${topic} has events of the retention classes ${[...found].join(' and ')}. Give those of one class a topic of their own.`],
+  )
+}
+
+function unknownTypes(
+  { name, types, ...rest }: Pick<Consumer, 'name' | 'topic' | 'types'>,
+  events: readonly EventDefinition[],
+  defaultTopic: string,
+): readonly string[] {
+  const read = rest.topic ?? defaultTopic
+  const there = events.filter((event) => (event.topic ?? defaultTopic) === read)
+  return types.flatMap((pattern) => {
+    const filter = createTypeFilter([pattern])
+    if (there.some(({ type }) => filter.handles(type))) return []
+    const elsewhere = events.find(({ type }) => filter.handles(type))
+    return elsewhere === undefined
+      ? [`consumer ${name}: ${pattern} matches no event of the catalogue. Add the event, or correct the name.`]
+      : [`consumer ${name}: ${elsewhere.type} is published to ${elsewhere.topic ?? defaultTopic}, and the group reads ${read}. Name that topic.`]
+  })
+}
+
+function repeated(values: readonly string[]): readonly string[] {
+  return [...new Set(values.filter((value, index) => values.indexOf(value) !== index))]
+}
+
+function isDate(text: string): boolean {
+  const at = new Date(`${text}T00:00:00Z`)
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text)
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
