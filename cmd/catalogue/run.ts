@@ -46,5 +46,7 @@ export function asyncApiYaml(): string {
 
 async function outdated(): Promise<readonly string[]> {
   const written = await readFile(document, 'utf8').catch(() => '')
-  return written === asyncApiYaml() ? [] : ['config/events/asyncapi.yaml is not that of the catalogue. Write it: npm run catalogue -- write']
+  return written === asyncApiYaml()
+    ? []
+    : ['config/events/asyncapi.yaml is not that of the catalogue. Write it: npm run catalogue -- write']
 }

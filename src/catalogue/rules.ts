@@ -23,12 +23,31 @@ export function brokenRules(
 /** Words of a name are joined by `_`, parts by `.`; two or three parts. */
 const namePattern = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\.[a-z][a-z0-9]*(?:_[a-z0-9]+)*){1,2}$/
 /** Past tenses that do not end in `ed`. */
-const irregular = new Set(['sent', 'paid', 'sold', 'left', 'made', 'won', 'lost', 'met', 'built', 'begun', 'chosen', 'given', 'taken', 'withdrawn', 'set', 'read', 'spent'])
+const irregular = new Set([
+  'sent',
+  'paid',
+  'sold',
+  'left',
+  'made',
+  'won',
+  'lost',
+  'met',
+  'built',
+  'begun',
+  'chosen',
+  'given',
+  'taken',
+  'withdrawn',
+  'set',
+  'read',
+  'spent',
+])
 
 function rulesBrokenBy(event: EventDefinition, types: readonly string[]): readonly string[] {
   const { type, summary, owner, since, deprecated, data, identity, personal, examples } = event
   const broken: string[] = []
-  if (!namePattern.test(type)) broken.push('a name is entity.past_tense_verb, or has three parts; each of lower-case letters, digits and underscores.')
+  if (!namePattern.test(type))
+    broken.push('a name is entity.past_tense_verb, or has three parts; each of lower-case letters, digits and underscores.')
   const verb = type.slice(type.lastIndexOf('.') + 1).split('_')
   if (!verb.some((word) => (word.length > 3 && word.endsWith('ed')) || irregular.has(word)))
     broken.push(`"${verb.join('_')}" does not say what happened. Name the fact in the past tense, such as created.`)
@@ -43,9 +62,11 @@ function rulesBrokenBy(event: EventDefinition, types: readonly string[]): readon
   broken.push(...foreignKeywords(data, '/data'))
   const fields = Object.keys(data.properties)
   for (const field of data.required) if (!fields.includes(field)) broken.push(`${field} is required and has no schema.`)
-  if (!data.required.includes('campaign_id')) broken.push('its data has no campaign_id, which is the key of its record. Add it as a required field.')
+  if (!data.required.includes('campaign_id'))
+    broken.push('its data has no campaign_id, which is the key of its record. Add it as a required field.')
   if (identity.length === 0) broken.push('it has no identity. Name the fields of data that identify the fact.')
-  for (const field of identity) if (!data.required.includes(field)) broken.push(`its identity has ${field}, which is not a required field of data.`)
+  for (const field of identity)
+    if (!data.required.includes(field)) broken.push(`its identity has ${field}, which is not a required field of data.`)
   for (const field of personal) if (!fields.includes(field)) broken.push(`personal names ${field}, which is not a field of data.`)
   if (examples.length === 0) broken.push('it has no example. Give one whole event.')
   for (const [index, example] of examples.entries()) {
@@ -101,7 +122,9 @@ function mixedTopics(events: readonly EventDefinition[], defaultTopic: string): 
   const classes = new Map<string, Set<string>>()
   for (const { topic = defaultTopic, retention } of events) classes.set(topic, (classes.get(topic) ?? new Set()).add(retention))
   return [...classes].flatMap(([topic, found]) =>
-    found.size < 2 ? [] : [`${topic} has events of the retention classes ${[...found].join(' and ')}. Give those of one class a topic of their own.`],
+    found.size < 2
+      ? []
+      : [`${topic} has events of the retention classes ${[...found].join(' and ')}. Give those of one class a topic of their own.`],
   )
 }
 
@@ -118,7 +141,9 @@ function unknownTypes(
     const elsewhere = events.find(({ type }) => filter.handles(type))
     return elsewhere === undefined
       ? [`consumer ${name}: ${pattern} matches no event of the catalogue. Add the event, or correct the name.`]
-      : [`consumer ${name}: ${elsewhere.type} is published to ${elsewhere.topic ?? defaultTopic}, and the group reads ${read}. Name that topic.`]
+      : [
+          `consumer ${name}: ${elsewhere.type} is published to ${elsewhere.topic ?? defaultTopic}, and the group reads ${read}. Name that topic.`,
+        ]
   })
 }
 

@@ -29,9 +29,13 @@ export function object<const Required extends Fields, const Optional extends Fie
 /** The type of what a schema describes. */
 export type DataOf<Schema extends ObjectSchema> = Flat<
   {
-    -readonly [Field in keyof Schema['properties'] as Field extends Schema['required'][number] ? Field : never]: XStatic<Schema['properties'][Field]>
+    -readonly [Field in keyof Schema['properties'] as Field extends Schema['required'][number] ? Field : never]: XStatic<
+      Schema['properties'][Field]
+    >
   } & {
-    -readonly [Field in keyof Schema['properties'] as Field extends Schema['required'][number] ? never : Field]?: XStatic<Schema['properties'][Field]>
+    -readonly [Field in keyof Schema['properties'] as Field extends Schema['required'][number] ? never : Field]?: XStatic<
+      Schema['properties'][Field]
+    >
   }
 >
 

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import { brokenRules } from '../../../src/catalogue/rules.ts'
+import { listedConsumers } from '../../../src/consumers/registry.ts'
+import type { EventDefinition } from '../../../src/events/catalogue/define-event.ts'
+import { events } from '../../../src/events/catalogue/events.ts'
+import { userSignedUp } from '../../../src/events/catalogue/user/signed-up.ts'
+
+const good: EventDefinition = userSignedUp
+const [example] = good.examples
+const with_ = (changes: Partial<EventDefinition>): EventDefinition => ({ ...good, ...changes })
+const schema = (properties: EventDefinition['data']['properties']) => ({
+  ...good.data,
+  properties: { ...good.data.properties, ...properties },
+})
+const broken = (...those: readonly EventDefinition[]) => brokenRules(those, [], 'domain-events')
+
+describe('the rules of the catalogue', () => {
+  it('are kept by it, and by the consumers', () => {
+    expect(brokenRules(events, listedConsumers, 'domain-events')).toEqual([])
+  })
+
+  it.each(['user.signed_up', 'email.sent', 'payment.tip.sent', 'project.access_granted', 'content.post.liked'])('%s is a name', (type) => {
+    expect(broken(with_({ type, examples: good.examples }))).toEqual([])
+  })
+
+  it.each([
+    ['signed_up', 'a name is entity.past_tense_verb'],
+    ['User.signed_up', 'a name is entity.past_tense_verb'],
+    ['a.b.c.created', 'a name is entity.past_tense_verb'],
+    ['user.sign_up', '"sign_up" does not say what happened'],
+    ['user.red', '"red" does not say what happened'],
+  ])('%s is no name', (type, sentence) => {
+    expect(broken(with_({ type }))[0]).toContain(`${type}: ${sentence}`)
+  })
+
+  it.each<[string, Partial<EventDefinition>, string]>([
+    ['a summary', { summary: 'somebody came' }, 'its summary is no sentence'],
+    ['an owner', { owner: { team: '', contact: 'x' } }, 'it has no owner'],
+    ['a way to reach the owner', { owner: { team: 'x', contact: ' ' } }, 'it has no owner'],
+    ['a release', { since: 'soon' }, 'since is "soon"'],
+    ['a date of its end', { deprecated: { on: '2026-02-30', successor: null } }, 'it is deprecated on "2026-02-30"'],
+    ['a successor', { deprecated: { on: '2026-02-28', successor: 'user.gone' } }, 'its successor user.gone is not in the catalogue'],
+    ['an identity', { identity: [] }, 'it has no identity'],
+    ['a known identity', { identity: ['nobody'] }, 'its identity has nobody'],
+    ['known personal fields', { personal: ['phone'] }, 'personal names phone'],
+    ['an example', { examples: [] }, 'it has no example'],
+    ['a valid example', { examples: example ? [{ ...example, data: {} }] : [] }, 'its example 1 is not valid: /campaign_id breaks'],
+    [
+      'a complete example',
+      { examples: example ? [{ ...example, data: { ...example.data, email: '' } }] : [] },
+      'its example 1 is not valid: /email breaks minLength',
+    ],
+    [
+      'a schema for what is required',
+      { data: { ...good.data, required: [...good.data.required, 'phone'] } },
+      'phone is required and has no schema',
+    ],
+    ['its key', { data: { ...good.data, required: ['user_id'] } }, 'its data has no campaign_id'],
+    [
+      'keywords of both drafts',
+      { data: schema({ tags: { type: 'array', prefixItems: [] } }) },
+      '/data/properties/tags/prefixItems: draft-07 and 2020-12 do not agree',
+    ],
+    [
+      'the same deep inside',
+      { data: schema({ tags: { anyOf: [{ type: 'array', items: { $ref: '#' } }] } }) },
+      '/data/properties/tags/anyOf/0/items/$ref: draft-07',
+    ],
+    ['one schema for all items', { data: schema({ tags: { items: [{ type: 'string' }] } }) }, '/data/properties/tags/items is no schema'],
+  ])('an event has %s', (_, changes, sentence) => {
+    const [first] = broken(with_(changes))
+    expect(first).toContain(`user.signed_up: ${sentence}`)
+    expect(first).toMatch(/[.)]$/)
+  })
+
+  it('an event has a name of its own, and an example an id of its own', () => {
+    expect(broken(good, good)).toEqual([
+      'user.signed_up: two events have this name. Give one of them another.',
+      expect.stringContaining('is the id of two examples. Give each its own'),
+    ])
+  })
+
+  it('a topic has one retention', () => {
+    const audit = with_({
+      type: 'user.erased',
+      retention: 'audit',
+      examples: example ? [{ ...example, id: good.identity.length + example.id.slice(1) }] : [],
+    })
+    expect(broken(good, audit)).toEqual([
+      'domain-events has events of the retention classes domain and audit. Give those of one class a topic of their own.',
+    ])
+    expect(broken(good, { ...audit, topic: 'audit-events' })).toEqual([])
+  })
+
+  it('a consumer handles events that exist, on the topic that it reads', () => {
+    const consumers = (topic?: string) => [
+      { name: 'mailers', types: ['user.signed_up', 'reward.*'], ...(topic === undefined ? {} : { topic }) } as const,
+    ]
+    expect(brokenRules([good], consumers(), 'domain-events')).toEqual([
+      'consumer mailers: reward.* matches no event of the catalogue. Add the event, or correct the name.',
+    ])
+    expect(brokenRules([good], consumers('audit-events'), 'domain-events')[0]).toBe(
+      'consumer mailers: user.signed_up is published to domain-events, and the group reads audit-events. Name that topic.',
+    )
+  })
+})
