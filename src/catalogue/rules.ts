@@ -3,6 +3,7 @@ import type { EventDefinition } from '../events/catalogue/define-event.ts'
 import { createTypeFilter } from '../ingest/type-filter.ts'
 import type { Consumer } from '../model/consumer.ts'
 import { envelopeOf } from './asyncapi.ts'
+import { isSchema, keywords } from './json-schema.ts'
 
 /** What a catalogue has to keep: one sentence for each rule that is broken, with the way out; none for a good one. */
 export function brokenRules(
@@ -76,39 +77,22 @@ function rulesBrokenBy(event: EventDefinition, types: readonly string[]): readon
   return broken
 }
 
-/**
- * Keywords that mean the same in draft-07 and in 2020-12, so that every tool reads the same schema. `items` is one schema: a list of schemas
- * means something else in each of them.
- */
-const keywords = new Set([
-  ...['type', 'enum', 'const', 'title', 'description', 'default', 'examples'],
-  ...['format', 'minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
-  ...['properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties'],
-  ...['items', 'minItems', 'maxItems', 'uniqueItems', 'anyOf', 'allOf', 'oneOf', 'not'],
-])
-
 function foreignKeywords(schema: unknown, path: string): readonly string[] {
-  if (typeof schema === 'boolean') return []
-  if (!isObject(schema)) return [`${path} is no schema. Write an object, true or false.`]
+  if (!isSchema(schema)) return [`${path} is no schema. Write an object.`]
   return Object.entries(schema).flatMap(([keyword, value]) => {
     const at = `${path}/${keyword}`
-    if (!keywords.has(keyword)) return [`${at}: draft-07 and 2020-12 do not agree on "${keyword}". Use one of ${[...keywords].join(', ')}.`]
-    switch (keyword) {
-      case 'properties':
-        return isObject(value)
-          ? Object.entries(value).flatMap(([name, property]) => foreignKeywords(property, `${at}/${name}`))
-          : [`${at} is no object.`]
-      case 'items':
-      case 'not':
-      case 'additionalProperties':
-        return foreignKeywords(value, at)
-      case 'anyOf':
-      case 'allOf':
-      case 'oneOf':
-        return Array.isArray(value) ? value.flatMap((one: unknown, index) => foreignKeywords(one, `${at}/${index}`)) : [`${at} is no list.`]
-      default:
-        return []
+    if (!keywords.has(keyword))
+      return [`${at}: schemas do without "${keyword}", which not every tool reads alike. Use one of ${[...keywords].join(', ')}.`]
+    if (keyword === 'items') return foreignKeywords(value, at)
+    if (keyword === 'properties') {
+      return isSchema(value)
+        ? Object.entries(value).flatMap(([name, property]) => foreignKeywords(property, `${at}/${name}`))
+        : [`${at} is no object.`]
     }
+    if (keyword === 'anyOf') {
+      return Array.isArray(value) ? value.flatMap((one: unknown, index) => foreignKeywords(one, `${at}/${index}`)) : [`${at} is no list.`]
+    }
+    return []
   })
 }
 
@@ -154,8 +138,4 @@ function repeated(values: readonly string[]): readonly string[] {
 function isDate(text: string): boolean {
   const at = new Date(`${text}T00:00:00Z`)
   return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text)
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

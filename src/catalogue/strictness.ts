@@ -1,0 +1,10 @@
+/** How strictly both sides work. */
+export interface Strictness {
+  /** `strict`: writes no field that its schema does not name. */
+  readonly writer: 'strict' | 'lenient'
+  /** `open`: ignores fields that its schema does not name. */
+  readonly reader: 'open' | 'closed'
+}
+
+/** Writers closed, readers open: the publisher validates strictly, a consumer ignores what it does not know. */
+export const catalogueStrictness: Strictness = { writer: 'strict', reader: 'open' }
