@@ -4,10 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { stringify } from 'yaml'
 import { asyncApiOf } from '../../src/catalogue/asyncapi.ts'
+import { changesBetween, inWords, type Catalogue } from '../../src/catalogue/diff.ts'
+import { lastRelease, readCatalogue, writeRelease } from '../../src/catalogue/released.ts'
 import { brokenRules } from '../../src/catalogue/rules.ts'
 import { listedConsumers } from '../../src/consumers/registry.ts'
 import { events } from '../../src/events/catalogue/events.ts'
 import { catalogueVersion } from '../../src/events/catalogue/version.ts'
+import { OperatorError } from '../../src/std/failure.ts'
 
 const DEFAULT_TOPIC = 'domain-events'
 
@@ -19,7 +22,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .command('check')
     .description('Check names, owners, schemas, examples and consumers, and that the written document is that of the catalogue.')
     .action(async () => {
-      const faults = [...brokenRules(events, listedConsumers, DEFAULT_TOPIC), ...(await outdated())]
+      const faults = [...brokenRules(events, listedConsumers, DEFAULT_TOPIC), ...(await brokenPromises()), ...(await outdated())]
       for (const fault of faults) process.stderr.write(`${fault}\n`)
       if (faults.length === 0) process.stdout.write(`${events.length} events of catalogue ${catalogueVersion}: no rule is broken.\n`)
       code = faults.length === 0 ? 0 : 1
@@ -32,11 +35,56 @@ export async function run(args: readonly string[]): Promise<number> {
       await writeFile(document, asyncApiYaml())
       process.stdout.write(`${path.relative(process.cwd(), document)} is written.\n`)
     })
-  await program.parseAsync([...args], { from: 'user' })
+  program
+    .command('diff')
+    .description('Say in words what is different in the second of two catalogues.')
+    .argument('<before>', 'a file of config/events/released, "released" for the last of them, or "current"')
+    .argument('[after]', 'the same', 'current')
+    .action(async (before: string, after: string) => {
+      const changes = changesBetween(await named(before), await named(after))
+      const lines = changes.length === 0 ? ['No difference.'] : changes.map(inWords)
+      process.stdout.write(`${lines.join('\n')}\n`)
+      code = changes.some(({ hurts }) => hurts !== null) ? 2 : 0
+    })
+  program
+    .command('release')
+    .description('Keep the catalogue as it is under config/events/released: what follows has to be compatible with it.')
+    .action(async () => {
+      const faults = [...brokenRules(events, listedConsumers, DEFAULT_TOPIC), ...(await brokenPromises())]
+      if (faults.length > 0) throw new OperatorError(faults.join('\n'))
+      process.stdout.write(`${path.relative(process.cwd(), await writeRelease(releases, current))} is written.\n`)
+    })
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    return 1
+  }
   return code
 }
 
 const document = fileURLToPath(new URL('../../config/events/asyncapi.yaml', import.meta.url))
+
+const releases = fileURLToPath(new URL('../../config/events/released', import.meta.url))
+const current: Catalogue = { version: catalogueVersion, events }
+
+async function named(name: string): Promise<Catalogue> {
+  if (name === 'current') return current
+  if (name !== 'released') return readCatalogue(name)
+  const last = await lastRelease(releases)
+  if (last === null) throw new OperatorError('No catalogue is released yet: npm run catalogue -- release')
+  return last
+}
+
+/** What would break readers or records of the last release. */
+async function brokenPromises(): Promise<readonly string[]> {
+  const last = await lastRelease(releases)
+  if (last === null) return []
+  return changesBetween(last, current)
+    .filter(({ hurts }) => hurts !== null)
+    .map((change) => `${inWords(change)} Make it optional or give it a default, or raise the version of the event.`)
+}
 
 /** The document of the catalogue as it is. */
 export function asyncApiYaml(): string {

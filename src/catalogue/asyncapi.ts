@@ -1,6 +1,7 @@
 import type { EventDefinition, Example } from '../events/catalogue/define-event.ts'
 import { envelopeSchema } from '../events/catalogue/catalogue.ts'
 import { header } from '../events/header.ts'
+import { versionText } from '../events/upcast.ts'
 import { createTypeFilter } from '../ingest/type-filter.ts'
 import type { Consumer } from '../model/consumer.ts'
 import { retentionMs } from './retention.ts'
@@ -95,7 +96,7 @@ function operationOf(group: string, topic: string, events: readonly EventDefinit
 }
 
 function messageOf(event: EventDefinition): object {
-  const { type, version, summary, owner, since, deprecated, retention, identity, personal, examples } = event
+  const { type, summary, owner, since, deprecated, retention, identity, personal, examples } = event
   return {
     name: type,
     title: type,
@@ -106,7 +107,7 @@ function messageOf(event: EventDefinition): object {
       required: [header.type, header.version, header.id],
       properties: {
         [header.type]: { type: 'string', const: type },
-        [header.version]: { type: 'string', const: String(version) },
+        [header.version]: { type: 'string', const: versionText(event) },
         [header.id]: { type: 'string', format: 'uuid' },
         [header.contentType]: { type: 'string', const: 'application/json' },
         [header.timestamp]: { type: 'string', format: 'date-time' },

@@ -55,6 +55,9 @@ function rulesBrokenBy(event: EventDefinition, types: readonly string[]): readon
   if (!/^[A-Z].*\.$/.test(summary)) broken.push('its summary is no sentence. Begin it with a capital letter and end it with a full stop.')
   if (owner.team.trim() === '' || owner.contact.trim() === '') broken.push('it has no owner. Name a team and how it is reached.')
   if (!/^\d+\.\d+\.\d+$/.test(since)) broken.push(`since is "${since}". Name the release of the catalogue, such as 1.0.0.`)
+  for (let from = 1; from < event.version; from++)
+    if (event.upcasters?.[from] === undefined)
+      broken.push(`it has no upcaster from version ${from}. Records of that version are still read.`)
   if (deprecated !== undefined) {
     if (!isDate(deprecated.on)) broken.push(`it is deprecated on "${deprecated.on}". Give a date, such as 2026-01-31.`)
     if (deprecated.successor !== null && !types.includes(deprecated.successor))

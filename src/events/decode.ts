@@ -1,6 +1,7 @@
-import { catalogue, dataFault, envelopeFault, isEventType } from './catalogue/catalogue.ts'
+import { dataFault, envelopeFault, isEventType } from './catalogue/catalogue.ts'
 import { nestsDeeperThan } from './depth.ts'
 import type { AnyEvent } from './event.ts'
+import { upcast } from './upcast.ts'
 import { header, headerTexts, typesInHeaders, type WithHeaders } from './header.ts'
 
 export interface EncodedEvent extends WithHeaders {
@@ -69,9 +70,12 @@ function check(parsed: unknown, encoded: WithHeaders): Decoded {
     return fault('type-mismatch', 'the header and the body name different types')
   if (!isEventType(event.type)) return { is: 'unknown-type' }
 
-  if (headerTexts(encoded, header.version).some((version) => version !== String(catalogue[event.type].version))) {
-    return fault('unsupported-version', `this process knows ${event.type} up to version ${catalogue[event.type].version}`)
-  }
+  const versioned = upcast(event, headerTexts(encoded, header.version))
+  if (typeof versioned === 'string') return fault('unsupported-version', versioned)
+  return checkData(versioned)
+}
+
+function checkData(event: AnyEvent): Decoded {
   const data = dataFault(event.type, event.data)
   const known = { id: event.id.toLowerCase(), type: event.type, campaignId: event.campaign_id.toLowerCase() }
   if (data !== null) return { ...fault('invalid-data', data), envelope: known }

@@ -7,6 +7,7 @@ import type { EventTransport } from './event-transport.ts'
 import { header } from './header.ts'
 import { eventIdOf } from './identity.ts'
 import { InvalidEvent } from './invalid-event.ts'
+import { versionText } from './upcast.ts'
 import type { EventInput, MethodOf, TypedInput } from './publisher-input.ts'
 
 /**
@@ -89,7 +90,7 @@ function encode(input: TypedInput, now: number): EncodedMessage {
     value: Buffer.from(JSON.stringify(envelope)),
     headers: {
       [header.type]: type,
-      [header.version]: String(catalogue[type].version),
+      [header.version]: versionText(catalogue[type]),
       [header.id]: eventId,
       [header.contentType]: 'application/json',
       [header.timestamp]: timestamp,

@@ -16,8 +16,12 @@ export interface Example<Data extends object = object> {
 /** What the catalogue knows of one event. */
 export interface EventDefinition {
   readonly type: string
-  /** Major version that the publisher writes. Readers need an upcaster from the one before. */
+  /** What the publisher writes. It is raised where older readers or older records would fail otherwise; readers upcast older records. */
   readonly version: number
+  /** Raised with each optional field that is added to a version; readers of an earlier one ignore it. 0 when not given. */
+  readonly minor?: number
+  /** By an older version, what makes its `data` that of the next one. Pure. */
+  readonly upcasters?: Readonly<Record<number, (data: Readonly<Record<string, unknown>>) => object>>
   /** One sentence: what happened. */
   readonly summary: string
   readonly owner: Owner

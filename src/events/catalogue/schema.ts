@@ -3,7 +3,7 @@ import type { XStatic } from 'typebox/schema'
 // The schemas are written as JSON Schema: the builder of the same package would load 500 files more.
 
 /** A JSON Schema of an object; fields that it does not name are allowed. */
-export interface ObjectSchema {
+export interface ObjectSchema extends Readonly<Record<string, unknown>> {
   readonly type: 'object'
   readonly required: readonly string[]
   readonly properties: Readonly<Record<string, object>>

@@ -38,6 +38,7 @@ describe('the rules of the catalogue', () => {
     ['an owner', { owner: { team: '', contact: 'x' } }, 'it has no owner'],
     ['a way to reach the owner', { owner: { team: 'x', contact: ' ' } }, 'it has no owner'],
     ['a release', { since: 'soon' }, 'since is "soon"'],
+    ['an upcaster from each older version', { version: 3, upcasters: { 2: (data) => data } }, 'it has no upcaster from version 1'],
     ['a date of its end', { deprecated: { on: '2026-02-30', successor: null } }, 'it is deprecated on "2026-02-30"'],
     ['a successor', { deprecated: { on: '2026-02-28', successor: 'user.gone' } }, 'its successor user.gone is not in the catalogue'],
     ['an identity', { identity: [] }, 'it has no identity'],

@@ -1,0 +1,59 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { messageOf, OperatorError } from '../std/failure.ts'
+import type { Catalogue } from './diff.ts'
+import { isSchema } from './json-schema.ts'
+
+/** Reads a catalogue that was written by {@link writeRelease}. @throws {OperatorError} one sentence: it is not there, or is none */
+export async function readCatalogue(file: string): Promise<Catalogue> {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    throw new OperatorError(`${file} is no catalogue: ${messageOf(error)}. Give a file of config/events/released.`)
+  }
+  const fault = faultOf(parsed)
+  if (fault !== null) throw new OperatorError(`${file} is no catalogue: ${fault}. Give a file of config/events/released.`)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked above, as far as it is used
+  return parsed as Catalogue
+}
+
+function faultOf(parsed: unknown): string | null {
+  if (!isSchema(parsed) || typeof parsed['version'] !== 'string') return 'it has no version'
+  if (!Array.isArray(parsed['events'])) return 'it has no list of events'
+  for (const [index, event] of parsed['events'].entries()) {
+    if (!isSchema(event) || typeof event['type'] !== 'string') return `its event ${index + 1} has no type`
+    if (!isSchema(event['data'])) return `${event['type']} has no schema of its data`
+    for (const field of ['identity', 'personal', 'examples'])
+      if (!Array.isArray(event[field])) return `${event['type']} has no list ${field}`
+    if (!isSchema(event['owner'])) return `${event['type']} has no owner`
+  }
+  return null
+}
+
+/** The last release in a folder, by its number; null when there is none. */
+export async function lastRelease(folder: string): Promise<Catalogue | null> {
+  const versions = (await readdir(folder).catch(() => [])).flatMap((name) => /^(\d+\.\d+\.\d+)\.json$/.exec(name)?.[1] ?? [])
+  const last = versions.toSorted(byNumbers).at(-1)
+  return last === undefined ? null : readCatalogue(path.join(folder, `${last}.json`))
+}
+
+/** @throws {OperatorError} the version was released before with other contents */
+export async function writeRelease(folder: string, catalogue: Catalogue): Promise<string> {
+  const file = path.join(folder, `${catalogue.version}.json`)
+  const contents = `${JSON.stringify(catalogue, null, 2)}\n`
+  const before = await readFile(file, 'utf8').catch(() => null)
+  if (before !== null && before !== contents)
+    throw new OperatorError(
+      `${catalogue.version} is released already and was different. Raise catalogueVersion in src/events/catalogue/version.ts.`,
+    )
+  await mkdir(folder, { recursive: true })
+  await writeFile(file, contents)
+  return file
+}
+
+function byNumbers(one: string, other: string): number {
+  const [mine = [], theirs = []] = [one, other].map((version) => version.split('.').map(Number))
+  const at = mine.findIndex((number, index) => number !== theirs[index])
+  return at < 0 ? 0 : (mine[at] ?? 0) - (theirs[at] ?? 0)
+}

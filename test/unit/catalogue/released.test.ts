@@ -1,0 +1,45 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { changesBetween, type Catalogue } from '../../../src/catalogue/diff.ts'
+import { lastRelease, readCatalogue, writeRelease } from '../../../src/catalogue/released.ts'
+import { events } from '../../../src/events/catalogue/events.ts'
+
+const current: Catalogue = { version: '1.2.0', events }
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'released-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+test('the last release is the one with the highest number, and says what it said', async () => {
+  expect(await lastRelease(path.join(folder, 'none'))).toBeNull()
+  for (const version of ['1.9.0', '1.10.0', '0.20.30']) await writeRelease(folder, { version, events })
+  await writeFile(path.join(folder, 'notes.json'), '')
+  const last = await lastRelease(folder)
+  expect(last?.version).toBe('1.10.0')
+  expect(changesBetween(current, last ?? { version: '', events: [] })).toEqual([])
+})
+
+test('a release is written once, and not changed', async () => {
+  expect(await writeRelease(folder, current)).toBe(path.join(folder, '1.2.0.json'))
+  await writeRelease(folder, current)
+  await expect(writeRelease(folder, { ...current, events: events.slice(1) })).rejects.toThrow(
+    '1.2.0 is released already and was different. Raise catalogueVersion',
+  )
+  expect(await readdir(folder)).toEqual(['1.2.0.json'])
+})
+
+test.each([
+  ['', 'is no catalogue: '],
+  ['[]', 'is no catalogue: it has no version.'],
+  ['{"version":"1.0.0"}', 'is no catalogue: it has no list of events.'],
+  ['{"version":"1.0.0","events":[{}]}', 'is no catalogue: its event 1 has no type.'],
+  ['{"version":"1.0.0","events":[{"type":"user.joined"}]}', 'is no catalogue: user.joined has no schema of its data.'],
+  ['{"version":"1.0.0","events":[{"type":"user.joined","data":{}}]}', 'is no catalogue: user.joined has no list identity.'],
+])('%s is refused in a sentence', async (contents, sentence) => {
+  const file = path.join(folder, 'candidate.json')
+  await writeFile(file, contents)
+  await expect(readCatalogue(file)).rejects.toThrow(`${file} ${sentence}`)
+})
