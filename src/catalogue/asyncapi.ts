@@ -55,7 +55,10 @@ export function asyncApiOf({ version, events, consumers, defaultTopic }: Describ
       ),
       ...Object.fromEntries(
         consumers.map((consumer) => {
-          const filter = createTypeFilter(consumer.types)
+          const filter = createTypeFilter(
+            consumer.types,
+            events.map(({ type }) => type),
+          )
           const topic = topicOf(consumer)
           const own = events.filter((event) => topicOf(event) === topic && filter.handles(event.type))
           return [consumer.name, operationOf(consumer.name, topic, own)]

@@ -123,7 +123,10 @@ function unknownTypes(
   const read = rest.topic ?? defaultTopic
   const there = events.filter((event) => (event.topic ?? defaultTopic) === read)
   return types.flatMap((pattern) => {
-    const filter = createTypeFilter([pattern])
+    const filter = createTypeFilter(
+      [pattern],
+      events.map(({ type }) => type),
+    )
     if (there.some(({ type }) => filter.handles(type))) return []
     const elsewhere = events.find(({ type }) => filter.handles(type))
     return elsewhere === undefined

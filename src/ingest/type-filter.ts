@@ -1,3 +1,4 @@
+import { eventTypes } from '../events/catalogue/catalogue.ts'
 import { typeInHeaders } from '../events/header.ts'
 import type { TypePattern } from '../model/consumer.ts'
 import type { LogRecord } from './record-source.ts'
@@ -9,20 +10,13 @@ export interface TypeFilter {
   skips(record: LogRecord): string | null
 }
 
-/** Matches exact types, and families such as `user.*`. */
-export function createTypeFilter(patterns: readonly TypePattern[]): TypeFilter {
-  const exact = new Set<string>(patterns.filter((pattern) => !pattern.endsWith('.*')))
-  const families = patterns.filter((pattern) => pattern.endsWith('.*')).map((pattern) => pattern.slice(0, -1))
-  const cached = new Map<string, boolean>()
-
-  function handles(type: string): boolean {
-    const before = cached.get(type)
-    if (before !== undefined) return before
-    const answer = exact.has(type) || families.some((family) => type.startsWith(family))
-    // The cache is bounded in number and length, in case a producer sends arbitrary types.
-    if (cached.size < 1_000 && type.length <= 100) cached.set(type, answer)
-    return answer
-  }
+/** The types among `known` that match: exact ones, families such as `user.*`, and `*`. */
+export function createTypeFilter(patterns: readonly TypePattern[], known: readonly string[] = eventTypes): TypeFilter {
+  const families = patterns.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1))
+  const handled = new Set(
+    known.filter((type) => patterns.some((pattern) => pattern === type) || families.some((family) => type.startsWith(family))),
+  )
+  const handles = (type: string) => handled.has(type)
 
   return {
     handles,

@@ -3,8 +3,10 @@ import type { AnyIntentKind } from './intent-kind.ts'
 import type { OwnTables, Project } from './projection.ts'
 import type { AnyEvent, EventType } from '../events/event.ts'
 
-/** An exact type, or all types with a prefix. */
-export type TypePattern = EventType | 'user.*' | 'referral.*' | 'reward.*' | 'campaign.*'
+/** An exact type, all types with a prefix, or all of the catalogue. Those that are meant are known at the start of the daemon. */
+export type TypePattern = EventType | FamilyOf<EventType> | '*'
+
+type FamilyOf<Type extends string> = Type extends `${infer Head}.${infer Tail}` ? `${Head}.*` | `${Head}.${FamilyOf<Tail>}` : never
 
 interface Group {
   /** The group id (behind `KAFKA_GROUP_PREFIX`), the metric label and the suffix of the dead-letter topic. */
