@@ -2,7 +2,8 @@ import { dataFault, envelopeFault, isEventType } from './catalogue/catalogue.ts'
 import { nestsDeeperThan } from './depth.ts'
 import type { AnyEvent } from './event.ts'
 import { upcast } from './upcast.ts'
-import { header, headerTexts, typesInHeaders, type WithHeaders } from './header.ts'
+import { readEnvelope } from './envelopes.ts'
+import { typesInHeaders, type WithHeaders } from './header.ts'
 
 export interface EncodedEvent extends WithHeaders {
   readonly value: Buffer | null
@@ -61,16 +62,18 @@ export function decode(encoded: EncodedEvent, limits: { readonly maxBytes: numbe
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function check(parsed: unknown, encoded: WithHeaders): Decoded {
-  const envelope = envelopeFault(parsed)
+  const read = readEnvelope(parsed, encoded)
+  if ('fault' in read) return fault('not-an-envelope', read.fault)
+  const envelope = envelopeFault(read.fields)
   if (envelope !== null) return fault('not-an-envelope', envelope)
   // The envelope is checked; `data` is checked below, by type.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const event = parsed as AnyEvent
+  const event = read.fields as AnyEvent
   if (typesInHeaders(encoded).some((named) => named !== event.type))
     return fault('type-mismatch', 'the header and the body name different types')
   if (!isEventType(event.type)) return { is: 'unknown-type' }
 
-  const versioned = upcast(event, headerTexts(encoded, header.version))
+  const versioned = upcast(event, read.versions)
   if (typeof versioned === 'string') return fault('unsupported-version', versioned)
   return checkData(versioned)
 }

@@ -1,0 +1,124 @@
+import { header, headerTexts, type WithHeaders } from './header.ts'
+
+/** The fields of an event as they were sent, in our names and not checked yet. */
+export interface ReadEnvelope {
+  readonly fields: unknown
+  /** The versions that it names; none: the current one. */
+  readonly versions: readonly string[]
+}
+
+/** A form in which an event may come. */
+interface Envelope {
+  /** In the detail of a dead letter, about events of this form. */
+  readonly name: string
+  reads(value: Fields, record: WithHeaders): boolean
+  read(value: Fields, record: WithHeaders): ReadEnvelope | { readonly fault: string }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** Our own: what the publisher writes. */
+const domainEvent: Envelope = {
+  name: 'a domain event',
+  reads: (value) => 'account_id' in value && 'data' in value,
+  read: (value, record) => ({ fields: value, versions: headerTexts(record, header.version) }),
+}
+
+/** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md */
+const structuredCloudEvent: Envelope = {
+  name: 'a structured CloudEvent',
+  reads: (value) => 'specversion' in value,
+  read(value) {
+    const { data_base64: encoded } = value
+    if (typeof encoded !== 'string') return fromAttributes(value, value['data'])
+    const data = parsed(Buffer.from(encoded, 'base64').toString('utf8'))
+    return data === undefined ? { fault: 'data_base64 is not JSON' } : fromAttributes(value, data)
+  },
+}
+
+/** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md#32-binary-content-mode */
+const binaryCloudEvent: Envelope = {
+  name: 'a binary CloudEvent',
+  reads: (_, record) => headerTexts(record, 'ce_specversion').length > 0,
+  read(value, record) {
+    const attributes: Record<string, unknown> = {}
+    for (const name of attributeNames) {
+      const [first, ...others] = headerTexts(record, `ce_${name}`)
+      if (others.some((other) => other !== first)) return { fault: `ce_${name} occurs twice` }
+      if (first !== undefined) attributes[name] = first
+    }
+    return fromAttributes(attributes, value)
+  },
+}
+
+const attributeNames = ['specversion', 'id', 'source', 'type', 'time', 'accountid', 'eventversion'] as const
+
+/** `accountid` and `eventversion` are extensions: attributes have no room for what an account or a version is. */
+function fromAttributes(attributes: Fields, data: unknown): ReadEnvelope | { readonly fault: string } {
+  const { specversion, id, source, type, time, accountid, eventversion } = attributes
+  if (specversion !== '1.0') return { fault: 'specversion is not 1.0' }
+  if (typeof source !== 'string' || source === '') return { fault: 'source is missing' }
+  return {
+    fields: { id, type, account_id: accountid, campaign_id: isFields(data) ? data['campaign_id'] : undefined, data, timestamp: time },
+    versions: eventversion === undefined ? [] : [String(eventversion)],
+  }
+}
+
+/** `BusinessEvent`: fields in camel case, and what is about the event itself in `metadata`. */
+const businessEvent: Envelope = {
+  name: 'a BusinessEvent',
+  reads: (value) => isFields(value['metadata']),
+  read(value) {
+    const metadata = isFields(value['metadata']) ? value['metadata'] : {}
+    const data = isFields(value['data']) ? snakeCased(value['data']) : value['data']
+    const inData = isFields(data) ? data : {}
+    const { account_id, ...rest } = inData
+    const campaign = value['aggregateType'] === 'campaign' ? value['aggregateId'] : undefined
+    return {
+      fields: {
+        id: value['id'],
+        type: value['type'],
+        account_id: metadata['accountId'] ?? account_id,
+        campaign_id: inData['campaign_id'] ?? campaign,
+        data: isFields(data) ? { ...rest, campaign_id: inData['campaign_id'] ?? campaign } : data,
+        timestamp: metadata['timestamp'],
+      },
+      versions: metadata['version'] === undefined ? [] : [String(metadata['version'])],
+    }
+  },
+}
+
+/** In the order in which they are tried; the first is what is read when no other fits. */
+const envelopes: readonly Envelope[] = [domainEvent, structuredCloudEvent, binaryCloudEvent, businessEvent]
+
+/** What a value says of its event, whatever its form. */
+export function readEnvelope(value: unknown, record: WithHeaders): ReadEnvelope | { readonly fault: string } {
+  if (!isFields(value)) return { fields: value, versions: [] }
+  const envelope = envelopes.find((one) => one.reads(value, record)) ?? domainEvent
+  const read = envelope.read(value, record)
+  if ('fault' in read) return { fault: `as ${envelope.name}: ${read.fault}` }
+  return envelope === domainEvent ? read : { ...read, fields: withoutGaps(read.fields) }
+}
+
+/** What is undefined is missing. */
+function withoutGaps(fields: unknown): unknown {
+  return isFields(fields) ? Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) : fields
+}
+
+function snakeCased(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
+  )
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,108 @@
+import { CloudEvent, Kafka } from 'cloudevents'
+import { describe, expect, it, test } from 'vitest'
+import { eventTypes } from '../../../src/events/catalogue/catalogue.ts'
+import { decode } from '../../../src/events/decode.ts'
+import { sampleEvent } from '../../support/sample-event.ts'
+
+const limits = { maxBytes: 100_000 }
+const decoded = (value: unknown, headers: Readonly<Record<string, unknown>> = {}) =>
+  decode(
+    {
+      value: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
+      headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(String(text))])),
+    },
+    limits,
+  )
+const cloudEvent = ({ id, type, timestamp, account_id, data }: ReturnType<typeof sampleEvent>, more: object = {}) =>
+  new CloudEvent({
+    id,
+    type,
+    source: '/waitlist',
+    time: timestamp,
+    data,
+    accountid: account_id,
+    datacontenttype: 'application/json',
+    ...more,
+  })
+
+describe.each(eventTypes)('%s', (type) => {
+  const event = sampleEvent(type)
+  const own = { is: 'event', event }
+  // In structured mode the SDK writes milliseconds.
+  const expected = { is: 'event', event: { ...event, timestamp: new Date(event.timestamp).toISOString() } }
+
+  it('is read as a CloudEvent in binary mode, as the SDK of CloudEvents writes it', () => {
+    const { headers, value } = Kafka.binary(cloudEvent(event))
+    expect(headers).toMatchObject({ ce_specversion: '1.0', ce_type: type })
+    expect(decoded(value, headers)).toEqual(own)
+  })
+
+  it('is read as a CloudEvent in structured mode', () => {
+    const { headers, value } = Kafka.structured(cloudEvent(event))
+    expect(decoded(value, headers)).toEqual(expected)
+  })
+
+  it('is read as a CloudEvent whose data is encoded', () => {
+    const { data, ...rest } = cloudEvent(event).toJSON()
+    expect(decoded({ ...rest, data_base64: Buffer.from(JSON.stringify(data)).toString('base64') })).toEqual(expected)
+  })
+
+  it('is read as a BusinessEvent, by the names that it has there', () => {
+    const { campaign_id: _, ...data } = event.data
+    const camelCased = Object.fromEntries(
+      Object.entries(data).map(([name, value]) => [name.replaceAll(/_([a-z])/g, (__, letter: string) => letter.toUpperCase()), value]),
+    )
+    const { id, timestamp, account_id: accountId, campaign_id: aggregateId } = event
+    const value = {
+      id,
+      type,
+      source: 'waitlist',
+      aggregateId,
+      aggregateType: 'campaign',
+      data: camelCased,
+      metadata: { timestamp, version: '1.0.0', accountId },
+    }
+    expect(decoded(value)).toEqual(own)
+  })
+})
+
+const event = sampleEvent('user.signed_up')
+
+test('an own envelope with the headers of a CloudEvent is read as our own', () => {
+  expect(decoded(event, { ce_specversion: '1.0', ce_id: 'another', ce_type: event.type })).toEqual({ is: 'event', event })
+})
+
+test.each<[string, unknown, Readonly<Record<string, string>>, string]>([
+  ['another CloudEvents', { ...cloudEvent(event).toJSON(), specversion: '0.3' }, {}, 'as a structured CloudEvent: specversion is not 1.0'],
+  ['one without source', { ...cloudEvent(event).toJSON(), source: '' }, {}, 'as a structured CloudEvent: source is missing'],
+  ['encoded data that is none', { specversion: '1.0', data_base64: 'AAAA' }, {}, 'as a structured CloudEvent: data_base64 is not JSON'],
+  ['no account', { ...cloudEvent(event).toJSON(), accountid: undefined }, {}, '/ breaks required: account_id'],
+  [
+    'binary without source',
+    event.data,
+    { ce_specversion: '1.0', ce_id: event.id, ce_type: event.type },
+    'as a binary CloudEvent: source is missing',
+  ],
+  ['no envelope', { hello: 'world' }, {}, '/ breaks required: id,type,account_id,campaign_id,data,timestamp'],
+  ['a list', [event], {}, '/ breaks type'],
+  [
+    'metadata without a time',
+    { id: event.id, type: event.type, data: event.data, metadata: {} },
+    {},
+    '/ breaks required: account_id,timestamp',
+  ],
+])('%s is no envelope', (_, value, headers, detail) => {
+  expect(decoded(value, headers)).toMatchObject({ is: 'fault', reason: 'not-an-envelope', detail })
+})
+
+test('attributes that occur twice are refused, in whatever form', () => {
+  const twice = { ce_specversion: Buffer.from('1.0'), ce_id: [Buffer.from('a'), Buffer.from('b')] }
+  expect(decode({ value: Buffer.from('{}'), headers: twice }, limits)).toMatchObject({
+    detail: 'as a binary CloudEvent: ce_id occurs twice',
+  })
+})
+
+test('versions come from eventversion and from metadata', () => {
+  expect(decoded({ ...cloudEvent(event).toJSON(), eventversion: '2' })).toMatchObject({ is: 'fault', reason: 'unsupported-version' })
+  expect(decoded({ ...cloudEvent(event).toJSON(), eventversion: '1.4' })).toMatchObject({ is: 'event' })
+})
