@@ -184,7 +184,7 @@ export function createApp(
     also.onServing?.(server.port)
     await preflight({
       config,
-      groupIds: groups.map(({ id }) => id),
+      groups,
       admin,
       sql,
       checkSchema,

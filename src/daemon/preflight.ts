@@ -20,7 +20,8 @@ const FIRST_ANSWER_MS = 2_000
 
 export interface PreflightSettings {
   readonly config: Config
-  readonly groupIds: readonly string[]
+  /** Ids with the prefix, and what each reads. */
+  readonly groups: readonly { readonly id: string; readonly topic: string }[]
   readonly admin: LogAdmin
   readonly sql: Sql
   readonly checkSchema: (sql: Sql) => Promise<void>
@@ -118,12 +119,12 @@ function databaseRequirement({ sql, checkSchema, requireWritable }: PreflightSet
   }
 }
 
-function kafkaRequirement({ config, groupIds, admin }: PreflightSettings): Requirement {
+function kafkaRequirement({ config, groups, admin }: PreflightSettings): Requirement {
   const brokers = config.kafka.brokers.join(', ')
   return {
     check: async (signal) => {
       await admin.connect(signal)
-      await checkTopics(config, groupIds, admin)
+      await checkTopics(config, groups, admin)
     },
     unmet: (error) => {
       if (error instanceof TopicsRefused || error instanceof LogAccessRefused) throw error
@@ -137,8 +138,9 @@ function kafkaRequirement({ config, groupIds, admin }: PreflightSettings): Requi
 /** Not retried, unlike the adapter's own errors, which may be transient. */
 class TopicsRefused extends OperatorError {}
 
-async function checkTopics({ kafka: { topic, sasl, tls }, accept }: Config, groupIds: readonly string[], admin: LogAdmin): Promise<void> {
-  const wanted = [topic, ...groupIds.map((group) => deadLetterTopic(topic, group))]
+async function checkTopics({ kafka: { sasl, tls }, accept }: Config, groups: PreflightSettings['groups'], admin: LogAdmin): Promise<void> {
+  const topics = [...new Set(groups.map(({ topic }) => topic))]
+  const wanted = [...topics, ...groups.map(({ id, topic }) => deadLetterTopic(topic, id))]
   const present = await admin.topics(wanted)
   const missing = wanted.filter((name) => !present.has(name))
   if (missing.length > 0) {
@@ -149,20 +151,30 @@ async function checkTopics({ kafka: { topic, sasl, tls }, accept }: Config, grou
         `or run "npm run workerctl -- topics apply", then start again.`,
     )
   }
-  const partitions = present.get(topic) ?? 0
-  const narrow = wanted.slice(1).filter((name) => (present.get(name) ?? 0) < partitions)
-  if (narrow.length > 0) {
-    throw new TopicsRefused(
-      `${named('Dead-letter topic', narrow)} ${narrow.length === 1 ? 'has' : 'have'} fewer partitions than ${topic} (${partitions}): ` +
-        `run "npm run workerctl -- topics apply", then start again.`,
-    )
+  for (const topic of topics) {
+    const readers = groups.filter((group) => group.topic === topic).map(({ id }) => deadLetterTopic(topic, id))
+    checkDeadLetterTopics(topic, readers, present)
+    await checkRetention(topic, accept.dedupeDays, admin)
   }
+}
+
+function checkDeadLetterTopics(topic: string, deadLetterTopics: readonly string[], present: ReadonlyMap<string, number>): void {
+  const partitions = present.get(topic) ?? 0
+  const narrow = deadLetterTopics.filter((name) => (present.get(name) ?? 0) < partitions)
+  if (narrow.length === 0) return
+  throw new TopicsRefused(
+    `${named('Dead-letter topic', narrow)} ${narrow.length === 1 ? 'has' : 'have'} fewer partitions than ${topic} (${partitions}): ` +
+      `run "npm run workerctl -- topics apply", then start again.`,
+  )
+}
+
+async function checkRetention(topic: string, dedupeDays: number, admin: LogAdmin): Promise<void> {
   const retentionMs = Number((await admin.topicConfig(topic)).get('retention.ms') ?? -1)
   const days = Math.ceil(retentionMs / DAY_MS)
   const needed = days + RETENTION_SLACK_DAYS
-  if (retentionMs <= 0 || accept.dedupeDays >= needed) return
+  if (retentionMs <= 0 || dedupeDays >= needed) return
   throw new TopicsRefused(
-    `DEDUPE_DAYS is ${accept.dedupeDays}, but topic ${topic} keeps records for ${days} ${days === 1 ? 'day' : 'days'}, so that an event ` +
+    `DEDUPE_DAYS is ${dedupeDays}, but topic ${topic} keeps records for ${days} ${days === 1 ? 'day' : 'days'}, so that an event ` +
       `could come back after it was forgotten: set DEDUPE_DAYS to ${needed} or more, or shorten the topic's retention.ms.`,
   )
 }

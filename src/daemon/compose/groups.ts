@@ -55,6 +55,7 @@ export interface Shared {
 export interface Group {
   /** The group id as Kafka knows it, with the prefix. */
   readonly id: string
+  readonly topic: string
   readonly worker: GroupWorker
   readonly workers: IntentWorkers
   /** The record source of the group, for inspection and quiet mode. */
@@ -124,7 +125,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     observe,
     checkMs: CHECK_MS,
   })
-  return { id, worker, workers, source, kinds }
+  return { id, topic, worker, workers, source, kinds }
 }
 
 /** What a shutdown of the group is still waiting for, one line each. */

@@ -56,8 +56,7 @@ export function composeReports(of: {
   const dependencies = createDependencies({ definitions: channelList, channels, clock })
   const lag = createLagMonitor({
     admin,
-    groups: groupIds,
-    topic: config.kafka.topic,
+    groups,
     intervalMs: LAG_MS,
     onError: (error) => log.warn({ err: error }, 'lag not measured'),
   })

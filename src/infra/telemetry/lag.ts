@@ -13,6 +13,7 @@ export interface PartitionLag extends PartitionRange {
 }
 
 export interface GroupLag {
+  readonly topic: string
   readonly total: bigint
   /** Age of the oldest uncommitted record, in seconds; at most the time since this process started measuring. */
   readonly secondsBehind: number
@@ -22,16 +23,14 @@ export interface GroupLag {
 export interface LagSnapshot {
   /** Milliseconds of the monotonic clock. */
   readonly at: number
-  readonly topic: string
   /** By group id, the prefix included. */
   readonly groups: ReadonlyMap<string, GroupLag>
 }
 
 export interface LagMonitorOptions {
   readonly admin: Pick<LogAdmin, 'committed' | 'ranges'>
-  /** Group ids as Kafka knows them, with the prefix. */
-  readonly groups: readonly string[]
-  readonly topic: string
+  /** Ids as Kafka knows them, with the prefix. */
+  readonly groups: readonly { readonly id: string; readonly topic: string }[]
   readonly intervalMs: number
   /** Called with the first error of each outage; measuring continues. */
   readonly onError: (error: unknown) => void
@@ -55,9 +54,10 @@ export interface LagMonitor {
  * Nothing is written.
  */
 export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
-  const { admin, groups, topic, intervalMs, clock = systemClock } = options
+  const { admin, groups, intervalMs, clock = systemClock } = options
+  const topics = [...new Set(groups.map(({ topic }) => topic))]
   const stopping = new AbortController()
-  const highWatermarks = createWatermarkHistory()
+  const highWatermarks = new Map(topics.map((topic) => [topic, createWatermarkHistory()]))
   let last: LagSnapshot | null = null
   let recent: readonly LagSnapshot[] = []
   let failing = false
@@ -65,25 +65,23 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
 
   async function measure(): Promise<void> {
     try {
-      const answers = await Promise.allSettled(groups.map((group) => admin.committed(group, topic)))
+      const answers = await Promise.allSettled(groups.map(({ id, topic }) => admin.committed(id, topic)))
       // A group whose commits may not be read does not hide the lag of the others.
-      const committed = new Map(
-        groups.flatMap((group, index) => {
-          const answer = answers[index]
-          return answer?.status === 'fulfilled' ? [[group, answer.value] as const] : []
-        }),
-      )
+      const committed = groups.flatMap((group, index) => {
+        const answer = answers[index]
+        return answer?.status === 'fulfilled' ? [{ ...group, offsets: answer.value }] : []
+      })
       const failed = answers.find((answer) => answer.status === 'rejected')
-      if (failed !== undefined && (committed.size === 0 || !(failed.reason instanceof LogAccessRefused))) throw failed.reason
-      const ranges = await admin.ranges(topic)
+      if (failed !== undefined && (committed.length === 0 || !(failed.reason instanceof LogAccessRefused))) throw failed.reason
+      const ranges = new Map(await Promise.all(topics.map(async (topic) => [topic, await admin.ranges(topic)] as const)))
       if (stopping.signal.aborted) return
       const at = clock.monotonic()
-      highWatermarks.add(at, ranges)
-      last = {
-        at,
-        topic,
-        groups: new Map([...committed].map(([group, offsets]) => [group, lagOf(offsets, ranges, highWatermarks, at)])),
-      }
+      for (const [topic, history] of highWatermarks) history.add(at, ranges.get(topic) ?? new Map())
+      const lags = committed.flatMap(({ id, topic, offsets }) => {
+        const [range, history] = [ranges.get(topic), highWatermarks.get(topic)]
+        return range === undefined || history === undefined ? [] : [[id, { topic, ...lagOf(offsets, range, history, at) }] as const]
+      })
+      last = { at, groups: new Map(lags) }
       recent = [...recent.filter((snapshot) => at - snapshot.at <= LAG_WINDOW_MS), last]
       failing = false
     } catch (error) {
@@ -117,7 +115,7 @@ function lagOf(
   ranges: ReadonlyMap<number, PartitionRange>,
   history: WatermarkHistory,
   now: number,
-): GroupLag {
+): Omit<GroupLag, 'topic'> {
   const partitions = new Map<number, PartitionLag>()
   let total = 0n
   let oldest = now
@@ -139,10 +137,10 @@ export function publishLag(metrics: Metrics, monitor: Pick<LagMonitor, 'latest'>
     metrics.lag.reset()
     metrics.lagSeconds.reset()
     const snapshot = monitor.latest()
-    for (const [consumergroup, { secondsBehind, partitions }] of snapshot?.groups ?? []) {
+    for (const [consumergroup, { topic, secondsBehind, partitions }] of snapshot?.groups ?? []) {
       metrics.lagSeconds.set({ consumergroup }, secondsBehind)
       for (const [partition, { lag }] of partitions) {
-        metrics.lag.set({ consumergroup, topic: snapshot?.topic ?? '', partition: String(partition) }, Number(lag))
+        metrics.lag.set({ consumergroup, topic, partition: String(partition) }, Number(lag))
       }
     }
   })

@@ -43,7 +43,7 @@ function fixtureOf(
   const environment = { KAFKA_BROKERS: 'broker.example.com:9092', DATABASE_URL: 'postgresql://db.example.com/platform', ...change.env }
   const boot = preflight({
     config: loadConfig({ ...environment, KAFKA_GROUPS: 'email-workers' }, { groups: ['email-workers'], mailGroups: [] }),
-    groupIds: ['email-workers'],
+    groups: [{ id: 'email-workers', topic: 'domain-events' }],
     admin,
     sql: { query: change.query ?? (async () => []) },
     checkSchema: change.checkSchema ?? (async () => undefined),

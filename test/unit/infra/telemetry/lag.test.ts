@@ -14,8 +14,7 @@ function setUp() {
     failure: null as Error | null,
   }
   const monitor = createLagMonitor({
-    groups: ['stage.email-workers'],
-    topic: 'domain-events',
+    groups: [{ id: 'stage.email-workers', topic: 'domain-events' }],
     intervalMs: 10_000,
     onError: (error) => errors.push(error),
     clock: { now: () => 0, monotonic: () => state.now, sleep: () => new Promise(() => {}) },
