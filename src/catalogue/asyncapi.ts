@@ -4,7 +4,7 @@ import { header } from '../events/header.ts'
 import { versionText } from '../events/upcast.ts'
 import { createTypeFilter } from '../ingest/type-filter.ts'
 import type { Consumer } from '../model/consumer.ts'
-import { retentionMs } from './retention.ts'
+import { retentionMs } from './event-retention.ts'
 
 /** What an AsyncAPI document is made of. */
 export interface Described {
@@ -50,7 +50,7 @@ export function asyncApiOf({ version, events, consumers, defaultTopic }: Describ
       ...Object.fromEntries(
         topics.map((topic) => [
           `publish-to-${topic}`,
-          { action: 'send', channel: ref('channels', topic), summary: 'What applications publish.' },
+          { action: 'send', channel: ref('channels', topic), summary: 'Applications publish here.' },
         ]),
       ),
       ...Object.fromEntries(

@@ -6,9 +6,28 @@ export type Schema = Readonly<Record<string, unknown>>
  * schema: a list of schemas means something else in each of them.
  */
 export const keywords: ReadonlySet<string> = new Set([
-  ...['type', 'enum', 'const', 'anyOf', 'title', 'description', 'default', 'examples'],
-  ...['format', 'minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
-  ...['properties', 'required', 'items', 'minItems', 'maxItems', 'uniqueItems'],
+  'type',
+  'enum',
+  'const',
+  'anyOf',
+  'title',
+  'description',
+  'default',
+  'examples',
+  'format',
+  'minLength',
+  'maxLength',
+  'pattern',
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'properties',
+  'required',
+  'items',
+  'minItems',
+  'maxItems',
+  'uniqueItems',
 ])
 
 export function isSchema(value: unknown): value is Schema {

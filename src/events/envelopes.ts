@@ -60,7 +60,7 @@ function fromAttributes(attributes: Fields, data: unknown): ReadEnvelope | { rea
   if (typeof source !== 'string' || source === '') return { fault: 'source is missing' }
   return {
     fields: { id, type, account_id: accountid, campaign_id: isFields(data) ? data['campaign_id'] : undefined, data, timestamp: time },
-    versions: eventversion === undefined ? [] : [String(eventversion)],
+    versions: textsOf(eventversion),
   }
 }
 
@@ -83,7 +83,7 @@ const businessEvent: Envelope = {
         data: isFields(data) ? { ...rest, campaign_id: inData['campaign_id'] ?? campaign } : data,
         timestamp: metadata['timestamp'],
       },
-      versions: metadata['version'] === undefined ? [] : [String(metadata['version'])],
+      versions: textsOf(metadata['version']),
     }
   },
 }
@@ -103,6 +103,12 @@ export function readEnvelope(value: unknown, record: WithHeaders): ReadEnvelope 
 /** What is undefined is missing. */
 function withoutGaps(fields: unknown): unknown {
   return isFields(fields) ? Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) : fields
+}
+
+/** What is neither a text nor a number is no version, and refused as the empty text. */
+function textsOf(version: unknown): readonly string[] {
+  if (version === undefined) return []
+  return [typeof version === 'string' || typeof version === 'number' ? String(version) : '']
 }
 
 function snakeCased(fields: Fields): Fields {

@@ -30,7 +30,7 @@ export function upcast(
     try {
       data = upcaster({ ...data })
     } catch {
-      // What it threw may quote the data.
+      // The error may quote the data.
       return `version ${from} of ${event.type} cannot be read as ${from + 1}`
     }
   }

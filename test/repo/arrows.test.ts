@@ -9,7 +9,7 @@ const imports = sources.flatMap(importsOf)
 /** The rooms of ARCHITECTURE.md. */
 const rooms = [
   ...['kafka', 'postgres', 'mail', 'http', 'telemetry'].map((name) => `src/infra/${name}`),
-  ...['std', 'events', 'model', 'ingest', 'delivery', 'leaderboard', 'consumers', 'admin', 'daemon', 'supervisor'].map(
+  ...['std', 'events', 'model', 'ingest', 'delivery', 'leaderboard', 'consumers', 'admin', 'catalogue', 'daemon', 'supervisor'].map(
     (name) => `src/${name}`,
   ),
   'cmd',
@@ -48,6 +48,8 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
   ],
   // Plans and sentences of the operator's programs; what they say of progress and dead letters is what ingest knows.
   'src/admin': [...language, room('src/ingest')],
+  // Rules and documents of the events and of the groups that read them.
+  'src/catalogue': [...language, room('src/ingest')],
   'src/infra/kafka': [...language, room('src/ingest')],
   'src/infra/postgres': [...language, typesOf('src/ingest'), typesOf('src/delivery'), typesOf('src/admin')],
   'src/infra/mail': [room('src/std'), room('src/delivery')],
@@ -88,6 +90,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   uuid: ['src/events'],
   'p-queue': ['src/daemon/compose', 'src/infra/kafka/producer'],
   'rate-limiter-flexible': ['src/delivery'],
+  yaml: ['cmd/catalogue', 'test'],
   commander: ['cmd'],
   'log-update': ['cmd'],
   'postal-mime': ['cmd'],

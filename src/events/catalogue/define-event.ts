@@ -1,7 +1,7 @@
 import type { Owner } from './owners.ts'
 import type { DataOf, ObjectSchema } from './schema.ts'
 
-/** How long the topic of an event keeps it: `domain` 30 days, `analytics` a year, `audit` for ever. */
+/** How long the topic of an event keeps it: `domain` 30 days, `analytics` a year, `audit` forever. */
 export type RetentionClass = 'domain' | 'analytics' | 'audit'
 
 /** A whole event as it is on the wire, for readers and for tests. */
@@ -38,7 +38,7 @@ export interface EventDefinition {
   /** Where it is published; `KAFKA_TOPIC` when not given. */
   readonly topic?: string
   /** The field whose value is the key of the record: events with one key keep their order. */
-  readonly key: 'campaign_id'
+  readonly key: string
   readonly data: ObjectSchema
   /** Fields of `data` that identify the fact; event id and content hash are derived from them. They can never change. */
   readonly identity: readonly string[]
@@ -50,6 +50,7 @@ export interface EventDefinition {
 /** The same with the types that follow from its schema. */
 export interface DefinedEvent<Type extends string, Data extends ObjectSchema> extends EventDefinition {
   readonly type: Type
+  readonly key: 'campaign_id'
   readonly data: Data
   readonly identity: readonly (keyof Data['properties'] & string)[]
   readonly personal: readonly (keyof Data['properties'] & string)[]

@@ -15,15 +15,20 @@ export const uuid = { type: 'string', format: 'uuid' } as const
 export const address = { type: 'string', minLength: 1, maxLength: 1_000 } as const
 
 type Fields = ObjectSchema['properties']
-type Name<Some extends Fields> = keyof Some & string
 
 /** An object with these fields, and where it has them those. */
-export function object<const Required extends Fields, const Optional extends Fields = Record<never, never>>(
+export function object<const Required extends Fields>(required: Required): ObjectOf<Required, keyof Required & string>
+export function object<const Required extends Fields, const Optional extends Fields>(
   required: Required,
-  optional?: Optional,
-): { readonly type: 'object'; readonly required: readonly Name<Required>[]; readonly properties: Required & Optional } {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a literal has no other keys, and no fields is an empty object
-  return { type: 'object', required: Object.keys(required) as Name<Required>[], properties: { ...required, ...(optional as Optional) } }
+  optional: Optional,
+): ObjectOf<Required & Optional, keyof Required & string>
+export function object(required: Fields, optional: Fields = {}): ObjectSchema {
+  return { type: 'object', required: Object.keys(required), properties: { ...required, ...optional } }
+}
+
+interface ObjectOf<Properties extends Fields, Needed extends string> extends ObjectSchema {
+  readonly required: readonly Needed[]
+  readonly properties: Properties
 }
 
 /** The type of what a schema describes. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { changesBetween, inWords, type Catalogue } from '../../../src/catalogue/diff.ts'
 import type { EventDefinition } from '../../../src/events/catalogue/define-event.ts'
-import { userSignedUp } from '../../../src/events/catalogue/user/signed-up.ts'
+import { userSignedUp } from '../../../src/events/catalogue/user/user-signed-up.ts'
 
 const signedUp: EventDefinition = userSignedUp
 const catalogue = (...events: readonly EventDefinition[]): Catalogue => ({ version: '1.0.0', events })

@@ -3,7 +3,7 @@ import { brokenRules } from '../../../src/catalogue/rules.ts'
 import { listedConsumers } from '../../../src/consumers/registry.ts'
 import type { EventDefinition } from '../../../src/events/catalogue/define-event.ts'
 import { events } from '../../../src/events/catalogue/events.ts'
-import { userSignedUp } from '../../../src/events/catalogue/user/signed-up.ts'
+import { userSignedUp } from '../../../src/events/catalogue/user/user-signed-up.ts'
 
 const good: EventDefinition = userSignedUp
 const [example] = good.examples
@@ -13,6 +13,10 @@ const schema = (properties: EventDefinition['data']['properties']) => ({
   properties: { ...good.data.properties, ...properties },
 })
 const broken = (...those: readonly EventDefinition[]) => brokenRules(those, [], 'domain-events')
+
+const consumers = (topic?: string) => [
+  { name: 'mailers', types: ['user.signed_up', 'reward.*'], ...(topic === undefined ? {} : { topic }) } as const,
+]
 
 describe('the rules of the catalogue', () => {
   it('are kept by it, and by the consumers', () => {
@@ -94,9 +98,6 @@ describe('the rules of the catalogue', () => {
   })
 
   it('a consumer handles events that exist, on the topic that it reads', () => {
-    const consumers = (topic?: string) => [
-      { name: 'mailers', types: ['user.signed_up', 'reward.*'], ...(topic === undefined ? {} : { topic }) } as const,
-    ]
     expect(brokenRules([good], consumers(), 'domain-events')).toEqual([
       'consumer mailers: reward.* matches no event of the catalogue. Add the event, or correct the name.',
     ])

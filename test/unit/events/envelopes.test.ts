@@ -75,7 +75,7 @@ test('an own envelope with the headers of a CloudEvent is read as our own', () =
 test.each<[string, unknown, Readonly<Record<string, string>>, string]>([
   ['another CloudEvents', { ...cloudEvent(event).toJSON(), specversion: '0.3' }, {}, 'as a structured CloudEvent: specversion is not 1.0'],
   ['one without source', { ...cloudEvent(event).toJSON(), source: '' }, {}, 'as a structured CloudEvent: source is missing'],
-  ['encoded data that is none', { specversion: '1.0', data_base64: 'AAAA' }, {}, 'as a structured CloudEvent: data_base64 is not JSON'],
+  ['encoded data that is not JSON', { specversion: '1.0', data_base64: 'AAAA' }, {}, 'as a structured CloudEvent: data_base64 is not JSON'],
   ['no account', { ...cloudEvent(event).toJSON(), accountid: undefined }, {}, '/ breaks required: account_id'],
   [
     'binary without source',

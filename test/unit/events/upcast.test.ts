@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { EventDefinition } from '../../../src/events/catalogue/define-event.ts'
-import { userSignedUp } from '../../../src/events/catalogue/user/signed-up.ts'
+import { userSignedUp } from '../../../src/events/catalogue/user/user-signed-up.ts'
 import { upcast, versionText } from '../../../src/events/upcast.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
 
@@ -40,11 +40,12 @@ test.each([
   expect(read({}, ...versions)).toBe(sentence)
 })
 
+const throwing = () => {
+  throw new Error('ada@example.com')
+}
+
 test('a version without an upcaster, and one that its upcaster cannot read, are refused without their data', () => {
   expect(upcast(event, ['1'], { ...definition, upcasters: {} })).toBe('this process no longer reads version 1 of user.signed_up')
-  const throwing = () => {
-    throw new Error('ada@example.com')
-  }
   expect(upcast(event, ['2'], { ...definition, upcasters: { 2: throwing } })).toBe('version 2 of user.signed_up cannot be read as 3')
 })
 

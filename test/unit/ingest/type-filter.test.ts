@@ -31,9 +31,9 @@ describe('a type filter', () => {
     ],
     [['reward.earned', '*'], eventTypes],
   ])('%j means types of the catalogue alone', (patterns, types) => {
-    const { handles } = createTypeFilter(patterns)
-    expect(eventTypes.filter(handles)).toEqual(types)
-    expect(['', '*', 'user.*', 'user.', 'order.placed'].some(handles)).toBe(false)
+    const one = createTypeFilter(patterns)
+    expect(eventTypes.filter((type) => one.handles(type))).toEqual(types)
+    expect(['', '*', 'user.*', 'user.', 'order.placed'].some((type) => one.handles(type))).toBe(false)
   })
 
   it.each([
