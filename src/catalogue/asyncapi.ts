@@ -115,6 +115,7 @@ function messageOf(event: EventDefinition): object {
         [header.contentType]: { type: 'string', const: 'application/json' },
         [header.timestamp]: { type: 'string', format: 'date-time' },
         [header.correlationId]: { type: 'string' },
+        [header.causationId]: { type: 'string' },
         [header.traceparent]: { type: 'string' },
       },
     },

@@ -182,12 +182,13 @@ export class Attempt {
   settled(outcome: string, reason: string | null, detail: string | null = null): void {
     this.enter('record')
     const now = this.#clock.now()
-    const { eventAt, eventId } = this.intent
+    const { eventAt, eventId, correlationId } = this.intent
     const made = outcome === 'sent' || outcome === 'delivered' || outcome === 'done'
     this.#observe({
       is: 'settled',
       ...this.#labels(),
       eventId,
+      correlationId,
       attempt: this.#number,
       outcome,
       reason,

@@ -1,4 +1,5 @@
 import { dataFault, envelopeFault, isEventType } from './catalogue/catalogue.ts'
+import { isCorrelationId } from './correlation.ts'
 import { nestsDeeperThan } from './depth.ts'
 import type { AnyEvent } from './event.ts'
 import { upcast } from './upcast.ts'
@@ -75,21 +76,23 @@ function check(parsed: unknown, encoded: WithHeaders): Decoded {
 
   const versioned = upcast(event, read.versions)
   if (typeof versioned === 'string') return fault('unsupported-version', versioned)
-  return checkData(versioned)
+  return checkData(versioned, read.correlationId)
 }
 
-function checkData(event: AnyEvent): Decoded {
+function checkData(event: AnyEvent, correlationId: unknown): Decoded {
   const data = dataFault(event.type, event.data)
   const known = { id: event.id.toLowerCase(), type: event.type, campaignId: event.campaign_id.toLowerCase() }
   if (data !== null) return { ...fault('invalid-data', data), envelope: known }
   if (event.data.campaign_id.toLowerCase() !== known.campaignId) {
     return { ...fault('invalid-data', '/data/campaign_id differs from /campaign_id'), envelope: known }
   }
-  return { is: 'event', event: canonical(event) }
+  return { is: 'event', event: canonical(event, correlationId) }
 }
 
-/** Uuids in lower case, as PostgreSQL writes them: keys are compared as text. */
-function canonical(event: AnyEvent): AnyEvent {
+/** Uuids in lower case, as PostgreSQL writes them: keys are compared as text. A correlation id that cannot be one is left out. */
+function canonical(checked: AnyEvent, correlationId: unknown): AnyEvent {
+  // A field of this name in the value says nothing.
+  const { correlation_id: _, ...event } = checked
   const data = Object.fromEntries(
     Object.entries(event.data).map(([name, value]: [string, unknown]) => [
       name,
@@ -105,6 +108,7 @@ function canonical(event: AnyEvent): AnyEvent {
     account_id: event.account_id.toLowerCase(),
     campaign_id: event.campaign_id.toLowerCase(),
     data,
+    ...(isCorrelationId(correlationId) ? { correlation_id: correlationId } : {}),
   } as unknown as AnyEvent
 }
 

@@ -1,3 +1,4 @@
+import { correlationIdInHeaders } from './correlation.ts'
 import { header, headerTexts, type WithHeaders } from './header.ts'
 
 /** The fields of an event as they were sent, in our names and not checked yet. */
@@ -5,6 +6,8 @@ export interface ReadEnvelope {
   readonly fields: unknown
   /** The versions that it names; none: the current one. */
   readonly versions: readonly string[]
+  /** Not checked yet; null: it names none. */
+  readonly correlationId: unknown
 }
 
 /** A form in which an event may come. */
@@ -21,7 +24,11 @@ type Fields = Readonly<Record<string, unknown>>
 const domainEvent: Envelope = {
   name: 'a domain event',
   reads: (value) => 'account_id' in value && 'data' in value,
-  read: (value, record) => ({ fields: value, versions: headerTexts(record, header.version) }),
+  read: (value, record) => ({
+    fields: value,
+    versions: headerTexts(record, header.version),
+    correlationId: correlationIdInHeaders(record),
+  }),
 }
 
 /** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md */
@@ -51,16 +58,17 @@ const binaryCloudEvent: Envelope = {
   },
 }
 
-const attributeNames = ['specversion', 'id', 'source', 'type', 'time', 'accountid', 'eventversion'] as const
+const attributeNames = ['specversion', 'id', 'source', 'type', 'time', 'accountid', 'eventversion', 'correlationid'] as const
 
-/** `accountid` and `eventversion` are extensions: attributes have no room for what an account or a version is. */
+/** `accountid`, `eventversion` and `correlationid` are extensions: attributes have no room for these. */
 function fromAttributes(attributes: Fields, data: unknown): ReadEnvelope | { readonly fault: string } {
-  const { specversion, id, source, type, time, accountid, eventversion } = attributes
+  const { specversion, id, source, type, time, accountid, eventversion, correlationid = null } = attributes
   if (specversion !== '1.0') return { fault: 'specversion is not 1.0' }
   if (typeof source !== 'string' || source === '') return { fault: 'source is missing' }
   return {
     fields: { id, type, account_id: accountid, campaign_id: isFields(data) ? data['campaign_id'] : undefined, data, timestamp: time },
     versions: textsOf(eventversion),
+    correlationId: correlationid,
   }
 }
 
@@ -84,6 +92,7 @@ const businessEvent: Envelope = {
         timestamp: metadata['timestamp'],
       },
       versions: textsOf(metadata['version']),
+      correlationId: metadata['correlationId'] ?? null,
     }
   },
 }
@@ -93,11 +102,13 @@ const envelopes: readonly Envelope[] = [domainEvent, structuredCloudEvent, binar
 
 /** What a value says of its event, whatever its form. */
 export function readEnvelope(value: unknown, record: WithHeaders): ReadEnvelope | { readonly fault: string } {
-  if (!isFields(value)) return { fields: value, versions: [] }
+  if (!isFields(value)) return { fields: value, versions: [], correlationId: null }
   const envelope = envelopes.find((one) => one.reads(value, record)) ?? domainEvent
   const read = envelope.read(value, record)
   if ('fault' in read) return { fault: `as ${envelope.name}: ${read.fault}` }
-  return envelope === domainEvent ? read : { ...read, fields: withoutGaps(read.fields) }
+  return envelope === domainEvent
+    ? read
+    : { ...read, fields: withoutGaps(read.fields), correlationId: read.correlationId ?? correlationIdInHeaders(record) }
 }
 
 /** What is undefined is missing. */

@@ -17,6 +17,8 @@ export interface DomainEvent<Type extends EventType = EventType> {
   readonly data: Readonly<EventData[Type]>
   /** RFC 3339, by the publisher's clock. */
   readonly timestamp: string
+  /** What its publisher gave to follow a request through everything that it causes; beside the value, in a header or attribute. */
+  readonly correlation_id?: string
 }
 
 /** An event of any type; `switch (event.type)` narrows `data`. */

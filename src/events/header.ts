@@ -6,6 +6,7 @@ export const header = {
   contentType: 'content-type',
   timestamp: 'timestamp',
   correlationId: 'correlation-id',
+  causationId: 'causation-id',
   traceparent: 'traceparent',
 } as const
 

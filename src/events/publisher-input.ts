@@ -29,6 +29,8 @@ interface Occurrence {
   readonly timestamp?: Date
   /** Printable ASCII, at most 200 characters: correlates this event with a request in your logs. */
   readonly correlationId?: string
+  /** The same for what caused this event, usually the id of another event; `causedBy(event)` gives both. */
+  readonly causationId?: string
   /** The W3C `traceparent` of the current span. */
   readonly traceparent?: string
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../std/clock.ts'
 import { catalogue, dataFault, envelopeFault, eventTypes, isEventType } from './catalogue/catalogue.ts'
 import { events } from './catalogue/events.ts'
 import type { EventData, EventType } from './event.ts'
+import { isCorrelationId } from './correlation.ts'
 import type { EventTransport } from './event-transport.ts'
 import { header } from './header.ts'
 import { eventIdOf } from './identity.ts'
@@ -20,8 +21,9 @@ type PublishOne = { readonly [Type in EventType as MethodOf<Type>]: (event: Even
 
 interface PublishMany {
   /**
-   * Publishes many events, in one request per broker; the events of a campaign keep their order. All are validated before the first is sent. When it
-   * rejects with anything but {@link InvalidEvent}, some may have been appended: publish the same list again, consumers deduplicate by event id.
+   * Publishes many events, topic by topic, in one request per broker; the events of a campaign keep their order within a topic. All are
+   * validated before the first is sent. When it rejects with anything but {@link InvalidEvent}, some may have been appended: publish the same
+   * list again, consumers deduplicate by event id.
    */
   publishMany(events: readonly TypedInput[]): Promise<readonly Published[]>
 }
@@ -33,7 +35,7 @@ interface Published {
 
 export interface PublisherOptions {
   readonly transport: EventTransport
-  /** `domain-events`, unless the worker is configured otherwise (`KAFKA_TOPIC`). */
+  /** Of events that name no topic: `domain-events`, unless the worker is configured otherwise (`KAFKA_TOPIC`). */
   readonly topic: string
   readonly clock?: Pick<Clock, 'now'>
 }
@@ -45,13 +47,13 @@ export interface PublisherOptions {
 export function createPublisher({ transport, topic, clock = systemClock }: PublisherOptions): Publisher {
   async function publishMany(events: readonly TypedInput[]): Promise<readonly Published[]> {
     const messages = events.map((event) => encode(event, clock.now()))
-    if (messages.length > 0) await transport.send(topic, messages)
+    for (const [to, some] of Map.groupBy(messages, (message) => message.topic ?? topic)) await transport.send(to, some)
     return messages.map(({ eventId }) => ({ eventId }))
   }
 
   async function publish(event: TypedInput): Promise<Published> {
     const message = encode(event, clock.now())
-    await transport.send(topic, [message])
+    await transport.send(message.topic ?? topic, [message])
     return { eventId: message.eventId }
   }
 
@@ -66,6 +68,8 @@ export function eventIdOfInput(input: TypedInput): string {
 }
 
 interface EncodedMessage {
+  /** Undefined: the default. */
+  readonly topic: string | undefined
   readonly key: string
   readonly value: Buffer
   readonly headers: Record<string, string>
@@ -86,6 +90,7 @@ function encode(input: TypedInput, now: number): EncodedMessage {
   const envelopeProblem = envelopeFault(withoutGaps(envelope))
   if (envelopeProblem !== null) throw new InvalidEvent(type, envelopeProblem)
   return {
+    topic: catalogue[type].topic,
     key: data.campaign_id,
     value: Buffer.from(JSON.stringify(envelope)),
     headers: {
@@ -138,9 +143,9 @@ function timestampOf(type: EventType, at: Date): string {
   return at.toISOString()
 }
 
-function tracing(type: EventType, { correlationId, traceparent }: TypedInput): Record<string, string> {
-  if (correlationId !== undefined && !/^[\x20-\x7e]{1,200}$/.test(correlationId)) {
-    throw new InvalidEvent(type, 'correlationId must be 1 to 200 printable ASCII characters')
+function tracing(type: EventType, { correlationId, causationId, traceparent }: TypedInput): Record<string, string> {
+  for (const [name, id] of Object.entries({ correlationId, causationId })) {
+    if (id !== undefined && !isCorrelationId(id)) throw new InvalidEvent(type, `${name} must be 1 to 200 printable ASCII characters`)
   }
   // https://www.w3.org/TR/trace-context/#traceparent-header, version 00
   if (traceparent !== undefined && !/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent)) {
@@ -148,6 +153,7 @@ function tracing(type: EventType, { correlationId, traceparent }: TypedInput): R
   }
   return {
     ...(correlationId === undefined ? {} : { [header.correlationId]: correlationId }),
+    ...(causationId === undefined ? {} : { [header.causationId]: causationId }),
     ...(traceparent === undefined ? {} : { [header.traceparent]: traceparent }),
   }
 }

@@ -2,6 +2,7 @@ import type { ConsumerFailure } from './crash-loop-breaker.ts'
 import { SqlError } from '../std/sql.ts'
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
+import { correlationIdInHeaders } from '../events/correlation.ts'
 import { ProjectionFailed, type Project } from '../model/projection.ts'
 import type { OpenReservation } from '../model/reservation.ts'
 import type { AcceptResult, AcceptStore, Chunk, EventOutcome, LastRecord } from './accept-store.ts'
@@ -277,6 +278,7 @@ function reportDeadLetter(acceptor: Acceptor, context: ChunkContext, letter: Let
     partition: context.partition,
     offset: letter.record.offset,
     eventId: letter.eventId,
+    correlationId: letter.correlationId ?? correlationIdInHeaders(letter.record),
     type: letter.type,
     reason: letter.reason,
     detail: letter.detail,

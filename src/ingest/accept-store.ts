@@ -14,6 +14,7 @@ export interface AcceptedEvent {
   /** SHA-256 over the type and the identity fields: the same id with another hash is a conflict. */
   readonly contentHash: Uint8Array
   readonly drafts: readonly IntentDraft[]
+  readonly correlationId?: string | undefined
   /** Kept for a projecting group only. */
   readonly event?: AnyEvent
 }

@@ -16,6 +16,7 @@ export interface FaultyRecord {
   readonly record: LogRecord
   readonly eventId: string | null
   readonly type: string | null
+  readonly correlationId?: string | undefined
   /** From the envelope of an event with invalid data. */
   readonly campaignId?: string | null
   readonly contentHash: Uint8Array | null
@@ -116,7 +117,8 @@ function read(
   const { event } = decoded
   if (!reader.filter.handles(event.type)) return event.type
 
-  const fields = { record, eventId: event.id, type: event.type, contentHash: contentHashOf(event.type, event.data) }
+  const { correlation_id: correlationId } = event
+  const fields = { record, eventId: event.id, type: event.type, contentHash: contentHashOf(event.type, event.data), correlationId }
   if (record.timestamp < reader.dedupeHorizon() && record.offset >= exemptBelow) {
     faulty.push({ ...fields, reason: 'older-than-dedupe-window', detail: 'the record is older than the dedupe window' })
     return null

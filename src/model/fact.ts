@@ -37,6 +37,7 @@ export type Fact =
       readonly partition: number
       readonly offset: bigint
       readonly eventId: string | null
+      readonly correlationId: string | null
       readonly type: string | null
       readonly reason: DeadLetterReason
       readonly detail: string
@@ -130,6 +131,7 @@ export type Fact =
       readonly kind: string
       readonly intentId: string
       readonly eventId: string | null
+      readonly correlationId: string | null
       readonly attempt: number
       readonly outcome: string
       readonly reason: string | null

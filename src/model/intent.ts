@@ -56,6 +56,8 @@ export interface Intent {
   readonly eventId: string | null
   /** When the event happened, by its publisher's clock. */
   readonly eventAt: Date | null
+  /** Of the event; null when its publisher gave none. */
+  readonly correlationId: string | null
   readonly campaignId: string
   readonly userId: string | null
   readonly destination: string | null

@@ -11,7 +11,7 @@ import type { MailMessage } from './mail-message.ts'
 import type { MailRates } from './mail-rates.ts'
 import type { MailEnvelope, MailRelay, RelaySession, SendResult } from './mail-relay.ts'
 import { RelayUnavailable } from './mail-relay.ts'
-import { mailContentOf, type MailContent } from './mail-content.ts'
+import { mailContentOf, type MailCause, type MailContent } from './mail-content.ts'
 import type { RenderedBodies, RenderedMail, TemplateEngine } from './mail-template.ts'
 import { TemplateCompilerUnavailable, TemplateError } from './mail-template.ts'
 import { messageIdOf } from './message-id.ts'
@@ -173,6 +173,7 @@ async function freeze(
     toName: message.to.name?.toWellFormed() ?? null,
     date: new Date(clock.now()).toISOString(),
     unsubscribeUrl: message.unsubscribeUrl ?? null,
+    cause: causeOf(intent),
   }
   const envelope = {
     to: to.address,
@@ -185,7 +186,10 @@ async function freeze(
     templateId: message.templateId,
     messageId: messageIdOf({ eventId: intent.eventId ?? intent.key, type: message.type, userId: message.userId }, from.domain),
   }
-  const frozen = { envelope: { ...envelope, content: { ...content } }, body: null }
+  const frozen = {
+    envelope: { ...envelope, content: { ...content, cause: content.cause === null ? null : { ...content.cause } } },
+    body: null,
+  }
   return { frozen, bytes: mime.compose(partsOf(frozen, content, bodies)) }
 }
 
@@ -204,7 +208,10 @@ function partsOf(frozen: Frozen, content: MailContent, bodies: RenderedBodies): 
     ...bodies,
     messageId: textOf(frozen, 'messageId'),
     date: new Date(content.date),
-    ...(content.unsubscribeUrl === null ? {} : { headers: unsubscribeHeaders(content.unsubscribeUrl) }),
+    headers: {
+      ...(content.unsubscribeUrl === null ? {} : unsubscribeHeaders(content.unsubscribeUrl)),
+      ...(content.cause === null ? {} : causeHeaders(content.cause)),
+    },
   }
 }
 
@@ -256,6 +263,15 @@ function notComposed(reason: string, error: string, countsAsAttempt: boolean): P
 function isAscii(text: string): boolean {
   // eslint-disable-next-line no-control-regex -- all of ASCII is meant
   return /^[\x00-\x7f]*$/.test(text)
+}
+
+function causeOf({ eventId, correlationId }: Intent): MailCause | null {
+  return eventId === null ? null : { eventId, correlationId: correlationId ?? eventId }
+}
+
+/** Of these names there is no standard; they are the usual ones. */
+function causeHeaders({ eventId, correlationId }: MailCause): Record<string, string> {
+  return { 'X-Correlation-ID': correlationId, 'X-Causation-ID': eventId }
 }
 
 /** RFC 2369, 3.2, and RFC 8058, 3.1: the URL between angle brackets, and that one POST to it, without a question, is enough. */

@@ -11,14 +11,29 @@ export interface MailContent {
   /** ISO 8601. */
   readonly date: string
   readonly unsubscribeUrl: string | null
+  /** Of the event that caused the mail; null where none did, and in what versions wrote that had no such headers. */
+  readonly cause: MailCause | null
+}
+
+/** Where a mail comes from, as its headers say. */
+export interface MailCause {
+  readonly eventId: string
+  readonly correlationId: string
 }
 
 /** @returns null when no version of this program wrote it */
 export function mailContentOf(json: unknown): MailContent | null {
   if (!isObject(json)) return null
-  const { template, values, fromName, toName, date, unsubscribeUrl } = json
+  const { template, values, fromName, toName, date, unsubscribeUrl, cause } = json
   if (typeof template !== 'string' || !isObject(values) || typeof date !== 'string') return null
-  return { template, values, fromName: textOrNull(fromName), toName: textOrNull(toName), date, unsubscribeUrl: textOrNull(unsubscribeUrl) }
+  const names = { fromName: textOrNull(fromName), toName: textOrNull(toName) }
+  return { template, values, ...names, date, unsubscribeUrl: textOrNull(unsubscribeUrl), cause: causeOf(cause) }
+}
+
+function causeOf(json: unknown): MailCause | null {
+  if (!isObject(json)) return null
+  const { eventId, correlationId } = json
+  return typeof eventId === 'string' && typeof correlationId === 'string' ? { eventId, correlationId } : null
 }
 
 function textOrNull(value: unknown): string | null {

@@ -50,13 +50,13 @@ export function createWebhookChannel(settings: WebhookChannelSettings): Sender<W
     destinationOf: ({ endpointId }) => endpointId,
     acquire: async () => freeSlot,
     freeze: (batch) => Promise.allSettled(batch.map(async ({ intent, message }) => freeze(intent, message))),
-    async perform(_intent, frozen, message, _slot, signal) {
+    async perform(intent, frozen, message, _slot, signal) {
       // Endpoint, id and bytes are frozen; URL and secret are read again, because the owner of the endpoint may have fixed them.
       const { endpointId, webhookId, body } = contentOf(frozen)
       if (message.endpointId !== endpointId) return { is: 'dead', reason: 'no-endpoint', reply: { error: otherEndpoint } }
       const signed = signedHeaders(webhookId, clock.now(), body, message.secret)
       if (signed === null) return { is: 'dead', reason: 'invalid-secret', reply: { error: invalidSecret } }
-      const headers = { 'content-type': 'application/json', 'user-agent': 'kafka-worker', ...signed }
+      const headers = { 'content-type': 'application/json', 'user-agent': 'kafka-worker', ...causeHeaders(intent), ...signed }
       const reply = await client.post({ url: message.url, headers, body, deadlineMs }, signal)
       return judgeReply(reply, clock.now())
     },
@@ -66,6 +66,11 @@ export function createWebhookChannel(settings: WebhookChannelSettings): Sender<W
 /** The `webhook-id` of an effect, the same in every process and after every restart. */
 export function webhookIdOf(intentKey: string): string {
   return `msg_${hash('sha256', intentKey, 'hex').slice(0, 32)}`
+}
+
+/** Of these names there is no standard; they are the usual ones. An event without a correlation id begins a chain under its own id. */
+function causeHeaders({ eventId, correlationId }: Intent): Record<string, string> {
+  return eventId === null ? {} : { 'x-correlation-id': correlationId ?? eventId, 'x-causation-id': eventId }
 }
 
 /** Connections are pooled per origin inside the client, so that nothing has to be acquired before a start. */

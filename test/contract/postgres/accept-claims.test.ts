@@ -104,6 +104,7 @@ test('inserted intents go to free workers at once, at most as many per channel a
     coalesce: false,
     eventId: events[1]?.eventId,
     eventAt: events[1]?.at,
+    correlationId: null,
     campaignId: campaign,
     userId: user,
     destination: null,

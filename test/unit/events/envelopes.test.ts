@@ -68,6 +68,16 @@ describe.each(eventTypes)('%s', (type) => {
 
 const event = sampleEvent('user.signed_up')
 
+function binary(more: object): [unknown, Readonly<Record<string, string>>] {
+  const { headers, value } = Kafka.binary(cloudEvent(event, more))
+  return [value, Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, String(text)]))]
+}
+
+function businessEvent(metadata: object): object {
+  const { id, type, timestamp, account_id: accountId, campaign_id: campaignId, data } = event
+  return { id, type, data: { userId: data.user_id, campaignId, email: data.email }, metadata: { timestamp, accountId, ...metadata } }
+}
+
 test('an own envelope with the headers of a CloudEvent is read as our own', () => {
   expect(decoded(event, { ce_specversion: '1.0', ce_id: 'another', ce_type: event.type })).toEqual({ is: 'event', event })
 })
@@ -100,6 +110,25 @@ test('attributes that occur twice are refused, in whatever form', () => {
   expect(decode({ value: Buffer.from('{}'), headers: twice }, limits)).toMatchObject({
     detail: 'as a binary CloudEvent: ce_id occurs twice',
   })
+})
+
+test.each<[string, unknown, Readonly<Record<string, string>>]>([
+  ['an own envelope by its header', event, { 'correlation-id': 'request 7' }],
+  ['a structured CloudEvent by its attribute', cloudEvent(event, { correlationid: 'request 7' }).toJSON(), { 'correlation-id': 'other' }],
+  ['a structured CloudEvent by the header', cloudEvent(event).toJSON(), { 'correlation-id': 'request 7' }],
+  ['a binary CloudEvent by its header', ...binary({ correlationid: 'request 7' })],
+  ['a BusinessEvent by its metadata', businessEvent({ correlationId: 'request 7' }), {}],
+])('the correlation id comes to %s', (_, value, headers) => {
+  expect(decoded(value, headers)).toMatchObject({ is: 'event', event: { correlation_id: 'request 7' } })
+})
+
+test.each<[string, unknown, Readonly<Record<string, string>>]>([
+  ['in the value of an own envelope', { ...event, correlation_id: 'request 7' }, {}],
+  ['of two lines', event, { 'correlation-id': 'a\nb' }],
+  ['that is too long', event, { 'correlation-id': 'a'.repeat(201) }],
+  ['that is no text', businessEvent({ correlationId: 7 }), {}],
+])('a correlation id %s is left out, and the event is read', (_, value, headers) => {
+  expect(decoded(value, headers)).toEqual({ is: 'event', event })
 })
 
 test('versions come from eventversion and from metadata', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { catalogue, eventTypes } from '../../../src/events/catalogue/catalogue.ts'
+import { catalogue, eventTypes, isEventType } from '../../../src/events/catalogue/catalogue.ts'
 import { contentHashOf, eventIdOf } from '../../../src/events/identity.ts'
 import { sampleData, uuid } from '../../support/sample-event.ts'
 
@@ -14,9 +14,10 @@ const golden = {
 } as const
 
 describe('identity', () => {
-  it.each(eventTypes)('of %s never changes', (type) => {
+  it.each(Object.entries(golden))('of %s never changes', (type, remembered) => {
+    if (!isEventType(type)) throw new Error(type)
     const data = sampleData[type](1)
-    expect([eventIdOf(type, data), Buffer.from(contentHashOf(type, data)).toString('hex').slice(0, 16)]).toEqual(golden[type])
+    expect([eventIdOf(type, data), Buffer.from(contentHashOf(type, data)).toString('hex').slice(0, 16)]).toEqual(remembered)
   })
 
   it('does not depend on counts, points or addresses', () => {

@@ -75,7 +75,12 @@ describe('the publisher', () => {
   it('sets the documented headers', async () => {
     const { sent, publisher } = createRecorder()
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
-    const { eventId } = await publisher.publishUserSignedUp({ ...signedUp, correlationId: 'request-1', traceparent })
+    const { eventId } = await publisher.publishUserSignedUp({
+      ...signedUp,
+      correlationId: 'request-1',
+      causationId: 'order-7',
+      traceparent,
+    })
     expect(sent[0]?.headers).toEqual({
       'event-type': 'user.signed_up',
       'event-version': '1',
@@ -83,6 +88,7 @@ describe('the publisher', () => {
       'content-type': 'application/json',
       timestamp: '2026-01-02T03:04:05.006Z',
       'correlation-id': 'request-1',
+      'causation-id': 'order-7',
       traceparent,
     })
     expect(decoded(sent[0])).toEqual({
@@ -92,6 +98,7 @@ describe('the publisher', () => {
       campaign_id: about.campaignId,
       data: { user_id: signedUp.userId, campaign_id: about.campaignId, email: signedUp.email },
       timestamp: '2026-01-02T03:04:05.006Z',
+      correlation_id: 'request-1',
     })
   })
 
@@ -129,6 +136,7 @@ describe('the publisher', () => {
     ['an invalid event id', { ...everything[4], eventId: 'mine' }, 'id breaks format'],
     ['an invalid date', { ...everything[4], timestamp: new Date(Number.NaN) }, 'timestamp must be a valid Date'],
     ['a correlation id of two lines', { ...everything[4], correlationId: 'a\nb' }, 'correlationId must be'],
+    ['a causation id beyond ASCII', { ...everything[4], causationId: 'é' }, 'causationId must be'],
     ['a made-up traceparent', { ...everything[4], traceparent: '1' }, 'traceparent must be'],
     ['a misspelt type', { ...everything[0], type: 'user.signed-up' }, 'type must be one of user.signed_up, '],
   ])('refuses %s and sends nothing, not even what was before it', async (_, fields, sentence) => {

@@ -28,6 +28,7 @@ const kept = [
   'class',
   'event_id',
   'event_at',
+  'correlation_id',
   'campaign_id',
   'user_id',
   'destination',

@@ -12,6 +12,7 @@ const columns: readonly (keyof IntentRow)[] = [
   'coalesce',
   'event_id',
   'event_at',
+  'correlation_id',
   'campaign_id',
   'user_id',
   'destination',
@@ -42,6 +43,7 @@ export interface IntentRow {
   readonly coalesce: boolean
   readonly event_id: string | null
   readonly event_at: Date | null
+  readonly correlation_id: string | null
   readonly campaign_id: string
   readonly user_id: string | null
   readonly destination: string | null
@@ -70,6 +72,7 @@ export function intentOf(row: IntentRow): Intent {
     coalesce: row.coalesce,
     eventId: row.event_id,
     eventAt: row.event_at,
+    correlationId: row.correlation_id,
     campaignId: row.campaign_id,
     userId: row.user_id,
     destination: row.destination,

@@ -22,6 +22,7 @@ const intent: Intent = {
   coalesce: false,
   eventId: 'e1',
   eventAt: null,
+  correlationId: null,
   campaignId: 'c1',
   userId: 'u1',
   destination: null,
@@ -158,6 +159,7 @@ describe('freeze', () => {
         toName: 'Ann',
         date: new Date(1_000).toISOString(),
         unsubscribeUrl: null,
+        cause: { eventId: 'e1', correlationId: 'e1' },
       },
     })
     expect(frozen.body).toBeNull()
@@ -168,10 +170,17 @@ describe('freeze', () => {
     const { channel, composed } = setUp()
     await freezeOne(channel, intent, { ...message, unsubscribeUrl: 'https://example.com/stop?user=u1' })
     await freezeOne(channel, intent, { ...message, unsubscribeUrl: null })
+    const cause = { 'X-Causation-ID': 'e1', 'X-Correlation-ID': 'e1' }
     expect(composed.map(({ headers }) => headers)).toEqual([
-      { 'List-Unsubscribe': '<https://example.com/stop?user=u1>', 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' },
-      undefined,
+      { ...cause, 'List-Unsubscribe': '<https://example.com/stop?user=u1>', 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' },
+      cause,
     ])
+  })
+  it('names its event and the correlation id of that in two headers, and neither where no event caused it', async () => {
+    const { channel, composed } = setUp()
+    await freezeOne(channel, { ...intent, correlationId: 'request 7' }, message)
+    await freezeOne(channel, { ...intent, eventId: null }, message)
+    expect(composed.map(({ headers }) => headers)).toEqual([{ 'X-Causation-ID': 'e1', 'X-Correlation-ID': 'request 7' }, {}])
   })
 
   it('keeps an address as the platform writes it beside the one that goes over the wire', async () => {

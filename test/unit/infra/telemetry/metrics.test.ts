@@ -28,6 +28,7 @@ const settled: Extract<Fact, { is: 'settled' }> = {
   ...started,
   is: 'settled',
   eventId: null,
+  correlationId: null,
   outcome: 'sent',
   reason: null,
   detail: null,
@@ -187,7 +188,18 @@ describe('counting facts', () => {
   it('counts everything else that alerts use', async () => {
     const { observe, metrics } = setUp()
     observe({ is: 'group-joined', group, topic: 't', partitions: [0], epoch: 1 })
-    observe({ is: 'dead-lettered', group, topic: 't', partition: 0, offset: 1n, eventId: null, type: null, reason: 'not-json', detail: '' })
+    observe({
+      is: 'dead-lettered',
+      group,
+      topic: 't',
+      partition: 0,
+      offset: 1n,
+      eventId: null,
+      correlationId: null,
+      type: null,
+      reason: 'not-json',
+      detail: '',
+    })
     observe({ is: 'row-moved', group, partition: 0, expected: 1n, row: 0n, meaning: 'database-behind-kafka' })
     observe({ is: 'commit-failed', group, cause: '' })
     observe({ is: 'recalculated', campaignId: 'c', because: null, rowsChanged: 12, durationMs: 5 })
