@@ -48,7 +48,8 @@ export function oldEvent(n: number): TypedInput {
   }
 }
 
-export function oldEventType(n: number): TypedInput['type'] {
+/** The type of the n-th of them. */
+export function oldEventType(n: number) {
   const share = n % 100
   if (share < 40) return 'user.signed_up'
   if (share < 60) return 'user.verified'

@@ -179,8 +179,9 @@ function factOf({ event }: Extract<Publication, { is: 'event' }>): string {
     case 'reward.earned':
       return `${event.type} ${event.userRewardId}`
     case 'campaign.milestone_reached':
-    default:
       return `${event.type} ${event.campaignId} ${event.milestone}`
+    default:
+      throw new Error('The demo publishes no other events.')
   }
 }
 

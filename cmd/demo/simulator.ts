@@ -19,7 +19,7 @@ export interface Simulator {
 
 export interface SimulatorOptions {
   readonly writer: PlatformWriter
-  readonly publisher: Publisher
+  readonly publisher: Pick<Publisher, 'publishMany'>
   readonly transport: EventTransport
   readonly topic: string
   readonly now?: () => number

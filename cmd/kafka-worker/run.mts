@@ -88,6 +88,7 @@ function run(config: Config, { observe, early = [], processName }: Surroundings)
     .map((consumer) => ({
       name: groupPrefix + consumer.name,
       types: consumer.types,
+      topic: consumer.topic ?? topic,
       workers: isProjecting(consumer) ? 0 : (consumer.poolSize ?? poolSize),
     }))
   const supervisor = processName === undefined ? null : connectToSupervisor()

@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { createEventProducer } from '../../src/infra/kafka/producer/kafka-event-transport.ts'
 import type { TempFolder } from '../../stack/temp-folder.ts'
 import { runProcess } from '../mutants/run-process.ts'
 import { checkTypes, workCopy } from '../mutants/work-copy.ts'
@@ -46,11 +47,31 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
     expect(row).toContain('20 h, 24 h, 24 h |')
   })
 
+  it('adds an event with a topic of its own, and a consumer for it, by a file and a line each, and renders the document', async () => {
+    expect(await follow('### An event with a topic and a consumer of its own')).toEqual({
+      created: [
+        'src/consumers/export/export-consumer.ts',
+        'src/consumers/export/migrations/001.do.downloads.sql',
+        'src/events/catalogue/campaign/campaign-exported.ts',
+      ],
+      edited: {
+        'config/events/asyncapi.yaml': expect.stringMatching(/^\+\d+ -\d+$/),
+        'src/consumers/registry.ts': lineAndImport,
+        'src/events/catalogue/events.ts': '+10 -1',
+      },
+    })
+  })
+
   it('leaves a program that compiles, is formatted, and keeps the rules of the repository', async () => {
     await expect(checkTypes(copy.path, AbortSignal.timeout(DEADLINE_MS))).resolves.toBeUndefined()
-    await run('npx', 'prettier', '--check', 'src/consumers', 'src/delivery')
-    await run('npx', 'oxlint', '--deny-warnings', 'src/consumers', 'src/delivery')
-    const units = ['/unit/demo/', ...['check-history', 'check-consumers', 'kind-table', 'retry-delay', 'webhook-retry-policy'].map(fileOf)]
+    await run('npx', 'prettier', '--check', ...touched)
+    await run('npx', 'oxlint', '--deny-warnings', ...touched)
+    const units = [
+      '/unit/demo/',
+      '/unit/catalogue/',
+      '/unit/events/',
+      ...['check-history', 'check-consumers', 'kind-table', 'retry-delay', 'webhook-retry-policy'].map(fileOf),
+    ]
     await run('npx', 'vitest', 'run', '--project', 'repo', '--project', 'unit', 'test/repo/', ...units)
   }, 180_000)
 
@@ -100,9 +121,95 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
       { referrer_id: referrerId, verified: '2' },
     ])
   })
+
+  it('leaves a daemon that reads two topics, each with its own progress, lag, dead letters and resets', async () => {
+    await using fixture = await createFixture({ partitions: 1 })
+    const platform = new Platform(fixture.sql)
+    const campaign = await platform.campaign()
+    const variables = { ...fixture.variables, KAFKA_GROUPS: 'email-workers,export-workers' }
+    const workerctl = (...args: readonly string[]) => run({ ...variables }, 'node', 'cmd/workerctl/main.ts', ...args)
+    await workerctl('topics', 'apply')
+    await workerctl('migrate')
+    const group = `${fixture.groupPrefix}export-workers`
+    const start = () => startDaemon(variables, [], { root: pathToFileURL(`${copy.path}/`) })
+    await using daemon = start()
+    await daemon.ready()
+    expect(daemon.lines.find(({ msg }) => msg === 'starting')).toMatchObject({
+      topic: fixture.topic,
+      groups: [{ topic: fixture.topic }, { name: group, topic: 'audit-events' }],
+    })
+
+    const person = await platform.person(campaign)
+    const exported = { ...campaign, type: 'campaign.exported', exportId: crypto.randomUUID(), participantCount: 1_204 }
+    // In one list: each goes to the topic of its type, and the second export, which is the same fact, counts once.
+    await publish(variables, [exported, { ...campaign, type: 'user.signed_up', ...person }, exported])
+    const poison = { key: campaign.campaignId, value: Buffer.from('{'), headers: { 'event-type': 'campaign.exported' } }
+    const producer = createEventProducer({ brokers: [...inject('kafkaBootstrap')], clientId: 'test' })
+    await producer.connect()
+    await producer.send('audit-events', [poison])
+    await producer.disconnect()
+
+    const progress = async () => {
+      const rows = await fixture.sql.query<{ text: string }>(
+        `SELECT replace(group_name, $1, '') || ' ' || topic || ' ' || sum(next_offset) AS text FROM worker.progress GROUP BY group_name, topic`,
+        [fixture.groupPrefix],
+      )
+      return rows.map(({ text: row }) => row).toSorted()
+    }
+    const read = [`email-workers ${fixture.topic} 1`, 'export-workers audit-events 3']
+    await eventually('both topics are read', async () => {
+      const rows = await progress()
+      return JSON.stringify(rows) === JSON.stringify(read) || JSON.stringify(rows)
+    })
+    await eventually('the person has a mail', () => fixture.smtp.mails.length === 1 || `${fixture.smtp.mails.length} mails`)
+    const downloads = () => fixture.sql.query('SELECT export_id, participant_count FROM exports.downloads')
+    expect(await downloads()).toEqual([{ export_id: exported.exportId, participant_count: 1_204 }])
+    expect(await fixture.sql.query('SELECT group_name, topic, reason FROM worker.dead_letters')).toEqual([
+      { group_name: group, topic: 'audit-events', reason: 'not-json' },
+    ])
+    const letters = await fixture.admin.ranges(`audit-events.${group}.dlq`)
+    expect([...letters.values()].reduce((sum, { high }) => sum + high, 0n)).toBe(1n)
+    await eventually('the lag of each group is that of its topic', async () => {
+      const metrics = await (await fetch(`${daemon.url()}/metrics`)).text()
+      const lags = new Set([...metrics.matchAll(/^kafka_consumergroup_lag\{(.*),partition="\d+"\} 0$/gm)].map(([, labels]) => labels))
+      const wanted = [
+        `consumergroup="${group}",topic="audit-events"`,
+        `consumergroup="${fixture.group('email-workers')}",topic="${fixture.topic}"`,
+      ]
+      return wanted.every((labels) => lags.has(labels)) || [...lags].join('; ')
+    })
+
+    daemon.kill('SIGTERM')
+    expect(await daemon.exited).toBe(0)
+    expect(await workerctl('offsets', 'reset', '--group', 'export-workers', '--to', 'earliest', '--yes')).toContain(
+      `Plan for ${group} on audit-events:`,
+    )
+    expect(await progress()).toEqual([`email-workers ${fixture.topic} 1`, 'export-workers audit-events 0'])
+    await using again = start()
+    await again.ready()
+    await eventually('the topic is read again', async () => (await progress()).includes('export-workers audit-events 3') || 'not yet')
+    expect(await downloads()).toHaveLength(1)
+    expect(fixture.smtp.mails).toHaveLength(1)
+  })
 })
 
+/** Publishes by the publisher of the copy, in a process of its own. */
+async function publish(variables: Readonly<Record<string, string>>, events: readonly object[]): Promise<void> {
+  await run({ ...variables, EVENTS: JSON.stringify(events) }, 'node', '--input-type=module', '--eval', publishing)
+}
+
+const publishing = `
+  import { createPublisher } from './src/events/publisher.ts'
+  import { createEventProducer } from './src/infra/kafka/producer/kafka-event-transport.ts'
+  const transport = createEventProducer({ brokers: process.env.KAFKA_BROKERS.split(','), clientId: 'test' })
+  await transport.connect()
+  await createPublisher({ transport, topic: process.env.KAFKA_TOPIC }).publishMany(JSON.parse(process.env.EVENTS))
+  await transport.disconnect()
+`
+
 const DEADLINE_MS = 120_000
+
+const touched = ['src/consumers', 'src/delivery', 'src/events']
 
 const fileOf = (name: string) => `/${name}.test.ts`
 

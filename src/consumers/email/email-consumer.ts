@@ -22,7 +22,7 @@ export function createEmailConsumer(settings: MailKindSettings): DecidingConsume
           return mail(event.id, 'reward_earned', to(event.data.user_id), { user_reward_id: event.data.user_reward_id })
         case 'campaign.milestone_reached':
           return [broadcastDraft(event)]
-        case 'referral.created':
+        default:
           return []
       }
     },

@@ -2,20 +2,22 @@ import type { Log } from './log.ts'
 
 /** The configuration that is announced at startup. */
 export interface StartupFacts {
+  /** Of the groups that name none. */
   readonly topic: string
   readonly brokers: readonly string[]
   /** Workers per group, unless the group says otherwise. */
   readonly poolSize: number
   /** Mail is restricted to some addresses (`MAIL_ALLOWED_RECIPIENTS`). */
   readonly mailRestricted: boolean
-  readonly groups: readonly { readonly name: string; readonly types: readonly string[]; readonly workers: number }[]
+  readonly groups: readonly { readonly name: string; readonly types: readonly string[]; readonly topic: string; readonly workers: number }[]
 }
 
 /** The configuration as readable text, without a trailing line break. */
 export function startupBlock(facts: StartupFacts): string {
-  const groups = facts.groups.map(({ name, types, workers }) => {
+  const groups = facts.groups.map(({ name, types, topic, workers }) => {
+    const from = topic === facts.topic ? '' : `; from ${topic}`
     const other = workers === facts.poolSize ? '' : `; ${workers} ${workers === 1 ? 'worker' : 'workers'}`
-    return `    * ${name} (processes: ${types.join(', ')}${other})`
+    return `    * ${name} (processes: ${types.join(', ')}${from}${other})`
   })
   return [
     'Kafka event consumer server configuration:',

@@ -8,14 +8,15 @@ const facts = {
   poolSize: 10,
   mailRestricted: false,
   groups: [
-    { name: 'email-workers', types: ['user.*', 'referral.verified', 'reward.earned', 'campaign.*'], workers: 10 },
-    { name: 'position-workers', types: ['referral.verified'], workers: 1 },
-    { name: 'reward-workers', types: ['reward.earned'], workers: 10 },
+    { name: 'email-workers', types: ['user.*', 'referral.verified', 'reward.earned', 'campaign.*'], topic: 'domain-events', workers: 10 },
+    { name: 'position-workers', types: ['referral.verified'], topic: 'domain-events', workers: 1 },
+    { name: 'reward-workers', types: ['reward.earned'], topic: 'domain-events', workers: 10 },
+    { name: 'export-workers', types: ['campaign.exported'], topic: 'audit-events', workers: 1 },
   ],
 }
 
 describe('the start-up block', () => {
-  it('is formatted as documented, and names a pool size that differs', () => {
+  it('is formatted as documented, and names a topic and a pool size that differ', () => {
     expect(startupBlock(facts)).toBe(
       [
         'Kafka event consumer server configuration:',
@@ -26,6 +27,7 @@ describe('the start-up block', () => {
         '    * email-workers (processes: user.*, referral.verified, reward.earned, campaign.*)',
         '    * position-workers (processes: referral.verified; 1 worker)',
         '    * reward-workers (processes: reward.earned)',
+        '    * export-workers (processes: campaign.exported; from audit-events; 1 worker)',
       ].join('\n'),
     )
   })
