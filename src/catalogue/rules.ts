@@ -86,6 +86,11 @@ function foreignKeywords(schema: unknown, path: string): readonly string[] {
     const at = `${path}/${keyword}`
     if (!keywords.has(keyword))
       return [`${at}: schemas do without "${keyword}", which not every tool reads alike. Use one of ${[...keywords].join(', ')}.`]
+    if (keyword === 'default') {
+      const fault = schemaFault(schema, value)
+      if (fault !== null) return [`${at} is not valid itself: ${fault}.`]
+      return path.includes('/anyOf/') ? [`${at} is never filled in, because it is one case of several. Leave it out.`] : []
+    }
     if (keyword === 'items') return foreignKeywords(value, at)
     if (keyword === 'properties') {
       return isSchema(value)

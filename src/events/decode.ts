@@ -1,4 +1,4 @@
-import { dataFault, envelopeFault, isEventType } from './catalogue/catalogue.ts'
+import { envelopeFault, knownEvents, type KnownEvents } from './catalogue/catalogue.ts'
 import { isCorrelationId } from './correlation.ts'
 import { nestsDeeperThan } from './depth.ts'
 import type { AnyEvent } from './event.ts'
@@ -32,37 +32,48 @@ export type DecodeFault =
 /** Deeper than any event of the catalogue, far below what would exhaust the stack. */
 const MAX_DEPTH = 32
 
+/** Decodes the events of a catalogue. */
+export type Decode = (encoded: EncodedEvent, limits: { readonly maxBytes: number }) => Decoded
+
+/** Decodes the events of this program's catalogue ({@link decoderOf}). */
+export const decode: Decode = decoderOf(knownEvents)
+
 /**
- * Decodes bytes into an event: size and depth limits, UTF-8, JSON, envelope, `data` by the catalogue, older versions upgraded.
- * Headers and body must agree on the type. Never throws.
+ * What decodes bytes into an event of a catalogue: size and depth limits, UTF-8, JSON, envelope, `data` by the catalogue, older versions
+ * upcast, missing fields filled in by their defaults. Headers and body must agree on the type. Never throws.
  */
-export function decode(encoded: EncodedEvent, limits: { readonly maxBytes: number }): Decoded {
+export function decoderOf(known: KnownEvents): Decode {
+  return (encoded, limits) => {
+    const parsed = parse(encoded, limits)
+    return 'fault' in parsed ? parsed.fault : check(parsed.value, encoded, known)
+  }
+}
+
+function parse(encoded: EncodedEvent, limits: { readonly maxBytes: number }): { readonly value: unknown } | { readonly fault: Decoded } {
   const { value, omittedBytes } = encoded
-  if (omittedBytes !== undefined) return tooLarge(omittedBytes, limits)
-  if (value === null || value.length === 0) return fault('not-json', 'the record has no value')
-  if (value.length > limits.maxBytes) return tooLarge(value.length, limits)
-  if (nestsDeeperThan(value, MAX_DEPTH)) return fault('too-deep', `nests deeper than ${MAX_DEPTH}`)
+  if (omittedBytes !== undefined) return { fault: tooLarge(omittedBytes, limits) }
+  if (value === null || value.length === 0) return { fault: fault('not-json', 'the record has no value') }
+  if (value.length > limits.maxBytes) return { fault: tooLarge(value.length, limits) }
+  if (nestsDeeperThan(value, MAX_DEPTH)) return { fault: fault('too-deep', `nests deeper than ${MAX_DEPTH}`) }
 
   let text: string
   try {
     text = utf8.decode(value)
   } catch {
     // The decoder's message adds nothing to this reason.
-    return fault('not-utf8', 'the value is not UTF-8')
+    return { fault: fault('not-utf8', 'the value is not UTF-8') }
   }
-  let parsed: unknown
   try {
-    parsed = JSON.parse(text)
+    return { value: JSON.parse(text) }
   } catch {
     // V8's message quotes the text, which may hold an address.
-    return fault('not-json', 'the value is not JSON')
+    return { fault: fault('not-json', 'the value is not JSON') }
   }
-  return check(parsed, encoded)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function check(parsed: unknown, encoded: WithHeaders): Decoded {
+function check(parsed: unknown, encoded: WithHeaders, known: KnownEvents): Decoded {
   const read = readEnvelope(parsed, encoded)
   if ('fault' in read) return fault('not-an-envelope', read.fault)
   const envelope = envelopeFault(read.fields)
@@ -72,19 +83,23 @@ function check(parsed: unknown, encoded: WithHeaders): Decoded {
   const event = read.fields as AnyEvent
   if (typesInHeaders(encoded).some((named) => named !== event.type))
     return fault('type-mismatch', 'the header and the body name different types')
-  if (!isEventType(event.type)) return { is: 'unknown-type' }
+  const definition = known.definition(event.type)
+  if (definition === null) return { is: 'unknown-type' }
 
-  const versioned = upcast(event, read.versions)
+  const versioned = upcast(event, read.versions, definition)
   if (typeof versioned === 'string') return fault('unsupported-version', versioned)
-  return checkData(versioned, read.correlationId)
+  return checkData(versioned, read.correlationId, known)
 }
 
-function checkData(event: AnyEvent, correlationId: unknown): Decoded {
-  const data = dataFault(event.type, event.data)
-  const known = { id: event.id.toLowerCase(), type: event.type, campaignId: event.campaign_id.toLowerCase() }
-  if (data !== null) return { ...fault('invalid-data', data), envelope: known }
-  if (event.data.campaign_id.toLowerCase() !== known.campaignId) {
-    return { ...fault('invalid-data', '/data/campaign_id differs from /campaign_id'), envelope: known }
+function checkData(read: AnyEvent, correlationId: unknown, known: KnownEvents): Decoded {
+  const given = known.withDefaults(read.type, read.data)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked below
+  const event = given === read.data ? read : ({ ...read, data: given } as AnyEvent)
+  const data = known.dataFault(event.type, event.data)
+  const own = { id: event.id.toLowerCase(), type: event.type, campaignId: event.campaign_id.toLowerCase() }
+  if (data !== null) return { ...fault('invalid-data', data), envelope: own }
+  if (event.data.campaign_id.toLowerCase() !== own.campaignId) {
+    return { ...fault('invalid-data', '/data/campaign_id differs from /campaign_id'), envelope: own }
   }
   return { is: 'event', event: canonical(event, correlationId) }
 }

@@ -1,6 +1,7 @@
 import { Compile } from 'typebox/schema'
 import type { EventType } from '../event.ts'
-import type { DefinedEvent } from './define-event.ts'
+import { defaultsOf } from './defaults.ts'
+import type { DefinedEvent, EventDefinition } from './define-event.ts'
 import { events } from './events.ts'
 import { object, string, uuid, type ObjectSchema } from './schema.ts'
 
@@ -27,7 +28,35 @@ export const envelopeSchema = object({
 })
 
 const checkEnvelope = Compile(envelopeSchema)
-const checkData = new Map(eventTypes.map((type) => [type, Compile(catalogue[type].data)]))
+
+/** A catalogue as a decoder uses it. */
+export interface KnownEvents {
+  /** Null for a type that is not in it. */
+  definition(type: string): EventDefinition | null
+  /** Null when `data` is valid, else the fields and the rules that they break; never a value. */
+  dataFault(type: string, data: unknown): string | null
+  /** `data` with the defaults of the fields that are missing; the same value where the type has none. */
+  withDefaults(type: string, data: unknown): unknown
+}
+
+/** Compiles the schemas of a catalogue. */
+export function knownEventsOf(definitions: readonly EventDefinition[]): KnownEvents {
+  const byType = new Map(
+    definitions.map((definition) => [definition.type, { definition, check: Compile(definition.data), fill: defaultsOf(definition.data) }]),
+  )
+  return {
+    definition: (type) => byType.get(type)?.definition ?? null,
+    dataFault(type, data) {
+      const check = byType.get(type)?.check
+      if (check === undefined) return `type ${type} is not in the catalogue`
+      return check.Check(data) ? null : rules(check.Errors(data)[1])
+    },
+    withDefaults: (type, data) => byType.get(type)?.fill?.(data) ?? data,
+  }
+}
+
+/** The catalogue of this program. */
+export const knownEvents = knownEventsOf(events)
 
 /** Null when `value` is a valid envelope, else the fields and the rules that they break; never a value. */
 export function envelopeFault(value: unknown): string | null {
@@ -49,9 +78,7 @@ const LATEST = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** Same as {@link envelopeFault}, for the `data` of an event of `type`. */
 export function dataFault(type: EventType, data: unknown): string | null {
-  const check = checkData.get(type)
-  if (check === undefined) return `type ${type} is not in the catalogue`
-  return check.Check(data) ? null : rules(check.Errors(data)[1])
+  return knownEvents.dataFault(type, data)
 }
 
 /** Same as {@link envelopeFault}, for a value of any schema. Compiles it: for tools. */

@@ -71,6 +71,16 @@ describe('the rules of the catalogue', () => {
       { data: schema({ tags: { anyOf: [{ type: 'array', items: { $ref: '#' } }] } }) },
       '/data/properties/tags/anyOf/0/items/$ref: schemas do without',
     ],
+    [
+      'a default that its schema refuses',
+      { data: schema({ language: { type: 'string', default: 7 } }) },
+      '/data/properties/language/default is not valid itself: / breaks type.',
+    ],
+    [
+      'a default in one case of several',
+      { data: schema({ who: { anyOf: [{ type: 'string', default: 'me' }, { type: 'null' }] } }) },
+      '/data/properties/who/anyOf/0/default is never filled in, because it is one case of several. Leave it out.',
+    ],
     ['one schema for all items', { data: schema({ tags: { items: [{ type: 'string' }] } }) }, '/data/properties/tags/items is no schema'],
   ])('an event has %s', (_, changes, sentence) => {
     const [first] = broken(with_(changes))
