@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { stringify } from 'yaml'
 import { asyncApiOf } from '../../src/catalogue/asyncapi.ts'
 import { changesBetween, inWords, type Catalogue } from '../../src/catalogue/diff.ts'
+import { addRehearse } from './rehearse.ts'
 import { lastRelease, readCatalogue, writeRelease } from '../../src/catalogue/released.ts'
 import { brokenRules } from '../../src/catalogue/rules.ts'
 import { listedConsumers } from '../../src/consumers/registry.ts'
@@ -54,6 +55,7 @@ export async function run(args: readonly string[]): Promise<number> {
       if (faults.length > 0) throw new OperatorError(faults.join('\n'))
       process.stdout.write(`${path.relative(process.cwd(), await writeRelease(releases, current))} is written.\n`)
     })
+  addRehearse(program, named, (breaks) => (code = breaks ? 2 : 0))
   try {
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {

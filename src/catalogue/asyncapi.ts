@@ -117,6 +117,7 @@ function messageOf(event: EventDefinition): object {
         [header.correlationId]: { type: 'string' },
         [header.causationId]: { type: 'string' },
         [header.traceparent]: { type: 'string' },
+        [header.producer]: { type: 'string' },
       },
     },
     payload: ref('components', 'schemas', type),

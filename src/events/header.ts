@@ -8,6 +8,8 @@ export const header = {
   correlationId: 'correlation-id',
   causationId: 'causation-id',
   traceparent: 'traceparent',
+  /** Of the program that publishes it. */
+  producer: 'producer',
 } as const
 
 /** The CloudEvents binary mode equivalent of `event-type`. */

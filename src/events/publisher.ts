@@ -37,6 +37,8 @@ export interface PublisherOptions {
   readonly transport: EventTransport
   /** Of events that name no topic: `domain-events`, unless the worker is configured otherwise (`KAFKA_TOPIC`). */
   readonly topic: string
+  /** Names the publishing program to those who look for it: 1 to 200 printable ASCII characters. */
+  readonly producer?: string
   readonly clock?: Pick<Clock, 'now'>
 }
 
@@ -44,15 +46,17 @@ export interface PublisherOptions {
  * The publisher for applications. It sets ids, headers, version and key, so that callers pass the facts only. The record key is the campaign id,
  * so the events of a campaign keep their order. Publish after the change is committed, or just before: consumers wait for missing rows.
  */
-export function createPublisher({ transport, topic, clock = systemClock }: PublisherOptions): Publisher {
+export function createPublisher({ transport, topic, producer, clock = systemClock }: PublisherOptions): Publisher {
+  if (producer !== undefined && !isCorrelationId(producer)) throw new Error('producer must be 1 to 200 printable ASCII characters')
+  const named: Record<string, string> = producer === undefined ? {} : { [header.producer]: producer }
   async function publishMany(events: readonly TypedInput[]): Promise<readonly Published[]> {
-    const messages = events.map((event) => encode(event, clock.now()))
+    const messages = events.map((event) => encode(event, clock.now(), named))
     for (const [to, some] of Map.groupBy(messages, (message) => message.topic ?? topic)) await transport.send(to, some)
     return messages.map(({ eventId }) => ({ eventId }))
   }
 
   async function publish(event: TypedInput): Promise<Published> {
-    const message = encode(event, clock.now())
+    const message = encode(event, clock.now(), named)
     await transport.send(message.topic ?? topic, [message])
     return { eventId: message.eventId }
   }
@@ -76,7 +80,8 @@ interface EncodedMessage {
   readonly eventId: string
 }
 
-function encode(input: TypedInput, now: number): EncodedMessage {
+/** @param own headers besides those of the event */
+function encode(input: TypedInput, now: number, own: Readonly<Record<string, string>>): EncodedMessage {
   const { type } = input
   // For callers without types: a misspelt type would have no consumer and go unnoticed.
   if (!isEventType(type)) throw new InvalidEvent(String(type), `type must be one of ${eventTypes.join(', ')}`)
@@ -100,6 +105,7 @@ function encode(input: TypedInput, now: number): EncodedMessage {
       [header.contentType]: 'application/json',
       [header.timestamp]: timestamp,
       ...tracing(type, input),
+      ...own,
     },
     eventId,
   }

@@ -32,8 +32,8 @@ function createRecorder() {
       sent.push(...messages)
     },
   }
-  const publisher = createPublisher({ transport, topic: 'domain-events', clock: { now: () => Date.UTC(2026, 0, 2, 3, 4, 5, 6) } })
-  return { sent, sends, publisher }
+  const options = { transport, topic: 'domain-events', clock: { now: () => Date.UTC(2026, 0, 2, 3, 4, 5, 6) } }
+  return { sent, sends, options, publisher: createPublisher(options) }
 }
 
 function decoded(message: Sent | undefined) {
@@ -100,6 +100,13 @@ describe('the publisher', () => {
       timestamp: '2026-01-02T03:04:05.006Z',
       correlation_id: 'request-1',
     })
+  })
+
+  it('names its program where it is given one, and refuses a name that is no header', async () => {
+    const { sent, options } = createRecorder()
+    await createPublisher({ ...options, producer: 'signup-form' }).publishUserSignedUp(signedUp)
+    expect(sent[0]?.headers).toMatchObject({ producer: 'signup-form' })
+    expect(() => createPublisher({ ...options, producer: 'a\nb' })).toThrow('producer must be 1 to 200 printable ASCII characters')
   })
 
   it('gives a retry the id of the first attempt, whatever the time, the address or the case of ids', async () => {

@@ -1,0 +1,97 @@
+import { InvalidArgumentError, type Command } from 'commander'
+import { loadConfig } from '../../config/load.ts'
+import { operatorGroups } from '../../src/admin/operator-group.ts'
+import type { Catalogue } from '../../src/catalogue/diff.ts'
+import { Rehearsal, type Fate } from '../../src/catalogue/rehearsal.ts'
+import { knownGroups, listedConsumers } from '../../src/consumers/registry.ts'
+import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
+import { readTopicSince } from '../../src/infra/kafka/consumer/read-topic-since.ts'
+import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
+import { systemClock } from '../../src/std/clock.ts'
+
+interface Options {
+  readonly candidate: string
+  readonly today: string
+  readonly since: Date
+  readonly json?: boolean
+}
+
+const HELP = `
+Reads the topics of the groups and their dead-letter topics, by the brokers of KAFKA_BROKERS and the rest of the worker's configuration, and commits
+nothing. Each record is read by the catalogue of today and by the candidate. Exits with 2 when a record would break.
+
+A file has no functions: versions that need an upcaster are judged for the catalogue "current" alone.
+
+Examples:
+  npm run catalogue -- rehearse --since 7d
+  npm run catalogue -- rehearse --candidate candidate.json --today current --since 2026-01-31T00:00:00Z`
+
+/** @param named reads a catalogue. @param onJudged is called with whether a record would break */
+export function addRehearse(program: Command, named: (name: string) => Promise<Catalogue>, onJudged: (breaks: boolean) => void): void {
+  program
+    .command('rehearse')
+    .description('Say which records of the real topics would break or be healed by a candidate.')
+    .option('--candidate <catalogue>', 'a file of config/events/released, "released" for the last of them, or "current"', 'current')
+    .option('--today <catalogue>', 'what the daemons read by; the same', 'released')
+    .requiredOption('--since <time>', 'how far back: 30m, 12h, 7d, or an RFC 3339 time', timeOf)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async ({ candidate, today, since, json }: Options) => {
+      const { records, deadLetters, fates } = await rehearse(await named(today), await named(candidate), since)
+      onJudged(fates.some(({ is }) => is === 'breaks'))
+      const report = { since: since.toISOString(), records, deadLetters, fates }
+      const text = json === true ? JSON.stringify(report) : [...fates.map(inWords), conclusion(report)].join('\n')
+      process.stdout.write(`${text}\n`)
+    })
+}
+
+async function rehearse(today: Catalogue, candidate: Catalogue, since: Date): Promise<ReturnType<Rehearsal['report']>> {
+  const config = loadConfig(process.env, { ...knownGroups, mailGroups: [] })
+  const { brokers, clientId, tls, sasl, groupPrefix } = config.kafka
+  const settings = { brokers, clientId: `${clientId}-catalogue`, tls, sasl }
+  const maxEventBytes = config.accept.eventMaxBytes
+  const rehearsal = new Rehearsal(today, candidate, { maxBytes: maxEventBytes })
+  const groups = operatorGroups(listedConsumers, config.kafka)
+  const topics = new Set(groups.map(({ topic }) => topic))
+  const letters = groups.map(({ topic, id }) => deadLetterTopic(topic, id))
+  const admin = createKafkaAdmin(settings)
+  try {
+    await admin.connect()
+    const present = await admin.topics([...topics, ...letters])
+    for (const topic of present.keys()) {
+      const from = { settings, admin, group: `${groupPrefix}catalogue-rehearsal`, topic, since, maxEventBytes }
+      await readTopicSince(from, (partition, record) => {
+        if (topics.has(topic)) rehearsal.addRecord({ topic, partition }, record)
+        else rehearsal.addDeadLetter(record)
+      })
+    }
+  } finally {
+    await admin.disconnect()
+  }
+  return rehearsal.report()
+}
+
+function inWords({ is, type, version, producer, because, count, first }: Fate): string {
+  const which = `${count} ${count === 1 ? 'record' : 'records'} of ${type}, version ${version}, by ${producer}`
+  return is === 'breaks'
+    ? `${which} would break: ${because}. The first: ${first}`
+    : `${which} would be healed (${because}). The first: ${first}`
+}
+
+function conclusion({ records, deadLetters, fates }: ReturnType<Rehearsal['report']>): string {
+  const [breaks, heals] = (['breaks', 'heals'] as const).map((is) =>
+    fates.filter((fate) => fate.is === is).reduce((sum, { count }) => sum + count, 0),
+  )
+  return `Of ${records} records ${breaks} would break; of ${deadLetters} dead letters ${heals} would be healed.`
+}
+
+const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+function timeOf(text: string): Date {
+  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
+  const ms = unit === 'm' || unit === 'h' || unit === 'd' ? systemClock.now() - Number(count) * unitMs[unit] : Date.parse(text)
+  if (unit === undefined && !/^\d{4}-\d{2}-\d{2}T/.test(text))
+    throw new InvalidArgumentError('Give 30m, 12h, 7d, or a time such as 2026-01-31T00:00:00Z.')
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('It is not a time such as 2026-01-31T00:00:00Z.')
+  return new Date(ms)
+}
