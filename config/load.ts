@@ -118,6 +118,10 @@ function shape(values: Values, derived: Derived) {
       brokers: values.KAFKA_BROKERS,
       ...derived.access,
       topic: values.KAFKA_TOPIC,
+      /** Undefined: existing topics are as they should be. */
+      topicPartitions: values.KAFKA_TOPIC_PARTITIONS,
+      topicReplicas: values.KAFKA_TOPIC_REPLICAS,
+      topicCheck: values.KAFKA_TOPIC_CHECK,
       clientId: values.KAFKA_CLIENT_ID,
       poolSize: values.KAFKA_WORKER_POOL_SIZE,
       /** The groups to run, without prefix. */

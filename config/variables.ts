@@ -43,6 +43,19 @@ const kafka = {
     'domain-events',
     'Topic of the domain events; `<topic>.<group>.dlq` are its dead-letter topics.',
   ),
+  KAFKA_TOPIC_PARTITIONS: optional(
+    integer(1, 10_000),
+    'Partitions of each topic of events, for workerctl topics; unset means 10 for a new topic, and an existing one keeps its own.',
+  ),
+  KAFKA_TOPIC_REPLICAS: optional(
+    integer(1, 100),
+    "Replicas of each partition, for workerctl topics; unset means the brokers' default for a new topic, and whatever an existing one has.",
+  ),
+  KAFKA_TOPIC_CHECK: withDefault(
+    oneOf(['refuse', 'warn']),
+    'refuse',
+    'Whether the start is refused because of a topic that contradicts the catalogue (compacted, or kept for less than its events need), or only warns of it.',
+  ),
   KAFKA_CLIENT_ID: withDefault(
     matching(/^[A-Za-z0-9._-]{1,100}$/, 'letters, digits, dot, underscore and hyphen, at most 100'),
     'kafka-worker',

@@ -21,9 +21,11 @@ import { addReconcile } from './reconcile.ts'
 import { addSuppressionsList, addSuppressionsRemove } from './suppressions.ts'
 import type { Terminal } from './terminal.ts'
 import { addTopicsApply } from './topics-apply.ts'
+import { addTopicsPlan } from './topics-plan.ts'
+import { addTopicsVerify } from './topics-verify.ts'
 
 /**
- * Runs one command; resolves to the exit code: 0 done, 1 refused or failed. An error that an operator can resolve is one sentence
+ * Runs one command; resolves to the exit code: 0 done, 1 refused or failed, 2 where a command that compares found a difference. An error that an operator can resolve is one sentence
  * on standard error.
  */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -50,7 +52,12 @@ export function createProgram(terminal: Terminal): Command {
     .showHelpAfterError('(--help shows how it is used)')
     .addHelpText('after', '\nWith --json a command prints one JSON object on standard output: npm run -s workerctl -- offsets show --json')
   addMigrate(program, terminal)
-  addTopicsApply(program.command('topics').description("the worker's topics"), terminal)
+  const topics = program
+    .command('topics')
+    .description('the topics of events and of dead letters, as the catalogue and the configuration want them')
+  addTopicsPlan(topics, terminal)
+  addTopicsApply(topics, terminal)
+  addTopicsVerify(topics, terminal)
   const offsets = program.command('offsets').description('the offsets of the groups in their topics')
   addOffsetsShow(offsets, terminal)
   addOffsetsReset(offsets, terminal)

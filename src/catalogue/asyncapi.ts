@@ -5,6 +5,7 @@ import { versionText } from '../events/upcast.ts'
 import { createTypeFilter } from '../ingest/type-filter.ts'
 import type { Consumer } from '../model/consumer.ts'
 import { retentionMs } from './event-retention.ts'
+import { DEFAULT_PARTITIONS } from './event-topics.ts'
 
 /** What an AsyncAPI document is made of. */
 export interface Described {
@@ -16,8 +17,7 @@ export interface Described {
   readonly defaultTopic: string
 }
 
-/** Of every topic: as `workerctl topics` creates it where the command line does not say otherwise. */
-const PARTITIONS = 10
+/** Of every topic in production; `KAFKA_TOPIC_REPLICAS` says it of an installation. */
 const REPLICAS = 3
 
 const kafka = <Fields extends object>(fields: Fields) => ({ kafka: { ...fields, bindingVersion: '0.5.0' } })
@@ -79,7 +79,7 @@ function channelOf(topic: string, events: readonly EventDefinition[]): object {
     messages: Object.fromEntries(events.map(({ type }) => [type, ref('components', 'messages', type)])),
     bindings: kafka({
       topic,
-      partitions: PARTITIONS,
+      partitions: DEFAULT_PARTITIONS,
       replicas: REPLICAS,
       topicConfiguration: {
         'cleanup.policy': ['delete'],

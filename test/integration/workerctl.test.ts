@@ -3,48 +3,10 @@ import { Client } from 'pg'
 import { expect, inject, test } from 'vitest'
 import { defaultGroups } from '../../src/consumers/registry.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
-import { eventually } from '../support/eventually.ts'
 import { freshDatabase, type FreshDatabase } from '../support/fresh.ts'
 import { runWorkerctl, createWorkerctlFixture } from './workerctl-fixture.ts'
 
 const nobody = '127.0.0.1:1'
-
-test('topics apply shows its plan and creates missing topics once', async () => {
-  await using s = await createWorkerctlFixture({ partitions: 0 })
-  const dry = await s.workerctl(['topics', 'apply', '--dry-run'])
-  expect(dry.code).toBe(0)
-  expect(dry.out).toContain('Dry run: nothing was changed.')
-  expect((await s.admin.topics([s.topic])).size).toBe(0)
-
-  const applied = await s.workerctl(['topics', 'apply', '--replication-factor', '1', '--json'])
-  expect(JSON.parse(applied.out)).toMatchObject({ changes: 1 + defaultGroups.length, applied: true })
-  const letters = `${s.group}.dlq`
-  const names = defaultGroups.map((name) => `${s.topic}.${s.prefix}${name}.dlq`)
-  expect(names).toContain(`${s.topic}.${letters}`)
-  // A broker learns of new partitions a moment after the controller has confirmed them.
-  const havePartitions = (count: number) =>
-    eventually(`${count} partitions of each topic`, async () => {
-      const counts = [...(await s.admin.topics([s.topic, ...names])).values()].join()
-      return counts === Array.from({ length: 1 + names.length }, () => count).join() || counts
-    })
-  await havePartitions(10)
-  const config = await s.admin.topicConfig(`${s.topic}.${letters}`)
-  expect([config.get('retention.ms'), config.get('cleanup.policy')]).toEqual(['7776000000', 'delete'])
-
-  expect((await s.workerctl(['topics', 'apply'])).out).toContain('Nothing to do.')
-  await s.workerctl(['topics', 'apply', '--partitions', '12'])
-  await havePartitions(12)
-})
-
-test('topics refused by the broker and invalid counts are named', async () => {
-  await using s = await createWorkerctlFixture({ partitions: 0 })
-  const refused = await s.workerctl(['topics', 'apply', '--replication-factor', '5'])
-  expect(refused.code).toBe(1)
-  expect(refused.err).toContain(`topic "${s.topic}" cannot have 5 copies of each partition: the cluster has 1 broker`)
-  const usage = await s.workerctl(['topics', 'apply', '--partitions', 'many'])
-  expect(usage.code).toBe(1)
-  expect(usage.err).toContain('Give a whole number from 1 to 10000.')
-})
 
 test('offsets show prints the offsets of each group, and what is wrong with them', async () => {
   await using s = await createWorkerctlFixture({ partitions: 3 })

@@ -46,11 +46,11 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
     // The message of a channel: the public part of its folder.
     types(/^src\/delivery\/\w+\/[\w-]+-message\.ts$/),
   ],
-  // Plans and sentences of the operator's programs; what they say of progress and dead letters is what ingest knows.
-  'src/admin': [...language, room('src/ingest')],
+  // Plans and sentences of the operator's programs; what they say of progress and dead letters is what ingest knows, of topics the catalogue.
+  'src/admin': [...language, room('src/ingest'), room('src/catalogue')],
   // Rules and documents of the events and of the groups that read them.
   'src/catalogue': [...language, room('src/ingest')],
-  'src/infra/kafka': [...language, room('src/ingest')],
+  'src/infra/kafka': [...language, room('src/ingest'), typesOf('src/admin')],
   'src/infra/postgres': [...language, typesOf('src/ingest'), typesOf('src/delivery'), typesOf('src/admin')],
   'src/infra/mail': [room('src/std'), room('src/delivery')],
   'src/infra/http': [room('src/std'), typesOf('src/delivery')],

@@ -1,70 +1,141 @@
+import {
+  DEFAULT_PARTITIONS,
+  inDays,
+  settingFaults,
+  topicSettings,
+  type EventTopic,
+  type SettingFault,
+} from '../../catalogue/event-topics.ts'
+import { retentionMs } from '../../catalogue/event-retention.ts'
 import { deadLetterTopic } from '../../ingest/dead-letter.ts'
 import type { OperatorGroup } from '../operator-group.ts'
+import type { TopicState } from './topic-admin.ts'
+
+/** What the topics of an installation should be, by its catalogue and its configuration. */
+export interface WantedTopics {
+  readonly catalogue: readonly EventTopic[]
+  /** Each needs a dead-letter topic. */
+  readonly groups: readonly Pick<OperatorGroup, 'id' | 'topic'>[]
+  /** Partitions of each topic of events. Null: those of an existing topic are as they should be. */
+  readonly partitions: number | null
+}
 
 export interface TopicStep {
   readonly name: string
-  readonly action: 'create' | 'grow' | 'keep'
+  readonly of: 'events' | 'dead-letters'
+  /** `grow`: more partitions, and perhaps settings; `alter`: settings only. */
+  readonly action: 'create' | 'grow' | 'alter' | 'keep'
   /** Partitions now; 0 when the topic does not exist. */
   readonly from: number
   /** Partitions afterwards. */
   readonly partitions: number
-  /** Settings given at creation; the broker's defaults hold for everything else, and an existing topic keeps its own. */
+  /** Settings given at creation, or changed. All others are the brokers' defaults or stay as they are. */
   readonly config: Readonly<Record<string, string>>
-  /** What the operator should know before this is applied. */
-  readonly note: string | null
+  /** Later records of a key may lie in another partition than earlier ones: applied only when the operator allows it. */
+  readonly movesKeys: boolean
+  /** What would change, and what the operator should know. */
+  readonly sentences: readonly string[]
 }
 
-/** Default number of partitions of a new topic. */
-export const DEFAULT_PARTITIONS = 10
 /** Days that a dead letter is kept: as long as its event's outcome by default (`DEDUPE_DAYS`), far beyond the week that brokers keep records. */
 const DEAD_LETTER_DAYS = 90
+const DEAD_LETTER_MS = DEAD_LETTER_DAYS * 86_400_000
 
 /**
- * What the topics of these groups need. Partitions are only ever added. A topic that exists is grown only when a count is
- * requested: the events of one campaign lie in one partition by their key, and more partitions move later ones elsewhere. A
- * dead-letter topic follows its topic, because a dead letter keeps the partition of its record.
+ * What would make the topics as they are wanted. Nothing of it removes partitions, and retention is only ever raised. A dead-letter topic has at
+ * least as many partitions as its topic, because a dead letter keeps the partition of its record: no key moves when it grows.
  */
-export function planTopics(question: {
-  readonly groups: readonly OperatorGroup[]
-  /** Null: not requested. */
-  readonly partitions: number | null
-  /** Partition counts of the topics that exist. */
-  readonly present: ReadonlyMap<string, number>
-}): readonly TopicStep[] {
-  const { groups, partitions, present } = question
-  return [...new Set(groups.map(({ topic }) => topic))].flatMap((name) => {
-    const topic = eventTopic(name, present.get(name) ?? 0, partitions)
-    const readers = groups.filter((group) => group.topic === name)
-    return [topic].concat(readers.map(({ id }) => deadLetters(deadLetterTopic(name, id), present, topic.partitions)))
+export function planTopics(wanted: WantedTopics, present: ReadonlyMap<string, TopicState>): readonly TopicStep[] {
+  return topicNames(wanted).flatMap((name) => {
+    const topic = eventTopicStep(name, wanted, present.get(name))
+    const letters = lettersOf(name, wanted.groups).map((dlq) => deadLetterStep(dlq, topic.partitions, present.get(dlq)))
+    return [topic, ...letters]
   })
 }
 
 /** Every topic that {@link planTopics} decides about. */
-export function plannedTopics(groups: readonly OperatorGroup[]): readonly string[] {
-  return [...new Set(groups.flatMap(({ topic, id }) => [topic, deadLetterTopic(topic, id)]))]
+export function plannedTopics(wanted: Pick<WantedTopics, 'catalogue' | 'groups'>): readonly string[] {
+  return topicNames(wanted).flatMap((name) => [name, ...lettersOf(name, wanted.groups)])
 }
 
-function eventTopic(name: string, from: number, requested: number | null): TopicStep {
-  const wanted = requested ?? DEFAULT_PARTITIONS
-  if (from === 0) return { name, action: 'create', from, partitions: wanted, config: {}, note: null }
-  if (requested === null) {
-    const note = from < wanted ? `it has fewer than ${wanted} partitions; --partitions ${wanted} would add ${wanted - from}` : null
-    return { name, action: 'keep', from, partitions: from, config: {}, note }
+/** How long a topic is to keep its records, in milliseconds; negative: forever; null when the catalogue has no event of it. */
+export function keptMsOf({ name, of }: Pick<TopicStep, 'name' | 'of'>, catalogue: readonly EventTopic[]): number | null {
+  if (of === 'dead-letters') return DEAD_LETTER_MS
+  const event = catalogue.find((topic) => topic.name === name)
+  return event === undefined ? null : retentionMs[event.retention]
+}
+
+function topicNames({ catalogue, groups }: Pick<WantedTopics, 'catalogue' | 'groups'>): readonly string[] {
+  return [...new Set([...catalogue.map(({ name }) => name), ...groups.map(({ topic }) => topic)])]
+}
+
+function lettersOf(name: string, groups: WantedTopics['groups']): readonly string[] {
+  return groups.filter(({ topic }) => topic === name).map(({ id }) => deadLetterTopic(name, id))
+}
+
+function eventTopicStep(name: string, { catalogue, partitions: requested }: WantedTopics, state: TopicState | undefined): TopicStep {
+  const of = 'events' as const
+  const event = catalogue.find((topic) => topic.name === name)
+  const keptMs = keptMsOf({ name, of }, catalogue)
+  if (state === undefined) {
+    const config = keptMs === null ? {} : topicSettings(keptMs)
+    return created({ name, of, partitions: requested ?? DEFAULT_PARTITIONS, config })
   }
-  if (from < requested) {
-    const note = 'later events of a campaign may lie in another partition than earlier ones; let the workers catch up first'
-    return { name, action: 'grow', from, partitions: requested, config: {}, note }
+  const from = state.partitions.length
+  const partitions = Math.max(from, requested ?? 0)
+  const key = event?.keys.join(' or ') ?? 'key'
+  const growth = `Raise ${name} from ${from} to ${partitions} partitions, only with --allow-partition-change: later events of a ${key} may lie in another partition than earlier ones, so let the workers catch up first.`
+  const notes =
+    requested !== null && from > requested
+      ? [`Keep ${name} at ${from} partitions: ${requested} are wanted, and partitions cannot be removed.`]
+      : []
+  return changed({ name, of, from, partitions, growth, notes, faults: keptMs === null ? [] : settingFaults(keptMs, state.config) })
+}
+
+function deadLetterStep(name: string, needed: number, state: TopicState | undefined): TopicStep {
+  const of = 'dead-letters' as const
+  if (state === undefined) return created({ name, of, partitions: needed, config: topicSettings(DEAD_LETTER_MS) })
+  const from = state.partitions.length
+  const partitions = Math.max(from, needed)
+  const growth = `Raise ${name} from ${from} to ${partitions} partitions, as many as its topic has: a dead letter keeps the partition of its record.`
+  return changed({ name, of, from, partitions, growth, notes: [], faults: settingFaults(DEAD_LETTER_MS, state.config) })
+}
+
+function created(step: Pick<TopicStep, 'name' | 'of' | 'partitions' | 'config'>): TopicStep {
+  const kept = step.config['retention.ms']
+  const keeping = kept === undefined ? '' : ` and retention.ms ${kept} (${inDays(kept)})`
+  const sentence = `Create ${step.name} with ${step.partitions} ${step.partitions === 1 ? 'partition' : 'partitions'}${keeping}.`
+  return { ...step, action: 'create', from: 0, movesKeys: false, sentences: [sentence] }
+}
+
+function changed({
+  name,
+  of,
+  from,
+  partitions,
+  growth,
+  notes,
+  faults,
+}: Pick<TopicStep, 'name' | 'of' | 'from' | 'partitions'> & {
+  readonly growth: string
+  readonly notes: readonly string[]
+  readonly faults: readonly SettingFault[]
+}): TopicStep {
+  const grows = partitions > from
+  return {
+    name,
+    of,
+    action: grows ? 'grow' : faults.length > 0 ? 'alter' : 'keep',
+    from,
+    partitions,
+    config: Object.fromEntries(faults.map(({ setting, wanted }) => [setting, wanted])),
+    movesKeys: grows && of === 'events',
+    sentences: [...(grows ? [growth] : []), ...faults.map((fault) => settingSentence(name, fault)), ...notes],
   }
-  const note = from > requested ? 'partitions cannot be removed' : null
-  return { name, action: 'keep', from, partitions: from, config: {}, note }
 }
 
-function deadLetters(name: string, present: ReadonlyMap<string, number>, needed: number): TopicStep {
-  const from = present.get(name) ?? 0
-  if (from === 0)
-    return { name, action: 'create', from, partitions: needed, config: deadLetterConfig, note: `kept for ${DEAD_LETTER_DAYS} days` }
-  return { name, action: from < needed ? 'grow' : 'keep', from, partitions: Math.max(from, needed), config: {}, note: null }
+function settingSentence(name: string, { setting, now, wanted }: SettingFault): string {
+  if (setting === 'retention.ms') return `Change retention.ms of ${name} from ${now} (${inDays(now)}) to ${wanted} (${inDays(wanted)}).`
+  const warning = now.split(',').includes('delete') ? '' : ' Records older than its retention are deleted from then on.'
+  return `Change cleanup.policy of ${name} from ${now} to ${wanted}, because compaction keeps only the last record of each key.${warning}`
 }
-
-/** `delete` whatever the broker's default: compaction would keep the last dead letter of each campaign only. */
-const deadLetterConfig = { 'retention.ms': String(DEAD_LETTER_DAYS * 86_400_000), 'cleanup.policy': 'delete' }

@@ -33,6 +33,36 @@ test('a topic that the broker refuses is reported with the reason', async () => 
   await expect(refused).rejects.toThrow('Configuration is invalid')
 })
 
+test('a topic is altered in the settings that are named, and in no other', async () => {
+  await using s = await createSourceFixture()
+  const name = freshTopicName()
+  const config = { 'retention.ms': '86400000', 'max.message.bytes': '700000', 'segment.ms': '3600000' }
+  await s.admin.createTopic({ name, partitions: 2, replicationFactor: 1, config })
+  await s.admin.alterTopic(name, { 'retention.ms': '172800000', 'cleanup.policy': 'compact,delete' })
+  const wanted = { ...config, 'retention.ms': '172800000', 'cleanup.policy': 'compact,delete' }
+  const states = () => s.admin.topicStates(['no-such-topic', name, s.topic])
+  await vi.waitFor(async () => expect(Object.fromEntries((await states()).get(name)?.config ?? [])).toMatchObject(wanted), {
+    timeout: 20_000,
+  })
+  const [first, second, ...others] = await states()
+  expect(others).toEqual([])
+  expect(first).toEqual([name, expect.objectContaining({ partitions: [0, 1].map((partition) => ({ partition, replicas: 1, inSync: 1 })) })])
+  expect(second?.[0]).toBe(s.topic)
+})
+
+test('a setting that the broker refuses is reported with the reason, and changes nothing', async () => {
+  await using s = await createSourceFixture()
+  const refused = s.admin.alterTopic(s.topic, { 'cleanup.policy': 'compact', 'retention.ms': 'soon' })
+  await expect(refused).rejects.toThrow(OperatorError)
+  await expect(refused).rejects.toThrow(`topic "${s.topic}" cannot be set to cleanup.policy=compact, retention.ms=soon: Invalid value soon`)
+  expect((await s.admin.topicConfig(s.topic)).get('cleanup.policy')).toBe('delete')
+})
+
+test('the shared broker creates no topics', async () => {
+  await using s = await createSourceFixture()
+  expect(await s.admin.topicCreatingBrokers()).toEqual([])
+})
+
 test('ranges and offsets go by partition number and include partitions added later', async () => {
   await using s = await createSourceFixture({ partitions: 2 })
   await s.produce(1, ['a', 'b'])

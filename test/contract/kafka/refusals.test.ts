@@ -92,6 +92,11 @@ test('each missing right is named, with its resource', async () => {
   try {
     await expect(admin.topicConfig(s.topic)).rejects.toThrow(noRight('DescribeConfigs'))
     await expect(admin.growTopic(s.topic, 9)).rejects.toThrow(noRight('Alter'))
+    await expect(admin.alterTopic(s.topic, { 'retention.ms': '1000' })).rejects.toThrow(noRight('AlterConfigs'))
+    await expect(admin.topicStates([s.topic])).rejects.toThrow(noRight('DescribeConfigs'))
+    await expect(admin.topicCreatingBrokers()).rejects.toThrow(
+      /^Kafka at \S+ does not give our user the right DescribeConfigs on the cluster: grant it$/,
+    )
     await expect(admin.createTopic({ name: 'another', partitions: 1 })).rejects.toThrow(/the right Create on topic "another": grant it$/)
     await expect(admin.committedWithOwner(`${s.group}-other`, s.topic)).rejects.toThrow(/as group ".*-other": grant Read on that group$/)
     await producer.connect()

@@ -1,6 +1,7 @@
 import kafkajs from 'kafkajs'
 import type { CompressionTypes } from 'kafkajs'
 import { inject } from 'vitest'
+import type { TopicAdmin } from '../../../src/admin/topics/topic-admin.ts'
 import { createKafkaAdmin } from '../../../src/infra/kafka/admin/kafka-admin.ts'
 import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
 import type { KafkaSettings } from '../../../src/infra/kafka/client/kafka-client.ts'
@@ -29,7 +30,7 @@ export interface Member {
 export interface SourceFixture extends AsyncDisposable {
   readonly topic: string
   readonly group: string
-  readonly admin: LogAdmin
+  readonly admin: LogAdmin & TopicAdmin
   /** A member whose partitions start at 0 and whose batches are taken whole, where `handlers` says nothing else. */
   member(handlers?: Partial<SourceHandlers>, options?: Partial<KafkaSourceOptions>): Member
   produce(partition: number, values: readonly string[], options?: { compression?: CompressionTypes }): Promise<void>

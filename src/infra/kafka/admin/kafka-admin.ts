@@ -1,5 +1,5 @@
 import kafkajs from 'kafkajs'
-import type { Admin, SeekEntry } from 'kafkajs'
+import type { Admin, PartitionMetadata, SeekEntry } from 'kafkajs'
 import { backoff } from '../../../std/backoff.ts'
 import { systemClock } from '../../../std/clock.ts'
 import { messageOf, OperatorError } from '../../../std/failure.ts'
@@ -7,9 +7,12 @@ import type { CommittedOffset, LogAdmin } from '../../../ingest/log-admin.ts'
 import { noAnswer, noConnection, groupRefused, type RefusedRequest } from '../client/broker-refusal.ts'
 import { asError, isBrokerError } from '../client/client-error.ts'
 import { createKafkaClient } from '../client/kafka-client.ts'
+import type { TopicAdmin, TopicState } from '../../../admin/topics/topic-admin.ts'
 import { COMMIT_MARK } from '../client/marked-offsets.ts'
 import type { KafkaClient, KafkaSettings } from '../client/kafka-client.ts'
+import { createClusterOf, type Cluster } from '../patches/private-cluster.ts'
 import { LogIdentity } from './log-identity.ts'
+import { alterTopicSettings } from './topic-settings.ts'
 import { resetOffsets } from './offset-reset.ts'
 import { withinDeadline } from '../../../std/within-deadline.ts'
 
@@ -17,7 +20,7 @@ import { withinDeadline } from '../../../std/within-deadline.ts'
  * Kafka's administration over one long-lived kafkajs admin client, which refreshes its metadata with every request. A failed request is
  * retried with a new client: after an outage in which it lost every broker, the old client may never recover.
  */
-export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
+export function createKafkaAdmin(settings: KafkaSettings): LogAdmin & TopicAdmin {
   let connection: Promise<Connection> | undefined
   /** Topics that existed at the last request for them. */
   const existing = new Set<string>()
@@ -40,12 +43,12 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
   }
 
   async function request<Answer>(
-    send: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
+    send: (admin: Admin, identity: LogIdentity, cluster: Cluster) => Promise<Answer>,
     about: RefusedRequest = {},
   ): Promise<Answer> {
     for (let attempt = 1, open = await connected(); ; attempt += 1) {
       try {
-        return await send(open.admin, open.identity)
+        return await send(open.admin, open.identity, open.cluster)
       } catch (error) {
         const refused = groupRefused(error, settings, about)
         if (refused !== null) throw refused
@@ -82,15 +85,28 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
     )
   }
 
-  function partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
+  function partitionsOf(names: readonly string[]): Promise<Map<string, readonly PartitionMetadata[]>> {
     return request(async (admin) => {
       // As in requestTopic.
       const all = new Set(await admin.listTopics())
       const known = names.filter((name) => all.has(name))
       if (known.length === 0) return new Map()
       const { topics } = await admin.fetchTopicMetadata({ topics: known })
-      return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
+      const inOrder = topics.toSorted((a, b) => known.indexOf(a.name) - known.indexOf(b.name))
+      return new Map(inOrder.map(({ name, partitions }) => [name, partitions]))
     })
+  }
+
+  async function partitionCounts(names: readonly string[]): Promise<Map<string, number>> {
+    return new Map([...(await partitionsOf(names))].map(([name, partitions]) => [name, partitions.length]))
+  }
+
+  async function topicConfig(name: string): Promise<Map<string, string>> {
+    const { resources } = await request(
+      (admin) => admin.describeConfigs({ includeSynonyms: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name }] }),
+      { topic: name, right: 'DescribeConfigs' },
+    )
+    return new Map(resources.flatMap(({ configEntries }) => configEntries.map(({ configName, configValue }) => [configName, configValue])))
   }
 
   async function groupState(group: string) {
@@ -138,14 +154,42 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin {
         { topic: name, right: 'Alter' },
       )
     },
-    topicConfig: async (name) => {
-      const { resources } = await request(
-        (admin) => admin.describeConfigs({ includeSynonyms: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name }] }),
-        { topic: name, right: 'DescribeConfigs' },
+    topicConfig,
+    topicStates: async (names) => {
+      const states = new Map<string, TopicState>()
+      for (const [name, partitions] of await partitionsOf(names)) {
+        states.set(name, {
+          partitions: partitions.map(({ partitionId, replicas, isr }) => ({
+            partition: partitionId,
+            replicas: replicas.length,
+            inSync: isr.length,
+          })),
+          config: await topicConfig(name),
+        })
+      }
+      return states
+    },
+    alterTopic: (name, changes) =>
+      request((_, __, cluster) => alterTopicSettings(cluster, name, changes), { topic: name, right: 'AlterConfigs' }),
+    topicCreatingBrokers: async () => {
+      const resources = await request(
+        async (admin) => {
+          const { brokers } = await admin.describeCluster()
+          const each = brokers.map(({ nodeId }) => ({
+            type: kafkajs.ConfigResourceTypes.BROKER,
+            name: String(nodeId),
+            configNames: [AUTO_CREATE],
+          }))
+          return (await admin.describeConfigs({ includeSynonyms: false, resources: each })).resources
+        },
+        { right: 'DescribeConfigs' },
       )
-      return new Map(
-        resources.flatMap(({ configEntries }) => configEntries.map(({ configName, configValue }) => [configName, configValue])),
-      )
+      return resources
+        .filter(({ configEntries }) =>
+          configEntries.some(({ configName, configValue }) => configName === AUTO_CREATE && configValue === 'true'),
+        )
+        .map(({ resourceName }) => Number(resourceName))
+        .toSorted((a, b) => a - b)
     },
     ranges: async (topic) => {
       const entries = await requestTopic(topic, (admin) => admin.fetchTopicOffsets(topic))
@@ -206,9 +250,13 @@ async function create(
 }
 
 const ATTEMPTS = 4
+/** https://kafka.apache.org/documentation/#brokerconfigs_auto.create.topics.enable */
+const AUTO_CREATE = 'auto.create.topics.enable'
 
 interface Connection {
   readonly admin: Admin
+  /** Has its own connections, for requests that kafkajs does not support; they are closed with those of the client. */
+  readonly cluster: Cluster
   readonly identity: LogIdentity
   readonly client: KafkaClient
 }
@@ -221,7 +269,8 @@ async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<C
   try {
     signal?.throwIfAborted()
     await admin.connect()
-    return { admin, client, identity: new LogIdentity(client.kafka) }
+    const cluster = createClusterOf(client.kafka)
+    return { admin, client, cluster, identity: new LogIdentity(cluster) }
   } catch (error) {
     client.destroyConnections()
     signal?.throwIfAborted()
@@ -231,11 +280,11 @@ async function connect(settings: KafkaSettings, signal?: AbortSignal): Promise<C
   }
 }
 
-async function close({ admin, client, identity }: Connection): Promise<void> {
+async function close({ admin, client, cluster }: Connection): Promise<void> {
   // kafkajs closes its sockets if it can; the rest are destroyed.
   await withinDeadline(
     DISCONNECT_GRACE_MS,
-    Promise.all([admin.disconnect(), identity.disconnect()]).catch(() => undefined),
+    Promise.all([admin.disconnect(), cluster.disconnect()]).catch(() => undefined),
   )
   client.destroyConnections()
 }

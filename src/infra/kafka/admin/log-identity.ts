@@ -1,7 +1,6 @@
-import type { Kafka } from 'kafkajs'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
 import Encoder from 'kafkajs/src/protocol/encoder.js'
-import { createClusterOf, type Broker, type Cluster } from '../patches/private-cluster.ts'
+import type { Broker, Cluster } from '../patches/private-cluster.ts'
 
 /** A topic as brokers since 2.8 describe it, with what kafkajs 2.2.4 does not request: its id and the epochs of its leaders. */
 interface TopicDescription {
@@ -9,15 +8,12 @@ interface TopicDescription {
   readonly leaders: ReadonlyMap<number, { readonly node: number; readonly epoch: number }>
 }
 
-/**
- * Reads what distinguishes one log from another of the same name, with requests that kafkajs does not support. It has its own connections,
- * which are closed with those of the client.
- */
+/** Reads what distinguishes one log from another of the same name, with requests that kafkajs does not support. */
 export class LogIdentity {
   readonly #cluster: Cluster
 
-  constructor(kafka: Kafka) {
-    this.#cluster = createClusterOf(kafka)
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
   }
 
   /** The topic's id, or null when the brokers are older than 2.8 and have none. */
@@ -46,10 +42,6 @@ export class LogIdentity {
       for (const [partition, end] of await broker.connectionPool.send(epochEndsProtocol(topic, queries))) ends.set(partition, end)
     }
     return ends
-  }
-
-  async disconnect(): Promise<void> {
-    await this.#cluster.disconnect()
   }
 
   async #describe(topic: string): Promise<TopicDescription | null> {

@@ -44,7 +44,7 @@ export interface RefusedRequest {
   readonly topic?: string
   readonly group?: string
   /** The right that the request needs on the topic, by Kafka's name. Default: `Read`. */
-  readonly right?: 'Read' | 'Write' | 'Create' | 'Alter' | 'Describe' | 'DescribeConfigs'
+  readonly right?: 'Read' | 'Write' | 'Create' | 'Alter' | 'AlterConfigs' | 'Describe' | 'DescribeConfigs'
   readonly sessionTimeoutMs?: number
 }
 

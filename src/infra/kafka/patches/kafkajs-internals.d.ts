@@ -84,6 +84,7 @@ declare module 'kafkajs/src/cluster/index.js' {
 
 declare module 'kafkajs/src/protocol/encoder.js' {
   class Encoder {
+    writeInt8(value: number): this
     writeInt32(value: number): this
     writeBoolean(value: boolean): this
     writeString(value: string): this
@@ -92,6 +93,11 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     writeBuffer(value: Buffer): this
   }
   export = Encoder
+}
+
+declare module 'kafkajs/src/protocol/error.js' {
+  /** An error of kafkajs whose `type` is Kafka's name for the code, such as `TOPIC_AUTHORIZATION_FAILED`. */
+  export const createErrorFromCode: (code: number) => Error & { readonly type: string }
 }
 
 declare module 'kafkajs/src/consumer/consumerGroup.js' {

@@ -1,30 +1,46 @@
 import { expect, test } from 'vitest'
 import { operatorGroups } from '../../../../src/admin/operator-group.ts'
 import { plannedTopics, planTopics } from '../../../../src/admin/topics/topic-plan.ts'
+import { topicState } from '../../../support/topic-state.ts'
 
 const groups = operatorGroups([{ name: 'a' }, { name: 'b' }], { topic: 'events', groupPrefix: 'stage.', groups: [] })
+const catalogue = [{ name: 'events', retention: 'domain', keys: ['campaign_id'] }] as const
+const days = (count: number) => ({ 'retention.ms': String(count * 86_400_000) })
+/** As the catalogue wants it, but for the partitions. */
+const good = (partitions: number, of: 'events' | 'dead-letters') => topicState(partitions, of === 'events' ? days(30) : days(90))
 
 function plan(present: Record<string, number>, partitions: number | null = null) {
-  return planTopics({ groups, partitions, present: new Map(Object.entries(present)) }).map(
-    ({ name, action, from, partitions }) => `${action} ${name} ${from}->${partitions}`,
+  const states = Object.entries(present).map(
+    ([name, count]) => [name, good(count, name.endsWith('.dlq') ? 'dead-letters' : 'events')] as const,
+  )
+  return planTopics({ catalogue, groups, partitions }, new Map(states)).map(
+    ({ name, action, from, partitions, movesKeys }) => `${action} ${name} ${from}->${partitions}${movesKeys ? ' moves keys' : ''}`,
   )
 }
 
+const sixWanted = (present: number) =>
+  planTopics({ catalogue, groups: [], partitions: 6 }, new Map([['events', good(present, 'events')]]))[0]?.sentences
+
 test('on an empty cluster the topic gets ten partitions and each group a dead-letter topic as wide', () => {
   expect(plan({})).toEqual(['create events 0->10', 'create events.stage.a.dlq 0->10', 'create events.stage.b.dlq 0->10'])
-  expect(plannedTopics(groups)).toEqual(['events', 'events.stage.a.dlq', 'events.stage.b.dlq'])
+  expect(plannedTopics({ catalogue, groups })).toEqual(['events', 'events.stage.a.dlq', 'events.stage.b.dlq'])
 })
 
-test('dead letters outlive the retention that brokers have by default, and are never compacted', () => {
-  const [topic, letters] = planTopics({ groups, partitions: null, present: new Map() })
-  expect(topic?.config).toEqual({})
+test('new topics keep events as long as their class asks and dead letters for 90 days, and are never compacted', () => {
+  const [topic, letters] = planTopics({ catalogue, groups, partitions: null }, new Map())
+  expect(topic).toMatchObject({ config: { 'retention.ms': '2592000000', 'cleanup.policy': 'delete' } })
+  expect(topic?.sentences).toEqual(['Create events with 10 partitions and retention.ms 2592000000 (30 days).'])
   expect(letters?.config).toEqual({ 'retention.ms': '7776000000', 'cleanup.policy': 'delete' })
 })
 
-test('an existing topic keeps its partitions until more are requested', () => {
+test('an existing topic keeps its partitions until more are requested; keys move only in a topic of events', () => {
   const wide = { 'events.stage.a.dlq': 4, 'events.stage.b.dlq': 4 }
   expect(plan({ events: 4, ...wide })).toEqual(['keep events 4->4', 'keep events.stage.a.dlq 4->4', 'keep events.stage.b.dlq 4->4'])
-  expect(plan({ events: 4, ...wide }, 6)).toEqual(['grow events 4->6', 'grow events.stage.a.dlq 4->6', 'grow events.stage.b.dlq 4->6'])
+  expect(plan({ events: 4, ...wide }, 6)).toEqual([
+    'grow events 4->6 moves keys',
+    'grow events.stage.a.dlq 4->6',
+    'grow events.stage.b.dlq 4->6',
+  ])
 })
 
 test('nothing shrinks, and a dead-letter topic that is too narrow grows', () => {
@@ -32,8 +48,52 @@ test('nothing shrinks, and a dead-letter topic that is too narrow grows', () => 
   expect(plan(present, 10)).toEqual(['keep events 12->12', 'keep events.stage.a.dlq 20->20', 'grow events.stage.b.dlq 3->12'])
 })
 
-test('a consumer with a topic of its own gets that topic too', () => {
+test.each([
+  ['a shorter retention', days(7), ['Change retention.ms of events from 604800000 (7 days) to 2592000000 (30 days).'], days(30)],
+  ['a longer one, which is left', days(60), [], {}],
+  ['one without end, which is left', { 'retention.ms': '-1' }, [], {}],
+  [
+    'compaction',
+    { 'cleanup.policy': 'compact', ...days(30) },
+    [
+      'Change cleanup.policy of events from compact to delete, because compaction keeps only the last record of each key. Records older than its retention are deleted from then on.',
+    ],
+    { 'cleanup.policy': 'delete' },
+  ],
+  [
+    'compaction beside deletion, and a shorter retention',
+    { 'cleanup.policy': 'compact,delete', ...days(1) },
+    [
+      'Change cleanup.policy of events from compact,delete to delete, because compaction keeps only the last record of each key.',
+      'Change retention.ms of events from 86400000 (1 day) to 2592000000 (30 days).',
+    ],
+    { 'cleanup.policy': 'delete', ...days(30) },
+  ],
+])('the settings of an existing topic: %s', (_, settings, sentences, config) => {
+  const [step] = planTopics({ catalogue, groups: [], partitions: null }, new Map([['events', topicState(4, settings)]]))
+  expect(step).toMatchObject({ action: sentences.length === 0 ? 'keep' : 'alter', sentences, config })
+})
+
+test('a topic of the class audit keeps its events forever', () => {
+  const wanted = { catalogue: [{ name: 'audit', retention: 'audit', keys: ['account_id'] }], groups: [], partitions: null } as const
+  expect(planTopics(wanted, new Map([['audit', topicState(1, days(3650))]]))[0]?.sentences).toEqual([
+    'Change retention.ms of audit from 315360000000 (3650 days) to -1 (forever).',
+  ])
+  expect(planTopics(wanted, new Map([['audit', topicState(1, { 'retention.ms': '-1' })]]))[0]?.action).toBe('keep')
+})
+
+test('an increase names the key that moves, and a topic with more partitions than wanted says so', () => {
+  expect(sixWanted(4)).toEqual([
+    'Raise events from 4 to 6 partitions, only with --allow-partition-change: later events of a campaign_id may lie in another partition than earlier ones, so let the workers catch up first.',
+  ])
+  expect(sixWanted(8)).toEqual(['Keep events at 8 partitions: 6 are wanted, and partitions cannot be removed.'])
+})
+
+test('a consumer with a topic of its own gets that topic too, and so does a topic that only events name', () => {
   const own = operatorGroups([{ name: 'a' }, { name: 'b', topic: 'other' }], { topic: 'events', groupPrefix: '', groups: [] })
-  expect(plannedTopics(own)).toEqual(['events', 'events.a.dlq', 'other', 'other.b.dlq'])
-  expect(planTopics({ groups: own, partitions: 2, present: new Map() }).map(({ name }) => name)).toEqual(plannedTopics(own))
+  const all = { catalogue: [...catalogue, { name: 'orders', retention: 'analytics', keys: ['campaign_id'] } as const], groups: own }
+  expect(plannedTopics(all)).toEqual(['events', 'events.a.dlq', 'orders', 'other', 'other.b.dlq'])
+  const steps = planTopics({ ...all, partitions: 2 }, new Map())
+  expect(steps.map(({ name }) => name)).toEqual(plannedTopics(all))
+  expect(steps.map(({ config }) => config['retention.ms'])).toEqual(['2592000000', '7776000000', '31536000000', undefined, '7776000000'])
 })

@@ -1,0 +1,85 @@
+import type { EventDefinition, RetentionClass } from '../events/catalogue/define-event.ts'
+import { retentionMs } from './event-retention.ts'
+
+/** Partitions of a new topic of events where the configuration says nothing else. */
+export const DEFAULT_PARTITIONS = 10
+
+/** A topic as the catalogue wants it. */
+export interface EventTopic {
+  readonly name: string
+  /** That of its events; the longest, should `KAFKA_TOPIC` be the topic of events of another class as well. */
+  readonly retention: RetentionClass
+  /** The fields that the keys of its records are taken from. */
+  readonly keys: readonly string[]
+}
+
+/** A setting that does not keep what is promised for the records of the topic. */
+export interface SettingFault {
+  readonly setting: 'cleanup.policy' | 'retention.ms'
+  readonly now: string
+  readonly wanted: string
+}
+
+/** The topics that the events of a catalogue are published to; those that name none, to `defaultTopic`. */
+export function eventTopics(events: readonly EventDefinition[], defaultTopic: string): readonly EventTopic[] {
+  const topicOf = ({ topic = defaultTopic }: EventDefinition) => topic
+  return [...new Set(events.map(topicOf))].map((name) => {
+    const own = events.filter((event) => topicOf(event) === name)
+    const found = new Set(own.map(({ retention }) => retention))
+    return {
+      name,
+      retention: longestFirst.find((retention) => found.has(retention)) ?? 'domain',
+      keys: [...new Set(own.map(({ key }) => key))],
+    }
+  })
+}
+
+const longestFirst: readonly RetentionClass[] = ['audit', 'analytics', 'domain']
+
+/**
+ * What a topic is created with that keeps each of its records for so long; a negative number keeps them forever.
+ * https://kafka.apache.org/documentation/#topicconfigs
+ */
+export function topicSettings(keptMs: number): Readonly<Record<SettingFault['setting'], string>> {
+  return { 'cleanup.policy': 'delete', 'retention.ms': String(keptMs) }
+}
+
+/**
+ * The settings of a topic by which records go earlier than after `keptMs`. Longer retention is none: nothing that the catalogue promises is
+ * lost by it.
+ */
+export function settingFaults(keptMs: number, config: ReadonlyMap<string, string>): readonly SettingFault[] {
+  const wanted = topicSettings(keptMs)
+  const faults: SettingFault[] = []
+  const policy = config.get('cleanup.policy') ?? 'delete'
+  // https://kafka.apache.org/documentation/#compaction: the last record of each key remains.
+  if (policy.split(',').includes('compact')) faults.push({ setting: 'cleanup.policy', now: policy, wanted: wanted['cleanup.policy'] })
+  const now = keptFor(config)
+  if (now >= 0 && (keptMs < 0 || now < keptMs)) faults.push({ setting: 'retention.ms', now: String(now), wanted: wanted['retention.ms'] })
+  return faults
+}
+
+/** `retention.ms` of a topic; negative when it keeps its records forever. */
+export function keptFor(config: ReadonlyMap<string, string>): number {
+  return Number(config.get('retention.ms') ?? -1)
+}
+
+/** How a topic contradicts the catalogue, a clause for each way; none when it keeps what the catalogue promises. */
+export function contradictions({ retention, keys }: EventTopic, config: ReadonlyMap<string, string>): readonly string[] {
+  return settingFaults(retentionMs[retention], config).map(({ setting, now, wanted }) =>
+    setting === 'cleanup.policy'
+      ? `its cleanup.policy is ${now}, which keeps only the last event of each ${keys.join(' or ')}`
+      : `it keeps events for ${inDays(now)}, and those of the class ${retention} are kept ${inDays(wanted) === FOREVER ? '' : 'for '}${inDays(wanted)}`,
+  )
+}
+
+const FOREVER = 'forever'
+const DAY_MS = 86_400_000
+
+/** Milliseconds in words, such as `30 days` and `forever`. */
+export function inDays(ms: number | string): string {
+  const days = Number(ms) / DAY_MS
+  if (days < 0) return FOREVER
+  if (days >= 1) return `${Math.round(days * 10) / 10} ${days === 1 ? 'day' : 'days'}`
+  return `${Number(ms)} ms`
+}
