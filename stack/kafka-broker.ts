@@ -153,6 +153,8 @@ function propertiesOf(
       .join(','),
     'auto.create.topics.enable': false,
     'default.replication.factor': copies,
+    // 7 days by default: a daemon refuses a topic that keeps events for less than their class asks, and tests create topics without settings.
+    'log.retention.ms': 30 * 86_400_000,
     'min.insync.replicas': inSync,
     'offsets.topic.replication.factor': copies,
     // 50 by default: the first group of every test would wait for their creation.

@@ -9,9 +9,11 @@ import { channelList, channelNames, channelsWithBreakers } from './compose/chann
 import { composeConsumers } from './compose/consumers.ts'
 import { blockersOf, composeGroup } from './compose/groups.ts'
 import { createDatabaseProbe, promptSql } from './database-probe.ts'
+import { eventTopics } from '../catalogue/event-topics.ts'
 import { BreakerRecord } from '../delivery/breaker-history.ts'
 import { Destinations } from '../delivery/destinations.ts'
 import { eventTypes } from '../events/catalogue/catalogue.ts'
+import { events } from '../events/catalogue/events.ts'
 import { startHealthServer, type HealthServer } from '../infra/http/health-server.ts'
 import { createSuppressionEndpoint } from '../infra/http/suppression-endpoint.ts'
 import { createDeadLetterSink } from '../infra/kafka/producer/kafka-dead-letter-sink.ts'
@@ -185,6 +187,7 @@ export function createApp(
     await preflight({
       config,
       groups,
+      catalogue: eventTopics(events, config.kafka.topic),
       admin,
       sql,
       checkSchema,
@@ -192,6 +195,7 @@ export function createApp(
       clock,
       signal,
       onWaiting: (sentence) => log.warn(sentence),
+      onWarning: (sentence) => log.warn(sentence),
     })
     if (signal.aborted) return
     database.onAnswered()

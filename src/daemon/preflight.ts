@@ -1,5 +1,6 @@
 import type { Config } from '../../config/load.ts'
 import { WritesRefused } from '../infra/postgres/client/writable.ts'
+import { contradictions, keptFor, type EventTopic } from '../catalogue/event-topics.ts'
 import { databaseSentence, isDatabaseAway } from '../admin/database-sentence.ts'
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
@@ -22,6 +23,8 @@ export interface PreflightSettings {
   readonly config: Config
   /** Ids with the prefix, and what each reads. */
   readonly groups: readonly { readonly id: string; readonly topic: string }[]
+  /** The topics that the catalogue knows. */
+  readonly catalogue: readonly EventTopic[]
   readonly admin: LogAdmin
   readonly sql: Sql
   readonly checkSchema: (sql: Sql) => Promise<void>
@@ -30,6 +33,8 @@ export interface PreflightSettings {
   readonly signal: AbortSignal
   /** Called once for each sentence about an unmet requirement. */
   readonly onWaiting: (sentence: string) => void
+  /** Called once for each topic that contradicts the catalogue, where `KAFKA_TOPIC_CHECK` lets the start continue. */
+  readonly onWarning: (sentence: string) => void
 }
 
 /** A requirement that is checked until it is met. */
@@ -119,12 +124,15 @@ function databaseRequirement({ sql, checkSchema, requireWritable }: PreflightSet
   }
 }
 
-function kafkaRequirement({ config, groups, admin }: PreflightSettings): Requirement {
+function kafkaRequirement(checks: PreflightSettings): Requirement {
+  const { config, admin } = checks
   const brokers = config.kafka.brokers.join(', ')
   return {
     check: async (signal) => {
       await admin.connect(signal)
-      await checkTopics(config, groups, admin)
+      const warnings = await checkTopics(checks)
+      // The answer of an attempt that was given up comes late, beside that of the next one.
+      if (!signal.aborted) for (const sentence of warnings) checks.onWarning(sentence)
     },
     unmet: (error) => {
       if (error instanceof TopicsRefused || error instanceof LogAccessRefused) throw error
@@ -138,7 +146,9 @@ function kafkaRequirement({ config, groups, admin }: PreflightSettings): Require
 /** Not retried, unlike the adapter's own errors, which may be transient. */
 class TopicsRefused extends OperatorError {}
 
-async function checkTopics({ kafka: { sasl, tls }, accept }: Config, groups: PreflightSettings['groups'], admin: LogAdmin): Promise<void> {
+/** Resolves to warnings. @throws {TopicsRefused} */
+async function checkTopics({ config, groups, admin, catalogue }: PreflightSettings): Promise<readonly string[]> {
+  const { sasl, tls, topicCheck } = config.kafka
   const topics = [...new Set(groups.map(({ topic }) => topic))]
   const wanted = [...topics, ...groups.map(({ id, topic }) => deadLetterTopic(topic, id))]
   const present = await admin.topics(wanted)
@@ -151,11 +161,25 @@ async function checkTopics({ kafka: { sasl, tls }, accept }: Config, groups: Pre
         `or run "npm run workerctl -- topics apply", then start again.`,
     )
   }
+  const warnings: string[] = []
   for (const topic of topics) {
     const readers = groups.filter((group) => group.topic === topic).map(({ id }) => deadLetterTopic(topic, id))
     checkDeadLetterTopics(topic, readers, present)
-    await checkRetention(topic, accept.dedupeDays, admin)
+    const settings = await admin.topicConfig(topic)
+    const event = catalogue.find(({ name }) => name === topic)
+    const contradiction = event === undefined ? null : contradictionOf(event, settings)
+    if (contradiction !== null && topicCheck === 'refuse')
+      throw new TopicsRefused(`${contradiction}, then start again; or set KAFKA_TOPIC_CHECK=warn to start all the same.`)
+    if (contradiction !== null) warnings.push(`${contradiction}.`)
+    checkRetention(topic, config.accept.dedupeDays, keptFor(settings))
   }
+  return warnings
+}
+
+function contradictionOf(topic: EventTopic, settings: ReadonlyMap<string, string>): string | null {
+  const clauses = contradictions(topic, settings)
+  if (clauses.length === 0) return null
+  return `Topic ${topic.name} contradicts the catalogue of events (${clauses.join('; ')}): run "npm run workerctl -- topics apply"`
 }
 
 function checkDeadLetterTopics(topic: string, deadLetterTopics: readonly string[], present: ReadonlyMap<string, number>): void {
@@ -168,8 +192,7 @@ function checkDeadLetterTopics(topic: string, deadLetterTopics: readonly string[
   )
 }
 
-async function checkRetention(topic: string, dedupeDays: number, admin: LogAdmin): Promise<void> {
-  const retentionMs = Number((await admin.topicConfig(topic)).get('retention.ms') ?? -1)
+function checkRetention(topic: string, dedupeDays: number, retentionMs: number): void {
   const days = Math.ceil(retentionMs / DAY_MS)
   const needed = days + RETENTION_SLACK_DAYS
   if (retentionMs <= 0 || dedupeDays >= needed) return

@@ -14,6 +14,7 @@ function fixtureOf(
   change: {
     readonly topics?: Record<string, number>
     readonly retentionMs?: number
+    readonly cleanupPolicy?: string
     readonly connect?: () => Promise<void>
     readonly query?: () => Promise<never[]>
     readonly checkSchema?: PreflightSettings['checkSchema']
@@ -23,11 +24,16 @@ function fixtureOf(
 ) {
   const clock = createManualClock()
   const reported: string[] = []
+  const warned: string[] = []
   const stopping = new AbortController()
   const admin: LogAdmin = {
     connect: change.connect ?? (async () => undefined),
     topics: async () => new Map(Object.entries(change.topics ?? { 'domain-events': 10, 'domain-events.email-workers.dlq': 10 })),
-    topicConfig: async () => new Map(change.retentionMs === undefined ? [] : [['retention.ms', String(change.retentionMs)]]),
+    topicConfig: async () =>
+      new Map([
+        ...(change.retentionMs === undefined ? [] : [['retention.ms', String(change.retentionMs)] as const]),
+        ...(change.cleanupPolicy === undefined ? [] : [['cleanup.policy', change.cleanupPolicy] as const]),
+      ]),
     createTopic: unused,
     growTopic: unused,
     ranges: unused,
@@ -44,6 +50,7 @@ function fixtureOf(
   const boot = preflight({
     config: loadConfig({ ...environment, KAFKA_GROUPS: 'email-workers' }, { groups: ['email-workers'], mailGroups: [] }),
     groups: [{ id: 'email-workers', topic: 'domain-events' }],
+    catalogue: [{ name: 'domain-events', retention: 'domain', keys: ['campaign_id'] }],
     admin,
     sql: { query: change.query ?? (async () => []) },
     checkSchema: change.checkSchema ?? (async () => undefined),
@@ -51,13 +58,14 @@ function fixtureOf(
     clock,
     signal: stopping.signal,
     onWaiting: (sentence) => reported.push(sentence),
+    onWarning: (sentence) => warned.push(sentence),
   })
   // The refusal of the boot, or null.
   const ended = boot.then(
     () => null,
     (error: unknown) => error,
   )
-  return { ended, clock, reported, stop: () => stopping.abort() }
+  return { ended, clock, reported, warned, stop: () => stopping.abort() }
 }
 
 const unused = () => Promise.reject(new Error('not what the boot asks'))
@@ -84,6 +92,16 @@ describe('preflight', () => {
       /DEDUPE_DAYS is 90, but topic domain-events keeps records for 84 days.*set DEDUPE_DAYS to 91 or more/,
     ],
     [
+      'a compacted topic',
+      { cleanupPolicy: 'compact' },
+      /^Topic domain-events contradicts the catalogue of events \(its cleanup\.policy is compact, which keeps only the last event of each campaign_id\): run "npm run workerctl -- topics apply", then start again; or set KAFKA_TOPIC_CHECK=warn/,
+    ],
+    [
+      'a topic that keeps events for less than their class asks',
+      { retentionMs: 29 * DAY_MS },
+      /\(it keeps events for 29 days, and those of the class domain are kept for 30 days\): run "npm run workerctl -- topics apply"/,
+    ],
+    [
       'a schema that is behind',
       { checkSchema: () => Promise.reject(new OperatorError('The schema is behind: run workerctl migrate.')) },
       /^The schema is behind/,
@@ -102,6 +120,20 @@ describe('preflight', () => {
     ['forever', { retentionMs: -1 }],
   ])('accepts a topic that keeps its records %s', async (_, change) => {
     expect(await fixtureOf(change).ended).toBeNull()
+  })
+
+  it('only warns of a topic that contradicts the catalogue where KAFKA_TOPIC_CHECK says so', async () => {
+    const { ended, reported, warned } = fixtureOf({
+      cleanupPolicy: 'compact,delete',
+      retentionMs: 7 * DAY_MS,
+      env: { KAFKA_TOPIC_CHECK: 'warn' },
+    })
+    expect(await ended).toBeNull()
+    expect(reported).toEqual([])
+    expect(warned).toEqual([
+      'Topic domain-events contradicts the catalogue of events (its cleanup.policy is compact,delete, which keeps only the last event of each campaign_id; ' +
+        'it keeps events for 7 days, and those of the class domain are kept for 30 days): run "npm run workerctl -- topics apply".',
+    ])
   })
 
   it('reports an unreachable database once, and continues when it answers', async () => {
