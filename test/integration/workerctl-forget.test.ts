@@ -66,7 +66,7 @@ test('forget erases mails, data and payloads of a person and cancels unfinished 
     "The platform's row is not deleted",
     'it has 1 row of this person',
     'DEDUPE_DAYS=90 and a day',
-    `Topic ${s.topic} keeps its events, which may hold the address, for 7 days`,
+    `Topic ${s.topic} keeps its events, which may hold the address, for 30 days`,
     `Topic ${letters} keeps its events, which may hold the address, forever`,
     'Dry run: nothing was changed.',
   ])
