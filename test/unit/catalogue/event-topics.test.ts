@@ -5,7 +5,8 @@ import { events } from '../../../src/events/catalogue/events.ts'
 import { userSignedUp } from '../../../src/events/catalogue/user/user-signed-up.ts'
 
 test('events that name no topic are on the default one, with the key of their records', () => {
-  expect(eventTopics(events, 'stage-events')).toEqual([{ name: 'stage-events', retention: 'domain', keys: ['campaign_id'] }])
+  const unnamed = events.filter((event) => !('topic' in event))
+  expect(eventTopics(unnamed, 'stage-events')).toEqual([{ name: 'stage-events', retention: 'domain', keys: ['campaign_id'] }])
 })
 
 test('each topic has the class of its events; the longest, where a default topic is that of others as well', () => {
