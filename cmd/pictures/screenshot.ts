@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { OperatorError } from '../../src/std/failure.ts'
+import { findChromium } from './chromium.ts'
 import type { Sheet } from './mail-sheet.ts'
 
 export interface ScreenshotOptions {
@@ -12,9 +12,6 @@ export interface ScreenshotOptions {
   /** The PNG to write. */
   readonly file: string
 }
-
-/** Debian's name, and those of other systems. */
-const browsers = ['chromium', 'chromium-browser', 'google-chrome']
 
 /**
  * Writes a picture of a page by the Chromium of this machine, without the network and with the fonts that are installed.
@@ -26,35 +23,27 @@ export async function screenshot({ html, width, height }: Sheet, { scheme, file 
   try {
     const page = join(folder, 'page.html')
     await writeFile(page, html)
-    await runBrowser([
-      '--headless',
-      '--hide-scrollbars',
-      // The frames are painted before the picture is taken.
-      '--run-all-compositor-stages-before-draw',
-      '--virtual-time-budget=10000',
-      // No name leads anywhere: what a page would load is not in its picture on any machine.
-      '--host-resolver-rules=MAP * ~NOTFOUND',
-      `--user-data-dir=${join(folder, 'profile')}`,
-      // Chromium refuses to run as root with its sandbox; the page is ours.
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-      `--window-size=${width},${height}`,
-      `--blink-settings=preferredColorScheme=${scheme === 'dark' ? 0 : 1}`,
-      `--screenshot=${file}`,
-      pathToFileURL(page).href,
-    ])
+    await promisify(execFile)(
+      await findChromium(),
+      [
+        '--headless',
+        '--hide-scrollbars',
+        // The frames are painted before the picture is taken.
+        '--run-all-compositor-stages-before-draw',
+        '--virtual-time-budget=10000',
+        // No name leads anywhere: what a page would load is not in its picture on any machine.
+        '--host-resolver-rules=MAP * ~NOTFOUND',
+        `--user-data-dir=${join(folder, 'profile')}`,
+        // Chromium refuses to run as root with its sandbox; the page is ours.
+        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+        `--window-size=${width},${height}`,
+        `--blink-settings=preferredColorScheme=${scheme === 'dark' ? 0 : 1}`,
+        `--screenshot=${file}`,
+        pathToFileURL(page).href,
+      ],
+      { timeout: 60_000 },
+    )
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   }
-}
-
-async function runBrowser(args: readonly string[]): Promise<void> {
-  for (const browser of browsers) {
-    try {
-      await promisify(execFile)(browser, args, { timeout: 60_000 })
-      return
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
-    }
-  }
-  throw new OperatorError(`Chromium was not found in PATH as ${browsers.join(', ')}: install it (Debian: apt-get install chromium).`)
 }
