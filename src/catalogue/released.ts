@@ -33,9 +33,18 @@ function faultOf(parsed: unknown): string | null {
 
 /** The last release in a folder, by its number; null when there is none. */
 export async function lastRelease(folder: string): Promise<Catalogue | null> {
-  const versions = (await readdir(folder).catch(() => [])).flatMap((name) => /^(\d+\.\d+\.\d+)\.json$/.exec(name)?.[1] ?? [])
-  const last = versions.toSorted(byNumbers).at(-1)
+  const last = (await versionsIn(folder)).at(-1)
   return last === undefined ? null : readCatalogue(path.join(folder, `${last}.json`))
+}
+
+/** Every release in a folder, in the order of their numbers. @throws {OperatorError} one of them is no catalogue */
+export async function releasesIn(folder: string): Promise<readonly Catalogue[]> {
+  return Promise.all((await versionsIn(folder)).map((version) => readCatalogue(path.join(folder, `${version}.json`))))
+}
+
+async function versionsIn(folder: string): Promise<readonly string[]> {
+  const versions = (await readdir(folder).catch(() => [])).flatMap((name) => /^(\d+\.\d+\.\d+)\.json$/.exec(name)?.[1] ?? [])
+  return versions.toSorted(byNumbers)
 }
 
 /** @throws {OperatorError} the version was released before with other contents */

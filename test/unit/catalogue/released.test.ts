@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { changesBetween, type Catalogue } from '../../../src/catalogue/diff.ts'
-import { lastRelease, readCatalogue, writeRelease } from '../../../src/catalogue/released.ts'
+import { lastRelease, readCatalogue, releasesIn, writeRelease } from '../../../src/catalogue/released.ts'
 import { events } from '../../../src/events/catalogue/events.ts'
 
 const current: Catalogue = { version: '1.2.0', events }
@@ -20,6 +20,12 @@ test('the last release is the one with the highest number, and says what it said
   const last = await lastRelease(folder)
   expect(last?.version).toBe('1.10.0')
   expect(changesBetween(current, last ?? { version: '', events: [] })).toEqual([])
+})
+
+test('all releases are read in the order of their numbers', async () => {
+  expect(await releasesIn(path.join(folder, 'none'))).toEqual([])
+  for (const version of ['1.10.0', '1.9.0', '2.0.0']) await writeRelease(folder, { version, events })
+  expect((await releasesIn(folder)).map(({ version }) => version)).toEqual(['1.9.0', '1.10.0', '2.0.0'])
 })
 
 test('a release is written once, and not changed', async () => {
