@@ -16,7 +16,7 @@ interface Options {
   readonly stack?: 'side by side' | 'one after the other'
 }
 
-/** One project per kind of test; only `unit` and `repo` run without the local stack. */
+/** One project per kind of test; `unit`, `repo` and `browser` run without the local stack. */
 const project = (name: string, folder: string, exclude: readonly string[], { timeoutMs, isolate, stack }: Options) => ({
   test: {
     name,
@@ -48,6 +48,8 @@ export default defineConfig(({ mode }) => {
     project('faults', 'test/faults', [], { timeoutMs: 300_000, stack: 'one after the other' }),
     // Minutes each: `npm run test:long`.
     project('long', 'test/long', [], { timeoutMs: 1_800_000, stack: 'one after the other' }),
+    // In the Chromium of the machine, which not every one has: `npm run test:browser`.
+    project('browser', 'test/browser', [], { timeoutMs: 60_000 }),
   ]
   return {
     test: isWhole(mode) ? { projects: tests, reporters: ['default', new RunSummary()] } : { projects: [...tests, ...apart] },

@@ -13,7 +13,8 @@ import { events } from '../../src/events/catalogue/events.ts'
 import { catalogueVersion } from '../../src/events/catalogue/version.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 
-const DEFAULT_TOPIC = 'domain-events'
+/** The topic of events and consumers that name none, as the documents have it. */
+export const DEFAULT_TOPIC = 'domain-events'
 
 /** `npm run catalogue`: for those who change the catalogue of events. Resolves to the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -68,7 +69,8 @@ export async function run(args: readonly string[]): Promise<number> {
 
 const document = fileURLToPath(new URL('../../config/events/asyncapi.yaml', import.meta.url))
 
-const releases = fileURLToPath(new URL('../../config/events/released', import.meta.url))
+/** The folder of the released catalogues. */
+export const releases = fileURLToPath(new URL('../../config/events/released', import.meta.url))
 const current: Catalogue = { version: catalogueVersion, events }
 
 async function named(name: string): Promise<Catalogue> {

@@ -80,7 +80,7 @@ describe('tests', () => {
   })
 
   it('are where a project of vitest finds them', () => {
-    const projects = /^test\/(?:unit|repo|contract|integration|e2e|faults|long)\//
+    const projects = /^test\/(?:unit|repo|contract|integration|e2e|faults|long|browser)\//
     expect(files.filter((path) => path.endsWith('.test.ts') && !projects.test(path))).toEqual([])
   })
 })

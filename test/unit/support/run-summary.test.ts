@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { summaryOf } from '../../support/run-summary.ts'
 
-const all = ['test/unit/a.test.ts', 'test/unit/b.test.ts', 'test/e2e/c.test.ts', 'test/faults/kafka/d.test.ts', 'test/long/e.test.ts']
+const all = [
+  'test/unit/a.test.ts',
+  'test/unit/b.test.ts',
+  'test/e2e/c.test.ts',
+  'test/faults/kafka/d.test.ts',
+  'test/long/e.test.ts',
+  'test/browser/f.test.ts',
+]
 
 describe('the summary of a run', () => {
   it('counts what ran, and names for the rest the command that runs it', () => {
@@ -14,6 +21,7 @@ describe('the summary of a run', () => {
       'Not run:  1 files: npm run test:all',
       'Not run:  1 scenarios that break servers and processes: npm run test:faults',
       'Not run:  1 long runs: npm run test:long',
+      'Not run:  1 in a real browser: npm run test:browser',
       'Not run:  broken copies of the program, and random faults: npm run test:mutants, npm run chaos',
       '',
     ])

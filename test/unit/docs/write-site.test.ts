@@ -1,0 +1,57 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { eventSources } from '../../../cmd/docs/event-sources.ts'
+import { currentSite } from '../../../cmd/docs/run.ts'
+import { writeSite } from '../../../cmd/docs/write-site.ts'
+
+const site = await currentSite()
+let folder = ''
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kafka-worker-site-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const written = async () => (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).length
+
+test('a site is written whole, and again over itself', async () => {
+  const out = join(folder, 'a', 'site')
+  await writeSite(out, site)
+  await writeSite(out, site)
+  expect(await written()).toBe(site.length)
+  expect(await readFile(join(out, 'index.html'), 'utf8')).toBe(site.find(({ path }) => path === 'index.html')?.text)
+})
+
+test('pages of events that are gone are removed, and files of others stay', async () => {
+  await writeSite(folder, site)
+  await writeFile(join(folder, 'CNAME'), 'events.example.com')
+  await writeFile(join(folder, 'events', 'mine.html'), '<h1>Mine</h1>')
+  await writeSite(
+    folder,
+    site.filter(({ path }) => !path.includes('user.verified')),
+  )
+  expect((await readdir(join(folder, 'events'))).toSorted()).toEqual([
+    'campaign.milestone_reached.html',
+    'mine.html',
+    'referral.created.html',
+    'referral.verified.html',
+    'reward.earned.html',
+    'user.signed_up.html',
+  ])
+  expect(await readFile(join(folder, 'CNAME'), 'utf8')).toBe('events.example.com')
+})
+
+test('a folder with the page of something else is refused before anything is written', async () => {
+  await writeFile(join(folder, 'owners.html'), '<h1>Of a house</h1>')
+  await expect(writeSite(folder, site)).rejects.toThrow(
+    `${join(folder, 'owners.html')} is a page of something else. Name another folder: npm run docs -- --out FOLDER`,
+  )
+  expect(await written()).toBe(1)
+})
+
+test('an event that no file defines is named', async () => {
+  await expect(eventSources(process.cwd(), ['user.signed_up', 'user.lost'])).rejects.toThrow(
+    'user.lost is defined in 0 files of src/events/catalogue: give it one of its own.',
+  )
+})
