@@ -44,6 +44,13 @@ describe('the site of the catalogue', () => {
     expect(written(page(site, 'events/reward.earned.html'))).toContain('1.0.0 It is new: A person earned a reward.')
   })
 
+  it('names only consumers of the topic of an event, whatever types they handle', () => {
+    const consumersOf = (type: string) => /.* Consumers (.*) History /.exec(written(page(strange, `events/${type}.html`)))?.[1]
+    expect(consumersOf('account.profile.changed')).toContain('acts by')
+    expect(consumersOf('account.profile.changed')).not.toContain('counting-workers')
+    expect(consumersOf('account.renamed')).toMatch(/^counting-workers keeps rows/)
+  })
+
   it('has every consumer and every owner with their events', () => {
     expect(written(page(site, 'consumers.html'))).toMatch(
       /position-workers Handles referral\.verified .* domain-events\.position-workers\.dlq/,
