@@ -111,15 +111,22 @@ describe('the site, opened as files', () => {
     await page.keyboard.press('Escape')
     await page.keyboard.type('REWARD')
     expect(await page.getByRole('status').innerText()).toBe('5 found')
-    // Those that begin with the word are first.
-    expect(await results.locator('code').allInnerTexts()).toEqual(expect.arrayContaining(['email-workers']))
-    expect((await results.locator('code').allInnerTexts()).slice(0, 3)).toEqual(['reward.earned', 'reward-workers', 'rewards'])
+    expect(await results.locator('code').allInnerTexts()).toEqual([
+      'reward.earned',
+      'reward-workers',
+      'rewards',
+      'email-workers',
+      'analytics-workers',
+    ])
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
     await page.waitForURL(at('site/consumers.html#group-reward-workers'))
+    // Names that begin with the word are before others that have it.
+    await page.getByRole('searchbox', { name: 'Search events, fields, consumers and owners' }).fill('wa')
+    expect((await results.locator('code').allInnerTexts()).slice(0, 2)).toEqual(['waitlist', 'reward.earned'])
+    await page.keyboard.press('Escape')
     // By the name of a field.
-    await page.keyboard.press('/')
     await page.keyboard.type('points_per_referral')
     await page.keyboard.press('Enter')
     await page.waitForURL(at('site/events/referral.verified.html'))
@@ -240,6 +247,21 @@ describe('the site for every reader', () => {
     // The narrowest screen with columns.
     await page.setViewportSize({ width: 840, height: 1_100 })
     expect(await widthOf(page)).toBeLessThanOrEqual(840)
+  })
+
+  it('has cards in place of columns on a phone, which screen readers read as a table', async () => {
+    await using opened = await openPage(browser, phone)
+    const { page } = opened
+    await page.goto(at('site/events/user.signed_up.html'))
+    const row = page.getByRole('table').getByRole('row').filter({ hasText: 'email' })
+    const [name, type, required] = await Promise.all([
+      row.getByRole('rowheader').boundingBox(),
+      row.getByRole('cell').nth(0).boundingBox(),
+      row.getByRole('cell').nth(1).boundingBox(),
+    ])
+    expect([type?.x, required?.x]).toEqual([name?.x, name?.x])
+    expect([name, type, required].map((box) => box?.width ?? 0).filter((width) => width < 300)).toEqual([])
+    expect(await page.getByRole('columnheader').count()).toBe(5)
   })
 
   it('has its catalogue behind a button on a phone', async () => {
