@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { currentSite, siteAssets } from '../../cmd/docs/run.ts'
 import { siteOf, type SiteFile } from '../../cmd/docs/site.ts'
@@ -24,10 +24,9 @@ const kinds = [
   ...pagesOf(strange).map((path) => `strange/${path}`),
 ]
 
+const browser = await launchChromium()
 let folder = ''
-let browser: Browser
 beforeAll(async () => {
-  browser = await launchChromium()
   folder = await mkdtemp(join(tmpdir(), 'kafka-worker-site-'))
   await writeSite(join(folder, 'site'), site)
   await writeSite(join(folder, 'strange'), strange)
@@ -125,7 +124,11 @@ describe('the site, opened as files', () => {
     // Names that begin with the word are before others that have it.
     await page.getByRole('searchbox', { name: 'Search events, fields, consumers and owners' }).fill('wa')
     expect((await results.locator('code').allInnerTexts()).slice(0, 2)).toEqual(['waitlist', 'reward.earned'])
+    // From a result back into an empty field.
+    await page.keyboard.press('ArrowDown')
+    expect(await page.evaluate('document.activeElement.textContent')).toContain('waitlist')
     await page.keyboard.press('Escape')
+    expect([await page.locator('#search').inputValue(), await page.locator('#results').isVisible()]).toEqual(['', false])
     // By the name of a field.
     await page.keyboard.type('points_per_referral')
     await page.keyboard.press('Enter')
