@@ -31,6 +31,11 @@ export function eventBadges({ personal, deprecated }: EventDefinition): readonly
   ]
 }
 
+/** Where an event is published, or what a group reads. */
+export function topicFact(topic: string, isDefault: boolean): readonly Markup[] {
+  return [markup`<code>${topic}</code>`, ...(isDefault ? [markup`, unless <code>KAFKA_TOPIC</code> names another`] : [])]
+}
+
 /** Events with a line each. */
 export function eventList(events: readonly ListedEvent[], root: string): Markup {
   return markup`<ul class="events">${events.map(

@@ -1,15 +1,24 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { OperatorError } from '../../src/std/failure.ts'
+import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { GENERATOR } from './page-frame.ts'
 import type { SiteFile } from './site.ts'
 
 /**
  * Writes a site into a folder, and removes pages that an earlier one left there and this one does not have. Other files stay.
  *
- * @throws {OperatorError} the folder holds a page of something else under the name of one of ours
+ * @throws {OperatorError} the folder cannot be written, or holds a page of something else under the name of one of ours
  */
 export async function writeSite(folder: string, files: readonly SiteFile[]): Promise<void> {
+  try {
+    await write(folder, files)
+  } catch (error) {
+    if (error instanceof OperatorError) throw error
+    throw new OperatorError(`${folder} cannot hold the site: ${messageOf(error)}. Name another folder: npm run docs -- --out FOLDER`)
+  }
+}
+
+async function write(folder: string, files: readonly SiteFile[]): Promise<void> {
   const before = await pagesIn(folder)
   for (const { path: name } of files) {
     if (name.endsWith('.html') && before.get(name) === false)

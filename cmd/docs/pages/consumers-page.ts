@@ -2,7 +2,7 @@ import { deadLetterTopic } from '../../../src/ingest/dead-letter.ts'
 import { isProjecting, type Consumer } from '../../../src/model/consumer.ts'
 import { anchor } from '../links.ts'
 import { markup, type Part } from '../markup.ts'
-import { eventList, facts, section } from '../page-parts.ts'
+import { eventList, facts, section, topicFact } from '../page-parts.ts'
 import type { Page } from '../page-frame.ts'
 import type { SiteModel } from '../site-model.ts'
 
@@ -25,7 +25,7 @@ function factsOf(consumer: Consumer, { defaultTopic }: SiteModel): Part {
   const topic = consumer.topic ?? defaultTopic
   return facts([
     ['Handles', consumer.types.map((pattern) => markup`<code>${pattern}</code> `)],
-    ['Topic', markup`<code>${topic}</code>`],
+    ['Topic', topicFact(topic, consumer.topic === undefined)],
     ['Dead letters', markup`<code>${deadLetterTopic(topic, consumer.name)}</code>`],
     ['Effects', effectsOf(consumer)],
     ['Runs', consumer.optIn === true ? [markup`only where <code>KAFKA_GROUPS</code> names it`] : 'by default'],

@@ -5,7 +5,7 @@ import { isProjecting, type Consumer } from '../../../src/model/consumer.ts'
 import { fieldRows } from '../field-rows.ts'
 import { consumerPath, eventPath, ownerPath, rootFrom, sourcePath } from '../links.ts'
 import { markup, type Markup } from '../markup.ts'
-import { badge, codeBlock, contactOf, eventBadges, eventLink, facts, fieldTable, prose, section } from '../page-parts.ts'
+import { badge, codeBlock, contactOf, eventBadges, eventLink, facts, fieldTable, prose, section, topicFact } from '../page-parts.ts'
 import type { Page } from '../page-frame.ts'
 import { retentionInWords, type ListedEvent, type SiteModel } from '../site-model.ts'
 import { changeOfEvent } from './releases-page.ts'
@@ -46,7 +46,7 @@ function factsOf({ event, topic, source }: ListedEvent, root: string): Markup {
   const older = Object.keys(event.upcasters ?? {})
   return facts([
     ['Owner', [markup`<a href="${root}${ownerPath(event.owner.team)}">${event.owner.team}</a>, `, contactOf(event.owner.contact)]],
-    ['Topic', markup`<code>${topic}</code>`],
+    ['Topic', topicFact(topic, event.topic === undefined)],
     ['Key', [markup`<code>${event.key}</code>`, ': events with one key keep their order']],
     [
       'Identity',

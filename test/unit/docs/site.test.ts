@@ -18,6 +18,9 @@ const written = (html: string) =>
     .replaceAll(/<(script|style)[\s\S]*?<\/\1>|<[^>]*>/g, ' ')
     .replaceAll(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
     .replaceAll(/\s+/g, ' ')
+/** As the page of an event has them. */
+const consumersOf = (type: string) => /.* Consumers (.*) History /.exec(written(page(strange, `events/${type}.html`)))?.[1]
+
 /** As policies name a text. */
 const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 
@@ -45,7 +48,6 @@ describe('the site of the catalogue', () => {
   })
 
   it('names only consumers of the topic of an event, whatever types they handle', () => {
-    const consumersOf = (type: string) => /.* Consumers (.*) History /.exec(written(page(strange, `events/${type}.html`)))?.[1]
     expect(consumersOf('account.profile.changed')).toContain('acts by')
     expect(consumersOf('account.profile.changed')).not.toContain('counting-workers')
     expect(consumersOf('account.renamed')).toMatch(/^counting-workers keeps rows/)

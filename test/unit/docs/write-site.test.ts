@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { eventSources } from '../../../cmd/docs/event-sources.ts'
-import { currentSite } from '../../../cmd/docs/run.ts'
+import { currentSite, run } from '../../../cmd/docs/run.ts'
 import { writeSite } from '../../../cmd/docs/write-site.ts'
 
 const site = await currentSite()
@@ -48,6 +48,25 @@ test('a folder with the page of something else is refused before anything is wri
     `${join(folder, 'owners.html')} is a page of something else. Name another folder: npm run docs -- --out FOLDER`,
   )
   expect(await written()).toBe(1)
+})
+
+test('the command says where the site is, and in a sentence why it is not', async () => {
+  const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  const errors = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  try {
+    expect(await run(['--out', join(folder, 'site')])).toBe(0)
+    expect(out).toHaveBeenCalledWith(expect.stringContaining(`${join(folder, 'site', 'index.html')} is written: `))
+    expect(await readFile(join(folder, 'site', 'asyncapi.yaml'), 'utf8')).toBe(await readFile('config/events/asyncapi.yaml', 'utf8'))
+    expect(errors).not.toHaveBeenCalled()
+    await writeFile(join(folder, 'file'), '')
+    expect(await run(['--out', join(folder, 'file')])).toBe(1)
+    expect(errors).toHaveBeenCalledWith(
+      expect.stringMatching(/^\S+file cannot hold the site: .*\. Name another folder: npm run docs -- --out FOLDER\n$/),
+    )
+  } finally {
+    out.mockRestore()
+    errors.mockRestore()
+  }
 })
 
 test('an event that no file defines is named', async () => {
