@@ -110,8 +110,7 @@ describe('the site of the catalogue', () => {
     expect(entries.map(({ title }: { title: string }) => title)).toEqual([
       ...events.map(({ type }) => type),
       ...listedConsumers.map(({ name }) => name),
-      'waitlist',
-      'rewards',
+      ...new Set(events.map(({ owner }) => owner.team)),
     ])
     const lost = entries.filter(({ path }: { path: string }) => {
       const [file = '', anchor] = path.split('#')
